@@ -1,0 +1,121 @@
+/**
+ * The one error type of llorch and its closed code table (docs/architecture.md, "Errors").
+ *
+ * @module
+ */
+
+/** How one error code is answered: HTTP status, whether a client may try again, and the type that OpenAI clients expect. */
+interface CodeFacts {
+  readonly status: number;
+  readonly retriable: boolean;
+  readonly openaiType: string;
+}
+
+const invalid = "invalid_request_error";
+
+/**
+ * Every error code of the wire contract. `status` is the HTTP status before the first byte of a
+ * stream; after it, the code travels in the `error` event.
+ */
+export const ERROR_CODES = {
+  INVALID_REQUEST: { status: 400, retriable: false, openaiType: invalid },
+  CONTEXT_LENGTH_EXCEEDED: { status: 400, retriable: false, openaiType: invalid },
+  UNAUTHORIZED: { status: 401, retriable: false, openaiType: "authentication_error" },
+  FORBIDDEN: { status: 403, retriable: false, openaiType: "permission_error" },
+  NOT_FOUND: { status: 404, retriable: false, openaiType: invalid },
+  MODEL_NOT_FOUND: { status: 404, retriable: false, openaiType: invalid },
+  METHOD_NOT_ALLOWED: { status: 405, retriable: false, openaiType: invalid },
+  CONFLICT: { status: 409, retriable: false, openaiType: invalid },
+  CONTENT_EXPIRED: { status: 410, retriable: false, openaiType: invalid },
+  PAYLOAD_TOO_LARGE: { status: 413, retriable: false, openaiType: invalid },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retriable: false, openaiType: invalid },
+  QUEUE_FULL: { status: 429, retriable: true, openaiType: "rate_limit_error" },
+  RATE_LIMITED: { status: 429, retriable: true, openaiType: "rate_limit_error" },
+  HEADERS_TOO_LARGE: { status: 431, retriable: false, openaiType: invalid },
+  CANCELLED: { status: 499, retriable: false, openaiType: "cancelled" },
+  INTERNAL: { status: 500, retriable: false, openaiType: "server_error" },
+  POOL_UNAVAILABLE: { status: 503, retriable: true, openaiType: "server_error" },
+  INSUFFICIENT_MEMORY: { status: 503, retriable: true, openaiType: "server_error" },
+  WORKER_START_FAILED: { status: 503, retriable: true, openaiType: "server_error" },
+  WORKER_LOST: { status: 503, retriable: true, openaiType: "server_error" },
+  NOT_READY: { status: 503, retriable: true, openaiType: "server_error" },
+  DEADLINE_UNMET: { status: 504, retriable: false, openaiType: "server_error" },
+  QUEUE_TIMEOUT: { status: 504, retriable: true, openaiType: "server_error" },
+  TIMEOUT: { status: 504, retriable: true, openaiType: "server_error" },
+} as const satisfies Record<string, CodeFacts>;
+
+/** A code of the closed table. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One wrong field of a request or a config file. */
+export interface FieldError {
+  /** Dotted path of the field, e.g. `messages.0.role`. */
+  readonly field: string;
+  /** What is wrong and what would be right. */
+  readonly message: string;
+}
+
+/** What a {@linkcode LlorchError} may carry beside its code and message. */
+export interface LlorchErrorOptions {
+  /** The error below this one; logged, never sent. */
+  readonly cause?: unknown;
+  /** Machine-readable facts for the caller: wrong fields, candidates, figures. */
+  readonly details?: Record<string, unknown>;
+  /** When the caller should try again, in milliseconds; also sent as `Retry-After`. */
+  readonly retryAfterMs?: number;
+  /** Overrides the table, for a code that is retriable only sometimes. */
+  readonly retriable?: boolean;
+}
+
+/**
+ * An error whose message is meant for the caller: what failed, the value, what to do.
+ *
+ * @example
+ * ```ts
+ * throw new LlorchError("NOT_FOUND", `Cannot find job "${id}"`);
+ * ```
+ */
+export class LlorchError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Record<string, unknown> | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly retriable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: LlorchErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "LlorchError";
+    this.code = code;
+    this.details = options.details;
+    this.retryAfterMs = options.retryAfterMs;
+    this.retriable = options.retriable ?? ERROR_CODES[code].retriable;
+  }
+
+  /** The HTTP status of this error before the first byte of a reply. */
+  get status(): number {
+    return ERROR_CODES[this.code].status;
+  }
+}
+
+/** An `INVALID_REQUEST` that lists every wrong field. */
+export function invalidRequest(errors: readonly FieldError[]): LlorchError {
+  const list = errors.map((e) => (e.field ? `${e.field}: ${e.message}` : e.message)).join("; ");
+  return new LlorchError("INVALID_REQUEST", `Cannot accept the request: ${list}`, {
+    details: { errors: [...errors] },
+  });
+}
+
+/**
+ * Anything thrown, as a {@linkcode LlorchError}. What is not one becomes `INTERNAL` with a message
+ * that says nothing of the inside; the original stays in `cause` for the log.
+ */
+export function toLlorchError(error: unknown): LlorchError {
+  if (error instanceof LlorchError) return error;
+  return new LlorchError("INTERNAL", "Something went wrong inside; the log has the cause", {
+    cause: error,
+  });
+}
+
+/** The message of anything thrown, for logs and local error lines. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
