@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { BODY_TIMEOUT_MS, LOOPBACK, MAX_BODY_BYTES } from "../defaults.ts";
+import { LOG_LEVELS } from "../logging.ts";
+
+/** A span of time as a config key: a whole number of milliseconds above zero. */
+export function millis(standard: number, description: string) {
+  return z.number().int().min(1).max(2_147_483_647).default(standard).describe(description);
+}
+
+/** A whole number of things as a config key. */
+export function count(standard: number, description: string, min = 1) {
+  return z.number().int().min(min).max(Number.MAX_SAFE_INTEGER).default(standard)
+    .describe(description);
+}
+
+/** An interface or address to bind to. */
+export const hostKey = z.string().min(1).default(LOOPBACK)
+  .describe("Address to bind to; anything but loopback needs a token");
+
+/** A port to bind to. */
+export function portKey(standard: number) {
+  return z.number().int().min(0).max(65_535).default(standard)
+    .describe("Port to listen on; 0 takes any free one");
+}
+
+/** Keys that every daemon has. */
+export const commonKeys = {
+  log_level: z.enum(LOG_LEVELS).default("info").describe("debug, info, warning or error"),
+};
+
+/** Keys of a daemon that others call with a token. */
+export const tokenFileKey = z.string().min(1).optional()
+  .describe("File (mode 0600) with the API token; else LLORCH_API_TOKEN");
+
+/** Bounds of what a daemon reads from a client. */
+export const limitsSection = z.strictObject({
+  max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),
+  body_timeout_ms: millis(BODY_TIMEOUT_MS, "A request's body must arrive within this time"),
+}).prefault({});

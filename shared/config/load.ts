@@ -1,0 +1,217 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { z } from "zod";
+import { errorMessage } from "../errors.ts";
+import { fieldErrors } from "../http/app.ts";
+import { UsageError } from "../lifecycle.ts";
+import { closest } from "../text.ts";
+import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";
+import { lineOf, parseToml } from "./toml.ts";
+
+/** What a program may be told. */
+export interface ConfigSpec<S extends z.ZodObject> {
+  /** Name of the executable, for messages. */
+  readonly program: string;
+  /** One line for the help. */
+  readonly summary: string;
+  readonly schema: S;
+  /** Read when no `--config` is given and it exists. */
+  readonly defaultFile?: string | undefined;
+  /** Flags that are not config keys: only on the command line. */
+  readonly extraFlags?: Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
+  /** Whether a config file may be given at all; the worker has none. @default true */
+  readonly hasFile?: boolean;
+}
+
+/** What was asked for. */
+export type Loaded<S extends z.ZodObject> =
+  | {
+    readonly kind: "run";
+    readonly config: z.output<S>;
+    readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  }
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" }
+  | { readonly kind: "checked"; readonly text: string };
+
+/** What {@linkcode loadConfig} reads from; handed in, so that tests need no global state. */
+export interface ConfigSources {
+  readonly args: readonly string[];
+  readonly env: (name: string) => string | undefined;
+  /** Gives undefined when the file does not exist. */
+  readonly readFile: (path: string) => string | undefined;
+}
+
+/** Arguments, environment and files of this process. */
+export function processSources(args: readonly string[]): ConfigSources {
+  return {
+    args,
+    env: (name) => Deno.env.get(name),
+    readFile(path) {
+      try {
+        return Deno.readTextFileSync(path);
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return undefined;
+        throw new UsageError(`Cannot read ${path}: ${errorMessage(error)}`, { cause: error });
+      }
+    },
+  };
+}
+
+/**
+ * Puts a configuration together: flag, then `LLORCH_*` variable, then file, then default.
+ *
+ * @throws {UsageError} naming the flag, the variable, or the file and line that is wrong.
+ */
+export function loadConfig<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  sources: ConfigSources,
+): Loaded<S> {
+  const keys = configKeys(spec.schema);
+  const flags = parseFlags(spec, keys, sources.args);
+  if (flags["help"]) return { kind: "help", text: helpText(spec, keys) };
+  if (flags["version"]) return { kind: "version" };
+
+  const file = readConfigFile(spec, flags["config"], sources);
+  const tree: Record<string, unknown> = structuredClone(file?.tree ?? {});
+  const origin = new Map<string, string>();
+  for (const key of keys) {
+    const [source, text] = flags[flagName(key)] !== undefined
+      ? [`--${flagName(key)}`, flags[flagName(key)]]
+      : [envName(key), sources.env(envName(key))];
+    if (text === undefined) continue;
+    setPath(tree, key.path, coerce(key, text, source));
+    origin.set(key.path.join("."), source);
+  }
+
+  const parsed = spec.schema.safeParse(tree);
+  if (!parsed.success) {
+    const lines = fieldErrors(parsed.error).map(({ field, message }) => {
+      const from = [...origin].find(([path]) => field === path || field.startsWith(path + "."))
+        ?.[1];
+      if (from !== undefined) return `${from}: ${message}`;
+      const hint = message === "is not a known field" ? unknownKeyHint(field, keys) : "";
+      const where = file ? `${file.path}:${lineOf(file.text, field.split("."))}` : spec.program;
+      return `${where}: ${field} ${message}${hint}`;
+    });
+    throw new UsageError(lines.join("\n"));
+  }
+  if (flags["check-config"]) {
+    return { kind: "checked", text: `${file?.path ?? "the defaults"}: the configuration is valid` };
+  }
+  const extra = Object.keys(spec.extraFlags ?? {}).map((name) => [name, flags[name]] as const);
+  return { kind: "run", config: parsed.data, flags: Object.fromEntries(extra) };
+}
+
+type Flags = Record<string, string | boolean | undefined>;
+
+function parseFlags<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  keys: readonly ConfigKey[],
+  args: readonly string[],
+): Flags {
+  const options: NonNullable<ParseArgsConfig["options"]> = {
+    help: { type: "boolean", short: "h" },
+    version: { type: "boolean", short: "V" },
+  };
+  if (spec.hasFile !== false) {
+    options["config"] = { type: "string", short: "c" };
+    options["check-config"] = { type: "boolean" };
+  }
+  for (const [name, { type }] of Object.entries(spec.extraFlags ?? {})) options[name] = { type };
+  for (const key of keys) options[flagName(key)] = { type: "string" };
+  const known = Object.keys(options);
+  // A bare boolean key means true; parseArgs would take the next argument for its value.
+  const booleans = new Set(keys.filter((k) => k.kind === "boolean").map((k) => `--${flagName(k)}`));
+  const given = args.map((arg) => booleans.has(arg) ? `${arg}=true` : arg);
+  try {
+    return parseArgs({ args: given, options, strict: true }).values as Flags;
+  } catch (error) {
+    const unknown = /Unknown option '(-{1,2}[^'\s]+)/.exec(errorMessage(error))?.[1];
+    if (unknown === undefined) throw new UsageError(errorMessage(error), { cause: error });
+    const near = closest(unknown.replace(/^-+/, ""), known);
+    const hint = near ? `; did you mean --${near}?` : `; ${spec.program} --help lists them`;
+    throw new UsageError(`Unknown option ${unknown}${hint}`, { cause: error });
+  }
+}
+
+interface ConfigFile {
+  readonly path: string;
+  readonly text: string;
+  readonly tree: Record<string, unknown>;
+}
+
+function readConfigFile<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  asked: string | boolean | undefined,
+  sources: ConfigSources,
+): ConfigFile | undefined {
+  const path = typeof asked === "string" ? asked : spec.defaultFile;
+  if (path === undefined) return undefined;
+  const text = sources.readFile(path);
+  if (text === undefined) {
+    if (asked === undefined) return undefined;
+    throw new UsageError(`Cannot find the config file ${path}`);
+  }
+  return { path, text, tree: parseToml(text, path) };
+}
+
+function coerce(key: ConfigKey, text: string | boolean, source: string): unknown {
+  if (typeof text === "boolean") return text;
+  switch (key.kind) {
+    case "string":
+      return text;
+    case "list":
+      return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+    case "boolean":
+      if (text === "true" || text === "1") return true;
+      if (text === "false" || text === "0") return false;
+      throw new UsageError(`${source}: must be true or false: current value is "${text}"`);
+    case "number": {
+      const value = Number(text);
+      if (text.trim() !== "" && Number.isFinite(value)) return value;
+      throw new UsageError(`${source}: must be a number: current value is "${text}"`);
+    }
+  }
+}
+
+function setPath(tree: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  let at = tree;
+  for (const name of path.slice(0, -1)) at = (at[name] ??= {}) as Record<string, unknown>;
+  at[path.at(-1)!] = value;
+}
+
+function unknownKeyHint(field: string, keys: readonly ConfigKey[]): string {
+  const near = closest(field, keys.map((key) => key.path.join(".")));
+  return near ? `; did you mean ${near}?` : "";
+}
+
+function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly ConfigKey[]): string {
+  const rows: [string, string][] = [];
+  if (spec.hasFile !== false) {
+    const standard = spec.defaultFile ? ` (default ${spec.defaultFile})` : "";
+    rows.push(["-c, --config FILE", `TOML file${standard}`]);
+    rows.push(["--check-config", "Validate the configuration and exit"]);
+  }
+  for (const [name, flag] of Object.entries(spec.extraFlags ?? {})) {
+    rows.push([`--${name}${flag.type === "string" ? " VALUE" : ""}`, flag.help]);
+  }
+  for (const key of keys) {
+    const value = key.kind === "boolean" ? "" : ` ${key.kind.toUpperCase()}`;
+    const standard = key.defaultValue === undefined
+      ? ""
+      : ` (default ${JSON.stringify(key.defaultValue)})`;
+    rows.push([`--${flagName(key)}${value}`, key.description + standard]);
+  }
+  rows.push(["-h, --help", "This text"], ["-V, --version", "Version"]);
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
+  return [
+    `${spec.program}: ${spec.summary}`,
+    "",
+    `Usage: ${spec.program} [options]`,
+    "",
+    ...lines,
+    "",
+    "Every key can also be set in the environment: --queue-capacity is LLORCH_QUEUE_CAPACITY.",
+  ].join("\n");
+}

@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { errorCode, identifier, milliseconds, timestamp, tokenId } from "./common.ts";
+
+/** Why a generation ended. */
+export const stopReason = z.enum(["EOS", "MAX_TOKENS", "STOP_SEQUENCE", "TOOL_CALLS"]);
+
+/** Reason of {@linkcode endData}. */
+export type StopReason = z.output<typeof stopReason>;
+
+export const queuedData = z.strictObject({
+  job_id: identifier,
+  queue_position: z.number().int().min(0).meta({ description: "Jobs ahead of this one" }),
+  predicted_start_ms: milliseconds,
+}).meta({ id: "QueuedEvent" });
+
+export const startedData = z.strictObject({
+  job_id: identifier,
+  worker_id: identifier,
+  model: z.string(),
+  started_at: timestamp,
+  queue_wait_ms: milliseconds,
+}).meta({ id: "StartedEvent" });
+
+export const tokenData = z.strictObject({
+  t: z.string().meta({ description: "Text; whole UTF-8 characters only" }),
+  i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
+  ids: z.array(tokenId).optional().meta({ description: "Token ids; with ?ids=true" }),
+}).meta({ id: "TokenEvent" });
+
+export const metricsData = z.strictObject({
+  tokens_out: z.number().int().min(0),
+  prompt_done: z.number().int().min(0).optional(),
+  prompt_total: z.number().int().min(0).optional(),
+  decode_time_ms: milliseconds,
+  tokens_per_second: z.number().min(0),
+  queue_depth: z.number().int().min(0).optional(),
+  attempt: z.number().int().min(1),
+}).meta({ id: "MetricsEvent" });
+
+export const endData = z.strictObject({
+  tokens_in: z.number().int().min(0),
+  tokens_cached: z.number().int().min(0),
+  tokens_out: z.number().int().min(0),
+  ttft_ms: z.number().min(0).meta({
+    description: "From the start of execution to the first token",
+  }),
+  decode_time_ms: z.number().min(0),
+  stop_reason: stopReason,
+  seed: z.number().int().min(0),
+}).meta({ id: "EndEvent" });
+
+export const errorData = z.strictObject({
+  code: errorCode,
+  message: z.string(),
+  retriable: z.boolean(),
+  retry_after_ms: milliseconds.optional(),
+}).meta({ id: "ErrorEvent" });
+
+/** An event of a job as a client sees it: `queued → started → token* (metrics between) → end | error`. */
+export const jobEvent = z.discriminatedUnion("event", [
+  z.strictObject({ event: z.literal("queued"), data: queuedData }),
+  z.strictObject({ event: z.literal("started"), data: startedData }),
+  z.strictObject({ event: z.literal("token"), data: tokenData }),
+  z.strictObject({ event: z.literal("metrics"), data: metricsData }),
+  z.strictObject({ event: z.literal("end"), data: endData }),
+  z.strictObject({ event: z.literal("error"), data: errorData }),
+]).meta({ id: "JobEvent" });
+
+/** An event of a job. */
+export type JobEvent = z.output<typeof jobEvent>;
+
+/** Events that carry an SSE `id` and are kept: all but `metrics`. */
+export type StoredJobEvent = Exclude<JobEvent, { event: "metrics" }>;
+
+/** Data of the `error` event. */
+export type ErrorData = z.output<typeof errorData>;
+
+/** Data of the `end` event. */
+export type EndData = z.output<typeof endData>;
+
+/** Data of the `metrics` event. */
+export type MetricsData = z.output<typeof metricsData>;
+
+/** An event of `/execute`: a worker knows nothing of queues, and always tells the token ids. */
+export const workerEvent = z.discriminatedUnion("event", [
+  z.object({
+    event: z.literal("started"),
+    data: startedData.omit({ queue_wait_ms: true }).meta({ id: "WorkerStartedEvent" }),
+  }),
+  z.object({
+    event: z.literal("token"),
+    data: tokenData.required({ ids: true }).meta({ id: "WorkerTokenEvent" }),
+  }),
+  z.object({ event: z.literal("metrics"), data: metricsData }),
+  z.object({ event: z.literal("end"), data: endData }),
+  z.object({ event: z.literal("error"), data: errorData }),
+]).meta({ id: "WorkerEvent" });
+
+/** An event of `/execute`. */
+export type WorkerEvent = z.output<typeof workerEvent>;
+
+/** True for the two events after which nothing comes. */
+export function isTerminal(event: { readonly event: string }): boolean {
+  return event.event === "end" || event.event === "error";
+}

@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
+import { errorData } from "./events.ts";
+import { device, workerState } from "./pool.ts";
+import { modelName } from "./request.ts";
+
+/** Life of a job. */
+export const jobStatus = z.enum([
+  "queued",
+  "dispatched",
+  "running",
+  "completed",
+  "failed",
+  "cancelled",
+]);
+
+/** Status of a job. */
+export type JobStatus = z.output<typeof jobStatus>;
+
+export const priority = z.enum(["interactive", "batch"]);
+
+/** Class of a job in the queue. */
+export type Priority = z.output<typeof priority>;
+
+/** Reply to `POST /v2/tasks`: the job is on disk. */
+export const taskAccepted = z.object({
+  job_id: identifier,
+  status: jobStatus,
+  queue_position: z.number().int().min(0),
+  predicted_start_ms: milliseconds,
+  seed: z.number().int().min(0),
+  events_url: z.string(),
+}).meta({ id: "TaskAccepted" });
+
+/** Reply to `POST /v2/tasks`. */
+export type TaskAccepted = z.output<typeof taskAccepted>;
+
+export const attempt = z.object({
+  worker_id: identifier,
+  pool_id: identifier,
+  started_at: timestamp,
+  ended_at: timestamp.optional(),
+  reason: z.string().optional().meta({ description: "Why the attempt did not end the job" }),
+}).meta({ id: "Attempt" });
+
+/** One try of a job on one worker. */
+export type Attempt = z.output<typeof attempt>;
+
+export const usage = z.object({
+  tokens_in: z.number().int().min(0),
+  tokens_cached: z.number().int().min(0),
+  tokens_out: z.number().int().min(0),
+}).meta({ id: "Usage" });
+
+export const jobView = z.object({
+  job_id: identifier,
+  status: jobStatus,
+  model: modelName,
+  priority,
+  created_at: timestamp,
+  started_at: timestamp.optional(),
+  ended_at: timestamp.optional(),
+  attempts: z.array(attempt),
+  output: z.string().optional(),
+  usage: usage.optional(),
+  error: errorData.optional(),
+}).meta({ id: "Job" });
+
+/** A job as `GET /v2/tasks/{id}` tells it. */
+export type JobView = z.output<typeof jobView>;
+
+export const jobPage = z.object({
+  tasks: z.array(jobView.omit({ output: true })),
+  next_cursor: z.string().optional(),
+}).meta({ id: "JobPage" });
+
+export const workerView = z.object({
+  worker_id: identifier,
+  pid: z.number().int(),
+  pool_id: identifier,
+  model_ref: modelName,
+  device: identifier,
+  state: workerState,
+  slots: z.number().int(),
+  active: z.number().int(),
+  context: z.number().int(),
+  memory_bytes: z.number().int(),
+}).meta({ id: "Worker" });
+
+/** A worker as clients see it: never its token. */
+export type WorkerView = z.output<typeof workerView>;
+
+export const modelView = z.object({
+  model_ref: modelName,
+  aliases: z.array(modelName),
+  fingerprint: sha256,
+  architecture: z.string(),
+  context_length: z.number().int(),
+  size_bytes: z.number().int(),
+  estimated_bytes: z.number().int()
+    .meta({ description: "Memory a load with the pool's default settings would need" }),
+  pools: z.array(identifier),
+  loaded: z.boolean(),
+  workers: z.array(identifier),
+  ambiguous_aliases: z.array(z.string())
+    .meta({ description: "Aliases that another model claims too: they resolve to neither" }),
+}).meta({ id: "Model" });
+
+/** A model that some pool has. */
+export type ModelView = z.output<typeof modelView>;
+
+export const poolView = z.object({
+  pool_id: identifier,
+  endpoint: z.string(),
+  version: z.string(),
+  status: z.enum(["available", "unavailable", "draining"]),
+  last_seen_at: timestamp,
+  devices: z.array(device),
+  workers: z.array(identifier),
+  models: z.number().int(),
+}).meta({ id: "Pool" });
+
+/** A pool as clients see it. */
+export type PoolView = z.output<typeof poolView>;
+
+export const queueView = z.object({
+  capacity: z.number().int(),
+  depth: z.number().int(),
+  by_priority: z.object({ interactive: z.number().int(), batch: z.number().int() }),
+  by_model: z.array(z.object({ model: modelName, waiting: z.number().int() })),
+  jobs: z.array(z.object({
+    job_id: identifier,
+    model: modelName,
+    priority,
+    position: z.number().int(),
+    waiting_ms: milliseconds,
+    reason: z.string().meta({ description: "Why it waits" }),
+  })),
+}).meta({ id: "Queue" });
+
+/** What waits. */
+export type QueueView = z.output<typeof queueView>;

@@ -1,0 +1,16 @@
+/**
+ * Every request, reply, event and error that crosses a process border, as zod schemas and route
+ * descriptors.
+ *
+ * @module
+ */
+export * from "./common.ts";
+export * from "./events.ts";
+export * from "./job.ts";
+export * from "./openai.ts";
+export * from "./orchestrator_routes.ts";
+export * from "./pool.ts";
+export * from "./pool_routes.ts";
+export * from "./request.ts";
+export * from "./route.ts";
+export * from "./worker.ts";

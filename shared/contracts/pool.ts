@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { bytes, identifier, milliseconds, sha256, timestamp } from "./common.ts";
+import { modelName } from "./request.ts";
+
+/** What kind of memory and compute a device is. */
+export const deviceKind = z.enum(["cuda", "metal", "vulkan", "rocm", "cpu"]);
+
+/** Kind of a {@linkcode device}. */
+export type DeviceKind = z.output<typeof deviceKind>;
+
+export const device = z.object({
+  id: identifier.meta({ description: "cpu, cuda0, cuda1, …" }),
+  kind: deviceKind,
+  name: z.string(),
+  total_bytes: bytes,
+  free_bytes: bytes.meta({ description: "As the device says: what other programs hold counts" }),
+}).meta({ id: "Device" });
+
+/** A device of a pool. */
+export type Device = z.output<typeof device>;
+
+export const poolModel = z.object({
+  model_ref: modelName,
+  aliases: z.array(modelName),
+  fingerprint: sha256,
+  sha256: sha256.optional(),
+  path: z.string(),
+  size_bytes: bytes,
+  architecture: z.string(),
+  context_length: z.number().int().min(0),
+  weight_bytes: bytes,
+  kv_bytes_per_token: bytes,
+  compute_bytes: bytes,
+  measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
+    .optional().meta({ description: "What the last load really took" }),
+  staged: z.boolean(),
+}).meta({ id: "PoolModel" });
+
+/** A model that a pool has on disk. */
+export type PoolModel = z.output<typeof poolModel>;
+
+export const workerState = z.enum(["starting", "loading", "ready", "draining", "stopping"]);
+
+/** State of a {@linkcode poolWorker}. */
+export type WorkerState = z.output<typeof workerState>;
+
+/** What a worker can be asked for. */
+export const capability = z.enum(["generate", "tokenize", "embed", "rerank"]);
+
+export const poolWorker = z.object({
+  worker_id: identifier,
+  request_id: identifier,
+  pid: z.number().int().min(1),
+  model_ref: modelName,
+  fingerprint: sha256,
+  device: identifier,
+  uri: z.url().optional().meta({ description: "Absent until the worker listens" }),
+  token: z.string().meta({ description: "Bearer token of the worker; shown to nobody else" }),
+  backend: z.string(),
+  capabilities: z.array(capability),
+  state: workerState,
+  context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
+  slots: z.number().int().min(1),
+  active: z.number().int().min(0),
+  memory_bytes: bytes,
+}).meta({ id: "PoolWorker" });
+
+/** A worker as its pool reports it. */
+export type PoolWorker = z.output<typeof poolWorker>;
+
+export const workerExit = z.object({
+  worker_id: identifier,
+  exit_code: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  category: z.enum(["crash", "oom", "timeout", "stop"]),
+  at: timestamp,
+  detail: z.string().optional().meta({
+    description: "Last line of the worker's log, if it failed",
+  }),
+}).meta({ id: "WorkerExit" });
+
+/** The end of a worker's process; repeated until acknowledged. */
+export type WorkerExit = z.output<typeof workerExit>;
+
+/** `POST /v2/pools/register`, and the body of a pool's `GET /v2/state`. */
+export const poolState = z.object({
+  pool_id: identifier,
+  instance_id: identifier.meta({ description: "New at each start of the pool manager" }),
+  endpoint: z.url(),
+  version: z.string(),
+  models_revision: z.number().int().min(0),
+  devices: z.array(device),
+  models: z.array(poolModel),
+  workers: z.array(poolWorker),
+  exits: z.array(workerExit),
+}).meta({ id: "PoolState" });
+
+/** Everything a pool knows of itself. */
+export type PoolState = z.output<typeof poolState>;
+
+/** `POST /v2/pools/{id}/heartbeat`; `models` travel again only when their revision changed. */
+export const heartbeat = z.object({
+  pool_id: identifier,
+  instance_id: identifier,
+  sequence: z.number().int().min(1),
+  models_revision: z.number().int().min(0),
+  models: z.array(poolModel).optional(),
+  devices: z.array(device),
+  workers: z.array(poolWorker),
+  exits: z.array(workerExit),
+}).meta({ id: "Heartbeat" });
+
+/** A heartbeat. */
+export type Heartbeat = z.output<typeof heartbeat>;
+
+/** Reply to a registration and to a heartbeat. */
+export const heartbeatReply = z.object({
+  heartbeat_interval_ms: milliseconds,
+  timeout_ms: milliseconds,
+  acknowledged: z.array(identifier).meta({ description: "Worker ids whose exits are known now" }),
+}).meta({ id: "HeartbeatReply" });
+
+export const deregister = z.object({ instance_id: identifier }).meta({ id: "Deregister" });
+
+/** `POST /pools/{id}/workers/spawn`. The same `request_id` gives the same worker. */
+export const spawnRequest = z.strictObject({
+  request_id: identifier,
+  model_ref: modelName,
+  fingerprint: sha256,
+  device: identifier.optional(),
+  context: z.number().int().min(8).max(10_000_000).optional(),
+  slots: z.number().int().min(1).max(256).optional(),
+  gpu_layers: z.number().int().min(0).max(10_000).optional(),
+}).meta({ id: "SpawnRequest" });
+
+/** A validated spawn. */
+export type SpawnRequest = z.output<typeof spawnRequest>;
+
+export const spawnReply = z.object({ worker_id: identifier }).meta({ id: "SpawnReply" });
+
+/** `POST /workers/ready`, from a worker to its pool manager. */
+export const workerReady = z.strictObject({
+  worker_id: identifier,
+  spawn_token: z.string().min(1).max(256),
+  uri: z.url(),
+  model_ref: modelName,
+  fingerprint: sha256,
+  memory_bytes: bytes,
+  context: z.number().int().min(1),
+  slots: z.number().int().min(1),
+  capabilities: z.array(capability),
+  backend: z.string(),
+  pid: z.number().int().min(1),
+}).meta({ id: "WorkerReady" });
+
+/** A ready callback. */
+export type WorkerReady = z.output<typeof workerReady>;
+
+/** Body of drain and stop. */
+export const deadlineBody = z.strictObject({ deadline_ms: milliseconds.default(30_000) })
+  .meta({ id: "Deadline" });

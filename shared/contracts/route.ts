@@ -1,0 +1,61 @@
+import type { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+
+/** Who may call a route: `none` is open, the others are roles of an API key (DESIGN §7). */
+export type Role = "none" | "client" | "operator" | "pool" | "worker";
+
+/** One route of a daemon, described once for the server, the client, the tests and OpenAPI. */
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** OpenAPI style: `/v2/tasks/{id}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly role: Role;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Status of success. */
+  readonly status: 200 | 202;
+  /** The JSON body of success; absent for `text` and `stream` routes. */
+  readonly reply?: z.ZodType;
+  /** `stream`: always SSE; `maybe-stream`: JSON or SSE by what the caller asks for; `text`: plain text. */
+  readonly kind: "json" | "stream" | "maybe-stream" | "text";
+  /** Codes that this route answers beside those that any route may (`INVALID_REQUEST`, …). */
+  readonly errors: readonly ErrorCode[];
+}
+
+/** Keeps a route's exact types while checking that it is one. */
+export function defineRoute<const R extends Route>(route: R): R {
+  return route;
+}
+
+type Out<T> = T extends z.ZodType ? z.output<T> : undefined;
+type In<T> = T extends z.ZodType ? z.input<T> : undefined;
+
+/** What a handler of the route receives, validated. */
+export interface RouteInput<R extends Route> {
+  readonly params: Out<R["params"]>;
+  readonly query: Out<R["query"]>;
+  readonly headers: Out<R["headers"]>;
+  readonly body: Out<R["body"]>;
+}
+
+type RequiredPart<K extends string, T> = T extends z.ZodType ? { readonly [P in K]: z.input<T> }
+  : unknown;
+type OptionalPart<K extends string, T> = T extends z.ZodType ? { readonly [P in K]?: z.input<T> }
+  : unknown;
+
+/** What a caller of the route hands in. */
+export type RouteCall<R extends Route> =
+  & RequiredPart<"params", R["params"]>
+  & OptionalPart<"query", R["query"]>
+  & OptionalPart<"headers", R["headers"]>
+  & RequiredPart<"body", R["body"]>;
+
+/** The JSON reply of the route, as a handler gives it. */
+export type RouteReply<R extends Route> = In<R["reply"]>;
+
+/** The JSON reply of the route, as a caller gets it. */
+export type RouteResult<R extends Route> = Out<R["reply"]>;

@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.ts";
+import { commonRoutes } from "./common_routes.ts";
+import { capability } from "./pool.ts";
+import { executeRequest, message, modelName } from "./request.ts";
+import { defineRoute } from "./route.ts";
+
+/** `GET /health` of a worker, answered from cached state whatever the load. */
+export const workerHealth = health.extend({
+  worker_id: identifier,
+  pid: z.number().int().min(1),
+  model_ref: modelName,
+  fingerprint: sha256.optional().meta({ description: "Absent while the model loads" }),
+  state: z.enum(["loading", "ready", "draining"]),
+  load_progress: z.number().min(0).max(1),
+  backend: z.string(),
+  capabilities: z.array(capability),
+  context: z.number().int().min(0).meta({ description: "Tokens per slot" }),
+  slots: z.number().int().min(0),
+  active: z.number().int().min(0).meta({ description: "Slots in use" }),
+  waiting: z.number().int().min(0).meta({ description: "Accepted, no slot yet" }),
+  memory_bytes: bytes,
+}).meta({ id: "WorkerHealth" });
+
+/** Health of a worker. */
+export type WorkerHealth = z.output<typeof workerHealth>;
+
+export const cancelRequest = z.strictObject({
+  job_id: identifier,
+  attempt: z.number().int().min(1),
+}).meta({ id: "CancelRequest" });
+
+export const tokenizeRequest = z.strictObject({
+  prompt: z.string().optional(),
+  messages: z.array(message).min(1).optional(),
+}).refine(
+  (body) => (body.prompt === undefined) !== (body.messages === undefined),
+  { message: "exactly one of prompt and messages is needed", path: ["prompt"] },
+).meta({ id: "TokenizeRequest" });
+
+export const tokenizeReply = z.object({
+  tokens: z.array(tokenId),
+  count: z.number().int().min(0),
+}).meta({ id: "TokenizeReply" });
+
+const tag = "worker";
+
+/** Every route of llorch-candled. */
+export const workerRoutes = {
+  execute: defineRoute({
+    method: "POST",
+    path: "/execute",
+    summary: "Generate tokens for one attempt of a job, as a stream of events",
+    tag,
+    role: "worker",
+    body: executeRequest,
+    status: 200,
+    kind: "stream",
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "NOT_READY"],
+  }),
+  cancel: defineRoute({
+    method: "POST",
+    path: "/cancel",
+    summary: "Cancel one attempt; older attempts and unknown jobs change nothing",
+    tag,
+    role: "worker",
+    body: cancelRequest,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: [],
+  }),
+  tokenize: defineRoute({
+    method: "POST",
+    path: "/tokenize",
+    summary: "Turn a prompt or a chat into token ids",
+    tag,
+    role: "worker",
+    body: tokenizeRequest,
+    status: 200,
+    reply: tokenizeReply,
+    kind: "json",
+    errors: ["NOT_READY"],
+  }),
+  shutdown: defineRoute({
+    method: "POST",
+    path: "/shutdown",
+    summary: "Refuse new work, let what runs end within the stop deadline, then exit",
+    tag,
+    role: "worker",
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: [],
+  }),
+  ...commonRoutes(tag, "worker", workerHealth),
+};

@@ -1,0 +1,67 @@
+import type { z } from "zod";
+import { type ConfigSpec, loadConfig, processSources } from "./config/load.ts";
+import { EXIT } from "./defaults.ts";
+import { type Daemon, runMain, runUntilStopped } from "./lifecycle.ts";
+import {
+  configureLogging,
+  createLogger,
+  LOG_LEVELS,
+  type Logger,
+  stdoutLogging,
+} from "./logging.ts";
+import { VERSION } from "./version.ts";
+
+/** Extra time, beyond a daemon's own deadlines, before a stop is forced. */
+const CLOSE_MARGIN_MS = 5_000;
+
+/** What {@linkcode daemonMain} needs to run a daemon. */
+export interface DaemonSpec<S extends z.ZodObject> extends ConfigSpec<S> {
+  /** Opens the daemon: when it returns, the daemon listens. */
+  open(
+    config: z.output<S>,
+    context: {
+      readonly log: Logger;
+      readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+    },
+  ): Promise<Daemon & { readonly url: string }>;
+  /** Longest time that an orderly stop of this configuration takes, in milliseconds. */
+  stopDeadlineMs(config: z.output<S>): number;
+}
+
+/** The level key that every daemon's schema has at `log_level`. */
+interface HasLogLevel {
+  readonly log_level: (typeof LOG_LEVELS)[number];
+}
+
+/**
+ * The whole `main` of a daemon: parse, validate, open, run until a signal, close.
+ *
+ * @returns the exit code
+ */
+export function daemonMain<S extends z.ZodObject>(
+  spec: DaemonSpec<S>,
+  args: readonly string[],
+): Promise<number> {
+  return runMain(spec.program, async () => {
+    const loaded = loadConfig(spec, processSources(args));
+    if (loaded.kind === "version") {
+      console.log(`${spec.program} ${VERSION}`);
+      return EXIT.ok;
+    }
+    if (loaded.kind !== "run") {
+      console.log(loaded.text);
+      return EXIT.ok;
+    }
+    const { config, flags } = loaded;
+    configureLogging(stdoutLogging((config as HasLogLevel).log_level));
+    const log = createLogger(spec.program);
+    const daemon = await spec.open(config, { log, flags });
+    log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
+    const code = await runUntilStopped(daemon, {
+      closeDeadlineMs: spec.stopDeadlineMs(config) + CLOSE_MARGIN_MS,
+      onStop: (reason) => log.info("stopping", { reason }),
+    });
+    log.info("stopped", { exit_code: code });
+    return code;
+  });
+}

@@ -1,0 +1,38 @@
+/**
+ * Ports, names and limits that more than one part must agree on.
+ *
+ * @module
+ */
+
+/** Default ports (docs/architecture.md). `0` means any free port wherever a port is asked for. */
+export const PORTS = { orchestratord: 8080, poolManagerd: 9200, workerBase: 8001 } as const;
+
+/** Daemons bind to loopback unless they are told otherwise and have a token. */
+export const LOOPBACK = "127.0.0.1";
+
+/** Names of HTTP headers of our own. */
+export const HEADERS = {
+  correlationId: "X-Correlation-Id",
+  idempotencyKey: "Idempotency-Key",
+  lastEventId: "Last-Event-ID",
+} as const;
+
+/** Environment variables by which secrets travel; they never stand in argv. */
+export const ENV = {
+  apiToken: "LLORCH_API_TOKEN",
+  workerToken: "LLORCH_WORKER_TOKEN",
+  spawnToken: "LLORCH_SPAWN_TOKEN",
+  binDir: "LLORCH_BIN_DIR",
+} as const;
+
+/** A comment line is sent on a stream that was silent for this long, in milliseconds. */
+export const SSE_KEEP_ALIVE_MS = 15_000;
+
+/** Largest request body that a daemon reads, in bytes, unless configured. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/** A request body must arrive within this time, in milliseconds. */
+export const BODY_TIMEOUT_MS = 30_000;
+
+/** Exit codes of every executable. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;

@@ -1,0 +1,103 @@
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ENV } from "./defaults.ts";
+import { LlorchError } from "./errors.ts";
+import type { Env } from "./paths.ts";
+
+/** Every executable, and where its source stands in a checkout. */
+const SOURCES = {
+  "llorch": "cli/main.ts",
+  "orchestratord": "daemons/orchestratord/main.ts",
+  "pool-managerd": "daemons/pool-managerd/main.ts",
+  "llorch-candled": "daemons/worker/main.ts",
+} as const;
+
+/** Name of an executable. */
+export type ExecutableName = keyof typeof SOURCES;
+
+/** How to start an executable: append its own arguments to `args`. */
+export interface Executable {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** What the search looks at. */
+export interface ExecutableSearch {
+  readonly env: Env;
+  /** The running executable. */
+  readonly execPath: string;
+  /** Whether the running program was compiled: then `execPath` is one of ours, not deno. */
+  readonly standalone: boolean;
+  readonly exists: (path: string) => boolean;
+}
+
+/** This process's own view of the machine. */
+export function processSearch(): ExecutableSearch {
+  return {
+    env: (name) => Deno.env.get(name),
+    execPath: Deno.execPath(),
+    standalone: Deno.build.standalone,
+    exists(path) {
+      try {
+        return Deno.statSync(path).isFile;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+/**
+ * Finds an executable: in `LLORCH_BIN_DIR`, beside the running one, in a checkout's source (run
+ * with the deno that runs us), then on `PATH`.
+ *
+ * @param variants Names to prefer, first to last, e.g. `llorch-candled-cuda` before `llorch-candled`.
+ * @throws {LlorchError} `WORKER_START_FAILED` naming the places that were searched.
+ */
+export function findExecutable(
+  name: ExecutableName,
+  variants: readonly string[] = [],
+  search: ExecutableSearch = processSearch(),
+): Executable {
+  const names = [...variants, name];
+  const binDir = search.env(ENV.binDir);
+  const beside = search.standalone ? dirname(search.execPath) : undefined;
+  for (const dir of [binDir, beside]) {
+    const found = dir && names.map((each) => join(dir, each)).find(search.exists);
+    if (found) return { command: found, args: [] };
+  }
+  const root = checkoutRoot(search);
+  if (root !== undefined && binDir === undefined) return fromSource(name, root, search.execPath);
+  for (const dir of (search.env("PATH") ?? "").split(delimiter)) {
+    const found = dir && names.map((each) => join(dir, each)).find(search.exists);
+    if (found) return { command: found, args: [] };
+  }
+  throw new LlorchError(
+    "WORKER_START_FAILED",
+    `Cannot find the executable ${name}: looked in ${ENV.binDir} (${
+      binDir ?? "not set"
+    }), beside this program and on PATH`,
+  );
+}
+
+/** The checkout that this program runs from; undefined in a built executable. */
+export function checkoutRoot(search: ExecutableSearch = processSearch()): string | undefined {
+  if (search.standalone || !import.meta.url.startsWith("file:")) return undefined;
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  return search.exists(join(root, "deno.json")) ? root : undefined;
+}
+
+/** Runs an executable's source with the permissions that it will be compiled with (`deno.json`). */
+function fromSource(name: ExecutableName, root: string, deno: string): Executable {
+  return {
+    command: deno,
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${join(root, "deno.json")}`,
+      `-P=${name}`,
+      join(root, SOURCES[name]),
+    ],
+  };
+}

@@ -1,0 +1,213 @@
+import { type Context, Hono } from "@hono/hono";
+import type { z } from "zod";
+import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
+import { HEADERS } from "../defaults.ts";
+import { ERROR_CODES, type FieldError, invalidRequest, LlorchError } from "../errors.ts";
+import { toLlorchError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
+import { type BodyLimits, readJsonBody } from "./body.ts";
+import { openApiDocument } from "./openapi.ts";
+
+/** What a handler knows about its call. */
+export interface Call<R extends Route> extends RouteInput<R> {
+  readonly request: Request;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+  readonly correlationId: string;
+  readonly log: Logger;
+}
+
+/** Answers one route: the JSON reply of the contract, or a whole `Response` (streams, text). */
+export type Handler<R extends Route> = (
+  call: Call<R>,
+) => RouteReply<R> | Response | Promise<RouteReply<R> | Response>;
+
+/** Decides whether a caller may use a route; throws `UNAUTHORIZED` or `FORBIDDEN`. */
+export type Authorize = (request: Request, role: Role) => void;
+
+/** What {@linkcode createApp} needs. */
+export interface AppOptions {
+  /** Name of the daemon, for OpenAPI. */
+  readonly title: string;
+  readonly log: Logger;
+  readonly authorize: Authorize;
+  readonly limits?: BodyLimits;
+  /** Counts each reply by route pattern, never by path. */
+  readonly onReply?: (route: Route, status: number, seconds: number) => void;
+}
+
+/** An HTTP application made of contract routes. */
+export interface App {
+  /** Adds a route with its handler. */
+  mount<R extends Route>(route: R, handler: Handler<R>): void;
+  /** Answers one request; needs no port. */
+  fetch(request: Request): Promise<Response>;
+  /** Every mounted route. */
+  readonly routes: readonly Route[];
+  /** The OpenAPI 3.1 document of the mounted routes. */
+  openapi(): Record<string, unknown>;
+}
+
+/** Builds an application: correlation id, authorisation, validation and errors in one place. */
+export function createApp(options: AppOptions): App {
+  const hono = new Hono();
+  const routes: Route[] = [];
+
+  async function answer<R extends Route>(
+    route: R,
+    handler: Handler<R>,
+    context: Context,
+  ): Promise<Response> {
+    const request = context.req.raw;
+    const started = performance.now();
+    const correlationId = correlationIdOf(request);
+    let response: Response;
+    try {
+      options.authorize(request, route.role);
+      const input = await validate(route, context, options.limits);
+      const call: Call<R> = {
+        ...(input as RouteInput<R>),
+        request,
+        signal: request.signal,
+        correlationId,
+        log: options.log.with({ correlation_id: correlationId }),
+      };
+      const reply = await handler(call);
+      response = reply instanceof Response ? reply : Response.json(reply, { status: route.status });
+    } catch (error) {
+      response = renderError(error, request, correlationId, options.log);
+    }
+    response.headers.set(HEADERS.correlationId, correlationId);
+    options.onReply?.(route, response.status, (performance.now() - started) / 1000);
+    return response;
+  }
+
+  hono.notFound((context) => {
+    const request = context.req.raw;
+    const correlationId = correlationIdOf(request);
+    const path = new URL(request.url).pathname;
+    const allowed = routes.filter((route) => pathPattern(route.path).test(path));
+    const error = allowed.length === 0
+      ? new LlorchError("NOT_FOUND", `Cannot find ${path}: /openapi.json lists every route`)
+      : new LlorchError("METHOD_NOT_ALLOWED", `Cannot ${request.method} ${path}`);
+    const response = renderError(error, request, correlationId, options.log);
+    if (allowed.length > 0) response.headers.set("allow", allowed.map((r) => r.method).join(", "));
+    response.headers.set(HEADERS.correlationId, correlationId);
+    return response;
+  });
+
+  return {
+    routes,
+    mount(route, handler) {
+      routes.push(route);
+      const path = route.path.replace(/\{(\w+)\}/g, route.path.endsWith("}") ? ":$1{.+}" : ":$1");
+      hono.on(route.method, path, (context) => answer(route, handler, context));
+    },
+    async fetch(request) {
+      return await hono.fetch(request);
+    },
+    openapi: () => openApiDocument(options.title, routes),
+  };
+}
+
+/**
+ * Renders any error as the reply that the contract promises: OpenAI's envelope under `/v1`, ours
+ * elsewhere. The one place where errors become HTTP.
+ */
+export function renderError(
+  thrown: unknown,
+  request: Request,
+  correlationId: string,
+  log: Logger,
+): Response {
+  const error = toLlorchError(thrown);
+  if (error.code === "INTERNAL") {
+    log.error("request_failed", {
+      correlation_id: correlationId,
+      method: request.method,
+      path: new URL(request.url).pathname,
+      error: error.cause,
+    });
+  }
+  const headers = new Headers({ [HEADERS.correlationId]: correlationId });
+  if (error.retryAfterMs !== undefined) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  }
+  if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
+  const isOpenAi = new URL(request.url).pathname.startsWith("/v1/");
+  const body = isOpenAi ? openAiBody(error) : ownBody(error, correlationId);
+  return Response.json(body, { status: error.status, headers });
+}
+
+function ownBody(error: LlorchError, correlationId: string): unknown {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.details === undefined ? {} : { details: error.details }),
+      retriable: error.retriable,
+      ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
+      correlation_id: correlationId,
+    },
+  };
+}
+
+/** OpenAI's error envelope; `param` is the first wrong field. */
+export function openAiBody(error: LlorchError): unknown {
+  const fields = error.details?.["errors"] as readonly FieldError[] | undefined;
+  return {
+    error: {
+      message: error.message,
+      type: ERROR_CODES[error.code].openaiType,
+      param: fields?.[0]?.field ?? null,
+      code: error.code,
+    },
+  };
+}
+
+/** A caller's correlation id where it is harmless to echo, else a new one. */
+function correlationIdOf(request: Request): string {
+  const given = request.headers.get(HEADERS.correlationId);
+  return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+}
+
+function pathPattern(path: string): RegExp {
+  const source = path.split(/\{\w+\}/).map((part) => part.replace(/[.]/g, "\\$&")).join("[^/]+");
+  return new RegExp(`^${path.endsWith("}") ? source.replace(/\[\^\/\]\+$/, ".+") : source}$`);
+}
+
+async function validate(
+  route: Route,
+  context: Context,
+  limits: BodyLimits | undefined,
+): Promise<RouteInput<Route>> {
+  const request = context.req.raw;
+  const errors: FieldError[] = [];
+  const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
+    if (!schema) return undefined;
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    errors.push(...fieldErrors(parsed.error));
+    return undefined;
+  };
+  const params = check(route.params, context.req.param());
+  const query = check(route.query, context.req.query());
+  const headers = check(route.headers, context.req.header());
+  const body = route.body ? check(route.body, await readJsonBody(request, limits)) : undefined;
+  if (errors.length > 0) throw invalidRequest(errors);
+  return { params, query, headers, body } as unknown as RouteInput<Route>;
+}
+
+/** Zod's issues as a list of wrong fields, one per unknown key. */
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map(String);
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        field: [...path, key].join("."),
+        message: "is not a known field",
+      }));
+    }
+    return [{ field: path.join("."), message: issue.message }];
+  });
+}

@@ -1,0 +1,88 @@
+import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
+import { invalidRequest, LlorchError } from "../errors.ts";
+
+/** Bounds of a request body. */
+export interface BodyLimits {
+  /** @default 8 MiB */
+  readonly maxBytes?: number;
+  /** @default 30 000 ms */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Reads a JSON body within its bounds.
+ *
+ * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `TIMEOUT` or `INVALID_REQUEST`.
+ */
+export async function readJsonBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    throw new LlorchError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      `Cannot read a body of type "${type.slice(0, 100)}": send Content-Type: application/json`,
+    );
+  }
+  const text = new TextDecoder("utf-8", { fatal: true });
+  let decoded: string;
+  const raw = await readBytes(request, limits);
+  try {
+    decoded = text.decode(raw);
+  } catch (error) {
+    throw new LlorchError("INVALID_REQUEST", "Cannot read the body: it is not valid UTF-8", {
+      cause: error,
+    });
+  }
+  try {
+    return JSON.parse(decoded);
+  } catch (error) {
+    const reason = decoded.trim() === "" ? "it is empty" : (error as Error).message;
+    throw invalidRequest([{ field: "", message: `the body is not JSON: ${reason}` }]);
+  }
+}
+
+async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+  const maxBytes = limits.maxBytes ?? MAX_BODY_BYTES;
+  const tooLarge = () =>
+    new LlorchError("PAYLOAD_TOO_LARGE", `Cannot take a body of more than ${maxBytes} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
+  if (!request.body) return new Uint8Array();
+
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let timedOut = false;
+  const timeoutMs = limits.timeoutMs ?? BODY_TIMEOUT_MS;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    reader.cancel().catch(() => {});
+  }, timeoutMs);
+  try {
+    while (true) {
+      const { done, value } = await reader.read();
+      if (timedOut) {
+        throw new LlorchError("TIMEOUT", `The body did not arrive within ${timeoutMs} ms`);
+      }
+      if (done) break;
+      size += value.byteLength;
+      if (size > maxBytes) {
+        await reader.cancel().catch(() => {});
+        throw tooLarge();
+      }
+      chunks.push(value);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return concat(chunks, size);
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1 && chunks[0]) return chunks[0];
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}

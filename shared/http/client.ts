@@ -1,0 +1,243 @@
+import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
+import { errorBody } from "../contracts/common.ts";
+import { openaiErrorBody } from "../contracts/openai.ts";
+import { HEADERS } from "../defaults.ts";
+import { errorMessage, LlorchError } from "../errors.ts";
+import { readSse, type SseMessage } from "./sse.ts";
+
+/** The peer could not be reached, hung up, or took too long: nothing is known about what it did. */
+export class TransportError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TransportError";
+  }
+}
+
+/** Where a client talks to, and as whom. */
+export interface ClientOptions {
+  /** e.g. `http://127.0.0.1:8080`. */
+  readonly baseUrl: string;
+  /** Bearer token. */
+  readonly token?: string | undefined;
+  /**
+   * Deadline of a JSON call, and of a stream's first byte.
+   *
+   * @default 30_000
+   */
+  readonly timeoutMs?: number;
+}
+
+/** What one call may add. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+  readonly correlationId?: string | undefined;
+}
+
+/** A stream that has begun. */
+export interface OpenStream {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly events: AsyncGenerator<SseMessage>;
+}
+
+/** A typed client of one daemon; see {@linkcode createClient}. */
+export interface Client {
+  readonly baseUrl: string;
+  /** Calls a JSON route and validates the reply. */
+  call<R extends Route>(
+    route: R,
+    input: RouteCall<R>,
+    options?: CallOptions,
+  ): Promise<RouteResult<R>>;
+  /** Calls a text route. */
+  text<R extends Route>(route: R, input: RouteCall<R>, options?: CallOptions): Promise<string>;
+  /** Opens an SSE route; the signal ends it at any time. */
+  stream<R extends Route>(
+    route: R,
+    input: RouteCall<R>,
+    options?: CallOptions,
+  ): Promise<OpenStream>;
+}
+
+interface AnyCall {
+  readonly params?: Record<string, unknown>;
+  readonly query?: Record<string, unknown>;
+  readonly headers?: Record<string, unknown>;
+  readonly body?: unknown;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/**
+ * A client whose calls are typed by the route descriptors.
+ *
+ * @example
+ * ```ts ignore
+ * const client = createClient({ baseUrl: "http://127.0.0.1:8080" });
+ * const { pools } = await client.call(orchestratorRoutes.pools, {});
+ * ```
+ */
+export function createClient(options: ClientOptions): Client {
+  const baseUrl = options.baseUrl.replace(/\/+$/, "");
+
+  async function send(
+    route: Route,
+    input: AnyCall,
+    accept: string,
+    call: CallOptions,
+  ): Promise<Response> {
+    const url = baseUrl + fillPath(route.path, input.params ?? {}) + queryString(input.query ?? {});
+    const headers = new Headers({ accept });
+    if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
+    if (call.correlationId !== undefined) headers.set(HEADERS.correlationId, call.correlationId);
+    for (const [name, value] of Object.entries(input.headers ?? {})) {
+      if (value !== undefined) headers.set(name, String(value));
+    }
+    const init: RequestInit = { method: route.method, headers, redirect: "error" };
+    if (input.body !== undefined) {
+      headers.set("content-type", "application/json");
+      init.body = JSON.stringify(input.body);
+    }
+    if (call.signal) init.signal = call.signal;
+    const response = await reach(url, init);
+    if (response.ok) return response;
+    throw await replyError(response, url);
+  }
+
+  /** Runs `work` under the call's own signal and a deadline for all of it. */
+  async function within<T>(
+    call: CallOptions,
+    what: string,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (deadline.aborted && !call.signal?.aborted) {
+        throw new TransportError(`No reply from ${baseUrl} to ${what} within ${timeoutMs} ms`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  return {
+    baseUrl,
+    call(route, input, call = {}) {
+      return within(call, `${route.method} ${route.path}`, async (signal) => {
+        const response = await send(route, input as AnyCall, "application/json", {
+          ...call,
+          signal,
+        });
+        return parseReply(route, await readJson(response)) as RouteResult<typeof route>;
+      });
+    },
+    text(route, input, call = {}) {
+      return within(call, `${route.method} ${route.path}`, async (signal) => {
+        const response = await send(route, input as AnyCall, "*/*", { ...call, signal });
+        return await response.text();
+      });
+    },
+    async stream(route, input, call = {}) {
+      const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+      const firstByte = new AbortController();
+      const timer = setTimeout(() => firstByte.abort(), timeoutMs);
+      const signal = call.signal
+        ? AbortSignal.any([call.signal, firstByte.signal])
+        : firstByte.signal;
+      try {
+        const response = await send(route, input as AnyCall, "text/event-stream", {
+          ...call,
+          signal,
+        });
+        if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
+        return {
+          status: response.status,
+          headers: response.headers,
+          events: readSse(response.body),
+        };
+      } catch (error) {
+        if (!firstByte.signal.aborted || call.signal?.aborted) throw error;
+        throw new TransportError(`No stream from ${baseUrl} within ${timeoutMs} ms`, {
+          cause: error,
+        });
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new TransportError(`Cannot reach ${new URL(url).origin}: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new TransportError(`${response.url} did not answer with JSON`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function parseReply(route: Route, value: unknown): unknown {
+  if (!route.reply) return undefined;
+  const parsed = route.reply.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new TransportError(
+    `The reply to ${route.method} ${route.path} is not what the contract says: ` +
+      `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "unknown"}`,
+  );
+}
+
+/** The peer's own error where it sent one, else one that names the status. */
+async function replyError(response: Response, url: string): Promise<Error> {
+  const text = await response.text().catch(() => "");
+  const json = parseJson(text);
+  const ours = errorBody.safeParse(json);
+  if (ours.success) {
+    const { code, message, details, retriable, retry_after_ms } = ours.data.error;
+    return new LlorchError(code, message, {
+      retriable,
+      ...(details === undefined ? {} : { details }),
+      ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
+    });
+  }
+  const openai = openaiErrorBody.safeParse(json);
+  if (openai.success) return new LlorchError(openai.data.error.code, openai.data.error.message);
+  return new TransportError(`${url} answered ${response.status} ${text.slice(0, 200)}`.trim());
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function fillPath(path: string, params: Record<string, unknown>): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
+}
+
+function queryString(query: Record<string, unknown>): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
+  if (pairs.length === 0) return "";
+  return "?" + new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]));
+}

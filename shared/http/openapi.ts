@@ -1,0 +1,79 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { errorBody } from "../contracts/common.ts";
+import { jobEvent, workerEvent } from "../contracts/events.ts";
+import { chatChunk, openaiErrorBody } from "../contracts/openai.ts";
+import type { Route } from "../contracts/route.ts";
+import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { VERSION } from "../version.ts";
+
+/** Codes that any route may answer. */
+const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "INTERNAL"];
+
+/** The OpenAPI 3.1 document of some routes, generated from their schemas. */
+export function openApiDocument(title: string, routes: readonly Route[]): Record<string, unknown> {
+  const { openAPIRegistry } = new OpenAPIHono();
+  openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+  });
+  for (const route of routes) {
+    openAPIRegistry.registerPath({
+      method: route.method.toLowerCase() as "get" | "post" | "delete",
+      path: route.path,
+      summary: route.summary,
+      tags: [route.tag],
+      security: route.role === "none" ? [] : [{ bearer: [] }],
+      request: {
+        ...(route.params ? { params: route.params } : {}),
+        ...(route.query ? { query: route.query } : {}),
+        ...(route.headers ? { headers: route.headers } : {}),
+        ...(route.body
+          ? { body: { required: true, content: { "application/json": { schema: route.body } } } }
+          : {}),
+      },
+      responses: { [route.status]: success(route), ...failures(route) },
+    });
+  }
+  const app = new OpenAPIHono();
+  app.openAPIRegistry.definitions.push(...openAPIRegistry.definitions);
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: { title, version: VERSION, license: { name: "Apache-2.0" } },
+  }) as unknown as Record<string, unknown>;
+}
+
+function success(route: Route) {
+  const events = route.path === "/execute"
+    ? workerEvent
+    : route.path.startsWith("/v1/")
+    ? chatChunk
+    : jobEvent;
+  return {
+    description: route.kind === "stream" ? "Server-sent events" : "Success",
+    content: {
+      ...(route.kind === "text" ? { "text/plain": { schema: { type: "string" as const } } } : {}),
+      ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
+      ...(route.kind === "stream" || route.kind === "maybe-stream"
+        ? { "text/event-stream": { schema: events } }
+        : {}),
+    },
+  };
+}
+
+function failures(route: Route) {
+  const codes = [...COMMON, ...route.errors];
+  if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
+  if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TIMEOUT");
+  const schema = route.path.startsWith("/v1/") ? openaiErrorBody : errorBody;
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = ERROR_CODES[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, list]) => [status, {
+      description: list.join(", "),
+      content: { "application/json": { schema } },
+    }]),
+  );
+}

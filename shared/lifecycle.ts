@@ -1,0 +1,137 @@
+import { EXIT } from "./defaults.ts";
+import { errorMessage, LlorchError } from "./errors.ts";
+
+/** Signals that ask a daemon to stop. */
+const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM"];
+
+/** Something that was opened and must be closed. */
+export interface Closeable {
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A daemon that runs until it is told to stop, or until it ends by itself. */
+export interface Daemon extends Closeable {
+  /** Resolves with an exit code when the daemon ends by itself; most never do. */
+  readonly ended?: Promise<number>;
+}
+
+/** How {@linkcode runUntilStopped} behaves. */
+export interface RunOptions {
+  /** Longest time that closing may take, in milliseconds; after it the process ends anyway. */
+  readonly closeDeadlineMs: number;
+  /** Called when the stop begins. */
+  readonly onStop?: (reason: string) => void;
+}
+
+/**
+ * Runs a daemon until SIGINT or SIGTERM (or its own end), closes it within the deadline and gives
+ * the exit code. A second signal ends the wait at once.
+ */
+export async function runUntilStopped(daemon: Daemon, options: RunOptions): Promise<number> {
+  const stopped = nextSignal();
+  const first = await Promise.race([
+    stopped.promise.then((signal) => ({ signal })),
+    ...(daemon.ended ? [daemon.ended.then((code) => ({ code }))] : []),
+  ]);
+  stopped.dispose();
+  const reason = "signal" in first ? first.signal : `ended with code ${first.code}`;
+  options.onStop?.(reason);
+
+  const again = nextSignal();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), options.closeDeadlineMs);
+  });
+  const outcome = await Promise.race([
+    daemon.close().then(() => "closed" as const),
+    again.promise.then(() => "again" as const),
+    late,
+  ]);
+  clearTimeout(timer);
+  again.dispose();
+  if (outcome === "again") return EXIT.interrupted;
+  if (outcome === "late") return EXIT.failed;
+  return "code" in first ? first.code : EXIT.ok;
+}
+
+/** The next stop signal; `dispose` stops listening. */
+export function nextSignal(): { promise: Promise<Deno.Signal>; dispose: () => void } {
+  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
+  const listeners = STOP_SIGNALS.map((signal) => {
+    const listener = () => resolve(signal);
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  return { promise, dispose: () => listeners.forEach((remove) => remove()) };
+}
+
+/** Things opened one after the other, closed in reverse order; the first error is kept. */
+export class CloseStack implements Closeable {
+  readonly #steps: (() => void | Promise<void>)[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** Adds a step that runs before those added earlier. */
+  defer(step: () => void | Promise<void>): void {
+    this.#steps.push(step);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const step of this.#steps.toReversed()) {
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+/**
+ * Runs `main` and turns whatever it throws into one line on stderr and an exit code. Usage and
+ * configuration errors are {@linkcode UsageError}s and end with 2.
+ */
+export async function runMain(name: string, main: () => Promise<number>): Promise<number> {
+  try {
+    return await main();
+  } catch (error) {
+    console.error(`${name}: ${errorMessage(error)}`);
+    if (error instanceof UsageError) return EXIT.usage;
+    if (!(error instanceof LlorchError) && error instanceof Error && error.stack) {
+      console.error(error.stack);
+    }
+    return EXIT.failed;
+  }
+}
+
+/** Wrong flags or configuration: the person who started the program can mend it. */
+export class UsageError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UsageError";
+  }
+}
+
+/** Resolves after `ms`, or rejects when the signal aborts. */
+export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}

@@ -1,0 +1,120 @@
+import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
+
+/** Facts of a log line. Never a prompt, an output or a token. */
+export type LogFields = Record<string, unknown>;
+
+/** Writes structured lines: a stable event name and fields. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** A logger whose lines all carry these fields. */
+  with(fields: LogFields): Logger;
+}
+
+/** Levels that a config may ask for. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+
+/** How lines look. */
+export interface LoggingOptions {
+  readonly level: (typeof LOG_LEVELS)[number];
+  /** `json` lines, or `pretty` ones for a terminal. */
+  readonly format: "json" | "pretty";
+  /** journald listens: lines begin with its `<n>` priority. */
+  readonly journal: boolean;
+  readonly write: (line: string) => void;
+}
+
+const PRIORITY: Record<LogLevel, number> = {
+  trace: 7,
+  debug: 7,
+  info: 6,
+  warning: 4,
+  error: 3,
+  fatal: 2,
+};
+
+/** Sets up logging for this process; call once, from `main`. */
+export function configureLogging(options: LoggingOptions): void {
+  const render = options.format === "json" ? jsonLine : prettyLine;
+  configureSync({
+    reset: true,
+    sinks: {
+      out: (record) => {
+        const prefix = options.journal ? `<${PRIORITY[record.level]}>` : "";
+        options.write(prefix + render(record) + "\n");
+      },
+    },
+    loggers: [
+      { category: [], lowestLevel: options.level, sinks: ["out"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["out"] },
+    ],
+  });
+}
+
+/** Standard output, terminal or journal: what {@linkcode configureLogging} needs in a daemon. */
+export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
+  const encoder = new TextEncoder();
+  const journal = Deno.env.get("JOURNAL_STREAM") !== undefined;
+  return {
+    level,
+    format: Deno.stdout.isTerminal() ? "pretty" : "json",
+    journal,
+    write: (line) => {
+      const bytes = encoder.encode(line);
+      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+    },
+  };
+}
+
+/** A logger for one component of one daemon. */
+export function createLogger(component: string, fields: LogFields = {}): Logger {
+  const logger = getLogger([component]).with(fields);
+  return {
+    debug: (event, more = {}) => logger.debug(event, more),
+    info: (event, more = {}) => logger.info(event, more),
+    warn: (event, more = {}) => logger.warn(event, more),
+    error: (event, more = {}) => logger.error(event, more),
+    with: (more) => createLogger(component, { ...fields, ...more }),
+  };
+}
+
+function jsonLine(record: LogRecord): string {
+  return JSON.stringify({
+    ts: new Date(record.timestamp).toISOString(),
+    level: record.level,
+    component: record.category.join("."),
+    event: record.rawMessage,
+    ...plainFields(record.properties),
+  });
+}
+
+function prettyLine(record: LogRecord): string {
+  const time = new Date(record.timestamp).toISOString().slice(11, 23);
+  const fields = Object.entries(plainFields(record.properties)).map(([name, value]) =>
+    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  );
+  return [time, record.level.padEnd(7), String(record.rawMessage), ...fields].join(" ");
+}
+
+/** Fields as JSON can show them: errors as text, control characters stripped from strings. */
+function plainFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, plainValue(value)]),
+  );
+}
+
+function plainValue(value: unknown): unknown {
+  if (value instanceof Error) {
+    const cause = value.cause === undefined ? "" : ` (cause: ${plainValue(value.cause)})`;
+    return stripControl(`${value.stack ?? value.message}`) + cause;
+  }
+  return typeof value === "string" ? stripControl(value) : value;
+}
+
+function stripControl(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
+}

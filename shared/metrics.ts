@@ -1,0 +1,78 @@
+import client from "prom-client";
+import type { Route } from "./contracts/route.ts";
+
+/** Prefixes of metric names, one per daemon; the lint in `tools/` holds every name to them. */
+export type MetricPrefix = "orchd" | "pool_mgr" | "worker";
+
+/** Seconds; wide enough for a health probe and for a long generation. */
+const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+interface MetricSpec<L extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly L[];
+}
+
+/** The metrics of one daemon; labels are bounded sets, never ids of jobs or spawns. */
+export interface Metrics {
+  counter<L extends string = never>(spec: MetricSpec<L>): client.Counter<L>;
+  gauge<L extends string = never>(
+    spec: MetricSpec<L> & { collect?: (gauge: client.Gauge<L>) => void },
+  ): client.Gauge<L>;
+  histogram<L extends string = never>(
+    spec: MetricSpec<L> & { buckets?: readonly number[] },
+  ): client.Histogram<L>;
+  /** Counts HTTP replies; hand it to `createApp` as `onReply`. */
+  readonly onReply: (route: Route, status: number, seconds: number) => void;
+  /** The text that Prometheus reads. */
+  render(): Promise<Response>;
+}
+
+/** A registry of its own for one daemon, with the process figures that every one has. */
+export function createMetrics(prefix: MetricPrefix): Metrics {
+  const registry = new client.Registry();
+  client.collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+
+  const metrics: Omit<Metrics, "onReply"> = {
+    counter: ({ name, help, labels = [] }) =>
+      new client.Counter({ name: `${prefix}_${name}`, help, labelNames: labels, registers }),
+    gauge: ({ name, help, labels = [], collect }) =>
+      new client.Gauge({
+        name: `${prefix}_${name}`,
+        help,
+        labelNames: labels,
+        registers,
+        ...(collect
+          ? {
+            collect() {
+              collect(this);
+            },
+          }
+          : {}),
+      }),
+    histogram: ({ name, help, labels = [], buckets = LATENCY_BUCKETS }) =>
+      new client.Histogram({
+        name: `${prefix}_${name}`,
+        help,
+        labelNames: labels,
+        buckets: [...buckets],
+        registers,
+      }),
+    async render() {
+      return new Response(await registry.metrics(), {
+        headers: { "content-type": registry.contentType },
+      });
+    },
+  };
+  const replies = metrics.histogram({
+    name: "http_reply_seconds",
+    help: "Time to the reply's first byte, by route and status",
+    labels: ["method", "route", "status"],
+  });
+  return {
+    ...metrics,
+    onReply: (route, status, seconds) =>
+      replies.observe({ method: route.method, route: route.path, status: String(status) }, seconds),
+  };
+}

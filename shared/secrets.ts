@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import { ENV } from "./defaults.ts";
+import { errorMessage } from "./errors.ts";
+import { UsageError } from "./lifecycle.ts";
+import type { Env } from "./paths.ts";
+
+/** A new random secret: 32 bytes in hexadecimal. */
+export function newSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** How a log may name a secret: six hex digits of its SHA-256. */
+export function secretPrint(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex").slice(0, 6);
+}
+
+/**
+ * The API token: from a file that nobody else may read, else from `LLORCH_API_TOKEN`.
+ *
+ * @throws {UsageError} when the file is missing, empty, or readable by group or world.
+ */
+export function readApiToken(tokenFile: string | undefined, env: Env): string | undefined {
+  if (tokenFile === undefined) return env(ENV.apiToken) || undefined;
+  let mode: number | null;
+  let token: string;
+  try {
+    mode = Deno.statSync(tokenFile).mode;
+    token = Deno.readTextFileSync(tokenFile).trim();
+  } catch (error) {
+    throw new UsageError(`Cannot read the token file ${tokenFile}: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+  if (mode !== null && (mode & 0o077) !== 0) {
+    throw new UsageError(
+      `Cannot use the token file ${tokenFile}: group or others may read it; chmod 600 ${tokenFile}`,
+    );
+  }
+  if (token === "") throw new UsageError(`Cannot use the token file ${tokenFile}: it is empty`);
+  return token;
+}
