@@ -11,7 +11,8 @@ const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "INTERNAL"];
 
 /** The OpenAPI 3.1 document of some routes, generated from their schemas. */
 export function openApiDocument(title: string, routes: readonly Route[]): Record<string, unknown> {
-  const { openAPIRegistry } = new OpenAPIHono();
+  const app = new OpenAPIHono();
+  const { openAPIRegistry } = app;
   openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
@@ -34,8 +35,6 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
       responses: { [route.status]: success(route), ...failures(route) },
     });
   }
-  const app = new OpenAPIHono();
-  app.openAPIRegistry.definitions.push(...openAPIRegistry.definitions);
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: { title, version: VERSION, license: { name: "Apache-2.0" } },
