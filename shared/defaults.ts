@@ -34,5 +34,11 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 /** A request body must arrive within this time, in milliseconds. */
 export const BODY_TIMEOUT_MS = 30_000;
 
+/** Tokens per slot that a worker gets when nobody says otherwise, at most what the model was made for. */
+export const DEFAULT_CONTEXT = 4096;
+
+/** Slots that a worker gets when nobody says otherwise. */
+export const DEFAULT_SLOTS = 4;
+
 /** Exit codes of every executable. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
