@@ -1,0 +1,109 @@
+import type {
+  Attempt,
+  ErrorData,
+  JobStatus,
+  Priority,
+  StoredJobEvent,
+  TaskRequest,
+} from "#shared/contracts/mod.ts";
+
+/** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
+export interface NumberedEvent {
+  readonly id: number;
+  readonly event: StoredJobEvent;
+}
+
+/** A job as it is kept. Times are ms since the epoch. */
+export interface JobRow {
+  readonly seq: number;
+  readonly jobId: string;
+  readonly bodySha256: string;
+  /** Undefined once erased. */
+  readonly request: TaskRequest | undefined;
+  readonly model: string;
+  readonly fingerprint: string;
+  readonly priority: Priority;
+  readonly detached: boolean;
+  readonly keyed: boolean;
+  readonly seed: number;
+  readonly status: JobStatus;
+  readonly createdAt: number;
+  readonly deadlineAt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly attempts: readonly Attempt[];
+  readonly usage: Usage | undefined;
+  readonly error: ErrorData | undefined;
+}
+
+/** Tokens of an ended job. */
+export interface Usage {
+  readonly tokens_in: number;
+  readonly tokens_cached: number;
+  readonly tokens_out: number;
+}
+
+/** A job that is accepted now. */
+export interface NewJobRow {
+  readonly jobId: string;
+  readonly idempotencyKey: string | undefined;
+  readonly bodySha256: string;
+  readonly request: TaskRequest;
+  readonly fingerprint: string;
+  readonly seed: number;
+  readonly createdAt: number;
+  readonly deadlineAt: number | undefined;
+}
+
+/** What changes in a job as it runs. */
+export interface JobPatch {
+  readonly status?: JobStatus;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly attempts?: readonly Attempt[];
+  readonly usage?: Usage;
+  readonly error?: ErrorData;
+  readonly contentExpiresAt?: number;
+}
+
+/** Which jobs a page shows. */
+export interface JobFilter {
+  readonly status?: JobStatus | undefined;
+  readonly model?: string | undefined;
+  /** Jobs with a lower `seq` only. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** A known pool, asked for its state after a restart. */
+export interface PoolRow {
+  readonly poolId: string;
+  readonly endpoint: string;
+}
+
+/**
+ * What orchestratord remembers. A promise of a write resolves when it is committed: it then
+ * survives `kill -9`. Writes of one caller are committed in the order in which they were made.
+ */
+export interface JobStore {
+  /** Keeps a new job and its first event. */
+  accept(job: NewJobRow, queued: NumberedEvent): Promise<void>;
+  /** Resolves when every write committed so far is on disk: it then survives a power cut. */
+  sync(): Promise<void>;
+  append(jobId: string, events: readonly NumberedEvent[], patch?: JobPatch): Promise<void>;
+  update(jobId: string, patch: JobPatch): Promise<void>;
+  get(jobId: string): Promise<JobRow | undefined>;
+  findByKey(idempotencyKey: string): Promise<JobRow | undefined>;
+  /** Newest first. */
+  page(filter: JobFilter): Promise<readonly JobRow[]>;
+  /** Events after an id, in order. */
+  events(jobId: string, after: number, limit: number): Promise<readonly NumberedEvent[]>;
+  /** Oldest first. */
+  unfinished(): Promise<readonly JobRow[]>;
+  savePool(pool: PoolRow): Promise<void>;
+  removePool(poolId: string): Promise<void>;
+  pools(): Promise<readonly PoolRow[]>;
+  /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
+  expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,191 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { taskRequest } from "#shared/contracts/mod.ts";
+import { openDatabase } from "#shared/sqlite.ts";
+import { Committer } from "./committer.ts";
+import type { JobFilter, JobPatch, JobRow, JobStore, NumberedEvent } from "./job_store.ts";
+import migration0001 from "./migrations/0001.sql" with { type: "text" };
+import { WalSync } from "./wal_sync.ts";
+
+const MIGRATIONS = [migration0001];
+
+type Row = Record<string, SQLOutputValue>;
+
+/** Columns that a patch may set, and how each value is written. */
+const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
+  status: "status",
+  startedAt: "started_at",
+  endedAt: "ended_at",
+  attempts: "attempts",
+  usage: "usage",
+  error: "error",
+  contentExpiresAt: "content_expires_at",
+};
+
+/**
+ * A {@linkcode JobStore} in one SQLite file (WAL, one connection, one transaction per turn).
+ *
+ * @param path The database file; created when absent.
+ */
+export function openSqliteStore(path: string): JobStore {
+  const db = openDatabase(path, MIGRATIONS);
+  const committer = new Committer(db);
+  const wal = new WalSync(`${path}-wal`);
+
+  const insertEvent = db.prepare(
+    "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?)",
+  );
+  const insertJob = db.prepare(`
+    INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
+      detached, seed, status, created_at, deadline_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`);
+  const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
+  const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
+  const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
+  const selectEvents = db.prepare(
+    "SELECT id, event, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+
+  const writeEvents = (jobId: string, events: readonly NumberedEvent[]) => {
+    for (const { id, event } of events) {
+      insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
+    }
+  };
+  // Reads see what was written before them in the same turn.
+  const read = <T>(query: () => T): Promise<T> => {
+    committer.flush();
+    return Promise.resolve(query());
+  };
+
+  return {
+    accept: (job, queued) =>
+      committer.write(() => {
+        insertJob.run(
+          job.jobId,
+          job.idempotencyKey ?? null,
+          job.bodySha256,
+          JSON.stringify(job.request),
+          job.request.model,
+          job.fingerprint,
+          job.request.priority,
+          Number(job.request.detached),
+          job.seed,
+          job.createdAt,
+          job.deadlineAt ?? null,
+        );
+        writeEvents(job.jobId, [queued]);
+      }),
+    sync: () => wal.sync(),
+    append: (jobId, events, patch) =>
+      committer.write((db) => {
+        writeEvents(jobId, events);
+        if (patch) applyPatch(db, jobId, patch);
+      }),
+    update: (jobId, patch) => committer.write((db) => applyPatch(db, jobId, patch)),
+    get: (jobId) => read(() => toJob(selectJob.get(jobId))),
+    findByKey: (key) => read(() => toJob(selectKey.get(key))),
+    page: (filter) => read(() => selectPage(db, filter)),
+    events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
+    unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
+    savePool: ({ poolId, endpoint }) =>
+      committer.write((db) => {
+        db.prepare("INSERT OR REPLACE INTO pools (pool_id, endpoint) VALUES (?, ?)")
+          .run(poolId, endpoint);
+      }),
+    removePool: (poolId) =>
+      committer.write((db) => {
+        db.prepare("DELETE FROM pools WHERE pool_id = ?").run(poolId);
+      }),
+    pools: () =>
+      read(() =>
+        db.prepare("SELECT pool_id, endpoint FROM pools ORDER BY pool_id").all().map((row) => ({
+          poolId: String(row["pool_id"]),
+          endpoint: String(row["endpoint"]),
+        }))
+      ),
+    async expire(now, forgetEndedBefore) {
+      const result = { erased: 0, forgotten: 0 };
+      await committer.write((db) => {
+        db.prepare(
+          "DELETE FROM events WHERE job_id IN (SELECT job_id FROM jobs WHERE content_expires_at <= ?)",
+        ).run(now);
+        const erased = db.prepare(
+          "UPDATE jobs SET request = NULL, content_expires_at = NULL WHERE content_expires_at <= ?",
+        ).run(now);
+        const forgotten = db.prepare("DELETE FROM jobs WHERE ended_at < ?").run(forgetEndedBefore);
+        result.erased = Number(erased.changes);
+        result.forgotten = Number(forgotten.changes);
+      });
+      // Erased text must not live on in the log.
+      if (result.erased + result.forgotten > 0) db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      return result;
+    },
+    async close() {
+      committer.flush();
+      await wal.close();
+      db.close();
+    },
+  };
+}
+
+function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
+  const names = Object.keys(patch) as (keyof JobPatch)[];
+  const assignments = names.map((name) => `${PATCH_COLUMNS[name]} = ?`).join(", ");
+  const values = names.map((name): SQLInputValue => {
+    const value = patch[name];
+    return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
+  });
+  db.prepare(`UPDATE jobs SET ${assignments} WHERE job_id = ?`).run(...values, jobId);
+}
+
+function selectPage(db: DatabaseSync, filter: JobFilter): JobRow[] {
+  const conditions: string[] = ["1"];
+  const values: SQLInputValue[] = [];
+  const where = (condition: string, value: SQLInputValue | undefined) => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  where("status = ?", filter.status);
+  where("model = ?", filter.model);
+  where("seq < ?", filter.before);
+  return db.prepare(
+    `SELECT * FROM jobs WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
+  ).all(...values, filter.limit).flatMap((row) => toJob(row) ?? []);
+}
+
+function toJob(row: Row | undefined): JobRow | undefined {
+  if (!row) return undefined;
+  const json = (name: string) => {
+    const text = row[name];
+    return typeof text === "string" ? JSON.parse(text) : undefined;
+  };
+  const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
+  const request = json("request");
+  return {
+    seq: Number(row["seq"]),
+    jobId: String(row["job_id"]),
+    bodySha256: String(row["body_sha256"]),
+    request: request === undefined ? undefined : taskRequest.parse(request),
+    model: String(row["model"]),
+    fingerprint: String(row["fingerprint"]),
+    priority: row["priority"] as JobRow["priority"],
+    detached: row["detached"] === 1,
+    keyed: row["idempotency_key"] !== null,
+    seed: Number(row["seed"]),
+    status: row["status"] as JobRow["status"],
+    createdAt: Number(row["created_at"]),
+    deadlineAt: time("deadline_at"),
+    startedAt: time("started_at"),
+    endedAt: time("ended_at"),
+    attempts: json("attempts") ?? [],
+    usage: json("usage"),
+    error: json("error"),
+  };
+}
+
+function toEvent(row: Row): NumberedEvent {
+  return {
+    id: Number(row["id"]),
+    event: { event: row["event"], data: JSON.parse(String(row["data"])) } as NumberedEvent["event"],
+  };
+}

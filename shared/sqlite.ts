@@ -1,0 +1,58 @@
+import { DatabaseSync } from "node:sqlite";
+import { dirname } from "node:path";
+import { errorMessage, LlorchError } from "./errors.ts";
+
+/**
+ * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version.
+ *
+ * @param migrations SQL of each version, oldest first; `user_version` counts those applied.
+ * @throws {LlorchError} `INTERNAL` that names the path and what to do: a folder that cannot be
+ * written, a file that is no database, a database from a newer version.
+ */
+export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
+  const fail = (reason: string, cause?: unknown) =>
+    new LlorchError("INTERNAL", `Cannot open the database ${path}: ${reason}`, { cause });
+  let db: DatabaseSync;
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // Created by us first, so that it never exists with a wider mode.
+    Deno.openSync(path, { create: true, write: true, mode: 0o600 }).close();
+    db = new DatabaseSync(path, { timeout: 5000 });
+  } catch (error) {
+    throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
+  }
+  try {
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA synchronous = NORMAL");
+    db.exec("PRAGMA foreign_keys = ON");
+    db.exec("PRAGMA secure_delete = ON");
+    migrate(db, migrations);
+    return db;
+  } catch (error) {
+    db.close();
+    throw fail(errorMessage(error), error);
+  }
+}
+
+function migrate(db: DatabaseSync, migrations: readonly string[]): void {
+  const row = db.prepare("PRAGMA user_version").get();
+  const version = Number(row?.["user_version"] ?? 0);
+  if (version > migrations.length) {
+    throw new Error(
+      `it has version ${version} and this program knows up to ${migrations.length}; ` +
+        "install the newer program again",
+    );
+  }
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      db.exec(sql);
+      db.exec(`PRAGMA user_version = ${index + 1}`);
+      db.exec("COMMIT");
+    } catch (error) {
+      db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
