@@ -55,3 +55,6 @@ export const ready = z.object({ status: z.literal("ready") }).meta({ id: "Ready"
 
 /** An empty success. */
 export const accepted = z.strictObject({ status: z.literal("accepted") }).meta({ id: "Accepted" });
+
+/** The reply of {@linkcode accepted}. */
+export const ACCEPTED = { status: "accepted" } as const;

@@ -39,7 +39,7 @@ export interface AppOptions {
 /** An HTTP application made of contract routes. */
 export interface App {
   /** Adds a route with its handler. */
-  mount<R extends Route>(route: R, handler: Handler<R>): void;
+  mount<R extends Route>(route: R, handler: Handler<NoInfer<R>>): void;
   /** Answers one request; needs no port. */
   fetch(request: Request): Promise<Response>;
   /** Every mounted route. */

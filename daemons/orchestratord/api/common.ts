@@ -1,0 +1,23 @@
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App } from "#shared/http/app.ts";
+import { VERSION } from "#shared/version.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+
+/** `/health`, `/ready`, `/metrics`, `/openapi.json`. */
+export function mountCommon(app: App, orchestrator: Orchestrator): void {
+  const started = performance.now();
+  app.mount(routes.health, () => ({
+    status: "ok" as const,
+    component: "orchestratord",
+    version: VERSION,
+    uptime_seconds: (performance.now() - started) / 1000,
+  }));
+  app.mount(routes.ready, () => {
+    const reason = orchestrator.notReadyReason();
+    if (reason !== undefined) throw new LlorchError("NOT_READY", reason, { retryAfterMs: 1000 });
+    return { status: "ready" as const };
+  });
+  app.mount(routes.metrics, () => orchestrator.metrics.http.render());
+  app.mount(routes.openapi, () => app.openapi());
+}

@@ -1,0 +1,77 @@
+import type { JobEvent } from "#shared/contracts/mod.ts";
+import { isTerminal } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { LiveJob } from "../jobs/live_job.ts";
+import type { StreamItem } from "../relay/job_stream.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+
+/** Events read from the store at once. */
+const PAGE = 256;
+
+/**
+ * Follows a live job for a client that counts as its listener: when the last one leaves a job that
+ * is not detached, the job has the disconnect grace to be listened to again.
+ *
+ * @param graceMs 0 cancels at once.
+ */
+export async function* followLive(
+  orchestrator: Orchestrator,
+  job: LiveJob,
+  after: number,
+  signal: AbortSignal,
+  graceMs: number,
+): AsyncGenerator<StreamItem> {
+  const { clock, jobs, metrics } = orchestrator;
+  job.dropGrace?.();
+  job.dropGrace = undefined;
+  metrics.streams.inc();
+  let readToEnd = false;
+  try {
+    for await (const item of job.stream.read(after, signal)) {
+      yield item;
+      readToEnd = item.kind === "event" && isTerminal(item.event);
+    }
+  } finally {
+    metrics.streams.dec();
+    if (readToEnd) orchestrator.markRead(job.id);
+    else if (!job.ended && job.stream.readers === 0 && !job.facts.request.detached) {
+      const cancel = () => jobs.cancel(job.id, "The client went away");
+      if (graceMs === 0) cancel();
+      else job.dropGrace = clock.after(graceMs, cancel);
+    }
+  }
+}
+
+/**
+ * The kept events of a job that has ended.
+ *
+ * @throws {LlorchError} `NOT_FOUND`, or `CONTENT_EXPIRED` once they are erased
+ */
+export async function* followKept(
+  orchestrator: Orchestrator,
+  jobId: string,
+  after: number,
+): AsyncGenerator<StreamItem> {
+  for (let last = after;;) {
+    const page = await orchestrator.store.events(jobId, last, PAGE);
+    for (const { id, event } of page) {
+      yield { kind: "event", id, event };
+      last = id;
+      if (isTerminal(event)) return orchestrator.markRead(jobId);
+    }
+    if (page.length < PAGE) return;
+  }
+}
+
+/** A stream item as the event that a client sees; token ids only for those who ask. */
+export function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
+  if (item.kind === "metrics") return { event: "metrics", data: item.data };
+  if (item.event.event !== "token" || withIds) return item.event;
+  const { t, i } = item.event.data;
+  return { event: "token", data: { t, i } };
+}
+
+/** The error that a caller gets for a job that nobody knows. */
+export function jobNotFound(jobId: string): LlorchError {
+  return new LlorchError("NOT_FOUND", `Cannot find job "${jobId}"`);
+}

@@ -1,0 +1,17 @@
+import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { App } from "#shared/http/app.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import { modelViews, poolViews, queueView, workerViews } from "../scheduler/views.ts";
+
+/** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: what is there and what waits. */
+export function mountState(app: App, { loop, clock }: Orchestrator): void {
+  app.mount(routes.models, () => ({ models: modelViews(loop.state) }));
+  app.mount(routes.workers, () => ({ workers: workerViews(loop.state) }));
+  app.mount(routes.pools, () => ({ pools: poolViews(loop.state) }));
+  app.mount(routes.queue, () => queueView(loop.state, clock.now()));
+  app.mount(routes.loadModel, ({ params }) => {
+    const { fingerprint } = loop.resolve(params.ref);
+    loop.send({ kind: "load", fingerprint });
+    return ACCEPTED;
+  });
+}

@@ -1,0 +1,119 @@
+import { ACCEPTED, type JobView, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App } from "#shared/http/app.ts";
+import { encodeSse } from "#shared/http/sse.ts";
+import { sseResponse } from "#shared/http/sse_response.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import type { StreamItem } from "../relay/job_stream.ts";
+import type { JobRow } from "../store/job_store.ts";
+import { followKept, followLive, jobNotFound, toClientEvent } from "./follow.ts";
+
+/** Most events of one output that are put together at once. */
+const OUTPUT_PAGE = 2000;
+
+/** `/v2/tasks…`: durable jobs. */
+export function mountTasks(app: App, orchestrator: Orchestrator): void {
+  const { config, jobs, store } = orchestrator;
+  const grace = config.streams.disconnect_grace_ms;
+
+  app.mount(routes.submit, async ({ body, headers, request, signal, correlationId }) => {
+    const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
+    const { accepted, job } = await jobs.submit(body, {
+      durable: true,
+      idempotencyKey: headers["idempotency-key"],
+      correlationId,
+    });
+    if (!wantsStream) return accepted;
+    const items = job
+      ? followLive(orchestrator, job, 0, signal, grace)
+      : followKept(orchestrator, accepted.job_id, 0);
+    return eventStream(items, false);
+  });
+
+  app.mount(routes.taskEvents, async ({ params, query, headers, signal }) => {
+    const after = Number(headers["last-event-id"] ?? 0);
+    const withIds = query.ids === "true";
+    const job = jobs.live(params.id);
+    if (job && job.facts.store) {
+      return eventStream(followLive(orchestrator, job, after, signal, grace), withIds);
+    }
+    const row = await store.get(params.id);
+    if (!row) throw jobNotFound(params.id);
+    if (row.request === undefined) {
+      throw new LlorchError(
+        "CONTENT_EXPIRED",
+        `The output of job "${params.id}" was erased after its retention`,
+      );
+    }
+    return eventStream(followKept(orchestrator, params.id, after), withIds);
+  });
+
+  app.mount(routes.getTask, async ({ params }) => {
+    const row = await store.get(params.id);
+    if (!row) throw jobNotFound(params.id);
+    const output = await readOutput(params.id);
+    return { ...toView(row), ...(row.request && output !== undefined ? { output } : {}) };
+  });
+
+  app.mount(routes.listTasks, async ({ query }) => {
+    const rows = await store.page({
+      status: query.status,
+      model: query.model,
+      before: query.cursor === undefined ? undefined : Number(query.cursor),
+      limit: query.limit,
+    });
+    const last = rows.length === query.limit ? rows.at(-1) : undefined;
+    return { tasks: rows.map(toView), ...(last ? { next_cursor: String(last.seq) } : {}) };
+  });
+
+  const cancel = async (jobId: string) => {
+    if (!jobs.cancel(jobId, "The client cancelled the job") && !await store.get(jobId)) {
+      throw jobNotFound(jobId);
+    }
+    return ACCEPTED;
+  };
+  app.mount(routes.cancelTask, ({ params }) => cancel(params.id));
+  app.mount(routes.deleteTask, ({ params }) => cancel(params.id));
+
+  function eventStream(items: AsyncGenerator<StreamItem>, withIds: boolean): Response {
+    return sseResponse(frames(items, withIds), { keepAliveMs: config.streams.keep_alive_ms });
+  }
+
+  async function readOutput(jobId: string): Promise<string | undefined> {
+    let text: string | undefined;
+    for (let after = 0;;) {
+      const page = await store.events(jobId, after, OUTPUT_PAGE);
+      for (const { id, event } of page) {
+        if (event.event === "token") text = (text ?? "") + event.data.t;
+        after = id;
+      }
+      if (page.length < OUTPUT_PAGE) return text;
+    }
+  }
+}
+
+async function* frames(
+  items: AsyncGenerator<StreamItem>,
+  withIds: boolean,
+): AsyncGenerator<Uint8Array> {
+  for await (const item of items) {
+    const { event, data } = toClientEvent(item, withIds);
+    yield encodeSse(event, data, item.kind === "event" ? item.id : undefined);
+  }
+}
+
+function toView(row: JobRow): JobView {
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    job_id: row.jobId,
+    status: row.status,
+    model: row.model,
+    priority: row.priority,
+    created_at: iso(row.createdAt),
+    ...(row.startedAt === undefined ? {} : { started_at: iso(row.startedAt) }),
+    ...(row.endedAt === undefined ? {} : { ended_at: iso(row.endedAt) }),
+    attempts: [...row.attempts],
+    ...(row.usage === undefined ? {} : { usage: row.usage }),
+    ...(row.error === undefined ? {} : { error: row.error }),
+  };
+}

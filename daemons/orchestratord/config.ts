@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  commonKeys,
+  count,
+  hostKey,
+  limitsSection,
+  millis,
+  portKey,
+  tokenFileKey,
+} from "#shared/config/common.ts";
+import type { ConfigSpec } from "#shared/config/load.ts";
+import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
+import type { Policy } from "./scheduler/state.ts";
+
+const HOUR = 3_600_000;
+
+/** Every key of orchestratord; defaults stand here and nowhere else. */
+export const configSchema = z.strictObject({
+  ...commonKeys,
+  host: hostKey,
+  port: portKey(PORTS.orchestratord),
+  token_file: tokenFileKey,
+  state_dir: z.string().min(1).optional()
+    .describe(
+      "Folder of the database; else $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
+    ),
+  stop_deadline_ms: millis(5_000, "Streams that run when the daemon is told to stop get this long"),
+  tick_ms: millis(250, "How often deadlines, timeouts and silent pools are looked at"),
+  queue: z.strictObject({
+    capacity: count(100, "Jobs that may wait; one more is answered 429"),
+    timeout_ms: millis(600_000, "A job that waited this long for its first worker ends"),
+    batch_promote_ms: millis(300_000, "After this time a batch job counts as interactive"),
+  }).prefault({}),
+  failover: z.strictObject({
+    max_attempts: count(5, "Attempts in a row that may fail without a delivered token"),
+    backoff_first_ms: millis(1_000, "Pause before the third attempt; the second comes at once"),
+    backoff_max_ms: millis(60_000, "The pause doubles up to this"),
+    stall_ms: millis(10_000, "A worker that sends no event for this long is given up"),
+  }).prefault({}),
+  streams: z.strictObject({
+    disconnect_grace_ms: millis(10_000, "A job whose last reader left is cancelled after this"),
+    keep_alive_ms: millis(SSE_KEEP_ALIVE_MS, "A comment line after this much silence"),
+    first_byte_ms: millis(15_000, "A /v1 stream opens after this even if no token came"),
+  }).prefault({}),
+  pools: z.strictObject({
+    heartbeat_interval_ms: millis(15_000, "How often a pool reports"),
+    missed_heartbeats: count(3, "Reports that may be missed before a pool is unavailable"),
+    forget_ms: millis(300_000, "A pool silent for this long is forgotten"),
+    state_timeout_ms: millis(5_000, "Known pools get this long to answer after a restart"),
+    call_timeout_ms: millis(10_000, "Deadline of a call to a pool"),
+  }).prefault({}),
+  workers: z.strictObject({
+    start_timeout_ms: millis(600_000, "A worker that is not ready after this has failed to start"),
+    breaker_failures: count(5, "Failed starts in a row that stop further tries"),
+    breaker_open_ms: millis(300_000, "How long no further try is made then"),
+  }).prefault({}),
+  retention: z.strictObject({
+    content_ms: millis(300_000, "Output is erased this long after it was read to its end"),
+    unread_ms: millis(24 * HOUR, "Output that nobody read is erased after this"),
+    metadata_ms: millis(7 * 24 * HOUR, "A job is forgotten this long after its end"),
+    sweep_ms: millis(60_000, "How often the above is carried out"),
+  }).prefault({}),
+  limits: limitsSection,
+});
+
+/** A validated configuration. */
+export type Config = z.output<typeof configSchema>;
+
+/** How orchestratord is told what to do. */
+export const configSpec: ConfigSpec<typeof configSchema> = {
+  program: "orchestratord",
+  summary: "queues, places and streams the jobs of all pools",
+  schema: configSchema,
+  defaultFile: "/etc/llorch/orchestrator.toml",
+};
+
+/** The database inside the state folder. */
+export function databasePath(stateDir: string): string {
+  return join(stateDir, "orchestrator.db");
+}
+
+/** The part of the configuration that the scheduler decides by. */
+export function policyOf(config: Config): Policy {
+  return {
+    queueCapacity: config.queue.capacity,
+    queueTimeoutMs: config.queue.timeout_ms,
+    batchPromoteMs: config.queue.batch_promote_ms,
+    maxAttempts: config.failover.max_attempts,
+    backoffFirstMs: config.failover.backoff_first_ms,
+    backoffMaxMs: config.failover.backoff_max_ms,
+    poolTimeoutMs: config.pools.heartbeat_interval_ms * config.pools.missed_heartbeats,
+    poolForgetMs: config.pools.forget_ms,
+    spawnTimeoutMs: config.workers.start_timeout_ms,
+    breakerFailures: config.workers.breaker_failures,
+    breakerOpenMs: config.workers.breaker_open_ms,
+  };
+}

@@ -1,0 +1,64 @@
+import { type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { createClient, TransportError } from "#shared/http/client.ts";
+import { isUsable } from "../scheduler/placement.ts";
+import type { State } from "../scheduler/state.ts";
+
+/** Tokens that a chat template may add to its messages; beyond it the worker counts exactly. */
+const TEMPLATE_SLACK = 256;
+
+/**
+ * Refuses a prompt that the model's context cannot hold, where a ready worker can count it.
+ *
+ * A token is at least one byte of text, so a prompt with fewer bytes than the context has tokens
+ * needs no counting, and most prompts cost nothing here.
+ *
+ * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
+ */
+export async function checkPromptFits(
+  task: TaskRequest,
+  fingerprint: string,
+  state: Readonly<State>,
+  timeoutMs: number,
+): Promise<void> {
+  const worker = [...state.pools.values()]
+    .flatMap((pool) => pool.workers.filter((worker) => isUsable(state, pool, worker)))
+    .find((worker) => worker.fingerprint === fingerprint);
+  if (worker?.uri === undefined) return;
+
+  const count = task.prompt_tokens?.length ?? (
+    atMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, timeoutMs)
+  );
+  if (count < worker.context) return;
+  throw new LlorchError(
+    "CONTEXT_LENGTH_EXCEEDED",
+    `The prompt has ${count} tokens and the model's context holds ${worker.context}`,
+    { details: { tokens: count, context: worker.context } },
+  );
+}
+
+function atMost(task: TaskRequest): number {
+  const encoder = new TextEncoder();
+  if (task.prompt !== undefined) return encoder.encode(task.prompt).length + TEMPLATE_SLACK;
+  return (task.messages ?? [])
+    .reduce((sum, { content }) => sum + encoder.encode(content).length + 16, TEMPLATE_SLACK);
+}
+
+async function countTokens(
+  task: TaskRequest,
+  baseUrl: string,
+  token: string,
+  timeoutMs: number,
+): Promise<number> {
+  try {
+    const { count } = await createClient({ baseUrl, token, timeoutMs }).call(
+      workerRoutes.tokenize,
+      { body: task.messages ? { messages: task.messages } : { prompt: task.prompt } },
+    );
+    return count;
+  } catch (error) {
+    // The worker just went away: whoever runs the job will count.
+    if (error instanceof TransportError || error instanceof LlorchError) return 0;
+    throw error;
+  }
+}

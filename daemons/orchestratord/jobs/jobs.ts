@@ -1,0 +1,429 @@
+import { createHash } from "node:crypto";
+import {
+  type EndData,
+  type ErrorData,
+  inferencePart,
+  type JobEvent,
+  type TaskAccepted,
+  type TaskRequest,
+  type WorkerEvent,
+} from "#shared/contracts/mod.ts";
+import type { Clock } from "#shared/clock.ts";
+import { ERROR_CODES, LlorchError } from "#shared/errors.ts";
+import { createClient } from "#shared/http/client.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Config } from "../config.ts";
+import type { Loop } from "../loop.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import { relay } from "../relay/relay.ts";
+import type { Effect, JobError } from "../scheduler/state.ts";
+import type { JobPatch, JobRow, JobStore } from "../store/job_store.ts";
+import { checkPromptFits } from "./admission.ts";
+import { LiveJob } from "./live_job.ts";
+
+/** What the jobs of one orchestrator work with. */
+export interface JobsDeps {
+  readonly config: Config;
+  readonly loop: Loop;
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: OrchestratorMetrics;
+}
+
+/** How a task is submitted. */
+export interface SubmitOptions {
+  /** `/v2` tasks are kept; `/v1` calls are not. */
+  readonly durable: boolean;
+  readonly idempotencyKey?: string | undefined;
+  readonly correlationId: string;
+}
+
+/** A task that was taken: the live job, or what is kept of one that was submitted before. */
+export interface Submitted {
+  readonly accepted: TaskAccepted;
+  readonly job: LiveJob | undefined;
+}
+
+/** Accepts jobs, runs their attempts and ends each exactly once. */
+export class Jobs {
+  readonly #deps: JobsDeps;
+  readonly #live = new Map<string, LiveJob>();
+  /** Submissions in progress by idempotency key: a second one waits for the first. */
+  readonly #byKey = new Map<string, Promise<unknown>>();
+
+  constructor(deps: JobsDeps) {
+    this.#deps = deps;
+  }
+
+  live(jobId: string): LiveJob | undefined {
+    return this.#live.get(jobId);
+  }
+
+  /** Attempts that run now, for an orderly stop. */
+  get running(): number {
+    return this.#deps.loop.state.running.size;
+  }
+
+  /**
+   * Takes a task. When it returns, a durable job is on disk.
+   *
+   * @throws {LlorchError} as the routes promise
+   */
+  async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    try {
+      const submitted = options.idempotencyKey === undefined
+        ? await this.#take(task, options)
+        : await this.#takeOnce(task, options, options.idempotencyKey);
+      this.#deps.metrics.submitted.inc({ outcome: "accepted" });
+      return submitted;
+    } catch (error) {
+      const outcome = error instanceof LlorchError && error.code === "QUEUE_FULL"
+        ? "queue_full"
+        : "refused";
+      this.#deps.metrics.submitted.inc({ outcome });
+      throw error;
+    }
+  }
+
+  /** Ends a job with `CANCELLED`; false when there is no such live job. */
+  cancel(jobId: string, message: string): boolean {
+    if (!this.#live.has(jobId)) return false;
+    this.#deps.loop.send({ kind: "cancel", jobId, error: { code: "CANCELLED", message } });
+    return true;
+  }
+
+  /** Takes up a job that an earlier process left unfinished. */
+  async restore(row: JobRow): Promise<void> {
+    const { store, loop, log } = this.#deps;
+    if (!row.request) return;
+    const events = [];
+    for (let after = 0;;) {
+      const page = await store.events(row.jobId, after, 1000);
+      if (page.length === 0) break;
+      events.push(...page);
+      after = page.at(-1)!.id;
+    }
+    const job = this.#create(row.jobId, row.request, row.fingerprint, row.seed, {
+      durable: true,
+      correlationId: row.jobId,
+      createdAt: row.createdAt,
+      deadlineAt: row.deadlineAt,
+    }, { row, events });
+    job.endAttempt(this.#deps.clock.now(), "orchestratord was restarted");
+    log.info("job_restored", { job_id: job.id, events: events.length });
+    loop.send({
+      kind: "submit",
+      job: {
+        id: job.id,
+        model: row.model,
+        fingerprint: row.fingerprint,
+        priority: row.priority,
+        queuedAt: row.createdAt,
+        deadlineAt: row.deadlineAt,
+        attempt: job.attempts.length,
+      },
+    });
+  }
+
+  /** Carries out the scheduler's decisions about jobs. */
+  apply(effect: Extract<Effect, { kind: "dispatch" | "abort" | "fail" }>): void {
+    const job = this.#live.get(effect.jobId);
+    if (!job) return;
+    if (effect.kind === "dispatch") void this.#attempt(job, effect);
+    else if (effect.kind === "abort") {
+      job.endAttempt(this.#deps.clock.now(), effect.reason);
+      job.abort?.abort();
+    } else this.#fail(job, effect.error);
+  }
+
+  /** Aborts every attempt without ending its job: the next start takes them up. */
+  close(): void {
+    for (const job of this.#live.values()) {
+      job.dropGrace?.();
+      job.abort?.abort();
+    }
+  }
+
+  async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+    while (this.#byKey.has(key)) await this.#byKey.get(key);
+    const work = this.#takeKeyed(task, options, key);
+    // Kept without its outcome: a later submission looks into the store, whatever came of this one.
+    this.#byKey.set(key, work.then(() => {}, () => {}));
+    try {
+      return await work;
+    } finally {
+      this.#byKey.delete(key);
+    }
+  }
+
+  async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+    const prior = await this.#deps.store.findByKey(key);
+    if (!prior) return await this.#take(task, options);
+    if (prior.bodySha256 !== bodyHash(task)) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
+        { details: { job_id: prior.jobId } },
+      );
+    }
+    return {
+      job: this.#live.get(prior.jobId),
+      accepted: {
+        job_id: prior.jobId,
+        status: prior.status,
+        queue_position: 0,
+        predicted_start_ms: 0,
+        seed: prior.seed,
+        events_url: eventsUrl(prior.jobId),
+      },
+    };
+  }
+
+  async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    const { loop, store, clock } = this.#deps;
+    const { fingerprint } = loop.resolve(task.model);
+    await checkPromptFits(task, fingerprint, loop.state, this.#deps.config.pools.call_timeout_ms);
+
+    // From the check of the bound to the submission nothing waits.
+    const place = loop.place(task.priority, fingerprint);
+    const now = clock.now();
+    const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+    const request = { ...task, seed };
+    const jobId = `job-${crypto.randomUUID()}`;
+    const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
+    const job = this.#create(jobId, request, fingerprint, seed, {
+      ...options,
+      createdAt: now,
+      deadlineAt,
+    });
+    const committed = job.accept(
+      { event: "queued", data: { job_id: jobId, ...place } },
+      (queued) =>
+        store.accept({
+          jobId,
+          idempotencyKey: options.idempotencyKey,
+          bodySha256: bodyHash(task),
+          request,
+          fingerprint,
+          seed,
+          createdAt: now,
+          deadlineAt,
+        }, queued),
+    );
+    const { model, priority } = task;
+    loop.send({
+      kind: "submit",
+      job: { id: jobId, model, fingerprint, priority, queuedAt: now, deadlineAt, attempt: 0 },
+    });
+    try {
+      await committed;
+      if (options.durable) await store.sync();
+    } catch (error) {
+      this.cancel(jobId, "The job could not be written to disk");
+      throw new LlorchError("NOT_READY", "Cannot keep the job: the state folder refuses writes", {
+        cause: error,
+        retryAfterMs: 10_000,
+      });
+    }
+    this.#deps.log.info("job_accepted", {
+      job_id: jobId,
+      correlation_id: options.correlationId,
+      model,
+      priority,
+      durable: options.durable,
+    });
+    return {
+      job,
+      accepted: { job_id: jobId, status: "queued", ...place, seed, events_url: eventsUrl(jobId) },
+    };
+  }
+
+  #create(
+    id: string,
+    request: TaskRequest,
+    fingerprint: string,
+    seed: number,
+    more: {
+      durable: boolean;
+      correlationId: string;
+      createdAt: number;
+      deadlineAt: number | undefined;
+    },
+    kept?: ConstructorParameters<typeof LiveJob>[1],
+  ): LiveJob {
+    const { createdAt, deadlineAt, correlationId } = more;
+    const job: LiveJob = new LiveJob({
+      id,
+      request,
+      fingerprint,
+      seed,
+      createdAt,
+      deadlineAt,
+      correlationId,
+      store: more.durable ? this.#deps.store : undefined,
+      onBroken: (error) => {
+        this.#deps.log.error("job_write_failed", { job_id: id, error });
+        this.cancel(id, "The job's events can no longer be written to disk");
+      },
+    }, kept);
+    this.#live.set(id, job);
+    return job;
+  }
+
+  async #attempt(job: LiveJob, effect: Extract<Effect, { kind: "dispatch" }>): Promise<void> {
+    const { clock, config, loop, log, metrics } = this.#deps;
+    const { worker, attempt, poolId } = effect;
+    const abort = new AbortController();
+    job.abort = abort;
+    job.lastTokenAt = undefined;
+    job.attempts.push({
+      worker_id: worker.worker_id,
+      pool_id: poolId,
+      started_at: new Date(clock.now()).toISOString(),
+    });
+    job.patch({ status: "dispatched", attempts: job.attempts });
+    const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
+    log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
+
+    const outcome = await relay({
+      client: createClient({ baseUrl: worker.uri ?? "", token: worker.token }),
+      request: {
+        ...inferencePart(job.facts.request),
+        job_id: job.id,
+        attempt,
+        resume_tokens: [...job.ids],
+        resume_index: job.nextIndex,
+      },
+      signal: abort.signal,
+      stallMs: config.failover.stall_ms,
+      correlationId: job.facts.correlationId,
+      onEvent: (event) => this.#onEvent(job, attempt, abort.signal, event),
+    });
+    // A fenced attempt has nothing more to say: the scheduler has already moved on.
+    if (abort.signal.aborted) return;
+    const jobId = job.id;
+    if (outcome.kind === "failed") {
+      this.#fail(job, outcome.error);
+      loop.send({ kind: "attempt_ended", jobId, attempt, outcome: { kind: "failed" } });
+    } else if (outcome.kind === "lost") {
+      log.warn("attempt_lost", { ...fields, reason: outcome.message });
+      metrics.failovers.inc();
+      job.endAttempt(clock.now(), outcome.message);
+      job.patch({ status: "queued", attempts: job.attempts });
+      loop.send({ kind: "attempt_ended", jobId, attempt, outcome });
+    } else loop.send({ kind: "attempt_ended", jobId, attempt, outcome });
+  }
+
+  #onEvent(
+    job: LiveJob,
+    attempt: number,
+    fence: AbortSignal,
+    event: Exclude<WorkerEvent, { event: "error" }>,
+  ): Promise<void> | undefined {
+    if (fence.aborted) return undefined;
+    const { clock, metrics, loop } = this.#deps;
+    const now = clock.now();
+    switch (event.event) {
+      case "started": {
+        if (job.startedAt !== undefined) {
+          job.patch({ status: "running" });
+          return undefined;
+        }
+        job.startedAt = now;
+        const waited = now - job.facts.createdAt;
+        metrics.queueWait.observe(waited / 1000);
+        const data = {
+          ...event.data,
+          model: job.facts.request.model,
+          queue_wait_ms: Math.max(0, waited),
+        };
+        return job.emit({ event: "started", data }, { status: "running", startedAt: now });
+      }
+      case "token": {
+        if (event.data.i !== job.nextIndex) {
+          throw new RangeError(`The worker sent token ${event.data.i} instead of ${job.nextIndex}`);
+        }
+        if (job.firstTokenAt === undefined) {
+          job.firstTokenAt = now;
+          metrics.ttft.observe((now - job.facts.createdAt) / 1000);
+        } else if (job.lastTokenAt !== undefined) {
+          metrics.interToken.observe((now - job.lastTokenAt) / 1000);
+        }
+        const isFirstOfAttempt = job.lastTokenAt === undefined;
+        job.lastTokenAt = now;
+        job.nextIndex++;
+        job.ids.push(...event.data.ids);
+        metrics.tokens.inc(event.data.ids.length);
+        if (isFirstOfAttempt) loop.send({ kind: "progress", jobId: job.id, attempt });
+        return job.emit(event);
+      }
+      case "metrics":
+        job.stream.setMetrics({
+          ...event.data,
+          attempt,
+          queue_depth: loop.state.queued.size,
+        });
+        return undefined;
+      case "end":
+        return this.#complete(job, event.data);
+    }
+  }
+
+  #complete(job: LiveJob, data: EndData): Promise<void> | undefined {
+    const { tokens_in, tokens_cached, tokens_out } = data;
+    this.#deps.metrics.ended.inc({ outcome: "completed" });
+    return this.#end(job, { event: "end", data: { ...data, seed: job.facts.seed } }, {
+      status: "completed",
+      usage: { tokens_in, tokens_cached, tokens_out },
+    });
+  }
+
+  #fail(job: LiveJob, cause: JobError | LlorchError): void {
+    const error = cause instanceof LlorchError ? cause : new LlorchError(cause.code, cause.message);
+    const data: ErrorData = {
+      code: error.code,
+      message: error.message,
+      retriable: ERROR_CODES[error.code].retriable,
+    };
+    const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
+    this.#deps.metrics.ended.inc({ outcome });
+    this.#end(job, { event: "error", data }, { status: outcome, error: data });
+  }
+
+  #end(
+    job: LiveJob,
+    event: Extract<JobEvent, { event: "end" | "error" }>,
+    patch: JobPatch,
+  ): Promise<void> | undefined {
+    const now = this.#deps.clock.now();
+    this.#live.delete(job.id);
+    job.dropGrace?.();
+    job.endAttempt(now);
+    this.#deps.log.info("job_ended", {
+      job_id: job.id,
+      correlation_id: job.facts.correlationId,
+      status: patch.status,
+      ...(event.event === "error" ? { code: event.data.code } : {}),
+      attempts: job.attempts.length,
+      tokens_out: job.ids.length,
+      duration_ms: now - job.facts.createdAt,
+    });
+    return job.emit(event, {
+      ...patch,
+      endedAt: now,
+      attempts: job.attempts,
+      contentExpiresAt: now + this.#deps.config.retention.unread_ms,
+    });
+  }
+}
+
+/** Path of a job's event stream. */
+export function eventsUrl(jobId: string): string {
+  return `/v2/tasks/${jobId}/events`;
+}
+
+/** Tells a repeated submission from another one under the same key. */
+function bodyHash(task: TaskRequest): string {
+  return createHash("sha256").update(JSON.stringify(task)).digest("hex");
+}

@@ -1,0 +1,13 @@
+import { daemonMain } from "#shared/daemon.ts";
+import { configSpec } from "./config.ts";
+import { Orchestratord } from "./orchestratord.ts";
+
+if (import.meta.main) {
+  Deno.exit(
+    await daemonMain({
+      ...configSpec,
+      open: (config, { log }) => Orchestratord.open(config, { log }),
+      stopDeadlineMs: (config) => config.stop_deadline_ms,
+    }, Deno.args),
+  );
+}

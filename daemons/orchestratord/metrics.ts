@@ -1,0 +1,78 @@
+import { createMetrics } from "#shared/metrics.ts";
+import type { State } from "./scheduler/state.ts";
+
+/** The `orchd_*` metrics. */
+export type OrchestratorMetrics = ReturnType<typeof createOrchestratorMetrics>;
+
+/** @param state Read when Prometheus asks, so that gauges never drift from the facts. */
+export function createOrchestratorMetrics(state: () => Readonly<State>) {
+  const metrics = createMetrics("orchd");
+  const { counter, gauge, histogram } = metrics;
+  gauge({
+    name: "queue_depth",
+    help: "Jobs that wait",
+    labels: ["priority"],
+    collect(self) {
+      const count = { interactive: 0, batch: 0 };
+      for (const job of state().queued.values()) count[job.priority]++;
+      self.set({ priority: "interactive" }, count.interactive);
+      self.set({ priority: "batch" }, count.batch);
+    },
+  });
+  gauge({
+    name: "jobs_running",
+    help: "Jobs on a worker",
+    collect: (self) => self.set(state().running.size),
+  });
+  gauge({
+    name: "pools",
+    help: "Known pools",
+    labels: ["status"],
+    collect(self) {
+      const pools = [...state().pools.values()];
+      const available = pools.filter((pool) => pool.available).length;
+      self.set({ status: "available" }, available);
+      self.set({ status: "unavailable" }, pools.length - available);
+    },
+  });
+  gauge({
+    name: "workers",
+    help: "Workers of available pools",
+    labels: ["state"],
+    collect(self) {
+      self.reset();
+      for (const pool of state().pools.values()) {
+        if (!pool.available) continue;
+        for (const worker of pool.workers) self.inc({ state: worker.state });
+      }
+    },
+  });
+  return {
+    http: metrics,
+    submitted: counter({
+      name: "jobs_submitted_total",
+      help: "Jobs asked for, by whether they were accepted",
+      labels: ["outcome"],
+    }),
+    ended: counter({ name: "jobs_ended_total", help: "Jobs that ended", labels: ["outcome"] }),
+    failovers: counter({ name: "failovers_total", help: "Attempts that another had to follow" }),
+    tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
+    spawns: counter({ name: "spawns_total", help: "Workers asked for", labels: ["outcome"] }),
+    evictions: counter({ name: "evictions_total", help: "Idle workers stopped for another model" }),
+    heartbeats: counter({
+      name: "heartbeats_total",
+      help: "Reports of pools",
+      labels: ["outcome"],
+    }),
+    streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
+    queueWait: histogram({
+      name: "queue_wait_seconds",
+      help: "From acceptance to the first start",
+    }),
+    ttft: histogram({ name: "ttft_seconds", help: "From acceptance to the first token" }),
+    interToken: histogram({
+      name: "inter_token_seconds",
+      help: "Between two token events of a job",
+    }),
+  };
+}

@@ -1,0 +1,22 @@
+import type { Clock } from "#shared/clock.ts";
+import type { Config } from "./config.ts";
+import type { Jobs } from "./jobs/jobs.ts";
+import type { Loop } from "./loop.ts";
+import type { OrchestratorMetrics } from "./metrics.ts";
+import type { Pools } from "./pools/pools.ts";
+import type { JobStore } from "./store/job_store.ts";
+
+/** What the HTTP handlers see of an orchestrator. */
+export interface Orchestrator {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly store: JobStore;
+  readonly jobs: Jobs;
+  readonly pools: Pools;
+  readonly metrics: OrchestratorMetrics;
+  /** A client has read a job to its end: its retention begins. */
+  markRead(jobId: string): void;
+  /** Why no work can be taken, or undefined when it can. */
+  notReadyReason(): string | undefined;
+}

@@ -1,0 +1,167 @@
+import { type Clock, systemClock } from "#shared/clock.ts";
+import { createApp } from "#shared/http/app.ts";
+import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { listen, type Server } from "#shared/http/serve.ts";
+import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
+import { defaultStateDir } from "#shared/paths.ts";
+import { readApiToken } from "#shared/secrets.ts";
+import { mountCommon } from "./api/common.ts";
+import { mountOpenAi } from "./api/openai.ts";
+import { mountPools } from "./api/pools.ts";
+import { mountState } from "./api/state.ts";
+import { mountTasks } from "./api/tasks.ts";
+import { type Config, databasePath, policyOf } from "./config.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import { Loop } from "./loop.ts";
+import { createOrchestratorMetrics } from "./metrics.ts";
+import type { Orchestrator } from "./orchestrator.ts";
+import { Pools } from "./pools/pools.ts";
+import type { Effect } from "./scheduler/state.ts";
+import type { JobStore } from "./store/job_store.ts";
+import { openSqliteStore } from "./store/sqlite_store.ts";
+
+/** What an orchestrator is given by whoever starts it. */
+export interface OrchestratordDeps {
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** The daemon: opens its parts in order and closes them in reverse. */
+export class Orchestratord implements Daemon {
+  readonly url: string;
+  readonly #parts: CloseStack;
+
+  private constructor(server: Server, parts: CloseStack) {
+    this.url = server.url;
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the store, listens, and takes up what an earlier process left.
+   *
+   * @throws {LlorchError} when the state folder or the port cannot be had; nothing is left open then
+   */
+  static async open(config: Config, deps: OrchestratordDeps): Promise<Orchestratord> {
+    const parts = new CloseStack();
+    try {
+      return await openParts(config, deps, parts, (server) => new Orchestratord(server, parts));
+    } catch (error) {
+      await parts.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+}
+
+async function openParts(
+  config: Config,
+  { log, clock = systemClock }: OrchestratordDeps,
+  parts: CloseStack,
+  make: (server: Server) => Orchestratord,
+): Promise<Orchestratord> {
+  const env = (name: string) => Deno.env.get(name);
+  const token = readApiToken(config.token_file, env);
+  requireTokenOffLoopback(config.host, token);
+
+  const store = openSqliteStore(
+    databasePath(config.state_dir ?? defaultStateDir(env, "orchestratord")),
+  );
+  parts.defer(() => store.close());
+
+  const loop = new Loop(policyOf(config), clock);
+  const metrics = createOrchestratorMetrics(() => loop.state);
+  const jobs = new Jobs({ config, loop, store, clock, log, metrics });
+  const pools = new Pools({ config, loop, store, clock, log, metrics, token });
+  loop.connect((effect) => applyEffect(effect, jobs, pools));
+
+  let phase: "restoring" | "serving" | "stopping" = "restoring";
+  const orchestrator: Orchestrator = {
+    config,
+    clock,
+    loop,
+    store,
+    jobs,
+    pools,
+    metrics,
+    markRead(jobId) {
+      const contentExpiresAt = clock.now() + config.retention.content_ms;
+      store.update(jobId, { contentExpiresAt })
+        .catch((error) => log.error("retention_write_failed", { job_id: jobId, error }));
+    },
+    notReadyReason() {
+      if (phase === "restoring") return "The pools are being asked for their state";
+      if (phase === "stopping") return "The orchestrator is stopping";
+      const isAnyPool = [...loop.state.pools.values()].some((pool) => pool.available);
+      return isAnyPool ? undefined : "No pool is available";
+    },
+  };
+
+  const app = createApp({
+    title: "orchestratord",
+    log,
+    authorize: bearerAuth(token),
+    limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
+    onReply: metrics.http.onReply,
+  });
+  mountCommon(app, orchestrator);
+  mountTasks(app, orchestrator);
+  mountState(app, orchestrator);
+  mountPools(app, orchestrator);
+  mountOpenAi(app, orchestrator);
+
+  const server = listen({ hostname: config.host, port: config.port }, app.fetch);
+  parts.defer(() => server.close(0));
+  parts.defer(() => jobs.close());
+
+  await pools.recall();
+  for (const row of await store.unfinished()) await jobs.restore(row);
+  phase = "serving";
+
+  const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
+  parts.defer(() => clearInterval(tick));
+  const sweep = setInterval(
+    () => void sweepOnce(store, config, clock, log),
+    config.retention.sweep_ms,
+  );
+  parts.defer(() => clearInterval(sweep));
+
+  parts.defer(async () => {
+    phase = "stopping";
+    const deadline = performance.now() + config.stop_deadline_ms;
+    while (jobs.running > 0 && performance.now() < deadline) await delay(20);
+  });
+  return make(server);
+}
+
+function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
+  switch (effect.kind) {
+    case "dispatch":
+    case "abort":
+    case "fail":
+      return jobs.apply(effect);
+    case "spawn":
+    case "stop_worker":
+    case "pool_lost":
+      return pools.apply(effect);
+  }
+}
+
+/** Erases what retention no longer keeps. */
+async function sweepOnce(
+  store: JobStore,
+  config: Config,
+  clock: Clock,
+  log: Logger,
+): Promise<void> {
+  const now = clock.now();
+  try {
+    const { erased, forgotten } = await store.expire(now, now - config.retention.metadata_ms);
+    if (erased + forgotten > 0) log.info("retention_swept", { erased, forgotten });
+  } catch (error) {
+    log.error("retention_sweep_failed", { error });
+  }
+}

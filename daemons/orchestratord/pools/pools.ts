@@ -1,0 +1,190 @@
+import {
+  type Heartbeat,
+  orchestratorRoutes,
+  poolRoutes,
+  type PoolState,
+} from "#shared/contracts/mod.ts";
+import type { Clock } from "#shared/clock.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { createClient } from "#shared/http/client.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { z } from "zod";
+import type { Config } from "../config.ts";
+import type { Loop } from "../loop.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import type { Effect } from "../scheduler/state.ts";
+import type { JobStore } from "../store/job_store.ts";
+
+/** Answer to a pool that reported. */
+export type PoolReply = z.input<typeof orchestratorRoutes.heartbeat.reply>;
+
+/** What talking to pools needs. */
+export interface PoolsDeps {
+  readonly config: Config;
+  readonly loop: Loop;
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: OrchestratorMetrics;
+  /** The token with which pools are called. */
+  readonly token: string | undefined;
+}
+
+/** How long a stopped worker may let its streams end, in ms; evicted ones are idle anyway. */
+const STOP_DEADLINE_MS = 10_000;
+
+/** Listens to pool managers and tells them what the scheduler decided. */
+export class Pools {
+  readonly #deps: PoolsDeps;
+
+  constructor(deps: PoolsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * A pool introduces itself.
+   *
+   * @throws {LlorchError} `CONFLICT` while another live instance has the id
+   */
+  async register(state: PoolState): Promise<PoolReply> {
+    const { loop, store, log, metrics } = this.#deps;
+    const known = loop.state.pools.get(state.pool_id);
+    if (
+      known?.available && known.instanceId !== state.instance_id &&
+      known.endpoint !== state.endpoint
+    ) {
+      metrics.heartbeats.inc({ outcome: "twin" });
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot register pool "${state.pool_id}" from ${state.endpoint}: it is alive at ` +
+          `${known.endpoint}; give one of them another pool_id`,
+      );
+    }
+    if (known?.endpoint !== state.endpoint) {
+      await store.savePool({ poolId: state.pool_id, endpoint: state.endpoint });
+    }
+    log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
+    return this.#seen({ ...state, endpoint: state.endpoint, version: state.version });
+  }
+
+  /**
+   * A known pool reports.
+   *
+   * @throws {LlorchError} `NOT_FOUND` when it should register (again)
+   */
+  heartbeat(poolId: string, beat: Heartbeat): PoolReply {
+    const { loop, metrics } = this.#deps;
+    const known = loop.state.pools.get(poolId);
+    if (!known || poolId !== beat.pool_id || known.instanceId !== beat.instance_id) {
+      metrics.heartbeats.inc({ outcome: "unknown" });
+      throw new LlorchError("NOT_FOUND", `Cannot find this instance of pool "${poolId}": register`);
+    }
+    if (beat.models === undefined && beat.models_revision !== known.modelsRevision) {
+      metrics.heartbeats.inc({ outcome: "unknown" });
+      throw new LlorchError("NOT_FOUND", `Cannot find this revision of the models: register`);
+    }
+    return this.#seen({ ...beat, endpoint: known.endpoint, version: known.version });
+  }
+
+  /** A pool leaves in good order. */
+  async deregister(poolId: string, instanceId: string): Promise<void> {
+    const { loop, store, log } = this.#deps;
+    if (loop.state.pools.get(poolId)?.instanceId !== instanceId) {
+      throw new LlorchError("NOT_FOUND", `Cannot find this instance of pool "${poolId}"`);
+    }
+    log.info("pool_deregistered", { pool_id: poolId });
+    loop.send({ kind: "pool_left", poolId });
+    await store.removePool(poolId);
+  }
+
+  /** Asks every pool that was known before a restart for its state; those that are silent are left. */
+  async recall(): Promise<void> {
+    const { store, config, token, log } = this.#deps;
+    const rows = await store.pools();
+    await Promise.all(rows.map(async ({ poolId, endpoint }) => {
+      try {
+        const client = createClient({ baseUrl: endpoint, token });
+        const state = await client.call(poolRoutes.state, {}, {
+          timeoutMs: config.pools.state_timeout_ms,
+        });
+        if (state.pool_id === poolId) this.#seen({ ...state, endpoint });
+      } catch (error) {
+        log.warn("pool_silent_after_restart", { pool_id: poolId, error: errorMessage(error) });
+      }
+    }));
+  }
+
+  /** Carries out the scheduler's decisions about workers. */
+  apply(effect: Extract<Effect, { kind: "spawn" | "stop_worker" | "pool_lost" }>): void {
+    if (effect.kind === "spawn") void this.#spawn(effect);
+    else if (effect.kind === "stop_worker") void this.#stop(effect);
+    else this.#deps.log.warn("pool_lost", { pool_id: effect.poolId });
+  }
+
+  #seen(report: Heartbeat & { endpoint: string; version: string } | PoolState): PoolReply {
+    const { config, loop, metrics } = this.#deps;
+    metrics.heartbeats.inc({ outcome: "ok" });
+    loop.send({
+      kind: "pool_seen",
+      pool: {
+        id: report.pool_id,
+        instanceId: report.instance_id,
+        endpoint: report.endpoint,
+        version: report.version,
+        modelsRevision: report.models_revision,
+        devices: report.devices,
+        models: report.models,
+        workers: report.workers,
+        exits: report.exits,
+      },
+    });
+    const interval = config.pools.heartbeat_interval_ms;
+    return {
+      heartbeat_interval_ms: interval,
+      timeout_ms: interval * config.pools.missed_heartbeats,
+      acknowledged: report.exits.map((exit) => exit.worker_id),
+    };
+  }
+
+  async #spawn(effect: Extract<Effect, { kind: "spawn" }>): Promise<void> {
+    const { spawn, endpoint, modelRef } = effect;
+    const { requestId, poolId, device, fingerprint } = spawn;
+    const { loop, log, metrics } = this.#deps;
+    log.info("worker_spawn", { pool_id: poolId, model_ref: modelRef, device });
+    try {
+      const { worker_id } = await this.#client(endpoint).call(poolRoutes.spawn, {
+        params: { id: poolId },
+        body: { request_id: requestId, model_ref: modelRef, fingerprint, device },
+      });
+      metrics.spawns.inc({ outcome: "accepted" });
+      loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
+    } catch (error) {
+      metrics.spawns.inc({ outcome: "failed" });
+      const message = errorMessage(error);
+      log.warn("worker_spawn_failed", { pool_id: poolId, model_ref: modelRef, error: message });
+      loop.send({ kind: "spawn_failed", requestId, message });
+    }
+  }
+
+  async #stop(effect: Extract<Effect, { kind: "stop_worker" }>): Promise<void> {
+    const { log, metrics } = this.#deps;
+    metrics.evictions.inc();
+    log.info("worker_evict", { pool_id: effect.poolId, worker_id: effect.workerId });
+    try {
+      await this.#client(effect.endpoint).call(poolRoutes.stopWorker, {
+        params: { id: effect.workerId },
+        body: { deadline_ms: STOP_DEADLINE_MS },
+      });
+    } catch (error) {
+      log.warn("worker_evict_failed", {
+        worker_id: effect.workerId,
+        error: errorMessage(error),
+      });
+    }
+  }
+
+  #client(baseUrl: string) {
+    const { token, config } = this.#deps;
+    return createClient({ baseUrl, token, timeoutMs: config.pools.call_timeout_ms });
+  }
+}

@@ -1,0 +1,132 @@
+import { isTerminal, type MetricsData } from "#shared/contracts/mod.ts";
+import type { NumberedEvent } from "../store/job_store.ts";
+
+/** Events that a stream keeps at hand for its readers; older ones are read from the store. */
+const RECENT_EVENTS = 512;
+
+/** Where events older than the recent ones are found. */
+export type Backlog = (after: number, limit: number) => Promise<readonly NumberedEvent[]>;
+
+/** What a reader gets: a kept event, or the newest metrics, which are not kept. */
+export type StreamItem =
+  | { readonly kind: "event"; readonly id: number; readonly event: NumberedEvent["event"] }
+  | { readonly kind: "metrics"; readonly data: MetricsData };
+
+/**
+ * The events of one live job. Writers publish without waiting; each reader pulls at its own pace,
+ * so a slow one costs nothing but reads from the backlog.
+ */
+export class JobStream {
+  readonly #backlog: Backlog | undefined;
+  #recent: NumberedEvent[] = [];
+  #lastId = 0;
+  #ended = false;
+  #metrics: MetricsData | undefined;
+  #metricsVersion = 0;
+  #waiters = new Set<() => void>();
+  #readers = 0;
+
+  /**
+   * @param backlog Absent for a job that is not stored: then all events stay at hand, bounded by
+   * the tokens that a context holds.
+   */
+  constructor(backlog: Backlog | undefined, lastId = 0) {
+    this.#backlog = backlog;
+    this.#lastId = lastId;
+  }
+
+  /** Readers that are attached now. */
+  get readers(): number {
+    return this.#readers;
+  }
+
+  /** Id of the newest published event. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** True once the terminal event was published. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Makes committed events visible; ids must follow one another. */
+  publish(events: readonly NumberedEvent[]): void {
+    for (const each of events) {
+      if (this.#ended) return;
+      if (each.id !== this.#lastId + 1) {
+        throw new RangeError(`Cannot publish event ${each.id} after event ${this.#lastId}`);
+      }
+      this.#recent.push(each);
+      this.#lastId = each.id;
+      this.#ended = isTerminal(each.event);
+    }
+    // Trimmed in halves, so that publishing stays cheap.
+    if (this.#backlog && this.#recent.length > RECENT_EVENTS * 2) {
+      this.#recent = this.#recent.slice(-RECENT_EVENTS);
+    }
+    this.#wake();
+  }
+
+  /** Replaces the metrics; readers see the newest only. */
+  setMetrics(metrics: MetricsData): void {
+    if (this.#ended) return;
+    this.#metrics = metrics;
+    this.#metricsVersion++;
+    this.#wake();
+  }
+
+  /** Every event after an id up to the terminal one, metrics between; ends early with the signal. */
+  async *read(after: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    this.#readers++;
+    try {
+      let last = after;
+      let seenMetrics = 0;
+      while (!signal.aborted) {
+        const batch = await this.#next(last);
+        for (const { id, event } of batch) {
+          last = id;
+          yield { kind: "event", id, event };
+          if (isTerminal(event)) return;
+        }
+        if (batch.length > 0) continue;
+        // Something may have been published while the batch was awaited.
+        if (last < this.#lastId) continue;
+        if (this.#ended) return;
+        if (this.#metrics && this.#metricsVersion > seenMetrics) {
+          seenMetrics = this.#metricsVersion;
+          yield { kind: "metrics", data: this.#metrics };
+          continue;
+        }
+        await this.#change(signal);
+      }
+    } finally {
+      this.#readers--;
+    }
+  }
+
+  async #next(after: number): Promise<readonly NumberedEvent[]> {
+    if (after >= this.#lastId) return [];
+    const first = this.#recent[0]?.id ?? this.#lastId + 1;
+    if (after + 1 >= first) return this.#recent.slice(after + 1 - first);
+    // Ids up to `lastId` only: later rows are committed but not published yet.
+    const stored = await this.#backlog?.(after, RECENT_EVENTS) ?? [];
+    return stored.filter(({ id }) => id <= this.#lastId);
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiters.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiters.add(done);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiters]) done();
+  }
+}

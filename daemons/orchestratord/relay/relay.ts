@@ -1,0 +1,104 @@
+import {
+  type ExecuteRequest,
+  type WorkerEvent,
+  workerEvent,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import type { SseMessage } from "#shared/http/sse.ts";
+
+/** What one attempt needs. */
+export interface RelayOptions {
+  readonly client: Client;
+  readonly request: ExecuteRequest;
+  /** Aborting it closes the connection, which the worker takes for a cancel. */
+  readonly signal: AbortSignal;
+  /** No event at all for this long means that the worker hangs, in milliseconds. */
+  readonly stallMs: number;
+  readonly correlationId: string;
+  /** Takes each event but `error`; may wait, and then the worker's stream waits too. */
+  readonly onEvent: (event: Exclude<WorkerEvent, { event: "error" }>) => void | Promise<void>;
+}
+
+/** How an attempt ended, seen from the connection. */
+export type RelayOutcome =
+  | { readonly kind: "done" }
+  | { readonly kind: "lost"; readonly message: string }
+  | { readonly kind: "failed"; readonly error: LlorchError };
+
+/** Codes of a worker that another worker, or the same a little later, may not give. */
+const WORTH_ANOTHER_TRY = new Set([
+  "NOT_READY",
+  "QUEUE_FULL",
+  "WORKER_LOST",
+  "CONFLICT",
+  "CANCELLED",
+  "INTERNAL",
+  "UNAUTHORIZED",
+]);
+
+/** Runs one attempt on a worker and hands its events on as they come. */
+export async function relay(options: RelayOptions): Promise<RelayOutcome> {
+  const stalled = new AbortController();
+  let watchdog: ReturnType<typeof setTimeout> | undefined;
+  const alive = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => stalled.abort(), options.stallMs);
+  };
+  const signal = AbortSignal.any([options.signal, stalled.signal]);
+  try {
+    alive();
+    const { events } = await options.client.stream(
+      workerRoutes.execute,
+      { body: options.request },
+      { signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
+    );
+    for await (const message of events) {
+      alive();
+      const event = parseEvent(message);
+      if (event.event === "error") {
+        return ended(new LlorchError(event.data.code, event.data.message));
+      }
+      await options.onEvent(event);
+      if (event.event === "end") return { kind: "done" };
+    }
+    return { kind: "lost", message: "the worker's stream ended without an end" };
+  } catch (error) {
+    if (stalled.signal.aborted) {
+      return { kind: "lost", message: `the worker was silent for ${options.stallMs} ms` };
+    }
+    if (error instanceof LlorchError) return ended(error);
+    return { kind: "lost", message: errorMessage(error) };
+  } finally {
+    clearTimeout(watchdog);
+  }
+}
+
+function ended(error: LlorchError): RelayOutcome {
+  return WORTH_ANOTHER_TRY.has(error.code)
+    ? { kind: "lost", message: `${error.code}: ${error.message}` }
+    : { kind: "failed", error };
+}
+
+/**
+ * Tokens are by far the most events and are checked by hand; the rest goes through the schema.
+ *
+ * @throws {TypeError} on anything that the contract does not know.
+ */
+function parseEvent(message: SseMessage): WorkerEvent {
+  const data = JSON.parse(message.data);
+  if (message.event === "token") {
+    if (
+      typeof data?.t !== "string" || !Number.isSafeInteger(data.i) || !Array.isArray(data.ids)
+    ) {
+      throw new TypeError("The worker sent a token event that is not one");
+    }
+    return { event: "token", data: { t: data.t, i: data.i, ids: data.ids } };
+  }
+  const parsed = workerEvent.safeParse({ event: message.event, data });
+  if (parsed.success) return parsed.data;
+  throw new TypeError(`The worker sent an unknown event "${message.event.slice(0, 40)}"`, {
+    cause: parsed.error,
+  });
+}

@@ -1,0 +1,109 @@
+import type { ModelView, PoolView, QueueView, WorkerView } from "#shared/contracts/mod.ts";
+import { defaultLoadBytes } from "../pools/load_size.ts";
+import { isLoadedOrLoading, planLoad, seats } from "./placement.ts";
+import { nameIndex, namesOf } from "./resolve.ts";
+import { type Job, leases, type State } from "./state.ts";
+import { queueOrder } from "./step.ts";
+
+/** Jobs that `/v2/queue` lists one by one. */
+const LISTED_JOBS = 1000;
+
+/** Every model that some pool has, once per fingerprint. */
+export function modelViews(state: Readonly<State>): ModelView[] {
+  const names = nameIndex(state.pools.values());
+  const views = new Map<string, ModelView>();
+  for (const pool of state.pools.values()) {
+    for (const model of pool.models) {
+      const workers = pool.workers
+        .filter((w) => w.fingerprint === model.fingerprint && w.state === "ready")
+        .map((w) => w.worker_id);
+      const known = views.get(model.fingerprint);
+      const aliases = [...new Set([...known?.aliases ?? [], ...namesOf(model)])];
+      views.set(model.fingerprint, {
+        model_ref: known?.model_ref ?? model.model_ref,
+        aliases,
+        fingerprint: model.fingerprint,
+        architecture: model.architecture,
+        context_length: model.context_length,
+        size_bytes: model.size_bytes,
+        estimated_bytes: defaultLoadBytes(model),
+        pools: [...known?.pools ?? [], pool.id],
+        loaded: (known?.loaded ?? false) || workers.length > 0,
+        workers: [...known?.workers ?? [], ...workers],
+        ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),
+      });
+    }
+  }
+  return [...views.values()].sort((a, b) => (a.model_ref < b.model_ref ? -1 : 1));
+}
+
+/** Workers of all pools; `active` is the greater of our leases and what the worker reports. */
+export function workerViews(state: Readonly<State>): WorkerView[] {
+  const held = leases(state);
+  return [...state.pools.values()].flatMap((pool) =>
+    pool.workers.map((worker) => ({
+      worker_id: worker.worker_id,
+      pid: worker.pid,
+      pool_id: pool.id,
+      model_ref: worker.model_ref,
+      device: worker.device,
+      state: state.stopping.has(worker.worker_id) ? "stopping" as const : worker.state,
+      slots: worker.slots,
+      active: Math.max(held.get(worker.worker_id) ?? 0, worker.active),
+      context: worker.context,
+      memory_bytes: worker.memory_bytes,
+    }))
+  );
+}
+
+/** Pools and their devices. */
+export function poolViews(state: Readonly<State>): PoolView[] {
+  return [...state.pools.values()].map((pool) => ({
+    pool_id: pool.id,
+    endpoint: pool.endpoint,
+    version: pool.version,
+    status: pool.available ? "available" : "unavailable",
+    last_seen_at: new Date(pool.lastSeenAt).toISOString(),
+    devices: [...pool.devices],
+    workers: pool.workers.map((worker) => worker.worker_id),
+    models: pool.models.length,
+  }));
+}
+
+/** What waits, in the order in which it is served, and why. */
+export function queueView(state: Readonly<State>, now: number): QueueView {
+  const jobs = queueOrder(state, now);
+  const byModel = new Map<string, number>();
+  const byPriority = { interactive: 0, batch: 0 };
+  for (const job of jobs) {
+    byModel.set(job.model, (byModel.get(job.model) ?? 0) + 1);
+    byPriority[job.priority]++;
+  }
+  return {
+    capacity: state.policy.queueCapacity,
+    depth: jobs.length,
+    by_priority: byPriority,
+    by_model: [...byModel].map(([model, waiting]) => ({ model, waiting })),
+    jobs: jobs.slice(0, LISTED_JOBS).map((job, position) => ({
+      job_id: job.id,
+      model: job.model,
+      priority: job.priority,
+      position,
+      waiting_ms: Math.max(0, now - job.queuedAt),
+      reason: waitReason(state, job, now),
+    })),
+  };
+}
+
+function waitReason(state: Readonly<State>, job: Job, now: number): string {
+  if (job.notBefore > now) return "pauses after a failed attempt";
+  if (seats(state, job.fingerprint, leases(state)).length > 0) return "is about to start";
+  const isReady = [...state.pools.values()].some((pool) =>
+    pool.available &&
+    pool.workers.some((w) => w.fingerprint === job.fingerprint && w.state === "ready")
+  );
+  if (isReady) return "every slot of the model is taken";
+  if (isLoadedOrLoading(state, job.fingerprint)) return "the model is loading";
+  const plan = planLoad(state, job.fingerprint, now);
+  return plan.kind === "wait" ? plan.reason : "the model is about to be loaded";
+}
