@@ -102,6 +102,8 @@ export const modelView = z.object({
   pools: z.array(identifier),
   loaded: z.boolean(),
   workers: z.array(identifier),
+  load_error: z.string().optional()
+    .meta({ description: "Why the latest try to load it failed, until one succeeds" }),
   ambiguous_aliases: z.array(z.string())
     .meta({ description: "Aliases that another model claims too: they resolve to neither" }),
 }).meta({ id: "Model" });

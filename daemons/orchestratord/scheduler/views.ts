@@ -2,7 +2,7 @@ import type { ModelView, PoolView, QueueView, WorkerView } from "#shared/contrac
 import { defaultLoadBytes } from "../pools/load_size.ts";
 import { isLoadedOrLoading, planLoad, seats } from "./placement.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
-import { type Job, leases, type State } from "./state.ts";
+import { breakerKey, type Job, leases, type State } from "./state.ts";
 import { queueOrder } from "./step.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */
@@ -18,6 +18,8 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         .filter((w) => w.fingerprint === model.fingerprint && w.state === "ready")
         .map((w) => w.worker_id);
       const known = views.get(model.fingerprint);
+      const loadError = state.breakers.get(breakerKey(pool.id, model.fingerprint))?.lastError ??
+        known?.load_error;
       const aliases = [...new Set([...known?.aliases ?? [], ...namesOf(model)])];
       views.set(model.fingerprint, {
         model_ref: known?.model_ref ?? model.model_ref,
@@ -30,6 +32,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         pools: [...known?.pools ?? [], pool.id],
         loaded: (known?.loaded ?? false) || workers.length > 0,
         workers: [...known?.workers ?? [], ...workers],
+        ...(loadError === undefined || workers.length > 0 ? {} : { load_error: loadError }),
         ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),
       });
     }

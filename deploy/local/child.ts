@@ -1,0 +1,94 @@
+import type { Executable } from "#shared/executables.ts";
+import { readLines } from "#shared/lines.ts";
+import { renderLogLine } from "./log_view.ts";
+
+/** A daemon that `up` has started and owns. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  /** Where it listens. */
+  readonly url: string;
+  /** Resolves when the process has ended. */
+  readonly exited: Promise<Deno.CommandStatus>;
+  /** SIGTERM, then SIGKILL after the deadline. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** How a child is started. */
+export interface ChildOptions {
+  readonly name: string;
+  readonly executable: Executable;
+  readonly args: readonly string[];
+  /** Longest wait for it to listen, in milliseconds. */
+  readonly startTimeoutMs: number;
+  /** Takes each line of its log, ready to show. */
+  readonly show: (line: string) => void;
+}
+
+/**
+ * Starts a daemon and waits until it says where it listens.
+ *
+ * It gets a process group of its own, so that Ctrl-C in a terminal reaches `up` alone, which then
+ * stops its children in order.
+ *
+ * @throws {Error} when it ends or stays silent before it listens; it is gone then
+ */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const { name, executable, show } = options;
+  const process = new Deno.Command(executable.command, {
+    args: [...executable.args, ...options.args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  const listening = Promise.withResolvers<string>();
+  const failure: string[] = [];
+
+  const follow = async (stream: ReadableStream<Uint8Array>, isError: boolean) => {
+    for await (const line of readLines(stream)) {
+      if (isError) failure.push(line);
+      if (failure.length > 20) failure.shift();
+      const { text, url } = renderLogLine(line);
+      show(`${name.padEnd(14)} ${text}`);
+      if (url !== undefined) listening.resolve(url);
+    }
+  };
+  const drained = Promise.all([follow(process.stdout, false), follow(process.stderr, true)]);
+  const exited = process.status;
+  exited.then(async (status) => {
+    await drained;
+    const reason = failure.at(-1) ?? `it ended with code ${status.code}`;
+    listening.reject(new Error(`Cannot start ${name}: ${reason}`));
+  });
+  const timer = setTimeout(
+    () => listening.reject(new Error(`${name} did not listen in ${options.startTimeoutMs} ms`)),
+    options.startTimeoutMs,
+  );
+
+  const stop = async (deadlineMs: number) => {
+    signal(process, "SIGTERM");
+    const killer = setTimeout(() => signal(process, "SIGKILL"), deadlineMs);
+    await exited;
+    clearTimeout(killer);
+    await drained;
+  };
+  try {
+    const url = await listening.promise;
+    return { name, pid: process.pid, url, exited, stop };
+  } catch (error) {
+    await stop(1000);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sends a signal to a process that may already be gone. */
+function signal(process: Deno.ChildProcess, name: Deno.Signal): void {
+  try {
+    process.kill(name);
+  } catch {
+    // It has ended: that is what was wanted.
+  }
+}

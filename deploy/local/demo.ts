@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { type EndData, jobEvent, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import { withStack } from "./command.ts";
+import { upOptions } from "./options.ts";
+import { isPortFree } from "./ports.ts";
+
+const demoOptions = z.strictObject({
+  ...upOptions.shape,
+  prompt: z.string().min(1).default("Tell me a story about a llama named Ada.")
+    .describe("What to ask"),
+  once: z.boolean().default(false).describe("Exit after the answer"),
+});
+
+/** What was answered, and how fast. */
+interface Answer {
+  readonly text: string;
+  readonly end: EndData;
+  /** From the request to the first token, as this client saw it. */
+  readonly ttftMs: number;
+}
+
+/** Sends one chat and shows its tokens as they come. */
+async function ask(
+  client: Client,
+  model: string,
+  prompt: string,
+  show: (text: string) => void,
+): Promise<Answer> {
+  const began = performance.now();
+  let ttftMs = 0;
+  let text = "";
+  const { events } = await client.stream(routes.submit, {
+    body: { model, messages: [{ role: "user", content: prompt }], temperature: 0 },
+  });
+  for await (const message of events) {
+    const event = jobEvent.parse({ event: message.event, data: JSON.parse(message.data) });
+    if (event.event === "token") {
+      ttftMs ||= performance.now() - began;
+      text += event.data.t;
+      show(event.data.t);
+    } else if (event.event === "end") return { text, end: event.data, ttftMs };
+    else if (event.event === "error") throw new LlorchError(event.data.code, event.data.message);
+  }
+  throw new Error("The stream ended without an end");
+}
+
+/** Ports that are taken are replaced by free ones, and the person is told. */
+function freePorts<O extends z.output<typeof demoOptions>>(options: O): O {
+  const taken = [options.port, options.pool_port].filter((port) => !isPortFree(port));
+  if (taken.length === 0) return options;
+  const verb = taken.length === 1 ? "port is" : "ports are";
+  console.error(`${taken.join(" and ")}: ${verb} in use, taking free ones`);
+  return { ...options, port: 0, pool_port: 0, worker_port_base: 0 };
+}
+
+function tokensPerSecond({ end }: Answer): string {
+  const seconds = end.decode_time_ms / 1000;
+  return seconds > 0 ? (end.tokens_out / seconds).toFixed(0) : "?";
+}
+
+if (import.meta.main) {
+  const code = await withStack(
+    {
+      program: "demo",
+      summary: "runs the stack, asks one question and shows the answer",
+      schema: demoOptions,
+    },
+    freePorts,
+    async ({ client, orchestrator }, { model, prompt, json, once }) => {
+      const print = json ? () => {} : (text: string) => {
+        Deno.stdout.writeSync(new TextEncoder().encode(text));
+      };
+      print(`\n> ${prompt}\n`);
+      const answer = await ask(client, model, prompt, print);
+      const ttft = answer.ttftMs.toFixed(1);
+      print(
+        `\n\n${answer.end.tokens_out} tokens, ${tokensPerSecond(answer)} tokens/s, ` +
+          `first token after ${ttft} ms\n`,
+      );
+      if (json) {
+        console.log(JSON.stringify({
+          event: "answer",
+          text: answer.text,
+          tokens_out: answer.end.tokens_out,
+          ttft_ms: Number(ttft),
+        }));
+      }
+      if (once) return "done";
+      print(
+        `\nStill running; Ctrl-C stops it. Try:\n\n  curl -N ${orchestrator.url}/v1/chat/completions \\\n` +
+          `    -H 'Content-Type: application/json' \\\n` +
+          `    -d '{"model":"${model}","stream":true,` +
+          `"messages":[{"role":"user","content":"Count from 3 to 9."}]}'\n\n`,
+      );
+      return "stay";
+    },
+  );
+  Deno.exit(code);
+}

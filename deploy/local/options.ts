@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { count, portKey } from "#shared/config/common.ts";
+import { PORTS } from "#shared/defaults.ts";
+import { checkoutRoot } from "#shared/executables.ts";
+import { personModelsDir } from "#shared/models/default_dirs.ts";
+import { type Env, homeDir } from "#shared/paths.ts";
+
+/** What `deno task up` can be told. */
+export const upOptions = z.strictObject({
+  port: portKey(PORTS.orchestratord).describe("Port of orchestratord; 0 takes any free one"),
+  pool_port: portKey(PORTS.poolManagerd).describe("Port of pool-managerd; 0 takes any free one"),
+  worker_port_base: portKey(PORTS.workerBase).describe("First port of workers; 0 for any free one"),
+  state_dir: z.string().min(1).optional()
+    .describe("Folder for state; by default one per --port, and a temporary one for --port 0"),
+  models_dir: z.string().min(1).optional()
+    .describe("Folder with GGUF files; the demo model is there in any case"),
+  model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
+  slots: count(4, "Requests that a worker answers at the same time"),
+  context: z.number().int().min(8).optional().describe("Tokens per slot; else up to 4096"),
+  json: z.boolean().default(false).describe("One JSON line on stdout when all is ready"),
+});
+
+/** Validated options. */
+export type UpOptions = z.output<typeof upOptions>;
+
+/** Folders in which the local stack looks for models. */
+export function modelsDirs(options: UpOptions, env: Env): string[] {
+  const root = checkoutRoot();
+  return [
+    options.models_dir ?? personModelsDir(env),
+    ...(root === undefined ? [] : [join(root, "catalog", "demo")]),
+  ];
+}
+
+/**
+ * Where the local stack keeps its state: stacks on different ports do not share any, and one on a
+ * port that nobody chose keeps none.
+ */
+export function stateDir(options: UpOptions, env: Env): { dir: string; temporary: boolean } {
+  if (options.state_dir !== undefined) return { dir: options.state_dir, temporary: false };
+  if (options.port === 0) {
+    return { dir: Deno.makeTempDirSync({ prefix: "llorch-up-" }), temporary: true };
+  }
+  const state = env("XDG_STATE_HOME") ?? join(homeDir(env), ".local", "state");
+  return { dir: join(state, "llorch", `local-${options.port}`), temporary: false };
+}

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { findExecutable } from "#shared/executables.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
+import { CloseStack, delay, UsageError } from "#shared/lifecycle.ts";
+import { scanModels } from "#shared/models/scan.ts";
+import type { Env } from "#shared/paths.ts";
+import { readApiToken } from "#shared/secrets.ts";
+import { type Child, startChild } from "./child.ts";
+import { modelsDirs, stateDir, type UpOptions } from "./options.ts";
+
+/** Longest wait for a daemon to listen, and for the model to be loaded, in milliseconds. */
+const START_TIMEOUT_MS = 60_000;
+const LOAD_TIMEOUT_MS = 300_000;
+
+/** A daemon gets this long to stop before it is killed, in milliseconds. */
+const STOP_DEADLINE_MS = 45_000;
+
+/** The three kinds of daemon on one machine, each a process of its own. */
+export interface LocalStack {
+  readonly orchestrator: Child;
+  readonly pool: Child;
+  readonly client: Client;
+  /** Rejects when a daemon ends that nobody told to. */
+  readonly broken: Promise<never>;
+  /** Stops everything in order; no process is left. */
+  close(): Promise<void>;
+}
+
+/** Who is told what happens. */
+export interface StackDeps {
+  readonly env: Env;
+  readonly show: (line: string) => void;
+}
+
+/**
+ * Starts orchestratord, then pool-managerd, then loads the model.
+ *
+ * @throws {UsageError} when the model is not there, with the names of those that are
+ * @throws {Error} when a daemon does not start; those started before it are stopped
+ */
+export async function startStack(options: UpOptions, deps: StackDeps): Promise<LocalStack> {
+  const dirs = modelsDirs(options, deps.env);
+  await checkModel(options.model, dirs);
+
+  const parts = new CloseStack();
+  try {
+    return await startParts(options, deps, dirs, parts);
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+async function startParts(
+  options: UpOptions,
+  { env, show }: StackDeps,
+  dirs: readonly string[],
+  parts: CloseStack,
+): Promise<LocalStack> {
+  const state = stateDir(options, env);
+  if (state.temporary) parts.defer(() => Deno.remove(state.dir, { recursive: true }));
+
+  const start = async (name: "orchestratord" | "pool-managerd", args: string[]) => {
+    const executable = findExecutable(name);
+    const child = await startChild({
+      name,
+      executable,
+      args,
+      startTimeoutMs: START_TIMEOUT_MS,
+      show,
+    });
+    parts.defer(() => child.stop(STOP_DEADLINE_MS));
+    return child;
+  };
+  const orchestrator = await start("orchestratord", [
+    `--port=${options.port}`,
+    `--state-dir=${join(state.dir, "orchestratord")}`,
+  ]);
+  const token = readApiToken(undefined, env);
+  const client = createClient({ baseUrl: orchestrator.url, token });
+  const pool = await start("pool-managerd", [
+    `--port=${options.pool_port}`,
+    `--state-dir=${join(state.dir, "pool-managerd")}`,
+    "--pool-id=local",
+    `--models-dirs=${dirs.join(",")}`,
+    `--orchestrator-url=${orchestrator.url}`,
+    `--worker-port-base=${options.worker_port_base}`,
+    `--worker-default-slots=${options.slots}`,
+    ...(options.context === undefined ? [] : [`--worker-default-context=${options.context}`]),
+  ]);
+
+  let closing = false;
+  const broken = Promise.race([orchestrator, pool].map(async (child): Promise<never> => {
+    const { code } = await child.exited;
+    if (closing) return await new Promise<never>(() => {});
+    throw new Error(`${child.name} ended by itself with code ${code}`);
+  }));
+  broken.catch(() => {});
+  await Promise.race([loadModel(client, options.model), broken]);
+  return {
+    orchestrator,
+    pool,
+    client,
+    broken,
+    close() {
+      closing = true;
+      return parts.close();
+    },
+  };
+}
+
+async function checkModel(model: string, dirs: readonly string[]): Promise<void> {
+  const { models } = await scanModels([...dirs]);
+  if (models.some((each) => each.model_ref === model || each.aliases.includes(model))) return;
+  const names = models.map(({ aliases, model_ref }) =>
+    aliases.find((a) => !a.includes("/")) ??
+      model_ref
+  );
+  const found = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
+  throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
+}
+
+/** Asks for the model until it is loaded. */
+async function loadModel(client: Client, model: string): Promise<void> {
+  const deadline = performance.now() + LOAD_TIMEOUT_MS;
+  await untilReady(client, deadline);
+  await client.call(routes.loadModel, { params: { ref: model } });
+  while (performance.now() < deadline) {
+    const { models } = await client.call(routes.models, {});
+    const found = models.find((each) => each.aliases.includes(model));
+    if (found?.loaded) return;
+    if (found?.load_error !== undefined) {
+      throw new Error(`Cannot load the model "${model}": ${found.load_error}`);
+    }
+    await delay(50);
+  }
+  throw new Error(`The model "${model}" was not loaded within ${LOAD_TIMEOUT_MS} ms`);
+}
+
+async function untilReady(client: Client, deadline: number): Promise<void> {
+  while (true) {
+    try {
+      await client.call(routes.ready, {});
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await delay(50);
+  }
+}
