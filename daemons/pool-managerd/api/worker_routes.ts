@@ -1,0 +1,43 @@
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App } from "#shared/http/app.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+
+/** What the worker routes answer from. */
+export interface WorkerRoutesContext {
+  readonly poolId: string;
+  readonly supervisor: Supervisor;
+  /** Where workers call back. */
+  readonly callbackUrl: () => string;
+}
+
+const ACCEPTED = { status: "accepted" } as const;
+
+/** Adds the routes that start, end and look at workers. */
+export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void {
+  const { poolId, supervisor, callbackUrl } = context;
+  app.mount(poolRoutes.spawn, async ({ params, body }) => {
+    if (params.id !== poolId) {
+      throw new LlorchError(
+        "NOT_FOUND",
+        `Cannot spawn in pool "${params.id}": this is "${poolId}"`,
+      );
+    }
+    return { worker_id: await supervisor.spawn(body, callbackUrl()) };
+  });
+  app.mount(poolRoutes.workerReady, async ({ body }) => {
+    await supervisor.ready(body);
+    return ACCEPTED;
+  });
+  app.mount(poolRoutes.drainWorker, ({ params, body }) => {
+    supervisor.drain(params.id, body.deadline_ms);
+    return ACCEPTED;
+  });
+  app.mount(poolRoutes.stopWorker, ({ params, body }) => {
+    supervisor.stop(params.id, body.deadline_ms);
+    return ACCEPTED;
+  });
+  app.mount(poolRoutes.workerLogs, ({ params }) => ({
+    lines: [...supervisor.logLines(params.id)],
+  }));
+}

@@ -1,0 +1,37 @@
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { type App, type Authorize, createApp } from "#shared/http/app.ts";
+import type { BodyLimits } from "#shared/http/body.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Metrics } from "#shared/metrics.ts";
+import { mountStateRoutes, type StateSource } from "./api/state_routes.ts";
+import { mountWorkerRoutes } from "./api/worker_routes.ts";
+import type { Supervisor } from "./supervisor/supervisor.ts";
+
+/** What the routes answer from. */
+export interface AppContext extends StateSource {
+  readonly poolId: string;
+  readonly supervisor: Supervisor;
+  /** Where workers call back. */
+  readonly callbackUrl: () => string;
+  readonly authorize: Authorize;
+  readonly limits: BodyLimits;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Builds the HTTP application of pool-managerd. */
+export function createPoolApp(context: AppContext): App {
+  const { log, authorize, limits, metrics } = context;
+  const app = createApp({
+    title: "pool-managerd",
+    log,
+    authorize,
+    limits,
+    onReply: metrics.onReply,
+  });
+  mountWorkerRoutes(app, context);
+  mountStateRoutes(app, context);
+  app.mount(poolRoutes.metrics, () => metrics.render());
+  app.mount(poolRoutes.openapi, () => app.openapi());
+  return app;
+}

@@ -1,0 +1,102 @@
+import { z } from "zod";
+import {
+  commonKeys,
+  count,
+  hostKey,
+  limitsSection,
+  millis,
+  portKey,
+  tokenFileKey,
+} from "#shared/config/common.ts";
+import { identifier } from "#shared/contracts/common.ts";
+import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { isWildcard } from "./supervisor/address.ts";
+
+const httpUrl = z.url({ protocol: /^https?$/ });
+
+/** Everything that pool-managerd can be told; `pool-manager.example.toml` explains each key. */
+export const poolConfig = z.strictObject({
+  ...commonKeys,
+  host: hostKey,
+  port: portKey(PORTS.poolManagerd),
+  token_file: tokenFileKey,
+  pool_id: identifier.optional().describe("Name of this pool; else made of the host's name"),
+  advertise_url: httpUrl.optional()
+    .describe("Where the orchestrator reaches this pool manager; else its own address"),
+  state_dir: z.string().min(1).optional()
+    .describe("Folder for the database and worker logs; else $STATE_DIRECTORY or ~/.local/state"),
+  models_dirs: z.array(z.string().min(1)).min(1).optional()
+    .describe("Folders with GGUF files; else the default models folders"),
+  on_stop: z.enum(["stop", "leave"]).default("stop")
+    .describe("At our own stop: stop the workers, or leave them for the next start to adopt"),
+  orchestrator: z.strictObject({
+    url: httpUrl.optional().describe("The orchestrator; without it the pool runs alone"),
+    timeout_ms: millis(10_000, "A register or heartbeat without a reply by then has failed"),
+    backoff_ms: millis(1_000, "First wait after a failure; doubles with each one"),
+    backoff_max_ms: millis(30_000, "Longest wait after a failure"),
+    deregister_timeout_ms: millis(5_000, "Longest wait for the goodbye at our stop"),
+  }).prefault({}),
+  heartbeat: z.strictObject({
+    interval_ms: millis(15_000, "Time between heartbeats until the orchestrator names its own"),
+    coalesce_ms: millis(50, "Changes within this time share one heartbeat"),
+  }).prefault({}),
+  models: z.strictObject({
+    rescan_ms: millis(10_000, "Time between looks into the models folders"),
+  }).prefault({}),
+  worker: z.strictObject({
+    host: z.string().min(1).default(LOOPBACK).describe("Address that workers bind to"),
+    advertise_host: z.string().min(1).optional()
+      .describe("Host by which the orchestrator reaches workers; else worker.host"),
+    port_base: z.number().int().min(0).max(65_535).default(PORTS.workerBase)
+      .describe("First port to try for a worker; 0 lets each take any free one"),
+    default_context: count(DEFAULT_CONTEXT, "Tokens per slot, at most the model's own", 8),
+    default_slots: count(DEFAULT_SLOTS, "Slots of a worker when the spawn names none"),
+    threads: z.number().int().min(1).max(1024).optional()
+      .describe("CPU threads of a worker; else the worker decides"),
+    start_timeout_ms: millis(60_000, "A worker not ready by then is killed; big files get more"),
+    stop_deadline_ms: millis(30_000, "A worker still there this long after SIGTERM is killed"),
+    poll_interval_ms: millis(2_000, "Time between looks at each worker's health"),
+    unresponsive_ms: millis(30_000, "A worker whose health is silent this long is killed"),
+    adopt_timeout_ms: millis(
+      5_000,
+      "An adopted or ready worker must answer a probe within this time",
+    ),
+  }).prefault({}),
+  limits: limitsSection,
+});
+
+/** Configuration of pool-managerd. */
+export type PoolConfig = z.output<typeof poolConfig>;
+
+/** A host's name as a pool id: what an identifier cannot hold becomes a dash. */
+export function poolIdFromHost(hostname: string): string {
+  const cleaned = hostname.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 128);
+  return cleaned === "" ? "pool" : cleaned;
+}
+
+/** Longest time that an orderly stop takes: the workers' deadline, then the goodbye. */
+export function stopDeadlineMs(config: PoolConfig): number {
+  const goodbye = config.orchestrator.url === undefined
+    ? 0
+    : config.orchestrator.deregister_timeout_ms;
+  return goodbye + (config.on_stop === "stop" ? config.worker.stop_deadline_ms : 0);
+}
+
+/**
+ * Refuses what no single key shows to be wrong.
+ *
+ * @throws {UsageError} when the orchestrator would be told an address that nobody can reach.
+ */
+export function checkConfig(config: PoolConfig): void {
+  if (config.orchestrator.url === undefined) return;
+  const check = (host: string, hostName: string, advertised: string | undefined, key: string) => {
+    if (!isWildcard(host) || advertised !== undefined) return;
+    throw new UsageError(
+      `Cannot tell the orchestrator where to find ${hostName} ${host}: set ${key}`,
+    );
+  };
+  check(config.host, "host", config.advertise_url, "advertise_url");
+  check(config.worker.host, "worker.host", config.worker.advertise_host, "worker.advertise_host");
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { configKeys } from "#shared/config/schema.ts";
+import { parseToml } from "#shared/config/toml.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { checkConfig, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
+
+const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));
+
+Deno.test("the shipped example says the defaults", () => {
+  assert.deepEqual(
+    poolConfig.parse(parseToml(EXAMPLE, "example")),
+    poolConfig.parse({}),
+  );
+});
+
+Deno.test("the shipped example explains every key, and is right where it is commented out", () => {
+  const complete = EXAMPLE.replace(/^# (\w+ = )/gm, "$1");
+  const tree = parseToml(complete, "example");
+  poolConfig.parse(tree);
+  const keys = configKeys(poolConfig).map((key) => key.path.join("."));
+  assert.deepEqual(leaves(tree).sort(), keys.sort());
+});
+
+Deno.test("every key has a description for the help", () => {
+  const without = configKeys(poolConfig).filter((key) => key.description === "");
+  assert.deepEqual(without, []);
+});
+
+Deno.test("an unknown key is refused", () => {
+  assert.throws(() => poolConfig.parse({ worker: { port: 1 } }), /port/);
+});
+
+Deno.test("poolIdFromHost() keeps to what an identifier may hold", () => {
+  assert.equal(poolIdFromHost("gpu 1.example_lan"), "gpu-1.example_lan");
+  assert.equal(poolIdFromHost("-_.x"), "x");
+  assert.equal(poolIdFromHost("日本"), "pool");
+  assert.equal(poolIdFromHost("x".repeat(300)).length, 128);
+});
+
+Deno.test("stopDeadlineMs() counts the workers' deadline and the goodbye where there are any", () => {
+  const url = "http://127.0.0.1:8080";
+  assert.equal(stopDeadlineMs(poolConfig.parse({})), 30_000);
+  assert.equal(stopDeadlineMs(poolConfig.parse({ orchestrator: { url } })), 35_000);
+  assert.equal(stopDeadlineMs(poolConfig.parse({ on_stop: "leave" })), 0);
+});
+
+Deno.test("checkConfig() refuses to tell the orchestrator an address that nobody reaches", () => {
+  const orchestrator = { url: "http://127.0.0.1:8080" };
+  const refuses = (tree: object, key: RegExp) =>
+    assert.throws(
+      () => checkConfig(poolConfig.parse({ orchestrator, ...tree })),
+      (error) => error instanceof UsageError && key.test(error.message),
+    );
+  refuses({ host: "0.0.0.0" }, /advertise_url/);
+  refuses({ worker: { host: "::" } }, /worker\.advertise_host/);
+  checkConfig(poolConfig.parse({ host: "0.0.0.0" }));
+  checkConfig(
+    poolConfig.parse({ orchestrator, host: "0.0.0.0", advertise_url: "http://10.0.0.7:9200" }),
+  );
+});
+
+function leaves(tree: Record<string, unknown>, path: readonly string[] = []): string[] {
+  return Object.entries(tree).flatMap(([name, value]) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? leaves(value as Record<string, unknown>, [...path, name])
+      : [[...path, name].join(".")]
+  );
+}

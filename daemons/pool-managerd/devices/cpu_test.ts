@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { cpuDevice } from "./cpu.ts";
+
+const KIB = 1024;
+const MEMINFO = "MemTotal:       1000 kB\nMemFree:        100 kB\nMemAvailable:   800 kB\n";
+const noSystem = () => {
+  throw new Error("not asked for");
+};
+
+function files(entries: Record<string, string>) {
+  return (path: string) => entries[path];
+}
+
+Deno.test("cpuDevice() gives what the machine has available", () => {
+  assert.deepEqual(cpuDevice(files({ "/proc/meminfo": MEMINFO }), noSystem), {
+    id: "cpu",
+    kind: "cpu",
+    name: "CPU",
+    total_bytes: 1000 * KIB,
+    free_bytes: 800 * KIB,
+  });
+});
+
+Deno.test("cpuDevice() gives what the control group allows, if that is less", () => {
+  const device = cpuDevice(
+    files({
+      "/proc/meminfo": MEMINFO,
+      "/proc/self/cgroup": "0::/system.slice/pool.service\n",
+      "/sys/fs/cgroup/system.slice/memory.max": "max\n",
+      "/sys/fs/cgroup/system.slice/pool.service/memory.max": `${500 * KIB}\n`,
+      "/sys/fs/cgroup/system.slice/pool.service/memory.current": `${400 * KIB}\n`,
+      "/sys/fs/cgroup/system.slice/pool.service/memory.stat": `anon 1\ninactive_file ${50 * KIB}\n`,
+    }),
+    noSystem,
+  );
+  assert.equal(device.total_bytes, 500 * KIB);
+  assert.equal(device.free_bytes, 150 * KIB);
+});
+
+Deno.test("cpuDevice() reads the root of the container and the older control groups", () => {
+  const v1 = cpuDevice(
+    files({
+      "/proc/meminfo": MEMINFO,
+      "/proc/self/cgroup": "9:cpu,memory:/docker/abc\n",
+      "/sys/fs/cgroup/memory/memory.limit_in_bytes": `${600 * KIB}\n`,
+      "/sys/fs/cgroup/memory/memory.usage_in_bytes": `${100 * KIB}\n`,
+      "/sys/fs/cgroup/memory/memory.stat": "",
+    }),
+    noSystem,
+  );
+  assert.equal(v1.free_bytes, 500 * KIB);
+});
+
+Deno.test("cpuDevice() asks the runtime where there is no /proc", () => {
+  const device = cpuDevice(files({}), () => ({ total: 10, available: 7 }));
+  assert.deepEqual([device.total_bytes, device.free_bytes], [10, 7]);
+});
+
+Deno.test("cpuDevice() works on this machine", () => {
+  const device = cpuDevice();
+  assert.ok(device.free_bytes > 0 && device.free_bytes <= device.total_bytes);
+});

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { roomOn } from "./room.ts";
+
+const GPU = {
+  id: "cuda0",
+  kind: "cuda" as const,
+  name: "",
+  total_bytes: 1000,
+  free_bytes: 600,
+};
+
+Deno.test("an empty device has the room that it says is free", () => {
+  assert.equal(roomOn(GPU, []), 600);
+});
+
+Deno.test("a worker that still loads has its memory kept for it", () => {
+  assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 500, held: 100 }]), 200);
+});
+
+Deno.test("a loaded worker is not counted twice", () => {
+  assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 400, held: 400 }]), 600);
+});
+
+Deno.test("memory that shows as free although workers need it is not given away", () => {
+  assert.equal(
+    roomOn({ ...GPU, free_bytes: 990 }, [{ device: "cuda0", committed: 700, held: 700 }]),
+    300,
+  );
+});
+
+Deno.test("workers of other devices do not count, and room is never negative", () => {
+  assert.equal(roomOn(GPU, [{ device: "cpu", committed: 500, held: 0 }]), 600);
+  assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 5000, held: 0 }]), 0);
+});

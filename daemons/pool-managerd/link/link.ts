@@ -1,0 +1,173 @@
+import type { Clock } from "#shared/clock.ts";
+import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
+import type { Heartbeat, PoolState } from "#shared/contracts/pool.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { PoolConfig } from "../config.ts";
+import type { Instruments } from "../instruments.ts";
+import { backoffMs } from "./backoff.ts";
+import { Wake } from "./wake.ts";
+
+/** What a {@linkcode Link} needs. */
+export interface LinkOptions {
+  readonly client: Client;
+  readonly config: PoolConfig["orchestrator"];
+  readonly heartbeat: PoolConfig["heartbeat"];
+  /** Everything that the pool knows, looked up now. */
+  readonly state: () => Promise<PoolState>;
+  /** Called with the workers whose ends the orchestrator knows. */
+  readonly acknowledge: (workerIds: readonly string[]) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly instruments: Instruments;
+}
+
+/**
+ * Tells the orchestrator what is true: registers until it works, then reports at every interval
+ * and at once when something has changed.
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #wake: Wake;
+  readonly #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #isRegistered = false;
+  #sequence = 0;
+  #ackedModels = -1;
+  #failures = 0;
+  #intervalMs: number;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#intervalMs = options.heartbeat.interval_ms;
+    this.#wake = new Wake(options.clock);
+  }
+
+  /** Whether the orchestrator knows this pool, as far as we know. */
+  get isRegistered(): boolean {
+    return this.#isRegistered;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Something has changed: changes at about the same time share one heartbeat. */
+  changed(): void {
+    this.#wake.call();
+  }
+
+  /**
+   * Ends the reports.
+   *
+   * @param isLeaving Says goodbye with a last report; otherwise the orchestrator sees a pool that
+   * is silent for a while and comes back.
+   */
+  async close(isLeaving: boolean): Promise<void> {
+    this.#stop.abort();
+    this.#wake.call();
+    await this.#running;
+    if (!isLeaving || !this.#isRegistered) return;
+    const signal = AbortSignal.timeout(this.#options.config.deregister_timeout_ms);
+    try {
+      const state = await this.#report(signal);
+      await this.#options.client.call(orchestratorRoutes.deregisterPool, {
+        params: { id: state.pool_id },
+        body: { instance_id: state.instance_id },
+      }, { signal });
+      this.#options.log.info("deregistered");
+    } catch (error) {
+      this.#options.log.warn("deregister_failed", { error: errorMessage(error) });
+    }
+    this.#isRegistered = false;
+  }
+
+  async #run(): Promise<void> {
+    const { config, heartbeat } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await (this.#isRegistered ? this.#report(this.#stop.signal) : this.#register());
+        this.#failures = 0;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const wasForgotten = this.#noteFailure(error);
+        if (wasForgotten) continue;
+        await this.#wake.sleep(
+          backoffMs(this.#failures, { firstMs: config.backoff_ms, maxMs: config.backoff_max_ms }),
+          this.#stop.signal,
+        );
+        continue;
+      }
+      await this.#wake.wait(this.#intervalMs);
+      await this.#wake.sleep(heartbeat.coalesce_ms, this.#stop.signal);
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { client, log, instruments } = this.#options;
+    this.#wake.clear();
+    const state = await this.#options.state();
+    const reply = await client.call(orchestratorRoutes.registerPool, { body: state }, {
+      signal: this.#stop.signal,
+    });
+    this.#isRegistered = true;
+    this.#take(reply, state);
+    instruments.heartbeat("ok");
+    log.info("registered", { orchestrator: client.baseUrl, interval_ms: this.#intervalMs });
+  }
+
+  async #report(signal: AbortSignal): Promise<PoolState> {
+    const { client, instruments } = this.#options;
+    this.#wake.clear();
+    const state = await this.#options.state();
+    const { pool_id, instance_id, models_revision, models, devices, workers, exits } = state;
+    const body: Heartbeat = {
+      pool_id,
+      instance_id,
+      sequence: ++this.#sequence,
+      models_revision,
+      ...(models_revision === this.#ackedModels ? {} : { models }),
+      devices,
+      workers,
+      exits,
+    };
+    const call = { params: { id: pool_id }, body };
+    this.#take(await client.call(orchestratorRoutes.heartbeat, call, { signal }), state);
+    instruments.heartbeat("ok");
+    return state;
+  }
+
+  #take(
+    reply: { heartbeat_interval_ms: number; acknowledged: readonly string[] },
+    state: PoolState,
+  ): void {
+    this.#intervalMs = Math.max(1, reply.heartbeat_interval_ms);
+    this.#ackedModels = state.models_revision;
+    this.#options.acknowledge(reply.acknowledged);
+  }
+
+  /** @returns whether the orchestrator has only forgotten us, so that registering again is due at once. */
+  #noteFailure(error: unknown): boolean {
+    const { log, instruments } = this.#options;
+    const code = error instanceof LlorchError ? error.code : undefined;
+    const reason = errorMessage(error);
+    if (code === "NOT_FOUND" && this.#isRegistered) {
+      this.#isRegistered = false;
+      instruments.heartbeat("unknown");
+      log.info("register_again", { reason });
+      return true;
+    }
+    this.#failures++;
+    if (code === "CONFLICT") {
+      this.#isRegistered = false;
+      instruments.heartbeat("conflict");
+      log.error("twin_pool", { reason });
+      return false;
+    }
+    instruments.heartbeat("failed");
+    // An orchestrator that is down for a day is one thing that happened, not thousands.
+    log[this.#failures === 1 ? "warn" : "debug"]("orchestrator_unreachable", { reason });
+    return false;
+  }
+}

@@ -1,0 +1,84 @@
+import type { Clock } from "#shared/clock.ts";
+import type { PoolModel } from "#shared/contracts/pool.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Measurement } from "../store/pool_store.ts";
+
+/** What a look into the models folders finds of a model. */
+export type FoundModel = Omit<PoolModel, "measured" | "staged">;
+
+/** What a {@linkcode Catalog} needs. */
+export interface CatalogOptions {
+  readonly scan: () => Promise<readonly FoundModel[]>;
+  /** What loads really took, by fingerprint. */
+  readonly measurements: () => ReadonlyMap<string, Measurement>;
+  readonly rescanMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called when the revision has risen. */
+  readonly onChange: () => void;
+}
+
+/** The models that this host has, looked up again every now and then. */
+export class Catalog {
+  readonly #options: CatalogOptions;
+  #found: readonly FoundModel[] = [];
+  #models: readonly PoolModel[] = [];
+  #revision = 0;
+  #scanning: Promise<void> | undefined;
+  #cancelTimer = () => {};
+  #isClosed = false;
+
+  constructor(options: CatalogOptions) {
+    this.#options = options;
+  }
+
+  get models(): readonly PoolModel[] {
+    return this.#models;
+  }
+
+  /** Rises whenever {@linkcode models} changes; 0 before the first look. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Looks now, and again after `rescanMs`; looks at the same time share one. */
+  rescan(): Promise<void> {
+    return this.#scanning ??= this.#scan().finally(() => {
+      this.#scanning = undefined;
+      this.#cancelTimer();
+      if (this.#isClosed) return;
+      const { clock, rescanMs } = this.#options;
+      this.#cancelTimer = clock.after(rescanMs, () => void this.rescan());
+    });
+  }
+
+  /** Takes new measurements in. */
+  refresh(): void {
+    const measurements = this.#options.measurements();
+    const models = this.#found.map((model) => {
+      const measured = measurements.get(model.fingerprint);
+      return { ...model, ...(measured ? { measured } : {}), staged: false };
+    });
+    if (this.#revision > 0 && JSON.stringify(models) === JSON.stringify(this.#models)) return;
+    this.#models = models;
+    this.#revision++;
+    this.#options.onChange();
+  }
+
+  /** Ends the looking. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    await this.#scanning;
+  }
+
+  async #scan(): Promise<void> {
+    try {
+      this.#found = await this.#options.scan();
+    } catch (error) {
+      this.#options.log.error("models_scan_failed", { error: errorMessage(error) });
+    }
+    this.refresh();
+  }
+}

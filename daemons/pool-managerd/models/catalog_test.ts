@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import type { Measurement } from "../store/pool_store.ts";
+import { FakeClock } from "../testdata/fake_clock.ts";
+import { recordingLogger } from "../testdata/log.ts";
+import { FINGERPRINT, poolModel } from "../testdata/records.ts";
+import { Catalog, type FoundModel } from "./catalog.ts";
+
+function found(changes: Partial<FoundModel> = {}): FoundModel {
+  const { staged: _, ...model } = poolModel();
+  return { ...model, ...changes };
+}
+
+function setup() {
+  const clock = new FakeClock();
+  const log = recordingLogger();
+  const measurements = new Map<string, Measurement>();
+  const disk = { models: [found()], error: undefined as Error | undefined };
+  let changes = 0;
+  const catalog = new Catalog({
+    scan: () => disk.error ? Promise.reject(disk.error) : Promise.resolve([...disk.models]),
+    measurements: () => measurements,
+    rescanMs: 100,
+    clock,
+    log,
+    onChange: () => changes++,
+  });
+  return { clock, log, measurements, disk, catalog, changes: () => changes };
+}
+
+Deno.test("the first look gives revision 1, and a look that finds the same changes nothing", async () => {
+  const { catalog, changes } = setup();
+  assert.equal(catalog.revision, 0);
+  await catalog.rescan();
+  await catalog.rescan();
+  assert.equal(catalog.revision, 1);
+  assert.equal(changes(), 1);
+  assert.deepEqual(catalog.models, [poolModel()]);
+  await catalog.close();
+});
+
+Deno.test("a new file shows at the next look in time", async () => {
+  const { catalog, clock, disk } = setup();
+  await catalog.rescan();
+  disk.models.push(found({ model_ref: "new", fingerprint: "0".repeat(64) }));
+  clock.advance(100);
+  await catalog.rescan();
+  assert.equal(catalog.revision, 2);
+  assert.equal(catalog.models.length, 2);
+  await catalog.close();
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a measurement is a change of the model", async () => {
+  const { catalog, measurements } = setup();
+  await catalog.rescan();
+  const measured = { context: 8, slots: 1, memory_bytes: 9 };
+  measurements.set(FINGERPRINT, measured);
+  catalog.refresh();
+  assert.equal(catalog.revision, 2);
+  assert.deepEqual(catalog.models[0]?.measured, measured);
+  await catalog.close();
+});
+
+Deno.test("a folder that cannot be read is logged, and what was known stays", async () => {
+  const { catalog, disk, log } = setup();
+  await catalog.rescan();
+  disk.error = new Error("the disk is gone");
+  await catalog.rescan();
+  assert.equal(catalog.models.length, 1);
+  assert.equal(log.lines[0]?.event, "models_scan_failed");
+  await catalog.close();
+});

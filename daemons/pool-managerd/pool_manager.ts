@@ -1,0 +1,182 @@
+import { resolve } from "node:path";
+import { type Clock, systemClock } from "#shared/clock.ts";
+import type { PoolState } from "#shared/contracts/pool.ts";
+import { findExecutable } from "#shared/executables.ts";
+import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { createClient } from "#shared/http/client.ts";
+import { listen } from "#shared/http/serve.ts";
+import { CloseStack, type Daemon } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
+import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
+import { estimateMemory } from "#shared/models/estimate.ts";
+import { scanModels } from "#shared/models/scan.ts";
+import { defaultStateDir, type Env } from "#shared/paths.ts";
+import { newSecret, readApiToken } from "#shared/secrets.ts";
+import { VERSION } from "#shared/version.ts";
+import { createPoolApp } from "./app.ts";
+import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
+import { createDevices, type QueryDevices, systemDevices } from "./devices/devices.ts";
+import { createInstruments } from "./instruments.ts";
+import { Link } from "./link/link.ts";
+import { Catalog } from "./models/catalog.ts";
+import { openDatabase } from "./store/database.ts";
+import { createPoolStore } from "./store/pool_store.ts";
+import { openStateDir } from "./store/state_dir.ts";
+import { localHost, urlHost } from "./supervisor/address.ts";
+import { LogFiles } from "./supervisor/log_files.ts";
+import { httpProbe } from "./supervisor/probe.ts";
+import { systemProcessTable } from "./supervisor/process_table.ts";
+import type { StarterOptions } from "./supervisor/starter.ts";
+import { Supervisor } from "./supervisor/supervisor.ts";
+import { processSpawner } from "./supervisor/worker_process.ts";
+
+/** What a pool manager takes from around it; the defaults are this machine. */
+export interface PoolManagerContext {
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly queryDevices?: QueryDevices;
+  /** The program for a kind of device. */
+  readonly findWorker?: StarterOptions["findWorker"];
+}
+
+/** A running pool manager. */
+export interface PoolManager extends Daemon {
+  readonly url: string;
+  readonly poolId: string;
+}
+
+/**
+ * Opens a pool manager: when this returns, it listens and has adopted what lives. What can fail
+ * early, folder, lock, database and port, comes before anything is started.
+ *
+ * @throws when a part cannot be opened; those before it are closed again.
+ */
+export async function openPoolManager(
+  config: PoolConfig,
+  context: PoolManagerContext,
+): Promise<PoolManager> {
+  const stack = new CloseStack();
+  try {
+    return await open(config, context, stack);
+  } catch (error) {
+    await stack.close();
+    throw error;
+  }
+}
+
+async function open(
+  config: PoolConfig,
+  { log, clock = systemClock, ...context }: PoolManagerContext,
+  stack: CloseStack,
+): Promise<PoolManager> {
+  const environment = context.env ?? Deno.env.toObject();
+  const env: Env = (name) => environment[name];
+  const token = readApiToken(config.token_file, env);
+  requireTokenOffLoopback(config.host, token);
+  checkConfig(config);
+  const poolId = config.pool_id ?? poolIdFromHost(Deno.hostname());
+  const instanceId = newSecret().slice(0, 16);
+
+  const dir = openStateDir(resolve(config.state_dir ?? defaultStateDir(env, "pool-managerd")));
+  stack.defer(() => dir.release());
+  const store = createPoolStore(openDatabase(dir.databasePath));
+  stack.defer(() => store.close());
+
+  const instruments = createInstruments();
+  const devices = createDevices(context.queryDevices ?? systemDevices(log), clock);
+  const modelsDirs = config.models_dirs ?? defaultModelsDirs(env);
+  let link: Link | undefined;
+  const onChange = () => link?.changed();
+  const catalog = new Catalog({
+    scan: () => scanModels(modelsDirs.map((each) => resolve(each))),
+    measurements: () => store.measurements(),
+    rescanMs: config.models.rescan_ms,
+    clock,
+    log,
+    onChange,
+  });
+  stack.defer(() => catalog.close());
+  const table = systemProcessTable();
+  const supervisor = new Supervisor({
+    config: config.worker,
+    logLevel: config.log_level,
+    store,
+    spawner: processSpawner(table, clock),
+    table,
+    devices,
+    catalog,
+    probe: httpProbe,
+    estimate: estimateMemory,
+    findWorker: context.findWorker ??
+      ((kind) => findExecutable("llorch-candled", [`llorch-candled-${kind}`])),
+    env: environment,
+    logs: new LogFiles(dir.logsDir, clock, log),
+    clock,
+    log,
+    instruments,
+    onChange,
+  });
+  stack.defer(() => supervisor.close());
+
+  const state = async (): Promise<PoolState> => ({
+    pool_id: poolId,
+    instance_id: instanceId,
+    endpoint: config.advertise_url ?? server.url,
+    version: VERSION,
+    models_revision: catalog.revision,
+    devices: [...await devices.current()],
+    models: [...catalog.models],
+    workers: supervisor.workers(),
+    exits: supervisor.exits(),
+  });
+  let isStopping = false;
+  const app = createPoolApp({
+    poolId,
+    supervisor,
+    callbackUrl: () => `http://${urlHost(localHost(config.host))}:${server.port}/workers/ready`,
+    authorize: bearerAuth(token),
+    limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
+    metrics: instruments.metrics,
+    log,
+    state,
+    notReady: () => isStopping ? "This pool manager is stopping" : undefined,
+  });
+  // Nobody is answered before it is known what lives, and no later than the port is ours.
+  const opened = Promise.withResolvers<void>();
+  const server = listen({ hostname: config.host, port: config.port }, async (request) => {
+    await opened.promise;
+    return await app.fetch(request);
+  });
+  stack.defer(() => server.close());
+  await Promise.all([supervisor.open(), catalog.rescan()]);
+  opened.resolve();
+
+  const { url: orchestratorUrl, timeout_ms: timeoutMs } = config.orchestrator;
+  if (orchestratorUrl !== undefined) {
+    link = new Link({
+      client: createClient({ baseUrl: orchestratorUrl, token, timeoutMs }),
+      config: config.orchestrator,
+      heartbeat: config.heartbeat,
+      state,
+      acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
+      clock,
+      log,
+      instruments,
+    });
+    link.start();
+  }
+  instruments.observe({
+    workers: () => supervisor.workers(),
+    devices: () => devices.last,
+    modelCount: () => catalog.models.length,
+    isRegistered: () => link?.isRegistered ?? false,
+  });
+  const isLeaving = config.on_stop === "stop";
+  stack.defer(() => link?.close(isLeaving));
+  stack.defer(async () => {
+    isStopping = true;
+    if (isLeaving) await supervisor.stopAll();
+  });
+  return { url: server.url, poolId, close: () => stack.close() };
+}

@@ -1,0 +1,159 @@
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { WorkerExit } from "#shared/contracts/pool.ts";
+import type { WorkerRecord } from "../supervisor/record.ts";
+
+/** Exits kept while nobody acknowledges them; the oldest go first. */
+const MAX_EXITS = 200;
+/** Requests remembered, so that a late repeat still starts nothing. */
+const MAX_REQUESTS = 1000;
+
+/** What a load really took. */
+export interface Measurement {
+  readonly context: number;
+  readonly slots: number;
+  readonly memory_bytes: number;
+}
+
+/** What the pool manager must know after a crash of its own. */
+export interface PoolStore {
+  /** Every worker whose end was not seen. */
+  workers(): WorkerRecord[];
+  /** Writes a worker before its process starts, and the request that it answers. */
+  addWorker(record: WorkerRecord, now: number): void;
+  /** Writes what changed of a worker; nothing for one whose end is recorded. */
+  updateWorker(record: WorkerRecord): void;
+  /** Forgets a worker that was never started. */
+  dropWorker(record: WorkerRecord): void;
+  /** The worker that answered this request, alive or not. */
+  workerOfRequest(requestId: string): string | undefined;
+  /** Turns a worker into an exit, in one transaction. */
+  recordExit(exit: WorkerExit): void;
+  exits(): WorkerExit[];
+  /** Forgets exits that the orchestrator knows. */
+  acknowledge(workerIds: readonly string[]): void;
+  measurements(): Map<string, Measurement>;
+  measure(fingerprint: string, measurement: Measurement): void;
+  close(): void;
+}
+
+const COLUMNS = [
+  "worker_id",
+  "request_id",
+  "pid",
+  "start_time",
+  "token",
+  "spawn_token",
+  "model_ref",
+  "fingerprint",
+  "device",
+  "context",
+  "slots",
+  "estimate_bytes",
+  "port",
+  "uri",
+  "callback",
+  "backend",
+  "capabilities",
+  "memory_bytes",
+  "life",
+] as const satisfies readonly (keyof WorkerRecord)[];
+
+/** A {@linkcode PoolStore} in SQLite. */
+export function createPoolStore(db: DatabaseSync): PoolStore {
+  const places = COLUMNS.map((name) => `:${name}`).join(", ");
+  const insert = db.prepare(
+    `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${places})`,
+  );
+  const sets = COLUMNS.map((name) => `${name} = :${name}`).join(", ");
+  const update = db.prepare(`UPDATE workers SET ${sets} WHERE worker_id = :worker_id`);
+  const transaction = (work: () => void) => {
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      work();
+      db.exec("COMMIT");
+    } catch (error) {
+      db.exec("ROLLBACK");
+      throw error;
+    }
+  };
+
+  return {
+    workers: () => db.prepare("SELECT * FROM workers ORDER BY rowid").all().map(toRecord),
+    addWorker(record, now) {
+      transaction(() => {
+        insert.run(toRow(record));
+        db.prepare("INSERT INTO requests VALUES (?, ?, ?)")
+          .run(record.request_id, record.worker_id, now);
+        db.prepare(
+          "DELETE FROM requests WHERE rowid NOT IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?)",
+        ).run(MAX_REQUESTS);
+      });
+    },
+    updateWorker: (record) => void update.run(toRow(record)),
+    dropWorker(record) {
+      transaction(() => {
+        db.prepare("DELETE FROM workers WHERE worker_id = ?").run(record.worker_id);
+        db.prepare("DELETE FROM requests WHERE request_id = ?").run(record.request_id);
+      });
+    },
+    workerOfRequest(requestId) {
+      const row = db.prepare("SELECT worker_id FROM requests WHERE request_id = ?").get(requestId);
+      return row?.["worker_id"] as string | undefined;
+    },
+    recordExit(exit) {
+      transaction(() => {
+        db.prepare("DELETE FROM workers WHERE worker_id = ?").run(exit.worker_id);
+        db.prepare("INSERT OR REPLACE INTO exits VALUES (?, ?, ?, ?, ?, ?)").run(
+          exit.worker_id,
+          exit.exit_code,
+          exit.signal,
+          exit.category,
+          exit.at,
+          exit.detail ?? null,
+        );
+        db.prepare(
+          "DELETE FROM exits WHERE rowid NOT IN (SELECT rowid FROM exits ORDER BY rowid DESC LIMIT ?)",
+        ).run(MAX_EXITS);
+      });
+    },
+    exits: () => db.prepare("SELECT * FROM exits ORDER BY rowid").all().map(toExit),
+    acknowledge(workerIds) {
+      const remove = db.prepare("DELETE FROM exits WHERE worker_id = ?");
+      transaction(() => workerIds.forEach((id) => remove.run(id)));
+    },
+    measurements() {
+      const rows = db.prepare("SELECT * FROM measurements")
+        .all() as unknown as ({ fingerprint: string } & Measurement)[];
+      return new Map(rows.map(({ fingerprint, context, slots, memory_bytes }) => [
+        fingerprint,
+        { context, slots, memory_bytes },
+      ]));
+    },
+    measure(fingerprint, { context, slots, memory_bytes }) {
+      db.prepare("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)")
+        .run(fingerprint, context, slots, memory_bytes);
+    },
+    close: () => db.close(),
+  };
+}
+
+function toRow(record: WorkerRecord): Record<string, SQLInputValue> {
+  return {
+    ...record,
+    capabilities: JSON.stringify(record.capabilities),
+    life: JSON.stringify(record.life),
+  };
+}
+
+function toRecord(row: Record<string, unknown>): WorkerRecord {
+  return {
+    ...row,
+    capabilities: JSON.parse(String(row["capabilities"])),
+    life: JSON.parse(String(row["life"])),
+  } as WorkerRecord;
+}
+
+function toExit(row: Record<string, unknown>): WorkerExit {
+  const { detail, ...rest } = row;
+  return { ...rest, ...(detail === null ? {} : { detail }) } as WorkerExit;
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { WorkerExit } from "#shared/contracts/pool.ts";
+import { workerRecord } from "../testdata/records.ts";
+import { openDatabase } from "./database.ts";
+import { createPoolStore, type PoolStore } from "./pool_store.ts";
+
+function withStore(test: (store: PoolStore, reopen: () => PoolStore) => void): () => void {
+  return () => {
+    const dir = Deno.makeTempDirSync();
+    const open = () => createPoolStore(openDatabase(join(dir, "pool.db")));
+    let store = open();
+    try {
+      test(store, () => {
+        store.close();
+        return store = open();
+      });
+    } finally {
+      store.close();
+      Deno.removeSync(dir, { recursive: true });
+    }
+  };
+}
+
+function exit(worker_id: string): WorkerExit {
+  const at = "2026-01-01T00:00:00.000Z";
+  return { worker_id, exit_code: 1, signal: null, category: "crash", at, detail: "why" };
+}
+
+Deno.test(
+  "a worker comes back as it was written, after a restart too",
+  withStore((store, reopen) => {
+    const record = workerRecord({ pid: null, start_time: null });
+    store.addWorker(record, 1);
+    const ready = workerRecord({
+      uri: "http://127.0.0.1:8001",
+      callback: "{}",
+      capabilities: ["generate"],
+      memory_bytes: 7,
+      life: { state: "ready", deadline: null, cause: null, killed: false },
+    });
+    store.updateWorker(ready);
+    assert.deepEqual(reopen().workers().map((each) => ({ ...each })), [ready]);
+  }),
+);
+
+Deno.test(
+  "an exit takes the worker's place, once, until it is acknowledged",
+  withStore((store, reopen) => {
+    store.addWorker(workerRecord(), 1);
+    store.recordExit(exit("w-1"));
+    store.recordExit(exit("w-1"));
+    store.updateWorker(workerRecord());
+    assert.deepEqual(store.workers(), []);
+    const again = reopen();
+    assert.deepEqual(again.exits(), [exit("w-1")]);
+    again.acknowledge(["w-1", "unknown"]);
+    assert.deepEqual(again.exits(), []);
+  }),
+);
+
+Deno.test(
+  "a request keeps its worker after the worker's end and after a restart",
+  withStore((store, reopen) => {
+    store.addWorker(workerRecord(), 1);
+    store.recordExit(exit("w-1"));
+    assert.equal(reopen().workerOfRequest("r-1"), "w-1");
+  }),
+);
+
+Deno.test(
+  "a worker that was never started leaves nothing behind",
+  withStore((store) => {
+    store.addWorker(workerRecord(), 1);
+    store.dropWorker(workerRecord());
+    assert.deepEqual(store.workers(), []);
+    assert.equal(store.workerOfRequest("r-1"), undefined);
+  }),
+);
+
+Deno.test(
+  "exits and requests are bounded; the oldest go first",
+  withStore((store) => {
+    for (let n = 0; n < 1010; n++) {
+      store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
+      store.recordExit(exit(`w-${n}`));
+    }
+    assert.equal(store.exits().length, 200);
+    assert.equal(store.exits()[0]?.worker_id, "w-810");
+    assert.equal(store.workerOfRequest("r-9"), undefined);
+    assert.equal(store.workerOfRequest("r-10"), "w-10");
+  }),
+);
+
+Deno.test(
+  "the last measurement of a model counts",
+  withStore((store) => {
+    store.measure("f", { context: 1, slots: 1, memory_bytes: 1 });
+    store.measure("f", { context: 2, slots: 2, memory_bytes: 2 });
+    assert.deepEqual([...store.measurements()], [["f", { context: 2, slots: 2, memory_bytes: 2 }]]);
+  }),
+);

@@ -1,0 +1,75 @@
+import { errorMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { PoolConfig } from "../config.ts";
+import type { PoolStore } from "../store/pool_store.ts";
+import type { LogFiles } from "./log_files.ts";
+import type { Probe } from "./probe.ts";
+import type { Roster } from "./roster.ts";
+import type { Worker } from "./worker.ts";
+import type { Spawner } from "./worker_process.ts";
+
+/** What {@linkcode adoptWorkers} needs. */
+export interface AdoptionOptions {
+  readonly config: PoolConfig["worker"];
+  readonly store: PoolStore;
+  readonly logs: LogFiles;
+  readonly spawner: Spawner;
+  readonly roster: Roster;
+  readonly probe: Probe;
+  readonly log: Logger;
+}
+
+/**
+ * Takes over the workers of an earlier pool manager.
+ *
+ * 1. One whose process is gone (by pid and start time) is recorded as an exit.
+ * 2. One that lives and has not called back yet is taken as it is: its start deadline goes on.
+ * 3. One that was ready must answer as itself and take its token; one that does not is of no use
+ *    to anybody and is killed.
+ */
+export async function adoptWorkers(options: AdoptionOptions): Promise<void> {
+  const { store, logs, spawner, roster, log } = options;
+  const records = store.workers();
+  logs.keepOnly(new Set([...records, ...store.exits()].map((each) => each.worker_id)));
+  const adopted = records.flatMap((record) => {
+    const { pid, start_time } = record;
+    const process = pid !== null && start_time !== null
+      ? spawner.adopt(pid, start_time)
+      : undefined;
+    // 1
+    if (!process) {
+      roster.bury(record, { exit_code: null, signal: null });
+      return [];
+    }
+    return [roster.add(record, process)];
+  });
+  await Promise.all(adopted.map(async (worker) => {
+    // 2, 3
+    const reason = worker.record.callback === null
+      ? undefined
+      : await whyNotItself(worker, options);
+    if (reason === undefined) {
+      log.info("worker_adopted", { worker_id: worker.id, pid: worker.process.pid });
+      return;
+    }
+    log.error("worker_not_adopted", { worker_id: worker.id, pid: worker.process.pid, reason });
+    worker.apply({ type: "unresponsive" });
+  }));
+}
+
+async function whyNotItself(
+  worker: Worker,
+  { config, probe }: AdoptionOptions,
+): Promise<string | undefined> {
+  const { token } = worker.record;
+  const address = worker.address(config.host);
+  if (address === undefined) return "its address is not known";
+  try {
+    const health = await probe.health(address, token, config.adopt_timeout_ms);
+    if (health.worker_id !== worker.id) return `"${health.worker_id}" answers at ${address}`;
+    const isOurs = await probe.takesToken(address, token, config.adopt_timeout_ms);
+    return isOurs ? undefined : `${address} does not take its token`;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Clock } from "#shared/clock.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { PoolConfig } from "../config.ts";
+import type { Probe } from "./probe.ts";
+import type { Roster } from "./roster.ts";
+import type { Worker } from "./worker.ts";
+
+/** This many looks in a row must have failed before a silent worker is killed. */
+const MIN_FAILED_LOOKS = 3;
+
+/** What a {@linkcode Poller} needs. */
+export interface PollerOptions {
+  readonly config: PoolConfig["worker"];
+  readonly roster: Roster;
+  readonly probe: Probe;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Asks every worker for its health, over and over. */
+export class Poller {
+  readonly #options: PollerOptions;
+  #cancelTimer = () => {};
+  #isClosed = false;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#isClosed) return;
+    const { clock, config } = this.#options;
+    this.#cancelTimer = clock.after(config.poll_interval_ms, () => void this.#round());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+  }
+
+  /** One look at one worker. */
+  async look(worker: Worker): Promise<void> {
+    const { config, probe } = this.#options;
+    const address = worker.address(config.host);
+    if (address === undefined) return;
+    const wasDraining = worker.record.life.state === "draining";
+    try {
+      const { token } = worker.record;
+      const health = await probe.health(address, token, config.poll_interval_ms);
+      if (health.worker_id !== worker.id) throw new Error(`"${health.worker_id}" answers there`);
+      worker.answered();
+      worker.active = health.active;
+      if (health.memory_bytes !== worker.record.memory_bytes || worker.record.uri === null) {
+        worker.update({ memory_bytes: health.memory_bytes, uri: address });
+      }
+      worker.apply({ type: "loading" });
+      // What was dispatched before the orchestrator heard of the drain shows in a look begun after it.
+      if (wasDraining && health.active + health.waiting === 0) {
+        worker.apply({ type: "idle", stopDeadlineMs: config.stop_deadline_ms });
+      }
+    } catch (error) {
+      this.#lookFailed(worker, errorMessage(error));
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { roster } = this.#options;
+    roster.lookAtKernel();
+    await Promise.all(roster.all.map((worker) => this.look(worker)));
+    this.start();
+  }
+
+  #lookFailed(worker: Worker, reason: string): void {
+    const { config, clock, log, roster } = this.#options;
+    // Before its callback a worker may not listen yet; the start's own deadline watches over it.
+    if (worker.record.callback === null || roster.find(worker.id) !== worker) return;
+    worker.failedLooks++;
+    const silentMs = clock.now() - worker.answeredAt;
+    log.debug("worker_silent", { worker_id: worker.id, silent_ms: silentMs, reason });
+    if (worker.failedLooks < MIN_FAILED_LOOKS || silentMs < config.unresponsive_ms) return;
+    if (worker.record.life.state === "stopping") return;
+    log.error("worker_unresponsive", { worker_id: worker.id, silent_ms: silentMs, reason });
+    worker.apply({ type: "unresponsive" });
+  }
+}

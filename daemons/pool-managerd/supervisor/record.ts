@@ -1,0 +1,51 @@
+import type { PoolWorker, SpawnRequest } from "#shared/contracts/pool.ts";
+import type { WorkerLife } from "./worker_life.ts";
+
+type Capability = PoolWorker["capabilities"][number];
+
+/** What is kept of a worker across our own restart. */
+export interface WorkerRecord {
+  readonly worker_id: string;
+  readonly request_id: string;
+  /** Null until the process was started. */
+  readonly pid: number | null;
+  /** When the kernel started that pid, as it counts: tells a recycled pid. */
+  readonly start_time: string | null;
+  readonly token: string;
+  readonly spawn_token: string;
+  readonly model_ref: string;
+  readonly fingerprint: string;
+  readonly device: string;
+  readonly context: number;
+  readonly slots: number;
+  readonly estimate_bytes: number;
+  /** Port that it was told; 0: it took any free one. */
+  readonly port: number;
+  /** Where we reach it; null until it listens. */
+  readonly uri: string | null;
+  /** The accepted ready callback, to know its repeats; null before. */
+  readonly callback: string | null;
+  readonly backend: string;
+  readonly capabilities: readonly Capability[];
+  /** What it says that it holds; 0 until it said so. */
+  readonly memory_bytes: number;
+  readonly life: WorkerLife;
+}
+
+/** A spawn after every check: what exactly is to be started. */
+export interface SpawnPlan {
+  readonly request: SpawnRequest;
+  readonly modelPath: string;
+  readonly sizeBytes: number;
+  readonly device: { readonly id: string; readonly kind: string };
+  readonly context: number;
+  readonly slots: number;
+  readonly estimateBytes: number;
+}
+
+/** Memory that a worker must be counted with: what it will take, until it says what it took. */
+export function committedBytes(record: WorkerRecord): number {
+  return record.callback === null
+    ? Math.max(record.estimate_bytes, record.memory_bytes)
+    : record.memory_bytes;
+}

@@ -1,0 +1,150 @@
+import type { Clock } from "#shared/clock.ts";
+import type { WorkerExit } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Devices } from "../devices/devices.ts";
+import type { Commitment } from "../devices/room.ts";
+import type { Instruments } from "../instruments.ts";
+import type { PoolStore } from "../store/pool_store.ts";
+import type { LogFiles } from "./log_files.ts";
+import type { ProcessTable } from "./process_table.ts";
+import { committedBytes, type WorkerRecord } from "./record.ts";
+import { Worker } from "./worker.ts";
+import { exitCategory, type ExitStatus } from "./worker_life.ts";
+import type { WorkerProcess } from "./worker_process.ts";
+
+/** A worker's last words as an exit shows them, in characters. */
+const MAX_DETAIL = 500;
+
+/** What a {@linkcode Roster} needs. */
+export interface RosterOptions {
+  readonly store: PoolStore;
+  readonly logs: LogFiles;
+  readonly table: ProcessTable;
+  readonly devices: Devices;
+  readonly stopDeadlineMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly instruments: Instruments;
+  /** Called when the orchestrator should hear of something. */
+  readonly onChange: () => void;
+}
+
+/** The living workers, and what becomes of them when their processes end. */
+export class Roster {
+  readonly #options: RosterOptions;
+  readonly #workers = new Map<string, { worker: Worker; ended: Promise<void> }>();
+  /** The kernel's count of memory kills at the last two looks; an exit is told after the second. */
+  #memoryKills: readonly [number, number];
+  #lastExitAt = -Infinity;
+  #isClosed = false;
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    const kills = options.table.memoryKills();
+    this.#memoryKills = [kills, kills];
+  }
+
+  /** Every living worker, oldest first. */
+  get all(): Worker[] {
+    return [...this.#workers.values()].map(({ worker }) => worker);
+  }
+
+  /** How workers count against their devices. */
+  get commitments(): Commitment[] {
+    return this.all.map(({ record }) => ({
+      device: record.device,
+      committed: committedBytes(record),
+      held: record.memory_bytes,
+    }));
+  }
+
+  /** When a worker last ended. */
+  get lastExitAt(): number {
+    return this.#lastExitAt;
+  }
+
+  find(workerId: string): Worker | undefined {
+    return this.#workers.get(workerId)?.worker;
+  }
+
+  /** @throws {LlorchError} `NOT_FOUND` when there is no such living worker. */
+  get(workerId: string): Worker {
+    const worker = this.find(workerId);
+    if (worker) return worker;
+    throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}" among the living`);
+  }
+
+  /** Resolves when the worker's end is recorded; at once for one that has ended. */
+  ended(workerId: string): Promise<void> {
+    return this.#workers.get(workerId)?.ended ?? Promise.resolve();
+  }
+
+  /** Takes a worker in and watches over its process. */
+  add(record: WorkerRecord, process: WorkerProcess): Worker {
+    const { logs } = this.#options;
+    const worker = new Worker(record, process, this.#options);
+    logs.follow(worker.id);
+    const ended = process.exited.then((status) => {
+      if (!this.#isClosed) this.#end(worker, status);
+    }).catch((error) => {
+      this.#options.log.error("worker_exit_not_recorded", { worker_id: worker.id, error });
+    });
+    this.#workers.set(worker.id, { worker, ended });
+    return worker;
+  }
+
+  /** Records the end of a worker that is no longer there. */
+  bury(record: WorkerRecord, status: ExitStatus): void {
+    const { store, logs, clock, log, instruments, onChange } = this.#options;
+    const { worker_id, life } = record;
+    const lastLine = logs.lines(worker_id).findLast(saysSomething);
+    const category = exitCategory(life, status, this.#hasKernelKilled(), lastLine);
+    const detail = category === "stop" ? undefined : lastLine?.slice(0, MAX_DETAIL);
+    const exit: WorkerExit = {
+      worker_id,
+      exit_code: status.exit_code,
+      signal: status.signal,
+      category,
+      at: new Date(clock.now()).toISOString(),
+      ...(detail === undefined ? {} : { detail }),
+    };
+    store.recordExit(exit);
+    logs.unfollow(worker_id);
+    if (category === "stop") logs.remove(worker_id);
+    instruments.exited(category);
+    const wasReady = record.callback !== null;
+    if (!wasReady && category !== "stop") instruments.started("failed");
+    log[category === "stop" ? "info" : "warn"]("worker_exit", { ...exit, was_ready: wasReady });
+    onChange();
+  }
+
+  /** Notes the kernel's count of memory kills; to be called every now and then. */
+  lookAtKernel(): void {
+    this.#memoryKills = [this.#memoryKills[1], this.#options.table.memoryKills()];
+  }
+
+  /** Stops watching; processes that live go on. */
+  close(): void {
+    this.#isClosed = true;
+    this.all.forEach((worker) => worker.dispose());
+    this.#workers.clear();
+  }
+
+  #end(worker: Worker, status: ExitStatus): void {
+    worker.dispose();
+    this.#workers.delete(worker.id);
+    this.#lastExitAt = this.#options.clock.now();
+    this.#options.devices.invalidate();
+    this.bury(worker.record, status);
+  }
+
+  #hasKernelKilled(): boolean {
+    return this.#options.table.memoryKills() > this.#memoryKills[0];
+  }
+}
+
+/** Whether a line of a log is neither blank nor a line of a stack. */
+function saysSomething(line: string): boolean {
+  return /\S/.test(line) && !/^\s+at /.test(line);
+}

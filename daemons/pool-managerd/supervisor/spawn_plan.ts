@@ -1,0 +1,88 @@
+import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type Commitment, roomOn } from "../devices/room.ts";
+import type { SpawnPlan } from "./record.ts";
+
+/** What a spawn is decided from. */
+export interface SpawnFacts {
+  readonly models: readonly PoolModel[];
+  readonly devices: readonly Device[];
+  readonly workers: readonly Commitment[];
+  readonly defaultContext: number;
+  readonly defaultSlots: number;
+  readonly estimate: EstimateMemory;
+}
+
+/** What a load of a model will take, in bytes. */
+export type EstimateMemory = (
+  model: PoolModel,
+  load: { readonly context: number; readonly slots: number },
+) => number;
+
+/** A spawn may be asked again this soon when memory was short, in milliseconds. */
+const MEMORY_RETRY_MS = 2_000;
+
+/**
+ * Decides what exactly a spawn starts.
+ *
+ * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND` or `INSUFFICIENT_MEMORY`.
+ */
+export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
+  const model = selectModel(facts.models, request);
+  const device = selectDevice(facts.devices, request.device);
+  const context = request.context ?? Math.min(model.context_length, facts.defaultContext);
+  const slots = request.slots ?? facts.defaultSlots;
+  const estimateBytes = facts.estimate(model, { context, slots });
+  const room = roomOn(device, facts.workers);
+  if (estimateBytes > room) {
+    throw new LlorchError(
+      "INSUFFICIENT_MEMORY",
+      `Cannot load ${request.model_ref} on ${device.id}: it needs ${estimateBytes} bytes for ${slots} slots of ${context} tokens, and ${room} are free; stop a worker or ask for less context`,
+      {
+        details: {
+          device: device.id,
+          needed_bytes: estimateBytes,
+          free_bytes: room,
+          total_bytes: device.total_bytes,
+        },
+        retryAfterMs: MEMORY_RETRY_MS,
+      },
+    );
+  }
+  return {
+    request,
+    modelPath: model.path,
+    sizeBytes: model.size_bytes,
+    device,
+    context,
+    slots,
+    estimateBytes,
+  };
+}
+
+/** The model with the fingerprint; a name alone that leads to another file is not what was meant. */
+function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolModel {
+  const { model_ref, fingerprint } = request;
+  const found = models.find((model) => model.fingerprint === fingerprint);
+  if (found) return found;
+  const namesake = models.find((model) =>
+    model.model_ref === model_ref || model.aliases.includes(model_ref)
+  );
+  const other = namesake
+    ? `: the file that this pool has by that name is another one (fingerprint ${namesake.fingerprint})`
+    : ` on this pool`;
+  throw new LlorchError(
+    "MODEL_NOT_FOUND",
+    `Cannot find model "${model_ref}"${other}; run llorch models download ${model_ref} on its host`,
+    { details: { model_ref, fingerprint } },
+  );
+}
+
+function selectDevice(devices: readonly Device[], asked: string | undefined): Device {
+  const found = asked === undefined
+    ? devices.find((device) => device.kind !== "cpu") ?? devices[0]
+    : devices.find((device) => device.id === asked);
+  if (found) return found;
+  const known = devices.map((device) => device.id).join(", ");
+  throw new LlorchError("NOT_FOUND", `Cannot find device "${asked}": this pool has ${known}`);
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import type { Device } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { poolModel, spawnRequest } from "../testdata/records.ts";
+import { planSpawn, type SpawnFacts } from "./spawn_plan.ts";
+
+const device = (id: string, kind: Device["kind"], free_bytes: number): Device => ({
+  id,
+  kind,
+  name: id,
+  total_bytes: 10_000_000,
+  free_bytes,
+});
+
+function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
+  return {
+    models: [poolModel()],
+    devices: [device("cuda0", "cuda", 5_000_000), device("cpu", "cpu", 9_000_000)],
+    workers: [],
+    defaultContext: 4096,
+    defaultSlots: 4,
+    estimate: (model, { context, slots }) =>
+      model.weight_bytes + model.kv_bytes_per_token * context * slots,
+    ...changes,
+  };
+}
+
+const fails = (code: string, text: RegExp) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code && text.test(error.message);
+
+Deno.test("a spawn that names nothing gets the first GPU, the model's context and the default slots", () => {
+  const plan = planSpawn(spawnRequest(), facts());
+  assert.equal(plan.device.id, "cuda0");
+  assert.deepEqual([plan.context, plan.slots], [256, 4]);
+  assert.equal(plan.estimateBytes, 2_000_000 + 100 * 256 * 4);
+  assert.equal(plan.modelPath, "/models/demo.gguf");
+});
+
+Deno.test("without a GPU it gets the CPU, and a big model the default context", () => {
+  const plan = planSpawn(
+    spawnRequest(),
+    facts({
+      devices: [device("cpu", "cpu", 9_000_000)],
+      models: [poolModel({ context_length: 131_072 })],
+    }),
+  );
+  assert.equal(plan.device.id, "cpu");
+  assert.equal(plan.context, 4096);
+});
+
+Deno.test("a spawn gets what it names", () => {
+  const request = spawnRequest({ device: "cpu", context: 64, slots: 1 });
+  const plan = planSpawn(request, facts());
+  assert.deepEqual([plan.device.id, plan.context, plan.slots], ["cpu", 64, 1]);
+});
+
+Deno.test("the fingerprint finds a model whatever it is called here", () => {
+  const plan = planSpawn(spawnRequest({ model_ref: "called-otherwise" }), facts());
+  assert.equal(plan.request.model_ref, "called-otherwise");
+});
+
+Deno.test("a name that leads to another file is not what was meant", () => {
+  const fingerprint = "0".repeat(64);
+  for (const model_ref of ["demo", "small"]) {
+    assert.throws(
+      () => planSpawn(spawnRequest({ model_ref, fingerprint }), facts()),
+      fails("MODEL_NOT_FOUND", /another one \(fingerprint f+\)/),
+    );
+  }
+});
+
+Deno.test("a model that is not here is named with the command that fetches it", () => {
+  assert.throws(
+    () => planSpawn(spawnRequest({ model_ref: "org/big" }), facts({ models: [] })),
+    fails("MODEL_NOT_FOUND", /"org\/big" on this pool; run llorch models download org\/big/),
+  );
+});
+
+Deno.test("a device that is not here is refused with those that are; the CPU never stands in", () => {
+  assert.throws(
+    () => planSpawn(spawnRequest({ device: "cuda1" }), facts()),
+    fails("NOT_FOUND", /"cuda1": this pool has cuda0, cpu/),
+  );
+});
+
+Deno.test("too little memory is refused with the figures", () => {
+  assert.throws(
+    () => planSpawn(spawnRequest({ slots: 256 }), facts()),
+    (error) =>
+      error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY" &&
+      error.details?.["needed_bytes"] === 2_000_000 + 100 * 256 * 256 &&
+      error.details["free_bytes"] === 5_000_000 && (error.retryAfterMs ?? 0) > 0,
+  );
+});
+
+Deno.test("memory that a loading worker has yet to take is not given twice", () => {
+  const workers = [{ device: "cuda0", committed: 4_000_000, held: 0 }];
+  assert.throws(
+    () => planSpawn(spawnRequest(), facts({ workers })),
+    fails("INSUFFICIENT_MEMORY", /./),
+  );
+});

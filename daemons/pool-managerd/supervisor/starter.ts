@@ -1,0 +1,165 @@
+import type { SpawnRequest } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Executable } from "#shared/executables.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { newSecret, secretPrint } from "#shared/secrets.ts";
+import type { PoolConfig } from "../config.ts";
+import type { Catalog } from "../models/catalog.ts";
+import { choosePort } from "./ports.ts";
+import type { SpawnPlan, WorkerRecord } from "./record.ts";
+import type { Roster, RosterOptions } from "./roster.ts";
+import { type EstimateMemory, planSpawn } from "./spawn_plan.ts";
+import { workerArgs, workerEnv } from "./worker_command.ts";
+import { newLife } from "./worker_life.ts";
+import type { Spawner, WorkerProcess } from "./worker_process.ts";
+
+/** A load is given this much more time: a millisecond for so many bytes of the file. */
+const LOAD_BYTES_PER_MS = 100_000;
+/** Memory of a process that has ended may show as used for so long, in milliseconds. */
+const MEMORY_SETTLE_MS = 2_500;
+const MEMORY_LOOK_MS = 250;
+
+/** What a {@linkcode Starter} needs beside what the roster has. */
+export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadlineMs"> {
+  readonly config: PoolConfig["worker"];
+  readonly logLevel: string;
+  readonly roster: Roster;
+  readonly spawner: Spawner;
+  readonly catalog: Catalog;
+  readonly estimate: EstimateMemory;
+  /** The program for a kind of device. */
+  readonly findWorker: (kind: string) => Executable;
+  /** Environment that workers inherit from. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts workers that fit. */
+export class Starter {
+  readonly #options: StarterOptions;
+  #isClosed = false;
+
+  constructor(options: StarterOptions) {
+    this.#options = options;
+  }
+
+  /** Starts no more workers. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Starts a worker, or names the one that this request started before.
+   *
+   * From the look at the free memory to the entry in the roster nothing is awaited, so two spawns
+   * cannot both count on the same memory.
+   *
+   * @param callbackUrl Where the worker says that it is ready.
+   * @returns the worker's id
+   * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND`, `INSUFFICIENT_MEMORY`,
+   * `WORKER_START_FAILED` or `POOL_UNAVAILABLE`; the first three before anything is started.
+   */
+  async spawn(request: SpawnRequest, callbackUrl: string): Promise<string> {
+    const { store, catalog, devices, clock, instruments } = this.#options;
+    if (!catalog.models.some((model) => model.fingerprint === request.fingerprint)) {
+      await catalog.rescan();
+    }
+    while (true) {
+      const present = await devices.current();
+      const known = store.workerOfRequest(request.request_id);
+      if (known !== undefined) return known;
+      if (this.#isClosed) {
+        throw new LlorchError("POOL_UNAVAILABLE", "This pool manager is stopping");
+      }
+      try {
+        return this.#start(this.#plan(request, present), callbackUrl);
+      } catch (error) {
+        const isShort = error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY";
+        if (!isShort || clock.now() - this.#options.roster.lastExitAt > MEMORY_SETTLE_MS) {
+          instruments.started("refused");
+          throw error;
+        }
+      }
+      await delay(MEMORY_LOOK_MS);
+      devices.invalidate();
+    }
+  }
+
+  #plan(request: SpawnRequest, devices: Parameters<typeof planSpawn>[1]["devices"]): SpawnPlan {
+    const { catalog, config, estimate, roster } = this.#options;
+    return planSpawn(request, {
+      models: catalog.models,
+      devices,
+      workers: roster.commitments,
+      defaultContext: config.default_context,
+      defaultSlots: config.default_slots,
+      estimate,
+    });
+  }
+
+  #start(plan: SpawnPlan, callbackUrl: string): string {
+    const { store, spawner, roster, logs, clock, log, config } = this.#options;
+    const program = this.#options.findWorker(plan.device.kind);
+    const record = this.#newRecord(plan);
+    const args = workerArgs(plan, record, {
+      host: config.host,
+      callbackUrl,
+      threads: config.threads,
+    });
+    const env = workerEnv(this.#options.env, record, this.#options.logLevel);
+    const command = { command: program.command, args: [...program.args, ...args] };
+    store.addWorker(record, clock.now());
+    let child: WorkerProcess | undefined;
+    try {
+      child = spawner.spawn(command, env, logs.path(record.worker_id));
+      const started = { ...record, pid: child.pid, start_time: child.startTime ?? null };
+      store.updateWorker(started);
+      roster.add(started, child);
+    } catch (error) {
+      child?.signal("SIGKILL");
+      store.dropWorker(record);
+      logs.remove(record.worker_id);
+      throw error;
+    }
+    const { worker_id, model_ref, device, context, slots, port } = record;
+    log.info("worker_spawn", {
+      worker_id,
+      pid: child.pid,
+      model_ref,
+      device,
+      context,
+      slots,
+      port,
+      estimate_bytes: plan.estimateBytes,
+      token: secretPrint(record.token),
+    });
+    this.#options.onChange();
+    return worker_id;
+  }
+
+  #newRecord(plan: SpawnPlan): WorkerRecord {
+    const { config, roster, clock } = this.#options;
+    const promised = new Set(roster.all.map((worker) => worker.record.port));
+    const startTimeoutMs = config.start_timeout_ms + Math.ceil(plan.sizeBytes / LOAD_BYTES_PER_MS);
+    return {
+      worker_id: `w-${newSecret().slice(0, 12)}`,
+      request_id: plan.request.request_id,
+      pid: null,
+      start_time: null,
+      token: newSecret(),
+      spawn_token: newSecret(),
+      model_ref: plan.request.model_ref,
+      fingerprint: plan.request.fingerprint,
+      device: plan.device.id,
+      context: plan.context,
+      slots: plan.slots,
+      estimate_bytes: plan.estimateBytes,
+      port: choosePort(config.host, config.port_base, (port) => promised.has(port)),
+      uri: null,
+      callback: null,
+      backend: plan.device.kind,
+      capabilities: [],
+      memory_bytes: 0,
+      life: newLife(clock.now(), startTimeoutMs),
+    };
+  }
+}

@@ -1,0 +1,145 @@
+import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/contracts/pool.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { adoptWorkers } from "./adoption.ts";
+import { Poller } from "./poller.ts";
+import type { Probe } from "./probe.ts";
+import type { ProcessTable } from "./process_table.ts";
+import { callbackKey, checkReady } from "./ready_check.ts";
+import { Roster } from "./roster.ts";
+import { Starter, type StarterOptions } from "./starter.ts";
+import type { Worker } from "./worker.ts";
+
+/** What a {@linkcode Supervisor} needs. */
+export interface SupervisorOptions extends Omit<StarterOptions, "roster"> {
+  readonly table: ProcessTable;
+  readonly probe: Probe;
+}
+
+/** Starts workers, watches over them and ends them; the orchestrator says which and when. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #roster: Roster;
+  readonly #starter: Starter;
+  readonly #poller: Poller;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { stop_deadline_ms: stopDeadlineMs } = options.config;
+    this.#roster = new Roster({ ...options, stopDeadlineMs });
+    this.#starter = new Starter({ ...options, roster: this.#roster });
+    this.#poller = new Poller({ ...options, roster: this.#roster });
+  }
+
+  /** Takes over what an earlier pool manager left, then begins to watch. */
+  async open(): Promise<void> {
+    await adoptWorkers({ ...this.#options, roster: this.#roster });
+    this.#poller.start();
+  }
+
+  /** See {@linkcode Starter.spawn}. */
+  spawn(request: SpawnRequest, callbackUrl: string): Promise<string> {
+    return this.#starter.spawn(request, callbackUrl);
+  }
+
+  /**
+   * Takes a worker's word that it is ready, once its server has said so too.
+   *
+   * @throws {LlorchError} `NOT_FOUND`, `FORBIDDEN` or `CONFLICT`; a refused worker ends itself.
+   */
+  async ready(callback: WorkerReady): Promise<void> {
+    const { config, probe } = this.#options;
+    const worker = this.#roster.get(callback.worker_id);
+    if (checkReady(worker.record, callback, config.host) === "repeat") return;
+    const uri = callback.uri.replace(/\/$/, "");
+    const reason = await probe.health(uri, worker.record.token, config.adopt_timeout_ms)
+      .then((health) => health.worker_id === worker.id ? undefined : "another worker answers")
+      .catch(errorMessage);
+    if (reason !== undefined) {
+      throw new LlorchError("CONFLICT", `Cannot see worker "${worker.id}" at ${uri}: ${reason}`);
+    }
+    // While the probe ran, it may have ended, been told to stop, or called back a second time.
+    this.#roster.get(worker.id);
+    if (checkReady(worker.record, callback, config.host) === "repeat") return;
+    this.#accept(worker, callback, uri);
+  }
+
+  /** Lets a worker's streams end within the deadline, then stops it. */
+  drain(workerId: string, deadlineMs: number): void {
+    const worker = this.#roster.get(workerId);
+    const { stop_deadline_ms: stopDeadlineMs } = this.#options.config;
+    worker.apply({ type: "drain", deadlineMs, stopDeadlineMs });
+    void this.#poller.look(worker);
+  }
+
+  /** Ends a worker: SIGTERM now, SIGKILL after the deadline. */
+  stop(workerId: string, deadlineMs: number): void {
+    this.#roster.get(workerId).apply({ type: "stop", deadlineMs });
+  }
+
+  /** Ends every worker and starts no more; resolves when all have ended. */
+  async stopAll(): Promise<void> {
+    this.#starter.close();
+    const { stop_deadline_ms: deadlineMs } = this.#options.config;
+    await Promise.all(this.#roster.all.map((worker) => {
+      worker.apply({ type: "stop", deadlineMs });
+      return this.#roster.ended(worker.id);
+    }));
+  }
+
+  /** Starts no more workers and stops watching those that live. */
+  close(): void {
+    this.#starter.close();
+    this.#poller.close();
+    this.#roster.close();
+    this.#options.logs.close();
+  }
+
+  /** Every living worker, as the orchestrator is told. */
+  workers(): PoolWorker[] {
+    const { advertise_host } = this.#options.config;
+    return this.#roster.all.map((worker) => worker.view(advertise_host));
+  }
+
+  /** Ends that nobody has acknowledged. */
+  exits(): WorkerExit[] {
+    return this.#options.store.exits();
+  }
+
+  /** Forgets ends that the orchestrator knows. */
+  acknowledge(workerIds: readonly string[]): void {
+    const { store, logs } = this.#options;
+    const known = new Set(store.exits().map((exit) => exit.worker_id));
+    const acknowledged = workerIds.filter((id) => known.has(id));
+    if (acknowledged.length === 0) return;
+    store.acknowledge(acknowledged);
+    acknowledged.forEach((id) => logs.remove(id));
+  }
+
+  /** @throws {LlorchError} `NOT_FOUND` for a worker that is neither alive nor a recent failure. */
+  logLines(workerId: string): readonly string[] {
+    const isKnown = this.#roster.find(workerId) !== undefined ||
+      this.exits().some((exit) => exit.worker_id === workerId);
+    if (!isKnown) throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}"`);
+    return this.#options.logs.lines(workerId);
+  }
+
+  #accept(worker: Worker, callback: WorkerReady, uri: string): void {
+    const { store, catalog, instruments, log } = this.#options;
+    const { memory_bytes, context, slots, capabilities, backend, fingerprint } = callback;
+    worker.update({
+      uri,
+      callback: callbackKey(callback),
+      memory_bytes,
+      context,
+      slots,
+      capabilities,
+      backend,
+    });
+    worker.answered();
+    worker.apply({ type: "ready" });
+    store.measure(fingerprint, { context, slots, memory_bytes });
+    catalog.refresh();
+    instruments.started("ready", worker.ageSeconds);
+    log.info("worker_ready", { worker_id: worker.id, uri, memory_bytes, context, slots, backend });
+  }
+}

@@ -1,0 +1,139 @@
+import type { Clock } from "#shared/clock.ts";
+import type { PoolWorker } from "#shared/contracts/pool.ts";
+import type { PoolStore } from "../store/pool_store.ts";
+import { urlHost, withHost } from "./address.ts";
+import { committedBytes, type WorkerRecord } from "./record.ts";
+import { type LifeEvent, step } from "./worker_life.ts";
+import type { WorkerProcess } from "./worker_process.ts";
+
+/** Longest timer that the runtime takes; a later deadline is looked at again then. */
+const MAX_TIMER_MS = 1_000_000_000;
+
+/** What a {@linkcode Worker} needs from around it. */
+export interface WorkerContext {
+  readonly clock: Clock;
+  readonly store: PoolStore;
+  /** From SIGTERM to SIGKILL where the caller names no deadline. */
+  readonly stopDeadlineMs: number;
+  readonly onChange: () => void;
+}
+
+/** One living worker: its record, its process and its next deadline. */
+export class Worker {
+  readonly process: WorkerProcess;
+  /** Streams in progress, as it last said. */
+  active = 0;
+  /** Looks at its health that failed since the last good one. */
+  failedLooks = 0;
+  /** When its health last answered. */
+  answeredAt: number;
+  readonly #addedAt: number;
+  readonly #context: WorkerContext;
+  #record: WorkerRecord;
+  #cancelTimer = () => {};
+  #isDisposed = false;
+
+  constructor(
+    record: WorkerRecord,
+    process: WorkerProcess,
+    context: WorkerContext,
+  ) {
+    this.#record = record;
+    this.process = process;
+    this.#context = context;
+    this.#addedAt = context.clock.now();
+    this.answeredAt = this.#addedAt;
+    this.#arm();
+  }
+
+  /** How long we have had it, in seconds. */
+  get ageSeconds(): number {
+    return (this.#context.clock.now() - this.#addedAt) / 1000;
+  }
+
+  /** Notes that its health answered. */
+  answered(): void {
+    this.failedLooks = 0;
+    this.answeredAt = this.#context.clock.now();
+  }
+
+  get id(): string {
+    return this.#record.worker_id;
+  }
+
+  get record(): WorkerRecord {
+    return this.#record;
+  }
+
+  /**
+   * Lets an event happen to it; nothing once it has ended. The change is stored before the signal is
+   * sent, so that a crash of ours forgets no cause.
+   */
+  apply(event: LifeEvent): void {
+    if (this.#isDisposed) return;
+    const before = this.#record.life;
+    const { life, signal } = step(before, event, this.#context.clock.now());
+    if (life !== before) {
+      this.update({ life });
+      this.#arm();
+    }
+    if (signal) this.process.signal(signal);
+    if (life.state !== before.state) this.#context.onChange();
+  }
+
+  /** Changes what is kept of it. */
+  update(patch: Partial<WorkerRecord>): void {
+    this.#record = { ...this.#record, ...patch };
+    this.#context.store.updateWorker(this.#record);
+  }
+
+  /** Stops its timer and lets go of its process. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#cancelTimer();
+    this.process.forget();
+  }
+
+  /** Where its health can be asked for; undefined until we know its port. */
+  address(host: string): string | undefined {
+    const { uri, port } = this.#record;
+    return uri ?? (port === 0 ? undefined : `http://${urlHost(host)}:${port}`);
+  }
+
+  /** As the orchestrator is told. */
+  view(advertiseHost: string | undefined): PoolWorker {
+    const { uri, life, capabilities, pid } = this.#record;
+    const { worker_id, request_id, model_ref, fingerprint, device, token } = this.#record;
+    const { backend, context, slots } = this.#record;
+    const shown = uri !== null && advertiseHost !== undefined ? withHost(uri, advertiseHost) : uri;
+    return {
+      worker_id,
+      request_id,
+      pid: pid ?? this.process.pid,
+      model_ref,
+      fingerprint,
+      device,
+      ...(shown === null ? {} : { uri: shown }),
+      token,
+      backend,
+      capabilities: [...capabilities],
+      state: life.state,
+      context,
+      slots,
+      active: this.active,
+      memory_bytes: committedBytes(this.#record),
+    };
+  }
+
+  #arm(): void {
+    this.#cancelTimer();
+    const { deadline } = this.#record.life;
+    if (deadline === null) return;
+    const { clock, stopDeadlineMs } = this.#context;
+    const wait = Math.max(0, deadline - clock.now());
+    this.#cancelTimer = clock.after(Math.min(wait, MAX_TIMER_MS), () => {
+      this.apply({ type: "tick", stopDeadlineMs });
+      if (this.#record.life.deadline === deadline) this.#arm();
+    });
+  }
+}

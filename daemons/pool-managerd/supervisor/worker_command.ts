@@ -1,0 +1,56 @@
+import { ENV } from "#shared/defaults.ts";
+import type { SpawnPlan, WorkerRecord } from "./record.ts";
+
+/** What every worker of this pool is told alike. */
+export interface WorkerSettings {
+  readonly host: string;
+  readonly callbackUrl: string;
+  readonly threads: number | undefined;
+}
+
+/** A worker's arguments. Its tokens are not among them: anybody may read argv. */
+export function workerArgs(
+  plan: SpawnPlan,
+  record: WorkerRecord,
+  settings: WorkerSettings,
+): string[] {
+  const optional: [string, number | undefined][] = [
+    ["--threads", settings.threads],
+    ["--gpu-layers", plan.request.gpu_layers],
+  ];
+  return [
+    ["--worker-id", record.worker_id],
+    ["--model", plan.modelPath],
+    ["--model-ref", record.model_ref],
+    ["--gpu", plan.device.kind === "cpu" ? "none" : plan.device.id.replace(/^\D+/, "")],
+    ["--host", settings.host],
+    ["--port", String(record.port)],
+    ["--callback-url", settings.callbackUrl],
+    ["--context", String(record.context)],
+    ["--slots", String(record.slots)],
+    ...optional.flatMap(([flag, value]) => value === undefined ? [] : [[flag, String(value)]]),
+  ].flat();
+}
+
+/** Variables that speak to this process, not to its children. */
+const OURS = ["JOURNAL_STREAM", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"];
+
+/**
+ * A worker's environment: ours, less every `LLORCH_*` that configures us (it would configure the
+ * worker too) and our own API token, plus the worker's two tokens.
+ */
+export function workerEnv(
+  ours: Readonly<Record<string, string>>,
+  record: WorkerRecord,
+  logLevel: string,
+): Record<string, string> {
+  const kept = Object.entries(ours).filter(([name]) =>
+    name === ENV.binDir || !name.startsWith("LLORCH_") && !OURS.includes(name)
+  );
+  return {
+    ...Object.fromEntries(kept),
+    LLORCH_LOG_LEVEL: logLevel,
+    [ENV.workerToken]: record.token,
+    [ENV.spawnToken]: record.spawn_token,
+  };
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { spawnRequest, workerRecord } from "../testdata/records.ts";
+import type { SpawnPlan } from "./record.ts";
+import { workerArgs, workerEnv } from "./worker_command.ts";
+
+function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
+  return {
+    request: spawnRequest(),
+    modelPath: "/models/demo.gguf",
+    sizeBytes: 1,
+    device: { id: "cpu", kind: "cpu" },
+    context: 128,
+    slots: 2,
+    estimateBytes: 1,
+    ...changes,
+  };
+}
+
+const SETTINGS = {
+  host: "127.0.0.1",
+  callbackUrl: "http://127.0.0.1:9200/workers/ready",
+  threads: undefined,
+};
+
+Deno.test("workerArgs() tells a worker all but its secrets", () => {
+  const args = workerArgs(plan(), workerRecord(), SETTINGS).join(" ");
+  assert.equal(
+    args,
+    "--worker-id w-1 --model /models/demo.gguf --model-ref demo --gpu none --host 127.0.0.1 " +
+      "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --context 128 --slots 2",
+  );
+});
+
+Deno.test("workerArgs() names the GPU by its number, and threads and layers when they are given", () => {
+  const args = workerArgs(
+    plan({
+      device: { id: "cuda3", kind: "cuda" },
+      request: spawnRequest({ gpu_layers: 0 }),
+    }),
+    workerRecord({ device: "cuda3" }),
+    { ...SETTINGS, threads: 6 },
+  ).join(" ");
+  assert.match(args, /--gpu 3 /);
+  assert.match(args, /--threads 6 --gpu-layers 0$/);
+});
+
+Deno.test("workerEnv() keeps the worker from our configuration and our token", () => {
+  const env = workerEnv(
+    {
+      PATH: "/bin",
+      OTEL_DENO: "true",
+      LLORCH_BIN_DIR: "/opt",
+      LLORCH_API_TOKEN: "ours",
+      LLORCH_PORT: "9200",
+      JOURNAL_STREAM: "8:1",
+    },
+    workerRecord(),
+    "debug",
+  );
+  assert.deepEqual(env, {
+    PATH: "/bin",
+    OTEL_DENO: "true",
+    LLORCH_BIN_DIR: "/opt",
+    LLORCH_LOG_LEVEL: "debug",
+    LLORCH_WORKER_TOKEN: "token",
+    LLORCH_SPAWN_TOKEN: "spawn-token",
+  });
+});

@@ -1,0 +1,78 @@
+/** Lines kept in memory, for the last word of a worker that died. */
+const KEPT_LINES = 100;
+/** Longest line that is kept or passed on, in characters. */
+const MAX_LINE = 2_000;
+/** Most that one look reads; a worker that writes faster loses lines, not the pool its memory. */
+const MAX_READ_BYTES = 256 * 1024;
+/** A file that has been read up to this size is emptied: workers append, so they do not notice. */
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A worker's output. The worker writes to a file of its own, not to a pipe: when we are killed it
+ * goes on without SIGPIPE, without blocking on a pipe that nobody reads, and without losing a line.
+ */
+export class WorkerLog {
+  readonly #path: string;
+  #onLine: (line: string) => void = () => {};
+  readonly #lines: string[] = [];
+  #offset: number;
+  #decoder = new TextDecoder();
+  #rest = "";
+
+  /**
+   * @param onLine Gets each new line; what an earlier pool manager has seen is kept, not passed on.
+   */
+  constructor(path: string, onLine: (line: string) => void) {
+    this.#path = path;
+    this.#offset = Math.max(0, sizeOf(path) - MAX_READ_BYTES);
+    this.look();
+    this.#onLine = onLine;
+  }
+
+  /** The last lines, oldest first. */
+  get lines(): readonly string[] {
+    return this.#rest === "" ? this.#lines : [...this.#lines, this.#rest];
+  }
+
+  /** Reads what was written since the last look. */
+  look(): void {
+    const size = sizeOf(this.#path);
+    if (size < this.#offset) this.#offset = 0;
+    if (size === this.#offset) return;
+    if (size - this.#offset > MAX_READ_BYTES) {
+      this.#take(`… ${size - this.#offset - MAX_READ_BYTES} bytes of log left out`);
+      this.#rest = "";
+      this.#offset = size - MAX_READ_BYTES;
+    }
+    using file = Deno.openSync(this.#path, { read: true, write: true });
+    file.seekSync(this.#offset, Deno.SeekMode.Start);
+    const chunk = new Uint8Array(size - this.#offset);
+    const read = file.readSync(chunk) ?? 0;
+    this.#offset += read;
+    this.#decode(chunk.subarray(0, read));
+    if (this.#offset > MAX_FILE_BYTES) {
+      file.truncateSync(0);
+      this.#offset = 0;
+    }
+  }
+
+  #decode(chunk: Uint8Array): void {
+    const parts = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split("\n");
+    this.#rest = (parts.pop() ?? "").slice(0, MAX_LINE);
+    parts.forEach((line) => this.#take(line.slice(0, MAX_LINE)));
+  }
+
+  #take(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+    this.#onLine(line);
+  }
+}
+
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return 0;
+  }
+}

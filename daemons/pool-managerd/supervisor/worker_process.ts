@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import type { Executable } from "#shared/executables.ts";
+import type { Clock } from "#shared/clock.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { ProcessTable } from "./process_table.ts";
+import type { ExitStatus } from "./worker_life.ts";
+
+/** How often a process that is not our child is looked for, in milliseconds. */
+const ADOPTED_LOOK_MS = 250;
+
+/** A worker's process: our child, or one that an earlier pool manager started. */
+export interface WorkerProcess {
+  readonly pid: number;
+  readonly startTime: string | undefined;
+  /** Resolves when it has ended. */
+  readonly exited: Promise<ExitStatus>;
+  /** Does nothing when it has ended. */
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+  /** Stops watching; the process goes on. */
+  forget(): void;
+}
+
+/** Starts worker processes and takes over living ones. */
+export interface Spawner {
+  /** @throws {LlorchError} `WORKER_START_FAILED` when the program cannot be started. */
+  spawn(executable: Executable, env: Readonly<Record<string, string>>, log: string): WorkerProcess;
+  /** The process with this pid and start time; undefined when it is gone. */
+  adopt(pid: number, startTime: string): WorkerProcess | undefined;
+}
+
+/** The {@linkcode Spawner} that starts real processes. */
+export function processSpawner(table: ProcessTable, clock: Clock): Spawner {
+  return {
+    spawn: (executable, env, log) => startProcess(executable, env, log, table),
+    adopt(pid, startTime) {
+      return table.startTime(pid) === startTime
+        ? adoptProcess(pid, startTime, table, clock)
+        : undefined;
+    },
+  };
+}
+
+/**
+ * Starts a program in a session of its own with its output in a file: neither Ctrl-C in our
+ * terminal nor our own death reaches it, and no pipe of ours can block it.
+ */
+function startProcess(
+  { command, args }: Executable,
+  env: Readonly<Record<string, string>>,
+  log: string,
+  table: ProcessTable,
+): WorkerProcess {
+  const failed = (reason: string, cause?: unknown) =>
+    new LlorchError("WORKER_START_FAILED", `Cannot start ${command}: ${reason}`, { cause });
+  let child: ChildProcess;
+  try {
+    const output = openSync(log, "a", 0o600);
+    try {
+      child = spawn(command, [...args], {
+        detached: true,
+        env,
+        stdio: ["ignore", output, output],
+      });
+    } finally {
+      closeSync(output);
+    }
+  } catch (error) {
+    throw failed(errorMessage(error), error);
+  }
+  const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
+  child.once("exit", (exit_code, signal) => resolve({ exit_code, signal }));
+  // A program that cannot be executed is told here, later, and by a missing pid, at once.
+  child.on("error", () => {});
+  if (child.pid === undefined) throw failed("it is missing or may not be executed");
+  return {
+    pid: child.pid,
+    startTime: table.startTime(child.pid),
+    exited,
+    signal: (name) => void child.kill(name),
+    forget: () => child.unref(),
+  };
+}
+
+function adoptProcess(
+  pid: number,
+  startTime: string,
+  table: ProcessTable,
+  clock: Clock,
+): WorkerProcess {
+  const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
+  const isAlive = () => table.startTime(pid) === startTime;
+  let cancel = () => {};
+  const look = () => {
+    if (isAlive()) cancel = clock.after(ADOPTED_LOOK_MS, look);
+    else resolve({ exit_code: null, signal: null });
+  };
+  look();
+  return {
+    pid,
+    startTime,
+    exited,
+    signal(name) {
+      // A pid that was given to another process in the meantime must not get our signal.
+      if (!isAlive()) return;
+      try {
+        Deno.kill(pid, name);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+    forget: () => cancel(),
+  };
+}

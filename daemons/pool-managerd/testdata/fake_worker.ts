@@ -1,0 +1,83 @@
+/**
+ * A worker without an engine, for tests: it listens, calls back, answers `/health` and obeys
+ * `FAKE_WORKER`, a list of words: `ignore-term`, `silent` (never calls back), `mute` (does not
+ * listen either), `exit=N` (ends at once), `wrong-model`, `deaf` (health hangs once it is ready).
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+const options = [
+  ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
+  ["context", "slots", "threads", "gpu-layers"],
+].flat();
+const { values } = parseArgs({
+  args: Deno.args,
+  options: Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
+});
+const flag = (name: string) => String(values[name] ?? "");
+const modes = (Deno.env.get("FAKE_WORKER") ?? "").split(",");
+const token = Deno.env.get("LLORCH_WORKER_TOKEN") ?? "";
+const facts = {
+  worker_id: flag("worker-id"),
+  model_ref: modes.includes("wrong-model") ? "another" : flag("model-ref"),
+  fingerprint: Deno.env.get("FAKE_FINGERPRINT") ?? "",
+  memory_bytes: 1_000_000,
+  context: Number(flag("context")),
+  slots: Number(flag("slots")),
+  capabilities: ["generate", "tokenize"],
+  backend: "fake",
+  pid: Deno.pid,
+};
+let active = 0;
+let isReady = false;
+
+console.log(`started with ${Deno.args.join(" ")}`);
+const exit = modes.find((mode) => mode.startsWith("exit="));
+if (exit) {
+  console.error("the last word of a worker that fails");
+  Deno.exit(Number(exit.slice("exit=".length)));
+}
+if (modes.includes("ignore-term")) Deno.addSignalListener("SIGTERM", () => {});
+else {
+  Deno.addSignalListener("SIGTERM", () => {
+    console.log("ends in good order");
+    Deno.exit(0);
+  });
+}
+
+function answer(request: Request): Response | Promise<Response> {
+  const { pathname, searchParams } = new URL(request.url);
+  if (pathname === "/active") {
+    active = Number(searchParams.get("n"));
+    return new Response("ok");
+  }
+  if (pathname === "/health") {
+    if (isReady && modes.includes("deaf")) return new Promise(() => {});
+    const state = isReady ? "ready" : "loading";
+    const status = { status: "ok", component: "fake", version: "0", uptime_seconds: 1 };
+    return Response.json({ ...status, ...facts, state, load_progress: 1, active, waiting: 0 });
+  }
+  const isOurs = request.headers.get("authorization") === `Bearer ${token}`;
+  const error = { code: "UNAUTHORIZED", message: "no", retriable: false, correlation_id: "x" };
+  return isOurs ? Response.json({ status: "ready" }) : Response.json({ error }, { status: 401 });
+}
+
+if (!modes.includes("mute")) {
+  const { addr } = Deno.serve(
+    { hostname: flag("host"), port: Number(flag("port")), onListen: () => {} },
+    answer,
+  );
+  if (!modes.includes("silent")) {
+    isReady = true;
+    const uri = `http://${flag("host")}:${addr.port}`;
+    const spawn_token = Deno.env.get("LLORCH_SPAWN_TOKEN");
+    const reply = await fetch(flag("callback-url"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...facts, spawn_token, uri }),
+    });
+    console.log(`called back: ${reply.status} ${await reply.text()}`);
+    if (!reply.ok) Deno.exit(1);
+  }
+} else setInterval(() => {}, 1_000_000);
