@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { follow, numbers, range, withHarness } from "./testing/harness.ts";
+
+const task = { model: "counter", prompt: "w7", max_tokens: 5 };
+
+/** Waits for a condition that something else brings about, within a deadline. */
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`Not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("a task is streamed as queued, started, tokens, end, with ids one after the other", async () => {
+  await withHarness({}, async ({ events, pool }) => {
+    const received = (await events(task)).filter((each) => each.event !== "metrics");
+    assert.deepEqual(received.map((each) => each.event), [
+      "queued",
+      "started",
+      ...range(0, 5).map(() => "token"),
+      "end",
+    ]);
+    assert.deepEqual(received.map((each) => each.id), range(1, 8));
+    assert.deepEqual(numbers(received), range(8, 5));
+    assert.equal(pool.spawns, 1);
+  });
+});
+
+Deno.test("202 comes with what is needed to follow, and the job is told afterwards", async () => {
+  await withHarness({}, async ({ client, events }) => {
+    const accepted = await client.call(routes.submit, { body: task });
+    assert.equal(accepted.events_url, `/v2/tasks/${accepted.job_id}/events`);
+    assert.deepEqual(numbers(await events(accepted.job_id)), range(8, 5));
+    const job = await client.call(routes.getTask, { params: { id: accepted.job_id } });
+    assert.equal(job.status, "completed");
+    assert.equal(job.output, " w8 w9 w10 w11 w12");
+    assert.deepEqual(job.usage, { tokens_in: 1, tokens_cached: 0, tokens_out: 5 });
+    assert.equal(job.attempts.length, 1);
+    const { tasks } = await client.call(routes.listTasks, {});
+    assert.deepEqual(tasks.map((each) => each.job_id), [accepted.job_id]);
+  });
+});
+
+Deno.test("Last-Event-ID resumes exactly after that event, live and after the end", async () => {
+  await withHarness({}, async ({ client, events, pool }) => {
+    await events(task);
+    pool.only().allow(3);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const first = [];
+    for await (const event of follow(client, job_id)) {
+      if (event.event !== "metrics") first.push(event);
+      if (numbers(first).length === 3) break;
+    }
+    pool.only().allow(Infinity);
+    const rest = await events(job_id, first.at(-1)!.id);
+    assert.deepEqual([...numbers(first), ...numbers(rest)], range(8, 5));
+    assert.deepEqual(numbers(await events(job_id, 4)), [10, 11, 12]);
+    assert.deepEqual(await events(job_id, 8), []);
+  });
+});
+
+Deno.test("a worker that dies in mid-stream is replaced and no token is lost or doubled", async () => {
+  await withHarness({}, async ({ client, pool }) => {
+    const received = [];
+    let killed = false;
+    for await (const event of follow(client, { ...task, max_tokens: 50 })) {
+      received.push(event);
+      if (numbers(received).length < 20 || killed) continue;
+      killed = true;
+      await pool.kill("worker-1");
+    }
+    assert.deepEqual(numbers(received), range(8, 50));
+    const started = received.filter((each) => each.event === "started");
+    assert.equal(started.length, 1);
+    assert.equal(received.at(-1)?.event, "end");
+    const id = started[0]?.event === "started" ? started[0].data.job_id : "";
+    const job = await client.call(routes.getTask, { params: { id } });
+    assert.equal(job.attempts.length, 2);
+    assert.ok(job.attempts[0]?.reason);
+  });
+});
+
+Deno.test("a silent worker is given up after the stall time", async () => {
+  await withHarness({ failover: { stall_ms: 100 } }, async ({ client, pool, events }) => {
+    await events(task);
+    const worker = pool.only();
+    worker.allow(2);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    await until("a second attempt", () => worker.executions.length >= 3);
+    worker.allow(Infinity);
+    assert.deepEqual(numbers(await events(job_id)), range(8, 5));
+    assert.deepEqual(worker.executions.at(-1)?.resume_tokens, [8, 9]);
+    assert.equal(worker.executions.at(-1)?.resume_index, 2);
+  });
+});
+
+Deno.test("an error that another try would repeat ends the job at once", async () => {
+  await withHarness({}, async ({ events, pool }) => {
+    await events(task);
+    pool.only().failWith = new LlorchError("CONTEXT_LENGTH_EXCEEDED", "too long");
+    const last = (await events(task)).at(-1);
+    assert.equal(last?.event === "error" && last.data.code, "CONTEXT_LENGTH_EXCEEDED");
+    assert.equal(pool.only().executions.length, 2);
+  });
+});
+
+Deno.test("an error worth another try is tried as often as configured, then ends the job", async () => {
+  const failover = { max_attempts: 3, backoff_first_ms: 1 };
+  await withHarness({ failover }, async ({ events, pool }) => {
+    await events(task);
+    pool.only().failWith = new LlorchError("NOT_READY", "draining");
+    const received = await events(task);
+    assert.equal(received.filter((each) => each.event === "error").length, 1);
+    const last = received.at(-1);
+    assert.equal(last?.event === "error" && last.data.code, "WORKER_LOST");
+    assert.equal(pool.only().executions.length, 1 + 3);
+  });
+});
+
+Deno.test("cancel ends a running job once and frees the worker; again changes nothing", async () => {
+  await withHarness({}, async ({ client, events, pool }) => {
+    await events(task);
+    pool.only().allow(2);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    await until("two executions", () => pool.only().executions.length === 2);
+    for (let times = 0; times < 3; times++) {
+      await client.call(routes.cancelTask, { params: { id: job_id } });
+    }
+    const received = await events(job_id);
+    const last = received.at(-1);
+    assert.equal(last?.event === "error" && last.data.code, "CANCELLED");
+    assert.equal(received.filter((each) => each.event === "error").length, 1);
+    await until("the worker is told", () => pool.only().cancelled === 1);
+    const job = await client.call(routes.getTask, { params: { id: job_id } });
+    assert.equal(job.status, "cancelled");
+  });
+});
+
+Deno.test("DELETE cancels a queued job and it leaves the queue", async () => {
+  await withHarness({}, async ({ client, pool, events }) => {
+    pool.holdLoads = true;
+    const { job_id } = await client.call(routes.submit, { body: task });
+    assert.equal((await client.call(routes.queue, {})).depth, 1);
+    await client.call(routes.deleteTask, { params: { id: job_id } });
+    assert.equal((await client.call(routes.queue, {})).depth, 0);
+    assert.equal((await events(job_id)).at(-1)?.event, "error");
+    await pool.ready();
+    assert.equal(pool.only().executions.length, 0);
+  });
+});
+
+Deno.test("a job whose last reader leaves is cancelled after the grace, a detached one is not", async () => {
+  await withHarness({ streams: { disconnect_grace_ms: 50 } }, async ({ client, pool, events }) => {
+    await events(task);
+    pool.only().allow(0);
+    for (const detached of [false, true]) {
+      const { job_id } = await client.call(routes.submit, { body: { ...task, detached } });
+      const leave = new AbortController();
+      const reader = follow(client, job_id, undefined, leave.signal);
+      await reader.next();
+      leave.abort();
+      await reader.next().catch(() => {});
+      if (detached) {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        pool.only().allow(Infinity);
+        assert.deepEqual(numbers(await events(job_id)), range(8, 5));
+      } else {
+        const view = () => client.call(routes.getTask, { params: { id: job_id } });
+        await until("cancelled", async () => (await view()).status === "cancelled");
+      }
+    }
+  });
+});
+
+Deno.test("a reader that comes back within the grace keeps the job", async () => {
+  await withHarness({ streams: { disconnect_grace_ms: 300 } }, async ({ client, pool, events }) => {
+    await events(task);
+    pool.only().allow(1);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const leave = new AbortController();
+    const reader = follow(client, job_id, undefined, leave.signal);
+    await reader.next();
+    leave.abort();
+    await reader.next().catch(() => {});
+    const back = events(job_id);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    pool.only().allow(Infinity);
+    assert.deepEqual(numbers(await back), range(8, 5));
+  });
+});
+
+Deno.test("the same idempotency key and body is the same job; another body is a conflict", async () => {
+  await withHarness({}, async ({ client }) => {
+    const headers = { "idempotency-key": "order-1" };
+    const answers = await Promise.all(
+      range(0, 5).map(() => client.call(routes.submit, { body: task, headers })),
+    );
+    assert.equal(new Set(answers.map((each) => each.job_id)).size, 1);
+    assert.equal((await client.call(routes.listTasks, {})).tasks.length, 1);
+    await assert.rejects(
+      client.call(routes.submit, { body: { ...task, max_tokens: 6 }, headers }),
+      { code: "CONFLICT" },
+    );
+  });
+});
+
+Deno.test("a full queue answers 429 with Retry-After, and takes jobs again later", async () => {
+  await withHarness({ queue: { capacity: 2 } }, async ({ client, pool, events, url }) => {
+    pool.holdLoads = true;
+    const first = await client.call(routes.submit, { body: task });
+    await client.call(routes.submit, { body: task });
+    const refused = await fetch(`${url}/v2/tasks`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(task),
+    });
+    assert.equal(refused.status, 429);
+    assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+    assert.equal((await refused.json()).error.code, "QUEUE_FULL");
+    await pool.ready();
+    await events(first.job_id);
+    assert.deepEqual(numbers(await events(task)), range(8, 5));
+  });
+});
+
+Deno.test("a restart keeps queued jobs in order and continues running ones from their last token", async () => {
+  await withHarness({ stop_deadline_ms: 50 }, async (harness) => {
+    const { pool } = harness;
+    pool.slots = 1;
+    await harness.events(task);
+    pool.only().allow(3);
+    const running = await harness.client.call(routes.submit, { body: task });
+    const queued = await harness.client.call(routes.submit, {
+      body: { ...task, prompt: "w100", max_tokens: 2 },
+    });
+    const before = [];
+    for await (const event of follow(harness.client, running.job_id)) {
+      if (event.event !== "metrics") before.push(event);
+      if (numbers(before).length === 3) break;
+    }
+    await harness.restart();
+    pool.only().allow(Infinity);
+    const after = await harness.events(running.job_id, before.at(-1)!.id);
+    assert.deepEqual([...numbers(before), ...numbers(after)], range(8, 5));
+    assert.deepEqual(numbers(await harness.events(queued.job_id)), [101, 102]);
+  });
+});
+
+Deno.test("output is erased after it was read to its end, and then 410", async () => {
+  const retention = { content_ms: 1, sweep_ms: 10 };
+  await withHarness({ retention }, async ({ client, url, events }) => {
+    const { job_id } = await client.call(routes.submit, { body: task });
+    await events(job_id);
+    const status = async () => {
+      const reply = await fetch(`${url}/v2/tasks/${job_id}/events`);
+      await reply.body?.cancel();
+      return reply.status;
+    };
+    await until("410", async () => await status() === 410);
+    const job = await client.call(routes.getTask, { params: { id: job_id } });
+    assert.equal(job.output, undefined);
+    assert.equal(job.status, "completed");
+  });
+});
+
+Deno.test("an unknown model is 404 with the way to get it, a prompt too long is 400", async () => {
+  await withHarness({}, async ({ client, events }) => {
+    await assert.rejects(
+      client.call(routes.submit, { body: { ...task, model: "nope" } }),
+      (error: LlorchError) =>
+        error.code === "MODEL_NOT_FOUND" && error.message.includes("llorch models download nope") &&
+        error.message.includes("counter"),
+    );
+    await events(task);
+    await assert.rejects(
+      client.call(routes.submit, { body: { ...task, prompt: "w ".repeat(2000) } }),
+      { code: "CONTEXT_LENGTH_EXCEEDED" },
+    );
+  });
+});
+
+Deno.test("a chat client that leaves cancels its job at once", async () => {
+  await withHarness({}, async ({ url, pool, events }) => {
+    await events(task);
+    pool.only().allow(1);
+    const leave = new AbortController();
+    const reply = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "counter",
+        stream: true,
+        messages: [{ role: "user", content: "w7" }],
+      }),
+      signal: leave.signal,
+    });
+    const reader = reply.body!.getReader();
+    await reader.read();
+    leave.abort();
+    await reader.read().catch(() => {});
+    await until("the worker is told", () => pool.only().cancelled === 1);
+  });
+});
+
+Deno.test("a second pool with the same id at another endpoint is refused", async () => {
+  await withHarness({}, async ({ client, pool }) => {
+    const twin = { ...pool.state(), instance_id: "i2", endpoint: "http://127.0.0.1:1" };
+    await assert.rejects(client.call(routes.registerPool, { body: twin }), { code: "CONFLICT" });
+    const { models: _, ...state } = pool.state();
+    await assert.rejects(
+      client.call(routes.heartbeat, {
+        params: { id: "p1" },
+        body: { ...state, instance_id: "i2", sequence: 1 },
+      }),
+      { code: "NOT_FOUND" },
+    );
+  });
+});

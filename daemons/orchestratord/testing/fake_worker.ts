@@ -1,0 +1,120 @@
+import { ACCEPTED, type ExecuteRequest, workerRoutes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type App, createApp } from "#shared/http/app.ts";
+import { bearerAuth } from "#shared/http/auth.ts";
+import { listen, type Server } from "#shared/http/serve.ts";
+import { encodeSse } from "#shared/http/sse.ts";
+import { sseResponse } from "#shared/http/sse_response.ts";
+import { createLogger } from "#shared/logging.ts";
+
+/** Token ids stand for numbers: the prompt `w7` is answered with 8, 9, 10 … as the counter model does. */
+export class FakeWorker {
+  readonly token = "worker-token";
+  /** Every execution asked for, in order. */
+  readonly executions: ExecuteRequest[] = [];
+  /** Executions whose client closed the stream. */
+  cancelled = 0;
+  /** Answers the next executions with this error event instead of tokens. */
+  failWith: LlorchError | undefined;
+  #allowed = Infinity;
+  #waiting: (() => void)[] = [];
+  #server: Server;
+  #cut = new AbortController();
+
+  constructor() {
+    this.#server = listen({ hostname: "127.0.0.1", port: 0 }, this.#app().fetch);
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** From now on only so many more tokens are made, over all executions. */
+  allow(tokens: number): void {
+    this.#allowed = tokens;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** Breaks every running stream without an end, as a killed process does. */
+  crash(): void {
+    this.#cut.abort();
+    this.#cut = new AbortController();
+  }
+
+  async close(): Promise<void> {
+    this.crash();
+    await this.#server.close(0);
+  }
+
+  #app(): App {
+    const app = createApp({
+      title: "fake",
+      log: createLogger("fake"),
+      authorize: bearerAuth(this.token),
+    });
+    app.mount(workerRoutes.execute, ({ body, signal }) => {
+      this.executions.push(body);
+      const both = AbortSignal.any([signal, this.#cut.signal]);
+      signal.addEventListener("abort", () => this.cancelled++);
+      return sseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });
+    });
+    app.mount(workerRoutes.cancel, () => ACCEPTED);
+    app.mount(workerRoutes.tokenize, ({ body }) => {
+      const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
+      return { tokens, count: tokens.length };
+    });
+    return app;
+  }
+
+  async *#events(
+    request: ExecuteRequest,
+    signal: AbortSignal,
+    cut: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { job_id, model, attempt } = request;
+    yield encodeSse("started", {
+      job_id,
+      worker_id: "w",
+      model,
+      started_at: new Date().toISOString(),
+    });
+    if (this.failWith) {
+      const { code, message, retriable } = this.failWith;
+      yield encodeSse("error", { code, message, retriable });
+      return;
+    }
+    const first = Number(/(\d+)\s*$/.exec(request.prompt ?? "w0")?.[1] ?? 0) + 1;
+    let made = request.resume_tokens.length;
+    for (let index = request.resume_index; made < (request.max_tokens ?? 10); index++, made++) {
+      await this.#turn(signal);
+      if (cut.aborted) throw new Error("crash");
+      if (signal.aborted) return;
+      yield encodeSse("token", { t: ` w${first + made}`, i: index, ids: [first + made] });
+      yield encodeSse("metrics", {
+        tokens_out: made + 1,
+        decode_time_ms: 1,
+        tokens_per_second: 1,
+        attempt,
+      });
+    }
+    yield encodeSse("end", {
+      tokens_in: 1,
+      tokens_cached: 0,
+      tokens_out: made,
+      ttft_ms: 1,
+      decode_time_ms: 1,
+      stop_reason: "MAX_TOKENS",
+      seed: request.seed ?? 0,
+    });
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#allowed <= 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    this.#allowed--;
+  }
+}

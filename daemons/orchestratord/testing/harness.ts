@@ -1,0 +1,219 @@
+import {
+  type JobEvent,
+  jobEvent,
+  orchestratorRoutes as routes,
+  poolRoutes,
+  type PoolState,
+  type PoolWorker,
+  type TaskRequestInput,
+} from "#shared/contracts/mod.ts";
+import { createApp } from "#shared/http/app.ts";
+import { bearerAuth } from "#shared/http/auth.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
+import { listen, type Server } from "#shared/http/serve.ts";
+import { createLogger } from "#shared/logging.ts";
+import { ACCEPTED } from "#shared/contracts/mod.ts";
+import { configSchema } from "../config.ts";
+import { Orchestratord } from "../orchestratord.ts";
+import { FakeWorker } from "./fake_worker.ts";
+
+/** Fingerprint of the one model that a fake pool has. */
+export const FINGERPRINT = "f".repeat(64);
+
+/** A pool manager without processes: its workers are {@linkcode FakeWorker}s. */
+export class FakePool {
+  readonly workers = new Map<string, { worker: FakeWorker; requestId: string }>();
+  /** Spawns asked for. */
+  spawns = 0;
+  slots = 2;
+  /** Workers stay `loading` until {@linkcode ready} is called. */
+  holdLoads = false;
+  #server: Server;
+  #sequence = 0;
+  #client: Client;
+
+  constructor(orchestratorUrl: string) {
+    this.#client = createClient({ baseUrl: orchestratorUrl });
+    const app = createApp({
+      title: "fake",
+      log: createLogger("fake"),
+      authorize: bearerAuth(undefined),
+    });
+    app.mount(poolRoutes.spawn, ({ body }) => {
+      const id = `worker-${++this.spawns}`;
+      this.workers.set(id, { worker: new FakeWorker(), requestId: body.request_id });
+      queueMicrotask(() => void this.report());
+      return { worker_id: id };
+    });
+    app.mount(poolRoutes.stopWorker, ({ params }) => {
+      void this.kill(params.id);
+      return ACCEPTED;
+    });
+    app.mount(poolRoutes.state, () => this.state());
+    this.#server = listen({ hostname: "127.0.0.1", port: 0 }, app.fetch);
+  }
+
+  /** Points the pool to an orchestrator that was started again. */
+  follow(orchestratorUrl: string): void {
+    this.#client = createClient({ baseUrl: orchestratorUrl });
+  }
+
+  async register(): Promise<void> {
+    await this.#client.call(routes.registerPool, { body: this.state() });
+  }
+
+  async report(): Promise<void> {
+    const { models: _, ...state } = this.state();
+    await this.#client.call(routes.heartbeat, {
+      params: { id: "p1" },
+      body: { ...state, sequence: ++this.#sequence },
+    }).catch(() => {});
+  }
+
+  async ready(): Promise<void> {
+    this.holdLoads = false;
+    await this.report();
+  }
+
+  /** A worker's process dies: its streams break and it is no longer reported. */
+  async kill(id: string): Promise<void> {
+    const found = this.workers.get(id);
+    this.workers.delete(id);
+    await found?.worker.close();
+    await this.report();
+  }
+
+  only(): FakeWorker {
+    const [first] = this.workers.values();
+    if (!first) throw new Error("There is no worker");
+    return first.worker;
+  }
+
+  state(): PoolState {
+    const workers = [...this.workers].map(([id, { worker, requestId }]): PoolWorker => ({
+      worker_id: id,
+      request_id: requestId,
+      pid: 1,
+      model_ref: "file:/models/counter.gguf",
+      fingerprint: FINGERPRINT,
+      device: "cpu",
+      uri: worker.url,
+      token: worker.token,
+      backend: "fake",
+      capabilities: ["generate"],
+      state: this.holdLoads ? "loading" : "ready",
+      context: 1000,
+      slots: this.slots,
+      active: 0,
+      memory_bytes: 1,
+    }));
+    return {
+      pool_id: "p1",
+      instance_id: "i1",
+      endpoint: this.#server.url,
+      version: "0",
+      models_revision: 1,
+      devices: [{ id: "cpu", kind: "cpu", name: "cpu", total_bytes: 1e10, free_bytes: 1e10 }],
+      models: [{
+        model_ref: "file:/models/counter.gguf",
+        aliases: ["counter"],
+        fingerprint: FINGERPRINT,
+        path: "/models/counter.gguf",
+        size_bytes: 1,
+        architecture: "llama",
+        context_length: 1000,
+        weight_bytes: 1,
+        kv_bytes_per_token: 1,
+        compute_bytes: 1,
+        staged: false,
+      }],
+      workers,
+      exits: [],
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.workers.values()].map(({ worker }) => worker.close()));
+    await this.#server.close(0);
+  }
+}
+
+/** An orchestrator with a pool, and a client for both. */
+export interface Harness {
+  readonly pool: FakePool;
+  client: Client;
+  url: string;
+  /** Closes the orchestrator and opens another on the same state. */
+  restart(): Promise<void>;
+  /** The events of a job or of a new task, to their end. */
+  events(task: TaskRequestInput | string, lastEventId?: number): Promise<Received[]>;
+}
+
+/** An event with its SSE id. */
+export type Received = JobEvent & { readonly id: number | undefined };
+
+/** Runs a test with everything started, and stops it all afterwards. */
+export async function withHarness(
+  settings: Record<string, unknown>,
+  test: (harness: Harness) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: dir, ...settings });
+  const open = () => Orchestratord.open(config, { log: createLogger("test") });
+  let daemon = await open();
+  const pool = new FakePool(daemon.url);
+  const harness: Harness = {
+    pool,
+    client: createClient({ baseUrl: daemon.url }),
+    url: daemon.url,
+    async restart() {
+      await daemon.close();
+      daemon = await open();
+      harness.url = daemon.url;
+      harness.client = createClient({ baseUrl: daemon.url });
+      pool.follow(daemon.url);
+    },
+    async events(task, lastEventId) {
+      const received: Received[] = [];
+      for await (const event of follow(harness.client, task, lastEventId)) received.push(event);
+      return received;
+    },
+  };
+  try {
+    await pool.register();
+    await test(harness);
+  } finally {
+    await pool.close();
+    await daemon.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Follows the events of a job (by id) or of a new task, each checked against the contract. */
+export async function* follow(
+  client: Client,
+  task: TaskRequestInput | string,
+  lastEventId?: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Received> {
+  const headers = lastEventId === undefined ? {} : { "last-event-id": String(lastEventId) };
+  const { events } = typeof task === "string"
+    ? await client.stream(routes.taskEvents, { params: { id: task }, headers }, { signal })
+    : await client.stream(routes.submit, { body: task }, { signal });
+  for await (const { event, data, id } of events) {
+    const parsed = jobEvent.parse({ event, data: JSON.parse(data) });
+    yield { ...parsed, id: id === undefined ? undefined : Number(id) };
+  }
+}
+
+/** The numbers that a job's tokens say. */
+export function numbers(events: readonly JobEvent[]): number[] {
+  return events.flatMap((each) =>
+    each.event === "token" ? [Number(each.data.t.replace(/^ w/, ""))] : []
+  );
+}
+
+/** From, from + 1, … */
+export function range(from: number, length: number): number[] {
+  return Array.from({ length }, (_, index) => from + index);
+}
