@@ -30,13 +30,18 @@ export function bearerAuth(token: string | undefined): Authorize {
 /**
  * Refuses to serve the world without a token.
  *
+ * @param remedy How this daemon is given one.
  * @throws {LlorchError} `FORBIDDEN` with what to do.
  */
-export function requireTokenOffLoopback(host: string, token: string | undefined): void {
+export function requireTokenOffLoopback(
+  host: string,
+  token: string | undefined,
+  remedy = "set LLORCH_API_TOKEN or token_file",
+): void {
   const isLoopback = /^(127\.|localhost$|::1$|\[::1\]$)/.test(host);
   if (isLoopback || token !== undefined) return;
   throw new LlorchError(
     "FORBIDDEN",
-    `Cannot bind to ${host} without a token: set LLORCH_API_TOKEN or token_file, or bind to 127.0.0.1`,
+    `Cannot bind to ${host} without a token: ${remedy}, or bind to 127.0.0.1`,
   );
 }

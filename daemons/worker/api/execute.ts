@@ -1,0 +1,14 @@
+import type { workerRoutes } from "#shared/contracts/worker.ts";
+import type { Handler } from "#shared/http/app.ts";
+import { SSE_HEADERS } from "#shared/http/sse.ts";
+import type { Worker } from "../worker.ts";
+
+/** `POST /execute`: one attempt of a job as a stream of events; closing it is a cancel. */
+export function execute(worker: Worker): Handler<typeof workerRoutes.execute> {
+  return async ({ body, signal }) => {
+    const run = await worker.execute(body);
+    if (signal.aborted) run.leave();
+    else signal.addEventListener("abort", () => run.leave(), { once: true });
+    return new Response(run.stream.body, { headers: SSE_HEADERS });
+  };
+}

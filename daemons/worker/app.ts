@@ -1,0 +1,65 @@
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { type App, createApp } from "#shared/http/app.ts";
+import { bearerAuth } from "#shared/http/auth.ts";
+import type { BodyLimits } from "#shared/http/body.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Metrics } from "#shared/metrics.ts";
+import { execute } from "./api/execute.ts";
+import { tokenize } from "./api/tokenize.ts";
+import type { Worker } from "./worker.ts";
+
+/** What {@linkcode createWorkerApp} needs. */
+export interface WorkerAppOptions {
+  readonly worker: Worker;
+  readonly metrics: Metrics;
+  readonly token: string | undefined;
+  readonly limits: BodyLimits;
+  readonly log: Logger;
+  /** Somebody called who has the token. */
+  readonly onCall: () => void;
+}
+
+/** The HTTP side of a worker. */
+export function createWorkerApp(options: WorkerAppOptions): App {
+  const { worker, metrics, log } = options;
+  const bearer = bearerAuth(options.token);
+  const app = createApp({
+    title: "llorch-candled",
+    log,
+    limits: options.limits,
+    onReply: metrics.onReply,
+    authorize(request, role) {
+      bearer(request, role);
+      if (role !== "none" || carriesToken(request)) options.onCall();
+    },
+  });
+
+  /** Open routes are called with the token too, by the pool manager. */
+  function carriesToken(request: Request): boolean {
+    try {
+      bearer(request, "worker");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  app.mount(workerRoutes.execute, execute(worker));
+  app.mount(workerRoutes.tokenize, tokenize(worker));
+  app.mount(workerRoutes.cancel, ({ body }) => {
+    worker.cancel(body.job_id, body.attempt);
+    return { status: "accepted" } as const;
+  });
+  app.mount(workerRoutes.shutdown, () => {
+    worker.shutdown();
+    return { status: "accepted" } as const;
+  });
+  app.mount(workerRoutes.health, () => worker.health());
+  app.mount(workerRoutes.ready, () => {
+    worker.engine();
+    return { status: "ready" } as const;
+  });
+  app.mount(workerRoutes.metrics, () => metrics.render());
+  app.mount(workerRoutes.openapi, () => app.openapi());
+  return app;
+}

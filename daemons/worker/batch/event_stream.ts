@@ -1,0 +1,119 @@
+import type { WorkerEvent } from "#shared/contracts/events.ts";
+import { encodeSse } from "#shared/http/sse.ts";
+
+/** How an {@linkcode EventStream} behaves. */
+export interface EventStreamOptions {
+  /** Events kept for a reader that is behind. */
+  readonly limit: number;
+  /** An ended stream whose reader takes nothing for this long is torn down, in milliseconds. */
+  readonly lingerMs: number;
+  /** The reader took something: there is room again. */
+  readonly onRoom: () => void;
+  /** The reader went away. */
+  readonly onGone: () => void;
+}
+
+/**
+ * The events of one run on their way to its reader: kept until the reader takes them, and never
+ * more than the limit, because whoever writes looks at {@linkcode full} first.
+ */
+export class EventStream {
+  /** The body of the reply. */
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #options: EventStreamOptions;
+  #waiting: Uint8Array[] = [];
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Resolves the reader's pending `pull`. */
+  #pull: (() => void) | undefined;
+  #fullSince: number | undefined;
+  #ended = false;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#onPull(),
+      cancel: () => {
+        this.#drop();
+        options.onGone();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Whether the reader is so far behind that nothing more should be written. */
+  get full(): boolean {
+    return this.#waiting.length >= this.#options.limit;
+  }
+
+  /** How long the stream has been full, in milliseconds. */
+  get fullForMs(): number {
+    return this.#fullSince === undefined ? 0 : performance.now() - this.#fullSince;
+  }
+
+  /** Sends an event. After {@linkcode end} nothing is sent any more. */
+  push(event: WorkerEvent): void {
+    if (this.#ended) return;
+    this.#waiting.push(encodeSse(event.event, event.data));
+    if (this.full) this.#fullSince ??= performance.now();
+    if (this.#pull) this.#flush();
+  }
+
+  /** Sends the last event and ends the stream once it was taken. */
+  end(event: WorkerEvent): void {
+    if (this.#ended) return;
+    this.push(event);
+    this.#ended = true;
+    if (this.#waiting.length === 0) return this.#controller.close();
+    this.#linger = setTimeout(() => {
+      this.#controller.error(new Error("The reader took nothing"));
+      this.#drop();
+    }, this.#options.lingerMs);
+  }
+
+  #onPull(): Promise<void> | undefined {
+    if (this.#waiting.length > 0) {
+      this.#flush();
+      return undefined;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pull = resolve;
+    return promise;
+  }
+
+  /** Hands everything that waits to the reader, as one chunk. */
+  #flush(): void {
+    this.#controller.enqueue(join(this.#waiting));
+    this.#waiting = [];
+    this.#fullSince = undefined;
+    this.#pull?.();
+    this.#pull = undefined;
+    if (this.#ended) {
+      clearTimeout(this.#linger);
+      this.#controller.close();
+      return;
+    }
+    this.#options.onRoom();
+  }
+
+  #drop(): void {
+    this.#ended = true;
+    this.#waiting = [];
+    clearTimeout(this.#linger);
+    this.#pull?.();
+    this.#pull = undefined;
+  }
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}

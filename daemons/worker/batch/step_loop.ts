@@ -1,0 +1,136 @@
+import { LlorchError, toLlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { EngineSequence } from "../engine/engine.ts";
+import { chooseSlot } from "./choose_slot.ts";
+import { planPrefill } from "./prefill_plan.ts";
+import type { RunTable } from "./run_table.ts";
+import { Slot } from "./slot.ts";
+
+/** What a {@linkcode StepLoop} needs. */
+export interface StepLoopOptions {
+  readonly sequences: readonly EngineSequence[];
+  readonly table: RunTable;
+  readonly prefillChunk: number;
+  readonly batchSize: number;
+  readonly log: Logger;
+  /** The loop broke: nothing runs any more. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/**
+ * The one loop that drives the engine. Each turn gives free slots to waiting runs, advances every
+ * slot by one step, all in the same batch, and waits for all of them. Sequences that were stepped
+ * one by one would run in batches of one.
+ */
+export class StepLoop {
+  readonly #options: StepLoopOptions;
+  readonly #slots: readonly Slot[];
+  readonly #done: Promise<void>;
+  #closing = false;
+  #wake: () => void = () => {};
+  #woken = false;
+
+  constructor(options: StepLoopOptions) {
+    this.#options = options;
+    this.#slots = options.sequences.map((sequence) => new Slot(sequence));
+    this.#done = this.#loop().catch(options.onFatal);
+  }
+
+  /** Slots in use. */
+  get active(): number {
+    return this.#slots.filter((slot) => slot.run).length;
+  }
+
+  /** Slots that no run has. */
+  get free(): number {
+    return this.#slots.length - this.active;
+  }
+
+  /** Something changed: a run came or ended, or a reader took what waited. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  /** Ends the loop after the running step. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.wake();
+    await this.#done;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#closing) {
+      this.#woken = false;
+      await this.#releaseEnded();
+      this.#assignWaiting();
+      const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.stream.full);
+      if (ready.length === 0) await this.#sleep();
+      else await this.#step(ready);
+    }
+  }
+
+  /** Waits until {@linkcode wake}, unless it was called since the turn began. */
+  #sleep(): Promise<void> {
+    if (this.#woken) return Promise.resolve();
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  async #releaseEnded(): Promise<void> {
+    await Promise.all(this.#slots.map(async (slot) => {
+      if (slot.run?.ended) await slot.release();
+    }));
+  }
+
+  #assignWaiting(): void {
+    while (true) {
+      const free = this.#slots.filter((slot) => !slot.run);
+      const run = free.length > 0 ? this.#options.table.takeNext() : undefined;
+      if (!run) return;
+      const choice = chooseSlot(
+        free.map((slot) => ({ shared: slot.shared(run), usedAt: slot.usedAt })),
+      );
+      const slot = free[choice!]!;
+      this.#guard(slot, () => slot.assign(run));
+    }
+  }
+
+  async #step(ready: readonly Slot[]): Promise<void> {
+    const filling = ready.filter((slot) => slot.remaining > 0);
+    const amounts = planPrefill({
+      remaining: filling.map((slot) => slot.remaining),
+      generating: ready.length - filling.length,
+      chunk: this.#options.prefillChunk,
+      batchSize: this.#options.batchSize,
+    });
+    const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
+    await Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0)));
+  }
+
+  /** One slot's part of a turn. What goes wrong ends this slot's run and no other. */
+  async #advance(slot: Slot, prefill: number): Promise<void> {
+    try {
+      await slot.step(prefill);
+    } catch (error) {
+      this.#fail(slot, error);
+      await slot.release().catch(() => {});
+      await slot.reset();
+    }
+  }
+
+  #guard(slot: Slot, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(slot, error);
+    }
+  }
+
+  #fail(slot: Slot, error: unknown): void {
+    if (!slot.run || slot.run.ended) return;
+    if (!(error instanceof LlorchError)) {
+      this.#options.log.error("step_failed", { job_id: slot.run.spec.jobId, error });
+    }
+    slot.run.fail(toLlorchError(error));
+  }
+}

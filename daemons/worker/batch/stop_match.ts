@@ -1,0 +1,27 @@
+/** Where stop strings stand in a text. */
+export interface StopMatch {
+  /** Index at which the first stop string begins; undefined when none is whole. */
+  readonly stopAt: number | undefined;
+  /** Index from which the text might be the beginning of a stop string; its length when nowhere. */
+  readonly safeUntil: number;
+}
+
+/** Looks for stop strings in `text`, and for the beginning of one at its end. */
+export function matchStops(text: string, stops: readonly string[]): StopMatch {
+  let stopAt: number | undefined;
+  let safeUntil = text.length;
+  for (const stop of stops) {
+    const at = text.indexOf(stop);
+    if (at >= 0) stopAt = Math.min(stopAt ?? at, at);
+    safeUntil = Math.min(safeUntil, partialStart(text, stop));
+  }
+  return { stopAt, safeUntil };
+}
+
+/** The first index from which the rest of `text` is a proper beginning of `stop`. */
+function partialStart(text: string, stop: string): number {
+  for (let at = Math.max(0, text.length - stop.length + 1); at < text.length; at++) {
+    if (stop.startsWith(text.slice(at))) return at;
+  }
+  return text.length;
+}

@@ -1,0 +1,120 @@
+import { matchStops } from "./stop_match.ts";
+
+/** Text that may go out, with the tokens that it is the text of. */
+export interface Release {
+  readonly text: string;
+  readonly ids: readonly number[];
+}
+
+/** What came of one token. */
+export interface GateResult {
+  /** What may go out now; undefined when everything is held back. */
+  readonly release: Release | undefined;
+  /** Whether a stop string is complete: the generation is over. */
+  readonly stopped: boolean;
+}
+
+/** Tokens whose text is whole, held back or already sent. */
+interface Unit {
+  readonly ids: readonly number[];
+  readonly text: string;
+  readonly sent: boolean;
+}
+
+/** A character has at most four bytes; after this many tokens the bytes are simply wrong. */
+const MAX_PARTIAL_TOKENS = 16;
+/** Tokens without text (control tokens) go out with an empty text when so many have gathered. */
+const MAX_SILENT_UNITS = 64;
+const REPLACEMENT = "\ufffd";
+
+/**
+ * Decides when generated tokens may be shown. It holds back whole tokens: those whose last
+ * character is not complete, and those that may be the beginning of a stop string. So the ids let
+ * through so far are always exactly the tokens of the text let through so far, which is what
+ * makes it possible to resume elsewhere.
+ */
+export class TextGate {
+  readonly #detokenize: (ids: readonly number[]) => string;
+  readonly #stops: readonly string[];
+  #units: Unit[] = [];
+  #partial: number[] = [];
+
+  constructor(detokenize: (ids: readonly number[]) => string, stops: readonly string[]) {
+    this.#detokenize = detokenize;
+    this.#stops = stops;
+  }
+
+  /** Takes one generated token. */
+  push(id: number): GateResult {
+    return this.#take(id, false);
+  }
+
+  /**
+   * Takes a token that was sent before, by an earlier attempt.
+   *
+   * @returns whether a stop string is complete
+   */
+  replay(id: number): boolean {
+    return this.#take(id, true).stopped;
+  }
+
+  /** Lets everything through that is held: nothing follows any more. */
+  flush(): Release | undefined {
+    if (this.#partial.length > 0) this.#closeUnit(false);
+    return this.#release(this.#units.length);
+  }
+
+  #take(id: number, sent: boolean): GateResult {
+    this.#partial.push(id);
+    const text = this.#detokenize(this.#partial);
+    if (text.endsWith(REPLACEMENT) && this.#partial.length < MAX_PARTIAL_TOKENS) {
+      return { release: undefined, stopped: false };
+    }
+    this.#closeUnit(sent, text);
+
+    const held = this.#units.map((unit) => unit.text).join("");
+    const { stopAt, safeUntil } = matchStops(held, this.#stops);
+    if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stopped: true };
+    return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
+  }
+
+  #closeUnit(sent: boolean, text = this.#detokenize(this.#partial)): void {
+    this.#units.push({ ids: this.#partial, text, sent });
+    this.#partial = [];
+  }
+
+  /** How many units end at or before this index of the held text. */
+  #unitsWithin(end: number): number {
+    let count = 0;
+    let at = 0;
+    for (const unit of this.#units) {
+      at += unit.text.length;
+      if (at > end) break;
+      count++;
+    }
+    return count;
+  }
+
+  #release(count: number): Release | undefined {
+    const unsent = this.#units.slice(0, count).filter((unit) => !unit.sent);
+    const text = unsent.map((unit) => unit.text).join("");
+    if (text === "" && unsent.length > 0 && unsent.length < MAX_SILENT_UNITS) return undefined;
+    this.#units.splice(0, count);
+    return unsent.length === 0 ? undefined : { text, ids: unsent.flatMap((unit) => unit.ids) };
+  }
+
+  /** The text before a stop string, with all ids: whoever replays them meets the stop again. */
+  #releaseBefore(end: number): Release | undefined {
+    const units = this.#units;
+    this.#units = [];
+    let at = 0;
+    let text = "";
+    for (const unit of units) {
+      const part = unit.text.slice(0, Math.max(0, end - at));
+      at += unit.text.length;
+      if (!unit.sent) text += part;
+    }
+    const ids = units.filter((unit) => !unit.sent).flatMap((unit) => unit.ids);
+    return text === "" ? undefined : { text, ids };
+  }
+}

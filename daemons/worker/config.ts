@@ -1,0 +1,88 @@
+import { basename } from "node:path";
+import os from "node:os";
+import { z } from "zod";
+import {
+  commonKeys,
+  count,
+  hostKey,
+  limitsSection,
+  millis,
+  portKey,
+} from "#shared/config/common.ts";
+import { identifier } from "#shared/contracts/common.ts";
+import { modelName } from "#shared/contracts/request.ts";
+import { PORTS } from "#shared/defaults.ts";
+
+/** Everything that llorch-candled can be told, by flag or `LLORCH_*`; it has no config file. */
+export const workerConfig = z.strictObject({
+  ...commonKeys,
+  worker_id: identifier.default("local").describe("Name of this worker, given by the pool manager"),
+  model: z.string().min(1).describe("Path of the GGUF file"),
+  model_ref: modelName.optional()
+    .describe("Name by which the model is asked for; else the file's name without its ending"),
+  gpu: z.string().regex(/^(none|\d{1,3})$/, "must be none or the number of a GPU").optional()
+    .describe("Number of a GPU, or none for the CPU; else the build's own backend"),
+  gpu_layers: z.number().int().min(0).max(10_000).optional()
+    .describe("Layers to keep on the GPU; else all of them"),
+  host: hostKey,
+  port: portKey(PORTS.workerBase),
+  callback_url: z.url({ protocol: /^https?$/ }).optional()
+    .describe("The pool manager, told when the model is loaded"),
+  standalone: z.boolean().default(false)
+    .describe("Run without a pool manager: no callback, no end when idle"),
+  context: z.number().int().min(8).max(10_000_000).optional()
+    .describe("Tokens per slot; else 4096, at most what the model was trained for"),
+  slots: z.number().int().min(1).max(256).default(1).describe("Requests that run side by side"),
+  queue: z.number().int().min(0).max(100_000).optional()
+    .describe("Requests that may wait for a slot; else four for each slot"),
+  threads: z.number().int().min(1).max(1024).default(Math.max(1, physicalCores() - 1))
+    .describe("CPU threads that compute"),
+  batch_size: count(512, "Most tokens in one step of the engine"),
+  prefill_chunk: count(96, "Prompt tokens in one step while other requests generate"),
+  metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
+  stop_deadline_ms: millis(25_000, "Streams still running this long after a stop are cut"),
+  slow_reader_ms: millis(30_000, "A stream whose reader takes nothing for this long is cut"),
+  stream_buffer: count(64, "Events kept for a reader that is behind; then its slot pauses"),
+  callback: z.strictObject({
+    timeout_ms: millis(5_000, "One ready callback without a reply by then has failed"),
+    deadline_ms: millis(60_000, "A callback that still fails after this time ends the worker"),
+  }).prefault({}),
+  orphan_timeout_ms: z.number().int().min(0).max(2_147_483_647).default(60_000)
+    .describe("An idle worker that nobody called for this long ends; 0 never"),
+  limits: limitsSection,
+}).refine((config) => config.standalone || config.callback_url !== undefined, {
+  path: ["callback_url"],
+  message: "is needed, unless --standalone says that no pool manager waits",
+});
+
+/** A validated configuration. */
+export type WorkerConfig = z.output<typeof workerConfig>;
+
+/** The name under which this worker's model is asked for. */
+export function modelRef(config: WorkerConfig): string {
+  return config.model_ref ?? basename(config.model).replace(/\.gguf$/i, "");
+}
+
+/** Requests that may wait beside those in slots. */
+export function queueLimit(config: WorkerConfig): number {
+  return config.queue ?? config.slots * 4;
+}
+
+/** Cores with units of their own: threads beyond them only slow llama.cpp down. */
+function physicalCores(): number {
+  const logical = os.availableParallelism();
+  const cores = Deno.build.os === "linux" ? linuxCores() : undefined;
+  return Math.min(logical, cores ?? logical);
+}
+
+function linuxCores(): number | undefined {
+  try {
+    const text = Deno.readTextFileSync("/proc/cpuinfo");
+    const pairs = text.split("\n\n").map((cpu) =>
+      /^physical id\s*:\s*(\d+)$/m.exec(cpu)?.[1] + ":" + /^core id\s*:\s*(\d+)$/m.exec(cpu)?.[1]
+    ).filter((pair) => !pair.includes("undefined"));
+    return pairs.length === 0 ? undefined : new Set(pairs).size;
+  } catch {
+    return undefined;
+  }
+}

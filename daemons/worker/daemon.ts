@@ -1,0 +1,33 @@
+import { daemonMain } from "#shared/daemon.ts";
+import { ENV } from "#shared/defaults.ts";
+import { requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { workerConfig } from "./config.ts";
+import { loadLlama } from "./engine/llama/load.ts";
+import { Worker } from "./worker.ts";
+
+/**
+ * Runs a worker until it is told to stop.
+ *
+ * @returns the exit code
+ */
+export function runWorker(args: readonly string[]): Promise<number> {
+  return daemonMain({
+    program: "llorch-candled",
+    summary: "holds one GGUF model and turns prompts into tokens",
+    schema: workerConfig,
+    hasFile: false,
+    stopDeadlineMs: (config) => config.stop_deadline_ms,
+    open(config, { log }) {
+      const token = Deno.env.get(ENV.workerToken) || undefined;
+      const spawnToken = Deno.env.get(ENV.spawnToken) || undefined;
+      requireTokenOffLoopback(config.host, token, `set ${ENV.workerToken}`);
+      if (!config.standalone && spawnToken === undefined) {
+        throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
+      }
+      return Promise.resolve(
+        new Worker(config, { loadEngine: loadLlama, log, token, spawnToken }),
+      );
+    },
+  }, args);
+}

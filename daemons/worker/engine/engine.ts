@@ -1,0 +1,103 @@
+import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+
+/** What an engine is asked to load. */
+export interface EngineOptions {
+  /** Path of the model's file. */
+  readonly model: string;
+  /** Number of a GPU, `none` for the CPU; undefined takes the build's own backend. */
+  readonly gpu: string | undefined;
+  readonly gpuLayers: number | undefined;
+  /** Tokens per slot; undefined takes a default that fits the model. */
+  readonly context: number | undefined;
+  readonly slots: number;
+  readonly threads: number;
+  readonly batchSize: number;
+  /** Called with 0 to 1 while the weights are read. */
+  readonly onProgress: (fraction: number) => void;
+  /** Called with what the library underneath has to say. */
+  readonly onWarning: (message: string) => void;
+  /** Breaks the load off. */
+  readonly signal: AbortSignal;
+}
+
+/** Loads a model. Throws an error whose message a person can act upon. */
+export type LoadEngine = (options: EngineOptions) => Promise<Engine>;
+
+/** A loaded model that turns tokens into tokens; knows nothing of HTTP, jobs or streams. */
+export interface Engine {
+  /** `cpu`, `cuda`, `vulkan` or `metal`. */
+  readonly backend: string;
+  /** Tokens per slot: prompt and reply together. */
+  readonly context: number;
+  /** Ids from 0 to below this one are tokens. */
+  readonly vocabularySize: number;
+  /** One per slot. */
+  readonly sequences: readonly EngineSequence[];
+  /** A plain prompt as tokens; text that looks like a control token stays text. */
+  tokenize(text: string): number[];
+  /**
+   * A chat as tokens, by the model's own template.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` when the model has no template or refuses the messages.
+   */
+  tokenizeChat(messages: readonly Message[]): number[];
+  /** The text of tokens; U+FFFD at its end may be a character that is not whole yet. */
+  detokenize(tokens: readonly number[]): string;
+  /** Whether the token ends a generation. */
+  endsGeneration(token: number): boolean;
+  /**
+   * Prepares how one request's tokens are chosen.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` naming the wrong field.
+   */
+  createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
+  /** Memory that the process holds, on its device too. */
+  memoryBytes(): number;
+  dispose(): Promise<void>;
+}
+
+/** The fields of a request that say how tokens are chosen. */
+export type SamplingRequest = Pick<
+  ExecuteRequest,
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "repetition_penalty"
+  | "frequency_penalty"
+  | "presence_penalty"
+  | "logit_bias"
+  | "grammar"
+  | "json_schema"
+>;
+
+/** How one request's tokens are chosen, with what it has to remember of those chosen before. */
+export interface Sampling {
+  /** Takes in tokens of the prompt, for the penalties. */
+  see(prompt: readonly number[]): void;
+  /**
+   * Takes in a token that an earlier attempt generated.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` when the grammar does not allow it.
+   */
+  replay(token: number): void;
+}
+
+/** One slot's share of the context. */
+export interface EngineSequence {
+  /** How many tokens at the start of `tokens` it holds evaluated and could keep. */
+  sharedPrefix(tokens: readonly number[]): number;
+  /** Forgets everything from `length` on. */
+  trim(length: number): Promise<void>;
+  /** Evaluates tokens without choosing a next one. */
+  prefill(tokens: readonly number[]): Promise<void>;
+  /** Evaluates the last tokens of a prompt and generates from there. */
+  generate(tokens: readonly number[], sampling: Sampling): Generation;
+}
+
+/** A running generation; one call of `next` is one step. */
+export interface Generation {
+  /** The next token, which may be one that ends the generation. */
+  next(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import type { LlamaGpuType } from "node-llama-cpp";
+import { LlorchError } from "#shared/errors.ts";
+
+/** What `getLlama` is asked for: never "whatever there is". */
+export type GpuChoice = false | { readonly type: "auto"; readonly exclude: LlamaGpuType[] };
+
+/**
+ * Which backend to load. Only a build without GPU backends computes on the CPU unasked: a GPU
+ * build without a GPU must fail, or a model would crawl where it was to run.
+ *
+ * @param asked The `--gpu` flag.
+ * @param built GPU backends that this build carries.
+ * @throws {LlorchError} when a GPU is asked for that this build cannot use.
+ */
+export function chooseGpu(asked: string | undefined, built: readonly string[]): GpuChoice {
+  if (asked === "none") return false;
+  if (built.length > 0) return { type: "auto", exclude: [false] };
+  if (asked === undefined) return false;
+  throw new LlorchError(
+    "WORKER_START_FAILED",
+    `Cannot use GPU ${asked}: this build of llorch-candled has the CPU backend only; ` +
+      "build one with `llorch build worker <backend>`, or give --gpu none",
+  );
+}
+
+/** Makes one GPU the only one that the backend sees. Must run before the backend is loaded. */
+export function showOnlyGpu(number: string): void {
+  for (
+    const name of [
+      "CUDA_VISIBLE_DEVICES",
+      "HIP_VISIBLE_DEVICES",
+      "GGML_VK_VISIBLE_DEVICES",
+    ]
+  ) {
+    Deno.env.set(name, number);
+  }
+}
+
+/** The GPU backends whose binaries are installed; a package left out is there as an empty one. */
+export function builtGpuBackends(): string[] {
+  const require = createRequire(import.meta.resolve("node-llama-cpp"));
+  const platform = { darwin: "mac", windows: "win" }[Deno.build.os as string] ?? "linux";
+  return ["cuda", "vulkan", "metal"].filter((gpu) => {
+    try {
+      const entry = require.resolve(`@node-llama-cpp/${platform}-${process.arch}-${gpu}`);
+      return existsSync(join(dirname(dirname(entry)), "bins"));
+    } catch {
+      return false;
+    }
+  });
+}

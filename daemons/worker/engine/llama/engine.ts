@@ -1,0 +1,96 @@
+import type { Llama, LlamaContext, LlamaModel, Token } from "node-llama-cpp";
+import type { Message } from "#shared/contracts/request.ts";
+import { invalidRequest } from "#shared/errors.ts";
+import type { ChatTemplate } from "../chat_template.ts";
+import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import { createGrammar, LlamaSampling } from "./sampling.ts";
+import { LlamaSequence } from "./sequence.ts";
+
+/** What {@linkcode loadLlama} has put together. */
+export interface LlamaParts {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly contextPerSlot: number;
+  readonly vocabularySize: number;
+  /** Undefined when the model has none. */
+  readonly chatTemplate: ChatTemplate | undefined;
+}
+
+/** A model in llama.cpp. */
+export class LlamaEngine implements Engine {
+  readonly backend: string;
+  readonly context: number;
+  readonly vocabularySize: number;
+  readonly sequences: readonly EngineSequence[];
+  readonly #parts: LlamaParts;
+  /** A token without text, which keeps the tokenizer from dropping a text's leading space. */
+  readonly #anchor: readonly Token[];
+
+  constructor(parts: LlamaParts) {
+    const { llama, model, context } = parts;
+    this.#parts = parts;
+    this.backend = llama.gpu === false ? "cpu" : llama.gpu;
+    this.context = parts.contextPerSlot;
+    this.vocabularySize = parts.vocabularySize;
+    this.sequences = Array.from(
+      { length: context.totalSequences },
+      () => new LlamaSequence(context.getSequence({ contextShift: { strategy: refuseShift } })),
+    );
+    const silent = [model.tokens.bos, model.tokens.eos].find((token) =>
+      token !== null && model.detokenize([token, token]) === ""
+    );
+    this.#anchor = silent === null || silent === undefined ? [] : [silent];
+  }
+
+  tokenize(text: string): number[] {
+    const { model } = this.#parts;
+    return this.#withStart(model.tokenize(text, false));
+  }
+
+  tokenizeChat(messages: readonly Message[]): number[] {
+    const { chatTemplate } = this.#parts;
+    if (!chatTemplate) {
+      throw invalidRequest([{
+        field: "messages",
+        message: "this model has no chat template; send prompt or prompt_tokens",
+      }]);
+    }
+    return this.#withStart(chatTemplate.tokenize(messages) as Token[]);
+  }
+
+  detokenize(tokens: readonly number[]): string {
+    return this.#parts.model.detokenize([...this.#anchor, ...tokens as Token[]]);
+  }
+
+  endsGeneration(token: number): boolean {
+    return this.#parts.model.isEogToken(token as Token);
+  }
+
+  async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
+    const { llama, model } = this.#parts;
+    return new LlamaSampling(model, request, seed, await createGrammar(llama, model, request));
+  }
+
+  memoryBytes(): number {
+    const { model, context } = this.#parts;
+    const device = this.backend === "cpu" ? 0 : model.memoryUsage.vram + context.memoryUsage.vram;
+    return Deno.memoryUsage().rss + device;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#parts.llama.dispose();
+  }
+
+  /** Models that begin with a token of their own get it once, template or not. */
+  #withStart(tokens: Token[]): number[] {
+    const { bos, shouldPrependBosToken } = this.#parts.model.tokens;
+    if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
+    return [bos, ...tokens];
+  }
+}
+
+/** A reply ends where its context is full; silently forgetting its beginning would change it. */
+function refuseShift(): never {
+  throw new Error("The context is full");
+}

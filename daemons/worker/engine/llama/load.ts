@@ -1,0 +1,115 @@
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
+import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { ChatTemplate } from "../chat_template.ts";
+import type { Engine, EngineOptions } from "../engine.ts";
+import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
+import { LlamaEngine } from "./engine.ts";
+
+/** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
+export async function loadLlama(options: EngineOptions): Promise<Engine> {
+  const llama = await startLlama(options);
+  try {
+    const engine = await loadModel(llama, options);
+    await trialStep(engine);
+    return engine;
+  } catch (error) {
+    await llama.dispose();
+    throw error;
+  }
+}
+
+async function startLlama(options: EngineOptions): Promise<Llama> {
+  const gpu = chooseGpu(options.gpu, builtGpuBackends());
+  if (gpu !== false && options.gpu !== undefined) showOnlyGpu(options.gpu);
+  try {
+    return await getLlama({
+      gpu,
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      // Its own default is at least 4, which on fewer cores is 500 times slower.
+      maxThreads: options.threads,
+      logLevel: LlamaLogLevel.error,
+      logger: (_level, message) => options.onWarning(message.trim()),
+    });
+  } catch (error) {
+    const wanted = gpu === false ? "the CPU" : options.gpu ? `GPU ${options.gpu}` : "a GPU";
+    throw new LlorchError(
+      "WORKER_START_FAILED",
+      `Cannot start llama.cpp on ${wanted}: ${errorMessage(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEngine> {
+  const model = await llama.loadModel({
+    modelPath: options.model,
+    onLoadProgress: options.onProgress,
+    loadSignal: options.signal,
+    ...(llama.gpu === false ? {} : { gpuLayers: options.gpuLayers ?? "max" }),
+  });
+  const contextPerSlot = options.context ??
+    Math.min(model.trainContextSize || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
+  const context = await model.createContext({
+    contextSize: contextPerSlot,
+    sequences: options.slots,
+    batchSize: options.batchSize,
+    threads: options.threads,
+    failedCreationRemedy: false,
+    createSignal: options.signal,
+  });
+  return new LlamaEngine({
+    llama,
+    model,
+    context,
+    contextPerSlot,
+    vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
+    chatTemplate: chatTemplate(model, options.onWarning),
+  });
+}
+
+/** A template that cannot be read costs the model its chat, not its life. */
+function chatTemplate(
+  model: LlamaModel,
+  onWarning: (message: string) => void,
+): ChatTemplate | undefined {
+  const source = model.fileInfo.metadata.tokenizer?.chat_template;
+  if (!source) return undefined;
+  const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
+  try {
+    return new ChatTemplate(source, {
+      tokenize: (part, special) => model.tokenize(part, special),
+      bosText: model.tokens.bosString ?? text(model.tokens.bos),
+      eosText: model.tokens.eosString ?? text(model.tokens.eos),
+    });
+  } catch (error) {
+    onWarning(`Cannot read the model's chat template: ${errorMessage(error)}`);
+    return undefined;
+  }
+}
+
+/** Generates one token in the first slot and forgets it. */
+async function trialStep(engine: LlamaEngine): Promise<void> {
+  const sequence = engine.sequences[0]!;
+  const sampling = await engine.createSampling(TRIAL, 0);
+  const generation = sequence.generate(engine.tokenize("a"), sampling);
+  await generation.next();
+  await generation.close();
+  await sequence.trim(0);
+}
+
+/** Sampling of the trial step: the most probable token. */
+const TRIAL = {
+  temperature: 0,
+  top_p: 1,
+  top_k: 0,
+  min_p: 0,
+  repetition_penalty: 1,
+  frequency_penalty: 0,
+  presence_penalty: 0,
+  logit_bias: undefined,
+  grammar: undefined,
+  json_schema: undefined,
+} as const;

@@ -1,0 +1,132 @@
+import {
+  type Llama,
+  LlamaGrammarEvaluationState,
+  type LlamaModel,
+  type SequenceEvaluateOptions,
+  type Token,
+} from "node-llama-cpp";
+import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { seedAt } from "../../batch/seed.ts";
+import type { Sampling, SamplingRequest } from "../engine.ts";
+import { toGrammarSchema } from "./json_schema.ts";
+import { acceptToken, logitBias } from "./internals.ts";
+
+/** Tokens that the penalties look back on, as in llama.cpp. */
+const PENALTY_WINDOW = 64;
+/** A bias of this much or less forbids the token. */
+const FORBIDDEN = -100;
+
+/** How tokens of one request are chosen by llama.cpp. */
+export class LlamaSampling implements Sampling {
+  /** What the library wants to know, but for the seed. */
+  readonly options: SequenceEvaluateOptions;
+  readonly #model: LlamaModel;
+  readonly #seed: number;
+  readonly #grammar: LlamaGrammarEvaluationState | undefined;
+  #recent: Token[] = [];
+  #position = 0;
+
+  constructor(
+    model: LlamaModel,
+    request: SamplingRequest,
+    seed: number,
+    grammar: LlamaGrammarEvaluationState | undefined,
+  ) {
+    this.#model = model;
+    this.#seed = seed;
+    this.#grammar = grammar;
+    this.options = {
+      temperature: request.temperature,
+      topP: request.top_p,
+      topK: request.top_k,
+      minP: request.min_p,
+      repeatPenalty: {
+        punishTokens: () => this.#recent,
+        maxPunishTokens: PENALTY_WINDOW,
+        penalty: request.repetition_penalty,
+        frequencyPenalty: request.frequency_penalty,
+        presencePenalty: request.presence_penalty,
+      },
+      yieldEogToken: true,
+      ...(grammar ? { grammarEvaluationState: grammar } : {}),
+      ...(request.logit_bias ? { tokenBias: logitBias(model, biases(request.logit_bias)) } : {}),
+    };
+  }
+
+  /** The seed of the token that comes next. */
+  get nextSeed(): number {
+    return seedAt(this.#seed, this.#position);
+  }
+
+  see(prompt: readonly number[]): void {
+    this.#recent = prompt.slice(-PENALTY_WINDOW) as Token[];
+  }
+
+  replay(token: number): void {
+    if (this.#grammar) {
+      try {
+        acceptToken(this.#model, this.#grammar, token as Token);
+      } catch (error) {
+        throw invalidRequest([{
+          field: "resume_tokens",
+          message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
+        }]);
+      }
+    }
+    this.chosen(token as Token);
+  }
+
+  /** Takes in the token that the library chose. */
+  chosen(token: Token): void {
+    this.#position++;
+    this.#recent.push(token);
+    if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
+  }
+}
+
+/**
+ * The state of the grammar that a request asks for; undefined when it asks for none.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` naming the field.
+ */
+export async function createGrammar(
+  llama: Llama,
+  model: LlamaModel,
+  request: SamplingRequest,
+): Promise<LlamaGrammarEvaluationState | undefined> {
+  if (request.grammar !== undefined) {
+    const { grammar: text } = request;
+    return await compile("grammar", async () => {
+      const grammar = await llama.createGrammar({ grammar: text });
+      return new LlamaGrammarEvaluationState({ model, grammar });
+    });
+  }
+  if (request.json_schema !== undefined) {
+    const schema = toGrammarSchema(request.json_schema, "json_schema");
+    return await compile("json_schema", async () => {
+      // The library's type wants a literal; this one was built at run time.
+      const grammar = await llama.createGrammarForJsonSchema(schema as never);
+      return new LlamaGrammarEvaluationState({ model, grammar });
+    });
+  }
+  return undefined;
+}
+
+async function compile<T>(field: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw invalidRequest([{
+      field,
+      message: `llama.cpp cannot use it: ${errorMessage(error)}`,
+    }]);
+  }
+}
+
+function biases(given: Readonly<Record<string, number>>): Map<number, number> {
+  return new Map(
+    Object.entries(given).map((
+      [token, bias],
+    ) => [Number(token), bias <= FORBIDDEN ? -Infinity : bias]),
+  );
+}

@@ -1,0 +1,132 @@
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import { checkLength, checkTokenIds, promptTokens } from "./batch/prompt.ts";
+import { Run, type RunObserver } from "./batch/run.ts";
+import { RunTable } from "./batch/run_table.ts";
+import { randomSeed } from "./batch/seed.ts";
+import { StepLoop } from "./batch/step_loop.ts";
+import type { Engine } from "./engine/engine.ts";
+
+/** What a {@linkcode Generator} is told. */
+export interface GeneratorOptions {
+  readonly engine: Engine;
+  readonly workerId: string;
+  readonly modelRef: string;
+  readonly queueLimit: number;
+  readonly prefillChunk: number;
+  readonly batchSize: number;
+  readonly metricsIntervalMs: number;
+  readonly streamBuffer: number;
+  readonly slowReaderMs: number;
+  readonly observer: RunObserver;
+  readonly log: Logger;
+  /** The engine broke: nothing can be generated any more. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Accepts requests for a loaded model and runs them. */
+export class Generator {
+  readonly #options: GeneratorOptions;
+  readonly #table: RunTable;
+  readonly #loop: StepLoop;
+  readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #observer: RunObserver;
+
+  constructor(options: GeneratorOptions) {
+    this.#options = options;
+    this.#table = new RunTable(options.queueLimit);
+    this.#loop = new StepLoop({
+      sequences: options.engine.sequences,
+      table: this.#table,
+      prefillChunk: options.prefillChunk,
+      batchSize: options.batchSize,
+      log: options.log,
+      onFatal: options.onFatal,
+    });
+    this.#observer = {
+      ...options.observer,
+      ended: (run, outcome) => {
+        this.#table.remove(run);
+        options.observer.ended(run, outcome);
+      },
+    };
+    this.#ticker = setInterval(() => {
+      for (const run of this.#table.all()) run.tick();
+    }, options.metricsIntervalMs);
+  }
+
+  /** Slots in use. */
+  get active(): number {
+    return this.#loop.active;
+  }
+
+  /** Requests that wait for a slot. */
+  get waiting(): number {
+    return this.#table.waiting;
+  }
+
+  /** Whether nothing runs or waits. */
+  get idle(): boolean {
+    return this.#table.size === 0;
+  }
+
+  /**
+   * Accepts a request; the run's stream tells the rest.
+   *
+   * @throws {LlorchError} when the request is wrong, too long, or cannot be taken now.
+   */
+  async execute(request: ExecuteRequest): Promise<Run> {
+    const { engine, workerId, modelRef, streamBuffer, slowReaderMs } = this.#options;
+    this.#table.check(request.job_id, request.attempt, this.#loop.free);
+    checkTokenIds(request, engine);
+    const prompt = promptTokens(request, engine);
+    checkLength(prompt, engine);
+    const seed = request.seed ?? randomSeed();
+    const sampling = await engine.createSampling(request, seed);
+    const run = new Run({
+      jobId: request.job_id,
+      attempt: request.attempt,
+      workerId,
+      modelRef,
+      prompt,
+      resume: request.resume_tokens,
+      resumeIndex: request.resume_index,
+      maxTokens: request.max_tokens,
+      stops: request.stop,
+      seed,
+      sampling,
+    }, {
+      engine,
+      observer: this.#observer,
+      streamBuffer,
+      slowReaderMs,
+      wake: () => this.#loop.wake(),
+      queueDepth: () => this.#table.waiting,
+    });
+    this.#table.add(run, this.#loop.free);
+    this.#loop.wake();
+    return run;
+  }
+
+  /** Ends an attempt of a job; anything but the current one stays untouched. */
+  cancel(jobId: string, attempt: number): void {
+    this.#table.cancel(jobId, attempt);
+  }
+
+  /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */
+  async drain(deadlineMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
+    await Promise.race([this.#table.whenIdle(), late]);
+    clearTimeout(timer);
+    for (const run of this.#table.all()) {
+      run.fail(new LlorchError("WORKER_LOST", "The worker stops; the job can go on elsewhere"));
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#ticker);
+    await this.#loop.close();
+  }
+}

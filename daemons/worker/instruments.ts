@@ -1,0 +1,74 @@
+import { createMetrics, type Metrics } from "#shared/metrics.ts";
+import type { Run, RunObserver } from "./batch/run.ts";
+
+/** Figures that are read when Prometheus asks. */
+export interface Figures {
+  readonly slots: () => number;
+  readonly active: () => number;
+  readonly waiting: () => number;
+  readonly memoryBytes: () => number;
+}
+
+/** What the worker counts. */
+export interface Instruments extends RunObserver {
+  readonly metrics: Metrics;
+  /** A request that was answered with an error instead of a stream. */
+  refused(): void;
+}
+
+/** Creates the `worker_*` metrics. */
+export function createInstruments(figures: Figures): Instruments {
+  const metrics = createMetrics("worker");
+  const requests = metrics.counter({
+    name: "requests_total",
+    help: "Requests to generate, by how they ended",
+    labels: ["outcome"],
+  });
+  const tokensIn = metrics.counter({ name: "tokens_in_total", help: "Prompt tokens" });
+  const tokensCached = metrics.counter({
+    name: "tokens_cached_total",
+    help: "Prompt tokens that a slot held already",
+  });
+  const tokensOut = metrics.counter({ name: "tokens_out_total", help: "Tokens generated" });
+  const queueWait = metrics.histogram({
+    name: "queue_wait_seconds",
+    help: "Time from a request's acceptance to its slot",
+  });
+  const firstToken = metrics.histogram({
+    name: "ttft_seconds",
+    help: "Time from a request's slot to its first token",
+  });
+  const interToken = metrics.histogram({
+    name: "inter_token_seconds",
+    help: "Time between two tokens of a request",
+  });
+  const decode = metrics.histogram({
+    name: "decode_seconds",
+    help: "Time from a request's first token to its last",
+  });
+  const gauges: readonly [string, string, () => number][] = [
+    ["slots", "Requests that can run side by side", figures.slots],
+    ["active_slots", "Slots in use", figures.active],
+    ["waiting_requests", "Requests that wait for a slot", figures.waiting],
+    ["memory_bytes", "Memory that the process holds, on its device too", figures.memoryBytes],
+  ];
+  for (const [name, help, read] of gauges) {
+    metrics.gauge({ name, help, collect: (gauge) => gauge.set(read()) });
+  }
+
+  return {
+    metrics,
+    refused: () => requests.inc({ outcome: "refused" }),
+    started: (queueMs) => queueWait.observe(queueMs / 1000),
+    token(ms, first) {
+      tokensOut.inc();
+      (first ? firstToken : interToken).observe(ms / 1000);
+    },
+    ended(run: Run, outcome) {
+      requests.inc({ outcome });
+      tokensIn.inc(run.spec.prompt.length);
+      tokensCached.inc(run.tokensCached);
+      decode.observe(run.decodeMs / 1000);
+    },
+  };
+}

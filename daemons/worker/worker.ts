@@ -1,0 +1,279 @@
+import type { WorkerReady } from "#shared/contracts/pool.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { createClient } from "#shared/http/client.ts";
+import { listen, type Server } from "#shared/http/serve.ts";
+import type { Daemon } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import { VERSION } from "#shared/version.ts";
+import { createWorkerApp } from "./app.ts";
+import type { Run } from "./batch/run.ts";
+import { sayReady } from "./callback.ts";
+import { modelRef, queueLimit, type WorkerConfig } from "./config.ts";
+import type { Engine, LoadEngine } from "./engine/engine.ts";
+import { Generator } from "./generator.ts";
+import { createInstruments, type Instruments } from "./instruments.ts";
+import { OrphanWatch } from "./orphan_watch.ts";
+
+/** What a {@linkcode Worker} is given beside its configuration. */
+export interface WorkerParts {
+  readonly loadEngine: LoadEngine;
+  readonly log: Logger;
+  /** Bearer token of every route but `/health`; undefined leaves them open. */
+  readonly token: string | undefined;
+  /** Proves to the pool manager that this is the worker it started. */
+  readonly spawnToken: string | undefined;
+}
+
+/** Time that replies in flight get once all streams have ended, in milliseconds. */
+const CLOSE_MS = 2_000;
+const CAPABILITIES: WorkerHealth["capabilities"] = ["generate", "tokenize"];
+
+/** One model behind HTTP: listens at once, loads, says that it is ready, and serves until told to stop. */
+export class Worker implements Daemon {
+  readonly ended: Promise<number>;
+  readonly #config: WorkerConfig;
+  readonly #parts: WorkerParts;
+  readonly #instruments: Instruments;
+  readonly #server: Server;
+  readonly #orphanWatch: OrphanWatch;
+  readonly #stop = new AbortController();
+  readonly #started: Promise<void>;
+  readonly #openedAt = performance.now();
+  #end!: (code: number) => void;
+  #state: WorkerHealth["state"] = "loading";
+  #progress = 0;
+  #fingerprint: string | undefined;
+  #engine: Engine | undefined;
+  #generator: Generator | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Listens, and begins to load. */
+  constructor(config: WorkerConfig, parts: WorkerParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.ended = new Promise((resolve) => this.#end = resolve);
+    this.#instruments = createInstruments({
+      slots: () => config.slots,
+      active: () => this.#generator?.active ?? 0,
+      waiting: () => this.#generator?.waiting ?? 0,
+      memoryBytes: () => this.#memoryBytes(),
+    });
+    const app = createWorkerApp({
+      worker: this,
+      metrics: this.#instruments.metrics,
+      token: parts.token,
+      limits: {
+        maxBytes: config.limits.max_body_bytes,
+        timeoutMs: config.limits.body_timeout_ms,
+      },
+      log: parts.log,
+      onCall: () => this.#orphanWatch.heard(),
+    });
+    this.#server = listen({ hostname: config.host, port: config.port }, app.fetch);
+    this.#orphanWatch = new OrphanWatch({
+      timeoutMs: config.standalone ? 0 : config.orphan_timeout_ms,
+      idle: () => this.#generator?.idle ?? false,
+      onOrphan: () => {
+        parts.log.warn("orphaned", { timeout_ms: config.orphan_timeout_ms });
+        this.shutdown();
+      },
+    });
+    this.#started = this.#start();
+  }
+
+  /** Where it listens. */
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** How it is, from what is known already: never waits for the engine. */
+  health(): WorkerHealth {
+    const { worker_id, slots, context } = this.#config;
+    return {
+      status: "ok",
+      component: "llorch-candled",
+      version: VERSION,
+      uptime_seconds: (performance.now() - this.#openedAt) / 1000,
+      worker_id,
+      pid: Deno.pid,
+      model_ref: modelRef(this.#config),
+      ...(this.#fingerprint === undefined ? {} : { fingerprint: this.#fingerprint }),
+      state: this.#state,
+      load_progress: this.#progress,
+      backend: this.#engine?.backend ?? "none",
+      capabilities: CAPABILITIES,
+      context: this.#engine?.context ?? context ?? 0,
+      slots,
+      active: this.#generator?.active ?? 0,
+      waiting: this.#generator?.waiting ?? 0,
+      memory_bytes: this.#memoryBytes(),
+    };
+  }
+
+  /**
+   * The engine, for what it can do without a slot.
+   *
+   * @throws {LlorchError} `NOT_READY` while it loads or drains.
+   */
+  engine(): Engine {
+    this.#requireReady();
+    return this.#engine!;
+  }
+
+  /**
+   * Accepts one attempt of a job.
+   *
+   * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
+   */
+  async execute(request: ExecuteRequest): Promise<Run> {
+    try {
+      this.#requireReady();
+      return await this.#generator!.execute(request);
+    } catch (error) {
+      this.#instruments.refused();
+      throw error;
+    }
+  }
+
+  /** Ends one attempt of a job if it is the current one. */
+  cancel(jobId: string, attempt: number): void {
+    this.#generator?.cancel(jobId, attempt);
+  }
+
+  /** Refuses new work and ends once what runs has ended. */
+  shutdown(): void {
+    this.#state = "draining";
+    this.#end(EXIT.ok);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#state = "draining";
+    this.#stop.abort(new Error("The worker stops"));
+    this.#orphanWatch.close();
+    await this.#started;
+    await this.#generator?.drain(this.#config.stop_deadline_ms);
+    await this.#server.close(CLOSE_MS);
+    await this.#generator?.close();
+    await this.#engine?.dispose();
+  }
+
+  /** Loads and says so; whatever goes wrong ends the worker with one line that says why. */
+  async #start(): Promise<void> {
+    try {
+      await this.#load();
+      await this.#probe();
+      if (!this.#config.standalone) await this.#callBack();
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#fatal("start_failed", error);
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { config, parts } = { config: this.#config, parts: this.#parts };
+    const { fingerprint, contextLength } = await readGguf(config.model);
+    this.#fingerprint = fingerprint;
+    if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
+      parts.log.warn("context_beyond_training", {
+        context: config.context,
+        trained: contextLength,
+      });
+    }
+    this.#engine = await parts.loadEngine({
+      model: config.model,
+      gpu: config.gpu,
+      gpuLayers: config.gpu_layers,
+      context: config.context,
+      slots: config.slots,
+      threads: config.threads,
+      batchSize: config.batch_size,
+      onProgress: (fraction) => this.#progress = Math.min(1, Math.max(0, fraction)),
+      onWarning: (message) => parts.log.warn("engine", { message }),
+      signal: this.#stop.signal,
+    });
+    this.#generator = new Generator({
+      engine: this.#engine,
+      workerId: config.worker_id,
+      modelRef: modelRef(config),
+      queueLimit: queueLimit(config),
+      prefillChunk: config.prefill_chunk,
+      batchSize: config.batch_size,
+      metricsIntervalMs: config.metrics_interval_ms,
+      streamBuffer: config.stream_buffer,
+      slowReaderMs: config.slow_reader_ms,
+      observer: this.#instruments,
+      log: parts.log,
+      onFatal: (error) => this.#fatal("engine_failed", error),
+    });
+    this.#progress = 1;
+    if (this.#state === "loading") this.#state = "ready";
+    parts.log.info("loaded", {
+      model_ref: modelRef(config),
+      backend: this.#engine.backend,
+      context: this.#engine.context,
+      slots: config.slots,
+      threads: config.threads,
+      load_ms: Math.round(performance.now() - this.#openedAt),
+    });
+  }
+
+  /** Asks itself as others will: nobody is told of a worker that does not answer. */
+  async #probe(): Promise<void> {
+    const client = createClient({ baseUrl: this.url, token: this.#parts.token, timeoutMs: 5_000 });
+    await client.call(workerRoutes.ready, {}, { signal: this.#stop.signal });
+  }
+
+  async #callBack(): Promise<void> {
+    const { callback_url, callback, worker_id, slots } = this.#config;
+    const body: WorkerReady = {
+      worker_id,
+      spawn_token: this.#parts.spawnToken ?? "none",
+      uri: this.url,
+      model_ref: modelRef(this.#config),
+      fingerprint: this.#fingerprint!,
+      memory_bytes: this.#memoryBytes(),
+      context: this.#engine!.context,
+      slots,
+      capabilities: CAPABILITIES,
+      backend: this.#engine!.backend,
+      pid: Deno.pid,
+    };
+    await sayReady(body, {
+      url: callback_url!,
+      timeoutMs: callback.timeout_ms,
+      deadlineMs: callback.deadline_ms,
+      log: this.#parts.log,
+      signal: this.#stop.signal,
+    });
+    this.#parts.log.info("ready", { uri: this.url });
+  }
+
+  #fatal(event: string, error: unknown): void {
+    this.#state = "draining";
+    const inner = error instanceof LlorchError ? undefined : error;
+    this.#parts.log.error(event, { reason: errorMessage(error), error: inner });
+    console.error(`llorch-candled: ${errorMessage(error)}`);
+    this.#end(EXIT.failed);
+  }
+
+  #requireReady(): void {
+    if (this.#state === "ready") return;
+    const percent = Math.round(this.#progress * 100);
+    const why = this.#state === "draining" ? "it stops" : `its model loads (${percent} %)`;
+    throw new LlorchError("NOT_READY", `The worker takes no requests: ${why}`, {
+      retryAfterMs: 1000,
+    });
+  }
+
+  #memoryBytes(): number {
+    return this.#engine?.memoryBytes() ?? Deno.memoryUsage().rss;
+  }
+}
