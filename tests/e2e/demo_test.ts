@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { startProgram, within } from "../support/stack.ts";
+
+Deno.test("the demo tells a story about whom it was asked for, and exits", async () => {
+  const program = startProgram("deploy/local/demo.ts", "local", [
+    "--port=0",
+    "--pool-port=0",
+    "--worker-port-base=0",
+    "--once",
+    "--json",
+    "--prompt",
+    "Tell me a story about a fox named Ada.",
+  ]);
+  const lines: string[] = [];
+  for await (const line of program.lines) lines.push(line);
+  const { code } = await within(program.status, "the demo has ended");
+  assert.equal(code, 0, program.stderr());
+  const answer = JSON.parse(lines.at(-1) ?? "");
+  assert.equal(answer.event, "answer");
+  assert.match(answer.text, /Ada/);
+  assert.ok(answer.tokens_out > 10);
+  assert.ok(answer.ttft_ms > 0);
+});
+
+Deno.test("the demo prints its tokens, its speed and what to try next", async () => {
+  const program = startProgram("deploy/local/demo.ts", "local", [
+    "--port=0",
+    "--pool-port=0",
+    "--worker-port-base=0",
+    "--prompt=What is a token?",
+  ]);
+  let text = "";
+  for await (const line of program.lines) {
+    text += line + "\n";
+    if (line.includes("messages")) break;
+  }
+  program.kill("SIGINT");
+  assert.equal((await within(program.status, "the demo has stopped")).code, 0);
+  assert.match(text, /A token is a small piece of text/);
+  assert.match(text, /\d+ tokens, \d+ tokens\/s, first token after [\d.]+ ms/);
+  assert.match(text, /curl -N http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions/);
+});

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { counterModel } from "../support/models.ts";
+import {
+  isAlive,
+  numbersOf,
+  type Program,
+  range,
+  run,
+  startProgram,
+  until,
+  withStack,
+} from "../support/stack.ts";
+
+const models = dirname(counterModel());
+const task = { model: "counter", prompt: "w7", max_tokens: 20, temperature: 0 };
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`${signal} to up alone ends everything, workers included`, async () => {
+    await withStack({ models, model: "counter" }, async (stack) => {
+      const workers = (await stack.workers()).map((worker) => worker.pid);
+      const pids = [stack.pids.orchestratord, stack.pids["pool-managerd"], ...workers];
+      assert.ok(workers.length === 1 && pids.every(isAlive));
+      stack.program.kill(signal);
+      const { code } = await stack.program.status;
+      assert.equal(code, 0);
+      assert.deepEqual(pids.filter(isAlive), []);
+    });
+  });
+}
+
+Deno.test("two stacks run side by side, and one twice in a row on the same state", async () => {
+  const stateDir = await Deno.makeTempDir();
+  try {
+    await withStack({ models, model: "counter", stateDir }, async (first) => {
+      await withStack({ models, model: "counter" }, async (second) => {
+        assert.notEqual(first.url, second.url);
+        const all = await Promise.all([run(first.client, task), run(second.client, task)]);
+        for (const received of all) assert.deepEqual(numbersOf(received), range(8, 20));
+      });
+    });
+    await withStack({ models, model: "counter", stateDir }, async ({ client }) => {
+      assert.deepEqual(numbersOf(await run(client, task)), range(8, 20));
+    });
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});
+
+Deno.test("up ends everything when one of its daemons dies", async () => {
+  await withStack({ models, model: "counter" }, async (stack) => {
+    const [worker] = await stack.workers();
+    Deno.kill(stack.pids.orchestratord, "SIGKILL");
+    assert.equal((await stack.program.status).code, 1);
+    assert.match(stack.program.stderr(), /orchestratord ended by itself/);
+    assert.deepEqual([stack.pids["pool-managerd"], worker!.pid].filter(isAlive), []);
+  });
+});
+
+async function failedStart(args: string[]): Promise<{ code: number; stderr: string }> {
+  const program: Program = startProgram("deploy/local/up.ts", "local", [
+    "--port=0",
+    "--pool-port=0",
+    "--worker-port-base=0",
+    `--models-dir=${models}`,
+    "--model=counter",
+    ...args,
+  ]);
+  const { code } = await program.status;
+  await program.lines.return(undefined);
+  return { code, stderr: program.stderr() };
+}
+
+Deno.test("up refuses a port in use with a clear error and leaves nothing behind", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  for (const flag of [`--port=${port}`, `--pool-port=${port}`]) {
+    const { code, stderr } = await failedStart([flag]);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${port}: the port is in use`));
+    for (const [, pid] of stderr.matchAll(/pid=(\d+)/g)) {
+      await until(`process ${pid} is gone`, () => !isAlive(Number(pid)), 5000);
+    }
+  }
+  listener.close();
+});
+
+Deno.test("up refuses a state folder that cannot be written", async () => {
+  const file = await Deno.makeTempFile();
+  const { code, stderr } = await failedStart([`--state-dir=${join(file, "state")}`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot open the database .*--state-dir/);
+  await Deno.remove(file);
+});
+
+Deno.test("up names the models that are there when the asked one is not", async () => {
+  const { code, stderr } = await failedStart(["--model=nope"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot find the model "nope" in .*counter.*demo/);
+});
+
+Deno.test("up explains a wrong flag and a wrong value", async () => {
+  const wrongFlag = await failedStart(["--modle=x"]);
+  assert.equal(wrongFlag.code, 2);
+  assert.match(wrongFlag.stderr, /Unknown option --modle; did you mean --model\?/);
+  const wrongValue = await failedStart(["--slots=many"]);
+  assert.equal(wrongValue.code, 2);
+  assert.match(wrongValue.stderr, /--slots: must be a number: current value is "many"/);
+});

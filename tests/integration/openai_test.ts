@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import OpenAI from "openai";
+import { counterModel } from "../support/models.ts";
+import { range, withStack } from "../support/stack.ts";
+
+const numbers = (text: string) => (text.match(/\d+/g) ?? []).map(Number);
+
+Deno.test("the official OpenAI client works unchanged", async (t) => {
+  await withStack({ models: dirname(counterModel()), model: "counter" }, async ({ url }) => {
+    const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+    const request = {
+      model: "counter",
+      messages: [{ role: "user" as const, content: "w7" }],
+      max_tokens: 50,
+      temperature: 0,
+    };
+
+    await t.step("models", async () => {
+      const ids = [];
+      for await (const model of openai.models.list()) ids.push(model.id);
+      assert.ok(ids.includes("counter"));
+      assert.equal((await openai.models.retrieve("counter")).id, "counter");
+    });
+
+    await t.step("a whole answer", async () => {
+      const answer = await openai.chat.completions.create(request);
+      assert.deepEqual(numbers(answer.choices[0]?.message.content ?? ""), range(8, 50));
+      assert.equal(answer.choices[0]?.finish_reason, "length");
+      assert.equal(answer.usage?.completion_tokens, 50);
+    });
+
+    await t.step("a streamed answer with usage", async () => {
+      const stream = await openai.chat.completions.create({
+        ...request,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      let text = "";
+      let finish: string | null | undefined;
+      let usage: number | undefined;
+      for await (const chunk of stream) {
+        text += chunk.choices[0]?.delta.content ?? "";
+        finish = chunk.choices[0]?.finish_reason ?? finish;
+        usage = chunk.usage?.completion_tokens ?? usage;
+      }
+      assert.deepEqual(numbers(text), range(8, 50));
+      assert.equal(finish, "length");
+      assert.equal(usage, 50);
+    });
+
+    await t.step("the stream helper, stopped in the middle", async () => {
+      const stream = openai.chat.completions.stream({ ...request, max_tokens: 1000 });
+      let text = "";
+      stream.on("content", (delta) => {
+        text += delta;
+        if (text.length > 50) stream.abort();
+      });
+      await assert.rejects(stream.done(), OpenAI.APIUserAbortError);
+      assert.deepEqual(numbers(text.replace(/ ?w?\d*$/, "")).slice(0, 5), range(8, 5));
+    });
+
+    await t.step("errors are the client's own types", async () => {
+      await assert.rejects(
+        openai.chat.completions.create({ ...request, model: "nope" }),
+        (error: InstanceType<typeof OpenAI.APIError>) =>
+          error instanceof OpenAI.NotFoundError && error.code === "MODEL_NOT_FOUND",
+      );
+      await assert.rejects(
+        openai.chat.completions.create({ ...request, temperature: 99 }),
+        (error: InstanceType<typeof OpenAI.APIError>) =>
+          error instanceof OpenAI.BadRequestError && error.param === "temperature",
+      );
+      await assert.rejects(
+        openai.chat.completions.create({
+          ...request,
+          messages: [{ role: "user", content: "w1 ".repeat(6000) }],
+          stream: true,
+        }),
+        (error: InstanceType<typeof OpenAI.APIError>) =>
+          error instanceof OpenAI.BadRequestError && error.code === "CONTEXT_LENGTH_EXCEEDED",
+      );
+    });
+  });
+});
