@@ -16,6 +16,7 @@ export interface GateResult {
 
 /** Tokens whose text is whole, held back or already sent. */
 interface Unit {
+  /** Those not sent before. */
   readonly ids: readonly number[];
   readonly text: string;
   readonly sent: boolean;
@@ -38,6 +39,8 @@ export class TextGate {
   readonly #stops: readonly string[];
   #units: Unit[] = [];
   #partial: number[] = [];
+  /** How many tokens of the partial were sent before. */
+  #partialSent = 0;
 
   constructor(detokenize: (ids: readonly number[]) => string, stops: readonly string[]) {
     this.#detokenize = detokenize;
@@ -60,17 +63,18 @@ export class TextGate {
 
   /** Lets everything through that is held: nothing follows any more. */
   flush(): Release | undefined {
-    if (this.#partial.length > 0) this.#closeUnit(false);
+    if (this.#partial.length > 0) this.#closeUnit();
     return this.#release(this.#units.length);
   }
 
   #take(id: number, sent: boolean): GateResult {
     this.#partial.push(id);
+    if (sent) this.#partialSent++;
     const text = this.#detokenize(this.#partial);
     if (text.endsWith(REPLACEMENT) && this.#partial.length < MAX_PARTIAL_TOKENS) {
       return { release: undefined, stopped: false };
     }
-    this.#closeUnit(sent, text);
+    this.#closeUnit(text);
 
     const held = this.#units.map((unit) => unit.text).join("");
     const { stopAt, safeUntil } = matchStops(held, this.#stops);
@@ -78,9 +82,11 @@ export class TextGate {
     return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
   }
 
-  #closeUnit(sent: boolean, text = this.#detokenize(this.#partial)): void {
-    this.#units.push({ ids: this.#partial, text, sent });
+  #closeUnit(text = this.#detokenize(this.#partial)): void {
+    const ids = this.#partial.slice(this.#partialSent);
+    this.#units.push({ ids, text, sent: ids.length === 0 });
     this.#partial = [];
+    this.#partialSent = 0;
   }
 
   /** How many units end at or before this index of the held text. */

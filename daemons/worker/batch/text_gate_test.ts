@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { FakeEngine } from "../testing/fake_engine.ts";
+import { type Release, TextGate } from "./text_gate.ts";
+
+const bytes = new FakeEngine();
+const words = (list: readonly string[]) =>
+  new FakeEngine({ bytes: (token) => [...new TextEncoder().encode(list[token])] });
+
+function gateOf(engine: FakeEngine, stops: readonly string[] = []): TextGate {
+  return new TextGate((ids) => engine.detokenize(ids), stops);
+}
+
+/** Everything that a gate lets through for these ids, until a stop or the end. */
+function runAll(gate: TextGate, ids: readonly number[]): { out: Release[]; stopped: boolean } {
+  const out: Release[] = [];
+  for (const id of ids) {
+    const { release, stopped } = gate.push(id);
+    if (release) out.push(release);
+    if (stopped) return { out, stopped };
+  }
+  const rest = gate.flush();
+  if (rest) out.push(rest);
+  return { out, stopped: false };
+}
+
+Deno.test("TextGate lets whole characters through, with all of their tokens", () => {
+  const gate = gateOf(bytes);
+  const fox = [...new TextEncoder().encode("a🦊")];
+  const { out } = runAll(gate, fox);
+  assert.deepEqual(out, [{ text: "a", ids: fox.slice(0, 1) }, { text: "🦊", ids: fox.slice(1) }]);
+});
+
+Deno.test("TextGate shows a replacement character only for bytes that never become one", () => {
+  const gate = gateOf(bytes);
+  assert.equal(gate.push(0xf0).release, undefined);
+  assert.deepEqual(gate.push(0x41).release, { text: "\ufffdA", ids: [0xf0, 0x41] });
+  assert.equal(gate.push(0xe2).release, undefined);
+  assert.deepEqual(gate.flush(), { text: "\ufffd", ids: [0xe2] });
+});
+
+Deno.test("TextGate holds whole tokens back that may begin a stop string", () => {
+  const gate = gateOf(words(["see\nUs", "er", "er: no"]), ["\nUser: "]);
+  assert.equal(gate.push(0).release, undefined);
+  assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
+  const two = gateOf(words(["see\nUs", "er: no"]), ["\nUser: "]);
+  two.push(0);
+  assert.deepEqual(two.push(1), { release: { text: "see", ids: [0, 1] }, stopped: true });
+});
+
+Deno.test("TextGate sends no text after a stop, nor an empty event for it", () => {
+  const gate = gateOf(words(["a", "STOP", "b"]), ["STOP"]);
+  assert.deepEqual(gate.push(0).release, { text: "a", ids: [0] });
+  assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
+});
+
+Deno.test("TextGate does not say again what an earlier attempt has said", () => {
+  const gate = gateOf(words(["a", "ab", "c"]), ["abc"]);
+  assert.equal(gate.replay(0), false);
+  assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
+  assert.deepEqual(gate.push(0).release, { text: "ab", ids: [1] });
+});
+
+Deno.test("TextGate finds a stop string that began in what an earlier attempt has said", () => {
+  const gate = gateOf(words(["a", "bc"]), ["abc"]);
+  gate.replay(0);
+  assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
+});
+
+Deno.test("TextGate gathers tokens without text and sends them with the next text", () => {
+  const gate = gateOf(words(["", "x"]));
+  assert.equal(gate.push(0).release, undefined);
+  assert.deepEqual(gate.push(1).release, { text: "x", ids: [0, 1] });
+});
+
+const tokenText = fc.array(fc.constantFrom(0x61, 0x62, 0xc3, 0xa4, 0xf0, 0x9f, 0xa6, 0x8a), {
+  maxLength: 40,
+});
+const stopList = fc.array(fc.constantFrom("ab", "aab", "ba", "äb", "🦊"), { maxLength: 2 });
+
+Deno.test("TextGate lets exactly the text before the first stop through, whatever the tokens", () => {
+  fc.assert(fc.property(tokenText, stopList, (ids, stops) => {
+    const { out, stopped } = runAll(gateOf(bytes, stops), ids);
+    const text = out.map((release) => release.text).join("");
+    for (const stop of stops) assert.equal(text.includes(stop), false);
+    const whole = bytes.detokenize(ids);
+    assert.ok(whole.startsWith(text));
+    if (!stopped) assert.equal(text, whole);
+    const told = out.flatMap((release) => release.ids);
+    assert.deepEqual(told, ids.slice(0, told.length));
+  }));
+});
+
+Deno.test("TextGate goes on from any event as if it had not been interrupted", () => {
+  fc.assert(
+    fc.property(tokenText, stopList, fc.nat(), (ids, stops, where) => {
+      const whole = runAll(gateOf(bytes, stops), ids);
+      const events = whole.out.slice(0, where % (whole.out.length + 1));
+      const delivered = events.flatMap((release) => release.ids);
+      const resumed = gateOf(bytes, stops);
+      let stopped = false;
+      for (const id of delivered) stopped = resumed.replay(id) || stopped;
+      const rest = stopped ? [] : runAll(resumed, ids.slice(delivered.length)).out;
+      const text = [...events, ...rest].map((release) => release.text).join("");
+      assert.equal(text, whole.out.map((release) => release.text).join(""));
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,110 @@
+import { delay } from "#shared/lifecycle.ts";
+import type { Engine, EngineSequence, Generation, Sampling } from "../engine/engine.ts";
+
+/** How a {@linkcode FakeEngine} behaves. */
+export interface FakeEngineOptions {
+  readonly slots?: number;
+  readonly context?: number;
+  /** How long one step takes, in milliseconds. */
+  readonly stepMs?: number;
+  /** The token after these; by default the number of tokens so far, modulo 256. */
+  readonly next?: (tokens: readonly number[]) => number;
+  /** Bytes of a token; by default the token's own value as one byte. */
+  readonly bytes?: (token: number) => readonly number[];
+}
+
+/** The token that ends a fake generation. */
+export const FAKE_END = 256;
+
+/** An engine for tests: tokens are bytes, 256 ends, and every step is written down. */
+export class FakeEngine implements Engine {
+  readonly backend = "cpu";
+  readonly context: number;
+  readonly vocabularySize = 257;
+  readonly sequences: readonly FakeSequence[];
+  /** What each sequence evaluated, in order: `[sequence, tokens]`. */
+  readonly steps: [number, number][] = [];
+  disposed = false;
+  readonly options: FakeEngineOptions;
+
+  constructor(options: FakeEngineOptions = {}) {
+    this.options = options;
+    this.context = options.context ?? 1000;
+    this.sequences = Array.from(
+      { length: options.slots ?? 1 },
+      (_, index) => new FakeSequence(this, index),
+    );
+  }
+
+  tokenize(text: string): number[] {
+    return [...new TextEncoder().encode(text)];
+  }
+
+  tokenizeChat(messages: readonly { content: string }[]): number[] {
+    return this.tokenize(messages.map((message) => message.content).join("|"));
+  }
+
+  detokenize(tokens: readonly number[]): string {
+    const bytes = this.options.bytes ?? ((token) => [token]);
+    return new TextDecoder().decode(new Uint8Array(tokens.flatMap((token) => [...bytes(token)])));
+  }
+
+  endsGeneration(token: number): boolean {
+    return token === FAKE_END;
+  }
+
+  createSampling(): Promise<Sampling> {
+    return Promise.resolve({ see() {}, replay() {} });
+  }
+
+  memoryBytes(): number {
+    return 1;
+  }
+
+  dispose(): Promise<void> {
+    this.disposed = true;
+    return Promise.resolve();
+  }
+}
+
+/** One sequence of a {@linkcode FakeEngine}. */
+export class FakeSequence implements EngineSequence {
+  readonly #engine: FakeEngine;
+  readonly #index: number;
+  tokens: number[] = [];
+
+  constructor(engine: FakeEngine, index: number) {
+    this.#engine = engine;
+    this.#index = index;
+  }
+
+  sharedPrefix(tokens: readonly number[]): number {
+    const different = this.tokens.findIndex((token, index) => token !== tokens[index]);
+    return different < 0 ? this.tokens.length : different;
+  }
+
+  trim(length: number): Promise<void> {
+    this.tokens.length = Math.min(this.tokens.length, length);
+    return Promise.resolve();
+  }
+
+  async prefill(tokens: readonly number[]): Promise<void> {
+    this.#engine.steps.push([this.#index, tokens.length]);
+    await delay(this.#engine.options.stepMs ?? 0);
+    this.tokens.push(...tokens);
+  }
+
+  generate(tokens: readonly number[], _sampling: Sampling): Generation {
+    let input = tokens;
+    return {
+      next: async () => {
+        await this.prefill(input);
+        const next = this.#engine.options.next ?? ((all) => all.length % 256);
+        const token = next(this.tokens);
+        input = [token];
+        return token;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+}
