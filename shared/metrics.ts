@@ -13,6 +13,15 @@ interface MetricSpec<L extends string> {
   readonly labels?: readonly L[];
 }
 
+/** What a metric is, for the documentation and the lint. */
+export interface MetricDefinition {
+  /** With the daemon's prefix. */
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 /** The metrics of one daemon; labels are bounded sets, never ids of jobs or spawns. */
 export interface Metrics {
   counter<L extends string = never>(spec: MetricSpec<L>): client.Counter<L>;
@@ -22,6 +31,8 @@ export interface Metrics {
   histogram<L extends string = never>(
     spec: MetricSpec<L> & { buckets?: readonly number[] },
   ): client.Histogram<L>;
+  /** Every metric made so far, in order; the process figures are not among them. */
+  readonly definitions: readonly MetricDefinition[];
   /** Counts HTTP replies; hand it to `createApp` as `onReply`. */
   readonly onReply: (route: Route, status: number, seconds: number) => void;
   /** The text that Prometheus reads. */
@@ -33,15 +44,30 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const definitions: MetricDefinition[] = [];
+  const define = (
+    type: MetricDefinition["type"],
+    { name, help, labels = [] }: MetricSpec<string>,
+  ): string => {
+    const fullName = `${prefix}_${name}`;
+    definitions.push({ name: fullName, type, help, labels });
+    return fullName;
+  };
 
   const metrics: Omit<Metrics, "onReply"> = {
-    counter: ({ name, help, labels = [] }) =>
-      new client.Counter({ name: `${prefix}_${name}`, help, labelNames: labels, registers }),
-    gauge: ({ name, help, labels = [], collect }) =>
+    definitions,
+    counter: (spec) =>
+      new client.Counter({
+        name: define("counter", spec),
+        help: spec.help,
+        labelNames: spec.labels ?? [],
+        registers,
+      }),
+    gauge: ({ collect, ...spec }) =>
       new client.Gauge({
-        name: `${prefix}_${name}`,
-        help,
-        labelNames: labels,
+        name: define("gauge", spec),
+        help: spec.help,
+        labelNames: spec.labels ?? [],
         registers,
         ...(collect
           ? {
@@ -51,11 +77,11 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
           }
           : {}),
       }),
-    histogram: ({ name, help, labels = [], buckets = LATENCY_BUCKETS }) =>
+    histogram: ({ buckets = LATENCY_BUCKETS, ...spec }) =>
       new client.Histogram({
-        name: `${prefix}_${name}`,
-        help,
-        labelNames: labels,
+        name: define("histogram", spec),
+        help: spec.help,
+        labelNames: spec.labels ?? [],
         buckets: [...buckets],
         registers,
       }),

@@ -1,0 +1,44 @@
+/**
+ * The repository's gate: format, lint, types, and the checks of our own.
+ *
+ * @module
+ */
+import { runDeno } from "./command.ts";
+
+const tool = (name: string, ...args: string[]) => {
+  const script = `tools/${name}.ts`;
+  return ["run", "--quiet", "--no-prompt", "--frozen", "-P=tools", script, ...args];
+};
+
+/** In the order in which they run: what is quick to mend comes first. */
+const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
+  ["format", ["fmt", "--check"]],
+  ["lint", ["lint", "--quiet"]],
+  ["types", ["check", "--quiet", "--frozen"]],
+  ["boundaries", tool("boundaries")],
+  ["metric names", tool("metric_names", "--check")],
+  ["config examples", tool("config_examples")],
+  ["openapi", tool("openapi", "--check")],
+];
+
+/** Runs every step, shows what the failed ones said, and gives how many failed. */
+async function check(): Promise<number> {
+  const color = { env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" } };
+  let failed = 0;
+  for (const [name, args] of STEPS) {
+    const began = performance.now();
+    const { code, output } = await runDeno(args, color);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    console.log(`${code === 0 ? "ok  " : "FAIL"}  ${name.padEnd(16)}${seconds.padStart(5)} s`);
+    if (code === 0) continue;
+    failed++;
+    console.log(`\n$ deno ${args.join(" ")}\n${output.trimEnd()}\n`);
+  }
+  return failed;
+}
+
+if (import.meta.main) {
+  const failed = await check();
+  console.log(failed === 0 ? "all checks passed" : `${failed} of ${STEPS.length} checks failed`);
+  Deno.exit(failed === 0 ? 0 : 1);
+}

@@ -1,0 +1,62 @@
+import { parse } from "@std/toml";
+import type { z } from "zod";
+import { fieldErrors } from "#shared/http/app.ts";
+import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
+
+/** A setting that stands as a comment: `# token_file = "/etc/llorch/token"`. */
+const COMMENTED_SETTING = /^#\s?(?=[a-z][a-z0-9_]* = )/gm;
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/**
+ * What is wrong with a shipped example file. It must say every key of the schema: those that have a
+ * default with that default, those that have none as a comment whose value is valid.
+ */
+export function exampleProblems(text: string, schema: z.ZodObject): string[] {
+  let set: Tree;
+  let mentioned: Tree;
+  try {
+    set = parse(text);
+    mentioned = parse(text.replace(COMMENTED_SETTING, ""));
+  } catch (error) {
+    return [`is not TOML: ${(error as Error).message.split("\n")[0]}`];
+  }
+  const keys = configKeys(schema);
+  return [
+    ...invalid(schema, mentioned),
+    ...keys.flatMap((key) => keyProblems(key, set, mentioned)),
+    ...unexplained(text),
+  ];
+}
+
+function invalid(schema: z.ZodObject, tree: Tree): string[] {
+  const parsed = schema.safeParse(tree);
+  if (parsed.success) return [];
+  return fieldErrors(parsed.error).map(({ field, message }) => `${field} ${message}`);
+}
+
+function keyProblems(key: ConfigKey, set: Tree, mentioned: Tree): string[] {
+  const value = at(set, key.path);
+  if (at(mentioned, key.path) === undefined) return [`${name(key)} is missing`];
+  if (key.defaultValue === undefined) {
+    return value === undefined ? [] : [`${name(key)} has no default: it must be a comment`];
+  }
+  const [actual, standard] = [JSON.stringify(value), JSON.stringify(key.defaultValue)];
+  return actual === standard ? [] : [`${name(key)} is ${actual}, its default ${standard}`];
+}
+
+/** Settings that no comment precedes. */
+function unexplained(text: string): string[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, index) => {
+    const setting = /^(?:#\s?)?([a-z][a-z0-9_]*) = /.exec(line)?.[1];
+    if (setting === undefined || lines[index - 1]?.startsWith("#")) return [];
+    return [`line ${index + 1}: ${setting} has no comment above it`];
+  });
+}
+
+const name = (key: ConfigKey): string => key.path.join(".");
+
+function at(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, part) => (node as Tree | undefined)?.[part], tree);
+}

@@ -1,0 +1,58 @@
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Root of this checkout. */
+export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Folders that hold nothing that we wrote. */
+const SKIPPED = new Set(["node_modules", "dist", "coverage"]);
+
+/** Every TypeScript file of the repository, as sorted paths from its root. */
+export function sourceFiles(): string[] {
+  return [...walk(ROOT)].map((path) => relative(ROOT, path).replaceAll("\\", "/")).sort();
+}
+
+function* walk(dir: string): Generator<string> {
+  for (const entry of Deno.readDirSync(dir)) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory) {
+      if (!entry.name.startsWith(".") && !SKIPPED.has(entry.name)) yield* walk(path);
+    } else if (/\.tsx?$/.test(entry.name)) yield path;
+  }
+}
+
+/**
+ * Ends a tool: one line for each problem and exit code 1, or one line that all is well.
+ *
+ * @param done What was checked, e.g. `412 imports`.
+ */
+export function report(problems: readonly string[], done: string): never {
+  for (const problem of problems) console.error(problem);
+  if (problems.length === 0) console.log(`${done}: ok`);
+  Deno.exit(problems.length === 0 ? 0 : 1);
+}
+
+/**
+ * Writes a generated file, or in check mode says that it is out of date.
+ *
+ * @param path From the root of the repository.
+ * @returns the problem, or none
+ */
+export function generated(path: string, text: string, isCheck: boolean): string[] {
+  const file = join(ROOT, path);
+  if (!isCheck) {
+    Deno.mkdirSync(dirname(file), { recursive: true });
+    Deno.writeTextFileSync(file, text);
+    return [];
+  }
+  return readIfThere(file) === text ? [] : [`${path} is out of date`];
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
