@@ -1,0 +1,88 @@
+/**
+ * Calls routes as a stranger would, with plain `fetch`, and holds every reply against the contract.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { errorBody, openaiErrorBody, type Route } from "#shared/contracts/mod.ts";
+import { ERROR_CODES, type ErrorCode } from "#shared/errors.ts";
+
+/** A call, and what must come of it. */
+export interface Case {
+  readonly route: Route;
+  readonly params?: Record<string, string>;
+  readonly query?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  /** The code that must be answered; absent: success. */
+  readonly error?: ErrorCode;
+  /** Fields that must be named in `details.errors`. */
+  readonly fields?: readonly string[];
+}
+
+/** Codes that any route may answer, whatever its descriptor lists. */
+const ANY_ROUTE: readonly ErrorCode[] = [
+  "INVALID_REQUEST",
+  "UNAUTHORIZED",
+  "METHOD_NOT_ALLOWED",
+  "PAYLOAD_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+];
+
+/** Sends a call; `token` goes along as a bearer. */
+export async function send(base: string, call: Case, token?: string): Promise<Response> {
+  const path = call.route.path.replace(
+    /\{(\w+)\}/g,
+    (_, name: string) => encodeURIComponent(call.params?.[name] ?? "x"),
+  );
+  const headers = new Headers(call.headers);
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+  if (call.body !== undefined && !headers.has("content-type")) {
+    headers.set("content-type", "application/json");
+  }
+  return await fetch(base + path + (call.query ?? ""), {
+    method: call.route.method,
+    headers,
+    ...(call.body === undefined
+      ? {}
+      : { body: typeof call.body === "string" ? call.body : JSON.stringify(call.body) }),
+  });
+}
+
+/** Sends a call and checks status, headers and body against its route. */
+export async function check(base: string, call: Case, token?: string): Promise<unknown> {
+  const name = `${call.route.method} ${call.route.path} → ${call.error ?? call.route.status}`;
+  const reply = await send(base, call, token);
+  const text = await reply.text();
+  assert.ok(reply.headers.get("x-correlation-id"), `${name}: no correlation id`);
+  if (call.error !== undefined) {
+    assert.equal(reply.status, ERROR_CODES[call.error].status, `${name}: ${text}`);
+    const allowed = [...ANY_ROUTE, ...call.route.errors];
+    assert.ok(allowed.includes(call.error), `${name}: the descriptor does not list it`);
+    return checkError(name, call, JSON.parse(text));
+  }
+  const isStream = reply.headers.get("content-type")?.startsWith("text/event-stream");
+  assert.equal(reply.status, isStream ? 200 : call.route.status, `${name}: ${text}`);
+  if (isStream || call.route.kind === "text") return text;
+  assert.ok(call.route.reply, name);
+  const parsed = call.route.reply.safeParse(JSON.parse(text));
+  assert.ok(parsed.success, `${name}: ${parsed.error?.message}\n${text}`);
+  return parsed.data;
+}
+
+function checkError(name: string, call: Case, body: unknown): unknown {
+  if (call.route.path.startsWith("/v1/")) {
+    const { error } = openaiErrorBody.parse(body);
+    assert.equal(error.code, call.error, name);
+    if (call.fields) assert.equal(error.param, call.fields[0], name);
+    return error;
+  }
+  const { error } = errorBody.parse(body);
+  assert.equal(error.code, call.error, name);
+  assert.equal(error.retriable, ERROR_CODES[error.code].retriable, name);
+  if (call.fields) {
+    const named = (error.details?.["errors"] as { field: string }[]).map((each) => each.field);
+    assert.deepEqual(named.sort(), [...call.fields].sort(), name);
+  }
+  return error;
+}
