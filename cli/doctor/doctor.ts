@@ -1,0 +1,25 @@
+import { checkConfigFiles } from "./config_files.ts";
+import type { Check, Finding } from "./finding.ts";
+import type { Machine } from "./machine.ts";
+import { checkModels } from "./models.ts";
+import { checkPorts } from "./network.ts";
+import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
+import { checkDeno, checkGit, checkInstallation } from "./toolchain.ts";
+
+/** Every check, in the order in which its findings are shown. */
+const CHECKS: readonly Check[] = [
+  checkDeno,
+  checkInstallation,
+  checkGit,
+  checkModels,
+  checkMemory,
+  checkDisk,
+  checkGpu,
+  checkConfigFiles,
+  checkPorts,
+];
+
+/** Looks at the machine from every side; the checks run at the same time. */
+export async function examine(machine: Machine): Promise<Finding[]> {
+  return (await Promise.all(CHECKS.map((check) => check(machine)))).flat();
+}

@@ -1,0 +1,125 @@
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { health } from "#shared/contracts/common.ts";
+import { LOOPBACK } from "#shared/defaults.ts";
+import {
+  checkoutRoot,
+  type Executable,
+  type ExecutableName,
+  findExecutable,
+} from "#shared/executables.ts";
+import type { Env } from "#shared/paths.ts";
+
+/** What a program that ran left. */
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The models in some folders. */
+export interface FoundModels {
+  /** How one asks for each. */
+  readonly names: readonly string[];
+  /** Files that look like models and are none, one line each. */
+  readonly problems: readonly string[];
+}
+
+/** The machine as the checks see it; nothing here changes it. */
+export interface Machine {
+  readonly env: Env;
+  readonly os: typeof Deno.build.os;
+  readonly arch: typeof Deno.build.arch;
+  readonly denoVersion: string;
+  /** The checkout that we run from; undefined in a built executable. */
+  readonly checkout: string | undefined;
+  readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
+  exists(path: string): boolean;
+  /** Free space where a path is, or would be. */
+  freeBytes(path: string): Promise<number>;
+  findModels(dirs: readonly string[]): Promise<FoundModels>;
+  /** Undefined when there is no such program. */
+  run(command: string, args: readonly string[]): Promise<RunResult | undefined>;
+  /** @throws {LlorchError} when it is nowhere. */
+  findExecutable(name: ExecutableName): Executable;
+  isPortFree(port: number): boolean;
+  /** Name and version of the daemon that answers on a port of this machine, if one of ours does. */
+  daemonAt(port: number): Promise<string | undefined>;
+}
+
+/** A daemon on this machine answers within this time, in milliseconds. */
+const DAEMON_TIMEOUT_MS = 1_000;
+
+/** The machine that runs us. */
+export function systemMachine(env: Env): Machine {
+  const { total, available } = Deno.systemMemoryInfo();
+  return {
+    env,
+    os: Deno.build.os,
+    arch: Deno.build.arch,
+    denoVersion: Deno.version.deno,
+    checkout: checkoutRoot(),
+    memory: { totalBytes: total, availableBytes: available },
+    exists,
+    freeBytes,
+    findModels,
+    run,
+    findExecutable,
+    isPortFree,
+    daemonAt,
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    // It is there, and we may not look at it.
+    return true;
+  }
+}
+
+async function freeBytes(path: string): Promise<number> {
+  let at = path;
+  while (!exists(at) && dirname(at) !== at) at = dirname(at);
+  const { bavail, bsize } = await statfs(at);
+  return bavail * bsize;
+}
+
+async function run(command: string, args: readonly string[]): Promise<RunResult | undefined> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function isPortFree(port: number): boolean {
+  try {
+    Deno.listen({ hostname: LOOPBACK, port }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function daemonAt(port: number): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://${LOOPBACK}:${port}/health`, {
+      signal: AbortSignal.timeout(DAEMON_TIMEOUT_MS),
+      redirect: "error",
+    });
+    const { component, version } = health.parse(await response.json());
+    return `${component} ${version}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
+import type { Check } from "./finding.ts";
+
+/** Longest list of names in one line. */
+const MAX_NAMES = 5;
+
+/** Models in the default folders, and the demo model of a checkout. */
+export const checkModels: Check = async (machine) => {
+  const demo = machine.checkout === undefined ? [] : [join(machine.checkout, "catalog", "demo")];
+  const dirs = [...defaultModelsDirs(machine.env), ...demo];
+  const { names, problems } = await machine.findModels(dirs);
+  const broken = problems.map((message) =>
+    ({ name: "models", status: "warn", message, fix: "remove the file or fetch it again" }) as const
+  );
+  if (names.length === 0) {
+    const fix = `put a GGUF file into ${dirs[0]}`;
+    return [...broken, { name: "models", status: "warn", message: "none found", fix }];
+  }
+  const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : "";
+  const message = `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
+  return [...broken, { name: "models", status: "ok", message }];
+};

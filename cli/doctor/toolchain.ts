@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { DENO_VERSION } from "#shared/version.ts";
+import type { ExecutableName } from "#shared/executables.ts";
+import config from "../../deno.json" with { type: "json" };
+import type { Check, Finding } from "./finding.ts";
+import type { Machine } from "./machine.ts";
+
+/** The deno that runs us. */
+export const checkDeno: Check = ({ denoVersion }) => {
+  const isPinned = denoVersion === DENO_VERSION;
+  return Promise.resolve([
+    isPinned ? { name: "deno", status: "ok", message: denoVersion } : {
+      name: "deno",
+      status: "warn",
+      message: `${denoVersion}, tested with ${DENO_VERSION}`,
+      fix: `npx -y deno@${DENO_VERSION} task …, or deno upgrade ${DENO_VERSION}`,
+    },
+  ]);
+};
+
+/** In a checkout the packages, in an installation the executables. */
+export const checkInstallation: Check = (machine) =>
+  Promise.resolve(
+    machine.checkout === undefined ? executables(machine) : packages(machine, machine.checkout),
+  );
+
+/** Git, which `llorch` uses for models and for development. */
+export const checkGit: Check = async (machine) => {
+  const result = await machine.run("git", ["--version"]);
+  if (result?.code === 0) {
+    return [{ name: "git", status: "ok", message: result.stdout.trim().replace(/^git version /, "") }];
+  }
+  return [{ name: "git", status: "warn", message: "not found", fix: "install git" }];
+};
+
+function packages(machine: Machine, root: string): Finding[] {
+  const modules = join(root, "node_modules");
+  if (!machine.exists(modules)) {
+    return [{
+      name: "node_modules",
+      status: "fail",
+      message: `${modules} is not there`,
+      fix: `cd ${root} && deno install`,
+    }];
+  }
+  return [
+    { name: "node_modules", status: "ok", message: modules },
+    nativePackage(machine, modules),
+  ];
+}
+
+/** The prebuilt llama.cpp of this platform; without it no worker starts. */
+function nativePackage(machine: Machine, modules: string): Finding {
+  const name = "llama.cpp";
+  const platform = nativePlatform(machine);
+  const version = config.imports["node-llama-cpp"].split("@").at(-1);
+  const folder = `.deno/@node-llama-cpp+${platform}@${version}/node_modules/@node-llama-cpp`;
+  const addon = join(modules, folder, platform, "bins", platform, "llama-addon.node");
+  if (machine.exists(addon)) return { name, status: "ok", message: `${platform} ${version}` };
+  return {
+    name,
+    status: "fail",
+    message: `no native package for ${platform} ${version}: workers cannot start`,
+    fix: "deno install",
+  };
+}
+
+/** This platform as node-llama-cpp calls it. */
+function nativePlatform({ os, arch }: Machine): string {
+  const cpu = arch === "aarch64" ? "arm64" : "x64";
+  if (os === "darwin") return cpu === "arm64" ? "mac-arm64-metal" : "mac-x64";
+  return `${os === "windows" ? "win" : "linux"}-${cpu}`;
+}
+
+const DAEMONS: readonly ExecutableName[] = ["orchestratord", "pool-managerd", "llorch-candled"];
+
+function executables(machine: Machine): Finding[] {
+  return DAEMONS.map((name) => {
+    try {
+      return { name, status: "ok", message: machine.findExecutable(name).command };
+    } catch {
+      return {
+        name,
+        status: "warn",
+        message: "not found",
+        fix: "put it beside llorch, on PATH, or into $LLORCH_BIN_DIR",
+      };
+    }
+  });
+}

@@ -1,0 +1,33 @@
+import type { Context, Output } from "../context.ts";
+
+/** A context that remembers what was written. */
+export interface FakeContext extends Context {
+  /** Everything written to standard output so far. */
+  readonly out: () => string;
+  /** Everything written to standard error so far. */
+  readonly err: () => string;
+}
+
+/** What a fake context may be told. */
+export interface FakeContextOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** @default false */
+  readonly isTerminal?: boolean;
+}
+
+/** Makes a context for a test: no process is touched. */
+export function fakeContext(options: FakeContextOptions = {}): FakeContext {
+  const { env = {}, cwd = "/work", isTerminal = false } = options;
+  const [stdout, out] = recorder(isTerminal);
+  const [stderr, err] = recorder(isTerminal);
+  return { stdout, stderr, out, err, cwd, env: (name) => env[name] };
+}
+
+function recorder(isTerminal: boolean): [Output, () => string] {
+  let written = "";
+  const write = (text: string) => {
+    written += text;
+  };
+  return [{ write, isTerminal }, () => written];
+}

@@ -1,0 +1,34 @@
+import { PORTS } from "#shared/defaults.ts";
+import { DENO_VERSION } from "#shared/version.ts";
+import type { Machine, RunResult } from "../doctor/machine.ts";
+
+const GIB = 2 ** 30;
+
+/** Says that a program ran. */
+export const ran = (stdout: string, code = 0, stderr = ""): RunResult => ({ code, stdout, stderr });
+
+/** A healthy Linux machine without a GPU, on which nothing of ours runs. */
+export function fakeMachine(change: Partial<Machine> = {}): Machine {
+  return {
+    env: (name) => name === "HOME" ? "/home/ada" : undefined,
+    os: "linux",
+    arch: "x86_64",
+    denoVersion: DENO_VERSION,
+    checkout: "/work/llorch",
+    memory: { totalBytes: 16 * GIB, availableBytes: 8 * GIB },
+    exists: (path) => !path.startsWith("/etc/"),
+    freeBytes: () => Promise.resolve(100 * GIB),
+    findModels: () => Promise.resolve({ names: ["demo"], problems: [] }),
+    run: (command) =>
+      Promise.resolve(command === "git" ? ran("git version 2.43.0\n") : undefined),
+    findExecutable: (name) => ({ command: `/opt/llorch/${name}`, args: [] }),
+    isPortFree: () => true,
+    daemonAt: () => Promise.resolve(undefined),
+    ...change,
+  };
+}
+
+/** The default port of orchestratord is taken. */
+export const port8080Taken: Partial<Machine> = {
+  isPortFree: (port) => port !== PORTS.orchestratord,
+};
