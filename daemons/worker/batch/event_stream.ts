@@ -27,6 +27,7 @@ export class EventStream {
   #pull: (() => void) | undefined;
   #fullSince: number | undefined;
   #ended = false;
+  #gone = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: EventStreamOptions) {
@@ -66,7 +67,7 @@ export class EventStream {
     if (this.#ended) return;
     this.push(event);
     this.#ended = true;
-    if (this.#waiting.length === 0) return this.#controller.close();
+    if (this.#waiting.length === 0) return this.#close();
     this.#linger = setTimeout(() => {
       this.#controller.error(new Error("The reader took nothing"));
       this.#drop();
@@ -85,23 +86,32 @@ export class EventStream {
 
   /** Hands everything that waits to the reader, as one chunk. */
   #flush(): void {
-    this.#controller.enqueue(join(this.#waiting));
+    const chunk = join(this.#waiting);
     this.#waiting = [];
     this.#fullSince = undefined;
-    this.#pull?.();
-    this.#pull = undefined;
-    if (this.#ended) {
-      clearTimeout(this.#linger);
-      this.#controller.close();
-      return;
-    }
-    this.#options.onRoom();
+    // A connection that is gone already cancels the stream inside this call.
+    this.#controller.enqueue(chunk);
+    this.#settlePull();
+    if (this.#ended) this.#close();
+    else this.#options.onRoom();
   }
 
+  #close(): void {
+    clearTimeout(this.#linger);
+    if (!this.#gone) this.#controller.close();
+  }
+
+  /** Nobody reads any more. */
   #drop(): void {
+    this.#gone = true;
     this.#ended = true;
     this.#waiting = [];
+    this.#fullSince = undefined;
     clearTimeout(this.#linger);
+    this.#settlePull();
+  }
+
+  #settlePull(): void {
     this.#pull?.();
     this.#pull = undefined;
   }

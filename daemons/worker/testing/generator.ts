@@ -1,0 +1,83 @@
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { executeRequest } from "#shared/contracts/request.ts";
+import { type WorkerEvent, workerEvent } from "#shared/contracts/events.ts";
+import { readSse } from "#shared/http/sse.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { createLogger } from "#shared/logging.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Generator, type GeneratorOptions } from "../generator.ts";
+import type { Outcome } from "../batch/run.ts";
+
+/** A generator for tests, with what it told its observer. */
+export function openGenerator(engine: Engine, options: Partial<GeneratorOptions> = {}) {
+  const outcomes: Outcome[] = [];
+  const fatal: unknown[] = [];
+  const generator = new Generator({
+    engine,
+    workerId: "w1",
+    modelRef: "fake",
+    queueLimit: 4,
+    prefillChunk: 8,
+    batchSize: 32,
+    metricsIntervalMs: 60_000,
+    streamBuffer: 64,
+    slowReaderMs: 60_000,
+    observer: { started() {}, token() {}, ended: (_run, outcome) => outcomes.push(outcome) },
+    log: createLogger("test"),
+    onFatal: (error) => fatal.push(error),
+    ...options,
+  });
+  return { generator, outcomes, fatal };
+}
+
+let jobs = 0;
+
+/** A valid request; greedy unless told otherwise. */
+export function request(fields: Record<string, unknown> = {}): ExecuteRequest {
+  const prompt = fields["messages"] || fields["prompt_tokens"] ? {} : { prompt: "abc" };
+  return executeRequest.parse({
+    model: "fake",
+    job_id: `job-${++jobs}`,
+    attempt: 1,
+    temperature: 0,
+    ...prompt,
+    ...fields,
+  });
+}
+
+/** Reads a stream to its end; every event is checked against the contract. */
+export async function readEvents(body: ReadableStream<Uint8Array>): Promise<WorkerEvent[]> {
+  const events: WorkerEvent[] = [];
+  for await (const { event, data } of readSse(body)) {
+    events.push(workerEvent.parse({ event, data: JSON.parse(data) }));
+  }
+  return events;
+}
+
+/** The text of all token events. */
+export function textOf(events: readonly WorkerEvent[]): string {
+  return events.map((event) => event.event === "token" ? event.data.t : "").join("");
+}
+
+/** The ids of all token events. */
+export function idsOf(events: readonly WorkerEvent[]): number[] {
+  return events.flatMap((event) => event.event === "token" ? event.data.ids : []);
+}
+
+/** Waits until something is true, at most two seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const giveUp = performance.now() + 2000; !condition(); await delay(2)) {
+    if (performance.now() > giveUp) throw new Error("It did not come true within two seconds");
+  }
+}
+
+/** Everything that happened, without the figures. */
+export function outline(events: readonly WorkerEvent[]): string[] {
+  return events.filter((event) => event.event !== "metrics").map((event) =>
+    event.event === "end"
+      ? `end ${event.data.stop_reason}`
+      : event.event === "error"
+      ? `error ${event.data.code}`
+      : event.event
+  );
+}

@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { workerReady } from "#shared/contracts/pool.ts";
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { createClient } from "#shared/http/client.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { VERSION } from "#shared/version.ts";
+import { FakeEngine, type FakeEngineOptions } from "./testing/fake_engine.ts";
+import { request } from "./testing/generator.ts";
+import { openWorker, TOKEN, whenReady } from "./testing/worker.ts";
+
+const codeIs = (code: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code;
+
+async function using(
+  engineOptions: FakeEngineOptions,
+  fields: Record<string, unknown>,
+  work: (opened: ReturnType<typeof openWorker> & { engine: FakeEngine }) => Promise<void>,
+): Promise<void> {
+  const engine = new FakeEngine(engineOptions);
+  const opened = openWorker(() => Promise.resolve(engine), { stop_deadline_ms: 100, ...fields });
+  try {
+    await work({ ...opened, engine });
+  } finally {
+    await opened.worker.close();
+    assert.equal(engine.disposed, true);
+  }
+}
+
+/** A pool manager that answers each ready callback with the next of `replies`. */
+function fakePool(replies: readonly number[]) {
+  const bodies: unknown[] = [];
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    bodies.push(await request.json());
+    const status = replies[bodies.length - 1] ?? 202;
+    const code = { 403: "FORBIDDEN", 409: "CONFLICT", 503: "NOT_READY" }[status];
+    const error = { code, message: "no", retriable: status === 503, correlation_id: "c" };
+    return Response.json(status === 202 ? { status: "accepted" } : { error }, { status });
+  });
+  return { url: `http://127.0.0.1:${server.addr.port}`, bodies, server };
+}
+
+Deno.test("a worker listens before its model is loaded, and takes requests after", async () => {
+  const loaded = Promise.withResolvers<FakeEngine>();
+  const { worker, client } = openWorker(({ onProgress }) => {
+    onProgress(0.5);
+    return loaded.promise;
+  });
+  await delay(20);
+  const health = await client.call(workerRoutes.health, {});
+  assert.deepEqual([health.state, health.load_progress], ["loading", 0.5]);
+  await assert.rejects(client.call(workerRoutes.ready, {}), codeIs("NOT_READY"));
+  await assert.rejects(
+    client.stream(workerRoutes.execute, { body: request() }),
+    codeIs("NOT_READY"),
+  );
+  loaded.resolve(new FakeEngine());
+  await whenReady(client);
+  assert.deepEqual(await client.call(workerRoutes.ready, {}), { status: "ready" });
+  await worker.close();
+});
+
+Deno.test("every route but /health needs the token", () =>
+  using({}, {}, async ({ worker }) => {
+    const stranger = createClient({ baseUrl: worker.url });
+    assert.equal((await stranger.call(workerRoutes.health, {})).version, VERSION);
+    await assert.rejects(stranger.call(workerRoutes.ready, {}), codeIs("UNAUTHORIZED"));
+    await assert.rejects(
+      stranger.stream(workerRoutes.execute, { body: request() }),
+      codeIs("UNAUTHORIZED"),
+    );
+  }));
+
+Deno.test("the ready callback is repeated, word for word, until it is heard", async () => {
+  const pool = fakePool([503, 503, 202]);
+  await using({}, { callback_url: pool.url, worker_id: "w7" }, async ({ worker }) => {
+    while (pool.bodies.length < 3) await delay(10);
+    assert.deepEqual(pool.bodies[0], pool.bodies[2]);
+    const body = workerReady.parse(pool.bodies[0]);
+    assert.deepEqual([body.worker_id, body.uri, body.spawn_token], [
+      "w7",
+      worker.url,
+      "spawn-token",
+    ]);
+  });
+  await pool.server.shutdown();
+});
+
+for (const status of [403, 409]) {
+  Deno.test(`a ready callback refused with ${status} ends the worker with exit code 1`, async () => {
+    const pool = fakePool([status]);
+    await using({}, { callback_url: `${pool.url}/workers/ready` }, async ({ worker }) => {
+      assert.equal(await worker.ended, 1);
+      assert.equal(pool.bodies.length, 1);
+    });
+    await pool.server.shutdown();
+  });
+}
+
+Deno.test("a ready callback that nobody hears in time ends the worker with exit code 1", async () => {
+  const fields = { callback_url: "http://127.0.0.1:9", callback: { deadline_ms: 300 } };
+  await using({}, fields, async ({ worker }) => assert.equal(await worker.ended, 1));
+});
+
+Deno.test("a worker that cannot load ends with exit code 1", async () => {
+  const { worker } = openWorker(() => Promise.reject(new Error("no such model")));
+  assert.equal(await worker.ended, 1);
+  await worker.close();
+});
+
+Deno.test("/execute streams, /cancel ends it, and both are counted", () =>
+  using({ next: () => 0x61, stepMs: 1 }, {}, async ({ client }) => {
+    await whenReady(client);
+    const { events } = await client.stream(workerRoutes.execute, {
+      body: request({ job_id: "j" }),
+    });
+    assert.equal((await events.next()).value?.event, "started");
+    const cancelled = await client.call(workerRoutes.cancel, { body: { job_id: "j", attempt: 1 } });
+    assert.deepEqual(cancelled, { status: "accepted" });
+    const rest = await Array.fromAsync(events);
+    assert.match(rest.at(-1)?.data ?? "", /CANCELLED/);
+    await client.call(workerRoutes.cancel, { body: { job_id: "unknown", attempt: 1 } });
+    const metrics = await client.text(workerRoutes.metrics, {});
+    assert.match(metrics, /worker_requests_total\{outcome="cancelled"\} 1/);
+  }));
+
+Deno.test("closing the reply of /execute is a cancel", () =>
+  using({ next: () => 0x61, stepMs: 1 }, {}, async ({ client }) => {
+    await whenReady(client);
+    const { events } = await client.stream(workerRoutes.execute, { body: request() });
+    await events.next();
+    await events.return(undefined);
+    while ((await client.call(workerRoutes.health, {})).active > 0) await delay(5);
+  }));
+
+Deno.test("/tokenize gives the tokens that /execute would use", () =>
+  using({}, {}, async ({ client }) => {
+    await whenReady(client);
+    const plain = await client.call(workerRoutes.tokenize, { body: { prompt: "ab" } });
+    assert.deepEqual(plain, { tokens: [0x61, 0x62], count: 2 });
+    const messages = [{ role: "user" as const, content: "a" }];
+    assert.equal((await client.call(workerRoutes.tokenize, { body: { messages } })).count, 1);
+  }));
+
+Deno.test("/shutdown refuses new work, lets streams end, and ends with exit code 0", () =>
+  using({ next: () => 0x61, stepMs: 1 }, { stop_deadline_ms: 5000 }, async ({ worker, client }) => {
+    await whenReady(client);
+    const { events } = await client.stream(workerRoutes.execute, {
+      body: request({ max_tokens: 50 }),
+    });
+    await events.next();
+    await client.call(workerRoutes.shutdown, {});
+    assert.equal(await worker.ended, 0);
+    await assert.rejects(
+      client.stream(workerRoutes.execute, { body: request() }),
+      codeIs("NOT_READY"),
+    );
+    const closed = worker.close();
+    const rest = await Array.fromAsync(events);
+    assert.equal(rest.at(-1)?.event, "end");
+    await closed;
+  }));
+
+Deno.test("a worker stopped while it loads ends quietly", async () => {
+  const { worker } = openWorker(({ signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+  );
+  await delay(10);
+  await worker.close();
+});
+
+Deno.test("an idle worker that nobody calls any more ends with exit code 0", async () => {
+  const pool = fakePool([]);
+  const fields = { callback_url: pool.url, orphan_timeout_ms: 150 };
+  await using({}, fields, async ({ worker, client }) => {
+    await whenReady(client);
+    let ended = false;
+    worker.ended.then(() => ended = true);
+    for (let polls = 0; polls < 10; polls++) {
+      await delay(30);
+      // A poll of the open route counts when it carries the token.
+      await client.call(workerRoutes.health, {});
+    }
+    assert.equal(ended, false);
+    assert.equal(await worker.ended, 0);
+  });
+  await pool.server.shutdown();
+});
+
+Deno.test("strangers' calls do not keep an abandoned worker alive", async () => {
+  const pool = fakePool([]);
+  await using({}, { callback_url: pool.url, orphan_timeout_ms: 150 }, async ({ worker }) => {
+    const poll = setInterval(() => fetch(`${worker.url}/health`).then((r) => r.body?.cancel()), 20);
+    assert.equal(await worker.ended, 0);
+    clearInterval(poll);
+  });
+  await pool.server.shutdown();
+});
+
+Deno.test("/openapi.json lists every route", () =>
+  using({}, {}, async ({ worker }) => {
+    const reply = await fetch(`${worker.url}/openapi.json`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const { paths } = await reply.json();
+    const expected = Object.values(workerRoutes).map(({ path }) => path).sort();
+    assert.deepEqual(Object.keys(paths).sort(), expected);
+  }));
