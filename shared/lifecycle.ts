@@ -6,6 +6,12 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 
+/**
+ * A second signal counts after this time only: under `deno task` one Ctrl-C arrives twice, from the
+ * terminal and from deno.
+ */
+const SAME_KEYSTROKE_MS = 500;
+
 /** Something that was opened and must be closed. */
 export interface Closeable {
   /** Idempotent. */
@@ -28,7 +34,7 @@ export interface RunOptions {
 
 /**
  * Runs a daemon until SIGINT or SIGTERM (or its own end), closes it within the deadline and gives
- * the exit code. A second signal ends the wait at once.
+ * the exit code. A second keystroke or signal ends the wait at once.
  */
 export async function runUntilStopped(daemon: Daemon, options: RunOptions): Promise<number> {
   const stopped = nextSignal();
@@ -40,7 +46,7 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
   const reason = "signal" in first ? first.signal : `ended with code ${first.code}`;
   options.onStop?.(reason);
 
-  const again = nextSignal();
+  const again = nextSignal(SAME_KEYSTROKE_MS);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), options.closeDeadlineMs);
@@ -57,11 +63,20 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
   return "code" in first ? first.code : EXIT.ok;
 }
 
-/** The next stop signal; `dispose` stops listening. */
-export function nextSignal(): { promise: Promise<Deno.Signal>; dispose: () => void } {
+/**
+ * The next stop signal; `dispose` stops listening.
+ *
+ * @param deafMs Signals within this time are swallowed.
+ */
+export function nextSignal(
+  deafMs = 0,
+): { promise: Promise<Deno.Signal>; dispose: () => void } {
   const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
+  const from = performance.now() + deafMs;
   const listeners = STOP_SIGNALS.map((signal) => {
-    const listener = () => resolve(signal);
+    const listener = () => {
+      if (performance.now() >= from) resolve(signal);
+    };
     Deno.addSignalListener(signal, listener);
     return () => Deno.removeSignalListener(signal, listener);
   });

@@ -92,10 +92,16 @@ function jsonLine(record: LogRecord): string {
 
 function prettyLine(record: LogRecord): string {
   const time = new Date(record.timestamp).toISOString().slice(11, 23);
-  const fields = Object.entries(plainFields(record.properties)).map(([name, value]) =>
-    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
-  );
+  const fields = Object.entries(plainFields(record.properties)).map(([name, value]) => {
+    const isError = record.properties[name] instanceof Error;
+    return `${name}=${isError ? value : prettyValue(value)}`;
+  });
   return [time, record.level.padEnd(7), String(record.rawMessage), ...fields].join(" ");
+}
+
+/** Text as it is, unless it would begin a line of its own. */
+function prettyValue(value: unknown): string {
+  return typeof value === "string" && !/[\n\t]/.test(value) ? value : JSON.stringify(value);
 }
 
 /** Fields as JSON can show them: errors as text, control characters stripped from strings. */
@@ -111,7 +117,18 @@ function plainValue(value: unknown): unknown {
     const cause = value.cause === undefined ? "" : ` (cause: ${plainValue(value.cause)})`;
     return stripControl(`${value.stack ?? value.message}`) + cause;
   }
-  return typeof value === "string" ? stripControl(value) : value;
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "string" ? stripControl(value) : value;
+  }
+  try {
+    const isPlain = (each: unknown) => typeof each === "object" && !(each instanceof Error);
+    const json = JSON.stringify(value, (_, each) => isPlain(each) ? each : plainValue(each));
+    return JSON.parse(json);
+  } catch {
+    // A line that says less is better than none.
+    return "[not JSON]";
+  }
 }
 
 function stripControl(text: string): string {
