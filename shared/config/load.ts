@@ -146,7 +146,7 @@ function readConfigFile<S extends z.ZodObject>(
   sources: ConfigSources,
 ): ConfigFile | undefined {
   const path = typeof asked === "string" ? asked : spec.defaultFile;
-  if (path === undefined) return undefined;
+  if (path === undefined || spec.hasFile === false) return undefined;
   const text = sources.readFile(path);
   if (text === undefined) {
     if (asked === undefined) return undefined;
@@ -176,12 +176,18 @@ function coerce(key: ConfigKey, text: string | boolean, source: string): unknown
 
 function setPath(tree: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let at = tree;
-  for (const name of path.slice(0, -1)) at = (at[name] ??= {}) as Record<string, unknown>;
+  for (const name of path.slice(0, -1)) {
+    const next = at[name] ??= {};
+    // The file says a value where a section belongs: the schema will refuse that.
+    if (typeof next !== "object" || next === null) return;
+    at = next as Record<string, unknown>;
+  }
   at[path.at(-1)!] = value;
 }
 
 function unknownKeyHint(field: string, keys: readonly ConfigKey[]): string {
-  const near = closest(field, keys.map((key) => key.path.join(".")));
+  const known = keys.flatMap(({ path }) => path.map((_, end) => path.slice(0, end + 1).join(".")));
+  const near = closest(field, known);
   return near ? `; did you mean ${near}?` : "";
 }
 

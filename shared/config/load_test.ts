@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { UsageError } from "../lifecycle.ts";
+import { type ConfigSources, type ConfigSpec, loadConfig } from "./load.ts";
+
+const schema = z.strictObject({
+  port: z.number().int().min(0).max(65_535).default(8080).describe("Port to listen on"),
+  json: z.boolean().default(false).describe("JSON lines"),
+  token_file: z.string().min(1).optional().describe("File with the token"),
+  dirs: z.array(z.string()).default([]).describe("Folders"),
+  queue: z.strictObject({
+    capacity: z.number().int().min(1).default(100).describe("Jobs that may wait"),
+    timeout_ms: z.number().int().min(1).default(1000).describe("Longest wait"),
+  }).prefault({}),
+});
+
+const spec: ConfigSpec<typeof schema> = {
+  program: "thing",
+  summary: "does things",
+  schema,
+  defaultFile: "/etc/thing.toml",
+};
+
+interface Given {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Text of the default file. */
+  readonly file?: string;
+}
+
+function sources({ args = [], env = {}, file }: Given): ConfigSources {
+  return {
+    args,
+    env: (name) => env[name],
+    readFile: (path) => path === "/etc/thing.toml" ? file : undefined,
+  };
+}
+
+function load(given: Given) {
+  const loaded = loadConfig(spec, sources(given));
+  assert.equal(loaded.kind, "run");
+  return loaded.config;
+}
+
+/** The message of the usage error that this ends with. */
+function refusal(given: Given): string {
+  try {
+    loadConfig(spec, sources(given));
+  } catch (error) {
+    assert.ok(error instanceof UsageError);
+    return error.message;
+  }
+  assert.fail("nothing was refused");
+}
+
+Deno.test("config: a flag goes before a variable, that before the file, that before the default", () => {
+  const file = "[queue]\ncapacity = 2";
+  const env = { LLORCH_QUEUE_CAPACITY: "3" };
+  const capacity = (given: Given) => load(given).queue.capacity;
+  assert.equal(capacity({}), 100);
+  assert.equal(capacity({ file }), 2);
+  assert.equal(capacity({ file, env }), 3);
+  assert.equal(capacity({ file, env, args: ["--queue-capacity", "4"] }), 4);
+});
+
+Deno.test("config: keys of one section come from different places", () => {
+  const { queue } = load({
+    file: "[queue]\ncapacity = 2",
+    env: { LLORCH_QUEUE_TIMEOUT_MS: "5" },
+  });
+  assert.deepEqual(queue, { capacity: 2, timeout_ms: 5 });
+});
+
+Deno.test("config: flags and variables become numbers, booleans and lists", () => {
+  assert.deepEqual(load({ args: ["--dirs=/a, /b,"] }).dirs, ["/a", "/b"]);
+  assert.equal(load({ args: ["--json"] }).json, true);
+  assert.equal(load({ args: ["--json=false"], env: { LLORCH_JSON: "1" } }).json, false);
+  assert.equal(load({ env: { LLORCH_JSON: "0" }, file: "json = true" }).json, false);
+  assert.equal(load({ args: ["--port", "0"] }).port, 0);
+});
+
+Deno.test("config: an unknown key names file and line, and what was meant", () => {
+  assert.equal(
+    refusal({ file: "port = 1\n\n[queue]\n# more\ncapcity = 2" }),
+    "/etc/thing.toml:5: queue.capcity is not a known field; did you mean queue.capacity?",
+  );
+  assert.equal(
+    refusal({ file: "frobnicate = 1" }),
+    "/etc/thing.toml:1: frobnicate is not a known field",
+  );
+});
+
+Deno.test("config: an unknown section names its line", () => {
+  assert.equal(
+    refusal({ file: "port = 1\n[qeue]\ncapacity = 2" }),
+    "/etc/thing.toml:2: qeue is not a known field; did you mean queue?",
+  );
+});
+
+Deno.test("config: every wrong key is listed", () => {
+  const lines = refusal({ file: "port = 70000\njson = 1\n[queue]\ncapacity = 0" }).split("\n");
+  assert.deepEqual(lines.map((line) => line.split(" ")[0] + " " + line.split(" ")[1]), [
+    "/etc/thing.toml:1: port",
+    "/etc/thing.toml:2: json",
+    "/etc/thing.toml:4: queue.capacity",
+  ]);
+});
+
+Deno.test("config: a wrong value names the flag or the variable that it came from", () => {
+  assert.match(refusal({ args: ["--port", "70000"] }), /^--port: /);
+  assert.match(refusal({ env: { LLORCH_QUEUE_CAPACITY: "0" } }), /^LLORCH_QUEUE_CAPACITY: /);
+  assert.equal(
+    refusal({ args: ["--port", "many"] }),
+    '--port: must be a number: current value is "many"',
+  );
+  assert.equal(refusal({ args: ["--port="] }), '--port: must be a number: current value is ""');
+  assert.equal(
+    refusal({ env: { LLORCH_JSON: "maybe" } }),
+    'LLORCH_JSON: must be true or false: current value is "maybe"',
+  );
+});
+
+Deno.test("config: a section given as a value is refused, not overwritten", () => {
+  assert.match(refusal({ file: "queue = 5" }), /^\/etc\/thing\.toml:1: queue /);
+  assert.match(
+    refusal({ file: "queue = 5", env: { LLORCH_QUEUE_CAPACITY: "3" } }),
+    /^\/etc\/thing\.toml:1: queue /,
+  );
+});
+
+Deno.test("config: an unknown flag says what was meant, or where to look", () => {
+  assert.equal(
+    refusal({ args: ["--queue-capcity", "3"] }),
+    "Unknown option --queue-capcity; did you mean --queue-capacity?",
+  );
+  assert.equal(
+    refusal({ args: ["--frobnicate"] }),
+    "Unknown option --frobnicate; thing --help lists them",
+  );
+});
+
+Deno.test("config: a flag without its value and a stray word are refused", () => {
+  assert.match(refusal({ args: ["--port"] }), /--port/);
+  assert.match(refusal({ args: ["start"] }), /start/);
+});
+
+Deno.test("config: broken TOML names file and line", () => {
+  assert.match(refusal({ file: "port = 1\njson = = true" }), /^\/etc\/thing\.toml:2: /);
+});
+
+Deno.test("config: a file that was asked for must exist, the default one need not", () => {
+  assert.equal(load({}).port, 8080);
+  assert.equal(refusal({ args: ["--config=/no.toml"] }), "Cannot find the config file /no.toml");
+});
+
+Deno.test("config: --check-config says that all is valid, or what is not", () => {
+  const check = (file?: string) =>
+    loadConfig(spec, sources({ args: ["--check-config"], ...(file ? { file } : {}) }));
+  const valid = check("port = 1");
+  assert.equal(valid.kind, "checked");
+  assert.equal(valid.text, "/etc/thing.toml: the configuration is valid");
+  assert.throws(() => check("port = true"), UsageError);
+});
+
+Deno.test("config: --version goes before a file that is broken", () => {
+  assert.equal(loadConfig(spec, sources({ args: ["-V"], file: "=" })).kind, "version");
+});
+
+Deno.test("config: a program without a file has no --config", () => {
+  const bare = { ...spec, hasFile: false };
+  assert.throws(() => loadConfig(bare, sources({ args: ["--config=x"] })), /Unknown option/);
+  assert.equal(loadConfig(bare, sources({ file: "=" })).kind, "run");
+});
+
+Deno.test("config: flags that are no keys come back beside the configuration", () => {
+  const loaded = loadConfig(
+    { ...spec, extraFlags: { once: { type: "boolean", help: "Stop after one" } } },
+    sources({ args: ["--once"] }),
+  );
+  assert.equal(loaded.kind, "run");
+  assert.deepEqual(loaded.flags, { once: true });
+});
+
+Deno.test("config: the help lists every key with its meaning and default", () => {
+  const help = loadConfig(spec, sources({ args: ["-h"], file: "=" }));
+  assert.equal(help.kind, "help");
+  assert.equal(
+    help.text,
+    `thing: does things
+
+Usage: thing [options]
+
+  -c, --config FILE          TOML file (default /etc/thing.toml)
+  --check-config             Validate the configuration and exit
+  --port NUMBER              Port to listen on (default 8080)
+  --json                     JSON lines (default false)
+  --token-file STRING        File with the token
+  --dirs LIST                Folders (default [])
+  --queue-capacity NUMBER    Jobs that may wait (default 100)
+  --queue-timeout-ms NUMBER  Longest wait (default 1000)
+  -h, --help                 This text
+  -V, --version              Version
+
+Every key can also be set in the environment: --queue-capacity is LLORCH_QUEUE_CAPACITY.`,
+  );
+});
