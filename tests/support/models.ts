@@ -1,0 +1,257 @@
+/**
+ * Models that tests make themselves, because nothing is downloaded.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { type GgufTensor, type TensorType, writeGguf } from "./gguf_writer.ts";
+import { seededRandom } from "./random.ts";
+import { MIN_VOCABULARY, type Vocabulary, wordVocabulary } from "./vocabulary.ts";
+
+/** Shape of a {@linkcode writeRandomModel}. */
+export interface RandomModelOptions {
+  /** @default 2 */
+  readonly layers?: number;
+  /** Embedding length, a multiple of 32 and of `heads`. @default 128 */
+  readonly width?: number;
+  /** @default 4 */
+  readonly heads?: number;
+  /** A divisor of `heads`. @default 2 */
+  readonly kvHeads?: number;
+  /** A multiple of 32. @default 256 */
+  readonly feedForward?: number;
+  /** Tokens, at least 272: the bytes and pieces, then words ` w0`, ` w1`, …. @default 1024 */
+  readonly vocabulary?: number;
+  /** Tokens. @default 2048 */
+  readonly context?: number;
+  /** @default 1 */
+  readonly seed?: number;
+  /** Storage of the matrices. @default "F32" */
+  readonly type?: TensorType;
+}
+
+/** Shape of the transformer around embeddings and output. */
+interface Shape {
+  readonly name: string;
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly feedForward: number;
+  readonly context: number;
+  readonly type: TensorType;
+}
+
+/** Fills one row of a matrix. */
+type Fill = GgufTensor["fill"];
+
+/**
+ * Writes a model that counts: after ` w7` it always says ` w8`, and after the last number it ends.
+ *
+ * Embeddings are random ±1 codes, the output row of each token is the code of the token before it,
+ * attention and feed-forward are zero. So the right token's logit is `width` (256), any other's
+ * about ±16, and it stays exact at any temperature in use, in any batch, on any engine. The token
+ * before ` w0` is the start of the text; the token before the end (`</s>`) is the last number.
+ * What follows any other token is arbitrary but always the same.
+ */
+export function writeCounterModel(
+  path: string,
+  { numbers = 2000, context = 4096 }: { numbers?: number; context?: number } = {},
+): void {
+  const vocabulary = wordVocabulary(numbers);
+  const words = Array.from({ length: numbers }, (_, value) => vocabulary.number(value));
+  const follows = inOrder([vocabulary.bos, ...words, vocabulary.eos]);
+  writeSuccessorModel(path, { name: "counter", follows, vocabulary, context });
+}
+
+/**
+ * Writes a model that says the bytes of `text` over and over, one byte a token: the characters
+ * arrive in pieces that are not valid UTF-8 by themselves. An empty prompt starts at the first byte;
+ * a prompt that ends in one of the text's characters goes on after it.
+ *
+ * @param options.text text in which no byte stands twice
+ */
+export function writeUtf8Model(
+  path: string,
+  { text = "a😀é漢", context = 1024 }: { text?: string; context?: number } = {},
+): void {
+  const vocabulary = wordVocabulary(0);
+  const cycle = Array.from(new TextEncoder().encode(text), (value) => vocabulary.byte(value));
+  const [first] = cycle;
+  if (first === undefined || new Set(cycle).size < cycle.length) {
+    throw new RangeError(
+      `Cannot write a model that repeats a text as each of its bytes must differ: current value is "${text}"`,
+    );
+  }
+  const follows = [...inOrder([vocabulary.bos, ...cycle]), ...inOrder([...cycle.slice(-1), first])];
+  writeSuccessorModel(path, { name: "utf8", follows, vocabulary, context });
+}
+
+/**
+ * Writes a Llama-shaped model with real attention and seeded random weights, of any size.
+ *
+ * Control and byte tokens have an output row of zeros, so that greedy decoding says words and does
+ * not end by itself.
+ */
+export function writeRandomModel(path: string, options: RandomModelOptions = {}): void {
+  const { vocabulary: size = 1024, seed = 1, ...rest } = options;
+  const shape: Shape = {
+    name: "random",
+    layers: 2,
+    width: 128,
+    heads: 4,
+    kvHeads: 2,
+    feedForward: 256,
+    context: 2048,
+    type: "F32",
+    ...rest,
+  };
+  if (size < MIN_VOCABULARY) {
+    throw new RangeError(
+      `Cannot write a model as 'vocabulary' must be at least ${MIN_VOCABULARY}: current value is ${size}`,
+    );
+  }
+  const vocabulary = wordVocabulary(size - MIN_VOCABULARY);
+  const random = seededRandom(seed);
+  const uniform = (deviation: number): Fill => (_row, values) => {
+    // A uniform distribution from -a to a has the standard deviation a / √3.
+    const scale = 2 * Math.sqrt(3) * deviation;
+    for (let at = 0; at < values.length; at++) values[at] = scale * (random() - 0.5);
+  };
+  const matrix = uniform(1 / Math.sqrt(shape.width));
+  const output = uniform(4 / Math.sqrt(shape.width));
+  writeLlama(path, shape, vocabulary, {
+    embedding: uniform(1),
+    output: (row, values) => {
+      if (row >= vocabulary.byte(0xff) + 1) output(row, values);
+    },
+    matrix,
+  });
+}
+
+let counterPath: string | undefined;
+
+/**
+ * Path of a `counter.gguf` with 2 000 numbers, written once by each test file that asks, in a
+ * folder of its own (so the folder can serve as a models folder), removed when the file's tests end.
+ */
+export function counterModel(): string {
+  if (counterPath === undefined) {
+    const folder = Deno.makeTempDirSync({ prefix: "llorch-models-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+    counterPath = join(folder, "counter.gguf");
+    writeCounterModel(counterPath);
+  }
+  return counterPath;
+}
+
+/** A token id and the one that is said after it. */
+type Follows = readonly [token: number, next: number];
+
+function inOrder(tokens: readonly number[]): Follows[] {
+  return tokens.slice(1).map((next, index) => [tokens[index] ?? next, next]);
+}
+
+/** Writes a model that says what follows a token: an output row is the sum of the codes before it. */
+function writeSuccessorModel(
+  path: string,
+  { name, follows, vocabulary, context }: {
+    readonly name: string;
+    readonly follows: readonly Follows[];
+    readonly vocabulary: Vocabulary;
+    readonly context: number;
+  },
+): void {
+  const width = 256;
+  const random = seededRandom(0x6c6c);
+  const codes = Array.from(
+    { length: vocabulary.size },
+    () => Float32Array.from({ length: width }, () => (random() < 0.5 ? -1 : 1)),
+  );
+  const before = Map.groupBy(follows, ([, next]) => next);
+  const add = (token: number, values: Float32Array) =>
+    codes[token]?.forEach((value, at) => values[at] = (values[at] ?? 0) + value);
+  const shape: Shape = {
+    name,
+    layers: 1,
+    width,
+    heads: 4,
+    kvHeads: 1,
+    feedForward: 32,
+    context,
+    type: "F16",
+  };
+  writeLlama(path, shape, vocabulary, {
+    embedding: add,
+    output: (row, values) => before.get(row)?.forEach(([token]) => add(token, values)),
+    matrix: () => {},
+  });
+}
+
+/** Writes a Llama-shaped GGUF; norms are one, all other values come from the three fills. */
+function writeLlama(
+  path: string,
+  shape: Shape,
+  vocabulary: Vocabulary,
+  fills: { readonly embedding: Fill; readonly output: Fill; readonly matrix: Fill },
+): void {
+  const { width, type } = shape;
+  const headWidth = width / shape.heads;
+  if (!Number.isInteger(headWidth) || !Number.isInteger(shape.heads / shape.kvHeads)) {
+    throw new RangeError(
+      `Cannot write a model as ${shape.heads} heads must divide the width ${width} and be a multiple of ${shape.kvHeads} key-value heads`,
+    );
+  }
+  const ones: Fill = (_row, values) => values.fill(1);
+  const norm = (name: string): GgufTensor => ({
+    name: `${name}.weight`,
+    columns: width,
+    rows: 0,
+    type: "F32",
+    fill: ones,
+  });
+  const matrix = (name: string, columns: number, rows: number, fill: Fill): GgufTensor => ({
+    name: `${name}.weight`,
+    columns,
+    rows,
+    type,
+    fill,
+  });
+  const keyWidth = headWidth * shape.kvHeads;
+  const layer = (index: number): GgufTensor[] => [
+    norm(`blk.${index}.attn_norm`),
+    matrix(`blk.${index}.attn_q`, width, width, fills.matrix),
+    matrix(`blk.${index}.attn_k`, width, keyWidth, fills.matrix),
+    matrix(`blk.${index}.attn_v`, width, keyWidth, fills.matrix),
+    matrix(`blk.${index}.attn_output`, width, width, fills.matrix),
+    norm(`blk.${index}.ffn_norm`),
+    matrix(`blk.${index}.ffn_gate`, width, shape.feedForward, fills.matrix),
+    matrix(`blk.${index}.ffn_up`, width, shape.feedForward, fills.matrix),
+    matrix(`blk.${index}.ffn_down`, shape.feedForward, width, fills.matrix),
+  ];
+  writeGguf(path, {
+    metadata: {
+      "general.architecture": { string: "llama" },
+      "general.name": { string: shape.name },
+      "general.file_type": { u32: { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 }[type] },
+      "general.quantization_version": { u32: 2 },
+      "llama.vocab_size": { u32: vocabulary.size },
+      "llama.context_length": { u32: shape.context },
+      "llama.embedding_length": { u32: width },
+      "llama.block_count": { u32: shape.layers },
+      "llama.feed_forward_length": { u32: shape.feedForward },
+      "llama.attention.head_count": { u32: shape.heads },
+      "llama.attention.head_count_kv": { u32: shape.kvHeads },
+      "llama.attention.layer_norm_rms_epsilon": { f32: 1e-5 },
+      "llama.rope.dimension_count": { u32: headWidth },
+      "llama.rope.freq_base": { f32: 10_000 },
+      ...vocabulary.metadata,
+    },
+    tensors: [
+      matrix("token_embd", width, vocabulary.size, fills.embedding),
+      ...Array.from({ length: shape.layers }, (_, index) => layer(index)).flat(),
+      norm("output_norm"),
+      matrix("output", width, vocabulary.size, fills.output),
+    ],
+  });
+}

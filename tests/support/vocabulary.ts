@@ -1,0 +1,73 @@
+import type { GgufValue } from "./gguf_writer.ts";
+
+/** Kinds of tokens as GGUF numbers them. */
+const KIND = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
+
+/** A SentencePiece vocabulary. */
+export interface Vocabulary {
+  readonly size: number;
+  /** Id of the token for the start of a text. */
+  readonly bos: number;
+  /** Id of the token for the end of an answer. */
+  readonly eos: number;
+  /** Id of the token of one byte, `<0x00>` to `<0xFF>`. */
+  byte(value: number): number;
+  /** Id of `▁wN`, which reads as " wN". */
+  number(value: number): number;
+  /** The `tokenizer.ggml.*` keys. */
+  readonly metadata: Readonly<Record<string, GgufValue>>;
+}
+
+/** Ids 0, 1 and 2, then the bytes, then the pieces that words are merged from. */
+const SPECIAL = ["<unk>", "<s>", "</s>"] as const;
+const BYTES = 256;
+const PIECES = ["▁", "w", ..."0123456789", "▁w"] as const;
+
+/** Fewest tokens that a vocabulary has. */
+export const MIN_VOCABULARY = SPECIAL.length + BYTES + PIECES.length;
+
+/**
+ * A vocabulary of bytes and of the words ` w0` to ` w{numbers - 1}`.
+ *
+ * SentencePiece begins with single characters and joins the pair with the best score until no pair
+ * is a token: `▁ w 1 2` → `▁w 1 2` → `▁w1 2` → `▁w12`. Each prefix of a number is a smaller number
+ * and so a token too, and no other pair is one, hence every number ends as one token. A character
+ * that is no token (any but those of the words) becomes its bytes.
+ */
+export function wordVocabulary(numbers: number): Vocabulary {
+  const bytes = Array.from(
+    { length: BYTES },
+    (_, value) => `<0x${value.toString(16).toUpperCase().padStart(2, "0")}>`,
+  );
+  const words = Array.from({ length: numbers }, (_, value) => `▁w${value}`);
+  const tokens = [...SPECIAL, ...bytes, ...PIECES, ...words];
+  const kinds = [
+    KIND.unknown,
+    KIND.control,
+    KIND.control,
+    ...bytes.map(() => KIND.byte),
+    ...[...PIECES, ...words].map(() => KIND.normal),
+  ];
+  return {
+    size: tokens.length,
+    bos: 1,
+    eos: 2,
+    byte: (value) => SPECIAL.length + value,
+    number: (value) => MIN_VOCABULARY + value,
+    metadata: {
+      "tokenizer.ggml.model": { string: "llama" },
+      "tokenizer.ggml.tokens": { strings: tokens },
+      "tokenizer.ggml.scores": { f32s: tokens.map((_, id) => -id) },
+      "tokenizer.ggml.token_type": { i32s: kinds },
+      "tokenizer.ggml.bos_token_id": { u32: 1 },
+      "tokenizer.ggml.eos_token_id": { u32: 2 },
+      "tokenizer.ggml.unknown_token_id": { u32: 0 },
+      "tokenizer.ggml.add_bos_token": { bool: true },
+      "tokenizer.ggml.add_eos_token": { bool: false },
+      // What a chat says is continued as it stands: a user's "w7" is answered with " w8".
+      "tokenizer.chat_template": {
+        string: "{% for message in messages %}{{ message['content'] }}{% endfor %}",
+      },
+    },
+  };
+}
