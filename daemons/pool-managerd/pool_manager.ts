@@ -9,7 +9,7 @@ import { CloseStack, type Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
-import { scanModels } from "#shared/models/scan.ts";
+import { type ScanCache, scanModels } from "#shared/models/scan.ts";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { newSecret, readApiToken } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
@@ -18,7 +18,7 @@ import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
 import { createDevices, type QueryDevices, systemDevices } from "./devices/devices.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
-import { Catalog } from "./models/catalog.ts";
+import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { openDatabase } from "./store/database.ts";
 import { createPoolStore } from "./store/pool_store.ts";
 import { openStateDir } from "./store/state_dir.ts";
@@ -36,6 +36,8 @@ export interface PoolManagerContext {
   readonly clock?: Clock;
   readonly env?: Readonly<Record<string, string>>;
   readonly queryDevices?: QueryDevices;
+  /** Looks into the models folders. */
+  readonly scan?: CatalogOptions["scan"];
   /** The program for a kind of device. */
   readonly findWorker?: StarterOptions["findWorker"];
 }
@@ -85,11 +87,12 @@ async function open(
 
   const instruments = createInstruments();
   const devices = createDevices(context.queryDevices ?? systemDevices(log), clock);
-  const modelsDirs = config.models_dirs ?? defaultModelsDirs(env);
+  const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
+  const scanned: ScanCache = new Map();
   let link: Link | undefined;
   const onChange = () => link?.changed();
   const catalog = new Catalog({
-    scan: () => scanModels(modelsDirs.map((each) => resolve(each))),
+    scan: context.scan ?? (() => scanModels(modelsDirs, scanned)),
     measurements: () => store.measurements(),
     rescanMs: config.models.rescan_ms,
     clock,

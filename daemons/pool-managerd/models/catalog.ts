@@ -2,14 +2,12 @@ import type { Clock } from "#shared/clock.ts";
 import type { PoolModel } from "#shared/contracts/pool.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
+import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 import type { Measurement } from "../store/pool_store.ts";
-
-/** What a look into the models folders finds of a model. */
-export type FoundModel = Omit<PoolModel, "measured" | "staged">;
 
 /** What a {@linkcode Catalog} needs. */
 export interface CatalogOptions {
-  readonly scan: () => Promise<readonly FoundModel[]>;
+  readonly scan: () => Promise<ScanResult>;
   /** What loads really took, by fingerprint. */
   readonly measurements: () => ReadonlyMap<string, Measurement>;
   readonly rescanMs: number;
@@ -24,6 +22,8 @@ export class Catalog {
   readonly #options: CatalogOptions;
   #found: readonly FoundModel[] = [];
   #models: readonly PoolModel[] = [];
+  /** Problems of the last look, so that each is logged once and not every few seconds. */
+  #problems: ReadonlySet<string> = new Set();
   #revision = 0;
   #scanning: Promise<void> | undefined;
   #cancelTimer = () => {};
@@ -74,10 +74,17 @@ export class Catalog {
   }
 
   async #scan(): Promise<void> {
+    const { scan, log } = this.#options;
     try {
-      this.#found = await this.#options.scan();
+      const { models, problems } = await scan();
+      this.#found = models;
+      const said = this.#problems;
+      this.#problems = new Set(problems.map((problem) => `${problem.path}: ${problem.message}`));
+      for (const problem of problems) {
+        if (!said.has(`${problem.path}: ${problem.message}`)) log.warn("model_unusable", problem);
+      }
     } catch (error) {
-      this.#options.log.error("models_scan_failed", { error: errorMessage(error) });
+      log.error("models_scan_failed", { error: errorMessage(error) });
     }
     this.refresh();
   }

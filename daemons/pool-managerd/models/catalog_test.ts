@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 import type { Measurement } from "../store/pool_store.ts";
 import { FakeClock } from "../testdata/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
-import { Catalog, type FoundModel } from "./catalog.ts";
+import { Catalog } from "./catalog.ts";
 
 function found(changes: Partial<FoundModel> = {}): FoundModel {
   const { staged: _, ...model } = poolModel();
@@ -14,10 +15,19 @@ function setup() {
   const clock = new FakeClock();
   const log = recordingLogger();
   const measurements = new Map<string, Measurement>();
-  const disk = { models: [found()], error: undefined as Error | undefined };
+  const disk = {
+    models: [found()],
+    problems: [] as ScanResult["problems"][number][],
+    error: undefined as Error | undefined,
+  };
   let changes = 0;
   const catalog = new Catalog({
-    scan: () => disk.error ? Promise.reject(disk.error) : Promise.resolve([...disk.models]),
+    scan: () => {
+      const { models, problems, error } = disk;
+      return error
+        ? Promise.reject(error)
+        : Promise.resolve({ models: [...models], problems: [...problems] });
+    },
     measurements: () => measurements,
     rescanMs: 100,
     clock,
@@ -68,5 +78,18 @@ Deno.test("a folder that cannot be read is logged, and what was known stays", as
   await catalog.rescan();
   assert.equal(catalog.models.length, 1);
   assert.equal(log.lines[0]?.event, "models_scan_failed");
+  await catalog.close();
+});
+
+Deno.test("a broken file is logged once, not at every look", async () => {
+  const { catalog, disk, log } = setup();
+  disk.problems.push({ path: "/models/x.gguf", message: "it is cut off" });
+  await catalog.rescan();
+  await catalog.rescan();
+  assert.deepEqual(log.lines, [{
+    level: "warn",
+    event: "model_unusable",
+    fields: { path: "/models/x.gguf", message: "it is cut off" },
+  }]);
   await catalog.close();
 });

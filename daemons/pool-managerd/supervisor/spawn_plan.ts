@@ -30,7 +30,9 @@ const MEMORY_RETRY_MS = 2_000;
 export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const model = selectModel(facts.models, request);
   const device = selectDevice(facts.devices, request.device);
-  const context = request.context ?? Math.min(model.context_length, facts.defaultContext);
+  // A file that does not say what it was made for gets the default.
+  const longest = model.context_length || facts.defaultContext;
+  const context = request.context ?? Math.min(longest, facts.defaultContext);
   const slots = request.slots ?? facts.defaultSlots;
   const estimateBytes = facts.estimate(model, { context, slots });
   const room = roomOn(device, facts.workers);

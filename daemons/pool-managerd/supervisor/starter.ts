@@ -104,6 +104,7 @@ export class Starter {
       host: config.host,
       callbackUrl,
       threads: config.threads,
+      stopDeadlineMs: config.stop_deadline_ms,
     });
     const env = workerEnv(this.#options.env, record, this.#options.logLevel);
     const command = { command: program.command, args: [...program.args, ...args] };

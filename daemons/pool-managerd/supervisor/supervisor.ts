@@ -44,18 +44,17 @@ export class Supervisor {
   /**
    * Takes a worker's word that it is ready, once its server has said so too.
    *
-   * @throws {LlorchError} `NOT_FOUND`, `FORBIDDEN` or `CONFLICT`; a refused worker ends itself.
+   * @throws {LlorchError} `NOT_FOUND`, `FORBIDDEN` or `CONFLICT`, which end the worker, or
+   * `NOT_READY` when its server does not answer: it calls back again.
    */
   async ready(callback: WorkerReady): Promise<void> {
-    const { config, probe } = this.#options;
+    const { config } = this.#options;
     const worker = this.#roster.get(callback.worker_id);
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
     const uri = callback.uri.replace(/\/$/, "");
-    const reason = await probe.health(uri, worker.record.token, config.adopt_timeout_ms)
-      .then((health) => health.worker_id === worker.id ? undefined : "another worker answers")
-      .catch(errorMessage);
-    if (reason !== undefined) {
-      throw new LlorchError("CONFLICT", `Cannot see worker "${worker.id}" at ${uri}: ${reason}`);
+    const answering = await this.#whoAnswers(worker, uri);
+    if (answering !== worker.id) {
+      throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
     // While the probe ran, it may have ended, been told to stop, or called back a second time.
     this.#roster.get(worker.id);
@@ -121,6 +120,18 @@ export class Supervisor {
       this.exits().some((exit) => exit.worker_id === workerId);
     if (!isKnown) throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}"`);
     return this.#options.logs.lines(workerId);
+  }
+
+  async #whoAnswers(worker: Worker, uri: string): Promise<string> {
+    const { config, probe } = this.#options;
+    try {
+      return (await probe.health(uri, worker.record.token, config.adopt_timeout_ms)).worker_id;
+    } catch (error) {
+      const reason = errorMessage(error);
+      throw new LlorchError("NOT_READY", `Cannot see worker "${worker.id}" at ${uri}: ${reason}`, {
+        cause: error,
+      });
+    }
   }
 
   #accept(worker: Worker, callback: WorkerReady, uri: string): void {

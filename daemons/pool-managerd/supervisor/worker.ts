@@ -27,6 +27,8 @@ export class Worker {
   failedLooks = 0;
   /** When its health last answered. */
   answeredAt: number;
+  /** It refuses new work though nobody here told it to. */
+  #leavesByItself = false;
   readonly #addedAt: number;
   readonly #context: WorkerContext;
   #record: WorkerRecord;
@@ -81,6 +83,13 @@ export class Worker {
     if (life.state !== before.state) this.#context.onChange();
   }
 
+  /** Notes whether it says that it drains, as one does that was told so behind our back. */
+  drainsByItself(drains: boolean): void {
+    if (drains === this.#leavesByItself) return;
+    this.#leavesByItself = drains;
+    this.#context.onChange();
+  }
+
   /** Changes what is kept of it. */
   update(patch: Partial<WorkerRecord>): void {
     this.#record = { ...this.#record, ...patch };
@@ -117,7 +126,7 @@ export class Worker {
       token,
       backend,
       capabilities: [...capabilities],
-      state: life.state,
+      state: life.state === "ready" && this.#leavesByItself ? "draining" : life.state,
       context,
       slots,
       active: this.active,

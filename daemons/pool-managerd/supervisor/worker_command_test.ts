@@ -20,6 +20,7 @@ const SETTINGS = {
   host: "127.0.0.1",
   callbackUrl: "http://127.0.0.1:9200/workers/ready",
   threads: undefined,
+  stopDeadlineMs: 30_000,
 };
 
 Deno.test("workerArgs() tells a worker all but its secrets", () => {
@@ -27,7 +28,8 @@ Deno.test("workerArgs() tells a worker all but its secrets", () => {
   assert.equal(
     args,
     "--worker-id w-1 --model /models/demo.gguf --model-ref demo --gpu none --host 127.0.0.1 " +
-      "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --context 128 --slots 2",
+      "--port 8001 --callback-url http://127.0.0.1:9200/workers/ready --context 128 --slots 2 " +
+      "--stop-deadline-ms 25000",
   );
 });
 

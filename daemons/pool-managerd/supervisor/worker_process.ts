@@ -69,17 +69,31 @@ function startProcess(
     throw failed(errorMessage(error), error);
   }
   const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
-  child.once("exit", (exit_code, signal) => resolve({ exit_code, signal }));
+  let hasExited = false;
+  child.once("exit", (exit_code, signal) => {
+    hasExited = true;
+    resolve({ exit_code, signal });
+  });
   // A program that cannot be executed is told here, later, and by a missing pid, at once.
   child.on("error", () => {});
   if (child.pid === undefined) throw failed("it is missing or may not be executed");
+  const { pid } = child;
   return {
-    pid: child.pid,
-    startTime: table.startTime(child.pid),
+    pid,
+    startTime: table.startTime(pid),
     exited,
-    signal: (name) => void child.kill(name),
+    // Not child.kill(): Deno's sends one signal only and then calls any exit the work of that signal.
+    signal: (name) => hasExited ? undefined : sendSignal(pid, name),
     forget: () => child.unref(),
   };
+}
+
+function sendSignal(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 function adoptProcess(
@@ -100,15 +114,8 @@ function adoptProcess(
     pid,
     startTime,
     exited,
-    signal(name) {
-      // A pid that was given to another process in the meantime must not get our signal.
-      if (!isAlive()) return;
-      try {
-        Deno.kill(pid, name);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    },
+    // A pid that was given to another process in the meantime must not get our signal.
+    signal: (name) => isAlive() ? sendSignal(pid, name) : undefined,
     forget: () => cancel(),
   };
 }

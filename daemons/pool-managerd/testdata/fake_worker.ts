@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 
 const options = [
   ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
-  ["context", "slots", "threads", "gpu-layers"],
+  ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms"],
 ].flat();
 const { values } = parseArgs({
   args: Deno.args,
@@ -31,6 +31,7 @@ const facts = {
 };
 let active = 0;
 let isReady = false;
+let isDeaf = false;
 
 console.log(`started with ${Deno.args.join(" ")}`);
 const exit = modes.find((mode) => mode.startsWith("exit="));
@@ -53,7 +54,7 @@ function answer(request: Request): Response | Promise<Response> {
     return new Response("ok");
   }
   if (pathname === "/health") {
-    if (isReady && modes.includes("deaf")) return new Promise(() => {});
+    if (isDeaf) return new Promise(() => {});
     const state = isReady ? "ready" : "loading";
     const status = { status: "ok", component: "fake", version: "0", uptime_seconds: 1 };
     return Response.json({ ...status, ...facts, state, load_progress: 1, active, waiting: 0 });
@@ -79,5 +80,6 @@ if (!modes.includes("mute")) {
     });
     console.log(`called back: ${reply.status} ${await reply.text()}`);
     if (!reply.ok) Deno.exit(1);
+    isDeaf = modes.includes("deaf");
   }
 } else setInterval(() => {}, 1_000_000);

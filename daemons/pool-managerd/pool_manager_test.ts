@@ -1,0 +1,324 @@
+import assert from "node:assert/strict";
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { FINGERPRINT } from "./testdata/records.ts";
+import { isAlive, withPool } from "./testdata/test_pool.ts";
+
+const is = (code: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code;
+
+Deno.test(
+  "a spawned worker becomes ready and shows with all that the contract asks for",
+  withPool(async (pool) => {
+    const worker = await pool.ready();
+    const { token: _, uri, pid, ...rest } = worker;
+    assert.deepEqual(rest, {
+      worker_id: worker.worker_id,
+      request_id: "r-1",
+      model_ref: "demo",
+      fingerprint: FINGERPRINT,
+      device: "cpu",
+      backend: "fake",
+      capabilities: ["generate", "tokenize"],
+      state: "ready",
+      context: 256,
+      slots: 4,
+      active: 0,
+      memory_bytes: 1_000_000,
+    });
+    assert.ok(isAlive(pid));
+    assert.match(uri ?? "", /^http:\/\/127\.0\.0\.1:\d+$/);
+    const state = await pool.client.call(poolRoutes.state, {});
+    assert.equal(state.workers[0]?.worker_id, worker.worker_id);
+    const measured = { context: 256, slots: 4, memory_bytes: 1_000_000 };
+    assert.deepEqual(state.models[0]?.measured, measured);
+  }),
+);
+
+Deno.test(
+  "a worker's secrets are in neither its arguments nor the log",
+  withPool(async (pool) => {
+    const { pid, token } = await pool.ready();
+    assert.ok(!Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(token));
+    assert.ok(!JSON.stringify(pool.log.lines).includes(token));
+  }),
+);
+
+Deno.test(
+  "the same request gives the same worker, at the same time, later, and after its end",
+  withPool(async (pool) => {
+    const [first, second] = await Promise.all([pool.spawn(), pool.spawn()]);
+    assert.equal(second, first);
+    await pool.worker((worker) => worker.state === "ready");
+    await pool.client.call(poolRoutes.stopWorker, { params: { id: first }, body: {} });
+    await pool.exit(first);
+    assert.equal(await pool.spawn(), first);
+    await pool.close();
+    await pool.reopen();
+    assert.equal(await pool.spawn(), first);
+    assert.deepEqual((await pool.client.call(poolRoutes.state, {})).workers, []);
+  }),
+);
+
+Deno.test(
+  "what cannot be spawned is refused before any process is started",
+  withPool(async (pool) => {
+    const call = { params: { id: "another" }, body: { ...request("a") } };
+    await assert.rejects(pool.client.call(poolRoutes.spawn, call), is("NOT_FOUND"));
+    const unknown = { model_ref: "x", fingerprint: "0".repeat(64) };
+    await assert.rejects(pool.spawn(unknown), is("MODEL_NOT_FOUND"));
+    await assert.rejects(pool.spawn({ device: "cuda7" }), is("NOT_FOUND"));
+    await assert.rejects(
+      pool.spawn({ context: 10_000_000, slots: 256 }),
+      is("INSUFFICIENT_MEMORY"),
+    );
+    assert.deepEqual([...Deno.readDirSync(`${pool.dir}/state/logs`)], []);
+  }),
+);
+
+Deno.test(
+  "a worker that fails to start is reported with its code and last words until acknowledged",
+  withPool(async (pool) => {
+    pool.orchestrator.answers.acknowledge = false;
+    const id = await pool.spawn();
+    const exit = await pool.exit(id);
+    assert.equal(exit.category, "crash");
+    assert.equal(exit.exit_code, 3);
+    assert.equal(exit.detail, "the last word of a worker that fails");
+    const logs = () => pool.client.call(poolRoutes.workerLogs, { params: { id } });
+    assert.equal((await logs()).lines.at(-1), exit.detail);
+    const passedOn = pool.log.lines.filter((line) => line.event === "worker_output");
+    assert.equal(passedOn.at(-1)?.fields["line"], exit.detail);
+    pool.orchestrator.answers.acknowledge = true;
+    await pool.orchestrator.next((told) => "exits" in told.body && told.body.exits.length === 0);
+    await assert.rejects(logs(), is("NOT_FOUND"));
+    assert.deepEqual([...Deno.readDirSync(`${pool.dir}/state/logs`)], []);
+  }, "exit=3"),
+);
+
+Deno.test(
+  "a worker that never calls back is killed when its time is over",
+  withPool(
+    async (pool) => {
+      const exit = await pool.exit(await pool.spawn());
+      assert.equal(exit.category, "timeout");
+      assert.equal(exit.signal, "SIGKILL");
+    },
+    "mute",
+    { worker: { start_timeout_ms: 300 } },
+  ),
+);
+
+Deno.test(
+  "a worker whose port is known shows as loading before it calls back",
+  withPool(
+    async (pool) => {
+      const id = await pool.spawn();
+      const worker = await pool.worker((each) => each.state === "loading");
+      assert.equal(worker.worker_id, id);
+      assert.ok(worker.uri);
+    },
+    "silent",
+    { worker: { port_base: 21_000 } },
+  ),
+);
+
+Deno.test(
+  "a worker with another model than commanded is refused and ends itself",
+  withPool(async (pool) => {
+    const exit = await pool.exit(await pool.spawn());
+    assert.equal(exit.category, "crash");
+    assert.match(exit.detail ?? "", /called back: 409 .*was to load model_ref/);
+  }, "wrong-model"),
+);
+
+Deno.test(
+  "stop ends a worker in good order",
+  withPool(async (pool) => {
+    const { worker_id: id, pid } = await pool.ready();
+    await pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} });
+    const { category, exit_code, detail } = await pool.exit(id);
+    assert.deepEqual([category, exit_code, detail], ["stop", 0, undefined]);
+    assert.ok(!isAlive(pid));
+    const again = pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} });
+    await assert.rejects(again, is("NOT_FOUND"));
+  }),
+);
+
+Deno.test(
+  "stop kills a worker that does not hear, after the deadline, and it is still a stop",
+  withPool(async (pool) => {
+    const { worker_id: id } = await pool.ready();
+    const body = { deadline_ms: 100 };
+    await pool.client.call(poolRoutes.stopWorker, { params: { id }, body });
+    await pool.worker((worker) => worker.state === "stopping");
+    const { category, signal } = await pool.exit(id);
+    assert.deepEqual([category, signal], ["stop", "SIGKILL"]);
+  }, "ignore-term"),
+);
+
+Deno.test(
+  "a worker that is killed is reported as a crash within a second",
+  withPool(async (pool) => {
+    const { worker_id: id, pid } = await pool.ready();
+    const killed = performance.now();
+    Deno.kill(pid, "SIGKILL");
+    const exit = await pool.exit(id);
+    assert.ok(performance.now() - killed < 1_000);
+    assert.deepEqual([exit.category, exit.signal, exit.exit_code], ["crash", "SIGKILL", null]);
+  }),
+);
+
+Deno.test(
+  "drain waits for the last stream, then stops",
+  withPool(async (pool) => {
+    const { worker_id: id, uri } = await pool.ready();
+    const setActive = async (n: number) => await (await fetch(`${uri}/active?n=${n}`)).text();
+    await setActive(2);
+    await pool.worker((worker) => worker.active === 2);
+    const body = { deadline_ms: 60_000 };
+    await pool.client.call(poolRoutes.drainWorker, { params: { id }, body });
+    await pool.worker((worker) => worker.state === "draining");
+    await pool.orchestrator.next((told) => told.kind === "heartbeat");
+    const worker = await pool.worker(() => true);
+    assert.equal(worker.state, "draining");
+    await setActive(0);
+    assert.equal((await pool.exit(id)).category, "stop");
+  }),
+);
+
+Deno.test(
+  "drain stops a worker that is still busy at the deadline",
+  withPool(async (pool) => {
+    const { worker_id: id, uri } = await pool.ready();
+    await (await fetch(`${uri}/active?n=1`)).text();
+    await pool.worker((worker) => worker.active === 1);
+    const body = { deadline_ms: 150 };
+    await pool.client.call(poolRoutes.drainWorker, { params: { id }, body });
+    assert.equal((await pool.exit(id)).category, "stop");
+  }),
+);
+
+Deno.test(
+  "a ready worker that has gone silent is killed as a timeout",
+  withPool(
+    async (pool) => {
+      const { worker_id: id } = await pool.ready();
+      assert.equal((await pool.exit(id)).category, "timeout");
+    },
+    "deaf",
+    { worker: { unresponsive_ms: 200 } },
+  ),
+);
+
+Deno.test(
+  "a ready callback is answered again when it is repeated, and refused when it is not its own",
+  withPool(async (pool) => {
+    const worker = await pool.ready();
+    const secret = JSON.parse(
+      new TextDecoder().decode(
+        Deno.readFileSync(`/proc/${worker.pid}/environ`),
+      ).split("\0").find((each) => each.startsWith("LLORCH_SPAWN_TOKEN="))!
+        .replace("LLORCH_SPAWN_TOKEN=", '"') + '"',
+    );
+    const { worker_id, uri, model_ref, fingerprint, memory_bytes } = worker;
+    const { context, slots, capabilities, backend, pid } = worker;
+    const body = {
+      ...{ worker_id, uri: uri!, model_ref, fingerprint, memory_bytes },
+      ...{ context, slots, capabilities, backend, pid },
+      spawn_token: secret,
+    };
+    const call = (changes: Partial<typeof body>) =>
+      pool.client.call(poolRoutes.workerReady, { body: { ...body, ...changes } });
+    assert.deepEqual(await call({}), { status: "accepted" });
+    await assert.rejects(call({ spawn_token: "x".repeat(64) }), is("FORBIDDEN"));
+    await assert.rejects(call({ slots: 99 }), is("FORBIDDEN"));
+    await assert.rejects(call({ worker_id: "w-nobody" }), is("NOT_FOUND"));
+  }),
+);
+
+Deno.test(
+  "closing stops every worker, says so, and leaves the orchestrator in good order",
+  withPool(async (pool) => {
+    const worker = await pool.ready();
+    await pool.close();
+    assert.ok(!isAlive(worker.pid));
+    const last = pool.orchestrator.told.slice(-2);
+    assert.equal(last[1]?.kind, "deregister");
+    assert.ok(last[0] && "exits" in last[0].body);
+    assert.equal((await pool.exit(worker.worker_id)).category, "stop");
+  }),
+);
+
+Deno.test(
+  "a pool manager that leaves its workers finds them again as they were",
+  withPool(
+    async (pool) => {
+      const before = await pool.ready();
+      await pool.close();
+      assert.ok(isAlive(before.pid));
+      assert.notEqual(pool.orchestrator.told.at(-1)?.kind, "deregister");
+      await pool.reopen({ on_stop: "stop" });
+      const { workers } = await pool.client.call(poolRoutes.state, {});
+      assert.deepEqual(workers, [before]);
+      Deno.kill(before.pid, "SIGKILL");
+      const exit = await pool.exit(before.worker_id);
+      assert.deepEqual([exit.category, exit.exit_code, exit.signal], ["crash", null, null]);
+    },
+    "",
+    { on_stop: "leave" },
+  ),
+);
+
+Deno.test(
+  "an adopted worker is stopped like any other",
+  withPool(
+    async (pool) => {
+      const { worker_id: id, pid } = await pool.ready();
+      await pool.close();
+      await pool.reopen({ on_stop: "stop" });
+      await pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} });
+      assert.equal((await pool.exit(id)).category, "stop");
+      assert.ok(!isAlive(pid));
+    },
+    "",
+    { on_stop: "leave" },
+  ),
+);
+
+Deno.test(
+  "a worker that died while nobody watched is reported as an exit",
+  withPool(
+    async (pool) => {
+      const { worker_id: id, pid } = await pool.ready();
+      await pool.close();
+      Deno.kill(pid, "SIGKILL");
+      while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+      await pool.reopen({ on_stop: "stop" });
+      assert.equal((await pool.exit(id)).category, "crash");
+      assert.deepEqual((await pool.client.call(poolRoutes.state, {})).workers, []);
+    },
+    "",
+    { on_stop: "leave" },
+  ),
+);
+
+Deno.test(
+  "health, readiness, metrics and the API's description answer",
+  withPool(async (pool) => {
+    await pool.ready();
+    assert.equal((await pool.client.call(poolRoutes.health, {})).component, "pool-managerd");
+    assert.deepEqual(await pool.client.call(poolRoutes.ready, {}), { status: "ready" });
+    const metrics = await pool.client.text(poolRoutes.metrics, {});
+    assert.match(metrics, /^pool_mgr_workers\{state="ready"\} 1$/m);
+    assert.match(metrics, /^pool_mgr_worker_starts_total\{outcome="ready"\} 1$/m);
+    assert.match(metrics, /^pool_mgr_device_memory_bytes\{device="cpu",kind="free"\} \d+$/m);
+    assert.match(metrics, /^pool_mgr_heartbeats_total\{outcome="ok"\} \d+$/m);
+    const { paths } = await pool.client.call(poolRoutes.openapi, {});
+    assert.ok((paths as Record<string, unknown>)["/pools/{id}/workers/spawn"]);
+  }),
+);
+
+function request(request_id: string) {
+  return { request_id, model_ref: "demo", fingerprint: FINGERPRINT };
+}

@@ -1,0 +1,89 @@
+import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
+import type { Heartbeat, PoolState } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { createApp } from "#shared/http/app.ts";
+import { bearerAuth } from "#shared/http/auth.ts";
+import { listen } from "#shared/http/serve.ts";
+import { recordingLogger } from "./log.ts";
+
+/** What a pool told. */
+export type Told =
+  | { readonly kind: "register"; readonly body: PoolState }
+  | { readonly kind: "heartbeat"; readonly body: Heartbeat }
+  | { readonly kind: "deregister"; readonly body: { readonly instance_id: string } };
+
+/** What the fake orchestrator answers; a test changes it as it goes. */
+export interface FakeAnswers {
+  intervalMs: number;
+  /** Thrown at a registration or heartbeat, while it is set. */
+  refuse: { register?: LlorchError | undefined; heartbeat?: LlorchError | undefined };
+  acknowledge: boolean;
+  /** Heartbeats get no reply while the caller waits. */
+  hangs: boolean;
+}
+
+/** The orchestrator's side of the contract, which keeps all that it is told. */
+export function fakeOrchestrator(options: { port?: number; token?: string } = {}) {
+  const told: Told[] = [];
+  let seen = 0;
+  let notify = () => {};
+  const answers: FakeAnswers = { intervalMs: 20, refuse: {}, acknowledge: true, hangs: false };
+  const take = (each: Told) => {
+    told.push(each);
+    notify();
+  };
+  const reply = (body: { exits: readonly { worker_id: string }[] }) => ({
+    heartbeat_interval_ms: answers.intervalMs,
+    timeout_ms: answers.intervalMs * 3,
+    acknowledged: answers.acknowledge ? body.exits.map((exit) => exit.worker_id) : [],
+  });
+  const app = createApp({
+    title: "fake",
+    log: recordingLogger(),
+    authorize: bearerAuth(options.token),
+  });
+  app.mount(orchestratorRoutes.registerPool, ({ body }) => {
+    take({ kind: "register", body });
+    if (answers.refuse.register) throw answers.refuse.register;
+    return reply(body);
+  });
+  app.mount(orchestratorRoutes.heartbeat, async ({ body, signal }) => {
+    take({ kind: "heartbeat", body });
+    if (answers.hangs) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    if (answers.refuse.heartbeat) throw answers.refuse.heartbeat;
+    return reply(body);
+  });
+  app.mount(orchestratorRoutes.deregisterPool, ({ body }) => {
+    take({ kind: "deregister", body });
+    return { status: "accepted" as const };
+  });
+  const server = listen({ hostname: "127.0.0.1", port: options.port ?? 0 }, app.fetch);
+
+  return {
+    told,
+    answers,
+    url: server.url,
+    port: server.port,
+    close: () => server.close(100),
+    /** The next thing told, since the last call, that a test waits for. */
+    async next(matches: (told: Told) => boolean, timeoutMs = 10_000): Promise<Told> {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      while (true) {
+        for (; seen < told.length; seen++) {
+          const each = told[seen];
+          if (each && matches(each)) {
+            seen++;
+            return each;
+          }
+        }
+        await new Promise<void>((resolve, reject) => {
+          notify = resolve;
+          timeout.onabort = () => reject(new Error(`Nothing like it was told in ${timeoutMs} ms`));
+        });
+        timeout.onabort = null;
+      }
+    },
+  };
+}

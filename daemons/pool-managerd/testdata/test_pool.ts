@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import type { PoolWorker, SpawnRequest, WorkerExit } from "#shared/contracts/pool.ts";
+import { createClient } from "#shared/http/client.ts";
+import { type PoolConfig, poolConfig } from "../config.ts";
+import { openPoolManager, type PoolManager } from "../pool_manager.ts";
+import { fakeOrchestrator } from "./fake_orchestrator.ts";
+import { recordingLogger } from "./log.ts";
+import { FINGERPRINT, poolModel, spawnRequest } from "./records.ts";
+
+/** Memory of the only device of a test pool. */
+export const DEVICE_BYTES = 1_000_000_000;
+
+const FAKE_WORKER = new URL("./fake_worker.ts", import.meta.url).pathname;
+
+/** How a fake worker is started. */
+export const FAKE_COMMAND = {
+  command: Deno.execPath(),
+  args: ["run", "--quiet", "-A", "--no-config", "--no-lock", FAKE_WORKER],
+};
+
+type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
+
+/** A pool manager with fake workers and a fake orchestrator that hears all it does. */
+export async function openTestPool(
+  mode = "",
+  config: DeepPartial<Omit<PoolConfig, "limits">> = {},
+) {
+  const dir = Deno.makeTempDirSync({ prefix: "pool-test-" });
+  const orchestrator = fakeOrchestrator();
+  orchestrator.answers.intervalMs = 50;
+  const log = recordingLogger();
+  const open = (changes: typeof config = {}): Promise<PoolManager> =>
+    openPoolManager(
+      poolConfig.parse({
+        pool_id: "p",
+        port: 0,
+        state_dir: join(dir, "state"),
+        ...config,
+        ...changes,
+        orchestrator: { url: orchestrator.url },
+        heartbeat: { coalesce_ms: 1 },
+        worker: { port_base: 0, poll_interval_ms: 50, ...config.worker, ...changes.worker },
+      }),
+      {
+        log,
+        env: { ...Deno.env.toObject(), FAKE_WORKER: mode, FAKE_FINGERPRINT: FINGERPRINT },
+        queryDevices: () =>
+          Promise.resolve([{
+            id: "cpu",
+            kind: "cpu",
+            name: "CPU",
+            total_bytes: DEVICE_BYTES,
+            free_bytes: DEVICE_BYTES,
+          }]),
+        scan: () => Promise.resolve({ models: [poolModel()], problems: [] }),
+        findWorker: () => FAKE_COMMAND,
+      },
+    );
+  let manager = await open();
+  const pids = new Set<number>();
+
+  const pool = {
+    dir,
+    log,
+    orchestrator,
+    get url() {
+      return manager.url;
+    },
+    get client() {
+      return createClient({ baseUrl: manager.url, timeoutMs: 10_000 });
+    },
+    async spawn(changes: Partial<SpawnRequest> = {}): Promise<string> {
+      const call = { params: { id: "p" }, body: spawnRequest(changes) };
+      const { worker_id } = await pool.client.call(poolRoutes.spawn, call);
+      return worker_id;
+    },
+    /** Waits until the orchestrator has heard of a worker like this. */
+    async worker(matches: (worker: PoolWorker) => boolean): Promise<PoolWorker> {
+      const find = (workers: readonly PoolWorker[]) => {
+        workers.forEach((worker) => pids.add(worker.pid));
+        return workers.find(matches);
+      };
+      const told = await orchestrator.next((each) =>
+        "workers" in each.body && find(each.body.workers) !== undefined
+      );
+      return find("workers" in told.body ? told.body.workers : [])!;
+    },
+    /** Spawns a worker and waits until it is ready. */
+    async ready(): Promise<PoolWorker> {
+      const id = await pool.spawn();
+      return await pool.worker((each) => each.worker_id === id && each.state === "ready");
+    },
+    /** Waits until the orchestrator has heard of a worker's end. */
+    async exit(workerId: string): Promise<WorkerExit> {
+      const find = (exits: readonly WorkerExit[]) =>
+        exits.find((each) => each.worker_id === workerId);
+      const told = await orchestrator.next((each) =>
+        "exits" in each.body && find(each.body.exits) !== undefined
+      );
+      return find("exits" in told.body ? told.body.exits : [])!;
+    },
+    close: () => manager.close(),
+    /** Opens a pool manager on the same state folder; the one before must be closed. */
+    async reopen(changes: typeof config = {}): Promise<void> {
+      manager = await open(changes);
+    },
+    async dispose(): Promise<void> {
+      await manager.close();
+      for (const pid of pids) killIfAlive(pid);
+      await orchestrator.close();
+      Deno.removeSync(dir, { recursive: true });
+    },
+  };
+  return pool;
+}
+
+/** A pool for the length of a test. */
+export function withPool(
+  test: (pool: Awaited<ReturnType<typeof openTestPool>>) => Promise<void>,
+  ...options: Parameters<typeof openTestPool>
+): () => Promise<void> {
+  return async () => {
+    const pool = await openTestPool(...options);
+    try {
+      await test(pool);
+    } finally {
+      await pool.dispose();
+    }
+  };
+}
+
+/** Whether a process is there and is more than a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}
+
+/** Ends a process that a test has started, if its pool has not. */
+export function killIfAlive(pid: number): void {
+  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+}
