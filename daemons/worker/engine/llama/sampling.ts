@@ -8,7 +8,7 @@ import {
 import { errorMessage, invalidRequest } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
 import type { Sampling, SamplingRequest } from "../engine.ts";
-import { toGrammarSchema } from "./json_schema.ts";
+import { jsonGrammar } from "../json_grammar.ts";
 import { acceptToken, logitBias } from "./internals.ts";
 
 /** Tokens that the penalties look back on, as in llama.cpp. */
@@ -94,32 +94,16 @@ export async function createGrammar(
   model: LlamaModel,
   request: SamplingRequest,
 ): Promise<LlamaGrammarEvaluationState | undefined> {
-  if (request.grammar !== undefined) {
-    const { grammar: text } = request;
-    return await compile("grammar", async () => {
-      const grammar = await llama.createGrammar({ grammar: text });
-      return new LlamaGrammarEvaluationState({ model, grammar });
-    });
-  }
-  if (request.json_schema !== undefined) {
-    const schema = toGrammarSchema(request.json_schema, "json_schema");
-    return await compile("json_schema", async () => {
-      // The library's type wants a literal; this one was built at run time.
-      const grammar = await llama.createGrammarForJsonSchema(schema as never);
-      return new LlamaGrammarEvaluationState({ model, grammar });
-    });
-  }
-  return undefined;
-}
-
-async function compile<T>(field: string, work: () => Promise<T>): Promise<T> {
+  const { grammar, json_schema } = request;
+  const field = grammar === undefined ? "json_schema" : "grammar";
+  const text = json_schema === undefined ? grammar : jsonGrammar(json_schema, field);
+  if (text === undefined) return undefined;
   try {
-    return await work();
+    const compiled = await llama.createGrammar({ grammar: text });
+    return new LlamaGrammarEvaluationState({ model, grammar: compiled });
   } catch (error) {
-    throw invalidRequest([{
-      field,
-      message: `llama.cpp cannot use it: ${errorMessage(error)}`,
-    }]);
+    const message = `llama.cpp cannot use it: ${errorMessage(error)}`;
+    throw invalidRequest([{ field, message }]);
   }
 }
 

@@ -1,0 +1,271 @@
+import { type FieldError, invalidRequest } from "#shared/errors.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Keywords that say nothing about which values are valid. */
+const ANNOTATIONS = new Set([
+  "$schema",
+  "$id",
+  "$comment",
+  "$defs",
+  "definitions",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+]);
+
+/** Keywords that a grammar is made of, by the kind of value that they speak of. */
+const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
+  any: ["$ref", "anyOf", "oneOf", "enum", "const", "type"],
+  object: ["properties", "required", "additionalProperties"],
+  array: ["items", "minItems", "maxItems"],
+  string: ["minLength", "maxLength", "format"],
+};
+/** Keywords that say everything about a value: what stands beside them could not be honoured. */
+const WHOLE = ["$ref", "anyOf", "oneOf"];
+const KNOWN = new Set(Object.values(KEYWORDS).flat());
+
+/** Rules that every grammar may refer to, each with those that it needs. */
+const BASE: Readonly<Record<string, string>> = {
+  "ws": '"" | " " | "\\n" [ \\t]{0,20}',
+  "char": '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F]{4})',
+  "string": '"\\"" char* "\\""',
+  "integer": '"-"? ("0" | [1-9] [0-9]{0,15})',
+  "number": 'integer ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?',
+  "boolean": '"true" | "false"',
+  "null": '"null"',
+  "pair": 'string ":" ws value',
+  "object": '"{" ws (pair (ws "," ws pair)* ws)? "}"',
+  "array": '"[" ws (value (ws "," ws value)* ws)? "]"',
+  "value": "object | array | string | number | boolean | null",
+};
+
+const DATE = '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])';
+const TIME = '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{3})? ' +
+  '("Z" | [+-] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])';
+const HEX = "[0-9a-f]";
+/** Formats that are kept to; others are annotations, as the standard has it. */
+const FORMATS: Readonly<Record<string, string>> = {
+  "date": DATE,
+  "time": TIME,
+  "date-time": `${DATE} "T" ${TIME}`,
+  "uuid": `${HEX}{8} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{12}`,
+};
+
+/** A schema may not be nested deeper, nor make more rules: grammars are slow beyond. */
+const MAX_DEPTH = 64;
+const MAX_RULES = 5_000;
+
+/**
+ * A GBNF grammar of the JSON values that a schema allows: objects with their properties in the
+ * order of the schema, optional ones left out or not, little white space. What a grammar cannot
+ * say is refused by name, for output that breaks the schema would be worse than none.
+ *
+ * @param field Where the schema stands in the request, for messages.
+ * @throws {LlorchError} `INVALID_REQUEST` listing every keyword that cannot be honoured.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.match(jsonGrammar({ enum: ["a", 1] }, "json_schema"), /^root ::= /);
+ * ```
+ */
+export function jsonGrammar(schema: Schema, field: string): string {
+  const writer = new GrammarWriter(schema, field);
+  const root = writer.expression(schema, field, 0);
+  if (writer.errors.length > 0) throw invalidRequest(writer.errors);
+  const rules = { root, ...writer.rules, ...BASE };
+  return Object.entries(rules).map(([name, rule]) => `${name} ::= ${rule}\n`).join("");
+}
+
+/** Collects the rules of one schema. */
+class GrammarWriter {
+  readonly rules: Record<string, string> = {};
+  readonly errors: FieldError[] = [];
+  readonly #root: Schema;
+  readonly #field: string;
+  /** Names of the rules for `$ref`s, so that a schema may contain itself. */
+  readonly #refs = new Map<string, string>();
+  #count = 0;
+
+  constructor(root: Schema, field: string) {
+    this.#root = root;
+    this.#field = field;
+  }
+
+  /** The grammar of one schema: an expression that may stand anywhere in a rule. */
+  expression(node: unknown, at: string, depth: number): string {
+    if (node === true) return "value";
+    if (!isSchema(node)) return this.#refuse(at, "must be a schema: an object or true");
+    if (depth > MAX_DEPTH) return this.#refuse(at, `is nested deeper than ${MAX_DEPTH}`);
+    for (const key of Object.keys(node)) {
+      if (KNOWN.has(key) || ANNOTATIONS.has(key)) continue;
+      this.#refuse(`${at}.${key}`, "is not supported in a schema");
+    }
+    const whole = WHOLE.find((key) => node[key] !== undefined);
+    for (const key of Object.keys(node)) {
+      if (whole === undefined || key === whole || key === "type" || !KNOWN.has(key)) continue;
+      this.#refuse(`${at}.${key}`, `is not supported beside ${whole}`);
+    }
+    if (node["$ref"] !== undefined) return this.#reference(node["$ref"], at, depth);
+    if ("const" in node) return literal(JSON.stringify(node["const"]));
+    const choices = node["enum"] ?? node["anyOf"] ?? node["oneOf"] ?? node["type"];
+    if (Array.isArray(choices)) return this.#choice(node, choices, at, depth);
+    return this.#typed(node, node["type"] ?? impliedType(node), at, depth);
+  }
+
+  #choice(node: Schema, choices: readonly unknown[], at: string, depth: number): string {
+    const key = ["enum", "anyOf", "oneOf", "type"].find((name) => node[name] === choices)!;
+    if (choices.length === 0) return this.#refuse(`${at}.${key}`, "must not be empty");
+    const expressions = choices.map((choice, index) => {
+      if (key === "enum") return literal(JSON.stringify(choice));
+      if (key === "type") return this.#typed(node, choice, at, depth);
+      return this.expression(choice, `${at}.${key}.${index}`, depth + 1);
+    });
+    return `(${expressions.join(" | ")})`;
+  }
+
+  #typed(node: Schema, type: unknown, at: string, depth: number): string {
+    switch (type) {
+      case undefined:
+        return "value";
+      case "object":
+        return this.#object(node, at, depth);
+      case "array":
+        return this.#array(node, at, depth);
+      case "string":
+        return this.#string(node, at);
+      case "integer":
+      case "number":
+      case "boolean":
+      case "null":
+        return type;
+      default:
+        return this.#refuse(`${at}.type`, `${JSON.stringify(type)} is not a type`);
+    }
+  }
+
+  #object(node: Schema, at: string, depth: number): string {
+    const { properties, required = [], additionalProperties } = node;
+    if (properties !== undefined && !isSchema(properties)) {
+      return this.#refuse(`${at}.properties`, "must be an object of schemas");
+    }
+    if (!Array.isArray(required)) return this.#refuse(`${at}.required`, "must be a list of names");
+    const names = Object.keys(properties ?? {});
+    for (const name of required.filter((each) => !names.includes(each))) {
+      this.#refuse(`${at}.required`, `names ${JSON.stringify(name)}, which is no property`);
+    }
+    const open = additionalProperties ?? properties === undefined;
+    let more = "";
+    if (open !== false) {
+      const value = this.expression(open, `${at}.additionalProperties`, depth + 1);
+      more = this.#rule(`string ":" ws ${value}`);
+    }
+    const pairs = names.map((name) => {
+      const value = this.expression(properties![name], `${at}.properties.${name}`, depth + 1);
+      return {
+        pair: this.#rule(`${literal(JSON.stringify(name))} ":" ws ${value}`),
+        required: required.includes(name),
+      };
+    });
+    return this.#rule(`"{" ws ${this.#pairs(pairs, more)} "}"`);
+  }
+
+  /** Pairs in order, optional ones there or not, with commas between those that are. */
+  #pairs(pairs: readonly { pair: string; required: boolean }[], more: string): string {
+    // From the last to the first: what may follow when something stands before it, or nothing does.
+    let after = more ? `(ws "," ws ${more})* ws` : "ws";
+    let first = more ? `(${more} (ws "," ws ${more})* ws)?` : '""';
+    for (const { pair, required } of pairs.toReversed()) {
+      const rest = this.#rule(after);
+      const start = this.#rule(first);
+      first = required ? `${pair} ${rest}` : `(${pair} ${rest} | ${start})`;
+      after = required ? `ws "," ws ${pair} ${rest}` : `(ws "," ws ${pair} ${rest} | ${rest})`;
+    }
+    return first;
+  }
+
+  #array(node: Schema, at: string, depth: number): string {
+    const min = this.#figure(node, "minItems", at) ?? 0;
+    const max = this.#figure(node, "maxItems", at);
+    if (max === 0) return '("[" ws "]")';
+    const item = this.#rule(this.expression(node["items"] ?? true, `${at}.items`, depth + 1));
+    const last = max === undefined ? "" : Math.max(max, min) - 1;
+    const items = `${item} (ws "," ws ${item}){${Math.max(0, min - 1)},${last}} ws`;
+    return this.#rule(`"[" ws ${min > 0 ? items : `(${items})?`} "]"`);
+  }
+
+  #string(node: Schema, at: string): string {
+    const format = FORMATS[String(node["format"])];
+    if (format !== undefined) return this.#rule(`"\\"" ${format} "\\""`);
+    const min = this.#figure(node, "minLength", at);
+    const max = this.#figure(node, "maxLength", at);
+    if (min === undefined && max === undefined) return "string";
+    return this.#rule(`"\\"" char{${min ?? 0},${max ?? ""}} "\\""`);
+  }
+
+  #reference(ref: unknown, at: string, depth: number): string {
+    const known = this.#refs.get(String(ref));
+    if (known !== undefined) return known;
+    const path = /^#(?:\/(.*))?$/.exec(String(ref));
+    if (!path) return this.#refuse(`${at}.$ref`, "must point into this schema: #/$defs/…");
+    const steps = path[1] === undefined ? [] : path[1].split("/");
+    const target = steps.reduce<unknown>(
+      (node, step) => isSchema(node) ? node[unescapePointer(step)] : undefined,
+      this.#root,
+    );
+    if (target === undefined) return this.#refuse(`${at}.$ref`, `${ref} is not in this schema`);
+    const name = `r${this.#count++}`;
+    this.#refs.set(String(ref), name);
+    const place = [this.#field, ...steps].join(".");
+    // Reached through a reference, a schema that contains itself starts anew.
+    this.rules[name] = this.expression(target, place, depth + 1);
+    return name;
+  }
+
+  #figure(node: Schema, key: string, at: string): number | undefined {
+    const value = node[key];
+    if (value === undefined || Number.isInteger(value) && Number(value) >= 0) {
+      return value as number | undefined;
+    }
+    this.#refuse(`${at}.${key}`, "must be a whole number from 0");
+    return undefined;
+  }
+
+  #rule(expression: string): string {
+    const name = `r${this.#count++}`;
+    if (this.#count > MAX_RULES) this.#refuse(this.#field, "is too large");
+    else this.rules[name] = expression;
+    return name;
+  }
+
+  /** Notes what is wrong; the expression only keeps the walk going, to find everything. */
+  #refuse(field: string, message: string): string {
+    if (!this.errors.some((error) => error.field === field)) this.errors.push({ field, message });
+    return "value";
+  }
+}
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A schema without a type may still mean one. */
+function impliedType(node: Schema): string | undefined {
+  return ["object", "array", "string"].find((type) =>
+    KEYWORDS[type]!.some((key) => node[key] !== undefined)
+  );
+}
+
+/** A text as a GBNF literal. */
+function literal(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+function unescapePointer(step: string): string {
+  return decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~");
+}

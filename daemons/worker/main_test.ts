@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { ENV } from "#shared/defaults.ts";
+import { createClient } from "#shared/http/client.ts";
+import { counterModel } from "../../tests/support/models.ts";
+import { request } from "./testing/generator.ts";
+import { DEMO_MODEL, TOKEN } from "./testing/worker.ts";
+
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
+
+/** Starts the program as it is run from source. */
+function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN, "--port", "0", ...args],
+    env: { [ENV.workerToken]: TOKEN, ...env },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Runs the program to its end. */
+async function run(args: readonly string[], env?: Record<string, string>) {
+  const { code, signal, stdout, stderr } = await start(args, env).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  return { code, signal, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** Reads log lines until one of this event, then lets the rest flow away. */
+async function waitFor(process: Deno.ChildProcess, event: string): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  const reader = process.stdout.getReader();
+  while (true) {
+    const { value, done } = await reader.read();
+    text += decoder.decode(value, { stream: true });
+    const line = text.split("\n").find((each) => each.includes(`"event":"${event}"`));
+    if (line !== undefined || done) {
+      reader.releaseLock();
+      assert.ok(line, `no ${event} in ${text}`);
+      process.stdout.pipeTo(new WritableStream()).catch(() => {});
+      return text;
+    }
+  }
+}
+
+const broken: Record<string, (path: string) => void> = {
+  "a folder": (path) => Deno.mkdirSync(path),
+  "no GGUF file": (path) => Deno.writeTextFileSync(path, "hello"),
+  "an empty file": (path) => Deno.writeTextFileSync(path, ""),
+  "a file cut short": (path) => {
+    const bytes = Deno.readFileSync(DEMO_MODEL);
+    Deno.writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+  },
+  "a header cut short": (path) => {
+    Deno.writeFileSync(path, Deno.readFileSync(DEMO_MODEL).subarray(0, 5000));
+  },
+  "nothing": () => {},
+};
+
+for (const [what, write] of Object.entries(broken)) {
+  Deno.test(`llorch-candled with ${what} for a model says so in one line and exits with 1`, async () => {
+    const path = join(await Deno.makeTempDir(), "broken.gguf");
+    write(path);
+    const { code, signal, stderr } = await run(["--model", path, "--standalone"]);
+    assert.deepEqual([code, signal], [1, null]);
+    assert.match(stderr, /^llorch-candled: .*broken\.gguf.*$/);
+  });
+}
+
+Deno.test("llorch-candled without a GPU refuses one, and never takes the CPU instead", async () => {
+  const { code, stderr } = await run(["--model", DEMO_MODEL, "--standalone", "--gpu", "0"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^llorch-candled: Cannot use GPU 0: .*CPU backend only.*$/);
+});
+
+Deno.test("llorch-candled with wrong flags exits with 2", async () => {
+  const wrong = [
+    [["--model", DEMO_MODEL, "--standalone", "--gpu", "all"], /--gpu: must be none/],
+    [["--model", DEMO_MODEL], /callback_url is needed, unless --standalone/],
+    [["--standalone"], /model/],
+    [
+      ["--model", DEMO_MODEL, "--callback-url", "http://127.0.0.1:9"],
+      /LLORCH_SPAWN_TOKEN is not set/,
+    ],
+    [["--modl", "x"], /did you mean --model/],
+  ] as const;
+  const results = await Promise.all(wrong.map(([args]) => run(args)));
+  results.forEach(({ code, stderr }, index) => {
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, wrong[index]![1]);
+  });
+});
+
+Deno.test("llorch-candled does not serve the world without a token", async () => {
+  const args = ["--model", DEMO_MODEL, "--standalone", "--host", "0.0.0.0"];
+  const { code, stderr } = await run(args, { [ENV.workerToken]: "" });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /Cannot bind to 0\.0\.0\.0 without a token: set LLORCH_WORKER_TOKEN/);
+});
+
+Deno.test("llorch-candled lets a running stream end after SIGTERM and exits with 0", async () => {
+  const process = start(["--model", counterModel(), "--standalone"]);
+  const log = await waitFor(process, "loaded");
+  const { url } = JSON.parse(log.split("\n").find((line) => line.includes('"listening"'))!);
+  const client = createClient({ baseUrl: url, token: TOKEN });
+  const { events } = await client.stream(workerRoutes.execute, {
+    body: request({ prompt: " w0", max_tokens: 1500 }),
+  });
+  await events.next();
+  process.kill("SIGTERM");
+  const rest = await Array.fromAsync(events);
+  assert.equal(rest.at(-1)?.event, "end");
+  const { code, signal } = await process.status;
+  assert.deepEqual([code, signal], [0, null]);
+  await process.stderr.cancel();
+});
+
+Deno.test("llorch-candled is the library's binding test when the library forks it as that", async () => {
+  const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });
+  assert.deepEqual([code, stdout], [0, ""]);
+});
