@@ -1,0 +1,118 @@
+import { basename, join } from "node:path";
+import type { PoolModel } from "../contracts/pool.ts";
+import { errorMessage } from "../errors.ts";
+import { modelMemory } from "./estimate.ts";
+import { type GgufInfo, readGguf } from "./gguf.ts";
+import { manifestReference, readManifest } from "./manifest.ts";
+import { partPaths, splitPart } from "./split.ts";
+
+/** Folders below a models folder that are looked into. */
+const MAX_DEPTH = 4;
+
+/** Files looked at in one scan, at most. */
+const MAX_FILES = 10_000;
+
+/** A model on disk. */
+export type FoundModel = Omit<PoolModel, "measured" | "staged">;
+
+/** What a scan found. */
+export interface ScanResult {
+  readonly models: readonly FoundModel[];
+  /** Files that are no usable models, and why. */
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** Headers read by earlier scans, by path; a file is read again when its size or time has changed. */
+export type ScanCache = Map<string, { readonly stamp: string; readonly info: GgufInfo }>;
+
+/**
+ * Finds the GGUF models in folders. A model is known by its `hf:` reference when a manifest says where
+ * it came from, else by `file:` and its path; its file's name without the ending is always an alias.
+ *
+ * Links are not followed, and a missing folder has no models. A broken file is a problem, not a
+ * failure.
+ */
+export async function scanModels(
+  dirs: readonly string[],
+  cache: ScanCache = new Map(),
+): Promise<ScanResult> {
+  const models: FoundModel[] = [];
+  const problems: { path: string; message: string }[] = [];
+  const seen = new Set<string>();
+  for (const dir of dirs) {
+    for await (const path of modelFiles(dir)) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      try {
+        models.push(await describe(path, cache));
+      } catch (error) {
+        problems.push({ path, message: errorMessage(error) });
+      }
+    }
+  }
+  for (const path of cache.keys()) if (!seen.has(path)) cache.delete(path);
+  models.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { models, problems };
+}
+
+/** Files that begin a model, as real paths. */
+async function* modelFiles(dir: string): AsyncGenerator<string> {
+  let root: string;
+  try {
+    root = await Deno.realPath(dir);
+  } catch {
+    return;
+  }
+  const folders = [{ path: root, depth: 0 }];
+  let files = 0;
+  for (let folder = folders.shift(); folder; folder = folders.shift()) {
+    for (const entry of await list(folder.path)) {
+      const path = join(folder.path, entry.name);
+      if (entry.isDirectory && folder.depth < MAX_DEPTH) {
+        folders.push({ path, depth: folder.depth + 1 });
+      } else if (entry.isFile && path.toLowerCase().endsWith(".gguf")) {
+        if (++files > MAX_FILES) return;
+        if ((splitPart(path)?.part ?? 1) === 1) yield path;
+      }
+    }
+  }
+}
+
+async function list(path: string): Promise<Deno.DirEntry[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(path));
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch {
+    return [];
+  }
+}
+
+async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
+  const info = await readCached(path, cache);
+  const manifest = await readManifest(path);
+  const file = `file:${path}`;
+  const stem = basename(path).replace(/\.gguf$/i, "");
+  const model_ref = manifest?.repo === undefined ? file : manifestReference(manifest);
+  const aliases = [file, stem, ...manifest ? [manifest.id, ...manifest.aliases] : []];
+  return {
+    model_ref,
+    aliases: [...new Set(aliases)].filter((alias) => alias !== model_ref),
+    fingerprint: info.fingerprint,
+    ...(manifest?.sha256 === undefined ? {} : { sha256: manifest.sha256 }),
+    path,
+    size_bytes: info.sizeBytes,
+    architecture: info.architecture,
+    context_length: info.contextLength,
+    ...modelMemory(info),
+  };
+}
+
+async function readCached(path: string, cache: ScanCache): Promise<GgufInfo> {
+  const facts = await Promise.all(partPaths(path).map((part) => Deno.stat(part).catch(() => null)));
+  const stamp = facts.map((each) => `${each?.size} ${each?.mtime?.getTime()}`).join(",");
+  const known = cache.get(path);
+  if (known?.stamp === stamp) return known.info;
+  const info = await readGguf(path);
+  cache.set(path, { stamp, info });
+  return info;
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { writeCounterModel } from "../../tests/support/models.ts";
+import { type ScanCache, scanModels } from "./scan.ts";
+
+async function withFolder(test: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await test(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("scanModels() finds models in folders below, with their names and figures", async () => {
+  await withFolder(async (dir) => {
+    await Deno.mkdir(join(dir, "a", "b"), { recursive: true });
+    const path = join(dir, "a", "b", "tiny.gguf");
+    writeCounterModel(path, { numbers: 10, context: 64 });
+    const { models, problems } = await scanModels([dir, join(dir, "missing")]);
+    assert.deepEqual(problems, []);
+    assert.equal(models.length, 1);
+    assert.equal(models[0]?.model_ref, `file:${path}`);
+    assert.deepEqual(models[0]?.aliases, ["tiny"]);
+    assert.equal(models[0]?.context_length, 64);
+    assert.equal(models[0]?.size_bytes, (await Deno.stat(path)).size);
+    assert.match(models[0]?.fingerprint ?? "", /^[0-9a-f]{64}$/);
+  });
+});
+
+Deno.test("scanModels() takes names and reference from a manifest", async () => {
+  await withFolder(async (dir) => {
+    const path = join(dir, "x.gguf");
+    writeCounterModel(path, { numbers: 10 });
+    const manifest = { id: "my-model", repo: "org/repo", file: "x.gguf", size_bytes: 1 };
+    await Deno.writeTextFile(`${path}.json`, JSON.stringify({ ...manifest, aliases: ["mine"] }));
+    const { models } = await scanModels([dir]);
+    assert.equal(models[0]?.model_ref, "hf:org/repo::file=x.gguf");
+    assert.deepEqual(models[0]?.aliases, [`file:${path}`, "x", "my-model", "mine"]);
+  });
+});
+
+Deno.test("scanModels() reports broken files and goes on", async () => {
+  await withFolder(async (dir) => {
+    await Deno.writeTextFile(join(dir, "broken.gguf"), "not a model");
+    await Deno.writeTextFile(join(dir, "part.gguf.incomplete"), "x");
+    writeCounterModel(join(dir, "good.gguf"), { numbers: 10 });
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(models.map((model) => model.aliases[0]), ["good"]);
+    assert.deepEqual(problems.map((each) => each.path), [join(dir, "broken.gguf")]);
+  });
+});
+
+Deno.test("scanModels() follows no link out of its folder", async () => {
+  await withFolder(async (outside) => {
+    writeCounterModel(join(outside, "secret.gguf"), { numbers: 10 });
+    await withFolder(async (dir) => {
+      await Deno.symlink(outside, join(dir, "folder"));
+      await Deno.symlink(join(outside, "secret.gguf"), join(dir, "secret.gguf"));
+      assert.deepEqual((await scanModels([dir])).models, []);
+    });
+  });
+});
+
+Deno.test("scanModels() reads a file again only when it has changed", async () => {
+  await withFolder(async (dir) => {
+    const path = join(dir, "x.gguf");
+    writeCounterModel(path, { numbers: 10 });
+    const cache: ScanCache = new Map();
+    const first = await scanModels([dir], cache);
+    const kept = cache.get(path);
+    await scanModels([dir], cache);
+    assert.equal(cache.get(path), kept);
+    writeCounterModel(path, { numbers: 20 });
+    const second = await scanModels([dir], cache);
+    assert.notEqual(first.models[0]?.fingerprint, second.models[0]?.fingerprint);
+    await Deno.remove(path);
+    await scanModels([dir], cache);
+    assert.equal(cache.size, 0);
+  });
+});
