@@ -129,6 +129,15 @@ export function renderError(
       error: error.cause,
     });
   }
+  return errorResponse(error, request, correlationId);
+}
+
+/** An error as a reply. */
+export function errorResponse(
+  error: LlorchError,
+  request: Request,
+  correlationId: string,
+): Response {
   const headers = new Headers({ [HEADERS.correlationId]: correlationId });
   if (error.retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));

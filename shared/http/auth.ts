@@ -38,7 +38,7 @@ export function requireTokenOffLoopback(
   token: string | undefined,
   remedy = "set LLORCH_API_TOKEN or token_file",
 ): void {
-  const isLoopback = /^(127\.|localhost$|::1$|\[::1\]$)/.test(host);
+  const isLoopback = /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/.test(host);
   if (isLoopback || token !== undefined) return;
   throw new LlorchError(
     "FORBIDDEN",

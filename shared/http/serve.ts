@@ -1,11 +1,17 @@
 import { errorMessage, LlorchError } from "../errors.ts";
+import { errorResponse } from "./app.ts";
 
 /** A listening server. */
 export interface Server {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
-  /** Stops accepting, waits for what runs, and cuts it after `deadlineMs`. */
+  /**
+   * Answers new requests with `NOT_READY`, waits for those that run, and cuts them after
+   * `deadlineMs`.
+   *
+   * @default 5000
+   */
   close(deadlineMs?: number): Promise<void>;
 }
 
@@ -25,9 +31,19 @@ export function listen(
   handler: (request: Request) => Response | Promise<Response>,
 ): Server {
   const stop = new AbortController();
+  const running = new Set<Promise<void>>();
+  let isClosing = false;
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
-    server = Deno.serve({ ...options, signal: stop.signal, onListen: () => {} }, handler);
+    server = Deno.serve(
+      { ...options, signal: stop.signal, onListen: () => {} },
+      (request, { completed }) => {
+        if (isClosing) return stopping(request);
+        running.add(completed);
+        completed.catch(() => {}).finally(() => running.delete(completed));
+        return handler(request);
+      },
+    );
   } catch (error) {
     const at = `${options.hostname}:${options.port}`;
     if (error instanceof Deno.errors.AddrInUse) {
@@ -47,12 +63,34 @@ export function listen(
     port,
     url: `http://${host}:${port}`,
     async close(deadlineMs = 5000) {
-      const timer = setTimeout(() => stop.abort(), deadlineMs);
-      try {
-        await server.shutdown();
-      } finally {
-        clearTimeout(timer);
-      }
+      isClosing = true;
+      // Deno throws from the abort of a server that is already shutting down: it is one or the other.
+      const isIdle = await settledWithin(running, deadlineMs);
+      if (isIdle) return await server.shutdown();
+      stop.abort();
+      await server.finished;
     },
   };
+}
+
+/** Whether everything, and what comes to it meanwhile, settles within `ms`. */
+async function settledWithin(running: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
+  let isLate = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      isLate = true;
+      resolve();
+    }, ms);
+  });
+  while (running.size > 0 && !isLate) await Promise.race([Promise.allSettled(running), late]);
+  clearTimeout(timer);
+  return running.size === 0;
+}
+
+function stopping(request: Request): Response {
+  const error = new LlorchError("NOT_READY", "This daemon is stopping", { retryAfterMs: 1000 });
+  const response = errorResponse(error, request, crypto.randomUUID());
+  response.headers.set("connection", "close");
+  return response;
 }

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { errorBody } from "../contracts/common.ts";
+import { delay } from "../lifecycle.ts";
+import { listen, type Server } from "./serve.ts";
+
+const here = { hostname: "127.0.0.1", port: 0 };
+
+/** A server whose every reply is a stream that goes on until someone ends it. */
+function endlessServer(): { server: Server; end: () => void } {
+  const ended = new AbortController();
+  const server = listen(here, () => {
+    const body = ReadableStream.from((async function* () {
+      while (!ended.signal.aborted) {
+        yield new TextEncoder().encode("x");
+        await delay(5);
+      }
+    })());
+    return new Response(body);
+  });
+  return { server, end: () => ended.abort() };
+}
+
+Deno.test("listen() says where it listens, also for port 0", async () => {
+  const server = listen(here, () => new Response("hi"));
+  assert.equal(server.url, `http://127.0.0.1:${server.port}`);
+  assert.equal(await (await fetch(server.url)).text(), "hi");
+  await server.close();
+});
+
+Deno.test("listen() says that a port is taken and what to do", async () => {
+  const server = listen(here, () => new Response());
+  assert.throws(
+    () => listen({ ...here, port: server.port }, () => new Response()),
+    /port is in use; choose another with --port, or 0 for any free one/,
+  );
+  await server.close();
+});
+
+Deno.test("close() waits for a reply that runs", async () => {
+  const { server, end } = endlessServer();
+  const text = (await fetch(server.url)).text();
+  await delay(20);
+  const closed = server.close(5000);
+  end();
+  assert.match(await text, /^x+$/);
+  await closed;
+});
+
+Deno.test("close() cuts a reply that runs longer than the deadline", async () => {
+  const { server, end } = endlessServer();
+  const response = await fetch(server.url);
+  const began = performance.now();
+  const text = response.text();
+  await server.close(30);
+  assert.ok(performance.now() - began < 1000);
+  await assert.rejects(text);
+  end();
+});
+
+Deno.test("close() with no time at all cuts at once, also a handler that has not answered", async () => {
+  const server = listen(here, () => new Promise(() => {}));
+  const call = fetch(server.url);
+  await delay(20);
+  await server.close(0);
+  await assert.rejects(call);
+});
+
+Deno.test("close() refuses what comes while it waits", async () => {
+  const { server, end } = endlessServer();
+  const text = (await fetch(server.url)).text();
+  const closed = server.close(5000);
+  const refused = await fetch(server.url);
+  assert.equal(refused.status, 503);
+  assert.ok(refused.headers.has("retry-after"));
+  assert.equal(errorBody.parse(await refused.json()).error.code, "NOT_READY");
+  end();
+  await text;
+  await closed;
+});
+
+Deno.test("close() does not wait for a connection that is kept alive and silent", async () => {
+  const server = listen(here, () => new Response("hi"));
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await connection.read(new Uint8Array(1000));
+  const began = performance.now();
+  await server.close(5000);
+  assert.ok(performance.now() - began < 1000);
+  connection.close();
+});
+
+Deno.test("close() may be called twice", async () => {
+  const server = listen(here, () => new Response());
+  await Promise.all([server.close(), server.close()]);
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { delay } from "../lifecycle.ts";
+import { listen } from "./serve.ts";
+import { sseResponse } from "./sse_response.ts";
+
+const text = new TextDecoder();
+const bytes = new TextEncoder();
+
+Deno.test("sseResponse() gives status, headers and every frame, then ends", async () => {
+  async function* frames() {
+    yield bytes.encode("a");
+    yield bytes.encode("b");
+  }
+  const response = sseResponse(frames(), { keepAliveMs: 1000, status: 202 });
+  assert.equal(response.status, 202);
+  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  assert.equal(response.headers.get("x-accel-buffering"), "no");
+  assert.equal(await response.text(), "ab");
+});
+
+Deno.test("sseResponse() sends a comment after silence, and loses no frame by it", async () => {
+  async function* frames() {
+    await delay(50);
+    yield bytes.encode("frame");
+  }
+  const all = await sseResponse(frames(), { keepAliveMs: 15 }).text();
+  assert.match(all, /^(: keep-alive\n\n)+frame$/);
+});
+
+Deno.test("sseResponse() makes no frame before it is asked for", async () => {
+  let made = 0;
+  async function* frames() {
+    while (true) yield bytes.encode(String(made++));
+  }
+  const reader = sseResponse(frames(), { keepAliveMs: 1000 }).body!.getReader();
+  await delay(5);
+  assert.equal(made, 0);
+  assert.equal(text.decode((await reader.read()).value), "0");
+  await delay(5);
+  assert.equal(made, 1);
+  await reader.cancel();
+});
+
+Deno.test("sseResponse() breaks off when the frames do", async () => {
+  async function* frames() {
+    yield bytes.encode("a");
+    throw new Error("boom");
+  }
+  await assert.rejects(sseResponse(frames(), { keepAliveMs: 1000 }).text(), /boom/);
+});
+
+/** Frames of 64 KiB without end; says how many were made and whether they were returned. */
+function endless() {
+  const state = { made: 0, returned: Promise.withResolvers<void>() };
+  async function* frames() {
+    const frame = new Uint8Array(64 * 1024).fill(0x20);
+    try {
+      while (true) {
+        state.made++;
+        yield frame;
+      }
+    } finally {
+      state.returned.resolve();
+    }
+  }
+  return { state, frames: frames() };
+}
+
+Deno.test("a client that reads slowly holds the frames up; when it leaves they are returned", async () => {
+  const { state, frames } = endless();
+  const server = listen(
+    { hostname: "127.0.0.1", port: 0 },
+    () => sseResponse(frames, { keepAliveMs: 1000 }),
+  );
+  const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await socket.write(bytes.encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await socket.read(new Uint8Array(10));
+
+  let before = -1;
+  for (let round = 0; round < 50 && before !== state.made; round++) {
+    before = state.made;
+    await delay(100);
+  }
+  // What the two kernels' socket buffers hold, and no more.
+  assert.equal(state.made, before);
+  assert.ok(state.made * 64 < 32 * 1024, `${state.made} frames were made for a client that sleeps`);
+
+  socket.close();
+  await state.returned.promise;
+  await server.close(0);
+});
+
+Deno.test("a client that leaves a silent stream is noticed, and its frames returned", async () => {
+  const left = Promise.withResolvers<void>();
+  const server = listen({ hostname: "127.0.0.1", port: 0 }, (request) => {
+    async function* frames() {
+      try {
+        yield bytes.encode("a");
+        await delay(60_000, request.signal);
+      } finally {
+        left.resolve();
+      }
+    }
+    return sseResponse(frames(), { keepAliveMs: 60_000 });
+  });
+  const controller = new AbortController();
+  const response = await fetch(server.url, { signal: controller.signal });
+  const reader = response.body!.getReader();
+  await reader.read();
+  controller.abort();
+  await left.promise;
+  await reader.closed.catch(() => {});
+  await server.close(0);
+});
