@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
+import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { LlamaGrammarEvaluationState, TokenBias } from "node-llama-cpp";
 
 interface SamplerConfig {
@@ -14,6 +14,10 @@ interface SamplerConfig {
 
 interface SequenceInternals {
   _resolveSamplerConfig?(config: SamplerConfig): unknown;
+}
+
+interface ContextInternals {
+  readonly _ctx?: { sampleToken?(...args: unknown[]): Promise<number> };
 }
 
 interface BiasInternals {
@@ -32,6 +36,27 @@ export function seedEachToken(sequence: LlamaContextSequence, seed: () => number
   const internals = sequence as unknown as SequenceInternals;
   const resolve = internals._resolveSamplerConfig ?? missing("_resolveSamplerConfig");
   internals._resolveSamplerConfig = (config) => resolve.call(sequence, { ...config, seed: seed() });
+}
+
+/** What llama.cpp's sampling gives when it has no token; the library turns it into an error. */
+const NO_TOKEN = -1;
+
+/**
+ * Makes a failed sampling the failure of its own sequence. The library would leave the error
+ * unhandled, which ends the process, and one request with a grammar that contradicts its biases
+ * would take all others with it.
+ */
+export function containSampling(context: LlamaContext, onError: (error: unknown) => void): void {
+  const native = (context as unknown as ContextInternals)._ctx ?? missing("_ctx");
+  const sample = native.sampleToken ?? missing("sampleToken");
+  native.sampleToken = async (...args) => {
+    try {
+      return await sample.apply(native, args);
+    } catch (error) {
+      onError(error);
+      return NO_TOKEN;
+    }
+  };
 }
 
 /**

@@ -206,6 +206,19 @@ Deno.test("llama.cpp honours biases, also of the token that ends a reply", () =>
     assert.equal(endOf(endless).stop_reason, "MAX_TOKENS");
   }));
 
+Deno.test("llama.cpp survives a grammar that contradicts the biases, and so do its other slots", () =>
+  using(counterModel(), { context: 256, slots: 2 }, async ({ generate, engine }) => {
+    const [z] = engine.tokenize("z").slice(-1);
+    for (const temperature of [0, 1]) {
+      const [wrong, right] = await Promise.all([
+        generate({ grammar: 'root ::= "z"', logit_bias: { [z!]: -100 }, temperature }),
+        generate({ prompt: " w1", max_tokens: 50, temperature }),
+      ]);
+      assert.deepEqual(outline(wrong), ["started", "error INVALID_REQUEST"]);
+      assert.equal(textOf(right), count(2, 51));
+    }
+  }));
+
 Deno.test("llama.cpp looks back on what was said for the penalties", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const fields = { messages: story, max_tokens: 40 };
@@ -216,14 +229,14 @@ Deno.test("llama.cpp looks back on what was said for the penalties", () =>
 
 Deno.test("llama.cpp tells a chat without a template what to send instead", async () => {
   const path = join(await Deno.makeTempDir(), "plain.gguf");
-  const bytes = Deno.readFileSync(counterModel());
+  const bytes = await Deno.readFile(counterModel());
   // The same file with the template under a name that nobody looks for.
   const key = new TextEncoder().encode("tokenizer.chat_template");
   const at = bytes.findIndex((_, start) =>
     key.every((byte, index) => bytes[start + index] === byte)
   );
   bytes[at] = 0x54;
-  Deno.writeFileSync(path, bytes);
+  await Deno.writeFile(path, bytes);
   await using(path, { context: 64 }, async ({ generate }) => {
     await assert.rejects(generate({ messages: story }), /no chat template; send prompt/);
   });

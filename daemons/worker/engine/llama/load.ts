@@ -5,6 +5,7 @@ import { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
 import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
+import { containSampling } from "./internals.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
@@ -60,6 +61,10 @@ async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEng
     failedCreationRemedy: false,
     createSignal: options.signal,
   });
+  containSampling(
+    context,
+    (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
+  );
   return new LlamaEngine({
     llama,
     model,

@@ -5,7 +5,7 @@ import {
   type SequenceEvaluateOptions,
   type Token,
 } from "node-llama-cpp";
-import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
 import type { Sampling, SamplingRequest } from "../engine.ts";
 import { jsonGrammar } from "../json_grammar.ts";
@@ -74,6 +74,16 @@ export class LlamaSampling implements Sampling {
       }
     }
     this.chosen(token as Token);
+  }
+
+  /** An error of the library, as the request's own fault where it left no token to choose. */
+  explain(error: unknown): unknown {
+    if (!this.#grammar || errorMessage(error) !== "Failed to sample next token") return error;
+    return new LlorchError(
+      "INVALID_REQUEST",
+      "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
+      { cause: error },
+    );
   }
 
   /** Takes in the token that the library chose. */

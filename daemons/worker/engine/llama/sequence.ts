@@ -37,7 +37,9 @@ export class LlamaSequence implements EngineSequence {
     const steps = this.#sequence.evaluate(tokens as Token[], sampling.options);
     return {
       async next() {
-        const { value, done } = await steps.next();
+        const { value, done } = await steps.next().catch((error) => {
+          throw sampling.explain(error);
+        });
         if (done || typeof value !== "number") throw new Error("llama.cpp gave no token");
         sampling.chosen(value);
         return value;
