@@ -8,6 +8,7 @@ import {
   type ExecutableName,
   findExecutable,
 } from "#shared/executables.ts";
+import { scanModels } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
 
 /** What a program that ran left. */
@@ -86,6 +87,14 @@ async function freeBytes(path: string): Promise<number> {
   while (!exists(at) && dirname(at) !== at) at = dirname(at);
   const { bavail, bsize } = await statfs(at);
   return bavail * bsize;
+}
+
+async function findModels(dirs: readonly string[]): Promise<FoundModels> {
+  const { models, problems } = await scanModels(dirs);
+  const names = models.map(({ model_ref, aliases }) =>
+    aliases.find((alias) => !/[/:]/.test(alias)) ?? model_ref
+  );
+  return { names, problems: problems.map(({ path, message }) => `${path}: ${message}`) };
 }
 
 async function run(command: string, args: readonly string[]): Promise<RunResult | undefined> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
-import type { Check } from "./finding.ts";
+import { defaultModelsDirs, personModelsDir } from "#shared/models/default_dirs.ts";
+import type { Check, Finding } from "./finding.ts";
 
 /** Longest list of names in one line. */
 const MAX_NAMES = 5;
@@ -10,12 +10,16 @@ export const checkModels: Check = async (machine) => {
   const demo = machine.checkout === undefined ? [] : [join(machine.checkout, "catalog", "demo")];
   const dirs = [...defaultModelsDirs(machine.env), ...demo];
   const { names, problems } = await machine.findModels(dirs);
-  const broken = problems.map((message) =>
-    ({ name: "models", status: "warn", message, fix: "remove the file or fetch it again" }) as const
-  );
+  const fix = "remove the file or fetch it again";
+  const broken = problems.map((message): Finding => ({
+    name: "models",
+    status: "warn",
+    message,
+    fix,
+  }));
   if (names.length === 0) {
-    const fix = `put a GGUF file into ${dirs[0]}`;
-    return [...broken, { name: "models", status: "warn", message: "none found", fix }];
+    const put = `put a GGUF file into ${personModelsDir(machine.env)}`;
+    return [...broken, { name: "models", status: "warn", message: "none found", fix: put }];
   }
   const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : "";
   const message = `${names.slice(0, MAX_NAMES).join(", ")}${more}`;

@@ -28,7 +28,11 @@ export const checkInstallation: Check = (machine) =>
 export const checkGit: Check = async (machine) => {
   const result = await machine.run("git", ["--version"]);
   if (result?.code === 0) {
-    return [{ name: "git", status: "ok", message: result.stdout.trim().replace(/^git version /, "") }];
+    return [{
+      name: "git",
+      status: "ok",
+      message: result.stdout.trim().replace(/^git version /, ""),
+    }];
   }
   return [{ name: "git", status: "warn", message: "not found", fix: "install git" }];
 };

@@ -19,8 +19,7 @@ export function fakeMachine(change: Partial<Machine> = {}): Machine {
     exists: (path) => !path.startsWith("/etc/"),
     freeBytes: () => Promise.resolve(100 * GIB),
     findModels: () => Promise.resolve({ names: ["demo"], problems: [] }),
-    run: (command) =>
-      Promise.resolve(command === "git" ? ran("git version 2.43.0\n") : undefined),
+    run: (command) => Promise.resolve(command === "git" ? ran("git version 2.43.0\n") : undefined),
     findExecutable: (name) => ({ command: `/opt/llorch/${name}`, args: [] }),
     isPortFree: () => true,
     daemonAt: () => Promise.resolve(undefined),

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { LlorchError } from "#shared/errors.ts";
+import { fakeMachine, port8080Taken, ran } from "../testing/fake_machine.ts";
+import { checkConfigFiles } from "./config_files.ts";
+import { examine } from "./doctor.ts";
+import type { Check, Finding } from "./finding.ts";
+import type { Machine } from "./machine.ts";
+import { checkModels } from "./models.ts";
+import { checkPorts } from "./network.ts";
+import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
+import { checkDeno, checkGit, checkInstallation } from "./toolchain.ts";
+
+const GIB = 2 ** 30;
+
+/** Status, name and message of each finding; the fix too where there is one. */
+async function found(check: Check, change: Partial<Machine> = {}): Promise<string[]> {
+  const show = ({ status, name, message, fix }: Finding) =>
+    `${status} ${name}: ${message}${fix === undefined ? "" : ` | ${fix}`}`;
+  return (await check(fakeMachine(change))).map(show);
+}
+
+const always = <T>(value: T) => () => Promise.resolve(value);
+
+Deno.test("doctor finds a healthy machine healthy", async () => {
+  const findings = await examine(fakeMachine());
+  assert.deepEqual(findings.filter(({ status }) => status !== "ok"), []);
+});
+
+Deno.test("doctor: every finding that is not ok says what to do", async () => {
+  const findings = await examine(fakeMachine({
+    denoVersion: "1.0.0",
+    exists: () => false,
+    run: always(undefined),
+    findModels: always({ names: [], problems: ["/m/x.gguf: it is cut off"] }),
+    memory: { totalBytes: GIB, availableBytes: 1 },
+    freeBytes: always(0),
+    isPortFree: () => false,
+  }));
+  const bad = findings.filter(({ status }) => status !== "ok");
+  assert.ok(bad.length >= 8);
+  for (const { name, fix } of bad) assert.ok(fix, name);
+});
+
+Deno.test("doctor: another deno than the pinned one is a warning", async () => {
+  const [line] = await found(checkDeno, { denoVersion: "2.0.0" });
+  assert.match(line ?? "", /^warn deno: 2\.0\.0, tested with \d/);
+});
+
+Deno.test("doctor: a checkout needs its packages and the native one of this platform", async () => {
+  const [missing] = await found(checkInstallation, { exists: () => false });
+  assert.equal(
+    missing,
+    "fail node_modules: /work/llorch/node_modules is not there | cd /work/llorch && deno install",
+  );
+  const withoutNative = { exists: (path: string) => !path.includes("node-llama-cpp") };
+  const [, native] = await found(checkInstallation, withoutNative);
+  assert.match(native ?? "", /^fail llama\.cpp: no native package for linux-x64 \d/);
+});
+
+Deno.test("doctor: the native package is looked for under this platform's name", async () => {
+  const platforms: [Partial<Machine>, string][] = [
+    [{ os: "linux", arch: "aarch64" }, "linux-arm64"],
+    [{ os: "darwin", arch: "aarch64" }, "mac-arm64-metal"],
+    [{ os: "darwin", arch: "x86_64" }, "mac-x64"],
+    [{ os: "windows", arch: "x86_64" }, "win-x64"],
+  ];
+  for (const [machine, name] of platforms) {
+    const seen: string[] = [];
+    const exists = (path: string) => seen.push(path) > 0;
+    await found(checkInstallation, { ...machine, exists });
+    assert.ok(seen.some((path) => path.endsWith(`bins/${name}/llama-addon.node`)), name);
+  }
+});
+
+Deno.test("doctor: an installation needs its executables instead", async () => {
+  assert.deepEqual(await found(checkInstallation, { checkout: undefined }), [
+    "ok orchestratord: /opt/llorch/orchestratord",
+    "ok pool-managerd: /opt/llorch/pool-managerd",
+    "ok llorch-candled: /opt/llorch/llorch-candled",
+  ]);
+  const lines = await found(checkInstallation, {
+    checkout: undefined,
+    findExecutable: () => {
+      throw new LlorchError("WORKER_START_FAILED", "nowhere");
+    },
+  });
+  assert.match(lines[0] ?? "", /^warn orchestratord: not found \| put it beside llorch/);
+});
+
+Deno.test("doctor: a machine without git is told", async () => {
+  assert.deepEqual(await found(checkGit), ["ok git: 2.43.0"]);
+  assert.deepEqual(await found(checkGit, { run: always(undefined) }), [
+    "warn git: not found | install git",
+  ]);
+});
+
+Deno.test("doctor: models are named, broken files are shown, none is a warning", async () => {
+  assert.deepEqual(await found(checkModels), ["ok models: demo"]);
+  const names = ["a", "b", "c", "d", "e", "f", "g"];
+  assert.deepEqual(
+    await found(checkModels, { findModels: always({ names, problems: ["/m/x.gguf: cut off"] }) }),
+    [
+      "warn models: /m/x.gguf: cut off | remove the file or fetch it again",
+      "ok models: a, b, c, d, e, and 2 more",
+    ],
+  );
+  assert.deepEqual(await found(checkModels, { findModels: always({ names: [], problems: [] }) }), [
+    "warn models: none found | put a GGUF file into /home/ada/.local/share/llorch/models",
+  ]);
+});
+
+Deno.test("doctor: models are looked for in the default folders and in the checkout", async () => {
+  let seen: readonly string[] = [];
+  const findModels: Machine["findModels"] = (dirs) => {
+    seen = dirs;
+    return Promise.resolve({ names: ["demo"], problems: [] });
+  };
+  await found(checkModels, { findModels });
+  assert.deepEqual(seen, [
+    "/var/lib/llorch/models",
+    "/home/ada/.local/share/llorch/models",
+    "/work/llorch/catalog/demo",
+  ]);
+  await found(checkModels, { findModels, checkout: undefined });
+  assert.equal(seen.length, 2);
+});
+
+Deno.test("doctor: little memory is a warning", async () => {
+  assert.deepEqual(await found(checkMemory), ["ok memory: 8.0 GiB free of 16.0 GiB"]);
+  const memory = { totalBytes: GIB, availableBytes: GIB / 2 };
+  assert.match((await found(checkMemory, { memory }))[0] ?? "", /^warn memory: 512 MiB free/);
+});
+
+Deno.test("doctor: little disk is a warning, none a failure", async () => {
+  const status = async (freeBytes: number) =>
+    (await found(checkDisk, { freeBytes: always(freeBytes) }))[0]?.split(" ")[0];
+  assert.equal(await status(100 * GIB), "ok");
+  assert.equal(await status(GIB), "warn");
+  assert.equal(await status(0), "fail");
+});
+
+Deno.test("doctor: GPUs are named, none is fine, a broken driver is a warning", async () => {
+  const smi = (stdout: string, code = 0) => ({ run: always(ran(stdout, code)) });
+  assert.deepEqual(await found(checkGpu), ["ok gpu: none found: models run on the CPU"]);
+  assert.deepEqual(await found(checkGpu, smi("NVIDIA H100, 81559\nNVIDIA L4, 23034\n")), [
+    "ok gpu 0: NVIDIA H100, 79.6 GiB",
+    "ok gpu 1: NVIDIA L4, 22.5 GiB",
+  ]);
+  assert.deepEqual(await found(checkGpu, smi("No devices were found\n", 6)), [
+    "warn gpu: nvidia-smi fails: No devices were found | check the NVIDIA driver",
+  ]);
+  assert.deepEqual(await found(checkGpu, { os: "darwin", arch: "aarch64" }), [
+    "ok gpu: Apple GPU (Metal)",
+  ]);
+});
+
+Deno.test("doctor: config files that exist are checked by the daemon that reads them", async () => {
+  assert.deepEqual(await found(checkConfigFiles), ["ok config: no files: the defaults apply"]);
+  const exists = (path: string) => path === "/etc/llorch/orchestrator.toml";
+  let command: readonly string[] = [];
+  const run = (code: number, stderr = ""): Machine["run"] => (program, args) => {
+    command = [program, ...args];
+    return Promise.resolve(ran("", code, stderr));
+  };
+  assert.deepEqual(await found(checkConfigFiles, { exists, run: run(0) }), [
+    "ok config: /etc/llorch/orchestrator.toml is valid",
+  ]);
+  assert.deepEqual(command, [
+    "/opt/llorch/orchestratord",
+    "--check-config",
+    "--config=/etc/llorch/orchestrator.toml",
+  ]);
+  const stderr = "orchestratord: /etc/llorch/orchestrator.toml:3: prot is not a known field\n";
+  assert.deepEqual(await found(checkConfigFiles, { exists, run: run(2, stderr) }), [
+    "fail config: /etc/llorch/orchestrator.toml:3: prot is not a known field" +
+    " | mend it, then orchestratord --check-config",
+  ]);
+});
+
+Deno.test("doctor: a port is free, or held by its daemon, or in the way", async () => {
+  const [free] = await found(checkPorts);
+  assert.equal(free, "ok port 8080: free; orchestratord is not running");
+  const at = async (daemon: string | undefined) =>
+    (await found(checkPorts, { ...port8080Taken, daemonAt: always(daemon) }))[0];
+  assert.equal(await at("orchestratord 0.1.0"), "ok port 8080: orchestratord 0.1.0 answers");
+  const fix = "start orchestratord with another --port, or 0 for any free one";
+  assert.equal(await at(undefined), `warn port 8080: in use by another program | ${fix}`);
+  assert.equal(
+    await at("pool-managerd 0.1.0"),
+    `warn port 8080: in use by pool-managerd 0.1.0 | ${fix}`,
+  );
+});
