@@ -174,7 +174,7 @@ async function readValue(
     if (length > reader.remaining / 8) {
       fail(`it is corrupt: ${JSON.stringify(key)} claims ${length} texts`);
     }
-    for (let index = 0; index < length; index++) await reader.skip(await reader.u64());
+    await reader.skipTexts(length);
     return { length };
   }
   const element = FIXED.get(elementType);

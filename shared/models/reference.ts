@@ -136,7 +136,7 @@ function parseFile(text: string): ModelReference {
 /** A relative path in normal form (no empty, `.` or `..` part) of printable characters to a GGUF. */
 function isGgufPath(path: string): boolean {
   return !UNPRINTABLE.test(path) && !path.includes("\\") && !hasDotSegment(path) &&
-    /[^/]\.gguf$/.test(path);
+    /[^/]\.gguf$/i.test(path);
 }
 
 function hasDotSegment(path: string): boolean {

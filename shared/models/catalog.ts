@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { parseToml } from "../config/toml.ts";
+import { bytes, sha256 } from "../contracts/common.ts";
+import { fieldErrors } from "../http/app.ts";
+import { UsageError } from "../lifecycle.ts";
+import { referenceOf } from "./manifest.ts";
+
+/** A model of the catalog. */
+export const catalogModel = z.strictObject({
+  id: referenceOf("name").meta({ description: "Short name that people use" }),
+  name: z.string().min(1),
+  file: z.string().regex(
+    /^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*\.gguf$/,
+    "must be a path below the catalog",
+  )
+    .optional().meta({ description: "Of a model that ships: path beside the catalog" }),
+  source: referenceOf("hf").optional().meta({ description: "Of any other: where to get it" }),
+  size_bytes: bytes,
+  sha256,
+  licence: z.string().min(1).meta({ description: "SPDX identifier of the weights' licence" }),
+  parameters: z.number().int().min(1),
+  quantisation: z.string().min(1).meta({ description: "Format of the weights, e.g. Q4_K_M" }),
+  context: z.number().int().min(1).meta({ description: "Tokens that it was trained for" }),
+}).refine((model) => (model.file === undefined) !== (model.source === undefined), {
+  path: ["file"],
+  message: "exactly one of file and source is needed",
+});
+
+/** An entry of the catalog. */
+export type CatalogModel = z.output<typeof catalogModel>;
+
+const catalog = z.strictObject({ models: z.array(catalogModel) }).superRefine((value, context) => {
+  const seen = new Set<string>();
+  for (const [index, { id }] of value.models.entries()) {
+    if (seen.has(id)) {
+      context.addIssue({
+        code: "custom",
+        path: ["models", index, "id"],
+        message: `must be given once: found "${id}" again`,
+      });
+    }
+    seen.add(id);
+  }
+});
+
+/**
+ * Parses the text of `catalog.toml`.
+ *
+ * @param file name of the file, for messages
+ * @throws {UsageError} naming the file and every wrong field.
+ */
+export function parseCatalog(text: string, file: string): CatalogModel[] {
+  const parsed = catalog.safeParse(parseToml(text, file));
+  if (parsed.success) return parsed.data.models;
+  const wrong = fieldErrors(parsed.error).map(({ field, message }) =>
+    `${file}: ${field} ${message}`
+  );
+  throw new UsageError(wrong.join("\n"));
+}
