@@ -59,11 +59,7 @@ function inTempDir(body: (dir: string) => Promise<void>): () => Promise<void> {
   };
 }
 
-/** The engine keeps a log pump and library handles for the life of the process. */
-const engineTest = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-
-engineTest(
+Deno.test(
   "the counter model counts on, 200 tokens one after the other",
   () =>
     withModel(counterModel(), async (model) => {
@@ -85,7 +81,7 @@ engineTest(
     }),
 );
 
-engineTest(
+Deno.test(
   "the counter model ends after its last number",
   inTempDir(async (dir) => {
     const path = join(dir, "small.gguf");
@@ -98,7 +94,7 @@ engineTest(
   }),
 );
 
-engineTest(
+Deno.test(
   "the UTF-8 model says each byte of its text as a token, over and over",
   inTempDir(async (dir) => {
     const path = join(dir, "utf8.gguf");
@@ -116,7 +112,7 @@ engineTest(
 );
 
 for (const type of ["F32", "F16", "Q8_0", "Q4_0"] as const) {
-  engineTest(
+  Deno.test(
     `a random model in ${type} says the same words again after the same prompt`,
     inTempDir(async (dir) => {
       const path = join(dir, "random.gguf");
