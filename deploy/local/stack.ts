@@ -7,6 +7,7 @@ import { scanModels } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { type Child, startChild } from "./child.ts";
+import { endLeftovers, type Leftover } from "./leftovers.ts";
 import { modelsDirs, stateDir, type UpOptions } from "./options.ts";
 
 /** Longest wait for a daemon to listen, and for the model to be loaded, in milliseconds. */
@@ -103,11 +104,22 @@ async function startParts(
     pool,
     client,
     broken,
-    close() {
+    async close() {
       closing = true;
-      return parts.close();
+      const workers = await listWorkers(client);
+      await parts.close();
+      await endLeftovers(workers);
     },
   };
+}
+
+/** Workers that are there now; none when nobody answers. */
+async function listWorkers(client: Client): Promise<readonly Leftover[]> {
+  try {
+    return (await client.call(routes.workers, {}, { timeoutMs: 1000 })).workers;
+  } catch {
+    return [];
+  }
 }
 
 async function checkModel(model: string, dirs: readonly string[]): Promise<void> {

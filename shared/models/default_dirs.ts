@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { type Env, homeDir } from "../paths.ts";
 
 /** The models folder of services. */
@@ -6,7 +6,12 @@ export const SERVICE_MODELS_DIR = "/var/lib/llorch/models";
 
 /** The models folder of a person. */
 export function personModelsDir(env: Env): string {
-  return join(env("XDG_DATA_HOME") || join(homeDir(env), ".local", "share"), "llorch", "models");
+  const data = env("XDG_DATA_HOME");
+  // The XDG specification: a relative path is to be ignored.
+  const base = data !== undefined && isAbsolute(data)
+    ? data
+    : join(homeDir(env), ".local", "share");
+  return join(base, "llorch", "models");
 }
 
 /** Folders that are looked through when none is configured. */

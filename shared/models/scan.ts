@@ -1,9 +1,10 @@
 import { basename, join } from "node:path";
 import type { PoolModel } from "../contracts/pool.ts";
-import { errorMessage } from "../errors.ts";
+import { errorMessage, LlorchError } from "../errors.ts";
 import { modelMemory } from "./estimate.ts";
 import { type GgufInfo, readGguf } from "./gguf.ts";
 import { manifestReference, readManifest } from "./manifest.ts";
+import { isReference } from "./reference.ts";
 import { partPaths, splitPart } from "./split.ts";
 
 /** Folders below a models folder that are looked into. */
@@ -40,13 +41,15 @@ export async function scanModels(
   const problems: { path: string; message: string }[] = [];
   const seen = new Set<string>();
   for (const dir of dirs) {
-    for await (const path of modelFiles(dir)) {
+    const report = (path: string, error: unknown) =>
+      problems.push({ path, message: errorMessage(error) });
+    for await (const path of modelFiles(dir, report)) {
       if (seen.has(path)) continue;
       seen.add(path);
       try {
         models.push(await describe(path, cache));
       } catch (error) {
-        problems.push({ path, message: errorMessage(error) });
+        report(path, error);
       }
     }
   }
@@ -55,18 +58,22 @@ export async function scanModels(
   return { models, problems };
 }
 
-/** Files that begin a model, as real paths. */
-async function* modelFiles(dir: string): AsyncGenerator<string> {
+/** Files that begin a model, as real paths. A folder that cannot be read is reported. */
+async function* modelFiles(
+  dir: string,
+  report: (path: string, error: unknown) => void,
+): AsyncGenerator<string> {
   let root: string;
   try {
     root = await Deno.realPath(dir);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) report(dir, error);
     return;
   }
   const folders = [{ path: root, depth: 0 }];
   let files = 0;
   for (let folder = folders.shift(); folder; folder = folders.shift()) {
-    for (const entry of await list(folder.path)) {
+    for (const entry of await list(folder.path, report)) {
       const path = join(folder.path, entry.name);
       if (entry.isDirectory && folder.depth < MAX_DEPTH) {
         folders.push({ path, depth: folder.depth + 1 });
@@ -78,11 +85,15 @@ async function* modelFiles(dir: string): AsyncGenerator<string> {
   }
 }
 
-async function list(path: string): Promise<Deno.DirEntry[]> {
+async function list(
+  path: string,
+  report: (path: string, error: unknown) => void,
+): Promise<Deno.DirEntry[]> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(path));
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  } catch {
+  } catch (error) {
+    report(path, error);
     return [];
   }
 }
@@ -90,13 +101,19 @@ async function list(path: string): Promise<Deno.DirEntry[]> {
 async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
   const info = await readCached(path, cache);
   const manifest = await readManifest(path);
+  if (manifest && manifest.size_bytes !== info.sizeBytes) {
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `Its manifest says ${manifest.size_bytes} bytes and it has ${info.sizeBytes}: verify it again`,
+    );
+  }
   const file = `file:${path}`;
-  const stem = basename(path).replace(/\.gguf$/i, "");
+  const stem = basename(splitPart(path)?.prefix ?? path).replace(/\.gguf$/i, "");
   const model_ref = manifest?.repo === undefined ? file : manifestReference(manifest);
   const aliases = [file, stem, ...manifest ? [manifest.id, ...manifest.aliases] : []];
   return {
     model_ref,
-    aliases: [...new Set(aliases)].filter((alias) => alias !== model_ref),
+    aliases: [...new Set(aliases)].filter((alias) => alias !== model_ref && isReference(alias)),
     fingerprint: info.fingerprint,
     ...(manifest?.sha256 === undefined ? {} : { sha256: manifest.sha256 }),
     path,

@@ -32,7 +32,8 @@ Deno.test("scanModels() takes names and reference from a manifest", async () => 
   await withFolder(async (dir) => {
     const path = join(dir, "x.gguf");
     writeCounterModel(path, { numbers: 10 });
-    const manifest = { id: "my-model", repo: "org/repo", file: "x.gguf", size_bytes: 1 };
+    const { size } = await Deno.stat(path);
+    const manifest = { id: "my-model", repo: "org/repo", file: "x.gguf", size_bytes: size };
     await Deno.writeTextFile(`${path}.json`, JSON.stringify({ ...manifest, aliases: ["mine"] }));
     const { models } = await scanModels([dir]);
     assert.equal(models[0]?.model_ref, "hf:org/repo::file=x.gguf");
@@ -48,6 +49,18 @@ Deno.test("scanModels() reports broken files and goes on", async () => {
     const { models, problems } = await scanModels([dir]);
     assert.deepEqual(models.map((model) => model.aliases[0]), ["good"]);
     assert.deepEqual(problems.map((each) => each.path), [join(dir, "broken.gguf")]);
+  });
+});
+
+Deno.test("scanModels() does not believe a manifest of another file", async () => {
+  await withFolder(async (dir) => {
+    const path = join(dir, "x.gguf");
+    writeCounterModel(path, { numbers: 10 });
+    const manifest = { id: "x", size_bytes: 1, sha256: "0".repeat(64) };
+    await Deno.writeTextFile(`${path}.json`, JSON.stringify(manifest));
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(models, []);
+    assert.match(problems[0]?.message ?? "", /says 1 bytes/);
   });
 });
 

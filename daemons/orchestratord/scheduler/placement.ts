@@ -42,17 +42,22 @@ export function isUsable(state: State, pool: Pool, worker: PoolWorker): boolean 
 /**
  * Ready workers of a model with a free slot, best first: most free slots, fewest active, id.
  *
+ * A worker that has just lost a job is left alone until its pool says that it is gone, or for the
+ * first backoff.
+ *
  * @param held Jobs by worker, from {@linkcode leases}.
  */
 export function seats(
   state: State,
   fingerprint: string,
   held: ReadonlyMap<string, number>,
+  now: number,
 ): Seat[] {
   const found: Seat[] = [];
   for (const pool of state.pools.values()) {
     for (const worker of pool.workers) {
       if (worker.fingerprint !== fingerprint || !isUsable(state, pool, worker)) continue;
+      if ((state.suspects.get(worker.worker_id) ?? 0) > now) continue;
       const free = worker.slots - (held.get(worker.worker_id) ?? 0);
       if (free > 0) found.push({ poolId: pool.id, worker, free });
     }

@@ -91,6 +91,8 @@ export interface State {
   readonly breakers: Map<string, Breaker>;
   /** Workers that were told to stop: not to be used though their pool may still say ready. */
   readonly stopping: Set<string>;
+  /** Workers that lost a job, and until when nothing is sent to them: mostly they are gone. */
+  readonly suspects: Map<string, number>;
   /** When a worker last had a job, for eviction. */
   readonly lastUsed: Map<string, number>;
   /** Models that an operator wants loaded, until they are. */
@@ -172,6 +174,7 @@ export function initialState(policy: Policy): State {
     spawns: new Map(),
     breakers: new Map(),
     stopping: new Set(),
+    suspects: new Map(),
     lastUsed: new Map(),
     wanted: new Set(),
     rates: { serviceMs: undefined, loadMs: undefined },

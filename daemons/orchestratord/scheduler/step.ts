@@ -132,9 +132,14 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
   }
   for (const worker of before?.workers ?? []) {
     if (reported.has(worker.worker_id)) continue;
-    state.stopping.delete(worker.worker_id);
-    state.lastUsed.delete(worker.worker_id);
+    forgetWorker(state, worker.worker_id);
   }
+}
+
+function forgetWorker(state: State, workerId: string): void {
+  state.stopping.delete(workerId);
+  state.suspects.delete(workerId);
+  state.lastUsed.delete(workerId);
 }
 
 function losePool(state: State, poolId: string, effects: Effect[]): void {
@@ -148,8 +153,7 @@ function losePool(state: State, poolId: string, effects: Effect[]): void {
     if (key.startsWith(`${poolId} `)) state.breakers.delete(key);
   }
   for (const worker of pool.workers) {
-    state.stopping.delete(worker.worker_id);
-    state.lastUsed.delete(worker.worker_id);
+    forgetWorker(state, worker.worker_id);
   }
   effects.push({ kind: "pool_lost", poolId });
 }
@@ -200,6 +204,7 @@ function endAttempt(
   }
   if (outcome.kind !== "lost") return;
 
+  if (lease) state.suspects.set(lease.workerId, now + state.policy.backoffFirstMs);
   job.failures++;
   if (job.failures >= state.policy.maxAttempts) {
     const message = `The job failed ${job.failures} times in a row: ${outcome.message}`;
@@ -263,7 +268,7 @@ function seatQueued(state: State, now: number, effects: Effect[]): Set<string> {
   const held = leases(state);
   for (const job of queueOrder(state, now)) {
     if (waiting.has(job.fingerprint) || job.notBefore > now) continue;
-    const seat = seats(state, job.fingerprint, held)[0];
+    const seat = seats(state, job.fingerprint, held, now)[0];
     if (!seat) {
       waiting.add(job.fingerprint);
       continue;

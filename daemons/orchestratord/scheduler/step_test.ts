@@ -213,7 +213,7 @@ Deno.test("step() fails a job whose model fits on no device, with the figures", 
 
 Deno.test("step() tries a lost attempt again at once, then after doubling pauses, then fails", () => {
   const run = new Run();
-  run.at(0, pool([worker("w1", A)]), submit("j1", 0));
+  run.at(0, pool([worker("w1", A), worker("w2", A)]), submit("j1", 0));
   const lost = (attempt: number): Input => ({
     kind: "attempt_ended",
     jobId: "j1",
@@ -233,15 +233,30 @@ Deno.test("step() counts failures only while no token is delivered", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
   for (let attempt = 1; attempt <= 10; attempt++) {
-    run.at(attempt, { kind: "progress", jobId: "j1", attempt });
-    const effects = run.at(attempt, {
+    const now = attempt * 200;
+    run.at(now, { kind: "progress", jobId: "j1", attempt });
+    run.at(now, {
       kind: "attempt_ended",
       jobId: "j1",
       attempt,
       outcome: { kind: "lost", message: "gone" },
     });
+    const effects = run.at(now + POLICY.backoffFirstMs, { kind: "tick" });
     assert.deepEqual(kinds(effects), ["dispatch"]);
   }
+});
+
+Deno.test("step() leaves a worker alone that has just lost a job", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0));
+  const lost = run.at(1, {
+    kind: "attempt_ended",
+    jobId: "j1",
+    attempt: 1,
+    outcome: { kind: "lost", message: "gone" },
+  });
+  assert.deepEqual(kinds(lost), []);
+  assert.deepEqual(kinds(run.at(2, pool([]))), ["spawn"], "the pool says that it is gone");
 });
 
 Deno.test("step() ignores the end of an attempt that was replaced", () => {

@@ -100,7 +100,7 @@ export function queueView(state: Readonly<State>, now: number): QueueView {
 
 function waitReason(state: Readonly<State>, job: Job, now: number): string {
   if (job.notBefore > now) return "pauses after a failed attempt";
-  if (seats(state, job.fingerprint, leases(state)).length > 0) return "is about to start";
+  if (seats(state, job.fingerprint, leases(state), now).length > 0) return "is about to start";
   const isReady = [...state.pools.values()].some((pool) =>
     pool.available &&
     pool.workers.some((w) => w.fingerprint === job.fingerprint && w.state === "ready")

@@ -1,0 +1,37 @@
+import type { WorkerView } from "#shared/contracts/mod.ts";
+import { delay } from "#shared/lifecycle.ts";
+
+/** A worker gets this long to end by itself, in milliseconds. */
+const GRACE_MS = 5_000;
+
+/** What tells a worker's process from another that has its id by now. */
+export type Leftover = Pick<WorkerView, "pid" | "worker_id">;
+
+/**
+ * Ends workers whose pool manager has died, since nobody else will. A process is one of them only if
+ * its command line names the worker.
+ */
+export async function endLeftovers(workers: readonly Leftover[]): Promise<void> {
+  const left = workers.filter(isRunning);
+  for (const { pid } of left) signal(pid, "SIGTERM");
+  const deadline = performance.now() + GRACE_MS;
+  while (left.some(isRunning) && performance.now() < deadline) await delay(20);
+  for (const worker of left.filter(isRunning)) signal(worker.pid, "SIGKILL");
+}
+
+function isRunning({ pid, worker_id }: Leftover): boolean {
+  const { success, stdout } = new Deno.Command("ps", {
+    args: ["-o", "stat=,args=", "-p", String(pid)],
+    stderr: "null",
+  }).outputSync();
+  const line = new TextDecoder().decode(stdout).trim();
+  return success && !line.startsWith("Z") && line.includes(worker_id);
+}
+
+function signal(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(pid, name);
+  } catch {
+    // It has ended: that is what was wanted.
+  }
+}
