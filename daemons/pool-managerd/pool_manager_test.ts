@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { FINGERPRINT } from "./testdata/records.ts";
-import { isAlive, withPool } from "./testdata/test_pool.ts";
+import { argvOf, envOf, isAlive } from "./testdata/processes.ts";
+import { withPool } from "./testdata/test_pool.ts";
 
 const is = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
@@ -39,7 +40,7 @@ Deno.test(
   "a worker's secrets are in neither its arguments nor the log",
   withPool(async (pool) => {
     const { pid, token } = await pool.ready();
-    assert.ok(!Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(token));
+    assert.ok(!argvOf(pid).includes(token));
     assert.ok(!JSON.stringify(pool.log.lines).includes(token));
   }),
 );
@@ -72,7 +73,7 @@ Deno.test(
       pool.spawn({ context: 10_000_000, slots: 256 }),
       is("INSUFFICIENT_MEMORY"),
     );
-    assert.deepEqual([...Deno.readDirSync(`${pool.dir}/state/logs`)], []);
+    assert.deepEqual(await pool.logFiles(), []);
   }),
 );
 
@@ -92,7 +93,7 @@ Deno.test(
     pool.orchestrator.answers.acknowledge = true;
     await pool.orchestrator.next((told) => "exits" in told.body && told.body.exits.length === 0);
     await assert.rejects(logs(), is("NOT_FOUND"));
-    assert.deepEqual([...Deno.readDirSync(`${pool.dir}/state/logs`)], []);
+    assert.deepEqual(await pool.logFiles(), []);
   }, "exit=3"),
 );
 
@@ -215,12 +216,7 @@ Deno.test(
   "a ready callback is answered again when it is repeated, and refused when it is not its own",
   withPool(async (pool) => {
     const worker = await pool.ready();
-    const secret = JSON.parse(
-      new TextDecoder().decode(
-        Deno.readFileSync(`/proc/${worker.pid}/environ`),
-      ).split("\0").find((each) => each.startsWith("LLORCH_SPAWN_TOKEN="))!
-        .replace("LLORCH_SPAWN_TOKEN=", '"') + '"',
-    );
+    const secret = envOf(worker.pid, "LLORCH_SPAWN_TOKEN")!;
     const { worker_id, uri, model_ref, fingerprint, memory_bytes } = worker;
     const { context, slots, capabilities, backend, pid } = worker;
     const body = {

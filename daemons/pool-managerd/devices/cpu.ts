@@ -1,9 +1,10 @@
 import type { Device } from "#shared/contracts/pool.ts";
+import { readSystemFile } from "../system_files.ts";
 
 const KIB = 1024;
 
 /** Reads a file of the system; undefined where there is none. */
-export type ReadText = (path: string) => string | undefined;
+export type ReadText = (path: string) => Promise<string | undefined>;
 
 /** Memory of this machine as the system tells it where there is no `/proc/meminfo`. */
 export type SystemMemory = () => { readonly total: number; readonly available: number };
@@ -12,12 +13,12 @@ export type SystemMemory = () => { readonly total: number; readonly available: n
  * The machine's own memory as a device: what is available, or what the control group that we run
  * in still allows, if that is less.
  */
-export function cpuDevice(
-  read: ReadText = readText,
+export async function cpuDevice(
+  read: ReadText = readSystemFile,
   system: SystemMemory = Deno.systemMemoryInfo,
-): Device {
-  const machine = meminfo(read("/proc/meminfo")) ?? system();
-  const group = groupMemory(read);
+): Promise<Device> {
+  const machine = meminfo(await read("/proc/meminfo")) ?? system();
+  const group = await groupMemory(read);
   return {
     id: "cpu",
     kind: "cpu",
@@ -48,18 +49,26 @@ const GENERATIONS = [
   },
 ];
 
+/** Memory that a group may take in all, and what of it is left. */
+interface GroupMemory {
+  readonly limit: number;
+  readonly free: number;
+}
+
 /** The tightest limit on the way from our group to the root; cached file pages count as free. */
-function groupMemory(read: ReadText): { limit: number; free: number } | undefined {
-  const groups = read("/proc/self/cgroup") ?? "";
-  const found = GENERATIONS.flatMap(({ own, root, limit, usage }) =>
-    ancestors(own.exec(groups)?.[1]).map((path) => {
-      const number = (name: string) => Number.parseInt(read(`${root}${path}/${name}`) ?? "", 10);
-      const max = number(limit);
-      const stat = read(`${root}${path}/memory.stat`) ?? "";
-      const cached = Number(/^(?:total_)?inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
-      return { limit: max, free: max - number(usage) + cached };
-    })
-  ).filter(({ free }) => Number.isFinite(free));
+async function groupMemory(read: ReadText): Promise<GroupMemory | undefined> {
+  const groups = await read("/proc/self/cgroup") ?? "";
+  const folders = GENERATIONS.flatMap((generation) =>
+    ancestors(generation.own.exec(groups)?.[1]).map((path) => ({ ...generation, path }))
+  );
+  const all = await Promise.all(folders.map(async ({ root, path, limit, usage }) => {
+    const files = [limit, usage, "memory.stat"].map((name) => read(`${root}${path}/${name}`));
+    const [max, current, stat] = await Promise.all(files);
+    const cached = /^(?:total_)?inactive_file (\d+)$/m.exec(stat ?? "")?.[1] ?? 0;
+    const bytes = Number.parseInt(max ?? "", 10);
+    return { limit: bytes, free: bytes - Number.parseInt(current ?? "", 10) + Number(cached) };
+  }));
+  const found = all.filter(({ free }) => Number.isFinite(free));
   if (found.length === 0) return undefined;
   return {
     limit: Math.min(...found.map((group) => group.limit)),
@@ -73,12 +82,4 @@ function ancestors(path: string | undefined): string[] {
   const parts = path.split("/").filter((part) => part !== "");
   return [...parts.keys()].map((index) => "/" + parts.slice(0, parts.length - index).join("/"))
     .concat("");
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -8,11 +8,11 @@ const noSystem = () => {
 };
 
 function files(entries: Record<string, string>) {
-  return (path: string) => entries[path];
+  return (path: string) => Promise.resolve(entries[path]);
 }
 
-Deno.test("cpuDevice() gives what the machine has available", () => {
-  assert.deepEqual(cpuDevice(files({ "/proc/meminfo": MEMINFO }), noSystem), {
+Deno.test("cpuDevice() gives what the machine has available", async () => {
+  assert.deepEqual(await cpuDevice(files({ "/proc/meminfo": MEMINFO }), noSystem), {
     id: "cpu",
     kind: "cpu",
     name: "CPU",
@@ -21,8 +21,8 @@ Deno.test("cpuDevice() gives what the machine has available", () => {
   });
 });
 
-Deno.test("cpuDevice() gives what the control group allows, if that is less", () => {
-  const device = cpuDevice(
+Deno.test("cpuDevice() gives what the control group allows, if that is less", async () => {
+  const device = await cpuDevice(
     files({
       "/proc/meminfo": MEMINFO,
       "/proc/self/cgroup": "0::/system.slice/pool.service\n",
@@ -37,8 +37,8 @@ Deno.test("cpuDevice() gives what the control group allows, if that is less", ()
   assert.equal(device.free_bytes, 150 * KIB);
 });
 
-Deno.test("cpuDevice() reads the root of the container and the older control groups", () => {
-  const v1 = cpuDevice(
+Deno.test("cpuDevice() reads the root of the container and the older control groups", async () => {
+  const v1 = await cpuDevice(
     files({
       "/proc/meminfo": MEMINFO,
       "/proc/self/cgroup": "9:cpu,memory:/docker/abc\n",
@@ -51,12 +51,12 @@ Deno.test("cpuDevice() reads the root of the container and the older control gro
   assert.equal(v1.free_bytes, 500 * KIB);
 });
 
-Deno.test("cpuDevice() asks the runtime where there is no /proc", () => {
-  const device = cpuDevice(files({}), () => ({ total: 10, available: 7 }));
+Deno.test("cpuDevice() asks the runtime where there is no /proc", async () => {
+  const device = await cpuDevice(files({}), () => ({ total: 10, available: 7 }));
   assert.deepEqual([device.total_bytes, device.free_bytes], [10, 7]);
 });
 
-Deno.test("cpuDevice() works on this machine", () => {
-  const device = cpuDevice();
+Deno.test("cpuDevice() works on this machine", async () => {
+  const device = await cpuDevice();
   assert.ok(device.free_bytes > 0 && device.free_bytes <= device.total_bytes);
 });

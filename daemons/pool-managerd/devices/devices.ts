@@ -22,7 +22,7 @@ export type QueryDevices = () => Promise<Device[]>;
 
 /** Asks the system: `nvidia-smi` and the memory of the machine. */
 export function systemDevices(log: Logger): QueryDevices {
-  return async () => [...await nvidiaDevices(log), cpuDevice()];
+  return async () => [...await nvidiaDevices(log), await cpuDevice()];
 }
 
 /** Remembers a look at the devices for a short while; looks at the same time share one. */

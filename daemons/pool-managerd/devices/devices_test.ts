@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../testdata/fake_clock.ts";
-import { cpuDevice } from "./cpu.ts";
 import { createDevices } from "./devices.ts";
 
 function counted() {
   const clock = new FakeClock();
   let looks = 0;
   const devices = createDevices(
-    () => Promise.resolve([{ ...cpuDevice(), name: `${++looks}` }]),
+    () =>
+      Promise.resolve([{
+        id: "cpu",
+        kind: "cpu",
+        name: `${++looks}`,
+        total_bytes: 1,
+        free_bytes: 1,
+      }]),
     clock,
   );
   return { clock, devices, looks: () => looks };

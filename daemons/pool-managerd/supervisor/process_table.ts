@@ -1,3 +1,6 @@
+import process from "node:process";
+import { readSystemFileSync } from "../system_files.ts";
+
 /** What the machine knows of its processes. */
 export interface ProcessTable {
   /**
@@ -5,19 +8,27 @@ export interface ProcessTable {
    * when there is no such process. The same pid with another start time is another process.
    */
   startTime(pid: number): string | undefined;
+  /** Whether there is a process with this pid, a dead one that waits to be reaped included. */
+  exists(pid: number): boolean;
   /** How many processes the kernel has killed for memory since it booted; 0 where it does not say. */
   memoryKills(): number;
 }
 
 /** The process table of this machine. */
 export function systemProcessTable(): ProcessTable {
-  return Deno.build.os === "linux" ? procTable() : { startTime: psStartTime, memoryKills: () => 0 };
+  return Deno.build.os === "linux"
+    ? procTable()
+    : { startTime: psStartTime, exists, memoryKills: () => 0 };
 }
 
 function procTable(): ProcessTable {
   return {
-    startTime: (pid) => startTimeOfStat(readText(`/proc/${pid}/stat`)),
-    memoryKills: () => Number(/^oom_kill (\d+)$/m.exec(readText("/proc/vmstat"))?.[1] ?? 0),
+    startTime: (pid) => startTimeOfStat(readSystemFileSync(`/proc/${pid}/stat`) ?? ""),
+    exists,
+    memoryKills() {
+      const vmstat = readSystemFileSync("/proc/vmstat") ?? "";
+      return Number(/^oom_kill (\d+)$/m.exec(vmstat)?.[1] ?? 0);
+    },
   };
 }
 
@@ -31,6 +42,15 @@ export function startTimeOfStat(stat: string): string | undefined {
   return isDead ? undefined : fields[19];
 }
 
+function exists(pid: number): boolean {
+  try {
+    // Signal 0 only asks.
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
 function psStartTime(pid: number): string | undefined {
   const ps = new Deno.Command("ps", {
     args: ["-o", "lstart=", "-p", String(pid)],
@@ -38,12 +58,4 @@ function psStartTime(pid: number): string | undefined {
     stderr: "null",
   }).outputSync();
   return ps.success ? new TextDecoder().decode(ps.stdout).trim() || undefined : undefined;
-}
-
-function readText(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
 }

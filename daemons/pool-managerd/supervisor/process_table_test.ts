@@ -18,4 +18,6 @@ Deno.test("the process table knows this process, always by the same start", () =
   assert.ok(start);
   assert.equal(table.startTime(Deno.pid), start);
   assert.ok(table.memoryKills() >= 0);
+  assert.ok(table.exists(Deno.pid));
+  assert.ok(!table.exists(0x3fffffff));
 });

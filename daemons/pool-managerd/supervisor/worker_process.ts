@@ -8,6 +8,8 @@ import type { ExitStatus } from "./worker_life.ts";
 
 /** How often a process that is not our child is looked for, in milliseconds. */
 const ADOPTED_LOOK_MS = 250;
+/** Every so many looks go by the start time too, which costs more: the pid may be another's by now. */
+const THOROUGH_EVERY = 8;
 
 /** A worker's process: our child, or one that an earlier pool manager started. */
 export interface WorkerProcess {
@@ -105,8 +107,10 @@ function adoptProcess(
   const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
   const isAlive = () => table.startTime(pid) === startTime;
   let cancel = () => {};
+  let looks = 0;
   const look = () => {
-    if (isAlive()) cancel = clock.after(ADOPTED_LOOK_MS, look);
+    const isThere = ++looks % THOROUGH_EVERY === 0 ? isAlive() : table.exists(pid);
+    if (isThere) cancel = clock.after(ADOPTED_LOOK_MS, look);
     else resolve({ exit_code: null, signal: null });
   };
   look();

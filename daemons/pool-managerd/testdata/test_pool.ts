@@ -4,20 +4,14 @@ import type { PoolWorker, SpawnRequest, WorkerExit } from "#shared/contracts/poo
 import { createClient } from "#shared/http/client.ts";
 import { type PoolConfig, poolConfig } from "../config.ts";
 import { openPoolManager, type PoolManager } from "../pool_manager.ts";
+import { FAKE_COMMAND } from "./fake_command.ts";
 import { fakeOrchestrator } from "./fake_orchestrator.ts";
 import { recordingLogger } from "./log.ts";
+import { killIfAlive } from "./processes.ts";
 import { FINGERPRINT, poolModel, spawnRequest } from "./records.ts";
 
 /** Memory of the only device of a test pool. */
 export const DEVICE_BYTES = 1_000_000_000;
-
-const FAKE_WORKER = new URL("./fake_worker.ts", import.meta.url).pathname;
-
-/** How a fake worker is started. */
-export const FAKE_COMMAND = {
-  command: Deno.execPath(),
-  args: ["run", "--quiet", "-A", "--no-config", "--no-lock", FAKE_WORKER],
-};
 
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
@@ -26,7 +20,7 @@ export async function openTestPool(
   mode = "",
   config: DeepPartial<Omit<PoolConfig, "limits">> = {},
 ) {
-  const dir = Deno.makeTempDirSync({ prefix: "pool-test-" });
+  const dir = await Deno.makeTempDir({ prefix: "pool-test-" });
   const orchestrator = fakeOrchestrator();
   orchestrator.answers.intervalMs = 50;
   const log = recordingLogger();
@@ -61,7 +55,6 @@ export async function openTestPool(
   const pids = new Set<number>();
 
   const pool = {
-    dir,
     log,
     orchestrator,
     get url() {
@@ -100,6 +93,8 @@ export async function openTestPool(
       );
       return find("exits" in told.body ? told.body.exits : [])!;
     },
+    /** What stands in the folder of the workers' logs. */
+    logFiles: () => Array.fromAsync(Deno.readDir(join(dir, "state", "logs"))),
     close: () => manager.close(),
     /** Opens a pool manager on the same state folder; the one before must be closed. */
     async reopen(changes: typeof config = {}): Promise<void> {
@@ -109,7 +104,7 @@ export async function openTestPool(
       await manager.close();
       for (const pid of pids) killIfAlive(pid);
       await orchestrator.close();
-      Deno.removeSync(dir, { recursive: true });
+      await Deno.remove(dir, { recursive: true });
     },
   };
   return pool;
@@ -128,18 +123,4 @@ export function withPool(
       await pool.dispose();
     }
   };
-}
-
-/** Whether a process is there and is more than a zombie. */
-export function isAlive(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
-}
-
-/** Ends a process that a test has started, if its pool has not. */
-export function killIfAlive(pid: number): void {
-  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
 }

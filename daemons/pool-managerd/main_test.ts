@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { isAlive, killIfAlive } from "./testdata/processes.ts";
+import { type PoolProcess, runPool, startPool } from "./testdata/pool_process.ts";
+
+/** A folder, and processes that end with the test whatever happens. */
+function withDir(
+  test: (dir: string, start: (...args: string[]) => Promise<PoolProcess>) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    const dir = await Deno.makeTempDir({ prefix: "pool-main-" });
+    const started: PoolProcess[] = [];
+    try {
+      await test(dir, async (...args) => {
+        const pool = await startPool(dir, args);
+        started.push(pool);
+        return pool;
+      });
+    } finally {
+      for (const pool of started) killIfAlive(pool.pid);
+      await Promise.all(started.map((pool) => pool.status));
+      await Deno.remove(dir, { recursive: true });
+    }
+  };
+}
+
+Deno.test(
+  "a pool manager that was killed finds its worker again when it starts anew",
+  withDir(async (_, start) => {
+    const first = await start();
+    const worker = await first.ready();
+    first.kill("SIGKILL");
+    await first.status;
+    assert.ok(isAlive(worker.pid));
+    const second = await start();
+    const { workers } = await second.client.call(poolRoutes.state, {});
+    console.log(
+      await second.client.call(poolRoutes.state, {}),
+      isAlive(worker.pid),
+      new DatabaseSync(`${_}/state/pool.db`).prepare("select * from exits").all(),
+    );
+    assert.deepEqual(workers, [worker]);
+    second.kill("SIGTERM");
+    assert.equal((await second.status).code, 0);
+    assert.ok(!isAlive(worker.pid));
+  }),
+);
+
+Deno.test(
+  "a process that has a lost worker's pid by chance is left alone",
+  withDir(async (dir, start) => {
+    const first = await start();
+    const worker = await first.ready();
+    first.kill("SIGKILL");
+    await first.status;
+    const db = new DatabaseSync(`${dir}/state/pool.db`);
+    db.prepare("UPDATE workers SET start_time = '1'").run();
+    db.close();
+    const second = await start();
+    const state = await second.client.call(poolRoutes.state, {});
+    assert.deepEqual(state.workers, []);
+    assert.equal(state.exits[0]?.worker_id, worker.worker_id);
+    assert.ok(isAlive(worker.pid));
+    killIfAlive(worker.pid);
+  }),
+);
+
+Deno.test(
+  "Ctrl-C stops the workers and ends with code 0",
+  withDir(async (_, start) => {
+    const pool = await start();
+    const worker = await pool.ready();
+    pool.kill("SIGINT");
+    assert.equal((await pool.status).code, 0);
+    assert.ok(!isAlive(worker.pid));
+  }),
+);
+
+Deno.test(
+  "a second pool manager on the same folder, or on the same port, refuses with one line",
+  withDir(async (dir, start) => {
+    const pool = await start();
+    const same = await runPool(dir, []);
+    assert.equal(same.code, 1);
+    assert.match(
+      same.stderr,
+      /^pool-managerd: Cannot use the state folder .* another pool manager holds it.*\n$/,
+    );
+    const { port } = new URL(pool.client.baseUrl);
+    const taken = await runPool(dir, [`--port=${port}`, `--state-dir=${dir}/other`]);
+    assert.equal(taken.code, 1);
+    assert.match(taken.stderr, /^pool-managerd: Cannot listen on .*: the port is in use.*\n$/);
+  }),
+);
+
+Deno.test(
+  "a folder that cannot be written ends the start with one line and code 1",
+  withDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/file`, "");
+    const { code, stderr } = await runPool(dir, [`--state-dir=${dir}/file/state`]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^pool-managerd: Cannot write the state folder .*\n$/);
+  }),
+);
+
+Deno.test(
+  "an address for everybody needs a token",
+  withDir(async (dir) => {
+    const { code, stderr } = await runPool(dir, ["--host=0.0.0.0"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /without a token: set LLORCH_API_TOKEN or token_file/);
+  }),
+);

@@ -1,0 +1,24 @@
+/** Whether a process is there and is more than a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}
+
+/** Ends a process that a test has started, if its pool has not. */
+export function killIfAlive(pid: number): void {
+  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+}
+
+/** A variable of a living process's environment. */
+export function envOf(pid: number, name: string): string | undefined {
+  const pairs = Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0");
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** A living process's command line. */
+export function argvOf(pid: number): string {
+  return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+}
