@@ -41,7 +41,6 @@ export class Generator {
       table: this.#table,
       prefillChunk: options.prefillChunk,
       batchSize: options.batchSize,
-      log: options.log,
       onFatal: options.onFatal,
     });
     this.#observer = {
@@ -49,6 +48,15 @@ export class Generator {
       ended: (run, outcome) => {
         this.#table.remove(run);
         options.observer.ended(run, outcome);
+        run.spec.log.info("run_ended", {
+          job_id: run.spec.jobId,
+          attempt: run.spec.attempt,
+          outcome,
+          tokens_in: run.spec.prompt.length,
+          tokens_cached: run.tokensCached,
+          tokens_out: run.tokensOut,
+          decode_ms: Math.round(run.decodeMs),
+        });
       },
     };
     this.#ticker = setInterval(() => {
@@ -74,13 +82,14 @@ export class Generator {
   /**
    * Accepts a request; the run's stream tells the rest.
    *
+   * @param log Writes the run's lines.
    * @throws {LlorchError} when the request is wrong, too long, or cannot be taken now.
    */
-  async execute(request: ExecuteRequest): Promise<Run> {
+  async execute(request: ExecuteRequest, log = this.#options.log): Promise<Run> {
     const { engine, workerId, modelRef, streamBuffer, slowReaderMs } = this.#options;
     this.#table.check(request.job_id, request.attempt, this.#loop.free);
     checkTokenIds(request, engine);
-    const prompt = promptTokens(request, engine);
+    const prompt = await promptTokens(request, engine);
     checkLength(prompt, engine);
     const seed = request.seed ?? randomSeed();
     const sampling = await engine.createSampling(request, seed);
@@ -96,6 +105,7 @@ export class Generator {
       stops: request.stop,
       seed,
       sampling,
+      log,
     }, {
       engine,
       observer: this.#observer,

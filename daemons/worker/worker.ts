@@ -129,10 +129,10 @@ export class Worker implements Daemon {
    *
    * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
    */
-  async execute(request: ExecuteRequest): Promise<Run> {
+  async execute(request: ExecuteRequest, log: Logger): Promise<Run> {
     try {
       this.#requireReady();
-      return await this.#generator!.execute(request);
+      return await this.#generator!.execute(request, log);
     } catch (error) {
       this.#instruments.refused();
       throw error;

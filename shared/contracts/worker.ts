@@ -56,7 +56,7 @@ export const workerRoutes = {
     body: executeRequest,
     status: 200,
     kind: "stream",
-    errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "NOT_READY"],
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "QUEUE_FULL", "NOT_READY"],
   }),
   cancel: defineRoute({
     method: "POST",
@@ -80,7 +80,7 @@ export const workerRoutes = {
     status: 200,
     reply: tokenizeReply,
     kind: "json",
-    errors: ["NOT_READY"],
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "NOT_READY"],
   }),
   shutdown: defineRoute({
     method: "POST",

@@ -5,8 +5,8 @@ import type { Worker } from "../worker.ts";
 
 /** `POST /execute`: one attempt of a job as a stream of events; closing it is a cancel. */
 export function execute(worker: Worker): Handler<typeof workerRoutes.execute> {
-  return async ({ body, signal }) => {
-    const run = await worker.execute(body);
+  return async ({ body, signal, log }) => {
+    const run = await worker.execute(body, log);
     if (signal.aborted) run.leave();
     else signal.addEventListener("abort", () => run.leave(), { once: true });
     return new Response(run.stream.body, { headers: SSE_HEADERS });

@@ -5,8 +5,8 @@ import type { Worker } from "../worker.ts";
 
 /** `POST /tokenize`: a prompt or a chat as the tokens that `/execute` would make of it. */
 export function tokenize(worker: Worker): Handler<typeof workerRoutes.tokenize> {
-  return ({ body }) => {
-    const tokens = promptTokens(body, worker.engine());
+  return async ({ body }) => {
+    const tokens = await promptTokens(body, worker.engine());
     return { tokens, count: tokens.length };
   };
 }

@@ -1,5 +1,6 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { delay } from "#shared/lifecycle.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** The part of an engine that turns prompts into tokens. */
@@ -12,11 +13,39 @@ interface PromptFields {
   readonly messages?: readonly Message[] | undefined;
 }
 
-/** A prompt's tokens, given as text, chat or tokens. */
-export function promptTokens(fields: PromptFields, engine: Tokenizer): number[] {
-  if (fields.prompt !== undefined) return engine.tokenize(fields.prompt);
-  if (fields.messages !== undefined) return engine.tokenizeChat(fields.messages);
-  return [...fields.prompt_tokens ?? []];
+/** Characters from which on a text is counted by pieces first. */
+const LONG_TEXT = 16_384;
+/** Tokens by which cutting a text anywhere may change their number. */
+const CUT_MARGIN = 64;
+
+/**
+ * A prompt's tokens, given as text, chat or tokens.
+ *
+ * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` when it is far too long for the context.
+ */
+export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
+  const { prompt, messages, prompt_tokens } = fields;
+  if (prompt !== undefined) {
+    await refuseLongText(prompt, engine);
+    return engine.tokenize(prompt);
+  }
+  if (messages !== undefined) {
+    await refuseLongText(messages.map((message) => message.content).join("\n"), engine);
+    return engine.tokenizeChat(messages);
+  }
+  return [...prompt_tokens ?? []];
+}
+
+/**
+ * Refuses a text that cannot fit, after the first piece that shows it. Tokenizing a megabyte takes
+ * a third of a second, in which nothing else in this process could happen.
+ */
+async function refuseLongText(text: string, engine: Tokenizer): Promise<void> {
+  for (let length = LONG_TEXT; length < text.length; length *= 2) {
+    const count = engine.tokenize(text.slice(0, length)).length;
+    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
+    await delay(0);
+  }
 }
 
 /**
@@ -50,11 +79,14 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
   if (prompt.length === 0) {
     throw invalidRequest([{ field: "prompt", message: "has no tokens" }]);
   }
-  if (prompt.length < engine.context) return;
-  throw new LlorchError(
+  if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
+}
+
+function tooLong(said: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
+  return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `Cannot fit a prompt of ${prompt.length} tokens and a reply into the context of ` +
-      `${engine.context} tokens: shorten it to at most ${engine.context - 1}`,
-    { details: { prompt_tokens: prompt.length, context: engine.context } },
+    `Cannot fit a prompt of ${said} tokens and a reply into the context of ${context} tokens: ` +
+      `shorten it to at most ${context - 1}`,
+    { details: { prompt_tokens, context } },
   );
 }

@@ -1,5 +1,6 @@
 import type { StopReason, WorkerEvent } from "#shared/contracts/events.ts";
 import { LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
 import type { Engine, Sampling } from "../engine/engine.ts";
 import { EventStream } from "./event_stream.ts";
 import { type Release, TextGate } from "./text_gate.ts";
@@ -31,6 +32,7 @@ export interface RunSpec {
   readonly stops: readonly string[];
   readonly seed: number;
   readonly sampling: Sampling;
+  readonly log: Logger;
 }
 
 /** What a {@linkcode Run} is given beside its request. */

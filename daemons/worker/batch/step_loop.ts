@@ -1,5 +1,4 @@
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
-import type { Logger } from "#shared/logging.ts";
 import type { EngineSequence } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
 import { planPrefill } from "./prefill_plan.ts";
@@ -12,7 +11,6 @@ export interface StepLoopOptions {
   readonly table: RunTable;
   readonly prefillChunk: number;
   readonly batchSize: number;
-  readonly log: Logger;
   /** The loop broke: nothing runs any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -129,7 +127,7 @@ export class StepLoop {
   #fail(slot: Slot, error: unknown): void {
     if (!slot.run || slot.run.ended) return;
     if (!(error instanceof LlorchError)) {
-      this.#options.log.error("step_failed", { job_id: slot.run.spec.jobId, error });
+      slot.run.spec.log.error("step_failed", { job_id: slot.run.spec.jobId, error });
     }
     slot.run.fail(toLlorchError(error));
   }
