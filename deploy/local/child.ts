@@ -1,6 +1,6 @@
 import type { Executable } from "#shared/executables.ts";
 import { readLines } from "#shared/lines.ts";
-import { renderLogLine } from "./log_view.ts";
+import { type LogLine, readLogLine } from "./log_view.ts";
 
 /** A daemon that `up` has started and owns. */
 export interface Child {
@@ -21,8 +21,8 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Longest wait for it to listen, in milliseconds. */
   readonly startTimeoutMs: number;
-  /** Takes each line of its log, ready to show. */
-  readonly show: (line: string) => void;
+  /** Takes each line of its log. */
+  readonly show: (line: LogLine) => void;
 }
 
 /**
@@ -49,9 +49,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     for await (const line of readLines(stream)) {
       if (isError) failure.push(line);
       if (failure.length > 20) failure.shift();
-      const { text, url } = renderLogLine(line);
-      show(`${name.padEnd(14)} ${text}`);
-      if (url !== undefined) listening.resolve(url);
+      const read = readLogLine(name, line);
+      show(read);
+      if (read.url !== undefined) listening.resolve(read.url);
     }
   };
   const drained = Promise.all([follow(process.stdout, false), follow(process.stderr, true)]);

@@ -61,14 +61,13 @@ function tokensPerSecond({ end }: Answer): string {
 }
 
 if (import.meta.main) {
-  const code = await withStack(
-    {
-      program: "demo",
-      summary: "runs the stack, asks one question and shows the answer",
-      schema: demoOptions,
-    },
-    freePorts,
-    async ({ client, orchestrator }, { model, prompt, json, once }) => {
+  const code = await withStack({
+    program: "demo",
+    summary: "runs the stack, asks one question and shows the answer",
+    schema: demoOptions,
+    quiet: true,
+    prepare: freePorts,
+    use: async ({ client, orchestrator }, { model, prompt, json, once }) => {
       const print = json ? () => {} : (text: string) => {
         Deno.stdout.writeSync(new TextEncoder().encode(text));
       };
@@ -96,6 +95,6 @@ if (import.meta.main) {
       );
       return "stay";
     },
-  );
+  });
   Deno.exit(code);
 }

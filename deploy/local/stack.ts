@@ -8,6 +8,7 @@ import type { Env } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { type Child, startChild } from "./child.ts";
 import { endLeftovers, type Leftover } from "./leftovers.ts";
+import type { LogLine } from "./log_view.ts";
 import { modelsDirs, stateDir, type UpOptions } from "./options.ts";
 
 /** Longest wait for a daemon to listen, and for the model to be loaded, in milliseconds. */
@@ -31,7 +32,7 @@ export interface LocalStack {
 /** Who is told what happens. */
 export interface StackDeps {
   readonly env: Env;
-  readonly show: (line: string) => void;
+  readonly show: (line: LogLine) => void;
 }
 
 /**

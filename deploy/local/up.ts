@@ -3,10 +3,11 @@ import { upOptions } from "./options.ts";
 
 /** The whole stack on this machine, until Ctrl-C. */
 if (import.meta.main) {
-  const code = await withStack(
-    { program: "up", summary: "runs the whole stack on this machine", schema: upOptions },
-    (options) => options,
-    (stack, options) => {
+  const code = await withStack({
+    program: "up",
+    summary: "runs the whole stack on this machine",
+    schema: upOptions,
+    use: (stack, options) => {
       const { orchestrator, pool } = stack;
       if (options.json) {
         console.log(JSON.stringify({
@@ -16,10 +17,10 @@ if (import.meta.main) {
           pids: { up: Deno.pid, orchestratord: orchestrator.pid, "pool-managerd": pool.pid },
         }));
       } else {
-        console.log(`ready          ${orchestrator.url}  (pool ${pool.url}, Ctrl-C stops all)`);
+        console.log(`ready           ${orchestrator.url}  (pool ${pool.url}, Ctrl-C stops all)`);
       }
       return Promise.resolve("stay");
     },
-  );
+  });
   Deno.exit(code);
 }
