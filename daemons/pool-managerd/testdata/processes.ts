@@ -1,10 +1,9 @@
+import { systemProcessTable } from "../supervisor/process_table.ts";
+import { readSystemFileSync } from "../system_files.ts";
+
 /** Whether a process is there and is more than a zombie. */
 export function isAlive(pid: number): boolean {
-  try {
-    return !/\) [ZX] /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
+  return systemProcessTable().startTime(pid) !== undefined;
 }
 
 /** Ends a process that a test has started, if its pool has not. */
@@ -14,11 +13,11 @@ export function killIfAlive(pid: number): void {
 
 /** A variable of a living process's environment. */
 export function envOf(pid: number, name: string): string | undefined {
-  const pairs = Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0");
+  const pairs = (readSystemFileSync(`/proc/${pid}/environ`) ?? "").split("\0");
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 /** A living process's command line. */
 export function argvOf(pid: number): string {
-  return Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+  return (readSystemFileSync(`/proc/${pid}/cmdline`) ?? "").replaceAll("\0", " ");
 }
