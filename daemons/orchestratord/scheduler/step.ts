@@ -71,7 +71,7 @@ function record(state: State, input: Input, now: number, effects: Effect[]): voi
     case "pool_seen":
       return recordPool(state, input.pool, now, effects);
     case "pool_left":
-      return losePool(state, input.poolId, effects);
+      return forgetPool(state, input.poolId);
     case "load":
       state.wanted.add(input.fingerprint);
       return;
@@ -142,7 +142,7 @@ function forgetWorker(state: State, workerId: string): void {
   state.lastUsed.delete(workerId);
 }
 
-function losePool(state: State, poolId: string, effects: Effect[]): void {
+function forgetPool(state: State, poolId: string): void {
   const pool = state.pools.get(poolId);
   if (!pool) return;
   state.pools.delete(poolId);
@@ -152,17 +152,14 @@ function losePool(state: State, poolId: string, effects: Effect[]): void {
   for (const key of [...state.breakers.keys()]) {
     if (key.startsWith(`${poolId} `)) state.breakers.delete(key);
   }
-  for (const worker of pool.workers) {
-    forgetWorker(state, worker.worker_id);
-  }
-  effects.push({ kind: "pool_lost", poolId });
+  for (const worker of pool.workers) forgetWorker(state, worker.worker_id);
 }
 
 /** What the passing of time alone changes: silent pools and spawns that never came. */
 function recordTime(state: State, now: number, effects: Effect[]): void {
   for (const pool of [...state.pools.values()]) {
     const silent = now - pool.lastSeenAt;
-    if (silent > state.policy.poolForgetMs) losePool(state, pool.id, effects);
+    if (silent > state.policy.poolForgetMs) forgetPool(state, pool.id);
     else if (pool.available && silent > state.policy.poolTimeoutMs) {
       state.pools.set(pool.id, { ...pool, available: false });
       effects.push({ kind: "pool_lost", poolId: pool.id });
