@@ -42,7 +42,7 @@ export interface Metrics {
 /** A registry of its own for one daemon, with the process figures that every one has. */
 export function createMetrics(prefix: MetricPrefix): Metrics {
   const registry = new client.Registry();
-  client.collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   const registers = [registry];
   const definitions: MetricDefinition[] = [];
   const define = (
@@ -101,4 +101,27 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
     onReply: (route, status, seconds) =>
       replies.observe({ method: route.method, route: route.path, status: String(status) }, seconds),
   };
+}
+
+/** Default metrics that are read from files under `/proc/self`, which Deno opens for nobody. */
+const UNREADABLE = [
+  "process_resident_memory_bytes",
+  "process_virtual_memory_bytes",
+  "process_heap_bytes",
+  "process_open_fds",
+  "process_max_fds",
+];
+
+/** The process's own figures: those that cannot be had are left out, rather than shown as 0. */
+function collectProcessMetrics(registry: client.Registry): void {
+  client.collectDefaultMetrics({ register: registry });
+  for (const name of UNREADABLE) registry.removeSingleMetric(name);
+  new client.Gauge({
+    name: "process_resident_memory_bytes",
+    help: "Resident memory size in bytes.",
+    registers: [registry],
+    collect() {
+      this.set(Deno.memoryUsage().rss);
+    },
+  });
 }
