@@ -19,8 +19,7 @@ import { createDevices, type QueryDevices, systemDevices } from "./devices/devic
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
-import { openDatabase } from "./store/database.ts";
-import { createPoolStore } from "./store/pool_store.ts";
+import { openPoolStore } from "./store/pool_store.ts";
 import { openStateDir } from "./store/state_dir.ts";
 import { localHost, urlHost } from "./supervisor/address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
@@ -82,7 +81,7 @@ async function open(
 
   const dir = openStateDir(resolve(config.state_dir ?? defaultStateDir(env, "pool-managerd")));
   stack.defer(() => dir.release());
-  const store = createPoolStore(openDatabase(dir.databasePath));
+  const store = openPoolStore(dir.databasePath);
   stack.defer(() => store.close());
 
   const instruments = createInstruments();

@@ -1,6 +1,8 @@
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { SQLInputValue } from "node:sqlite";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
+import { openDatabase } from "#shared/sqlite.ts";
 import type { WorkerRecord } from "../supervisor/record.ts";
+import first from "./migrations/0001.sql" with { type: "text" };
 
 /** Exits kept while nobody acknowledges them; the oldest go first. */
 const MAX_EXITS = 200;
@@ -58,8 +60,13 @@ const COLUMNS = [
   "life",
 ] as const satisfies readonly (keyof WorkerRecord)[];
 
-/** A {@linkcode PoolStore} in SQLite. */
-export function createPoolStore(db: DatabaseSync): PoolStore {
+/**
+ * Opens the {@linkcode PoolStore} that stands in a SQLite file.
+ *
+ * @throws {LlorchError} `INTERNAL` when the file cannot be used.
+ */
+export function openPoolStore(path: string): PoolStore {
+  const db = openDatabase(path, [first]);
   const places = COLUMNS.map((name) => `:${name}`).join(", ");
   const insert = db.prepare(
     `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${places})`,

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { workerRecord } from "../testdata/records.ts";
-import { openDatabase } from "./database.ts";
-import { createPoolStore, type PoolStore } from "./pool_store.ts";
+import { openPoolStore, type PoolStore } from "./pool_store.ts";
 
 function withStore(test: (store: PoolStore, reopen: () => PoolStore) => void): () => void {
   return () => {
     const dir = Deno.makeTempDirSync();
-    const open = () => createPoolStore(openDatabase(join(dir, "pool.db")));
+    const open = () => openPoolStore(join(dir, "pool.db"));
     let store = open();
     try {
       test(store, () => {

@@ -11,7 +11,7 @@ import { killIfAlive } from "./processes.ts";
 import { FINGERPRINT, poolModel, spawnRequest } from "./records.ts";
 
 /** Memory of the only device of a test pool. */
-export const DEVICE_BYTES = 1_000_000_000;
+const DEVICE_BYTES = 1_000_000_000;
 
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
