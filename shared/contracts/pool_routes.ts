@@ -20,7 +20,13 @@ export const poolRoutes = {
     status: 202,
     reply: spawnReply,
     kind: "json",
-    errors: ["MODEL_NOT_FOUND", "NOT_FOUND", "INSUFFICIENT_MEMORY", "WORKER_START_FAILED"],
+    errors: [
+      "MODEL_NOT_FOUND",
+      "NOT_FOUND",
+      "INSUFFICIENT_MEMORY",
+      "WORKER_START_FAILED",
+      "POOL_UNAVAILABLE",
+    ],
   }),
   workerReady: defineRoute({
     method: "POST",
@@ -32,7 +38,7 @@ export const poolRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["NOT_FOUND", "FORBIDDEN", "CONFLICT"],
+    errors: ["NOT_FOUND", "FORBIDDEN", "CONFLICT", "NOT_READY"],
   }),
   drainWorker: defineRoute({
     method: "POST",
