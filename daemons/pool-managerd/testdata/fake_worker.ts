@@ -33,6 +33,9 @@ let active = 0;
 let isReady = false;
 let isDeaf = false;
 
+// A test that fails must not leave it behind for ever.
+Deno.unrefTimer(setTimeout(() => Deno.exit(99), 120_000));
+
 console.log(`started with ${Deno.args.join(" ")}`);
 const exit = modes.find((mode) => mode.startsWith("exit="));
 if (exit) {
