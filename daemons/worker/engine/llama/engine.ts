@@ -3,8 +3,12 @@ import type { Message } from "#shared/contracts/request.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import type { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import { NativeGarbage } from "./native_garbage.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
 import { LlamaSequence } from "./sequence.ts";
+
+/** What a sampler of llama.cpp keeps for each token of the vocabulary. */
+const CANDIDATE_BYTES = 12;
 
 /** What {@linkcode loadLlama} has put together. */
 export interface LlamaParts {
@@ -24,6 +28,7 @@ export class LlamaEngine implements Engine {
   readonly vocabularySize: number;
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
+  readonly #garbage = new NativeGarbage();
   /** A token without text, which keeps the tokenizer from dropping a text's leading space. */
   readonly #anchor: readonly Token[];
 
@@ -69,6 +74,7 @@ export class LlamaEngine implements Engine {
 
   async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
     const { llama, model } = this.#parts;
+    this.#garbage.add(this.vocabularySize * CANDIDATE_BYTES);
     return new LlamaSampling(model, request, seed, await createGrammar(llama, model, request));
   }
 
