@@ -1,17 +1,14 @@
 /**
  * Reads a file of `/proc` or `/sys`; undefined where there is none.
  *
- * Deno opens those only to a program that has every permission. One that may run programs, as we
- * do, can ask `cat`: this takes 4 ms, so nothing here should be read many times a second.
+ * Deno opens those only to a program that has every permission (docs/adr/0005-permissions.md).
  */
 export function readSystemFileSync(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) return undefined;
+    return absent(error);
   }
-  const { success, stdout } = cat(path).outputSync();
-  return success ? new TextDecoder().decode(stdout) : undefined;
 }
 
 /** {@linkcode readSystemFileSync} for several files of one look. */
@@ -19,12 +16,12 @@ export async function readSystemFile(path: string): Promise<string | undefined> 
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) return undefined;
+    return absent(error);
   }
-  const { success, stdout } = await cat(path).output();
-  return success ? new TextDecoder().decode(stdout) : undefined;
 }
 
-function cat(path: string): Deno.Command {
-  return new Deno.Command("cat", { args: [path], stdin: "null", stderr: "null" });
+/** A missing permission must not look like a missing file. */
+function absent(error: unknown): undefined {
+  if (error instanceof Deno.errors.NotCapable) throw error;
+  return undefined;
 }

@@ -57,6 +57,7 @@ async function countTokens(
     );
     return count;
   } catch (error) {
+    if (error instanceof LlorchError && error.code === "CONTEXT_LENGTH_EXCEEDED") throw error;
     // The worker just went away: whoever runs the job will count.
     if (error instanceof TransportError || error instanceof LlorchError) return 0;
     throw error;

@@ -85,6 +85,8 @@ export class LlamaEngine implements Engine {
   }
 
   async dispose(): Promise<void> {
+    // llama.cpp's own dispose can hang while models are still loaded.
+    await this.#parts.model.dispose();
     await this.#parts.llama.dispose();
   }
 

@@ -11,9 +11,7 @@ import { containSampling } from "./internals.ts";
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
   const llama = await startLlama(options);
   try {
-    const engine = await loadModel(llama, options);
-    await trialStep(engine);
-    return engine;
+    return await loadModel(llama, options);
   } catch (error) {
     await llama.dispose();
     throw error;
@@ -51,6 +49,20 @@ async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEng
     loadSignal: options.signal,
     ...(llama.gpu === false ? {} : { gpuLayers: options.gpuLayers ?? "max" }),
   });
+  try {
+    return await openContext(llama, model, options);
+  } catch (error) {
+    // llama.cpp's own dispose can hang while models are still loaded.
+    await model.dispose();
+    throw error;
+  }
+}
+
+async function openContext(
+  llama: Llama,
+  model: LlamaModel,
+  options: EngineOptions,
+): Promise<LlamaEngine> {
   const contextPerSlot = options.context ??
     Math.min(model.trainContextSize || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
   const context = await model.createContext({
@@ -65,7 +77,7 @@ async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEng
     context,
     (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
   );
-  return new LlamaEngine({
+  const engine = new LlamaEngine({
     llama,
     model,
     context,
@@ -73,6 +85,8 @@ async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEng
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
     chatTemplate: chatTemplate(model, options.onWarning),
   });
+  await trialStep(engine);
+  return engine;
 }
 
 /** A template that cannot be read costs the model its chat, not its life. */
