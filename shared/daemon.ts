@@ -56,11 +56,13 @@ export function daemonMain<S extends z.ZodObject>(
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
     const daemon = await spec.open(config, { log, flags });
-    log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
-    const code = await runUntilStopped(daemon, {
+    const running = runUntilStopped(daemon, {
       closeDeadlineMs: spec.stopDeadlineMs(config) + CLOSE_MARGIN_MS,
       onStop: (reason) => log.info("stopping", { reason }),
     });
+    // Only now: who reads this line may send a signal at once.
+    log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
+    const code = await running;
     log.info("stopped", { exit_code: code });
     return code;
   });

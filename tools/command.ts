@@ -10,10 +10,16 @@ export interface RunOptions {
   /** Takes the output as it comes. */
   readonly onOutput?: (bytes: Uint8Array, stream: "stdout" | "stderr") => void;
   readonly env?: Record<string, string>;
+  /** Interrupts the command. */
+  readonly signal?: AbortSignal;
 }
 
+/** After an interrupt, a command gets this long to end, in milliseconds. */
+const END_TIMEOUT_MS = 10_000;
+
 /**
- * Runs the deno that runs us. A signal that ends us ends it first, so that none is left behind.
+ * Runs the deno that runs us. A signal that ends us is handed on first, so that no child is left
+ * behind; `deno test` then names the tests that were running.
  */
 export async function runDeno(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -23,9 +29,14 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     stderr: "piped",
     ...(options.env ? { env: options.env } : {}),
   }).spawn();
-  const stop = () => child.kill("SIGTERM");
+  let killer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    child.kill("SIGINT");
+    killer ??= setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS);
+  };
   Deno.addSignalListener("SIGTERM", stop);
   Deno.addSignalListener("SIGINT", stop);
+  options.signal?.addEventListener("abort", stop);
   let output = "";
   const follow = async (name: "stdout" | "stderr") => {
     const decoder = new TextDecoder();
@@ -39,6 +50,8 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     const { code } = await child.status;
     return { code, output };
   } finally {
+    clearTimeout(killer);
+    options.signal?.removeEventListener("abort", stop);
     Deno.removeSignalListener("SIGTERM", stop);
     Deno.removeSignalListener("SIGINT", stop);
   }

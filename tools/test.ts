@@ -6,16 +6,34 @@
 import { runDeno } from "./command.ts";
 import { testSummary } from "./test_summary.ts";
 
-if (import.meta.main) {
-  // Types are a matter of `check`; the lock file is never rewritten by a test run.
-  const flags = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
-  const { code, output } = await runDeno(["test", ...flags, ...Deno.args], {
+/** A run in which no test has ended for this long hangs, in milliseconds. */
+const STALL_MS = 180_000;
+
+/** Types are a matter of `check`; the lock file is never rewritten by a test run. */
+const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
+
+/** Runs `deno test` and gives the exit code. */
+async function test(args: readonly string[]): Promise<number> {
+  const stalled = new AbortController();
+  const stall = () => {
+    console.error(`No test has ended for ${STALL_MS / 1000} s: stopping`);
+    stalled.abort();
+  };
+  let timer = setTimeout(stall, STALL_MS);
+  const { code, output } = await runDeno(["test", ...FLAGS, ...args], {
     env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
+    signal: stalled.signal,
     onOutput(bytes, stream) {
       for (let at = 0; at < bytes.length;) at += Deno[stream].writeSync(bytes.subarray(at));
+      if (new TextDecoder().decode(bytes).includes("has been running for over")) return;
+      clearTimeout(timer);
+      timer = setTimeout(stall, STALL_MS);
     },
   });
+  clearTimeout(timer);
   const summary = testSummary(output);
   console.log(summary ?? "Cannot find the summary of deno test: see its output above");
-  Deno.exit(summary === undefined && code === 0 ? 1 : code);
+  return summary === undefined && code === 0 ? 1 : code;
 }
+
+if (import.meta.main) Deno.exit(await test(Deno.args));
