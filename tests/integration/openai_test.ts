@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-// Not in the import map: only this test needs it, and it is large.
-import OpenAI from "npm:openai@6.49.0";
+
+import OpenAI from "openai";
 import { counterModel } from "../support/models.ts";
 import { range, withStack } from "../support/stack.ts";
 
