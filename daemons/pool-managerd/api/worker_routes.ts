@@ -1,3 +1,4 @@
+import { ACCEPTED } from "#shared/contracts/common.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
@@ -10,8 +11,6 @@ export interface WorkerRoutesContext {
   /** Where workers call back. */
   readonly callbackUrl: () => string;
 }
-
-const ACCEPTED = { status: "accepted" } as const;
 
 /** Adds the routes that start, end and look at workers. */
 export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void {
