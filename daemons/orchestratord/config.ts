@@ -29,7 +29,7 @@ export const configSchema = z.strictObject({
   tick_ms: millis(250, "How often deadlines, timeouts and silent pools are looked at"),
   queue: z.strictObject({
     capacity: count(100, "Jobs that may wait; one more is answered 429"),
-    timeout_ms: millis(600_000, "A job that waited this long for its first worker ends"),
+    timeout_ms: millis(600_000, "A job that waits this long for a worker ends"),
     batch_promote_ms: millis(300_000, "After this time a batch job counts as interactive"),
   }).prefault({}),
   failover: z.strictObject({

@@ -28,6 +28,8 @@ export interface Job {
   readonly queuedAt: number;
   /** When the job is given up, in ms since the epoch. */
   readonly deadlineAt: number | undefined;
+  /** Since when it waits for a worker, this time. */
+  waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
   /** Attempts in a row that ended without a delivered token. */

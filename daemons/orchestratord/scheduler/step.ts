@@ -62,7 +62,13 @@ export function checkCapacity(state: State): void {
 function record(state: State, input: Input, now: number, effects: Effect[]): void {
   switch (input.kind) {
     case "submit": {
-      const job: Job = { ...input.job, failures: 0, notBefore: 0, lease: undefined };
+      const job: Job = {
+        ...input.job,
+        waitingSince: now,
+        failures: 0,
+        notBefore: 0,
+        lease: undefined,
+      };
       state.queued.set(job.id, job);
       return;
     }
@@ -209,6 +215,7 @@ function endAttempt(
     return;
   }
   job.notBefore = now + backoff(state, job.failures);
+  job.waitingSince = now;
   requeue(state, job);
 }
 
@@ -244,7 +251,7 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
     }
   }
   for (const job of [...state.queued.values()]) {
-    if (job.attempt > 0 || now - job.queuedAt <= state.policy.queueTimeoutMs) continue;
+    if (now - job.waitingSince <= state.policy.queueTimeoutMs) continue;
     const message = `The job waited longer than ${state.policy.queueTimeoutMs} ms for a worker`;
     endJob(state, job.id, { code: "QUEUE_TIMEOUT", message }, effects);
   }

@@ -305,6 +305,15 @@ Deno.test("step() ends jobs at their deadline and after the queue timeout", () =
   assert.ok(timedOut.some((e) => e.kind === "fail" && e.error.code === "QUEUE_TIMEOUT"));
 });
 
+Deno.test("step() gives a job that lost its worker the queue timeout anew, and no more", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0));
+  run.at(9_000, pool([], { models: [] }));
+  assert.deepEqual(kinds(run.at(18_000, { kind: "tick" })), ["pool_lost"]);
+  const late = run.at(19_001, { kind: "tick" });
+  assert.equal(late[0]?.kind === "fail" && late[0].error.code, "QUEUE_TIMEOUT");
+});
+
 Deno.test("step() serves interactive jobs before batch jobs until those have waited long enough", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("running", 0));
