@@ -1,17 +1,48 @@
 import assert from "node:assert/strict";
+import { defineRoute } from "./contracts/route.ts";
 import { createMetrics } from "./metrics.ts";
 
-Deno.test("createMetrics() shows the process's memory as it is, and nothing that it cannot know", async () => {
-  const text = await (await createMetrics("worker").render()).text();
-  const rss = Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]);
-  assert.ok(rss > 10_000_000, `${rss}`);
-  assert.doesNotMatch(text, /process_(virtual|heap|open|max)/);
+const route = defineRoute({
+  method: "GET",
+  path: "/things/{id}",
+  summary: "A thing",
+  tag: "test",
+  role: "none",
+  status: 200,
+  kind: "json",
+  errors: [],
 });
 
-Deno.test("createMetrics() prefixes names and keeps the registries of two daemons apart", async () => {
-  const first = createMetrics("orchd");
-  const second = createMetrics("worker");
-  first.counter({ name: "things_total", help: "x" }).inc(3);
-  assert.match(await (await first.render()).text(), /^orchd_things_total 3$/m);
-  assert.doesNotMatch(await (await second.render()).text(), /things_total/);
+Deno.test("createMetrics() remembers what each metric is", () => {
+  const metrics = createMetrics("worker");
+  metrics.counter({ name: "tokens_total", help: "Tokens", labels: ["outcome"] });
+  metrics.gauge({ name: "slots", help: "Slots" });
+  assert.deepEqual(metrics.definitions.slice(1), [
+    { name: "worker_tokens_total", type: "counter", help: "Tokens", labels: ["outcome"] },
+    { name: "worker_slots", type: "gauge", help: "Slots", labels: [] },
+  ]);
+});
+
+Deno.test("replies are counted by route pattern and status, never by path", async () => {
+  const metrics = createMetrics("worker");
+  metrics.onReply(route, 200, 0.02);
+  const text = await (await metrics.render()).text();
+  const labels = 'method="GET",route="/things/{id}",status="200"';
+  assert.ok(text.includes(`worker_http_reply_seconds_count{${labels}} 1`));
+  assert.ok(text.includes(`worker_http_reply_seconds_bucket{le="0.01",${labels}} 0`));
+  assert.ok(text.includes(`worker_http_reply_seconds_bucket{le="0.025",${labels}} 1`));
+});
+
+Deno.test("a gauge is read when Prometheus asks", async () => {
+  const metrics = createMetrics("worker");
+  let waiting = 1;
+  metrics.gauge({ name: "waiting", help: "Waiting", collect: (gauge) => gauge.set(waiting) });
+  waiting = 5;
+  assert.match(await (await metrics.render()).text(), /^worker_waiting 5$/m);
+});
+
+Deno.test("two daemons in one process keep their metrics apart", async () => {
+  const [a, b] = [createMetrics("worker"), createMetrics("worker")];
+  a.counter({ name: "only_a_total", help: "A" });
+  assert.doesNotMatch(await (await b.render()).text(), /only_a/);
 });
