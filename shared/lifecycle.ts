@@ -10,7 +10,7 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * A second signal counts after this time only: under `deno task` one Ctrl-C arrives twice, from the
  * terminal and from deno.
  */
-const SAME_KEYSTROKE_MS = 500;
+export const SAME_KEYSTROKE_MS = 500;
 
 /** Something that was opened and must be closed. */
 export interface Closeable {

@@ -21,6 +21,10 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Longest wait for it to listen, in milliseconds. */
   readonly startTimeoutMs: number;
+  /** Gives the start up. */
+  readonly signal: AbortSignal;
+  /** Makes a stop kill at once. */
+  readonly hurry: AbortSignal;
   /** Takes each line of its log. */
   readonly show: (line: LogLine) => void;
 }
@@ -66,11 +70,18 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     options.startTimeoutMs,
   );
 
+  const abort = () => listening.reject(options.signal.reason);
+  options.signal.addEventListener("abort", abort);
+
   const stop = async (deadlineMs: number) => {
-    signal(process, "SIGTERM");
-    const killer = setTimeout(() => signal(process, "SIGKILL"), deadlineMs);
+    const kill = () => send(process, "SIGKILL");
+    send(process, "SIGTERM");
+    const killer = setTimeout(kill, deadlineMs);
+    if (options.hurry.aborted) kill();
+    else options.hurry.addEventListener("abort", kill);
     await exited;
     clearTimeout(killer);
+    options.hurry.removeEventListener("abort", kill);
     await drained;
   };
   try {
@@ -81,11 +92,12 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     throw error;
   } finally {
     clearTimeout(timer);
+    options.signal.removeEventListener("abort", abort);
   }
 }
 
 /** Sends a signal to a process that may already be gone. */
-function signal(process: Deno.ChildProcess, name: Deno.Signal): void {
+function send(process: Deno.ChildProcess, name: Deno.Signal): void {
   try {
     process.kill(name);
   } catch {

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type ConfigSpec, loadConfig, processSources } from "#shared/config/load.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
-import { nextSignal, runMain } from "#shared/lifecycle.ts";
+import { nextSignal, runMain, SAME_KEYSTROKE_MS, UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
 import type { LogLine } from "./log_view.ts";
 import type { UpOptions } from "./options.ts";
@@ -20,47 +20,61 @@ export interface StackCommand<S extends z.ZodObject, O> extends ConfigSpec<S> {
 
 /**
  * Runs a command around a local stack: start it, use it, stay until a signal, stop it. A second
- * signal while it starts or stops ends this process at once.
+ * signal kills what the stop still waits for.
  *
  * @returns the exit code
  */
 export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<S>>(
   command: StackCommand<S, O>,
 ): Promise<number> {
-  const { program, use, prepare = (options: O) => options } = command;
+  const { program, prepare = (options: O) => options } = command;
   return runMain(program, async () => {
     const loaded = loadConfig({ ...command, hasFile: false }, processSources(Deno.args));
     if (loaded.kind !== "run") {
       console.log(loaded.kind === "version" ? `${program} ${VERSION}` : loaded.text);
       return EXIT.ok;
     }
-    const options = prepare(loaded.config as O);
-    const env = (name: string) => Deno.env.get(name);
-    let quiet = false;
-    const show = ({ text, urgent }: LogLine) => {
-      if (urgent || !quiet) console.error(text);
-    };
-
-    const interrupted = nextSignal();
-    const starting = startStack(options, { env, show });
-    const first = await Promise.race([starting, interrupted.promise]);
-    if (typeof first === "string") {
-      console.error("stopping");
-      await starting.then((stack) => stack.close(), () => {});
-      return EXIT.interrupted;
-    }
-    quiet = command.quiet ?? false;
-    try {
-      const outcome = await Promise.race([use(first, options), interrupted.promise, first.broken]);
-      if (outcome === "stay") await Promise.race([interrupted.promise, first.broken]);
-      return EXIT.ok;
-    } catch (error) {
-      console.error(`${program}: ${errorMessage(error)}`);
-      return EXIT.failed;
-    } finally {
-      console.error("stopping");
-      await first.close();
-      interrupted.dispose();
-    }
+    return await runStack(command, prepare(loaded.config as O));
   });
+}
+
+async function runStack<S extends z.ZodObject, O extends UpOptions>(
+  command: StackCommand<S, O>,
+  options: O,
+): Promise<number> {
+  const { program, use } = command;
+  const interrupt = new AbortController();
+  const hurry = new AbortController();
+  const interrupted = nextSignal();
+  interrupted.promise.then(() => {
+    console.error("stopping");
+    interrupt.abort();
+    // The same Ctrl-C may arrive twice, from the terminal and from deno.
+    return nextSignal(SAME_KEYSTROKE_MS).promise.then(() => hurry.abort());
+  });
+
+  let quiet = false;
+  const show = ({ text, urgent }: LogLine) => {
+    if (urgent || !quiet) console.error(text);
+  };
+  let stack: LocalStack | undefined;
+  try {
+    stack = await startStack(options, {
+      env: (name) => Deno.env.get(name),
+      show,
+      signal: interrupt.signal,
+      hurry: hurry.signal,
+    });
+    quiet = command.quiet ?? false;
+    const outcome = await Promise.race([use(stack, options), interrupted.promise, stack.broken]);
+    if (outcome === "stay") await Promise.race([interrupted.promise, stack.broken]);
+    return EXIT.ok;
+  } catch (error) {
+    if (interrupt.signal.aborted) return EXIT.interrupted;
+    if (error instanceof UsageError) throw error;
+    console.error(`${program}: ${errorMessage(error)}`);
+    return EXIT.failed;
+  } finally {
+    await stack?.close();
+  }
 }

@@ -33,6 +33,10 @@ export interface LocalStack {
 export interface StackDeps {
   readonly env: Env;
   readonly show: (line: LogLine) => void;
+  /** Gives the start up; what was started is stopped. */
+  readonly signal: AbortSignal;
+  /** Kills what a stop would wait for. */
+  readonly hurry: AbortSignal;
 }
 
 /**
@@ -56,7 +60,7 @@ export async function startStack(options: UpOptions, deps: StackDeps): Promise<L
 
 async function startParts(
   options: UpOptions,
-  { env, show }: StackDeps,
+  { env, ...deps }: StackDeps,
   dirs: readonly string[],
   parts: CloseStack,
 ): Promise<LocalStack> {
@@ -70,7 +74,7 @@ async function startParts(
       executable,
       args,
       startTimeoutMs: START_TIMEOUT_MS,
-      show,
+      ...deps,
     });
     parts.defer(() => child.stop(STOP_DEADLINE_MS));
     return child;
@@ -99,7 +103,7 @@ async function startParts(
     throw new Error(`${child.name} ended by itself with code ${code}`);
   }));
   broken.catch(() => {});
-  await Promise.race([loadModel(client, options.model), broken]);
+  await Promise.race([loadModel(client, options.model, deps.signal), broken]);
   return {
     orchestrator,
     pool,
@@ -135,9 +139,9 @@ async function checkModel(model: string, dirs: readonly string[]): Promise<void>
 }
 
 /** Asks for the model until it is loaded. */
-async function loadModel(client: Client, model: string): Promise<void> {
+async function loadModel(client: Client, model: string, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + LOAD_TIMEOUT_MS;
-  await untilReady(client, deadline);
+  await untilReady(client, deadline, signal);
   await client.call(routes.loadModel, { params: { ref: model } });
   while (performance.now() < deadline) {
     const { models } = await client.call(routes.models, {});
@@ -146,12 +150,12 @@ async function loadModel(client: Client, model: string): Promise<void> {
     if (found?.load_error !== undefined) {
       throw new Error(`Cannot load the model "${model}": ${found.load_error}`);
     }
-    await delay(50);
+    await delay(50, signal);
   }
   throw new Error(`The model "${model}" was not loaded within ${LOAD_TIMEOUT_MS} ms`);
 }
 
-async function untilReady(client: Client, deadline: number): Promise<void> {
+async function untilReady(client: Client, deadline: number, signal: AbortSignal): Promise<void> {
   while (true) {
     try {
       await client.call(routes.ready, {});
@@ -159,6 +163,6 @@ async function untilReady(client: Client, deadline: number): Promise<void> {
     } catch (error) {
       if (performance.now() > deadline) throw error;
     }
-    await delay(50);
+    await delay(50, signal);
   }
 }

@@ -71,6 +71,23 @@ async function failedStart(args: string[]): Promise<{ code: number; stderr: stri
   return { code, stderr: program.stderr() };
 }
 
+Deno.test("Ctrl-C while up starts ends what has been started", async () => {
+  const program = startProgram("deploy/local/up.ts", "local", [
+    "--port=0",
+    "--pool-port=0",
+    "--worker-port-base=0",
+    `--models-dir=${models}`,
+    "--model=counter",
+  ]);
+  await until("a daemon listens", () => program.stderr().includes("orchestratord   listening"));
+  program.kill("SIGINT");
+  assert.equal((await program.status).code, 130);
+  await program.lines.return(undefined);
+  const pids = [...program.stderr().matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
+  assert.ok(pids.length > 0);
+  assert.deepEqual(pids.filter(isAlive), []);
+});
+
 Deno.test("up refuses a port in use with a clear error and leaves nothing behind", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
@@ -96,7 +113,10 @@ Deno.test("up refuses a state folder that cannot be written", async () => {
 Deno.test("up names the models that are there when the asked one is not", async () => {
   const { code, stderr } = await failedStart(["--model=nope"]);
   assert.equal(code, 2);
-  assert.match(stderr, /Cannot find the model "nope" in .*counter.*demo/);
+  assert.match(
+    stderr,
+    /Cannot find the model "nope" in .*: there are (counter, demo|demo, counter)/,
+  );
 });
 
 Deno.test("up explains a wrong flag and a wrong value", async () => {
