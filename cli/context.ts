@@ -10,13 +10,21 @@ export interface Output {
 export interface Context {
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Whether a person can be asked something. */
+  readonly isInteractive: boolean;
   readonly env: Env;
   readonly cwd: string;
+  /** Aborts when the person interrupts; whoever waits ends then, and the exit code is 130. */
+  readonly signal: AbortSignal;
 }
 
 /** This process. */
 export function processContext(): Context {
+  const interrupted = new AbortController();
+  Deno.addSignalListener("SIGINT", () => interrupted.abort());
   return {
+    isInteractive: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
+    signal: interrupted.signal,
     stdout: processOutput(Deno.stdout),
     stderr: processOutput(Deno.stderr),
     env: (name) => Deno.env.get(name),

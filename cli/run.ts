@@ -3,9 +3,10 @@ import { EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
-import type { Command, Group, Options } from "./command.ts";
+import type { Command, Example, Group, Options } from "./command.ts";
 import { commands } from "./commands/mod.ts";
 import type { Context } from "./context.ts";
+import { columns } from "./output/columns.ts";
 
 /**
  * Runs one command line; never ends the process.
@@ -26,6 +27,7 @@ export async function run(
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return commanderExit(error);
+    if (context.signal.aborted) return EXIT.interrupted;
     return failureExit(error, context);
   }
 }
@@ -59,19 +61,24 @@ function groupProgram(group: Group, context: Context, done: Done): Program {
 
 function commandProgram(command: Command, context: Context, done: Done): Program {
   const program = bareProgram(command, context);
+  for (const { name, summary } of command.arguments ?? []) program.argument(name, summary);
   for (const { flags, summary } of command.options) program.option(flags, summary);
   program.allowExcessArguments(false);
-  program.action(async (options: Options) => {
+  program.action(async () => {
     const { run } = await command.load();
-    done(await run(options, context));
+    done(await run({ args: program.args, options: program.opts<Options>() }, context));
   });
   return program;
 }
 
-function bareProgram({ name, summary }: Command | Group, context: Context): Program {
+function bareProgram(
+  { name, summary, examples = [] }: Command | Group,
+  context: Context,
+): Program {
   const { stdout, stderr } = context;
   return new Program(name)
     .description(summary)
+    .addHelpText("after", examplesText(examples))
     .helpOption("-h, --help", "Show this help")
     .configureOutput({
       writeOut: (text) => stdout.write(text),
@@ -83,4 +90,10 @@ function bareProgram({ name, summary }: Command | Group, context: Context): Prog
       getErrHasColors: () => false,
     })
     .exitOverride();
+}
+
+function examplesText(examples: readonly Example[]): string {
+  if (examples.length === 0) return "";
+  const lines = columns(examples.map(({ line, summary }) => [`  llorch ${line}`, summary]));
+  return ["", "Examples:", ...lines].join("\n");
 }

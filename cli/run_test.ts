@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
-import type { Group, Options } from "./command.ts";
+import type { Group, Invocation } from "./command.ts";
 import type { Context } from "./context.ts";
 import { run } from "./run.ts";
 import { fakeContext } from "./testing/fake_context.ts";
@@ -15,7 +15,7 @@ async function llorch(args: string[], root?: Group) {
 }
 
 /** A program with one command, `llorch thing`, that does this. */
-function withThing(work: (options: Options, context: Context) => Promise<number>): Group {
+function withThing(work: (invocation: Invocation, context: Context) => Promise<number>): Group {
   return {
     kind: "group",
     name: "llorch",
@@ -82,8 +82,8 @@ Deno.test("llorch refuses words that a command does not take", async () => {
 Deno.test("llorch ends with the code of the command and hands it options and context", async () => {
   const { code, out } = await llorch(
     ["thing", "--name", "Ada"],
-    withThing((options, { stdout }) => {
-      stdout.write(`hello ${options["name"]}\n`);
+    withThing(({ args, options }, { stdout }) => {
+      stdout.write(`hello ${options["name"]}${args.join("")}\n`);
       return Promise.resolve(7);
     }),
   );

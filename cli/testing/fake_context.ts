@@ -14,6 +14,7 @@ export interface FakeContextOptions {
   readonly cwd?: string;
   /** @default false */
   readonly isTerminal?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** Makes a context for a test: no process is touched. */
@@ -21,7 +22,9 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   const { env = {}, cwd = "/work", isTerminal = false } = options;
   const [stdout, out] = recorder(isTerminal);
   const [stderr, err] = recorder(isTerminal);
-  return { stdout, stderr, out, err, cwd, env: (name) => env[name] };
+  const signal = options.signal ?? new AbortController().signal;
+  const isInteractive = isTerminal;
+  return { stdout, stderr, out, err, cwd, signal, isInteractive, env: (name) => env[name] };
 }
 
 function recorder(isTerminal: boolean): [Output, () => string] {

@@ -1,5 +1,5 @@
 import { EXIT } from "#shared/defaults.ts";
-import type { Options } from "../../command.ts";
+import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { examine } from "../../doctor/doctor.ts";
 import type { Finding } from "../../doctor/finding.ts";
@@ -20,7 +20,7 @@ const COLOURS: Readonly<Record<Finding["status"], Colour>> = {
  * @returns 1 when something fails, else 0; warnings do not count
  */
 export async function run(
-  options: Options,
+  { options }: Invocation,
   context: Context,
   machine: Machine = systemMachine(context.env),
 ): Promise<number> {

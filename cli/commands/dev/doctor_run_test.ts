@@ -4,11 +4,12 @@ import { fakeContext } from "../../testing/fake_context.ts";
 import { fakeMachine } from "../../testing/fake_machine.ts";
 import { run } from "./doctor_run.ts";
 
+const invocation = (options = {}) => ({ args: [], options });
 const broken: Partial<Machine> = { exists: () => false };
 
 Deno.test("llorch dev doctor shows aligned lines and ends with 0", async () => {
   const context = fakeContext();
-  assert.equal(await run({}, context, fakeMachine({ denoVersion: "1.0.0" })), 0);
+  assert.equal(await run(invocation(), context, fakeMachine({ denoVersion: "1.0.0" })), 0);
   const lines = context.out().split("\n");
   assert.match(lines[0] ?? "", /^warn {2}deno {10}1\.0\.0, tested with/);
   assert.match(lines[1] ?? "", /^ {20}fix: npx -y deno@/);
@@ -18,13 +19,13 @@ Deno.test("llorch dev doctor shows aligned lines and ends with 0", async () => {
 
 Deno.test("llorch dev doctor ends with 1 when something fails", async () => {
   const context = fakeContext();
-  assert.equal(await run({}, context, fakeMachine(broken)), 1);
+  assert.equal(await run(invocation(), context, fakeMachine(broken)), 1);
   assert.match(context.out(), /^fail {2}node_modules/m);
 });
 
 Deno.test("llorch dev doctor --json writes one document", async () => {
   const context = fakeContext({ isTerminal: true });
-  assert.equal(await run({ json: true }, context, fakeMachine(broken)), 1);
+  assert.equal(await run(invocation({ json: true }), context, fakeMachine(broken)), 1);
   const { ok, findings } = JSON.parse(context.out());
   assert.equal(ok, false);
   assert.deepEqual(findings[0], { name: "deno", status: "ok", message: fakeMachine().denoVersion });
@@ -32,6 +33,6 @@ Deno.test("llorch dev doctor --json writes one document", async () => {
 
 Deno.test("llorch dev doctor colours the status on a terminal", async () => {
   const context = fakeContext({ isTerminal: true });
-  await run({}, context, fakeMachine());
+  await run(invocation(), context, fakeMachine());
   assert.ok(context.out().startsWith("\u001b[32mok\u001b[39m  deno"));
 });
