@@ -1,6 +1,6 @@
 import { parse } from "@std/toml";
 import type { z } from "zod";
-import { fieldErrors } from "#shared/http/app.ts";
+import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
 
 /** A setting that stands as a comment: `# token_file = "/etc/llorch/token"`. */

@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { z } from "zod";
 import { errorMessage } from "../errors.ts";
-import { fieldErrors } from "../http/app.ts";
+import { fieldErrors } from "./field_errors.ts";
 import { UsageError } from "../lifecycle.ts";
 import { closest } from "../text.ts";
 import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";

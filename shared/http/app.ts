@@ -1,6 +1,7 @@
 import { type Context, Hono } from "@hono/hono";
 import type { z } from "zod";
 import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
+import { fieldErrors } from "../config/field_errors.ts";
 import { HEADERS } from "../defaults.ts";
 import { ERROR_CODES, type FieldError, invalidRequest, LlorchError } from "../errors.ts";
 import { toLlorchError } from "../errors.ts";
@@ -205,18 +206,4 @@ async function validate(
   const body = route.body ? check(route.body, await readJsonBody(request, limits)) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
   return { params, query, headers, body } as unknown as RouteInput<Route>;
-}
-
-/** Zod's issues as a list of wrong fields, one per unknown key. */
-export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String);
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({
-        field: [...path, key].join("."),
-        message: "is not a known field",
-      }));
-    }
-    return [{ field: path.join("."), message: issue.message }];
-  });
 }

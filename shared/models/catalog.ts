@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseToml } from "../config/toml.ts";
 import { bytes, sha256 } from "../contracts/common.ts";
-import { fieldErrors } from "../http/app.ts";
+import { fieldErrors } from "../config/field_errors.ts";
 import { UsageError } from "../lifecycle.ts";
 import { referenceOf } from "./manifest.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { bytes, sha256, timestamp } from "../contracts/common.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
-import { fieldErrors } from "../http/app.ts";
+import { fieldErrors } from "../config/field_errors.ts";
 import { type ModelReference, parseReference } from "./reference.ts";
 
 /** Text that {@linkcode parseReference} reads as the given kind of reference. */

@@ -1,0 +1,62 @@
+import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { closest } from "#shared/text.ts";
+import { hostSchema, keysSchema } from "./schema.ts";
+
+/** The keys that stand in the file once. */
+export const FIXED_KEYS: readonly ConfigKey[] = configKeys(keysSchema);
+
+/** The keys of each host, behind `hosts.NAME.`. */
+export const HOST_KEYS: readonly ConfigKey[] = configKeys(hostSchema);
+
+/** Every key as people write it, `hosts.NAME.address` among them. */
+export const KEY_WORDS: readonly string[] = [
+  ...FIXED_KEYS.map(({ path }) => path.join(".")),
+  ...HOST_KEYS.map(({ path }) => `hosts.NAME.${path.join(".")}`),
+];
+
+/**
+ * The key that was typed.
+ *
+ * @throws {UsageError} that names the nearest one when it does not exist.
+ */
+export function findKey(typed: string): ConfigKey {
+  const parts = typed.split(".");
+  const [head, host = "", ...rest] = parts;
+  const found = head === "hosts" && host !== ""
+    ? HOST_KEYS.find(({ path }) => path.join(".") === rest.join("."))
+    : FIXED_KEYS.find(({ path }) => path.join(".") === typed);
+  if (found) return { ...found, path: parts };
+  throw new UsageError(
+    `Unknown key ${typed}${hintFor(typed) || "; llorch config list --all names them"}`,
+  );
+}
+
+/** `; did you mean pool.url?`, or nothing when no key is near. */
+export function hintFor(typed: string): string {
+  const parts = typed.split(".");
+  const host = parts[0] === "hosts" ? parts[1] : undefined;
+  const words = KEY_WORDS.map((word) => host ? word.replace("NAME", host) : word);
+  const sections = ["hosts", ...FIXED_KEYS.map(({ path }) => path[0]!)];
+  const near = closest(typed, [...words, ...sections]);
+  return near === undefined || near === typed ? "" : `; did you mean ${near}?`;
+}
+
+/**
+ * A word of the command line as a key's value.
+ *
+ * @throws {UsageError} when the key takes something else.
+ */
+export function coerce({ kind, path }: ConfigKey, text: string): unknown {
+  switch (kind) {
+    case "number": {
+      const value = Number(text);
+      if (text.trim() !== "" && Number.isFinite(value)) return value;
+      throw new UsageError(`${path.join(".")} must be a number: current value is "${text}"`);
+    }
+    case "list":
+      return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+    default:
+      return text;
+  }
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+
+const url = (description: string) =>
+  z.url({ protocol: /^https?$/, error: "must be an http or https URL" }).optional()
+    .describe(description);
+
+const tokenFile = (daemon: string) =>
+  z.string().min(1).optional()
+    .describe(`File (mode 0600) with the token for ${daemon}; else LLORCH_API_TOKEN`);
+
+/** What ssh would read as an option of its own is not a name. */
+const sshWord = z.string().regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
+
+/** What a host may be called: a bare TOML key that no option looks like. */
+const HOST_NAME = /^\w[\w-]*$/;
+
+/** A machine that `--remote` can name. */
+export const hostSchema = z.strictObject({
+  address: sshWord.describe("What ssh connects to: a host name, an address, or a Host of ~/.ssh"),
+  user: sshWord.optional().describe("Name to log in with; else what ssh takes"),
+  port: z.number().int().min(1).max(65_535).optional().describe(
+    "Port of sshd; else what ssh takes",
+  ),
+  llorch: z.string().min(1).optional().describe("Path of llorch there; else llorch on its PATH"),
+  args: z.array(z.string()).optional().describe("More arguments for ssh, e.g. -J and a jump host"),
+});
+
+/** The keys that every config file may have; none of them is needed. */
+export const keysSchema = z.strictObject({
+  orchestrator: z.strictObject({
+    url: url("Where orchestratord answers"),
+    token_file: tokenFile("orchestratord"),
+  }).optional(),
+  pool: z.strictObject({
+    url: url("Where the pool manager of this machine answers"),
+    token_file: tokenFile("the pool manager"),
+  }).optional(),
+  models: z.strictObject({
+    dir: z.string().min(1).optional().describe("Folder that models are downloaded to"),
+  }).optional(),
+});
+
+/** The config file of the command line. */
+export const fileSchema = z.strictObject({
+  ...keysSchema.shape,
+  hosts: z.record(
+    z.string().regex(HOST_NAME, "must be letters, digits, _ and -, and not begin with -"),
+    hostSchema,
+  ).optional().describe("Machines that --remote can name"),
+});
+
+/** A config file's contents. */
+export type FileConfig = z.output<typeof fileSchema>;
+
+/** A machine that `--remote` can name. */
+export type HostConfig = z.output<typeof hostSchema>;
