@@ -1,10 +1,12 @@
 import type { Group } from "../command.ts";
+import { config } from "./config/mod.ts";
 import { dev } from "./dev/mod.ts";
+import { git } from "./git/mod.ts";
 
 /** Every command of llorch. */
 export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [dev],
+  members: [config, dev, git],
 };

@@ -43,7 +43,7 @@ export function hintFor(typed: string): string {
 }
 
 /**
- * A word of the command line as a key's value.
+ * A word of the command line as a key's value; a list is `a,b` or `["a", "b"]`.
  *
  * @throws {UsageError} when the key takes something else.
  */
@@ -55,8 +55,23 @@ export function coerce({ kind, path }: ConfigKey, text: string): unknown {
       throw new UsageError(`${path.join(".")} must be a number: current value is "${text}"`);
     }
     case "list":
-      return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+      return text.startsWith("[")
+        ? jsonList(path, text)
+        : text.split(",").map((part) => part.trim()).filter((part) => part !== "");
     default:
       return text;
   }
+}
+
+function jsonList(path: readonly string[], text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`${path.join(".")} must be a list like ["a", "b"] or a,b: found ${text}`);
+  }
+}
+
+/** A value as {@linkcode coerce} reads it. */
+export function formatValue(value: unknown): string {
+  return Array.isArray(value) ? JSON.stringify(value) : String(value);
 }

@@ -9,7 +9,8 @@ const tokenFile = (daemon: string) =>
     .describe(`File (mode 0600) with the token for ${daemon}; else LLORCH_API_TOKEN`);
 
 /** What ssh would read as an option of its own is not a name. */
-const sshWord = z.string().regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
+const sshWord = z.string({ error: (issue) => issue.input === undefined ? "is needed" : undefined })
+  .regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
 
 /** What a host may be called: a bare TOML key that no option looks like. */
 const HOST_NAME = /^\w[\w-]*$/;

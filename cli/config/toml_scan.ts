@@ -15,6 +15,8 @@ export interface KeyMark {
   readonly kind: "key";
   /** With the table that it stands in. */
   readonly path: readonly string[];
+  /** How many parts of the path are the table's. */
+  readonly depth: number;
   readonly start: number;
   readonly end: number;
   /** Offsets of the value alone, without blanks and comment. */
@@ -51,7 +53,7 @@ export function scanToml(text: string): Mark[] {
       const valueEnd = valueEndAt(text, valueStart);
       at = lineEnd(text, valueEnd);
       const path = [...table, ...key.path];
-      marks.push({ kind: "key", path, start, end: at, valueStart, valueEnd });
+      marks.push({ kind: "key", path, depth: table.length, start, end: at, valueStart, valueEnd });
     }
   }
   return marks;

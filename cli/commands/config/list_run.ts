@@ -1,0 +1,42 @@
+import { EXIT } from "#shared/defaults.ts";
+import type { Invocation } from "../../command.ts";
+import { readEffective } from "../../config/effective.ts";
+import { FIXED_KEYS, formatValue, HOST_KEYS } from "../../config/keys.ts";
+import type { Context } from "../../context.ts";
+import { columns } from "../../output/columns.ts";
+
+/** `llorch config list` */
+export function run({ options }: Invocation, { stdout, env }: Context): Promise<number> {
+  const { entries } = readEffective(env);
+  const keys = options["all"] === true ? [...entries, ...unsetKeys(entries)] : entries;
+  if (options["json"] === true) {
+    stdout.write(JSON.stringify({ keys }) + "\n");
+    return Promise.resolve(EXIT.ok);
+  }
+  const rows = keys.map(({ key, value, source, description }) => [
+    key,
+    value === undefined ? "-" : formatValue(value),
+    source,
+    ...(options["all"] === true ? [description] : []),
+  ]);
+  stdout.write(columns(rows).join("\n") + "\n");
+  return Promise.resolve(EXIT.ok);
+}
+
+interface Unset {
+  readonly key: string;
+  readonly value?: undefined;
+  readonly source: string;
+  readonly description: string;
+}
+
+function unsetKeys(entries: readonly { readonly key: string }[]): Unset[] {
+  const set = new Set(entries.map(({ key }) => key));
+  return [
+    ...FIXED_KEYS.map(({ path, description }) => ({ key: path.join("."), description })),
+    ...HOST_KEYS.map(({ path, description }) => ({
+      key: `hosts.NAME.${path.join(".")}`,
+      description,
+    })),
+  ].filter(({ key }) => !set.has(key)).map((each) => ({ ...each, source: "not set" }));
+}

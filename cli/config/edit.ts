@@ -1,0 +1,122 @@
+import { parse, stringify } from "@std/toml";
+import { isDeepStrictEqual } from "node:util";
+import { UsageError } from "#shared/lifecycle.ts";
+import { type KeyMark, type Mark, scanToml } from "./toml_scan.ts";
+
+/** A table of TOML. */
+type Tree = Record<string, unknown>;
+
+/**
+ * A valid TOML text with one key changed or added; everything else, comments among it, stays as it
+ * was written.
+ *
+ * @throws {UsageError} when the text writes the key's section in a way that cannot be added to
+ */
+export function setKey(text: string, key: readonly string[], value: unknown): string {
+  const edited = withKey(text, scanToml(text), key, valueText(value));
+  const expected = parse(text);
+  setPath(expected, key, value);
+  return proven(edited, expected, key);
+}
+
+/**
+ * A valid TOML text without a key, or without a table and all that is in it. Comments stay.
+ *
+ * @throws {UsageError} when the key stands inside of a value: `pool = { url = "…" }`
+ */
+export function unsetKey(text: string, key: readonly string[]): string {
+  const doomed = scanToml(text).filter(({ path }) => startsWith(path, key)).toReversed();
+  const edited = doomed.reduce((rest, mark) => {
+    const comment = commentOf(rest, mark);
+    return rest.slice(0, mark.start) + comment + rest.slice(mark.end);
+  }, text);
+  const expected = parse(text);
+  deletePath(expected, key);
+  return proven(edited, expected, key);
+}
+
+function withKey(
+  text: string,
+  marks: readonly Mark[],
+  key: readonly string[],
+  value: string,
+): string {
+  const old = marks.find((mark): mark is KeyMark => mark.kind === "key" && isSame(mark.path, key));
+  if (old) return text.slice(0, old.valueStart) + value + text.slice(old.valueEnd);
+
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const parent = key.slice(0, -1);
+  const sibling = marks.findLast((mark): mark is KeyMark =>
+    mark.kind === "key" && isSame(mark.path.slice(0, -1), parent)
+  );
+  const after = sibling ?? marks.find((mark) => mark.kind === "table" && isSame(mark.path, parent));
+  if (after) {
+    const indent = /^[ \t]*/.exec(text.slice(after.start))![0];
+    const name = key.slice(sibling?.depth ?? parent.length).join(".");
+    const head = text.slice(0, after.end);
+    return `${withEnd(head, newline)}${indent}${name} = ${value}${newline}${text.slice(after.end)}`;
+  }
+  const head = withEnd(text, newline) + (text === "" ? "" : newline);
+  return `${head}[${parent.join(".")}]${newline}${key.at(-1)} = ${value}${newline}`;
+}
+
+function valueText(value: unknown): string {
+  return stringify({ value }).trim().replace(/^value = /, "");
+}
+
+function withEnd(text: string, newline: string): string {
+  return text === "" || text.endsWith("\n") ? text : text + newline;
+}
+
+/** The comment at the end of a line that goes, as a line of its own. */
+function commentOf(text: string, mark: Mark): string {
+  const from = mark.kind === "key" ? mark.valueEnd : text.indexOf("]", mark.start);
+  return /#.*\r?\n?$/.exec(text.slice(from, mark.end))?.[0] ?? "";
+}
+
+/** An edit is believed only when the parser agrees. */
+function proven(edited: string, expected: Tree, key: readonly string[]): string {
+  let isProven = false;
+  try {
+    isProven = isDeepStrictEqual(withoutEmpty(parse(edited)), withoutEmpty(expected));
+  } catch {
+    // Said below.
+  }
+  if (isProven) return edited;
+  const section = key.slice(0, -1).join(".");
+  throw new UsageError(
+    `Cannot change ${key.join(".")}: the file writes ${section} inside of a value; edit it by hand`,
+  );
+}
+
+/** Without tables that hold nothing: whether their headers stay makes no difference. */
+function withoutEmpty(tree: Tree): Tree {
+  const entries = Object.entries(tree).map(([name, value]) =>
+    [name, isTree(value) ? withoutEmpty(value) : value] as const
+  );
+  return Object.fromEntries(
+    entries.filter(([, value]) => !isTree(value) || Object.keys(value).length > 0),
+  );
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function setPath(tree: Tree, [name = "", ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) tree[name] = value;
+  else setPath((tree[name] ??= {}) as Tree, rest, value);
+}
+
+function deletePath(tree: Tree, [name = "", ...rest]: readonly string[]): void {
+  if (rest.length === 0) delete tree[name];
+  else if (isTree(tree[name])) deletePath(tree[name], rest);
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && startsWith(a, b);
+}
+
+function startsWith(path: readonly string[], prefix: readonly string[]): boolean {
+  return prefix.every((part, index) => path[index] === part);
+}

@@ -1,0 +1,78 @@
+import { dirname } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { parseConfig } from "./document.ts";
+import { readConfigText, reasonOf } from "./file.ts";
+
+/**
+ * Edits the config file. It is replaced in one step, and only by a text that is valid.
+ *
+ * @param edit Gives the new text of a valid one; empty when there is no file yet.
+ * @returns whether anything changed
+ * @throws {UsageError} when the file is not valid, or would not be
+ * @throws {LlorchError} when it cannot be written
+ */
+export function updateConfig(path: string, edit: (text: string) => string): boolean {
+  const before = readConfigText(path) ?? "";
+  parseConfig(before, path);
+  const after = edit(before);
+  if (after === before) return false;
+  try {
+    parseConfig(after, path);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const reasons = error.message.split("\n").map((line) => line.replace(/^.*?:\d+: /, ""));
+    throw new UsageError(`Cannot change ${path}: ${reasons.join(", ")}`, { cause: error });
+  }
+  replaceFile(path, after);
+  return true;
+}
+
+function replaceFile(path: string, text: string): void {
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    const target = realPath(path);
+    const mode = modeOf(target);
+    const temporary = `${target}.${Deno.pid}.new`;
+    try {
+      Deno.writeTextFileSync(temporary, text, { createNew: true, ...(mode ? { mode } : {}) });
+      Deno.renameSync(temporary, target);
+    } catch (error) {
+      removeIfThere(temporary);
+      throw error;
+    }
+  } catch (error) {
+    const reason = reasonOf(error);
+    throw new LlorchError("FORBIDDEN", `Cannot write ${path}: ${reason}; nothing was changed`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where a link points, so that the link stays one. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return path;
+    throw error;
+  }
+}
+
+function modeOf(path: string): number | undefined {
+  try {
+    const mode = Deno.statSync(path).mode;
+    return mode === null ? undefined : mode & 0o777;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
