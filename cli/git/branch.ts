@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import type { Git } from "./git.ts";
+import { looseCommits } from "./losses.ts";
+import { readStatus } from "./repository.ts";
+import { chooseSubmodules, inspectSubmodule } from "./submodules.ts";
+import type { Kept } from "./update.ts";
+
+/** What became of the submodules. */
+export interface Switched {
+  readonly switched: readonly { readonly path: string; readonly isNew: boolean }[];
+  readonly kept: readonly Kept[];
+}
+
+/**
+ * Puts submodules on a branch: one that they or their remote have, else a new one where they stand.
+ *
+ * @throws {LlorchError} when the name cannot be one of a branch, or a path is no submodule
+ */
+export async function switchSubmodules(
+  git: Git,
+  branch: string,
+  paths: readonly string[],
+): Promise<Switched> {
+  if ((await git.attempt(["check-ref-format", "--branch", branch])).code !== 0) {
+    throw new LlorchError("INVALID_REQUEST", `Cannot name a branch "${branch}"`);
+  }
+  const switched: { path: string; isNew: boolean }[] = [];
+  const kept: Kept[] = [];
+  for (const submodule of await chooseSubmodules(git, paths)) {
+    const { path } = submodule;
+    const state = await inspectSubmodule(git, submodule);
+    if (state.missing) {
+      kept.push({ path, reason: "it is missing: llorch git submodules update first" });
+      continue;
+    }
+    try {
+      const isNew = await switchTo(git.at(join(git.cwd, path)), branch);
+      switched.push({ path, isNew });
+    } catch (error) {
+      if (!(error instanceof LlorchError)) throw error;
+      kept.push({ path, reason: error.message });
+    }
+  }
+  return { switched, kept };
+}
+
+async function switchTo(git: Git, branch: string): Promise<boolean> {
+  const refs = await git.run(["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"]);
+  const isKnown = refs.split("\n").some((ref) =>
+    ref === `refs/heads/${branch}` || ref.replace(/^refs\/remotes\/[^/]+\//, "") === branch
+  );
+  if (!isKnown) {
+    await git.run(["switch", "--quiet", "--create", branch]);
+    return true;
+  }
+  // A new branch would keep these commits; a switch elsewhere would leave them behind.
+  const loose = await looseCommits(git, await readStatus(git));
+  if (loose.length > 0) {
+    const { hash, subject } = loose[0]!;
+    throw new LlorchError(
+      "CONFLICT",
+      `commits here are on no branch (${hash.slice(0, 7)} ${subject}): git branch NAME first`,
+    );
+  }
+  await git.run(["switch", "--quiet", "--no-overwrite-ignore", branch]);
+  return false;
+}

@@ -1,0 +1,118 @@
+import { LlorchError } from "#shared/errors.ts";
+import type { ErrorCode } from "#shared/errors.ts";
+
+/** A git that ended badly. */
+export interface GitFailure {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly code: number;
+  readonly stderr: string;
+}
+
+/** What a complaint means; `$1` is what the pattern caught, `$cwd` the folder. */
+type Rule = readonly [pattern: RegExp, code: ErrorCode, sentence: string];
+
+/** In the order in which they are tried: git often says the reason first and a consequence after. */
+const RULES: readonly Rule[] = [
+  [
+    /detected dubious ownership in repository at '([^']+)'/,
+    "FORBIDDEN",
+    "Cannot use the repository $1, which belongs to someone else: git config --global --add safe.directory $1",
+  ],
+  [
+    /not a git repository/i,
+    "NOT_FOUND",
+    "Cannot find a git repository in or above $cwd: go to one, or make one with llorch git clone URL",
+  ],
+  [
+    /must be run in a work tree/,
+    "INVALID_REQUEST",
+    "Cannot work in $cwd: the repository is bare, without files",
+  ],
+  [
+    /Could not resolve host(?:name)?:? ([^\s:]+)/,
+    "POOL_UNAVAILABLE",
+    "Cannot find the host $1: check its name and the network",
+  ],
+  [
+    /(?:Failed to connect to|connect to host) (\S+) port (?:\d+)/i,
+    "POOL_UNAVAILABLE",
+    "Cannot reach $1: check that it is up, and the network",
+  ],
+  [
+    /Network is unreachable|No route to host|Connection timed out|Operation too slow|Connection reset/,
+    "POOL_UNAVAILABLE",
+    "Cannot reach the other side: check the network, then try again",
+  ],
+  [
+    /Host key verification failed/,
+    "FORBIDDEN",
+    "Cannot trust the host: its key is not known here; connect once with ssh and accept it",
+  ],
+  [
+    /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \([a-z]|returned error: 40[13]/,
+    "UNAUTHORIZED",
+    "The host refuses access: check your SSH key or stored password, and that you may read the repository",
+  ],
+  [
+    /(?:repository '([^']+)' (?:not found|does not exist)|'([^']+)' does not appear to be a git repository)/,
+    "NOT_FOUND",
+    "Cannot find the repository $1: check the address",
+  ],
+  [/Repository not found/i, "NOT_FOUND", "Cannot find the repository: check the address"],
+  [
+    /destination path '([^']+)' already exists/,
+    "CONFLICT",
+    "Cannot clone into $1: it is there already and not empty; name another folder",
+  ],
+  [
+    /transport '([^']+)' not allowed/,
+    "FORBIDDEN",
+    "Git is set up not to use the transport '$1': git config protocol.$1.allow",
+  ],
+  [
+    /No space left on device/,
+    "INTERNAL",
+    "Cannot write: the disk is full; free some space, then try again",
+  ],
+  [
+    /Unable to create '([^']+\.lock)': File exists/,
+    "CONFLICT",
+    "Another git works here: wait for it, or remove $1 when none runs",
+  ],
+  [
+    /(?:'([^']+)'|leading directories of '([^']+)'|\S+): (?:Permission denied|Read-only file system)/,
+    "FORBIDDEN",
+    "Cannot write $1: check who may write there",
+  ],
+  [
+    /untracked working tree files would be overwritten[^\n]*\n\s+([^\n]+)/,
+    "CONFLICT",
+    "A file of your own is in the way: move $1 elsewhere, then try again",
+  ],
+  [
+    /local changes to the following files would be overwritten[^\n]*\n\s+([^\n]+)/,
+    "CONFLICT",
+    "Local changes are in the way: commit or stash $1, then try again",
+  ],
+];
+
+/** What went wrong and what to do, in one sentence. */
+export function explainGitFailure({ args, cwd, code, stderr }: GitFailure): LlorchError {
+  for (const [pattern, errorCode, sentence] of RULES) {
+    const match = pattern.exec(stderr);
+    if (!match) continue;
+    const caught = hideSecrets(match.slice(1).find((each) => each !== undefined) ?? cwd);
+    const message = sentence.replaceAll("$cwd", () => cwd).replaceAll("$1", () => caught);
+    return new LlorchError(errorCode, message);
+  }
+  const lines = stderr.split(/[\r\n]+/).filter((line) => line.trim() !== "");
+  const said = lines.find((line) => /^(?:fatal|error): /.test(line)) ?? lines.at(-1);
+  const reason = said?.replace(/^(?:fatal|error): /, "") ?? `it ended with code ${code}`;
+  return new LlorchError("INTERNAL", `git ${args[0]} failed: ${hideSecrets(reason)}`);
+}
+
+/** Takes names and passwords out of addresses. */
+export function hideSecrets(text: string): string {
+  return text.replace(/(\w+:\/\/)[^\s/@]+@/g, "$1");
+}

@@ -1,0 +1,179 @@
+import { LlorchError } from "#shared/errors.ts";
+import type { Context } from "../context.ts";
+import { explainGitFailure } from "./failure.ts";
+
+/** Git says nothing for this long: it hangs. In milliseconds. */
+const SILENCE_MS = 120_000;
+
+/** After an interrupt git gets this long to tidy up, in milliseconds. */
+const END_TIMEOUT_MS = 5_000;
+
+/** How much of git's complaints is kept, in characters. */
+const MAX_COMPLAINTS = 65_536;
+
+/** Nothing is asked, nothing is translated, and looking at a repository writes nothing. */
+const ENVIRONMENT = { GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };
+
+/** An HTTP server that sends less than a KiB/s for half a minute is given up. */
+const NETWORK_CONFIG = ["-c", "http.lowSpeedLimit=1024", "-c", "http.lowSpeedTime=30"];
+
+const SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15";
+
+/** What git left. */
+export interface GitResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The system's git, in one folder. */
+export interface Git {
+  readonly cwd: string;
+  /** The same in another folder. */
+  at(cwd: string): Git;
+  /** Runs git, whatever its exit code. */
+  attempt(args: readonly string[]): Promise<GitResult>;
+  /**
+   * Runs git and gives what it wrote.
+   *
+   * @throws {LlorchError} with one sentence on what went wrong
+   */
+  run(args: readonly string[]): Promise<string>;
+  /** The same for what talks to another host; on a terminal its progress is shown. */
+  talk(args: readonly string[]): Promise<string>;
+}
+
+/** What of the context git needs. */
+export type GitContext = Pick<Context, "env" | "stderr" | "signal">;
+
+/**
+ * The system's git.
+ *
+ * @param showProgress Takes what git says while it talks to another host.
+ */
+export function systemGit(
+  context: GitContext,
+  cwd: string,
+  showProgress: (text: string) => void = () => {},
+): Git {
+  const { signal } = context;
+  const attempt = (args: readonly string[]) => execute({ args, cwd, signal });
+  const checked = ({ code, stdout, stderr }: GitResult, args: readonly string[]) => {
+    if (code === 0) return stdout;
+    throw explainGitFailure({ args, cwd, code, stderr });
+  };
+  return {
+    cwd,
+    attempt,
+    at: (other) => systemGit(context, other, showProgress),
+    run: async (args) => checked(await attempt(args), args),
+    async talk(args) {
+      const env = await sshEnvironment(context, attempt);
+      const all = [...NETWORK_CONFIG, ...args];
+      return checked(await execute({ args: all, cwd, signal, env, showProgress }), args);
+    },
+  };
+}
+
+/** Keeps ssh from asking, unless the person has an ssh command of their own. */
+async function sshEnvironment(
+  { env }: GitContext,
+  attempt: Git["attempt"],
+): Promise<Record<string, string>> {
+  if (env("GIT_SSH_COMMAND") ?? env("GIT_SSH")) return {};
+  const { code } = await attempt(["config", "--get", "core.sshCommand"]);
+  return code === 0 ? {} : { GIT_SSH_COMMAND: SSH };
+}
+
+interface Execution {
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+  readonly env?: Record<string, string>;
+  readonly showProgress?: (text: string) => void;
+}
+
+async function execute(execution: Execution): Promise<GitResult> {
+  const { args, signal, showProgress } = execution;
+  signal.throwIfAborted();
+  const child = spawn(execution);
+  let silent = false;
+  let killer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    send(child, "SIGINT");
+    killer ??= setTimeout(() => send(child, "SIGKILL"), END_TIMEOUT_MS);
+  };
+  const hang = () => {
+    silent = true;
+    stop();
+  };
+  let timer = setTimeout(hang, SILENCE_MS);
+  signal.addEventListener("abort", stop);
+  const read = async (stream: ReadableStream<Uint8Array>, limit: number, show?: Show) => {
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      clearTimeout(timer);
+      timer = setTimeout(hang, SILENCE_MS);
+      const part = decoder.decode(bytes, { stream: true });
+      show?.(part);
+      text = (text + part).slice(-limit);
+    }
+    return text;
+  };
+  try {
+    const [stdout, stderr, { code }] = await Promise.all([
+      read(child.stdout, Infinity),
+      read(child.stderr, MAX_COMPLAINTS, showProgress),
+      child.status,
+    ]);
+    signal.throwIfAborted();
+    if (!silent) return { code, stdout, stderr };
+    const word = args.find((arg) => /^[a-z]+(-[a-z]+)*$/.test(arg)) ?? "";
+    throw new LlorchError(
+      "TIMEOUT",
+      `git ${word} said nothing for ${
+        SILENCE_MS / 1000
+      } s and was stopped: check the network, then try again`,
+    );
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(killer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+type Show = (text: string) => void;
+
+function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
+  try {
+    return new Deno.Command("git", {
+      args: [...args],
+      cwd,
+      env: { ...ENVIRONMENT, ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new LlorchError("NOT_FOUND", "Cannot find git: install it, or put it on PATH", {
+      cause: error,
+    });
+  }
+}
+
+function send(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended: that is what was wanted.
+  }
+}
+
+/** Git in the folder of the context, its progress on a terminal unless that is not wanted. */
+export function talkingGit(context: Context, { quiet }: { readonly quiet: boolean }): Git {
+  const { stderr, cwd } = context;
+  const show = !quiet && stderr.isTerminal;
+  return systemGit(context, cwd, show ? (text) => stderr.write(text) : undefined);
+}

@@ -1,0 +1,87 @@
+import { columns } from "../output/columns.ts";
+import type { Paint } from "../output/paint.ts";
+import { countEntries, type Status } from "./porcelain.ts";
+import { describeState, type SubmoduleState } from "./submodules.ts";
+import type { Moved, SubmoduleUpdate } from "./update.ts";
+
+/** A commit as people read it. */
+export function shortHash(hash: string | undefined): string {
+  return hash?.slice(0, 7) ?? "-";
+}
+
+/** How a repository stands, for people. */
+export function renderStatus(
+  status: Status,
+  submodules: readonly SubmoduleState[],
+  paint: Paint,
+): string {
+  const { staged, changed, untracked, conflicting } = countEntries(status.entries);
+  const rows = [
+    ["branch", branchText(status)],
+    ["commit", shortHash(status.head)],
+    ["staged", String(staged)],
+    ["changed", String(changed)],
+    ["untracked", String(untracked)],
+    ["conflicting", conflicting > 0 ? paint("red", String(conflicting)) : "0"],
+    ...(status.stashes > 0 ? [["stashes", String(status.stashes)]] : []),
+  ];
+  const lines = columns(rows);
+  const table = renderSubmodules(submodules, paint);
+  return lines.join("\n") + "\n" + (table === "" ? "" : "\n" + table);
+}
+
+function branchText({ branch, upstream, difference }: Status): string {
+  const name = branch ?? "none (detached)";
+  if (upstream === undefined) return branch === undefined ? name : `${name} (follows no branch)`;
+  if (difference === undefined) return `${name} → ${upstream} (gone)`;
+  const { ahead, behind } = difference;
+  const distance = [ahead > 0 ? `${ahead} ahead` : "", behind > 0 ? `${behind} behind` : ""]
+    .filter((part) => part !== "").join(", ");
+  return `${name} → ${upstream}, ${distance || "up to date"}`;
+}
+
+/** Submodules as a table; nothing when there is none. */
+export function renderSubmodules(states: readonly SubmoduleState[], paint: Paint): string {
+  if (states.length === 0) return "";
+  const rows = states.map((state) => [
+    state.path,
+    shortHash(state.commit),
+    state.branch ?? (state.detached ? "(detached)" : "-"),
+    describeState(state),
+  ]);
+  const lines = columns([["submodule", "commit", "branch", "state"], ...rows]);
+  const painted = lines.map((line, index) => {
+    if (index === 0) return paint("dim", line);
+    const state = rows[index - 1]!.at(-1)!;
+    const colour = state === "ok" ? "green" : /conflicting|missing/.test(state) ? "red" : "yellow";
+    return line.slice(0, line.length - state.length) + paint(colour, state);
+  });
+  return painted.join("\n") + "\n";
+}
+
+/** What became of the submodules: one line each, on one side what moved, on the other what stays. */
+export function describeUpdate({ moved, kept }: SubmoduleUpdate) {
+  const from = (each: Moved) => each.from === undefined ? "fetched" : shortHash(each.from);
+  return {
+    moved: moved.map((each) => `${each.path}: ${from(each)} → ${shortHash(each.to)}`),
+    kept: kept.map(({ path, reason }) => `kept ${path}: ${reason}`),
+  };
+}
+
+/** How a submodule stands, for programs. */
+export function submoduleJson(state: SubmoduleState) {
+  const { path, url, recorded, commit, branch, detached, ahead, behind, dirty } = state;
+  return {
+    path,
+    url: url ?? null,
+    recorded: recorded ?? null,
+    commit: commit ?? null,
+    branch: branch ?? null,
+    detached,
+    ahead,
+    behind,
+    dirty,
+    missing: state.missing,
+    conflicting: state.conflicting,
+  };
+}

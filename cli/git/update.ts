@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Git } from "./git.ts";
+import { isNothing, looseCommits, type Loss, lossOf, throwAway } from "./losses.ts";
+import { readStatus } from "./repository.ts";
+import { chooseSubmodules, inspectSubmodule, type SubmoduleState } from "./submodules.ts";
+
+/** How submodules are brought to their recorded commits. */
+export interface UpdateOptions {
+  /** Throws away what is in the way, after it was named. */
+  readonly force: boolean;
+  /** Only these, and those inside of them; empty: all. */
+  readonly paths: readonly string[];
+  /** Hears of every loss before it happens. */
+  readonly onLoss: (loss: Loss) => void;
+}
+
+/** A submodule that was moved. */
+export interface Moved {
+  readonly path: string;
+  /** Undefined when it was missing. */
+  readonly from: string | undefined;
+  readonly to: string;
+}
+
+/** A submodule that was left alone. */
+export interface Kept {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** What became of the submodules. */
+export interface SubmoduleUpdate {
+  readonly moved: readonly Moved[];
+  readonly kept: readonly Kept[];
+}
+
+/**
+ * Brings every submodule to the commit that its repository records. Without `force` one with work
+ * in it is left as it is, and named.
+ *
+ * @throws {LlorchError} when a path is no submodule
+ */
+export async function updateSubmodules(git: Git, options: UpdateOptions): Promise<SubmoduleUpdate> {
+  const moved: Moved[] = [];
+  const kept: Kept[] = [];
+  for (const submodule of await chooseSubmodules(git, options.paths)) {
+    const { path } = submodule;
+    const state = await inspectSubmodule(git, submodule);
+    const reason = await updateOne(git, state, options, moved);
+    if (reason !== undefined) kept.push({ path, reason });
+    if (state.missing && reason !== undefined) continue;
+    const inner = await updateSubmodules(git.at(join(git.cwd, path)), {
+      force: options.force,
+      paths: [],
+      onLoss: (loss) => options.onLoss({ ...loss, repository: inside(path, loss.repository) }),
+    });
+    moved.push(...inner.moved.map((each) => ({ ...each, path: inside(path, each.path) })));
+    kept.push(...inner.kept.map((each) => ({ ...each, path: inside(path, each.path) })));
+  }
+  return { moved, kept };
+}
+
+function inside(outer: string, path: string): string {
+  return path === "." ? outer : `${outer}/${path}`;
+}
+
+/**
+ * 1. Conflicting: nobody but the person can choose.
+ * 2. Missing: fetch it.
+ * 3. With force: name what goes, throw it away.
+ * 4. Where it should be: done.
+ * 5. Work in it: leave it.
+ * 6. Move it.
+ *
+ * @returns why it was left alone
+ */
+async function updateOne(
+  git: Git,
+  state: SubmoduleState,
+  { force, onLoss }: UpdateOptions,
+  moved: Moved[],
+): Promise<string | undefined> {
+  const { path, recorded, commit, missing } = state;
+  // 1.
+  if (recorded === undefined) return "its versions conflict: git add the one that you want";
+  const checkOut = async () => {
+    try {
+      await git.talk(checkoutArgs(path, force));
+    } catch (error) {
+      if (!(error instanceof LlorchError)) throw error;
+      return errorMessage(error);
+    }
+    moved.push({ path, from: commit, to: recorded });
+    return undefined;
+  };
+  // 2.
+  if (missing) {
+    if (state.url === undefined) return ".gitmodules has no address for it";
+    return await checkOut();
+  }
+  // 3.
+  if (force) {
+    const submodule = git.at(join(git.cwd, path));
+    const status = await readStatus(submodule);
+    const commits = commit === recorded ? [] : await looseCommits(submodule, status);
+    const loss = await lossOf(submodule, path, status, commits);
+    if (!isNothing(loss)) onLoss(loss);
+    await throwAway(submodule, "HEAD");
+  }
+  // 4.
+  if (commit === recorded) return undefined;
+  // 5.
+  if (!force) {
+    const reason = await workInside(git.at(join(git.cwd, path)), state);
+    if (reason !== undefined) return reason;
+  }
+  // 6.
+  return await checkOut();
+}
+
+function checkoutArgs(path: string, force: boolean): string[] {
+  return [
+    "--literal-pathspecs",
+    "submodule",
+    "update",
+    "--init",
+    "--checkout",
+    "--progress",
+    ...(force ? ["--force"] : []),
+    "--",
+    path,
+  ];
+}
+
+/** What a move would endanger, or take out of the person's sight. */
+async function workInside(git: Git, { changes, ahead }: SubmoduleState) {
+  if (changes.length > 0) {
+    const more = changes.length > 1 ? ` and ${changes.length - 1} more` : "";
+    return `local changes in ${changes[0]}${more}`;
+  }
+  const loose = await looseCommits(git, await readStatus(git));
+  if (loose.length > 0) {
+    const { hash, subject } = loose[0]!;
+    const count = loose.length === 1 ? "a commit" : `${loose.length} commits`;
+    return `${count} on no branch, ${hash.slice(0, 7)} ${subject}`;
+  }
+  if (ahead) return `${ahead} ${ahead === 1 ? "commit" : "commits"} ahead of the recorded one`;
+  return undefined;
+}
