@@ -2,11 +2,14 @@ import type { Group } from "../command.ts";
 import { config } from "./config/mod.ts";
 import { dev } from "./dev/mod.ts";
 import { git } from "./git/mod.ts";
+import { orchestrator } from "./orchestrator/mod.ts";
+import { poolManager } from "./pool-manager/mod.ts";
+import { remote } from "./remote/mod.ts";
 
 /** Every command of llorch. */
 export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [config, dev, git],
+  members: [config, dev, git, remote],
 };

@@ -1,0 +1,16 @@
+import { type Command, QUIET_OPTION } from "../../command.ts";
+
+/** `llorch pool-manager stop` */
+export const stop: Command = {
+  kind: "command",
+  name: "stop",
+  summary: "Stop what llorch pool-manager start has started; all is well when nothing runs",
+  options: [
+    { flags: "--url <url>", summary: "Which, when several were started" },
+    QUIET_OPTION,
+  ],
+  examples: [
+    { line: "pool-manager stop", summary: "Stop it and its workers, and wait until it is gone" },
+  ],
+  load: () => import("./stop_run.ts"),
+};

@@ -1,0 +1,66 @@
+import { LlorchError } from "#shared/errors.ts";
+import { type Client, TransportError } from "#shared/http/client.ts";
+import type { DaemonKind } from "./kind.ts";
+
+/** A daemon that does not answer, or not as the contract says. */
+export class UnreachableError extends LlorchError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("NOT_READY", message, options);
+    this.name = "UnreachableError";
+  }
+}
+
+/**
+ * A client whose errors are whole sentences for the person at the terminal: what failed and what to
+ * do. Errors while a stream is read come as they are.
+ */
+export function explaining(client: Client, kind: DaemonKind): Client {
+  const explain = (error: unknown): never => {
+    throw explainFailure(error, kind, client.baseUrl);
+  };
+  return {
+    baseUrl: client.baseUrl,
+    call: (route, input, options) => client.call(route, input, options).catch(explain),
+    text: (route, input, options) => client.text(route, input, options).catch(explain),
+    stream: (route, input, options) => client.stream(route, input, options).catch(explain),
+  };
+}
+
+/** What went wrong between us and a daemon, with what to do about it. */
+export function explainFailure(error: unknown, kind: DaemonKind, url: string): unknown {
+  if (error instanceof TransportError) {
+    return new UnreachableError(
+      `${kind.executable} does not answer at ${url}: ${transportReason(error.message)}; ` +
+        `start it with llorch ${kind.group} start, or say with --url where it is`,
+      { cause: error },
+    );
+  }
+  if (!(error instanceof LlorchError)) return error;
+  const hint = hintOf(error, kind);
+  if (hint === undefined) return error;
+  const { code, message, details, retryAfterMs, retriable } = error;
+  return new LlorchError(code, `${message}; ${hint}`, {
+    cause: error,
+    retriable,
+    ...(details === undefined ? {} : { details }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+function hintOf({ code, retryAfterMs }: LlorchError, kind: DaemonKind): string | undefined {
+  if (code === "UNAUTHORIZED" || code === "FORBIDDEN") {
+    return `set LLORCH_API_TOKEN, or ${kind.section}.token_file with llorch config set`;
+  }
+  return retryAfterMs === undefined ? undefined : retryHint(retryAfterMs);
+}
+
+/** `try again in 2 s`. */
+export function retryHint(retryAfterMs: number): string {
+  return `try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
+}
+
+/** The last word of the system's own chain of reasons: `Connection refused`. */
+function transportReason(message: string): string {
+  if (!message.startsWith("Cannot reach ")) return message;
+  return message.split(": ").at(-1)!.replace(/ \(os error \d+\).*$/s, "");
+}

@@ -1,0 +1,58 @@
+import { delay } from "#shared/lifecycle.ts";
+
+/** Time between two looks at a process, in milliseconds. */
+const LOOK_MS = 25;
+
+/**
+ * The command line of a living process; undefined when there is none.
+ *
+ * Linux is asked through `cat`: Deno itself reads `/proc` only with every permission.
+ */
+export async function commandLine(pid: number): Promise<string | undefined> {
+  const [command, ...args] = Deno.build.os === "linux"
+    ? ["cat", `/proc/${pid}/cmdline`]
+    : ["ps", "-ww", "-o", "args=", "-p", String(pid)];
+  const { success, stdout } = await new Deno.Command(command!, {
+    args,
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  // A process that only waits to be reaped has none.
+  const line = new TextDecoder().decode(stdout).replaceAll("\0", " ").trim();
+  return success && line !== "" ? line : undefined;
+}
+
+/** Whether a command line is that of an executable, built or run from its source. */
+export function runs(line: string, executable: string): boolean {
+  return new RegExp(`(^|[\\s/])${executable}([\\s/.]|$)`).test(line);
+}
+
+/** Whether the process with this id is (still) that executable, not another that got its id. */
+export async function isRunning(pid: number, executable: string): Promise<boolean> {
+  const line = await commandLine(pid);
+  return line !== undefined && runs(line, executable);
+}
+
+/** Sends a signal to a process that may already be gone. */
+export function sendSignal(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Waits until a process is gone; false when it is still there after the deadline. */
+export async function untilGone(
+  pid: number,
+  executable: string,
+  deadlineMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + deadlineMs;
+  while (await isRunning(pid, executable)) {
+    if (performance.now() > deadline) return false;
+    await delay(LOOK_MS, signal);
+  }
+  return true;
+}

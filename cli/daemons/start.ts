@@ -1,0 +1,65 @@
+import { EXIT } from "#shared/defaults.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation } from "../command.ts";
+import type { Context } from "../context.ts";
+import type { DaemonKind } from "./kind.ts";
+import { textOption } from "./option_values.ts";
+import { findService, managerOf, serviceCommand } from "./service.ts";
+import { spawnDaemon } from "./spawn.ts";
+
+/**
+ * `llorch orchestrator start`, `llorch pool-manager start`: hands over to the service manager where a
+ * unit is installed, else starts the daemon for development.
+ *
+ * @returns the daemon's own exit code when it does not start
+ */
+export async function startDaemon(
+  kind: DaemonKind,
+  { args, options }: Invocation,
+  context: Context,
+): Promise<number> {
+  const config = textOption(options, "config");
+  const flags = [...(config === undefined ? [] : [`--config=${config}`]), ...args];
+  const service = await findService(kind);
+  if (service !== undefined) {
+    const command = serviceCommand(kind, "start", service.manager).join(" ");
+    refuseFlags(kind, flags, command);
+    if (options["quiet"] !== true) {
+      context.stderr.write(`${kind.executable} is installed as a service here: ${command}\n`);
+    }
+    return await service.ask("start");
+  }
+
+  const started = await spawnDaemon(kind, flags, context);
+  if ("code" in started) {
+    const lines = started.lines.length > 0
+      ? started.lines
+      : [`llorch: ${kind.executable} ended with code ${started.code} before it listened`];
+    context.stderr.write(lines.join("\n") + "\n");
+    return started.code;
+  }
+  const { pid, url, log } = started;
+  context.stdout.write(
+    options["json"] === true
+      ? JSON.stringify({ pid, url, log }) + "\n"
+      : `pid  ${pid}\nurl  ${url}\nlog  ${log}\n`,
+  );
+  if (options["quiet"] !== true) context.stderr.write(productionNote(kind));
+  return EXIT.ok;
+}
+
+/** A unit has its own configuration: flags that would be lost are refused. */
+function refuseFlags(kind: DaemonKind, flags: readonly string[], command: string): void {
+  if (flags.length === 0) return;
+  throw new UsageError(
+    `${kind.executable} is installed as a service here, which does not take ${flags.join(" ")}; ` +
+      `put it in the service's own config file and run ${command}, or run ${kind.executable} itself`,
+  );
+}
+
+/** What a person should know who has just started a daemon by hand. */
+export function productionNote(kind: DaemonKind): string {
+  const manager = managerOf(Deno.build.os);
+  return `It runs until llorch ${kind.group} stop. For development only: in production ${manager} ` +
+    `keeps it alive: ${serviceCommand(kind, "enable", manager).join(" ")}\n`;
+}

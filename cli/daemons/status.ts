@@ -1,0 +1,125 @@
+import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
+import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import type { Invocation } from "../command.ts";
+import type { Context } from "../context.ts";
+import { columns } from "../output/columns.ts";
+import { formatDuration } from "./duration.ts";
+import { connect } from "./connect.ts";
+import { askHealth, type Health } from "./health.ts";
+import type { DaemonKind } from "./kind.ts";
+import { findService } from "./service.ts";
+import { startedDaemons } from "./started.ts";
+
+/** What a daemon is doing, as `status --json` writes it. */
+export interface DaemonStatus {
+  readonly url: string;
+  readonly reachable: boolean;
+  readonly version?: string;
+  readonly uptime_seconds?: number;
+  readonly ready?: boolean;
+  /** Why it is not reachable or not ready. */
+  readonly reason?: string;
+  /** State of the installed unit. */
+  readonly service?: string;
+  /** Figures of its own, by their names. */
+  readonly counts?: Readonly<Record<string, number>>;
+}
+
+/**
+ * `llorch orchestrator status`, `llorch pool-manager status`
+ *
+ * @returns 1 when it is not reachable
+ */
+export async function showStatus(
+  kind: DaemonKind,
+  { options }: Invocation,
+  context: Context,
+): Promise<number> {
+  const status = await readStatus(kind, await connect(kind, options, context), context);
+  context.stdout.write(
+    options["json"] === true ? JSON.stringify(status) + "\n" : render(kind, status),
+  );
+  return status.reachable ? EXIT.ok : EXIT.failed;
+}
+
+async function readStatus(
+  kind: DaemonKind,
+  client: Client,
+  { env }: Context,
+): Promise<DaemonStatus> {
+  const url = client.baseUrl;
+  const [health, service] = await Promise.all([askHealth(url), findService(kind)]);
+  const unit = service === undefined ? {} : { service: await service.state() };
+  if (health?.component !== kind.executable) {
+    return { url, reachable: false, reason: await absence(kind, env, health), ...unit };
+  }
+  const { version, uptime_seconds } = health;
+  return {
+    url,
+    reachable: true,
+    version,
+    uptime_seconds,
+    ...await readiness(client),
+    ...await counts(kind, client),
+    ...unit,
+  };
+}
+
+/** Why nothing of ours answers there, and where something does. */
+async function absence(
+  kind: DaemonKind,
+  env: Context["env"],
+  health: Health | undefined,
+): Promise<string> {
+  const started = (await startedDaemons(kind, env)).map(({ url }) => url);
+  if (started.length > 0) return `it was started at ${started.join(", ")}: say so with --url`;
+  if (health !== undefined) return `${health.component} answers there`;
+  return `nothing answers; start it with llorch ${kind.group} start`;
+}
+
+async function readiness(client: Client): Promise<Pick<DaemonStatus, "ready" | "reason">> {
+  try {
+    await client.call(orchestratorRoutes.ready, {});
+    return { ready: true };
+  } catch (error) {
+    return { ready: false, reason: errorMessage(error) };
+  }
+}
+
+/** Nothing where the daemon does not let us look: `reason` has said why. */
+async function counts(kind: DaemonKind, client: Client): Promise<Pick<DaemonStatus, "counts">> {
+  try {
+    if (kind.section === "pool") {
+      const { devices, models, workers } = await client.call(poolRoutes.state, {});
+      return {
+        counts: { devices: devices.length, models: models.length, workers: workers.length },
+      };
+    }
+    const [{ pools }, { workers }, { depth }] = await Promise.all([
+      client.call(orchestratorRoutes.pools, {}),
+      client.call(orchestratorRoutes.workers, {}),
+      client.call(orchestratorRoutes.queue, {}),
+    ]);
+    return { counts: { pools: pools.length, workers: workers.length, queued: depth } };
+  } catch {
+    return {};
+  }
+}
+
+function render(kind: DaemonKind, status: DaemonStatus): string {
+  const { url, reachable, version, uptime_seconds, ready, reason, service } = status;
+  const because = reason === undefined ? "" : `: ${reason}`;
+  const rows = [
+    ["url", url],
+    ["health", reachable ? "ok" : `not reachable${because}`],
+    ["ready", ready === undefined ? undefined : ready ? "yes" : `no${because}`],
+    ["version", version],
+    ["uptime", uptime_seconds === undefined ? undefined : formatDuration(uptime_seconds * 1000)],
+    ["service", service],
+    ...Object.entries(status.counts ?? {}).map(([name, value]) => [name, String(value)]),
+  ].filter((row): row is [string, string] => row[1] !== undefined);
+  return columns([["daemon", kind.executable], ...rows]).join("\n") + "\n";
+}

@@ -1,0 +1,83 @@
+import { EXIT } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation } from "../command.ts";
+import { settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
+import { urlOf } from "./connect.ts";
+import { askHealth } from "./health.ts";
+import type { DaemonKind } from "./kind.ts";
+import { sendSignal, untilGone } from "./process.ts";
+import { findService, serviceCommand } from "./service.ts";
+import { type StartedDaemon, startedDaemons } from "./started.ts";
+
+/** Longer than any daemon's own stop by default, in milliseconds. */
+const STOP_DEADLINE_MS = 60_000;
+
+/**
+ * `llorch orchestrator stop`, `llorch pool-manager stop`: ends what `start` has started, else hands
+ * over to the service manager.
+ *
+ * @returns 0 also when none runs, so that it may be said twice
+ */
+export async function stopDaemon(
+  kind: DaemonKind,
+  { options }: Invocation,
+  context: Context,
+): Promise<number> {
+  const say = (text: string) => options["quiet"] === true || context.stderr.write(text + "\n");
+  const daemon = choose(kind, await startedDaemons(kind, context.env), urlOf(options));
+  if (daemon !== undefined) {
+    await end(kind, daemon, context.signal);
+    say(`Stopped ${kind.executable} at ${daemon.url} (pid ${daemon.pid})`);
+    return EXIT.ok;
+  }
+  const service = await findService(kind);
+  if (service !== undefined) {
+    say(
+      `${kind.executable} is installed as a service here: ` +
+        serviceCommand(kind, "stop", service.manager).join(" "),
+    );
+    return await service.ask("stop");
+  }
+  const url = urlOf(options) ?? (await settings(context))[kind.section].url;
+  if ((await askHealth(url))?.component === kind.executable) {
+    throw new LlorchError(
+      "CONFLICT",
+      `Cannot stop ${kind.executable} at ${url}: llorch ${kind.group} start has not started it; ` +
+        "stop it where it was started",
+    );
+  }
+  say(`${kind.executable} does not run`);
+  return EXIT.ok;
+}
+
+/** @throws {UsageError} when several could be meant. */
+function choose(
+  kind: DaemonKind,
+  daemons: readonly StartedDaemon[],
+  url: string | undefined,
+): StartedDaemon | undefined {
+  if (url !== undefined) return daemons.find((daemon) => daemon.url === url);
+  if (daemons.length < 2) return daemons[0];
+  const urls = daemons.map((daemon) => daemon.url).join(", ");
+  throw new UsageError(
+    `${daemons.length} of ${kind.executable} run: say with --url which of ${urls} to stop`,
+  );
+}
+
+async function end(
+  kind: DaemonKind,
+  { pid, log }: StartedDaemon,
+  signal: AbortSignal,
+): Promise<void> {
+  sendSignal(pid, "SIGTERM");
+  if (await untilGone(pid, kind.executable, STOP_DEADLINE_MS, signal)) return;
+  throw new LlorchError(
+    "TIMEOUT",
+    `${kind.executable} (pid ${pid}) still runs ${
+      STOP_DEADLINE_MS / 1000
+    } s after it was told to ` +
+      `stop; its log is ${log}`,
+  );
+}
