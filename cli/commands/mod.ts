@@ -11,5 +11,5 @@ export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [config, dev, git, remote],
+  members: [config, dev, git, orchestrator, poolManager, remote],
 };
