@@ -3,8 +3,9 @@
  * line of its own.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  "catalog": [],
   "shared": [],
-  "cli": ["shared"],
+  "cli": ["shared", "catalog"],
   "deploy": ["shared"],
   "daemons/orchestratord": ["shared"],
   "daemons/pool-managerd": ["shared"],

@@ -15,15 +15,29 @@ export const catalogModel = z.strictObject({
   )
     .optional().meta({ description: "Of a model that ships: path beside the catalog" }),
   source: referenceOf("hf").optional().meta({ description: "Of any other: where to get it" }),
-  size_bytes: bytes,
-  sha256,
+  size_bytes: bytes.optional(),
+  sha256: sha256.optional().meta({ description: "Of the whole file, where somebody published it" }),
   licence: z.string().min(1).meta({ description: "SPDX identifier of the weights' licence" }),
   parameters: z.number().int().min(1),
   quantisation: z.string().min(1).meta({ description: "Format of the weights, e.g. Q4_K_M" }),
   context: z.number().int().min(1).meta({ description: "Tokens that it was trained for" }),
-}).refine((model) => (model.file === undefined) !== (model.source === undefined), {
-  path: ["file"],
-  message: "exactly one of file and source is needed",
+  memory_gib: z.number().positive().meta({
+    description: "What a worker takes with default context and slots, estimated",
+  }),
+}).superRefine((model, context) => {
+  const wrong = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if ((model.file === undefined) === (model.source === undefined)) {
+    wrong("file", "exactly one of file and source is needed");
+  }
+  if (model.source !== undefined && !/::file=/.test(model.source)) {
+    wrong("source", "must name the file: ::file=x.gguf");
+  }
+  for (const field of ["size_bytes", "sha256"] as const) {
+    if (model.file !== undefined && model[field] === undefined) {
+      wrong(field, "is needed for a model that ships");
+    }
+  }
 });
 
 /** An entry of the catalog. */

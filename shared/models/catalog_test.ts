@@ -19,10 +19,31 @@ const entry = [
   "parameters = 1",
   'quantisation = "F16"',
   "context = 1",
+  "memory_gib = 0.1",
 ].join("\n");
 
-Deno.test("the shipped catalog has the demo model", () => {
-  assert.deepEqual(shipped().map(({ id }) => id), ["demo"]);
+Deno.test("the shipped catalog has the demo model and at least 20 others from 0.1B to 70B", () => {
+  const models = shipped();
+  const ids = models.map(({ id }) => id);
+  assert.ok(ids.includes("demo") && ids.includes("tinyllama"));
+  const others = models.filter(({ source }) => source !== undefined);
+  assert.ok(others.length >= 20);
+  const sizes = others.map(({ parameters }) => parameters / 1e9);
+  assert.ok(Math.min(...sizes) < 0.2 && Math.max(...sizes) >= 70);
+  assert.deepEqual(sizes, sizes.toSorted((a, b) => a - b), "smallest first");
+});
+
+Deno.test("no two models of the catalog claim the same hash or file", () => {
+  for (const key of ["sha256", "source"] as const) {
+    const values = shipped().map((model) => model[key]).filter((value) => value !== undefined);
+    assert.equal(new Set(values).size, values.length, key);
+  }
+});
+
+Deno.test("a model of the catalog needs more memory than its file is long", () => {
+  for (const { id, size_bytes = 0, memory_gib } of shipped()) {
+    assert.ok(memory_gib * 2 ** 30 > size_bytes, id);
+  }
 });
 
 Deno.test("what the catalog says of a model that ships is true", async () => {
@@ -44,7 +65,8 @@ Deno.test("the demo's card says the size and digest of the file that ships", asy
     /(?<=\d) (?=\d{3}\b)/g,
     "",
   );
-  for (const { size_bytes, sha256 } of shipped()) {
+  for (const { file, size_bytes, sha256 } of shipped()) {
+    if (file === undefined) continue;
     assert(card.includes(`\`demo.gguf\`: ${size_bytes} bytes, SHA-256 \`${sha256}\``));
   }
 });
@@ -63,5 +85,8 @@ Deno.test("a wrong entry is refused with file and field", () => {
   refuse(entry.replace(/source.*\n/, ""), /models\.0\.file exactly one of file and source/);
   refuse(entry.replace(/source.*/, 'file = "../x.gguf"'), /file must be a path below the catalog$/);
   refuse(entry.replace(/source.*/, 'source = "x"'), /source must be a hf reference: found "x"$/);
+  refuse(entry.replace("::file=x.gguf", ""), /source must name the file: ::file=x\.gguf$/);
+  const ships = entry.replace(/source.*/, 'file = "x.gguf"');
+  refuse(ships.replace(/sha256.*\n/, ""), /sha256 is needed for a model that ships$/);
   refuse(entry.replace("licence", "license"), /models\.0\.license is not a known field/);
 });
