@@ -7,6 +7,8 @@ export interface Option {
   readonly summary: string;
   /** What a shell may offer as its value. */
   readonly values?: Values;
+  /** Left out of help and documentation: for programs, not for people. */
+  readonly isHidden?: boolean;
 }
 
 /** A word that a command takes. */

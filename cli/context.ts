@@ -1,4 +1,11 @@
+import { EXIT } from "#shared/defaults.ts";
+import { SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
+
+/** Signals that interrupt a command. */
+const INTERRUPTS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** Somewhere to write text. */
 export interface Output {
@@ -20,16 +27,29 @@ export interface Context {
 
 /** This process. */
 export function processContext(): Context {
-  const interrupted = new AbortController();
-  Deno.addSignalListener("SIGINT", () => interrupted.abort());
   return {
     isInteractive: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
-    signal: interrupted.signal,
+    signal: interruptSignal(),
     stdout: processOutput(Deno.stdout),
     stderr: processOutput(Deno.stderr),
     env: (name) => Deno.env.get(name),
     cwd: Deno.cwd(),
   };
+}
+
+/** Aborts at the first signal; a second one, not of the same keystroke, ends the process at once. */
+function interruptSignal(): AbortSignal {
+  const interrupted = new AbortController();
+  let since: number | undefined;
+  const interrupt = () => {
+    if (since !== undefined && performance.now() - since > SAME_KEYSTROKE_MS) {
+      Deno.exit(EXIT.interrupted);
+    }
+    since ??= performance.now();
+    interrupted.abort();
+  };
+  for (const signal of INTERRUPTS) Deno.addSignalListener(signal, interrupt);
+  return interrupted.signal;
 }
 
 function processOutput(stream: typeof Deno.stdout | typeof Deno.stderr): Output {

@@ -25,32 +25,46 @@ function withThing(work: (invocation: Invocation, context: Context) => Promise<n
       name: "thing",
       summary: "A thing",
       options: [{ flags: "--name <name>", summary: "Name" }],
+      examples: [{ line: "thing --name Ada", summary: "Greet" }],
       load: () => Promise.resolve({ run: work }),
     }],
   };
 }
 
-Deno.test("llorch --version says the version", async () => {
-  assert.deepEqual(await llorch(["--version"]), { code: 0, out: `llorch ${VERSION}\n`, err: "" });
+Deno.test("llorch --version says version, commit and day", async () => {
+  const { code, out, err } = await llorch(["--version"]);
+  assert.deepEqual([code, err], [0, ""]);
+  assert.ok(out.startsWith(`llorch ${VERSION}`));
+  // In a copy of the tree without its history there is no commit to name.
+  assert.match(out.slice(`llorch ${VERSION}`.length), /^( \([0-9a-f]{7,}, \d{4}-\d\d-\d\d\))?\n$/);
 });
 
-Deno.test("llorch --help lists the commands", async () => {
-  const { code, out, err } = await llorch(["--help"]);
-  assert.equal(code, 0);
-  assert.equal(err, "");
+Deno.test("llorch --help shows options, commands, examples and exit codes", async () => {
+  const { code, out, err } = await llorch(["--help"], withThing(() => Promise.resolve(0)));
+  assert.deepEqual([code, err], [0, ""]);
   assert.equal(
     out,
     `Usage: llorch [options] [command]
 
-Self-hosted LLM inference: develop, check and operate
+Test
 
 Options:
-  -V, --version   Show the version
-  -h, --help      Show this help
+  --remote <host>  Run this on another machine, over ssh
+  -V, --version    Show version, commit and day
+  -h, --help       Show this help
 
 Commands:
-  dev             Help for those who work on or with this machine
-  help [command]  Show the help of a command
+  thing [options]  A thing
+  help [command]   Show the help of a command
+
+Examples:
+  llorch thing --name Ada  Greet
+
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration
+  130  interrupted
 `,
   );
 });
@@ -65,12 +79,21 @@ Deno.test("llorch without a command shows the help on stderr and ends with 2", a
 });
 
 Deno.test("llorch says what was meant by a slip, and ends with 2", async () => {
-  const command = await llorch(["dev", "doctr"]);
-  assert.equal(command.code, 2);
-  assert.equal(command.err, "llorch: unknown command 'doctr'\n(Did you mean doctor?)\n");
-  const option = await llorch(["dev", "doctor", "--jsn"]);
-  assert.equal(option.code, 2);
-  assert.equal(option.err, "llorch: unknown option '--jsn'\n(Did you mean --json?)\n");
+  const slips: [string[], string][] = [
+    [["dev", "doctr"], "unknown command 'doctr'; did you mean doctor?"],
+    [["dve"], "unknown command 'dve'; did you mean dev?"],
+    [["doctor"], "unknown command 'doctor'; did you mean llorch dev doctor?"],
+    [["nothing"], "unknown command 'nothing'; llorch --help says what there is"],
+    [["dev", "doctor", "--jsn"], "unknown option '--jsn'; did you mean --json?"],
+    [
+      ["dev", "doctor", "--xyz"],
+      "unknown option '--xyz'; llorch dev doctor --help says what there is",
+    ],
+    [["--remote"], "--remote needs a host: llorch --remote HOST …"],
+  ];
+  for (const [args, said] of slips) {
+    assert.deepEqual(await llorch(args), { code: 2, out: "", err: `llorch: ${said}\n` });
+  }
 });
 
 Deno.test("llorch refuses words that a command does not take", async () => {
@@ -97,6 +120,10 @@ Deno.test("llorch says an expected failure in one line", async () => {
   assert.deepEqual([failed.code, failed.err], [1, "llorch: Cannot find it\n"]);
   const usage = await failing(new UsageError("Cannot use it"));
   assert.deepEqual([usage.code, usage.err], [2, "llorch: Cannot use it\n"]);
+  const denied = await failing(new Deno.errors.PermissionDenied("Permission denied: /x"));
+  assert.deepEqual([denied.code, denied.err], [1, "llorch: Permission denied: /x\n"]);
+  const piped = await failing(new Deno.errors.BrokenPipe("Broken pipe"));
+  assert.deepEqual([piped.code, piped.err], [1, ""]);
   const bug = await failing(new TypeError("boom"));
   assert.equal(bug.code, 1);
   assert.match(bug.err, /^llorch: boom\n[\s\S]*run_test\.ts/);

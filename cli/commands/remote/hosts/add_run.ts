@@ -1,0 +1,39 @@
+import { EXIT } from "#shared/defaults.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation } from "../../../command.ts";
+import { setKey } from "../../../config/edit.ts";
+import { coerce, findKey } from "../../../config/keys.ts";
+import { configPath } from "../../../config/path.ts";
+import { settings } from "../../../config/settings.ts";
+import { updateConfig } from "../../../config/update.ts";
+import type { Context } from "../../../context.ts";
+
+/** `llorch remote hosts add` */
+export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+  const [name = "", address = ""] = args;
+  if (!/^\w[\w-]*$/.test(name)) {
+    throw new UsageError(`Cannot call a host "${name}": use letters, digits, _ and -`);
+  }
+  const { hosts } = await settings(context);
+  if (Object.hasOwn(hosts, name)) {
+    throw new UsageError(
+      `The host ${name} exists; llorch config set hosts.${name}.address changes it`,
+    );
+  }
+  const given: Readonly<Record<string, unknown>> = {
+    address,
+    user: options["user"],
+    port: options["port"],
+    llorch: options["llorch"],
+    args: options["sshArgs"],
+  };
+  const path = configPath(context.env);
+  updateConfig(path, (text) =>
+    Object.entries(given).reduce((edited, [field, value]) => {
+      if (typeof value !== "string") return edited;
+      const key = findKey(`hosts.${name}.${field}`);
+      return setKey(edited, key.path, coerce(key, value));
+    }, text));
+  if (options["quiet"] !== true) context.stderr.write(`${name} is ${address} in ${path}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,25 @@
+import { EXIT } from "#shared/defaults.ts";
+import type { Invocation } from "../../../command.ts";
+import { settings } from "../../../config/settings.ts";
+import type { Context } from "../../../context.ts";
+import { columns } from "../../../output/columns.ts";
+
+/** `llorch remote hosts list` */
+export async function run({ options }: Invocation, context: Context): Promise<number> {
+  const { stdout, stderr } = context;
+  const hosts = Object.entries((await settings(context)).hosts)
+    .map(([name, host]) => ({ name, ...host }));
+  if (options["json"] === true) {
+    stdout.write(JSON.stringify({ hosts }) + "\n");
+  } else if (hosts.length === 0) {
+    stderr.write("No hosts yet; llorch remote hosts add NAME ADDRESS adds one\n");
+  } else {
+    const rows = hosts.map(({ name, address, user, port, llorch }) => [
+      name,
+      `${user === undefined ? "" : `${user}@`}${address}${port === undefined ? "" : `:${port}`}`,
+      llorch ?? "llorch",
+    ]);
+    stdout.write(columns([["NAME", "ADDRESS", "LLORCH"], ...rows]).join("\n") + "\n");
+  }
+  return EXIT.ok;
+}

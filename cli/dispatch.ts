@@ -1,0 +1,105 @@
+import { Command as Program, CommanderError, Option as ProgramOption } from "commander";
+import { EXIT } from "#shared/defaults.ts";
+import type { Command, Group, Options } from "./command.ts";
+import type { Context } from "./context.ts";
+import { helpFooter } from "./help.ts";
+import { mendMessage } from "./suggest.ts";
+
+/** What every command takes; `run` has handled it before commander sees the words. */
+export const REMOTE_OPTION = {
+  flags: "--remote <host>",
+  summary: "Run this on another machine, over ssh",
+  values: "hosts",
+} as const;
+
+/** The option of every command and group. */
+export const HELP_OPTION = { flags: "-h, --help", summary: "Show this help" } as const;
+
+/** The option of the program itself. */
+export const VERSION_OPTION = { flags: "-V, --version", summary: "Show version, commit and day" };
+
+/**
+ * Finds the command that some words mean and runs it.
+ *
+ * @returns the exit code
+ * @throws what the command throws
+ */
+export async function dispatch(
+  words: readonly string[],
+  context: Context,
+  root: Group,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = groupProgram(root, [], { root, context, done: (ended) => code = ended });
+  program.option(VERSION_OPTION.flags, VERSION_OPTION.summary);
+  try {
+    await program.parseAsync([...words], { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has said what there is to say; wrong usage ends with 2, help with 0.
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+interface Surroundings {
+  readonly root: Group;
+  readonly context: Context;
+  readonly done: (code: number) => void;
+}
+
+/** @param parents Names of the groups above, the program's own left out. */
+function groupProgram(group: Group, parents: readonly string[], about: Surroundings): Program {
+  const program = bareProgram(group, parents, about)
+    .helpCommand("help [command]", "Show the help of a command");
+  const own = group === about.root ? [] : [...parents, group.name];
+  for (const member of group.members) {
+    program.addCommand(
+      member.kind === "group"
+        ? groupProgram(member, own, about)
+        : commandProgram(member, own, about),
+    );
+  }
+  return program;
+}
+
+function commandProgram(
+  command: Command,
+  parents: readonly string[],
+  about: Surroundings,
+): Program {
+  const program = bareProgram(command, parents, about);
+  for (const { name, summary } of command.arguments ?? []) program.argument(name, summary);
+  for (const { flags, summary, isHidden = false } of command.options) {
+    program.addOption(new ProgramOption(flags, summary).hideHelp(isHidden));
+  }
+  program.allowExcessArguments(false);
+  program.action(async () => {
+    const { run } = await command.load();
+    about.done(await run({ args: program.args, options: program.opts<Options>() }, about.context));
+  });
+  return program;
+}
+
+function bareProgram(
+  member: Command | Group,
+  parents: readonly string[],
+  { root, context: { stdout, stderr } }: Surroundings,
+): Program {
+  const path = member === root ? [] : [...parents, member.name];
+  return new Program(member.name)
+    .description(member.summary)
+    .addHelpText("after", helpFooter(member, member === root))
+    .helpOption(HELP_OPTION.flags, HELP_OPTION.summary)
+    .option(REMOTE_OPTION.flags, REMOTE_OPTION.summary)
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(mendMessage(text, root, path)),
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride();
+}

@@ -1,0 +1,25 @@
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Context } from "./context.ts";
+
+/** Says on stderr why a command failed, and gives the exit code. */
+export function failureExit(error: unknown, { stderr, signal }: Context): number {
+  if (signal.aborted) return EXIT.interrupted;
+  // Whoever read our output has seen enough: `llorch models list | head -1`.
+  if (error instanceof Deno.errors.BrokenPipe) return EXIT.failed;
+  stderr.write(`llorch: ${errorMessage(error)}\n`);
+  if (error instanceof UsageError) return EXIT.usage;
+  if (!isExpected(error) && error instanceof Error && error.stack) {
+    stderr.write(`${error.stack}\n`);
+  }
+  return EXIT.failed;
+}
+
+/** What the world does to us is no bug of ours: no stack. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof LlorchError) return true;
+  // By its name: the HTTP client is loaded only by commands that use it.
+  if (error instanceof Error && error.name === "TransportError") return true;
+  return Object.values(Deno.errors).some((kind) => error instanceof kind);
+}

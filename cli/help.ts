@@ -1,0 +1,27 @@
+import type { Command, Example, Group } from "./command.ts";
+import { columns } from "./output/columns.ts";
+
+/** What the exit codes of every executable mean (`EXIT`). */
+export const EXIT_CODES = [
+  ["0", "done"],
+  ["1", "failed"],
+  ["2", "wrong usage or configuration"],
+  ["130", "interrupted"],
+] as const;
+
+/** What stands below the options and commands of a help text. */
+export function helpFooter(member: Command | Group, isRoot: boolean): string {
+  const lines = examplesOf(member).map(({ line, summary }) => [`  llorch ${line}`, summary]);
+  return [
+    ...(lines.length === 0 ? [] : ["", "Examples:", ...columns(lines)]),
+    ...(isRoot
+      ? ["", "Exit codes:", ...columns(EXIT_CODES.map(([code, is]) => [`  ${code}`, is]))]
+      : []),
+  ].join("\n");
+}
+
+/** Its own examples; of a group without any, the first one of each member. */
+export function examplesOf(member: Command | Group): readonly Example[] {
+  if (member.examples !== undefined || member.kind === "command") return member.examples ?? [];
+  return member.members.flatMap((each) => examplesOf(each).slice(0, 1));
+}

@@ -1,0 +1,61 @@
+import type { HostConfig } from "../config/schema.ts";
+import { quoteProgram, quoteWords } from "./quote.ts";
+
+/** ssh gives up on a host that does not answer within this time, in seconds. */
+const CONNECT_TIMEOUT_S = 10;
+
+/**
+ * Runs the words that follow it, in their own place, and watches the ssh session meanwhile: when
+ * the session is gone (Ctrl-C here, or the network), the words and what they started get SIGINT, as
+ * if it had been typed there, and SIGTERM ten seconds later.
+ *
+ * Without this, a command that prints nothing would run on unseen: ssh hands on no signals without a
+ * terminal, and a terminal there (`ssh -t`) would mix stdout and stderr and change bytes.
+ */
+const WATCHED = `session=$PPID
+tell() { kill -s $1 -- -$$ || kill -s $1 $$; }
+{
+  trap "" INT TERM
+  while kill -0 $$; do
+    kill -0 $session || { tell INT; sleep 10; tell TERM; break; }
+    sleep 1
+  done
+} </dev/null >/dev/null 2>&1 &
+exec "$@"`;
+
+/** A program and its arguments on another machine. */
+export interface RemoteCommand {
+  /** A path may begin with `~/`. */
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * The line that the login shell there is given. Every word stands in single quotes, and the shell
+ * hands them on as arguments: nothing is read as shell twice.
+ */
+export function shellLine({ program, args }: RemoteCommand): string {
+  const words = [quoteProgram(program), quoteWords(args)].filter((part) => part !== "");
+  return `exec sh -c ${quoteWords([WATCHED, "llorch"])} ${words.join(" ")}`;
+}
+
+/**
+ * The arguments of ssh. What is not said here, its own configuration decides: keys, agent, jump
+ * hosts, known hosts.
+ *
+ * @param logFile Takes what ssh itself has to say, apart from what the command there says.
+ */
+export function sshArguments(host: HostConfig, command: RemoteCommand, logFile: string): string[] {
+  return [
+    "-T",
+    ...["-E", logFile],
+    ...["-o", "BatchMode=yes"],
+    ...["-o", `ConnectTimeout=${CONNECT_TIMEOUT_S}`],
+    ...(host.port === undefined ? [] : ["-p", String(host.port)]),
+    ...(host.user === undefined ? [] : ["-l", host.user]),
+    ...(host.args ?? []),
+    "--",
+    host.address,
+    shellLine(command),
+  ];
+}

@@ -1,0 +1,22 @@
+import { UsageError } from "#shared/lifecycle.ts";
+
+/**
+ * A word as a POSIX shell takes it literally: in single quotes nothing has a meaning but the quote
+ * itself.
+ *
+ * @throws {UsageError} for a NUL character, which no command line can carry
+ */
+export function quoteWord(word: string): string {
+  if (word.includes("\0")) throw new UsageError("Cannot pass on a word with a NUL character");
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Words as one line for a shell; each arrives as it is. */
+export function quoteWords(words: readonly string[]): string {
+  return words.map(quoteWord).join(" ");
+}
+
+/** The path of a program; `~/` at its beginning means the home folder there. */
+export function quoteProgram(path: string): string {
+  return path.startsWith("~/") ? `~/${quoteWord(path.slice(2))}` : quoteWord(path);
+}

@@ -1,0 +1,91 @@
+import { EXIT } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { HostConfig } from "../config/schema.ts";
+import type { Context } from "../context.ts";
+import { type RemoteCommand, sshArguments } from "./command_line.ts";
+import { sshFailure } from "./failure.ts";
+
+/** With this code ssh says that it failed itself; a command there may end with it too. */
+const SSH_FAILED = 255;
+
+/** A shell's word that the program does not exist. */
+const NO_SUCH_PROGRAM = 127;
+
+/** After an interrupt ssh gets this long to end, in milliseconds. */
+const END_TIMEOUT_MS = 2_000;
+
+/**
+ * Runs a command on another machine with the system's ssh, which shares our input and output.
+ *
+ * @param name The host as the person wrote it.
+ * @returns the exit code of the command there; 130 when the person interrupts
+ * @throws {LlorchError} when ssh cannot reach the host
+ */
+export async function runThere(
+  name: string,
+  host: HostConfig,
+  command: RemoteCommand,
+  { stderr, signal }: Context,
+): Promise<number> {
+  const logFile = await Deno.makeTempFile({ prefix: "llorch-ssh-" });
+  try {
+    const code = await runSsh(sshArguments(host, command, logFile), signal);
+    if (signal.aborted) return EXIT.interrupted;
+    const log = await Deno.readTextFile(logFile);
+    if (code === SSH_FAILED && log.trim() !== "") {
+      throw new LlorchError("POOL_UNAVAILABLE", sshFailure(name, log));
+    }
+    stderr.write(log);
+    if (code === SSH_FAILED) {
+      stderr.write(`llorch: ${name}: ssh, or the command there, ended with ${SSH_FAILED}\n`);
+    } else if (code === NO_SUCH_PROGRAM) {
+      stderr.write(`llorch: ${name} has no ${command.program}; ${adviceFor(name, command)}\n`);
+    }
+    return code;
+  } finally {
+    await Deno.remove(logFile);
+  }
+}
+
+async function runSsh(args: readonly string[], signal: AbortSignal): Promise<number> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command("ssh", {
+      args: [...args],
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UsageError("Cannot find ssh: install an OpenSSH client", { cause: error });
+  }
+  let killer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    kill(child, "SIGINT");
+    killer = setTimeout(() => kill(child, "SIGKILL"), END_TIMEOUT_MS);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return (await child.status).code;
+  } finally {
+    clearTimeout(killer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+function adviceFor(name: string, { program }: RemoteCommand): string {
+  return program === "llorch"
+    ? `say where it is: llorch config set hosts.${name}.llorch PATH`
+    : "check its path";
+}
