@@ -1,22 +1,25 @@
 import { checkConfigFiles } from "./config_files.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
+import { checkDaemons } from "./daemons.ts";
 import { checkModels } from "./models.ts";
 import { checkPorts } from "./network.ts";
 import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
-import { checkDeno, checkGit, checkInstallation } from "./toolchain.ts";
+import { checkDeno, checkGit, checkInstallation, checkSsh } from "./toolchain.ts";
 
 /** Every check, in the order in which its findings are shown. */
 const CHECKS: readonly Check[] = [
   checkDeno,
   checkInstallation,
   checkGit,
+  checkSsh,
   checkModels,
   checkMemory,
   checkDisk,
   checkGpu,
   checkConfigFiles,
   checkPorts,
+  checkDaemons,
 ];
 
 /** Looks at the machine from every side; the checks run at the same time. */

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
 import { fakeMachine, port8080Taken, ran } from "../testing/fake_machine.ts";
 import { checkConfigFiles } from "./config_files.ts";
 import { examine } from "./doctor.ts";
+import { checkDaemons } from "./daemons.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 import { checkModels } from "./models.ts";
 import { checkPorts } from "./network.ts";
 import { checkDisk, checkGpu, checkMemory } from "./resources.ts";
-import { checkDeno, checkGit, checkInstallation } from "./toolchain.ts";
+import { checkDeno, checkGit, checkInstallation, checkSsh } from "./toolchain.ts";
 
 const GIB = 2 ** 30;
 
@@ -142,10 +144,13 @@ Deno.test("doctor: little disk is a warning, none a failure", async () => {
 Deno.test("doctor: GPUs are named, none is fine, a broken driver is a warning", async () => {
   const smi = (stdout: string, code = 0) => ({ run: always(ran(stdout, code)) });
   assert.deepEqual(await found(checkGpu), ["ok gpu: none found: models run on the CPU"]);
-  assert.deepEqual(await found(checkGpu, smi("NVIDIA H100, 81559\nNVIDIA L4, 23034\n")), [
-    "ok gpu 0: NVIDIA H100, 79.6 GiB",
-    "ok gpu 1: NVIDIA L4, 22.5 GiB",
-  ]);
+  assert.deepEqual(
+    await found(checkGpu, smi("NVIDIA H100, 81559, 570.1\nNVIDIA L4, 23034, 570.1\n")),
+    [
+      "ok gpu 0: NVIDIA H100, 79.6 GiB, driver 570.1",
+      "ok gpu 1: NVIDIA L4, 22.5 GiB, driver 570.1",
+    ],
+  );
   assert.deepEqual(await found(checkGpu, smi("No devices were found\n", 6)), [
     "warn gpu: nvidia-smi fails: No devices were found | check the NVIDIA driver",
   ]);
@@ -189,4 +194,29 @@ Deno.test("doctor: a port is free, or held by its daemon, or in the way", async 
     await at("pool-managerd 0.1.0"),
     `warn port 8080: in use by pool-managerd 0.1.0 | ${fix}`,
   );
+});
+
+Deno.test("doctor: ssh is needed for remote work alone", async () => {
+  assert.deepEqual(await found(checkSsh), ["ok ssh: OpenSSH_9.6p1"]);
+  assert.deepEqual(await found(checkSsh, { run: always(undefined) }), [
+    "warn ssh: not found | install the OpenSSH client; only --remote needs it",
+  ]);
+});
+
+Deno.test("doctor: daemons of the settings answer with their version", async () => {
+  // On the default ports the check of the ports has said it.
+  assert.deepEqual(await found(checkDaemons), []);
+  const daemonUrls = always({ orchestrator: "http://gpu1:8080", pool: "http://127.0.0.1:9200" });
+  assert.deepEqual(
+    await found(checkDaemons, { daemonUrls, daemonAt: always("orchestratord 0.1.0") }),
+    ["ok orchestratord: orchestratord 0.1.0 answers at http://gpu1:8080"],
+  );
+  const fix = "start orchestratord there, or llorch config set orchestrator.url URL";
+  assert.deepEqual(await found(checkDaemons, { daemonUrls }), [
+    `warn orchestratord: nothing of llorch answers at http://gpu1:8080 | ${fix}`,
+  ]);
+  const broken = () => Promise.reject(new UsageError("config.toml:3: url must be …"));
+  assert.deepEqual(await found(checkDaemons, { daemonUrls: broken }), [
+    "fail settings: config.toml:3: url must be … | mend it, then llorch config validate",
+  ]);
 });

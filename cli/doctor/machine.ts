@@ -10,6 +10,8 @@ import {
 } from "#shared/executables.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
+import { settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
 
 /** What a program that ran left. */
 export interface RunResult {
@@ -24,6 +26,12 @@ export interface FoundModels {
   readonly names: readonly string[];
   /** Files that look like models and are none, one line each. */
   readonly problems: readonly string[];
+}
+
+/** Addresses of daemons. */
+export interface DaemonUrls {
+  readonly orchestrator: string;
+  readonly pool: string;
 }
 
 /** The machine as the checks see it; nothing here changes it. */
@@ -44,15 +52,17 @@ export interface Machine {
   /** @throws {LlorchError} when it is nowhere. */
   findExecutable(name: ExecutableName): Executable;
   isPortFree(port: number): boolean;
-  /** Name and version of the daemon that answers on a port of this machine, if one of ours does. */
-  daemonAt(port: number): Promise<string | undefined>;
+  /** Name and version of the daemon that answers at an address, if one of ours does. */
+  daemonAt(url: string): Promise<string | undefined>;
+  /** Where the person's settings say that daemons answer. */
+  daemonUrls(): Promise<DaemonUrls>;
 }
 
-/** A daemon on this machine answers within this time, in milliseconds. */
+/** A daemon answers within this time, in milliseconds. */
 const DAEMON_TIMEOUT_MS = 1_000;
 
 /** The machine that runs us. */
-export function systemMachine(env: Env): Machine {
+export function systemMachine({ env, cwd }: Pick<Context, "env" | "cwd">): Machine {
   const { total, available } = Deno.systemMemoryInfo();
   return {
     env,
@@ -68,6 +78,10 @@ export function systemMachine(env: Env): Machine {
     findExecutable,
     isPortFree,
     daemonAt,
+    async daemonUrls() {
+      const { orchestrator, pool } = await settings({ env, cwd });
+      return { orchestrator: orchestrator.url, pool: pool.url };
+    },
   };
 }
 
@@ -120,9 +134,9 @@ function isPortFree(port: number): boolean {
   }
 }
 
-async function daemonAt(port: number): Promise<string | undefined> {
+async function daemonAt(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://${LOOPBACK}:${port}/health`, {
+    const response = await fetch(`${url.replace(/\/+$/, "")}/health`, {
       signal: AbortSignal.timeout(DAEMON_TIMEOUT_MS),
       redirect: "error",
     });

@@ -1,4 +1,4 @@
-import { PORTS } from "#shared/defaults.ts";
+import { LOOPBACK, PORTS } from "#shared/defaults.ts";
 import type { ExecutableName } from "#shared/executables.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
@@ -22,7 +22,7 @@ async function portFinding(
   if (machine.isPortFree(port)) {
     return { name, status: "ok", message: `free; ${user} is not running` };
   }
-  const daemon = await machine.daemonAt(port);
+  const daemon = await machine.daemonAt(`http://${LOOPBACK}:${port}`);
   if (daemon?.startsWith(`${user} `)) return { name, status: "ok", message: `${daemon} answers` };
   return {
     name,

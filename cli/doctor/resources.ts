@@ -38,7 +38,7 @@ export const checkGpu: Check = async (machine) => {
   if (machine.os === "darwin" && machine.arch === "aarch64") {
     return [{ name, status: "ok", message: "Apple GPU (Metal)" }];
   }
-  const query = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits"];
+  const query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"];
   const result = await machine.run("nvidia-smi", query);
   if (result === undefined) {
     return [{ name, status: "ok", message: "none found: models run on the CPU" }];
@@ -53,8 +53,10 @@ export const checkGpu: Check = async (machine) => {
     }];
   }
   return result.stdout.trim().split("\n").map((line, index): Finding => {
-    const [model = "unknown", mebibytes] = line.split(",").map((cell) => cell.trim());
+    const [model = "unknown", mebibytes, driver = "unknown"] = line.split(",").map((cell) =>
+      cell.trim()
+    );
     const memory = formatBytes(Number(mebibytes) * 2 ** 20);
-    return { name: `gpu ${index}`, status: "ok", message: `${model}, ${memory}` };
+    return { name: `gpu ${index}`, status: "ok", message: `${model}, ${memory}, driver ${driver}` };
   });
 };

@@ -37,6 +37,16 @@ export const checkGit: Check = async (machine) => {
   return [{ name: "git", status: "warn", message: "not found", fix: "install git" }];
 };
 
+/** The system's ssh, over which `--remote` works. */
+export const checkSsh: Check = async (machine) => {
+  const result = await machine.run("ssh", ["-V"]);
+  // OpenSSH says its version on standard error.
+  const version = /^\S+/.exec(result?.stderr ?? "")?.[0].replace(/,$/, "");
+  if (result?.code === 0) return [{ name: "ssh", status: "ok", message: version ?? "found" }];
+  const fix = "install the OpenSSH client; only --remote needs it";
+  return [{ name: "ssh", status: "warn", message: "not found", fix }];
+};
+
 function packages(machine: Machine, root: string): Finding[] {
   const modules = join(root, "node_modules");
   if (!machine.exists(modules)) {

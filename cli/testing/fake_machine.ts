@@ -7,6 +7,11 @@ const GIB = 2 ** 30;
 /** Says that a program ran. */
 export const ran = (stdout: string, code = 0, stderr = ""): RunResult => ({ code, stdout, stderr });
 
+const PROGRAMS: Readonly<Record<string, RunResult>> = {
+  git: ran("git version 2.43.0\n"),
+  ssh: ran("", 0, "OpenSSH_9.6p1, OpenSSL 3.0.13 30 Jan 2024\n"),
+};
+
 /** A healthy Linux machine without a GPU, on which nothing of ours runs. */
 export function fakeMachine(change: Partial<Machine> = {}): Machine {
   return {
@@ -19,10 +24,12 @@ export function fakeMachine(change: Partial<Machine> = {}): Machine {
     exists: (path) => !path.startsWith("/etc/"),
     freeBytes: () => Promise.resolve(100 * GIB),
     findModels: () => Promise.resolve({ names: ["demo"], problems: [] }),
-    run: (command) => Promise.resolve(command === "git" ? ran("git version 2.43.0\n") : undefined),
+    run: (command) => Promise.resolve(PROGRAMS[command]),
     findExecutable: (name) => ({ command: `/opt/llorch/${name}`, args: [] }),
     isPortFree: () => true,
     daemonAt: () => Promise.resolve(undefined),
+    daemonUrls: () =>
+      Promise.resolve({ orchestrator: "http://127.0.0.1:8080", pool: "http://127.0.0.1:9200" }),
     ...change,
   };
 }

@@ -22,7 +22,7 @@ const COLOURS: Readonly<Record<Finding["status"], Colour>> = {
 export async function run(
   { options }: Invocation,
   context: Context,
-  machine: Machine = systemMachine(context.env),
+  machine: Machine = systemMachine(context),
 ): Promise<number> {
   const findings = await examine(machine);
   const isOk = findings.every(({ status }) => status !== "fail");

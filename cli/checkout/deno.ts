@@ -1,0 +1,47 @@
+import { DENO_VERSION } from "#shared/version.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { attach } from "./attach.ts";
+import { findCheckout, requireTask } from "./checkout.ts";
+
+/** The deno that runs us; a built executable asks `PATH`. */
+export function denoCommand(
+  standalone: boolean = Deno.build.standalone,
+  execPath: string = Deno.execPath(),
+): string {
+  return standalone ? "deno" : execPath;
+}
+
+/**
+ * Runs deno until it ends; terminal, output and signals are its own.
+ *
+ * @returns its exit code
+ * @throws {LlorchError} when there is no deno
+ */
+export async function runDeno(
+  args: readonly string[],
+  cwd: string,
+  command: string = denoCommand(),
+): Promise<number> {
+  try {
+    return await attach(command, args, cwd);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find ${command}: install Deno ${DENO_VERSION} (npm install -g deno@${DENO_VERSION}), or put it on PATH`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Runs a task of the checkout around a folder.
+ *
+ * @returns its exit code
+ * @throws {LlorchError} when there is no checkout, no such task, or no deno
+ */
+export async function runTask(task: string, args: readonly string[], cwd: string): Promise<number> {
+  const checkout = findCheckout(cwd);
+  await requireTask(checkout, task);
+  return await runDeno(["task", "--quiet", task, ...args], checkout);
+}

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import type { Implementation, Options } from "../command.ts";
+import { findCheckout, requireTask } from "./checkout.ts";
+import { runDeno } from "./deno.ts";
+
+/** Folders of each kind of test. */
+const FOLDERS = {
+  unit: ["catalog", "cli", "daemons", "deploy", "shared", "tools", "tests/support"],
+  integration: ["tests/integration", "tests/contract", "tests/cli"],
+  e2e: ["tests/e2e"],
+  all: [],
+} as const;
+
+/** A kind of test. */
+export type Suite = keyof typeof FOLDERS;
+
+/**
+ * The words for the repository's test task.
+ *
+ * @param isThere Whether the checkout has a folder: older ones lack some.
+ * @throws {LlorchError} when it has none of this kind
+ */
+export function suiteArguments(
+  suite: Suite,
+  { filter, watch }: Options,
+  isThere: (folder: string) => boolean,
+): readonly string[] {
+  const folders = FOLDERS[suite].filter(isThere);
+  if (suite !== "all" && folders.length === 0) {
+    throw new LlorchError("NOT_FOUND", `The checkout has no ${suite} tests`);
+  }
+  return [
+    ...(typeof filter === "string" ? [`--filter=${filter}`] : []),
+    ...(watch === true ? ["--watch"] : []),
+    ...folders,
+  ];
+}
+
+/** The code of `llorch test …`: the repository's own runner does the work. */
+export function suiteOf(suite: Suite): Implementation {
+  return {
+    async run({ options }, { cwd }) {
+      const checkout = findCheckout(cwd);
+      await requireTask(checkout, "test");
+      const args = suiteArguments(suite, options, (folder) => isFolder(join(checkout, folder)));
+      return await runDeno(["task", "--quiet", "test", ...args], checkout);
+    },
+  };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}

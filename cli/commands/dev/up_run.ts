@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import type { Invocation } from "../../command.ts";
+import { findCheckout } from "../../checkout/checkout.ts";
+import { runDeno } from "../../checkout/deno.ts";
+import type { Context } from "../../context.ts";
+
+/**
+ * `llorch dev up`: the script behind `deno task up`, in the person's folder, so that their relative
+ * paths mean what they say.
+ */
+export async function run({ args }: Invocation, { cwd }: Context): Promise<number> {
+  const root = findCheckout(cwd);
+  return await runDeno([
+    "run",
+    "--quiet",
+    "--no-prompt",
+    `--config=${join(root, "deno.json")}`,
+    "-P=local",
+    join(root, "deploy/local/up.ts"),
+    ...args,
+  ], cwd);
+}

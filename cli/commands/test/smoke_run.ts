@@ -1,0 +1,43 @@
+import { EXIT } from "#shared/defaults.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { readApiToken } from "#shared/secrets.ts";
+import type { Invocation } from "../../command.ts";
+import { settings } from "../../config/settings.ts";
+import type { Context } from "../../context.ts";
+import { columns } from "../../output/columns.ts";
+import { painter } from "../../output/paint.ts";
+import { smokeTest } from "../../smoke/smoke.ts";
+
+/**
+ * `llorch test smoke`
+ *
+ * @returns 1 when something fails
+ */
+export async function run({ options }: Invocation, context: Context): Promise<number> {
+  const { stdout, env, signal } = context;
+  const { orchestrator } = await settings(context);
+  const url = typeof options["url"] === "string" ? options["url"] : orchestrator.url;
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
+    throw new UsageError(`Cannot use --url ${url}: it must begin with http:// or https://`);
+  }
+  const token = readApiToken(orchestrator.tokenFile, env);
+  const model = typeof options["model"] === "string" ? options["model"] : undefined;
+  const results = await smokeTest({ url, token, model, signal });
+  const isOk = results.every(({ ok }) => ok);
+  if (options["json"] === true) {
+    stdout.write(JSON.stringify({ ok: isOk, url, checks: results }) + "\n");
+    return isOk ? EXIT.ok : EXIT.failed;
+  }
+  const paint = painter(stdout, context);
+  const rows = results.map(({ ok, name, message, ms }) => [
+    ok ? "ok" : "fail",
+    name,
+    `${Math.round(ms)} ms`,
+    message,
+  ]);
+  for (const [index, line] of columns(rows).entries()) {
+    const word = rows[index]![0]!;
+    stdout.write(paint(word === "ok" ? "green" : "red", word) + line.slice(word.length) + "\n");
+  }
+  return isOk ? EXIT.ok : EXIT.failed;
+}
