@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
+import { checkoutRoot } from "#shared/executables.ts";
 import type { Invocation } from "../../command.ts";
 import { findCheckout } from "../../checkout/checkout.ts";
 import { denoCommand } from "../../checkout/deno.ts";
@@ -26,7 +27,7 @@ const COLOURS: Readonly<Record<SetupStep["status"], Colour>> = {
 export async function run({ options }: Invocation, context: Context): Promise<number> {
   const { stdout, cwd, signal } = context;
   const isJson = options["json"] === true;
-  const checkout = findCheckout(cwd);
+  const checkout = findCheckout(cwd, checkoutRoot());
   const paint = painter(stdout, context);
   const steps: SetupStep[] = [];
   const parts = setUp({

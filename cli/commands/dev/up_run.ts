@@ -1,3 +1,4 @@
+import { checkoutRoot } from "#shared/executables.ts";
 import { join } from "node:path";
 import type { Invocation } from "../../command.ts";
 import { findCheckout } from "../../checkout/checkout.ts";
@@ -9,7 +10,7 @@ import type { Context } from "../../context.ts";
  * paths mean what they say.
  */
 export async function run({ args }: Invocation, { cwd }: Context): Promise<number> {
-  const root = findCheckout(cwd);
+  const root = findCheckout(cwd, checkoutRoot());
   return await runDeno([
     "run",
     "--quiet",
