@@ -19,7 +19,9 @@ async function test(args: readonly string[]): Promise<number> {
     console.error(`No test has ended for ${STALL_MS / 1000} s: stopping`);
     stalled.abort();
   };
-  let timer = setTimeout(stall, STALL_MS);
+  // Who watches waits for a change, for as long as it takes.
+  const stallMs = args.includes("--watch") ? 2 ** 31 - 1 : STALL_MS;
+  let timer = setTimeout(stall, stallMs);
   const { code, output } = await runDeno(["test", ...FLAGS, ...args], {
     env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
     signal: stalled.signal,
@@ -27,7 +29,7 @@ async function test(args: readonly string[]): Promise<number> {
       for (let at = 0; at < bytes.length;) at += Deno[stream].writeSync(bytes.subarray(at));
       if (new TextDecoder().decode(bytes).includes("has been running for over")) return;
       clearTimeout(timer);
-      timer = setTimeout(stall, STALL_MS);
+      timer = setTimeout(stall, stallMs);
     },
   });
   clearTimeout(timer);

@@ -1,6 +1,5 @@
 import { dirname, join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import { checkoutRoot } from "#shared/executables.ts";
 
 /** Files by which a checkout of llorch is known. */
 const MARKS = ["deno.json", "cli/main.ts"];
@@ -14,7 +13,7 @@ const MARKS = ["deno.json", "cli/main.ts"];
  */
 export function findCheckout(
   cwd: string,
-  own: string | undefined = checkoutRoot(),
+  own: string | undefined,
   isFile: (path: string) => boolean = isFileThere,
 ): string {
   for (let dir = cwd;; dir = dirname(dir)) {

@@ -1,5 +1,6 @@
 import { DENO_VERSION } from "#shared/version.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { checkoutRoot } from "#shared/executables.ts";
 import { attach } from "./attach.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 
@@ -41,7 +42,7 @@ export async function runDeno(
  * @throws {LlorchError} when there is no checkout, no such task, or no deno
  */
 export async function runTask(task: string, args: readonly string[], cwd: string): Promise<number> {
-  const checkout = findCheckout(cwd);
+  const checkout = findCheckout(cwd, checkoutRoot());
   await requireTask(checkout, task);
   return await runDeno(["task", "--quiet", task, ...args], checkout);
 }

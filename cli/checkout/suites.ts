@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
+import { checkoutRoot } from "#shared/executables.ts";
 import type { Implementation, Options } from "../command.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 import { runDeno } from "./deno.ts";
@@ -41,7 +42,7 @@ export function suiteArguments(
 export function suiteOf(suite: Suite): Implementation {
   return {
     async run({ options }, { cwd }) {
-      const checkout = findCheckout(cwd);
+      const checkout = findCheckout(cwd, checkoutRoot());
       await requireTask(checkout, "test");
       const args = suiteArguments(suite, options, (folder) => isFolder(join(checkout, folder)));
       return await runDeno(["task", "--quiet", "test", ...args], checkout);

@@ -47,14 +47,14 @@ export async function smokeTest({ url, token, model, signal }: SmokeTarget) {
   const results: SmokeResult[] = [];
   const check = async <T>(name: string, work: () => Promise<readonly [T, string]>) => {
     const began = performance.now();
+    const elapsed = () => Math.round(performance.now() - began);
     try {
       const [value, message] = await work();
-      results.push({ name, ok: true, message, ms: performance.now() - began });
+      results.push({ name, ok: true, message, ms: elapsed() });
       return value;
     } catch (error) {
       signal.throwIfAborted();
-      const message = errorMessage(error);
-      results.push({ name, ok: false, message, ms: performance.now() - began });
+      results.push({ name, ok: false, message: errorMessage(error), ms: elapsed() });
       return undefined;
     }
   };
@@ -125,7 +125,9 @@ async function askTask(asked: Asked): Promise<string> {
   if (last?.event !== "end") throw new Error("the stream broke off before its end");
   const { tokens_out, ttft_ms } = last.data;
   if (tokens_out === 0) throw new Error("the answer has no token");
-  return `${tokens_out} tokens, the first after ${Math.round(ttft_ms)} ms`;
+  return `${tokens_out} ${tokens_out === 1 ? "token" : "tokens"}, the first after ${
+    Math.round(ttft_ms)
+  } ms`;
 }
 
 async function askChat({ client, model, signal }: Asked): Promise<string> {
@@ -139,7 +141,10 @@ async function askChat({ client, model, signal }: Asked): Promise<string> {
   }, { signal, timeoutMs: ANSWER_TIMEOUT_MS });
   let pieces = 0;
   for await (const { data } of events) {
-    if (data === "[DONE]") return `${pieces} pieces`;
+    if (data === "[DONE]") {
+      if (pieces === 0) throw new Error("the answer is empty");
+      return `${pieces} ${pieces === 1 ? "piece" : "pieces"} of text`;
+    }
     const chunk = chatChunk.parse(JSON.parse(data));
     if (chunk.choices[0]?.delta.content) pieces++;
   }

@@ -1,5 +1,5 @@
-import { checkoutRoot } from "#shared/executables.ts";
 import { join } from "node:path";
+import { checkoutRoot } from "#shared/executables.ts";
 import type { Invocation } from "../../command.ts";
 import { findCheckout } from "../../checkout/checkout.ts";
 import { runDeno } from "../../checkout/deno.ts";

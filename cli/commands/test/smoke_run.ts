@@ -32,7 +32,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   const rows = results.map(({ ok, name, message, ms }) => [
     ok ? "ok" : "fail",
     name,
-    `${Math.round(ms)} ms`,
+    `${ms} ms`,
     message,
   ]);
   for (const [index, line] of columns(rows).entries()) {

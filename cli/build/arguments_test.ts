@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { buildArguments } from "./arguments.ts";
+
+Deno.test("buildArguments() hands on what was given, in order, and nothing else", () => {
+  assert.deepEqual(buildArguments(["all"], {}, "/w"), ["all"]);
+  assert.deepEqual(
+    buildArguments(["worker", "cuda"], { runtime: "auto", out: "dist", target: "x y" }, "/w"),
+    ["worker", "cuda", "--target=x y", "--out=/w/dist", "--runtime=auto"],
+  );
+});
+
+Deno.test("buildArguments() refuses words that the task does not know", () => {
+  assert.throws(() => buildArguments(["worker", "cudo"], {}, "/w"), {
+    name: "UsageError",
+    message: `Unknown backend "cudo": did you mean cuda?`,
+  });
+  assert.throws(() => buildArguments(["cli"], { runtime: "wasm" }, "/w"), {
+    message: `Unknown runtime "wasm": choose auto, compile, portable`,
+  });
+});

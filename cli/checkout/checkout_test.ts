@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { findCheckout } from "./checkout.ts";
+import { denoCommand, runDeno } from "./deno.ts";
+
+const files = new Set(["/w/llorch/deno.json", "/w/llorch/cli/main.ts", "/w/other/deno.json"]);
+const isFile = (path: string) => files.has(path);
+
+Deno.test("findCheckout() takes the checkout around the folder, else the one that runs", () => {
+  assert.equal(findCheckout("/w/llorch/cli/git", "/own", isFile), "/w/llorch");
+  assert.equal(findCheckout("/w/llorch", undefined, isFile), "/w/llorch");
+  // Another Deno project is none of ours.
+  assert.equal(findCheckout("/w/other", "/own", isFile), "/own");
+});
+
+Deno.test("findCheckout() says what to do where there is none", () => {
+  assert.throws(() => findCheckout("/w/other", undefined, isFile), {
+    name: "LlorchError",
+    message: /^Cannot find a checkout of llorch in or above \/w\/other: go to one, or make one/,
+  });
+});
+
+Deno.test("a built executable takes the deno of PATH, and says so when there is none", async () => {
+  assert.equal(denoCommand(true, "/opt/llorch/llorch"), "deno");
+  assert.equal(denoCommand(false, "/opt/deno"), "/opt/deno");
+  await assert.rejects(runDeno([], ".", "no-deno-here"), {
+    name: "LlorchError",
+    message: /^Cannot find no-deno-here: install Deno \d/,
+  });
+});

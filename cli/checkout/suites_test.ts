@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { suiteArguments } from "./suites.ts";
+
+Deno.test("suiteArguments() names the folders of a suite that the checkout has", () => {
+  const has = (folder: string) => folder !== "catalog" && folder !== "tests/contract";
+  assert.deepEqual(suiteArguments("e2e", {}, has), ["tests/e2e"]);
+  assert.deepEqual(suiteArguments("integration", {}, has), ["tests/integration", "tests/cli"]);
+  assert.ok(!suiteArguments("unit", {}, has).includes("catalog"));
+});
+
+Deno.test("suiteArguments() hands filter and watch on; all is every folder", () => {
+  const options = { filter: "a b", watch: true };
+  assert.deepEqual(suiteArguments("all", options, () => false), ["--filter=a b", "--watch"]);
+});
+
+Deno.test("suiteArguments() never runs everything for a suite that is not there", () => {
+  assert.throws(() => suiteArguments("e2e", {}, () => false), {
+    message: "The checkout has no e2e tests",
+  });
+});
