@@ -2,21 +2,9 @@ import { Command as Program, CommanderError, Option as ProgramOption } from "com
 import { EXIT } from "#shared/defaults.ts";
 import type { Command, Group, Options } from "./command.ts";
 import type { Context } from "./context.ts";
+import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "./global_options.ts";
 import { helpFooter } from "./help.ts";
 import { mendMessage } from "./suggest.ts";
-
-/** What every command takes; `run` has handled it before commander sees the words. */
-export const REMOTE_OPTION = {
-  flags: "--remote <host>",
-  summary: "Run this on another machine, over ssh",
-  values: "hosts",
-} as const;
-
-/** The option of every command and group. */
-export const HELP_OPTION = { flags: "-h, --help", summary: "Show this help" } as const;
-
-/** The option of the program itself. */
-export const VERSION_OPTION = { flags: "-V, --version", summary: "Show version, commit and day" };
 
 /**
  * Finds the command that some words mean and runs it.

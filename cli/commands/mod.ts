@@ -1,5 +1,6 @@
 import type { Group } from "../command.ts";
 import { build } from "./build/mod.ts";
+import { completions } from "./completions/completions.ts";
 import { config } from "./config/mod.ts";
 import { dev } from "./dev/mod.ts";
 import { git } from "./git/mod.ts";
@@ -13,5 +14,5 @@ export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [build, config, dev, git, orchestrator, poolManager, remote, test],
+  members: [build, completions, config, dev, git, orchestrator, poolManager, remote, test],
 };

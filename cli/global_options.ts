@@ -1,0 +1,17 @@
+import type { Option } from "./command.ts";
+
+/** What every command takes; `run` has handled it before commander sees the words. */
+export const REMOTE_OPTION: Option = {
+  flags: "--remote <host>",
+  summary: "Run this on another machine, over ssh",
+  values: "hosts",
+};
+
+/** The option of every command and group. */
+export const HELP_OPTION: Option = { flags: "-h, --help", summary: "Show this help" };
+
+/** The option of the program itself. */
+export const VERSION_OPTION: Option = {
+  flags: "-V, --version",
+  summary: "Show version, commit and day",
+};
