@@ -8,11 +8,12 @@ import { orchestrator } from "./orchestrator/mod.ts";
 import { poolManager } from "./pool-manager/mod.ts";
 import { remote } from "./remote/mod.ts";
 import { test } from "./test/mod.ts";
+import { worker } from "./worker/mod.ts";
 
 /** Every command of llorch. */
 export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [build, completions, config, dev, git, orchestrator, poolManager, remote, test],
+  members: [build, completions, config, dev, git, orchestrator, poolManager, remote, test, worker],
 };

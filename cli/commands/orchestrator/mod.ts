@@ -1,4 +1,5 @@
 import type { Group } from "../../command.ts";
+import { jobs } from "./jobs/mod.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { stop } from "./stop.ts";
@@ -8,5 +9,5 @@ export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
   summary: "Start, stop and look at orchestratord, for development; submit and follow jobs",
-  members: [start, stop, status],
+  members: [jobs, start, stop, status],
 };

@@ -1,0 +1,75 @@
+import { type JobStatus, jobStatus, type JobView } from "#shared/contracts/job.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import { EXIT } from "#shared/defaults.ts";
+import type { Client } from "#shared/http/client.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation, Options } from "../../../command.ts";
+import type { Context } from "../../../context.ts";
+import { connect } from "../../../daemons/connect.ts";
+import { formatDuration } from "../../../daemons/duration.ts";
+import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { integerOption, textOption } from "../../../daemons/option_values.ts";
+import { columns } from "../../../output/columns.ts";
+
+/** Most jobs that the service gives at once. */
+const PAGE = 500;
+
+/** A job of a list: its output is not told. */
+type ListedJob = Omit<JobView, "output">;
+
+/** `llorch orchestrator jobs list` */
+export async function run({ options }: Invocation, context: Context): Promise<number> {
+  const filter = { status: statusOf(options), model: textOption(options, "model") };
+  const limit = integerOption(options, "limit", { min: 1, max: 100_000 }) ?? 50;
+  const jobs = await fetchJobs(await connect(ORCHESTRATORD, options, context), filter, limit);
+  if (options["json"] === true) context.stdout.write(JSON.stringify({ tasks: jobs }) + "\n");
+  else if (jobs.length === 0) context.stderr.write("There are no such jobs\n");
+  else context.stdout.write(render(jobs, Date.now()));
+  return EXIT.ok;
+}
+
+function statusOf(options: Options): JobStatus | undefined {
+  const status = textOption(options, "status");
+  if (status === undefined) return undefined;
+  const parsed = jobStatus.safeParse(status);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    `--status must be one of ${jobStatus.options.join(", ")}: current value is "${status}"`,
+  );
+}
+
+interface Filter {
+  readonly status: JobStatus | undefined;
+  readonly model: string | undefined;
+}
+
+async function fetchJobs(client: Client, filter: Filter, limit: number): Promise<ListedJob[]> {
+  const jobs: ListedJob[] = [];
+  let cursor: string | undefined;
+  do {
+    const { tasks, next_cursor } = await client.call(routes.listTasks, {
+      query: { ...filter, cursor, limit: Math.min(PAGE, limit - jobs.length) },
+    });
+    jobs.push(...tasks);
+    cursor = next_cursor;
+  } while (cursor !== undefined && jobs.length < limit);
+  return jobs;
+}
+
+function render(jobs: readonly ListedJob[], now: number): string {
+  const rows = jobs.map((job) => {
+    const from = Date.parse(job.created_at);
+    const end = job.ended_at === undefined ? now : Date.parse(job.ended_at);
+    return [
+      job.job_id,
+      job.status,
+      job.model,
+      job.priority,
+      `${formatDuration(Math.max(0, now - from))} ago`,
+      formatDuration(Math.max(0, end - from)),
+      job.error?.code ?? (job.usage === undefined ? "" : String(job.usage.tokens_out)),
+    ];
+  });
+  const head = ["JOB", "STATUS", "MODEL", "CLASS", "CREATED", "TOOK", "TOKENS"];
+  return columns([head, ...rows]).join("\n") + "\n";
+}

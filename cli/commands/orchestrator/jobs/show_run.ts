@@ -1,0 +1,26 @@
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import { EXIT } from "#shared/defaults.ts";
+import type { Invocation } from "../../../command.ts";
+import type { Context } from "../../../context.ts";
+import { connect } from "../../../daemons/connect.ts";
+import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { timeline } from "../../../jobs/timeline.ts";
+import { columns } from "../../../output/columns.ts";
+
+/** `llorch orchestrator jobs show` */
+export async function run(
+  { args: [id = ""], options }: Invocation,
+  context: Context,
+): Promise<number> {
+  const client = await connect(ORCHESTRATORD, options, context);
+  const { signal, stdout } = context;
+  const job = await client.call(routes.getTask, { params: { id } }, { signal });
+  if (options["json"] === true) {
+    stdout.write(JSON.stringify(job) + "\n");
+    return EXIT.ok;
+  }
+  const head = columns([["job", job.job_id], ["model", job.model], ["class", job.priority]]);
+  const output = job.output === undefined ? [] : ["", job.output];
+  stdout.write([...head, "", ...columns(timeline(job)), ...output].join("\n") + "\n");
+  return EXIT.ok;
+}

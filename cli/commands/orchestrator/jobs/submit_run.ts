@@ -1,0 +1,78 @@
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation } from "../../../command.ts";
+import type { Context } from "../../../context.ts";
+import { connect } from "../../../daemons/connect.ts";
+import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { cancelJob } from "../../../jobs/cancel.ts";
+import { submissionOf } from "../../../jobs/request.ts";
+import { watchJob } from "../../../jobs/watch.ts";
+
+/** One who interrupts waits this long for the id of the job that is to be cancelled. */
+const ACCEPT_GRACE_MS = 2_000;
+
+/**
+ * `llorch orchestrator jobs submit`
+ *
+ * @param readInput Reads stdin; handed in by tests.
+ * @returns 1 when the job fails, 130 when it was interrupted
+ */
+export async function run(
+  { args: [word = ""], options }: Invocation,
+  context: Context,
+  readInput: () => Promise<string> = readStdin,
+): Promise<number> {
+  if (options["model"] === undefined) {
+    throw new UsageError("--model is needed; llorch models list names those of this machine");
+  }
+  const prompt = word === "-" ? await readInput() : word;
+  const submission = submissionOf(prompt, options);
+  const client = await connect(ORCHESTRATORD, options, context);
+  const { signal } = context;
+  const accepted = await client.call(routes.submit, submission, {
+    signal: later(signal, ACCEPT_GRACE_MS),
+  });
+  const id = accepted.job_id;
+  try {
+    signal.throwIfAborted();
+    if (options["detach"] === true) {
+      const text = options["json"] === true ? JSON.stringify(accepted) : id;
+      context.stdout.write(text + "\n");
+      return EXIT.ok;
+    }
+    return await watchJob(client, id, { options, context, isKnown: true });
+  } catch (error) {
+    const isInterrupted = signal.aborted;
+    // Nobody reads the answer any more: `… | head -1`.
+    if (isInterrupted || error instanceof Deno.errors.BrokenPipe) {
+      await leave(client, id, context, options["quiet"] === true);
+    }
+    if (isInterrupted) return EXIT.interrupted;
+    throw error;
+  }
+}
+
+async function leave(client: Client, id: string, { stderr }: Context, isQuiet: boolean) {
+  try {
+    const status = await cancelJob(client, id);
+    if (!isQuiet) stderr.write(`\nJob ${id}: ${status}\n`);
+  } catch (error) {
+    stderr.write(`\nllorch: Cannot cancel job ${id}: ${errorMessage(error)}\n`);
+  }
+}
+
+/** A signal that aborts some time after another. */
+function later(signal: AbortSignal, ms: number): AbortSignal {
+  const late = new AbortController();
+  const abort = () => Deno.unrefTimer(setTimeout(() => late.abort(signal.reason), ms));
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return late.signal;
+}
+
+async function readStdin(): Promise<string> {
+  return await new Response(Deno.stdin.readable).text();
+}

@@ -1,0 +1,29 @@
+/** What a look at a growing log brings. */
+export interface LogNews {
+  readonly lines: readonly string[];
+  /** Some lines came and went between two looks. */
+  readonly isGap: boolean;
+}
+
+/**
+ * The lines that are new in the later one of two windows onto the end of the same log. The last line
+ * of a window may not be whole yet; a longer one that begins with it is the same line.
+ */
+export function newLines(before: readonly string[], now: readonly string[]): LogNews {
+  if (before.length === 0) return { lines: now, isGap: false };
+  for (let start = 0; start < before.length; start++) {
+    const shared = before.length - start;
+    if (shared > now.length || !continues(before.slice(start), now)) continue;
+    const isGrown = now[shared - 1] !== before.at(-1);
+    return { lines: now.slice(isGrown ? shared - 1 : shared), isGap: false };
+  }
+  return { lines: now, isGap: true };
+}
+
+/** Whether a window begins with these lines. */
+function continues(lines: readonly string[], window: readonly string[]): boolean {
+  return lines.every((line, index) =>
+    window[index] === line ||
+    index === lines.length - 1 && window[index]?.startsWith(line) === true
+  );
+}

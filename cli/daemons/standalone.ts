@@ -1,0 +1,69 @@
+import { isAbsolute, join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { type Executable, findExecutable } from "#shared/executables.ts";
+import { scanModels } from "#shared/models/scan.ts";
+import { settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
+import { chooseModel } from "./worker_choice.ts";
+import type { WorkerRequest } from "./worker_request.ts";
+
+/**
+ * Runs a worker of its own in the foreground until it ends: its terminal is ours, and what
+ * interrupts us reaches it.
+ *
+ * @returns its exit code
+ */
+export async function runStandalone(request: WorkerRequest, context: Context): Promise<number> {
+  const path = await modelPath(request.model, context);
+  const { command, args } = findExecutable("llorch-candled", [`llorch-candled-${request.kind}`]);
+  return await foreground({ command, args: [...args, ...standaloneArgs(request, path)] }, context);
+}
+
+/** The arguments of a worker without a pool manager. */
+export function standaloneArgs(request: WorkerRequest, path: string): string[] {
+  const { kind, gpu, context, slots } = request;
+  const device = kind === "cpu" ? "none" : gpu;
+  return [
+    "--standalone",
+    `--model=${path}`,
+    ...(device === undefined ? [] : [`--gpu=${device}`]),
+    ...(context === undefined ? [] : [`--context=${context}`]),
+    ...(slots === undefined ? [] : [`--slots=${slots}`]),
+  ];
+}
+
+/** A model's file: a path as it stands, else what the models folders have by that name. */
+async function modelPath(name: string, context: Context): Promise<string> {
+  if (/\.gguf$/i.test(name)) {
+    const path = name.replace(/^file:/, "");
+    return isAbsolute(path) ? path : join(context.cwd, path);
+  }
+  const { models } = await scanModels((await settings(context)).models.dirs);
+  return chooseModel(models, name).path;
+}
+
+async function foreground({ command, args }: Executable, { signal }: Context): Promise<number> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(command, {
+      args: [...args],
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+  } catch (error) {
+    throw new LlorchError("WORKER_START_FAILED", `Cannot start ${command}`, { cause: error });
+  }
+  const interrupt = () => {
+    try {
+      child.kill("SIGINT");
+    } catch {
+      // It has ended: that is what was wanted.
+    }
+  };
+  if (signal.aborted) interrupt();
+  signal.addEventListener("abort", interrupt);
+  const { code } = await child.status;
+  signal.removeEventListener("abort", interrupt);
+  return code;
+}

@@ -1,0 +1,81 @@
+import {
+  type Device,
+  type DeviceKind,
+  deviceKind,
+  type PoolModel,
+} from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { closest } from "#shared/text.ts";
+
+/**
+ * The kind of device that was typed.
+ *
+ * @throws {UsageError} when there is no such kind.
+ */
+export function kindOf(typed: string): DeviceKind {
+  const parsed = deviceKind.safeParse(typed);
+  if (parsed.success) return parsed.data;
+  const near = closest(typed, deviceKind.options);
+  const hint = near === undefined ? `one of ${deviceKind.options.join(", ")}` : `${near}?`;
+  throw new UsageError(`Unknown device kind "${typed}": did you mean ${hint}`);
+}
+
+/**
+ * The device that a kind and a number mean. Without a number: the only one of its kind, else the one
+ * with the most free memory.
+ *
+ * @throws {LlorchError} `NOT_FOUND` that names the devices there are.
+ */
+export function chooseDevice(
+  devices: readonly Device[],
+  kind: DeviceKind,
+  number: number | undefined,
+): Device {
+  const candidates = devices.filter((device) => device.kind === kind);
+  const chosen = number === undefined
+    ? candidates.toSorted((a, b) => b.free_bytes - a.free_bytes)[0]
+    : candidates.find(({ id }) => id === `${kind}${number}`);
+  if (chosen !== undefined) return chosen;
+  const asked = number === undefined ? `a ${kind} device` : `the device ${kind}${number}`;
+  const known = devices.map(({ id }) => id).join(", ");
+  throw new LlorchError("NOT_FOUND", `Cannot find ${asked}: there are ${known}`);
+}
+
+/** What a model is known by. */
+type NamedModel = Pick<PoolModel, "model_ref" | "aliases" | "fingerprint">;
+
+/**
+ * The model that a name means.
+ *
+ * @throws {LlorchError} `MODEL_NOT_FOUND`, or `CONFLICT` when the name means several.
+ */
+export function chooseModel<M extends NamedModel>(models: readonly M[], name: string): M {
+  const named = models.filter(({ model_ref, aliases }) =>
+    model_ref === name || aliases.includes(name)
+  );
+  const [first] = named;
+  if (first !== undefined && named.every((each) => each.fingerprint === first.fingerprint)) {
+    return first;
+  }
+  if (first !== undefined) {
+    const refs = named.map(({ model_ref }) => model_ref).join(" or ");
+    throw new LlorchError("CONFLICT", `"${name}" means several models: ask for ${refs}`);
+  }
+  const names = models.map(shortName);
+  const near = closest(name, names);
+  const found = near !== undefined
+    ? `did you mean ${near}?`
+    : names.length === 0
+    ? "there is none"
+    : `there are ${names.join(", ")}`;
+  throw new LlorchError(
+    "MODEL_NOT_FOUND",
+    `Cannot find the model "${name}": ${found}; llorch models download ${name} would fetch it`,
+  );
+}
+
+/** The name by which people ask for a model. */
+export function shortName({ model_ref, aliases }: NamedModel): string {
+  return aliases.find((alias) => !/[/:]/.test(alias)) ?? model_ref;
+}

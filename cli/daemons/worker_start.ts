@@ -1,0 +1,78 @@
+import type { PoolState, PoolWorker } from "#shared/contracts/pool.ts";
+import { poolRoutes as routes } from "#shared/contracts/pool_routes.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import { delay } from "#shared/lifecycle.ts";
+import type { WorkerRequest } from "./worker_request.ts";
+import { chooseDevice, chooseModel } from "./worker_choice.ts";
+
+/** Longest wait for a worker; the pool manager gives it up earlier, in milliseconds. */
+const START_DEADLINE_MS = 600_000;
+
+/** Time between two looks at the pool, in milliseconds. */
+const LOOK_MS = 50;
+
+/** A worker that nobody waits for any more gets this long for its streams, in milliseconds. */
+const LEAVE_DEADLINE_MS = 5_000;
+
+/**
+ * Asks the pool manager for a worker and waits until it is ready.
+ *
+ * @throws {LlorchError} when it does not become ready. When the signal aborts, it is stopped first.
+ */
+export async function startWorker(
+  client: Client,
+  { pool_id, models, devices }: PoolState,
+  request: WorkerRequest,
+  signal: AbortSignal,
+): Promise<PoolWorker> {
+  const model = chooseModel(models, request.model);
+  const device = chooseDevice(devices, request.kind, request.gpu);
+  const { context, slots } = request;
+  const { worker_id } = await client.call(routes.spawn, {
+    params: { id: pool_id },
+    body: {
+      request_id: `llorch-${crypto.randomUUID()}`,
+      model_ref: request.model,
+      fingerprint: model.fingerprint,
+      device: device.id,
+      ...(context === undefined ? {} : { context }),
+      ...(slots === undefined ? {} : { slots }),
+    },
+  });
+  try {
+    return await untilReady(client, worker_id, signal);
+  } catch (error) {
+    if (signal.aborted) {
+      await client.call(routes.stopWorker, {
+        params: { id: worker_id },
+        body: { deadline_ms: LEAVE_DEADLINE_MS },
+      });
+    }
+    throw error;
+  }
+}
+
+async function untilReady(
+  client: Client,
+  workerId: string,
+  signal: AbortSignal,
+): Promise<PoolWorker> {
+  const deadline = performance.now() + START_DEADLINE_MS;
+  while (performance.now() < deadline) {
+    const { workers, exits } = await client.call(routes.state, {}, { signal });
+    const worker = workers.find(({ worker_id }) => worker_id === workerId);
+    if (worker?.state === "ready") return worker;
+    const exit = exits.find(({ worker_id }) => worker_id === workerId);
+    if (worker === undefined) {
+      const { category = "it ended", detail } = exit ?? {};
+      throw new LlorchError(
+        "WORKER_START_FAILED",
+        `Worker ${workerId} did not become ready (${category})${detail ? `: ${detail}` : ""}; ` +
+          `llorch worker logs ${workerId} shows what it said`,
+      );
+    }
+    await delay(LOOK_MS, signal);
+  }
+  throw new LlorchError("TIMEOUT", `Worker ${workerId} is not ready yet; llorch worker list`);
+}

@@ -1,0 +1,29 @@
+import type { JobStatus } from "#shared/contracts/job.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import type { Client } from "#shared/http/client.ts";
+import { delay } from "#shared/lifecycle.ts";
+
+/** A cancelled job has ended within this time, in milliseconds. */
+const END_DEADLINE_MS = 5_000;
+
+/** Time between two looks at the job, in milliseconds. */
+const LOOK_MS = 25;
+
+/** A call of someone who wants to leave takes no longer than this, in milliseconds. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Cancels a job and waits until it has ended.
+ *
+ * @returns how it ended: perhaps it was completed before
+ */
+export async function cancelJob(client: Client, id: string): Promise<JobStatus> {
+  const call = { timeoutMs: CALL_TIMEOUT_MS };
+  await client.call(routes.cancelTask, { params: { id } }, call);
+  const deadline = performance.now() + END_DEADLINE_MS;
+  while (true) {
+    const { status, ended_at } = await client.call(routes.getTask, { params: { id } }, call);
+    if (ended_at !== undefined || performance.now() > deadline) return status;
+    await delay(LOOK_MS);
+  }
+}

@@ -1,0 +1,116 @@
+import { type JobEvent, jobEvent } from "#shared/contracts/events.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import { SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import type { SseMessage } from "#shared/http/sse.ts";
+import { delay } from "#shared/lifecycle.ts";
+
+/** An event of a job, with its id where it is kept. */
+export type FollowedEvent = JobEvent & { readonly id?: number };
+
+/** A lost connection is made anew for this long without one event, in milliseconds. */
+const RECONNECT_FOR_MS = 30_000;
+
+/** Pause before a connection is made anew, in milliseconds; doubles up to the second. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * A stream without events for this long is opened anew, in milliseconds: a dead connection looks
+ * like a job that waits, and to ask again costs nothing.
+ */
+const IDLE_MS = 3 * SSE_KEEP_ALIVE_MS;
+
+/** How a job is followed. */
+export interface FollowOptions {
+  readonly signal: AbortSignal;
+  /** The job is known to be there: the first connection may fail too. @default false */
+  readonly isKnown?: boolean;
+  /** Told once for each connection that was lost. */
+  readonly onDrop?: () => void;
+}
+
+/**
+ * Every event of a job from its first to its terminal one, each once, over as many connections as
+ * it takes.
+ *
+ * @throws {LlorchError} when the job cannot be followed (any more)
+ */
+export async function* followJob(
+  client: Client,
+  jobId: string,
+  { signal, isKnown = false, onDrop = () => {} }: FollowOptions,
+): AsyncGenerator<FollowedEvent> {
+  let last = 0;
+  let mayRetry = isKnown;
+  let lostAt: number | undefined;
+  let pauseMs = FIRST_PAUSE_MS;
+  while (true) {
+    try {
+      for await (const message of connection(client, jobId, last, signal)) {
+        [mayRetry, lostAt, pauseMs] = [true, undefined, FIRST_PAUSE_MS];
+        const event = parseEvent(message);
+        if (event.id !== undefined && event.id <= last) continue;
+        last = event.id ?? last;
+        yield event;
+        if (event.event === "end" || event.event === "error") return;
+      }
+      throw new LlorchError("WORKER_LOST", `The stream of job "${jobId}" broke off`);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!mayRetry || isFinal(error)) throw error;
+      if (lostAt === undefined) onDrop();
+      lostAt ??= performance.now();
+      if (performance.now() - lostAt > RECONNECT_FOR_MS) throw error;
+    }
+    await delay(pauseMs, signal);
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  }
+}
+
+/** The messages of one connection. */
+async function* connection(
+  client: Client,
+  jobId: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<SseMessage> {
+  const idle = new AbortController();
+  let timer = setTimeout(() => idle.abort(), IDLE_MS);
+  try {
+    const { events } = await client.stream(routes.taskEvents, {
+      params: { id: jobId },
+      headers: after === 0 ? {} : { "last-event-id": String(after) },
+    }, { signal: AbortSignal.any([signal, idle.signal]) });
+    for await (const message of events) {
+      clearTimeout(timer);
+      yield message;
+      timer = setTimeout(() => idle.abort(), IDLE_MS);
+    }
+  } finally {
+    clearTimeout(timer);
+    idle.abort();
+  }
+}
+
+/** The service said no, and will say it again. What breaks a connection is no `LlorchError`. */
+function isFinal(error: unknown): boolean {
+  return error instanceof LlorchError && !error.retriable;
+}
+
+function parseEvent({ event, data, id }: SseMessage): FollowedEvent {
+  const parsed = jobEvent.safeParse({ event, data: parseJson(data) });
+  if (!parsed.success) {
+    throw new LlorchError("INTERNAL", `Cannot read the event "${event}": ${data.slice(0, 200)}`);
+  }
+  return id === undefined ? parsed.data : { ...parsed.data, id: Number(id) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import { fieldErrors } from "#shared/config/field_errors.ts";
+import { idempotencyKey } from "#shared/contracts/orchestrator_routes.ts";
+import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Options } from "../command.ts";
+import { flagOf, numberOption, textOption } from "../daemons/option_values.ts";
+
+/** A task as `POST /v2/tasks` takes it. */
+export interface Submission {
+  readonly body: TaskRequestInput;
+  readonly headers: { readonly "idempotency-key"?: string };
+}
+
+/**
+ * The task that a command line describes.
+ *
+ * @throws {UsageError} naming every option that is wrong.
+ */
+export function submissionOf(prompt: string, options: Options): Submission {
+  if (prompt === "") throw new UsageError("The prompt is empty: give some text, or - for stdin");
+  const candidate = {
+    model: textOption(options, "model"),
+    ...(options["chat"] === true ? { messages: [{ role: "user", content: prompt }] } : { prompt }),
+    max_tokens: numberOption(options, "maxTokens"),
+    temperature: numberOption(options, "temperature"),
+    seed: numberOption(options, "seed"),
+    stop: options["stop"],
+    priority: options["priority"],
+    detached: options["detach"] === true,
+  };
+  const body = Object.fromEntries(
+    Object.entries(candidate).filter(([, value]) => value !== undefined),
+  ) as TaskRequestInput;
+  const parsed = taskRequest.safeParse(body);
+  if (!parsed.success) {
+    const reasons = fieldErrors(parsed.error).map(({ field, message }) =>
+      `${flagOf(field.split(".")[0]!)} ${message}`
+    );
+    throw new UsageError(reasons.join("; "));
+  }
+  const key = textOption(options, "idempotencyKey");
+  if (key === undefined) return { body, headers: {} };
+  const checked = idempotencyKey.safeParse(key);
+  if (!checked.success) {
+    throw new UsageError(`--idempotency-key ${checked.error.issues[0]?.message}`);
+  }
+  return { body, headers: { "idempotency-key": key } };
+}
