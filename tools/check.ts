@@ -19,6 +19,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["metric names", tool("metric_names", "--check")],
   ["config examples", tool("config_examples")],
   ["openapi", tool("openapi", "--check")],
+  ["cli manual", tool("cli_docs", "--check")],
 ];
 
 /** Runs every step, shows what the failed ones said, and gives how many failed. */

@@ -1,0 +1,97 @@
+import type { Example, Group, Option } from "../command.ts";
+import { EXIT_CODES } from "../help.ts";
+import { type CommandEntry, COMMON_OPTIONS, manualPages, PROGRAM_OPTIONS } from "./pages.ts";
+
+/** A manual page in roff. */
+export interface ManPage {
+  /** `llorch-config.1` */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** The manual pages: of the program and of each group or command at the top. */
+export function manPages(root: Group, version: string): ManPage[] {
+  const pages = manualPages(root);
+  const program = page(root.name, version, root.summary, [
+    section("SYNOPSIS", bold(root.name), "[options] <command>"),
+    section(
+      "DESCRIPTION",
+      ...pages.flatMap(({ name, summary }) => item(`llorch ${name}`, summary)),
+    ),
+    section("OPTIONS", ...PROGRAM_OPTIONS.flatMap(option)),
+    section("EXIT STATUS", ...EXIT_CODES.flatMap(([code, meaning]) => item(code, meaning))),
+    section(
+      "ENVIRONMENT",
+      ...item("NO_COLOR", "No colours"),
+      ...item("LLORCH_*", "Goes before a key of the config file: LLORCH_POOL_URL is pool.url"),
+    ),
+    section(
+      "FILES",
+      ...item("~/.config/llorch/config.toml", "Settings: llorch config; XDG_CONFIG_HOME moves it"),
+    ),
+    section("SEE ALSO", pages.map(({ name }) => `${bold(`llorch-${name}`)}(1)`).join(",\n")),
+  ]);
+  return [
+    program,
+    ...pages.map(({ name, summary, examples, commands }) =>
+      page(`llorch-${name}`, version, summary, [
+        section("SYNOPSIS", commands.map(({ usage }) => plain(usage)).join("\n.br\n")),
+        section("COMMANDS", ...commands.flatMap(command)),
+        section("OPTIONS OF EVERY COMMAND", ...COMMON_OPTIONS.flatMap(option)),
+        ...(examples.length === 0
+          ? []
+          : [section("EXAMPLES", ...examples.flatMap(example).slice(1))]),
+        section("SEE ALSO", `${bold("llorch")}(1)`),
+      ])
+    ),
+  ];
+}
+
+function page(name: string, version: string, summary: string, sections: string[]): ManPage {
+  const head = `.\\" Made from the commands themselves by deno task docs; do not edit.\n` +
+    `.TH ${name.toUpperCase()} 1 "" "llorch ${version}" "llorch manual"`;
+  const naming = section("NAME", `${plain(name)} \\- ${plain(summary)}`);
+  return { file: `${name}.1`, text: [head, naming, ...sections].join("\n") + "\n" };
+}
+
+function section(title: string, ...lines: readonly string[]): string {
+  return [`.SH ${title}`, ...lines].join("\n");
+}
+
+function command({ usage, summary, args, options, examples }: CommandEntry): string[] {
+  return [
+    `.SS ${quotedArgument(usage)}`,
+    `${plain(summary)}.`,
+    ...args.flatMap(({ name, summary }) => item(name, summary)),
+    ...options.flatMap(option),
+    ...examples.flatMap(example),
+  ];
+}
+
+function option({ flags, summary }: Option): string[] {
+  return item(flags, summary);
+}
+
+/** Begins with a paragraph's mark, which must not stand right below a heading. */
+function example({ line, summary }: Example): string[] {
+  return [".PP", `${plain(summary)}:`, ".PP", ".nf", `    ${plain(`llorch ${line}`)}`, ".fi"];
+}
+
+function item(word: string, meaning: string): string[] {
+  return [".TP", bold(word), plain(meaning)];
+}
+
+function bold(text: string): string {
+  return `\\fB${plain(text)}\\fR`;
+}
+
+function quotedArgument(text: string): string {
+  return `"${plain(text).replaceAll('"', "\\(dq")}"`;
+}
+
+/** Text without a meaning for roff: its own sign, dashes as typed, no request at a line's start. */
+function plain(text: string): string {
+  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
+    .replaceAll("^", "\\(ha").replaceAll("`", "\\(ga").replaceAll("…", "...")
+    .replace(/^([.'])/, "\\&$1");
+}

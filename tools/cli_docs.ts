@@ -1,0 +1,48 @@
+/**
+ * Writes `docs/cli.md` and the manual pages in `docs/man/` from the commands of `llorch`, or with
+ * `--check` compares.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { commands } from "../cli/commands/mod.ts";
+import { markdownManual } from "../cli/manual/markdown.ts";
+import { manPages } from "../cli/manual/roff.ts";
+import { VERSION } from "#shared/version.ts";
+import { generated, report, ROOT } from "./repo.ts";
+
+const MAN = "docs/man";
+
+/** Markdown as `deno fmt` wants it. */
+async function formatted(markdown: string): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", `--config=${join(ROOT, "deno.json")}`, "--ext=md", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(markdown));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error("Cannot format docs/cli.md: see deno fmt above");
+  return new TextDecoder().decode(stdout);
+}
+
+/** Manual pages of commands that are gone. */
+function leftovers(files: readonly string[], isCheck: boolean): string[] {
+  const here = [...Deno.readDirSync(join(ROOT, MAN))].map(({ name }) => name);
+  const old = here.filter((name) => !files.includes(name));
+  if (isCheck) return old.map((name) => `${MAN}/${name} is of no command`);
+  for (const name of old) Deno.removeSync(join(ROOT, MAN, name));
+  return [];
+}
+
+if (import.meta.main) {
+  const isCheck = Deno.args.includes("--check");
+  const pages = manPages(commands, VERSION);
+  report([
+    ...generated("docs/cli.md", await formatted(markdownManual(commands)), isCheck),
+    ...pages.flatMap(({ file, text }) => generated(`${MAN}/${file}`, text, isCheck)),
+    ...leftovers(pages.map(({ file }) => file), isCheck),
+  ], `${pages.length} manual pages and docs/cli.md`);
+}
