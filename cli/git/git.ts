@@ -154,6 +154,8 @@ function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
+      // A group of its own: what git starts, ssh for one, can be ended together with it.
+      detached: true,
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -163,11 +165,12 @@ function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
   }
 }
 
-function send(child: Deno.ChildProcess, signal: Deno.Signal): void {
+/** Sends a signal to git and to all that it has started. */
+function send({ pid }: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
-    child.kill(signal);
+    Deno.kill(Deno.build.os === "windows" ? pid : -pid, signal);
   } catch {
-    // It has ended: that is what was wanted.
+    // They have ended: that is what was wanted.
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { llorch } from "../support/llorch.ts";
+import { LLORCH, llorch } from "../support/llorch.ts";
 import { makeClone, makeOrigin, moveLib, type Repos, withRepos } from "../support/git_repos.ts";
 
 /** What `llorch git status --json` says of the clone. */
@@ -267,6 +267,31 @@ Deno.test("git submodules branch makes a branch, or takes the one that is there"
     assert.match(kept.err, new RegExp(`commits here are on no branch \\(${loose.slice(0, 7)}`));
     const bad = await repos.llorch("work", "submodules", "branch", "no..name");
     assert.equal(bad.err, `llorch: Cannot name a branch "no..name"\n`);
+  });
+});
+
+Deno.test("git clone that is interrupted ends at once and leaves nothing", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await withRepos(async ({ dir, env }) => {
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = silent.addr as Deno.NetAddr;
+    const [command, ...args] = LLORCH;
+    const url = `http://127.0.0.1:${port}/x.git`;
+    const process = new Deno.Command(command!, {
+      args: [...args, "git", "clone", url, "new"],
+      cwd: dir,
+      env,
+      stdin: "null",
+      stderr: "null",
+    }).spawn();
+    using connection = await silent.accept();
+    process.kill("SIGINT");
+    assert.equal((await process.status).code, 130);
+    // Git's helper is gone too: it has hung up.
+    const rest = new Uint8Array(65_536);
+    while (await connection.read(rest).catch(() => null) !== null);
+    await assert.rejects(Deno.stat(join(dir, "new")), Deno.errors.NotFound);
   });
 });
 
