@@ -7,7 +7,7 @@ export type Env = (name: string) => string | undefined;
 export function defaultStateDir(env: Env, daemon: string): string {
   const service = env("STATE_DIRECTORY");
   if (service) return service;
-  const state = env("XDG_STATE_HOME") ?? join(homeDir(env), ".local", "state");
+  const state = env("XDG_STATE_HOME") || join(homeDir(env), ".local", "state");
   return join(state, "llorch", daemon);
 }
 
