@@ -33,7 +33,7 @@ export async function startWorker(
     params: { id: pool_id },
     body: {
       request_id: `llorch-${crypto.randomUUID()}`,
-      model_ref: request.model,
+      model_ref: model.model_ref,
       fingerprint: model.fingerprint,
       device: device.id,
       ...(context === undefined ? {} : { context }),

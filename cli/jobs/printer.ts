@@ -102,7 +102,7 @@ export function jobError({ code, message, retry_after_ms }: ErrorData): LlorchEr
 /** `20 tokens, 350.2 tokens/s, first token after 12 ms, MAX_TOKENS, seed 42, job …`. */
 export function figures(end: EndData, waitMs: number, jobId: string): string {
   return [
-    `${end.tokens_out} tokens`,
+    end.tokens_out === 1 ? "1 token" : `${end.tokens_out} tokens`,
     `${rate(end)} tokens/s`,
     `first token after ${formatDuration(waitMs + end.ttft_ms)}`,
     end.stop_reason,

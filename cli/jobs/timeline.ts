@@ -5,7 +5,7 @@ import { formatDuration } from "../daemons/duration.ts";
 export function timeline(job: JobView): string[][] {
   const from = Date.parse(job.created_at);
   const at = (time: string) => `+${formatDuration(Math.max(0, Date.parse(time) - from))}`;
-  const rows = [["+0 ms", "created", job.created_at]];
+  const rows = [["+0 ms", "created", job.created_at], ["+0 ms", "queued", waitOf(job)]];
   for (const [index, attempt] of job.attempts.entries()) {
     const { worker_id, pool_id, started_at, ended_at, reason } = attempt;
     const what = `attempt ${index + 1}`;
@@ -17,6 +17,13 @@ export function timeline(job: JobView): string[][] {
   if (job.ended_at !== undefined) rows.push([at(job.ended_at), job.status, endOf(job)]);
   else rows.push(["now", job.status, ""]);
   return rows;
+}
+
+/** How long it took until the first attempt. */
+function waitOf({ created_at, attempts: [first] }: JobView): string {
+  if (first === undefined) return "";
+  const waitMs = Math.max(0, Date.parse(first.started_at) - Date.parse(created_at));
+  return `for ${formatDuration(waitMs)}`;
 }
 
 function endOf({ error, usage }: JobView): string {

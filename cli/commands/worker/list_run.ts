@@ -1,10 +1,11 @@
-import type { PoolWorker } from "#shared/contracts/pool.ts";
+import type { PoolModel, PoolWorker } from "#shared/contracts/pool.ts";
 import { poolRoutes as routes } from "#shared/contracts/pool_routes.ts";
 import { EXIT } from "#shared/defaults.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
+import { shortName } from "../../daemons/worker_choice.ts";
 import { formatBytes } from "../../output/bytes.ts";
 import { columns } from "../../output/columns.ts";
 
@@ -12,20 +13,24 @@ import { columns } from "../../output/columns.ts";
 export async function run({ options }: Invocation, context: Context): Promise<number> {
   const { signal, stdout, stderr } = context;
   const client = await connect(POOL_MANAGERD, options, context);
-  const { workers } = await client.call(routes.state, {}, { signal });
+  const { workers, models } = await client.call(routes.state, {}, { signal });
   // A worker's token is for the orchestrator alone.
   const shown = workers.map(({ token: _token, ...worker }) => worker);
   if (options["json"] === true) stdout.write(JSON.stringify({ workers: shown }) + "\n");
   else if (shown.length === 0) {
     stderr.write(`The pool manager at ${client.baseUrl} has no workers\n`);
-  } else stdout.write(render(shown));
+  } else stdout.write(render(shown, models));
   return EXIT.ok;
 }
 
-function render(workers: readonly Omit<PoolWorker, "token">[]): string {
+function render(
+  workers: readonly Omit<PoolWorker, "token">[],
+  models: readonly PoolModel[],
+): string {
+  const names = new Map(models.map((model) => [model.fingerprint, shortName(model)]));
   const rows = workers.map((worker) => [
     worker.worker_id,
-    worker.model_ref,
+    names.get(worker.fingerprint) ?? worker.model_ref,
     worker.device,
     worker.state,
     `${worker.active}/${worker.slots}`,
