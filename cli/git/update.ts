@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
-import { isNothing, looseCommits, type Loss, lossOf, throwAway } from "./losses.ts";
+import {
+  ignoredInTheWay,
+  isNothing,
+  looseCommits,
+  type Loss,
+  lossOf,
+  throwAway,
+} from "./losses.ts";
 import { readStatus } from "./repository.ts";
 import { chooseSubmodules, inspectSubmodule, type SubmoduleState } from "./submodules.ts";
 
@@ -100,23 +107,45 @@ async function updateOne(
     return await checkOut();
   }
   // 3.
+  const submodule = git.at(join(git.cwd, path));
+  const overwritten = commit === recorded ? [] : await filesInTheWay(submodule, recorded);
   if (force) {
-    const submodule = git.at(join(git.cwd, path));
     const status = await readStatus(submodule);
     const commits = commit === recorded ? [] : await looseCommits(submodule, status);
     const loss = await lossOf(submodule, path, status, commits);
-    if (!isNothing(loss)) onLoss(loss);
+    const whole = { ...loss, untracked: [...loss.untracked, ...overwritten] };
+    if (!isNothing(whole)) onLoss(whole);
     await throwAway(submodule, "HEAD");
   }
   // 4.
   if (commit === recorded) return undefined;
   // 5.
   if (!force) {
-    const reason = await workInside(git.at(join(git.cwd, path)), state);
+    if (overwritten.length > 0) return `a file of your own is in the way: ${overwritten[0]}`;
+    // Once more: the recorded commit may have been fetched since.
+    const reason = await workInside(submodule, await inspectSubmodule(git, state));
     if (reason !== undefined) return reason;
   }
   // 6.
   return await checkOut();
+}
+
+/**
+ * Ignored files that a checkout of the recorded commit would overwrite without a word. That commit
+ * is fetched for it; where that fails, the checkout will say so.
+ */
+async function filesInTheWay(submodule: Git, recorded: string): Promise<string[]> {
+  const has = async () =>
+    (await submodule.attempt(["cat-file", "-e", `${recorded}^{commit}`])).code === 0;
+  if (!await has()) {
+    try {
+      await submodule.talk(["fetch", "--progress", "--no-recurse-submodules"]);
+    } catch (error) {
+      if (!(error instanceof LlorchError)) throw error;
+      return [];
+    }
+  }
+  return await has() ? await ignoredInTheWay(submodule, recorded) : [];
 }
 
 function checkoutArgs(path: string, force: boolean): string[] {

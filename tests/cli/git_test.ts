@@ -207,6 +207,24 @@ Deno.test("git sync keeps local changes, files in the way, and work in submodule
   });
 });
 
+Deno.test("git sync keeps an ignored file that a submodule's next commit would overwrite", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.commit("lib", "b.txt", "theirs");
+    await moveLib(repos, "two");
+    await repos.write("work/lib", "b.txt", "mine, ignored");
+    await repos.write("work/.git/modules/lib/info", "exclude", "b.txt\n");
+    const kept = await repos.llorch("work", "sync");
+    assert.equal(kept.code, 1);
+    assert.equal(kept.err, "llorch: kept lib: a file of your own is in the way: b.txt\n");
+    assert.equal(await repos.read("work/lib", "b.txt"), "mine, ignored");
+    const forced = await repos.llorch("work", "sync", "--force");
+    assert.equal(forced.code, 0, forced.err);
+    assert.equal(forced.err, "llorch: thrown away: lib: file b.txt\n");
+    assert.equal(await repos.read("work/lib", "b.txt"), "theirs");
+  });
+});
+
 Deno.test("git sync --force names everything that it throws away", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
