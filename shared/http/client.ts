@@ -29,6 +29,7 @@ export interface ClientOptions {
 
 /** What one call may add. */
 export interface CallOptions {
+  /** Ends the call, and a stream at any time. */
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
   readonly correlationId?: string | undefined;
@@ -105,31 +106,32 @@ export function createClient(options: ClientOptions): Client {
     throw await replyError(response, url);
   }
 
-  /** Runs `work` under the call's own signal and a deadline for all of it. */
+  /** Runs `work` under the call's own signal and a deadline. */
   async function within<T>(
     call: CallOptions,
     what: string,
-    work: (signal: AbortSignal) => Promise<T>,
+    work: (limit: Limit) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
+    const limit = limitCall(call.signal, timeoutMs);
     try {
-      return await work(signal);
+      return await work(limit);
     } catch (error) {
-      if (deadline.aborted && !call.signal?.aborted) {
+      if (limit.isLate && !call.signal?.aborted) {
         throw new TransportError(`No reply from ${baseUrl} to ${what} within ${timeoutMs} ms`, {
           cause: error,
         });
       }
       throw error;
+    } finally {
+      limit.stopClock();
     }
   }
 
   return {
     baseUrl,
     call(route, input, call = {}) {
-      return within(call, `${route.method} ${route.path}`, async (signal) => {
+      return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
         const response = await send(route, input as AnyCall, "application/json", {
           ...call,
           signal,
@@ -138,37 +140,51 @@ export function createClient(options: ClientOptions): Client {
       });
     },
     text(route, input, call = {}) {
-      return within(call, `${route.method} ${route.path}`, async (signal) => {
+      return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
         const response = await send(route, input as AnyCall, "*/*", { ...call, signal });
         return await response.text();
       });
     },
-    async stream(route, input, call = {}) {
-      const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-      const firstByte = new AbortController();
-      const timer = setTimeout(() => firstByte.abort(), timeoutMs);
-      const signal = call.signal
-        ? AbortSignal.any([call.signal, firstByte.signal])
-        : firstByte.signal;
-      try {
-        const response = await send(route, input as AnyCall, "text/event-stream", {
-          ...call,
-          signal,
-        });
+    stream(route, input, call = {}) {
+      // The deadline is that of the first byte; the signal holds for the whole stream.
+      return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
+        const accept = "text/event-stream";
+        const response = await send(route, input as AnyCall, accept, { ...call, signal });
         if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
-        return {
-          status: response.status,
-          headers: response.headers,
-          events: readSse(response.body),
-        };
-      } catch (error) {
-        if (!firstByte.signal.aborted || call.signal?.aborted) throw error;
-        throw new TransportError(`No stream from ${baseUrl} within ${timeoutMs} ms`, {
-          cause: error,
-        });
-      } finally {
-        clearTimeout(timer);
-      }
+        const { status, headers } = response;
+        return { status, headers, events: readSse(response.body, call.signal) };
+      });
+    },
+  };
+}
+
+/** What ends a call: its caller's signal, or the clock. */
+interface Limit {
+  readonly signal: AbortSignal;
+  /** Whether the clock ended it. */
+  readonly isLate: boolean;
+  stopClock(): void;
+}
+
+/** Made by hand: signals put together by `AbortSignal.any` may be collected before they fire. */
+function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
+  const controller = new AbortController();
+  let isLate = false;
+  const forward = () => controller.abort(signal?.reason);
+  const timer = setTimeout(() => {
+    isLate = true;
+    controller.abort(new DOMException("The deadline is over", "TimeoutError"));
+  }, timeoutMs);
+  if (signal?.aborted) forward();
+  else signal?.addEventListener("abort", forward);
+  return {
+    signal: controller.signal,
+    get isLate() {
+      return isLate;
+    },
+    stopClock() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", forward);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { defineRoute } from "../contracts/route.ts";
@@ -171,7 +172,7 @@ Deno.test("client: no reply in time is a transport error, before and after the h
   const message = /No reply from .* to POST \/things\/\{id\} within 30 ms/;
   await against(silence, async (client) => {
     await assert.rejects(client.call(thing, input, { timeoutMs: 30 }), message);
-    await assert.rejects(client.stream(events, {}, { timeoutMs: 30 }), /No stream from .* 30 ms/);
+    await assert.rejects(client.stream(events, {}, { timeoutMs: 30 }), /No reply from .* 30 ms/);
   });
   const half = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":')),
@@ -263,4 +264,13 @@ Deno.test("client: a stream that the server cuts off throws instead of ending", 
   await assert.rejects(Array.fromAsync(stream.events));
   await serving;
   server.close();
+});
+
+Deno.test("client: an abort ends a stream whose response was collected", async () => {
+  const script = fileURLToPath(new URL("./testdata/collected_response.ts", import.meta.url));
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", "--v8-flags=--expose-gc", script],
+  }).output();
+  const decoder = new TextDecoder();
+  assert.equal(decoder.decode(stdout), "noticed\n", decoder.decode(stderr));
 });

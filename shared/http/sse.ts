@@ -1,4 +1,4 @@
-import { EventSourceParserStream } from "eventsource-parser/stream";
+import { createParser } from "eventsource-parser";
 
 /** One message of a `text/event-stream`. */
 export interface SseMessage {
@@ -38,16 +38,41 @@ export function encodeSseData(text: string): Uint8Array {
   return encoder.encode(`data: ${text}\n\n`);
 }
 
-/** Reads the events of a reply's body until it ends; leaving the loop cancels the body. */
-export async function* readSse(body: ReadableStream<Uint8Array>): AsyncGenerator<SseMessage> {
-  const messages = body
-    .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
-    .pipeThrough(new EventSourceParserStream({ maxBufferSize: MAX_MESSAGE_CHARS }));
-  for await (const message of messages) {
-    yield {
-      event: message.event ?? "message",
-      data: message.data,
-      ...(message.id === undefined ? {} : { id: message.id }),
-    };
+/**
+ * Reads the events of a reply's body until it ends, or rejects once the signal aborts. Leaving the
+ * loop cancels the body.
+ *
+ * The abort cancels the body itself: that of a `fetch` does nothing any more once its `Response`
+ * has been collected, and then the peer would go on for nobody.
+ */
+export async function* readSse(
+  body: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<SseMessage> {
+  const reader = body.getReader();
+  const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
+  signal?.addEventListener("abort", cancel);
+  const messages: SseMessage[] = [];
+  const parser = createParser({
+    maxBufferSize: MAX_MESSAGE_CHARS,
+    onEvent: ({ event = "message", data, id }) =>
+      messages.push({ event, data, ...(id === undefined ? {} : { id }) }),
+    onError(error) {
+      if (error.type === "max-buffer-size-exceeded") throw error;
+    },
+  });
+  const decoder = new TextDecoder();
+  try {
+    while (true) {
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) return;
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* messages.splice(0);
+    }
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    cancel();
   }
 }

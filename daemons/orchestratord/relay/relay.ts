@@ -40,19 +40,24 @@ const WORTH_ANOTHER_TRY = new Set([
 
 /** Runs one attempt on a worker and hands its events on as they come. */
 export async function relay(options: RelayOptions): Promise<RelayOutcome> {
-  const stalled = new AbortController();
+  const end = new AbortController();
+  const forward = () => end.abort(options.signal.reason);
+  options.signal.addEventListener("abort", forward);
+  let isStalled = false;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   const alive = () => {
     clearTimeout(watchdog);
-    watchdog = setTimeout(() => stalled.abort(), options.stallMs);
+    watchdog = setTimeout(() => {
+      isStalled = true;
+      end.abort();
+    }, options.stallMs);
   };
-  const signal = AbortSignal.any([options.signal, stalled.signal]);
   try {
     alive();
     const { events } = await options.client.stream(
       workerRoutes.execute,
       { body: options.request },
-      { signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
+      { signal: end.signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
     );
     for await (const message of events) {
       alive();
@@ -65,13 +70,14 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
     }
     return { kind: "lost", message: "the worker's stream ended without an end" };
   } catch (error) {
-    if (stalled.signal.aborted) {
+    if (isStalled) {
       return { kind: "lost", message: `the worker was silent for ${options.stallMs} ms` };
     }
     if (error instanceof LlorchError) return ended(error);
     return { kind: "lost", message: errorMessage(error) };
   } finally {
     clearTimeout(watchdog);
+    options.signal.removeEventListener("abort", forward);
   }
 }
 
