@@ -4,6 +4,7 @@ import { completions } from "./completions/completions.ts";
 import { config } from "./config/mod.ts";
 import { dev } from "./dev/mod.ts";
 import { git } from "./git/mod.ts";
+import { models } from "./models/mod.ts";
 import { orchestrator } from "./orchestrator/mod.ts";
 import { poolManager } from "./pool-manager/mod.ts";
 import { remote } from "./remote/mod.ts";
@@ -15,5 +16,17 @@ export const commands: Group = {
   kind: "group",
   name: "llorch",
   summary: "Self-hosted LLM inference: develop, check and operate",
-  members: [build, completions, config, dev, git, orchestrator, poolManager, remote, test, worker],
+  members: [
+    build,
+    completions,
+    config,
+    dev,
+    git,
+    models,
+    orchestrator,
+    poolManager,
+    remote,
+    test,
+    worker,
+  ],
 };

@@ -1,0 +1,56 @@
+import { dirname } from "node:path";
+import { EXIT } from "#shared/defaults.ts";
+import type { Invocation } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import {
+  defaultMemory,
+  findInstalled,
+  type InstalledModel,
+  searchDirs,
+} from "../../models/installed.ts";
+import { formatBytes } from "../../output/bytes.ts";
+import { columns } from "../../output/columns.ts";
+import { painter } from "../../output/paint.ts";
+
+/** `llorch models list` */
+export async function run({ options }: Invocation, context: Context): Promise<number> {
+  const { models, problems } = await findInstalled(await searchDirs(context));
+  if (options["json"] === true) {
+    context.stdout.write(JSON.stringify({ models: models.map(describe), problems }) + "\n");
+    return EXIT.ok;
+  }
+  for (const { path, message } of problems) context.stderr.write(`llorch: ${path}: ${message}\n`);
+  if (models.length === 0) {
+    context.stderr.write("No models here; llorch models download tinyllama fetches one\n");
+    return EXIT.ok;
+  }
+  const paint = painter(context.stdout, context);
+  const [head = "", ...lines] = columns([
+    ["NAME", "SIZE", "FORMAT", "CONTEXT", "MEMORY", "FOLDER"],
+    ...models.map((model) => [
+      model.name,
+      formatBytes(model.size_bytes),
+      model.info.quantization ?? "-",
+      String(model.context_length),
+      formatBytes(defaultMemory(model)),
+      dirname(model.path),
+    ]),
+  ]);
+  context.stdout.write([paint("dim", head), ...lines].join("\n") + "\n");
+  return EXIT.ok;
+}
+
+function describe(model: InstalledModel): Record<string, unknown> {
+  return {
+    name: model.name,
+    model_ref: model.model_ref,
+    aliases: model.aliases,
+    path: model.path,
+    size_bytes: model.size_bytes,
+    quantisation: model.info.quantization ?? null,
+    context_length: model.context_length,
+    memory_bytes: defaultMemory(model),
+    fingerprint: model.fingerprint,
+    sha256: model.sha256 ?? null,
+  };
+}

@@ -1,0 +1,62 @@
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Invocation } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { findInstalled, searchDirs } from "../../models/installed.ts";
+import { findModel, modelNotHere } from "../../models/lookup.ts";
+import { type Verdict, verifyModel } from "../../models/verify.ts";
+import { columns } from "../../output/columns.ts";
+import { type Colour, painter } from "../../output/paint.ts";
+
+const COLOURS: Readonly<Record<Verdict["status"], Colour>> = {
+  ok: "green",
+  unknown: "yellow",
+  broken: "red",
+};
+
+/** `llorch models verify` */
+export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+  const [word] = args;
+  if ((word === undefined) !== (options["all"] === true)) {
+    throw new UsageError("Name one model, or --all");
+  }
+  const isQuiet = options["quiet"] === true;
+  const verdicts: Verdict[] = [];
+  for (const model of await chosen(word, verdicts, context)) {
+    verdicts.push(await verifyModel(model, isQuiet, context));
+  }
+  if (options["json"] === true) {
+    context.stdout.write(JSON.stringify({ models: verdicts }) + "\n");
+  } else {
+    const paint = painter(context.stdout, context);
+    const shown = verdicts.filter(({ status }) => !isQuiet || status === "broken");
+    const lines = columns(shown.map(({ status, name, message }) => [status, name, message]));
+    for (const [index, line] of lines.entries()) {
+      const { status } = shown[index]!;
+      context.stdout.write(paint(COLOURS[status], status) + line.slice(status.length) + "\n");
+    }
+  }
+  return verdicts.some(({ status }) => status === "broken") ? EXIT.failed : EXIT.ok;
+}
+
+/** The models to verify; with `--all`, what cannot even be read is broken at once. */
+async function chosen(word: string | undefined, verdicts: Verdict[], context: Context) {
+  if (word !== undefined) {
+    const model = await findModel(word, context).catch(async (error) => {
+      const { problems } = await findInstalled(await searchDirs(context));
+      const problem = problems.find(({ path }) => word === `file:${path}`);
+      if (problem === undefined) throw error;
+      verdicts.push({ ...unreadable(problem), message: errorMessage(error) });
+    });
+    if (model === undefined && verdicts.length === 0) throw modelNotHere(word);
+    return model === undefined ? [] : [model];
+  }
+  const { models, problems } = await findInstalled(await searchDirs(context));
+  verdicts.push(...problems.map(unreadable));
+  return models;
+}
+
+function unreadable({ path, message }: { path: string; message: string }): Verdict {
+  return { name: path, path, status: "broken", sha256: null, message };
+}

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import type { Manifest } from "#shared/models/manifest.ts";
+import { splitPart } from "#shared/models/split.ts";
+import type { Context } from "../context.ts";
+import type { Source } from "./add_source.ts";
+import { checkSpace, makeFolder, onDisk } from "./disk.ts";
+import { hashFile } from "./hash_file.ts";
+import { writeManifest } from "./manifest_file.ts";
+import { Progress } from "./progress.ts";
+import { nameOfFile } from "./target.ts";
+
+/** Where and how a model is made known. */
+export interface AddOptions {
+  /** The models folder. */
+  readonly dir: string;
+  /** Every folder that models are found in. */
+  readonly dirs: readonly string[];
+  readonly name?: string;
+  readonly isQuiet: boolean;
+}
+
+/** What was done. */
+export interface Added {
+  readonly id: string;
+  readonly path: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+  /** `here`: it lay in a models folder already. */
+  readonly how: "here" | "link" | "copy";
+}
+
+/**
+ * Makes a file known: a hard link in the models folder, because daemons follow no symbolic links out
+ * of it, or a copy where the disk is another; and a manifest with its name and hash.
+ *
+ * @throws {LlorchError} when it is no model, or another one stands in its place.
+ */
+export async function addModel(
+  source: Source,
+  options: AddOptions,
+  context: Context,
+): Promise<Added> {
+  if (splitPart(source.fileName) !== undefined) {
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `${source.fileName} is one of several parts: put all of them into ${options.dir} instead`,
+    );
+  }
+  const info = await readGguf(source.path);
+  using progress = new Progress(context, {
+    label: source.fileName,
+    total: info.sizeBytes,
+    from: 0,
+    isQuiet: options.isQuiet,
+  });
+  const sha256 = await hashFile(source.path, context.signal, (count) => progress.done = count);
+  if (source.sha256 !== undefined && source.sha256 !== sha256) {
+    throw new LlorchError(
+      "CONFLICT",
+      `${source.fileName} in the hub's cache has SHA-256 ${sha256}, not ${source.sha256}: fetch it again`,
+    );
+  }
+  const { path, how } = await place(source, info.sizeBytes, options);
+  const id = options.name ?? nameOfFile(source.fileName);
+  const manifest: Manifest = {
+    id,
+    ...source.hub,
+    size_bytes: info.sizeBytes,
+    sha256,
+    aliases: [],
+    ...(source.sha256 === undefined ? {} : { verified_at: new Date().toISOString() }),
+  };
+  await writeManifest(path, manifest);
+  return { id, path, size_bytes: info.sizeBytes, sha256, how };
+}
+
+async function place(
+  { path, fileName }: Source,
+  bytes: number,
+  { dir, dirs }: AddOptions,
+): Promise<Pick<Added, "path" | "how">> {
+  for (const each of dirs) {
+    const real = await Deno.realPath(each).catch(() => undefined);
+    if (real !== undefined && path.startsWith(`${real}/`)) return { path, how: "here" };
+  }
+  await makeFolder(dir);
+  const target = join(dir, fileName);
+  try {
+    await Deno.link(path, target);
+    return { path: target, how: "link" };
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return await sameFile(path, target);
+  }
+  await checkSpace(dir, bytes);
+  const draft = `${target}.${crypto.randomUUID()}.tmp`;
+  await onDisk(target, async () => {
+    try {
+      await Deno.copyFile(path, draft);
+      await Deno.rename(draft, target);
+    } catch (error) {
+      await Deno.remove(draft).catch(() => {});
+      throw error;
+    }
+  });
+  return { path: target, how: "copy" };
+}
+
+/** A link that an earlier `add` made is no other file. */
+async function sameFile(path: string, target: string): Promise<Pick<Added, "path" | "how">> {
+  const [one, other] = await Promise.all([Deno.stat(path), Deno.stat(target)]);
+  if (one.ino === other.ino && one.dev === other.dev) return { path: target, how: "link" };
+  throw new LlorchError(
+    "CONFLICT",
+    `${target} is there already and is another file: rename the one to add, or delete that one`,
+  );
+}

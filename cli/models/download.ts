@@ -1,0 +1,201 @@
+import { basename, join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { type Manifest, readManifest } from "#shared/models/manifest.ts";
+import { partPaths } from "#shared/models/split.ts";
+import type { Context } from "../context.ts";
+import { checkSpace, makeFolder } from "./disk.ts";
+import { fetchFile } from "./fetch_file.ts";
+import { hashFile } from "./hash_file.ts";
+import type { Hub } from "./hub.ts";
+import { isFileChanged } from "./hub_errors.ts";
+import { incompletePath } from "./incomplete.ts";
+import { listModelFiles, onlyFile } from "./listing.ts";
+import { writeManifest } from "./manifest_file.ts";
+import { Progress } from "./progress.ts";
+import { probeFile, type RemoteFile } from "./remote_file.ts";
+import { RETRY, withRetries } from "./retry.ts";
+import { nameOfFile, type Target } from "./target.ts";
+
+/** How a model is downloaded. */
+export interface DownloadOptions {
+  readonly hub: Hub;
+  readonly target: Target;
+  readonly dir: string;
+  /** Fetches it again although it is there. */
+  readonly isForced: boolean;
+  readonly isQuiet: boolean;
+}
+
+/** What a download did. */
+export interface Downloaded {
+  readonly id: string;
+  readonly path: string;
+  readonly size_bytes: number;
+  readonly sha256: string | null;
+  /** Whether the content is what the hub announced; false where it announces no hash. */
+  readonly verified: boolean;
+  /** Whether there was nothing to fetch. */
+  readonly already: boolean;
+}
+
+/** Fetches a model with all its parts, checks it, and writes its manifest. */
+export async function downloadModel(
+  options: DownloadOptions,
+  context: Context,
+): Promise<Downloaded> {
+  const { hub, target, isQuiet } = options;
+  const note = (text: string) => isQuiet || context.stderr.write(text + "\n");
+  const retry = { policy: RETRY, signal: context.signal, onRetry: noteRetry(note) };
+  const revision = target.revision ?? "main";
+  const file = target.file ??
+    onlyFile(
+      await withRetries(() => listModelFiles(hub, target.repo, revision, context.signal), retry),
+      target.repo,
+    );
+  const probe = () =>
+    withRetries(
+      () =>
+        Promise.all(
+          partPaths(file).map((part) =>
+            probeFile(hub, { repo: target.repo, revision, file: part }, context.signal)
+          ),
+        ),
+      retry,
+    );
+  for (let tries = 0;; tries++) {
+    const remotes = await probe();
+    checkCatalog(target, remotes);
+    try {
+      return await downloadParts(remotes, options, context);
+    } catch (error) {
+      if (!isFileChanged(error) || tries > 0) throw error;
+      note("The file on the hub has changed meanwhile: beginning again");
+    }
+  }
+}
+
+/** The model as it is on this machine already; undefined when it is not. */
+export async function alreadyThere(target: Target, dir: string): Promise<Downloaded | undefined> {
+  if (target.file === undefined) return undefined;
+  const path = join(dir, basename(target.file));
+  const known = await readManifest(path).catch(() => undefined);
+  const isSame = known !== undefined && known.repo === target.repo &&
+    known.file === target.file && known.revision === target.revision &&
+    (target.sha256 === undefined || known.sha256 === target.sha256);
+  if (!isSame || await sizeOf(partPaths(path)) !== known.size_bytes) return undefined;
+  return result(path, known, true);
+}
+
+/** A file that is not the one that the catalog means must not come under the catalog's name. */
+function checkCatalog({ id, sha256, repo, file }: Target, [first]: readonly RemoteFile[]): void {
+  if (sha256 === undefined || first?.sha256 === undefined || first.sha256 === sha256) return;
+  throw new LlorchError(
+    "CONFLICT",
+    `The hub has another file now than the catalog knows as ${id}: update llorch, or take it as ` +
+      `it is with llorch models download hf:${repo}::file=${file}`,
+  );
+}
+
+async function downloadParts(
+  remotes: readonly RemoteFile[],
+  options: DownloadOptions,
+  context: Context,
+): Promise<Downloaded> {
+  const { hub, target, dir, isForced, isQuiet } = options;
+  await makeFolder(dir);
+  const parts = remotes.map((remote) => ({ remote, path: join(dir, basename(remote.file)) }));
+  const open: typeof parts = [];
+  const hashes: string[] = [];
+  for (const part of parts) {
+    const same = isForced ? undefined : await sameContent(part.path, part.remote, context.signal);
+    if (same === undefined) open.push(part);
+    else hashes.push(same);
+  }
+  await checkSpace(dir, await missingBytes(open));
+  for (const { remote, path } of open) {
+    using progress = new Progress(context, {
+      label: basename(path),
+      total: remote.sizeBytes,
+      from: 0,
+      isQuiet,
+    });
+    hashes.push(
+      await fetchFile({ hub, remote, path, retry: RETRY, progress, signal: context.signal }),
+    );
+  }
+  const [first] = parts;
+  const isVerified = remotes.every(({ sha256 }) => sha256 !== undefined);
+  const manifest: Manifest = {
+    id: target.id ?? nameOfFile(first!.path),
+    repo: target.repo,
+    ...(target.revision === undefined ? {} : { revision: target.revision }),
+    file: first!.remote.file,
+    size_bytes: remotes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    ...(parts.length === 1 && hashes[0] !== undefined ? { sha256: hashes[0] } : {}),
+    aliases: [],
+    ...(isVerified ? { verified_at: new Date().toISOString() } : {}),
+  };
+  await writeManifest(first!.path, manifest);
+  return result(first!.path, manifest, open.length === 0);
+}
+
+/**
+ * The hash of a file that is there, when it is the one that is wanted; undefined when none is there.
+ *
+ * @throws {LlorchError} `CONFLICT` when another one is.
+ */
+async function sameContent(
+  path: string,
+  remote: RemoteFile,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const size = await sizeOf([path]);
+  if (size === undefined) return undefined;
+  if (size === remote.sizeBytes && remote.sha256 !== undefined) {
+    const sha256 = await hashFile(path, signal);
+    if (sha256 === remote.sha256) return sha256;
+  }
+  throw new LlorchError(
+    "CONFLICT",
+    `${path} is there and is another file than the hub's: --force replaces it, --dir takes ` +
+      "another folder",
+  );
+}
+
+async function missingBytes(
+  parts: readonly { readonly remote: RemoteFile; readonly path: string }[],
+): Promise<number> {
+  let missing = 0;
+  for (const { remote, path } of parts) {
+    const there = await sizeOf([incompletePath(path, remote.tag)]) ?? 0;
+    missing += Math.max(0, remote.sizeBytes - there);
+  }
+  return missing;
+}
+
+/** Bytes of some files together; undefined when one is not there. */
+async function sizeOf(paths: readonly string[]): Promise<number | undefined> {
+  let total = 0;
+  for (const path of paths) {
+    const facts = await Deno.stat(path).catch(() => undefined);
+    if (facts === undefined) return undefined;
+    total += facts.size;
+  }
+  return total;
+}
+
+function result(path: string, manifest: Manifest, already: boolean): Downloaded {
+  return {
+    id: manifest.id,
+    path,
+    size_bytes: manifest.size_bytes,
+    sha256: manifest.sha256 ?? null,
+    verified: manifest.verified_at !== undefined,
+    already,
+  };
+}
+
+function noteRetry(note: (text: string) => void) {
+  return (error: LlorchError, ms: number) =>
+    note(`${error.message}; trying again${ms > 0 ? ` in ${Math.ceil(ms / 1000)} s` : ""}`);
+}

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { type Env, homeDir } from "#shared/paths.ts";
+
+/** The hub, as the environment variables of its own tool (`hf`) say. */
+export interface Hub {
+  /** `HF_ENDPOINT`, without a slash at its end. */
+  readonly endpoint: string;
+  /** Sent to the endpoint's own host alone. */
+  readonly token: string | undefined;
+  /** A connection that is silent for this long is given up, in milliseconds. */
+  readonly stallMs: number;
+}
+
+/** Seconds of `HF_HUB_DOWNLOAD_TIMEOUT` when it is not set, as in the hub's own tool. */
+const DEFAULT_TIMEOUT_S = 10;
+
+/**
+ * Reads `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HOME`, `HF_HUB_OFFLINE` and
+ * `HF_HUB_DOWNLOAD_TIMEOUT`.
+ *
+ * @throws {UsageError} naming the variable that is wrong.
+ */
+export async function hubSettings(env: Env): Promise<Hub> {
+  if (/^(1|on|yes|true)$/i.test(env("HF_HUB_OFFLINE") ?? "")) {
+    throw new LlorchError("NOT_READY", "HF_HUB_OFFLINE is set: unset it to reach the hub");
+  }
+  const endpoint = (env("HF_ENDPOINT") || "https://huggingface.co").replace(/\/+$/, "");
+  if (!/^https?:\/\/[^/\s]+/.test(endpoint) || !URL.canParse(endpoint)) {
+    throw new UsageError(
+      `HF_ENDPOINT must be an http or https URL: current value is "${endpoint}"`,
+    );
+  }
+  const seconds = Number(env("HF_HUB_DOWNLOAD_TIMEOUT") || DEFAULT_TIMEOUT_S);
+  if (!(seconds > 0 && seconds < 86_400)) {
+    throw new UsageError("HF_HUB_DOWNLOAD_TIMEOUT must be a number of seconds above 0");
+  }
+  return { endpoint, token: await readToken(env), stallMs: seconds * 1000 };
+}
+
+/** Where the hub's tools keep what they keep: `HF_HOME`, else a folder of the person's cache. */
+export function hubHome(env: Env): string {
+  const cache = env("XDG_CACHE_HOME") || join(homeDir(env), ".cache");
+  return env("HF_HOME") || join(cache, "huggingface");
+}
+
+async function readToken(env: Env): Promise<string | undefined> {
+  const given = env("HF_TOKEN")?.trim();
+  if (given) return given;
+  const path = env("HF_TOKEN_PATH") || join(hubHome(env), "token");
+  // Who has never logged in has no such file; what the hub says of a missing token is clear.
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.trim() || undefined;
+}

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { checkoutRoot } from "#shared/executables.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { DEFAULT_CONTEXT, DEFAULT_SLOTS } from "#shared/defaults.ts";
+import { estimateMemory, type Load } from "#shared/models/estimate.ts";
+import type { GgufInfo } from "#shared/models/gguf.ts";
+import { type FoundModel, type ScanCache, scanModels } from "#shared/models/scan.ts";
+import type { Context } from "../context.ts";
+import { settings } from "../config/settings.ts";
+
+/** A model on disk, with what its file says of it. */
+export interface InstalledModel extends FoundModel {
+  /** The shortest word that means it. */
+  readonly name: string;
+  readonly info: GgufInfo;
+}
+
+/** What is on disk. */
+export interface Installed {
+  readonly models: readonly InstalledModel[];
+  /** Files that look like models and are none. */
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** Folders that are looked through: those of the settings, and the demo model of a checkout. */
+export async function searchDirs(context: Context): Promise<string[]> {
+  const { models } = await settings(context);
+  const checkout = checkoutRoot();
+  const demo = checkout === undefined ? [] : [join(checkout, "catalog", "demo")];
+  return [...new Set([models.dir, ...models.dirs, ...demo])];
+}
+
+/** Reads the headers of every model in some folders. */
+export async function findInstalled(dirs: readonly string[]): Promise<Installed> {
+  const cache: ScanCache = new Map();
+  const { models, problems } = await scanModels(dirs, cache);
+  return {
+    models: models.map((model) => ({
+      ...model,
+      name: shortName(model),
+      info: cache.get(model.path)!.info,
+    })),
+    problems,
+  };
+}
+
+/**
+ * The model that a word means: an alias or a reference; undefined when none is.
+ *
+ * @throws {LlorchError} `CONFLICT` when it means several, with their references.
+ */
+export function pickInstalled(
+  word: string,
+  models: readonly InstalledModel[],
+): InstalledModel | undefined {
+  const found = models.filter((model) => means(model, word));
+  if (found.length < 2) return found[0];
+  const paths = found.map(({ path }) => `file:${path}`).join(", ");
+  throw new LlorchError("CONFLICT", `Several models are called "${word}", name one: ${paths}`);
+}
+
+/** The load that a worker gets when nobody says otherwise. */
+export function defaultLoad({ contextLength }: Pick<GgufInfo, "contextLength">): Load {
+  const context = contextLength > 0 ? Math.min(DEFAULT_CONTEXT, contextLength) : DEFAULT_CONTEXT;
+  return { context, slots: DEFAULT_SLOTS };
+}
+
+/** Bytes that a model takes with its default load. */
+export function defaultMemory(model: InstalledModel): number {
+  return estimateMemory(model, defaultLoad(model.info));
+}
+
+/** A reference without revision or file means the model as well, as long as it is the only one. */
+function means({ model_ref, aliases }: FoundModel, word: string): boolean {
+  if (model_ref === word || aliases.includes(word)) return true;
+  if (!word.startsWith("hf:")) return false;
+  const [source = "", file] = model_ref.split("::");
+  const [wanted = "", wantedFile] = word.split("::");
+  if (wantedFile !== undefined && wantedFile !== file) return false;
+  return wanted === source || wanted === source.split("@")[0];
+}
+
+function shortName({ model_ref, aliases }: FoundModel): string {
+  const words = aliases.filter((alias) => !/[/:]/.test(alias));
+  return words.toSorted((a, b) => a.length - b.length)[0] ?? model_ref;
+}

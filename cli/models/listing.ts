@@ -1,0 +1,71 @@
+import { LlorchError } from "#shared/errors.ts";
+import { splitPart } from "#shared/models/split.ts";
+import type { Hub } from "./hub.ts";
+import { askHub } from "./hub_http.ts";
+import { withStallLimit } from "./stall.ts";
+
+/** Pages of a listing that are read; a repository of models has one. */
+const MAX_PAGES = 20;
+
+/** Names shown when there are several files to choose from. */
+const MAX_NAMES = 12;
+
+/** The GGUF files of a repository, the later parts of split ones left out. */
+export async function listModelFiles(
+  hub: Hub,
+  repo: string,
+  revision: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const first = `${hub.endpoint}/api/models/${repo}/tree/${encodeURIComponent(revision)}`;
+  const paths: string[] = [];
+  let url: string | undefined = `${first}?recursive=1`;
+  for (let page = 0; url !== undefined && page < MAX_PAGES; page++) {
+    const at: string = url;
+    const { response, json } = await withStallLimit(hub.stallMs * 3, signal, async (limited) => {
+      const { response } = await askHub(hub, at, { signal: limited });
+      return { response, json: await response.json().catch(() => undefined) as unknown };
+    });
+    if (!Array.isArray(json)) {
+      throw new LlorchError(
+        "NOT_READY",
+        `${hub.endpoint} does not list ${repo}: check HF_ENDPOINT`,
+      );
+    }
+    for (const entry of json) {
+      if (entry?.type === "file" && typeof entry.path === "string") paths.push(entry.path);
+    }
+    url = nextPage(response.headers.get("link"), hub);
+  }
+  return paths.filter(isModel);
+}
+
+/**
+ * The only file that can be meant.
+ *
+ * @throws {LlorchError} with the names when there are several, or none.
+ */
+export function onlyFile(files: readonly string[], repo: string): string {
+  const [first, ...others] = files;
+  if (first === undefined) {
+    throw new LlorchError("NOT_FOUND", `${repo} has no GGUF file: look for a repository that has`);
+  }
+  if (others.length === 0) return first;
+  const names = files.slice(0, MAX_NAMES).join(", ");
+  const more = files.length > MAX_NAMES ? `, and ${files.length - MAX_NAMES} more` : "";
+  throw new LlorchError(
+    "INVALID_REQUEST",
+    `${repo} has ${files.length} GGUF files: add ::file= and one of ${names}${more}`,
+  );
+}
+
+/** Projectors and importance matrices are parts for a model, and no models. */
+function isModel(path: string): boolean {
+  if (!/\.gguf$/i.test(path) || /(^|\/)(mmproj|imatrix)[^/]*$/i.test(path)) return false;
+  return (splitPart(path)?.part ?? 1) === 1;
+}
+
+function nextPage(link: string | null, hub: Hub): string | undefined {
+  const next = /<([^>]+)>;\s*rel="next"/.exec(link ?? "")?.[1];
+  return next?.startsWith(`${hub.endpoint}/`) ? next : undefined;
+}

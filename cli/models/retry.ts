@@ -1,0 +1,63 @@
+import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
+
+/** How failures that may pass are met. */
+export interface RetryPolicy {
+  /** Failures in a row, without a byte between them, that are too many. */
+  readonly attempts: number;
+  /** Wait after the second failure, doubled by each further one, in milliseconds. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** The first attempt after a failure comes at once; then 1 s, 2 s, 4 s … */
+export const RETRY: RetryPolicy = { attempts: 6, baseMs: 1_000, maxMs: 30_000 };
+
+/**
+ * Milliseconds until the next attempt; undefined when there is none.
+ *
+ * @param failures in a row, this one included
+ * @param random from 0 to 1, so that many clients do not come back at the same moment
+ */
+export function retryDelay(
+  error: unknown,
+  failures: number,
+  policy: RetryPolicy,
+  random: number,
+): number | undefined {
+  if (!(error instanceof LlorchError) || !error.retriable) return undefined;
+  if (failures >= policy.attempts) return undefined;
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs;
+  if (failures === 1) return 0;
+  const wait = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 2));
+  return Math.round(wait * (0.5 + random / 2));
+}
+
+/** Told of each failure that is tried again. */
+export type OnRetry = (error: LlorchError, waitMs: number) => void;
+
+/** Runs something until it succeeds, or fails in a way that trying again does not mend. */
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  options: {
+    readonly policy: RetryPolicy;
+    readonly signal: AbortSignal;
+    readonly onRetry: OnRetry;
+    /** Whether there was progress since the failure before. */
+    readonly hasProgressed?: () => boolean;
+  },
+): Promise<T> {
+  const { policy, signal, onRetry, hasProgressed = () => false } = options;
+  for (let failures = 1;; failures++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (hasProgressed()) failures = 1;
+      const wait = retryDelay(error, failures, policy, Math.random());
+      if (wait === undefined) throw error;
+      onRetry(error as LlorchError, wait);
+      await delay(wait, signal);
+    }
+  }
+}

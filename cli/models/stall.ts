@@ -1,0 +1,40 @@
+import { LlorchError } from "#shared/errors.ts";
+
+/** Ends what waits for bytes when none come. */
+export class StallWatch {
+  readonly #controller = new AbortController();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #last = performance.now();
+  /** Aborts when nothing came in time, or with the signal that was handed in. */
+  readonly signal: AbortSignal;
+
+  constructor(limitMs: number, signal: AbortSignal) {
+    this.signal = AbortSignal.any([signal, this.#controller.signal]);
+    this.#timer = setInterval(() => {
+      if (performance.now() - this.#last < limitMs) return;
+      const seconds = Math.round(limitMs / 100) / 10;
+      this.#controller.abort(
+        new LlorchError("TIMEOUT", `No byte came for ${seconds} s: check the network`),
+      );
+    }, Math.min(1000, limitMs / 4));
+  }
+
+  /** Says that bytes came. */
+  touch(): void {
+    this.#last = performance.now();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Runs one exchange that must be done within the limit. */
+export async function withStallLimit<T>(
+  limitMs: number,
+  signal: AbortSignal,
+  exchange: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  using watch = new StallWatch(limitMs, signal);
+  return await exchange(watch.signal);
+}

@@ -1,0 +1,239 @@
+import type { Hash } from "node:crypto";
+import { LlorchError } from "#shared/errors.ts";
+import type { ByteSource, ByteStream } from "./byte_source.ts";
+import { type OnRetry, type RetryPolicy, withRetries } from "./retry.ts";
+import { StallWatch } from "./stall.ts";
+import { type Segment, Window } from "./window.ts";
+
+/** Bytes that one request asks for. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+/** Bytes that are written at once while their segment still fills. */
+const WRITE_BYTES = 1024 * 1024;
+
+/** Segments in memory for each connection. */
+const SEGMENTS_PER_CONNECTION = 2;
+
+/** Connections when nobody says otherwise. */
+export const DEFAULT_CONNECTIONS = 4;
+
+/** What a transfer works on. */
+export interface TransferOptions {
+  readonly source: ByteSource;
+  /** Open for writing, and standing behind what is there already. */
+  readonly file: Pick<Deno.FsFile, "write">;
+  /** Has seen what is there already. */
+  readonly hash: Pick<Hash, "update">;
+  /** Bytes that are there already. */
+  readonly from: number;
+  readonly sizeBytes: number;
+  readonly connections: number;
+  /** A connection that is silent for this long is opened again, in milliseconds. */
+  readonly stallMs: number;
+  readonly retry: RetryPolicy;
+  readonly onRetry: OnRetry;
+  /** Told how many bytes have come, this transfer's alone; the figure only grows. */
+  readonly onBytes: (count: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Fetches the rest of a file over several connections, or over one where the server cannot send
+ * parts. However it ends, what is written is a whole beginning of the file.
+ */
+export async function transfer(options: TransferOptions): Promise<void> {
+  await new Transfer(options).run();
+}
+
+class Transfer {
+  readonly #options: TransferOptions;
+  readonly #window: Window;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #received = 0;
+
+  constructor(options: TransferOptions) {
+    const { from, sizeBytes, connections, signal } = options;
+    this.#options = options;
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#window = new Window(
+      from,
+      sizeBytes,
+      SEGMENT_BYTES,
+      connections * SEGMENTS_PER_CONNECTION,
+    );
+  }
+
+  async run(): Promise<void> {
+    const wake = () => this.#window.wake();
+    this.#signal.addEventListener("abort", wake);
+    const writing = this.#write().catch((error) => this.#fail(error));
+    await this.#connect(true).catch((error) => this.#fail(error));
+    await writing;
+    this.#signal.removeEventListener("abort", wake);
+    this.#signal.throwIfAborted();
+  }
+
+  /** The first failure ends all others. */
+  #fail(error: unknown): void {
+    if (!this.#signal.aborted) this.#stop.abort(error);
+  }
+
+  /** Writes and hashes in the file's order; after a stop, what came until then. */
+  async #write(): Promise<void> {
+    const { file, hash } = this.#options;
+    const window = this.#window;
+    for (;;) {
+      const isStopped = this.#signal.aborted;
+      const bytes = window.take(isStopped ? 1 : WRITE_BYTES);
+      if (bytes !== undefined) {
+        const written = writeAll(file, bytes);
+        hash.update(bytes);
+        await written;
+        window.release(bytes.length);
+      } else if (window.isDone || isStopped) return;
+      else await window.changed();
+    }
+  }
+
+  /**
+   * Fills segment after segment. The first connection starts the others as soon as it is known that
+   * the server sends parts; a server that cannot gets one request for everything.
+   */
+  async #connect(isFirst: boolean): Promise<void> {
+    const others: Promise<void>[] = [];
+    let stream: OpenStream | undefined;
+    const onOpen = (opened: ByteStream) => {
+      if (!isFirst || !opened.isPart || others.length > 0) return;
+      for (let count = 1; count < this.#options.connections; count++) {
+        others.push(this.#connect(false).catch((error) => this.#fail(error)));
+      }
+    };
+    try {
+      for (;;) {
+        const segment = this.#window.give();
+        if (segment === undefined) break;
+        if (segment === "full") {
+          await this.#window.changed();
+          this.#signal.throwIfAborted();
+          continue;
+        }
+        stream = await this.#fill(segment, stream, onOpen);
+      }
+      if (stream) await checkEnd(stream);
+    } finally {
+      if (stream) await stream.reader.cancel().catch(() => {});
+      await Promise.all(others);
+    }
+  }
+
+  /** Fills a segment, over as many requests as it takes; gives back a stream that goes on after it. */
+  async #fill(
+    segment: Segment,
+    open: OpenStream | undefined,
+    onOpen: (stream: ByteStream) => void,
+  ): Promise<OpenStream | undefined> {
+    let stream = open;
+    let filledBefore = segment.filled;
+    await withRetries(async () => {
+      filledBefore = segment.filled;
+      using watch = new StallWatch(this.#options.stallMs, this.#signal);
+      const at = segment.start + segment.filled;
+      try {
+        if (stream === undefined) {
+          const end = segment.start + segment.length;
+          stream = openStream(await this.#options.source.open(at, end, watch.signal), at);
+          onOpen(stream);
+        }
+        await this.#read(stream, segment, watch);
+      } catch (error) {
+        await stream?.reader.cancel().catch(() => {});
+        stream = undefined;
+        throw asRetriable(error, watch.signal);
+      }
+    }, {
+      policy: this.#options.retry,
+      signal: this.#signal,
+      onRetry: this.#options.onRetry,
+      hasProgressed: () => segment.filled > filledBefore,
+    });
+    if (!stream?.isPart) return stream;
+    await stream.reader.cancel().catch(() => {});
+    return undefined;
+  }
+
+  async #read(stream: OpenStream, segment: Segment, watch: StallWatch): Promise<void> {
+    const cancel = () => void stream.reader.cancel(watch.signal.reason).catch(() => {});
+    watch.signal.addEventListener("abort", cancel);
+    try {
+      while (segment.filled < segment.length) {
+        const chunk = stream.rest ?? await nextChunk(stream, watch);
+        watch.touch();
+        const used = this.#store(segment, chunk);
+        stream.rest = used < chunk.length ? chunk.subarray(used) : undefined;
+      }
+    } finally {
+      watch.signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  #store(segment: Segment, chunk: Uint8Array): number {
+    const used = Math.min(chunk.length, segment.length - segment.filled);
+    segment.buffer.set(used === chunk.length ? chunk : chunk.subarray(0, used), segment.filled);
+    segment.filled += used;
+    this.#received += used;
+    this.#options.onBytes(this.#received);
+    if (this.#window.take(WRITE_BYTES) !== undefined) this.#window.wake();
+    return used;
+  }
+}
+
+/** A stream that is read, and what of it came but belongs to the next segment. */
+interface OpenStream extends ByteStream {
+  rest: Uint8Array | undefined;
+  /** Bytes to throw away, of a server that sends the file from its start. */
+  skip: number;
+}
+
+function openStream(stream: ByteStream, wanted: number): OpenStream {
+  return { ...stream, rest: undefined, skip: wanted - stream.position };
+}
+
+async function nextChunk(stream: OpenStream, watch: StallWatch): Promise<Uint8Array> {
+  for (;;) {
+    const { done, value } = await stream.reader.read();
+    watch.signal.throwIfAborted();
+    if (done) {
+      throw new LlorchError("NOT_READY", "The connection ended before the file did", {
+        retriable: true,
+      });
+    }
+    watch.touch();
+    const skipped = Math.min(stream.skip, value.length);
+    stream.skip -= skipped;
+    if (skipped < value.length) return value.subarray(skipped);
+  }
+}
+
+/** A server that does not say how long the file is may send too much of it. */
+async function checkEnd({ rest, reader }: OpenStream): Promise<void> {
+  const isOver = rest === undefined && (await reader.read().catch(() => ({ done: true }))).done;
+  if (isOver) return;
+  throw new LlorchError(
+    "CONFLICT",
+    "The server sent more bytes than the hub announced: try again later",
+  );
+}
+
+/** A body that breaks off throws whatever the system says; that may pass. */
+function asRetriable(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted && signal.reason instanceof LlorchError) {
+    return new LlorchError(signal.reason.code, signal.reason.message, { retriable: true });
+  }
+  if (error instanceof LlorchError || signal.aborted) return error;
+  return new LlorchError("NOT_READY", "The connection was lost", { cause: error, retriable: true });
+}
+
+async function writeAll(file: Pick<Deno.FsFile, "write">, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
