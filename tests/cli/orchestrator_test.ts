@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { llorch, withHome } from "../support/llorch.ts";
+import { isAlive, startProgram, until, within } from "../support/stack.ts";
+
+const ORCHESTRATOR = "orchestrator";
+const STATE = ".local/state/llorch/orchestratord";
+
+/** Gives `llorch orchestrator …` in a home of its own; whatever it started is ended afterwards. */
+async function withOrchestrator(
+  test: (
+    run: (...args: string[]) => ReturnType<typeof llorch>,
+    home: string,
+    env: Record<string, string>,
+  ) => Promise<void>,
+): Promise<void> {
+  await withHome(async (home, env) => {
+    // A unit that this machine may have is none of the tests' business.
+    const own = { ...env, PATH: await pathWithSystemctl(home, "exit 1") };
+    const pids: number[] = [];
+    try {
+      await test(
+        async (...args) => {
+          const ran = await llorch([ORCHESTRATOR, ...args], { env: own });
+          for (const [, pid] of ran.out.matchAll(/\bpid\W+(\d+)/g)) pids.push(Number(pid));
+          return ran;
+        },
+        home,
+        own,
+      );
+    } finally {
+      for (const pid of pids.filter(isAlive)) Deno.kill(pid, "SIGKILL");
+      await until("what was started is gone", () => !pids.some(isAlive));
+    }
+  });
+}
+
+/** A PATH that begins with a systemctl which writes down its words and then does this. */
+async function pathWithSystemctl(home: string, then: string): Promise<string> {
+  const bin = join(home, "bin");
+  await Deno.mkdir(bin, { recursive: true });
+  const script = `#!/bin/sh\necho "$*" >>'${home}/asked'\n${then}\n`;
+  await Deno.writeTextFile(join(bin, "systemctl"), script, { mode: 0o755 });
+  return `${bin}:${Deno.env.get("PATH")}`;
+}
+
+Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it", async () => {
+  await withOrchestrator(async (run) => {
+    const started = await run("start", "--json", "--", "--port=0");
+    assert.equal(started.code, 0, started.err);
+    assert.match(started.err, /only: in production systemd keeps .*systemctl enable --now orch/);
+    const { pid, url, log } = JSON.parse(started.out);
+    assert.ok(isAlive(pid));
+    assert.equal(((await Deno.stat(log)).mode ?? 0) & 0o777, 0o600);
+
+    const status = await run("status", "--url", url);
+    assert.equal(status.code, 0);
+    assert.match(status.out, /^health +ok$/m);
+    assert.match(status.out, /^ready +no: No pool is available; try again in \d+ s$/m);
+    assert.match(status.out, /^queued +0$/m);
+    const { uptime_seconds, ...rest } = JSON.parse(
+      (await run("status", "--json", "--url", url)).out,
+    );
+    assert.ok(uptime_seconds > 0);
+    assert.deepEqual(rest.counts, { pools: 0, workers: 0, queued: 0 });
+
+    const stopped = await run("stop");
+    assert.equal(stopped.code, 0);
+    assert.equal(stopped.err, `Stopped orchestratord at ${url} (pid ${pid})\n`);
+    assert.ok(!isAlive(pid));
+    assert.equal((await run("status", "--url", url)).code, 1);
+    const again = await run("stop", "--url", url);
+    assert.deepEqual([again.code, again.err], [0, "orchestratord does not run\n"]);
+  });
+});
+
+Deno.test("of two daemons stop asks which, and ends the one that is named", async () => {
+  await withOrchestrator(async (run, home) => {
+    const start = async (name: string) => {
+      const flags = ["--port=0", `--state-dir=${join(home, name)}`];
+      return JSON.parse((await run("start", "--json", "-q", "--", ...flags)).out);
+    };
+    const [one, two] = [await start("one"), await start("two")];
+    const unclear = await run("stop");
+    assert.equal(unclear.code, 2);
+    assert.match(unclear.err, /2 of orchestratord run: say with --url which of http.*, http/);
+    assert.equal((await run("stop", "--url", one.url, "-q")).code, 0);
+    assert.deepEqual([isAlive(one.pid), isAlive(two.pid)], [false, true]);
+    assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: say so`));
+    assert.equal((await run("stop", "-q")).code, 0);
+  });
+});
+
+Deno.test("a daemon that cannot start is heard in its own words, with its own exit code", async () => {
+  await withOrchestrator(async (run, home) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const taken = await run("start", "--", `--port=${port}`);
+    listener.close();
+    assert.equal(taken.code, 1);
+    assert.match(
+      taken.err,
+      /^orchestratord: Cannot listen on 127\.0\.0\.1:\d+: the port is in use/,
+    );
+
+    const config = join(home, "orchestrator.toml");
+    await Deno.writeTextFile(config, "port = 0\n[queue]\ncapacty = 3\n");
+    const wrong = await run("start", "--config", config);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /orchestrator\.toml:3: queue\.capacty is not a known field; did you/);
+    assert.equal(wrong.out, "");
+
+    await Deno.writeTextFile(config, "port = 0\n");
+    assert.equal((await run("start", "--config", config)).code, 0);
+    assert.equal((await run("stop")).code, 0);
+  });
+});
+
+Deno.test("stop leaves alone what it has not started", async () => {
+  await withOrchestrator(async (run, home) => {
+    const flags = ["--port=0", `--state-dir=${join(home, "state")}`];
+    const daemon = startProgram("daemons/orchestratord/main.ts", "orchestratord", flags);
+    try {
+      const { url } = JSON.parse((await within(daemon.lines.next(), "it listens")).value);
+      const refused = await run("stop", "--url", url);
+      assert.equal(refused.code, 1);
+      assert.match(refused.err, /llorch orchestrator start has not started it; stop it where/);
+      assert.ok(isAlive(daemon.pid));
+    } finally {
+      daemon.kill("SIGTERM");
+      await daemon.status;
+      await daemon.lines.return(undefined);
+    }
+  });
+});
+
+Deno.test("stop does not take a process for a daemon whose pid it got", async () => {
+  await withOrchestrator(async (run, home) => {
+    const other = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+    try {
+      await Deno.mkdir(join(home, STATE), { recursive: true });
+      const line = { event: "listening", pid: other.pid, url: "http://127.0.0.1:9" };
+      await Deno.writeTextFile(join(home, STATE, "orchestratord-1.log"), JSON.stringify(line));
+      const { code, err } = await run("stop", "--url", "http://127.0.0.1:9");
+      assert.deepEqual([code, err], [0, "orchestratord does not run\n"]);
+      assert.ok(isAlive(other.pid));
+    } finally {
+      other.kill("SIGKILL");
+      await other.status;
+    }
+  });
+});
+
+Deno.test("Ctrl-C during a start leaves nothing behind", async () => {
+  await withOrchestrator(async (_run, home, env) => {
+    const pidFile = join(home, "pid");
+    const silent = `#!/bin/sh\necho $$ >'${pidFile}.new'\nmv '${pidFile}.new' '${pidFile}'\n` +
+      "exec sleep 1000\n";
+    await Deno.writeTextFile(join(home, "bin/orchestratord"), silent, { mode: 0o755 });
+    const program = startProgram("cli/main.ts", "llorch", [ORCHESTRATOR, "start"], {
+      ...env,
+      LLORCH_BIN_DIR: join(home, "bin"),
+    });
+    let pid = 0;
+    await until("it was started", async () => {
+      pid = Number(await Deno.readTextFile(pidFile).catch(() => "0"));
+      return pid > 0;
+    });
+    program.kill("SIGINT");
+    assert.equal((await program.status).code, 130);
+    await program.lines.return(undefined);
+    assert.ok(!isAlive(pid));
+  });
+});
+
+Deno.test({
+  name: "where a unit is installed, start and stop hand over to systemctl (Linux only)",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withOrchestrator(async (run, home) => {
+      const script = `case "$1" in cat) exit 0;; is-active) echo inactive; exit 3;; esac
+echo "systemctl says $*"; exit 5`;
+      await pathWithSystemctl(home, script);
+      const started = await run("start");
+      assert.equal(started.code, 5);
+      assert.equal(started.out, "systemctl says start orchestratord\n");
+      assert.match(started.err, /is installed as a service here: systemctl start orchestratord/);
+      const refused = await run("start", "--", "--port=0");
+      assert.equal(refused.code, 2);
+      assert.match(refused.err, /does not take --port=0; put it in the service's own config file/);
+      assert.equal((await run("stop", "--url", "http://127.0.0.1:9")).code, 5);
+      const status = await run("status", "--url", "http://127.0.0.1:9");
+      assert.match(status.out, /^service +inactive$/m);
+      const asked = (await Deno.readTextFile(join(home, "asked"))).trim().split("\n");
+      assert.deepEqual(asked.filter((line) => !/^(cat|is-active) /.test(line)), [
+        "start orchestratord",
+        "stop orchestratord",
+      ]);
+    });
+  },
+});
