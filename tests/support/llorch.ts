@@ -20,6 +20,7 @@ export const LLORCH: readonly string[] = [
   "run",
   "-q",
   "--no-prompt",
+  "--unstable-lazy-dynamic-imports",
   `--config=${join(ROOT, "deno.json")}`,
   "-P=llorch",
   join(ROOT, "cli/main.ts"),

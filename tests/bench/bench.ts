@@ -1,0 +1,25 @@
+/** One figure that a bench took. */
+export interface Figure {
+  readonly name: string;
+  /** With its unit, for people: `44 ms`, `1.2 GB/s`. */
+  readonly value: string;
+  /** What it is held against: `at most 3 × deno run: 2.0`. */
+  readonly target?: string;
+  /** Whether the target is met; a figure without target is only shown. */
+  readonly isMet?: boolean;
+}
+
+/** Something to measure; it prepares, measures and cleans up by itself. */
+export interface Bench {
+  /** What is measured and how, in a line. */
+  readonly title: string;
+  measure(): Promise<readonly Figure[]>;
+}
+
+/** The middle of some numbers. */
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const above = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? above : ((sorted[middle - 1] ?? NaN) + above) / 2;
+}

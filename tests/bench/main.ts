@@ -1,0 +1,37 @@
+/**
+ * `deno task bench NAME`: measures, prints a table, and ends with 1 when a target is missed.
+ *
+ * @module
+ */
+import { columns } from "../../cli/output/columns.ts";
+import type { Bench } from "./bench.ts";
+import { cliStart } from "./cli_start.ts";
+
+/** What can be measured, by name. */
+const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
+  cli: [cliStart],
+};
+
+async function main([name = "", ...rest]: readonly string[]): Promise<number> {
+  const benches = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (benches === undefined || rest.length > 0) {
+    console.error(`Name a bench: ${Object.keys(BENCHES).join(", ")}`);
+    return 2;
+  }
+  let areMet = true;
+  for (const bench of benches) {
+    console.log(bench.title);
+    const figures = await bench.measure();
+    const rows = figures.map(({ name, value, target = "", isMet }) => [
+      isMet === undefined ? "" : isMet ? "ok" : "MISSED",
+      name,
+      value,
+      target,
+    ]);
+    console.log(columns(rows).map((line) => `  ${line}`).join("\n") + "\n");
+    areMet &&= figures.every(({ isMet }) => isMet !== false);
+  }
+  return areMet ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
