@@ -26,8 +26,9 @@ ${facts.map(entry).join("\n")}
     }
     function Describe($words) {
         foreach ($each in $words) {
-            if ($each[0].StartsWith($wordToComplete)) {
-                [System.Management.Automation.CompletionResult]::new($each[0], $each[0], 'ParameterValue', $each[1])
+            $word, $summary = $each -split '\\|', 2
+            if ($word.StartsWith($wordToComplete)) {
+                [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $summary)
             }
         }
     }
@@ -80,9 +81,8 @@ function entry({ path, members, options, valued, args, isVariadic }: Facts): str
   ].join("\n");
 }
 
-/** The comma in front keeps a list of one pair a list of pairs. */
 function described({ word, summary }: Word): string {
-  return `,@(${quoted(word)}, ${quoted(summary)})`;
+  return quoted(`${word}|${summary}`);
 }
 
 function quoted(text: string): string {
