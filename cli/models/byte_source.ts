@@ -70,17 +70,16 @@ export class ByteSource {
     // A weak validator does not promise the same bytes.
     if (etag !== null && !etag.startsWith("W/")) this.#etag ??= etag;
     if (body === null) throw new LlorchError("NOT_READY", "The server sent nothing");
-    const reader = body.getReader();
     if (status !== 206) {
       this.#checkLength(headers.get("content-length"));
-      return { position: 0, reader, isPart: false };
+      return { position: 0, reader: body.getReader(), isPart: false };
     }
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
     if (range === null || Number(range[1]) !== start) {
       throw new LlorchError("NOT_READY", "The server sent another part than it was asked for");
     }
     this.#checkLength(range[3] === "*" ? null : range[3] ?? null);
-    return { position: start, reader, isPart: true };
+    return { position: start, reader: body.getReader(), isPart: true };
   }
 
   #checkLength(length: string | null): void {

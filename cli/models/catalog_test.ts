@@ -4,7 +4,8 @@ import { catalogModel, readCatalog } from "./catalog.ts";
 
 Deno.test("readCatalog() says what the schema reads of the shipped file", async () => {
   const text = await Deno.readTextFile(new URL("../../catalog/catalog.toml", import.meta.url));
-  assert.deepEqual(readCatalog(), parseCatalog(text, "catalog.toml"));
+  const plain = JSON.parse(JSON.stringify(readCatalog()));
+  assert.deepEqual(plain, parseCatalog(text, "catalog.toml"));
 });
 
 Deno.test("catalogModel() finds a model by its id alone", () => {

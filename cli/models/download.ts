@@ -13,7 +13,7 @@ import { listModelFiles, onlyFile } from "./listing.ts";
 import { writeManifest } from "./manifest_file.ts";
 import { Progress } from "./progress.ts";
 import { probeFile, type RemoteFile } from "./remote_file.ts";
-import { RETRY, withRetries } from "./retry.ts";
+import { FIRST_CONTACT, RETRY, withRetries } from "./retry.ts";
 import { nameOfFile, type Target } from "./target.ts";
 
 /** How a model is downloaded. */
@@ -45,7 +45,7 @@ export async function downloadModel(
 ): Promise<Downloaded> {
   const { hub, target, isQuiet } = options;
   const note = (text: string) => isQuiet || context.stderr.write(text + "\n");
-  const retry = { policy: RETRY, signal: context.signal, onRetry: noteRetry(note) };
+  const retry = { policy: FIRST_CONTACT, signal: context.signal, onRetry: noteRetry(note) };
   const revision = target.revision ?? "main";
   const file = target.file ??
     onlyFile(

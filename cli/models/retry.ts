@@ -13,6 +13,9 @@ export interface RetryPolicy {
 /** The first attempt after a failure comes at once; then 1 s, 2 s, 4 s … */
 export const RETRY: RetryPolicy = { attempts: 6, baseMs: 1_000, maxMs: 30_000 };
 
+/** A hub that was never reached is given up sooner: most likely there is no network. */
+export const FIRST_CONTACT: RetryPolicy = { ...RETRY, attempts: 4 };
+
 /**
  * Milliseconds until the next attempt; undefined when there is none.
  *

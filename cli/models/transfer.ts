@@ -149,7 +149,7 @@ class Transfer {
       } catch (error) {
         await stream?.reader.cancel().catch(() => {});
         stream = undefined;
-        throw asRetriable(error, watch.signal);
+        throw reasonOf(error, watch.signal);
       }
     }, {
       policy: this.#options.retry,
@@ -201,18 +201,21 @@ function openStream(stream: ByteStream, wanted: number): OpenStream {
 
 async function nextChunk(stream: OpenStream, watch: StallWatch): Promise<Uint8Array> {
   for (;;) {
-    const { done, value } = await stream.reader.read();
+    const { done, value } = await stream.reader.read().catch(lost);
     watch.signal.throwIfAborted();
-    if (done) {
-      throw new LlorchError("NOT_READY", "The connection ended before the file did", {
-        retriable: true,
-      });
-    }
+    if (done) lost();
     watch.touch();
     const skipped = Math.min(stream.skip, value.length);
     stream.skip -= skipped;
     if (skipped < value.length) return value.subarray(skipped);
   }
+}
+
+function lost(cause?: unknown): never {
+  throw new LlorchError("NOT_READY", "The connection was lost before the end", {
+    cause,
+    retriable: true,
+  });
 }
 
 /** A server that does not say how long the file is may send too much of it. */
@@ -225,13 +228,9 @@ async function checkEnd({ rest, reader }: OpenStream): Promise<void> {
   );
 }
 
-/** A body that breaks off throws whatever the system says; that may pass. */
-function asRetriable(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted && signal.reason instanceof LlorchError) {
-    return new LlorchError(signal.reason.code, signal.reason.message, { retriable: true });
-  }
-  if (error instanceof LlorchError || signal.aborted) return error;
-  return new LlorchError("NOT_READY", "The connection was lost", { cause: error, retriable: true });
+/** What ended a request: of a silent one, that it was silent, which may pass. */
+function reasonOf(error: unknown, { aborted, reason }: AbortSignal): unknown {
+  return aborted && reason instanceof LlorchError ? reason : error;
 }
 
 async function writeAll(file: Pick<Deno.FsFile, "write">, bytes: Uint8Array): Promise<void> {

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { checkSpace, diskError } from "./disk.ts";
+import { writeManifest } from "./manifest_file.ts";
+
+const message = (error: unknown) => (diskError("/m/x.gguf", error) as Error).message;
+
+Deno.test("diskError() says what the system holds against a file, in one sentence", () => {
+  const full = Object.assign(new Error("No space left on device (os error 28)"), {
+    code: "ENOSPC",
+  });
+  assert.match(message(full), /^Cannot write \/m\/x\.gguf: the disk is full; make room/);
+  assert.match(message(new Error("Read-only file system (os error 30)")), /is read-only; take/);
+  assert.match(message(new Deno.errors.PermissionDenied("no")), /you may not write there; take/);
+  assert.match(message(new Deno.errors.NotADirectory("no")), /something else stands in its way/);
+  const mistake = new TypeError("a mistake of ours");
+  assert.equal(diskError("/m", mistake), mistake);
+});
+
+Deno.test("checkSpace() refuses what does not fit before a byte is fetched", async () => {
+  await checkSpace("/", 1);
+  await assert.rejects(checkSpace("/", 2 ** 52), /free and 4096 TiB are to come: make room/);
+});
+
+Deno.test("writeManifest() leaves nothing behind that is no manifest", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const path = join(dir, "x.gguf");
+    await writeManifest(path, { id: "x", size_bytes: 1, aliases: [] });
+    await Deno.mkdir(join(dir, "y.gguf.json"));
+    await assert.rejects(
+      writeManifest(join(dir, "y.gguf"), { id: "y", size_bytes: 1, aliases: [] }),
+      /Cannot write/,
+    );
+    const names = Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
+    assert.deepEqual(names, ["x.gguf.json", "y.gguf.json"]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

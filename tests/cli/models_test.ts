@@ -1,0 +1,366 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { type FakeHub, type FakeHubOptions, withFakeHub } from "../support/fake_hub.ts";
+import { LLORCH, llorch, withHome } from "../support/llorch.ts";
+import { writeCounterModel } from "../support/models.ts";
+import { until } from "../support/stack.ts";
+
+const MIB = 1024 * 1024;
+const NAME = "org/tiny/tiny.gguf";
+const REF = "hf:org/tiny::file=tiny.gguf";
+
+/** Begins as a model does; three requests' worth and a bit. */
+function content(seed = 1, length = 20 * MIB + 7): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  const words = new Uint32Array(bytes.buffer, 0, length >> 2);
+  let state = seed;
+  for (let at = 0; at < words.length; at++) {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
+    words[at] = state;
+  }
+  bytes.set(new TextEncoder().encode("GGUF"));
+  return bytes;
+}
+
+const WHOLE = content();
+const HASH = createHash("sha256").update(WHOLE).digest("hex");
+
+interface Stage {
+  readonly hub: FakeHub;
+  readonly models: string;
+  readonly env: Record<string, string>;
+  readonly run: (...args: string[]) => ReturnType<typeof llorch>;
+  /** Names in the models folder. */
+  readonly files: () => string[];
+}
+
+/** A hub, a home and a models folder for one test. */
+async function stage(
+  options: Partial<FakeHubOptions>,
+  test: (stage: Stage) => Promise<void>,
+  more: Record<string, string> = {},
+): Promise<void> {
+  await withFakeHub({ files: { [NAME]: WHOLE }, ...options }, async (hub) => {
+    await withHome(async (home, own) => {
+      const models = join(home, "models");
+      const env = {
+        ...own,
+        LLORCH_MODELS_DIR: models,
+        HF_HOME: join(home, "hf"),
+        HF_ENDPOINT: hub.url,
+        HF_HUB_DOWNLOAD_TIMEOUT: "0.4",
+        ...more,
+      };
+      await test({
+        hub,
+        models,
+        env,
+        run: (...args) => llorch(["models", ...args], { env }),
+        files: () => Array.from(Deno.readDirSync(models), ({ name }) => name).sort(),
+      });
+    });
+  });
+}
+
+async function assertWhole({ models, files }: Stage, of = WHOLE): Promise<void> {
+  assert.deepEqual(files(), ["tiny.gguf", "tiny.gguf.json"]);
+  assert.deepEqual(await Deno.readFile(join(models, "tiny.gguf")), of);
+  const manifest = JSON.parse(await Deno.readTextFile(join(models, "tiny.gguf.json")));
+  assert.equal(manifest.size_bytes, of.length);
+  assert.equal(manifest.sha256, createHash("sha256").update(of).digest("hex"));
+}
+
+Deno.test("models download fetches over several connections, and the token stays with the hub", () =>
+  stage({}, async (at) => {
+    const { code, out, err } = await at.run("download", REF, "--json");
+    assert.equal(code, 0, err);
+    assert.deepEqual(JSON.parse(out), {
+      id: "tiny",
+      path: join(at.models, "tiny.gguf"),
+      size_bytes: WHOLE.length,
+      sha256: HASH,
+      verified: true,
+      already: false,
+    });
+    await assertWhole(at);
+    const store = at.hub.requests.filter(({ server }) => server === "store");
+    assert.deepEqual(store.map(({ start }) => start).sort((a, b) => a - b), [0, 8 * MIB, 16 * MIB]);
+    assert.ok(store.every(({ authorization }) => authorization === null));
+    const hub = at.hub.requests.filter(({ server }) => server === "hub");
+    assert.ok(hub.every(({ authorization }) => authorization === "Bearer secret"));
+    const again = await at.run("download", REF);
+    assert.match(again.err, /is there already/);
+    assert.equal(at.hub.requests.length, hub.length + store.length);
+  }, { HF_TOKEN: "secret" }));
+
+Deno.test("models list, info, verify and delete know what was downloaded", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".gguf" });
+  writeCounterModel(path, { numbers: 10, context: 64 });
+  const model = await Deno.readFile(path);
+  await Deno.remove(path);
+  await stage({ files: { [NAME]: model, "org/tiny/README.md": model } }, async (at) => {
+    assert.equal((await at.run("download", "hf:org/tiny@v1")).code, 0);
+    const { models } = JSON.parse((await at.run("list", "--json")).out);
+    const [mine] = models.filter(({ name }: { name: string }) => name === "tiny");
+    assert.equal(mine.model_ref, "hf:org/tiny@v1::file=tiny.gguf");
+    assert.match((await at.run("list")).out, /^tiny +\S+ \S+ +\S+ +64 +/m);
+    const info = JSON.parse(
+      (await at.run("info", "hf:org/tiny@v1", "--context=32", "--slots=2", "--json")).out,
+    );
+    assert.equal(info.context, 32);
+    assert.ok(info.memory_bytes < info.default_memory_bytes);
+    assert.equal((await at.run("verify", "tiny")).code, 0);
+    const file = join(at.models, "tiny.gguf");
+    model[model.length - 1]! ^= 1;
+    await Deno.writeFile(file, model);
+    const broken = await at.run("verify", "--all");
+    assert.equal(broken.code, 1);
+    assert.match(broken.out, /^broken +tiny +SHA-256 is .* --force fetches it again$/m);
+    assert.ok(!(await Deno.readTextFile(`${file}.json`)).includes("verified_at"));
+    const asked = await at.run("delete", "tiny");
+    assert.equal(asked.code, 2);
+    assert.match(asked.err, /add --yes/);
+    assert.equal((await at.run("delete", "tiny", "--yes")).code, 0);
+    assert.deepEqual(at.files(), []);
+  });
+});
+
+Deno.test("models download goes on after drops, stalls, 503 and 429", () =>
+  stage({
+    trouble({ server, start, before }) {
+      if (server === "hub") {
+        return before === 0 ? { status: 429, headers: { "retry-after": "0" } } : {};
+      }
+      if (start === 0) return { dropAfter: 3 * MIB };
+      if (start === 8 * MIB) return { stallAfter: 2 * MIB };
+      return start === 16 * MIB && before < 4 ? { status: 503 } : {};
+    },
+  }, async (at) => {
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    await assertWhole(at);
+    for (const word of [/429/, /connection/, /No byte came for 0.4 s/, /503/]) {
+      assert.match(err, word);
+    }
+    const starts = at.hub.requests.map(({ start }) => start);
+    assert.ok(starts.includes(3 * MIB) && starts.includes(10 * MIB), "nothing is fetched twice");
+  }));
+
+Deno.test("models download reads from a server that cannot send parts, also after a drop", () =>
+  stage({
+    trouble: ({ server, before }) =>
+      server === "hub" ? {} : { noRanges: true, ...(before === 0 ? { dropAfter: 9 * MIB } : {}) },
+  }, async (at) => {
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    await assertWhole(at);
+    assert.equal(at.hub.requests.filter(({ server }) => server === "store").length, 2);
+  }));
+
+Deno.test("models download removes what does not have the announced hash", () =>
+  stage({
+    trouble: ({ server, start }) => server === "store" && start > 0 ? { corrupt: true } : {},
+  }, async (at) => {
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 1);
+    assert.match(err, /llorch: What came for tiny\.gguf is not what the hub announced .* removed/);
+    assert.deepEqual(at.files(), []);
+  }));
+
+Deno.test("models download calls nothing verified that nobody announced a hash for", () =>
+  stage({ hashes: { [NAME]: null }, isStoreless: true }, async (at) => {
+    const { code, out, err } = await at.run("download", REF, "--json");
+    assert.equal(code, 0, err);
+    assert.equal(JSON.parse(out).verified, false);
+    await assertWhole(at);
+  }));
+
+Deno.test("models download --quiet says only where the model is", () =>
+  stage({}, async (at) => {
+    const { out, err } = await at.run("download", REF, "--quiet");
+    assert.deepEqual([out, err], [join(at.models, "tiny.gguf") + "\n", ""]);
+  }));
+
+const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegExp])[] = [
+  [
+    "401",
+    { trouble: () => ({ status: 401 }) },
+    /wants a token for org\/tiny \(401\).*set HF_TOKEN/,
+  ],
+  [
+    "403",
+    { trouble: () => ({ status: 403 }) },
+    /refuses org\/tiny \(403\): accept its terms at http/,
+  ],
+  ["404", { files: {} }, /org\/tiny has no such file \(404\): check what follows ::file=/],
+  [
+    "a wrong length",
+    { trouble: ({ server }) => server === "store" ? { length: 9 * MIB } : {} },
+    /The server has 9437184 bytes of tiny\.gguf, and the hub announced 20971527/,
+  ],
+  [
+    "too many bytes",
+    { trouble: ({ server }) => server === "store" ? { noRanges: true, surplus: 5 } : {} },
+    /sent more bytes than the hub announced/,
+  ],
+  ["a page", { files: { [NAME]: new TextEncoder().encode("<html>") } }, /is no GGUF file/],
+];
+
+for (const [what, options, message] of REFUSALS) {
+  Deno.test(`models download says what ${what} means, and keeps nothing under the name`, () =>
+    stage(options, async (at) => {
+      const { code, err } = await at.run("download", REF);
+      assert.equal(code, 1);
+      assert.match(err, message);
+      assert.equal(err.trim().split("\n").length, 1, err);
+      const files = await Array.fromAsync(Deno.readDir(at.models)).catch(() => []);
+      assert.ok(files.every(({ name }) => name.endsWith(".incomplete")));
+    }));
+}
+
+Deno.test("models download names the files when a repository has several", () =>
+  stage({ files: { "org/tiny/a.gguf": WHOLE, "org/tiny/q/b.gguf": WHOLE } }, async ({ run }) => {
+    const { code, err } = await run("download", "hf:org/tiny");
+    assert.equal(code, 1);
+    assert.match(err, /has 2 GGUF files: add ::file= and one of a\.gguf, q\/b\.gguf$/m);
+  }));
+
+Deno.test("models download refuses another file in its place without --force", () =>
+  stage({}, async (at) => {
+    await Deno.mkdir(at.models);
+    await Deno.writeTextFile(join(at.models, "tiny.gguf"), "mine");
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 1);
+    assert.match(err, /is another file than the hub's: --force replaces it/);
+    assert.equal((await at.run("download", REF, "--force")).code, 0);
+    await assertWhole(at);
+  }));
+
+Deno.test("models download says what is wrong with a folder", () =>
+  stage({}, async ({ env, models, run }) => {
+    await Deno.writeTextFile(models, "");
+    const { code, err } = await run("download", REF, "--dir", join(models, "x"));
+    assert.equal(code, 1);
+    assert.match(err, /^llorch: Cannot write .*: something else stands in its way/);
+    assert.ok(env["HF_HOME"]);
+  }));
+
+/** Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there. */
+async function interrupted({ env, models }: Stage): Promise<void> {
+  const [command, ...args] = LLORCH;
+  const child = new Deno.Command(command!, {
+    args: [...args, "models", "download", REF],
+    env: { ...env, HF_HUB_DOWNLOAD_TIMEOUT: "60" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const size = () => {
+    try {
+      const [part] = Array.from(Deno.readDirSync(models)).filter(({ name }) =>
+        name.endsWith(".incomplete")
+      );
+      return part === undefined ? 0 : Deno.statSync(join(models, part.name)).size;
+    } catch {
+      return 0;
+    }
+  };
+  await until("the first part is there", () => size() >= 8 * MIB);
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  assert.equal(code, 130);
+  assert.match(new TextDecoder().decode(stderr), /Interrupted: the same command goes on/);
+  assert.ok(size() >= 8 * MIB);
+}
+
+Deno.test("models download goes on where Ctrl-C stopped it", async () => {
+  let isSlow = true;
+  await stage({
+    trouble: ({ server, start }) =>
+      isSlow && server === "store" && start >= 8 * MIB ? { stallAfter: 100 } : {},
+  }, async (at) => {
+    await interrupted(at);
+    isSlow = false;
+    const count = at.hub.requests.length;
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    assert.match(err, /Going on at 8\.0 MiB/);
+    await assertWhole(at);
+    const later = at.hub.requests.slice(count).filter(({ method }) => method === "GET");
+    assert.ok(later.every(({ start }) => start >= 8 * MIB));
+  });
+});
+
+Deno.test("models download begins again when the hub has another file since", async () => {
+  let isSlow = true;
+  await stage({
+    files: { [NAME]: WHOLE },
+    trouble: ({ server, start }) =>
+      isSlow && server === "store" && start >= 8 * MIB ? { stallAfter: 100 } : {},
+  }, async (at) => {
+    await interrupted(at);
+    isSlow = false;
+    const other = content(2, 9 * MIB);
+    at.hub.files[NAME] = other;
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    assert.match(err, /The hub has another file now: 8\.0 MiB of the earlier one are dropped/);
+    await assertWhole(at, other);
+  });
+});
+
+Deno.test("models download begins again when the file changes meanwhile", async () => {
+  const other = content(3);
+  let hub: FakeHub | undefined;
+  await stage({
+    files: { [NAME]: WHOLE },
+    trouble({ server, start }) {
+      if (server === "store" && start > 0 && hub) hub.files[NAME] = other;
+      return {};
+    },
+  }, async (at) => {
+    hub = at.hub;
+    const { code, err } = await at.run("download", REF);
+    assert.equal(code, 0, err);
+    assert.match(err, /changed meanwhile: beginning again/);
+    await assertWhole(at, other);
+  });
+});
+
+Deno.test("models add links a file of one's own, and one of the hub's cache", () =>
+  stage({}, async (at) => {
+    const own = join(at.env["HF_HOME"]!, "own.gguf");
+    await Deno.mkdir(at.env["HF_HOME"]!);
+    writeCounterModel(own, { numbers: 10 });
+    const added = JSON.parse((await at.run("add", `file:${own}`, "--name", "mine", "--json")).out);
+    assert.equal(added.how, "link");
+    assert.equal((await Deno.stat(added.path)).ino, (await Deno.stat(own)).ino);
+    assert.equal((await at.run("verify", "mine")).code, 0);
+    const repo = join(at.env["HF_HOME"]!, "hub", "models--org--cached");
+    const snapshot = join(repo, "snapshots", "abc");
+    await Deno.mkdir(join(repo, "blobs"), { recursive: true });
+    await Deno.mkdir(join(repo, "refs"), { recursive: true });
+    await Deno.mkdir(snapshot, { recursive: true });
+    await Deno.writeTextFile(join(repo, "refs", "main"), "abc");
+    await Deno.copyFile(own, join(repo, "blobs", added.sha256));
+    await Deno.symlink(`../../blobs/${added.sha256}`, join(snapshot, "x.gguf"));
+    const cached = await at.run("add", "hf:org/cached::file=x.gguf");
+    assert.equal(cached.code, 0, cached.err);
+    assert.equal((await at.run("info", "hf:org/cached")).code, 0);
+    const none = await at.run("add", "hf:org/none::file=x.gguf");
+    assert.match(
+      none.err,
+      /has no x\.gguf in the hub's cache .* llorch models download fetches it/,
+    );
+  }));
+
+Deno.test("models catalog shows ids, and an unknown one is answered with a near one", async () => {
+  await withHome(async (_, env) => {
+    const { out } = await llorch(["models", "catalog"], { env });
+    assert.match(out, /^tinyllama +1\.1B +Q4_K_M +638 MiB/m);
+    const { code, err } = await llorch(["models", "download", "tinylama"], { env });
+    assert.equal(code, 1);
+    assert.equal(err, 'llorch: Cannot find the model "tinylama": did you mean tinyllama?\n');
+  });
+});
