@@ -6,6 +6,7 @@ import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
+import { openStateDir } from "#shared/state_dir.ts";
 import { mountCommon } from "./api/common.ts";
 import { mountOpenAi } from "./api/openai.ts";
 import { mountPools } from "./api/pools.ts";
@@ -20,6 +21,9 @@ import { Pools } from "./pools/pools.ts";
 import type { Effect } from "./scheduler/state.ts";
 import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite_store.ts";
+
+/** Streams get this long to send their last words when the daemon stops, in milliseconds. */
+const LAST_WORDS_MS = 500;
 
 /** What an orchestrator is given by whoever starts it. */
 export interface OrchestratordDeps {
@@ -67,9 +71,12 @@ async function openParts(
   const token = readApiToken(config.token_file, env);
   requireTokenOffLoopback(config.host, token);
 
-  const store = openSqliteStore(
-    databasePath(config.state_dir ?? defaultStateDir(env, "orchestratord")),
+  const dir = openStateDir(
+    config.state_dir ?? defaultStateDir(env, "orchestratord"),
+    "orchestratord",
   );
+  parts.defer(() => dir.release());
+  const store = openSqliteStore(databasePath(dir.path));
   parts.defer(() => store.close());
 
   const loop = new Loop(policyOf(config), clock);
@@ -114,7 +121,7 @@ async function openParts(
   mountOpenAi(app, orchestrator);
 
   const server = listen({ hostname: config.host, port: config.port }, app.fetch);
-  parts.defer(() => server.close(0));
+  parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
 
   await pools.recall();

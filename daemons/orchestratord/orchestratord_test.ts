@@ -249,6 +249,33 @@ Deno.test("a restart keeps queued jobs in order and continues running ones from 
   });
 });
 
+Deno.test("a stop lets readers of a kept job go without an end, and ends one that is not kept", async () => {
+  await withHarness({ stop_deadline_ms: 50 }, async (harness) => {
+    const { pool, client, url } = harness;
+    await harness.events(task);
+    pool.only().allow(2);
+    const kept = await client.call(routes.submit, { body: task });
+    const keptStream = await fetch(`${url}${kept.events_url}`);
+    const chat = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "counter",
+        stream: true,
+        messages: [{ role: "user", content: "w7" }],
+      }),
+    });
+    const texts = Promise.all([keptStream.text(), chat.text()]);
+    await harness.restart();
+    const [keptText, chatText] = await texts;
+    assert.match(keptText, /: stopping: the job goes on/);
+    assert.doesNotMatch(keptText, /event: (end|error)/);
+    assert.match(chatText, /"code":"NOT_READY"[^]*data: \[DONE\]/);
+    pool.only().allow(Infinity);
+    assert.deepEqual(numbers(await harness.events(kept.job_id)), range(8, 5));
+  });
+});
+
 Deno.test("output is erased after it was read to its end, and then 410", async () => {
   const retention = { content_ms: 1, sweep_ms: 10 };
   await withHarness({ retention }, async ({ client, url, events }) => {

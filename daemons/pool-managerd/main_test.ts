@@ -108,7 +108,7 @@ Deno.test(
   "an address for everybody needs a token",
   withDir(async (dir) => {
     const { code, stderr } = await runPool(dir, ["--host=0.0.0.0"]);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /without a token: set LLORCH_API_TOKEN or token_file/);
   }),
 );

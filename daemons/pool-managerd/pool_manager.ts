@@ -20,7 +20,7 @@ import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { openPoolStore } from "./store/pool_store.ts";
-import { openStateDir } from "./store/state_dir.ts";
+import { openPoolStateDir } from "./store/state_dir.ts";
 import { localHost, urlHost } from "./supervisor/address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
 import { httpProbe } from "./supervisor/probe.ts";
@@ -79,7 +79,7 @@ async function open(
   const poolId = config.pool_id ?? poolIdFromHost(Deno.hostname());
   const instanceId = newSecret().slice(0, 16);
 
-  const dir = openStateDir(resolve(config.state_dir ?? defaultStateDir(env, "pool-managerd")));
+  const dir = openPoolStateDir(resolve(config.state_dir ?? defaultStateDir(env, "pool-managerd")));
   stack.defer(() => dir.release());
   const store = openPoolStore(dir.databasePath);
   stack.defer(() => store.close());

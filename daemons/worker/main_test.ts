@@ -78,7 +78,7 @@ Deno.test("llorch-candled without a GPU refuses one, and never takes the CPU ins
 Deno.test("llorch-candled with wrong flags exits with 2", async () => {
   const wrong = [
     [["--model", DEMO_MODEL, "--standalone", "--gpu", "all"], /--gpu: must be none/],
-    [["--model", DEMO_MODEL], /callback_url is needed, unless --standalone/],
+    [["--model", DEMO_MODEL], /--callback-url: is needed, unless --standalone/],
     [["--standalone"], /model/],
     [
       ["--model", DEMO_MODEL, "--callback-url", "http://127.0.0.1:9"],

@@ -1,9 +1,9 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
 import { CloseStack, delay, UsageError } from "#shared/lifecycle.ts";
-import { scanModels } from "#shared/models/scan.ts";
+import { type FoundModel, scanModels } from "#shared/models/scan.ts";
 import type { Env } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { type Child, startChild } from "./child.ts";
@@ -112,6 +112,8 @@ async function startParts(
     async close() {
       closing = true;
       const workers = await listWorkers(client);
+      // First whoever talks to clients, so that no stream keeps a worker from ending.
+      await orchestrator.stop(STOP_DEADLINE_MS);
       await parts.close();
       await endLeftovers(workers);
     },
@@ -127,14 +129,17 @@ async function listWorkers(client: Client): Promise<readonly Leftover[]> {
   }
 }
 
+function shortName({ aliases, model_ref }: FoundModel): string {
+  return aliases.find((alias) => !alias.includes("/")) ?? model_ref;
+}
+
 async function checkModel(model: string, dirs: readonly string[]): Promise<void> {
-  const { models } = await scanModels([...dirs]);
+  const { models, problems } = await scanModels(dirs);
   if (models.some((each) => each.model_ref === model || each.aliases.includes(model))) return;
-  const names = models.map(({ aliases, model_ref }) =>
-    aliases.find((a) => !a.includes("/")) ??
-      model_ref
-  );
-  const found = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
+  const broken = problems.find(({ path }) => basename(path) === `${model}.gguf`);
+  if (broken) throw new UsageError(`Cannot use the model "${model}": ${broken.message}`);
+  const names = new Set(models.map(shortName));
+  const found = names.size === 0 ? "there is none" : `there are ${[...names].join(", ")}`;
   throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
 }
 
@@ -147,7 +152,7 @@ async function loadModel(client: Client, model: string, signal: AbortSignal): Pr
     const { models } = await client.call(routes.models, {});
     const found = models.find((each) => each.aliases.includes(model));
     if (found?.loaded) return;
-    if (found?.load_error !== undefined) {
+    if (found?.load_error !== undefined && !found.loading) {
       throw new Error(`Cannot load the model "${model}": ${found.load_error}`);
     }
     await delay(50, signal);

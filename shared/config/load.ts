@@ -90,8 +90,12 @@ export function loadConfig<S extends z.ZodObject>(
         ?.[1];
       if (from !== undefined) return `${from}: ${message}`;
       const hint = message === "is not a known field" ? unknownKeyHint(field, keys) : "";
-      const where = file ? `${file.path}:${lineOf(file.text, field.split("."))}` : spec.program;
-      return `${where}: ${field} ${message}${hint}`;
+      if (file) {
+        return `${file.path}:${lineOf(file.text, field.split("."))}: ${field} ${message}${hint}`;
+      }
+      const key = keys.find(({ path }) => path.join(".") === field);
+      const isMissing = message.endsWith("received undefined");
+      return `${key ? `--${flagName(key)}` : field}: ${isMissing ? "is needed" : message}`;
     });
     throw new UsageError(lines.join("\n"));
   }
@@ -209,6 +213,7 @@ function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly Con
     rows.push([`--${flagName(key)}${value}`, key.description + standard]);
   }
   rows.push(["-h, --help", "This text"], ["-V, --version", "Version"]);
+  const sample = keys.find((key) => key.kind === "number") ?? keys[0]!;
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
   return [
@@ -218,6 +223,6 @@ function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly Con
     "",
     ...lines,
     "",
-    "Every key can also be set in the environment: --queue-capacity is LLORCH_QUEUE_CAPACITY.",
+    `Every key can also be set in the environment: --${flagName(sample)} is ${envName(sample)}.`,
   ].join("\n");
 }

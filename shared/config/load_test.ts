@@ -201,6 +201,6 @@ Usage: thing [options]
   -h, --help                 This text
   -V, --version              Version
 
-Every key can also be set in the environment: --queue-capacity is LLORCH_QUEUE_CAPACITY.`,
+Every key can also be set in the environment: --port is LLORCH_PORT.`,
   );
 });

@@ -101,6 +101,7 @@ export const modelView = z.object({
     .meta({ description: "Memory a load with the pool's default settings would need" }),
   pools: z.array(identifier),
   loaded: z.boolean(),
+  loading: z.boolean().meta({ description: "A worker is about to hold it, or is to be tried" }),
   workers: z.array(identifier),
   load_error: z.string().optional()
     .meta({ description: "Why the latest try to load it failed, until one succeeds" }),

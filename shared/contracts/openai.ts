@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { errorCode } from "./common.ts";
-import { modelName, requestShape, samplingShape } from "./request.ts";
+import { ALWAYS, modelName, requestShape, samplingShape } from "./request.ts";
 
 /** A part of a message's content; only text can be answered. */
 const textPart = z.object({ type: z.literal("text"), text: z.string() });
 
 const chatMessage = z.object({
   role: z.enum(["system", "developer", "user", "assistant"]),
-  content: z.union([z.string(), z.array(textPart).min(1)]),
+  content: z.union([z.string(), z.array(textPart).min(1)], {
+    error: "must be text, or a list of parts of type text",
+  }),
   name: z.string().optional(),
 });
 
@@ -59,7 +61,9 @@ export const chatRequest = z.looseObject({
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
   logit_bias: samplingShape.logit_bias.nullable(),
   seed: z.number().int().nullish(),
-  stop: z.union([z.string().min(1), requestShape.stop.unwrap()]).nullish(),
+  stop: z.union([z.string().min(1), requestShape.stop.unwrap()], {
+    error: "must be a text or a list of at most 4, none empty",
+  }).nullish(),
   response_format: responseFormat.nullish(),
   top_k: samplingShape.top_k.unwrap().nullish(),
   min_p: samplingShape.min_p.unwrap().nullish(),
@@ -70,7 +74,7 @@ export const chatRequest = z.looseObject({
     if (value === undefined || value === null || NEUTRAL[field]?.(value)) continue;
     context.addIssue({ code: "custom", path: [field], message: "is not supported yet" });
   }
-}).meta({ id: "ChatRequest" });
+}, ALWAYS).meta({ id: "ChatRequest" });
 
 /** A validated chat request. */
 export type ChatRequest = z.output<typeof chatRequest>;

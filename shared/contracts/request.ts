@@ -66,6 +66,13 @@ export const requestShape = {
   lora: z.unknown().optional(),
 };
 
+/** Runs a refinement though fields are wrong already, so that every fault is named at once. */
+export const ALWAYS = { when: (payload: { readonly value: unknown }) => isRecord(payload.value) };
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 const PROMPT_FIELDS = ["prompt", "prompt_tokens", "messages"] as const;
 
 /** Rules of a request that concern several fields at once. */
@@ -101,7 +108,7 @@ export const taskRequest = z.strictObject({
     .meta({ description: "Give up when the job has not ended after this time" }),
   detached: z.boolean().default(false)
     .meta({ description: "Runs to its end whether or not anybody listens" }),
-}).superRefine(checkRequest).meta({ id: "TaskRequest" });
+}).superRefine(checkRequest, ALWAYS).meta({ id: "TaskRequest" });
 
 /** A validated task. */
 export type TaskRequest = z.output<typeof taskRequest>;
@@ -118,7 +125,7 @@ export const executeRequest = z.strictObject({
     .meta({ description: "Ids delivered so far; they count in max_tokens and are not emitted" }),
   resume_index: z.number().int().min(0).default(0)
     .meta({ description: "Index of the first token event to emit" }),
-}).superRefine(checkRequest).meta({ id: "ExecuteRequest" });
+}).superRefine(checkRequest, ALWAYS).meta({ id: "ExecuteRequest" });
 
 /** A validated execution. */
 export type ExecuteRequest = z.output<typeof executeRequest>;

@@ -32,6 +32,15 @@ Deno.test("taskRequest names every wrong field at once", () => {
   assert.deepEqual(wrong.sort(), ["logit_bias.x", "max_tokens", "seed", "stop.0", "top_p"]);
 });
 
+Deno.test("taskRequest names a missing prompt though other fields are wrong", () => {
+  assert.deepEqual(wrongFields({}).sort(), ["model", "prompt"]);
+  assert.deepEqual(wrongFields({ model: "m", max_tokens: "x", tools: [] }).sort(), [
+    "max_tokens",
+    "prompt",
+    "tools",
+  ]);
+});
+
 Deno.test("taskRequest refuses fields that nothing answers yet, and unknown ones", () => {
   assert.deepEqual(wrongFields({ model: "m", prompt: "p", tools: [] }), ["tools"]);
   assert.equal(taskRequest.safeParse({ model: "m", prompt: "p", maxTokens: 1 }).success, false);

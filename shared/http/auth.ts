@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { LlorchError } from "../errors.ts";
+import { UsageError } from "../lifecycle.ts";
 import type { Authorize } from "./app.ts";
 
 /** Compares two secrets in a time that tells nothing about them but their length. */
@@ -31,7 +32,7 @@ export function bearerAuth(token: string | undefined): Authorize {
  * Refuses to serve the world without a token.
  *
  * @param remedy How this daemon is given one.
- * @throws {LlorchError} `FORBIDDEN` with what to do.
+ * @throws {UsageError} with what to do.
  */
 export function requireTokenOffLoopback(
   host: string,
@@ -40,8 +41,7 @@ export function requireTokenOffLoopback(
 ): void {
   const isLoopback = /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/.test(host);
   if (isLoopback || token !== undefined) return;
-  throw new LlorchError(
-    "FORBIDDEN",
+  throw new UsageError(
     `Cannot bind to ${host} without a token: ${remedy}, or bind to 127.0.0.1`,
   );
 }

@@ -14,7 +14,12 @@ const MAX_MESSAGE_CHARS = 8 * 1024 * 1024;
 const encoder = new TextEncoder();
 
 /** A comment line: keeps an idle stream open and means nothing. */
-export const SSE_COMMENT: Uint8Array = encoder.encode(": keep-alive\n\n");
+export const SSE_COMMENT: Uint8Array = encodeSseComment("keep-alive");
+
+/** Encodes a comment, for people who look at the bytes; `text` must not contain a line break. */
+export function encodeSseComment(text: string): Uint8Array {
+  return encoder.encode(`: ${text}\n\n`);
+}
 
 /** Headers of every SSE reply; the last one asks nginx not to buffer. */
 export const SSE_HEADERS: Readonly<Record<string, string>> = {

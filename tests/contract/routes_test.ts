@@ -39,11 +39,17 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.submit, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.submit,
-      body: { model: "", temperature: 9, stop: ["a", "b", "c", "d", "e"], bogus: 1, tools: [] },
+      body: { model: "", temperature: 9, bogus: 1, tools: [] },
       error: "INVALID_REQUEST",
-      fields: ["model", "temperature", "stop", "bogus"],
+      fields: ["model", "temperature", "bogus", "prompt", "tools"],
     },
-    { route: r.submit, body: {}, error: "INVALID_REQUEST", fields: ["model"] },
+    {
+      route: r.submit,
+      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -1 },
+      error: "INVALID_REQUEST",
+      fields: ["stop", "seed"],
+    },
+    { route: r.submit, body: {}, error: "INVALID_REQUEST", fields: ["model", "prompt"] },
     { route: r.submit, body: { model: "x" }, error: "INVALID_REQUEST", fields: ["prompt"] },
     {
       route: r.submit,

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { orchestratorRoutes } from "#shared/contracts/mod.ts";
 import { counterModel } from "../support/models.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
 import {
   isAlive,
   numbersOf,
@@ -71,6 +73,22 @@ async function failedStart(args: string[]): Promise<{ code: number; stderr: stri
   return { code, stderr: program.stderr() };
 }
 
+Deno.test("Ctrl-C while a stream runs ends everything within the stop deadline", async () => {
+  await withStack({ models: dirname(slowCounterModel()), model: "slow-counter" }, async (stack) => {
+    const [worker] = await stack.workers();
+    const { events } = await stack.client.stream(orchestratorRoutes.submit, {
+      body: { ...task, model: "slow-counter", max_tokens: 4000 },
+    });
+    await events.next();
+    const began = performance.now();
+    stack.program.kill("SIGINT");
+    assert.equal((await stack.program.status).code, 0);
+    assert.ok(performance.now() - began < 10_000);
+    await events.return(undefined);
+    assert.deepEqual([stack.pids.orchestratord, worker!.pid].filter(isAlive), []);
+  });
+});
+
 Deno.test("Ctrl-C while up starts ends what has been started", async () => {
   const program = startProgram("deploy/local/up.ts", "local", [
     "--port=0",
@@ -106,7 +124,7 @@ Deno.test("up refuses a state folder that cannot be written", async () => {
   const file = await Deno.makeTempFile();
   const { code, stderr } = await failedStart([`--state-dir=${join(file, "state")}`]);
   assert.equal(code, 1);
-  assert.match(stderr, /Cannot open the database .*--state-dir/);
+  assert.match(stderr, /Cannot write the state folder .*--state-dir/);
   await Deno.remove(file);
 });
 

@@ -1,7 +1,12 @@
-import { ACCEPTED, type JobView, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import {
+  ACCEPTED,
+  isTerminal,
+  type JobView,
+  orchestratorRoutes as routes,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
-import { encodeSse } from "#shared/http/sse.ts";
+import { encodeSse, encodeSseComment } from "#shared/http/sse.ts";
 import { sseResponse } from "#shared/http/sse_response.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
@@ -96,10 +101,13 @@ async function* frames(
   items: AsyncGenerator<StreamItem>,
   withIds: boolean,
 ): AsyncGenerator<Uint8Array> {
+  let ended = false;
   for await (const item of items) {
     const { event, data } = toClientEvent(item, withIds);
     yield encodeSse(event, data, item.kind === "event" ? item.id : undefined);
+    ended = isTerminal({ event });
   }
+  if (!ended) yield encodeSseComment("stopping: the job goes on, ask again with Last-Event-ID");
 }
 
 function toView(row: JobRow): JobView {

@@ -137,11 +137,16 @@ export class Jobs {
     } else this.#fail(job, effect.error);
   }
 
-  /** Aborts every attempt without ending its job: the next start takes them up. */
+  /**
+   * Aborts every attempt. A kept job does not end: the next start takes it up, and its readers are
+   * let go. One that is not kept ends here.
+   */
   close(): void {
-    for (const job of this.#live.values()) {
+    for (const job of [...this.#live.values()]) {
       job.dropGrace?.();
       job.abort?.abort();
+      if (job.facts.store) job.stream.suspend();
+      else this.#fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
     }
   }
 

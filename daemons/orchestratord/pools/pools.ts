@@ -109,7 +109,7 @@ export class Pools {
         });
         if (state.pool_id === poolId) this.#seen({ ...state, endpoint });
       } catch (error) {
-        log.warn("pool_silent_after_restart", { pool_id: poolId, error: errorMessage(error) });
+        log.info("pool_not_there_after_restart", { pool_id: poolId, error: errorMessage(error) });
       }
     }));
   }

@@ -21,6 +21,7 @@ export class JobStream {
   #recent: NumberedEvent[] = [];
   #lastId = 0;
   #ended = false;
+  #suspended = false;
   #metrics: MetricsData | undefined;
   #metricsVersion = 0;
   #waiters = new Set<() => void>();
@@ -48,6 +49,12 @@ export class JobStream {
   /** True once the terminal event was published. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Lets readers go though the job has not ended: it goes on after a restart. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#wake();
   }
 
   /** Makes committed events visible; ids must follow one another. */
@@ -92,7 +99,7 @@ export class JobStream {
         if (batch.length > 0) continue;
         // Something may have been published while the batch was awaited.
         if (last < this.#lastId) continue;
-        if (this.#ended) return;
+        if (this.#ended || this.#suspended) return;
         if (this.#metrics && this.#metricsVersion > seenMetrics) {
           seenMetrics = this.#metricsVersion;
           yield { kind: "metrics", data: this.#metrics };

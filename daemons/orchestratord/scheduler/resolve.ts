@@ -55,8 +55,9 @@ export function resolveModel(
     const shown = names.slice(0, SHOWN_NAMES).join(", ") || "none";
     throw new LlorchError(
       "MODEL_NOT_FOUND",
-      `Cannot find model "${name}" on any pool: run "llorch models download ${name}" on a host, ` +
-        `or use one of those there (${shown})`,
+      `Cannot find model "${name}" on any pool: ${
+        wayToGet(name)
+      }, or use one of those there (${shown})`,
       { details: { available: names.slice(0, 100) } },
     );
   }
@@ -65,11 +66,20 @@ export function resolveModel(
   if (model && candidates.length === 1) return { fingerprint: model.fingerprint, model };
   throw new LlorchError(
     "INVALID_REQUEST",
-    `Cannot tell which model "${name}" is: pools report it with different contents; use a full reference`,
+    `Cannot tell which model "${name}" is: pools report it with different contents; use one of ${
+      candidates.map(({ model_ref }) => model_ref).join(", ")
+    }`,
     {
       details: {
         candidates: candidates.map(({ model_ref, fingerprint }) => ({ model_ref, fingerprint })),
       },
     },
   );
+}
+
+/** What a person does to have a model on a host. */
+function wayToGet(name: string): string {
+  return name.startsWith("file:")
+    ? "put the file into a models folder of a host"
+    : `run "llorch models download ${name}" on a host`;
 }

@@ -31,6 +31,8 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         estimated_bytes: defaultLoadBytes(model),
         pools: [...known?.pools ?? [], pool.id],
         loaded: (known?.loaded ?? false) || workers.length > 0,
+        loading: state.wanted.has(model.fingerprint) ||
+          isLoadedOrLoading(state, model.fingerprint) && workers.length === 0,
         workers: [...known?.workers ?? [], ...workers],
         ...(loadError === undefined || workers.length > 0 ? {} : { load_error: loadError }),
         ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { openPoolStore } from "./pool_store.ts";
-import { openStateDir } from "./state_dir.ts";
+import { openPoolStateDir } from "./state_dir.ts";
 
 const isError = (code: string, text: RegExp) => (error: unknown) =>
   error instanceof LlorchError && error.code === code && text.test(error.message);
@@ -21,7 +21,7 @@ function withDir(test: (dir: string) => void): () => void {
 Deno.test(
   "the state folder and what is in it are for its owner alone",
   withDir((dir) => {
-    const state = openStateDir(join(dir, "a", "b"));
+    const state = openPoolStateDir(join(dir, "a", "b"));
     const db = openPoolStore(state.databasePath);
     const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
     assert.equal(mode(state.path), 0o700);
@@ -36,10 +36,13 @@ Deno.test(
 Deno.test(
   "a second pool manager on the same folder is refused until the first lets go",
   withDir((dir) => {
-    const state = openStateDir(dir);
-    assert.throws(() => openStateDir(dir), isError("CONFLICT", /another pool manager holds it/));
+    const state = openPoolStateDir(dir);
+    assert.throws(
+      () => openPoolStateDir(dir),
+      isError("CONFLICT", /another pool manager holds it/),
+    );
     state.release();
-    openStateDir(dir).release();
+    openPoolStateDir(dir).release();
   }),
 );
 
@@ -48,7 +51,7 @@ Deno.test(
   withDir((dir) => {
     Deno.writeTextFileSync(join(dir, "file"), "");
     assert.throws(
-      () => openStateDir(join(dir, "file", "state")),
+      () => openPoolStateDir(join(dir, "file", "state")),
       isError("INTERNAL", /Cannot write the state folder .*file\/state.*--state-dir/),
     );
   }),
