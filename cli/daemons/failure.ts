@@ -30,7 +30,7 @@ export function explaining(client: Client, kind: DaemonKind): Client {
 export function explainFailure(error: unknown, kind: DaemonKind, url: string): unknown {
   if (error instanceof TransportError) {
     return new UnreachableError(
-      `${kind.executable} does not answer at ${url}: ${transportReason(error.message)}; ` +
+      `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
         `start it with llorch ${kind.group} start, or say with --url where it is`,
       { cause: error },
     );
@@ -60,7 +60,9 @@ export function retryHint(retryAfterMs: number): string {
 }
 
 /** The last word of the system's own chain of reasons: `Connection refused`. */
-function transportReason(message: string): string {
-  if (!message.startsWith("Cannot reach ")) return message;
-  return message.split(": ").at(-1)!.replace(/ \(os error \d+\).*$/s, "");
+function transportReason(error: TransportError): string {
+  if (!error.message.startsWith("Cannot reach ")) return error.message;
+  let deepest: Error = error;
+  while (deepest.cause instanceof Error) deepest = deepest.cause;
+  return deepest.message.split(": ").at(-1)!.replace(/ \(os error \d+\).*$/s, "");
 }

@@ -10,7 +10,7 @@ export interface LogNews {
  * of a window may not be whole yet; a longer one that begins with it is the same line.
  */
 export function newLines(before: readonly string[], now: readonly string[]): LogNews {
-  if (before.length === 0) return { lines: now, isGap: false };
+  if (before.length === 0 || now.length === 0) return { lines: now, isGap: false };
   for (let start = 0; start < before.length; start++) {
     const shared = before.length - start;
     if (shared > now.length || !continues(before.slice(start), now)) continue;

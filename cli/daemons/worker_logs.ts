@@ -25,7 +25,8 @@ export async function readLogs(
 }
 
 /**
- * Tells each line of a worker's log once, until the worker has ended.
+ * Tells each line of a worker's log once, until the worker has ended. The last line of a look may
+ * still grow: it is told once two looks have seen it.
  *
  * @returns how it ended, where the pool manager still knows
  */
@@ -36,33 +37,25 @@ export async function followLogs(
   signal: AbortSignal,
 ): Promise<WorkerExit | undefined> {
   let told: readonly string[] = [];
-  let held: readonly string[] | undefined;
+  let seen: readonly string[] = [];
   for (let isFirst = true;; isFirst = false) {
     // Asked before the log is read: what an ended worker wrote is all there.
     const { workers, exits } = await client.call(routes.state, {}, { signal });
-    const hasEnded = !workers.some(({ worker_id }) => worker_id === id);
     const window = await readLogs(client, id, signal).catch((error) => {
-      // An end that the orchestrator knows of is forgotten, with its log.
-      if (hasEnded && !isFirst && isNotFound(error)) return held ?? told;
-      throw error;
+      if (isFirst || !isNotFound(error)) throw error;
     });
-    const complete = hasEnded ? window : wholeLines(window, held);
-    const { lines, isGap } = newLines(told, complete);
+    const hasEnded = window === undefined || !workers.some(({ worker_id }) => worker_id === id);
+    // The log of an end that the orchestrator knows of is removed: then the last look counts.
+    const now = window?.length ? window : seen;
+    const whole = hasEnded || now.at(-1) === seen.at(-1) ? now : now.slice(0, -1);
+    const { lines, isGap } = newLines(told, whole);
     if (isGap) follower.gap();
     lines.forEach((line) => follower.line(line));
-    if (complete.length > 0) told = complete;
-    held = window;
     if (hasEnded) return exits.find(({ worker_id }) => worker_id === id);
+    if (whole.length > 0) told = whole;
+    seen = now;
     await delay(LOOK_MS, signal);
   }
-}
-
-/** A window without a last line that may still grow: it counts once two looks have seen it. */
-function wholeLines(
-  window: readonly string[],
-  before: readonly string[] | undefined,
-): readonly string[] {
-  return window.at(-1) === before?.at(-1) ? window : window.slice(0, -1);
 }
 
 function isNotFound(error: unknown): boolean {
