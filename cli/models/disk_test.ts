@@ -32,7 +32,8 @@ Deno.test("writeManifest() leaves nothing behind that is no manifest", async () 
       writeManifest(join(dir, "y.gguf"), { id: "y", size_bytes: 1, aliases: [] }),
       /Cannot write/,
     );
-    const names = Array.from(Deno.readDirSync(dir), ({ name }) => name).sort();
+    const entries = await Array.fromAsync(Deno.readDir(dir));
+    const names = entries.map(({ name }) => name).sort();
     assert.deepEqual(names, ["x.gguf.json", "y.gguf.json"]);
   } finally {
     await Deno.remove(dir, { recursive: true });

@@ -15,18 +15,13 @@ const ROUNDS = 3;
 export const cliDownload: Bench = {
   title: `download of ${SIZE / MIB} MiB over loopback: medians of ${ROUNDS} rounds`,
   async measure() {
-    const folder = await Deno.makeTempDir({ prefix: "llorch-bench-" });
-    try {
-      const file = join(folder, "big.gguf");
-      const sha256 = await writeFile(file);
-      await using server = Deno.serve(
-        { hostname: "127.0.0.1", port: 0, onListen() {} },
-        (request) => serve(request, file, sha256),
-      );
-      return await figures(`http://127.0.0.1:${server.addr.port}`, sha256);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    const whole = content();
+    const sha256 = createHash("sha256").update(whole).digest("hex");
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (request) => serve(request, whole, sha256),
+    );
+    return await figures(`http://127.0.0.1:${server.addr.port}`, sha256);
   },
 };
 
@@ -85,22 +80,16 @@ async function timeOf(
   throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Writes the file and gives its hash. */
-async function writeFile(path: string): Promise<string> {
-  const block = new Uint8Array(MIB);
-  for (let at = 0; at < MIB; at += 65_536) crypto.getRandomValues(block.subarray(at, at + 65_536));
-  block.set(new TextEncoder().encode("GGUF"));
-  const hash = createHash("sha256");
-  using file = await Deno.open(path, { write: true, createNew: true });
-  for (let count = 0; count < SIZE / MIB; count++) {
-    hash.update(block);
-    await file.write(block);
-  }
-  return hash.digest("hex");
+/** A file of random bytes that begins as a model does. */
+function content(): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(SIZE);
+  for (let at = 0; at < SIZE; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  bytes.set(new TextEncoder().encode("GGUF"));
+  return bytes;
 }
 
-/** Plays the hub: the whole file, or the part that is asked for. */
-async function serve(request: Request, path: string, sha256: string): Promise<Response> {
+/** Plays the hub, from memory: the whole file, or the part that is asked for. */
+function serve(request: Request, whole: Uint8Array<ArrayBuffer>, sha256: string): Response {
   const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
   const start = Number(asked?.[1] ?? 0);
   const end = Number(asked?.[2] ?? SIZE - 1);
@@ -109,27 +98,6 @@ async function serve(request: Request, path: string, sha256: string): Promise<Re
     "content-length": String(end + 1 - start),
     ...(asked ? { "content-range": `bytes ${start}-${end}/${SIZE}` } : {}),
   };
-  if (request.method === "HEAD") return new Response(null, { headers });
-  const file = await Deno.open(path);
-  await file.seek(start, Deno.SeekMode.Start);
-  return new Response(asked ? part(file, end + 1 - start) : file.readable, {
-    status: asked ? 206 : 200,
-    headers,
-  });
-}
-
-function part(file: Deno.FsFile, length: number): ReadableStream<Uint8Array> {
-  let left = length;
-  return new ReadableStream({
-    async pull(controller) {
-      const buffer = new Uint8Array(Math.min(65_536, left));
-      const count = await file.read(buffer) ?? 0;
-      left -= count;
-      if (count > 0) controller.enqueue(buffer.subarray(0, count));
-      if (left > 0 && count > 0) return;
-      file.close();
-      controller.close();
-    },
-    cancel: () => file.close(),
-  });
+  const body = request.method === "HEAD" ? null : whole.subarray(start, end + 1);
+  return new Response(body, { status: asked ? 206 : 200, headers });
 }
