@@ -68,6 +68,15 @@ export function seats(
   );
 }
 
+/** Whether a usable worker holds the model, busy or not. */
+export function isLoaded(state: State, fingerprint: string): boolean {
+  return [...state.pools.values()].some((pool) =>
+    pool.workers.some((worker) =>
+      worker.fingerprint === fingerprint && isUsable(state, pool, worker)
+    )
+  );
+}
+
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: State, fingerprint: string): boolean {
   for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;

@@ -14,7 +14,7 @@
  */
 import { LlorchError } from "#shared/errors.ts";
 import type { PoolModel } from "#shared/contracts/mod.ts";
-import { isLoadedOrLoading, planLoad, seats } from "./placement.ts";
+import { isLoaded, isLoadedOrLoading, planLoad, seats } from "./placement.ts";
 import {
   breakerKey,
   type Effect,
@@ -302,10 +302,8 @@ function loadWaiting(
   effects: Effect[],
 ): void {
   for (const fingerprint of new Set([...waiting, ...state.wanted])) {
-    if (isLoadedOrLoading(state, fingerprint)) {
-      if (!waiting.has(fingerprint)) state.wanted.delete(fingerprint);
-      continue;
-    }
+    if (isLoaded(state, fingerprint)) state.wanted.delete(fingerprint);
+    if (isLoadedOrLoading(state, fingerprint)) continue;
     const plan = planLoad(state, fingerprint, now);
     switch (plan.kind) {
       case "wait":

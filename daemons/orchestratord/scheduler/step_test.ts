@@ -347,6 +347,21 @@ Deno.test("step() gives up on a model after its pool has failed to start it too 
   assert.match(end[0]?.kind === "fail" ? end[0].error.message : "", /broken file/);
 });
 
+Deno.test("step() tries a wanted model again when its first load fails, and stops once it is loaded", () => {
+  const run = new Run();
+  run.at(0, pool([]));
+  assert.deepEqual(kinds(run.at(1, { kind: "load", fingerprint: A })), ["spawn"]);
+  run.at(2, { kind: "tick" });
+  const requestId = [...run.state.spawns.keys()][0]!;
+  const failed = run.at(3, { kind: "spawn_failed", requestId, message: "port in use" });
+  assert.deepEqual(kinds(failed), ["spawn"]);
+  const [again] = run.state.spawns.values();
+  run.at(4, pool([worker("w1", A, { request_id: again!.requestId })]));
+  assert.equal(run.state.wanted.size, 0);
+  run.at(5, pool([]));
+  assert.deepEqual(kinds(run.at(6, { kind: "tick" })), []);
+});
+
 Deno.test("step() stops using a silent pool and forgets it later", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]));
