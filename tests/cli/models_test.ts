@@ -226,6 +226,21 @@ Deno.test("models download names the files when a repository has several", () =>
     assert.match(err, /has 2 GGUF files: add ::file= and one of a\.gguf, q\/b\.gguf$/m);
   }));
 
+Deno.test("models download fetches all parts of a split model", async () => {
+  const parts = ["tiny-00001-of-00002.gguf", "tiny-00002-of-00002.gguf"] as const;
+  const files = {
+    [`org/tiny/${parts[0]}`]: content(4, 1000),
+    [`org/tiny/${parts[1]}`]: content(5, 900),
+  };
+  await stage({ files }, async (at) => {
+    const { code, out, err } = await at.run("download", "hf:org/tiny", "--json");
+    assert.equal(code, 0, err);
+    assert.deepEqual(at.files(), [parts[0], `${parts[0]}.json`, parts[1]]);
+    const { size_bytes, sha256, verified } = JSON.parse(out);
+    assert.deepEqual([size_bytes, sha256, verified], [1900, null, true]);
+  });
+});
+
 Deno.test("models download refuses another file in its place without --force", () =>
   stage({}, async (at) => {
     await Deno.mkdir(at.models);
