@@ -5,11 +5,12 @@
  */
 import { columns } from "../../cli/output/columns.ts";
 import type { Bench } from "./bench.ts";
+import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 
 /** What can be measured, by name. */
 const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
-  cli: [cliStart],
+  cli: [cliStart, cliDownload],
 };
 
 async function main([name = "", ...rest]: readonly string[]): Promise<number> {
