@@ -42,11 +42,13 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
     stopped.promise.then((signal) => ({ signal })),
     ...(daemon.ended ? [daemon.ended.then((code) => ({ code }))] : []),
   ]);
+  // Before the first listener goes: where none is left while a signal is delivered, Deno lets the
+  // signal kill the process.
+  const again = nextSignal(SAME_KEYSTROKE_MS);
   stopped.dispose();
   const reason = "signal" in first ? first.signal : `ended with code ${first.code}`;
   options.onStop?.(reason);
 
-  const again = nextSignal(SAME_KEYSTROKE_MS);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<"late">((resolve) => {
     timer = setTimeout(() => resolve("late"), options.closeDeadlineMs);
