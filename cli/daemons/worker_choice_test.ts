@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import type { Device } from "#shared/contracts/pool.ts";
+import { chooseDevice, chooseModel, kindOf } from "./worker_choice.ts";
+
+const device = (kind: Device["kind"], id: string, free_bytes: number): Device => ({
+  id,
+  kind,
+  name: id,
+  total_bytes: 100,
+  free_bytes,
+});
+const devices = [device("cpu", "cpu", 9), device("cuda", "cuda0", 1), device("cuda", "cuda1", 5)];
+
+Deno.test("chooseDevice() takes the number, else the device with most room", () => {
+  assert.equal(chooseDevice(devices, "cuda", 0).id, "cuda0");
+  assert.equal(chooseDevice(devices, "cuda", undefined).id, "cuda1");
+  assert.equal(chooseDevice(devices, "cpu", undefined).id, "cpu");
+  assert.throws(() => chooseDevice(devices, "metal", undefined), /a metal device: there are cpu, /);
+});
+
+const model = (name: string, mark: string) => ({
+  model_ref: `file:/m/${mark}/${name}.gguf`,
+  aliases: [name],
+  fingerprint: mark.repeat(64),
+});
+
+Deno.test("chooseModel() finds a name, and two copies of one model are one", () => {
+  const models = [model("demo", "a"), model("demo", "a"), model("other", "b")];
+  assert.equal(chooseModel(models, "demo"), models[0]);
+  assert.equal(chooseModel(models, "file:/m/b/other.gguf"), models[2]);
+});
+
+Deno.test("chooseModel() refuses a name that means two models or none", () => {
+  const models = [model("demo", "a"), model("demo", "b")];
+  assert.throws(
+    () => chooseModel(models, "demo"),
+    /means several models: ask for file:.* or file:/,
+  );
+  assert.throws(
+    () => chooseModel(models, "dmo"),
+    /did you mean demo\?; llorch models download dmo/,
+  );
+  assert.throws(() => chooseModel([], "demo"), /there is none/);
+});
+
+Deno.test("kindOf() names the kinds there are", () => {
+  assert.equal(kindOf("vulkan"), "vulkan");
+  assert.throws(() => kindOf("quantum"), /did you mean one of cuda, metal, vulkan, rocm, cpu/);
+});

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { UsageError } from "#shared/lifecycle.ts";
+import { submissionOf } from "./request.ts";
+
+Deno.test("submissionOf() leaves out what was not said", () => {
+  assert.deepEqual(submissionOf("hi", { model: "demo" }), {
+    body: { model: "demo", prompt: "hi", detached: false },
+    headers: {},
+  });
+});
+
+Deno.test("submissionOf() with --chat sends a message", () => {
+  const options = { model: "demo", chat: true, stop: ["a", "b"], idempotencyKey: "k" };
+  assert.deepEqual(submissionOf("hi", options), {
+    body: {
+      model: "demo",
+      messages: [{ role: "user", content: "hi" }],
+      stop: ["a", "b"],
+      detached: false,
+    },
+    headers: { "idempotency-key": "k" },
+  });
+});
+
+Deno.test("submissionOf() names every option that is wrong", () => {
+  const options = { model: "demo", temperature: "9", maxTokens: "0.5", priority: "x" };
+  assert.throws(() => submissionOf("hi", options), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, /--max-tokens .*; --temperature .*; --priority /);
+    return true;
+  });
+});
