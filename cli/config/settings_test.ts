@@ -40,7 +40,7 @@ Deno.test("settings() makes paths whole", async () => {
   const { home, models } = await settingsOf(`models.dir = "~/m"\n`);
   assert.deepEqual(models, { dir: join(home, "m"), dirs: [join(home, "m")] });
   const relative = await settingsOf(undefined, { LLORCH_MODELS_DIR: "m" });
-  assert.equal(relative.models.dir, "/work/m");
+  assert.equal(relative.models.dir, "/src/m");
 });
 
 Deno.test("settings() names the variable, or file and line, that is wrong", async () => {

@@ -52,7 +52,7 @@ Deno.test("doctor: a checkout needs its packages and the native one of this plat
   const [missing] = await found(checkInstallation, { exists: () => false });
   assert.equal(
     missing,
-    "fail node_modules: /work/llorch/node_modules is not there | cd /work/llorch && deno install",
+    "fail node_modules: /src/llorch/node_modules is not there | cd /src/llorch && deno install",
   );
   const withoutNative = { exists: (path: string) => !path.includes("node-llama-cpp") };
   const [, native] = await found(checkInstallation, withoutNative);
@@ -121,7 +121,7 @@ Deno.test("doctor: models are looked for in the default folders and in the check
   assert.deepEqual(seen, [
     "/var/lib/llorch/models",
     "/home/ada/.local/share/llorch/models",
-    "/work/llorch/catalog/demo",
+    "/src/llorch/catalog/demo",
   ]);
   await found(checkModels, { findModels, checkout: undefined });
   assert.equal(seen.length, 2);

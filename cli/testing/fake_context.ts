@@ -19,7 +19,7 @@ export interface FakeContextOptions {
 
 /** Makes a context for a test: no process is touched. */
 export function fakeContext(options: FakeContextOptions = {}): FakeContext {
-  const { env = {}, cwd = "/work", isTerminal = false } = options;
+  const { env = {}, cwd = "/src", isTerminal = false } = options;
   const [stdout, out] = recorder(isTerminal);
   const [stderr, err] = recorder(isTerminal);
   const signal = options.signal ?? new AbortController().signal;

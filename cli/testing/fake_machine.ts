@@ -19,7 +19,7 @@ export function fakeMachine(change: Partial<Machine> = {}): Machine {
     os: "linux",
     arch: "x86_64",
     denoVersion: DENO_VERSION,
-    checkout: "/work/llorch",
+    checkout: "/src/llorch",
     memory: { totalBytes: 16 * GIB, availableBytes: 8 * GIB },
     exists: (path) => !path.startsWith("/etc/"),
     freeBytes: () => Promise.resolve(100 * GIB),

@@ -13,7 +13,7 @@ Deno.test("llorch dev doctor shows aligned lines and ends with 0", async () => {
   const lines = context.out().split("\n");
   assert.match(lines[0] ?? "", /^warn {2}deno {10}1\.0\.0, tested with/);
   assert.match(lines[1] ?? "", /^ {20}fix: npx -y deno@/);
-  assert.match(lines[2] ?? "", /^ok {4}node_modules {2}\/work\/llorch\/node_modules$/);
+  assert.match(lines[2] ?? "", /^ok {4}node_modules {2}\/src\/llorch\/node_modules$/);
   assert.equal(context.err(), "");
 });
 
