@@ -45,8 +45,10 @@ async function terminalOutput(command: string, args: string[], env: Record<strin
   for (let tries = 3; tries > 0; tries--) {
     const process = new Deno.Command(command, {
       args,
-      env,
+      env: { ...env, PATH: `${join(env["HOME"]!, "bin")}:/usr/local/bin:/usr/bin:/bin` },
       cwd: env["HOME"]!,
+      // Whatever else is set around a test run, npm's own variables too, is not for this shell.
+      clearEnv: true,
       stdin: "null",
       stdout: "piped",
       stderr: "null",

@@ -78,7 +78,7 @@ export class Link {
       }, { signal });
       this.#options.log.info("deregistered");
     } catch (error) {
-      this.#options.log.warn("deregister_failed", { error: errorMessage(error) });
+      this.#options.log.info("deregister_failed", { error: errorMessage(error) });
     }
     this.#isRegistered = false;
   }
