@@ -20,12 +20,18 @@ export async function endLeftovers(workers: readonly Leftover[]): Promise<void> 
 }
 
 function isRunning({ pid, worker_id }: Leftover): boolean {
-  const { success, stdout } = new Deno.Command("ps", {
-    args: ["-o", "stat=,args=", "-p", String(pid)],
-    stderr: "null",
-  }).outputSync();
-  const line = new TextDecoder().decode(stdout).trim();
-  return success && !line.startsWith("Z") && line.includes(worker_id);
+  let line: string;
+  try {
+    const ps = new Deno.Command("ps", {
+      args: ["-o", "stat=,args=", "-p", String(pid)],
+      stderr: "null",
+    }).outputSync();
+    line = new TextDecoder().decode(ps.stdout).trim();
+  } catch {
+    // Without ps nobody can tell; a worker that nobody calls ends by itself.
+    return false;
+  }
+  return line !== "" && !line.startsWith("Z") && line.includes(worker_id);
 }
 
 function signal(pid: number, name: Deno.Signal): void {
