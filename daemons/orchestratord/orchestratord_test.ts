@@ -332,6 +332,21 @@ Deno.test("a chat client that leaves cancels its job at once", async () => {
   });
 });
 
+Deno.test("of two pools that register one id at the same time, one is refused", async () => {
+  await withHarness({}, async ({ client, pool }) => {
+    const twins = ["a", "b"].map((id, index) => ({
+      ...pool.state(),
+      pool_id: "new",
+      instance_id: id,
+      endpoint: `http://127.0.0.1:${index + 1}`,
+    }));
+    const results = await Promise.allSettled(
+      twins.map((body) => client.call(routes.registerPool, { body })),
+    );
+    assert.deepEqual(results.map((each) => each.status).sort(), ["fulfilled", "rejected"]);
+  });
+});
+
 Deno.test("a second pool with the same id at another endpoint is refused", async () => {
   await withHarness({}, async ({ client, pool }) => {
     const twin = { ...pool.state(), instance_id: "i2", endpoint: "http://127.0.0.1:1" };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
-import { follow, numbersOf, range, run, until, withStack } from "../support/stack.ts";
+import { follow, isAlive, numbersOf, range, run, until, withStack } from "../support/stack.ts";
 
 const task = { model: "slow-counter", prompt: "w7", max_tokens: 150, temperature: 0 };
 
@@ -54,16 +54,7 @@ Deno.test("a stream outlives what happens to its worker", async (t) => {
       assert.deepEqual(numbersOf(await running), range(8, 150));
       stack.program.kill("SIGCONT");
       await stack.program.status;
-      await until("the orphaned worker is gone", () => !alive(pid), 10_000);
+      await until("the orphaned worker is gone", () => !isAlive(pid), 10_000);
     });
   });
 });
-
-function alive(pid: number): boolean {
-  try {
-    Deno.statSync(`/proc/${pid}`);
-    return true;
-  } catch {
-    return false;
-  }
-}

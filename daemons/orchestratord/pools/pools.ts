@@ -60,11 +60,13 @@ export class Pools {
           `${known.endpoint}; give one of them another pool_id`,
       );
     }
+    // Before anything is awaited: a twin that registers meanwhile must find this one.
+    const reply = this.#seen(state);
+    log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
     if (known?.endpoint !== state.endpoint) {
       await store.savePool({ poolId: state.pool_id, endpoint: state.endpoint });
     }
-    log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
-    return this.#seen({ ...state, endpoint: state.endpoint, version: state.version });
+    return reply;
   }
 
   /**
