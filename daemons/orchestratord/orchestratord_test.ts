@@ -250,7 +250,8 @@ Deno.test("a restart keeps queued jobs in order and continues running ones from 
 });
 
 Deno.test("a stop lets readers of a kept job go without an end, and ends one that is not kept", async () => {
-  await withHarness({ stop_deadline_ms: 50 }, async (harness) => {
+  const settings = { stop_deadline_ms: 50, streams: { disconnect_grace_ms: 1 } };
+  await withHarness(settings, async (harness) => {
     const { pool, client, url } = harness;
     await harness.events(task);
     pool.only().allow(2);

@@ -34,12 +34,17 @@ export async function* followLive(
   } finally {
     metrics.streams.dec();
     if (readToEnd) orchestrator.markRead(job.id);
-    else if (!job.ended && job.stream.readers === 0 && !job.facts.request.detached) {
+    else if (isAbandoned(job)) {
       const cancel = () => jobs.cancel(job.id, "The client went away");
       if (graceMs === 0) cancel();
       else job.dropGrace = clock.after(graceMs, cancel);
     }
   }
+}
+
+/** Whether nobody listens any more to a job that runs for its listeners. */
+function isAbandoned({ ended, stream, facts }: LiveJob): boolean {
+  return !ended && !stream.suspended && stream.readers === 0 && !facts.request.detached;
 }
 
 /**

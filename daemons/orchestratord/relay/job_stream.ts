@@ -57,6 +57,11 @@ export class JobStream {
     this.#wake();
   }
 
+  /** Whether readers were let go by {@linkcode suspend}: they did not leave. */
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
   /** Makes committed events visible; ids must follow one another. */
   publish(events: readonly NumberedEvent[]): void {
     for (const each of events) {

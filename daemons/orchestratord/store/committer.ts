@@ -45,7 +45,7 @@ export class Committer {
       for (const each of batch) if (this.#apply(each)) done.push(each);
       this.#db.exec("COMMIT");
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
       for (const { reject } of batch) reject(error);
       return;
     }
