@@ -17,12 +17,14 @@ export const HEADERS = {
   lastEventId: "Last-Event-ID",
 } as const;
 
-/** Environment variables by which secrets travel; they never stand in argv. */
+/** Environment variables: secrets, which never stand in argv, and where executables are. */
 export const ENV = {
   apiToken: "LLORCH_API_TOKEN",
   workerToken: "LLORCH_WORKER_TOKEN",
   spawnToken: "LLORCH_SPAWN_TOKEN",
   binDir: "LLORCH_BIN_DIR",
+  /** Set by the launcher of a portable executable: its own path. */
+  executable: "LLORCH_EXECUTABLE",
 } as const;
 
 /** A comment line is sent on a stream that was silent for this long, in milliseconds. */

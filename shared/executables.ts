@@ -1,11 +1,12 @@
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { BUILD_INFO } from "./build_info.ts";
 import { ENV } from "./defaults.ts";
 import { LlorchError } from "./errors.ts";
 import type { Env } from "./paths.ts";
 
-/** Every executable, and where its source stands in a checkout. */
-const SOURCES = {
+/** Every executable, and where its source stands in the repository. */
+export const SOURCES = {
   "llorch": "cli/main.ts",
   "orchestratord": "daemons/orchestratord/main.ts",
   "pool-managerd": "daemons/pool-managerd/main.ts",
@@ -26,7 +27,7 @@ export interface ExecutableSearch {
   readonly env: Env;
   /** The running executable. */
   readonly execPath: string;
-  /** Whether the running program was compiled: then `execPath` is one of ours, not deno. */
+  /** Whether the running program was built: then `execPath` is one of ours, not deno. */
   readonly standalone: boolean;
   readonly exists: (path: string) => boolean;
 }
@@ -35,8 +36,8 @@ export interface ExecutableSearch {
 export function processSearch(): ExecutableSearch {
   return {
     env: (name) => Deno.env.get(name),
-    execPath: Deno.execPath(),
-    standalone: Deno.build.standalone,
+    execPath: ownPath(),
+    standalone: BUILD_INFO !== undefined,
     exists(path) {
       try {
         return Deno.statSync(path).isFile;
@@ -45,6 +46,12 @@ export function processSearch(): ExecutableSearch {
       }
     },
   };
+}
+
+/** The running executable: a portable one is told by its launcher, since deno runs it. */
+function ownPath(): string {
+  const told = BUILD_INFO?.runtime === "portable" ? Deno.env.get(ENV.executable) : undefined;
+  return told ?? Deno.execPath();
 }
 
 /**

@@ -1,3 +1,4 @@
+import { BUILD_INFO } from "#shared/build_info.ts";
 import { DENO_VERSION } from "#shared/version.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { checkoutRoot } from "#shared/executables.ts";
@@ -6,7 +7,7 @@ import { findCheckout, requireTask } from "./checkout.ts";
 
 /** The deno that runs us; a built executable asks `PATH`. */
 export function denoCommand(
-  standalone: boolean = Deno.build.standalone,
+  standalone: boolean = BUILD_INFO !== undefined,
   execPath: string = Deno.execPath(),
 ): string {
   return standalone ? "deno" : execPath;

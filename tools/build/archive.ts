@@ -1,0 +1,48 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { createHash } from "node:crypto";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { join } from "node:path";
+import { create } from "tar";
+
+/** Size and hash of a file. */
+export interface Digest {
+  readonly size: number;
+  /** SHA-256 in hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * Packs a folder as `.tar.gz`. The same files give the same bytes wherever and whenever: sorted
+ * names, no owners, one time for all.
+ *
+ * @param epoch Time of every entry, in seconds since 1970.
+ */
+export async function packFolder(folder: string, file: string, epoch: number): Promise<Digest> {
+  const tar = create({
+    cwd: folder,
+    portable: true,
+    noDirRecurse: true,
+    mtime: new Date(epoch * 1000),
+  }, entriesOf(folder));
+  // Level 9 of Deno's own zlib: the same on every machine, where a system's gzip is not.
+  await pipeline(tar, createGzip({ level: 9 }), createWriteStream(file));
+  return await digestOf(file);
+}
+
+/** Every file, link and folder below, sorted by code unit. */
+function entriesOf(folder: string, below = ""): string[] {
+  const entries = [...Deno.readDirSync(join(folder, below))]
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+  return entries.flatMap(({ name, isDirectory }) => {
+    const path = below === "" ? name : `${below}/${name}`;
+    return isDirectory ? [path, ...entriesOf(folder, path)] : [path];
+  });
+}
+
+/** Reads a file once for its size and hash. */
+export async function digestOf(file: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file), hash);
+  return { size: (await Deno.stat(file)).size, sha256: hash.digest("hex") };
+}

@@ -1,0 +1,130 @@
+/**
+ * `deno task build [NAME…] [--target T] [--out DIR] [--runtime auto|compile|portable]`: the
+ * executables of one platform, with their manifest.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { RuntimeKind } from "#shared/build_info.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { runMain } from "#shared/lifecycle.ts";
+import { VERSION } from "#shared/version.ts";
+import { addBackend, bundleApp } from "./app.ts";
+import { compileApp } from "./compile.ts";
+import { findDenort } from "./denort.ts";
+import { installBackend, installDeno } from "./install.ts";
+import { describe, type ManifestEntry, writeManifest } from "./manifest.ts";
+import { type Artifact, type BuildPlan, planBuild } from "./plan.ts";
+import { packDeno, writePortable } from "./portable.ts";
+import { output } from "./process.ts";
+import { copySources, readCommit } from "./source.ts";
+import { defaultBackend } from "./targets.ts";
+
+/** Makes what a plan asks for and gives the manifest's entries of it. */
+export async function build(
+  plan: BuildPlan,
+  say: (line: string) => void,
+): Promise<readonly ManifestEntry[]> {
+  await Deno.mkdir(plan.out, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: plan.out, prefix: ".build-" });
+  try {
+    const commit = await readCommit();
+    const runtime = await chooseRuntime(plan, say);
+    const source = join(work, "source");
+    await copySources(source, commit, runtime.kind);
+    const makeApp = (artifact: Artifact) => prepareApp(artifact, plan, source, work);
+    const deno = runtime.kind === "portable"
+      ? await packDeno(await installDeno(plan.target, join(work, "runtime")), work, commit)
+      : undefined;
+    const entries: ManifestEntry[] = [];
+    for (const artifact of plan.artifacts) {
+      const file = artifact.file + (plan.target.os === "win32" ? ".exe" : "");
+      const path = join(plan.out, file);
+      const app = await makeApp(artifact);
+      if (deno) await writePortable(artifact, plan.target, commit, app, deno, path);
+      else await compileApp(artifact.executable, plan.target, app, path, runtime.env);
+      await checkRuns(artifact, plan, path, join(work, "run"));
+      const entry = await describe(artifact, file, plan.out, plan.target, commit, runtime.kind);
+      say(`${path}  ${(entry.size_bytes / 1e6).toFixed(1)} MB, ${runtime.kind}`);
+      entries.push(entry);
+    }
+    await linkDefaultWorker(plan, entries);
+    await writeManifest(plan.out, entries);
+    return entries;
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** The kind of runtime that can be had, and what deno needs to know for it. */
+async function chooseRuntime(
+  plan: BuildPlan,
+  say: (line: string) => void,
+): Promise<{ kind: RuntimeKind; env: Record<string, string> }> {
+  if (plan.runtime === "portable") return { kind: "portable", env: {} };
+  const denort = await findDenort(plan.target);
+  if (denort.kind === "found") return { kind: "compile", env: denort.env };
+  if (plan.runtime === "compile" || plan.target.os === "win32") {
+    throw new LlorchError("NOT_FOUND", `Cannot compile: ${denort.reason}`);
+  }
+  say(`warning: building portable executables, since there is no denort: ${denort.reason}`);
+  return { kind: "portable", env: {} };
+}
+
+async function prepareApp(
+  artifact: Artifact,
+  { target }: BuildPlan,
+  source: string,
+  work: string,
+): Promise<string> {
+  const app = join(work, artifact.file);
+  await bundleApp(artifact.executable, source, app);
+  if (artifact.backend) {
+    const folder = join(work, `backend-${artifact.backend}`);
+    const nodeModules = await installBackend(artifact.backend, target, folder);
+    await addBackend(nodeModules, artifact.backend, target, app);
+  }
+  return app;
+}
+
+/**
+ * Starts what was made for this very machine: a wrong base program would make an executable that is
+ * something else.
+ */
+async function checkRuns(
+  artifact: Artifact,
+  plan: BuildPlan,
+  path: string,
+  runtimeDir: string,
+): Promise<void> {
+  if (plan.target.triple !== Deno.build.target) return;
+  const said = await output(path, ["--version"], { env: { LLORCH_RUNTIME_DIR: runtimeDir } });
+  if (said.startsWith(`${artifact.executable} ${VERSION}`)) return;
+  await Deno.remove(path);
+  throw new LlorchError(
+    "INTERNAL",
+    `${artifact.file} --version says "${said.split("\n")[0]}": DENORT_BIN is not a denort`,
+  );
+}
+
+/** Where the default backend was built, `llorch-candled` is that one. */
+async function linkDefaultWorker(
+  plan: BuildPlan,
+  entries: readonly ManifestEntry[],
+): Promise<void> {
+  const entry = entries.find(({ backend }) => backend === defaultBackend(plan.target));
+  if (entry?.backend === undefined) return;
+  const link = join(plan.out, "llorch-candled");
+  await Deno.remove(link).catch(() => {});
+  await Deno.symlink(entry.file, link);
+}
+
+if (import.meta.main) {
+  Deno.exit(
+    await runMain("build", async () => {
+      const plan = planBuild(Deno.args, Deno.build.target, Deno.cwd());
+      await build(plan, (line) => console.error(line));
+      return 0;
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import type { ExecutableName } from "#shared/executables.ts";
+import { output } from "./process.ts";
+import type { Target } from "./targets.ts";
+
+/**
+ * Compiles a bundled program into one executable.
+ *
+ * @param app Folder with `main.js`, `deno.json` and, for a worker, `node_modules`.
+ * @param env Tells deno where `denort` is.
+ * @returns what deno says that it has embedded
+ */
+export async function compileApp(
+  executable: ExecutableName,
+  target: Target,
+  app: string,
+  path: string,
+  env: Record<string, string>,
+): Promise<string> {
+  const isWorker = executable === "llorch-candled";
+  return await output(Deno.execPath(), [
+    "compile",
+    "--no-check",
+    "--no-lock",
+    `--permission-set=${executable}`,
+    `--target=${target.triple}`,
+    `--output=${path}`,
+    // A native library finds its siblings only in real files.
+    ...(isWorker ? ["--self-extracting", "--include=node_modules"] : []),
+    join(app, "main.js"),
+  ], { cwd: app, env: { ...env, NO_COLOR: "1" } });
+}

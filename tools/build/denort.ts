@@ -1,0 +1,94 @@
+import { basename, join } from "node:path";
+import { errorMessage } from "#shared/errors.ts";
+import { DENO_VERSION } from "#shared/version.ts";
+import { digestOf } from "./archive.ts";
+import { output } from "./process.ts";
+import type { Target } from "./targets.ts";
+
+/** Where `deno compile` takes its base program from, or why it cannot. */
+export type Denort =
+  | { readonly kind: "found"; readonly env: Record<string, string>; readonly from: string }
+  | { readonly kind: "missing"; readonly reason: string };
+
+/** The release host is asked for this long, in milliseconds. */
+const PROBE_TIMEOUT_MS = 10_000;
+
+/**
+ * Looks for `denort` of a target in `DENORT_BIN`, in Deno's cache folder, then at Deno's release
+ * host, and checks a cached archive against the checksum that is published beside it, where that
+ * stands in the cache too (`<archive>.sha256sum`).
+ */
+export async function findDenort(
+  target: Target,
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Promise<Denort> {
+  const own = env("DENORT_BIN");
+  if (own !== undefined) {
+    if (!isFile(own)) return missing(`DENORT_BIN names ${own}, which is no file`);
+    return { kind: "found", env: { DENORT_BIN: own }, from: own };
+  }
+  const archive = `denort-${target.triple}.zip`;
+  const cached = join(await denoDir(), "dl", "release", `v${DENO_VERSION}`, archive);
+  if (isFile(cached)) {
+    const problem = await checkSum(cached);
+    return problem === undefined ? { kind: "found", env: {}, from: cached } : missing(problem);
+  }
+  const url = `https://dl.deno.land/release/v${DENO_VERSION}/${archive}`;
+  try {
+    const reply = await fetch(`${url}.sha256sum`, {
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    });
+    const sums = await reply.text();
+    if (!reply.ok) return missing(`${url}.sha256sum answers ${reply.status}`);
+    return await download(url, sums, cached);
+  } catch (error) {
+    return missing(`${new URL(url).host} cannot be reached (${errorMessage(error)})`);
+  }
+}
+
+async function download(url: string, sums: string, into: string): Promise<Denort> {
+  const reply = await fetch(url);
+  if (!reply.ok || reply.body === null) return missing(`${url} answers ${reply.status}`);
+  await Deno.mkdir(join(into, ".."), { recursive: true });
+  const aside = `${into}.${Deno.pid}`;
+  await Deno.writeFile(aside, reply.body);
+  await Deno.writeTextFile(`${aside}.sha256sum`, sums);
+  const problem = await checkSum(aside);
+  if (problem !== undefined) {
+    await Deno.remove(aside);
+    return missing(problem);
+  }
+  await Deno.rename(`${aside}.sha256sum`, `${into}.sha256sum`);
+  await Deno.rename(aside, into);
+  return { kind: "found", env: {}, from: url };
+}
+
+/** Compares an archive with the checksum beside it; none known is no problem. */
+async function checkSum(archive: string): Promise<string | undefined> {
+  const file = `${archive}.sha256sum`;
+  if (!isFile(file)) return undefined;
+  const wanted = /\b[0-9a-f]{64}\b/i.exec(await Deno.readTextFile(file))?.[0]?.toLowerCase();
+  const { sha256 } = await digestOf(archive);
+  return wanted === sha256
+    ? undefined
+    : `${archive} has the SHA-256 ${sha256}, and ${basename(file)} says ${wanted}`;
+}
+
+function missing(reason: string): Denort {
+  return {
+    kind: "missing",
+    reason: `${reason}: set DENORT_BIN to denort ${DENO_VERSION}, or use --runtime=portable`,
+  };
+}
+
+async function denoDir(): Promise<string> {
+  return JSON.parse(await output(Deno.execPath(), ["info", "--json"])).denoDir;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

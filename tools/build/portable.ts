@@ -1,0 +1,98 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { basename, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { DENO_VERSION, VERSION } from "#shared/version.ts";
+import { type Digest, packFolder } from "./archive.ts";
+import launcher from "./launcher.sh" with { type: "text" };
+import type { Artifact } from "./plan.ts";
+import type { Commit } from "./source.ts";
+import type { Target } from "./targets.ts";
+
+/** The launcher takes this many bytes, so that where the payloads lie does not depend on it. */
+const LAUNCHER_BYTES = 8192;
+
+/** A packed deno: the same for every executable of a target. */
+export interface PackedDeno extends Digest {
+  readonly file: string;
+  /** Name of the folder that it is unpacked to. */
+  readonly key: string;
+}
+
+/** Packs a platform's deno. */
+export async function packDeno(
+  deno: string,
+  work: string,
+  { epoch }: Commit,
+): Promise<PackedDeno> {
+  const folder = join(work, "deno");
+  await Deno.mkdir(folder);
+  await Deno.copyFile(deno, join(folder, "deno"));
+  await Deno.chmod(join(folder, "deno"), 0o755);
+  const file = join(work, "deno.tar.gz");
+  const digest = await packFolder(folder, file, epoch);
+  return { ...digest, file, key: `deno-${DENO_VERSION}-${digest.sha256.slice(0, 12)}` };
+}
+
+/**
+ * Writes a portable executable: the launcher, the packed deno, the packed program.
+ *
+ * @param app Folder with the program.
+ * @param path The executable.
+ */
+export async function writePortable(
+  artifact: Artifact,
+  target: Target,
+  commit: Commit,
+  app: string,
+  deno: PackedDeno,
+  path: string,
+): Promise<void> {
+  await Deno.writeTextFile(join(app, "runtime"), `${deno.key}\n`);
+  const payload = `${app}.tar.gz`;
+  const packed = await packFolder(app, payload, commit.epoch);
+  const name = artifact.file;
+  const script = fillLauncher({
+    NAME: name,
+    EXECUTABLE: artifact.executable,
+    VERSION,
+    COMMIT: commit.commit,
+    TARGET: target.triple,
+    // A command loads only what it runs; without this the whole graph is read before it starts.
+    FLAGS: "--unstable-lazy-dynamic-imports",
+    DENO_KEY: deno.key,
+    DENO_AT: String(LAUNCHER_BYTES),
+    DENO_SIZE: String(deno.size),
+    DENO_SHA: deno.sha256,
+    APP_KEY: `${name}-${VERSION}-${target.triple}-${packed.sha256.slice(0, 12)}`,
+    APP_AT: String(LAUNCHER_BYTES + deno.size),
+    APP_SIZE: String(packed.size),
+    APP_SHA: packed.sha256,
+  });
+  const aside = join(app, "..", `.${basename(path)}`);
+  await Deno.writeFile(aside, script);
+  for (const part of [deno.file, payload]) {
+    await pipeline(createReadStream(part), createWriteStream(aside, { flags: "a" }));
+  }
+  await Deno.chmod(aside, 0o755);
+  await Deno.rename(aside, path);
+}
+
+/**
+ * The launcher's bytes, padded to their fixed length.
+ *
+ * @throws {Error} when a word has no value, or the script is too long
+ */
+export function fillLauncher(values: Readonly<Record<string, string>>): Uint8Array {
+  const script = launcher.replaceAll(/@([A-Z_]+)@/g, (word, name) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`The launcher has a word without a value: ${word}`);
+    return value;
+  });
+  const bytes = new TextEncoder().encode(script + "exit\n");
+  if (bytes.length > LAUNCHER_BYTES) {
+    throw new Error(`The launcher has ${bytes.length} bytes: at most ${LAUNCHER_BYTES} fit`);
+  }
+  const padded = new Uint8Array(LAUNCHER_BYTES).fill(0x0a);
+  padded.set(bytes);
+  return padded;
+}

@@ -1,0 +1,60 @@
+import { dirname, join } from "node:path";
+import type { BuildInfo, RuntimeKind } from "#shared/build_info.ts";
+import { ROOT } from "../repo.ts";
+import { output } from "./process.ts";
+
+/** What an executable is made from; everything else stays out of the copy. */
+const PARTS = ["cli", "daemons", "shared", "catalog", "deno.json", "deno.lock", "package.json"];
+
+/** The commit that is built. */
+export interface Commit {
+  readonly commit: string;
+  readonly date: string;
+  /** Time of the commit, or `SOURCE_DATE_EPOCH`, in seconds since 1970. */
+  readonly epoch: number;
+}
+
+/** Asks git what is built; a checkout with changes says so in the commit's name. */
+export async function readCommit(env = (name: string) => Deno.env.get(name)): Promise<Commit> {
+  const [line, changes] = await Promise.all([
+    output("git", ["-C", ROOT, "log", "-1", "--format=%h %ct"]),
+    output("git", ["-C", ROOT, "status", "--porcelain", "--", ...PARTS]),
+  ]);
+  const [hash, committed] = line.split(" ");
+  const epoch = Number(env("SOURCE_DATE_EPOCH") ?? committed);
+  return {
+    commit: changes === "" ? hash! : `${hash}-dirty`,
+    date: new Date(epoch * 1000).toISOString().slice(0, 10),
+    epoch,
+  };
+}
+
+/** Copies the sources into a folder, says in them what is built, and installs what they import. */
+export async function copySources(
+  into: string,
+  commit: Commit,
+  runtime: RuntimeKind,
+): Promise<void> {
+  const files = await output("git", [
+    "-C",
+    ROOT,
+    "ls-files",
+    "-z",
+    "--cached",
+    "--others",
+    "--exclude-standard",
+    "--",
+    ...PARTS,
+  ]);
+  for (const file of files.split("\0").filter((each) => each !== "")) {
+    await Deno.mkdir(dirname(join(into, file)), { recursive: true });
+    await Deno.copyFile(join(ROOT, file), join(into, file));
+  }
+  const info: BuildInfo = { commit: commit.commit, date: commit.date, runtime };
+  const module = join(into, "shared/build_info.ts");
+  const source = await Deno.readTextFile(module);
+  const marker = "undefined as BuildInfo | undefined";
+  if (!source.includes(marker)) throw new Error(`shared/build_info.ts has no "${marker}" any more`);
+  await Deno.writeTextFile(module, source.replace(marker, JSON.stringify(info)));
+  await output(Deno.execPath(), ["install", "--quiet", "--frozen"], { cwd: into });
+}
