@@ -22,8 +22,8 @@ export async function run(
     const { host, args: words } = splitRemote(args);
     if (host !== undefined) return await runRemotely(host, words, context);
     if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
-      const { versionLine } = await import("./version.ts");
-      context.stdout.write(await versionLine() + "\n");
+      const { llorchVersion } = await import("./version.ts");
+      context.stdout.write(await llorchVersion() + "\n");
       return EXIT.ok;
     }
     const { dispatch } = await import("./dispatch.ts");

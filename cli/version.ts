@@ -1,15 +1,14 @@
 import { BUILD_INFO, type BuildInfo } from "#shared/build_info.ts";
 import { checkoutRoot } from "#shared/executables.ts";
-import { VERSION } from "#shared/version.ts";
+import { versionLine } from "#shared/version.ts";
 
-/** What `llorch --version` says: `llorch 0.1.0 (1a2b3c4, 2026-11-23)`. */
-export async function versionLine(): Promise<string> {
-  const build = BUILD_INFO ?? await checkedOut();
-  return `llorch ${VERSION}${build ? ` (${build.commit}, ${build.date})` : ""}`;
+/** What `llorch --version` says; a checkout's commit is asked of git. */
+export async function llorchVersion(): Promise<string> {
+  return versionLine("llorch", BUILD_INFO ?? await checkedOut());
 }
 
 /** The commit of the checkout that we run from, if git can say it. */
-async function checkedOut(): Promise<BuildInfo | undefined> {
+async function checkedOut(): Promise<Omit<BuildInfo, "runtime"> | undefined> {
   const root = checkoutRoot();
   if (root === undefined) return undefined;
   try {

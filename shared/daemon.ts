@@ -9,7 +9,7 @@ import {
   type Logger,
   stdoutLogging,
 } from "./logging.ts";
-import { VERSION } from "./version.ts";
+import { VERSION, versionLine } from "./version.ts";
 
 /** Extra time, beyond a daemon's own deadlines, before a stop is forced. */
 const CLOSE_MARGIN_MS = 5_000;
@@ -45,7 +45,7 @@ export function daemonMain<S extends z.ZodObject>(
   return runMain(spec.program, async () => {
     const loaded = loadConfig(spec, processSources(args));
     if (loaded.kind === "version") {
-      console.log(`${spec.program} ${VERSION}`);
+      console.log(versionLine(spec.program));
       return EXIT.ok;
     }
     if (loaded.kind !== "run") {

@@ -73,7 +73,7 @@ async function copyTree(
   isWanted: (path: string) => boolean,
 ): Promise<void> {
   await Deno.mkdir(into, { recursive: true });
-  for (const entry of Deno.readDirSync(from)) {
+  for await (const entry of Deno.readDir(from)) {
     const path = join(from, entry.name);
     const copy = join(into, entry.name);
     if (!isWanted(path)) continue;

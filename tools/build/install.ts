@@ -30,7 +30,7 @@ export async function installBackend(
 async function install(folder: string, into: string, target: Target): Promise<void> {
   const from = join(ROOT, "tools/build", folder);
   await Deno.mkdir(into, { recursive: true });
-  for (const { name, isFile } of Deno.readDirSync(from)) {
+  for await (const { name, isFile } of Deno.readDir(from)) {
     if (isFile) await Deno.copyFile(join(from, name), join(into, name));
   }
   await output(
