@@ -22,7 +22,7 @@ export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 /** Longest wait for anything in a test, in milliseconds. */
 const DEADLINE_MS = 60_000;
 
-/** A program of the checkout that a test has started. */
+/** A program that a test has started. */
 export interface Program {
   readonly pid: number;
   readonly status: Promise<Deno.CommandStatus>;
@@ -40,8 +40,21 @@ export function startProgram(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", `-P=${permissions}`, join(ROOT, script), ...args],
+  return startCommand(
+    Deno.execPath(),
+    ["run", "-q", "--no-prompt", `-P=${permissions}`, join(ROOT, script), ...args],
+    env,
+  );
+}
+
+/** Starts a command in the checkout's root. */
+export function startCommand(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Program {
+  const process = new Deno.Command(command, {
+    args: [...args],
     cwd: ROOT,
     env,
     stdin: "null",

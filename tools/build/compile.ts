@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ExecutableName } from "#shared/executables.ts";
-import { output } from "./process.ts";
+import { run } from "./process.ts";
 import type { Target } from "./targets.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function compileApp(
   env: Record<string, string>,
 ): Promise<string> {
   const isWorker = executable === "llorch-candled";
-  return await output(Deno.execPath(), [
+  const { stderr } = await run(Deno.execPath(), [
     "compile",
     "--no-check",
     "--no-lock",
@@ -29,4 +29,5 @@ export async function compileApp(
     ...(isWorker ? ["--self-extracting", "--include=node_modules"] : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });
+  return stderr;
 }

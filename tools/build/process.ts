@@ -6,29 +6,40 @@ export class CommandError extends Error {
   }
 }
 
-/** How {@linkcode output} runs. */
-export interface OutputOptions {
+/** How a command runs. */
+export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
 }
 
 /**
- * Runs a command to its end and gives its standard output without the last line break.
+ * Runs a command to its end.
  *
+ * @returns what it wrote, without the last line break
  * @throws {CommandError} with what it wrote, when it fails
  */
-export async function output(
+export async function run(
   command: string,
   args: readonly string[],
-  options: OutputOptions = {},
-): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
+  options: CommandOptions = {},
+): Promise<{ stdout: string; stderr: string }> {
+  const outcome = await new Deno.Command(command, {
     args: [...args],
     stdin: "null",
     ...options,
   }).output();
-  const text = new TextDecoder().decode(stdout).trimEnd();
-  if (code === 0) return text;
-  const said = `${text}\n${new TextDecoder().decode(stderr)}`.trim();
-  throw new CommandError(`${command} ${args.slice(0, 2).join(" ")}`, code, said);
+  const stdout = new TextDecoder().decode(outcome.stdout).trimEnd();
+  const stderr = new TextDecoder().decode(outcome.stderr).trimEnd();
+  if (outcome.code === 0) return { stdout, stderr };
+  const said = `${stdout}\n${stderr}`.trim();
+  throw new CommandError(`${command} ${args.slice(0, 2).join(" ")}`, outcome.code, said);
+}
+
+/** Like {@linkcode run}, for its standard output alone. */
+export async function output(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  return (await run(command, args, options)).stdout;
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { addBackend, bundleApp } from "../../tools/build/app.ts";
+import { compileApp } from "../../tools/build/compile.ts";
+import { installBackend } from "../../tools/build/install.ts";
+import { copySources, readCommit } from "../../tools/build/source.ts";
+import { TARGETS } from "../../tools/build/targets.ts";
+
+// With deno itself as the base the outcome is no executable of ours, but what would be inside is
+// said all the same.
+Deno.test("compile embeds each program, and the worker's native libraries", async () => {
+  const target = TARGETS[0]!;
+  const work = await Deno.makeTempDir({ prefix: "llorch-test-" });
+  const source = join(work, "source");
+  const embedded = (executable: "llorch" | "orchestratord" | "llorch-candled", app: string) =>
+    compileApp(executable, target, app, join(work, `${executable}.out`), {
+      DENORT_BIN: Deno.execPath(),
+    });
+  try {
+    await copySources(source, await readCommit(), "compile");
+    const daemon = join(work, "orchestratord");
+    await bundleApp("orchestratord", source, daemon);
+    assert.match(await embedded("orchestratord", daemon), /^└── main\.js \(1\.\d+MB\)$/m);
+
+    const cli = join(work, "llorch");
+    await bundleApp("llorch", source, cli);
+    assert.match(await embedded("llorch", cli), /── download_run-\w+\.js/);
+
+    const worker = join(work, "llorch-candled");
+    await bundleApp("llorch-candled", source, worker);
+    await addBackend(await installBackend("cpu", target, join(work, "cpu")), "cpu", target, worker);
+    const said = await embedded("llorch-candled", worker);
+    const [, megabytes] = /node_modules\/\* \(([\d.]+)MB/.exec(said) ?? [];
+    assert.ok(Number(megabytes) > 25 && Number(megabytes) < 60, said);
+    assert.match(said, /── daemon-\w+\.js/);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+});

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { VERSION } from "#shared/version.ts";
+import { startExecutable, withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { follow, isAlive, numbersOf, range, run, textOf, until, within } from "../support/stack.ts";
+
+/** About 2 ms a token: long enough to act while it runs. */
+const task = { model: "slow-counter", prompt: "w7", max_tokens: 300, temperature: 0 };
+
+Deno.test("every executable says its version, its help and what a wrong flag is", async () => {
+  for (const name of ["llorch", "orchestratord", "pool-managerd", "llorch-candled"] as const) {
+    const ran = async (...args: string[]) => {
+      const program = startExecutable(name, args);
+      let out = "";
+      for await (const line of program.lines) out += line + "\n";
+      const { code } = await within(program.status, `${name} ${args}`);
+      return { code, out, err: program.stderr() };
+    };
+    const version = await ran("--version");
+    assert.equal(version.code, 0, version.err);
+    assert.ok(version.out.startsWith(`${name} ${VERSION}`), version.out);
+    assert.match((await ran("--help")).out, new RegExp(`^Usage: ${name}|^${name}`, "m"));
+    const wrong = await ran("--no-such-flag");
+    assert.equal(wrong.code, 2, wrong.out);
+    assert.match(wrong.err, /no-such-flag/);
+  }
+});
+
+Deno.test("a service made of executables serves, survives and is restarted", async (t) => {
+  await withService(dirname(slowCounterModel()), async (service) => {
+    const { client } = service;
+
+    await t.step("a task streams every number, loading its model first", async () => {
+      const received = await run(client, task);
+      assert.deepEqual(numbersOf(received), range(8, 300));
+      assert.equal(received.at(-1)?.event, "end");
+    });
+
+    await t.step("llorch submits a job and prints what it says", async () => {
+      const { code, out, err } = await service.llorch(
+        ...["orchestrator", "jobs", "submit", "--model", "slow-counter"],
+        ...["--max-tokens", "5", "--temperature", "0", "w7"],
+      );
+      assert.equal(code, 0, err);
+      assert.deepEqual(out.match(/\d+/g)?.map(Number), range(8, 5));
+    });
+
+    await t.step("kill -9 of the worker: the stream goes on at the next number", async () => {
+      const received = [];
+      for await (const event of follow(client, task)) {
+        received.push(event);
+        if (numbersOf(received).length !== 20 || event.event !== "token") continue;
+        Deno.kill((await service.workers())[0]!.pid, "SIGKILL");
+      }
+      assert.deepEqual(numbersOf(received), range(8, 300));
+    });
+
+    await t.step("kill -9 of pool-managerd: its worker streams on and is adopted", async () => {
+      const running = run(client, task);
+      await until("it runs", async () => (await service.workers())[0]?.active === 1);
+      const { pid } = (await service.workers())[0]!;
+      Deno.kill(service.poolManagerd.program.pid, "SIGKILL");
+      await service.poolManagerd.program.status;
+      await service.restart("poolManagerd");
+      assert.deepEqual(numbersOf(await running), range(8, 300));
+      await until("the worker is adopted", async () => {
+        return (await service.workers()).some((worker) => worker.pid === pid);
+      });
+    });
+
+    await t.step("SIGTERM to orchestratord and a new start: accepted jobs are there", async () => {
+      const ids = [];
+      for (const n of range(0, 6)) {
+        const body = { ...task, prompt: `w${n * 1000}`, max_tokens: 100, detached: true };
+        ids.push((await client.call(routes.submit, { body })).job_id);
+      }
+      service.orchestratord.program.kill("SIGTERM");
+      assert.equal((await within(service.orchestratord.program.status, "it stops")).code, 0);
+      await service.restart("orchestratord");
+      for (const [n, id] of ids.entries()) {
+        const received = await run(client, id);
+        assert.deepEqual(numbersOf(received), range(n * 1000 + 1, 100), textOf(received));
+      }
+    });
+  });
+});
+
+Deno.test("a stop of both daemons leaves no worker", async () => {
+  let pid = 0;
+  await withService(dirname(slowCounterModel()), async (service) => {
+    await run(service.client, { ...task, max_tokens: 3 });
+    pid = (await service.workers())[0]!.pid;
+    assert.ok(isAlive(pid));
+  });
+  assert.ok(!isAlive(pid));
+});

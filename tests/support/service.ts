@@ -1,0 +1,147 @@
+/**
+ * orchestratord and pool-managerd as an operator runs them: executables with configuration files, on
+ * free ports, with state of their own. `LLORCH_BIN_DIR` takes built ones; without it they run from
+ * source.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { orchestratorRoutes as routes, type WorkerView } from "#shared/contracts/mod.ts";
+import { type ExecutableName, findExecutable } from "#shared/executables.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
+import type { Ran } from "./llorch.ts";
+import { type Program, startCommand, until, within } from "./stack.ts";
+
+/** A running daemon. */
+export interface RunningDaemon {
+  readonly program: Program;
+  readonly url: string;
+  /** What its log said, as it comes. */
+  readonly log: readonly Record<string, unknown>[];
+}
+
+/** Both daemons, and what a client needs. */
+export interface Service {
+  orchestratord: RunningDaemon;
+  poolManagerd: RunningDaemon;
+  readonly client: Client;
+  /** A folder of the test's own. */
+  readonly dir: string;
+  /** Runs `llorch`, told where both daemons are. */
+  llorch(...args: string[]): Promise<Ran>;
+  workers(): Promise<WorkerView[]>;
+  /** Starts a daemon again, on the port that it had. */
+  restart(daemon: "orchestratord" | "poolManagerd"): Promise<void>;
+}
+
+/** Starts an executable, built or from source. */
+export function startExecutable(
+  name: ExecutableName,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Program {
+  const { command, args: own } = findExecutable(name);
+  return startCommand(command, [...own, ...args], env);
+}
+
+/** Runs a test with both daemons and stops them, and every worker, afterwards. */
+export async function withService(
+  models: string,
+  test: (service: Service) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+  const env = {
+    HOME: dir,
+    XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? join(home(), ".cache"),
+  };
+  const files = {
+    orchestratord: join(dir, "orchestrator.toml"),
+    poolManagerd: join(dir, "pool-manager.toml"),
+  };
+  const start = {
+    orchestratord: (port: string) =>
+      startDaemon("orchestratord", [`--config=${files.orchestratord}`, `--port=${port}`], env),
+    poolManagerd: (port: string) =>
+      startDaemon("pool-managerd", [`--config=${files.poolManagerd}`, `--port=${port}`], env),
+  };
+  await Deno.writeTextFile(
+    files.orchestratord,
+    `state_dir = ${JSON.stringify(join(dir, "orchestratord"))}\n`,
+  );
+  const orchestratord = await start.orchestratord("0");
+  await Deno.writeTextFile(
+    files.poolManagerd,
+    `state_dir = ${JSON.stringify(join(dir, "pool-managerd"))}
+     models_dirs = [${JSON.stringify(models)}]
+     orchestrator.url = ${JSON.stringify(orchestratord.url)}
+     worker.port_base = 0\n`,
+  );
+  const client = createClient({ baseUrl: orchestratord.url });
+  const service: Service = {
+    orchestratord,
+    poolManagerd: await start.poolManagerd("0"),
+    client,
+    dir,
+    async llorch(...args) {
+      const program = startExecutable("llorch", args, {
+        ...env,
+        LLORCH_ORCHESTRATOR_URL: service.orchestratord.url,
+        LLORCH_POOL_URL: service.poolManagerd.url,
+      });
+      let out = "";
+      for await (const line of program.lines) out += line + "\n";
+      const { code } = await within(program.status, `llorch ${args.join(" ")} has ended`);
+      return { code, out, err: program.stderr() };
+    },
+    workers: async () => (await client.call(routes.workers, {})).workers,
+    async restart(daemon) {
+      service[daemon] = await start[daemon](new URL(service[daemon].url).port);
+    },
+  };
+  try {
+    await until("the pool is known", async () => {
+      return (await client.call(routes.pools, {})).pools.length === 1;
+    });
+    await test(service);
+  } catch (error) {
+    for (const { log, program } of [service.orchestratord, service.poolManagerd]) {
+      console.error(
+        log.slice(-20).map((line) => JSON.stringify(line)).join("\n"),
+        program.stderr(),
+      );
+    }
+    throw error;
+  } finally {
+    // The pool manager first: it stops its workers.
+    for (const { program } of [service.poolManagerd, service.orchestratord]) {
+      program.kill("SIGTERM");
+      await within(program.status, "a daemon has stopped").catch(() => program.kill("SIGKILL"));
+    }
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Starts a daemon and waits until it listens. */
+async function startDaemon(
+  name: ExecutableName,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<RunningDaemon> {
+  const program = startExecutable(name, args, env);
+  const log: Record<string, unknown>[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  (async () => {
+    for await (const line of program.lines) {
+      const entry = JSON.parse(line);
+      log.push(entry);
+      if (entry.event === "listening") resolve(entry.url);
+    }
+    await program.status;
+    reject(new Error(`${name} ended before it listened: ${program.stderr()}`));
+  })();
+  return { program, log, url: await within(promise, `${name} listens`) };
+}
+
+function home(): string {
+  return Deno.env.get("HOME") ?? Deno.cwd();
+}
