@@ -7,7 +7,7 @@ export const BUILD_OPTIONS: readonly Option[] = [
   { flags: "--out <dir>", summary: "Folder for what is built", values: "files" },
   {
     flags: "--runtime <kind>",
-    summary: "auto, compile (one executable) or portable (deno and files)",
+    summary: "auto, compile (one executable) or portable (one file that unpacks itself)",
     values: RUNTIMES,
   },
 ];

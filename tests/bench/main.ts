@@ -7,10 +7,12 @@ import { columns } from "../../cli/output/columns.ts";
 import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
+import { portableStart } from "./portable_start.ts";
 
 /** What can be measured, by name. */
 const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
   cli: [cliStart, cliDownload],
+  portable: [portableStart],
 };
 
 async function main([name = "", ...rest]: readonly string[]): Promise<number> {
