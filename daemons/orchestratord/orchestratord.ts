@@ -102,6 +102,8 @@ async function openParts(
     notReadyReason() {
       if (phase === "restoring") return "The pools are being asked for their state";
       if (phase === "stopping") return "The orchestrator is stopping";
+      const failure = store.failure();
+      if (failure !== undefined) return `The database cannot be written: ${failure}`;
       const isAnyPool = [...loop.state.pools.values()].some((pool) => pool.available);
       return isAnyPool ? undefined : "No pool is available";
     },

@@ -9,7 +9,7 @@ import {
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
-import { ERROR_CODES, LlorchError } from "#shared/errors.ts";
+import { ERROR_CODES, errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
@@ -225,11 +225,13 @@ export class Jobs {
       await committed;
       if (options.durable) await store.sync();
     } catch (error) {
+      job.abandon();
       this.cancel(jobId, "The job could not be written to disk");
-      throw new LlorchError("NOT_READY", "Cannot keep the job: the state folder refuses writes", {
-        cause: error,
-        retryAfterMs: 10_000,
-      });
+      throw new LlorchError(
+        "NOT_READY",
+        `Cannot keep the job: the database cannot be written (${errorMessage(error)})`,
+        { cause: error, retryAfterMs: 10_000 },
+      );
     }
     this.#deps.log.info("job_accepted", {
       job_id: jobId,

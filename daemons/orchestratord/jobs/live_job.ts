@@ -111,6 +111,11 @@ export class LiveJob {
     this.facts.store?.update(this.id, patch).catch((error) => this.facts.onBroken(error));
   }
 
+  /** Nothing more is kept or shown: the job was refused, and nobody was told its name. */
+  abandon(): void {
+    this.#ended = true;
+  }
+
   /** Marks the end of the running attempt. */
   endAttempt(at: number, reason?: string): void {
     const last = this.attempts.at(-1);

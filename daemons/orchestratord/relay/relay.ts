@@ -65,7 +65,13 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
       if (event.event === "error") {
         return ended(new LlorchError(event.data.code, event.data.message));
       }
-      await options.onEvent(event);
+      const waiting = options.onEvent(event);
+      if (waiting) {
+        // It is we who are slow now.
+        clearTimeout(watchdog);
+        await waiting;
+        alive();
+      }
       if (event.event === "end") return { kind: "done" };
     }
     return { kind: "lost", message: "the worker's stream ended without an end" };

@@ -1,8 +1,14 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
+import { errorMessage } from "#shared/errors.ts";
+
+/** A database that refused to be written is tried again this often, in milliseconds. */
+const RETRY_MS = 250;
 
 interface Pending {
   readonly write: (db: DatabaseSync) => void;
+  /** Whether it waits until it can be written, rather than fail. */
+  readonly waits: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -11,57 +17,118 @@ interface Pending {
  * Puts all writes of one turn of the event loop into one transaction: a commit costs about the same
  * for one row as for a hundred.
  *
- * A write that fails fails alone where SQLite lets it (a savepoint), and all of the turn where the
- * commit itself fails.
+ * A write that breaks a constraint fails alone. When the database itself cannot be written (a full
+ * disk, a device that fails), then {@linkcode write} fails, {@linkcode keep} waits, and the database
+ * is tried again until it takes writes.
  */
 export class Committer {
   readonly #db: DatabaseSync;
+  readonly #retryMs: number;
   #pending: Pending[] = [];
   #scheduled = false;
+  #failure: string | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, { retryMs = RETRY_MS }: { retryMs?: number } = {}) {
     this.#db = db;
+    this.#retryMs = retryMs;
   }
 
-  /** Resolves when the write is committed. */
+  /** Why the database could not be written the last time; undefined when it could. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when the write is committed; rejects when it cannot be. */
   write(write: (db: DatabaseSync) => void): Promise<void> {
+    return this.#add(write, false);
+  }
+
+  /**
+   * Resolves when the write is committed, however long the database refuses it; rejects when it breaks
+   * a constraint, or when the committer is closed before.
+   */
+  keep(write: (db: DatabaseSync) => void): Promise<void> {
+    return this.#add(write, true);
+  }
+
+  /** Commits what waits, now. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#pending.length > 0) this.#commit();
+  }
+
+  /** Commits what waits, for the last time. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.flush();
+    clearTimeout(this.#retry);
+    const error = new Error(`The database is closed: ${this.#failure}`);
+    for (const { reject } of this.#pending.splice(0)) reject(error);
+  }
+
+  #add(write: (db: DatabaseSync) => void, waits: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ write, resolve, reject });
+      this.#pending.push({ write, waits, resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => this.flush());
     });
   }
 
-  /** Commits what waits, now. */
-  flush(): void {
-    this.#scheduled = false;
+  #commit(): void {
     const batch = this.#pending;
     this.#pending = [];
-    if (batch.length === 0) return;
     const done: Pending[] = [];
+    const refused: [Pending, unknown][] = [];
     try {
       this.#db.exec("BEGIN IMMEDIATE");
-      for (const each of batch) if (this.#apply(each)) done.push(each);
+      for (const pending of batch) {
+        const error = this.#apply(pending);
+        if (error === undefined) done.push(pending);
+        else refused.push([pending, error]);
+      }
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      for (const { reject } of batch) reject(error);
-      return;
+      return this.#fail(batch, error);
     }
+    this.#failure = undefined;
     for (const { resolve } of done) resolve();
+    for (const [{ reject }, error] of refused) reject(error);
   }
 
-  #apply(pending: Pending): boolean {
+  /** The constraint that a write breaks, if any; throws when the database itself refuses. */
+  #apply({ write }: Pending): unknown {
     this.#db.exec("SAVEPOINT one");
     try {
-      pending.write(this.#db);
+      write(this.#db);
       this.#db.exec("RELEASE one");
-      return true;
     } catch (error) {
+      if (!/constraint failed/.test(errorMessage(error))) throw error;
       this.#db.exec("ROLLBACK TO one; RELEASE one");
-      pending.reject(error);
-      return false;
+      return error;
     }
+  }
+
+  #fail(batch: readonly Pending[], error: unknown): void {
+    this.#failure = errorMessage(error);
+    this.#pending = [...batch.filter(({ waits }) => waits), ...this.#pending];
+    for (const { waits, reject } of batch) if (!waits) reject(error);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#try(), this.#retryMs);
+  }
+
+  /** Writes what waits; with nothing to write, the version as it is, to learn whether that works. */
+  #try(): void {
+    if (this.#pending.length > 0) return this.#commit();
+    const { user_version } = this.#db.prepare("PRAGMA user_version").get()!;
+    this.#pending.push({
+      write: (db) => db.exec(`PRAGMA user_version = ${user_version}`),
+      waits: false,
+      resolve() {},
+      reject() {},
+    });
+    this.#commit();
   }
 }

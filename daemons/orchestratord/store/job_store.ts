@@ -84,9 +84,12 @@ export interface PoolRow {
 /**
  * What orchestratord remembers. A promise of a write resolves when it is committed: it then
  * survives `kill -9`. Writes of one caller are committed in the order in which they were made.
+ *
+ * While the database cannot be written (a full disk), new jobs are refused, and what accepted jobs
+ * add waits until it can be.
  */
 export interface JobStore {
-  /** Keeps a new job and its first event. */
+  /** Keeps a new job and its first event; rejects when that cannot be written. */
   accept(job: NewJobRow, queued: NumberedEvent): Promise<void>;
   /** Resolves when every write committed so far is on disk: it then survives a power cut. */
   sync(): Promise<void>;
@@ -105,5 +108,7 @@ export interface JobStore {
   pools(): Promise<readonly PoolRow[]>;
   /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
   expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
+  /** Why the last write failed; undefined when it did not. */
+  failure(): string | undefined;
   close(): Promise<void>;
 }

@@ -76,11 +76,11 @@ export function openSqliteStore(path: string): JobStore {
       }),
     sync: () => wal.sync(),
     append: (jobId, events, patch) =>
-      committer.write((db) => {
+      committer.keep((db) => {
         writeEvents(jobId, events);
         if (patch) applyPatch(db, jobId, patch);
       }),
-    update: (jobId, patch) => committer.write((db) => applyPatch(db, jobId, patch)),
+    update: (jobId, patch) => committer.keep((db) => applyPatch(db, jobId, patch)),
     get: (jobId) => read(() => toJob(selectJob.get(jobId))),
     findByKey: (key) => read(() => toJob(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
@@ -119,8 +119,9 @@ export function openSqliteStore(path: string): JobStore {
       if (result.erased + result.forgotten > 0) db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       return result;
     },
+    failure: () => committer.failure,
     async close() {
-      committer.flush();
+      committer.close();
       await wal.close();
       db.close();
     },

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { follow, numbers, range, withHarness } from "./testing/harness.ts";
+
+const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+
+/** Runs a test with a file system of one megabyte. */
+async function withSmallDisk(test: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const run = async (command: string, ...args: string[]) => {
+    const { success, stderr } = await new Deno.Command(command, { args }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  };
+  await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir);
+  try {
+    await test(dir);
+  } finally {
+    await run("umount", dir);
+    await Deno.remove(dir);
+  }
+}
+
+/** Takes every byte that is left. */
+function fill(file: string): void {
+  using open = Deno.openSync(file, { create: true, append: true });
+  for (const size of [65_536, 4096, 1]) {
+    const bytes = new Uint8Array(size);
+    try {
+      while (open.writeSync(bytes) > 0);
+    } catch {
+      // Full for this size.
+    }
+  }
+}
+
+Deno.test({
+  name: "on a full disk nothing is acknowledged, streams wait, and all goes on with room again",
+  ignore: !isRoot, // A file system of a stated size needs root.
+  async fn() {
+    await withSmallDisk(async (dir) => {
+      await withHarness({ state_dir: dir }, async ({ pool, client }) => {
+        const task = { model: "counter", prompt: "w0", max_tokens: 200 };
+        await client.call(routes.loadModel, { params: { ref: "counter" }, body: {} });
+        while (pool.workers.size === 0) await new Promise((done) => setTimeout(done, 5));
+        pool.only().allow(3);
+
+        const received = [];
+        const filler = join(dir, "filler");
+        for await (const event of follow(client, task)) {
+          received.push(event);
+          if (event.event !== "token" || numbers(received).length !== 3) continue;
+          fill(filler);
+          pool.only().allow(Infinity);
+          await assert.rejects(client.call(routes.submit, { body: task }), {
+            code: "NOT_READY",
+            message: /^Cannot keep the job: the database cannot be written \(.*full/,
+          });
+          await assert.rejects(client.call(routes.ready, {}), {
+            code: "NOT_READY",
+            message: /^The database cannot be written: .*full/,
+          });
+          await Deno.remove(filler);
+        }
+        assert.deepEqual(numbers(received), range(1, 200));
+        assert.equal(received.at(-1)?.event, "end");
+        await client.call(routes.ready, {});
+        const { tasks } = await client.call(routes.listTasks, {});
+        assert.deepEqual(tasks.map(({ status }) => status), ["completed"]);
+      });
+    });
+  },
+});

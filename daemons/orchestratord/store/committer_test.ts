@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { Committer } from "./committer.ts";
+
+/** A database whose writes can be refused, as those of a full disk are. */
+class FullDisk extends DatabaseSync {
+  isFull = false;
+
+  override exec(sql: string): void {
+    if (this.isFull && sql === "COMMIT") throw new Error("database or disk is full");
+    super.exec(sql);
+  }
+}
+
+async function withCommitter(
+  test: (parts: { db: FullDisk; committer: Committer; rows: () => number[] }) => Promise<void>,
+): Promise<void> {
+  const db = new FullDisk(":memory:");
+  db.exec("CREATE TABLE t (n INTEGER UNIQUE)");
+  const committer = new Committer(db, { retryMs: 1 });
+  const rows = () => db.prepare("SELECT n FROM t").all().map(({ n }) => Number(n));
+  try {
+    await test({ db, committer, rows });
+  } finally {
+    committer.close();
+    db.close();
+  }
+}
+
+const insert = (n: number) => (db: DatabaseSync) => {
+  db.prepare("INSERT INTO t VALUES (?)").run(n);
+};
+
+Deno.test("Committer puts the writes of a turn into one transaction", async () => {
+  await withCommitter(async ({ db, committer, rows }) => {
+    const said: string[] = [];
+    const exec = db.exec.bind(db);
+    db.exec = (sql) => (said.push(sql), exec(sql));
+    await Promise.all([1, 2, 3].map((n) => committer.write(insert(n))));
+    assert.equal(said.filter((sql) => sql === "COMMIT").length, 1);
+    assert.deepEqual(rows(), [1, 2, 3]);
+  });
+});
+
+Deno.test("a write that breaks a constraint fails alone, kept or not", async () => {
+  await withCommitter(async ({ committer, rows }) => {
+    const outcomes = await Promise.allSettled([
+      committer.write(insert(1)),
+      committer.write(insert(1)),
+      committer.keep(insert(1)),
+      committer.keep(insert(2)),
+    ]);
+    assert.deepEqual(outcomes.map(({ status }) => status), [
+      "fulfilled",
+      "rejected",
+      "rejected",
+      "fulfilled",
+    ]);
+    assert.deepEqual(rows(), [1, 2]);
+    assert.equal(committer.failure, undefined);
+  });
+});
+
+Deno.test("on a full disk write() fails, keep() waits, and what waited keeps its order", async () => {
+  await withCommitter(async ({ db, committer, rows }) => {
+    db.isFull = true;
+    const kept = committer.keep(insert(1));
+    await assert.rejects(committer.write(insert(9)), /disk is full/);
+    const later = committer.keep(insert(2));
+    await assert.rejects(committer.write(insert(8)), /disk is full/);
+    assert.equal(committer.failure, "database or disk is full");
+    assert.deepEqual(rows(), []);
+    db.isFull = false;
+    await Promise.all([kept, later]);
+    assert.deepEqual(rows(), [1, 2]);
+    assert.equal(committer.failure, undefined);
+  });
+});
+
+Deno.test("with nothing to write, a database that takes writes again is noticed", async () => {
+  await withCommitter(async ({ db, committer }) => {
+    db.isFull = true;
+    await assert.rejects(committer.write(insert(1)));
+    db.isFull = false;
+    while (committer.failure !== undefined) await new Promise((done) => setTimeout(done, 1));
+    await committer.write(insert(1));
+  });
+});
+
+Deno.test("close() tells those who wait that it will not happen", async () => {
+  await withCommitter(async ({ db, committer }) => {
+    db.isFull = true;
+    const kept = assert.rejects(committer.keep(insert(1)), /closed: database or disk is full/);
+    committer.close();
+    await kept;
+  });
+});
