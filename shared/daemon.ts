@@ -24,6 +24,13 @@ export interface DaemonSpec<S extends z.ZodObject> extends ConfigSpec<S> {
       readonly flags: Readonly<Record<string, string | boolean | undefined>>;
     },
   ): Promise<Daemon & { readonly url: string }>;
+  /** Code of the commands that {@linkcode ConfigSpec.commands} names; gives the exit code. */
+  readonly runCommand?: (
+    name: string,
+    words: readonly string[],
+    config: z.output<S>,
+    flags: Readonly<Record<string, string | boolean | undefined>>,
+  ) => Promise<number>;
   /** Longest time that an orderly stop of this configuration takes, in milliseconds. */
   stopDeadlineMs(config: z.output<S>): number;
 }
@@ -47,6 +54,10 @@ export function daemonMain<S extends z.ZodObject>(
     if (loaded.kind === "version") {
       console.log(versionLine(spec.program));
       return EXIT.ok;
+    }
+    if (loaded.kind === "command") {
+      const { name, words, config, flags } = loaded;
+      return await spec.runCommand?.(name, words, config, flags) ?? EXIT.usage;
     }
     if (loaded.kind !== "run") {
       console.log(loaded.text);

@@ -7,7 +7,7 @@ import { errorMessage, LlorchError } from "./errors.ts";
  *
  * @param migrations SQL of each version, oldest first; `user_version` counts those applied.
  * @throws {LlorchError} `INTERNAL` that names the path and what to do: a folder that cannot be
- * written, a file that is no database, a database from a newer version.
+ * written, a file that is no database or a damaged one, a database from a newer version.
  */
 export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
   const fail = (reason: string, cause?: unknown) =>
@@ -22,6 +22,7 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
   }
   try {
+    checkWhole(db);
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec("PRAGMA foreign_keys = ON");
@@ -32,6 +33,19 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     db.close();
     throw fail(errorMessage(error), error);
   }
+}
+
+function checkWhole(db: DatabaseSync): void {
+  let said: unknown;
+  try {
+    said = db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+  } catch (error) {
+    said = errorMessage(error);
+  }
+  if (said === "ok") return;
+  throw new Error(
+    `it is damaged (${said}); put a backup in its place, or move it away to begin anew`,
+  );
 }
 
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {

@@ -92,6 +92,24 @@ Deno.test({
     }),
 });
 
+Deno.test("openDatabase() refuses a damaged database and leaves it alone", () =>
+  withPath((path) => {
+    const db = openDatabase(path, [FIRST]);
+    db.exec(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) " +
+        "INSERT INTO jobs SELECT 'job-' || i FROM n",
+    );
+    db.close();
+    const bytes = Deno.readFileSync(path);
+    bytes.fill(0xff, 4096 * 2, 4096 * 3);
+    Deno.writeFileSync(path, bytes);
+    assert.throws(
+      () => openDatabase(path, [FIRST]),
+      /test\.db: it is damaged \(.+\); put a backup in its place, or move it away to begin anew/,
+    );
+    assert.deepEqual(Deno.readFileSync(path), bytes);
+  }));
+
 Deno.test("openDatabase() refuses a file that is no database", () =>
   withPath((path) => {
     Deno.mkdirSync(dirname(path));

@@ -73,6 +73,9 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
   summary: "queues, places and streams the jobs of all pools",
   schema: configSchema,
   defaultFile: "/etc/llorch/orchestrator.toml",
+  commands: {
+    backup: { words: "FILE", summary: "copy the database, while orchestratord runs or not" },
+  },
 };
 
 /** The database inside the state folder. */

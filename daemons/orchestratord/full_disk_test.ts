@@ -41,7 +41,7 @@ Deno.test({
     await withSmallDisk(async (dir) => {
       await withHarness({ state_dir: dir }, async ({ pool, client }) => {
         const task = { model: "counter", prompt: "w0", max_tokens: 200 };
-        await client.call(routes.loadModel, { params: { ref: "counter" }, body: {} });
+        await client.call(routes.loadModel, { params: { ref: "counter" } });
         while (pool.workers.size === 0) await new Promise((done) => setTimeout(done, 5));
         pool.only().allow(3);
 

@@ -1,4 +1,5 @@
 import { daemonMain } from "#shared/daemon.ts";
+import { runCommand } from "./commands/mod.ts";
 import { configSpec } from "./config.ts";
 import { Orchestratord } from "./orchestratord.ts";
 
@@ -6,6 +7,7 @@ if (import.meta.main) {
   Deno.exit(
     await daemonMain({
       ...configSpec,
+      runCommand,
       open: (config, { log }) => Orchestratord.open(config, { log }),
       stopDeadlineMs: (config) => config.stop_deadline_ms,
     }, Deno.args),

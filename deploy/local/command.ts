@@ -3,7 +3,7 @@ import { type ConfigSpec, loadConfig, processSources } from "#shared/config/load
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { nextSignal, runMain, SAME_KEYSTROKE_MS, UsageError } from "#shared/lifecycle.ts";
-import { VERSION } from "#shared/version.ts";
+import { versionLine } from "#shared/version.ts";
 import type { LogLine } from "./log_view.ts";
 import type { UpOptions } from "./options.ts";
 import { type LocalStack, startStack } from "./stack.ts";
@@ -31,7 +31,7 @@ export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<
   return runMain(program, async () => {
     const loaded = loadConfig({ ...command, hasFile: false }, processSources(Deno.args));
     if (loaded.kind !== "run") {
-      console.log(loaded.kind === "version" ? `${program} ${VERSION}` : loaded.text);
+      console.log("text" in loaded ? loaded.text : versionLine(program));
       return EXIT.ok;
     }
     return await runStack(command, prepare(loaded.config as O));

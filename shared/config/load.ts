@@ -20,12 +20,29 @@ export interface ConfigSpec<S extends z.ZodObject> {
   readonly extraFlags?: Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
   /** Whether a config file may be given at all; the worker has none. @default true */
   readonly hasFile?: boolean;
+  /** What the program does instead of running, by the first word, e.g. `backup`. */
+  readonly commands?: Readonly<Record<string, CommandFacts>>;
+}
+
+/** A command of a daemon's executable. */
+export interface CommandFacts {
+  /** Words after the command, for the help: `FILE`. */
+  readonly words: string;
+  readonly summary: string;
 }
 
 /** What was asked for. */
 export type Loaded<S extends z.ZodObject> =
   | {
     readonly kind: "run";
+    readonly config: z.output<S>;
+    readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  }
+  | {
+    readonly kind: "command";
+    readonly name: string;
+    /** What stands after the command and is no flag. */
+    readonly words: readonly string[];
     readonly config: z.output<S>;
     readonly flags: Readonly<Record<string, string | boolean | undefined>>;
   }
@@ -67,7 +84,7 @@ export function loadConfig<S extends z.ZodObject>(
   sources: ConfigSources,
 ): Loaded<S> {
   const keys = configKeys(spec.schema);
-  const flags = parseFlags(spec, keys, sources.args);
+  const { flags, words: [name, ...words] } = parseArguments(spec, keys, sources.args);
   if (flags["help"]) return { kind: "help", text: helpText(spec, keys) };
   if (flags["version"]) return { kind: "version" };
 
@@ -102,17 +119,21 @@ export function loadConfig<S extends z.ZodObject>(
   if (flags["check-config"]) {
     return { kind: "checked", text: `${file?.path ?? "the defaults"}: the configuration is valid` };
   }
-  const extra = Object.keys(spec.extraFlags ?? {}).map((name) => [name, flags[name]] as const);
-  return { kind: "run", config: parsed.data, flags: Object.fromEntries(extra) };
+  const config = parsed.data;
+  const extra = Object.fromEntries(
+    Object.keys(spec.extraFlags ?? {}).map((flag) => [flag, flags[flag]]),
+  );
+  if (name !== undefined) return { kind: "command", name, words, config, flags: extra };
+  return { kind: "run", config, flags: extra };
 }
 
 type Flags = Record<string, string | boolean | undefined>;
 
-function parseFlags<S extends z.ZodObject>(
+function parseArguments<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
   keys: readonly ConfigKey[],
   args: readonly string[],
-): Flags {
+): { flags: Flags; words: readonly string[] } {
   const options: NonNullable<ParseArgsConfig["options"]> = {
     help: { type: "boolean", short: "h" },
     version: { type: "boolean", short: "V" },
@@ -127,9 +148,19 @@ function parseFlags<S extends z.ZodObject>(
   // A bare boolean key means true; parseArgs would take the next argument for its value.
   const booleans = new Set(keys.filter((k) => k.kind === "boolean").map((k) => `--${flagName(k)}`));
   const given = args.map((arg) => booleans.has(arg) ? `${arg}=true` : arg);
+  const commands = Object.keys(spec.commands ?? {});
   try {
-    return parseArgs({ args: given, options, strict: true }).values as Flags;
+    const allowPositionals = commands.length > 0;
+    const parsed = parseArgs({ args: given, options, strict: true, allowPositionals });
+    const [name] = parsed.positionals;
+    if (name !== undefined && !commands.includes(name)) {
+      const near = closest(name, commands);
+      const hint = near ? `did you mean ${near}?` : `${spec.program} --help lists them`;
+      throw new UsageError(`Unknown command "${name}": ${hint}`);
+    }
+    return { flags: parsed.values as Flags, words: parsed.positionals };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const unknown = /Unknown option '(-{1,2}[^'\s]+)/.exec(errorMessage(error))?.[1];
     if (unknown === undefined) throw new UsageError(errorMessage(error), { cause: error });
     const near = closest(unknown.replace(/^-+/, ""), known);
@@ -216,10 +247,14 @@ function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly Con
   const sample = keys.find((key) => key.kind === "number") ?? keys[0]!;
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
+  const commands = Object.entries(spec.commands ?? {});
   return [
     `${spec.program}: ${spec.summary}`,
     "",
     `Usage: ${spec.program} [options]`,
+    ...commands.map(([name, { words, summary }]) => {
+      return `       ${`${spec.program} ${name} ${words}`.padEnd(width + 4)} ${summary}`;
+    }),
     "",
     ...lines,
     "",

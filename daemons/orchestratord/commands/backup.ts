@@ -1,0 +1,83 @@
+import { DatabaseSync } from "node:sqlite";
+import { dirname } from "node:path";
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { defaultStateDir } from "#shared/paths.ts";
+import { type Config, databasePath } from "../config.ts";
+
+/**
+ * `orchestratord backup FILE`: a copy of the database as it is at one moment, made while orchestratord
+ * runs or not. The copy is one file; put in the place of the database, it is what a start goes on
+ * from.
+ *
+ * @throws {UsageError} without a file, or when it exists
+ */
+export async function backup(words: readonly string[], config: Config): Promise<number> {
+  const [file, ...more] = words;
+  if (file === undefined || more.length > 0) {
+    throw new UsageError("Name one file: orchestratord backup FILE");
+  }
+  const dir = config.state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
+  const { jobs, bytes } = await copyDatabase(databasePath(dir), file);
+  console.log(`${file}: ${jobs} jobs, ${bytes} bytes`);
+  return EXIT.ok;
+}
+
+/** Copies a database that others may be writing; the copy appears whole or not at all. */
+export async function copyDatabase(
+  from: string,
+  to: string,
+): Promise<{ jobs: number; bytes: number }> {
+  if (exists(to)) throw new UsageError(`Cannot write ${to}: it exists; choose another name`);
+  if (!exists(from)) {
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find the database ${from}: name its folder with --state-dir, or the config file that does with --config`,
+    );
+  }
+  const aside = `${to}.${Deno.pid}.incomplete`;
+  try {
+    // Before SQLite opens it, so that it never has a wider mode.
+    (await Deno.open(aside, { createNew: true, write: true, mode: 0o600 })).close();
+    const db = new DatabaseSync(from, { readOnly: true, timeout: 5000 });
+    try {
+      db.prepare("VACUUM INTO ?").run(aside);
+    } finally {
+      db.close();
+    }
+    const jobs = countJobs(aside);
+    using written = await Deno.open(aside, { read: true, write: true });
+    await written.syncData();
+    const { size } = await written.stat();
+    await Deno.rename(aside, to);
+    return { jobs, bytes: size };
+  } catch (error) {
+    await Deno.remove(aside).catch(() => {});
+    throw new LlorchError(
+      "INTERNAL",
+      `Cannot copy ${from} to ${to}: ${errorMessage(error)}; make room in ${
+        dirname(to)
+      } or choose another folder`,
+      { cause: error },
+    );
+  }
+}
+
+function countJobs(path: string): number {
+  const copy = new DatabaseSync(path, { readOnly: true });
+  try {
+    return Number(copy.prepare("SELECT count(*) AS jobs FROM jobs").get()?.["jobs"]);
+  } finally {
+    copy.close();
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

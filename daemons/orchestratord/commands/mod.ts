@@ -1,0 +1,21 @@
+import { UsageError } from "#shared/lifecycle.ts";
+import type { Config } from "../config.ts";
+
+/** A command of orchestratord's executable: gets the words after it, gives the exit code. */
+export type Command = (words: readonly string[], config: Config) => Promise<number>;
+
+/** Every command that `configSpec` names. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  backup: async () => (await import("./backup.ts")).backup,
+};
+
+/** Runs a command by its name. */
+export async function runCommand(
+  name: string,
+  words: readonly string[],
+  config: Config,
+): Promise<number> {
+  const load = COMMANDS[name];
+  if (load === undefined) throw new UsageError(`There is no command "${name}"`);
+  return await (await load())(words, config);
+}
