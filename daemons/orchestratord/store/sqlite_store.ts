@@ -6,7 +6,8 @@ import type { JobFilter, JobPatch, JobRow, JobStore, NumberedEvent } from "./job
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import { WalSync } from "./wal_sync.ts";
 
-const MIGRATIONS = [migration0001];
+/** SQL of each version of the database, oldest first. */
+export const MIGRATIONS: readonly string[] = [migration0001];
 
 type Row = Record<string, SQLOutputValue>;
 
