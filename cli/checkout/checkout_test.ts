@@ -19,9 +19,10 @@ Deno.test("findCheckout() says what to do where there is none", () => {
   });
 });
 
-Deno.test("a built executable takes the deno of PATH, and says so when there is none", async () => {
-  assert.equal(denoCommand(true, "/opt/llorch/llorch"), "deno");
-  assert.equal(denoCommand(false, "/opt/deno"), "/opt/deno");
+Deno.test("a compiled executable takes the deno of PATH, and says so when there is none", async () => {
+  assert.equal(denoCommand("compile", "/opt/llorch/llorch"), "deno");
+  assert.equal(denoCommand("portable", "/runtime/deno"), "/runtime/deno");
+  assert.equal(denoCommand(undefined, "/opt/deno"), "/opt/deno");
   await assert.rejects(runDeno([], ".", "no-deno-here"), {
     name: "LlorchError",
     message: /^Cannot find no-deno-here: install Deno \d/,

@@ -1,16 +1,16 @@
-import { BUILD_INFO } from "#shared/build_info.ts";
+import { BUILD_INFO, type RuntimeKind } from "#shared/build_info.ts";
 import { DENO_VERSION } from "#shared/version.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { checkoutRoot } from "#shared/executables.ts";
 import { attach } from "./attach.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 
-/** The deno that runs us; a built executable asks `PATH`. */
+/** The deno that runs us, in a portable executable too; a compiled one asks `PATH`. */
 export function denoCommand(
-  standalone: boolean = BUILD_INFO !== undefined,
+  runtime: RuntimeKind | undefined = BUILD_INFO?.runtime,
   execPath: string = Deno.execPath(),
 ): string {
-  return standalone ? "deno" : execPath;
+  return runtime === "compile" ? "deno" : execPath;
 }
 
 /**
