@@ -9,6 +9,7 @@ import {
   type Logger,
   stdoutLogging,
 } from "./logging.ts";
+import { startService } from "./systemd/service.ts";
 import { VERSION, versionLine } from "./version.ts";
 
 /** Extra time, beyond a daemon's own deadlines, before a stop is forced. */
@@ -67,14 +68,31 @@ export function daemonMain<S extends z.ZodObject>(
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
     const daemon = await spec.open(config, { log, flags });
+    const service = await startService({
+      probe: (signal) => probe(daemon.url, signal),
+      status: () => daemon.status?.() ?? daemon.url,
+      env: (name) => Deno.env.get(name),
+      log,
+    });
     const running = runUntilStopped(daemon, {
       closeDeadlineMs: spec.stopDeadlineMs(config) + CLOSE_MARGIN_MS,
-      onStop: (reason) => log.info("stopping", { reason }),
+      onStop(reason) {
+        log.info("stopping", { reason });
+        void service.stopping();
+      },
     });
     // Only now: who reads this line may send a signal at once.
     log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
     const code = await running;
+    await service.close();
     log.info("stopped", { exit_code: code });
     return code;
   });
+}
+
+/** Asks the daemon for its health as any client would. */
+async function probe(url: string, signal: AbortSignal): Promise<void> {
+  const reply = await fetch(new URL("/health", url), { signal });
+  await reply.body?.cancel();
+  if (!reply.ok) throw new Error(`/health answers ${reply.status}`);
 }

@@ -25,6 +25,8 @@ export const ENV = {
   binDir: "LLORCH_BIN_DIR",
   /** Set by the launcher of a portable executable: its own path. */
   executable: "LLORCH_EXECUTABLE",
+  /** Where portable executables unpack their runtime. */
+  runtimeDir: "LLORCH_RUNTIME_DIR",
 } as const;
 
 /** A comment line is sent on a stream that was silent for this long, in milliseconds. */

@@ -22,6 +22,8 @@ export interface Closeable {
 export interface Daemon extends Closeable {
   /** Resolves with an exit code when the daemon ends by itself; most never do. */
   readonly ended?: Promise<number>;
+  /** One line on what it does now, for people. */
+  status?(): string;
 }
 
 /** How {@linkcode runUntilStopped} behaves. */

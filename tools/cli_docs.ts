@@ -1,5 +1,6 @@
 /**
- * Writes `docs/cli.md` and the manual pages in `docs/man/` from the commands of `llorch`, or with
+ * Writes `docs/cli.md` and the manual pages in `docs/man/` from the commands of `llorch` and the
+ * configuration of the daemons, or with
  * `--check` compares.
  *
  * @module
@@ -8,7 +9,11 @@ import { join } from "node:path";
 import { commands } from "../cli/commands/mod.ts";
 import { markdownManual } from "../cli/manual/markdown.ts";
 import { manPages } from "../cli/manual/roff.ts";
+import { configSpec as orchestratord } from "../daemons/orchestratord/config.ts";
+import { configSpec as poolManagerd } from "../daemons/pool-managerd/config.ts";
+import { configSpec as worker } from "../daemons/worker/config.ts";
 import { VERSION } from "#shared/version.ts";
+import { daemonPage } from "./daemon_man.ts";
 import { generated, report, ROOT } from "./repo.ts";
 
 const MAN = "docs/man";
@@ -39,7 +44,12 @@ function leftovers(files: readonly string[], isCheck: boolean): string[] {
 
 if (import.meta.main) {
   const isCheck = Deno.args.includes("--check");
-  const pages = manPages(commands, VERSION);
+  const pages = [
+    ...manPages(commands, VERSION),
+    daemonPage(orchestratord, VERSION, ["pool-managerd(8)", "llorch(1)"]),
+    daemonPage(poolManagerd, VERSION, ["orchestratord(8)", "llorch-candled(8)", "llorch(1)"]),
+    daemonPage(worker, VERSION, ["pool-managerd(8)"]),
+  ];
   report([
     ...generated("docs/cli.md", await formatted(markdownManual(commands)), isCheck),
     ...pages.flatMap(({ file, text }) => generated(`${MAN}/${file}`, text, isCheck)),

@@ -47,14 +47,22 @@ export function manPages(root: Group, version: string): ManPage[] {
   ];
 }
 
-function page(name: string, version: string, summary: string, sections: string[]): ManPage {
-  const head = `.\\" Made from the commands themselves by deno task docs; do not edit.\n` +
-    `.TH ${name.toUpperCase()} 1 "" "llorch ${version}" "llorch manual"`;
+/** A whole page; section 1 is for commands, 8 for daemons. */
+export function page(
+  name: string,
+  version: string,
+  summary: string,
+  sections: readonly string[],
+  manual: 1 | 8 = 1,
+): ManPage {
+  const head = `.\\" Made from the program itself by deno task docs; do not edit.\n` +
+    `.TH ${name.toUpperCase()} ${manual} "" "llorch ${version}" "llorch manual"`;
   const naming = section("NAME", `${plain(name)} \\- ${plain(summary)}`);
-  return { file: `${name}.1`, text: [head, naming, ...sections].join("\n") + "\n" };
+  return { file: `${name}.${manual}`, text: [head, naming, ...sections].join("\n") + "\n" };
 }
 
-function section(title: string, ...lines: readonly string[]): string {
+/** A section with its lines. */
+export function section(title: string, ...lines: readonly string[]): string {
   return [`.SH ${title}`, ...lines].join("\n");
 }
 
@@ -77,11 +85,13 @@ function example({ line, summary }: Example): string[] {
   return [".PP", `${plain(summary)}:`, ".PP", ".nf", `    ${plain(`llorch ${line}`)}`, ".fi"];
 }
 
-function item(word: string, meaning: string): string[] {
+/** A word and what it means. */
+export function item(word: string, meaning: string): string[] {
   return [".TP", bold(word), plain(meaning)];
 }
 
-function bold(text: string): string {
+/** Text in bold. */
+export function bold(text: string): string {
   return `\\fB${plain(text)}\\fR`;
 }
 
@@ -90,7 +100,7 @@ function quotedArgument(text: string): string {
 }
 
 /** Text without a meaning for roff: its own sign, dashes as typed, no request at a line's start. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
     .replaceAll("^", "\\(ha").replaceAll("`", "\\(ga").replaceAll("…", "...")
     .replace(/^([.'])/, "\\&$1");

@@ -34,10 +34,12 @@ export interface OrchestratordDeps {
 /** The daemon: opens its parts in order and closes them in reverse. */
 export class Orchestratord implements Daemon {
   readonly url: string;
+  readonly #loop: Loop;
   readonly #parts: CloseStack;
 
-  private constructor(server: Server, parts: CloseStack) {
+  private constructor(server: Server, loop: Loop, parts: CloseStack) {
     this.url = server.url;
+    this.#loop = loop;
     this.#parts = parts;
   }
 
@@ -49,11 +51,23 @@ export class Orchestratord implements Daemon {
   static async open(config: Config, deps: OrchestratordDeps): Promise<Orchestratord> {
     const parts = new CloseStack();
     try {
-      return await openParts(config, deps, parts, (server) => new Orchestratord(server, parts));
+      return await openParts(
+        config,
+        deps,
+        parts,
+        (server, loop) => new Orchestratord(server, loop, parts),
+      );
     } catch (error) {
       await parts.close().catch(() => {});
       throw error;
     }
+  }
+
+  /** How many jobs run and wait, and on how many pools. */
+  status(): string {
+    const { running, queued, pools } = this.#loop.state;
+    const available = [...pools.values()].filter((pool) => pool.available).length;
+    return `${this.url}: ${running.size} running, ${queued.size} waiting, ${available} of ${pools.size} pools available`;
   }
 
   close(): Promise<void> {
@@ -65,7 +79,7 @@ async function openParts(
   config: Config,
   { log, clock = systemClock }: OrchestratordDeps,
   parts: CloseStack,
-  make: (server: Server) => Orchestratord,
+  make: (server: Server, loop: Loop) => Orchestratord,
 ): Promise<Orchestratord> {
   const env = (name: string) => Deno.env.get(name);
   const token = readApiToken(config.token_file, env);
@@ -143,7 +157,7 @@ async function openParts(
     const deadline = performance.now() + config.stop_deadline_ms;
     while (jobs.running > 0 && performance.now() < deadline) await delay(20);
   });
-  return make(server);
+  return make(server, loop);
 }
 
 function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {

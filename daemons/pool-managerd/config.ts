@@ -8,6 +8,7 @@ import {
   portKey,
   tokenFileKey,
 } from "#shared/config/common.ts";
+import type { ConfigSpec } from "#shared/config/load.ts";
 import { identifier } from "#shared/contracts/common.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
@@ -68,6 +69,14 @@ export const poolConfig = z.strictObject({
 
 /** Configuration of pool-managerd. */
 export type PoolConfig = z.output<typeof poolConfig>;
+
+/** How pool-managerd is told what to do. */
+export const configSpec: ConfigSpec<typeof poolConfig> = {
+  program: "pool-managerd",
+  summary: "spawns and watches the workers of one host",
+  schema: poolConfig,
+  defaultFile: "/etc/llorch/pool-manager.toml",
+};
 
 /** A host's name as a pool id: what an identifier cannot hold becomes a dash. */
 export function poolIdFromHost(hostname: string): string {

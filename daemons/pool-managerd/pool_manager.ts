@@ -180,5 +180,16 @@ async function open(
     isStopping = true;
     if (isLeaving) await supervisor.stopAll();
   });
-  return { url: server.url, poolId, close: () => stack.close() };
+  return {
+    url: server.url,
+    poolId,
+    status() {
+      const workers = supervisor.workers().length;
+      const known = orchestratorUrl === undefined
+        ? "alone"
+        : `${link?.isRegistered ? "registered with" : "not registered with"} ${orchestratorUrl}`;
+      return `${server.url}: ${workers} workers, ${known}`;
+    },
+    close: () => stack.close(),
+  };
 }

@@ -9,6 +9,7 @@ import {
   millis,
   portKey,
 } from "#shared/config/common.ts";
+import type { ConfigSpec } from "#shared/config/load.ts";
 import { identifier } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
@@ -57,6 +58,14 @@ export const workerConfig = z.strictObject({
 
 /** A validated configuration. */
 export type WorkerConfig = z.output<typeof workerConfig>;
+
+/** How a worker is told what to do. */
+export const configSpec: ConfigSpec<typeof workerConfig> = {
+  program: "llorch-candled",
+  summary: "holds one GGUF model and turns prompts into tokens",
+  schema: workerConfig,
+  hasFile: false,
+};
 
 /** The name under which this worker's model is asked for. */
 export function modelRef(config: WorkerConfig): string {

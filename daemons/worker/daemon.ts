@@ -2,7 +2,7 @@ import { daemonMain } from "#shared/daemon.ts";
 import { ENV } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { workerConfig } from "./config.ts";
+import { configSpec } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
 import { Worker } from "./worker.ts";
 
@@ -13,10 +13,7 @@ import { Worker } from "./worker.ts";
  */
 export function runWorker(args: readonly string[]): Promise<number> {
   return daemonMain({
-    program: "llorch-candled",
-    summary: "holds one GGUF model and turns prompts into tokens",
-    schema: workerConfig,
-    hasFile: false,
+    ...configSpec,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
     open(config, { log }) {
       const token = Deno.env.get(ENV.workerToken) || undefined;

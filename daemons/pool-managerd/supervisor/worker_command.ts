@@ -39,7 +39,13 @@ export function workerArgs(
 }
 
 /** Variables that speak to this process, not to its children. */
-const OURS = ["JOURNAL_STREAM", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"];
+const OURS = [
+  ...["JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
+  ...["STATE_DIRECTORY", "CACHE_DIRECTORY", "CREDENTIALS_DIRECTORY"],
+];
+
+/** Variables of llorch that a worker needs as well: where executables are and unpack. */
+const SHARED: readonly string[] = [ENV.binDir, ENV.runtimeDir];
 
 /**
  * A worker's environment: ours, less every `LLORCH_*` that configures us (it would configure the
@@ -51,7 +57,7 @@ export function workerEnv(
   logLevel: string,
 ): Record<string, string> {
   const kept = Object.entries(ours).filter(([name]) =>
-    name === ENV.binDir || !name.startsWith("LLORCH_") && !OURS.includes(name)
+    SHARED.includes(name) || !name.startsWith("LLORCH_") && !OURS.includes(name)
   );
   return {
     ...Object.fromEntries(kept),
