@@ -1,0 +1,108 @@
+/**
+ * `deno task package [deb|tarball…] [--target T] [--out DIR]`: packages of what `deno task build` has
+ * made. Without a kind, all that the platform has.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { LlorchError } from "#shared/errors.ts";
+import { runMain, UsageError } from "#shared/lifecycle.ts";
+import { VERSION } from "#shared/version.ts";
+import { readManifest } from "../build/manifest.ts";
+import { readCommit } from "../build/source.ts";
+import { type Backend, findTarget, type Target } from "../build/targets.ts";
+import { writeSbom } from "../release/sbom.ts";
+import { ROOT } from "../repo.ts";
+import { buildDebs } from "./deb.ts";
+
+/** What every kind of package is made from. */
+export interface PackageOptions {
+  readonly target: Target;
+  readonly version: string;
+  /** Folder with the built executables. */
+  readonly dist: string;
+  readonly out: string;
+  /** Commit's time, in seconds since 1970. */
+  readonly epoch: number;
+  readonly backends: readonly Backend[];
+  readonly sbom: string;
+  readonly licences: string;
+  /** A folder to work in. */
+  readonly work: string;
+}
+
+/** Each kind by its name; gives the paths of what it made. */
+const KINDS: Readonly<Record<string, (options: PackageOptions) => Promise<string[]>>> = {
+  deb: (options) => buildDebs({ ...options, triple: options.target.triple }),
+};
+
+/** Makes packages of some kinds. */
+export async function makePackages(
+  kinds: readonly string[],
+  target: Target,
+  dist: string,
+  out: string,
+): Promise<string[]> {
+  const { executables } = await readManifest(dist);
+  if (executables.length === 0) {
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find built executables in ${dist}: run deno task build first`,
+    );
+  }
+  const commit = await readCommit();
+  const work = await Deno.makeTempDir({ prefix: "llorch-package-" });
+  try {
+    const backends = executables.flatMap(({ backend }) => backend ?? []);
+    const files = await writeSbom(target, backends, commit, dist);
+    const options: PackageOptions = {
+      ...{ target, dist, out, backends, work, version: VERSION, epoch: commit.epoch },
+      ...files,
+    };
+    const made: string[] = [];
+    for (const kind of kinds) made.push(...await KINDS[kind]!(options));
+    return made;
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { target: { type: "string" }, out: { type: "string" } },
+    });
+    const target = findTarget(values.target ?? Deno.build.target);
+    const unknown = positionals.find((kind) => !Object.hasOwn(KINDS, kind));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `Unknown kind of package "${unknown}": choose ${Object.keys(KINDS).join(", ")}`,
+      );
+    }
+    const possible = Object.keys(KINDS).filter((kind) => kind !== "deb" || target.os === "linux");
+    return {
+      target,
+      kinds: positionals.length > 0 ? positionals : possible,
+      out: values.out === undefined ? undefined : resolve(values.out),
+    };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+if (import.meta.main) {
+  Deno.exit(
+    await runMain("package", async () => {
+      const { target, kinds, out } = parse(Deno.args);
+      const dist = join(ROOT, "dist", target.triple);
+      for (const path of await makePackages(kinds, target, dist, out ?? join(dist, "packages"))) {
+        console.error(path);
+      }
+      return 0;
+    }),
+  );
+}

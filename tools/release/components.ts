@@ -1,0 +1,101 @@
+import { join } from "node:path";
+
+/** A third-party package that executables carry. */
+export interface Component {
+  readonly name: string;
+  readonly version: string;
+  /** `sha512-…`, as the lock file has it. */
+  readonly integrity: string | undefined;
+  /** SPDX expression, as the package says. */
+  readonly licence: string | undefined;
+  /** The text of its licence files. */
+  readonly licenceText: string;
+}
+
+/** The part of `deno.lock` that is read. */
+interface Lock {
+  readonly npm?: Readonly<Record<string, { integrity?: string; dependencies?: string[] }>>;
+  readonly specifiers?: Readonly<Record<string, string>>;
+}
+
+/** Package names of a lock file that are reached from some of its roots, e.g. `npm:zod@4.6.7`. */
+export function reachable(lock: Lock, roots: readonly string[]): string[] {
+  const packages = lock.npm ?? {};
+  const seen = new Set<string>();
+  const visit = (id: string) => {
+    if (seen.has(id)) return;
+    seen.add(id);
+    for (const dependency of packages[id]?.dependencies ?? []) visit(idOf(dependency, packages));
+  };
+  for (const root of roots) {
+    const version = lock.specifiers?.[root];
+    if (version === undefined) throw new Error(`The lock file has no ${root}`);
+    visit(`${root.slice("npm:".length).replace(/(.)@[^@/]*$/, "$1")}@${version}`);
+  }
+  return [...seen].sort();
+}
+
+/** A dependency is written without its version where the lock has only one of that name. */
+function idOf(dependency: string, packages: Readonly<Record<string, unknown>>): string {
+  if (dependency in packages) return dependency;
+  const found = Object.keys(packages).find((id) => nameOf(id) === dependency);
+  if (found === undefined) throw new Error(`The lock file has no package ${dependency}`);
+  return found;
+}
+
+/** `@scope/name@1.2.3_peer@4.5.6` in its two parts. */
+export function splitId(id: string): { name: string; version: string } {
+  const at = id.indexOf("@", 1);
+  return { name: id.slice(0, at), version: id.slice(at + 1).split("_")[0]! };
+}
+
+function nameOf(id: string): string {
+  return splitId(id).name;
+}
+
+/**
+ * Reads what a lock file's packages say about themselves; those of other platforms are not installed,
+ * and left out.
+ */
+export async function readComponents(
+  lock: Lock,
+  ids: readonly string[],
+  nodeModules: string,
+): Promise<Component[]> {
+  const components = await Promise.all(ids.map(async (id): Promise<Component[]> => {
+    const { name, version } = splitId(id);
+    const folder = join(
+      nodeModules,
+      ".deno",
+      `${name.replaceAll("/", "+")}@${version}`,
+      "node_modules",
+      name,
+    );
+    const said = await readLicence(folder);
+    return said ? [{ name, version, integrity: lock.npm?.[id]?.integrity, ...said }] : [];
+  }));
+  return components.flat();
+}
+
+async function readLicence(
+  folder: string,
+): Promise<Pick<Component, "licence" | "licenceText"> | undefined> {
+  try {
+    const { license } = JSON.parse(await Deno.readTextFile(join(folder, "package.json")));
+    const texts: string[] = [];
+    const names = [];
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (isFile && /^(licen[cs]e|notice|copying)/i.test(name)) names.push(name);
+    }
+    for (const name of names.sort()) {
+      texts.push((await Deno.readTextFile(join(folder, name))).trim());
+    }
+    return {
+      licence: typeof license === "string" ? license : license?.type,
+      licenceText: texts.join("\n\n"),
+    };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * `deno task sbom [--target T] [--out DIR]`: what the executables of a platform carry of others, as
+ * `sbom.cdx.json` (CycloneDX 1.6) and `THIRD_PARTY_LICENSES`. Both come from the lock files, and the
+ * same commit gives the same bytes.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { runMain } from "#shared/lifecycle.ts";
+import { DENO_VERSION, VERSION } from "#shared/version.ts";
+import { installBackend, installDeno } from "../build/install.ts";
+import { planBuild } from "../build/plan.ts";
+import { type Commit, readCommit } from "../build/source.ts";
+import type { Backend, Target } from "../build/targets.ts";
+import { ROOT } from "../repo.ts";
+import { type Component, reachable, readComponents } from "./components.ts";
+
+/** Imports that tools and tests alone use: no executable carries them. */
+const NOT_CARRIED = ["fast-check", "openai", "tar", "node-llama-cpp"];
+
+/** Where the two files were written. */
+export interface SbomFiles {
+  readonly sbom: string;
+  readonly licences: string;
+}
+
+/** Writes both files into a folder. */
+export async function writeSbom(
+  target: Target,
+  backends: readonly Backend[],
+  commit: Commit,
+  out: string,
+): Promise<SbomFiles> {
+  const components = await collect(target, backends);
+  const files = { sbom: join(out, "sbom.cdx.json"), licences: join(out, "THIRD_PARTY_LICENSES") };
+  await Deno.mkdir(out, { recursive: true });
+  await Deno.writeTextFile(files.sbom, cycloneDx(components, target, commit));
+  await Deno.writeTextFile(files.licences, licenceTexts(components));
+  return files;
+}
+
+async function collect(target: Target, backends: readonly Backend[]): Promise<Component[]> {
+  const read = async (path: string) => JSON.parse(await Deno.readTextFile(path));
+  const { imports } = await read(join(ROOT, "deno.json"));
+  const lock = await read(join(ROOT, "deno.lock"));
+  const carried = Object.entries<string>(imports)
+    .filter(([name, url]) => url.startsWith("npm:") && !NOT_CARRIED.includes(name))
+    .map(([, url]) => url);
+  const work = await Deno.makeTempDir({ prefix: "llorch-sbom-" });
+  try {
+    const ids = reachable(lock, carried);
+    const found = await readComponents(lock, ids, join(ROOT, "node_modules"));
+    const installs: [folder: string, nodeModules: string][] = [];
+    const runtime = join(work, "deno");
+    await installDeno(target, runtime);
+    installs.push([`runtimes/${target.triple}`, join(runtime, "node_modules")]);
+    for (const backend of backends) {
+      const nodeModules = await installBackend(backend, target, join(work, backend));
+      installs.push([`backends/${backend}`, nodeModules]);
+    }
+    for (const [folder, nodeModules] of installs) {
+      const own = await read(join(ROOT, "tools/build", folder, "deno.lock"));
+      const all = Object.keys(own.npm).filter((id) => isOf(id, target, backends));
+      found.push(...await readComponents(own, all, nodeModules));
+    }
+    const byId = new Map(found.map((each) => [`${each.name}@${each.version}`, each]));
+    return [...byId.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, component]) => component);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** Leaves out placeholders, and native packages of other platforms. */
+function isOf(id: string, target: Target, backends: readonly Backend[]): boolean {
+  if (id.startsWith("empty-npm-package@")) return false;
+  const native = /^@node-llama-cpp\/([^@]+)@/.exec(id)?.[1];
+  if (native === undefined) return true;
+  return backends.some((backend) => target.backends[backend]?.includes(native));
+}
+
+/** The components as CycloneDX 1.6. */
+export function cycloneDx(
+  components: readonly Component[],
+  target: Target,
+  { commit, epoch }: Commit,
+): string {
+  const document = {
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: {
+      timestamp: new Date(epoch * 1000).toISOString(),
+      component: {
+        type: "application",
+        "bom-ref": "llorch",
+        name: "llorch",
+        version: VERSION,
+        licenses: [{ license: { id: "Apache-2.0" } }],
+        properties: [
+          { name: "llorch:commit", value: commit },
+          { name: "llorch:target", value: target.triple },
+          { name: "llorch:deno", value: DENO_VERSION },
+        ],
+      },
+    },
+    components: components.map(toCycloneDx),
+    dependencies: [
+      { ref: "llorch", dependsOn: components.map(purl) },
+      ...components.map((each) => ({ ref: purl(each) })),
+    ],
+  };
+  // Derived from the content, so that the same content has the same name.
+  const hash = createHash("sha256").update(JSON.stringify(document)).digest("hex");
+  const serial = hash.replace(
+    /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
+    "urn:uuid:$1-$2-5$3-8$4-$5",
+  );
+  const { bomFormat, specVersion, ...rest } = document;
+  return JSON.stringify({ bomFormat, specVersion, serialNumber: serial, ...rest }, null, 2) + "\n";
+}
+
+function toCycloneDx(component: Component) {
+  const { name, version, integrity, licence } = component;
+  const [scope, short] = name.startsWith("@") ? name.split("/") : [undefined, name];
+  const [, base64] = /^sha512-(.+)$/.exec(integrity ?? "") ?? [];
+  return {
+    type: "library",
+    "bom-ref": purl(component),
+    ...(scope === undefined ? {} : { group: scope }),
+    name: short,
+    version,
+    purl: purl(component),
+    ...(licence === undefined ? {} : { licenses: [{ expression: licence }] }),
+    ...(base64 === undefined ? {} : {
+      hashes: [{ alg: "SHA-512", content: Buffer.from(base64, "base64").toString("hex") }],
+    }),
+  };
+}
+
+function purl({ name, version }: Component): string {
+  return `pkg:npm/${name.replace("@", "%40")}@${version}`;
+}
+
+/** Name, licence and licence text of each component. */
+export function licenceTexts(components: readonly Component[]): string {
+  const rule = "=".repeat(80);
+  return components.map(({ name, version, licence, licenceText }) =>
+    `${rule}\n${name} ${version}\n${licence ?? "licence not stated"}\n${rule}\n\n${
+      licenceText || "The package carries no licence file of its own."
+    }\n`
+  ).join("\n");
+}
+
+if (import.meta.main) {
+  Deno.exit(
+    await runMain("sbom", async () => {
+      const { target, out, artifacts } = planBuild(Deno.args, Deno.build.target, Deno.cwd());
+      const backends = artifacts.flatMap(({ backend }) => backend ?? []);
+      const files = await writeSbom(target, backends, await readCommit(), out);
+      console.error(`${files.sbom}\n${files.licences}`);
+      return 0;
+    }),
+  );
+}
