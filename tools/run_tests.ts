@@ -9,6 +9,9 @@ import { testSummary } from "./test_summary.ts";
 /** A run in which no test has ended for this long hangs, in milliseconds. */
 const STALL_MS = 180_000;
 
+/** Tests that take minutes and have tasks of their own. */
+const LONG = ["tests/packages"];
+
 /** Types are a matter of `check`; the lock file is never rewritten by a test run. */
 const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
 
@@ -22,7 +25,9 @@ async function test(args: readonly string[]): Promise<number> {
   // Who watches waits for a change, for as long as it takes.
   const stallMs = args.includes("--watch") ? 2 ** 31 - 1 : STALL_MS;
   let timer = setTimeout(stall, stallMs);
-  const { code, output } = await runDeno(["test", ...FLAGS, ...args], {
+  const isPath = (arg: string) => /^[^-].*(\/|_test\.ts$)/.test(arg);
+  const ignored = args.some(isPath) ? [] : [`--ignore=${LONG.join(",")}`];
+  const { code, output } = await runDeno(["test", ...FLAGS, ...ignored, ...args], {
     env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
     signal: stalled.signal,
     onOutput(bytes, stream) {

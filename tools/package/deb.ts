@@ -69,7 +69,11 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
   const paths: string[] = [];
   for (const each of packages) {
     const root = join(work, each.name);
-    const files = [...each.files, ...await documents(each.name, options)];
+    const files = [
+      ...each.files,
+      ...await documents(each.name, options),
+      lintianOverrides(each.name, each.files),
+    ];
     await writeFiles(root, files);
     await writeFiles(root, controlFiles(each, files, version, architecture));
     const path = join(out, `${each.name}_${version}_${architecture}.deb`);
@@ -88,9 +92,8 @@ async function cliPackage({ dist, work }: DebOptions): Promise<Package> {
   return {
     name: "llorch",
     summary: "self-hosted LLM inference on a few machines: command line",
-    description:
-      "Fetches and checks models, submits and follows jobs, and looks at a service, here\n" +
-      "or on other hosts over ssh.",
+    description: "Fetches and checks models, submits and follows jobs, and looks at a\n" +
+      "service, here or on other hosts over ssh.",
     relations: {
       Recommends: "openssh-client",
       Suggests: "llorch-orchestratord, llorch-pool-managerd, git",
@@ -125,10 +128,10 @@ async function daemonPackage(
     name,
     summary: `self-hosted LLM inference on a few machines: ${isPool ? "one host" : "the front"}`,
     description: isPool
-      ? "Starts and watches the workers of its host, counts their memory, and tells the\n" +
-        "orchestrator. One on each host with models."
-      : "Queues jobs, places them on workers, streams their tokens and survives what fails.\n" +
-        "One for all hosts.",
+      ? "Starts and watches the workers of its host, counts their memory, and\n" +
+        "tells the orchestrator. One on each host with models."
+      : "Queues jobs, places them on workers, streams their tokens and survives\n" +
+        "what fails. One for all hosts.",
     relations: {
       "Pre-Depends": "init-system-helpers (>= 1.54~)",
       Depends: "systemd | systemd-standalone-sysusers",
@@ -173,9 +176,8 @@ async function workerPackage(backend: Backend, { dist }: DebOptions): Promise<Pa
   return {
     name: `llorch-worker-${backend}`,
     summary: `self-hosted LLM inference on a few machines: ${backend} worker`,
-    description:
-      "Holds one model and turns prompts into tokens, through llama.cpp. Started by the\n" +
-      "pool manager.",
+    description: "Holds one model and turns prompts into tokens, through llama.cpp.\n" +
+      "Started by the pool manager.",
     relations: { Depends: "libc6, libstdc++6, libgomp1", Provides: "llorch-worker" },
     files: [
       programFile(`/usr/bin/${program}`, join(dist, program)),
@@ -195,6 +197,17 @@ async function documents(name: string, options: DebOptions): Promise<PackageFile
       await Deno.readTextFile(options.licences),
     ),
   ];
+}
+
+/** What lintian must not take for a mistake, with the reason. */
+function lintianOverrides(name: string, files: readonly PackageFile[]): PackageFile {
+  const programs = files.filter(({ path }) => path.startsWith("/usr/bin/"));
+  return textFile(
+    `/usr/share/lintian/overrides/${name}`,
+    "# The script ends before the packed runtime that follows it in the same file.\n" +
+      programs.map(({ path }) => `${name}: shell-script-fails-syntax-check [${path.slice(1)}]\n`)
+        .join(""),
+  );
 }
 
 /** One entry, in Debian's form; what changed stands in the project's own changelog. */

@@ -38,7 +38,7 @@ export async function writeFiles(root: string, files: readonly PackageFile[]): P
 }
 
 async function makeFolder(root: string, folder: string): Promise<void> {
-  if (folder === root) return;
+  if (folder === dirname(root)) return;
   await makeFolder(root, dirname(folder));
   try {
     await Deno.mkdir(folder);
