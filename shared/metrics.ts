@@ -24,7 +24,10 @@ export interface MetricDefinition {
 
 /** The metrics of one daemon; labels are bounded sets, never ids of jobs or spawns. */
 export interface Metrics {
-  counter<L extends string = never>(spec: MetricSpec<L>): client.Counter<L>;
+  /** @param spec With `zeros`, label sets that are there before anything is counted: a rate needs a first value. */
+  counter<L extends string = never>(
+    spec: MetricSpec<L> & { readonly zeros?: readonly Record<L, string>[] },
+  ): client.Counter<L>;
   gauge<L extends string = never>(
     spec: MetricSpec<L> & { collect?: (gauge: client.Gauge<L>) => void },
   ): client.Gauge<L>;
@@ -56,13 +59,16 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
 
   const metrics: Omit<Metrics, "onReply"> = {
     definitions,
-    counter: (spec) =>
-      new client.Counter({
+    counter: ({ zeros = [], ...spec }) => {
+      const counter = new client.Counter({
         name: define("counter", spec),
         help: spec.help,
         labelNames: spec.labels ?? [],
         registers,
-      }),
+      });
+      for (const labels of zeros) counter.inc(labels, 0);
+      return counter;
+    },
     gauge: ({ collect, ...spec }) =>
       new client.Gauge({
         name: define("gauge", spec),

@@ -17,6 +17,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["types", ["check", "--quiet", "--frozen"]],
   ["boundaries", tool("boundaries")],
   ["metric names", tool("metric_names", "--check")],
+  ["dashboards", tool("dashboards", "--check")],
   ["config examples", tool("config_examples")],
   ["openapi", tool("openapi", "--check")],
   ["cli manual", tool("cli_docs", "--check")],

@@ -4,10 +4,27 @@ import type { State } from "./scheduler/state.ts";
 /** The `orchd_*` metrics. */
 export type OrchestratorMetrics = ReturnType<typeof createOrchestratorMetrics>;
 
-/** @param state Read when Prometheus asks, so that gauges never drift from the facts. */
-export function createOrchestratorMetrics(state: () => Readonly<State>) {
+/** One set of labels for each value of `outcome`. */
+const outcomes = (...values: readonly string[]) => values.map((outcome) => ({ outcome }));
+
+/**
+ * Both are read when Prometheus asks, so that gauges never drift from the facts.
+ *
+ * @param isReady What `/ready` says.
+ */
+export function createOrchestratorMetrics(state: () => Readonly<State>, isReady: () => boolean) {
   const metrics = createMetrics("orchd");
   const { counter, gauge, histogram } = metrics;
+  gauge({
+    name: "ready",
+    help: "1 while work can be taken, as /ready says",
+    collect: (self) => self.set(Number(isReady())),
+  });
+  gauge({
+    name: "queue_capacity",
+    help: "Jobs that may wait",
+    collect: (self) => self.set(state().policy.queueCapacity),
+  });
   gauge({
     name: "queue_depth",
     help: "Jobs that wait",
@@ -53,16 +70,28 @@ export function createOrchestratorMetrics(state: () => Readonly<State>) {
       name: "jobs_submitted_total",
       help: "Jobs asked for, by whether they were accepted",
       labels: ["outcome"],
+      zeros: outcomes("accepted", "queue_full", "refused"),
     }),
-    ended: counter({ name: "jobs_ended_total", help: "Jobs that ended", labels: ["outcome"] }),
+    ended: counter({
+      name: "jobs_ended_total",
+      help: "Jobs that ended",
+      labels: ["outcome"],
+      zeros: outcomes("completed", "failed", "cancelled"),
+    }),
     failovers: counter({ name: "failovers_total", help: "Attempts that another had to follow" }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
-    spawns: counter({ name: "spawns_total", help: "Workers asked for", labels: ["outcome"] }),
+    spawns: counter({
+      name: "spawns_total",
+      help: "Workers asked for",
+      labels: ["outcome"],
+      zeros: outcomes("accepted", "failed"),
+    }),
     evictions: counter({ name: "evictions_total", help: "Idle workers stopped for another model" }),
     heartbeats: counter({
       name: "heartbeats_total",
       help: "Reports of pools",
       labels: ["outcome"],
+      zeros: outcomes("ok", "unknown", "twin"),
     }),
     streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
     queueWait: histogram({

@@ -94,7 +94,10 @@ async function openParts(
   parts.defer(() => store.close());
 
   const loop = new Loop(policyOf(config), clock);
-  const metrics = createOrchestratorMetrics(() => loop.state);
+  const metrics = createOrchestratorMetrics(
+    () => loop.state,
+    () => orchestrator.notReadyReason() === undefined,
+  );
   const jobs = new Jobs({ config, loop, store, clock, log, metrics });
   const pools = new Pools({ config, loop, store, clock, log, metrics, token });
   loop.connect((effect) => applyEffect(effect, jobs, pools));

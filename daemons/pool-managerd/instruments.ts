@@ -32,6 +32,7 @@ export function createInstruments(): Instruments {
     name: "worker_starts_total",
     help: "Starts of workers by how they went",
     labels: ["outcome"],
+    zeros: ["ready", "refused", "failed"].map((outcome) => ({ outcome })),
   });
   const startSeconds = metrics.histogram({
     name: "worker_start_seconds",
@@ -42,11 +43,13 @@ export function createInstruments(): Instruments {
     name: "worker_exits_total",
     help: "Ends of workers by category",
     labels: ["category"],
+    zeros: ["crash", "oom", "timeout", "stop"].map((category) => ({ category })),
   });
   const heartbeats = metrics.counter({
     name: "heartbeats_total",
     help: "Registrations and heartbeats by how they went",
     labels: ["outcome"],
+    zeros: ["ok", "unknown", "conflict", "failed"].map((outcome) => ({ outcome })),
   });
   metrics.gauge({
     name: "workers",
