@@ -14,12 +14,15 @@ export function repositoryFile(path: string): Promise<string> {
   return Deno.readTextFile(join(ROOT, path));
 }
 
-/** What `llorch completions` prints, by path below a prefix. */
-export async function completions(llorch: string, runtimeDir: string): Promise<[string, string][]> {
-  const env = { LLORCH_RUNTIME_DIR: runtimeDir };
+/** What `llorch completions` prints, by path below a prefix; from source, for every platform. */
+export async function completions(): Promise<[path: string, text: string][]> {
+  const llorch = [
+    ...["run", "-q", "--no-prompt", `--config=${join(ROOT, "deno.json")}`, "-P=llorch"],
+    join(ROOT, "cli/main.ts"),
+  ];
   return await Promise.all(
     Object.entries(COMPLETIONS).map(async ([shell, path]): Promise<[string, string]> => {
-      return [path, await output(llorch, ["completions", shell], { env }) + "\n"];
+      return [path, await output(Deno.execPath(), [...llorch, "completions", shell]) + "\n"];
     }),
   );
 }

@@ -85,9 +85,8 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
   return paths;
 }
 
-async function cliPackage({ dist, work }: DebOptions): Promise<Package> {
-  const llorch = join(dist, "llorch");
-  const scripts = await completions(llorch, join(work, "runtime"));
+async function cliPackage({ dist }: DebOptions): Promise<Package> {
+  const scripts = await completions();
   const pages = await manuals((file) => file.startsWith("llorch") && file.endsWith(".1"));
   return {
     name: "llorch",
@@ -99,7 +98,7 @@ async function cliPackage({ dist, work }: DebOptions): Promise<Package> {
       Suggests: "llorch-orchestratord, llorch-pool-managerd, git",
     },
     files: [
-      programFile("/usr/bin/llorch", llorch),
+      programFile("/usr/bin/llorch", join(dist, "llorch")),
       ...scripts.map(([path, text]) => textFile(`/usr/${path}`, text)),
       ...pages.map(([file, text]) => gzippedFile(`/usr/share/man/man1/${file}`, text)),
     ],

@@ -5,9 +5,11 @@ import { gzipSync } from "node:zlib";
 export interface PackageFile {
   readonly path: string;
   readonly mode: number;
-  readonly content: { readonly copyOf: string } | { readonly text: string } | {
-    readonly bytes: Uint8Array;
-  };
+  readonly content:
+    | { readonly copyOf: string }
+    | { readonly text: string }
+    | { readonly bytes: Uint8Array }
+    | { readonly linkTo: string };
 }
 
 /** A text file that anybody may read. */
@@ -27,9 +29,15 @@ export function programFile(path: string, copyOf: string): PackageFile {
 
 /** Writes files below a root, every folder 0755 whatever the umask is. */
 export async function writeFiles(root: string, files: readonly PackageFile[]): Promise<void> {
+  await Deno.mkdir(root, { recursive: true });
+  await Deno.chmod(root, 0o755);
   for (const { path, mode, content } of files) {
     const at = join(root, path);
     await makeFolder(root, dirname(at));
+    if ("linkTo" in content) {
+      await Deno.symlink(content.linkTo, at);
+      continue;
+    }
     if ("copyOf" in content) await Deno.copyFile(content.copyOf, at);
     else if ("text" in content) await Deno.writeTextFile(at, content.text);
     else await Deno.writeFile(at, content.bytes);
@@ -38,7 +46,7 @@ export async function writeFiles(root: string, files: readonly PackageFile[]): P
 }
 
 async function makeFolder(root: string, folder: string): Promise<void> {
-  if (folder === dirname(root)) return;
+  if (folder === root) return;
   await makeFolder(root, dirname(folder));
   try {
     await Deno.mkdir(folder);

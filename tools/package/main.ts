@@ -15,6 +15,7 @@ import { type Backend, findTarget, type Target } from "../build/targets.ts";
 import { writeSbom } from "../release/sbom.ts";
 import { ROOT } from "../repo.ts";
 import { buildDebs } from "./deb.ts";
+import { buildTarball } from "./tarball.ts";
 
 /** What every kind of package is made from. */
 export interface PackageOptions {
@@ -35,15 +36,34 @@ export interface PackageOptions {
 /** Each kind by its name; gives the paths of what it made. */
 const KINDS: Readonly<Record<string, (options: PackageOptions) => Promise<string[]>>> = {
   deb: (options) => buildDebs({ ...options, triple: options.target.triple }),
+  tarball: async (options) => [await buildTarball(options)],
 };
 
 /** Makes packages of some kinds. */
-export async function makePackages(
+export function makePackages(
   kinds: readonly string[],
   target: Target,
   dist: string,
   out: string,
 ): Promise<string[]> {
+  return withPackaging(target, dist, out, async (options) => {
+    const made: string[] = [];
+    for (const kind of kinds) made.push(...await KINDS[kind]!(options));
+    return made;
+  });
+}
+
+/**
+ * Gets ready what every package is made from, and cleans up afterwards.
+ *
+ * @throws {LlorchError} when nothing is built
+ */
+export async function withPackaging<T>(
+  target: Target,
+  dist: string,
+  out: string,
+  make: (options: PackageOptions) => Promise<T>,
+): Promise<T> {
   const { executables } = await readManifest(dist);
   if (executables.length === 0) {
     throw new LlorchError(
@@ -56,13 +76,10 @@ export async function makePackages(
   try {
     const backends = executables.flatMap(({ backend }) => backend ?? []);
     const files = await writeSbom(target, backends, commit, dist);
-    const options: PackageOptions = {
+    return await make({
       ...{ target, dist, out, backends, work, version: VERSION, epoch: commit.epoch },
       ...files,
-    };
-    const made: string[] = [];
-    for (const kind of kinds) made.push(...await KINDS[kind]!(options));
-    return made;
+    });
   } finally {
     await Deno.remove(work, { recursive: true });
   }
