@@ -43,8 +43,10 @@ function checkWhole(db: DatabaseSync): void {
     said = errorMessage(error);
   }
   if (said === "ok") return;
+  // SQLite says it in several lines.
+  const reason = String(said).replaceAll(/\s*\n\s*/g, " ");
   throw new Error(
-    `it is damaged (${said}); put a backup in its place, or move it away to begin anew`,
+    `it is damaged (${reason}); put a backup in its place, or move it away to begin anew`,
   );
 }
 

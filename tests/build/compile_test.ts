@@ -20,7 +20,10 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
     await copySources(source, await readCommit(), "compile");
     const daemon = join(work, "orchestratord");
     await bundleApp("orchestratord", source, daemon);
-    assert.match(await embedded("orchestratord", daemon), /^└── main\.js \(1\.\d+MB\)$/m);
+    const service = await embedded("orchestratord", daemon);
+    assert.match(service, /── main\.js/);
+    assert.match(service, /── backup-\w+\.js/);
+    assert.match(service, /^Files: 1\.\d+MB$/m);
 
     const cli = join(work, "llorch");
     await bundleApp("llorch", source, cli);
