@@ -45,8 +45,9 @@ export async function withMachine(
   }).spawn();
   const console = collect(nspawn.stdout);
   const errors = collect(nspawn.stderr);
+  let leader: number | undefined;
   try {
-    const leader = await leaderOf(nspawn.pid);
+    leader = await leaderOf(nspawn.pid);
     const run = async (command: string, ...args: string[]): Promise<Said> => {
       const { code, stdout, stderr } = await within(
         new Deno.Command("nsenter", {
@@ -77,21 +78,32 @@ export async function withMachine(
     globalThis.console.error(`${console()}\n${errors()}`.split("\n").slice(-20).join("\n"));
     throw error;
   } finally {
-    nspawn.kill("SIGKILL");
+    // The machine's first process takes all of its others with it; nspawn then ends by itself.
+    Deno.kill(leader ?? nspawn.pid, "SIGKILL");
     await nspawn.status;
   }
 }
 
-/** The machine's first process: nspawn's one child, once there is one. */
+/**
+ * The machine's first process: the child of nspawn that is number 1 of its own. Nspawn has another
+ * child while it makes the machine.
+ */
 async function leaderOf(pid: number): Promise<number> {
-  let leader = 0;
+  let leader: number | undefined;
   await until("the machine has a first process", () => {
-    leader = Number(
-      Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim().split(" ")[0],
-    );
-    return leader > 0;
+    const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim().split(" ");
+    leader = children.map(Number).find(isFirstOfItsNamespace);
+    return leader !== undefined;
   });
-  return leader;
+  return leader!;
+}
+
+function isFirstOfItsNamespace(pid: number): boolean {
+  try {
+    return /^NSpid:\t\d+\t1$/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false; // It has ended.
+  }
 }
 
 function collect(stream: ReadableStream<Uint8Array>): () => string {

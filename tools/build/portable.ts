@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { DENO_VERSION, VERSION } from "#shared/version.ts";
+import { fill } from "../fill.ts";
 import { type Digest, packFolder } from "./archive.ts";
 import launcher from "./launcher.sh" with { type: "text" };
 import type { Artifact } from "./plan.ts";
@@ -83,12 +84,7 @@ export async function writePortable(
  * @throws {Error} when a word has no value, or the script is too long
  */
 export function fillLauncher(values: Readonly<Record<string, string>>): Uint8Array {
-  const script = launcher.replaceAll(/@([A-Z_]+)@/g, (word, name) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`The launcher has a word without a value: ${word}`);
-    return value;
-  });
-  const bytes = new TextEncoder().encode(script + "exit\n");
+  const bytes = new TextEncoder().encode(fill(launcher, values) + "exit\n");
   if (bytes.length > LAUNCHER_BYTES) {
     throw new Error(`The launcher has ${bytes.length} bytes: at most ${LAUNCHER_BYTES} fit`);
   }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { output } from "../build/process.ts";
 import type { Backend } from "../build/targets.ts";
+import { fill } from "../fill.ts";
 import {
   completions,
   manuals,
@@ -240,13 +241,4 @@ function controlFiles(
     ...(conffiles.length === 0 ? [] : [textFile("/DEBIAN/conffiles", conffiles.join("\n") + "\n")]),
     ...Object.entries(scripts).map(([kind, text]) => textFile(`/DEBIAN/${kind}`, text, 0o755)),
   ];
-}
-
-/** Puts values in the place of `@NAME@`. */
-function fill(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replaceAll(/@([A-Z]+)@/g, (word, name) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`There is no value for ${word}`);
-    return value;
-  });
 }

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { basename, join } from "node:path";
+import { digestOf } from "../../tools/build/archive.ts";
+import { build } from "../../tools/build/build.ts";
+import { planBuild } from "../../tools/build/plan.ts";
+import { makePackages } from "../../tools/package/main.ts";
+import { ROOT } from "../support/stack.ts";
+
+/** Builds and packs below a folder; gives each file's hash by its name. */
+async function make(dir: string): Promise<Record<string, string>> {
+  const args = ["orchestrator", "worker", "--runtime=portable", "--out", join(dir, "dist")];
+  const plan = planBuild(args, Deno.build.target, ROOT);
+  const entries = await build(plan, () => {});
+  const packages = await makePackages(["tarball"], plan.target, plan.out, join(dir, "packages"));
+  const digests = packages.map(async (path) => [basename(path), (await digestOf(path)).sha256]);
+  return {
+    ...Object.fromEntries(entries.map(({ file, sha256 }) => [file, sha256])),
+    ...Object.fromEntries(await Promise.all(digests)),
+  };
+}
+
+Deno.test({
+  name: "the same commit gives the same bytes, wherever and whenever it is built",
+  ignore: Deno.build.os === "windows", // No portable form there.
+  async fn() {
+    const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+    try {
+      const first = await make(join(dir, "a"));
+      const second = await make(join(dir, "another", "place"));
+      assert.equal(Object.keys(first).length, 3);
+      assert.deepEqual(second, first);
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
+});

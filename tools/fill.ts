@@ -1,0 +1,12 @@
+/**
+ * Puts values in the place of `@NAME@` in a template.
+ *
+ * @throws {Error} when a word of the template has no value
+ */
+export function fill(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replaceAll(/@([A-Z][A-Z0-9_]*)@/g, (word, name) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`The template has a word without a value: ${word}`);
+    return value;
+  });
+}
