@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { VERSION } from "#shared/version.ts";
-import { startExecutable, withService } from "../support/service.ts";
+import { runExecutable, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { follow, isAlive, numbersOf, range, run, textOf, until, within } from "../support/stack.ts";
 
@@ -11,13 +11,7 @@ const task = { model: "slow-counter", prompt: "w7", max_tokens: 300, temperature
 
 Deno.test("every executable says its version, its help and what a wrong flag is", async () => {
   for (const name of ["llorch", "orchestratord", "pool-managerd", "llorch-candled"] as const) {
-    const ran = async (...args: string[]) => {
-      const program = startExecutable(name, args);
-      let out = "";
-      for await (const line of program.lines) out += line + "\n";
-      const { code } = await within(program.status, `${name} ${args}`);
-      return { code, out, err: program.stderr() };
-    };
+    const ran = (...args: string[]) => runExecutable(name, args);
     const version = await ran("--version");
     assert.equal(version.code, 0, version.err);
     assert.ok(version.out.startsWith(`${name} ${VERSION}`), version.out);
@@ -68,6 +62,18 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       await until("the worker is adopted", async () => {
         return (await service.workers()).some((worker) => worker.pid === pid);
       });
+    });
+
+    await t.step("the database is backed up while it is in use, as one file", async () => {
+      const copies = join(service.dir, "copies");
+      await Deno.mkdir(copies);
+      const state = `--state-dir=${join(service.dir, "orchestratord")}`;
+      const ran = await runExecutable("orchestratord", [
+        ...["backup", state, join(copies, "jobs.db")],
+      ]);
+      assert.equal(ran.code, 0, ran.err);
+      assert.match(ran.out, /jobs\.db: [1-9]\d* jobs, \d+ bytes/);
+      assert.deepEqual([...Deno.readDirSync(copies)].map(({ name }) => name), ["jobs.db"]);
     });
 
     await t.step("SIGTERM to orchestratord and a new start: accepted jobs are there", async () => {

@@ -184,6 +184,35 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     await untilActive(machine, "llorch-orchestratord");
   });
 
+  await t.step("a backup is restored", async () => {
+    const backup = "orchestratord backup --state-dir=/var/lib/llorch/orchestratord /root/jobs.db";
+    assert.match(await sh(backup), /^\/root\/jobs\.db: \d+ jobs/);
+    await sh(`
+      systemctl stop llorch-orchestratord
+      cd /var/lib/llorch/orchestratord
+      rm -f orchestrator.db orchestrator.db-wal orchestrator.db-shm
+      install -m 600 -o llorch-orchestratord -g llorch-orchestratord /root/jobs.db orchestrator.db
+      systemctl start llorch-orchestratord`);
+    await untilActive(machine, "llorch-orchestratord");
+    const known = await llorch(machine, `orchestrator jobs show --json ${accepted.trim()}`);
+    assert.equal(JSON.parse(known).status, "completed");
+  });
+
+  await t.step("a new token is taken at the next start, and the old one refused", async () => {
+    const before = await sh("cat /etc/llorch/token");
+    await sh("(umask 077; echo 0123456789abcdef0123456789abcdef > /etc/llorch/token)");
+    await sh(`systemctl restart ${DAEMONS.join(" ")}`);
+    for (const unit of DAEMONS) await untilActive(machine, unit);
+    const old = await machine.run(
+      ...["sh", "-c", `LLORCH_API_TOKEN=${before} llorch orchestrator jobs list`] as const,
+    );
+    assert.equal(old.code, 1);
+    assert.match(old.err, /token/i);
+    assert.ok(
+      Array.isArray(JSON.parse(await llorch(machine, "orchestrator jobs list --json")).tasks),
+    );
+  });
+
   await t.step("a stop lets streams end, and leaves no process of the orchestrator", async () => {
     await until("the pool is back", async () => {
       return (await machine.run(

@@ -44,6 +44,19 @@ export function startExecutable(
   return startCommand(command, [...own, ...args], env);
 }
 
+/** Runs an executable to its end. */
+export async function runExecutable(
+  name: ExecutableName,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const program = startExecutable(name, args, env);
+  let out = "";
+  for await (const line of program.lines) out += line + "\n";
+  const { code } = await within(program.status, `${name} ${args.join(" ")} has ended`);
+  return { code, out, err: program.stderr() };
+}
+
 /** Runs a test with both daemons and stops them, and every worker, afterwards. */
 export async function withService(
   models: string,
@@ -82,17 +95,12 @@ export async function withService(
     poolManagerd: await start.poolManagerd("0"),
     client,
     dir,
-    async llorch(...args) {
-      const program = startExecutable("llorch", args, {
+    llorch: (...args) =>
+      runExecutable("llorch", args, {
         ...env,
         LLORCH_ORCHESTRATOR_URL: service.orchestratord.url,
         LLORCH_POOL_URL: service.poolManagerd.url,
-      });
-      let out = "";
-      for await (const line of program.lines) out += line + "\n";
-      const { code } = await within(program.status, `llorch ${args.join(" ")} has ended`);
-      return { code, out, err: program.stderr() };
-    },
+      }),
     workers: async () => (await client.call(routes.workers, {})).workers,
     async restart(daemon) {
       service[daemon] = await start[daemon](new URL(service[daemon].url).port);
