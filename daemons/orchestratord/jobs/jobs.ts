@@ -37,6 +37,8 @@ export interface SubmitOptions {
   readonly durable: boolean;
   readonly idempotencyKey?: string | undefined;
   readonly correlationId: string;
+  /** Whose job it is: an API key's id. Without one, the task's session is its own tenant. */
+  readonly tenant?: string | undefined;
 }
 
 /** A task that was taken: the live job, or what is kept of one that was submitted before. */
@@ -119,6 +121,7 @@ export class Jobs {
         model: row.model,
         fingerprint: row.fingerprint,
         priority: row.priority,
+        tenant: row.tenant,
         queuedAt: row.createdAt,
         deadlineAt: row.deadlineAt,
         attempt: job.attempts.length,
@@ -196,6 +199,7 @@ export class Jobs {
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     const request = { ...task, seed };
     const jobId = `job-${crypto.randomUUID()}`;
+    const tenant = options.tenant ?? task.session_id ?? "";
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
     const job = this.#create(jobId, request, fingerprint, seed, {
       ...options,
@@ -214,12 +218,16 @@ export class Jobs {
           seed,
           createdAt: now,
           deadlineAt,
+          tenant,
         }, queued),
     );
     const { model, priority } = task;
     loop.send({
       kind: "submit",
-      job: { id: jobId, model, fingerprint, priority, queuedAt: now, deadlineAt, attempt: 0 },
+      job: {
+        ...{ id: jobId, model, fingerprint, priority, tenant, deadlineAt },
+        ...{ queuedAt: now, attempt: 0 },
+      },
     });
     try {
       await committed;

@@ -25,6 +25,8 @@ export interface Job {
   readonly model: string;
   readonly fingerprint: string;
   readonly priority: Priority;
+  /** Whose job it is; tenants share fairly. */
+  readonly tenant: string;
   readonly queuedAt: number;
   /** When the job is given up, in ms since the epoch. */
   readonly deadlineAt: number | undefined;
@@ -123,11 +125,13 @@ export type Input =
   | { readonly kind: "tick" };
 
 /** A job as it is submitted, or found in the store after a restart. */
-export type NewJob = Pick<Job, "id" | "model" | "fingerprint" | "priority" | "queuedAt"> & {
-  readonly deadlineAt: number | undefined;
-  /** Attempts made before a restart. */
-  readonly attempt: number;
-};
+export type NewJob =
+  & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt">
+  & {
+    readonly deadlineAt: number | undefined;
+    /** Attempts made before a restart. */
+    readonly attempt: number;
+  };
 
 /** What a pool says of itself; `models` is absent where a heartbeat leaves them out. */
 export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models"> & {

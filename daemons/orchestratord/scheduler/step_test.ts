@@ -95,6 +95,7 @@ function submit(id: string, queuedAt: number, more: Record<string, unknown> = {}
     model: "a",
     fingerprint: A,
     priority: "interactive" as const,
+    tenant: "",
     queuedAt,
     deadlineAt: undefined,
     attempt: 0,

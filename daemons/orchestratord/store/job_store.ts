@@ -29,6 +29,8 @@ export interface JobRow {
   readonly status: JobStatus;
   readonly createdAt: number;
   readonly deadlineAt: number | undefined;
+  /** Whose job it is: an API key's id, else a session's; empty for neither. */
+  readonly tenant: string;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
   readonly attempts: readonly Attempt[];
@@ -53,6 +55,7 @@ export interface NewJobRow {
   readonly seed: number;
   readonly createdAt: number;
   readonly deadlineAt: number | undefined;
+  readonly tenant: string;
 }
 
 /** What changes in a job as it runs. */

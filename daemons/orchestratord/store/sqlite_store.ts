@@ -4,10 +4,11 @@ import { openDatabase } from "#shared/sqlite.ts";
 import { Committer } from "./committer.ts";
 import type { JobFilter, JobPatch, JobRow, JobStore, NumberedEvent } from "./job_store.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
+import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import { WalSync } from "./wal_sync.ts";
 
 /** SQL of each version of the database, oldest first. */
-export const MIGRATIONS: readonly string[] = [migration0001];
+export const MIGRATIONS: readonly string[] = [migration0001, migration0002];
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -37,8 +38,8 @@ export function openSqliteStore(path: string): JobStore {
   );
   const insertJob = db.prepare(`
     INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
-      detached, seed, status, created_at, deadline_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`);
+      detached, seed, status, created_at, deadline_at, tenant)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`);
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
@@ -72,6 +73,7 @@ export function openSqliteStore(path: string): JobStore {
           job.seed,
           job.createdAt,
           job.deadlineAt ?? null,
+          job.tenant,
         );
         writeEvents(job.jobId, [queued]);
       }),
@@ -177,6 +179,7 @@ function toJob(row: Row | undefined): JobRow | undefined {
     status: row["status"] as JobRow["status"],
     createdAt: Number(row["created_at"]),
     deadlineAt: time("deadline_at"),
+    tenant: String(row["tenant"]),
     startedAt: time("started_at"),
     endedAt: time("ended_at"),
     attempts: json("attempts") ?? [],

@@ -28,6 +28,7 @@ function accept(store: JobStore, jobId: string, key?: string): Promise<void> {
     bodySha256: "x",
     request: taskRequest.parse({ model: "m", prompt: "secret words" }),
     fingerprint: "f",
+    tenant: "",
     seed: 1,
     createdAt: 1000,
     deadlineAt: undefined,
