@@ -73,7 +73,8 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       ]);
       assert.equal(ran.code, 0, ran.err);
       assert.match(ran.out, /jobs\.db: [1-9]\d* jobs, \d+ bytes/);
-      assert.deepEqual([...Deno.readDirSync(copies)].map(({ name }) => name), ["jobs.db"]);
+      const entries = await Array.fromAsync(Deno.readDir(copies));
+      assert.deepEqual(entries.map(({ name }) => name), ["jobs.db"]);
     });
 
     await t.step("SIGTERM to orchestratord and a new start: accepted jobs are there", async () => {
