@@ -3,7 +3,8 @@ import { accepted, health, identifier } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
 import { jobPage, jobStatus, jobView, modelView, poolView, queueView } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
-import { chatCompletion, chatRequest, openaiModel, openaiModelList } from "./openai.ts";
+import { jobEvent } from "./events.ts";
+import { openaiRoutes } from "./openai_routes.ts";
 import { deregister, heartbeat, heartbeatReply, poolState } from "./pool.ts";
 import { modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
@@ -31,6 +32,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: taskAccepted,
     kind: "maybe-stream",
+    event: jobEvent,
     errors: [
       "MODEL_NOT_FOUND",
       "CONTEXT_LENGTH_EXCEEDED",
@@ -82,6 +84,7 @@ export const orchestratorRoutes = {
     }),
     status: 200,
     kind: "stream",
+    event: jobEvent,
     errors: ["NOT_FOUND", "CONTENT_EXPIRED"],
   }),
   cancelTask: defineRoute({
@@ -202,52 +205,6 @@ export const orchestratorRoutes = {
     kind: "json",
     errors: ["NOT_FOUND"],
   }),
-  openaiModels: defineRoute({
-    method: "GET",
-    path: "/v1/models",
-    summary: "Models in OpenAI's shape",
-    tag: "openai",
-    role: "client",
-    status: 200,
-    reply: openaiModelList,
-    kind: "json",
-    errors: [],
-  }),
-  openaiModel: defineRoute({
-    method: "GET",
-    path: "/v1/models/{model}",
-    summary: "One model in OpenAI's shape",
-    tag: "openai",
-    role: "client",
-    params: z.object({ model: modelName }),
-    status: 200,
-    reply: openaiModel,
-    kind: "json",
-    errors: ["MODEL_NOT_FOUND"],
-  }),
-  chat: defineRoute({
-    method: "POST",
-    path: "/v1/chat/completions",
-    summary: "Chat in OpenAI's shape, streaming or not",
-    tag: "openai",
-    role: "client",
-    body: chatRequest,
-    status: 200,
-    reply: chatCompletion,
-    kind: "maybe-stream",
-    errors: [
-      "MODEL_NOT_FOUND",
-      "CONTEXT_LENGTH_EXCEEDED",
-      "QUEUE_FULL",
-      "POOL_UNAVAILABLE",
-      "INSUFFICIENT_MEMORY",
-      "WORKER_START_FAILED",
-      "WORKER_LOST",
-      "QUEUE_TIMEOUT",
-      "DEADLINE_UNMET",
-      "NOT_READY",
-      "CANCELLED",
-    ],
-  }),
+  ...openaiRoutes,
   ...commonRoutes(tag, "client", health),
 };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
+import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
 import { executeRequest, message, modelName } from "./request.ts";
 import { defineRoute } from "./route.ts";
@@ -56,6 +57,7 @@ export const workerRoutes = {
     body: executeRequest,
     status: 200,
     kind: "stream",
+    event: workerEvent,
     errors: ["CONTEXT_LENGTH_EXCEEDED", "CONFLICT", "QUEUE_FULL", "NOT_READY"],
   }),
   cancel: defineRoute({

@@ -49,6 +49,9 @@ export interface App {
   openapi(): Record<string, unknown>;
 }
 
+/** When to try again where nobody measured it, in milliseconds. */
+const RETRY_AFTER_MS = 1000;
+
 /** Builds an application: correlation id, authorisation, validation and errors in one place. */
 export function createApp(options: AppOptions): App {
   const hono = new Hono();
@@ -140,11 +143,14 @@ export function errorResponse(
   correlationId: string,
 ): Response {
   const headers = new Headers({ [HEADERS.correlationId]: correlationId });
-  if (error.retryAfterMs !== undefined) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  const retryAfterMs = error.retryAfterMs ?? (error.retriable ? RETRY_AFTER_MS : undefined);
+  if (retryAfterMs !== undefined) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   }
   if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
   const isOpenAi = new URL(request.url).pathname.startsWith("/v1/");
+  // OpenAI's clients would else try again after any 409 or 5xx.
+  if (isOpenAi) headers.set("x-should-retry", String(error.retriable));
   const body = isOpenAi ? openAiBody(error) : ownBody(error, correlationId);
   return Response.json(body, { status: error.status, headers });
 }

@@ -1,6 +1,6 @@
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
 import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai.ts";
+import { openaiErrorBody } from "../contracts/openai_common.ts";
 import { HEADERS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { readSse, type SseMessage } from "./sse.ts";

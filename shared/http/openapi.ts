@@ -1,7 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { errorBody } from "../contracts/common.ts";
-import { jobEvent, workerEvent } from "../contracts/events.ts";
-import { chatChunk, openaiErrorBody } from "../contracts/openai.ts";
+import { openaiErrorBody } from "../contracts/openai_common.ts";
 import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { VERSION } from "../version.ts";
@@ -42,19 +41,12 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
 }
 
 function success(route: Route) {
-  const events = route.path === "/execute"
-    ? workerEvent
-    : route.path.startsWith("/v1/")
-    ? chatChunk
-    : jobEvent;
   return {
     description: route.kind === "stream" ? "Server-sent events" : "Success",
     content: {
       ...(route.kind === "text" ? { "text/plain": { schema: { type: "string" as const } } } : {}),
       ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
-      ...(route.kind === "stream" || route.kind === "maybe-stream"
-        ? { "text/event-stream": { schema: events } }
-        : {}),
+      ...(route.event ? { "text/event-stream": { schema: route.event } } : {}),
     },
   };
 }

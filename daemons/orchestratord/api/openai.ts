@@ -1,18 +1,20 @@
-import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { orchestratorRoutes as routes, type TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { App } from "#shared/http/app.ts";
+import type { App, Call } from "#shared/http/app.ts";
 import { openAiBody } from "#shared/http/app.ts";
 import { encodeSseData } from "#shared/http/sse.ts";
 import { sseResponse } from "#shared/http/sse_response.ts";
+import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
-import type { StreamItem } from "../relay/job_stream.ts";
-import { followLive } from "./follow.ts";
-import { ChatTranslator, toTask } from "./openai_chat.ts";
+import { type ChoiceItem, followAll, submitAll } from "./choices.ts";
+import { chatTasks, ChatTranslator } from "./openai_chat.ts";
+import { completionTasks, CompletionTranslator } from "./openai_completions.ts";
 import { startOrTimeout } from "./start.ts";
+import type { Translator } from "./translator.ts";
 
 /** `/v1/…` in OpenAI's shapes: jobs that are not kept and end with their client. */
 export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
-  const { config, jobs, loop } = orchestrator;
+  const { config, loop } = orchestrator;
 
   app.mount(routes.openaiModels, () => ({
     object: "list" as const,
@@ -25,24 +27,47 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
     return modelObject(params.model);
   });
 
-  app.mount(routes.chat, async ({ body, signal, correlationId }) => {
-    const task = toTask(body);
-    const { job } = await jobs.submit(task, { durable: false, correlationId });
-    if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");
-    const translator = new ChatTranslator(job.id, job.facts.createdAt, body);
-    const items = followLive(orchestrator, job, 0, signal, 0);
-    if (!body.stream) {
-      for await (const item of items) {
-        if (item.kind === "event") translator.take(item.event);
+  app.mount(
+    routes.chat,
+    (call) =>
+      answer(
+        call,
+        chatTasks(call.body),
+        ({ id, facts }) => new ChatTranslator(id, facts.createdAt, call.body),
+      ),
+  );
+  app.mount(
+    routes.completions,
+    (call) =>
+      answer(
+        call,
+        completionTasks(call.body),
+        ({ id, facts }) => new CompletionTranslator(id, facts.createdAt, call.body),
+      ),
+  );
+
+  async function answer<Whole>(
+    call: Pick<Call<typeof routes.chat | typeof routes.completions>, "signal" | "correlationId"> & {
+      readonly body: { readonly stream?: boolean | null | undefined };
+    },
+    tasks: readonly TaskRequest[],
+    translate: (first: LiveJob) => Translator<unknown, Whole>,
+  ): Promise<Whole | Response> {
+    const jobs = await submitAll(orchestrator, tasks, call.correlationId);
+    const translator = translate(jobs[0]!);
+    const items = followAll(orchestrator, jobs, call.signal);
+    if (!call.body.stream) {
+      for await (const { choice, item } of items) {
+        if (item.kind === "event") translator.take(choice, item.event);
       }
-      return translator.completion();
+      return translator.whole();
     }
     // A failure before the first byte is an HTTP status; a long load opens the stream first.
     const started = await startOrTimeout(items, config.streams.first_byte_ms);
     return sseResponse(chunks(started, translator), {
       keepAliveMs: config.streams.keep_alive_ms,
     });
-  });
+  }
 }
 
 function modelObject(id: string) {
@@ -50,13 +75,13 @@ function modelObject(id: string) {
 }
 
 async function* chunks(
-  items: AsyncGenerator<StreamItem>,
-  translator: ChatTranslator,
+  items: AsyncGenerator<ChoiceItem>,
+  translator: Translator<unknown, unknown>,
 ): AsyncGenerator<Uint8Array> {
   try {
-    for await (const item of items) {
+    for await (const { choice, item } of items) {
       if (item.kind !== "event") continue;
-      for (const chunk of translator.take(item.event)) {
+      for (const chunk of translator.take(choice, item.event)) {
         yield encodeSseData(JSON.stringify(chunk));
       }
     }

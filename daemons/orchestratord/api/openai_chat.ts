@@ -1,20 +1,14 @@
-import {
-  type ChatChunk,
-  type ChatRequest,
-  type EndData,
-  type OpenAIUsage,
-  orchestratorRoutes,
-  type StopReason,
-  type StoredJobEvent,
-  type TaskRequest,
-  taskRequest,
-  type TaskRequestInput,
+import type {
+  ChatChunk,
+  ChatCompletion,
+  ChatRequest,
+  StopReason,
+  StoredJobEvent,
+  TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { z } from "zod";
-
-/** A whole answer. */
-type ChatCompletion = z.input<typeof orchestratorRoutes.chat.reply>;
+import { toTasks } from "./openai_task.ts";
+import { Answer, type Translator } from "./translator.ts";
 
 const FINISH_REASONS = {
   EOS: "stop",
@@ -23,30 +17,16 @@ const FINISH_REASONS = {
   TOOL_CALLS: "tool_calls",
 } as const satisfies Record<StopReason, string>;
 
-/** OpenAI's chat request as a task of ours; fields that are null or absent take our defaults. */
-export function toTask(body: ChatRequest): TaskRequest {
-  const given: Record<string, unknown> = {
-    model: body.model,
+/** OpenAI's chat request as tasks of ours, one for each choice. */
+export function chatTasks(body: ChatRequest): TaskRequest[] {
+  return toTasks(body, {
     messages: body.messages.map(({ role, content }) => ({
       role: role === "developer" ? "system" : role,
       content: typeof content === "string" ? content : content.map((part) => part.text).join(""),
     })),
     max_tokens: body.max_completion_tokens ?? body.max_tokens,
-    temperature: body.temperature,
-    top_p: body.top_p,
-    top_k: body.top_k,
-    min_p: body.min_p,
-    repetition_penalty: body.repetition_penalty,
-    frequency_penalty: body.frequency_penalty,
-    presence_penalty: body.presence_penalty,
-    logit_bias: body.logit_bias,
-    // OpenAI allows any integer; ours are unsigned 32 bits.
-    seed: typeof body.seed === "number" ? Number(BigInt.asUintN(32, BigInt(body.seed))) : undefined,
-    stop: typeof body.stop === "string" ? [body.stop] : body.stop,
     json_schema: jsonSchemaOf(body.response_format),
-  };
-  const present = Object.entries(given).filter(([, v]) => v !== undefined && v !== null);
-  return taskRequest.parse(Object.fromEntries(present) as TaskRequestInput);
+  });
 }
 
 function jsonSchemaOf(format: ChatRequest["response_format"]): Record<string, unknown> | undefined {
@@ -54,105 +34,75 @@ function jsonSchemaOf(format: ChatRequest["response_format"]): Record<string, un
   return format?.type === "json_object" ? { type: "object" } : undefined;
 }
 
-/** Turns a job's events into chunks, and into the whole answer. */
-export class ChatTranslator {
-  readonly #id: string;
-  readonly #created: number;
-  readonly #request: ChatRequest;
-  #text = "";
-  #begun = false;
-  #end: EndData | undefined;
+/** Makes chunks and the whole answer of a chat. */
+export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
+  readonly #answer: Answer;
+  readonly #texts: string[];
+  readonly #begun = new Set<number>();
 
-  /** @param createdAt ms since the epoch */
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
-    this.#id = `chatcmpl-${jobId}`;
-    this.#created = Math.floor(createdAt / 1000);
-    this.#request = request;
+    const choices = request.n ?? 1;
+    this.#answer = new Answer(`chatcmpl-${jobId}`, createdAt, request, choices);
+    this.#texts = Array.from({ length: choices }, () => "");
   }
 
-  /**
-   * The chunks that an event gives.
-   *
-   * @throws {LlorchError} the job's error
-   */
-  take(event: StoredJobEvent): ChatChunk[] {
+  take(choice: number, event: StoredJobEvent): ChatChunk[] {
     switch (event.event) {
       case "queued":
         return [];
       case "started":
-        return this.#role();
+        return this.#role(choice);
       case "token":
-        this.#text += event.data.t;
-        return [...this.#role(), this.#chunk({ content: event.data.t }, null)];
+        this.#texts[choice] += event.data.t;
+        return [...this.#role(choice), this.#chunk(choice, { content: event.data.t })];
       case "end":
-        this.#end = event.data;
+        this.#answer.end(choice, event.data);
         return [
-          ...this.#role(),
-          this.#chunk({}, FINISH_REASONS[event.data.stop_reason]),
-          ...this.#usageChunk(event.data),
+          ...this.#role(choice),
+          this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+          ...this.#usageChunk(),
         ];
       case "error":
         throw new LlorchError(event.data.code, event.data.message);
     }
   }
 
-  /** The whole answer, once the job has ended. */
-  completion(): ChatCompletion {
-    if (!this.#end) throw new LlorchError("CANCELLED", "The client went away");
+  whole(): ChatCompletion {
     return {
-      ...this.#head(),
+      ...this.#answer.head,
       object: "chat.completion",
-      choices: [{
-        index: 0,
-        message: { role: "assistant", content: this.#text, refusal: null },
+      choices: this.#texts.map((content, index) => ({
+        index,
+        message: { role: "assistant", content, refusal: null },
         logprobs: null,
-        finish_reason: FINISH_REASONS[this.#end.stop_reason],
-      }],
-      usage: usageOf(this.#end),
+        finish_reason: FINISH_REASONS[this.#answer.endOf(index).stop_reason],
+      })),
+      usage: this.#answer.usage(),
     };
   }
 
-  #role(): ChatChunk[] {
-    if (this.#begun) return [];
-    this.#begun = true;
-    return [this.#chunk({ role: "assistant", content: "" }, null)];
+  #role(choice: number): ChatChunk[] {
+    if (this.#begun.has(choice)) return [];
+    this.#begun.add(choice);
+    return [this.#chunk(choice, { role: "assistant", content: "" })];
   }
 
-  #usageChunk(end: EndData): ChatChunk[] {
-    if (!this.#request.stream_options?.include_usage) return [];
-    return [{ ...this.#chunkHead(), choices: [], usage: usageOf(end) }];
+  #usageChunk(): ChatChunk[] {
+    const usage = this.#answer.lastUsage();
+    if (!usage) return [];
+    return [{ ...this.#answer.head, object: "chat.completion.chunk", choices: [], usage }];
   }
 
   #chunk(
+    index: number,
     delta: ChatChunk["choices"][number]["delta"],
-    finish: ChatChunk["choices"][number]["finish_reason"],
+    finish_reason: ChatChunk["choices"][number]["finish_reason"] = null,
   ): ChatChunk {
     return {
-      ...this.#chunkHead(),
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
-      ...(this.#request.stream_options?.include_usage ? { usage: null } : {}),
+      ...this.#answer.head,
+      object: "chat.completion.chunk",
+      choices: [{ index, delta, logprobs: null, finish_reason }],
+      ...this.#answer.noUsage,
     };
   }
-
-  #chunkHead() {
-    return { ...this.#head(), object: "chat.completion.chunk" as const };
-  }
-
-  #head() {
-    return {
-      id: this.#id,
-      created: this.#created,
-      model: this.#request.model,
-      system_fingerprint: null,
-    };
-  }
-}
-
-function usageOf(end: EndData): OpenAIUsage {
-  return {
-    prompt_tokens: end.tokens_in,
-    completion_tokens: end.tokens_out,
-    total_tokens: end.tokens_in + end.tokens_out,
-    prompt_tokens_details: { cached_tokens: end.tokens_cached },
-  };
 }

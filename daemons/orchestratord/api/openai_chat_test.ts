@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chatChunk, chatCompletion, chatRequest, type EndData } from "#shared/contracts/mod.ts";
-import { ChatTranslator, toTask } from "./openai_chat.ts";
+import { chatTasks, ChatTranslator } from "./openai_chat.ts";
 
 const END: EndData = {
   tokens_in: 3,
@@ -12,16 +12,18 @@ const END: EndData = {
   seed: 1,
 };
 
+const toTask = (body: ReturnType<typeof request>) => chatTasks(body)[0]!;
+
 const request = (more: Record<string, unknown> = {}) =>
   chatRequest.parse({ model: "m", messages: [{ role: "user", content: "hi" }], ...more });
 
-Deno.test("toTask() leaves out what is null and keeps our defaults", () => {
+Deno.test("chatTasks() leaves out what is null and keeps our defaults", () => {
   const task = toTask(request({ temperature: null, stop: null, max_tokens: null }));
   assert.equal(task.temperature, 0.8);
   assert.equal(task.max_tokens, undefined);
 });
 
-Deno.test("toTask() joins text parts and reads developer as system", () => {
+Deno.test("chatTasks() joins text parts and reads developer as system", () => {
   const task = toTask(request({
     messages: [
       { role: "developer", content: "be brief" },
@@ -34,21 +36,21 @@ Deno.test("toTask() joins text parts and reads developer as system", () => {
   ]);
 });
 
-Deno.test("toTask() prefers max_completion_tokens and makes a list of one stop string", () => {
+Deno.test("chatTasks() prefers max_completion_tokens and makes a list of one stop string", () => {
   const task = toTask(request({ max_completion_tokens: 5, max_tokens: 9, stop: "x" }));
   assert.equal(task.max_tokens, 5);
   assert.deepEqual(task.stop, ["x"]);
 });
 
-Deno.test("toTask() folds any integer into a seed of 32 bits", () => {
+Deno.test("chatTasks() folds any integer into a seed of 32 bits", () => {
   assert.equal(toTask(request({ seed: -1 })).seed, 0xffffffff);
   assert.equal(toTask(request({ seed: 2 ** 40 + 7 })).seed, 7);
 });
 
 Deno.test("chatRequest accepts what clients send by habit and refuses what would change the answer", () => {
   assert.ok(request({ n: 1, user: "u", store: false, logprobs: false, tools: [] }));
-  for (const extra of [{ n: 2 }, { tools: [{}] }, { logprobs: true }, { audio: {} }]) {
-    assert.throws(() => request(extra), /is not supported yet/);
+  for (const extra of [{ best_of: 2 }, { tools: [{}] }, { logprobs: true }, { audio: {} }]) {
+    assert.throws(() => request(extra), /is not supported/);
   }
 });
 
@@ -59,9 +61,9 @@ Deno.test("ChatTranslator gives the role once, then text, the reason and the usa
     request({ stream: true, stream_options: { include_usage: true } }),
   );
   const chunks = [
-    ...translator.take({ event: "token", data: { t: "Hel", i: 0 } }),
-    ...translator.take({ event: "token", data: { t: "lo", i: 1 } }),
-    ...translator.take({ event: "end", data: END }),
+    ...translator.take(0, { event: "token", data: { t: "Hel", i: 0 } }),
+    ...translator.take(0, { event: "token", data: { t: "lo", i: 1 } }),
+    ...translator.take(0, { event: "end", data: END }),
   ].map((chunk) => chatChunk.parse(chunk));
   assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta), [
     { role: "assistant", content: "" },
@@ -72,7 +74,7 @@ Deno.test("ChatTranslator gives the role once, then text, the reason and the usa
   ]);
   assert.equal(chunks[3]?.choices[0]?.finish_reason, "stop");
   assert.equal(chunks[4]?.usage?.total_tokens, 5);
-  const whole = chatCompletion.parse(translator.completion());
+  const whole = chatCompletion.parse(translator.whole());
   assert.equal(whole.choices[0]?.message.content, "Hello");
   assert.equal(whole.usage.prompt_tokens_details.cached_tokens, 1);
 });
@@ -80,5 +82,32 @@ Deno.test("ChatTranslator gives the role once, then text, the reason and the usa
 Deno.test("ChatTranslator throws the job's error", () => {
   const translator = new ChatTranslator("j", 0, request());
   const data = { code: "QUEUE_TIMEOUT" as const, message: "late", retriable: true };
-  assert.throws(() => translator.take({ event: "error", data }), { code: "QUEUE_TIMEOUT" });
+  assert.throws(() => translator.take(0, { event: "error", data }), { code: "QUEUE_TIMEOUT" });
+});
+
+Deno.test("chatTasks() makes a task of each choice and counts the seed up", () => {
+  const tasks = chatTasks(request({ n: 3, seed: 0xffffffff }));
+  assert.deepEqual(tasks.map((task) => task.seed), [0xffffffff, 0, 1]);
+  assert.throws(() => request({ n: 17 }));
+});
+
+Deno.test("ChatTranslator keeps choices apart and counts their prompt once", () => {
+  const translator = new ChatTranslator(
+    "j",
+    0,
+    request({ n: 2, stream: true, stream_options: { include_usage: true } }),
+  );
+  const chunks = [
+    ...translator.take(1, { event: "token", data: { t: "b", i: 0 } }),
+    ...translator.take(0, { event: "token", data: { t: "a", i: 0 } }),
+    ...translator.take(1, { event: "end", data: END }),
+    ...translator.take(0, { event: "end", data: END }),
+  ];
+  assert.deepEqual(
+    chunks.map((chunk) => chunk.choices[0]?.index),
+    [1, 1, 0, 0, 1, 0, undefined],
+  );
+  assert.equal(chunks.at(-1)?.usage?.prompt_tokens, 3);
+  assert.equal(chunks.at(-1)?.usage?.completion_tokens, 4);
+  assert.deepEqual(translator.whole().choices.map(({ message }) => message.content), ["a", "b"]);
 });

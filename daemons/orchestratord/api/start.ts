@@ -1,20 +1,20 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { StreamItem } from "../relay/job_stream.ts";
+import type { ChoiceItem } from "./choices.ts";
 
 /**
- * Waits until a job has started, so that a failure before that can still be an HTTP status, but not
+ * Waits until a job has started, the first of several, so that a failure before that can still be an HTTP status, but not
  * longer than `ms`. Gives all items, those seen while waiting included.
  *
  * @throws {LlorchError} the job's error, when it ended before it started
  */
 export async function startOrTimeout(
-  items: AsyncGenerator<StreamItem>,
+  items: AsyncGenerator<ChoiceItem>,
   ms: number,
-): Promise<AsyncGenerator<StreamItem>> {
-  const seen: StreamItem[] = [];
+): Promise<AsyncGenerator<ChoiceItem>> {
+  const seen: ChoiceItem[] = [];
   const deadline = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => deadline.resolve(undefined), ms);
-  let next: Promise<IteratorResult<StreamItem>> | undefined;
+  let next: Promise<IteratorResult<ChoiceItem>> | undefined;
   try {
     while (true) {
       next ??= items.next();
@@ -22,8 +22,9 @@ export async function startOrTimeout(
       if (result === undefined || result.done) break;
       next = undefined;
       seen.push(result.value);
-      if (result.value.kind === "metrics") break;
-      const { event } = result.value;
+      const { item } = result.value;
+      if (item.kind === "metrics") break;
+      const { event } = item;
       if (event.event === "error") throw new LlorchError(event.data.code, event.data.message);
       if (event.event !== "queued") break;
     }
@@ -34,10 +35,10 @@ export async function startOrTimeout(
 }
 
 async function* rest(
-  seen: readonly StreamItem[],
-  next: Promise<IteratorResult<StreamItem>> | undefined,
-  items: AsyncGenerator<StreamItem>,
-): AsyncGenerator<StreamItem> {
+  seen: readonly ChoiceItem[],
+  next: Promise<IteratorResult<ChoiceItem>> | undefined,
+  items: AsyncGenerator<ChoiceItem>,
+): AsyncGenerator<ChoiceItem> {
   try {
     yield* seen;
     const first = await next;

@@ -1,0 +1,93 @@
+import type { TaskRequest } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { LiveJob } from "../jobs/live_job.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import type { StreamItem } from "../relay/job_stream.ts";
+import { followLive } from "./follow.ts";
+
+/** An item of one of the jobs that answer a request together. */
+export interface ChoiceItem {
+  /** Index of the job. */
+  readonly choice: number;
+  readonly item: StreamItem;
+}
+
+/**
+ * Submits the jobs of one request, not to be kept: all of them or none.
+ *
+ * @throws {LlorchError} as the routes promise
+ */
+export async function submitAll(
+  { jobs }: Orchestrator,
+  tasks: readonly TaskRequest[],
+  correlationId: string,
+): Promise<LiveJob[]> {
+  const taken: LiveJob[] = [];
+  try {
+    for (const task of tasks) {
+      const { job } = await jobs.submit(task, { durable: false, correlationId });
+      if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");
+      taken.push(job);
+    }
+    return taken;
+  } catch (error) {
+    for (const { id } of taken) jobs.cancel(id, "Another choice of the request was refused");
+    throw error;
+  }
+}
+
+/**
+ * Follows jobs that answer one request, whichever has something next. When the client leaves, or
+ * whoever reads stops, all of them are cancelled.
+ */
+export async function* followAll(
+  orchestrator: Orchestrator,
+  jobs: readonly LiveJob[],
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceItem> {
+  const leave = new AbortController();
+  const onAbort = () => leave.abort();
+  if (signal.aborted) leave.abort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const readers = jobs.map((job) => followLive(orchestrator, job, 0, leave.signal, 0));
+  const arrivals = new Arrivals<{ choice: number; result: IteratorResult<StreamItem> }>();
+  const pull = (choice: number) =>
+    arrivals.add(readers[choice]!.next().then((result) => ({ choice, result })));
+  try {
+    readers.forEach((_, choice) => pull(choice));
+    for (let open = readers.length; open > 0;) {
+      const { choice, result } = await arrivals.next();
+      if (result.done) {
+        open--;
+        continue;
+      }
+      yield { choice, item: result.value };
+      pull(choice);
+    }
+  } finally {
+    leave.abort();
+    signal.removeEventListener("abort", onAbort);
+    await Promise.all(readers.map((reader) => reader.return(undefined)));
+  }
+}
+
+/** Results of several promises in the order in which they come. */
+class Arrivals<T> {
+  #arrived: Promise<T>[] = [];
+  #wake: () => void = () => {};
+
+  add(promise: Promise<T>): void {
+    const arrive = () => {
+      this.#arrived.push(promise);
+      this.#wake();
+    };
+    promise.then(arrive, arrive);
+  }
+
+  async next(): Promise<T> {
+    while (this.#arrived.length === 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return await this.#arrived.shift()!;
+  }
+}

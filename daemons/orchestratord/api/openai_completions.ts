@@ -1,0 +1,93 @@
+import {
+  type Completion,
+  type CompletionChunk,
+  type CompletionRequest,
+  promptsOf,
+  type StopReason,
+  type StoredJobEvent,
+  type TaskRequest,
+} from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { toTasks } from "./openai_task.ts";
+import { Answer, type Translator } from "./translator.ts";
+
+/** What OpenAI generates where a completion does not say how much. */
+const DEFAULT_MAX_TOKENS = 16;
+
+const FINISH_REASONS = {
+  EOS: "stop",
+  STOP_SEQUENCE: "stop",
+  MAX_TOKENS: "length",
+  // Nobody can offer tools to a completion.
+  TOOL_CALLS: "stop",
+} as const satisfies Record<StopReason, string>;
+
+/** OpenAI's completion request as tasks of ours: the choices of the first prompt, of the second, … */
+export function completionTasks(body: CompletionRequest): TaskRequest[] {
+  return promptsOf(body.prompt).flatMap((prompt) =>
+    toTasks(body, {
+      ...(typeof prompt === "string" ? { prompt } : { prompt_tokens: prompt }),
+      max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
+    })
+  );
+}
+
+/** Makes chunks and the whole answer of a completion. */
+export class CompletionTranslator implements Translator<CompletionChunk, Completion> {
+  readonly #answer: Answer;
+  readonly #texts: string[];
+
+  constructor(jobId: string, createdAt: number, request: CompletionRequest) {
+    const choices = promptsOf(request.prompt).length * (request.n ?? 1);
+    this.#answer = new Answer(`cmpl-${jobId}`, createdAt, request, choices);
+    this.#texts = Array.from({ length: choices }, () => "");
+  }
+
+  take(choice: number, event: StoredJobEvent): CompletionChunk[] {
+    switch (event.event) {
+      case "queued":
+      case "started":
+        return [];
+      case "token":
+        this.#texts[choice] += event.data.t;
+        return [this.#chunk(choice, event.data.t, null)];
+      case "end": {
+        this.#answer.end(choice, event.data);
+        const chunk = this.#chunk(choice, "", FINISH_REASONS[event.data.stop_reason]);
+        const usage = this.#answer.lastUsage();
+        return usage ? [chunk, { ...this.#head(), choices: [], usage }] : [chunk];
+      }
+      case "error":
+        throw new LlorchError(event.data.code, event.data.message);
+    }
+  }
+
+  whole(): Completion {
+    return {
+      ...this.#head(),
+      choices: this.#texts.map((text, index) => ({
+        index,
+        text,
+        logprobs: null,
+        finish_reason: FINISH_REASONS[this.#answer.endOf(index).stop_reason],
+      })),
+      usage: this.#answer.usage(),
+    };
+  }
+
+  #chunk(
+    index: number,
+    text: string,
+    finish_reason: CompletionChunk["choices"][number]["finish_reason"],
+  ): CompletionChunk {
+    return {
+      ...this.#head(),
+      choices: [{ index, text, logprobs: null, finish_reason }],
+      ...this.#answer.noUsage,
+    };
+  }
+
+  #head() {
+    return { ...this.#answer.head, object: "text_completion" as const };
+  }
+}

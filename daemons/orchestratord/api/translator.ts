@@ -1,0 +1,66 @@
+import type { EndData, OpenAIUsage, StoredJobEvent } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type GenerateRequest, usageOf } from "./openai_task.ts";
+
+/** Turns the events of the jobs that answer one request into chunks, and into the whole answer. */
+export interface Translator<Chunk, Whole> {
+  /**
+   * The chunks that an event of a choice gives.
+   *
+   * @throws {LlorchError} the job's error
+   */
+  take(choice: number, event: StoredJobEvent): Chunk[];
+  /** The whole answer, once all jobs have ended. */
+  whole(): Whole;
+}
+
+/** What all translators keep: who answers what, and how each choice ended. */
+export class Answer {
+  readonly head: { id: string; created: number; model: string; system_fingerprint: null };
+  readonly #n: number;
+  readonly #choices: number;
+  readonly #wantsUsage: boolean;
+  readonly #ends: EndData[] = [];
+
+  /**
+   * @param id Name of the answer.
+   * @param createdAt ms since the epoch
+   * @param choices Over all prompts.
+   */
+  constructor(id: string, createdAt: number, request: GenerateRequest, choices: number) {
+    const created = Math.floor(createdAt / 1000);
+    this.head = { id, created, model: request.model, system_fingerprint: null };
+    this.#n = request.n ?? 1;
+    this.#choices = choices;
+    this.#wantsUsage = request.stream_options?.include_usage ?? false;
+  }
+
+  /** Notes the end of a choice. */
+  end(choice: number, data: EndData): void {
+    this.#ends[choice] = data;
+  }
+
+  /** How a choice ended. */
+  endOf(choice: number): EndData {
+    const end = this.#ends[choice];
+    if (!end) throw new LlorchError("CANCELLED", "The client went away");
+    return end;
+  }
+
+  /** Usage over all choices. */
+  usage(): OpenAIUsage {
+    const ends = Array.from({ length: this.#choices }, (_, choice) => this.endOf(choice));
+    return usageOf(ends, this.#n);
+  }
+
+  /** What every chunk has beside its choice, where the client asked for usage. */
+  get noUsage(): { usage?: null } {
+    return this.#wantsUsage ? { usage: null } : {};
+  }
+
+  /** The last chunk's usage, once all choices have ended and where the client asked for it. */
+  lastUsage(): OpenAIUsage | undefined {
+    const ended = Object.keys(this.#ends).length;
+    return this.#wantsUsage && ended === this.#choices ? this.usage() : undefined;
+  }
+}

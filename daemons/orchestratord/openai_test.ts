@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { completion, openaiErrorBody } from "#shared/contracts/mod.ts";
+import { readSse } from "#shared/http/sse.ts";
+import { type Harness, numbers, range, withHarness } from "./testing/harness.ts";
+import { until } from "../../tests/support/stack.ts";
+
+function post(
+  harness: Harness,
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
+  return fetch(harness.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+const words = (text: string) => numbers([{ event: "token", data: { t: text, i: 0 } }]);
+
+Deno.test("several prompts and n answers each are jobs of one request", async () => {
+  await withHarness({}, async (harness) => {
+    const body = { model: "counter", prompt: ["w1", "w7"], n: 2, max_tokens: 1 };
+    const reply = await post(harness, "/v1/completions", body);
+    const { choices, usage } = completion.parse(await reply.json());
+    assert.deepEqual(choices.map(({ text }) => words(text)[0]), [2, 2, 8, 8]);
+    assert.deepEqual(choices.map(({ index }) => index), range(0, 4));
+    assert.equal(usage.completion_tokens, 4);
+  });
+});
+
+Deno.test("streamed choices come between one another and end with one [DONE]", async () => {
+  await withHarness({}, async (harness) => {
+    const reply = await post(harness, "/v1/completions", {
+      model: "counter",
+      prompt: "w1",
+      n: 2,
+      max_tokens: 5,
+      stream: true,
+    });
+    const seen: number[][] = [[], []];
+    const data = [];
+    for await (const message of readSse(reply.body!)) data.push(message.data);
+    assert.equal(data.pop(), "[DONE]");
+    for (const each of data) {
+      const [choice] = JSON.parse(each).choices;
+      if (choice.text) seen[choice.index]!.push(...words(choice.text));
+    }
+    assert.deepEqual(seen, [range(2, 5), range(2, 5)]);
+  });
+});
+
+Deno.test("a client that leaves cancels all its choices", async () => {
+  await withHarness({}, async (harness) => {
+    await post(harness, "/v1/completions", { model: "counter", prompt: "w1", max_tokens: 1 });
+    const worker = harness.pool.only();
+    worker.allow(2);
+    const leave = new AbortController();
+    const body = { model: "counter", prompt: "w1", n: 3, stream: true };
+    const reply = await post(harness, "/v1/completions", body, leave.signal);
+    const reader = reply.body!.getReader();
+    await reader.read();
+    leave.abort();
+    await assert.rejects(reader.read());
+    await until("both that ran are cancelled", () => worker.cancelled === 2);
+    // One before, and two at once: the third waited for a slot.
+    assert.equal(worker.executions.length, 3);
+  });
+});
+
+Deno.test("when one choice is refused for want of room, none runs", async () => {
+  await withHarness({ queue: { capacity: 2 } }, async (harness) => {
+    harness.pool.holdLoads = true;
+    const reply = await post(harness, "/v1/completions", { model: "counter", prompt: "a", n: 4 });
+    assert.equal(reply.status, 429);
+    assert.ok(reply.headers.get("retry-after"));
+    assert.equal(reply.headers.get("x-should-retry"), "true");
+    assert.equal(openaiErrorBody.parse(await reply.json()).error.code, "QUEUE_FULL");
+    const queue = await (await fetch(`${harness.url}/v2/queue`)).json();
+    assert.equal(queue.depth, 0);
+  });
+});
