@@ -32,6 +32,13 @@ export const configSchema = z.strictObject({
     timeout_ms: millis(600_000, "A job that waits this long for a worker ends"),
     batch_promote_ms: millis(300_000, "After this time a batch job counts as interactive"),
   }).prefault({}),
+  swap: z.strictObject({
+    patience_ms: millis(
+      10_000,
+      "So long a busy model is served while another waits for its memory",
+    ),
+    min_resident_ms: millis(10_000, "A model that was just loaded stays for this long at least"),
+  }).prefault({}),
   failover: z.strictObject({
     max_attempts: count(5, "Attempts in a row that may fail without a delivered token"),
     backoff_first_ms: millis(1_000, "Pause before the third attempt; the second comes at once"),
@@ -89,6 +96,8 @@ export function policyOf(config: Config): Policy {
     queueCapacity: config.queue.capacity,
     queueTimeoutMs: config.queue.timeout_ms,
     batchPromoteMs: config.queue.batch_promote_ms,
+    swapPatienceMs: config.swap.patience_ms,
+    swapMinResidentMs: config.swap.min_resident_ms,
     maxAttempts: config.failover.max_attempts,
     backoffFirstMs: config.failover.backoff_first_ms,
     backoffMaxMs: config.failover.backoff_max_ms,

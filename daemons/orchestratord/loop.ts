@@ -4,10 +4,14 @@ import {
   type Effect,
   initialState,
   type Input,
+  type Job,
   type Policy,
   type State,
 } from "./scheduler/state.ts";
-import { checkCapacity, predictStart, queueOrder, step } from "./scheduler/step.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { countAhead } from "./scheduler/queue.ts";
+import { predictStart } from "./scheduler/rates.ts";
+import { checkCapacity, step } from "./scheduler/step.ts";
 
 /** Carries out what the scheduler decides. Must not throw and must not wait. */
 export type Effects = (effect: Effect) => void;
@@ -69,17 +73,26 @@ export class Loop {
   }
 
   /**
-   * Checks the queue's bound and tells where a job would stand.
+   * Checks the queue's bound and tells where a job would stand among those of its model.
    *
-   * @throws {LlorchError} `QUEUE_FULL`
+   * @param deadlineMs From now; undefined for none.
+   * @throws {LlorchError} `QUEUE_FULL`, or `DEADLINE_UNMET` for a job that cannot start in time
    */
-  place(priority: "interactive" | "batch", fingerprint: string) {
+  place(
+    job: Pick<Job, "priority" | "fingerprint" | "tenant">,
+    deadlineMs: number | undefined,
+  ): { readonly queue_position: number; readonly predicted_start_ms: number } {
     checkCapacity(this.#state);
-    const ahead = queueOrder(this.#state, this.#clock.now())
-      .filter((job) => priority === "batch" || job.priority === "interactive").length;
-    return {
-      queue_position: ahead,
-      predicted_start_ms: predictStart(this.#state, fingerprint, ahead),
-    };
+    const ahead = countAhead(this.#state, job);
+    const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.now());
+    if (deadlineMs !== undefined && startMs >= deadlineMs) {
+      throw new LlorchError(
+        "DEADLINE_UNMET",
+        `Cannot start the job within its deadline of ${deadlineMs} ms: ${ahead} jobs are ahead of ` +
+          `it, and its turn is expected in ${startMs} ms; give it more time, or try again later`,
+        { retryAfterMs: startMs },
+      );
+    }
+    return { queue_position: ahead, predicted_start_ms: startMs };
   }
 }

@@ -1,7 +1,7 @@
 import { type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient, TransportError } from "#shared/http/client.ts";
-import { isUsable } from "../scheduler/placement.ts";
+import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
 
 /** Tokens that a chat template may add to its messages; beyond it the worker counts exactly. */
@@ -21,9 +21,8 @@ export async function checkPromptFits(
   state: Readonly<State>,
   timeoutMs: number,
 ): Promise<void> {
-  const worker = [...state.pools.values()]
-    .flatMap((pool) => pool.workers.filter((worker) => isUsable(state, pool, worker)))
-    .find((worker) => worker.fingerprint === fingerprint);
+  const usable = [...holdersOf(state, fingerprint)].find((worker) => isUsable(state, worker));
+  const worker = usable?.report;
   if (worker?.uri === undefined) return;
 
   const count = task.prompt_tokens?.length ?? (

@@ -19,6 +19,7 @@ import { relay } from "../relay/relay.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch, JobRow, JobStore } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
+import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 
 /** What the jobs of one orchestrator work with. */
@@ -125,6 +126,7 @@ export class Jobs {
         queuedAt: row.createdAt,
         deadlineAt: row.deadlineAt,
         attempt: job.attempts.length,
+        ...demandOf(row.request, row.fingerprint, row.tenant),
       },
     });
   }
@@ -194,12 +196,12 @@ export class Jobs {
     await checkPromptFits(task, fingerprint, loop.state, this.#deps.config.pools.call_timeout_ms);
 
     // From the check of the bound to the submission nothing waits.
-    const place = loop.place(task.priority, fingerprint);
+    const tenant = options.tenant ?? task.session_id ?? "";
+    const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
     const now = clock.now();
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     const request = { ...task, seed };
     const jobId = `job-${crypto.randomUUID()}`;
-    const tenant = options.tenant ?? task.session_id ?? "";
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
     const job = this.#create(jobId, request, fingerprint, seed, {
       ...options,
@@ -226,7 +228,7 @@ export class Jobs {
       kind: "submit",
       job: {
         ...{ id: jobId, model, fingerprint, priority, tenant, deadlineAt },
-        ...{ queuedAt: now, attempt: 0 },
+        ...{ queuedAt: now, attempt: 0, ...demandOf(task, fingerprint, tenant) },
       },
     });
     try {
@@ -292,6 +294,7 @@ export class Jobs {
     const abort = new AbortController();
     job.abort = abort;
     job.lastTokenAt = undefined;
+    const resumedFrom = job.ids.length;
     job.attempts.push({
       worker_id: worker.worker_id,
       pool_id: poolId,
@@ -313,26 +316,28 @@ export class Jobs {
       signal: abort.signal,
       stallMs: config.failover.stall_ms,
       correlationId: job.facts.correlationId,
-      onEvent: (event) => this.#onEvent(job, attempt, abort.signal, event),
+      onEvent: (event) => this.#onEvent(job, attempt, resumedFrom, abort.signal, event),
     });
     // A fenced attempt has nothing more to say: the scheduler has already moved on.
     if (abort.signal.aborted) return;
-    const jobId = job.id;
+    const tokensOut = job.ids.length - resumedFrom;
+    const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
     if (outcome.kind === "failed") {
       this.#fail(job, outcome.error);
-      loop.send({ kind: "attempt_ended", jobId, attempt, outcome: { kind: "failed" } });
+      loop.send({ ...ended, outcome: { kind: "failed" } });
     } else if (outcome.kind === "lost") {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
       metrics.failovers.inc();
       job.endAttempt(clock.now(), outcome.message);
       job.patch({ status: "queued", attempts: job.attempts });
-      loop.send({ kind: "attempt_ended", jobId, attempt, outcome });
-    } else loop.send({ kind: "attempt_ended", jobId, attempt, outcome });
+      loop.send({ ...ended, outcome });
+    } else loop.send({ ...ended, outcome });
   }
 
   #onEvent(
     job: LiveJob,
     attempt: number,
+    resumedFrom: number,
     fence: AbortSignal,
     event: Exclude<WorkerEvent, { event: "error" }>,
   ): Promise<void> | undefined {
@@ -370,10 +375,12 @@ export class Jobs {
         job.nextIndex++;
         job.ids.push(...event.data.ids);
         metrics.tokens.inc(event.data.ids.length);
-        if (isFirstOfAttempt) loop.send({ kind: "progress", jobId: job.id, attempt });
+        if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
         return job.emit(event);
       }
       case "metrics":
+        // Often enough for fair shares, and far more seldom than tokens.
+        if (job.ids.length > resumedFrom) this.#progress(job, attempt, resumedFrom);
         job.stream.setMetrics({
           ...event.data,
           attempt,
@@ -383,6 +390,11 @@ export class Jobs {
       case "end":
         return this.#complete(job, event.data);
     }
+  }
+
+  #progress(job: LiveJob, attempt: number, resumedFrom: number): void {
+    const tokensOut = job.ids.length - resumedFrom;
+    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
   }
 
   #complete(job: LiveJob, data: EndData): Promise<void> | undefined {

@@ -1,16 +1,15 @@
-import type { Device, PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
+/**
+ * Where a model is loaded that jobs wait for, and what has to go for it.
+ *
+ * @module
+ */
+import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
-import { breakerKey, leases, type Pool, type State } from "./state.ts";
-
-/** Where a job can run now. */
-export interface Seat {
-  readonly poolId: string;
-  readonly worker: PoolWorker;
-  readonly free: number;
-}
+import { breakerKey, type Pool, type State, type Worker } from "./state.ts";
+import { isUsable } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
-interface Site {
+export interface Site {
   readonly pool: Pool;
   readonly device: Device;
   readonly model: PoolModel;
@@ -22,120 +21,83 @@ interface Site {
 /** What to do about a model that no worker holds. */
 export type LoadPlan =
   | { readonly kind: "spawn"; readonly site: Site }
-  | {
-    readonly kind: "evict";
-    readonly site: Site;
-    readonly victims: readonly { readonly pool: Pool; readonly worker: PoolWorker }[];
-  }
+  | { readonly kind: "evict"; readonly victims: readonly Worker[] }
+  /** Workers that are busy take no new job, so that they can be evicted when theirs have ended. */
+  | { readonly kind: "yield"; readonly victims: readonly Worker[] }
   | { readonly kind: "wait"; readonly reason: string }
   | { readonly kind: "impossible"; readonly code: LoadError; readonly message: string };
 
 /** Why a model cannot be loaded anywhere. */
 export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 
-/** True for a worker that may take a job if it has a free slot. */
-export function isUsable(state: State, pool: Pool, worker: PoolWorker): boolean {
-  return pool.available && worker.state === "ready" && worker.uri !== undefined &&
-    !state.stopping.has(worker.worker_id);
-}
-
 /**
- * Ready workers of a model with a free slot, best first: most free slots, fewest active, id.
+ * What to do for a model. In this order:
  *
- * A worker that has just lost a job is left alone until its pool says that it is gone, or for the
- * first backoff.
+ * 1. impossible, if no device is large enough or every pool has failed too often;
+ * 2. spawn on a device on which it fits now: GPUs before the CPU, then most free memory;
+ * 3. evict idle workers, least recently used first, where it fits once they have gone; one that was
+ *    just loaded stays until it has served, at least for its minimum residence;
+ * 4. after the patience, let workers that are busy and have had their minimum residence yield;
+ * 5. wait.
  *
- * @param held Jobs by worker, from {@linkcode leases}.
+ * @param waitedMs How long the first job of the model has waited.
  */
-export function seats(
-  state: State,
+export function planLoad(
+  state: Readonly<State>,
   fingerprint: string,
-  held: ReadonlyMap<string, number>,
+  waitedMs: number,
   now: number,
-): Seat[] {
-  const found: Seat[] = [];
-  for (const pool of state.pools.values()) {
-    for (const worker of pool.workers) {
-      if (worker.fingerprint !== fingerprint || !isUsable(state, pool, worker)) continue;
-      if ((state.suspects.get(worker.worker_id) ?? 0) > now) continue;
-      const free = worker.slots - (held.get(worker.worker_id) ?? 0);
-      if (free > 0) found.push({ poolId: pool.id, worker, free });
-    }
-  }
-  return found.sort((a, b) =>
-    b.free - a.free || a.worker.active - b.worker.active ||
-    (a.worker.worker_id < b.worker.worker_id ? -1 : 1)
-  );
-}
-
-/** Whether a usable worker holds the model, busy or not. */
-export function isLoaded(state: State, fingerprint: string): boolean {
-  return [...state.pools.values()].some((pool) =>
-    pool.workers.some((worker) =>
-      worker.fingerprint === fingerprint && isUsable(state, pool, worker)
-    )
-  );
-}
-
-/** Whether some worker holds the model or is about to: then waiters share it. */
-export function isLoadedOrLoading(state: State, fingerprint: string): boolean {
-  for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
-  for (const pool of state.pools.values()) {
-    if (!pool.available) continue;
-    for (const worker of pool.workers) {
-      if (worker.fingerprint !== fingerprint || state.stopping.has(worker.worker_id)) continue;
-      if (worker.state !== "draining" && worker.state !== "stopping") return true;
-    }
-  }
-  return false;
-}
-
-/**
- * Where to load a model. In this order:
- *
- * 1. a device on which it fits now: GPUs before the CPU, then most free memory;
- * 2. a device on which it fits once idle workers have gone, least recently used first;
- * 3. wait, if memory is held by busy workers, or if a failed start is to be tried again;
- * 4. impossible, if no device is large enough or every pool has failed too often.
- */
-export function planLoad(state: State, fingerprint: string, now: number): LoadPlan {
+): LoadPlan {
   const all = sites(state, fingerprint);
   if (all.length === 0) return { kind: "wait", reason: "no available pool has the model" };
-
   const large = all.filter(({ needed, device }) => needed <= device.total_bytes);
-  if (large.length === 0) {
-    const best = all.toSorted((a, b) => b.device.total_bytes - a.device.total_bytes)[0]!;
-    return {
-      kind: "impossible",
-      code: "INSUFFICIENT_MEMORY",
-      message: `The model needs about ${mebibytes(best.needed)} MiB and the largest device, ` +
-        `${best.device.id} of pool ${best.pool.id}, has ${mebibytes(best.device.total_bytes)} MiB`,
-    };
-  }
+  if (large.length === 0) return tooLarge(all);
 
-  const breakers = large.map((site) => state.breakers.get(breakerKey(site.pool.id, fingerprint)));
-  const open = large.filter((_, index) => (breakers[index]?.retryAt ?? 0) <= now);
-  if (open.length === 0) {
-    const broken = breakers.every((b) => b && b.failures >= state.policy.breakerFailures);
-    const lastError = breakers.find((b) => b)?.lastError ?? "";
-    return broken
-      ? {
-        kind: "impossible",
-        code: "WORKER_START_FAILED",
-        message: `No worker could be started for the model: ${lastError}`,
-      }
-      : { kind: "wait", reason: `a worker failed to start and is tried again: ${lastError}` };
-  }
+  const breakerOf = ({ pool }: Site) => state.breakers.get(breakerKey(pool.id, fingerprint));
+  const open = large.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
+  if (open.length === 0) return broken(state, large.map(breakerOf));
 
-  const fitting = open.filter(({ needed, free }) => needed <= free).sort(bySite)[0];
+  const fitting = open.find(({ needed, free }) => needed <= free);
   if (fitting) return { kind: "spawn", site: fitting };
-
-  const held = leases(state);
-  for (const site of open.toSorted(bySite)) {
-    const victims = victimsFor(state, site, held);
-    if (victims) return { kind: "evict", site, victims };
+  for (const site of open) {
+    const victims = victimsFor(state, site, (worker) => mayGo(state, worker, now));
+    if (victims) return { kind: "evict", victims };
+  }
+  if (waitedMs >= state.policy.swapPatienceMs) {
+    for (const site of open) {
+      const victims = victimsFor(
+        state,
+        site,
+        (worker) => mayGo(state, worker, now) || mayYield(state, worker, fingerprint, now),
+      );
+      if (victims) return { kind: "yield", victims };
+    }
   }
   return { kind: "wait", reason: "memory is held by busy workers or other programs" };
+}
+
+function tooLarge(all: readonly Site[]): LoadPlan {
+  const best = all.toSorted((a, b) => b.device.total_bytes - a.device.total_bytes)[0]!;
+  return {
+    kind: "impossible",
+    code: "INSUFFICIENT_MEMORY",
+    message: `The model needs about ${mebibytes(best.needed)} MiB and the largest device, ` +
+      `${best.device.id} of pool ${best.pool.id}, has ${mebibytes(best.device.total_bytes)} MiB`,
+  };
+}
+
+function broken(
+  state: Readonly<State>,
+  breakers: readonly ({ failures: number; lastError: string } | undefined)[],
+): LoadPlan {
+  const lastError = breakers.find((each) => each)?.lastError ?? "";
+  return breakers.every((each) => each && each.failures >= state.policy.breakerFailures)
+    ? {
+      kind: "impossible",
+      code: "WORKER_START_FAILED",
+      message: `No worker could be started for the model: ${lastError}`,
+    }
+    : { kind: "wait", reason: `a worker failed to start and is tried again: ${lastError}` };
 }
 
 function bySite(a: Site, b: Site): number {
@@ -143,43 +105,70 @@ function bySite(a: Site, b: Site): number {
     (a.pool.id + a.device.id < b.pool.id + b.device.id ? -1 : 1);
 }
 
-function sites(state: State, fingerprint: string): Site[] {
+function sites(state: Readonly<State>, fingerprint: string): Site[] {
   const found: Site[] = [];
   for (const pool of state.pools.values()) {
+    if (!pool.available) continue;
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
-    if (!pool.available || !model) continue;
+    if (!model) continue;
     for (const device of pool.devices) {
-      const pending = [...state.spawns.values()]
-        .filter((spawn) => spawn.poolId === pool.id && spawn.device === device.id)
-        .reduce((sum, spawn) => sum + spawn.memoryBytes, 0);
-      const free = device.free_bytes - pending;
+      let free = device.free_bytes;
+      for (const spawn of state.spawns.values()) {
+        if (spawn.poolId === pool.id && spawn.device === device.id) free -= spawn.memoryBytes;
+      }
       found.push({ pool, device, model, needed: defaultLoadBytes(model), free });
     }
   }
   return found;
 }
 
-/** Idle workers of a device, least recently used first, until the model fits; undefined if never. */
-function victimsFor(state: State, site: Site, held: ReadonlyMap<string, number>) {
-  const idle = site.pool.workers
-    .filter((worker) =>
-      worker.device === site.device.id && isUsable(state, site.pool, worker) &&
-      !held.has(worker.worker_id)
-    )
-    .sort((a, b) =>
-      (state.lastUsed.get(a.worker_id) ?? 0) - (state.lastUsed.get(b.worker_id) ?? 0)
-    );
+/**
+ * Workers of a device that go for a model: idle ones first, then least recently used; undefined
+ * where not enough may go.
+ */
+function victimsFor(
+  state: Readonly<State>,
+  { pool, device, free, needed }: Site,
+  may: (worker: Worker) => boolean,
+): Worker[] | undefined {
+  const there = pool.workers
+    .filter((report) => report.device === device.id)
+    .flatMap((report) => state.workers.get(report.worker_id) ?? []);
   // Memory of workers that are already on their way out will come back too.
-  let freed = site.pool.workers
-    .filter((w) => w.device === site.device.id && state.stopping.has(w.worker_id))
-    .reduce((sum, worker) => sum + worker.memory_bytes, 0);
-  const victims: { pool: Pool; worker: PoolWorker }[] = [];
-  for (const worker of idle) {
-    if (site.free + freed >= site.needed) break;
-    victims.push({ pool: site.pool, worker });
-    freed += worker.memory_bytes;
+  let left = needed - free;
+  for (const { stopping, report } of there) if (stopping) left -= report.memory_bytes;
+  const victims: Worker[] = [];
+  const able = there.filter((worker) => isUsable(state, worker) && may(worker));
+  for (
+    const worker of able.sort((a, b) => a.jobs.size - b.jobs.size || a.lastUsedAt - b.lastUsedAt)
+  ) {
+    if (left <= 0) break;
+    victims.push(worker);
+    left -= worker.report.memory_bytes;
   }
-  return site.free + freed >= site.needed ? victims : undefined;
+  return left <= 0 ? victims : undefined;
+}
+
+/** Whether an idle worker may be evicted: not before the job comes that it was loaded for. */
+function mayGo(state: Readonly<State>, worker: Worker, now: number): boolean {
+  return worker.jobs.size === 0 && (worker.served || isResident(state, worker, now));
+}
+
+/** Whether a busy worker may be kept from new jobs for a model: not if it is for another already. */
+function mayYield(
+  state: Readonly<State>,
+  worker: Worker,
+  fingerprint: string,
+  now: number,
+): boolean {
+  for (const [other, ids] of state.swaps) {
+    if (other !== fingerprint && ids.has(worker.report.worker_id)) return false;
+  }
+  return isResident(state, worker, now);
+}
+
+function isResident(state: Readonly<State>, { readySince }: Worker, now: number): boolean {
+  return readySince !== undefined && now - readySince >= state.policy.swapMinResidentMs;
 }
 
 function mebibytes(bytes: number): number {

@@ -6,6 +6,10 @@ export interface Policy {
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
   readonly batchPromoteMs: number;
+  /** So long a model that is loaded may be served while jobs for another wait for its memory. */
+  readonly swapPatienceMs: number;
+  /** A model that was just loaded is not made to yield to another before this time. */
+  readonly swapMinResidentMs: number;
   /** Attempts of a job that may fail one after the other without a delivered token. */
   readonly maxAttempts: number;
   readonly backoffFirstMs: number;
@@ -30,6 +34,12 @@ export interface Job {
   readonly queuedAt: number;
   /** When the job is given up, in ms since the epoch. */
   readonly deadlineAt: number | undefined;
+  /** Tokens of the prompt, as far as they can be told from outside. */
+  readonly tokensIn: number;
+  /** Tokens that it may generate, where it says so. */
+  readonly maxTokens: number | undefined;
+  /** What a worker that served the like is known by, most telling first; see `affinity.ts`. */
+  readonly affinity: readonly string[];
   /** Since when it waits for a worker, this time. */
   waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */
@@ -39,7 +49,18 @@ export interface Job {
   /** Backoff: not dispatched before this time. */
   notBefore: number;
   /** The lease; set from dispatch to the attempt's end. */
-  lease: { readonly poolId: string; readonly workerId: string; readonly since: number } | undefined;
+  lease: Lease | undefined;
+}
+
+/** A slot that a job holds. */
+export interface Lease {
+  readonly poolId: string;
+  readonly workerId: string;
+  readonly since: number;
+  /** Tokens delivered in this attempt, as last told. */
+  tokensOut: number;
+  /** What the tenant was charged for this attempt; see `fairness.ts`. */
+  charged: number;
 }
 
 /** A pool as last reported. */
@@ -54,6 +75,25 @@ export interface Pool {
   readonly workers: readonly PoolWorker[];
   readonly lastSeenAt: number;
   readonly available: boolean;
+}
+
+/** A worker that some pool reports, and what is known of it here. */
+export interface Worker {
+  readonly poolId: string;
+  /** As last reported. */
+  report: PoolWorker;
+  /** Ids of the jobs that hold its slots. */
+  readonly jobs: Set<string>;
+  /** When it was first seen ready. */
+  readySince: number | undefined;
+  /** When it last took or ended a job; before that, since when it is ready. */
+  lastUsedAt: number;
+  /** Whether it ever had a job. */
+  served: boolean;
+  /** It was told to stop: not to be used though its pool may still say ready. */
+  stopping: boolean;
+  /** It lost a job: nothing is sent to it before this time, since mostly it is gone. */
+  suspectUntil: number;
 }
 
 /** A worker that was asked for and is not ready. */
@@ -76,32 +116,58 @@ export interface Breaker {
   lastError: string;
 }
 
-/** Moving averages, in ms; undefined until something was measured. */
+/** Moving averages of one model; undefined until something was measured. */
 export interface Rates {
+  /** From dispatch to the end, in ms. */
   serviceMs: number | undefined;
+  /** From dispatch to the first token, in ms. */
+  firstTokenMs: number | undefined;
+  /** From the request for a worker to its readiness, in ms. */
   loadMs: number | undefined;
+  /** Tokens that a job generates. */
+  tokensOut: number | undefined;
 }
 
-/** Everything that decisions are made from. Owned by one loop; see {@linkcode step}. */
+/** What a tenant has had, and has going on. */
+export interface Share {
+  /** Virtual counter: what its jobs have cost, see `fairness.ts`. */
+  cost: number;
+  /** Jobs of it that wait or run. */
+  jobs: number;
+}
+
+/** Jobs that wait for one model in one class, by tenant, each tenant's oldest first. */
+export type Line = Map<string, Map<string, Job>>;
+
+/** Everything that decisions are made from. Owned by one loop; see `step.ts`. */
 export interface State {
   readonly policy: Policy;
-  /** In the order in which they are served within a class. */
+  /** Every job that waits. */
   readonly queued: Map<string, Job>;
+  /** Those of them that may start now, by model and class. */
+  readonly lines: Map<string, Readonly<Record<Priority, Line>>>;
+  /** The others: they pause after a failed attempt. */
+  readonly paused: Set<string>;
   readonly running: Map<string, Job>;
+  readonly shares: Map<string, Share>;
+  /** Cost of the tenant that was the last to have nothing going on. */
+  floor: number;
   readonly pools: Map<string, Pool>;
+  /** Workers of all pools by id. */
+  readonly workers: Map<string, Worker>;
+  /** The same by model. */
+  readonly holders: Map<string, Set<Worker>>;
   /** By request id. */
   readonly spawns: Map<string, Spawn>;
   /** By {@linkcode breakerKey}. */
   readonly breakers: Map<string, Breaker>;
-  /** Workers that were told to stop: not to be used though their pool may still say ready. */
-  readonly stopping: Set<string>;
-  /** Workers that lost a job, and until when nothing is sent to them: mostly they are gone. */
-  readonly suspects: Map<string, number>;
-  /** When a worker last had a job, for eviction. */
-  readonly lastUsed: Map<string, number>;
+  /** Models that waited long enough, and the workers that take no new job so that they can go. */
+  readonly swaps: Map<string, ReadonlySet<string>>;
+  /** Worker that last served a session or prefix, least recently used first. */
+  readonly warm: Map<string, string>;
   /** Models that an operator wants loaded, until they are. */
   readonly wanted: Set<string>;
-  readonly rates: Rates;
+  readonly rates: Map<string, Rates>;
   /** Makes request ids unique within this state. */
   spawnCount: number;
 }
@@ -115,23 +181,28 @@ export type Input =
   | { readonly kind: "load"; readonly fingerprint: string }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
-  | { readonly kind: "progress"; readonly jobId: string; readonly attempt: number }
+  /** `tokensOut`: delivered in this attempt so far, at least one. */
+  | {
+    readonly kind: "progress";
+    readonly jobId: string;
+    readonly attempt: number;
+    readonly tokensOut: number;
+  }
   | {
     readonly kind: "attempt_ended";
     readonly jobId: string;
     readonly attempt: number;
+    readonly tokensOut: number;
     readonly outcome: Outcome;
   }
   | { readonly kind: "tick" };
 
 /** A job as it is submitted, or found in the store after a restart. */
 export type NewJob =
-  & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt">
-  & {
-    readonly deadlineAt: number | undefined;
-    /** Attempts made before a restart. */
-    readonly attempt: number;
-  };
+  & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
+  & Pick<Job, "tokensIn" | "maxTokens" | "affinity">
+  /** Attempts made before a restart. */
+  & Pick<Job, "attempt">;
 
 /** What a pool says of itself; `models` is absent where a heartbeat leaves them out. */
 export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models"> & {
@@ -147,7 +218,7 @@ export type Outcome =
   /** Trying again would end the same way; the client has been told. */
   | { readonly kind: "failed" };
 
-/** The error with which a job ends. */
+/** Why a job ends without output. */
 export interface JobError {
   readonly code: ErrorCode;
   readonly message: string;
@@ -162,7 +233,7 @@ export type Effect =
     readonly poolId: string;
     readonly worker: PoolWorker;
   }
-  /** Stop listening to an attempt and tell its worker. */
+  /** End the running attempt; the job goes on elsewhere, or has ended. */
   | { readonly kind: "abort"; readonly jobId: string; readonly attempt: number; reason: string }
   /** End the job with an error. */
   | { readonly kind: "fail"; readonly jobId: string; readonly error: JobError }
@@ -175,15 +246,20 @@ export function initialState(policy: Policy): State {
   return {
     policy,
     queued: new Map(),
+    lines: new Map(),
+    paused: new Set(),
     running: new Map(),
+    shares: new Map(),
+    floor: 0,
     pools: new Map(),
+    workers: new Map(),
+    holders: new Map(),
     spawns: new Map(),
     breakers: new Map(),
-    stopping: new Set(),
-    suspects: new Map(),
-    lastUsed: new Map(),
+    swaps: new Map(),
+    warm: new Map(),
     wanted: new Set(),
-    rates: { serviceMs: undefined, loadMs: undefined },
+    rates: new Map(),
     spawnCount: 0,
   };
 }
@@ -191,13 +267,4 @@ export function initialState(policy: Policy): State {
 /** Key of {@linkcode State.breakers}. */
 export function breakerKey(poolId: string, fingerprint: string): string {
   return `${poolId} ${fingerprint}`;
-}
-
-/** Jobs that hold a slot of a worker. */
-export function leases(state: State): Map<string, number> {
-  const count = new Map<string, number>();
-  for (const { lease } of state.running.values()) {
-    if (lease) count.set(lease.workerId, (count.get(lease.workerId) ?? 0) + 1);
-  }
-  return count;
 }

@@ -1,120 +1,21 @@
 import assert from "node:assert/strict";
-import type { PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
 import {
-  type Effect,
-  initialState,
-  type Input,
-  type Policy,
-  type PoolReport,
-  type State,
-} from "./state.ts";
-import { checkCapacity, predictStart, step } from "./step.ts";
-
-const MIB = 1024 * 1024;
-const A = "a".repeat(64);
-const B = "b".repeat(64);
-
-const POLICY: Policy = {
-  queueCapacity: 3,
-  queueTimeoutMs: 10_000,
-  batchPromoteMs: 5_000,
-  maxAttempts: 3,
-  backoffFirstMs: 100,
-  backoffMaxMs: 1_000,
-  poolTimeoutMs: 3_000,
-  poolForgetMs: 60_000,
-  spawnTimeoutMs: 20_000,
-  breakerFailures: 3,
-  breakerOpenMs: 30_000,
-};
-
-function model(fingerprint: string, weight = 100 * MIB): PoolModel {
-  return {
-    model_ref: `file:/models/${fingerprint.slice(0, 1)}.gguf`,
-    aliases: [fingerprint.slice(0, 1)],
-    fingerprint,
-    path: "/x",
-    size_bytes: weight,
-    architecture: "llama",
-    context_length: 100,
-    weight_bytes: weight,
-    kv_bytes_per_token: 0,
-    compute_bytes: 0,
-    staged: false,
-  };
-}
-
-function worker(id: string, fingerprint: string, more: Partial<PoolWorker> = {}): PoolWorker {
-  return {
-    worker_id: id,
-    request_id: `request-${id}`,
-    pid: 1,
-    model_ref: "m",
-    fingerprint,
-    device: "cpu",
-    uri: "http://127.0.0.1:1",
-    token: "t",
-    backend: "cpu",
-    capabilities: ["generate"],
-    state: "ready",
-    context: 100,
-    slots: 1,
-    active: 0,
-    memory_bytes: 100 * MIB,
-    ...more,
-  };
-}
-
-function pool(workers: PoolWorker[], more: Partial<PoolReport> = {}): Input {
-  return {
-    kind: "pool_seen",
-    pool: {
-      id: "p1",
-      instanceId: "i1",
-      endpoint: "http://127.0.0.1:2",
-      version: "1",
-      modelsRevision: 1,
-      devices: [{
-        id: "cpu",
-        kind: "cpu",
-        name: "cpu",
-        total_bytes: 300 * MIB,
-        free_bytes: 300 * MIB,
-      }],
-      models: [model(A), model(B)],
-      workers,
-      exits: [],
-      ...more,
-    },
-  };
-}
-
-function submit(id: string, queuedAt: number, more: Record<string, unknown> = {}): Input {
-  const job = {
-    id,
-    model: "a",
-    fingerprint: A,
-    priority: "interactive" as const,
-    tenant: "",
-    queuedAt,
-    deadlineAt: undefined,
-    attempt: 0,
-    ...more,
-  };
-  return { kind: "submit", job };
-}
-
-/** Runs inputs at given times and gives the effects of the last one. */
-class Run {
-  state: State = initialState(POLICY);
-  at(now: number, ...inputs: Input[]): readonly Effect[] {
-    let effects: readonly Effect[] = [];
-    for (const input of inputs) effects = step(this.state, input, now).effects;
-    return effects;
-  }
-}
-
-const kinds = (effects: readonly Effect[]) => effects.map((effect) => effect.kind);
+  A,
+  B,
+  dispatched,
+  done,
+  kinds,
+  lost,
+  MIB,
+  model,
+  POLICY,
+  pool,
+  progress,
+  Run,
+  submit,
+  worker,
+} from "../testing/scheduler.ts";
+import { checkCapacity } from "./step.ts";
 
 Deno.test("step() dispatches a job to a ready worker at once", () => {
   const run = new Run();
@@ -128,12 +29,7 @@ Deno.test("step() never gives a slot twice", () => {
   const effects = run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));
   assert.deepEqual(kinds(effects), []);
   assert.deepEqual([...run.state.queued.keys()], ["j2"]);
-  const freed = run.at(1, {
-    kind: "attempt_ended",
-    jobId: "j1",
-    attempt: 1,
-    outcome: { kind: "done" },
-  });
+  const freed = run.at(1, done("j1"));
   assert.deepEqual(freed.map((e) => e.kind === "dispatch" && e.jobId), ["j2"]);
 });
 
@@ -158,7 +54,7 @@ Deno.test("step() lets waiters for one model share one load", () => {
   );
   assert.deepEqual(kinds(effects), ["dispatch", "dispatch"]);
   assert.equal(run.state.spawns.size, 0);
-  assert.equal(run.state.rates.loadMs, 5);
+  assert.equal(run.state.rates.get(A)?.loadMs, 5);
 });
 
 Deno.test("step() evicts the least recently used idle worker, and only once", () => {
@@ -176,14 +72,14 @@ Deno.test("step() evicts the least recently used idle worker, and only once", ()
   const workers = [worker("w1", A), worker("w2", B)];
   run.at(0, pool(workers, full));
   run.at(1, submit("j1", 1));
-  run.at(2, { kind: "attempt_ended", jobId: "j1", attempt: 1, outcome: { kind: "done" } });
-  const effects = run.at(3, submit("j2", 3, { fingerprint: "c".repeat(64), model: "c" }));
+  run.at(2, done("j1"));
+  const effects = run.at(600, submit("j2", 600, { fingerprint: "c".repeat(64), model: "c" }));
   assert.deepEqual(
     effects.map((e) => e.kind === "stop_worker" && e.workerId),
     ["w2"],
     "w1 was used later",
   );
-  assert.deepEqual(kinds(run.at(4, { kind: "tick" })), [], "w2 is already on its way out");
+  assert.deepEqual(kinds(run.at(601, { kind: "tick" })), [], "w2 is already on its way out");
 });
 
 Deno.test("step() never evicts a busy worker: the other model waits", () => {
@@ -215,17 +111,11 @@ Deno.test("step() fails a job whose model fits on no device, with the figures", 
 Deno.test("step() tries a lost attempt again at once, then after doubling pauses, then fails", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A), worker("w2", A)]), submit("j1", 0));
-  const lost = (attempt: number): Input => ({
-    kind: "attempt_ended",
-    jobId: "j1",
-    attempt,
-    outcome: { kind: "lost", message: "gone" },
-  });
-  assert.deepEqual(kinds(run.at(1, lost(1))), ["dispatch"]);
-  assert.deepEqual(kinds(run.at(2, lost(2))), []);
+  assert.deepEqual(kinds(run.at(1, lost("j1", 1))), ["dispatch"]);
+  assert.deepEqual(kinds(run.at(2, lost("j1", 2))), []);
   assert.deepEqual(kinds(run.at(50, { kind: "tick" })), []);
   assert.deepEqual(kinds(run.at(102, { kind: "tick" })), ["dispatch"]);
-  const end = run.at(103, lost(3));
+  const end = run.at(103, lost("j1", 3));
   assert.deepEqual(kinds(end), ["fail"]);
   assert.equal(run.state.running.size + run.state.queued.size, 0);
 });
@@ -235,13 +125,8 @@ Deno.test("step() counts failures only while no token is delivered", () => {
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
   for (let attempt = 1; attempt <= 10; attempt++) {
     const now = attempt * 200;
-    run.at(now, { kind: "progress", jobId: "j1", attempt });
-    run.at(now, {
-      kind: "attempt_ended",
-      jobId: "j1",
-      attempt,
-      outcome: { kind: "lost", message: "gone" },
-    });
+    run.at(now, progress("j1", 1, attempt));
+    run.at(now, lost("j1", attempt));
     const effects = run.at(now + POLICY.backoffFirstMs, { kind: "tick" });
     assert.deepEqual(kinds(effects), ["dispatch"]);
   }
@@ -250,25 +135,14 @@ Deno.test("step() counts failures only while no token is delivered", () => {
 Deno.test("step() leaves a worker alone that has just lost a job", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
-  const lost = run.at(1, {
-    kind: "attempt_ended",
-    jobId: "j1",
-    attempt: 1,
-    outcome: { kind: "lost", message: "gone" },
-  });
-  assert.deepEqual(kinds(lost), []);
+  assert.deepEqual(kinds(run.at(1, lost("j1"))), []);
   assert.deepEqual(kinds(run.at(2, pool([]))), ["spawn"], "the pool says that it is gone");
 });
 
 Deno.test("step() ignores the end of an attempt that was replaced", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
-  const stale = run.at(1, {
-    kind: "attempt_ended",
-    jobId: "j1",
-    attempt: 7,
-    outcome: { kind: "done" },
-  });
+  const stale = run.at(1, done("j1", 1, 7));
   assert.deepEqual(kinds(stale), []);
   assert.ok(run.state.running.has("j1"));
 });
@@ -320,12 +194,6 @@ Deno.test("step() serves interactive jobs before batch jobs until those have wai
   run.at(0, pool([worker("w1", A)]), submit("running", 0));
   run.at(0, submit("batch", 0, { priority: "batch" }));
   run.at(1, submit("interactive", 1));
-  const done = (jobId: string): Input => ({
-    kind: "attempt_ended",
-    jobId,
-    attempt: 1,
-    outcome: { kind: "done" },
-  });
   const next = run.at(2, done("running"));
   assert.equal(next[0]?.kind === "dispatch" && next[0].jobId, "interactive");
   run.at(3, submit("later", 3));
@@ -381,10 +249,130 @@ Deno.test("checkCapacity() refuses a job when the queue is full, loaded model or
   assert.throws(() => checkCapacity(run.state), { code: "QUEUE_FULL" });
 });
 
-Deno.test("predictStart() counts the rounds of slots ahead", () => {
+Deno.test("step() shares slots among tenants by what their jobs cost, not by how many they send", () => {
+  const run = new Run({ queueCapacity: 100 });
+  run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "other" }));
+  for (let n = 0; n < 4; n++) run.at(1, submit(`long-${n}`, 1, { tenant: "long" }));
+  for (let n = 0; n < 8; n++) run.at(2, submit(`short-${n}`, 2, { tenant: "short" }));
+  run.at(3, done("running"));
+  const served = { long: 0, short: 0 };
+  for (let now = 4; now < 10; now++) {
+    const [running] = run.state.running.values();
+    const tenant = running!.tenant as "long" | "short";
+    served[tenant]++;
+    run.at(now, done(running!.id, tenant === "long" ? 200 : 100));
+  }
+  assert.deepEqual(served, { long: 2, short: 4 });
+});
+
+Deno.test("step() gives a tenant that comes later no claim to what it did not use", () => {
+  const run = new Run({ queueCapacity: 100 });
+  run.at(0, pool([worker("w1", A)]));
+  for (let n = 0; n < 20; n++) run.at(0, submit(`early-${n}`, 0, { tenant: "early" }));
+  for (let n = 0; n < 10; n++) run.at(n, done(`early-${n}`, 100));
+  for (let n = 0; n < 5; n++) run.at(20, submit(`late-${n}`, 20, { tenant: "late" }));
+  const order: string[] = [];
+  for (let now = 21; now < 27; now++) {
+    const [running] = run.state.running.values();
+    order.push(running!.tenant);
+    run.at(now, done(running!.id, 100));
+  }
+  assert.deepEqual(order, ["early", "early", "late", "early", "late", "early"]);
+});
+
+const FULL = {
+  devices: [{
+    id: "cpu",
+    kind: "cpu" as const,
+    name: "cpu",
+    total_bytes: 300 * MIB,
+    free_bytes: 50 * MIB,
+  }],
+};
+
+Deno.test("step() lets a busy model yield to one that waited out the patience, and back", () => {
+  const run = new Run({ queueCapacity: 100 });
+  run.at(0, pool([worker("w1", A)], FULL), submit("a1", 0));
+  run.at(100, submit("b1", 100, { fingerprint: B, model: "b" }), submit("a2", 100));
+  assert.deepEqual(dispatched(run.at(500, done("a1"))), ["a2 w1"], "patience lasts");
+  run.at(600, submit("a3", 600));
+  assert.deepEqual(kinds(run.at(1_100, { kind: "tick" })), []);
+  const ended = run.at(1_200, done("a2"));
+  assert.deepEqual(ended.map((e) => e.kind === "stop_worker" && e.workerId), ["w1"]);
+
+  const spawned = run.at(
+    1_300,
+    pool([], { devices: [{ ...FULL.devices[0]!, free_bytes: 150 * MIB }] }),
+  );
+  assert.deepEqual(
+    spawned.map((e) => e.kind === "spawn" && e.spawn.fingerprint),
+    [B],
+    "the model that waited longest is loaded",
+  );
+  const [spawn] = run.state.spawns.values();
+  const ready = pool([worker("w2", B, { request_id: spawn!.requestId })], FULL);
+  assert.deepEqual(dispatched(run.at(1_400, ready)), ["b1 w2"]);
+  run.at(1_500, submit("b2", 1_500, { fingerprint: B, model: "b" }));
+  assert.deepEqual(
+    dispatched(run.at(1_600, done("b1"))),
+    ["b2 w2"],
+    "a3 has waited long, but the model was loaded just now",
+  );
+  run.at(1_900, submit("b3", 1_900, { fingerprint: B, model: "b" }));
+  assert.deepEqual(
+    kinds(run.at(2_000, done("b2"))),
+    ["stop_worker"],
+    "its minimum residence is over, and a3 has waited longer than b3",
+  );
+});
+
+Deno.test("step() keeps a model that was just loaded until its own job has come", () => {
   const run = new Run();
-  run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));
-  run.state.rates.serviceMs = 1000;
-  assert.equal(predictStart(run.state, A, 0), 1000);
-  assert.equal(predictStart(run.state, A, 2), 2000);
+  run.at(0, pool([worker("w1", A)], FULL));
+  assert.deepEqual(kinds(run.at(10, submit("b1", 10, { fingerprint: B, model: "b" }))), []);
+  assert.deepEqual(dispatched(run.at(20, submit("a1", 20))), ["a1 w1"]);
+  assert.deepEqual(kinds(run.at(30, done("a1"))), ["stop_worker"], "it has served");
+});
+
+Deno.test("step() makes nobody yield to batch jobs", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)], FULL), submit("a1", 0));
+  run.at(10, submit("b1", 10, { fingerprint: B, model: "b", priority: "batch" }));
+  run.at(2_000, submit("a2", 2_000));
+  assert.deepEqual(dispatched(run.at(2_001, done("a1"))), ["a2 w1"]);
+});
+
+Deno.test("step() sends a session to the worker that served it, unless that is full", () => {
+  const run = new Run();
+  const workers = [worker("w1", A, { slots: 4 }), worker("w2", A, { slots: 4 })];
+  run.at(0, pool(workers));
+  const session = { affinity: ["s"] };
+  assert.deepEqual(dispatched(run.at(1, submit("j1", 1, session))), ["j1 w1"]);
+  assert.deepEqual(dispatched(run.at(2, submit("j2", 2))), ["j2 w2"], "most free slots");
+  assert.deepEqual(dispatched(run.at(3, submit("j3", 3, session))), ["j3 w1"]);
+  run.at(4, submit("j4", 4, session), submit("j5", 5, session));
+  assert.equal(run.state.workers.get("w1")?.jobs.size, 4);
+  assert.deepEqual(dispatched(run.at(6, submit("j6", 6, session))), ["j6 w2"]);
+  assert.deepEqual(dispatched(run.at(7, submit("j7", 7, session))), ["j7 w2"], "it moved there");
+});
+
+Deno.test("step() wastes no work on a job that could not begin to answer in time", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0));
+  run.at(200, progress("j1"));
+  run.at(210, submit("late", 210, { deadlineAt: 500 }), submit("fine", 210, { deadlineAt: 900 }));
+  const effects = run.at(400, done("j1"));
+  assert.deepEqual(effects.map((e) => e.kind === "fail" ? e.error.code : e.kind), [
+    "DEADLINE_UNMET",
+    "dispatch",
+  ]);
+});
+
+Deno.test("step() counts the leases of a pool that was forgotten and comes back", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0));
+  run.at(100_000, { kind: "tick" });
+  assert.equal(run.state.workers.size, 0);
+  run.at(100_001, pool([worker("w1", A)]), submit("j2", 100_001));
+  assert.deepEqual([...run.state.queued.keys()], ["j2"]);
 });

@@ -1,9 +1,10 @@
 import type { ModelView, PoolView, QueueView, WorkerView } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
-import { isLoadedOrLoading, planLoad, seats } from "./placement.ts";
+import { planLoad } from "./placement.ts";
+import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
-import { breakerKey, type Job, leases, type State } from "./state.ts";
-import { queueOrder } from "./step.ts";
+import { breakerKey, type Job, type State } from "./state.ts";
+import { freeSeat, isLoaded, isLoadedOrLoading } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */
 const LISTED_JOBS = 1000;
@@ -44,7 +45,6 @@ export function modelViews(state: Readonly<State>): ModelView[] {
 
 /** Workers of all pools; `active` is the greater of our leases and what the worker reports. */
 export function workerViews(state: Readonly<State>): WorkerView[] {
-  const held = leases(state);
   return [...state.pools.values()].flatMap((pool) =>
     pool.workers.map((worker) => ({
       worker_id: worker.worker_id,
@@ -52,9 +52,9 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       pool_id: pool.id,
       model_ref: worker.model_ref,
       device: worker.device,
-      state: state.stopping.has(worker.worker_id) ? "stopping" as const : worker.state,
+      state: state.workers.get(worker.worker_id)?.stopping ? "stopping" as const : worker.state,
       slots: worker.slots,
-      active: Math.max(held.get(worker.worker_id) ?? 0, worker.active),
+      active: Math.max(state.workers.get(worker.worker_id)?.jobs.size ?? 0, worker.active),
       context: worker.context,
       memory_bytes: worker.memory_bytes,
     }))
@@ -102,13 +102,17 @@ export function queueView(state: Readonly<State>, now: number): QueueView {
 
 function waitReason(state: Readonly<State>, job: Job, now: number): string {
   if (job.notBefore > now) return "pauses after a failed attempt";
-  if (seats(state, job.fingerprint, leases(state), now).length > 0) return "is about to start";
-  const isReady = [...state.pools.values()].some((pool) =>
-    pool.available &&
-    pool.workers.some((w) => w.fingerprint === job.fingerprint && w.state === "ready")
-  );
-  if (isReady) return "every slot of the model is taken";
+  if (freeSeat(state, job.fingerprint, now)) return "is about to start";
+  if ([...state.swaps.values()].some((ids) => holds(state, job.fingerprint, ids))) {
+    return "the model's worker takes no new jobs until another model had its turn";
+  }
+  if (isLoaded(state, job.fingerprint)) return "every slot of the model is taken";
   if (isLoadedOrLoading(state, job.fingerprint)) return "the model is loading";
-  const plan = planLoad(state, job.fingerprint, now);
+  const plan = planLoad(state, job.fingerprint, now - job.waitingSince, now);
+  if (plan.kind === "yield") return "busy workers take no new jobs so that the model can be loaded";
   return plan.kind === "wait" ? plan.reason : "the model is about to be loaded";
+}
+
+function holds(state: Readonly<State>, fingerprint: string, ids: ReadonlySet<string>): boolean {
+  return [...ids].some((id) => state.workers.get(id)?.report.fingerprint === fingerprint);
 }

@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import type { TaskRequest } from "#shared/contracts/mod.ts";
+import type { NewJob } from "../scheduler/state.ts";
+
+/** Characters of a prompt that are compared as a whole, longest first. */
+const PREFIX_LENGTHS = [16_384, 4096, 1024, 256];
+
+/** Characters of a usual text that make one token. */
+const CHARACTERS_PER_TOKEN = 4;
+
+/** What the scheduler is told of a task: how much it asks for, and what it has in common with others. */
+export function demandOf(
+  task: TaskRequest,
+  fingerprint: string,
+  tenant: string,
+): Pick<NewJob, "tokensIn" | "maxTokens" | "affinity"> {
+  const text = promptText(task);
+  return {
+    tokensIn: task.prompt_tokens?.length ?? Math.ceil(text.length / CHARACTERS_PER_TOKEN),
+    maxTokens: task.max_tokens,
+    affinity: [
+      ...(task.session_id === undefined ? [] : [keyOf(fingerprint, tenant, task.session_id)]),
+      ...PREFIX_LENGTHS.filter((length) => text.length >= length)
+        .map((length) => keyOf(fingerprint, text.slice(0, length))),
+    ],
+  };
+}
+
+/** The prompt as text, so that chats with the same beginning begin alike. */
+function promptText(task: TaskRequest): string {
+  if (task.prompt !== undefined) return task.prompt;
+  return task.prompt_tokens?.join(" ") ??
+    (task.messages ?? []).map(({ role, content }) => `${role}\n${content}\n`).join("");
+}
+
+/** A short name for what may be long and must not be kept. */
+function keyOf(...parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("base64").slice(0, 22);
+}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { taskRequest, type TaskRequestInput } from "#shared/contracts/mod.ts";
+import { demandOf } from "./demand.ts";
+
+const demand = (task: Partial<TaskRequestInput>, fingerprint = "f", tenant = "t") =>
+  demandOf(taskRequest.parse({ model: "m", ...task }), fingerprint, tenant);
+
+Deno.test("demandOf() gives chats that begin alike a key in common, and others none", () => {
+  const system = { role: "system" as const, content: "be brief ".repeat(200) };
+  const ask = (content: string) => demand({ messages: [system, { role: "user", content }] });
+  const [one, other] = [ask("one"), ask("other")];
+  assert.deepEqual(one.affinity, other.affinity);
+  assert.equal(one.affinity.length, 2, "1024 and 256 characters");
+  const elsewhere = demand({ prompt: `x${"be brief ".repeat(200)}` });
+  assert.equal(one.affinity.filter((key) => elsewhere.affinity.includes(key)).length, 0);
+});
+
+Deno.test("demandOf() knows a session by its tenant and model, before any prefix", () => {
+  const task = { prompt: "a".repeat(300), session_id: "s" };
+  const [session, prefix] = demand(task).affinity;
+  assert.equal(demand({ prompt: "b", session_id: "s" }).affinity[0], session);
+  assert.notEqual(demand(task, "f", "somebody").affinity[0], session);
+  assert.notEqual(demand(task, "g").affinity[0], session);
+  assert.equal(demand(task, "f", "somebody").affinity[1], prefix);
+});
+
+Deno.test("demandOf() counts given tokens exactly and guesses those of a text", () => {
+  assert.equal(demand({ prompt_tokens: [1, 2, 3] }).tokensIn, 3);
+  assert.equal(demand({ prompt: "x".repeat(41) }).tokensIn, 11);
+  assert.equal(demand({ prompt: "x", max_tokens: 7 }).maxTokens, 7);
+});

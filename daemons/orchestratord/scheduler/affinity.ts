@@ -1,0 +1,16 @@
+import type { State } from "./state.ts";
+
+/** Sessions and prefixes that are remembered. */
+const REMEMBERED = 20_000;
+
+/** Remembers which worker was given a job: the like of it should come there too. */
+export function remember(state: State, keys: readonly string[], workerId: string): void {
+  for (const key of keys) {
+    state.warm.delete(key);
+    state.warm.set(key, workerId);
+  }
+  for (const key of state.warm.keys()) {
+    if (state.warm.size <= REMEMBERED) return;
+    state.warm.delete(key);
+  }
+}

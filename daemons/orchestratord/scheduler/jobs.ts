@@ -1,0 +1,109 @@
+/**
+ * How jobs move: from the queue to a slot, from a slot back or away, and to their end.
+ *
+ * @module
+ */
+import { remember } from "./affinity.ts";
+import { charge, join, leave, settle } from "./fairness.ts";
+import { dequeue, enqueue, putBack } from "./queue.ts";
+import { measure } from "./rates.ts";
+import type { Effect, Job, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
+
+/** A job comes, or comes back after a restart. */
+export function admit(state: State, job: NewJob, now: number): void {
+  join(state, job.tenant);
+  enqueue(state, { ...job, waitingSince: now, failures: 0, notBefore: 0, lease: undefined });
+}
+
+/** A waiting job takes a slot. */
+export function dispatch(
+  state: State,
+  job: Job,
+  worker: Worker,
+  now: number,
+  effects: Effect[],
+): void {
+  const workerId = worker.report.worker_id;
+  dequeue(state, job);
+  state.running.set(job.id, job);
+  worker.jobs.add(job.id);
+  worker.lastUsedAt = now;
+  worker.served = true;
+  job.attempt++;
+  job.lease = {
+    ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0 },
+    charged: charge(state, job),
+  };
+  remember(state, job.affinity, workerId);
+  effects.push({
+    kind: "dispatch",
+    jobId: job.id,
+    attempt: job.attempt,
+    poolId: worker.poolId,
+    worker: worker.report,
+  });
+}
+
+/** An attempt has ended; a job that was lost waits again, or has failed too often. */
+export function endAttempt(
+  state: State,
+  job: Job,
+  outcome: Outcome,
+  now: number,
+  effects: Effect[],
+): void {
+  const { lease } = job;
+  if (outcome.kind === "done" && lease) {
+    measure(state, job.fingerprint, "serviceMs", now - lease.since);
+    measure(state, job.fingerprint, "tokensOut", lease.tokensOut);
+  }
+  release(state, job, now);
+  if (outcome.kind !== "lost") return leave(state, job.tenant);
+
+  const worker = lease && state.workers.get(lease.workerId);
+  if (worker) worker.suspectUntil = now + state.policy.backoffFirstMs;
+  job.failures++;
+  if (job.failures >= state.policy.maxAttempts) {
+    const message = `The job failed ${job.failures} times in a row: ${outcome.message}`;
+    effects.push({ kind: "fail", jobId: job.id, error: { code: "WORKER_LOST", message } });
+    return leave(state, job.tenant);
+  }
+  job.notBefore = now + backoff(state, job.failures);
+  job.waitingSince = now;
+  putBack(state, job, now);
+}
+
+/** Ends a job with an error, waiting or running; nothing where there is none. */
+export function endJob(
+  state: State,
+  jobId: string,
+  error: JobError,
+  now: number,
+  effects: Effect[],
+): void {
+  const job = state.running.get(jobId) ?? state.queued.get(jobId);
+  if (!job) return;
+  if (job.lease) {
+    effects.push({ kind: "abort", jobId, attempt: job.attempt, reason: error.message });
+    release(state, job, now);
+  } else dequeue(state, job);
+  leave(state, job.tenant);
+  effects.push({ kind: "fail", jobId, error });
+}
+
+/** The first try again comes at once, then the pause doubles up to its bound. */
+export function backoff({ policy }: State, failures: number): number {
+  if (failures <= 1) return 0;
+  return Math.min(policy.backoffMaxMs, policy.backoffFirstMs * 2 ** (failures - 2));
+}
+
+function release(state: State, job: Job, now: number): void {
+  settle(state, job);
+  state.running.delete(job.id);
+  const worker = job.lease && state.workers.get(job.lease.workerId);
+  if (worker) {
+    worker.jobs.delete(job.id);
+    worker.lastUsedAt = now;
+  }
+  job.lease = undefined;
+}

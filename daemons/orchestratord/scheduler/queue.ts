@@ -1,0 +1,160 @@
+/**
+ * The waiting jobs: by model, then class, then tenant, each tenant's oldest first. Which one is next
+ * is found without looking at the others of its tenant.
+ *
+ * @module
+ */
+import { costOf, costSoFar } from "./fairness.ts";
+import type { Job, Line, State } from "./state.ts";
+
+/** Adds a job that has just come: it is the newest. */
+export function enqueue(state: State, job: Job): void {
+  state.queued.set(job.id, job);
+  lineOf(state, job).set(job.id, job);
+}
+
+/** Puts a job back that lost its worker: ahead of all that came after it, once its pause is over. */
+export function putBack(state: State, job: Job, now: number): void {
+  state.queued.set(job.id, job);
+  if (job.notBefore > now) {
+    state.paused.add(job.id);
+    return;
+  }
+  const line = lineOf(state, job);
+  const later = [...line.values()].filter((other) => other.queuedAt > job.queuedAt);
+  for (const other of later) line.delete(other.id);
+  line.set(job.id, job);
+  for (const other of later) line.set(other.id, other);
+}
+
+/** Takes a job out; false when it does not wait. */
+export function dequeue(state: State, job: Job): boolean {
+  if (!state.queued.delete(job.id)) return false;
+  if (state.paused.delete(job.id)) return true;
+  const lines = state.lines.get(job.fingerprint);
+  const line = lines?.[job.priority];
+  const own = line?.get(job.tenant);
+  own?.delete(job.id);
+  if (own?.size === 0) line?.delete(job.tenant);
+  if (lines?.interactive.size === 0 && lines.batch.size === 0) {
+    state.lines.delete(job.fingerprint);
+  }
+  return true;
+}
+
+/** Brings back the jobs whose pause is over. */
+export function resume(state: State, now: number): void {
+  for (const id of state.paused) {
+    const job = state.queued.get(id);
+    if (job && job.notBefore > now) continue;
+    state.paused.delete(id);
+    if (job) putBack(state, job, now);
+  }
+}
+
+/**
+ * The job of a model that is served next: interactive before batch, a batch job that waited long
+ * enough counting as interactive; then the tenant that had least; then the oldest.
+ */
+export function nextJob(state: Readonly<State>, fingerprint: string, now: number): Job | undefined {
+  const lines = state.lines.get(fingerprint);
+  if (!lines) return undefined;
+  const { interactive, batch } = lines;
+  let best: Job | undefined;
+  for (const own of interactive.values()) best = better(state, best, firstOf(own));
+  for (const own of batch.values()) {
+    const first = firstOf(own);
+    if (isUrgent(state, first, now)) best = better(state, best, first);
+  }
+  if (best) return best;
+  for (const own of batch.values()) best = better(state, best, firstOf(own));
+  return best;
+}
+
+/**
+ * Since when the first job of a model has waited that counts as interactive; undefined while only
+ * batch jobs wait.
+ */
+export function urgentSince(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+): number | undefined {
+  const lines = state.lines.get(fingerprint);
+  let since: number | undefined;
+  for (const own of [...lines?.interactive.values() ?? [], ...lines?.batch.values() ?? []]) {
+    const first = firstOf(own);
+    if (isUrgent(state, first, now)) since = Math.min(since ?? Infinity, first.waitingSince);
+  }
+  return since;
+}
+
+/** Whether a job counts as interactive. */
+export function isUrgent(state: Readonly<State>, job: Job, now: number): boolean {
+  return job.priority === "interactive" || now - job.queuedAt > state.policy.batchPromoteMs;
+}
+
+/**
+ * How many jobs of its model would be served before a new job, if all were alike: those of its own
+ * tenant, and of each other tenant as many at most.
+ */
+export function countAhead(
+  state: Readonly<State>,
+  { fingerprint, priority, tenant }: Pick<Job, "fingerprint" | "priority" | "tenant">,
+): number {
+  const lines = state.lines.get(fingerprint);
+  if (!lines) return 0;
+  const own = lines[priority].get(tenant)?.size ?? 0;
+  let ahead = own;
+  for (const [other, jobs] of lines[priority]) {
+    if (other !== tenant) ahead += Math.min(jobs.size, own + 1);
+  }
+  if (priority === "batch") { for (const jobs of lines.interactive.values()) ahead += jobs.size; }
+  return ahead;
+}
+
+/** Waiting jobs in about the order in which they will be served, those that pause last. */
+export function queueOrder(state: Readonly<State>, now: number): Job[] {
+  const ranked: { job: Job; rank: readonly [number, number, number] }[] = [];
+  for (const { interactive, batch } of state.lines.values()) {
+    for (const line of [interactive, batch]) {
+      for (const [tenant, jobs] of line) {
+        let cost = costSoFar(state, tenant);
+        for (const job of jobs.values()) {
+          ranked.push({ job, rank: [isUrgent(state, job, now) ? 0 : 1, cost, job.queuedAt] });
+          cost += costOf(job.tokensIn, 1);
+        }
+      }
+    }
+  }
+  for (const id of state.paused) {
+    const job = state.queued.get(id);
+    if (job) ranked.push({ job, rank: [2, job.notBefore, job.queuedAt] });
+  }
+  return ranked.sort(({ rank: a }, { rank: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
+    .map(({ job }) => job);
+}
+
+function better(state: Readonly<State>, best: Job | undefined, other: Job): Job {
+  if (!best) return other;
+  const ahead = costSoFar(state, other.tenant) - costSoFar(state, best.tenant) ||
+    other.queuedAt - best.queuedAt;
+  return ahead < 0 ? other : best;
+}
+
+function firstOf(jobs: ReadonlyMap<string, Job>): Job {
+  for (const job of jobs.values()) return job;
+  throw new Error("A tenant without a waiting job is in no line");
+}
+
+function lineOf(state: State, job: Job): Map<string, Job> {
+  let lines = state.lines.get(job.fingerprint);
+  if (!lines) {
+    lines = { interactive: new Map(), batch: new Map() };
+    state.lines.set(job.fingerprint, lines);
+  }
+  const line: Line = lines[job.priority];
+  let own = line.get(job.tenant);
+  if (!own) line.set(job.tenant, own = new Map());
+  return own;
+}

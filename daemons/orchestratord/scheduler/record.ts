@@ -1,0 +1,147 @@
+/**
+ * Writes into the state what has happened. No decision is made here, but that a job whose worker has
+ * gone waits again.
+ *
+ * @module
+ */
+import { catchUp, forgetIdleTenants } from "./fairness.ts";
+import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
+import { measure } from "./rates.ts";
+import { breakerKey, type Effect, type Input, type PoolReport, type State } from "./state.ts";
+import { forgetWorker, seeWorker } from "./workers.ts";
+
+/** Writes down one input. */
+export function record(state: State, input: Input, now: number, effects: Effect[]): void {
+  switch (input.kind) {
+    case "submit":
+      return admit(state, input.job, now);
+    case "cancel":
+      return endJob(state, input.jobId, input.error, now, effects);
+    case "pool_seen":
+      return recordPool(state, input.pool, now, effects);
+    case "pool_left":
+      return forgetPool(state, input.poolId);
+    case "load":
+      state.wanted.add(input.fingerprint);
+      return;
+    case "spawn_accepted": {
+      const spawn = state.spawns.get(input.requestId);
+      if (spawn) spawn.workerId = input.workerId;
+      return;
+    }
+    case "spawn_failed":
+      return failSpawn(state, input.requestId, input.message, now);
+    case "progress":
+      return recordProgress(state, input, now);
+    case "attempt_ended": {
+      const job = state.running.get(input.jobId);
+      if (job?.attempt !== input.attempt || !job.lease) return;
+      job.lease.tokensOut = input.tokensOut;
+      return endAttempt(state, job, input.outcome, now, effects);
+    }
+    case "tick":
+      return recordTime(state, now, effects);
+  }
+}
+
+function recordProgress(
+  state: State,
+  input: Extract<Input, { kind: "progress" }>,
+  now: number,
+): void {
+  const job = state.running.get(input.jobId);
+  if (job?.attempt !== input.attempt || !job.lease) return;
+  const { lease } = job;
+  if (lease.tokensOut === 0) measure(state, job.fingerprint, "firstTokenMs", now - lease.since);
+  lease.tokensOut = input.tokensOut;
+  job.failures = 0;
+  state.breakers.delete(breakerKey(lease.poolId, job.fingerprint));
+  catchUp(state, job);
+}
+
+function recordPool(state: State, report: PoolReport, now: number, effects: Effect[]): void {
+  const before = state.pools.get(report.id);
+  const { exits, models, ...rest } = report;
+  state.pools.set(report.id, {
+    ...rest,
+    models: models ?? before?.models ?? [],
+    lastSeenAt: now,
+    available: true,
+  });
+  const byRequest = new Map(
+    report.workers.map((worker) => [worker.request_id, seeWorker(state, report.id, worker, now)]),
+  );
+  const exited = new Map(exits.map((exit) => [exit.worker_id, exit.detail]));
+  for (const spawn of [...state.spawns.values()]) {
+    if (spawn.poolId !== report.id) continue;
+    if (byRequest.get(spawn.requestId)?.report.state === "ready") {
+      state.spawns.delete(spawn.requestId);
+      state.wanted.delete(spawn.fingerprint);
+      measure(state, spawn.fingerprint, "loadMs", now - spawn.startedAt);
+    } else if (spawn.workerId !== undefined && exited.has(spawn.workerId)) {
+      const detail = exited.get(spawn.workerId) ?? "the worker ended before it was ready";
+      failSpawn(state, spawn.requestId, detail, now);
+    }
+  }
+  const reported = new Set(report.workers.map((worker) => worker.worker_id));
+  for (const { worker_id } of before?.workers ?? []) {
+    if (!reported.has(worker_id)) loseWorker(state, worker_id, now, effects);
+  }
+}
+
+/** A worker is no longer reported: it has gone, and with it the attempts on it. */
+function loseWorker(state: State, workerId: string, now: number, effects: Effect[]): void {
+  const jobs = [...state.workers.get(workerId)?.jobs ?? []];
+  forgetWorker(state, workerId);
+  for (const jobId of jobs) {
+    const job = state.running.get(jobId);
+    if (!job) continue;
+    effects.push({ kind: "abort", jobId, attempt: job.attempt, reason: "worker exited" });
+    endAttempt(state, job, { kind: "lost", message: "the worker exited" }, now, effects);
+  }
+}
+
+/** What the passing of time alone changes: silent pools, and spawns that never came. */
+function recordTime(state: State, now: number, effects: Effect[]): void {
+  forgetIdleTenants(state);
+  for (const pool of [...state.pools.values()]) {
+    const silent = now - pool.lastSeenAt;
+    if (silent > state.policy.poolForgetMs) forgetPool(state, pool.id);
+    else if (pool.available && silent > state.policy.poolTimeoutMs) {
+      state.pools.set(pool.id, { ...pool, available: false });
+      effects.push({ kind: "pool_lost", poolId: pool.id });
+    }
+  }
+  for (const spawn of [...state.spawns.values()]) {
+    if (now - spawn.startedAt > state.policy.spawnTimeoutMs) {
+      failSpawn(state, spawn.requestId, "the worker was not ready in time", now);
+    }
+  }
+}
+
+/** The attempts on its workers go on: their streams may well be alive, and tell when they are not. */
+function forgetPool(state: State, poolId: string): void {
+  const pool = state.pools.get(poolId);
+  if (!pool) return;
+  state.pools.delete(poolId);
+  for (const { worker_id } of pool.workers) forgetWorker(state, worker_id);
+  for (const spawn of [...state.spawns.values()]) {
+    if (spawn.poolId === poolId) state.spawns.delete(spawn.requestId);
+  }
+  for (const key of [...state.breakers.keys()]) {
+    if (key.startsWith(`${poolId} `)) state.breakers.delete(key);
+  }
+}
+
+/** One more failure to start: the first is tried again at once, then with doubling pauses. */
+function failSpawn(state: State, requestId: string, message: string, now: number): void {
+  const spawn = state.spawns.get(requestId);
+  if (!spawn) return;
+  state.spawns.delete(requestId);
+  const { breakerFailures, breakerOpenMs } = state.policy;
+  const key = breakerKey(spawn.poolId, spawn.fingerprint);
+  const failures = (state.breakers.get(key)?.failures ?? 0) + 1;
+  const pause = failures >= breakerFailures ? breakerOpenMs : backoff(state, failures);
+  state.breakers.set(key, { failures, retryAt: now + pause, lastError: message });
+  if (failures >= breakerFailures) state.wanted.delete(spawn.fingerprint);
+}

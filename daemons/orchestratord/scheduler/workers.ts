@@ -1,0 +1,123 @@
+/**
+ * The workers that pools report, by id and by model, with the leases that the scheduler gave on
+ * them.
+ *
+ * @module
+ */
+import type { PoolWorker } from "#shared/contracts/mod.ts";
+import type { Job, State, Worker } from "./state.ts";
+
+/** Writes down what a pool reports of one worker. */
+export function seeWorker(state: State, poolId: string, report: PoolWorker, now: number): Worker {
+  const id = report.worker_id;
+  let worker = state.workers.get(id);
+  if (worker && (worker.poolId !== poolId || worker.report.fingerprint !== report.fingerprint)) {
+    forgetWorker(state, id);
+    worker = undefined;
+  }
+  if (!worker) {
+    worker = {
+      poolId,
+      report,
+      jobs: new Set(),
+      readySince: undefined,
+      lastUsedAt: now,
+      served: false,
+      stopping: false,
+      suspectUntil: 0,
+    };
+    // A pool that was forgotten and is back: what was dispatched to its workers is still there.
+    for (const job of state.running.values()) {
+      if (job.lease?.workerId === id) worker.jobs.add(job.id);
+    }
+    state.workers.set(id, worker);
+    const holders = state.holders.get(report.fingerprint);
+    if (holders) holders.add(worker);
+    else state.holders.set(report.fingerprint, new Set([worker]));
+  }
+  worker.report = report;
+  if (report.state === "ready" && worker.readySince === undefined) {
+    worker.readySince = worker.lastUsedAt = now;
+  }
+  return worker;
+}
+
+/** A worker is gone, or nobody reports it any more. */
+export function forgetWorker(state: State, workerId: string): void {
+  const worker = state.workers.get(workerId);
+  if (!worker) return;
+  state.workers.delete(workerId);
+  const { fingerprint } = worker.report;
+  const holders = state.holders.get(fingerprint);
+  holders?.delete(worker);
+  if (holders?.size === 0) state.holders.delete(fingerprint);
+}
+
+/** Workers that hold a model, or are about to. */
+export function holdersOf(state: Readonly<State>, fingerprint: string): Iterable<Worker> {
+  return state.holders.get(fingerprint) ?? [];
+}
+
+/** True for a worker that can take jobs as far as its pool and we know. */
+export function isUsable(state: Readonly<State>, worker: Worker): boolean {
+  const { report, poolId, stopping } = worker;
+  return report.state === "ready" && report.uri !== undefined && !stopping &&
+    state.pools.get(poolId)?.available === true;
+}
+
+/** Whether a worker takes no new jobs, so that another model can have its memory. */
+export function isYielding(state: Readonly<State>, worker: Worker): boolean {
+  for (const ids of state.swaps.values()) if (ids.has(worker.report.worker_id)) return true;
+  return false;
+}
+
+/** Whether a worker can take a job now. */
+export function hasSeat(state: Readonly<State>, worker: Worker, now: number): boolean {
+  return worker.jobs.size < worker.report.slots && worker.suspectUntil <= now &&
+    isUsable(state, worker) && !isYielding(state, worker);
+}
+
+/** The worker of a model with the most free slots, then fewest active by its own word, then by id. */
+export function freeSeat(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+): Worker | undefined {
+  let best: Worker | undefined;
+  for (const worker of holdersOf(state, fingerprint)) {
+    if (hasSeat(state, worker, now) && (!best || isBetter(worker, best))) best = worker;
+  }
+  return best;
+}
+
+/** The worker with a free slot that last served a job's session, or a prompt that begins alike. */
+export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
+  for (const key of job.affinity) {
+    const worker = state.workers.get(state.warm.get(key) ?? "");
+    if (worker?.report.fingerprint === job.fingerprint && hasSeat(state, worker, now)) {
+      return worker;
+    }
+  }
+}
+
+function isBetter(a: Worker, b: Worker): boolean {
+  const freer = (a.report.slots - a.jobs.size) - (b.report.slots - b.jobs.size) ||
+    b.report.active - a.report.active;
+  return freer !== 0 ? freer > 0 : a.report.worker_id < b.report.worker_id;
+}
+
+/** Whether a usable worker holds the model, busy or not. */
+export function isLoaded(state: Readonly<State>, fingerprint: string): boolean {
+  for (const worker of holdersOf(state, fingerprint)) if (isUsable(state, worker)) return true;
+  return false;
+}
+
+/** Whether some worker holds the model or is about to: then waiters share it. */
+export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
+  for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
+  for (const { report, poolId, stopping } of holdersOf(state, fingerprint)) {
+    if (stopping || state.pools.get(poolId)?.available !== true) continue;
+    if (report.state !== "draining" && report.state !== "stopping") return true;
+  }
+  return false;
+}

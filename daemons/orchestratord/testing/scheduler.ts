@@ -1,0 +1,161 @@
+import type { PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
+import {
+  type Effect,
+  initialState,
+  type Input,
+  type Policy,
+  type PoolReport,
+  type State,
+} from "../scheduler/state.ts";
+import { step } from "../scheduler/step.ts";
+
+export const MIB: number = 1024 * 1024;
+export const A: string = "a".repeat(64);
+export const B: string = "b".repeat(64);
+
+/** Short times, and a queue of three. */
+export const POLICY: Policy = {
+  queueCapacity: 3,
+  queueTimeoutMs: 10_000,
+  batchPromoteMs: 5_000,
+  swapPatienceMs: 1_000,
+  swapMinResidentMs: 500,
+  maxAttempts: 3,
+  backoffFirstMs: 100,
+  backoffMaxMs: 1_000,
+  poolTimeoutMs: 3_000,
+  poolForgetMs: 60_000,
+  spawnTimeoutMs: 20_000,
+  breakerFailures: 3,
+  breakerOpenMs: 30_000,
+};
+
+/** A model of 100 MiB. */
+export function model(fingerprint: string, weight = 100 * MIB): PoolModel {
+  return {
+    model_ref: `file:/models/${fingerprint.slice(0, 1)}.gguf`,
+    aliases: [fingerprint.slice(0, 1)],
+    fingerprint,
+    path: "/x",
+    size_bytes: weight,
+    architecture: "llama",
+    context_length: 100,
+    weight_bytes: weight,
+    kv_bytes_per_token: 0,
+    compute_bytes: 0,
+    staged: false,
+  };
+}
+
+/** A ready worker on the CPU. */
+export function worker(
+  id: string,
+  fingerprint: string,
+  more: Partial<PoolWorker> = {},
+): PoolWorker {
+  return {
+    worker_id: id,
+    request_id: `request-${id}`,
+    pid: 1,
+    model_ref: "m",
+    fingerprint,
+    device: "cpu",
+    uri: "http://127.0.0.1:1",
+    token: "t",
+    backend: "cpu",
+    capabilities: ["generate"],
+    state: "ready",
+    context: 100,
+    slots: 1,
+    active: 0,
+    memory_bytes: 100 * MIB,
+    ...more,
+  };
+}
+
+/** The report of a pool with one device of 300 MiB. */
+export function pool(workers: PoolWorker[], more: Partial<PoolReport> = {}): Input {
+  return {
+    kind: "pool_seen",
+    pool: {
+      id: "p1",
+      instanceId: "i1",
+      endpoint: "http://127.0.0.1:2",
+      version: "1",
+      modelsRevision: 1,
+      devices: [{
+        id: "cpu",
+        kind: "cpu",
+        name: "cpu",
+        total_bytes: 300 * MIB,
+        free_bytes: 300 * MIB,
+      }],
+      models: [model(A), model(B)],
+      workers,
+      exits: [],
+      ...more,
+    },
+  };
+}
+
+/** A job comes. */
+export function submit(id: string, queuedAt: number, more: Record<string, unknown> = {}): Input {
+  const job = {
+    id,
+    model: "a",
+    fingerprint: A,
+    priority: "interactive" as const,
+    tenant: "",
+    queuedAt,
+    deadlineAt: undefined,
+    attempt: 0,
+    tokensIn: 1,
+    maxTokens: undefined,
+    affinity: [],
+    ...more,
+  };
+  return { kind: "submit", job };
+}
+
+/** Runs inputs at given times and gives the effects of the last one. */
+export class Run {
+  state: State;
+
+  constructor(policy: Partial<Policy> = {}) {
+    this.state = initialState({ ...POLICY, ...policy });
+  }
+
+  at(now: number, ...inputs: Input[]): readonly Effect[] {
+    let effects: readonly Effect[] = [];
+    for (const input of inputs) effects = step(this.state, input, now).effects;
+    return effects;
+  }
+}
+
+/** What kinds of effects there are. */
+export function kinds(effects: readonly Effect[]): string[] {
+  return effects.map((effect) => effect.kind);
+}
+
+/** Jobs that were dispatched, and to which worker. */
+export function dispatched(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.kind === "dispatch" ? [`${effect.jobId} ${effect.worker.worker_id}`] : []
+  );
+}
+
+/** An attempt ends well. */
+export function done(jobId: string, tokensOut = 1, attempt = 1): Input {
+  return { kind: "attempt_ended", jobId, attempt, tokensOut, outcome: { kind: "done" } };
+}
+
+/** An attempt loses its worker before any token. */
+export function lost(jobId: string, attempt = 1): Input {
+  const outcome = { kind: "lost" as const, message: "gone" };
+  return { kind: "attempt_ended", jobId, attempt, tokensOut: 0, outcome };
+}
+
+/** Some tokens have been delivered. */
+export function progress(jobId: string, tokensOut = 1, attempt = 1): Input {
+  return { kind: "progress", jobId, attempt, tokensOut };
+}
