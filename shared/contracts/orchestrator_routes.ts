@@ -38,6 +38,7 @@ export const orchestratorRoutes = {
       "CONTEXT_LENGTH_EXCEEDED",
       "CONFLICT",
       "QUEUE_FULL",
+      "DEADLINE_UNMET",
       "POOL_UNAVAILABLE",
       "NOT_READY",
     ],
