@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { ENV } from "./defaults.ts";
 import { errorMessage } from "./errors.ts";
 import { UsageError } from "./lifecycle.ts";
@@ -10,9 +10,25 @@ export function newSecret(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** SHA-256 of a secret in hexadecimal: what is kept of one that is random enough not to be guessed. */
+export function secretSha256(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
 /** How a log may name a secret: six hex digits of its SHA-256. */
 export function secretPrint(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex").slice(0, 6);
+  return secretSha256(secret).slice(0, 6);
+}
+
+/**
+ * The token with which orchestratord calls a pool manager. Both make it from the secret with which the
+ * pool calls orchestratord, so that this one is never sent to an address that somebody registered, and
+ * the orchestrator needs to keep no more than its SHA-256.
+ *
+ * @param sha256 {@linkcode secretSha256} of the pool's secret.
+ */
+export function callbackToken(sha256: string): string {
+  return createHmac("sha256", sha256).update("llorch orchestrator to pool").digest("hex");
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UsageError } from "./lifecycle.ts";
-import { newSecret, readApiToken, secretPrint } from "./secrets.ts";
+import { callbackToken, newSecret, readApiToken, secretPrint, secretSha256 } from "./secrets.ts";
 
 const noEnv = () => undefined;
 
@@ -25,6 +25,13 @@ Deno.test("newSecret() gives 64 hex digits, never the same", () => {
 
 Deno.test("secretPrint() gives six hex digits that do not stand in the secret", () => {
   assert.equal(secretPrint("hunter2"), "f52fbd");
+});
+
+Deno.test("callbackToken() says nothing of the secret, and is the same on both sides", () => {
+  const sha256 = secretSha256("hunter2");
+  assert.equal(callbackToken(sha256), callbackToken(secretSha256("hunter2")));
+  assert.notEqual(callbackToken(sha256), sha256);
+  assert.notEqual(callbackToken(sha256), callbackToken(secretSha256("hunter3")));
 });
 
 Deno.test("readApiToken() takes the variable; an empty one is none", () => {

@@ -30,7 +30,12 @@ export function daemonPage<S extends z.ZodObject>(
     ...(own.length === 0 ? [] : [
       section(
         "COMMANDS",
-        ...own.flatMap(([name, { words, summary }]) => item(`${name} ${words}`, summary)),
+        ...own.flatMap(([name, { words, summary, flags = {} }]) => [
+          ...item(`${name} ${words}`, summary),
+          ...Object.entries(flags).flatMap(([flag, { type, help }]) =>
+            item(`--${flag}${type === "string" ? " VALUE" : ""}`, help)
+          ),
+        ]),
       ),
     ]),
     section(

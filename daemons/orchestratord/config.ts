@@ -10,6 +10,7 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
+import type { KeyLimits } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import type { Policy } from "./scheduler/state.ts";
 
@@ -69,6 +70,11 @@ export const configSchema = z.strictObject({
     sweep_ms: millis(60_000, "How often the above is carried out"),
   }).prefault({}),
   limits: limitsSection,
+  keys: z.strictObject({
+    requests_per_minute: count(0, "Requests per minute of an API key; 0: no bound", 0),
+    concurrent_jobs: count(0, "Jobs of an API key that wait or run; 0: no bound", 0),
+    tokens_per_day: count(0, "Tokens of an API key per day (UTC); 0: no bound", 0),
+  }).prefault({}),
 });
 
 /** A validated configuration. */
@@ -81,9 +87,25 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
   schema: configSchema,
   defaultFile: "/etc/llorch/orchestrator.toml",
   commands: {
+    keys: {
+      words: "list|create NAME|revoke ID",
+      summary: "API keys, while orchestratord runs or not",
+      flags: {
+        role: { type: "string", help: "keys create: client, operator or pool (default client)" },
+        expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
+        "requests-per-minute": { type: "string", help: "keys create: a bound of this key" },
+        "concurrent-jobs": { type: "string", help: "keys create: a bound of this key" },
+        "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
+      },
+    },
     backup: { words: "FILE", summary: "copy the database, while orchestratord runs or not" },
   },
 };
+
+/** Bounds of API keys that have none of their own. */
+export function keyDefaults({ keys }: Config): KeyLimits {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value > 0));
+}
 
 /** The database inside the state folder. */
 export function databasePath(stateDir: string): string {

@@ -93,6 +93,13 @@ export function createOrchestratorMetrics(state: () => Readonly<State>, isReady:
       labels: ["outcome"],
       zeros: outcomes("ok", "unknown", "twin"),
     }),
+    authFailures: counter({
+      name: "auth_failures_total",
+      help: "Calls without a valid key for the route",
+      labels: ["reason"],
+      zeros: ["missing", "unknown", "revoked", "expired", "role"].map((reason) => ({ reason })),
+    }),
+    rateLimited: counter({ name: "rate_limited_total", help: "Calls beyond a bound of their key" }),
     streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
     queueWait: histogram({
       name: "queue_wait_seconds",

@@ -1,6 +1,7 @@
 import type { Clock } from "#shared/clock.ts";
 import type { Config } from "./config.ts";
 import type { Jobs } from "./jobs/jobs.ts";
+import type { Access } from "./keys/access.ts";
 import type { Loop } from "./loop.ts";
 import type { OrchestratorMetrics } from "./metrics.ts";
 import type { Pools } from "./pools/pools.ts";
@@ -14,6 +15,7 @@ export interface Orchestrator {
   readonly store: JobStore;
   readonly jobs: Jobs;
   readonly pools: Pools;
+  readonly access: Access;
   readonly metrics: OrchestratorMetrics;
   /** A client has read a job to its end: its retention begins. */
   markRead(jobId: string): void;

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "#shared/clock.ts";
 import { createApp } from "#shared/http/app.ts";
-import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -8,12 +8,14 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
 import { mountCommon } from "./api/common.ts";
+import { mountKeys } from "./api/keys.ts";
 import { mountOpenAi } from "./api/openai.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
-import { type Config, databasePath, policyOf } from "./config.ts";
+import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import { Access } from "./keys/access.ts";
 import { Loop } from "./loop.ts";
 import { createOrchestratorMetrics } from "./metrics.ts";
 import type { Orchestrator } from "./orchestrator.ts";
@@ -98,8 +100,15 @@ async function openParts(
     () => loop.state,
     () => orchestrator.notReadyReason() === undefined,
   );
+  const access = new Access({
+    token,
+    keys: store.keys,
+    defaults: keyDefaults(config),
+    clock,
+    metrics,
+  });
   const jobs = new Jobs({ config, loop, store, clock, log, metrics });
-  const pools = new Pools({ config, loop, store, clock, log, metrics, token });
+  const pools = new Pools({ config, loop, store, clock, log, metrics, access });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 
   let phase: "restoring" | "serving" | "stopping" = "restoring";
@@ -110,6 +119,7 @@ async function openParts(
     store,
     jobs,
     pools,
+    access,
     metrics,
     markRead(jobId) {
       const contentExpiresAt = clock.now() + config.retention.content_ms;
@@ -129,7 +139,7 @@ async function openParts(
   const app = createApp({
     title: "orchestratord",
     log,
-    authorize: bearerAuth(token),
+    authorize: (request, role) => access.authorize(request, role),
     limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
     onReply: metrics.http.onReply,
   });
@@ -137,6 +147,7 @@ async function openParts(
   mountTasks(app, orchestrator);
   mountState(app, orchestrator);
   mountPools(app, orchestrator);
+  mountKeys(app, store, clock);
   mountOpenAi(app, orchestrator);
 
   const server = listen({ hostname: config.host, port: config.port }, app.fetch);

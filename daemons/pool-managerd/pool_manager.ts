@@ -11,7 +11,7 @@ import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 import { type ScanCache, scanModels } from "#shared/models/scan.ts";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
-import { newSecret, readApiToken } from "#shared/secrets.ts";
+import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
 import { createPoolApp } from "./app.ts";
 import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
@@ -137,7 +137,7 @@ async function open(
     poolId,
     supervisor,
     callbackUrl: () => `http://${urlHost(localHost(config.host))}:${server.port}/workers/ready`,
-    authorize: bearerAuth(token),
+    authorize: bearerAuth(token, token && callbackToken(secretSha256(token))),
     limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
     metrics: instruments.metrics,
     log,

@@ -31,6 +31,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     authorize(request, role) {
       bearer(request, role);
       if (role !== "none" || carriesToken(request)) options.onCall();
+      return undefined;
     },
   });
 

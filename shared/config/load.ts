@@ -17,18 +17,23 @@ export interface ConfigSpec<S extends z.ZodObject> {
   /** Read when no `--config` is given and it exists. */
   readonly defaultFile?: string | undefined;
   /** Flags that are not config keys: only on the command line. */
-  readonly extraFlags?: Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
+  readonly extraFlags?: FlagFacts;
   /** Whether a config file may be given at all; the worker has none. @default true */
   readonly hasFile?: boolean;
   /** What the program does instead of running, by the first word, e.g. `backup`. */
   readonly commands?: Readonly<Record<string, CommandFacts>>;
 }
 
+/** Flags that are no config keys. */
+type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
+
 /** A command of a daemon's executable. */
 export interface CommandFacts {
   /** Words after the command, for the help: `FILE`. */
   readonly words: string;
   readonly summary: string;
+  /** Flags of this command alone. */
+  readonly flags?: FlagFacts;
 }
 
 /** What was asked for. */
@@ -121,7 +126,7 @@ export function loadConfig<S extends z.ZodObject>(
   }
   const config = parsed.data;
   const extra = Object.fromEntries(
-    Object.keys(spec.extraFlags ?? {}).map((flag) => [flag, flags[flag]]),
+    Object.keys(ownFlags(spec)).map((flag) => [flag, flags[flag]]),
   );
   if (name !== undefined) return { kind: "command", name, words, config, flags: extra };
   return { kind: "run", config, flags: extra };
@@ -142,7 +147,7 @@ function parseArguments<S extends z.ZodObject>(
     options["config"] = { type: "string", short: "c" };
     options["check-config"] = { type: "boolean" };
   }
-  for (const [name, { type }] of Object.entries(spec.extraFlags ?? {})) options[name] = { type };
+  for (const [name, { type }] of Object.entries(ownFlags(spec))) options[name] = { type };
   for (const key of keys) options[flagName(key)] = { type: "string" };
   const known = Object.keys(options);
   // A bare boolean key means true; parseArgs would take the next argument for its value.
@@ -158,7 +163,9 @@ function parseArguments<S extends z.ZodObject>(
       const hint = near ? `did you mean ${near}?` : `${spec.program} --help lists them`;
       throw new UsageError(`Unknown command "${name}": ${hint}`);
     }
-    return { flags: parsed.values as Flags, words: parsed.positionals };
+    const flags = parsed.values as Flags;
+    checkCommandFlags(spec, name, flags);
+    return { flags, words: parsed.positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const unknown = /Unknown option '(-{1,2}[^'\s]+)/.exec(errorMessage(error))?.[1];
@@ -166,6 +173,26 @@ function parseArguments<S extends z.ZodObject>(
     const near = closest(unknown.replace(/^-+/, ""), known);
     const hint = near ? `; did you mean --${near}?` : `; ${spec.program} --help lists them`;
     throw new UsageError(`Unknown option ${unknown}${hint}`, { cause: error });
+  }
+}
+
+/** Flags that are no config keys, those of commands included. */
+function ownFlags<S extends z.ZodObject>(spec: ConfigSpec<S>): FlagFacts {
+  const ofCommands = Object.values(spec.commands ?? {}).map(({ flags }) => flags ?? {});
+  return Object.assign({}, spec.extraFlags, ...ofCommands);
+}
+
+/** Refuses a command's flag without the command. */
+function checkCommandFlags<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  given: string | undefined,
+  flags: Flags,
+): void {
+  for (const [command, facts] of Object.entries(spec.commands ?? {})) {
+    if (command === given) continue;
+    const flag = Object.keys(facts.flags ?? {}).find((name) => flags[name] !== undefined);
+    if (flag === undefined) continue;
+    throw new UsageError(`--${flag} belongs to another command: ${spec.program} ${command}`);
   }
 }
 
@@ -233,7 +260,7 @@ function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly Con
     rows.push(["-c, --config FILE", `TOML file${standard}`]);
     rows.push(["--check-config", "Validate the configuration and exit"]);
   }
-  for (const [name, flag] of Object.entries(spec.extraFlags ?? {})) {
+  for (const [name, flag] of Object.entries(ownFlags(spec))) {
     rows.push([`--${name}${flag.type === "string" ? " VALUE" : ""}`, flag.help]);
   }
   for (const key of keys) {

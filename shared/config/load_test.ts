@@ -181,6 +181,22 @@ Deno.test("config: flags that are no keys come back beside the configuration", (
   assert.deepEqual(loaded.flags, { once: true });
 });
 
+Deno.test("config: a command's flags are for that command alone", () => {
+  const flags = { role: { type: "string", help: "Of a key" } } as const;
+  const commands = {
+    keys: { words: "NAME", summary: "Keys", flags },
+    backup: { words: "FILE", summary: "Copy" },
+  };
+  const load = (...args: string[]) => loadConfig({ ...spec, commands }, sources({ args }));
+  const loaded = load("keys", "create", "--role", "pool");
+  assert.equal(loaded.kind, "command");
+  assert.deepEqual(loaded.flags, { role: "pool" });
+  assert.deepEqual(loaded.words, ["create"]);
+  for (const args of [["--role=pool"], ["backup", "x", "--role=pool"]]) {
+    assert.throws(() => load(...args), /--role belongs to another command: thing keys/);
+  }
+});
+
 Deno.test("config: the help lists every key with its meaning and default", () => {
   const help = loadConfig(spec, sources({ args: ["-h"], file: "=" }));
   assert.equal(help.kind, "help");

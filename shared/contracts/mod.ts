@@ -7,6 +7,7 @@
 export * from "./common.ts";
 export * from "./events.ts";
 export * from "./job.ts";
+export * from "./keys.ts";
 export * from "./openai_chat.ts";
 export * from "./openai_common.ts";
 export * from "./openai_completions.ts";

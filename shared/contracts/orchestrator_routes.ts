@@ -5,6 +5,7 @@ import { jobPage, jobStatus, jobView, modelView, poolView, queueView } from "./j
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
 import { openaiRoutes } from "./openai_routes.ts";
+import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import { deregister, heartbeat, heartbeatReply, poolState } from "./pool.ts";
 import { modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
@@ -207,5 +208,40 @@ export const orchestratorRoutes = {
     errors: ["NOT_FOUND"],
   }),
   ...openaiRoutes,
+  listKeys: defineRoute({
+    method: "GET",
+    path: "/v2/keys",
+    summary: "API keys, newest first; never their secrets",
+    tag: "keys",
+    role: "operator",
+    status: 200,
+    reply: keyList,
+    kind: "json",
+    errors: [],
+  }),
+  createKey: defineRoute({
+    method: "POST",
+    path: "/v2/keys",
+    summary: "Make an API key; its secret is shown this once",
+    tag: "keys",
+    role: "operator",
+    body: newKey,
+    status: 200,
+    reply: createdKey,
+    kind: "json",
+    errors: [],
+  }),
+  revokeKey: defineRoute({
+    method: "DELETE",
+    path: "/v2/keys/{id}",
+    summary: "Revoke an API key at once and for good; idempotent",
+    tag: "keys",
+    role: "operator",
+    params: byId,
+    status: 200,
+    reply: keyView,
+    kind: "json",
+    errors: ["NOT_FOUND"],
+  }),
   ...commonRoutes(tag, "client", health),
 };

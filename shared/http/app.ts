@@ -1,5 +1,6 @@
 import { type Context, Hono } from "@hono/hono";
 import type { z } from "zod";
+import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { fieldErrors } from "../config/field_errors.ts";
 import { HEADERS } from "../defaults.ts";
@@ -15,7 +16,18 @@ export interface Call<R extends Route> extends RouteInput<R> {
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
   readonly correlationId: string;
+  /** Whose API key was sent; undefined for the token that the daemons share, and where all is open. */
+  readonly caller: Caller | undefined;
   readonly log: Logger;
+}
+
+/** Who calls, by the API key that was sent. */
+export interface Caller {
+  readonly keyId: string;
+  readonly name: string;
+  readonly role: KeyRole;
+  /** The key's own bounds. */
+  readonly limits: KeyLimits;
 }
 
 /** Answers one route: the JSON reply of the contract, or a whole `Response` (streams, text). */
@@ -23,8 +35,14 @@ export type Handler<R extends Route> = (
   call: Call<R>,
 ) => RouteReply<R> | Response | Promise<RouteReply<R> | Response>;
 
-/** Decides whether a caller may use a route; throws `UNAUTHORIZED` or `FORBIDDEN`. */
-export type Authorize = (request: Request, role: Role) => void;
+/**
+ * Decides whether a caller may use a route, and says who it is; throws `UNAUTHORIZED`, `FORBIDDEN` or
+ * `RATE_LIMITED`.
+ */
+export type Authorize = (
+  request: Request,
+  role: Role,
+) => Caller | undefined | Promise<Caller | undefined>;
 
 /** What {@linkcode createApp} needs. */
 export interface AppOptions {
@@ -67,13 +85,14 @@ export function createApp(options: AppOptions): App {
     const correlationId = correlationIdOf(request);
     let response: Response;
     try {
-      options.authorize(request, route.role);
+      const caller = await options.authorize(request, route.role);
       const input = await validate(route, context, options.limits);
       const call: Call<R> = {
         ...(input as RouteInput<R>),
         request,
         signal: request.signal,
         correlationId,
+        caller,
         log: options.log.with({ correlation_id: correlationId }),
       };
       const reply = await handler(call);

@@ -308,6 +308,15 @@ for (const role of ROLES) {
   });
 }
 
+Deno.test("bearerAuth() takes a second token for the same", () => {
+  const authorize = bearerAuth("one", "two");
+  const call = (token: string) =>
+    authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), "pool");
+  call("one");
+  call("two");
+  assert.throws(() => call("three"), { code: "UNAUTHORIZED" });
+});
+
 Deno.test("app: a route without a role is open, token or not", async () => {
   const app = createApp({ title: "test", log: recordingLog([]), authorize: bearerAuth("right") });
   app.mount({ ...read, role: "none" }, ({ params }) => ({ id: params.id }));
@@ -315,7 +324,7 @@ Deno.test("app: a route without a role is open, token or not", async () => {
 });
 
 Deno.test("app: a handler may answer with a whole response", async () => {
-  const app = createApp({ title: "test", log: recordingLog([]), authorize: () => {} });
+  const app = createApp({ title: "test", log: recordingLog([]), authorize: () => undefined });
   app.mount(read, () => new Response("text", { status: 203 }));
   const response = await get(app, "/v2/things/a");
   assert.equal(response.status, 203);

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
+import type { Role } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import { UsageError } from "../lifecycle.ts";
-import type { Authorize } from "./app.ts";
 
 /** Compares two secrets in a time that tells nothing about them but their length. */
 export function secretsEqual(a: string, b: string): boolean {
@@ -14,18 +14,37 @@ export function secretsEqual(a: string, b: string): boolean {
 /**
  * Lets callers in who carry the token as a bearer. Without a token everything is open, which
  * {@linkcode requireTokenOffLoopback} allows on loopback alone.
+ *
+ * @param alsoToken Another token that opens the same.
  */
-export function bearerAuth(token: string | undefined): Authorize {
+export function bearerAuth(
+  token: string | undefined,
+  alsoToken?: string,
+): (request: Request, role: Role) => undefined {
   return (request, role) => {
     if (role === "none" || token === undefined) return;
-    const given = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (given === undefined) {
-      throw new LlorchError("UNAUTHORIZED", "This route needs a token: Authorization: Bearer …");
-    }
-    if (!secretsEqual(given, token)) {
+    const given = requireBearer(request);
+    const isOther = alsoToken !== undefined && secretsEqual(given, alsoToken);
+    if (!secretsEqual(given, token) && !isOther) {
       throw new LlorchError("UNAUTHORIZED", "The bearer token is not the right one");
     }
   };
+}
+
+/** The secret that a request carries as `Authorization: Bearer …`. */
+export function bearerOf(request: Request): string | undefined {
+  return /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+}
+
+/**
+ * The secret that a request must carry.
+ *
+ * @throws {LlorchError} `UNAUTHORIZED`
+ */
+export function requireBearer(request: Request): string {
+  const given = bearerOf(request);
+  if (given !== undefined) return given;
+  throw new LlorchError("UNAUTHORIZED", "This route needs a key: Authorization: Bearer …");
 }
 
 /**

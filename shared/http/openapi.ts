@@ -54,6 +54,7 @@ function success(route: Route) {
 function failures(route: Route) {
   const codes = [...COMMON, ...route.errors];
   if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
+  if (route.role === "client" || route.role === "operator") codes.push("RATE_LIMITED");
   if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TIMEOUT");
   const schema = route.path.startsWith("/v1/") ? openaiErrorBody : errorBody;
   const byStatus = new Map<number, ErrorCode[]>();

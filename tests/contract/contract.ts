@@ -24,6 +24,8 @@ export interface Case {
 const ANY_ROUTE: readonly ErrorCode[] = [
   "INVALID_REQUEST",
   "UNAUTHORIZED",
+  "FORBIDDEN",
+  "RATE_LIMITED",
   "METHOD_NOT_ALLOWED",
   "PAYLOAD_TOO_LARGE",
   "UNSUPPORTED_MEDIA_TYPE",

@@ -31,6 +31,9 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
   const submitted = await check(stack.url, { route: r.submit, body: task }) as { job_id: string };
   const id = submitted.job_id;
   await check(stack.url, { route: r.taskEvents, params: { id } });
+  const key = await check(stack.url, { route: r.createKey, body: { name: "c" } }) as {
+    key_id: string;
+  };
   const twin = { ...state, pool_id: "other", instance_id: "twin", workers: [], exits: [] };
   const beat = { ...twin, sequence: 1, models: undefined };
   return [
@@ -130,6 +133,16 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     },
     { route: r.deregisterPool, params: { id: "other" }, body: {}, error: "INVALID_REQUEST" },
     { route: r.deregisterPool, params: { id: "other" }, body: { instance_id: "twin" } },
+    { route: r.createKey, body: { name: "contract", limits: { concurrent_jobs: 1 } } },
+    {
+      route: r.createKey,
+      body: { name: "a\u0000", role: "king", expires_at: "soon", limits: { x: 1 } },
+      error: "INVALID_REQUEST",
+      fields: ["name", "role", "expires_at", "limits.x"],
+    },
+    { route: r.listKeys },
+    { route: r.revokeKey, params: { id: key.key_id } },
+    { route: r.revokeKey, params: { id: "nope" }, error: "NOT_FOUND" },
     { route: r.openaiModels },
     { route: r.openaiModel, params: { model: "counter" } },
     { route: r.openaiModel, params: { model: state.models[0]!.model_ref } },

@@ -1,5 +1,6 @@
 import type { TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import type { Caller } from "#shared/http/app.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
@@ -18,14 +19,15 @@ export interface ChoiceItem {
  * @throws {LlorchError} as the routes promise
  */
 export async function submitAll(
-  { jobs }: Orchestrator,
+  { access, jobs }: Orchestrator,
   tasks: readonly TaskRequest[],
-  correlationId: string,
+  { correlationId, caller }: { correlationId: string; caller: Caller | undefined },
 ): Promise<LiveJob[]> {
+  const terms = await access.terms(caller, jobs);
   const taken: LiveJob[] = [];
   try {
     for (const task of tasks) {
-      const { job } = await jobs.submit(task, { durable: false, correlationId });
+      const { job } = await jobs.submit(task, { durable: false, correlationId, ...terms });
       if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");
       taken.push(job);
     }

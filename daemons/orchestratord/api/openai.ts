@@ -47,13 +47,16 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
   );
 
   async function answer<Whole>(
-    call: Pick<Call<typeof routes.chat | typeof routes.completions>, "signal" | "correlationId"> & {
-      readonly body: { readonly stream?: boolean | null | undefined };
-    },
+    call:
+      & Pick<
+        Call<typeof routes.chat | typeof routes.completions>,
+        "signal" | "correlationId" | "caller"
+      >
+      & { readonly body: { readonly stream?: boolean | null | undefined } },
     tasks: readonly TaskRequest[],
     translate: (first: LiveJob) => Translator<unknown, Whole>,
   ): Promise<Whole | Response> {
-    const jobs = await submitAll(orchestrator, tasks, call.correlationId);
+    const jobs = await submitAll(orchestrator, tasks, call);
     const translator = translate(jobs[0]!);
     const items = followAll(orchestrator, jobs, call.signal);
     if (!call.body.stream) {

@@ -5,28 +5,30 @@ import {
   orchestratorRoutes as routes,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { App } from "#shared/http/app.ts";
+import type { App, Caller } from "#shared/http/app.ts";
 import { encodeSse, encodeSseComment } from "#shared/http/sse.ts";
 import { sseResponse } from "#shared/http/sse_response.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
 import type { JobRow } from "../store/job_store.ts";
 import { followKept, followLive, jobNotFound, toClientEvent } from "./follow.ts";
+import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 
 /** Most events of one output that are put together at once. */
 const OUTPUT_PAGE = 2000;
 
 /** `/v2/tasks…`: durable jobs. */
 export function mountTasks(app: App, orchestrator: Orchestrator): void {
-  const { config, jobs, store } = orchestrator;
+  const { access, config, jobs, store } = orchestrator;
   const grace = config.streams.disconnect_grace_ms;
 
-  app.mount(routes.submit, async ({ body, headers, request, signal, correlationId }) => {
+  app.mount(routes.submit, async ({ body, headers, request, signal, correlationId, caller }) => {
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
     const { accepted, job } = await jobs.submit(body, {
       durable: true,
-      idempotencyKey: headers["idempotency-key"],
+      idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
       correlationId,
+      ...await access.terms(caller, jobs),
     });
     if (!wantsStream) return accepted;
     const items = job
@@ -35,15 +37,15 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     return eventStream(items, false);
   });
 
-  app.mount(routes.taskEvents, async ({ params, query, headers, signal }) => {
+  app.mount(routes.taskEvents, async ({ params, query, headers, signal, caller }) => {
     const after = Number(headers["last-event-id"] ?? 0);
     const withIds = query.ids === "true";
     const job = jobs.live(params.id);
-    if (job && job.facts.store) {
+    if (job && job.facts.store && mayTouch(caller, job.facts.tenant)) {
       return eventStream(followLive(orchestrator, job, after, signal, grace), withIds);
     }
     const row = await store.get(params.id);
-    if (!row) throw jobNotFound(params.id);
+    if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);
     if (row.request === undefined) {
       throw new LlorchError(
         "CONTENT_EXPIRED",
@@ -53,17 +55,18 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     return eventStream(followKept(orchestrator, params.id, after), withIds);
   });
 
-  app.mount(routes.getTask, async ({ params }) => {
+  app.mount(routes.getTask, async ({ params, caller }) => {
     const row = await store.get(params.id);
-    if (!row) throw jobNotFound(params.id);
+    if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);
     const output = await readOutput(params.id);
     return { ...toView(row), ...(row.request && output !== undefined ? { output } : {}) };
   });
 
-  app.mount(routes.listTasks, async ({ query }) => {
+  app.mount(routes.listTasks, async ({ query, caller }) => {
     const rows = await store.page({
       status: query.status,
       model: query.model,
+      tenant: boundTo(caller),
       before: query.cursor === undefined ? undefined : Number(query.cursor),
       limit: query.limit,
     });
@@ -71,14 +74,14 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     return { tasks: rows.map(toView), ...(last ? { next_cursor: String(last.seq) } : {}) };
   });
 
-  const cancel = async (jobId: string) => {
-    if (!jobs.cancel(jobId, "The client cancelled the job") && !await store.get(jobId)) {
-      throw jobNotFound(jobId);
-    }
+  const cancel = async (jobId: string, caller: Caller | undefined) => {
+    const tenant = jobs.live(jobId)?.facts.tenant ?? (await store.get(jobId))?.tenant;
+    if (tenant === undefined || !mayTouch(caller, tenant)) throw jobNotFound(jobId);
+    jobs.cancel(jobId, "The client cancelled the job");
     return ACCEPTED;
   };
-  app.mount(routes.cancelTask, ({ params }) => cancel(params.id));
-  app.mount(routes.deleteTask, ({ params }) => cancel(params.id));
+  app.mount(routes.cancelTask, ({ params, caller }) => cancel(params.id, caller));
+  app.mount(routes.deleteTask, ({ params, caller }) => cancel(params.id, caller));
 
   function eventStream(items: AsyncGenerator<StreamItem>, withIds: boolean): Response {
     return sseResponse(frames(items, withIds), { keepAliveMs: config.streams.keep_alive_ms });

@@ -14,10 +14,13 @@ import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { Loop } from "../loop.ts";
+import type { Progress } from "../keys/job_limits.ts";
+import { dayOf } from "../keys/tokens.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import { relay } from "../relay/relay.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
-import type { JobPatch, JobRow, JobStore } from "../store/job_store.ts";
+import type { JobPatch, JobRow } from "../store/job_store.ts";
+import type { Store } from "../store/sqlite_store.ts";
 import { checkPromptFits } from "./admission.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
@@ -26,7 +29,7 @@ import { LiveJob } from "./live_job.ts";
 export interface JobsDeps {
   readonly config: Config;
   readonly loop: Loop;
-  readonly store: JobStore;
+  readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
@@ -40,6 +43,8 @@ export interface SubmitOptions {
   readonly correlationId: string;
   /** Whose job it is: an API key's id. Without one, the task's session is its own tenant. */
   readonly tenant?: string | undefined;
+  /** Throws when the job's owner may not have one more; nothing waits between it and the job. */
+  readonly admit?: () => void;
 }
 
 /** A task that was taken: the live job, or what is kept of one that was submitted before. */
@@ -61,6 +66,15 @@ export class Jobs {
 
   live(jobId: string): LiveJob | undefined {
     return this.#live.get(jobId);
+  }
+
+  /** How far the jobs of a tenant have come that wait or run. */
+  progressOf(tenant: string): Progress[] {
+    return [...this.#live.values()].filter(({ facts }) => facts.tenant === tenant).map((job) => ({
+      firstTokenAt: job.firstTokenAt,
+      tokensOut: job.ids.length,
+      maxTokens: job.facts.request.max_tokens,
+    }));
   }
 
   /** Attempts that run now, for an orderly stop. */
@@ -112,6 +126,7 @@ export class Jobs {
       correlationId: row.jobId,
       createdAt: row.createdAt,
       deadlineAt: row.deadlineAt,
+      tenant: row.tenant,
     }, { row, events });
     job.endAttempt(this.#deps.clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
@@ -197,6 +212,7 @@ export class Jobs {
 
     // From the check of the bound to the submission nothing waits.
     const tenant = options.tenant ?? task.session_id ?? "";
+    options.admit?.();
     const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
     const now = clock.now();
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
@@ -207,6 +223,7 @@ export class Jobs {
       ...options,
       createdAt: now,
       deadlineAt,
+      tenant,
     });
     const committed = job.accept(
       { event: "queued", data: { job_id: jobId, ...place } },
@@ -266,10 +283,11 @@ export class Jobs {
       correlationId: string;
       createdAt: number;
       deadlineAt: number | undefined;
+      tenant: string;
     },
     kept?: ConstructorParameters<typeof LiveJob>[1],
   ): LiveJob {
-    const { createdAt, deadlineAt, correlationId } = more;
+    const { createdAt, deadlineAt, correlationId, tenant } = more;
     const job: LiveJob = new LiveJob({
       id,
       request,
@@ -278,6 +296,7 @@ export class Jobs {
       createdAt,
       deadlineAt,
       correlationId,
+      tenant,
       store: more.durable ? this.#deps.store : undefined,
       onBroken: (error) => {
         this.#deps.log.error("job_write_failed", { job_id: id, error });
@@ -418,6 +437,14 @@ export class Jobs {
     this.#end(job, { event: "error", data }, { status: outcome, error: data });
   }
 
+  /** Counts a job's tokens for the key that it belongs to, if it does. */
+  #charge(job: LiveJob, tokensIn: number, now: number): void {
+    const tokens = tokensIn + job.ids.length;
+    if (tokens === 0 || job.facts.tenant === "") return;
+    this.#deps.store.keys.addTokens(job.facts.tenant, dayOf(now), tokens)
+      .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));
+  }
+
   #end(
     job: LiveJob,
     event: Extract<JobEvent, { event: "end" | "error" }>,
@@ -425,6 +452,7 @@ export class Jobs {
   ): Promise<void> | undefined {
     const now = this.#deps.clock.now();
     this.#live.delete(job.id);
+    this.#charge(job, patch.usage?.tokens_in ?? 0, now);
     job.dropGrace?.();
     job.endAttempt(now);
     this.#deps.log.info("job_ended", {

@@ -23,6 +23,8 @@ export interface LiveJobFacts {
   /** Called once when the job's events can no longer be kept. */
   readonly onBroken: (error: unknown) => void;
   readonly correlationId: string;
+  /** Whose job it is; see `JobRow`. */
+  readonly tenant: string;
 }
 
 /**

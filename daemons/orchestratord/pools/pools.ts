@@ -10,6 +10,7 @@ import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
+import type { Access } from "../keys/access.ts";
 import type { Loop } from "../loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Effect } from "../scheduler/state.ts";
@@ -26,8 +27,7 @@ export interface PoolsDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
-  /** The token with which pools are called. */
-  readonly token: string | undefined;
+  readonly access: Access;
 }
 
 /** How long a stopped worker may let its streams end, in ms; evicted ones are idle anyway. */
@@ -36,6 +36,8 @@ const STOP_DEADLINE_MS = 10_000;
 /** Listens to pool managers and tells them what the scheduler decided. */
 export class Pools {
   readonly #deps: PoolsDeps;
+  /** With which API key each pool registered. */
+  readonly #keyIds = new Map<string, string | undefined>();
 
   constructor(deps: PoolsDeps) {
     this.#deps = deps;
@@ -44,9 +46,10 @@ export class Pools {
   /**
    * A pool introduces itself.
    *
+   * @param keyId The API key that it sent; undefined: the token that the daemons share.
    * @throws {LlorchError} `CONFLICT` while another live instance has the id
    */
-  async register(state: PoolState): Promise<PoolReply> {
+  async register(state: PoolState, keyId?: string): Promise<PoolReply> {
     const { loop, store, log, metrics } = this.#deps;
     const known = loop.state.pools.get(state.pool_id);
     if (
@@ -61,10 +64,12 @@ export class Pools {
       );
     }
     // Before anything is awaited: a twin that registers meanwhile must find this one.
+    const isSameKey = this.#keyIds.get(state.pool_id) === keyId;
+    this.#keyIds.set(state.pool_id, keyId);
     const reply = this.#seen(state);
     log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
-    if (known?.endpoint !== state.endpoint) {
-      await store.savePool({ poolId: state.pool_id, endpoint: state.endpoint });
+    if (known?.endpoint !== state.endpoint || !isSameKey) {
+      await store.savePool({ poolId: state.pool_id, endpoint: state.endpoint, keyId });
     }
     return reply;
   }
@@ -96,15 +101,18 @@ export class Pools {
     }
     log.info("pool_deregistered", { pool_id: poolId });
     loop.send({ kind: "pool_left", poolId });
+    this.#keyIds.delete(poolId);
     await store.removePool(poolId);
   }
 
   /** Asks every pool that was known before a restart for its state; those that are silent are left. */
   async recall(): Promise<void> {
-    const { store, config, token, log } = this.#deps;
+    const { store, config, access, log } = this.#deps;
     const rows = await store.pools();
-    await Promise.all(rows.map(async ({ poolId, endpoint }) => {
+    await Promise.all(rows.map(async ({ poolId, endpoint, keyId }) => {
+      this.#keyIds.set(poolId, keyId);
       try {
+        const token = await access.poolToken(keyId);
         const client = createClient({ baseUrl: endpoint, token });
         const state = await client.call(poolRoutes.state, {}, {
           timeoutMs: config.pools.state_timeout_ms,
@@ -154,7 +162,7 @@ export class Pools {
     const { loop, log, metrics } = this.#deps;
     log.info("worker_spawn", { pool_id: poolId, model_ref: modelRef, device });
     try {
-      const { worker_id } = await this.#client(endpoint).call(poolRoutes.spawn, {
+      const { worker_id } = await (await this.#client(poolId, endpoint)).call(poolRoutes.spawn, {
         params: { id: poolId },
         body: { request_id: requestId, model_ref: modelRef, fingerprint, device },
       });
@@ -173,7 +181,7 @@ export class Pools {
     metrics.evictions.inc();
     log.info("worker_evict", { pool_id: effect.poolId, worker_id: effect.workerId });
     try {
-      await this.#client(effect.endpoint).call(poolRoutes.stopWorker, {
+      await (await this.#client(effect.poolId, effect.endpoint)).call(poolRoutes.stopWorker, {
         params: { id: effect.workerId },
         body: { deadline_ms: STOP_DEADLINE_MS },
       });
@@ -185,8 +193,9 @@ export class Pools {
     }
   }
 
-  #client(baseUrl: string) {
-    const { token, config } = this.#deps;
+  async #client(poolId: string, baseUrl: string) {
+    const { access, config } = this.#deps;
+    const token = await access.poolToken(this.#keyIds.get(poolId));
     return createClient({ baseUrl, token, timeoutMs: config.pools.call_timeout_ms });
   }
 }

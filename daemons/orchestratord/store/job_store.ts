@@ -73,6 +73,7 @@ export interface JobPatch {
 export interface JobFilter {
   readonly status?: JobStatus | undefined;
   readonly model?: string | undefined;
+  readonly tenant?: string | undefined;
   /** Jobs with a lower `seq` only. */
   readonly before?: number | undefined;
   readonly limit: number;
@@ -82,6 +83,8 @@ export interface JobFilter {
 export interface PoolRow {
   readonly poolId: string;
   readonly endpoint: string;
+  /** The API key with which it registered; undefined: the token that the daemons share. */
+  readonly keyId: string | undefined;
 }
 
 /**

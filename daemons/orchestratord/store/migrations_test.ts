@@ -34,7 +34,13 @@ for (const version of MIGRATIONS.keys()) {
       assert.deepEqual(events.map(({ id, event }) => [id, event.data]), [
         [2, { t: " w8", i: 0, ids: [8] }],
       ]);
-      assert.deepEqual(await store.pools(), [{ poolId: "p", endpoint: "http://127.0.0.1:9200" }]);
+      const [pool] = await store.pools();
+      assert.equal(pool?.endpoint, "http://127.0.0.1:9200");
+      assert.equal(pool?.keyId, version < 2 ? undefined : "0123456789ab");
+      if (version >= 2) {
+        assert.deepEqual((await store.keys.get("0123456789ab"))?.limits, { tokens_per_day: 10 });
+        assert.equal(await store.keys.tokensOn("0123456789ab", 0), 7);
+      }
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

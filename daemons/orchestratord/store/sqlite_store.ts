@@ -5,10 +5,13 @@ import { Committer } from "./committer.ts";
 import type { JobFilter, JobPatch, JobRow, JobStore, NumberedEvent } from "./job_store.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
+import migration0003 from "./migrations/0003.sql" with { type: "text" };
+import type { KeyStore } from "./key_store.ts";
+import { sqliteKeys } from "./sqlite_keys.ts";
 import { WalSync } from "./wal_sync.ts";
 
 /** SQL of each version of the database, oldest first. */
-export const MIGRATIONS: readonly string[] = [migration0001, migration0002];
+export const MIGRATIONS: readonly string[] = [migration0001, migration0002, migration0003];
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -23,12 +26,17 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   contentExpiresAt: "content_expires_at",
 };
 
+/** Everything that orchestratord keeps. */
+export interface Store extends JobStore {
+  readonly keys: KeyStore;
+}
+
 /**
- * A {@linkcode JobStore} in one SQLite file (WAL, one connection, one transaction per turn).
+ * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
  *
  * @param path The database file; created when absent.
  */
-export function openSqliteStore(path: string): JobStore {
+export function openSqliteStore(path: string): Store {
   const db = openDatabase(path, MIGRATIONS);
   const committer = new Committer(db);
   const wal = new WalSync(`${path}-wal`);
@@ -59,6 +67,7 @@ export function openSqliteStore(path: string): JobStore {
   };
 
   return {
+    keys: sqliteKeys(db, committer),
     accept: (job, queued) =>
       committer.write(() => {
         insertJob.run(
@@ -89,10 +98,10 @@ export function openSqliteStore(path: string): JobStore {
     page: (filter) => read(() => selectPage(db, filter)),
     events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
     unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
-    savePool: ({ poolId, endpoint }) =>
+    savePool: ({ poolId, endpoint, keyId }) =>
       committer.write((db) => {
-        db.prepare("INSERT OR REPLACE INTO pools (pool_id, endpoint) VALUES (?, ?)")
-          .run(poolId, endpoint);
+        db.prepare("INSERT OR REPLACE INTO pools (pool_id, endpoint, key_id) VALUES (?, ?, ?)")
+          .run(poolId, endpoint, keyId ?? null);
       }),
     removePool: (poolId) =>
       committer.write((db) => {
@@ -100,9 +109,10 @@ export function openSqliteStore(path: string): JobStore {
       }),
     pools: () =>
       read(() =>
-        db.prepare("SELECT pool_id, endpoint FROM pools ORDER BY pool_id").all().map((row) => ({
+        db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map((row) => ({
           poolId: String(row["pool_id"]),
           endpoint: String(row["endpoint"]),
+          keyId: row["key_id"] === null ? undefined : String(row["key_id"]),
         }))
       ),
     async expire(now, forgetEndedBefore) {
@@ -151,6 +161,7 @@ function selectPage(db: DatabaseSync, filter: JobFilter): JobRow[] {
   };
   where("status = ?", filter.status);
   where("model = ?", filter.model);
+  where("tenant = ?", filter.tenant);
   where("seq < ?", filter.before);
   return db.prepare(
     `SELECT * FROM jobs WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,

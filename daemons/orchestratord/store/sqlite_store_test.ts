@@ -58,12 +58,16 @@ Deno.test("openSqliteStore() keeps everything across a reopening", async () => {
   const path = join(dir, "x.db");
   const first = openSqliteStore(path);
   await accept(first, "j1", "key");
-  await first.savePool({ poolId: "p", endpoint: "http://h:1" });
+  await first.savePool({ poolId: "p", endpoint: "http://h:1", keyId: undefined });
   await first.close();
   const second = openSqliteStore(path);
   assert.deepEqual((await second.unfinished()).map((row) => row.jobId), ["j1"]);
   assert.equal((await second.findByKey("key"))?.keyed, true);
-  assert.deepEqual(await second.pools(), [{ poolId: "p", endpoint: "http://h:1" }]);
+  assert.deepEqual(await second.pools(), [{
+    poolId: "p",
+    endpoint: "http://h:1",
+    keyId: undefined,
+  }]);
   await second.close();
   await Deno.remove(dir, { recursive: true });
 });

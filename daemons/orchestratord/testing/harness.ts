@@ -12,6 +12,7 @@ import { bearerAuth } from "#shared/http/auth.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { createLogger } from "#shared/logging.ts";
+import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import { ACCEPTED } from "#shared/contracts/mod.ts";
 import { configSchema } from "../config.ts";
 import { Orchestratord } from "../orchestratord.ts";
@@ -31,13 +32,16 @@ export class FakePool {
   #server: Server;
   #sequence = 0;
   #client: Client;
+  readonly #token: string | undefined;
 
-  constructor(orchestratorUrl: string) {
-    this.#client = createClient({ baseUrl: orchestratorUrl });
+  /** @param token What it calls the orchestrator with; it wants to be called with what follows of it. */
+  constructor(orchestratorUrl: string, token?: string) {
+    this.#token = token;
+    this.#client = createClient({ baseUrl: orchestratorUrl, token });
     const app = createApp({
       title: "fake",
       log: createLogger("fake"),
-      authorize: bearerAuth(undefined),
+      authorize: bearerAuth(token && callbackToken(secretSha256(token))),
     });
     app.mount(poolRoutes.spawn, ({ body }) => {
       const id = `worker-${++this.spawns}`;
@@ -55,7 +59,7 @@ export class FakePool {
 
   /** Points the pool to an orchestrator that was started again. */
   follow(orchestratorUrl: string): void {
-    this.#client = createClient({ baseUrl: orchestratorUrl });
+    this.#client = createClient({ baseUrl: orchestratorUrl, token: this.#token });
   }
 
   async register(): Promise<void> {

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes, type Role, type Route } from "#shared/contracts/mod.ts";
+import { ROOT, withGuarded } from "./testing/guarded.ts";
+
+/** Who may use routes of a role. */
+const MAY: Readonly<Record<Role, readonly string[]>> = {
+  none: ["nobody", "stranger", "revoked", "client", "operator", "pool", "root"],
+  client: ["client", "operator", "root"],
+  operator: ["operator", "root"],
+  pool: ["pool", "root"],
+  worker: ["root"],
+};
+
+/** Calls that nobody can make because they are not known, rather than for their role. */
+const UNKNOWN = ["nobody", "stranger", "revoked"];
+
+async function status(url: string, route: Route, secret: string | undefined): Promise<number> {
+  const path = route.path.replace(/\{\w+\}/g, "x");
+  const reply = await fetch(url + path, {
+    method: route.method,
+    headers: {
+      "content-type": "application/json",
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+    },
+    // No body is right for any route: who may use it is said before what is wrong with it.
+    ...(route.body ? { body: "[]" } : {}),
+  });
+  await reply.body?.cancel();
+  return reply.status;
+}
+
+Deno.test("every route × every caller: 401 for the unknown, 403 for the wrong role", async () => {
+  await withGuarded({}, async ({ url, root, key }) => {
+    const revoked = await key({ name: "revoked", role: "operator" });
+    await root.call(orchestratorRoutes.revokeKey, { params: { id: revoked.key_id } });
+    const callers: Record<string, string | undefined> = {
+      nobody: undefined,
+      stranger: `llorch_${revoked.key_id}_${"0".repeat(64)}`,
+      revoked: revoked.secret,
+      client: (await key({ name: "c", role: "client" })).secret,
+      operator: (await key({ name: "o", role: "operator" })).secret,
+      pool: (await key({ name: "p", role: "pool" })).secret,
+      root: ROOT,
+    };
+    for (const [name, route] of Object.entries<Route>(orchestratorRoutes)) {
+      for (const [who, secret] of Object.entries(callers)) {
+        const got = await status(url, route, secret);
+        const call = `${name} (${route.role}) as ${who}: ${got}`;
+        if (MAY[route.role].includes(who)) assert.ok(got !== 401 && got !== 403, call);
+        else assert.equal(got, UNKNOWN.includes(who) ? 401 : 403, call);
+      }
+    }
+  });
+});
+
+Deno.test("headers that are almost a key are no key", async () => {
+  await withGuarded({}, async ({ url, key }) => {
+    const { secret } = await key({ name: "a" });
+    const hostile = [
+      secret,
+      `Basic ${secret}`,
+      `Bearer ${secret} `.slice(0, -2),
+      `Bearer ${secret}0`,
+      `Bearer ${secret.toUpperCase()}`,
+      `Bearer ${secret.replace(/_/g, "-")}`,
+      `Bearer llorch_' OR 1=1 --_${"0".repeat(64)}`,
+      `Bearer ${"x".repeat(4000)}`,
+      `Bearer ${ROOT}x`,
+      `Bearer ${ROOT.slice(1)}`,
+      "Bearer ",
+      "Bearer",
+      "Bearer \u00ff\u00fe",
+    ];
+    for (const authorization of hostile) {
+      const reply = await fetch(`${url}/v2/queue`, { headers: { authorization } });
+      assert.equal(reply.status, 401, authorization);
+      assert.equal(reply.headers.get("www-authenticate"), "Bearer");
+      const text = await reply.text();
+      assert.ok(!text.includes(secret) && !text.includes(ROOT));
+    }
+  });
+});

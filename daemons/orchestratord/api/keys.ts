@@ -1,0 +1,25 @@
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { App } from "#shared/http/app.ts";
+import { Keys } from "../keys/keys.ts";
+import type { Store } from "../store/sqlite_store.ts";
+import type { Clock } from "#shared/clock.ts";
+
+/** `/v2/keys`: API keys, for operators. */
+export function mountKeys(app: App, store: Store, clock: Clock): void {
+  const keys = new Keys(store.keys, clock);
+  app.mount(routes.listKeys, async () => ({ keys: await keys.list() }));
+  app.mount(routes.createKey, async ({ body, log }) => {
+    const created = await keys.create(body);
+    // Whoever was told of a key can use it after a power cut too.
+    await store.sync();
+    const { key_id, name, role } = created;
+    log.info("key_created", { key_id, name, role });
+    return Response.json(created, { headers: { "cache-control": "no-store" } });
+  });
+  app.mount(routes.revokeKey, async ({ params, log }) => {
+    const revoked = await keys.revoke(params.id);
+    await store.sync();
+    log.info("key_revoked", { key_id: revoked.key_id, name: revoked.name });
+    return revoked;
+  });
+}

@@ -1,0 +1,17 @@
+import type { Caller } from "#shared/http/app.ts";
+
+/** Whose jobs a caller may see and cancel; undefined: everybody's. */
+export function boundTo(caller: Caller | undefined): string | undefined {
+  return caller?.role === "client" ? caller.keyId : undefined;
+}
+
+/** Whether a caller may see and cancel a job of this tenant. */
+export function mayTouch(caller: Caller | undefined, tenant: string): boolean {
+  const bound = boundTo(caller);
+  return bound === undefined || bound === tenant;
+}
+
+/** A caller's idempotency key, which is nobody else's: without a space it could not be told apart. */
+export function scopedKey(caller: Caller | undefined, key: string | undefined): string | undefined {
+  return caller && key !== undefined ? `${caller.keyId} ${key}` : key;
+}

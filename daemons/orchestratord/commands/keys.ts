@@ -1,0 +1,99 @@
+import { systemClock } from "#shared/clock.ts";
+import { fieldErrors } from "#shared/config/field_errors.ts";
+import { type KeyView, newKey } from "#shared/contracts/mod.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { defaultStateDir } from "#shared/paths.ts";
+import { type Config, databasePath } from "../config.ts";
+import { Keys } from "../keys/keys.ts";
+import { openSqliteStore } from "../store/sqlite_store.ts";
+
+const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
+
+/**
+ * `orchestratord keys …`: API keys on the database itself, while orchestratord runs or not. One that
+ * runs sees the change at its next call.
+ *
+ * @throws {UsageError} when the words are not a command
+ */
+export async function keys(
+  words: readonly string[],
+  config: Config,
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+): Promise<number> {
+  const [action, subject, ...more] = words;
+  const isWhole = more.length === 0 && (action === "list") === (subject === undefined);
+  if (!isWhole || !["list", "create", "revoke"].includes(action ?? "")) {
+    throw new UsageError(`Say what to do: ${USAGE}`);
+  }
+  const wanted = action === "create" ? askedKey(subject ?? "", flags) : undefined;
+  const store = openStore(config);
+  try {
+    const keys = new Keys(store.keys, systemClock);
+    if (wanted) {
+      const { secret, ...view } = await keys.create(wanted);
+      console.error(`${describe(view)}\nThe key is shown this once; it is a secret:`);
+      console.log(secret);
+    } else if (action === "revoke") console.log(describe(await keys.revoke(subject ?? "")));
+    else for (const view of await keys.list()) console.log(describe(view));
+    await store.sync();
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+function openStore(config: Config) {
+  const dir = config.state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
+  const path = databasePath(dir);
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    // Made by another user than the service's, it would be of no use to the service.
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find the database ${path}: start orchestratord once, or name its folder with --state-dir`,
+      { cause: error },
+    );
+  }
+  return openSqliteStore(path);
+}
+
+function askedKey(name: string, flags: Readonly<Record<string, string | boolean | undefined>>) {
+  const limit = (flag: string, field: string) =>
+    flags[flag] === undefined ? {} : { [field]: Number(flags[flag]) };
+  const parsed = newKey.safeParse({
+    name,
+    ...(flags["role"] === undefined ? {} : { role: flags["role"] }),
+    ...(flags["expires"] === undefined ? {} : { expires_at: toTimestamp(flags["expires"]) }),
+    limits: {
+      ...limit("requests-per-minute", "requests_per_minute"),
+      ...limit("concurrent-jobs", "concurrent_jobs"),
+      ...limit("tokens-per-day", "tokens_per_day"),
+    },
+  });
+  if (parsed.success) return parsed.data;
+  throw new UsageError(invalidRequest(fieldErrors(parsed.error)).message);
+}
+
+/** A day stands for its first moment (UTC). */
+function toTimestamp(text: string | boolean): string {
+  const time = new Date(String(text));
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new UsageError(`--expires: must be a date such as 2027-01-31: current value is "${text}"`);
+}
+
+/** A key in one line. */
+function describe(key: KeyView): string {
+  const bounds = Object.entries(key.limits).map(([name, value]) => `${name}=${value}`);
+  return [
+    key.key_id,
+    key.role.padEnd(8),
+    key.status.padEnd(7),
+    key.expires_at === undefined ? "" : `expires=${key.expires_at}`,
+    `used=${key.last_used_at ?? "never"}`,
+    ...bounds,
+    key.name,
+  ].filter((part) => part !== "").join("  ");
+}

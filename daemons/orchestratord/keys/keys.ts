@@ -1,0 +1,87 @@
+import type { Clock } from "#shared/clock.ts";
+import type { CreatedKey, KeyView, NewKey } from "#shared/contracts/mod.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { secretSha256 } from "#shared/secrets.ts";
+import type { KeyRow, KeyStore } from "../store/key_store.ts";
+import { newKeySecret } from "./secret.ts";
+import { dayOf } from "./tokens.ts";
+
+/** What can be done with API keys, over HTTP and on the command line alike. */
+export class Keys {
+  readonly #store: KeyStore;
+  readonly #clock: Clock;
+
+  constructor(store: KeyStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /**
+   * Makes a key. The reply is the only place where its secret ever stands.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` when it would have expired already
+   */
+  async create(wanted: NewKey): Promise<CreatedKey> {
+    const createdAt = this.#clock.now();
+    const expiresAt = wanted.expires_at === undefined ? undefined : Date.parse(wanted.expires_at);
+    if (expiresAt !== undefined && expiresAt <= createdAt) {
+      throw invalidRequest([{ field: "expires_at", message: "must be in the future" }]);
+    }
+    const { keyId, secret } = newKeySecret();
+    const row: KeyRow = {
+      keyId,
+      name: wanted.name,
+      role: wanted.role,
+      secretSha256: secretSha256(secret),
+      limits: wanted.limits,
+      createdAt,
+      expiresAt,
+      revokedAt: undefined,
+      lastUsedAt: undefined,
+    };
+    await this.#store.add(row);
+    return { ...await this.#view(row), secret };
+  }
+
+  async list(): Promise<KeyView[]> {
+    const rows = await this.#store.list();
+    return await Promise.all(rows.map((row) => this.#view(row)));
+  }
+
+  /**
+   * Ends a key at once and for good.
+   *
+   * @throws {LlorchError} `NOT_FOUND`
+   */
+  async revoke(keyId: string): Promise<KeyView> {
+    await this.#store.revoke(keyId, this.#clock.now());
+    const row = await this.#store.get(keyId);
+    if (!row) {
+      throw new LlorchError("NOT_FOUND", `Cannot find an API key with the id "${keyId}"`);
+    }
+    return await this.#view(row);
+  }
+
+  async #view(row: KeyRow): Promise<KeyView> {
+    const now = this.#clock.now();
+    const iso = (ms: number) => new Date(ms).toISOString();
+    return {
+      key_id: row.keyId,
+      name: row.name,
+      role: row.role,
+      status: keyStatus(row, now),
+      created_at: iso(row.createdAt),
+      ...(row.expiresAt === undefined ? {} : { expires_at: iso(row.expiresAt) }),
+      ...(row.revokedAt === undefined ? {} : { revoked_at: iso(row.revokedAt) }),
+      ...(row.lastUsedAt === undefined ? {} : { last_used_at: iso(row.lastUsedAt) }),
+      limits: row.limits,
+      tokens_today: await this.#store.tokensOn(row.keyId, dayOf(now)),
+    };
+  }
+}
+
+/** What a key is good for at a time. */
+export function keyStatus(row: KeyRow, now: number): KeyView["status"] {
+  if (row.revokedAt !== undefined) return "revoked";
+  return row.expiresAt !== undefined && row.expiresAt <= now ? "expired" : "active";
+}

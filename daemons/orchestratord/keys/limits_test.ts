@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { follow } from "../testing/harness.ts";
+import { withGuarded } from "../testing/guarded.ts";
+import { checkJobLimits, type Progress } from "./job_limits.ts";
+import { RequestRate } from "./request_rate.ts";
+import { dayOf, untilNextDay } from "./tokens.ts";
+
+Deno.test("RequestRate lets a minute's worth through at once, then at an even pace", () => {
+  const rate = new RequestRate();
+  for (let i = 0; i < 60; i++) assert.equal(rate.take("a", 60, 0), 0);
+  assert.equal(rate.take("a", 60, 0), 1000);
+  assert.equal(rate.take("b", 60, 0), 0);
+  assert.equal(rate.take("a", 60, 400), 600);
+  assert.equal(rate.take("a", 60, 1000), 0);
+  assert.equal(rate.take("a", 60, 1000), 1000);
+});
+
+Deno.test("whoever waits as long as RequestRate says gets through, and not before", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 5000 }),
+    fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 200 }),
+    (perMinute, pauses) => {
+      const rate = new RequestRate();
+      let now = 1_700_000_000_000;
+      for (const pause of pauses) {
+        now += pause;
+        const wait = rate.take("a", perMinute, now);
+        if (wait === 0) continue;
+        assert.ok(wait <= 60_000);
+        if (wait > 2) assert.ok(rate.take("a", perMinute, now + wait - 2) > 0);
+        now += Math.ceil(wait);
+        assert.equal(rate.take("a", perMinute, now), 0);
+      }
+    },
+  ));
+});
+
+Deno.test("in any minute RequestRate lets at most twice the limit through", () => {
+  const rate = new RequestRate();
+  const taken: number[] = [];
+  for (let now = 0; now < 300_000; now += 100) {
+    if (rate.take("a", 30, now) === 0) taken.push(now);
+  }
+  for (const from of taken) {
+    assert.ok(taken.filter((at) => at >= from && at < from + 60_000).length <= 60);
+  }
+  assert.equal(taken.filter((at) => at >= 120_000).length, 90);
+});
+
+Deno.test("a clock that was set back shuts nobody out of RequestRate for more than a minute", () => {
+  const rate = new RequestRate();
+  for (let i = 0; i < 10; i++) rate.take("a", 10, 10_000_000);
+  assert.ok(rate.take("a", 10, 0) <= 60_000);
+});
+
+Deno.test("RequestRate forgets keys that were quiet", () => {
+  const rate = new RequestRate();
+  for (let i = 0; i < 5000; i++) rate.take(`key-${i}`, 60, i * 100);
+  assert.ok(rate.size <= 1001, String(rate.size));
+});
+
+/** What checkJobLimits() refuses with; undefined when it does not. */
+function refused(...call: Parameters<typeof checkJobLimits>): LlorchError | undefined {
+  try {
+    checkJobLimits(...call);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof LlorchError);
+    assert.equal(error.code, "RATE_LIMITED");
+    return error;
+  }
+}
+
+const waiting: Progress = { firstTokenAt: undefined, tokensOut: 0, maxTokens: 100 };
+
+Deno.test("checkJobLimits() counts jobs, and says when the first will probably end", () => {
+  const half: Progress = { firstTokenAt: 0, tokensOut: 50, maxTokens: 100 };
+  assert.equal(refused({}, { jobs: [waiting, half], tokensToday: 1e9 }, 5000), undefined);
+  assert.equal(refused({ concurrent_jobs: 2 }, { jobs: [half], tokensToday: 0 }, 5000), undefined);
+  const both = refused({ concurrent_jobs: 2 }, { jobs: [waiting, half], tokensToday: 0 }, 5000);
+  assert.equal(both?.retryAfterMs, 5000);
+  assert.deepEqual(both?.details, { limit: "concurrent_jobs", value: 2 });
+  const none = refused({ concurrent_jobs: 1 }, { jobs: [waiting], tokensToday: 0 }, 5000);
+  assert.equal(none?.retryAfterMs, 60_000);
+});
+
+Deno.test("checkJobLimits() counts the day's tokens, those of running jobs too, until midnight", () => {
+  const now = Date.UTC(2027, 0, 31, 23, 59, 50);
+  assert.equal(dayOf(now) + 1, dayOf(now + untilNextDay(now)));
+  const running: Progress = { firstTokenAt: 0, tokensOut: 4, maxTokens: undefined };
+  const use = { jobs: [running], tokensToday: 5 };
+  assert.equal(refused({ tokens_per_day: 10 }, use, now), undefined);
+  assert.equal(refused({ tokens_per_day: 9 }, use, now)?.retryAfterMs, 10_000);
+});
+
+const task = { model: "counter", prompt: "w7", max_tokens: 5 };
+
+Deno.test("a key's own bounds go before the configured ones; 429 says when to come back", async () => {
+  await withGuarded({ keys: { requests_per_minute: 1 } }, async ({ url, key }) => {
+    const get = (secret: string) =>
+      fetch(`${url}/v2/queue`, { headers: { authorization: `Bearer ${secret}` } });
+    const { secret } = await key({ name: "a" });
+    assert.equal((await get(secret)).status, 200);
+    const reply = await get(secret);
+    assert.equal(reply.status, 429);
+    assert.ok(["59", "60"].includes(reply.headers.get("retry-after") ?? ""));
+    assert.equal((await reply.json()).error.code, "RATE_LIMITED");
+    const own = await key({ name: "b", limits: { requests_per_minute: 100 } });
+    for (let i = 0; i < 3; i++) assert.equal((await get(own.secret)).status, 200);
+  });
+});
+
+Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outlive a restart", async () => {
+  await withGuarded({}, async (guarded) => {
+    const pool = await guarded.pool();
+    const limits = { concurrent_jobs: 1, tokens_per_day: 8 };
+    const { secret, key_id } = await guarded.key({ name: "a", limits });
+    const ann = () => guarded.client(secret);
+    const refusal = async (call: Promise<unknown>) =>
+      await call.then(() => undefined, (error) => error);
+    await Array.fromAsync(follow(ann(), task));
+    const [used] = (await guarded.root.call(routes.listKeys, {})).keys;
+    assert.ok(used!.tokens_today >= 5, JSON.stringify(used));
+
+    pool.only().allow(0);
+    const body = { ...task, detached: true };
+    const { job_id } = await ann().call(routes.submit, { body });
+    const chat = { model: "counter", messages: [{ role: "user" as const, content: "w7" }] };
+    for (
+      const call of [ann().call(routes.submit, { body }), ann().call(routes.chat, { body: chat })]
+    ) {
+      const error = await refusal(call);
+      assert.equal(error.code, "RATE_LIMITED");
+    }
+    pool.only().allow(Infinity);
+    await Array.fromAsync(follow(ann(), job_id));
+    await guarded.restart();
+    const error = await refusal(ann().call(routes.submit, { body: task }));
+    assert.equal(error?.code, "RATE_LIMITED");
+    assert.equal(error.details.limit, "tokens_per_day");
+    assert.ok(Math.abs(error.retryAfterMs - untilNextDay(Date.now())) < 60_000);
+    assert.equal((await guarded.root.call(routes.listKeys, {})).keys[0]?.key_id, key_id);
+    // Others are not held up.
+    await Array.fromAsync(follow(guarded.root, task));
+  });
+});

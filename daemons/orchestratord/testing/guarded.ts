@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import {
+  type CreatedKey,
+  type NewKey,
+  orchestratorRoutes as routes,
+} from "#shared/contracts/mod.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
+import { createLogger } from "#shared/logging.ts";
+import { configSchema } from "../config.ts";
+import { Orchestratord } from "../orchestratord.ts";
+import { FakePool } from "./harness.ts";
+
+/** The token that the daemons of a test share. */
+export const ROOT = "the-token-that-the-daemons-share";
+
+/** An orchestrator with a token, and how to talk to it as somebody. */
+export interface Guarded {
+  readonly url: string;
+  readonly stateDir: string;
+  /** A client with the shared token. */
+  readonly root: Client;
+  client(token: string | undefined): Client;
+  key(wanted: Partial<NewKey> & { name: string }): Promise<CreatedKey>;
+  /** A pool that registered with this secret. */
+  pool(token?: string): Promise<FakePool>;
+  restart(): Promise<void>;
+}
+
+/** Runs a test with an orchestrator that has a token. */
+export async function withGuarded(
+  settings: Record<string, unknown>,
+  test: (guarded: Guarded) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const tokenFile = join(dir, "token");
+  await Deno.writeTextFile(tokenFile, ROOT, { mode: 0o600 });
+  const config = configSchema.parse({
+    port: 0,
+    tick_ms: 20,
+    state_dir: dir,
+    token_file: tokenFile,
+    ...settings,
+  });
+  const open = () => Orchestratord.open(config, { log: createLogger("test") });
+  let daemon = await open();
+  const pools: FakePool[] = [];
+  const client = (token: string | undefined) => createClient({ baseUrl: daemon.url, token });
+  try {
+    await test({
+      get url() {
+        return daemon.url;
+      },
+      stateDir: dir,
+      get root() {
+        return client(ROOT);
+      },
+      client,
+      key: (wanted) => client(ROOT).call(routes.createKey, { body: wanted }),
+      async pool(token = ROOT) {
+        const pool = new FakePool(daemon.url, token);
+        pools.push(pool);
+        await pool.register();
+        return pool;
+      },
+      async restart() {
+        await daemon.close();
+        daemon = await open();
+        for (const pool of pools) pool.follow(daemon.url);
+      },
+    });
+  } finally {
+    for (const pool of pools) await pool.close();
+    await daemon.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
