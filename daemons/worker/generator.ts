@@ -1,4 +1,5 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkLength, checkTokenIds, promptTokens } from "./batch/prompt.ts";
@@ -6,6 +7,7 @@ import { Run, type RunObserver } from "./batch/run.ts";
 import { RunTable } from "./batch/run_table.ts";
 import { randomSeed } from "./batch/seed.ts";
 import { StepLoop } from "./batch/step_loop.ts";
+import type { CallSyntax, CallWatch } from "./batch/tool_calls.ts";
 import type { Engine } from "./engine/engine.ts";
 
 /** What a {@linkcode Generator} is told. */
@@ -23,6 +25,19 @@ export interface GeneratorOptions {
   readonly log: Logger;
   /** The engine broke: nothing can be generated any more. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** The calls that a request lets the model make. */
+function watchFor(request: ExecuteRequest, syntax: CallSyntax): CallWatch | undefined {
+  const tools = offeredTools(request);
+  if (tools.length === 0) return undefined;
+  const demanded = demandedTools(request);
+  return {
+    // A call that must be made is written by grammar, and that one writes bare JSON.
+    syntax: demanded ? "bare" : syntax,
+    names: new Set((demanded ?? tools).map((tool) => tool.function.name)),
+    single: request.parallel_tool_calls === false,
+  };
 }
 
 /** Accepts requests for a loaded model and runs them. */
@@ -103,6 +118,7 @@ export class Generator {
       resumeIndex: request.resume_index,
       maxTokens: request.max_tokens,
       stops: request.stop,
+      watch: watchFor(request, engine.callSyntax),
       seed,
       sampling,
       log,

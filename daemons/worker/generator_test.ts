@@ -105,6 +105,34 @@ Deno.test("a resumed run goes on at the next index as if never broken, from ever
     }
   }));
 
+Deno.test("a run with tools that is resumed in the middle of a call makes the call once", () => {
+  const tools = [{ type: "function", function: { name: "f" } }];
+  const messages = [{ role: "user", content: "abc" }];
+  const text = 'ok <tool_call>{"name":"f"}</tool_call>';
+  return using(saying(text), async ({ generator }) => {
+    const run = await generator.execute(request({ messages, tools }));
+    const events = await readEvents(run.stream.body);
+    assert.equal(textOf(events), "ok ");
+    assert.deepEqual(outline(events).at(-1), "end TOOL_CALLS");
+    const ids = idsOf(events);
+    for (let done = 0; done <= ids.length; done++) {
+      const resumed = await generator.execute(request({
+        messages,
+        tools,
+        resume_tokens: ids.slice(0, done),
+        resume_index: done,
+      }));
+      const rest = await readEvents(resumed.stream.body);
+      assert.equal("ok ".slice(0, done) + textOf(rest), "ok ");
+      const end = rest.at(-1);
+      assert.ok(end?.event === "end");
+      assert.deepEqual(end.data.tool_calls?.map((call) => call.function), [
+        { name: "f", arguments: "{}" },
+      ]);
+    }
+  });
+});
+
 Deno.test("resumed tokens count in max_tokens, and a run that has nothing left ends at once", () =>
   using(saying("abcdef"), async ({ generator }) => {
     const ids = [0x61, 0x62];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorCode, identifier, milliseconds, timestamp, tokenId } from "./common.ts";
+import { toolCall } from "./tools.ts";
 
 /** Why a generation ended. */
 export const stopReason = z.enum(["EOS", "MAX_TOKENS", "STOP_SEQUENCE", "TOOL_CALLS"]);
@@ -46,6 +47,7 @@ export const endData = z.strictObject({
   }),
   decode_time_ms: z.number().min(0),
   stop_reason: stopReason,
+  tool_calls: z.array(toolCall).optional(),
   seed: z.number().int().min(0),
 }).meta({ id: "EndEvent" });
 

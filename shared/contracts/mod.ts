@@ -17,4 +17,5 @@ export * from "./pool.ts";
 export * from "./pool_routes.ts";
 export * from "./request.ts";
 export * from "./route.ts";
+export * from "./tools.ts";
 export * from "./worker.ts";

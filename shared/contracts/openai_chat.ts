@@ -8,21 +8,26 @@ import {
   type Unsupported,
 } from "./openai_common.ts";
 import { ALWAYS, modelName, requestShape } from "./request.ts";
+import { checkTools, toolCall, toolShape } from "./tools.ts";
 
 /** A part of a message's content; only text can be answered. */
 const textPart = z.object({ type: z.literal("text"), text: z.string() });
 
-const chatMessage = z.object({
-  role: z.enum(["system", "developer", "user", "assistant"]),
-  content: z.union([z.string(), z.array(textPart).min(1)], {
-    error: "must be text, or a list of parts of type text",
-  }),
-  name: z.string().optional(),
+const content = z.union([z.string(), z.array(textPart).min(1)], {
+  error: "must be text, or a list of parts of type text",
 });
 
+const chatMessage = z.discriminatedUnion("role", [
+  z.object({ role: z.enum(["system", "developer", "user"]), content }),
+  z.object({
+    role: z.literal("assistant"),
+    content: content.nullish(),
+    tool_calls: z.array(toolCall).max(128).nullish(),
+  }),
+  z.object({ role: z.literal("tool"), content, tool_call_id: z.string().max(256) }),
+]);
+
 const UNSUPPORTED: Unsupported = {
-  tools: (value) => Array.isArray(value) && value.length === 0,
-  tool_choice: (value) => value === "none" || value === "auto",
   functions: always,
   function_call: always,
   audio: always,
@@ -43,6 +48,13 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** Names what is wrong as the client wrote it, before it becomes a task. */
+function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const format = responseFormat.safeParse(body["response_format"]);
+  const schema = format.success && format.data.type !== "text" ? {} : undefined;
+  checkTools({ ...body, messages: [], ...(schema ? { json_schema: schema } : {}) }, context);
+}
+
 /** `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
   model: modelName,
@@ -50,7 +62,12 @@ export const chatRequest = z.looseObject({
   ...openaiShape,
   max_completion_tokens: requestShape.max_tokens.nullable(),
   response_format: responseFormat.nullish(),
-}).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "ChatRequest" });
+  tools: toolShape.tools.nullable(),
+  tool_choice: toolShape.tool_choice.nullable(),
+  parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
+}).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine(checkChat, ALWAYS).meta({
+  id: "ChatRequest",
+});
 
 /** A validated chat request. */
 export type ChatRequest = z.output<typeof chatRequest>;
@@ -67,6 +84,7 @@ export const chatCompletion = z.object({
       role: z.literal("assistant"),
       content: z.string().nullable(),
       refusal: z.null(),
+      tool_calls: z.array(toolCall).optional(),
     }),
     logprobs: z.null(),
     finish_reason: finishReason,
@@ -83,7 +101,11 @@ export const chatChunk = z.object({
   object: z.literal("chat.completion.chunk"),
   choices: z.array(z.object({
     index: z.number().int(),
-    delta: z.object({ role: z.literal("assistant").optional(), content: z.string().optional() }),
+    delta: z.object({
+      role: z.literal("assistant").optional(),
+      content: z.string().optional(),
+      tool_calls: z.array(toolCall.extend({ index: z.number().int() })).optional(),
+    }),
     logprobs: z.null(),
     finish_reason: finishReason.nullable(),
   })),

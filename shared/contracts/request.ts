@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { identifier, milliseconds, tokenId } from "./common.ts";
+import { checkTools, toolCall, toolShape } from "./tools.ts";
 
 /** Longest model reference, in characters. */
 const MODEL_REF_LIMIT = 1024;
@@ -9,19 +10,28 @@ export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
 /** One turn of a chat; the model's own template turns the list into a prompt. */
-export const message = z.strictObject({
-  role: z.enum(["system", "user", "assistant"]),
-  content: z.string(),
-}).meta({ id: "Message" });
+export const message = z.discriminatedUnion("role", [
+  z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
+  z.strictObject({
+    role: z.literal("assistant"),
+    content: z.string(),
+    tool_calls: z.array(toolCall).min(1).max(128).optional(),
+  }),
+  z.strictObject({
+    role: z.literal("tool"),
+    content: z.string(),
+    tool_call_id: z.string().max(256).optional(),
+  }),
+]).meta({ id: "Message" });
 
 /** A turn of a chat. */
 export type Message = z.output<typeof message>;
 
 /**
  * Fields that the contract reserves but that no engine answers yet. They are refused by name, so
- * that nobody takes an answer without tools for one with them.
+ * that nobody takes an answer without them for one with them.
  */
-export const RESERVED_FIELDS = ["tools", "tool_choice", "logprobs", "lora"] as const;
+export const RESERVED_FIELDS = ["logprobs", "lora"] as const;
 
 const probability = z.number().min(0).max(1);
 const penalty = z.number().min(-2).max(2);
@@ -60,8 +70,7 @@ export const requestShape = {
   stop: z.array(stopString).max(4).default([]),
   json_schema: z.record(z.string(), z.unknown()).optional(),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
-  tools: z.unknown().optional(),
-  tool_choice: z.unknown().optional(),
+  ...toolShape,
   logprobs: z.unknown().optional(),
   lora: z.unknown().optional(),
 };
@@ -93,6 +102,7 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
       message: "give either grammar or json_schema, not both",
     });
   }
+  checkTools(request, context);
   for (const field of RESERVED_FIELDS) {
     if (request[field] === undefined) continue;
     context.addIssue({ code: "custom", path: [field], message: "is not supported yet" });

@@ -5,6 +5,7 @@ import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
 import { executeRequest, message, modelName } from "./request.ts";
 import { defineRoute } from "./route.ts";
+import { tool } from "./tools.ts";
 
 /** `GET /health` of a worker, answered from cached state whatever the load. */
 export const workerHealth = health.extend({
@@ -34,6 +35,7 @@ export const cancelRequest = z.strictObject({
 export const tokenizeRequest = z.strictObject({
   prompt: z.string().optional(),
   messages: z.array(message).min(1).optional(),
+  tools: z.array(tool).optional(),
 }).refine(
   (body) => (body.prompt === undefined) !== (body.messages === undefined),
   { message: "exactly one of prompt and messages is needed", path: ["prompt"] },

@@ -42,9 +42,16 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.submit, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.submit,
-      body: { model: "", temperature: 9, bogus: 1, tools: [] },
+      body: { model: "", temperature: 9, bogus: 1, tools: [{}] },
       error: "INVALID_REQUEST",
-      fields: ["model", "temperature", "bogus", "prompt", "tools"],
+      fields: [
+        "model",
+        "temperature",
+        "bogus",
+        "prompt",
+        "tools.0.type",
+        "tools.0.function",
+      ],
     },
     {
       route: r.submit,
@@ -56,9 +63,9 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.submit, body: { model: "x" }, error: "INVALID_REQUEST", fields: ["prompt"] },
     {
       route: r.submit,
-      body: { ...task, tools: [], lora: "x" },
+      body: { ...task, tool_choice: "required", lora: "x" },
       error: "INVALID_REQUEST",
-      fields: ["tools", "lora"],
+      fields: ["tool_choice", "lora"],
     },
     { route: r.submit, body: "{", error: "INVALID_REQUEST" },
     { route: r.submit, body: "[]", error: "INVALID_REQUEST" },

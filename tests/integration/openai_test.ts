@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 import OpenAI from "openai";
-import { counterModel } from "../support/models.ts";
+import { counterModel, writeCallerModel } from "../support/models.ts";
 import { range, withStack } from "../support/stack.ts";
 
 const numbers = (text: string) => (text.match(/\d+/g) ?? []).map(Number);
@@ -83,4 +83,44 @@ Deno.test("the official OpenAI client works unchanged", async (t) => {
       );
     });
   });
+});
+
+Deno.test("the official OpenAI client's tool runner calls a function and goes on with its result", async () => {
+  const models = await Deno.makeTempDir();
+  writeCallerModel(join(models, "caller.gguf"));
+  try {
+    await withStack({ models, model: "caller" }, async ({ url }) => {
+      const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+      for (const stream of [false, true]) {
+        const asked: unknown[] = [];
+        const runner = openai.chat.completions.runTools(
+          {
+            model: "caller",
+            messages: [{ role: "user", content: "w1?" }],
+            temperature: 0,
+            max_tokens: 20,
+            stop: " w10",
+            tools: [{
+              type: "function",
+              function: {
+                name: "count",
+                description: "counts",
+                parameters: { type: "object", properties: { from: { type: "integer" } } },
+                parse: JSON.parse,
+                function: (given: { from: number }) => {
+                  asked.push(given);
+                  return `w${given.from}`;
+                },
+              },
+            }],
+            ...(stream ? { stream } : {}),
+          } as Parameters<typeof openai.chat.completions.runTools>[0],
+        );
+        assert.equal(await runner.finalContent(), " w8 w9");
+        assert.deepEqual(asked, [{ from: 7 }]);
+      }
+    });
+  } finally {
+    await Deno.remove(models, { recursive: true });
+  }
 });

@@ -87,6 +87,38 @@ export function writeUtf8Model(
   writeSuccessorModel(path, { name: "utf8", follows, vocabulary, context });
 }
 
+/** Says tools, calls and results as Hermes and Qwen do. */
+const TOOL_TEMPLATE =
+  "{% if tools %}{% for tool in tools %}{{ tool | tojson }}{% endfor %}{% endif %}" +
+  "{% for message in messages %}{{ message.content }}" +
+  "{% for call in message.tool_calls or [] %}<tool_call>\n" +
+  '{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}' +
+  "\n</tool_call>{% endfor %}{% endfor %}";
+
+/**
+ * Writes a model that calls a function: after `?` it says `<tool_call>`, calls `count` from 7, and
+ * ends. What a result says it continues as the counter does: after "w7" comes " w8". Its chat
+ * template knows tools.
+ */
+export function writeCallerModel(path: string, { context = 4096 } = {}): void {
+  const numbers = 100;
+  const extra = [
+    "<tool_call>",
+    '{"name": "count"',
+    ', "arguments": {"from": 7}',
+    "}</tool",
+    "_call>",
+  ];
+  const vocabulary = wordVocabulary(numbers, { extra, template: TOOL_TEMPLATE });
+  const words = Array.from({ length: numbers }, (_, value) => vocabulary.number(value));
+  const pieces = extra.map((_, index) => vocabulary.extra(index));
+  const follows = [
+    ...inOrder([vocabulary.bos, ...words, vocabulary.eos]),
+    ...inOrder([vocabulary.byte(0x3f), ...pieces, vocabulary.eos]),
+  ];
+  writeSuccessorModel(path, { name: "caller", follows, vocabulary, context });
+}
+
 /**
  * Writes a Llama-shaped model with real attention and seeded random weights, of any size.
  *

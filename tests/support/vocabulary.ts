@@ -1,7 +1,7 @@
 import type { GgufValue } from "./gguf_writer.ts";
 
 /** Kinds of tokens as GGUF numbers them. */
-const KIND = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
+const KIND = { normal: 1, unknown: 2, control: 3, user: 4, byte: 6 } as const;
 
 /** A SentencePiece vocabulary. */
 export interface Vocabulary {
@@ -14,6 +14,8 @@ export interface Vocabulary {
   byte(value: number): number;
   /** Id of `▁wN`, which reads as " wN". */
   number(value: number): number;
+  /** Id of an extra token, by its place. */
+  extra(index: number): number;
   /** The `tokenizer.ggml.*` keys. */
   readonly metadata: Readonly<Record<string, GgufValue>>;
 }
@@ -22,6 +24,9 @@ export interface Vocabulary {
 const SPECIAL = ["<unk>", "<s>", "</s>"] as const;
 const BYTES = 256;
 const PIECES = ["▁", "w", ..."0123456789", "▁w"] as const;
+
+/** What a chat says is continued as it stands: a user's "w7" is answered with " w8". */
+const ECHO = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
 
 /** Fewest tokens that a vocabulary has. */
 export const MIN_VOCABULARY = SPECIAL.length + BYTES + PIECES.length;
@@ -34,19 +39,23 @@ export const MIN_VOCABULARY = SPECIAL.length + BYTES + PIECES.length;
  * and so a token too, and no other pair is one, hence every number ends as one token. A character
  * that is no token (any but those of the words) becomes its bytes.
  */
-export function wordVocabulary(numbers: number): Vocabulary {
+export function wordVocabulary(
+  numbers: number,
+  { extra = [], template = ECHO }: { extra?: readonly string[]; template?: string } = {},
+): Vocabulary {
   const bytes = Array.from(
     { length: BYTES },
     (_, value) => `<0x${value.toString(16).toUpperCase().padStart(2, "0")}>`,
   );
   const words = Array.from({ length: numbers }, (_, value) => `▁w${value}`);
-  const tokens = [...SPECIAL, ...bytes, ...PIECES, ...words];
+  const tokens = [...SPECIAL, ...bytes, ...PIECES, ...words, ...extra];
   const kinds = [
     KIND.unknown,
     KIND.control,
     KIND.control,
     ...bytes.map(() => KIND.byte),
     ...[...PIECES, ...words].map(() => KIND.normal),
+    ...extra.map(() => KIND.user),
   ];
   return {
     size: tokens.length,
@@ -54,6 +63,7 @@ export function wordVocabulary(numbers: number): Vocabulary {
     eos: 2,
     byte: (value) => SPECIAL.length + value,
     number: (value) => MIN_VOCABULARY + value,
+    extra: (index) => MIN_VOCABULARY + numbers + index,
     metadata: {
       "tokenizer.ggml.model": { string: "llama" },
       "tokenizer.ggml.tokens": { strings: tokens },
@@ -64,10 +74,7 @@ export function wordVocabulary(numbers: number): Vocabulary {
       "tokenizer.ggml.unknown_token_id": { u32: 0 },
       "tokenizer.ggml.add_bos_token": { bool: true },
       "tokenizer.ggml.add_eos_token": { bool: false },
-      // What a chat says is continued as it stands: a user's "w7" is answered with " w8".
-      "tokenizer.chat_template": {
-        string: "{% for message in messages %}{{ message['content'] }}{% endfor %}",
-      },
+      "tokenizer.chat_template": { string: template },
     },
   };
 }

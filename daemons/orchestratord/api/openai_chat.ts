@@ -2,6 +2,7 @@ import type {
   ChatChunk,
   ChatCompletion,
   ChatRequest,
+  Message,
   StopReason,
   StoredJobEvent,
   TaskRequest,
@@ -20,13 +21,30 @@ const FINISH_REASONS = {
 /** OpenAI's chat request as tasks of ours, one for each choice. */
 export function chatTasks(body: ChatRequest): TaskRequest[] {
   return toTasks(body, {
-    messages: body.messages.map(({ role, content }) => ({
-      role: role === "developer" ? "system" : role,
-      content: typeof content === "string" ? content : content.map((part) => part.text).join(""),
-    })),
+    messages: body.messages.map(toMessage),
     max_tokens: body.max_completion_tokens ?? body.max_tokens,
     json_schema: jsonSchemaOf(body.response_format),
+    tools: body.tools,
+    tool_choice: body.tool_choice,
+    parallel_tool_calls: body.parallel_tool_calls,
   });
+}
+
+function toMessage(message: ChatRequest["messages"][number]): Message {
+  const parts = message.content ?? "";
+  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("");
+  switch (message.role) {
+    case "assistant":
+      return {
+        role: message.role,
+        content,
+        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+      };
+    case "tool":
+      return { role: message.role, content, tool_call_id: message.tool_call_id };
+    default:
+      return { role: message.role === "developer" ? "system" : message.role, content };
+  }
 }
 
 function jsonSchemaOf(format: ChatRequest["response_format"]): Record<string, unknown> | undefined {
@@ -59,6 +77,9 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
         this.#answer.end(choice, event.data);
         return [
           ...this.#role(choice),
+          ...(event.data.tool_calls ?? []).map((call, index) =>
+            this.#chunk(choice, { tool_calls: [{ index, ...call }] })
+          ),
           this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
           ...this.#usageChunk(),
         ];
@@ -71,12 +92,22 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     return {
       ...this.#answer.head,
       object: "chat.completion",
-      choices: this.#texts.map((content, index) => ({
-        index,
-        message: { role: "assistant", content, refusal: null },
-        logprobs: null,
-        finish_reason: FINISH_REASONS[this.#answer.endOf(index).stop_reason],
-      })),
+      choices: this.#texts.map((text, index) => {
+        const { stop_reason, tool_calls } = this.#answer.endOf(index);
+        // White space before calls is the model's way of writing them, not an answer.
+        const content = tool_calls && text.trim() === "" ? null : text;
+        return {
+          index,
+          message: {
+            role: "assistant",
+            content,
+            refusal: null,
+            ...(tool_calls ? { tool_calls } : {}),
+          },
+          logprobs: null,
+          finish_reason: FINISH_REASONS[stop_reason],
+        };
+      }),
       usage: this.#answer.usage(),
     };
   }

@@ -49,7 +49,7 @@ Deno.test("chatTasks() folds any integer into a seed of 32 bits", () => {
 
 Deno.test("chatRequest accepts what clients send by habit and refuses what would change the answer", () => {
   assert.ok(request({ n: 1, user: "u", store: false, logprobs: false, tools: [] }));
-  for (const extra of [{ best_of: 2 }, { tools: [{}] }, { logprobs: true }, { audio: {} }]) {
+  for (const extra of [{ best_of: 2 }, { logprobs: true }, { audio: {} }]) {
     assert.throws(() => request(extra), /is not supported/);
   }
 });
@@ -110,4 +110,52 @@ Deno.test("ChatTranslator keeps choices apart and counts their prompt once", () 
   assert.equal(chunks.at(-1)?.usage?.prompt_tokens, 3);
   assert.equal(chunks.at(-1)?.usage?.completion_tokens, 4);
   assert.deepEqual(translator.whole().choices.map(({ message }) => message.content), ["a", "b"]);
+});
+
+const tool = { type: "function", function: { name: "f", parameters: { type: "object" } } };
+const call = { id: "c1", type: "function" as const, function: { name: "f", arguments: "{}" } };
+
+Deno.test("chatTasks() keeps tools, calls and results", () => {
+  const task = toTask(request({
+    messages: [
+      { role: "user", content: "hi" },
+      { role: "assistant", content: null, tool_calls: [call] },
+      { role: "tool", content: [{ type: "text", text: "7" }], tool_call_id: "c1" },
+    ],
+    tools: [tool],
+    tool_choice: "required",
+  }));
+  assert.deepEqual(task.messages?.slice(1), [
+    { role: "assistant", content: "", tool_calls: [call] },
+    { role: "tool", content: "7", tool_call_id: "c1" },
+  ]);
+  assert.equal(task.tool_choice, "required");
+  assert.equal(task.tools?.[0]?.function.name, "f");
+});
+
+Deno.test("chatRequest refuses tools that contradict themselves or the answer's form", () => {
+  const named = (name: string) => ({ type: "function", function: { name } });
+  assert.throws(() => request({ tools: [tool, tool] }), /twice/);
+  assert.throws(() => request({ tools: [tool], tool_choice: named("g") }), /is not there/);
+  assert.throws(() => request({ tool_choice: "required" }), /is not there/);
+  const response_format = { type: "json_object" };
+  assert.throws(() => request({ tools: [tool], response_format }), /beside/);
+  assert.ok(request({ tools: [tool], tool_choice: "none", response_format }));
+});
+
+Deno.test("ChatTranslator tells calls as deltas and in the whole answer, whose text is then null", () => {
+  const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
+  const end = { ...END, stop_reason: "TOOL_CALLS" as const, tool_calls: [call] };
+  const chunks = translator.take(0, { event: "end", data: end })
+    .map((chunk) => chatChunk.parse(chunk));
+  assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta.tool_calls), [
+    undefined,
+    [{ index: 0, ...call }],
+    undefined,
+  ]);
+  assert.equal(chunks[2]?.choices[0]?.finish_reason, "tool_calls");
+  const { message, finish_reason } = chatCompletion.parse(translator.whole()).choices[0]!;
+  assert.equal(finish_reason, "tool_calls");
+  assert.equal(message.content, null);
+  assert.deepEqual(message.tool_calls, [call]);
 });

@@ -1,4 +1,4 @@
-import { type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
+import { offeredTools, type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient, TransportError } from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
@@ -39,8 +39,14 @@ export async function checkPromptFits(
 function atMost(task: TaskRequest): number {
   const encoder = new TextEncoder();
   if (task.prompt !== undefined) return encoder.encode(task.prompt).length + TEMPLATE_SLACK;
-  return (task.messages ?? [])
-    .reduce((sum, { content }) => sum + encoder.encode(content).length + 16, TEMPLATE_SLACK);
+  // Templates may write tools and calls with more white space than we do.
+  const tools = offeredTools(task);
+  const described = tools.length > 0 ? 512 + 2 * encoder.encode(JSON.stringify(tools)).length : 0;
+  return (task.messages ?? []).reduce((sum, message) => {
+    const calls = message.role === "assistant" ? message.tool_calls ?? [] : [];
+    const written = 2 * encoder.encode(calls.length > 0 ? JSON.stringify(calls) : "").length;
+    return sum + encoder.encode(message.content).length + written + 16;
+  }, TEMPLATE_SLACK + described);
 }
 
 async function countTokens(
@@ -52,7 +58,11 @@ async function countTokens(
   try {
     const { count } = await createClient({ baseUrl, token, timeoutMs }).call(
       workerRoutes.tokenize,
-      { body: task.messages ? { messages: task.messages } : { prompt: task.prompt } },
+      {
+        body: task.messages
+          ? { messages: task.messages, tools: [...offeredTools(task)] }
+          : { prompt: task.prompt },
+      },
     );
     return count;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -7,7 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
 
 /** Whichever way a prompt is given. */
-interface PromptFields {
+interface PromptFields extends ToolFields {
   readonly prompt?: string | undefined;
   readonly prompt_tokens?: readonly number[] | undefined;
   readonly messages?: readonly Message[] | undefined;
@@ -30,8 +31,10 @@ export async function promptTokens(fields: PromptFields, engine: Tokenizer): Pro
     return engine.tokenize(prompt);
   }
   if (messages !== undefined) {
-    await refuseLongText(messages.map((message) => message.content).join("\n"), engine);
-    return engine.tokenizeChat(messages);
+    const tools = offeredTools(fields);
+    const said = messages.map((message) => message.content).join("\n");
+    await refuseLongText(tools.length > 0 ? said + JSON.stringify(tools) : said, engine);
+    return engine.tokenizeChat(messages, tools);
   }
   return [...prompt_tokens ?? []];
 }

@@ -4,6 +4,8 @@ import type { Logger } from "#shared/logging.ts";
 import type { Engine, Sampling } from "../engine/engine.ts";
 import { EventStream } from "./event_stream.ts";
 import { type Release, TextGate } from "./text_gate.ts";
+import { callId } from "./call_id.ts";
+import type { CallWatch } from "./tool_calls.ts";
 
 /** How a run ended, for the counts. */
 export type Outcome = "completed" | "cancelled" | "failed";
@@ -30,6 +32,8 @@ export interface RunSpec {
   /** Most tokens to generate, those resumed included; undefined: as many as the context takes. */
   readonly maxTokens: number | undefined;
   readonly stops: readonly string[];
+  /** Calls to look for in the text; undefined where there are no tools. */
+  readonly watch: CallWatch | undefined;
   readonly seed: number;
   readonly sampling: Sampling;
   readonly log: Logger;
@@ -76,7 +80,7 @@ export class Run {
     this.tokens = [...spec.prompt, ...spec.resume];
     this.#index = spec.resumeIndex;
     this.#limit = Math.min(spec.maxTokens ?? Infinity, context.engine.context - spec.prompt.length);
-    this.#gate = new TextGate((ids) => context.engine.detokenize(ids), spec.stops);
+    this.#gate = new TextGate((ids) => context.engine.detokenize(ids), spec.stops, spec.watch);
     this.stream = new EventStream({
       limit: context.streamBuffer,
       lingerMs: context.slowReaderMs,
@@ -121,7 +125,7 @@ export class Run {
       if (this.#context.engine.endsGeneration(token)) return this.complete("EOS");
       sampling.replay(token);
       this.#tokensOut++;
-      if (this.#gate.replay(token)) return this.complete("STOP_SEQUENCE");
+      if (this.#gate.replay(token)) return this.#stopped();
     }
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
@@ -145,14 +149,28 @@ export class Run {
     this.#tokensOut++;
     const { release, stopped } = this.#gate.push(token);
     this.#sendText(release);
-    if (stopped) return this.complete("STOP_SEQUENCE");
+    if (stopped) return this.#stopped();
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
 
-  /** Ends well. */
-  complete(reason: StopReason): void {
+  /** Ends well: the model ended, or there is no room for more. */
+  complete(reason: "EOS" | "MAX_TOKENS"): void {
     if (this.#ended) return;
-    if (reason !== "STOP_SEQUENCE") this.#sendText(this.#gate.flush());
+    this.#sendText(this.#gate.flush(reason === "MAX_TOKENS"));
+    this.#end(reason === "EOS" && this.#gate.calls.length > 0 ? "TOOL_CALLS" : reason);
+  }
+
+  /** The gate let the last of the text through. */
+  #stopped(): void {
+    this.#end(this.#gate.calls.length > 0 ? "TOOL_CALLS" : "STOP_SEQUENCE");
+  }
+
+  #end(reason: StopReason): void {
+    const tool_calls = this.#gate.calls.map((call) => ({
+      id: callId(),
+      type: "function" as const,
+      function: call,
+    }));
     this.#finish("completed", {
       event: "end",
       data: {
@@ -162,6 +180,7 @@ export class Run {
         ttft_ms: Math.round((this.#ttftMs ?? 0) * 1000) / 1000,
         decode_time_ms: Math.round(this.decodeMs * 1000) / 1000,
         stop_reason: reason,
+        ...(tool_calls.length > 0 ? { tool_calls } : {}),
         seed: this.spec.seed,
       },
     });

@@ -19,7 +19,7 @@ export function matchStops(text: string, stops: readonly string[]): StopMatch {
 }
 
 /** The first index from which the rest of `text` is a proper beginning of `stop`. */
-function partialStart(text: string, stop: string): number {
+export function partialStart(text: string, stop: string): number {
   for (let at = Math.max(0, text.length - stop.length + 1); at < text.length; at++) {
     if (stop.startsWith(text.slice(at))) return at;
   }

@@ -1,4 +1,5 @@
 import { matchStops } from "./stop_match.ts";
+import { type CallWatch, matchCalls, type ParsedCall } from "./tool_calls.ts";
 
 /** Text that may go out, with the tokens that it is the text of. */
 export interface Release {
@@ -10,7 +11,7 @@ export interface Release {
 export interface GateResult {
   /** What may go out now; undefined when everything is held back. */
   readonly release: Release | undefined;
-  /** Whether a stop string is complete: the generation is over. */
+  /** Whether a stop string is complete, or the calls are: the generation is over. */
   readonly stopped: boolean;
 }
 
@@ -30,21 +31,37 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * Decides when generated tokens may be shown. It holds back whole tokens: those whose last
- * character is not complete, and those that may be the beginning of a stop string. So the ids let
+ * character is not complete, those that may be the beginning of a stop string, and calls of tools,
+ * which are no text at all. So the ids let
  * through so far are always exactly the tokens of the text let through so far, which is what
  * makes it possible to resume elsewhere.
  */
 export class TextGate {
   readonly #detokenize: (ids: readonly number[]) => string;
   readonly #stops: readonly string[];
+  readonly #watch: CallWatch | undefined;
+  #calls: readonly ParsedCall[] = [];
+  /** Nothing but white space was let through. */
+  #atStart = true;
   #units: Unit[] = [];
   #partial: number[] = [];
   /** How many tokens of the partial were sent before. */
   #partialSent = 0;
 
-  constructor(detokenize: (ids: readonly number[]) => string, stops: readonly string[]) {
+  /** @param watch Calls to look for; undefined where there are no tools. */
+  constructor(
+    detokenize: (ids: readonly number[]) => string,
+    stops: readonly string[],
+    watch?: CallWatch,
+  ) {
     this.#detokenize = detokenize;
     this.#stops = stops;
+    this.#watch = watch;
+  }
+
+  /** Calls that the generation ended with, known once it has. */
+  get calls(): readonly ParsedCall[] {
+    return this.#calls;
   }
 
   /** Takes one generated token. */
@@ -55,15 +72,24 @@ export class TextGate {
   /**
    * Takes a token that was sent before, by an earlier attempt.
    *
-   * @returns whether a stop string is complete
+   * @returns whether the generation is over
    */
   replay(id: number): boolean {
     return this.#take(id, true).stopped;
   }
 
-  /** Lets everything through that is held: nothing follows any more. */
-  flush(): Release | undefined {
+  /**
+   * Lets everything through that is held and is text: nothing follows any more.
+   *
+   * @param cut It could have gone on; then half a call is not shown as text.
+   */
+  flush(cut = false): Release | undefined {
     if (this.#partial.length > 0) this.#closeUnit();
+    if (this.#watch) {
+      const match = matchCalls(this.#held(), this.#watch, this.#atStart, true);
+      this.#calls = match.calls;
+      if (match.calls.length > 0 || cut && match.open) return this.#releaseBefore(match.holdFrom);
+    }
     return this.#release(this.#units.length);
   }
 
@@ -76,10 +102,20 @@ export class TextGate {
     }
     this.#closeUnit(text);
 
-    const held = this.#units.map((unit) => unit.text).join("");
-    const { stopAt, safeUntil } = matchStops(held, this.#stops);
+    const held = this.#held();
+    const match = this.#watch && matchCalls(held, this.#watch, this.#atStart);
+    // Stop strings end text; inside a call they are part of it.
+    const { stopAt, safeUntil } = matchStops(held.slice(0, match?.holdFrom), this.#stops);
     if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stopped: true };
+    if (match?.over) {
+      this.#calls = match.calls;
+      return { release: this.#releaseBefore(match.holdFrom), stopped: true };
+    }
     return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
+  }
+
+  #held(): string {
+    return this.#units.map((unit) => unit.text).join("");
   }
 
   #closeUnit(text = this.#detokenize(this.#partial)): void {
@@ -105,7 +141,8 @@ export class TextGate {
     const unsent = this.#units.slice(0, count).filter((unit) => !unit.sent);
     const text = unsent.map((unit) => unit.text).join("");
     if (text === "" && unsent.length > 0 && unsent.length < MAX_SILENT_UNITS) return undefined;
-    this.#units.splice(0, count);
+    const released = this.#units.splice(0, count);
+    if (released.some((unit) => unit.text.trim() !== "")) this.#atStart = false;
     return unsent.length === 0 ? undefined : { text, ids: unsent.flatMap((unit) => unit.ids) };
   }
 

@@ -1,6 +1,9 @@
 import { Template } from "@huggingface/jinja";
 import type { Message } from "#shared/contracts/request.ts";
+import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
+import type { CallSyntax } from "../batch/tool_calls.ts";
+import { nativeTurns, plainTurns, type ToolSkills, toolSkills, type Turn } from "./tool_turns.ts";
 
 /** What a chat template may ask of its tokenizer. */
 export interface ChatTokenizer {
@@ -17,29 +20,50 @@ export interface ChatTokenizer {
 export class ChatTemplate {
   readonly #template: Template;
   readonly #tokenizer: ChatTokenizer;
+  readonly #skills: ToolSkills;
 
   /** @throws when the template cannot be parsed. */
   constructor(source: string, tokenizer: ChatTokenizer) {
     this.#template = new Template(source);
     this.#tokenizer = tokenizer;
+    this.#skills = toolSkills((turns, tools) => this.#render(turns, tools));
+  }
+
+  /** How the model writes calls of tools. */
+  get callSyntax(): CallSyntax {
+    return this.#skills.syntax;
   }
 
   /** @throws {LlorchError} `INVALID_REQUEST` when the template refuses the messages. */
-  tokenize(messages: readonly Message[]): number[] {
-    const text = this.#render(messages);
-    const disguised = messages.some((message) => this.#hasControlTokens(message.content));
-    return disguised ? this.#tokenizeApart(messages, text) : this.#tokenizer.tokenize(text, true);
+  tokenize(messages: readonly Message[], tools: readonly Tool[] = []): number[] {
+    const { native, argumentsAs, system } = this.#skills;
+    const turns = native ? nativeTurns(messages, argumentsAs) : plainTurns(messages, tools, system);
+    const offered = native ? tools : [];
+    const text = this.#renderOrRefuse(turns, offered);
+    // Tools and calls are written by the template itself: there is no keeping them apart.
+    const calls = turns.flatMap((turn) => turn.tool_calls ?? []);
+    if (offered.length > 0 && this.#hasControlTokens(JSON.stringify(offered))) refuse("tools");
+    if (calls.length > 0 && this.#hasControlTokens(JSON.stringify(calls))) refuse("messages");
+    const disguised = turns.some((turn) => this.#hasControlTokens(turn.content));
+    return disguised
+      ? this.#tokenizeApart(turns, offered, text)
+      : this.#tokenizer.tokenize(text, true);
   }
 
-  #render(messages: readonly Message[]): string {
+  #render(turns: readonly Turn[], tools: readonly Tool[]): string {
     const { bosText, eosText } = this.#tokenizer;
+    return this.#template.render({
+      messages: turns,
+      ...(tools.length > 0 ? { tools } : {}),
+      add_generation_prompt: true,
+      bos_token: bosText,
+      eos_token: eosText,
+    });
+  }
+
+  #renderOrRefuse(turns: readonly Turn[], tools: readonly Tool[]): string {
     try {
-      return this.#template.render({
-        messages: messages.map((message) => ({ ...message })),
-        add_generation_prompt: true,
-        bos_token: bosText,
-        eos_token: eosText,
-      });
+      return this.#render(turns, tools);
     } catch (error) {
       throw invalidRequest([{
         field: "messages",
@@ -57,17 +81,22 @@ export class ChatTemplate {
    * Renders with marks in place of what people wrote, then tokenizes markup and writing apart.
    * Fails where the template does more with a message than to put it in its place.
    */
-  #tokenizeApart(messages: readonly Message[], expected: string): number[] {
+  #tokenizeApart(turns: readonly Turn[], tools: readonly Tool[], expected: string): number[] {
     // Private-use characters, not the same in two requests: nobody can write them on purpose.
     const mark = crypto.randomUUID();
-    const marked = this.#render(
-      messages.map((message, index) => ({ ...message, content: `\ue000${mark}:${index}\ue001` })),
+    const marked = this.#renderOrRefuse(
+      turns.map((turn, index) => ({
+        ...turn,
+        // A template may leave out what is empty.
+        content: turn.content === "" ? "" : `\ue000${mark}:${index}\ue001`,
+      })),
+      tools,
     );
     const parts = marked.split(new RegExp(`\ue000${mark}:(\\d+)\ue001`));
     const pieces = parts.map((part, index) =>
       index % 2 === 0
         ? { text: part, markup: true }
-        : { text: messages[Number(part)]!.content, markup: false }
+        : { text: turns[Number(part)]!.content, markup: false }
     );
     for (const trim of [(text: string) => text, (text: string) => text.trim()]) {
       const trimmed = pieces.map((piece) =>
@@ -76,11 +105,16 @@ export class ChatTemplate {
       if (trimmed.map((piece) => piece.text).join("") !== expected) continue;
       return trimmed.flatMap(({ text, markup }) => this.#tokenizer.tokenize(text, markup));
     }
-    throw new LlorchError(
-      "INVALID_REQUEST",
-      "Cannot accept the request: messages: they contain the model's control tokens as text, " +
-        "which its chat template cannot keep apart from its own",
-      { details: { errors: [{ field: "messages", message: "contain control tokens" }] } },
-    );
+    refuse("messages");
   }
+}
+
+/** @throws {LlorchError} always */
+function refuse(field: "messages" | "tools"): never {
+  throw new LlorchError(
+    "INVALID_REQUEST",
+    `Cannot accept the request: ${field}: they contain the model's control tokens as text, ` +
+      "which its chat template cannot keep apart from its own",
+    { details: { errors: [{ field, message: "contain control tokens" }] } },
+  );
 }

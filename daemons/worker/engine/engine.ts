@@ -1,4 +1,6 @@
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import type { Tool } from "#shared/contracts/tools.ts";
+import type { CallSyntax } from "../batch/tool_calls.ts";
 
 /** What an engine is asked to load. */
 export interface EngineOptions {
@@ -36,11 +38,13 @@ export interface Engine {
   /** A plain prompt as tokens; text that looks like a control token stays text. */
   tokenize(text: string): number[];
   /**
-   * A chat as tokens, by the model's own template.
+   * A chat as tokens, by the model's own template; tools the model may call are described in it.
    *
    * @throws {LlorchError} `INVALID_REQUEST` when the model has no template or refuses the messages.
    */
-  tokenizeChat(messages: readonly Message[]): number[];
+  tokenizeChat(messages: readonly Message[], tools: readonly Tool[]): number[];
+  /** How the model writes calls of tools. */
+  readonly callSyntax: CallSyntax;
   /** The text of tokens; U+FFFD at its end may be a character that is not whole yet. */
   detokenize(tokens: readonly number[]): string;
   /** Whether the token ends a generation. */
@@ -69,6 +73,8 @@ export type SamplingRequest = Pick<
   | "logit_bias"
   | "grammar"
   | "json_schema"
+  | "tools"
+  | "tool_choice"
 >;
 
 /** How one request's tokens are chosen, with what it has to remember of those chosen before. */

@@ -78,23 +78,31 @@ export function jsonGrammar(schema: Schema, field: string): string {
   const writer = new GrammarWriter(schema, field);
   const root = writer.expression(schema, field, 0);
   if (writer.errors.length > 0) throw invalidRequest(writer.errors);
-  const rules = { root, ...writer.rules, ...BASE };
+  return grammarText(root, writer.rules);
+}
+
+/** A whole grammar: its root, its own rules and those that any may refer to. */
+export function grammarText(root: string, own: Readonly<Record<string, string>>): string {
+  const rules = { root, ...own, ...BASE };
   return Object.entries(rules).map(([name, rule]) => `${name} ::= ${rule}\n`).join("");
 }
 
 /** Collects the rules of one schema. */
-class GrammarWriter {
+export class GrammarWriter {
   readonly rules: Record<string, string> = {};
   readonly errors: FieldError[] = [];
   readonly #root: Schema;
   readonly #field: string;
+  readonly #prefix: string;
   /** Names of the rules for `$ref`s, so that a schema may contain itself. */
   readonly #refs = new Map<string, string>();
   #count = 0;
 
-  constructor(root: Schema, field: string) {
+  /** @param prefix Begins the rules' names, where several schemas share a grammar. */
+  constructor(root: Schema, field: string, prefix = "") {
     this.#root = root;
     this.#field = field;
+    this.#prefix = prefix;
   }
 
   /** The grammar of one schema: an expression that may stand anywhere in a rule. */
@@ -219,7 +227,7 @@ class GrammarWriter {
       this.#root,
     );
     if (target === undefined) return this.#refuse(`${at}.$ref`, `${ref} is not in this schema`);
-    const name = `r${this.#count++}`;
+    const name = `${this.#prefix}r${this.#count++}`;
     this.#refs.set(String(ref), name);
     const place = [this.#field, ...steps].join(".");
     // Reached through a reference, a schema that contains itself starts anew.
@@ -237,7 +245,7 @@ class GrammarWriter {
   }
 
   #rule(expression: string): string {
-    const name = `r${this.#count++}`;
+    const name = `${this.#prefix}r${this.#count++}`;
     if (this.#count > MAX_RULES) this.#refuse(this.#field, "is too large");
     else this.rules[name] = expression;
     return name;
@@ -262,7 +270,7 @@ function impliedType(node: Schema): string | undefined {
 }
 
 /** A text as a GBNF literal. */
-function literal(text: string): string {
+export function literal(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 

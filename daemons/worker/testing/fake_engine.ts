@@ -21,6 +21,7 @@ export class FakeEngine implements Engine {
   readonly backend = "cpu";
   readonly context: number;
   readonly vocabularySize = 257;
+  readonly callSyntax = "tagged" as const;
   readonly sequences: readonly FakeSequence[];
   /** What each sequence evaluated, in order: `[sequence, tokens]`. */
   readonly steps: [number, number][] = [];

@@ -1,6 +1,8 @@
 import type { Llama, LlamaContext, LlamaModel, Token } from "node-llama-cpp";
 import type { Message } from "#shared/contracts/request.ts";
+import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
+import type { CallSyntax } from "../../batch/tool_calls.ts";
 import type { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
 import { NativeGarbage } from "./native_garbage.ts";
@@ -53,7 +55,11 @@ export class LlamaEngine implements Engine {
     return this.#withStart(model.tokenize(text, false));
   }
 
-  tokenizeChat(messages: readonly Message[]): number[] {
+  get callSyntax(): CallSyntax {
+    return this.#parts.chatTemplate?.callSyntax ?? "tagged";
+  }
+
+  tokenizeChat(messages: readonly Message[], tools: readonly Tool[]): number[] {
     const { chatTemplate } = this.#parts;
     if (!chatTemplate) {
       throw invalidRequest([{
@@ -61,7 +67,7 @@ export class LlamaEngine implements Engine {
         message: "this model has no chat template; send prompt or prompt_tokens",
       }]);
     }
-    return this.#withStart(chatTemplate.tokenize(messages) as Token[]);
+    return this.#withStart(chatTemplate.tokenize(messages, tools) as Token[]);
   }
 
   detokenize(tokens: readonly number[]): string {

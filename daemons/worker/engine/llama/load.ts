@@ -131,4 +131,6 @@ const TRIAL = {
   logit_bias: undefined,
   grammar: undefined,
   json_schema: undefined,
+  tools: undefined,
+  tool_choice: undefined,
 } as const;

@@ -5,10 +5,12 @@ import {
   type SequenceEvaluateOptions,
   type Token,
 } from "node-llama-cpp";
+import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
 import type { Sampling, SamplingRequest } from "../engine.ts";
 import { jsonGrammar } from "../json_grammar.ts";
+import { toolGrammar } from "../tool_grammar.ts";
 import { acceptToken, logitBias } from "./internals.ts";
 
 /** Tokens that the penalties look back on, as in llama.cpp. */
@@ -104,9 +106,14 @@ export async function createGrammar(
   model: LlamaModel,
   request: SamplingRequest,
 ): Promise<LlamaGrammarEvaluationState | undefined> {
-  const { grammar, json_schema } = request;
-  const field = grammar === undefined ? "json_schema" : "grammar";
-  const text = json_schema === undefined ? grammar : jsonGrammar(json_schema, field);
+  const { grammar, json_schema, tools = [] } = request;
+  const demanded = demandedTools(request);
+  const field = demanded ? "tools" : grammar === undefined ? "json_schema" : "grammar";
+  const text = demanded
+    ? toolGrammar(tools, demanded)
+    : json_schema === undefined
+    ? grammar
+    : jsonGrammar(json_schema, field);
   if (text === undefined) return undefined;
   try {
     const compiled = await llama.createGrammar({ grammar: text });

@@ -1,0 +1,148 @@
+import { partialStart } from "./stop_match.ts";
+
+/** How a model writes calls: between tags, anywhere; or as bare JSON, which is then all it says. */
+export type CallSyntax = "tagged" | "bare";
+
+/** The tags of {@linkcode CallSyntax} `tagged`. */
+export const CALL_TAGS = { open: "<tool_call>", close: "</tool_call>" } as const;
+
+/** The calls to look for in what a model says. */
+export interface CallWatch {
+  readonly syntax: CallSyntax;
+  /** Functions that there are: JSON that names another is text. */
+  readonly names: ReadonlySet<string>;
+  /** Nothing follows the first call. */
+  readonly single: boolean;
+}
+
+/** A call as the model wrote it. */
+export interface ParsedCall {
+  readonly name: string;
+  /** JSON. */
+  readonly arguments: string;
+}
+
+/** What a text says of calls. */
+export interface CallMatch {
+  /** From here on the text is calls, or may become one; its length when nowhere. */
+  readonly holdFrom: number;
+  /** Calls that are whole. */
+  readonly calls: readonly ParsedCall[];
+  /** A call has begun and is not whole. */
+  readonly open: boolean;
+  /** The calls are whole and no other follows. */
+  readonly over: boolean;
+}
+
+/**
+ * Looks for calls in text that was not let through yet.
+ *
+ * @param atStart Nothing but white space was let through before.
+ * @param ended Nothing follows: a call whose closing tag alone is missing counts as whole.
+ */
+export function matchCalls(
+  text: string,
+  watch: CallWatch,
+  atStart: boolean,
+  ended = false,
+): CallMatch {
+  return watch.syntax === "tagged"
+    ? matchTagged(text, watch, ended)
+    : matchBare(text, watch, atStart);
+}
+
+const NONE = { calls: [], open: false, over: false } as const;
+
+function matchTagged(text: string, watch: CallWatch, ended: boolean): CallMatch {
+  const { open, close } = CALL_TAGS;
+  for (let from = 0;;) {
+    const start = text.indexOf(open, from);
+    if (start < 0) return { ...NONE, holdFrom: partialStart(text, open) };
+    const calls: ParsedCall[] = [];
+    let at = start;
+    while (text.startsWith(open, at)) {
+      const body = at + open.length;
+      const end = text.indexOf(close, body);
+      const call = parseCall(text.slice(body, end < 0 ? undefined : end), watch);
+      if (end < 0) {
+        const whole = ended && call !== undefined;
+        if (whole) calls.push(call);
+        return { holdFrom: start, calls, open: !whole, over: whole };
+      }
+      if (!call) break;
+      calls.push(call);
+      at = skipSpace(text, end + close.length);
+      if (watch.single) return { holdFrom: start, calls, open: false, over: true };
+    }
+    if (calls.length > 0) {
+      const more = open.startsWith(text.slice(at));
+      return { holdFrom: start, calls, open: false, over: !more };
+    }
+    // What stands between these tags is no call: it is text, and so are they.
+    from = text.indexOf(close, start) + close.length;
+  }
+}
+
+/** The beginning of an object that may become a call. */
+const MAYBE_CALL = /^\s*(\{\s*("[^"]*$|"(name|arguments|parameters|type)"|$))/;
+
+function matchBare(text: string, watch: CallWatch, atStart: boolean): CallMatch {
+  if (!atStart || !MAYBE_CALL.test(text)) return { ...NONE, holdFrom: text.length };
+  const start = skipSpace(text, 0);
+  const end = jsonEnd(text, start);
+  if (end === undefined) return { ...NONE, holdFrom: start, open: true };
+  const call = parseCall(text.slice(start, end), watch);
+  if (!call) return { ...NONE, holdFrom: text.length };
+  return { holdFrom: start, calls: [call], open: false, over: true };
+}
+
+function parseCall(text: string, { names }: CallWatch): ParsedCall | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value)) return undefined;
+  const { name, arguments: given = value["parameters"] ?? {} } = value;
+  if (typeof name !== "string" || !names.has(name)) return undefined;
+  // Some models write the arguments as a text of JSON.
+  if (typeof given === "string") {
+    return isJsonObject(given) ? { name, arguments: given } : undefined;
+  }
+  return isRecord(given) ? { name, arguments: JSON.stringify(given) } : undefined;
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    return isRecord(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Index after the object that begins at `start`; undefined while it is not whole. */
+function jsonEnd(text: string, start: number): number | undefined {
+  let depth = 0;
+  let quoted = false;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at];
+    if (quoted) {
+      if (char === "\\") at++;
+      else if (char === '"') quoted = false;
+    } else if (char === '"') quoted = true;
+    else if (char === "{" || char === "[") depth++;
+    else if ((char === "}" || char === "]") && --depth === 0) return at + 1;
+  }
+  return undefined;
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && text[at]!.trim() === "") at++;
+  return at;
+}

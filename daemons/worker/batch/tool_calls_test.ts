@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { FakeEngine } from "../testing/fake_engine.ts";
+import { TextGate } from "./text_gate.ts";
+import { type CallSyntax, type CallWatch, matchCalls } from "./tool_calls.ts";
+
+const watch = (syntax: CallSyntax, single = false): CallWatch => ({
+  syntax,
+  single,
+  names: new Set(["add", "get"]),
+});
+const ADD = '{"name": "add", "arguments": {"a": 1}}';
+const GET = '{"name": "get", "arguments": {}}';
+const CALL = `<tool_call>\n${ADD}\n</tool_call>`;
+
+/** What a gate lets through of a text whose every byte is a token, and the calls that it saw. */
+function said(text: string, given: CallWatch, { stops = [] as string[], cut = false } = {}) {
+  const engine = new FakeEngine();
+  const gate = new TextGate((ids) => engine.detokenize(ids), stops, given);
+  let shown = "";
+  let rest = "";
+  let stopped = false;
+  for (const id of engine.tokenize(text)) {
+    if (stopped) {
+      rest += engine.detokenize([id]);
+      continue;
+    }
+    const result = gate.push(id);
+    shown += result.release?.text ?? "";
+    stopped = result.stopped;
+  }
+  if (!stopped) shown += gate.flush(cut)?.text ?? "";
+  return { shown, calls: gate.calls.map((call) => call.name), rest };
+}
+
+Deno.test("a call between tags is no text; what stands before it is", () => {
+  assert.deepEqual(said(`ok <tool_call>${ADD}</tool_call>`, watch("tagged")), {
+    shown: "ok ",
+    calls: ["add"],
+    rest: "",
+  });
+});
+
+Deno.test("several calls follow one another, and the first other word ends them", () => {
+  const two = `${CALL}\n<tool_call>${GET}</tool_call>`;
+  assert.deepEqual(said(two, watch("tagged")).calls, ["add", "get"]);
+  assert.deepEqual(said(`${two}\nso`, watch("tagged")), {
+    shown: "",
+    calls: ["add", "get"],
+    rest: "o",
+  });
+  assert.deepEqual(said(two, watch("tagged", true)).calls, ["add"]);
+});
+
+Deno.test("what stands between tags but is no call of a function there is, is text", () => {
+  for (const body of ["nonsense", '{"name": "other", "arguments": {}}', '{"name": "add"', "{}"]) {
+    const text = `a <tool_call>${body}</tool_call> b`;
+    assert.deepEqual(said(text, watch("tagged")), { shown: text, calls: [], rest: "" });
+  }
+  const mixed = `<tool_call>no</tool_call>${CALL}`;
+  assert.deepEqual(said(mixed, watch("tagged")), {
+    shown: "<tool_call>no</tool_call>",
+    calls: ["add"],
+    rest: "",
+  });
+});
+
+Deno.test("a call whose closing tag the model leaves out counts, half a call does not", () => {
+  assert.deepEqual(said(`<tool_call>${ADD}`, watch("tagged")).calls, ["add"]);
+  const half = `so <tool_call>${ADD.slice(0, 20)}`;
+  // The model ended so: then it is what it said. Cut off, it would have become a call.
+  assert.equal(said(half, watch("tagged")).shown, half);
+  assert.deepEqual(said(half, watch("tagged"), { cut: true }), {
+    shown: "so ",
+    calls: [],
+    rest: "",
+  });
+});
+
+Deno.test("bare JSON with a function's name is a call, at the start alone", () => {
+  assert.deepEqual(said(`\n${ADD}x`, watch("bare")), { shown: "\n", calls: ["add"], rest: "x" });
+  assert.deepEqual(said('{"name":"get","parameters":{"q":"}"}}', watch("bare")).calls, ["get"]);
+  for (const text of [`see ${ADD}`, '{"other": 1} and more', '{"name": "nobody"}', "{", "{}"]) {
+    assert.deepEqual(said(text, watch("bare")), { shown: text, calls: [], rest: "" });
+  }
+});
+
+Deno.test("JSON that cannot become a call is shown as it comes", () => {
+  const match = matchCalls('{"answer": "lo', watch("bare"), true);
+  assert.equal(match.holdFrom, 14);
+});
+
+Deno.test("arguments may be written as a text of JSON, but not as anything else", () => {
+  const named = (given: string) => said(`{"name":"add","arguments":${given}}`, watch("bare")).calls;
+  assert.deepEqual(named('"{\\"a\\":1}"'), ["add"]);
+  assert.deepEqual(named('"a"'), []);
+  assert.deepEqual(named("[1]"), []);
+});
+
+Deno.test("stop strings end the text before a call and are part of it inside", () => {
+  assert.deepEqual(said(`a;${CALL}`, watch("tagged"), { stops: [";"] }).calls, []);
+  assert.deepEqual(said(`a${CALL}`, watch("tagged"), { stops: ["}"] }).calls, ["add"]);
+});
+
+Deno.test("a gate that looks for calls goes on from any event as if never interrupted", () => {
+  const pieces = fc.constantFrom("<tool", "_call>", ADD, "</tool_call>", "\n", "x", "<", "{");
+  const syntaxes = fc.constantFrom<CallSyntax>("tagged", "bare");
+  fc.assert(
+    fc.property(syntaxes, fc.array(pieces, { maxLength: 8 }), fc.nat(), (syntax, texts, where) => {
+      const engine = new FakeEngine({
+        bytes: (token) => [...new TextEncoder().encode(texts[token])],
+      });
+      const ids = texts.map((_, index) => index);
+      const open = () => new TextGate((some) => engine.detokenize(some), [], watch(syntax));
+      const runAll = (gate: TextGate, from: readonly number[]) => {
+        const out = [];
+        let stopped = false;
+        for (const id of from) {
+          const result = gate.push(id);
+          if (result.release) out.push(result.release);
+          stopped = result.stopped;
+          if (stopped) break;
+        }
+        const rest = stopped ? undefined : gate.flush();
+        return { out: rest ? [...out, rest] : out, calls: gate.calls };
+      };
+      const whole = runAll(open(), ids);
+      const events = whole.out.slice(0, where % (whole.out.length + 1));
+      const delivered = events.flatMap((release) => release.ids);
+      const gate = open();
+      let stopped = false;
+      for (const id of delivered) stopped = gate.replay(id) || stopped;
+      const rest = stopped
+        ? { out: [], calls: gate.calls }
+        : runAll(gate, ids.slice(delivered.length));
+      const text = [...events, ...rest.out].map((release) => release.text).join("");
+      assert.equal(text, whole.out.map((release) => release.text).join(""));
+      assert.deepEqual(rest.calls, whole.calls);
+    }),
+    { numRuns: 1000 },
+  );
+});

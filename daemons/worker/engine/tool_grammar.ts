@@ -1,0 +1,32 @@
+import type { Tool } from "#shared/contracts/tools.ts";
+import { type FieldError, invalidRequest } from "#shared/errors.ts";
+import { grammarText, GrammarWriter, literal } from "./json_grammar.ts";
+
+/**
+ * A GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions; the
+ * arguments keep to its schema.
+ *
+ * @param all Functions of the request, by whose places errors are named.
+ * @param demanded Those that may be called.
+ * @throws {LlorchError} `INVALID_REQUEST` listing every keyword that cannot be honoured.
+ */
+export function toolGrammar(all: readonly Tool[], demanded: readonly Tool[]): string {
+  const errors: FieldError[] = [];
+  const rules: Record<string, string> = {};
+  const calls = demanded.map((tool) => {
+    const { name, parameters = {} } = tool.function;
+    const index = all.indexOf(tool);
+    const field = `tools.${index}.function.parameters`;
+    const schema = parameters["type"] === undefined && parameters["$ref"] === undefined
+      ? { type: "object", properties: {}, ...parameters }
+      : parameters;
+    const writer = new GrammarWriter(schema, field, `t${index}`);
+    const values = writer.expression(schema, field, 0);
+    errors.push(...writer.errors);
+    Object.assign(rules, writer.rules);
+    const value = literal(JSON.stringify(name));
+    return `"{" ws "\\"name\\"" ":" ws ${value} ws "," ws "\\"arguments\\"" ":" ws ${values} ws "}"`;
+  });
+  if (errors.length > 0) throw invalidRequest(errors);
+  return grammarText(calls.join(" | "), rules);
+}
