@@ -22,9 +22,12 @@ export async function commandLine(pid: number): Promise<string | undefined> {
   return success && line !== "" ? line : undefined;
 }
 
-/** Whether a command line is that of an executable, built or run from its source. */
+/**
+ * Whether a command line is that of an executable: compiled, portable (deno runs what was unpacked,
+ * with the permissions of that name), or run from its source.
+ */
 export function runs(line: string, executable: string): boolean {
-  return new RegExp(`(^|[\\s/])${executable}([\\s/.]|$)`).test(line);
+  return new RegExp(`(^|[\\s/]|\\s-P=)${executable}([\\s/.]|$)`).test(line);
 }
 
 /** Whether the process with this id is (still) that executable, not another that got its id. */

@@ -4,6 +4,12 @@ import { isRunning, runs, untilGone } from "./process.ts";
 Deno.test("runs() knows an executable, built or from its source", () => {
   assert.ok(runs("/usr/bin/orchestratord --port 0", "orchestratord"));
   assert.ok(runs("deno run /src/daemons/orchestratord/main.ts", "orchestratord"));
+  // As the launcher of a portable executable runs it.
+  const unpacked = "/home/ada/.cache/llorch/runtime/pool-managerd-0.1.0-x86_64-unknown-linux-gnu-5";
+  const portable = `/rt/deno-2.9.6-1/deno run --quiet --no-prompt --config=${unpacked}/deno.json ` +
+    `-P=pool-managerd ${unpacked}/main.js --port 19200`;
+  assert.ok(runs(portable, "pool-managerd"));
+  assert.ok(!runs(portable, "orchestratord"));
   assert.ok(!runs("/usr/bin/llorch orchestrator start", "orchestratord"));
   assert.ok(!runs("tail -f orchestratord-1.log", "orchestratord"));
 });

@@ -23,7 +23,11 @@ export async function switchSubmodules(
   paths: readonly string[],
 ): Promise<Switched> {
   if ((await git.attempt(["check-ref-format", "--branch", branch])).code !== 0) {
-    throw new LlorchError("INVALID_REQUEST", `Cannot name a branch "${branch}"`);
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `Cannot name a branch "${branch}": no blanks, no "..", none of ~ ^ : ? * [ \\, ` +
+        "and no / or . at its ends",
+    );
   }
   const switched: { path: string; isNew: boolean }[] = [];
   const kept: Kept[] = [];
@@ -31,7 +35,8 @@ export async function switchSubmodules(
     const { path } = submodule;
     const state = await inspectSubmodule(git, submodule);
     if (state.missing) {
-      kept.push({ path, reason: "it is missing: llorch git submodules update first" });
+      const how = state.broken ? "its repository is damaged" : "it is missing";
+      kept.push({ path, reason: `${how}: llorch git submodules update first` });
       continue;
     }
     try {

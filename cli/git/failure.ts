@@ -27,7 +27,12 @@ const RULES: readonly Rule[] = [
   [
     /must be run in a work tree/,
     "INVALID_REQUEST",
-    "Cannot work in $cwd: the repository is bare, without files",
+    "Cannot work in $cwd: there are only git's own files (inside .git, or in a bare repository); go to a checkout",
+  ],
+  [
+    /(?:not our ref|unadvertised object|did not contain) ([0-9a-f]{40,64})/,
+    "NOT_FOUND",
+    "Cannot fetch the commit $1: its remote does not have it; whoever recorded it must push it there, or record another",
   ],
   [
     /Could not resolve host(?:name)?:? ([^\s:]+)/,
@@ -61,6 +66,11 @@ const RULES: readonly Rule[] = [
   ],
   [/Repository not found/i, "NOT_FOUND", "Cannot find the repository: check the address"],
   [
+    /(\S+?)(?:\/info\/refs)? not valid: is this a git repository/,
+    "NOT_FOUND",
+    "Cannot find a git repository at $1: something else answers there; check the address",
+  ],
+  [
     /destination path '([^']+)' already exists/,
     "CONFLICT",
     "Cannot clone into $1: it is there already and not empty; name another folder",
@@ -86,6 +96,11 @@ const RULES: readonly Rule[] = [
     "Cannot write $1: check who may write there",
   ],
   [
+    /could not create (?:work tree dir|leading directories of) '([^']+)'/,
+    "FORBIDDEN",
+    "Cannot make the folder $1: choose one in a folder that you may write to",
+  ],
+  [
     /untracked working tree files would be overwritten[^\n]*\n\s+([^\n]+)/,
     "CONFLICT",
     "A file of your own is in the way: move $1 elsewhere, then try again",
@@ -109,7 +124,13 @@ export function explainGitFailure({ args, cwd, code, stderr }: GitFailure): Llor
   const lines = stderr.split(/[\r\n]+/).filter((line) => line.trim() !== "");
   const said = lines.find((line) => /^(?:fatal|error): /.test(line)) ?? lines.at(-1);
   const reason = said?.replace(/^(?:fatal|error): /, "") ?? `it ended with code ${code}`;
-  return new LlorchError("INTERNAL", `git ${args[0]} failed: ${hideSecrets(reason)}`);
+  return new LlorchError("INTERNAL", `${commandName(args)} failed: ${hideSecrets(reason)}`);
+}
+
+/** The command that some arguments are for, git's own options before it left out: `git fetch`. */
+export function commandName(args: readonly string[]): string {
+  const at = args.findIndex((arg, index) => !arg.startsWith("-") && args[index - 1] !== "-c");
+  return at < 0 ? "git" : `git ${args[at]}`;
 }
 
 /** Takes names and passwords out of addresses. */

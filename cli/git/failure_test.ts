@@ -65,6 +65,30 @@ const RECORDED: readonly (readonly [stderr: string, sentence: string])[] = [
     "Cannot use the repository /w, which belongs to someone else:",
   ],
   [
+    "fatal: this operation must be run in a work tree\n",
+    "Cannot work in /w: there are only git's own files (inside .git, or in a bare repository)",
+  ],
+  [
+    `error: Server does not allow request for unadvertised object ${"a".repeat(40)}\n`,
+    `Cannot fetch the commit ${"a".repeat(40)}: its remote does not have it;`,
+  ],
+  [
+    `fatal: remote error: upload-pack: not our ref ${
+      "b".repeat(40)
+    }\nfatal: Fetched in submodule path 'lib', but it did not contain ${
+      "b".repeat(40)
+    }. Direct fetching of that commit failed.\n`,
+    `Cannot fetch the commit ${"b".repeat(40)}: its remote does not have it;`,
+  ],
+  [
+    "fatal: http://127.0.0.1:1/x.git/info/refs not valid: is this a git repository?\n",
+    "Cannot find a git repository at http://127.0.0.1:1/x.git:",
+  ],
+  [
+    "fatal: could not create work tree dir '/proc/x': No such file or directory\n",
+    "Cannot make the folder /proc/x:",
+  ],
+  [
     "error: The following untracked working tree files would be overwritten by merge:\n\ta b.txt\nPlease move\n",
     "A file of your own is in the way: move a b.txt elsewhere",
   ],
@@ -82,6 +106,12 @@ Deno.test("explainGitFailure() repeats the first complaint that it does not know
   const stderr = "warning: x\nfatal: something at https://ada:secret@h/x\nfatal: and more\n";
   assert.equal(explain(stderr), "git fetch failed: something at https://h/x");
   assert.equal(explain(""), "git fetch failed: it ended with code 128");
+});
+
+Deno.test("explainGitFailure() names the command, not an option before it", () => {
+  const args = ["-c", "a.b=c", "--literal-pathspecs", "submodule", "update"];
+  const failure = { args, cwd: "/w", code: 1, stderr: "fatal: odd\n" };
+  assert.equal(explainGitFailure(failure).message, "git submodule failed: odd");
 });
 
 Deno.test("hideSecrets() takes names and passwords out of addresses", () => {

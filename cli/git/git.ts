@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { Context } from "../context.ts";
-import { explainGitFailure } from "./failure.ts";
+import { commandName, explainGitFailure } from "./failure.ts";
 
 /** Git says nothing for this long: it hangs. In milliseconds. */
 const SILENCE_MS = 120_000;
@@ -13,6 +13,12 @@ const MAX_COMPLAINTS = 65_536;
 
 /** Nothing is asked, nothing is translated, and looking at a repository writes nothing. */
 const ENVIRONMENT = { GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };
+
+/**
+ * Git is to touch one repository at a time, whatever the person has set: with this a `reset` would
+ * go down into submodules before anyone has looked what they hold.
+ */
+const CONFIG = ["-c", "submodule.recurse=false"];
 
 /** An HTTP server that sends less than a KiB/s for half a minute is given up. */
 const NETWORK_CONFIG = ["-c", "http.lowSpeedLimit=1024", "-c", "http.lowSpeedTime=30"];
@@ -129,10 +135,9 @@ async function execute(execution: Execution): Promise<GitResult> {
     ]);
     signal.throwIfAborted();
     if (!silent) return { code, stdout, stderr };
-    const word = args.find((arg) => /^[a-z]+(-[a-z]+)*$/.test(arg)) ?? "";
     throw new LlorchError(
       "TIMEOUT",
-      `git ${word} said nothing for ${
+      `${commandName(args)} said nothing for ${
         SILENCE_MS / 1000
       } s and was stopped: check the network, then try again`,
     );
@@ -148,7 +153,7 @@ type Show = (text: string) => void;
 function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
   try {
     return new Deno.Command("git", {
-      args: [...args],
+      args: [...CONFIG, ...args],
       cwd,
       env: { ...ENVIRONMENT, ...env },
       stdin: "null",

@@ -53,7 +53,11 @@ export function renderSubmodules(states: readonly SubmoduleState[], paint: Paint
   const painted = lines.map((line, index) => {
     if (index === 0) return paint("dim", line);
     const state = rows[index - 1]!.at(-1)!;
-    const colour = state === "ok" ? "green" : /conflicting|missing/.test(state) ? "red" : "yellow";
+    const colour = state === "ok"
+      ? "green"
+      : /conflicting|missing|broken/.test(state)
+      ? "red"
+      : "yellow";
     return line.slice(0, line.length - state.length) + paint(colour, state);
   });
   return painted.join("\n") + "\n";
@@ -82,6 +86,7 @@ export function submoduleJson(state: SubmoduleState) {
     behind,
     dirty,
     missing: state.missing,
+    broken: state.broken,
     conflicting: state.conflicting,
   };
 }

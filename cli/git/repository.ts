@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { parseStatus, type Status } from "./porcelain.ts";
+import type { Unfinished } from "./unfinished.ts";
 
 /**
  * The repository that a folder is in: git at its top.
@@ -13,18 +14,23 @@ export async function openRepository(git: Git): Promise<Git> {
   return git.at(root.replace(/\n$/, ""));
 }
 
+const STATUS = [
+  "status",
+  "--porcelain=v2",
+  "-z",
+  "--branch",
+  "--show-stash",
+  "--untracked-files=all",
+];
+
 /** How a repository stands; every untracked file is named, not just its folder. */
 export async function readStatus(git: Git): Promise<Status> {
+  const { code, stdout, stderr } = await git.attempt([...STATUS, "--ignore-submodules=none"]);
+  if (code === 0) return parseStatus(stdout);
+  // A damaged submodule is no reason to know nothing of the repository around it.
+  const isInside = /failed in submodule|not a git repository: \S*\/modules\//.test(stderr);
   return parseStatus(
-    await git.run([
-      "status",
-      "--porcelain=v2",
-      "-z",
-      "--branch",
-      "--show-stash",
-      "--untracked-files=all",
-      "--ignore-submodules=none",
-    ]),
+    await git.run([...STATUS, `--ignore-submodules=${isInside ? "dirty" : "none"}`]),
   );
 }
 
@@ -52,11 +58,27 @@ export interface Following {
 /**
  * The branch that is checked out and what it follows.
  *
+ * @param known Branches of the remotes, as {@linkcode knownBranches} gives them.
  * @throws {LlorchError} when there is none, with what to do about it
  */
-export function followingOf({ branch, upstream, head }: Status): Following {
+export function followingOf(
+  { branch, upstream, head }: Status,
+  unfinished: Unfinished | undefined,
+  known: readonly string[],
+): Following {
   if (head === undefined) {
-    throw new LlorchError("CONFLICT", "Cannot bring the repository up to date: it has no commit");
+    throw new LlorchError(
+      "CONFLICT",
+      "Cannot bring the repository up to date: it has no commit yet; make one, or get another " +
+        "repository with llorch git clone URL",
+    );
+  }
+  if (branch === undefined && unfinished !== undefined) {
+    const { what, goOn, giveUp } = unfinished;
+    throw new LlorchError(
+      "CONFLICT",
+      `Cannot bring the repository up to date: ${what} is not finished; ${goOn}, or ${giveUp}`,
+    );
   }
   if (branch === undefined) {
     throw new LlorchError(
@@ -67,16 +89,33 @@ export function followingOf({ branch, upstream, head }: Status): Following {
   if (upstream === undefined) {
     throw new LlorchError(
       "CONFLICT",
-      `Cannot bring ${branch} up to date: it follows no branch; git branch --set-upstream-to=origin/${branch}`,
+      `Cannot bring ${branch} up to date: it follows no branch; ${howToFollow(branch, known)}`,
     );
   }
   return { branch, upstream };
 }
 
+function howToFollow(branch: string, known: readonly string[]): string {
+  const same = known.find((each) => each.slice(each.indexOf("/") + 1) === branch);
+  if (same !== undefined) return `git branch --set-upstream-to=${same}`;
+  const [other] = known;
+  if (other === undefined) return "git remote add origin URL and git fetch first";
+  const remote = other.slice(0, other.indexOf("/"));
+  return `no remote has a ${branch}: git push --set-upstream ${remote} ${branch} makes one, or ` +
+    `git branch --set-upstream-to=${other}`;
+}
+
+/** The branches of the remotes, as they were last fetched: `origin/main`. */
+export async function knownBranches(git: Git): Promise<string[]> {
+  const refs = await git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes"]);
+  return refs.split("\n").filter((line) => line.endsWith(" "))
+    .map((line) => line.trim().replace("refs/remotes/", ""));
+}
+
 /** Whether something is at a path of the repository, a dangling link too. */
 export async function isThere(git: Git, ...path: readonly string[]): Promise<boolean> {
   try {
-    await Deno.lstat(join(git.cwd, ...path));
+    await Deno.lstat(resolve(git.cwd, ...path));
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {

@@ -17,8 +17,10 @@ export interface Submodule {
 
 /** How a submodule stands. */
 export interface SubmoduleState extends Submodule {
-  /** It has not been fetched. */
+  /** It has not been fetched, or cannot be used. */
   readonly missing: boolean;
+  /** It is in its place, but its repository is damaged: git cannot work in it. */
+  readonly broken: boolean;
   readonly commit: string | undefined;
   /** Undefined when it is detached, as `git submodule update` leaves it. */
   readonly branch: string | undefined;
@@ -101,6 +103,7 @@ export async function inspectSubmodule(git: Git, submodule: Submodule): Promise<
   const absent: SubmoduleState = {
     ...submodule,
     missing: true,
+    broken: false,
     commit: undefined,
     branch: undefined,
     detached: false,
@@ -112,6 +115,9 @@ export async function inspectSubmodule(git: Git, submodule: Submodule): Promise<
   // In an empty folder git would find the repository around it.
   if (!await isThere(git, path, ".git")) return absent;
   const inside = git.at(join(git.cwd, path));
+  if ((await inside.attempt(["rev-parse", "--git-dir"])).code !== 0) {
+    return { ...absent, broken: true };
+  }
   const { head, branch, entries } = await readStatus(inside);
   const { staged, changed, untracked, conflicting } = countEntries(entries);
   return {
@@ -152,11 +158,11 @@ export async function inspectSubmodules(git: Git): Promise<SubmoduleState[]> {
 
 /** The state in words, the worst first; `ok` when it stands as recorded. */
 export function describeState(state: SubmoduleState): string {
-  const { missing, conflicting, ahead, behind, dirty, commit, recorded } = state;
+  const { missing, broken, conflicting, ahead, behind, dirty, commit, recorded } = state;
   const isElsewhere = commit !== undefined && recorded !== undefined && commit !== recorded;
   const words = [
     conflicting ? "conflicting" : "",
-    missing ? "missing" : "",
+    broken ? "broken" : missing ? "missing" : "",
     isElsewhere && behind === null ? "behind (the recorded commit is not fetched)" : "",
     behind ? `behind ${behind}` : "",
     ahead ? `ahead ${ahead}` : "",

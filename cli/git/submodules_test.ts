@@ -35,6 +35,7 @@ const AT_HOME: SubmoduleState = {
   recorded: A,
   conflicting: false,
   missing: false,
+  broken: false,
   commit: A,
   branch: undefined,
   detached: true,
@@ -54,5 +55,6 @@ Deno.test("describeState() puts a state in words", () => {
     "behind (the recorded commit is not fetched)",
   );
   assert.equal(say({ missing: true, commit: undefined }), "missing");
+  assert.equal(say({ missing: true, broken: true, commit: undefined }), "broken");
   assert.equal(say({ conflicting: true, recorded: undefined }), "conflicting");
 });

@@ -2,7 +2,10 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { ignoredInTheWay, isNothing, type Loss, lossOf, throwAway } from "./losses.ts";
 import { countEntries, localChanges, type Status } from "./porcelain.ts";
-import { followingOf, listCommits, readStatus } from "./repository.ts";
+import { refuseOverlooked } from "./overlooked.ts";
+import { clearReplaced } from "./replaced.ts";
+import { followingOf, knownBranches, listCommits, readStatus } from "./repository.ts";
+import { findUnfinished, type Unfinished } from "./unfinished.ts";
 import { type SubmoduleUpdate, updateSubmodules } from "./update.ts";
 
 /** How a repository is brought up to date. */
@@ -36,8 +39,9 @@ export interface Synced {
 export async function syncRepository(git: Git, options: SyncOptions): Promise<Synced> {
   const { force, strict, onLoss } = options;
   const before = await readStatus(git);
-  const { branch, upstream } = followingOf(before);
-  if (!force) refuseLocal(before, strict);
+  const unfinished = await findUnfinished(git);
+  const { branch, upstream } = followingOf(before, unfinished, await knownBranches(git));
+  if (!force) refuseLocal(before, strict, unfinished);
   await git.talk(["fetch", "--progress", "--no-recurse-submodules"]);
 
   const status = await readStatus(git);
@@ -56,6 +60,8 @@ export async function syncRepository(git: Git, options: SyncOptions): Promise<Sy
         "git rebase or git merge, or throw yours away with llorch git sync --force",
     );
   } else if (behind > 0) {
+    await refuseOverlooked(git, "@{upstream}");
+    await clearReplaced(git, "@{upstream}", { force, onLoss });
     await git.run(["merge", "--ff-only", "--no-overwrite-ignore", "--quiet", "@{upstream}"]);
   }
   const submodules = await updateSubmodules(git, { force, paths: [], onLoss });
@@ -64,14 +70,23 @@ export async function syncRepository(git: Git, options: SyncOptions): Promise<Sy
   return { branch, upstream, from, to, commits: behind, ahead: force ? 0 : ahead, submodules };
 }
 
-function refuseLocal({ entries }: Status, strict: boolean): void {
+/** Conflicts of which git keeps no other trace: `git stash pop` leaves such. */
+const STASH: Unfinished = { what: "a merge", goOn: "git add them", giveUp: "git reset --merge" };
+
+function refuseLocal(
+  { entries }: Status,
+  strict: boolean,
+  unfinished: Unfinished | undefined,
+): void {
   const { conflicting } = countEntries(entries);
   const changes = localChanges(entries);
   const named = changes.slice(0, 3).join(", ") + (changes.length > 3 ? ", …" : "");
   if (conflicting > 0) {
+    const { what, goOn, giveUp } = unfinished ?? STASH;
     throw new LlorchError(
       "CONFLICT",
-      `A merge is not finished (${named}): settle the conflicts and commit, or git merge --abort`,
+      `${what[0]!.toUpperCase()}${what.slice(1)} is not finished (${named}): ` +
+        `settle the conflicts and ${goOn}, or ${giveUp}`,
     );
   }
   if (strict && changes.length > 0) {
@@ -85,9 +100,11 @@ function refuseLocal({ entries }: Status, strict: boolean): void {
 
 async function reset(git: Git, status: Status, onLoss: (loss: Loss) => void): Promise<void> {
   const commits = await listCommits(git, ["@{upstream}..HEAD"]);
+  await refuseOverlooked(git, "@{upstream}");
   const loss = await lossOf(git, ".", status, commits);
   const overwritten = await ignoredInTheWay(git, "@{upstream}");
   const whole = { ...loss, untracked: [...loss.untracked, ...overwritten] };
   if (!isNothing(whole)) onLoss(whole);
+  await clearReplaced(git, "@{upstream}", { force: true, onLoss });
   await throwAway(git, "@{upstream}");
 }

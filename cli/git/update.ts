@@ -74,7 +74,7 @@ function inside(outer: string, path: string): string {
 
 /**
  * 1. Conflicting: nobody but the person can choose.
- * 2. Missing: fetch it.
+ * 2. Missing: fetch it, unless something else is in its place.
  * 3. With force: name what goes, throw it away.
  * 4. Where it should be: done.
  * 5. Work in it: leave it.
@@ -88,7 +88,7 @@ async function updateOne(
   { force, onLoss }: UpdateOptions,
   moved: Moved[],
 ): Promise<string | undefined> {
-  const { path, recorded, commit, missing } = state;
+  const { path, recorded, commit, missing, broken } = state;
   // 1.
   if (recorded === undefined) return "its versions conflict: git add the one that you want";
   const checkOut = async () => {
@@ -103,7 +103,14 @@ async function updateOne(
   };
   // 2.
   if (missing) {
+    if (broken) {
+      return `its repository is damaged: move ${path} elsewhere, then llorch git submodules update`;
+    }
     if (state.url === undefined) return ".gitmodules has no address for it";
+    if (!await isEmpty(join(git.cwd, path))) {
+      return `files of your own are in its place: move ${path} elsewhere, then ` +
+        "llorch git submodules update";
+    }
     return await checkOut();
   }
   // 3.
@@ -128,6 +135,17 @@ async function updateOne(
   }
   // 6.
   return await checkOut();
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  try {
+    for await (const _ of Deno.readDir(folder)) return false;
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    if (error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
 }
 
 /**

@@ -16,10 +16,11 @@ async function submodule(repos: Repos) {
   return JSON.parse(out).submodules[0];
 }
 
-/** A server that lets nobody in. */
-function serveRefusal(): { readonly url: string } & Disposable {
-  const refuse = () => new Response("", { status: 401, headers: { "www-authenticate": "Basic" } });
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, refuse);
+/** A server that lets nobody in, or that has something else than repositories. */
+function serve(status: 200 | 401): { readonly url: string } & Disposable {
+  const answer = () =>
+    new Response("<html>\n<p>hello</p>\n", { status, headers: { "www-authenticate": "Basic" } });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     [Symbol.dispose]: () => void server.shutdown(),
@@ -256,6 +257,163 @@ Deno.test("git sync --force names everything that it throws away", async () => {
   });
 });
 
+Deno.test("git sync --force looks into submodules first, whatever submodule.recurse says", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.git("work", "config", "submodule.recurse", "true");
+    await moveLib(repos, "two");
+    const loose = await repos.commit("work/lib", "d.txt", "mine");
+    await repos.write("work/lib", "a.txt", "changed");
+    const { code, err } = await repos.llorch("work", "sync", "--force", "--quiet");
+    assert.equal(code, 0, err);
+    assert.deepEqual(err.trim().split("\n"), [
+      "llorch: thrown away: lib: changes of a.txt",
+      `llorch: thrown away: lib: commit ${loose} d.txt: mine`,
+    ]);
+    assert.equal(await repos.read("work/lib", "a.txt"), "two");
+  });
+});
+
+/** In `top`, ordinary files take the place of the submodule. */
+async function replaceLib(repos: Repos) {
+  await repos.git("top", "rm", "-qf", "lib");
+  await Deno.mkdir(join(repos.dir, "top/lib"));
+  await repos.write("top/lib", "a.txt", "ordinary");
+  await repos.git("top", "add", "lib/a.txt");
+  await repos.git("top", "commit", "-qm", "files for lib");
+}
+
+Deno.test("git sync --force names the work in a submodule that files replace", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.write("work/.git/modules/lib/info", "exclude", "out/\n");
+    const mine = await repos.commit("work/lib", "d.txt", "mine");
+    await repos.write("work/lib", "a.txt", "changed");
+    await repos.write("work/lib", "new.txt", "untracked");
+    await Deno.mkdir(join(repos.dir, "work/lib/out"));
+    await repos.write("work/lib/out", "x", "ignored");
+    await replaceLib(repos);
+    const kept = await repos.llorch("work", "sync");
+    assert.equal(kept.code, 1);
+    assert.match(kept.err, /^llorch: lib holds work of yours \(a\.txt\), and files take the sub/);
+    assert.equal(await repos.read("work/lib", "a.txt"), "changed");
+    const { code, err } = await repos.llorch("work", "sync", "--force", "--quiet");
+    assert.equal(code, 0, err);
+    assert.deepEqual(err.trim().split("\n"), [
+      "llorch: thrown away: lib: changes of a.txt",
+      "llorch: thrown away: lib: file new.txt",
+      "llorch: thrown away: lib: file out/",
+      `llorch: thrown away: lib: commit ${mine} d.txt: mine`,
+    ]);
+    assert.equal(await repos.read("work/lib", "a.txt"), "ordinary");
+    assert.equal(await repos.git("work", "status", "--porcelain", "--ignored"), "");
+    const commit = await repos.git(
+      "work",
+      "--git-dir=.git/modules/lib",
+      "log",
+      "-1",
+      "--format=%s",
+      mine,
+    );
+    assert.equal(commit, "d.txt: mine");
+  });
+});
+
+Deno.test("git sync follows where files replace a submodule without work, and keeps a removed one", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await replaceLib(repos);
+    const synced = await repos.llorch("work", "sync");
+    assert.equal(synced.code, 0, synced.err);
+    assert.equal(await repos.read("work/lib", "a.txt"), "ordinary");
+  });
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.git("work", "config", "submodule.recurse", "true");
+    await repos.write("work/lib", "a.txt", "changed");
+    await repos.git("top", "rm", "-qf", "lib");
+    await repos.git("top", "commit", "-qm", "no lib");
+    const { code, err } = await repos.llorch("work", "sync", "--force");
+    assert.deepEqual([code, err], [0, ""]);
+    assert.equal(await repos.read("work/lib", "a.txt"), "changed");
+  });
+});
+
+Deno.test("git keeps going around a submodule whose repository is damaged, and names it", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await Deno.rename(join(repos.dir, "work/.git/modules/lib"), join(repos.dir, "gone"));
+    const { branch, submodules } = await status(repos);
+    assert.deepEqual([branch, submodules[0].broken], ["main", true]);
+    const synced = await repos.llorch("work", "sync");
+    assert.equal(synced.code, 1);
+    assert.match(synced.err, /^llorch: kept lib: its repository is damaged: move lib elsewhere, /);
+    await Deno.remove(join(repos.dir, "work/lib/.git"));
+    const files = await repos.llorch("work", "submodules", "update");
+    assert.match(files.err, /^llorch: kept lib: files of your own are in its place: move lib /);
+  });
+});
+
+Deno.test("git says what a submodule's remote does not have", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    const ahead = await repos.commit("top/lib", "x.txt", "never pushed");
+    await repos.git("top", "commit", "-qam", "lib: ahead");
+    const { code, err } = await repos.llorch("work", "sync");
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      new RegExp(
+        `^llorch: kept lib: Cannot fetch the commit ${ahead}: its remote does not have it`,
+      ),
+    );
+  });
+});
+
+Deno.test("git sync says how to end what is unfinished", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.commit("top", "a.txt", "theirs");
+    await repos.commit("work", "a.txt", "mine");
+    await repos.git("work", "fetch", "-q");
+    await assert.rejects(repos.git("work", "rebase", "-q", "origin/main"));
+    for (const command of [["pull"], ["sync"], ["sync", "--force"]]) {
+      const { code, err } = await repos.llorch("work", ...command);
+      assert.equal(code, 1);
+      assert.match(
+        err,
+        /: a rebase is not finished; git rebase --continue, or git rebase --abort$/m,
+      );
+    }
+    await repos.git("work", "rebase", "--abort");
+    await repos.git("work", "switch", "-qc", "mine");
+    const alone = await repos.llorch("work", "pull");
+    assert.match(alone.err, /no remote has a mine: git push --set-upstream origin mine makes one/);
+  });
+});
+
+Deno.test("git sync takes nothing that git was told to overlook", async () => {
+  await withRepos(async (repos) => {
+    await makeClone(repos);
+    await repos.git("work", "update-index", "--assume-unchanged", "a.txt");
+    await repos.write("work", "a.txt", "mine");
+    await repos.write("work", "new.txt", "untracked");
+    await repos.commit("top", "b.txt", "theirs");
+    assert.equal((await repos.llorch("work", "sync")).code, 0);
+    await repos.commit("top", "a.txt", "theirs");
+    for (const command of [["sync"], ["sync", "--force"]]) {
+      const { code, err } = await repos.llorch("work", ...command);
+      assert.equal(code, 1);
+      assert.match(
+        err,
+        /^llorch: Git overlooks your changes of a\.txt, .* git update-index --no-assume-unchanged a/,
+      );
+    }
+    assert.equal(await repos.read("work", "a.txt"), "mine");
+    assert.equal(await repos.read("work", "new.txt"), "untracked");
+  });
+});
+
 Deno.test("git submodules reset needs --force where something would be lost", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
@@ -284,7 +442,7 @@ Deno.test("git submodules branch makes a branch, or takes the one that is there"
     assert.equal(kept.code, 1);
     assert.match(kept.err, new RegExp(`commits here are on no branch \\(${loose.slice(0, 7)}`));
     const bad = await repos.llorch("work", "submodules", "branch", "no..name");
-    assert.equal(bad.err, `llorch: Cannot name a branch "no..name"\n`);
+    assert.match(bad.err, /^llorch: Cannot name a branch "no\.\.name": no blanks, no "\.\.", /);
   });
 });
 
@@ -319,13 +477,16 @@ Deno.test("git says in one sentence what went wrong", async () => {
     const refused = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = refused.addr as Deno.NetAddr;
     refused.close();
-    using guarded = serveRefusal();
+    using guarded = serve(401);
+    using website = serve(200);
     const cases: [string[], RegExp][] = [
       [["clone", "http://host.invalid/x.git"], /^llorch: Cannot find the host host\.invalid: /],
       [["clone", `http://127.0.0.1:${port}/x.git`], /^llorch: Cannot reach 127\.0\.0\.1: /],
       [["clone", `${guarded.url}/x.git`], /^llorch: The host refuses access: /],
+      [["clone", `${website.url}/x.git`], /^llorch: Cannot find a git repository at http.*:.*\n/],
+      [["clone", `file://${repos.dir}/work`, "/proc/x"], /^llorch: Cannot make the folder \/proc/],
       [["clone", `file://${repos.dir}/none`], /^llorch: Cannot find the repository \/.*none: /],
-      [["pull"], /^llorch: Cannot bring main up to date: it follows no branch; git branch --set/],
+      [["pull"], /^llorch: Cannot bring main up to date: it follows no branch; git remote add/],
     ];
     for (const [args, sentence] of cases) {
       const { code, err } = await repos.llorch("work", ...args);
@@ -333,6 +494,11 @@ Deno.test("git says in one sentence what went wrong", async () => {
       assert.match(err, sentence);
       assert.equal(err.split("\n").length, 2, err);
     }
+    const own = await repos.llorch("work/.git", "status");
+    assert.match(own.err, /^llorch: Cannot work in \/.*: there are only git's own files .*\n$/);
+    await repos.git(".", "init", "-q", "empty");
+    const empty = await repos.llorch("empty", "sync");
+    assert.match(empty.err, /it has no commit yet; make one, or get another repository with /);
     const outside = await repos.llorch(".", "status");
     assert.match(outside.err, /^llorch: Cannot find a git repository in or above \/.*\n$/);
     const env = { ...repos.env, PATH: join(repos.dir, "nothing") };

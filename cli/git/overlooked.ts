@@ -1,0 +1,43 @@
+import { LlorchError } from "#shared/errors.ts";
+import type { Git } from "./git.ts";
+import { isThere } from "./repository.ts";
+
+/** How `git ls-files -v` marks a file that git is told to overlook, and what takes the mark away. */
+const MARKS: Readonly<Record<string, string>> = {
+  h: "--no-assume-unchanged",
+  S: "--no-skip-worktree",
+  s: "--no-skip-worktree --no-assume-unchanged",
+};
+
+/**
+ * Refuses to move to a commit that changes a file which the person has changed, too, and told git to
+ * overlook: git would stop half-way, and `status` cannot name the change.
+ *
+ * @throws {LlorchError} naming the file and the command that takes the mark away
+ */
+export async function refuseOverlooked(git: Git, target: string): Promise<void> {
+  const listed = (await git.run(["ls-files", "-v", "-z"])).split("\0");
+  const marked = new Map(listed.flatMap((line) => {
+    const flag = MARKS[line.charAt(0)];
+    return flag === undefined ? [] : [[line.slice(2), flag] as const];
+  }));
+  if (marked.size === 0) return;
+  const diff = await git.run(["diff", "--name-only", "--no-renames", "-z", "HEAD", target, "--"]);
+  for (const path of diff.split("\0")) {
+    const flag = marked.get(path);
+    if (flag === undefined || !await isThere(git, path) || !await isChanged(git, path)) continue;
+    throw new LlorchError(
+      "CONFLICT",
+      `Git overlooks your changes of ${path}, which its upstream changes too: ` +
+        `git update-index ${flag} ${path} first, then commit, stash or throw them away`,
+    );
+  }
+}
+
+async function isChanged(git: Git, path: string): Promise<boolean> {
+  const [here, committed] = await Promise.all([
+    git.attempt(["hash-object", "--", path]),
+    git.attempt(["rev-parse", "--verify", "--quiet", `HEAD:${path}`]),
+  ]);
+  return here.stdout !== committed.stdout;
+}
