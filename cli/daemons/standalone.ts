@@ -2,9 +2,10 @@ import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Executable, findExecutable } from "#shared/executables.ts";
 import { scanModels } from "#shared/models/scan.ts";
-import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
-import { chooseModel } from "./worker_choice.ts";
+import { searchDirs } from "../models/installed.ts";
+import { modelAdvice } from "./model_advice.ts";
+import { chooseModel, modelMissing } from "./worker_choice.ts";
 import type { WorkerRequest } from "./worker_request.ts";
 
 /**
@@ -22,11 +23,12 @@ export async function runStandalone(request: WorkerRequest, context: Context): P
 /** The arguments of a worker without a pool manager. */
 export function standaloneArgs(request: WorkerRequest, path: string): string[] {
   const { kind, gpu, context, slots } = request;
-  const device = kind === "cpu" ? "none" : gpu;
+  // Without a number a build that has no GPU backend would quietly compute on the CPU.
+  const device = kind === "cpu" ? "none" : gpu ?? 0;
   return [
     "--standalone",
     `--model=${path}`,
-    ...(device === undefined ? [] : [`--gpu=${device}`]),
+    `--gpu=${device}`,
     ...(context === undefined ? [] : [`--context=${context}`]),
     ...(slots === undefined ? [] : [`--slots=${slots}`]),
   ];
@@ -38,8 +40,10 @@ async function modelPath(name: string, context: Context): Promise<string> {
     const path = name.replace(/^file:/, "");
     return isAbsolute(path) ? path : join(context.cwd, path);
   }
-  const { models } = await scanModels((await settings(context)).models.dirs);
-  return chooseModel(models, name).path;
+  const { models } = await scanModels(await searchDirs(context));
+  const model = chooseModel(models, name);
+  if (model !== undefined) return model.path;
+  throw modelMissing(models, name, await modelAdvice(name, context));
 }
 
 async function foreground({ command, args }: Executable, { signal }: Context): Promise<number> {

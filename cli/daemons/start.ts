@@ -11,12 +11,14 @@ import { spawnDaemon } from "./spawn.ts";
  * `llorch orchestrator start`, `llorch pool-manager start`: hands over to the service manager where a
  * unit is installed, else starts the daemon for development.
  *
+ * @param ownFlags What it is told for development, unless the person says otherwise.
  * @returns the daemon's own exit code when it does not start
  */
 export async function startDaemon(
   kind: DaemonKind,
   { args, options }: Invocation,
   context: Context,
+  ownFlags: () => Promise<readonly string[]> = () => Promise.resolve([]),
 ): Promise<number> {
   const config = textOption(options, "config");
   const flags = [...(config === undefined ? [] : [`--config=${config}`]), ...args];
@@ -30,7 +32,7 @@ export async function startDaemon(
     return await service.ask("start");
   }
 
-  const started = await spawnDaemon(kind, flags, context);
+  const started = await spawnDaemon(kind, [...await ownFlags(), ...flags], context);
   if ("code" in started) {
     const lines = started.lines.length > 0
       ? started.lines

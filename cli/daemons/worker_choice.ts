@@ -46,11 +46,14 @@ export function chooseDevice(
 type NamedModel = Pick<PoolModel, "model_ref" | "aliases" | "fingerprint">;
 
 /**
- * The model that a name means.
+ * The model that a name means; undefined when none does.
  *
- * @throws {LlorchError} `MODEL_NOT_FOUND`, or `CONFLICT` when the name means several.
+ * @throws {LlorchError} `CONFLICT` when the name means several.
  */
-export function chooseModel<M extends NamedModel>(models: readonly M[], name: string): M {
+export function chooseModel<M extends NamedModel>(
+  models: readonly M[],
+  name: string,
+): M | undefined {
   const named = models.filter(({ model_ref, aliases }) =>
     model_ref === name || aliases.includes(name)
   );
@@ -62,6 +65,19 @@ export function chooseModel<M extends NamedModel>(models: readonly M[], name: st
     const refs = named.map(({ model_ref }) => model_ref).join(" or ");
     throw new LlorchError("CONFLICT", `"${name}" means several models: ask for ${refs}`);
   }
+  return undefined;
+}
+
+/**
+ * Says that no model is called so, what would be near, and what to do.
+ *
+ * @param advice `llorch models download NAME fetches it`
+ */
+export function modelMissing(
+  models: readonly NamedModel[],
+  name: string,
+  advice: string,
+): LlorchError {
   const names = models.map(shortName);
   const near = closest(name, names);
   const found = near !== undefined
@@ -69,10 +85,7 @@ export function chooseModel<M extends NamedModel>(models: readonly M[], name: st
     : names.length === 0
     ? "there is none"
     : `there are ${names.join(", ")}`;
-  throw new LlorchError(
-    "MODEL_NOT_FOUND",
-    `Cannot find the model "${name}": ${found}; llorch models download ${name} would fetch it`,
-  );
+  return new LlorchError("MODEL_NOT_FOUND", `Cannot find the model "${name}": ${found}; ${advice}`);
 }
 
 /** The name by which people ask for a model. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Device } from "#shared/contracts/pool.ts";
-import { chooseDevice, chooseModel, kindOf } from "./worker_choice.ts";
+import { chooseDevice, chooseModel, kindOf, modelMissing } from "./worker_choice.ts";
 
 const device = (kind: Device["kind"], id: string, free_bytes: number): Device => ({
   id,
@@ -30,17 +30,21 @@ Deno.test("chooseModel() finds a name, and two copies of one model are one", () 
   assert.equal(chooseModel(models, "file:/m/b/other.gguf"), models[2]);
 });
 
-Deno.test("chooseModel() refuses a name that means two models or none", () => {
+Deno.test("chooseModel() refuses a name that means two models", () => {
   const models = [model("demo", "a"), model("demo", "b")];
   assert.throws(
     () => chooseModel(models, "demo"),
     /means several models: ask for file:.* or file:/,
   );
-  assert.throws(
-    () => chooseModel(models, "dmo"),
-    /did you mean demo\?; llorch models download dmo/,
-  );
-  assert.throws(() => chooseModel([], "demo"), /there is none/);
+  assert.equal(chooseModel(models, "dmo"), undefined);
+});
+
+Deno.test("modelMissing() names what is near and ends with the advice", () => {
+  const say = (names: readonly string[], name: string) =>
+    modelMissing(names.map((each) => model(each, "a")), name, "fetch it").message;
+  assert.equal(say(["demo"], "dmo"), 'Cannot find the model "dmo": did you mean demo?; fetch it');
+  assert.match(say([], "demo"), /: there is none; fetch it$/);
+  assert.match(say(["one", "other"], "demo"), /: there are one, other; fetch it$/);
 });
 
 Deno.test("kindOf() names the kinds there are", () => {

@@ -3,8 +3,10 @@ import { poolRoutes as routes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
+import type { Context } from "../context.ts";
+import { modelAdvice } from "./model_advice.ts";
 import type { WorkerRequest } from "./worker_request.ts";
-import { chooseDevice, chooseModel } from "./worker_choice.ts";
+import { chooseDevice, chooseModel, modelMissing } from "./worker_choice.ts";
 
 /** Longest wait for a worker; the pool manager gives it up earlier, in milliseconds. */
 const START_DEADLINE_MS = 600_000;
@@ -24,11 +26,15 @@ export async function startWorker(
   client: Client,
   { pool_id, models, devices }: PoolState,
   request: WorkerRequest,
-  signal: AbortSignal,
+  context: Context,
 ): Promise<PoolWorker> {
+  const { signal } = context;
   const model = chooseModel(models, request.model);
+  if (model === undefined) {
+    throw modelMissing(models, request.model, await modelAdvice(request.model, context));
+  }
   const device = chooseDevice(devices, request.kind, request.gpu);
-  const { context, slots } = request;
+  const { context: tokens, slots } = request;
   const { worker_id } = await client.call(routes.spawn, {
     params: { id: pool_id },
     body: {
@@ -36,7 +42,7 @@ export async function startWorker(
       model_ref: model.model_ref,
       fingerprint: model.fingerprint,
       device: device.id,
-      ...(context === undefined ? {} : { context }),
+      ...(tokens === undefined ? {} : { context: tokens }),
       ...(slots === undefined ? {} : { slots }),
     },
   });

@@ -5,6 +5,7 @@ import { type FakeHub, type FakeHubOptions, withFakeHub } from "../support/fake_
 import { LLORCH, llorch, withHome } from "../support/llorch.ts";
 import { writeCounterModel } from "../support/models.ts";
 import { until } from "../support/stack.ts";
+import { type Gesture, hasTerminal, onTerminal } from "../support/terminal.ts";
 
 const MIB = 1024 * 1024;
 const NAME = "org/tiny/tiny.gguf";
@@ -369,6 +370,30 @@ Deno.test("models add links a file of one's own, and one of the hub's cache", ()
       /has no x\.gguf in the hub's cache .* llorch models download fetches it/,
     );
   }));
+
+Deno.test(
+  `models delete asks, and an interrupt is an answer${hasTerminal ? "" : " (no python3)"}`,
+  {
+    ignore: !hasTerminal,
+  },
+  async () => {
+    await withHome(async (home, own) => {
+      const env = { ...own, LLORCH_MODELS_DIR: home };
+      const file = join(home, "t1.gguf");
+      writeCounterModel(file, { numbers: 10 });
+      const remove = (gesture: Omit<Gesture, "when">) =>
+        onTerminal(["models", "delete", "t1"], { when: "[y/N]", ...gesture }, env);
+      assert.equal((await remove({ keys: "\x03" })).code, 130);
+      assert.equal((await remove({ signal: "SIGTERM" })).code, 130);
+      const no = await remove({ keys: "\r" });
+      assert.equal(no.code, 1);
+      assert.match(no.text, /Nothing was removed/);
+      assert.ok((await Deno.stat(file)).isFile);
+      assert.equal((await remove({ keys: "y\r" })).code, 0);
+      await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+    });
+  },
+);
 
 Deno.test("models catalog shows ids, and an unknown one is answered with a near one", async () => {
   await withHome(async (_, env) => {

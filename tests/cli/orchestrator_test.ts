@@ -74,6 +74,43 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
   });
 });
 
+/**
+ * Writes an executable as a portable one is: a script that hands over to deno, which runs what was
+ * unpacked elsewhere, under its own name and the permissions of the daemon.
+ */
+async function writePortable(home: string, name: string): Promise<void> {
+  const app = join(home, `runtime/${name}-0.1.0-x86_64-unknown-linux-gnu-1a2b`);
+  await Deno.mkdir(app, { recursive: true });
+  await Deno.writeTextFile(
+    join(app, "main.js"),
+    `Deno.addSignalListener("SIGTERM", () => Deno.exit(0));
+     setInterval(() => {}, 60_000);
+     const url = "http://127.0.0.1:1";
+     console.log(JSON.stringify({ event: "listening", pid: Deno.pid, url }));`,
+  );
+  const permissions = { [name]: { all: true } };
+  await Deno.writeTextFile(join(app, "deno.json"), JSON.stringify({ permissions }));
+  await Deno.writeTextFile(
+    join(home, "bin", name),
+    `#!/bin/sh\nexec '${Deno.execPath()}' run --quiet --no-prompt ` +
+      `--config='${app}/deno.json' -P=${name} '${app}/main.js' "$@"\n`,
+    { mode: 0o755 },
+  );
+}
+
+Deno.test("stop ends a portable daemon that start has started", async () => {
+  await withOrchestrator(async (run, home, env) => {
+    await writePortable(home, "orchestratord");
+    env["LLORCH_BIN_DIR"] = join(home, "bin");
+    const started = await run("start", "--json");
+    assert.equal(started.code, 0, started.err);
+    const { pid, url } = JSON.parse(started.out);
+    const stopped = await run("stop", "--url", url);
+    assert.equal(stopped.err, `Stopped orchestratord at ${url} (pid ${pid})\n`);
+    assert.ok(!isAlive(pid));
+  });
+});
+
 Deno.test("of two daemons stop asks which, and ends the one that is named", async () => {
   await withOrchestrator(async (run, home) => {
     const start = async (name: string) => {

@@ -54,6 +54,28 @@ Deno.test("a started pool manager joins its orchestrator; stop ends its workers 
   });
 });
 
+Deno.test("a started pool manager finds what models list shows", async () => {
+  await withHome(async (_home, env) => {
+    const { code, out, err } = await llorch(
+      ["pool-manager", "start", "--json", "--", "--port=0", "--worker-port-base=0"],
+      { env },
+    );
+    assert.equal(code, 0, err);
+    const { url } = JSON.parse(out);
+    try {
+      const worker = await llorch(["worker", "start", "cpu", "-m", "demo", "--url", url], { env });
+      assert.equal(worker.code, 0, worker.err);
+      const none = await llorch(["worker", "start", "cpu", "-m", "demi", "--url", url], { env });
+      assert.match(
+        none.err,
+        /"demi": did you mean demo\?; llorch models list and .* what there is$/m,
+      );
+    } finally {
+      assert.equal((await llorch(["pool-manager", "stop", "-q"], { env })).code, 0);
+    }
+  });
+});
+
 Deno.test("a second pool manager on the same state says why it cannot start", async () => {
   await withHome(async (_home, env) => {
     const run = (...args: string[]) => llorch(["pool-manager", ...args], { env });

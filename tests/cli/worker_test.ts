@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { llorch, withHome } from "../support/llorch.ts";
 import { counterModel } from "../support/models.ts";
-import { isAlive, startProgram, until, within, withStack } from "../support/stack.ts";
+import { isAlive, ROOT, startProgram, until, within, withStack } from "../support/stack.ts";
 
 const models = dirname(counterModel());
 
@@ -145,6 +145,18 @@ Deno.test("a worker in the foreground keeps its exit code, however it is ended",
     const { code, out } = await llorch(args, { env, cwd: home });
     assert.equal(code, 41);
     assert.equal(out, `--standalone --model=${join(home, "x.gguf")} --gpu=1 --slots=3\n`);
+
+    // A build that has no GPU backend is to refuse, not to compute on the CPU.
+    const first = await llorch(["worker", "start", "cuda", "-m", "demo"], { env, cwd: home });
+    assert.equal(
+      first.out,
+      `--standalone --model=${join(ROOT, "catalog/demo/demo.gguf")} --gpu=0\n`,
+    );
+    const missing = await llorch(["worker", "start", "cuda", "-m", "tinyllama"], { env });
+    assert.match(
+      missing.err,
+      /model "tinyllama": .*; llorch models download tinyllama fetches it$/m,
+    );
 
     const pidFile = join(home, "pid");
     const patient = `#!/bin/sh\ntrap 'exit 7' INT\necho $$ >'${pidFile}.new'

@@ -10,6 +10,7 @@ import { setUp, type SetupStep } from "../../checkout/setup.ts";
 import type { Context } from "../../context.ts";
 import type { RunResult } from "../../doctor/machine.ts";
 import { talkingGit } from "../../git/git.ts";
+import { ask } from "../../output/ask.ts";
 import { type Colour, painter } from "../../output/paint.ts";
 
 const COLOURS: Readonly<Record<SetupStep["status"], Colour>> = {
@@ -75,16 +76,11 @@ async function runDeno(
 }
 
 /** Asks on the terminal; an empty answer means yes. */
-function asker({ isInteractive, stderr }: Context): (question: string) => Promise<boolean> {
+function asker(context: Context): (question: string) => Promise<boolean> {
   return async (question) => {
-    if (!isInteractive) {
+    if (!context.isInteractive) {
       throw new UsageError(`${question} Nobody can be asked here: add --yes`);
     }
-    stderr.write(`${question} [Y/n] `);
-    const answer = new Uint8Array(64);
-    const length = await Deno.stdin.read(answer);
-    if (length === null) return false;
-    const word = new TextDecoder().decode(answer.subarray(0, length)).trim().toLowerCase();
-    return ["", "y", "yes"].includes(word);
+    return await ask(question, true, context);
   };
 }

@@ -3,8 +3,8 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { deletablePaths, removeModel } from "../../models/delete.ts";
+import { ask } from "../../output/ask.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { ask } from "../../models/ask.ts";
 
 /** `llorch models delete` */
 export async function run({ args, options }: Invocation, context: Context): Promise<number> {
@@ -15,7 +15,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     if (!context.isInteractive) {
       throw new UsageError(`Cannot ask whether to remove ${what}: add --yes`);
     }
-    if (!ask(`Remove ${what}?`, context)) {
+    if (!await ask(`Remove ${what}?`, false, context)) {
       context.stderr.write("Nothing was removed\n");
       return EXIT.failed;
     }

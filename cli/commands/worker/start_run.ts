@@ -31,7 +31,7 @@ export async function run(invocation: Invocation, context: Context): Promise<num
     return await runStandalone(request, context);
   }
   const from = performance.now();
-  const worker = await startWorker(client, pool, request, signal);
+  const worker = await startWorker(client, pool, request, context);
   const { worker_id, uri = "", device, slots, context: tokens } = worker;
   stdout.write(
     options["json"] === true

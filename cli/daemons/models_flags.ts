@@ -1,0 +1,26 @@
+import type { Invocation } from "../command.ts";
+import type { Context } from "../context.ts";
+import { searchDirs } from "../models/installed.ts";
+
+/** A pool manager's config file where none is named. */
+const SYSTEM_CONFIG = "/etc/llorch/pool-manager.toml";
+
+/**
+ * The flag by which a pool manager that is started for development looks where `llorch models list`
+ * looks. None where flags, a variable or a config file may say it.
+ */
+export async function modelsFlags(
+  { args, options }: Invocation,
+  context: Context,
+): Promise<string[]> {
+  const isSaid = options["config"] !== undefined ||
+    Boolean(context.env("LLORCH_MODELS_DIRS")) ||
+    args.some((arg) => /^(--models-dirs|--config|-c)(=|$)/.test(arg));
+  if (isSaid || await isThere(SYSTEM_CONFIG)) return [];
+  const dirs = await searchDirs(context);
+  return [`--models-dirs=${dirs.join(",")}`];
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

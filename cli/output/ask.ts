@@ -1,0 +1,37 @@
+import type { Context } from "../context.ts";
+
+/** How many characters of an answer count. */
+const MAX_ANSWER = 64;
+
+/**
+ * Asks a person at a terminal for yes or no.
+ *
+ * @param usual What an empty answer means.
+ * @throws what the signal was aborted with, as soon as the person interrupts
+ */
+export async function ask(
+  question: string,
+  usual: boolean,
+  { stderr, signal }: Pick<Context, "stderr" | "signal">,
+): Promise<boolean> {
+  stderr.write(`${question} ${usual ? "[Y/n]" : "[y/N]"} `);
+  const answer = new Uint8Array(MAX_ANSWER);
+  const length = await unlessInterrupted(Deno.stdin.read(answer), signal);
+  // The end of the input is no answer, and no answer is no yes.
+  if (length === null) return false;
+  const word = new TextDecoder().decode(answer.subarray(0, length)).trim();
+  return word === "" ? usual : /^y(es)?$/i.test(word);
+}
+
+/** What a read gives. One that nobody waits for any more ends with the process. */
+async function unlessInterrupted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const interrupted = Promise.withResolvers<never>();
+  const abort = () => interrupted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([read, interrupted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * A terminal for tests: Python makes one, as nothing that Deno has can.
+ *
+ * @module
+ */
+import { LLORCH } from "./llorch.ts";
+
+/**
+ * Runs a program on a terminal of its own; when it has written what is waited for, sends it keys or a
+ * signal, then prints its exit code and, in JSON, what it wrote.
+ */
+const SCRIPT = `
+import json, os, pty, select, signal, sys, time
+wait, keys, name, argv = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(argv[0], argv)
+text, sent, deadline = "", False, time.monotonic() + 30
+while time.monotonic() < deadline:
+    if select.select([fd], [], [], 0.1)[0]:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        text += part.decode(errors="replace")
+    if not sent and wait in text:
+        sent = True
+        if keys: os.write(fd, keys.encode())
+        if name: os.kill(pid, getattr(signal, name))
+else:
+    os.kill(pid, signal.SIGKILL)
+status = os.waitpid(pid, 0)[1]
+print(json.dumps({"code": os.waitstatus_to_exitcode(status), "text": text}))
+`;
+
+/** What a person does, once a text is on the screen. */
+export interface Gesture {
+  readonly when: string;
+  /** Keys, e.g. `y\\r` or `\\x03`, which is Ctrl-C. */
+  readonly keys?: string;
+  readonly signal?: "SIGTERM" | "SIGHUP";
+}
+
+/** Whether there is a Python that can make a terminal. */
+export const hasTerminal: boolean = (() => {
+  try {
+    const args = ["-c", "import pty, os; os.waitstatus_to_exitcode"];
+    return new Deno.Command("python3", { args, stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    return false;
+  }
+})();
+
+/** Runs the real `llorch` on a terminal to its end; a minus before the exit code is a signal's. */
+export async function onTerminal(
+  args: readonly string[],
+  { when, keys = "", signal }: Gesture,
+  env: Record<string, string>,
+): Promise<{ readonly code: number; readonly text: string }> {
+  const { stdout } = await new Deno.Command("python3", {
+    args: ["-c", SCRIPT, when, keys, signal ?? "", ...LLORCH, ...args],
+    env,
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
