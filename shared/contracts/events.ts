@@ -22,10 +22,26 @@ export const startedData = z.strictObject({
   queue_wait_ms: milliseconds,
 }).meta({ id: "StartedEvent" });
 
+const tokenLogprob = z.strictObject({
+  id: tokenId,
+  t: z.string().meta({ description: "The token's own text, which may be part of a character" }),
+  logprob: z.number().meta({ description: "Natural logarithm; -9999 for what is impossible" }),
+});
+
+/** How probable a token was among those that the request's sampling left to choose from. */
+export const chosenLogprob = tokenLogprob.extend({
+  top: z.array(tokenLogprob).meta({ description: "The most probable tokens, best first" }),
+}).meta({ id: "TokenLogprobs" });
+
+/** How probable a token was. */
+export type ChosenLogprob = z.output<typeof chosenLogprob>;
+
 export const tokenData = z.strictObject({
   t: z.string().meta({ description: "Text; whole UTF-8 characters only" }),
   i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
   ids: z.array(tokenId).optional().meta({ description: "Token ids; with ?ids=true" }),
+  logprobs: z.array(chosenLogprob).optional()
+    .meta({ description: "Of each of the event's tokens, where the request asks for it" }),
 }).meta({ id: "TokenEvent" });
 
 export const metricsData = z.strictObject({

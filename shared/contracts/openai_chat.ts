@@ -34,8 +34,6 @@ const UNSUPPORTED: Unsupported = {
   modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === "text",
   prediction: always,
   web_search_options: always,
-  logprobs: (value) => value === false,
-  top_logprobs: always,
   best_of: (value) => value === 1,
 };
 
@@ -52,6 +50,10 @@ const responseFormat = z.discriminatedUnion("type", [
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
   const format = responseFormat.safeParse(body["response_format"]);
   const schema = format.success && format.data.type !== "text" ? {} : undefined;
+  if (typeof body["top_logprobs"] === "number" && body["logprobs"] !== true) {
+    const message = "needs logprobs: true";
+    context.addIssue({ code: "custom", path: ["top_logprobs"], message });
+  }
   checkTools({ ...body, messages: [], ...(schema ? { json_schema: schema } : {}) }, context);
 }
 
@@ -65,6 +67,8 @@ export const chatRequest = z.looseObject({
   tools: toolShape.tools.nullable(),
   tool_choice: toolShape.tool_choice.nullable(),
   parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: requestShape.logprobs.nullable(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine(checkChat, ALWAYS).meta({
   id: "ChatRequest",
 });
@@ -73,6 +77,21 @@ export const chatRequest = z.looseObject({
 export type ChatRequest = z.output<typeof chatRequest>;
 
 const finishReason = z.enum(["stop", "length", "tool_calls"]);
+
+const tokenLogprob = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.number().int()).nullable()
+    .meta({ description: "null where the token is a part of a character" }),
+});
+
+const chatLogprobs = z.object({
+  content: z.array(tokenLogprob.extend({ top_logprobs: z.array(tokenLogprob) })),
+  refusal: z.null(),
+}).nullable().meta({ id: "ChatLogprobs" });
+
+/** Probabilities of tokens in a chat. */
+export type ChatLogprobs = z.output<typeof chatLogprobs>;
 
 /** A whole answer. */
 export const chatCompletion = z.object({
@@ -86,7 +105,7 @@ export const chatCompletion = z.object({
       refusal: z.null(),
       tool_calls: z.array(toolCall).optional(),
     }),
-    logprobs: z.null(),
+    logprobs: chatLogprobs,
     finish_reason: finishReason,
   })),
   usage: openaiUsage,
@@ -106,7 +125,7 @@ export const chatChunk = z.object({
       content: z.string().optional(),
       tool_calls: z.array(toolCall.extend({ index: z.number().int() })).optional(),
     }),
-    logprobs: z.null(),
+    logprobs: chatLogprobs,
     finish_reason: finishReason.nullable(),
   })),
   usage: openaiUsage.nullable().optional(),

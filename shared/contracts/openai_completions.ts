@@ -1,13 +1,6 @@
 import { z } from "zod";
 import { tokenId } from "./common.ts";
-import {
-  always,
-  openaiHead,
-  openaiShape,
-  openaiUsage,
-  refuse,
-  type Unsupported,
-} from "./openai_common.ts";
+import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./openai_common.ts";
 import { ALWAYS, modelName } from "./request.ts";
 
 /** Most prompts of one request, and most choices over all of them. */
@@ -21,7 +14,6 @@ const UNSUPPORTED: Unsupported = {
   echo: (value) => value === false,
   suffix: (value) => value === "",
   best_of: (value) => value === 1,
-  logprobs: always,
 };
 
 /** `POST /v1/completions`. */
@@ -36,6 +28,7 @@ export const completionRequest = z.looseObject({
     error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either, none empty`,
   }),
   ...openaiShape,
+  logprobs: z.number().int().min(0).max(5).nullish(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
   if (promptsOf(body.prompt).length * (body.n ?? 1) <= MAX_CHOICES) return;
   const message = `asks for more than ${MAX_CHOICES} choices over all prompts`;
@@ -52,7 +45,17 @@ export function promptsOf(prompt: CompletionRequest["prompt"]): (string | number
 }
 
 const completionHead = { ...openaiHead, object: z.literal("text_completion") };
-const choice = { index: z.number().int(), text: z.string(), logprobs: z.null() };
+const completionLogprobs = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number()),
+  top_logprobs: z.array(z.record(z.string(), z.number())).nullable(),
+  text_offset: z.array(z.number().int()),
+}).nullable().meta({ id: "CompletionLogprobs" });
+
+/** Probabilities of tokens in a completion. */
+export type CompletionLogprobs = z.output<typeof completionLogprobs>;
+
+const choice = { index: z.number().int(), text: z.string(), logprobs: completionLogprobs };
 const finishReason = z.enum(["stop", "length"]);
 
 /** A whole answer. */

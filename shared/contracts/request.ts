@@ -31,7 +31,7 @@ export type Message = z.output<typeof message>;
  * Fields that the contract reserves but that no engine answers yet. They are refused by name, so
  * that nobody takes an answer without them for one with them.
  */
-export const RESERVED_FIELDS = ["logprobs", "lora"] as const;
+export const RESERVED_FIELDS = ["lora"] as const;
 
 const probability = z.number().min(0).max(1);
 const penalty = z.number().min(-2).max(2);
@@ -71,7 +71,11 @@ export const requestShape = {
   json_schema: z.record(z.string(), z.unknown()).optional(),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,
-  logprobs: z.unknown().optional(),
+  logprobs: z.number().int().min(0).max(20).optional().meta({
+    description:
+      "Tell each token's logprob, and those of so many most probable tokens, among those that " +
+      "the request's own sampling leaves",
+  }),
   lora: z.unknown().optional(),
 };
 

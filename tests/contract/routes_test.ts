@@ -39,6 +39,11 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
   return [
     { route: r.submit, body: task },
     { route: r.submit, body: task, headers: { accept: "text/event-stream" } },
+    {
+      route: r.submit,
+      body: { ...task, logprobs: 2 },
+      headers: { accept: "text/event-stream" },
+    },
     { route: r.submit, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.submit,
@@ -158,11 +163,18 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.chat, body: { ...chat, stream: true } },
     { route: r.chat, body: { ...chat, model: "nope" }, error: "MODEL_NOT_FOUND" },
     { route: r.chat, body: { ...chat, n: 3 } },
+    { route: r.chat, body: { ...chat, logprobs: true, top_logprobs: 3 } },
+    {
+      route: r.chat,
+      body: { ...chat, top_logprobs: 3 },
+      error: "INVALID_REQUEST",
+      fields: ["top_logprobs"],
+    },
     { route: r.chat, body: { ...chat, n: 17 }, error: "INVALID_REQUEST", fields: ["n"] },
     { route: r.chat, body: { ...chat, best_of: 2 }, error: "INVALID_REQUEST", fields: ["best_of"] },
     { route: r.chat, body: { model: "counter" }, error: "INVALID_REQUEST", fields: ["messages"] },
     { route: r.completions, body: task },
-    { route: r.completions, body: { ...task, stream: true } },
+    { route: r.completions, body: { ...task, stream: true, logprobs: 1 } },
     { route: r.completions, body: { ...task, prompt: ["w1", "w7"], n: 2 } },
     { route: r.completions, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {

@@ -50,6 +50,50 @@ Deno.test("the official OpenAI client works unchanged", async (t) => {
       assert.equal(usage, 50);
     });
 
+    await t.step("completions: several prompts, several choices, streamed or not", async () => {
+      const { choices, usage } = await openai.completions.create({
+        model: "counter",
+        prompt: ["w7", "w70"],
+        n: 2,
+        max_tokens: 3,
+        temperature: 0,
+      });
+      assert.deepEqual(choices.map(({ text }) => numbers(text)[0]), [8, 8, 71, 71]);
+      assert.equal(usage?.completion_tokens, 12);
+      const texts = ["", ""];
+      const stream = await openai.completions.create({
+        model: "counter",
+        prompt: "w7",
+        n: 2,
+        stream: true,
+        temperature: 0,
+      });
+      for await (const { choices } of stream) texts[choices[0]!.index] += choices[0]!.text;
+      assert.deepEqual(texts.map(numbers), [range(8, 16), range(8, 16)]);
+    });
+
+    await t.step("logprobs", async () => {
+      const chat = await openai.chat.completions.create({
+        ...request,
+        max_tokens: 3,
+        logprobs: true,
+        top_logprobs: 2,
+      });
+      const content = chat.choices[0]?.logprobs?.content ?? [];
+      assert.deepEqual(content.map(({ token }) => token), [" w8", " w9", " w10"]);
+      assert.ok(content.every((each) => each.top_logprobs.length === 2 && each.logprob > -0.01));
+      const completion = await openai.completions.create({
+        model: "counter",
+        prompt: "w7",
+        max_tokens: 3,
+        temperature: 0,
+        logprobs: 1,
+      });
+      const { tokens, text_offset } = completion.choices[0]!.logprobs!;
+      assert.deepEqual(tokens, [" w8", " w9", " w10"]);
+      assert.deepEqual(text_offset, [0, 3, 6]);
+    });
+
     await t.step("the stream helper, stopped in the middle", async () => {
       const stream = openai.chat.completions.stream({ ...request, max_tokens: 1000 });
       let text = "";

@@ -72,8 +72,8 @@ export async function* followKept(
 export function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   if (item.kind === "metrics") return { event: "metrics", data: item.data };
   if (item.event.event !== "token" || withIds) return item.event;
-  const { t, i } = item.event.data;
-  return { event: "token", data: { t, i } };
+  const { ids: _ids, ...data } = item.event.data;
+  return { event: "token", data };
 }
 
 /** The error that a caller gets for a job that nobody knows. */

@@ -2,12 +2,14 @@ import type {
   ChatChunk,
   ChatCompletion,
   ChatRequest,
+  ChosenLogprob,
   Message,
   StopReason,
   StoredJobEvent,
   TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { toChatLogprobs } from "./logprobs.ts";
 import { toTasks } from "./openai_task.ts";
 import { Answer, type Translator } from "./translator.ts";
 
@@ -27,6 +29,7 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
     tools: body.tools,
     tool_choice: body.tool_choice,
     parallel_tool_calls: body.parallel_tool_calls,
+    logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
   });
 }
 
@@ -56,6 +59,7 @@ function jsonSchemaOf(format: ChatRequest["response_format"]): Record<string, un
 export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   readonly #answer: Answer;
   readonly #texts: string[];
+  readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
@@ -72,7 +76,11 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
         return this.#role(choice);
       case "token":
         this.#texts[choice] += event.data.t;
-        return [...this.#role(choice), this.#chunk(choice, { content: event.data.t })];
+        if (event.data.logprobs) (this.#logprobs[choice] ??= []).push(...event.data.logprobs);
+        return [
+          ...this.#role(choice),
+          this.#chunk(choice, { content: event.data.t }, null, event.data.logprobs),
+        ];
       case "end":
         this.#answer.end(choice, event.data);
         return [
@@ -104,7 +112,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
             refusal: null,
             ...(tool_calls ? { tool_calls } : {}),
           },
-          logprobs: null,
+          logprobs: toChatLogprobs(this.#logprobs[index]),
           finish_reason: FINISH_REASONS[stop_reason],
         };
       }),
@@ -128,11 +136,12 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     index: number,
     delta: ChatChunk["choices"][number]["delta"],
     finish_reason: ChatChunk["choices"][number]["finish_reason"] = null,
+    logprobs?: readonly ChosenLogprob[],
   ): ChatChunk {
     return {
       ...this.#answer.head,
       object: "chat.completion.chunk",
-      choices: [{ index, delta, logprobs: null, finish_reason }],
+      choices: [{ index, delta, logprobs: toChatLogprobs(logprobs), finish_reason }],
       ...this.#answer.noUsage,
     };
   }

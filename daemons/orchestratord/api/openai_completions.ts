@@ -1,6 +1,8 @@
 import {
+  type ChosenLogprob,
   type Completion,
   type CompletionChunk,
+  type CompletionLogprobs,
   type CompletionRequest,
   promptsOf,
   type StopReason,
@@ -8,6 +10,7 @@ import {
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { toCompletionLogprobs } from "./logprobs.ts";
 import { toTasks } from "./openai_task.ts";
 import { Answer, type Translator } from "./translator.ts";
 
@@ -28,6 +31,7 @@ export function completionTasks(body: CompletionRequest): TaskRequest[] {
     toTasks(body, {
       ...(typeof prompt === "string" ? { prompt } : { prompt_tokens: prompt }),
       max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
+      logprobs: body.logprobs,
     })
   );
 }
@@ -36,6 +40,7 @@ export function completionTasks(body: CompletionRequest): TaskRequest[] {
 export class CompletionTranslator implements Translator<CompletionChunk, Completion> {
   readonly #answer: Answer;
   readonly #texts: string[];
+  readonly #logprobs: ChosenLogprob[][] = [];
 
   constructor(jobId: string, createdAt: number, request: CompletionRequest) {
     const choices = promptsOf(request.prompt).length * (request.n ?? 1);
@@ -48,9 +53,13 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       case "queued":
       case "started":
         return [];
-      case "token":
-        this.#texts[choice] += event.data.t;
-        return [this.#chunk(choice, event.data.t, null)];
+      case "token": {
+        const { t, logprobs } = event.data;
+        const offset = this.#texts[choice]!.length;
+        this.#texts[choice] += t;
+        if (logprobs) (this.#logprobs[choice] ??= []).push(...logprobs);
+        return [this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset))];
+      }
       case "end": {
         this.#answer.end(choice, event.data);
         const chunk = this.#chunk(choice, "", FINISH_REASONS[event.data.stop_reason]);
@@ -68,7 +77,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       choices: this.#texts.map((text, index) => ({
         index,
         text,
-        logprobs: null,
+        logprobs: toCompletionLogprobs(this.#logprobs[index], 0),
         finish_reason: FINISH_REASONS[this.#answer.endOf(index).stop_reason],
       })),
       usage: this.#answer.usage(),
@@ -79,10 +88,11 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     index: number,
     text: string,
     finish_reason: CompletionChunk["choices"][number]["finish_reason"],
+    logprobs: CompletionLogprobs = null,
   ): CompletionChunk {
     return {
       ...this.#head(),
-      choices: [{ index, text, logprobs: null, finish_reason }],
+      choices: [{ index, text, logprobs, finish_reason }],
       ...this.#answer.noUsage,
     };
   }

@@ -100,7 +100,7 @@ function ended(error: LlorchError): RelayOutcome {
  */
 function parseEvent(message: SseMessage): WorkerEvent {
   const data = JSON.parse(message.data);
-  if (message.event === "token") {
+  if (message.event === "token" && data?.logprobs === undefined) {
     if (
       typeof data?.t !== "string" || !Number.isSafeInteger(data.i) || !Array.isArray(data.ids)
     ) {

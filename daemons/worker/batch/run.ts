@@ -1,7 +1,7 @@
-import type { StopReason, WorkerEvent } from "#shared/contracts/events.ts";
+import type { ChosenLogprob, StopReason, WorkerEvent } from "#shared/contracts/events.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
-import type { Engine, Sampling } from "../engine/engine.ts";
+import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
 import { EventStream } from "./event_stream.ts";
 import { type Release, TextGate } from "./text_gate.ts";
 import { callId } from "./call_id.ts";
@@ -69,6 +69,8 @@ export class Run {
   #lastTokenAt = 0;
   #ttftMs: number | undefined;
   #index: number;
+  /** Of the tokens that the gate holds, in their order. */
+  readonly #logprobs: ChosenLogprob[] = [];
   #tokensOut = 0;
   #cached = 0;
   #evaluated = 0;
@@ -137,7 +139,7 @@ export class Run {
   }
 
   /** Takes the next token of the generation. */
-  accept(token: number): void {
+  accept({ token, odds }: Chosen): void {
     if (this.#ended || this.#startedAt === undefined) return;
     const now = performance.now();
     const first = this.#ttftMs === undefined;
@@ -147,6 +149,7 @@ export class Run {
     if (this.#context.engine.endsGeneration(token)) return this.complete("EOS");
 
     this.#tokensOut++;
+    if (odds) this.#logprobs.push(this.#told(token, odds));
     const { release, stopped } = this.#gate.push(token);
     this.#sendText(release);
     if (stopped) return this.#stopped();
@@ -231,10 +234,26 @@ export class Run {
 
   #sendText(release: Release | undefined): void {
     if (!release) return;
+    const logprobs = this.#logprobs.splice(0, release.ids.length);
     this.#send({
       event: "token",
-      data: { t: release.text, i: this.#index++, ids: [...release.ids] },
+      data: {
+        t: release.text,
+        i: this.#index++,
+        ids: [...release.ids],
+        ...(logprobs.length > 0 ? { logprobs } : {}),
+      },
     });
+  }
+
+  #told(id: number, { logprob, top }: NonNullable<Chosen["odds"]>): ChosenLogprob {
+    const text = (token: number) => this.#context.engine.detokenize([token]);
+    return {
+      id,
+      t: text(id),
+      logprob,
+      top: top.map(({ token, logprob }) => ({ id: token, t: text(token), logprob })),
+    };
   }
 
   #send(event: WorkerEvent): void {

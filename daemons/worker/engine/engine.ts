@@ -75,6 +75,7 @@ export type SamplingRequest = Pick<
   | "json_schema"
   | "tools"
   | "tool_choice"
+  | "logprobs"
 >;
 
 /** How one request's tokens are chosen, with what it has to remember of those chosen before. */
@@ -101,9 +102,23 @@ export interface EngineSequence {
   generate(tokens: readonly number[], sampling: Sampling): Generation;
 }
 
+/** A token and how probable it was. */
+export interface TokenOdds {
+  readonly token: number;
+  /** Natural logarithm of its probability among the tokens that sampling left to choose from. */
+  readonly logprob: number;
+}
+
+/** A token that was chosen. */
+export interface Chosen {
+  readonly token: number;
+  /** Where the request asks for it. */
+  readonly odds?: { readonly logprob: number; readonly top: readonly TokenOdds[] };
+}
+
 /** A running generation; one call of `next` is one step. */
 export interface Generation {
   /** The next token, which may be one that ends the generation. */
-  next(): Promise<number>;
+  next(): Promise<Chosen>;
   close(): Promise<void>;
 }

@@ -103,7 +103,7 @@ export class FakeSequence implements EngineSequence {
         const next = this.#engine.options.next ?? ((all) => all.length % 256);
         const token = next(this.tokens);
         input = [token];
-        return token;
+        return { token };
       },
       close: () => Promise.resolve(),
     };

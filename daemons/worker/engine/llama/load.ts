@@ -133,4 +133,5 @@ const TRIAL = {
   json_schema: undefined,
   tools: undefined,
   tool_choice: undefined,
+  logprobs: undefined,
 } as const;

@@ -22,6 +22,8 @@ const FORBIDDEN = -100;
 export class LlamaSampling implements Sampling {
   /** What the library wants to know, but for the seed. */
   readonly options: SequenceEvaluateOptions;
+  /** How many of the most probable tokens are told; undefined: no probabilities at all. */
+  readonly logprobs: number | undefined;
   readonly #model: LlamaModel;
   readonly #seed: number;
   readonly #grammar: LlamaGrammarEvaluationState | undefined;
@@ -37,6 +39,7 @@ export class LlamaSampling implements Sampling {
     this.#model = model;
     this.#seed = seed;
     this.#grammar = grammar;
+    this.logprobs = request.logprobs;
     this.options = {
       temperature: request.temperature,
       topP: request.top_p,
