@@ -92,7 +92,25 @@ export function daemonMain<S extends z.ZodObject>(
 
 /** Asks the daemon for its health as any client would. */
 async function probe(url: string, signal: AbortSignal): Promise<void> {
+  if (new URL(url).protocol === "https:") return await probeTls(new URL(url), signal);
   const reply = await fetch(new URL("/health", url), { signal });
   await reply.body?.cancel();
   if (!reply.ok) throw new Error(`/health answers ${reply.status}`);
+}
+
+/**
+ * Our certificate need not name the address, so that a call would be refused by ourselves. A server
+ * that accepts connections answers plain words with an alert of TLS; that is asked.
+ */
+async function probeTls({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  using connection = await Deno.connect({ hostname: host, port: Number(port) });
+  const close = () => connection.close();
+  signal.addEventListener("abort", close);
+  try {
+    await connection.write(new TextEncoder().encode("GET /health HTTP/1.0\r\n\r\n"));
+    if (await connection.read(new Uint8Array(1)) === null) throw new Error("TLS does not answer");
+  } finally {
+    signal.removeEventListener("abort", close);
+  }
 }

@@ -20,6 +20,8 @@ export const HEADERS = {
 /** Environment variables: secrets, which never stand in argv, and where executables are. */
 export const ENV = {
   apiToken: "LLORCH_API_TOKEN",
+  /** Certificates that the command line trusts. */
+  caFile: "LLORCH_CA_FILE",
   workerToken: "LLORCH_WORKER_TOKEN",
   spawnToken: "LLORCH_SPAWN_TOKEN",
   binDir: "LLORCH_BIN_DIR",

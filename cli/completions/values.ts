@@ -30,14 +30,21 @@ export async function namesOf(kind: ValueKind, context: Context): Promise<readon
 }
 
 async function jobIds(context: Context): Promise<string[]> {
-  const [{ createClient }, { orchestratorRoutes }, { readApiToken }] = await Promise.all([
-    import("#shared/http/client.ts"),
-    import("#shared/contracts/mod.ts"),
-    import("#shared/secrets.ts"),
-  ]);
-  const { url, tokenFile } = (await settings(context)).orchestrator;
+  const [{ createClient }, { trusting }, { orchestratorRoutes }, { readApiToken }] = await Promise
+    .all([
+      import("#shared/http/client.ts"),
+      import("#shared/http/tls.ts"),
+      import("#shared/contracts/mod.ts"),
+      import("#shared/secrets.ts"),
+    ]);
+  const { url, tokenFile, caFile } = (await settings(context)).orchestrator;
   const token = readApiToken(tokenFile, context.env);
-  const client = createClient({ baseUrl: url, token, timeoutMs: TIMEOUT_MS });
+  const client = createClient({
+    baseUrl: url,
+    token,
+    timeoutMs: TIMEOUT_MS,
+    http: trusting(caFile),
+  });
   const query = { limit: MAX_JOBS };
   const { tasks } = await client.call(orchestratorRoutes.listTasks, { query });
   return tasks.map(({ job_id }) => job_id);

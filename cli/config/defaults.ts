@@ -6,8 +6,10 @@ import type { Env } from "#shared/paths.ts";
 export const KEY_NAMES = [
   "orchestrator.url",
   "orchestrator.token_file",
+  "orchestrator.ca_file",
   "pool.url",
   "pool.token_file",
+  "pool.ca_file",
   "models.dir",
 ] as const;
 

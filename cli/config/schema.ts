@@ -8,6 +8,11 @@ const tokenFile = (daemon: string) =>
   z.string().min(1).optional()
     .describe(`File (mode 0600) with the token for ${daemon}; else LLORCH_API_TOKEN`);
 
+const caFile = (daemon: string) =>
+  z.string().min(1).optional().describe(
+    `PEM file with certificates to trust ${daemon} by, beside the usual ones; else LLORCH_CA_FILE`,
+  );
+
 /** What ssh would read as an option of its own is not a name. */
 const sshWord = z.string({ error: (issue) => issue.input === undefined ? "is needed" : undefined })
   .regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
@@ -31,10 +36,12 @@ export const keysSchema = z.strictObject({
   orchestrator: z.strictObject({
     url: url("Where orchestratord answers"),
     token_file: tokenFile("orchestratord"),
+    ca_file: caFile("orchestratord"),
   }).optional(),
   pool: z.strictObject({
     url: url("Where the pool manager of this machine answers"),
     token_file: tokenFile("the pool manager"),
+    ca_file: caFile("the pool manager"),
   }).optional(),
   models: z.strictObject({
     dir: z.string().min(1).optional().describe("Folder that models are downloaded to"),

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from "node:path";
+import { ENV } from "#shared/defaults.ts";
 import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
 import { type Env, homeDir } from "#shared/paths.ts";
 import type { Context } from "../context.ts";
@@ -13,6 +14,8 @@ export interface DaemonSettings {
   readonly url: string;
   /** For `readApiToken` of `shared/secrets.ts`. */
   readonly tokenFile: string | undefined;
+  /** For `trusting` of `shared/http/tls.ts`. */
+  readonly caFile: string | undefined;
 }
 
 /** The configuration as it applies: `LLORCH_*` variable, then file, then default. */
@@ -41,14 +44,18 @@ export async function settings({ env, cwd }: Pick<Context, "env" | "cwd">): Prom
     return value === undefined ? undefined : absolutePath(value, cwd, env);
   };
   const dir = path("models.dir");
+  const ca = env(ENV.caFile);
+  const sharedCa = ca ? absolutePath(ca, cwd, env) : undefined;
   return {
     orchestrator: {
       url: values.get("orchestrator.url") ?? defaultValue("orchestrator.url", env)!,
       tokenFile: path("orchestrator.token_file"),
+      caFile: path("orchestrator.ca_file") ?? sharedCa,
     },
     pool: {
       url: values.get("pool.url") ?? defaultValue("pool.url", env)!,
       tokenFile: path("pool.token_file"),
+      caFile: path("pool.ca_file") ?? sharedCa,
     },
     models: {
       dir: dir ?? defaultValue("models.dir", env)!,

@@ -22,8 +22,12 @@ async function settingsOf(text: string | undefined, env: Record<string, string> 
 
 Deno.test("settings() without file and variables are the defaults", async () => {
   const { home, orchestrator, pool, models, hosts } = await settingsOf(undefined);
-  assert.deepEqual(orchestrator, { url: "http://127.0.0.1:8080", tokenFile: undefined });
-  assert.deepEqual(pool, { url: "http://127.0.0.1:9200", tokenFile: undefined });
+  assert.deepEqual(orchestrator, {
+    url: "http://127.0.0.1:8080",
+    tokenFile: undefined,
+    caFile: undefined,
+  });
+  assert.deepEqual(pool, { url: "http://127.0.0.1:9200", tokenFile: undefined, caFile: undefined });
   const own = join(home, ".local/share/llorch/models");
   assert.deepEqual(models, { dir: own, dirs: ["/var/lib/llorch/models", own] });
   assert.deepEqual(hosts, {});
@@ -66,4 +70,12 @@ Deno.test("settings() gives the hosts", async () => {
 Deno.test("every key of the schema has its variable", () => {
   assert.deepEqual(FIXED_KEYS.map(({ path }) => path.join(".")), [...KEY_NAMES]);
   assert.equal(variableOf("orchestrator.token_file"), "LLORCH_ORCHESTRATOR_TOKEN_FILE");
+});
+
+Deno.test("a certificate file of one daemon goes before LLORCH_CA_FILE, which is for both", async () => {
+  const { home, orchestrator, pool } = await settingsOf('[pool]\nca_file = "~/pool.pem"\n', {
+    LLORCH_CA_FILE: "/etc/ca.pem",
+  });
+  assert.equal(orchestrator.caFile, "/etc/ca.pem");
+  assert.equal(pool.caFile, join(home, "pool.pem"));
 });

@@ -1,4 +1,5 @@
 import { type Client, createClient } from "#shared/http/client.ts";
+import { trusting } from "#shared/http/tls.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import type { Options } from "../command.ts";
@@ -18,10 +19,10 @@ export async function connect(
   options: Options,
   context: Context,
 ): Promise<Client> {
-  const { url, tokenFile } = (await settings(context))[kind.section];
+  const { url, tokenFile, caFile } = (await settings(context))[kind.section];
   const baseUrl = urlOf(options) ?? url;
   const token = readApiToken(tokenFile, context.env);
-  return explaining(createClient({ baseUrl, token }), kind);
+  return explaining(createClient({ baseUrl, token, http: trusting(caFile) }), kind);
 }
 
 /** @throws {UsageError} when `--url` is not one. */

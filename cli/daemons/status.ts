@@ -51,7 +51,7 @@ async function readStatus(
   { env }: Context,
 ): Promise<DaemonStatus> {
   const url = client.baseUrl;
-  const [health, service] = await Promise.all([askHealth(url), findService(kind)]);
+  const [health, service] = await Promise.all([askHealth(client), findService(kind)]);
   const unit = service === undefined ? {} : { service: await service.state() };
   if (health?.component !== kind.executable) {
     return { url, reachable: false, reason: await absence(kind, env, health), ...unit };

@@ -2,9 +2,8 @@ import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../command.ts";
-import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
-import { urlOf } from "./connect.ts";
+import { connect, urlOf } from "./connect.ts";
 import { askHealth } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
 import { sendSignal, untilGone } from "./process.ts";
@@ -40,8 +39,9 @@ export async function stopDaemon(
     );
     return await service.ask("stop");
   }
-  const url = urlOf(options) ?? (await settings(context))[kind.section].url;
-  if ((await askHealth(url))?.component === kind.executable) {
+  const client = await connect(kind, options, context);
+  const url = client.baseUrl;
+  if ((await askHealth(client))?.component === kind.executable) {
     throw new LlorchError(
       "CONFLICT",
       `Cannot stop ${kind.executable} at ${url}: llorch ${kind.group} start has not started it; ` +

@@ -9,6 +9,7 @@ import {
   findExecutable,
 } from "#shared/executables.ts";
 import { scanModels } from "#shared/models/scan.ts";
+import { trusting } from "#shared/http/tls.ts";
 import type { Env } from "#shared/paths.ts";
 import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
@@ -77,7 +78,12 @@ export function systemMachine({ env, cwd }: Pick<Context, "env" | "cwd">): Machi
     run,
     findExecutable,
     isPortFree,
-    daemonAt,
+    async daemonAt(url) {
+      // Settings that cannot be read are another check's finding.
+      const known = await settings({ env, cwd }).catch(() => undefined);
+      const named = [known?.orchestrator, known?.pool].find((each) => each?.url === url);
+      return await daemonAt(url, named?.caFile);
+    },
     async daemonUrls() {
       const { orchestrator, pool } = await settings({ env, cwd });
       return { orchestrator: orchestrator.url, pool: pool.url };
@@ -134,11 +140,13 @@ function isPortFree(port: number): boolean {
   }
 }
 
-async function daemonAt(url: string): Promise<string | undefined> {
+async function daemonAt(url: string, caFile?: string): Promise<string | undefined> {
   try {
+    const client = trusting(caFile);
     const response = await fetch(`${url.replace(/\/+$/, "")}/health`, {
       signal: AbortSignal.timeout(DAEMON_TIMEOUT_MS),
       redirect: "error",
+      ...(client ? { client } : {}),
     });
     const { component, version } = health.parse(await response.json());
     return `${component} ${version}`;

@@ -11,6 +11,8 @@ import { type Client, createClient } from "#shared/http/client.ts";
 export interface SmokeTarget {
   readonly url: string;
   readonly token: string | undefined;
+  /** See `trusting()`. */
+  readonly http: Deno.HttpClient | undefined;
   /** Undefined: any that is loaded. */
   readonly model: string | undefined;
   readonly signal: AbortSignal;
@@ -42,8 +44,8 @@ interface Asked {
 }
 
 /** Tries a running stack from the outside, one thing after the other. */
-export async function smokeTest({ url, token, model, signal }: SmokeTarget) {
-  const client = createClient({ baseUrl: url, token, timeoutMs: CALL_TIMEOUT_MS });
+export async function smokeTest({ url, token, http, model, signal }: SmokeTarget) {
+  const client = createClient({ baseUrl: url, token, http, timeoutMs: CALL_TIMEOUT_MS });
   const results: SmokeResult[] = [];
   const check = async <T>(name: string, work: () => Promise<readonly [T, string]>) => {
     const began = performance.now();

@@ -7,6 +7,7 @@ import {
   limitsSection,
   millis,
   portKey,
+  tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
@@ -22,6 +23,7 @@ export const configSchema = z.strictObject({
   host: hostKey,
   port: portKey(PORTS.orchestratord),
   token_file: tokenFileKey,
+  tls: tlsSection,
   state_dir: z.string().min(1).optional()
     .describe(
       "Folder of the database; else $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",

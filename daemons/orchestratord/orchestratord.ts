@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "#shared/clock.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
+import { readServerTls, trusting } from "#shared/http/tls.ts";
 import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
@@ -86,6 +87,9 @@ async function openParts(
   const env = (name: string) => Deno.env.get(name);
   const token = readApiToken(config.token_file, env);
   requireTokenOffLoopback(config.host, token);
+  const tls = readServerTls(config.tls);
+  const http = trusting(config.tls.ca);
+  parts.defer(() => http?.close());
 
   const dir = openStateDir(
     config.state_dir ?? defaultStateDir(env, "orchestratord"),
@@ -107,8 +111,8 @@ async function openParts(
     clock,
     metrics,
   });
-  const jobs = new Jobs({ config, loop, store, clock, log, metrics });
-  const pools = new Pools({ config, loop, store, clock, log, metrics, access });
+  const jobs = new Jobs({ config, loop, store, clock, log, metrics, http });
+  const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 
   let phase: "restoring" | "serving" | "stopping" = "restoring";
@@ -150,7 +154,7 @@ async function openParts(
   mountKeys(app, store, clock);
   mountOpenAi(app, orchestrator);
 
-  const server = listen({ hostname: config.host, port: config.port }, app.fetch);
+  const server = listen({ hostname: config.host, port: config.port, tls }, app.fetch);
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
 

@@ -4,7 +4,7 @@ import type { BodyLimits } from "#shared/http/body.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Metrics } from "#shared/metrics.ts";
 import { mountStateRoutes, type StateSource } from "./api/state_routes.ts";
-import { mountWorkerRoutes } from "./api/worker_routes.ts";
+import { mountCallback, mountWorkerRoutes } from "./api/worker_routes.ts";
 import type { Supervisor } from "./supervisor/supervisor.ts";
 
 /** What the routes answer from. */
@@ -33,5 +33,14 @@ export function createPoolApp(context: AppContext): App {
   mountStateRoutes(app, context);
   app.mount(poolRoutes.metrics, () => metrics.render());
   app.mount(poolRoutes.openapi, () => app.openapi());
+  return app;
+}
+
+/** The part of it that workers call, for an address of its own on this machine. */
+export function createCallbackApp(context: AppContext): App {
+  const { log, authorize, limits, metrics, supervisor } = context;
+  const { onReply } = metrics;
+  const app = createApp({ title: "pool-managerd callbacks", log, authorize, limits, onReply });
+  mountCallback(app, supervisor);
   return app;
 }

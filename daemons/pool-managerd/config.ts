@@ -6,6 +6,7 @@ import {
   limitsSection,
   millis,
   portKey,
+  tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
@@ -22,6 +23,7 @@ export const poolConfig = z.strictObject({
   host: hostKey,
   port: portKey(PORTS.poolManagerd),
   token_file: tokenFileKey,
+  tls: tlsSection,
   pool_id: identifier.optional().describe("Name of this pool; else made of the host's name"),
   advertise_url: httpUrl.optional()
     .describe("Where the orchestrator reaches this pool manager; else its own address"),

@@ -1,10 +1,12 @@
 import { resolve } from "node:path";
 import { type Clock, systemClock } from "#shared/clock.ts";
 import type { PoolState } from "#shared/contracts/pool.ts";
+import { LOOPBACK } from "#shared/defaults.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { createClient } from "#shared/http/client.ts";
 import { listen } from "#shared/http/serve.ts";
+import { readServerTls, trusting } from "#shared/http/tls.ts";
 import { CloseStack, type Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultModelsDirs } from "#shared/models/default_dirs.ts";
@@ -13,7 +15,7 @@ import { type ScanCache, scanModels } from "#shared/models/scan.ts";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
-import { createPoolApp } from "./app.ts";
+import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
 import { createDevices, type QueryDevices, systemDevices } from "./devices/devices.ts";
 import { createInstruments } from "./instruments.ts";
@@ -76,6 +78,9 @@ async function open(
   const token = readApiToken(config.token_file, env);
   requireTokenOffLoopback(config.host, token);
   checkConfig(config);
+  const tls = readServerTls(config.tls);
+  const http = trusting(config.tls.ca);
+  stack.defer(() => http?.close());
   const poolId = config.pool_id ?? poolIdFromHost(Deno.hostname());
   const instanceId = newSecret().slice(0, 16);
 
@@ -133,31 +138,40 @@ async function open(
     exits: supervisor.exits(),
   });
   let isStopping = false;
-  const app = createPoolApp({
+  const appContext: AppContext = {
     poolId,
     supervisor,
-    callbackUrl: () => `http://${urlHost(localHost(config.host))}:${server.port}/workers/ready`,
+    callbackUrl: () => `${callbacks?.url ?? localUrl()}/workers/ready`,
     authorize: bearerAuth(token, token && callbackToken(secretSha256(token))),
     limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
     metrics: instruments.metrics,
     log,
     state,
     notReady: () => isStopping ? "This pool manager is stopping" : undefined,
-  });
+  };
+  const app = createPoolApp(appContext);
+  const callbackApp = createCallbackApp(appContext);
   // Nobody is answered before it is known what lives, and no later than the port is ours.
   const opened = Promise.withResolvers<void>();
-  const server = listen({ hostname: config.host, port: config.port }, async (request) => {
+  const server = listen({ hostname: config.host, port: config.port, tls }, async (request) => {
     await opened.promise;
     return await app.fetch(request);
   });
   stack.defer(() => server.close());
+  const localUrl = () => `http://${urlHost(localHost(config.host))}:${server.port}`;
+  // Workers call back on this machine, by an address that a certificate need not name.
+  const callbacks = tls && listen({ hostname: LOOPBACK, port: 0 }, async (request) => {
+    await opened.promise;
+    return await callbackApp.fetch(request);
+  });
+  stack.defer(() => callbacks?.close());
   await Promise.all([supervisor.open(), catalog.rescan()]);
   opened.resolve();
 
   const { url: orchestratorUrl, timeout_ms: timeoutMs } = config.orchestrator;
   if (orchestratorUrl !== undefined) {
     link = new Link({
-      client: createClient({ baseUrl: orchestratorUrl, token, timeoutMs }),
+      client: createClient({ baseUrl: orchestratorUrl, token, timeoutMs, http }),
       config: config.orchestrator,
       heartbeat: config.heartbeat,
       state,

@@ -32,6 +32,14 @@ export const commonKeys = {
 export const tokenFileKey = z.string().min(1).optional()
   .describe("File (mode 0600) with the API token; else LLORCH_API_TOKEN");
 
+/** How a daemon proves who it is, and whom it believes. */
+export const tlsSection = z.strictObject({
+  cert: z.string().min(1).optional().describe("PEM file with the certificate to serve HTTPS with"),
+  key: z.string().min(1).optional().describe("PEM file with its key; others must not read it"),
+  ca: z.string().min(1).optional()
+    .describe("PEM file with certificates to trust in calls to others, beside the usual ones"),
+}).prefault({});
+
 /** Bounds of what a daemon reads from a client. */
 export const limitsSection = z.strictObject({
   max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),

@@ -25,6 +25,8 @@ export interface ClientOptions {
    * @default 30_000
    */
   readonly timeoutMs?: number;
+  /** The transport, from `trusting()`; by default Deno's own. */
+  readonly http?: Deno.HttpClient | undefined;
 }
 
 /** What one call may add. */
@@ -95,11 +97,16 @@ export function createClient(options: ClientOptions): Client {
     for (const [name, value] of Object.entries(input.headers ?? {})) {
       if (value !== undefined) headers.set(name, String(value));
     }
-    const init: RequestInit = { method: route.method, headers, redirect: "error" };
+    const init: RequestInit & { client?: Deno.HttpClient } = {
+      method: route.method,
+      headers,
+      redirect: "error",
+    };
     if (input.body !== undefined) {
       headers.set("content-type", "application/json");
       init.body = JSON.stringify(input.body);
     }
+    if (options.http) init.client = options.http;
     if (call.signal) init.signal = call.signal;
     const response = await reach(url, init);
     if (response.ok) return response;

@@ -1,5 +1,6 @@
 import { errorMessage, LlorchError } from "../errors.ts";
 import { errorResponse } from "./app.ts";
+import type { ServerTls } from "./tls.ts";
 
 /** A listening server. */
 export interface Server {
@@ -19,15 +20,17 @@ export interface Server {
 export interface ListenOptions {
   readonly hostname: string;
   readonly port: number;
+  /** Serves HTTPS instead of HTTP. */
+  readonly tls?: ServerTls | undefined;
 }
 
 /**
- * Listens for HTTP.
+ * Listens for HTTP, or HTTPS.
  *
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
 export function listen(
-  options: ListenOptions,
+  { tls, ...options }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Server {
   const stop = new AbortController();
@@ -36,7 +39,7 @@ export function listen(
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
-      { ...options, signal: stop.signal, onListen: () => {} },
+      { ...options, ...tls, signal: stop.signal, onListen: () => {} },
       (request, { completed }) => {
         if (isClosing) return stopping(request);
         running.add(completed);
@@ -61,7 +64,7 @@ export function listen(
   const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
   return {
     port,
-    url: `http://${host}:${port}`,
+    url: `${tls ? "https" : "http"}://${host}:${port}`,
     async close(deadlineMs = 5000) {
       isClosing = true;
       // Deno throws from the abort of a server that is already shutting down: it is one or the other.

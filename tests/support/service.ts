@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { orchestratorRoutes as routes, type WorkerView } from "#shared/contracts/mod.ts";
 import { type ExecutableName, findExecutable } from "#shared/executables.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
+import { trusting } from "#shared/http/tls.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Ran } from "./llorch.ts";
 import { type Program, startCommand, until, within } from "./stack.ts";
 
@@ -57,10 +59,19 @@ export async function runExecutable(
   return { code, out, err: program.stderr() };
 }
 
-/** Runs a test with both daemons and stops them, and every worker, afterwards. */
+/** The token that the daemons of a secured service share. */
+export const SERVICE_TOKEN = "the-token-of-the-service";
+
+/**
+ * Runs a test with both daemons and stops them, and every worker, afterwards.
+ *
+ * @param tls Secures the service: both daemons serve HTTPS, orchestratord has a token, and the pool
+ * manager an API key of its own.
+ */
 export async function withService(
   models: string,
   test: (service: Service) => Promise<void>,
+  tls?: Certificates,
 ): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   const env = {
@@ -71,25 +82,40 @@ export async function withService(
     orchestratord: join(dir, "orchestrator.toml"),
     poolManagerd: join(dir, "pool-manager.toml"),
   };
+  const rootEnv: Record<string, string> = tls ? { LLORCH_API_TOKEN: SERVICE_TOKEN } : {};
+  let poolEnv: Record<string, string> = {};
+  const tlsToml = tls ? `tls = ${tomlTable(tls)}\n` : "";
+  const stateDir = join(dir, "orchestratord");
   const start = {
     orchestratord: (port: string) =>
-      startDaemon("orchestratord", [`--config=${files.orchestratord}`, `--port=${port}`], env),
+      startDaemon("orchestratord", [`--config=${files.orchestratord}`, `--port=${port}`], {
+        ...env,
+        ...rootEnv,
+      }),
     poolManagerd: (port: string) =>
-      startDaemon("pool-managerd", [`--config=${files.poolManagerd}`, `--port=${port}`], env),
+      startDaemon("pool-managerd", [`--config=${files.poolManagerd}`, `--port=${port}`], {
+        ...env,
+        ...poolEnv,
+      }),
   };
   await Deno.writeTextFile(
     files.orchestratord,
-    `state_dir = ${JSON.stringify(join(dir, "orchestratord"))}\n`,
+    `state_dir = ${JSON.stringify(stateDir)}\n${tlsToml}`,
   );
   const orchestratord = await start.orchestratord("0");
+  if (tls) {
+    const words = ["keys", "create", "the pool", "--role=pool", `--state-dir=${stateDir}`];
+    poolEnv = { LLORCH_API_TOKEN: (await runExecutable("orchestratord", words, env)).out.trim() };
+  }
   await Deno.writeTextFile(
     files.poolManagerd,
     `state_dir = ${JSON.stringify(join(dir, "pool-managerd"))}
      models_dirs = [${JSON.stringify(models)}]
      orchestrator.url = ${JSON.stringify(orchestratord.url)}
-     worker.port_base = 0\n`,
+     worker.port_base = 0\n${tlsToml}`,
   );
-  const client = createClient({ baseUrl: orchestratord.url });
+  const http = trusting(tls?.ca);
+  const client = createClient({ baseUrl: orchestratord.url, token: tls && SERVICE_TOKEN, http });
   const service: Service = {
     orchestratord,
     poolManagerd: await start.poolManagerd("0"),
@@ -98,6 +124,8 @@ export async function withService(
     llorch: (...args) =>
       runExecutable("llorch", args, {
         ...env,
+        ...rootEnv,
+        ...(tls ? { LLORCH_CA_FILE: tls.ca } : {}),
         LLORCH_ORCHESTRATOR_URL: service.orchestratord.url,
         LLORCH_POOL_URL: service.poolManagerd.url,
       }),
@@ -125,6 +153,7 @@ export async function withService(
       program.kill("SIGTERM");
       await within(program.status, "a daemon has stopped").catch(() => program.kill("SIGKILL"));
     }
+    http?.close();
     await Deno.remove(dir, { recursive: true });
   }
 }
@@ -148,6 +177,10 @@ async function startDaemon(
     reject(new Error(`${name} ended before it listened: ${program.stderr()}`));
   })();
   return { program, log, url: await within(promise, `${name} listens`) };
+}
+
+function tomlTable(values: Readonly<Record<string, string>>): string {
+  return `{ ${Object.entries(values).map(([key, value]) => `${key} = "${value}"`).join(", ")} }`;
 }
 
 function home(): string {

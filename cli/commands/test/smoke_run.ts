@@ -1,4 +1,5 @@
 import { EXIT } from "#shared/defaults.ts";
+import { trusting } from "#shared/http/tls.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import type { Invocation } from "../../command.ts";
@@ -22,7 +23,13 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   }
   const token = readApiToken(orchestrator.tokenFile, env);
   const model = typeof options["model"] === "string" ? options["model"] : undefined;
-  const results = await smokeTest({ url, token, model, signal });
+  const results = await smokeTest({
+    url,
+    token,
+    http: trusting(orchestrator.caFile),
+    model,
+    signal,
+  });
   const isOk = results.every(({ ok }) => ok);
   if (options["json"] === true) {
     stdout.write(JSON.stringify({ ok: isOk, url, checks: results }) + "\n");

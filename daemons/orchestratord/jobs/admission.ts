@@ -1,6 +1,6 @@
 import { offeredTools, type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { createClient, TransportError } from "#shared/http/client.ts";
+import { type ClientOptions, createClient, TransportError } from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
 
@@ -19,14 +19,14 @@ export async function checkPromptFits(
   task: TaskRequest,
   fingerprint: string,
   state: Readonly<State>,
-  timeoutMs: number,
+  how: Pick<ClientOptions, "timeoutMs" | "http">,
 ): Promise<void> {
   const usable = [...holdersOf(state, fingerprint)].find((worker) => isUsable(state, worker));
   const worker = usable?.report;
   if (worker?.uri === undefined) return;
 
   const count = task.prompt_tokens?.length ?? (
-    atMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, timeoutMs)
+    atMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
   );
   if (count < worker.context) return;
   throw new LlorchError(
@@ -53,10 +53,10 @@ async function countTokens(
   task: TaskRequest,
   baseUrl: string,
   token: string,
-  timeoutMs: number,
+  how: Pick<ClientOptions, "timeoutMs" | "http">,
 ): Promise<number> {
   try {
-    const { count } = await createClient({ baseUrl, token, timeoutMs }).call(
+    const { count } = await createClient({ baseUrl, token, ...how }).call(
       workerRoutes.tokenize,
       {
         body: task.messages

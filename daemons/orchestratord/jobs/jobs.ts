@@ -33,6 +33,8 @@ export interface JobsDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
+  /** The transport to workers. */
+  readonly http: Deno.HttpClient | undefined;
 }
 
 /** How a task is submitted. */
@@ -208,7 +210,10 @@ export class Jobs {
   async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { loop, store, clock } = this.#deps;
     const { fingerprint } = loop.resolve(task.model);
-    await checkPromptFits(task, fingerprint, loop.state, this.#deps.config.pools.call_timeout_ms);
+    await checkPromptFits(task, fingerprint, loop.state, {
+      timeoutMs: this.#deps.config.pools.call_timeout_ms,
+      http: this.#deps.http,
+    });
 
     // From the check of the bound to the submission nothing waits.
     const tenant = options.tenant ?? task.session_id ?? "";
@@ -324,7 +329,11 @@ export class Jobs {
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
 
     const outcome = await relay({
-      client: createClient({ baseUrl: worker.uri ?? "", token: worker.token }),
+      client: createClient({
+        baseUrl: worker.uri ?? "",
+        token: worker.token,
+        http: this.#deps.http,
+      }),
       request: {
         ...inferencePart(job.facts.request),
         job_id: job.id,

@@ -28,6 +28,8 @@ export interface PoolsDeps {
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
   readonly access: Access;
+  /** The transport to pools. */
+  readonly http: Deno.HttpClient | undefined;
 }
 
 /** How long a stopped worker may let its streams end, in ms; evicted ones are idle anyway. */
@@ -107,13 +109,13 @@ export class Pools {
 
   /** Asks every pool that was known before a restart for its state; those that are silent are left. */
   async recall(): Promise<void> {
-    const { store, config, access, log } = this.#deps;
+    const { store, config, access, http, log } = this.#deps;
     const rows = await store.pools();
     await Promise.all(rows.map(async ({ poolId, endpoint, keyId }) => {
       this.#keyIds.set(poolId, keyId);
       try {
         const token = await access.poolToken(keyId);
-        const client = createClient({ baseUrl: endpoint, token });
+        const client = createClient({ baseUrl: endpoint, token, http });
         const state = await client.call(poolRoutes.state, {}, {
           timeoutMs: config.pools.state_timeout_ms,
         });
@@ -194,8 +196,8 @@ export class Pools {
   }
 
   async #client(poolId: string, baseUrl: string) {
-    const { access, config } = this.#deps;
+    const { access, config, http } = this.#deps;
     const token = await access.poolToken(this.#keyIds.get(poolId));
-    return createClient({ baseUrl, token, timeoutMs: config.pools.call_timeout_ms });
+    return createClient({ baseUrl, token, http, timeoutMs: config.pools.call_timeout_ms });
   }
 }

@@ -24,10 +24,7 @@ export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void 
     }
     return { worker_id: await supervisor.spawn(body, callbackUrl()) };
   });
-  app.mount(poolRoutes.workerReady, async ({ body }) => {
-    await supervisor.ready(body);
-    return ACCEPTED;
-  });
+  mountCallback(app, supervisor);
   app.mount(poolRoutes.drainWorker, ({ params, body }) => {
     supervisor.drain(params.id, body.deadline_ms);
     return ACCEPTED;
@@ -39,4 +36,12 @@ export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void 
   app.mount(poolRoutes.workerLogs, ({ params }) => ({
     lines: [...supervisor.logLines(params.id)],
   }));
+}
+
+/** Adds the route on which workers say that they are ready. */
+export function mountCallback(app: App, supervisor: Supervisor): void {
+  app.mount(poolRoutes.workerReady, async ({ body }) => {
+    await supervisor.ready(body);
+    return ACCEPTED;
+  });
 }

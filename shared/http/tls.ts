@@ -1,0 +1,66 @@
+import { errorMessage } from "../errors.ts";
+import { UsageError } from "../lifecycle.ts";
+
+/** What a daemon's `[tls]` section says: paths of PEM files. */
+export interface TlsFiles {
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/** How a server proves who it is, in PEM. */
+export interface ServerTls {
+  /** The certificate, then those between it and the root. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Reads the certificate and key to serve with; undefined when neither is set.
+ *
+ * @throws {UsageError} when one is missing or unreadable, or others may read the key
+ */
+export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) {
+    throw new UsageError("Cannot serve TLS with half of it: set both tls.cert and tls.key");
+  }
+  const mode = read(key, (path) => Deno.statSync(path)).mode;
+  if (mode !== null && (mode & 0o007) !== 0) {
+    throw new UsageError(`Cannot use the TLS key ${key}: others may read it; chmod o= ${key}`);
+  }
+  return { cert: readPem(cert, "CERTIFICATE"), key: readPem(key, "PRIVATE KEY") };
+}
+
+/**
+ * A transport that trusts a file of certificates beside the usual authorities; undefined without a
+ * file: the usual one. Whoever makes it closes it.
+ *
+ * @throws {UsageError} when the file cannot be read or used
+ */
+export function trusting(caFile: string | undefined): Deno.HttpClient | undefined {
+  if (caFile === undefined) return undefined;
+  const caCerts = [readPem(caFile, "CERTIFICATE")];
+  try {
+    // One connection per stream: closing it is how a stream is cancelled.
+    return Deno.createHttpClient({ caCerts, http2: false });
+  } catch (error) {
+    throw new UsageError(`Cannot use the certificates in ${caFile}: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function readPem(path: string, what: string): string {
+  const text = read(path, (path) => Deno.readTextFileSync(path));
+  if (text.includes(`${what}-----`)) return text;
+  throw new UsageError(`Cannot use ${path}: it holds no ${what.toLowerCase()} in PEM`);
+}
+
+function read<T>(path: string, how: (path: string) => T): T {
+  try {
+    return how(path);
+  } catch (error) {
+    throw new UsageError(`Cannot read ${path}: ${errorMessage(error)}`, { cause: error });
+  }
+}
