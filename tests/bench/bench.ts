@@ -23,3 +23,9 @@ export function median(numbers: readonly number[]): number {
   const above = sorted[middle] ?? NaN;
   return sorted.length % 2 === 1 ? above : ((sorted[middle - 1] ?? NaN) + above) / 2;
 }
+
+/** The number that a share of some numbers is not above: 0.99 for the 99th percentile. */
+export function percentile(numbers: readonly number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
+}

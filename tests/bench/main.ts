@@ -8,11 +8,13 @@ import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { portableStart } from "./portable_start.ts";
+import { schedulerDecision } from "./scheduler.ts";
 
 /** What can be measured, by name. */
 const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
   cli: [cliStart, cliDownload],
   portable: [portableStart],
+  scheduler: [schedulerDecision],
 };
 
 async function main([name = "", ...rest]: readonly string[]): Promise<number> {

@@ -136,7 +136,9 @@ function victimsFor(
     .flatMap((report) => state.workers.get(report.worker_id) ?? []);
   // Memory of workers that are already on their way out will come back too.
   let left = needed - free;
-  for (const { stopping, report } of there) if (stopping) left -= report.memory_bytes;
+  for (const { stoppingSince, report } of there) {
+    if (stoppingSince !== undefined) left -= report.memory_bytes;
+  }
   const victims: Worker[] = [];
   const able = there.filter((worker) => isUsable(state, worker) && may(worker));
   for (

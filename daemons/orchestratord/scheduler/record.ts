@@ -112,6 +112,11 @@ function recordTime(state: State, now: number, effects: Effect[]): void {
       effects.push({ kind: "pool_lost", poolId: pool.id });
     }
   }
+  for (const worker of state.workers.values()) {
+    if (now - (worker.stoppingSince ?? now) > state.policy.stopTimeoutMs) {
+      worker.stoppingSince = undefined;
+    }
+  }
   for (const spawn of [...state.spawns.values()]) {
     if (now - spawn.startedAt > state.policy.spawnTimeoutMs) {
       failSpawn(state, spawn.requestId, "the worker was not ready in time", now);

@@ -18,6 +18,8 @@ export interface Policy {
   readonly poolForgetMs: number;
   /** A spawn that is not in a pool's report after this time has failed. */
   readonly spawnTimeoutMs: number;
+  /** A worker that is still reported so long after it was told to stop has not understood. */
+  readonly stopTimeoutMs: number;
   readonly breakerFailures: number;
   readonly breakerOpenMs: number;
 }
@@ -90,8 +92,8 @@ export interface Worker {
   lastUsedAt: number;
   /** Whether it ever had a job. */
   served: boolean;
-  /** It was told to stop: not to be used though its pool may still say ready. */
-  stopping: boolean;
+  /** When it was told to stop: not to be used though its pool may still say ready. */
+  stoppingSince: number | undefined;
   /** It lost a job: nothing is sent to it before this time, since mostly it is gone. */
   suspectUntil: number;
 }

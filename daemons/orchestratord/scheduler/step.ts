@@ -127,7 +127,7 @@ function loadWaiting(state: State, now: number, effects: Effect[]): void {
       case "evict":
         for (const worker of plan.victims) {
           const { poolId, report } = worker;
-          worker.stopping = true;
+          worker.stoppingSince = now;
           effects.push({
             kind: "stop_worker",
             poolId,

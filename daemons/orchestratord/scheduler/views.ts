@@ -52,7 +52,9 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       pool_id: pool.id,
       model_ref: worker.model_ref,
       device: worker.device,
-      state: state.workers.get(worker.worker_id)?.stopping ? "stopping" as const : worker.state,
+      state: state.workers.get(worker.worker_id)?.stoppingSince
+        ? "stopping" as const
+        : worker.state,
       slots: worker.slots,
       active: Math.max(state.workers.get(worker.worker_id)?.jobs.size ?? 0, worker.active),
       context: worker.context,

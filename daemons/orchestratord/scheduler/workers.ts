@@ -23,7 +23,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       readySince: undefined,
       lastUsedAt: now,
       served: false,
-      stopping: false,
+      stoppingSince: undefined,
       suspectUntil: 0,
     };
     // A pool that was forgotten and is back: what was dispatched to its workers is still there.
@@ -60,8 +60,8 @@ export function holdersOf(state: Readonly<State>, fingerprint: string): Iterable
 
 /** True for a worker that can take jobs as far as its pool and we know. */
 export function isUsable(state: Readonly<State>, worker: Worker): boolean {
-  const { report, poolId, stopping } = worker;
-  return report.state === "ready" && report.uri !== undefined && !stopping &&
+  const { report, poolId, stoppingSince } = worker;
+  return report.state === "ready" && report.uri !== undefined && stoppingSince === undefined &&
     state.pools.get(poolId)?.available === true;
 }
 
@@ -115,8 +115,8 @@ export function isLoaded(state: Readonly<State>, fingerprint: string): boolean {
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
-  for (const { report, poolId, stopping } of holdersOf(state, fingerprint)) {
-    if (stopping || state.pools.get(poolId)?.available !== true) continue;
+  for (const { report, poolId, stoppingSince } of holdersOf(state, fingerprint)) {
+    if (stoppingSince !== undefined || state.pools.get(poolId)?.available !== true) continue;
     if (report.state !== "draining" && report.state !== "stopping") return true;
   }
   return false;

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import type { Effect, State } from "../../daemons/orchestratord/scheduler/state.ts";
+import { isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
+
+/** What must hold of the state after every step. */
+export function checkState(state: Readonly<State>): void {
+  // Every waiting job stands in exactly one line, or pauses; nothing else does.
+  let lined = 0;
+  for (const [fingerprint, lines] of state.lines) {
+    assert.ok(lines.interactive.size + lines.batch.size > 0, "a model without waiting jobs");
+    for (const priority of ["interactive", "batch"] as const) {
+      for (const [tenant, jobs] of lines[priority]) {
+        assert.ok(jobs.size > 0, "a tenant without waiting jobs");
+        let before = -Infinity;
+        for (const job of jobs.values()) {
+          lined++;
+          assert.equal(state.queued.get(job.id), job);
+          assert.ok(!state.paused.has(job.id));
+          assert.deepEqual(
+            [job.fingerprint, job.priority, job.tenant],
+            [fingerprint, priority, tenant],
+          );
+          assert.ok(job.queuedAt >= before, "a tenant's jobs are out of order");
+          before = job.queuedAt;
+        }
+      }
+    }
+  }
+  assert.equal(lined + state.paused.size, state.queued.size);
+
+  // Leases are counted on both sides alike, and never more than there are slots.
+  let leased = 0;
+  for (const worker of state.workers.values()) {
+    assert.ok(worker.jobs.size <= worker.report.slots, `${worker.report.worker_id} is over-used`);
+    for (const id of worker.jobs) {
+      leased++;
+      assert.equal(state.running.get(id)?.lease?.workerId, worker.report.worker_id);
+    }
+    assert.ok(state.holders.get(worker.report.fingerprint)?.has(worker));
+  }
+  const known = [...state.running.values()]
+    .filter(({ lease }) => lease && state.workers.has(lease.workerId));
+  assert.equal(leased, known.length);
+
+  // Every tenant's jobs are counted.
+  const byTenant = new Map<string, number>();
+  for (const job of [...state.queued.values(), ...state.running.values()]) {
+    byTenant.set(job.tenant, (byTenant.get(job.tenant) ?? 0) + 1);
+  }
+  for (const [tenant, { jobs }] of state.shares) {
+    assert.equal(jobs, byTenant.get(tenant) ?? 0, `jobs of tenant ${tenant}`);
+  }
+  for (const tenant of byTenant.keys()) assert.ok(state.shares.has(tenant));
+
+  // Waiters share one load: none is planned beside another, or beside a worker that can be used.
+  const spawned = [...state.spawns.values()].map(({ fingerprint }) => fingerprint);
+  assert.equal(new Set(spawned).size, spawned.length, "two loads of one model");
+}
+
+/** After a tick nobody is past a deadline. */
+export function checkDeadlines(state: Readonly<State>, now: number): void {
+  for (const job of [...state.queued.values(), ...state.running.values()]) {
+    assert.ok(now < (job.deadlineAt ?? Infinity), `${job.id} is past its deadline`);
+  }
+}
+
+/** Follows jobs from outside: what the scheduler was told and what it said, and nothing else. */
+export class Ledger {
+  readonly #jobs = new Map<
+    string,
+    { ended: boolean; attempt: number; busyOn: string | undefined }
+  >();
+  readonly #state: () => Readonly<State>;
+
+  constructor(state: () => Readonly<State>) {
+    this.#state = state;
+  }
+
+  submitted(jobId: string): void {
+    assert.ok(!this.#jobs.has(jobId));
+    this.#jobs.set(jobId, { ended: false, attempt: 0, busyOn: undefined });
+  }
+
+  /** An attempt has ended by itself. */
+  attemptEnded(jobId: string, attempt: number, isLast: boolean): void {
+    const job = this.#of(jobId);
+    if (job.ended || job.attempt !== attempt) return;
+    job.busyOn = undefined;
+    job.ended = isLast;
+  }
+
+  /** Checks what the scheduler wants done, and writes it down. */
+  effect(effect: Effect): void {
+    const state = this.#state();
+    switch (effect.kind) {
+      case "dispatch": {
+        const job = this.#of(effect.jobId);
+        assert.ok(!job.ended, "an ended job is dispatched");
+        assert.equal(job.busyOn, undefined, "a job runs twice");
+        assert.equal(effect.attempt, job.attempt + 1, "attempts are counted one by one");
+        const worker = state.workers.get(effect.worker.worker_id);
+        assert.ok(worker && isUsable(state, worker), "dispatched to a worker that is not usable");
+        job.attempt = effect.attempt;
+        job.busyOn = effect.worker.worker_id;
+        return;
+      }
+      case "abort": {
+        const job = this.#of(effect.jobId);
+        assert.equal(effect.attempt, job.attempt);
+        job.busyOn = undefined;
+        return;
+      }
+      case "fail": {
+        const job = this.#of(effect.jobId);
+        assert.ok(!job.ended, `a second end: ${effect.error.message}`);
+        job.ended = true;
+        job.busyOn = undefined;
+        return;
+      }
+      case "stop_worker":
+        for (const [id, { busyOn }] of this.#jobs) {
+          assert.notEqual(busyOn, effect.workerId, `a worker is evicted that runs ${id}`);
+        }
+        return;
+      case "spawn": {
+        const { fingerprint, requestId } = effect.spawn;
+        for (const worker of state.holders.get(fingerprint) ?? []) {
+          assert.ok(!isUsable(state, worker), `${requestId} loads what is loaded`);
+        }
+        return;
+      }
+      case "pool_lost":
+        return;
+    }
+  }
+
+  /** No job is lost: whoever has not ended waits or runs. */
+  checkNoneLost(): void {
+    const { queued, running } = this.#state();
+    let open = 0;
+    for (const [id, { ended }] of this.#jobs) {
+      if (ended) continue;
+      open++;
+      assert.ok(queued.has(id) !== running.has(id), `job ${id} is lost, or is twice`);
+    }
+    assert.equal(queued.size + running.size, open, "an ended job is still there");
+  }
+
+  get open(): string[] {
+    return [...this.#jobs].filter(([, { ended }]) => !ended).map(([id]) => id);
+  }
+
+  #of(jobId: string) {
+    const job = this.#jobs.get(jobId);
+    assert.ok(job, `an effect for job ${jobId}, which nobody submitted`);
+    return job;
+  }
+}

@@ -1,0 +1,95 @@
+import fc from "fast-check";
+
+/** Everything that happens in one simulated run; all times in ms. */
+export interface Scenario {
+  readonly policy: { readonly patience: number; readonly resident: number };
+  /** Memory of each model, in MiB. */
+  readonly models: readonly number[];
+  readonly hosts: readonly Host[];
+  readonly tasks: readonly Task[];
+  readonly faults: readonly Fault[];
+  /** One way between any two programs. */
+  readonly latency: number;
+}
+
+/** One host with its pool manager. */
+export interface Host {
+  /** Memory of each device, in MiB. */
+  readonly devices: readonly number[];
+  readonly slots: number;
+  readonly loadMs: number;
+}
+
+/** One job of a client. */
+export interface Task {
+  readonly at: number;
+  readonly model: number;
+  readonly tenant: number;
+  readonly batch: boolean;
+  readonly session: number | undefined;
+  /** From `at`. */
+  readonly deadline: number | undefined;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+}
+
+/** Something that goes wrong, or that somebody does. */
+export interface Fault {
+  readonly at: number;
+  readonly kind:
+    | "cancel"
+    | "crash"
+    | "hang"
+    | "load_fails"
+    | "partition"
+    | "restart"
+    | "memory_taken";
+  /** Which job, worker or host, modulo what there is. */
+  readonly which: number;
+  readonly lasts: number;
+}
+
+/** Jobs come and faults happen within this time. */
+const SPAN_MS = 10_000;
+
+const time = fc.integer({ min: 0, max: SPAN_MS });
+const index = fc.nat({ max: 99 });
+
+const host: fc.Arbitrary<Host> = fc.record({
+  devices: fc.array(fc.integer({ min: 200, max: 1000 }), { minLength: 1, maxLength: 3 }),
+  slots: fc.integer({ min: 1, max: 4 }),
+  loadMs: fc.integer({ min: 10, max: 2000 }),
+});
+
+const task: fc.Arbitrary<Task> = fc.record({
+  at: time,
+  model: index,
+  tenant: fc.nat({ max: 3 }),
+  batch: fc.boolean(),
+  session: fc.option(fc.nat({ max: 3 }), { nil: undefined }),
+  deadline: fc.option(fc.integer({ min: 1, max: 20_000 }), { nil: undefined, freq: 5 }),
+  tokensIn: fc.integer({ min: 1, max: 2000 }),
+  tokensOut: fc.integer({ min: 1, max: 600 }),
+});
+
+const fault: fc.Arbitrary<Fault> = fc.record({
+  at: time,
+  kind: fc.constantFrom(
+    ...["cancel", "crash", "hang", "load_fails", "partition", "restart", "memory_taken"] as const,
+  ),
+  which: index,
+  lasts: fc.integer({ min: 1, max: 8000 }),
+});
+
+/** Any run: a few hosts, models, jobs and faults. */
+export const scenario: fc.Arbitrary<Scenario> = fc.record({
+  policy: fc.record({
+    patience: fc.integer({ min: 1, max: 3000 }),
+    resident: fc.integer({ min: 1, max: 3000 }),
+  }),
+  models: fc.array(fc.integer({ min: 20, max: 500 }), { minLength: 1, maxLength: 5 }),
+  hosts: fc.array(host, { minLength: 1, maxLength: 3 }),
+  tasks: fc.array(task, { minLength: 1, maxLength: 40, size: "max" }),
+  faults: fc.array(fault, { maxLength: 12, size: "max" }),
+  latency: fc.integer({ min: 0, max: 50 }),
+});

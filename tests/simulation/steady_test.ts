@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import type { NewJob } from "../../daemons/orchestratord/scheduler/state.ts";
+import { countAhead } from "../../daemons/orchestratord/scheduler/queue.ts";
+import { predictStart } from "../../daemons/orchestratord/scheduler/rates.ts";
+import {
+  A,
+  B,
+  MIB,
+  POLICY,
+  pool,
+  Run,
+  worker,
+} from "../../daemons/orchestratord/testing/scheduler.ts";
+import { seededRandom } from "../support/random.ts";
+import { Steady } from "./steady.ts";
+
+/** One device that holds one worker of 100 MiB at a time. */
+const small = (workers: Parameters<typeof pool>[0]) =>
+  pool(workers, {
+    devices: [{
+      id: "cpu",
+      kind: "cpu",
+      name: "cpu",
+      total_bytes: 150 * MIB,
+      free_bytes: (150 - 100 * workers.length) * MIB,
+    }],
+  });
+
+function job(id: string, now: number, more: Partial<NewJob> = {}): NewJob {
+  return {
+    ...{ id, model: "a", fingerprint: A, priority: "interactive", tenant: "t", queuedAt: now },
+    ...{ deadlineAt: undefined, attempt: 0, tokensIn: 10, maxTokens: undefined, affinity: [] },
+    ...more,
+  };
+}
+
+const stateOf = () => new Run({ queueCapacity: Infinity, queueTimeoutMs: Infinity }).state;
+
+Deno.test("two tenants with the same load get the same tokens within 10 %, whatever their jobs are like", () => {
+  for (const seed of [1, 2, 3]) {
+    const random = seededRandom(seed);
+    // Long jobs of one, short jobs of the other.
+    const size = (id: string) => Math.ceil((id.startsWith("long") ? 400 : 40) * (0.5 + random()));
+    const sizes = new Map<string, number>();
+    const steady = new Steady({
+      state: stateOf(),
+      service: (id) => sizes.get(id)! * 5,
+      tokens: (id) => sizes.get(id)!,
+      pool,
+      worker: (id, fingerprint) => worker(id, fingerprint, { slots: 4 }),
+      workers: [worker("w", A, { slots: 4 })],
+    });
+    const served = { long: 0, short: 0 };
+    let count = 0;
+    const submit = (tenant: "long" | "short") => {
+      const id = `${tenant}-${count++}`;
+      sizes.set(id, size(id));
+      steady.submit(job(id, steady.timers.now, { tenant }));
+    };
+    steady.onEnd = (id) => {
+      const tenant = id.startsWith("long") ? "long" : "short";
+      served[tenant] += sizes.get(id)! + 5;
+      submit(tenant);
+    };
+    for (let n = 0; n < 20; n++) {
+      submit("long");
+      submit("short");
+    }
+    steady.runUntil(600_000);
+    const ratio = served.long / served.short;
+    assert.ok(ratio > 0.9 && ratio < 1.1, `seed ${seed}: ${JSON.stringify(served)}`);
+  }
+});
+
+Deno.test("a model that waits is served within patience, residence and the longest job, however busy the other", () => {
+  const longestMs = 400;
+  const random = seededRandom(4);
+  const steady = new Steady({
+    state: stateOf(),
+    service: () => 50 + random() * (longestMs - 50),
+    pool: small,
+    worker: (id, fingerprint, request_id) => worker(id, fingerprint, { request_id, slots: 2 }),
+  });
+  let count = 0;
+  const queued = new Map<string, number>();
+  const submit = (fingerprint: string) => {
+    const id = `${fingerprint.slice(0, 1)}${count++}`;
+    queued.set(id, steady.timers.now);
+    steady.submit(job(id, steady.timers.now, { fingerprint, tenant: fingerprint }));
+  };
+  // One model is asked for without end, the other now and then.
+  steady.onEnd = (id) => id.startsWith("a") && submit(A);
+  for (let n = 0; n < 6; n++) submit(A);
+  for (let at = 1000; at < 60_000; at += 3000) steady.timers.after(at, () => submit(B));
+  steady.runUntil(80_000);
+
+  const bound = POLICY.swapPatienceMs + POLICY.swapMinResidentMs + 2 * longestMs + 1000;
+  const rare = [...queued].filter(([id]) => id.startsWith("b"));
+  assert.equal(rare.length, 20);
+  for (const [id, at] of rare) {
+    const waited = (steady.started.get(id) ?? Infinity) - at;
+    assert.ok(waited <= bound, `${id} waited ${waited} ms, and ${bound} ms are promised`);
+  }
+  const often = [...steady.started.keys()].filter((id) => id.startsWith("a")).length;
+  assert.ok(often > 200, `the busy model is served too: ${often} jobs`);
+});
+
+Deno.test("predicted starts are near the real ones under load", () => {
+  const random = seededRandom(5);
+  const steady = new Steady({
+    state: stateOf(),
+    service: () => 500 + random() * 1000,
+    pool,
+    worker: (id, fingerprint) => worker(id, fingerprint, { slots: 4 }),
+    workers: [worker("w", A, { slots: 4 })],
+  });
+  const predicted = new Map<string, { at: number; inMs: number }>();
+  const arrive = (n: number) => {
+    const now = steady.timers.now;
+    const next = job(`j${n}`, now);
+    const ahead = countAhead(steady.state, next);
+    predicted.set(next.id, { at: now, inMs: predictStart(steady.state, A, ahead, now) });
+    steady.submit(next);
+    // A little more than four slots can serve, so that the queue grows.
+    if (n < 400) steady.timers.after(-Math.log(1 - random()) * 220, () => arrive(n + 1));
+  };
+  arrive(0);
+  steady.runUntil(200_000);
+
+  const errors = [...predicted].flatMap(([id, { at, inMs }]) => {
+    const real = steady.started.get(id)! - at;
+    return real < 2000 ? [] : [Math.abs(inMs - real) / real];
+  }).sort((a, b) => a - b);
+  assert.ok(errors.length > 100, `${errors.length} jobs had to wait`);
+  const median = errors[Math.floor(errors.length / 2)]!;
+  assert.ok(median < 0.15, `half of the predictions are off by more than ${median}`);
+});

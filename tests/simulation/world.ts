@@ -1,0 +1,327 @@
+import assert from "node:assert/strict";
+import type { PoolModel } from "#shared/contracts/mod.ts";
+import {
+  type Effect,
+  initialState,
+  type Input,
+  type Outcome,
+  type Policy,
+  type State,
+} from "../../daemons/orchestratord/scheduler/state.ts";
+import { step } from "../../daemons/orchestratord/scheduler/step.ts";
+import { FakeHost, MIB, type Process } from "./host.ts";
+import { checkDeadlines, checkState, Ledger } from "./invariants.ts";
+import type { Fault, Scenario, Task } from "./scenario.ts";
+import { Timers } from "./timers.ts";
+
+const HEARTBEAT_MS = 500;
+const TICK_MS = 250;
+
+/** A worker that says nothing for this long is given up. */
+const STALL_MS = 1000;
+
+const PREFILL_TOKENS_PER_MS = 10;
+const TOKEN_MS = 5;
+const METRICS_MS = 250;
+
+/** What one run is made with; the bound on waiting is the test's own, so the queue has none. */
+function policyOf({ policy }: Scenario): Policy {
+  return {
+    queueCapacity: Infinity,
+    queueTimeoutMs: Infinity,
+    batchPromoteMs: 4000,
+    swapPatienceMs: policy.patience,
+    swapMinResidentMs: policy.resident,
+    maxAttempts: 5,
+    backoffFirstMs: 100,
+    backoffMaxMs: 1000,
+    poolTimeoutMs: 3 * HEARTBEAT_MS,
+    poolForgetMs: 2500,
+    spawnTimeoutMs: 10_000,
+    stopTimeoutMs: 2000,
+    breakerFailures: 3,
+    breakerOpenMs: 2000,
+  };
+}
+
+/** What a run came to. */
+export interface Summary {
+  readonly steps: number;
+  readonly ended: number;
+}
+
+/**
+ * Runs a scenario to the end of its last job.
+ *
+ * @throws {AssertionError} when an invariant does not hold, or a job has not ended in time
+ */
+export function simulate(scenario: Scenario): Summary {
+  return new World(scenario).run();
+}
+
+class World {
+  readonly #scenario: Scenario;
+  readonly #timers = new Timers();
+  readonly #hosts: FakeHost[];
+  readonly #ledger: Ledger;
+  readonly #streams = new Map<string, { attempt: number; process: Process; end: Ender }>();
+  readonly #models: readonly PoolModel[];
+  #state: State;
+  #steps = 0;
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#state = initialState(policyOf(scenario));
+    this.#ledger = new Ledger(() => this.#state);
+    this.#models = scenario.models.map(modelOf);
+    this.#hosts = scenario.hosts.map((plan, index) =>
+      new FakeHost(`host${index}`, plan, this.#models, {
+        now: 0,
+        after: (ms, run) => this.#timers.after(ms, run),
+        report: (host) => this.#report(host),
+        ended: (process) => this.#breakStreams(process),
+      })
+    );
+  }
+
+  run(): Summary {
+    const { tasks, faults } = this.#scenario;
+    for (const host of this.#hosts) this.#beat(host);
+    for (const [index, task] of tasks.entries()) {
+      this.#timers.after(task.at, () => this.#submit(`job${index}`, task));
+    }
+    for (const fault of faults) this.#timers.after(fault.at, () => this.#happen(fault));
+    this.#tick();
+    const deadline = this.#latestEnd();
+    let isDone = false;
+    while (!isDone) {
+      assert.ok(this.#timers.next());
+      isDone = this.#ledger.open.length === 0 &&
+        this.#timers.now > Math.max(...tasks.map(({ at }) => at));
+      assert.ok(
+        isDone || this.#timers.now <= deadline,
+        `not served within ${deadline} ms: ${
+          this.#ledger.open.map((id) => JSON.stringify(this.#state.queued.get(id) ?? id))
+        }`,
+      );
+    }
+    return { steps: this.#steps, ended: tasks.length };
+  }
+
+  /**
+   * When every job must have ended: after the last fault, all of them one after the other, each with
+   * a swap of its own.
+   */
+  #latestEnd(): number {
+    const { tasks, faults, hosts, policy, latency } = this.#scenario;
+    const calm = Math.max(
+      ...tasks.map(({ at }) => at),
+      ...faults.map(({ at, lasts }) => at + lasts),
+      0,
+    );
+    const swap = policy.patience + policy.resident +
+      Math.max(...hosts.map(({ loadMs }) => loadMs)) + 10 * latency + 2 * HEARTBEAT_MS + 500;
+    const work = tasks.reduce((sum, task) => sum + swap + durationOf(task), 0);
+    const settled = policyOf(this.#scenario);
+    return calm + settled.poolForgetMs + settled.breakerOpenMs + settled.batchPromoteMs +
+      settled.spawnTimeoutMs + 5 * settled.backoffMaxMs + work;
+  }
+
+  #send(input: Input): void {
+    const queue = [input];
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { state, effects } = step(this.#state, next, this.#timers.now);
+      this.#state = state;
+      this.#steps++;
+      if (next.kind === "attempt_ended") {
+        this.#ledger.attemptEnded(next.jobId, next.attempt, next.outcome.kind !== "lost");
+      }
+      for (const effect of effects) this.#ledger.effect(effect);
+      checkState(this.#state);
+      if (next.kind === "tick") checkDeadlines(this.#state, this.#timers.now);
+      this.#ledger.checkNoneLost();
+      for (const effect of effects) this.#carryOut(effect);
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    const { latency } = this.#scenario;
+    switch (effect.kind) {
+      case "dispatch":
+        return this.#timers.after(latency, () => this.#stream(effect));
+      case "abort":
+        this.#streams.delete(effect.jobId);
+        return;
+      case "spawn":
+        return this.#timers.after(latency, () => this.#spawn(effect));
+      case "stop_worker":
+        return this.#timers.after(latency, () => {
+          const host = this.#host(effect.poolId);
+          if (!host.isCutOff) host.kill(effect.workerId, "stopped");
+        });
+      case "fail":
+      case "pool_lost":
+        return;
+    }
+  }
+
+  #spawn({ spawn }: Extract<Effect, { kind: "spawn" }>): void {
+    const { requestId } = spawn;
+    const host = this.#host(spawn.poolId);
+    try {
+      if (host.isCutOff) throw new Error("cannot be reached");
+      const workerId = host.spawn(spawn).id;
+      this.#send({ kind: "spawn_accepted", requestId, workerId });
+      this.#report(host);
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      this.#send({ kind: "spawn_failed", requestId, message: (error as Error).message });
+    }
+  }
+
+  #stream({ jobId, attempt, poolId, worker }: Extract<Effect, { kind: "dispatch" }>): void {
+    const process = this.#host(poolId).processes.get(worker.worker_id);
+    const job = this.#state.running.get(jobId);
+    if (job?.attempt !== attempt) return;
+    const task = this.#scenario.tasks[Number(jobId.slice("job".length))]!;
+    let tokensOut = 0;
+    const end: Ender = (outcome) => {
+      if (this.#streams.get(jobId)?.end !== end) return;
+      this.#streams.delete(jobId);
+      this.#send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome });
+    };
+    if (!process) {
+      const outcome = { kind: "lost" as const, message: "cannot be reached" };
+      return this.#send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome });
+    }
+    this.#streams.set(jobId, { attempt, process, end });
+    const advance = (tokens: number) => {
+      if (this.#streams.get(jobId)?.end !== end) return;
+      if (process.hangs) {
+        const outcome = { kind: "lost" as const, message: "silent" };
+        return this.#timers.after(STALL_MS, () => end(outcome));
+      }
+      tokensOut = tokens;
+      if (tokens > 0) this.#send({ kind: "progress", jobId, attempt, tokensOut });
+      if (tokens >= task.tokensOut) return end({ kind: "done" });
+      const more = Math.min(task.tokensOut - tokens, Math.max(1, METRICS_MS / TOKEN_MS));
+      this.#timers.after(more * TOKEN_MS, () => advance(tokens + more));
+    };
+    this.#timers.after(task.tokensIn / PREFILL_TOKENS_PER_MS, () => advance(0));
+  }
+
+  #breakStreams(process: Process): void {
+    for (const { process: on, end } of [...this.#streams.values()]) {
+      if (on === process) end({ kind: "lost", message: "the connection broke" });
+    }
+  }
+
+  #submit(id: string, task: Task): void {
+    const { fingerprint, model_ref } = this.#models[task.model % this.#models.length]!;
+    const now = this.#timers.now;
+    this.#ledger.submitted(id);
+    this.#send({
+      kind: "submit",
+      job: {
+        ...{ id, model: model_ref, fingerprint, queuedAt: now, attempt: 0 },
+        priority: task.batch ? "batch" : "interactive",
+        tenant: `tenant${task.tenant}`,
+        deadlineAt: task.deadline === undefined ? undefined : now + task.deadline,
+        tokensIn: task.tokensIn,
+        maxTokens: undefined,
+        affinity: task.session === undefined ? [] : [`session${task.session}`],
+      },
+    });
+  }
+
+  #happen({ kind, which, lasts }: Fault): void {
+    const host = this.#hosts[which % this.#hosts.length]!;
+    const processes = this.#hosts.flatMap(({ processes }) => [...processes.values()]);
+    const process = processes[which % Math.max(1, processes.length)];
+    switch (kind) {
+      case "cancel": {
+        const jobId = `job${which % this.#scenario.tasks.length}`;
+        return this.#send({
+          kind: "cancel",
+          jobId,
+          error: { code: "CANCELLED", message: "cancelled" },
+        });
+      }
+      case "crash":
+        if (process) this.#hostOf(process).kill(process.id, "crashed");
+        return;
+      case "hang":
+        // Its pool manager sees that it is silent, and ends it.
+        if (!process) return;
+        process.hangs = true;
+        return this.#timers.after(lasts, () => this.#hostOf(process).kill(process.id, "silent"));
+      case "load_fails":
+        host.failingLoads += 1 + which % 4;
+        return this.#timers.after(lasts, () => host.failingLoads = 0);
+      case "partition":
+        host.isCutOff = true;
+        return this.#timers.after(lasts, () => {
+          host.isCutOff = false;
+          this.#report(host);
+        });
+      case "restart":
+        host.restart();
+        return this.#report(host);
+      case "memory_taken": {
+        const bytes = Math.round(host.memoryOf(which) * 0.7);
+        host.take(which, bytes);
+        this.#report(host);
+        return this.#timers.after(lasts, () => {
+          host.take(which, -bytes);
+          this.#report(host);
+        });
+      }
+    }
+  }
+
+  #report(host: FakeHost): void {
+    this.#timers.after(this.#scenario.latency, () => {
+      if (!host.isCutOff) this.#send({ kind: "pool_seen", pool: host.state() });
+    });
+  }
+
+  #beat(host: FakeHost): void {
+    this.#report(host);
+    this.#timers.after(HEARTBEAT_MS, () => this.#beat(host));
+  }
+
+  #tick(): void {
+    this.#send({ kind: "tick" });
+    this.#timers.after(TICK_MS, () => this.#tick());
+  }
+
+  #host(id: string): FakeHost {
+    return this.#hosts.find((host) => host.id === id)!;
+  }
+
+  #hostOf(process: Process): FakeHost {
+    return this.#hosts.find((host) => process.id.startsWith(`${host.id}-`))!;
+  }
+}
+
+type Ender = (outcome: Outcome) => void;
+
+function durationOf({ tokensIn, tokensOut }: Task): number {
+  return tokensIn / PREFILL_TOKENS_PER_MS + tokensOut * TOKEN_MS;
+}
+
+function modelOf(mib: number, index: number): PoolModel {
+  return {
+    model_ref: `file:/models/model${index}.gguf`,
+    aliases: [`model${index}`],
+    fingerprint: String.fromCharCode(97 + index).repeat(64),
+    path: "/",
+    size_bytes: mib * MIB,
+    architecture: "llama",
+    context_length: 4096,
+    weight_bytes: mib * MIB,
+    kv_bytes_per_token: 0,
+    compute_bytes: 0,
+    staged: false,
+  };
+}
