@@ -47,6 +47,7 @@ export const configSchema = z.strictObject({
     backoff_first_ms: millis(1_000, "Pause before the third attempt; the second comes at once"),
     backoff_max_ms: millis(60_000, "The pause doubles up to this"),
     stall_ms: millis(10_000, "A worker that sends no event for this long is given up"),
+    call_ms: millis(120_000, "A worker that takes longer for embeddings or a rerank is given up"),
   }).prefault({}),
   streams: z.strictObject({
     disconnect_grace_ms: millis(10_000, "A job whose last reader left is cancelled after this"),

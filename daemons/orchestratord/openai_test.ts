@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { completion, openaiErrorBody } from "#shared/contracts/mod.ts";
+import { completion, embeddingsReply, openaiErrorBody, rankReply } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { readSse } from "#shared/http/sse.ts";
 import { type Harness, numbers, range, withHarness } from "./testing/harness.ts";
 import { until } from "../../tests/support/stack.ts";
@@ -80,5 +81,77 @@ Deno.test("when one choice is refused for want of room, none runs", async () => 
     assert.equal(openaiErrorBody.parse(await reply.json()).error.code, "QUEUE_FULL");
     const queue = await (await fetch(`${harness.url}/v2/queue`)).json();
     assert.equal(queue.depth, 0);
+  });
+});
+
+Deno.test("embeddings load their model on demand and come as floats or base64", async () => {
+  await withHarness({}, async (harness) => {
+    const body = { model: "counter", input: ["a", "abc", [1, 2]] };
+    const reply = embeddingsReply.parse(
+      await (await post(harness, "/v1/embeddings", body)).json(),
+    );
+    assert.deepEqual(reply.data.map(({ embedding }) => embedding), [[1, 0], [3, 0], [2, 0]]);
+    assert.deepEqual(reply.usage, { prompt_tokens: 3, total_tokens: 3 });
+    const base64 = embeddingsReply.parse(
+      await (await post(harness, "/v1/embeddings", { ...body, encoding_format: "base64" })).json(),
+    );
+    assert.equal(base64.data[0]?.embedding, "AACAPwAAAAA=");
+  });
+});
+
+Deno.test("a call for embeddings goes to another worker when the first dies", async () => {
+  await withHarness({}, async (harness) => {
+    await post(harness, "/v1/embeddings", { model: "counter", input: "a" });
+    const worker = harness.pool.only();
+    worker.allow(0);
+    const reply = post(harness, "/v1/embeddings", { model: "counter", input: "abcd" });
+    await until("the worker has the call", () => worker.calls === 2);
+    await harness.pool.kill("worker-1");
+    const { data } = embeddingsReply.parse(await (await reply).json());
+    assert.deepEqual(data[0]?.embedding, [4, 0]);
+    assert.equal(harness.pool.spawns, 2);
+  });
+});
+
+Deno.test("a client that leaves ends its call and frees the slot", async () => {
+  await withHarness({}, async (harness) => {
+    await post(harness, "/v1/embeddings", { model: "counter", input: "a" });
+    const worker = harness.pool.only();
+    worker.allow(0);
+    const leave = new AbortController();
+    const body = { model: "counter", input: "a" };
+    const reply = post(harness, "/v1/embeddings", body, leave.signal);
+    await until("the worker has the call", () => worker.calls === 2);
+    leave.abort();
+    await assert.rejects(reply);
+    await until("the worker sees it", () => worker.cancelled === 1);
+    const workers = async () => (await (await fetch(`${harness.url}/v2/workers`)).json()).workers;
+    await until("the slot is free", async () => (await workers())[0].active === 0);
+  });
+});
+
+Deno.test("a worker that refuses a call is not asked again", async () => {
+  await withHarness({}, async (harness) => {
+    await post(harness, "/v1/embeddings", { model: "counter", input: "a" });
+    harness.pool.only().failWith = new LlorchError("INVALID_REQUEST", "model: does not embed");
+    const reply = await post(harness, "/v1/embeddings", { model: "counter", input: "a" });
+    assert.equal(reply.status, 400);
+    assert.equal(harness.pool.only().calls, 2);
+    assert.match(openaiErrorBody.parse(await reply.json()).error.message, /does not embed/);
+  });
+});
+
+Deno.test("a rerank gives the best documents first, with their places", async () => {
+  await withHarness({}, async (harness) => {
+    const body = { model: "counter", query: "q", documents: ["ab", { text: "abcd" }, "abc"] };
+    const rank = async (more: Record<string, unknown>) =>
+      rankReply.parse(await (await post(harness, "/v1/rerank", { ...body, ...more })).json());
+    const all = await rank({});
+    assert.deepEqual(all.results.map(({ index }) => index), [1, 2, 0]);
+    assert.equal(all.results[0]?.document, undefined);
+    const best = await rank({ top_n: 1, return_documents: true });
+    assert.deepEqual(best.results, [
+      { index: 1, relevance_score: 0.04, document: { text: "abcd" } },
+    ]);
   });
 });

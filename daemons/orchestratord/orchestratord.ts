@@ -11,6 +11,7 @@ import { openStateDir } from "#shared/state_dir.ts";
 import { mountCommon } from "./api/common.ts";
 import { mountKeys } from "./api/keys.ts";
 import { mountOpenAi } from "./api/openai.ts";
+import { mountVectors } from "./api/openai_vectors.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
@@ -153,6 +154,7 @@ async function openParts(
   mountPools(app, orchestrator);
   mountKeys(app, store, clock);
   mountOpenAi(app, orchestrator);
+  mountVectors(app, orchestrator);
 
   const server = listen({ hostname: config.host, port: config.port, tls }, app.fetch);
   parts.defer(() => server.close(LAST_WORDS_MS));

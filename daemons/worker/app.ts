@@ -47,6 +47,14 @@ export function createWorkerApp(options: WorkerAppOptions): App {
 
   app.mount(workerRoutes.execute, execute(worker));
   app.mount(workerRoutes.tokenize, tokenize(worker));
+  app.mount(
+    workerRoutes.embed,
+    ({ body, signal }) => worker.vectors.embed(worker.engine(), body, signal),
+  );
+  app.mount(
+    workerRoutes.rerank,
+    ({ body, signal }) => worker.vectors.rerank(worker.engine(), body, signal),
+  );
   app.mount(workerRoutes.cancel, ({ body }) => {
     worker.cancel(body.job_id, body.attempt);
     return { status: "accepted" } as const;

@@ -17,6 +17,7 @@ import type { Engine, LoadEngine } from "./engine/engine.ts";
 import { Generator } from "./generator.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
+import { requireCapability, VectorCalls } from "./vector_calls.ts";
 
 /** What a {@linkcode Worker} is given beside its configuration. */
 export interface WorkerParts {
@@ -30,7 +31,6 @@ export interface WorkerParts {
 
 /** Time that replies in flight get once all streams have ended, in milliseconds. */
 const CLOSE_MS = 2_000;
-const CAPABILITIES: WorkerHealth["capabilities"] = ["generate", "tokenize"];
 
 /** One model behind HTTP: listens at once, loads, says that it is ready, and serves until told to stop. */
 export class Worker implements Daemon {
@@ -41,6 +41,8 @@ export class Worker implements Daemon {
   readonly #server: Server;
   readonly #orphanWatch: OrphanWatch;
   readonly #stop = new AbortController();
+  /** Embeddings and ranks that are being computed. */
+  readonly vectors: VectorCalls;
   readonly #started: Promise<void>;
   readonly #openedAt = performance.now();
   #end!: (code: number) => void;
@@ -55,6 +57,7 @@ export class Worker implements Daemon {
   constructor(config: WorkerConfig, parts: WorkerParts) {
     this.#config = config;
     this.#parts = parts;
+    this.vectors = new VectorCalls(config.slots + queueLimit(config));
     this.ended = new Promise((resolve) => this.#end = resolve);
     this.#instruments = createInstruments({
       slots: () => config.slots,
@@ -76,7 +79,7 @@ export class Worker implements Daemon {
     this.#server = listen({ hostname: config.host, port: config.port }, app.fetch);
     this.#orphanWatch = new OrphanWatch({
       timeoutMs: config.standalone ? 0 : config.orphan_timeout_ms,
-      idle: () => this.#generator?.idle ?? false,
+      idle: () => (this.#generator?.idle ?? false) && this.vectors.active === 0,
       onOrphan: () => {
         parts.log.warn("orphaned", { timeout_ms: config.orphan_timeout_ms });
         this.shutdown();
@@ -105,7 +108,7 @@ export class Worker implements Daemon {
       state: this.#state,
       load_progress: this.#progress,
       backend: this.#engine?.backend ?? "none",
-      capabilities: CAPABILITIES,
+      capabilities: [...this.#engine?.capabilities ?? []],
       context: this.#engine?.context ?? context ?? 0,
       slots,
       active: this.#generator?.active ?? 0,
@@ -131,7 +134,7 @@ export class Worker implements Daemon {
    */
   async execute(request: ExecuteRequest, log: Logger): Promise<Run> {
     try {
-      this.#requireReady();
+      requireCapability(this.engine(), "generate");
       return await this.#generator!.execute(request, log);
     } catch (error) {
       this.#instruments.refused();
@@ -242,7 +245,7 @@ export class Worker implements Daemon {
       memory_bytes: this.#memoryBytes(),
       context: this.#engine!.context,
       slots,
-      capabilities: CAPABILITIES,
+      capabilities: [...this.#engine!.capabilities],
       backend: this.#engine!.backend,
       pid: Deno.pid,
     };

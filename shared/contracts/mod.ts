@@ -11,6 +11,7 @@ export * from "./keys.ts";
 export * from "./openai_chat.ts";
 export * from "./openai_common.ts";
 export * from "./openai_completions.ts";
+export * from "./openai_embeddings.ts";
 export * from "./openai_routes.ts";
 export * from "./orchestrator_routes.ts";
 export * from "./pool.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { openaiModel, openaiModelList } from "./openai_common.ts";
 import { chatChunk, chatCompletion, chatRequest } from "./openai_chat.ts";
 import { completion, completionChunk, completionRequest } from "./openai_completions.ts";
+import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./openai_embeddings.ts";
 import { modelName } from "./request.ts";
 import { defineRoute } from "./route.ts";
 
@@ -71,6 +72,30 @@ export const openaiRoutes = {
     reply: completion,
     kind: "maybe-stream",
     event: completionChunk,
+    errors: JOB_ERRORS,
+  }),
+  embeddings: defineRoute({
+    method: "POST",
+    path: "/v1/embeddings",
+    summary: "Texts as vectors of length 1, in OpenAI's shape",
+    tag,
+    role: "client",
+    body: embeddingsRequest,
+    status: 200,
+    reply: embeddingsReply,
+    kind: "json",
+    errors: JOB_ERRORS,
+  }),
+  rank: defineRoute({
+    method: "POST",
+    path: "/v1/rerank",
+    summary: "Documents by how well they answer a query, in the shape of Jina and Cohere",
+    tag,
+    role: "client",
+    body: rankRequest,
+    status: 200,
+    reply: rankReply,
+    kind: "json",
     errors: JOB_ERRORS,
   }),
 };

@@ -47,6 +47,9 @@ export type WorkerState = z.output<typeof workerState>;
 /** What a worker can be asked for. */
 export const capability = z.enum(["generate", "tokenize", "embed", "rerank"]);
 
+/** What a worker's model can do. */
+export type Capability = z.output<typeof capability>;
+
 export const poolWorker = z.object({
   worker_id: identifier,
   request_id: identifier,

@@ -46,6 +46,29 @@ export const tokenizeReply = z.object({
   count: z.number().int().min(0),
 }).meta({ id: "TokenizeReply" });
 
+const embedInput = z.union([z.string().min(1), z.array(tokenId).min(1)]);
+
+export const embedRequest = z.strictObject({
+  input: z.array(embedInput).min(1).max(2048),
+}).meta({ id: "EmbedRequest" });
+
+export const embedReply = z.object({
+  embeddings: z.array(z.string()).meta({
+    description: "One for each input: 32-bit floats of length 1 together, little-endian, base64",
+  }),
+  tokens: z.number().int().min(0).meta({ description: "Of all inputs" }),
+}).meta({ id: "EmbedReply" });
+
+export const rerankRequest = z.strictObject({
+  query: z.string().min(1),
+  documents: z.array(z.string()).min(1).max(1000),
+}).meta({ id: "RerankRequest" });
+
+export const rerankReply = z.object({
+  scores: z.array(z.number()).meta({ description: "0 to 1, one for each document" }),
+  tokens: z.number().int().min(0).meta({ description: "Of all pairs" }),
+}).meta({ id: "RerankReply" });
+
 const tag = "worker";
 
 /** Every route of llorch-candled. */
@@ -85,6 +108,30 @@ export const workerRoutes = {
     reply: tokenizeReply,
     kind: "json",
     errors: ["CONTEXT_LENGTH_EXCEEDED", "NOT_READY"],
+  }),
+  embed: defineRoute({
+    method: "POST",
+    path: "/embed",
+    summary: "Turn texts into vectors",
+    tag,
+    role: "worker",
+    body: embedRequest,
+    status: 200,
+    reply: embedReply,
+    kind: "json",
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "QUEUE_FULL", "NOT_READY", "CANCELLED"],
+  }),
+  rerank: defineRoute({
+    method: "POST",
+    path: "/rerank",
+    summary: "Score documents by how well they answer a query",
+    tag,
+    role: "worker",
+    body: rerankRequest,
+    status: 200,
+    reply: rerankReply,
+    kind: "json",
+    errors: ["CONTEXT_LENGTH_EXCEEDED", "QUEUE_FULL", "NOT_READY", "CANCELLED"],
   }),
   shutdown: defineRoute({
     method: "POST",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import {
   orchestratorRoutes,
@@ -8,6 +8,7 @@ import {
   type Route,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
+import { writeEncoderModel } from "../support/encoder_model.ts";
 import { counterModel } from "../support/models.ts";
 import { type Stack, until, withStack } from "../support/stack.ts";
 import { type Case, check, send } from "./contract.ts";
@@ -183,6 +184,25 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
       error: "INVALID_REQUEST",
       fields: ["prompt"],
     },
+    { route: r.embeddings, body: { model: "counter", input: "w7" } },
+    {
+      route: r.embeddings,
+      body: { model: "counter", input: ["w7", "w8"], encoding_format: "base64" },
+    },
+    {
+      route: r.embeddings,
+      body: { model: "counter", input: [], dimensions: 3 },
+      error: "INVALID_REQUEST",
+      fields: ["input"],
+    },
+    { route: r.embeddings, body: { model: "nope", input: "w7" }, error: "MODEL_NOT_FOUND" },
+    { route: r.rank, body: { model: "ranker", query: "w1", documents: ["w2", "w3"], top_n: 1 } },
+    {
+      route: r.rank,
+      body: { model: "counter", query: "w1", documents: ["w2"] },
+      error: "INVALID_REQUEST",
+    },
+    { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
     { route: r.health },
     { route: r.ready },
     { route: r.metrics },
@@ -263,6 +283,15 @@ function workerCases(): Case[] {
   return [
     { route: r.execute, body: execute },
     { route: r.execute, body: { ...execute, attempt: 0, x: 1 }, error: "INVALID_REQUEST" },
+    { route: r.embed, body: { input: ["w7", [1, 2]] } },
+    { route: r.embed, body: { input: [] }, error: "INVALID_REQUEST", fields: ["input"] },
+    { route: r.embed, body: { input: ["w1 ".repeat(6000)] }, error: "CONTEXT_LENGTH_EXCEEDED" },
+    {
+      route: r.rerank,
+      body: { query: "w1", documents: ["w2"] },
+      error: "INVALID_REQUEST",
+      fields: ["model"],
+    },
     {
       route: r.execute,
       body: { ...execute, job_id: "long", prompt: "w1 ".repeat(6000) },
@@ -292,7 +321,9 @@ function workerCases(): Case[] {
 }
 
 Deno.test("every route keeps its contract, on error paths too", async (t) => {
-  await withStack({ models: dirname(counterModel()), model: "counter" }, async (stack) => {
+  const models = dirname(counterModel());
+  writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
+  await withStack({ models, model: "counter" }, async (stack) => {
     const state = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
     const worker = state.workers[0]!;
 
@@ -373,18 +404,25 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
       assert.equal(open.status, 200);
       await open.body?.cancel();
       const cases = workerCases();
-      assertCovered(workerRoutes, cases);
+      // Only another model can rank.
+      const { workers } = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
+      const ranker = workers.find((each) => each.capabilities.includes("rerank"))!;
+      const rank = { route: workerRoutes.rerank, body: { query: "w1", documents: ["w2"] } };
+      await check(ranker.uri!, rank, ranker.token);
+      assertCovered(workerRoutes, [...cases, rank]);
       for (const each of cases) await check(worker.uri!, each, worker.token);
     });
 
     await t.step("pool-managerd", async () => {
+      const isNew = ({ fingerprint, pid }: PoolState["workers"][number]) =>
+        fingerprint === worker.fingerprint && pid !== worker.pid;
       await until("a worker is there again", async () => {
         await check(stack.url, { route: orchestratorRoutes.loadModel, params: { ref: "counter" } });
         const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-        return now.workers.some((each) => each.state === "ready" && each.pid !== worker.pid);
+        return now.workers.some((each) => isNew(each) && each.state === "ready");
       });
       const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-      const cases = poolCases(now);
+      const cases = poolCases({ ...now, workers: now.workers.filter(isNew) });
       const { workerReady: _, ...rest } = poolRoutes;
       assertCovered(rest, cases);
       for (const each of cases) await check(stack.poolUrl, each);

@@ -4,6 +4,7 @@ import type { Caller } from "#shared/http/app.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
+import type { RunAttempt } from "../relay/relay.ts";
 import { followLive } from "./follow.ts";
 
 /** An item of one of the jobs that answer a request together. */
@@ -21,13 +22,22 @@ export interface ChoiceItem {
 export async function submitAll(
   { access, jobs }: Orchestrator,
   tasks: readonly TaskRequest[],
-  { correlationId, caller }: { correlationId: string; caller: Caller | undefined },
+  { correlationId, caller, runAttempt }: {
+    correlationId: string;
+    caller: Caller | undefined;
+    runAttempt?: RunAttempt;
+  },
 ): Promise<LiveJob[]> {
   const terms = await access.terms(caller, jobs);
   const taken: LiveJob[] = [];
   try {
     for (const task of tasks) {
-      const { job } = await jobs.submit(task, { durable: false, correlationId, ...terms });
+      const { job } = await jobs.submit(task, {
+        durable: false,
+        correlationId,
+        runAttempt,
+        ...terms,
+      });
       if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");
       taken.push(job);
     }

@@ -17,7 +17,7 @@ import type { Loop } from "../loop.ts";
 import type { Progress } from "../keys/job_limits.ts";
 import { dayOf } from "../keys/tokens.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
-import { relay } from "../relay/relay.ts";
+import { relay, type RunAttempt } from "../relay/relay.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch, JobRow } from "../store/job_store.ts";
 import type { Store } from "../store/sqlite_store.ts";
@@ -47,6 +47,8 @@ export interface SubmitOptions {
   readonly tenant?: string | undefined;
   /** Throws when the job's owner may not have one more; nothing waits between it and the job. */
   readonly admit?: () => void;
+  /** How an attempt is made; by default the task is generated. */
+  readonly runAttempt?: RunAttempt | undefined;
 }
 
 /** A task that was taken: the live job, or what is kept of one that was submitted before. */
@@ -289,10 +291,11 @@ export class Jobs {
       createdAt: number;
       deadlineAt: number | undefined;
       tenant: string;
+      runAttempt?: RunAttempt | undefined;
     },
     kept?: ConstructorParameters<typeof LiveJob>[1],
   ): LiveJob {
-    const { createdAt, deadlineAt, correlationId, tenant } = more;
+    const { createdAt, deadlineAt, correlationId, tenant, runAttempt = relay } = more;
     const job: LiveJob = new LiveJob({
       id,
       request,
@@ -302,6 +305,7 @@ export class Jobs {
       deadlineAt,
       correlationId,
       tenant,
+      runAttempt,
       store: more.durable ? this.#deps.store : undefined,
       onBroken: (error) => {
         this.#deps.log.error("job_write_failed", { job_id: id, error });
@@ -328,12 +332,13 @@ export class Jobs {
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
 
-    const outcome = await relay({
+    const outcome = await job.facts.runAttempt({
       client: createClient({
         baseUrl: worker.uri ?? "",
         token: worker.token,
         http: this.#deps.http,
       }),
+      workerId: worker.worker_id,
       request: {
         ...inferencePart(job.facts.request),
         job_id: job.id,

@@ -4,6 +4,7 @@ import {
   type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
+import type { RunAttempt } from "../relay/relay.ts";
 import { JobStream } from "../relay/job_stream.ts";
 import type { JobPatch, JobRow, JobStore, NumberedEvent } from "../store/job_store.ts";
 
@@ -23,6 +24,8 @@ export interface LiveJobFacts {
   /** Called once when the job's events can no longer be kept. */
   readonly onBroken: (error: unknown) => void;
   readonly correlationId: string;
+  /** Runs one attempt on a worker. */
+  readonly runAttempt: RunAttempt;
   /** Whose job it is; see `JobRow`. */
   readonly tenant: string;
 }

@@ -11,6 +11,7 @@ import type { SseMessage } from "#shared/http/sse.ts";
 /** What one attempt needs. */
 export interface RelayOptions {
   readonly client: Client;
+  readonly workerId: string;
   readonly request: ExecuteRequest;
   /** Aborting it closes the connection, which the worker takes for a cancel. */
   readonly signal: AbortSignal;
@@ -20,6 +21,9 @@ export interface RelayOptions {
   /** Takes each event but `error`; may wait, and then the worker's stream waits too. */
   readonly onEvent: (event: Exclude<WorkerEvent, { event: "error" }>) => void | Promise<void>;
 }
+
+/** Runs one attempt: relays a generation, or makes one call. */
+export type RunAttempt = (options: RelayOptions) => Promise<RelayOutcome>;
 
 /** How an attempt ended, seen from the connection. */
 export type RelayOutcome =
@@ -87,7 +91,8 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   }
 }
 
-function ended(error: LlorchError): RelayOutcome {
+/** What a worker's error means for the job. */
+export function ended(error: LlorchError): RelayOutcome {
   return WORTH_ANOTHER_TRY.has(error.code)
     ? { kind: "lost", message: `${error.code}: ${error.message}` }
     : { kind: "failed", error };

@@ -12,6 +12,8 @@ export class FakeWorker {
   readonly token = "worker-token";
   /** Every execution asked for, in order. */
   readonly executions: ExecuteRequest[] = [];
+  /** Calls for embeddings. */
+  calls = 0;
   /** Executions whose client closed the stream. */
   cancelled = 0;
   /** Answers the next executions with this error event instead of tokens. */
@@ -59,6 +61,21 @@ export class FakeWorker {
       return sseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });
     });
     app.mount(workerRoutes.cancel, () => ACCEPTED);
+    app.mount(workerRoutes.embed, async ({ body, signal }) => {
+      this.calls++;
+      signal.addEventListener("abort", () => this.cancelled++);
+      await this.#turn(signal);
+      if (this.failWith) throw this.failWith;
+      const vector = (size: number) => new Uint8Array(Float32Array.of(size, 0).buffer).toBase64();
+      return {
+        embeddings: body.input.map((each) => vector(each.length)),
+        tokens: body.input.length,
+      };
+    });
+    app.mount(workerRoutes.rerank, ({ body }) => ({
+      scores: body.documents.map((document) => document.length / 100),
+      tokens: 1,
+    }));
     app.mount(workerRoutes.tokenize, ({ body }) => {
       const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
       return { tokens, count: tokens.length };

@@ -1,7 +1,5 @@
-import type { PoolWorker, SpawnRequest } from "#shared/contracts/pool.ts";
+import type { Capability, SpawnRequest } from "#shared/contracts/pool.ts";
 import type { WorkerLife } from "./worker_life.ts";
-
-type Capability = PoolWorker["capabilities"][number];
 
 /** What is kept of a worker across our own restart. */
 export interface WorkerRecord {

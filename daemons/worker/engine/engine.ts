@@ -1,5 +1,6 @@
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
+import type { Capability } from "#shared/contracts/pool.ts";
 import type { CallSyntax } from "../batch/tool_calls.ts";
 
 /** What an engine is asked to load. */
@@ -33,7 +34,7 @@ export interface Engine {
   readonly context: number;
   /** Ids from 0 to below this one are tokens. */
   readonly vocabularySize: number;
-  /** One per slot. */
+  /** One per slot; none for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
   /** A plain prompt as tokens; text that looks like a control token stays text. */
   tokenize(text: string): number[];
@@ -55,6 +56,20 @@ export interface Engine {
    * @throws {LlorchError} `INVALID_REQUEST` naming the wrong field.
    */
   createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
+  /** What the model is made for. */
+  readonly capabilities: readonly Capability[];
+  /**
+   * The vector of a text, of length 1. Only where the capabilities have `embed`.
+   *
+   * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
+   */
+  embed(input: string | readonly number[]): Promise<{ vector: Float32Array; tokens: number }>;
+  /**
+   * How well a document answers a query, 0 to 1. Only where the capabilities have `rerank`.
+   *
+   * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
+   */
+  rank(query: string, document: string): Promise<{ score: number; tokens: number }>;
   /** Memory that the process holds, on its device too. */
   memoryBytes(): number;
   dispose(): Promise<void>;

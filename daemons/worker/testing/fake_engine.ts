@@ -1,3 +1,4 @@
+import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Engine, EngineSequence, Generation, Sampling } from "../engine/engine.ts";
 
@@ -5,6 +6,8 @@ import type { Engine, EngineSequence, Generation, Sampling } from "../engine/eng
 export interface FakeEngineOptions {
   readonly slots?: number;
   readonly context?: number;
+  /** By default all but `rerank`. */
+  readonly capabilities?: readonly Capability[];
   /** How long one step takes, in milliseconds. */
   readonly stepMs?: number;
   /** The token after these; by default the number of tokens so far, modulo 256. */
@@ -31,6 +34,7 @@ export class FakeEngine implements Engine {
   constructor(options: FakeEngineOptions = {}) {
     this.options = options;
     this.context = options.context ?? 1000;
+    this.capabilities = options.capabilities ?? ["generate", "tokenize", "embed"];
     this.sequences = Array.from(
       { length: options.slots ?? 1 },
       (_, index) => new FakeSequence(this, index),
@@ -56,6 +60,25 @@ export class FakeEngine implements Engine {
 
   createSampling(): Promise<Sampling> {
     return Promise.resolve({ see() {}, replay() {} });
+  }
+
+  readonly capabilities: readonly Capability[];
+
+  /** One number for each byte value's share. */
+  async embed(input: string | readonly number[]) {
+    await delay(this.options.stepMs ?? 0);
+    const tokens = typeof input === "string" ? this.tokenize(input) : input;
+    const vector = new Float32Array(4);
+    vector[tokens.length % 4] = 1;
+    return { vector, tokens: tokens.length };
+  }
+
+  async rank(query: string, document: string) {
+    await delay(this.options.stepMs ?? 0);
+    return {
+      score: document.includes(query) ? 0.9 : 0.1,
+      tokens: query.length + document.length,
+    };
   }
 
   memoryBytes(): number {

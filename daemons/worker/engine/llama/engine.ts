@@ -1,10 +1,12 @@
 import type { Llama, LlamaContext, LlamaModel, Token } from "node-llama-cpp";
 import type { Message } from "#shared/contracts/request.ts";
+import type { Capability } from "#shared/contracts/pool.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import type { CallSyntax } from "../../batch/tool_calls.ts";
 import type { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import type { LlamaVectors } from "./vectors.ts";
 import { NativeGarbage } from "./native_garbage.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
 import { LlamaSequence } from "./sequence.ts";
@@ -16,7 +18,9 @@ const CANDIDATE_BYTES = 12;
 export interface LlamaParts {
   readonly llama: Llama;
   readonly model: LlamaModel;
-  readonly context: LlamaContext;
+  /** Undefined for a model that does not generate. */
+  readonly context: LlamaContext | undefined;
+  readonly vectors: LlamaVectors;
   readonly contextPerSlot: number;
   readonly vocabularySize: number;
   /** Undefined when the model has none. */
@@ -28,6 +32,7 @@ export class LlamaEngine implements Engine {
   readonly backend: string;
   readonly context: number;
   readonly vocabularySize: number;
+  readonly capabilities: readonly Capability[];
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
   readonly #garbage = new NativeGarbage();
@@ -41,9 +46,14 @@ export class LlamaEngine implements Engine {
     this.context = parts.contextPerSlot;
     this.vocabularySize = parts.vocabularySize;
     this.sequences = Array.from(
-      { length: context.totalSequences },
-      () => new LlamaSequence(context.getSequence({ contextShift: { strategy: refuseShift } })),
+      { length: context?.totalSequences ?? 0 },
+      () => new LlamaSequence(context!.getSequence({ contextShift: { strategy: refuseShift } })),
     );
+    this.capabilities = [
+      ...(context ? ["generate" as const] : []),
+      "tokenize",
+      model.fileInsights.supportsRanking ? "rerank" : "embed",
+    ];
     const silent = [model.tokens.bos, model.tokens.eos].find((token) =>
       token !== null && model.detokenize([token, token]) === ""
     );
@@ -84,14 +94,24 @@ export class LlamaEngine implements Engine {
     return new LlamaSampling(model, request, seed, await createGrammar(llama, model, request));
   }
 
+  embed(input: string | readonly number[]): Promise<{ vector: Float32Array; tokens: number }> {
+    return this.#parts.vectors.embed(input);
+  }
+
+  rank(query: string, document: string): Promise<{ score: number; tokens: number }> {
+    return this.#parts.vectors.rank(query, document);
+  }
+
   memoryBytes(): number {
     const { model, context } = this.#parts;
-    const device = this.backend === "cpu" ? 0 : model.memoryUsage.vram + context.memoryUsage.vram;
+    const vram = model.memoryUsage.vram + (context?.memoryUsage.vram ?? 0);
+    const device = this.backend === "cpu" ? 0 : vram;
     return Deno.memoryUsage().rss + device;
   }
 
   async dispose(): Promise<void> {
     // llama.cpp's own dispose can hang while models are still loaded.
+    await this.#parts.vectors.dispose();
     await this.#parts.model.dispose();
     await this.#parts.llama.dispose();
   }

@@ -5,6 +5,7 @@ import { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
 import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
+import { LlamaVectors } from "./vectors.ts";
 import { containSampling } from "./internals.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
@@ -65,7 +66,7 @@ async function openContext(
 ): Promise<LlamaEngine> {
   const contextPerSlot = options.context ??
     Math.min(model.trainContextSize || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const context = await model.createContext({
+  const context = !generates(model) ? undefined : await model.createContext({
     contextSize: contextPerSlot,
     sequences: options.slots,
     batchSize: options.batchSize,
@@ -73,19 +74,23 @@ async function openContext(
     failedCreationRemedy: false,
     createSignal: options.signal,
   });
-  containSampling(
-    context,
-    (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
-  );
+  if (context) {
+    containSampling(
+      context,
+      (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
+    );
+  }
   const engine = new LlamaEngine({
     llama,
     model,
     context,
+    vectors: new LlamaVectors(model, { contextSize: contextPerSlot, threads: options.threads }),
     contextPerSlot,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
     chatTemplate: chatTemplate(model, options.onWarning),
   });
-  await trialStep(engine);
+  if (context) await trialStep(engine);
+  else await trialVector(engine);
   return engine;
 }
 
@@ -107,6 +112,18 @@ function chatTemplate(
     onWarning(`Cannot read the model's chat template: ${errorMessage(error)}`);
     return undefined;
   }
+}
+
+/** Encoders that see both ways, and models that end in a ranking head, say nothing. */
+function generates(model: LlamaModel): boolean {
+  const { causal } = model.fileInfo.architectureMetadata.attention ?? {};
+  return causal !== false && !model.fileInsights.supportsRanking;
+}
+
+/** Computes one vector or rank, which also makes the context that the model lives for. */
+async function trialVector(engine: LlamaEngine): Promise<void> {
+  if (engine.capabilities.includes("rerank")) await engine.rank("a", "a");
+  else await engine.embed("a");
 }
 
 /** Generates one token in the first slot and forgets it. */

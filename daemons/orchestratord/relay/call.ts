@@ -1,0 +1,51 @@
+import type { Route, RouteCall, RouteResult } from "#shared/contracts/mod.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { ended, type RunAttempt } from "./relay.ts";
+
+/** One call of a worker that is the whole attempt. */
+export interface WorkerCall<R extends Route> {
+  readonly route: R;
+  readonly input: RouteCall<R>;
+  /** A worker that has not answered after this time hangs, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Takes the reply, once. */
+  readonly onReply: (reply: RouteResult<R> & { readonly tokens: number }) => void;
+}
+
+/**
+ * An attempt that is one call instead of a stream: for what has one answer and nothing to resume.
+ * It says `started` and `end` as a stream would, so that everything else is the same.
+ */
+export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
+  return async ({ client, workerId, request, signal, correlationId, onEvent }) => {
+    const { job_id, model } = request;
+    const began = performance.now();
+    const started_at = new Date().toISOString();
+    await onEvent({ event: "started", data: { job_id, worker_id: workerId, model, started_at } });
+    try {
+      const { route, input, timeoutMs, onReply } = call;
+      const reply = await client.call(route, input, { signal, timeoutMs, correlationId }) as
+        & RouteResult<R>
+        & { readonly tokens: number };
+      // Fenced while the reply was on its way: another attempt answers.
+      if (signal.aborted) return { kind: "lost", message: "the attempt was given up" };
+      onReply(reply);
+      await onEvent({
+        event: "end",
+        data: {
+          tokens_in: reply.tokens,
+          tokens_cached: 0,
+          tokens_out: 0,
+          ttft_ms: performance.now() - began,
+          decode_time_ms: 0,
+          stop_reason: "EOS",
+          seed: 0,
+        },
+      });
+      return { kind: "done" };
+    } catch (error) {
+      if (error instanceof LlorchError) return ended(error);
+      return { kind: "lost", message: errorMessage(error) };
+    }
+  };
+}

@@ -1,0 +1,85 @@
+import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } from "node-llama-cpp";
+import { LlorchError } from "#shared/errors.ts";
+
+/** How the contexts are made. */
+interface VectorOptions {
+  /** Tokens of one input. */
+  readonly contextSize: number;
+  readonly threads: number;
+}
+
+/**
+ * Embeddings and ranks of a model. They need contexts of their own, beside the one that generates,
+ * made when somebody first asks; each computes one input at a time.
+ */
+export class LlamaVectors {
+  readonly #model: LlamaModel;
+  readonly #options: VectorOptions;
+  #embedding: Promise<LlamaEmbeddingContext> | undefined;
+  #ranking: Promise<LlamaRankingContext> | undefined;
+
+  constructor(model: LlamaModel, options: VectorOptions) {
+    this.#model = model;
+    this.#options = options;
+  }
+
+  /** See `Engine.embed`. */
+  async embed(
+    input: string | readonly number[],
+  ): Promise<{ vector: Float32Array; tokens: number }> {
+    // A context that could not be made is tried anew for the next request.
+    this.#embedding ??= this.#model.createEmbeddingContext(this.#contextOptions)
+      .catch((error) => {
+        this.#embedding = undefined;
+        throw error;
+      });
+    const context = await this.#embedding;
+    // The library adds the model's own first and last tokens to the list that it is given.
+    const copy = () => typeof input === "string" ? input : [...input] as Token[];
+    const tokens = context.calculateInputLength(copy());
+    this.#check(tokens);
+    const { vector } = await context.getEmbeddingFor(copy());
+    return { vector: normalised(vector), tokens };
+  }
+
+  /** See `Engine.rank`. */
+  async rank(query: string, document: string): Promise<{ score: number; tokens: number }> {
+    this.#ranking ??= this.#model.createRankingContext(this.#contextOptions).catch((error) => {
+      this.#ranking = undefined;
+      throw error;
+    });
+    const context = await this.#ranking;
+    const tokens = context.calculateInputLength(query, document);
+    this.#check(tokens);
+    return { score: await context.rank(query, document), tokens };
+  }
+
+  async dispose(): Promise<void> {
+    for (const context of [this.#embedding, this.#ranking]) {
+      await (await context?.catch(() => undefined))?.dispose();
+    }
+  }
+
+  get #contextOptions() {
+    const { contextSize, threads } = this.#options;
+    // Encoders look at the whole input at once.
+    return { contextSize, batchSize: contextSize, threads };
+  }
+
+  #check(tokens: number): void {
+    const { contextSize } = this.#options;
+    if (tokens < contextSize) return;
+    throw new LlorchError(
+      "CONTEXT_LENGTH_EXCEEDED",
+      `Cannot fit an input of ${tokens} tokens into the context of ${contextSize} tokens: ` +
+        `shorten it to at most ${contextSize - 1}`,
+      { details: { prompt_tokens: tokens, context: contextSize } },
+    );
+  }
+}
+
+/** A vector of length 1 in the same direction; that of nothing stays as it is. */
+function normalised(vector: readonly number[]): Float32Array {
+  const length = Math.hypot(...vector);
+  return Float32Array.from(vector, (value) => length === 0 ? 0 : value / length);
+}

@@ -1,0 +1,68 @@
+import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
+import { seededRandom } from "./random.ts";
+import { wordVocabulary } from "./vocabulary.ts";
+
+/** How GGUF numbers what an encoder gives. */
+const POOLING = { embed: 1, rank: 4 } as const;
+
+/**
+ * Writes a BERT-shaped encoder with seeded random weights, which does not generate: one for
+ * embeddings (the mean of all tokens), or one with a ranking head.
+ */
+export function writeEncoderModel(
+  path: string,
+  { purpose, width = 64, context = 256 }: {
+    purpose: keyof typeof POOLING;
+    width?: number;
+    context?: number;
+  },
+): void {
+  const vocabulary = wordVocabulary(100);
+  const random = seededRandom(7);
+  const noise: GgufTensor["fill"] = (_row, values) => {
+    for (let at = 0; at < values.length; at++) values[at] = (random() - 0.5) / 2;
+  };
+  const matrix = (name: string, columns: number, rows: number): GgufTensor => ({
+    name: `${name}.weight`,
+    columns,
+    rows,
+    type: "F32",
+    fill: noise,
+  });
+  const norm = (name: string): GgufTensor[] =>
+    [["weight", 1], ["bias", 0]].map(([kind, value]) => ({
+      name: `${name}.${kind}`,
+      columns: width,
+      rows: 0,
+      type: "F32",
+      fill: (_row, values) => values.fill(Number(value)),
+    }));
+  writeGguf(path, {
+    metadata: {
+      "general.architecture": { string: "bert" },
+      "general.name": { string: purpose },
+      "bert.vocab_size": { u32: vocabulary.size },
+      "bert.context_length": { u32: context },
+      "bert.embedding_length": { u32: width },
+      "bert.block_count": { u32: 1 },
+      "bert.feed_forward_length": { u32: width },
+      "bert.attention.head_count": { u32: 2 },
+      "bert.attention.layer_norm_epsilon": { f32: 1e-5 },
+      "bert.attention.causal": { bool: false },
+      "bert.pooling_type": { u32: POOLING[purpose] },
+      "tokenizer.ggml.token_type_count": { u32: 1 },
+      ...vocabulary.metadata,
+    },
+    tensors: [
+      matrix("token_embd", width, vocabulary.size),
+      matrix("token_types", width, 1),
+      matrix("position_embd", width, context),
+      ...norm("token_embd_norm"),
+      ...["attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down"]
+        .map((name) => matrix(`blk.0.${name}`, width, width)),
+      ...norm("blk.0.attn_output_norm"),
+      ...norm("blk.0.layer_output_norm"),
+      ...(purpose === "rank" ? [matrix("cls.output", width, 1)] : []),
+    ],
+  });
+}
