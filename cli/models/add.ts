@@ -1,15 +1,17 @@
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { readGguf } from "#shared/models/gguf.ts";
-import type { Manifest } from "#shared/models/manifest.ts";
+import { type Manifest, readManifest } from "#shared/models/manifest.ts";
+import { scanModels } from "#shared/models/scan.ts";
 import { splitPart } from "#shared/models/split.ts";
 import type { Context } from "../context.ts";
 import type { Source } from "./add_source.ts";
 import { checkSpace, makeFolder, onDisk } from "./disk.ts";
 import { hashFile } from "./hash_file.ts";
 import { writeManifest } from "./manifest_file.ts";
+import { searchDirs } from "./installed.ts";
 import { Progress } from "./progress.ts";
-import { nameOfFile } from "./target.ts";
+import { nameOfFile } from "./name_of_file.ts";
 
 /** Where and how a model is made known. */
 export interface AddOptions {
@@ -24,6 +26,8 @@ export interface AddOptions {
 /** What was done. */
 export interface Added {
   readonly id: string;
+  /** Other names that it was given. */
+  readonly aliases: readonly string[];
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string;
@@ -49,6 +53,8 @@ export async function addModel(
     );
   }
   const info = await readGguf(source.path);
+  const name = options.name ?? nameOfFile(source.fileName);
+  await refuseTakenName(name, source, await searchDirs(context));
   using progress = new Progress(context, {
     label: source.fileName,
     total: info.sizeBytes,
@@ -63,17 +69,42 @@ export async function addModel(
     );
   }
   const { path, how } = await place(source, info.sizeBytes, options);
-  const id = options.name ?? nameOfFile(source.fileName);
-  const manifest: Manifest = {
-    id,
-    ...source.hub,
-    size_bytes: info.sizeBytes,
-    sha256,
-    aliases: [],
-    ...(source.sha256 === undefined ? {} : { verified_at: new Date().toISOString() }),
-  };
+  const before = await readManifest(path).catch(() => undefined);
+  const manifest: Manifest = before?.sha256 === sha256
+    ? { ...before, aliases: aliasesWith(before, options.name) }
+    : {
+      id: name,
+      ...source.hub,
+      size_bytes: info.sizeBytes,
+      sha256,
+      aliases: [],
+      ...(source.sha256 === undefined ? {} : { verified_at: new Date().toISOString() }),
+    };
   await writeManifest(path, manifest);
-  return { id, path, size_bytes: info.sizeBytes, sha256, how };
+  const { id, aliases } = manifest;
+  return { id, aliases, path, size_bytes: info.sizeBytes, sha256, how };
+}
+
+/** A file that is known already keeps its names: a new one comes beside them. */
+function aliasesWith({ id, aliases }: Manifest, name: string | undefined): string[] {
+  return name === undefined || name === id ? aliases : [...new Set([...aliases, name])];
+}
+
+/** @throws {LlorchError} when another model is called so; the name would mean neither then. */
+async function refuseTakenName(
+  name: string,
+  source: Source,
+  dirs: readonly string[],
+): Promise<void> {
+  const { models } = await scanModels(dirs);
+  for (const { path, aliases, model_ref } of models) {
+    if (model_ref !== name && !aliases.includes(name)) continue;
+    if (await isSameFile(path, source.path)) continue;
+    throw new LlorchError(
+      "CONFLICT",
+      `"${name}" is the name of ${path} already: choose another with --name`,
+    );
+  }
 }
 
 async function place(
@@ -109,10 +140,14 @@ async function place(
 
 /** A link that an earlier `add` made is no other file. */
 async function sameFile(path: string, target: string): Promise<Pick<Added, "path" | "how">> {
-  const [one, other] = await Promise.all([Deno.stat(path), Deno.stat(target)]);
-  if (one.ino === other.ino && one.dev === other.dev) return { path: target, how: "link" };
+  if (await isSameFile(path, target)) return { path: target, how: "link" };
   throw new LlorchError(
     "CONFLICT",
     `${target} is there already and is another file: rename the one to add, or delete that one`,
   );
+}
+
+async function isSameFile(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([Deno.stat(path), Deno.stat(other)]);
+  return a.ino === b.ino && a.dev === b.dev;
 }

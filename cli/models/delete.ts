@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { checkoutRoot } from "#shared/executables.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { manifestPath } from "#shared/models/manifest.ts";
@@ -7,8 +7,10 @@ import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import { onDisk } from "./disk.ts";
 import { staleIncompletes } from "./incomplete.ts";
-import { findModel, modelNotHere } from "./lookup.ts";
-import { downloadTarget, nameOfFile } from "./target.ts";
+import { findInstalled, searchDirs } from "./installed.ts";
+import { findModel, findProblem, modelNotHere } from "./lookup.ts";
+import { nameOfFile } from "./name_of_file.ts";
+import { downloadTarget } from "./target.ts";
 
 /** What would be removed. */
 export interface Deletable {
@@ -24,20 +26,42 @@ export interface Deletable {
  * @throws {LlorchError} when there is no such model, or it belongs to the checkout.
  */
 export async function deletablePaths(word: string, context: Context): Promise<Deletable> {
-  const model = await findModel(word, context);
-  if (model === undefined) return await interrupted(word, context);
+  const found = await findFile(word, context);
+  if (found === undefined) return await interrupted(word, context);
+  const { name, path } = found;
   const checkout = checkoutRoot();
-  if (checkout !== undefined && model.path.startsWith(join(checkout, "catalog") + "/")) {
-    throw new LlorchError(
-      "FORBIDDEN",
-      `${model.name} belongs to the checkout ${checkout}: it stays`,
-    );
+  if (checkout !== undefined && path.startsWith(join(checkout, "catalog") + "/")) {
+    throw new LlorchError("FORBIDDEN", `${name} belongs to the checkout ${checkout}: it stays`);
   }
-  const parts = partPaths(model.path);
+  const parts = partPaths(path);
   const rests = await Promise.all(parts.map((part) => staleIncompletes(part, "")));
-  const manifest = await exists(manifestPath(model.path)) ? [manifestPath(model.path)] : [];
-  const paths = [...rests.flat(), ...manifest, ...parts.toReversed()];
-  return { name: model.name, paths, bytes: model.size_bytes };
+  const all = [...rests.flat(), manifestPath(path), ...parts.toReversed()];
+  const paths: string[] = [];
+  for (const each of all) if (await exists(each)) paths.push(each);
+  return { name, paths, bytes: await sizeOf(parts) };
+}
+
+/** Name and first file of a model, also of one that cannot be used: a part of it may be missing. */
+async function findFile(
+  word: string,
+  context: Context,
+): Promise<{ name: string; path: string } | undefined> {
+  try {
+    return await findModel(word, context);
+  } catch (error) {
+    const folder = word.startsWith("file:") ? [dirname(word.slice("file:".length))] : [];
+    const { problems } = await findInstalled([...await searchDirs(context), ...folder]);
+    const problem = await findProblem(word, problems);
+    if (problem === undefined) throw error;
+    return { name: nameOfFile(problem.path), path: problem.path };
+  }
+}
+
+/** Bytes of those files that are there. */
+async function sizeOf(paths: readonly string[]): Promise<number> {
+  let sum = 0;
+  for (const path of paths) sum += (await Deno.stat(path).catch(() => undefined))?.size ?? 0;
+  return sum;
 }
 
 /** Removes files; those that are gone already are no failure. */
@@ -64,8 +88,7 @@ async function interrupted(word: string, context: Context): Promise<Deletable> {
   const parts = partPaths(join(dir, basename(file)));
   const paths = (await Promise.all(parts.map((part) => staleIncompletes(part, "")))).flat();
   if (paths.length === 0) throw missing;
-  const sizes = await Promise.all(paths.map(async (path) => (await Deno.stat(path)).size));
-  return { name: nameOfFile(file), paths, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  return { name: nameOfFile(file), paths, bytes: await sizeOf(paths) };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -22,7 +22,8 @@ export async function checkSpace(dir: string, bytes: number): Promise<void> {
   if (bytes + RESERVE_BYTES <= free) return;
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
-    `The disk of ${dir} has ${formatBytes(free)} free and ${formatBytes(bytes)} are to come: ` +
+    `The disk of ${dir} has ${formatBytes(free)} free, and ${formatBytes(bytes)} are to come, ` +
+      `besides ${formatBytes(RESERVE_BYTES)} that stay free: ` +
       "make room, or take another folder with --dir",
   );
 }
@@ -56,6 +57,9 @@ export function diskError(path: string, error: unknown): unknown {
     return fail(
       `you may not write there; take another folder with --dir or chown ${dirname(path)}`,
     );
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return fail("files below /dev, /proc and /sys are not for models; take another folder");
   }
   const isPath = error instanceof Deno.errors.NotADirectory ||
     error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.IsADirectory;

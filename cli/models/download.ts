@@ -14,7 +14,8 @@ import { writeManifest } from "./manifest_file.ts";
 import { Progress } from "./progress.ts";
 import { probeFile, type RemoteFile } from "./remote_file.ts";
 import { FIRST_CONTACT, RETRY, withRetries } from "./retry.ts";
-import { nameOfFile, type Target } from "./target.ts";
+import { nameOfFile } from "./name_of_file.ts";
+import type { Target } from "./target.ts";
 
 /** How a model is downloaded. */
 export interface DownloadOptions {

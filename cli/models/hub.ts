@@ -47,9 +47,18 @@ export function hubHome(env: Env): string {
 
 async function readToken(env: Env): Promise<string | undefined> {
   const given = env("HF_TOKEN")?.trim();
-  if (given) return given;
+  if (given) return checkToken(given, "HF_TOKEN");
   const path = env("HF_TOKEN_PATH") || join(hubHome(env), "token");
   // Who has never logged in has no such file; what the hub says of a missing token is clear.
   const text = await Deno.readTextFile(path).catch(() => "");
-  return text.trim() || undefined;
+  return text.trim() === "" ? undefined : checkToken(text.trim(), path);
+}
+
+/** @throws {UsageError} when no header can carry it; a secret is not shown. */
+function checkToken(token: string, where: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new UsageError(
+    `${where} must be one word of plain letters, digits and signs: ` +
+      `it has ${token.length} characters, some of them others; set it again`,
+  );
 }

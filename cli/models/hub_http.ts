@@ -51,7 +51,7 @@ export async function askHub(hub: Hub, url: string, request: HubRequest): Promis
     if (stayOnHub && target.origin !== home) return { response, url: at.href, hubHeaders };
     at = target;
   }
-  throw new LlorchError("NOT_READY", `${new URL(url).host} redirects in circles`);
+  throw astray(new URL(url), "in circles");
 }
 
 /** A plain GET from where the hub redirected to before; without the token. */
@@ -62,18 +62,31 @@ export function send(url: URL, signal: AbortSignal, init: RequestInit): Promise<
   });
 }
 
-function redirectTarget({ status, headers }: Response, from: URL): URL | undefined {
+/** A redirect that is not followed; it would be the same the next time. */
+function astray({ host }: URL, how: string): LlorchError {
+  return new LlorchError(
+    "NOT_READY",
+    `${host} redirects ${how}: check HF_ENDPOINT, and a proxy in between`,
+    { retriable: false },
+  );
+}
+
+/** @throws {LlorchError} when what it redirects to is not to be followed. */
+export function redirectTarget(
+  { status, headers }: Pick<Response, "status" | "headers">,
+  from: URL,
+): URL | undefined {
   const location = headers.get("location");
   if (status < 300 || status > 399 || status === 304 || location === null) return undefined;
   if (!URL.canParse(location, from)) {
-    throw new LlorchError("NOT_READY", `${from.host} redirects to no address`);
+    throw astray(from, "to no address");
   }
   const target = new URL(location, from);
   if (!/^https?:$/.test(target.protocol)) {
-    throw new LlorchError("NOT_READY", `${from.host} redirects to ${target.protocol}, not to http`);
+    throw astray(from, `to ${target.protocol}, not to http`);
   }
   if (from.protocol === "https:" && target.protocol === "http:") {
-    throw new LlorchError("FORBIDDEN", `${from.host} redirects from https to http: refused`);
+    throw astray(from, "from https to http, where others could change the file");
   }
   return target;
 }

@@ -34,6 +34,18 @@ Deno.test("hubSettings() finds the token of a login in HF_HOME", async () => {
   }
 });
 
+Deno.test("hubSettings() refuses a token that no header can carry, and does not show it", async () => {
+  const wrong = (error: unknown) => error instanceof UsageError && !/bad/.test(error.message);
+  await assert.rejects(hubSettings(env({ HF_TOKEN: "bad\nx" })), wrong);
+  const home = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(home, "token"), "bad x\n");
+    await assert.rejects(hubSettings(env({ HF_HOME: home })), /token must be one word .* \d+ char/);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
 Deno.test("hubSettings() refuses what is wrong, and to go online when it is told not to", async () => {
   await assert.rejects(hubSettings(env({ HF_ENDPOINT: "hub" })), UsageError);
   await assert.rejects(hubSettings(env({ HF_HUB_DOWNLOAD_TIMEOUT: "soon" })), UsageError);
@@ -63,6 +75,12 @@ Deno.test("unreachable() names the host and the reason, not the whole URL", () =
 Deno.test("onlyFile() takes the only one and names several", () => {
   assert.equal(onlyFile(["a.gguf"], "o/r"), "a.gguf");
   assert.throws(() => onlyFile([], "o/r"), LlorchError);
+  for (const path of ["../../../tmp/x.gguf", "/etc/x.gguf", "a//x.gguf", "a\u001b[2Jx.gguf"]) {
+    assert.throws(
+      () => onlyFile([path], "o/r"),
+      /^LlorchError: o\/r names a file ".*", which is no/,
+    );
+  }
   const many = Array.from({ length: 15 }, (_, index) => `${index}.gguf`);
   assert.throws(() => onlyFile(many, "o/r"), /one of 0\.gguf, .*11\.gguf, and 3 more$/);
 });

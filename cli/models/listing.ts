@@ -1,4 +1,5 @@
 import { LlorchError } from "#shared/errors.ts";
+import { formatReference, isReference } from "#shared/models/reference.ts";
 import { splitPart } from "#shared/models/split.ts";
 import type { Hub } from "./hub.ts";
 import { askHub } from "./hub_http.ts";
@@ -50,7 +51,14 @@ export function onlyFile(files: readonly string[], repo: string): string {
   if (first === undefined) {
     throw new LlorchError("NOT_FOUND", `${repo} has no GGUF file: look for a repository that has`);
   }
-  if (others.length === 0) return first;
+  if (others.length === 0) {
+    if (isReference(formatReference({ kind: "hf", ...ANY_REPOSITORY, file: first }))) return first;
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `${repo} names a file ${JSON.stringify(first)}, which is no plain path inside it: ` +
+        "take another repository",
+    );
+  }
   const names = files.slice(0, MAX_NAMES).join(", ");
   const more = files.length > MAX_NAMES ? `, and ${files.length - MAX_NAMES} more` : "";
   throw new LlorchError(
@@ -58,6 +66,9 @@ export function onlyFile(files: readonly string[], repo: string): string {
     `${repo} has ${files.length} GGUF files: add ::file= and one of ${names}${more}`,
   );
 }
+
+/** The file alone is in question. */
+const ANY_REPOSITORY = { org: "org", repo: "repo" } as const;
 
 /** Projectors and importance matrices are parts for a model, and no models. */
 function isModel(path: string): boolean {

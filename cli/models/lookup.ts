@@ -1,14 +1,23 @@
 import { LlorchError } from "#shared/errors.ts";
+import { manifestReference, readManifest } from "#shared/models/manifest.ts";
 import { parseReference } from "#shared/models/reference.ts";
 import type { Context } from "../context.ts";
 import { catalogModel, readCatalog } from "./catalog.ts";
-import { findInstalled, type InstalledModel, pickInstalled, searchDirs } from "./installed.ts";
+import {
+  findInstalled,
+  type Installed,
+  type InstalledModel,
+  pickInstalled,
+  searchDirs,
+} from "./installed.ts";
+import { nameOfFile } from "./name_of_file.ts";
 import { closest } from "#shared/text.ts";
 
 /**
  * The model on this machine that a word means: a name, a catalog id or a reference.
  *
- * @throws {LlorchError} when the word is no reference, or means several models.
+ * @throws {LlorchError} when the word is no reference, means several models, or one that cannot be
+ * used.
  */
 export async function findModel(
   word: string,
@@ -19,13 +28,50 @@ export async function findModel(
     const path = await Deno.realPath(reference.path).catch(() => reference.path);
     const { models, problems } = await findInstalled([path.slice(0, path.lastIndexOf("/")) || "/"]);
     const problem = problems.find((each) => each.path === path);
-    if (problem) throw new LlorchError("INVALID_REQUEST", problem.message);
+    if (problem) throw await unusable(problem);
     return models.find((model) => model.path === path);
   }
-  const { models } = await findInstalled(await searchDirs(context));
-  const found = pickInstalled(word, models);
+  const { models, problems } = await findInstalled(await searchDirs(context));
   const source = catalogModel(word)?.source;
-  return found ?? (source === undefined ? undefined : pickInstalled(source, models));
+  const found = pickInstalled(word, models) ??
+    (source === undefined ? undefined : pickInstalled(source, models));
+  if (found !== undefined) return found;
+  const problem = await findProblem(word, problems);
+  if (problem) throw await unusable(problem);
+  return undefined;
+}
+
+/** A file that looks like a model and is none. */
+export type Problem = Installed["problems"][number];
+
+/** The file that cannot be used and that a word means: by its path, name or reference. */
+export async function findProblem(
+  word: string,
+  problems: readonly Problem[],
+): Promise<Problem | undefined> {
+  for (const problem of problems) {
+    const known = await readManifest(problem.path).catch(() => undefined);
+    const names = [
+      `file:${problem.path}`,
+      nameOfFile(problem.path),
+      ...known === undefined ? [] : [known.id, ...known.aliases],
+      ...known?.repo === undefined ? [] : [manifestReference(known), `hf:${known.repo}`],
+    ];
+    if (names.includes(word)) return problem;
+  }
+  return undefined;
+}
+
+/** Why a file is no usable model, and how to mend or remove it. */
+export async function unusable({ path, message }: Problem): Promise<LlorchError> {
+  const known = await readManifest(path).catch(() => undefined);
+  const mend = known?.repo === undefined
+    ? ""
+    : `llorch models download ${manifestReference(known)} mends it, `;
+  return new LlorchError(
+    "INVALID_REQUEST",
+    `${message}: ${mend}llorch models delete file:${path} removes it`,
+  );
 }
 
 /** Says that a model is not on this machine, and what would help. */

@@ -1,7 +1,6 @@
-import { basename } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
-import { isReference, type ModelReference, parseReference } from "#shared/models/reference.ts";
-import { splitPart } from "#shared/models/split.ts";
+import { type ModelReference, parseReference } from "#shared/models/reference.ts";
+import { firstPart } from "#shared/models/split.ts";
 import { catalogModel } from "./catalog.ts";
 import { modelNotHere } from "./lookup.ts";
 
@@ -46,19 +45,13 @@ export function downloadTarget(word: string): Target {
   return { ...hubTarget(source), id: known.id, sha256: known.sha256 };
 }
 
-/** Name of a model that was given none: its file's, without the ending and the number of its part. */
-export function nameOfFile(file: string): string {
-  const stem = basename(splitPart(file)?.prefix ?? file).replace(/\.gguf$/i, "");
-  const name = stem.replace(/[^A-Za-z0-9._+-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "");
-  return isReference(name) ? name : "model";
-}
-
 function hubTarget(reference: ModelReference & { kind: "hf" }): Target {
   return {
     id: undefined,
     repo: `${reference.org}/${reference.repo}`,
     revision: reference.revision,
-    file: reference.file,
+    // One part alone is no model: whoever names one means all of them.
+    file: reference.file === undefined ? undefined : firstPart(reference.file),
     sha256: undefined,
   };
 }

@@ -15,6 +15,13 @@ export function splitPart(path: string): SplitPart | undefined {
   return { prefix: prefix ?? "", part: Number(part), parts: Number(parts) };
 }
 
+/** The first part of the model that a part belongs to; any other path as it is. */
+export function firstPart(path: string): string {
+  const split = splitPart(path);
+  if (split === undefined) return path;
+  return path.replace(/\d{5}(?=-of-\d{5}\.gguf$)/, "00001");
+}
+
 /** The files of the model that begins with `path`: all parts if it is the first of several. */
 export function partPaths(path: string): string[] {
   const split = splitPart(path);

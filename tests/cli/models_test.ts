@@ -242,6 +242,81 @@ Deno.test("models download fetches all parts of a split model", async () => {
   });
 });
 
+/** A model as `gguf-split` leaves it, as far as a scan can tell: two parts with headers. */
+async function splitModel(): Promise<Record<string, Uint8Array<ArrayBuffer>>> {
+  const path = await Deno.makeTempFile({ suffix: ".gguf" });
+  writeCounterModel(path, { numbers: 10, context: 64 });
+  const bytes = await Deno.readFile(path);
+  await Deno.remove(path);
+  return Object.fromEntries([1, 2].map((n) => [`org/tiny/tiny-0000${n}-of-00002.gguf`, bytes]));
+}
+
+Deno.test("models download takes any part for the whole, and a missing part can be mended or removed", async () => {
+  await stage({ files: await splitModel() }, async (at) => {
+    const second = "hf:org/tiny::file=tiny-00002-of-00002.gguf";
+    assert.equal((await at.run("download", second)).code, 0);
+    assert.equal(at.files().length, 3);
+    const part = join(at.models, "tiny-00002-of-00002.gguf");
+    await Deno.remove(part);
+    const first = "hf:org/tiny::file=tiny-00001-of-00002.gguf";
+    const advice = `llorch models download ${first} mends it, llorch models delete file:`;
+    for (const args of [["list"], ["verify", "--all"], ["verify", "tiny"], ["info", "tiny"]]) {
+      const { out, err } = await at.run(...args);
+      assert.ok((out + err).includes(advice), out + err);
+    }
+    assert.equal((await at.run("download", second)).code, 0);
+    assert.ok((await Deno.stat(part)).isFile);
+    await Deno.remove(part);
+    const deleted = await at.run("delete", "tiny", "--yes");
+    assert.equal(deleted.code, 0, deleted.err);
+    assert.deepEqual(at.files(), []);
+  });
+});
+
+Deno.test("models download refuses a listing whose name leads out of the folder, before a byte comes", () =>
+  stage({ files: { "org/tiny/../../../../escaped.gguf": WHOLE } }, async ({ hub, models, run }) => {
+    const { code, err } = await run("download", "hf:org/tiny");
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^llorch: org\/tiny names a file ".*", which is no plain path inside it: .*\n$/,
+    );
+    assert.equal(hub.requests.length, 1);
+    await assert.rejects(Deno.stat(models), Deno.errors.NotFound);
+  }));
+
+Deno.test("models download gives up at once where redirects lead in circles", () =>
+  stage({
+    trouble: ({ path }) => ({ status: 302, headers: { location: path } }),
+  }, async ({ hub, run }) => {
+    const { code, err } = await run("download", REF);
+    assert.equal(code, 1);
+    assert.match(err, /^llorch: \S+ redirects in circles: check HF_ENDPOINT, and .*\n$/);
+    assert.equal(hub.requests.length, 9);
+  }));
+
+Deno.test("models add refuses a name that is taken, and a second name comes beside the first", () =>
+  stage({}, async (at) => {
+    const home = at.env["HF_HOME"]!;
+    await Deno.mkdir(home);
+    for (const [name, numbers] of [["a", 10], ["b", 11]] as const) {
+      writeCounterModel(join(home, `${name}.gguf`), { numbers });
+    }
+    const add = (...args: string[]) => at.run("add", ...args, "--json");
+    assert.equal((await add(join(home, "a.gguf"), "--name", "one")).code, 0);
+    for (const name of ["one", "demo", "a"]) {
+      const { code, err } = await add(join(home, "b.gguf"), "--name", name);
+      assert.equal(code, 1);
+      assert.match(
+        err,
+        new RegExp(`^llorch: "${name}" is the name of /.* already: choose another`),
+      );
+    }
+    const again = JSON.parse((await add(join(home, "a.gguf"), "--name", "two")).out);
+    assert.deepEqual([again.id, again.aliases], ["one", ["two"]]);
+    for (const name of ["one", "two"]) assert.equal((await at.run("info", name)).code, 0);
+  }));
+
 Deno.test("models download refuses another file in its place without --force", () =>
   stage({}, async (at) => {
     await Deno.mkdir(at.models);

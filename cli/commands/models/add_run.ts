@@ -28,7 +28,8 @@ export async function run({ args, options }: Invocation, context: Context): Prom
   if (options["json"] === true) context.stdout.write(JSON.stringify(added) + "\n");
   else context.stdout.write(added.path + "\n");
   if (!isQuiet && options["json"] !== true) {
-    context.stderr.write(`${added.id} is known now (${HOW[added.how]})\n`);
+    const names = [added.id, ...added.aliases].join(", also as ");
+    context.stderr.write(`Known as ${names} (${HOW[added.how]})\n`);
   }
   return EXIT.ok;
 }

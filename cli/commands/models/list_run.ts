@@ -8,6 +8,7 @@ import {
   type InstalledModel,
   searchDirs,
 } from "../../models/installed.ts";
+import { unusable } from "../../models/lookup.ts";
 import { formatBytes } from "../../output/bytes.ts";
 import { columns } from "../../output/columns.ts";
 import { painter } from "../../output/paint.ts";
@@ -19,7 +20,9 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     context.stdout.write(JSON.stringify({ models: models.map(describe), problems }) + "\n");
     return EXIT.ok;
   }
-  for (const { path, message } of problems) context.stderr.write(`llorch: ${path}: ${message}\n`);
+  for (const problem of problems) {
+    context.stderr.write(`llorch: ${problem.path}: ${(await unusable(problem)).message}\n`);
+  }
   if (models.length === 0) {
     context.stderr.write("No models here; llorch models download tinyllama fetches one\n");
     return EXIT.ok;

@@ -1,10 +1,15 @@
 import { EXIT } from "#shared/defaults.ts";
-import { errorMessage } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { findInstalled, searchDirs } from "../../models/installed.ts";
-import { findModel, modelNotHere } from "../../models/lookup.ts";
+import {
+  findModel,
+  findProblem,
+  modelNotHere,
+  type Problem,
+  unusable,
+} from "../../models/lookup.ts";
 import { type Verdict, verifyModel } from "../../models/verify.ts";
 import { columns } from "../../output/columns.ts";
 import { type Colour, painter } from "../../output/paint.ts";
@@ -45,18 +50,20 @@ async function chosen(word: string | undefined, verdicts: Verdict[], context: Co
   if (word !== undefined) {
     const model = await findModel(word, context).catch(async (error) => {
       const { problems } = await findInstalled(await searchDirs(context));
-      const problem = problems.find(({ path }) => word === `file:${path}`);
+      const problem = await findProblem(word, problems);
       if (problem === undefined) throw error;
-      verdicts.push({ ...unreadable(problem), message: errorMessage(error) });
+      verdicts.push(await unreadable(problem));
     });
     if (model === undefined && verdicts.length === 0) throw modelNotHere(word);
     return model === undefined ? [] : [model];
   }
   const { models, problems } = await findInstalled(await searchDirs(context));
-  verdicts.push(...problems.map(unreadable));
+  for (const problem of problems) verdicts.push(await unreadable(problem));
   return models;
 }
 
-function unreadable({ path, message }: { path: string; message: string }): Verdict {
+async function unreadable(problem: Problem): Promise<Verdict> {
+  const { path } = problem;
+  const { message } = await unusable(problem);
   return { name: path, path, status: "broken", sha256: null, message };
 }
