@@ -1,6 +1,7 @@
 import { EXIT } from "#shared/defaults.ts";
 import { SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
+import { standardError, standardOutput } from "./output/process_output.ts";
 
 /** Signals that interrupt a command. */
 const INTERRUPTS: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -9,7 +10,10 @@ const INTERRUPTS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /** Somewhere to write text. */
 export interface Output {
+  /** Control characters in it are shown, where they could do something to a terminal. */
   write(text: string): void;
+  /** The bytes as they are: for bars that draw over themselves. */
+  draw(text: string): void;
   readonly isTerminal: boolean;
 }
 
@@ -20,6 +24,8 @@ export interface Context {
   /** Whether a person can be asked something. */
   readonly isInteractive: boolean;
   readonly env: Env;
+  /** The names of all variables of the environment. */
+  readonly envNames: () => readonly string[];
   readonly cwd: string;
   /** Aborts when the person interrupts; whoever waits ends then, and the exit code is 130. */
   readonly signal: AbortSignal;
@@ -30,9 +36,10 @@ export function processContext(): Context {
   return {
     isInteractive: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
     signal: interruptSignal(),
-    stdout: processOutput(Deno.stdout),
-    stderr: processOutput(Deno.stderr),
+    stdout: standardOutput(),
+    stderr: standardError(),
     env: (name) => Deno.env.get(name),
+    envNames: () => Object.keys(Deno.env.toObject()),
     cwd: Deno.cwd(),
   };
 }
@@ -50,15 +57,4 @@ function interruptSignal(): AbortSignal {
   };
   for (const signal of INTERRUPTS) Deno.addSignalListener(signal, interrupt);
   return interrupted.signal;
-}
-
-function processOutput(stream: typeof Deno.stdout | typeof Deno.stderr): Output {
-  const encoder = new TextEncoder();
-  return {
-    isTerminal: stream.isTerminal(),
-    write(text) {
-      const bytes = encoder.encode(text);
-      for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-    },
-  };
 }

@@ -2,13 +2,14 @@ import { EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Context } from "./context.ts";
+import { plainWords } from "./output/plain_words.ts";
 
 /** Says on stderr why a command failed, and gives the exit code. */
 export function failureExit(error: unknown, { stderr, signal }: Context): number {
   if (signal.aborted) return EXIT.interrupted;
   // Whoever read our output has seen enough: `llorch models list | head -1`.
   if (error instanceof Deno.errors.BrokenPipe) return EXIT.failed;
-  stderr.write(`llorch: ${errorMessage(error)}\n`);
+  stderr.write(`llorch: ${plainWords(errorMessage(error))}\n`);
   if (error instanceof UsageError) return EXIT.usage;
   if (!isExpected(error) && error instanceof Error && error.stack) {
     stderr.write(`${error.stack}\n`);

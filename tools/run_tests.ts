@@ -4,7 +4,7 @@
  * @module
  */
 import { runDeno } from "./command.ts";
-import { testSummary } from "./test_summary.ts";
+import { foundNothing, testSummary } from "./test_summary.ts";
 
 /** A run in which no test has ended for this long hangs, in milliseconds. */
 const STALL_MS = 180_000;
@@ -40,6 +40,10 @@ async function test(args: readonly string[]): Promise<number> {
   clearTimeout(timer);
   const summary = testSummary(output);
   console.log(summary ?? "Cannot find the summary of deno test: see its output above");
+  if (code === 0 && foundNothing(summary, args)) {
+    console.error("No test has a name that --filter takes: nothing was tried");
+    return 1;
+  }
   return summary === undefined && code === 0 ? 1 : code;
 }
 

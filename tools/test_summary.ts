@@ -15,3 +15,8 @@ export function testSummary(output: string): string | undefined {
   const skipped = ignored === undefined ? "" : `, ${ignored} skipped`;
   return `${passed} passed, ${failed} failed${skipped}`;
 }
+
+/** Whether a filter has left no test over: that is a slip, and no success. */
+export function foundNothing(summary: string | undefined, args: readonly string[]): boolean {
+  return summary === "0 passed, 0 failed" && args.some((arg) => arg.startsWith("--filter"));
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { testSummary } from "./test_summary.ts";
+import { foundNothing, testSummary } from "./test_summary.ts";
 
 Deno.test("test summary: counts what passed, failed and was skipped", () => {
   assert.equal(testSummary("\nok | 12 passed | 0 failed (8ms)\n"), "12 passed, 0 failed");
@@ -23,4 +23,10 @@ Deno.test("test summary: what a test prints earlier is not taken for it", () => 
 
 Deno.test("test summary: none is undefined", () => {
   assert.equal(testSummary("error: Module not found"), undefined);
+});
+
+Deno.test("test summary: a filter that leaves nothing over is no success", () => {
+  assert.ok(foundNothing("0 passed, 0 failed", ["--filter=zzz"]));
+  assert.ok(!foundNothing("0 passed, 0 failed", ["cli/empty/"]));
+  assert.ok(!foundNothing("0 passed, 0 failed, 1 skipped", ["--filter", "gpu"]));
 });

@@ -1,7 +1,7 @@
 import { parse, stringify } from "@std/toml";
 import { isDeepStrictEqual } from "node:util";
 import { UsageError } from "#shared/lifecycle.ts";
-import { type KeyMark, type Mark, scanToml } from "./toml_scan.ts";
+import { commentsIn, type KeyMark, type Mark, scanToml } from "./toml_scan.ts";
 
 /** A table of TOML. */
 type Tree = Record<string, unknown>;
@@ -27,7 +27,10 @@ export function setKey(text: string, key: readonly string[], value: unknown): st
 export function unsetKey(text: string, key: readonly string[]): string {
   const doomed = scanToml(text).filter(({ path }) => startsWith(path, key)).toReversed();
   const edited = doomed.reduce((rest, mark) => {
-    const comment = commentOf(rest, mark);
+    const inside = mark.kind === "table"
+      ? []
+      : commentsIn(rest.slice(mark.valueStart, mark.valueEnd));
+    const comment = inside.map((each) => each + newlineOf(rest)).join("") + commentOf(rest, mark);
     return rest.slice(0, mark.start) + comment + rest.slice(mark.end);
   }, text);
   const expected = parse(text);
@@ -42,9 +45,15 @@ function withKey(
   value: string,
 ): string {
   const old = marks.find((mark): mark is KeyMark => mark.kind === "key" && isSame(mark.path, key));
-  if (old) return text.slice(0, old.valueStart) + value + text.slice(old.valueEnd);
+  if (old) {
+    const indent = text.slice(old.start, old.valueStart).match(/^[ \t]*/)![0];
+    const comments = commentsIn(text.slice(old.valueStart, old.valueEnd))
+      .map((comment) => indent + comment + newlineOf(text)).join("");
+    return text.slice(0, old.start) + comments + text.slice(old.start, old.valueStart) + value +
+      text.slice(old.valueEnd);
+  }
 
-  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const newline = newlineOf(text);
   const parent = key.slice(0, -1);
   const sibling = marks.findLast((mark): mark is KeyMark =>
     mark.kind === "key" && isSame(mark.path.slice(0, -1), parent)
@@ -58,6 +67,10 @@ function withKey(
   }
   const head = withEnd(text, newline) + (text === "" ? "" : newline);
   return `${head}[${parent.join(".")}]${newline}${key.at(-1)} = ${value}${newline}`;
+}
+
+function newlineOf(text: string): string {
+  return text.includes("\r\n") ? "\r\n" : "\n";
 }
 
 function valueText(value: unknown): string {

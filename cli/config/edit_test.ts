@@ -26,7 +26,7 @@ Deno.test("setKey() changes a value and nothing else", () => {
   );
   assert.equal(
     setKey(TEXT, ["hosts", "gpu1", "args"], ["-4"]),
-    TEXT.replace(/args = \[[^\]]*\]/, 'args = [ "-4" ]'),
+    TEXT.replace(/args = \[[^\]]*\]/, '# two\n  # through\n  args = [ "-4" ]'),
   );
 });
 

@@ -1,4 +1,5 @@
 import { UsageError } from "#shared/lifecycle.ts";
+import { plainWords } from "../output/plain_words.ts";
 
 /**
  * The text of a config file; undefined when there is none.
@@ -17,5 +18,5 @@ export function readConfigText(path: string): string | undefined {
 /** What the system says, without its numbers and paths: `Permission denied`. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\).*$/s, "");
+  return plainWords(message).replace(/ \(os error \d+\).*$/s, "");
 }

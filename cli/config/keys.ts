@@ -1,7 +1,7 @@
 import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { closest } from "#shared/text.ts";
-import { hostSchema, keysSchema } from "./schema.ts";
+import { HOST_NAME, hostSchema, keysSchema } from "./schema.ts";
 
 /** The keys that stand in the file once. */
 export const FIXED_KEYS: readonly ConfigKey[] = configKeys(keysSchema);
@@ -23,6 +23,11 @@ export const KEY_WORDS: readonly string[] = [
 export function findKey(typed: string): ConfigKey {
   const parts = typed.split(".");
   const [head, host = "", ...rest] = parts;
+  if (head === "hosts" && host !== "" && !HOST_NAME.test(host)) {
+    throw new UsageError(
+      `Cannot call a host "${host}": its name must be letters, digits, _ and -, and not begin with -`,
+    );
+  }
   const found = head === "hosts" && host !== ""
     ? HOST_KEYS.find(({ path }) => path.join(".") === rest.join("."))
     : FIXED_KEYS.find(({ path }) => path.join(".") === typed);

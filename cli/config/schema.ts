@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { z } from "zod";
 
 const url = (description: string) =>
@@ -18,7 +19,7 @@ const sshWord = z.string({ error: (issue) => issue.input === undefined ? "is nee
   .regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
 
 /** What a host may be called: a bare TOML key that no option looks like. */
-const HOST_NAME = /^\w[\w-]*$/;
+export const HOST_NAME = /^\w[\w-]*$/;
 
 /** A machine that `--remote` can name. */
 export const hostSchema = z.strictObject({
@@ -55,7 +56,22 @@ export const fileSchema = z.strictObject({
     z.string().regex(HOST_NAME, "must be letters, digits, _ and -, and not begin with -"),
     hostSchema,
   ).optional().describe("Machines that --remote can name"),
+}).superRefine(({ orchestrator, pool, models }, context) => {
+  const paths = [
+    [["orchestrator", "token_file"], orchestrator?.token_file],
+    [["orchestrator", "ca_file"], orchestrator?.ca_file],
+    [["pool", "token_file"], pool?.token_file],
+    [["pool", "ca_file"], pool?.ca_file],
+    [["models", "dir"], models?.dir],
+  ] as const;
+  for (const [path, value] of paths) {
+    if (value === undefined || value.startsWith("~/") || isAbsolute(value)) continue;
+    context.addIssue({ code: "custom", path: [...path], message: NOT_OWN });
+  }
 });
+
+/** A variable is meant for one run; a file must mean the same in every folder. */
+const NOT_OWN = "must be an absolute path, or begin with ~/";
 
 /** A config file's contents. */
 export type FileConfig = z.output<typeof fileSchema>;

@@ -59,6 +59,21 @@ export function scanToml(text: string): Mark[] {
   return marks;
 }
 
+/** The comments inside of a value that goes over several lines. */
+export function commentsIn(value: string): string[] {
+  const comments: string[] = [];
+  for (let at = 0; at < value.length;) {
+    const char = value[at]!;
+    if (char === '"' || char === "'") at = Math.max(at + 1, skip(value, at, STRING));
+    else if (char === "#") {
+      const end = lineEnd(value, at);
+      comments.push(value.slice(at, end).trimEnd());
+      at = end;
+    } else at++;
+  }
+  return comments;
+}
+
 /** The line, from 1, of an offset. */
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;

@@ -14,7 +14,7 @@ import { readConfigText, reasonOf } from "./file.ts";
  */
 export function updateConfig(path: string, edit: (text: string) => string): boolean {
   const before = readConfigText(path) ?? "";
-  parseConfig(before, path);
+  const { config } = parseConfig(before, path);
   const after = edit(before);
   if (after === before) return false;
   try {
@@ -22,7 +22,13 @@ export function updateConfig(path: string, edit: (text: string) => string): bool
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const reasons = error.message.split("\n").map((line) => line.replace(/^.*?:\d+: /, ""));
-    throw new UsageError(`Cannot change ${path}: ${reasons.join(", ")}`, { cause: error });
+    const host = /^hosts\.([\w-]+)\.address is needed$/m.exec(reasons.join("\n"))?.[1];
+    const advice = host === undefined
+      ? ""
+      : config.hosts?.[host] === undefined
+      ? `; llorch remote hosts add ${host} ADDRESS first`
+      : `; llorch remote hosts remove ${host} takes out all of it`;
+    throw new UsageError(`Cannot change ${path}: ${reasons.join(", ")}${advice}`, { cause: error });
   }
   replaceFile(path, after);
   return true;

@@ -21,8 +21,25 @@ export async function connect(
 ): Promise<Client> {
   const { url, tokenFile, caFile } = (await settings(context))[kind.section];
   const baseUrl = urlOf(options) ?? url;
-  const token = readApiToken(tokenFile, context.env);
+  const token = readToken(kind, tokenFile, context);
   return explaining(createClient({ baseUrl, token, http: trusting(caFile) }), kind);
+}
+
+/** @throws {UsageError} that says how to name another token file. */
+export function readToken(
+  { section }: DaemonKind,
+  tokenFile: string | undefined,
+  { env }: Pick<Context, "env">,
+): string | undefined {
+  try {
+    return readApiToken(tokenFile, env);
+  } catch (error) {
+    if (!(error instanceof UsageError) || /chmod/.test(error.message)) throw error;
+    throw new UsageError(
+      `${error.message}; llorch config set ${section}.token_file names another, unset none`,
+      { cause: error },
+    );
+  }
 }
 
 /** @throws {UsageError} when `--url` is not one. */

@@ -1,12 +1,16 @@
 import { LlorchError } from "#shared/errors.ts";
-import { type Client, TransportError } from "#shared/http/client.ts";
+import { type Client, ForeignReplyError, TransportError } from "#shared/http/client.ts";
 import type { DaemonKind } from "./kind.ts";
 
 /** A daemon that does not answer, or not as the contract says. */
 export class UnreachableError extends LlorchError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Whether something answered there that is none of ours. */
+  readonly isForeign: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isForeign: boolean }) {
     super("NOT_READY", message, options);
     this.name = "UnreachableError";
+    this.isForeign = options.isForeign;
   }
 }
 
@@ -28,11 +32,18 @@ export function explaining(client: Client, kind: DaemonKind): Client {
 
 /** What went wrong between us and a daemon, with what to do about it. */
 export function explainFailure(error: unknown, kind: DaemonKind, url: string): unknown {
+  if (error instanceof ForeignReplyError) {
+    return new UnreachableError(
+      `Something that is not ${kind.executable} answers at ${url}: ${error.message}; ` +
+        "say with --url where it is",
+      { cause: error, isForeign: true },
+    );
+  }
   if (error instanceof TransportError) {
     return new UnreachableError(
       `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
         `start it with llorch ${kind.group} start, or say with --url where it is`,
-      { cause: error },
+      { cause: error, isForeign: false },
     );
   }
   if (!(error instanceof LlorchError)) return error;
@@ -47,12 +58,25 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
   });
 }
 
-function hintOf({ code, retryAfterMs }: LlorchError, kind: DaemonKind): string | undefined {
+function hintOf(
+  { code, message, retryAfterMs }: LlorchError,
+  kind: DaemonKind,
+): string | undefined {
   if (code === "UNAUTHORIZED" || code === "FORBIDDEN") {
     return `set LLORCH_API_TOKEN, or ${kind.section}.token_file with llorch config set`;
   }
+  if (code === "NOT_FOUND" && /^Cannot find (job|worker) /.test(message)) {
+    return kind.section === "pool"
+      ? "llorch worker list names them"
+      : "llorch orchestrator jobs list names them";
+  }
+  if (code === "CONTEXT_LENGTH_EXCEEDED") return CONTEXT_HINT;
   return retryAfterMs === undefined ? undefined : retryHint(retryAfterMs);
 }
+
+/** What to do about a prompt that is too long. */
+export const CONTEXT_HINT =
+  "shorten the prompt, or take a worker with more tokens per slot (llorch worker start --context)";
 
 /** `try again in 2 s`. */
 export function retryHint(retryAfterMs: number): string {

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { health } from "#shared/contracts/common.ts";
 import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
 import type { Client } from "#shared/http/client.ts";
+import { UnreachableError } from "./failure.ts";
 
 /** A daemon answers within this time, in milliseconds. */
 const HEALTH_TIMEOUT_MS = 5_000;
@@ -9,11 +10,20 @@ const HEALTH_TIMEOUT_MS = 5_000;
 /** What `GET /health` says. */
 export type Health = z.output<typeof health>;
 
-/** Asks for `/health`, which every daemon has; undefined when none of ours answers there. */
-export async function askHealth(client: Client): Promise<Health | undefined> {
+/**
+ * Asks for `/health`, which every daemon has.
+ *
+ * @returns undefined when nothing answers there, `foreign` when something does that is not ours
+ */
+export async function askHealth(client: Client): Promise<Health | "foreign" | undefined> {
   try {
     return await client.call(orchestratorRoutes.health, {}, { timeoutMs: HEALTH_TIMEOUT_MS });
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error instanceof UnreachableError && !error.isForeign ? undefined : "foreign";
   }
+}
+
+/** Whether a reply to {@linkcode askHealth} is that of a daemon, by the name of its executable. */
+export function isOf(health: Health | "foreign" | undefined, component: string): health is Health {
+  return typeof health === "object" && health.component === component;
 }

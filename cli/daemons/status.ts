@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import { columns } from "../output/columns.ts";
 import { formatDuration } from "./duration.ts";
 import { connect } from "./connect.ts";
-import { askHealth, type Health } from "./health.ts";
+import { askHealth, type Health, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
 import { findService } from "./service.ts";
 import { startedDaemons } from "./started.ts";
@@ -53,7 +53,7 @@ async function readStatus(
   const url = client.baseUrl;
   const [health, service] = await Promise.all([askHealth(client), findService(kind)]);
   const unit = service === undefined ? {} : { service: await service.state() };
-  if (health?.component !== kind.executable) {
+  if (!isOf(health, kind.executable)) {
     return { url, reachable: false, reason: await absence(kind, env, health), ...unit };
   }
   const { version, uptime_seconds } = health;
@@ -72,10 +72,13 @@ async function readStatus(
 async function absence(
   kind: DaemonKind,
   env: Context["env"],
-  health: Health | undefined,
+  health: Health | "foreign" | undefined,
 ): Promise<string> {
   const started = (await startedDaemons(kind, env)).map(({ url }) => url);
   if (started.length > 0) return `it was started at ${started.join(", ")}: say so with --url`;
+  if (health === "foreign") {
+    return `something that is not ${kind.executable} answers there: say with --url where it is`;
+  }
   if (health !== undefined) return `${health.component} answers there`;
   return `nothing answers; start it with llorch ${kind.group} start`;
 }

@@ -4,7 +4,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
 import { connect, urlOf } from "./connect.ts";
-import { askHealth } from "./health.ts";
+import { askHealth, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
 import { sendSignal, untilGone } from "./process.ts";
 import { findService, serviceCommand } from "./service.ts";
@@ -41,7 +41,7 @@ export async function stopDaemon(
   }
   const client = await connect(kind, options, context);
   const url = client.baseUrl;
-  if ((await askHealth(client))?.component === kind.executable) {
+  if (isOf(await askHealth(client), kind.executable)) {
     throw new LlorchError(
       "CONFLICT",
       `Cannot stop ${kind.executable} at ${url}: llorch ${kind.group} start has not started it; ` +

@@ -183,5 +183,5 @@ function send({ pid }: Deno.ChildProcess, signal: Deno.Signal): void {
 export function talkingGit(context: Context, { quiet }: { readonly quiet: boolean }): Git {
   const { stderr, cwd } = context;
   const show = !quiet && stderr.isTerminal;
-  return systemGit(context, cwd, show ? (text) => stderr.write(text) : undefined);
+  return systemGit(context, cwd, show ? (text) => stderr.draw(text) : undefined);
 }

@@ -4,7 +4,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Options } from "../command.ts";
 import type { Context } from "../context.ts";
 import { formatDuration } from "../daemons/duration.ts";
-import { retryHint } from "../daemons/failure.ts";
+import { CONTEXT_HINT, retryHint } from "../daemons/failure.ts";
 import type { FollowedEvent } from "./follow.ts";
 
 /** Shows the events of one job as they come. */
@@ -42,7 +42,7 @@ function textPrinter(jobId: string, { stdout, stderr }: Context, isQuiet: boolea
           return;
         case "token":
           if (data.t !== "") last = data.t;
-          stdout.write(stdout.isTerminal ? printable(data.t) : data.t);
+          stdout.write(data.t);
           return;
         case "metrics":
           if (data.attempt > attempt) say(`\nAttempt ${data.attempt}: the job goes on elsewhere`);
@@ -95,7 +95,11 @@ function jsonPrinter(job_id: string, { stdout }: Context): Printer {
 
 /** A job's error as a sentence with what to do. */
 export function jobError({ code, message, retry_after_ms }: ErrorData): LlorchError {
-  const hint = retry_after_ms === undefined ? "" : `; ${retryHint(retry_after_ms)}`;
+  const hint = code === "CONTEXT_LENGTH_EXCEEDED"
+    ? `; ${CONTEXT_HINT}`
+    : retry_after_ms === undefined
+    ? ""
+    : `; ${retryHint(retry_after_ms)}`;
   return new LlorchError(code, message + hint);
 }
 
@@ -115,10 +119,4 @@ export function figures(end: EndData, waitMs: number, jobId: string): string {
 function rate({ tokens_out, decode_time_ms }: EndData): number {
   if (decode_time_ms === 0) return 0;
   return Math.round(Math.max(0, tokens_out - 1) * 10_000 / decode_time_ms) / 10;
-}
-
-/** A model's text must not move the cursor or change the terminal's colours. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }

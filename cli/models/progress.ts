@@ -1,5 +1,6 @@
 import type { Context } from "../context.ts";
 import { formatBytes } from "../output/bytes.ts";
+import { printable } from "../output/printable.ts";
 
 /** A line is drawn this often on a terminal, and written this often elsewhere, in milliseconds. */
 const DRAW_MS = { terminal: 100, plain: 5_000 } as const;
@@ -86,17 +87,17 @@ export class Progress {
   }
 
   #clear(): void {
-    if (this.#stderr.isTerminal) this.#stderr.write("\r\u001b[K");
+    if (this.#stderr.isTerminal) this.#stderr.draw("\r\u001b[K");
   }
 
   #draw(): void {
     const state = {
-      label: this.#label,
+      label: printable(this.#label),
       done: this.#done,
       total: this.#total,
       rate: this.#rate(performance.now()),
     };
-    if (this.#stderr.isTerminal) this.#stderr.write(`\r${progressBar(state, 79)}\u001b[K`);
+    if (this.#stderr.isTerminal) this.#stderr.draw(`\r${progressBar(state, 79)}\u001b[K`);
     else this.#stderr.write(progressText(state) + "\n");
   }
 

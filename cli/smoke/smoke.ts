@@ -6,6 +6,8 @@ import {
 } from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
+import { explaining } from "../daemons/failure.ts";
+import { ORCHESTRATORD } from "../daemons/kind.ts";
 
 /** A stack to try. */
 export interface SmokeTarget {
@@ -45,7 +47,10 @@ interface Asked {
 
 /** Tries a running stack from the outside, one thing after the other. */
 export async function smokeTest({ url, token, http, model, signal }: SmokeTarget) {
-  const client = createClient({ baseUrl: url, token, http, timeoutMs: CALL_TIMEOUT_MS });
+  const client = explaining(
+    createClient({ baseUrl: url, token, http, timeoutMs: CALL_TIMEOUT_MS }),
+    ORCHESTRATORD,
+  );
   const results: SmokeResult[] = [];
   const check = async <T>(name: string, work: () => Promise<readonly [T, string]>) => {
     const began = performance.now();

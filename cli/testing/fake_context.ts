@@ -24,7 +24,11 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   const [stderr, err] = recorder(isTerminal);
   const signal = options.signal ?? new AbortController().signal;
   const isInteractive = isTerminal;
-  return { stdout, stderr, out, err, cwd, signal, isInteractive, env: (name) => env[name] };
+  return {
+    ...{ stdout, stderr, out, err, cwd, signal, isInteractive },
+    env: (name) => env[name],
+    envNames: () => Object.keys(env),
+  };
 }
 
 function recorder(isTerminal: boolean): [Output, () => string] {
@@ -32,5 +36,5 @@ function recorder(isTerminal: boolean): [Output, () => string] {
   const write = (text: string) => {
     written += text;
   };
-  return [{ write, isTerminal }, () => written];
+  return [{ write, draw: write, isTerminal }, () => written];
 }

@@ -13,6 +13,9 @@ export class TransportError extends Error {
   }
 }
 
+/** Something answered, though not as the contract says: most likely another program. */
+export class ForeignReplyError extends TransportError {}
+
 /** Where a client talks to, and as whom. */
 export interface ClientOptions {
   /** e.g. `http://127.0.0.1:8080`. */
@@ -212,7 +215,7 @@ async function readJson(response: Response): Promise<unknown> {
     return await response.json();
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw new TransportError(`${response.url} did not answer with JSON`, { cause: error });
+      throw new ForeignReplyError(`${response.url} did not answer with JSON`, { cause: error });
     }
     throw error;
   }
@@ -223,7 +226,7 @@ function parseReply(route: Route, value: unknown): unknown {
   const parsed = route.reply.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new TransportError(
+  throw new ForeignReplyError(
     `The reply to ${route.method} ${route.path} is not what the contract says: ` +
       `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "unknown"}`,
   );
@@ -244,7 +247,7 @@ async function replyError(response: Response, url: string): Promise<Error> {
   }
   const openai = openaiErrorBody.safeParse(json);
   if (openai.success) return new LlorchError(openai.data.error.code, openai.data.error.message);
-  return new TransportError(`${url} answered ${response.status} ${text.slice(0, 200)}`.trim());
+  return new ForeignReplyError(`${url} answered ${response.status} ${text.slice(0, 200)}`.trim());
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { llorch, withHome } from "../support/llorch.ts";
+import { LLORCH, llorch, withHome } from "../support/llorch.ts";
 
 const WRITTEN = `# My stacks.
 [orchestrator]
@@ -72,9 +72,11 @@ Deno.test("config says in one sentence what is wrong, and changes nothing", asyn
       [["set", "pool.ulr", "x"], 2, /^llorch: Unknown key pool\.ulr; did you mean pool\.url\?\n$/],
       [["set", "pool.url", "x"], 2, /^llorch: Cannot change \S+: pool\.url must be an http or/],
       [["set", "hosts.gpu1.port", "ssh"], 2, /^llorch: hosts\.gpu1\.port must be a number/],
-      [["set", "hosts.gpu2.port", "22"], 2, /hosts\.gpu2\.address is needed\n$/],
+      [["set", "hosts.gpu2.port", "22"], 2, /address is needed; llorch remote hosts add gpu2 ADD/],
+      [["set", "hosts.a b.address", "x"], 2, /^llorch: Cannot call a host "a b": its name must be/],
+      [["set", "models.dir", "m"], 2, /models\.dir must be an absolute path, or begin with ~\/\n$/],
       [["set", "hosts.gpu1.address", "--", "-oProxyCommand=x"], 2, /must be one word/],
-      [["unset", "hosts.gpu1.address"], 2, /hosts\.gpu1\.address is needed\n$/],
+      [["unset", "hosts.gpu1.address"], 2, /address is needed; llorch remote hosts remove gpu1 /],
       [["get", "pool.token_file"], 1, /^llorch: pool\.token_file is not set; llorch config set/],
       [["validate", "nowhere.toml"], 2, /^llorch: Cannot find the file nowhere\.toml\n$/],
     ];
@@ -118,6 +120,34 @@ Deno.test("config prefers LLORCH_* to the file and says so", async () => {
     const { code, err: said } = await llorch(["config", "validate"], { env: wrong });
     assert.equal(code, 2);
     assert.match(said, /^llorch: LLORCH_POOL_URL must be an http or https URL/);
+  });
+});
+
+Deno.test("config takes no file of the current folder for the person's own", async () => {
+  await withHome(async (home, env) => {
+    await Deno.mkdir(join(home, ".config/llorch"), { recursive: true });
+    await Deno.writeTextFile(join(home, ".config/llorch/config.toml"), `pool.url = "http://x"\n`);
+    const { HOME: _, ...homeless } = { ...Deno.env.toObject(), ...env };
+    const { stdout, stderr, code } = await new Deno.Command(LLORCH[0]!, {
+      args: [...LLORCH.slice(1), "config", "get", "pool.url"],
+      env: homeless,
+      clearEnv: true,
+      cwd: home,
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.deepEqual([code, text(stdout)], [2, ""]);
+    assert.match(text(stderr), /^llorch: Cannot tell where your settings are: set HOME, or XDG/);
+  });
+});
+
+Deno.test("config validate warns of a variable whose name is nearly that of a setting", async () => {
+  await withHome(async (_, env) => {
+    const own = { ...env, LLORCH_POOLURL: "bad", LLORCH_MODELS_DIRS: "/m", LLORCH_QUEUE: "3" };
+    const { code, err } = await llorch(["config", "validate"], { env: own });
+    assert.deepEqual(
+      [code, err],
+      [0, "llorch: LLORCH_POOLURL means nothing to llorch; did you mean LLORCH_POOL_URL?\n"],
+    );
   });
 });
 

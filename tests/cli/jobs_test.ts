@@ -157,7 +157,10 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           const { code, out, err } = await run("cancel", done, "job-none", running);
           assert.equal(code, 1);
           assert.equal(out, `${done}  completed\n${running}  cancelled\n`);
-          assert.equal(err, 'llorch: Cannot find job "job-none"\n');
+          assert.equal(
+            err,
+            'llorch: Cannot find job "job-none"; llorch orchestrator jobs list names them\n',
+          );
           const watched = await run("watch", running, "-q");
           assert.equal(watched.code, 1);
           assert.match(watched.err, /^llorch: .*cancelled/);
@@ -187,8 +190,14 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
             [["submit", ...MODEL, "x", "--url", "ftp://x"], 2, /--url must be an http/],
             [["list", "--status", "done"], 2, /--status must be one of queued, /],
             [["list", "--limit", "0"], 2, /--limit must be a whole number from 1 to/],
-            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"\n$/],
-            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"\n$/],
+            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
+            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
+            [["show", ""], 2, /^llorch: Cannot tell which job: its id is empty; llorch .* list/],
+            [
+              ["submit", ...MODEL, "w7 ".repeat(20_000)],
+              1,
+              /; shorten the prompt, or take a worker with more tokens per slot \(llorch worker/,
+            ],
           ];
           for (const [args, code, message] of cases) {
             const ran: Ran = await run(...args);

@@ -4,7 +4,7 @@ import type { Command, Group } from "../../cli/command.ts";
 import { commands } from "../../cli/commands/mod.ts";
 import { run } from "../../cli/run.ts";
 import { fakeContext } from "../../cli/testing/fake_context.ts";
-import { llorch } from "../support/llorch.ts";
+import { LLORCH, llorch } from "../support/llorch.ts";
 import { onPath } from "../support/sshd.ts";
 import { ROOT } from "../support/stack.ts";
 
@@ -82,6 +82,9 @@ Deno.test("llorch as a process: usage on stderr ends with 2, help on stdout with
   assert.equal(nothing.err, help.out);
 });
 
+const hasFull = await exists("/dev/full");
+const full = { ignore: !hasFull, suffix: hasFull ? "" : " (skipped: no /dev/full)" };
+
 const isCheckout = onPath("git") && await exists(join(ROOT, ".git"));
 
 Deno.test({
@@ -102,6 +105,39 @@ Deno.test("llorch writes no colours into a pipe", async () => {
   const { out, err } = await llorch(["dev", "doctor"]);
   assert.ok(out.length > 0);
   assert.ok(!(out + err).includes("\u001b"));
+});
+
+Deno.test("llorch shows control characters of the words it was given", async () => {
+  const red = await llorch(["\u001b[31mred"]);
+  assert.match(red.err, /^llorch: unknown command '\\x1b\[31mred'; /);
+  const key = await llorch(["config", "get", "a\u001b[2J"]);
+  assert.match(key.err, /^llorch: Unknown key a\\x1b\[2J; /);
+});
+
+Deno.test(`llorch says in one line that its output cannot be written${full.suffix}`, {
+  ignore: full.ignore,
+}, async () => {
+  const words = LLORCH.map((word) => `'${word}'`).join(" ");
+  for (const args of ["--version", "models catalog", "models catalog --json", "--help"]) {
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", `${words} ${args} >/dev/full`],
+    }).output();
+    assert.equal(code, 1, args);
+    assert.equal(
+      new TextDecoder().decode(stderr),
+      "llorch: Cannot write the output: the disk is full; make room, then run the same command " +
+        "again\n",
+    );
+  }
+});
+
+Deno.test("llorch says which folders are closed to it", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const { code, err } = await llorch(["config", "validate", "/proc/self/environ"]);
+  assert.equal(code, 2);
+  assert.match(err, /^llorch: Cannot /);
+  assert.ok(!/allow-all|at file:/.test(err), err);
 });
 
 async function exists(path: string): Promise<boolean> {

@@ -153,6 +153,18 @@ Deno.test("a daemon that cannot start is heard in its own words, with its own ex
   });
 });
 
+Deno.test("status tells another program from none", async () => {
+  await withOrchestrator(async (run) => {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("hello"),
+    );
+    const { code, out } = await run("status", "--url", `http://127.0.0.1:${server.addr.port}`);
+    assert.equal(code, 1);
+    assert.match(out, /not reachable: something that is not orchestratord answers there: say with/);
+  });
+});
+
 Deno.test("stop leaves alone what it has not started", async () => {
   await withOrchestrator(async (run, home) => {
     const flags = ["--port=0", `--state-dir=${join(home, "state")}`];

@@ -48,7 +48,10 @@ Deno.test("test smoke fails where nobody answers, and where the address is none"
   server.close();
   const nobody = await llorch(["test", "smoke", "--url", `http://127.0.0.1:${port}`]);
   assert.equal(nobody.code, 1);
-  assert.match(nobody.out, /^fail {2}health {2}\d+ ms {2}Cannot reach http:\/\/127/);
+  assert.match(
+    nobody.out,
+    /^fail {2}health {2}\d+ ms {2}orchestratord does not answer at http:.* start it/,
+  );
   const wrong = await llorch(["test", "smoke", "--url", "localhost:8080"]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.err, /^llorch: Cannot use --url localhost:8080: it must begin with http/);

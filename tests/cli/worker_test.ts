@@ -69,8 +69,9 @@ Deno.test("workers come and go through the pool manager", async (t) => {
           [["start", "cpu", "--gpu", "0", "-m", "counter"], 2, /--gpu makes no sense for cpu/],
           [["start", "cpu", "-m", "counter", "--slots", "x"], 2, /--slots must be a number: .*"x"/],
           [["start", "cpu"], 2, /--model is needed/],
-          [["stop", id], 1, /Cannot find worker/],
-          [["logs", "w-none"], 1, /Cannot find worker "w-none"/],
+          [["stop", id], 1, /Cannot find worker .*; llorch worker list names them$/m],
+          [["logs", "w-none"], 1, /Cannot find worker "w-none".*; llorch worker list names them$/m],
+          [["logs", ""], 2, /Cannot tell which worker: its id is empty; llorch worker list names/],
           [
             ["start", "cpu", "-m", "counter", "--context", "10000000", "--slots", "256"],
             1,

@@ -1,10 +1,11 @@
 import { EXIT } from "#shared/defaults.ts";
 import { trusting } from "#shared/http/tls.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { readApiToken } from "#shared/secrets.ts";
 import type { Invocation } from "../../command.ts";
 import { settings } from "../../config/settings.ts";
 import type { Context } from "../../context.ts";
+import { readToken } from "../../daemons/connect.ts";
+import { ORCHESTRATORD } from "../../daemons/kind.ts";
 import { columns } from "../../output/columns.ts";
 import { painter } from "../../output/paint.ts";
 import { smokeTest } from "../../smoke/smoke.ts";
@@ -15,13 +16,13 @@ import { smokeTest } from "../../smoke/smoke.ts";
  * @returns 1 when something fails
  */
 export async function run({ options }: Invocation, context: Context): Promise<number> {
-  const { stdout, env, signal } = context;
+  const { stdout, signal } = context;
   const { orchestrator } = await settings(context);
   const url = typeof options["url"] === "string" ? options["url"] : orchestrator.url;
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new UsageError(`Cannot use --url ${url}: it must begin with http:// or https://`);
   }
-  const token = readApiToken(orchestrator.tokenFile, env);
+  const token = readToken(ORCHESTRATORD, orchestrator.tokenFile, context);
   const model = typeof options["model"] === "string" ? options["model"] : undefined;
   const results = await smokeTest({
     url,

@@ -4,13 +4,15 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
+import { idWord } from "../../daemons/option_values.ts";
 import { followLogs, readLogs } from "../../daemons/worker_logs.ts";
 
 /** `llorch worker logs` */
 export async function run(
-  { args: [id = ""], options }: Invocation,
+  { args, options }: Invocation,
   context: Context,
 ): Promise<number> {
+  const id = idWord(args, "worker", "llorch worker list");
   const { signal, stdout, stderr } = context;
   const isJson = options["json"] === true;
   if (isJson && options["follow"] === true) {

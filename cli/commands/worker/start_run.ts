@@ -53,7 +53,8 @@ async function findPool(
   try {
     return await client.call(poolRoutes.state, {}, { signal });
   } catch (error) {
-    if (error instanceof UnreachableError && options["url"] === undefined) return undefined;
+    const isAbsent = error instanceof UnreachableError && !error.isForeign;
+    if (isAbsent && options["url"] === undefined) return undefined;
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
-import { numberOption } from "../../daemons/option_values.ts";
+import { idWord, numberOption } from "../../daemons/option_values.ts";
 
 /** Time between two looks at the pool, in milliseconds. */
 const LOOK_MS = 50;
@@ -17,9 +17,10 @@ const MARGIN_MS = 60_000;
 
 /** `llorch worker stop` */
 export async function run(
-  { args: [id = ""], options }: Invocation,
+  { args, options }: Invocation,
   context: Context,
 ): Promise<number> {
+  const id = idWord(args, "worker", "llorch worker list");
   const deadline_ms = Math.round((numberOption(options, "deadline") ?? 30) * 1000);
   const client = await connect(POOL_MANAGERD, options, context);
   const route = options["drain"] === true ? routes.drainWorker : routes.stopWorker;

@@ -4,6 +4,7 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { idWord } from "../../../daemons/option_values.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
 import { columns } from "../../../output/columns.ts";
 
@@ -16,7 +17,8 @@ export async function run({ args, options }: Invocation, context: Context): Prom
   const client = await connect(ORCHESTRATORD, options, context);
   const ended: { job_id: string; status: string }[] = [];
   let code: number = EXIT.ok;
-  for (const job_id of args) {
+  for (const word of args) {
+    const job_id = idWord([word], "job", "llorch orchestrator jobs list");
     try {
       ended.push({ job_id, status: await cancelJob(client, job_id) });
     } catch (error) {

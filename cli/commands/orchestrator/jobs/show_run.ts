@@ -4,14 +4,16 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { idWord } from "../../../daemons/option_values.ts";
 import { timeline } from "../../../jobs/timeline.ts";
 import { columns } from "../../../output/columns.ts";
 
 /** `llorch orchestrator jobs show` */
 export async function run(
-  { args: [id = ""], options }: Invocation,
+  { args, options }: Invocation,
   context: Context,
 ): Promise<number> {
+  const id = idWord(args, "job", "llorch orchestrator jobs list");
   const client = await connect(ORCHESTRATORD, options, context);
   const { signal, stdout } = context;
   const job = await client.call(routes.getTask, { params: { id } }, { signal });

@@ -2,6 +2,7 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
+import { idWord } from "../../../daemons/option_values.ts";
 import { watchJob } from "../../../jobs/watch.ts";
 
 /**
@@ -10,9 +11,10 @@ import { watchJob } from "../../../jobs/watch.ts";
  * @returns 1 when the job fails
  */
 export async function run(
-  { args: [id = ""], options }: Invocation,
+  { args, options }: Invocation,
   context: Context,
 ): Promise<number> {
+  const id = idWord(args, "job", "llorch orchestrator jobs list");
   const client = await connect(ORCHESTRATORD, options, context);
   return await watchJob(client, id, { options, context, isKnown: false });
 }
