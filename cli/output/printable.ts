@@ -1,4 +1,5 @@
 /** Colours as `painter` writes them: they change how text looks, never what stands where. */
+// deno-lint-ignore no-control-regex -- it begins with one
 const COLOUR = /\u001b\[(?:2|22|31|32|33|39)m/y;
 
 // deno-lint-ignore no-control-regex -- control characters are what it looks for

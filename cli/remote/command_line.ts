@@ -7,7 +7,8 @@ const CONNECT_TIMEOUT_S = 10;
 /**
  * Runs the words that follow it, in their own place, and watches the ssh session meanwhile: when
  * the session is gone (Ctrl-C here, or the network), the words and what they started get SIGINT, as
- * if it had been typed there, and SIGTERM ten seconds later.
+ * if it had been typed there, and SIGTERM ten seconds later. The watch ends within a second of the
+ * words.
  *
  * Without this, a command that prints nothing would run on unseen: ssh hands on no signals without a
  * terminal, and a terminal there (`ssh -t`) would mix stdout and stderr and change bytes.
@@ -17,10 +18,18 @@ tell() { kill -s $1 -- -$$ || kill -s $1 $$; }
 {
   trap "" INT TERM
   while kill -0 $$; do
-    kill -0 $session || { tell INT; sleep 10; tell TERM; break; }
+    kill -0 $session || break
     sleep 1
   done
+  kill -0 $$ || exit
+  tell INT
+  for second in 1 2 3 4 5 6 7 8 9 10; do
+    sleep 1
+    kill -0 $$ || exit
+  done
+  tell TERM
 } </dev/null >/dev/null 2>&1 &
+command -v "$1" >/dev/null || exit 127
 exec "$@"`;
 
 /** A program and its arguments on another machine. */

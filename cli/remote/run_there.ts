@@ -2,7 +2,8 @@ import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { HostConfig } from "../config/schema.ts";
-import type { Context } from "../context.ts";
+import type { Context, Output } from "../context.ts";
+import { outputError } from "../output/process_output.ts";
 import { type RemoteCommand, sshArguments } from "./command_line.ts";
 import { sshFailure } from "./failure.ts";
 
@@ -26,11 +27,11 @@ export async function runThere(
   name: string,
   host: HostConfig,
   command: RemoteCommand,
-  { stderr, signal }: Context,
+  { stdout, stderr, signal }: Context,
 ): Promise<number> {
   const logFile = await Deno.makeTempFile({ prefix: "llorch-ssh-" });
   try {
-    const code = await runSsh(sshArguments(host, command, logFile), signal);
+    const code = await runSsh(sshArguments(host, command, logFile), stdout, signal);
     if (signal.aborted) return EXIT.interrupted;
     const log = await Deno.readTextFile(logFile);
     if (code === SSH_FAILED && log.trim() !== "") {
@@ -48,13 +49,23 @@ export async function runThere(
   }
 }
 
-async function runSsh(args: readonly string[], signal: AbortSignal): Promise<number> {
+/**
+ * What ssh writes goes through us unless a terminal shows it: ssh does not say whether it ended
+ * because nobody reads its output any more, as `head` does.
+ *
+ * @throws {Deno.errors.BrokenPipe} when nobody does
+ */
+async function runSsh(
+  args: readonly string[],
+  { isTerminal }: Output,
+  signal: AbortSignal,
+): Promise<number> {
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command("ssh", {
       args: [...args],
       stdin: "inherit",
-      stdout: "inherit",
+      stdout: isTerminal ? "inherit" : "piped",
       stderr: "inherit",
     }).spawn();
   } catch (error) {
@@ -68,8 +79,18 @@ async function runSsh(args: readonly string[], signal: AbortSignal): Promise<num
   };
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
+  let unwritten: unknown;
+  const copied = isTerminal ? undefined : child.stdout
+    .pipeTo(Deno.stdout.writable, { preventClose: true })
+    .catch((error) => {
+      unwritten = error;
+      kill(child, "SIGTERM");
+    });
   try {
-    return (await child.status).code;
+    const { code } = await child.status;
+    await copied;
+    if (unwritten !== undefined && !signal.aborted) throw outputError(unwritten);
+    return code;
   } finally {
     clearTimeout(killer);
     signal.removeEventListener("abort", stop);

@@ -93,7 +93,18 @@ Deno.test({
       // What is not there is said in one sentence.
       const gone = await run("remote", "exec", "there", "--", "no-such-program");
       assert.equal(gone.code, 127);
-      assert.match(gone.err, /^llorch: there has no no-such-program; check its path$/m);
+      assert.equal(gone.err, "llorch: there has no no-such-program; check its path\n");
+
+      // Who reads only the beginning is no failure.
+      const quoted = LLORCH.map((word) => `'${word}'`).join(" ");
+      const { stdout, stderr } = await new Deno.Command("sh", {
+        args: ["-c", `${quoted} remote exec there -- seq 1 1000000 | head -1`],
+        env,
+      }).output();
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      assert.deepEqual([text(stdout), text(stderr)], ["1\n", ""]);
+      const many = await run("remote", "exec", "there", "--", "seq", "1", "200000");
+      assert.equal(many.out.split("\n").length, 200_001);
       await Deno.writeTextFile(join(home, "known_hosts"), "");
       const unknown = await run("config", "path", "--remote", "there");
       assert.deepEqual([unknown.code, unknown.out], [1, ""]);
@@ -122,6 +133,11 @@ Deno.test({
       assert.equal((await within(child.status, "llorch ends")).code, 130);
       await lines.return(undefined);
       await until("the command there ends", () => !isAlive(pid), 15_000);
+      await until("what watched it ends", async () => {
+        const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
+        return !new TextDecoder().decode(stdout).split("\n")
+          .some((line) => line.includes(marks));
+      }, 5_000);
       assert.equal(await Deno.readTextFile(marks), "interrupted\n");
     });
   },
