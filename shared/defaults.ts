@@ -37,6 +37,12 @@ export const SSE_KEEP_ALIVE_MS = 15_000;
 /** Largest request body that a daemon reads, in bytes, unless configured. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
+/**
+ * Largest URL and headers of a request together, in bytes, unless configured. Deno itself answers more
+ * than 64 KiB, or more than 128 headers, with a bare 400 and closes the connection.
+ */
+export const MAX_HEADER_BYTES = 16 * 1024;
+
 /** A request body must arrive within this time, in milliseconds. */
 export const BODY_TIMEOUT_MS = 30_000;
 

@@ -13,9 +13,18 @@ import {
 import type { ConfigSpec } from "#shared/config/load.ts";
 import type { KeyLimits } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
+import { HostSet } from "./pools/endpoints.ts";
 import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;
+
+const hostEntry = z.string().refine((entry) => {
+  try {
+    return Boolean(new HostSet([entry]));
+  } catch {
+    return false;
+  }
+}, "must be a host name, *.suffix, address or CIDR range");
 
 /** Every key of orchestratord; defaults stand here and nowhere else. */
 export const configSchema = z.strictObject({
@@ -60,6 +69,8 @@ export const configSchema = z.strictObject({
     forget_ms: millis(300_000, "A pool silent for this long is forgotten"),
     state_timeout_ms: millis(5_000, "Known pools get this long to answer after a restart"),
     call_timeout_ms: millis(10_000, "Deadline of a call to a pool"),
+    allowed_hosts: z.array(hostEntry).default([])
+      .describe("Hosts that pools and workers may be at: names, *.suffixes, addresses, CIDR"),
   }).prefault({}),
   workers: z.strictObject({
     start_timeout_ms: millis(600_000, "A worker that is not ready after this has failed to start"),

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "#shared/clock.ts";
+import { appLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
@@ -145,7 +146,7 @@ async function openParts(
     title: "orchestratord",
     log,
     authorize: (request, role) => access.authorize(request, role),
-    limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
+    limits: appLimits(config.limits),
     onReply: metrics.http.onReply,
   });
   mountCommon(app, orchestrator);

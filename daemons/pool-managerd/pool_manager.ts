@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Clock, systemClock } from "#shared/clock.ts";
 import type { PoolState } from "#shared/contracts/pool.ts";
 import { LOOPBACK } from "#shared/defaults.ts";
+import { appLimits } from "#shared/config/common.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { createClient } from "#shared/http/client.ts";
@@ -143,7 +144,7 @@ async function open(
     supervisor,
     callbackUrl: () => `${callbacks?.url ?? localUrl()}/workers/ready`,
     authorize: bearerAuth(token, token && callbackToken(secretSha256(token))),
-    limits: { maxBytes: config.limits.max_body_bytes, timeoutMs: config.limits.body_timeout_ms },
+    limits: appLimits(config.limits),
     metrics: instruments.metrics,
     log,
     state,

@@ -1,7 +1,6 @@
 import { workerRoutes } from "#shared/contracts/worker.ts";
-import { type App, createApp } from "#shared/http/app.ts";
+import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
-import type { BodyLimits } from "#shared/http/body.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Metrics } from "#shared/metrics.ts";
 import { execute } from "./api/execute.ts";
@@ -13,7 +12,7 @@ export interface WorkerAppOptions {
   readonly worker: Worker;
   readonly metrics: Metrics;
   readonly token: string | undefined;
-  readonly limits: BodyLimits;
+  readonly limits: NonNullable<AppOptions["limits"]>;
   readonly log: Logger;
   /** Somebody called who has the token. */
   readonly onCall: () => void;

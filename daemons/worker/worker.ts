@@ -1,3 +1,4 @@
+import { appLimits } from "#shared/config/common.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
@@ -69,10 +70,7 @@ export class Worker implements Daemon {
       worker: this,
       metrics: this.#instruments.metrics,
       token: parts.token,
-      limits: {
-        maxBytes: config.limits.max_body_bytes,
-        timeoutMs: config.limits.body_timeout_ms,
-      },
+      limits: appLimits(config.limits),
       log: parts.log,
       onCall: () => this.#orphanWatch.heard(),
     });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BODY_TIMEOUT_MS, LOOPBACK, MAX_BODY_BYTES } from "../defaults.ts";
+import { BODY_TIMEOUT_MS, LOOPBACK, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../defaults.ts";
 import { LOG_LEVELS } from "../logging.ts";
 
 /** A span of time as a config key: a whole number of milliseconds above zero. */
@@ -40,8 +40,19 @@ export const tlsSection = z.strictObject({
     .describe("PEM file with certificates to trust in calls to others, beside the usual ones"),
 }).prefault({});
 
+/** A `limits` section as `createApp()` takes it. */
+export function appLimits(limits: z.output<typeof limitsSection>) {
+  return {
+    maxBytes: limits.max_body_bytes,
+    timeoutMs: limits.body_timeout_ms,
+    maxHeaderBytes: limits.max_header_bytes,
+  };
+}
+
 /** Bounds of what a daemon reads from a client. */
 export const limitsSection = z.strictObject({
   max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),
+  max_header_bytes: z.number().int().min(1024).max(65_536).default(MAX_HEADER_BYTES)
+    .describe("Largest URL and headers of a request together, in bytes"),
   body_timeout_ms: millis(BODY_TIMEOUT_MS, "A request's body must arrive within this time"),
 }).prefault({});

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { fieldErrors } from "../config/field_errors.ts";
-import { HEADERS } from "../defaults.ts";
+import { HEADERS, MAX_HEADER_BYTES } from "../defaults.ts";
 import { ERROR_CODES, type FieldError, invalidRequest, LlorchError } from "../errors.ts";
 import { toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
@@ -50,7 +50,7 @@ export interface AppOptions {
   readonly title: string;
   readonly log: Logger;
   readonly authorize: Authorize;
-  readonly limits?: BodyLimits;
+  readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
   /** Counts each reply by route pattern, never by path. */
   readonly onReply?: (route: Route, status: number, seconds: number) => void;
 }
@@ -108,7 +108,7 @@ export function createApp(options: AppOptions): App {
   hono.notFound((context) => {
     const request = context.req.raw;
     const correlationId = correlationIdOf(request);
-    const path = new URL(request.url).pathname;
+    const path = pathOf(request);
     const allowed = routes.filter((route) => pathPattern(route.path).test(path));
     const error = allowed.length === 0
       ? new LlorchError("NOT_FOUND", `Cannot find ${path}: /openapi.json lists every route`)
@@ -127,6 +127,8 @@ export function createApp(options: AppOptions): App {
       hono.on(route.method, path, (context) => answer(route, handler, context));
     },
     async fetch(request) {
+      const refusal = refuse(request, options.limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);
+      if (refusal) return renderError(refusal, request, correlationIdOf(request), options.log);
       return await hono.fetch(request);
     },
     openapi: () => openApiDocument(options.title, routes),
@@ -148,7 +150,7 @@ export function renderError(
     log.error("request_failed", {
       correlation_id: correlationId,
       method: request.method,
-      path: new URL(request.url).pathname,
+      path: pathOf(request),
       error: error.cause,
     });
   }
@@ -167,11 +169,30 @@ export function errorResponse(
     headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   }
   if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
-  const isOpenAi = new URL(request.url).pathname.startsWith("/v1/");
+  const isOpenAi = pathOf(request).startsWith("/v1/");
   // OpenAI's clients would else try again after any 409 or 5xx.
   if (isOpenAi) headers.set("x-should-retry", String(error.retriable));
   const body = isOpenAi ? openAiBody(error) : ownBody(error, correlationId);
   return Response.json(body, { status: error.status, headers });
+}
+
+/** What of a request is wrong before its route is looked for. */
+function refuse(request: Request, maxHeaderBytes: number): LlorchError | undefined {
+  if (URL.parse(request.url) === null) {
+    return new LlorchError("INVALID_REQUEST", "Cannot read the request's Host or path as a URL");
+  }
+  let size = request.url.length;
+  for (const [name, value] of request.headers) size += name.length + value.length + 4;
+  if (size <= maxHeaderBytes) return undefined;
+  return new LlorchError(
+    "HEADERS_TOO_LARGE",
+    `Cannot take a URL and headers of more than ${maxHeaderBytes} bytes together`,
+  );
+}
+
+/** The path of a request; empty where its URL is none. */
+function pathOf(request: Request): string {
+  return URL.parse(request.url)?.pathname ?? "";
 }
 
 function ownBody(error: LlorchError, correlationId: string): unknown {

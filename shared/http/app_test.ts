@@ -195,7 +195,7 @@ Deno.test("app: a body is bounded even if nobody says how long it is", async () 
   await response.body?.cancel();
 });
 
-Deno.test("app: a body that does not arrive in time is a timeout", async () => {
+Deno.test("app: a body that does not arrive in time is refused, and may be sent again", async () => {
   const { app } = testApp();
   const response = await app.fetch(
     new Request(url("/v2/things/a"), {
@@ -204,8 +204,34 @@ Deno.test("app: a body that does not arrive in time is a timeout", async () => {
       body: new ReadableStream({}),
     }),
   );
-  assert.equal(response.status, 504);
-  assert.equal((await errorOf(response)).code, "TIMEOUT");
+  assert.equal(response.status, 400);
+  const { code, message, retriable } = await errorOf(response);
+  assert.equal(code, "INVALID_REQUEST");
+  assert.match(message, /did not arrive within 50 ms/);
+  assert.equal(retriable, true);
+});
+
+Deno.test("app: a body that breaks off is the caller's fault", async () => {
+  const { app } = testApp();
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
+  const headers = { "content-type": "application/json" };
+  const response = await app.fetch(
+    new Request(url("/v2/things/a"), { method: "POST", headers, body }),
+  );
+  assert.equal(response.status, 400);
+  assert.match((await errorOf(response)).message, /broke off/);
+});
+
+Deno.test("app: long headers and URLs are refused with 431", async () => {
+  const { app } = testApp();
+  for (
+    const [path, value] of [["/v2/things/a", "x".repeat(17_000)], [`/${"x".repeat(17_000)}`, ""]]
+  ) {
+    const response = await get(app, path!, { "x-long": value! });
+    assert.equal(response.status, 431);
+    assert.equal((await errorOf(response)).code, "HEADERS_TOO_LARGE");
+  }
+  assert.equal((await get(app, "/v2/things/a", { "x-long": "x".repeat(16_000) })).status, 200);
 });
 
 Deno.test("app: a parameter may hold encoded slashes and colons", async () => {

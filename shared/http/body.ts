@@ -12,7 +12,7 @@ export interface BodyLimits {
 /**
  * Reads a JSON body within its bounds.
  *
- * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `TIMEOUT` or `INVALID_REQUEST`.
+ * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST`.
  */
 export async function readJsonBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
@@ -58,9 +58,18 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
   }, timeoutMs);
   try {
     while (true) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new LlorchError("INVALID_REQUEST", "The body broke off or is badly framed", {
+          cause,
+        });
+      });
       if (timedOut) {
-        throw new LlorchError("TIMEOUT", `The body did not arrive within ${timeoutMs} ms`);
+        // The caller's doing: a 4xx, that no alert about this daemon counts.
+        throw new LlorchError(
+          "INVALID_REQUEST",
+          `The body did not arrive within ${timeoutMs} ms`,
+          { retriable: true },
+        );
       }
       if (done) break;
       size += value.byteLength;

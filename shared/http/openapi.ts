@@ -6,7 +6,7 @@ import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { VERSION } from "../version.ts";
 
 /** Codes that any route may answer. */
-const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "INTERNAL"];
+const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "HEADERS_TOO_LARGE", "INTERNAL"];
 
 /** The OpenAPI 3.1 document of some routes, generated from their schemas. */
 export function openApiDocument(title: string, routes: readonly Route[]): Record<string, unknown> {
@@ -55,7 +55,7 @@ function failures(route: Route) {
   const codes = [...COMMON, ...route.errors];
   if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
   if (route.role === "client" || route.role === "operator") codes.push("RATE_LIMITED");
-  if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TIMEOUT");
+  if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
   const schema = route.path.startsWith("/v1/") ? openaiErrorBody : errorBody;
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {

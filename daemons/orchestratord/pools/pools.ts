@@ -13,6 +13,7 @@ import type { Config } from "../config.ts";
 import type { Access } from "../keys/access.ts";
 import type { Loop } from "../loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
+import { checkAddresses, HostSet } from "./endpoints.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
 
@@ -38,21 +39,26 @@ const STOP_DEADLINE_MS = 10_000;
 /** Listens to pool managers and tells them what the scheduler decided. */
 export class Pools {
   readonly #deps: PoolsDeps;
+  readonly #allowed: HostSet | undefined;
   /** With which API key each pool registered. */
   readonly #keyIds = new Map<string, string | undefined>();
 
   constructor(deps: PoolsDeps) {
     this.#deps = deps;
+    const hosts = deps.config.pools.allowed_hosts;
+    this.#allowed = hosts.length === 0 ? undefined : new HostSet(hosts);
   }
 
   /**
    * A pool introduces itself.
    *
    * @param keyId The API key that it sent; undefined: the token that the daemons share.
-   * @throws {LlorchError} `CONFLICT` while another live instance has the id
+   * @throws {LlorchError} `CONFLICT` while another live instance has the id, `INVALID_REQUEST` when it
+   * names an address that may not be called
    */
   async register(state: PoolState, keyId?: string): Promise<PoolReply> {
     const { loop, store, log, metrics } = this.#deps;
+    checkAddresses(state, this.#allowed);
     const known = loop.state.pools.get(state.pool_id);
     if (
       known?.available && known.instanceId !== state.instance_id &&
@@ -83,6 +89,7 @@ export class Pools {
    */
   heartbeat(poolId: string, beat: Heartbeat): PoolReply {
     const { loop, metrics } = this.#deps;
+    checkAddresses(beat, this.#allowed);
     const known = loop.state.pools.get(poolId);
     if (!known || poolId !== beat.pool_id || known.instanceId !== beat.instance_id) {
       metrics.heartbeats.inc({ outcome: "unknown" });
@@ -114,11 +121,13 @@ export class Pools {
     await Promise.all(rows.map(async ({ poolId, endpoint, keyId }) => {
       this.#keyIds.set(poolId, keyId);
       try {
+        checkAddresses({ endpoint, workers: [] }, this.#allowed);
         const token = await access.poolToken(keyId);
         const client = createClient({ baseUrl: endpoint, token, http });
         const state = await client.call(poolRoutes.state, {}, {
           timeoutMs: config.pools.state_timeout_ms,
         });
+        checkAddresses(state, this.#allowed);
         if (state.pool_id === poolId) this.#seen({ ...state, endpoint });
       } catch (error) {
         log.info("pool_not_there_after_restart", { pool_id: poolId, error: errorMessage(error) });
