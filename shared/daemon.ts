@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { type ConfigSpec, loadConfig, processSources } from "./config/load.ts";
+import type { Reload } from "./config/reload.ts";
 import { EXIT } from "./defaults.ts";
+import { errorMessage } from "./errors.ts";
 import { type Daemon, runMain, runUntilStopped } from "./lifecycle.ts";
 import {
   configureLogging,
@@ -16,7 +18,8 @@ import { VERSION, versionLine } from "./version.ts";
 const CLOSE_MARGIN_MS = 5_000;
 
 /** What {@linkcode daemonMain} needs to run a daemon. */
-export interface DaemonSpec<S extends z.ZodObject> extends ConfigSpec<S> {
+export interface DaemonSpec<S extends z.ZodObject, D extends Daemon & { readonly url: string }>
+  extends ConfigSpec<S> {
   /** Opens the daemon: when it returns, the daemon listens. */
   open(
     config: z.output<S>,
@@ -24,7 +27,7 @@ export interface DaemonSpec<S extends z.ZodObject> extends ConfigSpec<S> {
       readonly log: Logger;
       readonly flags: Readonly<Record<string, string | boolean | undefined>>;
     },
-  ): Promise<Daemon & { readonly url: string }>;
+  ): Promise<D>;
   /** Code of the commands that {@linkcode ConfigSpec.commands} names; gives the exit code. */
   readonly runCommand?: (
     name: string,
@@ -32,6 +35,8 @@ export interface DaemonSpec<S extends z.ZodObject> extends ConfigSpec<S> {
     config: z.output<S>,
     flags: Readonly<Record<string, string | boolean | undefined>>,
   ) => Promise<number>;
+  /** Takes a configuration that was read again; without it, only a restart does. */
+  readonly reload?: (daemon: D, config: z.output<S>) => Reload<z.output<S>>;
   /** Longest time that an orderly stop of this configuration takes, in milliseconds. */
   stopDeadlineMs(config: z.output<S>): number;
 }
@@ -46,8 +51,8 @@ interface HasLogLevel {
  *
  * @returns the exit code
  */
-export function daemonMain<S extends z.ZodObject>(
-  spec: DaemonSpec<S>,
+export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly url: string }>(
+  spec: DaemonSpec<S, D>,
   args: readonly string[],
 ): Promise<number> {
   return runMain(spec.program, async () => {
@@ -81,13 +86,45 @@ export function daemonMain<S extends z.ZodObject>(
         void service.stopping();
       },
     });
+    const stopReloading = onReload(() => service.reload(() => reloadOnce(spec, args, daemon, log)));
     // Only now: who reads this line may send a signal at once.
     log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
     const code = await running;
+    stopReloading();
     await service.close();
     log.info("stopped", { exit_code: code });
     return code;
   });
+}
+
+/** Calls back at each SIGHUP, one at a time; gives what ends that. */
+function onReload(reload: () => Promise<void>): () => void {
+  if (Deno.build.os === "windows") return () => {};
+  let last: Promise<void> = Promise.resolve();
+  const listener = () => void (last = last.then(reload));
+  Deno.addSignalListener("SIGHUP", listener);
+  return () => Deno.removeSignalListener("SIGHUP", listener);
+}
+
+/** Reads the configuration again. One that is wrong changes nothing. */
+function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: string }>(
+  spec: DaemonSpec<S, D>,
+  args: readonly string[],
+  daemon: D,
+  log: Logger,
+): Promise<void> {
+  try {
+    if (!spec.reload) throw new Error(`${spec.program} takes new settings at a restart only`);
+    const loaded = loadConfig(spec, processSources(args));
+    if (loaded.kind !== "run") return Promise.resolve();
+    const { config, changed, kept } = spec.reload(daemon, loaded.config);
+    configureLogging(stdoutLogging((config as HasLogLevel).log_level));
+    log.info("reloaded", { changed });
+    if (kept.length > 0) log.warn("reload_needs_restart", { kept });
+  } catch (error) {
+    log.error("reload_failed", { reason: errorMessage(error) });
+  }
+  return Promise.resolve();
 }
 
 /** Asks the daemon for its health as any client would. */

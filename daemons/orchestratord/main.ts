@@ -9,6 +9,7 @@ if (import.meta.main) {
       ...configSpec,
       runCommand,
       open: (config, { log }) => Orchestratord.open(config, { log }),
+      reload: (daemon, config) => daemon.reload(config),
       stopDeadlineMs: (config) => config.stop_deadline_ms,
     }, Deno.args),
   );

@@ -4,6 +4,7 @@ import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { readServerTls, trusting } from "#shared/http/tls.ts";
+import { planReload, type Reload } from "#shared/config/reload.ts";
 import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
@@ -21,7 +22,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { Access } from "./keys/access.ts";
 import { Loop } from "./loop.ts";
 import { createOrchestratorMetrics } from "./metrics.ts";
-import type { Orchestrator } from "./orchestrator.ts";
+import type { Orchestrator, Phase } from "./orchestrator.ts";
 import { Pools } from "./pools/pools.ts";
 import type { Effect } from "./scheduler/state.ts";
 import type { JobStore } from "./store/job_store.ts";
@@ -29,6 +30,11 @@ import { openSqliteStore } from "./store/sqlite_store.ts";
 
 /** Streams get this long to send their last words when the daemon stops, in milliseconds. */
 const LAST_WORDS_MS = 500;
+
+/** Settings that a running orchestrator does not change. */
+const NEEDS_RESTART = [
+  ...["host", "port", "token_file", "tls", "state_dir", "tick_ms", "retention.sweep_ms", "limits"],
+];
 
 /** What an orchestrator is given by whoever starts it. */
 export interface OrchestratordDeps {
@@ -41,9 +47,11 @@ export class Orchestratord implements Daemon {
   readonly url: string;
   readonly #loop: Loop;
   readonly #parts: CloseStack;
+  readonly #config: Config;
 
-  private constructor(server: Server, loop: Loop, parts: CloseStack) {
+  private constructor(server: Server, loop: Loop, config: Config, parts: CloseStack) {
     this.url = server.url;
+    this.#config = config;
     this.#loop = loop;
     this.#parts = parts;
   }
@@ -55,12 +63,14 @@ export class Orchestratord implements Daemon {
    */
   static async open(config: Config, deps: OrchestratordDeps): Promise<Orchestratord> {
     const parts = new CloseStack();
+    // The parts read their settings when they need them, so that a reload is seen everywhere.
+    const own = structuredClone(config);
     try {
       return await openParts(
-        config,
+        own,
         deps,
         parts,
-        (server, loop) => new Orchestratord(server, loop, parts),
+        (server, loop) => new Orchestratord(server, loop, own, parts),
       );
     } catch (error) {
       await parts.close().catch(() => {});
@@ -73,6 +83,14 @@ export class Orchestratord implements Daemon {
     const { running, queued, pools } = this.#loop.state;
     const available = [...pools.values()].filter((pool) => pool.available).length;
     return `${this.url}: ${running.size} running, ${queued.size} waiting, ${available} of ${pools.size} pools available`;
+  }
+
+  /** Takes a configuration that was read again. */
+  reload(next: Config): Reload<Config> {
+    const reload = planReload(this.#config, next, NEEDS_RESTART);
+    Object.assign(this.#config, reload.config);
+    this.#loop.send({ kind: "policy", policy: policyOf(this.#config) });
+    return reload;
   }
 
   close(): Promise<void> {
@@ -101,6 +119,7 @@ async function openParts(
   const store = openSqliteStore(databasePath(dir.path));
   parts.defer(() => store.close());
 
+  let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock);
   const metrics = createOrchestratorMetrics(
     () => loop.state,
@@ -113,11 +132,10 @@ async function openParts(
     clock,
     metrics,
   });
-  const jobs = new Jobs({ config, loop, store, clock, log, metrics, http });
+  const jobs = new Jobs({ config, loop, store, clock, log, metrics, http, phase: () => phase });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 
-  let phase: "restoring" | "serving" | "stopping" = "restoring";
   const orchestrator: Orchestrator = {
     config,
     clock,
@@ -175,6 +193,7 @@ async function openParts(
 
   parts.defer(async () => {
     phase = "stopping";
+    jobs.drain();
     const deadline = performance.now() + config.stop_deadline_ms;
     while (jobs.running > 0 && performance.now() < deadline) await delay(20);
   });

@@ -277,6 +277,39 @@ Deno.test("a stop lets readers of a kept job go without an end, and ends one tha
   });
 });
 
+Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to the next start", async () => {
+  const settings = { stop_deadline_ms: 10_000 };
+  await withHarness(settings, async (harness) => {
+    const { pool, client } = harness;
+    pool.slots = 1;
+    await harness.events(task);
+    pool.only().allow(2);
+    const running = harness.events(task);
+    await until(
+      "it runs",
+      async () => (await client.call(routes.workers, {})).workers[0]?.active === 1,
+    );
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const restarted = harness.restart();
+    await until("it is stopping", async () => {
+      try {
+        await client.call(routes.submit, { body: task });
+        return false;
+      } catch (error) {
+        assert.ok(error instanceof LlorchError);
+        assert.equal(error.code, "NOT_READY");
+        assert.ok((error.retryAfterMs ?? 0) >= 1000);
+        return true;
+      }
+    });
+    pool.only().allow(Infinity);
+    assert.deepEqual(numbers(await running), range(8, 5), "it ended before the stop did");
+    await restarted;
+    assert.equal(pool.only().executions.length, 2, "what waited was not begun");
+    assert.deepEqual(numbers(await harness.events(job_id)), range(8, 5));
+  });
+});
+
 Deno.test("output is erased after it was read to its end, and then 410", async () => {
   const retention = { content_ms: 1, sweep_ms: 10 };
   await withHarness({ retention }, async ({ client, url, events }) => {

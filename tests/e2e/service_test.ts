@@ -77,6 +77,36 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       assert.deepEqual(entries.map(({ name }) => name), ["jobs.db"]);
     });
 
+    await t.step(
+      "SIGHUP reads the settings again; a wrong file changes nothing and says why",
+      async () => {
+        const { orchestratord, dir } = service;
+        const file = join(dir, "orchestrator.toml");
+        const before = await Deno.readTextFile(file);
+        const reload = async (text: string, event: string) => {
+          const seen = orchestratord.log.length;
+          await Deno.writeTextFile(file, text);
+          orchestratord.program.kill("SIGHUP");
+          const said = () =>
+            orchestratord.log.slice(seen).find((entry) => entry["event"] === event);
+          await until(`it says ${event}`, () => said() !== undefined);
+          return said()!;
+        };
+        const capacity = async () => (await client.call(routes.queue, {})).capacity;
+        const taken = await reload(
+          `${before}tick_ms = 9\nqueue.capacity = 7\n`,
+          "reload_needs_restart",
+        );
+        assert.deepEqual(taken["kept"], ["tick_ms"]);
+        assert.equal(await capacity(), 7);
+        const refused = await reload(`${before}queue.capacity = "many"\n`, "reload_failed");
+        assert.match(String(refused["reason"]), /orchestrator\.toml:2: queue\.capacity/);
+        assert.equal(await capacity(), 7);
+        await reload(before, "reloaded");
+        assert.equal(await capacity(), 100);
+      },
+    );
+
     await t.step("SIGTERM to orchestratord and a new start: accepted jobs are there", async () => {
       const ids = [];
       for (const n of range(0, 6)) {

@@ -70,6 +70,13 @@ Deno.test({
         assert.match(await next(), /^READY=1\nSTATUS=http:\/\/127\.0\.0\.1:\d+: .*\n$/);
         assert.equal(await next(), "WATCHDOG=1\n");
         assert.equal(await next(), "WATCHDOG=1\n");
+        program.kill("SIGHUP");
+        const reloading: string[] = [];
+        while (!reloading.includes("READY=1\n")) reloading.push(await next());
+        assert.deepEqual(reloading.filter((said) => said !== "WATCHDOG=1\n"), [
+          "RELOADING=1\n",
+          "READY=1\n",
+        ]);
         program.kill("SIGTERM");
         for (let said = await next(); said !== "STOPPING=1\n"; said = await next()) {
           assert.equal(said, "WATCHDOG=1\n");

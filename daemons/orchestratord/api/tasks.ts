@@ -20,7 +20,6 @@ const OUTPUT_PAGE = 2000;
 /** `/v2/tasks…`: durable jobs. */
 export function mountTasks(app: App, orchestrator: Orchestrator): void {
   const { access, config, jobs, store } = orchestrator;
-  const grace = config.streams.disconnect_grace_ms;
 
   app.mount(routes.submit, async ({ body, headers, request, signal, correlationId, caller }) => {
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
@@ -32,7 +31,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     });
     if (!wantsStream) return accepted;
     const items = job
-      ? followLive(orchestrator, job, 0, signal, grace)
+      ? followLive(orchestrator, job, 0, signal, config.streams.disconnect_grace_ms)
       : followKept(orchestrator, accepted.job_id, 0);
     return eventStream(items, false);
   });
@@ -42,7 +41,10 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     const withIds = query.ids === "true";
     const job = jobs.live(params.id);
     if (job && job.facts.store && mayTouch(caller, job.facts.tenant)) {
-      return eventStream(followLive(orchestrator, job, after, signal, grace), withIds);
+      return eventStream(
+        followLive(orchestrator, job, after, signal, config.streams.disconnect_grace_ms),
+        withIds,
+      );
     }
     const row = await store.get(params.id);
     if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);

@@ -17,6 +17,7 @@ import type { Loop } from "../loop.ts";
 import type { Progress } from "../keys/job_limits.ts";
 import { dayOf } from "../keys/tokens.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
+import type { Phase } from "../orchestrator.ts";
 import { relay, type RunAttempt } from "../relay/relay.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch, JobRow } from "../store/job_store.ts";
@@ -33,9 +34,13 @@ export interface JobsDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: OrchestratorMetrics;
+  readonly phase: () => Phase;
   /** The transport to workers. */
   readonly http: Deno.HttpClient | undefined;
 }
+
+/** After this time a new start should have come, in ms. */
+const RESTART_MS = 2000;
 
 /** How a task is submitted. */
 export interface SubmitOptions {
@@ -161,6 +166,18 @@ export class Jobs {
     } else this.#fail(job, effect.error);
   }
 
+  /** Starts nothing more. Who waits for a job that is not kept is told so at once. */
+  drain(): void {
+    const { loop } = this.#deps;
+    loop.send({ kind: "drain" });
+    const error = { code: "NOT_READY", message: "The orchestrator is stopping" } as const;
+    for (const { id, facts } of [...this.#live.values()]) {
+      if (!facts.store && loop.state.queued.has(id)) {
+        loop.send({ kind: "cancel", jobId: id, error });
+      }
+    }
+  }
+
   /**
    * Aborts every attempt. A kept job does not end: the next start takes it up, and its readers are
    * let go. One that is not kept ends here.
@@ -211,7 +228,7 @@ export class Jobs {
 
   async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { loop, store, clock } = this.#deps;
-    const { fingerprint } = loop.resolve(task.model);
+    const fingerprint = this.#resolve(task.model);
     await checkPromptFits(task, fingerprint, loop.state, {
       timeoutMs: this.#deps.config.pools.call_timeout_ms,
       http: this.#deps.http,
@@ -278,6 +295,23 @@ export class Jobs {
       job,
       accepted: { job_id: jobId, status: "queued", ...place, seed, events_url: eventsUrl(jobId) },
     };
+  }
+
+  /** @throws {LlorchError} `NOT_READY` at a stop, and for a model whose pool may yet come back */
+  #resolve(model: string): string {
+    const phase = this.#deps.phase();
+    if (phase === "stopping") {
+      throw new LlorchError("NOT_READY", "The orchestrator is stopping: try again in a moment", {
+        retryAfterMs: RESTART_MS,
+      });
+    }
+    try {
+      return this.#deps.loop.resolve(model).fingerprint;
+    } catch (error) {
+      if (phase === "serving") throw error;
+      const message = `Cannot tell yet whether there is a model "${model}": pools are being asked`;
+      throw new LlorchError("NOT_READY", message, { cause: error, retryAfterMs: RESTART_MS });
+    }
   }
 
   #create(

@@ -24,6 +24,12 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "load":
       state.wanted.add(input.fingerprint);
       return;
+    case "policy":
+      state.policy = input.policy;
+      return;
+    case "drain":
+      state.draining = true;
+      return;
     case "spawn_accepted": {
       const spawn = state.spawns.get(input.requestId);
       if (spawn) spawn.workerId = input.workerId;

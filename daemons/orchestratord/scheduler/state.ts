@@ -143,7 +143,10 @@ export type Line = Map<string, Map<string, Job>>;
 
 /** Everything that decisions are made from. Owned by one loop; see `step.ts`. */
 export interface State {
-  readonly policy: Policy;
+  /** Replaced as a whole when the configuration is read again. */
+  policy: Policy;
+  /** The daemon is stopping: nothing is started any more, and what waits is for the next start. */
+  draining: boolean;
   /** Every job that waits. */
   readonly queued: Map<string, Job>;
   /** Those of them that may start now, by model and class. */
@@ -181,6 +184,8 @@ export type Input =
   | { readonly kind: "pool_seen"; readonly pool: PoolReport }
   | { readonly kind: "pool_left"; readonly poolId: string }
   | { readonly kind: "load"; readonly fingerprint: string }
+  | { readonly kind: "policy"; readonly policy: Policy }
+  | { readonly kind: "drain" }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
   /** `tokensOut`: delivered in this attempt so far, at least one. */
@@ -247,6 +252,7 @@ export type Effect =
 export function initialState(policy: Policy): State {
   return {
     policy,
+    draining: false,
     queued: new Map(),
     lines: new Map(),
     paused: new Set(),

@@ -5,7 +5,7 @@
  * hands it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
  *
  * 1. facts are written into the state (`record.ts`), and jobs whose pause is over wait again;
- * 2. at a tick, jobs past their deadline or queue timeout end;
+ * 2. at a tick, jobs past their deadline or queue timeout end; while the daemon stops, that is all;
  * 3. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
  *    deadline will come before its first token ends instead;
  * 4. for each model that waits and that nobody holds or loads, `planLoad` says what is done.
@@ -32,6 +32,7 @@ export function step(
   record(state, input, now, effects);
   if (state.paused.size > 0) resume(state, now);
   if (input.kind === "tick") endOverdue(state, now, effects);
+  if (state.draining) return { state, effects };
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   loadWaiting(state, now, effects);
   return { state, effects };

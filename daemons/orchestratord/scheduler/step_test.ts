@@ -368,6 +368,23 @@ Deno.test("step() wastes no work on a job that could not begin to answer in time
   ]);
 });
 
+Deno.test("step() starts nothing while the daemon stops, and lets what runs end", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));
+  run.at(1, submit("j3", 1, { fingerprint: B, model: "b" }), { kind: "drain" });
+  assert.deepEqual(kinds(run.at(2, done("j1"))), []);
+  assert.deepEqual(kinds(run.at(3, { kind: "tick" })), []);
+  assert.deepEqual([...run.state.queued.keys()], ["j2", "j3"]);
+});
+
+Deno.test("step() decides by the new policy from the next input on", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));
+  run.at(1, { kind: "policy", policy: { ...POLICY, queueTimeoutMs: 100 } });
+  const [effect] = run.at(200, { kind: "tick" });
+  assert.equal(effect?.kind === "fail" && effect.error.code, "QUEUE_TIMEOUT");
+});
+
 Deno.test("step() counts the leases of a pool that was forgotten and comes back", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
