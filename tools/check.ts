@@ -19,6 +19,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["metric names", tool("metric_names", "--check")],
   ["dashboards", tool("dashboards", "--check")],
   ["config examples", tool("config_examples")],
+  ["guarantees", tool("guarantees")],
   ["openapi", tool("openapi", "--check")],
   ["cli manual", tool("cli_docs", "--check")],
 ];
