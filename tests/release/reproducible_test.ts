@@ -10,7 +10,18 @@ import { ROOT } from "../support/stack.ts";
 async function make(dir: string): Promise<Record<string, string>> {
   const args = ["orchestrator", "worker", "--runtime=portable", "--out", join(dir, "dist")];
   const plan = planBuild(args, Deno.build.target, ROOT);
-  const entries = await build(plan, () => {});
+  const steps: string[] = [];
+  const entries = await build(plan, (line) => {
+    // Every line of a step comes before any executable is in its place.
+    if (!/ MB, portable$/.test(line)) {
+      steps.push(line);
+      assert.deepEqual(visible(plan.out), [], line);
+    }
+  });
+  assert.match(
+    steps.join("\n"),
+    /orchestratord: bundling .*\n(.*\n)*.*fetching llama\.cpp for cpu/,
+  );
   const packages = await makePackages(["tarball"], plan.target, plan.out, join(dir, "packages"));
   const digests = packages.map(async (path) => [basename(path), (await digestOf(path)).sha256]);
   return {
@@ -18,6 +29,25 @@ async function make(dir: string): Promise<Record<string, string>> {
     ...Object.fromEntries(await Promise.all(digests)),
   };
 }
+
+/** What a person sees in a folder. */
+function visible(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name)
+    .filter((name) => !name.startsWith("."));
+}
+
+Deno.test("a build says in one sentence that its folder cannot be written to", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    const plan = planBuild(["cli", "--out", join(file, "dist")], Deno.build.target, ROOT);
+    await assert.rejects(
+      build(plan, () => {}),
+      /Cannot write to the folder .*; choose another with/,
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
 
 Deno.test({
   name: "the same commit gives the same bytes, wherever and whenever it is built",

@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import type { RuntimeKind } from "#shared/build_info.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { runMain } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
 import { addBackend, bundleApp } from "./app.ts";
@@ -25,34 +25,55 @@ export async function build(
   plan: BuildPlan,
   say: (line: string) => void,
 ): Promise<readonly ManifestEntry[]> {
-  await Deno.mkdir(plan.out, { recursive: true });
-  const work = await Deno.makeTempDir({ dir: plan.out, prefix: ".build-" });
+  const work = await makeWorkFolder(plan.out);
   try {
     const commit = await readCommit();
     const runtime = await chooseRuntime(plan, say);
     const source = join(work, "source");
     await copySources(source, commit, runtime.kind);
-    const makeApp = (artifact: Artifact) => prepareApp(artifact, plan, source, work);
+    const makeApp = (artifact: Artifact) => prepareApp(artifact, plan, source, work, say);
+    if (runtime.kind === "portable") say(`Fetching and packing deno for ${plan.target.triple}`);
     const deno = runtime.kind === "portable"
       ? await packDeno(await installDeno(plan.target, join(work, "runtime")), work, commit)
       : undefined;
+    const done = join(work, "done");
+    await Deno.mkdir(done);
     const entries: ManifestEntry[] = [];
     for (const artifact of plan.artifacts) {
       const file = artifact.file + (plan.target.os === "win32" ? ".exe" : "");
-      const path = join(plan.out, file);
+      const path = join(done, file);
       const app = await makeApp(artifact);
+      say(`${artifact.file}: packing`);
       if (deno) await writePortable(artifact, plan.target, commit, app, deno, path);
       else await compileApp(artifact.executable, plan.target, app, path, runtime.env);
       await checkRuns(artifact, plan, path, join(work, "run"));
-      const entry = await describe(artifact, file, plan.out, plan.target, commit, runtime.kind);
-      say(`${path}  ${(entry.size_bytes / 1e6).toFixed(1)} MB, ${runtime.kind}`);
-      entries.push(entry);
+      entries.push(await describe(artifact, file, done, plan.target, commit, runtime.kind));
+    }
+    // Only now: who stops a build half-way has what he had before, and no file without a manifest.
+    for (const { file, size_bytes } of entries) {
+      const path = join(plan.out, file);
+      await Deno.rename(join(done, file), path);
+      say(`${path}  ${(size_bytes / 1e6).toFixed(1)} MB, ${runtime.kind}`);
     }
     await linkDefaultWorker(plan, entries);
     await writeManifest(plan.out, entries);
     return entries;
   } finally {
     await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** @throws {LlorchError} when nothing can be written there */
+async function makeWorkFolder(out: string): Promise<string> {
+  try {
+    await Deno.mkdir(out, { recursive: true });
+    return await Deno.makeTempDir({ dir: out, prefix: ".build-" });
+  } catch (error) {
+    throw new LlorchError(
+      "FORBIDDEN",
+      `Cannot write to the folder ${out}: ${errorMessage(error)}; choose another with --out`,
+      { cause: error },
+    );
   }
 }
 
@@ -76,10 +97,13 @@ async function prepareApp(
   { target }: BuildPlan,
   source: string,
   work: string,
+  say: (line: string) => void,
 ): Promise<string> {
   const app = join(work, artifact.file);
+  say(`${artifact.file}: bundling the program`);
   await bundleApp(artifact.executable, source, app);
   if (artifact.backend) {
+    say(`${artifact.file}: fetching llama.cpp for ${artifact.backend}, which may take minutes`);
     const folder = join(work, `backend-${artifact.backend}`);
     const nodeModules = await installBackend(artifact.backend, target, folder);
     await addBackend(nodeModules, artifact.backend, target, app);
