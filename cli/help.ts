@@ -6,7 +6,7 @@ export const EXIT_CODES = [
   ["0", "done"],
   ["1", "failed"],
   ["2", "wrong usage or configuration"],
-  ["130", "interrupted"],
+  ["130", "interrupted; what runs until Ctrl-C ends with 0 then"],
 ] as const;
 
 /** What stands below the options and commands of a help text. */

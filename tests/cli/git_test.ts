@@ -233,6 +233,7 @@ Deno.test("git sync --force names everything that it throws away", async () => {
     await repos.commit("top", "b.txt", "theirs");
     await repos.write("work", "a.txt", "changed");
     await repos.write("work", "new.txt", "untracked");
+    await repos.write("work", "red\u001b[31m", "untracked");
     await repos.write("work", "b.txt", "mine, ignored");
     await repos.write("work/.git/info", "exclude", "b.txt\nkeep.txt\n");
     await repos.write("work", "keep.txt", "ignored");
@@ -244,6 +245,7 @@ Deno.test("git sync --force names everything that it throws away", async () => {
     assert.deepEqual(err.trim().split("\n"), [
       "llorch: thrown away: changes of a.txt",
       "llorch: thrown away: file new.txt",
+      "llorch: thrown away: file red\\x1b[31m",
       "llorch: thrown away: file b.txt",
       `llorch: thrown away: commit ${mine} e.txt: mine`,
       "llorch: thrown away: lib: changes of a.txt",

@@ -358,6 +358,9 @@ async function interrupted({ env, models }: Stage): Promise<void> {
     }
   };
   await until("the first part is there", () => size() >= 8 * MIB);
+  const second = await llorch(["models", "download", REF], { env });
+  assert.equal(second.code, 1);
+  assert.match(second.err, /^llorch: Another llorch downloads tiny\.gguf\S* at this moment: wait/m);
   child.kill("SIGINT");
   const { code, stderr } = await child.output();
   assert.equal(code, 130);
@@ -382,6 +385,25 @@ Deno.test("models download goes on where Ctrl-C stopped it", async () => {
     assert.ok(later.every(({ start }) => start >= 8 * MIB));
   });
 });
+
+Deno.test(`models download draws a bar on a terminal${hasTerminal ? "" : " (no python3)"}`, {
+  ignore: !hasTerminal,
+}, () =>
+  stage({
+    trouble: ({ server, start }) =>
+      server === "store" && start >= 8 * MIB ? { stallAfter: 100 } : {},
+  }, async ({ env }) => {
+    const args = ["models", "download", REF];
+    const patient = { ...env, HF_HUB_DOWNLOAD_TIMEOUT: "60" };
+    const { code, text } = await onTerminal(
+      args,
+      { when: " tiny.gguf 40%", keys: "\x03" },
+      patient,
+    );
+    assert.equal(code, 130);
+    assert.match(text, /\r\[#{9} {15}\] tiny\.gguf 40% of 20\.0 MiB/);
+    assert.match(text, /\r\u001b\[KInterrupted: the same command goes on/);
+  }));
 
 Deno.test("models download begins again when the hub has another file since", async () => {
   let isSlow = true;
