@@ -402,7 +402,7 @@ Deno.test(`models download draws a bar on a terminal${hasTerminal ? "" : " (no p
     );
     assert.equal(code, 130);
     assert.match(text, /\r\[#{9} {15}\] tiny\.gguf 40% of 20\.0 MiB/);
-    assert.match(text, /\r\u001b\[KInterrupted: the same command goes on/);
+    assert.ok(text.includes("\r\u001b[KInterrupted: the same command goes on"), text);
   }));
 
 Deno.test("models download begins again when the hub has another file since", async () => {
