@@ -61,6 +61,11 @@ export const configSchema = z.strictObject({
   streams: z.strictObject({
     disconnect_grace_ms: millis(10_000, "A job whose last reader left is cancelled after this"),
     keep_alive_ms: millis(SSE_KEEP_ALIVE_MS, "A comment line after this much silence"),
+    max_open: count(1_000, "Streams that clients may read at once; one more is answered 503"),
+    slow_reader_ms: millis(
+      60_000,
+      "A client that reads nothing of its stream this long is cut off",
+    ),
     first_byte_ms: millis(15_000, "A /v1 stream opens after this even if no token came"),
   }).prefault({}),
   pools: z.strictObject({

@@ -1,4 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
+import type { OpenStreams } from "./api/open_streams.ts";
 import type { Config } from "./config.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Access } from "./keys/access.ts";
@@ -19,6 +20,7 @@ export interface Orchestrator {
   readonly jobs: Jobs;
   readonly pools: Pools;
   readonly access: Access;
+  readonly openStreams: OpenStreams;
   readonly metrics: OrchestratorMetrics;
   /** A client has read a job to its end: its retention begins. */
   markRead(jobId: string): void;

@@ -11,6 +11,7 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
 import { mountCommon } from "./api/common.ts";
+import { OpenStreams } from "./api/open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
 import { mountOpenAi } from "./api/openai.ts";
 import { mountVectors } from "./api/openai_vectors.ts";
@@ -128,7 +129,7 @@ async function openParts(
   const access = new Access({
     token,
     keys: store.keys,
-    defaults: keyDefaults(config),
+    defaults: () => keyDefaults(config),
     clock,
     metrics,
   });
@@ -144,6 +145,7 @@ async function openParts(
     jobs,
     pools,
     access,
+    openStreams: new OpenStreams(config),
     metrics,
     markRead(jobId) {
       const contentExpiresAt = clock.now() + config.retention.content_ms;

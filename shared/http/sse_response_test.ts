@@ -113,3 +113,45 @@ Deno.test("a client that leaves a silent stream is noticed, and its frames retur
   await reader.closed.catch(() => {});
   await server.close(0);
 });
+
+Deno.test("a client that reads nothing for too long is cut off, and finds the last words", async () => {
+  const { state, frames } = endless();
+  const closed = Promise.withResolvers<void>();
+  const server = listen({ hostname: "127.0.0.1", port: 0 }, () =>
+    sseResponse(frames, {
+      keepAliveMs: 1000,
+      slowReader: { afterMs: 200, lastWords: bytes.encode("LAST WORDS") },
+      onClose: closed.resolve,
+    }));
+  const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await socket.write(bytes.encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await state.returned.promise;
+  await closed.promise;
+  let end = "";
+  const chunk = new Uint8Array(1024 * 1024);
+  while (!end.endsWith("0\r\n\r\n")) {
+    const count = await socket.read(chunk);
+    assert.ok(count !== null, "The stream ended without its last words");
+    end = (end + text.decode(chunk.subarray(0, count))).slice(-100);
+  }
+  assert.match(end, /LAST WORDS/);
+  socket.close();
+  await server.close(0);
+});
+
+Deno.test("a client that reads now and then, or waits for what is not there, is not cut off", async () => {
+  async function* frames() {
+    for (let i = 0; i < 5; i++) {
+      await delay(60);
+      yield bytes.encode(String(i));
+    }
+  }
+  let closes = 0;
+  const response = sseResponse(frames(), {
+    keepAliveMs: 1000,
+    slowReader: { afterMs: 40, lastWords: bytes.encode("LAST WORDS") },
+    onClose: () => closes++,
+  });
+  assert.equal(await response.text(), "01234");
+  assert.equal(closes, 1);
+});

@@ -3,7 +3,6 @@ import { LlorchError } from "#shared/errors.ts";
 import type { App, Call } from "#shared/http/app.ts";
 import { openAiBody } from "#shared/http/app.ts";
 import { encodeSseData } from "#shared/http/sse.ts";
-import { sseResponse } from "#shared/http/sse_response.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import { type ChoiceItem, followAll, submitAll } from "./choices.ts";
@@ -14,7 +13,7 @@ import type { Translator } from "./translator.ts";
 
 /** `/v1/…` in OpenAI's shapes: jobs that are not kept and end with their client. */
 export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
-  const { config, loop } = orchestrator;
+  const { config, loop, openStreams } = orchestrator;
 
   app.mount(routes.openaiModels, () => ({
     object: "list" as const,
@@ -56,20 +55,24 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
     tasks: readonly TaskRequest[],
     translate: (first: LiveJob) => Translator<unknown, Whole>,
   ): Promise<Whole | Response> {
-    const jobs = await submitAll(orchestrator, tasks, call);
-    const translator = translate(jobs[0]!);
-    const items = followAll(orchestrator, jobs, call.signal);
-    if (!call.body.stream) {
-      for await (const { choice, item } of items) {
-        if (item.kind === "event") translator.take(choice, item.event);
-      }
-      return translator.whole();
+    const begin = async () => {
+      const jobs = await submitAll(orchestrator, tasks, call);
+      const items = followAll(orchestrator, jobs, call.signal);
+      return { translator: translate(jobs[0]!), items };
+    };
+    if (call.body.stream) {
+      return await openStreams.place(call.signal, async (close) => {
+        const { translator, items } = await begin();
+        // A failure before the first byte is an HTTP status; a long load opens the stream first.
+        const started = await startOrTimeout(items, config.streams.first_byte_ms);
+        return openStreams.replyOpenAi(chunks(started, translator), close);
+      });
     }
-    // A failure before the first byte is an HTTP status; a long load opens the stream first.
-    const started = await startOrTimeout(items, config.streams.first_byte_ms);
-    return sseResponse(chunks(started, translator), {
-      keepAliveMs: config.streams.keep_alive_ms,
-    });
+    const { translator, items } = await begin();
+    for await (const { choice, item } of items) {
+      if (item.kind === "event") translator.take(choice, item.event);
+    }
+    return translator.whole();
   }
 }
 

@@ -7,7 +7,6 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { encodeSse, encodeSseComment } from "#shared/http/sse.ts";
-import { sseResponse } from "#shared/http/sse_response.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
 import type { JobRow } from "../store/job_store.ts";
@@ -19,43 +18,57 @@ const OUTPUT_PAGE = 2000;
 
 /** `/v2/tasks…`: durable jobs. */
 export function mountTasks(app: App, orchestrator: Orchestrator): void {
-  const { access, config, jobs, store } = orchestrator;
+  const { access, config, jobs, openStreams, store } = orchestrator;
 
   app.mount(routes.submit, async ({ body, headers, request, signal, correlationId, caller }) => {
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
-    const { accepted, job } = await jobs.submit(body, {
-      durable: true,
-      idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
-      correlationId,
-      ...await access.terms(caller, jobs),
+    const submit = async () =>
+      await jobs.submit(body, {
+        durable: true,
+        idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
+        correlationId,
+        ...await access.terms(caller, jobs),
+      });
+    if (!wantsStream) return (await submit()).accepted;
+    return await openStreams.place(signal, async (close) => {
+      const { accepted, job } = await submit();
+      const items = job
+        ? followLive(orchestrator, job, 0, signal, config.streams.disconnect_grace_ms)
+        : followKept(orchestrator, accepted.job_id, 0);
+      return openStreams.reply(frames(items, false), close);
     });
-    if (!wantsStream) return accepted;
-    const items = job
-      ? followLive(orchestrator, job, 0, signal, config.streams.disconnect_grace_ms)
-      : followKept(orchestrator, accepted.job_id, 0);
-    return eventStream(items, false);
   });
 
-  app.mount(routes.taskEvents, async ({ params, query, headers, signal, caller }) => {
-    const after = Number(headers["last-event-id"] ?? 0);
-    const withIds = query.ids === "true";
-    const job = jobs.live(params.id);
+  app.mount(
+    routes.taskEvents,
+    ({ params, query, headers, signal, caller }) =>
+      openStreams.place(signal, async (close) => {
+        const after = Number(headers["last-event-id"] ?? 0);
+        const items = await eventsOf(params.id, after, signal, caller);
+        return openStreams.reply(frames(items, query.ids === "true"), close);
+      }),
+  );
+
+  async function eventsOf(
+    jobId: string,
+    after: number,
+    signal: AbortSignal,
+    caller: Caller | undefined,
+  ): Promise<AsyncGenerator<StreamItem>> {
+    const job = jobs.live(jobId);
     if (job && job.facts.store && mayTouch(caller, job.facts.tenant)) {
-      return eventStream(
-        followLive(orchestrator, job, after, signal, config.streams.disconnect_grace_ms),
-        withIds,
-      );
+      return followLive(orchestrator, job, after, signal, config.streams.disconnect_grace_ms);
     }
-    const row = await store.get(params.id);
-    if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);
+    const row = await store.get(jobId);
+    if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(jobId);
     if (row.request === undefined) {
       throw new LlorchError(
         "CONTENT_EXPIRED",
-        `The output of job "${params.id}" was erased after its retention`,
+        `The output of job "${jobId}" was erased after its retention`,
       );
     }
-    return eventStream(followKept(orchestrator, params.id, after), withIds);
-  });
+    return followKept(orchestrator, jobId, after);
+  }
 
   app.mount(routes.getTask, async ({ params, caller }) => {
     const row = await store.get(params.id);
@@ -84,10 +97,6 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
   };
   app.mount(routes.cancelTask, ({ params, caller }) => cancel(params.id, caller));
   app.mount(routes.deleteTask, ({ params, caller }) => cancel(params.id, caller));
-
-  function eventStream(items: AsyncGenerator<StreamItem>, withIds: boolean): Response {
-    return sseResponse(frames(items, withIds), { keepAliveMs: config.streams.keep_alive_ms });
-  }
 
   async function readOutput(jobId: string): Promise<string | undefined> {
     let text: string | undefined;

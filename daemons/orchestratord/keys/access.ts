@@ -31,7 +31,7 @@ export interface AccessDeps {
   readonly token: string | undefined;
   readonly keys: KeyStore;
   /** Bounds of keys that have none of their own. */
-  readonly defaults: KeyLimits;
+  readonly defaults: () => KeyLimits;
   readonly clock: Clock;
   readonly metrics: OrchestratorMetrics;
 }
@@ -81,7 +81,12 @@ export class Access {
     }
     this.#count(row, now);
     const { name, role: own } = row;
-    return { keyId: row.keyId, name, role: own, limits: { ...this.#deps.defaults, ...row.limits } };
+    return {
+      keyId: row.keyId,
+      name,
+      role: own,
+      limits: { ...this.#deps.defaults(), ...row.limits },
+    };
   }
 
   /**
@@ -126,7 +131,7 @@ export class Access {
 
   #count(row: KeyRow, now: number): void {
     const { keys, defaults, metrics } = this.#deps;
-    const perMinute = row.limits.requests_per_minute ?? defaults.requests_per_minute;
+    const perMinute = row.limits.requests_per_minute ?? defaults().requests_per_minute;
     const waitMs = perMinute === undefined ? 0 : this.#rate.take(row.keyId, perMinute, now);
     if (perMinute !== undefined && waitMs > 0) {
       metrics.rateLimited.inc();

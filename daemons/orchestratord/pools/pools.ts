@@ -39,14 +39,11 @@ const STOP_DEADLINE_MS = 10_000;
 /** Listens to pool managers and tells them what the scheduler decided. */
 export class Pools {
   readonly #deps: PoolsDeps;
-  readonly #allowed: HostSet | undefined;
   /** With which API key each pool registered. */
   readonly #keyIds = new Map<string, string | undefined>();
 
   constructor(deps: PoolsDeps) {
     this.#deps = deps;
-    const hosts = deps.config.pools.allowed_hosts;
-    this.#allowed = hosts.length === 0 ? undefined : new HostSet(hosts);
   }
 
   /**
@@ -58,7 +55,7 @@ export class Pools {
    */
   async register(state: PoolState, keyId?: string): Promise<PoolReply> {
     const { loop, store, log, metrics } = this.#deps;
-    checkAddresses(state, this.#allowed);
+    checkAddresses(state, this.#allowedHosts());
     const known = loop.state.pools.get(state.pool_id);
     if (
       known?.available && known.instanceId !== state.instance_id &&
@@ -89,7 +86,7 @@ export class Pools {
    */
   heartbeat(poolId: string, beat: Heartbeat): PoolReply {
     const { loop, metrics } = this.#deps;
-    checkAddresses(beat, this.#allowed);
+    checkAddresses(beat, this.#allowedHosts());
     const known = loop.state.pools.get(poolId);
     if (!known || poolId !== beat.pool_id || known.instanceId !== beat.instance_id) {
       metrics.heartbeats.inc({ outcome: "unknown" });
@@ -121,13 +118,13 @@ export class Pools {
     await Promise.all(rows.map(async ({ poolId, endpoint, keyId }) => {
       this.#keyIds.set(poolId, keyId);
       try {
-        checkAddresses({ endpoint, workers: [] }, this.#allowed);
+        checkAddresses({ endpoint, workers: [] }, this.#allowedHosts());
         const token = await access.poolToken(keyId);
         const client = createClient({ baseUrl: endpoint, token, http });
         const state = await client.call(poolRoutes.state, {}, {
           timeoutMs: config.pools.state_timeout_ms,
         });
-        checkAddresses(state, this.#allowed);
+        checkAddresses(state, this.#allowedHosts());
         if (state.pool_id === poolId) this.#seen({ ...state, endpoint });
       } catch (error) {
         log.info("pool_not_there_after_restart", { pool_id: poolId, error: errorMessage(error) });
@@ -202,6 +199,12 @@ export class Pools {
         error: errorMessage(error),
       });
     }
+  }
+
+  /** Undefined: the usual ones. Settings may be read again at any time. */
+  #allowedHosts(): HostSet | undefined {
+    const hosts = this.#deps.config.pools.allowed_hosts;
+    return hosts.length === 0 ? undefined : new HostSet(hosts);
   }
 
   async #client(poolId: string, baseUrl: string) {
