@@ -66,7 +66,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["llorch conf", ["config"]],
   ["llorch config ", ["get", "list", "path", "set", "unset", "validate"]],
   ["llorch config list --j", ["--json"]],
-  ["llorch config get pool.", ["pool.token_file", "pool.url"]],
+  ["llorch config get pool.", ["pool.ca_file", "pool.token_file", "pool.url"]],
   ["llorch --remote gpu1 config un", ["unset"]],
   ["llorch remote exec gp", ["gpu1", "gpu2"]],
   ["llorch remote hosts remove ba", ["bastion"]],
