@@ -1,6 +1,7 @@
 import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../orchestrator.ts";
+import { mayTouch } from "./own_jobs.ts";
 import { modelViews, poolViews, queueView, workerViews } from "../scheduler/views.ts";
 
 /** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: what is there and what waits. */
@@ -8,7 +9,11 @@ export function mountState(app: App, { loop, clock }: Orchestrator): void {
   app.mount(routes.models, () => ({ models: modelViews(loop.state) }));
   app.mount(routes.workers, () => ({ workers: workerViews(loop.state) }));
   app.mount(routes.pools, () => ({ pools: poolViews(loop.state) }));
-  app.mount(routes.queue, () => queueView(loop.state, clock.now()));
+  app.mount(routes.queue, ({ caller }) => {
+    const { jobs, ...counts } = queueView(loop.state, clock.now());
+    const isShown = (id: string) => mayTouch(caller, loop.state.queued.get(id)?.tenant ?? "");
+    return { ...counts, jobs: jobs.filter(({ job_id }) => isShown(job_id)) };
+  });
   app.mount(routes.loadModel, ({ params }) => {
     const { fingerprint } = loop.resolve(params.ref);
     loop.send({ kind: "load", fingerprint });

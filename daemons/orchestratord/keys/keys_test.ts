@@ -156,6 +156,45 @@ Deno.test("a pool with a key of its own serves, and after a restart too; revoked
   });
 });
 
+Deno.test("a pool's key cannot speak for another pool", async () => {
+  await withGuarded({}, async ({ client, key, pool, root }) => {
+    const fake = await pool((await key({ name: "one", role: "pool" })).secret);
+    const other = client((await key({ name: "other", role: "pool" })).secret);
+    const { models: _, ...state } = fake.state();
+    const params = { id: state.pool_id };
+    const beat = { params, body: { ...state, sequence: 1 } };
+    assert.equal((await refusal(other.call(routes.heartbeat, beat))).code, "NOT_FOUND");
+    const goodbye = { params, body: { instance_id: state.instance_id } };
+    assert.equal((await refusal(other.call(routes.deregisterPool, goodbye))).code, "NOT_FOUND");
+    const again = other.call(routes.registerPool, { body: fake.state() });
+    assert.equal((await refusal(again)).code, "CONFLICT");
+    await fake.register();
+    assert.deepEqual((await run(root)).numbers, range(8, 5));
+  });
+});
+
+Deno.test("the queue lists a client's own jobs, and counts all", async () => {
+  await withGuarded({}, async ({ client, key, pool, root }) => {
+    const fake = await pool();
+    await run(root);
+    fake.only().allow(0);
+    const ann = client((await key({ name: "ann" })).secret);
+    const bob = client((await key({ name: "bob" })).secret);
+    const body = { ...task, detached: true };
+    const ids = [];
+    for (let i = 0; i < 4; i++) ids.push((await ann.call(routes.submit, { body })).job_id);
+    const listed = async (whose: Client) => {
+      const { depth, jobs } = await whose.call(routes.queue, {});
+      return [depth, jobs.length];
+    };
+    assert.deepEqual(await listed(ann), [2, 2]);
+    assert.deepEqual(await listed(root), [2, 2]);
+    assert.deepEqual(await listed(bob), [2, 0]);
+    fake.only().allow(Infinity);
+    for (const id of ids) await Array.fromAsync(follow(ann, id));
+  });
+});
+
 Deno.test("keys made and revoked on the command line count at the next call", async () => {
   await withGuarded({}, async ({ stateDir, client }) => {
     const config = configSchema.parse({ state_dir: stateDir });

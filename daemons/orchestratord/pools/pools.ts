@@ -68,8 +68,16 @@ export class Pools {
           `${known.endpoint}; give one of them another pool_id`,
       );
     }
+    if (known?.available && !this.#isOwner(state.pool_id, keyId)) {
+      metrics.heartbeats.inc({ outcome: "twin" });
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot register pool "${state.pool_id}": it is alive with another key; ` +
+          "stop it first, or give one of them another pool_id",
+      );
+    }
     // Before anything is awaited: a twin that registers meanwhile must find this one.
-    const isSameKey = this.#keyIds.get(state.pool_id) === keyId;
+    const isSameKey = this.#isOwner(state.pool_id, keyId);
     this.#keyIds.set(state.pool_id, keyId);
     const reply = this.#seen(state);
     log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
@@ -84,11 +92,12 @@ export class Pools {
    *
    * @throws {LlorchError} `NOT_FOUND` when it should register (again)
    */
-  heartbeat(poolId: string, beat: Heartbeat): PoolReply {
+  heartbeat(poolId: string, beat: Heartbeat, keyId?: string): PoolReply {
     const { loop, metrics } = this.#deps;
     checkAddresses(beat, this.#allowedHosts());
     const known = loop.state.pools.get(poolId);
-    if (!known || poolId !== beat.pool_id || known.instanceId !== beat.instance_id) {
+    const isSame = known?.instanceId === beat.instance_id && this.#isOwner(poolId, keyId);
+    if (!known || poolId !== beat.pool_id || !isSame) {
       metrics.heartbeats.inc({ outcome: "unknown" });
       throw new LlorchError("NOT_FOUND", `Cannot find this instance of pool "${poolId}": register`);
     }
@@ -100,9 +109,10 @@ export class Pools {
   }
 
   /** A pool leaves in good order. */
-  async deregister(poolId: string, instanceId: string): Promise<void> {
+  async deregister(poolId: string, instanceId: string, keyId?: string): Promise<void> {
     const { loop, store, log } = this.#deps;
-    if (loop.state.pools.get(poolId)?.instanceId !== instanceId) {
+    const isSame = loop.state.pools.get(poolId)?.instanceId === instanceId;
+    if (!isSame || !this.#isOwner(poolId, keyId)) {
       throw new LlorchError("NOT_FOUND", `Cannot find this instance of pool "${poolId}"`);
     }
     log.info("pool_deregistered", { pool_id: poolId });
@@ -199,6 +209,11 @@ export class Pools {
         error: errorMessage(error),
       });
     }
+  }
+
+  /** Whether a pool registered with this key. */
+  #isOwner(poolId: string, keyId: string | undefined): boolean {
+    return this.#keyIds.get(poolId) === keyId;
   }
 
   /** Undefined: the usual ones. Settings may be read again at any time. */
