@@ -60,7 +60,7 @@ async function rssOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
 }
 
-async function socketsOf(pid: number): Promise<number> {
+async function openFilesOf(pid: number): Promise<number> {
   const entries = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
   return entries.length;
 }
@@ -117,8 +117,8 @@ Deno.test({
         seed,
       });
       const warm = Math.ceil(RUNS / 4);
+      const files = await openFilesOf(program.pid);
       const first = await sendAll(port, requests.slice(0, warm), seed);
-      const files = await socketsOf(program.pid);
       const rss = await rssOf(program.pid);
       const rest = await sendAll(port, requests.slice(warm), seed);
       // The generator reaches the code that it is for.
@@ -130,7 +130,7 @@ Deno.test({
       await client.call(routes.ready, {});
       assert.equal((await client.call(routes.queue, {})).depth, 0);
       await until("no connection is left open", async () => {
-        return await socketsOf(program.pid) <= files;
+        return await openFilesOf(program.pid) <= files;
       });
       await until("memory is back", async () => await rssOf(program.pid) < rss + SLACK_BYTES);
     } finally {
