@@ -27,7 +27,7 @@ Deno.test("promtool finds nothing wrong with rules and scrape configuration", de
   await Deno.writeTextFile(join(dir, "token"), "x");
   await Deno.writeTextFile(
     join(dir, "prometheus.yml"),
-    config.replaceAll("/etc/prometheus/llorch-token", join(dir, "token"))
+    config.replaceAll(/\/etc\/prometheus\/llorch-(pool-)?token/g, join(dir, "token"))
       .replace(/- (\w+\.yml)/g, `- ${FILES}/$1`),
   );
   await promtool("check", "config", join(dir, "prometheus.yml"));
