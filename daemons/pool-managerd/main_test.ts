@@ -35,11 +35,6 @@ Deno.test(
     assert.ok(isAlive(worker.pid));
     const second = await start();
     const { workers } = await second.client.call(poolRoutes.state, {});
-    console.log(
-      await second.client.call(poolRoutes.state, {}),
-      isAlive(worker.pid),
-      new DatabaseSync(`${_}/state/pool.db`).prepare("select * from exits").all(),
-    );
     assert.deepEqual(workers, [worker]);
     second.kill("SIGTERM");
     assert.equal((await second.status).code, 0);

@@ -14,6 +14,8 @@ export const device = z.object({
   name: z.string(),
   total_bytes: bytes,
   free_bytes: bytes.meta({ description: "As the device says: what other programs hold counts" }),
+  unavailable: z.string().optional()
+    .meta({ description: "Why it cannot be used now; it has no free memory then" }),
 }).meta({ id: "Device" });
 
 /** A device of a pool. */
@@ -31,6 +33,11 @@ export const poolModel = z.object({
   weight_bytes: bytes,
   kv_bytes_per_token: bytes,
   compute_bytes: bytes,
+  window_tokens: z.number().int().min(1).optional()
+    .meta({ description: "Tokens that windowed layers look back" }),
+  window_bytes_per_token: bytes.optional(),
+  state_bytes_per_slot: bytes.optional().meta({ description: "State of recurrent layers" }),
+  block_count: z.number().int().min(0).optional(),
   measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
     .optional().meta({ description: "What the last load really took" }),
   staged: z.boolean(),

@@ -1,12 +1,22 @@
 import type { GgufInfo } from "./gguf.ts";
+import { TENSOR_FORMATS } from "./ggml_types.ts";
+import { kvCache } from "./kv_cache.ts";
 
 /** What of a model takes memory, in bytes. */
 export interface ModelMemory {
   readonly weight_bytes: number;
-  /** For one token of one slot. */
+  /** For one token of one slot, in an F16 cache, of the layers that see the whole context. */
   readonly kv_bytes_per_token: number;
   /** Buffers of one load, whatever its context. */
   readonly compute_bytes: number;
+  /** Tokens that windowed layers look back. */
+  readonly window_tokens?: number | undefined;
+  /** For one token of the window of one slot, in an F16 cache. */
+  readonly window_bytes_per_token?: number | undefined;
+  /** For one slot, whatever its context: the state of recurrent layers. */
+  readonly state_bytes_per_slot?: number | undefined;
+  /** Layers, for a load that puts only some of them on the device. */
+  readonly block_count?: number | undefined;
   /** What an earlier load really took. */
   readonly measured?: {
     readonly context: number;
@@ -20,58 +30,117 @@ export interface Load {
   /** Tokens per slot. */
   readonly context: number;
   readonly slots: number;
+  /** Type of the values in the KV cache; llama.cpp's own default is `f16`. */
+  readonly cacheType?: CacheType | undefined;
+  /** Layers on the device; all of them where it is absent or more than there are. */
+  readonly gpuLayers?: number | undefined;
 }
 
-/** Bytes of one value in the KV cache; llama.cpp keeps F16. */
-const KV_VALUE_BYTES = 2;
+/** Types that llama.cpp can keep the KV cache in, by `ggml_type`. */
+const CACHE_TYPES = {
+  f32: 0,
+  f16: 1,
+  bf16: 30,
+  q8_0: 8,
+  q4_0: 2,
+  q4_1: 3,
+  q5_0: 6,
+  q5_1: 7,
+  iq4_nl: 20,
+} as const;
+
+/** Type of the values in a KV cache. */
+export type CacheType = keyof typeof CACHE_TYPES;
+
+const F16_BYTES = 2;
+const F32_BYTES = 4;
 
 /** Tokens that llama.cpp computes at once, its `n_ubatch`. */
 const BATCH_TOKENS = 512;
 
-/** Bytes of one value in a compute buffer (F32). */
-const COMPUTE_VALUE_BYTES = 4;
+/** llama.cpp rounds the cells of a slot up to a multiple of so many. */
+const CELLS = 256;
+
+/** Bytes of the attention mask for each token of a batch and each of the context: F32 and its F16 copy. */
+const MASK_BYTES = 6;
 
 /** What the worker's process takes without any model: measured as its resident set, rounded up. */
 const PROCESS_BYTES = 96 * 1024 * 1024;
 
 /**
- * What of a model takes memory, from its metadata.
+ * What of a model takes memory, from its metadata; {@linkcode kvCache} says what the cache holds.
  *
- * The KV cache holds, for each token and layer, keys and values of the key-value heads (grouped-query
- * attention has fewer of them than query heads). The compute buffer of llama.cpp's graph is bounded
- * by a batch's logits and its widest activations: `n_ubatch × 4 × (vocabulary + 2 × feed-forward +
- * 2 × embedding)`.
+ * The compute buffer of llama.cpp's graph is bounded by a batch's logits and its widest activations:
+ * `n_ubatch × 4 × (vocabulary + 2 × feed-forward + 2 × embedding)`.
  */
 export function modelMemory(info: GgufInfo): ModelMemory {
-  const heads = perLayer(info.headCount, info.blockCount);
-  const headsKv = perLayer(info.headCountKv, info.blockCount);
-  let kvValues = 0;
-  for (let layer = 0; layer < info.blockCount; layer++) {
-    const headLength = info.embeddingLength / Math.max(1, heads[layer] ?? 1);
-    const key = info.keyLength ?? headLength;
-    const value = info.valueLength ?? headLength;
-    kvValues += (headsKv[layer] ?? 0) * (key + value);
-  }
+  const { perToken, window, perSlot } = kvCache(info);
   const width = info.vocabSize + 2 * (info.feedForwardLength ?? 0) + 2 * info.embeddingLength;
   return {
     weight_bytes: info.weightBytes,
-    kv_bytes_per_token: Math.ceil(kvValues * KV_VALUE_BYTES),
-    compute_bytes: PROCESS_BYTES + BATCH_TOKENS * COMPUTE_VALUE_BYTES * width,
+    kv_bytes_per_token: Math.ceil(perToken * F16_BYTES),
+    compute_bytes: PROCESS_BYTES + BATCH_TOKENS * F32_BYTES * width,
+    ...(window && {
+      window_tokens: window.tokens,
+      window_bytes_per_token: Math.ceil(window.perToken * F16_BYTES),
+    }),
+    ...(perSlot > 0 ? { state_bytes_per_slot: Math.ceil(perSlot * F32_BYTES) } : {}),
+    block_count: info.blockCount,
   };
 }
 
 /**
- * Memory that a load takes, in bytes: weights + KV per token × context × slots + compute. Where an
- * earlier load was measured, that figure and the difference in KV take its place.
+ * Memory that a load takes on its device, in bytes: weights, what its slots keep, and compute. Where
+ * an earlier load was measured, that figure and the difference between the two loads take its place.
+ *
+ * With only some layers on the device, their share of weights and cache; the measured figure must be
+ * one of a load of the same layers.
  */
 export function estimateMemory(model: ModelMemory, load: Load): number {
-  const kv = model.kv_bytes_per_token * load.context * load.slots;
   const { measured } = model;
-  if (!measured) return model.weight_bytes + kv + model.compute_bytes;
-  const measuredKv = model.kv_bytes_per_token * measured.context * measured.slots;
-  return Math.max(0, measured.memory_bytes - measuredKv) + kv;
+  if (measured) {
+    const before = growing(model, { ...load, ...measured });
+    return Math.max(0, Math.round(measured.memory_bytes - before)) + growing(model, load);
+  }
+  const share = deviceShare(model, load);
+  return Math.ceil(model.weight_bytes * share) + growing(model, load) + model.compute_bytes;
 }
 
-function perLayer(value: number | readonly number[], layers: number): readonly number[] {
-  return typeof value === "number" ? Array.from({ length: layers }, () => value) : value;
+/**
+ * Memory that a load takes in the machine beside its device: weights and cache of the layers that are
+ * not there. 0 for a load that has all layers on the device.
+ */
+export function estimateHostMemory(model: ModelMemory, load: Load): number {
+  const rest = 1 - deviceShare(model, load);
+  return rest <= 0 ? 0 : Math.ceil(rest * (model.weight_bytes + slotBytes(model, load)));
+}
+
+/** What grows with a load's context and slots. */
+function growing(model: ModelMemory, load: Load): number {
+  const mask = BATCH_TOKENS * MASK_BYTES * cells(load.context);
+  return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + mask;
+}
+
+/** KV cache and recurrent states of all slots. */
+function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
+  const { values, bytes } = TENSOR_FORMATS.get(CACHE_TYPES[cacheType])!;
+  const scale = bytes / values / F16_BYTES;
+  // llama.cpp keeps a window and a batch, which may be one token longer for it.
+  const windowCells = Math.min(
+    cells(context),
+    cells((model.window_tokens ?? 0) + BATCH_TOKENS + 1),
+  );
+  const kv = model.kv_bytes_per_token * cells(context) +
+    (model.window_bytes_per_token ?? 0) * windowCells;
+  return slots * (Math.ceil(kv * scale) + (model.state_bytes_per_slot ?? 0));
+}
+
+/** Part of the layers that are on the device, from 0 to 1; llama.cpp counts the output as one more. */
+function deviceShare({ block_count }: ModelMemory, { gpuLayers }: Load): number {
+  if (gpuLayers === undefined || block_count === undefined) return 1;
+  return Math.min(1, gpuLayers / (block_count + 1));
+}
+
+function cells(tokens: number): number {
+  return Math.ceil(tokens / CELLS) * CELLS;
 }

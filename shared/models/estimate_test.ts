@@ -1,38 +1,19 @@
 import assert from "node:assert/strict";
-import { estimateMemory, modelMemory } from "./estimate.ts";
-import type { GgufInfo } from "./gguf.ts";
+import { estimateHostMemory, estimateMemory, modelMemory } from "./estimate.ts";
+import { LLAMA_31_8B } from "./testdata/architectures.ts";
 
-/** The shape of Llama 3.1 8B, Q4_K_M. */
-const LLAMA_8B: GgufInfo = {
-  architecture: "llama",
-  contextLength: 131_072,
-  blockCount: 32,
-  embeddingLength: 4096,
-  feedForwardLength: 14_336,
-  headCount: 32,
-  headCountKv: 8,
-  vocabSize: 128_256,
-  chatTemplate: true,
-  weightBytes: 4_912_898_304,
-  headerBytes: 1,
-  sizeBytes: 4_920_739_232,
-  fingerprint: "0".repeat(64),
-};
+const MASK = 512 * 6 * 256;
 
-Deno.test("modelMemory() counts the KV cache of grouped-query attention", () => {
-  // 32 layers × 8 heads × (128 + 128) values × 2 bytes = 128 KiB per token.
-  assert.equal(modelMemory(LLAMA_8B).kv_bytes_per_token, 131_072);
-});
-
-Deno.test("modelMemory() takes each layer's own heads and lengths", () => {
-  const info = { ...LLAMA_8B, blockCount: 2, headCount: 4, headCountKv: [2, 0], keyLength: 10 };
-  const { kv_bytes_per_token } = modelMemory({ ...info, valueLength: 6 });
-  assert.equal(kv_bytes_per_token, 2 * (10 + 6) * 2);
-});
-
-Deno.test("estimateMemory() adds weights, KV of all slots, and compute", () => {
+Deno.test("estimateMemory() adds weights, KV of all slots, mask and compute", () => {
   const memory = { weight_bytes: 1000, kv_bytes_per_token: 10, compute_bytes: 50 };
-  assert.equal(estimateMemory(memory, { context: 8, slots: 2 }), 1000 + 160 + 50);
+  assert.equal(estimateMemory(memory, { context: 256, slots: 2 }), 1000 + 5120 + 50 + MASK);
+});
+
+Deno.test("estimateMemory() rounds a slot's context up as llama.cpp does", () => {
+  const memory = { weight_bytes: 0, kv_bytes_per_token: 10, compute_bytes: 0 };
+  const of = (context: number) => estimateMemory(memory, { context, slots: 1 });
+  assert.equal(of(8), of(256));
+  assert.equal(of(257), of(512));
 });
 
 Deno.test("estimateMemory() starts from what a load really took", () => {
@@ -40,13 +21,55 @@ Deno.test("estimateMemory() starts from what a load really took", () => {
     weight_bytes: 1000,
     kv_bytes_per_token: 10,
     compute_bytes: 50,
-    measured: { context: 8, slots: 2, memory_bytes: 1500 },
+    measured: { context: 256, slots: 2, memory_bytes: 2_000_000 },
   };
-  assert.equal(estimateMemory(memory, { context: 8, slots: 2 }), 1500);
-  assert.equal(estimateMemory(memory, { context: 16, slots: 2 }), 1660);
+  assert.equal(estimateMemory(memory, { context: 256, slots: 2 }), 2_000_000);
+  assert.equal(estimateMemory(memory, { context: 256, slots: 3 }), 2_002_560);
+  assert.equal(estimateMemory(memory, { context: 512, slots: 2 }), 2_000_000 + 5120 + MASK);
+});
+
+Deno.test("estimateMemory() counts the cache in its own type", () => {
+  const memory = { weight_bytes: 0, kv_bytes_per_token: 64, compute_bytes: 0 };
+  const of = (cacheType: "f32" | "f16" | "q8_0" | "q4_0") =>
+    estimateMemory(memory, { context: 256, slots: 1, cacheType }) - MASK;
+  assert.deepEqual(
+    [of("f32"), of("f16"), of("q8_0"), of("q4_0")],
+    [32_768, 16_384, 8_704, 4_608],
+  );
+});
+
+Deno.test("a window and a state do not grow with the context", () => {
+  const memory = {
+    weight_bytes: 0,
+    kv_bytes_per_token: 0,
+    compute_bytes: 0,
+    window_tokens: 1024,
+    window_bytes_per_token: 2,
+    state_bytes_per_slot: 7,
+  };
+  const slots = (context: number) =>
+    estimateMemory(memory, { context, slots: 3 }) - MASK * Math.ceil(context / 256);
+  // 1024 + 512 + 1 tokens, in cells of 256.
+  assert.equal(slots(65_536), 3 * (1792 * 2 + 7));
+  assert.equal(slots(131_072), slots(65_536));
+  assert.equal(slots(512), 3 * (512 * 2 + 7));
+});
+
+Deno.test("of some layers on the device their share is counted there, and the rest in the machine", () => {
+  const memory = {
+    weight_bytes: 1000,
+    kv_bytes_per_token: 10,
+    compute_bytes: 50,
+    block_count: 9,
+  };
+  const load = { context: 256, slots: 1, gpuLayers: 4 };
+  assert.equal(estimateMemory(memory, load), 400 + 1024 + 50 + MASK);
+  assert.equal(estimateHostMemory(memory, load), 600 + 1536);
+  assert.equal(estimateHostMemory(memory, { ...load, gpuLayers: 99 }), 0);
+  assert.equal(estimateHostMemory(memory, { context: 256, slots: 1 }), 0);
 });
 
 Deno.test("a Llama 3.1 8B with one slot of 8192 tokens needs about 6.4 GB", () => {
-  const total = estimateMemory(modelMemory(LLAMA_8B), { context: 8192, slots: 1 });
+  const total = estimateMemory(modelMemory(LLAMA_31_8B), { context: 8192, slots: 1 });
   assert.ok(total > 6.2e9 && total < 6.6e9, `${total}`);
 });

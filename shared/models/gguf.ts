@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { LlorchError } from "../errors.ts";
+import { type CacheFacts, cacheFacts } from "./cache_facts.ts";
 import { QUANTIZATIONS } from "./ggml_types.ts";
 import {
   type GgufHeader,
@@ -32,6 +33,8 @@ export interface GgufInfo {
   readonly quantization?: string;
   /** Whether the file brings a chat template. */
   readonly chatTemplate: boolean;
+  /** What decides how much its slots keep beside heads and lengths; absent: nothing does. */
+  readonly cache?: CacheFacts;
   /** Bytes of tensor data, of all parts. */
   readonly weightBytes: number;
   /** Bytes from the first file's start to the end of its tensor table. */
@@ -140,7 +143,9 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
   const tokens = metadata.get("tokenizer.ggml.tokens");
   const vocabSize = figure(`${architecture}.vocab_size`) ??
     (typeof tokens === "object" ? tokens.length : 0);
+  const cache = cacheFacts(metadata, architecture);
   const optional = {
+    cache: Object.keys(cache).length > 0 ? cache : undefined,
     name: typeof name === "string" ? name : undefined,
     feedForwardLength: largest(metadata.get(`${architecture}.feed_forward_length`)),
     keyLength: figure(`${architecture}.attention.key_length`),
