@@ -10,10 +10,14 @@ const tool = (name: string, ...args: string[]) => {
   return ["run", "--quiet", "--no-prompt", "--frozen", "-P=tools", script, ...args];
 };
 
+/** Programs of the conformance tests, with packages of their own. */
+const CLIENTS = "tests/conformance/clients";
+
 /** In the order in which they run: what is quick to mend comes first. */
 const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["format", ["fmt", "--check"]],
   ["lint", ["lint", "--quiet"]],
+  ["clients", ["lint", "--quiet", `--config=${CLIENTS}/deno.json`, CLIENTS]],
   ["types", ["check", "--quiet", "--frozen"]],
   ["boundaries", tool("boundaries")],
   ["metric names", tool("metric_names", "--check")],

@@ -10,7 +10,7 @@ import { foundNothing, testSummary } from "./test_summary.ts";
 const STALL_MS = 180_000;
 
 /** Tests that take minutes and have tasks of their own. */
-const LONG = ["tests/packages", "tests/offline"];
+const LONG = ["tests/packages", "tests/offline", "tests/conformance"];
 
 /** Types are a matter of `check`; the lock file is never rewritten by a test run. */
 const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];

@@ -18,7 +18,7 @@ import { ROOT } from "../repo.ts";
 import { type Component, reachable, readComponents } from "./components.ts";
 
 /** Imports that tools and tests alone use: no executable carries them. */
-const NOT_CARRIED = ["fast-check", "openai", "tar", "node-llama-cpp"];
+const NOT_CARRIED = ["fast-check", "tar", "node-llama-cpp"];
 
 /** Where the two files were written. */
 export interface SbomFiles {

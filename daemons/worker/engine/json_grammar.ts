@@ -34,7 +34,7 @@ const BASE: Readonly<Record<string, string>> = {
   "ws": '"" | " " | "\\n" [ \\t]{0,20}',
   "char": '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F]{4})',
   "string": '"\\"" char* "\\""',
-  "integer": '"-"? ("0" | [1-9] [0-9]{0,15})',
+  "integer": '"-"? ("0" | [1-9] [0-9]{0,14})',
   "number": 'integer ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?',
   "boolean": '"true" | "false"',
   "null": '"null"',
@@ -111,7 +111,7 @@ export class GrammarWriter {
     if (!isSchema(node)) return this.#refuse(at, "must be a schema: an object or true");
     if (depth > MAX_DEPTH) return this.#refuse(at, `is nested deeper than ${MAX_DEPTH}`);
     for (const key of Object.keys(node)) {
-      if (KNOWN.has(key) || ANNOTATIONS.has(key)) continue;
+      if (KNOWN.has(key) || ANNOTATIONS.has(key) || isNoBound(key, node[key])) continue;
       this.#refuse(`${at}.${key}`, "is not supported in a schema");
     }
     const whole = WHOLE.find((key) => node[key] !== undefined);
@@ -267,6 +267,15 @@ function impliedType(node: Schema): string | undefined {
   return ["object", "array", "string"].find((type) =>
     KEYWORDS[type]!.some((key) => node[key] !== undefined)
   );
+}
+
+/**
+ * Bounds that say no more than that an integer is exact, as some libraries write them; none that
+ * a grammar of ours allows is as large.
+ */
+function isNoBound(key: string, value: unknown): boolean {
+  return key === "minimum" && value === Number.MIN_SAFE_INTEGER ||
+    key === "maximum" && value === Number.MAX_SAFE_INTEGER;
 }
 
 /** A text as a GBNF literal. */

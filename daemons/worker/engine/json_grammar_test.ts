@@ -49,6 +49,16 @@ const cases: readonly Case[] = [
   },
   { what: "true and {} as anything", schema: {}, yes: ["1", '"a"', "[{}]", "null"], no: ["x"] },
   {
+    what: "integers that are exact, whose bounds some libraries write out",
+    schema: {
+      type: "integer",
+      minimum: Number.MIN_SAFE_INTEGER,
+      maximum: Number.MAX_SAFE_INTEGER,
+    },
+    yes: ["0", "-7", "999999999999999"],
+    no: ["9999999999999999", "01", "1.5"],
+  },
+  {
     what: "arrays with bounds",
     schema: { type: "array", items: { type: "integer" }, minItems: 1, maxItems: 3 },
     yes: ["[1]", "[1, 2,3]"],

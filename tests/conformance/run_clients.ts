@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ROOT } from "../support/stack.ts";
+
+/** Programs of `clients/`: other projects' packages, kept out of our own install. */
+export const CLIENTS = ["openai", "ai_sdk", "langchain"] as const;
+
+/**
+ * Runs the tests of one client against a stack, as a process with its own configuration and lock;
+ * fails with what they said.
+ */
+export async function runClient(name: typeof CLIENTS[number], url: string): Promise<void> {
+  const folder = join(ROOT, "tests/conformance/clients");
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      "--quiet",
+      "--no-prompt",
+      "--frozen",
+      "--allow-net=127.0.0.1",
+      "--allow-env",
+      "--allow-read",
+      "--allow-sys",
+      `--config=${join(folder, "deno.json")}`,
+      join(folder, `${name}.ts`),
+    ],
+    env: { LLORCH_URL: url, NO_COLOR: "1" },
+  }).output();
+  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+  assert.equal(code, 0, said);
+  assert.match(said, /^ok \| [1-9]\d* passed/m, said);
+}
