@@ -79,6 +79,10 @@ export const configSchema = z.strictObject({
   }).prefault({}),
   workers: z.strictObject({
     start_timeout_ms: millis(600_000, "A worker that is not ready after this has failed to start"),
+    replica_after_ms: millis(
+      5_000,
+      "Jobs that waited this long get one more worker of their model, where there is room",
+    ),
     stop_timeout_ms: millis(30_000, "A worker still there this long after its stop is used again"),
     breaker_failures: count(5, "Failed starts in a row that stop further tries"),
     breaker_open_ms: millis(300_000, "How long no further try is made then"),
@@ -146,6 +150,7 @@ export function policyOf(config: Config): Policy {
     poolTimeoutMs: config.pools.heartbeat_interval_ms * config.pools.missed_heartbeats,
     poolForgetMs: config.pools.forget_ms,
     spawnTimeoutMs: config.workers.start_timeout_ms,
+    replicaAfterMs: config.workers.replica_after_ms,
     stopTimeoutMs: config.workers.stop_timeout_ms,
     breakerFailures: config.workers.breaker_failures,
     breakerOpenMs: config.workers.breaker_open_ms,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Effect, State } from "../../daemons/orchestratord/scheduler/state.ts";
-import { isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
+import { freeSeat, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
 /** What must hold of the state after every step. */
 export function checkState(state: Readonly<State>): void {
@@ -90,7 +90,7 @@ export class Ledger {
   }
 
   /** Checks what the scheduler wants done, and writes it down. */
-  effect(effect: Effect): void {
+  effect(effect: Effect, now: number): void {
     const state = this.#state();
     switch (effect.kind) {
       case "dispatch": {
@@ -123,9 +123,13 @@ export class Ledger {
         }
         return;
       case "spawn": {
-        const { fingerprint, requestId } = effect.spawn;
+        const { fingerprint, requestId, poolId, device } = effect.spawn;
         for (const worker of state.holders.get(fingerprint) ?? []) {
-          assert.ok(!isUsable(state, worker), `${requestId} loads what is loaded`);
+          if (!isUsable(state, worker)) continue;
+          assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);
+          assert.equal(freeSeat(state, fingerprint, now), undefined, "a slot is free");
+          const isSame = worker.poolId === poolId && worker.report.device === device;
+          assert.ok(!isSame, `${requestId} loads a model beside itself`);
         }
         return;
       }

@@ -38,6 +38,7 @@ function policyOf({ policy }: Scenario): Policy {
     poolTimeoutMs: 3 * HEARTBEAT_MS,
     poolForgetMs: 2500,
     spawnTimeoutMs: 10_000,
+    replicaAfterMs: 500,
     stopTimeoutMs: 2000,
     breakerFailures: 3,
     breakerOpenMs: 2000,
@@ -136,7 +137,7 @@ class World {
       if (next.kind === "attempt_ended") {
         this.#ledger.attemptEnded(next.jobId, next.attempt, next.outcome.kind !== "lost");
       }
-      for (const effect of effects) this.#ledger.effect(effect);
+      for (const effect of effects) this.#ledger.effect(effect, this.#timers.now);
       checkState(this.#state);
       if (next.kind === "tick") checkDeadlines(this.#state, this.#timers.now);
       this.#ledger.checkNoneLost();

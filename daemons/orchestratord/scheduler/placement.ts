@@ -6,7 +6,7 @@
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
 import { breakerKey, type Pool, type State, type Worker } from "./state.ts";
-import { isUsable } from "./workers.ts";
+import { holdersOf, isUsable } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
 export interface Site {
@@ -74,6 +74,28 @@ export function planLoad(
     }
   }
   return { kind: "wait", reason: "memory is held by busy workers or other programs" };
+}
+
+/**
+ * Where a model whose slots are all taken is loaded once more: on a device of a kind that holds it
+ * already and not this very one, where it fits now. Nothing has to go for it.
+ */
+export function planReplica(
+  state: Readonly<State>,
+  fingerprint: string,
+  now: number,
+): Site | undefined {
+  const holders = [...holdersOf(state, fingerprint)];
+  const isHeld = ({ pool, device }: Site) =>
+    holders.some(({ poolId, report }) => poolId === pool.id && report.device === device.id);
+  const all = sites(state, fingerprint);
+  const kinds = new Set(all.filter(isHeld).map(({ device }) => device.kind));
+  return all
+    .filter((site) => site.needed <= site.free && !isHeld(site) && kinds.has(site.device.kind))
+    .filter(({ pool }) =>
+      (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
+    )
+    .sort(bySite)[0];
 }
 
 function tooLarge(all: readonly Site[]): LoadPlan {

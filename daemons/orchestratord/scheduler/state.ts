@@ -10,6 +10,8 @@ export interface Policy {
   readonly swapPatienceMs: number;
   /** A model that was just loaded is not made to yield to another before this time. */
   readonly swapMinResidentMs: number;
+  /** A model whose slots are all taken is loaded once more when its jobs have waited this long. */
+  readonly replicaAfterMs: number;
   /** Attempts of a job that may fail one after the other without a delivered token. */
   readonly maxAttempts: number;
   readonly backoffFirstMs: number;

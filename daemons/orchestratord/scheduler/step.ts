@@ -8,19 +8,19 @@
  * 2. at a tick, jobs past their deadline or queue timeout end; while the daemon stops, that is all;
  * 3. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
  *    deadline will come before its first token ends instead;
- * 4. for each model that waits and that nobody holds or loads, `planLoad` says what is done.
+ * 4. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
+ *    there is none, models whose slots are all taken are loaded once more.
  *
  * @module
  */
 import { LlorchError } from "#shared/errors.ts";
-import type { PoolModel } from "#shared/contracts/mod.ts";
 import { dispatch, endJob } from "./jobs.ts";
-import { planLoad } from "./placement.ts";
+import { planLoad, planReplica, type Site } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { retryAfter } from "./rates.ts";
 import { record } from "./record.ts";
-import type { Effect, Input, Job, Pool, State } from "./state.ts";
-import { freeSeat, isLoaded, isLoadedOrLoading, warmSeat } from "./workers.ts";
+import type { Effect, Input, Job, State } from "./state.ts";
+import { freeSeat, isLoaded, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
 export function step(
@@ -141,11 +141,25 @@ function loadWaiting(state: State, now: number, effects: Effect[]): void {
         effects.push(startSpawn(state, plan.site, now));
     }
   }
+  // Memory is for models that nobody holds first.
+  if (waiting.size === 0) loadReplicas(state, now, effects);
+}
+
+/** Loads models once more whose slots are all taken and whose jobs have waited long enough. */
+function loadReplicas(state: State, now: number, effects: Effect[]): void {
+  for (const fingerprint of state.lines.keys()) {
+    const since = urgentSince(state, fingerprint, now) ?? now;
+    if (now - since < state.policy.replicaAfterMs || isLoading(state, fingerprint)) continue;
+    // A worker that yielded until just now: the next input seats its jobs.
+    if (freeSeat(state, fingerprint, now)) continue;
+    const site = planReplica(state, fingerprint, now);
+    if (site) effects.push(startSpawn(state, site, now));
+  }
 }
 
 function startSpawn(
   state: State,
-  site: { pool: Pool; device: { id: string }; model: PoolModel; needed: number },
+  site: Site,
   now: number,
 ): Effect {
   const { pool, device, model } = site;

@@ -334,6 +334,30 @@ Deno.test("step() keeps a model that was just loaded until its own job has come"
   assert.deepEqual(kinds(run.at(30, done("a1"))), ["stop_worker"], "it has served");
 });
 
+Deno.test("step() loads a model once more where there is room, when its jobs have waited", () => {
+  const run = new Run();
+  const device = { kind: "cuda" as const, name: "g", total_bytes: 150 * MIB };
+  const devices = {
+    devices: [
+      { ...device, id: "cuda0", free_bytes: 50 * MIB },
+      { ...device, id: "cuda1", free_bytes: 150 * MIB },
+      { ...device, id: "cpu", kind: "cpu" as const, free_bytes: 150 * MIB },
+    ],
+  };
+  const first = worker("w1", A, { device: "cuda0" });
+  run.at(0, pool([first], devices), submit("j1", 0), submit("j2", 0));
+  assert.deepEqual(kinds(run.at(1_900, pool([first], devices))), [], "not yet");
+  const spawned = run.at(2_000, { kind: "tick" });
+  assert.deepEqual(spawned.map((e) => e.kind === "spawn" && e.spawn.device), ["cuda1"]);
+  assert.deepEqual(kinds(run.at(2_001, { kind: "tick" })), [], "one at a time");
+  const [spawn] = run.state.spawns.values();
+  const second = worker("w2", A, { device: "cuda1", request_id: spawn!.requestId });
+  assert.deepEqual(dispatched(run.at(2_100, pool([first, second], devices))), ["j2 w2"]);
+  run.at(2_200, submit("j3", 2_200));
+  run.at(4_700, pool([first, second], devices));
+  assert.deepEqual(kinds(run.at(4_800, { kind: "tick" })), [], "never on another kind of device");
+});
+
 Deno.test("step() makes nobody yield to batch jobs", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)], FULL), submit("a1", 0));

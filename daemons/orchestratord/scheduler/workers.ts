@@ -112,9 +112,15 @@ export function isLoaded(state: Readonly<State>, fingerprint: string): boolean {
   return false;
 }
 
+/** Whether a worker was asked for that is not ready. */
+export function isLoading(state: Readonly<State>, fingerprint: string): boolean {
+  for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
+  return false;
+}
+
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
-  for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
+  if (isLoading(state, fingerprint)) return true;
   for (const { report, poolId, stoppingSince } of holdersOf(state, fingerprint)) {
     if (stoppingSince !== undefined || state.pools.get(poolId)?.available !== true) continue;
     if (report.state !== "draining" && report.state !== "stopping") return true;

@@ -26,6 +26,7 @@ export const POLICY: Policy = {
   poolTimeoutMs: 3_000,
   poolForgetMs: 60_000,
   spawnTimeoutMs: 20_000,
+  replicaAfterMs: 2_000,
   stopTimeoutMs: 30_000,
   breakerFailures: 3,
   breakerOpenMs: 30_000,
