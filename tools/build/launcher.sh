@@ -1,9 +1,10 @@
 #!/bin/sh
 # @NAME@ @VERSION@ (@COMMIT@) for @TARGET@: one file that carries all it needs. This script unpacks
-# the runtime and the program that follow it, once for each version, and runs them. It needs sh,
-# tail, head, gzip, tar and sha256sum (or shasum) and no network.
+# the runtime and the program that follow it, once for each version, and runs them. To unpack it
+# needs sh, mkdir, mv, rm, tail, head, cut, gzip, tar and sha256sum (or shasum); --verify-runtime also
+# diff, ls and grep, --clean-runtime also find and grep; a start through a link readlink. No network.
 #   LLORCH_RUNTIME_DIR  where to unpack; else $XDG_CACHE_HOME/llorch/runtime or ~/.cache/llorch/runtime
-#   --verify-runtime    compare what was unpacked with what this file carries
+#   --verify-runtime    compare what was unpacked with what this file carries; unpacks below $TMPDIR
 #   --clean-runtime     remove what other versions have unpacked
 set -eu
 deno_key=@DENO_KEY@ deno_at=@DENO_AT@ deno_size=@DENO_SIZE@ deno_sha=@DENO_SHA@
@@ -26,75 +27,112 @@ sha256() {
   if command -v sha256sum > /dev/null; then sha256sum; else shasum -a 256; fi | cut -c1-64
 }
 
-# section AT SIZE: these bytes of this file
-section() { tail -c "+$(($1 + 1))" -- "$self" | head -c "$2"; }
+# section AT SIZE: these bytes of this file. tail complains once head has enough.
+section() { tail -c "+$(($1 + 1))" -- "$self" 2> /dev/null | head -c "$2"; }
 
-# unpack AT SIZE SHA INTO
-unpack() {
-  mkdir -p -- "$4" && section "$1" "$2" > "$4/.payload" ||
-    fail "Cannot unpack the runtime into $4: make room, or set LLORCH_RUNTIME_DIR to another folder"
-  [ "$(sha256 < "$4/.payload")" = "$3" ] ||
-    fail "Cannot unpack the runtime: $self is damaged or $dir is full"
-  gzip -dc < "$4/.payload" | tar -xof - -C "$4" && rm -f -- "$4/.payload" ||
-    fail "Cannot unpack the runtime into $4: make room, or set LLORCH_RUNTIME_DIR to another folder"
+need() {
+  for tool; do command -v "$tool" > /dev/null || fail "Cannot go on without $tool: install it"; done
 }
 
-# provide KEY AT SIZE SHA: unpacks aside and renames, so that many may start at once
-provide() {
+# unpack KEY AT SIZE SHA FOLDER HINT: makes $aside in FOLDER and unpacks there. Only mkdir says whose
+# a name is: process ids are the same in two containers that share the folder.
+unpack() {
+  need mkdir mv rm tail head cut gzip tar
+  command -v sha256sum > /dev/null || need shasum
   umask 022
-  aside=$dir/.$1.$$
+  mkdir -p -- "$5" || fail "Cannot make the folder $5: $6"
+  n=0
+  until mkdir -- "$5/.$1.$$.$n" 2> /dev/null; do
+    n=$((n + 1))
+    [ "$n" -lt 64 ] || fail "Cannot write to $5: $6"
+  done
+  aside=$5/.$1.$$.$n
+  # No subshell holds these: a signal ends the start and what it has unpacked, not the start alone.
   trap 'rm -rf -- "$aside"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  unpack "$2" "$3" "$4" "$aside"
+  section "$2" "$3" > "$aside/.payload" || fail "Cannot unpack the runtime into $5: make room, or $6"
+  [ "$(sha256 < "$aside/.payload")" = "$4" ] ||
+    fail "Cannot unpack the runtime: $self is damaged or $5 is full"
+  gzip -dc < "$aside/.payload" | tar -xof - -C "$aside" && rm -f -- "$aside/.payload" ||
+    fail "Cannot unpack the runtime into $5: make room, or $6"
+}
+
+drop_aside() {
+  rm -rf -- "$aside"
+  trap - EXIT INT TERM HUP
+  umask "$mask"
+}
+
+# provide KEY AT SIZE SHA FILE: unpacks aside and renames, so that many may start at once; FILE tells
+# that it is there, since what cleans caches may leave a folder without it.
+provide() {
+  [ ! -e "$dir/$1/$5" ] || return 0
+  unpack "$1" "$2" "$3" "$4" "$dir" 'set LLORCH_RUNTIME_DIR to another folder'
+  if [ -d "$dir/$1" ] && [ ! -e "$dir/$1/$5" ]; then
+    mkdir -- "$aside.old" && mv -- "$dir/$1" "$aside.old" 2> /dev/null || true
+    rm -rf -- "$aside.old"
+  fi
   [ -d "$dir/$1" ] || mv -- "$aside" "$dir/$1" 2> /dev/null || [ -d "$dir/$1" ] ||
     fail "Cannot rename $aside to $dir/$1"
   # Another was first: ours went into its folder.
-  rm -rf -- "$dir/$1/.$1.$$"
+  rm -rf -- "$dir/$1/${aside##*/}"
+  drop_aside
 }
 
-# verify KEY AT SIZE SHA
+# What ls says of each file's mode; without the marks that some systems put behind it.
+modes() { (cd -- "$1" && LC_ALL=C ls -lAR | grep -v '^total ' | cut -c1-10); }
+
+# verify KEY AT SIZE SHA: reads the folder only, so that anybody may
 verify() {
   [ -d "$dir/$1" ] || fail "Nothing is unpacked at $dir/$1: the next start does that"
-  aside=$dir/.$1.$$
-  trap 'rm -rf -- "$aside"' EXIT
-  unpack "$2" "$3" "$4" "$aside"
-  diff -r -- "$aside" "$dir/$1" > /dev/null ||
+  need diff ls grep
+  unpack "$1" "$2" "$3" "$4" "${TMPDIR:-/tmp}" 'set TMPDIR to another folder'
+  diff -r -- "$aside" "$dir/$1" > /dev/null && [ "$(modes "$aside")" = "$(modes "$dir/$1")" ] ||
     fail "$dir/$1 is not what this file carries: remove it, and the next start unpacks it again"
+  drop_aside
 }
 
+drop() { if rm -rf -- "$1"; then echo "removed $1"; else left=$1; fi; }
+
 # Removes this program's other versions, each deno that no program is left for, and what starts that
-# were killed have left.
+# were killed have left: none takes an hour.
 clean() {
+  need rm find grep
+  left=
   for other in "$dir/@NAME@"-[0-9]*-@TARGET@-*; do
-    if [ -d "$other" ] && [ "$other" != "$dir/$app_key" ]; then
-      rm -rf -- "$other" && echo "removed $other"
-    fi
+    [ ! -d "$other" ] || [ "$other" = "$dir/$app_key" ] || drop "$other"
   done
   for other in "$dir"/deno-*; do
     [ -d "$other" ] && [ "$other" != "$dir/$deno_key" ] || continue
-    grep -qsxF -- "${other##*/}" "$dir"/*/runtime && continue
-    rm -rf -- "$other" && echo "removed $other"
+    grep -qsxF -- "${other##*/}" "$dir"/*/runtime || drop "$other"
   done
   for other in "$dir"/.deno-*.* "$dir"/.@NAME@-*.*; do
-    [ -d "$other" ] && ! kill -0 "${other##*.}" 2> /dev/null || continue
-    rm -rf -- "$other" && echo "removed $other"
+    [ ! -d "$other" ] || [ -z "$(find "$other" -prune -mmin +60)" ] || drop "$other"
   done
+  [ -z "$left" ] || fail "Cannot remove $left: run this as the one who owns $dir"
 }
 
+alone() { [ "$#" = 1 ] || { echo "@NAME@: $1 takes no arguments: $2" >&2; exit 2; }; }
+
+mask=$(umask)
 case ${1:-} in
 --verify-runtime)
-  (verify $deno_key $deno_at $deno_size $deno_sha)
-  (verify $app_key $app_at $app_size $app_sha)
+  alone "$@"
+  verify $deno_key $deno_at $deno_size $deno_sha
+  verify $app_key $app_at $app_size $app_sha
   echo "@NAME@: $dir holds what this file carries"
   exit
   ;;
---clean-runtime) clean; exit ;;
+--clean-runtime) alone "$@"; clean; exit ;;
 esac
 
-[ -d "$dir/$deno_key" ] || (provide $deno_key $deno_at $deno_size $deno_sha)
-[ -d "$dir/$app_key" ] || (provide $app_key $app_at $app_size $app_sha)
+provide $deno_key $deno_at $deno_size $deno_sha deno
+provide $app_key $app_at $app_size $app_sha main.js
 
+deno=$dir/$deno_key/deno
+[ -x "$deno" ] ||
+  fail "Cannot execute $deno: where $dir is mounted noexec, set LLORCH_RUNTIME_DIR to another folder"
 export LLORCH_EXECUTABLE="$self" DENO_NO_UPDATE_CHECK=1 DENO_DIR="${DENO_DIR:-$dir/cache}"
-exec "$dir/$deno_key/deno" run --quiet --no-prompt --cached-only --no-remote @FLAGS@ \
+exec "$deno" run --quiet --no-prompt --cached-only --no-remote @FLAGS@ \
   --config="$dir/$app_key/deno.json" -P=@EXECUTABLE@ "$dir/$app_key/main.js" "$@"
