@@ -3,7 +3,7 @@ export type RuntimeKind = "compile" | "portable";
 
 /** What a program was made from. */
 export interface BuildInfo {
-  /** Short hash; ends in `-dirty` where the sources had changes that were not committed. */
+  /** The hash's first twelve digits; ends in `-dirty` where the sources had changes that were not committed. */
   readonly commit: string;
   /** Day of the commit: `2026-11-23`. */
   readonly date: string;

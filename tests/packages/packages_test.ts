@@ -6,7 +6,7 @@ import { build } from "../../tools/build/build.ts";
 import { output } from "../../tools/build/process.ts";
 import { findTarget } from "../../tools/build/targets.ts";
 import { buildDebs } from "../../tools/package/deb.ts";
-import { makePackages } from "../../tools/package/main.ts";
+import { makePackages, withPackaging } from "../../tools/package/main.ts";
 import { debianObstacle, debianRoot } from "../support/debian_root.ts";
 import { type Machine, withMachine } from "../support/machine.ts";
 import { writeCounterModel } from "../support/models.ts";
@@ -21,17 +21,9 @@ async function furnish(dir: string): Promise<void> {
   const dist = join(dir, "dist");
   const plan = planBuild(["--runtime=portable", "--out", dist], target.triple, ROOT);
   await build(plan, () => {});
-  await makePackages(["deb"], target, dist, join(dir, "new"));
-  await Deno.mkdir(join(dir, "work"));
-  await buildDebs({
-    version: "0.0.9",
-    triple: target.triple,
-    dist,
-    licences: join(dist, "THIRD_PARTY_LICENSES"),
-    backends: ["cpu"],
-    epoch: 1_790_000_000,
-    out: join(dir, "old"),
-    work: join(dir, "work"),
+  await makePackages(["deb", "tarball"], target, dist, join(dir, "new"));
+  await withPackaging(target, dist, join(dir, "old"), (options) => {
+    return buildDebs({ ...options, version: "0.0.9", triple: target.triple });
   });
   writeCounterModel(join(dir, "counter.gguf"), { numbers: 4000 });
 }

@@ -7,7 +7,16 @@ import { makePackages } from "../../tools/package/main.ts";
 import { ROOT } from "../support/stack.ts";
 
 /** Builds and packs below a folder; gives each file's hash by its name. */
-async function make(dir: string): Promise<Record<string, string>> {
+async function make(dir: string, umask: number): Promise<Record<string, string>> {
+  const before = Deno.umask(umask);
+  try {
+    return await makeAll(dir);
+  } finally {
+    Deno.umask(before);
+  }
+}
+
+async function makeAll(dir: string): Promise<Record<string, string>> {
   const args = ["orchestrator", "worker", "--runtime=portable", "--out", join(dir, "dist")];
   const plan = planBuild(args, Deno.build.target, ROOT);
   const steps: string[] = [];
@@ -55,8 +64,8 @@ Deno.test({
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
     try {
-      const first = await make(join(dir, "a"));
-      const second = await make(join(dir, "another", "place"));
+      const first = await make(join(dir, "a"), 0o022);
+      const second = await make(join(dir, "another", "place"), 0o077);
       assert.equal(Object.keys(first).length, 3);
       assert.deepEqual(second, first);
     } finally {

@@ -67,6 +67,20 @@ export async function addBackend(
   );
 }
 
+/** The native files of an app's backend; none where it has no backend. */
+export async function nativeFiles(app: string): Promise<string[]> {
+  const files: string[] = [];
+  const visit = async (folder: string) => {
+    for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) await visit(path);
+      else if (isFile && /\/bins\/.*\.(so|node)/.test(path)) files.push(path);
+    }
+  };
+  await visit(app);
+  return files.sort();
+}
+
 async function copyTree(
   from: string,
   into: string,

@@ -14,7 +14,7 @@ export interface Digest {
 
 /**
  * Packs a folder as `.tar.gz`. The same files give the same bytes wherever and whenever: sorted
- * names, no owners, one time for all.
+ * names, no owners, one time for all, and of the modes only whether a file is a program.
  *
  * @param epoch Time of every entry, in seconds since 1970.
  */
@@ -24,10 +24,20 @@ export async function packFolder(folder: string, file: string, epoch: number): P
     portable: true,
     noDirRecurse: true,
     mtime: new Date(epoch * 1000),
+    onWriteEntry: ({ stat }) => {
+      if (stat) stat.mode = modeOf(stat.mode);
+    },
   }, entriesOf(folder));
   // Level 9 of Deno's own zlib: the same on every machine, where a system's gzip is not.
   await pipeline(tar, createGzip({ level: 9 }), createWriteStream(file));
   return await digestOf(file);
+}
+
+/** What everybody may read, and start if its owner may; a umask leaves no trace. */
+function modeOf(mode: number): number {
+  const kind = mode & 0o170000;
+  const isProgram = kind === 0o040000 || kind === 0o120000 || (mode & 0o100) !== 0;
+  return kind | (isProgram ? 0o755 : 0o644);
 }
 
 /** Every file, link and folder below, sorted by code unit. */
@@ -42,7 +52,8 @@ function entriesOf(folder: string, below = ""): string[] {
 
 /** Reads a file once for its size and hash. */
 export async function digestOf(file: string): Promise<Digest> {
+  const { size } = await Deno.stat(file);
   const hash = createHash("sha256");
   await pipeline(createReadStream(file), hash);
-  return { size: (await Deno.stat(file)).size, sha256: hash.digest("hex") };
+  return { size, sha256: hash.digest("hex") };
 }

@@ -8,16 +8,17 @@ import { join } from "node:path";
 import type { RuntimeKind } from "#shared/build_info.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { runMain } from "#shared/lifecycle.ts";
-import { VERSION } from "#shared/version.ts";
-import { addBackend, bundleApp } from "./app.ts";
+import { DENO_VERSION, VERSION } from "#shared/version.ts";
+import { addBackend, bundleApp, nativeFiles } from "./app.ts";
 import { compileApp } from "./compile.ts";
 import { findDenort } from "./denort.ts";
 import { installBackend, installDeno } from "./install.ts";
 import { describe, type ManifestEntry, writeManifest } from "./manifest.ts";
+import { needsOf } from "./native.ts";
 import { type Artifact, type BuildPlan, planBuild } from "./plan.ts";
 import { packDeno, writePortable } from "./portable.ts";
 import { output } from "./process.ts";
-import { copySources, readCommit } from "./source.ts";
+import { type Commit, copySources, readCommit } from "./source.ts";
 import { defaultBackend } from "./targets.ts";
 
 /** Makes what a plan asks for and gives the manifest's entries of it. */
@@ -33,9 +34,7 @@ export async function build(
     await copySources(source, commit, runtime.kind);
     const makeApp = (artifact: Artifact) => prepareApp(artifact, plan, source, work, say);
     if (runtime.kind === "portable") say(`Fetching and packing deno for ${plan.target.triple}`);
-    const deno = runtime.kind === "portable"
-      ? await packDeno(await installDeno(plan.target, join(work, "runtime")), work, commit)
-      : undefined;
+    const deno = runtime.kind === "portable" ? await prepareDeno(plan, commit, work) : undefined;
     const done = join(work, "done");
     await Deno.mkdir(done);
     const entries: ManifestEntry[] = [];
@@ -44,10 +43,11 @@ export async function build(
       const path = join(done, file);
       const app = await makeApp(artifact);
       say(`${artifact.file}: packing`);
-      if (deno) await writePortable(artifact, plan.target, commit, app, deno, path);
+      if (deno) await writePortable(artifact, plan.target, commit, app, deno.packed, path);
       else await compileApp(artifact.executable, plan.target, app, path, runtime.env);
       await checkRuns(artifact, plan, path, join(work, "run"));
-      entries.push(await describe(artifact, file, done, plan.target, commit, runtime.kind));
+      const needs = await needsOf([deno?.path ?? path, ...await nativeFiles(app)]);
+      entries.push(await describe(artifact, file, path, plan.target, commit, runtime.kind, needs));
     }
     // Only now: who stops a build half-way has what he had before, and no file without a manifest.
     for (const { file, size_bytes } of entries) {
@@ -92,6 +92,11 @@ async function chooseRuntime(
   return { kind: "portable", env: {} };
 }
 
+async function prepareDeno(plan: BuildPlan, commit: Commit, work: string) {
+  const path = await installDeno(plan.target, join(work, "runtime"));
+  return { path, packed: await packDeno(path, work, commit) };
+}
+
 async function prepareApp(
   artifact: Artifact,
   { target }: BuildPlan,
@@ -122,12 +127,13 @@ async function checkRuns(
   runtimeDir: string,
 ): Promise<void> {
   if (plan.target.triple !== Deno.build.target) return;
-  const said = await output(path, ["--version"], { env: { LLORCH_RUNTIME_DIR: runtimeDir } });
+  const said = await output(path, ["--version"], { env: { LLORCH_RUNTIME_DIR: runtimeDir } })
+    .catch((error) => errorMessage(error));
   if (said.startsWith(`${artifact.executable} ${VERSION}`)) return;
-  await Deno.remove(path);
   throw new LlorchError(
     "INTERNAL",
-    `${artifact.file} --version says "${said.split("\n")[0]}": DENORT_BIN is not a denort`,
+    `Cannot use what was made: ${artifact.file} --version says "${said.split("\n")[0]}"; is ` +
+      `DENORT_BIN denort ${DENO_VERSION}?`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { ExecutableName } from "#shared/executables.ts";
 import { run } from "./process.ts";
 import type { Target } from "./targets.ts";
@@ -9,8 +10,23 @@ import type { Target } from "./targets.ts";
  * @param app Folder with `main.js`, `deno.json` and, for a worker, `node_modules`.
  * @param env Tells deno where `denort` is.
  * @returns what deno says that it has embedded
+ * @throws {LlorchError} with what deno says against it
  */
 export async function compileApp(
+  executable: ExecutableName,
+  target: Target,
+  app: string,
+  path: string,
+  env: Record<string, string>,
+): Promise<string> {
+  try {
+    return await compile(executable, target, app, path, env);
+  } catch (error) {
+    throw new LlorchError("INTERNAL", `Cannot compile ${executable}: ${errorMessage(error)}`);
+  }
+}
+
+async function compile(
   executable: ExecutableName,
   target: Target,
   app: string,

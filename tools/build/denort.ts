@@ -1,7 +1,8 @@
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { errorMessage } from "#shared/errors.ts";
 import { DENO_VERSION } from "#shared/version.ts";
 import { digestOf } from "./archive.ts";
+import { platformOf } from "./native.ts";
 import { output } from "./process.ts";
 import type { Target } from "./targets.ts";
 
@@ -22,9 +23,13 @@ export async function findDenort(
   target: Target,
   env: (name: string) => string | undefined = (name) => Deno.env.get(name),
 ): Promise<Denort> {
-  const own = env("DENORT_BIN");
-  if (own !== undefined) {
-    if (!isFile(own)) return missing(`DENORT_BIN names ${own}, which is no file`);
+  const missing = (reason: string) => missingFor(target, reason);
+  const named = env("DENORT_BIN");
+  if (named !== undefined && named !== "") {
+    // Deno is called in another folder.
+    const own = resolve(named);
+    const problem = await problemOf(own, target);
+    if (problem !== undefined) return missing(`DENORT_BIN names ${own}, ${problem}`);
     return { kind: "found", env: { DENORT_BIN: own }, from: own };
   }
   const archive = `denort-${target.triple}.zip`;
@@ -40,15 +45,17 @@ export async function findDenort(
     });
     const sums = await reply.text();
     if (!reply.ok) return missing(`${url}.sha256sum answers ${reply.status}`);
-    return await download(url, sums, cached);
+    const problem = await download(url, sums, cached);
+    return problem === undefined ? { kind: "found", env: {}, from: url } : missing(problem);
   } catch (error) {
     return missing(`${new URL(url).host} cannot be reached (${errorMessage(error)})`);
   }
 }
 
-async function download(url: string, sums: string, into: string): Promise<Denort> {
+/** Brings an archive that fits its checksum into the cache, or says why not. */
+async function download(url: string, sums: string, into: string): Promise<string | undefined> {
   const reply = await fetch(url);
-  if (!reply.ok || reply.body === null) return missing(`${url} answers ${reply.status}`);
+  if (!reply.ok || reply.body === null) return `${url} answers ${reply.status}`;
   await Deno.mkdir(join(into, ".."), { recursive: true });
   const aside = `${into}.${Deno.pid}`;
   await Deno.writeFile(aside, reply.body);
@@ -56,11 +63,11 @@ async function download(url: string, sums: string, into: string): Promise<Denort
   const problem = await checkSum(aside);
   if (problem !== undefined) {
     await Deno.remove(aside);
-    return missing(problem);
+    return problem;
   }
   await Deno.rename(`${aside}.sha256sum`, `${into}.sha256sum`);
   await Deno.rename(aside, into);
-  return { kind: "found", env: {}, from: url };
+  return undefined;
 }
 
 /** Compares an archive with the checksum beside it; none known is no problem. */
@@ -74,11 +81,18 @@ async function checkSum(archive: string): Promise<string | undefined> {
     : `${archive} has the SHA-256 ${sha256}, and ${basename(file)} says ${wanted}`;
 }
 
-function missing(reason: string): Denort {
-  return {
-    kind: "missing",
-    reason: `${reason}: set DENORT_BIN to denort ${DENO_VERSION}, or use --runtime=portable`,
-  };
+/** Why a file cannot be a target's denort. */
+async function problemOf(file: string, target: Target): Promise<string | undefined> {
+  if (!isFile(file)) return "which is no file";
+  const platform = await platformOf(file);
+  if (platform === undefined) return "which is no program";
+  if (platform.os === target.os && platform.arch === target.arch) return undefined;
+  return `a program for ${platform.os} ${platform.arch}, not for ${target.os} ${target.arch}`;
+}
+
+function missingFor(target: Target, reason: string): Denort {
+  const other = target.os === "win32" ? "" : ", or use --runtime=portable";
+  return { kind: "missing", reason: `${reason}: set DENORT_BIN to denort ${DENO_VERSION}${other}` };
 }
 
 async function denoDir(): Promise<string> {

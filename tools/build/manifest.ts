@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import type { RuntimeKind } from "#shared/build_info.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { DENO_VERSION, VERSION } from "#shared/version.ts";
 import { digestOf } from "./archive.ts";
+import type { Needs } from "./native.ts";
 import type { Artifact } from "./plan.ts";
 import type { Commit } from "./source.ts";
 import type { Backend, Target } from "./targets.ts";
@@ -19,6 +21,8 @@ export interface ManifestEntry {
   readonly runtime: { readonly kind: RuntimeKind; readonly deno: string };
   readonly size_bytes: number;
   readonly sha256: string;
+  /** What it needs of a Linux host, by library. */
+  readonly needs?: Needs;
 }
 
 /** `manifest.json`: what lies in an output folder. */
@@ -26,16 +30,22 @@ export interface Manifest {
   readonly executables: readonly ManifestEntry[];
 }
 
-/** Describes a file that was just written. */
+/**
+ * Describes a file that was just made.
+ *
+ * @param path Where it is now.
+ * @param file Its name in the output folder.
+ */
 export async function describe(
   artifact: Artifact,
   file: string,
-  out: string,
+  path: string,
   target: Target,
   commit: Commit,
   kind: RuntimeKind,
+  needs: Needs,
 ): Promise<ManifestEntry> {
-  const { size, sha256 } = await digestOf(join(out, file));
+  const { size, sha256 } = await digestOf(path);
   return {
     file,
     name: artifact.executable,
@@ -47,6 +57,7 @@ export async function describe(
     runtime: { kind, deno: DENO_VERSION },
     size_bytes: size,
     sha256,
+    ...(Object.keys(needs).length > 0 ? { needs } : {}),
   };
 }
 
@@ -60,14 +71,34 @@ export async function readManifest(out: string): Promise<Manifest> {
   }
 }
 
-/** Writes `manifest.json` and `SHA256SUMS`; entries of other files that are still there stay. */
+/**
+ * Reads the manifest of an output folder, and compares each executable with what it says.
+ *
+ * @throws {LlorchError} naming a file that is not what was built
+ */
+export async function readSoundManifest(out: string): Promise<Manifest> {
+  const manifest = await readManifest(out);
+  for (const entry of manifest.executables) {
+    const problem = await problemOf(entry, out);
+    if (problem === undefined) continue;
+    throw new LlorchError(
+      "CONFLICT",
+      `Cannot pack ${join(out, entry.file)}: ${problem}; run deno task build again`,
+    );
+  }
+  return manifest;
+}
+
+/** Writes `manifest.json` and `SHA256SUMS`; entries of other files that are still what they say stay. */
 export async function writeManifest(
   out: string,
   entries: readonly ManifestEntry[],
 ): Promise<Manifest> {
   const written = new Set(entries.map((entry) => entry.file));
   const { executables: before } = await readManifest(out);
-  const kept = before.filter(({ file }) => !written.has(file) && isThere(join(out, file)));
+  const others = before.filter(({ file }) => !written.has(file));
+  const problems = await Promise.all(others.map((entry) => problemOf(entry, out)));
+  const kept = others.filter((_, index) => problems[index] === undefined);
   const executables = [...kept, ...entries].sort((a, b) => a.file < b.file ? -1 : 1);
   const manifest: Manifest = { executables };
   await Deno.writeTextFile(
@@ -79,10 +110,15 @@ export async function writeManifest(
   return manifest;
 }
 
-function isThere(path: string): boolean {
+/** How a file differs from its entry. */
+async function problemOf(entry: ManifestEntry, out: string): Promise<string | undefined> {
   try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
+    const { size, sha256 } = await digestOf(join(out, entry.file));
+    if (size === entry.size_bytes && sha256 === entry.sha256) return undefined;
+    return `it has ${size} bytes and the SHA-256 ${sha256}, and manifest.json says ` +
+      `${entry.size_bytes} and ${entry.sha256}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "it is missing";
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import type { BuildInfo, RuntimeKind } from "#shared/build_info.ts";
+import { UsageError } from "#shared/lifecycle.ts";
 import { ROOT } from "../repo.ts";
 import { output } from "./process.ts";
 
@@ -8,22 +9,35 @@ const PARTS = ["cli", "daemons", "shared", "catalog", "deno.json", "deno.lock", 
 
 /** The commit that is built. */
 export interface Commit {
+  /** The hash's first twelve digits. */
   readonly commit: string;
   readonly date: string;
   /** Time of the commit, or `SOURCE_DATE_EPOCH`, in seconds since 1970. */
   readonly epoch: number;
 }
 
-/** Asks git what is built; a checkout with changes says so in the commit's name. */
+/**
+ * Asks git what is built; a checkout with changes says so in the commit's name.
+ *
+ * @throws {UsageError} when `SOURCE_DATE_EPOCH` is no time
+ */
 export async function readCommit(env = (name: string) => Deno.env.get(name)): Promise<Commit> {
   const [line, changes] = await Promise.all([
-    output("git", ["-C", ROOT, "log", "-1", "--format=%h %ct"]),
+    output("git", ["-C", ROOT, "log", "-1", "--format=%H %ct"]),
     output("git", ["-C", ROOT, "status", "--porcelain", "--", ...PARTS]),
   ]);
   const [hash, committed] = line.split(" ");
-  const epoch = Number(env("SOURCE_DATE_EPOCH") ?? committed);
+  // As many digits for everybody: how git shortens a hash is a setting, and depends on the checkout.
+  const short = hash!.slice(0, 12);
+  const said = env("SOURCE_DATE_EPOCH") || committed!;
+  if (!/^\d{1,11}$/.test(said)) {
+    throw new UsageError(
+      `SOURCE_DATE_EPOCH is "${said}": set it to seconds since 1970, or leave it out`,
+    );
+  }
+  const epoch = Number(said);
   return {
-    commit: changes === "" ? hash! : `${hash}-dirty`,
+    commit: changes === "" ? short : `${short}-dirty`,
     date: new Date(epoch * 1000).toISOString().slice(0, 10),
     epoch,
   };

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ManifestEntry } from "../build/manifest.ts";
 import { output } from "../build/process.ts";
 import type { Backend } from "../build/targets.ts";
 import { fill } from "../fill.ts";
@@ -9,6 +10,7 @@ import {
   poolManagerConfig,
   repositoryFile,
 } from "./contents.ts";
+import { debianDepends } from "./depends.ts";
 import { gzippedFile, type PackageFile, programFile, textFile, writeFiles } from "./files.ts";
 
 /** Debian's names of processors. */
@@ -28,10 +30,9 @@ export interface DebOptions {
   readonly triple: string;
   /** Folder with the built executables. */
   readonly dist: string;
-  /** `THIRD_PARTY_LICENSES`. */
-  readonly licences: string;
-  /** Worker backends that are packed. */
-  readonly backends: readonly Backend[];
+  readonly executables: readonly ManifestEntry[];
+  /** The text of `THIRD_PARTY_LICENSES`, of a backend's worker or of what has none. */
+  readonly licencesOf: (backend?: Backend) => string;
   /** Time of every file, in seconds since 1970. */
   readonly epoch: number;
   readonly out: string;
@@ -42,6 +43,7 @@ export interface DebOptions {
 /** One package. */
 interface Package {
   readonly name: string;
+  readonly backend?: Backend;
   readonly summary: string;
   readonly description: string;
   readonly relations: Readonly<Record<string, string>>;
@@ -51,7 +53,7 @@ interface Package {
 }
 
 /**
- * Builds every package.
+ * Builds the package of each executable that was built.
  *
  * @returns the paths of the `.deb` files
  * @throws {Error} for a platform that Debian does not know
@@ -61,18 +63,13 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
   const architecture = ARCHITECTURES[triple];
   if (architecture === undefined) throw new Error(`There are no Debian packages for ${triple}`);
   await Deno.mkdir(out, { recursive: true });
-  const packages = [
-    await cliPackage(options),
-    await daemonPackage("orchestratord", options),
-    await daemonPackage("pool-managerd", options),
-    ...await Promise.all(options.backends.map((backend) => workerPackage(backend, options))),
-  ];
+  const packages = await Promise.all(options.executables.map((entry) => packageOf(entry, options)));
   const paths: string[] = [];
   for (const each of packages) {
     const root = join(work, each.name);
     const files = [
       ...each.files,
-      ...await documents(each.name, options),
+      ...await documents(each, options),
       lintianOverrides(each.name, each.files),
     ];
     await writeFiles(root, files);
@@ -86,7 +83,24 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
   return paths;
 }
 
-async function cliPackage({ dist }: DebOptions): Promise<Package> {
+function packageOf(entry: ManifestEntry, options: DebOptions): Promise<Package> {
+  switch (entry.name) {
+    case "orchestratord":
+    case "pool-managerd":
+      return daemonPackage(entry.name, entry, options);
+    case "llorch-candled":
+      return workerPackage(entry.backend!, entry, options);
+    default:
+      return cliPackage(entry, options);
+  }
+}
+
+/** `Depends` of an executable, and of what its maintainer scripts call. */
+function dependsOf({ needs }: ManifestEntry, ...more: readonly string[]): string {
+  return [...debianDepends(needs ?? {}), ...more].join(", ");
+}
+
+async function cliPackage(entry: ManifestEntry, { dist }: DebOptions): Promise<Package> {
   const scripts = await completions();
   const pages = await manuals((file) => file.startsWith("llorch") && file.endsWith(".1"));
   return {
@@ -95,6 +109,7 @@ async function cliPackage({ dist }: DebOptions): Promise<Package> {
     description: "Fetches and checks models, submits and follows jobs, and looks at a\n" +
       "service, here or on other hosts over ssh.",
     relations: {
+      Depends: dependsOf(entry),
       Recommends: "openssh-client",
       Suggests: "llorch-orchestratord, llorch-pool-managerd, git",
     },
@@ -109,6 +124,7 @@ async function cliPackage({ dist }: DebOptions): Promise<Package> {
 
 async function daemonPackage(
   program: "orchestratord" | "pool-managerd",
+  entry: ManifestEntry,
   { dist }: DebOptions,
 ): Promise<Package> {
   const name = `llorch-${program}`;
@@ -134,7 +150,11 @@ async function daemonPackage(
         "what fails. One for all hosts.",
     relations: {
       "Pre-Depends": "init-system-helpers (>= 1.54~)",
-      Depends: "systemd | systemd-standalone-sysusers",
+      Depends: dependsOf(
+        entry,
+        "systemd | systemd-standalone-sysusers",
+        ...(isPool ? ["systemd | systemd-standalone-tmpfiles"] : []),
+      ),
       Recommends: isPool ? "llorch-worker-cpu | llorch-worker, llorch" : "llorch",
       ...(isPool ? {} : { Suggests: "llorch-pool-managerd" }),
     },
@@ -167,7 +187,21 @@ async function daemonPackage(
   };
 }
 
-async function workerPackage(backend: Backend, { dist }: DebOptions): Promise<Package> {
+/** What a backend needs that no package name fits everywhere. */
+const DRIVERS: Partial<Readonly<Record<Backend, { about: string; recommends: string }>>> = {
+  cuda: {
+    about: "\n.\nNeeds NVIDIA's driver, and CUDA's runtime and cuBLAS (12 or 13), from wherever\n" +
+      "they come: libcuda.so.1, libcudart.so and libcublas.so.",
+    recommends: "libcuda1",
+  },
+  vulkan: { about: "", recommends: "mesa-vulkan-drivers | vulkan-icd" },
+};
+
+async function workerPackage(
+  backend: Backend,
+  entry: ManifestEntry,
+  { dist }: DebOptions,
+): Promise<Package> {
   const program = `llorch-candled-${backend}`;
   const values = { BACKEND: backend, PRIORITY: String(PRIORITIES[backend]) };
   const script = async (kind: string) =>
@@ -177,8 +211,13 @@ async function workerPackage(backend: Backend, { dist }: DebOptions): Promise<Pa
     name: `llorch-worker-${backend}`,
     summary: `self-hosted LLM inference on a few machines: ${backend} worker`,
     description: "Holds one model and turns prompts into tokens, through llama.cpp.\n" +
-      "Started by the pool manager.",
-    relations: { Depends: "libc6, libstdc++6, libgomp1", Provides: "llorch-worker" },
+      `Started by the pool manager.${DRIVERS[backend]?.about ?? ""}`,
+    backend,
+    relations: {
+      Depends: dependsOf(entry),
+      ...(DRIVERS[backend] ? { Recommends: DRIVERS[backend].recommends } : {}),
+      Provides: "llorch-worker",
+    },
     files: [
       programFile(`/usr/bin/${program}`, join(dist, program)),
       ...(page ? [gzippedFile(`/usr/share/man/man8/${program}.8`, page[1])] : []),
@@ -187,15 +226,15 @@ async function workerPackage(backend: Backend, { dist }: DebOptions): Promise<Pa
   };
 }
 
-async function documents(name: string, options: DebOptions): Promise<PackageFile[]> {
+async function documents(
+  { name, backend }: Package,
+  options: DebOptions,
+): Promise<PackageFile[]> {
   const folder = `/usr/share/doc/${name}`;
   return [
     textFile(`${folder}/copyright`, await repositoryFile("deploy/debian/copyright")),
     gzippedFile(`${folder}/changelog`, debianChangelog(name, options)),
-    gzippedFile(
-      `${folder}/THIRD_PARTY_LICENSES`,
-      await Deno.readTextFile(options.licences),
-    ),
+    gzippedFile(`${folder}/THIRD_PARTY_LICENSES`, options.licencesOf(backend)),
   ];
 }
 

@@ -9,16 +9,16 @@ import { parseArgs } from "node:util";
 import { LlorchError } from "#shared/errors.ts";
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
-import { readManifest } from "../build/manifest.ts";
+import { type ManifestEntry, readSoundManifest } from "../build/manifest.ts";
 import { readCommit } from "../build/source.ts";
-import { type Backend, findTarget, type Target } from "../build/targets.ts";
-import { writeSbom } from "../release/sbom.ts";
+import { findTarget, type Target } from "../build/targets.ts";
+import { type SbomFiles, writeSbom } from "../release/sbom.ts";
 import { ROOT } from "../repo.ts";
 import { buildDebs } from "./deb.ts";
-import { buildTarball } from "./tarball.ts";
+import { buildTarballs } from "./tarball.ts";
 
 /** What every kind of package is made from. */
-export interface PackageOptions {
+export interface PackageOptions extends SbomFiles {
   readonly target: Target;
   readonly version: string;
   /** Folder with the built executables. */
@@ -26,9 +26,8 @@ export interface PackageOptions {
   readonly out: string;
   /** Commit's time, in seconds since 1970. */
   readonly epoch: number;
-  readonly backends: readonly Backend[];
-  readonly sbom: string;
-  readonly licences: string;
+  /** Those that are packed. */
+  readonly executables: readonly ManifestEntry[];
   /** A folder to work in. */
   readonly work: string;
 }
@@ -36,7 +35,7 @@ export interface PackageOptions {
 /** Each kind by its name; gives the paths of what it made. */
 const KINDS: Readonly<Record<string, (options: PackageOptions) => Promise<string[]>>> = {
   deb: (options) => buildDebs({ ...options, triple: options.target.triple }),
-  tarball: async (options) => [await buildTarball(options)],
+  tarball: buildTarballs,
 };
 
 /** Makes packages of some kinds. */
@@ -56,7 +55,7 @@ export function makePackages(
 /**
  * Gets ready what every package is made from, and cleans up afterwards.
  *
- * @throws {LlorchError} when nothing is built
+ * @throws {LlorchError} when nothing is built, or a file is not what was built
  */
 export async function withPackaging<T>(
   target: Target,
@@ -64,7 +63,7 @@ export async function withPackaging<T>(
   out: string,
   make: (options: PackageOptions) => Promise<T>,
 ): Promise<T> {
-  const { executables } = await readManifest(dist);
+  const { executables } = await readSoundManifest(dist);
   if (executables.length === 0) {
     throw new LlorchError(
       "NOT_FOUND",
@@ -77,7 +76,7 @@ export async function withPackaging<T>(
     const backends = executables.flatMap(({ backend }) => backend ?? []);
     const files = await writeSbom(target, backends, commit, dist);
     return await make({
-      ...{ target, dist, out, backends, work, version: VERSION, epoch: commit.epoch },
+      ...{ target, dist, out, executables, work, version: VERSION, epoch: commit.epoch },
       ...files,
     });
   } finally {

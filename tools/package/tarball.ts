@@ -1,7 +1,6 @@
 import { basename, join } from "node:path";
 import { digestOf, packFolder } from "../build/archive.ts";
-import { readManifest } from "../build/manifest.ts";
-import { defaultBackend } from "../build/targets.ts";
+import { type Backend, defaultBackend } from "../build/targets.ts";
 import {
   completions,
   manuals,
@@ -25,9 +24,34 @@ const SERVICES = {
   win32: [],
 } as const;
 
-/** Name of a version's archive for a platform, without its ending. */
-export function tarballName(version: string, triple: string): string {
-  return `llorch-${version}-${triple}`;
+/**
+ * Name of a version's archive for a platform, without its ending.
+ *
+ * @param backend The one that it has besides the platform's default.
+ */
+export function tarballName(version: string, triple: string, backend?: Backend): string {
+  return `llorch-${version}-${triple}${backend ? `-${backend}` : ""}`;
+}
+
+/**
+ * Packs an archive with the default backend's worker, and one for each other backend that was built,
+ * which has that one's too: each is all that a host needs, and nobody fetches another's GPU.
+ *
+ * @returns the archives' paths
+ */
+export async function buildTarballs(options: PackageOptions): Promise<string[]> {
+  const { target, version } = options;
+  const first = defaultBackend(target);
+  const others = options.executables.flatMap(({ backend }) => backend ?? [])
+    .filter((backend) => backend !== first);
+  const paths: string[] = [];
+  for (const other of [undefined, ...others]) {
+    const executables = options.executables
+      .filter(({ backend }) => backend === undefined || backend === first || backend === other);
+    const name = tarballName(version, target.triple, other);
+    paths.push(await buildTarball({ ...options, executables }, [], name));
+  }
+  return paths;
 }
 
 /**
@@ -59,8 +83,7 @@ export async function buildTarball(
 }
 
 async function tarballFiles(options: PackageOptions): Promise<PackageFile[]> {
-  const { target, dist, sbom, licences } = options;
-  const { executables } = await readManifest(dist);
+  const { target, dist, sbom, licences, executables } = options;
   const scripts = await completions();
   const pages = await manuals(() => true);
   const isHere = executables.some(({ backend }) => backend === defaultBackend(target));

@@ -12,9 +12,9 @@ import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
 import { digestOf } from "../build/archive.ts";
 import { build } from "../build/build.ts";
-import { planBuild } from "../build/plan.ts";
+import { type BuildPlan, planBuild } from "../build/plan.ts";
 import { output } from "../build/process.ts";
-import { findTarget, type Target, TARGETS } from "../build/targets.ts";
+import { BACKENDS, findTarget, type Target, TARGETS } from "../build/targets.ts";
 import { makePackages } from "../package/main.ts";
 import { tarballName } from "../package/tarball.ts";
 import { ROOT } from "../repo.ts";
@@ -68,10 +68,7 @@ async function makeFiles(
   for (const target of plan.targets) {
     const dist = join(plan.out, "dist", target.triple);
     const runtime = target.os === "win32" ? "auto" : plan.runtime;
-    await build(
-      planBuild([`--target=${target.triple}`, `--out=${dist}`, `--runtime=${runtime}`], "", ROOT),
-      say,
-    );
+    await build(releaseBuild(target, dist, runtime), say);
     const kinds = target.os === "linux" ? ["deb", "tarball"] : ["tarball"];
     for (const path of await makePackages(kinds, target, dist, plan.out)) {
       say(path);
@@ -95,6 +92,14 @@ async function makeFiles(
     await write("llorch.rb", homebrewFormula(VERSION, plan.url, archives));
   }
   return files;
+}
+
+/** Everything that a platform has, with the worker of each backend. */
+export function releaseBuild(target: Target, dist: string, runtime: string): BuildPlan {
+  const workers = BACKENDS.filter((backend) => target.backends[backend])
+    .flatMap((backend) => ["worker", backend]);
+  const where = [`--target=${target.triple}`, `--out=${dist}`, `--runtime=${runtime}`];
+  return planBuild(["all", ...workers, ...where], target.triple, ROOT);
 }
 
 async function writeSums(out: string, files: readonly string[]): Promise<void> {

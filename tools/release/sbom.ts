@@ -20,10 +20,20 @@ import { type Component, reachable, readComponents } from "./components.ts";
 /** Imports that tools and tests alone use: no executable carries them. */
 const NOT_CARRIED = ["fast-check", "tar", "node-llama-cpp"];
 
-/** Where the two files were written. */
+/** Where the two files were written, and the licences of each part. */
 export interface SbomFiles {
   readonly sbom: string;
   readonly licences: string;
+  /** Licences of what a backend's worker carries; without one, of what every program carries. */
+  readonly licencesOf: (backend?: Backend) => string;
+}
+
+/** What executables carry of others. */
+interface Carried {
+  /** In every program. */
+  readonly common: readonly Component[];
+  /** In a backend's worker, besides. */
+  readonly backends: ReadonlyMap<Backend, readonly Component[]>;
 }
 
 /** Writes both files into a folder. */
@@ -33,15 +43,18 @@ export async function writeSbom(
   commit: Commit,
   out: string,
 ): Promise<SbomFiles> {
-  const components = await collect(target, backends);
+  const carried = await collect(target, backends);
+  const components = merge(carried.common, ...carried.backends.values());
   const files = { sbom: join(out, "sbom.cdx.json"), licences: join(out, "THIRD_PARTY_LICENSES") };
   await Deno.mkdir(out, { recursive: true });
   await Deno.writeTextFile(files.sbom, cycloneDx(components, target, commit));
   await Deno.writeTextFile(files.licences, licenceTexts(components));
-  return files;
+  const licencesOf = (backend?: Backend) =>
+    licenceTexts(merge(carried.common, backend && carried.backends.get(backend) || []));
+  return { ...files, licencesOf };
 }
 
-async function collect(target: Target, backends: readonly Backend[]): Promise<Component[]> {
+async function collect(target: Target, backends: readonly Backend[]): Promise<Carried> {
   const read = async (path: string) => JSON.parse(await Deno.readTextFile(path));
   const { imports } = await read(join(ROOT, "deno.json"));
   const lock = await read(join(ROOT, "deno.lock"));
@@ -51,25 +64,32 @@ async function collect(target: Target, backends: readonly Backend[]): Promise<Co
   const work = await Deno.makeTempDir({ prefix: "llorch-sbom-" });
   try {
     const ids = reachable(lock, carried);
-    const found = await readComponents(lock, ids, join(ROOT, "node_modules"));
-    const installs: [folder: string, nodeModules: string][] = [];
-    const runtime = join(work, "deno");
-    await installDeno(target, runtime);
-    installs.push([`runtimes/${target.triple}`, join(runtime, "node_modules")]);
-    for (const backend of backends) {
-      const nodeModules = await installBackend(backend, target, join(work, backend));
-      installs.push([`backends/${backend}`, nodeModules]);
-    }
-    for (const [folder, nodeModules] of installs) {
+    const componentsIn = async (folder: string, nodeModules: string) => {
       const own = await read(join(ROOT, "tools/build", folder, "deno.lock"));
       const all = Object.keys(own.npm).filter((id) => isOf(id, target, backends));
-      found.push(...await readComponents(own, all, nodeModules));
+      return await readComponents(own, all, nodeModules);
+    };
+    const runtime = join(work, "deno");
+    await installDeno(target, runtime);
+    const common = [
+      ...await readComponents(lock, ids, join(ROOT, "node_modules")),
+      ...await componentsIn(`runtimes/${target.triple}`, join(runtime, "node_modules")),
+    ];
+    const ofBackends = new Map<Backend, readonly Component[]>();
+    for (const backend of backends) {
+      const nodeModules = await installBackend(backend, target, join(work, backend));
+      ofBackends.set(backend, await componentsIn(`backends/${backend}`, nodeModules));
     }
-    const byId = new Map(found.map((each) => [`${each.name}@${each.version}`, each]));
-    return [...byId.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, component]) => component);
+    return { common, backends: ofBackends };
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** Each component once, by its name. */
+function merge(...lists: readonly (readonly Component[])[]): Component[] {
+  const byId = new Map(lists.flat().map((each) => [`${each.name}@${each.version}`, each]));
+  return [...byId.entries()].sort(([a], [b]) => a < b ? -1 : 1).map(([, component]) => component);
 }
 
 /** Leaves out placeholders, and native packages of other platforms. */
