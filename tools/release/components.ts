@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { declaredLicence } from "./licence_texts.ts";
 
 /** A third-party package that executables carry. */
 export interface Component {
@@ -8,8 +9,10 @@ export interface Component {
   readonly integrity: string | undefined;
   /** SPDX expression, as the package says. */
   readonly licence: string | undefined;
-  /** The text of its licence files. */
+  /** The text of its licence files, or of the licence that it declares. */
   readonly licenceText: string;
+  /** What it carries of another project. */
+  readonly carries?: { readonly name: string; readonly version: string; readonly purl: string };
 }
 
 /** The part of `deno.lock` that is read. */
@@ -79,9 +82,11 @@ export async function readComponents(
 
 async function readLicence(
   folder: string,
-): Promise<Pick<Component, "licence" | "licenceText"> | undefined> {
+): Promise<Pick<Component, "licence" | "licenceText" | "carries"> | undefined> {
   try {
-    const { license } = JSON.parse(await Deno.readTextFile(join(folder, "package.json")));
+    const { name: packageName, license, author } = JSON.parse(
+      await Deno.readTextFile(join(folder, "package.json")),
+    );
     const texts: string[] = [];
     const names = [];
     for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -90,10 +95,30 @@ async function readLicence(
     for (const name of names.sort()) {
       texts.push((await Deno.readTextFile(join(folder, name))).trim());
     }
-    return {
-      licence: typeof license === "string" ? license : license?.type,
-      licenceText: texts.join("\n\n"),
-    };
+    const licence = typeof license === "string" ? license : license?.type;
+    if (texts.length === 0) {
+      const maker = typeof author === "string" ? author : author?.name;
+      texts.push(declaredLicence(packageName, licence, maker));
+    }
+    const carries = await readLlamaCpp(folder);
+    if (carries) {
+      const own = declaredLicence(carries.name, "MIT", undefined);
+      texts.push(`It carries ${carries.name} ${carries.version}:\n\n${own}`);
+    }
+    return { licence, licenceText: texts.join("\n\n"), ...(carries ? { carries } : {}) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The llama.cpp that node-llama-cpp's native packages are built from. */
+async function readLlamaCpp(folder: string): Promise<Component["carries"]> {
+  try {
+    const { tag, llamaCppGithubRepo } = JSON.parse(
+      await Deno.readTextFile(join(folder, "llama/llama.cpp.info.json")),
+    );
+    return { name: "llama.cpp", version: tag, purl: `pkg:github/${llamaCppGithubRepo}@${tag}` };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

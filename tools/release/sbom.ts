@@ -142,7 +142,7 @@ export function cycloneDx(
 }
 
 function toCycloneDx(component: Component) {
-  const { name, version, integrity, licence } = component;
+  const { name, version, integrity, licence, carries } = component;
   const [scope, short] = name.startsWith("@") ? name.split("/") : [undefined, name];
   const [, base64] = /^sha512-(.+)$/.exec(integrity ?? "") ?? [];
   return {
@@ -156,6 +156,12 @@ function toCycloneDx(component: Component) {
     ...(base64 === undefined ? {} : {
       hashes: [{ alg: "SHA-512", content: Buffer.from(base64, "base64").toString("hex") }],
     }),
+    ...(carries === undefined ? {} : {
+      components: [{
+        ...{ type: "library", "bom-ref": carries.purl, ...carries },
+        licenses: [{ expression: "MIT" }],
+      }],
+    }),
   };
 }
 
@@ -167,9 +173,7 @@ function purl({ name, version }: Component): string {
 export function licenceTexts(components: readonly Component[]): string {
   const rule = "=".repeat(80);
   return components.map(({ name, version, licence, licenceText }) =>
-    `${rule}\n${name} ${version}\n${licence ?? "licence not stated"}\n${rule}\n\n${
-      licenceText || "The package carries no licence file of its own."
-    }\n`
+    `${rule}\n${name} ${version}\n${licence ?? "licence not stated"}\n${rule}\n\n${licenceText}\n`
   ).join("\n");
 }
 
