@@ -4,20 +4,35 @@ import { textFile, writeFiles } from "../../tools/package/files.ts";
 import { digestOf } from "../../tools/build/archive.ts";
 import { ROOT } from "../support/stack.ts";
 
+const UNIT = `ExecStart=/usr/bin/x --config=/etc/llorch/x.toml
+LoadCredential=token:/etc/llorch/token
+`;
+
+const PLIST = `<string>/usr/local/bin/x</string>
+<string>--config=/usr/local/etc/llorch/x.toml</string>
+<string>/usr/local/bin:/usr/bin:/bin</string>
+`;
+
+/** Services are installed for root alone: nobody reads them elsewhere. */
+const isRoot = Deno.build.os !== "windows" && Deno.uid() === 0;
+const SERVICES = isRoot ? ["lib/systemd/system/x.service"] : [];
+
 /** An archive as it is unpacked, with a program that says its version. */
 async function unpacked(root: string, version: string, files: string[]): Promise<void> {
   await Deno.remove(root, { recursive: true }).catch(() => {});
   await writeFiles(root, [
     ...files.map((path) => textFile(`/${path}`, `#!/bin/sh\necho ${version}\n`)),
     textFile("/etc/llorch/orchestrator.toml", `# of ${version}\n`),
-    {
-      ...textFile("/lib/systemd/system/x.service", "ExecStart=/usr/bin/x -c /etc/llorch/x\n"),
-    },
+    textFile("/lib/systemd/system/x.service", UNIT),
+    textFile("/share/llorch/x.plist", PLIST),
   ]);
   await Deno.symlink("llorch", join(root, "bin/link"));
   const installer = await Deno.readTextFile(join(ROOT, "deploy/install/install.sh"));
   await writeFiles(root, [{ ...textFile("/install.sh", installer), mode: 0o755 }]);
-  const listed = [...files, "etc/llorch/orchestrator.toml", "lib/systemd/system/x.service"];
+  const listed = [
+    ...files,
+    ...["etc/llorch/orchestrator.toml", "lib/systemd/system/x.service", "share/llorch/x.plist"],
+  ];
   const sums = await Promise.all(
     listed.map(async (path) => `${(await digestOf(join(root, path))).sha256}  ${path}\n`),
   );
@@ -34,18 +49,23 @@ function treeOf(dir: string, below = ""): string[] {
 interface Sandbox {
   readonly archive: string;
   readonly prefix: string;
+  readonly dir: string;
   install(...args: string[]): Promise<{ code: number; out: string; err: string }>;
 }
 
-async function withArchive(test: (sandbox: Sandbox) => Promise<void>): Promise<void> {
+async function withArchive(
+  test: (sandbox: Sandbox) => Promise<void>,
+  name = "pre fix",
+): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   const archive = join(dir, "a b");
-  const prefix = join(dir, "pre fix");
+  const prefix = join(dir, name);
   try {
     await unpacked(archive, "1", ["bin/llorch", "share/doc/llorch/OLD"]);
     await test({
       archive,
       prefix,
+      dir,
       async install(...args) {
         const { code, stdout, stderr } = await new Deno.Command(join(archive, "install.sh"), {
           args: ["--prefix", prefix, ...args],
@@ -72,10 +92,6 @@ Deno.test(
       const config = join(prefix, "etc/llorch/orchestrator.toml");
       assert.equal(await Deno.readLink(join(prefix, "bin/link")), "llorch");
       assert.equal((await Deno.stat(join(prefix, "bin/llorch"))).mode! & 0o777, 0o755);
-      assert.equal(
-        await Deno.readTextFile(join(prefix, "lib/systemd/system/x.service")),
-        `ExecStart=${prefix}/bin/x -c ${prefix}/etc/llorch/x\n`,
-      );
       assert.equal((await install()).out.includes("kept"), false);
 
       await Deno.writeTextFile(config, "# mine\n");
@@ -89,17 +105,17 @@ Deno.test(
         "bin/more",
         "etc/llorch/orchestrator.toml",
         "etc/llorch/orchestrator.toml.example",
-        "lib/systemd/system/x.service",
+        ...SERVICES,
         "share/llorch/installed-files",
+        "share/llorch/installed-folders",
+        "share/llorch/shipped-settings",
+        "share/llorch/x.plist",
       ]);
       const said = await new Deno.Command(join(prefix, "bin/llorch")).output();
       assert.equal(new TextDecoder().decode(said.stdout), "2\n");
 
       assert.equal((await install("--uninstall")).code, 0);
-      assert.deepEqual(treeOf(prefix), [
-        "etc/llorch/orchestrator.toml",
-        "etc/llorch/orchestrator.toml.example",
-      ]);
+      assert.deepEqual(treeOf(prefix), ["etc/llorch/orchestrator.toml"]);
       const again = await install("--uninstall");
       assert.equal(again.code, 1);
       assert.match(again.err, /Nothing of llorch is installed in .*pre fix/);
@@ -128,3 +144,104 @@ Deno.test("install.sh refuses a damaged archive and unknown words", unix, async 
     assert.throws(() => Deno.statSync(join(prefix, "bin")));
   });
 });
+
+/** What a prefix in a unit and a property list becomes. */
+async function fitted(prefix: string): Promise<{ unit: string; plist: string }> {
+  return {
+    unit: isRoot ? await Deno.readTextFile(join(prefix, SERVICES[0]!)) : "",
+    plist: await Deno.readTextFile(join(prefix, "share/llorch/x.plist")),
+  };
+}
+
+for (const name of ["a b", "usr/local", "x&y|z", "etc/llorch/usr/bin"]) {
+  Deno.test(`services name what lies below a prefix like ${name}`, unix, async () => {
+    await withArchive(async ({ prefix, install }) => {
+      assert.equal((await install()).code, 0);
+      const { unit, plist } = await fitted(prefix);
+      if (isRoot) {
+        assert.equal(
+          unit,
+          `ExecStart="${prefix}/bin/x" "--config=${prefix}/etc/llorch/x.toml"\n` +
+            `LoadCredential=token:${prefix}/etc/llorch/token\n`,
+        );
+      }
+      const xml = prefix.replaceAll("&", "&amp;");
+      assert.equal(
+        plist,
+        `<string>${xml}/bin/x</string>\n<string>--config=${xml}/etc/llorch/x.toml</string>\n` +
+          `<string>${xml}/bin:/usr/bin:/bin</string>\n`,
+      );
+    }, name);
+  });
+}
+
+Deno.test(
+  "install.sh refuses a prefix that no service can name, and an empty one",
+  unix,
+  async () => {
+    await withArchive(async ({ dir, install }) => {
+      for (const prefix of ["a%b", 'a"b', "a$b", "a\\b"]) {
+        const { code, err } = await install("--prefix", join(dir, prefix));
+        assert.equal(code, 2);
+        assert.match(err, /^install\.sh: Cannot install into .*: choose a folder without/);
+      }
+      for (const empty of [["--prefix="], ["--prefix", ""]]) {
+        const { code, err } = await install(...empty);
+        assert.equal(code, 2);
+        assert.equal(err, "install.sh: --prefix needs a folder\n");
+      }
+      assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["a b"]);
+    });
+  },
+);
+
+Deno.test("install.sh brings a setting up to date that nobody has changed", unix, async () => {
+  await withArchive(async ({ archive, prefix, install }) => {
+    await install();
+    await unpacked(archive, "2", ["bin/llorch"]);
+    assert.doesNotMatch((await install()).out, /kept/);
+    const config = join(prefix, "etc/llorch/orchestrator.toml");
+    assert.equal(await Deno.readTextFile(config), "# of 2\n");
+    assert.ok(!treeOf(prefix).some((file) => file.endsWith(".example")));
+  });
+});
+
+Deno.test(
+  "install.sh --uninstall leaves folders that were there, and says only what it did",
+  unix,
+  async () => {
+    await withArchive(async ({ prefix, install }) => {
+      await Deno.mkdir(join(prefix, "bin"), { recursive: true });
+      await Deno.mkdir(join(prefix, "lib"));
+      await install();
+      const dry = await install("--uninstall", "--dry-run");
+      assert.match(dry.out, /^would: rm -f .*bin\/llorch$/m);
+      assert.doesNotMatch(dry.out, /^removed/m);
+      assert.ok(treeOf(prefix).includes("bin/llorch"));
+      assert.match((await install("--uninstall")).out, /^removed; settings in/);
+      assert.deepEqual([...Deno.readDirSync(prefix)].map(({ name }) => name).sort(), [
+        ...["bin", "etc", "lib"],
+      ]);
+    });
+  },
+);
+
+Deno.test(
+  "install.sh installs for everybody whatever the umask, and without HOME",
+  unix,
+  async () => {
+    await withArchive(async ({ archive, dir, prefix }) => {
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", 'umask 077; exec "$0" "$@"', join(archive, "install.sh"), "--prefix", prefix],
+        clearEnv: true,
+        env: { PATH: "/usr/bin:/bin" },
+        cwd: dir,
+      }).output();
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+      const modeOf = async (path: string) => (await Deno.stat(join(prefix, path))).mode! & 0o777;
+      assert.equal(await modeOf("share/llorch"), 0o755);
+      assert.equal(await modeOf("etc/llorch/orchestrator.toml"), 0o644);
+      assert.equal(await modeOf("share/llorch/installed-files"), 0o644);
+    });
+  },
+);

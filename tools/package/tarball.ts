@@ -16,6 +16,9 @@ const SERVICES = {
   linux: [
     ["systemd/llorch-orchestratord.service", "/lib/systemd/system/llorch-orchestratord.service"],
     ["systemd/llorch-pool-managerd.service", "/lib/systemd/system/llorch-pool-managerd.service"],
+    ["debian/llorch-orchestratord/sysusers.conf", "/lib/sysusers.d/llorch-orchestratord.conf"],
+    ["debian/llorch-pool-managerd/sysusers.conf", "/lib/sysusers.d/llorch-pool-managerd.conf"],
+    ["debian/llorch-pool-managerd/tmpfiles.conf", "/lib/tmpfiles.d/llorch-pool-managerd.conf"],
   ],
   darwin: [
     ["launchd/org.llorch.orchestratord.plist", "/share/llorch/org.llorch.orchestratord.plist"],
