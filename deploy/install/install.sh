@@ -188,7 +188,9 @@ uninstall_all() {
   if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && grep -q '^lib/systemd/' "$list"; then
     for unit in $units; do
       [ "$(systemctl show --property=FragmentPath --value "$unit")" -ef "$prefix/lib/systemd/system/$unit.service" ] || continue
-      do_or_say systemctl --quiet disable --now "$unit"
+      # Not at once: a unit that was linked is unknown when it is disabled.
+      do_or_say systemctl stop "$unit"
+      do_or_say systemctl --quiet disable "$unit"
     done
   fi
   remove_listed < "$list"

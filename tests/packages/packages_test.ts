@@ -79,7 +79,9 @@ Deno.test({
           assert.doesNotMatch(said, /^E:/m);
         },
       });
-      await withMachine(await debianRoot(), [`${dir}:/packages`], (machine) => live(t, machine));
+      const root = await debianRoot();
+      await withMachine(root, [`${dir}:/packages`], (machine) => live(t, machine));
+      await withMachine(root, [`${dir}:/packages`], (machine) => liveTarball(t, machine));
     } finally {
       await Deno.remove(dir, { recursive: true });
     }
@@ -162,6 +164,20 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     }
   });
 
+  await t.step("a service that cannot start is tried until it can", async () => {
+    const unit = "llorch-orchestratord";
+    const drop = `/run/systemd/system/${unit}.service.d`;
+    await sh(`mkdir -p ${drop}; printf '[Service]\nRestartSec=50ms\n' > ${drop}/restart.conf`);
+    await sh("mv /etc/llorch/token /etc/llorch/token.away; systemctl daemon-reload");
+    await machine.run("systemctl", "restart", unit);
+    await until("it was tried often", async () => {
+      return Number(await property(machine, unit, "NRestarts")) > 25;
+    });
+    await sh("mv /etc/llorch/token.away /etc/llorch/token");
+    await untilActive(machine, unit);
+    await sh(`rm ${drop}/restart.conf; systemctl daemon-reload`);
+  });
+
   await t.step("a wrong config file is said once, and not tried again", async () => {
     await sh("echo 'colour = 1' >> /etc/llorch/orchestrator.toml");
     await machine.run("systemctl", "restart", "llorch-orchestratord");
@@ -177,15 +193,24 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
   });
 
   await t.step("a backup is restored", async () => {
-    const backup = "orchestratord backup --state-dir=/var/lib/llorch/orchestratord /root/jobs.db";
-    assert.match(await sh(backup), /^\/root\/jobs\.db: \d+ jobs/);
-    await sh(`
-      systemctl stop llorch-orchestratord
-      cd /var/lib/llorch/orchestratord
-      rm -f orchestrator.db orchestrator.db-wal orchestrator.db-shm
-      install -m 600 -o llorch-orchestratord -g llorch-orchestratord /root/jobs.db orchestrator.db
-      systemctl start llorch-orchestratord`);
-    await untilActive(machine, "llorch-orchestratord");
+    const operations = await Deno.readTextFile(join(ROOT, "docs/operations.md"));
+    const section = /## Back up and restore\n([^]*?)\n## /.exec(operations)![1]!;
+    const [backup, restore] = [...section.matchAll(/```sh\n([^]*?)```/g)].map(([, lines]) =>
+      lines!
+    );
+    // As an operator who cannot enter the daemon's folder, and has a file of the same name at home.
+    await sh("useradd --create-home ann; touch /home/ann/orchestrator.db-wal /home/ann/sudo");
+    await sh(
+      `printf '#!/bin/sh\nexec "$@"\n' > /usr/bin/sudo; chmod 755 /usr/bin/sudo`,
+    );
+    const token = await sh("cat /etc/llorch/token");
+    assert.match(await sh(`cd /home/ann; ${backup}`), /^\/root\/llorch-\S+\.db: \d+ jobs/);
+    assert.equal(await sh("stat -c %a /root/llorch-*.tar.gz"), "600");
+    await sh("rm -r /etc/llorch");
+    await sh(`cd /home/ann; ${restore!.replaceAll("DAY", "$(date +%F)")}`);
+    for (const unit of DAEMONS) await untilActive(machine, unit);
+    assert.equal(await sh("cat /etc/llorch/token; stat -c %a /etc/llorch/token"), `${token}600`);
+    await sh("test -e /home/ann/orchestrator.db-wal; rm /usr/bin/sudo");
     const known = await llorch(machine, `orchestrator jobs show --json ${accepted.trim()}`);
     assert.equal(JSON.parse(known).status, "completed");
   });
@@ -231,4 +256,40 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
       "",
     );
   });
+}
+
+/** A host's life with the archive, without packages. */
+async function liveTarball(t: Deno.TestContext, machine: Machine): Promise<void> {
+  const { sh } = machine;
+  const archive = `llorch-${VERSION}-${Deno.build.target}`;
+  await sh(`tar xzf /packages/new/${archive}.tar.gz -C /root`);
+
+  for (const prefix of ["/usr/local", "/opt/a b"]) {
+    await t.step(`the archive's services run from ${prefix}, and are gone afterwards`, async () => {
+      const installer = `/root/${archive}/install.sh --prefix '${prefix}'`;
+      assert.match(
+        await sh(`${installer} --services`),
+        /^start them with: systemctl enable --now /m,
+      );
+      assert.equal(await sh(`stat -c '%a %U' '${prefix}/etc/llorch/token'`), "600 root");
+      await sh(`systemctl enable --now ${DAEMONS.join(" ")} 2>&1`);
+      for (const unit of DAEMONS) await untilActive(machine, unit);
+      await sh("cp /packages/counter.gguf /var/lib/llorch/models/");
+      const job = `LLORCH_API_TOKEN=$(cat '${prefix}/etc/llorch/token') ` +
+        `'${prefix}/bin/llorch' ${submit(5)}`;
+      await until("the model is served", async () => {
+        return (await machine.run("sh", "-c", job)).code === 0;
+      });
+      assert.deepEqual(numbers(await sh(job)), range(8, 5));
+      await sh(`systemctl kill --kill-whom=all llorch-pool-managerd`);
+      assert.match(await sh(`${installer} --uninstall`), /^removed; /m);
+      for (const unit of DAEMONS) {
+        assert.equal(await property(machine, unit, "ActiveState"), "inactive");
+      }
+      assert.equal(
+        await sh(`find '${prefix}' -name '*orchestratord*' -o -name llorch`),
+        `${prefix}/etc/llorch`,
+      );
+    });
+  }
 }

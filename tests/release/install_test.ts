@@ -231,8 +231,20 @@ Deno.test(
   unix,
   async () => {
     await withArchive(async ({ archive, dir, prefix }) => {
-      const { code, stderr } = await new Deno.Command("sh", {
-        args: ["-c", 'umask 077; exec "$0" "$@"', join(archive, "install.sh"), "--prefix", prefix],
+      // As somebody whose own prefix is below HOME; root's is not.
+      await Deno.chmod(dir, 0o777);
+      const somebody = isRoot ? "setpriv --reuid=65534 --regid=65534 --clear-groups" : "env";
+      const [command, ...options] = somebody.split(" ");
+      const { code, stderr } = await new Deno.Command(command!, {
+        args: [
+          ...options,
+          "sh",
+          "-c",
+          'umask 077; exec "$0" "$@"',
+          join(archive, "install.sh"),
+          "--prefix",
+          prefix,
+        ],
         clearEnv: true,
         env: { PATH: "/usr/bin:/bin" },
         cwd: dir,
