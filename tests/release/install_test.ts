@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { textFile, writeFiles } from "../../tools/package/files.ts";
 import { digestOf } from "../../tools/build/archive.ts";
+import { namesIn } from "../support/portable.ts";
 import { ROOT } from "../support/stack.ts";
 
 const UNIT = `ExecStart=/usr/bin/x --config=/etc/llorch/x.toml
@@ -190,7 +191,7 @@ Deno.test(
         assert.equal(code, 2);
         assert.equal(err, "install.sh: --prefix needs a folder\n");
       }
-      assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["a b"]);
+      assert.deepEqual(namesIn(dir), ["a b"]);
     });
   },
 );
@@ -219,7 +220,7 @@ Deno.test(
       assert.doesNotMatch(dry.out, /^removed/m);
       assert.ok(treeOf(prefix).includes("bin/llorch"));
       assert.match((await install("--uninstall")).out, /^removed; settings in/);
-      assert.deepEqual([...Deno.readDirSync(prefix)].map(({ name }) => name).sort(), [
+      assert.deepEqual(namesIn(prefix), [
         ...["bin", "etc", "lib"],
       ]);
     });

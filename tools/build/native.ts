@@ -111,7 +111,8 @@ async function elfNeeds(file: string): Promise<Map<string, string[]>> {
       }
       continue;
     }
-    for (let at = 0, next = -1; next !== 0; at += next) {
+    let at = 0;
+    for (let next = -1; next !== 0; at += next) {
       const library = textAt(strings, view.getUint32(at + 4, true));
       const versions = needs.get(library) ?? [];
       let entry = at + view.getUint32(at + 8, true);
