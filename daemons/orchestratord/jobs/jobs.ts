@@ -1,28 +1,19 @@
 import { createHash } from "node:crypto";
-import {
-  type EndData,
-  type ErrorData,
-  inferencePart,
-  type JobEvent,
-  type TaskAccepted,
-  type TaskRequest,
-  type WorkerEvent,
-} from "#shared/contracts/mod.ts";
+import type { TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
-import { ERROR_CODES, errorMessage, LlorchError } from "#shared/errors.ts";
-import { createClient } from "#shared/http/client.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { Loop } from "../loop.ts";
 import type { Progress } from "../keys/job_limits.ts";
-import { dayOf } from "../keys/tokens.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Phase } from "../orchestrator.ts";
 import { relay, type RunAttempt } from "../relay/relay.ts";
-import type { Effect, JobError } from "../scheduler/state.ts";
-import type { JobPatch, JobRow } from "../store/job_store.ts";
+import type { Effect } from "../scheduler/state.ts";
+import type { JobRow } from "../store/job_store.ts";
 import type { Store } from "../store/sqlite_store.ts";
 import { checkPromptFits } from "./admission.ts";
+import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 
@@ -62,15 +53,18 @@ export interface Submitted {
   readonly job: LiveJob | undefined;
 }
 
-/** Accepts jobs, runs their attempts and ends each exactly once. */
+/** Accepts jobs and follows them to their end. */
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #live = new Map<string, LiveJob>();
   /** Submissions in progress by idempotency key: a second one waits for the first. */
   readonly #byKey = new Map<string, Promise<unknown>>();
 
+  readonly #attempts: Attempts;
+
   constructor(deps: JobsDeps) {
     this.#deps = deps;
+    this.#attempts = new Attempts(deps, (job) => this.#live.delete(job.id));
   }
 
   live(jobId: string): LiveJob | undefined {
@@ -159,11 +153,11 @@ export class Jobs {
   apply(effect: Extract<Effect, { kind: "dispatch" | "abort" | "fail" }>): void {
     const job = this.#live.get(effect.jobId);
     if (!job) return;
-    if (effect.kind === "dispatch") void this.#attempt(job, effect);
+    if (effect.kind === "dispatch") void this.#attempts.run(job, effect);
     else if (effect.kind === "abort") {
       job.endAttempt(this.#deps.clock.now(), effect.reason);
       job.abort?.abort();
-    } else this.#fail(job, effect.error);
+    } else this.#attempts.fail(job, effect.error);
   }
 
   /** Starts nothing more. Who waits for a job that is not kept is told so at once. */
@@ -187,7 +181,7 @@ export class Jobs {
       job.dropGrace?.();
       job.abort?.abort();
       if (job.facts.store) job.stream.suspend();
-      else this.#fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
+      else this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
     }
   }
 
@@ -348,176 +342,6 @@ export class Jobs {
     }, kept);
     this.#live.set(id, job);
     return job;
-  }
-
-  async #attempt(job: LiveJob, effect: Extract<Effect, { kind: "dispatch" }>): Promise<void> {
-    const { clock, config, loop, log, metrics } = this.#deps;
-    const { worker, attempt, poolId } = effect;
-    const abort = new AbortController();
-    job.abort = abort;
-    job.lastTokenAt = undefined;
-    const resumedFrom = job.ids.length;
-    job.attempts.push({
-      worker_id: worker.worker_id,
-      pool_id: poolId,
-      started_at: new Date(clock.now()).toISOString(),
-    });
-    job.patch({ status: "dispatched", attempts: job.attempts });
-    const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
-    log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
-
-    const outcome = await job.facts.runAttempt({
-      client: createClient({
-        baseUrl: worker.uri ?? "",
-        token: worker.token,
-        http: this.#deps.http,
-      }),
-      workerId: worker.worker_id,
-      request: {
-        ...inferencePart(job.facts.request),
-        job_id: job.id,
-        attempt,
-        resume_tokens: [...job.ids],
-        resume_index: job.nextIndex,
-      },
-      signal: abort.signal,
-      stallMs: config.failover.stall_ms,
-      correlationId: job.facts.correlationId,
-      onEvent: (event) => this.#onEvent(job, attempt, resumedFrom, abort.signal, event),
-    });
-    // A fenced attempt has nothing more to say: the scheduler has already moved on.
-    if (abort.signal.aborted) return;
-    const tokensOut = job.ids.length - resumedFrom;
-    const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
-    if (outcome.kind === "failed") {
-      this.#fail(job, outcome.error);
-      loop.send({ ...ended, outcome: { kind: "failed" } });
-    } else if (outcome.kind === "lost") {
-      log.warn("attempt_lost", { ...fields, reason: outcome.message });
-      metrics.failovers.inc();
-      job.endAttempt(clock.now(), outcome.message);
-      job.patch({ status: "queued", attempts: job.attempts });
-      loop.send({ ...ended, outcome });
-    } else loop.send({ ...ended, outcome });
-  }
-
-  #onEvent(
-    job: LiveJob,
-    attempt: number,
-    resumedFrom: number,
-    fence: AbortSignal,
-    event: Exclude<WorkerEvent, { event: "error" }>,
-  ): Promise<void> | undefined {
-    if (fence.aborted) return undefined;
-    const { clock, metrics, loop } = this.#deps;
-    const now = clock.now();
-    switch (event.event) {
-      case "started": {
-        if (job.startedAt !== undefined) {
-          job.patch({ status: "running" });
-          return undefined;
-        }
-        job.startedAt = now;
-        const waited = now - job.facts.createdAt;
-        metrics.queueWait.observe(waited / 1000);
-        const data = {
-          ...event.data,
-          model: job.facts.request.model,
-          queue_wait_ms: Math.max(0, waited),
-        };
-        return job.emit({ event: "started", data }, { status: "running", startedAt: now });
-      }
-      case "token": {
-        if (event.data.i !== job.nextIndex) {
-          throw new RangeError(`The worker sent token ${event.data.i} instead of ${job.nextIndex}`);
-        }
-        if (job.firstTokenAt === undefined) {
-          job.firstTokenAt = now;
-          metrics.ttft.observe((now - job.facts.createdAt) / 1000);
-        } else if (job.lastTokenAt !== undefined) {
-          metrics.interToken.observe((now - job.lastTokenAt) / 1000);
-        }
-        const isFirstOfAttempt = job.lastTokenAt === undefined;
-        job.lastTokenAt = now;
-        job.nextIndex++;
-        job.ids.push(...event.data.ids);
-        metrics.tokens.inc(event.data.ids.length);
-        if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
-        return job.emit(event);
-      }
-      case "metrics":
-        // Often enough for fair shares, and far more seldom than tokens.
-        if (job.ids.length > resumedFrom) this.#progress(job, attempt, resumedFrom);
-        job.stream.setMetrics({
-          ...event.data,
-          attempt,
-          queue_depth: loop.state.queued.size,
-        });
-        return undefined;
-      case "end":
-        return this.#complete(job, event.data);
-    }
-  }
-
-  #progress(job: LiveJob, attempt: number, resumedFrom: number): void {
-    const tokensOut = job.ids.length - resumedFrom;
-    this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
-  }
-
-  #complete(job: LiveJob, data: EndData): Promise<void> | undefined {
-    const { tokens_in, tokens_cached, tokens_out } = data;
-    this.#deps.metrics.ended.inc({ outcome: "completed" });
-    return this.#end(job, { event: "end", data: { ...data, seed: job.facts.seed } }, {
-      status: "completed",
-      usage: { tokens_in, tokens_cached, tokens_out },
-    });
-  }
-
-  #fail(job: LiveJob, cause: JobError | LlorchError): void {
-    const error = cause instanceof LlorchError ? cause : new LlorchError(cause.code, cause.message);
-    const data: ErrorData = {
-      code: error.code,
-      message: error.message,
-      retriable: ERROR_CODES[error.code].retriable,
-    };
-    const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
-    this.#deps.metrics.ended.inc({ outcome });
-    this.#end(job, { event: "error", data }, { status: outcome, error: data });
-  }
-
-  /** Counts a job's tokens for the key that it belongs to, if it does. */
-  #charge(job: LiveJob, tokensIn: number, now: number): void {
-    const tokens = tokensIn + job.ids.length;
-    if (tokens === 0 || job.facts.tenant === "") return;
-    this.#deps.store.keys.addTokens(job.facts.tenant, dayOf(now), tokens)
-      .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));
-  }
-
-  #end(
-    job: LiveJob,
-    event: Extract<JobEvent, { event: "end" | "error" }>,
-    patch: JobPatch,
-  ): Promise<void> | undefined {
-    const now = this.#deps.clock.now();
-    this.#live.delete(job.id);
-    this.#charge(job, patch.usage?.tokens_in ?? 0, now);
-    job.dropGrace?.();
-    job.endAttempt(now);
-    this.#deps.log.info("job_ended", {
-      job_id: job.id,
-      correlation_id: job.facts.correlationId,
-      status: patch.status,
-      ...(event.event === "error" ? { code: event.data.code } : {}),
-      attempts: job.attempts.length,
-      tokens_out: job.ids.length,
-      duration_ms: now - job.facts.createdAt,
-    });
-    return job.emit(event, {
-      ...patch,
-      endedAt: now,
-      attempts: job.attempts,
-      contentExpiresAt: now + this.#deps.config.retention.unread_ms,
-    });
   }
 }
 
