@@ -46,7 +46,7 @@ export const openaiRoutes = {
     status: 200,
     reply: openaiModel,
     kind: "json",
-    errors: ["MODEL_NOT_FOUND"],
+    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "NOT_READY"],
   }),
   chat: defineRoute({
     method: "POST",

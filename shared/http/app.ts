@@ -123,7 +123,10 @@ export function createApp(options: AppOptions): App {
     routes,
     mount(route, handler) {
       routes.push(route);
-      const path = route.path.replace(/\{(\w+)\}/g, route.path.endsWith("}") ? ":$1{.+}" : ":$1");
+      const path = route.path.replace(
+        /\{(\w+)\}/g,
+        route.path.endsWith("}") ? ":$1{(?:.|\\s)+}" : ":$1",
+      );
       hono.on(route.method, path, (context) => answer(route, handler, context));
     },
     async fetch(request) {
@@ -229,7 +232,7 @@ function correlationIdOf(request: Request): string {
 
 function pathPattern(path: string): RegExp {
   const source = path.split(/\{\w+\}/).map((part) => part.replace(/[.]/g, "\\$&")).join("[^/]+");
-  return new RegExp(`^${path.endsWith("}") ? source.replace(/\[\^\/\]\+$/, ".+") : source}$`);
+  return new RegExp(`^${path.endsWith("}") ? source.replace(/\[\^\/\]\+$/, "[^]+") : source}$`);
 }
 
 async function validate(

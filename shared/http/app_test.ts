@@ -241,6 +241,14 @@ Deno.test("app: a parameter may hold encoded slashes and colons", async () => {
   assert.deepEqual(await response.json(), { ref });
 });
 
+Deno.test("app: a parameter with a line break is still a parameter", async () => {
+  const { app } = testApp();
+  const response = await get(app, "/v2/things/a%0Ab");
+  assert.notEqual(response.status, 404);
+  assert.notEqual(response.status, 405);
+  await response.body?.cancel();
+});
+
 Deno.test("app: a path that is not well encoded is answered, not a crash", async () => {
   const { app } = testApp();
   const response = await get(app, "/v2/things/%zz");
