@@ -1,15 +1,15 @@
 /**
  * `deno task bundle:offline [--target T] [--out DIR]`: one archive that brings a host without a network
  * from nothing to a streaming answer: what `deno task build` made, packages, the demo model, and the
- * installer.
+ * installer. It goes to DIR, or beside the packages of its platform.
  *
  * @module
  */
-import { basename, join } from "node:path";
-import { runMain } from "#shared/lifecycle.ts";
+import { basename, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
-import { planBuild } from "../build/plan.ts";
-import type { Target } from "../build/targets.ts";
+import { findTarget, type Target } from "../build/targets.ts";
 import { buildDebs } from "../package/deb.ts";
 import { type PackageFile, textFile } from "../package/files.ts";
 import { withPackaging } from "../package/main.ts";
@@ -37,12 +37,39 @@ export function bundleOffline(target: Target, dist: string, out: string): Promis
   });
 }
 
+/**
+ * Reads `[--target T] [--out DIR]`.
+ *
+ * @throws {UsageError} naming the word that is wrong
+ */
+export function planBundle(
+  args: readonly string[],
+  host: string,
+  cwd: string,
+): { target: Target; out: string } {
+  const { target: triple, out } = parse(args);
+  const target = findTarget(triple ?? host);
+  const packages = join(ROOT, "dist", target.triple, "packages");
+  return { target, out: out === undefined ? packages : resolve(cwd, out) };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { target: { type: "string" }, out: { type: "string" } },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
 if (import.meta.main) {
   Deno.exit(
     await runMain("bundle:offline", async () => {
-      const { target } = planBuild(Deno.args, Deno.build.target, Deno.cwd());
+      const { target, out } = planBundle(Deno.args, Deno.build.target, Deno.cwd());
       const dist = join(ROOT, "dist", target.triple);
-      console.error(await bundleOffline(target, dist, join(dist, "packages")));
+      console.error(await bundleOffline(target, dist, out));
       return 0;
     }),
   );
