@@ -10,6 +10,7 @@ import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { committedBytes, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
+import { lastWords } from "./last_words.ts";
 import { exitCategory, type ExitStatus } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
@@ -95,12 +96,15 @@ export class Roster {
   }
 
   /** Records the end of a worker that is no longer there. */
-  bury(record: WorkerRecord, status: ExitStatus): void {
+  bury(record: WorkerRecord, seen: ExitStatus): void {
     const { store, logs, clock, log, instruments, onChange } = this.#options;
     const { worker_id, life } = record;
-    const lastLine = logs.lines(worker_id).findLast(saysSomething);
-    const category = exitCategory(life, status, this.#hasKernelKilled(), lastLine);
-    const detail = category === "stop" ? undefined : lastLine?.slice(0, MAX_DETAIL);
+    const { reason, exitCode = null } = lastWords(logs.lines(worker_id));
+    // Nobody tells us how another's child ended; its own log does, where it ended in good order.
+    const isUnknown = seen.exit_code === null && seen.signal === null;
+    const status = isUnknown ? { ...seen, exit_code: exitCode } : seen;
+    const category = exitCategory(life, status, this.#hasKernelKilled(), reason);
+    const detail = category === "stop" ? undefined : reason?.slice(0, MAX_DETAIL);
     const exit: WorkerExit = {
       worker_id,
       exit_code: status.exit_code,
@@ -142,9 +146,4 @@ export class Roster {
   #hasKernelKilled(): boolean {
     return this.#options.table.memoryKills() > this.#memoryKills[0];
   }
-}
-
-/** Whether a line of a log is neither blank nor a line of a stack. */
-function saysSomething(line: string): boolean {
-  return /\S/.test(line) && !/^\s+at /.test(line);
 }

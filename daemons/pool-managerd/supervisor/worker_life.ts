@@ -118,7 +118,7 @@ export function exitCategory(
   life: WorkerLife,
   status: ExitStatus,
   kernelKilled: boolean,
-  lastLine: string | undefined,
+  reason: string | undefined,
 ): WorkerExit["category"] {
   if (life.cause !== null) return life.cause;
   const wasReady = life.state === "ready" || life.state === "draining";
@@ -126,6 +126,6 @@ export function exitCategory(
   const isUnknown = status.signal === null && status.exit_code === null;
   const mayBeKernel = status.signal === "SIGKILL" || isUnknown;
   if (mayBeKernel && kernelKilled) return "oom";
-  if (status.signal !== "SIGKILL" && OUT_OF_MEMORY.test(lastLine ?? "")) return "oom";
+  if (status.signal !== "SIGKILL" && OUT_OF_MEMORY.test(reason ?? "")) return "oom";
   return "crash";
 }
