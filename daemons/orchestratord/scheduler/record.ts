@@ -67,6 +67,10 @@ function recordProgress(
 
 function recordPool(state: State, report: PoolReport, now: number, effects: Effect[]): void {
   const before = state.pools.get(report.id);
+  // Somebody has started it anew, perhaps with a worker that is repaired.
+  if (before !== undefined && before.instanceId !== report.instanceId) {
+    closeBreakers(state, report.id);
+  }
   const { exits, models, ...rest } = report;
   state.pools.set(report.id, {
     ...rest,
@@ -139,6 +143,10 @@ function forgetPool(state: State, poolId: string): void {
   for (const spawn of [...state.spawns.values()]) {
     if (spawn.poolId === poolId) state.spawns.delete(spawn.requestId);
   }
+  closeBreakers(state, poolId);
+}
+
+function closeBreakers(state: State, poolId: string): void {
   for (const key of [...state.breakers.keys()]) {
     if (key.startsWith(`${poolId} `)) state.breakers.delete(key);
   }

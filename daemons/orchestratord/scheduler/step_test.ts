@@ -216,6 +216,19 @@ Deno.test("step() gives up on a model after its pool has failed to start it too 
   assert.match(end[0]?.kind === "fail" ? end[0].error.message : "", /broken file/);
 });
 
+Deno.test("step() trusts a pool again that was started anew, and not one that only reports", () => {
+  const run = new Run();
+  run.at(0, pool([]), submit("j1", 0));
+  for (const now of [1, 2, 103]) {
+    run.at(now - 0.5, { kind: "tick" });
+    const requestId = [...run.state.spawns.keys()][0]!;
+    run.at(now, { kind: "spawn_failed", requestId, message: "broken worker" });
+  }
+  assert.deepEqual(kinds(run.at(104, pool([]), submit("j2", 104))), ["fail"]);
+  run.at(105, pool([], { instanceId: "i2" }));
+  assert.deepEqual(kinds(run.at(106, submit("j3", 106))), ["spawn"]);
+});
+
 Deno.test("step() tries a wanted model again when its first load fails, and stops once it is loaded", () => {
   const run = new Run();
   run.at(0, pool([]));
