@@ -3,7 +3,7 @@ import { errorBody } from "../contracts/common.ts";
 import { openaiErrorBody } from "../contracts/openai_common.ts";
 import { HEADERS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
-import { readSse, type SseMessage } from "./sse.ts";
+import { readSse, readSseBatches, type SseMessage } from "./sse.ts";
 
 /** The peer could not be reached, hung up, or took too long: nothing is known about what it did. */
 export class TransportError extends Error {
@@ -45,6 +45,8 @@ export interface OpenStream {
   readonly status: number;
   readonly headers: Headers;
   readonly events: AsyncGenerator<SseMessage>;
+  /** The same, those that came together at once; read one of the two. */
+  readonly batches: AsyncGenerator<readonly SseMessage[]>;
 }
 
 /** A typed client of one daemon; see {@linkcode createClient}. */
@@ -162,7 +164,13 @@ export function createClient(options: ClientOptions): Client {
         const response = await send(route, input as AnyCall, accept, { ...call, signal });
         if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
         const { status, headers } = response;
-        return { status, headers, events: readSse(response.body, call.signal) };
+        const { body } = response;
+        return {
+          status,
+          headers,
+          events: readSse(body, call.signal),
+          batches: readSseBatches(body, call.signal),
+        };
       });
     },
   };

@@ -34,30 +34,48 @@ export const SSE_HEADERS: Readonly<Record<string, string>> = {
  * @param event Name of the event; ours are plain words, so a line break cannot occur.
  */
 export function encodeSse(event: string, data: unknown, id?: number): Uint8Array {
+  return encoder.encode(formatSse(event, data, id));
+}
+
+/** The text of {@linkcode encodeSse}, for those who put several events into one write. */
+export function formatSse(event: string, data: unknown, id?: number): string {
   const idLine = id === undefined ? "" : `id: ${id}\n`;
-  return encoder.encode(`event: ${event}\n${idLine}data: ${JSON.stringify(data)}\n\n`);
+  return `event: ${event}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Encodes a nameless event, as OpenAI's streams use. `text` must not contain a line break. */
-export function encodeSseData(text: string): Uint8Array {
-  return encoder.encode(`data: ${text}\n\n`);
+/** Encodes nameless events, as OpenAI's streams use. `texts` must not contain line breaks. */
+export function encodeSseData(...texts: readonly string[]): Uint8Array {
+  return encoder.encode(texts.map((text) => `data: ${text}\n\n`).join(""));
 }
 
-/**
- * Reads the events of a reply's body until it ends, or rejects once the signal aborts. Leaving the
- * loop cancels the body.
- *
- * The abort cancels the body itself: that of a `fetch` does nothing any more once its `Response`
- * has been collected, and then the peer would go on for nobody.
- */
+/** Bytes that are read at once; events are short, and every stream has a buffer of its own. */
+const READ_BYTES = 16 * 1024;
+
+/** Reads the events of a reply's body one by one; see {@linkcode readSseBatches}. */
 export async function* readSse(
   body: ReadableStream<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<SseMessage> {
-  const reader = body.getReader();
+  for await (const messages of readSseBatches(body, signal)) {
+    for (const message of messages) yield message;
+  }
+}
+
+/**
+ * Reads the events of a reply's body until it ends, those that came together at once, or rejects
+ * once the signal aborts. Leaving the loop cancels the body.
+ *
+ * The abort cancels the body itself: that of a `fetch` does nothing any more once its `Response`
+ * has been collected, and then the peer would go on for nobody.
+ */
+export async function* readSseBatches(
+  body: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly SseMessage[]> {
+  const reader = readerOf(body);
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", cancel);
-  const messages: SseMessage[] = [];
+  let messages: SseMessage[] = [];
   const parser = createParser({
     maxBufferSize: MAX_MESSAGE_CHARS,
     onEvent: ({ event = "message", data, id }) =>
@@ -74,10 +92,41 @@ export async function* readSse(
       signal?.throwIfAborted();
       if (done) return;
       parser.feed(decoder.decode(value, { stream: true }));
-      yield* messages.splice(0);
+      if (messages.length === 0) continue;
+      const batch = messages;
+      messages = [];
+      yield batch;
     }
   } finally {
     signal?.removeEventListener("abort", cancel);
     cancel();
   }
+}
+
+/** What {@linkcode readSseBatches} needs of a reader. */
+interface ByteReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/**
+ * A reader that fills one buffer again and again where the body can: Deno else makes one of 64 KiB
+ * for every read, and most reads bring a hundred bytes.
+ */
+function readerOf(body: ReadableStream<Uint8Array>): ByteReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return body.getReader();
+  }
+  let buffer = new ArrayBuffer(READ_BYTES);
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (value) buffer = value.buffer;
+      return { done, value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
 }

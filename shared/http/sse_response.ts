@@ -2,7 +2,7 @@ import { SSE_COMMENT, SSE_HEADERS } from "./sse.ts";
 
 /** How a stream reply behaves. */
 export interface SseResponseOptions {
-  /** A comment goes out after this much silence, in milliseconds. */
+  /** A comment goes out after this much silence, or at most a quarter more, in milliseconds. */
   readonly keepAliveMs: number;
   readonly status?: number;
   /** What becomes of a client that does not read what was sent; by default it is waited for. */
@@ -29,10 +29,10 @@ export function sseResponse(
   options: SseResponseOptions,
 ): Response {
   const { keepAliveMs, slowReader, onClose } = options;
-  let next: Promise<IteratorResult<Uint8Array>> | undefined;
-  /** When the client was given something that it has not asked beyond. */
-  let givenAt: number | undefined;
   let watch: ReturnType<typeof setInterval> | undefined;
+  /** Whether the client waits for something, and since when that is so or not. */
+  let isAsking = false;
+  let since = 0;
   let isOpen = true;
   const end = () => {
     if (!isOpen) return;
@@ -40,31 +40,36 @@ export function sseResponse(
     clearInterval(watch);
     onClose?.();
   };
-  // One timer per stream that now and then looks at a clock: a timer per frame would cost more.
-  const startWatch = (controller: ReadableStreamDefaultController, slow: SlowReader) =>
-    setInterval(() => {
-      if (givenAt === undefined || performance.now() - givenAt < slow.afterMs) return;
+  const look = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const elapsed = performance.now() - since;
+    const isUnread = !isAsking || (controller.desiredSize ?? 0) < 0;
+    if (!isUnread && elapsed >= keepAliveMs) {
+      since = performance.now();
+      controller.enqueue(SSE_COMMENT);
+    } else if (isUnread && slowReader && elapsed >= slowReader.afterMs) {
       end();
-      controller.enqueue(slow.lastWords);
+      controller.enqueue(slowReader.lastWords);
       controller.close();
       frames.return(undefined).catch(() => {});
-    }, Math.ceil(slow.afterMs / 4));
+    }
+  };
+  // One timer per stream that now and then looks at a clock: a timer per frame would cost more.
+  const lookMs = Math.ceil(Math.min(keepAliveMs, slowReader?.afterMs ?? keepAliveMs) / 4);
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      givenAt = undefined;
-      if (slowReader && watch === undefined) watch = startWatch(controller, slowReader);
-      next ??= frames.next();
-      let result: IteratorResult<Uint8Array> | undefined;
+      watch ??= setInterval(look, lookMs, controller);
+      isAsking = true;
+      since = performance.now();
+      let result: IteratorResult<Uint8Array>;
       try {
-        result = await withKeepAlive(next, keepAliveMs);
+        result = await frames.next();
       } catch (error) {
         end();
         throw error;
       }
       if (!isOpen) return;
-      givenAt = performance.now();
-      if (result === undefined) return controller.enqueue(SSE_COMMENT);
-      next = undefined;
+      isAsking = false;
+      since = performance.now();
       if (result.done) {
         end();
         controller.close();
@@ -77,17 +82,4 @@ export function sseResponse(
     },
   }, { highWaterMark: 0 });
   return new Response(body, { status: options.status ?? 200, headers: { ...SSE_HEADERS } });
-}
-
-/** The value, or undefined when it is not there within `ms`. */
-async function withKeepAlive<T>(value: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([value, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

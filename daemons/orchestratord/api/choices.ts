@@ -7,11 +7,11 @@ import type { StreamItem } from "../relay/job_stream.ts";
 import type { RunAttempt } from "../relay/relay.ts";
 import { followLive } from "./follow.ts";
 
-/** An item of one of the jobs that answer a request together. */
-export interface ChoiceItem {
+/** Items of one of the jobs that answer a request together, those that came at once. */
+export interface ChoiceItems {
   /** Index of the job. */
   readonly choice: number;
-  readonly item: StreamItem;
+  readonly items: readonly StreamItem[];
 }
 
 /**
@@ -56,13 +56,15 @@ export async function* followAll(
   orchestrator: Orchestrator,
   jobs: readonly LiveJob[],
   signal: AbortSignal,
-): AsyncGenerator<ChoiceItem> {
+): AsyncGenerator<ChoiceItems> {
   const leave = new AbortController();
   const onAbort = () => leave.abort();
   if (signal.aborted) leave.abort();
   signal.addEventListener("abort", onAbort, { once: true });
   const readers = jobs.map((job) => followLive(orchestrator, job, 0, leave.signal, 0));
-  const arrivals = new Arrivals<{ choice: number; result: IteratorResult<StreamItem> }>();
+  const arrivals = new Arrivals<
+    { choice: number; result: IteratorResult<readonly StreamItem[]> }
+  >();
   const pull = (choice: number) =>
     arrivals.add(readers[choice]!.next().then((result) => ({ choice, result })));
   try {
@@ -73,7 +75,7 @@ export async function* followAll(
         open--;
         continue;
       }
-      yield { choice, item: result.value };
+      yield { choice, items: result.value };
       pull(choice);
     }
   } finally {

@@ -20,16 +20,17 @@ export async function* followLive(
   after: number,
   signal: AbortSignal,
   graceMs: number,
-): AsyncGenerator<StreamItem> {
+): AsyncGenerator<readonly StreamItem[]> {
   const { clock, jobs, metrics } = orchestrator;
   job.dropGrace?.();
   job.dropGrace = undefined;
   metrics.streams.inc();
   let readToEnd = false;
   try {
-    for await (const item of job.stream.read(after, signal)) {
-      yield item;
-      readToEnd = item.kind === "event" && isTerminal(item.event);
+    for await (const items of job.stream.read(after, signal)) {
+      yield items;
+      const last = items.at(-1);
+      readToEnd = last?.kind === "event" && isTerminal(last.event);
     }
   } finally {
     metrics.streams.dec();
@@ -56,14 +57,14 @@ export async function* followKept(
   orchestrator: Orchestrator,
   jobId: string,
   after: number,
-): AsyncGenerator<StreamItem> {
+): AsyncGenerator<readonly StreamItem[]> {
   for (let last = after;;) {
     const page = await orchestrator.store.events(jobId, last, PAGE);
-    for (const { id, event } of page) {
-      yield { kind: "event", id, event };
-      last = id;
-      if (isTerminal(event)) return orchestrator.markRead(jobId);
-    }
+    const newest = page.at(-1);
+    if (!newest) return;
+    last = newest.id;
+    yield page.map(({ id, event }) => ({ kind: "event", id, event }));
+    if (isTerminal(newest.event)) return orchestrator.markRead(jobId);
     if (page.length < PAGE) return;
   }
 }
@@ -72,8 +73,8 @@ export async function* followKept(
 export function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   if (item.kind === "metrics") return { event: "metrics", data: item.data };
   if (item.event.event !== "token" || withIds) return item.event;
-  const { ids: _ids, ...data } = item.event.data;
-  return { event: "token", data };
+  const { t, i, logprobs } = item.event.data;
+  return { event: "token", data: logprobs ? { t, i, logprobs } : { t, i } };
 }
 
 /** The error that a caller gets for a job that nobody knows. */

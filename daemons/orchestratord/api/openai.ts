@@ -5,7 +5,7 @@ import { openAiBody } from "#shared/http/app.ts";
 import { encodeSseData } from "#shared/http/sse.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
-import { type ChoiceItem, followAll, submitAll } from "./choices.ts";
+import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
 import { chatTasks, ChatTranslator } from "./openai_chat.ts";
 import { completionTasks, CompletionTranslator } from "./openai_completions.ts";
 import { startOrTimeout } from "./start.ts";
@@ -69,8 +69,8 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
       });
     }
     const { translator, items } = await begin();
-    for await (const { choice, item } of items) {
-      if (item.kind === "event") translator.take(choice, item.event);
+    for await (const { choice, items: came } of items) {
+      for (const item of came) if (item.kind === "event") translator.take(choice, item.event);
     }
     return translator.whole();
   }
@@ -81,20 +81,24 @@ function modelObject(id: string) {
 }
 
 async function* chunks(
-  items: AsyncGenerator<ChoiceItem>,
+  batches: AsyncGenerator<ChoiceItems>,
   translator: Translator<unknown, unknown>,
 ): AsyncGenerator<Uint8Array> {
+  let texts: string[] = [];
   try {
-    for await (const { choice, item } of items) {
-      if (item.kind !== "event") continue;
-      for (const chunk of translator.take(choice, item.event)) {
-        yield encodeSseData(JSON.stringify(chunk));
+    for await (const { choice, items } of batches) {
+      for (const item of items) {
+        if (item.kind !== "event") continue;
+        for (const chunk of translator.take(choice, item.event)) texts.push(JSON.stringify(chunk));
       }
+      if (texts.length === 0) continue;
+      yield encodeSseData(...texts);
+      texts = [];
     }
     yield encodeSseData("[DONE]");
   } catch (error) {
     if (!(error instanceof LlorchError)) throw error;
-    yield encodeSseData(JSON.stringify(openAiBody(error)));
-    yield encodeSseData("[DONE]");
+    // Behind what came together with it.
+    yield encodeSseData(...texts, JSON.stringify(openAiBody(error)), "[DONE]");
   }
 }

@@ -76,9 +76,11 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       onReply: (given) => reply = given,
     });
     const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
-    for await (const { item } of followAll(orchestrator, jobs, signal)) {
-      if (item.kind !== "event" || item.event.event !== "error") continue;
-      throw new LlorchError(item.event.data.code, item.event.data.message);
+    for await (const { items } of followAll(orchestrator, jobs, signal)) {
+      for (const item of items) {
+        if (item.kind !== "event" || item.event.event !== "error") continue;
+        throw new LlorchError(item.event.data.code, item.event.data.message);
+      }
     }
     if (reply === undefined) throw new LlorchError("CANCELLED", "The client went away");
     return reply;

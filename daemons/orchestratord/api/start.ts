@@ -1,5 +1,5 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { ChoiceItem } from "./choices.ts";
+import type { ChoiceItems } from "./choices.ts";
 
 /**
  * Waits until a job has started, the first of several, so that a failure before that can still be an HTTP status, but not
@@ -8,44 +8,45 @@ import type { ChoiceItem } from "./choices.ts";
  * @throws {LlorchError} the job's error, when it ended before it started
  */
 export async function startOrTimeout(
-  items: AsyncGenerator<ChoiceItem>,
+  batches: AsyncGenerator<ChoiceItems>,
   ms: number,
-): Promise<AsyncGenerator<ChoiceItem>> {
-  const seen: ChoiceItem[] = [];
+): Promise<AsyncGenerator<ChoiceItems>> {
+  const seen: ChoiceItems[] = [];
   const deadline = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => deadline.resolve(undefined), ms);
-  let next: Promise<IteratorResult<ChoiceItem>> | undefined;
+  let next: Promise<IteratorResult<ChoiceItems>> | undefined;
   try {
     while (true) {
-      next ??= items.next();
+      next ??= batches.next();
       const result = await Promise.race([next, deadline.promise]);
       if (result === undefined || result.done) break;
       next = undefined;
       seen.push(result.value);
-      const { item } = result.value;
-      if (item.kind === "metrics") break;
-      const { event } = item;
-      if (event.event === "error") throw new LlorchError(event.data.code, event.data.message);
-      if (event.event !== "queued") break;
+      const { items } = result.value;
+      if (items.some(({ kind }) => kind === "metrics")) break;
+      const events = items.flatMap((item) => item.kind === "event" ? [item.event] : []);
+      const first = events.find(({ event }) => event !== "queued");
+      if (first?.event === "error") throw new LlorchError(first.data.code, first.data.message);
+      if (first) break;
     }
   } finally {
     clearTimeout(timer);
   }
-  return rest(seen, next, items);
+  return rest(seen, next, batches);
 }
 
 async function* rest(
-  seen: readonly ChoiceItem[],
-  next: Promise<IteratorResult<ChoiceItem>> | undefined,
-  items: AsyncGenerator<ChoiceItem>,
-): AsyncGenerator<ChoiceItem> {
+  seen: readonly ChoiceItems[],
+  next: Promise<IteratorResult<ChoiceItems>> | undefined,
+  batches: AsyncGenerator<ChoiceItems>,
+): AsyncGenerator<ChoiceItems> {
   try {
     yield* seen;
     const first = await next;
     if (first?.done) return;
     if (first) yield first.value;
-    yield* items;
+    yield* batches;
   } finally {
-    await items.return(undefined);
+    await batches.return(undefined);
   }
 }

@@ -6,7 +6,7 @@ import {
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
-import { encodeSse, encodeSseComment } from "#shared/http/sse.ts";
+import { encodeSseComment, formatSse } from "#shared/http/sse.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
 import type { JobRow } from "../store/job_store.ts";
@@ -54,7 +54,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     after: number,
     signal: AbortSignal,
     caller: Caller | undefined,
-  ): Promise<AsyncGenerator<StreamItem>> {
+  ): Promise<AsyncGenerator<readonly StreamItem[]>> {
     const job = jobs.live(jobId);
     if (job && job.facts.store && mayTouch(caller, job.facts.tenant)) {
       return followLive(orchestrator, job, after, signal, config.streams.disconnect_grace_ms);
@@ -112,14 +112,19 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
 }
 
 async function* frames(
-  items: AsyncGenerator<StreamItem>,
+  batches: AsyncGenerator<readonly StreamItem[]>,
   withIds: boolean,
 ): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
   let ended = false;
-  for await (const item of items) {
-    const { event, data } = toClientEvent(item, withIds);
-    yield encodeSse(event, data, item.kind === "event" ? item.id : undefined);
-    ended = isTerminal({ event });
+  for await (const items of batches) {
+    let text = "";
+    for (const item of items) {
+      const { event, data } = toClientEvent(item, withIds);
+      text += formatSse(event, data, item.kind === "event" ? item.id : undefined);
+      ended = isTerminal({ event });
+    }
+    yield encoder.encode(text);
   }
   if (!ended) yield encodeSseComment("stopping: the job goes on, ask again with Last-Event-ID");
 }

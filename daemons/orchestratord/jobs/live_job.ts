@@ -8,8 +8,8 @@ import type { RunAttempt } from "../relay/relay.ts";
 import { JobStream } from "../relay/job_stream.ts";
 import type { JobPatch, JobRow, JobStore, NumberedEvent } from "../store/job_store.ts";
 
-/** Writes that may be on their way before the worker's stream is made to wait. */
-const MAX_PENDING_WRITES = 64;
+/** Events that may wait to be written before the worker's stream is made to wait. */
+const MAX_PENDING_EVENTS = 256;
 
 /** Who a live job is, and what its client asked for. */
 export interface LiveJobFacts {
@@ -51,7 +51,11 @@ export class LiveJob {
   dropGrace: (() => void) | undefined;
   #nextId = 1;
   #ended = false;
-  #pendingWrites = 0;
+  /** Events that are not written yet. */
+  #pending = 0;
+  /** What the store has not taken yet, and when that will be written. */
+  #next: { readonly events: NumberedEvent[]; readonly patch: JobPatch } | undefined;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(facts: LiveJobFacts, kept?: { row: JobRow; events: readonly NumberedEvent[] }) {
     this.facts = facts;
@@ -91,7 +95,7 @@ export class LiveJob {
   /**
    * Adds an event; nothing is added after a terminal one.
    *
-   * @returns a promise to wait for when too many writes are on their way, else undefined
+   * @returns a promise to wait for when too many events are not written yet, else undefined
    */
   emit(event: StoredJobEvent, patch?: JobPatch): Promise<void> | undefined {
     if (this.#ended) return undefined;
@@ -102,18 +106,33 @@ export class LiveJob {
       this.stream.publish([numbered]);
       return undefined;
     }
-    this.#pendingWrites++;
-    const written = store.append(this.id, [numbered], patch)
-      .then(() => this.stream.publish([numbered]))
+    this.#pending++;
+    const written = this.#write(store, [numbered], patch);
+    return this.#pending > MAX_PENDING_EVENTS ? written : undefined;
+  }
+
+  /** Collects what is to be written until the store takes it: one write for all of a turn. */
+  #write(store: JobStore, events: readonly NumberedEvent[], patch: JobPatch = {}): Promise<void> {
+    if (this.#next) {
+      this.#next.events.push(...events);
+      Object.assign(this.#next.patch, patch);
+      return this.#written;
+    }
+    const next = { events: [...events], patch: { ...patch } };
+    this.#next = next;
+    return this.#written = store.append(this.id, () => {
+      if (this.#next === next) this.#next = undefined;
+      return next;
+    })
+      .then(() => this.stream.publish(next.events))
       .catch((error) => this.#break(error))
-      .finally(() => this.#pendingWrites--);
-    return this.#pendingWrites > MAX_PENDING_WRITES ? written : undefined;
+      .finally(() => this.#pending -= next.events.length);
   }
 
   /** Changes the kept job without an event. */
   patch(patch: JobPatch): void {
     if (this.#ended) return;
-    this.facts.store?.update(this.id, patch).catch((error) => this.facts.onBroken(error));
+    if (this.facts.store) void this.#write(this.facts.store, [], patch);
   }
 
   /** Nothing more is kept or shown: the job was refused, and nobody was told its name. */

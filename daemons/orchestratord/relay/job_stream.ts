@@ -24,7 +24,7 @@ export class JobStream {
   #suspended = false;
   #metrics: MetricsData | undefined;
   #metricsVersion = 0;
-  #waiters = new Set<() => void>();
+  #waiters: (() => void)[] = [];
   #readers = 0;
 
   /**
@@ -64,6 +64,7 @@ export class JobStream {
 
   /** Makes committed events visible; ids must follow one another. */
   publish(events: readonly NumberedEvent[]): void {
+    if (events.length === 0) return;
     for (const each of events) {
       if (this.#ended) return;
       if (each.id !== this.#lastId + 1) {
@@ -88,58 +89,62 @@ export class JobStream {
     this.#wake();
   }
 
-  /** Every event after an id up to the terminal one, metrics between; ends early with the signal. */
-  async *read(after: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
+  /**
+   * Every event after an id up to the terminal one, metrics between, those that are there at once;
+   * ends early with the signal.
+   */
+  async *read(after: number, signal: AbortSignal): AsyncGenerator<readonly StreamItem[]> {
+    const wake = () => this.#wake();
+    signal.addEventListener("abort", wake);
     this.#readers++;
     try {
       let last = after;
       let seenMetrics = 0;
       while (!signal.aborted) {
-        const batch = await this.#next(last);
-        for (const { id, event } of batch) {
-          last = id;
-          yield { kind: "event", id, event };
-          if (isTerminal(event)) return;
+        const there = this.#next(last);
+        const batch = there instanceof Promise ? await there : there;
+        if (batch.length > 0) {
+          const newest = batch.at(-1)!;
+          last = newest.id;
+          yield batch.map(({ id, event }) => ({ kind: "event", id, event }));
+          if (isTerminal(newest.event)) return;
+          continue;
         }
-        if (batch.length > 0) continue;
         // Something may have been published while the batch was awaited.
         if (last < this.#lastId) continue;
         if (this.#ended || this.#suspended) return;
         if (this.#metrics && this.#metricsVersion > seenMetrics) {
           seenMetrics = this.#metricsVersion;
-          yield { kind: "metrics", data: this.#metrics };
+          yield [{ kind: "metrics", data: this.#metrics }];
           continue;
         }
-        await this.#change(signal);
+        if (signal.aborted) return;
+        await new Promise<void>((resolve) => this.#waiters.push(resolve));
       }
     } finally {
       this.#readers--;
+      signal.removeEventListener("abort", wake);
     }
   }
 
-  async #next(after: number): Promise<readonly NumberedEvent[]> {
+  /** The events after an id, no more than are taken at once. */
+  #next(after: number): readonly NumberedEvent[] | Promise<readonly NumberedEvent[]> {
     if (after >= this.#lastId) return [];
     const first = this.#recent[0]?.id ?? this.#lastId + 1;
-    if (after + 1 >= first) return this.#recent.slice(after + 1 - first);
+    const from = after + 1 - first;
+    if (from >= 0) return this.#recent.slice(from, from + RECENT_EVENTS);
+    return this.#stored(after);
+  }
+
+  async #stored(after: number): Promise<readonly NumberedEvent[]> {
     // Ids up to `lastId` only: later rows are committed but not published yet.
     const stored = await this.#backlog?.(after, RECENT_EVENTS) ?? [];
     return stored.filter(({ id }) => id <= this.#lastId);
   }
 
-  #change(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiters.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiters.add(done);
-      signal.addEventListener("abort", done);
-    });
-  }
-
   #wake(): void {
-    for (const done of [...this.#waiters]) done();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
   }
 }

@@ -13,8 +13,8 @@ const end = (id: number): NumberedEvent => ({
 
 async function readAll(stream: JobStream, after = 0): Promise<number[]> {
   const ids: number[] = [];
-  for await (const item of stream.read(after, new AbortController().signal)) {
-    if (item.kind === "event") ids.push(item.id);
+  for await (const items of stream.read(after, new AbortController().signal)) {
+    for (const item of items) if (item.kind === "event") ids.push(item.id);
   }
   return ids;
 }
@@ -54,7 +54,7 @@ Deno.test("a reader sees the newest metrics only, and none after the end", async
   stream.setMetrics({ ...metrics, tokens_out: 2 });
   const items: StreamItem[] = [];
   const reader = (async () => {
-    for await (const item of stream.read(0, new AbortController().signal)) items.push(item);
+    for await (const came of stream.read(0, new AbortController().signal)) items.push(...came);
   })();
   await new Promise((resolve) => setTimeout(resolve, 0));
   stream.publish([end(1)]);

@@ -7,6 +7,7 @@ import {
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** What one attempt needs. */
 export interface RelayOptions {
@@ -48,35 +49,32 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   const forward = () => end.abort(options.signal.reason);
   options.signal.addEventListener("abort", forward);
   let isStalled = false;
-  let watchdog: ReturnType<typeof setTimeout> | undefined;
-  const alive = () => {
-    clearTimeout(watchdog);
-    watchdog = setTimeout(() => {
-      isStalled = true;
-      end.abort();
-    }, options.stallMs);
-  };
+  const watchdog = new Watchdog(options.stallMs, () => {
+    isStalled = true;
+    end.abort();
+  });
   try {
-    alive();
-    const { events } = await options.client.stream(
+    const { batches } = await options.client.stream(
       workerRoutes.execute,
       { body: options.request },
       { signal: end.signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
     );
-    for await (const message of events) {
-      alive();
-      const event = parseEvent(message);
-      if (event.event === "error") {
-        return ended(new LlorchError(event.data.code, event.data.message));
+    for await (const messages of batches) {
+      watchdog.touch();
+      for (const message of messages) {
+        const event = parseEvent(message);
+        if (event.event === "error") {
+          return ended(new LlorchError(event.data.code, event.data.message));
+        }
+        const waiting = options.onEvent(event);
+        if (waiting) {
+          // It is we who are slow now.
+          watchdog.pause();
+          await waiting;
+          watchdog.touch();
+        }
+        if (event.event === "end") return { kind: "done" };
       }
-      const waiting = options.onEvent(event);
-      if (waiting) {
-        // It is we who are slow now.
-        clearTimeout(watchdog);
-        await waiting;
-        alive();
-      }
-      if (event.event === "end") return { kind: "done" };
     }
     return { kind: "lost", message: "the worker's stream ended without an end" };
   } catch (error) {
@@ -86,7 +84,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
     if (error instanceof LlorchError) return ended(error);
     return { kind: "lost", message: errorMessage(error) };
   } finally {
-    clearTimeout(watchdog);
+    watchdog.stop();
     options.signal.removeEventListener("abort", forward);
   }
 }

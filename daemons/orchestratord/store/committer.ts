@@ -2,6 +2,12 @@ import { setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
 import { errorMessage } from "#shared/errors.ts";
 
+/**
+ * Least time from one commit to the next, in milliseconds: where little is written it delays nothing,
+ * and where much is, more share a commit.
+ */
+const COMMIT_EVERY_MS = 2;
+
 /** A database that refused to be written is tried again this often, in milliseconds. */
 const RETRY_MS = 250;
 
@@ -14,8 +20,8 @@ interface Pending {
 }
 
 /**
- * Puts all writes of one turn of the event loop into one transaction: a commit costs about the same
- * for one row as for a hundred.
+ * Puts all writes of one turn of the event loop, and of two milliseconds where there are many, into
+ * one transaction: a commit costs about the same for one row as for a hundred.
  *
  * A write that breaks a constraint fails alone. When the database itself cannot be written (a full
  * disk, a device that fails), then {@linkcode write} fails, {@linkcode keep} waits, and the database
@@ -26,6 +32,7 @@ export class Committer {
   readonly #retryMs: number;
   #pending: Pending[] = [];
   #scheduled = false;
+  #committedAt = -Infinity;
   #failure: string | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,30 +79,61 @@ export class Committer {
       this.#pending.push({ write, waits, resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
-      setImmediate(() => this.flush());
+      const wait = this.#committedAt + COMMIT_EVERY_MS - performance.now();
+      if (wait > 0) setTimeout(() => this.flush(), wait);
+      else setImmediate(() => this.flush());
     });
   }
 
   #commit(): void {
+    this.#committedAt = performance.now();
     const batch = this.#pending;
     this.#pending = [];
     const done: Pending[] = [];
     const refused: [Pending, unknown][] = [];
     try {
-      this.#db.exec("BEGIN IMMEDIATE");
-      for (const pending of batch) {
-        const error = this.#apply(pending);
-        if (error === undefined) done.push(pending);
-        else refused.push([pending, error]);
+      if (this.#commitAll(batch)) done.push(...batch);
+      else {
+        this.#begin();
+        for (const pending of batch) {
+          const error = this.#apply(pending);
+          if (error === undefined) done.push(pending);
+          else refused.push([pending, error]);
+        }
+        this.#db.exec("COMMIT");
       }
-      this.#db.exec("COMMIT");
     } catch (error) {
-      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#rollback();
       return this.#fail(batch, error);
     }
     this.#failure = undefined;
     for (const { resolve } of done) resolve();
     for (const [{ reject }, error] of refused) reject(error);
+  }
+
+  /**
+   * Commits writes of which none breaks a constraint, as is nearly always so: a savepoint for each
+   * would cost more than the writes. False where one does; nothing is written then.
+   */
+  #commitAll(batch: readonly Pending[]): boolean {
+    this.#begin();
+    try {
+      for (const { write } of batch) write(this.#db);
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      this.#rollback();
+      return false;
+    }
+    this.#db.exec("COMMIT");
+    return true;
+  }
+
+  #begin(): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+  }
+
+  #rollback(): void {
+    if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
   }
 
   /** The constraint that a write breaks, if any; throws when the database itself refuses. */
@@ -105,7 +143,7 @@ export class Committer {
       write(this.#db);
       this.#db.exec("RELEASE one");
     } catch (error) {
-      if (!/constraint failed/.test(errorMessage(error))) throw error;
+      if (!isConstraint(error)) throw error;
       this.#db.exec("ROLLBACK TO one; RELEASE one");
       return error;
     }
@@ -131,4 +169,8 @@ export class Committer {
     });
     this.#commit();
   }
+}
+
+function isConstraint(error: unknown): boolean {
+  return /constraint failed/.test(errorMessage(error));
 }

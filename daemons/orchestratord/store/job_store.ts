@@ -69,6 +69,12 @@ export interface JobPatch {
   readonly contentExpiresAt?: number;
 }
 
+/** What is added to a job in one write. */
+export interface Addition {
+  readonly events: readonly NumberedEvent[];
+  readonly patch?: JobPatch;
+}
+
 /** Which jobs a page shows. */
 export interface JobFilter {
   readonly status?: JobStatus | undefined;
@@ -99,7 +105,12 @@ export interface JobStore {
   accept(job: NewJobRow, queued: NumberedEvent): Promise<void>;
   /** Resolves when every write committed so far is on disk: it then survives a power cut. */
   sync(): Promise<void>;
-  append(jobId: string, events: readonly NumberedEvent[], patch?: JobPatch): Promise<void>;
+  /**
+   * Adds events to a job, and changes it.
+   *
+   * @param take Gives what is to be written, when it is written; again after a failure.
+   */
+  append(jobId: string, take: () => Addition): Promise<void>;
   update(jobId: string, patch: JobPatch): Promise<void>;
   get(jobId: string): Promise<JobRow | undefined>;
   findByKey(idempotencyKey: string): Promise<JobRow | undefined>;

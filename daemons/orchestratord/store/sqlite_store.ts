@@ -87,8 +87,9 @@ export function openSqliteStore(path: string): Store {
         writeEvents(job.jobId, [queued]);
       }),
     sync: () => wal.sync(),
-    append: (jobId, events, patch) =>
+    append: (jobId, take) =>
       committer.keep((db) => {
+        const { events, patch } = take();
         writeEvents(jobId, events);
         if (patch) applyPatch(db, jobId, patch);
       }),
@@ -143,6 +144,7 @@ export function openSqliteStore(path: string): Store {
 
 function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
   const names = Object.keys(patch) as (keyof JobPatch)[];
+  if (names.length === 0) return;
   const assignments = names.map((name) => `${PATCH_COLUMNS[name]} = ?`).join(", ");
   const values = names.map((name): SQLInputValue => {
     const value = patch[name];

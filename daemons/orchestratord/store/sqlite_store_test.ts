@@ -41,7 +41,10 @@ function accept(store: JobStore, jobId: string, key?: string): Promise<void> {
 Deno.test("openSqliteStore() gives back what was written, in order", async () => {
   await withStore(async (store) => {
     await accept(store, "j1");
-    await store.append("j1", [token(2), token(3)], { status: "running", startedAt: 2000 });
+    await store.append("j1", () => ({
+      events: [token(2), token(3)],
+      patch: { status: "running", startedAt: 2000 },
+    }));
     const row = await store.get("j1");
     assert.equal(row?.status, "running");
     assert.equal(row?.startedAt, 2000);
@@ -109,11 +112,10 @@ Deno.test("page() shows the newest first and filters", async () => {
 Deno.test("expire() erases prompt and output from the files, and forgets old jobs", async () => {
   await withStore(async (store, path) => {
     await accept(store, "j1");
-    await store.append("j1", [token(2)], {
-      status: "completed",
-      endedAt: 3000,
-      contentExpiresAt: 4000,
-    });
+    await store.append("j1", () => ({
+      events: [token(2)],
+      patch: { status: "completed", endedAt: 3000, contentExpiresAt: 4000 },
+    }));
     assert.deepEqual(await store.expire(3999, 0), { erased: 0, forgotten: 0 });
     assert.deepEqual(await store.expire(4000, 0), { erased: 1, forgotten: 0 });
     assert.equal((await store.get("j1"))?.request, undefined);
