@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 
 /** Facts of a log line. Never a prompt, an output or a token. */
@@ -55,17 +56,32 @@ export function configureLogging(options: LoggingOptions): void {
 
 /** Standard output, terminal or journal: what {@linkcode configureLogging} needs in a daemon. */
 export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
-  const encoder = new TextEncoder();
   const journal = Deno.env.get("JOURNAL_STREAM") !== undefined;
   return {
     level,
     format: Deno.stdout.isTerminal() ? "pretty" : "json",
     journal,
-    write: (line) => {
-      const bytes = encoder.encode(line);
-      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-    },
+    write: writeSoon,
   };
+}
+
+const encoder = new TextEncoder();
+let waiting = "";
+
+/** Writes the lines of one turn at once, after its work: a system call costs more than a line. */
+function writeSoon(line: string): void {
+  if (waiting === "") {
+    setImmediate(writeWaiting);
+    // The last turn's, too; a listener is added once however often it is given.
+    globalThis.addEventListener("unload", writeWaiting);
+  }
+  waiting += line;
+}
+
+function writeWaiting(): void {
+  const bytes = encoder.encode(waiting);
+  waiting = "";
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
 /** A logger for one component of one daemon. */

@@ -16,7 +16,7 @@ export interface SlowReader {
   /** A client that takes nothing for this long is cut off, in milliseconds. */
   readonly afterMs: number;
   /** The frame that it finds when it reads on after all. */
-  readonly lastWords: Uint8Array;
+  readonly lastWords: () => Uint8Array;
 }
 
 /**
@@ -48,7 +48,7 @@ export function sseResponse(
       controller.enqueue(SSE_COMMENT);
     } else if (isUnread && slowReader && elapsed >= slowReader.afterMs) {
       end();
-      controller.enqueue(slowReader.lastWords);
+      controller.enqueue(slowReader.lastWords());
       controller.close();
       frames.return(undefined).catch(() => {});
     }

@@ -120,7 +120,7 @@ Deno.test("a client that reads nothing for too long is cut off, and finds the la
   const server = listen({ hostname: "127.0.0.1", port: 0 }, () =>
     sseResponse(frames, {
       keepAliveMs: 1000,
-      slowReader: { afterMs: 200, lastWords: bytes.encode("LAST WORDS") },
+      slowReader: { afterMs: 200, lastWords: () => bytes.encode("LAST WORDS") },
       onClose: closed.resolve,
     }));
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
@@ -149,7 +149,7 @@ Deno.test("a client that reads now and then, or waits for what is not there, is 
   let closes = 0;
   const response = sseResponse(frames(), {
     keepAliveMs: 1000,
-    slowReader: { afterMs: 40, lastWords: bytes.encode("LAST WORDS") },
+    slowReader: { afterMs: 40, lastWords: () => bytes.encode("LAST WORDS") },
     onClose: () => closes++,
   });
   assert.equal(await response.text(), "01234");

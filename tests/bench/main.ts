@@ -8,12 +8,14 @@ import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { portableStart } from "./portable_start.ts";
+import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { schedulerDecision } from "./scheduler.ts";
 
 /** What can be measured, by name. */
 const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
   cli: [cliStart, cliDownload],
   portable: [portableStart],
+  relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
 };
 

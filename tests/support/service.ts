@@ -159,7 +159,7 @@ export async function withService(
 }
 
 /** Starts a daemon and waits until it listens. */
-async function startDaemon(
+export async function startDaemon(
   name: ExecutableName,
   args: readonly string[],
   env: Record<string, string>,

@@ -34,8 +34,9 @@ export async function* followLive(
     }
   } finally {
     metrics.streams.dec();
-    if (readToEnd) orchestrator.markRead(job.id);
-    else if (isAbandoned(job)) {
+    if (readToEnd) {
+      if (job.facts.store) orchestrator.markRead(job.id);
+    } else if (isAbandoned(job)) {
       const cancel = () => jobs.cancel(job.id, "The client went away");
       if (graceMs === 0) cancel();
       else job.dropGrace = clock.after(graceMs, cancel);

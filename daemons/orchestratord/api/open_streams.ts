@@ -52,18 +52,21 @@ export class OpenStreams {
 
   /** A reply with events of ours. */
   reply(frames: AsyncGenerator<Uint8Array>, close: () => void): Response {
-    const { code, message, retriable } = this.#tooSlow();
-    const data: ErrorData = { code, message, retriable };
-    return sseResponse(frames, this.#options(encodeSse("error", data), close));
+    const lastWords = () => {
+      const { code, message, retriable } = this.#tooSlow();
+      const data: ErrorData = { code, message, retriable };
+      return encodeSse("error", data);
+    };
+    return sseResponse(frames, this.#options(lastWords, close));
   }
 
   /** A reply with chunks of OpenAI's. */
   replyOpenAi(frames: AsyncGenerator<Uint8Array>, close: () => void): Response {
-    const lastWords = encodeSseData(JSON.stringify(openAiBody(this.#tooSlow())));
+    const lastWords = () => encodeSseData(JSON.stringify(openAiBody(this.#tooSlow())));
     return sseResponse(frames, this.#options(lastWords, close));
   }
 
-  #options(lastWords: Uint8Array, onClose: () => void): SseResponseOptions {
+  #options(lastWords: () => Uint8Array, onClose: () => void): SseResponseOptions {
     const { keep_alive_ms: keepAliveMs, slow_reader_ms: afterMs } = this.#config.streams;
     return { keepAliveMs, slowReader: { afterMs, lastWords }, onClose };
   }

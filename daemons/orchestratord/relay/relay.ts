@@ -9,6 +9,9 @@ import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
 import { Watchdog } from "./watchdog.ts";
 
+/** A worker that has sent its last event closes the stream within this, in milliseconds. */
+const LAST_BYTES_MS = 1_000;
+
 /** What one attempt needs. */
 export interface RelayOptions {
   readonly client: Client;
@@ -49,6 +52,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   const forward = () => end.abort(options.signal.reason);
   options.signal.addEventListener("abort", forward);
   let isStalled = false;
+  let isDone = false;
   const watchdog = new Watchdog(options.stallMs, () => {
     isStalled = true;
     end.abort();
@@ -59,7 +63,9 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
       { body: options.request },
       { signal: end.signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
     );
-    for await (const messages of batches) {
+    while (true) {
+      const { done, value: messages } = await batches.next();
+      if (done) break;
       watchdog.touch();
       for (const message of messages) {
         const event = parseEvent(message);
@@ -73,7 +79,11 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
           await waiting;
           watchdog.touch();
         }
-        if (event.event === "end") return { kind: "done" };
+        if (event.event === "end") {
+          isDone = true;
+          void readToEnd(batches, end);
+          return { kind: "done" };
+        }
       }
     }
     return { kind: "lost", message: "the worker's stream ended without an end" };
@@ -84,8 +94,24 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
     if (error instanceof LlorchError) return ended(error);
     return { kind: "lost", message: errorMessage(error) };
   } finally {
+    if (!isDone) end.abort();
     watchdog.stop();
     options.signal.removeEventListener("abort", forward);
+  }
+}
+
+/**
+ * Reads what is left after the last event, which is nothing: a body that was read to its end leaves a
+ * connection for the next job.
+ */
+async function readToEnd(batches: AsyncGenerator<unknown>, abort: AbortController): Promise<void> {
+  const late = setTimeout(() => abort.abort(), LAST_BYTES_MS);
+  try {
+    while (!(await batches.next()).done);
+  } catch {
+    // Then the next job makes a connection of its own.
+  } finally {
+    clearTimeout(late);
   }
 }
 

@@ -1,0 +1,113 @@
+import { percentile } from "../bench.ts";
+import { type RawRequest, rawStream, WordCounter } from "./raw_stream.ts";
+
+/** Something that streams tokens. */
+export interface Target {
+  readonly name: string;
+  request(tokens: number): RawRequest;
+  /** Stands once in each token's event. */
+  readonly word: string;
+}
+
+/** A worker's `/execute`, at the source or through something that only passes it on. */
+export function executeTarget(name: string, url: string): Target {
+  return {
+    name,
+    word: "event: token",
+    request: (max_tokens) => ({
+      url: `${url}/execute`,
+      headers: { authorization: "Bearer source" },
+      body: { job_id: "job-1", attempt: 1, model: "counter", prompt: "w0", max_tokens },
+    }),
+  };
+}
+
+/** orchestratord's `/v2/tasks`. */
+export function tasksTarget(name: string, url: string): Target {
+  return {
+    name,
+    word: "event: token",
+    request: (max_tokens) => ({
+      url: `${url}/v2/tasks`,
+      body: { model: "counter", prompt: "w0", max_tokens },
+    }),
+  };
+}
+
+/** OpenAI's `/v1/chat/completions`. */
+export function chatTarget(name: string, url: string, model = "counter"): Target {
+  return {
+    name,
+    word: `"content":" w`,
+    request: (max_tokens) => ({
+      url: `${url}/v1/chat/completions`,
+      body: { model, max_tokens, stream: true, messages: [{ role: "user", content: "w0" }] },
+    }),
+  };
+}
+
+/** Tokens per second over streams that run at once, each as fast as it can. */
+export async function throughput(
+  target: Target,
+  { streams, tokens }: { readonly streams: number; readonly tokens: number },
+): Promise<number> {
+  const began = performance.now();
+  await Promise.all(Array.from({ length: streams }, async () => {
+    let count = 0;
+    const counter = new WordCounter(target.word);
+    await rawStream(target.request(tokens), (text) => count += counter.feed(text));
+    if (count !== tokens) throw new Error(`${target.name}: ${count} of ${tokens} tokens came`);
+  }));
+  return streams * tokens / ((performance.now() - began) / 1000);
+}
+
+/** Time from the request to the first token, in ms. */
+export async function firstToken(target: Target): Promise<number> {
+  const began = performance.now();
+  let first = NaN;
+  await rawStream(target.request(1), (text, at) => {
+    if (Number.isNaN(first) && text.includes(target.word)) first = at - began;
+  });
+  return first;
+}
+
+/** Gaps between tokens of streams at a pace, in ms. */
+export interface Gaps {
+  readonly p50: number;
+  readonly p99: number;
+  readonly longest: number;
+  readonly tokens: number;
+}
+
+/** Runs streams at the source's pace, begun evenly over one interval. */
+export async function pacedGaps(
+  target: Target,
+  { streams, tokens, intervalMs }: {
+    readonly streams: number;
+    readonly tokens: number;
+    readonly intervalMs: number;
+  },
+): Promise<Gaps> {
+  const gaps: number[] = [];
+  let count = 0;
+  await Promise.all(Array.from({ length: streams }, async (_, n) => {
+    // Begun over a second: how a burst of new streams is taken is another question.
+    await new Promise((resolve) => setTimeout(resolve, n * 1000 / streams + (n * 7) % intervalMs));
+    let last: number | undefined;
+    const counter = new WordCounter(target.word);
+    await rawStream(target.request(tokens), (text, at) => {
+      const came = counter.feed(text);
+      for (let k = 0; k < came; k++) {
+        if (last !== undefined) gaps.push(at - last);
+        last = at;
+      }
+      count += came;
+    });
+  }));
+  return {
+    p50: percentile(gaps, 0.5),
+    p99: percentile(gaps, 0.99),
+    longest: gaps.reduce((a, b) => Math.max(a, b), 0),
+    tokens: count,
+  };
+}

@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { counterModel } from "../../support/models.ts";
+import { type Program, ROOT, startCommand, until } from "../../support/stack.ts";
+import { chatTarget, type Target } from "./measure.ts";
+import { freePort, hasCommand, listens, type Proxy } from "./proxies.ts";
+
+/** Another router in front of something, and what the same asked directly is. */
+export interface Peer {
+  readonly name: string;
+  readonly direct: Target;
+  readonly through: Target;
+  readonly programs: readonly Program[];
+}
+
+/** A peer that can be measured here, or why not. */
+export type PeerOrReason = Peer | string;
+
+/** llama-server of Debian, in router mode in front of a llama-server that it starts itself. */
+export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
+  const tool = join(ROOT, "tests/support/peer-llama-server");
+  const root = Deno.env.get("LLORCH_PEER_ROOT") ??
+    join(Deno.env.get("HOME") ?? "/root", ".cache/llorch-peer");
+  if (!exists(join(root, "usr/bin/llama-server"))) {
+    return `not there: run ${tool} install (as root)`;
+  }
+  const models = join(dir, "router-models");
+  await Deno.mkdir(models);
+  await Deno.copyFile(counterModel(), join(models, "counter.gguf"));
+  const port = freePort();
+  const options = ["--ctx-size", "4096", "--threads", "1", "--no-webui"];
+  const program = startCommand(tool, [
+    ...["run", "llama-server", "--models-dir", models, "--host", "127.0.0.1"],
+    ...["--port", String(port), ...options],
+  ]);
+  void drain(program);
+  const url = `http://127.0.0.1:${port}`;
+  await until("the router listens", () => listens(port));
+  const through = chatTarget("llama-server's router", url);
+  await until("the router has loaded its model", async () => {
+    const { models } = { models: await modelsOf(url) };
+    if (models.some(({ status }) => status?.value === "loaded")) return true;
+    await fetch(`${url}/models/load`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "counter" }),
+    }).then((reply) => reply.body?.cancel());
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return false;
+  });
+  const child = (await modelsOf(url)).flatMap(({ status }) => {
+    const args = status?.args ?? [];
+    const at = args.indexOf("--port");
+    return at < 0 ? [] : [args[at + 1]];
+  })[0];
+  if (child === undefined) {
+    program.kill("SIGTERM");
+    return "its router does not say where its child listens";
+  }
+  const direct = chatTarget("llama-server", `http://127.0.0.1:${child}`);
+  return { name: "llama-server's router", direct, through, programs: [program] };
+}
+
+/** llama-swap, in front of a source that it believes to have started. */
+export async function llamaSwap(dir: string, source: string): Promise<PeerOrReason> {
+  const command = [
+    "llama-swap",
+    join(Deno.env.get("HOME") ?? "/root", ".cache/llorch-bench/bin/llama-swap"),
+  ].find((each) => each.includes("/") ? exists(each) : hasCommand(each));
+  if (command === undefined) {
+    return "not there: go install github.com/mostlygeek/llama-swap@latest";
+  }
+  const port = freePort();
+  const config = join(dir, "llama-swap.yaml");
+  await Deno.writeTextFile(
+    config,
+    `models:\n  counter:\n    cmd: sleep 3600\n    proxy: ${source}\n    checkEndpoint: /health\n`,
+  );
+  const program = startCommand(command, ["--config", config, "--listen", `127.0.0.1:${port}`]);
+  void drain(program);
+  await until("llama-swap listens", () => listens(port));
+  return peer("llama-swap", source, { url: `http://127.0.0.1:${port}`, program });
+}
+
+/** LiteLLM's proxy, in front of a source. */
+export async function liteLlm(dir: string, source: string): Promise<PeerOrReason> {
+  const command = join(
+    Deno.env.get("HOME") ?? "/root",
+    ".cache/llorch-bench/litellm/bin/litellm",
+  );
+  if (!exists(command)) return "not there: pip install 'litellm[proxy]' in a venv";
+  const port = freePort();
+  const config = join(dir, "litellm.yaml");
+  await Deno.writeTextFile(
+    config,
+    `model_list:\n  - model_name: counter\n    litellm_params:\n      model: openai/counter\n` +
+      `      api_base: ${source}/v1\n      api_key: none\n`,
+  );
+  const args = ["--config", config, "--host", "127.0.0.1", "--port", String(port)];
+  const program = startCommand(command, args, { LITELLM_TELEMETRY: "False" });
+  void drain(program);
+  await until("LiteLLM listens", () => listens(port), 120_000);
+  return peer("LiteLLM", source, { url: `http://127.0.0.1:${port}`, program });
+}
+
+function peer(name: string, source: string, { url, program }: Proxy): Peer {
+  return {
+    name,
+    direct: chatTarget("source", source),
+    through: chatTarget(name, url),
+    programs: [program],
+  };
+}
+
+interface RouterModel {
+  readonly id: string;
+  readonly status?: { readonly value?: string; readonly args?: readonly string[] };
+}
+
+async function modelsOf(url: string): Promise<readonly RouterModel[]> {
+  const reply = await fetch(`${url}/models`);
+  return reply.ok ? (await reply.json()).data : (await reply.body?.cancel(), []);
+}
+
+/** Reads what a program prints, so that it never waits for a reader. */
+async function drain({ lines }: Program): Promise<void> {
+  for await (const _ of lines);
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { type RunningDaemon, startDaemon } from "../../support/service.ts";
+import { type Program, startCommand, until, within } from "../../support/stack.ts";
+
+/** A program that stands between a source and its client. */
+export interface Proxy {
+  readonly url: string;
+  readonly program: Program;
+}
+
+/** nginx with one process and without buffering, in front of a source. */
+export async function startNginx(dir: string, upstream: string): Promise<Proxy | undefined> {
+  if (!hasCommand("nginx")) return undefined;
+  const port = freePort();
+  const conf = join(dir, "nginx.conf");
+  await Deno.writeTextFile(
+    conf,
+    `daemon off; worker_processes 1; pid ${dir}/nginx.pid; error_log stderr; user root;
+     events { worker_connections 4096; }
+     http {
+       access_log off;
+       client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
+       upstream source { server ${new URL(upstream).host}; keepalive 64; }
+       server {
+         listen 127.0.0.1:${port};
+         location / {
+           proxy_pass http://source; proxy_http_version 1.1; proxy_set_header Connection "";
+           proxy_buffering off; proxy_read_timeout 600s;
+         }
+       }
+     }`,
+  );
+  const program = startCommand("nginx", ["-p", dir, "-c", conf]);
+  const url = `http://127.0.0.1:${port}`;
+  await until("nginx listens", () => listens(port));
+  return { url, program };
+}
+
+/** orchestratord, ready for as many jobs as a bench wants. */
+export async function startOrchestratord(
+  dir: string,
+  queueCapacity = 20_000,
+): Promise<RunningDaemon> {
+  const file = join(dir, "orchestrator.toml");
+  await Deno.writeTextFile(
+    file,
+    `state_dir = ${JSON.stringify(join(dir, "state"))}
+     queue.capacity = ${queueCapacity}
+     pools.heartbeat_interval_ms = 3600000\n`,
+  );
+  return await startDaemon("orchestratord", [`--config=${file}`, "--port=0"], { HOME: dir });
+}
+
+/** Ends a program and waits for its end. */
+export async function stop({ program }: { readonly program: Program }): Promise<void> {
+  program.kill("SIGTERM");
+  await within(program.status, "a program has stopped").catch(() => program.kill("SIGKILL"));
+}
+
+/** Whether there is such a command. */
+export function hasCommand(name: string): boolean {
+  const path = (Deno.env.get("PATH") ?? "").split(":");
+  return path.some((dir) => {
+    try {
+      return Deno.statSync(join(dir, name)).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A port that was free a moment ago, for programs that cannot choose one. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Whether something accepts connections. */
+export async function listens(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

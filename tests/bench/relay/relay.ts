@@ -1,0 +1,203 @@
+/**
+ * What orchestratord adds to a stream: measured with a source that speaks the worker's contract,
+ * asked directly, through nginx, and through orchestratord, one after the other in each round.
+ *
+ * @module
+ */
+import { registerSource, type Source, startSource } from "../../support/source/process.ts";
+import type { RunningDaemon } from "../../support/service.ts";
+import { type Bench, type Figure, median } from "../bench.ts";
+import { chatTarget, executeTarget, type Target, tasksTarget } from "./measure.ts";
+import { firstToken, type Gaps, pacedGaps, throughput } from "./measure.ts";
+import { liteLlm, llamaServerRouter, llamaSwap, type Peer, type PeerOrReason } from "./peers.ts";
+import { type Proxy, startNginx, startOrchestratord, stop } from "./proxies.ts";
+import { usageOf } from "./usage.ts";
+
+const STREAMS = 500;
+const INTERVAL_MS = 50;
+const ROUNDS = 5;
+const PROBES = 200;
+
+interface Parts {
+  readonly dir: string;
+  readonly source: Source;
+  readonly nginx: Proxy | undefined;
+  readonly orchestratord: RunningDaemon;
+}
+
+/** Runs something with a source and what stands in front of it, and ends them all. */
+async function withParts<T>(intervalMs: number, work: (parts: Parts) => Promise<T>): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
+  const started: { program: Proxy["program"] }[] = [];
+  try {
+    const source = await startSource(intervalMs);
+    started.push(source);
+    const nginx = await startNginx(dir, source.url);
+    if (nginx) started.push(nginx);
+    const orchestratord = await startOrchestratord(dir);
+    started.push(orchestratord);
+    await registerSource(orchestratord.url, source, 2 * STREAMS);
+    return await work({ dir, source, nginx, orchestratord });
+  } finally {
+    for (const each of started.reverse()) await stop(each);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** As fast as they can: tokens per second through each. */
+export const relayThroughput: Bench = {
+  title: `tokens/s over 32 streams, a source without pace; medians of ${ROUNDS} rounds`,
+  measure: () =>
+    withParts(0, async ({ source, nginx, orchestratord }) => {
+      const each = await inRounds(
+        [...pairs(source.url, nginx?.url), ...ours(orchestratord.url)],
+        ROUNDS,
+        (target) => throughput(target, { streams: 32, tokens: 3000 }),
+      );
+      const rate = (name: string) => median(each.get(name) ?? []);
+      return [...each.keys()].map((name): Figure => {
+        const value = `${Math.round(rate(name))}/s`;
+        const base = name === "/v2/tasks" ? "nginx, /execute" : "nginx, /v1";
+        if (!name.startsWith("/") || !each.has(base)) return { name, value };
+        const ratio = median(each.get(name)!.map((own, n) => own / each.get(base)![n]!));
+        const target = `${ratio.toFixed(2)} × nginx, at least 0.8`;
+        return { name, value, target, isMet: ratio >= 0.8 };
+      });
+    }),
+};
+
+/** One request after the other: the time to its first token. */
+export const relayFirstToken: Bench = {
+  title: `first token, one request at a time; medians of ${ROUNDS} rounds of ${PROBES}`,
+  measure: () =>
+    withParts(0, async ({ dir, source, nginx, orchestratord }) => {
+      const peers = await Promise.all([
+        named("llama-server's router", llamaServerRouter(dir)),
+        named("llama-swap", llamaSwap(dir, source.url)),
+        named("LiteLLM", liteLlm(dir, source.url)),
+      ]);
+      const there = peers.flatMap(({ peer }) => typeof peer === "string" ? [] : [peer]);
+      const targets = [...pairs(source.url, nginx?.url), ...ours(orchestratord.url)];
+      try {
+        const times = await inRounds(
+          [...targets, ...there.flatMap((peer) => routedPair(peer))],
+          ROUNDS,
+          async (target) => {
+            const probes: number[] = [];
+            for (let n = 0; n < PROBES; n++) probes.push(await firstToken(target));
+            return median(probes);
+          },
+        );
+        const added = (name: string, base: string) =>
+          median(times.get(name)!.map((own, n) => own - times.get(base)![n]!));
+        const router = there.find(({ name }) => name === "llama-server's router");
+        const routerAdds = router && added(router.name, router.direct.name);
+        const limit = Math.min(0.5, routerAdds ?? 0.5);
+        return [
+          ...[...times.keys()].map((name) => ({ name, value: ms(median(times.get(name)!)) })),
+          ...["nginx, /v1", "llama-swap", "LiteLLM"].filter((name) => times.has(name))
+            .map((name) => ({ name: `${name} adds`, value: ms(added(name, "source, /v1")) })),
+          ...(router ? [{ name: "llama-server's router adds", value: ms(routerAdds!) }] : []),
+          {
+            name: "/v1/chat/completions adds",
+            value: ms(added("/v1/chat/completions", "source, /v1")),
+            target: `at most ${ms(limit)}`,
+            isMet: added("/v1/chat/completions", "source, /v1") <= limit,
+          },
+          {
+            name: "/v2/tasks adds, with the sync to disk",
+            value: ms(added("/v2/tasks", "source, /execute")),
+          },
+          ...peers.flatMap(({ name, peer }) =>
+            typeof peer === "string" ? [{ name: `${name}: skipped`, value: peer }] : []
+          ),
+        ];
+      } finally {
+        for (const program of there.flatMap(({ programs }) => programs)) await stop({ program });
+      }
+    }),
+};
+
+/** Many streams at a pace: what comes between their tokens, and what it costs. */
+export const relayPaced: Bench = {
+  title: `${STREAMS} streams at ${1000 / INTERVAL_MS} tokens/s; medians of ${ROUNDS} rounds`,
+  measure: () =>
+    withParts(INTERVAL_MS, async ({ source, nginx, orchestratord }) => {
+      const { pid } = orchestratord.program;
+      const cpu = new Map<string, number[]>();
+      const each = await inRounds(
+        [...pairs(source.url, nginx?.url), ...ours(orchestratord.url)],
+        ROUNDS,
+        async (target) => {
+          const before = { cpuMs: usageOf(pid).cpuMs, at: performance.now() };
+          const gaps = await pacedGaps(target, {
+            streams: STREAMS,
+            tokens: 100,
+            intervalMs: INTERVAL_MS,
+          });
+          const share = (usageOf(pid).cpuMs - before.cpuMs) / (performance.now() - before.at);
+          cpu.set(target.name, [...cpu.get(target.name) ?? [], share]);
+          return gaps;
+        },
+      );
+      const of = (name: string, key: keyof Gaps) => each.get(name)!.map((gaps) => gaps[key]);
+      return [
+        ...[...each.keys()].map((name): Figure => {
+          const value = `p50 ${ms(median(of(name, "p50")))}, p99 ${ms(median(of(name, "p99")))}, ` +
+            `longest ${ms(median(of(name, "longest")))}`;
+          if (!name.startsWith("/")) return { name, value };
+          const base = name === "/v2/tasks" ? "source, /execute" : "source, /v1";
+          const added = median(of(name, "p99").map((p99, n) => p99 - of(base, "p99")[n]!));
+          const target = `p99 added ${ms(added)}, under 25; ` +
+            `CPU ${median(cpu.get(name)!).toFixed(2)} of a core`;
+          return { name, value, target, isMet: added < 25 };
+        }),
+        {
+          name: "RSS of orchestratord",
+          value: `${Math.round(usageOf(pid).rssBytes / 2 ** 20)} MiB`,
+        },
+      ];
+    }),
+};
+
+function pairs(source: string, nginx: string | undefined): Target[] {
+  const both = (name: string, url: string) => [
+    executeTarget(`${name}, /execute`, url),
+    chatTarget(`${name}, /v1`, url),
+  ];
+  return [...both("source", source), ...(nginx === undefined ? [] : both("nginx", nginx))];
+}
+
+function ours(url: string): Target[] {
+  return [tasksTarget("/v2/tasks", url), chatTarget("/v1/chat/completions", url)];
+}
+
+/** A peer that stands in front of something of its own is compared with that. */
+function routedPair({ direct, through }: Peer): Target[] {
+  return direct.name === "source" ? [through] : [direct, through];
+}
+
+async function named(name: string, peer: Promise<PeerOrReason>) {
+  return { name, peer: await peer.catch((error) => `did not start: ${error}`) };
+}
+
+/** Measures every target in each round; the first round only warms up. */
+async function inRounds<T>(
+  targets: readonly Target[],
+  rounds: number,
+  measure: (target: Target) => Promise<T>,
+): Promise<Map<string, T[]>> {
+  const results = new Map<string, T[]>(targets.map(({ name }) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const target of targets) {
+      const result = await measure(target);
+      if (round > 0) results.get(target.name)!.push(result);
+    }
+  }
+  console.log(`  load average ${Deno.loadavg().map((load) => load.toFixed(1)).join(", ")}`);
+  return results;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+}
