@@ -18,7 +18,8 @@ import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/se
 import { VERSION } from "#shared/version.ts";
 import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
-import { createDevices, type QueryDevices, systemDevices } from "./devices/devices.ts";
+import type { DeviceSource } from "./devices/device_source.ts";
+import { createDevices, systemSources } from "./devices/devices.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
@@ -30,6 +31,7 @@ import { httpProbe } from "./supervisor/probe.ts";
 import { systemProcessTable } from "./supervisor/process_table.ts";
 import type { StarterOptions } from "./supervisor/starter.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
+import { workerNames } from "./supervisor/worker_command.ts";
 import { processSpawner } from "./supervisor/worker_process.ts";
 
 /** What a pool manager takes from around it; the defaults are this machine. */
@@ -37,7 +39,8 @@ export interface PoolManagerContext {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly env?: Readonly<Record<string, string>>;
-  readonly queryDevices?: QueryDevices;
+  /** Where devices are asked for. */
+  readonly deviceSources?: readonly DeviceSource[];
   /** Looks into the models folders. */
   readonly scan?: CatalogOptions["scan"];
   /** The program for a kind of device. */
@@ -91,7 +94,7 @@ async function open(
   stack.defer(() => store.close());
 
   const instruments = createInstruments();
-  const devices = createDevices(context.queryDevices ?? systemDevices(log), clock);
+  const devices = createDevices(context.deviceSources ?? systemSources(), clock, log);
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
   let link: Link | undefined;
@@ -117,7 +120,7 @@ async function open(
     probe: httpProbe,
     estimate: estimateMemory,
     findWorker: context.findWorker ??
-      ((kind) => findExecutable("llorch-candled", [`llorch-candled-${kind}`])),
+      ((kind) => findExecutable("llorch-candled", workerNames(kind))),
     env: environment,
     logs: new LogFiles(dir.logsDir, clock, log),
     clock,

@@ -1,8 +1,12 @@
 import type { Clock } from "#shared/clock.ts";
 import type { Device } from "#shared/contracts/pool.ts";
+import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
+import { amdSource } from "./amd.ts";
+import { appleSource } from "./apple.ts";
 import { cpuDevice } from "./cpu.ts";
-import { nvidiaDevices } from "./nvidia_smi.ts";
+import { type DeviceSource, unavailable } from "./device_source.ts";
+import { nvidiaSource } from "./nvidia_smi.ts";
 
 /** Answers within this time share one look at the devices, in milliseconds. */
 const FRESH_MS = 1_000;
@@ -15,27 +19,75 @@ export interface Devices {
   readonly last: readonly Device[];
   /** Makes the next look a real one: something has just let go of memory. */
   invalidate(): void;
+  /** Bytes that a process holds on a device, as the device says; undefined where it does not. */
+  held(deviceId: string, pid: number): Promise<number | undefined>;
 }
 
-/** Looks at the machine's devices. */
-export type QueryDevices = () => Promise<Device[]>;
-
-/** Asks the system: `nvidia-smi` and the memory of the machine. */
-export function systemDevices(log: Logger): QueryDevices {
-  return async () => [...await nvidiaDevices(log), await cpuDevice()];
+/** The sources of every machine; those of other makers have no devices. */
+export function systemSources(): DeviceSource[] {
+  return [
+    nvidiaSource(),
+    amdSource(),
+    appleSource(),
+    { kind: "cpu", name: "CPU", query: async () => [await cpuDevice()] },
+  ];
 }
 
-/** Remembers a look at the devices for a short while; looks at the same time share one. */
-export function createDevices(query: QueryDevices, clock: Clock): Devices {
+/**
+ * Remembers a look at the devices for a short while; looks at the same time share one.
+ *
+ * A device that was seen once and is not told any more, or cannot be asked, is unavailable, and
+ * comes back when it is told again. So is the one of a source that fails at the first look: that
+ * there is a GPU which cannot be used must not look like a machine without one.
+ */
+export function createDevices(
+  sources: readonly DeviceSource[],
+  clock: Clock,
+  log: Logger,
+): Devices {
+  const known = new Map<DeviceSource, readonly Device[]>();
+  /** Reasons of the last look, so that each is logged once and not at every heartbeat. */
+  const said = new Map<string, string>();
   let last: readonly Device[] = [];
   let freshUntil = -Infinity;
   let looking: Promise<readonly Device[]> | undefined;
+
+  async function ask(source: DeviceSource): Promise<readonly Device[]> {
+    const before = known.get(source) ?? [];
+    let now: readonly Device[];
+    try {
+      const told = await source.query();
+      const ids = new Set(told.map(({ id }) => id));
+      const gone = before.filter(({ id }) => !ids.has(id))
+        .map((device) => unavailable(device, "It is not listed any more"));
+      now = [...told.map((device) => withTotal(device, before)), ...gone];
+    } catch (error) {
+      const reason = errorMessage(error);
+      const { kind, name } = source;
+      const all = before.length > 0 ? before : [{ id: `${kind}0`, kind, name }];
+      now = all.map((device) => unavailable(device, reason));
+    }
+    known.set(source, now);
+    now.forEach(report);
+    return now;
+  }
+
+  function report({ id, unavailable: reason }: Device): void {
+    if (reason === said.get(id)) return;
+    if (reason === undefined) {
+      said.delete(id);
+      log.info("device_available", { device: id });
+    } else {
+      said.set(id, reason);
+      log.warn("device_unavailable", { device: id, reason });
+    }
+  }
 
   async function look(): Promise<readonly Device[]> {
     // Set before the look: what is invalidated while it runs stays invalid.
     freshUntil = clock.now() + FRESH_MS;
     try {
-      return last = await query();
+      return last = (await Promise.all(sources.map(ask))).flat();
     } finally {
       looking = undefined;
     }
@@ -53,5 +105,23 @@ export function createDevices(query: QueryDevices, clock: Clock): Devices {
     invalidate() {
       freshUntil = -Infinity;
     },
+    async held(deviceId, pid) {
+      const device = last.find(({ id }) => id === deviceId);
+      const source = sources.find((each) => each.kind === device?.kind);
+      if (device === undefined || source?.held === undefined) return undefined;
+      try {
+        return (await source.held(device))?.get(pid);
+      } catch (error) {
+        log.warn("device_processes_unknown", { device: deviceId, reason: errorMessage(error) });
+        return undefined;
+      }
+    },
   };
+}
+
+/** A device that tells no memory now keeps the total that it told before. */
+function withTotal(device: Device, before: readonly Device[]): Device {
+  if (device.unavailable === undefined || device.total_bytes > 0) return device;
+  const total_bytes = before.find(({ id }) => id === device.id)?.total_bytes ?? 0;
+  return { ...device, total_bytes };
 }

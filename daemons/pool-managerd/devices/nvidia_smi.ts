@@ -1,70 +1,68 @@
 import type { Device } from "#shared/contracts/pool.ts";
-import { errorMessage } from "#shared/errors.ts";
-import type { Logger } from "#shared/logging.ts";
+import { type DeviceSource, unavailable } from "./device_source.ts";
+import { type RunTool, runTool, toolOutput } from "./run_tool.ts";
 
 const MIB = 1024 * 1024;
-/** A driver that hangs must not hang the heartbeat. */
-const TIMEOUT_MS = 5_000;
+const FORMAT = "--format=csv,noheader,nounits";
+const DEVICES = ["--query-gpu=index,name,memory.total,memory.free", FORMAT];
+const PROCESSES = ["--query-compute-apps=pid,used_gpu_memory", FORMAT];
+/** `nvidia-smi` ends with this code where there is a driver and no GPU. */
+const NO_DEVICES = /^No devices were found/;
 
-const QUERY = [
-  "--query-gpu=index,name,memory.total,memory.free",
-  "--format=csv,noheader,nounits",
-];
-
-/** The GPUs that `nvidia-smi` lists; none where it is absent, fails or says what we cannot read. */
-export async function nvidiaDevices(
-  log: Logger,
-  run: () => Promise<string | undefined> = runNvidiaSmi,
-): Promise<Device[]> {
-  try {
-    const text = await run();
-    return text === undefined ? [] : parseNvidiaSmi(text);
-  } catch (error) {
-    log.warn("gpu_query_failed", { error: errorMessage(error) });
-    return [];
-  }
+/** The GPUs that `nvidia-smi` lists. */
+export function nvidiaSource(run: RunTool = runTool): DeviceSource {
+  return {
+    kind: "cuda",
+    name: "NVIDIA GPU",
+    async query() {
+      const result = await run("nvidia-smi", DEVICES);
+      if (result === undefined || NO_DEVICES.test(result.output)) return [];
+      const output = await toolOutput(() => Promise.resolve(result), "nvidia-smi", DEVICES);
+      return parseDevices(output!);
+    },
+    async held({ id }) {
+      const args = [`--id=${id.replace(/^\D+/, "")}`, ...PROCESSES];
+      const output = await toolOutput(run, "nvidia-smi", args);
+      return output === undefined ? undefined : parseProcesses(output);
+    },
+  };
 }
 
 /**
- * Reads what {@linkcode QUERY} prints: one GPU a line, sizes in MiB.
+ * Reads one GPU a line, sizes in MiB. A GPU that is listed without figures, as one that has fallen
+ * off the bus, is unavailable.
  *
  * @throws {RangeError} naming the first line that is something else.
  */
-export function parseNvidiaSmi(text: string): Device[] {
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const [, index, name, total, free] = /^\s*(\d+),\s*(.+),\s*(\d+),\s*(\d+)\s*$/.exec(line) ?? [];
+export function parseDevices(text: string): Device[] {
+  return lines(text).map((line) => {
+    const [, index, name, total = "", free = ""] = /^(\d+),\s*(.+),\s*([^,]+),\s*([^,]+)$/
+      .exec(line) ?? [];
     if (name === undefined) {
       throw new RangeError(`Cannot read the line of nvidia-smi: "${line.slice(0, 200)}"`);
     }
-    return {
-      id: `cuda${index}`,
-      kind: "cuda" as const,
-      name,
-      total_bytes: Number(total) * MIB,
-      free_bytes: Number(free) * MIB,
-    };
+    const device = { id: `cuda${index}`, kind: "cuda" as const, name };
+    if (!isWhole(total) || !isWhole(free) || Number(free) > Number(total)) {
+      return unavailable(device, `nvidia-smi says "${total}" and "${free}" of its memory`);
+    }
+    return { ...device, total_bytes: Number(total) * MIB, free_bytes: Number(free) * MIB };
   });
 }
 
-/** Runs `nvidia-smi`; undefined where there is none. */
-async function runNvidiaSmi(): Promise<string | undefined> {
-  const deadline = AbortSignal.timeout(TIMEOUT_MS);
-  let output: Deno.CommandOutput;
-  try {
-    output = await new Deno.Command("nvidia-smi", {
-      args: QUERY,
-      stdin: "null",
-      signal: deadline,
-    }).output();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+/** Reads one process a line; those whose memory the driver does not tell are left out. */
+export function parseProcesses(text: string): Map<number, number> {
+  const held = new Map<number, number>();
+  for (const line of lines(text)) {
+    const [pid = "", used = ""] = line.split(",").map((part) => part.trim());
+    if (isWhole(pid) && isWhole(used)) held.set(Number(pid), Number(used) * MIB);
   }
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  if (deadline.aborted) throw new Error(`nvidia-smi did not answer within ${TIMEOUT_MS} ms`);
-  if (!output.success) {
-    const reason = decode(output.stdout) || decode(output.stderr);
-    throw new Error(`nvidia-smi ended with code ${output.code}: ${reason.slice(0, 200)}`);
-  }
-  return decode(output.stdout);
+  return held;
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+}
+
+function isWhole(text: string): boolean {
+  return /^\d{1,15}$/.test(text);
 }

@@ -22,10 +22,14 @@ export type EstimateMemory = (
 /** A spawn may be asked again this soon when memory was short, in milliseconds. */
 const MEMORY_RETRY_MS = 2_000;
 
+/** A device that cannot be used may be back after this long, in milliseconds. */
+const DEVICE_RETRY_MS = 15_000;
+
 /**
  * Decides what exactly a spawn starts.
  *
- * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND` or `INSUFFICIENT_MEMORY`.
+ * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND`, `INSUFFICIENT_MEMORY`, or
+ * `WORKER_START_FAILED` for a device that cannot be used now.
  */
 export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const model = selectModel(facts.models, request);
@@ -35,6 +39,13 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const context = request.context ?? Math.min(longest, facts.defaultContext);
   const slots = request.slots ?? facts.defaultSlots;
   const estimateBytes = facts.estimate(model, { context, slots });
+  if (device.unavailable !== undefined) {
+    throw new LlorchError(
+      "WORKER_START_FAILED",
+      `Cannot use device ${device.id} (${device.name}): ${device.unavailable}; repair it, or name another device`,
+      { details: { device: device.id }, retryAfterMs: DEVICE_RETRY_MS },
+    );
+  }
   const room = roomOn(device, facts.workers);
   if (estimateBytes > room) {
     throw new LlorchError(
@@ -80,9 +91,14 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
   );
 }
 
+/**
+ * The device that was asked for; else the first GPU that can be used. Where there are GPUs and none
+ * can be used, the first of them: the CPU stands in for a GPU only when it is asked for.
+ */
 function selectDevice(devices: readonly Device[], asked: string | undefined): Device {
+  const gpus = devices.filter((device) => device.kind !== "cpu");
   const found = asked === undefined
-    ? devices.find((device) => device.kind !== "cpu") ?? devices[0]
+    ? gpus.find((device) => device.unavailable === undefined) ?? gpus[0] ?? devices[0]
     : devices.find((device) => device.id === asked);
   if (found) return found;
   const known = devices.map((device) => device.id).join(", ");

@@ -83,6 +83,19 @@ Deno.test("a device that is not here is refused with those that are; the CPU nev
   );
 });
 
+Deno.test("a GPU that cannot be used is passed over for another one, but not for the CPU", () => {
+  const broken = { ...device("cuda0", "cuda", 0), unavailable: "It is not listed any more" };
+  const cpu = device("cpu", "cpu", 9_000_000);
+  const second = device("cuda1", "cuda", 9_000_000);
+  const plan = (devices: Device[], request = spawnRequest()) =>
+    planSpawn(request, facts({ devices }));
+  assert.equal(plan([broken, second, cpu]).device.id, "cuda1");
+  const reason = fails("WORKER_START_FAILED", /cuda0 \(cuda0\): It is not listed any more; .*name/);
+  assert.throws(() => plan([broken, cpu]), reason);
+  assert.throws(() => plan([broken, second], spawnRequest({ device: "cuda0" })), reason);
+  assert.equal(plan([broken, cpu], spawnRequest({ device: "cpu" })).device.id, "cpu");
+});
+
 Deno.test("too little memory is refused with the figures", () => {
   assert.throws(
     () => planSpawn(spawnRequest({ slots: 256 }), facts()),

@@ -10,6 +10,15 @@ export interface WorkerSettings {
   readonly stopDeadlineMs: number;
 }
 
+/** Kinds of GPU that Vulkan drives as well. */
+const VULKAN_TOO: readonly string[] = ["cuda", "rocm"];
+
+/** Names of the workers for a kind of device, the fastest first; the nameless one comes after them. */
+export function workerNames(kind: string): string[] {
+  const kinds = VULKAN_TOO.includes(kind) ? [kind, "vulkan"] : [kind];
+  return kinds.map((each) => `llorch-candled-${each}`);
+}
+
 /** Share of the stop deadline after which a worker itself cuts its streams, with a word to each. */
 const OWN_SHARE = 5 / 6;
 

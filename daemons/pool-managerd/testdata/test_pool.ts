@@ -5,6 +5,7 @@ import { createClient } from "#shared/http/client.ts";
 import { type PoolConfig, poolConfig } from "../config.ts";
 import { openPoolManager, type PoolManager } from "../pool_manager.ts";
 import { FAKE_COMMAND } from "./fake_command.ts";
+import { device, fakeSource } from "./fake_source.ts";
 import { fakeOrchestrator } from "./fake_orchestrator.ts";
 import { recordingLogger } from "./log.ts";
 import { killIfAlive } from "./processes.ts";
@@ -39,14 +40,7 @@ export async function openTestPool(
       {
         log,
         env: { ...Deno.env.toObject(), FAKE_WORKER: mode, FAKE_FINGERPRINT: FINGERPRINT },
-        queryDevices: () =>
-          Promise.resolve([{
-            id: "cpu",
-            kind: "cpu",
-            name: "CPU",
-            total_bytes: DEVICE_BYTES,
-            free_bytes: DEVICE_BYTES,
-          }]),
+        deviceSources: [fakeSource([device("cpu", "cpu", DEVICE_BYTES)])],
         scan: () => Promise.resolve({ models: [poolModel()], problems: [] }),
         findWorker: () => FAKE_COMMAND,
       },
