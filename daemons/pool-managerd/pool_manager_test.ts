@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { device, fakeSource } from "./testdata/fake_source.ts";
 import { FINGERPRINT } from "./testdata/records.ts";
 import { argvOf, envOf, isAlive } from "./testdata/processes.ts";
 import { withPool } from "./testdata/test_pool.ts";
@@ -34,6 +35,26 @@ Deno.test(
     const measured = { context: 256, slots: 4, memory_bytes: 1_000_000 };
     assert.deepEqual(state.models[0]?.measured, measured);
   }),
+);
+
+const gpu = fakeSource([device("cuda0", "cuda", 1_000_000_000)]);
+
+Deno.test(
+  "what the device says that a worker holds is what it is counted with and remembered by",
+  withPool(
+    async (pool) => {
+      gpu.held = async () => {
+        const { workers } = await pool.client.call(poolRoutes.state, {});
+        return new Map(workers.map(({ pid }) => [pid, 7_000_000]));
+      };
+      assert.equal((await pool.ready()).memory_bytes, 7_000_000);
+      const { models } = await pool.client.call(poolRoutes.state, {});
+      assert.equal(models[0]?.measured?.memory_bytes, 7_000_000);
+    },
+    "",
+    {},
+    [gpu, fakeSource([device("cpu", "cpu", 1_000_000_000)])],
+  ),
 );
 
 Deno.test(

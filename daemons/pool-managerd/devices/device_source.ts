@@ -1,4 +1,4 @@
-import type { Device, DeviceKind } from "#shared/contracts/pool.ts";
+import { type Device, type DeviceKind, deviceKind } from "#shared/contracts/pool.ts";
 
 /** One maker's way of telling its devices. */
 export interface DeviceSource {
@@ -28,3 +28,8 @@ export function unavailable(
 }
 
 const MAX_REASON = 200;
+
+/** The kind of a device, which its id begins with: `cuda0`, `cpu`. */
+export function kindOf(deviceId: string): DeviceKind {
+  return deviceKind.parse(deviceId.replace(/\d+$/, ""));
+}

@@ -93,20 +93,22 @@ export function createDevices(
     }
   }
 
+  function current(): Promise<readonly Device[]> {
+    if (looking) return looking;
+    if (clock.now() < freshUntil) return Promise.resolve(last);
+    return looking = look();
+  }
+
   return {
     get last() {
       return last;
     },
-    current() {
-      if (looking) return looking;
-      if (clock.now() < freshUntil) return Promise.resolve(last);
-      return looking = look();
-    },
+    current,
     invalidate() {
       freshUntil = -Infinity;
     },
     async held(deviceId, pid) {
-      const device = last.find(({ id }) => id === deviceId);
+      const device = (await current()).find(({ id }) => id === deviceId);
       const source = sources.find((each) => each.kind === device?.kind);
       if (device === undefined || source?.held === undefined) return undefined;
       try {

@@ -3,13 +3,13 @@ import type { PoolModel } from "#shared/contracts/pool.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
-import type { Measurement } from "../store/pool_store.ts";
+import type { Measurement } from "./measurement.ts";
 
 /** What a {@linkcode Catalog} needs. */
 export interface CatalogOptions {
   readonly scan: () => Promise<ScanResult>;
-  /** What loads really took, by fingerprint. */
-  readonly measurements: () => ReadonlyMap<string, Measurement>;
+  /** What loads really took, by fingerprint, newest first. */
+  readonly measurements: () => ReadonlyMap<string, readonly Measurement[]>;
   readonly rescanMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -57,8 +57,9 @@ export class Catalog {
   refresh(): void {
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
-      const measured = measurements.get(model.fingerprint);
-      return { ...model, ...(measured ? { measured } : {}), staged: false };
+      const known = measurements.get(model.fingerprint) ?? [];
+      const measured = known.find(({ gpu_layers }) => gpu_layers === null);
+      return { ...model, ...(measured ? { measured: told(measured) } : {}), staged: false };
     });
     if (this.#revision > 0 && JSON.stringify(models) === JSON.stringify(this.#models)) return;
     this.#models = models;
@@ -88,4 +89,9 @@ export class Catalog {
     }
     this.refresh();
   }
+}
+
+/** As the contract has it: of a load with all layers on its device. */
+function told({ context, slots, memory_bytes }: Measurement): NonNullable<PoolModel["measured"]> {
+  return { context, slots, memory_bytes };
 }

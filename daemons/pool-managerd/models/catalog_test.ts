@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
-import type { Measurement } from "../store/pool_store.ts";
+import type { Measurement } from "./measurement.ts";
 import { FakeClock } from "../testdata/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
@@ -14,7 +14,7 @@ function found(changes: Partial<FoundModel> = {}): FoundModel {
 function setup() {
   const clock = new FakeClock();
   const log = recordingLogger();
-  const measurements = new Map<string, Measurement>();
+  const measurements = new Map<string, Measurement[]>();
   const disk = {
     models: [found()],
     problems: [] as ScanResult["problems"][number][],
@@ -64,7 +64,9 @@ Deno.test("a measurement is a change of the model", async () => {
   const { catalog, measurements } = setup();
   await catalog.rescan();
   const measured = { context: 8, slots: 1, memory_bytes: 9 };
-  measurements.set(FINGERPRINT, measured);
+  const whole = { ...measured, device_kind: "cuda", gpu_layers: null } as const;
+  const inPart = { ...whole, gpu_layers: 3, memory_bytes: 4 };
+  measurements.set(FINGERPRINT, [inPart, whole]);
   catalog.refresh();
   assert.equal(catalog.revision, 2);
   assert.deepEqual(catalog.models[0]?.measured, measured);

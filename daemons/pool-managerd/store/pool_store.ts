@@ -2,19 +2,19 @@ import type { SQLInputValue } from "node:sqlite";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import type { WorkerRecord } from "../supervisor/record.ts";
+import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
+import second from "./migrations/0002.sql" with { type: "text" };
 
 /** Exits kept while nobody acknowledges them; the oldest go first. */
 const MAX_EXITS = 200;
 /** Requests remembered, so that a late repeat still starts nothing. */
 const MAX_REQUESTS = 1000;
 
-/** What a load really took. */
-export interface Measurement {
-  readonly context: number;
-  readonly slots: number;
-  readonly memory_bytes: number;
-}
+/** Measurements remembered; the oldest go first. */
+const MAX_MEASUREMENTS = 1000;
+/** `gpu_layers` of a measurement with all layers on the device: a key holds no null. */
+const ALL_LAYERS = -1;
 
 /** What the pool manager must know after a crash of its own. */
 export interface PoolStore {
@@ -33,7 +33,8 @@ export interface PoolStore {
   exits(): WorkerExit[];
   /** Forgets exits that the orchestrator knows. */
   acknowledge(workerIds: readonly string[]): void;
-  measurements(): Map<string, Measurement>;
+  /** What loads of each model took, by fingerprint, newest first. */
+  measurements(): Map<string, Measurement[]>;
   measure(fingerprint: string, measurement: Measurement): void;
   close(): void;
 }
@@ -50,6 +51,7 @@ const COLUMNS = [
   "device",
   "context",
   "slots",
+  "gpu_layers",
   "estimate_bytes",
   "port",
   "uri",
@@ -57,6 +59,7 @@ const COLUMNS = [
   "backend",
   "capabilities",
   "memory_bytes",
+  "device_bytes",
   "life",
 ] as const satisfies readonly (keyof WorkerRecord)[];
 
@@ -66,7 +69,7 @@ const COLUMNS = [
  * @throws {LlorchError} `INTERNAL` when the file cannot be used.
  */
 export function openPoolStore(path: string): PoolStore {
-  const db = openDatabase(path, [first]);
+  const db = openDatabase(path, [first, second]);
   const places = COLUMNS.map((name) => `:${name}`).join(", ");
   const insert = db.prepare(
     `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${places})`,
@@ -129,16 +132,23 @@ export function openPoolStore(path: string): PoolStore {
       transaction(() => workerIds.forEach((id) => remove.run(id)));
     },
     measurements() {
-      const rows = db.prepare("SELECT * FROM measurements")
-        .all() as unknown as ({ fingerprint: string } & Measurement)[];
-      return new Map(rows.map(({ fingerprint, context, slots, memory_bytes }) => [
-        fingerprint,
-        { context, slots, memory_bytes },
-      ]));
+      const found = new Map<string, Measurement[]>();
+      for (const row of db.prepare("SELECT * FROM measurements ORDER BY rowid DESC").all()) {
+        const { fingerprint, gpu_layers, ...rest } = row;
+        const measurement = { ...rest, gpu_layers: gpu_layers === ALL_LAYERS ? null : gpu_layers };
+        const others = found.get(String(fingerprint)) ?? [];
+        found.set(String(fingerprint), [...others, measurement as unknown as Measurement]);
+      }
+      return found;
     },
-    measure(fingerprint, { context, slots, memory_bytes }) {
-      db.prepare("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)")
-        .run(fingerprint, context, slots, memory_bytes);
+    measure(fingerprint, { device_kind, context, slots, gpu_layers, memory_bytes }) {
+      transaction(() => {
+        db.prepare("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)")
+          .run(fingerprint, device_kind, context, slots, gpu_layers ?? ALL_LAYERS, memory_bytes);
+        db.prepare(
+          "DELETE FROM measurements WHERE rowid NOT IN (SELECT rowid FROM measurements ORDER BY rowid DESC LIMIT ?)",
+        ).run(MAX_MEASUREMENTS);
+      });
     },
     close: () => db.close(),
   };

@@ -92,10 +92,19 @@ Deno.test(
 );
 
 Deno.test(
-  "the last measurement of a model counts",
-  withStore((store) => {
-    store.measure("f", { context: 1, slots: 1, memory_bytes: 1 });
-    store.measure("f", { context: 2, slots: 2, memory_bytes: 2 });
-    assert.deepEqual([...store.measurements()], [["f", { context: 2, slots: 2, memory_bytes: 2 }]]);
+  "what loads took is remembered for each of their settings, newest first",
+  withStore((store, reopen) => {
+    const load = { device_kind: "cuda", context: 1, slots: 1, gpu_layers: null } as const;
+    store.measure("f", { ...load, memory_bytes: 1 });
+    store.measure("f", { ...load, gpu_layers: 7, memory_bytes: 2 });
+    store.measure("g", { ...load, memory_bytes: 3 });
+    store.measure("f", { ...load, memory_bytes: 4 });
+    assert.deepEqual(
+      reopen().measurements(),
+      new Map([
+        ["f", [{ ...load, memory_bytes: 4 }, { ...load, gpu_layers: 7, memory_bytes: 2 }]],
+        ["g", [{ ...load, memory_bytes: 3 }]],
+      ]),
+    );
   }),
 );

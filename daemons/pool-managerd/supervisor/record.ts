@@ -16,6 +16,8 @@ export interface WorkerRecord {
   readonly device: string;
   readonly context: number;
   readonly slots: number;
+  /** Layers that it was told to put on the device; null: all of them. */
+  readonly gpu_layers: number | null;
   readonly estimate_bytes: number;
   /** Port that it was told; 0: it took any free one. */
   readonly port: number;
@@ -27,6 +29,8 @@ export interface WorkerRecord {
   readonly capabilities: readonly Capability[];
   /** What it says that it holds; 0 until it said so. */
   readonly memory_bytes: number;
+  /** What its device says that it holds there; null where that does not say. */
+  readonly device_bytes: number | null;
   readonly life: WorkerLife;
 }
 
@@ -38,12 +42,19 @@ export interface SpawnPlan {
   readonly device: { readonly id: string; readonly kind: string };
   readonly context: number;
   readonly slots: number;
+  /** Layers on the device; null: all of them. */
+  readonly gpuLayers: number | null;
   readonly estimateBytes: number;
 }
 
-/** Memory that a worker must be counted with: what it will take, until it says what it took. */
+/** Memory that a worker must be counted with: what it will take, until it is known what it took. */
 export function committedBytes(record: WorkerRecord): number {
   return record.callback === null
     ? Math.max(record.estimate_bytes, record.memory_bytes)
-    : record.memory_bytes;
+    : heldBytes(record);
+}
+
+/** Memory that it holds by now: what the device says comes before what it says itself. */
+export function heldBytes({ device_bytes, memory_bytes }: WorkerRecord): number {
+  return device_bytes ?? memory_bytes;
 }

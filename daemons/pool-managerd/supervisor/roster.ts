@@ -8,7 +8,7 @@ import type { Instruments } from "../instruments.ts";
 import type { PoolStore } from "../store/pool_store.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
-import { committedBytes, type WorkerRecord } from "./record.ts";
+import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
 import { lastWords } from "./last_words.ts";
 import { exitCategory, type ExitStatus } from "./worker_life.ts";
@@ -56,7 +56,7 @@ export class Roster {
     return this.all.map(({ record }) => ({
       device: record.device,
       committed: committedBytes(record),
-      held: record.memory_bytes,
+      held: heldBytes(record),
     }));
   }
 

@@ -1,5 +1,7 @@
 import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { estimateHostMemory, type Load, type ModelMemory } from "#shared/models/estimate.ts";
+import { type Measurement, nearest } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import type { SpawnPlan } from "./record.ts";
 
@@ -11,13 +13,12 @@ export interface SpawnFacts {
   readonly defaultContext: number;
   readonly defaultSlots: number;
   readonly estimate: EstimateMemory;
+  /** What earlier loads of the model took, newest first. */
+  readonly measured: readonly Measurement[];
 }
 
-/** What a load of a model will take, in bytes. */
-export type EstimateMemory = (
-  model: PoolModel,
-  load: { readonly context: number; readonly slots: number },
-) => number;
+/** What a load of a model will take on its device, in bytes. */
+export type EstimateMemory = (model: ModelMemory, load: Load) => number;
 
 /** A spawn may be asked again this soon when memory was short, in milliseconds. */
 const MEMORY_RETRY_MS = 2_000;
@@ -38,30 +39,17 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const longest = model.context_length || facts.defaultContext;
   const context = request.context ?? Math.min(longest, facts.defaultContext);
   const slots = request.slots ?? facts.defaultSlots;
-  const estimateBytes = facts.estimate(model, { context, slots });
-  if (device.unavailable !== undefined) {
-    throw new LlorchError(
-      "WORKER_START_FAILED",
-      `Cannot use device ${device.id} (${device.name}): ${device.unavailable}; repair it, or name another device`,
-      { details: { device: device.id }, retryAfterMs: DEVICE_RETRY_MS },
-    );
-  }
-  const room = roomOn(device, facts.workers);
-  if (estimateBytes > room) {
-    throw new LlorchError(
-      "INSUFFICIENT_MEMORY",
-      `Cannot load ${request.model_ref} on ${device.id}: it needs ${estimateBytes} bytes for ${slots} slots of ${context} tokens, and ${room} are free; stop a worker or ask for less context`,
-      {
-        details: {
-          device: device.id,
-          needed_bytes: estimateBytes,
-          free_bytes: room,
-          total_bytes: device.total_bytes,
-        },
-        retryAfterMs: MEMORY_RETRY_MS,
-      },
-    );
-  }
+  checkUsable(device);
+  const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? null;
+  const load = { context, slots, gpuLayers: gpuLayers ?? undefined };
+  const settings = { device_kind: device.kind, context, slots, gpu_layers: gpuLayers };
+  const measured = nearest(facts.measured, settings);
+  const estimateBytes = facts.estimate({ ...model, measured }, load);
+  const check = (bytes: number, where: Device) =>
+    checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, measured });
+  check(estimateBytes, device);
+  const host = facts.devices.find(({ kind }) => kind === "cpu");
+  if (gpuLayers !== null && host) check(estimateHostMemory(model, load), host);
   return {
     request,
     modelPath: model.path,
@@ -69,8 +57,46 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
     device,
     context,
     slots,
+    gpuLayers,
     estimateBytes,
   };
+}
+
+function checkUsable({ id, name, unavailable }: Device): void {
+  if (unavailable === undefined) return;
+  throw new LlorchError(
+    "WORKER_START_FAILED",
+    `Cannot use device ${id} (${name}): ${unavailable}; repair it, or name another device`,
+    { details: { device: id }, retryAfterMs: DEVICE_RETRY_MS },
+  );
+}
+
+interface RoomCheck {
+  readonly bytes: number;
+  readonly where: Device;
+  readonly room: number;
+  readonly request: SpawnRequest;
+  readonly load: Load;
+  readonly measured: Measurement | undefined;
+}
+
+function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
+  if (bytes <= room) return;
+  const basis = measured ? "as an earlier load took" : "as estimated";
+  throw new LlorchError(
+    "INSUFFICIENT_MEMORY",
+    `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
+    {
+      details: {
+        device: where.id,
+        needed_bytes: bytes,
+        free_bytes: room,
+        total_bytes: where.total_bytes,
+        measured: measured !== undefined,
+      },
+      retryAfterMs: MEMORY_RETRY_MS,
+    },
+  );
 }
 
 /** The model with the fingerprint; a name alone that leads to another file is not what was meant. */

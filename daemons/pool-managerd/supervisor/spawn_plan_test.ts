@@ -17,6 +17,7 @@ function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
     models: [poolModel()],
     devices: [device("cuda0", "cuda", 5_000_000), device("cpu", "cpu", 9_000_000)],
     workers: [],
+    measured: [],
     defaultContext: 4096,
     defaultSlots: 4,
     estimate: (model, { context, slots }) =>
@@ -104,6 +105,31 @@ Deno.test("too little memory is refused with the figures", () => {
       error.details?.["needed_bytes"] === 2_000_000 + 100 * 256 * 256 &&
       error.details["free_bytes"] === 5_000_000 && (error.retryAfterMs ?? 0) > 0,
   );
+});
+
+Deno.test("what an earlier load took on such a device counts before the estimate", () => {
+  const settings = { context: 256, slots: 4, gpu_layers: null, memory_bytes: 6_000_000 } as const;
+  const measured = [{ ...settings, device_kind: "cuda" as const }];
+  const estimate: SpawnFacts["estimate"] = (model) => model.measured?.memory_bytes ?? 1000;
+  assert.throws(
+    () => planSpawn(spawnRequest(), facts({ measured, estimate })),
+    fails("INSUFFICIENT_MEMORY", /6000000 bytes .* as an earlier load took, and 5000000 are free/),
+  );
+  const onCpu = planSpawn(spawnRequest({ device: "cpu" }), facts({ measured, estimate }));
+  assert.equal(onCpu.estimateBytes, 1000);
+  const some = planSpawn(spawnRequest({ gpu_layers: 3 }), facts({ measured, estimate }));
+  assert.deepEqual([some.estimateBytes, some.gpuLayers], [1000, 3]);
+});
+
+Deno.test("layers that are not on the device must fit in the machine", () => {
+  const models = [poolModel({ block_count: 9, weight_bytes: 9_900_000 })];
+  const request = spawnRequest({ gpu_layers: 0 });
+  const estimate = () => 1000;
+  assert.throws(
+    () => planSpawn(request, facts({ models, estimate })),
+    fails("INSUFFICIENT_MEMORY", /on cpu: it needs 10002400 bytes/),
+  );
+  assert.equal(planSpawn({ ...request, gpu_layers: 5 }, facts({ models, estimate })).gpuLayers, 5);
 });
 
 Deno.test("memory that a loading worker has yet to take is not given twice", () => {

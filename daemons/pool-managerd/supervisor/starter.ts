@@ -85,8 +85,9 @@ export class Starter {
   }
 
   #plan(request: SpawnRequest, devices: Parameters<typeof planSpawn>[1]["devices"]): SpawnPlan {
-    const { catalog, config, estimate, roster } = this.#options;
+    const { catalog, config, estimate, roster, store } = this.#options;
     return planSpawn(request, {
+      measured: store.measurements().get(request.fingerprint) ?? [],
       models: catalog.models,
       devices,
       workers: roster.commitments,
@@ -153,6 +154,7 @@ export class Starter {
       device: plan.device.id,
       context: plan.context,
       slots: plan.slots,
+      gpu_layers: plan.gpuLayers,
       estimate_bytes: plan.estimateBytes,
       port: choosePort(config.host, config.port_base, (port) => promised.has(port)),
       uri: null,
@@ -160,6 +162,7 @@ export class Starter {
       backend: plan.device.kind,
       capabilities: [],
       memory_bytes: 0,
+      device_bytes: null,
       life: newLife(clock.now(), startTimeoutMs),
     };
   }

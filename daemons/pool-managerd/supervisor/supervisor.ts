@@ -1,6 +1,7 @@
 import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/contracts/pool.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { adoptWorkers } from "./adoption.ts";
+import { kindOf } from "../devices/device_source.ts";
 import { Poller } from "./poller.ts";
 import type { Probe } from "./probe.ts";
 import type { ProcessTable } from "./process_table.ts";
@@ -53,13 +54,15 @@ export class Supervisor {
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
     const uri = callback.uri.replace(/\/$/, "");
     const answering = await this.#whoAnswers(worker, uri);
+    const { device } = worker.record;
+    const deviceBytes = await this.#options.devices.held(device, worker.process.pid);
     if (answering !== worker.id) {
       throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
     // While the probe ran, it may have ended, been told to stop, or called back a second time.
     this.#roster.get(worker.id);
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
-    this.#accept(worker, callback, uri);
+    this.#accept(worker, callback, uri, deviceBytes);
   }
 
   /** Lets a worker's streams end within the deadline, then stops it. */
@@ -134,13 +137,19 @@ export class Supervisor {
     }
   }
 
-  #accept(worker: Worker, callback: WorkerReady, uri: string): void {
+  #accept(
+    worker: Worker,
+    callback: WorkerReady,
+    uri: string,
+    deviceBytes: number | undefined,
+  ): void {
     const { store, catalog, instruments, log } = this.#options;
     const { memory_bytes, context, slots, capabilities, backend, fingerprint } = callback;
     worker.update({
       uri,
       callback: callbackKey(callback),
       memory_bytes,
+      device_bytes: deviceBytes ?? null,
       context,
       slots,
       capabilities,
@@ -148,9 +157,23 @@ export class Supervisor {
     });
     worker.answered();
     worker.apply({ type: "ready" });
-    store.measure(fingerprint, { context, slots, memory_bytes });
+    store.measure(fingerprint, {
+      device_kind: kindOf(worker.record.device),
+      context,
+      slots,
+      gpu_layers: worker.record.gpu_layers,
+      memory_bytes: deviceBytes ?? memory_bytes,
+    });
     catalog.refresh();
     instruments.started("ready", worker.ageSeconds);
-    log.info("worker_ready", { worker_id: worker.id, uri, memory_bytes, context, slots, backend });
+    log.info("worker_ready", {
+      worker_id: worker.id,
+      uri,
+      memory_bytes,
+      device_bytes: deviceBytes,
+      context,
+      slots,
+      backend,
+    });
   }
 }

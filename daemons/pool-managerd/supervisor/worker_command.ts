@@ -30,7 +30,7 @@ export function workerArgs(
 ): string[] {
   const optional: [string, number | undefined][] = [
     ["--threads", settings.threads],
-    ["--gpu-layers", plan.request.gpu_layers],
+    ["--gpu-layers", plan.gpuLayers ?? undefined],
   ];
   return [
     ["--worker-id", record.worker_id],

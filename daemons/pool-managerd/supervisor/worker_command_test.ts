@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnRequest, workerRecord } from "../testdata/records.ts";
 import type { SpawnPlan } from "./record.ts";
-import { workerArgs, workerEnv } from "./worker_command.ts";
+import { workerArgs, workerEnv, workerNames } from "./worker_command.ts";
 
 function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
   return {
@@ -11,6 +11,7 @@ function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
     device: { id: "cpu", kind: "cpu" },
     context: 128,
     slots: 2,
+    gpuLayers: null,
     estimateBytes: 1,
     ...changes,
   };
@@ -37,7 +38,7 @@ Deno.test("workerArgs() names the GPU by its number, and threads and layers when
   const args = workerArgs(
     plan({
       device: { id: "cuda3", kind: "cuda" },
-      request: spawnRequest({ gpu_layers: 0 }),
+      gpuLayers: 0,
     }),
     workerRecord({ device: "cuda3" }),
     { ...SETTINGS, threads: 6 },
@@ -67,4 +68,9 @@ Deno.test("workerEnv() keeps the worker from our configuration and our token", (
     LLORCH_WORKER_TOKEN: "token",
     LLORCH_SPAWN_TOKEN: "spawn-token",
   });
+});
+
+Deno.test("workerNames() names the worker of a kind, and Vulkan's for GPUs that it drives too", () => {
+  assert.deepEqual(workerNames("rocm"), ["llorch-candled-rocm", "llorch-candled-vulkan"]);
+  assert.deepEqual(workerNames("cpu"), ["llorch-candled-cpu"]);
 });

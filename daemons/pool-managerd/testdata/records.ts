@@ -19,6 +19,7 @@ export function workerRecord(changes: Partial<WorkerRecord> = {}): WorkerRecord 
     device: "cpu",
     context: 128,
     slots: 2,
+    gpu_layers: null,
     estimate_bytes: 1000,
     port: 8001,
     uri: null,
@@ -26,6 +27,7 @@ export function workerRecord(changes: Partial<WorkerRecord> = {}): WorkerRecord 
     backend: "cpu",
     capabilities: [],
     memory_bytes: 0,
+    device_bytes: null,
     life: newLife(0, 1000),
     ...changes,
   };

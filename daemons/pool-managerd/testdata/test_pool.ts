@@ -3,6 +3,7 @@ import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import type { PoolWorker, SpawnRequest, WorkerExit } from "#shared/contracts/pool.ts";
 import { createClient } from "#shared/http/client.ts";
 import { type PoolConfig, poolConfig } from "../config.ts";
+import type { DeviceSource } from "../devices/device_source.ts";
 import { openPoolManager, type PoolManager } from "../pool_manager.ts";
 import { FAKE_COMMAND } from "./fake_command.ts";
 import { device, fakeSource } from "./fake_source.ts";
@@ -20,6 +21,7 @@ type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } 
 export async function openTestPool(
   mode = "",
   config: DeepPartial<Omit<PoolConfig, "limits">> = {},
+  sources: readonly DeviceSource[] = [fakeSource([device("cpu", "cpu", DEVICE_BYTES)])],
 ) {
   const dir = await Deno.makeTempDir({ prefix: "pool-test-" });
   const orchestrator = fakeOrchestrator();
@@ -40,7 +42,7 @@ export async function openTestPool(
       {
         log,
         env: { ...Deno.env.toObject(), FAKE_WORKER: mode, FAKE_FINGERPRINT: FINGERPRINT },
-        deviceSources: [fakeSource([device("cpu", "cpu", DEVICE_BYTES)])],
+        deviceSources: sources,
         scan: () => Promise.resolve({ models: [poolModel()], problems: [] }),
         findWorker: () => FAKE_COMMAND,
       },
