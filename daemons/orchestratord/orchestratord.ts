@@ -177,7 +177,7 @@ async function openParts(
   mountOpenAi(app, orchestrator);
   mountVectors(app, orchestrator);
 
-  const server = listen({ hostname: config.host, port: config.port, tls }, app.fetch);
+  const server = await listen({ hostname: config.host, port: config.port, tls }, app.fetch);
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
 

@@ -157,14 +157,17 @@ async function open(
   const callbackApp = createCallbackApp(appContext);
   // Nobody is answered before it is known what lives, and no later than the port is ours.
   const opened = Promise.withResolvers<void>();
-  const server = listen({ hostname: config.host, port: config.port, tls }, async (request) => {
-    await opened.promise;
-    return await app.fetch(request);
-  });
+  const server = await listen(
+    { hostname: config.host, port: config.port, tls },
+    async (request) => {
+      await opened.promise;
+      return await app.fetch(request);
+    },
+  );
   stack.defer(() => server.close());
   const localUrl = () => `http://${urlHost(localHost(config.host))}:${server.port}`;
   // Workers call back on this machine, by an address that a certificate need not name.
-  const callbacks = tls && listen({ hostname: LOOPBACK, port: 0 }, async (request) => {
+  const callbacks = tls && await listen({ hostname: LOOPBACK, port: 0 }, async (request) => {
     await opened.promise;
     return await callbackApp.fetch(request);
   });

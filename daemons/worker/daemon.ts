@@ -22,9 +22,7 @@ export function runWorker(args: readonly string[]): Promise<number> {
       if (!config.standalone && spawnToken === undefined) {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
-      return Promise.resolve(
-        new Worker(config, { loadEngine: loadLlama, log, token, spawnToken }),
-      );
+      return Worker.open(config, { loadEngine: loadLlama, log, token, spawnToken });
     },
   }, args);
 }

@@ -5,6 +5,7 @@ import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
+import type { App } from "#shared/http/app.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import type { Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -39,12 +40,13 @@ export class Worker implements Daemon {
   readonly #config: WorkerConfig;
   readonly #parts: WorkerParts;
   readonly #instruments: Instruments;
-  readonly #server: Server;
+  #server!: Server;
+  readonly #app: App;
   readonly #orphanWatch: OrphanWatch;
   readonly #stop = new AbortController();
   /** Embeddings and ranks that are being computed. */
   readonly vectors: VectorCalls;
-  readonly #started: Promise<void>;
+  #started!: Promise<void>;
   readonly #openedAt = performance.now();
   #end!: (code: number) => void;
   #state: WorkerHealth["state"] = "loading";
@@ -55,7 +57,15 @@ export class Worker implements Daemon {
   #closing: Promise<void> | undefined;
 
   /** Listens, and begins to load. */
-  constructor(config: WorkerConfig, parts: WorkerParts) {
+  static async open(config: WorkerConfig, parts: WorkerParts): Promise<Worker> {
+    const worker = new Worker(config, parts);
+    const { host: hostname, port } = config;
+    worker.#server = await listen({ hostname, port }, worker.#app.fetch);
+    worker.#started = worker.#start();
+    return worker;
+  }
+
+  private constructor(config: WorkerConfig, parts: WorkerParts) {
     this.#config = config;
     this.#parts = parts;
     this.vectors = new VectorCalls(config.slots + queueLimit(config));
@@ -66,7 +76,7 @@ export class Worker implements Daemon {
       waiting: () => this.#generator?.waiting ?? 0,
       memoryBytes: () => this.#memoryBytes(),
     });
-    const app = createWorkerApp({
+    this.#app = createWorkerApp({
       worker: this,
       metrics: this.#instruments.metrics,
       token: parts.token,
@@ -74,7 +84,6 @@ export class Worker implements Daemon {
       log: parts.log,
       onCall: () => this.#orphanWatch.heard(),
     });
-    this.#server = listen({ hostname: config.host, port: config.port }, app.fetch);
     this.#orphanWatch = new OrphanWatch({
       timeoutMs: config.standalone ? 0 : config.orphan_timeout_ms,
       idle: () => (this.#generator?.idle ?? false) && this.vectors.active === 0,
@@ -83,7 +92,6 @@ export class Worker implements Daemon {
         this.shutdown();
       },
     });
-    this.#started = this.#start();
   }
 
   /** Where it listens. */

@@ -15,10 +15,13 @@ const codeIs = (code: string) => (error: unknown) =>
 async function using(
   engineOptions: FakeEngineOptions,
   fields: Record<string, unknown>,
-  work: (opened: ReturnType<typeof openWorker> & { engine: FakeEngine }) => Promise<void>,
+  work: (opened: Awaited<ReturnType<typeof openWorker>> & { engine: FakeEngine }) => Promise<void>,
 ): Promise<void> {
   const engine = new FakeEngine(engineOptions);
-  const opened = openWorker(() => Promise.resolve(engine), { stop_deadline_ms: 100, ...fields });
+  const opened = await openWorker(() => Promise.resolve(engine), {
+    stop_deadline_ms: 100,
+    ...fields,
+  });
   try {
     await work({ ...opened, engine });
   } finally {
@@ -42,7 +45,7 @@ function fakePool(replies: readonly number[]) {
 
 Deno.test("a worker listens before its model is loaded, and takes requests after", async () => {
   const loaded = Promise.withResolvers<FakeEngine>();
-  const { worker, client } = openWorker(({ onProgress }) => {
+  const { worker, client } = await openWorker(({ onProgress }) => {
     onProgress(0.5);
     return loaded.promise;
   });
@@ -103,7 +106,7 @@ Deno.test("a ready callback that nobody hears in time ends the worker with exit 
 });
 
 Deno.test("a worker that cannot load ends with exit code 1", async () => {
-  const { worker } = openWorker(() => Promise.reject(new Error("no such model")));
+  const { worker } = await openWorker(() => Promise.reject(new Error("no such model")));
   assert.equal(await worker.ended, 1);
   await worker.close();
 });
@@ -162,7 +165,7 @@ Deno.test("/shutdown refuses new work, lets streams end, and ends with exit code
   }));
 
 Deno.test("a worker stopped while it loads ends quietly", async () => {
-  const { worker } = openWorker(({ signal }) =>
+  const { worker } = await openWorker(({ signal }) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
   );
   await delay(10);

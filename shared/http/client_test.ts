@@ -42,7 +42,7 @@ async function against(
   use: (client: Client) => Promise<void>,
   token?: string,
 ): Promise<void> {
-  const server = listen({ hostname: "127.0.0.1", port: 0 }, handler);
+  const server = await listen({ hostname: "127.0.0.1", port: 0 }, handler);
   try {
     await use(createClient({ baseUrl: server.url + "/", token, timeoutMs: 2000 }));
   } finally {

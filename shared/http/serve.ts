@@ -1,3 +1,7 @@
+import { getRequestListener, RequestError } from "@hono/node-server";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { errorResponse } from "./app.ts";
 import type { ServerTls } from "./tls.ts";
@@ -24,56 +28,77 @@ export interface ListenOptions {
   readonly tls?: ServerTls | undefined;
 }
 
+/** A request's head may have so many bytes; a longer one is answered 431. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
 /**
  * Listens for HTTP, or HTTPS.
  *
+ * Node's server, not Deno's own: that one does not notice a client that goes away before it is
+ * answered when the request did not come in one packet (docs/adr/0011-node-http-server.md).
+ *
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
-export function listen(
-  { tls, ...options }: ListenOptions,
+export async function listen(
+  { tls, hostname, port }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
-): Server {
-  const stop = new AbortController();
+): Promise<Server> {
   const running = new Set<Promise<void>>();
   let isClosing = false;
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    server = Deno.serve(
-      { ...options, ...tls, signal: stop.signal, onListen: () => {} },
-      (request, { completed }) => {
-        if (isClosing) return stopping(request);
-        running.add(completed);
-        completed.catch(() => {}).finally(() => running.delete(completed));
-        return handler(request);
-      },
-    );
-  } catch (error) {
-    const at = `${options.hostname}:${options.port}`;
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new LlorchError(
-        "CONFLICT",
-        `Cannot listen on ${at}: the port is in use; choose another with --port, or 0 for any free one`,
-        { cause: error },
-      );
+  const respond = getRequestListener(
+    (request) => isClosing ? stopping(request) : handler(request),
+    { overrideGlobalObjects: false, errorHandler: unanswerable },
+  );
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (!isClosing) {
+      const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
+      running.add(completed);
+      void completed.finally(() => running.delete(completed));
     }
-    throw new LlorchError("INTERNAL", `Cannot listen on ${at}: ${errorMessage(error)}`, {
-      cause: error,
-    });
-  }
-  const { port } = server.addr;
-  const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
+    void respond(incoming, outgoing);
+  };
+  const options = { maxHeaderSize: MAX_HEADER_BYTES };
+  const server = tls
+    ? createTlsServer({ ...options, ...tls }, onRequest)
+    : createServer(options, onRequest);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(cannotListen(error, `${hostname}:${port}`)));
+    server.listen(port, hostname, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  let closed: Promise<void> | undefined;
   return {
-    port,
-    url: `${tls ? "https" : "http"}://${host}:${port}`,
+    port: bound,
+    url: `${tls ? "https" : "http"}://${host}:${bound}`,
     async close(deadlineMs = 5000) {
       isClosing = true;
-      // Deno throws from the abort of a server that is already shutting down: it is one or the other.
-      const isIdle = await settledWithin(running, deadlineMs);
-      if (isIdle) return await server.shutdown();
-      stop.abort();
-      await server.finished;
+      await settledWithin(running, deadlineMs);
+      closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
     },
   };
+}
+
+/** Where there is no request to answer, since none could be made of what came. */
+function unanswerable(error: unknown): Response {
+  const failure = error instanceof RequestError
+    ? new LlorchError("INVALID_REQUEST", `Cannot read the request: ${error.message}`)
+    : new LlorchError("INTERNAL", "The request failed", { cause: error });
+  return errorResponse(failure, new Request("http://localhost/"), crypto.randomUUID());
+}
+
+function cannotListen(error: Error, at: string): LlorchError {
+  return (error as { code?: string }).code === "EADDRINUSE"
+    ? new LlorchError(
+      "CONFLICT",
+      `Cannot listen on ${at}: the port is in use; choose another with --port, or 0 for any free one`,
+      { cause: error },
+    )
+    : new LlorchError("INTERNAL", `Cannot listen on ${at}: ${errorMessage(error)}`, {
+      cause: error,
+    });
 }
 
 /** Whether everything, and what comes to it meanwhile, settles within `ms`. */

@@ -6,9 +6,9 @@ import { listen, type Server } from "./serve.ts";
 const here = { hostname: "127.0.0.1", port: 0 };
 
 /** A server whose every reply is a stream that goes on until someone ends it. */
-function endlessServer(): { server: Server; end: () => void } {
+async function endlessServer(): Promise<{ server: Server; end: () => void }> {
   const ended = new AbortController();
-  const server = listen(here, () => {
+  const server = await listen(here, () => {
     const body = ReadableStream.from((async function* () {
       while (!ended.signal.aborted) {
         yield new TextEncoder().encode("x");
@@ -21,23 +21,23 @@ function endlessServer(): { server: Server; end: () => void } {
 }
 
 Deno.test("listen() says where it listens, also for port 0", async () => {
-  const server = listen(here, () => new Response("hi"));
+  const server = await listen(here, () => new Response("hi"));
   assert.equal(server.url, `http://127.0.0.1:${server.port}`);
   assert.equal(await (await fetch(server.url)).text(), "hi");
   await server.close();
 });
 
 Deno.test("listen() says that a port is taken and what to do", async () => {
-  const server = listen(here, () => new Response());
-  assert.throws(
-    () => listen({ ...here, port: server.port }, () => new Response()),
+  const server = await listen(here, () => new Response());
+  await assert.rejects(
+    listen({ ...here, port: server.port }, () => new Response()),
     /port is in use; choose another with --port, or 0 for any free one/,
   );
   await server.close();
 });
 
 Deno.test("close() waits for a reply that runs", async () => {
-  const { server, end } = endlessServer();
+  const { server, end } = await endlessServer();
   const text = (await fetch(server.url)).text();
   await delay(20);
   const closed = server.close(5000);
@@ -47,26 +47,26 @@ Deno.test("close() waits for a reply that runs", async () => {
 });
 
 Deno.test("close() cuts a reply that runs longer than the deadline", async () => {
-  const { server, end } = endlessServer();
+  const { server, end } = await endlessServer();
   const response = await fetch(server.url);
   const began = performance.now();
-  const text = response.text();
+  const cut = assert.rejects(response.text());
   await server.close(30);
   assert.ok(performance.now() - began < 1000);
-  await assert.rejects(text);
+  await cut;
   end();
 });
 
 Deno.test("close() with no time at all cuts at once, also a handler that has not answered", async () => {
-  const server = listen(here, () => new Promise(() => {}));
-  const call = fetch(server.url);
+  const server = await listen(here, () => new Promise(() => {}));
+  const cut = assert.rejects(fetch(server.url));
   await delay(20);
   await server.close(0);
-  await assert.rejects(call);
+  await cut;
 });
 
 Deno.test("close() refuses what comes while it waits", async () => {
-  const { server, end } = endlessServer();
+  const { server, end } = await endlessServer();
   const text = (await fetch(server.url)).text();
   const closed = server.close(5000);
   const refused = await fetch(server.url);
@@ -79,7 +79,7 @@ Deno.test("close() refuses what comes while it waits", async () => {
 });
 
 Deno.test("close() does not wait for a connection that is kept alive and silent", async () => {
-  const server = listen(here, () => new Response("hi"));
+  const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   await connection.read(new Uint8Array(1000));
@@ -90,6 +90,55 @@ Deno.test("close() does not wait for a connection that is kept alive and silent"
 });
 
 Deno.test("close() may be called twice", async () => {
-  const server = listen(here, () => new Response());
+  const server = await listen(here, () => new Response());
   await Promise.all([server.close(), server.close()]);
+});
+
+Deno.test("a handler hears of a client that leaves before it is answered, however the request came", async () => {
+  const left: string[] = [];
+  let isReading = () => {};
+  const server = await listen(here, async (request) => {
+    const body = await request.text();
+    isReading();
+    await new Promise<void>((resolve) =>
+      request.signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    left.push(String(body.length));
+    return new Response();
+  });
+  const encoder = new TextEncoder();
+  // In one packet, longer than one read, and in two packets.
+  for (
+    const [length, splits] of [[10, false], [2000, false], [100_000, false], [10, true]] as const
+  ) {
+    const heard = Promise.withResolvers<void>();
+    isReading = heard.resolve;
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+    const writer = connection.writable.getWriter();
+    if (splits) {
+      await writer.write(encoder.encode(head));
+      await delay(20);
+      await writer.write(encoder.encode("x".repeat(length)));
+    } else await writer.write(encoder.encode(head + "x".repeat(length)));
+    await heard.promise;
+    await writer.close();
+    const before = left.length;
+    for (let tries = 0; left.length === before; tries++) {
+      assert.ok(tries < 500, `nobody heard that the client of ${length} bytes left`);
+      await delay(10);
+    }
+  }
+  assert.deepEqual(left, ["10", "2000", "100000", "10"]);
+  await server.close();
+});
+
+Deno.test("a request that cannot be understood is answered 400 in the contract's form", async () => {
+  const server = await listen(here, () => new Response("hi"));
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const request = "GET / HTTP/1.1\r\nHost: [::\r\nConnection: close\r\n\r\n";
+  await connection.write(new TextEncoder().encode(request));
+  const reply = await new Response(connection.readable).text();
+  assert.match(reply, /^HTTP\/1\.1 400 [^]*"code":"INVALID_REQUEST"/);
+  await server.close();
 });

@@ -69,7 +69,7 @@ function endless() {
 
 Deno.test("a client that reads slowly holds the frames up; when it leaves they are returned", async () => {
   const { state, frames } = endless();
-  const server = listen(
+  const server = await listen(
     { hostname: "127.0.0.1", port: 0 },
     () => sseResponse(frames, { keepAliveMs: 1000 }),
   );
@@ -93,7 +93,7 @@ Deno.test("a client that reads slowly holds the frames up; when it leaves they a
 
 Deno.test("a client that leaves a silent stream is noticed, and its frames returned", async () => {
   const left = Promise.withResolvers<void>();
-  const server = listen({ hostname: "127.0.0.1", port: 0 }, (request) => {
+  const server = await listen({ hostname: "127.0.0.1", port: 0 }, (request) => {
     async function* frames() {
       try {
         yield bytes.encode("a");
@@ -117,7 +117,7 @@ Deno.test("a client that leaves a silent stream is noticed, and its frames retur
 Deno.test("a client that reads nothing for too long is cut off, and finds the last words", async () => {
   const { state, frames } = endless();
   const closed = Promise.withResolvers<void>();
-  const server = listen({ hostname: "127.0.0.1", port: 0 }, () =>
+  const server = await listen({ hostname: "127.0.0.1", port: 0 }, () =>
     sseResponse(frames, {
       keepAliveMs: 1000,
       slowReader: { afterMs: 200, lastWords: () => bytes.encode("LAST WORDS") },

@@ -20,11 +20,14 @@ export class FakeWorker {
   failWith: LlorchError | undefined;
   #allowed = Infinity;
   #waiting: (() => void)[] = [];
-  #server: Server;
+  #server!: Server;
   #cut = new AbortController();
 
-  constructor() {
-    this.#server = listen({ hostname: "127.0.0.1", port: 0 }, this.#app().fetch);
+  /** A worker that listens. */
+  static async open(): Promise<FakeWorker> {
+    const worker = new FakeWorker();
+    worker.#server = await listen({ hostname: "127.0.0.1", port: 0 }, worker.#app().fetch);
+    return worker;
   }
 
   get url(): string {

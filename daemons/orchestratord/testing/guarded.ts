@@ -57,7 +57,7 @@ export async function withGuarded(
       client,
       key: (wanted) => client(ROOT).call(routes.createKey, { body: wanted }),
       async pool(token = ROOT) {
-        const pool = new FakePool(daemon.url, token);
+        const pool = await FakePool.open(daemon.url, token);
         pools.push(pool);
         await pool.register();
         return pool;

@@ -7,7 +7,7 @@ import {
   type PoolWorker,
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
-import { createApp } from "#shared/http/app.ts";
+import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
@@ -29,23 +29,36 @@ export class FakePool {
   slots = 2;
   /** Workers stay `loading` until {@linkcode ready} is called. */
   holdLoads = false;
-  #server: Server;
+  #server!: Server;
   #sequence = 0;
   #client: Client;
   readonly #token: string | undefined;
 
-  /** @param token What it calls the orchestrator with; it wants to be called with what follows of it. */
-  constructor(orchestratorUrl: string, token?: string) {
+  private constructor(orchestratorUrl: string, token?: string) {
     this.#token = token;
     this.#client = createClient({ baseUrl: orchestratorUrl, token });
+  }
+
+  /**
+   * A pool that listens.
+   *
+   * @param token What it calls the orchestrator with; it wants to be called with what follows of it.
+   */
+  static async open(orchestratorUrl: string, token?: string): Promise<FakePool> {
+    const pool = new FakePool(orchestratorUrl, token);
+    pool.#server = await listen({ hostname: "127.0.0.1", port: 0 }, pool.#app(token).fetch);
+    return pool;
+  }
+
+  #app(token: string | undefined): App {
     const app = createApp({
       title: "fake",
       log: createLogger("fake"),
       authorize: bearerAuth(token && callbackToken(secretSha256(token))),
     });
-    app.mount(poolRoutes.spawn, ({ body }) => {
+    app.mount(poolRoutes.spawn, async ({ body }) => {
       const id = `worker-${++this.spawns}`;
-      this.workers.set(id, { worker: new FakeWorker(), requestId: body.request_id });
+      this.workers.set(id, { worker: await FakeWorker.open(), requestId: body.request_id });
       queueMicrotask(() => void this.report());
       return { worker_id: id };
     });
@@ -54,7 +67,7 @@ export class FakePool {
       return ACCEPTED;
     });
     app.mount(poolRoutes.state, () => this.state());
-    this.#server = listen({ hostname: "127.0.0.1", port: 0 }, app.fetch);
+    return app;
   }
 
   /** Points the pool to an orchestrator that was started again. */
@@ -165,7 +178,7 @@ export async function withHarness(
   const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: dir, ...settings });
   const open = () => Orchestratord.open(config, { log: createLogger("test") });
   let daemon = await open();
-  const pool = new FakePool(daemon.url);
+  const pool = await FakePool.open(daemon.url);
   const harness: Harness = {
     pool,
     client: createClient({ baseUrl: daemon.url }),

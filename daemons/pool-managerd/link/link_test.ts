@@ -51,7 +51,7 @@ function setup(url: string) {
 }
 
 Deno.test("a pool registers, then reports at the interval that the orchestrator names", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
   await orchestrator.next(registered);
@@ -64,7 +64,7 @@ Deno.test("a pool registers, then reports at the interval that the orchestrator 
 });
 
 Deno.test("models travel only when their revision has changed", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   const { link, pool } = setup(orchestrator.url);
   link.start();
   const first = await orchestrator.next(beat);
@@ -80,7 +80,7 @@ Deno.test("models travel only when their revision has changed", async () => {
 });
 
 Deno.test("a change is told at once, and changes together make one heartbeat", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   orchestrator.answers.intervalMs = 60_000;
   const { link, pool } = setup(orchestrator.url);
   link.start();
@@ -96,7 +96,7 @@ Deno.test("a change is told at once, and changes together make one heartbeat", a
 });
 
 Deno.test("an exit is repeated until it is acknowledged", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   orchestrator.answers.acknowledge = false;
   const { link, pool } = setup(orchestrator.url);
   pool.exits = [EXIT];
@@ -111,7 +111,7 @@ Deno.test("an exit is repeated until it is acknowledged", async () => {
 });
 
 Deno.test("an orchestrator that has forgotten the pool is told all again", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
   await orchestrator.next(beat);
@@ -125,7 +125,7 @@ Deno.test("an orchestrator that has forgotten the pool is told all again", async
 });
 
 Deno.test("a twin is an error in the log, and the pool keeps trying", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
   const { link, log } = setup(orchestrator.url);
   link.start();
@@ -140,7 +140,7 @@ Deno.test("a twin is an error in the log, and the pool keeps trying", async () =
 });
 
 Deno.test("a pool that starts first finds its orchestrator later", async () => {
-  const first = fakeOrchestrator();
+  const first = await fakeOrchestrator();
   const { port } = first;
   await first.close();
   const { link, log } = setup(first.url);
@@ -150,7 +150,7 @@ Deno.test("a pool that starts first finds its orchestrator later", async () => {
   while (failed() < 3 && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const orchestrator = fakeOrchestrator({ port });
+  const orchestrator = await fakeOrchestrator({ port });
   await orchestrator.next(registered);
   await orchestrator.next(beat);
   await link.close(true);
@@ -160,7 +160,7 @@ Deno.test("a pool that starts first finds its orchestrator later", async () => {
 });
 
 Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => {
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   const { link, log } = setup(orchestrator.url);
   orchestrator.answers.intervalMs = 60_000;
   link.start();

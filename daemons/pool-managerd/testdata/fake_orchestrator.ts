@@ -23,7 +23,7 @@ export interface FakeAnswers {
 }
 
 /** The orchestrator's side of the contract, which keeps all that it is told. */
-export function fakeOrchestrator(options: { port?: number; token?: string } = {}) {
+export async function fakeOrchestrator(options: { port?: number; token?: string } = {}) {
   const told: Told[] = [];
   let seen = 0;
   let notify = () => {};
@@ -59,7 +59,7 @@ export function fakeOrchestrator(options: { port?: number; token?: string } = {}
     take({ kind: "deregister", body });
     return { status: "accepted" as const };
   });
-  const server = listen({ hostname: "127.0.0.1", port: options.port ?? 0 }, app.fetch);
+  const server = await listen({ hostname: "127.0.0.1", port: options.port ?? 0 }, app.fetch);
 
   return {
     told,

@@ -24,7 +24,7 @@ export async function openTestPool(
   sources: readonly DeviceSource[] = [fakeSource([device("cpu", "cpu", DEVICE_BYTES)])],
 ) {
   const dir = await Deno.makeTempDir({ prefix: "pool-test-" });
-  const orchestrator = fakeOrchestrator();
+  const orchestrator = await fakeOrchestrator();
   orchestrator.answers.intervalMs = 50;
   const log = recordingLogger();
   const open = (changes: typeof config = {}): Promise<PoolManager> =>

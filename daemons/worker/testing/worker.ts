@@ -23,11 +23,11 @@ export function testConfig(fields: Record<string, unknown> = {}): WorkerConfig {
 }
 
 /** A worker and a client that has its token. */
-export function openWorker(
+export async function openWorker(
   loadEngine: LoadEngine,
   fields: Record<string, unknown> = {},
-): { worker: Worker; client: Client } {
-  const worker = new Worker(testConfig(fields), {
+): Promise<{ worker: Worker; client: Client }> {
+  const worker = await Worker.open(testConfig(fields), {
     loadEngine,
     log: createLogger("test"),
     token: TOKEN,
