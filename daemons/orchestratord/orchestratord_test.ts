@@ -366,6 +366,34 @@ Deno.test("a chat client that leaves cancels its job at once", async () => {
   });
 });
 
+Deno.test("a client that leaves while it waits for a whole answer, or in the queue, cancels its job", async () => {
+  await withHarness({}, async ({ url, pool, client, events }) => {
+    pool.slots = 1;
+    await events(task);
+    pool.only().allow(1);
+    // Longer than what a server reads at once.
+    const content = "tell me a story ".repeat(2000);
+    const ask = (signal: AbortSignal) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "counter", messages: [{ role: "user", content }] }),
+        signal,
+      }).then((reply) => reply.text(), () => {});
+    const [running, queued] = [new AbortController(), new AbortController()];
+    const depth = async () => (await client.call(routes.queue, {})).depth;
+    const one = ask(running.signal);
+    await until("it runs", () => pool.only().executions.length === 2);
+    const other = ask(queued.signal);
+    await until("it waits", async () => await depth() === 1);
+    queued.abort();
+    await until("it has left the queue", async () => await depth() === 0);
+    running.abort();
+    await until("the worker is told", () => pool.only().cancelled === 1);
+    await Promise.all([one, other]);
+  });
+});
+
 Deno.test("of two pools that register one id at the same time, one is refused", async () => {
   await withHarness({}, async ({ client, pool }) => {
     const twins = ["a", "b"].map((id, index) => ({
