@@ -113,8 +113,7 @@ Deno.test(
     assert.equal(passedOn.at(-1)?.fields["line"], exit.detail);
     pool.orchestrator.answers.acknowledge = true;
     await pool.orchestrator.next((told) => "exits" in told.body && told.body.exits.length === 0);
-    await assert.rejects(logs(), is("NOT_FOUND"));
-    assert.deepEqual(await pool.logFiles(), []);
+    assert.equal((await logs()).lines.at(-1), exit.detail, "acknowledged, and still there");
   }, "exit=3"),
 );
 
@@ -129,6 +128,53 @@ Deno.test(
     "mute",
     { worker: { start_timeout_ms: 300 } },
   ),
+);
+
+Deno.test(
+  "whoever follows a worker's log gets each line once, its last words and the end",
+  withPool(async (pool) => {
+    const { worker_id: id } = await pool.ready();
+    const follow = async () => {
+      const call = { params: { id }, query: { follow: "true" as const } };
+      const { events } = await pool.client.stream(poolRoutes.workerLogs, call);
+      return await Array.fromAsync(events, ({ event, data }) => [event, JSON.parse(data).line]);
+    };
+    const [first] = await Promise.all([
+      follow(),
+      pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} }),
+    ]);
+    const lines = first.map(([, line]) => line);
+    assert.match(lines[0], /^started with/);
+    assert.deepEqual(first.slice(-2), [["line", "ends in good order"], ["end", undefined]]);
+    assert.equal(new Set(lines).size, lines.length);
+    await pool.exit(id);
+    assert.deepEqual(await follow(), first, "of one that has ended, the same");
+  }),
+);
+
+Deno.test(
+  "a worker gets the next port when another program holds the first",
+  withPool(async (pool) => {
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    try {
+      const { port } = taken.addr;
+      await pool.close();
+      await pool.reopen({ worker: { port_base: port } });
+      const { uri } = await pool.ready();
+      assert.ok(Number(new URL(uri!).port) > port);
+    } finally {
+      taken.close();
+    }
+  }),
+);
+
+Deno.test(
+  "a worker with another spawn token than its own is refused and ends itself",
+  withPool(async (pool) => {
+    const exit = await pool.exit(await pool.spawn());
+    assert.equal(exit.category, "crash");
+    assert.match(exit.detail ?? "", /called back: 403 .*spawn token/);
+  }, "wrong-token"),
 );
 
 Deno.test(

@@ -169,3 +169,9 @@ export type WorkerReady = z.output<typeof workerReady>;
 /** Body of drain and stop. */
 export const deadlineBody = z.strictObject({ deadline_ms: milliseconds.default(30_000) })
   .meta({ id: "Deadline" });
+
+/** An event of `GET /v2/workers/{id}/logs?follow=true`. */
+export const workerLogEvent = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("line"), data: z.object({ line: z.string() }) }),
+  z.object({ event: z.literal("end"), data: z.object({}) }),
+]).meta({ id: "WorkerLogEvent" });

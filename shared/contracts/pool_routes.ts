@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { accepted, health, identifier } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
-import { deadlineBody, poolState, spawnReply, spawnRequest, workerReady } from "./pool.ts";
+import {
+  deadlineBody,
+  poolState,
+  spawnReply,
+  spawnRequest,
+  workerLogEvent,
+  workerReady,
+} from "./pool.ts";
 import { defineRoute } from "./route.ts";
 
 const tag = "pool-managerd";
@@ -80,13 +87,16 @@ export const poolRoutes = {
   workerLogs: defineRoute({
     method: "GET",
     path: "/v2/workers/{id}/logs",
-    summary: "The last log lines of a worker",
+    summary:
+      "The last log lines of a worker, also of one that has ended; with follow, then new ones",
     tag,
     role: "pool",
     params: byId,
+    query: z.object({ follow: z.enum(["true", "false"]).default("false") }),
     status: 200,
     reply: z.object({ lines: z.array(z.string()) }).meta({ id: "WorkerLogs" }),
-    kind: "json",
+    kind: "maybe-stream",
+    event: workerLogEvent,
     errors: ["NOT_FOUND"],
   }),
   ...commonRoutes(tag, "pool", health),

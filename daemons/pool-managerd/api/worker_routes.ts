@@ -2,7 +2,13 @@ import { ACCEPTED } from "#shared/contracts/common.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
+import { encodeSse } from "#shared/http/sse.ts";
+import { sseResponse } from "#shared/http/sse_response.ts";
+import type { LogReader } from "../supervisor/log_reader.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+
+/** A comment goes out after this much silence. */
+const KEEP_ALIVE_MS = 15_000;
 
 /** What the worker routes answer from. */
 export interface WorkerRoutesContext {
@@ -33,9 +39,19 @@ export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void 
     supervisor.stop(params.id, body.deadline_ms);
     return ACCEPTED;
   });
-  app.mount(poolRoutes.workerLogs, ({ params }) => ({
-    lines: [...supervisor.logLines(params.id)],
-  }));
+  app.mount(poolRoutes.workerLogs, ({ params, query }) => {
+    if (query.follow === "false") return { lines: [...supervisor.logLines(params.id)] };
+    const reader = supervisor.readLog(params.id);
+    return sseResponse(logFrames(reader), {
+      keepAliveMs: KEEP_ALIVE_MS,
+      onClose: () => reader.close(),
+    });
+  });
+}
+
+async function* logFrames(reader: LogReader): AsyncGenerator<Uint8Array> {
+  for await (const line of reader) yield encodeSse("line", { line });
+  yield encodeSse("end", {});
 }
 
 /** Adds the route on which workers say that they are ready. */

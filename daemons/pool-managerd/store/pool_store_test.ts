@@ -108,3 +108,38 @@ Deno.test(
     );
   }),
 );
+
+Deno.test(
+  "a write that was torn off by a crash is gone whole, and what came before it is there",
+  () => {
+    const dir = Deno.makeTempDirSync();
+    try {
+      const path = join(dir, "pool.db");
+      const store = openPoolStore(path);
+      const sizes: number[] = [];
+      for (let n = 0; n < 4; n++) {
+        store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
+        sizes.push(Deno.statSync(path + "-wal").size);
+      }
+      const wal = Deno.readFileSync(path + "-wal");
+      const main = Deno.readFileSync(path);
+      // Cut within each of the last writes, at their very start, and with garbage in place of the rest.
+      for (let end = sizes[0]!; end < wal.length; end += 1_500) {
+        for (const tail of [new Uint8Array(), crypto.getRandomValues(new Uint8Array(900))]) {
+          const copy = join(dir, `copy-${end}-${tail.length}.db`);
+          Deno.writeFileSync(copy, main);
+          Deno.writeFileSync(copy + "-wal", new Uint8Array([...wal.subarray(0, end), ...tail]));
+          const whole = sizes.filter((size) => size <= end).length;
+          const again = openPoolStore(copy);
+          const ids = again.workers().map((worker) => worker.worker_id);
+          assert.deepEqual(ids, ["w-0", "w-1", "w-2", "w-3"].slice(0, whole), `cut at ${end}`);
+          for (const id of ids) assert.equal(again.workerOfRequest(id.replace("w", "r")), id);
+          again.close();
+        }
+      }
+      store.close();
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
+);

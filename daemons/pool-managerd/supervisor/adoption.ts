@@ -2,7 +2,6 @@ import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { PoolConfig } from "../config.ts";
 import type { PoolStore } from "../store/pool_store.ts";
-import type { LogFiles } from "./log_files.ts";
 import type { Probe } from "./probe.ts";
 import type { Roster } from "./roster.ts";
 import type { Worker } from "./worker.ts";
@@ -12,7 +11,6 @@ import type { Spawner } from "./worker_process.ts";
 export interface AdoptionOptions {
   readonly config: PoolConfig["worker"];
   readonly store: PoolStore;
-  readonly logs: LogFiles;
   readonly spawner: Spawner;
   readonly roster: Roster;
   readonly probe: Probe;
@@ -28,9 +26,8 @@ export interface AdoptionOptions {
  *    to anybody and is killed.
  */
 export async function adoptWorkers(options: AdoptionOptions): Promise<void> {
-  const { store, logs, spawner, roster, log } = options;
+  const { store, spawner, roster, log } = options;
   const records = store.workers();
-  logs.keepOnly(new Set([...records, ...store.exits()].map((each) => each.worker_id)));
   const adopted = records.flatMap((record) => {
     const { pid, start_time } = record;
     const process = pid !== null && start_time !== null

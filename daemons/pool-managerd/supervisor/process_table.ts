@@ -10,7 +10,10 @@ export interface ProcessTable {
   startTime(pid: number): string | undefined;
   /** Whether there is a process with this pid, a dead one that waits to be reaped included. */
   exists(pid: number): boolean;
-  /** How many processes the kernel has killed for memory since it booted; 0 where it does not say. */
+  /**
+   * How many processes the kernel has killed for memory so far: of our control group, which workers
+   * share, or of the whole machine where the group does not say; 0 where neither does.
+   */
   memoryKills(): number;
 }
 
@@ -25,11 +28,20 @@ function procTable(): ProcessTable {
   return {
     startTime: (pid) => startTimeOfStat(readSystemFileSync(`/proc/${pid}/stat`) ?? ""),
     exists,
-    memoryKills() {
-      const vmstat = readSystemFileSync("/proc/vmstat") ?? "";
-      return Number(/^oom_kill (\d+)$/m.exec(vmstat)?.[1] ?? 0);
-    },
+    memoryKills: () => memoryKills(),
   };
+}
+
+/** See {@linkcode ProcessTable.memoryKills}. */
+export function memoryKills(
+  read: (path: string) => string | undefined = readSystemFileSync,
+): number {
+  const group = /^0::(.*)$/m.exec(read("/proc/self/cgroup") ?? "")?.[1];
+  const events = group === undefined
+    ? undefined
+    : read(`/sys/fs/cgroup${group.replace(/\/$/, "")}/memory.events`);
+  const count = (text: string | undefined) => /^oom_kill (\d+)$/m.exec(text ?? "")?.[1];
+  return Number(count(events) ?? count(read("/proc/vmstat")) ?? 0);
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startTimeOfStat, systemProcessTable } from "./process_table.ts";
+import { memoryKills, startTimeOfStat, systemProcessTable } from "./process_table.ts";
 
 const REST = Array.from({ length: 30 }, (_, index) => String(index + 4)).join(" ");
 
@@ -10,6 +10,18 @@ Deno.test("startTimeOfStat() reads field 22 whatever the program is called", () 
 Deno.test("startTimeOfStat() takes a zombie and a missing process for dead", () => {
   assert.equal(startTimeOfStat(`12 (worker) Z ${REST}`), undefined);
   assert.equal(startTimeOfStat(""), undefined);
+});
+
+Deno.test("kills for memory are those of our control group, else of the machine", () => {
+  const files: Record<string, string> = {
+    "/proc/vmstat": "nr_free_pages 7\noom_kill 5\n",
+    "/proc/self/cgroup": "0::/system.slice/pool.service\n",
+  };
+  const read = (path: string) => files[path];
+  assert.equal(memoryKills(read), 5);
+  files["/sys/fs/cgroup/system.slice/pool.service/memory.events"] = "oom 2\noom_kill 1\n";
+  assert.equal(memoryKills(read), 1);
+  assert.equal(memoryKills(() => undefined), 0);
 });
 
 Deno.test("the process table knows this process, always by the same start", () => {

@@ -99,11 +99,12 @@ export class Roster {
   bury(record: WorkerRecord, seen: ExitStatus): void {
     const { store, logs, clock, log, instruments, onChange } = this.#options;
     const { worker_id, life } = record;
-    const { reason, exitCode = null } = lastWords(logs.lines(worker_id));
+    const lines = logs.lines(worker_id);
+    const { reason, exitCode = null } = lastWords(lines);
     // Nobody tells us how another's child ended; its own log does, where it ended in good order.
     const isUnknown = seen.exit_code === null && seen.signal === null;
     const status = isUnknown ? { ...seen, exit_code: exitCode } : seen;
-    const category = exitCategory(life, status, this.#hasKernelKilled(), reason);
+    const category = exitCategory(life, status, this.#hasKernelKilled(), lines);
     const detail = category === "stop" ? undefined : reason?.slice(0, MAX_DETAIL);
     const exit: WorkerExit = {
       worker_id,
@@ -114,8 +115,7 @@ export class Roster {
       ...(detail === undefined ? {} : { detail }),
     };
     store.recordExit(exit);
-    logs.unfollow(worker_id);
-    if (category === "stop") logs.remove(worker_id);
+    logs.ended(worker_id);
     instruments.exited(category);
     const wasReady = record.callback !== null;
     if (!wasReady && category !== "stop") instruments.started("failed");

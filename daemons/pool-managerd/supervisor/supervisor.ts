@@ -2,6 +2,7 @@ import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { adoptWorkers } from "./adoption.ts";
 import { kindOf } from "../devices/device_source.ts";
+import type { LogReader } from "./log_reader.ts";
 import { Poller } from "./poller.ts";
 import type { Probe } from "./probe.ts";
 import type { ProcessTable } from "./process_table.ts";
@@ -109,20 +110,32 @@ export class Supervisor {
 
   /** Forgets ends that the orchestrator knows. */
   acknowledge(workerIds: readonly string[]): void {
-    const { store, logs } = this.#options;
+    const { store } = this.#options;
     const known = new Set(store.exits().map((exit) => exit.worker_id));
     const acknowledged = workerIds.filter((id) => known.has(id));
     if (acknowledged.length === 0) return;
     store.acknowledge(acknowledged);
-    acknowledged.forEach((id) => logs.remove(id));
   }
 
-  /** @throws {LlorchError} `NOT_FOUND` for a worker that is neither alive nor a recent failure. */
+  /** @throws {LlorchError} `NOT_FOUND` for a worker that is neither alive nor among the last to end. */
   logLines(workerId: string): readonly string[] {
-    const isKnown = this.#roster.find(workerId) !== undefined ||
-      this.exits().some((exit) => exit.worker_id === workerId);
-    if (!isKnown) throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}"`);
+    this.#checkLogs(workerId);
     return this.#options.logs.lines(workerId);
+  }
+
+  /**
+   * {@linkcode logLines}, then each line that the worker writes until its end.
+   *
+   * @throws {LlorchError} as {@linkcode logLines}
+   */
+  readLog(workerId: string): LogReader {
+    this.#checkLogs(workerId);
+    return this.#options.logs.read(workerId);
+  }
+
+  #checkLogs(workerId: string): void {
+    if (this.#options.logs.has(workerId)) return;
+    throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}", nor its last lines`);
   }
 
   async #whoAnswers(worker: Worker, uri: string): Promise<string> {

@@ -107,7 +107,14 @@ export interface ExitStatus {
 }
 
 /** What worker logs say when memory, the device's or the machine's, was not enough. */
-const OUT_OF_MEMORY = /out of memory|failed to allocate|cannot allocate|INSUFFICIENT_MEMORY/i;
+const OUT_OF_MEMORY =
+  /out of memory|failed to allocate|unable to allocate|cannot allocate|bad_alloc|INSUFFICIENT_MEMORY/i;
+
+/** What llama.cpp could not allocate stands some lines before the last word of the worker. */
+const LAST_LINES = 20;
+
+/** A shell or a container gives a process that SIGKILL ended this code. */
+const KILLED_CODE = 128 + 9;
 
 /**
  * The category of an exit: what we did to it comes first, then what the kernel and the log say.
@@ -118,14 +125,16 @@ export function exitCategory(
   life: WorkerLife,
   status: ExitStatus,
   kernelKilled: boolean,
-  reason: string | undefined,
+  lines: readonly string[],
 ): WorkerExit["category"] {
   if (life.cause !== null) return life.cause;
   const wasReady = life.state === "ready" || life.state === "draining";
   if (wasReady && status.exit_code === 0) return "stop";
   const isUnknown = status.signal === null && status.exit_code === null;
-  const mayBeKernel = status.signal === "SIGKILL" || isUnknown;
+  const wasKilled = status.signal === "SIGKILL" || status.exit_code === KILLED_CODE;
+  const mayBeKernel = wasKilled || isUnknown;
   if (mayBeKernel && kernelKilled) return "oom";
-  if (status.signal !== "SIGKILL" && OUT_OF_MEMORY.test(reason ?? "")) return "oom";
+  const saysSo = lines.slice(-LAST_LINES).some((line) => OUT_OF_MEMORY.test(line));
+  if (!wasKilled && saysSo) return "oom";
   return "crash";
 }

@@ -114,25 +114,35 @@ const ended = (exit_code: number | null, signal: string | null = null) => ({ exi
 
 Deno.test("an exit that we asked for is a stop, however it was achieved", () => {
   const stopping = step(READY, { type: "stop", deadlineMs: 100 }, 0).life;
-  assert.equal(exitCategory(stopping, ended(null, "SIGKILL"), true, undefined), "stop");
-  assert.equal(exitCategory(stopping, ended(1), false, "out of memory"), "stop");
+  assert.equal(exitCategory(stopping, ended(null, "SIGKILL"), true, []), "stop");
+  assert.equal(exitCategory(stopping, ended(1), false, ["out of memory"]), "stop");
 });
 
 Deno.test("an exit in good order of a ready worker is a stop, of a starting one a crash", () => {
-  assert.equal(exitCategory(READY, ended(0), false, undefined), "stop");
-  assert.equal(exitCategory(STARTED, ended(0), false, undefined), "crash");
+  assert.equal(exitCategory(READY, ended(0), false, []), "stop");
+  assert.equal(exitCategory(STARTED, ended(0), false, []), "crash");
 });
 
 Deno.test("a kill is out of memory only when the kernel counted one", () => {
-  assert.equal(exitCategory(READY, ended(null, "SIGKILL"), false, undefined), "crash");
-  assert.equal(exitCategory(READY, ended(null, "SIGKILL"), true, undefined), "oom");
-  assert.equal(exitCategory(READY, ended(null), true, undefined), "oom");
-  assert.equal(exitCategory(READY, ended(null, "SIGSEGV"), true, undefined), "crash");
+  assert.equal(exitCategory(READY, ended(null, "SIGKILL"), false, []), "crash");
+  assert.equal(exitCategory(READY, ended(null, "SIGKILL"), true, []), "oom");
+  assert.equal(exitCategory(READY, ended(null), true, []), "oom");
+  assert.equal(exitCategory(STARTED, ended(137), true, []), "oom");
+  assert.equal(exitCategory(STARTED, ended(137), false, []), "crash");
+  assert.equal(exitCategory(READY, ended(null, "SIGSEGV"), true, []), "crash");
 });
 
 Deno.test("a worker that says that memory was short ended for memory", () => {
   const line = "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory";
-  assert.equal(exitCategory(STARTED, ended(1), false, line), "oom");
-  assert.equal(exitCategory(STARTED, ended(null, "SIGABRT"), false, line), "oom");
-  assert.equal(exitCategory(STARTED, ended(1), false, "Cannot read the file"), "crash");
+  assert.equal(exitCategory(STARTED, ended(1), false, [line, "Error: no worker"]), "oom");
+  assert.equal(
+    exitCategory(STARTED, ended(null, "SIGABRT"), false, [line, "Error: no worker"]),
+    "oom",
+  );
+  assert.equal(exitCategory(STARTED, ended(1), false, ["Cannot read the file"]), "crash");
+});
+
+Deno.test("what a worker said of memory long before its end does not count", () => {
+  const lines = ["out of memory", ...Array.from({ length: 20 }, () => "served a request")];
+  assert.equal(exitCategory(READY, ended(1), false, lines), "crash");
 });

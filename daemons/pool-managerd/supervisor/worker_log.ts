@@ -29,6 +29,13 @@ export class WorkerLog {
     this.#onLine = onLine;
   }
 
+  /** Ends the last line, as the end of its process does. */
+  finish(): void {
+    this.look();
+    if (this.#rest !== "") this.#take(this.#rest);
+    this.#rest = "";
+  }
+
   /** The last lines, oldest first. */
   get lines(): readonly string[] {
     return this.#rest === "" ? this.#lines : [...this.#lines, this.#rest];

@@ -1,7 +1,7 @@
 /**
  * A worker without an engine, for tests: it listens, calls back, answers `/health` and obeys
  * `FAKE_WORKER`, a list of words: `ignore-term`, `silent` (never calls back), `mute` (does not
- * listen either), `exit=N` (ends at once), `wrong-model`, `deaf` (health hangs once it is ready).
+ * listen either), `exit=N` (ends at once), `wrong-model`, `wrong-token`, `deaf` (health hangs once it is ready).
  *
  * @module
  */
@@ -75,7 +75,9 @@ if (!modes.includes("mute")) {
   if (!modes.includes("silent")) {
     isReady = true;
     const uri = `http://${flag("host")}:${addr.port}`;
-    const spawn_token = Deno.env.get("LLORCH_SPAWN_TOKEN");
+    const spawn_token = modes.includes("wrong-token")
+      ? "wrong"
+      : Deno.env.get("LLORCH_SPAWN_TOKEN");
     const reply = await fetch(flag("callback-url"), {
       method: "POST",
       headers: { "content-type": "application/json" },

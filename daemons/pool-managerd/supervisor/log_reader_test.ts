@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { LogReader } from "./log_reader.ts";
+
+Deno.test("a reader gets what there is, then what comes, until the end", async () => {
+  const reader = new LogReader(["a"]);
+  const read = Array.fromAsync(reader);
+  await Promise.resolve();
+  reader.add("b");
+  await Promise.resolve();
+  reader.add("c");
+  reader.end();
+  assert.deepEqual(await read, ["a", "b", "c"]);
+  await reader.closed;
+});
+
+Deno.test("a reader that is too slow is told how many lines it lost, and gets the newest", async () => {
+  const reader = new LogReader([]);
+  for (let line = 0; line < 1005; line++) reader.add(String(line));
+  reader.end();
+  const lines = await Array.fromAsync(reader);
+  assert.deepEqual([lines[0], lines[1], lines.length], ["… 5 lines left out", "5", 1001]);
+});
+
+Deno.test("a reader that leaves, even while it waits, is let go", async () => {
+  const reader = new LogReader(["a"]);
+  for await (const _ of reader) break;
+  await reader.closed;
+  const waiting = new LogReader([]);
+  const next = waiting[Symbol.asyncIterator]().next();
+  waiting.close();
+  assert.equal((await next).done, true);
+  await waiting.closed;
+});
