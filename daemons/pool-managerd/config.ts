@@ -38,6 +38,7 @@ export const poolConfig = z.strictObject({
     timeout_ms: millis(10_000, "A register or heartbeat without a reply by then has failed"),
     backoff_ms: millis(1_000, "First wait after a failure; doubles with each one"),
     backoff_max_ms: millis(30_000, "Longest wait after a failure"),
+    twin_patience_ms: millis(60_000, "A twin that is refused for this long at its start ends"),
     deregister_timeout_ms: millis(5_000, "Longest wait for the goodbye at our stop"),
   }).prefault({}),
   heartbeat: z.strictObject({

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { fakeOrchestrator } from "./testdata/fake_orchestrator.ts";
 import { isAlive, killIfAlive } from "./testdata/processes.ts";
 import { type PoolProcess, runPool, startPool } from "./testdata/pool_process.ts";
 
@@ -86,6 +88,24 @@ Deno.test(
     const taken = await runPool(dir, [`--port=${port}`, `--state-dir=${dir}/other`]);
     assert.equal(taken.code, 1);
     assert.match(taken.stderr, /^pool-managerd: Cannot listen on .*: the port is in use.*\n$/);
+  }),
+);
+
+Deno.test(
+  "a pool manager whose id another one has at the orchestrator ends with code 1",
+  withDir(async (dir) => {
+    const orchestrator = await fakeOrchestrator();
+    orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
+    try {
+      const { code } = await runPool(dir, [
+        `--orchestrator-url=${orchestrator.url}`,
+        "--orchestrator-backoff-ms=10",
+        "--orchestrator-twin-patience-ms=50",
+      ]);
+      assert.equal(code, 1);
+    } finally {
+      await orchestrator.close();
+    }
   }),
 );
 

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Clock, systemClock } from "#shared/clock.ts";
 import type { PoolState } from "#shared/contracts/pool.ts";
-import { LOOPBACK } from "#shared/defaults.ts";
+import { EXIT, LOOPBACK } from "#shared/defaults.ts";
 import { appLimits } from "#shared/config/common.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
@@ -142,6 +142,7 @@ async function open(
     exits: supervisor.exits(),
   });
   let isStopping = false;
+  const ended = Promise.withResolvers<number>();
   const appContext: AppContext = {
     poolId,
     supervisor,
@@ -183,6 +184,10 @@ async function open(
       heartbeat: config.heartbeat,
       state,
       acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
+      // Workers that serve are not given up for it.
+      onTwin() {
+        if (supervisor.workers().length === 0) ended.resolve(EXIT.failed);
+      },
       clock,
       log,
       instruments,
@@ -204,6 +209,7 @@ async function open(
   return {
     url: server.url,
     poolId,
+    ended: ended.promise,
     status() {
       const workers = supervisor.workers().length;
       const known = orchestratorUrl === undefined

@@ -18,6 +18,8 @@ export interface LinkOptions {
   readonly state: () => Promise<PoolState>;
   /** Called with the workers whose ends the orchestrator knows. */
   readonly acknowledge: (workerIds: readonly string[]) => void;
+  /** Called when another pool of this id has been alive elsewhere ever since our start, too long. */
+  readonly onTwin: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly instruments: Instruments;
@@ -36,6 +38,8 @@ export class Link {
   #sequence = 0;
   #ackedModels = -1;
   #failures = 0;
+  /** When we were first refused as a twin; Infinity once we have been registered. */
+  #twinSince: number | undefined;
   #intervalMs: number;
 
   constructor(options: LinkOptions) {
@@ -112,6 +116,7 @@ export class Link {
       signal: this.#stop.signal,
     });
     this.#isRegistered = true;
+    this.#twinSince = Infinity;
     this.#take(reply, state);
     instruments.heartbeat("ok");
     log.info("registered", { orchestrator: client.baseUrl, interval_ms: this.#intervalMs });
@@ -149,7 +154,7 @@ export class Link {
 
   /** @returns whether the orchestrator has only forgotten us, so that registering again is due at once. */
   #noteFailure(error: unknown): boolean {
-    const { log, instruments } = this.#options;
+    const { log, instruments, clock, config, onTwin } = this.#options;
     const code = error instanceof LlorchError ? error.code : undefined;
     const reason = errorMessage(error);
     if (code === "NOT_FOUND" && this.#isRegistered) {
@@ -163,6 +168,8 @@ export class Link {
       this.#isRegistered = false;
       instruments.heartbeat("conflict");
       log.error("twin_pool", { reason });
+      this.#twinSince ??= clock.now();
+      if (clock.now() - this.#twinSince >= config.twin_patience_ms) onTwin();
       return false;
     }
     instruments.heartbeat("failed");

@@ -33,21 +33,28 @@ function setup(url: string) {
     workers: [],
     exits: [],
   };
+  const twins = Promise.withResolvers<void>();
   const link = new Link({
     client: createClient({ baseUrl: url, timeoutMs: 2_000 }),
     config: poolConfig.parse({
-      orchestrator: { backoff_ms: 5, backoff_max_ms: 20, deregister_timeout_ms: 50 },
+      orchestrator: {
+        backoff_ms: 5,
+        backoff_max_ms: 20,
+        deregister_timeout_ms: 50,
+        twin_patience_ms: 100,
+      },
     }).orchestrator,
     heartbeat: { interval_ms: 60_000, coalesce_ms: 20 },
     state: () => Promise.resolve({ ...pool }),
     acknowledge: (ids) => {
       pool.exits = pool.exits.filter((exit) => !ids.includes(exit.worker_id));
     },
+    onTwin: () => twins.resolve(),
     clock: systemClock,
     log,
     instruments: createInstruments(),
   });
-  return { link, pool, log };
+  return { link, pool, log, twin: twins.promise };
 }
 
 Deno.test("a pool registers, then reports at the interval that the orchestrator names", async () => {
@@ -135,6 +142,16 @@ Deno.test("a twin is an error in the log, and the pool keeps trying", async () =
   assert.equal(log.lines[0]?.level, "error");
   orchestrator.answers.refuse.register = undefined;
   await orchestrator.next(beat);
+  await link.close(true);
+  await orchestrator.close();
+});
+
+Deno.test("a twin that stays one says so in the end", async () => {
+  const orchestrator = await fakeOrchestrator();
+  orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
+  const { link, twin } = setup(orchestrator.url);
+  link.start();
+  await twin;
   await link.close(true);
   await orchestrator.close();
 });

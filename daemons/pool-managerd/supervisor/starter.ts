@@ -19,6 +19,11 @@ const LOAD_BYTES_PER_MS = 100_000;
 const MEMORY_SETTLE_MS = 2_500;
 const MEMORY_LOOK_MS = 250;
 
+/** How long a worker may take to be ready, in milliseconds: longer for a bigger file, in bytes. */
+export function startDeadlineMs(baseMs: number, sizeBytes: number): number {
+  return baseMs + Math.ceil(sizeBytes / LOAD_BYTES_PER_MS);
+}
+
 /** What a {@linkcode Starter} needs beside what the roster has. */
 export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadlineMs"> {
   readonly config: PoolConfig["worker"];
@@ -141,7 +146,7 @@ export class Starter {
   #newRecord(plan: SpawnPlan): WorkerRecord {
     const { config, roster, clock } = this.#options;
     const promised = new Set(roster.all.map((worker) => worker.record.port));
-    const startTimeoutMs = config.start_timeout_ms + Math.ceil(plan.sizeBytes / LOAD_BYTES_PER_MS);
+    const startTimeoutMs = startDeadlineMs(config.start_timeout_ms, plan.sizeBytes);
     return {
       worker_id: `w-${newSecret().slice(0, 12)}`,
       request_id: plan.request.request_id,
