@@ -1,4 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
+import type { JobRow } from "./store/job_store.ts";
 import { nameIndex, type ResolvedModel, resolveModel } from "./scheduler/resolve.ts";
 import {
   type Effect,
@@ -11,7 +12,8 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { countAhead } from "./scheduler/queue.ts";
 import { predictStart } from "./scheduler/rates.ts";
-import { checkCapacity, step } from "./scheduler/step.ts";
+import { takePlace } from "./scheduler/capacity.ts";
+import { step } from "./scheduler/step.ts";
 
 /** Carries out what the scheduler decides. Must not throw and must not wait. */
 export type Effects = (effect: Effect) => void;
@@ -61,6 +63,14 @@ export class Loop {
     }
   }
 
+  /** Learns from a job that ended before this start how long one takes. */
+  remember({ fingerprint, attempts, endedAt, usage }: JobRow): void {
+    const startedAt = Date.parse(attempts.at(-1)?.started_at ?? "");
+    if (endedAt === undefined || !usage || Number.isNaN(startedAt)) return;
+    const serviceMs = Math.max(0, endedAt - startedAt);
+    this.send({ kind: "history", fingerprint, serviceMs, tokensOut: usage.tokens_out });
+  }
+
   /** See {@linkcode resolveModel}. */
   resolve(name: string): ResolvedModel {
     this.#names ??= nameIndex(this.#state.pools.values());
@@ -82,7 +92,7 @@ export class Loop {
     job: Pick<Job, "priority" | "fingerprint" | "tenant">,
     deadlineMs: number | undefined,
   ): { readonly queue_position: number; readonly predicted_start_ms: number } {
-    checkCapacity(this.#state);
+    takePlace(this.#state, job.tenant, this.#clock.now());
     const ahead = countAhead(this.#state, job);
     const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.now());
     if (deadlineMs !== undefined && startMs >= deadlineMs) {

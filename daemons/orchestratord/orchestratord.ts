@@ -29,6 +29,9 @@ import type { Effect } from "./scheduler/state.ts";
 import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite_store.ts";
 
+/** Jobs of the time before a start from which it learns how long one takes. */
+const REMEMBERED_JOBS = 200;
+
 /** Streams get this long to send their last words when the daemon stops, in milliseconds. */
 const LAST_WORDS_MS = 500;
 
@@ -182,6 +185,7 @@ async function openParts(
   parts.defer(() => jobs.close());
 
   await pools.recall();
+  for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
   for (const row of await store.unfinished()) await jobs.restore(row);
   phase = "serving";
 

@@ -63,7 +63,10 @@ Deno.test("Last-Event-ID resumes exactly after that event, live and after the en
 });
 
 Deno.test("a worker that dies in mid-stream is replaced and no token is lost or doubled", async () => {
-  await withHarness({}, async ({ client, pool }) => {
+  await withHarness({}, async ({ client, pool, events }) => {
+    await events(task);
+    // It cannot have made all of them before it dies.
+    pool.only().allow(25);
     const received = [];
     let killed = false;
     for await (const event of follow(client, { ...task, max_tokens: 50 })) {
@@ -83,17 +86,18 @@ Deno.test("a worker that dies in mid-stream is replaced and no token is lost or 
   });
 });
 
-Deno.test("a silent worker is given up after the stall time", async () => {
+Deno.test("a silent worker is stopped after the stall time, and another goes on", async () => {
   await withHarness({ failover: { stall_ms: 100 } }, async ({ client, pool, events }) => {
     await events(task);
-    const worker = pool.only();
-    worker.allow(2);
+    const silent = pool.only();
+    silent.allow(2);
     const { job_id } = await client.call(routes.submit, { body: task });
-    await until("a second attempt", () => worker.executions.length >= 3);
-    worker.allow(Infinity);
     assert.deepEqual(numbers(await events(job_id)), range(8, 5));
-    assert.deepEqual(worker.executions.at(-1)?.resume_tokens, [8, 9]);
-    assert.equal(worker.executions.at(-1)?.resume_index, 2);
+    assert.equal(pool.spawns, 2);
+    assert.notEqual(pool.only(), silent, "the silent one was stopped");
+    const [attempt] = pool.only().executions;
+    assert.deepEqual(attempt?.resume_tokens, [8, 9]);
+    assert.equal(attempt?.resume_index, 2);
   });
 });
 
@@ -246,6 +250,23 @@ Deno.test("a restart keeps queued jobs in order and continues running ones from 
     const after = await harness.events(running.job_id, before.at(-1)!.id);
     assert.deepEqual([...numbers(before), ...numbers(after)], range(8, 5));
     assert.deepEqual(numbers(await harness.events(queued.job_id)), [101, 102]);
+  });
+});
+
+Deno.test("a start knows from the jobs before it how long one takes", async () => {
+  await withHarness({}, async (harness) => {
+    harness.pool.slots = 1;
+    await harness.events({ ...task, detached: true });
+    await harness.restart();
+    harness.pool.only().allow(0);
+    const { client } = harness;
+    await until(
+      "the pool is back",
+      async () => (await client.call(routes.workers, {})).workers.length === 1,
+    );
+    await client.call(routes.submit, { body: task });
+    const { predicted_start_ms } = await client.call(routes.submit, { body: task });
+    assert.ok(predicted_start_ms > 0);
   });
 });
 

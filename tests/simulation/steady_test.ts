@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { NewJob } from "../../daemons/orchestratord/scheduler/state.ts";
 import { countAhead } from "../../daemons/orchestratord/scheduler/queue.ts";
+import { takePlace } from "../../daemons/orchestratord/scheduler/capacity.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { predictStart } from "../../daemons/orchestratord/scheduler/rates.ts";
 import {
   A,
@@ -70,6 +72,40 @@ Deno.test("two tenants with the same load get the same tokens within 10 %, whate
     const ratio = served.long / served.short;
     assert.ok(ratio > 0.9 && ratio < 1.1, `seed ${seed}: ${JSON.stringify(served)}`);
   }
+});
+
+Deno.test("a full queue keeps nobody out: many clients of one tenant leave the other its share", () => {
+  const steady = new Steady({
+    state: new Run({ queueCapacity: 60, queueTimeoutMs: Infinity }).state,
+    service: () => 300,
+    tokens: () => 300,
+    pool,
+    worker: (id, fingerprint) => worker(id, fingerprint, { slots: 2 }),
+    workers: [worker("w", A, { slots: 2 })],
+  });
+  const served = { many: 0, few: 0 };
+  let count = 0;
+  // Each client asks again at once when it is answered, and as told when it is refused.
+  const ask = (tenant: "many" | "few") => {
+    const now = steady.timers.now;
+    try {
+      takePlace(steady.state, tenant, now);
+      steady.submit(job(`${tenant}-${count++}`, now, { tenant }));
+    } catch (error) {
+      assert.ok(error instanceof LlorchError);
+      steady.timers.after(error.retryAfterMs ?? 0, () => ask(tenant));
+    }
+  };
+  steady.onEnd = (id) => {
+    const tenant = id.startsWith("many") ? "many" : "few";
+    served[tenant]++;
+    ask(tenant);
+  };
+  for (let n = 0; n < 90; n++) ask("many");
+  for (let n = 0; n < 4; n++) ask("few");
+  steady.runUntil(120_000);
+  const share = served.few / (served.few + served.many);
+  assert.ok(share > 0.4, `the tenant with few clients got ${share}: ${JSON.stringify(served)}`);
 });
 
 Deno.test("a model that waits is served within patience, residence and the longest job, however busy the other", () => {

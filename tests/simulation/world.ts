@@ -199,7 +199,7 @@ class World {
     const advance = (tokens: number) => {
       if (this.#streams.get(jobId)?.end !== end) return;
       if (process.hangs) {
-        const outcome = { kind: "lost" as const, message: "silent" };
+        const outcome = { kind: "lost" as const, message: "silent", silentMs: STALL_MS };
         return this.#timers.after(STALL_MS, () => end(outcome));
       }
       tokensOut = tokens;

@@ -32,7 +32,7 @@ export type RunAttempt = (options: RelayOptions) => Promise<RelayOutcome>;
 /** How an attempt ended, seen from the connection. */
 export type RelayOutcome =
   | { readonly kind: "done" }
-  | { readonly kind: "lost"; readonly message: string }
+  | { readonly kind: "lost"; readonly message: string; readonly silentMs?: number }
   | { readonly kind: "failed"; readonly error: LlorchError };
 
 /** Codes of a worker that another worker, or the same a little later, may not give. */
@@ -61,7 +61,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
     const { batches } = await options.client.stream(
       workerRoutes.execute,
       { body: options.request },
-      { signal: end.signal, timeoutMs: options.stallMs, correlationId: options.correlationId },
+      { signal: end.signal, timeoutMs: 2 * options.stallMs, correlationId: options.correlationId },
     );
     while (true) {
       const { done, value: messages } = await batches.next();
@@ -89,7 +89,8 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
     return { kind: "lost", message: "the worker's stream ended without an end" };
   } catch (error) {
     if (isStalled) {
-      return { kind: "lost", message: `the worker was silent for ${options.stallMs} ms` };
+      const silentMs = options.stallMs;
+      return { kind: "lost", message: `the worker was silent for ${silentMs} ms`, silentMs };
     }
     if (error instanceof LlorchError) return ended(error);
     return { kind: "lost", message: errorMessage(error) };

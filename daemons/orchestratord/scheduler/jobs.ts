@@ -29,6 +29,7 @@ export function dispatch(
   worker.jobs.add(job.id);
   worker.lastUsedAt = now;
   worker.served = true;
+  worker.heardAt = now;
   job.attempt++;
   job.lease = {
     ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0 },
@@ -61,7 +62,10 @@ export function endAttempt(
   if (outcome.kind !== "lost") return leave(state, job.tenant);
 
   const worker = lease && state.workers.get(lease.workerId);
-  if (worker) worker.suspectUntil = now + state.policy.backoffFirstMs;
+  if (worker) {
+    worker.suspectUntil = now + state.policy.backoffFirstMs;
+    worker.hangs ||= outcome.silentMs !== undefined && now - worker.heardAt >= outcome.silentMs;
+  }
   job.failures++;
   if (job.failures >= state.policy.maxAttempts) {
     const message = `The job failed ${job.failures} times in a row: ${outcome.message}`;

@@ -30,6 +30,9 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "drain":
       state.draining = true;
       return;
+    case "history":
+      measure(state, input.fingerprint, "serviceMs", input.serviceMs);
+      return measure(state, input.fingerprint, "tokensOut", input.tokensOut);
     case "spawn_accepted": {
       const spawn = state.spawns.get(input.requestId);
       if (spawn) spawn.workerId = input.workerId;
@@ -60,6 +63,11 @@ function recordProgress(
   const { lease } = job;
   if (lease.tokensOut === 0) measure(state, job.fingerprint, "firstTokenMs", now - lease.since);
   lease.tokensOut = input.tokensOut;
+  const worker = state.workers.get(lease.workerId);
+  if (worker) {
+    worker.heardAt = now;
+    worker.hangs = false;
+  }
   job.failures = 0;
   state.breakers.delete(breakerKey(lease.poolId, job.fingerprint));
   catchUp(state, job);

@@ -96,6 +96,10 @@ export interface Worker {
   served: boolean;
   /** When it was told to stop: not to be used though its pool may still say ready. */
   stoppingSince: number | undefined;
+  /** When a job on it last told that it goes on. */
+  heardAt: number;
+  /** It lost a job to silence and nothing else was heard of it: it is stopped once it is idle. */
+  hangs: boolean;
   /** It lost a job: nothing is sent to it before this time, since mostly it is gone. */
   suspectUntil: number;
 }
@@ -157,6 +161,8 @@ export interface State {
   readonly paused: Set<string>;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
+  /** Tenants that found no place in the queue, and until when one is kept for them. */
+  readonly refused: Map<string, number>;
   /** Cost of the tenant that was the last to have nothing going on. */
   floor: number;
   readonly pools: Map<string, Pool>;
@@ -188,6 +194,13 @@ export type Input =
   | { readonly kind: "load"; readonly fingerprint: string }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "drain" }
+  /** What jobs of a model took before this start. */
+  | {
+    readonly kind: "history";
+    readonly fingerprint: string;
+    readonly serviceMs: number;
+    readonly tokensOut: number;
+  }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
   /** `tokensOut`: delivered in this attempt so far, at least one. */
@@ -223,7 +236,12 @@ export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models"> & {
 export type Outcome =
   | { readonly kind: "done" }
   /** The worker is gone, hung, or refused for a reason that another may not have. */
-  | { readonly kind: "lost"; readonly message: string }
+  | {
+    readonly kind: "lost";
+    readonly message: string;
+    /** So long nothing was heard of the worker, in ms, where that is the reason. */
+    readonly silentMs?: number;
+  }
   /** Trying again would end the same way; the client has been told. */
   | { readonly kind: "failed" };
 
@@ -260,6 +278,7 @@ export function initialState(policy: Policy): State {
     paused: new Set(),
     running: new Map(),
     shares: new Map(),
+    refused: new Map(),
     floor: 0,
     pools: new Map(),
     workers: new Map(),

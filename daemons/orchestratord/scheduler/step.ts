@@ -13,13 +13,11 @@
  *
  * @module
  */
-import { LlorchError } from "#shared/errors.ts";
 import { dispatch, endJob } from "./jobs.ts";
 import { planLoad, planReplica, type Site } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
-import { retryAfter } from "./rates.ts";
 import { record } from "./record.ts";
-import type { Effect, Input, Job, State } from "./state.ts";
+import type { Effect, Input, Job, State, Worker } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
@@ -32,24 +30,11 @@ export function step(
   record(state, input, now, effects);
   if (state.paused.size > 0) resume(state, now);
   if (input.kind === "tick") endOverdue(state, now, effects);
+  if (input.kind === "attempt_ended" || input.kind === "tick") stopHung(state, now, effects);
   if (state.draining) return { state, effects };
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   loadWaiting(state, now, effects);
   return { state, effects };
-}
-
-/**
- * Whether one more job may wait.
- *
- * @throws {LlorchError} `QUEUE_FULL` with the time after which a place should be free.
- */
-export function checkCapacity(state: Readonly<State>): void {
-  if (state.queued.size < state.policy.queueCapacity) return;
-  throw new LlorchError(
-    "QUEUE_FULL",
-    `Cannot queue another job: ${state.queued.size} of ${state.policy.queueCapacity} places are taken`,
-    { retryAfterMs: retryAfter(state) },
-  );
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
@@ -126,16 +111,7 @@ function loadWaiting(state: State, now: number, effects: Effect[]): void {
         }
         break;
       case "evict":
-        for (const worker of plan.victims) {
-          const { poolId, report } = worker;
-          worker.stoppingSince = now;
-          effects.push({
-            kind: "stop_worker",
-            poolId,
-            endpoint: state.pools.get(poolId)?.endpoint ?? "",
-            workerId: report.worker_id,
-          });
-        }
+        for (const worker of plan.victims) effects.push(stopWorker(state, worker, now));
         break;
       case "spawn":
         effects.push(startSpawn(state, plan.site, now));
@@ -155,6 +131,25 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
     const site = planReplica(state, fingerprint, now);
     if (site) effects.push(startSpawn(state, site, now));
   }
+}
+
+/** Stops the workers that hang, once the last job on them was given up. */
+function stopHung(state: State, now: number, effects: Effect[]): void {
+  for (const worker of state.workers.values()) {
+    if (!worker.hangs || worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;
+    effects.push(stopWorker(state, worker, now));
+  }
+}
+
+function stopWorker(state: State, worker: Worker, now: number): Effect {
+  const { poolId, report } = worker;
+  worker.stoppingSince = now;
+  return {
+    kind: "stop_worker",
+    poolId,
+    endpoint: state.pools.get(poolId)?.endpoint ?? "",
+    workerId: report.worker_id,
+  };
 }
 
 function startSpawn(

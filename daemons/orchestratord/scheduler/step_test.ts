@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Input } from "./state.ts";
 import {
   A,
   B,
@@ -15,7 +16,7 @@ import {
   submit,
   worker,
 } from "../testing/scheduler.ts";
-import { checkCapacity } from "./step.ts";
+import { takePlace } from "./capacity.ts";
 
 Deno.test("step() dispatches a job to a ready worker at once", () => {
   const run = new Run();
@@ -254,12 +255,49 @@ Deno.test("step() stops using a silent pool and forgets it later", () => {
   assert.equal(run.state.pools.size, 0);
 });
 
-Deno.test("checkCapacity() refuses a job when the queue is full, loaded model or not", () => {
+Deno.test("takePlace() refuses a job when the queue is full, loaded model or not", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]));
   for (const id of ["j1", "j2", "j3", "j4"]) run.at(0, submit(id, 0));
   assert.equal(run.state.queued.size, 3);
-  assert.throws(() => checkCapacity(run.state), { code: "QUEUE_FULL" });
+  assert.throws(() => takePlace(run.state, "", 0), { code: "QUEUE_FULL" });
+});
+
+Deno.test("takePlace() keeps the next place for a tenant that found none, for a while", () => {
+  const run = new Run({ queueCapacity: 4 });
+  run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "many" }));
+  for (let n = 0; n < 4; n++) run.at(0, submit(`many-${n}`, 0, { tenant: "many" }));
+  assert.throws(() => takePlace(run.state, "few", 1), { code: "QUEUE_FULL" });
+  run.at(2, done("running"));
+  assert.throws(() => takePlace(run.state, "many", 3), /the free places are for others/);
+  takePlace(run.state, "few", 4);
+  takePlace(run.state, "many", 5);
+  run.at(6, submit("many-4", 6, { tenant: "many" }));
+  assert.throws(() => takePlace(run.state, "few", 7), { code: "QUEUE_FULL" });
+  run.at(8, done("many-0"));
+  assert.throws(() => takePlace(run.state, "many", 9));
+  takePlace(run.state, "many", 60_000);
+});
+
+Deno.test("step() stops a worker that hangs once its last job is given up, and uses another at once", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));
+  const silent = (jobId: string): Input => ({
+    ...{ kind: "attempt_ended", jobId, attempt: 1, tokensOut: 0 },
+    outcome: { kind: "lost", message: "silent", silentMs: 900 },
+  });
+  assert.deepEqual(kinds(run.at(1_000, silent("j1"))), ["spawn"], "nothing waits for the hung one");
+  assert.deepEqual(kinds(run.at(1_001, silent("j2"))), ["stop_worker"]);
+  assert.deepEqual(kinds(run.at(1_002, { kind: "tick" })), []);
+});
+
+Deno.test("step() takes a worker for alive that another job still hears of", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));
+  run.at(800, progress("j2"));
+  const outcome = { kind: "lost" as const, message: "silent", silentMs: 900 };
+  run.at(1_000, { kind: "attempt_ended", jobId: "j1", attempt: 1, tokensOut: 0, outcome });
+  assert.equal(run.state.workers.get("w1")?.hangs, false);
 });
 
 Deno.test("step() shares slots among tenants by what their jobs cost, not by how many they send", () => {

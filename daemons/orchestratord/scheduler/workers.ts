@@ -23,6 +23,8 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       readySince: undefined,
       lastUsedAt: now,
       served: false,
+      heardAt: now,
+      hangs: false,
       stoppingSince: undefined,
       suspectUntil: 0,
     };
@@ -60,8 +62,9 @@ export function holdersOf(state: Readonly<State>, fingerprint: string): Iterable
 
 /** True for a worker that can take jobs as far as its pool and we know. */
 export function isUsable(state: Readonly<State>, worker: Worker): boolean {
-  const { report, poolId, stoppingSince } = worker;
-  return report.state === "ready" && report.uri !== undefined && stoppingSince === undefined &&
+  const { report, poolId, stoppingSince, hangs } = worker;
+  return report.state === "ready" && report.uri !== undefined && !hangs &&
+    stoppingSince === undefined &&
     state.pools.get(poolId)?.available === true;
 }
 
@@ -121,8 +124,10 @@ export function isLoading(state: Readonly<State>, fingerprint: string): boolean 
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
-  for (const { report, poolId, stoppingSince } of holdersOf(state, fingerprint)) {
-    if (stoppingSince !== undefined || state.pools.get(poolId)?.available !== true) continue;
+  for (const { report, poolId, stoppingSince, hangs } of holdersOf(state, fingerprint)) {
+    if (hangs || stoppingSince !== undefined || state.pools.get(poolId)?.available !== true) {
+      continue;
+    }
     if (report.state !== "draining" && report.state !== "stopping") return true;
   }
   return false;

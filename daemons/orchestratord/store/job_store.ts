@@ -118,6 +118,8 @@ export interface JobStore {
   page(filter: JobFilter): Promise<readonly JobRow[]>;
   /** Events after an id, in order. */
   events(jobId: string, after: number, limit: number): Promise<readonly NumberedEvent[]>;
+  /** Jobs that were completed last, oldest first. */
+  completed(limit: number): Promise<readonly JobRow[]>;
   /** Oldest first. */
   unfinished(): Promise<readonly JobRow[]>;
   savePool(pool: PoolRow): Promise<void>;

@@ -51,6 +51,9 @@ export function openSqliteStore(path: string): Store {
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
+  const selectCompleted = db.prepare(
+    "SELECT * FROM jobs WHERE status = 'completed' ORDER BY ended_at DESC LIMIT ?",
+  );
   const selectEvents = db.prepare(
     "SELECT id, event, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
   );
@@ -98,6 +101,8 @@ export function openSqliteStore(path: string): Store {
     findByKey: (key) => read(() => toJob(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
     events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
+    completed: (limit) =>
+      read(() => selectCompleted.all(limit).flatMap((row) => toJob(row) ?? []).reverse()),
     unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
     savePool: ({ poolId, endpoint, keyId }) =>
       committer.write((db) => {
