@@ -38,6 +38,14 @@ export const tlsSection = z.strictObject({
   key: z.string().min(1).optional().describe("PEM file with its key; others must not read it"),
   ca: z.string().min(1).optional()
     .describe("PEM file with certificates to trust in calls to others, beside the usual ones"),
+}).superRefine(({ cert, key }, context) => {
+  if ((cert === undefined) === (key === undefined)) return;
+  const [missing, given] = cert === undefined ? ["cert", "key"] : ["key", "cert"];
+  context.addIssue({
+    code: "custom",
+    path: [missing],
+    message: `is missing, though tls.${given} is set: set both, or neither`,
+  });
 }).prefault({});
 
 /** A `limits` section as `createApp()` takes it. */

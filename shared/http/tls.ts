@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { errorMessage } from "../errors.ts";
 import { UsageError } from "../lifecycle.ts";
 
@@ -18,7 +19,8 @@ export interface ServerTls {
 /**
  * Reads the certificate and key to serve with; undefined when neither is set.
  *
- * @throws {UsageError} when one is missing or unreadable, or others may read the key
+ * @throws {UsageError} when one is missing, unreadable or not the other's, or others may read the
+ * key
  */
 export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
   if (cert === undefined && key === undefined) return undefined;
@@ -29,7 +31,23 @@ export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
   if (mode !== null && (mode & 0o007) !== 0) {
     throw new UsageError(`Cannot use the TLS key ${key}: others may read it; chmod o= ${key}`);
   }
-  return { cert: readPem(cert, "CERTIFICATE"), key: readPem(key, "PRIVATE KEY") };
+  const tls = { cert: readPem(cert, "CERTIFICATE"), key: readPem(key, "PRIVATE KEY") };
+  if (belongTogether(tls, `${cert} with the key ${key}`)) return tls;
+  throw new UsageError(
+    `Cannot serve TLS: the key ${key} does not belong to the certificate ${cert}; ` +
+      "set tls.cert and tls.key to files that were made together",
+  );
+}
+
+/** Whether the key is that of the first certificate. */
+function belongTogether({ cert, key }: ServerTls, files: string): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (error) {
+    throw new UsageError(`Cannot use the certificate ${files}: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { HAS_OPENSSL, withCertificates } from "../../tests/support/certificates.ts";
 import { UsageError } from "../lifecycle.ts";
 import { readServerTls, trusting } from "./tls.ts";
 
@@ -22,12 +23,35 @@ async function withFiles(
 const CERT = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 const KEY = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
 
-Deno.test("readServerTls() reads certificate and key, and nothing when neither is set", async () => {
+Deno.test("readServerTls() reads nothing when neither certificate nor key is set", () => {
   assert.equal(readServerTls({ ca: "/nowhere" }), undefined);
-  await withFiles((write) => {
-    const tls = { cert: write("cert", CERT, 0o644), key: write("key", KEY, 0o640) };
-    assert.deepEqual(readServerTls(tls), { cert: CERT, key: KEY });
-  });
+});
+
+const skipped = HAS_OPENSSL ? "" : " (skipped: no openssl)";
+
+Deno.test({
+  name:
+    "readServerTls() reads a certificate and its key, and names both where they are not a pair" +
+    skipped,
+  ignore: !HAS_OPENSSL,
+  fn: () =>
+    withCertificates(async ({ cert, key, ca }) => {
+      await Deno.chmod(key, 0o640);
+      assert.deepEqual(readServerTls({ cert, key }), {
+        cert: await Deno.readTextFile(cert),
+        key: await Deno.readTextFile(key),
+      });
+      assert.throws(() => readServerTls({ cert: ca, key }), (error) => {
+        assert.ok(error instanceof UsageError);
+        assert.ok(error.message.includes(`key ${key} does not belong to the certificate ${ca}`));
+        return true;
+      });
+      await Deno.writeTextFile(cert, CERT);
+      assert.throws(
+        () => readServerTls({ cert, key }),
+        /Cannot use the certificate .* with the key /,
+      );
+    }),
 });
 
 Deno.test("readServerTls() refuses half of it, a key that others may read, and what is no PEM", async () => {

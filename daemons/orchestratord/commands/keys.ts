@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { systemClock } from "#shared/clock.ts";
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type KeyView, newKey } from "#shared/contracts/mod.ts";
@@ -8,6 +9,9 @@ import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "../config.ts";
 import { Keys } from "../keys/keys.ts";
 import { openSqliteStore } from "../store/sqlite_store.ts";
+
+/** Strict, since a Date takes the 31st of February for the 3rd of March. */
+const whenFlag = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
 const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
 
@@ -79,8 +83,8 @@ function askedKey(name: string, flags: Readonly<Record<string, string | boolean 
 
 /** A day stands for its first moment (UTC). */
 function toTimestamp(text: string | boolean): string {
-  const time = new Date(String(text));
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  const parsed = whenFlag.safeParse(text);
+  if (parsed.success) return new Date(parsed.data).toISOString();
   throw new UsageError(`--expires: must be a date such as 2027-01-31: current value is "${text}"`);
 }
 

@@ -220,7 +220,9 @@ Deno.test("keys made and revoked on the command line count at the next call", as
       await assert.rejects(keysCommand(words, config, {}), /Say what to do/);
     }
     await assert.rejects(keysCommand(["create", "x"], config, { role: "king" }), /role/);
-    await assert.rejects(keysCommand(["create", "x"], config, { expires: "soon" }), /--expires/);
+    for (const expires of ["soon", "2027-02-31", "2027-02-29T10:00:00Z", "2027-13-01", "2027"]) {
+      await assert.rejects(keysCommand(["create", "x"], config, { expires }), /--expires/);
+    }
     await assert.rejects(
       keysCommand(["create", "x"], config, { "tokens-per-day": "many" }),
       /tokens_per_day/,
