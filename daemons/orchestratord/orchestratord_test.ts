@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { assertDocumented } from "../../tests/contract/contract.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
@@ -59,6 +60,46 @@ Deno.test("Last-Event-ID resumes exactly after that event, live and after the en
     assert.deepEqual([...numbers(first), ...numbers(rest)], range(8, 5));
     assert.deepEqual(numbers(await events(job_id, 4)), [10, 11, 12]);
     assert.deepEqual(await events(job_id, 8), []);
+  });
+});
+
+Deno.test("nothing after the last event of an ended job is 204, live and kept", async () => {
+  await withHarness({}, async (harness) => {
+    const { client, events } = harness;
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const last = (await events(job_id)).at(-1)!.id!;
+    const ask = async (after: number) => {
+      const reply = await fetch(`${harness.url}/v2/tasks/${job_id}/events`, {
+        headers: { "last-event-id": String(after) },
+      });
+      assertDocumented(routes.taskEvents, reply);
+      return [reply.status, await reply.text()] as const;
+    };
+    const check = async () => {
+      assert.deepEqual(await ask(last), [204, ""]);
+      assert.deepEqual(await ask(last + 1), [204, ""]);
+      const [status, text] = await ask(last - 1);
+      assert.equal(status, 200);
+      assert.match(text, /event: end/);
+      assert.doesNotMatch(text, /the job goes on/);
+    };
+    await check();
+    await harness.restart();
+    await check();
+  });
+});
+
+Deno.test("who asks for events past a running job's last is not told that it goes on once it ended", async () => {
+  await withHarness({}, async ({ client, events, pool, url }) => {
+    await events(task);
+    pool.only().allow(2);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const ahead = await fetch(`${url}/v2/tasks/${job_id}/events`, {
+      headers: { "last-event-id": "999" },
+    });
+    assert.equal(ahead.status, 200);
+    pool.only().allow(Infinity);
+    assert.doesNotMatch(await ahead.text(), /the job goes on/);
   });
 });
 
@@ -334,7 +375,10 @@ Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to t
 Deno.test("output is erased after it was read to its end, and then 410", async () => {
   const retention = { content_ms: 1, sweep_ms: 10 };
   await withHarness({ retention }, async ({ client, url, events }) => {
-    const { job_id } = await client.call(routes.submit, { body: task });
+    const { job_id } = await client.call(routes.submit, {
+      body: task,
+      headers: { "idempotency-key": "once" },
+    });
     await events(job_id);
     const status = async () => {
       const reply = await fetch(`${url}/v2/tasks/${job_id}/events`);
@@ -342,6 +386,8 @@ Deno.test("output is erased after it was read to its end, and then 410", async (
       return reply.status;
     };
     await until("410", async () => await status() === 410);
+    const again = { body: task, headers: { "idempotency-key": "once" } };
+    await assert.rejects(client.stream(routes.submit, again), { code: "CONTENT_EXPIRED" });
     const job = await client.call(routes.getTask, { params: { id: job_id } });
     assert.equal(job.output, undefined);
     assert.equal(job.status, "completed");

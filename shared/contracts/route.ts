@@ -18,6 +18,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** Status of success. */
   readonly status: 200 | 202;
+  /** When success is 204 without a body instead; absent: never. */
+  readonly empty?: string;
   /** The JSON body of success; absent for `text` and `stream` routes. */
   readonly reply?: z.ZodType;
   /** `stream`: always SSE; `maybe-stream`: JSON or SSE by what the caller asks for; `text`: plain text. */

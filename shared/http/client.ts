@@ -60,7 +60,7 @@ export interface Client {
   ): Promise<RouteResult<R>>;
   /** Calls a text route. */
   text<R extends Route>(route: R, input: RouteCall<R>, options?: CallOptions): Promise<string>;
-  /** Opens an SSE route; the signal ends it at any time. */
+  /** Opens an SSE route; the signal ends it at any time. A 204 is a stream without events. */
   stream<R extends Route>(
     route: R,
     input: RouteCall<R>,
@@ -162,8 +162,9 @@ export function createClient(options: ClientOptions): Client {
       return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
         const accept = "text/event-stream";
         const response = await send(route, input as AnyCall, accept, { ...call, signal });
-        if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
         const { status, headers } = response;
+        if (status === 204) return { status, headers, events: nothing(), batches: nothing() };
+        if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
         const { body } = response;
         return {
           status,
@@ -175,6 +176,9 @@ export function createClient(options: ClientOptions): Client {
     },
   };
 }
+
+/** The events of a reply without a body. */
+async function* nothing(): AsyncGenerator<never> {}
 
 /** What ends a call: its caller's signal, or the clock. */
 interface Limit {

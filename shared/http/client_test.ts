@@ -224,6 +224,14 @@ Deno.test("client: a stream outlives the deadline of its first byte", () =>
     assert.deepEqual(names, [["token", "1"], ["end", "2"]]);
   }));
 
+Deno.test("client: a stream that is answered 204 has no events", () =>
+  against(() => new Response(null, { status: 204 }), async (client) => {
+    const { status, events: all, batches } = await client.stream(events, {});
+    assert.equal(status, 204);
+    assert.deepEqual(await Array.fromAsync(all), []);
+    assert.deepEqual(await Array.fromAsync(batches), []);
+  }));
+
 Deno.test("client: aborting a stream that runs ends it here and there", async () => {
   const left = Promise.withResolvers<void>();
   await against(oneEvent(left.resolve), async (client) => {

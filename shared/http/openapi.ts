@@ -8,6 +8,13 @@ import { VERSION } from "../version.ts";
 /** Codes that any route may answer. */
 const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "HEADERS_TOO_LARGE", "INTERNAL"];
 
+const RETRY_AFTER = {
+  "Retry-After": {
+    description: "Seconds after which to try again",
+    schema: { type: "integer" as const, minimum: 1 },
+  },
+};
+
 /** The OpenAPI 3.1 document of some routes, generated from their schemas. */
 export function openApiDocument(title: string, routes: readonly Route[]): Record<string, unknown> {
   const app = new OpenAPIHono();
@@ -31,7 +38,7 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
           ? { body: { required: true, content: { "application/json": { schema: route.body } } } }
           : {}),
       },
-      responses: { [route.status]: success(route), ...failures(route) },
+      responses: { ...successes(route), ...failures(route) },
     });
   }
   return app.getOpenAPI31Document({
@@ -40,14 +47,23 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
   }) as unknown as Record<string, unknown>;
 }
 
-function success(route: Route) {
+/** Replies of success by their status; a stream is 200 whatever the route's JSON is answered with. */
+function successes(route: Route) {
+  const whole = {
+    ...(route.kind === "text" ? { "text/plain": { schema: { type: "string" as const } } } : {}),
+    ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
+  };
+  const stream = route.event ? { "text/event-stream": { schema: route.event } } : {};
+  const isOne = route.status === 200;
   return {
-    description: route.kind === "stream" ? "Server-sent events" : "Success",
-    content: {
-      ...(route.kind === "text" ? { "text/plain": { schema: { type: "string" as const } } } : {}),
-      ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
-      ...(route.event ? { "text/event-stream": { schema: route.event } } : {}),
+    [route.status]: {
+      description: route.kind === "stream" ? "Server-sent events" : "Success",
+      content: { ...whole, ...(isOne ? stream : {}) },
     },
+    ...(route.event && !isOne
+      ? { 200: { description: "Server-sent events", content: stream } }
+      : {}),
+    ...(route.empty === undefined ? {} : { 204: { description: route.empty } }),
   };
 }
 
@@ -65,6 +81,7 @@ function failures(route: Route) {
   return Object.fromEntries(
     [...byStatus].map(([status, list]) => [status, {
       description: list.join(", "),
+      ...(list.some((code) => ERROR_CODES[code].retriable) ? { headers: RETRY_AFTER } : {}),
       content: { "application/json": { schema } },
     }]),
   );

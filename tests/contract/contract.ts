@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { errorBody, openaiErrorBody, type Route } from "#shared/contracts/mod.ts";
 import { ERROR_CODES, type ErrorCode } from "#shared/errors.ts";
+import { openApiDocument } from "#shared/http/openapi.ts";
 
 /** A call, and what must come of it. */
 export interface Case {
@@ -57,11 +58,16 @@ export async function check(base: string, call: Case, token?: string): Promise<u
   const reply = await send(base, call, token);
   const text = await reply.text();
   assert.ok(reply.headers.get("x-correlation-id"), `${name}: no correlation id`);
+  assertDocumented(call.route, reply);
   if (call.error !== undefined) {
     assert.equal(reply.status, ERROR_CODES[call.error].status, `${name}: ${text}`);
     const allowed = [...ANY_ROUTE, ...call.route.errors];
     assert.ok(allowed.includes(call.error), `${name}: the descriptor does not list it`);
     return checkError(name, call, JSON.parse(text));
+  }
+  if (reply.status === 204) {
+    assert.ok(call.route.empty, `${name}: 204`);
+    return assert.equal(text, "", name);
   }
   const isStream = reply.headers.get("content-type")?.startsWith("text/event-stream");
   assert.equal(reply.status, isStream ? 200 : call.route.status, `${name}: ${text}`);
@@ -70,6 +76,27 @@ export async function check(base: string, call: Case, token?: string): Promise<u
   const parsed = call.route.reply.safeParse(JSON.parse(text));
   assert.ok(parsed.success, `${name}: ${parsed.error?.message}\n${text}`);
   return parsed.data;
+}
+
+/** What a route's part of the OpenAPI document says of its replies, by their status. */
+type Documented = Record<string, { headers?: object; content?: Record<string, unknown> }>;
+
+/** The OpenAPI document must know a reply's status, its type, and when to try again. */
+export function assertDocumented(route: Route, reply: Response): void {
+  const { paths } = openApiDocument("contract", [route]) as {
+    paths: Record<string, Record<string, { responses: Documented }>>;
+  };
+  const { responses } = paths[route.path]![route.method.toLowerCase()]!;
+  const name = `${route.method} ${route.path} → ${reply.status}`;
+  const documented = responses[reply.status];
+  assert.ok(documented, `${name} is not documented`);
+  const type = reply.headers.get("content-type")?.split(";")[0];
+  const types = Object.keys(documented.content ?? {});
+  if (type === undefined) assert.deepEqual(types, [], `${name}: no content type`);
+  else assert.ok(types.includes(type), `${name}: ${type} is not documented`);
+  if (reply.headers.has("retry-after")) {
+    assert.ok("Retry-After" in (documented.headers ?? {}), `${name}: Retry-After`);
+  }
 }
 
 function checkError(name: string, call: Case, body: unknown): unknown {

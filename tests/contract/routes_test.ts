@@ -110,6 +110,7 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.getTask, params: { id: "nope" }, error: "NOT_FOUND" },
     { route: r.getTask, params: { id: "no pe" }, error: "INVALID_REQUEST", fields: ["id"] },
     { route: r.taskEvents, params: { id } },
+    { route: r.taskEvents, params: { id }, headers: { "last-event-id": "999" } },
     { route: r.taskEvents, params: { id: "nope" }, error: "NOT_FOUND" },
     {
       route: r.taskEvents,

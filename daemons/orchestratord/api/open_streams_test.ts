@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { ERROR_CODES } from "#shared/errors.ts";
+import { assertDocumented } from "../../../tests/contract/contract.ts";
 import { configSchema } from "../config.ts";
 import { withHarness } from "../testing/harness.ts";
 import { OpenStreams } from "./open_streams.ts";
@@ -33,7 +35,7 @@ Deno.test("a place is free again when nothing comes of its stream, or the client
 });
 
 Deno.test("one stream too many is answered 503 with Retry-After, and starts no job", async () => {
-  await withHarness({ streams: { max_open: 1 } }, async ({ url, pool, events }) => {
+  await withHarness({ streams: { max_open: 1 } }, async ({ url, client, pool, events }) => {
     const body = JSON.stringify({ model: "counter", prompt: "w7", max_tokens: 5 });
     const post = () =>
       fetch(`${url}/v2/tasks`, {
@@ -47,12 +49,21 @@ Deno.test("one stream too many is answered 503 with Retry-After, and starts no j
     const second = await post();
     assert.equal(second.status, ERROR_CODES.NOT_READY.status);
     assert.equal(second.headers.get("retry-after"), "1");
+    assertDocumented(routes.submit, second);
     await second.body?.cancel();
+    const { tasks: [ended] } = await client.call(routes.listTasks, {
+      query: { status: "completed" },
+    });
+    const third = await fetch(`${url}/v2/tasks/${ended!.job_id}/events`);
+    assert.equal(third.status, ERROR_CODES.NOT_READY.status);
+    assertDocumented(routes.taskEvents, third);
+    await third.body?.cancel();
     const { tasks } = await (await fetch(`${url}/v2/tasks`)).json();
     assert.equal(tasks.length, 2);
     pool.only().allow(Infinity);
     assert.match(await first.text(), /event: end/);
-    const third = await post();
-    assert.match(await third.text(), /event: end/);
+    assertDocumented(routes.submit, first);
+    const fourth = await post();
+    assert.match(await fourth.text(), /event: end/);
   });
 });

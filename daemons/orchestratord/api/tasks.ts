@@ -7,6 +7,7 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { encodeSseComment, formatSse } from "#shared/http/sse.ts";
+import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
 import type { JobRow } from "../store/job_store.ts";
@@ -15,6 +16,13 @@ import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 
 /** Most events of one output that are put together at once. */
 const OUTPUT_PAGE = 2000;
+
+/** Events of a job on their way to a client. */
+interface Followed {
+  readonly batches: AsyncGenerator<readonly StreamItem[]>;
+  /** Whether more events will come, asked where `batches` ended before the job's last one. */
+  readonly goesOn: () => boolean;
+}
 
 /** `/v2/tasks…`: durable jobs. */
 export function mountTasks(app: App, orchestrator: Orchestrator): void {
@@ -32,10 +40,10 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     if (!wantsStream) return (await submit()).accepted;
     return await openStreams.place(signal, async (close) => {
       const { accepted, job } = await submit();
-      const items = job
-        ? followLive(orchestrator, job, 0, signal, config.streams.disconnect_grace_ms)
-        : followKept(orchestrator, accepted.job_id, 0);
-      return openStreams.reply(frames(items, false), close);
+      const followed = job
+        ? live(job, 0, signal)
+        : await eventsOf(accepted.job_id, 0, signal, caller);
+      return reply(followed, false, close);
     });
   });
 
@@ -44,20 +52,37 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     ({ params, query, headers, signal, caller }) =>
       openStreams.place(signal, async (close) => {
         const after = Number(headers["last-event-id"] ?? 0);
-        const items = await eventsOf(params.id, after, signal, caller);
-        return openStreams.reply(frames(items, query.ids === "true"), close);
+        const followed = await eventsOf(params.id, after, signal, caller);
+        return reply(followed, query.ids === "true", close);
       }),
   );
+
+  function reply(followed: Followed | undefined, withIds: boolean, close: () => void): Response {
+    if (followed) return openStreams.reply(frames(followed, withIds), close);
+    close();
+    return new Response(null, { status: 204 });
+  }
+
+  function live(job: LiveJob, after: number, signal: AbortSignal): Followed {
+    const { disconnect_grace_ms: graceMs } = config.streams;
+    return {
+      batches: followLive(orchestrator, job, after, signal, graceMs),
+      goesOn: () => !job.stream.ended,
+    };
+  }
+
+  /** What follows an event of a job; undefined where the job has ended and nothing ever will. */
 
   async function eventsOf(
     jobId: string,
     after: number,
     signal: AbortSignal,
     caller: Caller | undefined,
-  ): Promise<AsyncGenerator<readonly StreamItem[]>> {
+  ): Promise<Followed | undefined> {
     const job = jobs.live(jobId);
     if (job && job.facts.store && mayTouch(caller, job.facts.tenant)) {
-      return followLive(orchestrator, job, after, signal, config.streams.disconnect_grace_ms);
+      const isOver = job.stream.ended && after >= job.stream.lastId;
+      return isOver ? undefined : live(job, after, signal);
     }
     const row = await store.get(jobId);
     if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(jobId);
@@ -67,7 +92,9 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
         `The output of job "${jobId}" was erased after its retention`,
       );
     }
-    return followKept(orchestrator, jobId, after);
+    const hasEnded = row.endedAt !== undefined;
+    if (hasEnded && (await store.events(jobId, after, 1)).length === 0) return undefined;
+    return { batches: followKept(orchestrator, jobId, after), goesOn: () => !hasEnded };
   }
 
   app.mount(routes.getTask, async ({ params, caller }) => {
@@ -112,7 +139,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
 }
 
 async function* frames(
-  batches: AsyncGenerator<readonly StreamItem[]>,
+  { batches, goesOn }: Followed,
   withIds: boolean,
 ): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
@@ -126,7 +153,9 @@ async function* frames(
     }
     yield encoder.encode(text);
   }
-  if (!ended) yield encodeSseComment("stopping: the job goes on, ask again with Last-Event-ID");
+  if (!ended && goesOn()) {
+    yield encodeSseComment("stopping: the job goes on, ask again with Last-Event-ID");
+  }
 }
 
 function toView(row: JobRow): JobView {
