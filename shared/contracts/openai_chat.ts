@@ -8,7 +8,7 @@ import {
   type Unsupported,
 } from "./openai_common.ts";
 import { ALWAYS, modelName, requestShape } from "./request.ts";
-import { checkTools, toolCall, toolShape } from "./tools.ts";
+import { checkTools, tool, toolCall, toolShape } from "./tools.ts";
 
 /** A part of a message's content; only text can be answered. */
 const textPart = z.object({ type: z.literal("text"), text: z.string() });
@@ -42,7 +42,11 @@ const responseFormat = z.discriminatedUnion("type", [
   z.object({ type: z.literal("json_object") }),
   z.object({
     type: z.literal("json_schema"),
-    json_schema: z.object({ name: z.string(), schema: z.record(z.string(), z.unknown()) }),
+    json_schema: z.object({
+      name: z.string(),
+      schema: z.record(z.string(), z.unknown()),
+      strict: tool.shape.function.shape.strict,
+    }),
   }),
 ]);
 

@@ -69,6 +69,11 @@ export const requestShape = {
   ...samplingShape,
   stop: z.array(stopString).max(4).default([]),
   json_schema: z.record(z.string(), z.unknown()).optional(),
+  json_schema_strict: z.boolean().optional().meta({
+    description:
+      "false leaves out keywords that a grammar cannot hold (pattern, allOf, …) instead of " +
+      "refusing them; true unless told otherwise",
+  }),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,
   logprobs: z.number().int().min(0).max(20).optional().meta({

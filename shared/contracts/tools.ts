@@ -16,7 +16,11 @@ export const tool = z.object({
     description: z.string().optional(),
     parameters: z.record(z.string(), z.unknown()).optional()
       .meta({ description: "JSON schema of the arguments; absent: there are none" }),
-    strict: z.boolean().nullish(),
+    strict: z.boolean().nullish().meta({
+      description:
+        "true refuses keywords of the schema that a grammar cannot hold (pattern, allOf, …); " +
+        "else they are left out",
+    }),
   }),
 }).meta({ id: "Tool" });
 

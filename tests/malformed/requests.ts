@@ -58,9 +58,10 @@ const field = fc.oneof(
   fc.constantFrom(
     ..."model prompt messages prompt_tokens max_tokens temperature top_p top_k min_p seed stop"
       .split(" "),
-    ..."logit_bias json_schema grammar tools tool_choice logprobs lora priority session_id".split(
-      " ",
-    ),
+    ..."logit_bias json_schema json_schema_strict grammar tools tool_choice logprobs lora priority session_id"
+      .split(
+        " ",
+      ),
     ..."deadline_ms detached stream n role name expires_at limits pool_id instance_id".split(" "),
     ..."endpoint devices models workers exits sequence models_revision best_of suffix echo".split(
       " ",

@@ -25,7 +25,7 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
   return toTasks(body, {
     messages: body.messages.map(toMessage),
     max_tokens: body.max_completion_tokens ?? body.max_tokens,
-    json_schema: jsonSchemaOf(body.response_format),
+    ...jsonSchemaOf(body.response_format),
     tools: body.tools,
     tool_choice: body.tool_choice,
     parallel_tool_calls: body.parallel_tool_calls,
@@ -50,9 +50,13 @@ function toMessage(message: ChatRequest["messages"][number]): Message {
   }
 }
 
-function jsonSchemaOf(format: ChatRequest["response_format"]): Record<string, unknown> | undefined {
-  if (format?.type === "json_schema") return format.json_schema.schema;
-  return format?.type === "json_object" ? { type: "object" } : undefined;
+function jsonSchemaOf(
+  format: ChatRequest["response_format"],
+): Pick<TaskRequest, "json_schema" | "json_schema_strict"> {
+  if (format?.type === "json_object") return { json_schema: { type: "object" } };
+  if (format?.type !== "json_schema") return {};
+  const { schema, strict } = format.json_schema;
+  return { json_schema: schema, json_schema_strict: strict === true };
 }
 
 /** Makes chunks and the whole answer of a chat. */

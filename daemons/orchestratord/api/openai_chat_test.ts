@@ -23,6 +23,18 @@ Deno.test("chatTasks() leaves out what is null and keeps our defaults", () => {
   assert.equal(task.max_tokens, undefined);
 });
 
+Deno.test("chatTasks() keeps to a schema strictly where the client says so, and else loosely", () => {
+  const task = (strict: unknown) =>
+    chatTasks(chatRequest.parse({
+      model: "m",
+      messages: [{ role: "user", content: "a" }],
+      response_format: { type: "json_schema", json_schema: { name: "x", schema: {}, strict } },
+    }))[0]!;
+  assert.deepEqual(task(true).json_schema, {});
+  const strict = [true, false, null, undefined].map((each) => task(each).json_schema_strict);
+  assert.deepEqual(strict, [true, false, false, false]);
+});
+
 Deno.test("chatTasks() joins text parts and reads developer as system", () => {
   const task = toTask(request({
     messages: [

@@ -88,6 +88,7 @@ export type SamplingRequest = Pick<
   | "logit_bias"
   | "grammar"
   | "json_schema"
+  | "json_schema_strict"
   | "tools"
   | "tool_choice"
   | "logprobs"

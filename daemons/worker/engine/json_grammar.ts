@@ -1,4 +1,5 @@
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
+import { integerRange } from "./integer_range.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -24,6 +25,7 @@ const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
   object: ["properties", "required", "additionalProperties"],
   array: ["items", "minItems", "maxItems"],
   string: ["minLength", "maxLength", "format"],
+  integer: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
 };
 /** Keywords that say everything about a value: what stands beside them could not be honoured. */
 const WHOLE = ["$ref", "anyOf", "oneOf"];
@@ -56,16 +58,22 @@ const FORMATS: Readonly<Record<string, string>> = {
   "uuid": `${HEX}{8} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{12}`,
 };
 
+/** Bounds from here on say no more than that an integer is exact, as some libraries write them. */
+const EXACT = 999_999_999_999_999;
+
 /** A schema may not be nested deeper, nor make more rules: grammars are slow beyond. */
 const MAX_DEPTH = 64;
 const MAX_RULES = 5_000;
+/** llama.cpp refuses to repeat a rule more often. */
+const MAX_REPEATS = 1_999;
 
 /**
  * A GBNF grammar of the JSON values that a schema allows: objects with their properties in the
- * order of the schema, optional ones left out or not, little white space. What a grammar cannot
- * say is refused by name, for output that breaks the schema would be worse than none.
+ * order of the schema, optional ones left out or not, little white space.
  *
  * @param field Where the schema stands in the request, for messages.
+ * @param isStrict Keywords that a grammar cannot hold are refused by name; else they are left out,
+ * and the output may break them.
  * @throws {LlorchError} `INVALID_REQUEST` listing every keyword that cannot be honoured.
  *
  * @example
@@ -74,8 +82,8 @@ const MAX_RULES = 5_000;
  * assert.match(jsonGrammar({ enum: ["a", 1] }, "json_schema"), /^root ::= /);
  * ```
  */
-export function jsonGrammar(schema: Schema, field: string): string {
-  const writer = new GrammarWriter(schema, field);
+export function jsonGrammar(schema: Schema, field: string, isStrict = true): string {
+  const writer = new GrammarWriter(schema, field, { isStrict });
   const root = writer.expression(schema, field, 0);
   if (writer.errors.length > 0) throw invalidRequest(writer.errors);
   return grammarText(root, writer.rules);
@@ -87,6 +95,14 @@ export function grammarText(root: string, own: Readonly<Record<string, string>>)
   return Object.entries(rules).map(([name, rule]) => `${name} ::= ${rule}\n`).join("");
 }
 
+/** How a {@linkcode GrammarWriter} reads its schema. */
+export interface GrammarOptions {
+  /** Begins the rules' names, where several schemas share a grammar. @default "" */
+  readonly prefix?: string;
+  /** Whether keywords that a grammar cannot hold are refused, or left out. */
+  readonly isStrict: boolean;
+}
+
 /** Collects the rules of one schema. */
 export class GrammarWriter {
   readonly rules: Record<string, string> = {};
@@ -94,15 +110,16 @@ export class GrammarWriter {
   readonly #root: Schema;
   readonly #field: string;
   readonly #prefix: string;
+  readonly #isStrict: boolean;
   /** Names of the rules for `$ref`s, so that a schema may contain itself. */
   readonly #refs = new Map<string, string>();
   #count = 0;
 
-  /** @param prefix Begins the rules' names, where several schemas share a grammar. */
-  constructor(root: Schema, field: string, prefix = "") {
+  constructor(root: Schema, field: string, options: GrammarOptions) {
     this.#root = root;
     this.#field = field;
-    this.#prefix = prefix;
+    this.#prefix = options.prefix ?? "";
+    this.#isStrict = options.isStrict;
   }
 
   /** The grammar of one schema: an expression that may stand anywhere in a rule. */
@@ -111,13 +128,16 @@ export class GrammarWriter {
     if (!isSchema(node)) return this.#refuse(at, "must be a schema: an object or true");
     if (depth > MAX_DEPTH) return this.#refuse(at, `is nested deeper than ${MAX_DEPTH}`);
     for (const key of Object.keys(node)) {
-      if (KNOWN.has(key) || ANNOTATIONS.has(key) || isNoBound(key, node[key])) continue;
-      this.#refuse(`${at}.${key}`, "is not supported in a schema");
+      if (KNOWN.has(key) || ANNOTATIONS.has(key)) continue;
+      this.#leaveOut(`${at}.${key}`, "is not supported in a schema");
     }
     const whole = WHOLE.find((key) => node[key] !== undefined);
     for (const key of Object.keys(node)) {
       if (whole === undefined || key === whole || key === "type" || !KNOWN.has(key)) continue;
-      this.#refuse(`${at}.${key}`, `is not supported beside ${whole}`);
+      this.#leaveOut(`${at}.${key}`, `is not supported beside ${whole}`);
+    }
+    if ("const" in node || node["enum"] !== undefined) {
+      this.#leaveOutBounds(node, at, "is not supported beside enum or const");
     }
     if (node["$ref"] !== undefined) return this.#reference(node["$ref"], at, depth);
     if ("const" in node) return literal(JSON.stringify(node["const"]));
@@ -140,7 +160,9 @@ export class GrammarWriter {
   #typed(node: Schema, type: unknown, at: string, depth: number): string {
     switch (type) {
       case undefined:
-        return "value";
+      case "number":
+        this.#leaveOutBounds(node, at, "is supported for type integer only");
+        return type ?? "value";
       case "object":
         return this.#object(node, at, depth);
       case "array":
@@ -148,7 +170,7 @@ export class GrammarWriter {
       case "string":
         return this.#string(node, at);
       case "integer":
-      case "number":
+        return this.#integer(node, at);
       case "boolean":
       case "null":
         return type;
@@ -165,7 +187,7 @@ export class GrammarWriter {
     if (!Array.isArray(required)) return this.#refuse(`${at}.required`, "must be a list of names");
     const names = Object.keys(properties ?? {});
     for (const name of required.filter((each) => !names.includes(each))) {
-      this.#refuse(`${at}.required`, `names ${JSON.stringify(name)}, which is no property`);
+      this.#leaveOut(`${at}.required`, `names ${JSON.stringify(name)}, which is no property`);
     }
     const open = additionalProperties ?? properties === undefined;
     let more = "";
@@ -203,7 +225,8 @@ export class GrammarWriter {
     if (max === 0) return '("[" ws "]")';
     const item = this.#rule(this.expression(node["items"] ?? true, `${at}.items`, depth + 1));
     const last = max === undefined ? "" : Math.max(max, min) - 1;
-    const items = `${item} (ws "," ws ${item}){${Math.max(0, min - 1)},${last}} ws`;
+    const next = this.#rule(`ws "," ws ${item}`);
+    const items = `${item} ${next}{${Math.max(0, min - 1)},${last}} ws`;
     return this.#rule(`"[" ws ${min > 0 ? items : `(${items})?`} "]"`);
   }
 
@@ -214,6 +237,28 @@ export class GrammarWriter {
     const max = this.#figure(node, "maxLength", at);
     if (min === undefined && max === undefined) return "string";
     return this.#rule(`"\\"" char{${min ?? 0},${max ?? ""}} "\\""`);
+  }
+
+  #integer(node: Schema, at: string): string {
+    const bounds = boundsOf(node);
+    const wrong = bounds.find((key) => typeof node[key] !== "number");
+    if (wrong !== undefined) {
+      this.#leaveOut(`${at}.${wrong}`, "must be a number");
+      return "integer";
+    }
+    const bound = (key: string, none: number) => node[key] as number | undefined ?? none;
+    const min = bound("minimum", -Infinity);
+    const max = bound("maximum", Infinity);
+    const above = bound("exclusiveMinimum", -Infinity);
+    const below = bound("exclusiveMaximum", Infinity);
+    // Beside the nearest whole number: a bound itself may be a fraction.
+    const low = Math.max(min, Math.floor(above) + 1);
+    const high = Math.min(max, Math.ceil(below) - 1);
+    if (low <= -EXACT && high >= EXACT) return "integer";
+    const range = integerRange(low, high);
+    if (range !== undefined) return this.#rule(range);
+    this.#leaveOut(`${at}.${bounds[0]}`, "leaves no integer of at most 15 digits");
+    return "integer";
   }
 
   #reference(ref: unknown, at: string, depth: number): string {
@@ -237,10 +282,11 @@ export class GrammarWriter {
 
   #figure(node: Schema, key: string, at: string): number | undefined {
     const value = node[key];
-    if (value === undefined || Number.isInteger(value) && Number(value) >= 0) {
-      return value as number | undefined;
-    }
-    this.#refuse(`${at}.${key}`, "must be a whole number from 0");
+    if (value === undefined) return undefined;
+    if (!Number.isInteger(value) || Number(value) < 0) {
+      this.#refuse(`${at}.${key}`, "must be a whole number from 0");
+    } else if (Number(value) <= MAX_REPEATS) return Number(value);
+    else this.#leaveOut(`${at}.${key}`, `is supported up to ${MAX_REPEATS} only`);
     return undefined;
   }
 
@@ -249,6 +295,15 @@ export class GrammarWriter {
     if (this.#count > MAX_RULES) this.#refuse(this.#field, "is too large");
     else this.rules[name] = expression;
     return name;
+  }
+
+  #leaveOutBounds(node: Schema, at: string, message: string): void {
+    for (const key of boundsOf(node)) this.#leaveOut(`${at}.${key}`, message);
+  }
+
+  /** What no grammar can hold: wrong where the schema must be kept to, and else left out. */
+  #leaveOut(field: string, message: string): void {
+    if (this.#isStrict) this.#refuse(field, message);
   }
 
   /** Notes what is wrong; the expression only keeps the walk going, to find everything. */
@@ -262,20 +317,16 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The bounds of a number that a schema gives. */
+function boundsOf(node: Schema): string[] {
+  return KEYWORDS["integer"]!.filter((key) => node[key] !== undefined);
+}
+
 /** A schema without a type may still mean one. */
 function impliedType(node: Schema): string | undefined {
   return ["object", "array", "string"].find((type) =>
     KEYWORDS[type]!.some((key) => node[key] !== undefined)
   );
-}
-
-/**
- * Bounds that say no more than that an integer is exact, as some libraries write them; none that
- * a grammar of ours allows is as large.
- */
-function isNoBound(key: string, value: unknown): boolean {
-  return key === "minimum" && value === Number.MIN_SAFE_INTEGER ||
-    key === "maximum" && value === Number.MAX_SAFE_INTEGER;
 }
 
 /** A text as a GBNF literal. */

@@ -4,8 +4,8 @@ import { LlorchError } from "#shared/errors.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
 /** Asks llama.cpp itself which texts the grammar takes. */
-function tester(llama: Llama, schema: Record<string, unknown>) {
-  const grammar = jsonGrammar(schema, "json_schema");
+function tester(llama: Llama, schema: Record<string, unknown>, isStrict?: boolean) {
+  const grammar = jsonGrammar(schema, "json_schema", isStrict);
   const compiled = llama.createGrammar({ grammar });
   return async (text: string) =>
     (await compiled as unknown as { _testText(text: string): boolean })._testText(text);
@@ -14,6 +14,7 @@ function tester(llama: Llama, schema: Record<string, unknown>) {
 interface Case {
   readonly what: string;
   readonly schema: Record<string, unknown>;
+  readonly isStrict?: boolean;
   readonly yes: readonly string[];
   readonly no: readonly string[];
 }
@@ -59,6 +60,50 @@ const cases: readonly Case[] = [
     no: ["9999999999999999", "01", "1.5"],
   },
   {
+    what: "integers between bounds",
+    schema: {
+      anyOf: [{ type: "integer", minimum: -12, maximum: 345 }, {
+        type: ["integer", "null"],
+        exclusiveMinimum: 999,
+        exclusiveMaximum: 1001.5,
+      }],
+    },
+    yes: ["-12", "-9", "0", "99", "345", "1000", "1001", "null"],
+    no: ["-13", "-0", "346", "999", "1002", "1.5", "007"],
+  },
+  {
+    what: "integers with one bound",
+    schema: { type: "integer", exclusiveMinimum: 0 },
+    yes: ["1", "10", "999999999999999"],
+    no: ["0", "-1", "01"],
+  },
+  {
+    what: "lengths as great as llama.cpp takes",
+    schema: { items: { type: "string", minLength: 1999, maxLength: 1999 }, maxItems: 1999 },
+    yes: ["[]", `["${"x".repeat(1999)}"]`],
+    no: ['["x"]', `["${"x".repeat(2000)}"]`],
+  },
+  {
+    what: "what a grammar can hold of a schema that is not strict",
+    isStrict: false,
+    schema: {
+      type: "object",
+      properties: {
+        mail: { type: "string", format: "email", pattern: "@", minLength: 2 },
+        share: { type: "number", minimum: 0, multipleOf: 0.5 },
+        more: { type: "object", propertyNames: { pattern: "x" }, minProperties: 1 },
+        one: { enum: [1, 2], minimum: 2 },
+        all: { type: "boolean", allOf: [{ const: true }] },
+        long: { type: "string", maxLength: 5000 },
+        far: { type: "integer", minimum: 1e16 },
+      },
+      required: ["mail", "none"],
+      if: {},
+    },
+    yes: ['{"mail":"no"}', '{"mail":"ok","share":-0.3,"more":{},"one":1,"all":false,"far":1}'],
+    no: ['{"mail":"x"}', "{}", '{"mail":"ok","share":"x"}', '{"mail":"ok","one":3}'],
+  },
+  {
     what: "arrays with bounds",
     schema: { type: "array", items: { type: "integer" }, minItems: 1, maxItems: 3 },
     yes: ["[1]", "[1, 2,3]"],
@@ -101,9 +146,9 @@ const cases: readonly Case[] = [
 
 Deno.test("jsonGrammar() takes what the schema allows and nothing else", async (test) => {
   const llama = await getLlama({ gpu: false, build: "never", progressLogs: false, maxThreads: 1 });
-  for (const { what, schema, yes, no } of cases) {
+  for (const { what, schema, isStrict, yes, no } of cases) {
     await test.step(what, async () => {
-      const takes = tester(llama, schema);
+      const takes = tester(llama, schema, isStrict);
       for (const text of yes) assert.equal(await takes(text), true, `should take ${text}`);
       for (const text of no) assert.equal(await takes(text), false, `should refuse ${text}`);
     });
@@ -116,7 +161,12 @@ Deno.test("jsonGrammar() refuses by name everything that a grammar could not hon
     type: "object",
     properties: {
       a: { type: "string", pattern: "^x" },
-      b: { type: "integer", minimum: 3 },
+      b: { type: "number", minimum: 3 },
+      g: { enum: [1, 2], maximum: 1 },
+      h: { type: "integer", minimum: 3, maximum: 2 },
+      i: { type: "integer", exclusiveMinimum: true },
+      j: { exclusiveMaximum: 3 },
+      k: { type: "array", maxItems: 2000 },
       c: { $ref: "https://example.org" },
       d: { $ref: "#/$defs/none" },
       e: { type: "text" },
@@ -136,10 +186,21 @@ Deno.test("jsonGrammar() refuses by name everything that a grammar could not hon
       "json_schema.properties.d.$ref",
       "json_schema.properties.e.type",
       "json_schema.properties.f.minLength",
+      "json_schema.properties.g.maximum",
+      "json_schema.properties.h.minimum",
+      "json_schema.properties.i.exclusiveMinimum",
+      "json_schema.properties.j.exclusiveMaximum",
+      "json_schema.properties.k.maxItems",
       "json_schema.required",
     ]);
     return true;
   });
+});
+
+Deno.test("jsonGrammar() refuses a schema that is none, strict or not", () => {
+  for (const schema of [{ type: "text" }, { minItems: -1 }, { $ref: "#/none" }, { items: 3 }]) {
+    assert.throws(() => jsonGrammar(schema, "json_schema", false), { code: "INVALID_REQUEST" });
+  }
 });
 
 Deno.test("jsonGrammar() refuses a schema that is nested too deep", () => {

@@ -4,7 +4,7 @@ import { grammarText, GrammarWriter, literal } from "./json_grammar.ts";
 
 /**
  * A GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions; the
- * arguments keep to its schema.
+ * arguments keep to its schema, but for what a grammar cannot hold of one that is not strict.
  *
  * @param all Functions of the request, by whose places errors are named.
  * @param demanded Those that may be called.
@@ -20,7 +20,10 @@ export function toolGrammar(all: readonly Tool[], demanded: readonly Tool[]): st
     const schema = parameters["type"] === undefined && parameters["$ref"] === undefined
       ? { type: "object", properties: {}, ...parameters }
       : parameters;
-    const writer = new GrammarWriter(schema, field, `t${index}`);
+    const writer = new GrammarWriter(schema, field, {
+      prefix: `t${index}`,
+      isStrict: tool.function.strict === true,
+    });
     const values = writer.expression(schema, field, 0);
     errors.push(...writer.errors);
     Object.assign(rules, writer.rules);

@@ -3,9 +3,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
-const tool = (name: string, parameters?: Record<string, unknown>): Tool => ({
+const tool = (name: string, parameters?: Record<string, unknown>, strict?: boolean): Tool => ({
   type: "function",
-  function: { name, ...(parameters ? { parameters } : {}) },
+  function: { name, ...(parameters ? { parameters } : {}), ...(strict ? { strict } : {}) },
 });
 
 Deno.test("toolGrammar() allows a call of each demanded function, with rules of its own", () => {
@@ -23,8 +23,10 @@ Deno.test("toolGrammar() allows a call of each demanded function, with rules of 
   assert.doesNotMatch(toolGrammar(tools, [tools[1]!]), /\\"a\\"/);
 });
 
-Deno.test("toolGrammar() names what it cannot honour by the place in the request", () => {
-  const tools = [tool("a"), tool("b", { type: "object", properties: { x: { minimum: 3 } } })];
+Deno.test("toolGrammar() names what it cannot honour of a strict function by its place", () => {
+  const schema = { type: "object", properties: { x: { minimum: 3 } } };
+  const tools = [tool("a", schema), tool("b", schema, true)];
+  assert.match(toolGrammar(tools, tools.slice(0, 1)), /\\"x\\"/);
   assert.throws(() => toolGrammar(tools, tools), (error: unknown) => {
     assert.ok(error instanceof LlorchError);
     assert.match(error.message, /tools\.1\.function\.parameters\.properties\.x\.minimum/);

@@ -174,15 +174,21 @@ Deno.test("llama.cpp keeps to a JSON schema", () =>
       type: "object",
       properties: {
         animal: { enum: ["fox", "owl"] },
-        legs: { type: "integer" },
+        legs: { type: "integer", minimum: 2, maximum: 4, multipleOf: 2 },
         names: { type: "array", items: { type: "string", maxLength: 5 }, maxItems: 2 },
       },
-      required: ["animal"],
+      required: ["animal", "legs"],
     };
-    const events = await generate({ messages: story, json_schema, temperature: 0.5, seed: 1 });
+    const events = await generate({
+      messages: story,
+      json_schema,
+      json_schema_strict: false,
+      temperature: 0.5,
+      seed: 1,
+    });
     const value = JSON.parse(textOf(events));
     assert.ok(["fox", "owl"].includes(value.animal));
-    assert.ok(value.legs === undefined || Number.isInteger(value.legs));
+    assert.ok([2, 3, 4].includes(value.legs));
   }));
 
 Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and lives on", () =>
@@ -193,6 +199,8 @@ Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and li
     }
     const schema = { json_schema: { type: "string", pattern: "x" } };
     await assert.rejects(generate(schema), fieldIs("json_schema.pattern"));
+    const strict = { ...schema, json_schema_strict: true };
+    await assert.rejects(generate(strict), fieldIs("json_schema.pattern"));
     assert.equal(textOf(await generate({ prompt: " w1", max_tokens: 1 })), " w2");
   }));
 

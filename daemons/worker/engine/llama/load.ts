@@ -148,6 +148,7 @@ const TRIAL = {
   logit_bias: undefined,
   grammar: undefined,
   json_schema: undefined,
+  json_schema_strict: undefined,
   tools: undefined,
   tool_choice: undefined,
   logprobs: undefined,

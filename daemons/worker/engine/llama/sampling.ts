@@ -116,7 +116,7 @@ export async function createGrammar(
     ? toolGrammar(tools, demanded)
     : json_schema === undefined
     ? grammar
-    : jsonGrammar(json_schema, field);
+    : jsonGrammar(json_schema, field, request.json_schema_strict);
   if (text === undefined) return undefined;
   try {
     const compiled = await llama.createGrammar({ grammar: text });

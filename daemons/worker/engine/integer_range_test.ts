@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { integerRange } from "./integer_range.ts";
+
+const LARGEST = 999_999_999_999_999;
+
+/** The grammar has nothing that a regular expression has not, but for quotes and spaces. */
+function taker(min: number, max: number): (text: string) => boolean {
+  const grammar = integerRange(min, max);
+  assert.ok(grammar, `${min} to ${max}`);
+  const pattern = new RegExp(`^${grammar.replace(/[" ]/g, "")}$`);
+  return (text) => pattern.test(text);
+}
+
+/** Integers of every length alike. */
+const integer = fc.tuple(fc.integer({ min: 0, max: 15 }), fc.maxSafeInteger()).map(
+  ([digits, value]) => value % 10 ** digits,
+);
+
+Deno.test("integerRange() takes exactly the integers between its bounds", () => {
+  const property = fc.property(integer, integer, fc.array(integer), (a, b, others) => {
+    const [min, max] = a < b ? [a, b] : [b, a];
+    const takes = taker(min, max);
+    const near = [min, max, 0, Math.trunc((min + max) / 2)].flatMap((at) => [at - 1, at, at + 1]);
+    for (const value of [...near, ...others].filter((each) => Math.abs(each) <= LARGEST)) {
+      assert.equal(takes(String(value)), value >= min && value <= max, `${value} in ${min}…${max}`);
+    }
+    for (const text of ["-0", "00", "01", `0${max}`, "", "-", "1.0"]) assert.ok(!takes(text), text);
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
+
+Deno.test("integerRange() takes each integer of small ranges once", () => {
+  for (let min = -130; min <= 130; min += 7) {
+    for (let max = min; max <= 130; max += 3) {
+      const takes = taker(min, max);
+      for (let value = -1100; value <= 1100; value++) {
+        assert.equal(takes(String(value)), value >= min && value <= max, `${value}: ${min}…${max}`);
+      }
+    }
+  }
+});
+
+Deno.test("integerRange() rounds bounds inwards and draws far ones in", () => {
+  const takes = taker(0.5, 2.5);
+  assert.deepEqual(["0", "1", "2", "3"].map(takes), [false, true, true, false]);
+  const any = taker(-Infinity, Infinity);
+  for (const text of [`-${LARGEST}`, "0", `${LARGEST}`]) assert.ok(any(text), text);
+  assert.ok(!any("1000000000000000"));
+  assert.equal(integerRange(2, 1), undefined);
+  assert.equal(integerRange(1.2, 1.8), undefined);
+  assert.equal(integerRange(1e16, Infinity), undefined);
+});
