@@ -274,6 +274,17 @@ Deno.test("metrics go out while a run waits, in prefill and while it generates",
     assert.equal(two![0]!.event, "metrics");
   }, { metricsIntervalMs: 5 }));
 
+Deno.test("a run says how much of the prompt was read before its first token, however short it is", () =>
+  using({ ...endless }, async ({ generator }) => {
+    const run = await generator.execute(request({ prompt: "xyz", max_tokens: 2 }));
+    const events = await readEvents(run.stream.body);
+    const first = events.findIndex(({ event }) => event === "token");
+    const before = events[first - 1];
+    assert.equal(before?.event, "metrics");
+    const { prompt_done, prompt_total, tokens_out } = before.data;
+    assert.deepEqual([prompt_done, prompt_total, tokens_out], [3, 3, 0]);
+  }));
+
 Deno.test("a step that fails ends its own run only", () =>
   using({
     slots: 2,

@@ -50,7 +50,11 @@ export const usage = z.object({
   tokens_in: z.number().int().min(0),
   tokens_cached: z.number().int().min(0),
   tokens_out: z.number().int().min(0),
-}).meta({ id: "Usage" });
+}).meta({
+  id: "Usage",
+  description: "Tokens of an ended job; of one that was cancelled or failed, what is known: " +
+    "what was read of its prompt, and 0 for tokens_cached",
+});
 
 export const jobView = z.object({
   job_id: identifier,

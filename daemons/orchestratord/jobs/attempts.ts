@@ -117,10 +117,13 @@ export class Attempts {
         job.nextIndex++;
         job.ids.push(...event.data.ids);
         metrics.tokens.inc(event.data.ids.length);
+        // Nothing is generated before all of the prompt was read.
+        job.promptRead = job.promptSize ?? job.promptRead;
         if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
         return job.emit(event);
       }
       case "metrics":
+        job.sawPrompt(event.data, resumedFrom);
         // Often enough for fair shares, and far more seldom than tokens.
         if (job.ids.length > resumedFrom) this.#progress(job, attempt, resumedFrom);
         job.stream.setMetrics({
@@ -158,7 +161,9 @@ export class Attempts {
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });
-    this.#end(job, { event: "error", data }, { status: outcome, error: data });
+    const { usage } = job;
+    const patch = { status: outcome, error: data, ...(usage ? { usage } : {}) } as const;
+    this.#end(job, { event: "error", data }, patch);
   }
 
   /** Counts a job's tokens for the key that it belongs to, if it does. */

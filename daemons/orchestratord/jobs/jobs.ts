@@ -75,6 +75,7 @@ export class Jobs {
   progressOf(tenant: string): Progress[] {
     return [...this.#live.values()].filter(({ facts }) => facts.tenant === tenant).map((job) => ({
       firstTokenAt: job.firstTokenAt,
+      tokensIn: job.promptRead,
       tokensOut: job.ids.length,
       maxTokens: job.facts.request.max_tokens,
     }));

@@ -1,12 +1,13 @@
 import {
   type Attempt,
   isTerminal,
+  type MetricsData,
   type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import type { RunAttempt } from "../relay/relay.ts";
 import { JobStream } from "../relay/job_stream.ts";
-import type { JobPatch, JobRow, JobStore, NumberedEvent } from "../store/job_store.ts";
+import type { JobPatch, JobRow, JobStore, NumberedEvent, Usage } from "../store/job_store.ts";
 
 /** Events that may wait to be written before the worker's stream is made to wait. */
 const MAX_PENDING_EVENTS = 256;
@@ -42,6 +43,10 @@ export class LiveJob {
   readonly ids: number[] = [];
   /** Index of the next `token` event. */
   nextIndex = 0;
+  /** Tokens of the prompt, once a worker has said so. */
+  promptSize: number | undefined;
+  /** Tokens of the prompt that a worker has read. */
+  promptRead = 0;
   startedAt: number | undefined;
   firstTokenAt: number | undefined;
   lastTokenAt: number | undefined;
@@ -138,6 +143,24 @@ export class LiveJob {
   /** Nothing more is kept or shown: the job was refused, and nobody was told its name. */
   abandon(): void {
     this.#ended = true;
+  }
+
+  /**
+   * Takes what a worker says of its way through the prompt, and through what it resumes from.
+   *
+   * @param resumed Tokens that it was given to resume from: they stand after the prompt.
+   */
+  sawPrompt(data: Pick<MetricsData, "prompt_done" | "prompt_total">, resumed: number): void {
+    const { prompt_done: done = 0, prompt_total: total } = data;
+    if (total === undefined) return;
+    this.promptSize = Math.max(0, total - resumed);
+    this.promptRead = Math.max(this.promptRead, Math.min(done, this.promptSize));
+  }
+
+  /** Tokens read and delivered, as far as they are known before an end says them; else undefined. */
+  get usage(): Usage | undefined {
+    const [tokens_in, tokens_out] = [this.promptRead, this.ids.length];
+    return tokens_in + tokens_out === 0 ? undefined : { tokens_in, tokens_cached: 0, tokens_out };
   }
 
   /** Marks the end of the running attempt. */

@@ -10,6 +10,8 @@ const LONGEST = 60_000;
 export interface Progress {
   /** When its first token came, in ms since the epoch; undefined before. */
   readonly firstTokenAt: number | undefined;
+  /** Tokens of its prompt that were read. */
+  readonly tokensIn: number;
   readonly tokensOut: number;
   readonly maxTokens: number | undefined;
 }
@@ -33,7 +35,7 @@ export function checkJobLimits(limits: KeyLimits, use: Use, now: number): void {
   if (jobs !== undefined && use.jobs.length >= jobs) {
     throw rateLimited("concurrent_jobs", jobs, soonestEnd(use.jobs, now));
   }
-  const used = use.jobs.reduce((sum, job) => sum + job.tokensOut, use.tokensToday);
+  const used = use.jobs.reduce((sum, job) => sum + job.tokensIn + job.tokensOut, use.tokensToday);
   if (tokens !== undefined && used >= tokens) {
     throw rateLimited("tokens_per_day", tokens, untilNextDay(now));
   }

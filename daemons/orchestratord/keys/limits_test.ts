@@ -74,10 +74,15 @@ function refused(...call: Parameters<typeof checkJobLimits>): LlorchError | unde
   }
 }
 
-const waiting: Progress = { firstTokenAt: undefined, tokensOut: 0, maxTokens: 100 };
+const waiting: Progress = {
+  firstTokenAt: undefined,
+  tokensIn: 0,
+  tokensOut: 0,
+  maxTokens: 100,
+};
 
 Deno.test("checkJobLimits() counts jobs, and says when the first will probably end", () => {
-  const half: Progress = { firstTokenAt: 0, tokensOut: 50, maxTokens: 100 };
+  const half: Progress = { ...waiting, firstTokenAt: 0, tokensOut: 50 };
   assert.equal(refused({}, { jobs: [waiting, half], tokensToday: 1e9 }, 5000), undefined);
   assert.equal(refused({ concurrent_jobs: 2 }, { jobs: [half], tokensToday: 0 }, 5000), undefined);
   const both = refused({ concurrent_jobs: 2 }, { jobs: [waiting, half], tokensToday: 0 }, 5000);
@@ -90,7 +95,7 @@ Deno.test("checkJobLimits() counts jobs, and says when the first will probably e
 Deno.test("checkJobLimits() counts the day's tokens, those of running jobs too, until midnight", () => {
   const now = Date.UTC(2027, 0, 31, 23, 59, 50);
   assert.equal(dayOf(now) + 1, dayOf(now + untilNextDay(now)));
-  const running: Progress = { firstTokenAt: 0, tokensOut: 4, maxTokens: undefined };
+  const running: Progress = { ...waiting, firstTokenAt: 0, tokensIn: 1, tokensOut: 3 };
   const use = { jobs: [running], tokensToday: 5 };
   assert.equal(refused({ tokens_per_day: 10 }, use, now), undefined);
   assert.equal(refused({ tokens_per_day: 9 }, use, now)?.retryAfterMs, 10_000);
@@ -145,5 +150,49 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
     assert.equal((await guarded.root.call(routes.listKeys, {})).keys[0]?.key_id, key_id);
     // Others are not held up.
     await Array.fromAsync(follow(guarded.root, task));
+  });
+});
+
+Deno.test("a job that is cancelled or fails costs what was read of its prompt, as far as that is known", async () => {
+  await withGuarded({}, async (guarded) => {
+    const pool = await guarded.pool();
+    const client = guarded.client((await guarded.key({ name: "a" })).secret);
+    const today = async () => (await guarded.root.call(routes.listKeys, {})).keys[0]?.tokens_today;
+    await Array.fromAsync(follow(client, task));
+    const worker = pool.only();
+    const before = await today() ?? 0;
+
+    /** Cancels a job once so many tokens came; what is told of it, and what its key was charged. */
+    const cancelledAfter = async (tokens: number, until: string) => {
+      const charged = await today() ?? 0;
+      worker.allow(tokens);
+      const { job_id } = await client.call(routes.submit, { body: { ...task, detached: true } });
+      let seen = 0;
+      for await (const { event } of follow(client, job_id)) {
+        if (event === until && ++seen === Math.max(1, tokens)) {
+          await client.call(routes.cancelTask, { params: { id: job_id } });
+        }
+      }
+      const { status, usage } = await client.call(routes.getTask, { params: { id: job_id } });
+      assert.equal(status, "cancelled");
+      return { usage, charged: (await today() ?? 0) - charged };
+    };
+    worker.prompt = { done: 30, total: 40 };
+    assert.deepEqual(await cancelledAfter(0, "metrics"), {
+      usage: { tokens_in: 30, tokens_cached: 0, tokens_out: 0 },
+      charged: 30,
+    });
+    // What was generated shows that all was read.
+    assert.deepEqual(await cancelledAfter(2, "token"), {
+      usage: { tokens_in: 40, tokens_cached: 0, tokens_out: 2 },
+      charged: 42,
+    });
+    worker.prompt = undefined;
+    assert.deepEqual(await cancelledAfter(0, "started"), { usage: undefined, charged: 0 });
+
+    worker.prompt = { done: 7, total: 40 };
+    worker.failWith = new LlorchError("INTERNAL", "It broke");
+    await Array.fromAsync(follow(client, task));
+    assert.equal(await today(), before + 30 + 42 + 7);
   });
 });

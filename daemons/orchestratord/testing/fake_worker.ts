@@ -18,6 +18,8 @@ export class FakeWorker {
   cancelled = 0;
   /** Answers the next executions with this error event instead of tokens. */
   failWith: LlorchError | undefined;
+  /** What it says of its way through prompts before the first token; undefined: nothing. */
+  prompt: { readonly done: number; readonly total: number } | undefined;
   #allowed = Infinity;
   #waiting: (() => void)[] = [];
   #server!: Server;
@@ -98,6 +100,17 @@ export class FakeWorker {
       model,
       started_at: new Date().toISOString(),
     });
+    if (this.prompt) {
+      const resumed = request.resume_tokens.length;
+      yield encodeSse("metrics", {
+        tokens_out: resumed,
+        prompt_done: this.prompt.done + resumed,
+        prompt_total: this.prompt.total + resumed,
+        decode_time_ms: 0,
+        tokens_per_second: 0,
+        attempt,
+      });
+    }
     if (this.failWith) {
       const { code, message, retriable } = this.failWith;
       yield encodeSse("error", { code, message, retriable });

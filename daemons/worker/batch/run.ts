@@ -144,6 +144,11 @@ export class Run {
     const now = performance.now();
     const first = this.#ttftMs === undefined;
     this.#context.observer.token(now - (first ? this.#startedAt : this.#lastTokenAt), first);
+    if (first) {
+      // Whoever counts tokens learns how many were read, also where nothing else comes.
+      this.#evaluated = this.tokens.length;
+      this.#sendMetrics();
+    }
     this.#ttftMs ??= now - this.#startedAt;
     this.#lastTokenAt = now;
     if (this.#context.engine.endsGeneration(token)) return this.complete("EOS");
@@ -214,6 +219,10 @@ export class Run {
       const message = `The stream's reader took nothing for ${slowReaderMs} ms`;
       return this.fail(new LlorchError("TIMEOUT", message, { retriable: false }));
     }
+    this.#sendMetrics();
+  }
+
+  #sendMetrics(): void {
     // A reader that is behind loses figures, never tokens.
     if (this.#ended || this.stream.full) return;
     const seconds = this.decodeMs / 1000;
