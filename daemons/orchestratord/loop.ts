@@ -10,13 +10,19 @@ import {
   type State,
 } from "./scheduler/state.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { countAhead } from "./scheduler/queue.ts";
+import { countAhead, countAheadOfQueued } from "./scheduler/queue.ts";
 import { predictStart } from "./scheduler/rates.ts";
 import { takePlace } from "./scheduler/capacity.ts";
 import { step } from "./scheduler/step.ts";
 
 /** Carries out what the scheduler decides. Must not throw and must not wait. */
 export type Effects = (effect: Effect) => void;
+
+/** Where a job stands among those of its model, and when it should start, in ms from now. */
+export interface Place {
+  readonly queue_position: number;
+  readonly predicted_start_ms: number;
+}
 
 /**
  * The one owner of the scheduler's state. Everything that happens is sent here; an input that an
@@ -91,7 +97,7 @@ export class Loop {
   place(
     job: Pick<Job, "priority" | "fingerprint" | "tenant">,
     deadlineMs: number | undefined,
-  ): { readonly queue_position: number; readonly predicted_start_ms: number } {
+  ): Place {
     takePlace(this.#state, job.tenant, this.#clock.now());
     const ahead = countAhead(this.#state, job);
     const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.now());
@@ -104,5 +110,18 @@ export class Loop {
       );
     }
     return { queue_position: ahead, predicted_start_ms: startMs };
+  }
+
+  /** Where a job that was taken stands now; at 0 once it does not wait. */
+  placeOf(jobId: string): Place {
+    const job = this.#state.queued.get(jobId);
+    if (!job) return { queue_position: 0, predicted_start_ms: 0 };
+    const now = this.#clock.now();
+    const ahead = countAheadOfQueued(this.#state, job);
+    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
+    return {
+      queue_position: ahead,
+      predicted_start_ms: Math.max(startMs, Math.round(job.notBefore - now)),
+    };
   }
 }

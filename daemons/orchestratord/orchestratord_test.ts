@@ -252,6 +252,34 @@ Deno.test("the same idempotency key and body is the same job; another body is a 
   });
 });
 
+Deno.test("a repeated submission tells where the job stands now, while it waits and afterwards", async () => {
+  await withHarness({}, async ({ client, pool, events }) => {
+    pool.slots = 1;
+    await events(task);
+    pool.only().allow(0);
+    const submit = (key: string) =>
+      client.call(routes.submit, { body: task, headers: { "idempotency-key": key } });
+    await submit("running");
+    const first = await submit("first");
+    const second = await submit("second");
+    const later = await submit("later");
+    assert.deepEqual([first, second, later].map((each) => each.queue_position), [0, 1, 2]);
+    const again = await submit("second");
+    assert.equal(again.job_id, second.job_id);
+    assert.equal(again.queue_position, 1);
+    assert.ok(again.predicted_start_ms > 0);
+
+    await client.call(routes.cancelTask, { params: { id: first.job_id } });
+    assert.equal((await submit("second")).queue_position, 0);
+    assert.equal((await submit("later")).queue_position, 1);
+    pool.only().allow(Infinity);
+    await events(later.job_id);
+    const ended = await submit("later");
+    assert.deepEqual([ended.queue_position, ended.predicted_start_ms], [0, 0]);
+    assert.equal(ended.status, "completed");
+  });
+});
+
 Deno.test("a full queue answers 429 with Retry-After, and takes jobs again later", async () => {
   await withHarness({ queue: { capacity: 2 } }, async ({ client, pool, events, url }) => {
     pool.holdLoads = true;

@@ -78,6 +78,7 @@ export class Jobs {
       tokensIn: job.promptRead,
       tokensOut: job.ids.length,
       maxTokens: job.facts.request.max_tokens,
+      serviceMs: this.#deps.loop.state.rates.get(job.facts.fingerprint)?.serviceMs,
     }));
   }
 
@@ -213,8 +214,7 @@ export class Jobs {
       accepted: {
         job_id: prior.jobId,
         status: prior.status,
-        queue_position: 0,
-        predicted_start_ms: 0,
+        ...this.#deps.loop.placeOf(prior.jobId),
         seed: prior.seed,
         events_url: eventsUrl(prior.jobId),
       },

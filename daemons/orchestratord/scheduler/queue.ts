@@ -7,6 +7,9 @@
 import { costOf, costSoFar } from "./fairness.ts";
 import type { Job, Line, State } from "./state.ts";
 
+/** What decides where a job stands. */
+type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
+
 /** Adds a job that has just come: it is the newest. */
 export function enqueue(state: State, job: Job): void {
   state.queued.set(job.id, job);
@@ -98,13 +101,26 @@ export function isUrgent(state: Readonly<State>, job: Job, now: number): boolean
  * How many jobs of its model would be served before a new job, if all were alike: those of its own
  * tenant, and of each other tenant as many at most.
  */
-export function countAhead(
-  state: Readonly<State>,
-  { fingerprint, priority, tenant }: Pick<Job, "fingerprint" | "priority" | "tenant">,
-): number {
+export function countAhead(state: Readonly<State>, job: Placed): number {
+  return aheadOf(state, job, ownLine(state, job)?.size ?? 0);
+}
+
+/** The same for a job that waits already: what came after it is not ahead of it. */
+export function countAheadOfQueued(state: Readonly<State>, job: Job): number {
+  let own = 0;
+  for (const other of ownLine(state, job)?.values() ?? []) {
+    // One that pauses stands in no line: it will be put back before those that came later.
+    if (other.id === job.id || other.queuedAt > job.queuedAt) break;
+    own++;
+  }
+  return aheadOf(state, job, own);
+}
+
+/** @param own Jobs of its tenant that are ahead of it. */
+function aheadOf(state: Readonly<State>, job: Placed, own: number): number {
+  const { fingerprint, priority, tenant } = job;
   const lines = state.lines.get(fingerprint);
   if (!lines) return 0;
-  const own = lines[priority].get(tenant)?.size ?? 0;
   let ahead = own;
   for (const [other, jobs] of lines[priority]) {
     if (other !== tenant) ahead += Math.min(jobs.size, own + 1);
@@ -145,6 +161,13 @@ function better(state: Readonly<State>, best: Job | undefined, other: Job): Job 
 function firstOf(jobs: ReadonlyMap<string, Job>): Job {
   for (const job of jobs.values()) return job;
   throw new Error("A tenant without a waiting job is in no line");
+}
+
+function ownLine(
+  state: Readonly<State>,
+  { fingerprint, priority, tenant }: Placed,
+): ReadonlyMap<string, Job> | undefined {
+  return state.lines.get(fingerprint)?.[priority].get(tenant);
 }
 
 function lineOf(state: State, job: Job): Map<string, Job> {

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { A, B, lost, pool, Run, submit, worker } from "../testing/scheduler.ts";
+import { countAhead, countAheadOfQueued } from "./queue.ts";
+
+/** Jobs of tenants `a` and `b` behind one that runs, and what is ahead of each that waits. */
+function full(): Run {
+  const run = new Run({ queueCapacity: 100 });
+  run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "a" }));
+  return run;
+}
+
+function ahead(run: Run, id: string): number {
+  return countAheadOfQueued(run.state, run.state.queued.get(id)!);
+}
+
+Deno.test("a job that waits has as many ahead of it as it was told when it came", () => {
+  const run = full();
+  const told = new Map<string, number>();
+  for (const [at, tenant] of ["a", "a", "a"].entries()) {
+    const id = `${tenant}${at}`;
+    told.set(id, countAhead(run.state, { fingerprint: A, priority: "interactive", tenant }));
+    run.at(at + 1, submit(id, at + 1, { tenant }));
+  }
+  assert.deepEqual([...told.values()], [0, 1, 2]);
+  for (const [id, count] of told) assert.equal(ahead(run, id), count, id);
+});
+
+Deno.test("what came later, waits for another model or is of a lower class is not ahead of a job", () => {
+  const run = full();
+  run.at(1, submit("first", 1, { tenant: "a" }), submit("later", 1, { tenant: "a" }));
+  run.at(2, submit("other model", 2, { tenant: "a", fingerprint: B }));
+  run.at(3, submit("batch", 3, { tenant: "a", priority: "batch" }));
+  assert.equal(ahead(run, "first"), 0);
+  assert.equal(ahead(run, "later"), 1);
+  assert.equal(ahead(run, "batch"), 2);
+  // Another tenant's two: one may be served before the first, both before the second.
+  run.at(4, submit("b1", 4, { tenant: "b" }), submit("b2", 4, { tenant: "b" }));
+  assert.equal(ahead(run, "first"), 1);
+  assert.equal(ahead(run, "later"), 3);
+});
+
+Deno.test("a job that pauses after a lost worker is ahead of those that came after it", () => {
+  const run = full();
+  run.at(1, submit("second", 1, { tenant: "a" }));
+  run.at(2, lost("running", 1));
+  run.at(200, pool([worker("w2", A)]));
+  const again = [...run.state.running.keys()];
+  assert.deepEqual(again, ["running"]);
+  run.at(201, lost("running", 2));
+  assert.ok(run.state.paused.has("running"));
+  assert.equal(ahead(run, "running"), 0);
+});
