@@ -6,6 +6,9 @@ import { untilNextDay } from "./tokens.ts";
 const SHORTEST = 1_000;
 const LONGEST = 60_000;
 
+/** How long a job is taken to last while none of its model was measured, in ms. */
+const UNMEASURED = 5_000;
+
 /** How far a job of the key has come. */
 export interface Progress {
   /** When its first token came, in ms since the epoch; undefined before. */
@@ -14,6 +17,8 @@ export interface Progress {
   readonly tokensIn: number;
   readonly tokensOut: number;
   readonly maxTokens: number | undefined;
+  /** How long jobs of its model take, in ms; undefined while none was measured. */
+  readonly serviceMs: number | undefined;
 }
 
 /** What of a key's bounds is in use. */
@@ -50,11 +55,14 @@ export function rateLimited(limit: keyof KeyLimits, value: number, retryAfterMs:
   });
 }
 
-/** When the first of the jobs will end at its own pace, as far as that is known, in ms from now. */
+/**
+ * When the first of the jobs will probably end, in ms from now: at its own pace, or after as long as
+ * others of its model took.
+ */
 function soonestEnd(jobs: readonly Progress[], now: number): number {
-  const ends = jobs.flatMap(({ firstTokenAt, tokensOut, maxTokens }) => {
-    if (firstTokenAt === undefined || tokensOut === 0 || maxTokens === undefined) return [];
-    return [(maxTokens - tokensOut) * (now - firstTokenAt) / tokensOut];
+  const ends = jobs.map(({ firstTokenAt, tokensOut, maxTokens, serviceMs = UNMEASURED }) => {
+    if (firstTokenAt === undefined || tokensOut === 0 || maxTokens === undefined) return serviceMs;
+    return (maxTokens - tokensOut) * (now - firstTokenAt) / tokensOut;
   });
-  return Math.min(LONGEST, Math.max(SHORTEST, Math.min(...ends, LONGEST)));
+  return Math.min(LONGEST, Math.max(SHORTEST, Math.min(...ends)));
 }

@@ -79,6 +79,7 @@ const waiting: Progress = {
   tokensIn: 0,
   tokensOut: 0,
   maxTokens: 100,
+  serviceMs: undefined,
 };
 
 Deno.test("checkJobLimits() counts jobs, and says when the first will probably end", () => {
@@ -88,8 +89,17 @@ Deno.test("checkJobLimits() counts jobs, and says when the first will probably e
   const both = refused({ concurrent_jobs: 2 }, { jobs: [waiting, half], tokensToday: 0 }, 5000);
   assert.equal(both?.retryAfterMs, 5000);
   assert.deepEqual(both?.details, { limit: "concurrent_jobs", value: 2 });
-  const none = refused({ concurrent_jobs: 1 }, { jobs: [waiting], tokensToday: 0 }, 5000);
-  assert.equal(none?.retryAfterMs, 60_000);
+});
+
+Deno.test("checkJobLimits() expects a job without tokens to take as long as its model's others", () => {
+  const after = (...jobs: Progress[]) =>
+    refused({ concurrent_jobs: jobs.length }, { jobs, tokensToday: 0 }, 5000)?.retryAfterMs;
+  assert.equal(after(waiting), 5_000);
+  const measured = { ...waiting, serviceMs: 2_500 };
+  assert.equal(after(waiting, measured), 2_500);
+  assert.equal(after({ ...waiting, serviceMs: 20 }), 1_000);
+  assert.equal(after({ ...waiting, serviceMs: 600_000 }), 60_000);
+  assert.equal(after({ ...measured, firstTokenAt: 0, tokensOut: 3, maxTokens: undefined }), 2_500);
 });
 
 Deno.test("checkJobLimits() counts the day's tokens, those of running jobs too, until midnight", () => {
@@ -140,6 +150,8 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
       const error = await refusal(call);
       assert.equal(error.code, "RATE_LIMITED");
     }
+    // The job before took much less than a second.
+    assert.equal((await refusal(ann().call(routes.submit, { body }))).retryAfterMs, 1000);
     pool.only().allow(Infinity);
     await Array.fromAsync(follow(ann(), job_id));
     await guarded.restart();
