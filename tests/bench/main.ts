@@ -4,6 +4,7 @@
  * @module
  */
 import { columns } from "../../cli/output/columns.ts";
+import { durableAccepts } from "./accept.ts";
 import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
@@ -13,6 +14,7 @@ import { schedulerDecision } from "./scheduler.ts";
 
 /** What can be measured, by name. */
 const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
+  accept: [durableAccepts],
   cli: [cliStart, cliDownload],
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { counterModel } from "../../support/models.ts";
 import { type Program, ROOT, startCommand, until } from "../../support/stack.ts";
 import { chatTarget, type Target } from "./measure.ts";
 import { freePort, hasCommand, listens, type Proxy } from "./proxies.ts";
@@ -25,24 +24,29 @@ export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
   }
   const models = join(dir, "router-models");
   await Deno.mkdir(models);
-  await Deno.copyFile(counterModel(), join(models, "counter.gguf"));
+  await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(models, "demo.gguf"));
   const port = freePort();
-  const options = ["--ctx-size", "4096", "--threads", "1", "--no-webui"];
+  const options = ["--ctx-size", "4096", "--threads", "1", "--no-ui"];
   const program = startCommand(tool, [
-    ...["run", "llama-server", "--models-dir", models, "--host", "127.0.0.1"],
+    ...["inside", models, "llama-server", "--models-dir", "/mnt", "--host", "127.0.0.1"],
     ...["--port", String(port), ...options],
   ]);
   void drain(program);
   const url = `http://127.0.0.1:${port}`;
   await until("the router listens", () => listens(port));
-  const through = chatTarget("llama-server's router", url);
+  // Its first chunk has a role and no content.
+  const target = (name: string, url: string) => ({
+    ...chatTarget(name, url, "demo"),
+    word: '"content":"',
+  });
+  const through = target("llama-server's router", url);
   await until("the router has loaded its model", async () => {
-    const { models } = { models: await modelsOf(url) };
-    if (models.some(({ status }) => status?.value === "loaded")) return true;
+    const known = await modelsOf(url);
+    if (known.some(({ status }) => status?.value === "loaded")) return true;
     await fetch(`${url}/models/load`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ model: "counter" }),
+      body: JSON.stringify({ model: "demo" }),
     }).then((reply) => reply.body?.cancel());
     await new Promise((resolve) => setTimeout(resolve, 500));
     return false;
@@ -56,7 +60,7 @@ export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
     program.kill("SIGTERM");
     return "its router does not say where its child listens";
   }
-  const direct = chatTarget("llama-server", `http://127.0.0.1:${child}`);
+  const direct = target("llama-server", `http://127.0.0.1:${child}`);
   return { name: "llama-server's router", direct, through, programs: [program] };
 }
 
@@ -96,7 +100,10 @@ export async function liteLlm(dir: string, source: string): Promise<PeerOrReason
       `      api_base: ${source}/v1\n      api_key: none\n`,
   );
   const args = ["--config", config, "--host", "127.0.0.1", "--port", String(port)];
-  const program = startCommand(command, args, { LITELLM_TELEMETRY: "False" });
+  const program = startCommand(command, args, {
+    LITELLM_TELEMETRY: "False",
+    LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: "true",
+  });
   void drain(program);
   await until("LiteLLM listens", () => listens(port), 120_000);
   return peer("LiteLLM", source, { url: `http://127.0.0.1:${port}`, program });
