@@ -17,7 +17,10 @@ interface SequenceInternals {
 }
 
 interface ContextInternals {
-  readonly _ctx?: { sampleToken?(...args: unknown[]): Promise<number> };
+  readonly _ctx?: {
+    sampleToken?(...args: unknown[]): Promise<number>;
+    decodeBatch?(): Promise<void>;
+  };
 }
 
 interface BiasInternals {
@@ -56,6 +59,29 @@ export function containSampling(context: LlamaContext, onError: (error: unknown)
       onError(error);
       return NO_TOKEN;
     }
+  };
+}
+
+/**
+ * Lets the first sampling after a decode end before the others begin. llama.cpp puts the rows of its
+ * logits in order when the first of them is asked for, and is not made for being asked by several
+ * threads at once, as the library does: a sequence was then given another's token.
+ */
+export function orderSampling(context: LlamaContext): void {
+  const native = (context as unknown as ContextInternals)._ctx ?? missing("_ctx");
+  const sample = native.sampleToken ?? missing("sampleToken");
+  const decode = native.decodeBatch ?? missing("decodeBatch");
+  let first: Promise<unknown> | undefined;
+  native.decodeBatch = () => {
+    first = undefined;
+    return decode.call(native);
+  };
+  native.sampleToken = (...args) => {
+    const start = () => sample.apply(native, args);
+    if (first) return first.then(start, start);
+    const own = start();
+    first = own;
+    return own;
   };
 }
 

@@ -8,6 +8,7 @@ import {
   writeCounterModel,
   writeUtf8Model,
 } from "../../../../tests/support/models.ts";
+import { slowCounterModel } from "../../../../tests/support/slow_counter.ts";
 import {
   idsOf,
   openGenerator,
@@ -84,6 +85,26 @@ Deno.test("llama.cpp counts exactly, side by side, with long prompts among the s
       assert.equal(textOf(events), count(first, first + 59));
     });
   }));
+
+Deno.test("llama.cpp gives no sequence another's token, whenever others begin and end", async () => {
+  // Rows of many numbers take long to put in order: long enough for another thread to read them.
+  await using(slowCounterModel(), { slots: 4, context: 64 }, async ({ generate }) => {
+    const jobs = Array.from(
+      { length: 200 },
+      (_, n) => ({ from: 100 * n, tokens: 2 + (n * 7) % 5 }),
+    );
+    const waiting = [...jobs];
+    await Promise.all(Array.from({ length: 6 }, async () => {
+      for (let job = waiting.shift(); job; job = waiting.shift()) {
+        const { from, tokens } = job;
+        const reply = await generate({
+          ...{ prompt: ` w${from}`, max_tokens: tokens, temperature: 0 },
+        });
+        assert.equal(textOf(reply), count(from + 1, from + tokens));
+      }
+    }));
+  });
+});
 
 Deno.test("llama.cpp stops at the model's own end, at a stop string, and where the context is full", () =>
   using(counterModel(), { context: 64 }, async ({ generate, engine }) => {

@@ -6,7 +6,7 @@ import type { Engine, EngineOptions } from "../engine.ts";
 import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
-import { containSampling } from "./internals.ts";
+import { containSampling, orderSampling } from "./internals.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
@@ -75,6 +75,7 @@ async function openContext(
     createSignal: options.signal,
   });
   if (context) {
+    orderSampling(context);
     containSampling(
       context,
       (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
