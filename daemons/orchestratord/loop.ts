@@ -57,7 +57,7 @@ export class Loop {
     this.#busy = true;
     try {
       for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
-        const { state, effects } = step(this.#state, next, this.#clock.now());
+        const { state, effects } = step(this.#state, next, this.#clock.steady());
         this.#state = state;
         if (next.kind === "pool_seen" || next.kind === "pool_left" || next.kind === "tick") {
           this.#names = undefined;
@@ -100,7 +100,7 @@ export class Loop {
   ): Place {
     takePlace(this.#state, job.tenant, this.#clock.now());
     const ahead = countAhead(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.now());
+    const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.steady());
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
       throw new LlorchError(
         "DEADLINE_UNMET",

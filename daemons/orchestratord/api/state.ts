@@ -10,7 +10,7 @@ export function mountState(app: App, { loop, clock }: Orchestrator): void {
   app.mount(routes.workers, () => ({ workers: workerViews(loop.state) }));
   app.mount(routes.pools, () => ({ pools: poolViews(loop.state) }));
   app.mount(routes.queue, ({ caller }) => {
-    const { jobs, ...counts } = queueView(loop.state, clock.now());
+    const { jobs, ...counts } = queueView(loop.state, clock.steady());
     const isShown = (id: string) => mayTouch(caller, loop.state.queued.get(id)?.tenant ?? "");
     return { ...counts, jobs: jobs.filter(({ job_id }) => isShown(job_id)) };
   });

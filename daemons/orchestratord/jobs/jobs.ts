@@ -143,8 +143,8 @@ export class Jobs {
         fingerprint: row.fingerprint,
         priority: row.priority,
         tenant: row.tenant,
-        queuedAt: row.createdAt,
-        deadlineAt: row.deadlineAt,
+        queuedAt: this.#steady(row.createdAt),
+        deadlineAt: row.deadlineAt && this.#steady(row.deadlineAt),
         attempt: job.attempts.length,
         ...demandOf(row.request, row.fingerprint, row.tenant),
       },
@@ -185,6 +185,12 @@ export class Jobs {
       if (job.facts.store) job.stream.suspend();
       else this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
     }
+  }
+
+  /** A time since the epoch as the scheduler's clock has it, which nobody sets. */
+  #steady(time: number): number {
+    const { clock } = this.#deps;
+    return time - clock.now() + clock.steady();
   }
 
   async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
@@ -263,8 +269,10 @@ export class Jobs {
     loop.send({
       kind: "submit",
       job: {
-        ...{ id: jobId, model, fingerprint, priority, tenant, deadlineAt },
-        ...{ queuedAt: now, attempt: 0, ...demandOf(task, fingerprint, tenant) },
+        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
+        queuedAt: this.#steady(now),
+        deadlineAt: deadlineAt && this.#steady(deadlineAt),
+        ...demandOf(task, fingerprint, tenant),
       },
     });
     try {

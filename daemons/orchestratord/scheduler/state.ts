@@ -36,7 +36,7 @@ export interface Job {
   /** Whose job it is; tenants share fairly. */
   readonly tenant: string;
   readonly queuedAt: number;
-  /** When the job is given up, in ms since the epoch. */
+  /** When the job is given up; all times of the scheduler are those of a steady clock. */
   readonly deadlineAt: number | undefined;
   /** Tokens of the prompt, as far as they can be told from outside. */
   readonly tokensIn: number;

@@ -85,7 +85,7 @@ export function createDevices(
 
   async function look(): Promise<readonly Device[]> {
     // Set before the look: what is invalidated while it runs stays invalid.
-    freshUntil = clock.now() + FRESH_MS;
+    freshUntil = clock.steady() + FRESH_MS;
     try {
       return last = (await Promise.all(sources.map(ask))).flat();
     } finally {
@@ -95,7 +95,7 @@ export function createDevices(
 
   function current(): Promise<readonly Device[]> {
     if (looking) return looking;
-    if (clock.now() < freshUntil) return Promise.resolve(last);
+    if (clock.steady() < freshUntil) return Promise.resolve(last);
     return looking = look();
   }
 

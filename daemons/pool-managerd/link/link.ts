@@ -168,8 +168,8 @@ export class Link {
       this.#isRegistered = false;
       instruments.heartbeat("conflict");
       log.error("twin_pool", { reason });
-      this.#twinSince ??= clock.now();
-      if (clock.now() - this.#twinSince >= config.twin_patience_ms) onTwin();
+      this.#twinSince ??= clock.steady();
+      if (clock.steady() - this.#twinSince >= config.twin_patience_ms) onTwin();
       return false;
     }
     instruments.heartbeat("failed");

@@ -77,7 +77,7 @@ export class Poller {
     // Before its callback a worker may not listen yet; the start's own deadline watches over it.
     if (worker.record.callback === null || roster.find(worker.id) !== worker) return;
     worker.failedLooks++;
-    const silentMs = clock.now() - worker.answeredAt;
+    const silentMs = clock.steady() - worker.answeredAt;
     log.debug("worker_silent", { worker_id: worker.id, silent_ms: silentMs, reason });
     if (worker.failedLooks < MIN_FAILED_LOOKS || silentMs < config.unresponsive_ms) return;
     if (worker.record.life.state === "stopping") return;

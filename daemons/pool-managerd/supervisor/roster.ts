@@ -138,7 +138,7 @@ export class Roster {
   #end(worker: Worker, status: ExitStatus): void {
     worker.dispose();
     this.#workers.delete(worker.id);
-    this.#lastExitAt = this.#options.clock.now();
+    this.#lastExitAt = this.#options.clock.steady();
     this.#options.devices.invalidate();
     this.bury(worker.record, status);
   }

@@ -79,7 +79,7 @@ export class Starter {
         return this.#start(this.#plan(request, present), callbackUrl);
       } catch (error) {
         const isShort = error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY";
-        if (!isShort || clock.now() - this.#options.roster.lastExitAt > MEMORY_SETTLE_MS) {
+        if (!isShort || clock.steady() - this.#options.roster.lastExitAt > MEMORY_SETTLE_MS) {
           instruments.started("refused");
           throw error;
         }
@@ -168,7 +168,7 @@ export class Starter {
       capabilities: [],
       memory_bytes: 0,
       device_bytes: null,
-      life: newLife(clock.now(), startTimeoutMs),
+      life: newLife(clock.steady(), startTimeoutMs),
     };
   }
 }

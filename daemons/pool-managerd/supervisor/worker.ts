@@ -43,20 +43,20 @@ export class Worker {
     this.#record = record;
     this.process = process;
     this.#context = context;
-    this.#addedAt = context.clock.now();
+    this.#addedAt = context.clock.steady();
     this.answeredAt = this.#addedAt;
     this.#arm();
   }
 
   /** How long we have had it, in seconds. */
   get ageSeconds(): number {
-    return (this.#context.clock.now() - this.#addedAt) / 1000;
+    return (this.#context.clock.steady() - this.#addedAt) / 1000;
   }
 
   /** Notes that its health answered. */
   answered(): void {
     this.failedLooks = 0;
-    this.answeredAt = this.#context.clock.now();
+    this.answeredAt = this.#context.clock.steady();
   }
 
   get id(): string {
@@ -74,7 +74,7 @@ export class Worker {
   apply(event: LifeEvent): void {
     if (this.#isDisposed) return;
     const before = this.#record.life;
-    const { life, signal } = step(before, event, this.#context.clock.now());
+    const { life, signal } = step(before, event, this.#context.clock.steady());
     if (life !== before) {
       this.update({ life });
       this.#arm();
@@ -139,7 +139,7 @@ export class Worker {
     const { deadline } = this.#record.life;
     if (deadline === null) return;
     const { clock, stopDeadlineMs } = this.#context;
-    const wait = Math.max(0, deadline - clock.now());
+    const wait = Math.max(0, deadline - clock.steady());
     this.#cancelTimer = clock.after(Math.min(wait, MAX_TIMER_MS), () => {
       this.apply({ type: "tick", stopDeadlineMs });
       if (this.#record.life.deadline === deadline) this.#arm();
