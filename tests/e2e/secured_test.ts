@@ -44,6 +44,6 @@ Deno.test({
           const status = await service.llorch(of, "status", "--json");
           assert.equal(JSON.parse(status.out).reachable, true, status.out + status.err);
         }
-      }, tls)
+      }, { tls })
     ),
 });

@@ -62,21 +62,34 @@ export async function runExecutable(
 /** The token that the daemons of a secured service share. */
 export const SERVICE_TOKEN = "the-token-of-the-service";
 
-/**
- * Runs a test with both daemons and stops them, and every worker, afterwards.
- *
- * @param tls Secures the service: both daemons serve HTTPS, orchestratord has a token, and the pool
- * manager an API key of its own.
- */
+/** How a service differs from one without settings. */
+export interface ServiceOptions {
+  /**
+   * Secures the service: both daemons serve HTTPS, orchestratord has a token, and the pool manager an
+   * API key of its own.
+   */
+  readonly tls?: Certificates;
+  /** Lines of TOML for a daemon's file. */
+  readonly orchestratord?: string;
+  readonly poolManagerd?: string;
+  /** orchestratord's state folder; else one that is removed afterwards. */
+  readonly stateDir?: string;
+  /** Variables for both daemons. */
+  readonly env?: Record<string, string>;
+}
+
+/** Runs a test with both daemons and stops them, and every worker, afterwards. */
 export async function withService(
   models: string,
   test: (service: Service) => Promise<void>,
-  tls?: Certificates,
+  options: ServiceOptions = {},
 ): Promise<void> {
+  const { tls } = options;
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   const env = {
     HOME: dir,
     XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? join(home(), ".cache"),
+    ...options.env,
   };
   const files = {
     orchestratord: join(dir, "orchestrator.toml"),
@@ -85,7 +98,7 @@ export async function withService(
   const rootEnv: Record<string, string> = tls ? { LLORCH_API_TOKEN: SERVICE_TOKEN } : {};
   let poolEnv: Record<string, string> = {};
   const tlsToml = tls ? `tls = ${tomlTable(tls)}\n` : "";
-  const stateDir = join(dir, "orchestratord");
+  const stateDir = options.stateDir ?? join(dir, "orchestratord");
   const start = {
     orchestratord: (port: string) =>
       startDaemon("orchestratord", [`--config=${files.orchestratord}`, `--port=${port}`], {
@@ -100,7 +113,7 @@ export async function withService(
   };
   await Deno.writeTextFile(
     files.orchestratord,
-    `state_dir = ${JSON.stringify(stateDir)}\n${tlsToml}`,
+    `state_dir = ${JSON.stringify(stateDir)}\n${tlsToml}${options.orchestratord ?? ""}\n`,
   );
   const orchestratord = await start.orchestratord("0");
   if (tls) {
@@ -112,7 +125,7 @@ export async function withService(
     `state_dir = ${JSON.stringify(join(dir, "pool-managerd"))}
      models_dirs = [${JSON.stringify(models)}]
      orchestrator.url = ${JSON.stringify(orchestratord.url)}
-     worker.port_base = 0\n${tlsToml}`,
+     worker.port_base = 0\n${tlsToml}${options.poolManagerd ?? ""}\n`,
   );
   const http = trusting(tls?.ca);
   const client = createClient({ baseUrl: orchestratord.url, token: tls && SERVICE_TOKEN, http });

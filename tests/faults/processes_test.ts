@@ -1,0 +1,75 @@
+import { dirname } from "node:path";
+import { type Service, withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { range, type Received, run, until } from "../support/stack.ts";
+import {
+  checkNoLeak,
+  checkWhole,
+  countTask,
+  followThrough,
+  inRounds,
+  ROUNDS,
+  SETTINGS,
+} from "./rounds.ts";
+
+/** More streams than the worker has slots, so that some wait. */
+const STREAMS = 6;
+
+Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is left", async (t) => {
+  await withService(dirname(slowCounterModel()), async (service) => {
+    const seen = new Set<number>();
+    await run(service.client, countTask(0, 3));
+
+    await checkNoLeak(service, seen, async () => {
+      await inRounds(t, "kill -9 of the worker", (n) =>
+        streamsThrough(service, n, async () => {
+          Deno.kill(await workerPid(service, seen), "SIGKILL");
+        }));
+      await inRounds(t, "SIGSTOP of the worker", (n) =>
+        streamsThrough(service, n, async () => {
+          Deno.kill(await workerPid(service, seen), "SIGSTOP");
+        }));
+    });
+
+    await inRounds(t, "kill -9 of orchestratord", (n) =>
+      streamsThrough(service, n, async () => {
+        await workerPid(service, seen);
+        service.orchestratord.program.kill("SIGKILL");
+        await service.orchestratord.program.status;
+        await service.restart("orchestratord");
+      }));
+    await checkNoLeak(service, seen, async () => {});
+  }, SETTINGS);
+});
+
+/** Runs streams, does something while they run, and checks that each is whole. */
+async function streamsThrough(
+  { client }: Service,
+  round: number,
+  fault: () => Promise<void>,
+): Promise<void> {
+  const froms = range(0, STREAMS).map((n) => 1000 * n + round);
+  // Early, in the middle and late, over the rounds.
+  const when = 1 + Math.floor(120 * (round + 0.5) / ROUNDS);
+  let tokens = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onEvent = ({ event }: Received) => {
+    if (event === "token" && ++tokens === when) resolve();
+  };
+  const streams = froms.map((from) => followThrough(client, countTask(from), onEvent));
+  const all = Promise.all(streams);
+  await Promise.race([promise, all]);
+  await fault();
+  for (const [n, received] of (await all).entries()) checkWhole(received, froms[n]!);
+}
+
+async function workerPid({ workers }: Service, seen: Set<number>): Promise<number> {
+  let pid: number | undefined;
+  await until("a worker is ready", async () => {
+    const ready = (await workers()).find(({ state }) => state === "ready");
+    pid = ready?.pid;
+    return pid !== undefined;
+  });
+  seen.add(pid!);
+  return pid!;
+}

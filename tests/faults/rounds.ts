@@ -1,0 +1,136 @@
+/**
+ * What every fault test shares: rounds, streams that are followed through breaks, and the checks that
+ * hold whatever happened.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  isTerminal,
+  orchestratorRoutes as routes,
+  type TaskRequestInput,
+} from "#shared/contracts/mod.ts";
+import type { Client } from "#shared/http/client.ts";
+import { TransportError } from "#shared/http/client.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
+import type { RunningDaemon, Service } from "../support/service.ts";
+import { follow, isAlive, numbersOf, range, type Received, until } from "../support/stack.ts";
+
+/** How often each fault happens; `deno task test:faults` asks for more. */
+export const ROUNDS: number = Number(Deno.env.get("LLORCH_FAULT_ROUNDS") ?? 2);
+
+/** Runs a fault round after round. */
+export async function inRounds(
+  t: Deno.TestContext,
+  name: string,
+  round: (n: number) => Promise<void>,
+): Promise<void> {
+  for (let n = 0; n < ROUNDS; n++) await t.step(`${name}, round ${n + 1}`, () => round(n));
+}
+
+/** About 2 ms a token when alone: long enough to act while it runs. */
+export function countTask(from: number, count = 150): TaskRequestInput {
+  return { model: "slow-counter", prompt: `w${from}`, max_tokens: count, temperature: 0 };
+}
+
+/** Settings under which faults are noticed within seconds. */
+export const SETTINGS = {
+  orchestratord: `tick_ms = 50
+    failover = { stall_ms = 1500, backoff_first_ms = 100, backoff_max_ms = 1000, max_attempts = 20 }
+    streams.disconnect_grace_ms = 1500`,
+  poolManagerd: `worker.poll_interval_ms = 200
+    worker.unresponsive_ms = 1500`,
+} as const;
+
+/**
+ * Follows a task as a client does that means to have all of it: whenever its stream breaks, it asks
+ * again with the id of the last event.
+ */
+export async function followThrough(
+  client: Client,
+  task: TaskRequestInput,
+  onEvent: (event: Received) => void = () => {},
+): Promise<Received[]> {
+  const received: Received[] = [];
+  const { job_id } = await client.call(routes.submit, { body: task });
+  while (!received.some(isTerminal)) {
+    const lastEventId = received.findLast(({ id }) => id !== undefined)?.id;
+    try {
+      const options = lastEventId === undefined ? {} : { lastEventId };
+      for await (const event of follow(client, job_id, options)) {
+        received.push(event);
+        onEvent(event);
+      }
+    } catch (error) {
+      const isBreak = error instanceof TransportError || error instanceof TypeError ||
+        (error instanceof LlorchError && error.code === "NOT_READY");
+      if (!isBreak) throw error;
+      await delay(50);
+    }
+  }
+  return received;
+}
+
+/** Checks that a stream said every number once and in order, and had one end. */
+export function checkWhole(received: readonly Received[], from: number, count = 150): void {
+  assert.equal(runsOf(numbersOf(received)), runsOf(range(from + 1, count)));
+  const ids = received.flatMap(({ id }) => id === undefined ? [] : [id]);
+  assert.deepEqual(ids, range(1, ids.length));
+  assert.equal(received.filter(isTerminal).length, 1);
+  assert.equal(received.at(-1)?.event, "end");
+}
+
+/** Numbers as runs that count up by one, for people to read: `8–20, 30–41`. */
+function runsOf(numbers: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const each of numbers) {
+    const last = runs.at(-1);
+    if (last && last[1] + 1 === each) last[1] = each;
+    else runs.push([each, each]);
+  }
+  return runs.map(([first, last]) => `${first}–${last}`).join(", ");
+}
+
+/** Checks that nothing waits or runs, and that every job that was taken has ended. */
+export async function checkSettled({ client, workers }: Service): Promise<void> {
+  await until("no slot is in use", async () => {
+    return (await workers()).every(({ active }) => active === 0);
+  }, 20_000);
+  for (const status of ["queued", "dispatched", "running"] as const) {
+    const { tasks } = await client.call(routes.listTasks, { query: { status, limit: 10 } });
+    assert.deepEqual(tasks, [], `no job is ${status}`);
+  }
+}
+
+/** Descriptors that a process holds. */
+export function descriptors({ program }: RunningDaemon): number {
+  return [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+}
+
+/**
+ * Runs something and checks that afterwards both daemons hold about the descriptors that they held
+ * before, and that no worker lives but those that are known.
+ *
+ * @param seen Process ids of all workers that the test came to know.
+ */
+export async function checkNoLeak(
+  service: Service,
+  seen: ReadonlySet<number>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const daemons = [service.orchestratord, service.poolManagerd];
+  const before = daemons.map(descriptors);
+  await work();
+  await checkSettled(service);
+  // A connection kept for the next call is no leak.
+  const isBack = () =>
+    [service.orchestratord, service.poolManagerd].every((daemon, n) =>
+      descriptors(daemon) <= before[n]! + 10
+    );
+  await until("the descriptors are given back", isBack, 30_000);
+  await until("the workers that were replaced are gone", async () => {
+    const known = new Set((await service.workers()).map(({ pid }) => pid));
+    return [...seen].every((pid) => known.has(pid) || !isAlive(pid));
+  }, 30_000);
+}
