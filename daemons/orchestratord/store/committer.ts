@@ -128,6 +128,15 @@ export class Committer {
     return true;
   }
 
+  /** On a full disk the log itself may be what takes the room: what it holds is moved, and it is emptied. */
+  #shrinkLog(): void {
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // Then the next try may.
+    }
+  }
+
   #begin(): void {
     this.#db.exec("BEGIN IMMEDIATE");
   }
@@ -159,6 +168,7 @@ export class Committer {
 
   /** Writes what waits; with nothing to write, the version as it is, to learn whether that works. */
   #try(): void {
+    this.#shrinkLog();
     if (this.#pending.length > 0) return this.#commit();
     const { user_version } = this.#db.prepare("PRAGMA user_version").get()!;
     this.#pending.push({

@@ -1,0 +1,62 @@
+/** A TCP proxy that a test can cut: what stands between two processes that lose each other. */
+export class CuttingProxy {
+  readonly port: number;
+  readonly #listener: Deno.TcpListener;
+  readonly #target: Deno.ConnectOptions;
+  readonly #open = new Set<Deno.TcpConn>();
+
+  /** @param target Where connections lead, e.g. `http://127.0.0.1:8080`. */
+  constructor(target: string) {
+    const { hostname, port } = new URL(target);
+    this.#target = { hostname, port: Number(port) };
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.port = this.#listener.addr.port;
+    void this.#accept();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Breaks every connection that is open now; later ones are let through. */
+  cut(): void {
+    for (const connection of this.#open) close(connection);
+    this.#open.clear();
+  }
+
+  close(): void {
+    close(this.#listener);
+    this.cut();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const client of this.#listener) void this.#join(client);
+  }
+
+  async #join(client: Deno.TcpConn): Promise<void> {
+    let server: Deno.TcpConn;
+    try {
+      server = await Deno.connect(this.#target);
+    } catch {
+      return close(client);
+    }
+    const both = [client, server];
+    for (const each of both) this.#open.add(each);
+    await Promise.allSettled([
+      client.readable.pipeTo(server.writable),
+      server.readable.pipeTo(client.writable),
+    ]);
+    for (const each of both) {
+      this.#open.delete(each);
+      close(each);
+    }
+  }
+}
+
+function close(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch {
+    // The peer's end has closed it.
+  }
+}
