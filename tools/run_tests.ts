@@ -16,7 +16,7 @@ const LONG = ["tests/packages", "tests/offline", "tests/conformance"];
 const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
 
 /** Runs `deno test` and gives the exit code. */
-async function test(args: readonly string[]): Promise<number> {
+export async function test(args: readonly string[]): Promise<number> {
   const stalled = new AbortController();
   const stall = () => {
     console.error(`No test has ended for ${STALL_MS / 1000} s: stopping`);

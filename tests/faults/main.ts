@@ -1,0 +1,16 @@
+/**
+ * `deno task test:faults [--rounds N]`: every fault a hundred times, or as often as it is said.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { test } from "../../tools/run_tests.ts";
+
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "100" } } });
+const rounds = Number(values.rounds);
+if (!Number.isSafeInteger(rounds) || rounds < 1) {
+  console.error(`Cannot run '${values.rounds}' rounds: give a number of at least 1`);
+  Deno.exit(2);
+}
+Deno.env.set("LLORCH_FAULT_ROUNDS", String(rounds));
+Deno.exit(await test(["tests/faults/"]));
