@@ -1,0 +1,19 @@
+/**
+ * `deno task soak [--minutes N]`: loads a whole service for ten minutes, or as long as it is said, and
+ * checks that memory and descriptors are back afterwards.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { checkSoaked, soak } from "./soak.ts";
+
+const { values } = parseArgs({ options: { minutes: { type: "string", default: "10" } } });
+const minutes = Number(values.minutes);
+if (!(minutes > 0)) {
+  console.error(`Cannot soak for '${values.minutes}' minutes: give a number above 0`);
+  Deno.exit(2);
+}
+const soaked = await soak(minutes * 60);
+console.log(JSON.stringify(soaked, undefined, 2));
+checkSoaked(soaked);
+Deno.exit(0);

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { usageOf } from "../bench/relay/usage.ts";
+import {
+  checkSettled,
+  checkWhole,
+  countTask,
+  descriptors,
+  followThrough,
+  SETTINGS,
+} from "../faults/rounds.ts";
+import { type RunningDaemon, type Service, withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { range, run } from "../support/stack.ts";
+
+/** What the daemons hold. */
+export interface Held {
+  readonly orchestratord: { readonly rssMiB: number; readonly descriptors: number };
+  readonly poolManagerd: { readonly rssMiB: number; readonly descriptors: number };
+  /** The worker's memory. */
+  readonly workerMiB: number;
+}
+
+/** Held before the load, which had run for a while already, and after it. */
+export interface Soaked {
+  readonly before: Held;
+  readonly after: Held;
+  /** Streams that were followed to their end, and clients that left. */
+  readonly streams: number;
+  readonly left: number;
+}
+
+/** A daemon may keep this many more descriptors: connections for the next call. */
+const DESCRIPTORS_MORE = 10;
+/** Memory that a daemon or worker may hold more than before, in MiB, and as a share. */
+const MIB_MORE = 48;
+const SHARE_MORE = 0.25;
+
+/** Loads a service for a time and tells what it held before and after. */
+export async function soak(seconds: number): Promise<Soaked> {
+  let soaked: Soaked | undefined;
+  await withService(dirname(slowCounterModel()), async (service) => {
+    await run(service.client, countTask(0, 3));
+    // What is made once is made now: code is compiled, pools are filled, the heap finds its size.
+    await load(service, Math.max(5, seconds / 5));
+    const before = await held(service);
+    const counts = await load(service, seconds);
+    soaked = { before, after: await held(service), ...counts };
+  }, SETTINGS);
+  return soaked!;
+}
+
+/** Fails when more is held after the load than may be. */
+export function checkSoaked({ before, after }: Soaked): void {
+  const most = (mib: number) => mib * (1 + SHARE_MORE) + MIB_MORE;
+  for (const daemon of ["orchestratord", "poolManagerd"] as const) {
+    const [was, is] = [before[daemon], after[daemon]];
+    assert.ok(
+      is.descriptors <= was.descriptors + DESCRIPTORS_MORE,
+      `${daemon} holds ${is.descriptors} descriptors, ${was.descriptors} before the load`,
+    );
+    assert.ok(is.rssMiB <= most(was.rssMiB), `${daemon}: ${is.rssMiB} MiB, ${was.rssMiB} before`);
+  }
+  const { workerMiB } = after;
+  assert.ok(
+    workerMiB <= most(before.workerMiB),
+    `the worker: ${workerMiB} MiB, ${before.workerMiB} before`,
+  );
+}
+
+/** Six clients that read to the end, and two that leave in the middle, over and over. */
+async function load(
+  service: Service,
+  seconds: number,
+): Promise<{ streams: number; left: number }> {
+  const end = performance.now() + seconds * 1000;
+  const counts = { streams: 0, left: 0 };
+  await Promise.all([
+    ...range(0, 6).map(async (client) => {
+      for (let n = 0; performance.now() < end; n++) {
+        const from = 1000 * (client + 1) + n % 500;
+        checkWhole(await followThrough(service.client, countTask(from, 50)), from, 50);
+        counts.streams++;
+      }
+    }),
+    ...range(0, 2).map(async () => {
+      for (; performance.now() < end; counts.left++) {
+        const leave = new AbortController();
+        const { body } = await fetch(`${service.orchestratord.url}/v1/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ ...countTask(7, 5000), stream: true }),
+          signal: leave.signal,
+        });
+        const reader = body!.getReader();
+        await reader.read();
+        leave.abort();
+        await reader.read().catch(() => {});
+      }
+    }),
+  ]);
+  await checkSettled(service);
+  return counts;
+}
+
+async function held(service: Service): Promise<Held> {
+  const of = (daemon: RunningDaemon) => ({
+    rssMiB: mib(daemon.program.pid),
+    descriptors: descriptors(daemon),
+  });
+  const [worker] = await service.workers();
+  return {
+    orchestratord: of(service.orchestratord),
+    poolManagerd: of(service.poolManagerd),
+    workerMiB: mib(worker!.pid),
+  };
+}
+
+function mib(pid: number): number {
+  return Math.round(usageOf(pid).rssBytes / 2 ** 20);
+}
