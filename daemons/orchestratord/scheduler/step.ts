@@ -9,7 +9,7 @@
  * 3. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
  *    deadline will come before its first token ends instead;
  * 4. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
- *    there is none, models whose slots are all taken are loaded once more.
+ *    there is none, at a tick, models whose slots are all taken are loaded once more.
  *
  * @module
  */
@@ -30,11 +30,19 @@ export function step(
   record(state, input, now, effects);
   if (state.paused.size > 0) resume(state, now);
   if (input.kind === "tick") endOverdue(state, now, effects);
-  if (input.kind === "attempt_ended" || input.kind === "tick") stopHung(state, now, effects);
+  if (tellsOfSilence(input)) stopHung(state, now, effects);
   if (state.draining) return { state, effects };
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
-  loadWaiting(state, now, effects);
+  const isCalm = loadWaiting(state, now, effects);
+  // Memory is for models that nobody holds first.
+  if (isCalm && input.kind === "tick") loadReplicas(state, now, effects);
   return { state, effects };
+}
+
+/** Whether a worker may be known to hang only since this input. */
+function tellsOfSilence(input: Input): boolean {
+  if (input.kind === "tick") return true;
+  return input.kind === "attempt_ended" && input.outcome.kind === "lost";
 }
 
 function endOverdue(state: State, now: number, effects: Effect[]): void {
@@ -87,7 +95,8 @@ function waitingModels(state: Readonly<State>, now: number): Map<string, number>
   return since.size < 2 ? since : new Map([...since].sort(([, a], [, b]) => a - b));
 }
 
-function loadWaiting(state: State, now: number, effects: Effect[]): void {
+/** Does what can be done for models that nobody holds; true when nobody waits for such a one. */
+function loadWaiting(state: State, now: number, effects: Effect[]): boolean {
   for (const fingerprint of state.wanted) {
     if (isLoaded(state, fingerprint)) state.wanted.delete(fingerprint);
   }
@@ -117,8 +126,7 @@ function loadWaiting(state: State, now: number, effects: Effect[]): void {
         effects.push(startSpawn(state, plan.site, now));
     }
   }
-  // Memory is for models that nobody holds first.
-  if (waiting.size === 0) loadReplicas(state, now, effects);
+  return waiting.size === 0;
 }
 
 /** Loads models once more whose slots are all taken and whose jobs have waited long enough. */
