@@ -57,6 +57,13 @@ export async function* followAll(
   jobs: readonly LiveJob[],
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceItems> {
+  const [only, ...others] = jobs;
+  if (only && others.length === 0) {
+    for await (const items of followLive(orchestrator, only, 0, signal, 0)) {
+      yield { choice: 0, items };
+    }
+    return;
+  }
   const leave = new AbortController();
   const onAbort = () => leave.abort();
   if (signal.aborted) leave.abort();

@@ -1,3 +1,4 @@
+import { delay } from "#shared/lifecycle.ts";
 import { percentile } from "../bench.ts";
 import { type RawRequest, rawStream, WordCounter } from "./raw_stream.ts";
 
@@ -79,7 +80,12 @@ export interface Gaps {
   readonly tokens: number;
 }
 
-/** Runs streams at the source's pace, begun evenly over one interval. */
+/** Streams are opened one after the other, this far apart, in ms: a burst of new ones is another question. */
+const OPEN_EACH_MS = 5;
+/** Gaps count from this time after the last was opened, in ms. */
+const SETTLING_MS = 1000;
+
+/** Runs streams at the source's pace, and looks at the gaps while all of them are open. */
 export async function pacedGaps(
   target: Target,
   { streams, tokens, intervalMs }: {
@@ -89,16 +95,18 @@ export async function pacedGaps(
   },
 ): Promise<Gaps> {
   const gaps: number[] = [];
+  const from = performance.now() + streams * OPEN_EACH_MS + SETTLING_MS;
+  // Then the first ones come to their end.
+  const to = performance.now() + (tokens - 5) * intervalMs;
   let count = 0;
   await Promise.all(Array.from({ length: streams }, async (_, n) => {
-    // Begun over a second: how a burst of new streams is taken is another question.
-    await new Promise((resolve) => setTimeout(resolve, n * 1000 / streams + (n * 7) % intervalMs));
+    await delay(n * OPEN_EACH_MS + (n * 7) % intervalMs);
     let last: number | undefined;
     const counter = new WordCounter(target.word);
     await rawStream(target.request(tokens), (text, at) => {
       const came = counter.feed(text);
       for (let k = 0; k < came; k++) {
-        if (last !== undefined) gaps.push(at - last);
+        if (last !== undefined && last >= from && last < to) gaps.push(at - last);
         last = at;
       }
       count += came;

@@ -15,7 +15,7 @@ import { usageOf } from "./usage.ts";
 
 const STREAMS = 500;
 const INTERVAL_MS = 50;
-const ROUNDS = 5;
+const ROUNDS = 3;
 const PROBES = 200;
 
 interface Parts {
@@ -132,7 +132,7 @@ export const relayPaced: Bench = {
           const before = { cpuMs: usageOf(pid).cpuMs, at: performance.now() };
           const gaps = await pacedGaps(target, {
             streams: STREAMS,
-            tokens: 100,
+            tokens: 150,
             intervalMs: INTERVAL_MS,
           });
           const share = (usageOf(pid).cpuMs - before.cpuMs) / (performance.now() - before.at);
