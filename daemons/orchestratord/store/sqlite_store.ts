@@ -13,6 +13,12 @@ import { WalSync } from "./wal_sync.ts";
 /** SQL of each version of the database, oldest first. */
 export const MIGRATIONS: readonly string[] = [migration0001, migration0002, migration0003];
 
+/**
+ * Pages that SQLite keeps in memory, in KiB. Each running stream writes a page of its own, and its
+ * default of 2 MiB holds those of 500: beyond, tokens wait for pages to be read again.
+ */
+const CACHE_KIB = 16 * 1024;
+
 type Row = Record<string, SQLOutputValue>;
 
 /** Columns that a patch may set, and how each value is written. */
@@ -38,6 +44,7 @@ export interface Store extends JobStore {
  */
 export function openSqliteStore(path: string): Store {
   const db = openDatabase(path, MIGRATIONS);
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   const committer = new Committer(db);
   const wal = new WalSync(`${path}-wal`);
 
