@@ -17,7 +17,7 @@ Deno.test({
   ignore: !isRoot,
   async fn(t) {
     const disk = await Deno.makeTempDir({ prefix: "llorch-disk-" });
-    await command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk);
+    await command("mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk);
     const filler = join(disk, "filler");
     try {
       await withService(dirname(slowCounterModel()), async (service) => {
