@@ -2,18 +2,10 @@ import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { assertDocumented } from "../../tests/contract/contract.ts";
+import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
-
-/** Waits for a condition that something else brings about, within a deadline. */
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 Deno.test("a task is streamed as queued, started, tokens, end, with ids one after the other", async () => {
   await withHarness({}, async ({ events, pool }) => {
@@ -197,46 +189,6 @@ Deno.test("DELETE cancels a queued job and it leaves the queue", async () => {
   });
 });
 
-Deno.test("a job whose last reader leaves is cancelled after the grace, a detached one is not", async () => {
-  await withHarness({ streams: { disconnect_grace_ms: 50 } }, async ({ client, pool, events }) => {
-    await events(task);
-    pool.only().allow(0);
-    for (const detached of [false, true]) {
-      const { job_id } = await client.call(routes.submit, { body: { ...task, detached } });
-      const leave = new AbortController();
-      const reader = follow(client, job_id, undefined, leave.signal);
-      await reader.next();
-      leave.abort();
-      await reader.next().catch(() => {});
-      if (detached) {
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        pool.only().allow(Infinity);
-        assert.deepEqual(numbers(await events(job_id)), range(8, 5));
-      } else {
-        const view = () => client.call(routes.getTask, { params: { id: job_id } });
-        await until("cancelled", async () => (await view()).status === "cancelled");
-      }
-    }
-  });
-});
-
-Deno.test("a reader that comes back within the grace keeps the job", async () => {
-  await withHarness({ streams: { disconnect_grace_ms: 300 } }, async ({ client, pool, events }) => {
-    await events(task);
-    pool.only().allow(1);
-    const { job_id } = await client.call(routes.submit, { body: task });
-    const leave = new AbortController();
-    const reader = follow(client, job_id, undefined, leave.signal);
-    await reader.next();
-    leave.abort();
-    await reader.next().catch(() => {});
-    const back = events(job_id);
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    pool.only().allow(Infinity);
-    assert.deepEqual(numbers(await back), range(8, 5));
-  });
-});
-
 Deno.test("the same idempotency key and body is the same job; another body is a conflict", async () => {
   await withHarness({}, async ({ client }) => {
     const headers = { "idempotency-key": "order-1" };
@@ -299,107 +251,6 @@ Deno.test("a full queue answers 429 with Retry-After, and takes jobs again later
   });
 });
 
-Deno.test("a restart keeps queued jobs in order and continues running ones from their last token", async () => {
-  await withHarness({ stop_deadline_ms: 50 }, async (harness) => {
-    const { pool } = harness;
-    pool.slots = 1;
-    await harness.events(task);
-    pool.only().allow(3);
-    const running = await harness.client.call(routes.submit, { body: task });
-    const queued = await harness.client.call(routes.submit, {
-      body: { ...task, prompt: "w100", max_tokens: 2 },
-    });
-    const before = [];
-    for await (const event of follow(harness.client, running.job_id)) {
-      if (event.event !== "metrics") before.push(event);
-      if (numbers(before).length === 3) break;
-    }
-    await harness.restart();
-    pool.only().allow(Infinity);
-    const after = await harness.events(running.job_id, before.at(-1)!.id);
-    assert.deepEqual([...numbers(before), ...numbers(after)], range(8, 5));
-    assert.deepEqual(numbers(await harness.events(queued.job_id)), [101, 102]);
-  });
-});
-
-Deno.test("a start knows from the jobs before it how long one takes", async () => {
-  await withHarness({}, async (harness) => {
-    harness.pool.slots = 1;
-    await harness.events({ ...task, detached: true });
-    await harness.restart();
-    harness.pool.only().allow(0);
-    const { client } = harness;
-    await until(
-      "the pool is back",
-      async () => (await client.call(routes.workers, {})).workers.length === 1,
-    );
-    await client.call(routes.submit, { body: task });
-    const { predicted_start_ms } = await client.call(routes.submit, { body: task });
-    assert.ok(predicted_start_ms > 0);
-  });
-});
-
-Deno.test("a stop lets readers of a kept job go without an end, and ends one that is not kept", async () => {
-  const settings = { stop_deadline_ms: 50, streams: { disconnect_grace_ms: 1 } };
-  await withHarness(settings, async (harness) => {
-    const { pool, client, url } = harness;
-    await harness.events(task);
-    pool.only().allow(2);
-    const kept = await client.call(routes.submit, { body: task });
-    const keptStream = await fetch(`${url}${kept.events_url}`);
-    const chat = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        model: "counter",
-        stream: true,
-        messages: [{ role: "user", content: "w7" }],
-      }),
-    });
-    const texts = Promise.all([keptStream.text(), chat.text()]);
-    await harness.restart();
-    const [keptText, chatText] = await texts;
-    assert.match(keptText, /: stopping: the job goes on/);
-    assert.doesNotMatch(keptText, /event: (end|error)/);
-    assert.match(chatText, /"code":"NOT_READY"[^]*data: \[DONE\]/);
-    pool.only().allow(Infinity);
-    assert.deepEqual(numbers(await harness.events(kept.job_id)), range(8, 5));
-  });
-});
-
-Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to the next start", async () => {
-  const settings = { stop_deadline_ms: 10_000 };
-  await withHarness(settings, async (harness) => {
-    const { pool, client } = harness;
-    pool.slots = 1;
-    await harness.events(task);
-    pool.only().allow(2);
-    const running = harness.events(task);
-    await until(
-      "it runs",
-      async () => (await client.call(routes.workers, {})).workers[0]?.active === 1,
-    );
-    const { job_id } = await client.call(routes.submit, { body: task });
-    const restarted = harness.restart();
-    await until("it is stopping", async () => {
-      try {
-        await client.call(routes.submit, { body: task });
-        return false;
-      } catch (error) {
-        assert.ok(error instanceof LlorchError);
-        assert.equal(error.code, "NOT_READY");
-        assert.ok((error.retryAfterMs ?? 0) >= 1000);
-        return true;
-      }
-    });
-    pool.only().allow(Infinity);
-    assert.deepEqual(numbers(await running), range(8, 5), "it ended before the stop did");
-    await restarted;
-    assert.equal(pool.only().executions.length, 2, "what waited was not begun");
-    assert.deepEqual(numbers(await harness.events(job_id)), range(8, 5));
-  });
-});
-
 Deno.test("output is erased after it was read to its end, and then 410", async () => {
   const retention = { content_ms: 1, sweep_ms: 10 };
   await withHarness({ retention }, async ({ client, url, events }) => {
@@ -435,57 +286,6 @@ Deno.test("an unknown model is 404 with the way to get it, a prompt too long is 
       client.call(routes.submit, { body: { ...task, prompt: "w ".repeat(2000) } }),
       { code: "CONTEXT_LENGTH_EXCEEDED" },
     );
-  });
-});
-
-Deno.test("a chat client that leaves cancels its job at once", async () => {
-  await withHarness({}, async ({ url, pool, events }) => {
-    await events(task);
-    pool.only().allow(1);
-    const leave = new AbortController();
-    const reply = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        model: "counter",
-        stream: true,
-        messages: [{ role: "user", content: "w7" }],
-      }),
-      signal: leave.signal,
-    });
-    const reader = reply.body!.getReader();
-    await reader.read();
-    leave.abort();
-    await reader.read().catch(() => {});
-    await until("the worker is told", () => pool.only().cancelled === 1);
-  });
-});
-
-Deno.test("a client that leaves while it waits for a whole answer, or in the queue, cancels its job", async () => {
-  await withHarness({}, async ({ url, pool, client, events }) => {
-    pool.slots = 1;
-    await events(task);
-    pool.only().allow(1);
-    // Longer than what a server reads at once.
-    const content = "tell me a story ".repeat(2000);
-    const ask = (signal: AbortSignal) =>
-      fetch(`${url}/v1/chat/completions`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ model: "counter", messages: [{ role: "user", content }] }),
-        signal,
-      }).then((reply) => reply.text(), () => {});
-    const [running, queued] = [new AbortController(), new AbortController()];
-    const depth = async () => (await client.call(routes.queue, {})).depth;
-    const one = ask(running.signal);
-    await until("it runs", () => pool.only().executions.length === 2);
-    const other = ask(queued.signal);
-    await until("it waits", async () => await depth() === 1);
-    queued.abort();
-    await until("it has left the queue", async () => await depth() === 0);
-    running.abort();
-    await until("the worker is told", () => pool.only().cancelled === 1);
-    await Promise.all([one, other]);
   });
 });
 

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { until } from "../../tests/support/stack.ts";
+import { follow, numbers, range, withHarness } from "./testing/harness.ts";
+
+const task = { model: "counter", prompt: "w7", max_tokens: 5 };
+
+Deno.test("a job whose last reader leaves is cancelled after the grace, a detached one is not", async () => {
+  await withHarness({ streams: { disconnect_grace_ms: 50 } }, async ({ client, pool, events }) => {
+    await events(task);
+    pool.only().allow(0);
+    for (const detached of [false, true]) {
+      const { job_id } = await client.call(routes.submit, { body: { ...task, detached } });
+      const leave = new AbortController();
+      const reader = follow(client, job_id, undefined, leave.signal);
+      await reader.next();
+      leave.abort();
+      await reader.next().catch(() => {});
+      if (detached) {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        pool.only().allow(Infinity);
+        assert.deepEqual(numbers(await events(job_id)), range(8, 5));
+      } else {
+        const view = () => client.call(routes.getTask, { params: { id: job_id } });
+        await until("cancelled", async () => (await view()).status === "cancelled");
+      }
+    }
+  });
+});
+
+Deno.test("a reader that comes back within the grace keeps the job", async () => {
+  await withHarness({ streams: { disconnect_grace_ms: 300 } }, async ({ client, pool, events }) => {
+    await events(task);
+    pool.only().allow(1);
+    const { job_id } = await client.call(routes.submit, { body: task });
+    const leave = new AbortController();
+    const reader = follow(client, job_id, undefined, leave.signal);
+    await reader.next();
+    leave.abort();
+    await reader.next().catch(() => {});
+    const back = events(job_id);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    pool.only().allow(Infinity);
+    assert.deepEqual(numbers(await back), range(8, 5));
+  });
+});
+
+Deno.test("a chat client that leaves cancels its job at once", async () => {
+  await withHarness({}, async ({ url, pool, events }) => {
+    await events(task);
+    pool.only().allow(1);
+    const leave = new AbortController();
+    const reply = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "counter",
+        stream: true,
+        messages: [{ role: "user", content: "w7" }],
+      }),
+      signal: leave.signal,
+    });
+    const reader = reply.body!.getReader();
+    await reader.read();
+    leave.abort();
+    await reader.read().catch(() => {});
+    await until("the worker is told", () => pool.only().cancelled === 1);
+  });
+});
+
+Deno.test("a client that leaves while it waits for a whole answer, or in the queue, cancels its job", async () => {
+  await withHarness({}, async ({ url, pool, client, events }) => {
+    pool.slots = 1;
+    await events(task);
+    pool.only().allow(1);
+    // Longer than what a server reads at once.
+    const content = "tell me a story ".repeat(2000);
+    const ask = (signal: AbortSignal) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model: "counter", messages: [{ role: "user", content }] }),
+        signal,
+      }).then((reply) => reply.text(), () => {});
+    const [running, queued] = [new AbortController(), new AbortController()];
+    const depth = async () => (await client.call(routes.queue, {})).depth;
+    const one = ask(running.signal);
+    await until("it runs", () => pool.only().executions.length === 2);
+    const other = ask(queued.signal);
+    await until("it waits", async () => await depth() === 1);
+    queued.abort();
+    await until("it has left the queue", async () => await depth() === 0);
+    running.abort();
+    await until("the worker is told", () => pool.only().cancelled === 1);
+    await Promise.all([one, other]);
+  });
+});
