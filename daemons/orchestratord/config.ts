@@ -83,6 +83,10 @@ export const configSchema = z.strictObject({
       5_000,
       "Jobs that waited this long get one more worker of their model, where there is room",
     ),
+    replica_idle_ms: millis(
+      60_000,
+      "A second worker of a model that nobody has used for this long is stopped",
+    ),
     stop_timeout_ms: millis(30_000, "A worker still there this long after its stop is used again"),
     breaker_failures: count(5, "Failed starts in a row that stop further tries"),
     breaker_open_ms: millis(300_000, "How long no further try is made then"),
@@ -152,6 +156,7 @@ export function policyOf(config: Config): Policy {
     spawnTimeoutMs: config.workers.start_timeout_ms,
     replicaAfterMs: config.workers.replica_after_ms,
     stopTimeoutMs: config.workers.stop_timeout_ms,
+    replicaIdleMs: config.workers.replica_idle_ms,
     breakerFailures: config.workers.breaker_failures,
     breakerOpenMs: config.workers.breaker_open_ms,
   };

@@ -26,6 +26,7 @@ import { createOrchestratorMetrics } from "./metrics.ts";
 import type { Orchestrator, Phase } from "./orchestrator.ts";
 import { Pools } from "./pools/pools.ts";
 import type { Effect } from "./scheduler/state.ts";
+import { isInService } from "./scheduler/workers.ts";
 import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite_store.ts";
 
@@ -160,7 +161,7 @@ async function openParts(
       if (phase === "stopping") return "The orchestrator is stopping";
       const failure = store.failure();
       if (failure !== undefined) return `The database cannot be written: ${failure}`;
-      const isAnyPool = [...loop.state.pools.values()].some((pool) => pool.available);
+      const isAnyPool = [...loop.state.pools.keys()].some((id) => isInService(loop.state, id));
       return isAnyPool ? undefined : "No pool is available";
     },
   };

@@ -120,11 +120,18 @@ export const poolView = z.object({
   pool_id: identifier,
   endpoint: z.string(),
   version: z.string(),
-  status: z.enum(["available", "unavailable", "draining"]),
+  status: z.enum(["available", "unavailable", "draining", "drained"])
+    .meta({ description: "drained: taken out of service, and the last worker has gone" }),
   last_seen_at: timestamp,
   devices: z.array(device),
   workers: z.array(identifier),
   models: z.number().int(),
+  reload: z.object({
+    from: modelName,
+    to: modelName,
+    stage: z.enum(["loading", "retiring", "done", "failed"]),
+    error: z.string().optional(),
+  }).optional().meta({ description: "The latest reload, since orchestratord was started" }),
 }).meta({ id: "Pool" });
 
 /** A pool as clients see it. */

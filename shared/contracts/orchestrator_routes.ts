@@ -6,7 +6,14 @@ import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
 import { openaiRoutes } from "./openai_routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
-import { deregister, heartbeat, heartbeatReply, poolState } from "./pool.ts";
+import {
+  deadlineBody,
+  deregister,
+  heartbeat,
+  heartbeatReply,
+  poolState,
+  reloadRequest,
+} from "./pool.ts";
 import { modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
 
@@ -208,6 +215,52 @@ export const orchestratorRoutes = {
     reply: accepted,
     kind: "json",
     errors: ["NOT_FOUND"],
+  }),
+  drainPool: defineRoute({
+    method: "POST",
+    path: "/v2/pools/{id}/drain",
+    summary: "Take a pool out of service, also over restarts: nothing new is placed on it, its " +
+      "streams end or go on elsewhere after the deadline, its workers stop",
+    tag: "pools",
+    role: "operator",
+    params: byId,
+    body: deadlineBody,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: ["NOT_FOUND"],
+  }),
+  undrainPool: defineRoute({
+    method: "POST",
+    path: "/v2/pools/{id}/undrain",
+    summary: "Take a pool back into service; idempotent",
+    tag: "pools",
+    role: "operator",
+    params: byId,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: ["NOT_FOUND"],
+  }),
+  reloadPool: defineRoute({
+    method: "POST",
+    path: "/v2/pools/{id}/reload",
+    summary: "Replace a model on a pool: the old one serves until the new one does, and where " +
+      "that fails",
+    tag: "pools",
+    role: "operator",
+    params: byId,
+    body: reloadRequest,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: [
+      "NOT_FOUND",
+      "MODEL_NOT_FOUND",
+      "CONFLICT",
+      "POOL_UNAVAILABLE",
+      "INSUFFICIENT_MEMORY",
+    ],
   }),
   ...openaiRoutes,
   listKeys: defineRoute({

@@ -170,6 +170,14 @@ export type WorkerReady = z.output<typeof workerReady>;
 export const deadlineBody = z.strictObject({ deadline_ms: milliseconds.default(30_000) })
   .meta({ id: "Deadline" });
 
+/** `POST /v2/pools/{id}/reload`. */
+export const reloadRequest = z.strictObject({
+  from: modelName,
+  to: modelName,
+  deadline_ms: milliseconds.default(30_000)
+    .meta({ description: "Streams of the old model may run on so long" }),
+}).meta({ id: "Reload" });
+
 /** An event of `GET /v2/workers/{id}/logs?follow=true`. */
 export const workerLogEvent = z.discriminatedUnion("event", [
   z.object({ event: z.literal("line"), data: z.object({ line: z.string() }) }),

@@ -139,6 +139,42 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.heartbeat, params: { id: "other" }, body: beat },
     { route: r.heartbeat, params: { id: "other" }, body: {}, error: "INVALID_REQUEST" },
     { route: r.heartbeat, params: { id: "nope" }, body: beat, error: "NOT_FOUND" },
+    { route: r.drainPool, params: { id: "other" }, body: { deadline_ms: 1 } },
+    { route: r.drainPool, params: { id: "nope" }, body: {}, error: "NOT_FOUND" },
+    {
+      route: r.drainPool,
+      params: { id: "other" },
+      body: { deadline_ms: -1 },
+      error: "INVALID_REQUEST",
+      fields: ["deadline_ms"],
+    },
+    { route: r.undrainPool, params: { id: "other" } },
+    { route: r.undrainPool, params: { id: "nope" }, error: "NOT_FOUND" },
+    {
+      route: r.reloadPool,
+      params: { id: "nope" },
+      body: { from: "counter", to: "ranker" },
+      error: "NOT_FOUND",
+    },
+    {
+      route: r.reloadPool,
+      params: { id: "other" },
+      body: { from: "counter", to: "ranker" },
+      error: "CONFLICT",
+    },
+    {
+      route: r.reloadPool,
+      params: { id: state.pool_id },
+      body: { from: "counter", to: "nope" },
+      error: "MODEL_NOT_FOUND",
+    },
+    {
+      route: r.reloadPool,
+      params: { id: state.pool_id },
+      body: { from: "counter" },
+      error: "INVALID_REQUEST",
+      fields: ["to"],
+    },
     {
       route: r.deregisterPool,
       params: { id: "other" },
@@ -321,6 +357,13 @@ function workerCases(): Case[] {
   ];
 }
 
+/** Comes last: it ends a worker. */
+const reload = (id: string): Case => ({
+  route: orchestratorRoutes.reloadPool,
+  params: { id },
+  body: { from: "ranker", to: "counter", deadline_ms: 1000 },
+});
+
 Deno.test("every route keeps its contract, on error paths too", async (t) => {
   const models = dirname(counterModel());
   writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
@@ -330,7 +373,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
 
     await t.step("orchestratord", async () => {
       const cases = await orchestratorCases(stack, state);
-      assertCovered(orchestratorRoutes, cases);
+      assertCovered(orchestratorRoutes, [...cases, reload(state.pool_id)]);
       for (const each of cases) await check(stack.url, each);
     });
 
@@ -417,6 +460,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
     await t.step("pool-managerd", async () => {
       const isNew = ({ fingerprint, pid }: PoolState["workers"][number]) =>
         fingerprint === worker.fingerprint && pid !== worker.pid;
+      await check(stack.url, reload(state.pool_id));
       await until("a worker is there again", async () => {
         await check(stack.url, { route: orchestratorRoutes.loadModel, params: { ref: "counter" } });
         const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;

@@ -7,7 +7,7 @@ import type { Host } from "./scenario.ts";
 export const MIB: number = 1024 * 1024;
 
 /** Memory of a worker that has ended shows as used for up to this long. */
-const RELEASE_MS = 200;
+export const RELEASE_MS = 200;
 
 /** A worker's process. */
 export interface Process {
@@ -37,6 +37,8 @@ export class FakeHost {
   readonly processes = new Map<string, Process>();
   /** Reports do not get through, nor do calls. */
   isCutOff = false;
+  /** It was, at some time of the run. */
+  wasCutOff = false;
   /** The next loads fail. */
   failingLoads = 0;
   readonly #around: Around;

@@ -100,6 +100,7 @@ export class Ledger {
         assert.equal(effect.attempt, job.attempt + 1, "attempts are counted one by one");
         const worker = state.workers.get(effect.worker.worker_id);
         assert.ok(worker && isUsable(state, worker), "dispatched to a worker that is not usable");
+        assert.ok(!state.drains.has(effect.poolId), "dispatched to a pool that is drained");
         job.attempt = effect.attempt;
         job.busyOn = effect.worker.worker_id;
         return;
@@ -124,6 +125,8 @@ export class Ledger {
         return;
       case "spawn": {
         const { fingerprint, requestId, poolId, device } = effect.spawn;
+        assert.ok(!state.drains.has(poolId), `${requestId} loads on a pool that is drained`);
+        if (state.reloads.get(poolId)?.requestId === requestId) return;
         for (const worker of state.holders.get(fingerprint) ?? []) {
           if (!isUsable(state, worker)) continue;
           assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);

@@ -43,6 +43,8 @@ export interface Fault {
     | "load_fails"
     | "partition"
     | "restart"
+    | "drain"
+    | "reload"
     | "memory_taken";
   /** Which job, worker or host, modulo what there is. */
   readonly which: number;
@@ -75,7 +77,8 @@ const task: fc.Arbitrary<Task> = fc.record({
 const fault: fc.Arbitrary<Fault> = fc.record({
   at: time,
   kind: fc.constantFrom(
-    ...["cancel", "crash", "hang", "load_fails", "partition", "restart", "memory_taken"] as const,
+    ...["cancel", "crash", "hang", "load_fails", "partition", "restart"] as const,
+    ...["drain", "reload", "memory_taken"] as const,
   ),
   which: index,
   lasts: fc.integer({ min: 1, max: 8000 }),

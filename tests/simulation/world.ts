@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { PoolModel } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
 import {
   type Effect,
   initialState,
@@ -8,8 +9,9 @@ import {
   type Policy,
   type State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
+import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
 import { step } from "../../daemons/orchestratord/scheduler/step.ts";
-import { FakeHost, MIB, type Process } from "./host.ts";
+import { FakeHost, MIB, type Process, RELEASE_MS } from "./host.ts";
 import { checkDeadlines, checkState, Ledger } from "./invariants.ts";
 import type { Fault, Scenario, Task } from "./scenario.ts";
 import { Timers } from "./timers.ts";
@@ -40,6 +42,7 @@ function policyOf({ policy }: Scenario): Policy {
     spawnTimeoutMs: 10_000,
     replicaAfterMs: 500,
     stopTimeoutMs: 2000,
+    replicaIdleMs: 1500,
     breakerFailures: 3,
     breakerOpenMs: 2000,
   };
@@ -260,11 +263,36 @@ class World {
         host.failingLoads += 1 + which % 4;
         return this.#timers.after(lasts, () => host.failingLoads = 0);
       case "partition":
-        host.isCutOff = true;
+        host.isCutOff = host.wasCutOff = true;
         return this.#timers.after(lasts, () => {
           host.isCutOff = false;
           this.#report(host);
         });
+      case "drain": {
+        const until = this.#timers.now + Math.round(lasts / 2);
+        this.#send({ kind: "drain_pool", poolId: host.id, until });
+        return this.#timers.after(lasts, () => {
+          // Unless another drain of it began or ended meanwhile.
+          if (this.#state.drains.get(host.id) === until) this.#checkDrained(host, lasts);
+          this.#send({ kind: "undrain_pool", poolId: host.id });
+        });
+      }
+      case "reload": {
+        const [old] = host.processes.values();
+        const to = this.#models[which % this.#models.length]!;
+        if (!old) return;
+        const reload = {
+          ...{ poolId: host.id, from: old.model.fingerprint, to: to.fingerprint },
+          ...{ fromRef: old.model.model_ref, toRef: to.model_ref, streamsMs: lasts },
+        };
+        try {
+          checkReload(this.#state, reload);
+        } catch (error) {
+          assert.ok(error instanceof LlorchError);
+          return;
+        }
+        return this.#send({ kind: "reload_pool", reload });
+      }
       case "restart":
         host.restart();
         return this.#report(host);
@@ -278,6 +306,13 @@ class World {
         });
       }
     }
+  }
+
+  /** Nothing was started on a pool that was drained for longer than a stop takes, and all has gone. */
+  #checkDrained(host: FakeHost, lasts: number): void {
+    const { latency } = this.#scenario;
+    if (host.wasCutOff || lasts / 2 < 2 * HEARTBEAT_MS + TICK_MS + 4 * latency + RELEASE_MS) return;
+    assert.deepEqual([...host.processes.keys()], [], "a drained pool still has workers");
   }
 
   #report(host: FakeHost): void {

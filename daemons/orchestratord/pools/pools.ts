@@ -3,6 +3,7 @@ import {
   orchestratorRoutes,
   poolRoutes,
   type PoolState,
+  type reloadRequest,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -13,6 +14,7 @@ import type { Config } from "../config.ts";
 import type { Access } from "../keys/access.ts";
 import type { Loop } from "../loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
+import { checkReload } from "../scheduler/reload.ts";
 import { checkAddresses, HostSet } from "./endpoints.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
@@ -121,9 +123,62 @@ export class Pools {
     await store.removePool(poolId);
   }
 
+  /**
+   * Takes a pool out of service until {@linkcode undrain}, also over restarts.
+   *
+   * @param deadlineMs So long its streams may run on.
+   * @throws {LlorchError} `NOT_FOUND`
+   */
+  async drain(poolId: string, deadlineMs: number): Promise<void> {
+    const { store, clock, loop, log } = this.#deps;
+    await this.#checkKnown(poolId);
+    await store.saveDrain({ poolId, endsAt: clock.now() + deadlineMs });
+    await store.sync();
+    log.info("pool_drain", { pool_id: poolId, deadline_ms: deadlineMs });
+    loop.send({ kind: "drain_pool", poolId, until: clock.steady() + deadlineMs });
+  }
+
+  /**
+   * Takes a pool back into service.
+   *
+   * @throws {LlorchError} `NOT_FOUND`
+   */
+  async undrain(poolId: string): Promise<void> {
+    const { store, loop, log } = this.#deps;
+    await this.#checkKnown(poolId);
+    await store.removeDrain(poolId);
+    await store.sync();
+    log.info("pool_undrain", { pool_id: poolId });
+    loop.send({ kind: "undrain_pool", poolId });
+  }
+
+  /**
+   * Begins to replace a model on a pool.
+   *
+   * @throws {LlorchError} as {@linkcode checkReload} and for names that stand for no model
+   */
+  reload(poolId: string, body: z.output<typeof reloadRequest>): void {
+    const { loop, log } = this.#deps;
+    const reload = {
+      poolId,
+      from: loop.resolve(body.from).fingerprint,
+      to: loop.resolve(body.to).fingerprint,
+      fromRef: body.from,
+      toRef: body.to,
+      streamsMs: body.deadline_ms,
+    };
+    checkReload(loop.state, reload);
+    log.info("pool_reload", { pool_id: poolId, from: body.from, to: body.to });
+    loop.send({ kind: "reload_pool", reload });
+  }
+
   /** Asks every pool that was known before a restart for its state; those that are silent are left. */
   async recall(): Promise<void> {
-    const { store, config, access, http, log } = this.#deps;
+    const { store, config, access, http, log, clock, loop } = this.#deps;
+    for (const { poolId, endsAt } of await store.drains()) {
+      const until = clock.steady() + Math.max(0, endsAt - clock.now());
+      loop.send({ kind: "drain_pool", poolId, until });
+    }
     const rows = await store.pools();
     await Promise.all(rows.map(async ({ poolId, endpoint, keyId }) => {
       this.#keyIds.set(poolId, keyId);
@@ -196,19 +251,24 @@ export class Pools {
 
   async #stop(effect: Extract<Effect, { kind: "stop_worker" }>): Promise<void> {
     const { log, metrics } = this.#deps;
-    metrics.evictions.inc();
-    log.info("worker_evict", { pool_id: effect.poolId, worker_id: effect.workerId });
+    const { poolId, workerId, reason } = effect;
+    if (reason === "evict") metrics.evictions.inc();
+    log.info("worker_stop", { pool_id: poolId, worker_id: workerId, reason });
     try {
-      await (await this.#client(effect.poolId, effect.endpoint)).call(poolRoutes.stopWorker, {
-        params: { id: effect.workerId },
+      await (await this.#client(poolId, effect.endpoint)).call(poolRoutes.stopWorker, {
+        params: { id: workerId },
         body: { deadline_ms: STOP_DEADLINE_MS },
       });
     } catch (error) {
-      log.warn("worker_evict_failed", {
-        worker_id: effect.workerId,
-        error: errorMessage(error),
-      });
+      log.warn("worker_stop_failed", { worker_id: workerId, error: errorMessage(error) });
     }
+  }
+
+  async #checkKnown(poolId: string): Promise<void> {
+    const { loop, store } = this.#deps;
+    if (loop.state.pools.has(poolId) || loop.state.drains.has(poolId)) return;
+    if ((await store.pools()).some((pool) => pool.poolId === poolId)) return;
+    throw new LlorchError("NOT_FOUND", `Cannot find pool "${poolId}"`);
   }
 
   /** Whether a pool registered with this key. */

@@ -77,6 +77,20 @@ export function endAttempt(
   putBack(state, job, now);
 }
 
+/** A running job leaves its worker, which did no wrong, and goes on with another. */
+export function handOver(
+  state: State,
+  job: Job,
+  reason: string,
+  now: number,
+  effects: Effect[],
+): void {
+  effects.push({ kind: "abort", jobId: job.id, attempt: job.attempt, reason });
+  release(state, job, now);
+  job.waitingSince = now;
+  putBack(state, job, now);
+}
+
 /** Ends a job with an error, waiting or running; nothing where there is none. */
 export function endJob(
   state: State,

@@ -6,7 +6,7 @@
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
 import { breakerKey, type Pool, type State, type Worker } from "./state.ts";
-import { holdersOf, isUsable } from "./workers.ts";
+import { holdersOf, isInService, isUsable } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
 export interface Site {
@@ -48,8 +48,17 @@ export function planLoad(
   waitedMs: number,
   now: number,
 ): LoadPlan {
-  const all = sites(state, fingerprint);
-  if (all.length === 0) return { kind: "wait", reason: "no available pool has the model" };
+  const all = sitesOf(state, fingerprint).filter(({ pool }) => {
+    const reload = state.reloads.get(pool.id);
+    // It has just made room there for the model that replaces it.
+    return reload?.stage !== "loading" || reload.from !== fingerprint;
+  });
+  if (all.length === 0) {
+    return {
+      kind: "wait",
+      reason: "every pool that has the model is drained or cannot be reached",
+    };
+  }
   const large = all.filter(({ needed, device }) => needed <= device.total_bytes);
   if (large.length === 0) return tooLarge(all);
 
@@ -88,7 +97,7 @@ export function planReplica(
   const holders = [...holdersOf(state, fingerprint)];
   const isHeld = ({ pool, device }: Site) =>
     holders.some(({ poolId, report }) => poolId === pool.id && report.device === device.id);
-  const all = sites(state, fingerprint);
+  const all = sitesOf(state, fingerprint);
   const kinds = new Set(all.filter(isHeld).map(({ device }) => device.kind));
   return all
     .filter((site) => site.needed <= site.free && !isHeld(site) && kinds.has(site.device.kind))
@@ -127,10 +136,11 @@ function bySite(a: Site, b: Site): number {
     (a.pool.id + a.device.id < b.pool.id + b.device.id ? -1 : 1);
 }
 
-function sites(state: Readonly<State>, fingerprint: string): Site[] {
+/** Every device of a pool in service that has the model, with the room on it. */
+export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
   const found: Site[] = [];
   for (const pool of state.pools.values()) {
-    if (!pool.available) continue;
+    if (!isInService(state, pool.id)) continue;
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
     if (!model) continue;
     for (const device of pool.devices) {

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
 import { measure } from "./rates.ts";
+import { beginReload } from "./reload.ts";
 import { breakerKey, type Effect, type Input, type PoolReport, type State } from "./state.ts";
 import { forgetWorker, seeWorker } from "./workers.ts";
 
@@ -24,6 +26,13 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "load":
       state.wanted.add(input.fingerprint);
       return;
+    case "drain_pool":
+      return drainPool(state, input.poolId, input.until);
+    case "undrain_pool":
+      state.drains.delete(input.poolId);
+      return;
+    case "reload_pool":
+      return beginReload(state, input.reload, now);
     case "policy":
       state.policy = input.policy;
       return;

@@ -22,6 +22,8 @@ export interface Policy {
   readonly spawnTimeoutMs: number;
   /** A worker that is still reported so long after it was told to stop has not understood. */
   readonly stopTimeoutMs: number;
+  /** A second worker of a model that nobody has used for so long is stopped. */
+  readonly replicaIdleMs: number;
   readonly breakerFailures: number;
   readonly breakerOpenMs: number;
 }
@@ -124,6 +126,30 @@ export interface Breaker {
   lastError: string;
 }
 
+/** One model of a pool replaced by another; see `reload.ts`. */
+export interface Reload {
+  readonly poolId: string;
+  /** Fingerprints. */
+  readonly from: string;
+  readonly to: string;
+  /** The models as the operator named them. */
+  readonly fromRef: string;
+  readonly toRef: string;
+  /** Kind of the devices that hold the old one: the new one comes to such a device. */
+  readonly kind: Device["kind"];
+  /** So long the streams of the old one may run on once it takes no new jobs, in ms. */
+  readonly streamsMs: number;
+  /** The new one must be ready by then. */
+  readonly failsAt: number;
+  stage: "loading" | "retiring" | "done" | "failed";
+  /** Since the new one was asked for. */
+  requestId: string | undefined;
+  /** From when the old one takes no new jobs: when its streams are handed over. */
+  streamsUntil: number | undefined;
+  /** Why it failed. */
+  error: string | undefined;
+}
+
 /** Moving averages of one model; undefined until something was measured. */
 export interface Rates {
   /** From dispatch to the end, in ms. */
@@ -180,6 +206,10 @@ export interface State {
   readonly warm: Map<string, string>;
   /** Models that an operator wants loaded, until they are. */
   readonly wanted: Set<string>;
+  /** Pools that take no work, and until when the streams on them may run on. */
+  readonly drains: Map<string, number>;
+  /** The latest reload of each pool. */
+  readonly reloads: Map<string, Reload>;
   readonly rates: Map<string, Rates>;
   /** Makes request ids unique within this state. */
   spawnCount: number;
@@ -192,6 +222,9 @@ export type Input =
   | { readonly kind: "pool_seen"; readonly pool: PoolReport }
   | { readonly kind: "pool_left"; readonly poolId: string }
   | { readonly kind: "load"; readonly fingerprint: string }
+  | { readonly kind: "drain_pool"; readonly poolId: string; readonly until: number }
+  | { readonly kind: "undrain_pool"; readonly poolId: string }
+  | { readonly kind: "reload_pool"; readonly reload: NewReload }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "drain" }
   /** What jobs of a model took before this start. */
@@ -218,6 +251,12 @@ export type Input =
     readonly outcome: Outcome;
   }
   | { readonly kind: "tick" };
+
+/** A reload that begins. */
+export type NewReload = Omit<
+  Reload,
+  "kind" | "failsAt" | "stage" | "requestId" | "streamsUntil" | "error"
+>;
 
 /** A job as it is submitted, or found in the store after a restart. */
 export type NewJob =
@@ -265,8 +304,17 @@ export type Effect =
   /** End the job with an error. */
   | { readonly kind: "fail"; readonly jobId: string; readonly error: JobError }
   | { readonly kind: "spawn"; readonly spawn: Spawn; readonly modelRef: string; endpoint: string }
-  | { readonly kind: "stop_worker"; readonly poolId: string; endpoint: string; workerId: string }
+  | {
+    readonly kind: "stop_worker";
+    readonly poolId: string;
+    readonly endpoint: string;
+    readonly workerId: string;
+    readonly reason: StopReason;
+  }
   | { readonly kind: "pool_lost"; readonly poolId: string };
+
+/** Why a worker is stopped. */
+export type StopReason = "evict" | "hung" | "drain" | "reload" | "surplus";
 
 /** A state without jobs and pools. */
 export function initialState(policy: Policy): State {
@@ -288,6 +336,8 @@ export function initialState(policy: Policy): State {
     swaps: new Map(),
     warm: new Map(),
     wanted: new Set(),
+    drains: new Map(),
+    reloads: new Map(),
     rates: new Map(),
     spawnCount: 0,
   };

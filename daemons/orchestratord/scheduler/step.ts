@@ -6,18 +6,24 @@
  *
  * 1. facts are written into the state (`record.ts`), and jobs whose pause is over wait again;
  * 2. at a tick, jobs past their deadline or queue timeout end; while the daemon stops, that is all;
- * 3. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
+ * 3. workers of drained pools and of replaced models go, `drain.ts` and `reload.ts` say how;
+ * 4. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
  *    deadline will come before its first token ends instead;
- * 4. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
- *    there is none, at a tick, models whose slots are all taken are loaded once more.
+ * 5. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
+ *    there is none, at a tick, models whose slots are all taken are loaded once more, and second
+ *    workers that nobody uses are stopped.
  *
  * @module
  */
+import { carryOutDrains } from "./drain.ts";
 import { dispatch, endJob } from "./jobs.ts";
-import { planLoad, planReplica, type Site } from "./placement.ts";
+import { startSpawn, stopWorker } from "./orders.ts";
+import { planLoad, planReplica } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { record } from "./record.ts";
-import type { Effect, Input, Job, State, Worker } from "./state.ts";
+import { advanceReloads } from "./reload.ts";
+import type { Effect, Input, Job, State } from "./state.ts";
+import { stopSurplus } from "./surplus.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
@@ -32,10 +38,13 @@ export function step(
   if (input.kind === "tick") endOverdue(state, now, effects);
   if (tellsOfSilence(input)) stopHung(state, now, effects);
   if (state.draining) return { state, effects };
+  carryOutDrains(state, now, effects);
+  advanceReloads(state, now, effects);
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   // Memory is for models that nobody holds first.
   if (isCalm && input.kind === "tick") loadReplicas(state, now, effects);
+  if (input.kind === "tick") stopSurplus(state, now, effects);
   return { state, effects };
 }
 
@@ -120,7 +129,9 @@ function loadWaiting(state: State, now: number, effects: Effect[]): boolean {
         }
         break;
       case "evict":
-        for (const worker of plan.victims) effects.push(stopWorker(state, worker, now));
+        for (const worker of plan.victims) {
+          effects.push(stopWorker(state, worker, "evict", now));
+        }
         break;
       case "spawn":
         effects.push(startSpawn(state, plan.site, now));
@@ -145,36 +156,6 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
 function stopHung(state: State, now: number, effects: Effect[]): void {
   for (const worker of state.workers.values()) {
     if (!worker.hangs || worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;
-    effects.push(stopWorker(state, worker, now));
+    effects.push(stopWorker(state, worker, "hung", now));
   }
-}
-
-function stopWorker(state: State, worker: Worker, now: number): Effect {
-  const { poolId, report } = worker;
-  worker.stoppingSince = now;
-  return {
-    kind: "stop_worker",
-    poolId,
-    endpoint: state.pools.get(poolId)?.endpoint ?? "",
-    workerId: report.worker_id,
-  };
-}
-
-function startSpawn(
-  state: State,
-  site: Site,
-  now: number,
-): Effect {
-  const { pool, device, model } = site;
-  const spawn = {
-    requestId: `spawn-${now}-${++state.spawnCount}`,
-    poolId: pool.id,
-    fingerprint: model.fingerprint,
-    device: device.id,
-    memoryBytes: site.needed,
-    startedAt: now,
-    workerId: undefined,
-  };
-  state.spawns.set(spawn.requestId, spawn);
-  return { kind: "spawn", spawn, modelRef: model.model_ref, endpoint: pool.endpoint };
 }

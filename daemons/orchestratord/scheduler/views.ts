@@ -3,7 +3,7 @@ import { defaultLoadBytes } from "../pools/load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
-import { breakerKey, type Job, type State } from "./state.ts";
+import { breakerKey, type Job, type Pool, type State } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */
@@ -69,12 +69,26 @@ export function poolViews(state: Readonly<State>): PoolView[] {
     pool_id: pool.id,
     endpoint: pool.endpoint,
     version: pool.version,
-    status: pool.available ? "available" : "unavailable",
+    status: statusOf(state, pool),
     last_seen_at: new Date(pool.lastSeenAt).toISOString(),
     devices: [...pool.devices],
     workers: pool.workers.map((worker) => worker.worker_id),
     models: pool.models.length,
+    ...reloadOf(state, pool.id),
   }));
+}
+
+function statusOf(state: Readonly<State>, pool: Pool): PoolView["status"] {
+  if (!pool.available) return "unavailable";
+  if (!state.drains.has(pool.id)) return "available";
+  return pool.workers.length > 0 ? "draining" : "drained";
+}
+
+function reloadOf(state: Readonly<State>, poolId: string): Pick<PoolView, "reload"> {
+  const reload = state.reloads.get(poolId);
+  if (!reload) return {};
+  const { fromRef: from, toRef: to, stage, error } = reload;
+  return { reload: { from, to, stage, ...(error === undefined ? {} : { error }) } };
 }
 
 /** What waits, in the order in which it is served, and why. */

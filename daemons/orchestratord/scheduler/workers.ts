@@ -60,18 +60,31 @@ export function holdersOf(state: Readonly<State>, fingerprint: string): Iterable
   return state.holders.get(fingerprint) ?? [];
 }
 
+/** Workers that a pool reports. */
+export function workersOf(state: Readonly<State>, poolId: string): Worker[] {
+  return (state.pools.get(poolId)?.workers ?? [])
+    .flatMap(({ worker_id }) => state.workers.get(worker_id) ?? []);
+}
+
+/** Whether a pool can be given work. */
+export function isInService(state: Readonly<State>, poolId: string): boolean {
+  return state.pools.get(poolId)?.available === true && !state.drains.has(poolId);
+}
+
 /** True for a worker that can take jobs as far as its pool and we know. */
 export function isUsable(state: Readonly<State>, worker: Worker): boolean {
   const { report, poolId, stoppingSince, hangs } = worker;
   return report.state === "ready" && report.uri !== undefined && !hangs &&
-    stoppingSince === undefined &&
-    state.pools.get(poolId)?.available === true;
+    stoppingSince === undefined && isInService(state, poolId);
 }
 
 /** Whether a worker takes no new jobs, so that another model can have its memory. */
 export function isYielding(state: Readonly<State>, worker: Worker): boolean {
   for (const ids of state.swaps.values()) if (ids.has(worker.report.worker_id)) return true;
-  return false;
+  const reload = state.reloads.get(worker.poolId);
+  if (reload === undefined || reload.from !== worker.report.fingerprint) return false;
+  return reload.stage === "retiring" ||
+    reload.stage === "loading" && reload.streamsUntil !== undefined;
 }
 
 /** Whether a worker can take a job now. */
@@ -125,9 +138,7 @@ export function isLoading(state: Readonly<State>, fingerprint: string): boolean 
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
   for (const { report, poolId, stoppingSince, hangs } of holdersOf(state, fingerprint)) {
-    if (hangs || stoppingSince !== undefined || state.pools.get(poolId)?.available !== true) {
-      continue;
-    }
+    if (hangs || stoppingSince !== undefined || !isInService(state, poolId)) continue;
     if (report.state !== "draining" && report.state !== "stopping") return true;
   }
   return false;

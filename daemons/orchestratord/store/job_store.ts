@@ -93,6 +93,13 @@ export interface PoolRow {
   readonly keyId: string | undefined;
 }
 
+/** A pool that is out of service. */
+export interface DrainRow {
+  readonly poolId: string;
+  /** Until when its streams may run on, in ms since the epoch. */
+  readonly endsAt: number;
+}
+
 /**
  * What orchestratord remembers. A promise of a write resolves when it is committed: it then
  * survives `kill -9`. Writes of one caller are committed in the order in which they were made.
@@ -125,6 +132,9 @@ export interface JobStore {
   savePool(pool: PoolRow): Promise<void>;
   removePool(poolId: string): Promise<void>;
   pools(): Promise<readonly PoolRow[]>;
+  saveDrain(drain: DrainRow): Promise<void>;
+  removeDrain(poolId: string): Promise<void>;
+  drains(): Promise<readonly DrainRow[]>;
   /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
   expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
   /** Why the last write failed; undefined when it did not. */

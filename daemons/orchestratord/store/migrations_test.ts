@@ -41,6 +41,8 @@ for (const version of MIGRATIONS.keys()) {
         assert.deepEqual((await store.keys.get("0123456789ab"))?.limits, { tokens_per_day: 10 });
         assert.equal(await store.keys.tokensOn("0123456789ab", 0), 7);
       }
+      const drains = version < 3 ? [] : [{ poolId: "p1", endsAt: 5000 }];
+      assert.deepEqual(await store.drains(), drains);
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

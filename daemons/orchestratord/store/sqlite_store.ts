@@ -6,12 +6,18 @@ import type { JobFilter, JobPatch, JobRow, JobStore, NumberedEvent } from "./job
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import migration0003 from "./migrations/0003.sql" with { type: "text" };
+import migration0004 from "./migrations/0004.sql" with { type: "text" };
 import type { KeyStore } from "./key_store.ts";
 import { sqliteKeys } from "./sqlite_keys.ts";
 import { WalSync } from "./wal_sync.ts";
 
 /** SQL of each version of the database, oldest first. */
-export const MIGRATIONS: readonly string[] = [migration0001, migration0002, migration0003];
+export const MIGRATIONS: readonly string[] = [
+  migration0001,
+  migration0002,
+  migration0003,
+  migration0004,
+];
 
 /**
  * Pages that SQLite keeps in memory, in KiB. Each running stream writes a page of its own, and its
@@ -126,6 +132,22 @@ export function openSqliteStore(path: string): Store {
           poolId: String(row["pool_id"]),
           endpoint: String(row["endpoint"]),
           keyId: row["key_id"] === null ? undefined : String(row["key_id"]),
+        }))
+      ),
+    saveDrain: ({ poolId, endsAt }) =>
+      committer.write((db) => {
+        db.prepare("INSERT OR REPLACE INTO drains (pool_id, ends_at) VALUES (?, ?)")
+          .run(poolId, endsAt);
+      }),
+    removeDrain: (poolId) =>
+      committer.write((db) => {
+        db.prepare("DELETE FROM drains WHERE pool_id = ?").run(poolId);
+      }),
+    drains: () =>
+      read(() =>
+        db.prepare("SELECT * FROM drains ORDER BY pool_id").all().map((row) => ({
+          poolId: String(row["pool_id"]),
+          endsAt: Number(row["ends_at"]),
         }))
       ),
     async expire(now, forgetEndedBefore) {

@@ -28,6 +28,7 @@ export const POLICY: Policy = {
   spawnTimeoutMs: 20_000,
   replicaAfterMs: 2_000,
   stopTimeoutMs: 30_000,
+  replicaIdleMs: 10_000,
   breakerFailures: 3,
   breakerOpenMs: 30_000,
 };

@@ -1,0 +1,24 @@
+import { isOurs, stopWorker } from "./orders.ts";
+import type { Effect, State, Worker } from "./state.ts";
+import { isUsable } from "./workers.ts";
+
+/**
+ * Stops second workers of models that nobody has used for a while: those that were loaded for a crowd
+ * that has gone, and those of a pool that could not be reached, was replaced, and is back. One at a
+ * time, least recently used first, and never one that a person started.
+ */
+export function stopSurplus(state: State, now: number, effects: Effect[]): void {
+  for (const [fingerprint, holders] of state.holders) {
+    if (holders.size < 2 || state.lines.has(fingerprint)) continue;
+    const usable = [...holders].filter((worker) => isUsable(state, worker));
+    if (usable.length < 2) continue;
+    const idle = usable
+      .filter((worker) => isOurs(worker) && isIdle(state, worker, now))
+      .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+    if (idle[0]) effects.push(stopWorker(state, idle[0], "surplus", now));
+  }
+}
+
+function isIdle({ policy }: State, worker: Worker, now: number): boolean {
+  return worker.jobs.size === 0 && now - worker.lastUsedAt >= policy.replicaIdleMs;
+}
