@@ -11,22 +11,27 @@ import { cliStart } from "./cli_start.ts";
 import { portableStart } from "./portable_start.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { schedulerDecision } from "./scheduler.ts";
+import { workerBench } from "./worker/worker.ts";
 
-/** What can be measured, by name. */
-const BENCHES: Readonly<Record<string, readonly Bench[]>> = {
+/** What can be measured, by name; a function takes arguments of its own. */
+const BENCHES: Readonly<
+  Record<string, readonly Bench[] | ((args: readonly string[]) => readonly Bench[])>
+> = {
   accept: [durableAccepts],
   cli: [cliStart, cliDownload],
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
+  worker: (args) => [workerBench(args)],
 };
 
 async function main([name = "", ...rest]: readonly string[]): Promise<number> {
-  const benches = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
-  if (benches === undefined || rest.length > 0) {
+  const named = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (named === undefined || typeof named !== "function" && rest.length > 0) {
     console.error(`Name a bench: ${Object.keys(BENCHES).join(", ")}`);
     return 2;
   }
+  const benches = typeof named === "function" ? named(rest) : named;
   let areMet = true;
   for (const bench of benches) {
     console.log(bench.title);

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { ROOT } from "../../support/stack.ts";
+import type { TensorType } from "../../support/gguf_writer.ts";
+import { type RandomModelOptions, writeRandomModel } from "../../support/models.ts";
+
+/** Shapes of random models by their size, in parameters. */
+const SHAPES = {
+  "0.02B": { layers: 6, width: 384, heads: 6, kvHeads: 2, feedForward: 1024, vocabulary: 16_000 },
+  "0.17B": { layers: 20, width: 768, heads: 12, kvHeads: 4, feedForward: 2048, vocabulary: 32_000 },
+  "1.1B": { layers: 22, width: 2048, heads: 32, kvHeads: 4, feedForward: 5632, vocabulary: 32_000 },
+} as const satisfies Record<string, RandomModelOptions>;
+
+const TYPES: Readonly<Record<string, TensorType>> = { q4: "Q4_0", q8: "Q8_0", f16: "F16" };
+
+/** Tokens that a random model of the bench is made for. */
+const CONTEXT = 4096;
+
+/** A model file to measure with. */
+export interface BenchModel {
+  readonly path: string;
+  /** Ids from here to below {@linkcode vocabulary} are words. */
+  readonly vocabulary: number;
+}
+
+/**
+ * The model that a name stands for, made where it is not there yet: `random:0.17B-q4` is one with
+ * seeded random weights in Q4_0.
+ *
+ * @throws {RangeError} when there is no such shape or type.
+ */
+export function benchModel(name: string): BenchModel {
+  const [, size = "", type = ""] = /^random:([\d.]+B)-(\w+)$/.exec(name) ?? [];
+  const shape = Object.hasOwn(SHAPES, size) ? SHAPES[size as keyof typeof SHAPES] : undefined;
+  const tensor = TYPES[type];
+  if (!shape || !tensor) {
+    const known = `random:{${Object.keys(SHAPES)}}-{${Object.keys(TYPES)}}`;
+    throw new RangeError(`Cannot make the model "${name}": known are ${known}`);
+  }
+  const folder = join(ROOT, "node_modules", ".cache", "llorch-bench");
+  const path = join(folder, `random-${size}-${type}.gguf`);
+  if (!exists(path)) {
+    console.log(`  writing ${path}`);
+    Deno.mkdirSync(folder, { recursive: true });
+    writeRandomModel(`${path}.part`, { ...shape, context: CONTEXT, type: tensor });
+    Deno.renameSync(`${path}.part`, path);
+  }
+  return { path, vocabulary: shape.vocabulary };
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
