@@ -48,11 +48,11 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   app.mount(workerRoutes.tokenize, tokenize(worker));
   app.mount(
     workerRoutes.embed,
-    ({ body, signal }) => worker.vectors.embed(worker.engine(), body, signal),
+    ({ body, signal }) => worker.model().embed(body, signal),
   );
   app.mount(
     workerRoutes.rerank,
-    ({ body, signal }) => worker.vectors.rerank(worker.engine(), body, signal),
+    ({ body, signal }) => worker.model().rerank(body, signal),
   );
   app.mount(workerRoutes.cancel, ({ body }) => {
     worker.cancel(body.job_id, body.attempt);
@@ -64,7 +64,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   });
   app.mount(workerRoutes.health, () => worker.health());
   app.mount(workerRoutes.ready, () => {
-    worker.engine();
+    worker.model();
     return { status: "ready" } as const;
   });
   app.mount(workerRoutes.metrics, () => metrics.render());

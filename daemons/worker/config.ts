@@ -10,7 +10,7 @@ import {
   portKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
-import { identifier } from "#shared/contracts/common.ts";
+import { identifier, sha256 } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
 
@@ -18,9 +18,24 @@ import { PORTS } from "#shared/defaults.ts";
 export const workerConfig = z.strictObject({
   ...commonKeys,
   worker_id: identifier.default("local").describe("Name of this worker, given by the pool manager"),
-  model: z.string().min(1).describe("Path of the GGUF file"),
+  model: z.string().min(1)
+    .describe("Path of the GGUF file; for an engine of another kind, what its command takes"),
   model_ref: modelName.optional()
     .describe("Name by which the model is asked for; else the file's name without its ending"),
+  engine: z.enum(["llama", "openai"]).default("llama").describe(
+    "llama: llama.cpp in this process; openai: a server with OpenAI's API that this process starts",
+  ),
+  openai: z.strictObject({
+    command: z.string().min(1).optional()
+      .describe("The server's program and arguments, a JSON list; {port}, {model} … are filled in"),
+    health_path: z.string().regex(/^\//, "must begin with /").default("/health")
+      .describe("Path that answers 200 once the server has loaded"),
+    poll_interval_ms: millis(2_000, "Time between looks at the server's health"),
+    unresponsive_ms: millis(30_000, "A server whose health is silent this long ends the worker"),
+    stop_deadline_ms: millis(3_000, "A server still there this long after SIGTERM is killed"),
+  }).prefault({}),
+  fingerprint: sha256.optional()
+    .describe("Identity of a model that is no GGUF file, given by the pool manager"),
   gpu: z.string().regex(/^(none|\d{1,3})$/, "must be none or the number of a GPU").optional()
     .describe("Number of a GPU, or none for the CPU; else the build's own backend"),
   gpu_layers: z.number().int().min(0).max(10_000).optional()
@@ -54,6 +69,9 @@ export const workerConfig = z.strictObject({
 }).refine((config) => config.standalone || config.callback_url !== undefined, {
   path: ["callback_url"],
   message: "is needed, unless --standalone says that no pool manager waits",
+}).refine((config) => config.engine !== "openai" || config.openai.command !== undefined, {
+  path: ["openai", "command"],
+  message: "is needed with --engine openai",
 });
 
 /** A validated configuration. */

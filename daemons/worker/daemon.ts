@@ -4,6 +4,8 @@ import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
+import { loadOpenai } from "./engine/openai/load.ts";
+import { localModel } from "./local_model.ts";
 import { Worker } from "./worker.ts";
 
 /**
@@ -22,7 +24,8 @@ export function runWorker(args: readonly string[]): Promise<number> {
       if (!config.standalone && spawnToken === undefined) {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
-      return Worker.open(config, { loadEngine: loadLlama, log, token, spawnToken });
+      const loadModel = config.engine === "openai" ? loadOpenai : localModel(loadLlama);
+      return Worker.open(config, { loadModel, log, token, spawnToken });
     },
   }, args);
 }

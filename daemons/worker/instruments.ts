@@ -1,5 +1,5 @@
 import { createMetrics, type Metrics } from "#shared/metrics.ts";
-import type { Run, RunObserver } from "./batch/run.ts";
+import type { Outcome } from "./batch/run.ts";
 
 /** Figures that are read when Prometheus asks. */
 export interface Figures {
@@ -9,9 +9,21 @@ export interface Figures {
   readonly memoryBytes: () => number;
 }
 
+/** What is counted of a run that has ended. */
+export interface RunFigures {
+  readonly tokensIn: number;
+  readonly tokensCached: number;
+  readonly decodeMs: number;
+}
+
 /** What the worker counts. */
-export interface Instruments extends RunObserver {
+export interface Instruments {
   readonly metrics: Metrics;
+  /** A run got its slot, so long after it was accepted. */
+  started(queueMs: number): void;
+  /** One token, `ms` after the one before it or, for the first, after the start. */
+  token(ms: number, first: boolean): void;
+  ended(run: RunFigures, outcome: Outcome): void;
   /** A request that was answered with an error instead of a stream. */
   refused(): void;
 }
@@ -64,9 +76,9 @@ export function createInstruments(figures: Figures): Instruments {
       tokensOut.inc();
       (first ? firstToken : interToken).observe(ms / 1000);
     },
-    ended(run: Run, outcome) {
+    ended(run, outcome) {
       requests.inc({ outcome });
-      tokensIn.inc(run.spec.prompt.length);
+      tokensIn.inc(run.tokensIn);
       tokensCached.inc(run.tokensCached);
       decode.observe(run.decodeMs / 1000);
     },

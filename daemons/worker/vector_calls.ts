@@ -21,7 +21,10 @@ const REASONS: Partial<Record<Capability, string>> = {
  *
  * @throws {LlorchError} `INVALID_REQUEST`
  */
-export function requireCapability(engine: Engine, capability: Capability): void {
+export function requireCapability(
+  engine: Pick<Engine, "capabilities">,
+  capability: Capability,
+): void {
   if (engine.capabilities.includes(capability)) return;
   throw invalidRequest([{ field: "model", message: REASONS[capability] ?? "cannot do this" }]);
 }

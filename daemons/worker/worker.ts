@@ -9,21 +9,17 @@ import type { App } from "#shared/http/app.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import type { Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
-import { readGguf } from "#shared/models/gguf.ts";
 import { VERSION } from "#shared/version.ts";
 import { createWorkerApp } from "./app.ts";
-import type { Run } from "./batch/run.ts";
 import { sayReady } from "./callback.ts";
-import { modelRef, queueLimit, type WorkerConfig } from "./config.ts";
-import type { Engine, LoadEngine } from "./engine/engine.ts";
-import { Generator } from "./generator.ts";
+import { modelRef, type WorkerConfig } from "./config.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
+import type { Execution, LoadModel, Model } from "./model.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
-import { requireCapability, VectorCalls } from "./vector_calls.ts";
 
 /** What a {@linkcode Worker} is given beside its configuration. */
 export interface WorkerParts {
-  readonly loadEngine: LoadEngine;
+  readonly loadModel: LoadModel;
   readonly log: Logger;
   /** Bearer token of every route but `/health`; undefined leaves them open. */
   readonly token: string | undefined;
@@ -44,16 +40,12 @@ export class Worker implements Daemon {
   readonly #app: App;
   readonly #orphanWatch: OrphanWatch;
   readonly #stop = new AbortController();
-  /** Embeddings and ranks that are being computed. */
-  readonly vectors: VectorCalls;
   #started!: Promise<void>;
   readonly #openedAt = performance.now();
   #end!: (code: number) => void;
   #state: WorkerHealth["state"] = "loading";
   #progress = 0;
-  #fingerprint: string | undefined;
-  #engine: Engine | undefined;
-  #generator: Generator | undefined;
+  #model: Model | undefined;
   #closing: Promise<void> | undefined;
 
   /** Listens, and begins to load. */
@@ -68,12 +60,11 @@ export class Worker implements Daemon {
   private constructor(config: WorkerConfig, parts: WorkerParts) {
     this.#config = config;
     this.#parts = parts;
-    this.vectors = new VectorCalls(config.slots + queueLimit(config));
     this.ended = new Promise((resolve) => this.#end = resolve);
     this.#instruments = createInstruments({
       slots: () => config.slots,
-      active: () => this.#generator?.active ?? 0,
-      waiting: () => this.#generator?.waiting ?? 0,
+      active: () => this.#model?.active ?? 0,
+      waiting: () => this.#model?.waiting ?? 0,
       memoryBytes: () => this.#memoryBytes(),
     });
     this.#app = createWorkerApp({
@@ -86,7 +77,7 @@ export class Worker implements Daemon {
     });
     this.#orphanWatch = new OrphanWatch({
       timeoutMs: config.standalone ? 0 : config.orphan_timeout_ms,
-      idle: () => (this.#generator?.idle ?? false) && this.vectors.active === 0,
+      idle: () => this.#model?.idle ?? false,
       onOrphan: () => {
         parts.log.warn("orphaned", { timeout_ms: config.orphan_timeout_ms });
         this.shutdown();
@@ -110,27 +101,27 @@ export class Worker implements Daemon {
       worker_id,
       pid: Deno.pid,
       model_ref: modelRef(this.#config),
-      ...(this.#fingerprint === undefined ? {} : { fingerprint: this.#fingerprint }),
+      ...(this.#model ? { fingerprint: this.#model.fingerprint } : {}),
       state: this.#state,
       load_progress: this.#progress,
-      backend: this.#engine?.backend ?? "none",
-      capabilities: [...this.#engine?.capabilities ?? []],
-      context: this.#engine?.context ?? context ?? 0,
+      backend: this.#model?.backend ?? "none",
+      capabilities: [...this.#model?.capabilities ?? []],
+      context: this.#model?.context ?? context ?? 0,
       slots,
-      active: this.#generator?.active ?? 0,
-      waiting: this.#generator?.waiting ?? 0,
+      active: this.#model?.active ?? 0,
+      waiting: this.#model?.waiting ?? 0,
       memory_bytes: this.#memoryBytes(),
     };
   }
 
   /**
-   * The engine, for what it can do without a slot.
+   * The model, once it is loaded.
    *
    * @throws {LlorchError} `NOT_READY` while it loads or drains.
    */
-  engine(): Engine {
+  model(): Model {
     this.#requireReady();
-    return this.#engine!;
+    return this.#model!;
   }
 
   /**
@@ -138,10 +129,9 @@ export class Worker implements Daemon {
    *
    * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
    */
-  async execute(request: ExecuteRequest, log: Logger): Promise<Run> {
+  async execute(request: ExecuteRequest, log: Logger): Promise<Execution> {
     try {
-      requireCapability(this.engine(), "generate");
-      return await this.#generator!.execute(request, log);
+      return await this.model().execute(request, log);
     } catch (error) {
       this.#instruments.refused();
       throw error;
@@ -150,7 +140,7 @@ export class Worker implements Daemon {
 
   /** Ends one attempt of a job if it is the current one. */
   cancel(jobId: string, attempt: number): void {
-    this.#generator?.cancel(jobId, attempt);
+    this.#model?.cancel(jobId, attempt);
   }
 
   /** Refuses new work and ends once what runs has ended. */
@@ -168,10 +158,9 @@ export class Worker implements Daemon {
     this.#stop.abort(new Error("The worker stops"));
     this.#orphanWatch.close();
     await this.#started;
-    await this.#generator?.drain(this.#config.stop_deadline_ms);
+    await this.#model?.drain(this.#config.stop_deadline_ms);
     await this.#server.close(CLOSE_MS);
-    await this.#generator?.close();
-    await this.#engine?.dispose();
+    await this.#model?.close();
   }
 
   /** Loads and says so; whatever goes wrong ends the worker with one line that says why. */
@@ -188,46 +177,19 @@ export class Worker implements Daemon {
 
   async #load(): Promise<void> {
     const { config, parts } = { config: this.#config, parts: this.#parts };
-    const { fingerprint, contextLength } = await readGguf(config.model);
-    this.#fingerprint = fingerprint;
-    if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
-      parts.log.warn("context_beyond_training", {
-        context: config.context,
-        trained: contextLength,
-      });
-    }
-    this.#engine = await parts.loadEngine({
-      model: config.model,
-      gpu: config.gpu,
-      gpuLayers: config.gpu_layers,
-      context: config.context,
-      slots: config.slots,
-      threads: config.threads,
-      batchSize: config.batch_size,
-      onProgress: (fraction) => this.#progress = Math.min(1, Math.max(0, fraction)),
-      onWarning: (message) => parts.log.warn("engine", { message }),
-      signal: this.#stop.signal,
-    });
-    this.#generator = new Generator({
-      engine: this.#engine,
-      workerId: config.worker_id,
-      modelRef: modelRef(config),
-      queueLimit: queueLimit(config),
-      prefillChunk: config.prefill_chunk,
-      batchSize: config.batch_size,
-      metricsIntervalMs: config.metrics_interval_ms,
-      streamBuffer: config.stream_buffer,
-      slowReaderMs: config.slow_reader_ms,
-      observer: this.#instruments,
+    this.#model = await parts.loadModel(config, {
       log: parts.log,
+      observer: this.#instruments,
+      onProgress: (fraction) => this.#progress = Math.min(1, Math.max(0, fraction)),
       onFatal: (error) => this.#fatal("engine_failed", error),
+      signal: this.#stop.signal,
     });
     this.#progress = 1;
     if (this.#state === "loading") this.#state = "ready";
     parts.log.info("loaded", {
       model_ref: modelRef(config),
-      backend: this.#engine.backend,
-      context: this.#engine.context,
+      backend: this.#model.backend,
+      context: this.#model.context,
       slots: config.slots,
       threads: config.threads,
       load_ms: Math.round(performance.now() - this.#openedAt),
@@ -242,18 +204,20 @@ export class Worker implements Daemon {
 
   async #callBack(): Promise<void> {
     const { callback_url, callback, worker_id, slots } = this.#config;
+    const { fingerprint, context, capabilities, backend, pids } = this.#model!;
     const body: WorkerReady = {
       worker_id,
       spawn_token: this.#parts.spawnToken ?? "none",
       uri: this.url,
       model_ref: modelRef(this.#config),
-      fingerprint: this.#fingerprint!,
+      fingerprint,
       memory_bytes: this.#memoryBytes(),
-      context: this.#engine!.context,
+      context,
       slots,
-      capabilities: [...this.#engine!.capabilities],
-      backend: this.#engine!.backend,
+      capabilities: [...capabilities],
+      backend,
       pid: Deno.pid,
+      ...(pids.length > 0 ? { engine_pids: [...pids] } : {}),
     };
     await sayReady(body, {
       url: callback_url!,
@@ -283,6 +247,6 @@ export class Worker implements Daemon {
   }
 
   #memoryBytes(): number {
-    return this.#engine?.memoryBytes() ?? Deno.memoryUsage().rss;
+    return this.#model?.memoryBytes() ?? Deno.memoryUsage().rss;
   }
 }

@@ -161,6 +161,9 @@ export const workerReady = z.strictObject({
   capabilities: z.array(capability),
   backend: z.string(),
   pid: z.number().int().min(1),
+  engine_pids: z.array(z.number().int().min(1)).max(1024).optional().meta({
+    description: "Processes other than the worker's own that hold the model's memory",
+  }),
 }).meta({ id: "WorkerReady" });
 
 /** A ready callback. */

@@ -1,18 +1,12 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
-import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { offeredTools } from "#shared/contracts/tools.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { PromptFields } from "../model.ts";
 
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
-
-/** Whichever way a prompt is given. */
-interface PromptFields extends ToolFields {
-  readonly prompt?: string | undefined;
-  readonly prompt_tokens?: readonly number[] | undefined;
-  readonly messages?: readonly Message[] | undefined;
-}
 
 /** Characters from which on a text is counted by pieces first. */
 const LONG_TEXT = 16_384;

@@ -96,6 +96,10 @@ export class Run {
     return this.#ended;
   }
 
+  get tokensIn(): number {
+    return this.spec.prompt.length;
+  }
+
   /** Tokens of the prompt that were not evaluated because the slot held them already. */
   get tokensCached(): number {
     return Math.min(this.#cached, this.spec.prompt.length);

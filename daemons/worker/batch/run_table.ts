@@ -1,10 +1,16 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { Run } from "./run.ts";
 
+/** What a {@linkcode RunTable} must know of a run. */
+export interface TableRun {
+  readonly spec: { readonly jobId: string; readonly attempt: number };
+  fail(error: LlorchError): void;
+}
+
 /** Every run that has not ended: those that wait for a slot, first come first served, and the rest. */
-export class RunTable {
-  readonly #byJob = new Map<string, Run>();
-  readonly #waiting: Run[] = [];
+export class RunTable<R extends TableRun = Run> {
+  readonly #byJob = new Map<string, R>();
+  readonly #waiting: R[] = [];
   readonly #queueLimit: number;
   #idle: (() => void)[] = [];
 
@@ -24,7 +30,7 @@ export class RunTable {
   }
 
   /** Every run that has not ended. */
-  all(): Run[] {
+  all(): R[] {
     return [...this.#byJob.values()];
   }
 
@@ -51,7 +57,7 @@ export class RunTable {
   }
 
   /** Takes a run in; it replaces a lower attempt of its job. */
-  add(run: Run, freeSlots: number): void {
+  add(run: R, freeSlots: number): void {
     const { jobId, attempt } = run.spec;
     this.check(jobId, attempt, freeSlots);
     this.#byJob.get(jobId)?.fail(
@@ -62,7 +68,7 @@ export class RunTable {
   }
 
   /** The run that waits longest, and no longer. */
-  takeNext(): Run | undefined {
+  takeNext(): R | undefined {
     return this.#waiting.shift();
   }
 
@@ -74,7 +80,7 @@ export class RunTable {
   }
 
   /** Forgets a run that has ended. */
-  remove(run: Run): void {
+  remove(run: R): void {
     if (this.#byJob.get(run.spec.jobId) === run) this.#byJob.delete(run.spec.jobId);
     const at = this.#waiting.indexOf(run);
     if (at >= 0) this.#waiting.splice(at, 1);

@@ -3,6 +3,7 @@ import { createLogger } from "#shared/logging.ts";
 import { workerRoutes } from "#shared/contracts/worker.ts";
 import { type WorkerConfig, workerConfig } from "../config.ts";
 import type { LoadEngine } from "../engine/engine.ts";
+import { localModel } from "../local_model.ts";
 import { Worker } from "../worker.ts";
 
 /** Token of workers in tests. */
@@ -28,7 +29,7 @@ export async function openWorker(
   fields: Record<string, unknown> = {},
 ): Promise<{ worker: Worker; client: Client }> {
   const worker = await Worker.open(testConfig(fields), {
-    loadEngine,
+    loadModel: localModel(loadEngine),
     log: createLogger("test"),
     token: TOKEN,
     spawnToken: "spawn-token",

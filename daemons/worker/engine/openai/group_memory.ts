@@ -1,0 +1,69 @@
+/** Memory of one process, in bytes, as the kernel tells it. */
+interface Resident {
+  /** Its own, and pages of files that it has mapped. */
+  readonly own: number;
+  /** Pages that it shares with others. */
+  readonly shared: number;
+}
+
+/**
+ * The processes of a group, and the memory that they hold in bytes. Shared memory counts once, by
+ * whoever holds most of it: servers of several processes pass tensors through it.
+ */
+export async function groupMemory(
+  group: number,
+): Promise<{ readonly pids: readonly number[]; readonly bytes: number }> {
+  const processes = Deno.build.os === "linux" ? await fromProc(group) : await fromPs(group);
+  const own = processes.reduce((total, { memory }) => total + memory.own, 0);
+  const shared = Math.max(0, ...processes.map(({ memory }) => memory.shared));
+  return { pids: processes.map(({ pid }) => pid), bytes: own + shared };
+}
+
+interface Process {
+  readonly pid: number;
+  readonly memory: Resident;
+}
+
+async function fromProc(group: number): Promise<Process[]> {
+  const found: Process[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = await Deno.readTextFile(`/proc/${name}/stat`);
+      // After the name, which may hold anything: state, parent, group.
+      const [, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (Number(pgrp) !== group) continue;
+      const status = await Deno.readTextFile(`/proc/${name}/status`);
+      found.push({ pid: Number(name), memory: readStatus(status) });
+    } catch {
+      // It has ended, or is not ours to read.
+    }
+  }
+  return found;
+}
+
+/** Reads `/proc/PID/status`. */
+export function readStatus(text: string): Resident {
+  const kib = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
+  return {
+    own: (kib("RssAnon") + kib("RssFile")) * 1024,
+    shared: kib("RssShmem") * 1024,
+  };
+}
+
+async function fromPs(group: number): Promise<Process[]> {
+  const { stdout } = await new Deno.Command("ps", {
+    args: ["-axo", "pid=,pgid=,rss="],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return readPs(new TextDecoder().decode(stdout), group);
+}
+
+/** Reads what `ps -axo pid=,pgid=,rss=` says of a group. */
+export function readPs(text: string, group: number): Process[] {
+  return text.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, pgid]) => pgid === group)
+    .map(([pid = 0, , rss = 0]) => ({ pid, memory: { own: rss * 1024, shared: 0 } }));
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+
+/** A running server. */
+export interface EngineProcess {
+  /** Of the group that the server and all its children are in. */
+  readonly group: number;
+  /** Resolves with why, once the server has ended. */
+  readonly ended: Promise<string>;
+  /** SIGTERM, and SIGKILL after so many milliseconds; resolves when the group has ended. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Runs a command and ends its whole group when our end of its stdin closes, which the kernel does when
+ * we die, however we die. The watcher outlives the command until then, so that children that it leaves
+ * behind go too. A shell is what every host has; SIGTERM is trapped, so that it passes the shell by and
+ * reaches the command, which gets the default action back.
+ */
+const GUARD = `
+exec 3<&0
+( trap '' TERM INT HUP; read -r _ <&3; kill -KILL 0 ) </dev/null &
+"$@" </dev/null 3<&- &
+command=$!
+exec 3<&-
+trap : TERM INT HUP
+while :; do
+  wait "$command"
+  code=$?
+  kill -0 "$command" 2>/dev/null || break
+done
+exit "$code"
+`;
+
+/** A shell says so of a command that a signal ended. */
+const SIGNAL_CODE = 128;
+
+/**
+ * Starts a server in a process group of its own, its output where ours goes.
+ *
+ * @param env Its whole environment.
+ * @throws {LlorchError} `WORKER_START_FAILED` when no shell can be started.
+ */
+export function startEngine(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): EngineProcess {
+  const failed = (reason: string, cause?: unknown) =>
+    new LlorchError("WORKER_START_FAILED", `Cannot start ${words[0]}: ${reason}`, { cause });
+  let child: ChildProcess;
+  try {
+    child = spawn("/bin/sh", ["-c", GUARD, "llorch-engine", ...words], {
+      detached: true,
+      env,
+      stdio: ["pipe", "inherit", "inherit"],
+    });
+  } catch (error) {
+    throw failed(errorMessage(error), error);
+  }
+  child.on("error", () => {});
+  child.stdin?.on("error", () => {});
+  const { pid } = child;
+  if (pid === undefined) throw failed("/bin/sh is missing or may not be executed");
+  const ended = new Promise<string>((resolve) => {
+    child.once("exit", (code, signal) => {
+      // What the command left behind in its group goes now.
+      child.stdin?.destroy();
+      resolve(howItEnded(code, signal));
+    });
+  });
+  return {
+    group: pid,
+    ended,
+    async stop(deadlineMs) {
+      signalGroup(pid, "SIGTERM");
+      const timer = setTimeout(() => child.stdin?.destroy(), deadlineMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function howItEnded(code: number | null, signal: string | null): string {
+  if (signal !== null) return `it was ended by ${signal}`;
+  if (code === 127) return "its program was not found";
+  if (code === 126) return "its program may not be executed";
+  return code !== null && code > SIGNAL_CODE
+    ? `it was ended by signal ${code - SIGNAL_CODE}`
+    : `it ended with exit code ${code}`;
+}
+
+function signalGroup(group: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(-group, name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { readGguf } from "#shared/models/gguf.ts";
+import { promptTokens } from "./batch/prompt.ts";
+import { modelRef, queueLimit } from "./config.ts";
+import type { Engine, LoadEngine } from "./engine/engine.ts";
+import { Generator } from "./generator.ts";
+import type { LoadModel, Model } from "./model.ts";
+import { requireCapability, VectorCalls } from "./vector_calls.ts";
+
+/** A {@linkcode LoadModel} that computes in this process, with an engine that goes step by step. */
+export function localModel(loadEngine: LoadEngine): LoadModel {
+  return async (config, { log, observer, onProgress, onFatal, signal }) => {
+    const { fingerprint, contextLength } = await readGguf(config.model);
+    if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
+      log.warn("context_beyond_training", { context: config.context, trained: contextLength });
+    }
+    const engine = await loadEngine({
+      model: config.model,
+      gpu: config.gpu,
+      gpuLayers: config.gpu_layers,
+      context: config.context,
+      slots: config.slots,
+      threads: config.threads,
+      batchSize: config.batch_size,
+      onProgress,
+      onWarning: (message) => log.warn("engine", { message }),
+      signal,
+    });
+    const generator = new Generator({
+      engine,
+      workerId: config.worker_id,
+      modelRef: modelRef(config),
+      queueLimit: queueLimit(config),
+      prefillChunk: config.prefill_chunk,
+      batchSize: config.batch_size,
+      metricsIntervalMs: config.metrics_interval_ms,
+      streamBuffer: config.stream_buffer,
+      slowReaderMs: config.slow_reader_ms,
+      observer,
+      log,
+      onFatal,
+    });
+    const vectors = new VectorCalls(config.slots + queueLimit(config));
+    return serve(fingerprint, engine, generator, vectors);
+  };
+}
+
+function serve(
+  fingerprint: string,
+  engine: Engine,
+  generator: Generator,
+  vectors: VectorCalls,
+): Model {
+  return {
+    fingerprint,
+    backend: engine.backend,
+    context: engine.context,
+    capabilities: engine.capabilities,
+    pids: [],
+    get active() {
+      return generator.active;
+    },
+    get waiting() {
+      return generator.waiting;
+    },
+    get idle() {
+      return generator.idle && vectors.active === 0;
+    },
+    async execute(request, log) {
+      requireCapability(engine, "generate");
+      return await generator.execute(request, log);
+    },
+    cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
+    tokenize: (fields) => promptTokens(fields, engine),
+    embed: (request, signal) => vectors.embed(engine, request, signal),
+    rerank: (request, signal) => vectors.rerank(engine, request, signal),
+    memoryBytes: () => engine.memoryBytes(),
+    drain: (deadlineMs) => generator.drain(deadlineMs),
+    async close() {
+      await generator.close();
+      await engine.dispose();
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { z } from "zod";
+import type { Capability } from "#shared/contracts/pool.ts";
+import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import type { ToolFields } from "#shared/contracts/tools.ts";
+import type {
+  embedReply,
+  embedRequest,
+  rerankReply,
+  rerankRequest,
+} from "#shared/contracts/worker.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { WorkerConfig } from "./config.ts";
+import type { Instruments } from "./instruments.ts";
+
+/** Whichever way a prompt is given. */
+export interface PromptFields extends ToolFields {
+  readonly prompt?: string | undefined;
+  readonly prompt_tokens?: readonly number[] | undefined;
+  readonly messages?: readonly Message[] | undefined;
+}
+
+/** One attempt of a job that was accepted. */
+export interface Execution {
+  /** Its events. */
+  readonly stream: { readonly body: ReadableStream<Uint8Array> };
+  /** The reader went away, which is a cancel. */
+  leave(): void;
+}
+
+/** A loaded model as the worker's routes see it, whoever computes. */
+export interface Model {
+  readonly fingerprint: string;
+  /** What computes: `cpu`, `cuda`, `llama-server`, … */
+  readonly backend: string;
+  /** Tokens per slot: prompt and reply together. */
+  readonly context: number;
+  readonly capabilities: readonly Capability[];
+  /** Processes other than the worker's own that hold the model's memory. */
+  readonly pids: readonly number[];
+  /** Slots in use. */
+  readonly active: number;
+  /** Requests that wait for a slot. */
+  readonly waiting: number;
+  /** Whether nothing runs or waits. */
+  readonly idle: boolean;
+  /** @throws {LlorchError} when the request is wrong, too long, or cannot be taken now. */
+  execute(request: ExecuteRequest, log: Logger): Promise<Execution>;
+  /** Ends an attempt of a job; anything but the current one stays untouched. */
+  cancel(jobId: string, attempt: number): void;
+  /** A prompt's tokens, as {@linkcode execute} would read them. */
+  tokenize(fields: PromptFields): Promise<readonly number[]>;
+  embed(
+    request: z.output<typeof embedRequest>,
+    signal: AbortSignal,
+  ): Promise<z.output<typeof embedReply>>;
+  rerank(
+    request: z.output<typeof rerankRequest>,
+    signal: AbortSignal,
+  ): Promise<z.output<typeof rerankReply>>;
+  /** Memory that the model's processes hold, on its device too; from what is known already. */
+  memoryBytes(): number;
+  /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */
+  drain(deadlineMs: number): Promise<void>;
+  /** Ends what is left, and frees everything. */
+  close(): Promise<void>;
+}
+
+/** What a {@linkcode LoadModel} is told beside the configuration. */
+export interface LoadContext {
+  readonly log: Logger;
+  readonly observer: Instruments;
+  /** Called with 0 to 1 while the weights are read. */
+  readonly onProgress: (fraction: number) => void;
+  /** What computes broke: nothing can be served any more. */
+  readonly onFatal: (error: unknown) => void;
+  /** Breaks the load off. */
+  readonly signal: AbortSignal;
+}
+
+/** Loads a model. Throws an error whose message a person can act upon. */
+export type LoadModel = (config: WorkerConfig, context: LoadContext) => Promise<Model>;
