@@ -2,8 +2,9 @@ import { type Clock, systemClock } from "#shared/clock.ts";
 import { appLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { EventConnections } from "#shared/http/event_connections.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
-import { readServerTls, trusting } from "#shared/http/tls.ts";
+import { readCa, readServerTls, trusting } from "#shared/http/tls.ts";
 import { planReload, type Reload } from "#shared/config/reload.ts";
 import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -115,6 +116,8 @@ async function openParts(
   const tls = readServerTls(config.tls);
   const http = trusting(config.tls.ca);
   parts.defer(() => http?.close());
+  const workers = new EventConnections(readCa(config.tls));
+  parts.defer(() => workers.close());
 
   const dir = openStateDir(
     config.state_dir ?? defaultStateDir(env, "orchestratord"),
@@ -137,7 +140,17 @@ async function openParts(
     clock,
     metrics,
   });
-  const jobs = new Jobs({ config, loop, store, clock, log, metrics, http, phase: () => phase });
+  const jobs = new Jobs({
+    config,
+    loop,
+    store,
+    clock,
+    log,
+    metrics,
+    http,
+    workers,
+    phase: () => phase,
+  });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 

@@ -3,7 +3,7 @@ import { errorBody } from "../contracts/common.ts";
 import { openaiErrorBody } from "../contracts/openai_common.ts";
 import { HEADERS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
-import { readSse, readSseBatches, type SseMessage } from "./sse.ts";
+import { readSseBatches, type SseMessage } from "./sse.ts";
 
 /** The peer could not be reached, hung up, or took too long: nothing is known about what it did. */
 export class TransportError extends Error {
@@ -30,6 +30,30 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** The transport, from `trusting()`; by default Deno's own. */
   readonly http?: Deno.HttpClient | undefined;
+  /** The transport of event streams where it is another one, from `EventConnections`. */
+  readonly openEvents?: ((request: EventsRequest) => Promise<EventsReply>) | undefined;
+}
+
+/** A request for an event stream, ready to be sent. */
+export interface EventsRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  /** Gives up waiting for the head of the reply. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A reply, and its body in one of two ways. */
+export interface EventsReply {
+  readonly status: number;
+  /** All of the body, as text. */
+  text(): Promise<string>;
+  /**
+   * The events of the body, those that came together at once. The signal ends the stream at any
+   * time, and so does leaving the loop.
+   */
+  batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]>;
 }
 
 /** What one call may add. */
@@ -43,7 +67,6 @@ export interface CallOptions {
 /** A stream that has begun. */
 export interface OpenStream {
   readonly status: number;
-  readonly headers: Headers;
   readonly events: AsyncGenerator<SseMessage>;
   /** The same, those that came together at once; read one of the two. */
   readonly batches: AsyncGenerator<readonly SseMessage[]>;
@@ -88,6 +111,21 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  */
 export function createClient(options: ClientOptions): Client {
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const openEvents = options.openEvents ??
+    (async (request) => fetchedEvents(await reach(request, options.http)));
+
+  function prepare(route: Route, input: AnyCall, accept: string, call: CallOptions): EventsRequest {
+    const url = baseUrl + fillPath(route.path, input.params ?? {}) + queryString(input.query ?? {});
+    const headers: Record<string, string> = { accept };
+    if (options.token !== undefined) headers["authorization"] = `Bearer ${options.token}`;
+    if (call.correlationId !== undefined) headers[HEADERS.correlationId] = call.correlationId;
+    for (const [name, value] of Object.entries(input.headers ?? {})) {
+      if (value !== undefined) headers[name] = String(value);
+    }
+    const body = input.body === undefined ? undefined : JSON.stringify(input.body);
+    if (body !== undefined) headers["content-type"] = "application/json";
+    return { url, method: route.method, headers, body, signal: call.signal };
+  }
 
   async function send(
     route: Route,
@@ -95,27 +133,10 @@ export function createClient(options: ClientOptions): Client {
     accept: string,
     call: CallOptions,
   ): Promise<Response> {
-    const url = baseUrl + fillPath(route.path, input.params ?? {}) + queryString(input.query ?? {});
-    const headers = new Headers({ accept });
-    if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
-    if (call.correlationId !== undefined) headers.set(HEADERS.correlationId, call.correlationId);
-    for (const [name, value] of Object.entries(input.headers ?? {})) {
-      if (value !== undefined) headers.set(name, String(value));
-    }
-    const init: RequestInit & { client?: Deno.HttpClient } = {
-      method: route.method,
-      headers,
-      redirect: "error",
-    };
-    if (input.body !== undefined) {
-      headers.set("content-type", "application/json");
-      init.body = JSON.stringify(input.body);
-    }
-    if (options.http) init.client = options.http;
-    if (call.signal) init.signal = call.signal;
-    const response = await reach(url, init);
+    const request = prepare(route, input, accept, call);
+    const response = await reach(request, options.http);
     if (response.ok) return response;
-    throw await replyError(response, url);
+    throw replyError(response.status, await textOf(response), request.url);
   }
 
   /** Runs `work` under the call's own signal and a deadline. */
@@ -160,25 +181,22 @@ export function createClient(options: ClientOptions): Client {
     stream(route, input, call = {}) {
       // The deadline is that of the first byte; the signal holds for the whole stream.
       return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
-        const accept = "text/event-stream";
-        const response = await send(route, input as AnyCall, accept, { ...call, signal });
-        const { status, headers } = response;
-        if (status === 204) return { status, headers, events: nothing(), batches: nothing() };
-        if (!response.body) throw new TransportError(`${baseUrl} answered a stream without a body`);
-        const { body } = response;
-        return {
-          status,
-          headers,
-          events: readSse(body, call.signal),
-          batches: readSseBatches(body, call.signal),
-        };
+        const request = prepare(route, input as AnyCall, "text/event-stream", { ...call, signal });
+        const reply = await openEvents(request);
+        const { status } = reply;
+        if (status < 200 || status > 299) {
+          throw replyError(status, await textOf(reply), request.url);
+        }
+        const batches = reply.batches(call.signal);
+        return { status, batches, events: oneByOne(batches) };
       });
     },
   };
 }
 
-/** The events of a reply without a body. */
-async function* nothing(): AsyncGenerator<never> {}
+async function* oneByOne<T>(batches: AsyncGenerator<readonly T[]>): AsyncGenerator<T> {
+  for await (const batch of batches) yield* batch;
+}
 
 /** What ends a call: its caller's signal, or the clock. */
 interface Limit {
@@ -211,15 +229,37 @@ function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
   };
 }
 
-async function reach(url: string, init: RequestInit): Promise<Response> {
+async function reach(
+  { url, method, headers, body, signal }: EventsRequest,
+  client: Deno.HttpClient | undefined,
+): Promise<Response> {
   try {
-    return await fetch(url, init);
+    return await fetch(url, {
+      method,
+      headers,
+      redirect: "error",
+      ...(body === undefined ? {} : { body }),
+      ...(signal ? { signal } : {}),
+      ...(client ? { client } : {}),
+    });
   } catch (error) {
-    if (init.signal?.aborted) throw error;
+    if (signal?.aborted) throw error;
     throw new TransportError(`Cannot reach ${new URL(url).origin}: ${errorMessage(error)}`, {
       cause: error,
     });
   }
+}
+
+/** A reply of `fetch` as a stream of events. */
+function fetchedEvents(response: Response): EventsReply {
+  const { status, body } = response;
+  return {
+    status,
+    text: () => response.text(),
+    async *batches(signal) {
+      if (body) yield* readSseBatches(body, signal);
+    },
+  };
 }
 
 async function readJson(response: Response): Promise<unknown> {
@@ -245,8 +285,7 @@ function parseReply(route: Route, value: unknown): unknown {
 }
 
 /** The peer's own error where it sent one, else one that names the status. */
-async function replyError(response: Response, url: string): Promise<Error> {
-  const text = await response.text().catch(() => "");
+function replyError(status: number, text: string, url: string): Error {
   const json = parseJson(text);
   const ours = errorBody.safeParse(json);
   if (ours.success) {
@@ -259,7 +298,12 @@ async function replyError(response: Response, url: string): Promise<Error> {
   }
   const openai = openaiErrorBody.safeParse(json);
   if (openai.success) return new LlorchError(openai.data.error.code, openai.data.error.message);
-  return new ForeignReplyError(`${url} answered ${response.status} ${text.slice(0, 200)}`.trim());
+  return new ForeignReplyError(`${url} answered ${status} ${text.slice(0, 200)}`.trim());
+}
+
+/** The body of a reply that says what went wrong, if it comes at all. */
+function textOf(reply: { text(): Promise<string> }): Promise<string> {
+  return reply.text().catch(() => "");
 }
 
 function parseJson(text: string): unknown {

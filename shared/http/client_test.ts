@@ -7,7 +7,7 @@ import { delay } from "../lifecycle.ts";
 import { type Client, createClient, TransportError } from "./client.ts";
 import { listen } from "./serve.ts";
 import { encodeSse } from "./sse.ts";
-import { sseResponse } from "./sse_response.ts";
+import { SseResponse } from "./sse_response.ts";
 
 const base = { tag: "test", role: "client", status: 200, errors: [] } as const;
 
@@ -205,7 +205,7 @@ function oneEvent(left: () => void) {
         left();
       }
     }
-    return sseResponse(frames(), { keepAliveMs: 10 });
+    return new SseResponse(frames(), { keepAliveMs: 10 });
   };
 }
 
@@ -216,7 +216,7 @@ Deno.test("client: a stream outlives the deadline of its first byte", () =>
       await delay(100);
       yield encodeSse("end", {}, 2);
     }
-    return sseResponse(frames(), { keepAliveMs: 1000 });
+    return new SseResponse(frames(), { keepAliveMs: 1000 });
   }, async (client) => {
     const { status, events: messages } = await client.stream(events, {}, { timeoutMs: 50 });
     assert.equal(status, 200);

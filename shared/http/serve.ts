@@ -1,9 +1,11 @@
-import { getRequestListener, RequestError } from "@hono/node-server";
+import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { errorResponse } from "./app.ts";
+import { SseResponse, writeSse } from "./sse_response.ts";
 import type { ServerTls } from "./tls.ts";
 
 /** A listening server. */
@@ -46,7 +48,12 @@ export async function listen(
   const running = new Set<Promise<void>>();
   let isClosing = false;
   const respond = getRequestListener(
-    (request) => isClosing ? stopping(request) : handler(request),
+    async (request, bindings) => {
+      const response = isClosing ? stopping(request) : await handler(request);
+      if (!(response instanceof SseResponse)) return response;
+      await writeSse(response, (bindings as HttpBindings).outgoing);
+      return RESPONSE_ALREADY_SENT;
+    },
     { overrideGlobalObjects: false, errorHandler: unanswerable },
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {

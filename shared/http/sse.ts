@@ -21,9 +21,14 @@ export function encodeSseComment(text: string): Uint8Array {
   return encoder.encode(`: ${text}\n\n`);
 }
 
-/** Headers of every SSE reply; the last one asks nginx not to buffer. */
+/**
+ * Headers of every SSE reply. The length is unknown from the start: where that is not said,
+ * @hono/node-server waits a turn for a body that might end at once. The last one asks nginx not to
+ * buffer.
+ */
 export const SSE_HEADERS: Readonly<Record<string, string>> = {
   "content-type": "text/event-stream; charset=utf-8",
+  "transfer-encoding": "chunked",
   "cache-control": "no-store",
   "x-accel-buffering": "no",
 };
@@ -75,31 +80,46 @@ export async function* readSseBatches(
   const reader = readerOf(body);
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", cancel);
-  let messages: SseMessage[] = [];
-  const parser = createParser({
-    maxBufferSize: MAX_MESSAGE_CHARS,
-    onEvent: ({ event = "message", data, id }) =>
-      messages.push({ event, data, ...(id === undefined ? {} : { id }) }),
-    onError(error) {
-      if (error.type === "max-buffer-size-exceeded") throw error;
-    },
-  });
-  const decoder = new TextDecoder();
+  const parser = new SseParser();
   try {
     while (true) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
       signal?.throwIfAborted();
       if (done) return;
-      parser.feed(decoder.decode(value, { stream: true }));
-      if (messages.length === 0) continue;
-      const batch = messages;
-      messages = [];
-      yield batch;
+      const messages = value ? parser.feed(value) : [];
+      if (messages.length > 0) yield messages;
     }
   } finally {
     signal?.removeEventListener("abort", cancel);
     cancel();
+  }
+}
+
+/** Takes the bytes of an event stream apart, in whatever pieces they come. */
+export class SseParser {
+  #messages: SseMessage[] = [];
+  readonly #decoder = new TextDecoder();
+  readonly #parser = createParser({
+    maxBufferSize: MAX_MESSAGE_CHARS,
+    onEvent: ({ event = "message", data, id }) =>
+      this.#messages.push({ event, data, ...(id === undefined ? {} : { id }) }),
+    onError(error) {
+      if (error.type === "max-buffer-size-exceeded") throw error;
+    },
+  });
+
+  /**
+   * The messages that are whole now.
+   *
+   * @throws {Error} for a message that is longer than any may be
+   */
+  feed(bytes: Uint8Array): readonly SseMessage[] {
+    this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
+    if (this.#messages.length === 0) return this.#messages;
+    const messages = this.#messages;
+    this.#messages = [];
+    return messages;
   }
 }
 

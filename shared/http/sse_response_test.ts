@@ -1,53 +1,78 @@
 import assert from "node:assert/strict";
 import { delay } from "../lifecycle.ts";
 import { listen } from "./serve.ts";
-import { sseResponse } from "./sse_response.ts";
+import { SseResponse, type SseResponseOptions } from "./sse_response.ts";
 
 const text = new TextDecoder();
 const bytes = new TextEncoder();
 
-Deno.test("sseResponse() gives status, headers and every frame, then ends", async () => {
+/** Asks a server for a stream of these frames. */
+async function ask(
+  frames: AsyncGenerator<Uint8Array>,
+  options: SseResponseOptions,
+  test: (response: Response) => Promise<void>,
+): Promise<void> {
+  const server = await listen(
+    { hostname: "127.0.0.1", port: 0 },
+    () => new SseResponse(frames, options),
+  );
+  try {
+    await test(await fetch(server.url));
+  } finally {
+    await server.close(0);
+  }
+}
+
+Deno.test("an SseResponse has status, headers and every frame, then an end", async () => {
   async function* frames() {
     yield bytes.encode("a");
     yield bytes.encode("b");
   }
-  const response = sseResponse(frames(), { keepAliveMs: 1000, status: 202 });
-  assert.equal(response.status, 202);
-  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
-  assert.equal(response.headers.get("cache-control"), "no-store");
-  assert.equal(response.headers.get("x-accel-buffering"), "no");
-  assert.equal(await response.text(), "ab");
+  await ask(frames(), { keepAliveMs: 1000, status: 202 }, async (response) => {
+    assert.equal(response.status, 202);
+    assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    assert.equal(response.headers.get("x-accel-buffering"), "no");
+    assert.equal(await response.text(), "ab");
+  });
 });
 
-Deno.test("sseResponse() sends a comment after silence, and loses no frame by it", async () => {
+Deno.test("an SseResponse sends a comment after silence, and loses no frame by it", async () => {
   async function* frames() {
     await delay(50);
     yield bytes.encode("frame");
   }
-  const all = await sseResponse(frames(), { keepAliveMs: 15 }).text();
-  assert.match(all, /^(: keep-alive\n\n)+frame$/);
+  await ask(frames(), { keepAliveMs: 15 }, async (response) => {
+    assert.match(await response.text(), /^(: keep-alive\n\n)+frame$/);
+  });
 });
 
-Deno.test("sseResponse() makes no frame before it is asked for", async () => {
-  let made = 0;
+Deno.test("the head of an SseResponse does not wait for its first frame", async () => {
+  const asked = Promise.withResolvers<void>();
   async function* frames() {
-    while (true) yield bytes.encode(String(made++));
+    await asked.promise;
+    yield bytes.encode("a");
   }
-  const reader = sseResponse(frames(), { keepAliveMs: 1000 }).body!.getReader();
-  await delay(5);
-  assert.equal(made, 0);
-  assert.equal(text.decode((await reader.read()).value), "0");
-  await delay(5);
-  assert.equal(made, 1);
-  await reader.cancel();
+  await ask(frames(), { keepAliveMs: 60_000 }, async (response) => {
+    assert.equal(response.status, 200);
+    asked.resolve();
+    assert.equal(await response.text(), "a");
+  });
 });
 
-Deno.test("sseResponse() breaks off when the frames do", async () => {
+Deno.test("an SseResponse breaks off when its frames do", async () => {
+  const read = Promise.withResolvers<void>();
   async function* frames() {
     yield bytes.encode("a");
+    await read.promise;
     throw new Error("boom");
   }
-  await assert.rejects(sseResponse(frames(), { keepAliveMs: 1000 }).text(), /boom/);
+  await ask(frames(), { keepAliveMs: 1000 }, async (response) => {
+    const reader = response.body!.getReader();
+    assert.equal(text.decode((await reader.read()).value), "a");
+    read.resolve();
+    await assert.rejects(reader.read());
+  });
 });
 
 /** Frames of 64 KiB without end; says how many were made and whether they were returned. */
@@ -71,7 +96,7 @@ Deno.test("a client that reads slowly holds the frames up; when it leaves they a
   const { state, frames } = endless();
   const server = await listen(
     { hostname: "127.0.0.1", port: 0 },
-    () => sseResponse(frames, { keepAliveMs: 1000 }),
+    () => new SseResponse(frames, { keepAliveMs: 1000 }),
   );
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await socket.write(bytes.encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -102,7 +127,7 @@ Deno.test("a client that leaves a silent stream is noticed, and its frames retur
         left.resolve();
       }
     }
-    return sseResponse(frames(), { keepAliveMs: 60_000 });
+    return new SseResponse(frames(), { keepAliveMs: 60_000 });
   });
   const controller = new AbortController();
   const response = await fetch(server.url, { signal: controller.signal });
@@ -118,7 +143,7 @@ Deno.test("a client that reads nothing for too long is cut off, and finds the la
   const { state, frames } = endless();
   const closed = Promise.withResolvers<void>();
   const server = await listen({ hostname: "127.0.0.1", port: 0 }, () =>
-    sseResponse(frames, {
+    new SseResponse(frames, {
       keepAliveMs: 1000,
       slowReader: { afterMs: 200, lastWords: () => bytes.encode("LAST WORDS") },
       onClose: closed.resolve,
@@ -147,11 +172,10 @@ Deno.test("a client that reads now and then, or waits for what is not there, is 
     }
   }
   let closes = 0;
-  const response = sseResponse(frames(), {
+  await ask(frames(), {
     keepAliveMs: 1000,
     slowReader: { afterMs: 40, lastWords: () => bytes.encode("LAST WORDS") },
     onClose: () => closes++,
-  });
-  assert.equal(await response.text(), "01234");
+  }, async (response) => assert.equal(await response.text(), "01234"));
   assert.equal(closes, 1);
 });

@@ -69,6 +69,15 @@ export function trusting(caFile: string | undefined): Deno.HttpClient | undefine
   }
 }
 
+/**
+ * The certificates in PEM that are trusted beside the usual ones, if there are any.
+ *
+ * @throws {UsageError} when the file cannot be read
+ */
+export function readCa({ ca }: Pick<TlsFiles, "ca">): string | undefined {
+  return ca === undefined ? undefined : readPem(ca, "CERTIFICATE");
+}
+
 function readPem(path: string, what: string): string {
   const text = read(path, (path) => Deno.readTextFileSync(path));
   if (text.includes(`${what}-----`)) return text;

@@ -2,7 +2,7 @@ import { type ErrorData } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { openAiBody } from "#shared/http/app.ts";
 import { encodeSse, encodeSseData } from "#shared/http/sse.ts";
-import { sseResponse, type SseResponseOptions } from "#shared/http/sse_response.ts";
+import { SseResponse, type SseResponseOptions } from "#shared/http/sse_response.ts";
 import type { Config } from "../config.ts";
 
 /** When a client that found no place should ask again, in ms: streams end all the time. */
@@ -57,13 +57,13 @@ export class OpenStreams {
       const data: ErrorData = { code, message, retriable };
       return encodeSse("error", data);
     };
-    return sseResponse(frames, this.#options(lastWords, close));
+    return new SseResponse(frames, this.#options(lastWords, close));
   }
 
   /** A reply with chunks of OpenAI's. */
   replyOpenAi(frames: AsyncGenerator<Uint8Array>, close: () => void): Response {
     const lastWords = () => encodeSseData(JSON.stringify(openAiBody(this.#tooSlow())));
-    return sseResponse(frames, this.#options(lastWords, close));
+    return new SseResponse(frames, this.#options(lastWords, close));
   }
 
   #options(lastWords: () => Uint8Array, onClose: () => void): SseResponseOptions {

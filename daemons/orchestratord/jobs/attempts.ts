@@ -46,6 +46,7 @@ export class Attempts {
         baseUrl: worker.uri ?? "",
         token: worker.token,
         http: this.#deps.http,
+        openEvents: (request) => this.#deps.workers.open(request),
       }),
       workerId: worker.worker_id,
       request: {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
+import type { EventConnections } from "#shared/http/event_connections.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
@@ -28,6 +29,8 @@ export interface JobsDeps {
   readonly phase: () => Phase;
   /** The transport to workers. */
   readonly http: Deno.HttpClient | undefined;
+  /** Carries the streams of workers. */
+  readonly workers: EventConnections;
 }
 
 /** After this time a new start should have come, in ms. */

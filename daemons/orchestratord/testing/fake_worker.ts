@@ -4,7 +4,7 @@ import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { encodeSse } from "#shared/http/sse.ts";
-import { sseResponse } from "#shared/http/sse_response.ts";
+import { SseResponse } from "#shared/http/sse_response.ts";
 import { createLogger } from "#shared/logging.ts";
 
 /** Token ids stand for numbers: the prompt `w7` is answered with 8, 9, 10 … as the counter model does. */
@@ -63,7 +63,7 @@ export class FakeWorker {
       this.executions.push(body);
       const both = AbortSignal.any([signal, this.#cut.signal]);
       signal.addEventListener("abort", () => this.cancelled++);
-      return sseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });
+      return new SseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });
     });
     app.mount(workerRoutes.cancel, () => ACCEPTED);
     app.mount(workerRoutes.embed, async ({ body, signal }) => {

@@ -3,7 +3,7 @@ import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { encodeSse } from "#shared/http/sse.ts";
-import { sseResponse } from "#shared/http/sse_response.ts";
+import { SseResponse } from "#shared/http/sse_response.ts";
 import type { LogReader } from "../supervisor/log_reader.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
@@ -42,7 +42,7 @@ export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void 
   app.mount(poolRoutes.workerLogs, ({ params, query }) => {
     if (query.follow === "false") return { lines: [...supervisor.logLines(params.id)] };
     const reader = supervisor.readLog(params.id);
-    return sseResponse(logFrames(reader), {
+    return new SseResponse(logFrames(reader), {
       keepAliveMs: KEEP_ALIVE_MS,
       onClose: () => reader.close(),
     });

@@ -1,0 +1,155 @@
+import { Buffer } from "node:buffer";
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as TlsAgent, request as httpsRequest } from "node:https";
+import { rootCertificates } from "node:tls";
+import { errorMessage } from "../errors.ts";
+import type { EventsReply, EventsRequest } from "./client.ts";
+import { TransportError } from "./client.ts";
+import { SseParser } from "./sse.ts";
+
+/** A stream stops reading from the wire while so many bytes wait to be taken. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/**
+ * Connections for many event streams, kept open between them.
+ *
+ * Over node:http, because what came from the wire together is handed on together, however many
+ * chunks it was written in; Deno's `fetch` takes a turn of the event loop for each
+ * (docs/adr/0012-node-http-to-workers.md).
+ */
+export class EventConnections {
+  readonly #http = new Agent({ keepAlive: true });
+  readonly #https: TlsAgent;
+
+  /** @param ca Certificates in PEM to trust beside the usual authorities. */
+  constructor(ca?: string) {
+    this.#https = new TlsAgent({
+      keepAlive: true,
+      ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+    });
+  }
+
+  /** Sends a request and waits for the head of its reply; see {@linkcode EventsRequest}. */
+  async open(request: EventsRequest): Promise<EventsReply> {
+    try {
+      return await this.#send(request);
+    } catch (error) {
+      // The peer closed a connection that was idle, just when it was to be used again.
+      if (error instanceof StaleConnectionError) return await this.#send(request);
+      throw error;
+    }
+  }
+
+  /** Closes what is open. */
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  #send({ url, method, headers, body, signal }: EventsRequest): Promise<EventsReply> {
+    const isTls = url.startsWith("https:");
+    const bytes = Buffer.from(body ?? "");
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const outgoing: ClientRequest = (isTls ? httpsRequest : httpRequest)(url, {
+        method,
+        agent: isTls ? this.#https : this.#http,
+        headers: { ...headers, "content-length": String(bytes.byteLength) },
+      });
+      const abort = () => outgoing.destroy();
+      signal?.addEventListener("abort", abort);
+      const forget = () => signal?.removeEventListener("abort", abort);
+      outgoing.setNoDelay(true);
+      outgoing.once("close", forget);
+      outgoing.on("error", (cause) => {
+        forget();
+        if (signal?.aborted) return reject(signal.reason);
+        if (outgoing.reusedSocket) return reject(new StaleConnectionError());
+        const { origin } = new URL(url);
+        reject(
+          new TransportError(`Cannot reach ${origin}: ${errorMessage(cause)}`, { cause }),
+        );
+      });
+      outgoing.once("response", (incoming) => resolve(new Reply(incoming)));
+      outgoing.end(bytes);
+    });
+  }
+}
+
+/** A connection that was kept open broke before anything came back over it. */
+class StaleConnectionError extends Error {}
+
+class Reply implements EventsReply {
+  readonly status: number;
+  readonly #incoming: IncomingMessage;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isEnded = false;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(incoming: IncomingMessage) {
+    this.#incoming = incoming;
+    this.status = incoming.statusCode ?? 0;
+    incoming.on("data", (bytes: Buffer) => {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.byteLength;
+      if (this.#waitingBytes > MAX_WAITING_BYTES) incoming.pause();
+      this.#wake?.();
+    });
+    incoming.once("end", () => this.#end());
+    incoming.once("error", (error) => this.#end(error));
+    incoming.once("close", () => this.#end(new TransportError("The connection was closed")));
+  }
+
+  /** All of the body. */
+  async text(): Promise<string> {
+    const pieces: Buffer[] = [];
+    for (let bytes = await this.#take(); bytes; bytes = await this.#take()) pieces.push(bytes);
+    return Buffer.concat(pieces).toString();
+  }
+
+  async *batches(signal: AbortSignal | undefined) {
+    const parser = new SseParser();
+    const abort = () => {
+      this.#waiting = [];
+      this.#end(signal?.reason);
+      this.#incoming.destroy();
+    };
+    signal?.addEventListener("abort", abort);
+    try {
+      signal?.throwIfAborted();
+      for (let bytes = await this.#take(); bytes; bytes = await this.#take()) {
+        const messages = parser.feed(bytes);
+        if (messages.length > 0) yield messages;
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      // A stream that was left early; one that was read to its end keeps its connection.
+      if (!this.#isEnded) this.#incoming.destroy();
+    }
+  }
+
+  /** What came since the last time; undefined at the end. */
+  async #take(): Promise<Buffer | undefined> {
+    while (true) {
+      if (this.#waiting.length > 0) {
+        const pieces = this.#waiting;
+        this.#waiting = [];
+        this.#waitingBytes = 0;
+        if (this.#incoming.isPaused()) this.#incoming.resume();
+        return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+      }
+      if (this.#error) throw this.#error;
+      if (this.#isEnded) return undefined;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  #end(error?: Error): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#error = error;
+    this.#wake?.();
+  }
+}

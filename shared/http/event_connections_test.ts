@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { HAS_OPENSSL, withCertificates } from "../../tests/support/certificates.ts";
+import { orchestratorRoutes } from "../contracts/mod.ts";
+import { LlorchError } from "../errors.ts";
+import { errorResponse } from "./app.ts";
+import { type Client, createClient, TransportError } from "./client.ts";
+import { EventConnections } from "./event_connections.ts";
+import { listen, type ListenOptions } from "./serve.ts";
+import { encodeSse } from "./sse.ts";
+import { SseResponse } from "./sse_response.ts";
+import { readCa, readServerTls } from "./tls.ts";
+
+const route = orchestratorRoutes.taskEvents;
+const input = { params: { id: "job-1" }, headers: {}, query: {} };
+const LOCAL: ListenOptions = { hostname: "127.0.0.1", port: 0 };
+const encoder = new TextEncoder();
+
+/** Runs a test with a client whose streams come over connections of this kind. */
+async function against(
+  serve: (request: Request) => Response | Promise<Response>,
+  test: (client: Client) => Promise<void>,
+): Promise<void> {
+  const server = await listen(LOCAL, serve);
+  try {
+    await withClient(server.url, test);
+  } finally {
+    await server.close(0);
+  }
+}
+
+async function withClient(
+  baseUrl: string,
+  test: (client: Client) => Promise<void>,
+  ca?: string,
+): Promise<void> {
+  const connections = new EventConnections(ca);
+  try {
+    await test(createClient({ baseUrl, openEvents: (request) => connections.open(request) }));
+  } finally {
+    connections.close();
+  }
+}
+
+/** A server that answers each connection's first request with these bytes, in one write. */
+async function withBytes(
+  bytes: string,
+  test: (client: Client, closeAll: () => void) => Promise<void>,
+): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open: Deno.TcpConn[] = [];
+  const serving = (async () => {
+    for await (const connection of listener) {
+      open.push(connection);
+      await connection.read(new Uint8Array(4096));
+      await connection.write(encoder.encode(bytes));
+    }
+  })().catch(() => {});
+  const closeAll = () => open.splice(0).forEach((connection) => connection.close());
+  try {
+    await withClient(
+      `http://127.0.0.1:${listener.addr.port}`,
+      (client) => test(client, closeAll),
+    );
+  } finally {
+    closeAll();
+    listener.close();
+    await serving;
+  }
+}
+
+const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +
+  "transfer-encoding: chunked\r\n\r\n";
+
+function chunk(text: string): string {
+  return `${text.length.toString(16)}\r\n${text}\r\n`;
+}
+
+Deno.test("events that came together are handed on together, however many chunks they were", () => {
+  const chunks = Array.from({ length: 50 }, (_, n) => chunk(`data: ${n}\n\n`));
+  return withBytes(HEAD + chunks.join("") + "0\r\n\r\n", async (client) => {
+    const { batches } = await client.stream(route, input);
+    const all = await Array.fromAsync(batches);
+    assert.deepEqual(all.flat().map(({ data }) => Number(data)), Array.from(Array(50).keys()));
+    assert.ok(all.length < 10, `${all.length} batches`);
+  });
+});
+
+Deno.test("a connection is used again once its stream was read to the end", async () => {
+  const ports = new Set<string>();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    for await (const connection of listener) {
+      ports.add(String(connection.remoteAddr.port));
+      void (async () => {
+        const buffer = new Uint8Array(4096);
+        while (await connection.read(buffer) !== null) {
+          await connection.write(encoder.encode(HEAD + chunk("data: x\n\n") + "0\r\n\r\n"));
+        }
+        connection.close();
+      })();
+    }
+  })().catch(() => {});
+  await withClient(`http://127.0.0.1:${listener.addr.port}`, async (client) => {
+    for (let n = 0; n < 5; n++) {
+      const { events } = await client.stream(route, input);
+      assert.equal((await Array.fromAsync(events)).length, 1);
+    }
+    assert.equal(ports.size, 1);
+  });
+  listener.close();
+  await serving;
+});
+
+Deno.test("a connection that the peer closed while it was idle is not taken for a failure", () =>
+  withBytes(HEAD + chunk("data: x\n\n") + "0\r\n\r\n", async (client, closeAll) => {
+    for (let n = 0; n < 5; n++) {
+      const { events } = await client.stream(route, input);
+      assert.equal((await Array.fromAsync(events)).length, 1);
+      // At once, so that the client has not heard of it when it sends the next request.
+      closeAll();
+    }
+  }));
+
+Deno.test("a stream that is cut off throws after what came of it", () =>
+  withBytes(HEAD + chunk("data: whole\n\n") + "ff\r\ndata: half", async (client, closeAll) => {
+    const { events } = await client.stream(route, input);
+    assert.equal((await events.next()).value?.data, "whole");
+    closeAll();
+    await assert.rejects(events.next());
+  }));
+
+Deno.test("an abort ends a request that is not answered, and a stream that runs", async () => {
+  const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let asked = Promise.withResolvers<void>();
+  let requests = 0;
+  await against((request) => {
+    const gone = left[requests++]!;
+    request.signal.addEventListener("abort", () => gone.resolve());
+    asked.resolve();
+    if (requests === 1) return new Promise(() => {});
+    async function* frames() {
+      yield encodeSse("token", {});
+      await gone.promise;
+    }
+    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+  }, async (client) => {
+    const first = new AbortController();
+    const waiting = client.stream(route, input, { signal: first.signal });
+    await asked.promise;
+    first.abort();
+    await assert.rejects(waiting, { name: "AbortError" });
+    await left[0]!.promise;
+
+    asked = Promise.withResolvers();
+    const second = new AbortController();
+    const { events } = await client.stream(route, input, { signal: second.signal });
+    assert.equal((await events.next()).value?.event, "token");
+    second.abort();
+    await assert.rejects(events.next(), { name: "AbortError" });
+    await left[1]!.promise;
+  });
+});
+
+Deno.test("leaving the loop hangs up", async () => {
+  const left = Promise.withResolvers<void>();
+  await against((request) => {
+    request.signal.addEventListener("abort", () => left.resolve());
+    async function* frames() {
+      yield encodeSse("token", {});
+      await left.promise;
+    }
+    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+  }, async (client) => {
+    const { batches } = await client.stream(route, input);
+    for await (const _ of batches) break;
+    await left.promise;
+  });
+});
+
+Deno.test("a reader that is slow holds the peer up", async () => {
+  let made = 0;
+  const frame = encodeSse("token", { t: "x".repeat(64 * 1024) });
+  await against(() => {
+    async function* frames() {
+      while (true) {
+        made++;
+        yield frame;
+      }
+    }
+    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+  }, async (client) => {
+    const { events } = await client.stream(route, input);
+    await events.next();
+    let before = -1;
+    while (before !== made) {
+      before = made;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.ok(made * 64 < 32 * 1024, `${made} frames were made for a reader that sleeps`);
+    await events.return(undefined);
+  });
+});
+
+Deno.test("an error reply and a peer that is not there are errors of the client's kinds", async () => {
+  const gone = new LlorchError("NOT_FOUND", "gone");
+  await against(
+    (request) => errorResponse(gone, request, "id"),
+    (client) => assert.rejects(client.stream(route, input), { code: "NOT_FOUND", message: "gone" }),
+  );
+  const server = await listen(LOCAL, () => new Response());
+  await server.close();
+  await withClient(
+    server.url,
+    (client) => assert.rejects(client.stream(route, input), TransportError),
+  );
+});
+
+Deno.test({
+  name: "streams come over TLS from a peer whose authority is named" +
+    (HAS_OPENSSL ? "" : " (skipped: no openssl)"),
+  ignore: !HAS_OPENSSL,
+  fn: () =>
+    withCertificates(async ({ cert, key, ca }) => {
+      const tls = readServerTls({ cert, key });
+      async function* frames() {
+        yield encodeSse("token", { n: 1 });
+      }
+      const server = await listen(
+        { ...LOCAL, tls },
+        () => new SseResponse(frames(), { keepAliveMs: 60_000 }),
+      );
+      const trusted = async (client: Client) => {
+        const { events } = await client.stream(route, input);
+        assert.equal((await Array.fromAsync(events)).length, 1);
+      };
+      await withClient(server.url, trusted, readCa({ ca }));
+      await withClient(
+        server.url,
+        (client) => assert.rejects(client.stream(route, input), TransportError),
+      );
+      await server.close(0);
+    }),
+});
