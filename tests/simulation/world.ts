@@ -161,7 +161,8 @@ class World {
       case "stop_worker":
         return this.#timers.after(latency, () => {
           const host = this.#host(effect.poolId);
-          if (!host.isCutOff) host.kill(effect.workerId, "stopped");
+          if (!host.isCutOff) return host.kill(effect.workerId, "stopped");
+          this.#send({ kind: "stop_failed", workerId: effect.workerId });
         });
       case "fail":
       case "pool_lost":

@@ -36,14 +36,20 @@ export interface Service {
   restart(daemon: "orchestratord" | "poolManagerd"): Promise<void>;
 }
 
-/** Starts an executable, built or from source. */
+/**
+ * Starts an executable, built or from source.
+ *
+ * @param before Words before its command, such as those of another host.
+ */
 export function startExecutable(
   name: ExecutableName,
   args: readonly string[],
   env: Record<string, string> = {},
+  before: readonly string[] = [],
 ): Program {
   const { command, args: own } = findExecutable(name);
-  return startCommand(command, [...own, ...args], env);
+  const [first = "", ...rest] = [...before, command, ...own, ...args];
+  return startCommand(first, rest, env);
 }
 
 /** Runs an executable to its end. */
@@ -176,8 +182,9 @@ export async function startDaemon(
   name: ExecutableName,
   args: readonly string[],
   env: Record<string, string>,
+  before: readonly string[] = [],
 ): Promise<RunningDaemon> {
-  const program = startExecutable(name, args, env);
+  const program = startExecutable(name, args, env, before);
   const log: Record<string, unknown>[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   (async () => {

@@ -250,7 +250,7 @@ export class Pools {
   }
 
   async #stop(effect: Extract<Effect, { kind: "stop_worker" }>): Promise<void> {
-    const { log, metrics } = this.#deps;
+    const { log, loop, metrics } = this.#deps;
     const { poolId, workerId, reason } = effect;
     if (reason === "evict") metrics.evictions.inc();
     log.info("worker_stop", { pool_id: poolId, worker_id: workerId, reason });
@@ -261,6 +261,7 @@ export class Pools {
       });
     } catch (error) {
       log.warn("worker_stop_failed", { worker_id: workerId, error: errorMessage(error) });
+      loop.send({ kind: "stop_failed", workerId });
     }
   }
 

@@ -63,3 +63,11 @@ Deno.test("a drain outlives the pool manager's restart, and even its leaving", (
   assert.deepEqual(run.at(30, pool([], { instanceId: "i2" }), submit("j1", 30)), []);
   assert.equal(poolViews(run.state)[0]?.status, "drained");
 });
+
+Deno.test("a worker whose pool could not be told to stop it is stopped at the pool's next report", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)]));
+  assert.deepEqual(kinds(run.at(1, drain(10))), ["stop_worker"]);
+  assert.deepEqual(run.at(2, { kind: "stop_failed", workerId: "w1" }, tick), []);
+  assert.deepEqual(kinds(run.at(3, pool([worker("w1", A)]))), ["stop_worker"]);
+});

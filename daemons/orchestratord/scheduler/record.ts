@@ -47,6 +47,11 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       if (spawn) spawn.workerId = input.workerId;
       return;
     }
+    case "stop_failed": {
+      const worker = state.workers.get(input.workerId);
+      if (worker) worker.stopFailed = worker.stoppingSince !== undefined;
+      return;
+    }
     case "spawn_failed":
       return failSpawn(state, input.requestId, input.message, now);
     case "progress":

@@ -98,6 +98,8 @@ export interface Worker {
   served: boolean;
   /** When it was told to stop: not to be used though its pool may still say ready. */
   stoppingSince: number | undefined;
+  /** Its pool could not be told so: what is to become of it is decided anew at the next report. */
+  stopFailed: boolean;
   /** When a job on it last told that it goes on. */
   heardAt: number;
   /** It lost a job to silence and nothing else was heard of it: it is stopped once it is idle. */
@@ -235,6 +237,7 @@ export type Input =
     readonly tokensOut: number;
   }
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
+  | { readonly kind: "stop_failed"; readonly workerId: string }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
   /** `tokensOut`: delivered in this attempt so far, at least one. */
   | {

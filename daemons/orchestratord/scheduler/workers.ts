@@ -26,6 +26,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       heardAt: now,
       hangs: false,
       stoppingSince: undefined,
+      stopFailed: false,
       suspectUntil: 0,
     };
     // A pool that was forgotten and is back: what was dispatched to its workers is still there.
@@ -38,6 +39,8 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
     else state.holders.set(report.fingerprint, new Set([worker]));
   }
   worker.report = report;
+  if (worker.stopFailed) worker.stoppingSince = undefined;
+  worker.stopFailed = false;
   if (report.state === "ready" && worker.readySince === undefined) {
     worker.readySince = worker.lastUsedAt = now;
   }
