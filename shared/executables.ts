@@ -13,6 +13,20 @@ export const SOURCES = {
   "llorch-candled": "daemons/worker/main.ts",
 } as const;
 
+/**
+ * Flags of V8 for an executable: orchestratord's garbage is collected sooner, in smaller steps
+ * (docs/adr/0013-heap-growth.md).
+ */
+export const V8_FLAGS: Readonly<Partial<Record<ExecutableName, string>>> = {
+  "orchestratord": "--heap-growing-percent=30,--max-semi-space-size=4",
+};
+
+/** How deno is told of them. */
+export function v8Flags(name: ExecutableName): string[] {
+  const flags = V8_FLAGS[name];
+  return flags === undefined ? [] : [`--v8-flags=${flags}`];
+}
+
 /** Name of an executable. */
 export type ExecutableName = keyof typeof SOURCES;
 
@@ -102,6 +116,7 @@ function fromSource(name: ExecutableName, root: string, deno: string): Executabl
       "run",
       "--quiet",
       "--no-prompt",
+      ...v8Flags(name),
       `--config=${join(root, "deno.json")}`,
       `-P=${name}`,
       join(root, SOURCES[name]),

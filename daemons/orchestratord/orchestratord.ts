@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "#shared/clock.ts";
-import { appLimits } from "#shared/config/common.ts";
+import { appLimits, listenLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { EventConnections } from "#shared/http/event_connections.ts";
@@ -194,7 +194,9 @@ async function openParts(
   mountOpenAi(app, orchestrator);
   mountVectors(app, orchestrator);
 
-  const server = await listen({ hostname: config.host, port: config.port, tls }, app.fetch);
+  const { host: hostname, port } = config;
+  const limits = listenLimits(config.limits);
+  const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Clock, systemClock } from "#shared/clock.ts";
 import type { PoolState } from "#shared/contracts/pool.ts";
 import { EXIT, LOOPBACK } from "#shared/defaults.ts";
-import { appLimits } from "#shared/config/common.ts";
+import { appLimits, listenLimits } from "#shared/config/common.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { bearerAuth, requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { createClient } from "#shared/http/client.ts";
@@ -159,7 +159,7 @@ async function open(
   // Nobody is answered before it is known what lives, and no later than the port is ours.
   const opened = Promise.withResolvers<void>();
   const server = await listen(
-    { hostname: config.host, port: config.port, tls },
+    { hostname: config.host, port: config.port, tls, limits: listenLimits(config.limits), log },
     async (request) => {
       await opened.promise;
       return await app.fetch(request);

@@ -1,4 +1,4 @@
-import { appLimits } from "#shared/config/common.ts";
+import { appLimits, listenLimits } from "#shared/config/common.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
@@ -52,7 +52,8 @@ export class Worker implements Daemon {
   static async open(config: WorkerConfig, parts: WorkerParts): Promise<Worker> {
     const worker = new Worker(config, parts);
     const { host: hostname, port } = config;
-    worker.#server = await listen({ hostname, port }, worker.#app.fetch);
+    const limits = listenLimits(config.limits);
+    worker.#server = await listen({ hostname, port, limits, log: parts.log }, worker.#app.fetch);
     worker.#started = worker.#start();
     return worker;
   }

@@ -57,10 +57,17 @@ export function appLimits(limits: z.output<typeof limitsSection>) {
   };
 }
 
+/** A `limits` section as `listen()` takes it. */
+export function listenLimits(limits: z.output<typeof limitsSection>) {
+  return { maxConnections: limits.max_connections, headerTimeoutMs: limits.header_timeout_ms };
+}
+
 /** Bounds of what a daemon reads from a client. */
 export const limitsSection = z.strictObject({
+  max_connections: count(4096, "Connections of clients at once; one more is closed"),
   max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),
   max_header_bytes: z.number().int().min(1024).max(65_536).default(MAX_HEADER_BYTES)
     .describe("Largest URL and headers of a request together, in bytes"),
+  header_timeout_ms: millis(30_000, "A request's headers must arrive within this time"),
   body_timeout_ms: millis(BODY_TIMEOUT_MS, "A request's body must arrive within this time"),
 }).prefault({});

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { errorMessage, LlorchError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
 import { errorResponse } from "./app.ts";
 import { SseResponse, writeSse } from "./sse_response.ts";
 import type { ServerTls } from "./tls.ts";
@@ -28,7 +29,22 @@ export interface ListenOptions {
   readonly port: number;
   /** Serves HTTPS instead of HTTP. */
   readonly tls?: ServerTls | undefined;
+  /** What clients may take of the server before they have asked for anything. */
+  readonly limits?: ConnectionLimits;
+  /** Is told of what goes wrong outside of every request. */
+  readonly log?: Pick<Logger, "error">;
 }
+
+/** Bounds of connections. */
+export interface ConnectionLimits {
+  /** One more is closed. */
+  readonly maxConnections: number;
+  /** A request's head must come within this time, in ms, or is answered 408. */
+  readonly headerTimeoutMs: number;
+}
+
+/** Connections are looked at this often, in ms, or as often as their time runs out. */
+const CHECK_CONNECTIONS_MS = 5_000;
 
 /** A request's head may have so many bytes; a longer one is answered 431. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -42,7 +58,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
 export async function listen(
-  { tls, hostname, port }: ListenOptions,
+  { tls, hostname, port, limits, log }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
@@ -54,7 +70,7 @@ export async function listen(
       await writeSse(response, (bindings as HttpBindings).outgoing);
       return RESPONSE_ALREADY_SENT;
     },
-    { overrideGlobalObjects: false, errorHandler: unanswerable },
+    { overrideGlobalObjects: false, errorHandler: (error) => unanswerable(error, log) },
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (!isClosing) {
@@ -64,14 +80,23 @@ export async function listen(
     }
     void respond(incoming, outgoing);
   };
-  const options = { maxHeaderSize: MAX_HEADER_BYTES };
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    ...(limits && {
+      headersTimeout: limits.headerTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.headerTimeoutMs, CHECK_CONNECTIONS_MS),
+    }),
+  };
   const server = tls
     ? createTlsServer({ ...options, ...tls }, onRequest)
     : createServer(options, onRequest);
+  if (limits) server.maxConnections = limits.maxConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(error, `${hostname}:${port}`)));
     server.listen(port, hostname, resolve);
   });
+  // No descriptor left for a connection, for one; those that are open go on.
+  server.on("error", (error) => log?.error("listener_failed", { error }));
   const bound = (server.address() as AddressInfo).port;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   let closed: Promise<void> | undefined;
@@ -89,10 +114,11 @@ export async function listen(
 }
 
 /** Where there is no request to answer, since none could be made of what came. */
-function unanswerable(error: unknown): Response {
+function unanswerable(error: unknown, log: ListenOptions["log"]): Response {
   const failure = error instanceof RequestError
     ? new LlorchError("INVALID_REQUEST", `Cannot read the request: ${error.message}`)
     : new LlorchError("INTERNAL", "The request failed", { cause: error });
+  if (failure.code === "INTERNAL") log?.error("request_failed", { error });
   return errorResponse(failure, new Request("http://localhost/"), crypto.randomUUID());
 }
 

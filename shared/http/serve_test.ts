@@ -142,3 +142,21 @@ Deno.test("a request that cannot be understood is answered 400 in the contract's
   assert.match(reply, /^HTTP\/1\.1 400 [^]*"code":"INVALID_REQUEST"/);
   await server.close();
 });
+
+Deno.test("connections beyond the limit are closed, and heads that do not come are answered 408", async () => {
+  const limits = { maxConnections: 2, headerTimeoutMs: 50 };
+  const server = await listen({ ...here, limits }, () => new Response());
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const slow = [await connect(), await connect()];
+  const buffer = new Uint8Array(100);
+  const extra = await connect();
+  assert.equal(await extra.read(buffer), null);
+  for (const connection of slow) {
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+    const read = await connection.read(buffer);
+    assert.match(new TextDecoder().decode(buffer.subarray(0, read ?? 0)), /^HTTP\/1.1 408 /);
+    connection.close();
+  }
+  extra.close();
+  await server.close();
+});
