@@ -52,5 +52,11 @@ export const DEFAULT_CONTEXT = 4096;
 /** Slots that a worker gets when nobody says otherwise. */
 export const DEFAULT_SLOTS = 4;
 
+/**
+ * Longest time for which a pool lets a spawn wait for the memory of workers that are being stopped, in
+ * milliseconds: their own time to stop, and what the system takes to give memory back.
+ */
+export const SPAWN_MEMORY_WAIT_MS = 15_000;
+
 /** Exit codes of every executable. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;

@@ -4,6 +4,7 @@ import type { MetricDefinition } from "#shared/metrics.ts";
 const LABELS: ReadonlySet<string> = new Set([
   "backend",
   "category",
+  "cause",
   "code",
   "device",
   "kind",

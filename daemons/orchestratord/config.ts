@@ -11,7 +11,7 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
-import type { KeyLimits } from "#shared/contracts/mod.ts";
+import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./pools/endpoints.ts";
 import type { Policy } from "./scheduler/state.ts";
@@ -25,6 +25,8 @@ const hostEntry = z.string().refine((entry) => {
     return false;
   }
 }, "must be a host name, *.suffix, address or CIDR range");
+
+const idleTtl = z.string().regex(/^.+=\d{1,12}$/, "must be NAME=MILLISECONDS");
 
 /** Every key of orchestratord; defaults stand here and nowhere else. */
 export const configSchema = z.strictObject({
@@ -50,6 +52,13 @@ export const configSchema = z.strictObject({
       "So long a busy model is served while another waits for its memory",
     ),
     min_resident_ms: millis(10_000, "A model that was just loaded stays for this long at least"),
+  }).prefault({}),
+  models: z.strictObject({
+    preload: z.array(modelName).default([])
+      .describe("Models that are loaded when a pool comes with them, and again after a crash"),
+    idle_ttl_ms: count(0, "A worker without a job for this long is stopped; 0: never", 0),
+    idle_ttl_of: z.array(idleTtl).default([])
+      .describe("The same for single models: NAME=MILLISECONDS"),
   }).prefault({}),
   failover: z.strictObject({
     max_attempts: count(5, "Attempts in a row that may fail without a delivered token"),
@@ -159,5 +168,11 @@ export function policyOf(config: Config): Policy {
     replicaIdleMs: config.workers.replica_idle_ms,
     breakerFailures: config.workers.breaker_failures,
     breakerOpenMs: config.workers.breaker_open_ms,
+    preload: config.models.preload,
+    idleTtlMs: config.models.idle_ttl_ms,
+    idleTtlOf: new Map(config.models.idle_ttl_of.map((entry) => {
+      const at = entry.lastIndexOf("=");
+      return [entry.slice(0, at), Number(entry.slice(at + 1))];
+    })),
   };
 }

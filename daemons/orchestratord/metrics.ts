@@ -86,6 +86,11 @@ export function createOrchestratorMetrics(state: () => Readonly<State>, isReady:
       labels: ["outcome"],
       zeros: outcomes("accepted", "failed"),
     }),
+    loads: histogram({
+      name: "load_seconds",
+      help: "From the decision to load a model to its readiness; swap: others went for it",
+      labels: ["cause"],
+    }),
     evictions: counter({ name: "evictions_total", help: "Idle workers stopped for another model" }),
     heartbeats: counter({
       name: "heartbeats_total",

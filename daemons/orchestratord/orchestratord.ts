@@ -17,6 +17,7 @@ import { mountKeys } from "./api/keys.ts";
 import { mountOpenAi } from "./api/openai.ts";
 import { mountVectors } from "./api/openai_vectors.ts";
 import { mountPools } from "./api/pools.ts";
+import { mountModels } from "./api/models.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
 import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
@@ -189,6 +190,7 @@ async function openParts(
   mountCommon(app, orchestrator);
   mountTasks(app, orchestrator);
   mountState(app, orchestrator);
+  mountModels(app, orchestrator);
   mountPools(app, orchestrator);
   mountKeys(app, store, clock);
   mountOpenAi(app, orchestrator);
@@ -200,6 +202,7 @@ async function openParts(
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
 
+  for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
   await pools.recall();
   for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
   for (const row of await store.unfinished()) await jobs.restore(row);
@@ -230,6 +233,7 @@ function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
       return jobs.apply(effect);
     case "spawn":
     case "stop_worker":
+    case "loaded":
     case "pool_lost":
       return pools.apply(effect);
   }

@@ -89,6 +89,7 @@ export const workerView = z.object({
   active: z.number().int(),
   context: z.number().int(),
   memory_bytes: z.number().int(),
+  pinned: z.boolean(),
 }).meta({ id: "Worker" });
 
 /** A worker as clients see it: never its token. */
@@ -106,6 +107,7 @@ export const modelView = z.object({
   pools: z.array(identifier),
   loaded: z.boolean(),
   loading: z.boolean().meta({ description: "A worker is about to hold it, or is to be tried" }),
+  pinned: z.boolean().meta({ description: "Its workers, where pinned, are never evicted" }),
   workers: z.array(identifier),
   load_error: z.string().optional()
     .meta({ description: "Why the latest try to load it failed, until one succeeds" }),

@@ -26,6 +26,12 @@ export const idempotencyKey = z.string().regex(
   "must be 1 to 255 printable characters without spaces",
 );
 
+/** Where a model is meant to be; everywhere, or wherever there is room, where nothing is named. */
+export const modelPlace = z.strictObject({
+  pool_id: identifier.optional(),
+  device: identifier.optional(),
+}).prefault({}).meta({ id: "ModelPlace" });
+
 /** Every route of orchestratord. */
 export const orchestratorRoutes = {
   submit: defineRoute({
@@ -173,10 +179,57 @@ export const orchestratorRoutes = {
     tag: "state",
     role: "operator",
     params: z.object({ ref: modelName }),
+    body: modelPlace,
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE"],
+    errors: [
+      "MODEL_NOT_FOUND",
+      "NOT_FOUND",
+      "POOL_UNAVAILABLE",
+      "INSUFFICIENT_MEMORY",
+      "WORKER_START_FAILED",
+    ],
+  }),
+  unloadModel: defineRoute({
+    method: "POST",
+    path: "/v2/models/{ref}/unload",
+    summary:
+      "Let the jobs of a model end, then stop its workers; a job that comes later loads it again",
+    tag: "state",
+    role: "operator",
+    params: z.object({ ref: modelName }),
+    body: modelPlace,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: ["MODEL_NOT_FOUND", "NOT_FOUND", "POOL_UNAVAILABLE", "CONFLICT"],
+  }),
+  pinModel: defineRoute({
+    method: "POST",
+    path: "/v2/models/{ref}/pin",
+    summary: "Never evict a model nor stop it when idle; what is not loaded is not loaded by this",
+    tag: "state",
+    role: "operator",
+    params: z.object({ ref: modelName }),
+    body: modelPlace,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: ["MODEL_NOT_FOUND", "NOT_FOUND", "POOL_UNAVAILABLE"],
+  }),
+  unpinModel: defineRoute({
+    method: "POST",
+    path: "/v2/models/{ref}/unpin",
+    summary: "Take a pin back",
+    tag: "state",
+    role: "operator",
+    params: z.object({ ref: modelName }),
+    body: modelPlace,
+    status: 202,
+    reply: accepted,
+    kind: "json",
+    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "CONFLICT"],
   }),
   registerPool: defineRoute({
     method: "POST",

@@ -15,6 +15,7 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
+  /** One that takes undefined may be left out by callers, with its content type. */
   readonly body?: z.ZodType;
   /** Status of success. */
   readonly status: 200 | 202;
@@ -46,7 +47,9 @@ export interface RouteInput<R extends Route> {
   readonly body: Out<R["body"]>;
 }
 
-type RequiredPart<K extends string, T> = T extends z.ZodType ? { readonly [P in K]: z.input<T> }
+type RequiredPart<K extends string, T> = T extends z.ZodType
+  ? undefined extends z.input<T> ? { readonly [P in K]?: z.input<T> }
+  : { readonly [P in K]: z.input<T> }
   : unknown;
 type OptionalPart<K extends string, T> = T extends z.ZodType ? { readonly [P in K]?: z.input<T> }
   : unknown;

@@ -252,7 +252,16 @@ async function validate(
   const params = check(route.params, context.req.param());
   const query = check(route.query, context.req.query());
   const headers = check(route.headers, context.req.header());
-  const body = route.body ? check(route.body, await readJsonBody(request, limits)) : undefined;
+  const body = route.body
+    ? check(route.body, isLeftOut(route, request) ? undefined : await readJsonBody(request, limits))
+    : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
   return { params, query, headers, body } as unknown as RouteInput<Route>;
+}
+
+/** Whether there is no body where none is needed. */
+function isLeftOut({ body }: Route, { headers }: Request): boolean {
+  if (headers.has("content-type") || headers.has("transfer-encoding")) return false;
+  return (headers.get("content-length") ?? "0") === "0" &&
+    body?.safeParse(undefined).success === true;
 }

@@ -35,7 +35,12 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
         ...(route.query ? { query: route.query } : {}),
         ...(route.headers ? { headers: route.headers } : {}),
         ...(route.body
-          ? { body: { required: true, content: { "application/json": { schema: route.body } } } }
+          ? {
+            body: {
+              required: !route.body.safeParse(undefined).success,
+              content: { "application/json": { schema: route.body } },
+            },
+          }
           : {}),
       },
       responses: { ...successes(route), ...failures(route) },

@@ -9,6 +9,9 @@ export const MIB: number = 1024 * 1024;
 /** Memory of a worker that has ended shows as used for up to this long. */
 export const RELEASE_MS = 200;
 
+/** How often a spawn that waits for memory looks. */
+export const LOOK_MS = 20;
+
 /** A worker's process. */
 export interface Process {
   readonly id: string;
@@ -45,6 +48,8 @@ export class FakeHost {
   readonly #plan: Host;
   readonly #models: readonly PoolModel[];
   readonly #used: number[];
+  /** Workers that have ended and whose memory still shows as used. */
+  #settling = 0;
   #instance = 1;
   #spawned = 0;
   #exits: { worker_id: string; detail: string }[] = [];
@@ -69,6 +74,11 @@ export class FakeHost {
 
   memoryOf(device: number): number {
     return this.#plan.devices[device % this.#plan.devices.length]! * MIB;
+  }
+
+  /** Whether memory of a worker that has ended is about to be free. */
+  get isSettling(): boolean {
+    return this.#settling > 0;
   }
 
   /**
@@ -109,7 +119,9 @@ export class FakeHost {
     if (!process) return;
     this.processes.delete(workerId);
     this.#exits.push({ worker_id: workerId, detail });
+    this.#settling++;
     this.#around.after(RELEASE_MS, () => {
+      this.#settling--;
       this.#used[this.#indexOf(process.device)]! -= process.memory;
       this.#around.report(this);
     });

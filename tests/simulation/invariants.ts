@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Effect, State } from "../../daemons/orchestratord/scheduler/state.ts";
-import { freeSeat, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
+import type { Effect, Spawn, State } from "../../daemons/orchestratord/scheduler/state.ts";
+import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
 /** What must hold of the state after every step. */
 export function checkState(state: Readonly<State>): void {
@@ -120,7 +120,13 @@ export class Ledger {
       }
       case "stop_worker":
         for (const [id, { busyOn }] of this.#jobs) {
-          assert.notEqual(busyOn, effect.workerId, `a worker is evicted that runs ${id}`);
+          assert.notEqual(busyOn, effect.workerId, `a worker is stopped that runs ${id}`);
+        }
+        if (effect.reason === "evict" || effect.reason === "idle") {
+          const worker = state.workers.get(effect.workerId)!;
+          assert.ok(!isPinned(state, worker), `a pinned worker is stopped: ${effect.reason}`);
+          const ttlMs = effect.reason === "idle" ? state.policy.idleTtlMs : 0;
+          assert.ok(now - worker.lastUsedAt >= ttlMs, "a worker is stopped before its time");
         }
         return;
       case "spawn": {
@@ -129,6 +135,8 @@ export class Ledger {
         if (state.reloads.get(poolId)?.requestId === requestId) return;
         for (const worker of state.holders.get(fingerprint) ?? []) {
           if (!isUsable(state, worker)) continue;
+          // Somebody wants it at another place, too.
+          if (this.#isWished(effect.spawn)) return;
           assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);
           assert.equal(freeSeat(state, fingerprint, now), undefined, "a slot is free");
           const isSame = worker.poolId === poolId && worker.report.device === device;
@@ -136,9 +144,17 @@ export class Ledger {
         }
         return;
       }
+      case "loaded":
       case "pool_lost":
         return;
     }
+  }
+
+  #isWished({ fingerprint, poolId, device }: Spawn): boolean {
+    return [...this.#state().wishes.values()].some((wish) =>
+      wish.fingerprint === fingerprint && (wish.poolId ?? poolId) === poolId &&
+      (wish.device ?? device) === device
+    );
   }
 
   /** No job is lost: whoever has not ended waits or runs. */

@@ -2,7 +2,13 @@ import fc from "fast-check";
 
 /** Everything that happens in one simulated run; all times in ms. */
 export interface Scenario {
-  readonly policy: { readonly patience: number; readonly resident: number };
+  readonly policy: {
+    readonly patience: number;
+    readonly resident: number;
+    /** 0: never. */
+    readonly ttl: number;
+    readonly preload: readonly number[];
+  };
   /** Memory of each model, in MiB. */
   readonly models: readonly number[];
   readonly hosts: readonly Host[];
@@ -45,7 +51,10 @@ export interface Fault {
     | "restart"
     | "drain"
     | "reload"
-    | "memory_taken";
+    | "memory_taken"
+    | "load"
+    | "unload"
+    | "pin";
   /** Which job, worker or host, modulo what there is. */
   readonly which: number;
   readonly lasts: number;
@@ -79,6 +88,7 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   kind: fc.constantFrom(
     ...["cancel", "crash", "hang", "load_fails", "partition", "restart"] as const,
     ...["drain", "reload", "memory_taken"] as const,
+    ...["load", "unload", "pin"] as const,
   ),
   which: index,
   lasts: fc.integer({ min: 1, max: 8000 }),
@@ -89,6 +99,8 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   policy: fc.record({
     patience: fc.integer({ min: 1, max: 3000 }),
     resident: fc.integer({ min: 1, max: 3000 }),
+    ttl: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 3000 })),
+    preload: fc.array(fc.nat({ max: 4 }), { maxLength: 3 }),
   }),
   models: fc.array(fc.integer({ min: 20, max: 500 }), { minLength: 1, maxLength: 5 }),
   hosts: fc.array(host, { minLength: 1, maxLength: 3 }),

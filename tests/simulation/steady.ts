@@ -82,6 +82,8 @@ export class Steady {
           this.#workers = this.#workers.filter((each) => each.worker_id !== effect.workerId);
           this.#report();
         });
+      case "loaded":
+        return;
       default:
         throw new Error(`A steady load knows no ${JSON.stringify(effect)}`);
     }

@@ -6,12 +6,13 @@ import {
   initialState,
   type Input,
   type Outcome,
+  type Place,
   type Policy,
   type State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
 import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
 import { step } from "../../daemons/orchestratord/scheduler/step.ts";
-import { FakeHost, MIB, type Process, RELEASE_MS } from "./host.ts";
+import { FakeHost, LOOK_MS, MIB, type Process, RELEASE_MS } from "./host.ts";
 import { checkDeadlines, checkState, Ledger } from "./invariants.ts";
 import type { Fault, Scenario, Task } from "./scenario.ts";
 import { Timers } from "./timers.ts";
@@ -45,6 +46,9 @@ function policyOf({ policy }: Scenario): Policy {
     replicaIdleMs: 1500,
     breakerFailures: 3,
     breakerOpenMs: 2000,
+    preload: policy.preload.map((index) => `model${index}`),
+    idleTtlMs: policy.ttl,
+    idleTtlOf: new Map([["model0", 0]]),
   };
 }
 
@@ -165,12 +169,14 @@ class World {
           this.#send({ kind: "stop_failed", workerId: effect.workerId });
         });
       case "fail":
+      case "loaded":
       case "pool_lost":
         return;
     }
   }
 
-  #spawn({ spawn }: Extract<Effect, { kind: "spawn" }>): void {
+  #spawn(effect: Extract<Effect, { kind: "spawn" }>): void {
+    const { spawn } = effect;
     const { requestId } = spawn;
     const host = this.#host(spawn.poolId);
     try {
@@ -180,6 +186,10 @@ class World {
       this.#report(host);
     } catch (error) {
       if (error instanceof assert.AssertionError) throw error;
+      // A pool manager waits for memory that is about to be free.
+      if (host.isSettling && !host.isCutOff) {
+        return this.#timers.after(LOOK_MS, () => this.#spawn(effect));
+      }
       this.#send({ kind: "spawn_failed", requestId, message: (error as Error).message });
     }
   }
@@ -297,6 +307,15 @@ class World {
       case "restart":
         host.restart();
         return this.#report(host);
+      case "load":
+        return this.#send({ kind: "load", place: this.#placeOf(which) });
+      case "unload":
+        return this.#send({ kind: "unload", place: this.#placeOf(which) });
+      case "pin": {
+        const place = this.#placeOf(which);
+        this.#send({ kind: "pin", pin: { ...place, model: "m" } });
+        return this.#timers.after(lasts, () => this.#send({ kind: "unpin", place }));
+      }
       case "memory_taken": {
         const bytes = Math.round(host.memoryOf(which) * 0.7);
         host.take(which, bytes);
@@ -314,6 +333,13 @@ class World {
     const { latency } = this.#scenario;
     if (host.wasCutOff || lasts / 2 < 2 * HEARTBEAT_MS + TICK_MS + 4 * latency + RELEASE_MS) return;
     assert.deepEqual([...host.processes.keys()], [], "a drained pool still has workers");
+  }
+
+  /** What an operator asks of a model, everywhere or on one pool. */
+  #placeOf(which: number): Place {
+    const { fingerprint } = this.#models[which % this.#models.length]!;
+    const host = which % 2 === 0 ? undefined : this.#hosts[which % this.#hosts.length]!.id;
+    return { fingerprint, poolId: host, device: undefined };
   }
 
   #report(host: FakeHost): void {

@@ -1,5 +1,6 @@
 import type { Group } from "../../command.ts";
 import { jobs } from "./jobs/mod.ts";
+import { models } from "./models/mod.ts";
 import { pools } from "./pools/mod.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
@@ -9,7 +10,6 @@ import { stop } from "./stop.ts";
 export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
-  summary:
-    "Start, stop and look at orchestratord, for development; submit and follow jobs; drain hosts",
-  members: [jobs, pools, start, stop, status],
+  summary: "Start, stop and look at orchestratord, for development; jobs, models in memory, hosts",
+  members: [jobs, models, pools, start, stop, status],
 };

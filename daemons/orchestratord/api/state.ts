@@ -1,4 +1,4 @@
-import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import { mayTouch } from "./own_jobs.ts";
@@ -13,10 +13,5 @@ export function mountState(app: App, { loop, clock }: Orchestrator): void {
     const { jobs, ...counts } = queueView(loop.state, clock.steady());
     const isShown = (id: string) => mayTouch(caller, loop.state.queued.get(id)?.tenant ?? "");
     return { ...counts, jobs: jobs.filter(({ job_id }) => isShown(job_id)) };
-  });
-  app.mount(routes.loadModel, ({ params }) => {
-    const { fingerprint } = loop.resolve(params.ref);
-    loop.send({ kind: "load", fingerprint });
-    return ACCEPTED;
   });
 }

@@ -6,6 +6,7 @@ import {
   type reloadRequest,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
+import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -35,7 +36,7 @@ export interface PoolsDeps {
   readonly http: Deno.HttpClient | undefined;
 }
 
-/** How long a stopped worker may let its streams end, in ms; evicted ones are idle anyway. */
+/** How long a worker that is told to stop may take, in ms; it is idle. */
 const STOP_DEADLINE_MS = 10_000;
 
 /** Listens to pool managers and tells them what the scheduler decided. */
@@ -43,6 +44,8 @@ export class Pools {
   readonly #deps: PoolsDeps;
   /** With which API key each pool registered. */
   readonly #keyIds = new Map<string, string | undefined>();
+  /** Calls under way that tell a pool to stop workers. */
+  readonly #stops = new Map<string, Set<Promise<void>>>();
 
   constructor(deps: PoolsDeps) {
     this.#deps = deps;
@@ -198,10 +201,21 @@ export class Pools {
   }
 
   /** Carries out the scheduler's decisions about workers. */
-  apply(effect: Extract<Effect, { kind: "spawn" | "stop_worker" | "pool_lost" }>): void {
-    if (effect.kind === "spawn") void this.#spawn(effect);
-    else if (effect.kind === "stop_worker") void this.#stop(effect);
-    else this.#deps.log.warn("pool_lost", { pool_id: effect.poolId });
+  apply(
+    effect: Extract<Effect, { kind: "spawn" | "stop_worker" | "loaded" | "pool_lost" }>,
+  ): void {
+    switch (effect.kind) {
+      case "spawn":
+        return void this.#spawn(effect);
+      case "stop_worker":
+        return this.#stop(effect);
+      case "loaded": {
+        const cause = effect.spawn.isSwap ? "swap" : "load";
+        return this.#deps.metrics.loads.observe({ cause }, effect.tookMs / 1000);
+      }
+      case "pool_lost":
+        return this.#deps.log.warn("pool_lost", { pool_id: effect.poolId });
+    }
   }
 
   #seen(report: Heartbeat & { endpoint: string; version: string } | PoolState): PoolReply {
@@ -232,13 +246,16 @@ export class Pools {
   async #spawn(effect: Extract<Effect, { kind: "spawn" }>): Promise<void> {
     const { spawn, endpoint, modelRef } = effect;
     const { requestId, poolId, device, fingerprint } = spawn;
-    const { loop, log, metrics } = this.#deps;
+    const { loop, log, metrics, config } = this.#deps;
     log.info("worker_spawn", { pool_id: poolId, model_ref: modelRef, device });
     try {
-      const { worker_id } = await (await this.#client(poolId, endpoint)).call(poolRoutes.spawn, {
+      // The pool waits for the memory of workers that it knows to stop.
+      await Promise.all(this.#stops.get(poolId) ?? []);
+      const client = await this.#client(poolId, endpoint);
+      const { worker_id } = await client.call(poolRoutes.spawn, {
         params: { id: poolId },
         body: { request_id: requestId, model_ref: modelRef, fingerprint, device },
-      });
+      }, { timeoutMs: config.pools.call_timeout_ms + SPAWN_MEMORY_WAIT_MS });
       metrics.spawns.inc({ outcome: "accepted" });
       loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
     } catch (error) {
@@ -249,19 +266,32 @@ export class Pools {
     }
   }
 
-  async #stop(effect: Extract<Effect, { kind: "stop_worker" }>): Promise<void> {
-    const { log, loop, metrics } = this.#deps;
+  #stop(effect: Extract<Effect, { kind: "stop_worker" }>): void {
+    const { metrics, log } = this.#deps;
     const { poolId, workerId, reason } = effect;
     if (reason === "evict") metrics.evictions.inc();
     log.info("worker_stop", { pool_id: poolId, worker_id: workerId, reason });
+    const stops = this.#stops.get(poolId) ?? new Set();
+    this.#stops.set(poolId, stops);
+    const told = this.#tellToStop(effect).finally(() => {
+      stops.delete(told);
+      if (stops.size === 0) this.#stops.delete(poolId);
+    });
+    stops.add(told);
+  }
+
+  async #tellToStop({ poolId, endpoint, workerId }: Extract<Effect, { kind: "stop_worker" }>) {
     try {
-      await (await this.#client(poolId, effect.endpoint)).call(poolRoutes.stopWorker, {
+      await (await this.#client(poolId, endpoint)).call(poolRoutes.stopWorker, {
         params: { id: workerId },
         body: { deadline_ms: STOP_DEADLINE_MS },
       });
     } catch (error) {
-      log.warn("worker_stop_failed", { worker_id: workerId, error: errorMessage(error) });
-      loop.send({ kind: "stop_failed", workerId });
+      this.#deps.log.warn("worker_stop_failed", {
+        worker_id: workerId,
+        error: errorMessage(error),
+      });
+      this.#deps.loop.send({ kind: "stop_failed", workerId });
     }
   }
 

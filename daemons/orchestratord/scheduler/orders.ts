@@ -9,8 +9,17 @@ import type { Effect, State, StopReason, Worker } from "./state.ts";
 /** What the request ids of our own spawns begin with; those of people begin otherwise. */
 const SPAWN_PREFIX = "spawn-";
 
-/** Asks for a worker. */
-export function startSpawn(state: State, site: Site, now: number): Effect & { kind: "spawn" } {
+/**
+ * Asks for a worker.
+ *
+ * @param isSwap Others were told to stop for it.
+ */
+export function startSpawn(
+  state: State,
+  site: Site,
+  now: number,
+  isSwap = false,
+): Effect & { kind: "spawn" } {
   const { pool, device, model } = site;
   const spawn = {
     requestId: `${SPAWN_PREFIX}${now}-${++state.spawnCount}`,
@@ -20,6 +29,8 @@ export function startSpawn(state: State, site: Site, now: number): Effect & { ki
     memoryBytes: site.needed,
     startedAt: now,
     workerId: undefined,
+    isSwap,
+    isCancelled: false,
   };
   state.spawns.set(spawn.requestId, spawn);
   return { kind: "spawn", spawn, modelRef: model.model_ref, endpoint: pool.endpoint };

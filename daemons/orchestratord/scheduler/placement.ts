@@ -5,8 +5,8 @@
  */
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
-import { breakerKey, type Pool, type State, type Worker } from "./state.ts";
-import { holdersOf, isInService, isUsable } from "./workers.ts";
+import { breakerKey, type Place, type Pool, type State, type Worker } from "./state.ts";
+import { holdersOf, isInService, isPinned, isUsable, workersOf } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
 export interface Site {
@@ -21,7 +21,8 @@ export interface Site {
 /** What to do about a model that no worker holds. */
 export type LoadPlan =
   | { readonly kind: "spawn"; readonly site: Site }
-  | { readonly kind: "evict"; readonly victims: readonly Worker[] }
+  /** The pool waits for the memory of its victims. */
+  | { readonly kind: "evict"; readonly site: Site; readonly victims: readonly Worker[] }
   /** Workers that are busy take no new job, so that they can be evicted when theirs have ended. */
   | { readonly kind: "yield"; readonly victims: readonly Worker[] }
   | { readonly kind: "wait"; readonly reason: string }
@@ -33,10 +34,12 @@ export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 /**
  * What to do for a model. In this order:
  *
- * 1. impossible, if no device is large enough or every pool has failed too often;
+ * 1. impossible, if no device is large enough, or would be without its pinned models, or if every
+ *    pool has failed too often;
  * 2. spawn on a device on which it fits now: GPUs before the CPU, then most free memory;
- * 3. evict idle workers, least recently used first, where it fits once they have gone; one that was
- *    just loaded stays until it has served, at least for its minimum residence;
+ * 3. evict idle workers, least recently used first, where it fits once they have gone, and those that
+ *    are on their way already; a pinned one stays, and one that was just loaded stays until it has
+ *    served, at least for its minimum residence;
  * 4. after the patience, let workers that are busy and have had their minimum residence yield;
  * 5. wait.
  *
@@ -44,11 +47,14 @@ export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
  */
 export function planLoad(
   state: Readonly<State>,
-  fingerprint: string,
+  place: Place,
   waitedMs: number,
   now: number,
 ): LoadPlan {
-  const all = sitesOf(state, fingerprint).filter(({ pool }) => {
+  const { fingerprint } = place;
+  const all = sitesOf(state, fingerprint).filter(({ pool, device }) => {
+    if ((place.poolId ?? pool.id) !== pool.id) return false;
+    if ((place.device ?? device.id) !== device.id) return false;
     const reload = state.reloads.get(pool.id);
     // It has just made room there for the model that replaces it.
     return reload?.stage !== "loading" || reload.from !== fingerprint;
@@ -61,16 +67,20 @@ export function planLoad(
   }
   const large = all.filter(({ needed, device }) => needed <= device.total_bytes);
   if (large.length === 0) return tooLarge(all);
+  const allowed = large.filter((site) =>
+    site.needed <= site.device.total_bytes - pinnedBytes(state, site)
+  );
+  if (allowed.length === 0) return pinnedAway(state, large);
 
   const breakerOf = ({ pool }: Site) => state.breakers.get(breakerKey(pool.id, fingerprint));
-  const open = large.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
-  if (open.length === 0) return broken(state, large.map(breakerOf));
+  const open = allowed.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
+  if (open.length === 0) return broken(state, allowed.map(breakerOf));
 
   const fitting = open.find(({ needed, free }) => needed <= free);
   if (fitting) return { kind: "spawn", site: fitting };
   for (const site of open) {
     const victims = victimsFor(state, site, (worker) => mayGo(state, worker, now));
-    if (victims) return { kind: "evict", victims };
+    if (victims) return { kind: "evict", site, victims };
   }
   if (waitedMs >= state.policy.swapPatienceMs) {
     for (const site of open) {
@@ -115,6 +125,37 @@ function tooLarge(all: readonly Site[]): LoadPlan {
     message: `The model needs about ${mebibytes(best.needed)} MiB and the largest device, ` +
       `${best.device.id} of pool ${best.pool.id}, has ${mebibytes(best.device.total_bytes)} MiB`,
   };
+}
+
+function pinnedWorkers(state: Readonly<State>, { pool, device }: Site): Worker[] {
+  return onDevice(state, pool, device).filter((worker) =>
+    worker.stoppingSince === undefined && isPinned(state, worker)
+  );
+}
+
+function pinnedBytes(state: Readonly<State>, site: Site): number {
+  return pinnedWorkers(state, site).reduce((sum, { report }) => sum + report.memory_bytes, 0);
+}
+
+function pinnedAway(state: Readonly<State>, large: readonly Site[]): LoadPlan {
+  const best = large.toSorted((a, b) => pinnedBytes(state, a) - pinnedBytes(state, b))[0]!;
+  const { pool, device, needed } = best;
+  const names = [
+    ...new Set(pinnedWorkers(state, best).map(({ report }) => report.model_ref)),
+  ].join(", ");
+  return {
+    kind: "impossible",
+    code: "INSUFFICIENT_MEMORY",
+    message: `The model needs about ${mebibytes(needed)} MiB and of the ` +
+      `${
+        mebibytes(device.total_bytes)
+      } MiB of ${device.id} of pool ${pool.id}, pinned models hold ` +
+      `${mebibytes(pinnedBytes(state, best))} MiB (${names}); unpin one of them`,
+  };
+}
+
+function onDevice(state: Readonly<State>, pool: Pool, device: Device): Worker[] {
+  return workersOf(state, pool.id).filter(({ report }) => report.device === device.id);
 }
 
 function broken(
@@ -163,16 +204,16 @@ function victimsFor(
   { pool, device, free, needed }: Site,
   may: (worker: Worker) => boolean,
 ): Worker[] | undefined {
-  const there = pool.workers
-    .filter((report) => report.device === device.id)
-    .flatMap((report) => state.workers.get(report.worker_id) ?? []);
+  const there = onDevice(state, pool, device);
   // Memory of workers that are already on their way out will come back too.
   let left = needed - free;
   for (const { stoppingSince, report } of there) {
     if (stoppingSince !== undefined) left -= report.memory_bytes;
   }
   const victims: Worker[] = [];
-  const able = there.filter((worker) => isUsable(state, worker) && may(worker));
+  const able = there.filter((worker) =>
+    isUsable(state, worker) && !isPinned(state, worker) && may(worker)
+  );
   for (
     const worker of able.sort((a, b) => a.jobs.size - b.jobs.size || a.lastUsedAt - b.lastUsedAt)
   ) {

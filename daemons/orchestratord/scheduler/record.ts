@@ -9,8 +9,17 @@ import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
 import { measure } from "./rates.ts";
 import { beginReload } from "./reload.ts";
-import { breakerKey, type Effect, type Input, type PoolReport, type State } from "./state.ts";
-import { forgetWorker, seeWorker } from "./workers.ts";
+import { preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
+import {
+  breakerKey,
+  type Effect,
+  type Input,
+  placeKey,
+  type Pool,
+  type PoolReport,
+  type State,
+} from "./state.ts";
+import { forgetWorker, seeWorker, stay } from "./workers.ts";
 
 /** Writes down one input. */
 export function record(state: State, input: Input, now: number, effects: Effect[]): void {
@@ -24,7 +33,15 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "pool_left":
       return forgetPool(state, input.poolId);
     case "load":
-      state.wanted.add(input.fingerprint);
+      state.wishes.set(placeKey(input.place), { ...input.place, isPreload: false });
+      return;
+    case "unload":
+      return unload(state, input.place);
+    case "pin":
+      state.pins.set(placeKey(input.pin), input.pin);
+      return;
+    case "unpin":
+      state.pins.delete(placeKey(input.place));
       return;
     case "drain_pool":
       return drainPool(state, input.poolId, input.until);
@@ -35,7 +52,7 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return beginReload(state, input.reload, now);
     case "policy":
       state.policy = input.policy;
-      return;
+      return preloadAll(state);
     case "drain":
       state.draining = true;
       return;
@@ -94,22 +111,28 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
     closeBreakers(state, report.id);
   }
   const { exits, models, ...rest } = report;
-  state.pools.set(report.id, {
+  const pool: Pool = {
     ...rest,
     models: models ?? before?.models ?? [],
     lastSeenAt: now,
     available: true,
-  });
+  };
+  state.pools.set(report.id, pool);
+  // A heartbeat mostly leaves the models out: they are the same.
+  if (models) preloadFrom(state, pool, before);
   const byRequest = new Map(
     report.workers.map((worker) => [worker.request_id, seeWorker(state, report.id, worker, now)]),
   );
   const exited = new Map(exits.map((exit) => [exit.worker_id, exit.detail]));
   for (const spawn of [...state.spawns.values()]) {
     if (spawn.poolId !== report.id) continue;
-    if (byRequest.get(spawn.requestId)?.report.state === "ready") {
+    const worker = byRequest.get(spawn.requestId);
+    if (worker && spawn.isCancelled) worker.leaving ??= "unload";
+    if (worker?.report.state === "ready") {
       state.spawns.delete(spawn.requestId);
-      state.wanted.delete(spawn.fingerprint);
-      measure(state, spawn.fingerprint, "loadMs", now - spawn.startedAt);
+      const tookMs = now - spawn.startedAt;
+      measure(state, spawn.fingerprint, "loadMs", tookMs);
+      effects.push({ kind: "loaded", spawn, tookMs });
     } else if (spawn.workerId !== undefined && exited.has(spawn.workerId)) {
       const detail = exited.get(spawn.workerId) ?? "the worker ended before it was ready";
       failSpawn(state, spawn.requestId, detail, now);
@@ -123,8 +146,10 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
 
 /** A worker is no longer reported: it has gone, and with it the attempts on it. */
 function loseWorker(state: State, workerId: string, now: number, effects: Effect[]): void {
-  const jobs = [...state.workers.get(workerId)?.jobs ?? []];
+  const worker = state.workers.get(workerId);
+  const jobs = [...worker?.jobs ?? []];
   forgetWorker(state, workerId);
+  if (worker) preloadAgain(state, worker);
   for (const jobId of jobs) {
     const job = state.running.get(jobId);
     if (!job) continue;
@@ -146,7 +171,7 @@ function recordTime(state: State, now: number, effects: Effect[]): void {
   }
   for (const worker of state.workers.values()) {
     if (now - (worker.stoppingSince ?? now) > state.policy.stopTimeoutMs) {
-      worker.stoppingSince = undefined;
+      stay(worker);
     }
   }
   for (const spawn of [...state.spawns.values()]) {
@@ -161,7 +186,11 @@ function forgetPool(state: State, poolId: string): void {
   const pool = state.pools.get(poolId);
   if (!pool) return;
   state.pools.delete(poolId);
-  for (const { worker_id } of pool.workers) forgetWorker(state, worker_id);
+  for (const { worker_id } of pool.workers) {
+    const worker = state.workers.get(worker_id);
+    forgetWorker(state, worker_id);
+    if (worker) preloadAgain(state, worker);
+  }
   for (const spawn of [...state.spawns.values()]) {
     if (spawn.poolId === poolId) state.spawns.delete(spawn.requestId);
   }
@@ -179,10 +208,18 @@ function failSpawn(state: State, requestId: string, message: string, now: number
   const spawn = state.spawns.get(requestId);
   if (!spawn) return;
   state.spawns.delete(requestId);
+  if (spawn.isCancelled) return;
   const { breakerFailures, breakerOpenMs } = state.policy;
   const key = breakerKey(spawn.poolId, spawn.fingerprint);
   const failures = (state.breakers.get(key)?.failures ?? 0) + 1;
   const pause = failures >= breakerFailures ? breakerOpenMs : backoff(state, failures);
   state.breakers.set(key, { failures, retryAt: now + pause, lastError: message });
-  if (failures >= breakerFailures) state.wanted.delete(spawn.fingerprint);
+  if (failures >= breakerFailures) giveUp(state, spawn.fingerprint);
+}
+
+/** Operators' wishes for a model end; what is to be preloaded is tried again after the pause. */
+function giveUp(state: State, fingerprint: string): void {
+  for (const [key, wish] of state.wishes) {
+    if (wish.fingerprint === fingerprint && !wish.isPreload) state.wishes.delete(key);
+  }
 }

@@ -16,8 +16,15 @@ import { defaultLoadBytes } from "../pools/load_size.ts";
 import { retire } from "./drain.ts";
 import { startSpawn } from "./orders.ts";
 import { type Site, sitesOf } from "./placement.ts";
-import { breakerKey, type Effect, type NewReload, type Reload, type State } from "./state.ts";
-import type { Worker } from "./state.ts";
+import {
+  breakerKey,
+  type Effect,
+  type NewReload,
+  placeKey,
+  type Reload,
+  type State,
+  type Worker,
+} from "./state.ts";
 import { isLoading, isUsable, workersOf } from "./workers.ts";
 
 /**
@@ -146,7 +153,9 @@ function fail(state: State, reload: Reload, error: string): void {
   reload.stage = "failed";
   reload.error = error;
   const isThere = oldOnes(state, reload).some((worker) => isUsable(state, worker));
-  if (!isThere && state.pools.has(reload.poolId)) state.wanted.add(reload.from);
+  if (isThere || !state.pools.has(reload.poolId)) return;
+  const place = { fingerprint: reload.from, poolId: reload.poolId, device: undefined };
+  state.wishes.set(placeKey(place), { ...place, isPreload: false });
 }
 
 /** Workers of the pool that hold the model that is replaced. */

@@ -101,7 +101,7 @@ Deno.test("a reload ends in any case: nothing that never comes is waited for", (
   assert.equal(run.state.reloads.get("p1")?.stage, "loading");
   run.at(6_001, tick);
   assert.equal(run.state.reloads.get("p1")?.stage, "failed");
-  assert.deepEqual([...run.state.wanted], [A]);
+  assert.deepEqual([...run.state.wishes.values()].map((wish) => wish.fingerprint), [A]);
 });
 
 Deno.test("checkReload() refuses what cannot begin", () => {

@@ -26,6 +26,31 @@ export interface Policy {
   readonly replicaIdleMs: number;
   readonly breakerFailures: number;
   readonly breakerOpenMs: number;
+  /** Names of models that are loaded whenever a pool comes with them. */
+  readonly preload: readonly string[];
+  /** A worker that has had no job for this long is stopped; 0: never. */
+  readonly idleTtlMs: number;
+  /** The same for single models, by one of their names. */
+  readonly idleTtlOf: ReadonlyMap<string, number>;
+}
+
+/** A model, and where: a pool or one of its devices, where they are named. */
+export interface Place {
+  readonly fingerprint: string;
+  readonly poolId: string | undefined;
+  readonly device: string | undefined;
+}
+
+/** A model that is to be loaded though no job waits for it. */
+export interface Wish extends Place {
+  /** From the list of models to preload: nothing is evicted for it, and it is not given up. */
+  readonly isPreload: boolean;
+}
+
+/** A model whose workers stay: they are neither evicted nor stopped when idle. */
+export interface Pin extends Place {
+  /** As it was named, for messages. */
+  readonly model: string;
 }
 
 /** A job that has not ended. */
@@ -104,6 +129,8 @@ export interface Worker {
   heardAt: number;
   /** It lost a job to silence and nothing else was heard of it: it is stopped once it is idle. */
   hangs: boolean;
+  /** Why it takes no more jobs and is stopped once the last of them has ended. */
+  leaving: "unload" | "idle" | undefined;
   /** It lost a job: nothing is sent to it before this time, since mostly it is gone. */
   suspectUntil: number;
 }
@@ -118,6 +145,10 @@ export interface Spawn {
   readonly startedAt: number;
   /** Known once the pool has answered. */
   workerId: string | undefined;
+  /** It takes the memory of others, which were told to stop for it. */
+  readonly isSwap: boolean;
+  /** Nobody wants it any more: its worker is stopped as soon as it is known. */
+  isCancelled: boolean;
 }
 
 /** Failures to start one model on one pool, one after the other. */
@@ -206,8 +237,10 @@ export interface State {
   readonly swaps: Map<string, ReadonlySet<string>>;
   /** Worker that last served a session or prefix, least recently used first. */
   readonly warm: Map<string, string>;
-  /** Models that an operator wants loaded, until they are. */
-  readonly wanted: Set<string>;
+  /** Models that an operator or the configuration wants loaded, until they are, by place. */
+  readonly wishes: Map<string, Wish>;
+  /** By place. */
+  readonly pins: Map<string, Pin>;
   /** Pools that take no work, and until when the streams on them may run on. */
   readonly drains: Map<string, number>;
   /** The latest reload of each pool. */
@@ -223,10 +256,13 @@ export type Input =
   | { readonly kind: "cancel"; readonly jobId: string; readonly error: JobError }
   | { readonly kind: "pool_seen"; readonly pool: PoolReport }
   | { readonly kind: "pool_left"; readonly poolId: string }
-  | { readonly kind: "load"; readonly fingerprint: string }
   | { readonly kind: "drain_pool"; readonly poolId: string; readonly until: number }
   | { readonly kind: "undrain_pool"; readonly poolId: string }
   | { readonly kind: "reload_pool"; readonly reload: NewReload }
+  | { readonly kind: "load"; readonly place: Place }
+  | { readonly kind: "unload"; readonly place: Place }
+  | { readonly kind: "pin"; readonly pin: Pin }
+  | { readonly kind: "unpin"; readonly place: Place }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "drain" }
   /** What jobs of a model took before this start. */
@@ -314,10 +350,19 @@ export type Effect =
     readonly workerId: string;
     readonly reason: StopReason;
   }
+  /** A worker that was asked for is ready. */
+  | { readonly kind: "loaded"; readonly spawn: Spawn; readonly tookMs: number }
   | { readonly kind: "pool_lost"; readonly poolId: string };
 
 /** Why a worker is stopped. */
-export type StopReason = "evict" | "hung" | "drain" | "reload" | "surplus";
+export type StopReason =
+  | "evict"
+  | "hung"
+  | "drain"
+  | "reload"
+  | "surplus"
+  | "unload"
+  | "idle";
 
 /** A state without jobs and pools. */
 export function initialState(policy: Policy): State {
@@ -338,12 +383,23 @@ export function initialState(policy: Policy): State {
     breakers: new Map(),
     swaps: new Map(),
     warm: new Map(),
-    wanted: new Set(),
+    wishes: new Map(),
+    pins: new Map(),
     drains: new Map(),
     reloads: new Map(),
     rates: new Map(),
     spawnCount: 0,
   };
+}
+
+/** A model wherever it is. */
+export function anywhere(fingerprint: string): Place {
+  return { fingerprint, poolId: undefined, device: undefined };
+}
+
+/** Key of {@linkcode State.wishes} and {@linkcode State.pins}. */
+export function placeKey({ fingerprint, poolId = "", device = "" }: Place): string {
+  return `${fingerprint} ${poolId} ${device}`;
 }
 
 /** Key of {@linkcode State.breakers}. */

@@ -5,26 +5,29 @@
  * hands it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
  *
  * 1. facts are written into the state (`record.ts`), and jobs whose pause is over wait again;
- * 2. at a tick, jobs past their deadline or queue timeout end; while the daemon stops, that is all;
+ * 2. at a tick, jobs past their deadline or queue timeout end, and workers that had nothing to do for
+ *    too long leave; those that leave or hang are stopped once idle; while the daemon stops, that is
+ *    all;
  * 3. workers of drained pools and of replaced models go, `drain.ts` and `reload.ts` say how;
  * 4. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
  *    deadline will come before its first token ends instead;
  * 5. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
- *    there is none, at a tick, models whose slots are all taken are loaded once more, and second
- *    workers that nobody uses are stopped.
+ *    there is none, at a tick, models whose slots are all taken are loaded once more;
+ * 6. models that are wished for are loaded, and at a tick second workers that nobody uses are stopped.
  *
  * @module
  */
 import { carryOutDrains } from "./drain.ts";
 import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
-import { planLoad, planReplica } from "./placement.ts";
+import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { record } from "./record.ts";
 import { advanceReloads } from "./reload.ts";
-import type { Effect, Input, Job, State } from "./state.ts";
+import { endIdle, isComingAt, isLoadedAt } from "./residency.ts";
+import { anywhere, type Effect, type Input, type Job, type State, type Wish } from "./state.ts";
 import { stopSurplus } from "./surplus.ts";
-import { freeSeat, isLoaded, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
+import { freeSeat, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
 export function step(
@@ -35,8 +38,11 @@ export function step(
   const effects: Effect[] = [];
   record(state, input, now, effects);
   if (state.paused.size > 0) resume(state, now);
-  if (input.kind === "tick") endOverdue(state, now, effects);
-  if (tellsOfSilence(input)) stopHung(state, now, effects);
+  if (input.kind === "tick") {
+    endOverdue(state, now, effects);
+    endIdle(state, now);
+  }
+  if (mayEndWorker(input)) stopIdle(state, now, effects);
   if (state.draining) return { state, effects };
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
@@ -44,13 +50,14 @@ export function step(
   const isCalm = loadWaiting(state, now, effects);
   // Memory is for models that nobody holds first.
   if (isCalm && input.kind === "tick") loadReplicas(state, now, effects);
+  for (const [key, wish] of state.wishes) grant(state, key, wish, now, effects);
   if (input.kind === "tick") stopSurplus(state, now, effects);
   return { state, effects };
 }
 
-/** Whether a worker may be known to hang only since this input. */
-function tellsOfSilence(input: Input): boolean {
-  if (input.kind === "tick") return true;
+/** Whether a worker may have to be stopped only since this input; for the others a tick is soon enough. */
+function mayEndWorker(input: Input): boolean {
+  if (input.kind === "tick" || input.kind === "unload") return true;
   return input.kind === "attempt_ended" && input.outcome.kind === "lost";
 }
 
@@ -92,13 +99,13 @@ function seatWaiting(state: State, fingerprint: string, now: number, effects: Ef
 }
 
 /**
- * Models that nobody holds or loads and somebody waits for, those that waited longest first, each
- * with the time since which. Batch jobs and operators' wishes wait without making others yield.
+ * Models that nobody holds or loads and jobs wait for, those that waited longest first, each with the
+ * time since which. Batch jobs wait without making others yield.
  */
 function waitingModels(state: Readonly<State>, now: number): Map<string, number> {
   const since = new Map<string, number>();
-  for (const fingerprint of [...state.lines.keys(), ...state.wanted]) {
-    if (since.has(fingerprint) || isLoadedOrLoading(state, fingerprint)) continue;
+  for (const fingerprint of state.lines.keys()) {
+    if (isLoadedOrLoading(state, fingerprint)) continue;
     since.set(fingerprint, urgentSince(state, fingerprint, now) ?? now);
   }
   return since.size < 2 ? since : new Map([...since].sort(([, a], [, b]) => a - b));
@@ -106,38 +113,41 @@ function waitingModels(state: Readonly<State>, now: number): Map<string, number>
 
 /** Does what can be done for models that nobody holds; true when nobody waits for such a one. */
 function loadWaiting(state: State, now: number, effects: Effect[]): boolean {
-  for (const fingerprint of state.wanted) {
-    if (isLoaded(state, fingerprint)) state.wanted.delete(fingerprint);
-  }
   const waiting = waitingModels(state, now);
   for (const fingerprint of state.swaps.keys()) {
     if (!waiting.has(fingerprint)) state.swaps.delete(fingerprint);
   }
   for (const [fingerprint, since] of waiting) {
-    const plan = planLoad(state, fingerprint, now - since, now);
+    const plan = planLoad(state, anywhere(fingerprint), now - since, now);
     const yields = plan.kind === "yield" ? plan.victims : [];
     if (yields.length === 0) state.swaps.delete(fingerprint);
     else state.swaps.set(fingerprint, new Set(yields.map(({ report }) => report.worker_id)));
-    switch (plan.kind) {
-      case "wait":
-      case "yield":
-        break;
-      case "impossible":
-        state.wanted.delete(fingerprint);
-        for (const job of [...state.queued.values()]) {
-          if (job.fingerprint === fingerprint) endJob(state, job.id, plan, now, effects);
-        }
-        break;
-      case "evict":
-        for (const worker of plan.victims) {
-          effects.push(stopWorker(state, worker, "evict", now));
-        }
-        break;
-      case "spawn":
-        effects.push(startSpawn(state, plan.site, now));
-    }
+    if (plan.kind === "impossible") {
+      for (const job of [...state.queued.values()]) {
+        if (job.fingerprint === fingerprint) endJob(state, job.id, plan, now, effects);
+      }
+    } else carryOut(state, plan, now, effects);
   }
   return waiting.size === 0;
+}
+
+/** Loads a model that is wished for, unless it is there or coming; nobody yields to a wish. */
+function grant(state: State, key: string, wish: Wish, now: number, effects: Effect[]): void {
+  if (isLoadedAt(state, wish)) state.wishes.delete(key);
+  else if (!isLoading(state, wish.fingerprint) && !isComingAt(state, wish)) {
+    const plan = planLoad(state, wish, 0, now);
+    if (plan.kind === "impossible" && !wish.isPreload) state.wishes.delete(key);
+    else if (plan.kind !== "evict" || !wish.isPreload) carryOut(state, plan, now, effects);
+  }
+}
+
+/** The pool is asked for the new worker at once: it waits for the memory of those that go. */
+function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]): void {
+  if (plan.kind !== "evict" && plan.kind !== "spawn") return;
+  if (plan.kind === "evict") {
+    for (const worker of plan.victims) effects.push(stopWorker(state, worker, "evict", now));
+  }
+  effects.push(startSpawn(state, plan.site, now, plan.kind === "evict"));
 }
 
 /** Loads models once more whose slots are all taken and whose jobs have waited long enough. */
@@ -152,10 +162,11 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Stops the workers that hang, once the last job on them was given up. */
-function stopHung(state: State, now: number, effects: Effect[]): void {
+/** Stops the workers that hang or leave, once the last job on them has ended or was given up. */
+function stopIdle(state: State, now: number, effects: Effect[]): void {
   for (const worker of state.workers.values()) {
-    if (!worker.hangs || worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;
-    effects.push(stopWorker(state, worker, "hung", now));
+    if (worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;
+    const reason = worker.leaving ?? (worker.hangs ? "hung" : undefined);
+    if (reason !== undefined) effects.push(stopWorker(state, worker, reason, now));
   }
 }

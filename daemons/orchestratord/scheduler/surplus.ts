@@ -1,11 +1,11 @@
 import { isOurs, stopWorker } from "./orders.ts";
 import type { Effect, State, Worker } from "./state.ts";
-import { isUsable } from "./workers.ts";
+import { isPinned, isUsable } from "./workers.ts";
 
 /**
  * Stops second workers of models that nobody has used for a while: those that were loaded for a crowd
  * that has gone, and those of a pool that could not be reached, was replaced, and is back. One at a
- * time, least recently used first, and never one that a person started.
+ * time, least recently used first, and never one that a person started or pinned.
  */
 export function stopSurplus(state: State, now: number, effects: Effect[]): void {
   for (const [fingerprint, holders] of state.holders) {
@@ -13,7 +13,7 @@ export function stopSurplus(state: State, now: number, effects: Effect[]): void 
     const usable = [...holders].filter((worker) => isUsable(state, worker));
     if (usable.length < 2) continue;
     const idle = usable
-      .filter((worker) => isOurs(worker) && isIdle(state, worker, now))
+      .filter((worker) => isOurs(worker) && isIdle(state, worker, now) && !isPinned(state, worker))
       .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
     if (idle[0]) effects.push(stopWorker(state, idle[0], "surplus", now));
   }

@@ -1,10 +1,16 @@
-import type { ModelView, PoolView, QueueView, WorkerView } from "#shared/contracts/mod.ts";
+import type {
+  ModelView,
+  PoolView,
+  QueueView,
+  WorkerState,
+  WorkerView,
+} from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
-import { breakerKey, type Job, type Pool, type State } from "./state.ts";
-import { freeSeat, isLoaded, isLoadedOrLoading } from "./workers.ts";
+import { anywhere, breakerKey, type Job, type Pool, type State, type Worker } from "./state.ts";
+import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */
 const LISTED_JOBS = 1000;
@@ -13,6 +19,8 @@ const LISTED_JOBS = 1000;
 export function modelViews(state: Readonly<State>): ModelView[] {
   const names = nameIndex(state.pools.values());
   const views = new Map<string, ModelView>();
+  const wished = new Set([...state.wishes.values()].map(({ fingerprint }) => fingerprint));
+  const pinned = new Set([...state.pins.values()].map(({ fingerprint }) => fingerprint));
   for (const pool of state.pools.values()) {
     for (const model of pool.models) {
       const workers = pool.workers
@@ -32,8 +40,9 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         estimated_bytes: defaultLoadBytes(model),
         pools: [...known?.pools ?? [], pool.id],
         loaded: (known?.loaded ?? false) || workers.length > 0,
-        loading: state.wanted.has(model.fingerprint) ||
+        loading: wished.has(model.fingerprint) ||
           isLoadedOrLoading(state, model.fingerprint) && workers.length === 0,
+        pinned: pinned.has(model.fingerprint),
         workers: [...known?.workers ?? [], ...workers],
         ...(loadError === undefined || workers.length > 0 ? {} : { load_error: loadError }),
         ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),
@@ -52,15 +61,20 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       pool_id: pool.id,
       model_ref: worker.model_ref,
       device: worker.device,
-      state: state.workers.get(worker.worker_id)?.stoppingSince
-        ? "stopping" as const
-        : worker.state,
+      state: stateOf(state.workers.get(worker.worker_id), worker.state),
       slots: worker.slots,
       active: Math.max(state.workers.get(worker.worker_id)?.jobs.size ?? 0, worker.active),
       context: worker.context,
       memory_bytes: worker.memory_bytes,
+      pinned: isPinned(state, { poolId: pool.id, report: worker }),
     }))
   );
+}
+
+/** What we know of a worker's end comes before what its pool last said. */
+function stateOf(worker: Worker | undefined, reported: WorkerState): WorkerState {
+  if (worker?.stoppingSince !== undefined) return "stopping";
+  return worker?.leaving !== undefined ? "draining" : reported;
 }
 
 /** Pools and their devices. */
@@ -124,7 +138,7 @@ function waitReason(state: Readonly<State>, job: Job, now: number): string {
   }
   if (isLoaded(state, job.fingerprint)) return "every slot of the model is taken";
   if (isLoadedOrLoading(state, job.fingerprint)) return "the model is loading";
-  const plan = planLoad(state, job.fingerprint, now - job.waitingSince, now);
+  const plan = planLoad(state, anywhere(job.fingerprint), now - job.waitingSince, now);
   if (plan.kind === "yield") return "busy workers take no new jobs so that the model can be loaded";
   return plan.kind === "wait" ? plan.reason : "the model is about to be loaded";
 }

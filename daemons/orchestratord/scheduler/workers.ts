@@ -5,7 +5,7 @@
  * @module
  */
 import type { PoolWorker } from "#shared/contracts/mod.ts";
-import type { Job, State, Worker } from "./state.ts";
+import type { Job, Place, State, Worker } from "./state.ts";
 
 /** Writes down what a pool reports of one worker. */
 export function seeWorker(state: State, poolId: string, report: PoolWorker, now: number): Worker {
@@ -25,6 +25,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       served: false,
       heardAt: now,
       hangs: false,
+      leaving: undefined,
       stoppingSince: undefined,
       stopFailed: false,
       suspectUntil: 0,
@@ -39,12 +40,19 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
     else state.holders.set(report.fingerprint, new Set([worker]));
   }
   worker.report = report;
-  if (worker.stopFailed) worker.stoppingSince = undefined;
+  if (worker.stopFailed) stay(worker);
   worker.stopFailed = false;
   if (report.state === "ready" && worker.readySince === undefined) {
     worker.readySince = worker.lastUsedAt = now;
   }
   return worker;
+}
+
+/** A worker has not stopped as it was told: whether it is to go is decided anew. */
+export function stay(worker: Worker): void {
+  worker.stoppingSince = undefined;
+  // It may have been used or pinned since.
+  if (worker.leaving === "idle") worker.leaving = undefined;
 }
 
 /** A worker is gone, or nobody reports it any more. */
@@ -76,9 +84,25 @@ export function isInService(state: Readonly<State>, poolId: string): boolean {
 
 /** True for a worker that can take jobs as far as its pool and we know. */
 export function isUsable(state: Readonly<State>, worker: Worker): boolean {
-  const { report, poolId, stoppingSince, hangs } = worker;
+  const { report, poolId, stoppingSince, hangs, leaving } = worker;
   return report.state === "ready" && report.uri !== undefined && !hangs &&
-    stoppingSince === undefined && isInService(state, poolId);
+    stoppingSince === undefined && leaving === undefined && isInService(state, poolId);
+}
+
+/** What a worker is and where. */
+type Standing = Pick<Worker, "report" | "poolId">;
+
+/** Whether a worker holds a place's model there. */
+export function isAt({ report, poolId }: Standing, place: Place): boolean {
+  return report.fingerprint === place.fingerprint &&
+    (place.poolId === undefined || place.poolId === poolId) &&
+    (place.device === undefined || place.device === report.device);
+}
+
+/** Whether a worker stays whatever other models need, and however long nobody uses it. */
+export function isPinned(state: Readonly<State>, worker: Standing): boolean {
+  for (const pin of state.pins.values()) if (isAt(worker, pin)) return true;
+  return false;
 }
 
 /** Whether a worker takes no new jobs, so that another model can have its memory. */
@@ -140,9 +164,14 @@ export function isLoading(state: Readonly<State>, fingerprint: string): boolean 
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
-  for (const { report, poolId, stoppingSince, hangs } of holdersOf(state, fingerprint)) {
-    if (hangs || stoppingSince !== undefined || !isInService(state, poolId)) continue;
-    if (report.state !== "draining" && report.state !== "stopping") return true;
-  }
+  for (const worker of holdersOf(state, fingerprint)) if (isStaying(state, worker)) return true;
   return false;
+}
+
+/** Whether a worker is ready or about to be, and not on its way out. */
+export function isStaying(state: Readonly<State>, worker: Worker): boolean {
+  const { report, poolId, stoppingSince, hangs, leaving } = worker;
+  if (hangs || leaving !== undefined || stoppingSince !== undefined) return false;
+  if (!isInService(state, poolId)) return false;
+  return report.state !== "draining" && report.state !== "stopping";
 }

@@ -6,6 +6,7 @@ import type {
   StoredJobEvent,
   TaskRequest,
 } from "#shared/contracts/mod.ts";
+import type { Pin, Place } from "../scheduler/state.ts";
 
 /** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
 export interface NumberedEvent {
@@ -135,6 +136,10 @@ export interface JobStore {
   saveDrain(drain: DrainRow): Promise<void>;
   removeDrain(poolId: string): Promise<void>;
   drains(): Promise<readonly DrainRow[]>;
+  /** Resolves when it is on disk. */
+  savePin(pin: Pin): Promise<void>;
+  removePin(place: Place): Promise<void>;
+  pins(): Promise<readonly Pin[]>;
   /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
   expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
   /** Why the last write failed; undefined when it did not. */

@@ -43,6 +43,11 @@ for (const version of MIGRATIONS.keys()) {
       }
       const drains = version < 3 ? [] : [{ poolId: "p1", endsAt: 5000 }];
       assert.deepEqual(await store.drains(), drains);
+      if (version >= 4) {
+        assert.deepEqual(await store.pins(), [
+          { fingerprint: "f1", poolId: "p", device: undefined, model: "m" },
+        ]);
+      }
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

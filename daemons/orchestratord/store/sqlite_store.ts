@@ -7,8 +7,10 @@ import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import migration0003 from "./migrations/0003.sql" with { type: "text" };
 import migration0004 from "./migrations/0004.sql" with { type: "text" };
+import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import type { KeyStore } from "./key_store.ts";
 import { sqliteKeys } from "./sqlite_keys.ts";
+import { sqlitePins } from "./sqlite_pins.ts";
 import { WalSync } from "./wal_sync.ts";
 
 /** SQL of each version of the database, oldest first. */
@@ -17,6 +19,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0002,
   migration0003,
   migration0004,
+  migration0005,
 ];
 
 /**
@@ -84,6 +87,7 @@ export function openSqliteStore(path: string): Store {
 
   return {
     keys: sqliteKeys(db, committer),
+    ...sqlitePins(db, committer),
     accept: (job, queued) =>
       committer.write(() => {
         insertJob.run(

@@ -31,6 +31,9 @@ export const POLICY: Policy = {
   replicaIdleMs: 10_000,
   breakerFailures: 3,
   breakerOpenMs: 30_000,
+  preload: [],
+  idleTtlMs: 0,
+  idleTtlOf: new Map(),
 };
 
 /** A model of 100 MiB. */
@@ -145,6 +148,11 @@ export function dispatched(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
     effect.kind === "dispatch" ? [`${effect.jobId} ${effect.worker.worker_id}`] : []
   );
+}
+
+/** Workers that were told to stop. */
+export function stopped(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) => effect.kind === "stop_worker" ? [effect.workerId] : []);
 }
 
 /** An attempt ends well. */

@@ -1,4 +1,5 @@
 import type { SpawnRequest } from "#shared/contracts/pool.ts";
+import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -17,11 +18,15 @@ import type { Spawner, WorkerProcess } from "./worker_process.ts";
 const LOAD_BYTES_PER_MS = 100_000;
 /** Memory of a process that has ended may show as used for so long, in milliseconds. */
 const MEMORY_SETTLE_MS = 2_500;
-const MEMORY_LOOK_MS = 250;
+const MEMORY_LOOK_MS = 100;
 
 /** How long a worker may take to be ready, in milliseconds: longer for a bigger file, in bytes. */
 export function startDeadlineMs(baseMs: number, sizeBytes: number): number {
   return baseMs + Math.ceil(sizeBytes / LOAD_BYTES_PER_MS);
+}
+
+function stopping(roster: Roster) {
+  return roster.all.filter(({ record }) => record.life.state === "stopping");
 }
 
 /** What a {@linkcode Starter} needs beside what the roster has. */
@@ -55,7 +60,9 @@ export class Starter {
   /**
    * Starts a worker, or names the one that this request started before.
    *
-   * From the look at the free memory to the entry in the roster nothing is awaited, so two spawns
+   * Where memory is short that a worker which is being stopped still holds, it waits until that is
+   * free, for a bounded time: who asked may have stopped it for this very spawn. From the look at the
+   * free memory to the entry in the roster nothing is awaited, so two spawns
    * cannot both count on the same memory.
    *
    * @param callbackUrl Where the worker says that it is ready.
@@ -68,6 +75,7 @@ export class Starter {
     if (!catalog.models.some((model) => model.fingerprint === request.fingerprint)) {
       await catalog.rescan();
     }
+    const giveUpAt = clock.steady() + SPAWN_MEMORY_WAIT_MS;
     while (true) {
       const present = await devices.current();
       const known = store.workerOfRequest(request.request_id);
@@ -79,14 +87,29 @@ export class Starter {
         return this.#start(this.#plan(request, present), callbackUrl);
       } catch (error) {
         const isShort = error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY";
-        if (!isShort || clock.steady() - this.#options.roster.lastExitAt > MEMORY_SETTLE_MS) {
+        if (!isShort || clock.steady() >= giveUpAt || !this.#isMemoryComing()) {
           instruments.started("refused");
           throw error;
         }
       }
-      await delay(MEMORY_LOOK_MS);
+      await this.#untilMemoryMayHaveCome();
       devices.invalidate();
     }
+  }
+
+  /** Whether a worker is being stopped, or ended so lately that its memory may still show as used. */
+  #isMemoryComing(): boolean {
+    const { roster, clock } = this.#options;
+    return clock.steady() - roster.lastExitAt <= MEMORY_SETTLE_MS || stopping(roster).length > 0;
+  }
+
+  /** Until the next worker that is being stopped has ended, or for a short while. */
+  async #untilMemoryMayHaveCome(): Promise<void> {
+    const { roster } = this.#options;
+    const isOver = new AbortController();
+    const pause = delay(MEMORY_LOOK_MS, isOver.signal).catch(() => {});
+    await Promise.race([pause, ...stopping(roster).map(({ id }) => roster.ended(id))]);
+    isOver.abort();
   }
 
   #plan(request: SpawnRequest, devices: Parameters<typeof planSpawn>[1]["devices"]): SpawnPlan {

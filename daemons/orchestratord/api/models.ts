@@ -1,0 +1,119 @@
+import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App } from "#shared/http/app.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+import { planLoad } from "../scheduler/placement.ts";
+import { isComingAt } from "../scheduler/residency.ts";
+import { type Place, placeKey, type State } from "../scheduler/state.ts";
+import { holdersOf, isAt, isPinned } from "../scheduler/workers.ts";
+
+/** Where a request says that a model should be. */
+interface Asked {
+  readonly pool_id?: string | undefined;
+  readonly device?: string | undefined;
+}
+
+/** `/v2/models/{ref}/load|unload|pin|unpin`: what an operator wants in memory. */
+export function mountModels(app: App, { loop, store, clock }: Orchestrator): void {
+  const placeOf = (ref: string, asked: Asked): Place => {
+    const { fingerprint } = loop.resolve(ref);
+    checkPlace(loop.state, ref, fingerprint, asked);
+    return { fingerprint, poolId: asked.pool_id, device: asked.device };
+  };
+  app.mount(routes.loadModel, ({ params, body }) => {
+    const place = placeOf(params.ref, body);
+    if (!isComingAt(loop.state, place)) {
+      const plan = planLoad(loop.state, place, 0, clock.steady());
+      if (plan.kind === "impossible") {
+        throw new LlorchError(plan.code, `Cannot load ${params.ref}: ${plan.message}`);
+      }
+    }
+    loop.send({ kind: "load", place });
+    return ACCEPTED;
+  });
+  app.mount(routes.unloadModel, ({ params, body }) => {
+    const place = placeOf(params.ref, body);
+    const there = [...holdersOf(loop.state, place.fingerprint)].filter((each) => isAt(each, place));
+    const isAsked = [...loop.state.spawns.values(), ...loop.state.wishes.values()]
+      .some(({ fingerprint }) => fingerprint === place.fingerprint);
+    if (there.length === 0 && !isAsked) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot unload ${params.ref}: it is not loaded${
+          whereOf(body)
+        }; GET /v2/models shows what is`,
+      );
+    }
+    if (there.some((worker) => isPinned(loop.state, worker))) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot unload ${params.ref}: it is pinned; unpin it first`,
+      );
+    }
+    loop.send({ kind: "unload", place });
+    return ACCEPTED;
+  });
+  app.mount(routes.pinModel, async ({ params, body }) => {
+    const pin = { ...placeOf(params.ref, body), model: params.ref };
+    await store.savePin(pin);
+    loop.send({ kind: "pin", pin });
+    return ACCEPTED;
+  });
+  app.mount(routes.unpinModel, async ({ params, body }) => {
+    const { fingerprint } = loop.resolve(params.ref);
+    const place = { fingerprint, poolId: body.pool_id, device: body.device };
+    if (!loop.state.pins.has(placeKey(place))) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot unpin ${params.ref}: it is not pinned${whereOf(body)}${pinsOf(loop.state, place)}`,
+      );
+    }
+    await store.removePin(place);
+    loop.send({ kind: "unpin", place });
+    return ACCEPTED;
+  });
+}
+
+/** @throws {LlorchError} when a pool or device that was named is none, or has not the model. */
+function checkPlace(
+  state: Readonly<State>,
+  ref: string,
+  fingerprint: string,
+  { pool_id, device }: Asked,
+): void {
+  const having = [...state.pools.values()].filter(({ models }) =>
+    models.some((model) => model.fingerprint === fingerprint)
+  );
+  const pools = pool_id === undefined ? having : having.filter(({ id }) => id === pool_id);
+  if (pools.length === 0) {
+    throw new LlorchError(
+      "NOT_FOUND",
+      `Cannot find ${ref} on pool "${pool_id}": pools that have it are ${list(having, "id")}`,
+    );
+  }
+  const devices = pools.flatMap((pool) => pool.devices);
+  if (device === undefined || devices.some(({ id }) => id === device)) return;
+  throw new LlorchError(
+    "NOT_FOUND",
+    `Cannot find device "${device}"${whereOf({ pool_id })}: there are ${list(devices, "id")}`,
+  );
+}
+
+function list<K extends string>(values: readonly Readonly<Record<K, string>>[], key: K): string {
+  return [...new Set(values.map((value) => value[key]))].join(", ") || "none";
+}
+
+function whereOf({ pool_id, device }: Asked): string {
+  return (device === undefined ? "" : ` on device ${device}`) +
+    (pool_id === undefined ? "" : ` on pool ${pool_id}`);
+}
+
+/** Where a model is pinned, if it is elsewhere than was asked. */
+function pinsOf(state: Readonly<State>, { fingerprint }: Place): string {
+  const others = [...state.pins.values()].filter((pin) => pin.fingerprint === fingerprint);
+  if (others.length === 0) return "";
+  const places = others.map(({ poolId, device }) =>
+    whereOf({ pool_id: poolId, device }) || " anywhere"
+  );
+  return `; it is pinned${places.join(" and")}`;
+}

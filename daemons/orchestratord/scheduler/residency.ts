@@ -1,0 +1,116 @@
+/**
+ * Which models stay in memory, and which go, though no job asks for it: what an operator loads,
+ * unloads and pins, what is preloaded, and what has had nothing to do for too long.
+ *
+ * @module
+ */
+import { nameIndex, namesOf } from "./resolve.ts";
+import { anywhere, type Place, placeKey, type Pool, type State, type Worker } from "./state.ts";
+import { holdersOf, isAt, isPinned, isStaying, isUsable } from "./workers.ts";
+
+/** Whether a place's model is loaded there. */
+export function isLoadedAt(state: Readonly<State>, place: Place): boolean {
+  return some(
+    holdersOf(state, place.fingerprint),
+    (worker) => isAt(worker, place) && isUsable(state, worker),
+  );
+}
+
+/** Whether a worker will hold a place's model there. */
+export function isComingAt(state: Readonly<State>, place: Place): boolean {
+  return some(
+    holdersOf(state, place.fingerprint),
+    (worker) => isAt(worker, place) && isStaying(state, worker),
+  );
+}
+
+/**
+ * Lets the workers of a place go: they take no more jobs, and are stopped when theirs have ended. A
+ * job that waits, or comes later, loads the model again.
+ */
+export function unload(state: State, place: Place): void {
+  for (const [key, wish] of state.wishes) if (covers(place, wish)) state.wishes.delete(key);
+  for (const worker of holdersOf(state, place.fingerprint)) {
+    if (isAt(worker, place)) worker.leaving = "unload";
+  }
+  for (const spawn of state.spawns.values()) {
+    if (covers(place, spawn)) spawn.isCancelled = true;
+  }
+}
+
+/** Lets workers go that had no job for as long as their model may stay without one. */
+export function endIdle(state: State, now: number): void {
+  const { idleTtlMs, idleTtlOf } = state.policy;
+  if (idleTtlMs === 0 && idleTtlOf.size === 0) return;
+  for (const worker of state.workers.values()) {
+    if (worker.jobs.size > 0 || !isUsable(state, worker) || isPinned(state, worker)) continue;
+    if (state.lines.has(worker.report.fingerprint)) continue;
+    const ttlMs = ttlOf(state, worker);
+    if (ttlMs > 0 && now - worker.lastUsedAt >= ttlMs) worker.leaving = "idle";
+  }
+}
+
+/** Wishes for the models to preload with which a pool has just come. */
+export function preloadFrom(state: State, pool: Pool, before: Pool | undefined): void {
+  if (state.policy.preload.length === 0) return;
+  const isSame = before?.instanceId === pool.instanceId;
+  const had = new Set(isSame ? before.models.map(({ fingerprint }) => fingerprint) : []);
+  for (const fingerprint of preloaded(state)) {
+    if (had.has(fingerprint)) continue;
+    if (pool.models.some((model) => model.fingerprint === fingerprint)) wish(state, fingerprint);
+  }
+}
+
+/** Wishes for a model to preload whose worker has ended though nobody stopped it. */
+export function preloadAgain(state: State, { report, leaving, stoppingSince }: Worker): void {
+  if (leaving !== undefined || stoppingSince !== undefined) return;
+  if (preloaded(state).has(report.fingerprint)) wish(state, report.fingerprint);
+}
+
+/** Wishes for every model to preload: the list is a new one. */
+export function preloadAll(state: State): void {
+  for (const [key, { isPreload }] of state.wishes) if (isPreload) state.wishes.delete(key);
+  for (const fingerprint of preloaded(state)) wish(state, fingerprint);
+}
+
+function wish(state: State, fingerprint: string): void {
+  const place = anywhere(fingerprint);
+  const key = placeKey(place);
+  if (!state.wishes.has(key)) state.wishes.set(key, { ...place, isPreload: true });
+}
+
+/** Models to preload that some pool has; a name that stands for several is left out. */
+function preloaded(state: Readonly<State>): Set<string> {
+  const found = new Set<string>();
+  if (state.policy.preload.length === 0) return found;
+  const index = nameIndex(state.pools.values());
+  for (const name of state.policy.preload) {
+    const fingerprints = [...index.get(name)?.keys() ?? []];
+    if (fingerprints.length === 1) found.add(fingerprints[0]!);
+  }
+  return found;
+}
+
+function ttlOf(state: Readonly<State>, { poolId, report }: Worker): number {
+  const { idleTtlMs, idleTtlOf } = state.policy;
+  const model = state.pools.get(poolId)?.models.find(({ fingerprint }) =>
+    fingerprint === report.fingerprint
+  );
+  for (const name of model ? namesOf(model) : [report.model_ref]) {
+    const own = idleTtlOf.get(name);
+    if (own !== undefined) return own;
+  }
+  return idleTtlMs;
+}
+
+/** Whether a place names all of another. */
+function covers(place: Place, other: Place): boolean {
+  return place.fingerprint === other.fingerprint &&
+    (place.poolId === undefined || place.poolId === other.poolId) &&
+    (place.device === undefined || place.device === other.device);
+}
+
+function some<T>(values: Iterable<T>, is: (value: T) => boolean): boolean {
+  for (const value of values) if (is(value)) return true;
+  return false;
+}

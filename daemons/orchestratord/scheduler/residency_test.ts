@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import {
+  A,
+  B,
+  dispatched,
+  done,
+  kinds,
+  MIB,
+  model,
+  pool,
+  Run,
+  submit,
+  worker,
+} from "../testing/scheduler.ts";
+import { anywhere, type Effect, type Input } from "./state.ts";
+
+const TICK: Input = { kind: "tick" };
+
+/** A device with room for one of the models. */
+const SMALL = {
+  devices: [{
+    id: "cpu",
+    kind: "cpu" as const,
+    name: "cpu",
+    total_bytes: 150 * MIB,
+    free_bytes: 50 * MIB,
+  }],
+};
+
+function stops(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.kind === "stop_worker" ? [`${effect.workerId} ${effect.reason}`] : []
+  );
+}
+
+Deno.test("an evicted worker and the one that takes its memory are asked for together", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)], SMALL));
+  const effects = run.at(600, submit("j1", 600, { fingerprint: B, model: "b" }));
+  assert.deepEqual(kinds(effects), ["stop_worker", "spawn"]);
+  assert.deepEqual(kinds(run.at(601, TICK)), [], "the memory is promised once");
+});
+
+Deno.test("a swap is told with its time when the new worker is ready", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)], SMALL));
+  run.at(600, submit("j1", 600, { fingerprint: B, model: "b" }));
+  const [spawn] = run.state.spawns.values();
+  const ready = worker("w2", B, { request_id: spawn!.requestId });
+  const effects = run.at(900, pool([ready], SMALL));
+  const loaded = effects.find((effect) => effect.kind === "loaded");
+  assert.deepEqual([loaded?.tookMs, loaded?.spawn.isSwap], [300, true]);
+});
+
+Deno.test("unload lets a busy worker end its job, gives it no other, and stops it", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0));
+  assert.deepEqual(kinds(run.at(1, { kind: "unload", place: anywhere(A) })), []);
+  assert.deepEqual(dispatched(run.at(2, submit("j2", 2))), [], "not to the worker that leaves");
+  run.at(3, done("j1"));
+  assert.deepEqual(stops(run.at(4, TICK)), ["w1 unload"]);
+});
+
+Deno.test("unload stops an idle worker at once, and only where it was asked for", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { device: "cuda0" }), worker("w2", A), worker("w3", B)]));
+  const place = { fingerprint: A, poolId: "p1", device: "cpu" };
+  assert.deepEqual(stops(run.at(1, { kind: "unload", place })), ["w2 unload"]);
+});
+
+Deno.test("unload of a model that loads stops its worker, and that is no failed start", () => {
+  const run = new Run();
+  run.at(0, pool([]), { kind: "load", place: anywhere(A) });
+  const [spawn] = run.state.spawns.values();
+  run.at(1, { kind: "unload", place: anywhere(A) });
+  run.at(2, { kind: "spawn_accepted", requestId: spawn!.requestId, workerId: "w1" });
+  const loading = worker("w1", A, { request_id: spawn!.requestId, state: "loading" });
+  assert.deepEqual(stops(run.at(3, pool([loading]), TICK)), ["w1 unload"]);
+  run.at(4, pool([], { exits: [{ worker_id: "w1" }] }));
+  assert.equal(run.state.spawns.size + run.state.breakers.size + run.state.wishes.size, 0);
+});
+
+Deno.test("a load at a place happens there though another place holds the model", () => {
+  const run = new Run();
+  const devices = ["cuda0", "cuda1"].map((id) => ({
+    ...{ id, kind: "cuda" as const, name: id, total_bytes: 300 * MIB, free_bytes: 300 * MIB },
+  }));
+  run.at(0, pool([worker("w1", A, { device: "cuda0" })], { devices }));
+  const place = { fingerprint: A, poolId: undefined, device: "cuda1" };
+  const effects = run.at(1, { kind: "load", place });
+  assert.equal(effects[0]?.kind === "spawn" && effects[0].spawn.device, "cuda1");
+  assert.deepEqual(kinds(run.at(2, TICK)), [], "once");
+});
+
+Deno.test("a pinned worker is not evicted: who needs its memory is told the pin", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { model_ref: "the-pinned" })], SMALL));
+  run.at(1, { kind: "pin", pin: { ...anywhere(A), model: "a" } });
+  const effects = run.at(5_000, submit("j1", 5_000, { fingerprint: B, model: "b" }));
+  assert.deepEqual(kinds(effects), ["fail"]);
+  const { error } = effects[0] as Extract<Effect, { kind: "fail" }>;
+  assert.equal(error.code, "INSUFFICIENT_MEMORY");
+  assert.match(error.message, /100 MiB \(the-pinned\); unpin/);
+  run.at(5_001, { kind: "unpin", place: anywhere(A) });
+  const now = run.at(5_002, submit("j2", 5_002, { fingerprint: B, model: "b" }));
+  assert.deepEqual(stops(now), ["w1 evict"]);
+});
+
+Deno.test("a pin at another place does not keep a worker", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A)], SMALL));
+  run.at(1, { kind: "pin", pin: { ...anywhere(A), poolId: "p2", model: "a" } });
+  const effects = run.at(5_000, submit("j1", 5_000, { fingerprint: B, model: "b" }));
+  assert.deepEqual(stops(effects), ["w1 evict"]);
+});
+
+Deno.test("a worker without a job is stopped after its model's time, a busy or pinned one never", () => {
+  const run = new Run({ idleTtlMs: 1_000, idleTtlOf: new Map([["b", 3_000]]) });
+  const C = "c".repeat(64);
+  const workers = [worker("w1", A), worker("w2", B), worker("w3", C)];
+  const models = [model(A), model(B), model(C)];
+  const seen = () => pool(workers, { models });
+  run.at(0, seen(), { kind: "pin", pin: { ...anywhere(C), model: "c" } }, submit("j1", 0));
+  assert.deepEqual(stops(run.at(1_500, seen(), TICK)), [], "w1 has a job, w2 more time");
+  run.at(1_500, done("j1"));
+  assert.deepEqual(stops(run.at(2_499, seen(), TICK)), []);
+  assert.deepEqual(stops(run.at(2_500, seen(), TICK)), ["w1 idle"]);
+  assert.deepEqual(stops(run.at(3_000, seen(), TICK)), ["w2 idle"]);
+  assert.deepEqual(stops(run.at(9_000, seen(), TICK)), []);
+});
+
+Deno.test("a model to preload is loaded when a pool comes with it, and again when it crashed", () => {
+  const run = new Run({ preload: ["a", "nowhere"] });
+  assert.deepEqual(kinds(run.at(0, pool([]))), ["spawn"]);
+  const [spawn] = run.state.spawns.values();
+  const there = worker("w1", A, { request_id: spawn!.requestId });
+  run.at(1, pool([there]));
+  assert.equal(run.state.wishes.size, 0);
+  assert.deepEqual(kinds(run.at(2, pool([]))), ["spawn"], "it crashed");
+});
+
+Deno.test("a model to preload that an operator unloaded stays away, and evicts nothing", () => {
+  const run = new Run({ preload: ["a"] });
+  run.at(0, pool([worker("w1", A)]));
+  run.at(1, { kind: "unload", place: anywhere(A) });
+  assert.deepEqual(kinds(run.at(2, pool([]), TICK)), []);
+
+  const full = new Run({ preload: ["a"] });
+  assert.deepEqual(kinds(full.at(0, pool([worker("w1", B)], SMALL))), []);
+  assert.deepEqual(kinds(full.at(60_000, pool([worker("w1", B)], SMALL), TICK)), []);
+  const room = { devices: [{ ...SMALL.devices[0]!, free_bytes: 150 * MIB }] };
+  assert.deepEqual(kinds(full.at(60_001, pool([], room))), ["spawn"], "once there is room");
+});
+
+Deno.test("a model to preload is tried within the breaker's rules, and again after its pause", () => {
+  const run = new Run({ preload: ["a"], breakerFailures: 2, breakerOpenMs: 1_000 });
+  run.at(0, pool([]));
+  const fail = (now: number) => {
+    const [spawn] = run.state.spawns.values();
+    return run.at(now, { kind: "spawn_failed", requestId: spawn!.requestId, message: "broken" });
+  };
+  assert.deepEqual(kinds(fail(1)), ["spawn"], "the first failure is tried again at once");
+  assert.deepEqual(kinds(fail(2)), []);
+  assert.deepEqual(kinds(run.at(900, TICK)), []);
+  assert.deepEqual(kinds(run.at(1_100, TICK)), ["spawn"]);
+});
