@@ -99,7 +99,9 @@ class Reply implements EventsReply {
     });
     incoming.once("end", () => this.#end());
     incoming.once("error", (error) => this.#end(error));
-    incoming.once("close", () => this.#end(new TransportError("The connection was closed")));
+    incoming.once("close", () => {
+      if (!this.#isEnded) this.#end(new TransportError("The connection was closed"));
+    });
   }
 
   /** All of the body. */
