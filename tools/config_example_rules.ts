@@ -3,8 +3,8 @@ import type { z } from "zod";
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
 
-/** A setting that stands as a comment: `# token_file = "/etc/llorch/token"`. */
-const COMMENTED_SETTING = /^#\s?(?=[a-z][a-z0-9_]* = )/gm;
+/** A setting or section that stands as a comment: `# token_file = "/etc/llorch/token"`, `# [engines.x]`. */
+const COMMENTED_SETTING = /^#\s?(?=[a-z][a-z0-9_]* = |\[[a-z][\w.-]*\]$)/gm;
 
 type Tree = Readonly<Record<string, unknown>>;
 

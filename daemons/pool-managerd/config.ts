@@ -13,6 +13,7 @@ import type { ConfigSpec } from "#shared/config/load.ts";
 import { identifier } from "#shared/contracts/common.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
+import { engineSection, namedTwice } from "./models/engines.ts";
 import { isWildcard } from "./supervisor/address.ts";
 
 const httpUrl = z.url({ protocol: /^https?$/ });
@@ -67,6 +68,10 @@ export const poolConfig = z.strictObject({
       "An adopted or ready worker must answer a probe within this time",
     ),
   }).prefault({}),
+  engines: z.record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "must be a plain name"),
+    engineSection,
+  ).default({}).describe("Other servers with OpenAI's API that serve some of the models"),
   limits: limitsSection,
 });
 
@@ -102,6 +107,11 @@ export function stopDeadlineMs(config: PoolConfig): number {
  * @throws {UsageError} when the orchestrator would be told an address that nobody can reach.
  */
 export function checkConfig(config: PoolConfig): void {
+  const twice = namedTwice(config.engines);
+  if (twice) {
+    const [model, one, other] = twice;
+    throw new UsageError(`Cannot tell which engine serves ${model}: ${one} and ${other} name it`);
+  }
   if (config.orchestrator.url === undefined) return;
   const check = (host: string, hostName: string, advertised: string | undefined, key: string) => {
     if (!isWildcard(host) || advertised !== undefined) return;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { configKeys } from "#shared/config/schema.ts";
 import { parseToml } from "#shared/config/toml.ts";
 import { UsageError } from "#shared/lifecycle.ts";
+import { engineSection } from "./models/engines.ts";
 import { checkConfig, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
 
 const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));
@@ -14,11 +15,12 @@ Deno.test("the shipped example says the defaults", () => {
 });
 
 Deno.test("the shipped example explains every key, and is right where it is commented out", () => {
-  const complete = EXAMPLE.replace(/^# (\w+ = )/gm, "$1");
+  const complete = EXAMPLE.replace(/^# (\w+ = |\[\w)/gm, "$1");
   const tree = parseToml(complete, "example");
   poolConfig.parse(tree);
   const keys = configKeys(poolConfig).map((key) => key.path.join("."));
-  assert.deepEqual(leaves(tree).sort(), keys.sort());
+  const engineKeys = Object.keys(engineSection.shape).map((key) => `engines.NAME.${key}`);
+  assert.deepEqual(leaves(tree).sort(), [...keys, ...engineKeys].sort());
 });
 
 Deno.test("every key has a description for the help", () => {
@@ -61,8 +63,15 @@ Deno.test("checkConfig() refuses to tell the orchestrator an address that nobody
 
 function leaves(tree: Record<string, unknown>, path: readonly string[] = []): string[] {
   return Object.entries(tree).flatMap(([name, value]) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
+    typeof value === "object" && value !== null && !Array.isArray(value) &&
+      Object.keys(value).length > 0
       ? leaves(value as Record<string, unknown>, [...path, name])
       : [[...path, name].join(".")]
   );
 }
+
+Deno.test("an engine is refused by name: unknown keys, and a model that two of them name", () => {
+  const engines = { x: { command: "x", models: ["m"] }, y: { command: "y", models: ["m"] } };
+  assert.throws(() => poolConfig.parse({ engines: { x: { ...engines.x, port: 1 } } }), /port/);
+  assert.throws(() => checkConfig(poolConfig.parse({ engines })), /serves m: x and y name it/);
+});

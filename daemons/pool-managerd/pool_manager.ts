@@ -23,6 +23,7 @@ import { createDevices, systemSources } from "./devices/devices.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
+import { withEngines } from "./models/engines.ts";
 import { openPoolStore } from "./store/pool_store.ts";
 import { openPoolStateDir } from "./store/state_dir.ts";
 import { localHost, urlHost } from "./supervisor/address.ts";
@@ -99,8 +100,9 @@ async function open(
   const scanned: ScanCache = new Map();
   let link: Link | undefined;
   const onChange = () => link?.changed();
+  const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
   const catalog = new Catalog({
-    scan: context.scan ?? (() => scanModels(modelsDirs, scanned)),
+    scan: async () => withEngines(await scan(), config.engines),
     measurements: () => store.measurements(),
     rescanMs: config.models.rescan_ms,
     clock,
@@ -112,6 +114,7 @@ async function open(
   const supervisor = new Supervisor({
     config: config.worker,
     logLevel: config.log_level,
+    engines: config.engines,
     store,
     spawner: processSpawner(table, clock),
     table,

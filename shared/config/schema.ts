@@ -28,13 +28,17 @@ export function envName(key: ConfigKey): string {
   return "LLORCH_" + key.path.join("_").toUpperCase();
 }
 
-/** Every settable key of a schema, in the order in which it is written down. */
+/**
+ * Every settable key of a schema, in the order in which it is written down. Tables of things that have
+ * names of their own can be set in the file alone.
+ */
 export function configKeys(schema: z.ZodObject, path: readonly string[] = []): ConfigKey[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
     const at = [...path, name];
     const { inner, defaultValue, description } = unwrap(field as z.ZodType);
     const type = definition(inner).type;
     if (type === "object") return configKeys(inner as z.ZodObject, at);
+    if (type === "record") return [];
     return [{ path: at, kind: kindOf(type, at), description, defaultValue }];
   });
 }

@@ -31,7 +31,18 @@ export class Attempts {
     const abort = new AbortController();
     job.abort = abort;
     job.lastTokenAt = undefined;
-    const resumedFrom = job.ids.length;
+    const resumedFrom = job.tokensOut;
+    if (job.isUnresumable) {
+      this.fail(job, unresumable());
+      loop.send({
+        kind: "attempt_ended",
+        jobId: job.id,
+        attempt,
+        tokensOut: 0,
+        outcome: { kind: "failed" },
+      });
+      return;
+    }
     job.attempts.push({
       worker_id: worker.worker_id,
       pool_id: poolId,
@@ -63,10 +74,10 @@ export class Attempts {
     });
     // A fenced attempt has nothing more to say: the scheduler has already moved on.
     if (abort.signal.aborted) return;
-    const tokensOut = job.ids.length - resumedFrom;
+    const tokensOut = job.tokensOut - resumedFrom;
     const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
-    if (outcome.kind === "failed") {
-      this.fail(job, outcome.error);
+    if (outcome.kind === "failed" || outcome.kind === "lost" && job.isUnresumable) {
+      this.fail(job, outcome.kind === "failed" ? outcome.error : unresumable());
       loop.send({ ...ended, outcome: { kind: "failed" } });
     } else if (outcome.kind === "lost") {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
@@ -117,7 +128,7 @@ export class Attempts {
         job.lastTokenAt = now;
         job.nextIndex++;
         job.ids.push(...event.data.ids);
-        metrics.tokens.inc(event.data.ids.length);
+        metrics.tokens.inc(Math.max(1, event.data.ids.length));
         // Nothing is generated before all of the prompt was read.
         job.promptRead = job.promptSize ?? job.promptRead;
         if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
@@ -126,7 +137,7 @@ export class Attempts {
       case "metrics":
         job.sawPrompt(event.data, resumedFrom);
         // Often enough for fair shares, and far more seldom than tokens.
-        if (job.ids.length > resumedFrom) this.#progress(job, attempt, resumedFrom);
+        if (job.tokensOut > resumedFrom) this.#progress(job, attempt, resumedFrom);
         job.stream.setMetrics({
           ...event.data,
           attempt,
@@ -139,7 +150,7 @@ export class Attempts {
   }
 
   #progress(job: LiveJob, attempt: number, resumedFrom: number): void {
-    const tokensOut = job.ids.length - resumedFrom;
+    const tokensOut = job.tokensOut - resumedFrom;
     this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
   }
 
@@ -168,8 +179,8 @@ export class Attempts {
   }
 
   /** Counts a job's tokens for the key that it belongs to, if it does. */
-  #charge(job: LiveJob, tokensIn: number, now: number): void {
-    const tokens = tokensIn + job.ids.length;
+  #charge(job: LiveJob, usage: JobPatch["usage"], now: number): void {
+    const tokens = (usage?.tokens_in ?? 0) + Math.max(usage?.tokens_out ?? 0, job.tokensOut);
     if (tokens === 0 || job.facts.tenant === "") return;
     this.#deps.store.keys.addTokens(job.facts.tenant, dayOf(now), tokens)
       .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));
@@ -182,7 +193,7 @@ export class Attempts {
   ): Promise<void> | undefined {
     const now = this.#deps.clock.now();
     this.#onEnded(job);
-    this.#charge(job, patch.usage?.tokens_in ?? 0, now);
+    this.#charge(job, patch.usage, now);
     job.dropGrace?.();
     job.endAttempt(now);
     this.#deps.log.info("job_ended", {
@@ -191,7 +202,7 @@ export class Attempts {
       status: patch.status,
       ...(event.event === "error" ? { code: event.data.code } : {}),
       attempts: job.attempts.length,
-      tokens_out: job.ids.length,
+      tokens_out: job.tokensOut,
       duration_ms: now - job.facts.createdAt,
     });
     return job.emit(event, {
@@ -201,4 +212,12 @@ export class Attempts {
       contentExpiresAt: now + this.#deps.config.retention.unread_ms,
     });
   }
+}
+
+/** The end of an answer that broke off, of an engine that does not tell its tokens. */
+function unresumable(): LlorchError {
+  return new LlorchError(
+    "WORKER_LOST",
+    "The worker was lost in mid-answer, and its engine does not tell the tokens to go on from: ask again",
+  );
 }

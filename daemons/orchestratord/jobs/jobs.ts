@@ -79,7 +79,7 @@ export class Jobs {
     return [...this.#live.values()].filter(({ facts }) => facts.tenant === tenant).map((job) => ({
       firstTokenAt: job.firstTokenAt,
       tokensIn: job.promptRead,
-      tokensOut: job.ids.length,
+      tokensOut: job.tokensOut,
       maxTokens: job.facts.request.max_tokens,
       serviceMs: this.#deps.loop.state.rates.get(job.facts.fingerprint)?.serviceMs,
     }));

@@ -87,6 +87,16 @@ export class LiveJob {
     return this.#ended;
   }
 
+  /** Tokens delivered so far; where the worker's engine does not tell them, a token for each event. */
+  get tokensOut(): number {
+    return Math.max(this.ids.length, this.nextIndex);
+  }
+
+  /** Whether text was delivered that no attempt could go on from, for want of its token ids. */
+  get isUnresumable(): boolean {
+    return this.nextIndex > this.ids.length;
+  }
+
   /** The first event, kept together with the job itself. */
   accept(event: StoredJobEvent, keep: (event: NumberedEvent) => Promise<void>): Promise<void> {
     const numbered = { id: this.#nextId++, event };
@@ -159,7 +169,7 @@ export class LiveJob {
 
   /** Tokens read and delivered, as far as they are known before an end says them; else undefined. */
   get usage(): Usage | undefined {
-    const [tokens_in, tokens_out] = [this.promptRead, this.ids.length];
+    const [tokens_in, tokens_out] = [this.promptRead, this.tokensOut];
     return tokens_in + tokens_out === 0 ? undefined : { tokens_in, tokens_cached: 0, tokens_out };
   }
 

@@ -118,7 +118,9 @@ async function readToEnd(batches: AsyncGenerator<unknown>, abort: AbortControlle
 
 /** What a worker's error means for the job. */
 export function ended(error: LlorchError): RelayOutcome {
-  return WORTH_ANOTHER_TRY.has(error.code)
+  // A worker says so of an answer that its engine cannot go on with from the middle.
+  const isFinal = error.code === "WORKER_LOST" && !error.retriable;
+  return WORTH_ANOTHER_TRY.has(error.code) && !isFinal
     ? { kind: "lost", message: `${error.code}: ${error.message}` }
     : { kind: "failed", error };
 }

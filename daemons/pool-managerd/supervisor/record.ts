@@ -1,4 +1,5 @@
-import type { Capability, SpawnRequest } from "#shared/contracts/pool.ts";
+import type { Capability, Device, SpawnRequest } from "#shared/contracts/pool.ts";
+import type { EngineSection } from "../models/engines.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
 /** What is kept of a worker across our own restart. */
@@ -39,12 +40,14 @@ export interface SpawnPlan {
   readonly request: SpawnRequest;
   readonly modelPath: string;
   readonly sizeBytes: number;
-  readonly device: { readonly id: string; readonly kind: string };
+  readonly device: Pick<Device, "id" | "kind">;
   readonly context: number;
   readonly slots: number;
   /** Layers on the device; null: all of them. */
   readonly gpuLayers: number | null;
   readonly estimateBytes: number;
+  /** What serves the model; undefined: our own worker. */
+  readonly engine?: EngineSection | undefined;
 }
 
 /** Memory that a worker must be counted with: what it will take, until it is known what it took. */

@@ -1,6 +1,7 @@
 import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { estimateHostMemory, type Load, type ModelMemory } from "#shared/models/estimate.ts";
+import { engineOf, type Engines } from "../models/engines.ts";
 import { type Measurement, nearest } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import type { SpawnPlan } from "./record.ts";
@@ -15,6 +16,7 @@ export interface SpawnFacts {
   readonly estimate: EstimateMemory;
   /** What earlier loads of the model took, newest first. */
   readonly measured: readonly Measurement[];
+  readonly engines: Engines;
 }
 
 /** What a load of a model will take on its device, in bytes. */
@@ -59,6 +61,7 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
     slots,
     gpuLayers,
     estimateBytes,
+    engine: engineOf(model, facts.engines),
   };
 }
 

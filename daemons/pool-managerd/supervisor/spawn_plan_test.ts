@@ -18,6 +18,7 @@ function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
     devices: [device("cuda0", "cuda", 5_000_000), device("cpu", "cpu", 9_000_000)],
     workers: [],
     measured: [],
+    engines: {},
     defaultContext: 4096,
     defaultSlots: 4,
     estimate: (model, { context, slots }) =>

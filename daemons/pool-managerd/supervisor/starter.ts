@@ -6,6 +6,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { newSecret, secretPrint } from "#shared/secrets.ts";
 import type { PoolConfig } from "../config.ts";
 import type { Catalog } from "../models/catalog.ts";
+import type { Engines } from "../models/engines.ts";
 import { choosePort } from "./ports.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 import type { Roster, RosterOptions } from "./roster.ts";
@@ -33,6 +34,7 @@ function stopping(roster: Roster) {
 export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadlineMs"> {
   readonly config: PoolConfig["worker"];
   readonly logLevel: string;
+  readonly engines: Engines;
   readonly roster: Roster;
   readonly spawner: Spawner;
   readonly catalog: Catalog;
@@ -113,8 +115,9 @@ export class Starter {
   }
 
   #plan(request: SpawnRequest, devices: Parameters<typeof planSpawn>[1]["devices"]): SpawnPlan {
-    const { catalog, config, estimate, roster, store } = this.#options;
+    const { catalog, config, engines, estimate, roster, store } = this.#options;
     return planSpawn(request, {
+      engines,
       measured: store.measurements().get(request.fingerprint) ?? [],
       models: catalog.models,
       devices,
@@ -135,7 +138,7 @@ export class Starter {
       threads: config.threads,
       stopDeadlineMs: config.stop_deadline_ms,
     });
-    const env = workerEnv(this.#options.env, record, this.#options.logLevel);
+    const env = workerEnv(this.#options.env, record, this.#options.logLevel, plan);
     const command = { command: program.command, args: [...program.args, ...args] };
     store.addWorker(record, clock.now());
     let child: WorkerProcess | undefined;
@@ -169,7 +172,8 @@ export class Starter {
   #newRecord(plan: SpawnPlan): WorkerRecord {
     const { config, roster, clock } = this.#options;
     const promised = new Set(roster.all.map((worker) => worker.record.port));
-    const startTimeoutMs = startDeadlineMs(config.start_timeout_ms, plan.sizeBytes);
+    const startTimeoutMs = plan.engine?.start_timeout_ms ??
+      startDeadlineMs(config.start_timeout_ms, plan.sizeBytes);
     return {
       worker_id: `w-${newSecret().slice(0, 12)}`,
       request_id: plan.request.request_id,

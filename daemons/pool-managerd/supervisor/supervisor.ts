@@ -55,8 +55,8 @@ export class Supervisor {
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
     const uri = callback.uri.replace(/\/$/, "");
     const answering = await this.#whoAnswers(worker, uri);
-    const { device } = worker.record;
-    const deviceBytes = await this.#options.devices.held(device, worker.process.pid);
+    const pids = [worker.process.pid, ...callback.engine_pids ?? []];
+    const deviceBytes = await this.#heldBytes(worker.record.device, pids);
     if (answering !== worker.id) {
       throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
@@ -136,6 +136,14 @@ export class Supervisor {
   #checkLogs(workerId: string): void {
     if (this.#options.logs.has(workerId)) return;
     throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}", nor its last lines`);
+  }
+
+  /** What processes hold on a device together; undefined where it does not say of any. */
+  async #heldBytes(device: string, pids: readonly number[]): Promise<number | undefined> {
+    const { devices } = this.#options;
+    const held = await Promise.all(pids.map((pid) => devices.held(device, pid)));
+    const known = held.filter((bytes) => bytes !== undefined);
+    return known.length === 0 ? undefined : known.reduce((total, bytes) => total + bytes, 0);
   }
 
   async #whoAnswers(worker: Worker, uri: string): Promise<string> {

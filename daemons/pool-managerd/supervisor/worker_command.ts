@@ -1,4 +1,6 @@
+import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
+import { deviceEnv } from "../models/engines.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 
 /** What every worker of this pool is told alike. */
@@ -44,7 +46,21 @@ export function workerArgs(
     ["--slots", String(record.slots)],
     ["--stop-deadline-ms", String(Math.ceil(settings.stopDeadlineMs * OWN_SHARE))],
     ...optional.flatMap(([flag, value]) => value === undefined ? [] : [[flag, String(value)]]),
+    ...engineArgs(plan),
   ].flat();
+}
+
+/** What tells a worker to stand before another server instead of loading a file itself. */
+function engineArgs({ engine, request, modelPath }: SpawnPlan): [string, string][] {
+  if (!engine) return [];
+  const hasFile = isAbsolute(modelPath);
+  return [
+    ["--engine", "openai"],
+    ["--openai-command", JSON.stringify(engine.command)],
+    ["--openai-health-path", engine.health_path],
+    // The worker reads that of a file itself, so that the check of its callback means something.
+    ...(hasFile ? [] : [["--fingerprint", request.fingerprint] as [string, string]]),
+  ];
 }
 
 /** Variables that speak to this process, not to its children. */
@@ -58,18 +74,21 @@ const SHARED: readonly string[] = [ENV.binDir, ENV.runtimeDir];
 
 /**
  * A worker's environment: ours, less every `LLORCH_*` that configures us (it would configure the
- * worker too) and our own API token, plus the worker's two tokens.
+ * worker too) and our own API token, plus the worker's two tokens. An engine inherits it from the
+ * worker, less what is llorch's.
  */
 export function workerEnv(
   ours: Readonly<Record<string, string>>,
   record: WorkerRecord,
   logLevel: string,
+  { engine, device }: Pick<SpawnPlan, "engine" | "device">,
 ): Record<string, string> {
   const kept = Object.entries(ours).filter(([name]) =>
     SHARED.includes(name) || !name.startsWith("LLORCH_") && !OURS.includes(name)
   );
   return {
     ...Object.fromEntries(kept),
+    ...(engine ? { ...deviceEnv(device), ...engine.env } : {}),
     LLORCH_LOG_LEVEL: logLevel,
     [ENV.workerToken]: record.token,
     [ENV.spawnToken]: record.spawn_token,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { engineSection } from "../models/engines.ts";
 import { spawnRequest, workerRecord } from "../testdata/records.ts";
 import type { SpawnPlan } from "./record.ts";
 import { workerArgs, workerEnv, workerNames } from "./worker_command.ts";
@@ -47,6 +48,32 @@ Deno.test("workerArgs() names the GPU by its number, and threads and layers when
   assert.match(args, /--threads 6 --gpu-layers 0$/);
 });
 
+const ENGINE = engineSection.parse({
+  command: "vllm serve {model} --port {port}",
+  serves: ["hf:org/name"],
+  memory: "1 GiB",
+  env: { HF_HOME: "/models" },
+});
+
+Deno.test("a worker before another server is told its command, and who the model is", () => {
+  const device = { id: "cuda3", kind: "cuda" } as const;
+  const engine = { device, modelPath: "org/name", engine: ENGINE };
+  const args = workerArgs(plan(engine), workerRecord(), SETTINGS).join(" ");
+  assert.match(args, /--model org\/name /);
+  assert.match(args, /--engine openai --openai-command \["vllm","serve","\{model\}","--port"/);
+  assert.match(args, /--openai-health-path \/health --fingerprint f{64}$/);
+  const file = workerArgs(plan({ engine: ENGINE }), workerRecord(), SETTINGS).join(" ");
+  assert.doesNotMatch(file, /--fingerprint/);
+});
+
+Deno.test("an engine sees the one device that it may use, and on the CPU none", () => {
+  const visible = (id: string, kind: "cuda" | "cpu") =>
+    workerEnv({}, workerRecord(), "info", { engine: ENGINE, device: { id, kind } });
+  assert.equal(visible("cuda3", "cuda")["CUDA_VISIBLE_DEVICES"], "3");
+  assert.equal(visible("cpu", "cpu")["CUDA_VISIBLE_DEVICES"], "");
+  assert.equal(visible("cpu", "cpu")["HF_HOME"], "/models");
+});
+
 Deno.test("workerEnv() keeps the worker from our configuration and our token", () => {
   const env = workerEnv(
     {
@@ -59,6 +86,7 @@ Deno.test("workerEnv() keeps the worker from our configuration and our token", (
     },
     workerRecord(),
     "debug",
+    plan(),
   );
   assert.deepEqual(env, {
     PATH: "/bin",

@@ -146,7 +146,7 @@ Deno.test("a plain server: text without ids, which nothing can go on from", () =
     assert.equal(body["top_k"], undefined);
     await assert.rejects(
       run(client, { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 }),
-      codeIs("INVALID_REQUEST"),
+      codeIs("WORKER_LOST"),
     );
     const refused = await run(client, { prompt: "w7", top_k: 5, grammar: "root ::= [a]" });
     const last = refused.at(-1);

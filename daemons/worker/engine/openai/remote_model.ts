@@ -1,7 +1,7 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
-import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkLength, checkTokenIds } from "../../batch/prompt.ts";
 import { RunTable } from "../../batch/run_table.ts";
@@ -259,8 +259,9 @@ function requireFirstAttempt(
   why: string,
 ): void {
   if (resume_tokens.length === 0 && resume_index === 0) return;
-  throw invalidRequest([{
-    field: "resume_tokens",
-    message: `job "${job_id}" cannot go on from the middle of its answer: ${why}`,
-  }]);
+  throw new LlorchError(
+    "WORKER_LOST",
+    `Job "${job_id}" cannot go on from the middle of its answer: ${why}; ask again`,
+    { retriable: false },
+  );
 }

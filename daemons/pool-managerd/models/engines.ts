@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { millis } from "#shared/config/common.ts";
+import type { Device } from "#shared/contracts/pool.ts";
+import { modelName } from "#shared/contracts/request.ts";
+import { ENGINE_PLACEHOLDERS, unknownPlaceholder } from "#shared/engine_command.ts";
+import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
+
+const UNITS = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** A size as people write it, in bytes: `20 GiB`. */
+const size = z.union([
+  z.number().int().min(1),
+  z.string().regex(/^\d+(\.\d+)? ?(KiB|MiB|GiB)$/)
+    .transform((text) => {
+      const [, amount, unit] = /^([\d.]+) ?(\w+)$/.exec(text)!;
+      return Math.ceil(Number(amount) * UNITS[unit as keyof typeof UNITS]);
+    }),
+], { error: 'must be bytes, or a text such as "20 GiB"' });
+
+const command = z.union([
+  z.string().transform((text) => text.split(/\s+/).filter((word) => word !== "")),
+  z.array(z.string().min(1)),
+], { error: "must be a list of texts, or one text" }).superRefine((words, context) => {
+  if (words.length === 0) context.addIssue({ code: "custom", message: "names no program" });
+  const unknown = unknownPlaceholder(words);
+  if (unknown === undefined) return;
+  const known = Object.keys(ENGINE_PLACEHOLDERS).map((name) => `{${name}}`).join(" ");
+  context.addIssue({ code: "custom", message: `has an unknown {${unknown}}: there are ${known}` });
+});
+
+/** `[engines.NAME]`: another server with OpenAI's API that serves some of the models. */
+export const engineSection = z.strictObject({
+  command,
+  models: z.array(modelName).default([]),
+  serves: z.array(modelName).default([]),
+  env: z.record(z.string(), z.string()).default({}),
+  health_path: z.string().regex(/^\//, "must begin with /").default("/health"),
+  start_timeout_ms: millis(600_000, "An engine not ready by then is killed"),
+  memory: size.optional(),
+  context_length: z.number().int().min(8).max(10_000_000).optional(),
+  revision: z.string().max(256).default(""),
+}).superRefine(({ models, serves, memory }, context) => {
+  if (models.length + serves.length === 0) {
+    context.addIssue({ code: "custom", path: ["models"], message: "or serves must name a model" });
+  }
+  if (serves.length > 0 && memory === undefined) {
+    const message = "is needed: nobody can tell how much a model without a GGUF file takes";
+    context.addIssue({ code: "custom", path: ["memory"], message });
+  }
+});
+
+/** A configured engine. */
+export type EngineSection = z.output<typeof engineSection>;
+
+/** Every engine by its name. */
+export type Engines = Readonly<Record<string, EngineSection>>;
+
+/** Stands for every model that no engine names. */
+const ALL = "*";
+
+/** How a reference to the hub begins; servers take the rest. */
+const HF = /^hf:/;
+
+/**
+ * The engine that serves a model: the one that names it or one of its aliases, else the one that takes
+ * all; undefined for a model of our own worker.
+ */
+export function engineOf(
+  { model_ref, aliases }: Pick<FoundModel, "model_ref" | "aliases">,
+  engines: Engines,
+): EngineSection | undefined {
+  const names = [model_ref, ...aliases];
+  const all = Object.values(engines);
+  return all.find(({ models, serves }) =>
+    names.some((name) => models.includes(name) || serves.includes(name))
+  ) ?? all.find(({ models }) => models.includes(ALL));
+}
+
+/** A model that two engines name, with both; undefined where there is none. */
+export function namedTwice(engines: Engines): readonly [string, string, string] | undefined {
+  const seen = new Map<string, string>();
+  for (const [engine, { models, serves }] of Object.entries(engines)) {
+    for (const name of new Set([...models, ...serves])) {
+      const other = seen.get(name);
+      if (other !== undefined) return [name, other, engine];
+      seen.set(name, engine);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What a scan found, with the models that engines serve without a file, and the memory that the
+ * configuration says instead of what the files do.
+ */
+export function withEngines({ models, problems }: ScanResult, engines: Engines): ScanResult {
+  const onDisk = models.map((model) => {
+    const memory = engineOf(model, engines)?.memory;
+    return memory === undefined ? model : { ...model, ...told(memory) };
+  });
+  const external = Object.entries(engines).flatMap(([name, engine]) =>
+    engine.serves.map((model) => externalModel(name, model, engine))
+  );
+  return { models: [...onDisk, ...external], problems };
+}
+
+function externalModel(engineName: string, ref: string, engine: EngineSection): FoundModel {
+  const name = ref.replace(HF, "");
+  return {
+    model_ref: ref,
+    aliases: name === ref ? [] : [name],
+    fingerprint: externalFingerprint(name, engine.revision),
+    path: name,
+    size_bytes: 0,
+    architecture: engineName,
+    context_length: engine.context_length ?? 0,
+    ...told(engine.memory ?? 0),
+  };
+}
+
+/**
+ * Identity of a model without a file: its name and the revision that the configuration states. Two hosts
+ * that agree on both may go on with each other's answers; nobody can look into the weights.
+ */
+export function externalFingerprint(name: string, revision: string): string {
+  return createHash("sha256").update(JSON.stringify(["external model", name, revision]))
+    .digest("hex");
+}
+
+/** A figure that somebody stated says it all: nothing is added for context or slots. */
+function told(memory: number) {
+  return {
+    weight_bytes: memory,
+    kv_bytes_per_token: 0,
+    compute_bytes: 0,
+    window_tokens: undefined,
+    window_bytes_per_token: undefined,
+    state_bytes_per_slot: undefined,
+    block_count: undefined,
+  };
+}
+
+/**
+ * Variables that show an engine the one device that it may use, and on the CPU no other: it must not
+ * take a GPU because nobody said that it must not.
+ */
+export function deviceEnv({ id, kind }: Pick<Device, "id" | "kind">): Record<string, string> {
+  const number = kind === "cpu" ? "" : id.replace(/^\D+/, "");
+  switch (kind) {
+    case "cuda":
+      return { CUDA_VISIBLE_DEVICES: number, CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
+    case "rocm":
+      return { HIP_VISIBLE_DEVICES: number };
+    case "vulkan":
+      return { GGML_VK_VISIBLE_DEVICES: number };
+    case "metal":
+      return {};
+    case "cpu":
+      return { CUDA_VISIBLE_DEVICES: "", HIP_VISIBLE_DEVICES: "", GGML_VK_VISIBLE_DEVICES: "" };
+  }
+}

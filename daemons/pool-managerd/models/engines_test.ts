@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import type { FoundModel } from "#shared/models/scan.ts";
+import { FINGERPRINT, poolModel } from "../testdata/records.ts";
+import {
+  deviceEnv,
+  engineOf,
+  engineSection,
+  externalFingerprint,
+  namedTwice,
+  withEngines,
+} from "./engines.ts";
+
+const section = (fields: Record<string, unknown>) =>
+  engineSection.parse({ command: "serve {model} --port {port}", ...fields });
+
+function model(changes: Partial<FoundModel> = {}): FoundModel {
+  const { staged: _, ...found } = poolModel();
+  return { ...found, ...changes };
+}
+
+const messageOf = (fields: Record<string, unknown>) =>
+  engineSection.safeParse(fields).error?.issues[0]?.message;
+
+Deno.test("a command is words, or a text of them; anything unknown in braces is named", () => {
+  assert.deepEqual(section({ models: ["x"] }).command, ["serve", "{model}", "--port", "{port}"]);
+  const words = ["a b", "-m={model}"];
+  assert.deepEqual(section({ command: words, models: ["x"] }).command, words);
+  assert.match(
+    messageOf({ command: "x {prot}", models: ["x"] }) ?? "",
+    /\{prot\}: there are .*\{port\}/,
+  );
+  assert.match(messageOf({ command: " ", models: ["x"] }) ?? "", /names no program/);
+});
+
+Deno.test("an engine must serve something, and say how much a model without a file takes", () => {
+  assert.match(messageOf({ command: "x" }) ?? "", /must name a model/);
+  assert.match(messageOf({ command: "x", serves: ["m"] }) ?? "", /is needed/);
+  assert.equal(section({ serves: ["m"], memory: "1.5 GiB" }).memory, 1.5 * 1024 ** 3);
+  assert.match(messageOf({ command: "x", serves: ["m"], memory: "20 GB" }) ?? "", /20 GiB/);
+});
+
+Deno.test("an engine that names a model goes before one that takes all; no engine, our own worker", () => {
+  const all = section({ models: ["*"] });
+  const one = section({ models: ["small"] });
+  assert.equal(engineOf(model(), { all, one }), one);
+  assert.equal(engineOf(model({ model_ref: "other", aliases: [] }), { all, one }), all);
+  assert.equal(engineOf(model(), { x: section({ models: ["other"] }) }), undefined);
+});
+
+Deno.test("a model that two engines name is found out", () => {
+  const engines = { a: section({ models: ["x", "x"] }), b: section({ models: ["y", "x"] }) };
+  assert.deepEqual(namedTwice(engines), ["x", "a", "b"]);
+  assert.equal(namedTwice({ a: engines.a }), undefined);
+});
+
+Deno.test("models without a file join those on disk, known by name and revision", () => {
+  const engine = { serves: ["hf:org/name"], memory: 1000, context_length: 512 };
+  const found = withEngines({ models: [model()], problems: [] }, { vllm: section(engine) }).models;
+  assert.equal(found[0]?.fingerprint, FINGERPRINT);
+  const external = found[1]!;
+  assert.deepEqual([external.model_ref, external.aliases, external.path], [
+    "hf:org/name",
+    ["org/name"],
+    "org/name",
+  ]);
+  assert.deepEqual([external.weight_bytes, external.context_length], [1000, 512]);
+  assert.equal(external.fingerprint, externalFingerprint("org/name", ""));
+  const other = withEngines({ models: [], problems: [] }, {
+    another: section({ ...engine, command: "else {model}", revision: "v2" }),
+  }).models[0];
+  assert.notEqual(other?.fingerprint, external.fingerprint);
+});
+
+Deno.test("a stated memory takes the place of what a file's metadata say", () => {
+  const engines = { x: section({ models: ["demo"], memory: 77 }) };
+  const [found] = withEngines({ models: [model()], problems: [] }, engines).models;
+  assert.deepEqual(
+    [found?.weight_bytes, found?.kv_bytes_per_token, found?.compute_bytes],
+    [77, 0, 0],
+  );
+});
+
+Deno.test("deviceEnv() shows one device, on the CPU none", () => {
+  assert.equal(deviceEnv({ id: "cuda2", kind: "cuda" })["CUDA_VISIBLE_DEVICES"], "2");
+  assert.equal(deviceEnv({ id: "rocm0", kind: "rocm" })["HIP_VISIBLE_DEVICES"], "0");
+  assert.equal(deviceEnv({ id: "cpu", kind: "cpu" })["CUDA_VISIBLE_DEVICES"], "");
+  assert.deepEqual(deviceEnv({ id: "metal0", kind: "metal" }), {});
+});

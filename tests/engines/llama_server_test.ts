@@ -1,0 +1,152 @@
+/**
+ * A real llama-server behind the worker contract, through the whole service.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
+import { type Service, withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { writeUtf8Model } from "../support/models.ts";
+import {
+  follow,
+  isAlive,
+  numbersOf,
+  range,
+  type Received,
+  textOf,
+  until,
+} from "../support/stack.ts";
+
+const reason = whyNoPeer();
+const title = (text: string) => reason === undefined ? text : `${text} (skipped: ${reason})`;
+
+const COMMAND = [
+  ...[PEER_TOOL, "run", "llama-server", "-m", "{model}", "--host", "{host}", "--port", "{port}"],
+  ...["-c", "{total_context}", "-np", "{slots}", "-t", "{threads}", "-ngl", "{gpu_layers}"],
+  "--no-ui",
+];
+
+/** A service whose models are all served by llama-server. */
+function withLlamaServer(models: string, test: (service: Service) => Promise<void>): Promise<void> {
+  return withService(models, test, {
+    poolManagerd: `worker.threads = 1
+      [engines.llama-server]
+      command = ${JSON.stringify(COMMAND)}
+      models = ["*"]`,
+  });
+}
+
+/** The process of llama-server that a worker has started. */
+async function serverOf(workerPid: number): Promise<number> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (!command.includes("usr/bin/llama-server\0-m")) continue;
+    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+    const [, guard] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const parent = await Deno.readTextFile(`/proc/${guard}/stat`).catch(() => "");
+    if (parent.slice(parent.lastIndexOf(")") + 2).split(" ")[1] === String(workerPid)) {
+      return Number(name);
+    }
+  }
+  throw new Error(`Worker ${workerPid} has no llama-server`);
+}
+
+const task = (max_tokens: number) => ({
+  model: "slow-counter",
+  prompt: " w7",
+  max_tokens,
+  temperature: 0,
+});
+
+async function all(events: AsyncIterable<Received>): Promise<Received[]> {
+  return await Array.fromAsync(events);
+}
+
+Deno.test({
+  name: title(
+    "llama-server behind the worker contract: streams, cancel, kill -9 and an orderly end",
+  ),
+  ignore: reason !== undefined,
+  async fn() {
+    let server = 0;
+    await withLlamaServer(join(slowCounterModel(), ".."), async ({ client, workers }) => {
+      const events = await all(follow(client, task(50)));
+      assert.deepEqual(numbersOf(events), range(8, 50));
+      const end = events.at(-1)!;
+      assert.ok(end.event === "end");
+      assert.equal(end.data.tokens_out, 50);
+      const [first] = await workers();
+      assert.ok(first);
+      const { models } = await client.call(routes.models, {});
+      assert.equal(models.length, 1);
+
+      // Cancelled: the slot is free for the next.
+      for await (const { event, data } of follow(client, task(2000))) {
+        if (event === "started") {
+          await client.call(routes.cancelTask, { params: { id: data.job_id } });
+        }
+        if (event === "error") assert.equal(data.code, "CANCELLED");
+      }
+      await until("the slot is free", async () => (await workers())[0]?.active === 0);
+
+      // kill -9 in mid-answer: another worker goes on, and no token is lost or doubled.
+      server = await serverOf(first.pid);
+      let isKilled = false;
+      const received: Received[] = [];
+      for await (const event of follow(client, task(600))) {
+        received.push(event);
+        if (event.event !== "token" || isKilled || received.length < 20) continue;
+        isKilled = true;
+        Deno.kill(server, "SIGKILL");
+      }
+      assert.deepEqual(numbersOf(received), range(8, 600));
+      const last = received.at(-1)!;
+      assert.ok(last.event === "end");
+      assert.equal(last.data.tokens_out, 600);
+      assert.ok(received.some(({ event, data }) => event === "metrics" && data.attempt === 2));
+      assert.equal(isAlive(first.pid), false);
+
+      // kill -9 of the worker takes its server along.
+      const second = (await workers()).find(({ state }) => state === "ready")!;
+      server = await serverOf(second.pid);
+      Deno.kill(second.pid, "SIGKILL");
+      await until("the server has gone with its worker", () => !isAlive(server));
+
+      assert.equal(numbersOf(await all(follow(client, task(5)))).length, 5);
+      const third = (await workers()).find(({ state }) => state === "ready")!;
+      server = await serverOf(third.pid);
+    });
+    assert.equal(isAlive(server), false, "an orderly stop ends the server, too");
+  },
+});
+
+Deno.test({
+  name: title("llama-server: characters of several tokens keep the ids of all of them"),
+  ignore: reason !== undefined,
+  async fn() {
+    const models = await Deno.makeTempDir({ prefix: "llorch-models-" });
+    writeUtf8Model(join(models, "utf8.gguf"));
+    try {
+      await withLlamaServer(models, async ({ client }) => {
+        const asked = { model: "utf8", prompt: "a", max_tokens: 20, temperature: 0 };
+        const { job_id } = await client.call(routes.submit, { body: asked });
+        const { events } = await client.stream(routes.taskEvents, {
+          params: { id: job_id },
+          query: { ids: "true" },
+        });
+        const received = (await Array.fromAsync(events)).map(({ event, data }) =>
+          ({ event, data: JSON.parse(data) }) as Received
+        );
+        assert.equal(textOf(received), "😀é漢a😀é漢a".slice(0, textOf(received).length));
+        const ids = received.flatMap((each) => each.event === "token" ? each.data.ids ?? [] : []);
+        assert.equal(ids.length, 20);
+      });
+    } finally {
+      await Deno.remove(models, { recursive: true });
+    }
+  },
+});
