@@ -15,10 +15,18 @@ import { range, run } from "../support/stack.ts";
 
 /** What the daemons hold. */
 export interface Held {
-  readonly orchestratord: { readonly rssMiB: number; readonly descriptors: number };
-  readonly poolManagerd: { readonly rssMiB: number; readonly descriptors: number };
+  readonly orchestratord: HeldByDaemon;
+  readonly poolManagerd: HeldByDaemon;
   /** The worker's memory. */
   readonly workerMiB: number;
+}
+
+/** What one daemon holds. */
+export interface HeldByDaemon {
+  readonly rssMiB: number;
+  readonly descriptors: number;
+  /** Timers that wait. */
+  readonly timers: number;
 }
 
 /** Held before the load, which had run for a while already, and after it. */
@@ -32,6 +40,8 @@ export interface Soaked {
 
 /** A daemon may keep this many more descriptors: connections for the next call. */
 const DESCRIPTORS_MORE = 10;
+/** A timer or two may wait for the end of something that has just gone. */
+const TIMERS_MORE = 3;
 /** Memory that a daemon or worker may hold more than before, in MiB, and as a share. */
 const MIB_MORE = 48;
 const SHARE_MORE = 0.25;
@@ -58,6 +68,10 @@ export function checkSoaked({ before, after }: Soaked): void {
     assert.ok(
       is.descriptors <= was.descriptors + DESCRIPTORS_MORE,
       `${daemon} holds ${is.descriptors} descriptors, ${was.descriptors} before the load`,
+    );
+    assert.ok(
+      is.timers <= was.timers + TIMERS_MORE,
+      `${daemon} has ${is.timers} timers, ${was.timers} before the load`,
     );
     assert.ok(is.rssMiB <= most(was.rssMiB), `${daemon}: ${is.rssMiB} MiB, ${was.rssMiB} before`);
   }
@@ -104,16 +118,25 @@ async function load(
 }
 
 async function held(service: Service): Promise<Held> {
-  const of = (daemon: RunningDaemon) => ({
+  const of = async (daemon: RunningDaemon): Promise<HeldByDaemon> => ({
     rssMiB: mib(daemon.program.pid),
     descriptors: descriptors(daemon),
+    timers: await timers(daemon),
   });
   const [worker] = await service.workers();
   return {
-    orchestratord: of(service.orchestratord),
-    poolManagerd: of(service.poolManagerd),
+    orchestratord: await of(service.orchestratord),
+    poolManagerd: await of(service.poolManagerd),
     workerMiB: mib(worker!.pid),
   };
+}
+
+/** Timers of a daemon, as its own metrics count them. */
+async function timers(daemon: RunningDaemon): Promise<number> {
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text();
+  const line = /^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(metrics);
+  assert.ok(line, "the metrics do not count timers");
+  return Number(line[1]);
 }
 
 function mib(pid: number): number {
