@@ -168,6 +168,26 @@ Deno.test(
   }),
 );
 
+const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+const { port: freePort } = free.addr;
+free.close();
+
+Deno.test(
+  "a worker whose port is taken between our look and its own is started on the next, as the same",
+  withPool(async (pool) => {
+    await pool.close();
+    await pool.reopen({ worker: { port_base: freePort } });
+    const id = await pool.spawn();
+    const { uri, pid } = await pool.worker((each) => each.state === "ready");
+    assert.ok(Number(new URL(uri!).port) > freePort);
+    const { workers, exits } = await pool.client.call(poolRoutes.state, {});
+    assert.deepEqual(workers.map((each) => [each.worker_id, each.pid]), [[id, pid]]);
+    assert.deepEqual(exits, []);
+    const { lines } = await pool.client.call(poolRoutes.workerLogs, { params: { id } });
+    assert.ok(lines.some((line) => /port is in use/.test(line)), "its log has both");
+  }, `taken=${freePort}`),
+);
+
 Deno.test(
   "a worker with another spawn token than its own is refused and ends itself",
   withPool(async (pool) => {

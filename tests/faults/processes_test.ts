@@ -1,4 +1,7 @@
+import assert from "node:assert/strict";
 import { dirname } from "node:path";
+import { orchestratorRoutes as routes, poolRoutes } from "#shared/contracts/mod.ts";
+import { createClient } from "#shared/http/client.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { range, type Received, run, until } from "../support/stack.ts";
@@ -31,6 +34,26 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
         }));
     });
 
+    await inRounds(t, "kill -9 of pool-managerd", async (n) => {
+      const pid = await workerPid(service, seen);
+      await streamsThrough(service, n, async () => {
+        service.poolManagerd.program.kill("SIGKILL");
+        await service.poolManagerd.program.status;
+        await service.restart("poolManagerd");
+      });
+      await until("the new pool manager has the worker", async () => {
+        const { workers } = await createClient({ baseUrl: service.poolManagerd.url })
+          .call(poolRoutes.state, {});
+        return workers.some((each) => each.pid === pid && each.state === "ready");
+      });
+      const { tasks } = await service.client.call(routes.listTasks, { query: { limit: STREAMS } });
+      assert.deepEqual(
+        tasks.map(({ attempts }) => attempts.length),
+        Array(STREAMS).fill(1),
+        "no stream broke",
+      );
+      assert.deepEqual((await service.workers()).map((each) => each.pid), [pid]);
+    });
     await inRounds(t, "kill -9 of orchestratord", (n) =>
       streamsThrough(service, n, async () => {
         await workerPid(service, seen);

@@ -1,21 +1,26 @@
 /** A TCP proxy that a test can cut: what stands between two processes that lose each other. */
 export class CuttingProxy {
+  readonly hostname: string;
   readonly port: number;
   readonly #listener: Deno.TcpListener;
   readonly #target: Deno.ConnectOptions;
   readonly #open = new Set<Deno.TcpConn>();
 
-  /** @param target Where connections lead, e.g. `http://127.0.0.1:8080`. */
-  constructor(target: string) {
+  /**
+   * @param target Where connections lead, e.g. `http://127.0.0.1:8080`.
+   * @param at Where it listens; by default any free port.
+   */
+  constructor(target: string, at: { hostname?: string; port?: number } = {}) {
     const { hostname, port } = new URL(target);
     this.#target = { hostname, port: Number(port) };
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.hostname = at.hostname ?? "127.0.0.1";
+    this.#listener = Deno.listen({ hostname: this.hostname, port: at.port ?? 0 });
     this.port = this.#listener.addr.port;
     void this.#accept();
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.hostname}:${this.port}`;
   }
 
   /** Breaks every connection that is open now; later ones are let through. */

@@ -80,6 +80,8 @@ export interface ServiceOptions {
   readonly poolManagerd?: string;
   /** orchestratord's state folder; else one that is removed afterwards. */
   readonly stateDir?: string;
+  /** First port of workers; by default they take any. */
+  readonly workerPortBase?: number;
   /** Variables for both daemons. */
   readonly env?: Record<string, string>;
 }
@@ -131,7 +133,7 @@ export async function withService(
     `state_dir = ${JSON.stringify(join(dir, "pool-managerd"))}
      models_dirs = [${JSON.stringify(models)}]
      orchestrator.url = ${JSON.stringify(orchestratord.url)}
-     worker.port_base = 0\n${tlsToml}${options.poolManagerd ?? ""}\n`,
+     worker.port_base = ${options.workerPortBase ?? 0}\n${tlsToml}${options.poolManagerd ?? ""}\n`,
   );
   const http = trusting(tls?.ca);
   const client = createClient({ baseUrl: orchestratord.url, token: tls && SERVICE_TOKEN, http });

@@ -40,6 +40,8 @@ export class LogFiles {
 
   /** Follows a worker's file and passes its lines on to our own log. */
   follow(workerId: string): void {
+    // Its first process lost its port, and another follows.
+    if (this.#open.has(workerId)) return;
     const log = this.#log.with({ worker_id: workerId });
     const readers = new Set<LogReader>();
     const file = new WorkerLog(this.path(workerId), (line) => {
@@ -67,6 +69,7 @@ export class LogFiles {
   /** The last lines of a worker that lives, or that ended a while ago. */
   lines(workerId: string): readonly string[] {
     const file = this.#open.get(workerId)?.file ?? this.#read(workerId);
+    file.look();
     file.look();
     return file.lines;
   }

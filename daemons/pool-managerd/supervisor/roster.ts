@@ -11,6 +11,7 @@ import type { ProcessTable } from "./process_table.ts";
 import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
 import { lastWords } from "./last_words.ts";
+import { portWasTaken } from "./port_taken.ts";
 import { exitCategory, type ExitStatus } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
@@ -81,13 +82,22 @@ export class Roster {
     return this.#workers.get(workerId)?.ended ?? Promise.resolve();
   }
 
-  /** Takes a worker in and watches over its process. */
-  add(record: WorkerRecord, process: WorkerProcess): Worker {
+  /**
+   * Takes a worker in and watches over its process.
+   *
+   * @param startAgain Starts the same worker on another port when its own was taken, and says whether
+   * it has.
+   */
+  add(
+    record: WorkerRecord,
+    process: WorkerProcess,
+    startAgain: (record: WorkerRecord) => boolean = () => false,
+  ): Worker {
     const { logs } = this.#options;
     const worker = new Worker(record, process, this.#options);
     logs.follow(worker.id);
     const ended = process.exited.then((status) => {
-      if (!this.#isClosed) this.#end(worker, status);
+      if (!this.#isClosed) this.#end(worker, status, startAgain);
     }).catch((error) => {
       this.#options.log.error("worker_exit_not_recorded", { worker_id: worker.id, error });
     });
@@ -135,12 +145,19 @@ export class Roster {
     this.#workers.clear();
   }
 
-  #end(worker: Worker, status: ExitStatus): void {
+  #end(
+    worker: Worker,
+    status: ExitStatus,
+    startAgain: (record: WorkerRecord) => boolean,
+  ): void {
     worker.dispose();
     this.#workers.delete(worker.id);
     this.#lastExitAt = this.#options.clock.steady();
     this.#options.devices.invalidate();
-    this.bury(worker.record, status);
+    const { record } = worker;
+    const mayStart = record.callback === null && record.life.cause === null && record.port !== 0;
+    if (mayStart && portWasTaken(this.#options.logs.lines(worker.id)) && startAgain(record)) return;
+    this.bury(record, status);
   }
 
   #hasKernelKilled(): boolean {

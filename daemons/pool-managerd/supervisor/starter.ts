@@ -1,6 +1,6 @@
 import type { SpawnRequest } from "#shared/contracts/pool.ts";
 import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { newSecret, secretPrint } from "#shared/secrets.ts";
@@ -20,6 +20,8 @@ const LOAD_BYTES_PER_MS = 100_000;
 /** Memory of a process that has ended may show as used for so long, in milliseconds. */
 const MEMORY_SETTLE_MS = 2_500;
 const MEMORY_LOOK_MS = 100;
+/** Ports tried for a worker when other programs take them before it can. */
+const PORT_TRIES = 10;
 
 /** How long a worker may take to be ready, in milliseconds: longer for a bigger file, in bytes. */
 export function startDeadlineMs(baseMs: number, sizeBytes: number): number {
@@ -129,28 +131,54 @@ export class Starter {
   }
 
   #start(plan: SpawnPlan, callbackUrl: string): string {
-    const { store, spawner, roster, logs, clock, log, config } = this.#options;
-    const program = this.#options.findWorker(plan.device.kind);
+    const { store, logs, clock } = this.#options;
     const record = this.#newRecord(plan);
+    const command = this.#command(plan, record, callbackUrl);
+    store.addWorker(record, clock.now());
+    try {
+      this.#launch(plan, record, command, callbackUrl, PORT_TRIES - 1);
+    } catch (error) {
+      store.dropWorker(record);
+      logs.remove(record.worker_id);
+      throw error;
+    }
+    return record.worker_id;
+  }
+
+  #command(plan: SpawnPlan, record: WorkerRecord, callbackUrl: string): Executable {
+    const { config } = this.#options;
+    const program = this.#options.findWorker(plan.device.kind);
     const args = workerArgs(plan, record, {
       host: config.host,
       callbackUrl,
       threads: config.threads,
       stopDeadlineMs: config.stop_deadline_ms,
     });
+    return { command: program.command, args: [...program.args, ...args] };
+  }
+
+  /**
+   * Starts a worker's process.
+   *
+   * @param tries How many other ports it may be started on when its own is taken before it listens.
+   */
+  #launch(
+    plan: SpawnPlan,
+    record: WorkerRecord,
+    command: Executable,
+    callbackUrl: string,
+    tries: number,
+  ): void {
+    const { store, spawner, roster, logs, log } = this.#options;
     const env = workerEnv(this.#options.env, record, this.#options.logLevel, plan);
-    const command = { command: program.command, args: [...program.args, ...args] };
-    store.addWorker(record, clock.now());
     let child: WorkerProcess | undefined;
     try {
       child = spawner.spawn(command, env, logs.path(record.worker_id));
       const started = { ...record, pid: child.pid, start_time: child.startTime ?? null };
       store.updateWorker(started);
-      roster.add(started, child);
+      roster.add(started, child, (ended) => this.#startAgain(plan, ended, callbackUrl, tries));
     } catch (error) {
       child?.signal("SIGKILL");
-      store.dropWorker(record);
-      logs.remove(record.worker_id);
       throw error;
     }
     const { worker_id, model_ref, device, context, slots, port } = record;
@@ -166,12 +194,40 @@ export class Starter {
       token: secretPrint(record.token),
     });
     this.#options.onChange();
-    return worker_id;
+  }
+
+  /** The same worker on a port beyond the one that another program took; whether it was started. */
+  #startAgain(
+    plan: SpawnPlan,
+    ended: WorkerRecord,
+    callbackUrl: string,
+    tries: number,
+  ): boolean {
+    const { log } = this.#options;
+    const { worker_id } = ended;
+    if (tries === 0 || this.#isClosed) return false;
+    try {
+      const port = this.#freePort(ended.port + 1);
+      const record = { ...ended, pid: null, start_time: null, port, uri: null };
+      log.info("worker_port_taken", { worker_id, port: ended.port, next_port: port });
+      const command = this.#command(plan, record, callbackUrl);
+      this.#launch(plan, record, command, callbackUrl, tries - 1);
+      return true;
+    } catch (error) {
+      log.error("worker_not_started_again", { worker_id, reason: errorMessage(error) });
+      return false;
+    }
+  }
+
+  /** @param base Where to look from; 0: the worker takes any. */
+  #freePort(base: number): number {
+    const { config, roster } = this.#options;
+    const promised = new Set(roster.all.map((worker) => worker.record.port));
+    return choosePort(config.host, base, (port) => promised.has(port));
   }
 
   #newRecord(plan: SpawnPlan): WorkerRecord {
-    const { config, roster, clock } = this.#options;
-    const promised = new Set(roster.all.map((worker) => worker.record.port));
+    const { config, clock } = this.#options;
     const startTimeoutMs = plan.engine?.start_timeout_ms ??
       startDeadlineMs(config.start_timeout_ms, plan.sizeBytes);
     return {
@@ -188,7 +244,7 @@ export class Starter {
       slots: plan.slots,
       gpu_layers: plan.gpuLayers,
       estimate_bytes: plan.estimateBytes,
-      port: choosePort(config.host, config.port_base, (port) => promised.has(port)),
+      port: this.#freePort(config.port_base),
       uri: null,
       callback: null,
       backend: plan.device.kind,

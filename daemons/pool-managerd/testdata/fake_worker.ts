@@ -1,7 +1,7 @@
 /**
  * A worker without an engine, for tests: it listens, calls back, answers `/health` and obeys
  * `FAKE_WORKER`, a list of words: `ignore-term`, `silent` (never calls back), `mute` (does not
- * listen either), `exit=N` (ends at once), `wrong-model`, `wrong-token`, `deaf` (health hangs once it is ready).
+ * listen either), `exit=N` (ends at once), `taken=N` (finds port N taken), `wrong-model`, `wrong-token`, `deaf` (health hangs once it is ready).
  *
  * @module
  */
@@ -41,6 +41,10 @@ const exit = modes.find((mode) => mode.startsWith("exit="));
 if (exit) {
   console.error("the last word of a worker that fails");
   Deno.exit(Number(exit.slice("exit=".length)));
+}
+if (modes.includes(`taken=${values["port"]}`)) {
+  console.error(`Cannot listen on 127.0.0.1:${values["port"]}: the port is in use`);
+  Deno.exit(1);
 }
 if (modes.includes("ignore-term")) Deno.addSignalListener("SIGTERM", () => {});
 else {
