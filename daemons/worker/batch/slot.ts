@@ -6,8 +6,6 @@ export class Slot {
   readonly sequence: EngineSequence;
   #run: Run | undefined;
   #generation: Generation | undefined;
-  /** Tokens of the run that the sequence keeps from before; undefined once cut to it. */
-  #keep: number | undefined;
   #done = 0;
   #usedAt = 0;
 
@@ -31,51 +29,48 @@ export class Slot {
 
   /** Tokens of a run that it need not evaluate: never the last one, which yields the next token. */
   shared(run: Run): number {
-    return Math.min(this.sequence.sharedPrefix(run.tokens), run.tokens.length - 1);
+    const shared = this.sequence.sharedPrefix(run.tokens, run.spec.sampling);
+    return Math.min(shared, run.tokens.length - 1);
   }
 
   /** Gives the slot to a run. */
   assign(run: Run): void {
     this.#run = run;
-    this.#keep = this.shared(run);
-    this.#done = this.#keep;
-    run.evaluated(this.#done, this.#keep);
+    this.#done = this.sequence.trim(this.shared(run));
+    run.evaluated(this.#done, this.#done);
     run.start();
   }
 
   /**
-   * One step: a piece of the prompt, or one token.
+   * One step: a piece of the prompt, or one token, or several where the engine can.
    *
    * @param prefill Prompt tokens to evaluate in this step.
    */
   async step(prefill: number): Promise<void> {
     const run = this.#run!;
-    if (this.#keep !== undefined) {
-      await this.sequence.trim(this.#keep);
-      this.#keep = undefined;
-    }
     if (!this.#generation && prefill < this.remaining) {
       const end = this.#done + prefill;
-      await this.sequence.prefill(run.tokens.slice(this.#done, end));
+      await this.sequence.prefill(run.tokens.slice(this.#done, end), run.spec.sampling);
       this.#done = end;
       run.evaluated(end);
       return;
     }
     this.#generation ??= this.sequence.generate(run.tokens.slice(this.#done), run.spec.sampling);
-    run.accept(await this.#generation.next());
+    for (const chosen of await this.#generation.next()) run.accept(chosen);
   }
 
   /** Takes the slot from its run; what was evaluated stays for the next one to share. */
-  async release(): Promise<void> {
+  release(): void {
     const generation = this.#generation;
     this.#generation = undefined;
     this.#run = undefined;
     this.#usedAt = performance.now();
-    await generation?.close();
+    generation?.close();
   }
 
-  /** Forgets everything: after a failure nobody knows what the sequence holds. */
-  async reset(): Promise<void> {
-    await this.sequence.trim(0);
+  /** Leaves the run and forgets everything: after a failure nobody knows what the sequence holds. */
+  reset(): void {
+    this.release();
+    this.sequence.trim(0);
   }
 }

@@ -60,7 +60,7 @@ export class StepLoop {
   async #loop(): Promise<void> {
     while (!this.#closing) {
       this.#woken = false;
-      await this.#releaseEnded();
+      this.#releaseEnded();
       this.#assignWaiting();
       const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.stream.full);
       if (ready.length === 0) await this.#sleep();
@@ -74,10 +74,8 @@ export class StepLoop {
     return new Promise((resolve) => this.#wake = resolve);
   }
 
-  async #releaseEnded(): Promise<void> {
-    await Promise.all(this.#slots.map(async (slot) => {
-      if (slot.run?.ended) await slot.release();
-    }));
+  #releaseEnded(): void {
+    for (const slot of this.#slots) if (slot.run?.ended) slot.release();
   }
 
   #assignWaiting(): void {
@@ -102,17 +100,21 @@ export class StepLoop {
       batchSize: this.#options.batchSize,
     });
     const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
-    await Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0)));
+    const isWhole = await Promise.all(
+      ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0)),
+    );
+    // Only now: while others compute, the engine must not be touched.
+    ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
   }
 
   /** One slot's part of a turn. What goes wrong ends this slot's run and no other. */
-  async #advance(slot: Slot, prefill: number): Promise<void> {
+  async #advance(slot: Slot, prefill: number): Promise<boolean> {
     try {
       await slot.step(prefill);
+      return true;
     } catch (error) {
       this.#fail(slot, error);
-      await slot.release().catch(() => {});
-      await slot.reset();
+      return false;
     }
   }
 

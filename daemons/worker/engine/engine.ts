@@ -108,12 +108,16 @@ export interface Sampling {
 
 /** One slot's share of the context. */
 export interface EngineSequence {
-  /** How many tokens at the start of `tokens` it holds evaluated and could keep. */
-  sharedPrefix(tokens: readonly number[]): number;
-  /** Forgets everything from `length` on. */
-  trim(length: number): Promise<void>;
+  /** How many tokens at the start of a request's `tokens` it holds evaluated. */
+  sharedPrefix(tokens: readonly number[], sampling: Sampling): number;
+  /**
+   * Forgets everything from `length` on. Not while a step of it runs.
+   *
+   * @returns how many tokens are left: fewer than `length` where the model cannot be cut there
+   */
+  trim(length: number): number;
   /** Evaluates tokens without choosing a next one. */
-  prefill(tokens: readonly number[]): Promise<void>;
+  prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
   /** Evaluates the last tokens of a prompt and generates from there. */
   generate(tokens: readonly number[], sampling: Sampling): Generation;
 }
@@ -134,7 +138,7 @@ export interface Chosen {
 
 /** A running generation; one call of `next` is one step. */
 export interface Generation {
-  /** The next token, which may be one that ends the generation. */
-  next(): Promise<Chosen>;
-  close(): Promise<void>;
+  /** The next token or, where several could be chosen in one step, tokens; none follows an end. */
+  next(): Promise<readonly Chosen[]>;
+  close(): void;
 }

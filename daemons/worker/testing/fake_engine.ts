@@ -107,9 +107,8 @@ export class FakeSequence implements EngineSequence {
     return different < 0 ? this.tokens.length : different;
   }
 
-  trim(length: number): Promise<void> {
-    this.tokens.length = Math.min(this.tokens.length, length);
-    return Promise.resolve();
+  trim(length: number): number {
+    return this.tokens.length = Math.min(this.tokens.length, length);
   }
 
   async prefill(tokens: readonly number[]): Promise<void> {
@@ -126,9 +125,9 @@ export class FakeSequence implements EngineSequence {
         const next = this.#engine.options.next ?? ((all) => all.length % 256);
         const token = next(this.tokens);
         input = [token];
-        return { token };
+        return [{ token }];
       },
-      close: () => Promise.resolve(),
+      close() {},
     };
   }
 }

@@ -7,12 +7,7 @@ import type { CallSyntax } from "../../batch/tool_calls.ts";
 import type { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
 import type { LlamaVectors } from "./vectors.ts";
-import { NativeGarbage } from "./native_garbage.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
-import { LlamaSequence } from "./sequence.ts";
-
-/** What a sampler of llama.cpp keeps for each token of the vocabulary. */
-const CANDIDATE_BYTES = 12;
 
 /** What {@linkcode loadLlama} has put together. */
 export interface LlamaParts {
@@ -20,6 +15,8 @@ export interface LlamaParts {
   readonly model: LlamaModel;
   /** Undefined for a model that does not generate. */
   readonly context: LlamaContext | undefined;
+  /** One per slot. */
+  readonly sequences: readonly EngineSequence[];
   readonly vectors: LlamaVectors;
   readonly contextPerSlot: number;
   readonly vocabularySize: number;
@@ -35,20 +32,16 @@ export class LlamaEngine implements Engine {
   readonly capabilities: readonly Capability[];
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
-  readonly #garbage = new NativeGarbage();
   /** A token without text, which keeps the tokenizer from dropping a text's leading space. */
   readonly #anchor: readonly Token[];
 
   constructor(parts: LlamaParts) {
-    const { llama, model, context } = parts;
+    const { llama, model, context, sequences } = parts;
     this.#parts = parts;
     this.backend = llama.gpu === false ? "cpu" : llama.gpu;
     this.context = parts.contextPerSlot;
     this.vocabularySize = parts.vocabularySize;
-    this.sequences = Array.from(
-      { length: context?.totalSequences ?? 0 },
-      () => new LlamaSequence(context!.getSequence({ contextShift: { strategy: refuseShift } })),
-    );
+    this.sequences = sequences;
     this.capabilities = [
       ...(context ? ["generate" as const] : []),
       "tokenize",
@@ -90,8 +83,14 @@ export class LlamaEngine implements Engine {
 
   async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
     const { llama, model } = this.#parts;
-    this.#garbage.add(this.vocabularySize * CANDIDATE_BYTES);
-    return new LlamaSampling(model, request, seed, await createGrammar(llama, model, request));
+    return new LlamaSampling({
+      llama,
+      request,
+      seed,
+      grammar: await createGrammar(llama, model, request),
+      adapter: undefined,
+      endsGeneration: (token) => this.endsGeneration(token),
+    });
   }
 
   embed(input: string | readonly number[]): Promise<{ vector: Float32Array; tokens: number }> {
@@ -122,9 +121,4 @@ export class LlamaEngine implements Engine {
     if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
     return [bos, ...tokens];
   }
-}
-
-/** A reply ends where its context is full; silently forgetting its beginning would change it. */
-function refuseShift(): never {
-  throw new Error("The context is full");
 }

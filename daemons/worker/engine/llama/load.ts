@@ -1,4 +1,11 @@
-import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
+import {
+  getLlama,
+  type Llama,
+  type LlamaContext,
+  LlamaLogLevel,
+  type LlamaModel,
+  type Token,
+} from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
@@ -6,7 +13,9 @@ import type { Engine, EngineOptions } from "../engine.ts";
 import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
-import { containSampling, orderSampling } from "./internals.ts";
+import { Batcher } from "./batcher.ts";
+import { nativeContext, withThreads } from "./native.ts";
+import { LlamaSequence } from "./sequence.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
@@ -74,18 +83,18 @@ async function openContext(
     failedCreationRemedy: false,
     createSignal: options.signal,
   });
-  if (context) {
-    orderSampling(context);
-    containSampling(
-      context,
-      (error) => options.onWarning(`Cannot choose a token: ${errorMessage(error)}`),
-    );
-  }
+  const batcher = context && openBatcher(context);
   const engine = new LlamaEngine({
     llama,
     model,
     context,
-    vectors: new LlamaVectors(model, { contextSize: contextPerSlot, threads: options.threads }),
+    sequences: context ? openSequences(context, batcher!, contextPerSlot) : [],
+    vectors: new LlamaVectors(model, {
+      contextSize: contextPerSlot,
+      threads: options.threads,
+      // Two contexts that compute at once crash llama.cpp's Vulkan backend.
+      exclusively: (work) => batcher && llama.gpu === "vulkan" ? batcher.between(work) : work(),
+    }),
     contextPerSlot,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
     chatTemplate: chatTemplate(model, options.onWarning),
@@ -93,6 +102,37 @@ async function openContext(
   if (context) await trialStep(engine);
   else await trialVector(engine);
   return engine;
+}
+
+function openBatcher(context: LlamaContext): Batcher {
+  const native = nativeContext(context);
+  return new Batcher({
+    native,
+    batchSize: context.batchSize,
+    compute: (decode) =>
+      withThreads(context.model.llama, context.idealThreads, (threads) => {
+        native.setThreads(threads);
+        return decode();
+      }),
+  });
+}
+
+/** Every sequence of a context, computed together. */
+function openSequences(
+  context: LlamaContext,
+  batcher: Batcher,
+  contextPerSlot: number,
+): LlamaSequence[] {
+  const { model } = context;
+  const native = nativeContext(context);
+  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
+  const canCut = !isRecurrent && !isHybrid && swaSize === undefined;
+  return Array.from({ length: context.totalSequences }, (_, id) =>
+    new LlamaSequence({
+      ...{ id, model, native, batcher, canCut },
+      context: contextPerSlot,
+      predictor: undefined,
+    }));
 }
 
 /** A template that cannot be read costs the model its chat, not its life. */
@@ -133,8 +173,8 @@ async function trialStep(engine: LlamaEngine): Promise<void> {
   const sampling = await engine.createSampling(TRIAL, 0);
   const generation = sequence.generate(engine.tokenize("a"), sampling);
   await generation.next();
-  await generation.close();
-  await sequence.trim(0);
+  generation.close();
+  sequence.trim(0);
 }
 
 /** Sampling of the trial step: the most probable token. */

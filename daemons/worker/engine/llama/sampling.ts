@@ -1,76 +1,80 @@
-import {
-  type Llama,
-  LlamaGrammarEvaluationState,
-  type LlamaModel,
-  type SequenceEvaluateOptions,
-  type Token,
-} from "node-llama-cpp";
+import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
 import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
-import type { Sampling, SamplingRequest } from "../engine.ts";
+import type { Chosen, Sampling, SamplingRequest } from "../engine.ts";
 import { jsonGrammar } from "../json_grammar.ts";
 import { toolGrammar } from "../tool_grammar.ts";
-import { acceptToken, logitBias } from "./internals.ts";
+import type { Sample } from "./batcher.ts";
+import {
+  acceptToken,
+  type NativeChoice,
+  nativeGrammar,
+  type NativeSampler,
+  NO_TOKEN,
+  type SamplerConfig,
+} from "./native.ts";
 
 /** Tokens that the penalties look back on, as in llama.cpp. */
 const PENALTY_WINDOW = 64;
 /** A bias of this much or less forbids the token. */
 const FORBIDDEN = -100;
+/** What a logarithm of nothing is told as: JSON has no infinity, and OpenAI says this. */
+const IMPOSSIBLE = -9999;
+
+/** What a {@linkcode LlamaSampling} is made of. */
+export interface LlamaSamplingParts {
+  readonly llama: Llama;
+  readonly request: SamplingRequest;
+  readonly seed: number;
+  readonly grammar: LlamaGrammarEvaluationState | undefined;
+  /** The adapter that the request names, loaded. */
+  readonly adapter: object | undefined;
+  /** Whether a token ends a generation. */
+  readonly endsGeneration: (token: number) => boolean;
+}
 
 /** How tokens of one request are chosen by llama.cpp. */
 export class LlamaSampling implements Sampling {
-  /** What the library wants to know, but for the seed. */
-  readonly options: SequenceEvaluateOptions;
-  /** How many of the most probable tokens are told; undefined: no probabilities at all. */
-  readonly logprobs: number | undefined;
-  readonly #model: LlamaModel;
-  readonly #seed: number;
-  readonly #grammar: LlamaGrammarEvaluationState | undefined;
-  #recent: Token[] = [];
+  /** What the request's tokens are computed with. */
+  readonly adapter: object | undefined;
+  readonly #parts: LlamaSamplingParts;
+  /** What the sampler is told, but for the seed and the tokens to penalize. */
+  readonly #fixed: SamplerConfig;
+  readonly #grammar: object | undefined;
+  readonly #penalizes: boolean;
+  #recent: number[] = [];
   #position = 0;
 
-  constructor(
-    model: LlamaModel,
-    request: SamplingRequest,
-    seed: number,
-    grammar: LlamaGrammarEvaluationState | undefined,
-  ) {
-    this.#model = model;
-    this.#seed = seed;
-    this.#grammar = grammar;
-    this.logprobs = request.logprobs;
-    this.options = {
+  constructor(parts: LlamaSamplingParts) {
+    const { request, grammar } = parts;
+    this.#parts = parts;
+    this.adapter = parts.adapter;
+    this.#grammar = grammar && nativeGrammar(grammar);
+    this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
+      request.presence_penalty !== 0;
+    this.#fixed = {
       temperature: request.temperature,
       topP: request.top_p,
       topK: request.top_k,
       minP: request.min_p,
-      repeatPenalty: {
-        punishTokens: () => this.#recent,
-        maxPunishTokens: PENALTY_WINDOW,
-        penalty: request.repetition_penalty,
-        frequencyPenalty: request.frequency_penalty,
-        presencePenalty: request.presence_penalty,
-      },
-      yieldEogToken: true,
-      ...(grammar ? { grammarEvaluationState: grammar } : {}),
-      ...(request.logit_bias ? { tokenBias: logitBias(model, biases(request.logit_bias)) } : {}),
+      repeatPenalty: request.repetition_penalty,
+      repeatPenaltyMaxTokens: PENALTY_WINDOW,
+      repeatPenaltyFrequencyPenalty: request.frequency_penalty,
+      repeatPenaltyPresencePenalty: request.presence_penalty,
+      ...(this.#grammar ? { grammarEvaluationState: this.#grammar } : {}),
+      ...(request.logit_bias ? biases(request.logit_bias) : {}),
     };
   }
 
-  /** The seed of the token that comes next. */
-  get nextSeed(): number {
-    return seedAt(this.#seed, this.#position);
-  }
-
   see(prompt: readonly number[]): void {
-    this.#recent = prompt.slice(-PENALTY_WINDOW) as Token[];
+    this.#recent = prompt.slice(-PENALTY_WINDOW);
   }
 
   replay(token: number): void {
     if (this.#grammar) {
       try {
-        acceptToken(this.#model, this.#grammar, token as Token);
+        acceptToken(this.#parts.llama, this.#grammar, token);
       } catch (error) {
         throw invalidRequest([{
           field: "resume_tokens",
@@ -78,25 +82,93 @@ export class LlamaSampling implements Sampling {
         }]);
       }
     }
-    this.chosen(token as Token);
+    this.#remember(token);
   }
 
-  /** An error of the library, as the request's own fault where it left no token to choose. */
-  explain(error: unknown): unknown {
-    if (!this.#grammar || errorMessage(error) !== "Failed to sample next token") return error;
-    return new LlorchError(
+  /** Takes a sampler over that served another request. */
+  begin(sampler: NativeSampler): void {
+    // A sampler that is told the seed it has goes on where it was, instead of from that seed.
+    sampler.applyConfig({ ...this.#config(), seed: this.#nextSeed + 1 });
+  }
+
+  /** Gives the sampler back; it holds nothing of this request any more. */
+  end(sampler: NativeSampler): void {
+    sampler.applyConfig({});
+  }
+
+  /**
+   * Chooses after each row, as long as what was guessed is what is chosen: one token more than
+   * guesses that were right. Each token is chosen as if nothing had been guessed.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` where the grammar leaves no token to choose.
+   */
+  async choose(
+    sampler: NativeSampler,
+    rows: Uint32Array,
+    guessed: readonly number[],
+    sample: Sample,
+  ): Promise<readonly Chosen[]> {
+    const { logprobs } = this.#parts.request;
+    const odds = { all: (logprobs ?? 0) > 0, own: logprobs !== undefined };
+    const chosen: Chosen[] = [];
+    for (const [index, row] of rows.entries()) {
+      sampler.applyConfig(this.#config());
+      const choice = await sample(row, sampler, odds).catch((error) => this.#refuse(error));
+      const [token] = choice;
+      if (token === NO_TOKEN) this.#refuse(new Error("llama.cpp gave no token"));
+      chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
+      this.#remember(token);
+      if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
+    }
+    return chosen;
+  }
+
+  get #nextSeed(): number {
+    return seedAt(this.#parts.seed, this.#position);
+  }
+
+  #config(): SamplerConfig {
+    return {
+      ...this.#fixed,
+      seed: this.#nextSeed,
+      ...(this.#penalizes ? { repeatPenaltyTokens: Uint32Array.from(this.#recent) } : {}),
+    };
+  }
+
+  /** An error of the sampler, as the request's own fault where it left no token to choose. */
+  #refuse(error: unknown): never {
+    if (!this.#grammar) throw error;
+    throw new LlorchError(
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
       { cause: error },
     );
   }
 
-  /** Takes in the token that the library chose. */
-  chosen(token: Token): void {
+  #remember(token: number): void {
     this.#position++;
+    if (!this.#penalizes) return;
     this.#recent.push(token);
     if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
   }
+}
+
+function withOdds([token, all = [], own = 0]: NativeChoice, count: number): Chosen {
+  const told = Math.min(count, all.length / 2);
+  return {
+    token,
+    odds: {
+      logprob: logarithm(own),
+      top: Array.from(
+        { length: told },
+        (_, n) => ({ token: all[2 * n]!, logprob: logarithm(all[2 * n + 1]!) }),
+      ),
+    },
+  };
+}
+
+function logarithm(probability: number): number {
+  return Math.max(Math.log(probability), IMPOSSIBLE);
 }
 
 /**
@@ -127,10 +199,11 @@ export async function createGrammar(
   }
 }
 
-function biases(given: Readonly<Record<string, number>>): Map<number, number> {
-  return new Map(
-    Object.entries(given).map((
-      [token, bias],
-    ) => [Number(token), bias <= FORBIDDEN ? -Infinity : bias]),
-  );
+function biases(given: Readonly<Record<string, number>>): SamplerConfig {
+  const entries = Object.entries(given);
+  if (entries.length === 0) return {};
+  return {
+    tokenBiasKeys: Uint32Array.from(entries, ([token]) => Number(token)),
+    tokenBiasValues: Float32Array.from(entries, ([, bias]) => bias <= FORBIDDEN ? -Infinity : bias),
+  };
 }

@@ -1,81 +1,112 @@
-import type { LlamaContextSequence, Token } from "node-llama-cpp";
+import type { LlamaModel } from "node-llama-cpp";
 import type { Chosen, EngineSequence, Generation, Sampling } from "../engine.ts";
-import { seedEachToken } from "./internals.ts";
+import type { Batcher } from "./batcher.ts";
+import { type NativeContext, type NativeSampler, nativeSampler } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
+
+/** What a {@linkcode LlamaSequence} needs. */
+export interface LlamaSequenceOptions {
+  readonly id: number;
+  readonly model: LlamaModel;
+  readonly native: NativeContext;
+  readonly batcher: Batcher;
+  /** Most tokens that it holds. */
+  readonly context: number;
+  /** Recurrent and sliding-window states cannot be cut back to an earlier point. */
+  readonly canCut: boolean;
+  /** Guesses what follows some tokens, at most `limit`; undefined: nothing is guessed. */
+  readonly predictor: Predictor | undefined;
+}
+
+/** Guesses tokens, so that several can be checked in one step. */
+export interface Predictor {
+  /** Some tokens that may follow, at most `limit`. */
+  guess(tokens: readonly number[], limit: number): Promise<readonly number[]>;
+  /** How many of those guessed were right. */
+  told(guessed: number, right: number): void;
+}
 
 /** One slot: a sequence of the context that all slots share. */
 export class LlamaSequence implements EngineSequence {
-  readonly #sequence: LlamaContextSequence;
-  #sampling: LlamaSampling | undefined;
+  readonly #options: LlamaSequenceOptions;
+  readonly #sampler: NativeSampler;
+  /** What is evaluated. */
+  #tokens: number[] = [];
+  /** With what adapter. */
+  #adapter: object | undefined;
 
-  constructor(sequence: LlamaContextSequence) {
-    this.#sequence = sequence;
-    seedEachToken(sequence, () => this.#sampling?.nextSeed ?? 0);
+  constructor(options: LlamaSequenceOptions) {
+    this.#options = options;
+    this.#sampler = nativeSampler(options.model);
   }
 
-  sharedPrefix(tokens: readonly number[]): number {
-    const { nextTokenIndex, needsCheckpoints } = this.#sequence;
-    const shared = this.#sequence.compareContextTokens(tokens as Token[]).firstDifferentIndex;
-    // A recurrent or sliding window cannot be cut back to an earlier point without computing anew.
-    return needsCheckpoints && shared < nextTokenIndex ? 0 : shared;
+  sharedPrefix(tokens: readonly number[], sampling: Sampling): number {
+    if (own(sampling).adapter !== this.#adapter) return 0;
+    const held = this.#tokens;
+    let shared = 0;
+    while (shared < held.length && held[shared] === tokens[shared]) shared++;
+    return shared;
   }
 
-  async trim(length: number): Promise<void> {
-    const end = this.#sequence.nextTokenIndex;
-    if (length < end) await this.#sequence.eraseContextTokenRanges([{ start: length, end }]);
+  trim(length: number): number {
+    const { native, id, canCut } = this.#options;
+    if (length >= this.#tokens.length) return this.#tokens.length;
+    if (length > 0 && canCut && native.removeTokenCellsFromSequence(id, length, -1)) {
+      this.#tokens.length = length;
+    } else {
+      native.disposeSequence(id);
+      this.#tokens = [];
+    }
+    return this.#tokens.length;
   }
 
-  async prefill(tokens: readonly number[]): Promise<void> {
-    await this.#sequence.evaluateWithoutGeneratingNewTokens(tokens as Token[]);
+  async prefill(tokens: readonly number[], sampling: Sampling): Promise<void> {
+    this.#adapter = own(sampling).adapter;
+    await this.#options.batcher.run(this.#part(tokens, 0), () => Promise.resolve());
+    this.#tokens.push(...tokens);
   }
 
   generate(tokens: readonly number[], sampling: Sampling): Generation {
-    if (!(sampling instanceof LlamaSampling)) {
-      throw new TypeError("The sampling is not llama.cpp's");
-    }
-    this.#sampling = sampling;
-    const { options, logprobs } = sampling;
-    const steps = logprobs === undefined
-      ? this.#sequence.evaluate(tokens as Token[], options)
-      // All probabilities are as many as the model has tokens; the chosen one's alone costs nothing.
-      : this.#sequence.evaluateWithMetadata(tokens as Token[], {
-        confidence: true,
-        ...(logprobs > 0 ? { probabilities: true } : {}),
-      }, options);
+    const choices = own(sampling);
+    this.#adapter = choices.adapter;
+    let input = tokens;
+    choices.begin(this.#sampler);
     return {
-      async next() {
-        const { value, done } = await steps.next().catch((error) => {
-          throw sampling.explain(error);
-        });
-        if (done || value === undefined) throw new Error("llama.cpp gave no token");
-        const chosen = typeof value === "number" ? { token: value } : withOdds(value, logprobs);
-        sampling.chosen(chosen.token as Token);
+      next: async () => {
+        const chosen = await this.#step(input, choices);
+        input = [chosen.at(-1)!.token];
         return chosen;
       },
-      async close() {
-        await steps.return();
-      },
+      close: () => choices.end(this.#sampler),
     };
+  }
+
+  /** Evaluates tokens and what is guessed to follow, and chooses as long as the guesses are right. */
+  async #step(input: readonly number[], sampling: LlamaSampling): Promise<readonly Chosen[]> {
+    const { batcher, predictor, context, native, id } = this.#options;
+    const room = context - this.#tokens.length - input.length;
+    const guessed = predictor && room > 0
+      ? await predictor.guess([...this.#tokens, ...input], room)
+      : [];
+    const part = this.#part([...input, ...guessed], 1 + guessed.length);
+    return await batcher.run(part, async (rows, sample) => {
+      const chosen = await sampling.choose(this.#sampler, rows, guessed, sample);
+      const right = chosen.length - 1;
+      this.#tokens.push(...input, ...guessed.slice(0, right));
+      if (right < guessed.length) native.removeTokenCellsFromSequence(id, this.#tokens.length, -1);
+      if (guessed.length > 0) predictor!.told(guessed.length, right);
+      return chosen;
+    });
+  }
+
+  #part(tokens: readonly number[], outputs: number) {
+    const { id: sequence } = this.#options;
+    const position = this.#tokens.length;
+    return { sequence, position, tokens, outputs, adapter: this.#adapter };
   }
 }
 
-/** What a logarithm of nothing is told as: JSON has no infinity, and OpenAI says this. */
-const IMPOSSIBLE = -9999;
-
-function withOdds(
-  step: { token: Token; confidence: number; probabilities?: ReadonlyMap<Token, number> },
-  logprobs = 0,
-): Chosen {
-  const best = step.probabilities?.entries().take(logprobs) ?? [];
-  return {
-    token: step.token,
-    odds: {
-      logprob: logarithm(step.confidence),
-      top: Array.from(best, ([token, share]) => ({ token, logprob: logarithm(share) })),
-    },
-  };
-}
-
-function logarithm(probability: number): number {
-  return Math.max(Math.log(probability), IMPOSSIBLE);
+function own(sampling: Sampling): LlamaSampling {
+  if (sampling instanceof LlamaSampling) return sampling;
+  throw new TypeError("The sampling is not llama.cpp's");
 }

@@ -6,6 +6,8 @@ interface VectorOptions {
   /** Tokens of one input. */
   readonly contextSize: number;
   readonly threads: number;
+  /** Runs a computation while no other context computes, where the backend needs that. */
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -38,7 +40,7 @@ export class LlamaVectors {
     const copy = () => typeof input === "string" ? input : [...input] as Token[];
     const tokens = context.calculateInputLength(copy());
     this.#check(tokens);
-    const { vector } = await context.getEmbeddingFor(copy());
+    const { vector } = await this.#options.exclusively(() => context.getEmbeddingFor(copy()));
     return { vector: normalised(vector), tokens };
   }
 
@@ -51,7 +53,8 @@ export class LlamaVectors {
     const context = await this.#ranking;
     const tokens = context.calculateInputLength(query, document);
     this.#check(tokens);
-    return { score: await context.rank(query, document), tokens };
+    const score = await this.#options.exclusively(() => context.rank(query, document));
+    return { score, tokens };
   }
 
   async dispose(): Promise<void> {

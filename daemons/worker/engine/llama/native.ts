@@ -1,0 +1,167 @@
+/**
+ * llama.cpp as node-llama-cpp binds it, below its own loop. The places where we reach beyond the
+ * library's types are all here. They fit the version pinned in `deno.json`; a different one is
+ * noticed at load, and not later by wrong output. docs/adr/0015 says why.
+ *
+ * @module
+ */
+import type { Llama, LlamaContext, LlamaGrammarEvaluationState, LlamaModel } from "node-llama-cpp";
+
+/** What {@linkcode NativeContext.sampleToken} gives when there is no token to choose. */
+export const NO_TOKEN = -1;
+
+/** How a token is chosen, in the addon's words; a key that is absent is off. */
+export interface SamplerConfig {
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly seed?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatPenaltyMaxTokens?: number;
+  readonly repeatPenaltyTokens?: Uint32Array;
+  readonly repeatPenaltyPresencePenalty?: number;
+  readonly repeatPenaltyFrequencyPenalty?: number;
+  readonly tokenBiasKeys?: Uint32Array;
+  readonly tokenBiasValues?: Float32Array;
+  readonly grammarEvaluationState?: object;
+}
+
+/** A sampler; a row of numbers for each token of the vocabulary hangs on it until it is collected. */
+export interface NativeSampler {
+  applyConfig(config: SamplerConfig): void;
+  dispose(): void;
+}
+
+/** A chosen token; with all probabilities (token, probability, …, the highest first), and its own. */
+export type NativeChoice = readonly [
+  token: number,
+  probabilities?: readonly number[],
+  confidence?: number,
+];
+
+/** A context. Nothing of it may be called while a `decodeBatch` runs. */
+export interface NativeContext {
+  /** Begins a batch of at most so many tokens. */
+  initBatch(tokens: number): void;
+  /** Adds tokens to the batch; gives the rows of the logits of those at the indexes. */
+  addToBatch(
+    sequence: number,
+    position: number,
+    tokens: Uint32Array,
+    outputs: Uint32Array,
+  ): Uint32Array;
+  decodeBatch(): Promise<void>;
+  sampleToken(
+    row: number,
+    sampler: NativeSampler,
+    probabilities: boolean,
+    confidence: boolean,
+  ): Promise<NativeChoice>;
+  /** Forgets positions from `start` to before `end`, -1: all; false where the model cannot. */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
+  /** Forgets a sequence. */
+  disposeSequence(sequence: number): void;
+  setThreads(threads: number): void;
+  setLoras(adapters: readonly object[], scales: readonly number[]): void;
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  loadSequenceStateFromFile(path: string, sequence: number, limit: number): Promise<Uint32Array>;
+}
+
+const CONTEXT_METHODS: readonly (keyof NativeContext)[] = [
+  ...["initBatch", "addToBatch", "decodeBatch", "sampleToken"] as const,
+  ...["removeTokenCellsFromSequence", "disposeSequence", "setThreads", "setLoras"] as const,
+  ...["saveSequenceStateToFile", "loadSequenceStateFromFile"] as const,
+];
+
+/** A share of the threads that all contexts of the process have together. */
+interface ThreadsConsumer {
+  getAllocationToConsume():
+    | ThreadsAllocation
+    | Promise<ThreadsAllocation>;
+  dispose(): void;
+}
+
+type ThreadsAllocation = readonly [threads: number, handle: { dispose(): void }];
+
+interface SamplerClass {
+  new (model: object): NativeSampler;
+  acceptGrammarEvaluationStateToken?(state: object, token: number): void;
+}
+
+interface LlamaInternals {
+  readonly _bindings?: { readonly AddonSampler?: SamplerClass };
+  readonly _threadsSplitter?: { createConsumer?(wanted: number, least: number): ThreadsConsumer };
+}
+
+interface ModelInternals {
+  readonly _model?: object;
+  _getOrLoadLora?(path: string): Promise<object>;
+}
+
+/** The context below the library's. */
+export function nativeContext(context: LlamaContext): NativeContext {
+  const native = (context as unknown as { readonly _ctx?: NativeContext })._ctx ?? missing("_ctx");
+  for (const name of CONTEXT_METHODS) if (typeof native[name] !== "function") missing(name);
+  return native;
+}
+
+/** A sampler for a model's tokens. */
+export function nativeSampler(model: LlamaModel): NativeSampler {
+  const { _model } = model as unknown as ModelInternals;
+  return new (samplerClass(model.llama))(_model ?? missing("_model"));
+}
+
+/** An adapter for a model, read once. */
+export function nativeLora(model: LlamaModel, path: string): Promise<object> {
+  const internals = model as unknown as ModelInternals;
+  if (!internals._getOrLoadLora) missing("_getOrLoadLora");
+  return internals._getOrLoadLora!(path);
+}
+
+/** What a sampler takes for a grammar's state. */
+export function nativeGrammar(state: LlamaGrammarEvaluationState): object {
+  return (state as unknown as { readonly _state?: object })._state ?? missing("_state");
+}
+
+/**
+ * Takes a token into a grammar that somebody else sampled.
+ *
+ * @throws when the grammar does not allow it.
+ */
+export function acceptToken(llama: Llama, grammar: object, token: number): void {
+  const accept = samplerClass(llama).acceptGrammarEvaluationStateToken ??
+    missing("acceptGrammarEvaluationStateToken");
+  accept(grammar, token);
+}
+
+/**
+ * Runs `work` with the threads that are this context's part, as the library's own contexts do:
+ * more threads than cores slow llama.cpp down by orders of magnitude.
+ */
+export async function withThreads<T>(
+  llama: Llama,
+  wanted: number,
+  work: (threads: number) => Promise<T>,
+): Promise<T> {
+  const splitter = (llama as unknown as LlamaInternals)._threadsSplitter;
+  const consumer = splitter?.createConsumer?.(wanted, 1) ?? missing("_threadsSplitter");
+  try {
+    const [threads, handle] = await consumer.getAllocationToConsume();
+    try {
+      return await work(threads);
+    } finally {
+      handle.dispose();
+    }
+  } finally {
+    consumer.dispose();
+  }
+}
+
+function samplerClass(llama: Llama): SamplerClass {
+  return (llama as unknown as LlamaInternals)._bindings?.AddonSampler ?? missing("AddonSampler");
+}
+
+function missing(name: string): never {
+  throw new Error(`Cannot find ${name} in node-llama-cpp: its version is not the pinned one`);
+}
