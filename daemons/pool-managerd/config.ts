@@ -49,6 +49,10 @@ export const poolConfig = z.strictObject({
   models: z.strictObject({
     rescan_ms: millis(10_000, "Time between looks into the models folders"),
   }).prefault({}),
+  devices: z.strictObject({
+    cpu_max_bytes: z.number().int().min(1).optional()
+      .describe("RAM that workers on the CPU may take in all; else all that there is"),
+  }).prefault({}),
   worker: z.strictObject({
     host: z.string().min(1).default(LOOPBACK).describe("Address that workers bind to"),
     advertise_host: z.string().min(1).optional()

@@ -95,7 +95,11 @@ async function open(
   stack.defer(() => store.close());
 
   const instruments = createInstruments();
-  const devices = createDevices(context.deviceSources ?? systemSources(), clock, log);
+  const devices = createDevices(
+    context.deviceSources ?? systemSources(config.devices.cpu_max_bytes),
+    clock,
+    log,
+  );
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
   let link: Link | undefined;

@@ -10,6 +10,7 @@ import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
 import { portableStart } from "./portable_start.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
+import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
 import { workerBench } from "./worker/worker.ts";
 
@@ -22,6 +23,7 @@ const BENCHES: Readonly<
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
+  swap: [modelSwap],
   worker: (args) => [workerBench(args)],
 };
 

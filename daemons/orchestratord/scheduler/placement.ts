@@ -185,14 +185,28 @@ export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
     if (!model) continue;
     for (const device of pool.devices) {
-      let free = device.free_bytes;
-      for (const spawn of state.spawns.values()) {
-        if (spawn.poolId === pool.id && spawn.device === device.id) free -= spawn.memoryBytes;
-      }
+      const free = freeOn(state, pool, device);
       found.push({ pool, device, model, needed: defaultLoadBytes(model), free });
     }
   }
   return found;
+}
+
+/**
+ * What is free on a device, less what workers that were asked for will take; never more than it has
+ * beside its workers: file pages that they have mapped show as free memory although they need them.
+ */
+function freeOn(state: Readonly<State>, pool: Pool, device: Device): number {
+  const here = pool.workers.filter((worker) => worker.device === device.id);
+  const seen = new Set(here.map(({ request_id }) => request_id));
+  let free = device.free_bytes;
+  let beside = device.total_bytes - here.reduce((sum, { memory_bytes }) => sum + memory_bytes, 0);
+  for (const spawn of state.spawns.values()) {
+    if (spawn.poolId !== pool.id || spawn.device !== device.id) continue;
+    free -= spawn.memoryBytes;
+    if (!seen.has(spawn.requestId)) beside -= spawn.memoryBytes;
+  }
+  return Math.min(free, beside);
 }
 
 /**

@@ -41,6 +41,14 @@ Deno.test("an evicted worker and the one that takes its memory are asked for tog
   assert.deepEqual(kinds(run.at(601, TICK)), [], "the memory is promised once");
 });
 
+Deno.test("memory that only seems free does not keep a worker from being evicted", () => {
+  const run = new Run();
+  const mapped = { devices: [{ ...SMALL.devices[0]!, free_bytes: 140 * MIB }] };
+  run.at(0, pool([worker("w1", A)], mapped));
+  const effects = run.at(600, submit("j1", 600, { fingerprint: B, model: "b" }));
+  assert.deepEqual(kinds(effects), ["stop_worker", "spawn"]);
+});
+
 Deno.test("a swap is told with its time when the new worker is ready", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)], SMALL));

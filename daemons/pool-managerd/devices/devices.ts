@@ -23,14 +23,26 @@ export interface Devices {
   held(deviceId: string, pid: number): Promise<number | undefined>;
 }
 
-/** The sources of every machine; those of other makers have no devices. */
-export function systemSources(): DeviceSource[] {
+/**
+ * The sources of every machine; those of other makers have no devices.
+ *
+ * @param cpuMaxBytes RAM that workers on the CPU may take in all.
+ */
+export function systemSources(cpuMaxBytes?: number): DeviceSource[] {
   return [
     nvidiaSource(),
     amdSource(),
     appleSource(),
-    { kind: "cpu", name: "CPU", query: async () => [await cpuDevice()] },
+    { kind: "cpu", name: "CPU", query: async () => [capped(await cpuDevice(), cpuMaxBytes)] },
   ];
+}
+
+function capped(device: Device, maxBytes = Infinity): Device {
+  return {
+    ...device,
+    total_bytes: Math.min(device.total_bytes, maxBytes),
+    free_bytes: Math.min(device.free_bytes, maxBytes),
+  };
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../testdata/fake_clock.ts";
 import { device, fakeSource } from "../testdata/fake_source.ts";
 import { recordingLogger } from "../testdata/log.ts";
-import { createDevices } from "./devices.ts";
+import { createDevices, systemSources } from "./devices.ts";
 
 function opened() {
   const clock = new FakeClock();
@@ -87,4 +87,10 @@ Deno.test("held() tells what a process holds on a device, and nothing of what is
   assert.equal(await devices.held("rocm0", 42), undefined);
   gpus.held = () => Promise.reject(new Error("no"));
   assert.equal(await devices.held("cuda0", 42), undefined);
+});
+
+Deno.test("systemSources() gives no more of the machine's memory than workers may take", async () => {
+  const cpu = systemSources(1_000_000).find(({ kind }) => kind === "cpu")!;
+  const [device] = await cpu.query();
+  assert.deepEqual([device?.total_bytes, device?.free_bytes], [1_000_000, 1_000_000]);
 });

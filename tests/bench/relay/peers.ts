@@ -14,14 +14,18 @@ export interface Peer {
 /** A peer that can be measured here, or why not. */
 export type PeerOrReason = Peer | string;
 
-/** llama-server of Debian, in router mode in front of a llama-server that it starts itself. */
-export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
-  const tool = join(ROOT, "tests/support/peer-llama-server");
+/** The script that runs Debian's llama-server, and whether that is installed. */
+export function installedRouter(): { path: string; isThere: boolean } {
+  const path = join(ROOT, "tests/support/peer-llama-server");
   const root = Deno.env.get("LLORCH_PEER_ROOT") ??
     join(Deno.env.get("HOME") ?? "/root", ".cache/llorch-peer");
-  if (!exists(join(root, "usr/bin/llama-server"))) {
-    return `not there: run ${tool} install (as root)`;
-  }
+  return { path, isThere: exists(join(root, "usr/bin/llama-server")) };
+}
+
+/** llama-server of Debian, in router mode in front of a llama-server that it starts itself. */
+export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
+  const { path: tool, isThere } = installedRouter();
+  if (!isThere) return `not there: run ${tool} install (as root)`;
   const models = join(dir, "router-models");
   await Deno.mkdir(models);
   await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(models, "demo.gguf"));
@@ -129,7 +133,7 @@ async function modelsOf(url: string): Promise<readonly RouterModel[]> {
 }
 
 /** Reads what a program prints, so that it never waits for a reader. */
-async function drain({ lines }: Program): Promise<void> {
+export async function drain({ lines }: Program): Promise<void> {
   for await (const _ of lines);
 }
 
