@@ -26,6 +26,8 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["guarantees", tool("guarantees")],
   ["openapi", tool("openapi", "--check")],
   ["cli manual", tool("cli_docs", "--check")],
+  ["documents", tool("docs_check", "--no-generated")],
+  ["configuration", tool("config_docs", "--check")],
 ];
 
 /** Runs every step, shows what the failed ones said, and gives how many failed. */

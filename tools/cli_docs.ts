@@ -14,24 +14,10 @@ import { configSpec as poolManagerd } from "../daemons/pool-managerd/config.ts";
 import { configSpec as worker } from "../daemons/worker/config.ts";
 import { VERSION } from "#shared/version.ts";
 import { daemonPage } from "./daemon_man.ts";
+import { formatted } from "./format_markdown.ts";
 import { generated, report, ROOT } from "./repo.ts";
 
 const MAN = "docs/man";
-
-/** Markdown as `deno fmt` wants it. */
-async function formatted(markdown: string): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", `--config=${join(ROOT, "deno.json")}`, "--ext=md", "-"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(markdown));
-  await writer.close();
-  const { success, stdout } = await child.output();
-  if (!success) throw new Error("Cannot format docs/cli.md: see deno fmt above");
-  return new TextDecoder().decode(stdout);
-}
 
 /** Manual pages of commands that are gone. */
 function leftovers(files: readonly string[], isCheck: boolean): string[] {

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Folders that hold nothing that we wrote. */
-const SKIPPED = new Set(["node_modules", "dist", "coverage"]);
+export const SKIPPED: ReadonlySet<string> = new Set(["node_modules", "dist", "coverage"]);
 
 /** Programs with a configuration and packages of their own. */
 const CLIENTS = join(ROOT, "tests/conformance/clients");
