@@ -12,12 +12,15 @@ const tool = (name: string, ...args: string[]) => {
 
 /** Programs of the conformance tests, with packages of their own. */
 const CLIENTS = "tests/conformance/clients";
+/** An example with a package of its own. */
+const EXAMPLE = "examples/openai-client";
 
 /** In the order in which they run: what is quick to mend comes first. */
 const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["format", ["fmt", "--check"]],
   ["lint", ["lint", "--quiet"]],
   ["clients", ["lint", "--quiet", `--config=${CLIENTS}/deno.json`, CLIENTS]],
+  ["example", ["lint", "--quiet", `--config=${EXAMPLE}/deno.json`, EXAMPLE]],
   ["types", ["check", "--quiet", "--frozen"]],
   ["boundaries", tool("boundaries")],
   ["metric names", tool("metric_names", "--check")],

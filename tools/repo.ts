@@ -7,10 +7,10 @@ export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Folders that hold nothing that we wrote. */
 export const SKIPPED: ReadonlySet<string> = new Set(["node_modules", "dist", "coverage"]);
 
-/** Programs with a configuration and packages of their own. */
-const CLIENTS = join(ROOT, "tests/conformance/clients");
-
-/** Every TypeScript file of the repository, as sorted paths from its root. */
+/**
+ * Every TypeScript file of the repository, as sorted paths from its root; not those of programs with a
+ * configuration and packages of their own.
+ */
 export function sourceFiles(): string[] {
   return [...walk(ROOT)].map((path) => relative(ROOT, path).replaceAll("\\", "/")).sort();
 }
@@ -19,7 +19,8 @@ function* walk(dir: string): Generator<string> {
   for (const entry of Deno.readDirSync(dir)) {
     const path = join(dir, entry.name);
     if (entry.isDirectory) {
-      const isOurs = !entry.name.startsWith(".") && !SKIPPED.has(entry.name) && path !== CLIENTS;
+      const isOurs = !entry.name.startsWith(".") && !SKIPPED.has(entry.name) &&
+        readIfThere(join(path, "deno.json")) === undefined;
       if (isOurs) yield* walk(path);
     } else if (/\.tsx?$/.test(entry.name)) yield path;
   }

@@ -1,0 +1,33 @@
+#!/bin/sh
+# A job that lasts, with nothing but curl: submit it, read its events, and go on where the stream was cut.
+#
+#   examples/follow.sh "Tell me a story about Ada."
+#
+# LLORCH_URL (http://127.0.0.1:8080), LLORCH_API_KEY and LLORCH_MODEL (demo) say where, as whom and what.
+set -eu
+url=${LLORCH_URL:-http://127.0.0.1:8080}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+ask() {
+  curl -sS --fail-with-body -H 'Content-Type: application/json' \
+    -H "Authorization: Bearer ${LLORCH_API_KEY:-none}" "$@"
+}
+
+job=$(ask "$url/v2/tasks" -d "{\"model\":\"${LLORCH_MODEL:-demo}\",\"detached\":true,\"temperature\":0,
+  \"max_tokens\":60,\"messages\":[{\"role\":\"user\",\"content\":\"${1:-Count from 3 to 8.}\"}]}" |
+  sed -E 's/.*"job_id":"([^"]*)".*/\1/')
+echo "job $job" >&2
+
+# Each event has an id; a reader that was cut off names the last one that it has.
+last=0
+until grep -qE '^event: (end|error)' "$work/events" 2>/dev/null; do
+  ask -N -H "Last-Event-ID: $last" "$url/v2/tasks/$job/events" >>"$work/events" || sleep 1
+  last=$(sed -n 's/^id: //p' "$work/events" | tail -n 1)
+  last=${last:-0}
+done
+
+# The text of the tokens, as it was written in JSON.
+sed -nE 's/^data: \{"t":"(.*)","i":[0-9]+.*/\1/p' "$work/events" | tr -d '\n'
+echo
+grep -q '^event: end' "$work/events"

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Three hosts on one machine: one orchestratord, and three pool managers that each think to be a host.
+# It asks them all at once, ends one of them in the middle, and every answer still comes.
+#
+#   examples/three-hosts.sh            from a checkout, with deno, or with the executables on PATH
+#
+# Real hosts differ by their addresses alone; see docs/operations.md.
+set -eu
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+pids=
+stop() {
+  for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+  wait
+  rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+# An executable that is installed, else its source.
+start() {
+  name=$1
+  shift
+  if command -v "$name" >/dev/null; then "$name" "$@"; else exec deno task -q "$name" "$@"; fi
+}
+
+# The address in the line that a daemon writes when it listens.
+address() {
+  tries=0
+  until grep -q '"event":"listening"' "$1"; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || { cat "$1" >&2; exit 1; }
+    sleep 0.1
+  done
+  sed -n 's/.*"event":"listening".*"url":"\([^"]*\)".*/\1/p' "$1"
+}
+
+mkdir "$work/models"
+cp catalog/demo/demo.gguf "$work/models/"
+
+start orchestratord --port=0 --state-dir="$work/orchestratord" >"$work/orchestratord.log" &
+pids="$pids $!"
+url=$(address "$work/orchestratord.log")
+echo "orchestratord at $url"
+
+for host in 1 2 3; do
+  start pool-managerd --pool-id="host-$host" --port=0 --worker-port-base=0 \
+    --state-dir="$work/host-$host" --models-dirs="$work/models" --orchestrator-url="$url" \
+    >"$work/host-$host.log" &
+  pids="$pids $!"
+  eval "host_$host=$!"
+done
+until [ "$(curl -sS "$url/v2/pools" | grep -o '"status":"available"' | wc -l)" -eq 3 ]; do sleep 0.2; done
+echo "three hosts are known"
+
+# The worker of each host is loaded before anybody asks.
+for host in 1 2 3; do
+  curl -sS --fail-with-body -o "$work/load" -X POST "$url/v2/models/demo/load" \
+    -H 'Content-Type: application/json' -d "{\"pool_id\":\"host-$host\"}"
+done
+until [ "$(curl -sS "$url/v2/workers" | grep -o '"state":"ready"' | wc -l)" -eq 3 ]; do sleep 0.2; done
+echo "each has the model"
+
+asked=
+for n in 1 2 3 4 5 6; do
+  curl -sS --fail-with-body -o "$work/answer-$n" "$url/v1/chat/completions" \
+    -H 'Content-Type: application/json' -d "{\"model\":\"demo\",\"max_tokens\":40,\"temperature\":0,
+      \"messages\":[{\"role\":\"user\",\"content\":\"Count from $n to 9.\"}]}" &
+  asked="$asked $!"
+done
+kill "$host_2"
+echo "host-2 is stopped"
+for pid in $asked; do wait "$pid"; done
+for n in 1 2 3 4 5 6; do
+  echo "$n: $(sed -E 's/.*"content":"([^"]*)".*/\1/' "$work/answer-$n")"
+done
