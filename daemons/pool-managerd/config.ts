@@ -72,6 +72,11 @@ export const poolConfig = z.strictObject({
       "An adopted or ready worker must answer a probe within this time",
     ),
   }).prefault({}),
+  staging: z.strictObject({
+    max_bytes: count(0, "Memory that copies of hot models may take, in bytes; 0: none are made", 0),
+    dir: z.string().regex(/^\//, "must be an absolute path").optional()
+      .describe("Folder in memory (tmpfs) for them; else one of our own in /dev/shm"),
+  }).prefault({}),
   engines: z.record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "must be a plain name"),
     engineSection,

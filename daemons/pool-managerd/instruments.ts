@@ -8,6 +8,8 @@ export interface Gauged {
   readonly workers: () => readonly PoolWorker[];
   readonly devices: () => readonly Device[];
   readonly modelCount: () => number;
+  /** Memory that copies of models take. */
+  readonly stagedBytes: () => number;
   readonly isRegistered: () => boolean;
 }
 
@@ -78,6 +80,11 @@ export function createInstruments(): Instruments {
     name: "models",
     help: "Models in the models folders",
     collect: (gauge) => gauge.set(gauged?.modelCount() ?? 0),
+  });
+  metrics.gauge({
+    name: "staged_bytes",
+    help: "Memory that copies of models take",
+    collect: (gauge) => gauge.set(gauged?.stagedBytes() ?? 0),
   });
   metrics.gauge({
     name: "registered",

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { type Clock, systemClock } from "#shared/clock.ts";
 import type { PoolState } from "#shared/contracts/pool.ts";
@@ -20,10 +21,13 @@ import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
 import { createDevices, systemSources } from "./devices/devices.ts";
+import { roomOn } from "./devices/room.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./models/engines.ts";
+import { StagedFiles } from "./models/staged_files.ts";
+import { Staging } from "./models/staging.ts";
 import { openPoolStore } from "./store/pool_store.ts";
 import { openPoolStateDir } from "./store/state_dir.ts";
 import { localHost, urlHost } from "./supervisor/address.ts";
@@ -105,17 +109,33 @@ async function open(
   let link: Link | undefined;
   const onChange = () => link?.changed();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
-  const catalog = new Catalog({
+  const catalog: Catalog = new Catalog({
     scan: async () => withEngines(await scan(), config.engines),
     measurements: () => store.measurements(),
+    isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,
     log,
     onChange,
   });
   stack.defer(() => catalog.close());
+  const staging: Staging = new Staging({
+    files: config.staging.max_bytes > 0
+      ? new StagedFiles(config.staging.dir ?? stagingDir(dir.databasePath))
+      : undefined,
+    maxBytes: config.staging.max_bytes,
+    workersOf: (fingerprint) => supervisor.workersOf(fingerprint),
+    async room() {
+      const host = (await devices.current()).find(({ kind }) => kind === "cpu");
+      return host ? roomOn(host, supervisor.commitments) : 0;
+    },
+    clock,
+    log,
+    onChange: () => catalog.refresh(),
+  });
+  stack.defer(() => staging.close());
   const table = systemProcessTable();
-  const supervisor = new Supervisor({
+  const supervisor: Supervisor = new Supervisor({
     config: config.worker,
     logLevel: config.log_level,
     engines: config.engines,
@@ -124,6 +144,7 @@ async function open(
     table,
     devices,
     catalog,
+    staging,
     probe: httpProbe,
     estimate: estimateMemory,
     findWorker: context.findWorker ??
@@ -143,7 +164,7 @@ async function open(
     endpoint: config.advertise_url ?? server.url,
     version: VERSION,
     models_revision: catalog.revision,
-    devices: [...await devices.current()],
+    devices: [...staging.credit(await devices.current())],
     models: [...catalog.models],
     workers: supervisor.workers(),
     exits: supervisor.exits(),
@@ -181,6 +202,7 @@ async function open(
   });
   stack.defer(() => callbacks?.close());
   await Promise.all([supervisor.open(), catalog.rescan()]);
+  void staging.open();
   opened.resolve();
 
   const { url: orchestratorUrl, timeout_ms: timeoutMs } = config.orchestrator;
@@ -205,6 +227,7 @@ async function open(
     workers: () => supervisor.workers(),
     devices: () => devices.last,
     modelCount: () => catalog.models.length,
+    stagedBytes: () => staging.bytes,
     isRegistered: () => link?.isRegistered ?? false,
   });
   const isLeaving = config.on_stop === "stop";
@@ -226,4 +249,10 @@ async function open(
     },
     close: () => stack.close(),
   };
+}
+
+/** Where copies in memory stand unless somebody says otherwise: one folder for each state folder. */
+function stagingDir(databasePath: string): string {
+  const print = createHash("sha256").update(databasePath).digest("hex").slice(0, 12);
+  return `/dev/shm/llorch-${print}`;
 }

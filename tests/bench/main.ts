@@ -12,6 +12,7 @@ import { portableStart } from "./portable_start.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
+import { stagedLoads } from "./staging.ts";
 import { workerBench } from "./worker/worker.ts";
 
 /** What can be measured, by name; a function takes arguments of its own. */
@@ -23,6 +24,7 @@ const BENCHES: Readonly<
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
+  staging: [stagedLoads],
   swap: [modelSwap],
   worker: (args) => [workerBench(args)],
 };

@@ -10,6 +10,8 @@ export interface CatalogOptions {
   readonly scan: () => Promise<ScanResult>;
   /** What loads really took, by fingerprint, newest first. */
   readonly measurements: () => ReadonlyMap<string, readonly Measurement[]>;
+  /** Whether a copy of the model is in memory. */
+  readonly isStaged: (fingerprint: string) => boolean;
   readonly rescanMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -55,11 +57,16 @@ export class Catalog {
 
   /** Takes new measurements in. */
   refresh(): void {
+    const { isStaged } = this.#options;
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
       const known = measurements.get(model.fingerprint) ?? [];
       const measured = known.find(({ gpu_layers }) => gpu_layers === null);
-      return { ...model, ...(measured ? { measured: told(measured) } : {}), staged: false };
+      return {
+        ...model,
+        ...(measured ? { measured: told(measured) } : {}),
+        staged: isStaged(model.fingerprint),
+      };
     });
     if (this.#revision > 0 && JSON.stringify(models) === JSON.stringify(this.#models)) return;
     this.#models = models;

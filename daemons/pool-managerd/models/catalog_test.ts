@@ -29,6 +29,7 @@ function setup() {
         : Promise.resolve({ models: [...models], problems: [...problems] });
     },
     measurements: () => measurements,
+    isStaged: () => false,
     rescanMs: 100,
     clock,
     log,

@@ -46,6 +46,8 @@ export interface SpawnPlan {
   /** Layers on the device; null: all of them. */
   readonly gpuLayers: number | null;
   readonly estimateBytes: number;
+  /** Of it or beside it, in the machine's own memory. */
+  readonly hostBytes: number;
   /** What serves the model; undefined: our own worker. */
   readonly engine?: EngineSection | undefined;
 }

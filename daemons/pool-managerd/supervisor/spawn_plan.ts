@@ -51,7 +51,8 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
     checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, measured });
   check(estimateBytes, device);
   const host = facts.devices.find(({ kind }) => kind === "cpu");
-  if (gpuLayers !== null && host) check(estimateHostMemory(model, load), host);
+  const besideBytes = gpuLayers === null ? 0 : estimateHostMemory(model, load);
+  if (besideBytes > 0 && host) check(besideBytes, host);
   return {
     request,
     modelPath: model.path,
@@ -61,6 +62,7 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
     slots,
     gpuLayers,
     estimateBytes,
+    hostBytes: device.kind === "cpu" ? estimateBytes : besideBytes,
     engine: engineOf(model, facts.engines),
   };
 }

@@ -1,12 +1,14 @@
-import type { SpawnRequest } from "#shared/contracts/pool.ts";
+import type { Device, SpawnRequest } from "#shared/contracts/pool.ts";
 import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { newSecret, secretPrint } from "#shared/secrets.ts";
 import type { PoolConfig } from "../config.ts";
+import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../models/engines.ts";
+import type { Staging } from "../models/staging.ts";
 import { choosePort } from "./ports.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 import type { Roster, RosterOptions } from "./roster.ts";
@@ -40,6 +42,7 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
   readonly roster: Roster;
   readonly spawner: Spawner;
   readonly catalog: Catalog;
+  readonly staging: Staging;
   readonly estimate: EstimateMemory;
   /** The program for a kind of device. */
   readonly findWorker: (kind: string) => Executable;
@@ -75,7 +78,7 @@ export class Starter {
    * `WORKER_START_FAILED` or `POOL_UNAVAILABLE`; the first three before anything is started.
    */
   async spawn(request: SpawnRequest, callbackUrl: string): Promise<string> {
-    const { store, catalog, devices, clock, instruments } = this.#options;
+    const { store, catalog, devices, staging, clock, instruments } = this.#options;
     if (!catalog.models.some((model) => model.fingerprint === request.fingerprint)) {
       await catalog.rescan();
     }
@@ -88,7 +91,8 @@ export class Starter {
         throw new LlorchError("POOL_UNAVAILABLE", "This pool manager is stopping");
       }
       try {
-        return this.#start(this.#plan(request, present), callbackUrl);
+        const plan = this.#plan(request, staging.credit(present));
+        return this.#start(plan, present, callbackUrl);
       } catch (error) {
         const isShort = error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY";
         if (!isShort || clock.steady() >= giveUpAt || !this.#isMemoryComing()) {
@@ -116,7 +120,7 @@ export class Starter {
     isOver.abort();
   }
 
-  #plan(request: SpawnRequest, devices: Parameters<typeof planSpawn>[1]["devices"]): SpawnPlan {
+  #plan(request: SpawnRequest, devices: readonly Device[]): SpawnPlan {
     const { catalog, config, engines, estimate, roster, store } = this.#options;
     return planSpawn(request, {
       engines,
@@ -130,9 +134,14 @@ export class Starter {
     });
   }
 
-  #start(plan: SpawnPlan, callbackUrl: string): string {
-    const { store, logs, clock } = this.#options;
-    const record = this.#newRecord(plan);
+  #start(planned: SpawnPlan, devices: readonly Device[], callbackUrl: string): string {
+    const { store, logs, clock, staging } = this.#options;
+    const record = this.#newRecord(planned);
+    const staged = staging.use(record.fingerprint, record.worker_id);
+    const plan = { ...planned, modelPath: staged ?? planned.modelPath };
+    // A copy is mapped as it lies there: its bytes are not needed a second time.
+    const needed = planned.hostBytes - (staged === undefined ? 0 : planned.sizeBytes);
+    staging.makeRoom(this.#shortOf(needed, devices));
     const command = this.#command(plan, record, callbackUrl);
     store.addWorker(record, clock.now());
     try {
@@ -224,6 +233,12 @@ export class Starter {
     const { config, roster } = this.#options;
     const promised = new Set(roster.all.map((worker) => worker.record.port));
     return choosePort(config.host, base, (port) => promised.has(port));
+  }
+
+  /** Of the bytes that a load needs of the machine's memory, those that it lacks unless staged copies go. */
+  #shortOf(needed: number, devices: readonly Device[]): number {
+    const host = devices.find(({ kind }) => kind === "cpu");
+    return host ? needed - roomOn(host, this.#options.roster.commitments) : 0;
   }
 
   #newRecord(plan: SpawnPlan): WorkerRecord {

@@ -2,6 +2,7 @@ import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { adoptWorkers } from "./adoption.ts";
 import { kindOf } from "../devices/device_source.ts";
+import type { Commitment } from "../devices/room.ts";
 import type { LogReader } from "./log_reader.ts";
 import { Poller } from "./poller.ts";
 import type { Probe } from "./probe.ts";
@@ -97,6 +98,17 @@ export class Supervisor {
     this.#options.logs.close();
   }
 
+  /** Ids of the living workers of a model. */
+  workersOf(fingerprint: string): string[] {
+    return this.#roster.all.filter(({ record }) => record.fingerprint === fingerprint)
+      .map(({ id }) => id);
+  }
+
+  /** How workers count against their devices. */
+  get commitments(): readonly Commitment[] {
+    return this.#roster.commitments;
+  }
+
   /** Every living worker, as the orchestrator is told. */
   workers(): PoolWorker[] {
     const { advertise_host } = this.#options.config;
@@ -186,6 +198,8 @@ export class Supervisor {
       memory_bytes: deviceBytes ?? memory_bytes,
     });
     catalog.refresh();
+    const model = catalog.models.find((each) => each.fingerprint === fingerprint);
+    if (model) this.#options.staging.offer(model);
     instruments.started("ready", worker.ageSeconds);
     log.info("worker_ready", {
       worker_id: worker.id,

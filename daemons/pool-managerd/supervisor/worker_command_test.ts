@@ -14,6 +14,7 @@ function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
     slots: 2,
     gpuLayers: null,
     estimateBytes: 1,
+    hostBytes: 1,
     ...changes,
   };
 }

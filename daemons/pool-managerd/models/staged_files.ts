@@ -1,0 +1,185 @@
+import { createHash } from "node:crypto";
+import { statfsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { sha256 } from "#shared/contracts/common.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+
+/** What stands beside a copy: what it is one of. */
+const facts = z.object({
+  source: z.string(),
+  size_bytes: z.number().int().min(0),
+  /** Of the source when it was copied, in milliseconds since the epoch. */
+  modified_ms: z.number(),
+  sha256,
+});
+
+/** A whole copy in memory. */
+export interface StagedFile {
+  readonly fingerprint: string;
+  readonly path: string;
+  readonly facts: z.output<typeof facts>;
+}
+
+/** Kinds of file systems that live in memory, as `statfs` tells them: tmpfs and ramfs. */
+const MEMORY_BACKED: readonly number[] = [0x01021994, 0x858458f6];
+
+/** Bytes copied and hashed at once. */
+const CHUNK = 4 * 1024 * 1024;
+
+/**
+ * The folder of copies: `FINGERPRINT.gguf` and, written after it, `FINGERPRINT.json`. A copy without that, or
+ * with another content than that says, is a leftover. The folder is ours alone.
+ */
+export class StagedFiles {
+  readonly #dir: string;
+
+  /** @throws {UsageError} when the folder cannot be made, or does not live in memory. */
+  constructor(dir: string) {
+    this.#dir = dir;
+    try {
+      Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+      Deno.chmodSync(dir, 0o700);
+    } catch (error) {
+      throw new UsageError(`Cannot use staging.dir ${dir}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    if (Deno.build.os === "linux" && !MEMORY_BACKED.includes(statfsSync(dir).type)) {
+      throw new UsageError(`Cannot use staging.dir ${dir}: it is on a disk; name a tmpfs`);
+    }
+  }
+
+  /** Bytes that the file system still takes. */
+  get free(): number {
+    const { bavail, bsize } = statfsSync(this.#dir);
+    return bavail * bsize;
+  }
+
+  /** Copies that are whole, by their checksums; everything else in the folder is removed. */
+  async verify(signal: AbortSignal): Promise<StagedFile[]> {
+    const whole: StagedFile[] = [];
+    const names = await Array.fromAsync(Deno.readDir(this.#dir), ({ name }) => name);
+    for (const name of names.filter((name) => name.endsWith(".json"))) {
+      const file = this.#read(name.slice(0, -".json".length));
+      if (file && await this.#isWhole(file, signal)) whole.push(file);
+    }
+    const kept = new Set(whole.flatMap(({ fingerprint }) => fileNames(fingerprint)));
+    for (const name of names) {
+      if (!kept.has(name)) await Deno.remove(join(this.#dir, name), { recursive: true });
+    }
+    return whole;
+  }
+
+  /**
+   * Copies a model; it is there when this returns, and nothing of it where this throws.
+   *
+   * @param expected The source's SHA-256, where it is known.
+   * @throws when it cannot be read or written, is not what it should be, or the signal aborts.
+   */
+  async copy(
+    fingerprint: string,
+    source: string,
+    expected: string | undefined,
+    signal: AbortSignal,
+  ): Promise<StagedFile> {
+    const path = join(this.#dir, `${fingerprint}.gguf`);
+    const part = `${path}.part`;
+    try {
+      const before = await Deno.stat(source);
+      const digest = await copyHashing(source, part, signal);
+      const after = await Deno.stat(source);
+      if (stampOf(before) !== stampOf(after)) throw new Error("it changed while it was copied");
+      if (expected !== undefined && digest !== expected) {
+        throw new Error(`its SHA-256 is ${digest} and not ${expected}: run llorch models verify`);
+      }
+      const facts = {
+        source,
+        size_bytes: after.size,
+        modified_ms: after.mtime?.getTime() ?? 0,
+        sha256: digest,
+      };
+      await Deno.rename(part, path);
+      const noted = join(this.#dir, `${fingerprint}.json`);
+      await Deno.writeTextFile(`${noted}.part`, JSON.stringify(facts));
+      await Deno.rename(`${noted}.part`, noted);
+      return { fingerprint, path, facts };
+    } catch (error) {
+      this.remove(fingerprint);
+      throw error;
+    }
+  }
+
+  /** Whether a copy still is one of its source, by the source's size and time. */
+  isCurrent({ facts }: StagedFile): boolean {
+    try {
+      const { size, mtime } = Deno.statSync(facts.source);
+      return size === facts.size_bytes && (mtime?.getTime() ?? 0) === facts.modified_ms;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Removes a copy, or what there is of it. */
+  remove(fingerprint: string): void {
+    const names = fileNames(fingerprint);
+    for (const name of [...names, ...names.map((name) => `${name}.part`)]) {
+      try {
+        Deno.removeSync(join(this.#dir, name));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+
+  #read(fingerprint: string): StagedFile | undefined {
+    try {
+      const text = Deno.readTextFileSync(join(this.#dir, `${fingerprint}.json`));
+      const path = join(this.#dir, `${fingerprint}.gguf`);
+      return { fingerprint, path, facts: facts.parse(JSON.parse(text)) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #isWhole({ path, facts }: StagedFile, signal: AbortSignal): Promise<boolean> {
+    try {
+      const { size } = await Deno.stat(path);
+      if (size !== facts.size_bytes) return false;
+      return await copyHashing(path, undefined, signal) === facts.sha256;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+}
+
+function fileNames(fingerprint: string): string[] {
+  return [`${fingerprint}.gguf`, `${fingerprint}.json`];
+}
+
+function stampOf({ size, mtime }: Deno.FileInfo): string {
+  return `${size} ${mtime?.getTime()}`;
+}
+
+/** The SHA-256 of a file, which is copied on the way where a target is given. */
+async function copyHashing(
+  source: string,
+  target: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash("sha256");
+  using from = await Deno.open(source);
+  using to = target === undefined
+    ? undefined
+    : await Deno.open(target, { write: true, create: true, truncate: true, mode: 0o600 });
+  const buffer = new Uint8Array(CHUNK);
+  while (true) {
+    signal.throwIfAborted();
+    const read = await from.read(buffer);
+    if (read === null) return hash.digest("hex");
+    const bytes = buffer.subarray(0, read);
+    hash.update(bytes);
+    for (let at = 0; to && at < read;) at += await to.write(bytes.subarray(at));
+  }
+}

@@ -1,0 +1,173 @@
+import type { Clock } from "#shared/clock.ts";
+import type { Device, PoolModel } from "#shared/contracts/pool.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import { splitPart } from "#shared/models/split.ts";
+import type { StagedFile, StagedFiles } from "./staged_files.ts";
+import { type StagedCopy, toFree, toReplace } from "./staging_plan.ts";
+
+/** What a {@linkcode Staging} needs. */
+export interface StagingOptions {
+  /** Undefined: nothing is staged. */
+  readonly files: StagedFiles | undefined;
+  readonly maxBytes: number;
+  /** Ids of the living workers of a model. */
+  readonly workersOf: (fingerprint: string) => readonly string[];
+  /** Bytes of the machine's memory that nobody needs. */
+  readonly room: () => Promise<number>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What is staged has changed. */
+  readonly onChange: () => void;
+}
+
+interface Entry {
+  readonly file: StagedFile;
+  usedAt: number;
+  /** Workers that were started from it, or may have been; those that have ended do not count. */
+  readonly workers: Set<string>;
+}
+
+/**
+ * Hot models in memory. A model is copied when a worker has loaded it, one at a time, and the next worker is
+ * started from the copy. Copies are worth less than loads: they go, least recently used first, as soon as
+ * a load needs their memory, as the system's own file cache would.
+ */
+export class Staging {
+  readonly #options: StagingOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closed = new AbortController();
+  #copying: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #verified: Promise<void> = Promise.resolve();
+
+  constructor(options: StagingOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Looks through what an earlier pool manager left; a copy counts once its checksum is right. Resolves when
+   * all have been looked at.
+   */
+  open(): Promise<void> {
+    const { files, maxBytes, log, clock, onChange, workersOf } = this.#options;
+    if (!files) return Promise.resolve();
+    return this.#verified = (async () => {
+      for (const file of await files.verify(this.#closed.signal)) {
+        const held = this.bytes + file.facts.size_bytes;
+        if (held > maxBytes) files.remove(file.fingerprint);
+        else this.#add(file, clock.steady(), workersOf(file.fingerprint));
+      }
+      onChange();
+    })().catch((error) => {
+      if (!this.#closed.signal.aborted) {
+        log.error("staging_unusable", { reason: errorMessage(error) });
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new Error("The pool manager stops"));
+    this.#copying?.abort.abort(this.#closed.signal.reason);
+    await Promise.all([this.#verified, this.#copying?.done]);
+  }
+
+  /** Bytes of all copies. */
+  get bytes(): number {
+    return [...this.#entries.values()].reduce((sum, { file }) => sum + file.facts.size_bytes, 0);
+  }
+
+  isStaged(fingerprint: string): boolean {
+    return this.#entries.has(fingerprint);
+  }
+
+  /** Devices with what copies hold that no worker uses counted as free: a load would get it. */
+  credit(devices: readonly Device[]): readonly Device[] {
+    const idle = this.#copies().filter(({ inUse }) => !inUse)
+      .reduce((sum, { bytes }) => sum + bytes, 0);
+    if (idle === 0) return devices;
+    return devices.map((device) =>
+      device.kind !== "cpu" ? device : {
+        ...device,
+        free_bytes: Math.min(device.total_bytes, device.free_bytes + idle),
+      }
+    );
+  }
+
+  /** The copy that a worker is started from; undefined where there is none that is still right. */
+  use(fingerprint: string, workerId: string): string | undefined {
+    const entry = this.#entries.get(fingerprint);
+    if (!entry) return undefined;
+    if (!this.#options.files!.isCurrent(entry.file)) {
+      this.#drop(fingerprint, "its source has changed");
+      return undefined;
+    }
+    entry.usedAt = this.#options.clock.steady();
+    entry.workers.add(workerId);
+    return entry.file.path;
+  }
+
+  /** Gives up copies, and one that is being made, for a load that needs the machine's memory. */
+  makeRoom(bytes: number): void {
+    if (bytes <= 0) return;
+    this.#copying?.abort.abort(new Error("A load needs the memory"));
+    const idle = this.#copies().filter(({ inUse }) => !inUse).map((copy) => copy.fingerprint);
+    for (const fingerprint of toFree(this.#copies(), bytes) ?? idle) {
+      this.#drop(fingerprint, "a load needs the memory");
+    }
+  }
+
+  /** Copies a model that was just loaded, unless it is there, another is being copied, or there is no room. */
+  offer(model: PoolModel): void {
+    const { files, log, onChange } = this.#options;
+    const { fingerprint, path } = model;
+    const isWanted = files && !this.#copying && !this.#closed.signal.aborted &&
+      model.size_bytes > 0 && splitPart(path) === undefined;
+    if (!isWanted) return;
+    const abort = new AbortController();
+    const done = (async () => {
+      await this.#verified;
+      if (this.isStaged(fingerprint) || !await this.#replace(model)) return;
+      const began = performance.now();
+      const file = await files.copy(fingerprint, path, model.sha256, abort.signal);
+      this.#add(file, this.#options.clock.steady());
+      const took = Math.round(performance.now() - began);
+      log.info("model_staged", { path, bytes: file.facts.size_bytes, ms: took });
+      onChange();
+    })().catch((error) => log.warn("model_not_staged", { path, reason: errorMessage(error) }))
+      .finally(() => this.#copying = undefined);
+    this.#copying = { abort, done };
+  }
+
+  /** @returns whether there is room for a copy now */
+  async #replace({ size_bytes: bytes, path }: PoolModel): Promise<boolean> {
+    const { files, maxBytes, log } = this.#options;
+    const room = Math.min(await this.#options.room(), files!.free);
+    const going = toReplace(this.#copies(), { bytes, maxBytes, room });
+    if (going === undefined) {
+      log.debug("model_not_staged", { path, reason: "there is no room for it", bytes, room });
+      return false;
+    }
+    for (const fingerprint of going) this.#drop(fingerprint, "another model takes its place");
+    return true;
+  }
+
+  #add(file: StagedFile, usedAt: number, workers: readonly string[] = []): void {
+    this.#entries.set(file.fingerprint, { file, usedAt, workers: new Set(workers) });
+  }
+
+  #drop(fingerprint: string, reason: string): void {
+    const { files, log, onChange } = this.#options;
+    this.#entries.delete(fingerprint);
+    files!.remove(fingerprint);
+    log.info("model_unstaged", { fingerprint, reason });
+    onChange();
+  }
+
+  #copies(): StagedCopy[] {
+    return [...this.#entries].map(([fingerprint, { file, usedAt, workers }]) => {
+      const alive = this.#options.workersOf(fingerprint);
+      for (const id of workers) if (!alive.includes(id)) workers.delete(id);
+      return { fingerprint, bytes: file.facts.size_bytes, usedAt, inUse: workers.size > 0 };
+    });
+  }
+}
