@@ -54,7 +54,10 @@ export const workerConfig = z.strictObject({
   threads: z.number().int().min(1).max(1024).default(Math.max(1, physicalCores() - 1))
     .describe("CPU threads that compute"),
   batch_size: count(512, "Most tokens in one step of the engine"),
-  prefill_chunk: count(96, "Prompt tokens in one step while other requests generate"),
+  prefill_stretch: z.number().min(1.1).max(1000).default(2.5)
+    .describe("How many times as long a step may take for prompt tokens beside running streams"),
+  prefill_chunk: z.number().int().min(1).max(1_000_000).optional()
+    .describe("Prompt tokens in a step beside running streams; else as many as the stretch takes"),
   metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
   stop_deadline_ms: millis(25_000, "Streams still running this long after a stop are cut"),
   slow_reader_ms: millis(30_000, "A stream whose reader takes nothing for this long is cut"),

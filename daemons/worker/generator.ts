@@ -16,7 +16,8 @@ export interface GeneratorOptions {
   readonly workerId: string;
   readonly modelRef: string;
   readonly queueLimit: number;
-  readonly prefillChunk: number;
+  readonly prefillChunk: number | undefined;
+  readonly prefillStretch: number;
   readonly batchSize: number;
   readonly metricsIntervalMs: number;
   readonly streamBuffer: number;
@@ -55,6 +56,7 @@ export class Generator {
       sequences: options.engine.sequences,
       table: this.#table,
       prefillChunk: options.prefillChunk,
+      prefillStretch: options.prefillStretch,
       batchSize: options.batchSize,
       onFatal: options.onFatal,
     });

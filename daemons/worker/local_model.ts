@@ -31,6 +31,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       modelRef: modelRef(config),
       queueLimit: queueLimit(config),
       prefillChunk: config.prefill_chunk,
+      prefillStretch: config.prefill_stretch,
       batchSize: config.batch_size,
       metricsIntervalMs: config.metrics_interval_ms,
       streamBuffer: config.stream_buffer,

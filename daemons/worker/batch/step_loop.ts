@@ -1,6 +1,7 @@
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
 import type { EngineSequence } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
+import { PrefillPace } from "./prefill_pace.ts";
 import { planPrefill } from "./prefill_plan.ts";
 import type { RunTable } from "./run_table.ts";
 import { Slot } from "./slot.ts";
@@ -9,7 +10,10 @@ import { Slot } from "./slot.ts";
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
   readonly table: RunTable;
-  readonly prefillChunk: number;
+  /** Prompt tokens in a step beside runs that generate; undefined: by the stretch. */
+  readonly prefillChunk: number | undefined;
+  /** How many times as long as without prompt tokens a step may take. */
+  readonly prefillStretch: number;
   readonly batchSize: number;
   /** The loop broke: nothing runs any more. */
   readonly onFatal: (error: unknown) => void;
@@ -23,6 +27,7 @@ export interface StepLoopOptions {
 export class StepLoop {
   readonly #options: StepLoopOptions;
   readonly #slots: readonly Slot[];
+  readonly #pace: PrefillPace;
   readonly #done: Promise<void>;
   #closing = false;
   #wake: () => void = () => {};
@@ -31,6 +36,7 @@ export class StepLoop {
   constructor(options: StepLoopOptions) {
     this.#options = options;
     this.#slots = options.sequences.map((sequence) => new Slot(sequence));
+    this.#pace = new PrefillPace(options.prefillStretch);
     this.#done = this.#loop().catch(options.onFatal);
   }
 
@@ -93,16 +99,20 @@ export class StepLoop {
 
   async #step(ready: readonly Slot[]): Promise<void> {
     const filling = ready.filter((slot) => slot.remaining > 0);
+    const generating = ready.length - filling.length;
     const amounts = planPrefill({
       remaining: filling.map((slot) => slot.remaining),
-      generating: ready.length - filling.length,
-      chunk: this.#options.prefillChunk,
+      generating,
+      chunk: this.#options.prefillChunk ?? this.#pace.chunk(generating),
       batchSize: this.#options.batchSize,
     });
+    const began = performance.now();
     const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
     const isWhole = await Promise.all(
       ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0)),
     );
+    const prefilled = amounts.reduce((sum, amount) => sum + amount, 0);
+    this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
     // Only now: while others compute, the engine must not be touched.
     ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
   }

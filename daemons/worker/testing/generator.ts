@@ -18,6 +18,7 @@ export function openGenerator(engine: Engine, options: Partial<GeneratorOptions>
     modelRef: "fake",
     queueLimit: 4,
     prefillChunk: 8,
+    prefillStretch: 2.5,
     batchSize: 32,
     metricsIntervalMs: 60_000,
     streamBuffer: 64,

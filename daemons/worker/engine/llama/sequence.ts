@@ -50,7 +50,7 @@ export class LlamaSequence implements EngineSequence {
 
   trim(length: number): number {
     const { native, id, canCut } = this.#options;
-    if (length >= this.#tokens.length) return this.#tokens.length;
+    if (length > 0 && length >= this.#tokens.length) return this.#tokens.length;
     if (length > 0 && canCut && native.removeTokenCellsFromSequence(id, length, -1)) {
       this.#tokens.length = length;
     } else {
@@ -90,9 +90,10 @@ export class LlamaSequence implements EngineSequence {
       : [];
     const part = this.#part([...input, ...guessed], 1 + guessed.length);
     return await batcher.run(part, async (rows, sample) => {
+      this.#tokens.push(...input);
       const chosen = await sampling.choose(this.#sampler, rows, guessed, sample);
       const right = chosen.length - 1;
-      this.#tokens.push(...input, ...guessed.slice(0, right));
+      this.#tokens.push(...guessed.slice(0, right));
       if (right < guessed.length) native.removeTokenCellsFromSequence(id, this.#tokens.length, -1);
       if (guessed.length > 0) predictor!.told(guessed.length, right);
       return chosen;

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { PrefillPace } from "./prefill_pace.ts";
+
+/** A machine on which a step takes `base` and what each sequence and each prompt token adds. */
+function learn(pace: PrefillPace, generating: number, ms: { step: number; token: number }): number {
+  for (let step = 0; step < 50; step++) pace.observe({ generating, prefilled: 0, ms: ms.step });
+  let chunk = 0;
+  for (let step = 0; step < 50; step++) {
+    chunk = pace.chunk(generating);
+    pace.observe({ generating, prefilled: chunk, ms: ms.step + chunk * ms.token });
+  }
+  return chunk;
+}
+
+Deno.test("PrefillPace stretches steps by as much as it may, on slow and on fast machines", () => {
+  assert.equal(learn(new PrefillPace(3), 4, { step: 20, token: 2 }), 20);
+  assert.equal(learn(new PrefillPace(3), 4, { step: 8, token: 0.03125 }), 512);
+});
+
+Deno.test("PrefillPace always lets a prompt go on, and begins carefully", () => {
+  assert.equal(new PrefillPace(3).chunk(1), 32);
+  assert.equal(learn(new PrefillPace(1.5), 1, { step: 1, token: 100 }), 4);
+});
+
+Deno.test("PrefillPace goes by the steps of as many sequences as generate, or nearly as many", () => {
+  const pace = new PrefillPace(2);
+  learn(pace, 8, { step: 40, token: 1 });
+  learn(pace, 1, { step: 10, token: 1 });
+  assert.equal(pace.chunk(1), 10);
+  assert.equal(pace.chunk(2), 10);
+  assert.equal(pace.chunk(16), 40);
+});
+
+Deno.test("PrefillPace learns from prompts that were read while nobody generated", () => {
+  const pace = new PrefillPace(3);
+  pace.observe({ generating: 0, prefilled: 100, ms: 200 });
+  pace.observe({ generating: 1, prefilled: 0, ms: 10 });
+  assert.equal(pace.chunk(1), 10);
+});
