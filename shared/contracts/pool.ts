@@ -78,6 +78,17 @@ export const poolWorker = z.object({
 /** A worker as its pool reports it. */
 export type PoolWorker = z.output<typeof poolWorker>;
 
+/** Of a worker that the orchestrator knows: what changes while it serves. */
+export const workerUpdate = z.strictObject({
+  worker_id: identifier,
+  state: workerState,
+  active: z.number().int().min(0),
+  memory_bytes: bytes,
+}).meta({ id: "WorkerUpdate" });
+
+/** A {@linkcode PoolWorker} in short. */
+export type WorkerUpdate = z.output<typeof workerUpdate>;
+
 export const workerExit = z.object({
   worker_id: identifier,
   exit_code: z.number().int().nullable(),
@@ -108,7 +119,10 @@ export const poolState = z.object({
 /** Everything a pool knows of itself. */
 export type PoolState = z.output<typeof poolState>;
 
-/** `POST /v2/pools/{id}/heartbeat`; `models` travel again only when their revision changed. */
+/**
+ * `POST /v2/pools/{id}/heartbeat`; `models` travel again only when their revision changed, and of
+ * workers that the last reply named as known only what changes.
+ */
 export const heartbeat = z.object({
   pool_id: identifier,
   instance_id: identifier,
@@ -116,7 +130,7 @@ export const heartbeat = z.object({
   models_revision: z.number().int().min(0),
   models: z.array(poolModel).optional(),
   devices: z.array(device),
-  workers: z.array(poolWorker),
+  workers: z.array(z.union([poolWorker, workerUpdate])),
   exits: z.array(workerExit),
 }).meta({ id: "Heartbeat" });
 
@@ -128,7 +142,13 @@ export const heartbeatReply = z.object({
   heartbeat_interval_ms: milliseconds,
   timeout_ms: milliseconds,
   acknowledged: z.array(identifier).meta({ description: "Worker ids whose exits are known now" }),
+  known: z.array(identifier).default([]).meta({
+    description: "Worker ids that a later heartbeat may tell in short",
+  }),
 }).meta({ id: "HeartbeatReply" });
+
+/** A {@linkcode heartbeatReply}. */
+export type HeartbeatReply = z.output<typeof heartbeatReply>;
 
 export const deregister = z.object({ instance_id: identifier }).meta({ id: "Deregister" });
 

@@ -169,6 +169,15 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
       error: "CONFLICT",
     },
     { route: r.heartbeat, params: { id: "other" }, body: beat },
+    {
+      route: r.heartbeat,
+      params: { id: "other" },
+      body: {
+        ...beat,
+        workers: [{ worker_id: "nobody", state: "ready", active: 0, memory_bytes: 0 }],
+      },
+      error: "NOT_FOUND",
+    },
     { route: r.heartbeat, params: { id: "other" }, body: {}, error: "INVALID_REQUEST" },
     { route: r.heartbeat, params: { id: "nope" }, body: beat, error: "NOT_FOUND" },
     { route: r.drainPool, params: { id: "other" }, body: { deadline_ms: 1 } },

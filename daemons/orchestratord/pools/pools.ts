@@ -99,7 +99,8 @@ export class Pools {
    */
   heartbeat(poolId: string, beat: Heartbeat, keyId?: string): PoolReply {
     const { loop, metrics } = this.#deps;
-    checkAddresses(beat, this.#allowedHosts());
+    const told = beat.workers.filter((worker) => "pid" in worker);
+    checkAddresses({ workers: told }, this.#allowedHosts());
     const known = loop.state.pools.get(poolId);
     const isSame = known?.instanceId === beat.instance_id && this.#isOwner(poolId, keyId);
     if (!known || poolId !== beat.pool_id || !isSame) {
@@ -110,7 +111,14 @@ export class Pools {
       metrics.heartbeats.inc({ outcome: "unknown" });
       throw new LlorchError("NOT_FOUND", `Cannot find this revision of the models: register`);
     }
-    return this.#seen({ ...beat, endpoint: known.endpoint, version: known.version });
+    const workers = beat.workers.map((worker) => {
+      if ("pid" in worker) return worker;
+      const before = known.workers.find(({ worker_id }) => worker_id === worker.worker_id);
+      if (before) return { ...before, ...worker };
+      metrics.heartbeats.inc({ outcome: "unknown" });
+      throw new LlorchError("NOT_FOUND", `Cannot find worker "${worker.worker_id}": register`);
+    });
+    return this.#seen({ ...beat, workers, endpoint: known.endpoint, version: known.version });
   }
 
   /** A pool leaves in good order. */
@@ -218,7 +226,7 @@ export class Pools {
     }
   }
 
-  #seen(report: Heartbeat & { endpoint: string; version: string } | PoolState): PoolReply {
+  #seen(report: Omit<PoolState, "models"> & Pick<Heartbeat, "models">): PoolReply {
     const { config, loop, metrics } = this.#deps;
     metrics.heartbeats.inc({ outcome: "ok" });
     loop.send({
@@ -240,6 +248,7 @@ export class Pools {
       heartbeat_interval_ms: interval,
       timeout_ms: interval * config.pools.missed_heartbeats,
       acknowledged: report.exits.map((exit) => exit.worker_id),
+      known: report.workers.map((worker) => worker.worker_id),
     };
   }
 

@@ -1,12 +1,13 @@
 import type { Clock } from "#shared/clock.ts";
 import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
-import type { Heartbeat, PoolState } from "#shared/contracts/pool.ts";
+import type { Heartbeat, HeartbeatReply, PoolState } from "#shared/contracts/pool.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { PoolConfig } from "../config.ts";
 import type { Instruments } from "../instruments.ts";
 import { backoffMs } from "./backoff.ts";
+import { KnownWorkers } from "./known_workers.ts";
 import { Wake } from "./wake.ts";
 
 /** What a {@linkcode Link} needs. */
@@ -37,6 +38,7 @@ export class Link {
   #isRegistered = false;
   #sequence = 0;
   #ackedModels = -1;
+  readonly #workers = new KnownWorkers();
   #failures = 0;
   /** When we were first refused as a twin; Infinity once we have been registered. */
   #twinSince: number | undefined;
@@ -112,6 +114,8 @@ export class Link {
     const { client, log, instruments } = this.#options;
     this.#wake.clear();
     const state = await this.#options.state();
+    this.#workers.forget();
+    this.#workers.report(state.workers);
     const reply = await client.call(orchestratorRoutes.registerPool, { body: state }, {
       signal: this.#stop.signal,
     });
@@ -134,7 +138,7 @@ export class Link {
       models_revision,
       ...(models_revision === this.#ackedModels ? {} : { models }),
       devices,
-      workers,
+      workers: this.#workers.report(workers),
       exits,
     };
     const call = { params: { id: pool_id }, body };
@@ -144,11 +148,12 @@ export class Link {
   }
 
   #take(
-    reply: { heartbeat_interval_ms: number; acknowledged: readonly string[] },
+    reply: HeartbeatReply,
     state: PoolState,
   ): void {
     this.#intervalMs = Math.max(1, reply.heartbeat_interval_ms);
     this.#ackedModels = state.models_revision;
+    this.#workers.taken(reply.known);
     this.#options.acknowledge(reply.acknowledged);
   }
 

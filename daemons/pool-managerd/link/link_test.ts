@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { systemClock } from "#shared/clock.ts";
-import type { PoolState, WorkerExit } from "#shared/contracts/pool.ts";
+import type { PoolState, PoolWorker, WorkerExit } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
+import { newSecret } from "#shared/secrets.ts";
 import { poolConfig } from "../config.ts";
 import { createInstruments } from "../instruments.ts";
 import { fakeOrchestrator, type Told } from "../testdata/fake_orchestrator.ts";
@@ -190,3 +191,84 @@ Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => 
   assert.equal(link.isRegistered, false);
   await orchestrator.close();
 });
+
+Deno.test("of a worker that the orchestrator knows only what changes is told, until all is asked for", async () => {
+  const orchestrator = await fakeOrchestrator();
+  orchestrator.answers.remembers = true;
+  const { link, pool } = setup(orchestrator.url);
+  const first = poolWorker(1);
+  pool.workers = [first];
+  link.start();
+  try {
+    const workersOf = async (of: (told: Told) => boolean) => {
+      const { body } = await orchestrator.next(of);
+      return "workers" in body ? body.workers : [];
+    };
+    const short = ({ worker_id, state, active, memory_bytes }: PoolWorker) => ({
+      ...{ worker_id, state, active, memory_bytes },
+    });
+    assert.deepEqual(await workersOf(registered), [first]);
+    assert.deepEqual(await workersOf(beat), [short(first)]);
+    const ready = poolWorker(2);
+    const { uri: _, ...second } = ready;
+    pool.workers = [first, second];
+    assert.deepEqual(await workersOf(beat), [short(first), second]);
+    pool.workers = [first, ready];
+    assert.deepEqual(await workersOf(beat), [short(first), ready], "it has an address now");
+    assert.deepEqual(await workersOf(beat), [short(first), short(ready)]);
+    orchestrator.answers.refuse.heartbeat = new LlorchError("NOT_FOUND", "register");
+    await orchestrator.next(beat);
+    orchestrator.answers.refuse.heartbeat = undefined;
+    assert.deepEqual(await workersOf(registered), [first, ready]);
+  } finally {
+    await link.close(false);
+    await orchestrator.close();
+  }
+});
+
+Deno.test("a heartbeat of 8 devices and 32 workers has less than 10 KB", async () => {
+  const orchestrator = await fakeOrchestrator();
+  orchestrator.answers.remembers = true;
+  const { link, pool } = setup(orchestrator.url);
+  pool.pool_id = "gpu-host-with-a-long-name.datacenter.example.com";
+  pool.devices = Array.from({ length: 8 }, (_, n) => ({
+    id: `cuda${n}`,
+    kind: "cuda" as const,
+    name: "NVIDIA RTX 6000 Ada Generation",
+    total_bytes: 51_527_024_640,
+    free_bytes: 47_012_345_678 + n,
+  }));
+  pool.workers = Array.from({ length: 32 }, (_, n) => poolWorker(n));
+  link.start();
+  try {
+    await orchestrator.next(registered);
+    const { body } = await orchestrator.next(beat);
+    assert.equal("workers" in body && body.workers.length, 32);
+    const bytes = new TextEncoder().encode(JSON.stringify(body)).length;
+    assert.ok(bytes < 10_000, `${bytes} bytes`);
+  } finally {
+    await link.close(false);
+    await orchestrator.close();
+  }
+});
+
+/** A worker as long as real ones are. */
+function poolWorker(n: number): PoolWorker {
+  return {
+    worker_id: `w-${newSecret().slice(0, 12)}`,
+    request_id: `spawn-1764068400000-${n}`,
+    pid: 100_000 + n,
+    model_ref: "file:/var/lib/llorch/models/Qwen2.5-Coder-32B-Instruct-Q4_K_M.gguf",
+    fingerprint: newSecret(),
+    device: `cuda${n % 8}`,
+    uri: `http://10.20.30.40:${8001 + n}`,
+    token: newSecret(),
+    backend: "cuda",
+    capabilities: ["generate", "tokenize", "embed"],
+    state: "ready",
+    context: 131_072,
+    slots: 16,
+    active: 16,
+    memory_bytes: 21_474_836_480 + n,
+  };
+}

@@ -18,6 +18,8 @@ export interface FakeAnswers {
   /** Thrown at a registration or heartbeat, while it is set. */
   refuse: { register?: LlorchError | undefined; heartbeat?: LlorchError | undefined };
   acknowledge: boolean;
+  /** Workers that it was told of may be told in short. */
+  remembers: boolean;
   /** Heartbeats get no reply while the caller waits. */
   hangs: boolean;
 }
@@ -27,15 +29,22 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
   const told: Told[] = [];
   let seen = 0;
   let notify = () => {};
-  const answers: FakeAnswers = { intervalMs: 20, refuse: {}, acknowledge: true, hangs: false };
+  const answers: FakeAnswers = {
+    intervalMs: 20,
+    refuse: {},
+    acknowledge: true,
+    remembers: false,
+    hangs: false,
+  };
   const take = (each: Told) => {
     told.push(each);
     notify();
   };
-  const reply = (body: { exits: readonly { worker_id: string }[] }) => ({
+  const reply = (body: Pick<Heartbeat, "exits" | "workers">) => ({
     heartbeat_interval_ms: answers.intervalMs,
     timeout_ms: answers.intervalMs * 3,
     acknowledged: answers.acknowledge ? body.exits.map((exit) => exit.worker_id) : [],
+    known: answers.remembers ? body.workers.map((worker) => worker.worker_id) : [],
   });
   const app = createApp({
     title: "fake",

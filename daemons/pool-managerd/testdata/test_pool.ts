@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
-import type { PoolWorker, SpawnRequest, WorkerExit } from "#shared/contracts/pool.ts";
+import type { PoolWorker, SpawnRequest, WorkerExit, WorkerUpdate } from "#shared/contracts/pool.ts";
 import { createClient } from "#shared/http/client.ts";
 import { type PoolConfig, poolConfig } from "../config.ts";
 import type { DeviceSource } from "../devices/device_source.ts";
@@ -16,6 +16,10 @@ import { FINGERPRINT, poolModel, spawnRequest } from "./records.ts";
 const DEVICE_BYTES = 1_000_000_000;
 
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
+
+/** Workers that are told with all that is known of them. */
+const whole = (workers: readonly (PoolWorker | WorkerUpdate)[]) =>
+  workers.filter((worker) => "pid" in worker);
 
 /** A pool manager with fake workers and a fake orchestrator that hears all it does. */
 export async function openTestPool(
@@ -71,9 +75,9 @@ export async function openTestPool(
         return workers.find(matches);
       };
       const told = await orchestrator.next((each) =>
-        "workers" in each.body && find(each.body.workers) !== undefined
+        "workers" in each.body && find(whole(each.body.workers)) !== undefined
       );
-      return find("workers" in told.body ? told.body.workers : [])!;
+      return find("workers" in told.body ? whole(told.body.workers) : [])!;
     },
     /** Spawns a worker and waits until it is ready. */
     async ready(): Promise<PoolWorker> {
