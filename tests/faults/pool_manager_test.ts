@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeCounterModel } from "../support/models.ts";
 import { seededRandom } from "../support/random.ts";
-import { range, until } from "../support/stack.ts";
+import { isAlive, range, until } from "../support/stack.ts";
 import { LonePool } from "./pool_rounds.ts";
 import { ROUNDS } from "./rounds.ts";
 
@@ -55,18 +55,18 @@ Deno.test({
               const id = await pool.spawn("good");
               const { workers } = await pool.state;
               const pid = workers.find(({ worker_id }) => worker_id === id)?.pid;
-              if (pid !== undefined) Deno.kill(pid, "SIGKILL");
+              if (pid !== undefined) await killed(pid);
               break;
             }
             case "stop":
               await pool.stop(victim!.worker_id, any([0, 50, 5000]));
               break;
             case "kill":
-              Deno.kill(victim!.pid, "SIGKILL");
+              await killed(victim!.pid);
               break;
             case "kill both":
               await pool.kill();
-              Deno.kill(victim!.pid, "SIGKILL");
+              await killed(victim!.pid);
               await pool.start();
               break;
             case "kill itself at load":
@@ -99,6 +99,11 @@ Deno.test({
     }
   },
 });
+
+async function killed(pid: number): Promise<void> {
+  Deno.kill(pid, "SIGKILL");
+  await until("it is gone", () => !isAlive(pid));
+}
 
 /** A model whose header is right, and which llama.cpp does not know. */
 async function writeUnloadable(path: string, like: string): Promise<void> {

@@ -44,8 +44,10 @@ export class LonePool {
 
   async start(): Promise<void> {
     await Deno.mkdir(this.temporary, { recursive: true });
+    // Workers that start while it is killed call back where it was.
+    const port = this.#daemon ? new URL(this.#daemon.url).port : "0";
     this.#daemon = await startDaemon("pool-managerd", [
-      "--port=0",
+      `--port=${port}`,
       "--pool-id=alone",
       `--state-dir=${join(this.dir, "state")}`,
       `--models-dirs=${this.#models}`,
