@@ -1,4 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
+import type { Happened, Watch } from "./events/activities.ts";
 import type { JobRow } from "./store/job_store.ts";
 import { nameIndex, type ResolvedModel, resolveModel } from "./scheduler/resolve.ts";
 import {
@@ -35,6 +36,8 @@ export class Loop {
   #inputs: Input[] = [];
   #busy = false;
   #names: ReturnType<typeof nameIndex> | undefined;
+  #watch: Watch | undefined;
+  #tell: (happened: Happened) => void = () => {};
 
   constructor(policy: Policy, clock: Clock) {
     this.#state = initialState(policy);
@@ -44,6 +47,12 @@ export class Loop {
   /** Says who carries out effects; once, before the first input. */
   connect(effects: Effects): void {
     this.#effects = effects;
+  }
+
+  /** Has every step looked at, and what it tells passed on. */
+  observe(watch: Watch, tell: (happened: Happened) => void): void {
+    this.#watch = watch;
+    this.#tell = tell;
   }
 
   /** The state, to look at. */
@@ -57,11 +66,13 @@ export class Loop {
     this.#busy = true;
     try {
       for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+        const told = this.#watch?.(this.#state, next);
         const { state, effects } = step(this.#state, next, this.#clock.steady());
         this.#state = state;
         if (next.kind === "pool_seen" || next.kind === "pool_left" || next.kind === "tick") {
           this.#names = undefined;
         }
+        for (const happened of told?.(state, effects) ?? []) this.#tell(happened);
         for (const effect of effects) this.#effects(effect);
       }
     } finally {

@@ -1,6 +1,7 @@
 import type { Clock } from "#shared/clock.ts";
 import type { OpenStreams } from "./api/open_streams.ts";
 import type { Config } from "./config.ts";
+import type { Feed } from "./events/feed.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Access } from "./keys/access.ts";
 import type { Loop } from "./loop.ts";
@@ -21,6 +22,7 @@ export interface Orchestrator {
   readonly pools: Pools;
   readonly access: Access;
   readonly openStreams: OpenStreams;
+  readonly feed: Feed;
   readonly metrics: OrchestratorMetrics;
   /** A client has read a job to its end: its retention begins. */
   markRead(jobId: string): void;

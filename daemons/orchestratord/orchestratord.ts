@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "#shared/clock.ts";
+import type { Activity, ErrorData } from "#shared/contracts/mod.ts";
 import { appLimits, listenLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
@@ -11,7 +12,9 @@ import type { Logger } from "#shared/logging.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { readApiToken } from "#shared/secrets.ts";
 import { openStateDir } from "#shared/state_dir.ts";
+import { VERSION } from "#shared/version.ts";
 import { mountCommon } from "./api/common.ts";
+import { mountEvents } from "./api/events.ts";
 import { OpenStreams } from "./api/open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
 import { mountOpenAi } from "./api/openai.ts";
@@ -21,13 +24,19 @@ import { mountModels } from "./api/models.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
 import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
+import { watchStep } from "./events/activities.ts";
+import { levelsOf, NO_COUNTS, readCounts } from "./events/counts.ts";
+import { Feed } from "./events/feed.ts";
+import { History } from "./events/history.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import type { LiveJob } from "./jobs/live_job.ts";
 import { Access } from "./keys/access.ts";
 import { Loop } from "./loop.ts";
 import { createOrchestratorMetrics } from "./metrics.ts";
 import type { Orchestrator, Phase } from "./orchestrator.ts";
 import { Pools } from "./pools/pools.ts";
 import type { Effect } from "./scheduler/state.ts";
+import { poolViews, workerViews } from "./scheduler/views.ts";
 import { isInService } from "./scheduler/workers.ts";
 import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite_store.ts";
@@ -37,6 +46,9 @@ const REMEMBERED_JOBS = 200;
 
 /** Streams get this long to send their last words when the daemon stops, in milliseconds. */
 const LAST_WORDS_MS = 500;
+
+/** How often is looked at how much is going on, and everybody told who reads the feed, in ms. */
+const MEASURE_MS = 1_000;
 
 /** Settings that a running orchestrator does not change. */
 const NEEDS_RESTART = [
@@ -141,6 +153,17 @@ async function openParts(
     clock,
     metrics,
   });
+  const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
+  const feed = new Feed({
+    clock,
+    fleet: () => ({ pools: poolViews(loop.state), workers: workerViews(loop.state) }),
+    rates: () => history.rates,
+    history: () => history.past,
+  });
+  loop.observe(watchStep, ({ activity, tenant }) => {
+    if (activity.kind === "failover") metrics.failovers.inc();
+    feed.tell(activity, tenant);
+  });
   const jobs = new Jobs({
     config,
     loop,
@@ -151,6 +174,7 @@ async function openParts(
     http,
     workers,
     phase: () => phase,
+    onFailed: (job, error) => feed.tell(failedJob(job, error), job.facts.tenant),
   });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
@@ -164,6 +188,7 @@ async function openParts(
     pools,
     access,
     openStreams: new OpenStreams(config),
+    feed,
     metrics,
     markRead(jobId) {
       const contentExpiresAt = clock.now() + config.retention.content_ms;
@@ -192,6 +217,7 @@ async function openParts(
   mountState(app, orchestrator);
   mountModels(app, orchestrator);
   mountPools(app, orchestrator);
+  mountEvents(app, orchestrator);
   mountKeys(app, store, clock);
   mountOpenAi(app, orchestrator);
   mountVectors(app, orchestrator);
@@ -201,15 +227,24 @@ async function openParts(
   const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
+  parts.defer(() => feed.close());
 
+  const unfinished = await store.unfinished();
+  const left = unfinished.length === 0 ? "" : `, ${unfinished.length} jobs go on`;
+  feed.tell({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
   for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
   await pools.recall();
   for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
-  for (const row of await store.unfinished()) await jobs.restore(row);
+  for (const row of unfinished) await jobs.restore(row);
   phase = "serving";
 
   const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
   parts.defer(() => clearInterval(tick));
+  const measure = setInterval(async () => {
+    history.look(await readCounts(metrics), levelsOf(loop.state));
+    feed.send();
+  }, MEASURE_MS);
+  parts.defer(() => clearInterval(measure));
   const sweep = setInterval(
     () => void sweepOnce(store, config, clock, log),
     config.retention.sweep_ms,
@@ -234,9 +269,17 @@ function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
     case "spawn":
     case "stop_worker":
     case "loaded":
+    case "load_failed":
     case "pool_lost":
       return pools.apply(effect);
   }
+}
+
+/** A job that ended without its output. */
+function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activity {
+  const { model } = facts.request;
+  const reason = `${code}: ${message}`;
+  return { kind: "job_failed", message: `Job ${id} failed: ${reason}`, reason, job_id: id, model };
 }
 
 /** Erases what retention no longer keeps. */

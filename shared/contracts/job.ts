@@ -90,6 +90,7 @@ export const workerView = z.object({
   context: z.number().int(),
   memory_bytes: z.number().int(),
   pinned: z.boolean(),
+  ready_at: timestamp.optional().meta({ description: "When orchestratord first saw it ready" }),
 }).meta({ id: "Worker" });
 
 /** A worker as clients see it: never its token. */

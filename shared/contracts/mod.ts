@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./activity.ts";
 export * from "./common.ts";
 export * from "./events.ts";
 export * from "./job.ts";

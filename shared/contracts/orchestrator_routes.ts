@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { accepted, health, identifier } from "./common.ts";
+import { serviceEvent } from "./activity.ts";
 import { commonRoutes } from "./common_routes.ts";
 import { jobPage, jobStatus, jobView, modelView, poolView, queueView } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
@@ -230,6 +231,25 @@ export const orchestratorRoutes = {
     reply: accepted,
     kind: "json",
     errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "CONFLICT"],
+  }),
+  serviceEvents: defineRoute({
+    method: "GET",
+    path: "/v2/events",
+    summary: "What happens in the service, after Last-Event-ID or from the oldest that is kept, " +
+      "with how much is going on",
+    tag: "state",
+    role: "client",
+    query: z.object({
+      follow: z.enum(["true", "false"]).default("true")
+        .meta({ description: "false: ends after what is known now" }),
+    }),
+    headers: z.object({
+      "last-event-id": z.string().regex(/^\d{1,15}$/, "must be the id of an event").optional(),
+    }),
+    status: 200,
+    kind: "stream",
+    event: serviceEvent,
+    errors: ["NOT_READY"],
   }),
   registerPool: defineRoute({
     method: "POST",

@@ -58,6 +58,11 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
     assert.match(status.out, /^health +ok$/m);
     assert.match(status.out, /^ready +no: No pool is available; try again in \d+ s$/m);
     assert.match(status.out, /^queued +0$/m);
+
+    const events = await run("events", "--url", url);
+    assert.match(events.out, /^\S+Z +started +orchestratord \S+ has started\n$/);
+    const [event] = (await run("events", "--json", "--url", url)).out.trim().split("\n");
+    assert.equal(JSON.parse(event ?? "").kind, "started");
     const { uptime_seconds, ...rest } = JSON.parse(
       (await run("status", "--json", "--url", url)).out,
     );

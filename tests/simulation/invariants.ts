@@ -145,6 +145,7 @@ export class Ledger {
         return;
       }
       case "loaded":
+      case "load_failed":
       case "pool_lost":
         return;
     }

@@ -170,6 +170,7 @@ class World {
         });
       case "fail":
       case "loaded":
+      case "load_failed":
       case "pool_lost":
         return;
     }

@@ -1,4 +1,5 @@
 import type { Group } from "../../command.ts";
+import { events } from "./events.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
 import { pools } from "./pools/mod.ts";
@@ -11,5 +12,5 @@ export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
   summary: "Start, stop and look at orchestratord, for development; jobs, models in memory, hosts",
-  members: [jobs, models, pools, start, stop, status],
+  members: [events, jobs, models, pools, start, stop, status],
 };

@@ -26,7 +26,7 @@ export class Attempts {
 
   /** Runs one attempt to its end and tells the scheduler how it went. */
   async run(job: LiveJob, effect: Extract<Effect, { kind: "dispatch" }>): Promise<void> {
-    const { clock, config, loop, log, metrics } = this.#deps;
+    const { clock, config, loop, log } = this.#deps;
     const { worker, attempt, poolId } = effect;
     const abort = new AbortController();
     job.abort = abort;
@@ -81,7 +81,6 @@ export class Attempts {
       loop.send({ ...ended, outcome: { kind: "failed" } });
     } else if (outcome.kind === "lost") {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
-      metrics.failovers.inc();
       job.endAttempt(clock.now(), outcome.message);
       job.patch({ status: "queued", attempts: job.attempts });
       loop.send({ ...ended, outcome });
@@ -173,6 +172,7 @@ export class Attempts {
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });
+    if (outcome === "failed") this.#deps.onFailed(job, data);
     const { usage } = job;
     const patch = { status: outcome, error: data, ...(usage ? { usage } : {}) } as const;
     this.#end(job, { event: "error", data }, patch);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
+import type { ErrorData, TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { EventConnections } from "#shared/http/event_connections.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -31,6 +31,8 @@ export interface JobsDeps {
   readonly http: Deno.HttpClient | undefined;
   /** Carries the streams of workers. */
   readonly workers: EventConnections;
+  /** Is told of each job that ends without its output, unless it was cancelled. */
+  readonly onFailed: (job: LiveJob, error: ErrorData) => void;
 }
 
 /** After this time a new start should have come, in ms. */

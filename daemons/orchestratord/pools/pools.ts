@@ -210,7 +210,10 @@ export class Pools {
 
   /** Carries out the scheduler's decisions about workers. */
   apply(
-    effect: Extract<Effect, { kind: "spawn" | "stop_worker" | "loaded" | "pool_lost" }>,
+    effect: Extract<
+      Effect,
+      { kind: "spawn" | "stop_worker" | "loaded" | "load_failed" | "pool_lost" }
+    >,
   ): void {
     switch (effect.kind) {
       case "spawn":
@@ -220,6 +223,10 @@ export class Pools {
       case "loaded": {
         const cause = effect.spawn.isSwap ? "swap" : "load";
         return this.#deps.metrics.loads.observe({ cause }, effect.tookMs / 1000);
+      }
+      case "load_failed": {
+        const { spawn: { poolId: pool_id, device }, message: error, failures } = effect;
+        return this.#deps.log.warn("worker_start_failed", { pool_id, device, error, failures });
       }
       case "pool_lost":
         return this.#deps.log.warn("pool_lost", { pool_id: effect.poolId });
@@ -269,9 +276,7 @@ export class Pools {
       loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
     } catch (error) {
       metrics.spawns.inc({ outcome: "failed" });
-      const message = errorMessage(error);
-      log.warn("worker_spawn_failed", { pool_id: poolId, model_ref: modelRef, error: message });
-      loop.send({ kind: "spawn_failed", requestId, message });
+      loop.send({ kind: "spawn_failed", requestId, message: errorMessage(error) });
     }
   }
 

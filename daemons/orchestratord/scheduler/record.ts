@@ -70,7 +70,7 @@ export function record(state: State, input: Input, now: number, effects: Effect[
       return;
     }
     case "spawn_failed":
-      return failSpawn(state, input.requestId, input.message, now);
+      return failSpawn(state, input.requestId, input.message, now, effects);
     case "progress":
       return recordProgress(state, input, now);
     case "attempt_ended": {
@@ -135,7 +135,7 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
       effects.push({ kind: "loaded", spawn, tookMs });
     } else if (spawn.workerId !== undefined && exited.has(spawn.workerId)) {
       const detail = exited.get(spawn.workerId) ?? "the worker ended before it was ready";
-      failSpawn(state, spawn.requestId, detail, now);
+      failSpawn(state, spawn.requestId, detail, now, effects);
     }
   }
   const reported = new Set(report.workers.map((worker) => worker.worker_id));
@@ -176,7 +176,7 @@ function recordTime(state: State, now: number, effects: Effect[]): void {
   }
   for (const spawn of [...state.spawns.values()]) {
     if (now - spawn.startedAt > state.policy.spawnTimeoutMs) {
-      failSpawn(state, spawn.requestId, "the worker was not ready in time", now);
+      failSpawn(state, spawn.requestId, "the worker was not ready in time", now, effects);
     }
   }
 }
@@ -204,7 +204,13 @@ function closeBreakers(state: State, poolId: string): void {
 }
 
 /** One more failure to start: the first is tried again at once, then with doubling pauses. */
-function failSpawn(state: State, requestId: string, message: string, now: number): void {
+function failSpawn(
+  state: State,
+  requestId: string,
+  message: string,
+  now: number,
+  effects: Effect[],
+): void {
   const spawn = state.spawns.get(requestId);
   if (!spawn) return;
   state.spawns.delete(requestId);
@@ -213,7 +219,9 @@ function failSpawn(state: State, requestId: string, message: string, now: number
   const key = breakerKey(spawn.poolId, spawn.fingerprint);
   const failures = (state.breakers.get(key)?.failures ?? 0) + 1;
   const pause = failures >= breakerFailures ? breakerOpenMs : backoff(state, failures);
-  state.breakers.set(key, { failures, retryAt: now + pause, lastError: message });
+  const retryAt = now + pause;
+  state.breakers.set(key, { failures, retryAt, lastError: message });
+  effects.push({ kind: "load_failed", spawn, message, failures, retryAt });
   if (failures >= breakerFailures) giveUp(state, spawn.fingerprint);
 }
 

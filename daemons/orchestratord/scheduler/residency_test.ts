@@ -167,8 +167,12 @@ Deno.test("a model to preload is tried within the breaker's rules, and again aft
     const [spawn] = run.state.spawns.values();
     return run.at(now, { kind: "spawn_failed", requestId: spawn!.requestId, message: "broken" });
   };
-  assert.deepEqual(kinds(fail(1)), ["spawn"], "the first failure is tried again at once");
-  assert.deepEqual(kinds(fail(2)), []);
+  assert.deepEqual(
+    kinds(fail(1)),
+    ["load_failed", "spawn"],
+    "the first failure is tried again at once",
+  );
+  assert.deepEqual(kinds(fail(2)), ["load_failed"]);
   assert.deepEqual(kinds(run.at(900, TICK)), []);
   assert.deepEqual(kinds(run.at(1_100, TICK)), ["spawn"]);
 });

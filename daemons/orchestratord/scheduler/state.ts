@@ -352,6 +352,16 @@ export type Effect =
   }
   /** A worker that was asked for is ready. */
   | { readonly kind: "loaded"; readonly spawn: Spawn; readonly tookMs: number }
+  /** A worker that was asked for did not become ready. */
+  | {
+    readonly kind: "load_failed";
+    readonly spawn: Spawn;
+    readonly message: string;
+    /** Failures in a row. */
+    readonly failures: number;
+    /** No try is made before this time. */
+    readonly retryAt: number;
+  }
   | { readonly kind: "pool_lost"; readonly poolId: string };
 
 /** Why a worker is stopped. */

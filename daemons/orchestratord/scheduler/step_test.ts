@@ -206,12 +206,12 @@ Deno.test("step() gives up on a model after its pool has failed to start it too 
     const requestId = [...run.state.spawns.keys()][0]!;
     return run.at(now, { kind: "spawn_failed", requestId, message: "broken file" });
   };
-  assert.deepEqual(kinds(fail(1)), ["spawn"], "the second try comes at once");
-  assert.deepEqual(kinds(fail(2)), []);
+  assert.deepEqual(kinds(fail(1)), ["load_failed", "spawn"], "the second try comes at once");
+  assert.deepEqual(kinds(fail(2)), ["load_failed"]);
   assert.deepEqual(kinds(run.at(102, { kind: "tick" })), ["spawn"]);
   const end = fail(103);
-  assert.deepEqual(kinds(end), ["fail"]);
-  assert.match(end[0]?.kind === "fail" ? end[0].error.message : "", /broken file/);
+  assert.deepEqual(kinds(end), ["load_failed", "fail"]);
+  assert.match(end[1]?.kind === "fail" ? end[1].error.message : "", /broken file/);
 });
 
 Deno.test("step() trusts a pool again that was started anew, and not one that only reports", () => {
@@ -234,7 +234,7 @@ Deno.test("step() tries a wanted model again when its first load fails, and stop
   run.at(2, { kind: "tick" });
   const requestId = [...run.state.spawns.keys()][0]!;
   const failed = run.at(3, { kind: "spawn_failed", requestId, message: "port in use" });
-  assert.deepEqual(kinds(failed), ["spawn"]);
+  assert.deepEqual(kinds(failed), ["load_failed", "spawn"]);
   const [again] = run.state.spawns.values();
   run.at(4, pool([worker("w1", A, { request_id: again!.requestId })]));
   assert.equal(run.state.wishes.size, 0);

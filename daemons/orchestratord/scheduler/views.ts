@@ -67,8 +67,14 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       context: worker.context,
       memory_bytes: worker.memory_bytes,
       pinned: isPinned(state, { poolId: pool.id, report: worker }),
+      ...readyAt(state.workers.get(worker.worker_id)),
     }))
   );
+}
+
+function readyAt(worker: Worker | undefined): Pick<WorkerView, "ready_at"> {
+  if (worker?.readySince === undefined) return {};
+  return { ready_at: new Date(worker.readySince).toISOString() };
 }
 
 /** What we know of a worker's end comes before what its pool last said. */

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import type { Input } from "../scheduler/state.ts";
+import { initialState } from "../scheduler/state.ts";
+import { step } from "../scheduler/step.ts";
+import { A, POLICY, pool, submit, worker } from "../testing/scheduler.ts";
+import { watchStep } from "./activities.ts";
+
+/** Runs inputs one after the other, and gives what is told of each as `kind: message`. */
+function told(...inputs: readonly Input[]): string[][] {
+  const state = initialState(POLICY);
+  return inputs.map((input, index) => {
+    const tell = watchStep(state, input);
+    const { effects } = step(state, input, index * 10);
+    return tell(state, effects).map(({ activity }) => `${activity.kind}: ${activity.message}`);
+  });
+}
+
+Deno.test("a pool that comes is told of, with what it holds; a heartbeat is not", () => {
+  assert.deepEqual(told(pool([worker("w1", A)]), pool([worker("w1", A)])), [
+    ["pool_seen: Pool p1 is here, with 1 worker, 2 models on its disk"],
+    [],
+  ]);
+});
+
+Deno.test("a load is told of with its reason, and when its worker is ready", () => {
+  const [, spawned] = told(pool([]), submit("j1", 10));
+  assert.deepEqual(spawned, [
+    "spawn: Pool p1 is to load a on cpu: 1 job waits for it",
+  ]);
+  const loading = worker("w1", A, { state: "loading" });
+  assert.deepEqual(told(pool([]), pool([loading]), pool([worker("w1", A)]))[2], [
+    "ready: Worker w1 is ready with a on cpu of pool p1",
+  ]);
+});
+
+Deno.test("a worker that is killed is told of, with the job that goes on elsewhere", () => {
+  const exit = { worker_id: "w1", exit_code: null, signal: "SIGKILL", category: "crash" };
+  const [, , ended] = told(
+    pool([worker("w1", A), worker("w2", A)]),
+    submit("j1", 10),
+    pool([worker("w2", A)], { exits: [exit] }),
+  );
+  assert.deepEqual(ended, [
+    "exit: Worker w1 with a of pool p1 has ended: it was killed by SIGKILL",
+    "failover: Job j1 goes on elsewhere after attempt 1: worker exited",
+  ]);
+});
+
+Deno.test("what befell a job says whose job it is", () => {
+  const state = initialState(POLICY);
+  step(state, pool([worker("w1", A), worker("w2", A)]), 0);
+  step(state, submit("j1", 1, { tenant: "key" }), 1);
+  const outcome = { kind: "lost", message: "the stream broke" } as const;
+  const lost: Input = { kind: "attempt_ended", jobId: "j1", attempt: 1, tokensOut: 0, outcome };
+  const tell = watchStep(state, lost);
+  const { effects } = step(state, lost, 2);
+  const [happened] = tell(state, effects);
+  assert.equal(happened?.tenant, "key");
+  assert.equal(
+    happened?.activity.message,
+    "Job j1 goes on elsewhere after attempt 1 on w1: the stream broke",
+  );
+});
+
+Deno.test("a silent pool is told of once, and again when it is forgotten", () => {
+  const state = initialState(POLICY);
+  const kindsAt = (now: number, input: Input) => {
+    const tell = watchStep(state, input);
+    return tell(state, step(state, input, now).effects).map(({ activity }) => activity.kind);
+  };
+  kindsAt(0, pool([]));
+  assert.deepEqual(kindsAt(4_000, { kind: "tick" }), ["pool_lost"]);
+  assert.deepEqual(kindsAt(5_000, { kind: "tick" }), []);
+  assert.deepEqual(kindsAt(90_000, { kind: "tick" }), ["pool_left"]);
+});
+
+Deno.test("what an operator asks for is told of", () => {
+  const place = { fingerprint: A, poolId: "p1", device: undefined };
+  const all = told(
+    pool([]),
+    { kind: "drain_pool", poolId: "p1", until: 100 },
+    { kind: "undrain_pool", poolId: "p1" },
+    { kind: "pin", pin: { ...place, model: "a" } },
+    { kind: "unpin", place },
+    { kind: "load", place },
+  ).slice(1);
+  assert.deepEqual(all.map(([first]) => first), [
+    "drain: Pool p1 takes no new work",
+    "undrain: Pool p1 is back in service",
+    "pin: Model a is pinned at pool p1: its workers stay",
+    "unpin: Model a is no longer pinned at pool p1",
+    "load: Model a is to be loaded at pool p1",
+  ]);
+  assert.match(all.at(-1)?.[1] ?? "", /^spawn: .*: an operator asked for it$/);
+});
+
+Deno.test("a load that fails is told of, however it failed", () => {
+  const state = initialState(POLICY);
+  step(state, pool([]), 0);
+  step(state, submit("j1", 1), 1);
+  const [requestId = ""] = state.spawns.keys();
+  const failed: Input = { kind: "spawn_failed", requestId, message: "no such file" };
+  const tell = watchStep(state, failed);
+  const [first] = tell(state, step(state, failed, 2).effects);
+  assert.equal(
+    first?.activity.message,
+    "Pool p1 could not load a on cpu (1 in a row): no such file",
+  );
+});
