@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { workerRoutes } from "#shared/contracts/worker.ts";
+import { createClient } from "#shared/http/client.ts";
+import { estimateMemory, type Load, modelMemory } from "#shared/models/estimate.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import { type RandomModelOptions, writeRandomModel } from "../support/models.ts";
+import { startExecutable } from "../support/service.ts";
+import { until } from "../support/stack.ts";
+
+/** How far an estimate may be from what a worker really holds: this share of it, … */
+const SHARE = 0.1;
+/** … and this much, for what of a process no metadata tell. */
+const SLACK_BYTES = 48 * 1024 * 1024;
+
+/** Heads share keys and values, and the model is wide enough that no part is lost in the process. */
+const SHAPE: RandomModelOptions = {
+  layers: 8,
+  width: 512,
+  heads: 8,
+  kvHeads: 4,
+  feedForward: 1536,
+  vocabulary: 16_384,
+  context: 32_768,
+  type: "F16",
+};
+
+/** Resident memory of a worker that has loaded the model, in bytes. */
+async function heldBytes(model: string, { context, slots }: Load): Promise<number> {
+  const worker = startExecutable("llorch-candled", [
+    ...["--model", model, "--standalone", "--port=0", "--gpu=none", "--threads=1"],
+    ...[`--context=${context}`, `--slots=${slots}`],
+  ]);
+  try {
+    let url: string | undefined;
+    for await (const line of worker.lines) {
+      const said = JSON.parse(line);
+      if (said.event === "listening") url = said.url;
+      if (said.event === "loaded") break;
+    }
+    const client = createClient({ baseUrl: url! });
+    await until("the worker is ready", async () => {
+      return (await client.call(workerRoutes.health, {})).state === "ready";
+    });
+    const status = await Deno.readTextFile(`/proc/${worker.pid}/status`);
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  } finally {
+    worker.kill("SIGKILL");
+    await worker.status;
+  }
+}
+
+Deno.test({
+  name: "a load takes what was estimated before, within a tenth and 48 MiB",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+    try {
+      const path = join(dir, "random.gguf");
+      writeRandomModel(path, SHAPE);
+      const memory = modelMemory(await readGguf(path));
+      const held: number[] = [];
+      const loads: readonly Load[] = [
+        { context: 512, slots: 1 },
+        { context: 8_192, slots: 4 },
+        { context: 32_768, slots: 2 },
+      ];
+      for (const load of loads) {
+        const estimate = estimateMemory(memory, load);
+        const real = await heldBytes(path, load);
+        held.push(real);
+        const apart = Math.abs(estimate - real);
+        assert.ok(
+          apart <= SHARE * real + SLACK_BYTES,
+          `${load.slots} × ${load.context}: estimated ${estimate}, held ${real}`,
+        );
+      }
+      assert.ok(held[2]! - held[0]! > 400 * 2 ** 20, `the cache is held: ${held.join(", ")}`);
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
+});
