@@ -71,8 +71,8 @@ export interface LoadContext {
   readonly observer: Instruments;
   /** Called with 0 to 1 while the weights are read. */
   readonly onProgress: (fraction: number) => void;
-  /** What computes broke: nothing can be served any more. */
-  readonly onFatal: (error: unknown) => void;
+  /** What computes broke: nothing can be served any more, and the worker ends, with code 1 or another. */
+  readonly onFatal: (error: unknown, exitCode?: number) => void;
   /** Breaks the load off. */
   readonly signal: AbortSignal;
 }

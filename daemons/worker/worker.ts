@@ -182,7 +182,7 @@ export class Worker implements Daemon {
       log: parts.log,
       observer: this.#instruments,
       onProgress: (fraction) => this.#progress = Math.min(1, Math.max(0, fraction)),
-      onFatal: (error) => this.#fatal("engine_failed", error),
+      onFatal: (error, exitCode) => this.#fatal("engine_failed", error, exitCode),
       signal: this.#stop.signal,
     });
     this.#progress = 1;
@@ -230,12 +230,12 @@ export class Worker implements Daemon {
     this.#parts.log.info("ready", { uri: this.url });
   }
 
-  #fatal(event: string, error: unknown): void {
+  #fatal(event: string, error: unknown, exitCode: number = EXIT.failed): void {
     this.#state = "draining";
     const inner = error instanceof LlorchError ? undefined : error;
     this.#parts.log.error(event, { reason: errorMessage(error), error: inner });
     console.error(`llorch-candled: ${errorMessage(error)}`);
-    this.#end(EXIT.failed);
+    this.#end(exitCode);
   }
 
   #requireReady(): void {

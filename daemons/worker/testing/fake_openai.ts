@@ -3,8 +3,8 @@
  * ` w7 w8` are 7 and 8, and after 7 it always says ` w8`, up to ` w50`, which ends. As `vllm` and
  * `llama-server` it takes and tells token ids, as `openai` it does not.
  *
- * `--interval=10` pauses before each token. `--refuse` answers every generation with 400. `GET /seen` lists the
- * bodies that it was sent; the path `/hang` lets every later request wait.
+ * `--interval=10` pauses before each token. `GET /seen` lists the
+ * bodies that it was sent; `/refuse` lets it answer every later generation with 400, and `/hang` lets every later request wait.
  *
  * @module
  */
@@ -16,13 +16,13 @@ const { values } = parseArgs({
     port: { type: "string", default: "0" },
     dialect: { type: "string", default: "openai" },
     interval: { type: "string", default: "0" },
-    refuse: { type: "boolean", default: false },
   },
 });
 const { dialect } = values;
 const LAST = 50;
 const seen: unknown[] = [];
 let isHanging = false;
+let isRefusing = false;
 
 const tokensOf = (text: string) => (text.match(/\d+/g) ?? ["0"]).map(Number);
 const textOf = (ids: readonly number[]) => ids.map((id) => ` w${id}`).join("");
@@ -31,6 +31,7 @@ const missing = () => new Response("no such route", { status: 404 });
 Deno.serve({ hostname: "127.0.0.1", port: Number(values.port), onListen() {} }, async (request) => {
   const { pathname } = new URL(request.url);
   if (pathname === "/hang") isHanging = true;
+  else if (pathname === "/refuse") isRefusing = true;
   else if (isHanging) await new Promise(() => {});
   if (request.method === "GET") return get(pathname);
   const body = await request.json();
@@ -43,6 +44,7 @@ function get(pathname: string): Response {
   switch (pathname) {
     case "/health":
     case "/hang":
+    case "/refuse":
       return Response.json({ status: "ok" });
     case "/seen":
       return Response.json(seen);
@@ -99,7 +101,7 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
     case "/completion":
     case "/v1/completions":
     case "/v1/chat/completions":
-      if (values.refuse) {
+      if (isRefusing) {
         const error = { message: "grammar is not understood", param: "grammar", code: 400 };
         return Response.json({ error }, { status: 400 });
       }

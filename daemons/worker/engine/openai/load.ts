@@ -17,6 +17,9 @@ import { type OpenaiServer, openaiServer } from "./server.ts";
 /** Time between looks whether a server that starts is there, in milliseconds. */
 const START_LOOK_MS = 100;
 
+/** What a shell says of a program that SIGKILL ended. */
+const KILLED_CODE = 128 + 9;
+
 /** All layers: more than any model has. */
 const ALL_LAYERS = 999;
 
@@ -65,11 +68,13 @@ export const loadOpenai: LoadModel = async (config, context) => {
         await stop();
       },
     });
-    void engine.ended.then((how) => {
+    void engine.ended.then(({ how, wasKilled }) => {
       watch.close();
       if (isStopping) return;
       model.failAll(`The engine is gone: ${how}; the job can go on elsewhere`);
-      context.onFatal(new Error(`The engine ${words[0]} is gone: ${how}`));
+      // The worker ends as its engine did, so that the pool manager can tell a kill for want of memory.
+      const exitCode = wasKilled ? KILLED_CODE : undefined;
+      context.onFatal(new Error(`The engine ${words[0]} is gone: ${how}`), exitCode);
     });
     return model;
   } catch (error) {
@@ -125,7 +130,7 @@ async function whenHealthy(
   signal: AbortSignal,
 ): Promise<void> {
   let gone: string | undefined;
-  void engine.ended.then((how) => gone = how);
+  void engine.ended.then(({ how }) => gone = how);
   while (true) {
     signal.throwIfAborted();
     if (gone !== undefined) {
@@ -138,7 +143,8 @@ async function whenHealthy(
       signal.throwIfAborted();
       const isEarly = error instanceof LlorchError && error.retriable;
       if (!isEarly) {
-        const where = `its ${config.openai.health_path} answers: ${errorMessage(error)}`;
+        const said = errorMessage(error instanceof LlorchError ? error.cause ?? error : error);
+        const where = `its ${config.openai.health_path} answers: ${said}`;
         throw new LlorchError("WORKER_START_FAILED", `The engine did not start: ${where}`, {
           cause: error,
         });
@@ -166,6 +172,11 @@ async function tryCapabilities(
     }
   };
   await attempt("generate", "/v1/completions", { prompt: "a", max_tokens: 1 });
+  if (found.length === 0) {
+    // Some servers answer chats alone.
+    const messages = [{ role: "user", content: "a" }];
+    await attempt("generate", "/v1/chat/completions", { messages, max_tokens: 1 });
+  }
   await attempt("embed", "/v1/embeddings", { input: "a" });
   await attempt("rerank", "/v1/rerank", { query: "a", documents: ["a"] });
   if (found.length > 0) return found;

@@ -124,6 +124,11 @@ for (const dialect of ["llama-server", "vllm"]) {
         resume_index: 1,
       });
       assert.deepEqual(outline(over), ["started", "end STOP_SEQUENCE"]);
+      const held = { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 };
+      await assert.rejects(
+        run(client, { ...held, grammar: "root ::= [a]" }),
+        codeIs("WORKER_LOST"),
+      );
       const counted = await client.call(workerRoutes.tokenize, { body: { prompt: " w1 w2" } });
       assert.deepEqual(counted.tokens, [1, 2]);
     }));
@@ -195,7 +200,7 @@ Deno.test("a cancel closes the server's stream and frees the slot", () =>
     while ((await client.call(workerRoutes.health, {})).active > 0) await delay(5);
   }));
 
-Deno.test("the server is killed: streams end with WORKER_LOST, and so does the worker, with code 1", () =>
+Deno.test("the server is killed: streams end with WORKER_LOST, and the worker ends as it did", () =>
   using(["--dialect=vllm", "--interval=20"], async ({ client, worker }) => {
     const { events } = await client.stream(workerRoutes.execute, {
       body: request({ prompt: " w1" }),
@@ -209,7 +214,7 @@ Deno.test("the server is killed: streams end with WORKER_LOST, and so does the w
       for (const pid of await serverPids()) Deno.kill(pid, "SIGKILL");
     }
     assert.match(rest.at(-1)!, /WORKER_LOST/);
-    assert.equal(await worker.ended, 1);
+    assert.equal(await worker.ended, 137);
   }));
 
 Deno.test("a server whose health is silent for too long ends the worker", () =>
@@ -217,6 +222,15 @@ Deno.test("a server whose health is silent for too long ends the worker", () =>
     await (await fetch(`http://127.0.0.1:${port()}/hang`)).text();
     assert.equal(await worker.ended, 1);
   }, { openai: { poll_interval_ms: 50, unresponsive_ms: 200 } }));
+
+Deno.test("what the server refuses is refused by name", () =>
+  using(["--dialect=llama-server"], async ({ client, port }) => {
+    await (await fetch(`http://127.0.0.1:${port()}/refuse`)).text();
+    const last = (await run(client, { prompt: " w7", grammar: "root ::= (" })).at(-1);
+    assert.ok(last?.event === "error");
+    assert.deepEqual([last.data.code, last.data.retriable], ["INVALID_REQUEST", false]);
+    assert.match(last.data.message, /grammar: the engine refuses .*not understood/);
+  }));
 
 Deno.test("a command that is not there ends the worker with code 1", async () => {
   const worker = await Worker.open(

@@ -1,12 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 
+/** How a server ended. */
+export interface EngineEnd {
+  /** For people: `it ended with exit code 3`. */
+  readonly how: string;
+  /** It was ended by SIGKILL, and not by us: perhaps by the kernel, for want of memory. */
+  readonly wasKilled: boolean;
+}
+
 /** A running server. */
 export interface EngineProcess {
   /** Of the group that the server and all its children are in. */
   readonly group: number;
-  /** Resolves with why, once the server has ended. */
-  readonly ended: Promise<string>;
+  /** Resolves once the server has ended. */
+  readonly ended: Promise<EngineEnd>;
   /** SIGTERM, and SIGKILL after so many milliseconds; resolves when the group has ended. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -34,6 +42,7 @@ exit "$code"
 
 /** A shell says so of a command that a signal ended. */
 const SIGNAL_CODE = 128;
+const SIGKILL = 9;
 
 /**
  * Starts a server in a process group of its own, its output where ours goes.
@@ -61,7 +70,7 @@ export function startEngine(
   child.stdin?.on("error", () => {});
   const { pid } = child;
   if (pid === undefined) throw failed("/bin/sh is missing or may not be executed");
-  const ended = new Promise<string>((resolve) => {
+  const ended = new Promise<EngineEnd>((resolve) => {
     child.once("exit", (code, signal) => {
       // What the command left behind in its group goes now.
       child.stdin?.destroy();
@@ -80,13 +89,18 @@ export function startEngine(
   };
 }
 
-function howItEnded(code: number | null, signal: string | null): string {
-  if (signal !== null) return `it was ended by ${signal}`;
-  if (code === 127) return "its program was not found";
-  if (code === 126) return "its program may not be executed";
-  return code !== null && code > SIGNAL_CODE
-    ? `it was ended by signal ${code - SIGNAL_CODE}`
+function howItEnded(code: number | null, signal: string | null): EngineEnd {
+  const number = code !== null && code > SIGNAL_CODE ? code - SIGNAL_CODE : undefined;
+  const how = signal !== null
+    ? `it was ended by ${signal}`
+    : number !== undefined
+    ? `it was ended by signal ${number}`
+    : code === 127
+    ? "its program was not found"
+    : code === 126
+    ? "its program may not be executed"
     : `it ended with exit code ${code}`;
+  return { how, wasKilled: signal === "SIGKILL" || number === SIGKILL };
 }
 
 function signalGroup(group: number, name: Deno.Signal): void {

@@ -18,7 +18,7 @@ Deno.test("SIGTERM ends a server that heeds it, and its children", async () => {
   // The guard, its watcher, the shell, and both sleeps.
   await whenCount(engine.group, 5);
   await engine.stop(10_000);
-  assert.match(await engine.ended, /signal 15|SIGTERM/);
+  assert.match((await engine.ended).how, /signal 15|SIGTERM/);
   await whenCount(engine.group, 0);
 });
 
@@ -31,12 +31,13 @@ Deno.test("a server that ignores SIGTERM is killed after the deadline", async ()
 
 Deno.test("children that a server leaves behind go with it", async () => {
   const engine = startEngine(["/bin/sh", "-c", "sleep 1000 & exit 3"], ENV);
-  assert.equal(await engine.ended, "it ended with exit code 3");
+  assert.deepEqual(await engine.ended, { how: "it ended with exit code 3", wasKilled: false });
   await whenCount(engine.group, 0);
 });
 
 Deno.test("a program that is not there says so", async () => {
-  assert.equal(await startEngine(["no-such-program"], ENV).ended, "its program was not found");
+  const { how } = await startEngine(["no-such-program"], ENV).ended;
+  assert.equal(how, "its program was not found");
 });
 
 Deno.test("the server goes when the process that started it is killed", async () => {

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { readChunk } from "./openai_text.ts";
+import { readCompletion } from "./llama_server.ts";
+import { serverError } from "./server.ts";
+
+Deno.test("serverError() puts what servers say into the closed table", () => {
+  const code = (status: number, body: unknown) => serverError(status, body).code;
+  const llama = { type: "exceed_context_size_error", message: "request (9 tokens) exceeds" };
+  assert.equal(code(400, { error: llama }), "CONTEXT_LENGTH_EXCEEDED");
+  const long = "This model's maximum context length is 4096 tokens. However, you requested 5000";
+  assert.equal(code(400, { error: { message: long } }), "CONTEXT_LENGTH_EXCEEDED");
+  assert.equal(code(400, { object: "error", message: long }), "CONTEXT_LENGTH_EXCEEDED");
+  assert.equal(
+    code(422, { detail: [{ loc: ["body", "top_k"], msg: "too big" }] }),
+    "INVALID_REQUEST",
+  );
+  assert.equal(code(501, { error: { message: "no embeddings" } }), "INVALID_REQUEST");
+  assert.equal(code(429, "slow down"), "QUEUE_FULL");
+  assert.equal(code(503, { error: { message: "Loading model" } }), "NOT_READY");
+  assert.equal(code(500, "<html>"), "INTERNAL");
+  assert.equal(code(404, undefined), "INTERNAL");
+});
+
+Deno.test("serverError() names the field, and tells nothing of the server's inside", () => {
+  const refused = serverError(400, { error: { message: "unknown field", param: "min_p" } });
+  assert.match(refused.message, /min_p: the engine refuses the request: unknown field/);
+  assert.doesNotMatch(serverError(500, "secret").message, /secret/);
+});
+
+Deno.test("readChunk() puts a call together that comes in pieces", () => {
+  const calls: Parameters<typeof readChunk>[1] = [];
+  const delta = (tool_calls: unknown[]) => ({ choices: [{ delta: { tool_calls } }] });
+  const begun = { index: 0, id: "c", function: { name: "f", arguments: '{"a"' } };
+  assert.equal(readChunk(delta([begun]), calls), undefined);
+  assert.equal(readChunk(delta([{ index: 0, function: { arguments: ":1}" } }]), calls), undefined);
+  const last = readChunk({ choices: [{ delta: {}, finish_reason: "tool_calls" }] }, calls);
+  assert.equal(last?.stop, "TOOL_CALLS");
+  assert.equal(last?.toolCalls?.[0]?.function.arguments, '{"a":1}');
+});
+
+Deno.test("readChunk() refuses an end that is none", () => {
+  const chunk = { choices: [{ text: "", finish_reason: "abort" }] };
+  assert.throws(() => readChunk(chunk), /ended the answer: "abort"/);
+});
+
+Deno.test("readCompletion() tells logprobs, and what is impossible as -9999", () => {
+  const other = { id: 2, token: " b", logprob: -3.4e38 };
+  const odds = { id: 1, token: " a", logprob: -0.5, top_logprobs: [other] };
+  const chunk = { content: " a", tokens: [1], stop: false, completion_probabilities: [odds] };
+  assert.deepEqual(readCompletion(chunk, 1).logprobs, [{
+    id: 1,
+    t: " a",
+    logprob: -0.5,
+    top: [{ id: 2, t: " b", logprob: -9999 }],
+  }]);
+  assert.equal(readCompletion(chunk, undefined).logprobs, undefined);
+});
