@@ -63,6 +63,8 @@ export const poolConfig = z.strictObject({
     default_slots: count(DEFAULT_SLOTS, "Slots of a worker when the spawn names none"),
     threads: z.number().int().min(1).max(1024).optional()
       .describe("CPU threads of a worker; else the worker decides"),
+    standby: z.boolean().default(true)
+      .describe("Once models were swapped, keep a worker's process prepared for the next swap"),
     start_timeout_ms: millis(60_000, "A worker not ready by then is killed; big files get more"),
     stop_deadline_ms: millis(30_000, "A worker still there this long after SIGTERM is killed"),
     poll_interval_ms: millis(2_000, "Time between looks at each worker's health"),

@@ -405,34 +405,3 @@ Deno.test(
 function request(request_id: string) {
   return { request_id, model_ref: "demo", fingerprint: FINGERPRINT };
 }
-
-for (const mode of ["", "ignore-term"]) {
-  const how = mode === "" ? "" : ", killed when it does not go";
-  const memory = (free: number) => [device("cpu", "cpu", 4_000_000, free)];
-  const source = fakeSource(memory(4_000_000));
-  Deno.test(
-    `a spawn waits for the memory of a worker that is being stopped${how}`,
-    withPool(
-      async (pool) => {
-        const first = await pool.ready();
-        source.devices = memory(500_000);
-        // What was seen of the devices is believed for a second.
-        await new Promise((resolve) => setTimeout(resolve, 1_100));
-        await assert.rejects(pool.spawn({ request_id: "refused" }), is("INSUFFICIENT_MEMORY"));
-        const call = { params: { id: first.worker_id }, body: { deadline_ms: 300 } };
-        await pool.client.call(poolRoutes.stopWorker, call);
-        const second = pool.spawn({ request_id: "second" });
-        await pool.exit(first.worker_id);
-        // The system gives the memory back a little later than it tells of the end.
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        source.devices = memory(4_000_000);
-        const id = await second;
-        assert.notEqual(id, first.worker_id);
-        await pool.worker((each) => each.worker_id === id && each.state === "ready");
-      },
-      mode,
-      {},
-      [source],
-    ),
-  );
-}

@@ -1,19 +1,28 @@
 import { daemonMain } from "#shared/daemon.ts";
-import { ENV } from "#shared/defaults.ts";
+import { STANDBY } from "#shared/contracts/worker.ts";
+import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
 import { loadOpenai } from "./engine/openai/load.ts";
+import { standBy } from "./standby.ts";
 import { localModel } from "./local_model.ts";
 import { Worker } from "./worker.ts";
 
 /**
- * Runs a worker until it is told to stop.
+ * Runs a worker until it is told to stop. After the word `standby` it prepares first, and is told by
+ * its pool manager on stdin what to do; see `standby.ts`.
  *
  * @returns the exit code
  */
-export function runWorker(args: readonly string[]): Promise<number> {
+export async function runWorker(args: readonly string[]): Promise<number> {
+  if (args[0] !== STANDBY) return await serveModel(args);
+  const orders = await standBy(args.slice(1), Deno.stdin.readable);
+  return orders === undefined ? EXIT.ok : await serveModel(orders);
+}
+
+function serveModel(args: readonly string[]): Promise<number> {
   return daemonMain({
     ...configSpec,
     stopDeadlineMs: (config) => config.stop_deadline_ms,

@@ -121,3 +121,31 @@ Deno.test("llorch-candled is the library's binding test when the library forks i
   const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });
   assert.deepEqual([code, stdout], [0, ""]);
 });
+
+Deno.test("a worker that stands by loads the model that it is told, and ends without one", async () => {
+  const standing = (orders: string) => {
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=llorch-candled", MAIN, "standby", "--gpu", "none"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const writer = process.stdin.getWriter();
+    void writer.write(new TextEncoder().encode(orders)).then(() => writer.close());
+    return process;
+  };
+  const args = ["--model", counterModel(), "--gpu", "none", "--standalone", "--port", "0"];
+  const worker = standing(JSON.stringify({ args, env: { [ENV.workerToken]: TOKEN } }) + "\n");
+  try {
+    const text = await waitFor(worker, "loaded");
+    const url = /"url":"([^"]+)"/.exec(text)?.[1] ?? "";
+    const client = createClient({ baseUrl: url, token: TOKEN });
+    assert.equal((await client.call(workerRoutes.tokenize, { body: { prompt: "w7" } })).count, 2);
+  } finally {
+    worker.kill("SIGTERM");
+    assert.equal((await worker.status).code, 0);
+  }
+  const idle = standing("");
+  await idle.stdout.cancel();
+  assert.equal((await idle.status).code, 0);
+});

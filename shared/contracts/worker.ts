@@ -27,6 +27,18 @@ export const workerHealth = health.extend({
 /** Health of a worker. */
 export type WorkerHealth = z.output<typeof workerHealth>;
 
+/** First word of the command line of a worker that prepares and waits for its orders on stdin. */
+export const STANDBY = "standby";
+
+/** A line of JSON on the stdin of such a worker: it goes on as if it had been started like this. */
+export const standbyOrders = z.strictObject({
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+});
+
+/** Orders of a worker that stands by. */
+export type StandbyOrders = z.output<typeof standbyOrders>;
+
 export const cancelRequest = z.strictObject({
   job_id: identifier,
   attempt: z.number().int().min(1),

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeRandomModel } from "../support/models.ts";
 import { type Program, startCommand, until, within } from "../support/stack.ts";
+import { delay } from "#shared/lifecycle.ts";
 import { withService } from "../support/service.ts";
 import { type Bench, type Figure, median } from "./bench.ts";
 import { drain, installedRouter } from "./relay/peers.ts";
@@ -9,7 +10,10 @@ import { freePort, listens } from "./relay/proxies.ts";
 const MODELS = ["alpha", "beta"] as const;
 
 /** Swaps that are measured of each, one after the other of both. */
-const SWAPS = 12;
+const SWAPS = 10;
+
+/** Before each swap: by then the pool has a process prepared for it. */
+const REST_MS = 3_000;
 
 /** Both get the same. */
 const CONTEXT = 4096;
@@ -31,7 +35,9 @@ interface Swapper {
 export const modelSwap: Bench = {
   title:
     `Swap of models: A, B, A, … (random weights, about 100 MB each, page cache warm), one answer each, ` +
-    `${SWAPS} swaps of each in turn; daemons and workers as \`LLORCH_BIN_DIR\` has them, else from source`,
+    `${SWAPS} swaps of each in turn, each after a rest of ${
+      REST_MS / 1000
+    } s, then without; daemons and workers as \`LLORCH_BIN_DIR\` has them, else from source`,
   async measure() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-swap-" });
     const models = join(dir, "models");
@@ -68,9 +74,13 @@ async function measureIn(models: string): Promise<readonly Figure[]> {
     const ours = { name: "llorch", url: orchestratord.url, check };
     const router = await startRouter(models);
     try {
-      if (typeof router === "string") {
-        figures.push(...figuresOf(await swaps([ours]), `llama-server's router is ${router}`));
-      } else figures.push(...figuresOf(await swaps([ours, router.swapper])));
+      const swappers = typeof router === "string" ? [ours] : [ours, router.swapper];
+      await swaps(swappers, 4, 0);
+      const rested = await swaps(swappers, SWAPS, REST_MS);
+      const hurried = await swaps(swappers, SWAPS, 0);
+      figures.push(...figuresOf("", rested), ...figuresOf(" without a rest", hurried));
+      if (typeof router === "string") figures.push({ name: `the router is ${router}`, value: "" });
+      else figures.push(ratioOf("", rested, true), ratioOf(" without a rest", hurried, false));
     } finally {
       if (typeof router !== "string") {
         router.program.kill("SIGTERM");
@@ -82,14 +92,18 @@ async function measureIn(models: string): Promise<readonly Figure[]> {
 }
 
 /** Milliseconds of each swap, by who did it. */
-async function swaps(swappers: readonly Swapper[]): Promise<Map<string, number[]>> {
+async function swaps(
+  swappers: readonly Swapper[],
+  rounds: number,
+  restMs: number,
+): Promise<Map<string, number[]>> {
   const took = new Map(swappers.map(({ name }) => [name, [] as number[]]));
-  // Twice around before anything counts: files in the page cache, sizes known.
-  for (let round = -4; round < SWAPS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const { name, url, check } of swappers) {
+      await delay(restMs);
       const began = performance.now();
-      await ask(url, MODELS[(round + 4) % 2]!);
-      if (round >= 0) took.get(name)!.push(performance.now() - began);
+      await ask(url, MODELS[round % MODELS.length]!);
+      took.get(name)!.push(performance.now() - began);
       await check?.();
     }
   }
@@ -107,23 +121,27 @@ async function ask(url: string, model: string): Promise<void> {
   if (!reply.ok) throw new Error(`${url} answered ${reply.status}: ${text}`);
 }
 
-function figuresOf(took: ReadonlyMap<string, readonly number[]>, note?: string): Figure[] {
-  const [ours = NaN, theirs = NaN] = [...took.values()].map(median);
-  const rows = [...took].map(([name, times]): Figure => ({
-    name: `${name}: median, and range`,
+function figuresOf(how: string, took: ReadonlyMap<string, readonly number[]>): Figure[] {
+  return [...took].map(([name, times]) => ({
+    name: `${name}${how}: median, and range`,
     value: `${median(times).toFixed(0)} ms, ${Math.min(...times).toFixed(0)} to ${
       Math.max(...times).toFixed(0)
     } ms`,
   }));
-  const ratio: Figure = note === undefined
-    ? {
-      name: "llorch against llama-server's router",
-      value: `${(ours / theirs).toFixed(2)} times`,
-      target: "at most 1.0",
-      isMet: ours <= theirs,
-    }
-    : { name: note, value: "" };
-  return [...rows, ratio];
+}
+
+/** The first one's median in those of the second. */
+function ratioOf(
+  how: string,
+  took: ReadonlyMap<string, readonly number[]>,
+  hasTarget: boolean,
+): Figure {
+  const [ours = NaN, theirs = NaN] = [...took.values()].map(median);
+  return {
+    name: `llorch against llama-server's router${how}`,
+    value: `${(ours / theirs).toFixed(2)} times`,
+    ...(hasTarget ? { target: "at most 1.0", isMet: ours <= theirs } : {}),
+  };
 }
 
 async function startRouter(

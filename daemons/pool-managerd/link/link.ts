@@ -90,7 +90,7 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const { config, heartbeat } = this.#options;
+    const { config, heartbeat, clock } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
         await (this.#isRegistered ? this.#report(this.#stop.signal) : this.#register());
@@ -105,8 +105,11 @@ export class Link {
         );
         continue;
       }
+      const toldAt = clock.steady();
       await this.#wake.wait(this.#intervalMs);
-      await this.#wake.sleep(heartbeat.coalesce_ms, this.#stop.signal);
+      // What is new after a while is told at once; what follows shortly after shares the next report.
+      const pause = toldAt + heartbeat.coalesce_ms - clock.steady();
+      if (pause > 0) await this.#wake.sleep(pause, this.#stop.signal);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Capability, Device, SpawnRequest } from "#shared/contracts/pool.ts";
+import { newSecret } from "#shared/secrets.ts";
 import type { EngineSection } from "../models/engines.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
@@ -62,4 +63,9 @@ export function committedBytes(record: WorkerRecord): number {
 /** Memory that it holds by now: what the device says comes before what it says itself. */
 export function heldBytes({ device_bytes, memory_bytes }: WorkerRecord): number {
   return device_bytes ?? memory_bytes;
+}
+
+/** An id that no worker has had. */
+export function newWorkerId(): string {
+  return `w-${newSecret().slice(0, 12)}`;
 }

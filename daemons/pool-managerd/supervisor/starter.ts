@@ -10,10 +10,11 @@ import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../models/engines.ts";
 import type { Staging } from "../models/staging.ts";
 import { choosePort } from "./ports.ts";
-import type { SpawnPlan, WorkerRecord } from "./record.ts";
+import { newWorkerId, type SpawnPlan, type WorkerRecord } from "./record.ts";
 import type { Roster, RosterOptions } from "./roster.ts";
 import { type EstimateMemory, planSpawn } from "./spawn_plan.ts";
-import { workerArgs, workerEnv } from "./worker_command.ts";
+import { Standby } from "./standby.ts";
+import { processEnv, tokenEnv, workerArgs, workerEnv } from "./worker_command.ts";
 import { newLife } from "./worker_life.ts";
 import type { Spawner, WorkerProcess } from "./worker_process.ts";
 
@@ -53,15 +54,26 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
 /** Starts workers that fit. */
 export class Starter {
   readonly #options: StarterOptions;
+  readonly #standby: Standby;
+  /** A worker was started in the memory of another. */
+  #hasSwapped = false;
   #isClosed = false;
 
   constructor(options: StarterOptions) {
     this.#options = options;
+    const env = processEnv(options.env, options.logLevel);
+    this.#standby = new Standby({ ...options, env });
   }
 
   /** Starts no more workers. */
   close(): void {
     this.#isClosed = true;
+    this.#standby.close();
+  }
+
+  /** Something was started: the next swap finds a process prepared, where swaps happen. */
+  prepareNext(kind: string): void {
+    if (this.#hasSwapped && this.#options.config.standby) this.#standby.prepare(kind);
   }
 
   /**
@@ -100,6 +112,7 @@ export class Starter {
           throw error;
         }
       }
+      this.#hasSwapped = true;
       await this.#untilMemoryMayHaveCome();
       devices.invalidate();
     }
@@ -182,7 +195,10 @@ export class Starter {
     const env = workerEnv(this.#options.env, record, this.#options.logLevel, plan);
     let child: WorkerProcess | undefined;
     try {
-      child = spawner.spawn(command, env, logs.path(record.worker_id));
+      // Its arguments follow those that make the program itself.
+      const args = command.args.slice(this.#options.findWorker(plan.device.kind).args.length);
+      child = this.#standby.take(record.worker_id, { args, env: tokenEnv(record) }) ??
+        spawner.spawn(command, env, logs.path(record.worker_id));
       const started = { ...record, pid: child.pid, start_time: child.startTime ?? null };
       store.updateWorker(started);
       roster.add(started, child, (ended) => this.#startAgain(plan, ended, callbackUrl, tries));
@@ -246,7 +262,9 @@ export class Starter {
     const startTimeoutMs = plan.engine?.start_timeout_ms ??
       startDeadlineMs(config.start_timeout_ms, plan.sizeBytes);
     return {
-      worker_id: `w-${newSecret().slice(0, 12)}`,
+      worker_id: plan.engine
+        ? newWorkerId()
+        : this.#standby.idFor(plan.device.kind) ?? newWorkerId(),
       request_id: plan.request.request_id,
       pid: null,
       start_time: null,

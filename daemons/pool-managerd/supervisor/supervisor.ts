@@ -201,6 +201,7 @@ export class Supervisor {
     const model = catalog.models.find((each) => each.fingerprint === fingerprint);
     if (model) this.#options.staging.offer(model);
     instruments.started("ready", worker.ageSeconds);
+    this.#starter.prepareNext(kindOf(worker.record.device));
     log.info("worker_ready", {
       worker_id: worker.id,
       uri,

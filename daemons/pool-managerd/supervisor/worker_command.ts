@@ -83,14 +83,25 @@ export function workerEnv(
   logLevel: string,
   { engine, device }: Pick<SpawnPlan, "engine" | "device">,
 ): Record<string, string> {
+  return {
+    ...processEnv(ours, logLevel),
+    ...(engine ? { ...deviceEnv(device), ...engine.env } : {}),
+    ...tokenEnv(record),
+  };
+}
+
+/** The part of a worker's environment that is every worker's. */
+export function processEnv(
+  ours: Readonly<Record<string, string>>,
+  logLevel: string,
+): Record<string, string> {
   const kept = Object.entries(ours).filter(([name]) =>
     SHARED.includes(name) || !name.startsWith("LLORCH_") && !OURS.includes(name)
   );
-  return {
-    ...Object.fromEntries(kept),
-    ...(engine ? { ...deviceEnv(device), ...engine.env } : {}),
-    LLORCH_LOG_LEVEL: logLevel,
-    [ENV.workerToken]: record.token,
-    [ENV.spawnToken]: record.spawn_token,
-  };
+  return { ...Object.fromEntries(kept), LLORCH_LOG_LEVEL: logLevel };
+}
+
+/** The part that is one worker's alone. */
+export function tokenEnv({ token, spawn_token }: WorkerRecord): Record<string, string> {
+  return { [ENV.workerToken]: token, [ENV.spawnToken]: spawn_token };
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Executable } from "#shared/executables.ts";
 import type { Clock } from "#shared/clock.ts";
+import type { StandbyOrders } from "#shared/contracts/worker.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { ExitStatus } from "./worker_life.ts";
@@ -23,10 +24,27 @@ export interface WorkerProcess {
   forget(): void;
 }
 
+/** A worker's process that waits on its stdin until it is told what to do. */
+export interface PreparedProcess {
+  readonly process: WorkerProcess;
+  /** Tells it, once. */
+  order(orders: StandbyOrders): void;
+}
+
 /** Starts worker processes and takes over living ones. */
 export interface Spawner {
   /** @throws {LlorchError} `WORKER_START_FAILED` when the program cannot be started. */
   spawn(executable: Executable, env: Readonly<Record<string, string>>, log: string): WorkerProcess;
+  /**
+   * Starts a worker that waits for its orders; it ends by itself when we do before they are given.
+   *
+   * @throws {LlorchError} as {@linkcode spawn}
+   */
+  prepare(
+    executable: Executable,
+    env: Readonly<Record<string, string>>,
+    log: string,
+  ): PreparedProcess;
   /** The process with this pid and start time; undefined when it is gone. */
   adopt(pid: number, startTime: string): WorkerProcess | undefined;
 }
@@ -34,7 +52,13 @@ export interface Spawner {
 /** The {@linkcode Spawner} that starts real processes. */
 export function processSpawner(table: ProcessTable, clock: Clock): Spawner {
   return {
-    spawn: (executable, env, log) => startProcess(executable, env, log, table),
+    spawn: (executable, env, log) => startProcess(executable, env, log, table, "ignore").process,
+    prepare(executable, env, log) {
+      const { process, child } = startProcess(executable, env, log, table, "pipe");
+      // It may have ended: then its exit says so.
+      child.stdin!.on("error", () => {});
+      return { process, order: (orders) => child.stdin!.end(JSON.stringify(orders) + "\n") };
+    },
     adopt(pid, startTime) {
       return table.startTime(pid) === startTime
         ? adoptProcess(pid, startTime, table, clock)
@@ -52,7 +76,8 @@ function startProcess(
   env: Readonly<Record<string, string>>,
   log: string,
   table: ProcessTable,
-): WorkerProcess {
+  stdin: "ignore" | "pipe",
+): { readonly process: WorkerProcess; readonly child: ChildProcess } {
   const failed = (reason: string, cause?: unknown) =>
     new LlorchError("WORKER_START_FAILED", `Cannot start ${command}: ${reason}`, { cause });
   let child: ChildProcess;
@@ -62,7 +87,7 @@ function startProcess(
       child = spawn(command, [...args], {
         detached: true,
         env,
-        stdio: ["ignore", output, output],
+        stdio: [stdin, output, output],
       });
     } finally {
       closeSync(output);
@@ -80,7 +105,7 @@ function startProcess(
   child.on("error", () => {});
   if (child.pid === undefined) throw failed("it is missing or may not be executed");
   const { pid } = child;
-  return {
+  const process: WorkerProcess = {
     pid,
     startTime: table.startTime(pid),
     exited,
@@ -88,6 +113,7 @@ function startProcess(
     signal: (name) => hasExited ? undefined : sendSignal(pid, name),
     forget: () => child.unref(),
   };
+  return { process, child };
 }
 
 function sendSignal(pid: number, name: Deno.Signal): void {

@@ -7,12 +7,23 @@
  */
 import { parseArgs } from "node:util";
 
+const args = Deno.args[0] === "standby" ? await orders() : Deno.args;
+
+/** Arguments from stdin, and the environment that comes with them. */
+async function orders(): Promise<readonly string[]> {
+  const text = await new Response(Deno.stdin.readable).text();
+  if (text === "") Deno.exit(0);
+  const told = JSON.parse(text);
+  for (const [name, value] of Object.entries(told.env)) Deno.env.set(name, String(value));
+  return told.args;
+}
+
 const options = [
   ["worker-id", "model", "model-ref", "gpu", "host", "port", "callback-url"],
   ["context", "slots", "threads", "gpu-layers", "stop-deadline-ms"],
 ].flat();
 const { values } = parseArgs({
-  args: Deno.args,
+  args: [...args],
   options: Object.fromEntries(options.map((name) => [name, { type: "string" as const }])),
 });
 const flag = (name: string) => String(values[name] ?? "");
@@ -36,7 +47,7 @@ let isDeaf = false;
 // A test that fails must not leave it behind for ever.
 Deno.unrefTimer(setTimeout(() => Deno.exit(99), 120_000));
 
-console.log(`started with ${Deno.args.join(" ")}`);
+console.log(`started with ${args.join(" ")}`);
 const exit = modes.find((mode) => mode.startsWith("exit="));
 if (exit) {
   console.error("the last word of a worker that fails");

@@ -10,7 +10,7 @@ import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
-import { builtGpuBackends, chooseGpu, showOnlyGpu } from "./backend.ts";
+import { builtGpuBackends, chooseGpu, type GpuChoice, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
 import { Batcher } from "./batcher.ts";
@@ -28,20 +28,25 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** llama.cpp on the CPU, started before it was known for which model. */
+let prepared: Llama | undefined;
+
+/** Starts llama.cpp on the CPU for the first model that is loaded there. */
+export async function prepareLlama(): Promise<void> {
+  prepared = await openLlama(false, () => {});
+}
+
 async function startLlama(options: EngineOptions): Promise<Llama> {
   const gpu = chooseGpu(options.gpu, builtGpuBackends());
   if (gpu !== false && options.gpu !== undefined) showOnlyGpu(options.gpu);
+  const onWarning = (message: string) => options.onWarning(message.trim());
   try {
-    return await getLlama({
-      gpu,
-      build: "never",
-      skipDownload: true,
-      progressLogs: false,
-      // Its own default is at least 4, which on fewer cores is 500 times slower.
-      maxThreads: options.threads,
-      logLevel: LlamaLogLevel.error,
-      logger: (_level, message) => options.onWarning(message.trim()),
-    });
+    const llama = gpu === false && prepared ? prepared : await openLlama(gpu, onWarning);
+    if (llama === prepared) prepared = undefined;
+    llama.logger = (_level, message) => onWarning(message);
+    // Its own default is at least 4, which on fewer cores is 500 times slower.
+    llama.maxThreads = options.threads;
+    return llama;
   } catch (error) {
     const wanted = gpu === false ? "the CPU" : options.gpu ? `GPU ${options.gpu}` : "a GPU";
     throw new LlorchError(
@@ -50,6 +55,18 @@ async function startLlama(options: EngineOptions): Promise<Llama> {
       { cause: error },
     );
   }
+}
+
+function openLlama(gpu: GpuChoice, onWarning: (message: string) => void): Promise<Llama> {
+  return getLlama({
+    gpu,
+    build: "never",
+    skipDownload: true,
+    progressLogs: false,
+    maxThreads: 1,
+    logLevel: LlamaLogLevel.error,
+    logger: (_level, message) => onWarning(message),
+  });
 }
 
 async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEngine> {

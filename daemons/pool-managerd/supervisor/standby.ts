@@ -1,0 +1,95 @@
+import type { StandbyOrders } from "#shared/contracts/worker.ts";
+import { STANDBY } from "#shared/contracts/worker.ts";
+import { errorMessage } from "#shared/errors.ts";
+import type { Executable } from "#shared/executables.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { LogFiles } from "./log_files.ts";
+import { newWorkerId } from "./record.ts";
+import type { PreparedProcess, Spawner, WorkerProcess } from "./worker_process.ts";
+
+/** What a {@linkcode Standby} needs. */
+export interface StandbyOptions {
+  readonly spawner: Spawner;
+  readonly logs: LogFiles;
+  readonly log: Logger;
+  /** The program for a kind of device. */
+  readonly findWorker: (kind: string) => Executable;
+  /** What a worker's process inherits. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Waiting {
+  /** The id that the worker will have: its log is named so. */
+  readonly workerId: string;
+  readonly kind: string;
+  readonly prepared: PreparedProcess;
+}
+
+/**
+ * One worker process that has done what every start does and waits to be told its model: half of the
+ * time of a small model's load. A pool keeps one once it has swapped models, and not before: it takes
+ * memory, and a host whose models all fit would never need it.
+ */
+export class Standby {
+  readonly #options: StandbyOptions;
+  #waiting: Waiting | undefined;
+  #isClosed = false;
+
+  constructor(options: StandbyOptions) {
+    this.#options = options;
+  }
+
+  /** Prepares a process for a kind of device, unless one waits already. */
+  prepare(kind: string): void {
+    if (this.#isClosed || this.#waiting?.kind === kind) return;
+    this.#discard();
+    const { spawner, logs, log, findWorker, env } = this.#options;
+    const workerId = newWorkerId();
+    try {
+      const { command, args } = findWorker(kind);
+      const words = [STANDBY, ...(kind === "cpu" ? ["--gpu", "none"] : [])];
+      const executable = { command, args: [...args, ...words] };
+      const prepared = spawner.prepare(executable, env, logs.path(workerId));
+      const waiting = { workerId, kind, prepared };
+      this.#waiting = waiting;
+      log.info("worker_standby", { worker_id: workerId, pid: prepared.process.pid });
+      void prepared.process.exited.then(() => {
+        if (this.#waiting !== waiting) return;
+        log.warn("worker_standby_ended", { worker_id: workerId });
+        this.#discard();
+      });
+    } catch (error) {
+      logs.remove(workerId);
+      log.warn("worker_standby_failed", { reason: errorMessage(error) });
+    }
+  }
+
+  /** The id of the worker that waits for a device of this kind. */
+  idFor(kind: string): string | undefined {
+    return this.#waiting?.kind === kind ? this.#waiting.workerId : undefined;
+  }
+
+  /** Gives a waiting worker its orders; undefined where it is not the one that waits. */
+  take(workerId: string, orders: StandbyOrders): WorkerProcess | undefined {
+    const waiting = this.#waiting;
+    if (waiting?.workerId !== workerId) return undefined;
+    this.#waiting = undefined;
+    waiting.prepared.order(orders);
+    return waiting.prepared.process;
+  }
+
+  /** Prepares no more, and ends what waits. */
+  close(): void {
+    this.#isClosed = true;
+    this.#discard();
+  }
+
+  #discard(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    this.#waiting = undefined;
+    waiting.prepared.process.signal("SIGKILL");
+    waiting.prepared.process.forget();
+    this.#options.logs.remove(waiting.workerId);
+  }
+}

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { standBy } from "./standby.ts";
+
+const NAME = "LLORCH_STANDBY_TEST";
+
+function stream(text: string): ReadableStream<Uint8Array> {
+  return new Blob([text]).stream();
+}
+
+Deno.test("standBy() goes on with the arguments and the environment that it is told", async () => {
+  try {
+    const orders = { args: ["--model", "/a b.gguf"], env: { [NAME]: "1" } };
+    const told = await standBy([], stream(JSON.stringify(orders) + "\n"));
+    assert.deepEqual(told, orders.args);
+    assert.equal(Deno.env.get(NAME), "1");
+  } finally {
+    Deno.env.delete(NAME);
+  }
+});
+
+Deno.test("standBy() ends when nobody can give it orders any more", async () => {
+  assert.equal(await standBy([], stream("")), undefined);
+});
