@@ -84,6 +84,13 @@ Deno.test({
       const { models } = await client.call(routes.models, {});
       assert.equal(models.length, 1);
 
+      // More at a time than there are slots: each counts for itself.
+      const side = Array.from({ length: 6 }, (_, index) => index * 100);
+      const answers = await Promise.all(
+        side.map((from) => all(follow(client, { ...task(60), prompt: ` w${from}` }))),
+      );
+      assert.deepEqual(answers.map(numbersOf), side.map((from) => range(from + 1, 60)));
+
       // Cancelled: the slot is free for the next.
       for await (const { event, data } of follow(client, task(2000))) {
         if (event === "started") {
