@@ -266,7 +266,12 @@ function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
     case "abort":
     case "fail":
       return jobs.apply(effect);
-    case "spawn":
+    case "spawn": {
+      const facts = jobs.waitingFor(effect.spawn.fingerprint)?.facts;
+      return facts
+        ? facts.inTrace(() => pools.apply(effect, facts.correlationId))
+        : pools.apply(effect);
+    }
     case "stop_worker":
     case "loaded":
     case "load_failed":

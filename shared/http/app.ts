@@ -7,6 +7,7 @@ import { HEADERS, MAX_HEADER_BYTES } from "../defaults.ts";
 import { ERROR_CODES, type FieldError, invalidRequest, LlorchError } from "../errors.ts";
 import { toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
+import { traced } from "../tracing.ts";
 import { type BodyLimits, readJsonBody } from "./body.ts";
 import { openApiDocument } from "./openapi.ts";
 
@@ -127,7 +128,12 @@ export function createApp(options: AppOptions): App {
         /\{(\w+)\}/g,
         route.path.endsWith("}") ? ":$1{(?:.|\\s)+}" : ":$1",
       );
-      hono.on(route.method, path, (context) => answer(route, handler, context));
+      const name = `${route.method} ${route.path}`;
+      hono.on(
+        route.method,
+        path,
+        (context) => traced(name, context.req.raw.headers, () => answer(route, handler, context)),
+      );
     },
     async fetch(request) {
       const refusal = refuse(request, options.limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);

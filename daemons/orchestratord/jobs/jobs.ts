@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import type { ErrorData, TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
@@ -160,11 +161,20 @@ export class Jobs {
   apply(effect: Extract<Effect, { kind: "dispatch" | "abort" | "fail" }>): void {
     const job = this.#live.get(effect.jobId);
     if (!job) return;
-    if (effect.kind === "dispatch") void this.#attempts.run(job, effect);
-    else if (effect.kind === "abort") {
+    if (effect.kind === "dispatch") {
+      void job.facts.inTrace(() => this.#attempts.run(job, effect));
+    } else if (effect.kind === "abort") {
       job.endAttempt(this.#deps.clock.now(), effect.reason);
       job.abort?.abort();
     } else this.#attempts.fail(job, effect.error);
+  }
+
+  /** The job for whose sake a model is loaded: the one that has waited longest for it. */
+  waitingFor(fingerprint: string): LiveJob | undefined {
+    for (const { id, fingerprint: wanted } of this.#deps.loop.state.queued.values()) {
+      if (wanted === fingerprint) return this.#live.get(id);
+    }
+    return undefined;
   }
 
   /** Starts nothing more. Who waits for a job that is not kept is told so at once. */
@@ -346,6 +356,8 @@ export class Jobs {
       createdAt,
       deadlineAt,
       correlationId,
+      // Whoever frees its slot would else give the job's attempt a trace.
+      inTrace: AsyncLocalStorage.snapshot(),
       tenant,
       runAttempt,
       store: more.durable ? this.#deps.store : undefined,

@@ -25,6 +25,8 @@ export interface LiveJobFacts {
   /** Called once when the job's events can no longer be kept. */
   readonly onBroken: (error: unknown) => void;
   readonly correlationId: string;
+  /** Runs something as a part of the trace of the request that the job came with. */
+  readonly inTrace: <T>(work: () => T) => T;
   /** Runs one attempt on a worker. */
   readonly runAttempt: RunAttempt;
   /** Whose job it is; see `JobRow`. */

@@ -214,10 +214,11 @@ export class Pools {
       Effect,
       { kind: "spawn" | "stop_worker" | "loaded" | "load_failed" | "pool_lost" }
     >,
+    correlationId?: string,
   ): void {
     switch (effect.kind) {
       case "spawn":
-        return void this.#spawn(effect);
+        return void this.#spawn(effect, correlationId);
       case "stop_worker":
         return this.#stop(effect);
       case "loaded": {
@@ -259,11 +260,19 @@ export class Pools {
     };
   }
 
-  async #spawn(effect: Extract<Effect, { kind: "spawn" }>): Promise<void> {
+  async #spawn(
+    effect: Extract<Effect, { kind: "spawn" }>,
+    correlationId: string | undefined,
+  ): Promise<void> {
     const { spawn, endpoint, modelRef } = effect;
     const { requestId, poolId, device, fingerprint } = spawn;
     const { loop, log, metrics, config } = this.#deps;
-    log.info("worker_spawn", { pool_id: poolId, model_ref: modelRef, device });
+    log.info("worker_spawn", {
+      pool_id: poolId,
+      model_ref: modelRef,
+      device,
+      ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
+    });
     try {
       // The pool waits for the memory of workers that it knows to stop.
       await Promise.all(this.#stops.get(poolId) ?? []);
@@ -271,7 +280,7 @@ export class Pools {
       const { worker_id } = await client.call(poolRoutes.spawn, {
         params: { id: poolId },
         body: { request_id: requestId, model_ref: modelRef, fingerprint, device },
-      }, { timeoutMs: config.pools.call_timeout_ms + SPAWN_MEMORY_WAIT_MS });
+      }, { timeoutMs: config.pools.call_timeout_ms + SPAWN_MEMORY_WAIT_MS, correlationId });
       metrics.spawns.inc({ outcome: "accepted" });
       loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
     } catch (error) {

@@ -21,14 +21,16 @@ export interface WorkerRoutesContext {
 /** Adds the routes that start, end and look at workers. */
 export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void {
   const { poolId, supervisor, callbackUrl } = context;
-  app.mount(poolRoutes.spawn, async ({ params, body }) => {
+  app.mount(poolRoutes.spawn, async ({ params, body, log }) => {
     if (params.id !== poolId) {
       throw new LlorchError(
         "NOT_FOUND",
         `Cannot spawn in pool "${params.id}": this is "${poolId}"`,
       );
     }
-    return { worker_id: await supervisor.spawn(body, callbackUrl()) };
+    const worker_id = await supervisor.spawn(body, callbackUrl());
+    log.info("spawn_accepted", { worker_id, model_ref: body.model_ref });
+    return { worker_id };
   });
   mountCallback(app, supervisor);
   app.mount(poolRoutes.drainWorker, ({ params, body }) => {

@@ -98,7 +98,12 @@ export function processEnv(
   const kept = Object.entries(ours).filter(([name]) =>
     SHARED.includes(name) || !name.startsWith("LLORCH_") && !OURS.includes(name)
   );
-  return { ...Object.fromEntries(kept), LLORCH_LOG_LEVEL: logLevel };
+  return {
+    ...Object.fromEntries(kept),
+    LLORCH_LOG_LEVEL: logLevel,
+    // Where traces are taken, the worker is not to go by our name.
+    ...("OTEL_DENO" in ours ? { OTEL_SERVICE_NAME: "llorch-candled" } : {}),
+  };
 }
 
 /** The part that is one worker's alone. */
