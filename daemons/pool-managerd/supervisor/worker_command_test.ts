@@ -92,6 +92,7 @@ Deno.test("workerEnv() keeps the worker from our configuration and our token", (
   assert.deepEqual(env, {
     PATH: "/bin",
     OTEL_DENO: "true",
+    OTEL_SERVICE_NAME: "llorch-candled",
     LLORCH_BIN_DIR: "/opt",
     LLORCH_LOG_LEVEL: "debug",
     LLORCH_WORKER_TOKEN: "token",
