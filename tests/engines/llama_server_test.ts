@@ -30,8 +30,13 @@ const COMMAND = [
 ];
 
 /** A service whose models are all served by llama-server. */
-function withLlamaServer(models: string, test: (service: Service) => Promise<void>): Promise<void> {
+function withLlamaServer(
+  models: string,
+  test: (service: Service) => Promise<void>,
+  orchestratord = "",
+): Promise<void> {
   return withService(models, test, {
+    orchestratord,
     poolManagerd: `worker.threads = 1
       [engines.llama-server]
       command = ${JSON.stringify(COMMAND)}
@@ -155,5 +160,24 @@ Deno.test({
     } finally {
       await Deno.remove(models, { recursive: true });
     }
+  },
+});
+
+Deno.test({
+  name: title("llama-server that hangs is noticed behind its worker, and another goes on"),
+  ignore: reason !== undefined,
+  async fn() {
+    let hung = 0;
+    await withLlamaServer(join(slowCounterModel(), ".."), async ({ client, workers }) => {
+      const received: Received[] = [];
+      for await (const event of follow(client, task(300))) {
+        received.push(event);
+        if (event.event !== "token" || hung !== 0 || received.length < 20) continue;
+        hung = await serverOf((await workers())[0]!.pid);
+        Deno.kill(hung, "SIGSTOP");
+      }
+      assert.deepEqual(numbersOf(received), range(8, 300));
+      await until("the one that hung is gone", () => !isAlive(hung));
+    }, "failover.stall_ms = 2000");
   },
 });
