@@ -9,7 +9,7 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
-import { writeUtf8Model } from "../support/models.ts";
+import { counterModel, writeUtf8Model } from "../support/models.ts";
 import {
   follow,
   isAlive,
@@ -33,13 +33,13 @@ const COMMAND = [
 function withLlamaServer(
   models: string,
   test: (service: Service) => Promise<void>,
-  orchestratord = "",
+  { orchestratord = "", flags = [] }: { orchestratord?: string; flags?: readonly string[] } = {},
 ): Promise<void> {
   return withService(models, test, {
     orchestratord,
     poolManagerd: `worker.threads = 1
       [engines.llama-server]
-      command = ${JSON.stringify(COMMAND)}
+      command = ${JSON.stringify([...COMMAND, ...flags])}
       models = ["*"]`,
   });
 }
@@ -178,6 +178,20 @@ Deno.test({
       }
       assert.deepEqual(numbersOf(received), range(8, 300));
       await until("the one that hung is gone", () => !isAlive(hung));
-    }, "failover.stall_ms = 2000");
+    }, { orchestratord: "failover.stall_ms = 2000" });
+  },
+});
+
+Deno.test({
+  name: title("llama-server that makes embeddings is found out, and makes them for /v1"),
+  ignore: reason !== undefined,
+  async fn() {
+    const flags = ["--embeddings", "--pooling", "mean"];
+    await withLlamaServer(join(counterModel(), ".."), async ({ client }) => {
+      const body = { model: "counter", input: [" w7 w8", " w9"] };
+      const { data } = await client.call(routes.embeddings, { body });
+      const lengths = data.map(({ embedding }) => Math.hypot(...embedding as number[]));
+      assert.deepEqual(lengths.map((length) => length.toFixed(3)), ["1.000", "1.000"]);
+    }, { flags });
   },
 });
