@@ -50,9 +50,7 @@ export class Attempts {
     });
     job.patch({ status: "dispatched", attempts: job.attempts });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
-    log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
-
-    const outcome = await job.facts.runAttempt({
+    const attempted = job.facts.runAttempt({
       client: createClient({
         baseUrl: worker.uri ?? "",
         token: worker.token,
@@ -72,6 +70,9 @@ export class Attempts {
       correlationId: job.facts.correlationId,
       onEvent: (event) => this.#onEvent(job, attempt, resumedFrom, abort.signal, event),
     });
+    // While the worker has the request already.
+    log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
+    const outcome = await attempted;
     // A fenced attempt has nothing more to say: the scheduler has already moved on.
     if (abort.signal.aborted) return;
     const tokensOut = job.tokensOut - resumedFrom;
