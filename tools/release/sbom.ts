@@ -59,7 +59,10 @@ async function collect(target: Target, backends: readonly Backend[]): Promise<Ca
   const { imports } = await read(join(ROOT, "deno.json"));
   const lock = await read(join(ROOT, "deno.lock"));
   const carried = Object.entries<string>(imports)
-    .filter(([name, url]) => url.startsWith("npm:") && !NOT_CARRIED.includes(name))
+    // A name with a slash at its end is for paths inside a package that another names.
+    .filter(([name, url]) =>
+      url.startsWith("npm:") && !name.endsWith("/") && !NOT_CARRIED.includes(name)
+    )
     .map(([, url]) => url);
   const work = await Deno.makeTempDir({ prefix: "llorch-sbom-" });
   try {
