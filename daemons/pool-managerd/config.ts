@@ -10,11 +10,26 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
+import { llamaShape, threadsKey } from "#shared/config/llama.ts";
 import { identifier } from "#shared/contracts/common.ts";
+import { modelName } from "#shared/contracts/request.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection, namedTwice } from "./models/engines.ts";
 import { isWildcard } from "./supervisor/address.ts";
+
+/** A draft fits one model only. */
+const { draft_model: _draft, ...everyWorker } = llamaShape;
+
+/** What workers of one model are told beside what all are told. */
+const modelSettings = z.strictObject({
+  ...llamaShape,
+  lora: z.record(z.string().regex(/^[^=]{1,128}$/, "must be a name without ="), z.string().min(1))
+    .default({}),
+});
+
+/** Settings of llama.cpp for all workers and, by names of models, for some. */
+export type WorkerLlama = Pick<PoolConfig["worker"], "llama" | "models">;
 
 const httpUrl = z.url({ protocol: /^https?$/ });
 
@@ -61,10 +76,13 @@ export const poolConfig = z.strictObject({
       .describe("First port to try for a worker; 0 lets each take any free one"),
     default_context: count(DEFAULT_CONTEXT, "Tokens per slot, at most the model's own", 8),
     default_slots: count(DEFAULT_SLOTS, "Slots of a worker when the spawn names none"),
-    threads: z.number().int().min(1).max(1024).optional()
-      .describe("CPU threads of a worker; else the worker decides"),
+    threads: threadsKey.optional()
+      .describe("CPU threads of a worker, or auto to measure; else the worker decides"),
     standby: z.boolean().default(true)
       .describe("Once models were swapped, keep a worker's process prepared for the next swap"),
+    llama: z.strictObject(everyWorker).prefault({}),
+    models: z.record(modelName, modelSettings).default({})
+      .describe("Settings of the workers of one model, by any of its names"),
     start_timeout_ms: millis(60_000, "A worker not ready by then is killed; big files get more"),
     stop_deadline_ms: millis(30_000, "A worker still there this long after SIGTERM is killed"),
     poll_interval_ms: millis(2_000, "Time between looks at each worker's health"),

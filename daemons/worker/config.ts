@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import os from "node:os";
 import { z } from "zod";
 import {
   commonKeys,
@@ -10,9 +9,11 @@ import {
   portKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec } from "#shared/config/load.ts";
+import { llamaShape, threadsKey } from "#shared/config/llama.ts";
 import { identifier, sha256 } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
+import { physicalCores } from "./cores.ts";
 
 /** Everything that llorch-candled can be told, by flag or `LLORCH_*`; it has no config file. */
 export const workerConfig = z.strictObject({
@@ -51,9 +52,11 @@ export const workerConfig = z.strictObject({
   slots: z.number().int().min(1).max(256).default(1).describe("Requests that run side by side"),
   queue: z.number().int().min(0).max(100_000).optional()
     .describe("Requests that may wait for a slot; else four for each slot"),
-  threads: z.number().int().min(1).max(1024).default(Math.max(1, physicalCores() - 1))
-    .describe("CPU threads that compute"),
-  batch_size: count(512, "Most tokens in one step of the engine"),
+  threads: threadsKey.default(Math.max(1, physicalCores() - 1))
+    .describe("CPU threads that compute; auto measures a few settings when the model is loaded"),
+  ...llamaShape,
+  lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH")).optional()
+    .describe("Adapters that requests may name: NAME=PATH"),
   prefill_stretch: z.number().min(1.1).max(1000).default(2.5)
     .describe("How many times as long a step may take for prompt tokens beside running streams"),
   prefill_chunk: z.number().int().min(1).max(1_000_000).optional()
@@ -75,6 +78,9 @@ export const workerConfig = z.strictObject({
 }).refine((config) => config.engine !== "openai" || config.openai.command !== undefined, {
   path: ["openai", "command"],
   message: "is needed with --engine openai",
+}).refine((config) => (config.speculative === "draft") === (config.draft_model !== undefined), {
+  path: ["draft_model"],
+  message: "is needed with --speculative draft, and with nothing else",
 });
 
 /** A validated configuration. */
@@ -96,23 +102,4 @@ export function modelRef(config: WorkerConfig): string {
 /** Requests that may wait beside those in slots. */
 export function queueLimit(config: WorkerConfig): number {
   return config.queue ?? config.slots * 4;
-}
-
-/** Cores with units of their own: threads beyond them only slow llama.cpp down. */
-function physicalCores(): number {
-  const logical = os.availableParallelism();
-  const cores = Deno.build.os === "linux" ? linuxCores() : undefined;
-  return Math.min(logical, cores ?? logical);
-}
-
-function linuxCores(): number | undefined {
-  try {
-    const text = Deno.readTextFileSync("/proc/cpuinfo");
-    const pairs = text.split("\n\n").map((cpu) =>
-      /^physical id\s*:\s*(\d+)$/m.exec(cpu)?.[1] + ":" + /^core id\s*:\s*(\d+)$/m.exec(cpu)?.[1]
-    ).filter((pair) => !pair.includes("undefined"));
-    return pairs.length === 0 ? undefined : new Set(pairs).size;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,8 @@
+import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { promptTokens } from "./batch/prompt.ts";
 import { modelRef, queueLimit } from "./config.ts";
-import type { Engine, LoadEngine } from "./engine/engine.ts";
+import { DEFAULT_BATCH, type Engine, type LoadEngine } from "./engine/engine.ts";
 import { Generator } from "./generator.ts";
 import type { LoadModel, Model } from "./model.ts";
 import { requireCapability, VectorCalls } from "./vector_calls.ts";
@@ -19,8 +20,12 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       gpuLayers: config.gpu_layers,
       context: config.context,
       slots: config.slots,
-      threads: config.threads,
-      batchSize: config.batch_size,
+      threads: threadsOf(config.threads),
+      settings: config,
+      adapters: new Map((config.lora ?? []).map((each) => {
+        const at = each.indexOf("=");
+        return [each.slice(0, at), each.slice(at + 1)];
+      })),
       onProgress,
       onWarning: (message) => log.warn("engine", { message }),
       signal,
@@ -32,7 +37,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       queueLimit: queueLimit(config),
       prefillChunk: config.prefill_chunk,
       prefillStretch: config.prefill_stretch,
-      batchSize: config.batch_size,
+      batchSize: config.batch_size ?? DEFAULT_BATCH,
       metricsIntervalMs: config.metrics_interval_ms,
       streamBuffer: config.stream_buffer,
       slowReaderMs: config.slow_reader_ms,

@@ -14,6 +14,7 @@ export interface ConfigKey {
 interface Definition {
   readonly type: string;
   readonly innerType?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
   readonly in?: z.ZodType;
   readonly defaultValue?: unknown;
 }
@@ -36,10 +37,13 @@ export function configKeys(schema: z.ZodObject, path: readonly string[] = []): C
   return Object.entries(schema.shape).flatMap(([name, field]) => {
     const at = [...path, name];
     const { inner, defaultValue, description } = unwrap(field as z.ZodType);
-    const type = definition(inner).type;
+    const { type, options = [] } = definition(inner);
     if (type === "object") return configKeys(inner as z.ZodObject, at);
     if (type === "record") return [];
-    return [{ path: at, kind: kindOf(type, at), description, defaultValue }];
+    // Of a number or a word the schema takes either as text.
+    const words = options.every((option) => ["number", "string"].includes(definition(option).type));
+    const kind = type === "union" && words ? "string" : kindOf(type, at);
+    return [{ path: at, kind, description, defaultValue }];
   });
 }
 

@@ -27,12 +27,6 @@ export const message = z.discriminatedUnion("role", [
 /** A turn of a chat. */
 export type Message = z.output<typeof message>;
 
-/**
- * Fields that the contract reserves but that no engine answers yet. They are refused by name, so
- * that nobody takes an answer without them for one with them.
- */
-export const RESERVED_FIELDS = ["lora"] as const;
-
 const probability = z.number().min(0).max(1);
 const penalty = z.number().min(-2).max(2);
 
@@ -81,7 +75,8 @@ export const requestShape = {
       "Tell each token's logprob, and those of so many most probable tokens, among those that " +
       "the request's own sampling leaves",
   }),
-  lora: z.unknown().optional(),
+  lora: z.string().min(1).max(128).optional()
+    .meta({ description: "Name of an adapter that the worker was started with" }),
 };
 
 /** Runs a refinement though fields are wrong already, so that every fault is named at once. */
@@ -112,10 +107,6 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
     });
   }
   checkTools(request, context);
-  for (const field of RESERVED_FIELDS) {
-    if (request[field] === undefined) continue;
-    context.addIssue({ code: "custom", path: [field], message: "is not supported yet" });
-  }
 }
 
 /** `POST /v2/tasks`. */

@@ -34,15 +34,14 @@ Deno.test("taskRequest names every wrong field at once", () => {
 
 Deno.test("taskRequest names a missing prompt though other fields are wrong", () => {
   assert.deepEqual(wrongFields({}).sort(), ["model", "prompt"]);
-  assert.deepEqual(wrongFields({ model: "m", max_tokens: "x", lora: "x" }).sort(), [
+  assert.deepEqual(wrongFields({ model: "m", max_tokens: "x", lora: 1 }).sort(), [
     "lora",
     "max_tokens",
     "prompt",
   ]);
 });
 
-Deno.test("taskRequest refuses fields that nothing answers yet, and unknown ones", () => {
-  assert.deepEqual(wrongFields({ model: "m", prompt: "p", lora: "x" }), ["lora"]);
+Deno.test("taskRequest refuses fields that it does not know", () => {
   assert.equal(taskRequest.safeParse({ model: "m", prompt: "p", maxTokens: 1 }).success, false);
 });
 

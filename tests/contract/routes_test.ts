@@ -69,7 +69,7 @@ async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]
     { route: r.submit, body: { model: "x" }, error: "INVALID_REQUEST", fields: ["prompt"] },
     {
       route: r.submit,
-      body: { ...task, tool_choice: "required", lora: "x" },
+      body: { ...task, tool_choice: "required", lora: 1 },
       error: "INVALID_REQUEST",
       fields: ["tool_choice", "lora"],
     },

@@ -65,6 +65,42 @@ export function writeCounterModel(
 }
 
 /**
+ * Writes an adapter for a counter model of so many numbers: with it, ` w{to}` comes after ` w{from}`.
+ */
+export function writeCounterAdapter(
+  path: string,
+  { from, to, numbers = 2000 }: { from: number; to: number; numbers?: number },
+): void {
+  const vocabulary = wordVocabulary(numbers);
+  const code = tokenCodes(vocabulary)[vocabulary.number(from)]!;
+  writeGguf(path, {
+    metadata: {
+      "general.type": { string: "adapter" },
+      "general.architecture": { string: "llama" },
+      "adapter.type": { string: "lora" },
+      "adapter.lora.alpha": { f32: 1 },
+    },
+    tensors: [
+      {
+        name: "output.weight.lora_a",
+        columns: CODE_WIDTH,
+        rows: 1,
+        type: "F32",
+        fill: (_row, values) => values.set(code),
+      },
+      {
+        name: "output.weight.lora_b",
+        columns: 1,
+        rows: vocabulary.size,
+        type: "F32",
+        // Twice the logit of what would come without it.
+        fill: (row, values) => values[0] = row === vocabulary.number(to) ? 2 : 0,
+      },
+    ],
+  });
+}
+
+/**
  * Writes a model that says the bytes of `text` over and over, one byte a token: the characters
  * arrive in pieces that are not valid UTF-8 by themselves. An empty prompt starts at the first byte;
  * a prompt that ends in one of the text's characters goes on after it.
@@ -177,6 +213,18 @@ export function counterModel(): string {
   return counterPath;
 }
 
+/** Numbers in the code of a token. */
+const CODE_WIDTH = 256;
+
+/** A code of ±1 for each token, the same each time. */
+function tokenCodes(vocabulary: Vocabulary): Float32Array[] {
+  const random = seededRandom(0x6c6c);
+  return Array.from(
+    { length: vocabulary.size },
+    () => Float32Array.from({ length: CODE_WIDTH }, () => (random() < 0.5 ? -1 : 1)),
+  );
+}
+
 /** A token id and the one that is said after it. */
 type Follows = readonly [token: number, next: number];
 
@@ -194,12 +242,8 @@ function writeSuccessorModel(
     readonly context: number;
   },
 ): void {
-  const width = 256;
-  const random = seededRandom(0x6c6c);
-  const codes = Array.from(
-    { length: vocabulary.size },
-    () => Float32Array.from({ length: width }, () => (random() < 0.5 ? -1 : 1)),
-  );
+  const width = CODE_WIDTH;
+  const codes = tokenCodes(vocabulary);
   const before = Map.groupBy(follows, ([, next]) => next);
   const add = (token: number, values: Float32Array) =>
     codes[token]?.forEach((value, at) => values[at] = (values[at] ?? 0) + value);

@@ -40,6 +40,8 @@ export interface WorkerRecord {
 export interface SpawnPlan {
   readonly request: SpawnRequest;
   readonly modelPath: string;
+  /** Every name of the model. */
+  readonly modelNames: readonly string[];
   readonly sizeBytes: number;
   readonly device: Pick<Device, "id" | "kind">;
   readonly context: number;

@@ -56,6 +56,7 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   return {
     request,
     modelPath: model.path,
+    modelNames: [model.model_ref, ...model.aliases],
     sizeBytes: model.size_bytes,
     device,
     context,

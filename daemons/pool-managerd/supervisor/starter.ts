@@ -174,6 +174,7 @@ export class Starter {
       host: config.host,
       callbackUrl,
       threads: config.threads,
+      llama: config,
       stopDeadlineMs: config.stop_deadline_ms,
     });
     return { command: program.command, args: [...program.args, ...args] };

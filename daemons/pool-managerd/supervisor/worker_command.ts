@@ -1,13 +1,15 @@
 import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { deviceEnv } from "../models/engines.ts";
+import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 
 /** What every worker of this pool is told alike. */
 export interface WorkerSettings {
   readonly host: string;
   readonly callbackUrl: string;
-  readonly threads: number | undefined;
+  readonly threads: number | string | undefined;
+  readonly llama: WorkerLlama;
   /** From SIGTERM to SIGKILL. */
   readonly stopDeadlineMs: number;
 }
@@ -30,7 +32,7 @@ export function workerArgs(
   record: WorkerRecord,
   settings: WorkerSettings,
 ): string[] {
-  const optional: [string, number | undefined][] = [
+  const optional: [string, number | string | undefined][] = [
     ["--threads", settings.threads],
     ["--gpu-layers", plan.gpuLayers ?? undefined],
   ];
@@ -46,12 +48,26 @@ export function workerArgs(
     ["--slots", String(record.slots)],
     ["--stop-deadline-ms", String(Math.ceil(settings.stopDeadlineMs * OWN_SHARE))],
     ...optional.flatMap(([flag, value]) => value === undefined ? [] : [[flag, String(value)]]),
-    ...engineArgs(plan),
+    ...(plan.engine ? engineArgs(plan) : llamaArgs(plan, settings.llama)),
   ].flat();
 }
 
+/** How llama.cpp is to compute this model: what all workers are told, and over it what its own are. */
+function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
+  const own = Object.entries(models).find(([name]) => modelNames.includes(name))?.[1];
+  const { lora = {}, ...changes } = own ?? {};
+  return [
+    ...Object.entries({ ...llama, ...changes }).flatMap(([key, value]) => {
+      const flag = `--${key.replaceAll("_", "-")}`;
+      if (value === undefined || value === false) return [];
+      return [value === true ? [flag] : [flag, String(value)]];
+    }),
+    ...Object.entries(lora).map(([name, path]) => ["--lora", `${name}=${path}`]),
+  ];
+}
+
 /** What tells a worker to stand before another server instead of loading a file itself. */
-function engineArgs({ engine, request, modelPath }: SpawnPlan): [string, string][] {
+function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
   if (!engine) return [];
   const hasFile = isAbsolute(modelPath);
   return [
@@ -59,7 +75,7 @@ function engineArgs({ engine, request, modelPath }: SpawnPlan): [string, string]
     ["--openai-command", JSON.stringify(engine.command)],
     ["--openai-health-path", engine.health_path],
     // The worker reads that of a file itself, so that the check of its callback means something.
-    ...(hasFile ? [] : [["--fingerprint", request.fingerprint] as [string, string]]),
+    ...(hasFile ? [] : [["--fingerprint", request.fingerprint]]),
   ];
 }
 

@@ -8,6 +8,7 @@ function plan(changes: Partial<SpawnPlan> = {}): SpawnPlan {
   return {
     request: spawnRequest(),
     modelPath: "/models/demo.gguf",
+    modelNames: ["demo", "file:/models/demo.gguf"],
     sizeBytes: 1,
     device: { id: "cpu", kind: "cpu" },
     context: 128,
@@ -23,6 +24,7 @@ const SETTINGS = {
   host: "127.0.0.1",
   callbackUrl: "http://127.0.0.1:9200/workers/ready",
   threads: undefined,
+  llama: { llama: {}, models: {} },
   stopDeadlineMs: 30_000,
 };
 
@@ -47,6 +49,26 @@ Deno.test("workerArgs() names the GPU by its number, and threads and layers when
   ).join(" ");
   assert.match(args, /--gpu 3 /);
   assert.match(args, /--threads 6 --gpu-layers 0$/);
+});
+
+Deno.test("workerArgs() passes on settings of llama.cpp: those of all, and over them the model's own", () => {
+  const llama = {
+    llama: { flash_attention: "on", cache_type_k: "q8_0", mlock: true, no_mmap: false } as const,
+    models: {
+      "file:/models/demo.gguf": {
+        cache_type_k: "f16",
+        speculative: "draft",
+        draft_model: "/models/small.gguf",
+        lora: { pirate: "/lora/pirate.gguf" },
+      } as const,
+      other: { lora: { polite: "/lora/polite.gguf" } },
+    },
+  };
+  const args = workerArgs(plan(), workerRecord(), { ...SETTINGS, llama }).join(" ");
+  assert.match(
+    args,
+    /25000 --flash-attention on --cache-type-k f16 --mlock --speculative draft --draft-model \/models\/small.gguf --lora pirate=\/lora\/pirate.gguf$/,
+  );
 });
 
 const ENGINE = engineSection.parse({

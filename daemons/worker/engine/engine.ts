@@ -1,7 +1,11 @@
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { CallSyntax } from "../batch/tool_calls.ts";
+
+/** Most tokens in one step, unless told otherwise. */
+export const DEFAULT_BATCH = 512;
 
 /** What an engine is asked to load. */
 export interface EngineOptions {
@@ -13,8 +17,11 @@ export interface EngineOptions {
   /** Tokens per slot; undefined takes a default that fits the model. */
   readonly context: number | undefined;
   readonly slots: number;
-  readonly threads: number;
-  readonly batchSize: number;
+  /** CPU threads; `auto` measures a few settings. */
+  readonly threads: number | "auto";
+  readonly settings: LlamaSettings;
+  /** Paths of the adapters that requests may name. */
+  readonly adapters: ReadonlyMap<string, string>;
   /** Called with 0 to 1 while the weights are read. */
   readonly onProgress: (fraction: number) => void;
   /** Called with what the library underneath has to say. */
@@ -92,6 +99,7 @@ export type SamplingRequest = Pick<
   | "tools"
   | "tool_choice"
   | "logprobs"
+  | "lora"
 >;
 
 /** How one request's tokens are chosen, with what it has to remember of those chosen before. */

@@ -1,4 +1,4 @@
-import type { Llama, LlamaContext, LlamaModel, Token } from "node-llama-cpp";
+import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
@@ -6,18 +6,20 @@ import { invalidRequest } from "#shared/errors.ts";
 import type { CallSyntax } from "../../batch/tool_calls.ts";
 import type { ChatTemplate } from "../chat_template.ts";
 import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import type { Group } from "./group.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
 
 /** What {@linkcode loadLlama} has put together. */
 export interface LlamaParts {
   readonly llama: Llama;
-  readonly model: LlamaModel;
+  /** The model, and one that drafts for it where there is one. */
+  readonly models: readonly [LlamaModel, ...LlamaModel[]];
   /** Undefined for a model that does not generate. */
-  readonly context: LlamaContext | undefined;
-  /** One per slot. */
-  readonly sequences: readonly EngineSequence[];
+  readonly group: Group | undefined;
   readonly vectors: LlamaVectors;
+  /** Adapters that requests may name, loaded. */
+  readonly adapters: ReadonlyMap<string, object>;
   readonly contextPerSlot: number;
   readonly vocabularySize: number;
   /** Undefined when the model has none. */
@@ -36,14 +38,14 @@ export class LlamaEngine implements Engine {
   readonly #anchor: readonly Token[];
 
   constructor(parts: LlamaParts) {
-    const { llama, model, context, sequences } = parts;
+    const { llama, models: [model], group } = parts;
     this.#parts = parts;
     this.backend = llama.gpu === false ? "cpu" : llama.gpu;
     this.context = parts.contextPerSlot;
     this.vocabularySize = parts.vocabularySize;
-    this.sequences = sequences;
+    this.sequences = group?.sequences ?? [];
     this.capabilities = [
-      ...(context ? ["generate" as const] : []),
+      ...(group ? ["generate" as const] : []),
       "tokenize",
       model.fileInsights.supportsRanking ? "rerank" : "embed",
     ];
@@ -54,7 +56,7 @@ export class LlamaEngine implements Engine {
   }
 
   tokenize(text: string): number[] {
-    const { model } = this.#parts;
+    const { models: [model] } = this.#parts;
     return this.#withStart(model.tokenize(text, false));
   }
 
@@ -74,21 +76,27 @@ export class LlamaEngine implements Engine {
   }
 
   detokenize(tokens: readonly number[]): string {
-    return this.#parts.model.detokenize([...this.#anchor, ...tokens as Token[]]);
+    return this.#parts.models[0].detokenize([...this.#anchor, ...tokens as Token[]]);
   }
 
   endsGeneration(token: number): boolean {
-    return this.#parts.model.isEogToken(token as Token);
+    return this.#parts.models[0].isEogToken(token as Token);
   }
 
   async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
-    const { llama, model } = this.#parts;
+    const { llama, models: [model], adapters } = this.#parts;
+    const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
+    if (request.lora !== undefined && !adapter) {
+      const known = adapters.size === 0 ? "none" : [...adapters.keys()].join(", ");
+      const message = `"${request.lora}" is no adapter of this worker: it has ${known}`;
+      throw invalidRequest([{ field: "lora", message }]);
+    }
     return new LlamaSampling({
       llama,
       request,
       seed,
       grammar: await createGrammar(llama, model, request),
-      adapter: undefined,
+      adapter,
       endsGeneration: (token) => this.endsGeneration(token),
     });
   }
@@ -102,8 +110,9 @@ export class LlamaEngine implements Engine {
   }
 
   memoryBytes(): number {
-    const { model, context } = this.#parts;
-    const vram = model.memoryUsage.vram + (context?.memoryUsage.vram ?? 0);
+    const { models, group } = this.#parts;
+    const vram = models.reduce((sum, model) => sum + model.memoryUsage.vram, 0) +
+      (group?.context.memoryUsage.vram ?? 0);
     const device = this.backend === "cpu" ? 0 : vram;
     return Deno.memoryUsage().rss + device;
   }
@@ -111,13 +120,13 @@ export class LlamaEngine implements Engine {
   async dispose(): Promise<void> {
     // llama.cpp's own dispose can hang while models are still loaded.
     await this.#parts.vectors.dispose();
-    await this.#parts.model.dispose();
+    for (const model of this.#parts.models) await model.dispose();
     await this.#parts.llama.dispose();
   }
 
   /** Models that begin with a token of their own get it once, template or not. */
   #withStart(tokens: Token[]): number[] {
-    const { bos, shouldPrependBosToken } = this.#parts.model.tokens;
+    const { bos, shouldPrependBosToken } = this.#parts.models[0].tokens;
     if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
     return [bos, ...tokens];
   }

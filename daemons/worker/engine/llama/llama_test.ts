@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
+import type { LlamaSettings } from "#shared/config/llama.ts";
 import { LlorchError } from "#shared/errors.ts";
 import {
   counterModel,
   writeCallerModel,
+  writeCounterAdapter,
   writeCounterModel,
   writeUtf8Model,
 } from "../../../../tests/support/models.ts";
@@ -27,10 +29,19 @@ interface Opened {
   readonly generate: (fields?: Record<string, unknown>) => Promise<WorkerEvent[]>;
 }
 
+interface Options {
+  readonly slots?: number;
+  readonly context?: number;
+  readonly threads?: number | "auto";
+  readonly settings?: LlamaSettings;
+  /** Paths by name. */
+  readonly adapters?: Record<string, string>;
+}
+
 /** Runs `work` with a real model in llama.cpp. */
 async function using(
   model: string,
-  options: { slots?: number; context?: number },
+  options: Options,
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
   const engine = await loadLlama({
@@ -39,8 +50,9 @@ async function using(
     gpuLayers: undefined,
     context: options.context,
     slots: options.slots ?? 1,
-    threads: 1,
-    batchSize: 64,
+    threads: options.threads ?? 1,
+    settings: { batch_size: 64, ...options.settings },
+    adapters: new Map(Object.entries(options.adapters ?? {})),
     onProgress() {},
     onWarning() {},
     signal: new AbortController().signal,
@@ -420,3 +432,82 @@ Deno.test("llama.cpp tells logprobs of what a grammar lets it choose", () =>
     assert.match(textOf(events), /^(ab|cd)$/);
     assert.ok(logprobsOf(events).length > 0);
   }));
+
+Deno.test("llama.cpp uses the adapter that a request names, beside requests that name none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "skip.gguf");
+    writeCounterAdapter(path, { from: 7, to: 100 });
+    const options = { slots: 2, context: 128, adapters: { skip: path } };
+    await using(counterModel(), options, async ({ generate }) => {
+      const prompt = " w3 w4 w5";
+      const ask = (lora?: string) => generate({ prompt, max_tokens: 4, ...lora ? { lora } : {} });
+      const [skipped, plain] = await Promise.all([ask("skip"), ask()]);
+      assert.equal(textOf(skipped), " w6 w7 w100 w101");
+      assert.equal(textOf(plain), count(6, 9));
+      // What was computed with an adapter is no prefix of what is computed without, or the reverse.
+      for (const lora of ["skip", undefined, "skip", undefined]) {
+        assert.equal(textOf(await ask(lora)), lora ? " w6 w7 w100 w101" : count(6, 9));
+      }
+      await assert.rejects(ask("jump"), fieldIs("lora"));
+    });
+    const broken = { adapters: { broken: counterModel() } };
+    const load = using(counterModel(), broken, () => Promise.resolve());
+    await assert.rejects(load, /Cannot use .*counter\.gguf as the adapter "broken"/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("llama.cpp counts exactly with every setting of the cache, attention, memory and threads", async () => {
+  const settings: Options[] = [
+    { settings: { flash_attention: "off" } },
+    { settings: { flash_attention: "on", cache_type_k: "q8_0", cache_type_v: "q8_0" } },
+    { settings: { cache_type_k: "f32" } },
+    { settings: { no_mmap: true, mlock: true } },
+    { settings: { batch_size: 8 } },
+    { threads: "auto" },
+  ];
+  for (const each of settings) {
+    await using(counterModel(), { ...each, context: 128 }, async ({ generate }) => {
+      assert.equal(textOf(await generate({ prompt: count(1, 20), max_tokens: 5 })), count(21, 25));
+    });
+  }
+});
+
+Deno.test("llama.cpp refuses settings that do not go together, in words", async () => {
+  const settings: LlamaSettings = { flash_attention: "off", cache_type_v: "q8_0" };
+  await assert.rejects(
+    using(counterModel(), { settings }, () => Promise.resolve()),
+    /Failed to create context|flash/i,
+  );
+});
+
+Deno.test("llama.cpp says the same whether it guesses tokens from the text or by a draft model", async () => {
+  const ask = [
+    { prompt: "Once upon a time", max_tokens: 60 },
+    { messages: story, max_tokens: 60, temperature: 0.9, seed: 5, frequency_penalty: 0.5 },
+    { prompt: "one two one two one", max_tokens: 40, temperature: 0.5, seed: 1, logprobs: 2 },
+    { messages: story, grammar: 'root ::= ("ab" | "abc ")+', max_tokens: 30, seed: 2 },
+  ];
+  const told = async (settings: LlamaSettings) => {
+    const all: WorkerEvent[][] = [];
+    await using(DEMO_MODEL, { settings, slots: 2 }, async ({ generate }) => {
+      for (const fields of ask) all.push(await generate(fields));
+    });
+    return all.map((events) => [textOf(events), idsOf(events), endOf(events).stop_reason]);
+  };
+  const plain = await told({});
+  assert.deepEqual(await told({ speculative: "lookup" }), plain);
+  assert.deepEqual(await told({ speculative: "draft", draft_model: DEMO_MODEL }), plain);
+});
+
+Deno.test("llama.cpp refuses a draft model of another vocabulary", () =>
+  assert.rejects(
+    using(
+      DEMO_MODEL,
+      { settings: { speculative: "draft", draft_model: counterModel() } },
+      () => Promise.resolve(),
+    ),
+    /Cannot draft with .*: its vocabulary is not the model's/,
+  ));

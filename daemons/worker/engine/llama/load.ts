@@ -1,21 +1,18 @@
-import {
-  getLlama,
-  type Llama,
-  type LlamaContext,
-  LlamaLogLevel,
-  type LlamaModel,
-  type Token,
-} from "node-llama-cpp";
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
-import type { Engine, EngineOptions } from "../engine.ts";
+import { physicalCores } from "../../cores.ts";
+import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
 import { builtGpuBackends, chooseGpu, type GpuChoice, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
-import { Batcher } from "./batcher.ts";
-import { nativeContext, withThreads } from "./native.ts";
-import { LlamaSequence } from "./sequence.ts";
+import { calibrate, threadCandidates } from "./calibrate.ts";
+import { DraftPredictor } from "./draft.ts";
+import { type GroupOptions, openGroup } from "./group.ts";
+import { LookupPredictor } from "./lookup.ts";
+import { nativeLora } from "./native.ts";
+import { LlamaSampling } from "./sampling.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
@@ -45,7 +42,7 @@ async function startLlama(options: EngineOptions): Promise<Llama> {
     if (llama === prepared) prepared = undefined;
     llama.logger = (_level, message) => onWarning(message);
     // Its own default is at least 4, which on fewer cores is 500 times slower.
-    llama.maxThreads = options.threads;
+    llama.maxThreads = Math.max(...threadsToTry(options.threads));
     return llama;
   } catch (error) {
     const wanted = gpu === false ? "the CPU" : options.gpu ? `GPU ${options.gpu}` : "a GPU";
@@ -70,87 +67,154 @@ function openLlama(gpu: GpuChoice, onWarning: (message: string) => void): Promis
 }
 
 async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEngine> {
-  const model = await llama.loadModel({
-    modelPath: options.model,
-    onLoadProgress: options.onProgress,
-    loadSignal: options.signal,
-    ...(llama.gpu === false ? {} : { gpuLayers: options.gpuLayers ?? "max" }),
-  });
+  const { draft_model } = options.settings;
+  const models: LlamaModel[] = [];
   try {
-    return await openContext(llama, model, options);
+    models.push(await openModel(llama, options.model, options));
+    if (draft_model) {
+      models.push(await openModel(llama, draft_model, { ...options, onProgress() {} }));
+    }
+    return await openEngine(llama, models, options);
   } catch (error) {
     // llama.cpp's own dispose can hang while models are still loaded.
-    await model.dispose();
+    for (const model of models) await model.dispose();
     throw error;
   }
 }
 
-async function openContext(
+function openModel(
   llama: Llama,
-  model: LlamaModel,
+  modelPath: string,
+  { settings, signal, onProgress, gpuLayers }: EngineOptions,
+): Promise<LlamaModel> {
+  return llama.loadModel({
+    modelPath,
+    onLoadProgress: onProgress,
+    loadSignal: signal,
+    ...(settings.no_mmap ? { useMmap: false } : {}),
+    ...(settings.mlock ? { useMlock: true } : {}),
+    ...(llama.gpu === false ? {} : { gpuLayers: gpuLayers ?? "max" }),
+  });
+}
+
+async function openEngine(
+  llama: Llama,
+  models: readonly LlamaModel[],
   options: EngineOptions,
 ): Promise<LlamaEngine> {
+  const [model, draft] = models as [LlamaModel, LlamaModel?];
   const contextPerSlot = options.context ??
     Math.min(model.trainContextSize || DEFAULT_CONTEXT, DEFAULT_CONTEXT);
-  const context = !generates(model) ? undefined : await model.createContext({
-    contextSize: contextPerSlot,
-    sequences: options.slots,
-    batchSize: options.batchSize,
-    threads: options.threads,
-    failedCreationRemedy: false,
-    createSignal: options.signal,
-  });
-  const batcher = context && openBatcher(context);
+  const candidates = threadsToTry(options.threads);
+  let threads = candidates[0]!;
+  const groupOptions: GroupOptions = {
+    slots: options.slots,
+    contextPerSlot,
+    batchSize: options.settings.batch_size ?? DEFAULT_BATCH,
+    settings: options.settings,
+    maxThreads: Math.max(...candidates),
+    threads: () => threads,
+    signal: options.signal,
+  };
+  const group = generates(model)
+    ? await openGroup(model, {
+      ...groupOptions,
+      ...await openPredictor(llama, model, draft, groupOptions),
+    })
+    : undefined;
+  const adapters = new Map<string, object>();
+  for (const [name, path] of options.adapters) {
+    adapters.set(name, await openAdapter(model, name, path));
+  }
   const engine = new LlamaEngine({
     llama,
-    model,
-    context,
-    sequences: context ? openSequences(context, batcher!, contextPerSlot) : [],
+    models: [model, ...draft ? [draft] : []],
+    group,
     vectors: new LlamaVectors(model, {
       contextSize: contextPerSlot,
-      threads: options.threads,
+      threads: () => threads,
       // Two contexts that compute at once crash llama.cpp's Vulkan backend.
-      exclusively: (work) => batcher && llama.gpu === "vulkan" ? batcher.between(work) : work(),
+      exclusively: (work) => group && llama.gpu === "vulkan" ? group.batcher.between(work) : work(),
     }),
+    adapters,
     contextPerSlot,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
     chatTemplate: chatTemplate(model, options.onWarning),
   });
-  if (context) await trialStep(engine);
-  else await trialVector(engine);
+  if (!group) await trialVector(engine);
+  else {
+    await trialStep(engine);
+    if (candidates.length > 1) {
+      threads = await calibrate({
+        candidates,
+        step(count) {
+          threads = count;
+          return trialStep(engine);
+        },
+        budgetMs: CALIBRATION_MS,
+        now: () => performance.now(),
+      });
+    }
+  }
   return engine;
 }
 
-function openBatcher(context: LlamaContext): Batcher {
-  const native = nativeContext(context);
-  return new Batcher({
-    native,
-    batchSize: context.batchSize,
-    compute: (decode) =>
-      withThreads(context.model.llama, context.idealThreads, (threads) => {
-        native.setThreads(threads);
-        return decode();
-      }),
-  });
+/** What a load with `--threads auto` may take longer, in milliseconds. */
+const CALIBRATION_MS = 2_000;
+
+function threadsToTry(threads: number | "auto"): readonly number[] {
+  return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
 }
 
-/** Every sequence of a context, computed together. */
-function openSequences(
-  context: LlamaContext,
-  batcher: Batcher,
-  contextPerSlot: number,
-): LlamaSequence[] {
-  const { model } = context;
-  const native = nativeContext(context);
-  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
-  const canCut = !isRecurrent && !isHybrid && swaSize === undefined;
-  return Array.from({ length: context.totalSequences }, (_, id) =>
-    new LlamaSequence({
-      ...{ id, model, native, batcher, canCut },
-      context: contextPerSlot,
-      predictor: undefined,
-    }));
+/** An adapter that cannot be used is the operator's to mend, before any request names it. */
+async function openAdapter(model: LlamaModel, name: string, path: string): Promise<object> {
+  try {
+    return await nativeLora(model, path);
+  } catch (error) {
+    throw new LlorchError(
+      "WORKER_START_FAILED",
+      `Cannot use ${path} as the adapter "${name}": ${errorMessage(error)}`,
+      { cause: error },
+    );
+  }
 }
+
+/** What guesses tokens for each slot, where that is asked for. */
+async function openPredictor(
+  llama: Llama,
+  model: LlamaModel,
+  draft: LlamaModel | undefined,
+  groupOptions: GroupOptions,
+): Promise<Pick<GroupOptions, "predictor">> {
+  const { speculative, draft_model, draft_tokens = DRAFT_TOKENS } = groupOptions.settings;
+  if (speculative === "lookup") return { predictor: () => new LookupPredictor(draft_tokens) };
+  if (!draft) return {};
+  const vocabulary = ({ fileInfo }: LlamaModel) => fileInfo.metadata.tokenizer?.ggml?.tokens ?? [];
+  const own = vocabulary(model);
+  if (!vocabulary(draft).every((token, id) => token === own[id])) {
+    throw new LlorchError(
+      "WORKER_START_FAILED",
+      `Cannot draft with ${draft_model}: its vocabulary is not the model's`,
+    );
+  }
+  const { sequences } = await openGroup(draft, groupOptions);
+  return {
+    predictor: (slot) => {
+      const sampling = new LlamaSampling({
+        llama,
+        request: GREEDY,
+        seed: 0,
+        grammar: undefined,
+        adapter: undefined,
+        endsGeneration: () => false,
+      });
+      return new DraftPredictor(sequences[slot]!, sampling, draft_tokens);
+    },
+  };
+}
+
+/** Most tokens to guess at once, unless told otherwise. */
+const DRAFT_TOKENS = 16;
 
 /** A template that cannot be read costs the model its chat, not its life. */
 function chatTemplate(
@@ -187,15 +251,15 @@ async function trialVector(engine: LlamaEngine): Promise<void> {
 /** Generates one token in the first slot and forgets it. */
 async function trialStep(engine: LlamaEngine): Promise<void> {
   const sequence = engine.sequences[0]!;
-  const sampling = await engine.createSampling(TRIAL, 0);
+  const sampling = await engine.createSampling(GREEDY, 0);
   const generation = sequence.generate(engine.tokenize("a"), sampling);
   await generation.next();
   generation.close();
   sequence.trim(0);
 }
 
-/** Sampling of the trial step: the most probable token. */
-const TRIAL = {
+/** The most probable token. */
+const GREEDY = {
   temperature: 0,
   top_p: 1,
   top_k: 0,
@@ -210,4 +274,5 @@ const TRIAL = {
   tools: undefined,
   tool_choice: undefined,
   logprobs: undefined,
+  lora: undefined,
 } as const;

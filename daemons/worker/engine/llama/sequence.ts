@@ -21,7 +21,10 @@ export interface LlamaSequenceOptions {
 /** Guesses tokens, so that several can be checked in one step. */
 export interface Predictor {
   /** Some tokens that may follow, at most `limit`. */
-  guess(tokens: readonly number[], limit: number): Promise<readonly number[]>;
+  guess(
+    tokens: readonly number[],
+    limit: number,
+  ): readonly number[] | Promise<readonly number[]>;
   /** How many of those guessed were right. */
   told(guessed: number, right: number): void;
 }
@@ -85,9 +88,9 @@ export class LlamaSequence implements EngineSequence {
   async #step(input: readonly number[], sampling: LlamaSampling): Promise<readonly Chosen[]> {
     const { batcher, predictor, context, native, id } = this.#options;
     const room = context - this.#tokens.length - input.length;
-    const guessed = predictor && room > 0
-      ? await predictor.guess([...this.#tokens, ...input], room)
-      : [];
+    const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
+    // A wait would miss the batch that the others' tokens of this turn are in.
+    const guessed = guess instanceof Promise ? await guess : guess;
     const part = this.#part([...input, ...guessed], 1 + guessed.length);
     return await batcher.run(part, async (rows, sample) => {
       this.#tokens.push(...input);

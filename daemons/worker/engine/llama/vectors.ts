@@ -5,7 +5,7 @@ import { LlorchError } from "#shared/errors.ts";
 interface VectorOptions {
   /** Tokens of one input. */
   readonly contextSize: number;
-  readonly threads: number;
+  readonly threads: () => number;
   /** Runs a computation while no other context computes, where the backend needs that. */
   readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -66,7 +66,7 @@ export class LlamaVectors {
   get #contextOptions() {
     const { contextSize, threads } = this.#options;
     // Encoders look at the whole input at once.
-    return { contextSize, batchSize: contextSize, threads };
+    return { contextSize, batchSize: contextSize, threads: threads() };
   }
 
   #check(tokens: number): void {

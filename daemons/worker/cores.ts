@@ -1,0 +1,20 @@
+import os from "node:os";
+
+/** Cores with units of their own: threads beyond them only slow llama.cpp down. */
+export function physicalCores(): number {
+  const logical = os.availableParallelism();
+  const cores = Deno.build.os === "linux" ? linuxCores() : undefined;
+  return Math.min(logical, cores ?? logical);
+}
+
+function linuxCores(): number | undefined {
+  try {
+    const text = Deno.readTextFileSync("/proc/cpuinfo");
+    const pairs = text.split("\n\n").map((cpu) =>
+      /^physical id\s*:\s*(\d+)$/m.exec(cpu)?.[1] + ":" + /^core id\s*:\s*(\d+)$/m.exec(cpu)?.[1]
+    ).filter((pair) => !pair.includes("undefined"));
+    return pairs.length === 0 ? undefined : new Set(pairs).size;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+import { GuessLength } from "./guess_length.ts";
+import type { LlamaSampling } from "./sampling.ts";
+import type { LlamaSequence, Predictor } from "./sequence.ts";
+
+/** Guesses what a small model would say. */
+export class DraftPredictor implements Predictor {
+  readonly #sequence: LlamaSequence;
+  readonly #sampling: LlamaSampling;
+  readonly #length: GuessLength;
+
+  /** @param sampling Takes the most probable token. */
+  constructor(sequence: LlamaSequence, sampling: LlamaSampling, most: number) {
+    this.#sequence = sequence;
+    this.#sampling = sampling;
+    this.#length = new GuessLength(most);
+  }
+
+  async guess(tokens: readonly number[], limit: number): Promise<readonly number[]> {
+    const shared = this.#sequence.sharedPrefix(tokens, this.#sampling);
+    const held = this.#sequence.trim(Math.min(shared, tokens.length - 1));
+    const generation = this.#sequence.generate(tokens.slice(held), this.#sampling);
+    const guess: number[] = [];
+    try {
+      while (guess.length < Math.min(limit, this.#length.length)) {
+        for (const { token } of await generation.next()) guess.push(token);
+      }
+    } finally {
+      generation.close();
+    }
+    return guess;
+  }
+
+  told(guessed: number, right: number): void {
+    this.#length.told(guessed, right);
+  }
+}

@@ -1,0 +1,45 @@
+import { GuessLength } from "./guess_length.ts";
+import type { Predictor } from "./sequence.ts";
+
+/** Lengths of endings that are looked up, the most telling first. */
+const ENDINGS = [4, 3, 2];
+
+/**
+ * What follows if the text goes on as it did where its ending stood before; none where it is new. A text
+ * that repeats itself goes on repeating.
+ *
+ * @param limit Most tokens.
+ */
+export function lookUp(tokens: readonly number[], limit: number): number[] {
+  const length = tokens.length;
+  for (const size of ENDINGS) {
+    for (let at = length - size - 1; at >= 0; at--) {
+      let same = 0;
+      while (same < size && tokens[at + same] === tokens[length - size + same]) same++;
+      if (same < size) continue;
+      const guess: number[] = [];
+      for (let next = at + size; guess.length < limit; next++) {
+        guess.push(tokens[next] ?? guess[next - length]!);
+      }
+      return guess;
+    }
+  }
+  return [];
+}
+
+/** Guesses from the prompt and what was said: code that is edited, JSON, quotes. */
+export class LookupPredictor implements Predictor {
+  readonly #length: GuessLength;
+
+  constructor(most: number) {
+    this.#length = new GuessLength(most);
+  }
+
+  guess(tokens: readonly number[], limit: number): readonly number[] {
+    return lookUp(tokens, Math.min(limit, this.#length.length));
+  }
+
+  told(guessed: number, right: number): void {
+    this.#length.told(guessed, right);
+  }
+}

@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+/** Types that llama.cpp can keep keys and values in. */
+const CACHE_TYPES = [
+  "f32",
+  "f16",
+  "bf16",
+  "q8_0",
+  "q5_1",
+  "q5_0",
+  "iq4_nl",
+  "q4_1",
+  "q4_0",
+] as const;
+
+/**
+ * How llama.cpp computes: flags of a worker, and in `[worker.llama]` of a pool manager what each of its
+ * workers is started with. What is absent is llama.cpp's own default.
+ */
+export const llamaShape = {
+  batch_size: z.number().int().min(1).max(1_000_000).optional()
+    .describe("Most tokens in one step of the engine; else 512"),
+  flash_attention: z.enum(["auto", "on", "off"]).optional()
+    .describe("Flash attention; else auto, which is on where the backend has it"),
+  cache_type_k: z.enum(CACHE_TYPES).optional()
+    .describe("Type of the cached keys: f16, q8_0, …; else f16"),
+  cache_type_v: z.enum(CACHE_TYPES).optional()
+    .describe("Type of the cached values; quantized ones need flash attention; else f16"),
+  no_mmap: z.boolean().optional()
+    .describe("Read the weights into memory instead of mapping the file"),
+  mlock: z.boolean().optional()
+    .describe("Keep the weights in RAM: never swap them out"),
+  speculative: z.enum(["off", "lookup", "draft"]).optional()
+    .describe(
+      "Guess tokens and check several in a step: from the text so far, or by a draft model; else off",
+    ),
+  draft_model: z.string().min(1).optional()
+    .describe("Path of a small GGUF file with the same vocabulary, for --speculative draft"),
+  draft_tokens: z.number().int().min(1).max(256).optional()
+    .describe("Most tokens to guess at once; else 16"),
+};
+
+/** Threads that compute: a number, or `auto` to measure a few settings when a model is loaded. */
+export const threadsKey = z.union([
+  z.number().int().min(1).max(1024),
+  z.string().regex(/^(auto|[1-9]\d{0,3})$/, "must be auto or a number from 1"),
+]);
+
+/** Settings of llama.cpp. */
+export type LlamaSettings = z.output<z.ZodObject<typeof llamaShape>>;
+
+/** A number of threads, however it was written. */
+export function threadsOf(value: z.output<typeof threadsKey>): number | "auto" {
+  return value === "auto" ? "auto" : Number(value);
+}
