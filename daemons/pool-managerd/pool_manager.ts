@@ -26,6 +26,7 @@ import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./models/engines.ts";
+import { measurementKey, withSettings } from "./models/load_memory.ts";
 import { StagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
 import { openPoolStore } from "./store/pool_store.ts";
@@ -110,8 +111,9 @@ async function open(
   const onChange = () => link?.changed();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
   const catalog: Catalog = new Catalog({
-    scan: async () => withEngines(await scan(), config.engines),
+    scan: async () => withSettings(withEngines(await scan(), config.engines), config),
     measurements: () => store.measurements(),
+    measurementKey: (model) => measurementKey(model, config.worker, config.engines),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,

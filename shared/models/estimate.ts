@@ -123,8 +123,7 @@ function growing(model: ModelMemory, load: Load): number {
 
 /** KV cache and recurrent states of all slots. */
 function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
-  const { values, bytes } = TENSOR_FORMATS.get(CACHE_TYPES[cacheType])!;
-  const scale = bytes / values / F16_BYTES;
+  const scale = cacheScale(cacheType);
   // llama.cpp keeps a window and a batch, which may be one token longer for it.
   const windowCells = Math.min(
     cells(context),
@@ -133,6 +132,12 @@ function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Lo
   const kv = model.kv_bytes_per_token * cells(context) +
     (model.window_bytes_per_token ?? 0) * windowCells;
   return slots * (Math.ceil(kv * scale) + (model.state_bytes_per_slot ?? 0));
+}
+
+/** Size of a cache of this type, where one of F16 values is 1. */
+export function cacheScale(type: CacheType): number {
+  const { values, bytes } = TENSOR_FORMATS.get(CACHE_TYPES[type])!;
+  return bytes / values / F16_BYTES;
 }
 
 /** Part of the layers that are on the device, from 0 to 1; llama.cpp counts the output as one more. */

@@ -26,10 +26,13 @@ const SHAPE: RandomModelOptions = {
 };
 
 /** Resident memory of a worker that has loaded the model, in bytes. */
-async function heldBytes(model: string, { context, slots }: Load): Promise<number> {
+async function heldBytes(model: string, { context, slots, cacheType }: Load): Promise<number> {
   const worker = startExecutable("llorch-candled", [
     ...["--model", model, "--standalone", "--port=0", "--gpu=none", "--threads=1"],
     ...[`--context=${context}`, `--slots=${slots}`],
+    ...(cacheType === undefined
+      ? []
+      : ["--flash-attention=on", `--cache-type-k=${cacheType}`, `--cache-type-v=${cacheType}`]),
   ]);
   try {
     let url: string | undefined;
@@ -64,6 +67,7 @@ Deno.test({
         { context: 512, slots: 1 },
         { context: 8_192, slots: 4 },
         { context: 32_768, slots: 2 },
+        { context: 32_768, slots: 2, cacheType: "q8_0" },
       ];
       for (const load of loads) {
         const estimate = estimateMemory(memory, load);
@@ -76,6 +80,7 @@ Deno.test({
         );
       }
       assert.ok(held[2]! - held[0]! > 400 * 2 ** 20, `the cache is held: ${held.join(", ")}`);
+      assert.ok(held[2]! - held[3]! > 150 * 2 ** 20, `a smaller type is less: ${held.join(", ")}`);
     } finally {
       await Deno.remove(dir, { recursive: true });
     }

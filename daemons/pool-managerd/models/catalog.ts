@@ -8,8 +8,9 @@ import type { Measurement } from "./measurement.ts";
 /** What a {@linkcode Catalog} needs. */
 export interface CatalogOptions {
   readonly scan: () => Promise<ScanResult>;
-  /** What loads really took, by fingerprint, newest first. */
+  /** What loads really took, by `measurementKey`, newest first. */
   readonly measurements: () => ReadonlyMap<string, readonly Measurement[]>;
+  readonly measurementKey: (model: FoundModel) => string;
   /** Whether a copy of the model is in memory. */
   readonly isStaged: (fingerprint: string) => boolean;
   readonly rescanMs: number;
@@ -57,10 +58,10 @@ export class Catalog {
 
   /** Takes new measurements in. */
   refresh(): void {
-    const { isStaged } = this.#options;
+    const { isStaged, measurementKey } = this.#options;
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
-      const known = measurements.get(model.fingerprint) ?? [];
+      const known = measurements.get(measurementKey(model)) ?? [];
       const measured = known.find(({ gpu_layers }) => gpu_layers === null);
       return {
         ...model,

@@ -30,6 +30,7 @@ function setup() {
     },
     measurements: () => measurements,
     isStaged: () => false,
+    measurementKey: ({ fingerprint }) => fingerprint,
     rescanMs: 100,
     clock,
     log,

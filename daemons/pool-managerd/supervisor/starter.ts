@@ -8,6 +8,7 @@ import type { PoolConfig } from "../config.ts";
 import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../models/engines.ts";
+import { measurementKey } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
 import { choosePort } from "./ports.ts";
 import { newWorkerId, type SpawnPlan, type WorkerRecord } from "./record.ts";
@@ -135,9 +136,11 @@ export class Starter {
 
   #plan(request: SpawnRequest, devices: readonly Device[]): SpawnPlan {
     const { catalog, config, engines, estimate, roster, store } = this.#options;
+    const model = catalog.models.find((each) => each.fingerprint === request.fingerprint);
+    const key = model && measurementKey(model, config, engines);
     return planSpawn(request, {
       engines,
-      measured: store.measurements().get(request.fingerprint) ?? [],
+      measured: key === undefined ? [] : store.measurements().get(key) ?? [],
       models: catalog.models,
       devices,
       workers: roster.commitments,

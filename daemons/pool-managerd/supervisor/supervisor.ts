@@ -1,5 +1,6 @@
 import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/contracts/pool.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { measurementKey } from "../models/load_memory.ts";
 import { adoptWorkers } from "./adoption.ts";
 import { kindOf } from "../devices/device_source.ts";
 import type { Commitment } from "../devices/room.ts";
@@ -190,7 +191,10 @@ export class Supervisor {
     });
     worker.answered();
     worker.apply({ type: "ready" });
-    store.measure(fingerprint, {
+    const { config, engines } = this.#options;
+    const model = catalog.models.find((each) => each.fingerprint === fingerprint);
+    const key = model ? measurementKey(model, config, engines) : fingerprint;
+    store.measure(key, {
       device_kind: kindOf(worker.record.device),
       context,
       slots,
@@ -198,7 +202,6 @@ export class Supervisor {
       memory_bytes: deviceBytes ?? memory_bytes,
     });
     catalog.refresh();
-    const model = catalog.models.find((each) => each.fingerprint === fingerprint);
     if (model) this.#options.staging.offer(model);
     instruments.started("ready", worker.ageSeconds);
     this.#starter.prepareNext(kindOf(worker.record.device));

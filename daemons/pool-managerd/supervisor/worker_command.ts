@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
 import { deviceEnv } from "../models/engines.ts";
+import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 
@@ -54,10 +55,9 @@ export function workerArgs(
 
 /** How llama.cpp is to compute this model: what all workers are told, and over it what its own are. */
 function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
-  const own = Object.entries(models).find(([name]) => modelNames.includes(name))?.[1];
-  const { lora = {}, ...changes } = own ?? {};
+  const { lora = {}, ...settings } = settingsOf(modelNames, { llama, models });
   return [
-    ...Object.entries({ ...llama, ...changes }).flatMap(([key, value]) => {
+    ...Object.entries(settings).flatMap(([key, value]) => {
       const flag = `--${key.replaceAll("_", "-")}`;
       if (value === undefined || value === false) return [];
       return [value === true ? [flag] : [flag, String(value)]];
