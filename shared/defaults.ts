@@ -15,6 +15,8 @@ export const HEADERS = {
   correlationId: "X-Correlation-Id",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
+  /** Our own page says with it that a call is its own. */
+  console: "X-Llorch-Console",
 } as const;
 
 /** Environment variables: secrets, which never stand in argv, and where executables are. */

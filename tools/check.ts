@@ -28,6 +28,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["config examples", tool("config_examples")],
   ["guarantees", tool("guarantees")],
   ["openapi", tool("openapi", "--check")],
+  ["console", tool("console", "--check")],
   ["cli manual", tool("cli_docs", "--check")],
   ["documents", tool("docs_check", "--no-generated")],
   ["configuration", tool("config_docs", "--check")],

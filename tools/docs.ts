@@ -12,6 +12,7 @@ export const GENERATORS: readonly string[] = [
   "metric_names",
   "openapi",
   "dashboards",
+  "console",
 ];
 
 if (import.meta.main) {

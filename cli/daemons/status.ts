@@ -6,7 +6,7 @@ import type { Client } from "#shared/http/client.ts";
 import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
 import { columns } from "../output/columns.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { connect } from "./connect.ts";
 import { askHealth, type Health, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";

@@ -3,7 +3,7 @@ import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Options } from "../command.ts";
 import type { Context } from "../context.ts";
-import { formatDuration } from "../daemons/duration.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { CONTEXT_HINT, retryHint } from "../daemons/failure.ts";
 import type { FollowedEvent } from "./follow.ts";
 

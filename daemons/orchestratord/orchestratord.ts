@@ -21,6 +21,7 @@ import { mountOpenAi } from "./api/openai.ts";
 import { mountVectors } from "./api/openai_vectors.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountModels } from "./api/models.ts";
+import { mountSession } from "./api/session.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
 import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
@@ -28,6 +29,7 @@ import { watchStep } from "./events/activities.ts";
 import { levelsOf, NO_COUNTS, readCounts } from "./events/counts.ts";
 import { Feed } from "./events/feed.ts";
 import { History } from "./events/history.ts";
+import { mountConsole } from "./console/serve.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { LiveJob } from "./jobs/live_job.ts";
 import { Access } from "./keys/access.ts";
@@ -219,6 +221,8 @@ async function openParts(
   mountPools(app, orchestrator);
   mountEvents(app, orchestrator);
   mountKeys(app, store, clock);
+  mountSession(app, orchestrator);
+  mountConsole(app);
   mountOpenAi(app, orchestrator);
   mountVectors(app, orchestrator);
 

@@ -63,6 +63,7 @@ export const jobView = z.object({
   priority,
   created_at: timestamp,
   started_at: timestamp.optional(),
+  first_token_at: timestamp.optional(),
   ended_at: timestamp.optional(),
   attempts: z.array(attempt),
   output: z.string().optional(),
@@ -96,6 +97,23 @@ export const workerView = z.object({
 /** A worker as clients see it: never its token. */
 export type WorkerView = z.output<typeof workerView>;
 
+/** What a load of a model on a device would come to. */
+export const modelFit = z.object({
+  pool_id: identifier,
+  device: identifier,
+  fits: z.enum(["loaded", "now", "evicting", "later", "never"]).meta({
+    description:
+      "evicting: once idle workers have gone; later: once busy workers have, or another " +
+      "program; never: it is too large, or cannot be started",
+  }),
+  needed_bytes: z.number().int(),
+  free_bytes: z.number().int(),
+  reason: z.string().optional().meta({ description: "Why it does not fit now" }),
+}).meta({ id: "ModelFit" });
+
+/** What a load of a model on a device would come to. */
+export type ModelFit = z.output<typeof modelFit>;
+
 export const modelView = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -114,6 +132,7 @@ export const modelView = z.object({
     .meta({ description: "Why the latest try to load it failed, until one succeeds" }),
   ambiguous_aliases: z.array(z.string())
     .meta({ description: "Aliases that another model claims too: they resolve to neither" }),
+  fit: z.array(modelFit).optional().meta({ description: "With ?fit=true" }),
 }).meta({ id: "Model" });
 
 /** A model that some pool has. */

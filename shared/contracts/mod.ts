@@ -19,5 +19,6 @@ export * from "./pool.ts";
 export * from "./pool_routes.ts";
 export * from "./request.ts";
 export * from "./route.ts";
+export * from "./session.ts";
 export * from "./tools.ts";
 export * from "./worker.ts";

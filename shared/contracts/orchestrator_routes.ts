@@ -17,6 +17,7 @@ import {
 } from "./pool.ts";
 import { modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
+import { sessionView, signIn } from "./session.ts";
 
 const tag = "orchestratord";
 const byId = z.object({ id: identifier });
@@ -135,6 +136,10 @@ export const orchestratorRoutes = {
     summary: "Models that the pools have, and which are loaded",
     tag: "state",
     role: "client",
+    query: z.object({
+      fit: z.enum(["true", "false"]).default("false")
+        .meta({ description: "true: tells of each device whether the model fits, and why not" }),
+    }),
     status: 200,
     reply: z.object({ models: z.array(modelView) }).meta({ id: "Models" }),
     kind: "json",
@@ -369,6 +374,63 @@ export const orchestratorRoutes = {
     status: 200,
     reply: keyView,
     kind: "json",
+    errors: ["NOT_FOUND"],
+  }),
+  session: defineRoute({
+    method: "GET",
+    path: "/v2/session",
+    summary: "Who is calling, and what it may do",
+    tag: "session",
+    role: "client",
+    status: 200,
+    reply: sessionView,
+    kind: "json",
+    errors: [],
+  }),
+  signIn: defineRoute({
+    method: "POST",
+    path: "/v2/session",
+    summary: "Sign a browser in: a cookie that scripts cannot read stands for the key for 12 hours",
+    tag: "session",
+    role: "none",
+    body: signIn,
+    status: 200,
+    reply: sessionView,
+    kind: "json",
+    errors: ["UNAUTHORIZED", "FORBIDDEN", "RATE_LIMITED"],
+  }),
+  signOut: defineRoute({
+    method: "DELETE",
+    path: "/v2/session",
+    summary: "Sign a browser out; idempotent",
+    tag: "session",
+    role: "none",
+    status: 200,
+    reply: accepted,
+    kind: "json",
+    errors: ["FORBIDDEN"],
+  }),
+  consolePage: defineRoute({
+    method: "GET",
+    path: "/",
+    summary: "The console, for browsers",
+    tag: "console",
+    role: "none",
+    status: 200,
+    kind: "text",
+    types: ["text/html"],
+    errors: [],
+  }),
+  consoleFile: defineRoute({
+    method: "GET",
+    path: "/console/{file}",
+    summary: "A file of the console",
+    tag: "console",
+    role: "none",
+    params: z.object({ file: identifier }),
+    status: 200,
+    kind: "text",
+    types: ["text/javascript", "text/css", "image/svg+xml"],
     errors: ["NOT_FOUND"],
   }),
   ...commonRoutes(tag, "client", health),

@@ -25,6 +25,8 @@ export interface Route {
   readonly reply?: z.ZodType;
   /** `stream`: always SSE; `maybe-stream`: JSON or SSE by what the caller asks for; `text`: plain text. */
   readonly kind: "json" | "stream" | "maybe-stream" | "text";
+  /** Content types of a `text` route; absent: plain text. */
+  readonly types?: readonly string[];
   /** Each event of a stream: its name and data together, or under `/v1` its data alone. */
   readonly event?: z.ZodType;
   /** Codes that this route answers beside those that any route may (`INVALID_REQUEST`, …). */

@@ -54,8 +54,10 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
 
 /** Replies of success by their status; a stream is 200 whatever the route's JSON is answered with. */
 function successes(route: Route) {
+  const types = route.kind === "text" ? route.types ?? ["text/plain"] : [];
+  const text = { schema: { type: "string" as const } };
   const whole = {
-    ...(route.kind === "text" ? { "text/plain": { schema: { type: "string" as const } } } : {}),
+    ...Object.fromEntries(types.map((type) => [type, text])),
     ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
   };
   const stream = route.event ? { "text/event-stream": { schema: route.event } } : {};

@@ -18,7 +18,7 @@ import { ROOT } from "../repo.ts";
 import { type Component, reachable, readComponents } from "./components.ts";
 
 /** Imports that tools and tests alone use: no executable carries them. */
-const NOT_CARRIED = ["fast-check", "tar", "node-llama-cpp"];
+const NOT_CARRIED = ["axe-core", "fast-check", "node-llama-cpp", "playwright-core", "tar"];
 
 /** Where the two files were written, and the licences of each part. */
 export interface SbomFiles {

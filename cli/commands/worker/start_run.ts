@@ -5,7 +5,7 @@ import type { Client } from "#shared/http/client.ts";
 import type { Invocation, Options } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
-import { formatDuration } from "../../daemons/duration.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { UnreachableError } from "../../daemons/failure.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
 import { managerOf, serviceCommand } from "../../daemons/service.ts";

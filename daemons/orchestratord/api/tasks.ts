@@ -167,6 +167,7 @@ function toView(row: JobRow): JobView {
     priority: row.priority,
     created_at: iso(row.createdAt),
     ...(row.startedAt === undefined ? {} : { started_at: iso(row.startedAt) }),
+    ...(row.firstTokenAt === undefined ? {} : { first_token_at: iso(row.firstTokenAt) }),
     ...(row.endedAt === undefined ? {} : { ended_at: iso(row.endedAt) }),
     attempts: [...row.attempts],
     ...(row.usage === undefined ? {} : { usage: row.usage }),

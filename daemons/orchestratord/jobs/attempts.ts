@@ -118,6 +118,7 @@ export class Attempts {
         if (event.data.i !== job.nextIndex) {
           throw new RangeError(`The worker sent token ${event.data.i} instead of ${job.nextIndex}`);
         }
+        const isFirst = job.firstTokenAt === undefined;
         if (job.firstTokenAt === undefined) {
           job.firstTokenAt = now;
           metrics.ttft.observe((now - job.facts.createdAt) / 1000);
@@ -132,7 +133,7 @@ export class Attempts {
         // Nothing is generated before all of the prompt was read.
         job.promptRead = job.promptSize ?? job.promptRead;
         if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
-        return job.emit(event);
+        return job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
       }
       case "metrics":
         job.sawPrompt(event.data, resumedFrom);

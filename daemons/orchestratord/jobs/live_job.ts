@@ -69,6 +69,7 @@ export class LiveJob {
     const { store, id } = facts;
     this.attempts = [...kept?.row.attempts ?? []];
     this.startedAt = kept?.row.startedAt;
+    this.firstTokenAt = kept?.row.firstTokenAt;
     for (const { id, event } of kept?.events ?? []) {
       this.#nextId = id + 1;
       if (event.event !== "token") continue;

@@ -7,10 +7,12 @@ import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import type { Jobs, SubmitOptions } from "../jobs/jobs.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
+import { refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
 import { checkJobLimits, rateLimited } from "./job_limits.ts";
 import { keyStatus } from "./keys.ts";
 import { RequestRate } from "./request_rate.ts";
 import { keyIdOf } from "./secret.ts";
+import { Sessions } from "./sessions.ts";
 import { dayOf } from "./tokens.ts";
 
 /** A key's last use is written down again after this, in ms. */
@@ -40,9 +42,16 @@ export interface AccessDeps {
 export class Access {
   readonly #deps: AccessDeps;
   readonly #rate = new RequestRate();
+  readonly #sessions: Sessions;
 
   constructor(deps: AccessDeps) {
     this.#deps = deps;
+    this.#sessions = new Sessions(deps.clock);
+  }
+
+  /** Whether there is no token: then everybody may do everything. */
+  get isOpen(): boolean {
+    return this.#deps.token === undefined;
   }
 
   /**
@@ -51,42 +60,74 @@ export class Access {
    * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` or `RATE_LIMITED`
    */
   async authorize(request: Request, role: Role): Promise<Caller | undefined> {
+    refuseOtherSites(request);
     if (role === "none") return undefined;
-    const { token, keys, clock, metrics } = this.#deps;
-    const refuse = (reason: string, message: string) => {
-      metrics.authFailures.inc({ reason });
-      return new LlorchError(reason === "role" ? "FORBIDDEN" : "UNAUTHORIZED", message);
-    };
+    const row = await this.#rowOf(request);
+    return row && this.#admit(row, role);
+  }
+
+  /**
+   * Signs a browser in.
+   *
+   * @returns the secret of its session, and whose it is; undefined for the daemons' token
+   * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` for a key of a pool, or `RATE_LIMITED`
+   */
+  async signIn(key: string): Promise<{ caller: Caller | undefined; secret: string }> {
+    const row = await this.#rowOfSecret(key);
+    const caller = row && this.#admit(row, "client");
+    return { caller, secret: this.#sessions.open(row?.keyId) };
+  }
+
+  /** Signs a browser out. */
+  signOut(secret: string): void {
+    this.#sessions.close(secret);
+  }
+
+  /** The key that a call comes with; undefined: with the shared token, or all is open. */
+  async #rowOf(request: Request): Promise<KeyRow | undefined> {
+    const { token, keys, metrics } = this.#deps;
     const secret = bearerOf(request);
-    if (secret === undefined) {
-      if (token === undefined) return undefined;
-      metrics.authFailures.inc({ reason: "missing" });
-      requireBearer(request);
+    if (secret !== undefined) return await this.#rowOfSecret(secret);
+    if (token === undefined) return undefined;
+    const cookie = sessionSecretOf(request);
+    const session = cookie === undefined ? undefined : this.#sessions.of(cookie);
+    if (session) {
+      requireConsole(request);
+      if (session.keyId === undefined) return undefined;
+      const row = await keys.get(session.keyId);
+      if (row) return row;
     }
-    if (secret === undefined || (token !== undefined && secretsEqual(secret, token))) {
-      return undefined;
-    }
+    metrics.authFailures.inc({ reason: "missing" });
+    requireBearer(request);
+  }
+
+  async #rowOfSecret(secret: string): Promise<KeyRow | undefined> {
+    const { token, keys } = this.#deps;
+    if (token !== undefined && secretsEqual(secret, token)) return undefined;
     const keyId = keyIdOf(secret);
     // Where all is open, what a client sends because it must send something says nothing.
     if (keyId === undefined && token === undefined) return undefined;
     const row = keyId === undefined ? undefined : await keys.get(keyId);
-    if (!row || !secretsEqual(secretSha256(secret), row.secretSha256)) {
-      throw refuse("unknown", "Nobody knows this API key");
-    }
-    const now = clock.now();
+    if (row && secretsEqual(secretSha256(secret), row.secretSha256)) return row;
+    throw this.#refusal("unknown", "Nobody knows this API key");
+  }
+
+  /** Checks that a key is good for a role, and counts its call. */
+  #admit(row: KeyRow, role: Role): Caller {
+    const now = this.#deps.clock.now();
     const status = keyStatus(row, now);
-    if (status !== "active") throw refuse(status, `The API key "${row.name}" is ${status}`);
-    if (!ALLOWED[role].includes(row.role)) {
-      throw refuse("role", `The API key "${row.name}" has the role ${row.role}, not ${role}`);
+    const { keyId, name, role: own, limits } = row;
+    if (status !== "active") throw this.#refusal(status, `The API key "${name}" is ${status}`);
+    if (!ALLOWED[role].includes(own)) {
+      throw this.#refusal("role", `The API key "${name}" has the role ${own}, not ${role}`);
     }
     this.#count(row, now);
-    const { name, role: own } = row;
-    return {
-      keyId: row.keyId,
-      name,
-      role: own,
-      limits: { ...this.#deps.defaults(), ...row.limits },
-    };
+    return { keyId, name, role: own, limits: { ...this.#deps.defaults(), ...limits } };
+  }
+
+  #refusal(reason: "unknown" | "revoked" | "expired" | "role", message: string): LlorchError {
+    this.#deps.metrics.authFailures.inc({ reason });
+    return new LlorchError(reason === "role" ? "FORBIDDEN" : "UNAUTHORIZED", message);
   }
 
   /**

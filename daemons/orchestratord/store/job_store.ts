@@ -33,6 +33,7 @@ export interface JobRow {
   /** Whose job it is: an API key's id, else a session's; empty for neither. */
   readonly tenant: string;
   readonly startedAt: number | undefined;
+  readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
   readonly attempts: readonly Attempt[];
   readonly usage: Usage | undefined;
@@ -63,6 +64,7 @@ export interface NewJobRow {
 export interface JobPatch {
   readonly status?: JobStatus;
   readonly startedAt?: number;
+  readonly firstTokenAt?: number;
   readonly endedAt?: number;
   readonly attempts?: readonly Attempt[];
   readonly usage?: Usage;

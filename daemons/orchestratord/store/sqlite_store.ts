@@ -8,6 +8,7 @@ import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import migration0003 from "./migrations/0003.sql" with { type: "text" };
 import migration0004 from "./migrations/0004.sql" with { type: "text" };
 import migration0005 from "./migrations/0005.sql" with { type: "text" };
+import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import type { KeyStore } from "./key_store.ts";
 import { sqliteKeys } from "./sqlite_keys.ts";
 import { sqlitePins } from "./sqlite_pins.ts";
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0003,
   migration0004,
   migration0005,
+  migration0006,
 ];
 
 /**
@@ -34,6 +36,7 @@ type Row = Record<string, SQLOutputValue>;
 const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   status: "status",
   startedAt: "started_at",
+  firstTokenAt: "first_token_at",
   endedAt: "ended_at",
   attempts: "attempts",
   usage: "usage",
@@ -232,6 +235,7 @@ function toJob(row: Row | undefined): JobRow | undefined {
     deadlineAt: time("deadline_at"),
     tenant: String(row["tenant"]),
     startedAt: time("started_at"),
+    firstTokenAt: time("first_token_at"),
     endedAt: time("ended_at"),
     attempts: json("attempts") ?? [],
     usage: json("usage"),

@@ -6,7 +6,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation, Options } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
-import { formatDuration } from "../../../daemons/duration.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { integerOption, textOption } from "../../../daemons/option_values.ts";
 import { columns } from "../../../output/columns.ts";

@@ -5,7 +5,7 @@ import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { idWord } from "../../../daemons/option_values.ts";
-import { timeline } from "../../../jobs/timeline.ts";
+import { timeline } from "#shared/jobs/timeline.ts";
 import { columns } from "../../../output/columns.ts";
 
 /** `llorch orchestrator jobs show` */

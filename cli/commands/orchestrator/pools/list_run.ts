@@ -4,7 +4,7 @@ import { EXIT } from "#shared/defaults.ts";
 import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
-import { formatDuration } from "../../../daemons/duration.ts";
+import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { formatBytes } from "../../../output/bytes.ts";
 import { columns } from "../../../output/columns.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { JobView } from "#shared/contracts/job.ts";
+import type { JobView } from "../contracts/job.ts";
 import { timeline } from "./timeline.ts";
 
 const at = (second: number) => `2026-01-01T00:00:${String(second).padStart(2, "0")}.000Z`;
@@ -9,6 +9,7 @@ const job: JobView = {
   model: "demo",
   priority: "batch",
   created_at: at(0),
+  first_token_at: at(3),
   ended_at: at(9),
   attempts: [
     {
@@ -28,6 +29,7 @@ Deno.test("timeline() tells attempts with their reasons, and the end with its us
     ["+0 ms", "created", at(0)],
     ["+0 ms", "queued", "for 2 s"],
     ["+2 s", "attempt 1", "on w-1 of pool p"],
+    ["+3 s", "first token", ""],
     ["+5 s", "attempt 1", "given up: WORKER_LOST"],
     ["+5 s", "attempt 2", "on w-2 of pool p"],
     ["+9 s", "completed", "20 tokens out, 4 in (1 of them from the cache)"],
@@ -35,7 +37,7 @@ Deno.test("timeline() tells attempts with their reasons, and the end with its us
 });
 
 Deno.test("timeline() of a job that waits ends with now", () => {
-  const { ended_at: _ended, usage: _usage, ...waiting } = job;
+  const { ended_at: _ended, first_token_at: _first, usage: _usage, ...waiting } = job;
   assert.deepEqual(timeline({ ...waiting, status: "queued", attempts: [] }).slice(1), [
     ["+0 ms", "queued", ""],
     ["now", "queued", ""],

@@ -1,0 +1,26 @@
+import { ACCEPTED, orchestratorRoutes as routes, type SessionView } from "#shared/contracts/mod.ts";
+import type { App, Caller } from "#shared/http/app.ts";
+import { sessionCookie, sessionSecretOf } from "../keys/browser.ts";
+import type { Orchestrator } from "../orchestrator.ts";
+
+/** `/v2/session`: who is calling, and browsers that sign in and out. */
+export function mountSession(app: App, { access }: Orchestrator): void {
+  const view = (caller: Caller | undefined): SessionView => ({
+    role: caller?.role === "client" ? "client" : "operator",
+    ...(caller ? { name: caller.name } : {}),
+    is_open: access.isOpen,
+  });
+  const reply = (body: unknown, cookie: string) =>
+    Response.json(body, { headers: { "set-cookie": cookie, "cache-control": "no-store" } });
+
+  app.mount(routes.session, ({ caller }) => view(caller));
+  app.mount(routes.signIn, async ({ body, request }) => {
+    const { caller, secret } = await access.signIn(body.key);
+    return reply(view(caller), sessionCookie(request, secret));
+  });
+  app.mount(routes.signOut, ({ request }) => {
+    const secret = sessionSecretOf(request);
+    if (secret !== undefined) access.signOut(secret);
+    return reply(ACCEPTED, sessionCookie(request, undefined));
+  });
+}

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App } from "#shared/http/app.ts";
+import script from "./assets/app.js" with { type: "text" };
+import style from "./assets/app.css" with { type: "text" };
+import icon from "./web/icon.svg" with { type: "text" };
+import page from "./web/index.html" with { type: "text" };
+
+/**
+ * Nothing comes from elsewhere, and nothing that stands in a page or is written into it runs: what
+ * models and people say is text, even if somebody forgets that.
+ */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** A file as it is sent. */
+interface File {
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function file(text: string, type: string): File {
+  const tag = createHash("sha256").update(text).digest("base64url").slice(0, 22);
+  return {
+    text,
+    headers: {
+      "content-type": `${type}; charset=utf-8`,
+      "content-security-policy": POLICY,
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-resource-policy": "same-origin",
+      "cache-control": "no-cache",
+      etag: `"${tag}"`,
+    },
+  };
+}
+
+const PAGE = file(page, "text/html");
+
+const FILES: ReadonlyMap<string, File> = new Map([
+  ["app.js", file(script as unknown as string, "text/javascript")],
+  ["app.css", file(style, "text/css")],
+  ["icon.svg", file(icon, "image/svg+xml")],
+]);
+
+/** The console: a page at `/` and its files. Whoever opens it signs in there. */
+export function mountConsole(app: App): void {
+  app.mount(routes.consolePage, ({ request }) => reply(PAGE, request));
+  app.mount(routes.consoleFile, ({ params, request }) => {
+    const found = FILES.get(params.file);
+    if (found) return reply(found, request);
+    throw new LlorchError("NOT_FOUND", `Cannot find the file "${params.file}" of the console`);
+  });
+}
+
+function reply({ text, headers }: File, request: Request): Response {
+  if (request.headers.get("if-none-match") !== headers["etag"]) {
+    return new Response(text, { headers });
+  }
+  return new Response(null, { status: 304, headers });
+}

@@ -1,0 +1,119 @@
+import type { SessionView } from "#shared/contracts/mod.ts";
+import type { ComponentType } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, call, whenSignedOut } from "./api.ts";
+import { useHash } from "./hooks.ts";
+import { follow, useLive } from "./live.ts";
+import { EventsPage } from "./pages/events.tsx";
+import { JobPage } from "./pages/job.tsx";
+import { JobsPage } from "./pages/jobs.tsx";
+import { KeysPage } from "./pages/keys.tsx";
+import { ModelsPage } from "./pages/models.tsx";
+import { OverviewPage } from "./pages/overview.tsx";
+import { PlaygroundPage } from "./pages/playground.tsx";
+import { SignInPage } from "./pages/sign_in.tsx";
+import { Notices } from "./parts/notices.tsx";
+import { SessionContext } from "./session.ts";
+
+/** A page: its name in the address, and in words. */
+interface Page {
+  readonly path: string;
+  readonly title: string;
+  readonly View: ComponentType;
+  readonly isForOperators?: boolean;
+}
+
+const PAGES: readonly Page[] = [
+  { path: "", title: "Overview", View: OverviewPage },
+  { path: "jobs", title: "Jobs", View: JobsPage },
+  { path: "models", title: "Models", View: ModelsPage },
+  { path: "playground", title: "Playground", View: PlaygroundPage },
+  { path: "events", title: "Events", View: EventsPage },
+  { path: "keys", title: "Keys and limits", View: KeysPage, isForOperators: true },
+];
+
+/** Asks who is calling, and shows the console or lets them sign in. */
+export function App() {
+  const [session, setSession] = useState<SessionView | null>();
+  const [error, setError] = useState<string>();
+  const look = () => {
+    call<SessionView>("GET", "/v2/session").then(setSession, (error: ApiError) => {
+      if (error.status === 401) setSession(null);
+      else setError(error.message);
+    });
+  };
+  useEffect(() => {
+    whenSignedOut(() => setSession(null));
+    look();
+  }, []);
+  if (session === null) return <SignInPage onSignedIn={setSession} />;
+  if (session) return <Console session={session} onSignedOut={() => setSession(null)} />;
+  return <p class="opening" role="status">{error ?? "Opening the console…"}</p>;
+}
+
+function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: () => void }) {
+  useEffect(follow, []);
+  const [, first = "", id] = useHash().split("/");
+  const pages = PAGES.filter((page) => !page.isForOperators || session.role === "operator");
+  const page = pages.find(({ path }) => path === first) ?? pages[0]!;
+  const isJob = page.path === "jobs" && id !== undefined && id !== "";
+  const title = isJob ? "Job" : page.title;
+  const heading = useRef<HTMLHeadingElement>(null);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    document.title = `${title} · llorch`;
+    // Whoever came by a link hears where they are; whoever opens the console starts at its top.
+    if (!isFirst.current) heading.current?.focus();
+    isFirst.current = false;
+  }, [title, id]);
+  const signOut = async () => {
+    await call("DELETE", "/v2/session").catch(() => {});
+    onSignedOut();
+  };
+  return (
+    <SessionContext.Provider value={session}>
+      <a class="skip" href="#content" onClick={(event) => skip(event, heading.current)}>
+        Skip to the content
+      </a>
+      <header class="bar">
+        <a class="brand" href="#/">
+          <img src="/console/icon.svg" alt="" width="22" height="22" /> llorch
+        </a>
+        <nav aria-label="Pages">
+          {pages.map(({ path, title }) => (
+            <a href={`#/${path}`} aria-current={path === page.path ? "page" : undefined}>{title}</a>
+          ))}
+        </nav>
+        <div class="who">
+          <Connection />
+          {!session.is_open && (
+            <>
+              <span title={`Role: ${session.role}`}>{session.name ?? "daemons' token"}</span>
+              <button type="button" class="quiet" onClick={signOut}>Sign out</button>
+            </>
+          )}
+        </div>
+      </header>
+      <main>
+        <h1 ref={heading} tabIndex={-1}>{title}</h1>
+        {isJob ? <JobPage id={decodeURIComponent(id)} /> : <page.View />}
+      </main>
+      <Notices />
+    </SessionContext.Provider>
+  );
+}
+
+/** The address is the page's: an anchor of the usual kind would leave it. */
+function skip(event: Event, heading: HTMLElement | null): void {
+  event.preventDefault();
+  heading?.focus();
+}
+
+function Connection() {
+  const { isConnected } = useLive();
+  return (
+    <span class={`connection ${isConnected ? "good" : "bad"}`} role="status">
+      {isConnected ? "live" : "reconnecting…"}
+    </span>
+  );
+}

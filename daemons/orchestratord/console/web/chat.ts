@@ -1,0 +1,74 @@
+/** The playground's talk with `/v1/chat/completions`. */
+import { createParser } from "eventsource-parser";
+import { ApiError, errorOf, send } from "./api.ts";
+
+/** One turn. */
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** What a request says; a parameter that is left out is the service's to choose. */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly Message[];
+  readonly temperature?: number;
+  readonly top_p?: number;
+  readonly max_tokens?: number;
+  readonly seed?: number;
+}
+
+/** How an answer went. */
+export interface Figures {
+  readonly tokens: number;
+  readonly firstMs: number;
+  readonly tookMs: number;
+  readonly reason: string;
+}
+
+interface Chunk {
+  readonly choices?: readonly {
+    readonly delta?: { readonly content?: string | null };
+    readonly finish_reason?: string | null;
+  }[];
+  readonly usage?: { readonly completion_tokens: number } | null;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/**
+ * Streams an answer.
+ *
+ * @param onText Is given each piece of text.
+ * @throws {ApiError} when the service says no, before or within the stream
+ */
+export async function chat(
+  request: ChatRequest,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Figures> {
+  const began = performance.now();
+  const body = { ...request, stream: true, stream_options: { include_usage: true } };
+  const reply = await send("POST", "/v1/chat/completions", body, signal);
+  if (!reply.ok || !reply.body) throw await errorOf(reply);
+  let [firstMs, tokens, reason] = [0, 0, "broken off"];
+  const parser = createParser({
+    onEvent({ data }) {
+      if (data === "[DONE]") return;
+      const { choices, usage, error } = JSON.parse(data) as Chunk;
+      if (error) throw new ApiError(200, error.code, error.message);
+      const text = choices?.[0]?.delta?.content;
+      if (text) {
+        firstMs ||= performance.now() - began;
+        onText(text);
+      }
+      reason = choices?.[0]?.finish_reason ?? reason;
+      tokens = usage?.completion_tokens ?? tokens;
+    },
+  });
+  const decoder = new TextDecoder();
+  const reader = reply.body.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    parser.feed(decoder.decode(next.value, { stream: true }));
+  }
+  return { tokens, firstMs, tookMs: performance.now() - began, reason };
+}

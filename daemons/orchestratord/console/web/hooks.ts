@@ -1,0 +1,70 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, call } from "./api.ts";
+
+/** What a page has fetched. */
+export interface Fetched<T> {
+  readonly value: T | undefined;
+  readonly error: string | undefined;
+  readonly refresh: () => void;
+}
+
+/**
+ * Fetches a path, again when it or `version` changes. What was fetched before stays while it does,
+ * and an answer that was overtaken by a later call is dropped.
+ */
+export function useFetch<T>(path: string, version?: unknown): Fetched<T> {
+  const [state, set] = useState<{ path: string; value?: T; error?: string }>({ path });
+  const latest = useRef(0);
+  const refresh = useCallback(() => {
+    const mine = ++latest.current;
+    call<T>("GET", path).then(
+      (value) => mine === latest.current && set({ path, value }),
+      (error: ApiError) => mine === latest.current && set({ path, error: error.message }),
+    );
+  }, [path]);
+  useEffect(refresh, [refresh, version]);
+  useEffect(() => () => void latest.current++, []);
+  const isMine = state.path === path;
+  return {
+    value: isMine ? state.value : undefined,
+    error: isMine ? state.error : undefined,
+    refresh,
+  };
+}
+
+/** The value as it was at most so long ago: for what is fetched whenever a live value changes. */
+export function useThrottled<T>(value: T, ms: number): T {
+  const [shown, show] = useState(value);
+  const latest = useRef(value);
+  latest.current = value;
+  const timer = useRef<number | undefined>(undefined);
+  useEffect(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      show(latest.current);
+    }, ms);
+  }, [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return shown;
+}
+
+/** The place in the page, without `#`. */
+export function useHash(): string {
+  const [hash, set] = useState(location.hash.slice(1));
+  useEffect(() => {
+    const changed = () => set(location.hash.slice(1));
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return hash;
+}
+
+/** The time, every second. */
+export function useNow(): number {
+  const [now, set] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => set(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}

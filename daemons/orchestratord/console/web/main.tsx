@@ -1,0 +1,9 @@
+/**
+ * The console in the browser.
+ *
+ * @module
+ */
+import { render } from "preact";
+import { App } from "./app.tsx";
+
+render(<App />, document.getElementById("app")!);

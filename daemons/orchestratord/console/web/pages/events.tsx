@@ -1,0 +1,67 @@
+import { useState } from "preact/hooks";
+import { formatTime } from "../format.ts";
+import { KINDS, useLive } from "../live.ts";
+import { Empty, Table } from "../parts/table.tsx";
+
+/** Kinds that mean that something went wrong. */
+const TROUBLE: ReadonlySet<string> = new Set([
+  "pool_lost",
+  "spawn_failed",
+  "failover",
+  "job_failed",
+  "exit",
+]);
+
+/** What happened, newest first. */
+export function EventsPage() {
+  const { told } = useLive();
+  const [kind, setKind] = useState("");
+  const [text, setText] = useState("");
+  const shown = told.filter((each) =>
+    (kind === "" || each.kind === kind) &&
+    (text === "" || each.message.toLowerCase().includes(text.toLowerCase()))
+  );
+  return (
+    <>
+      <form class="filters" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Kind
+          <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+            <option value="">all</option>
+            {KINDS.map((each) => <option key={each}>{each}</option>)}
+          </select>
+        </label>
+        <label>
+          Containing
+          <input
+            type="search"
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+      </form>
+      <p class="dim small">
+        The latest 500 since orchestratord was started; its log has all of them. The same comes from
+        {" "}
+        <code>/v2/events</code> and <code>llorch orchestrator events --follow</code>.
+      </p>
+      {shown.length === 0
+        ? <Empty>Nothing of the kind has happened.</Empty>
+        : (
+          <Table label="Events" head={["When", "Kind", "What and why"]}>
+            {shown.map(({ id, kind, at, message, job_id }) => (
+              <tr key={`${id} ${kind}`}>
+                <td class="when">
+                  <time dateTime={at}>{formatTime(at)}</time>
+                </td>
+                <td>
+                  <span class={`badge ${TROUBLE.has(kind) ? "bad" : "dim"}`}>{kind}</span>
+                </td>
+                <td class="name">{message} {job_id && <a href={`#/jobs/${job_id}`}>job</a>}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+    </>
+  );
+}

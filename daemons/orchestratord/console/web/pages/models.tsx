@@ -1,0 +1,229 @@
+import type { ModelFit, ModelView, PoolView } from "#shared/contracts/mod.ts";
+import { useState } from "preact/hooks";
+import { call, segment } from "../api.ts";
+import { formatBytes, formatCount } from "../format.ts";
+import { useFetch, useThrottled } from "../hooks.ts";
+import { useLive } from "../live.ts";
+import { Badge } from "../parts/badge.tsx";
+import { Confirm } from "../parts/dialog.tsx";
+import { attempt } from "../parts/notices.tsx";
+import { Empty, Table } from "../parts/table.tsx";
+import { useIsOperator } from "../session.ts";
+
+/** The list is fetched again at most this often, in ms, and only when workers or pools changed. */
+const FRESH_MS = 1_000;
+
+/** The streams of a pool that is drained may run on for this long, in ms. */
+const DRAIN_MS = 600_000;
+
+/** Models on disk, where they are loaded and would fit; pools, to take them out of service. */
+export function ModelsPage() {
+  const { fleet, told } = useLive();
+  const version = useThrottled(`${told[0]?.id} ${JSON.stringify(fleet?.workers)}`, FRESH_MS);
+  const { value, error, refresh } = useFetch<{ models: readonly ModelView[] }>(
+    "/v2/models?fit=true",
+    version,
+  );
+  return (
+    <>
+      {error && <p class="bad-text" role="alert">{error}</p>}
+      {value?.models.length === 0 && (
+        <Empty>
+          No pool has a model. On its host, <code>llorch models download</code> fetches one.
+        </Empty>
+      )}
+      <div class="cards wide">
+        {value?.models.map((model) => (
+          <Model key={model.fingerprint} model={model} onChanged={refresh} />
+        ))}
+      </div>
+      <h2>Pools</h2>
+      <Pools pools={fleet?.pools ?? []} />
+    </>
+  );
+}
+
+/** A model's short name: what people type. */
+const nameOf = ({ aliases, model_ref }: ModelView) =>
+  aliases.toSorted((a, b) => a.length - b.length)[0] ?? model_ref;
+
+function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }) {
+  const state = model.loaded ? "loaded" : model.loading ? "loading" : "on disk";
+  const aliases = model.aliases.filter((alias) =>
+    alias !== nameOf(model) && alias !== model.model_ref
+  );
+  return (
+    <article class="card" aria-label={`Model ${nameOf(model)}`}>
+      <h3>
+        {nameOf(model)} <Badge>{state}</Badge>
+        {model.pinned && <Badge>pinned</Badge>}
+      </h3>
+      <p class="dim small name">
+        {model.model_ref}
+        {aliases.length > 0 && ` · also ${aliases.join(", ")}`}
+      </p>
+      <p class="small">
+        {model.architecture}, {formatBytes(model.size_bytes)} on disk, about{" "}
+        {formatBytes(model.estimated_bytes)} in memory, context of{" "}
+        {formatCount(model.context_length)} tokens
+      </p>
+      {model.ambiguous_aliases.length > 0 && (
+        <p class="bad-text small">
+          Another model claims these names too: {model.ambiguous_aliases.join(", ")}
+        </p>
+      )}
+      {model.load_error && <p class="bad-text small">The last load failed: {model.load_error}</p>}
+      <Fits fits={model.fit ?? []} />
+      <Actions model={model} onChanged={onChanged} />
+    </article>
+  );
+}
+
+function Fits({ fits }: { fits: readonly ModelFit[] }) {
+  if (fits.length === 0) {
+    return <p class="small dim">Every pool that has it is out of service or cannot be reached.</p>;
+  }
+  const words = {
+    loaded: "loaded",
+    now: "now",
+    evicting: "evicting",
+    later: "later",
+    never: "never",
+  };
+  return (
+    <ul class="fits small">
+      {fits.map(({ pool_id, device, fits, free_bytes, reason }) => (
+        <li key={`${pool_id} ${device}`}>
+          <Badge>{words[fits]}</Badge> {device} of {pool_id}{" "}
+          <span class="dim">({formatBytes(free_bytes)} free){reason && `: ${reason}`}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void }) {
+  const [place, setPlace] = useState("");
+  const isOperator = useIsOperator();
+  if (!isOperator) return null;
+  const name = nameOf(model);
+  const [pool_id, device] = place.split(" ");
+  const body = place === "" ? {} : { pool_id, device };
+  const act = async (action: string, done: string) => {
+    await attempt(
+      () => call("POST", `/v2/models/${segment(model.model_ref)}/${action}`, body),
+      done,
+    );
+    onChanged();
+  };
+  return (
+    <div class="actions">
+      <label class="inline">
+        <span class="small">Where</span>
+        <select
+          aria-label={`Where, for ${name}`}
+          value={place}
+          onChange={(event) => setPlace(event.currentTarget.value)}
+        >
+          <option value="">anywhere</option>
+          {model.fit?.map(({ pool_id, device }) => (
+            <option key={`${pool_id} ${device}`} value={`${pool_id} ${device}`}>
+              {device} of {pool_id}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button
+        type="button"
+        aria-label={`Load ${name}`}
+        onClick={() => act("load", `${name} is to be loaded`)}
+      >
+        Load
+      </button>
+      <button
+        type="button"
+        aria-label={`Unload ${name}`}
+        disabled={!model.loaded && !model.loading}
+        onClick={() => act("unload", `${name} is to be unloaded`)}
+      >
+        Unload
+      </button>
+      <button
+        type="button"
+        aria-label={`Pin ${name}`}
+        onClick={() => act("pin", `${name} is pinned`)}
+      >
+        Pin
+      </button>
+      <button
+        type="button"
+        aria-label={`Unpin ${name}`}
+        disabled={!model.pinned}
+        onClick={() => act("unpin", `${name} is no longer pinned`)}
+      >
+        Unpin
+      </button>
+    </div>
+  );
+}
+
+function Pools({ pools }: { pools: readonly PoolView[] }) {
+  const [asked, ask] = useState<string>();
+  const isOperator = useIsOperator();
+  if (pools.length === 0) return <Empty>No pool is known yet.</Empty>;
+  const post = (id: string, action: string, done: string, body?: unknown) =>
+    attempt(() => call("POST", `/v2/pools/${segment(id)}/${action}`, body), done);
+  return (
+    <>
+      <Table
+        label="Pools"
+        head={["Pool", "Status", "#Workers", "#Models", ...(isOperator ? ["Actions"] : [])]}
+      >
+        {pools.map(({ pool_id: id, status, workers, models }) => {
+          const isOut = status === "draining" || status === "drained";
+          return (
+            <tr key={id}>
+              <td class="id">{id}</td>
+              <td>
+                <Badge>{status}</Badge>
+              </td>
+              <td class="number">{workers.length}</td>
+              <td class="number">{models}</td>
+              {isOperator && (
+                <td>
+                  {isOut
+                    ? (
+                      <button
+                        type="button"
+                        aria-label={`Take ${id} back`}
+                        onClick={() => post(id, "undrain", `${id} is back in service`)}
+                      >
+                        Take back
+                      </button>
+                    )
+                    : (
+                      <button type="button" aria-label={`Drain ${id}`} onClick={() => ask(id)}>
+                        Drain
+                      </button>
+                    )}
+                </td>
+              )}
+            </tr>
+          );
+        })}
+      </Table>
+      {asked !== undefined && (
+        <Confirm
+          title={`Drain pool ${asked}?`}
+          text="Nothing new is placed on it. Its streams end, or go on elsewhere after ten minutes; then its workers stop. It stays out of service until it is taken back."
+          action="Drain the pool"
+          onYes={() => {
+            ask(undefined);
+            post(asked, "drain", `${asked} takes no new work`, { deadline_ms: DRAIN_MS });
+          }}
+          onNo={() => ask(undefined)}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,31 @@
+/** How words for states are to be taken. */
+const TONES: Readonly<Record<string, string>> = {
+  available: "good",
+  ready: "good",
+  completed: "good",
+  loaded: "good",
+  active: "good",
+  now: "good",
+  running: "busy",
+  dispatched: "busy",
+  loading: "busy",
+  starting: "busy",
+  evicting: "busy",
+  pinned: "busy",
+  failed: "bad",
+  unavailable: "bad",
+  never: "bad",
+  revoked: "bad",
+  expired: "bad",
+  cancelled: "dim",
+  later: "warn",
+  queued: "warn",
+  draining: "warn",
+  drained: "warn",
+  stopping: "warn",
+};
+
+/** A state, in its own words and a colour beside them. */
+export function Badge({ children }: { children: string }) {
+  return <span class={`badge ${TONES[children] ?? "dim"}`}>{children}</span>;
+}

@@ -1,0 +1,43 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+
+/** A question in front of the page; Escape is a no. */
+export function Dialog({ title, children, onClose }: {
+  title: string;
+  children: ComponentChildren;
+  onClose: () => void;
+}) {
+  const element = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const opener = document.activeElement;
+    element.current?.showModal();
+    return () => opener instanceof HTMLElement && opener.focus();
+  }, []);
+  return (
+    <dialog ref={element} aria-labelledby={id} onClose={onClose}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+/** Asks before something is done that cannot be undone. */
+export function Confirm({ title, text, action, onYes, onNo }: {
+  title: string;
+  text: string;
+  /** What the button says that does it. */
+  action: string;
+  onYes: () => void;
+  onNo: () => void;
+}) {
+  return (
+    <Dialog title={title} onClose={onNo}>
+      <p>{text}</p>
+      <div class="actions">
+        <button type="button" onClick={onNo}>Keep</button>
+        <button type="button" class="danger" onClick={onYes}>{action}</button>
+      </div>
+    </Dialog>
+  );
+}

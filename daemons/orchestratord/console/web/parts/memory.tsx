@@ -1,0 +1,50 @@
+import type { Device, WorkerView } from "#shared/contracts/mod.ts";
+import { formatBytes } from "../format.ts";
+
+/** What holds a device's memory: this project's workers, other programs, nobody. */
+export function MemoryBar({ device, workers }: {
+  device: Device;
+  /** Those on this device. */
+  workers: readonly WorkerView[];
+}) {
+  const { total_bytes: total, free_bytes: free } = device;
+  const ours = Math.min(total, workers.reduce((sum, each) => sum + each.memory_bytes, 0));
+  const others = Math.max(0, total - free - ours);
+  const left = Math.max(0, total - ours - others);
+  const words = `${formatBytes(ours)} workers, ${formatBytes(others)} others, ` +
+    `${formatBytes(left)} free of ${formatBytes(total)}`;
+  return (
+    <div class="device">
+      <div class="device-head">
+        <strong>{device.id}</strong>
+        <span class="dim">
+          {device.kind === device.name.toLowerCase()
+            ? device.kind
+            : `${device.kind}, ${device.name}`}
+        </span>
+      </div>
+      {device.unavailable ? <p class="bad-text">{device.unavailable}</p> : (
+        <>
+          <svg
+            class="memory"
+            viewBox="0 0 100 4"
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={`${device.id}: ${words}`}
+          >
+            <rect class="free" width="100" height="4" />
+            <rect class="others" width={share(ours + others, total)} height="4" />
+            <rect class="ours" width={share(ours, total)} height="4" />
+          </svg>
+          <p class="dim small">
+            <span class="key ours" /> {formatBytes(ours)} workers
+            <span class="key others" /> {formatBytes(others)} others
+            <span class="key free" /> {formatBytes(left)} free of {formatBytes(total)}
+          </p>
+        </>
+      )}
+    </div>
+  );
+}
+
+const share = (part: number, whole: number) => whole === 0 ? 0 : 100 * part / whole;

@@ -1,0 +1,11 @@
+import type { SessionView } from "#shared/contracts/mod.ts";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+
+/** Who is signed in. */
+export const SessionContext = createContext<SessionView | undefined>(undefined);
+
+/** Whether who is signed in may change things. */
+export function useIsOperator(): boolean {
+  return useContext(SessionContext)?.role === "operator";
+}

@@ -1,0 +1,39 @@
+import type { ModelFit } from "#shared/contracts/mod.ts";
+import { type LoadPlan, planLoad, sitesOf } from "./placement.ts";
+import type { State } from "./state.ts";
+import { holdersOf } from "./workers.ts";
+
+/** Where a model would fit and why not, for each device of the pools in service that have it. */
+export function fits(state: Readonly<State>, fingerprint: string, now: number): ModelFit[] {
+  return sitesOf(state, fingerprint).map(({ pool, device, needed, free }) => {
+    const base = {
+      pool_id: pool.id,
+      device: device.id,
+      needed_bytes: needed,
+      free_bytes: Math.max(0, free),
+    };
+    for (const { poolId, report } of holdersOf(state, fingerprint)) {
+      const isHere = poolId === pool.id && report.device === device.id;
+      if (isHere && report.state === "ready") return { ...base, fits: "loaded" };
+    }
+    const place = { fingerprint, poolId: pool.id, device: device.id };
+    return { ...base, ...told(planLoad(state, place, 0, now)) };
+  });
+}
+
+function told(plan: LoadPlan): Pick<ModelFit, "fits" | "reason"> {
+  switch (plan.kind) {
+    case "spawn":
+      return { fits: "now" };
+    case "evict": {
+      const names = plan.victims.map(({ report }) => report.worker_id).join(", ");
+      return { fits: "evicting", reason: `once idle workers have gone: ${names}` };
+    }
+    case "yield":
+      return { fits: "later", reason: "once busy workers have gone" };
+    case "wait":
+      return { fits: "later", reason: plan.reason };
+    case "impossible":
+      return { fits: "never", reason: plan.message };
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A browser for tests: Debian's Chromium, driven by playwright-core.
+ *
+ * @module
+ */
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** Where Chromium is, in the order in which it is looked for. */
+const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** Where a Chromium is; undefined where there is none. */
+export function chromiumPath(): string | undefined {
+  return PATHS.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The longest wait for anything on a page, in milliseconds: machines may be busy. */
+const TIMEOUT_MS = 20_000;
+
+/** How a page is opened. */
+export interface PageOptions {
+  readonly width?: number;
+  readonly height?: number;
+  readonly scheme?: "light" | "dark";
+}
+
+/** A browser whose pages say when something is wrong with them. */
+export interface TestBrowser {
+  /** Opens a page of its own: without cookies of others. */
+  open(url: string, options?: PageOptions): Promise<Page>;
+  /** What pages wrote to their consoles as errors, policies that were broken among them. */
+  readonly errors: readonly string[];
+}
+
+/** Runs a test with a browser, and ends it afterwards. */
+export async function withBrowser(test: (browser: TestBrowser) => Promise<void>): Promise<void> {
+  const executablePath = chromiumPath();
+  if (executablePath === undefined) throw new Error("There is no Chromium");
+  // Root, as in a container, has no sandbox to give.
+  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+  const browser: Browser = await chromium.launch({ executablePath, args });
+  const errors: string[] = [];
+  const contexts: BrowserContext[] = [];
+  try {
+    await test({
+      errors,
+      async open(url, { width = 1280, height = 860, scheme = "light" } = {}) {
+        const context = await browser.newContext({
+          viewport: { width, height },
+          colorScheme: scheme,
+          permissions: ["clipboard-read", "clipboard-write"],
+        });
+        contexts.push(context);
+        context.setDefaultTimeout(TIMEOUT_MS);
+        const page = await context.newPage();
+        page.on("console", (message) => {
+          if (message.type() === "error") errors.push(`${page.url()}: ${message.text()}`);
+        });
+        page.on("pageerror", (error) => errors.push(`${page.url()}: ${error.stack}`));
+        await page.goto(url);
+        return page;
+      },
+    });
+  } finally {
+    for (const context of contexts) await context.close();
+    await browser.close();
+  }
+}
