@@ -14,6 +14,7 @@ import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
 import { stagedLoads } from "./staging.ts";
+import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
 
 /** What can be measured, by name; a function takes arguments of its own. */
@@ -28,6 +29,7 @@ const BENCHES: Readonly<
   scheduler: [schedulerDecision],
   staging: [stagedLoads],
   swap: [modelSwap],
+  guessing: [guessing],
   worker: (args) => [workerBench(args)],
 };
 

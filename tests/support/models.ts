@@ -56,12 +56,22 @@ type Fill = GgufTensor["fill"];
  */
 export function writeCounterModel(
   path: string,
-  { numbers = 2000, context = 4096 }: { numbers?: number; context?: number } = {},
+  { numbers = 2000, context = 4096, ...shape }: CounterModelOptions = {},
 ): void {
   const vocabulary = wordVocabulary(numbers);
   const words = Array.from({ length: numbers }, (_, value) => vocabulary.number(value));
   const follows = inOrder([vocabulary.bos, ...words, vocabulary.eos]);
-  writeSuccessorModel(path, { name: "counter", follows, vocabulary, context });
+  writeSuccessorModel(path, { name: "counter", follows, vocabulary, context, ...shape });
+}
+
+/** Size of a counter model; larger ones are as exact, and cost what a real one of that shape costs. */
+export interface CounterModelOptions extends
+  Pick<
+    RandomModelOptions,
+    "layers" | "width" | "heads" | "kvHeads" | "feedForward" | "context" | "type"
+  > {
+  /** @default 2000 */
+  readonly numbers?: number;
 }
 
 /**
@@ -72,7 +82,7 @@ export function writeCounterAdapter(
   { from, to, numbers = 2000 }: { from: number; to: number; numbers?: number },
 ): void {
   const vocabulary = wordVocabulary(numbers);
-  const code = tokenCodes(vocabulary)[vocabulary.number(from)]!;
+  const code = tokenCodes(vocabulary, CODE_WIDTH)[vocabulary.number(from)]!;
   writeGguf(path, {
     metadata: {
       "general.type": { string: "adapter" },
@@ -217,11 +227,11 @@ export function counterModel(): string {
 const CODE_WIDTH = 256;
 
 /** A code of ±1 for each token, the same each time. */
-function tokenCodes(vocabulary: Vocabulary): Float32Array[] {
+function tokenCodes(vocabulary: Vocabulary, width: number): Float32Array[] {
   const random = seededRandom(0x6c6c);
   return Array.from(
     { length: vocabulary.size },
-    () => Float32Array.from({ length: CODE_WIDTH }, () => (random() < 0.5 ? -1 : 1)),
+    () => Float32Array.from({ length: width }, () => (random() < 0.5 ? -1 : 1)),
   );
 }
 
@@ -235,28 +245,26 @@ function inOrder(tokens: readonly number[]): Follows[] {
 /** Writes a model that says what follows a token: an output row is the sum of the codes before it. */
 function writeSuccessorModel(
   path: string,
-  { name, follows, vocabulary, context }: {
+  { follows, vocabulary, ...changes }: Partial<Shape> & {
     readonly name: string;
+    readonly context: number;
     readonly follows: readonly Follows[];
     readonly vocabulary: Vocabulary;
-    readonly context: number;
   },
 ): void {
-  const width = CODE_WIDTH;
-  const codes = tokenCodes(vocabulary);
-  const before = Map.groupBy(follows, ([, next]) => next);
-  const add = (token: number, values: Float32Array) =>
-    codes[token]?.forEach((value, at) => values[at] = (values[at] ?? 0) + value);
   const shape: Shape = {
-    name,
     layers: 1,
-    width,
+    width: CODE_WIDTH,
     heads: 4,
     kvHeads: 1,
     feedForward: 32,
-    context,
     type: "F16",
+    ...changes,
   };
+  const codes = tokenCodes(vocabulary, shape.width);
+  const before = Map.groupBy(follows, ([, next]) => next);
+  const add = (token: number, values: Float32Array) =>
+    codes[token]?.forEach((value, at) => values[at] = (values[at] ?? 0) + value);
   writeLlama(path, shape, vocabulary, {
     embedding: add,
     output: (row, values) => before.get(row)?.forEach(([token]) => add(token, values)),

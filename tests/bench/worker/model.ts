@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { ROOT } from "../../support/stack.ts";
 import type { TensorType } from "../../support/gguf_writer.ts";
-import { type RandomModelOptions, writeRandomModel } from "../../support/models.ts";
+import {
+  type RandomModelOptions,
+  writeCounterModel,
+  writeRandomModel,
+} from "../../support/models.ts";
+import { MIN_VOCABULARY } from "../../support/vocabulary.ts";
 
 /** Shapes of random models by their size, in parameters. */
 const SHAPES = {
@@ -24,27 +29,31 @@ export interface BenchModel {
 
 /**
  * The model that a name stands for, made where it is not there yet: `random:0.17B-q4` is one with
- * seeded random weights in Q4_0.
+ * seeded random weights in Q4_0, `counter:0.17B-q4` one that counts and costs as much.
  *
  * @throws {RangeError} when there is no such shape or type.
  */
-export function benchModel(name: string): BenchModel {
-  const [, size = "", type = ""] = /^random:([\d.]+B)-(\w+)$/.exec(name) ?? [];
+export function benchModel(name: string, vocabularySize?: number): BenchModel {
+  const [, size = "", type = ""] = /^(?:random|counter):([\d.]+B)-(\w+)$/.exec(name) ?? [];
   const shape = Object.hasOwn(SHAPES, size) ? SHAPES[size as keyof typeof SHAPES] : undefined;
   const tensor = TYPES[type];
   if (!shape || !tensor) {
-    const known = `random:{${Object.keys(SHAPES)}}-{${Object.keys(TYPES)}}`;
+    const known = `random: and counter:{${Object.keys(SHAPES)}}-{${Object.keys(TYPES)}}`;
     throw new RangeError(`Cannot make the model "${name}": known are ${known}`);
   }
   const folder = join(ROOT, "node_modules", ".cache", "llorch-bench");
-  const path = join(folder, `random-${size}-${type}.gguf`);
+  const path = join(folder, `${name.replace(":", "-")}.gguf`);
   if (!exists(path)) {
     console.log(`  writing ${path}`);
     Deno.mkdirSync(folder, { recursive: true });
-    writeRandomModel(`${path}.part`, { ...shape, context: CONTEXT, type: tensor });
+    const { vocabulary: own, ...rest } = shape;
+    const vocabulary = vocabularySize ?? own;
+    const options = { ...rest, context: CONTEXT, type: tensor };
+    if (name.startsWith("random:")) writeRandomModel(`${path}.part`, { ...options, vocabulary });
+    else writeCounterModel(`${path}.part`, { ...options, numbers: vocabulary - MIN_VOCABULARY });
     Deno.renameSync(`${path}.part`, path);
   }
-  return { path, vocabulary: shape.vocabulary };
+  return { path, vocabulary: vocabularySize ?? shape.vocabulary };
 }
 
 function exists(path: string): boolean {

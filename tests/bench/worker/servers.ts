@@ -38,7 +38,7 @@ const LOAD_DEADLINE_MS = 120_000;
 const POLL_MS = 5;
 
 /** Starts our worker, built (`LLORCH_BIN_DIR`) or from source. */
-export async function startWorker(settings: ServerSettings): Promise<Server> {
+export async function startWorker(settings: ServerSettings, name = "llorch"): Promise<Server> {
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const began = performance.now();
@@ -51,7 +51,7 @@ export async function startWorker(settings: ServerSettings): Promise<Server> {
   await ready(program, `${url}/ready`);
   let jobs = 0;
   return {
-    ...shared("llorch", program, began),
+    ...shared(name, program, began),
     word: "event: token",
     request: (prompt_tokens, max_tokens) => ({
       url: `${url}/execute`,
