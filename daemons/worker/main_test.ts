@@ -57,7 +57,48 @@ const broken: Record<string, (path: string) => void> = {
     Deno.writeFileSync(path, Deno.readFileSync(DEMO_MODEL).subarray(0, 5000));
   },
   "nothing": () => {},
+  "an architecture that nobody knows": (path) => patch(path, "llama", "zlama"),
+  "a tensor of another name": (path) => patch(path, "blk.0.attn_q.weight", "blk.0.attn_x.weight"),
+  "a tensor that lies outside the file": (path) => {
+    const bytes = Deno.readFileSync(DEMO_MODEL);
+    const at = placeOf(bytes, "blk.0.attn_q.weight") + "blk.0.attn_q.weight".length;
+    // Its dimensions' number, two dimensions and the type come before its offset.
+    new DataView(bytes.buffer).setBigUint64(at + 4 + 16 + 4, 2n ** 40n, true);
+    Deno.writeFileSync(path, bytes);
+  },
 };
+
+/** The demo model with a word of its header replaced. */
+function patch(path: string, word: string, by: string): void {
+  const bytes = Deno.readFileSync(DEMO_MODEL);
+  for (let at = placeOf(bytes, word); at >= 0; at = placeOf(bytes, word, at)) {
+    bytes.set(new TextEncoder().encode(by), at);
+  }
+  Deno.writeFileSync(path, bytes);
+}
+
+/** Where a word stands in the header, -1: nowhere. */
+function placeOf(bytes: Uint8Array, word: string, from = 0): number {
+  const wanted = new TextEncoder().encode(word);
+  for (let at = from; at < 500_000; at++) {
+    if (wanted.every((byte, index) => bytes[at + index] === byte)) return at;
+  }
+  return -1;
+}
+
+Deno.test({
+  name: "llorch-candled without the right to read its model says so in one line and exits with 1" +
+    (Deno.uid() === 0 ? " (skipped: root may read everything)" : ""),
+  ignore: Deno.uid() === 0,
+  async fn() {
+    const path = join(await Deno.makeTempDir(), "secret.gguf");
+    await Deno.copyFile(DEMO_MODEL, path);
+    await Deno.chmod(path, 0);
+    const { code, stderr } = await run(["--model", path, "--standalone"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^llorch-candled: .*secret\.gguf.*$/);
+  },
+});
 
 for (const [what, write] of Object.entries(broken)) {
   Deno.test(`llorch-candled with ${what} for a model says so in one line and exits with 1`, async () => {

@@ -8,6 +8,7 @@ import {
   writeCallerModel,
   writeCounterAdapter,
   writeCounterModel,
+  writeRandomModel,
   writeUtf8Model,
 } from "../../../../tests/support/models.ts";
 import { slowCounterModel } from "../../../../tests/support/slow_counter.ts";
@@ -146,6 +147,33 @@ Deno.test("llama.cpp reuses what a slot holds, and says the same with it as with
     assert.equal(textOf(branch), count(701, 702));
     assert.equal(endOf(branch).tokens_cached, engine.tokenize(count(0, 49)).length);
   }));
+
+Deno.test("llama.cpp with real weights says the same with a cache hit as without, but for near ties", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "random.gguf");
+    writeRandomModel(path, { type: "Q8_0" });
+    await using(path, { context: 256 }, async ({ generate }) => {
+      const prompt_tokens = [1, ...Array.from({ length: 120 }, (_, n) => 300 + (n * 37) % 700)];
+      const fields = { prompt_tokens, max_tokens: 60, logprobs: 2 };
+      const fresh = await generate(fields);
+      const again = await generate(fields);
+      assert.equal(endOf(fresh).tokens_cached, 0);
+      assert.equal(endOf(again).tokens_cached, prompt_tokens.length - 1);
+      const told = logprobsOf(fresh);
+      const others = logprobsOf(again);
+      const different = told.findIndex(({ id }, at) => id !== others[at]?.id);
+      if (different < 0) return;
+      const [best, second] = told[different]!.top;
+      assert.ok(best!.logprob - second!.logprob < EPSILON, `token ${different} differs`);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Two tokens whose logarithms of probability lie closer than this may change places by rounding. */
+const EPSILON = 0.01;
 
 Deno.test("llama.cpp says whole characters, each event with exactly its own tokens", async () => {
   const path = join(await Deno.makeTempDir(), "utf8.gguf");

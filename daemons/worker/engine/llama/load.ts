@@ -4,6 +4,8 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
 import { physicalCores } from "../../cores.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { loadError } from "./load_error.ts";
 import { builtGpuBackends, chooseGpu, type GpuChoice, showOnlyGpu } from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
@@ -16,14 +18,33 @@ import { LlamaSampling } from "./sampling.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
-  const llama = await startLlama(options);
+  const said: string[] = [];
+  const llama = await startLlama({
+    ...options,
+    onWarning(message) {
+      if (said.length < MOST_SAID) said.push(message);
+      options.onWarning(message);
+    },
+  });
   try {
     return await loadModel(llama, options);
   } catch (error) {
     await llama.dispose();
-    throw error;
+    options.signal.throwIfAborted();
+    if (error instanceof LlorchError) throw error;
+    // What llama.cpp prints comes a turn of the event loop after it.
+    await delay(0);
+    const reason = loadError(said) ?? errorMessage(error);
+    throw new LlorchError(
+      "WORKER_START_FAILED",
+      `Cannot load model "${options.model}": ${reason}`,
+      { cause: error },
+    );
   }
 }
+
+/** Lines of llama.cpp that are looked through for why it did not load. */
+const MOST_SAID = 100;
 
 /** llama.cpp on the CPU, started before it was known for which model. */
 let prepared: Llama | undefined;
