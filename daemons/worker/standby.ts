@@ -1,19 +1,20 @@
 import { parseArgs } from "node:util";
-import { ACCEPTED } from "#shared/contracts/common.ts";
-import { standbyOrders, workerRoutes } from "#shared/contracts/worker.ts";
-import { LOOPBACK } from "#shared/defaults.ts";
-import { createApp } from "#shared/http/app.ts";
-import { bearerAuth } from "#shared/http/auth.ts";
+import { standbyOrders, STANDS_BY, workerRoutes } from "#shared/contracts/worker.ts";
+import { errorMessage } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
-import { listen } from "#shared/http/serve.ts";
+import { delay } from "#shared/lifecycle.ts";
 import { readLines } from "#shared/lines.ts";
 import { createLogger } from "#shared/logging.ts";
-import { prepareLlama } from "./engine/llama/load.ts";
+import { workerConfig } from "./config.ts";
+import { loadLlama, prepareLlama } from "./engine/llama/load.ts";
+import { localModel } from "./local_model.ts";
+import { tinyModel } from "./tiny_model.ts";
+import { Worker } from "./worker.ts";
 
 /**
  * Does what every start does whatever the model, and then waits until it is known which. With
- * `--gpu none` llama.cpp is started, too; a GPU is left alone, since whoever opens one takes memory of
- * it.
+ * `--gpu none` a tiny model is served once, so that all code is loaded and compiled, and llama.cpp is
+ * started; a GPU is left alone, since whoever opens one takes memory of it.
  *
  * @param input Where the orders come; its end means that nobody will give any.
  * @returns the arguments to go on with, whose environment is set; undefined: there are no orders
@@ -22,14 +23,9 @@ export async function standBy(
   args: readonly string[],
   input: ReadableStream<Uint8Array>,
 ): Promise<readonly string[] | undefined> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { gpu: { type: "string" } },
-  });
-  const prepared = Promise.all([
-    values.gpu === "none" ? prepareLlama() : undefined,
-    callOneself(),
-  ]);
+  const { values } = parseArgs({ args: [...args], options: { gpu: { type: "string" } } });
+  const prepared = values.gpu === "none" ? prepare() : Promise.resolve();
+  void prepared.then(() => console.log(STANDS_BY));
   for await (const line of readLines(input)) {
     const orders = standbyOrders.parse(JSON.parse(line));
     await prepared;
@@ -39,18 +35,46 @@ export async function standBy(
   return undefined;
 }
 
-/** Serves and calls once: the code of both is loaded and compiled then. */
-async function callOneself(): Promise<void> {
-  const app = createApp({
-    title: "standby",
-    log: createLogger("standby"),
-    authorize: bearerAuth(undefined),
-  });
-  app.mount(workerRoutes.shutdown, () => ACCEPTED);
-  const server = await listen({ hostname: LOOPBACK, port: 0 }, app.fetch);
+async function prepare(): Promise<void> {
   try {
-    await createClient({ baseUrl: server.url }).call(workerRoutes.shutdown, {});
+    await serveOnce();
+    await prepareLlama();
+  } catch (error) {
+    // The model that comes may go better; if not, its own start says why.
+    console.error(`Cannot prepare: ${errorMessage(error)}`);
+  }
+}
+
+/** How often and how many times {@linkcode serveOnce} looks whether its model is loaded. */
+const LOOK_MS = 10;
+const LOOKS = 1_000;
+
+/** Loads a tiny model, generates a token for a client, and forgets it. */
+async function serveOnce(): Promise<void> {
+  const model = await Deno.makeTempFile({ prefix: "llorch-standby-", suffix: ".gguf" });
+  try {
+    await Deno.writeFile(model, tinyModel());
+    const config = workerConfig.parse({ model, gpu: "none", port: 0, standalone: true });
+    const worker = await Worker.open(config, {
+      loadModel: localModel(loadLlama),
+      log: createLogger("standby"),
+      token: undefined,
+      spawnToken: undefined,
+    });
+    try {
+      const client = createClient({ baseUrl: worker.url });
+      for (let looks = 0; looks < LOOKS; looks++) {
+        const { state } = await client.call(workerRoutes.health, {});
+        if (state === "ready") break;
+        await delay(LOOK_MS);
+      }
+      const body = { job_id: "standby", attempt: 1, model: "standby", prompt: "a", max_tokens: 2 };
+      const { events } = await client.stream(workerRoutes.execute, { body });
+      for await (const _ of events);
+    } finally {
+      await worker.close();
+    }
   } finally {
-    await server.close(0);
+    await Deno.remove(model);
   }
 }

@@ -10,10 +10,10 @@ import { freePort, listens } from "./relay/proxies.ts";
 const MODELS = ["alpha", "beta"] as const;
 
 /** Swaps that are measured of each, one after the other of both. */
-const SWAPS = 10;
+const SWAPS = 8;
 
 /** Before each swap: by then the pool has a process prepared for it. */
-const REST_MS = 3_000;
+const REST_MS = 5_000;
 
 /** Both get the same. */
 const CONTEXT = 4096;

@@ -1,5 +1,4 @@
-import type { StandbyOrders } from "#shared/contracts/worker.ts";
-import { STANDBY } from "#shared/contracts/worker.ts";
+import { STANDBY, type StandbyOrders, STANDS_BY } from "#shared/contracts/worker.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -64,9 +63,16 @@ export class Standby {
     }
   }
 
-  /** The id of the worker that waits for a device of this kind. */
+  /**
+   * The id of the worker that waits for a device of this kind. One that has not prepared all yet ends:
+   * a new process is as fast, and faster without it.
+   */
   idFor(kind: string): string | undefined {
-    return this.#waiting?.kind === kind ? this.#waiting.workerId : undefined;
+    if (this.#waiting?.kind !== kind) return undefined;
+    const { workerId } = this.#waiting;
+    if (this.#options.logs.lines(workerId).includes(STANDS_BY)) return workerId;
+    this.#discard();
+    return undefined;
   }
 
   /** Gives a waiting worker its orders; undefined where it is not the one that waits. */
