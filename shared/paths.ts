@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Reads one environment variable. */
@@ -14,4 +15,9 @@ export function defaultStateDir(env: Env, daemon: string): string {
 /** The person's home folder; a relative one where there is none. */
 export function homeDir(env: Env): string {
   return env("HOME") ?? env("USERPROFILE") ?? ".";
+}
+
+/** Where a worker that stands by keeps the tiny model that it serves once; whoever ends it removes it. */
+export function standbyModelPath(pid: number): string {
+  return join(tmpdir(), `llorch-standby-${pid}.gguf`);
 }

@@ -5,6 +5,7 @@ import { createClient } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { readLines } from "#shared/lines.ts";
 import { createLogger } from "#shared/logging.ts";
+import { standbyModelPath } from "#shared/paths.ts";
 import { workerConfig } from "./config.ts";
 import { loadLlama, prepareLlama } from "./engine/llama/load.ts";
 import { localModel } from "./local_model.ts";
@@ -32,6 +33,7 @@ export async function standBy(
     for (const [name, value] of Object.entries(orders.env)) Deno.env.set(name, value);
     return orders.args;
   }
+  await prepared;
   return undefined;
 }
 
@@ -51,9 +53,9 @@ const LOOKS = 1_000;
 
 /** Loads a tiny model, generates a token for a client, and forgets it. */
 async function serveOnce(): Promise<void> {
-  const model = await Deno.makeTempFile({ prefix: "llorch-standby-", suffix: ".gguf" });
+  const model = standbyModelPath(Deno.pid);
   try {
-    await Deno.writeFile(model, tinyModel());
+    await Deno.writeFile(model, tinyModel(), { mode: 0o600 });
     const config = workerConfig.parse({ model, gpu: "none", port: 0, standalone: true });
     const worker = await Worker.open(config, {
       loadModel: localModel(loadLlama),
@@ -75,6 +77,6 @@ async function serveOnce(): Promise<void> {
       await worker.close();
     }
   } finally {
-    await Deno.remove(model);
+    await Deno.remove(model).catch(() => {});
   }
 }

@@ -1,7 +1,9 @@
+import { rmSync } from "node:fs";
 import { STANDBY, type StandbyOrders, STANDS_BY } from "#shared/contracts/worker.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import type { Logger } from "#shared/logging.ts";
+import { standbyModelPath } from "#shared/paths.ts";
 import type { LogFiles } from "./log_files.ts";
 import { newWorkerId } from "./record.ts";
 import type { PreparedProcess, Spawner, WorkerProcess } from "./worker_process.ts";
@@ -94,8 +96,10 @@ export class Standby {
     const waiting = this.#waiting;
     if (!waiting) return;
     this.#waiting = undefined;
-    waiting.prepared.process.signal("SIGKILL");
-    waiting.prepared.process.forget();
+    const { process } = waiting.prepared;
+    process.signal("SIGKILL");
+    process.forget();
     this.#options.logs.remove(waiting.workerId);
+    rmSync(standbyModelPath(process.pid), { force: true });
   }
 }
