@@ -55,7 +55,7 @@ const LOOKS = 1_000;
 async function serveOnce(): Promise<void> {
   const model = standbyModelPath(Deno.pid);
   try {
-    await Deno.writeFile(model, tinyModel(), { mode: 0o600 });
+    await Deno.writeFile(model, tinyModel(), { mode: 0o600, createNew: true });
     const config = workerConfig.parse({ model, gpu: "none", port: 0, standalone: true });
     const worker = await Worker.open(config, {
       loadModel: localModel(loadLlama),
