@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from "node:timers";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { encodeSse } from "#shared/http/sse.ts";
 
@@ -21,7 +22,8 @@ export class EventStream {
   /** The body of the reply. */
   readonly body: ReadableStream<Uint8Array>;
   readonly #options: EventStreamOptions;
-  #waiting: Uint8Array[] = [];
+  #waiting: WorkerEvent[] = [];
+  #flushing: ReturnType<typeof setImmediate> | undefined;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** Resolves the reader's pending `pull`. */
   #pull: (() => void) | undefined;
@@ -57,9 +59,9 @@ export class EventStream {
   /** Sends an event. After {@linkcode end} nothing is sent any more. */
   push(event: WorkerEvent): void {
     if (this.#ended) return;
-    this.#waiting.push(encodeSse(event.event, event.data));
+    this.#waiting.push(event);
     if (this.full) this.#fullSince ??= performance.now();
-    if (this.#pull) this.#flush();
+    if (this.#pull) this.#flushSoon();
   }
 
   /** Sends the last event and ends the stream once it was taken. */
@@ -75,7 +77,7 @@ export class EventStream {
   }
 
   #onPull(): Promise<void> | undefined {
-    if (this.#waiting.length > 0) {
+    if (this.#waiting.length > 0 && !this.#flushing) {
       this.#flush();
       return undefined;
     }
@@ -84,9 +86,20 @@ export class EventStream {
     return promise;
   }
 
+  /**
+   * After this turn of the event loop: the engine's next step is begun in it, and computes while what
+   * the last one made is written.
+   */
+  #flushSoon(): void {
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = undefined;
+      if (!this.#gone && this.#waiting.length > 0) this.#flush();
+    });
+  }
+
   /** Hands everything that waits to the reader, as one chunk. */
   #flush(): void {
-    const chunk = join(this.#waiting);
+    const chunk = join(this.#waiting.map(({ event, data }) => encodeSse(event, data)));
     this.#waiting = [];
     this.#fullSince = undefined;
     // A connection that is gone already cancels the stream inside this call.
@@ -108,6 +121,7 @@ export class EventStream {
     this.#waiting = [];
     this.#fullSince = undefined;
     clearTimeout(this.#linger);
+    clearImmediate(this.#flushing);
     this.#settlePull();
   }
 

@@ -9,6 +9,12 @@ export interface PacedStep {
 
 /** Prompt tokens beside sequences that generate, while nothing is known yet. */
 const FIRST_CHUNK = 32;
+/**
+ * Matrices are multiplied some rows at a time: steps of a multiple of 4 tokens take no longer than those
+ * a little smaller, and on processors with wide registers 16 tokens no longer than 12.
+ */
+const TILE = 4;
+const AS_QUICK_AS_16 = 12;
 /** Fewer would evaluate a prompt hardly faster than tokens are generated. */
 const LEAST_CHUNK = 4;
 /** Weight of the newest step in an average. */
@@ -45,8 +51,9 @@ export class PrefillPace {
   chunk(generating: number): number {
     const quiet = this.#quietMs(generating);
     if (quiet === undefined || !this.#perToken) return FIRST_CHUNK;
-    const room = (this.#stretch - 1) * quiet / this.#perToken;
-    return Math.max(LEAST_CHUNK, Math.floor(room));
+    const room = Math.max(LEAST_CHUNK, Math.floor((this.#stretch - 1) * quiet / this.#perToken));
+    const tiles = Math.ceil((generating + room) / TILE) * TILE;
+    return (tiles === AS_QUICK_AS_16 ? 16 : tiles) - generating;
   }
 
   /** Of the nearest number of sequences that was measured. */

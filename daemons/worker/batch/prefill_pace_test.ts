@@ -15,25 +15,29 @@ function learn(pace: PrefillPace, generating: number, ms: { step: number; token:
 Deno.test("PrefillPace stretches steps by as much as it may, on slow and on fast machines", () => {
   assert.equal(learn(new PrefillPace(3), 4, { step: 20, token: 2 }), 20);
   assert.equal(learn(new PrefillPace(3), 4, { step: 8, token: 0.03125 }), 512);
+  // Whole tiles: 41 tokens take as long as 44.
+  assert.equal(learn(new PrefillPace(2), 1, { step: 40, token: 1 }), 43);
 });
 
 Deno.test("PrefillPace always lets a prompt go on, and begins carefully", () => {
   assert.equal(new PrefillPace(3).chunk(1), 32);
-  assert.equal(learn(new PrefillPace(1.5), 1, { step: 1, token: 100 }), 4);
+  assert.equal(learn(new PrefillPace(1.5), 1, { step: 1, token: 100 }), 7);
+  assert.equal(learn(new PrefillPace(2), 4, { step: 5, token: 1 }), 12);
+  assert.equal(learn(new PrefillPace(1.5), 20, { step: 1, token: 100 }), 4);
 });
 
 Deno.test("PrefillPace goes by the steps of as many sequences as generate, or nearly as many", () => {
   const pace = new PrefillPace(2);
-  learn(pace, 8, { step: 40, token: 1 });
-  learn(pace, 1, { step: 10, token: 1 });
-  assert.equal(pace.chunk(1), 10);
-  assert.equal(pace.chunk(2), 10);
-  assert.equal(pace.chunk(16), 40);
+  learn(pace, 8, { step: 80, token: 1 });
+  learn(pace, 1, { step: 31, token: 1 });
+  assert.equal(pace.chunk(1), 31);
+  assert.equal(pace.chunk(2), 34);
+  assert.equal(pace.chunk(16), 80);
 });
 
 Deno.test("PrefillPace learns from prompts that were read while nobody generated", () => {
   const pace = new PrefillPace(3);
   pace.observe({ generating: 0, prefilled: 100, ms: 200 });
-  pace.observe({ generating: 1, prefilled: 0, ms: 10 });
-  assert.equal(pace.chunk(1), 10);
+  pace.observe({ generating: 1, prefilled: 0, ms: 31 });
+  assert.equal(pace.chunk(1), 31);
 });

@@ -20,7 +20,7 @@ const GENERATED = 96;
 const PROBES = 20;
 /** Streams that a long prompt disturbs, and what each generates. */
 const DISTURBED = 4;
-const DISTURBED_TOKENS = 192;
+const DISTURBED_TOKENS = 320;
 
 /** What one server did in one round, by name. */
 type Round = ReadonlyMap<string, number>;

@@ -47,11 +47,17 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
 const MOST_SAID = 100;
 
 /** llama.cpp on the CPU, started before it was known for which model. */
-let prepared: Llama | undefined;
+let prepared: Promise<Llama> | undefined;
 
-/** Starts llama.cpp on the CPU for the first model that is loaded there. */
+/** Starts llama.cpp on the CPU for the first model that is loaded there; again: nothing more. */
 export async function prepareLlama(): Promise<void> {
-  prepared = await openLlama(false, () => {});
+  prepared ??= openLlama(false, () => {});
+  await prepared;
+}
+
+/** Whether a `--gpu` flag means the CPU in this build. */
+export function computesOnCpu(gpu: string | undefined): boolean {
+  return gpu === "none" || gpu === undefined && builtGpuBackends().length === 0;
 }
 
 async function startLlama(options: EngineOptions): Promise<Llama> {
@@ -59,8 +65,9 @@ async function startLlama(options: EngineOptions): Promise<Llama> {
   if (gpu !== false && options.gpu !== undefined) showOnlyGpu(options.gpu);
   const onWarning = (message: string) => options.onWarning(message.trim());
   try {
-    const llama = gpu === false && prepared ? prepared : await openLlama(gpu, onWarning);
-    if (llama === prepared) prepared = undefined;
+    const ready = gpu === false ? prepared : undefined;
+    prepared = undefined;
+    const llama = await (ready ?? openLlama(gpu, onWarning));
     llama.logger = (_level, message) => onWarning(message);
     // Its own default is at least 4, which on fewer cores is 500 times slower.
     llama.maxThreads = Math.max(...threadsToTry(options.threads));
