@@ -153,11 +153,12 @@ Deno.test("a plain server: text without ids, which nothing can go on from", () =
       run(client, { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 }),
       codeIs("WORKER_LOST"),
     );
-    const refused = await run(client, { prompt: "w7", top_k: 5, grammar: "root ::= [a]" });
+    const unknown = { top_k: 5, grammar: "root ::= [a]", lora: "pirate" };
+    const refused = await run(client, { prompt: "w7", ...unknown });
     const last = refused.at(-1);
     assert.ok(last?.event === "error");
     assert.equal(last.data.code, "INVALID_REQUEST");
-    assert.match(last.data.message, /top_k.*grammar/);
+    assert.match(last.data.message, /top_k.*grammar.*lora/);
   }));
 
 Deno.test("calls of tools come from the server, which knows how its model writes them", () =>

@@ -46,6 +46,7 @@ export function samplingFields(
     else refuse("grammar");
   }
   if (request.logprobs !== undefined) refuse("logprobs");
+  if (request.lora !== undefined) refuse("lora");
   if (errors.length > 0) throw invalidRequest(errors);
   if (request.json_schema !== undefined) {
     const strict = request.json_schema_strict ?? true;
