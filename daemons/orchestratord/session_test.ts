@@ -130,6 +130,33 @@ Deno.test("where all is open, pages of other sites may change nothing either", a
   });
 });
 
+Deno.test("where all is open, nobody is let in by a name that may be another site's", async () => {
+  await withHarness({}, async ({ url }) => {
+    for (const host of ["evil.example", "evil.example:80", "127.0.0.1.evil.example"]) {
+      assert.equal(await rawStatus(url, host), 403, host);
+    }
+    for (const host of ["localhost", "127.0.0.1:9", "[::1]:9", "llorch.localhost"]) {
+      assert.equal(await rawStatus(url, host), 200, host);
+    }
+  });
+  await withGuarded({}, async ({ url }) => {
+    assert.equal(await rawStatus(url, "llorch.example"), 401);
+  });
+});
+
+/** The status of `GET /v2/queue` under a name of the service, which `fetch` would not send. */
+async function rawStatus(url: string, host: string): Promise<number> {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const head = `GET /v2/queue HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(head));
+  const reply = new Uint8Array(100);
+  const read = await connection.read(reply);
+  return Number(
+    /^HTTP\/1\.1 (\d+)/.exec(new TextDecoder().decode(reply.subarray(0, read ?? 0)))?.[1],
+  );
+}
+
 Deno.test("the console is open to everybody, runs nothing from elsewhere, and is not sent twice", async () => {
   await withGuarded({}, async ({ url }) => {
     for (const path of ["/", "/console/app.js", "/console/app.css", "/console/icon.svg"]) {

@@ -8,6 +8,7 @@ import { durableAccepts } from "./accept.ts";
 import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
+import { openConsoles } from "./consoles.ts";
 import { idleHost } from "./idle.ts";
 import { portableStart } from "./portable_start.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
@@ -23,6 +24,7 @@ const BENCHES: Readonly<
 > = {
   accept: [durableAccepts],
   cli: [cliStart, cliDownload],
+  consoles: [openConsoles],
   idle: [idleHost],
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],

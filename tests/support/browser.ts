@@ -3,7 +3,11 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import axe, { type AxeResults } from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { ROOT } from "./stack.ts";
 
 /** Where Chromium is, in the order in which it is looked for. */
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -17,6 +21,28 @@ export function chromiumPath(): string | undefined {
       return false;
     }
   });
+}
+
+/** Tests with a browser are skipped where there is none: Debian's package chromium. */
+export const browserOptions = { ignore: chromiumPath() === undefined };
+
+/** Where pictures of pages are kept. */
+const PICTURES = Deno.env.get("LLORCH_SCREENSHOTS") ?? join(ROOT, "dist/screenshots");
+
+/** Keeps a picture of a page, for people to look at. */
+export async function keep(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+/** Has axe-core look at a page: nothing that keeps people out may be found. */
+export async function accessible(page: Page): Promise<void> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate("axe.run()") as AxeResults;
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  const words = serious.map(({ id, help, nodes }) =>
+    `${id}: ${help}: ${nodes.map(({ html }) => html).join(" | ")}`
+  );
+  assert.deepEqual(words, [], page.url());
 }
 
 /** The longest wait for anything on a page, in milliseconds: machines may be busy. */

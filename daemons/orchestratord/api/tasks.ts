@@ -10,7 +10,7 @@ import { encodeSseComment, formatSse } from "#shared/http/sse.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
-import type { JobRow } from "../store/job_store.ts";
+import type { ListedRow } from "../store/job_store.ts";
 import { followKept, followLive, jobNotFound, toClientEvent } from "./follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 
@@ -158,7 +158,7 @@ async function* frames(
   }
 }
 
-function toView(row: JobRow): JobView {
+function toView(row: ListedRow): JobView {
   const iso = (ms: number) => new Date(ms).toISOString();
   return {
     job_id: row.jobId,

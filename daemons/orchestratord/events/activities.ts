@@ -6,6 +6,7 @@
  */
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
+import { lastWords } from "./last_words.ts";
 import { stopWords } from "./stop_words.ts";
 
 /** Something that happened, and to whose job; undefined: to nobody's in particular. */
@@ -135,7 +136,8 @@ function exitWords(exit: Partial<WorkerExit> | undefined): string {
     timeout: `it was ended${by} because it did not become ready in time`,
     crash: exit.signal ? `it was killed${by}` : `it crashed${by}`,
   }[exit.category ?? "crash"];
-  return exit.detail === undefined ? words : `${words}: ${exit.detail}`;
+  const detail = lastWords(exit.detail);
+  return detail === undefined ? words : `${words}: ${detail}`;
 }
 
 function poolGone(poolId: string, { kind }: Input): Happened {
@@ -193,7 +195,8 @@ function ofEffect(
       };
     }
     case "load_failed": {
-      const { spawn: { poolId, device, fingerprint }, message: reason, failures } = effect;
+      const { spawn: { poolId, device, fingerprint }, failures } = effect;
+      const reason = lastWords(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
       const message = `Pool ${poolId} could not load ${model} on ${device} ` +
         `(${failures} in a row): ${reason}`;

@@ -7,7 +7,7 @@ import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import type { Jobs, SubmitOptions } from "../jobs/jobs.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
-import { refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
+import { refuseOtherNames, refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
 import { checkJobLimits, rateLimited } from "./job_limits.ts";
 import { keyStatus } from "./keys.ts";
 import { RequestRate } from "./request_rate.ts";
@@ -62,6 +62,7 @@ export class Access {
   async authorize(request: Request, role: Role): Promise<Caller | undefined> {
     refuseOtherSites(request);
     if (role === "none") return undefined;
+    if (this.isOpen) refuseOtherNames(request);
     const row = await this.#rowOf(request);
     return row && this.#admit(row, role);
   }

@@ -52,6 +52,23 @@ export function refuseOtherSites(request: Request): void {
 }
 
 /**
+ * Refuses a call by a name where there is no token: a page whose name somebody points to this machine
+ * is for the browser the same site as we are.
+ *
+ * @throws {LlorchError} `FORBIDDEN`
+ */
+export function refuseOtherNames(request: Request): void {
+  const { hostname } = new URL(request.url);
+  const isOurs = /^(localhost|.+\.localhost|[\d.]+|\[.*\])$/.test(hostname);
+  if (isOurs) return;
+  throw new LlorchError(
+    "FORBIDDEN",
+    `Without a token nobody may call this service "${hostname}": use its address or localhost, ` +
+      "or give it a token",
+  );
+}
+
+/**
  * Refuses a change that comes with a cookie alone: our own page says that it is it, with a header that
  * no form can send.
  *

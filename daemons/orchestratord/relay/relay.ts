@@ -93,7 +93,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
       return { kind: "lost", message: `the worker was silent for ${silentMs} ms`, silentMs };
     }
     if (error instanceof LlorchError) return ended(error);
-    return { kind: "lost", message: errorMessage(error) };
+    return { kind: "lost", message: `the worker's stream broke off: ${errorMessage(error)}` };
   } finally {
     if (!isDone) end.abort();
     watchdog.stop();

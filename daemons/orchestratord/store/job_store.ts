@@ -40,6 +40,9 @@ export interface JobRow {
   readonly error: ErrorData | undefined;
 }
 
+/** A job of a list: what was asked stays where it is. */
+export type ListedRow = Omit<JobRow, "request">;
+
 /** Tokens of an ended job. */
 export interface Usage {
   readonly tokens_in: number;
@@ -125,7 +128,7 @@ export interface JobStore {
   get(jobId: string): Promise<JobRow | undefined>;
   findByKey(idempotencyKey: string): Promise<JobRow | undefined>;
   /** Newest first. */
-  page(filter: JobFilter): Promise<readonly JobRow[]>;
+  page(filter: JobFilter): Promise<readonly ListedRow[]>;
   /** Events after an id, in order. */
   events(jobId: string, after: number, limit: number): Promise<readonly NumberedEvent[]>;
   /** Jobs that were completed last, oldest first. */

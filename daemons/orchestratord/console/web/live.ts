@@ -116,6 +116,7 @@ export function useLive(): Live {
 }
 
 function seriesOf(past: HistoryData): Series {
+  open = undefined;
   return {
     time: past.at.map((ms) => ms / 1000),
     tokens: [...past.tokens_per_second],
@@ -125,18 +126,45 @@ function seriesOf(past: HistoryData): Series {
   };
 }
 
+/** What the last point stands for while it is not full. */
+interface Open {
+  readonly since: number;
+  readonly tokens: number[];
+  readonly ttft: number[];
+  queue: number;
+  failovers: number;
+}
+
+/** A point stands for so much time, in seconds, as in the history. */
+const POINT_S = 10;
+
+let open: Open | undefined;
+
 /** The series with what is now at its end, and without what is too old. */
 function extended({ series, rates: before }: Live, rates: RatesData): Series {
   const at = Date.parse(rates.at) / 1000;
-  if (at <= (series.time.at(-1) ?? 0)) return series;
+  if (before?.at === rates.at || at < (series.time.at(-1) ?? 0)) return series;
+  const isNew = open === undefined || at - open.since >= POINT_S;
+  if (open === undefined || isNew) {
+    open = { since: at, tokens: [], ttft: [], queue: 0, failovers: 0 };
+  }
+  open.tokens.push(rates.tokens_per_second);
+  if (rates.ttft_ms !== null) open.ttft.push(rates.ttft_ms);
+  open.queue = Math.max(open.queue, rates.queue_depth);
+  open.failovers += Math.max(0, rates.failovers - (before?.failovers ?? rates.failovers));
   const from = Math.max(0, series.time.findIndex((time) => time > at - SHOWN_S));
-  const failovers = Math.max(0, rates.failovers - (before?.failovers ?? rates.failovers));
-  const added = <T>(column: readonly T[], value: T) => [...column.slice(from), value];
+  const to = isNew ? series.time.length : series.time.length - 1;
+  const ended = <T>(column: readonly T[], last: T) => [...column.slice(from, to), last];
   return {
-    time: added(series.time, at),
-    tokens: added(series.tokens, rates.tokens_per_second),
-    ttft: added(series.ttft, rates.ttft_ms),
-    queue: added(series.queue, rates.queue_depth),
-    failovers: added(series.failovers, failovers),
+    time: ended(series.time, at),
+    tokens: ended(series.tokens, mean(open.tokens)),
+    ttft: ended(series.ttft, mean(open.ttft)),
+    queue: ended(series.queue, open.queue),
+    failovers: ended(series.failovers, open.failovers),
   };
+}
+
+function mean(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  return values.reduce((sum, each) => sum + each, 0) / values.length;
 }

@@ -29,21 +29,21 @@ export function OverviewPage() {
       <section aria-label="The last hour" class="charts">
         <Chart
           title="Tokens per second"
-          unit="tokens/s"
+          unit=""
           color="accent"
           time={series.time}
           values={series.tokens}
         />
         <Chart
           title="Time to first token"
-          unit="ms"
+          unit=" ms"
           color="blue"
           time={series.time}
           values={series.ttft}
         />
         <Chart
           title="Jobs that wait"
-          unit="jobs"
+          unit=""
           color="amber"
           time={series.time}
           values={series.queue}
@@ -51,7 +51,7 @@ export function OverviewPage() {
         />
         <Chart
           title="Failovers"
-          unit="failovers"
+          unit=""
           color="red"
           time={series.time}
           values={series.failovers}

@@ -7,6 +7,7 @@ const HEIGHT = 140;
 /** A line over the last hour. */
 export function Chart({ title, unit, time, values, color, isCount = false }: {
   title: string;
+  /** Behind a number; empty where the title says what is counted. */
   unit: string;
   /** Seconds since the epoch. */
   time: readonly number[];
@@ -44,7 +45,7 @@ export function Chart({ title, unit, time, values, color, isCount = false }: {
   const most = known.length === 0 ? 0 : Math.max(...known);
   const label = last === undefined
     ? "nothing yet"
-    : `last ${Math.round(last)} ${unit}, most ${Math.round(most)} ${unit}`;
+    : `last ${Math.round(last)}${unit}, most ${Math.round(most)}${unit}`;
   return (
     <figure class="chart" aria-labelledby={id}>
       <figcaption id={id}>

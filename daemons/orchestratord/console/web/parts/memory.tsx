@@ -18,9 +18,9 @@ export function MemoryBar({ device, workers }: {
       <div class="device-head">
         <strong>{device.id}</strong>
         <span class="dim">
-          {device.kind === device.name.toLowerCase()
-            ? device.kind
-            : `${device.kind}, ${device.name}`}
+          {[...new Set([device.kind, device.name])].filter((word) =>
+            word.toLowerCase() !== device.id
+          ).join(", ")}
         </span>
       </div>
       {device.unavailable ? <p class="bad-text">{device.unavailable}</p> : (
@@ -37,8 +37,8 @@ export function MemoryBar({ device, workers }: {
             <rect class="ours" width={share(ours, total)} height="4" />
           </svg>
           <p class="dim small">
-            <span class="key ours" /> {formatBytes(ours)} workers
-            <span class="key others" /> {formatBytes(others)} others
+            <span class="key ours" /> <span class="whole">{formatBytes(ours)} workers</span>
+            <span class="key others" /> <span class="whole">{formatBytes(others)} others</span>
             <span class="key free" /> {formatBytes(left)} free of {formatBytes(total)}
           </p>
         </>

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { Page } from "playwright-core";
+import { accessible, browserOptions, keep, withBrowser } from "../support/browser.ts";
+import { llorch } from "../support/llorch.ts";
+import { writeUtf8Model } from "../support/models.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { ROOT, run, type Stack, until, withStack } from "../support/stack.ts";
+
+/** A folder with the demo model, one that counts slowly, and one that says markup. */
+async function modelsFolder(): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(folder, "demo.gguf"));
+  await Deno.copyFile(slowCounterModel(), join(folder, "slow.gguf"));
+  writeUtf8Model(join(folder, "markup.gguf"), { text: "<script>" });
+  return folder;
+}
+
+/** Goes to a page by its link. */
+async function visit(page: Page, name: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+/** Gives the slow model a job that runs for some ten seconds. */
+async function longJob({ client }: Stack): Promise<string> {
+  const body = { model: "slow", prompt: "w1", max_tokens: 1900, detached: true };
+  return (await client.call(routes.submit, { body })).job_id;
+}
+
+/** Waits until a page's table has so many rows. */
+function rowsShown(page: Page, count: number): Promise<void> {
+  const rows = page.locator("tbody tr");
+  return until(`there are ${count} rows`, async () => await rows.count() === count);
+}
+
+Deno.test("the console, page by page, against the real stack", browserOptions, async (t) => {
+  const models = await modelsFolder();
+  await withStack({ models, model: "demo", slots: 2 }, async (stack) => {
+    await withBrowser(async (browser) => {
+      const page = await browser.open(stack.url);
+      await page.getByText("live", { exact: true }).waitFor();
+
+      await t.step(
+        "overview: figures, charts, memory and workers are there, and move",
+        async () => {
+          await run(stack.client, { model: "demo", prompt: "Once", max_tokens: 200, seed: 1 });
+          const tile = page.locator(".tile", { hasText: "Time to first token" });
+          await tile.getByText(/\d m?s/).waitFor();
+          assert.equal(await page.locator(".chart canvas").count(), 4);
+          await page.getByRole("img", { name: /^cpu: .* workers, .* others, .* free of / })
+            .waitFor();
+          const workers = page.getByRole("region", { name: "Workers" });
+          await workers.getByRole("row", { name: "demo" }).getByText("ready").waitFor();
+          await page.getByText(/Worker w-\S+ is ready with demo on cpu of pool local/).waitFor();
+          await accessible(page);
+        },
+      );
+
+      await t.step("playground: an answer streams, and can be had as code", async () => {
+        await visit(page, "Playground");
+        await page.getByLabel("Model").selectOption("demo");
+        await page.getByLabel("Seed").fill("7");
+        await page.getByLabel("Message").fill("Tell me a story about Ada");
+        await page.keyboard.press("Enter");
+        await page.getByText(/^\d+ tokens in .*, first after .* tokens\/s, stop$/).waitFor();
+        const answer = await page.locator(".turn.assistant p").innerText();
+        assert.match(answer, /Ada/);
+        await keep(page, "playground");
+        const code = page.locator(".code pre");
+        const command = await code.innerText();
+        assert.match(command, /^curl -N http.*\/v1\/chat\/completions \\\n/);
+        // It asks for what the page asked for.
+        const { stdout } = await new Deno.Command("bash", {
+          args: ["-c", command.replace('"stream": true', '"stream": false')],
+          env: { LLORCH_API_KEY: "none" },
+        }).output();
+        const { choices: [choice] } = JSON.parse(new TextDecoder().decode(stdout));
+        assert.equal(choice.message.content.trim(), answer.trim());
+        await page.getByLabel("Python").check();
+        assert.match(await code.innerText(), /client = OpenAI\(base_url=.*[^]* {4}model="demo",/);
+        await page.getByRole("button", { name: "Copy" }).click();
+        await page.getByText("Copied").waitFor();
+        await accessible(page);
+      });
+
+      await t.step("playground: an answer is stopped, and its slot is free", async () => {
+        await page.getByRole("button", { name: "Begin anew" }).click();
+        await page.getByLabel("Model").selectOption("slow");
+        await page.getByLabel("Tokens at most").fill("1900");
+        await page.getByLabel("Message").fill("w7");
+        await page.keyboard.press("Enter");
+        await page.locator(".turn.assistant p").getByText(/w\d+ w\d+/).waitFor();
+        await page.getByRole("button", { name: "Stop" }).click();
+        await page.getByRole("button", { name: "Send" }).waitFor();
+        const isFree = async () => (await stack.workers()).every(({ active }) => active === 0);
+        await until("its slot is free", isFree, 5_000);
+      });
+
+      await t.step("what a model says, and a person asks, is text and never runs", async () => {
+        await page.getByRole("button", { name: "Begin anew" }).click();
+        await page.getByLabel("Model").selectOption("markup");
+        await page.getByLabel("Tokens at most").fill("40");
+        const hostile = `"><img src=x onerror="window.pwned=1"></pre><script>pwned=1</script>`;
+        await page.getByLabel("Message").fill(hostile);
+        await page.keyboard.press("Enter");
+        await page.locator(".turn.assistant p").getByText(/<script><script>/).waitFor();
+        assert.equal(await page.locator(".turn.user p").innerText(), hostile);
+        for (const language of ["JavaScript", "Python", "curl"]) {
+          await page.getByLabel(language, { exact: true }).check();
+          assert.ok((await page.locator(".code pre").innerText()).includes("onerror="));
+        }
+        assert.equal(await page.locator("main img, main script").count(), 0);
+        assert.equal(await page.evaluate("window.pwned"), undefined);
+        await page.getByText(/^\d+ tokens in /).waitFor();
+      });
+
+      await t.step("jobs: filter, pages, a timeline, and a cancel that asks first", async () => {
+        const first = await longJob(stack);
+        await stack.client.call(routes.cancelTask, { params: { id: first } });
+        const short = { model: "demo", prompt: "a", max_tokens: 1 };
+        await Promise.all(Array.from({ length: 30 }, () => run(stack.client, short)));
+        await visit(page, "Jobs");
+        const table = page.getByRole("region", { name: "Jobs" });
+        await rowsShown(page, 25);
+        await page.getByRole("button", { name: "Older" }).click();
+        await page.getByText("Page 2").waitFor();
+        await table.getByRole("link", { name: first }).waitFor();
+        await keep(page, "jobs");
+        await page.getByLabel("Status").selectOption("cancelled");
+        await page.getByText("Page 1").waitFor();
+        await rowsShown(page, 1);
+        await page.getByLabel("Status").selectOption("running");
+        const id = await longJob(stack);
+        await table.getByRole("link", { name: id }).click();
+        await page.getByRole("cell", { name: "first token" }).waitFor();
+        await page.getByText(/w2 w3 w4/).waitFor();
+        await page.getByRole("button", { name: `Cancel ${id}` }).click();
+        await accessible(page);
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+        const focused = "document.activeElement.getAttribute('aria-label')";
+        assert.equal(await page.evaluate(focused), `Cancel ${id}`);
+        await page.keyboard.press("Enter");
+        await page.getByRole("button", { name: "Cancel the job" }).click();
+        await page.getByRole("cell", { name: /^CANCELLED: / }).waitFor();
+        await keep(page, "job");
+        await accessible(page);
+      });
+
+      await t.step("the timeline is the one that the command line prints", async () => {
+        const { tasks } = await stack.client.call(routes.listTasks, { query: { limit: 1 } });
+        const id = tasks[0]!.job_id;
+        await page.goto(`${stack.url}/#/jobs/${id}`);
+        await page.getByText(id, { exact: true }).waitFor();
+        const table = page.getByRole("region", { name: "Timeline" });
+        const rows = await table.locator("tbody tr").allInnerTexts();
+        const { out } = await llorch(["orchestrator", "jobs", "show", id, "--url", stack.url]);
+        const words = (text: string) => text.trim().replaceAll(/\s+/g, " ");
+        const printed = words(out);
+        assert.ok(rows.length >= 4);
+        for (const row of rows) {
+          assert.ok(printed.includes(words(row)), `${row} is not in ${out}`);
+        }
+      });
+
+      await t.step("models: where they fit; pin, unpin, unload, load", async () => {
+        await visit(page, "Models");
+        const card = page.getByRole("article", { name: "Model markup" });
+        const act = (name: string) =>
+          card.getByRole("button", { name: `${name} markup`, exact: true }).click();
+        await act("Pin");
+        await card.getByText("pinned", { exact: true }).waitFor();
+        await act("Unpin");
+        await card.getByText("pinned", { exact: true }).waitFor({ state: "detached" });
+        await act("Unload");
+        await card.getByText("on disk", { exact: true }).waitFor();
+        await card.getByText("now", { exact: true }).waitFor();
+        await act("Load");
+        await card.getByText("loaded", { exact: true }).first().waitFor();
+        await keep(page, "models");
+        await accessible(page);
+      });
+
+      await t.step("a pool is drained, once that was said twice, and taken back", async () => {
+        const pools = page.getByRole("region", { name: "Pools" });
+        await page.getByRole("button", { name: "Drain local" }).click();
+        await page.getByRole("button", { name: "Keep" }).click();
+        const [pool] = (await stack.client.call(routes.pools, {})).pools;
+        assert.equal(pool?.status, "available");
+        await page.getByRole("button", { name: "Drain local" }).click();
+        await page.getByRole("button", { name: "Drain the pool" }).click();
+        await pools.getByText("drained", { exact: true }).waitFor();
+        await page.getByRole("button", { name: "Take local back" }).click();
+        await pools.getByText("available", { exact: true }).waitFor();
+      });
+
+      await t.step("a worker that is killed is seen within two seconds", async () => {
+        await run(stack.client, { model: "demo", prompt: "Once", max_tokens: 5 });
+        await visit(page, "Overview");
+        const worker = (await stack.workers()).find(({ state, model_ref }) =>
+          state === "ready" && model_ref.endsWith("demo.gguf")
+        )!;
+        const cell = page.getByRole("cell", { name: worker.worker_id });
+        await cell.waitFor();
+        Deno.kill(worker.pid, "SIGKILL");
+        const killedAt = performance.now();
+        await cell.waitFor({ state: "detached", timeout: 2_000 });
+        const words = `Worker ${worker.worker_id} with demo of pool local has ended: it was killed`;
+        await page.getByText(words).waitFor({ timeout: 2_000 });
+        console.log(`seen after ${Math.round(performance.now() - killedAt)} ms`);
+        await keep(page, "overview");
+      });
+
+      await t.step("events: newest first, filtered by kind and words", async () => {
+        await visit(page, "Events");
+        const rows = page.getByRole("region", { name: "Events" }).locator("tbody tr");
+        await page.getByLabel("Kind").selectOption("exit");
+        assert.match(await rows.first().innerText(), /it was killed by SIGKILL/);
+        await page.getByLabel("Kind").selectOption("");
+        await page.getByLabel("Containing").fill("takes no new work");
+        await rowsShown(page, 1);
+        await page.getByLabel("Containing").fill("");
+        await keep(page, "events");
+        await accessible(page);
+      });
+
+      await t.step("keys: one is made, shown once, and revoked", async () => {
+        await visit(page, "Keys and limits");
+        await page.getByLabel("Name").fill("<b>laptop</b>");
+        await page.getByLabel("Tokens per day").fill("1000");
+        await page.getByRole("button", { name: "Make the key" }).click();
+        const secret = await page.getByLabel("The key").innerText();
+        assert.match(secret, /^llorch_[0-9a-f]{12}_[0-9a-f]{64}$/);
+        await accessible(page);
+        await page.getByRole("button", { name: "I have it" }).click();
+        assert.ok(!(await page.content()).includes(secret));
+        const row = page.getByRole("row", { name: "<b>laptop</b>" });
+        await row.getByText("Tokens per day: 1,000").waitFor();
+        await row.getByRole("button", { name: "Revoke" }).click();
+        await page.getByRole("button", { name: "Revoke the key" }).click();
+        await row.getByText("revoked").waitFor();
+        await keep(page, "keys");
+        await accessible(page);
+      });
+
+      await t.step(
+        "who has only a keyboard gets to the content, and hears where they are",
+        async () => {
+          await page.goto("about:blank");
+          await page.goto(stack.url);
+          await page.getByText("live", { exact: true }).waitFor();
+          const focused = "document.activeElement.textContent";
+          await page.keyboard.press("Tab");
+          assert.equal(await page.evaluate(focused), "Skip to the content");
+          await page.keyboard.press("Enter");
+          assert.equal(await page.evaluate("document.activeElement.tagName"), "H1");
+          assert.equal(await page.title(), "Overview · llorch");
+          await visit(page, "Jobs");
+          assert.equal(await page.evaluate(focused), "Jobs");
+        },
+      );
+
+      await t.step("on a phone and in the dark, nothing is wider than the screen", async () => {
+        const phone = await browser.open(stack.url, { width: 390, height: 800, scheme: "dark" });
+        await phone.getByText("live", { exact: true }).waitFor();
+        for (const name of ["Overview", "Jobs", "Models", "Playground", "Events", "Keys"]) {
+          await visit(phone, name);
+          await accessible(phone);
+          const root = "document.documentElement";
+          const wider = await phone.evaluate(`${root}.scrollWidth - ${root}.clientWidth`);
+          assert.equal(wider, 0, name);
+          await keep(phone, `phone_${name.toLowerCase()}`);
+        }
+      });
+
+      await t.step("no page wrote an error, or broke its policy", () => {
+        assert.deepEqual(browser.errors, []);
+      });
+    });
+  });
+  await Deno.remove(models, { recursive: true });
+});
