@@ -19,8 +19,11 @@ const TOOLS = [
   ...["mkdir", "mv", "rm", "readlink"],
 ];
 
-/** The tests and what they import. */
-const PARTS = ["shared", "tests", "catalog", "deno.json", "deno.lock", "package.json"];
+/** The tests and what they import; the configuration names the console's. */
+const PARTS = [
+  ...["shared", "tests", "catalog", "deno.json", "deno.lock", "package.json"],
+  "daemons/orchestratord/console/web/deno.json",
+];
 
 /** The account `nobody`. */
 const NOBODY = "65534";
