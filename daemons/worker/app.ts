@@ -58,6 +58,13 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     worker.cancel(body.job_id, body.attempt);
     return { status: "accepted" } as const;
   });
+  app.mount(
+    workerRoutes.saveSlot,
+    ({ params, body }) => worker.savedSlots().save(params.n, body.path),
+  );
+  app.mount(workerRoutes.restoreSlot, async ({ params, body }) => ({
+    tokens: await worker.savedSlots().restore(params.n, body.path),
+  }));
   app.mount(workerRoutes.shutdown, () => {
     worker.shutdown();
     return { status: "accepted" } as const;

@@ -61,6 +61,8 @@ export const workerConfig = z.strictObject({
     .describe("How many times as long a step may take for prompt tokens beside running streams"),
   prefill_chunk: z.number().int().min(1).max(1_000_000).optional()
     .describe("Prompt tokens in a step beside running streams; else as many as the stretch takes"),
+  saved_slots_dir: z.string().min(1).optional()
+    .describe("Folder in which what slots hold may be saved; without it, none is"),
   metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
   stop_deadline_ms: millis(25_000, "Streams still running this long after a stop are cut"),
   slow_reader_ms: millis(30_000, "A stream whose reader takes nothing for this long is cut"),

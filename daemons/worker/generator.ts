@@ -6,6 +6,7 @@ import { checkLength, checkTokenIds, promptTokens } from "./batch/prompt.ts";
 import { Run, type RunObserver } from "./batch/run.ts";
 import { RunTable } from "./batch/run_table.ts";
 import { randomSeed } from "./batch/seed.ts";
+import type { Slot } from "./batch/slot.ts";
 import { StepLoop } from "./batch/step_loop.ts";
 import type { CallSyntax, CallWatch } from "./batch/tool_calls.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -140,6 +141,11 @@ export class Generator {
   /** Ends an attempt of a job; anything but the current one stays untouched. */
   cancel(jobId: string, attempt: number): void {
     this.#table.cancel(jobId, attempt);
+  }
+
+  /** See {@linkcode StepLoop.withSlot}. */
+  withSlot<T>(index: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    return this.#loop.withSlot(index, work);
   }
 
   /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */

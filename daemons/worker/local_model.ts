@@ -4,7 +4,8 @@ import { promptTokens } from "./batch/prompt.ts";
 import { modelRef, queueLimit } from "./config.ts";
 import { DEFAULT_BATCH, type Engine, type LoadEngine } from "./engine/engine.ts";
 import { Generator } from "./generator.ts";
-import type { LoadModel, Model } from "./model.ts";
+import type { LoadModel, Model, SavedSlots } from "./model.ts";
+import { SlotFiles } from "./slot_files.ts";
 import { requireCapability, VectorCalls } from "./vector_calls.ts";
 
 /** A {@linkcode LoadModel} that computes in this process, with an engine that goes step by step. */
@@ -46,7 +47,11 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       onFatal,
     });
     const vectors = new VectorCalls(config.slots + queueLimit(config));
-    return serve(fingerprint, engine, generator, vectors);
+    const { saved_slots_dir: dir } = config;
+    const savedSlots = dir === undefined || engine.sequences.length === 0
+      ? undefined
+      : new SlotFiles({ dir, fingerprint, engine, settings: config, generator });
+    return serve(fingerprint, engine, generator, vectors, savedSlots);
   };
 }
 
@@ -55,6 +60,7 @@ function serve(
   engine: Engine,
   generator: Generator,
   vectors: VectorCalls,
+  savedSlots: SavedSlots | undefined,
 ): Model {
   return {
     fingerprint,
@@ -62,6 +68,7 @@ function serve(
     context: engine.context,
     capabilities: engine.capabilities,
     pids: [],
+    savedSlots,
     get active() {
       return generator.active;
     },

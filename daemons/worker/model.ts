@@ -7,6 +7,7 @@ import type {
   embedRequest,
   rerankReply,
   rerankRequest,
+  SavedSlot,
 } from "#shared/contracts/worker.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { WorkerConfig } from "./config.ts";
@@ -27,6 +28,26 @@ export interface Execution {
   leave(): void;
 }
 
+/** Slots on their way to files and back. */
+export interface SavedSlots {
+  /** What was saved under the same key can be restored. */
+  readonly key: string;
+  /**
+   * Writes what a slot holds evaluated to a new file.
+   *
+   * @throws {LlorchError} `NOT_FOUND` for a slot that there is not, `CONFLICT` for one in use or a
+   * file that is there already.
+   */
+  save(slot: number, path: string): Promise<SavedSlot>;
+  /**
+   * Gives a slot what was saved.
+   *
+   * @returns how many tokens it holds now
+   * @throws {LlorchError} `NOT_FOUND`, or `CONFLICT` also for a file of another key.
+   */
+  restore(slot: number, path: string): Promise<number>;
+}
+
 /** A loaded model as the worker's routes see it, whoever computes. */
 export interface Model {
   readonly fingerprint: string;
@@ -43,6 +64,8 @@ export interface Model {
   readonly waiting: number;
   /** Whether nothing runs or waits. */
   readonly idle: boolean;
+  /** Undefined where slots cannot be saved, or there is no folder for them. */
+  readonly savedSlots: SavedSlots | undefined;
   /** @throws {LlorchError} when the request is wrong, too long, or cannot be taken now. */
   execute(request: ExecuteRequest, log: Logger): Promise<Execution>;
   /** Ends an attempt of a job; anything but the current one stays untouched. */

@@ -14,7 +14,7 @@ import { createWorkerApp } from "./app.ts";
 import { sayReady } from "./callback.ts";
 import { modelRef, type WorkerConfig } from "./config.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
-import type { Execution, LoadModel, Model } from "./model.ts";
+import type { Execution, LoadModel, Model, SavedSlots } from "./model.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
 
 /** What a {@linkcode Worker} is given beside its configuration. */
@@ -126,6 +126,20 @@ export class Worker implements Daemon {
   }
 
   /**
+   * What saves and restores slots.
+   *
+   * @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` where they cannot be saved.
+   */
+  savedSlots(): SavedSlots {
+    const { savedSlots } = this.model();
+    if (savedSlots) return savedSlots;
+    throw new LlorchError(
+      "NOT_FOUND",
+      "This worker saves no slots: its pool manager has no saved_slots.max_bytes, or its model none",
+    );
+  }
+
+  /**
    * Accepts one attempt of a job.
    *
    * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
@@ -205,7 +219,7 @@ export class Worker implements Daemon {
 
   async #callBack(): Promise<void> {
     const { callback_url, callback, worker_id, slots } = this.#config;
-    const { fingerprint, context, capabilities, backend, pids } = this.#model!;
+    const { fingerprint, context, capabilities, backend, pids, savedSlots } = this.#model!;
     const body: WorkerReady = {
       worker_id,
       spawn_token: this.#parts.spawnToken ?? "none",
@@ -218,6 +232,7 @@ export class Worker implements Daemon {
       capabilities: [...capabilities],
       backend,
       pid: Deno.pid,
+      ...(savedSlots ? { slots_key: savedSlots.key } : {}),
       ...(pids.length > 0 ? { engine_pids: [...pids] } : {}),
     };
     await sayReady(body, {

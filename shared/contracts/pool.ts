@@ -181,6 +181,9 @@ export const workerReady = z.strictObject({
   capabilities: z.array(capability),
   backend: z.string(),
   pid: z.number().int().min(1),
+  slots_key: sha256.optional().meta({
+    description: "Key of the saved slots that it can restore; absent: it takes none",
+  }),
   engine_pids: z.array(z.number().int().min(1)).max(1024).optional().meta({
     description: "Processes other than the worker's own that hold the model's memory",
   }),

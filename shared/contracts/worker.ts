@@ -84,6 +84,29 @@ export const rerankReply = z.object({
   tokens: z.number().int().min(0).meta({ description: "Of all pairs" }),
 }).meta({ id: "RerankReply" });
 
+/** Number of a slot, from 0. */
+const bySlot = z.object({ n: z.coerce.number().int().min(0).max(255) });
+
+export const slotFile = z.strictObject({
+  path: z.string().min(1).max(4096).meta({
+    description: "File in the folder that the worker was started with",
+  }),
+}).meta({ id: "SlotFile" });
+
+export const savedSlot = z.object({
+  tokens: z.number().int().min(0).meta({
+    description: "0: there was nothing to save, and no file",
+  }),
+  bytes,
+  key: sha256.meta({ description: "A worker with the same key can restore it" }),
+}).meta({ id: "SavedSlot" });
+
+/** What became of a slot that was to be saved. */
+export type SavedSlot = z.output<typeof savedSlot>;
+
+export const restoredSlot = z.object({ tokens: z.number().int().min(0) })
+  .meta({ id: "RestoredSlot" });
+
 const tag = "worker";
 
 /** Every route of llorch-candled. */
@@ -147,6 +170,32 @@ export const workerRoutes = {
     reply: rerankReply,
     kind: "json",
     errors: ["CONTEXT_LENGTH_EXCEEDED", "QUEUE_FULL", "NOT_READY", "CANCELLED"],
+  }),
+  saveSlot: defineRoute({
+    method: "POST",
+    path: "/slots/{n}/save",
+    summary: "Write what an idle slot holds evaluated to a new file",
+    tag,
+    role: "worker",
+    params: bySlot,
+    body: slotFile,
+    status: 200,
+    reply: savedSlot,
+    kind: "json",
+    errors: ["NOT_FOUND", "CONFLICT", "NOT_READY"],
+  }),
+  restoreSlot: defineRoute({
+    method: "POST",
+    path: "/slots/{n}/restore",
+    summary: "Read a file that a worker of the same model and settings has saved into an idle slot",
+    tag,
+    role: "worker",
+    params: bySlot,
+    body: slotFile,
+    status: 200,
+    reply: restoredSlot,
+    kind: "json",
+    errors: ["NOT_FOUND", "CONFLICT", "NOT_READY"],
   }),
   shutdown: defineRoute({
     method: "POST",

@@ -1,4 +1,5 @@
-import type { EngineSequence, Generation } from "../engine/engine.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { EngineSequence, Generation, StateMark } from "../engine/engine.ts";
 import type { Run } from "./run.ts";
 
 /** One sequence of the engine and the run that has it. */
@@ -66,6 +67,34 @@ export class Slot {
     this.#run = undefined;
     this.#usedAt = performance.now();
     generation?.close();
+  }
+
+  /**
+   * See {@linkcode EngineSequence.save}.
+   *
+   * @throws {LlorchError} `CONFLICT` while a run has the slot.
+   */
+  async save(path: string, mark: StateMark): Promise<number> {
+    this.#requireFree();
+    return await this.sequence.save(path, mark);
+  }
+
+  /**
+   * See {@linkcode EngineSequence.restore}.
+   *
+   * @param usedAt When what comes back was last in use, as {@linkcode Slot.usedAt}.
+   * @throws {LlorchError} `CONFLICT` while a run has the slot, too.
+   */
+  async restore(path: string, mark: StateMark, usedAt: number): Promise<number> {
+    this.#requireFree();
+    const tokens = await this.sequence.restore(path, mark);
+    this.#usedAt = usedAt;
+    return tokens;
+  }
+
+  #requireFree(): void {
+    if (!this.#run) return;
+    throw new LlorchError("CONFLICT", "Cannot save or restore a slot that is in use");
   }
 
   /** Leaves the run and forgets everything: after a failure nobody knows what the sequence holds. */

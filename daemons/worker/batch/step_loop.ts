@@ -29,6 +29,8 @@ export class StepLoop {
   readonly #slots: readonly Slot[];
   readonly #pace: PrefillPace;
   readonly #done: Promise<void>;
+  /** What is to be done before the next step. */
+  #between: (() => Promise<void>)[] = [];
   #closing = false;
   #wake: () => void = () => {};
   #woken = false;
@@ -56,6 +58,24 @@ export class StepLoop {
     this.#wake();
   }
 
+  /**
+   * Does something with a slot while nothing is computed; whatever runs waits until it is done.
+   *
+   * @throws {LlorchError} `NOT_FOUND` when there is no such slot, `NOT_READY` once the loop ends.
+   */
+  async withSlot<T>(index: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    const slot = this.#slots[index];
+    if (!slot) {
+      const last = this.#slots.length - 1;
+      throw new LlorchError("NOT_FOUND", `Cannot find slot ${index}: the last one is ${last}`);
+    }
+    if (this.#closing) throw new LlorchError("NOT_READY", "The worker stops");
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#between.push(() => work(slot).then(resolve, reject));
+    this.wake();
+    return await promise;
+  }
+
   /** Ends the loop after the running step. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -67,11 +87,17 @@ export class StepLoop {
     while (!this.#closing) {
       this.#woken = false;
       this.#releaseEnded();
+      await this.#doBetween();
       this.#assignWaiting();
       const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.stream.full);
       if (ready.length === 0) await this.#sleep();
       else await this.#step(ready);
     }
+    await this.#doBetween();
+  }
+
+  async #doBetween(): Promise<void> {
+    for (let next = this.#between.shift(); next; next = this.#between.shift()) await next();
   }
 
   /** Waits until {@linkcode wake}, unless it was called since the turn began. */

@@ -114,6 +114,9 @@ export interface Sampling {
   replay(token: number): void;
 }
 
+/** Stands in a saved sequence and says who may restore it: numbers of 32 bits, always as many. */
+export type StateMark = Uint32Array;
+
 /** One slot's share of the context. */
 export interface EngineSequence {
   /** How many tokens at the start of a request's `tokens` it holds evaluated. */
@@ -128,6 +131,19 @@ export interface EngineSequence {
   prefill(tokens: readonly number[], sampling: Sampling): Promise<void>;
   /** Evaluates the last tokens of a prompt and generates from there. */
   generate(tokens: readonly number[], sampling: Sampling): Generation;
+  /**
+   * Writes what it holds evaluated to a file, tokens and all. Not while a step of any sequence runs.
+   *
+   * @returns how many tokens; 0 where nothing was written: it holds none, or an adapter's
+   */
+  save(path: string, mark: StateMark): Promise<number>;
+  /**
+   * Takes what {@linkcode save} wrote in place of what it holds. Not while a step of any sequence runs.
+   *
+   * @returns how many tokens it holds now
+   * @throws {LlorchError} `CONFLICT` when the file has another mark, or is not whole.
+   */
+  restore(path: string, mark: StateMark): Promise<number>;
 }
 
 /** A token and how probable it was. */

@@ -1,6 +1,7 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type { Engine, EngineSequence, Generation, Sampling } from "../engine/engine.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
 
 /** How a {@linkcode FakeEngine} behaves. */
 export interface FakeEngineOptions {
@@ -129,5 +130,19 @@ export class FakeSequence implements EngineSequence {
       },
       close() {},
     };
+  }
+
+  async save(path: string, mark: StateMark): Promise<number> {
+    if (this.tokens.length > 0) {
+      await Deno.writeTextFile(path, JSON.stringify([[...mark], this.tokens]));
+    }
+    return this.tokens.length;
+  }
+
+  async restore(path: string, mark: StateMark): Promise<number> {
+    const [found, tokens] = JSON.parse(await Deno.readTextFile(path));
+    if (`${found}` !== `${[...mark]}`) throw new LlorchError("CONFLICT", "It has another mark");
+    this.tokens = tokens;
+    return this.tokens.length;
   }
 }

@@ -1,8 +1,10 @@
 import type { LlamaModel } from "node-llama-cpp";
-import type { Chosen, EngineSequence, Generation, Sampling } from "../engine.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Chosen, EngineSequence, Generation, Sampling, StateMark } from "../engine.ts";
 import type { Batcher } from "./batcher.ts";
 import { type NativeContext, type NativeSampler, nativeSampler } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
+import { bearsMark, withMark } from "./state_mark.ts";
 
 /** What a {@linkcode LlamaSequence} needs. */
 export interface LlamaSequenceOptions {
@@ -82,6 +84,35 @@ export class LlamaSequence implements EngineSequence {
       },
       close: () => choices.end(this.#sampler),
     };
+  }
+
+  async save(path: string, mark: StateMark): Promise<number> {
+    const { native, batcher, id } = this.#options;
+    // Another worker may know another adapter by the same name.
+    if (this.#tokens.length === 0 || this.#adapter) return 0;
+    const tokens = withMark(mark, this.#tokens);
+    await batcher.between(() => native.saveSequenceStateToFile(path, id, tokens));
+    return this.#tokens.length;
+  }
+
+  async restore(path: string, mark: StateMark): Promise<number> {
+    const { native, batcher, id, context } = this.#options;
+    const failed = (reason: string, cause?: unknown) =>
+      new LlorchError("CONFLICT", `Cannot restore a slot from ${path}: ${reason}`, { cause });
+    if (!await bearsMark(path, mark)) {
+      throw failed("it was not saved by a worker with this model and these settings");
+    }
+    this.trim(0);
+    try {
+      const limit = mark.length + context;
+      const marked = await batcher.between(() => native.loadSequenceStateFromFile(path, id, limit));
+      this.#tokens = [...marked.subarray(mark.length)];
+      this.#adapter = undefined;
+    } catch (error) {
+      this.trim(0);
+      throw failed(errorMessage(error), error);
+    }
+    return this.#tokens.length;
   }
 
   /** Evaluates tokens and what is guessed to follow, and chooses as long as the guesses are right. */

@@ -39,6 +39,7 @@ export class RemoteModel implements Model {
   readonly context: number;
   readonly fingerprint: string;
   readonly capabilities: readonly Capability[];
+  readonly savedSlots: undefined;
   readonly #parts: RemoteParts;
   readonly #table: RunTable<RemoteRun>;
   readonly #ticker: ReturnType<typeof setInterval>;
