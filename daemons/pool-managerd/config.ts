@@ -97,6 +97,15 @@ export const poolConfig = z.strictObject({
     dir: z.string().regex(/^\//, "must be an absolute path").optional()
       .describe("Folder in memory (tmpfs) for them; else one of our own in /dev/shm"),
   }).prefault({}),
+  saved_slots: z.strictObject({
+    max_bytes: count(
+      0,
+      "Disk that saved contents of slots may take, in bytes; 0: none are saved",
+      0,
+    ),
+    expire_ms: millis(300_000, "They are erased so long after their slots were last used"),
+    timeout_ms: millis(5_000, "Longest time to save a worker's slots, and to restore them"),
+  }).prefault({}),
   engines: z.record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "must be a plain name"),
     engineSection,

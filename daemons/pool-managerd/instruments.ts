@@ -10,6 +10,8 @@ export interface Gauged {
   readonly modelCount: () => number;
   /** Memory that copies of models take. */
   readonly stagedBytes: () => number;
+  /** Disk that saved slots take. */
+  readonly savedSlotBytes: () => number;
   readonly isRegistered: () => boolean;
 }
 
@@ -85,6 +87,11 @@ export function createInstruments(): Instruments {
     name: "staged_bytes",
     help: "Memory that copies of models take",
     collect: (gauge) => gauge.set(gauged?.stagedBytes() ?? 0),
+  });
+  metrics.gauge({
+    name: "saved_slot_bytes",
+    help: "Disk that saved contents of slots take",
+    collect: (gauge) => gauge.set(gauged?.savedSlotBytes() ?? 0),
   });
   metrics.gauge({
     name: "registered",

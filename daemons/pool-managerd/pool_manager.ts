@@ -29,6 +29,7 @@ import { withEngines } from "./models/engines.ts";
 import { measurementKey, withSettings } from "./models/load_memory.ts";
 import { StagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
+import { openSavedSlots } from "./slots/saved_slots.ts";
 import { openPoolStore } from "./store/pool_store.ts";
 import { openPoolStateDir } from "./store/state_dir.ts";
 import { localHost, urlHost } from "./supervisor/address.ts";
@@ -136,6 +137,8 @@ async function open(
     onChange: () => catalog.refresh(),
   });
   stack.defer(() => staging.close());
+  const savedSlots = openSavedSlots({ dir: dir.slotsDir, config: config.saved_slots, clock, log });
+  stack.defer(() => savedSlots?.close());
   const table = systemProcessTable();
   const supervisor: Supervisor = new Supervisor({
     config: config.worker,
@@ -147,6 +150,7 @@ async function open(
     devices,
     catalog,
     staging,
+    savedSlots,
     probe: httpProbe,
     estimate: estimateMemory,
     findWorker: context.findWorker ??
@@ -215,6 +219,7 @@ async function open(
       heartbeat: config.heartbeat,
       state,
       acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
+      onRetention: (ms) => savedSlots?.limit(ms),
       // Workers that serve are not given up for it.
       onTwin() {
         if (supervisor.workers().length === 0) ended.resolve(EXIT.failed);
@@ -230,6 +235,7 @@ async function open(
     devices: () => devices.last,
     modelCount: () => catalog.models.length,
     stagedBytes: () => staging.bytes,
+    savedSlotBytes: () => savedSlots?.bytes ?? 0,
     isRegistered: () => link?.isRegistered ?? false,
   });
   const isLeaving = config.on_stop === "stop";

@@ -141,6 +141,9 @@ export type Heartbeat = z.output<typeof heartbeat>;
 export const heartbeatReply = z.object({
   heartbeat_interval_ms: milliseconds,
   timeout_ms: milliseconds,
+  content_retention_ms: milliseconds.optional().meta({
+    description: "Nothing of a prompt or an answer may be kept for longer after its last use",
+  }),
   acknowledged: z.array(identifier).meta({ description: "Worker ids whose exits are known now" }),
   known: z.array(identifier).default([]).meta({
     description: "Worker ids that a later heartbeat may tell in short",

@@ -380,7 +380,8 @@ function poolCases(state: PoolState): Case[] {
   ];
 }
 
-function workerCases(): Case[] {
+/** @param slots The folder in which it may save slots. */
+function workerCases(slots: string): Case[] {
   const r = workerRoutes;
   const execute = { ...task, job_id: "contract", attempt: 1 };
   return [
@@ -412,6 +413,37 @@ function workerCases(): Case[] {
     },
     { route: r.cancel, body: { job_id: "nope", attempt: 1 } },
     { route: r.cancel, body: {}, error: "INVALID_REQUEST", fields: ["job_id", "attempt"] },
+    { route: r.saveSlot, params: { n: "0" }, body: { path: join(slots, "a") } },
+    { route: r.saveSlot, params: { n: "0" }, body: { path: join(slots, "a") }, error: "CONFLICT" },
+    { route: r.restoreSlot, params: { n: "0" }, body: { path: join(slots, "a") } },
+    {
+      route: r.restoreSlot,
+      params: { n: "0" },
+      body: { path: join(slots, "b") },
+      error: "NOT_FOUND",
+    },
+    {
+      route: r.saveSlot,
+      params: { n: "200" },
+      body: { path: join(slots, "b") },
+      error: "NOT_FOUND",
+    },
+    ...[r.saveSlot, r.restoreSlot].flatMap((route): Case[] => [
+      {
+        route,
+        params: { n: "x" },
+        body: { path: "" },
+        error: "INVALID_REQUEST",
+        fields: ["n", "path"],
+      },
+      {
+        route,
+        params: { n: "0" },
+        body: { path: "/etc/passwd" },
+        error: "INVALID_REQUEST",
+        fields: ["path"],
+      },
+    ]),
     { route: r.tokenize, body: { prompt: "w7 w8" } },
     { route: r.tokenize, body: { messages: [{ role: "user", content: "w7" }] } },
     { route: r.tokenize, body: {}, error: "INVALID_REQUEST", fields: ["prompt"] },
@@ -433,7 +465,9 @@ const reload = (id: string): Case => ({
 Deno.test("every route keeps its contract, on error paths too", async (t) => {
   const models = dirname(counterModel());
   writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
-  await withStack({ models, model: "counter" }, async (stack) => {
+  const stateDir = await Deno.makeTempDir({ prefix: "llorch-test-" });
+  const env = { LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000" };
+  await withStack({ models, model: "counter", stateDir, env }, async (stack) => {
     const state = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
     const worker = state.workers[0]!;
 
@@ -513,7 +547,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
       const open = await send(worker.uri!, { route: workerRoutes.health });
       assert.equal(open.status, 200);
       await open.body?.cancel();
-      const cases = workerCases();
+      const cases = workerCases(join(stateDir, "pool-managerd", "slots"));
       // Only another model can rank.
       const { workers } = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
       const ranker = workers.find((each) => each.capabilities.includes("rerank"))!;

@@ -255,6 +255,7 @@ export class Pools {
     return {
       heartbeat_interval_ms: interval,
       timeout_ms: interval * config.pools.missed_heartbeats,
+      content_retention_ms: config.retention.content_ms,
       acknowledged: report.exits.map((exit) => exit.worker_id),
       known: report.workers.map((worker) => worker.worker_id),
     };

@@ -19,6 +19,8 @@ export interface LinkOptions {
   readonly state: () => Promise<PoolState>;
   /** Called with the workers whose ends the orchestrator knows. */
   readonly acknowledge: (workerIds: readonly string[]) => void;
+  /** Called with how long content may be kept after its last use, in milliseconds. */
+  readonly onRetention: (ms: number) => void;
   /** Called when another pool of this id has been alive elsewhere ever since our start, too long. */
   readonly onTwin: () => void;
   readonly clock: Clock;
@@ -158,6 +160,9 @@ export class Link {
     this.#ackedModels = state.models_revision;
     this.#workers.taken(reply.known);
     this.#options.acknowledge(reply.acknowledged);
+    if (reply.content_retention_ms !== undefined) {
+      this.#options.onRetention(reply.content_retention_ms);
+    }
   }
 
   /** @returns whether the orchestrator has only forgotten us, so that registering again is due at once. */

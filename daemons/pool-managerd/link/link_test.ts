@@ -47,6 +47,7 @@ function setup(url: string) {
     }).orchestrator,
     heartbeat: { interval_ms: 60_000, coalesce_ms: 20 },
     state: () => Promise.resolve({ ...pool }),
+    onRetention() {},
     acknowledge: (ids) => {
       pool.exits = pool.exits.filter((exit) => !ids.includes(exit.worker_id));
     },

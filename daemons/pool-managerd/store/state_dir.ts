@@ -5,6 +5,8 @@ import { openStateDir, type StateDir } from "#shared/state_dir.ts";
 export interface PoolStateDir extends StateDir {
   readonly databasePath: string;
   readonly logsDir: string;
+  /** Made where slots are saved. */
+  readonly slotsDir: string;
 }
 
 /**
@@ -16,5 +18,5 @@ export function openPoolStateDir(path: string): PoolStateDir {
   const dir = openStateDir(path, "pool manager");
   const logsDir = join(path, "logs");
   Deno.mkdirSync(logsDir, { recursive: true, mode: 0o700 });
-  return { ...dir, databasePath: join(path, "pool.db"), logsDir };
+  return { ...dir, databasePath: join(path, "pool.db"), logsDir, slotsDir: join(path, "slots") };
 }

@@ -5,6 +5,7 @@ import type { Logger } from "#shared/logging.ts";
 import type { Devices } from "../devices/devices.ts";
 import type { Commitment } from "../devices/room.ts";
 import type { Instruments } from "../instruments.ts";
+import type { SavedSlots } from "../slots/saved_slots.ts";
 import type { PoolStore } from "../store/pool_store.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
@@ -24,6 +25,7 @@ export interface RosterOptions {
   readonly logs: LogFiles;
   readonly table: ProcessTable;
   readonly devices: Devices;
+  readonly savedSlots: SavedSlots | undefined;
   readonly stopDeadlineMs: number;
   readonly clock: Clock;
   readonly log: Logger;

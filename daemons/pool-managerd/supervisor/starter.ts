@@ -179,6 +179,7 @@ export class Starter {
       threads: config.threads,
       llama: config,
       stopDeadlineMs: config.stop_deadline_ms,
+      savedSlotsDir: this.#options.savedSlots?.dir,
     });
     return { command: program.command, args: [...program.args, ...args] };
   }

@@ -62,6 +62,7 @@ export class Supervisor {
     if (answering !== worker.id) {
       throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
+    await this.#restoreSlots(worker, callback, uri);
     // While the probe ran, it may have ended, been told to stop, or called back a second time.
     this.#roster.get(worker.id);
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
@@ -169,6 +170,17 @@ export class Supervisor {
         cause: error,
       });
     }
+  }
+
+  /** Before it takes jobs: the first may be one whose prompt was saved. */
+  async #restoreSlots(
+    { id, record }: Worker,
+    { slots, slots_key }: WorkerReady,
+    uri: string,
+  ): Promise<void> {
+    const { savedSlots } = this.#options;
+    if (!savedSlots || slots_key === undefined) return;
+    await savedSlots.restore({ worker_id: id, uri, token: record.token, slots }, slots_key);
   }
 
   #accept(

@@ -1,5 +1,6 @@
 import type { Clock } from "#shared/clock.ts";
 import type { PoolWorker } from "#shared/contracts/pool.ts";
+import type { SavedSlots } from "../slots/saved_slots.ts";
 import type { PoolStore } from "../store/pool_store.ts";
 import { urlHost, withHost } from "./address.ts";
 import { committedBytes, type WorkerRecord } from "./record.ts";
@@ -13,6 +14,8 @@ const MAX_TIMER_MS = 1_000_000_000;
 export interface WorkerContext {
   readonly clock: Clock;
   readonly store: PoolStore;
+  /** Undefined: no slot is saved. */
+  readonly savedSlots: SavedSlots | undefined;
   /** From SIGTERM to SIGKILL where the caller names no deadline. */
   readonly stopDeadlineMs: number;
   readonly onChange: () => void;
@@ -79,8 +82,19 @@ export class Worker {
       this.update({ life });
       this.#arm();
     }
-    if (signal) this.process.signal(signal);
+    if (signal === "SIGTERM") this.#terminate();
+    else if (signal) this.process.signal(signal);
     if (life.state !== before.state) this.#context.onChange();
+  }
+
+  /** Ends it in good order; what its idle slots hold is saved before, in no more than half its time. */
+  #terminate(): void {
+    const { savedSlots, clock } = this.#context;
+    const { callback, uri, life } = this.#record;
+    if (!savedSlots || callback === null || uri === null) return this.process.signal("SIGTERM");
+    const left = (life.deadline ?? Infinity) - clock.steady();
+    void savedSlots.save({ ...this.#record, uri }, left / 2)
+      .finally(() => this.process.signal("SIGTERM"));
   }
 
   /** Notes whether it says that it drains, as one does that was told so behind our back. */

@@ -13,6 +13,8 @@ export interface WorkerSettings {
   readonly llama: WorkerLlama;
   /** From SIGTERM to SIGKILL. */
   readonly stopDeadlineMs: number;
+  /** Undefined: it saves no slot. */
+  readonly savedSlotsDir: string | undefined;
 }
 
 /** Kinds of GPU that Vulkan drives as well. */
@@ -36,6 +38,7 @@ export function workerArgs(
   const optional: [string, number | string | undefined][] = [
     ["--threads", settings.threads],
     ["--gpu-layers", plan.gpuLayers ?? undefined],
+    ["--saved-slots-dir", settings.savedSlotsDir],
   ];
   return [
     ["--worker-id", record.worker_id],

@@ -26,6 +26,7 @@ const SETTINGS = {
   threads: undefined,
   llama: { llama: {}, models: {} },
   stopDeadlineMs: 30_000,
+  savedSlotsDir: undefined,
 };
 
 Deno.test("workerArgs() tells a worker all but its secrets", () => {
