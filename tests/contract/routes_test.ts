@@ -463,114 +463,121 @@ const reload = (id: string): Case => ({
 });
 
 Deno.test("every route keeps its contract, on error paths too", async (t) => {
-  const models = dirname(counterModel());
-  writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
   const stateDir = await Deno.makeTempDir({ prefix: "llorch-test-" });
-  const env = { LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000" };
-  await withStack({ models, model: "counter", stateDir, env }, async (stack) => {
-    const state = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-    const worker = state.workers[0]!;
+  try {
+    const models = dirname(counterModel());
+    writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
+    const env = { LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000" };
+    await withStack({ models, model: "counter", stateDir, env }, async (stack) => {
+      const state = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
+      const worker = state.workers[0]!;
 
-    await t.step("orchestratord", async () => {
-      const cases = await orchestratorCases(stack, state);
-      assertCovered(orchestratorRoutes, [...cases, reload(state.pool_id)]);
-      for (const each of cases) await check(stack.url, each);
-    });
-
-    await t.step("wrong paths and methods", async () => {
-      const nowhere = await fetch(`${stack.url}/v2/nowhere`);
-      assert.equal(nowhere.status, 404);
-      assert.equal((await nowhere.json()).error.code, "NOT_FOUND");
-      const wrong = await fetch(`${stack.url}/v2/models`, { method: "DELETE" });
-      assert.equal(wrong.status, 405);
-      assert.equal(wrong.headers.get("allow"), "GET");
-      assert.equal((await wrong.json()).error.code, "METHOD_NOT_ALLOWED");
-    });
-
-    await t.step("a caller's correlation id is kept if it is harmless", async () => {
-      for (const [given, isKept] of [["abc-123", true], ["x".repeat(65), false]] as const) {
-        const reply = await fetch(`${stack.url}/health`, {
-          headers: { "x-correlation-id": given },
-        });
-        await reply.body?.cancel();
-        assert.equal(reply.headers.get("x-correlation-id") === given, isKept);
-      }
-    });
-
-    await t.step("no token of a worker is shown to clients", async () => {
-      for (const path of ["/v2/workers", "/v2/pools", "/v2/models", "/metrics"]) {
-        const text = await (await fetch(stack.url + path)).text();
-        assert.ok(!text.includes(worker.token), path);
-      }
-    });
-
-    await t.step("garbage is a 4xx, never a 5xx, and changes nothing", async () => {
-      const routes = [orchestratorRoutes.submit, orchestratorRoutes.chat];
-      await fc.assert(
-        fc.asyncProperty(fc.constantFrom(...routes), fc.jsonValue(), async (route, value) => {
-          const reply = await send(stack.url, { route, body: JSON.stringify(value) });
-          await reply.body?.cancel();
-          assert.ok(reply.status >= 400 && reply.status < 500, `${reply.status}`);
-        }),
-        { numRuns: 300 },
-      );
-      const almost = fc.record({
-        model: fc.constant("counter"),
-        prompt: fc.constant("w7"),
-        max_tokens: fc.oneof(fc.constant(1), fc.anything()),
-        temperature: fc.oneof(fc.constant(0), fc.double(), fc.string()),
-        seed: fc.oneof(fc.constant(1), fc.double(), fc.bigInt().map(String)),
-        stop: fc.oneof(fc.constant([]), fc.array(fc.string()), fc.string()),
-        logit_bias: fc.oneof(fc.constant({}), fc.dictionary(fc.string(), fc.double())),
+      await t.step("orchestratord", async () => {
+        const cases = await orchestratorCases(stack, state);
+        assertCovered(orchestratorRoutes, [...cases, reload(state.pool_id)]);
+        for (const each of cases) await check(stack.url, each);
       });
-      await fc.assert(
-        fc.asyncProperty(almost, async (value) => {
-          const reply = await send(stack.url, {
-            route: orchestratorRoutes.submit,
-            body: JSON.stringify({ ...value, max_tokens: value.max_tokens ?? 1 }),
+
+      await t.step("wrong paths and methods", async () => {
+        const nowhere = await fetch(`${stack.url}/v2/nowhere`);
+        assert.equal(nowhere.status, 404);
+        assert.equal((await nowhere.json()).error.code, "NOT_FOUND");
+        const wrong = await fetch(`${stack.url}/v2/models`, { method: "DELETE" });
+        assert.equal(wrong.status, 405);
+        assert.equal(wrong.headers.get("allow"), "GET");
+        assert.equal((await wrong.json()).error.code, "METHOD_NOT_ALLOWED");
+      });
+
+      await t.step("a caller's correlation id is kept if it is harmless", async () => {
+        for (const [given, isKept] of [["abc-123", true], ["x".repeat(65), false]] as const) {
+          const reply = await fetch(`${stack.url}/health`, {
+            headers: { "x-correlation-id": given },
           });
           await reply.body?.cancel();
-          assert.ok(reply.status < 500 && reply.status !== 404, `${reply.status}`);
-        }),
-        { numRuns: 100 },
-      );
-      await until("the queue is empty again", async () => {
-        const queue = await (await fetch(`${stack.url}/v2/queue`)).json();
-        return queue.depth === 0;
+          assert.equal(reply.headers.get("x-correlation-id") === given, isKept);
+        }
       });
-    });
 
-    await t.step("llorch-candled", async () => {
-      const closed = await send(worker.uri!, { route: workerRoutes.ready });
-      assert.equal(closed.status, 401);
-      await closed.body?.cancel();
-      const open = await send(worker.uri!, { route: workerRoutes.health });
-      assert.equal(open.status, 200);
-      await open.body?.cancel();
-      const cases = workerCases(join(stateDir, "pool-managerd", "slots"));
-      // Only another model can rank.
-      const { workers } = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-      const ranker = workers.find((each) => each.capabilities.includes("rerank"))!;
-      const rank = { route: workerRoutes.rerank, body: { query: "w1", documents: ["w2"] } };
-      await check(ranker.uri!, rank, ranker.token);
-      assertCovered(workerRoutes, [...cases, rank]);
-      for (const each of cases) await check(worker.uri!, each, worker.token);
-    });
+      await t.step("no token of a worker is shown to clients", async () => {
+        for (const path of ["/v2/workers", "/v2/pools", "/v2/models", "/metrics"]) {
+          const text = await (await fetch(stack.url + path)).text();
+          assert.ok(!text.includes(worker.token), path);
+        }
+      });
 
-    await t.step("pool-managerd", async () => {
-      const isNew = ({ fingerprint, pid }: PoolState["workers"][number]) =>
-        fingerprint === worker.fingerprint && pid !== worker.pid;
-      await check(stack.url, reload(state.pool_id));
-      await until("a worker is there again", async () => {
-        await check(stack.url, { route: orchestratorRoutes.loadModel, params: { ref: "counter" } });
+      await t.step("garbage is a 4xx, never a 5xx, and changes nothing", async () => {
+        const routes = [orchestratorRoutes.submit, orchestratorRoutes.chat];
+        await fc.assert(
+          fc.asyncProperty(fc.constantFrom(...routes), fc.jsonValue(), async (route, value) => {
+            const reply = await send(stack.url, { route, body: JSON.stringify(value) });
+            await reply.body?.cancel();
+            assert.ok(reply.status >= 400 && reply.status < 500, `${reply.status}`);
+          }),
+          { numRuns: 300 },
+        );
+        const almost = fc.record({
+          model: fc.constant("counter"),
+          prompt: fc.constant("w7"),
+          max_tokens: fc.oneof(fc.constant(1), fc.anything()),
+          temperature: fc.oneof(fc.constant(0), fc.double(), fc.string()),
+          seed: fc.oneof(fc.constant(1), fc.double(), fc.bigInt().map(String)),
+          stop: fc.oneof(fc.constant([]), fc.array(fc.string()), fc.string()),
+          logit_bias: fc.oneof(fc.constant({}), fc.dictionary(fc.string(), fc.double())),
+        });
+        await fc.assert(
+          fc.asyncProperty(almost, async (value) => {
+            const reply = await send(stack.url, {
+              route: orchestratorRoutes.submit,
+              body: JSON.stringify({ ...value, max_tokens: value.max_tokens ?? 1 }),
+            });
+            await reply.body?.cancel();
+            assert.ok(reply.status < 500 && reply.status !== 404, `${reply.status}`);
+          }),
+          { numRuns: 100 },
+        );
+        await until("the queue is empty again", async () => {
+          const queue = await (await fetch(`${stack.url}/v2/queue`)).json();
+          return queue.depth === 0;
+        });
+      });
+
+      await t.step("llorch-candled", async () => {
+        const closed = await send(worker.uri!, { route: workerRoutes.ready });
+        assert.equal(closed.status, 401);
+        await closed.body?.cancel();
+        const open = await send(worker.uri!, { route: workerRoutes.health });
+        assert.equal(open.status, 200);
+        await open.body?.cancel();
+        const cases = workerCases(join(stateDir, "pool-managerd", "slots"));
+        // Only another model can rank.
+        const { workers } = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
+        const ranker = workers.find((each) => each.capabilities.includes("rerank"))!;
+        const rank = { route: workerRoutes.rerank, body: { query: "w1", documents: ["w2"] } };
+        await check(ranker.uri!, rank, ranker.token);
+        assertCovered(workerRoutes, [...cases, rank]);
+        for (const each of cases) await check(worker.uri!, each, worker.token);
+      });
+
+      await t.step("pool-managerd", async () => {
+        const isNew = ({ fingerprint, pid }: PoolState["workers"][number]) =>
+          fingerprint === worker.fingerprint && pid !== worker.pid;
+        await check(stack.url, reload(state.pool_id));
+        await until("a worker is there again", async () => {
+          await check(stack.url, {
+            route: orchestratorRoutes.loadModel,
+            params: { ref: "counter" },
+          });
+          const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
+          return now.workers.some((each) => isNew(each) && each.state === "ready");
+        });
         const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-        return now.workers.some((each) => isNew(each) && each.state === "ready");
+        const cases = poolCases({ ...now, workers: now.workers.filter(isNew) });
+        const { workerReady: _, ...rest } = poolRoutes;
+        assertCovered(rest, cases);
+        for (const each of cases) await check(stack.poolUrl, each);
       });
-      const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-      const cases = poolCases({ ...now, workers: now.workers.filter(isNew) });
-      const { workerReady: _, ...rest } = poolRoutes;
-      assertCovered(rest, cases);
-      for (const each of cases) await check(stack.poolUrl, each);
     });
-  });
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
 });
