@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { Page } from "playwright-core";
-import { accessible, browserOptions, keep, withBrowser } from "../support/browser.ts";
+import { accessible, browserTest, keep, withBrowser } from "../support/browser.ts";
 import { llorch } from "../support/llorch.ts";
 import { writeUtf8Model } from "../support/models.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
@@ -35,7 +35,7 @@ function rowsShown(page: Page, count: number): Promise<void> {
   return until(`there are ${count} rows`, async () => await rows.count() === count);
 }
 
-Deno.test("the console, page by page, against the real stack", browserOptions, async (t) => {
+browserTest("the console, page by page, against the real stack", async (t) => {
   const models = await modelsFolder();
   await withStack({ models, model: "demo", slots: 2 }, async (stack) => {
     await withBrowser(async (browser) => {
@@ -147,6 +147,18 @@ Deno.test("the console, page by page, against the real stack", browserOptions, a
         await page.getByRole("cell", { name: /^CANCELLED: / }).waitFor();
         await keep(page, "job");
         await accessible(page);
+      });
+
+      await t.step("jobs: what waits, and why", async () => {
+        const ids = [await longJob(stack), await longJob(stack), await longJob(stack)];
+        await visit(page, "Jobs");
+        const row = page.getByRole("region", { name: "Waiting" }).getByRole("row", {
+          name: ids[2]!,
+        });
+        await row.getByText("every slot of the model is taken").waitFor();
+        await accessible(page);
+        for (const id of ids) await stack.client.call(routes.cancelTask, { params: { id } });
+        await page.getByRole("region", { name: "Waiting" }).waitFor({ state: "detached" });
       });
 
       await t.step("the timeline is the one that the command line prints", async () => {

@@ -23,8 +23,12 @@ export function chromiumPath(): string | undefined {
   });
 }
 
-/** Tests with a browser are skipped where there is none: Debian's package chromium. */
-export const browserOptions = { ignore: chromiumPath() === undefined };
+/** A test with a browser; it is skipped where there is none. */
+export function browserTest(name: string, test: (t: Deno.TestContext) => Promise<void>): void {
+  const isThere = chromiumPath() !== undefined;
+  const reason = isThere ? "" : " (skipped: needs Debian's package chromium)";
+  Deno.test({ name: name + reason, ignore: !isThere, fn: test });
+}
 
 /** Where pictures of pages are kept. */
 const PICTURES = Deno.env.get("LLORCH_SCREENSHOTS") ?? join(ROOT, "dist/screenshots");

@@ -6,6 +6,7 @@ import { useFetch, useNow, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
+import { Waiting } from "../parts/waiting.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
 /** Jobs on one page. */
@@ -34,7 +35,7 @@ export function JobsPage() {
   const [model, setModel] = useState("");
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const { rates } = useLive();
-  const moved = `${rates?.accepted} ${rates?.ended} ${rates?.running}`;
+  const moved = `${rates?.accepted} ${rates?.ended} ${rates?.running} ${rates?.queue_depth}`;
   const version = useThrottled(moved, FRESH_MS);
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (status) query.set("status", status);
@@ -48,6 +49,7 @@ export function JobsPage() {
   };
   return (
     <>
+      {(rates?.queue_depth ?? 0) > 0 && <Waiting version={version} />}
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Status
