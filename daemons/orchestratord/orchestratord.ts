@@ -3,7 +3,7 @@ import type { Activity, ErrorData } from "#shared/contracts/mod.ts";
 import { appLimits, listenLimits } from "#shared/config/common.ts";
 import { createApp } from "#shared/http/app.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
-import { EventConnections } from "#shared/http/event_connections.ts";
+import { streamTransport } from "#shared/http/stream_transport.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
 import { readCa, readServerTls, trusting } from "#shared/http/tls.ts";
 import { planReload, type Reload } from "#shared/config/reload.ts";
@@ -131,8 +131,7 @@ async function openParts(
   const tls = readServerTls(config.tls);
   const http = trusting(config.tls.ca);
   parts.defer(() => http?.close());
-  const workers = new EventConnections(readCa(config.tls));
-  parts.defer(() => workers.close());
+  const openEvents = streamTransport(readCa(config.tls));
 
   const dir = openStateDir(
     config.state_dir ?? defaultStateDir(env, "orchestratord"),
@@ -174,7 +173,7 @@ async function openParts(
     log,
     metrics,
     http,
-    workers,
+    openEvents,
     phase: () => phase,
     onFailed: (job, error) => feed.tell(failedJob(job, error), job.facts.tenant),
   });

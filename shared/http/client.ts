@@ -30,7 +30,7 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** The transport, from `trusting()`; by default Deno's own. */
   readonly http?: Deno.HttpClient | undefined;
-  /** The transport of event streams where it is another one, from `EventConnections`. */
+  /** The transport of event streams where it is another one, from `streamTransport()`. */
   readonly openEvents?: ((request: EventsRequest) => Promise<EventsReply>) | undefined;
 }
 

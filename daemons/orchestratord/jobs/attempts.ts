@@ -55,7 +55,7 @@ export class Attempts {
         baseUrl: worker.uri ?? "",
         token: worker.token,
         http: this.#deps.http,
-        openEvents: (request) => this.#deps.workers.open(request),
+        openEvents: this.#deps.openEvents,
       }),
       workerId: worker.worker_id,
       request: {

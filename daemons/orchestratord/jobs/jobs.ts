@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import type { ErrorData, TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
-import type { EventConnections } from "#shared/http/event_connections.ts";
+import type { ClientOptions } from "#shared/http/client.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
@@ -30,8 +30,8 @@ export interface JobsDeps {
   readonly phase: () => Phase;
   /** The transport to workers. */
   readonly http: Deno.HttpClient | undefined;
-  /** Carries the streams of workers. */
-  readonly workers: EventConnections;
+  /** The transport of workers' streams. */
+  readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
   /** Is told of each job that ends without its output, unless it was cancelled. */
   readonly onFailed: (job: LiveJob, error: ErrorData) => void;
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import { Agent as TlsAgent, request as httpsRequest } from "node:https";
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { rootCertificates } from "node:tls";
 import { errorMessage } from "../errors.ts";
 import type { EventsReply, EventsRequest } from "./client.ts";
@@ -11,60 +11,37 @@ import { SseParser } from "./sse.ts";
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
- * Connections for many event streams, kept open between them.
+ * A transport of event streams, each over a connection of its own.
  *
  * Over node:http, because what came from the wire together is handed on together, however many
  * chunks it was written in; Deno's `fetch` takes a turn of the event loop for each
- * (docs/adr/0012-node-http-to-workers.md).
+ * (docs/adr/0012-node-http-to-workers.md, also for why no connection is kept).
+ *
+ * @param ca Certificates in PEM to trust beside the usual authorities.
  */
-export class EventConnections {
-  readonly #http = new Agent({ keepAlive: true });
-  readonly #https: TlsAgent;
-
-  /** @param ca Certificates in PEM to trust beside the usual authorities. */
-  constructor(ca?: string) {
-    this.#https = new TlsAgent({
-      keepAlive: true,
-      ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-    });
-  }
-
-  /** Sends a request and waits for the head of its reply; see {@linkcode EventsRequest}. */
-  async open(request: EventsRequest): Promise<EventsReply> {
-    try {
-      return await this.#send(request);
-    } catch (error) {
-      // The peer closed a connection that was idle, just when it was to be used again.
-      if (error instanceof StaleConnectionError) return await this.#send(request);
-      throw error;
-    }
-  }
-
-  /** Closes what is open. */
-  close(): void {
-    this.#http.destroy();
-    this.#https.destroy();
-  }
-
-  #send({ url, method, headers, body, signal }: EventsRequest): Promise<EventsReply> {
+export function streamTransport(ca?: string): (request: EventsRequest) => Promise<EventsReply> {
+  const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+  return ({ url, method, headers, body, signal }) => {
     const isTls = url.startsWith("https:");
     const bytes = Buffer.from(body ?? "");
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const outgoing: ClientRequest = (isTls ? httpsRequest : httpRequest)(url, {
         method,
-        agent: isTls ? this.#https : this.#http,
+        agent: false,
         headers: { ...headers, "content-length": String(bytes.byteLength) },
+        ...(isTls ? trusted : {}),
       });
-      const abort = () => outgoing.destroy();
+      const abort = () => {
+        reject(signal?.reason);
+        outgoing.destroy();
+      };
       signal?.addEventListener("abort", abort);
       const forget = () => signal?.removeEventListener("abort", abort);
       outgoing.setNoDelay(true);
       outgoing.once("close", forget);
       outgoing.on("error", (cause) => {
         forget();
-        if (signal?.aborted) return reject(signal.reason);
-        if (outgoing.reusedSocket) return reject(new StaleConnectionError());
         const { origin } = new URL(url);
         reject(
           new TransportError(`Cannot reach ${origin}: ${errorMessage(cause)}`, { cause }),
@@ -73,11 +50,8 @@ export class EventConnections {
       outgoing.once("response", (incoming) => resolve(new Reply(incoming)));
       outgoing.end(bytes);
     });
-  }
+  };
 }
-
-/** A connection that was kept open broke before anything came back over it. */
-class StaleConnectionError extends Error {}
 
 class Reply implements EventsReply {
   readonly status: number;
@@ -127,7 +101,6 @@ class Reply implements EventsReply {
       }
     } finally {
       signal?.removeEventListener("abort", abort);
-      // A stream that was left early; one that was read to its end keeps its connection.
       if (!this.#isEnded) this.#incoming.destroy();
     }
   }

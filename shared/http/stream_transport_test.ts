@@ -4,7 +4,7 @@ import { orchestratorRoutes } from "../contracts/mod.ts";
 import { LlorchError } from "../errors.ts";
 import { errorResponse } from "./app.ts";
 import { type Client, createClient, TransportError } from "./client.ts";
-import { EventConnections } from "./event_connections.ts";
+import { streamTransport } from "./stream_transport.ts";
 import { listen, type ListenOptions } from "./serve.ts";
 import { encodeSse } from "./sse.ts";
 import { SseResponse } from "./sse_response.ts";
@@ -33,12 +33,7 @@ async function withClient(
   test: (client: Client) => Promise<void>,
   ca?: string,
 ): Promise<void> {
-  const connections = new EventConnections(ca);
-  try {
-    await test(createClient({ baseUrl, openEvents: (request) => connections.open(request) }));
-  } finally {
-    connections.close();
-  }
+  await test(createClient({ baseUrl, openEvents: streamTransport(ca) }));
 }
 
 /** A server that answers each connection's first request with these bytes, in one write. */
@@ -85,41 +80,36 @@ Deno.test("events that came together are handed on together, however many chunks
   });
 });
 
-Deno.test("a connection is used again once its stream was read to the end", async () => {
-  const ports = new Set<string>();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const serving = (async () => {
-    for await (const connection of listener) {
-      ports.add(String(connection.remoteAddr.port));
-      void (async () => {
-        const buffer = new Uint8Array(4096);
-        while (await connection.read(buffer) !== null) {
-          await connection.write(encoder.encode(HEAD + chunk("data: x\n\n") + "0\r\n\r\n"));
-        }
-        connection.close();
-      })();
-    }
-  })().catch(() => {});
-  await withClient(`http://127.0.0.1:${listener.addr.port}`, async (client) => {
-    for (let n = 0; n < 5; n++) {
-      const { events } = await client.stream(route, input);
-      assert.equal((await Array.fromAsync(events)).length, 1);
-    }
-    assert.equal(ports.size, 1);
+Deno.test("a request that is given up at any moment leaves no connection behind", async () => {
+  const open = new Set<symbol>();
+  let answered = 0;
+  await against((request) => {
+    const each = Symbol();
+    open.add(each);
+    request.signal.addEventListener("abort", () => open.delete(each));
+    answered++;
+    return new Promise(() => {});
+  }, async (client) => {
+    const moments = [
+      (stop: () => void) => stop(),
+      (stop: () => void) => queueMicrotask(stop),
+      ...[0, 1, 5, 20].map((ms) => (stop: () => void) => void setTimeout(stop, ms)),
+    ];
+    await Promise.all(
+      [...moments, ...moments].map(async (giveUp) => {
+        const controller = new AbortController();
+        const waiting = client.stream(route, input, { signal: controller.signal });
+        giveUp(() => controller.abort());
+        await assert.rejects(waiting, { name: "AbortError" });
+      }),
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = setInterval(() => open.size === 0 && resolve(), 5);
+    await promise;
+    clearInterval(look);
+    assert.ok(answered > 0);
   });
-  listener.close();
-  await serving;
 });
-
-Deno.test("a connection that the peer closed while it was idle is not taken for a failure", () =>
-  withBytes(HEAD + chunk("data: x\n\n") + "0\r\n\r\n", async (client, closeAll) => {
-    for (let n = 0; n < 5; n++) {
-      const { events } = await client.stream(route, input);
-      assert.equal((await Array.fromAsync(events)).length, 1);
-      // At once, so that the client has not heard of it when it sends the next request.
-      closeAll();
-    }
-  }));
 
 Deno.test("a stream that is cut off throws after what came of it", () =>
   withBytes(HEAD + chunk("data: whole\n\n") + "ff\r\ndata: half", async (client, closeAll) => {
