@@ -46,10 +46,32 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
       responses: { ...successes(route), ...failures(route) },
     });
   }
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: { title, version: VERSION, license: { name: "Apache-2.0" } },
   }) as unknown as Record<string, unknown>;
+  asSent(document["paths"]);
+  return document;
+}
+
+/**
+ * Describes each stream as a reader of `text/event-stream` has it: the data of an event is text, and
+ * that text is JSON of what `x-event` describes.
+ */
+function asSent(node: unknown): void {
+  if (typeof node !== "object" || node === null) return;
+  for (const [key, value] of Object.entries(node)) {
+    if (key !== "text/event-stream") asSent(value);
+    else {
+      value.schema = {
+        type: "object",
+        required: ["data"],
+        properties: { event: { type: "string" }, id: { type: "string" }, data: { type: "string" } },
+        description: "`data` is JSON; `x-event` has the event with its data read",
+        "x-event": value.schema,
+      };
+    }
+  }
 }
 
 /** Replies of success by their status; a stream is 200 whatever the route's JSON is answered with. */
