@@ -53,7 +53,7 @@ export async function followThrough(
   onEvent: (event: Received) => void = () => {},
 ): Promise<Received[]> {
   const received: Received[] = [];
-  const { job_id } = await client.call(routes.submit, { body: task });
+  const { job_id } = await submitThrough(client, task);
   while (!received.some(isTerminal)) {
     const lastEventId = received.findLast(({ id }) => id !== undefined)?.id;
     try {
@@ -63,13 +63,30 @@ export async function followThrough(
         onEvent(event);
       }
     } catch (error) {
-      const isBreak = error instanceof TransportError || error instanceof TypeError ||
-        (error instanceof LlorchError && error.code === "NOT_READY");
-      if (!isBreak) throw error;
+      if (!isBreak(error)) throw error;
       await delay(50);
     }
   }
   return received;
+}
+
+/** Submits a task under a key of its own, again and again until it was heard. */
+async function submitThrough(client: Client, task: TaskRequestInput): Promise<{ job_id: string }> {
+  const headers = { "idempotency-key": crypto.randomUUID() };
+  while (true) {
+    try {
+      return await client.call(routes.submit, { body: task, headers });
+    } catch (error) {
+      if (!isBreak(error)) throw error;
+      await delay(50);
+    }
+  }
+}
+
+/** Whether a daemon was away, which is the fault and no failure. */
+function isBreak(error: unknown): boolean {
+  return error instanceof TransportError || error instanceof TypeError ||
+    (error instanceof LlorchError && error.code === "NOT_READY");
 }
 
 /** Checks that a stream said every number once and in order, and had one end. */
