@@ -23,6 +23,8 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
   }
   try {
     checkWhole(db);
+    // Before anything is changed: another program's file stays as it is.
+    checkVersion(db, migrations.length);
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec("PRAGMA foreign_keys = ON");
@@ -50,15 +52,21 @@ function checkWhole(db: DatabaseSync): void {
   );
 }
 
+function versionOf(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+}
+
+function checkVersion(db: DatabaseSync, known: number): void {
+  const version = versionOf(db);
+  if (version <= known) return;
+  throw new Error(
+    `it has version ${version} and this program knows up to ${known}; ` +
+      "install the newer program again",
+  );
+}
+
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {
-  const row = db.prepare("PRAGMA user_version").get();
-  const version = Number(row?.["user_version"] ?? 0);
-  if (version > migrations.length) {
-    throw new Error(
-      `it has version ${version} and this program knows up to ${migrations.length}; ` +
-        "install the newer program again",
-    );
-  }
+  const version = versionOf(db);
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     db.exec("BEGIN IMMEDIATE");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { openDatabase } from "./sqlite.ts";
 
@@ -54,6 +55,17 @@ Deno.test("openDatabase() refuses a database of a newer version and leaves it al
       /test\.db: it has version 2 and this program knows up to 1; install the newer program again/,
     );
     openDatabase(path, [FIRST, SECOND]).close();
+  }));
+
+Deno.test("openDatabase() changes no byte of a newer database that another program made", () =>
+  withPath((path) => {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    const other = new DatabaseSync(path);
+    other.exec("CREATE TABLE t (n); PRAGMA user_version = 2");
+    other.close();
+    const before = Deno.readFileSync(path);
+    assert.throws(() => openDatabase(path, [FIRST]), /it has version 2/);
+    assert.deepEqual(Deno.readFileSync(path), before);
   }));
 
 Deno.test("openDatabase() takes a failed migration back whole", () =>

@@ -138,7 +138,10 @@ async function openParts(
     "orchestratord",
   );
   parts.defer(() => dir.release());
-  const store = openSqliteStore(databasePath(dir.path));
+  const store = openSqliteStore(databasePath(dir.path), (reason) => {
+    if (reason === undefined) log.info("database_writable");
+    else log.error("database_not_writable", { reason });
+  });
   parts.defer(() => store.close());
 
   let phase: Phase = "restoring";

@@ -244,10 +244,20 @@ async function reach(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new TransportError(`Cannot reach ${new URL(url).origin}: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    throw cannotReach(url, error);
   }
+}
+
+/** The innermost reason, which names what is wrong, and for certificates what to do. */
+export function cannotReach(url: string, error: unknown): TransportError {
+  let reason = error;
+  while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
+  const text = errorMessage(reason);
+  const fix = /certificate|UnknownIssuer|CaUsedAsEndEntity/i.test(text)
+    ? "; name the authority that signed it in tls.ca, or for llorch in LLORCH_CA_FILE"
+    : "";
+  const { origin } = new URL(url);
+  return new TransportError(`Cannot reach ${origin}: ${text}${fix}`, { cause: error });
 }
 
 /** A reply of `fetch` as a stream of events. */

@@ -2,9 +2,8 @@ import { Buffer } from "node:buffer";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { rootCertificates } from "node:tls";
-import { errorMessage } from "../errors.ts";
 import type { EventsReply, EventsRequest } from "./client.ts";
-import { TransportError } from "./client.ts";
+import { cannotReach, TransportError } from "./client.ts";
 import { SseParser } from "./sse.ts";
 
 /** A stream stops reading from the wire while so many bytes wait to be taken. */
@@ -42,10 +41,7 @@ export function streamTransport(ca?: string): (request: EventsRequest) => Promis
       outgoing.once("close", forget);
       outgoing.on("error", (cause) => {
         forget();
-        const { origin } = new URL(url);
-        reject(
-          new TransportError(`Cannot reach ${origin}: ${errorMessage(cause)}`, { cause }),
-        );
+        reject(cannotReach(url, cause));
       });
       outgoing.once("response", (incoming) => resolve(new Reply(incoming)));
       outgoing.end(bytes);

@@ -226,7 +226,10 @@ Deno.test({
       await withClient(server.url, trusted, readCa({ ca }));
       await withClient(
         server.url,
-        (client) => assert.rejects(client.stream(route, input), TransportError),
+        async (client) => {
+          await assert.rejects(client.stream(route, input), TransportError);
+          await assert.rejects(client.call(orchestratorRoutes.health, {}), /tls\.ca/);
+        },
       );
       await server.close(0);
     }),

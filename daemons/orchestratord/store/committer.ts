@@ -19,6 +19,14 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** How a committer goes about a database that cannot be written. */
+export interface CommitterOptions {
+  /** It is tried again after this, in ms. */
+  readonly retryMs?: number;
+  /** Called when it begins to fail, with the reason, and with undefined once it works again. */
+  readonly onFailure?: ((reason: string | undefined) => void) | undefined;
+}
+
 /**
  * Puts all writes of one turn of the event loop, and of two milliseconds where there are many, into
  * one transaction: a commit costs about the same for one row as for a hundred.
@@ -30,15 +38,17 @@ interface Pending {
 export class Committer {
   readonly #db: DatabaseSync;
   readonly #retryMs: number;
+  readonly #onFailure: CommitterOptions["onFailure"];
   #pending: Pending[] = [];
   #scheduled = false;
   #committedAt = -Infinity;
   #failure: string | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(db: DatabaseSync, { retryMs = RETRY_MS }: { retryMs?: number } = {}) {
+  constructor(db: DatabaseSync, { retryMs = RETRY_MS, onFailure }: CommitterOptions = {}) {
     this.#db = db;
     this.#retryMs = retryMs;
+    this.#onFailure = onFailure;
   }
 
   /** Why the database could not be written the last time; undefined when it could. */
@@ -106,7 +116,10 @@ export class Committer {
       this.#rollback();
       return this.#fail(batch, error);
     }
-    this.#failure = undefined;
+    if (this.#failure !== undefined) {
+      this.#failure = undefined;
+      this.#onFailure?.(undefined);
+    }
     for (const { resolve } of done) resolve();
     for (const [{ reject }, error] of refused) reject(error);
   }
@@ -159,7 +172,9 @@ export class Committer {
   }
 
   #fail(batch: readonly Pending[], error: unknown): void {
+    const isNews = this.#failure === undefined;
     this.#failure = errorMessage(error);
+    if (isNews) this.#onFailure?.(this.#failure);
     this.#pending = [...batch.filter(({ waits }) => waits), ...this.#pending];
     for (const { waits, reject } of batch) if (!waits) reject(error);
     clearTimeout(this.#retry);

@@ -95,3 +95,19 @@ Deno.test("close() tells those who wait that it will not happen", async () => {
     await kept;
   });
 });
+
+Deno.test("a database that cannot be written is told of once, and once more when it can", async () => {
+  const db = new FullDisk(":memory:");
+  db.exec("CREATE TABLE t (n INTEGER UNIQUE)");
+  const told: (string | undefined)[] = [];
+  const committer = new Committer(db, { retryMs: 1, onFailure: (reason) => told.push(reason) });
+  db.isFull = true;
+  await assert.rejects(committer.write(insert(1)));
+  await assert.rejects(committer.write(insert(2)));
+  const kept = committer.keep(insert(3));
+  db.isFull = false;
+  await kept;
+  assert.deepEqual(told, ["database or disk is full", undefined]);
+  committer.close();
+  db.close();
+});

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { taskRequest } from "#shared/contracts/mod.ts";
 import { openDatabase } from "#shared/sqlite.ts";
-import { Committer } from "./committer.ts";
+import { Committer, type CommitterOptions } from "./committer.ts";
 import type {
   JobFilter,
   JobPatch,
@@ -60,11 +60,15 @@ export interface Store extends JobStore {
  * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
  *
  * @param path The database file; created when absent.
+ * @param onFailure See {@linkcode CommitterOptions}.
  */
-export function openSqliteStore(path: string): Store {
+export function openSqliteStore(
+  path: string,
+  onFailure?: CommitterOptions["onFailure"],
+): Store {
   const db = openDatabase(path, MIGRATIONS);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-  const committer = new Committer(db);
+  const committer = new Committer(db, { onFailure });
   const wal = new WalSync(`${path}-wal`);
 
   const insertEvent = db.prepare(
