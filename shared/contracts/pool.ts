@@ -73,6 +73,9 @@ export const poolWorker = z.object({
   slots: z.number().int().min(1),
   active: z.number().int().min(0),
   memory_bytes: bytes,
+  heir_of: z.array(identifier).max(256).optional().meta({
+    description: "Workers that have ended and whose saved slots it was given",
+  }),
 }).meta({ id: "PoolWorker" });
 
 /** A worker as its pool reports it. */

@@ -14,6 +14,7 @@ import { portableStart } from "./portable_start.ts";
 import { relayFirstToken, relayPaced, relayThroughput } from "./relay/relay.ts";
 import { modelSwap } from "./swap.ts";
 import { schedulerDecision } from "./scheduler.ts";
+import { savedSlots } from "./saved_slots.ts";
 import { stagedLoads } from "./staging.ts";
 import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
@@ -29,6 +30,7 @@ const BENCHES: Readonly<
   portable: [portableStart],
   relay: [relayFirstToken, relayPaced, relayThroughput],
   scheduler: [schedulerDecision],
+  slots: [savedSlots],
   staging: [stagedLoads],
   swap: [modelSwap],
   guessing: [guessing],

@@ -14,3 +14,9 @@ export function remember(state: State, keys: readonly string[], workerId: string
     state.warm.delete(key);
   }
 }
+
+/** What workers that have ended were known for, another is from now on: it was given what they held. */
+export function inherit(state: State, ended: readonly string[], heir: string): void {
+  const gone = new Set(ended);
+  for (const [key, workerId] of state.warm) if (gone.has(workerId)) state.warm.set(key, heir);
+}

@@ -424,6 +424,19 @@ Deno.test("step() sends a session to the worker that served it, unless that is f
   assert.deepEqual(dispatched(run.at(7, submit("j7", 7, session))), ["j7 w2"], "it moved there");
 });
 
+Deno.test("step() sends a session to the worker that was given the slots of the one that served it", () => {
+  const run = new Run();
+  const other = worker("w2", A, { slots: 4 });
+  const session = { affinity: ["s"] };
+  run.at(0, pool([worker("w1", A, { slots: 4 }), other]));
+  assert.deepEqual(dispatched(run.at(1, submit("j1", 1, session))), ["j1 w1"]);
+  run.at(2, done("j1"));
+  run.at(3, pool([other, worker("w3", A, { slots: 1, state: "loading" })]));
+  run.at(4, pool([other, worker("w3", A, { slots: 1, heir_of: ["w1"] })]));
+  assert.deepEqual(dispatched(run.at(5, submit("j2", 5))), ["j2 w2"], "most free slots");
+  assert.deepEqual(dispatched(run.at(6, submit("j3", 6, session))), ["j3 w3"]);
+});
+
 Deno.test("step() wastes no work on a job that could not begin to answer in time", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));

@@ -5,6 +5,7 @@
  * @module
  */
 import type { PoolWorker } from "#shared/contracts/mod.ts";
+import { inherit } from "./affinity.ts";
 import type { Job, Place, State, Worker } from "./state.ts";
 
 /** Writes down what a pool reports of one worker. */
@@ -15,6 +16,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
     forgetWorker(state, id);
     worker = undefined;
   }
+  const wasHeir = worker?.report.heir_of !== undefined;
   if (!worker) {
     worker = {
       poolId,
@@ -39,6 +41,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
     if (holders) holders.add(worker);
     else state.holders.set(report.fingerprint, new Set([worker]));
   }
+  if (report.heir_of && !wasHeir) inherit(state, report.heir_of, id);
   worker.report = report;
   if (worker.stopFailed) stay(worker);
   worker.stopFailed = false;

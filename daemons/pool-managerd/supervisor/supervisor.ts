@@ -174,13 +174,14 @@ export class Supervisor {
 
   /** Before it takes jobs: the first may be one whose prompt was saved. */
   async #restoreSlots(
-    { id, record }: Worker,
+    worker: Worker,
     { slots, slots_key }: WorkerReady,
     uri: string,
   ): Promise<void> {
     const { savedSlots } = this.#options;
     if (!savedSlots || slots_key === undefined) return;
-    await savedSlots.restore({ worker_id: id, uri, token: record.token, slots }, slots_key);
+    const holder = { worker_id: worker.id, uri, token: worker.record.token, slots };
+    worker.heirOf = await savedSlots.restore(holder, slots_key);
   }
 
   #accept(

@@ -28,6 +28,8 @@ export class Worker {
   active = 0;
   /** Looks at its health that failed since the last good one. */
   failedLooks = 0;
+  /** Workers that have ended and whose saved slots it was given. */
+  heirOf: readonly string[] = [];
   /** When its health last answered. */
   answeredAt: number;
   /** It refuses new work though nobody here told it to. */
@@ -145,6 +147,7 @@ export class Worker {
       slots,
       active: this.active,
       memory_bytes: committedBytes(this.#record),
+      ...(this.heirOf.length > 0 ? { heir_of: [...this.heirOf] } : {}),
     };
   }
 
