@@ -115,23 +115,23 @@ export class Loop {
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
       throw new LlorchError(
         "DEADLINE_UNMET",
-        `Cannot start the job within its deadline of ${deadlineMs} ms: ${ahead} jobs are ahead of ` +
+        `Cannot start the job within its deadline of ${deadlineMs} ms: ${ahead.jobs} jobs are ahead of ` +
           `it, and its turn is expected in ${startMs} ms; give it more time, or try again later`,
-        { retryAfterMs: startMs },
+        { retryAfterMs: startMs, retriable: true },
       );
     }
-    return { queue_position: ahead, predicted_start_ms: startMs };
+    return { queue_position: ahead.jobs, predicted_start_ms: startMs };
   }
 
   /** Where a job that was taken stands now; at 0 once it does not wait. */
   placeOf(jobId: string): Place {
     const job = this.#state.queued.get(jobId);
     if (!job) return { queue_position: 0, predicted_start_ms: 0 };
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     const ahead = countAheadOfQueued(this.#state, job);
     const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
     return {
-      queue_position: ahead,
+      queue_position: ahead.jobs,
       predicted_start_ms: Math.max(startMs, Math.round(job.notBefore - now)),
     };
   }

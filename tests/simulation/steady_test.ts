@@ -171,3 +171,35 @@ Deno.test("predicted starts are near the real ones under load", () => {
   const median = errors[Math.floor(errors.length / 2)]!;
   assert.ok(median < 0.15, `half of the predictions are off by more than ${median}`);
 });
+
+Deno.test("predicted starts of short jobs are near the real ones, though the jobs before were long", () => {
+  const random = seededRandom(6);
+  const tokens = new Map<string, number>();
+  const steady = new Steady({
+    state: stateOf(),
+    service: (id) => 100 + 10 * tokens.get(id)!,
+    tokens: (id) => tokens.get(id)!,
+    pool,
+    worker: (id, fingerprint) => worker(id, fingerprint, { slots: 4 }),
+    workers: [worker("w", A, { slots: 4 })],
+  });
+  for (let n = 0; n < 40; n++) {
+    tokens.set(`long-${n}`, 1000 + Math.floor(random() * 3000));
+    steady.submit(job(`long-${n}`, steady.timers.now));
+  }
+  steady.runUntil(400_000);
+  const predicted = new Map<string, number>();
+  const began = steady.timers.now;
+  for (let n = 0; n < 40; n++) {
+    const next = job(`short-${n}`, began, { maxTokens: 200 });
+    predicted.set(next.id, predictStart(steady.state, A, countAhead(steady.state, next), began));
+    tokens.set(next.id, 200);
+    steady.submit(next);
+  }
+  steady.runUntil(began + 100_000);
+  for (const [id, inMs] of predicted) {
+    const real = steady.started.get(id)! - began;
+    // Slots that begin together end together, and the prediction has them end one after the other.
+    assert.ok(Math.abs(inMs - real) <= 2400, `${id}: ${inMs} ms predicted, ${real} ms real`);
+  }
+});

@@ -5,7 +5,8 @@
  * @module
  */
 import { costOf, costSoFar } from "./fairness.ts";
-import type { Job, Line, State } from "./state.ts";
+import { OwnLine } from "./own_line.ts";
+import type { Ahead, Job, Line, State } from "./state.ts";
 
 /** What decides where a job stands. */
 type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
@@ -98,35 +99,51 @@ export function isUrgent(state: Readonly<State>, job: Job, now: number): boolean
 }
 
 /**
- * How many jobs of its model would be served before a new job, if all were alike: those of its own
- * tenant, and of each other tenant as many at most.
+ * What of its model would be served before a new job: the jobs of its own tenant, and of each other
+ * tenant as many at most.
  */
-export function countAhead(state: Readonly<State>, job: Placed): number {
-  return aheadOf(state, job, ownLine(state, job)?.size ?? 0);
+export function countAhead(state: Readonly<State>, job: Placed): Ahead {
+  const own = ownLine(state, job);
+  const usual = usualTokens(state, job);
+  return aheadOf(state, job, {
+    jobs: own?.size ?? 0,
+    tokens: own?.expectedTokens(usual) ?? 0,
+  });
 }
 
 /** The same for a job that waits already: what came after it is not ahead of it. */
-export function countAheadOfQueued(state: Readonly<State>, job: Job): number {
-  let own = 0;
+export function countAheadOfQueued(state: Readonly<State>, job: Job): Ahead {
+  const usual = usualTokens(state, job);
+  let jobs = 0;
+  let tokens = 0;
   for (const other of ownLine(state, job)?.values() ?? []) {
     // One that pauses stands in no line: it will be put back before those that came later.
     if (other.id === job.id || other.queuedAt > job.queuedAt) break;
-    own++;
+    jobs++;
+    tokens += Math.min(usual, other.maxTokens ?? Infinity);
   }
-  return aheadOf(state, job, own);
+  return aheadOf(state, job, { jobs, tokens });
 }
 
-/** @param own Jobs of its tenant that are ahead of it. */
-function aheadOf(state: Readonly<State>, job: Placed, own: number): number {
+/** @param own What of its tenant is ahead of it. */
+function aheadOf(state: Readonly<State>, job: Placed, own: Ahead): Ahead {
   const { fingerprint, priority, tenant } = job;
   const lines = state.lines.get(fingerprint);
-  if (!lines) return 0;
-  let ahead = own;
-  for (const [other, jobs] of lines[priority]) {
-    if (other !== tenant) ahead += Math.min(jobs.size, own + 1);
-  }
-  if (priority === "batch") { for (const jobs of lines.interactive.values()) ahead += jobs.size; }
-  return ahead;
+  if (!lines) return own;
+  const usual = usualTokens(state, job);
+  let { jobs, tokens } = own;
+  const add = (line: OwnLine, atMost: number) => {
+    const taken = Math.min(line.size, atMost);
+    jobs += taken;
+    tokens += line.expectedTokens(usual) * taken / line.size;
+  };
+  for (const [other, line] of lines[priority]) if (other !== tenant) add(line, own.jobs + 1);
+  if (priority === "batch") { for (const line of lines.interactive.values()) add(line, Infinity); }
+  return { jobs, tokens };
+}
+
+function usualTokens(state: Readonly<State>, { fingerprint }: Placed): number {
+  return state.rates.get(fingerprint)?.tokensOut ?? 0;
 }
 
 /** Waiting jobs in about the order in which they will be served, those that pause last. */
@@ -166,11 +183,11 @@ function firstOf(jobs: ReadonlyMap<string, Job>): Job {
 function ownLine(
   state: Readonly<State>,
   { fingerprint, priority, tenant }: Placed,
-): ReadonlyMap<string, Job> | undefined {
+): OwnLine | undefined {
   return state.lines.get(fingerprint)?.[priority].get(tenant);
 }
 
-function lineOf(state: State, job: Job): Map<string, Job> {
+function lineOf(state: State, job: Job): OwnLine {
   let lines = state.lines.get(job.fingerprint);
   if (!lines) {
     lines = { interactive: new Map(), batch: new Map() };
@@ -178,6 +195,6 @@ function lineOf(state: State, job: Job): Map<string, Job> {
   }
   const line: Line = lines[job.priority];
   let own = line.get(job.tenant);
-  if (!own) line.set(job.tenant, own = new Map());
+  if (!own) line.set(job.tenant, own = new OwnLine());
   return own;
 }

@@ -10,7 +10,7 @@ function full(): Run {
 }
 
 function ahead(run: Run, id: string): number {
-  return countAheadOfQueued(run.state, run.state.queued.get(id)!);
+  return countAheadOfQueued(run.state, run.state.queued.get(id)!).jobs;
 }
 
 Deno.test("a job that waits has as many ahead of it as it was told when it came", () => {
@@ -18,7 +18,8 @@ Deno.test("a job that waits has as many ahead of it as it was told when it came"
   const told = new Map<string, number>();
   for (const [at, tenant] of ["a", "a", "a"].entries()) {
     const id = `${tenant}${at}`;
-    told.set(id, countAhead(run.state, { fingerprint: A, priority: "interactive", tenant }));
+    const { jobs } = countAhead(run.state, { fingerprint: A, priority: "interactive", tenant });
+    told.set(id, jobs);
     run.at(at + 1, submit(id, at + 1, { tenant }));
   }
   assert.deepEqual([...told.values()], [0, 1, 2]);

@@ -5,7 +5,7 @@
  * @module
  */
 import { DEFAULT_SLOTS } from "#shared/defaults.ts";
-import type { Rates, State } from "./state.ts";
+import type { Ahead, Rates, State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
 
 /** Weight of the newest value in a moving average. */
@@ -16,6 +16,12 @@ const REMEMBERED_MODELS = 1000;
 
 /** Retry-After while nothing was measured, and its lower bound, in ms. */
 const LEAST_RETRY_MS = 1000;
+
+/**
+ * A load that was never measured is taken to be one from a fast disk: guessed too long, it would
+ * refuse jobs whose deadline can be met.
+ */
+const GUESSED_LOAD = { startMs: 500, bytesPerMs: 1e6 };
 
 /** Adds a measurement to a model's moving average. */
 export function measure(
@@ -42,27 +48,62 @@ export function measure(
 /**
  * When a job that is queued now should start, in ms from now.
  *
- * With every slot taken, slots become free at the pace of slots by service time; the job takes the
- * one after those ahead of it. A model that nobody holds is loaded first. What was not measured
- * counts as 0.
+ * With every slot taken, slots become free at the pace of slots by service time: first those of the
+ * jobs that run, then those of the jobs ahead, each of the size that it may have. A model that nobody
+ * holds is loaded first. Service that was not measured counts as 0, and a load as long as the model's
+ * size makes likely.
  *
- * @param ahead Jobs of the model that are served before it.
+ * @param ahead What of the model is served before it.
  */
 export function predictStart(
   state: Readonly<State>,
   fingerprint: string,
-  ahead: number,
+  ahead: Ahead,
   now: number,
 ): number {
-  const { serviceMs = 0, loadMs = 0 } = state.rates.get(fingerprint) ?? {};
+  const rates = state.rates.get(fingerprint);
   const { slots, free } = slotsOf(state, fingerprint);
+  const eachMs = ahead.jobs === 0 ? 0 : serviceOf(rates, ahead) / ahead.jobs;
   if (slots === 0) {
     return Math.round(
-      loadRemaining(state, fingerprint, loadMs, now) +
-        Math.floor(ahead / DEFAULT_SLOTS) * serviceMs,
+      loadRemaining(state, fingerprint, now) + Math.floor(ahead.jobs / DEFAULT_SLOTS) * eachMs,
     );
   }
-  return ahead < free ? 0 : Math.round((ahead - free + 1) * serviceMs / slots);
+  if (ahead.jobs < free) return 0;
+  return Math.round((remainingOf(state, fingerprint) + (ahead.jobs - free) * eachMs) / slots);
+}
+
+/**
+ * How long jobs hold a slot together, in ms: each the time to its first token, and for its tokens
+ * their share of the rest.
+ */
+function serviceOf(rates: Rates | undefined, { jobs, tokens }: Ahead): number {
+  const { serviceMs = 0, firstTokenMs = 0, tokensOut = 0 } = rates ?? {};
+  if (tokensOut === 0) return jobs * serviceMs;
+  const firstMs = Math.min(firstTokenMs, serviceMs);
+  return jobs * firstMs + tokens * (serviceMs - firstMs) / tokensOut;
+}
+
+/**
+ * For how long a job that runs goes on holding its slot, on the mean. One without a bound is as far
+ * from its end as it was at its start, as far as can be told.
+ */
+function remainingOf(state: Readonly<State>, fingerprint: string): number {
+  const rates = state.rates.get(fingerprint);
+  const usual = rates?.tokensOut ?? 0;
+  let jobs = 0;
+  let tokens = 0;
+  for (const worker of usableOf(state, fingerprint)) {
+    for (const id of worker.jobs) {
+      const job = state.running.get(id);
+      if (!job) continue;
+      const left = (job.maxTokens ?? Infinity) - (job.lease?.tokensOut ?? 0);
+      jobs++;
+      tokens += Math.min(usual, Math.max(0, left));
+    }
+  }
+  // A free slot is taken at once, and then held by one of those ahead.
+  return jobs === 0 ? rates?.serviceMs ?? 0 : serviceOf(rates, { jobs, tokens }) / jobs;
 }
 
 /** After which time a full queue should have room, in ms. */
@@ -76,11 +117,14 @@ export function retryAfter(state: Readonly<State>): number {
   return perMs === 0 ? LEAST_RETRY_MS : Math.max(LEAST_RETRY_MS, Math.round(1 / perMs));
 }
 
+function* usableOf(state: Readonly<State>, fingerprint: string): Generator<Worker> {
+  for (const worker of holdersOf(state, fingerprint)) if (isUsable(state, worker)) yield worker;
+}
+
 function slotsOf(state: Readonly<State>, fingerprint: string): { slots: number; free: number } {
   let slots = 0;
   let free = 0;
-  for (const worker of holdersOf(state, fingerprint)) {
-    if (!isUsable(state, worker)) continue;
+  for (const worker of usableOf(state, fingerprint)) {
     slots += worker.report.slots;
     free += Math.max(0, worker.report.slots - worker.jobs.size);
   }
@@ -90,11 +134,19 @@ function slotsOf(state: Readonly<State>, fingerprint: string): { slots: number; 
 function loadRemaining(
   state: Readonly<State>,
   fingerprint: string,
-  loadMs: number,
   now: number,
 ): number {
+  const loadMs = state.rates.get(fingerprint)?.loadMs ?? guessedLoad(state, fingerprint);
   for (const spawn of state.spawns.values()) {
     if (spawn.fingerprint === fingerprint) return Math.max(0, loadMs - (now - spawn.startedAt));
   }
   return loadMs;
+}
+
+function guessedLoad(state: Readonly<State>, fingerprint: string): number {
+  for (const { models } of state.pools.values()) {
+    const model = models.find((each) => each.fingerprint === fingerprint);
+    if (model) return GUESSED_LOAD.startMs + model.weight_bytes / GUESSED_LOAD.bytesPerMs;
+  }
+  return 0;
 }

@@ -1,5 +1,6 @@
 import type { Device, PoolModel, PoolWorker, Priority } from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
+import type { OwnLine } from "./own_line.ts";
 
 /** Limits and intervals that decisions depend on, from the configuration; all times in ms. */
 export interface Policy {
@@ -195,6 +196,13 @@ export interface Rates {
   tokensOut: number | undefined;
 }
 
+/** What is served before a job. */
+export interface Ahead {
+  readonly jobs: number;
+  /** That they will probably generate together; 0 while nothing was measured. */
+  readonly tokens: number;
+}
+
 /** What a tenant has had, and has going on. */
 export interface Share {
   /** Virtual counter: what its jobs have cost, see `fairness.ts`. */
@@ -204,7 +212,7 @@ export interface Share {
 }
 
 /** Jobs that wait for one model in one class, by tenant, each tenant's oldest first. */
-export type Line = Map<string, Map<string, Job>>;
+export type Line = Map<string, OwnLine>;
 
 /** Everything that decisions are made from. Owned by one loop; see `step.ts`. */
 export interface State {
