@@ -13,12 +13,9 @@ export const SOURCES = {
   "llorch-candled": "daemons/worker/main.ts",
 } as const;
 
-/**
- * Flags of V8 for an executable: orchestratord's garbage is collected sooner, in smaller steps
- * (docs/adr/0013-heap-growth.md).
- */
+/** Flags of V8 for an executable (docs/adr/0013-heap-growth.md). */
 export const V8_FLAGS: Readonly<Partial<Record<ExecutableName, string>>> = {
-  "orchestratord": "--heap-growing-percent=30,--max-semi-space-size=4",
+  "orchestratord": "--max-semi-space-size=8",
 };
 
 /** How deno is told of them. */
