@@ -4,9 +4,16 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { errorMessage } from "#shared/errors.ts";
 import { test } from "../../tools/run_tests.ts";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "100" } } });
+const USAGE = "Usage: deno task test:faults [--rounds N]: every fault N times (default 100)";
+
+const { values } = parseOptions();
+if (values.help) {
+  console.log(USAGE);
+  Deno.exit(0);
+}
 const rounds = Number(values.rounds);
 if (!Number.isSafeInteger(rounds) || rounds < 1) {
   console.error(`Cannot run '${values.rounds}' rounds: give a number of at least 1`);
@@ -14,3 +21,17 @@ if (!Number.isSafeInteger(rounds) || rounds < 1) {
 }
 Deno.env.set("LLORCH_FAULT_ROUNDS", String(rounds));
 Deno.exit(await test(["tests/faults/"]));
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        rounds: { type: "string", default: "100" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${errorMessage(error)}\n${USAGE}`);
+    Deno.exit(2);
+  }
+}
