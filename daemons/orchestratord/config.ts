@@ -127,6 +127,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
     keys: {
       words: "list|create NAME|revoke ID",
       summary: "API keys, while orchestratord runs or not",
+      uses: ["state_dir"],
       flags: {
         role: { type: "string", help: "keys create: client, operator or pool (default client)" },
         expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
@@ -135,7 +136,11 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
         "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
       },
     },
-    backup: { words: "FILE", summary: "copy the database, while orchestratord runs or not" },
+    backup: {
+      words: "FILE",
+      summary: "copy the database, while orchestratord runs or not",
+      uses: ["state_dir"],
+    },
   },
 };
 

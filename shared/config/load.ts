@@ -32,6 +32,8 @@ export interface CommandFacts {
   /** Words after the command, for the help: `FILE`. */
   readonly words: string;
   readonly summary: string;
+  /** Config keys that it goes by, for its help: `state_dir`. */
+  readonly uses?: readonly string[];
   /** Flags of this command alone. */
   readonly flags?: FlagFacts;
 }
@@ -90,7 +92,9 @@ export function loadConfig<S extends z.ZodObject>(
 ): Loaded<S> {
   const keys = configKeys(spec.schema);
   const { flags, words: [name, ...words] } = parseArguments(spec, keys, sources.args);
-  if (flags["help"]) return { kind: "help", text: helpText(spec, keys) };
+  if (flags["help"]) {
+    return { kind: "help", text: name ? commandHelp(spec, keys, name) : helpText(spec, keys) };
+  }
   if (flags["version"]) return { kind: "version" };
 
   const file = readConfigFile(spec, flags["config"], sources);
@@ -254,26 +258,12 @@ function unknownKeyHint(field: string, keys: readonly ConfigKey[]): string {
 }
 
 function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly ConfigKey[]): string {
-  const rows: [string, string][] = [];
-  if (spec.hasFile !== false) {
-    const standard = spec.defaultFile ? ` (default ${spec.defaultFile})` : "";
-    rows.push(["-c, --config FILE", `TOML file${standard}`]);
-    rows.push(["--check-config", "Validate the configuration and exit"]);
-  }
-  for (const [name, flag] of Object.entries(ownFlags(spec))) {
-    rows.push([`--${name}${flag.type === "string" ? " VALUE" : ""}`, flag.help]);
-  }
-  for (const key of keys) {
-    const value = key.kind === "boolean" ? "" : ` ${key.kind.toUpperCase()}`;
-    const standard = key.defaultValue === undefined
-      ? ""
-      : ` (default ${JSON.stringify(key.defaultValue)})`;
-    rows.push([`--${flagName(key)}${value}`, key.description + standard]);
-  }
-  rows.push(["-h, --help", "This text"], ["-V, --version", "Version"]);
+  const rows = fileRows(spec);
+  if (spec.hasFile !== false) rows.push(["--check-config", "Validate the configuration and exit"]);
+  rows.push(...flagRows(ownFlags(spec)), ...keys.map(keyRow));
+  rows.push(HELP_ROW, ["-V, --version", "Version"]);
   const sample = keys.find((key) => key.kind === "number") ?? keys[0]!;
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
+  const { width, lines } = table(rows);
   const commands = Object.entries(spec.commands ?? {});
   return [
     `${spec.program}: ${spec.summary}`,
@@ -287,4 +277,52 @@ function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly Con
     "",
     `Every key can also be set in the environment: --${flagName(sample)} is ${envName(sample)}.`,
   ].join("\n");
+}
+
+/** What one command takes: its own flags, and the keys that it goes by. */
+function commandHelp<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  keys: readonly ConfigKey[],
+  name: string,
+): string {
+  const { words, summary, flags = {}, uses = [] } = spec.commands![name]!;
+  const used = keys.filter(({ path }) => uses.includes(path.join(".")));
+  const rows = [...flagRows(flags), ...used.map(keyRow), ...fileRows(spec), HELP_ROW];
+  return [
+    `${spec.program} ${name}: ${summary}`,
+    "",
+    `Usage: ${spec.program} ${name} ${words} [options]`,
+    "",
+    ...table(rows).lines,
+  ].join("\n");
+}
+
+/** An option, and what it means. */
+type Row = [string, string];
+
+const HELP_ROW: Row = ["-h, --help", "This text"];
+
+function fileRows<S extends z.ZodObject>({ hasFile, defaultFile }: ConfigSpec<S>): Row[] {
+  const standard = defaultFile ? ` (default ${defaultFile})` : "";
+  return hasFile === false ? [] : [["-c, --config FILE", `TOML file${standard}`]];
+}
+
+function flagRows(flags: FlagFacts): Row[] {
+  return Object.entries(flags).map(([name, { type, help }]) => [
+    `--${name}${type === "string" ? " VALUE" : ""}`,
+    help,
+  ]);
+}
+
+function keyRow(key: ConfigKey): Row {
+  const value = key.kind === "boolean" ? "" : ` ${key.kind.toUpperCase()}`;
+  const standard = key.defaultValue === undefined
+    ? ""
+    : ` (default ${JSON.stringify(key.defaultValue)})`;
+  return [`--${flagName(key)}${value}`, key.description + standard];
+}
+
+function table(rows: readonly Row[]): { width: number; lines: string[] } {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return { width, lines: rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`) };
 }

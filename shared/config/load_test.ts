@@ -197,6 +197,28 @@ Deno.test("config: a command's flags are for that command alone", () => {
   }
 });
 
+Deno.test("config: a command's help is of its own flags, and of the keys that it goes by", () => {
+  const flags = { role: { type: "string", help: "Of a key" } } as const;
+  const commands = {
+    keys: { words: "NAME", summary: "Keys", flags, uses: ["token_file"] },
+    backup: { words: "FILE", summary: "Copy" },
+  };
+  const help = (...args: string[]) => loadConfig({ ...spec, commands }, sources({ args }));
+  assert.deepEqual(help("keys", "--help"), {
+    kind: "help",
+    text: `thing keys: Keys
+
+Usage: thing keys NAME [options]
+
+  --role VALUE         Of a key
+  --token-file STRING  File with the token
+  -c, --config FILE    TOML file (default /etc/thing.toml)
+  -h, --help           This text`,
+  });
+  const other = help("backup", "x", "-h");
+  assert.ok(other.kind === "help" && !other.text.includes("--role"));
+});
+
 Deno.test("config: the help lists every key with its meaning and default", () => {
   const help = loadConfig(spec, sources({ args: ["-h"], file: "=" }));
   assert.equal(help.kind, "help");
