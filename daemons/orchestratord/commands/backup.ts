@@ -59,11 +59,11 @@ export async function copyDatabase(
     return { jobs, bytes: size };
   } catch (error) {
     await Deno.remove(aside).catch(() => {});
+    const folder = dirname(to);
+    const fix = exists(folder) ? `make room in ${folder}` : `make the folder ${folder}`;
     throw new LlorchError(
       "INTERNAL",
-      `Cannot copy ${from} to ${to}: ${errorMessage(error)}; make room in ${
-        dirname(to)
-      } or choose another folder`,
+      `Cannot copy ${from} to ${to}: ${errorMessage(error)}; ${fix} or choose another`,
       { cause: error },
     );
   }

@@ -53,7 +53,10 @@ Deno.test("backup says what to do when it cannot", async () => {
       message: /exists; choose another/,
     });
     await assert.rejects(backup([join(dir, "no/such/copy")], config), {
-      message: /^Cannot copy .*; make room in .* or choose another folder$/,
+      message: /^Cannot copy .*; make the folder .*\/no\/such or choose another$/,
+    });
+    await assert.rejects(backup([join(dir, "x".repeat(300))], config), {
+      message: /^Cannot copy .*; make room in .* or choose another$/,
     });
     for await (const { name } of Deno.readDir(dir)) assert.ok(!name.endsWith("incomplete"), name);
   } finally {
