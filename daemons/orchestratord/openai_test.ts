@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { completion, embeddingsReply, openaiErrorBody, rankReply } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import { readSse } from "#shared/http/sse.ts";
 import { type Harness, numbers, range, withHarness } from "./testing/harness.ts";
 import { until } from "../../tests/support/stack.ts";
@@ -138,6 +138,27 @@ Deno.test("a worker that refuses a call is not asked again", async () => {
     assert.equal(reply.status, 400);
     assert.equal(harness.pool.only().calls, 2);
     assert.match(openaiErrorBody.parse(await reply.json()).error.message, /does not embed/);
+  });
+});
+
+Deno.test("a field that the worker refuses is the error's param", async () => {
+  await withHarness({}, async (harness) => {
+    await post(harness, "/v1/embeddings", { model: "counter", input: "a" });
+    harness.pool.only().failWith = invalidRequest([
+      { field: "json_schema.pattern", message: "is not supported" },
+    ]);
+    const messages = [{ role: "user", content: "w1" }];
+    for (
+      const [path, body] of [
+        ["/v1/chat/completions", { messages }],
+        ["/v1/completions", { prompt: "w1" }],
+        ["/v1/embeddings", { input: "a" }],
+      ] as const
+    ) {
+      const reply = await post(harness, path, { model: "counter", ...body });
+      const { error } = openaiErrorBody.parse(await reply.json());
+      assert.equal(error.param, "json_schema.pattern", path);
+    }
   });
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LlorchError } from "../errors.ts";
 import { errorCode, identifier, milliseconds, timestamp, tokenId } from "./common.ts";
 import { toolCall } from "./tools.ts";
 
@@ -72,6 +73,8 @@ export const errorData = z.strictObject({
   message: z.string(),
   retriable: z.boolean(),
   retry_after_ms: milliseconds.optional(),
+  details: z.record(z.string(), z.unknown()).optional()
+    .meta({ description: "As in an error reply: of INVALID_REQUEST, the wrong fields" }),
 }).meta({ id: "ErrorEvent" });
 
 /** An event of a job as a client sees it: `queued → started → token* (metrics between) → end | error`. */
@@ -92,6 +95,11 @@ export type StoredJobEvent = Exclude<JobEvent, { event: "metrics" }>;
 
 /** Data of the `error` event. */
 export type ErrorData = z.output<typeof errorData>;
+
+/** The error that an event tells of. */
+export function eventError({ code, message, details }: ErrorData): LlorchError {
+  return new LlorchError(code, message, details === undefined ? {} : { details });
+}
 
 /** Data of the `end` event. */
 export type EndData = z.output<typeof endData>;

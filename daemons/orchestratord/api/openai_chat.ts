@@ -1,14 +1,14 @@
-import type {
-  ChatChunk,
-  ChatCompletion,
-  ChatRequest,
-  ChosenLogprob,
-  Message,
-  StopReason,
-  StoredJobEvent,
-  TaskRequest,
+import {
+  type ChatChunk,
+  type ChatCompletion,
+  type ChatRequest,
+  type ChosenLogprob,
+  eventError,
+  type Message,
+  type StopReason,
+  type StoredJobEvent,
+  type TaskRequest,
 } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { toTasks } from "./openai_task.ts";
 import { Answer, type Translator } from "./translator.ts";
@@ -96,7 +96,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
           ...this.#usageChunk(),
         ];
       case "error":
-        throw new LlorchError(event.data.code, event.data.message);
+        throw eventError(event.data);
     }
   }
 

@@ -4,12 +4,12 @@ import {
   type CompletionChunk,
   type CompletionLogprobs,
   type CompletionRequest,
+  eventError,
   promptsOf,
   type StopReason,
   type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
 import { toCompletionLogprobs } from "./logprobs.ts";
 import { toTasks } from "./openai_task.ts";
 import { Answer, type Translator } from "./translator.ts";
@@ -67,7 +67,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
         return usage ? [chunk, { ...this.#head(), choices: [], usage }] : [chunk];
       }
       case "error":
-        throw new LlorchError(event.data.code, event.data.message);
+        throw eventError(event.data);
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  eventError,
   inputsOf,
   orchestratorRoutes as routes,
   type Route,
@@ -79,7 +80,7 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
     for await (const { items } of followAll(orchestrator, jobs, signal)) {
       for (const item of items) {
         if (item.kind !== "event" || item.event.event !== "error") continue;
-        throw new LlorchError(item.event.data.code, item.event.data.message);
+        throw eventError(item.event.data);
       }
     }
     if (reply === undefined) throw new LlorchError("CANCELLED", "The client went away");

@@ -1,4 +1,4 @@
-import { LlorchError } from "#shared/errors.ts";
+import { eventError } from "#shared/contracts/mod.ts";
 import type { ChoiceItems } from "./choices.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function startOrTimeout(
       if (items.some(({ kind }) => kind === "metrics")) break;
       const events = items.flatMap((item) => item.kind === "event" ? [item.event] : []);
       const first = events.find(({ event }) => event !== "queued");
-      if (first?.event === "error") throw new LlorchError(first.data.code, first.data.message);
+      if (first?.event === "error") throw eventError(first.data);
       if (first) break;
     }
   } finally {

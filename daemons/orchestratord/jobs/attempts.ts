@@ -171,6 +171,7 @@ export class Attempts {
       code: error.code,
       message: error.message,
       retriable: ERROR_CODES[error.code].retriable,
+      ...(error.details === undefined ? {} : { details: error.details }),
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });

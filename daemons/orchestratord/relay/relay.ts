@@ -1,4 +1,5 @@
 import {
+  eventError,
   type ExecuteRequest,
   type WorkerEvent,
   workerEvent,
@@ -70,7 +71,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
       for (const message of messages) {
         const event = parseEvent(message);
         if (event.event === "error") {
-          return ended(new LlorchError(event.data.code, event.data.message));
+          return ended(eventError(event.data));
         }
         const waiting = options.onEvent(event);
         if (waiting) {

@@ -112,8 +112,8 @@ export class FakeWorker {
       });
     }
     if (this.failWith) {
-      const { code, message, retriable } = this.failWith;
-      yield encodeSse("error", { code, message, retriable });
+      const { code, message, retriable, details } = this.failWith;
+      yield encodeSse("error", { code, message, retriable, ...(details ? { details } : {}) });
       return;
     }
     const first = Number(/(\d+)\s*$/.exec(request.prompt ?? "w0")?.[1] ?? 0) + 1;

@@ -207,6 +207,7 @@ export class Run {
         message: error.message,
         retriable: error.retriable,
         ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
+        ...(error.details === undefined ? {} : { details: error.details }),
       },
     });
   }

@@ -231,6 +231,7 @@ export class RemoteRun implements Execution {
         message: error.message,
         retriable: error.retriable,
         ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
+        ...(error.details === undefined ? {} : { details: error.details }),
       },
     });
   }
