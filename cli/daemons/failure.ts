@@ -40,11 +40,14 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
     );
   }
   if (error instanceof TransportError) {
-    return new UnreachableError(
-      `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
-        `start it with llorch ${kind.group} start, or say with --url where it is`,
-      { cause: error, isForeign: false },
-    );
+    const certificate = certificateReason(error);
+    const message = certificate === undefined
+      ? `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
+        `start it with llorch ${kind.group} start, or say with --url where it is`
+      : `Cannot trust ${kind.executable} at ${url}: ${certificate}; ` +
+        "name the authority that signed its certificate with LLORCH_CA_FILE, or with " +
+        `llorch config set ${kind.section}.ca_file FILE`;
+    return new UnreachableError(message, { cause: error, isForeign: false });
   }
   if (!(error instanceof LlorchError)) return error;
   const hint = hintOf(error, kind);
@@ -81,6 +84,11 @@ export const CONTEXT_HINT =
 /** `try again in 2 s`. */
 export function retryHint(retryAfterMs: number): string {
   return `try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
+}
+
+/** Why its certificate is not trusted: `invalid peer certificate: UnknownIssuer`. */
+function certificateReason(error: TransportError): string | undefined {
+  return /invalid peer certificate: [^;]*/.exec(error.message)?.[0];
 }
 
 /** The last word of the system's own chain of reasons: `Connection refused`. */
