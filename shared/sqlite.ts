@@ -2,6 +2,9 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { errorMessage, LlorchError } from "./errors.ts";
 
+/** Longest wait for another process that holds the database, in milliseconds. */
+const TIMEOUT_MS = 5000;
+
 /**
  * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version.
  *
@@ -17,14 +20,23 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // Created by us first, so that it never exists with a wider mode.
     Deno.openSync(path, { create: true, write: true, mode: 0o600 }).close();
-    db = new DatabaseSync(path, { timeout: 5000 });
+  } catch (error) {
+    throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
+  }
+  const version = versionOf(path) ?? 0;
+  if (version > migrations.length) {
+    throw fail(
+      `it has version ${version} and this program knows up to ${migrations.length}; ` +
+        "install the newer program again",
+    );
+  }
+  try {
+    db = new DatabaseSync(path, { timeout: TIMEOUT_MS });
   } catch (error) {
     throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
   }
   try {
     checkWhole(db);
-    // Before anything is changed: another program's file stays as it is.
-    checkVersion(db, migrations.length);
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec("PRAGMA foreign_keys = ON");
@@ -35,6 +47,24 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     db.close();
     throw fail(errorMessage(error), error);
   }
+}
+
+/**
+ * The version of a database, which is not changed by looking: opened to be written, it would be
+ * switched to WAL, or what stands in its log moved. Undefined where it cannot be read; what is wrong
+ * with it is told by {@linkcode checkWhole}.
+ */
+function versionOf(path: string): number | undefined {
+  try {
+    using db = new DatabaseSync(path, { readOnly: true, timeout: TIMEOUT_MS });
+    return readVersion(db);
+  } catch {
+    return undefined;
+  }
+}
+
+function readVersion(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
 function checkWhole(db: DatabaseSync): void {
@@ -52,21 +82,8 @@ function checkWhole(db: DatabaseSync): void {
   );
 }
 
-function versionOf(db: DatabaseSync): number {
-  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-}
-
-function checkVersion(db: DatabaseSync, known: number): void {
-  const version = versionOf(db);
-  if (version <= known) return;
-  throw new Error(
-    `it has version ${version} and this program knows up to ${known}; ` +
-      "install the newer program again",
-  );
-}
-
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {
-  const version = versionOf(db);
+  const version = readVersion(db);
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
     db.exec("BEGIN IMMEDIATE");

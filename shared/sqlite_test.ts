@@ -68,6 +68,23 @@ Deno.test("openDatabase() changes no byte of a newer database that another progr
     assert.deepEqual(Deno.readFileSync(path), before);
   }));
 
+Deno.test("openDatabase() leaves what stands in the log of a newer version where it is", () =>
+  withPath((path) => {
+    const newer = openDatabase(path, [FIRST, SECOND]);
+    newer.exec("INSERT INTO jobs VALUES ('a', 'm')");
+    // As after a power cut: nobody holds it, and its log is full.
+    const left = join(dirname(path), "left.db");
+    for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, left + end);
+    newer.close();
+    const files = () => ["", "-wal"].map((end) => Deno.readFileSync(left + end));
+    const before = files();
+    assert.throws(() => openDatabase(left, [FIRST]), /it has version 2/);
+    assert.deepEqual(files(), before);
+    const db = openDatabase(left, [FIRST, SECOND]);
+    assert.equal(db.prepare("SELECT id FROM jobs").get()?.["id"], "a");
+    db.close();
+  }));
+
 Deno.test("openDatabase() takes a failed migration back whole", () =>
   withPath((path) => {
     const broken = "CREATE TABLE extra (id TEXT); CREATE TABLE jobs (id TEXT)";
