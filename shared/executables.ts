@@ -13,17 +13,6 @@ export const SOURCES = {
   "llorch-candled": "daemons/worker/main.ts",
 } as const;
 
-/** Flags of V8 for an executable (docs/adr/0013-heap-growth.md). */
-export const V8_FLAGS: Readonly<Partial<Record<ExecutableName, string>>> = {
-  "orchestratord": "--max-semi-space-size=8",
-};
-
-/** How deno is told of them. */
-export function v8Flags(name: ExecutableName): string[] {
-  const flags = V8_FLAGS[name];
-  return flags === undefined ? [] : [`--v8-flags=${flags}`];
-}
-
 /** Name of an executable. */
 export type ExecutableName = keyof typeof SOURCES;
 
@@ -113,7 +102,6 @@ function fromSource(name: ExecutableName, root: string, deno: string): Executabl
       "run",
       "--quiet",
       "--no-prompt",
-      ...v8Flags(name),
       `--config=${join(root, "deno.json")}`,
       `-P=${name}`,
       join(root, SOURCES[name]),

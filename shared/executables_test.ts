@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import config from "../deno.json" with { type: "json" };
-import { type ExecutableSearch, findExecutable, SOURCES, v8Flags } from "./executables.ts";
+import { type ExecutableSearch, findExecutable } from "./executables.ts";
 
 /** A machine on which these files exist. */
 function machine(
@@ -61,11 +60,4 @@ Deno.test("findExecutable() names the places where it looked", () => {
     () => findExecutable("orchestratord", [], machine([])),
     /Cannot find the executable orchestratord: looked in LLORCH_BIN_DIR \(not set\)/,
   );
-});
-
-Deno.test("the tasks run each executable with the same flags of V8 as everything else", () => {
-  for (const name of Object.keys(SOURCES) as (keyof typeof SOURCES)[]) {
-    const words = config.tasks[name].command.split(" ");
-    assert.deepEqual(words.filter((word) => word.startsWith("--v8-flags")), v8Flags(name));
-  }
 });

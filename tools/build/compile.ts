@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import { type ExecutableName, v8Flags } from "#shared/executables.ts";
+import type { ExecutableName } from "#shared/executables.ts";
 import { run } from "./process.ts";
 import type { Target } from "./targets.ts";
 
@@ -38,7 +38,6 @@ async function compile(
     "compile",
     "--no-check",
     "--no-lock",
-    ...v8Flags(executable),
     `--permission-set=${executable}`,
     `--target=${target.triple}`,
     `--output=${path}`,

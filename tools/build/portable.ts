@@ -1,7 +1,6 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { v8Flags } from "#shared/executables.ts";
 import { DENO_VERSION, VERSION } from "#shared/version.ts";
 import { fill } from "../fill.ts";
 import { type Digest, packFolder } from "./archive.ts";
@@ -60,7 +59,7 @@ export async function writePortable(
     COMMIT: commit.commit,
     TARGET: target.triple,
     // A command loads only what it runs; without this the whole graph is read before it starts.
-    FLAGS: ["--unstable-lazy-dynamic-imports", ...v8Flags(artifact.executable)].join(" "),
+    FLAGS: "--unstable-lazy-dynamic-imports",
     DENO_KEY: deno.key,
     DENO_AT: String(LAUNCHER_BYTES),
     DENO_SIZE: String(deno.size),
