@@ -4,15 +4,17 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { Page } from "playwright-core";
 import { accessible, browserTest, keep, withBrowser } from "../support/browser.ts";
 import { llorch } from "../support/llorch.ts";
-import { writeUtf8Model } from "../support/models.ts";
-import { slowCounterModel } from "../support/slow_counter.ts";
+import { writeCounterModel, writeUtf8Model } from "../support/models.ts";
 import { ROOT, run, type Stack, until, withStack } from "../support/stack.ts";
+
+/** Tokens of a slot: so many that a job of the slow model outlasts what a page does to it. */
+const CONTEXT = 32_768;
 
 /** A folder with the demo model, one that counts slowly, and one that says markup. */
 async function modelsFolder(): Promise<string> {
   const folder = await Deno.makeTempDir();
   await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(folder, "demo.gguf"));
-  await Deno.copyFile(slowCounterModel(), join(folder, "slow.gguf"));
+  writeCounterModel(join(folder, "slow.gguf"), { numbers: 40_000, context: CONTEXT });
   writeUtf8Model(join(folder, "markup.gguf"), { text: "<script>" });
   return folder;
 }
@@ -23,9 +25,9 @@ async function visit(page: Page, name: string): Promise<void> {
   await page.getByRole("heading", { name, level: 1 }).waitFor();
 }
 
-/** Gives the slow model a job that runs for some ten seconds. */
+/** Gives the slow model a job that runs for about a minute, if nobody cancels it. */
 async function longJob({ client }: Stack): Promise<string> {
-  const body = { model: "slow", prompt: "w1", max_tokens: 1900, detached: true };
+  const body = { model: "slow", prompt: "w1", max_tokens: CONTEXT - 100, detached: true };
   return (await client.call(routes.submit, { body })).job_id;
 }
 
@@ -37,7 +39,7 @@ function rowsShown(page: Page, count: number): Promise<void> {
 
 browserTest("the console, page by page, against the real stack", async (t) => {
   const models = await modelsFolder();
-  await withStack({ models, model: "demo", slots: 2 }, async (stack) => {
+  await withStack({ models, model: "demo", slots: 2, context: CONTEXT }, async (stack) => {
     await withBrowser(async (browser) => {
       const page = await browser.open(stack.url);
       await page.getByText("live", { exact: true }).waitFor();
