@@ -4,7 +4,7 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
-import { computesOnCpu, loadLlama, prepareLlama } from "./engine/llama/load.ts";
+import { loadLlama } from "./engine/llama/load.ts";
 import { loadOpenai } from "./engine/openai/load.ts";
 import { standBy } from "./standby.ts";
 import { localModel } from "./local_model.ts";
@@ -34,9 +34,6 @@ function serveModel(args: readonly string[]): Promise<number> {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
       const loadModel = config.engine === "openai" ? loadOpenai : localModel(loadLlama);
-      // It starts a program of its own, beside which this one can listen and read the model's header.
-      // Whoever loads the model hears what goes wrong.
-      if (config.engine === "llama" && computesOnCpu(config.gpu)) prepareLlama().catch(() => {});
       return Worker.open(config, { loadModel, log, token, spawnToken });
     },
   }, args);

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { standbyOrders, STANDS_BY, workerRoutes } from "#shared/contracts/worker.ts";
+import { type StandbyOrders, standbyOrders, workerRoutes } from "#shared/contracts/worker.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -7,15 +7,15 @@ import { readLines } from "#shared/lines.ts";
 import { createLogger } from "#shared/logging.ts";
 import { standbyModelPath } from "#shared/paths.ts";
 import { workerConfig } from "./config.ts";
-import { loadLlama, prepareLlama } from "./engine/llama/load.ts";
+import { loadLlama } from "./engine/llama/load.ts";
 import { localModel } from "./local_model.ts";
 import { tinyModel } from "./tiny_model.ts";
 import { Worker } from "./worker.ts";
 
 /**
- * Does what every start does whatever the model, and then waits until it is known which. With
- * `--gpu none` a tiny model is served once, so that all code is loaded and compiled, and llama.cpp is
- * started; a GPU is left alone, since whoever opens one takes memory of it.
+ * Does what every start does whatever the model, until it is known which. With `--gpu none` a tiny
+ * model is served once, so that all code is loaded and compiled; a GPU is left alone, since whoever
+ * opens one takes memory of it.
  *
  * @param input Where the orders come; its end means that nobody will give any.
  * @returns the arguments to go on with, whose environment is set; undefined: there are no orders
@@ -25,22 +25,19 @@ export async function standBy(
   input: ReadableStream<Uint8Array>,
 ): Promise<readonly string[] | undefined> {
   const { values } = parseArgs({ args: [...args], options: { gpu: { type: "string" } } });
-  const prepared = values.gpu === "none" ? prepare() : Promise.resolve();
-  void prepared.then(() => console.log(STANDS_BY));
-  for await (const line of readLines(input)) {
-    const orders = standbyOrders.parse(JSON.parse(line));
-    await prepared;
-    for (const [name, value] of Object.entries(orders.env)) Deno.env.set(name, value);
-    return orders.args;
-  }
-  await prepared;
+  const [orders] = await Promise.all([firstOrders(input), values.gpu === "none" && prepare()]);
+  for (const [name, value] of Object.entries(orders?.env ?? {})) Deno.env.set(name, value);
+  return orders?.args;
+}
+
+async function firstOrders(input: ReadableStream<Uint8Array>): Promise<StandbyOrders | undefined> {
+  for await (const line of readLines(input)) return standbyOrders.parse(JSON.parse(line));
   return undefined;
 }
 
 async function prepare(): Promise<void> {
   try {
     await serveOnce();
-    await prepareLlama();
   } catch (error) {
     // The model that comes may go better; if not, its own start says why.
     console.error(`Cannot prepare: ${errorMessage(error)}`);

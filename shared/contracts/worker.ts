@@ -30,9 +30,6 @@ export type WorkerHealth = z.output<typeof workerHealth>;
 /** First word of the command line of a worker that prepares and waits for its orders on stdin. */
 export const STANDBY = "standby";
 
-/** What it writes on stdout when it has prepared all that it can. */
-export const STANDS_BY = "llorch-candled stands by";
-
 /** A line of JSON on the stdin of such a worker: it goes on as if it had been started like this. */
 export const standbyOrders = z.strictObject({
   args: z.array(z.string()),

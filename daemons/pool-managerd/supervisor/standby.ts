@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { STANDBY, type StandbyOrders, STANDS_BY } from "#shared/contracts/worker.ts";
+import { STANDBY, type StandbyOrders } from "#shared/contracts/worker.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Executable } from "#shared/executables.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -26,23 +26,32 @@ interface Waiting {
   readonly prepared: PreparedProcess;
 }
 
+/** The worker that was started last answers who waited for it before the next one takes time. */
+const PREPARE_AFTER_MS = 50;
+
 /**
- * One worker process that has done what every start does and waits to be told its model: half of the
+ * One worker process that does what every start does and waits to be told its model: half of the
  * time of a small model's load. A pool keeps one once it has swapped models, and not before: it takes
  * memory, and a host whose models all fit would never need it.
  */
 export class Standby {
   readonly #options: StandbyOptions;
   #waiting: Waiting | undefined;
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   constructor(options: StandbyOptions) {
     this.#options = options;
   }
 
-  /** Prepares a process for a kind of device, unless one waits already. */
+  /** Prepares a process for a kind of device shortly, unless one waits already. */
   prepare(kind: string): void {
+    clearTimeout(this.#soon);
     if (this.#isClosed || this.#waiting?.kind === kind) return;
+    this.#soon = setTimeout(() => this.#prepare(kind), PREPARE_AFTER_MS);
+  }
+
+  #prepare(kind: string): void {
     this.#discard();
     const { spawner, logs, log, findWorker, env } = this.#options;
     const workerId = newWorkerId();
@@ -65,16 +74,9 @@ export class Standby {
     }
   }
 
-  /**
-   * The id of the worker that waits for a device of this kind. One that has not prepared all yet ends:
-   * a new process is as fast, and faster without it.
-   */
+  /** The id of the worker that waits for a device of this kind. */
   idFor(kind: string): string | undefined {
-    if (this.#waiting?.kind !== kind) return undefined;
-    const { workerId } = this.#waiting;
-    if (this.#options.logs.lines(workerId).includes(STANDS_BY)) return workerId;
-    this.#discard();
-    return undefined;
+    return this.#waiting?.kind === kind ? this.#waiting.workerId : undefined;
   }
 
   /** Gives a waiting worker its orders; undefined where it is not the one that waits. */
@@ -89,6 +91,7 @@ export class Standby {
   /** Prepares no more, and ends what waits. */
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#soon);
     this.#discard();
   }
 

@@ -11,7 +11,6 @@ const args = Deno.args[0] === "standby" ? await orders() : Deno.args;
 
 /** Arguments from stdin, and the environment that comes with them. */
 async function orders(): Promise<readonly string[]> {
-  console.log("llorch-candled stands by");
   const text = await new Response(Deno.stdin.readable).text();
   if (text === "") Deno.exit(0);
   const told = JSON.parse(text);

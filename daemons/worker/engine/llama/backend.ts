@@ -40,16 +40,26 @@ export function showOnlyGpu(number: string): void {
   }
 }
 
-/** The GPU backends whose binaries are installed; a package left out is there as an empty one. */
+/** The GPU backends whose binaries are installed. */
 export function builtGpuBackends(): string[] {
+  return ["cuda", "vulkan", "metal"].filter((gpu) => binaries(gpu) !== undefined);
+}
+
+/** The folder with the binaries of the CPU build; undefined where only others are installed. */
+export function cpuBinaries(): string | undefined {
+  return binaries();
+}
+
+/** A package left out is there as an empty one. */
+function binaries(gpu?: string): string | undefined {
   const require = createRequire(import.meta.resolve("node-llama-cpp"));
   const platform = { darwin: "mac", windows: "win" }[Deno.build.os as string] ?? "linux";
-  return ["cuda", "vulkan", "metal"].filter((gpu) => {
-    try {
-      const entry = require.resolve(`@node-llama-cpp/${platform}-${process.arch}-${gpu}`);
-      return existsSync(join(dirname(dirname(entry)), "bins"));
-    } catch {
-      return false;
-    }
-  });
+  const name = [platform, process.arch, ...gpu === undefined ? [] : [gpu]].join("-");
+  try {
+    const entry = require.resolve(`@node-llama-cpp/${name}`);
+    const folder = join(dirname(dirname(entry)), "bins", name);
+    return existsSync(folder) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
 }

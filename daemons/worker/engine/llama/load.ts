@@ -1,4 +1,11 @@
-import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
+import {
+  getLlama,
+  type Llama,
+  LlamaLogLevel,
+  type LlamaModel,
+  type LlamaOptions,
+  type Token,
+} from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
@@ -6,14 +13,20 @@ import { physicalCores } from "../../cores.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { loadError } from "./load_error.ts";
-import { builtGpuBackends, chooseGpu, type GpuChoice, showOnlyGpu } from "./backend.ts";
+import {
+  builtGpuBackends,
+  chooseGpu,
+  cpuBinaries,
+  type GpuChoice,
+  showOnlyGpu,
+} from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./draft.ts";
 import { type GroupOptions, openGroup } from "./group.ts";
 import { LookupPredictor } from "./lookup.ts";
-import { nativeLora } from "./native.ts";
+import { nativeLora, openBuild } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
@@ -46,32 +59,16 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
 /** Lines of llama.cpp that are looked through for why it did not load. */
 const MOST_SAID = 100;
 
-/** llama.cpp on the CPU, started before it was known for which model. */
-let prepared: Promise<Llama> | undefined;
-
-/** Starts llama.cpp on the CPU for the first model that is loaded there; again: nothing more. */
-export async function prepareLlama(): Promise<void> {
-  prepared ??= openLlama(false, () => {});
-  await prepared;
-}
-
-/** Whether a `--gpu` flag means the CPU in this build. */
-export function computesOnCpu(gpu: string | undefined): boolean {
-  return gpu === "none" || gpu === undefined && builtGpuBackends().length === 0;
-}
-
 async function startLlama(options: EngineOptions): Promise<Llama> {
   const gpu = chooseGpu(options.gpu, builtGpuBackends());
   if (gpu !== false && options.gpu !== undefined) showOnlyGpu(options.gpu);
-  const onWarning = (message: string) => options.onWarning(message.trim());
   try {
-    const ready = gpu === false ? prepared : undefined;
-    prepared = undefined;
-    const llama = await (ready ?? openLlama(gpu, onWarning));
-    llama.logger = (_level, message) => onWarning(message);
-    // Its own default is at least 4, which on fewer cores is 500 times slower.
-    llama.maxThreads = Math.max(...threadsToTry(options.threads));
-    return llama;
+    return await openLlama(gpu, {
+      // Its own default is at least 4, which on fewer cores is 500 times slower.
+      maxThreads: Math.max(...threadsToTry(options.threads)),
+      logLevel: LlamaLogLevel.error,
+      logger: (_level, message) => options.onWarning(message.trim()),
+    });
   } catch (error) {
     const wanted = gpu === false ? "the CPU" : options.gpu ? `GPU ${options.gpu}` : "a GPU";
     throw new LlorchError(
@@ -82,15 +79,12 @@ async function startLlama(options: EngineOptions): Promise<Llama> {
   }
 }
 
-function openLlama(gpu: GpuChoice, onWarning: (message: string) => void): Promise<Llama> {
-  return getLlama({
-    gpu,
-    build: "never",
-    skipDownload: true,
-    progressLogs: false,
-    maxThreads: 1,
-    logLevel: LlamaLogLevel.error,
-    logger: (_level, message) => onWarning(message),
+async function openLlama(gpu: GpuChoice, options: LlamaOptions): Promise<Llama> {
+  const build = gpu === false ? cpuBinaries() : undefined;
+  if (build !== undefined) return await openBuild(build, options);
+  return await getLlama({
+    ...options,
+    ...{ gpu, build: "never", skipDownload: true, progressLogs: false },
   });
 }
 
@@ -121,7 +115,7 @@ function openModel(
     loadSignal: signal,
     ...(settings.no_mmap ? { useMmap: false } : {}),
     ...(settings.mlock ? { useMlock: true } : {}),
-    ...(llama.gpu === false ? {} : { gpuLayers: gpuLayers ?? "max" }),
+    gpuLayers: llama.gpu === false ? 0 : gpuLayers ?? "max",
   });
 }
 

@@ -5,7 +5,15 @@
  *
  * @module
  */
-import type { Llama, LlamaContext, LlamaGrammarEvaluationState, LlamaModel } from "node-llama-cpp";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import {
+  Llama,
+  type LlamaContext,
+  type LlamaGrammarEvaluationState,
+  type LlamaModel,
+  type LlamaOptions,
+} from "node-llama-cpp";
 
 /** What {@linkcode NativeContext.sampleToken} gives when there is no token to choose. */
 export const NO_TOKEN = -1;
@@ -89,6 +97,10 @@ interface SamplerClass {
   acceptGrammarEvaluationStateToken?(state: object, token: number): void;
 }
 
+interface LlamaClass {
+  _create?(parts: Record<string, unknown>): Promise<Llama>;
+}
+
 interface LlamaInternals {
   readonly _bindings?: { readonly AddonSampler?: SamplerClass };
   readonly _threadsSplitter?: { createConsumer?(wanted: number, least: number): ThreadsConsumer };
@@ -97,6 +109,23 @@ interface LlamaInternals {
 interface ModelInternals {
   readonly _model?: object;
   _getOrLoadLora?(path: string): Promise<object>;
+}
+
+/**
+ * Opens the build of llama.cpp in a folder. The library's own way first lets another process try it,
+ * which takes longer than all the rest; a worker may fail at that itself, its pool manager sees how.
+ */
+export async function openBuild(folder: string, options: LlamaOptions): Promise<Llama> {
+  const require = createRequire(import.meta.url);
+  const bindingPath = join(folder, "llama-addon.node");
+  const buildMetadata = JSON.parse(
+    await Deno.readTextFile(join(folder, "_nlcBuildMetadata.json")),
+  );
+  const create = (Llama as unknown as LlamaClass)._create ?? missing("_create");
+  return await create.call(Llama, {
+    ...{ bindings: require(bindingPath), bindingPath, buildType: "prebuilt", buildMetadata },
+    ...{ vramPadding: 0, ramPadding: 0, debug: false, ...options },
+  });
 }
 
 /** The context below the library's. */
