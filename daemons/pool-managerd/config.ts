@@ -65,6 +65,9 @@ export const poolConfig = z.strictObject({
     rescan_ms: millis(10_000, "Time between looks into the models folders"),
   }).prefault({}),
   devices: z.strictObject({
+    cpu: z.enum(["auto", "always"]).default("auto").describe(
+      "Whether models go to the CPU: auto only where there is no GPU, or when it is named",
+    ),
     cpu_max_bytes: z.number().int().min(1).optional()
       .describe("RAM that workers on the CPU may take in all; else all that there is"),
   }).prefault({}),

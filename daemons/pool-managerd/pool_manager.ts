@@ -20,8 +20,8 @@ import { VERSION } from "#shared/version.ts";
 import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
 import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
-import { createDevices, systemSources } from "./devices/devices.ts";
-import { roomOn } from "./devices/room.ts";
+import { createDevices, type Devices, systemSources } from "./devices/devices.ts";
+import { heldOn, roomOn } from "./devices/room.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
@@ -101,10 +101,12 @@ async function open(
   stack.defer(() => store.close());
 
   const instruments = createInstruments();
-  const devices = createDevices(
-    context.deviceSources ?? systemSources(config.devices.cpu_max_bytes),
-    clock,
-    log,
+  const devices: Devices = createDevices(
+    context.deviceSources ?? systemSources({
+      maxBytes: config.devices.cpu_max_bytes,
+      heldBytes: () => heldOn("cpu", supervisor.commitments),
+    }),
+    { cpu: config.devices.cpu, clock, log },
   );
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();

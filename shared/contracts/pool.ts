@@ -16,6 +16,10 @@ export const device = z.object({
   free_bytes: bytes.meta({ description: "As the device says: what other programs hold counts" }),
   unavailable: z.string().optional()
     .meta({ description: "Why it cannot be used now; it has no free memory then" }),
+  asked_only: z.literal(true).optional().meta({
+    description: "Models go there only when it is named: a CPU beside GPUs, unless `devices.cpu` " +
+      "of its pool manager is `always`",
+  }),
 }).meta({ id: "Device" });
 
 /** A device of a pool. */

@@ -17,7 +17,8 @@ export function fits(state: Readonly<State>, fingerprint: string, now: number): 
       if (isHere && report.state === "ready") return { ...base, fits: "loaded" };
     }
     const place = { fingerprint, poolId: pool.id, device: device.id };
-    return { ...base, ...told(planLoad(state, place, 0, now)) };
+    const named = device.asked_only ? { reason: "only when it is named" } : {};
+    return { ...base, ...named, ...told(planLoad(state, place, 0, now)) };
   });
 }
 

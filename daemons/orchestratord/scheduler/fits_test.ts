@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Device } from "#shared/contracts/mod.ts";
 import { A, B, MIB, model, POLICY, pool, worker } from "../testing/scheduler.ts";
 import { fits } from "./fits.ts";
+import { planLoad } from "./placement.ts";
 import { initialState } from "./state.ts";
 import { step } from "./step.ts";
 
@@ -46,4 +48,56 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
     },
   }, 1);
   assert.equal(fits(state, B, 1_000)[0]?.fits, "later");
+});
+
+/** A pool with a GPU beside its CPU; both have room for a model of 50 MiB, unless told otherwise. */
+function gpuHost(gpu: Partial<Device> = {}): Parameters<typeof pool> {
+  const memory = { total_bytes: 300 * MIB, free_bytes: 300 * MIB };
+  const devices: Device[] = [
+    { id: "cuda0", kind: "cuda", name: "GPU", ...memory, ...gpu },
+    { id: "cpu", kind: "cpu", name: "CPU", ...memory, asked_only: true },
+  ];
+  return [[], { devices }];
+}
+
+const UNUSABLE = { free_bytes: 0, unavailable: "the driver is gone" };
+
+for (
+  const [what, gpu, expected] of [
+    ["is full", { free_bytes: 0 }, "wait: memory is held by busy workers or other programs"],
+    ["does not work", UNUSABLE, "wait: cuda0 of pool p1 cannot be used: the driver is gone"],
+    [
+      "never worked",
+      { ...UNUSABLE, total_bytes: 0 },
+      "wait: cuda0 of pool p1 cannot be used: the driver is gone",
+    ],
+    ["has room", {}, "spawn: cuda0"],
+  ] as const
+) {
+  Deno.test(`a model does not go to the CPU by itself where a GPU ${what}, and does when told to`, () => {
+    const state = initialState(POLICY);
+    step(state, pool(...gpuHost(gpu)), 0);
+    const anywhere = { fingerprint: A, poolId: undefined, device: undefined };
+    const plan = planLoad(state, anywhere, 1e6, 1_000);
+    assert.equal(
+      plan.kind === "wait"
+        ? `wait: ${plan.reason}`
+        : plan.kind === "spawn"
+        ? `spawn: ${plan.site.device.id}`
+        : plan.kind,
+      expected,
+    );
+    const named = planLoad(state, { ...anywhere, device: "cpu" }, 0, 1_000);
+    assert.equal(named.kind === "spawn" && named.site.device.id, "cpu");
+    const onCpu = fits(state, A, 1_000).find(({ device }) => device === "cpu");
+    assert.deepEqual([onCpu?.fits, onCpu?.reason], ["now", "only when it is named"]);
+  });
+}
+
+Deno.test("a model too large for the GPU is refused with the device that would take it", () => {
+  const state = initialState(POLICY);
+  step(state, pool(...gpuHost({ total_bytes: 10 * MIB, free_bytes: 10 * MIB })), 0);
+  const plan = planLoad(state, { fingerprint: A, poolId: undefined, device: undefined }, 0, 1_000);
+  assert.equal(plan.kind, "impossible");
+  assert.match(plan.kind === "impossible" ? plan.message : "", /load it on cpu of pool p1 by name/);
 });

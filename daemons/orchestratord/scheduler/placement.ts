@@ -34,7 +34,7 @@ export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 /**
  * What to do for a model. In this order:
  *
- * 1. impossible, if no device is large enough, or would be without its pinned models, or if every
+ * 1. impossible, if no device that may be used unasked is large enough, or would be without its pinned models, or if every
  *    pool has failed too often;
  * 2. spawn on a device on which it fits now: GPUs before the CPU, then most free memory;
  * 3. evict idle workers, least recently used first, where it fits once they have gone, and those that
@@ -52,23 +52,27 @@ export function planLoad(
   now: number,
 ): LoadPlan {
   const { fingerprint } = place;
-  const all = sitesOf(state, fingerprint).filter(({ pool, device }) => {
+  const there = sitesOf(state, fingerprint).filter(({ pool, device }) => {
     if ((place.poolId ?? pool.id) !== pool.id) return false;
     if ((place.device ?? device.id) !== device.id) return false;
     const reload = state.reloads.get(pool.id);
     // It has just made room there for the model that replaces it.
     return reload?.stage !== "loading" || reload.from !== fingerprint;
   });
-  if (all.length === 0) {
+  if (there.length === 0) {
     return {
       kind: "wait",
       reason: "every pool that has the model is drained or cannot be reached",
     };
   }
-  const large = all.filter(({ needed, device }) => needed <= device.total_bytes);
-  if (large.length === 0) return tooLarge(all);
+  const all = there.filter(({ device }) => place.device !== undefined || !device.asked_only);
+  // Of one that could never be asked, nobody knows how large it is.
+  const large = all.filter(({ needed, device }) =>
+    needed <= device.total_bytes || isUnknown(device)
+  );
+  if (large.length === 0) return tooLarge(all, there);
   const allowed = large.filter((site) =>
-    site.needed <= site.device.total_bytes - pinnedBytes(state, site)
+    site.needed <= site.device.total_bytes - pinnedBytes(state, site) || isUnknown(site.device)
   );
   if (allowed.length === 0) return pinnedAway(state, large);
 
@@ -92,7 +96,13 @@ export function planLoad(
       if (victims) return { kind: "yield", victims };
     }
   }
-  return { kind: "wait", reason: "memory is held by busy workers or other programs" };
+  const [first] = open;
+  return {
+    kind: "wait",
+    reason: open.every(({ device }) => device.unavailable !== undefined)
+      ? `${first!.device.id} of pool ${first!.pool.id} cannot be used: ${first!.device.unavailable}`
+      : "memory is held by busy workers or other programs",
+  };
 }
 
 /**
@@ -111,20 +121,31 @@ export function planReplica(
   const kinds = new Set(all.filter(isHeld).map(({ device }) => device.kind));
   return all
     .filter((site) => site.needed <= site.free && !isHeld(site) && kinds.has(site.device.kind))
+    .filter(({ device }) => !device.asked_only)
     .filter(({ pool }) =>
       (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
     )
     .sort(bySite)[0];
 }
 
-function tooLarge(all: readonly Site[]): LoadPlan {
+/** @param there All devices that could be named. */
+function tooLarge(all: readonly Site[], there: readonly Site[]): LoadPlan {
   const best = all.toSorted((a, b) => b.device.total_bytes - a.device.total_bytes)[0]!;
+  const spare = there.find(({ device, needed }) => needed <= device.total_bytes);
   return {
     kind: "impossible",
     code: "INSUFFICIENT_MEMORY",
     message: `The model needs about ${mebibytes(best.needed)} MiB and the largest device, ` +
-      `${best.device.id} of pool ${best.pool.id}, has ${mebibytes(best.device.total_bytes)} MiB`,
+      `${best.device.id} of pool ${best.pool.id}, has ${mebibytes(best.device.total_bytes)} MiB` +
+      (spare
+        ? `; load it on ${spare.device.id} of pool ${spare.pool.id} by name, or set devices.cpu there`
+        : ""),
   };
+}
+
+/** Whether a device was never seen at work. */
+function isUnknown({ total_bytes, unavailable }: Device): boolean {
+  return total_bytes === 0 && unavailable !== undefined;
 }
 
 function pinnedWorkers(state: Readonly<State>, { pool, device }: Site): Worker[] {

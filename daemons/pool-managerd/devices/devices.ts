@@ -23,26 +23,40 @@ export interface Devices {
   held(deviceId: string, pid: number): Promise<number | undefined>;
 }
 
-/**
- * The sources of every machine; those of other makers have no devices.
- *
- * @param cpuMaxBytes RAM that workers on the CPU may take in all.
- */
-export function systemSources(cpuMaxBytes?: number): DeviceSource[] {
+/** What workers on the CPU may take, and do. */
+export interface CpuShare {
+  /** RAM that they may take in all; undefined: all that there is. */
+  readonly maxBytes: number | undefined;
+  /** RAM that they hold now. */
+  readonly heldBytes: () => number;
+}
+
+/** The sources of every machine; those of other makers have no devices. */
+export function systemSources(share: CpuShare): DeviceSource[] {
   return [
     nvidiaSource(),
     amdSource(),
     appleSource(),
-    { kind: "cpu", name: "CPU", query: async () => [capped(await cpuDevice(), cpuMaxBytes)] },
+    { kind: "cpu", name: "CPU", query: async () => [capped(await cpuDevice(), share)] },
   ];
 }
 
-function capped(device: Device, maxBytes = Infinity): Device {
+/** A device of which only a part may be used. */
+export function capped(device: Device, { maxBytes, heldBytes }: CpuShare): Device {
+  if (maxBytes === undefined) return device;
   return {
     ...device,
     total_bytes: Math.min(device.total_bytes, maxBytes),
-    free_bytes: Math.min(device.free_bytes, maxBytes),
+    free_bytes: Math.max(0, Math.min(device.free_bytes, maxBytes - heldBytes())),
   };
+}
+
+/** How a {@linkcode Devices} is made. */
+export interface DevicesOptions {
+  /** `auto`: models go to a CPU beside GPUs only when it is named. */
+  readonly cpu: "auto" | "always";
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /**
@@ -54,8 +68,7 @@ function capped(device: Device, maxBytes = Infinity): Device {
  */
 export function createDevices(
   sources: readonly DeviceSource[],
-  clock: Clock,
-  log: Logger,
+  { cpu, clock, log }: DevicesOptions,
 ): Devices {
   const known = new Map<DeviceSource, readonly Device[]>();
   /** Reasons of the last look, so that each is logged once and not at every heartbeat. */
@@ -99,7 +112,8 @@ export function createDevices(
     // Set before the look: what is invalidated while it runs stays invalid.
     freshUntil = clock.steady() + FRESH_MS;
     try {
-      return last = (await Promise.all(sources.map(ask))).flat();
+      const seen = (await Promise.all(sources.map(ask))).flat();
+      return last = cpu === "auto" ? seen.map((device) => gpusFirst(device, seen)) : seen;
     } finally {
       looking = undefined;
     }
@@ -131,6 +145,12 @@ export function createDevices(
       }
     },
   };
+}
+
+/** Where there are GPUs, usable or not, nothing crawls along on the CPU that nobody sent there. */
+function gpusFirst(device: Device, all: readonly Device[]): Device {
+  const isSpare = device.kind === "cpu" && all.some(({ kind }) => kind !== "cpu");
+  return isSpare ? { ...device, asked_only: true } : device;
 }
 
 /** A device that tells no memory now keeps the total that it told before. */

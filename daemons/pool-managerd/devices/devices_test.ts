@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../testdata/fake_clock.ts";
 import { device, fakeSource } from "../testdata/fake_source.ts";
 import { recordingLogger } from "../testdata/log.ts";
-import { createDevices, systemSources } from "./devices.ts";
+import { capped, createDevices } from "./devices.ts";
 
 function opened() {
   const clock = new FakeClock();
   const log = recordingLogger();
   const gpus = fakeSource([device("cuda0", "cuda", 100, 60), device("cuda1", "cuda", 100)]);
   const cpu = fakeSource([device("cpu", "cpu", 50)]);
-  const devices = createDevices([gpus, cpu], clock, log);
+  const devices = createDevices([gpus, cpu], { cpu: "auto", clock, log });
   const look = () => {
     devices.invalidate();
     return devices.current();
@@ -89,8 +89,23 @@ Deno.test("held() tells what a process holds on a device, and nothing of what is
   assert.equal(await devices.held("cuda0", 42), undefined);
 });
 
-Deno.test("systemSources() gives no more of the machine's memory than workers may take", async () => {
-  const cpu = systemSources(1_000_000).find(({ kind }) => kind === "cpu")!;
-  const [device] = await cpu.query();
-  assert.deepEqual([device?.total_bytes, device?.free_bytes], [1_000_000, 1_000_000]);
+Deno.test("models go to a CPU beside GPUs only when it is named, also when no GPU works", async () => {
+  const { gpus, look, clock, log } = opened();
+  const asked = async () => (await look()).map(({ asked_only }) => asked_only);
+  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  gpus.error = new Error("The driver is gone");
+  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  for (const [cpu, others] of [["always", [gpus]], ["auto", []]] as const) {
+    const sources = [...others, fakeSource([device("cpu", "cpu", 50)])];
+    const all = await createDevices(sources, { cpu, clock, log }).current();
+    assert.equal(all.at(-1)?.asked_only, undefined);
+  }
+});
+
+Deno.test("capped() leaves of a device what workers may take and do not hold yet", () => {
+  const cpu = device("cpu", "cpu", 100, 80);
+  const free = (maxBytes: number | undefined, held: number) =>
+    capped(cpu, { maxBytes, heldBytes: () => held }).free_bytes;
+  assert.deepEqual([free(undefined, 10), free(90, 0), free(50, 20), free(50, 60)], [80, 80, 30, 0]);
+  assert.equal(capped(cpu, { maxBytes: 50, heldBytes: () => 20 }).total_bytes, 50);
 });

@@ -26,6 +26,11 @@ export function roomOn(device: Device, workers: readonly Commitment[]): number {
   );
 }
 
+/** Bytes that workers hold on a device by now. */
+export function heldOn(deviceId: string, workers: readonly Commitment[]): number {
+  return sum(workers.filter(({ device }) => device === deviceId).map(({ held }) => held));
+}
+
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -1,3 +1,5 @@
+import { delay } from "#shared/lifecycle.ts";
+
 /** A driver that hangs must not hang the heartbeat. */
 const TIMEOUT_MS = 5_000;
 const MAX_REASON = 200;
@@ -8,25 +10,52 @@ export type RunTool = (
   args: readonly string[],
 ) => Promise<{ readonly code: number; readonly output: string } | undefined>;
 
+/** A tool that did not answer in time is left alone for so long. */
+const REST_MS = 30_000;
+
 /**
- * Runs a tool of the system.
+ * Runs tools of the system. One that does not answer in time is killed and not run again for a while,
+ * nor as long as it is still there: a driver that hangs may keep it from dying.
  *
- * @throws when it does not end in time.
+ * @throws when a tool does not end in time, or rests.
  */
-export const runTool: RunTool = async (name, args) => {
-  const deadline = AbortSignal.timeout(TIMEOUT_MS);
-  let result: Deno.CommandOutput;
-  try {
-    const command = new Deno.Command(name, { args: [...args], stdin: "null", signal: deadline });
-    result = await command.output();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  if (deadline.aborted) throw new Error(`${name} did not answer within ${TIMEOUT_MS} ms`);
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { code: result.code, output: decode(result.stdout) || decode(result.stderr) };
-};
+export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool {
+  const resting = new Map<string, { readonly until: number; isGone: boolean }>();
+  return async (name, args) => {
+    const rest = resting.get(name);
+    const late = `${name} did not answer within ${timeoutMs} ms`;
+    if (rest && (!rest.isGone || performance.now() < rest.until)) throw new Error(late);
+    resting.delete(name);
+    let child: Deno.ChildProcess;
+    try {
+      const pipes = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
+      child = new Deno.Command(name, { args: [...args], ...pipes }).spawn();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    const ended = child.output();
+    const timer = new AbortController();
+    const isLate = delay(timeoutMs, timer.signal).then(
+      () => "late" as const,
+      () => "late" as const,
+    );
+    const result = await Promise.race([ended, isLate]);
+    timer.abort();
+    if (result === "late") {
+      const rest = { until: performance.now() + restMs, isGone: false };
+      resting.set(name, rest);
+      child.kill("SIGKILL");
+      ended.catch(() => {}).finally(() => rest.isGone = true);
+      throw new Error(late);
+    }
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+    return { code: result.code, output: decode(result.stdout) || decode(result.stderr) };
+  };
+}
+
+/** The tools of this machine. */
+export const runTool: RunTool = createRunTool();
 
 /**
  * What a tool printed; undefined where there is no such tool.

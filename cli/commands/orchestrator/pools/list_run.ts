@@ -25,7 +25,9 @@ function render(pools: readonly PoolView[], now: number): string {
     pool.status,
     String(pool.workers.length),
     String(pool.models),
-    pool.devices.map(({ id, free_bytes }) => `${id} ${formatBytes(free_bytes)}`).join(", "),
+    pool.devices.map(({ id, free_bytes, unavailable }) =>
+      `${id} ${unavailable === undefined ? formatBytes(free_bytes) : "unavailable"}`
+    ).join(", "),
     `${formatDuration(Math.max(0, now - Date.parse(pool.last_seen_at)))} ago`,
     pool.endpoint,
   ]);
