@@ -31,7 +31,14 @@ const small = (workers: Parameters<typeof pool>[0]) =>
 function job(id: string, now: number, more: Partial<NewJob> = {}): NewJob {
   return {
     ...{ id, model: "a", fingerprint: A, priority: "interactive", tenant: "t", queuedAt: now },
-    ...{ deadlineAt: undefined, attempt: 0, tokensIn: 10, maxTokens: undefined, affinity: [] },
+    ...{
+      deadlineAt: undefined,
+      attempt: 0,
+      tokensIn: 10,
+      tokensAtMost: 10,
+      maxTokens: undefined,
+      affinity: [],
+    },
     ...more,
   };
 }

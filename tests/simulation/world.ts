@@ -244,6 +244,7 @@ class World {
         tenant: `tenant${task.tenant}`,
         deadlineAt: task.deadline === undefined ? undefined : now + task.deadline,
         tokensIn: task.tokensIn,
+        tokensAtMost: task.tokensIn,
         maxTokens: undefined,
         affinity: task.session === undefined ? [] : [`session${task.session}`],
       },

@@ -3,12 +3,11 @@ import { LlorchError } from "#shared/errors.ts";
 import { type ClientOptions, createClient, TransportError } from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
-
-/** Tokens that a chat template may add to its messages; beyond it the worker counts exactly. */
-const TEMPLATE_SLACK = 256;
+import { tokensAtMost } from "./prompt_size.ts";
 
 /**
- * Refuses a prompt that the model's context cannot hold, where a ready worker can count it.
+ * Refuses a prompt that the model's context cannot hold, where a ready worker can count it: of several
+ * the one with the largest context, since the job will go to a worker that holds it.
  *
  * A token is at least one byte of text, so a prompt with fewer bytes than the context has tokens
  * needs no counting, and most prompts cost nothing here.
@@ -21,12 +20,14 @@ export async function checkPromptFits(
   state: Readonly<State>,
   how: Pick<ClientOptions, "timeoutMs" | "http">,
 ): Promise<void> {
-  const usable = [...holdersOf(state, fingerprint)].find((worker) => isUsable(state, worker));
-  const worker = usable?.report;
+  const [worker] = [...holdersOf(state, fingerprint)]
+    .filter((each) => isUsable(state, each))
+    .map(({ report }) => report)
+    .sort((a, b) => b.context - a.context);
   if (worker?.uri === undefined) return;
 
   const count = task.prompt_tokens?.length ?? (
-    atMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
+    tokensAtMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
   );
   if (count < worker.context) return;
   throw new LlorchError(
@@ -34,19 +35,6 @@ export async function checkPromptFits(
     `The prompt has ${count} tokens and the model's context holds ${worker.context}`,
     { details: { tokens: count, context: worker.context } },
   );
-}
-
-function atMost(task: TaskRequest): number {
-  const encoder = new TextEncoder();
-  if (task.prompt !== undefined) return encoder.encode(task.prompt).length + TEMPLATE_SLACK;
-  // Templates may write tools and calls with more white space than we do.
-  const tools = offeredTools(task);
-  const described = tools.length > 0 ? 512 + 2 * encoder.encode(JSON.stringify(tools)).length : 0;
-  return (task.messages ?? []).reduce((sum, message) => {
-    const calls = message.role === "assistant" ? message.tool_calls ?? [] : [];
-    const written = 2 * encoder.encode(calls.length > 0 ? JSON.stringify(calls) : "").length;
-    return sum + encoder.encode(message.content).length + written + 16;
-  }, TEMPLATE_SLACK + described);
 }
 
 async function countTokens(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { TaskRequest } from "#shared/contracts/mod.ts";
 import type { NewJob } from "../scheduler/state.ts";
+import { tokensAtMost } from "./prompt_size.ts";
 
 /** Characters of a prompt that are compared as a whole, longest first. */
 const PREFIX_LENGTHS = [16_384, 4096, 1024, 256];
@@ -13,10 +14,11 @@ export function demandOf(
   task: TaskRequest,
   fingerprint: string,
   tenant: string,
-): Pick<NewJob, "tokensIn" | "maxTokens" | "affinity"> {
+): Pick<NewJob, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity"> {
   const text = promptText(task);
   return {
     tokensIn: task.prompt_tokens?.length ?? Math.ceil(text.length / CHARACTERS_PER_TOKEN),
+    tokensAtMost: tokensAtMost(task),
     maxTokens: task.max_tokens,
     affinity: [
       ...(task.session_id === undefined ? [] : [keyOf(fingerprint, tenant, task.session_id)]),

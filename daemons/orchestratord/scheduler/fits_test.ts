@@ -43,6 +43,7 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
       deadlineAt: undefined,
       attempt: 0,
       tokensIn: 1,
+      tokensAtMost: 1,
       maxTokens: undefined,
       affinity: [],
     },

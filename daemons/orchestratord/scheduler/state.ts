@@ -68,6 +68,8 @@ export interface Job {
   readonly deadlineAt: number | undefined;
   /** Tokens of the prompt, as far as they can be told from outside. */
   readonly tokensIn: number;
+  /** The prompt has no more tokens than this. */
+  readonly tokensAtMost: number;
   /** Tokens that it may generate, where it says so. */
   readonly maxTokens: number | undefined;
   /** What a worker that served the like is known by, most telling first; see `affinity.ts`. */
@@ -308,7 +310,7 @@ export type NewReload = Omit<
 /** A job as it is submitted, or found in the store after a restart. */
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
-  & Pick<Job, "tokensIn" | "maxTokens" | "affinity">
+  & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity">
   /** Attempts made before a restart. */
   & Pick<Job, "attempt">;
 

@@ -87,14 +87,18 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
 /** Seats what can be seated of one model. */
 function seatWaiting(state: State, fingerprint: string, now: number, effects: Effect[]): void {
   while (true) {
-    const free = freeSeat(state, fingerprint, now);
-    const job = free && nextJob(state, fingerprint, now);
+    const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
     if (!job) return;
     const { firstTokenMs = 0 } = state.rates.get(fingerprint) ?? {};
     if (job.deadlineAt !== undefined && now + firstTokenMs >= job.deadlineAt) {
       const message = "The job would not have begun to answer before its deadline";
       endJob(state, job.id, { code: "DEADLINE_UNMET", message }, now, effects);
-    } else dispatch(state, job, warmSeat(state, job, now) ?? free, now, effects);
+      continue;
+    }
+    const seat = warmSeat(state, job, now) ?? freeSeat(state, fingerprint, now, job);
+    // A free one may be too small for it: it waits for one that holds it, and those behind it, too.
+    if (!seat) return;
+    dispatch(state, job, seat, now, effects);
   }
 }
 

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { A, kinds, pool, Run, submit, worker } from "../testing/scheduler.ts";
+import {
+  A,
+  dispatched,
+  kinds,
+  MIB,
+  pool,
+  Run,
+  stopped,
+  submit,
+  worker,
+} from "../testing/scheduler.ts";
 
 const tick = { kind: "tick" as const };
 const ours = (id: string) => worker(id, A, { request_id: `spawn-1-${id}` });
@@ -36,4 +46,58 @@ Deno.test("a second worker stays while jobs wait for its model, or when a person
   crowded.at(0, pool([ours("w2")], second));
   crowded.at(1, submit("j1", 1), submit("j2", 1), submit("j3", 1));
   assert.deepEqual(crowded.at(1_000, tick), []);
+});
+
+Deno.test("of workers of one model, a smaller one that a person started does not take the fuller one's place", () => {
+  const small = { context: 50, slots: 1 };
+  const full = worker("full", A, { request_id: "spawn-1-1", context: 100, slots: 4 });
+  const gone = (byHand: ReturnType<typeof worker>) => {
+    const run = new Run({ replicaIdleMs: 500 });
+    run.at(0, pool([full, byHand]));
+    return stopped(run.at(1_000, { kind: "tick" }));
+  };
+  assert.deepEqual(gone(worker("byhand", A, small)), []);
+  assert.deepEqual(gone(worker("byhand", A, { ...small, context: 200 })), [], "fewer at once");
+  assert.deepEqual(gone(worker("byhand", A, { ...small, slots: 8 })), [], "shorter prompts");
+  assert.deepEqual(gone(worker("byhand", A, { context: 100, slots: 4 })), ["full"]);
+  const smallOurs = worker("small", A, { request_id: "spawn-1-2", ...small });
+  assert.deepEqual(gone(smallOurs), ["small"], "of ours the smaller one goes, whichever is older");
+});
+
+Deno.test("a worker on the CPU does not take the place of one on a GPU", () => {
+  const run = new Run({ replicaIdleMs: 500 });
+  const bytes = { total_bytes: 300 * MIB, free_bytes: 300 * MIB };
+  const devices = (["cuda", "cpu"] as const).map((kind) => ({
+    id: kind,
+    kind,
+    name: kind,
+    ...bytes,
+  }));
+  const onGpu = worker("gpu", A, { request_id: "spawn-1-1", device: "cuda" });
+  run.at(0, pool([onGpu, worker("byhand", A)], { devices }));
+  assert.deepEqual(stopped(run.at(1_000, tick)), []);
+});
+
+Deno.test("a prompt that a small worker may not hold waits for the large one; what it holds goes to either", () => {
+  const run = new Run();
+  const small = worker("small", A, { context: 50, slots: 8 });
+  run.at(0, pool([small, worker("large", A, { context: 100, slots: 1 })]));
+  assert.deepEqual(dispatched(run.at(1, submit("long", 1, { tokensAtMost: 50 }))), ["long large"]);
+  assert.deepEqual(dispatched(run.at(2, submit("short", 2, { tokensAtMost: 49 }))), [
+    "short small",
+  ]);
+  assert.deepEqual(dispatched(run.at(3, submit("next", 3, { tokensAtMost: 70 }))), []);
+  const [next] = run.at(4, {
+    kind: "attempt_ended",
+    jobId: "long",
+    attempt: 1,
+    tokensOut: 1,
+    outcome: { kind: "done" },
+  });
+  assert.ok(next?.kind === "dispatch" && next.worker.worker_id === "large");
+  const alone = new Run();
+  alone.at(0, pool([small]));
+  assert.deepEqual(dispatched(alone.at(1, submit("long", 1, { tokensAtMost: 70 }))), [
+    "long small",
+  ]);
 });

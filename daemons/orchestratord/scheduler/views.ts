@@ -138,7 +138,7 @@ export function queueView(state: Readonly<State>, now: number): QueueView {
 
 function waitReason(state: Readonly<State>, job: Job, now: number): string {
   if (job.notBefore > now) return "pauses after a failed attempt";
-  if (freeSeat(state, job.fingerprint, now)) return "is about to start";
+  if (freeSeat(state, job.fingerprint, now, job)) return "is about to start";
   if ([...state.swaps.values()].some((ids) => holds(state, job.fingerprint, ids))) {
     return "the model's worker takes no new jobs until another model had its turn";
   }

@@ -123,24 +123,45 @@ export function hasSeat(state: Readonly<State>, worker: Worker, now: number): bo
     isUsable(state, worker) && !isYielding(state, worker);
 }
 
-/** The worker of a model with the most free slots, then fewest active by its own word, then by id. */
+/**
+ * The worker of a model with the most free slots, then fewest active by its own word, then by id.
+ *
+ * @param job Where it is given, only workers that may be given this job.
+ */
 export function freeSeat(
   state: Readonly<State>,
   fingerprint: string,
   now: number,
+  job?: Job,
 ): Worker | undefined {
   let best: Worker | undefined;
   for (const worker of holdersOf(state, fingerprint)) {
+    if (job && !holdsJob(state, worker, job)) continue;
     if (hasSeat(state, worker, now) && (!best || isBetter(worker, best))) best = worker;
   }
   return best;
+}
+
+/**
+ * Whether a worker's context surely holds a job, or none of its model's holds more: what a small one would
+ * refuse goes to a larger one. What a job that has begun elsewhere has grown to is not counted.
+ */
+function holdsJob(state: Readonly<State>, { report }: Worker, job: Job): boolean {
+  if (job.attempt === 0 && job.tokensAtMost < report.context) return true;
+  for (const other of holdersOf(state, report.fingerprint)) {
+    if (other.report.context > report.context && isUsable(state, other)) return false;
+  }
+  return true;
 }
 
 /** The worker with a free slot that last served a job's session, or a prompt that begins alike. */
 export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
   for (const key of job.affinity) {
     const worker = state.workers.get(state.warm.get(key) ?? "");
-    if (worker?.report.fingerprint === job.fingerprint && hasSeat(state, worker, now)) {
+    if (
+      worker?.report.fingerprint === job.fingerprint && hasSeat(state, worker, now) &&
+      holdsJob(state, worker, job)
+    ) {
       return worker;
     }
   }

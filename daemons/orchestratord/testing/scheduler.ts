@@ -116,6 +116,7 @@ export function submit(id: string, queuedAt: number, more: Record<string, unknow
     deadlineAt: undefined,
     attempt: 0,
     tokensIn: 1,
+    tokensAtMost: 1,
     maxTokens: undefined,
     affinity: [],
     ...more,
