@@ -27,7 +27,7 @@ import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./models/engines.ts";
 import { measurementKey, withSettings } from "./models/load_memory.ts";
-import { StagedFiles } from "./models/staged_files.ts";
+import { openStagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
 import { openSavedSlots } from "./slots/saved_slots.ts";
 import { openPoolStore } from "./store/pool_store.ts";
@@ -125,9 +125,11 @@ async function open(
   });
   stack.defer(() => catalog.close());
   const staging: Staging = new Staging({
-    files: config.staging.max_bytes > 0
-      ? new StagedFiles(config.staging.dir ?? stagingDir(dir.databasePath))
-      : undefined,
+    files: openStagedFiles({
+      dir: config.staging.dir ?? stagingDir(dir.databasePath),
+      maxBytes: config.staging.max_bytes,
+      log,
+    }),
     maxBytes: config.staging.max_bytes,
     workersOf: (fingerprint) => supervisor.workersOf(fingerprint),
     async room() {

@@ -3,7 +3,9 @@ import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { sha256 } from "#shared/contracts/common.ts";
+import { errorMessage } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
 
 /** What stands beside a copy: what it is one of. */
 const facts = z.object({
@@ -26,6 +28,35 @@ const MEMORY_BACKED: readonly number[] = [0x01021994, 0x858458f6];
 
 /** Bytes copied and hashed at once. */
 const CHUNK = 4 * 1024 * 1024;
+
+/** Names of what stands in the folder. */
+const OURS = /^[0-9a-f]{64}\.(gguf|json)(\.part)?$/;
+
+/**
+ * The folder of copies; undefined where none are to be made, and then those that an earlier pool manager
+ * left are removed: memory that nothing would ever free. A worker that has mapped one keeps it until its
+ * end.
+ */
+export function openStagedFiles(
+  { dir, maxBytes, log }: { readonly dir: string; readonly maxBytes: number; readonly log: Logger },
+): StagedFiles | undefined {
+  if (maxBytes > 0) return new StagedFiles(dir);
+  try {
+    // Not through a link, and nothing but copies: whoever named the folder may have meant another one.
+    if (!Deno.lstatSync(dir).isDirectory) return undefined;
+    const names = [...Deno.readDirSync(dir)].map(({ name }) => name);
+    const copies = names.filter((name) => OURS.test(name));
+    for (const name of copies) Deno.removeSync(join(dir, name));
+    if (copies.length === names.length) Deno.removeSync(dir);
+    const models = copies.filter((name) => name.endsWith(".gguf")).length;
+    if (models > 0) log.info("models_unstaged", { dir, models, reason: "staging is switched off" });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) {
+      log.warn("staged_models_left", { dir, reason: errorMessage(error) });
+    }
+  }
+  return undefined;
+}
 
 /**
  * The folder of copies: `FINGERPRINT.gguf` and, written after it, `FINGERPRINT.json`. A copy without that, or

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FakeClock } from "../testdata/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { poolModel } from "../testdata/records.ts";
-import { StagedFiles } from "./staged_files.ts";
+import { openStagedFiles, StagedFiles } from "./staged_files.ts";
 import { Staging } from "./staging.ts";
 
 const SHM = "/dev/shm";
@@ -195,4 +195,30 @@ Deno.test({
       Deno.removeSync(dir);
     }
   },
+});
+
+test("where staging is switched off, the copies of before are removed, and nothing else", async (setup) => {
+  const { dir, log, model, stage } = setup;
+  const [a, b] = [model("a", 40), model("b", 40)];
+  await stage(a);
+  await stage(b);
+  const open = () => openStagedFiles({ dir, maxBytes: 0, log });
+  const mine = join(dir, "mine.gguf");
+  Deno.writeTextFileSync(mine, "x");
+  assert.equal(open(), undefined);
+  assert.deepEqual(setup.names(), ["mine.gguf"]);
+  Deno.removeSync(mine);
+  open();
+  assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
+  assert.equal(open(), undefined, "a folder that is not there is none");
+  Deno.mkdirSync(dir);
+});
+
+test("a link where the folder of copies should stand is left alone", async (setup) => {
+  const { dir, log, model, stage } = setup;
+  await stage(model("a", 40));
+  const link = `${dir}-link`;
+  Deno.symlinkSync(dir, link);
+  openStagedFiles({ dir: link, maxBytes: 0, log });
+  assert.equal(setup.names().length, 2);
 });
