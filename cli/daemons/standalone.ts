@@ -22,7 +22,7 @@ export async function runStandalone(request: WorkerRequest, context: Context): P
 
 /** The arguments of a worker without a pool manager. */
 export function standaloneArgs(request: WorkerRequest, path: string): string[] {
-  const { kind, gpu, context, slots } = request;
+  const { kind, gpu, context, slots, gpuLayers } = request;
   // Without a number a build that has no GPU backend would quietly compute on the CPU.
   const device = kind === "cpu" ? "none" : gpu ?? 0;
   return [
@@ -31,6 +31,7 @@ export function standaloneArgs(request: WorkerRequest, path: string): string[] {
     `--gpu=${device}`,
     ...(context === undefined ? [] : [`--context=${context}`]),
     ...(slots === undefined ? [] : [`--slots=${slots}`]),
+    ...(gpuLayers === undefined ? [] : [`--gpu-layers=${gpuLayers}`]),
   ];
 }
 

@@ -13,6 +13,8 @@ export interface WorkerRequest {
   /** Tokens per slot. */
   readonly context: number | undefined;
   readonly slots: number | undefined;
+  /** Layers on the GPU. */
+  readonly gpuLayers: number | undefined;
 }
 
 /**
@@ -29,9 +31,17 @@ export function workerRequest({ args: [kind = ""], options }: Invocation): Worke
     gpu: integerOption(options, "gpu", { min: 0, max: 999 }),
     context: integerOption(options, "context", { min: 8, max: 10_000_000 }),
     slots: integerOption(options, "slots", { min: 1, max: 256 }),
+    gpuLayers: integerOption(options, "gpuLayers", { min: 0, max: 10_000 }),
   };
-  if (request.kind === "cpu" && request.gpu !== undefined) {
-    throw new UsageError("--gpu makes no sense for cpu: leave it out, or ask for cuda");
+  if (request.kind === "cpu") {
+    const senseless = request.gpu !== undefined
+      ? "--gpu"
+      : request.gpuLayers !== undefined
+      ? "--gpu-layers"
+      : undefined;
+    if (senseless !== undefined) {
+      throw new UsageError(`${senseless} makes no sense for cpu: leave it out, or ask for cuda`);
+    }
   }
   return request;
 }

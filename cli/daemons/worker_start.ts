@@ -34,7 +34,7 @@ export async function startWorker(
     throw modelMissing(models, request.model, await modelAdvice(request.model, context));
   }
   const device = chooseDevice(devices, request.kind, request.gpu);
-  const { context: tokens, slots } = request;
+  const { context: tokens, slots, gpuLayers } = request;
   const { worker_id } = await client.call(routes.spawn, {
     params: { id: pool_id },
     body: {
@@ -44,6 +44,7 @@ export async function startWorker(
       device: device.id,
       ...(tokens === undefined ? {} : { context: tokens }),
       ...(slots === undefined ? {} : { slots }),
+      ...(gpuLayers === undefined ? {} : { gpu_layers: gpuLayers }),
     },
   });
   try {

@@ -39,8 +39,6 @@ export const workerConfig = z.strictObject({
     .describe("Identity of a model that is no GGUF file, given by the pool manager"),
   gpu: z.string().regex(/^(none|\d{1,3})$/, "must be none or the number of a GPU").optional()
     .describe("Number of a GPU, or none for the CPU; else the build's own backend"),
-  gpu_layers: z.number().int().min(0).max(10_000).optional()
-    .describe("Layers to keep on the GPU; else all of them"),
   host: hostKey,
   port: portKey(PORTS.workerBase),
   callback_url: z.url({ protocol: /^https?$/ }).optional()

@@ -18,6 +18,8 @@ const CACHE_TYPES = [
  * workers is started with. What is absent is llama.cpp's own default.
  */
 export const llamaShape = {
+  gpu_layers: z.number().int().min(0).max(10_000).optional()
+    .describe("Layers to keep on the GPU; else all of them"),
   batch_size: z.number().int().min(1).max(1_000_000).optional()
     .describe("Most tokens in one step of the engine; else 512"),
   flash_attention: z.enum(["auto", "on", "off"]).optional()

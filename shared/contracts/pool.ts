@@ -42,6 +42,8 @@ export const poolModel = z.object({
   window_bytes_per_token: bytes.optional(),
   state_bytes_per_slot: bytes.optional().meta({ description: "State of recurrent layers" }),
   block_count: z.number().int().min(0).optional(),
+  gpu_layers: z.number().int().min(0).optional()
+    .meta({ description: "Layers that loads put on a GPU as its host is configured; else all" }),
   measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
     .optional().meta({ description: "What the last load really took" }),
   staged: z.boolean(),

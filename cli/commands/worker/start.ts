@@ -19,6 +19,10 @@ export const start: Command = {
       flags: "--slots <count>",
       summary: "Requests side by side; else what the pool manager takes",
     },
+    {
+      flags: "--gpu-layers <count>",
+      summary: "Layers to keep on the GPU; else what the pool manager takes, mostly all",
+    },
     urlOption(POOL_MANAGERD),
     JSON_OPTION,
     QUIET_OPTION,

@@ -55,9 +55,10 @@ export function checkReload(state: Readonly<State>, reload: NewReload): void {
   }
   const old = oldOnes(state, reload);
   if (old.length === 0) throw new LlorchError("CONFLICT", `${what}: no worker holds "${fromRef}"`);
-  const needed = defaultLoadBytes(model);
+  const kind = kindOf(state, old[0]!);
+  const needed = defaultLoadBytes(model, kind);
   const rooms = sitesOf(state, to)
-    .filter((site) => site.pool.id === poolId && site.device.kind === kindOf(state, old[0]!))
+    .filter((site) => site.pool.id === poolId && site.device.kind === kind)
     .map(({ device, free }) =>
       old.filter(({ report }) => report.device === device.id)
         .reduce((sum, { report }) => sum + report.memory_bytes, free)

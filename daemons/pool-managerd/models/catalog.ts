@@ -62,7 +62,7 @@ export class Catalog {
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
       const known = measurements.get(measurementKey(model)) ?? [];
-      const measured = known.find(({ gpu_layers }) => gpu_layers === null);
+      const measured = known.find(({ gpu_layers }) => gpu_layers === (model.gpu_layers ?? null));
       return {
         ...model,
         ...(measured ? { measured: told(measured) } : {}),
@@ -99,7 +99,7 @@ export class Catalog {
   }
 }
 
-/** As the contract has it: of a load with all layers on its device. */
+/** As the contract has it: of a load with as many layers on its device as is configured. */
 function told({ context, slots, memory_bytes }: Measurement): NonNullable<PoolModel["measured"]> {
   return { context, slots, memory_bytes };
 }

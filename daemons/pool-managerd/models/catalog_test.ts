@@ -63,7 +63,7 @@ Deno.test("a new file shows at the next look in time", async () => {
 });
 
 Deno.test("a measurement is a change of the model", async () => {
-  const { catalog, measurements } = setup();
+  const { catalog, disk, measurements } = setup();
   await catalog.rescan();
   const measured = { context: 8, slots: 1, memory_bytes: 9 };
   const whole = { ...measured, device_kind: "cuda", gpu_layers: null } as const;
@@ -72,6 +72,9 @@ Deno.test("a measurement is a change of the model", async () => {
   catalog.refresh();
   assert.equal(catalog.revision, 2);
   assert.deepEqual(catalog.models[0]?.measured, measured);
+  disk.models = [found({ gpu_layers: 3 })];
+  await catalog.rescan();
+  assert.equal(catalog.models[0]?.measured?.memory_bytes, 4, "as many layers as it is loaded with");
   await catalog.close();
 });
 

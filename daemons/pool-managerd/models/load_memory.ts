@@ -17,16 +17,30 @@ export function settingsOf(
 }
 
 /**
- * What a scan found, its caches as large as this configuration makes them: so whoever estimates a load,
- * here or in the orchestrator, counts with the same. Keys and values are taken to be of one size.
+ * What a scan found, its caches as large and its layers on a GPU as many as this configuration makes
+ * them: so whoever estimates a load, here or in the orchestrator, counts with the same. Keys and values
+ * are taken to be of one size.
  */
 export function withSettings({ models, problems }: ScanResult, config: PoolConfig): ScanResult {
-  return { problems, models: models.map((model) => withCacheTypes(model, config)) };
+  const { worker, engines } = config;
+  return {
+    problems,
+    models: models.map((model) => {
+      if (engineOf(model, engines)) return model;
+      const settings = settingsOf(namesOf(model), worker);
+      return { ...withCacheTypes(model, settings), ...layersOf(settings) };
+    }),
+  };
 }
 
-function withCacheTypes(model: FoundModel, { worker, engines }: PoolConfig): FoundModel {
-  if (engineOf(model, engines)) return model;
-  const { cache_type_k = "f16", cache_type_v = "f16" } = settingsOf(namesOf(model), worker);
+type Settings = ReturnType<typeof settingsOf>;
+
+function layersOf({ gpu_layers }: Settings): Pick<FoundModel, "gpu_layers"> {
+  return gpu_layers === undefined ? {} : { gpu_layers };
+}
+
+function withCacheTypes(model: FoundModel, settings: Settings): FoundModel {
+  const { cache_type_k = "f16", cache_type_v = "f16" } = settings;
   const scale = (cacheScale(cache_type_k) + cacheScale(cache_type_v)) / 2;
   if (scale === 1) return model;
   const { kv_bytes_per_token, window_bytes_per_token } = model;

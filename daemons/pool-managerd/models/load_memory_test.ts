@@ -43,3 +43,14 @@ Deno.test("loads are remembered apart where the configuration makes them take an
   assert.notEqual(key({ cache_type_k: "q8_0" }), FINGERPRINT);
   assert.notEqual(key({}, { x: { command: "x", models: ["demo"] } }), FINGERPRINT);
 });
+
+Deno.test("the layers that a GPU is to hold are told with the model, its own before those of all", () => {
+  const layers = (worker: Record<string, unknown>, engines = {}) =>
+    withSettings({ models: [model()], problems: [] }, config(worker, engines)).models[0]
+      ?.gpu_layers;
+  assert.equal(layers({}), undefined);
+  assert.equal(layers({ llama: { gpu_layers: 20 } }), 20);
+  assert.equal(layers({ llama: { gpu_layers: 20 }, models: { demo: { gpu_layers: 0 } } }), 0);
+  const engines = { x: { command: "x", models: ["demo"] } };
+  assert.equal(layers({ llama: { gpu_layers: 20 } }, engines), undefined, "not our own worker");
+});

@@ -42,7 +42,7 @@ export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const context = request.context ?? Math.min(longest, facts.defaultContext);
   const slots = request.slots ?? facts.defaultSlots;
   checkUsable(device);
-  const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? null;
+  const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? model.gpu_layers ?? null;
   const load = { context, slots, gpuLayers: gpuLayers ?? undefined };
   const settings = { device_kind: device.kind, context, slots, gpu_layers: gpuLayers };
   const measured = nearest(facts.measured, settings);

@@ -133,6 +133,18 @@ Deno.test("layers that are not on the device must fit in the machine", () => {
   assert.equal(planSpawn({ ...request, gpu_layers: 5 }, facts({ models, estimate })).gpuLayers, 5);
 });
 
+Deno.test("the layers that are configured for a model count where the spawn says none, and not on the CPU", () => {
+  const models = [poolModel({ block_count: 9, gpu_layers: 5 })];
+  const layers = (request = {}) => planSpawn(spawnRequest(request), facts({ models })).gpuLayers;
+  assert.equal(layers(), 5);
+  assert.equal(layers({ gpu_layers: 7 }), 7);
+  assert.equal(layers({ device: "cpu" }), null);
+  let load: unknown;
+  const estimate: SpawnFacts["estimate"] = (_model, asked) => ((load = asked), 1000);
+  planSpawn(spawnRequest(), facts({ models, estimate }));
+  assert.deepEqual(load, { context: 256, slots: 4, gpuLayers: 5 });
+});
+
 Deno.test("memory that a loading worker has yet to take is not given twice", () => {
   const workers = [{ device: "cuda0", committed: 4_000_000, held: 0 }];
   assert.throws(

@@ -58,7 +58,8 @@ export function workerArgs(
 
 /** How llama.cpp is to compute this model: what all workers are told, and over it what its own are. */
 function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
-  const { lora = {}, ...settings } = settingsOf(modelNames, { llama, models });
+  // The layers on a GPU were decided with the spawn.
+  const { lora = {}, gpu_layers: _, ...settings } = settingsOf(modelNames, { llama, models });
   return [
     ...Object.entries(settings).flatMap(([key, value]) => {
       const flag = `--${key.replaceAll("_", "-")}`;

@@ -52,6 +52,17 @@ Deno.test("workerArgs() names the GPU by its number, and threads and layers when
   assert.match(args, /--threads 6 --gpu-layers 0$/);
 });
 
+Deno.test("workerArgs() says the layers on a GPU once, as the spawn was decided", () => {
+  const settings = { ...SETTINGS, llama: { llama: { gpu_layers: 5 }, models: {} } };
+  const args = (gpuLayers: number | null) =>
+    workerArgs(plan({ gpuLayers }), workerRecord(), settings);
+  assert.deepEqual(args(7).filter((each) => /^(--gpu-layers|5|7)$/.test(each)), [
+    "--gpu-layers",
+    "7",
+  ]);
+  assert.equal(args(null).includes("--gpu-layers"), false);
+});
+
 Deno.test("workerArgs() passes on settings of llama.cpp: those of all, and over them the model's own", () => {
   const llama = {
     llama: { flash_attention: "on", cache_type_k: "q8_0", mlock: true, no_mmap: false } as const,
