@@ -204,21 +204,21 @@ test("where staging is switched off, the copies of before are removed, and nothi
   await stage(b);
   const open = () => openStagedFiles({ dir, maxBytes: 0, log });
   const mine = join(dir, "mine.gguf");
-  Deno.writeTextFileSync(mine, "x");
+  await Deno.writeTextFile(mine, "x");
   assert.equal(open(), undefined);
   assert.deepEqual(setup.names(), ["mine.gguf"]);
-  Deno.removeSync(mine);
+  await Deno.remove(mine);
   open();
   assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
   assert.equal(open(), undefined, "a folder that is not there is none");
-  Deno.mkdirSync(dir);
+  await Deno.mkdir(dir);
 });
 
 test("a link where the folder of copies should stand is left alone", async (setup) => {
   const { dir, log, model, stage } = setup;
   await stage(model("a", 40));
   const link = `${dir}-link`;
-  Deno.symlinkSync(dir, link);
+  await Deno.symlink(dir, link);
   openStagedFiles({ dir: link, maxBytes: 0, log });
   assert.equal(setup.names().length, 2);
 });
