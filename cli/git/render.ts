@@ -22,10 +22,14 @@ export function renderStatus(
     ["staged", String(staged)],
     ["changed", String(changed)],
     ["untracked", String(untracked)],
-    ["conflicting", conflicting > 0 ? paint("red", String(conflicting)) : "0"],
+    ["conflicting", String(conflicting)],
     ...(status.stashes > 0 ? [["stashes", String(status.stashes)]] : []),
   ];
-  const lines = columns(rows);
+  const lines = columns(rows).map((line) =>
+    conflicting > 0 && line.startsWith("conflicting")
+      ? line.replace(/\d+$/, (number) => paint("red", number))
+      : line
+  );
   const table = renderSubmodules(submodules, paint);
   return lines.join("\n") + "\n" + (table === "" ? "" : "\n" + table);
 }

@@ -27,6 +27,7 @@ import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./models/engines.ts";
 import { measurementKey, withSettings } from "./models/load_memory.ts";
+import { withOneOfEach } from "./models/same_content.ts";
 import { openStagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
 import { openSavedSlots } from "./slots/saved_slots.ts";
@@ -110,11 +111,15 @@ async function open(
   );
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
+  const pathsOfModels = new Map<string, string>();
   let link: Link | undefined;
   const onChange = () => link?.changed();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
   const catalog: Catalog = new Catalog({
-    scan: async () => withSettings(withEngines(await scan(), config.engines), config),
+    scan: async () => {
+      const found = withOneOfEach(await scan(), pathsOfModels);
+      return withSettings(withEngines(found, config.engines), config);
+    },
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),

@@ -30,8 +30,8 @@ export type ScanCache = Map<string, { readonly stamp: string; readonly info: Ggu
  * Finds the GGUF models in folders. A model is known by its `hf:` reference when a manifest says where
  * it came from, else by `file:` and its path; its file's name without the ending is always an alias.
  *
- * Links are not followed, and a missing folder has no models. A broken file is a problem, not a
- * failure.
+ * A link to a file is a model by the link's own path, as in the cache of Hugging Face; links to folders
+ * are not followed. A missing folder has no models. A broken file or link is a problem, not a failure.
  */
 export async function scanModels(
   dirs: readonly string[],
@@ -77,11 +77,27 @@ async function* modelFiles(
       const path = join(folder.path, entry.name);
       if (entry.isDirectory && folder.depth < MAX_DEPTH) {
         folders.push({ path, depth: folder.depth + 1 });
-      } else if (entry.isFile && path.toLowerCase().endsWith(".gguf")) {
+      } else if (path.toLowerCase().endsWith(".gguf") && await isFile(path, entry, report)) {
         if (++files > MAX_FILES) return;
         if ((splitPart(path)?.part ?? 1) === 1) yield path;
       }
     }
+  }
+}
+
+/** Whether an entry is a file or leads to one. A link that leads nowhere is reported. */
+async function isFile(
+  path: string,
+  entry: Deno.DirEntry,
+  report: (path: string, error: unknown) => void,
+): Promise<boolean> {
+  if (!entry.isSymlink) return entry.isFile;
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    const isGone = error instanceof Deno.errors.NotFound;
+    report(path, isGone ? new Error("It is a link to a file that is not there") : error);
+    return false;
   }
 }
 

@@ -64,14 +64,37 @@ Deno.test("scanModels() does not believe a manifest of another file", async () =
   });
 });
 
-Deno.test("scanModels() follows no link out of its folder", async () => {
-  await withFolder(async (outside) => {
-    writeCounterModel(join(outside, "secret.gguf"), { numbers: 10 });
-    await withFolder(async (dir) => {
-      await Deno.symlink(outside, join(dir, "folder"));
-      await Deno.symlink(join(outside, "secret.gguf"), join(dir, "secret.gguf"));
-      assert.deepEqual((await scanModels([dir])).models, []);
-    });
+Deno.test("scanModels() finds files by links, as in the cache of Hugging Face, by the links' own names", async () => {
+  await withFolder(async (dir) => {
+    const snapshot = join(dir, "models--org--tiny", "snapshots", "0123");
+    await Deno.mkdir(snapshot, { recursive: true });
+    await Deno.mkdir(join(dir, "models--org--tiny", "blobs"));
+    writeCounterModel(join(dir, "models--org--tiny", "blobs", "f00d"), { numbers: 10 });
+    await Deno.symlink("../../blobs/f00d", join(snapshot, "tiny-Q4.gguf"));
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(models.map(({ path }) => path), [join(snapshot, "tiny-Q4.gguf")]);
+    assert.deepEqual(models[0]?.aliases, ["tiny-Q4"]);
+  });
+});
+
+Deno.test("scanModels() reports links that lead nowhere or round, and follows none to a folder", async () => {
+  await withFolder(async (dir) => {
+    writeCounterModel(join(dir, "real.gguf"), { numbers: 10 });
+    await Deno.symlink("real.gguf", join(dir, "also.gguf"));
+    await Deno.symlink("gone", join(dir, "dangling.gguf"));
+    await Deno.symlink("round.gguf", join(dir, "round.gguf"));
+    await Deno.symlink(".", join(dir, "again"));
+    await Deno.symlink(".", join(dir, "folder.gguf"));
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(models.map(({ aliases }) => aliases), [["also"], ["real"]]);
+    assert.equal(models[0]?.fingerprint, models[1]?.fingerprint);
+    assert.deepEqual(problems.map(({ path }) => path), [
+      join(dir, "dangling.gguf"),
+      join(dir, "round.gguf"),
+    ]);
+    assert.match(problems[0]?.message ?? "", /link to a file that is not there/);
+    assert.match(problems[1]?.message ?? "", /too many.*symbolic links/i);
   });
 });
 

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import type { FoundModel } from "#shared/models/scan.ts";
+import { poolModel } from "../testdata/records.ts";
+import { engineOf, engineSection } from "./engines.ts";
+import { settingsOf } from "./load_memory.ts";
+import { withOneOfEach } from "./same_content.ts";
+
+function file(name: string, changes: Partial<FoundModel> = {}): FoundModel {
+  const { staged: _, ...model } = poolModel();
+  const path = `/models/${name}.gguf`;
+  return { ...model, model_ref: `file:${path}`, aliases: [name], path, ...changes };
+}
+
+const one = (known: Map<string, string>, ...models: FoundModel[]) =>
+  withOneOfEach({ models, problems: [] }, known).models;
+
+Deno.test("a second file with the same content gives the first its names, and does not take its own", () => {
+  const known = new Map<string, string>();
+  one(known, file("demo"));
+  const [model, none] = one(known, file("a-copy"), file("demo"));
+  assert.equal(none, undefined);
+  assert.equal(model?.path, "/models/demo.gguf");
+  assert.deepEqual(model?.aliases, ["demo", "file:/models/a-copy.gguf", "a-copy"]);
+  const engine = engineSection.parse({ command: "serve", models: ["demo"] });
+  assert.equal(engineOf(model!, { engine }), engine, "an engine holds by any of the names");
+  const settings = { llama: {}, models: { "a-copy": { mlock: true, lora: {} } } };
+  assert.equal(settingsOf([model!.model_ref, ...model!.aliases], settings).mlock, true);
+});
+
+Deno.test("a copy goes by its own name once the first file has gone, and other contents are other models", () => {
+  const known = new Map<string, string>();
+  const sha256 = "a".repeat(64);
+  const other = file("other", { fingerprint: "0".repeat(64) });
+  const [first, second] = one(known, file("demo"), other, file("z-copy", { sha256 }));
+  assert.equal(first?.sha256, sha256, "what one file's manifest says holds for the other");
+  assert.equal(second?.model_ref, "file:/models/other.gguf");
+  assert.equal(one(known, file("z-copy"))[0]?.model_ref, "file:/models/z-copy.gguf");
+  assert.deepEqual([...known.values()], ["/models/z-copy.gguf"]);
+});
