@@ -10,6 +10,8 @@ export interface RunOptions {
   /** Takes the output as it comes. */
   readonly onOutput?: (bytes: Uint8Array, stream: "stdout" | "stderr") => void;
   readonly env?: Record<string, string>;
+  /** Whether nothing of our own environment is handed on but `env`. */
+  readonly clearEnv?: boolean;
   /** Interrupts the command. */
   readonly signal?: AbortSignal;
 }
@@ -28,6 +30,7 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     stdout: "piped",
     stderr: "piped",
     ...(options.env ? { env: options.env } : {}),
+    clearEnv: options.clearEnv ?? false,
   }).spawn();
   let killer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {

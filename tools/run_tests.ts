@@ -4,6 +4,7 @@
  * @module
  */
 import { runDeno } from "./command.ts";
+import { testEnv } from "./test_env.ts";
 import { foundNothing, testSummary } from "./test_summary.ts";
 
 /** A run in which no test has ended for this long hangs, in milliseconds. */
@@ -28,7 +29,11 @@ export async function test(args: readonly string[]): Promise<number> {
   const isPath = (arg: string) => /^[^-].*(\/|_test\.ts$)/.test(arg);
   const ignored = args.some(isPath) ? [] : [`--ignore=${LONG.join(",")}`];
   const { code, output } = await runDeno(["test", ...FLAGS, ...ignored, ...args], {
-    env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
+    env: {
+      ...testEnv(Deno.env.toObject()),
+      ...Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
+    },
+    clearEnv: true,
     signal: stalled.signal,
     onOutput(bytes, stream) {
       for (let at = 0; at < bytes.length;) at += Deno[stream].writeSync(bytes.subarray(at));

@@ -1,0 +1,16 @@
+/** Variables of llorch that speak to tests, not to what they start. */
+const FOR_TESTS: ReadonlySet<string> = new Set([
+  ...["LLORCH_BIN_DIR", "LLORCH_RUNTIME_DIR", "LLORCH_PEER_ROOT", "LLORCH_TEST_DEBIAN_MIRROR"],
+  ...["LLORCH_FAULT_ROUNDS", "LLORCH_FAULT_SEED", "LLORCH_HOST_ROUNDS", "LLORCH_MALFORMED_RUNS"],
+  ...["LLORCH_SEED", "LLORCH_SCREENSHOTS", "LLORCH_UPDATE_GOLDEN"],
+]);
+
+/**
+ * The environment that tests run in: ours, less whatever a person has set for the `llorch` and the daemons
+ * of their own. Processes that tests start inherit it, and would obey.
+ */
+export function testEnv(ours: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(ours).filter(([name]) => !name.startsWith("LLORCH_") || FOR_TESTS.has(name)),
+  );
+}
