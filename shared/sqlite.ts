@@ -9,10 +9,15 @@ const TIMEOUT_MS = 5000;
  * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version.
  *
  * @param migrations SQL of each version, oldest first; `user_version` counts those applied.
+ * @param whenDamaged What to do about a damaged file.
  * @throws {LlorchError} `INTERNAL` that names the path and what to do: a folder that cannot be
  * written, a file that is no database or a damaged one, a database from a newer version.
  */
-export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
+export function openDatabase(
+  path: string,
+  migrations: readonly string[],
+  whenDamaged = "put a backup in its place, or move it away to begin anew",
+): DatabaseSync {
   const fail = (reason: string, cause?: unknown) =>
     new LlorchError("INTERNAL", `Cannot open the database ${path}: ${reason}`, { cause });
   let db: DatabaseSync;
@@ -36,7 +41,7 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
   }
   try {
-    checkWhole(db);
+    checkWhole(db, whenDamaged);
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec("PRAGMA foreign_keys = ON");
@@ -67,7 +72,7 @@ function readVersion(db: DatabaseSync): number {
   return Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
-function checkWhole(db: DatabaseSync): void {
+function checkWhole(db: DatabaseSync, whenDamaged: string): void {
   let said: unknown;
   try {
     said = db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
@@ -77,9 +82,7 @@ function checkWhole(db: DatabaseSync): void {
   if (said === "ok") return;
   // SQLite says it in several lines.
   const reason = String(said).replaceAll(/\s*\n\s*/g, " ");
-  throw new Error(
-    `it is damaged (${reason}); put a backup in its place, or move it away to begin anew`,
-  );
+  throw new Error(`it is damaged (${reason}); ${whenDamaged}`);
 }
 
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {

@@ -24,7 +24,8 @@ export async function askForModel(
   const client = await connect(ORCHESTRATORD, options, context);
   const pool_id = textOption(options, "pool");
   const device = textOption(options, "device");
-  await client.call(route, { params: { ref }, body: { pool_id, device } });
-  if (options["quiet"] !== true) context.stderr.write(`${said} ${ref}\n`);
+  const reply = await client.call(route, { params: { ref }, body: { pool_id, device } });
+  const waits = "waits" in reply && reply.waits !== undefined ? `: it waits, ${reply.waits}` : "";
+  if (options["quiet"] !== true) context.stderr.write(`${said} ${ref}${waits}\n`);
   return EXIT.ok;
 }

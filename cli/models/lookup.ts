@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import { manifestReference, readManifest } from "#shared/models/manifest.ts";
-import { parseReference } from "#shared/models/reference.ts";
+import { FILE_HINT, parseReference } from "#shared/models/reference.ts";
 import type { Context } from "../context.ts";
 import { catalogModel, readCatalog } from "./catalog.ts";
 import {
@@ -84,7 +84,9 @@ export function modelNotHere(word: string): LlorchError {
     );
   }
   const near = closest(word, readCatalog().map(({ id }) => id));
-  const hint = near === undefined
+  const hint = /^(?!file:).*\.gguf$/i.test(word)
+    ? FILE_HINT
+    : near === undefined
     ? "llorch models list and llorch models catalog show what there is"
     : `did you mean ${near}?`;
   return new LlorchError(

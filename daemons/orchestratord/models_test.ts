@@ -86,3 +86,16 @@ Deno.test("a model that nobody uses for its time is stopped, and one to preload 
     assert.deepEqual(numbers(await harness.events(task)), range(8, 3));
   });
 });
+
+Deno.test("load says why it waits while no pool takes it, and loads once one does", async () => {
+  await withHarness({}, async (harness) => {
+    const { client } = harness;
+    const pool = { params: { id: "p1" } };
+    await client.call(routes.drainPool, { ...pool, body: {} });
+    const reply = await client.call(routes.loadModel, ref);
+    assert.match(reply.waits ?? "", /^every pool that has the model is drained/);
+    await client.call(routes.undrainPool, pool);
+    await until("it is loaded", async () => (await model(harness)).loaded);
+    assert.equal((await client.call(routes.loadModel, ref)).waits, undefined);
+  });
+});

@@ -125,6 +125,7 @@ export const configSpec: ConfigSpec<typeof poolConfig> = {
   summary: "spawns and watches the workers of one host",
   schema: poolConfig,
   defaultFile: "/etc/llorch/pool-manager.toml",
+  check: checkConfig,
 };
 
 /** A host's name as a pool id: what an identifier cannot hold becomes a dash. */

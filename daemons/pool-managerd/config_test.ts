@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { loadConfig } from "#shared/config/load.ts";
 import { configKeys } from "#shared/config/schema.ts";
 import { parseToml } from "#shared/config/toml.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection } from "./models/engines.ts";
-import { checkConfig, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
+import { checkConfig, configSpec, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
 
 const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));
 
@@ -76,4 +77,14 @@ Deno.test("an engine is refused by name: unknown keys, and a model that two of t
   const engines = { x: { command: "x", models: ["m"] }, y: { command: "y", models: ["m"] } };
   assert.throws(() => poolConfig.parse({ engines: { x: { ...engines.x, port: 1 } } }), /port/);
   assert.throws(() => checkConfig(poolConfig.parse({ engines })), /serves m: x and y name it/);
+});
+
+Deno.test("--check-config refuses what only two keys together show to be wrong", () => {
+  const text = ["x", "y"].map((name) => `[engines.${name}]\ncommand = "${name}"\nmodels = ["m"]\n`)
+    .join("");
+  const sources = { env: () => undefined, readFile: () => text };
+  assert.throws(
+    () => loadConfig(configSpec, { args: ["--config", "/x.toml", "--check-config"], ...sources }),
+    /serves m: x and y name it/,
+  );
 });

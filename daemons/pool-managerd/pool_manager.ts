@@ -18,7 +18,7 @@ import { defaultStateDir, type Env } from "#shared/paths.ts";
 import { callbackToken, newSecret, readApiToken, secretSha256 } from "#shared/secrets.ts";
 import { VERSION } from "#shared/version.ts";
 import { type AppContext, createCallbackApp, createPoolApp } from "./app.ts";
-import { checkConfig, type PoolConfig, poolIdFromHost } from "./config.ts";
+import { type PoolConfig, poolIdFromHost } from "./config.ts";
 import type { DeviceSource } from "./devices/device_source.ts";
 import { createDevices, type Devices, systemSources } from "./devices/devices.ts";
 import { heldOn, roomOn } from "./devices/room.ts";
@@ -89,7 +89,6 @@ async function open(
   const env: Env = (name) => environment[name];
   const token = readApiToken(config.token_file, env);
   requireTokenOffLoopback(config.host, token);
-  checkConfig(config);
   const tls = readServerTls(config.tls);
   const http = trusting(config.tls.ca);
   stack.defer(() => http?.close());

@@ -14,6 +14,8 @@ export interface ConfigSpec<S extends z.ZodObject> {
   /** One line for the help. */
   readonly summary: string;
   readonly schema: S;
+  /** Throws a `UsageError` for what no single key shows to be wrong. */
+  readonly check?: (config: z.output<S>) => void;
   /** Read when no `--config` is given and it exists. */
   readonly defaultFile?: string | undefined;
   /** Flags that are not config keys: only on the command line. */
@@ -125,6 +127,7 @@ export function loadConfig<S extends z.ZodObject>(
     });
     throw new UsageError(lines.join("\n"));
   }
+  spec.check?.(parsed.data);
   if (flags["check-config"]) {
     return { kind: "checked", text: `${file?.path ?? "the defaults"}: the configuration is valid` };
   }

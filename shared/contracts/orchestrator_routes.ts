@@ -187,7 +187,10 @@ export const orchestratorRoutes = {
     params: z.object({ ref: modelName }),
     body: modelPlace,
     status: 202,
-    reply: accepted,
+    reply: accepted.extend({
+      waits: z.string().optional()
+        .meta({ description: "Why it is not loaded at once; it is as soon as it can be" }),
+    }).meta({ id: "LoadAccepted" }),
     kind: "json",
     errors: [
       "MODEL_NOT_FOUND",

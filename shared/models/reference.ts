@@ -18,6 +18,9 @@ export type ModelReference =
     readonly name: string;
   };
 
+/** How a file is named. */
+export const FILE_HINT = 'a file is meant by "file:" and its absolute path';
+
 /** Longest reference in characters, as the wire contract has it. */
 const MAX_REFERENCE = 1024;
 
@@ -49,6 +52,10 @@ export function parseReference(text: string): ModelReference {
   if (text.startsWith("hf:")) return parseHf(text);
   if (text.startsWith("file:")) return parseFile(text);
   if (!NAME.test(text)) {
+    if (text.startsWith("/") && isGgufPath(text.slice(1))) {
+      throw invalid(text, `a file is meant by "file:" and its path: file:${text}`);
+    }
+    if (/\.gguf$/i.test(text)) throw invalid(text, FILE_HINT);
     throw invalid(
       text,
       "a name has 1 to 255 letters, digits and ._:/@+- and begins with a letter or digit",

@@ -22,14 +22,16 @@ export function mountModels(app: App, { loop, store, clock }: Orchestrator): voi
   };
   app.mount(routes.loadModel, ({ params, body }) => {
     const place = placeOf(params.ref, body);
+    let waits: string | undefined;
     if (!isComingAt(loop.state, place)) {
       const plan = planLoad(loop.state, place, 0, clock.steady());
       if (plan.kind === "impossible") {
         throw new LlorchError(plan.code, `Cannot load ${params.ref}: ${plan.message}`);
       }
+      if (plan.kind === "wait") waits = plan.reason;
     }
     loop.send({ kind: "load", place });
-    return ACCEPTED;
+    return { ...ACCEPTED, ...(waits === undefined ? {} : { waits }) };
   });
   app.mount(routes.unloadModel, ({ params, body }) => {
     const place = placeOf(params.ref, body);

@@ -16,6 +16,7 @@ import type { Access } from "../keys/access.ts";
 import type { Loop } from "../loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import { checkReload } from "../scheduler/reload.ts";
+import { notPreloaded } from "../scheduler/residency.ts";
 import { checkAddresses, HostSet } from "./endpoints.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
@@ -46,6 +47,9 @@ export class Pools {
   readonly #keyIds = new Map<string, string | undefined>();
   /** Calls under way that tell a pool to stop workers. */
   readonly #stops = new Map<string, Set<Promise<void>>>();
+
+  /** Models to preload of which it was said that they are not there. */
+  readonly #warnedOf = new Set<string>();
 
   constructor(deps: PoolsDeps) {
     this.#deps = deps;
@@ -251,6 +255,7 @@ export class Pools {
         exits: report.exits,
       },
     });
+    if (report.models) this.#warnOfPreload();
     const interval = config.pools.heartbeat_interval_ms;
     return {
       heartbeat_interval_ms: interval,
@@ -259,6 +264,15 @@ export class Pools {
       acknowledged: report.exits.map((exit) => exit.worker_id),
       known: report.workers.map((worker) => worker.worker_id),
     };
+  }
+
+  /** Says once of each model to preload that it cannot be. */
+  #warnOfPreload(): void {
+    for (const [model, reason] of notPreloaded(this.#deps.loop.state)) {
+      if (this.#warnedOf.has(model)) continue;
+      this.#warnedOf.add(model);
+      this.#deps.log.warn("model_not_preloaded", { model, reason });
+    }
   }
 
   async #spawn(

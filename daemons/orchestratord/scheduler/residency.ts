@@ -91,6 +91,18 @@ function preloaded(state: Readonly<State>): Set<string> {
   return found;
 }
 
+/** Names of models to preload that stand for none, or for several: why nothing is loaded for them. */
+export function notPreloaded(state: Readonly<State>): Map<string, string> {
+  const found = new Map<string, string>();
+  const index = nameIndex(state.pools.values());
+  for (const name of state.policy.preload) {
+    const count = index.get(name)?.size ?? 0;
+    if (count === 0) found.set(name, "no pool that has come so far has it");
+    if (count > 1) found.set(name, "pools report it with different contents");
+  }
+  return found;
+}
+
 function ttlOf(state: Readonly<State>, { poolId, report }: Worker): number {
   const { idleTtlMs, idleTtlOf } = state.policy;
   const model = state.pools.get(poolId)?.models.find(({ fingerprint }) =>

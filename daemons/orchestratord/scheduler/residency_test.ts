@@ -12,6 +12,7 @@ import {
   submit,
   worker,
 } from "../testing/scheduler.ts";
+import { notPreloaded } from "./residency.ts";
 import { anywhere, type Effect, type Input } from "./state.ts";
 
 const TICK: Input = { kind: "tick" };
@@ -175,4 +176,16 @@ Deno.test("a model to preload is tried within the breaker's rules, and again aft
   assert.deepEqual(kinds(fail(2)), ["load_failed"]);
   assert.deepEqual(kinds(run.at(900, TICK)), []);
   assert.deepEqual(kinds(run.at(1_100, TICK)), ["spawn"]);
+});
+
+Deno.test("of a model to preload that is not there, or is two, it is known why nothing is loaded", () => {
+  const run = new Run({ preload: ["a", "nowhere", "b"] });
+  run.at(0, pool([]));
+  assert.deepEqual([...notPreloaded(run.state)], [[
+    "nowhere",
+    "no pool that has come so far has it",
+  ]]);
+  const other = { ...model("c".repeat(64)), aliases: ["b"] };
+  run.at(1, pool([], { id: "p2", instanceId: "i2", models: [other] }));
+  assert.deepEqual([...notPreloaded(run.state).keys()], ["nowhere", "b"]);
 });

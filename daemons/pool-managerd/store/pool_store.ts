@@ -16,6 +16,10 @@ const MAX_MEASUREMENTS = 1000;
 /** `gpu_layers` of a measurement with all layers on the device: a key holds no null. */
 const ALL_LAYERS = -1;
 
+/** No backup of it is needed. */
+const WHEN_DAMAGED = "move it away to begin anew: only what loads took is lost, and workers that " +
+  "still run are not found again but end by themselves once they are idle";
+
 /** What the pool manager must know after a crash of its own. */
 export interface PoolStore {
   /** Every worker whose end was not seen. */
@@ -69,7 +73,7 @@ const COLUMNS = [
  * @throws {LlorchError} `INTERNAL` when the file cannot be used.
  */
 export function openPoolStore(path: string): PoolStore {
-  const db = openDatabase(path, [first, second]);
+  const db = openDatabase(path, [first, second], WHEN_DAMAGED);
   const places = COLUMNS.map((name) => `:${name}`).join(", ");
   const insert = db.prepare(
     `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${places})`,

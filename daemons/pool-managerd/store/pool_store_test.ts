@@ -143,3 +143,23 @@ Deno.test(
     }
   },
 );
+
+Deno.test("a file that is no database is refused with what to do, which asks for no backup", () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    const path = join(dir, "pool.db");
+    Deno.writeTextFileSync(
+      path,
+      "not a database, though long enough to look like one. ".repeat(20),
+    );
+    assert.throws(() => openPoolStore(path), (error: Error) => {
+      assert.match(
+        error.message,
+        /pool\.db: it is damaged \(.+\); move it away to begin anew: only/,
+      );
+      return !error.message.includes("backup");
+    });
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});

@@ -88,7 +88,12 @@ interface RoomCheck {
 
 function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): void {
   if (bytes <= room) return;
-  const basis = measured ? "as an earlier load took" : "as estimated";
+  const isMeasured = measured?.context === load.context && measured.slots === load.slots;
+  const basis = isMeasured
+    ? "as an earlier load took"
+    : measured
+    ? "as estimated from another load"
+    : "as estimated";
   throw new LlorchError(
     "INSUFFICIENT_MEMORY",
     `Cannot load ${request.model_ref} on ${where.id}: it needs ${bytes} bytes for ${load.slots} slots of ${load.context} tokens, ${basis}, and ${room} are free; stop a worker or ask for less context`,
@@ -98,7 +103,7 @@ function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): 
         needed_bytes: bytes,
         free_bytes: room,
         total_bytes: where.total_bytes,
-        measured: measured !== undefined,
+        measured: isMeasured,
       },
       retryAfterMs: MEMORY_RETRY_MS,
     },

@@ -116,6 +116,13 @@ Deno.test("what an earlier load took on such a device counts before the estimate
     () => planSpawn(spawnRequest(), facts({ measured, estimate })),
     fails("INSUFFICIENT_MEMORY", /6000000 bytes .* as an earlier load took, and 5000000 are free/),
   );
+  const wider = facts({ measured, estimate: () => 7_000_000 });
+  assert.throws(
+    () => planSpawn(spawnRequest({ slots: 8 }), wider),
+    (error) =>
+      error instanceof LlorchError && / as estimated from another load, /.test(error.message) &&
+      error.details?.["measured"] === false,
+  );
   const onCpu = planSpawn(spawnRequest({ device: "cpu" }), facts({ measured, estimate }));
   assert.equal(onCpu.estimateBytes, 1000);
   const some = planSpawn(spawnRequest({ gpu_layers: 3 }), facts({ measured, estimate }));
