@@ -60,7 +60,7 @@ async function findFile(
 /** Bytes of those files that are there. */
 async function sizeOf(paths: readonly string[]): Promise<number> {
   let sum = 0;
-  for (const path of paths) sum += (await Deno.stat(path).catch(() => undefined))?.size ?? 0;
+  for (const path of paths) sum += (await Deno.lstat(path).catch(() => undefined))?.size ?? 0;
   return sum;
 }
 
@@ -91,6 +91,7 @@ async function interrupted(word: string, context: Context): Promise<Deletable> {
   return { name: nameOfFile(file), paths, bytes: await sizeOf(paths) };
 }
 
+/** Whether something stands there, if only a link that leads nowhere. */
 async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+  return await Deno.lstat(path).then(() => true, () => false);
 }

@@ -1,3 +1,4 @@
+import { basename, dirname, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { manifestReference, readManifest } from "#shared/models/manifest.ts";
 import { FILE_HINT, parseReference } from "#shared/models/reference.ts";
@@ -25,8 +26,10 @@ export async function findModel(
 ): Promise<InstalledModel | undefined> {
   const reference = parseReference(word);
   if (reference.kind === "file") {
-    const path = await Deno.realPath(reference.path).catch(() => reference.path);
-    const { models, problems } = await findInstalled([path.slice(0, path.lastIndexOf("/")) || "/"]);
+    // A link is meant itself, whatever it leads to.
+    const folder = dirname(reference.path);
+    const path = join(await Deno.realPath(folder).catch(() => folder), basename(reference.path));
+    const { models, problems } = await findInstalled([dirname(path)]);
     const problem = problems.find((each) => each.path === path);
     if (problem) throw await unusable(problem);
     return models.find((model) => model.path === path);

@@ -317,6 +317,31 @@ Deno.test("models add refuses a name that is taken, and a second name comes besi
     for (const name of ["one", "two"]) assert.equal((await at.run("info", name)).code, 0);
   }));
 
+Deno.test("models know a file by a link to it, and delete the link alone, also one that leads nowhere", () =>
+  stage({}, async (at) => {
+    await Deno.mkdir(at.models);
+    const blob = join(at.env["HF_HOME"]!, "blob");
+    await Deno.mkdir(at.env["HF_HOME"]!);
+    writeCounterModel(blob, { numbers: 10 });
+    const link = join(at.models, "tiny.gguf");
+    const outcome = async () => {
+      const { code, err } = await at.run("delete", "tiny", "--yes");
+      assert.equal(code, 0, err);
+      assert.deepEqual(at.files(), []);
+    };
+    await Deno.symlink(blob, link);
+    const { out } = await at.run("info", `file:${link}`, "--json");
+    assert.equal(JSON.parse(out).path, link);
+    assert.match((await at.run("list")).out, /^tiny +/m);
+    await outcome();
+    assert.ok((await Deno.stat(blob)).isFile);
+    await Deno.symlink(join(at.models, "gone"), link);
+    assert.match((await at.run("list")).err, /link to a file that is not there/);
+    await outcome();
+    const named = await at.run("info", blob + ".gguf");
+    assert.match(named.err, /a file is meant by "file:" and its path: file:\/.*blob\.gguf$/m);
+  }));
+
 Deno.test("models download refuses another file in its place without --force", () =>
   stage({}, async (at) => {
     await Deno.mkdir(at.models);
