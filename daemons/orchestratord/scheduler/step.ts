@@ -160,7 +160,7 @@ function loadReplicas(state: State, now: number, effects: Effect[]): void {
     const since = urgentSince(state, fingerprint, now) ?? now;
     if (now - since < state.policy.replicaAfterMs || isLoading(state, fingerprint)) continue;
     // A worker that yielded until just now: the next input seats its jobs.
-    if (freeSeat(state, fingerprint, now)) continue;
+    if (freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now))) continue;
     const site = planReplica(state, fingerprint, now);
     if (site) effects.push(startSpawn(state, site, now));
   }

@@ -101,3 +101,12 @@ Deno.test("a prompt that a small worker may not hold waits for the large one; wh
     "long small",
   ]);
 });
+
+Deno.test("a prompt that only a busy worker holds has its model loaded once more, whatever a small one has free", () => {
+  const run = new Run({ replicaAfterMs: 500, replicaIdleMs: 60_000 });
+  const small = worker("small", A, { context: 50, slots: 8 });
+  run.at(0, pool([small, worker("large", A, { context: 100, slots: 1 })]), pool([], second));
+  run.at(1, submit("j1", 1, { tokensAtMost: 70 }), submit("j2", 1, { tokensAtMost: 70 }));
+  const [spawn] = run.at(600, tick);
+  assert.ok(spawn?.kind === "spawn" && spawn.spawn.poolId === "p2");
+});
