@@ -1,0 +1,374 @@
+/**
+ * Reads GBNF as llama.cpp does, before llama.cpp sees it: its own parser prints a grammar that it
+ * cannot read to stderr, where a log should be, and tells the caller nothing.
+ *
+ * @module
+ */
+
+/** Where something stands in a grammar; both count from 1, columns in UTF-16 units. */
+export interface GbnfPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A rule's name where another rule uses it. */
+export interface GbnfReference extends GbnfPlace {
+  readonly name: string;
+}
+
+/** One part of a sequence, with how often it may stand there. */
+export interface GbnfItem {
+  /** `text` is a literal, a class, any character or a token. */
+  readonly kind: "text" | "reference" | "group";
+  /** The rule that a reference names. */
+  readonly name?: string;
+  /** What a group holds: sequences, one of which is chosen. */
+  readonly choices?: readonly (readonly GbnfItem[])[];
+  readonly min: number;
+  /** Infinity where there is no most. */
+  readonly max: number;
+  /** What llama.cpp makes of it at most, see {@linkcode Gbnf.size}. */
+  readonly size: number;
+}
+
+/** One definition of a rule. */
+export interface GbnfRule extends GbnfPlace {
+  readonly name: string;
+  readonly choices: readonly (readonly GbnfItem[])[];
+  readonly references: readonly GbnfReference[];
+  /** How deep its groups are nested; 0 where it has none. */
+  readonly depth: number;
+  readonly size: number;
+}
+
+/** A grammar that can be read and has a root. */
+export interface Gbnf {
+  /** In the order of the text. Of several with one name, the last is the one that counts. */
+  readonly rules: readonly GbnfRule[];
+  /** The deepest nesting of groups in any rule. */
+  readonly depth: number;
+  /**
+   * Characters, ends of ranges, tokens, references and bars of all rules, with repetitions
+   * multiplied out: `"ab"{3}` has 6, `("a"{10}){0,10}` has 100, `[a-z]*` has 2. What a reference
+   * leads to is counted once, in its own rule. May be Infinity.
+   */
+  readonly size: number;
+}
+
+/** Why a grammar cannot be read; the message names the rule and the place. */
+export class GbnfError extends Error {
+  override readonly name = "GbnfError";
+  readonly line: number;
+  readonly column: number;
+
+  /** @param rule Where it happened; undefined outside of any. */
+  constructor(message: string, readonly rule: string | undefined, place: GbnfPlace) {
+    const at = `(line ${place.line}, column ${place.column})`;
+    super(`${rule === undefined ? "" : `${rule}: `}${message} ${at}`);
+    this.line = place.line;
+    this.column = place.column;
+  }
+}
+
+/**
+ * Reads a grammar. Whatever it takes, llama.cpp's parser takes too and so has nothing to print.
+ *
+ * @throws {GbnfError} What is wrong, in which rule and where: syntax, a rule that is used but not
+ * defined, no rule `root`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.equal(readGbnf('root ::= "a"{3} b\nb ::= [0-9]').size, 6);
+ * assert.throws(() => readGbnf("root ::= nope"), /root: rule nope is not defined/);
+ * ```
+ */
+export function readGbnf(text: string): Gbnf {
+  const rules = new GbnfReader(text).read();
+  const names = new Set(rules.map(({ name }) => name));
+  for (const { name, references } of rules) {
+    const missing = references.find((reference) => !names.has(reference.name));
+    if (missing) throw new GbnfError(`rule ${missing.name} is not defined`, name, missing);
+  }
+  if (!names.has("root")) {
+    throw new GbnfError("there is no rule root", undefined, { line: 1, column: 1 });
+  }
+  return {
+    rules,
+    depth: rules.reduce((depth, rule) => Math.max(depth, rule.depth), 0),
+    size: rules.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+/** llama.cpp takes no more repetitions, nor as many rules made of them. */
+const MAX_REPEATS = 2_000;
+const MAX_TOKEN = 2 ** 32 - 1;
+const WORD = /[a-zA-Z0-9-]+/y;
+const DIGITS = /[0-9]+/y;
+const SPACE = /(?:[ \t]|#[^\r\n]*)*/y;
+const SPACE_AND_LINES = /(?:[ \t\r\n]|#[^\r\n]*)*/y;
+const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
+const ESCAPED = 'trn\\"[]-';
+
+/** A rule or group that is being read. */
+interface Frame {
+  readonly opened: number;
+  /** Names and made rules before it. */
+  readonly symbols: number;
+  readonly choices: GbnfItem[][];
+  /** Rules that the last item stands for, as llama.cpp counts them. */
+  made: number;
+  depth: number;
+}
+
+/** Goes through a text once, without recursion: how deep it nests is the caller's to judge. */
+class GbnfReader {
+  readonly #text: string;
+  /** Where lines begin. */
+  readonly #lines: readonly number[];
+  #at = 0;
+  #rule: string | undefined;
+  #references: GbnfReference[] = [];
+  readonly #names = new Set<string>();
+  #made = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#lines = [0, ...text.matchAll(/\n/g).map(({ index }) => index + 1)];
+  }
+
+  read(): GbnfRule[] {
+    const nul = this.#text.indexOf("\0");
+    if (nul >= 0) this.#fail("a NUL would end the grammar", nul);
+    const rules: GbnfRule[] = [];
+    this.#space(true);
+    while (this.#at < this.#text.length) rules.push(this.#definition());
+    return rules;
+  }
+
+  #definition(): GbnfRule {
+    const place = this.#place(this.#at);
+    const name = this.#match(WORD) ?? this.#fail("expected the name of a rule");
+    this.#rule = name;
+    this.#names.add(name);
+    this.#references = [];
+    this.#space(false);
+    if (!this.#take("::=")) this.#fail("expected ::=");
+    this.#space(true);
+    const { choices, depth } = this.#choices();
+    if (!this.#take("\r\n") && !this.#take("\n") && !this.#take("\r")) {
+      if (this.#at < this.#text.length) this.#fail("expected the end of the line");
+    }
+    this.#space(true);
+    this.#rule = undefined;
+    return { ...place, name, choices, references: this.#references, depth, size: sizeOf(choices) };
+  }
+
+  #choices(): Frame {
+    const frames = [this.#open()];
+    while (true) {
+      const frame = frames.at(-1)!;
+      const items = frame.choices.at(-1)!;
+      if (this.#take("|")) {
+        frame.choices.push([]);
+        frame.made = 1;
+        this.#space(true);
+      } else if (this.#take("(")) {
+        frames.push(this.#open());
+        this.#made++;
+        this.#space(true);
+      } else if (frames.length > 1 && this.#take(")")) {
+        frames.pop();
+        const outer = frames.at(-1)!;
+        const { choices } = frame;
+        outer.choices.at(-1)!.push({
+          kind: "group",
+          choices,
+          min: 1,
+          max: 1,
+          // llama.cpp makes a rule of it, and refers to that.
+          size: Math.max(1, sizeOf(choices)),
+        });
+        outer.depth = Math.max(outer.depth, frame.depth + 1);
+        outer.made = this.#symbols - frame.symbols;
+        this.#space(frames.length > 1);
+      } else if (!this.#item(items, frame) && !this.#repetition(items, frame, frames.length > 1)) {
+        if (frames.length > 1) this.#fail("this group is not closed", frame.opened);
+        return frame;
+      } else this.#space(frames.length > 1);
+    }
+  }
+
+  #open(): Frame {
+    return { opened: this.#at - 1, symbols: this.#symbols, choices: [[]], made: 1, depth: 0 };
+  }
+
+  get #symbols(): number {
+    return this.#names.size + this.#made;
+  }
+
+  /** @returns Whether an item stood there. */
+  #item(items: GbnfItem[], frame: Frame): boolean {
+    const start = this.#at;
+    const name = this.#match(WORD);
+    const size = name === undefined ? this.#terminal() : 1;
+    if (size === undefined) return false;
+    frame.made = 1;
+    if (name !== undefined) {
+      this.#names.add(name);
+      this.#references.push({ ...this.#place(start), name });
+      items.push({ kind: "reference", name, min: 1, max: 1, size });
+    } else items.push({ kind: "text", min: 1, max: 1, size });
+    return true;
+  }
+
+  /** @returns How many elements llama.cpp makes of it; undefined where none stands there. */
+  #terminal(): number | undefined {
+    if (this.#take('"')) return this.#literal();
+    if (this.#take("[")) return this.#class();
+    if (this.#take(".")) return 1;
+    const next = this.#text[this.#at];
+    return next === "<" || next === "!" ? this.#token() : undefined;
+  }
+
+  #literal(): number {
+    const start = this.#at - 1;
+    let size = 0;
+    for (; !this.#take('"'); size++) this.#character(start, "literal");
+    return size;
+  }
+
+  #class(): number {
+    const start = this.#at - 1;
+    let size = 0;
+    this.#take("^");
+    for (; !this.#take("]"); size++) {
+      this.#character(start, "class");
+      if (this.#text[this.#at] !== "-" || this.#text[this.#at + 1] === "]") continue;
+      this.#at++;
+      this.#character(start, "class");
+      size++;
+    }
+    return size;
+  }
+
+  #character(start: number, what: string): void {
+    if (this.#at >= this.#text.length) this.#fail(`this ${what} is not closed`, start);
+    if (!this.#take("\\")) {
+      this.#at += this.#text.codePointAt(this.#at)! > 0xffff ? 2 : 1;
+      return;
+    }
+    const escape = this.#text[this.#at] ?? "";
+    const digits = HEX_DIGITS[escape];
+    if (digits !== undefined) {
+      const hex = this.#text.slice(this.#at + 1, this.#at + 1 + digits);
+      if (hex.length < digits || !/^[0-9a-fA-F]*$/.test(hex)) {
+        this.#fail(`\\${escape} needs ${digits} hexadecimal digits`, this.#at - 1);
+      }
+      this.#at += 1 + digits;
+    } else if (escape !== "" && ESCAPED.includes(escape)) this.#at++;
+    else {this.#fail(
+        'unknown escape: \\t \\r \\n \\\\ \\" \\[ \\] \\- \\x \\u \\U are known',
+        this.#at - 1,
+      );}
+  }
+
+  /** A token by its number: `<[123]>`, or any other one: `!<[123]>`. */
+  #token(): number {
+    const start = this.#at;
+    this.#take("!");
+    const id = this.#take("<[") ? this.#match(DIGITS) : undefined;
+    if (id === undefined || !this.#take("]>")) {
+      this.#fail("a token is given by its number, as in <[123]>", start);
+    }
+    if (Number(id) > MAX_TOKEN) this.#fail("the token's number is too large", start);
+    return 1;
+  }
+
+  /** @returns Whether a repetition stood there; it changes the last item. */
+  #repetition(items: GbnfItem[], frame: Frame, nested: boolean): boolean {
+    const start = this.#at;
+    const times = this.#times(nested);
+    if (!times) return false;
+    const [min, max] = times;
+    const last = items.at(-1);
+    if (!last || last.size === 0) this.#fail("there is nothing to repeat before this", start);
+    const rules = max === Infinity || max === 0 ? Math.max(1, min) : max;
+    if (frame.made * rules >= MAX_REPEATS) this.#fail("this repeats too much", start);
+    frame.made *= rules;
+    this.#made += max === Infinity ? 1 : max - min;
+    items[items.length - 1] = {
+      ...last,
+      min: last.min * min,
+      max: max === 0 ? 0 : last.max * max,
+      size: max === 0 ? 0 : last.size * rules,
+    };
+    return true;
+  }
+
+  #times(nested: boolean): [min: number, max: number] | undefined {
+    if (this.#take("*")) return [0, Infinity];
+    if (this.#take("+")) return [1, Infinity];
+    if (this.#take("?")) return [0, 1];
+    const start = this.#at;
+    if (!this.#take("{")) return undefined;
+    this.#space(nested);
+    const min = Number(this.#match(DIGITS) ?? this.#fail("expected a number"));
+    this.#space(nested);
+    let max = min;
+    if (this.#take(",")) {
+      this.#space(nested);
+      max = Number(this.#match(DIGITS) ?? Infinity);
+      this.#space(nested);
+    }
+    if (!this.#take("}")) this.#fail("expected }");
+    if (min > MAX_REPEATS) this.#fail("this repeats too much", start);
+    // llama.cpp would count down from below zero.
+    if (max < min) this.#fail(`at least ${min} is more than at most ${max}`, start);
+    // llama.cpp takes so many for any number, but cannot read a number of twenty digits.
+    if (max > MAX_REPEATS) {
+      max = max > Number.MAX_SAFE_INTEGER && max < Infinity
+        ? this.#fail("this repeats too much", start)
+        : Infinity;
+    }
+    return [min, max];
+  }
+
+  #space(lines: boolean): void {
+    this.#match(lines ? SPACE_AND_LINES : SPACE);
+  }
+
+  /** What a sticky pattern finds here, taken; undefined where it finds nothing. */
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text)?.[0];
+    this.#at += found?.length ?? 0;
+    return found;
+  }
+
+  #take(word: string): boolean {
+    const taken = this.#text.startsWith(word, this.#at);
+    if (taken) this.#at += word.length;
+    return taken;
+  }
+
+  #place(index: number): GbnfPlace {
+    let low = 0;
+    for (let high = this.#lines.length; high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if (this.#lines[middle]! <= index) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: index - this.#lines[low]! + 1 };
+  }
+
+  #fail(message: string, at = this.#at): never {
+    throw new GbnfError(message, this.#rule, this.#place(at));
+  }
+}
+
+function sizeOf(choices: readonly (readonly GbnfItem[])[]): number {
+  let size = choices.length - 1;
+  for (const items of choices) for (const item of items) size += item.size;
+  return size;
+}
