@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
 import { withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
-import { accessible, browserTest, keep, withBrowser } from "../support/browser.ts";
+import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 
 /** Names that would do harm in a page that took them for markup. */
 const HOSTILE = [
@@ -10,12 +9,6 @@ const HOSTILE = [
   `javascript:window.pwned=1`,
   `{{constructor.constructor('window.pwned=1')()}}`,
 ];
-
-async function signIn(page: Page, key: string): Promise<void> {
-  await page.getByLabel("API key").fill(key);
-  await page.keyboard.press("Enter");
-  await page.getByText("live", { exact: true }).waitFor();
-}
 
 browserTest("a key signs in, and what its role may not do is not offered", async () => {
   await withGuarded({}, async ({ url, key, pool }) => {

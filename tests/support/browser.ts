@@ -30,6 +30,28 @@ export function browserTest(name: string, test: (t: Deno.TestContext) => Promise
   Deno.test({ name: name + reason, ignore: !isThere, fn: test });
 }
 
+/** Signs in with a key, and waits for the feed. */
+export async function signIn(page: Page, key: string): Promise<void> {
+  await page.getByLabel("API key").fill(key);
+  await page.keyboard.press("Enter");
+  await page.getByText("live", { exact: true }).waitFor();
+}
+
+/** Tells a page that people look at another tab, or again at this one: nobody does without a screen. */
+export async function setHidden(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    const { document, Event } = globalThis as unknown as PageGlobals;
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
+/** What runs in the page, where there is a document. */
+interface PageGlobals {
+  readonly document: EventTarget;
+  readonly Event: typeof Event;
+}
+
 /** Where pictures of pages are kept. */
 const PICTURES = Deno.env.get("LLORCH_SCREENSHOTS") ?? join(ROOT, "dist/screenshots");
 

@@ -23,6 +23,7 @@ export interface Guarded {
   key(wanted: Partial<NewKey> & { name: string }): Promise<CreatedKey>;
   /** A pool that registered with this secret. */
   pool(token?: string): Promise<FakePool>;
+  /** Starts the orchestrator again, at the same address. */
   restart(): Promise<void>;
 }
 
@@ -41,8 +42,9 @@ export async function withGuarded(
     token_file: tokenFile,
     ...settings,
   });
-  const open = () => Orchestratord.open(config, { log: createLogger("test") });
-  let daemon = await open();
+  const open = (port: number) =>
+    Orchestratord.open({ ...config, port }, { log: createLogger("test") });
+  let daemon = await open(0);
   const pools: FakePool[] = [];
   const client = (token: string | undefined) => createClient({ baseUrl: daemon.url, token });
   try {
@@ -63,8 +65,9 @@ export async function withGuarded(
         return pool;
       },
       async restart() {
+        const { port } = new URL(daemon.url);
         await daemon.close();
-        daemon = await open();
+        daemon = await open(Number(port));
         for (const pool of pools) pool.follow(daemon.url);
       },
     });

@@ -1,17 +1,22 @@
 /** The one place that talks to orchestratord; the live feed is in `live.ts`. */
 import { HEADERS } from "#shared/defaults.ts";
 import type { ErrorBody } from "#shared/contracts/mod.ts";
+import { askedMs } from "./reconnect.ts";
 
 /** An answer that is no success. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
   readonly code: string;
+  /** For how long the answer asked to be left alone. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(status: number, code: string, message: string) {
+  /** @param status 0 where there was no answer */
+  constructor(status: number, code: string, message: string, retryAfterMs?: number) {
     super(message);
     this.status = status;
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -23,22 +28,37 @@ export function whenSignedOut(callback: () => void): void {
   onSignedOut = callback;
 }
 
-/** Sends a call and gives the reply, whatever it is. */
-export function send(
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal,
-): Promise<Response> {
-  return fetch(path, {
-    method,
-    headers: {
-      [HEADERS.console]: "1",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-    },
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: signal ?? null,
-  });
+/** What a call is sent with. */
+export interface Sent {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Sends a call and gives the reply, whatever it is.
+ *
+ * @throws {ApiError} when there is none
+ */
+export async function send(method: string, path: string, sent: Sent = {}): Promise<Response> {
+  const { body, headers, signal } = sent;
+  const type = body === undefined ? {} : { "content-type": "application/json" };
+  try {
+    return await fetch(path, {
+      method,
+      headers: { [HEADERS.console]: "1", ...type, ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
+  } catch {
+    throw unreachable();
+  }
+}
+
+/** Nobody answers, or stopped in the middle: what browsers say of that helps nobody. */
+export function unreachable(): ApiError {
+  const message = "orchestratord does not answer: it may be down, or be starting again";
+  return new ApiError(0, "UNREACHABLE", message);
 }
 
 /**
@@ -47,24 +67,27 @@ export function send(
  * @throws {ApiError} for any reply but success
  */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  let reply: Response;
-  try {
-    reply = await send(method, path, body);
-  } catch {
-    throw new ApiError(0, "UNREACHABLE", "orchestratord cannot be reached");
-  }
+  const reply = await send(method, path, { body });
   if (!reply.ok) throw await errorOf(reply);
-  return await reply.json();
+  try {
+    return await reply.json();
+  } catch {
+    throw unreachable();
+  }
 }
 
 /** The error that a reply tells of. */
 export async function errorOf(reply: Response): Promise<ApiError> {
-  if (reply.status === 401) onSignedOut();
+  const { status } = reply;
+  if (status === 401) onSignedOut();
+  const header = reply.headers.get("retry-after");
   try {
     const { error } = await reply.json() as ErrorBody;
-    return new ApiError(reply.status, error.code, error.message);
+    const asked = askedMs(header, error.retry_after_ms);
+    return new ApiError(status, error.code, error.message, asked);
   } catch {
-    return new ApiError(reply.status, "UNKNOWN", `The reply was ${reply.status}`);
+    // What a proxy says is not in our form.
+    return new ApiError(status, "UNKNOWN", `The reply was ${status}`, askedMs(header, undefined));
   }
 }
 

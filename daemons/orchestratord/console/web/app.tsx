@@ -1,7 +1,7 @@
 import type { SessionView } from "#shared/contracts/mod.ts";
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, call, whenSignedOut } from "./api.ts";
+import { type ApiError, call, whenSignedOut } from "./api.ts";
 import { useHash } from "./hooks.ts";
 import { follow, useLive } from "./live.ts";
 import { EventsPage } from "./pages/events.tsx";
@@ -12,7 +12,10 @@ import { ModelsPage } from "./pages/models.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { PlaygroundPage } from "./pages/playground.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
+import { Boundary } from "./parts/boundary.tsx";
+import { Missing } from "./parts/missing.tsx";
 import { Notices } from "./parts/notices.tsx";
+import { pause, waitMs } from "./reconnect.ts";
 import { SessionContext } from "./session.ts";
 
 /** A page: its name in the address, and in words. */
@@ -36,28 +39,52 @@ const PAGES: readonly Page[] = [
 export function App() {
   const [session, setSession] = useState<SessionView | null>();
   const [error, setError] = useState<string>();
-  const look = () => {
-    call<SessionView>("GET", "/v2/session").then(setSession, (error: ApiError) => {
-      if (error.status === 401) setSession(null);
-      else setError(error.message);
-    });
-  };
   useEffect(() => {
     whenSignedOut(() => setSession(null));
+    const away = new AbortController();
+    const look = async () => {
+      for (let failures = 0; !away.signal.aborted; failures++) {
+        try {
+          return setSession(await call<SessionView>("GET", "/v2/session"));
+        } catch (error) {
+          const { status, message, retryAfterMs } = error as ApiError;
+          if (status === 401) return;
+          setError(message);
+          await pause(waitMs(failures, retryAfterMs, Math.random()), away.signal);
+        }
+      }
+    };
     look();
+    return () => away.abort();
   }, []);
   if (session === null) return <SignInPage onSignedIn={setSession} />;
   if (session) return <Console session={session} onSignedOut={() => setSession(null)} />;
   return <p class="opening" role="status">{error ?? "Opening the console…"}</p>;
 }
 
+/** What an address means: a page, one job, or nothing. */
+function placeOf(hash: string, pages: readonly Page[]): { page?: Page; job?: string } {
+  const [, first = "", id = ""] = hash.split("/");
+  const page = pages.find(({ path }) => path === first);
+  if (!page || id === "") return page ? { page } : {};
+  const job = page.path === "jobs" ? decoded(id) : undefined;
+  return job === undefined ? {} : { page, job };
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
 function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: () => void }) {
   useEffect(follow, []);
-  const [, first = "", id] = useHash().split("/");
+  const hash = useHash();
   const pages = PAGES.filter((page) => !page.isForOperators || session.role === "operator");
-  const page = pages.find(({ path }) => path === first) ?? pages[0]!;
-  const isJob = page.path === "jobs" && id !== undefined && id !== "";
-  const title = isJob ? "Job" : page.title;
+  const { page, job } = placeOf(hash, pages);
+  const title = job !== undefined ? "Job" : page?.title ?? "Not found";
   const heading = useRef<HTMLHeadingElement>(null);
   const isFirst = useRef(true);
   useEffect(() => {
@@ -65,7 +92,7 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
     // Whoever came by a link hears where they are; whoever opens the console starts at its top.
     if (!isFirst.current) heading.current?.focus();
     isFirst.current = false;
-  }, [title, id]);
+  }, [title, job]);
   const signOut = async () => {
     await call("DELETE", "/v2/session").catch(() => {});
     onSignedOut();
@@ -81,7 +108,9 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
         </a>
         <nav aria-label="Pages">
           {pages.map(({ path, title }) => (
-            <a href={`#/${path}`} aria-current={path === page.path ? "page" : undefined}>{title}</a>
+            <a href={`#/${path}`} aria-current={path === page?.path ? "page" : undefined}>
+              {title}
+            </a>
           ))}
         </nav>
         <div class="who">
@@ -96,7 +125,15 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
       </header>
       <main>
         <h1 ref={heading} tabIndex={-1}>{title}</h1>
-        {isJob ? <JobPage id={decodeURIComponent(id)} /> : <page.View />}
+        <Boundary place={hash}>
+          {job !== undefined ? <JobPage id={job} /> : page ? <page.View /> : (
+            <Missing
+              title={/^\/jobs\//.test(hash) ? "There is no such job" : "There is no such page"}
+              href="#/"
+              link="To the overview"
+            />
+          )}
+        </Boundary>
       </main>
       <Notices />
     </SessionContext.Provider>

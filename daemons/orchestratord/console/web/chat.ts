@@ -1,6 +1,6 @@
 /** The playground's talk with `/v1/chat/completions`. */
-import { createParser } from "eventsource-parser";
 import { ApiError, errorOf, send } from "./api.ts";
+import { eventsOf } from "./sse.ts";
 
 /** One turn. */
 export interface Message {
@@ -48,27 +48,20 @@ export async function chat(
 ): Promise<Figures> {
   const began = performance.now();
   const body = { ...request, stream: true, stream_options: { include_usage: true } };
-  const reply = await send("POST", "/v1/chat/completions", body, signal);
+  const reply = await send("POST", "/v1/chat/completions", { body, signal });
   if (!reply.ok || !reply.body) throw await errorOf(reply);
   let [firstMs, tokens, reason] = [0, 0, "broken off"];
-  const parser = createParser({
-    onEvent({ data }) {
-      if (data === "[DONE]") return;
-      const { choices, usage, error } = JSON.parse(data) as Chunk;
-      if (error) throw new ApiError(200, error.code, error.message);
-      const text = choices?.[0]?.delta?.content;
-      if (text) {
-        firstMs ||= performance.now() - began;
-        onText(text);
-      }
-      reason = choices?.[0]?.finish_reason ?? reason;
-      tokens = usage?.completion_tokens ?? tokens;
-    },
-  });
-  const decoder = new TextDecoder();
-  const reader = reply.body.getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    parser.feed(decoder.decode(next.value, { stream: true }));
+  for await (const { data } of eventsOf(reply.body)) {
+    if (data === "[DONE]") break;
+    const { choices, usage, error } = JSON.parse(data) as Chunk;
+    if (error) throw new ApiError(200, error.code, error.message);
+    const text = choices?.[0]?.delta?.content;
+    if (text) {
+      firstMs ||= performance.now() - began;
+      onText(text);
+    }
+    reason = choices?.[0]?.finish_reason ?? reason;
+    tokens = usage?.completion_tokens ?? tokens;
   }
   return { tokens, firstMs, tookMs: performance.now() - began, reason };
 }

@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "./api.ts";
+import { useReturns } from "./live.ts";
 
-/** What a page has fetched. */
+/** What a page has fetched; after a fetch that failed, both what was there before and why. */
 export interface Fetched<T> {
   readonly value: T | undefined;
   readonly error: string | undefined;
@@ -9,8 +10,9 @@ export interface Fetched<T> {
 }
 
 /**
- * Fetches a path, again when it or `version` changes. What was fetched before stays while it does,
- * and an answer that was overtaken by a later call is dropped.
+ * Fetches a path, again when it or `version` changes, and when the live feed comes back: much may have
+ * happened meanwhile. What was fetched before stays while it does, and an answer that was overtaken by
+ * a later call is dropped.
  */
 export function useFetch<T>(path: string, version?: unknown): Fetched<T> {
   const [state, set] = useState<{ path: string; value?: T; error?: string }>({ path });
@@ -19,10 +21,13 @@ export function useFetch<T>(path: string, version?: unknown): Fetched<T> {
     const mine = ++latest.current;
     call<T>("GET", path).then(
       (value) => mine === latest.current && set({ path, value }),
-      (error: ApiError) => mine === latest.current && set({ path, error: error.message }),
+      ({ message: error }: ApiError) =>
+        mine === latest.current &&
+        set((before) => before.path === path ? { ...before, error } : { path, error }),
     );
   }, [path]);
-  useEffect(refresh, [refresh, version]);
+  const returns = useReturns();
+  useEffect(refresh, [refresh, version, returns]);
   useEffect(() => () => void latest.current++, []);
   const isMine = state.path === path;
   return {

@@ -6,7 +6,8 @@ import type {
   HistoryData,
   RatesData,
 } from "#shared/contracts/mod.ts";
-import { useEffect, useState } from "preact/hooks";
+import { followFeed } from "./feed.ts";
+import { Store, useStore } from "./store.ts";
 
 /** Names of what happens; the feed's other events are how much is going on. */
 export const KINDS: readonly ActivityKind[] = [
@@ -50,6 +51,8 @@ export interface Series {
 /** All that is known. */
 export interface Live {
   readonly isConnected: boolean;
+  /** How often the feed was opened again after it was lost, or let go by a hidden page. */
+  readonly returns: number;
   readonly rates: RatesData | undefined;
   readonly fleet: FleetData | undefined;
   /** Newest first. */
@@ -65,54 +68,61 @@ export const SHOWN_S = 3600;
 
 const NOTHING: Series = { time: [], tokens: [], ttft: [], queue: [], failovers: [] };
 
-let live: Live = {
+const UNKNOWN: Live = {
   isConnected: false,
+  returns: 0,
   rates: undefined,
   fleet: undefined,
   told: [],
   series: NOTHING,
 };
-const listeners = new Set<() => void>();
 
-function change(part: Partial<Live>): void {
-  live = { ...live, ...part };
-  for (const listener of listeners) listener();
-}
+const live = new Store(UNKNOWN);
 
 /** Follows the feed until the returned function is called. */
 export function follow(): () => void {
-  const source = new EventSource("/v2/events");
-  const on = <T>(name: string, take: (data: T, id: string) => void) =>
-    source.addEventListener(name, (event: MessageEvent<string>) => {
-      take(JSON.parse(event.data), event.lastEventId);
-    });
-  source.onopen = () => change({ isConnected: true });
-  source.onerror = () => change({ isConnected: false });
-  on<RatesData>("rates", (rates) => change({ rates, series: extended(live, rates) }));
-  on<FleetData>("fleet", (fleet) => change({ fleet }));
-  on<HistoryData>("history", (past) => change({ series: seriesOf(past) }));
-  for (const kind of KINDS) {
-    on<ActivityData>(kind, (data, id) => {
-      if (live.told.some((each) => each.id === id && each.kind === kind)) return;
-      change({ told: [{ ...data, id, kind }, ...live.told].slice(0, KEPT) });
-    });
-  }
+  let isFirst = true;
+  const stop = followFeed({
+    opened() {
+      const { returns } = live.value;
+      live.change({ isConnected: true, returns: isFirst ? returns : returns + 1 });
+      isFirst = false;
+    },
+    lost: () => live.change({ isConnected: false }),
+    told: (name, data, id) => take(name, JSON.parse(data), id),
+  });
   return () => {
-    source.close();
-    live = { isConnected: false, rates: undefined, fleet: undefined, told: [], series: NOTHING };
+    stop();
+    live.set(UNKNOWN);
   };
+}
+
+/** Takes an event in; kinds that are not known, of a newer orchestratord, are left out. */
+function take(name: string, data: unknown, id: string): void {
+  const { told } = live.value;
+  switch (name) {
+    case "rates": {
+      const rates = data as RatesData;
+      return live.change({ rates, series: extended(live.value, rates) });
+    }
+    case "fleet":
+      return live.change({ fleet: data as FleetData });
+    case "history":
+      return live.change({ series: seriesOf(data as HistoryData) });
+  }
+  const kind = KINDS.find((each) => each === name);
+  if (kind === undefined || told.some((each) => each.id === id && each.kind === kind)) return;
+  live.change({ told: [{ ...data as ActivityData, id, kind }, ...told].slice(0, KEPT) });
 }
 
 /** What is known, again whenever it changes. */
 export function useLive(): Live {
-  const [now, set] = useState(live);
-  useEffect(() => {
-    const listener = () => set(live);
-    listeners.add(listener);
-    listener();
-    return () => void listeners.delete(listener);
-  }, []);
-  return now;
+  return useStore(live, (live) => live);
+}
+
+/** How often the feed came back: what was fetched before then may be old. */
+export function useReturns(): number {
+  return useStore(live, ({ returns }) => returns);
 }
 
 function seriesOf(past: HistoryData): Series {

@@ -1,22 +1,33 @@
 import type { JobView } from "#shared/contracts/mod.ts";
 import { timeline } from "#shared/jobs/timeline.ts";
+import { useEffect } from "preact/hooks";
 import { segment } from "../api.ts";
 import { useFetch, useNow } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
+import { Missing } from "../parts/missing.tsx";
 import { Table } from "../parts/table.tsx";
+
+/** A job that runs is fetched again so often, in ms. */
+const FRESH_MS = 1_000;
 
 /** One job: what happened to it, and what it said. */
 export function JobPage({ id }: { id: string }) {
   const now = useNow();
-  const path = `/v2/tasks/${segment(id)}`;
-  const first = useFetch<JobView>(path);
-  const isLive = first.value !== undefined && first.value.ended_at === undefined;
-  const { value: job, error, refresh } = useFetch<JobView>(path, isLive ? now : 0);
-  if (error) return <p class="bad-text" role="alert">{error}</p>;
+  const { value: job, error, refresh } = useFetch<JobView>(`/v2/tasks/${segment(id)}`);
+  const isLive = job !== undefined && job.ended_at === undefined;
+  useEffect(() => {
+    if (!isLive) return;
+    const timer = setInterval(refresh, FRESH_MS);
+    return () => clearInterval(timer);
+  }, [isLive, refresh]);
+  if (error && !job) {
+    return <Missing title="There is no such job here" text={error} href="#/jobs" link="All jobs" />;
+  }
   if (!job) return <p role="status">Loading…</p>;
   return (
     <>
+      {error && <p class="bad-text" role="alert">{error}</p>}
       <p class="head-line">
         <span class="id">{job.job_id}</span> <Badge>{job.status}</Badge>
         <span>{job.model}</span> <span class="dim">{job.priority}</span>

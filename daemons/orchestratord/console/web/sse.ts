@@ -1,0 +1,26 @@
+/** Event streams as they come from orchestratord. */
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { unreachable } from "./api.ts";
+
+/**
+ * The events of a reply's body, until it ends.
+ *
+ * @param onBytes Is called whenever something came, be it a comment.
+ * @throws {ApiError} when it breaks off
+ */
+export async function* eventsOf(
+  body: ReadableStream<Uint8Array>,
+  onBytes = () => {},
+): AsyncGenerator<EventSourceMessage> {
+  const messages: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (message) => messages.push(message) });
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  while (true) {
+    const { done, value } = await reader.read().catch(() => Promise.reject(unreachable()));
+    if (done) return;
+    onBytes();
+    parser.feed(decoder.decode(value, { stream: true }));
+    yield* messages.splice(0);
+  }
+}

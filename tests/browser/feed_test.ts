@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { Page } from "playwright-core";
+import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
+import { browserTest, setHidden, signIn, withBrowser } from "../support/browser.ts";
+
+/** Waits until a page has its feed, or has it no longer. */
+function feedIs(page: Page, state: "live" | "reconnecting…"): Promise<void> {
+  return page.getByText(state, { exact: true }).waitFor();
+}
+
+async function visit(page: Page, name: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+browserTest(
+  "after a restart of orchestratord the console asks for a key, and goes on",
+  async () => {
+    await withGuarded({}, async ({ url, client, pool: open, restart }) => {
+      const pool = await open();
+      pool.holdLoads = true;
+      await withBrowser(async (browser) => {
+        const page = await browser.open(url);
+        await signIn(page, TOKEN);
+        await visit(page, "Jobs");
+        await restart();
+        await page.getByLabel("API key").waitFor();
+        await pool.register();
+        const body = { model: "counter", prompt: "1", max_tokens: 5, detached: true };
+        const { job_id } = await client(TOKEN).call(routes.submit, { body });
+        await signIn(page, TOKEN);
+        await page.getByRole("heading", { name: "Jobs", level: 1 }).waitFor();
+        const jobs = page.getByRole("region", { name: "Jobs" });
+        await jobs.getByRole("link", { name: job_id }).waitFor();
+        await client(TOKEN).call(routes.cancelTask, { params: { id: job_id } });
+        await jobs.getByText("cancelled", { exact: true }).waitFor();
+      });
+    });
+  },
+);
+
+browserTest("a feed that is refused is asked for again, and tables are fetched anew", async () => {
+  await withGuarded({}, async ({ url, key }) => {
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Keys");
+      await setHidden(page, true);
+      await feedIs(page, "reconnecting…");
+      await key({ name: "made meanwhile" });
+      const refusals = [
+        { status: 502, body: "Bad gateway" },
+        { status: 503, json: { error: { code: "NOT_READY", message: "", retry_after_ms: 800 } } },
+        { status: 503, headers: { "retry-after": "1" }, body: "" },
+      ];
+      const asked: number[] = [];
+      let lastId: string | undefined;
+      await page.route("**/v2/events", async (route) => {
+        asked.push(performance.now());
+        const refusal = refusals.shift();
+        if (refusal) return await route.fulfill(refusal);
+        lastId = route.request().headers()["last-event-id"];
+        await route.continue();
+      });
+      await setHidden(page, false);
+      await feedIs(page, "live");
+      assert.equal(asked.length, 4);
+      assert.ok(asked[2]! - asked[1]! >= 800, "waits as long as it was asked to");
+      assert.ok(asked[3]! - asked[2]! >= 1_000, "waits as long as the header says");
+      assert.match(lastId ?? "", /^\d+$/, "goes on after what it has");
+      await page.getByRole("row", { name: "made meanwhile" }).waitFor();
+    });
+  });
+});
+
+browserTest("tabs that nobody sees let go of their feeds, and take them up again", async () => {
+  await withGuarded({}, async ({ url, client, pool }) => {
+    await pool();
+    await withBrowser(async (browser) => {
+      const first = await browser.open(url);
+      await signIn(first, TOKEN);
+      const tabs = [first];
+      // As many as a browser has connections for one service.
+      while (tabs.length < 6) {
+        const tab = await first.context().newPage();
+        tabs.push(tab);
+        await tab.goto(url);
+        await feedIs(tab, "live");
+        for (const tab of tabs.slice(0, -1)) await setHidden(tab, true);
+      }
+      for (const tab of tabs.slice(0, -1)) await feedIs(tab, "reconnecting…");
+      const last = tabs.at(-1)!;
+      await visit(last, "Models");
+      await last.getByRole("article", { name: "Model counter" }).waitFor();
+      await client(TOKEN).call(routes.drainPool, { params: { id: "p1" }, body: {} });
+      await setHidden(last, true);
+      await setHidden(first, false);
+      await feedIs(first, "live");
+      await first.getByText("Pool p1 takes no new work").waitFor();
+    });
+  });
+});
