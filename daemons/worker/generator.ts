@@ -59,7 +59,10 @@ export class Generator {
       prefillChunk: options.prefillChunk,
       prefillStretch: options.prefillStretch,
       batchSize: options.batchSize,
-      onFatal: options.onFatal,
+      onFatal: (error) => {
+        this.#cut("The engine broke; the job can go on elsewhere");
+        options.onFatal(error);
+      },
     });
     this.#observer = {
       ...options.observer,
@@ -154,9 +157,11 @@ export class Generator {
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
     await Promise.race([this.#table.whenIdle(), late]);
     clearTimeout(timer);
-    for (const run of this.#table.all()) {
-      run.fail(new LlorchError("WORKER_LOST", "The worker stops; the job can go on elsewhere"));
-    }
+    this.#cut("The worker stops; the job can go on elsewhere");
+  }
+
+  #cut(reason: string): void {
+    for (const run of this.#table.all()) run.fail(new LlorchError("WORKER_LOST", reason));
   }
 
   async close(): Promise<void> {

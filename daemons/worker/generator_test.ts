@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
+import { EngineStuck } from "./engine/engine.ts";
 import { FAKE_END, FakeEngine, type FakeEngineOptions } from "./testing/fake_engine.ts";
 import {
   idsOf,
@@ -354,3 +355,27 @@ Deno.test("drain() lets runs end, and cuts those that take too long so that they
     const last = (await events).at(-1);
     assert.ok(last?.event === "error" && last.data.code === "WORKER_LOST" && last.data.retriable);
   }));
+
+Deno.test("a run that keeps the engine busy for good ends it, and the others can go on elsewhere", async () => {
+  const stuck = new EngineStuck("The grammar takes too long");
+  const engine = new FakeEngine({
+    slots: 2,
+    next(tokens) {
+      if (tokens.length > 10 && tokens[0] === 0x7a) throw stuck;
+      return 0x61;
+    },
+  });
+  const { generator, fatal } = openGenerator(engine);
+  const [guilty, other] = await Promise.all([
+    generator.execute(request({ prompt: "zzz" })),
+    generator.execute(request()),
+  ]);
+  const [wrong, cut] = await Promise.all(
+    [guilty, other].map(async ({ stream }) => (await readEvents(stream.body)).at(-1)),
+  );
+  assert.ok(wrong?.event === "error" && cut?.event === "error");
+  assert.deepEqual([wrong.data.code, wrong.data.retriable], ["INVALID_REQUEST", false]);
+  assert.deepEqual([cut.data.code, cut.data.retriable], ["WORKER_LOST", true]);
+  assert.deepEqual(fatal, [stuck]);
+  await generator.close();
+});

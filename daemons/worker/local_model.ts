@@ -2,7 +2,7 @@ import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { promptTokens } from "./batch/prompt.ts";
 import { modelRef, queueLimit } from "./config.ts";
-import { DEFAULT_BATCH, type Engine, type LoadEngine } from "./engine/engine.ts";
+import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "./engine/engine.ts";
 import { Generator } from "./generator.ts";
 import type { LoadModel, Model, SavedSlots } from "./model.ts";
 import { SlotFiles } from "./slot_files.ts";
@@ -31,6 +31,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       onWarning: (message) => log.warn("engine", { message }),
       signal,
     });
+    let isStuck = false;
     const generator = new Generator({
       engine,
       workerId: config.worker_id,
@@ -44,14 +45,22 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       slowReaderMs: config.slow_reader_ms,
       observer,
       log,
-      onFatal,
+      onFatal(error) {
+        isStuck = error instanceof EngineStuck;
+        onFatal(error);
+      },
     });
     const vectors = new VectorCalls(config.slots + queueLimit(config));
     const { saved_slots_dir: dir } = config;
     const savedSlots = dir === undefined || engine.sequences.length === 0
       ? undefined
       : new SlotFiles({ dir, fingerprint, engine, settings: config, generator });
-    return serve(fingerprint, engine, generator, vectors, savedSlots);
+    return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
+      await generator.close();
+      if (!isStuck) return await engine.dispose();
+      // A thread that computes may not lose its memory, and keeps a process from ending by itself.
+      Deno.kill(Deno.pid, "SIGKILL");
+    });
   };
 }
 
@@ -61,6 +70,7 @@ function serve(
   generator: Generator,
   vectors: VectorCalls,
   savedSlots: SavedSlots | undefined,
+  close: () => Promise<void>,
 ): Model {
   return {
     fingerprint,
@@ -88,9 +98,6 @@ function serve(
     rerank: (request, signal) => vectors.rerank(engine, request, signal),
     memoryBytes: () => engine.memoryBytes(),
     drain: (deadlineMs) => generator.drain(deadlineMs),
-    async close() {
-      await generator.close();
-      await engine.dispose();
-    },
+    close,
   };
 }

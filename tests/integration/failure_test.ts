@@ -36,6 +36,32 @@ Deno.test("a stream outlives what happens to its worker", async (t) => {
       }
     });
 
+    await t.step(
+      "a grammar without end fails its own job alone, once, and others go on",
+      async () => {
+        const others = range(0, 2).map((n) =>
+          run(client, { ...task, prompt: `w${n * 1000}`, max_tokens: 1900 })
+        );
+        await until("they run", async () => (await stack.workers())[0]?.active === 2);
+        // Each character doubles the ways in which it can go on.
+        const grammar = 'root ::= a\na ::= [ -~] a "b" | [ -~] a "c" | [ -~] "."';
+        const wrong = (await run(client, { ...task, grammar })).at(-1);
+        assert.ok(wrong?.event === "error");
+        assert.equal(wrong.data.code, "INVALID_REQUEST");
+        assert.match(
+          wrong.data.message,
+          /The grammar takes more than 5 s for a token: simplify it/,
+        );
+        for (const [n, received] of (await Promise.all(others)).entries()) {
+          assert.deepEqual(numbersOf(received), range(n * 1000 + 1, 1900));
+        }
+        const { tasks } = await client.call(routes.listTasks, { query: { limit: 1 } });
+        assert.deepEqual(tasks.map(({ status, attempts }) => [status, attempts.length]), [
+          ["failed", 1],
+        ]);
+      },
+    );
+
     await t.step("SIGTERM to the worker lets its streams end", async () => {
       const running = run(client, task);
       await until("it runs", async () => (await stack.workers())[0]?.active === 1);

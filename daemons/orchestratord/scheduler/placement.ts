@@ -207,7 +207,7 @@ export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
     if (!model) continue;
     for (const device of pool.devices) {
       const free = freeOn(state, pool, device);
-      found.push({ pool, device, model, needed: defaultLoadBytes(model), free });
+      found.push({ pool, device, model, needed: defaultLoadBytes(model, device.kind), free });
     }
   }
   return found;

@@ -11,6 +11,13 @@ export interface PrefillSituation {
 }
 
 /**
+ * llama.cpp computes so many tokens together, or more, in another way than a few, with other rounding.
+ * The last token of a prompt, after which the reply begins, is computed by itself then: as it is when
+ * the slot holds the whole prompt already, so that the same request has the same reply.
+ */
+const MANY = 64;
+
+/**
  * How many prompt tokens each sequence evaluates in the next step: all together at most the chunk
  * while others generate (they would stall), else at most the batch; shared evenly, what one does
  * not need going to the next.
@@ -21,7 +28,8 @@ export function planPrefill(situation: PrefillSituation): number[] {
   let budget = Math.max(remaining.length, room);
   return remaining.map((need, index) => {
     const share = Math.max(1, Math.floor(budget / (remaining.length - index)));
-    const take = Math.min(need, share);
+    const isWhole = need <= share;
+    const take = isWhole && need < MANY ? need : isWhole ? need - 1 : share;
     budget -= take;
     return take;
   });

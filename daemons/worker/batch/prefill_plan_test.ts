@@ -7,7 +7,14 @@ const plan = (remaining: number[], generating: number) =>
 
 Deno.test("planPrefill() fills the batch while nobody generates", () => {
   assert.deepEqual(plan([2000], 0), [512]);
-  assert.deepEqual(plan([100, 2000], 0), [100, 412]);
+  assert.deepEqual(plan([60, 2000], 0), [60, 452]);
+});
+
+Deno.test("planPrefill() leaves the last token of a prompt that is read as one for the next step", () => {
+  assert.deepEqual(plan([63], 0), [63]);
+  assert.deepEqual(plan([64], 0), [63]);
+  assert.deepEqual(plan([512, 1], 0), [256, 1]);
+  assert.deepEqual(plan([1], 0), [1]);
 });
 
 Deno.test("planPrefill() keeps to the chunk while others generate", () => {

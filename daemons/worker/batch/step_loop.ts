@@ -1,5 +1,5 @@
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
-import type { EngineSequence } from "../engine/engine.ts";
+import { type EngineSequence, EngineStuck } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { planPrefill } from "./prefill_plan.ts";
@@ -32,6 +32,8 @@ export class StepLoop {
   /** What is to be done before the next step. */
   #between: (() => Promise<void>)[] = [];
   #closing = false;
+  /** Breaks the running step off. */
+  #break: (error: EngineStuck) => void = () => {};
   #wake: () => void = () => {};
   #woken = false;
 
@@ -134,9 +136,13 @@ export class StepLoop {
     });
     const began = performance.now();
     const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
-    const isWhole = await Promise.all(
-      ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0)),
-    );
+    const { promise: broken, reject } = Promise.withResolvers<never>();
+    this.#break = reject;
+    // Others may wait for the one that never ends.
+    const isWhole = await Promise.race([
+      Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0))),
+      broken,
+    ]);
     const prefilled = amounts.reduce((sum, amount) => sum + amount, 0);
     this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
     // Only now: while others compute, the engine must not be touched.
@@ -163,6 +169,7 @@ export class StepLoop {
   }
 
   #fail(slot: Slot, error: unknown): void {
+    if (error instanceof EngineStuck) this.#break(error);
     if (!slot.run || slot.run.ended) return;
     if (!(error instanceof LlorchError)) {
       slot.run.spec.log.error("step_failed", { job_id: slot.run.spec.jobId, error });

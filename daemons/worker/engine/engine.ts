@@ -2,6 +2,7 @@ import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
+import { LlorchError } from "#shared/errors.ts";
 import type { CallSyntax } from "../batch/tool_calls.ts";
 
 /** Most tokens in one step, unless told otherwise. */
@@ -28,6 +29,16 @@ export interface EngineOptions {
   readonly onWarning: (message: string) => void;
   /** Breaks the load off. */
   readonly signal: AbortSignal;
+}
+
+/**
+ * A request keeps the engine busy with what cannot be stopped: nothing else can be computed any more.
+ * It is the request's own error, and final; whatever else ran can go on with another engine.
+ */
+export class EngineStuck extends LlorchError {
+  constructor(message: string) {
+    super("INVALID_REQUEST", message);
+  }
 }
 
 /** Loads a model. Throws an error whose message a person can act upon. */

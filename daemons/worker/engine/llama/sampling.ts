@@ -2,7 +2,7 @@ import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-l
 import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
-import type { Chosen, Sampling, SamplingRequest } from "../engine.ts";
+import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
 import { jsonGrammar } from "../json_grammar.ts";
 import { toolGrammar } from "../tool_grammar.ts";
 import type { Sample } from "./batcher.ts";
@@ -19,6 +19,8 @@ import {
 const PENALTY_WINDOW = 64;
 /** A bias of this much or less forbids the token. */
 const FORBIDDEN = -100;
+/** A token is chosen in some milliseconds; by a grammar that takes this long, perhaps never. */
+const CHOICE_DEADLINE_MS = 5_000;
 /** What a logarithm of nothing is told as: JSON has no infinity, and OpenAI says this. */
 const IMPOSSIBLE = -9999;
 
@@ -101,6 +103,7 @@ export class LlamaSampling implements Sampling {
    * guesses that were right. Each token is chosen as if nothing had been guessed.
    *
    * @throws {LlorchError} `INVALID_REQUEST` where the grammar leaves no token to choose.
+   * @throws {EngineStuck} where it takes too long.
    */
   async choose(
     sampler: NativeSampler,
@@ -113,7 +116,8 @@ export class LlamaSampling implements Sampling {
     const chosen: Chosen[] = [];
     for (const [index, row] of rows.entries()) {
       sampler.applyConfig(this.#config());
-      const choice = await sample(row, sampler, odds).catch((error) => this.#refuse(error));
+      const choice = await this.#inTime(sample(row, sampler, odds))
+        .catch((error) => this.#refuse(error));
       const [token] = choice;
       if (token === NO_TOKEN) this.#refuse(new Error("llama.cpp gave no token"));
       chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
@@ -135,9 +139,24 @@ export class LlamaSampling implements Sampling {
     };
   }
 
+  /** A grammar of some words can have more ways to go on than anybody can count. */
+  async #inTime<T>(choice: Promise<T>): Promise<T> {
+    if (!this.#grammar) return await choice;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const seconds = CHOICE_DEADLINE_MS / 1000;
+    const timer = setTimeout(() => {
+      reject(new EngineStuck(`The grammar takes more than ${seconds} s for a token: simplify it`));
+    }, CHOICE_DEADLINE_MS);
+    try {
+      return await Promise.race([choice, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** An error of the sampler, as the request's own fault where it left no token to choose. */
   #refuse(error: unknown): never {
-    if (!this.#grammar) throw error;
+    if (!this.#grammar || error instanceof EngineStuck) throw error;
     throw new LlorchError(
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
