@@ -3,6 +3,7 @@ import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
 import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
+import { checkGrammar } from "../check_grammar.ts";
 import { jsonGrammar } from "../json_grammar.ts";
 import { toolGrammar } from "../tool_grammar.ts";
 import type { Sample } from "./batcher.ts";
@@ -209,6 +210,7 @@ export async function createGrammar(
     ? grammar
     : jsonGrammar(json_schema, field, request.json_schema_strict);
   if (text === undefined) return undefined;
+  checkGrammar(text, field);
   try {
     const compiled = await llama.createGrammar({ grammar: text });
     return new LlamaGrammarEvaluationState({ model, grammar: compiled });

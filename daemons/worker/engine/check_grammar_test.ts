@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { checkGrammar } from "./check_grammar.ts";
+
+const nested = (depth: number) => `root ::= ${"(".repeat(depth)}"a"${")".repeat(depth)}`;
+
+Deno.test("checkGrammar() takes what llama.cpp can work with", () => {
+  checkGrammar('root ::= "a" b{2,5}\nb ::= [a-z]+ | "\\n"', "grammar");
+  checkGrammar(nested(100), "grammar");
+});
+
+for (
+  const [what, grammar, expected] of [
+    ["is nested too deep", nested(20_000), /grammar: is nested 20000 deep: at most 100/],
+    [
+      "repeats too much",
+      'root ::= (("a"{1000}){1000}){1000}',
+      /grammar: is too large: 1000000000 /,
+    ],
+    ["names no rule", "root ::= nope", /grammar: root: .*nope.* \(line 1, column 10\)/],
+  ] as const
+) {
+  Deno.test(`checkGrammar() refuses a grammar that ${what}, naming the field`, () => {
+    assert.throws(() => checkGrammar(grammar, "grammar"), expected);
+  });
+}
