@@ -68,9 +68,9 @@ export function createOrchestratorMetrics(state: () => Readonly<State>, isReady:
     http: metrics,
     submitted: counter({
       name: "jobs_submitted_total",
-      help: "Jobs asked for, by whether they were accepted",
+      help: "Jobs asked for: accepted, repeated with the same Idempotency-Key, or refused",
       labels: ["outcome"],
-      zeros: outcomes("accepted", "queue_full", "refused"),
+      zeros: outcomes("accepted", "repeated", "queue_full", "refused"),
     }),
     ended: counter({
       name: "jobs_ended_total",

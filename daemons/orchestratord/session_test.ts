@@ -101,6 +101,32 @@ Deno.test("a session ends when it is signed out, and when its key is revoked", a
   });
 });
 
+Deno.test("a feed ends with the session, and with the key, that it was opened with", async () => {
+  await withGuarded({}, async ({ url, key }) => {
+    const { secret, key_id } = await key({ name: "op", role: "operator" });
+    const session = await signIn(url, secret);
+    const [root, other] = [await signIn(url, ROOT), await signIn(url, ROOT)];
+    const headers = [
+      { cookie: session },
+      { authorization: `Bearer ${secret}` },
+      { cookie: root },
+      { cookie: other },
+    ];
+    const feeds = await Promise.all(headers.map(async (each) => {
+      const reply = await fetch(`${url}/v2/events?follow=true`, { headers: { ...OURS, ...each } });
+      assert.equal(reply.status, 200);
+      return reply;
+    }));
+    const ended = feeds.slice(0, 3).map((feed) => feed.text());
+    await send(url, "DELETE", `/v2/keys/${key_id}`, { ...OURS, cookie: other });
+    await send(url, "DELETE", "/v2/session", { ...OURS, cookie: root });
+    for (const text of await Promise.all(ended)) assert.match(text, /^event: /m);
+    const reader = feeds[3]!.body!.getReader();
+    assert.equal((await reader.read()).done, false);
+    await reader.cancel();
+  });
+});
+
 Deno.test("a change with a cookie alone is refused: a form of another site cannot make it", async () => {
   await withGuarded({}, async ({ url }) => {
     const cookie = await signIn(url, ROOT);

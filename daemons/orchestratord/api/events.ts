@@ -1,22 +1,43 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
+import { delay } from "#shared/lifecycle.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import { mayTouch } from "./own_jobs.ts";
 
+/** A feed ends so long after its reader's key or session, in ms. */
+const RECHECK_MS = 2_000;
+
 /** `/v2/events`: what happens, and how much is going on. */
-export function mountEvents(app: App, { feed, openStreams }: Orchestrator): void {
+export function mountEvents(app: App, { access, feed, openStreams }: Orchestrator): void {
+  /** Whether a reader's key or session ended before its feed did. */
+  const isPutOut = async (request: Request, over: AbortSignal): Promise<boolean> => {
+    while (!over.aborted) {
+      await delay(RECHECK_MS, over).catch(() => {});
+      if (!over.aborted && !await access.stillAdmits(request)) return true;
+    }
+    return false;
+  };
+
   app.mount(
     routes.serviceEvents,
-    ({ headers, query, signal, caller }) =>
+    ({ headers, query, signal, caller, request }) =>
       openStreams.place(signal, (close) => {
         const lastId = headers["last-event-id"];
+        const over = new AbortController();
+        const end = () => over.abort();
+        signal.addEventListener("abort", end);
         const frames = feed.read({
           after: lastId === undefined ? undefined : Number(lastId),
           maySee: (tenant) => mayTouch(caller, tenant),
-          signal,
+          signal: over.signal,
           follow: query.follow === "true",
         });
-        return Promise.resolve(openStreams.reply(frames, close));
+        void isPutOut(request, over.signal).then(end, end);
+        return Promise.resolve(openStreams.reply(frames, () => {
+          end();
+          signal.removeEventListener("abort", end);
+          close();
+        }));
       }),
   );
 }

@@ -57,6 +57,8 @@ export interface SubmitOptions {
 export interface Submitted {
   readonly accepted: TaskAccepted;
   readonly job: LiveJob | undefined;
+  /** It was submitted before, with the same key. */
+  readonly isRepeat?: true;
 }
 
 /** Accepts jobs and follows them to their end. */
@@ -103,7 +105,8 @@ export class Jobs {
       const submitted = options.idempotencyKey === undefined
         ? await this.#take(task, options)
         : await this.#takeOnce(task, options, options.idempotencyKey);
-      this.#deps.metrics.submitted.inc({ outcome: "accepted" });
+      const outcome = submitted.isRepeat ? "repeated" : "accepted";
+      this.#deps.metrics.submitted.inc({ outcome });
       return submitted;
     } catch (error) {
       const outcome = error instanceof LlorchError && error.code === "QUEUE_FULL"
@@ -232,6 +235,7 @@ export class Jobs {
     }
     return {
       job: this.#live.get(prior.jobId),
+      isRepeat: true,
       accepted: {
         job_id: prior.jobId,
         status: prior.status,

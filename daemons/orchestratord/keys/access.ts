@@ -67,6 +67,17 @@ export class Access {
     return row && this.#admit(row, role);
   }
 
+  /** Whether a call that was let in would be let in again: its key and its session may have ended. */
+  async stillAdmits(request: Request): Promise<boolean> {
+    try {
+      const row = await this.#rowOf(request);
+      return row === undefined || keyStatus(row, this.#deps.clock.now()) === "active";
+    } catch (error) {
+      if (error instanceof LlorchError && error.code === "UNAUTHORIZED") return false;
+      throw error;
+    }
+  }
+
   /**
    * Signs a browser in.
    *
