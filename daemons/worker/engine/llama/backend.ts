@@ -40,14 +40,22 @@ export function showOnlyGpu(number: string): void {
   }
 }
 
+/** Hides every GPU from a build for CUDA that is to compute on the CPU. Before it is loaded. */
+export function showNoGpu(): void {
+  Deno.env.set("CUDA_VISIBLE_DEVICES", "-1");
+}
+
 /** The GPU backends whose binaries are installed. */
 export function builtGpuBackends(): string[] {
   return ["cuda", "vulkan", "metal"].filter((gpu) => binaries(gpu) !== undefined);
 }
 
-/** The folder with the binaries of the CPU build; undefined where only others are installed. */
+/**
+ * The folder with binaries that compute on the CPU: the CPU build's, else those for CUDA, which
+ * can do without a GPU. Undefined where neither is installed.
+ */
 export function cpuBinaries(): string | undefined {
-  return binaries();
+  return binaries() ?? binaries("cuda");
 }
 
 /** A package left out is there as an empty one. */

@@ -1,11 +1,4 @@
-import {
-  getLlama,
-  type Llama,
-  LlamaLogLevel,
-  type LlamaModel,
-  type LlamaOptions,
-  type Token,
-} from "node-llama-cpp";
+import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
@@ -13,27 +6,22 @@ import { physicalCores } from "../../cores.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { loadError } from "./load_error.ts";
-import {
-  builtGpuBackends,
-  chooseGpu,
-  cpuBinaries,
-  type GpuChoice,
-  showOnlyGpu,
-} from "./backend.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./draft.ts";
 import { type GroupOptions, openGroup } from "./group.ts";
 import { LookupPredictor } from "./lookup.ts";
-import { nativeLora, openBuild } from "./native.ts";
+import { nativeLora } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
+import { startLlama } from "./start.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
   const said: string[] = [];
   const llama = await startLlama({
-    ...options,
+    gpu: options.gpu,
+    maxThreads: Math.max(...threadsToTry(options.threads)),
     onWarning(message) {
       if (said.length < MOST_SAID) said.push(message);
       options.onWarning(message);
@@ -58,35 +46,6 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
 
 /** Lines of llama.cpp that are looked through for why it did not load. */
 const MOST_SAID = 100;
-
-async function startLlama(options: EngineOptions): Promise<Llama> {
-  const gpu = chooseGpu(options.gpu, builtGpuBackends());
-  if (gpu !== false && options.gpu !== undefined) showOnlyGpu(options.gpu);
-  try {
-    return await openLlama(gpu, {
-      // Its own default is at least 4, which on fewer cores is 500 times slower.
-      maxThreads: Math.max(...threadsToTry(options.threads)),
-      logLevel: LlamaLogLevel.error,
-      logger: (_level, message) => options.onWarning(message.trim()),
-    });
-  } catch (error) {
-    const wanted = gpu === false ? "the CPU" : options.gpu ? `GPU ${options.gpu}` : "a GPU";
-    throw new LlorchError(
-      "WORKER_START_FAILED",
-      `Cannot start llama.cpp on ${wanted}: ${errorMessage(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-async function openLlama(gpu: GpuChoice, options: LlamaOptions): Promise<Llama> {
-  const build = gpu === false ? cpuBinaries() : undefined;
-  if (build !== undefined) return await openBuild(build, options);
-  return await getLlama({
-    ...options,
-    ...{ gpu, build: "never", skipDownload: true, progressLogs: false },
-  });
-}
 
 async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEngine> {
   const { draft_model } = options.settings;
