@@ -3,8 +3,9 @@
  *
  *     deno run -N -E -R examples/batch.ts prompts.txt > answers.jsonl
  *
- * Each line has an idempotency key made of the file's name, its number and its text, so a run that was
- * broken off may be started again: what was done is not done twice. LLORCH_URL, LLORCH_API_KEY and
+ * Each line has an idempotency key made of the model, the file's name, its number and its text, so a run
+ * that was broken off may be started again: what was done is not done twice. A prompt that is refused
+ * has its line with the reason, and the others go on. LLORCH_URL, LLORCH_API_KEY and
  * LLORCH_MODEL say where, as whom and what.
  */
 const url = Deno.env.get("LLORCH_URL") ?? "http://127.0.0.1:8080";
@@ -45,10 +46,10 @@ async function keyOf(...parts: (string | number)[]): Promise<string> {
   return new Uint8Array(bytes).toHex();
 }
 
-async function answer(file: string, line: number, prompt: string): Promise<void> {
+async function answer(file: string, line: number, prompt: string): Promise<object> {
   const { job_id } = await call("/v2/tasks", {
     method: "POST",
-    headers: { "idempotency-key": await keyOf(file, line, prompt) },
+    headers: { "idempotency-key": await keyOf(model, file, line, prompt) },
     body: JSON.stringify({
       model,
       messages: [{ role: "user", content: prompt }],
@@ -63,8 +64,7 @@ async function answer(file: string, line: number, prompt: string): Promise<void>
     await sleep(POLL_MS);
     task = await call(`/v2/tasks/${job_id}`);
   }
-  const { output, error } = task;
-  console.log(JSON.stringify({ line, prompt, job_id, output, error: error?.message }));
+  return { job_id, output: task.output, error: task.error?.message };
 }
 
 const [file] = Deno.args;
@@ -77,6 +77,9 @@ const waiting = (await Deno.readTextFile(file)).split("\n")
   .filter(({ prompt }) => prompt.trim() !== "");
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (let next = waiting.shift(); next; next = waiting.shift()) {
-    await answer(file, next.line, next.prompt);
+    const { line, prompt } = next;
+    const outcome = await answer(file, line, prompt)
+      .catch((error) => ({ error: error instanceof Error ? error.message : String(error) }));
+    console.log(JSON.stringify({ line, prompt, ...outcome }));
   }
 }));

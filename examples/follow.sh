@@ -14,15 +14,29 @@ ask() {
     -H "Authorization: Bearer ${LLORCH_API_KEY:-none}" "$@"
 }
 
-job=$(ask "$url/v2/tasks" -d "{\"model\":\"${LLORCH_MODEL:-demo}\",\"detached\":true,\"temperature\":0,
-  \"max_tokens\":60,\"messages\":[{\"role\":\"user\",\"content\":\"${1:-Count from 3 to 8.}\"}]}" |
-  sed -E 's/.*"job_id":"([^"]*)".*/\1/')
+# A text as it stands in JSON.
+quoted() {
+  printf '"%s"' "$(printf %s "$1" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')"
+}
+
+if ! reply=$(ask "$url/v2/tasks" -d "{\"model\":$(quoted "${LLORCH_MODEL:-demo}"),\"detached\":true,
+  \"temperature\":0,\"max_tokens\":60,
+  \"messages\":[{\"role\":\"user\",\"content\":$(quoted "${1:-Count from 3 to 8.}")}]}"); then
+  echo "$reply" >&2
+  exit 1
+fi
+job=$(printf %s "$reply" | sed -E 's/.*"job_id":"([^"]*)".*/\1/')
 echo "job $job" >&2
 
 # Each event has an id; a reader that was cut off names the last one that it has.
 last=0
+failures=0
 until grep -qE '^event: (end|error)' "$work/events" 2>/dev/null; do
-  ask -N -H "Last-Event-ID: $last" "$url/v2/tasks/$job/events" >>"$work/events" || sleep 1
+  if ! ask -N -H "Last-Event-ID: $last" "$url/v2/tasks/$job/events" >>"$work/events"; then
+    failures=$((failures + 1))
+    [ $failures -lt 60 ] || exit 1
+    sleep 1
+  fi
   last=$(sed -n 's/^id: //p' "$work/events" | tail -n 1)
   last=${last:-0}
 done

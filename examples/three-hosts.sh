@@ -2,7 +2,7 @@
 # Three hosts on one machine: one orchestratord, and three pool managers that each think to be a host.
 # It asks them all at once, ends one of them in the middle, and every answer still comes.
 #
-#   examples/three-hosts.sh            from a checkout, with deno, or with the executables on PATH
+#   examples/three-hosts.sh            from a checkout, with deno or npx, or with the executables on PATH
 #
 # Real hosts differ by their addresses alone; see docs/operations.md.
 set -eu
@@ -17,21 +17,33 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
+# Waits until a command succeeds, at most a minute.
+await() {
+  tries=0
+  until "$@"; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || { echo "$* did not come true within a minute" >&2; exit 1; }
+    sleep 0.2
+  done
+}
+
+# Whether so many of something are in a list.
+count_is() {
+  [ "$(curl -sS "$url/v2/$1" | grep -o "$2" | wc -l)" -eq "$3" ]
+}
+
+deno=$(command -v deno || npx -y deno@2.9.6 eval 'console.log(Deno.execPath())')
+
 # An executable that is installed, else its source.
 start() {
   name=$1
   shift
-  if command -v "$name" >/dev/null; then "$name" "$@"; else exec deno task -q "$name" "$@"; fi
+  if command -v "$name" >/dev/null; then exec "$name" "$@"; else exec "$deno" task -q "$name" "$@"; fi
 }
 
 # The address in the line that a daemon writes when it listens.
 address() {
-  tries=0
-  until grep -q '"event":"listening"' "$1"; do
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || { cat "$1" >&2; exit 1; }
-    sleep 0.1
-  done
+  await grep -q '"event":"listening"' "$1"
   sed -n 's/.*"event":"listening".*"url":"\([^"]*\)".*/\1/p' "$1"
 }
 
@@ -50,7 +62,7 @@ for host in 1 2 3; do
   pids="$pids $!"
   eval "host_$host=$!"
 done
-until [ "$(curl -sS "$url/v2/pools" | grep -o '"status":"available"' | wc -l)" -eq 3 ]; do sleep 0.2; done
+await count_is pools '"status":"available"' 3
 echo "three hosts are known"
 
 # The worker of each host is loaded before anybody asks.
@@ -58,7 +70,7 @@ for host in 1 2 3; do
   curl -sS --fail-with-body -o "$work/load" -X POST "$url/v2/models/demo/load" \
     -H 'Content-Type: application/json' -d "{\"pool_id\":\"host-$host\"}"
 done
-until [ "$(curl -sS "$url/v2/workers" | grep -o '"state":"ready"' | wc -l)" -eq 3 ]; do sleep 0.2; done
+await count_is workers '"state":"ready"' 3
 echo "each has the model"
 
 asked=

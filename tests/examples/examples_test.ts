@@ -60,6 +60,18 @@ Deno.test("the examples do what they say", async (t) => {
       assert.match(out, /3 4 5 6 7 8/);
     });
 
+    await t.step("curl says a word of any kind, and why a job was not taken", async () => {
+      const env = { LLORCH_URL: url };
+      const { code, err } = await run(join(EXAMPLES, "follow.sh"), ['Say "a\\b"\nnow'], env);
+      assert.equal(code, 0, err);
+      const refused = await run(join(EXAMPLES, "follow.sh"), [], {
+        ...env,
+        LLORCH_MODEL: "nobody",
+      });
+      assert.equal(refused.code, 1);
+      assert.match(refused.err, /MODEL_NOT_FOUND/);
+    });
+
     await t.step("a batch that is run twice does nothing twice", async () => {
       const file = join(dir, "prompts.txt");
       await Deno.writeTextFile(file, "Count from 1 to 4.\n\nWho are you?\nCount from 5 to 8.\n");
