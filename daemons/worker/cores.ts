@@ -7,6 +7,20 @@ export function physicalCores(): number {
   return Math.min(logical, cores ?? logical);
 }
 
+/**
+ * The threads that may be used of those asked for: beyond the machine's cores they wait for each
+ * other, and llama.cpp gets hundreds of times slower.
+ */
+export function usableThreads(
+  asked: number | "auto",
+  onTooMany: (cores: number) => void,
+): number | "auto" {
+  const cores = os.availableParallelism();
+  if (asked === "auto" || asked <= cores) return asked;
+  onTooMany(cores);
+  return cores;
+}
+
 function linuxCores(): number | undefined {
   try {
     const text = Deno.readTextFileSync("/proc/cpuinfo");

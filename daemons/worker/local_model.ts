@@ -1,6 +1,7 @@
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { promptTokens } from "./batch/prompt.ts";
+import { usableThreads } from "./cores.ts";
 import { modelRef, queueLimit } from "./config.ts";
 import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "./engine/engine.ts";
 import { Generator } from "./generator.ts";
@@ -15,13 +16,18 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
       log.warn("context_beyond_training", { context: config.context, trained: contextLength });
     }
-    const engine = await loadEngine({
+    const asked = threadsOf(config.threads);
+    const threads = usableThreads(
+      asked,
+      (cores) => log.warn("threads_beyond_cores", { threads: asked, cores, used: cores }),
+    );
+    const loading = loadEngine({
       model: config.model,
       gpu: config.gpu,
       gpuLayers: config.gpu_layers,
       context: config.context,
       slots: config.slots,
-      threads: threadsOf(config.threads),
+      threads,
       settings: config,
       adapters: new Map((config.lora ?? []).map((each) => {
         const at = each.indexOf("=");
@@ -31,6 +37,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       onWarning: (message) => log.warn("engine", { message }),
       signal,
     });
+    const engine = await unlessStopped(loading, signal);
     let isStuck = false;
     const generator = new Generator({
       engine,
@@ -64,6 +71,23 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
   };
 }
 
+/** A load that does not end by then, once it is told to, is left to the end of the process. */
+const LEAVE_MS = 1_000;
+
+/** A load may be deep in llama.cpp, which asks nobody: a stop does not wait for that. */
+async function unlessStopped<T>(loading: Promise<T>, signal: AbortSignal): Promise<T> {
+  const left = Promise.withResolvers<never>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const leave = () => timer = setTimeout(() => left.reject(signal.reason), LEAVE_MS);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([loading, left.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  }
+}
+
 function serve(
   fingerprint: string,
   engine: Engine,
@@ -76,6 +100,7 @@ function serve(
     fingerprint,
     backend: engine.backend,
     context: engine.context,
+    threads: engine.threads,
     capabilities: engine.capabilities,
     pids: [],
     savedSlots,

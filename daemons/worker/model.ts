@@ -55,6 +55,8 @@ export interface Model {
   readonly backend: string;
   /** Tokens per slot: prompt and reply together. */
   readonly context: number;
+  /** CPU threads that compute; undefined where another program decides. */
+  readonly threads?: number;
   readonly capabilities: readonly Capability[];
   /** Processes other than the worker's own that hold the model's memory. */
   readonly pids: readonly number[];

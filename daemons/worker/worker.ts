@@ -109,6 +109,7 @@ export class Worker implements Daemon {
       capabilities: [...this.#model?.capabilities ?? []],
       context: this.#model?.context ?? context ?? 0,
       slots,
+      ...(this.#model?.threads === undefined ? {} : { threads: this.#model.threads }),
       active: this.#model?.active ?? 0,
       waiting: this.#model?.waiting ?? 0,
       memory_bytes: this.#memoryBytes(),
@@ -206,7 +207,7 @@ export class Worker implements Daemon {
       backend: this.#model.backend,
       context: this.#model.context,
       slots: config.slots,
-      threads: config.threads,
+      threads: this.#model.threads,
       load_ms: Math.round(performance.now() - this.#openedAt),
     });
   }

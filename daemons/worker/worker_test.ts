@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { workerReady } from "#shared/contracts/pool.ts";
 import { workerRoutes } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -7,7 +8,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
 import { FakeEngine, type FakeEngineOptions } from "./testing/fake_engine.ts";
 import { request } from "./testing/generator.ts";
-import { openWorker, TOKEN, whenReady } from "./testing/worker.ts";
+import { openWorker, testConfig, TOKEN, whenReady } from "./testing/worker.ts";
 
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
@@ -170,6 +171,40 @@ Deno.test("a worker stopped while it loads ends quietly", async () => {
   );
   await delay(10);
   await worker.close();
+});
+
+Deno.test("a worker stopped in a load that nothing ends does not wait for it", async () => {
+  const { worker } = await openWorker(() => new Promise(() => {}));
+  await delay(10);
+  const start = performance.now();
+  await worker.close();
+  assert.ok(performance.now() - start < 5_000, "it waited");
+});
+
+Deno.test("a worker with more threads than the machine has cores uses as many as those", async () => {
+  const asked: unknown[] = [];
+  const engine = new FakeEngine();
+  const cores = availableParallelism();
+  for (const threads of [String(cores + 1), 1024, cores, "auto"]) {
+    const { worker, client } = await openWorker((options) => {
+      asked.push(options.threads);
+      return Promise.resolve(engine);
+    }, { threads });
+    await whenReady(client);
+    // What the engine says, not what was asked for: it may have measured.
+    assert.equal((await client.call(workerRoutes.health, {})).threads, engine.threads);
+    await worker.close();
+  }
+  assert.deepEqual(asked, [cores, cores, cores, "auto"]);
+});
+
+Deno.test("threads are 1 to 1024 or auto, whether a number or the text of a flag", () => {
+  for (const threads of [1, 1024, "1", "99", "1000", "1019", "1024", "auto"]) {
+    assert.equal(testConfig({ threads }).threads, threads);
+  }
+  for (const threads of [0, 1025, "0", "1025", "1100", "5000", "01", "1e3", ""]) {
+    assert.throws(() => testConfig({ threads }), String(threads));
+  }
 });
 
 Deno.test("an idle worker that nobody calls any more ends with exit code 0", async () => {

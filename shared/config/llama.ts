@@ -45,7 +45,10 @@ export const llamaShape = {
 /** Threads that compute: a number, or `auto` to measure a few settings when a model is loaded. */
 export const threadsKey = z.union([
   z.number().int().min(1).max(1024),
-  z.string().regex(/^(auto|[1-9]\d{0,3})$/, "must be auto or a number from 1"),
+  z.string().regex(
+    /^(auto|[1-9]\d{0,2}|10[01]\d|102[0-4])$/,
+    "must be auto or a number from 1 to 1024",
+  ),
 ]);
 
 /** Settings of llama.cpp. */

@@ -19,6 +19,10 @@ export const workerHealth = health.extend({
   capabilities: z.array(capability),
   context: z.number().int().min(0).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(0),
+  threads: z.number().int().min(1).optional().meta({
+    description: "CPU threads that compute, measured with --threads auto; absent while the model " +
+      "loads, and where another program decides",
+  }),
   active: z.number().int().min(0).meta({ description: "Slots in use" }),
   waiting: z.number().int().min(0).meta({ description: "Accepted, no slot yet" }),
   memory_bytes: bytes,

@@ -50,6 +50,8 @@ export interface Engine {
   readonly backend: string;
   /** Tokens per slot: prompt and reply together. */
   readonly context: number;
+  /** CPU threads that compute: as many as were asked for, or were measured to be best. */
+  readonly threads: number;
   /** Ids from 0 to below this one are tokens. */
   readonly vocabularySize: number;
   /** One per slot; none for a model that does not generate. */

@@ -23,6 +23,7 @@ export const FAKE_END = 256;
 /** An engine for tests: tokens are bytes, 256 ends, and every step is written down. */
 export class FakeEngine implements Engine {
   readonly backend = "cpu";
+  readonly threads = 1;
   readonly context: number;
   readonly vocabularySize = 257;
   readonly callSyntax = "tagged" as const;

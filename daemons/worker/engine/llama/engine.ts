@@ -21,6 +21,7 @@ export interface LlamaParts {
   /** Adapters that requests may name, loaded. */
   readonly adapters: ReadonlyMap<string, object>;
   readonly contextPerSlot: number;
+  readonly threads: () => number;
   readonly vocabularySize: number;
   /** Undefined when the model has none. */
   readonly chatTemplate: ChatTemplate | undefined;
@@ -53,6 +54,10 @@ export class LlamaEngine implements Engine {
       token !== null && model.detokenize([token, token]) === ""
     );
     this.#anchor = silent === null || silent === undefined ? [] : [silent];
+  }
+
+  get threads(): number {
+    return this.#parts.threads();
   }
 
   tokenize(text: string): number[] {

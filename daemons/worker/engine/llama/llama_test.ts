@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
@@ -503,8 +504,9 @@ Deno.test("llama.cpp counts exactly with every setting of the cache, attention, 
     { threads: "auto" },
   ];
   for (const each of settings) {
-    await using(counterModel(), { ...each, context: 128 }, async ({ generate }) => {
+    await using(counterModel(), { ...each, context: 128 }, async ({ generate, engine }) => {
       assert.equal(textOf(await generate({ prompt: count(1, 20), max_tokens: 5 })), count(21, 25));
+      assert.ok(engine.threads >= 1 && engine.threads <= availableParallelism());
     });
   }
 });

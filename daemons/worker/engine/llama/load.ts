@@ -119,6 +119,7 @@ async function openEngine(
     }),
     adapters,
     contextPerSlot,
+    threads: () => threads,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
     chatTemplate: chatTemplate(model, options.onWarning),
   });
