@@ -1,15 +1,36 @@
 /**
- * Checks the documents: links, tasks and command lines that they name, and what is generated.
+ * Checks the documents: links, tasks, command lines and settings that they name, and what is generated.
  *
  * @module
  */
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
+import type { z } from "zod";
+import type { ConfigSpec } from "#shared/config/load.ts";
+import { configKeys } from "#shared/config/schema.ts";
 import { commands } from "../cli/commands/mod.ts";
+import { FIXED_KEYS } from "../cli/config/keys.ts";
+import { configSpec as orchestratord } from "../daemons/orchestratord/config.ts";
+import { configSpec as poolManagerd } from "../daemons/pool-managerd/config.ts";
+import { configSpec as worker } from "../daemons/worker/config.ts";
 import config from "../deno.json" with { type: "json" };
 import { runDeno } from "./command.ts";
 import { brokenLinks, unknownCommands, unknownTasks } from "./doc_rules.ts";
 import { report, ROOT, SKIPPED } from "./repo.ts";
+import { type DaemonSettings, unknownFlags, unknownKeys } from "./setting_rules.ts";
+
+/** Flags that every daemon takes beside its keys. */
+const COMMON_FLAGS = ["config", "check-config", "help", "version"];
+
+function settingsOf<S extends z.ZodObject>(spec: ConfigSpec<S>): DaemonSettings {
+  const { program, schema, extraFlags = {}, commands = {} } = spec;
+  const own = Object.values(commands).flatMap(({ flags = {} }) => Object.keys(flags));
+  return {
+    program,
+    keys: configKeys(schema),
+    flags: [...COMMON_FLAGS, ...Object.keys(extraFlags), ...own],
+  };
+}
 
 function* markdownFiles(dir: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(dir)) {
@@ -27,10 +48,15 @@ if (import.meta.main) {
       Deno.readTextFileSync(path),
     ]),
   );
+  const daemons = [settingsOf(orchestratord), settingsOf(poolManagerd), settingsOf(worker)];
+  // The command line has settings of its own, and a checker of its flags.
+  const llorch: DaemonSettings = { program: "llorch config", keys: FIXED_KEYS, flags: [] };
   const problems = [
     ...brokenLinks(pages, (path) => existsSync(join(ROOT, path))),
     ...unknownTasks(pages, Object.keys(config.tasks)),
     ...unknownCommands(pages, commands),
+    ...unknownFlags(pages, daemons),
+    ...unknownKeys(pages, [...daemons, llorch]),
   ];
   if (!Deno.args.includes("--no-generated")) {
     const { code, output } = await runDeno([
