@@ -296,6 +296,25 @@ Deno.test("llama.cpp survives a grammar that contradicts the biases, and so do i
     }
   }));
 
+Deno.test("llama.cpp gives no token that is forbidden, not even where all are", () =>
+  using(counterModel(), { context: 256, slots: 2 }, async ({ generate, engine }) => {
+    const tokens = Array.from({ length: engine.vocabularySize }, (_, token) => token);
+    const all = Object.fromEntries(tokens.map((token) => [token, -100]));
+    for (const temperature of [0, 1]) {
+      const [wrong, right] = await Promise.all([
+        generate({ prompt: " w1", max_tokens: 5, logit_bias: all, temperature }),
+        generate({ prompt: " w1", max_tokens: 20, temperature }),
+      ]);
+      assert.deepEqual(outline(wrong), ["started", "error INVALID_REQUEST"]);
+      assert.match(JSON.stringify(wrong), /logit_bias leaves no token to choose: it forbids \d+/);
+      assert.equal(textOf(right), count(2, 21));
+      const w9 = engine.tokenize(" w9").at(-1)!;
+      const { [w9]: _, ...allButOne } = all;
+      const only = await generate({ max_tokens: 2, logit_bias: allButOne, temperature });
+      assert.equal(textOf(only), " w9 w9");
+    }
+  }));
+
 Deno.test("llama.cpp looks back on what was said for the penalties", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const fields = { messages: story, max_tokens: 40 };

@@ -45,6 +45,8 @@ export class LlamaSampling implements Sampling {
   /** What the sampler is told, but for the seed and the tokens to penalize. */
   readonly #fixed: SamplerConfig;
   readonly #grammar: object | undefined;
+  /** Tokens that llama.cpp chooses only where it has no other. */
+  readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
   #recent: number[] = [];
   #position = 0;
@@ -54,6 +56,7 @@ export class LlamaSampling implements Sampling {
     this.#parts = parts;
     this.adapter = parts.adapter;
     this.#grammar = grammar && nativeGrammar(grammar);
+    this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
     this.#fixed = {
@@ -103,7 +106,7 @@ export class LlamaSampling implements Sampling {
    * Chooses after each row, as long as what was guessed is what is chosen: one token more than
    * guesses that were right. Each token is chosen as if nothing had been guessed.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` where the grammar leaves no token to choose.
+   * @throws {LlorchError} `INVALID_REQUEST` where the grammar or the biases leave no token to choose.
    * @throws {EngineStuck} where it takes too long.
    */
   async choose(
@@ -121,6 +124,7 @@ export class LlamaSampling implements Sampling {
         .catch((error) => this.#refuse(error));
       const [token] = choice;
       if (token === NO_TOKEN) this.#refuse(new Error("llama.cpp gave no token"));
+      if (this.#forbidden.has(token)) this.#refuseForbidden(token);
       chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
       this.#remember(token);
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
@@ -162,6 +166,17 @@ export class LlamaSampling implements Sampling {
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
       { cause: error },
+    );
+  }
+
+  /** llama.cpp chooses a token that is forbidden where all are. */
+  #refuseForbidden(token: number): never {
+    const cause = new Error(`llama.cpp chose the forbidden token ${token}`);
+    if (this.#grammar) this.#refuse(cause);
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `logit_bias leaves no token to choose: it forbids ${this.#forbidden.size}`,
+      { cause },
     );
   }
 
@@ -218,6 +233,11 @@ export async function createGrammar(
     const message = `llama.cpp cannot use it: ${errorMessage(error)}`;
     throw invalidRequest([{ field, message }]);
   }
+}
+
+function forbiddenBy(biases: Readonly<Record<string, number>>): ReadonlySet<number> {
+  const forbidden = Object.entries(biases).filter(([, bias]) => bias <= FORBIDDEN);
+  return new Set(forbidden.map(([token]) => Number(token)));
 }
 
 function biases(given: Readonly<Record<string, number>>): SamplerConfig {
