@@ -176,6 +176,35 @@ Deno.test("cancel ends a running job once and frees the worker; again changes no
   });
 });
 
+Deno.test("the queue tells what runs and where, calls that are not kept too", async () => {
+  await withHarness({}, async ({ url, client, events, pool }) => {
+    await events(task);
+    pool.only().allow(2);
+    const { job_id } = await client.call(routes.submit, { body: { ...task, priority: "batch" } });
+    const running = async () => (await client.call(routes.queue, {})).running;
+    await until("it has tokens", async () => (await running())[0]?.tokens_out === 2);
+    const chat = fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "counter", messages: [{ role: "user", content: "w7" }] }),
+    });
+    await until("both run", async () => (await running()).length === 2);
+    const [kept, call] = await running();
+    const { worker_id, pool_id } = (await client.call(routes.workers, {})).workers[0]!;
+    for (const each of [kept!, call!]) {
+      assert.deepEqual([each.worker_id, each.pool_id, each.attempt], [worker_id, pool_id, 1]);
+      assert.ok(each.running_ms >= 0 && each.running_ms < 60_000);
+    }
+    assert.deepEqual([kept?.job_id, kept?.priority, kept?.durable], [job_id, "batch", true]);
+    assert.deepEqual([call?.priority, call?.durable, call?.tokens_out], ["interactive", false, 0]);
+    for (const { job_id: id } of await running()) {
+      await client.call(routes.deleteTask, { params: { id } });
+    }
+    await until("nothing runs", async () => (await running()).length === 0);
+    await (await chat).body?.cancel();
+  });
+});
+
 Deno.test("DELETE cancels a queued job and it leaves the queue", async () => {
   await withHarness({}, async ({ client, pool, events }) => {
     pool.holdLoads = true;

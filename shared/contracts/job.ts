@@ -172,7 +172,20 @@ export const queueView = z.object({
     waiting_ms: milliseconds,
     reason: z.string().meta({ description: "Why it waits" }),
   })),
+  running: z.array(z.object({
+    job_id: identifier,
+    model: modelName,
+    priority,
+    durable: z.boolean().meta({
+      description: "Kept, as jobs of /v2/tasks are; calls of /v1 are not",
+    }),
+    attempt: z.number().int().min(1),
+    worker_id: identifier,
+    pool_id: identifier,
+    running_ms: milliseconds.meta({ description: "Since this attempt began" }),
+    tokens_out: z.number().int().min(0),
+  })),
 }).meta({ id: "Queue" });
 
-/** What waits. */
+/** What waits, and what runs. */
 export type QueueView = z.output<typeof queueView>;

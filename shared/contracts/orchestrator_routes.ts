@@ -170,7 +170,7 @@ export const orchestratorRoutes = {
   queue: defineRoute({
     method: "GET",
     path: "/v2/queue",
-    summary: "What waits, and why",
+    summary: "What waits, and why, and what runs",
     tag: "state",
     role: "client",
     status: 200,

@@ -2,6 +2,7 @@ import {
   type Attempt,
   isTerminal,
   type MetricsData,
+  type QueueView,
   type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
@@ -93,6 +94,24 @@ export class LiveJob {
   /** Tokens delivered so far; where the worker's engine does not tell them, a token for each event. */
   get tokensOut(): number {
     return Math.max(this.ids.length, this.nextIndex);
+  }
+
+  /** Its attempt that runs, as clients see it; undefined while it has none. */
+  runningView(now: number): QueueView["running"][number] | undefined {
+    const attempt = this.attempts.at(-1);
+    if (attempt === undefined || attempt.ended_at !== undefined) return undefined;
+    const { id, request, store } = this.facts;
+    return {
+      job_id: id,
+      model: request.model,
+      priority: request.priority,
+      durable: store !== undefined,
+      attempt: this.attempts.length,
+      worker_id: attempt.worker_id,
+      pool_id: attempt.pool_id,
+      running_ms: Math.max(0, now - Date.parse(attempt.started_at)),
+      tokens_out: this.tokensOut,
+    };
   }
 
   /** Whether text was delivered that no attempt could go on from, for want of its token ids. */

@@ -13,7 +13,7 @@ import { anywhere, breakerKey, type Job, type Pool, type State, type Worker } fr
 import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */
-const LISTED_JOBS = 1000;
+export const LISTED_JOBS = 1000;
 
 /** Every model that some pool has, once per fingerprint. */
 export function modelViews(state: Readonly<State>): ModelView[] {
@@ -112,7 +112,7 @@ function reloadOf(state: Readonly<State>, poolId: string): Pick<PoolView, "reloa
 }
 
 /** What waits, in the order in which it is served, and why. */
-export function queueView(state: Readonly<State>, now: number): QueueView {
+export function queueView(state: Readonly<State>, now: number): Omit<QueueView, "running"> {
   const jobs = queueOrder(state, now);
   const byModel = new Map<string, number>();
   const byPriority = { interactive: 0, batch: 0 };
