@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { formatBytes } from "../output/bytes.ts";
-import { printable } from "../output/printable.ts";
+import { printable } from "#shared/printable.ts";
 
 /** A line is drawn this often on a terminal, and written this often elsewhere, in milliseconds. */
 const DRAW_MS = { terminal: 100, plain: 5_000 } as const;

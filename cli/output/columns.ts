@@ -1,11 +1,11 @@
-import { printable } from "./printable.ts";
+import { oneLine } from "#shared/printable.ts";
 
 /**
  * Rows of cells as lines whose columns stand under each other; the last one is not padded. Whatever is in
  * a cell, it stays in its line: control characters, line ends and tabs are shown as `\n`.
  */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
-  const shown = rows.map((row) => row.map(cellText));
+  const shown = rows.map((row) => row.map(oneLine));
   const widths: number[] = [];
   for (const row of shown) {
     for (const [column, cell] of row.entries()) {
@@ -16,8 +16,4 @@ export function columns(rows: readonly (readonly string[])[], gap = 2): string[]
     row.map((cell, column) => column === row.length - 1 ? cell : cell.padEnd(widths[column]! + gap))
       .join("").trimEnd()
   );
-}
-
-function cellText(cell: string): string {
-  return printable(cell.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\t", "\\t"));
 }

@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { Output } from "../context.ts";
-import { printable } from "./printable.ts";
+import { printable } from "#shared/printable.ts";
 
 /**
  * Standard output. Into a pipe or a file goes every byte as it is; on a terminal nothing but text and

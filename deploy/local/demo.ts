@@ -88,7 +88,7 @@ if (import.meta.main) {
       }
       if (once) return "done";
       print(
-        `\nStill running; Ctrl-C stops it. Try:\n\n  curl -N ${orchestrator.url}/v1/chat/completions \\\n` +
+        `\nStill running; Ctrl-C stops it. The console is at ${orchestrator.url}/\nTry:\n\n  curl -N ${orchestrator.url}/v1/chat/completions \\\n` +
           `    -H 'Content-Type: application/json' \\\n` +
           `    -d '{"model":"${model}","stream":true,` +
           `"messages":[{"role":"user","content":"Count from 3 to 9."}]}'\n\n`,

@@ -18,6 +18,7 @@ if (import.meta.main) {
         }));
       } else {
         console.log(`ready           ${orchestrator.url}  (pool ${pool.url}, Ctrl-C stops all)`);
+        console.log(`console         ${orchestrator.url}/  (open it in a browser)`);
       }
       return Promise.resolve("stay");
     },

@@ -68,6 +68,9 @@ export interface App {
   openapi(): Record<string, unknown>;
 }
 
+/** Browsers take a reply for what it says that it is: words of a model never become a page. */
+const NOSNIFF = ["x-content-type-options", "nosniff"] as const;
+
 /** When to try again where nobody measured it, in milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
@@ -102,6 +105,7 @@ export function createApp(options: AppOptions): App {
       response = renderError(error, request, correlationId, options.log);
     }
     response.headers.set(HEADERS.correlationId, correlationId);
+    response.headers.set(...NOSNIFF);
     options.onReply?.(route, response.status, (performance.now() - started) / 1000);
     return response;
   }
@@ -172,7 +176,7 @@ export function errorResponse(
   request: Request,
   correlationId: string,
 ): Response {
-  const headers = new Headers({ [HEADERS.correlationId]: correlationId });
+  const headers = new Headers([[HEADERS.correlationId, correlationId], [...NOSNIFF]]);
   const retryAfterMs = error.retryAfterMs ?? (error.retriable ? RETRY_AFTER_MS : undefined);
   if (retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));

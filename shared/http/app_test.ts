@@ -357,6 +357,18 @@ Deno.test("app: a route without a role is open, token or not", async () => {
   assert.equal((await get(app, "/v2/things/a")).status, 200);
 });
 
+Deno.test("app: no reply may be taken for something else than it says", async () => {
+  const { app } = testApp();
+  const replies = [
+    await get(app, "/v2/things/a"),
+    await post(app, "/v2/things/1", {}),
+    await get(app, "/nosuch"),
+    await get(app, "/v2/things/a", { "x-long": "a".repeat(100_000) }),
+  ];
+  assert.deepEqual(replies.map(({ status }) => status), [200, 400, 404, 431]);
+  for (const { headers } of replies) assert.equal(headers.get("x-content-type-options"), "nosniff");
+});
+
 Deno.test("app: a handler may answer with a whole response", async () => {
   const app = createApp({ title: "test", log: recordingLog([]), authorize: () => undefined });
   app.mount(read, () => new Response("text", { status: 203 }));

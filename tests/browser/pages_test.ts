@@ -66,7 +66,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.getByLabel("Seed").fill("7");
         await page.getByLabel("Message").fill("Tell me a story about Ada");
         await page.keyboard.press("Enter");
-        await page.getByText(/^\d+ tokens in .*, first after .* tokens\/s, stop$/).waitFor();
+        await page.getByText(/^\d+ tokens in .*, first after .*, stop$/).waitFor();
         const answer = await page.locator(".turn.assistant p").innerText();
         assert.match(answer, /Ada/);
         await keep(page, "playground");
@@ -96,6 +96,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.locator(".turn.assistant p").getByText(/w\d+ w\d+/).waitFor();
         await page.getByRole("button", { name: "Stop" }).click();
         await page.getByRole("button", { name: "Send" }).waitFor();
+        await page.getByText("Stopped before its end").waitFor();
         const isFree = async () => (await stack.workers()).every(({ active }) => active === 0);
         await until("its slot is free", isFree, 5_000);
       });

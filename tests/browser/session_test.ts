@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 
 /** Names that would do harm in a page that took them for markup. */
@@ -80,6 +81,52 @@ browserTest("hostile names of models, devices and keys are shown and do nothing"
       await page.goto(`${url}/#/jobs/${encodeURIComponent(HOSTILE[0]!)}`);
       await page.getByRole("alert").waitFor();
       assert.equal(await page.evaluate("window.pwned"), undefined);
+    });
+  });
+});
+
+browserTest("names that turn text round or begin lines change nothing around them", async () => {
+  await withGuarded({}, async ({ url, root, pool: open }) => {
+    const pool = await open();
+    const state = pool.state();
+    const name = "\u202egnp.exe\nWorker w-1 is gone";
+    const arabic = "نموذج";
+    const named = (name: string, fingerprint: string) => ({
+      ...state.models[0]!,
+      model_ref: `file:/models/${name}.gguf`,
+      aliases: [name],
+      fingerprint,
+    });
+    const models = [named(name, "1".repeat(64)), named(arabic, "2".repeat(64))];
+    pool.state = () => ({ ...state, models_revision: 2, models });
+    await pool.register();
+    for (const ref of [name, arabic]) await root.call(routes.pinModel, { params: { ref } });
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      const shown = "\\u202egnp.exe\\nWorker w-1 is gone";
+      const apart = (text: string) =>
+        page.locator("main bdi").getByText(text, { exact: true }).first();
+      for (const place of ["Overview", "Models", "Playground", "Events"]) {
+        await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: place })
+          .click();
+        await page.getByRole("heading", { level: 1, name: place }).waitFor();
+        if (place === "Playground") {
+          await page.getByLabel("Model").getByRole("option", { name: shown }).waitFor({
+            state: "attached",
+          });
+        } else {
+          await apart(shown).waitFor();
+          assert.equal(await apart(arabic).innerText(), arabic);
+          assert.equal(
+            await page.evaluate("getComputedStyle(document.querySelector('main bdi')).unicodeBidi"),
+            "isolate",
+          );
+        }
+        const text = await page.evaluate("document.body.innerText") as string;
+        assert.ok(!text.includes("\u202e"), place);
+      }
+      await page.getByText(`Model ${shown} is pinned: its workers stay`).waitFor();
     });
   });
 });

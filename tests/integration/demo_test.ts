@@ -38,5 +38,6 @@ Deno.test("the demo prints its tokens, its speed and what to try next", async ()
   assert.equal((await within(program.status, "the demo has stopped")).code, 0);
   assert.match(text, /A token is a small piece of text/);
   assert.match(text, /\d+ tokens, \d+ tokens\/s, first token after [\d.]+ ms/);
+  assert.match(text, /The console is at http:\/\/127\.0\.0\.1:\d+\/$/m);
   assert.match(text, /curl -N http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions/);
 });

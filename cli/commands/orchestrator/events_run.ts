@@ -5,11 +5,11 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
 import { delay } from "#shared/lifecycle.ts";
+import { oneLine } from "#shared/printable.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
-import { printable } from "../../output/printable.ts";
 
 /** A lost connection is made anew for this long, in milliseconds: orchestratord may be restarted. */
 const RECONNECT_FOR_MS = 60_000;
@@ -58,12 +58,15 @@ async function* connection(
   yield* events;
 }
 
-/** Undefined for what is no event of the past: how much is going on. */
+/**
+ * An event as a line, and whatever names are in it, as one. Undefined for what is no event of the past:
+ * how much is going on.
+ */
 function lineOf({ event, data, id }: SseMessage, isJson: boolean): string | undefined {
   if (!activityKind.safeParse(event).success) return undefined;
   const activity = activityData.parse(JSON.parse(data));
   if (isJson) {
     return JSON.stringify({ ...(id ? { id: Number(id) } : {}), kind: event, ...activity });
   }
-  return printable(`${activity.at}  ${event.padEnd(12)}  ${activity.message}`);
+  return oneLine(`${activity.at}  ${event.padEnd(12)}  ${activity.message}`);
 }

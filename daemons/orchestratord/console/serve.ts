@@ -35,7 +35,6 @@ function file(text: string, type: string): File {
     headers: {
       "content-type": `${type}; charset=utf-8`,
       "content-security-policy": POLICY,
-      "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",

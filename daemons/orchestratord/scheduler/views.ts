@@ -38,12 +38,12 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         context_length: model.context_length,
         size_bytes: model.size_bytes,
         estimated_bytes: defaultLoadBytes(model),
-        pools: [...known?.pools ?? [], pool.id],
+        pools: [...new Set([...known?.pools ?? [], pool.id])],
         loaded: (known?.loaded ?? false) || workers.length > 0,
         loading: wished.has(model.fingerprint) ||
           isLoadedOrLoading(state, model.fingerprint) && workers.length === 0,
         pinned: pinned.has(model.fingerprint),
-        workers: [...known?.workers ?? [], ...workers],
+        workers: [...new Set([...known?.workers ?? [], ...workers])],
         ...(loadError === undefined || workers.length > 0 ? {} : { load_error: loadError }),
         ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),
       });

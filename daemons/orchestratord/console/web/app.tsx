@@ -14,9 +14,11 @@ import { PlaygroundPage } from "./pages/playground.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { Boundary } from "./parts/boundary.tsx";
 import { Missing } from "./parts/missing.tsx";
+import { Name } from "./parts/name.tsx";
 import { Notices } from "./parts/notices.tsx";
 import { pause, waitMs } from "./reconnect.ts";
 import { SessionContext } from "./session.ts";
+import { forget } from "./talk.ts";
 
 /** A page: its name in the address, and in words. */
 interface Page {
@@ -81,6 +83,7 @@ function decoded(part: string): string | undefined {
 
 function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: () => void }) {
   useEffect(follow, []);
+  useEffect(() => forget, []);
   const hash = useHash();
   const pages = PAGES.filter((page) => !page.isForOperators || session.role === "operator");
   const { page, job } = placeOf(hash, pages);
@@ -117,7 +120,9 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
           <Connection />
           {!session.is_open && (
             <>
-              <span title={`Role: ${session.role}`}>{session.name ?? "daemons' token"}</span>
+              <span title={`Role: ${session.role}`}>
+                <Name>{session.name ?? "daemons' token"}</Name>
+              </span>
               <button type="button" class="quiet" onClick={signOut}>Sign out</button>
             </>
           )}

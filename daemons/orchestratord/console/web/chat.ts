@@ -52,7 +52,7 @@ export async function chat(
   if (!reply.ok || !reply.body) throw await errorOf(reply);
   let [firstMs, tokens, reason] = [0, 0, "broken off"];
   for await (const { data } of eventsOf(reply.body)) {
-    if (data === "[DONE]") break;
+    if (data === "[DONE]") continue;
     const { choices, usage, error } = JSON.parse(data) as Chunk;
     if (error) throw new ApiError(200, error.code, error.message);
     const text = choices?.[0]?.delta?.content;

@@ -15,6 +15,11 @@ export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** `1 model`, `2 models`. */
+export function formatThings(count: number, name: string): string {
+  return `${formatCount(count)} ${name}${count === 1 ? "" : "s"}`;
+}
+
 /** `14:03:22` today, else with the date before it. */
 export function formatTime(iso: string): string {
   const time = new Date(iso);

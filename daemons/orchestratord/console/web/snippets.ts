@@ -7,6 +7,15 @@ export const LANGUAGES = ["curl", "JavaScript", "Python"] as const;
 /** One of them. */
 export type Language = typeof LANGUAGES[number];
 
+/** Marks that turn text round as escapes, which JSON, JavaScript and Python read alike. */
+const TURNS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** JSON that looks like what it says, whatever is in its strings. */
+function json(value: unknown, indent?: number): string {
+  const escape = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value, null, indent).replace(TURNS, escape);
+}
+
 /** The code for a request to the service at this address. */
 export function snippet(language: Language, request: ChatRequest, origin: string): string {
   switch (language) {
@@ -20,7 +29,7 @@ export function snippet(language: Language, request: ChatRequest, origin: string
 }
 
 function curl(request: ChatRequest, origin: string): string {
-  const body = JSON.stringify({ ...request, stream: true }, null, 2);
+  const body = json({ ...request, stream: true }, 2);
   return [
     `curl -N ${origin}/v1/chat/completions \\`,
     `  -H "Authorization: Bearer $LLORCH_API_KEY" \\`,
@@ -31,11 +40,11 @@ function curl(request: ChatRequest, origin: string): string {
 }
 
 function javascript(request: ChatRequest, origin: string): string {
-  const body = JSON.stringify({ ...request, stream: true }, null, 2);
+  const body = json({ ...request, stream: true }, 2);
   return `import OpenAI from "openai";
 
 const client = new OpenAI({
-  baseURL: ${JSON.stringify(`${origin}/v1`)},
+  baseURL: ${json(`${origin}/v1`)},
   apiKey: process.env.LLORCH_API_KEY ?? "none",
 });
 const stream = await client.chat.completions.create(${body});
@@ -46,7 +55,6 @@ for await (const chunk of stream) {
 
 function python({ model, messages, ...parameters }: ChatRequest, origin: string): string {
   // Strings of JSON are strings of Python, too.
-  const json = (value: unknown) => JSON.stringify(value);
   const turns = messages.map(({ role, content }) =>
     `        {"role": ${json(role)}, "content": ${json(content)}},`
   );

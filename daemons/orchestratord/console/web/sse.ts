@@ -16,11 +16,18 @@ export async function* eventsOf(
   const parser = createParser({ onEvent: (message) => messages.push(message) });
   const decoder = new TextDecoder();
   const reader = body.getReader();
-  while (true) {
-    const { done, value } = await reader.read().catch(() => Promise.reject(unreachable()));
-    if (done) return;
-    onBytes();
-    parser.feed(decoder.decode(value, { stream: true }));
-    yield* messages.splice(0);
+  let isOver = false;
+  try {
+    while (!isOver) {
+      const { done, value } = await reader.read().catch(() => Promise.reject(unreachable()));
+      isOver = done;
+      if (value === undefined) continue;
+      onBytes();
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* messages.splice(0);
+    }
+  } finally {
+    // What nobody reads on holds no connection.
+    if (!isOver) reader.cancel().catch(() => {});
   }
 }

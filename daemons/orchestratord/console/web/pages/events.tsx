@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { formatTime } from "../format.ts";
 import { KINDS, useLive } from "../live.ts";
+import { Told } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
 /** Kinds that mean that something went wrong. */
@@ -49,7 +50,7 @@ export function EventsPage() {
         ? <Empty>Nothing of the kind has happened.</Empty>
         : (
           <Table label="Events" head={["When", "Kind", "What and why"]}>
-            {shown.map(({ id, kind, at, message, job_id }) => (
+            {shown.map(({ id, kind, at, message, model, job_id }) => (
               <tr key={`${id} ${kind}`}>
                 <td class="when">
                   <time dateTime={at}>{formatTime(at)}</time>
@@ -57,7 +58,10 @@ export function EventsPage() {
                 <td>
                   <span class={`badge ${TROUBLE.has(kind) ? "bad" : "dim"}`}>{kind}</span>
                 </td>
-                <td class="name">{message} {job_id && <a href={`#/jobs/${job_id}`}>job</a>}</td>
+                <td class="name">
+                  <Told message={message} model={model} />{" "}
+                  {job_id && <a href={`#/jobs/${job_id}`}>job</a>}
+                </td>
               </tr>
             ))}
           </Table>

@@ -6,6 +6,7 @@ import { useFetch, useNow } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
 import { Missing } from "../parts/missing.tsx";
+import { Name } from "../parts/name.tsx";
 import { Table } from "../parts/table.tsx";
 
 /** A job that runs is fetched again so often, in ms. */
@@ -30,7 +31,7 @@ export function JobPage({ id }: { id: string }) {
       {error && <p class="bad-text" role="alert">{error}</p>}
       <p class="head-line">
         <span class="id">{job.job_id}</span> <Badge>{job.status}</Badge>
-        <span>{job.model}</span> <span class="dim">{job.priority}</span>
+        <Name>{job.model}</Name> <span class="dim">{job.priority}</span>
         {job.ended_at === undefined && <CancelButton id={job.job_id} onDone={refresh} />}
       </p>
       <h2>Timeline</h2>
@@ -40,14 +41,16 @@ export function JobPage({ id }: { id: string }) {
           <tr key={index}>
             <td class="when">{when}</td>
             <td>{what}</td>
-            <td class="name">{more}</td>
+            <td class="name">
+              <Name>{more ?? ""}</Name>
+            </td>
           </tr>
         ))}
       </Table>
       <h2>Output</h2>
       {job.output === undefined
         ? <p class="empty">Nothing was generated yet, or it was erased after its retention.</p>
-        : <pre class="output" tabIndex={0} aria-label="Output">{job.output}</pre>}
+        : <pre class="output" dir="auto" tabIndex={0} aria-label="Output">{job.output}</pre>}
       <p>
         <a href="#/jobs">All jobs</a>
       </p>

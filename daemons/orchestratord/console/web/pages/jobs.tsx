@@ -6,6 +6,7 @@ import { useFetch, useNow, useThrottled } from "../hooks.ts";
 import { useLive } from "../live.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
+import { Name } from "../parts/name.tsx";
 import { Waiting } from "../parts/waiting.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
@@ -129,7 +130,9 @@ function JobTable({ jobs, onChanged }: { jobs: JobPage["tasks"]; onChanged: () =
               <Badge>{job.status}</Badge>{" "}
               {job.error && <span class="small dim">{job.error.code}</span>}
             </td>
-            <td class="name">{job.model}</td>
+            <td class="name">
+              <Name>{job.model}</Name>
+            </td>
             <td>{job.priority}</td>
             <td class="number">{formatDuration(Math.max(0, now - from))} ago</td>
             <td class="number">{formatDuration(Math.max(0, end - from))}</td>

@@ -1,4 +1,5 @@
 import type { CreatedKey, KeyLimits, KeyView } from "#shared/contracts/mod.ts";
+import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
 import { formatCount, formatTime } from "../format.ts";
@@ -7,6 +8,7 @@ import { Badge } from "../parts/badge.tsx";
 import { Code } from "../parts/copy.tsx";
 import { Confirm, Dialog } from "../parts/dialog.tsx";
 import { attempt, notify } from "../parts/notices.tsx";
+import { Name } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
 const LIMITS: readonly (readonly [name: keyof KeyLimits, label: string])[] = [
@@ -84,7 +86,9 @@ function KeyTable(
     <Table label="API keys" head={head}>
       {keys.map((key) => (
         <tr key={key.key_id}>
-          <td class="name">{key.name}</td>
+          <td class="name">
+            <Name>{key.name}</Name>
+          </td>
           <td class="id">{key.key_id}</td>
           <td>{key.role}</td>
           <td>
@@ -102,7 +106,7 @@ function KeyTable(
             {key.status === "active" && (
               <button
                 type="button"
-                aria-label={`Revoke ${key.name}`}
+                aria-label={oneLine(`Revoke ${key.name}`)}
                 onClick={() => onRevoke(key)}
               >
                 Revoke

@@ -1,11 +1,14 @@
 import type { ModelFit, ModelView, PoolView } from "#shared/contracts/mod.ts";
+import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
 import { formatBytes, formatCount } from "../format.ts";
 import { useFetch, useThrottled } from "../hooks.ts";
+import { labelOf, nameOf } from "../names.ts";
 import { useLive } from "../live.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Confirm } from "../parts/dialog.tsx";
+import { Name } from "../parts/name.tsx";
 import { attempt } from "../parts/notices.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 import { useIsOperator } from "../session.ts";
@@ -43,24 +46,27 @@ export function ModelsPage() {
   );
 }
 
-/** A model's short name: what people type. */
-const nameOf = ({ aliases, model_ref }: ModelView) =>
-  aliases.toSorted((a, b) => a.length - b.length)[0] ?? model_ref;
-
 function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }) {
   const state = model.loaded ? "loaded" : model.loading ? "loading" : "on disk";
-  const aliases = model.aliases.filter((alias) =>
-    alias !== nameOf(model) && alias !== model.model_ref
-  );
+  const label = oneLine(labelOf(model));
+  const others = (names: readonly string[]) =>
+    names.filter((name) => name !== nameOf(model) && name !== model.model_ref);
+  // Names that are another's, too, are said below.
+  const aliases = others(model.aliases).filter((name) => !model.ambiguous_aliases.includes(name));
   return (
-    <article class="card" aria-label={`Model ${nameOf(model)}`}>
+    <article class="card" aria-label={`Model ${label}`}>
       <h3>
-        {nameOf(model)} <Badge>{state}</Badge>
+        <Name>{label}</Name> <Badge>{state}</Badge>
         {model.pinned && <Badge>pinned</Badge>}
       </h3>
       <p class="dim small name">
-        {model.model_ref}
-        {aliases.length > 0 && ` · also ${aliases.join(", ")}`}
+        <Name>{model.model_ref}</Name>
+        {aliases.length > 0 && (
+          <>
+            {" · also "}
+            <Names of={aliases} />
+          </>
+        )}
       </p>
       <p class="small">
         {model.architecture}, {formatBytes(model.size_bytes)} on disk, about{" "}
@@ -69,13 +75,30 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
       </p>
       {model.ambiguous_aliases.length > 0 && (
         <p class="bad-text small">
-          Another model claims these names too: {model.ambiguous_aliases.join(", ")}
+          Another model claims these names too: <Names of={model.ambiguous_aliases} />
         </p>
       )}
-      {model.load_error && <p class="bad-text small">The last load failed: {model.load_error}</p>}
+      {model.load_error && (
+        <p class="bad-text small">
+          The last load failed: <Name>{model.load_error}</Name>
+        </p>
+      )}
       <Fits fits={model.fit ?? []} />
       <Actions model={model} onChanged={onChanged} />
     </article>
+  );
+}
+
+function Names({ of: names }: { of: readonly string[] }) {
+  return (
+    <>
+      {names.map((name, index) => (
+        <>
+          {index > 0 && ", "}
+          <Name>{name}</Name>
+        </>
+      ))}
+    </>
   );
 }
 
@@ -95,7 +118,13 @@ function Fits({ fits }: { fits: readonly ModelFit[] }) {
       {fits.map(({ pool_id, device, fits, free_bytes, reason }) => (
         <li key={`${pool_id} ${device}`}>
           <Badge>{words[fits]}</Badge> {device} of {pool_id}{" "}
-          <span class="dim">({formatBytes(free_bytes)} free){reason && `: ${reason}`}</span>
+          <span class="dim">
+            ({formatBytes(free_bytes)} free){reason && (
+              <>
+                : <Name>{reason}</Name>
+              </>
+            )}
+          </span>
         </li>
       ))}
     </ul>
@@ -106,7 +135,7 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
   const [place, setPlace] = useState("");
   const isOperator = useIsOperator();
   if (!isOperator) return null;
-  const name = nameOf(model);
+  const name = oneLine(labelOf(model));
   const [pool_id, device] = place.split(" ");
   const body = place === "" ? {} : { pool_id, device };
   const act = async (action: string, done: string) => {

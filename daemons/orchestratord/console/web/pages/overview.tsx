@@ -1,11 +1,13 @@
 import type { PoolView, WorkerView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
-import { formatBytes, formatCount, shortModel } from "../format.ts";
+import { oneLine } from "#shared/printable.ts";
+import { formatBytes, formatCount, formatThings, shortModel } from "../format.ts";
 import { useNow } from "../hooks.ts";
 import { useLive } from "../live.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { MemoryBar } from "../parts/memory.tsx";
+import { Name, Told } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
 /** What goes on now, and did in the last hour. */
@@ -75,10 +77,10 @@ export function OverviewPage() {
       <Workers workers={fleet?.workers ?? []} />
       <h2>Latest</h2>
       <ul class="latest">
-        {told.slice(0, 6).map(({ id, kind, message, at }) => (
+        {told.slice(0, 6).map(({ id, kind, message, model, at }) => (
           <li key={`${id} ${kind}`}>
             <time class="dim" dateTime={at}>{new Date(at).toLocaleTimeString("en-GB")}</time>{" "}
-            {message}
+            <Told message={message} model={model} />
           </li>
         ))}
       </ul>
@@ -104,7 +106,9 @@ function Pool({ pool, workers }: { pool: PoolView; workers: readonly WorkerView[
       <h3>
         {pool.pool_id} <Badge>{pool.status}</Badge>
       </h3>
-      <p class="dim small">{pool.endpoint} · {pool.models} models · version {pool.version}</p>
+      <p class="dim small">
+        {pool.endpoint} · {formatThings(pool.models, "model")} · version {pool.version}
+      </p>
       {pool.devices.map((device) => (
         <MemoryBar
           key={device.id}
@@ -131,7 +135,9 @@ function Workers({ workers }: { workers: readonly WorkerView[] }) {
       {workers.map((worker) => (
         <tr key={worker.worker_id}>
           <td class="id">{worker.worker_id}</td>
-          <td class="name" title={worker.model_ref}>{shortModel(worker.model_ref)}</td>
+          <td class="name" title={oneLine(worker.model_ref)}>
+            <Name>{shortModel(worker.model_ref)}</Name>
+          </td>
           <td>{worker.device} of {worker.pool_id}</td>
           <td>
             <Badge>{worker.state}</Badge>

@@ -1,32 +1,35 @@
 import type { ModelView } from "#shared/contracts/mod.ts";
-import { formatDuration } from "#shared/duration.ts";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { chat, type ChatRequest, type Figures, type Message } from "../chat.ts";
+import { oneLine } from "#shared/printable.ts";
+import { useState } from "preact/hooks";
+import type { ChatRequest, Message } from "../chat.ts";
+import { wordsOf } from "../figures.ts";
 import { useFetch } from "../hooks.ts";
+import { isAskable, labelOf, nameOf } from "../names.ts";
 import { Code } from "../parts/copy.tsx";
+import { Name } from "../parts/name.tsx";
 import { LANGUAGES, snippet } from "../snippets.ts";
+import { ask, beginAnew, edit, stop, useTalk } from "../talk.ts";
 
-/** Parameters as they stand in the form: empty means that the service chooses. */
+/** Bounds as in the API; an empty field leaves the choice to the service. */
 const PARAMETERS = [
-  { name: "temperature", label: "Temperature", min: 0, max: 2, step: 0.1 },
-  { name: "top_p", label: "Top p", min: 0.01, max: 1, step: 0.01 },
+  { name: "temperature", label: "Temperature", min: 0, max: 2, step: "any" },
+  { name: "top_p", label: "Top p", min: 0.01, max: 1, step: "any" },
   { name: "max_tokens", label: "Tokens at most", min: 1, max: 100_000, step: 1 },
   { name: "seed", label: "Seed", min: 0, max: 2 ** 31, step: 1 },
 ] as const;
 
+/** The form that sends; fields beside it belong to it, so that it minds their bounds. */
+const FORM = "ask";
+
 /** A chat with a model. */
 export function PlaygroundPage() {
-  const { value } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
-  const [picked, pick] = useState("");
-  const [system, setSystem] = useState("");
-  const [parameters, setParameters] = useState<Readonly<Record<string, string>>>({
-    max_tokens: "256",
-  });
-  const [messages, setMessages] = useState<readonly Message[]>([]);
-  const [draft, setDraft] = useState("");
-  const talk = useTalk(setMessages);
+  const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
+  const talk = useTalk();
+  const { messages, draft, system, parameters } = talk;
   const models = value?.models ?? [];
-  const model = picked || nameOf(models.find(({ loaded }) => loaded) ?? models[0]);
+  const first = models.find(({ loaded }) => loaded) ?? models[0];
+  const picked = models.find((each) => nameOf(each) === talk.picked) ?? first;
+  const model = picked ? nameOf(picked) : "";
   const turns: Message[] = [
     ...(system.trim() === "" ? [] : [{ role: "system" as const, content: system }]),
     ...messages,
@@ -39,12 +42,11 @@ export function PlaygroundPage() {
         .map(([name, text]) => [name, Number(text)]),
     ),
   });
-  const ask = () => {
+  const submit = (event: Event) => {
+    event.preventDefault();
     if (draft.trim() === "" || model === "" || talk.isBusy) return;
     const question: Message = { role: "user", content: draft };
-    setMessages([...messages, question]);
-    setDraft("");
-    talk.start(requestOf([...turns, question]));
+    ask(question, requestOf([...turns, question]));
   };
   const shown = draft.trim() === "" && messages.length > 0
     // The code is for what was asked last, not for its answer.
@@ -60,11 +62,15 @@ export function PlaygroundPage() {
           aria-busy={talk.isBusy}
           tabIndex={0}
         >
-          {messages.length === 0 && <p class="empty">Ask something. Nothing of it is kept here.</p>}
+          {messages.length === 0 && (
+            <p class="empty">
+              Ask something. The chat stays in this tab until you sign out or close it.
+            </p>
+          )}
           {messages.map(({ role, content }, index) => (
             <div key={index} class={`turn ${role}`}>
-              <span class="role">{role === "user" ? "You" : model}</span>
-              <p>
+              <span class="role">{role === "user" ? "You" : <Name>{model}</Name>}</span>
+              <p dir="auto">
                 {role === "assistant" ? content.trimStart() : content}
                 {talk.isBusy && role === "assistant" && index === messages.length - 1 && (
                   <span class="cursor" />
@@ -73,30 +79,32 @@ export function PlaygroundPage() {
             </div>
           ))}
         </div>
-        {talk.error && <p class="bad-text" role="alert">{talk.error}</p>}
-        <p class="dim small figures" role="status">{talk.figures && wordsOf(talk.figures)}</p>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            ask();
-          }}
-        >
+        {(talk.error ?? error) && (
+          <p class="bad-text" role="alert">
+            <Name>{talk.error ?? error ?? ""}</Name>
+          </p>
+        )}
+        <p class="dim small figures" role="status">
+          {talk.end && (talk.end === "stopped" ? "Stopped before its end" : wordsOf(talk.end))}
+        </p>
+        <form id={FORM} onSubmit={submit}>
           <label class="sr" for="draft">Message</label>
           <textarea
             id="draft"
             rows={3}
+            dir="auto"
             value={draft}
             placeholder="Message; Enter sends, Shift+Enter begins a line"
-            onInput={(event) => setDraft(event.currentTarget.value)}
+            onInput={(event) => edit({ draft: event.currentTarget.value })}
             onKeyDown={(event) => {
               if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
               event.preventDefault();
-              ask();
+              event.currentTarget.form?.requestSubmit();
             }}
           />
           <div class="actions">
             {talk.isBusy
-              ? <button type="button" class="danger" onClick={talk.stop}>Stop</button>
+              ? <button type="button" class="danger" onClick={stop}>Stop</button>
               : (
                 <button
                   type="submit"
@@ -109,7 +117,7 @@ export function PlaygroundPage() {
             <button
               type="button"
               disabled={talk.isBusy || messages.length === 0}
-              onClick={() => setMessages([])}
+              onClick={beginAnew}
             >
               Begin anew
             </button>
@@ -119,10 +127,14 @@ export function PlaygroundPage() {
       <section aria-label="Settings" class="settings">
         <label>
           Model
-          <select value={model} onChange={(event) => pick(event.currentTarget.value)}>
+          <select value={model} onChange={(event) => edit({ picked: event.currentTarget.value })}>
             {models.map((each) => (
-              <option key={each.fingerprint} value={nameOf(each)}>
-                {nameOf(each)}
+              <option
+                key={each.fingerprint}
+                value={nameOf(each)}
+                disabled={!isAskable(each)}
+              >
+                {oneLine(labelOf(each))}
                 {each.loaded ? "" : " (loaded when asked)"}
               </option>
             ))}
@@ -133,7 +145,8 @@ export function PlaygroundPage() {
           <textarea
             rows={2}
             value={system}
-            onInput={(event) => setSystem(event.currentTarget.value)}
+            dir="auto"
+            onInput={(event) => edit({ system: event.currentTarget.value })}
           />
         </label>
         <div class="two">
@@ -141,12 +154,13 @@ export function PlaygroundPage() {
             <label key={name}>
               {label}
               <input
+                form={FORM}
                 type="number"
                 {...bounds}
                 placeholder="default"
                 value={parameters[name] ?? ""}
                 onInput={(event) =>
-                  setParameters({ ...parameters, [name]: event.currentTarget.value })}
+                  edit({ parameters: { ...parameters, [name]: event.currentTarget.value } })}
               />
             </label>
           ))}
@@ -155,48 +169,6 @@ export function PlaygroundPage() {
       </section>
     </div>
   );
-}
-
-const nameOf = (model: ModelView | undefined) =>
-  model?.aliases.toSorted((a, b) => a.length - b.length)[0] ?? model?.model_ref ?? "";
-
-function wordsOf({ tokens, firstMs, tookMs, reason }: Figures): string {
-  const rate = tookMs > firstMs
-    ? Math.round(10_000 * Math.max(0, tokens - 1) / (tookMs - firstMs)) / 10
-    : 0;
-  return `${tokens} tokens in ${formatDuration(tookMs)}, first after ${formatDuration(firstMs)}, ` +
-    `${rate} tokens/s, ${reason}`;
-}
-
-/** One answer at a time. */
-function useTalk(
-  setMessages: (change: (before: readonly Message[]) => readonly Message[]) => void,
-) {
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
-  const [figures, setFigures] = useState<Figures>();
-  const abort = useRef<AbortController | undefined>(undefined);
-  useEffect(() => () => abort.current?.abort(), []);
-  const add = (text: string) =>
-    setMessages((before) => {
-      const last = before.at(-1);
-      return last?.role === "assistant"
-        ? [...before.slice(0, -1), { ...last, content: last.content + text }]
-        : [...before, { role: "assistant", content: text }];
-    });
-  const start = async (request: ChatRequest) => {
-    const { signal } = abort.current = new AbortController();
-    setBusy(true);
-    setError(undefined);
-    setFigures(undefined);
-    try {
-      setFigures(await chat(request, add, signal));
-    } catch (error) {
-      if (!signal.aborted) setError((error as Error).message);
-    }
-    setBusy(false);
-  };
-  return { isBusy, error, figures, start, stop: () => abort.current?.abort() };
 }
 
 function Snippets({ request }: { request: ChatRequest }) {

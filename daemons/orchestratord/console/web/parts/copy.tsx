@@ -4,7 +4,7 @@ import { notify } from "./notices.tsx";
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     <div class="code">
-      <pre tabIndex={0} aria-label={label}>{text}</pre>
+      <pre dir="ltr" tabIndex={0} aria-label={label}>{text}</pre>
       <button type="button" onClick={() => copy(text)}>Copy</button>
     </div>
   );

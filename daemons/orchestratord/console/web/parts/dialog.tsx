@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { Name } from "./name.tsx";
 
 /** A question in front of the page; Escape is a no. */
 export function Dialog({ title, children, onClose }: {
@@ -16,7 +17,9 @@ export function Dialog({ title, children, onClose }: {
   }, []);
   return (
     <dialog ref={element} aria-labelledby={id} onClose={onClose}>
-      <h2 id={id}>{title}</h2>
+      <h2 id={id}>
+        <Name>{title}</Name>
+      </h2>
       {children}
     </dialog>
   );

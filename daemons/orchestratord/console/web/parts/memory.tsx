@@ -1,5 +1,6 @@
 import type { Device, WorkerView } from "#shared/contracts/mod.ts";
 import { formatBytes } from "../format.ts";
+import { Name } from "./name.tsx";
 
 /** What holds a device's memory: this project's workers, other programs, nobody. */
 export function MemoryBar({ device, workers }: {
@@ -18,31 +19,39 @@ export function MemoryBar({ device, workers }: {
       <div class="device-head">
         <strong>{device.id}</strong>
         <span class="dim">
-          {[...new Set([device.kind, device.name])].filter((word) =>
-            word.toLowerCase() !== device.id
-          ).join(", ")}
+          <Name>
+            {[...new Set([device.kind, device.name])].filter((word) =>
+              word.toLowerCase() !== device.id
+            ).join(", ")}
+          </Name>
         </span>
       </div>
-      {device.unavailable ? <p class="bad-text">{device.unavailable}</p> : (
-        <>
-          <svg
-            class="memory"
-            viewBox="0 0 100 4"
-            preserveAspectRatio="none"
-            role="img"
-            aria-label={`${device.id}: ${words}`}
-          >
-            <rect class="free" width="100" height="4" />
-            <rect class="others" width={share(ours + others, total)} height="4" />
-            <rect class="ours" width={share(ours, total)} height="4" />
-          </svg>
-          <p class="dim small">
-            <span class="key ours" /> <span class="whole">{formatBytes(ours)} workers</span>
-            <span class="key others" /> <span class="whole">{formatBytes(others)} others</span>
-            <span class="key free" /> {formatBytes(left)} free of {formatBytes(total)}
+      {device.unavailable
+        ? (
+          <p class="bad-text">
+            <Name>{device.unavailable}</Name>
           </p>
-        </>
-      )}
+        )
+        : (
+          <>
+            <svg
+              class="memory"
+              viewBox="0 0 100 4"
+              preserveAspectRatio="none"
+              role="img"
+              aria-label={`${device.id}: ${words}`}
+            >
+              <rect class="free" width="100" height="4" />
+              <rect class="others" width={share(ours + others, total)} height="4" />
+              <rect class="ours" width={share(ours, total)} height="4" />
+            </svg>
+            <p class="dim small">
+              <span class="key ours" /> <span class="whole">{formatBytes(ours)} workers</span>
+              <span class="key others" /> <span class="whole">{formatBytes(others)} others</span>
+              <span class="key free" /> {formatBytes(left)} free of {formatBytes(total)}
+            </p>
+          </>
+        )}
     </div>
   );
 }

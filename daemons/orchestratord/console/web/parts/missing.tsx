@@ -1,3 +1,5 @@
+import { Name } from "./name.tsx";
+
 /** What stands in the place of a page that cannot be shown, with a way out. */
 export function Missing({ title, text, href, link }: {
   title: string;
@@ -7,7 +9,9 @@ export function Missing({ title, text, href, link }: {
 }) {
   return (
     <div class="empty" role="alert">
-      <p>{title}{text && `: ${text}`}</p>
+      <p>
+        <Name>{title + (text ? `: ${text}` : "")}</Name>
+      </p>
       <p>
         <a href={href}>{link}</a>
       </p>

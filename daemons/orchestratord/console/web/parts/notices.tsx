@@ -1,4 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
+import { Store, useStore } from "../store.ts";
+import { Name } from "./name.tsx";
 
 /** Something to tell whoever looks, for a while. */
 interface Notice {
@@ -10,15 +11,13 @@ interface Notice {
 /** How long a notice stays, in ms. */
 const SHOWN_MS = 8_000;
 
-let notices: readonly Notice[] = [];
+const notices = new Store<readonly Notice[]>([]);
 let count = 0;
-let changed = () => {};
 
 /** Tells something. */
 export function notify(text: string, isError = false): void {
   const id = ++count;
-  notices = [...notices.slice(-3), { id, text, isError }];
-  changed();
+  notices.set([...notices.value.slice(-3), { id, text, isError }]);
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
@@ -35,22 +34,19 @@ export async function attempt(work: () => Promise<unknown>, done: string): Promi
 }
 
 function dismiss(id: number): void {
-  notices = notices.filter((each) => each.id !== id);
-  changed();
+  notices.set(notices.value.filter((each) => each.id !== id));
 }
 
 /** Shows what is to be told, and has screen readers say it. */
 export function Notices() {
-  const [shown, show] = useState(notices);
-  useEffect(() => {
-    changed = () => show(notices);
-    return () => void (changed = () => {});
-  }, []);
+  const shown = useStore(notices, (notices) => notices);
   return (
     <div class="notices" role="status" aria-live="polite">
       {shown.map(({ id, text, isError }) => (
         <div key={id} class={isError ? "notice bad" : "notice"}>
-          <span>{text}</span>
+          <span>
+            <Name>{text}</Name>
+          </span>
           <button type="button" class="quiet" aria-label="Dismiss" onClick={() => dismiss(id)}>
             ×
           </button>

@@ -2,6 +2,7 @@ import type { QueueView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { useFetch } from "../hooks.ts";
 import { CancelButton } from "./cancel_button.tsx";
+import { Name } from "./name.tsx";
 import { Table } from "./table.tsx";
 
 /** Rows that are shown; the queue may be long. */
@@ -20,10 +21,14 @@ export function Waiting({ version }: { version: unknown }) {
           <tr key={job.job_id}>
             <td class="number">{job.position + 1}</td>
             <td class="id">{job.job_id}</td>
-            <td class="name">{job.model}</td>
+            <td class="name">
+              <Name>{job.model}</Name>
+            </td>
             <td>{job.priority}</td>
             <td class="number">{formatDuration(job.waiting_ms)}</td>
-            <td class="name">{job.reason}</td>
+            <td class="name">
+              <Name>{job.reason}</Name>
+            </td>
             <td>
               <CancelButton id={job.job_id} onDone={refresh} />
             </td>

@@ -24,3 +24,11 @@ export function printable(
     return code > 0xff ? `\\u${digits.padStart(4, "0")}` : `\\x${digits.padStart(2, "0")}`;
   });
 }
+
+/**
+ * The same for what has one line to itself or a part of one, such as a name in a table: whatever is in
+ * it, it stays there. Line ends and tabs are shown as `\n`, too.
+ */
+export function oneLine(text: string): string {
+  return printable(text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\t", "\\t"));
+}

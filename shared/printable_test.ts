@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { printable } from "./printable.ts";
+import { oneLine, printable } from "./printable.ts";
 
 Deno.test("printable() shows control characters and keeps lines, tabs and letters", () => {
   assert.equal(printable("a\tb\r\nü 字\n"), "a\tb\r\nü 字\n");
@@ -11,4 +11,8 @@ Deno.test("printable() keeps our own colours where they may stand, and no others
   const keepsColours = true;
   assert.equal(printable("\u001b[32mok\u001b[39m", { keepsColours }), "\u001b[32mok\u001b[39m");
   assert.equal(printable("\u001b[2J\u001b[32;5m", { keepsColours }), "\\x1b[2J\\x1b[32;5m");
+});
+
+Deno.test("oneLine() shows line ends and tabs, too", () => {
+  assert.equal(oneLine("a\r\n\tb\u202ec"), "a\\r\\n\\tb\\u202ec");
 });

@@ -1,0 +1,20 @@
+/** How an answer went, in words. */
+import { formatDuration } from "#shared/duration.ts";
+import type { Figures } from "./chat.ts";
+import { formatThings } from "./format.ts";
+
+/** What came within less time came in one piece, and says nothing of how fast more would, in ms. */
+const MEASURABLE_MS = 100;
+
+/** `120 tokens in 2.1 s, first after 90 ms, 59.2 tokens/s, stop`. */
+export function wordsOf({ tokens, firstMs, tookMs, reason }: Figures): string {
+  const decodeMs = tookMs - firstMs;
+  const isMeasurable = tokens > 1 && decodeMs >= MEASURABLE_MS;
+  const rate = Math.round(10_000 * (tokens - 1) / decodeMs) / 10;
+  return [
+    `${formatThings(tokens, "token")} in ${formatDuration(tookMs)}`,
+    `first after ${formatDuration(firstMs)}`,
+    ...(isMeasurable ? [`${rate} tokens/s`] : []),
+    reason,
+  ].join(", ");
+}

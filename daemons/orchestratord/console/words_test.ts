@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { wordsOf } from "./web/figures.ts";
+import { formatThings } from "./web/format.ts";
+import { isAskable, labelOf, nameOf } from "./web/names.ts";
+import { snippet } from "./web/snippets.ts";
+
+const model = {
+  model_ref: "file:/a/alpha.gguf",
+  aliases: ["file:/a/alpha.gguf", "alpha"],
+  ambiguous_aliases: [] as string[],
+  pools: ["p1"],
+};
+
+Deno.test("a model is asked for by its shortest name", () => {
+  assert.equal(nameOf(model), "alpha");
+  assert.equal(labelOf(model), "alpha");
+});
+
+Deno.test("a name that two models claim is not used", () => {
+  const shared = { ...model, ambiguous_aliases: ["alpha"] };
+  assert.equal(nameOf(shared), "file:/a/alpha.gguf");
+  assert.equal(labelOf(shared), "file:/a/alpha.gguf");
+  assert.ok(isAskable(shared));
+});
+
+Deno.test("models that no name tells apart are told apart by where they are", () => {
+  const shared = { ...model, ambiguous_aliases: model.aliases };
+  assert.equal(labelOf(shared), "file:/a/alpha.gguf on p1");
+  assert.ok(!isAskable(shared));
+  assert.equal(nameOf({ ...shared, aliases: [...model.aliases, "alpha-2025"] }), "alpha-2025");
+});
+
+Deno.test("an answer's figures have a rate only where it took long enough to tell", () => {
+  const figures = { tokens: 101, firstMs: 50, tookMs: 2_050, reason: "stop" };
+  assert.equal(
+    wordsOf(figures),
+    "101 tokens in 2 s, first after 50 ms, 50 tokens/s, stop",
+  );
+  const short = { ...figures, tokens: 15, tookMs: 51 };
+  assert.equal(wordsOf(short), "15 tokens in 51 ms, first after 50 ms, stop");
+  const one = { ...figures, tokens: 1 };
+  assert.equal(wordsOf(one), "1 token in 2 s, first after 50 ms, stop");
+});
+
+Deno.test("one is one, and the rest are many", () => {
+  assert.deepEqual([0, 1, 2, 1_000].map((count) => formatThings(count, "model")), [
+    "0 models",
+    "1 model",
+    "2 models",
+    "1,000 models",
+  ]);
+});
+
+Deno.test("code looks like what it says, and says what was asked", () => {
+  const content = "a\u202e'b\"\\";
+  const request = { model: "m\u2066", messages: [{ role: "user", content } as const] };
+  for (const language of ["curl", "JavaScript", "Python"] as const) {
+    const code = snippet(language, request, "http://127.0.0.1:8080");
+    // deno-lint-ignore no-control-regex -- what must not stand in it
+    assert.doesNotMatch(code, /[\u202a-\u202e\u2066-\u2069\u0000-\u0009]/);
+    assert.ok(code.includes("a\\u202e"));
+  }
+  const code = snippet("JavaScript", request, "http://127.0.0.1:8080");
+  const body = /create\((\{[^]*\})\)/.exec(code)![1]!;
+  assert.deepEqual(JSON.parse(body), { ...request, stream: true });
+});

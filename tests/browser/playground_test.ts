@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
+import { accessible, browserTest, signIn, withBrowser } from "../support/browser.ts";
+import { until } from "../support/stack.ts";
+
+async function visit(page: Page, name: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+browserTest("models of one name are told apart by their references", async () => {
+  await withGuarded({}, async ({ url, pool: open }) => {
+    const pool = await open();
+    const state = pool.state();
+    const models = ["a", "b"].map((folder) => ({
+      ...state.models[0]!,
+      model_ref: `file:/${folder}/alpha.gguf`,
+      aliases: ["alpha"],
+      fingerprint: folder.repeat(64),
+    }));
+    pool.state = () => ({ ...state, models_revision: 2, models });
+    await pool.register();
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Models");
+      for (const { model_ref } of models) {
+        const card = page.getByRole("article", { name: `Model ${model_ref}` });
+        await card.getByRole("button", { name: `Load ${model_ref}`, exact: true }).waitFor();
+        await card.getByText("Another model claims these names too: alpha").waitFor();
+      }
+      await visit(page, "Playground");
+      await page.getByLabel("Model").selectOption("file:/b/alpha.gguf");
+      const code = page.locator(".code pre");
+      assert.match(await code.innerText(), /"model": "file:\/b\/alpha.gguf"/);
+      await page.getByLabel("Message").fill("1");
+      const sent = page.waitForRequest("**/v1/chat/completions");
+      await page.keyboard.press("Enter");
+      assert.equal((await sent).postDataJSON().model, "file:/b/alpha.gguf");
+    });
+  });
+});
+
+browserTest("the playground minds its form's bounds, and says when nobody answers", async () => {
+  await withGuarded({}, async ({ url, pool }) => {
+    await pool();
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Playground");
+      await page.route("**/v1/chat/completions", (route) => route.abort("connectionrefused"));
+      const message = page.getByLabel("Message");
+      await page.getByLabel("Temperature").fill("5");
+      await message.fill("Hello");
+      await page.keyboard.press("Enter");
+      // What is wrong has the focus, and a message of the browser beside it.
+      assert.equal(await page.evaluate("document.activeElement.matches(':invalid')"), true);
+      assert.equal(await message.inputValue(), "Hello");
+      assert.equal(await page.locator(".turn").count(), 0);
+      await page.getByLabel("Temperature").fill("0.75");
+      await message.focus();
+      const sent = page.waitForRequest("**/v1/chat/completions");
+      await page.keyboard.press("Enter");
+      assert.equal((await sent).postDataJSON().temperature, 0.75);
+      await page.getByRole("alert").getByText("orchestratord does not answer").waitFor();
+      await accessible(page);
+    });
+  });
+});
+
+browserTest("a chat is there after a look at another page, and gone after a sign-out", async () => {
+  await withGuarded({}, async ({ url, pool: open, key }) => {
+    const pool = await open();
+    pool.holdLoads = true;
+    const { secret } = await key({ name: "laptop" });
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, secret);
+      await visit(page, "Playground");
+      await page.getByLabel("Tokens at most").fill("3");
+      await page.getByLabel("Message").fill("w7");
+      await page.keyboard.press("Enter");
+      await page.locator(".turn.user").getByText("w7", { exact: true }).waitFor();
+      await visit(page, "Jobs");
+      // It goes on while nobody looks.
+      await until("the model is loading", () => pool.workers.size > 0);
+      await pool.ready();
+      await until("it is answered", () => pool.only().executions.length > 0);
+      await visit(page, "Playground");
+      await page.locator(".turn.assistant p").getByText("w1 w2 w3").waitFor();
+      await page.getByText(/^3 tokens in .*, first after .*, length$/).waitFor();
+      await page.getByLabel("Message").fill("half a thought");
+      await visit(page, "Events");
+      await visit(page, "Playground");
+      assert.equal(await page.getByLabel("Message").inputValue(), "half a thought");
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await signIn(page, TOKEN);
+      await page.getByText("Ask something.").waitFor();
+      assert.equal(await page.getByLabel("Message").inputValue(), "");
+      assert.equal(await page.locator(".turn").count(), 0);
+    });
+  });
+});
