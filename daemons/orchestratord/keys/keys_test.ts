@@ -232,9 +232,10 @@ Deno.test("keys made and revoked on the command line count at the next call", as
 
 Deno.test("without a token all is open, but a key is still somebody", async () => {
   await withGuarded({ token_file: undefined }, async ({ client, key, pool }) => {
-    await pool(undefined);
+    await pool(null);
     const ann = await key({ name: "ann" });
-    const { id } = await run(client(ann.secret));
+    const { id, numbers } = await run(client(ann.secret));
+    assert.deepEqual(numbers, range(8, 5));
     await client(undefined).call(routes.getTask, { params: { id } });
     await client("whatever an SDK sends").call(routes.getTask, { params: { id } });
     const bob = client((await key({ name: "bob" })).secret);

@@ -166,7 +166,7 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
 });
 
 Deno.test("a job that is cancelled or fails costs what was read of its prompt, as far as that is known", async () => {
-  await withGuarded({}, async (guarded) => {
+  await withGuarded({ failover: { backoff_first_ms: 1 } }, async (guarded) => {
     const pool = await guarded.pool();
     const client = guarded.client((await guarded.key({ name: "a" })).secret);
     const today = async () => (await guarded.root.call(routes.listKeys, {})).keys[0]?.tokens_today;

@@ -21,8 +21,8 @@ export interface Guarded {
   readonly root: Client;
   client(token: string | undefined): Client;
   key(wanted: Partial<NewKey> & { name: string }): Promise<CreatedKey>;
-  /** A pool that registered with this secret. */
-  pool(token?: string): Promise<FakePool>;
+  /** A pool that registered with this secret; null: without any. */
+  pool(token?: string | null): Promise<FakePool>;
   /** Starts the orchestrator again, at the same address. */
   restart(): Promise<void>;
 }
@@ -58,8 +58,8 @@ export async function withGuarded(
       },
       client,
       key: (wanted) => client(ROOT).call(routes.createKey, { body: wanted }),
-      async pool(token = ROOT) {
-        const pool = await FakePool.open(daemon.url, token);
+      async pool(token: string | null = ROOT) {
+        const pool = await FakePool.open(daemon.url, token ?? undefined);
         pools.push(pool);
         await pool.register();
         return pool;
