@@ -3,10 +3,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { workerRoutes } from "#shared/contracts/worker.ts";
 import { ENV } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import { counterModel } from "../../tests/support/models.ts";
 import { request } from "./testing/generator.ts";
-import { DEMO_MODEL, TOKEN } from "./testing/worker.ts";
+import { DEMO_MODEL, TOKEN, whenReady } from "./testing/worker.ts";
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
 
@@ -25,6 +26,12 @@ async function run(args: readonly string[], env?: Record<string, string>) {
   const { code, signal, stdout, stderr } = await start(args, env).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { code, signal, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** Everything that a stream gives, as lines. */
+async function linesOf(stream: ReadableStream<Uint8Array>): Promise<string[]> {
+  const text = await new Response(stream).text();
+  return text.split("\n").filter((line) => line !== "");
 }
 
 /** Reads log lines until one of this event, then lets the rest flow away. */
@@ -157,6 +164,54 @@ Deno.test("llorch-candled lets a running stream end after SIGTERM and exits with
   assert.deepEqual([code, signal], [0, null]);
   await process.stderr.cancel();
 });
+
+Deno.test("llorch-candled tells a client what is wrong with its grammar, and its log nothing of it", async () => {
+  const process = start(["--model", counterModel(), "--standalone"]);
+  const errors = linesOf(process.stderr);
+  const [watched, log] = process.stdout.tee();
+  const url = await urlOf(watched);
+  const client = createClient({ baseUrl: url, token: TOKEN });
+  const forged = JSON.stringify({ ts: "now", level: "error", component: "x", event: "FORGED" });
+  const grammars = {
+    [`root ::= nope\nx ::= [\n${forged}\n]\n`]: /root: rule nope is not defined/,
+    [`root ::= "a"\n${forged}\n`]: /expected the name of a rule \(line 2, column 1\)/,
+    [`root ::= x\nx ::= "\n${forged.replaceAll('"', "'")}\n" | x`]: /x: it begins with itself/,
+  };
+  try {
+    await whenReady(client);
+    for (const [grammar, reason] of Object.entries(grammars)) {
+      const asked = client.stream(workerRoutes.execute, { body: request({ grammar }) });
+      await assert.rejects(asked, (error) => {
+        assert.ok(error instanceof LlorchError && error.code === "INVALID_REQUEST");
+        assert.match(JSON.stringify(error.details), reason);
+        return true;
+      });
+    }
+  } finally {
+    process.kill("SIGTERM");
+    assert.equal((await process.status).code, 0);
+  }
+  assert.deepEqual(await errors, []);
+  const events = (await linesOf(log)).map((line) => JSON.parse(line));
+  assert.ok(events.some(({ event }) => event === "stopped"));
+  assert.ok(!events.some(({ event, component }) => event === "FORGED" || component === "x"));
+});
+
+/** Where a program says that it listens; the rest of what it says flows away. */
+async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const reader = stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (true) {
+    const { value = "", done } = await reader.read();
+    text += value;
+    const url = /"event":"listening","url":"([^"]+)"/.exec(text)?.[1];
+    if (url !== undefined || done) {
+      assert.ok(url, `no address in ${text}`);
+      reader.cancel().catch(() => {});
+      return url;
+    }
+  }
+}
 
 Deno.test("llorch-candled is the library's binding test when the library forks it as that", async () => {
   const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });

@@ -36,7 +36,7 @@ export interface GbnfRule extends GbnfPlace {
   readonly name: string;
   readonly choices: readonly (readonly GbnfItem[])[];
   readonly references: readonly GbnfReference[];
-  /** How deep its groups are nested; 0 where it has none. */
+  /** How deep groups and repetitions of repetitions are nested; 0 where there are none. */
   readonly depth: number;
   readonly size: number;
 }
@@ -118,6 +118,8 @@ interface Frame {
   readonly choices: GbnfItem[][];
   /** Rules that the last item stands for, as llama.cpp counts them. */
   made: number;
+  /** How deep the last item is, and the deepest. */
+  lastDepth: number;
   depth: number;
 }
 
@@ -189,7 +191,7 @@ class GbnfReader {
           // llama.cpp makes a rule of it, and refers to that.
           size: Math.max(1, sizeOf(choices)),
         });
-        outer.depth = Math.max(outer.depth, frame.depth + 1);
+        setDepth(outer, frame.depth + 1);
         outer.made = this.#symbols - frame.symbols;
         this.#space(frames.length > 1);
       } else if (!this.#item(items, frame) && !this.#repetition(items, frame, frames.length > 1)) {
@@ -200,7 +202,14 @@ class GbnfReader {
   }
 
   #open(): Frame {
-    return { opened: this.#at - 1, symbols: this.#symbols, choices: [[]], made: 1, depth: 0 };
+    return {
+      opened: this.#at - 1,
+      symbols: this.#symbols,
+      choices: [[]],
+      made: 1,
+      lastDepth: 0,
+      depth: 0,
+    };
   }
 
   get #symbols(): number {
@@ -214,6 +223,7 @@ class GbnfReader {
     const size = name === undefined ? this.#terminal() : 1;
     if (size === undefined) return false;
     frame.made = 1;
+    frame.lastDepth = 0;
     if (name !== undefined) {
       this.#names.add(name);
       this.#references.push({ ...this.#place(start), name });
@@ -297,10 +307,12 @@ class GbnfReader {
     if (frame.made * rules >= MAX_REPEATS) this.#fail("this repeats too much", start);
     frame.made *= rules;
     this.#made += max === Infinity ? 1 : max - min;
+    const isRepeated = last.min !== 1 || last.max !== 1;
+    if (isRepeated) setDepth(frame, frame.lastDepth + 1);
     items[items.length - 1] = {
-      ...last,
-      min: last.min * min,
-      max: max === 0 ? 0 : last.max * max,
+      ...isRepeated ? { kind: "group", choices: [[last]] } : last,
+      min,
+      max,
       size: max === 0 ? 0 : last.size * rules,
     };
     return true;
@@ -365,6 +377,11 @@ class GbnfReader {
   #fail(message: string, at = this.#at): never {
     throw new GbnfError(message, this.#rule, this.#place(at));
   }
+}
+
+function setDepth(frame: Frame, depth: number): void {
+  frame.lastDepth = depth;
+  frame.depth = Math.max(frame.depth, depth);
 }
 
 function sizeOf(choices: readonly (readonly GbnfItem[])[]): number {

@@ -189,11 +189,21 @@ Deno.test("a rule says what it is made of, where it stands and what it needs", (
   assert.deepEqual([a!.name, a!.line, a!.depth, a!.references], ["a", 2, 0, []]);
 });
 
+Deno.test("a repetition of a repetition is nested, too", () => {
+  const { rules: [root], depth } = readGbnf('root ::= ("a"*)+ "b"{2}?{3}');
+  assert.equal(depth, 2);
+  const b = { kind: "text", min: 2, max: 2, size: 2 };
+  const some = { kind: "group", choices: [[b]], min: 0, max: 1, size: 2 };
+  const thrice = { kind: "group", choices: [[some]], min: 3, max: 3, size: 6 };
+  assert.deepEqual(root!.choices[0]![1], thrice);
+});
+
 Deno.test("a grammar of the largest allowed length is read at any depth, in little time", () => {
   const n = 30_000;
   const start = performance.now();
   assert.equal(readGbnf(`root ::= ${"(".repeat(n)}"a"${")".repeat(n)}`).depth, n);
   assert.equal(readGbnf(`root ::= ${'"a"? '.repeat(n)}`).size, n);
+  assert.equal(readGbnf(`root ::= "a"${"?".repeat(n)}`).depth, n - 1);
   assert.throws(() => readGbnf(`root ::= ${"(".repeat(n)}`), /not closed/);
   assert.equal(readGbnf(`${"a ::= root\n".repeat(n)}root ::= a`).rules.length, n + 1);
   assert.ok(performance.now() - start < 2_000, "it took more than two seconds");

@@ -261,9 +261,17 @@ Deno.test("llama.cpp keeps to a JSON schema", () =>
 
 Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and lives on", () =>
   using(counterModel(), { context: 64 }, async ({ generate }) => {
-    const wrong = ["not a grammar(((", "root ::= missing", 'root ::= root "a"', "other ::= [a]"];
-    for (const grammar of wrong) {
-      await assert.rejects(generate({ grammar }), fieldIs("grammar"));
+    const wrong = {
+      "not a grammar(((": /not: expected ::=/,
+      "root ::= missing": /root: rule missing is not defined/,
+      'root ::= root "a"': /cannot use it: root: it begins with itself/,
+      "other ::= [a]": /there is no rule root/,
+    };
+    for (const [grammar, reason] of Object.entries(wrong)) {
+      await assert.rejects(generate({ grammar }), (error) => {
+        assert.match(JSON.stringify((error as LlorchError).details), reason);
+        return fieldIs("grammar")(error);
+      });
     }
     const schema = { json_schema: { type: "string", pattern: "x" } };
     await assert.rejects(generate(schema), fieldIs("json_schema.pattern"));
