@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { until } from "../support/stack.ts";
-import { accessible, browserTest, signIn, withBrowser } from "../support/browser.ts";
+import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 
 browserTest("an address that means nothing is told to, and the console stays", async () => {
   await withGuarded({}, async ({ url, key }) => {
@@ -11,6 +11,7 @@ browserTest("an address that means nothing is told to, and the console stays", a
       const page = await browser.open(`${url}/#/jobs/%`);
       await signIn(page, client.secret);
       await page.getByRole("alert").getByText("There is no such job").waitFor();
+      await keep(page, "missing");
       await accessible(page);
       for (const place of ["nosuch", "models/x", "keys"]) {
         await page.goto(`${url}/#/${place}`);

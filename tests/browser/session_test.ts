@@ -123,6 +123,7 @@ browserTest("names that turn text round or begin lines change nothing around the
             "isolate",
           );
         }
+        if (place === "Models") await keep(page, "names");
         const text = await page.evaluate("document.body.innerText") as string;
         assert.ok(!text.includes("\u202e"), place);
       }

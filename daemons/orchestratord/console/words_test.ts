@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { wordsOf } from "./web/figures.ts";
 import { formatThings } from "./web/format.ts";
-import { isAskable, labelOf, nameOf } from "./web/names.ts";
+import { isAskable, labelOf, nameOf, shortNames } from "./web/names.ts";
 import { snippet } from "./web/snippets.ts";
 
 const model = {
@@ -28,6 +28,12 @@ Deno.test("models that no name tells apart are told apart by where they are", ()
   assert.equal(labelOf(shared), "file:/a/alpha.gguf on p1");
   assert.ok(!isAskable(shared));
   assert.equal(nameOf({ ...shared, aliases: [...model.aliases, "alpha-2025"] }), "alpha-2025");
+});
+
+Deno.test("where there is little room, models are named shortly unless that is the same", () => {
+  const refs = ["file:/a/alpha.gguf", "file:/b/alpha.gguf", "file:/b/beta.gguf"];
+  const names = shortNames([...refs, refs[2]!]);
+  assert.deepEqual([...names.values()], [refs[0], refs[1], "beta"]);
 });
 
 Deno.test("an answer's figures have a rate only where it took long enough to tell", () => {

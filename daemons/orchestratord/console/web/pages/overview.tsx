@@ -1,9 +1,10 @@
 import type { PoolView, WorkerView } from "#shared/contracts/mod.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { oneLine } from "#shared/printable.ts";
-import { formatBytes, formatCount, formatThings, shortModel } from "../format.ts";
+import { formatBytes, formatCount, formatThings } from "../format.ts";
 import { useNow } from "../hooks.ts";
 import { useLive } from "../live.ts";
+import { shortNames } from "../names.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { MemoryBar } from "../parts/memory.tsx";
@@ -125,6 +126,7 @@ function Workers({ workers }: { workers: readonly WorkerView[] }) {
   if (workers.length === 0) {
     return <Empty>No worker runs: a model is loaded when the first job asks for it.</Empty>;
   }
+  const names = shortNames(workers.map(({ model_ref }) => model_ref));
   const age = ({ ready_at }: WorkerView) =>
     ready_at === undefined ? "" : formatDuration(Math.max(0, now - Date.parse(ready_at)));
   return (
@@ -136,7 +138,7 @@ function Workers({ workers }: { workers: readonly WorkerView[] }) {
         <tr key={worker.worker_id}>
           <td class="id">{worker.worker_id}</td>
           <td class="name" title={oneLine(worker.model_ref)}>
-            <Name>{shortModel(worker.model_ref)}</Name>
+            <Name>{names.get(worker.model_ref) ?? ""}</Name>
           </td>
           <td>{worker.device} of {worker.pool_id}</td>
           <td>

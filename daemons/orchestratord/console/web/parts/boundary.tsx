@@ -29,7 +29,13 @@ export class Boundary extends Component<Props, State> {
     if (error === undefined) return this.props.children;
     const text = error instanceof Error ? error.message : String(error);
     return (
-      <Missing title="This page cannot be shown" text={text} href="#/" link="To the overview" />
+      <Missing
+        title="This page cannot be shown"
+        text={text}
+        href="#/"
+        link="To the overview"
+        onFollow={() => this.setState({ error: undefined })}
+      />
     );
   }
 }
