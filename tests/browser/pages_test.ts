@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { accessible, browserTest, keep, withBrowser } from "../support/browser.ts";
 import { llorch } from "../support/llorch.ts";
 import { writeCounterModel, writeUtf8Model } from "../support/models.ts";
@@ -31,9 +31,9 @@ async function longJob({ client }: Stack): Promise<string> {
   return (await client.call(routes.submit, { body })).job_id;
 }
 
-/** Waits until a page's table has so many rows. */
-function rowsShown(page: Page, count: number): Promise<void> {
-  const rows = page.locator("tbody tr");
+/** Waits until a table has so many rows. */
+function rowsShown(table: Page | Locator, count: number): Promise<void> {
+  const rows = table.locator("tbody tr");
   return until(`there are ${count} rows`, async () => await rows.count() === count);
 }
 
@@ -126,14 +126,14 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await Promise.all(Array.from({ length: 30 }, () => run(stack.client, short)));
         await visit(page, "Jobs");
         const table = page.getByRole("region", { name: "Jobs" });
-        await rowsShown(page, 25);
+        await rowsShown(table, 25);
         await page.getByRole("button", { name: "Older" }).click();
         await page.getByText("Page 2").waitFor();
         await table.getByRole("link", { name: first }).waitFor();
         await keep(page, "jobs");
         await page.getByLabel("Status").selectOption("cancelled");
         await page.getByText("Page 1").waitFor();
-        await rowsShown(page, 1);
+        await rowsShown(table, 1);
         await page.getByLabel("Status").selectOption("running");
         const id = await longJob(stack);
         await table.getByRole("link", { name: id }).click();
@@ -150,6 +150,24 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.getByRole("cell", { name: /^CANCELLED: / }).waitFor();
         await keep(page, "job");
         await accessible(page);
+      });
+
+      await t.step("jobs: a call of /v1 is there while it runs, and can be cancelled", async () => {
+        const reply = fetch(`${stack.url}/v1/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "slow", prompt: "w1", max_tokens: CONTEXT - 100 }),
+        });
+        await visit(page, "Jobs");
+        const region = page.getByRole("region", { name: "Running" });
+        await region.getByRole("cell", { name: /^[1-9][\d,]*$/ }).last().waitFor();
+        await keep(page, "running");
+        await accessible(page);
+        await region.getByRole("button", { name: /^Cancel / }).click();
+        await page.getByRole("button", { name: "Cancel the job" }).click();
+        await region.waitFor({ state: "detached" });
+        assert.equal((await reply).ok, false);
+        await (await reply).body?.cancel();
       });
 
       await t.step("jobs: what waits, and why", async () => {

@@ -7,7 +7,7 @@ import { useLive } from "../live.ts";
 import { Badge } from "../parts/badge.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
 import { Name } from "../parts/name.tsx";
-import { Waiting } from "../parts/waiting.tsx";
+import { Ongoing } from "../parts/ongoing.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
 /** Jobs on one page. */
@@ -38,6 +38,9 @@ export function JobsPage() {
   const { rates } = useLive();
   const moved = `${rates?.accepted} ${rates?.ended} ${rates?.running} ${rates?.queue_depth}`;
   const version = useThrottled(moved, FRESH_MS);
+  // Tokens go on while no job moves.
+  const latest = useThrottled(rates, FRESH_MS);
+  const isBusy = (rates?.queue_depth ?? 0) + (rates?.running ?? 0) > 0;
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (status) query.set("status", status);
   if (model) query.set("model", model);
@@ -50,7 +53,7 @@ export function JobsPage() {
   };
   return (
     <>
-      {(rates?.queue_depth ?? 0) > 0 && <Waiting version={version} />}
+      {isBusy && <Ongoing version={latest} />}
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Status
@@ -74,7 +77,7 @@ export function JobsPage() {
       </form>
       <p class="dim small">
         Jobs of <code>/v2/tasks</code>, which are kept. Calls of <code>/v1</code>{" "}
-        are not; they show as slots in use and in the figures.
+        are not; they show above while they run or wait.
       </p>
       {error && <p class="bad-text" role="alert">{error}</p>}
       {value?.tasks.length === 0
