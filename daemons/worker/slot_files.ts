@@ -1,6 +1,6 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { SavedSlot } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
@@ -8,6 +8,10 @@ import { VERSION } from "#shared/version.ts";
 import type { Engine, StateMark } from "./engine/engine.ts";
 import type { Generator } from "./generator.ts";
 import type { SavedSlots } from "./model.ts";
+import { isSealed, sealFile } from "./seal.ts";
+
+/** What file systems take. */
+const MOST_NAME_BYTES = 255;
 
 /** What a {@linkcode SlotFiles} needs. */
 export interface SlotFilesOptions {
@@ -44,7 +48,10 @@ export class SlotFiles implements SavedSlots {
       try {
         const tokens = await slot.save(path, this.#mark);
         if (tokens === 0) await Deno.remove(path);
-        else await Deno.utime(path, new Date(), toWallClock(slot.usedAt));
+        else {
+          await sealFile(path);
+          await Deno.utime(path, new Date(), toWallClock(slot.usedAt));
+        }
         const bytes = tokens === 0 ? 0 : (await Deno.stat(path)).size;
         return { tokens, bytes, key: this.key };
       } catch (error) {
@@ -59,13 +66,25 @@ export class SlotFiles implements SavedSlots {
     const file = await Deno.lstat(path).catch(() => undefined);
     if (!file?.isFile) throw new LlorchError("NOT_FOUND", `Cannot find a saved slot at ${path}`);
     const usedAt = fromWallClock(file.mtime ?? new Date());
-    return await this.#generator.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
+    return await this.#generator.withSlot(slot, async (slot) => {
+      if (await isSealed(path)) return await slot.restore(path, this.#mark, usedAt);
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot restore a slot from ${path}: the file is damaged or not whole`,
+      );
+    });
   }
 
   /** Whoever has the worker's token must not make it write elsewhere. */
   #checkPath(path: string): void {
-    if (dirname(path) === this.#dir && resolve(path) === path) return;
-    throw invalidRequest([{ field: "path", message: `must be a file in ${this.#dir}` }]);
+    const message = dirname(path) !== this.#dir || resolve(path) !== path
+      ? `must be a file in ${this.#dir}`
+      : path.includes("\0")
+      ? "must not hold a NUL"
+      : Buffer.byteLength(basename(path)) > MOST_NAME_BYTES
+      ? `must end in a name of at most ${MOST_NAME_BYTES} bytes`
+      : undefined;
+    if (message !== undefined) throw invalidRequest([{ field: "path", message }]);
   }
 }
 

@@ -88,11 +88,18 @@ Deno.test("what a slot holds is saved, restored by another worker like it, and n
         client.call(workerRoutes.saveSlot, call(2, join(slots, "c"))),
         codeIs("NOT_FOUND"),
       );
-      for (const outside of [join(dir, "x"), `${slots}/../x`, "x"]) {
-        await assert.rejects(
-          client.call(workerRoutes.saveSlot, call(0, outside)),
-          codeIs("INVALID_REQUEST"),
-        );
+      const hostile = [
+        `${slots}/s\0x`,
+        `${slots}/${"n".repeat(256)}`,
+        `${slots}/${"ö".repeat(128)}`,
+      ];
+      for (const wrong of [join(dir, "x"), `${slots}/../x`, "x", slots, `${slots}/.`, ...hostile]) {
+        for (const route of [workerRoutes.saveSlot, workerRoutes.restoreSlot]) {
+          await assert.rejects(client.call(route, call(0, wrong)), (error) => {
+            assert.match(JSON.stringify((error as LlorchError).details), /"field":"path"/);
+            return codeIs("INVALID_REQUEST")(error);
+          });
+        }
       }
     });
     assert.deepEqual(await Array.fromAsync(Deno.readDir(slots), ({ name }) => name), ["a"]);
@@ -105,12 +112,16 @@ Deno.test("what a slot holds is saved, restored by another worker like it, and n
     });
 
     const whole = await Deno.readFile(path);
-    await Deno.writeFile(path, whole.subarray(0, whole.length / 2));
     await using(slots, settings, async (client) => {
-      await assert.rejects(
-        client.call(workerRoutes.restoreSlot, call(0, path)),
-        codeIs("CONFLICT"),
-      );
+      const places = [0, 300, whole.length >> 1, whole.length - 1];
+      const changed = places.map((place) => whole.with(place, whole[place]! ^ 64));
+      for (const damaged of [whole.subarray(0, whole.length / 2), new Uint8Array(), ...changed]) {
+        await Deno.writeFile(path, damaged);
+        await assert.rejects(
+          client.call(workerRoutes.restoreSlot, call(0, path)),
+          (error) => codeIs("CONFLICT")(error) && /damaged/.test((error as Error).message),
+        );
+      }
       await assert.rejects(
         client.call(workerRoutes.restoreSlot, call(0, join(slots, "none"))),
         codeIs("NOT_FOUND"),
