@@ -31,6 +31,7 @@ Deno.test("202 comes with what is needed to follow, and the job is told afterwar
     assert.equal(job.status, "completed");
     assert.equal(job.output, " w8 w9 w10 w11 w12");
     assert.deepEqual(job.usage, { tokens_in: 1, tokens_cached: 0, tokens_out: 5 });
+    assert.equal(job.stop_reason, "MAX_TOKENS");
     assert.equal(job.attempts.length, 1);
     const { tasks } = await client.call(routes.listTasks, {});
     assert.deepEqual(tasks.map((each) => each.job_id), [accepted.job_id]);

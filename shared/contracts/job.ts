@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
-import { errorData } from "./events.ts";
+import { errorData, stopReason } from "./events.ts";
 import { device, workerState } from "./pool.ts";
 import { modelName } from "./request.ts";
 
@@ -68,6 +68,9 @@ export const jobView = z.object({
   attempts: z.array(attempt),
   output: z.string().optional(),
   usage: usage.optional(),
+  stop_reason: stopReason.optional().meta({
+    description: "Why it came to its end, if it completed",
+  }),
   error: errorData.optional(),
 }).meta({ id: "Job" });
 

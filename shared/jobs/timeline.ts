@@ -47,9 +47,10 @@ function waitOf({ created_at, attempts: [first] }: JobView): string {
   return `for ${formatDuration(waitMs)}`;
 }
 
-function endOf({ error, usage }: JobView): string {
+function endOf({ error, usage, stop_reason }: JobView): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
   if (usage === undefined) return "";
   const { tokens_in, tokens_cached, tokens_out } = usage;
-  return `${tokens_out} tokens out, ${tokens_in} in (${tokens_cached} of them from the cache)`;
+  const why = stop_reason === undefined ? "" : `${stop_reason}: `;
+  return `${why}${tokens_out} tokens out, ${tokens_in} in (${tokens_cached} of them from the cache)`;
 }

@@ -22,6 +22,7 @@ const job: JobView = {
     { worker_id: "w-2", pool_id: "p", started_at: at(5), ended_at: at(9) },
   ],
   usage: { tokens_in: 4, tokens_cached: 1, tokens_out: 20 },
+  stop_reason: "EOS",
 };
 
 Deno.test("timeline() tells attempts with their reasons, and the end with its usage", () => {
@@ -32,7 +33,7 @@ Deno.test("timeline() tells attempts with their reasons, and the end with its us
     ["+3 s", "first token", ""],
     ["+5 s", "attempt 1", "given up: WORKER_LOST"],
     ["+5 s", "attempt 2", "on w-2 of pool p"],
-    ["+9 s", "completed", "20 tokens out, 4 in (1 of them from the cache)"],
+    ["+9 s", "completed", "EOS: 20 tokens out, 4 in (1 of them from the cache)"],
   ]);
 });
 

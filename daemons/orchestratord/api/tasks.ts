@@ -171,6 +171,7 @@ function toView(row: ListedRow): JobView {
     ...(row.endedAt === undefined ? {} : { ended_at: iso(row.endedAt) }),
     attempts: [...row.attempts],
     ...(row.usage === undefined ? {} : { usage: row.usage }),
+    ...(row.stopReason === undefined ? {} : { stop_reason: row.stopReason }),
     ...(row.error === undefined ? {} : { error: row.error }),
   };
 }

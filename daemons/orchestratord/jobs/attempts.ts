@@ -161,6 +161,7 @@ export class Attempts {
     return this.#end(job, { event: "end", data: { ...data, seed: job.facts.seed } }, {
       status: "completed",
       usage: { tokens_in, tokens_cached, tokens_out },
+      stopReason: data.stop_reason,
     });
   }
 

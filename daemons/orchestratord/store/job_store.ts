@@ -3,6 +3,7 @@ import type {
   ErrorData,
   JobStatus,
   Priority,
+  StopReason,
   StoredJobEvent,
   TaskRequest,
 } from "#shared/contracts/mod.ts";
@@ -37,6 +38,8 @@ export interface JobRow {
   readonly endedAt: number | undefined;
   readonly attempts: readonly Attempt[];
   readonly usage: Usage | undefined;
+  /** Why it came to its end; jobs that ended before version 7 have none. */
+  readonly stopReason: StopReason | undefined;
   readonly error: ErrorData | undefined;
 }
 
@@ -71,6 +74,7 @@ export interface JobPatch {
   readonly endedAt?: number;
   readonly attempts?: readonly Attempt[];
   readonly usage?: Usage;
+  readonly stopReason?: StopReason;
   readonly error?: ErrorData;
   readonly contentExpiresAt?: number;
 }

@@ -30,6 +30,7 @@ for (const version of MIGRATIONS.keys()) {
       assert.equal(ended?.status, "completed");
       assert.equal(ended?.request?.prompt, "one");
       assert.equal(ended?.attempts.length, 1);
+      assert.equal(ended?.stopReason, version < 6 ? undefined : "MAX_TOKENS");
       const events = await store.events("job-running", 1, 10);
       assert.deepEqual(events.map(({ id, event }) => [id, event.data]), [
         [2, { t: " w8", i: 0, ids: [8] }],

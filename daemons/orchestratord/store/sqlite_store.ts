@@ -16,6 +16,7 @@ import migration0003 from "./migrations/0003.sql" with { type: "text" };
 import migration0004 from "./migrations/0004.sql" with { type: "text" };
 import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import migration0006 from "./migrations/0006.sql" with { type: "text" };
+import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import type { KeyStore } from "./key_store.ts";
 import { sqliteKeys } from "./sqlite_keys.ts";
 import { sqlitePins } from "./sqlite_pins.ts";
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0004,
   migration0005,
   migration0006,
+  migration0007,
 ];
 
 /**
@@ -47,6 +49,7 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   endedAt: "ended_at",
   attempts: "attempts",
   usage: "usage",
+  stopReason: "stop_reason",
   error: "error",
   contentExpiresAt: "content_expires_at",
 };
@@ -208,7 +211,7 @@ function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
 /** Without the request, which may be long: reading it again for each row of a list is most of the cost. */
 const LISTED = "seq, job_id, body_sha256, model, fingerprint, priority, detached, " +
   "idempotency_key, seed, status, created_at, deadline_at, tenant, started_at, first_token_at, " +
-  "ended_at, attempts, usage, error";
+  "ended_at, attempts, usage, stop_reason, error";
 
 function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {
   const conditions: string[] = ["1"];
@@ -255,6 +258,7 @@ function toJob(row: Row | undefined): JobRow | undefined {
     endedAt: time("ended_at"),
     attempts: json("attempts") ?? [],
     usage: json("usage"),
+    stopReason: (row["stop_reason"] ?? undefined) as JobRow["stopReason"],
     error: json("error"),
   };
 }
