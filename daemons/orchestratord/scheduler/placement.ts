@@ -34,8 +34,8 @@ export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 /**
  * What to do for a model. In this order:
  *
- * 1. impossible, if no device that may be used unasked is large enough, or would be without its pinned models, or if every
- *    pool has failed too often;
+ * 1. impossible, if no device that may be used unasked is large enough, or would be without its pinned
+ *    models, or if every pool has failed too often;
  * 2. spawn on a device on which it fits now: GPUs before the CPU, then most free memory;
  * 3. evict idle workers, least recently used first, where it fits once they have gone, and those that
  *    are on their way already; a pinned one stays, and one that was just loaded stays until it has
@@ -66,6 +66,7 @@ export function planLoad(
     };
   }
   const all = there.filter(({ device }) => place.device !== undefined || !device.asked_only);
+  if (all.length === 0) return { kind: "wait", reason: "its devices are used when named alone" };
   // Of one that could never be asked, nobody knows how large it is.
   const large = all.filter(({ needed, device }) =>
     needed <= device.total_bytes || isUnknown(device)
