@@ -13,6 +13,8 @@ export interface Figure {
 export interface Bench {
   /** What is measured and how, in a line. */
   readonly title: string;
+  /** Why it cannot be measured here, and what to do. */
+  readonly skipped?: string;
   measure(): Promise<readonly Figure[]>;
 }
 

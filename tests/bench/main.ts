@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { columns } from "../../cli/output/columns.ts";
 import { durableAccepts } from "./accept.ts";
 import type { Bench } from "./bench.ts";
@@ -37,16 +38,25 @@ const BENCHES: Readonly<
   worker: (args) => [workerBench(args)],
 };
 
-async function main([name = "", ...rest]: readonly string[]): Promise<number> {
-  const named = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
-  if (named === undefined || typeof named !== "function" && rest.length > 0) {
-    console.error(`Name a bench: ${Object.keys(BENCHES).join(", ")}`);
-    return 2;
+/** @throws {UsageError} when there is no such bench, or its arguments are wrong. */
+function chosen([name = "", ...rest]: readonly string[]): readonly Bench[] {
+  const named = Object.hasOwn(BENCHES, name) ? BENCHES[name]! : undefined;
+  if (named === undefined) {
+    throw new UsageError(`Name a bench: ${Object.keys(BENCHES).join(", ")}`);
   }
-  const benches = typeof named === "function" ? named(rest) : named;
+  if (typeof named === "function") return named(rest);
+  if (rest.length > 0) throw new UsageError(`${name} takes no arguments: ${rest.join(" ")}`);
+  return named;
+}
+
+async function main(args: readonly string[]): Promise<number> {
   let areMet = true;
-  for (const bench of benches) {
+  for (const bench of chosen(args)) {
     console.log(bench.title);
+    if (bench.skipped !== undefined) {
+      console.log(`  skipped: ${bench.skipped}\n`);
+      continue;
+    }
     const figures = await bench.measure();
     const rows = figures.map(({ name, value, target = "", isMet }) => [
       isMet === undefined ? "" : isMet ? "ok" : "MISSED",
@@ -60,4 +70,4 @@ async function main([name = "", ...rest]: readonly string[]): Promise<number> {
   return areMet ? 0 : 1;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await runMain("bench", () => main(Deno.args)));

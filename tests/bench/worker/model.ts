@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { UsageError } from "#shared/lifecycle.ts";
 import { ROOT } from "../../support/stack.ts";
 import type { TensorType } from "../../support/gguf_writer.ts";
 import {
@@ -31,16 +32,10 @@ export interface BenchModel {
  * The model that a name stands for, made where it is not there yet: `random:0.17B-q4` is one with
  * seeded random weights in Q4_0, `counter:0.17B-q4` one that counts and costs as much.
  *
- * @throws {RangeError} when there is no such shape or type.
+ * @throws {UsageError} when there is no such shape or type.
  */
 export function benchModel(name: string, vocabularySize?: number): BenchModel {
-  const [, size = "", type = ""] = /^(?:random|counter):([\d.]+B)-(\w+)$/.exec(name) ?? [];
-  const shape = Object.hasOwn(SHAPES, size) ? SHAPES[size as keyof typeof SHAPES] : undefined;
-  const tensor = TYPES[type];
-  if (!shape || !tensor) {
-    const known = `random: and counter:{${Object.keys(SHAPES)}}-{${Object.keys(TYPES)}}`;
-    throw new RangeError(`Cannot make the model "${name}": known are ${known}`);
-  }
+  const { shape, tensor } = benchShape(name);
   const folder = join(ROOT, "node_modules", ".cache", "llorch-bench");
   const path = join(folder, `${name.replace(":", "-")}.gguf`);
   if (!exists(path)) {
@@ -54,6 +49,22 @@ export function benchModel(name: string, vocabularySize?: number): BenchModel {
     Deno.renameSync(`${path}.part`, path);
   }
   return { path, vocabulary: vocabularySize ?? shape.vocabulary };
+}
+
+/**
+ * What a model's name says.
+ *
+ * @throws {UsageError} when there is no such shape or type.
+ */
+export function benchShape(name: string) {
+  const [, size = "", type = ""] = /^(?:random|counter):([\d.]+B)-(\w+)$/.exec(name) ?? [];
+  const shape = Object.hasOwn(SHAPES, size) ? SHAPES[size as keyof typeof SHAPES] : undefined;
+  const tensor = TYPES[type];
+  if (!shape || !tensor) {
+    const known = `random: and counter:{${Object.keys(SHAPES)}}-{${Object.keys(TYPES)}}`;
+    throw new UsageError(`Cannot make the model "${name}": known are ${known}`);
+  }
+  return { shape, tensor };
 }
 
 function exists(path: string): boolean {

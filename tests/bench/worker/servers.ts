@@ -15,6 +15,8 @@ export interface ServerSettings {
   readonly context: number;
   /** Number of a GPU; undefined: the CPU. */
   readonly gpu: string | undefined;
+  /** Our worker's executable; undefined: what `LLORCH_BIN_DIR` has, or the source. */
+  readonly program?: string | undefined;
   /** More flags of our worker. */
   readonly ownFlags: readonly string[];
 }
@@ -42,12 +44,15 @@ export async function startWorker(settings: ServerSettings, name = "llorch"): Pr
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const began = performance.now();
-  const program = startExecutable("llorch-candled", [
+  const args = [
     ...["--standalone", "--model", settings.model, "--port", String(port)],
     ...["--gpu", settings.gpu ?? "none", "--threads", String(settings.threads)],
     ...["--slots", String(settings.slots), "--context", String(settings.context)],
     ...["--log-level", "warning", ...settings.ownFlags],
-  ]);
+  ];
+  const program = settings.program === undefined
+    ? startExecutable("llorch-candled", args)
+    : startCommand(settings.program, args);
   await ready(program, `${url}/ready`);
   let jobs = 0;
   return {

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { type Bench, type Figure, median, percentile } from "../bench.ts";
+import { findGpu } from "../../support/gpu.ts";
 import { benchModel } from "./model.ts";
+import { readWorkerBench } from "./options.ts";
 import { disturb, firstToken, Prompts, throughput } from "./scenarios.ts";
 import { type Server, type ServerSettings, startLlamaServer, startWorker } from "./servers.ts";
 
@@ -91,37 +92,26 @@ function measures(streams: readonly number[]): Measure[] {
  * `--gpu 0`; what follows `--` are flags of our worker.
  */
 export function workerBench(args: readonly string[]): Bench {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      vs: { type: "string" },
-      model: { type: "string", default: "random:0.17B-q4" },
-      rounds: { type: "string", default: "5" },
-      threads: { type: "string", default: String(Math.max(1, navigator.hardwareConcurrency - 1)) },
-      gpu: { type: "string" },
-    },
-  });
-  if (values.vs !== undefined && values.vs !== "llama-server") {
-    throw new RangeError(`Cannot measure against "${values.vs}": llama-server is known`);
-  }
-  const rounds = Number(values.rounds);
-  const streams = values.gpu === undefined ? STREAMS : GPU_STREAMS;
-  const against = values.vs !== undefined;
+  const { isCompared, model: modelName, rounds, threads, gpu, ownFlags } = readWorkerBench(args);
+  const streams = gpu === undefined ? STREAMS : GPU_STREAMS;
+  const build = gpu === undefined ? undefined : findGpu(gpu);
   return {
-    title: `${values.model}, ${values.threads} threads, ${Math.max(...streams)} slots` +
-      `${against ? ", in turn with llama-server" : ""}; medians of ${rounds} rounds`,
+    title: `${modelName}, ${gpu === undefined ? `${threads} threads` : `GPU ${gpu}`}, ` +
+      `${Math.max(...streams)} slots${isCompared ? ", in turn with llama-server" : ""}; ` +
+      `medians of ${rounds} rounds`,
+    ...typeof build === "string" ? { skipped: build } : {},
     async measure() {
-      const model = benchModel(values.model);
+      const model = benchModel(modelName);
       const settings: ServerSettings = {
         model: model.path,
-        threads: Number(values.threads),
+        threads,
         slots: Math.max(...streams),
         context: 2048,
-        gpu: values.gpu,
-        ownFlags: positionals,
+        gpu,
+        program: typeof build === "object" ? build.path : undefined,
+        ownFlags,
       };
-      const starts = [startWorker, ...(against ? [startLlamaServer] : [])];
+      const starts = [startWorker, ...(isCompared ? [startLlamaServer] : [])];
       const results = new Map<string, Round[]>();
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? starts : starts.toReversed();

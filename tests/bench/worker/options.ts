@@ -1,0 +1,78 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "#shared/lifecycle.ts";
+import { benchShape } from "./model.ts";
+
+/** What the worker's bench is asked for. */
+export interface WorkerBenchOptions {
+  /** Whether llama-server is measured in turn. */
+  readonly isCompared: boolean;
+  readonly model: string;
+  readonly rounds: number;
+  readonly threads: number;
+  /** Number of a GPU; undefined: the CPU. */
+  readonly gpu: string | undefined;
+  /** More flags of our worker. */
+  readonly ownFlags: readonly string[];
+}
+
+/** What may be written. */
+export const USAGE = "deno task bench worker [--vs llama-server] [--model random:0.17B-q4] " +
+  "[--rounds 5] [--threads N] [--gpu N] [-- FLAGS OF THE WORKER]";
+
+/**
+ * Reads the arguments of the worker's bench.
+ *
+ * @throws {UsageError} that says what is wrong, in a line.
+ */
+export function readWorkerBench(args: readonly string[]): WorkerBenchOptions {
+  const { values, positionals } = parse(args);
+  if (values.help) throw new UsageError(USAGE);
+  const { vs, model = "random:0.17B-q4", rounds = "5", threads, gpu } = values;
+  if (vs !== undefined && vs !== "llama-server") {
+    throw new UsageError(`--vs: must be llama-server: current value is ${vs}`);
+  }
+  if (vs !== undefined && gpu !== undefined) {
+    throw new UsageError(
+      "--vs: Debian's llama-server computes on the CPU: leave --gpu or --vs out",
+    );
+  }
+  if (gpu !== undefined && !/^\d{1,3}$/.test(gpu)) {
+    throw new UsageError(`--gpu: must be the number of a GPU: current value is ${gpu}`);
+  }
+  benchShape(model);
+  return {
+    isCompared: vs !== undefined,
+    model,
+    rounds: wholeNumber("rounds", rounds, 1_000),
+    threads: wholeNumber("threads", threads ?? String(DEFAULT_THREADS), 1_024),
+    gpu,
+    ownFlags: positionals,
+  };
+}
+
+const DEFAULT_THREADS = Math.max(1, navigator.hardwareConcurrency - 1);
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        vs: { type: "string" },
+        model: { type: "string" },
+        rounds: { type: "string" },
+        threads: { type: "string" },
+        gpu: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split(". ")[0]}: ${USAGE}`, { cause: error });
+  }
+}
+
+function wholeNumber(name: string, text: string, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+  throw new UsageError(`--${name}: must be a number from 1 to ${most}: current value is ${text}`);
+}
