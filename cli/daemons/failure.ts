@@ -1,5 +1,10 @@
 import { LlorchError } from "#shared/errors.ts";
-import { type Client, ForeignReplyError, TransportError } from "#shared/http/client.ts";
+import {
+  certificateFix,
+  type Client,
+  ForeignReplyError,
+  TransportError,
+} from "#shared/http/client.ts";
 import type { DaemonKind } from "./kind.ts";
 
 /** A daemon that does not answer, or not as the contract says. */
@@ -45,8 +50,9 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
       ? `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
         `start it with llorch ${kind.group} start, or say with --url where it is`
       : `Cannot trust ${kind.executable} at ${url}: ${certificate}; ` +
-        "name the authority that signed its certificate with LLORCH_CA_FILE, or with " +
-        `llorch config set ${kind.section}.ca_file FILE`;
+        (certificateFix(certificate) ??
+          "name the authority that signed its certificate with LLORCH_CA_FILE, or with " +
+            `llorch config set ${kind.section}.ca_file FILE`);
     return new UnreachableError(message, { cause: error, isForeign: false });
   }
   if (!(error instanceof LlorchError)) return error;

@@ -253,11 +253,21 @@ export function cannotReach(url: string, error: unknown): TransportError {
   let reason = error;
   while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
   const text = errorMessage(reason);
-  const fix = /certificate|UnknownIssuer|CaUsedAsEndEntity/i.test(text)
-    ? "; name the authority that signed it in tls.ca, or for llorch in LLORCH_CA_FILE"
-    : "";
+  const isCertificate = /certificate|UnknownIssuer/i.test(text);
+  const fix = isCertificate ? `; ${certificateFix(text) ?? UNTRUSTED}` : "";
   const { origin } = new URL(url);
   return new TransportError(`Cannot reach ${origin}: ${text}${fix}`, { cause: error });
+}
+
+const UNTRUSTED = "name the authority that signed it in tls.ca, or for llorch in LLORCH_CA_FILE";
+
+/** What its owner can do about a certificate that is refused for more than that nobody knows its authority. */
+export function certificateFix(reason: string): string | undefined {
+  if (/expired/i.test(reason)) return "renew its certificate, or set the clocks";
+  if (/not ?valid ?yet/i.test(reason)) return "set the clocks: its certificate is of the future";
+  if (/NotValidForName/i.test(reason)) return "its certificate must name the host that is called";
+  if (!/CaUsedAsEndEntity/i.test(reason)) return undefined;
+  return "it serves with an authority's certificate: give it one of its own";
 }
 
 /** A reply of `fetch` as a stream of events. */

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineRoute } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import { delay } from "../lifecycle.ts";
-import { type Client, createClient, TransportError } from "./client.ts";
+import { cannotReach, type Client, createClient, TransportError } from "./client.ts";
 import { listen } from "./serve.ts";
 import { encodeSse } from "./sse.ts";
 import { SseResponse } from "./sse_response.ts";
@@ -281,4 +281,24 @@ Deno.test("client: an abort ends a stream whose response was collected", async (
   }).output();
   const decoder = new TextDecoder();
   assert.equal(decoder.decode(stdout), "noticed\n", decoder.decode(stderr));
+});
+
+Deno.test("cannotReach() says what to do about a certificate that is refused", () => {
+  const said = (reason: string) => cannotReach("https://h:1/x", new Error(reason)).message;
+  const refused = "invalid peer certificate: ";
+  assert.match(said(refused + "UnknownIssuer"), /; name the authority that signed it in tls\.ca/);
+  assert.match(said(refused + "Expired"), /; renew its certificate, or set the clocks$/);
+  assert.match(
+    said(refused + "NotValidYet"),
+    /; set the clocks: its certificate is of the future$/,
+  );
+  assert.match(
+    said(refused + "NotValidForNameContext { … }"),
+    /; its certificate must name the host/,
+  );
+  assert.match(
+    said(refused + "Other(OtherError(CaUsedAsEndEntity))"),
+    /; it serves with an authority's/,
+  );
+  assert.equal(said("Connection refused"), "Cannot reach https://h:1: Connection refused");
 });
