@@ -43,36 +43,27 @@ export class SlotFiles implements SavedSlots {
 
   async save(slot: number, path: string): Promise<SavedSlot> {
     this.#checkPath(path);
-    return await this.#generator.withSlot(slot, async (slot) => {
+    const { tokens, usedAt } = await this.#generator.withSlot(slot, async (slot) => {
       await createFile(path);
-      try {
-        const tokens = await slot.save(path, this.#mark);
-        if (tokens === 0) await Deno.remove(path);
-        else {
-          await sealFile(path);
-          await Deno.utime(path, new Date(), toWallClock(slot.usedAt));
-        }
-        const bytes = tokens === 0 ? 0 : (await Deno.stat(path)).size;
-        return { tokens, bytes, key: this.key };
-      } catch (error) {
-        await Deno.remove(path);
-        throw error;
-      }
+      const tokens = await removingOnError(path, () => slot.save(path, this.#mark));
+      return { tokens, usedAt: slot.usedAt };
     });
+    const bytes = await removingOnError(path, () => finishFile(path, tokens, usedAt));
+    return { tokens, bytes, key: this.key };
   }
 
   async restore(slot: number, path: string): Promise<number> {
     this.#checkPath(path);
     const file = await Deno.lstat(path).catch(() => undefined);
     if (!file?.isFile) throw new LlorchError("NOT_FOUND", `Cannot find a saved slot at ${path}`);
-    const usedAt = fromWallClock(file.mtime ?? new Date());
-    return await this.#generator.withSlot(slot, async (slot) => {
-      if (await isSealed(path)) return await slot.restore(path, this.#mark, usedAt);
+    if (!await isSealed(path)) {
       throw new LlorchError(
         "CONFLICT",
         `Cannot restore a slot from ${path}: the file is damaged or not whole`,
       );
-    });
+    }
+    const usedAt = fromWallClock(file.mtime ?? new Date());
+    return await this.#generator.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
   }
 
   /** Whoever has the worker's token must not make it write elsewhere. */
@@ -102,6 +93,26 @@ async function createFile(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     throw new LlorchError("CONFLICT", `Cannot save a slot to ${path}: the file is there already`);
+  }
+}
+
+/** Where nothing was saved, no file is left. The slot is in use again meanwhile. */
+async function finishFile(path: string, tokens: number, usedAt: number): Promise<number> {
+  if (tokens === 0) {
+    await Deno.remove(path);
+    return 0;
+  }
+  await sealFile(path);
+  await Deno.utime(path, new Date(), toWallClock(usedAt));
+  return (await Deno.stat(path)).size;
+}
+
+async function removingOnError<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await Deno.remove(path);
+    throw error;
   }
 }
 
