@@ -213,6 +213,27 @@ async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
   }
 }
 
+Deno.test("llorch-candled with a draft model ends at once when told to, whatever was collected", async () => {
+  const draft = ["--speculative", "draft", "--draft-model", counterModel()];
+  const process = start(["--model", counterModel(), "--standalone", "--slots", "2", ...draft], {
+    // A collection now and then, as in a long run.
+    DENO_V8_FLAGS: "--min-semi-space-size=1,--max-semi-space-size=1",
+  });
+  const url = /"url":"([^"]+)"/.exec(await waitFor(process, "loaded"))?.[1] ?? "";
+  const client = createClient({ baseUrl: url, token: TOKEN });
+  for (let n = 0; n < 8; n++) {
+    const { events } = await client.stream(workerRoutes.execute, {
+      body: request({ job_id: `job-${n}`, prompt: " w0", max_tokens: 150 }),
+    });
+    assert.equal((await Array.fromAsync(events)).at(-1)?.event, "end");
+  }
+  const told = performance.now();
+  process.kill("SIGTERM");
+  assert.equal((await process.status).code, 0);
+  assert.ok(performance.now() - told < 10_000, "it waited");
+  await process.stderr.cancel();
+});
+
 Deno.test("llorch-candled is the library's binding test when the library forks it as that", async () => {
   const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });
   assert.deepEqual([code, stdout], [0, ""]);

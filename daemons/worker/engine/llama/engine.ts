@@ -17,6 +17,8 @@ export interface LlamaParts {
   readonly models: readonly [LlamaModel, ...LlamaModel[]];
   /** Undefined for a model that does not generate. */
   readonly group: Group | undefined;
+  /** Of the model that drafts. Held, because a model whose context was collected never disposes. */
+  readonly draftGroup: Group | undefined;
   readonly vectors: LlamaVectors;
   /** Adapters that requests may name, loaded. */
   readonly adapters: ReadonlyMap<string, object>;

@@ -10,7 +10,7 @@ import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 import { DraftPredictor } from "./draft.ts";
-import { type GroupOptions, openGroup } from "./group.ts";
+import { type Group, type GroupOptions, openGroup } from "./group.ts";
 import { LookupPredictor } from "./lookup.ts";
 import { nativeLora } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
@@ -97,11 +97,11 @@ async function openEngine(
     threads: () => threads,
     signal: options.signal,
   };
+  const { group: draftGroup, ...guesses }: Guesses = generates(model)
+    ? await openPredictor(llama, model, draft, groupOptions)
+    : {};
   const group = generates(model)
-    ? await openGroup(model, {
-      ...groupOptions,
-      ...await openPredictor(llama, model, draft, groupOptions),
-    })
+    ? await openGroup(model, { ...groupOptions, ...guesses })
     : undefined;
   const adapters = new Map<string, object>();
   for (const [name, path] of options.adapters) {
@@ -111,6 +111,7 @@ async function openEngine(
     llama,
     models: [model, ...draft ? [draft] : []],
     group,
+    draftGroup,
     vectors: new LlamaVectors(model, {
       contextSize: contextPerSlot,
       threads: () => threads,
@@ -161,13 +162,18 @@ async function openAdapter(model: LlamaModel, name: string, path: string): Promi
   }
 }
 
+/** What guesses tokens, and the group of the model that drafts them. */
+interface Guesses extends Pick<GroupOptions, "predictor"> {
+  readonly group?: Group;
+}
+
 /** What guesses tokens for each slot, where that is asked for. */
 async function openPredictor(
   llama: Llama,
   model: LlamaModel,
   draft: LlamaModel | undefined,
   groupOptions: GroupOptions,
-): Promise<Pick<GroupOptions, "predictor">> {
+): Promise<Guesses> {
   const { speculative, draft_model, draft_tokens = DRAFT_TOKENS } = groupOptions.settings;
   if (speculative === "lookup") return { predictor: () => new LookupPredictor(draft_tokens) };
   if (!draft) return {};
@@ -179,8 +185,9 @@ async function openPredictor(
       `Cannot draft with ${draft_model}: its vocabulary is not the model's`,
     );
   }
-  const { sequences } = await openGroup(draft, groupOptions);
+  const group = await openGroup(draft, groupOptions);
   return {
+    group,
     predictor: (slot) => {
       const sampling = new LlamaSampling({
         llama,
@@ -190,7 +197,7 @@ async function openPredictor(
         adapter: undefined,
         endsGeneration: () => false,
       });
-      return new DraftPredictor(sequences[slot]!, sampling, draft_tokens);
+      return new DraftPredictor(group.sequences[slot]!, sampling, draft_tokens);
     },
   };
 }
