@@ -26,12 +26,6 @@ interface Waiting {
   readonly prepared: PreparedProcess;
 }
 
-/**
- * A context's memory in huge pages, which the worker that has gone has just given back: they are cleared
- * twice as fast. What starts without such a gap would wait for the kernel to make some.
- */
-const HUGE_PAGES = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
-
 /** The worker that was started last answers who waited for it before the next one takes time. */
 const PREPARE_AFTER_MS = 50;
 
@@ -65,7 +59,7 @@ export class Standby {
       const { command, args } = findWorker(kind);
       const words = [STANDBY, ...(kind === "cpu" ? ["--gpu", "none"] : [])];
       const executable = { command, args: [...args, ...words] };
-      const prepared = spawner.prepare(executable, { ...HUGE_PAGES, ...env }, logs.path(workerId));
+      const prepared = spawner.prepare(executable, env, logs.path(workerId));
       const waiting = { workerId, kind, prepared };
       this.#waiting = waiting;
       log.info("worker_standby", { worker_id: workerId, pid: prepared.process.pid });
