@@ -113,7 +113,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           const { out } = await run("show", id);
           assert.match(out, /^\+0 ms +created +\d{4}-/m);
           assert.match(out, /^\+\d+ ms +attempt 1 +on w-\S+ of pool local$/m);
-          assert.match(out, /^\+\S+ \w+ +completed +30 tokens out, \d+ in /m);
+          assert.match(out, /^\+\S+ \w+ +completed +MAX_TOKENS: 30 tokens out, \d+ in /m);
           assert.deepEqual(numbers(out.slice(out.lastIndexOf("\n\n"))), range(101, 30));
           assert.equal(JSON.parse((await run("show", id, "--json")).out).job_id, id);
           assert.match((await run("list", "-n", "1")).out, new RegExp(`^JOB .*\n${id} +completed`));
