@@ -26,6 +26,7 @@ export function mountEvents(app: App, { access, feed, openStreams }: Orchestrato
         const over = new AbortController();
         const end = () => over.abort();
         signal.addEventListener("abort", end);
+        if (signal.aborted) end();
         const frames = feed.read({
           after: lastId === undefined ? undefined : Number(lastId),
           maySee: (tenant) => mayTouch(caller, tenant),

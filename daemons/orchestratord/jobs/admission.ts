@@ -3,7 +3,6 @@ import { LlorchError } from "#shared/errors.ts";
 import { type ClientOptions, createClient, TransportError } from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
-import { tokensAtMost } from "./prompt_size.ts";
 
 /**
  * Refuses a prompt that the model's context cannot hold, where a ready worker can count it: of several
@@ -12,10 +11,12 @@ import { tokensAtMost } from "./prompt_size.ts";
  * A token is at least one byte of text, so a prompt with fewer bytes than the context has tokens
  * needs no counting, and most prompts cost nothing here.
  *
+ * @param tokensAtMost Of the task's prompt.
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
  */
 export async function checkPromptFits(
   task: TaskRequest,
+  tokensAtMost: number,
   fingerprint: string,
   state: Readonly<State>,
   how: Pick<ClientOptions, "timeoutMs" | "http">,
@@ -27,7 +28,7 @@ export async function checkPromptFits(
   if (worker?.uri === undefined) return;
 
   const count = task.prompt_tokens?.length ?? (
-    tokensAtMost(task) < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
+    tokensAtMost < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
   );
   if (count < worker.context) return;
   throw new LlorchError(

@@ -249,13 +249,14 @@ export class Jobs {
   async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { loop, store, clock } = this.#deps;
     const fingerprint = this.#resolve(task.model);
-    await checkPromptFits(task, fingerprint, loop.state, {
+    const tenant = options.tenant ?? task.session_id ?? "";
+    const demand = demandOf(task, fingerprint, tenant);
+    await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
       timeoutMs: this.#deps.config.pools.call_timeout_ms,
       http: this.#deps.http,
     });
 
     // From the check of the bound to the submission nothing waits.
-    const tenant = options.tenant ?? task.session_id ?? "";
     options.admit?.();
     const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
     const now = clock.now();
@@ -291,7 +292,7 @@ export class Jobs {
         ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
         queuedAt: this.#steady(now),
         deadlineAt: deadlineAt && this.#steady(deadlineAt),
-        ...demandOf(task, fingerprint, tenant),
+        ...demand,
       },
     });
     try {

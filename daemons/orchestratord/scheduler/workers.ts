@@ -134,36 +134,39 @@ export function freeSeat(
   now: number,
   job?: Job,
 ): Worker | undefined {
+  const holds = job && holdersOfJob(state, job);
   let best: Worker | undefined;
   for (const worker of holdersOf(state, fingerprint)) {
-    if (job && !holdsJob(state, worker, job)) continue;
-    if (hasSeat(state, worker, now) && (!best || isBetter(worker, best))) best = worker;
+    if (!hasSeat(state, worker, now) || best && !isBetter(worker, best)) continue;
+    if (!holds || holds(worker)) best = worker;
   }
   return best;
 }
 
 /**
- * Whether a worker's context surely holds a job, or none of its model's holds more: what a small one would
- * refuse goes to a larger one. What a job that has begun elsewhere has grown to is not counted.
+ * Tells whether a worker's context surely holds a job, or none of its model's holds more: what a small one
+ * would refuse goes to a larger one. What a job that has begun elsewhere has grown to is not counted.
  */
-function holdsJob(state: Readonly<State>, { report }: Worker, job: Job): boolean {
-  if (job.attempt === 0 && job.tokensAtMost < report.context) return true;
-  for (const other of holdersOf(state, report.fingerprint)) {
-    if (other.report.context > report.context && isUsable(state, other)) return false;
-  }
-  return true;
+function holdersOfJob(state: Readonly<State>, job: Job): (worker: Worker) => boolean {
+  let largest: number | undefined;
+  const look = () => {
+    let most = 0;
+    for (const worker of holdersOf(state, job.fingerprint)) {
+      if (worker.report.context > most && isUsable(state, worker)) most = worker.report.context;
+    }
+    return most;
+  };
+  return ({ report: { context } }) =>
+    job.attempt === 0 && job.tokensAtMost < context || context >= (largest ??= look());
 }
 
 /** The worker with a free slot that last served a job's session, or a prompt that begins alike. */
 export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
+  const holds = holdersOfJob(state, job);
   for (const key of job.affinity) {
     const worker = state.workers.get(state.warm.get(key) ?? "");
-    if (
-      worker?.report.fingerprint === job.fingerprint && hasSeat(state, worker, now) &&
-      holdsJob(state, worker, job)
-    ) {
-      return worker;
-    }
+    if (worker?.report.fingerprint !== job.fingerprint) continue;
+    if (hasSeat(state, worker, now) && holds(worker)) return worker;
   }
 }
 

@@ -22,9 +22,9 @@ const REST_MS = 30_000;
 export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool {
   const resting = new Map<string, { readonly until: number; isGone: boolean }>();
   return async (name, args) => {
-    const rest = resting.get(name);
+    const before = resting.get(name);
     const late = `${name} did not answer within ${timeoutMs} ms`;
-    if (rest && (!rest.isGone || performance.now() < rest.until)) throw new Error(late);
+    if (before && (!before.isGone || performance.now() < before.until)) throw new Error(late);
     resting.delete(name);
     let child: Deno.ChildProcess;
     try {
@@ -36,22 +36,27 @@ export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool
     }
     const ended = child.output();
     const timer = new AbortController();
-    const isLate = delay(timeoutMs, timer.signal).then(
-      () => "late" as const,
-      () => "late" as const,
-    );
-    const result = await Promise.race([ended, isLate]);
-    timer.abort();
-    if (result === "late") {
+    const isLate = delay(timeoutMs, timer.signal).then(() => undefined, () => undefined);
+    const result = await Promise.race([ended, isLate]).finally(() => timer.abort());
+    if (result === undefined) {
       const rest = { until: performance.now() + restMs, isGone: false };
       resting.set(name, rest);
-      child.kill("SIGKILL");
       ended.catch(() => {}).finally(() => rest.isGone = true);
+      kill(child);
       throw new Error(late);
     }
     const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
     return { code: result.code, output: decode(result.stdout) || decode(result.stderr) };
   };
+}
+
+/** It may have ended, and what it started holds its output. */
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
 }
 
 /** The tools of this machine. */
