@@ -8,6 +8,9 @@ import { errorBody, openaiErrorBody, type Route } from "#shared/contracts/mod.ts
 import { ERROR_CODES, type ErrorCode } from "#shared/errors.ts";
 import { openApiDocument } from "#shared/http/openapi.ts";
 
+/** A task that works. */
+export const TASK = { model: "counter", prompt: "w7", max_tokens: 5, temperature: 0 };
+
 /** A call, and what must come of it. */
 export interface Case {
   readonly route: Route;

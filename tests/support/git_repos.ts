@@ -96,3 +96,10 @@ export async function moveLib(repos: Repos, text: string): Promise<string> {
   await repos.git("top", "commit", "-qam", `lib: ${text}`);
   return commit;
 }
+
+/** What `llorch git status --json` says of the clone. */
+export async function status(repos: Repos) {
+  const { code, out } = await repos.llorch("work", "status", "--json");
+  assert.equal(code, 0);
+  return JSON.parse(out);
+}

@@ -6,87 +6,14 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import { LlorchError } from "#shared/errors.ts";
 import {
   counterModel,
-  writeCallerModel,
   writeCounterAdapter,
   writeCounterModel,
-  writeRandomModel,
   writeUtf8Model,
 } from "../../../../tests/support/models.ts";
 import { slowCounterModel } from "../../../../tests/support/slow_counter.ts";
-import {
-  idsOf,
-  openGenerator,
-  outline,
-  readEvents,
-  request,
-  textOf,
-} from "../../testing/generator.ts";
+import { idsOf, outline, textOf } from "../../testing/generator.ts";
+import { count, endOf, fieldIs, type Options, story, using } from "../../testing/llama.ts";
 import { DEMO_MODEL } from "../../testing/worker.ts";
-import type { Engine } from "../engine.ts";
-import { loadLlama } from "./load.ts";
-
-interface Opened {
-  readonly engine: Engine;
-  /** Runs a request to its end. */
-  readonly generate: (fields?: Record<string, unknown>) => Promise<WorkerEvent[]>;
-}
-
-interface Options {
-  readonly slots?: number;
-  readonly context?: number;
-  readonly threads?: number | "auto";
-  readonly settings?: LlamaSettings;
-  /** Paths by name. */
-  readonly adapters?: Record<string, string>;
-}
-
-/** Runs `work` with a real model in llama.cpp. */
-async function using(
-  model: string,
-  options: Options,
-  work: (opened: Opened) => Promise<void>,
-): Promise<void> {
-  const engine = await loadLlama({
-    model,
-    gpu: undefined,
-    gpuLayers: undefined,
-    context: options.context,
-    slots: options.slots ?? 1,
-    threads: options.threads ?? 1,
-    settings: { batch_size: 64, ...options.settings },
-    adapters: new Map(Object.entries(options.adapters ?? {})),
-    onProgress() {},
-    onWarning() {},
-    signal: new AbortController().signal,
-  });
-  const { generator, fatal } = openGenerator(engine, { batchSize: 64, prefillChunk: 16 });
-  try {
-    await work({
-      engine,
-      async generate(fields) {
-        const run = await generator.execute(request(fields));
-        return await readEvents(run.stream.body);
-      },
-    });
-    assert.deepEqual(fatal, []);
-  } finally {
-    await generator.close();
-    await engine.dispose();
-  }
-}
-
-/** ` w{from} … w{to}`. */
-const count = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, index) => ` w${from + index}`).join("");
-const endOf = (events: readonly WorkerEvent[]) => {
-  const end = events.at(-1);
-  assert.ok(end?.event === "end", JSON.stringify(end));
-  return end.data;
-};
-const fieldIs = (field: string) => (error: unknown) =>
-  error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
-  (error.details?.["errors"] as { field: string }[])[0]?.field.startsWith(field) === true;
-const story = [{ role: "user", content: "Tell me a story about a fox named Ada." }];
 
 Deno.test("llama.cpp counts exactly, side by side, with long prompts among the short ones", () =>
   using(counterModel(), { slots: 3, context: 512 }, async ({ generate }) => {
@@ -135,52 +62,6 @@ Deno.test("llama.cpp stops at the model's own end, at a stop string, and where t
     assert.equal(endOf(tight).tokens_out, 1);
     await assert.rejects(generate({ prompt_tokens: Array(64).fill(300) }), /CONTEXT|context/);
   }));
-
-Deno.test("llama.cpp reuses what a slot holds, and says the same with it as without", () =>
-  using(counterModel(), { context: 512 }, async ({ generate, engine }) => {
-    const prompt = count(0, 99);
-    const fresh = await generate({ prompt, max_tokens: 5 });
-    const again = await generate({ prompt, max_tokens: 5 });
-    const branch = await generate({ prompt: count(0, 49) + " w700", max_tokens: 2 });
-    assert.equal(endOf(fresh).tokens_cached, 0);
-    assert.equal(endOf(again).tokens_cached, endOf(again).tokens_in - 1);
-    assert.equal(textOf(again), textOf(fresh));
-    assert.equal(textOf(branch), count(701, 702));
-    assert.equal(endOf(branch).tokens_cached, engine.tokenize(count(0, 49)).length);
-  }));
-
-/** Logarithms of probability are the same but for rounding where they differ by less than this. */
-const EPSILON = 0.01;
-
-Deno.test("llama.cpp with real weights says the same with a cache hit as without, of short and long prompts", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = join(folder, "random.gguf");
-    writeRandomModel(path, { type: "Q8_0" });
-    await using(path, { context: 1024 }, async ({ generate }) => {
-      for (const length of [40, 120, 900]) {
-        const words = Array.from({ length }, (_, n) => 300 + (n * 37 + length) % 700);
-        for (const how of [{ temperature: 0 }, { temperature: 1, seed: 7, top_p: 1, min_p: 0 }]) {
-          const fields = { prompt_tokens: [1, ...words], max_tokens: 60, logprobs: 2, ...how };
-          await generate({ prompt_tokens: [1, 2, 3], max_tokens: 1 });
-          const fresh = await generate(fields);
-          const again = await generate(fields);
-          assert.equal(endOf(fresh).tokens_cached, 1);
-          assert.equal(endOf(again).tokens_cached, length);
-          const [told, others] = [logprobsOf(fresh), logprobsOf(again)];
-          for (const [at, { id, logprob }] of told.entries()) {
-            // Only rounding may differ, and it may decide between two tokens.
-            if (others[at]?.id !== id) break;
-            assert.ok(Math.abs(others[at].logprob - logprob) < EPSILON, `${length}: token ${at}`);
-          }
-          assert.equal(others[0]?.id, told[0]?.id);
-        }
-      }
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
 
 Deno.test("llama.cpp says whole characters, each event with exactly its own tokens", async () => {
   const path = join(await Deno.makeTempDir(), "utf8.gguf");
@@ -363,137 +244,6 @@ Deno.test("llama.cpp gives a model its default context, at most what it was made
     return Promise.resolve();
   });
 });
-
-const COUNT = {
-  type: "function",
-  function: {
-    name: "count",
-    parameters: {
-      type: "object",
-      properties: { from: { enum: [7] }, sure: { type: "boolean" } },
-      required: ["from"],
-    },
-  },
-};
-
-async function withCaller(work: (opened: Opened) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = join(folder, "caller.gguf");
-    writeCallerModel(path, { context: 1024 });
-    await using(path, {}, work);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const callsOf = (events: readonly WorkerEvent[]) => {
-  const end = events.at(-1);
-  assert.ok(end?.event === "end");
-  return (end.data.tool_calls ?? []).map((call) => call.function);
-};
-
-Deno.test("llama.cpp: a call that the model makes of itself is not text, and its result goes on", () =>
-  withCaller(async ({ generate }) => {
-    const messages = [{ role: "user", content: "w1?" }];
-    const events = await generate({ messages, tools: [COUNT] });
-    assert.deepEqual(outline(events), ["started", "end TOOL_CALLS"]);
-    assert.deepEqual(callsOf(events), [{ name: "count", arguments: '{"from":7}' }]);
-    const [call] = callsOf(events);
-    const answer = await generate({
-      messages: [
-        ...messages,
-        {
-          role: "assistant",
-          content: "",
-          tool_calls: [{ id: "c", type: "function", function: call }],
-        },
-        { role: "tool", content: "w7", tool_call_id: "c" },
-      ],
-      tools: [COUNT],
-      max_tokens: 2,
-    });
-    assert.equal(textOf(answer), " w8 w9");
-  }));
-
-Deno.test("llama.cpp: tool_choice none tells the model of no tools and takes no call for one", () =>
-  withCaller(async ({ generate }) => {
-    const messages = [{ role: "user", content: "w1?" }];
-    const events = await generate({ messages, tools: [COUNT], tool_choice: "none" });
-    assert.match(textOf(events), /^<tool_call>\{"name": "count".*<\/tool_call>$/);
-    assert.deepEqual(callsOf(events), []);
-  }));
-
-Deno.test("llama.cpp: a call that is demanded is made, its arguments by the schema", () =>
-  using(DEMO_MODEL, {}, async ({ generate }) => {
-    const other = { type: "function", function: { name: "other" } };
-    for (
-      const tool_choice of ["required", { type: "function", function: { name: "count" } }]
-    ) {
-      const tools = tool_choice === "required" ? [COUNT] : [other, COUNT];
-      const messages = [{ role: "user", content: "Count, please." }];
-      const events = await generate({ messages, tools, tool_choice, max_tokens: 200 });
-      assert.deepEqual(outline(events), ["started", "end TOOL_CALLS"]);
-      const [call, ...more] = callsOf(events);
-      assert.equal(more.length, 0);
-      assert.equal(call?.name, "count");
-      assert.equal(JSON.parse(call!.arguments).from, 7);
-    }
-  }));
-
-const logprobsOf = (events: readonly WorkerEvent[]) =>
-  events.flatMap((event) => event.event === "token" ? event.data.logprobs ?? [] : []);
-
-Deno.test("llama.cpp tells each token's logprob and those of the most probable, the same each time", () =>
-  using(DEMO_MODEL, {}, async ({ engine, generate }) => {
-    const fields = { prompt: "Once upon a time", max_tokens: 12, logprobs: 5 };
-    const events = await generate(fields);
-    const told = logprobsOf(events);
-    assert.deepEqual(told.map(({ id }) => id), idsOf(events));
-    for (const { id, t, logprob, top } of told) {
-      assert.equal(top.length, 5);
-      // Greedy: the chosen one is the most probable.
-      assert.equal(top[0]!.id, id);
-      assert.equal(t, engine.detokenize([id]));
-      assert.ok(Math.abs(top[0]!.logprob - logprob) < 1e-4);
-      const shares = top.map((each) => Math.exp(each.logprob));
-      assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
-      assert.ok(shares.reduce((sum, share) => sum + share) <= 1.0001);
-    }
-    assert.ok(told.some(({ logprob }) => logprob < -0.001), "not all are certain");
-    assert.deepEqual(logprobsOf(await generate(fields)), told);
-    assert.equal(textOf(await generate({ ...fields, logprobs: undefined })), textOf(events));
-  }));
-
-Deno.test("llama.cpp tells the chosen token's logprob alone, sampled and resumed too", () =>
-  using(DEMO_MODEL, {}, async ({ generate }) => {
-    const fields = {
-      messages: story,
-      max_tokens: 10,
-      logprobs: 0,
-      temperature: 1,
-      seed: 3,
-    };
-    const events = await generate(fields);
-    const told = logprobsOf(events);
-    assert.deepEqual(told.map(({ id }) => id), idsOf(events));
-    assert.equal(told.length, 10);
-    assert.ok(told.every(({ top, logprob }) => top.length === 0 && logprob <= 0));
-    const rest = await generate({ ...fields, resume_tokens: idsOf(events).slice(0, 4) });
-    assert.deepEqual(logprobsOf(rest).map(({ id }) => id), told.slice(4).map(({ id }) => id));
-  }));
-
-Deno.test("llama.cpp tells logprobs of what a grammar lets it choose", () =>
-  using(DEMO_MODEL, {}, async ({ generate }) => {
-    const events = await generate({
-      prompt: "Once",
-      grammar: 'root ::= "ab" | "cd"',
-      logprobs: 3,
-      max_tokens: 8,
-    });
-    assert.match(textOf(events), /^(ab|cd)$/);
-    assert.ok(logprobsOf(events).length > 0);
-  }));
 
 Deno.test("llama.cpp uses the adapter that a request names, beside requests that name none", async () => {
   const folder = await Deno.makeTempDir();

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { idsOf, textOf } from "../../testing/generator.ts";
+import { logprobsOf, story, using } from "../../testing/llama.ts";
+import { DEMO_MODEL } from "../../testing/worker.ts";
+
+Deno.test("llama.cpp tells each token's logprob and those of the most probable, the same each time", () =>
+  using(DEMO_MODEL, {}, async ({ engine, generate }) => {
+    const fields = { prompt: "Once upon a time", max_tokens: 12, logprobs: 5 };
+    const events = await generate(fields);
+    const told = logprobsOf(events);
+    assert.deepEqual(told.map(({ id }) => id), idsOf(events));
+    for (const { id, t, logprob, top } of told) {
+      assert.equal(top.length, 5);
+      // Greedy: the chosen one is the most probable.
+      assert.equal(top[0]!.id, id);
+      assert.equal(t, engine.detokenize([id]));
+      assert.ok(Math.abs(top[0]!.logprob - logprob) < 1e-4);
+      const shares = top.map((each) => Math.exp(each.logprob));
+      assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
+      assert.ok(shares.reduce((sum, share) => sum + share) <= 1.0001);
+    }
+    assert.ok(told.some(({ logprob }) => logprob < -0.001), "not all are certain");
+    assert.deepEqual(logprobsOf(await generate(fields)), told);
+    assert.equal(textOf(await generate({ ...fields, logprobs: undefined })), textOf(events));
+  }));
+
+Deno.test("llama.cpp tells the chosen token's logprob alone, sampled and resumed too", () =>
+  using(DEMO_MODEL, {}, async ({ generate }) => {
+    const fields = {
+      messages: story,
+      max_tokens: 10,
+      logprobs: 0,
+      temperature: 1,
+      seed: 3,
+    };
+    const events = await generate(fields);
+    const told = logprobsOf(events);
+    assert.deepEqual(told.map(({ id }) => id), idsOf(events));
+    assert.equal(told.length, 10);
+    assert.ok(told.every(({ top, logprob }) => top.length === 0 && logprob <= 0));
+    const rest = await generate({ ...fields, resume_tokens: idsOf(events).slice(0, 4) });
+    assert.deepEqual(logprobsOf(rest).map(({ id }) => id), told.slice(4).map(({ id }) => id));
+  }));
+
+Deno.test("llama.cpp tells logprobs of what a grammar lets it choose", () =>
+  using(DEMO_MODEL, {}, async ({ generate }) => {
+    const events = await generate({
+      prompt: "Once",
+      grammar: 'root ::= "ab" | "cd"',
+      logprobs: 3,
+      max_tokens: 8,
+    });
+    assert.match(textOf(events), /^(ab|cd)$/);
+    assert.ok(logprobsOf(events).length > 0);
+  }));

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import type { WorkerEvent } from "#shared/contracts/events.ts";
+import type { LlamaSettings } from "#shared/config/llama.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadLlama } from "../engine/llama/load.ts";
+import { openGenerator, readEvents, request } from "./generator.ts";
+
+/** A real model in llama.cpp. */
+export interface Opened {
+  readonly engine: Engine;
+  /** Runs a request to its end. */
+  readonly generate: (fields?: Record<string, unknown>) => Promise<WorkerEvent[]>;
+}
+
+/** How it is loaded. */
+export interface Options {
+  readonly slots?: number;
+  readonly context?: number;
+  readonly threads?: number | "auto";
+  readonly settings?: LlamaSettings;
+  /** Paths by name. */
+  readonly adapters?: Record<string, string>;
+}
+
+/** Runs `work` with a real model in llama.cpp. */
+export async function using(
+  model: string,
+  options: Options,
+  work: (opened: Opened) => Promise<void>,
+): Promise<void> {
+  const engine = await loadLlama({
+    model,
+    gpu: undefined,
+    gpuLayers: undefined,
+    context: options.context,
+    slots: options.slots ?? 1,
+    threads: options.threads ?? 1,
+    settings: { batch_size: 64, ...options.settings },
+    adapters: new Map(Object.entries(options.adapters ?? {})),
+    onProgress() {},
+    onWarning() {},
+    signal: new AbortController().signal,
+  });
+  const { generator, fatal } = openGenerator(engine, { batchSize: 64, prefillChunk: 16 });
+  try {
+    await work({
+      engine,
+      async generate(fields) {
+        const run = await generator.execute(request(fields));
+        return await readEvents(run.stream.body);
+      },
+    });
+    assert.deepEqual(fatal, []);
+  } finally {
+    await generator.close();
+    await engine.dispose();
+  }
+}
+
+/** ` w{from} … w{to}`. */
+export const count = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => ` w${from + index}`).join("");
+/** What the end of a stream tells. */
+export const endOf = (events: readonly WorkerEvent[]) => {
+  const end = events.at(-1);
+  assert.ok(end?.event === "end", JSON.stringify(end));
+  return end.data;
+};
+/** Whether an error is a refusal of a field. */
+export const fieldIs = (field: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
+  (error.details?.["errors"] as { field: string }[])[0]?.field.startsWith(field) === true;
+/** A chat. */
+export const story = [{ role: "user", content: "Tell me a story about a fox named Ada." }];
+
+/** What all token events tell of probabilities. */
+export const logprobsOf = (events: readonly WorkerEvent[]) =>
+  events.flatMap((event) => event.event === "token" ? event.data.logprobs ?? [] : []);
