@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { watchSleep } from "./clock.ts";
 import { type ConfigSpec, loadConfig, processSources } from "./config/load.ts";
 import type { Reload } from "./config/reload.ts";
 import { EXIT } from "./defaults.ts";
@@ -72,6 +73,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     const { config, flags } = loaded;
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
+    const stopWatching = watchSleep((ms) => log.warn("was_asleep", { ms: Math.round(ms) }));
     const daemon = await spec.open(config, { log, flags });
     const service = await startService({
       probe: (signal) => probe(daemon.url, signal),
@@ -92,6 +94,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     const code = await running;
     stopReloading();
     await service.close();
+    stopWatching();
     log.info("stopped", { exit_code: code });
     return code;
   });

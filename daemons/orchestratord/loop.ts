@@ -13,7 +13,7 @@ import {
 import { LlorchError } from "#shared/errors.ts";
 import { countAhead, countAheadOfQueued } from "./scheduler/queue.ts";
 import { predictStart } from "./scheduler/rates.ts";
-import { takePlace } from "./scheduler/capacity.ts";
+import { refusalOf } from "./scheduler/capacity.ts";
 import { step } from "./scheduler/step.ts";
 
 /** Carries out what the scheduler decides. Must not throw and must not wait. */
@@ -109,9 +109,14 @@ export class Loop {
     job: Pick<Job, "priority" | "fingerprint" | "tenant">,
     deadlineMs: number | undefined,
   ): Place {
-    takePlace(this.#state, job.tenant, this.#clock.now());
+    const now = this.#clock.steady();
+    const refusal = refusalOf(this.#state, job.tenant, now);
+    if (refusal) {
+      this.send({ kind: "turned_away", tenant: job.tenant });
+      throw refusal;
+    }
     const ahead = countAhead(this.#state, job);
-    const startMs = predictStart(this.#state, job.fingerprint, ahead, this.#clock.steady());
+    const startMs = predictStart(this.#state, job.fingerprint, ahead, now);
     if (deadlineMs !== undefined && startMs >= deadlineMs) {
       throw new LlorchError(
         "DEADLINE_UNMET",

@@ -1,25 +1,24 @@
 import assert from "node:assert/strict";
-import { systemClock } from "#shared/clock.ts";
-import { LlorchError } from "#shared/errors.ts";
 import { Loop } from "./loop.ts";
 import { A, POLICY, pool, submit } from "./testing/scheduler.ts";
 
-Deno.test("a job that waits for a load is told so, and one that cannot wait so long may come again", () => {
-  const clock = { ...systemClock, now: () => 1e12, steady: () => 1000 };
-  const loop = new Loop(POLICY, clock);
-  loop.connect(() => {});
-  loop.send(pool([]));
-  const job = { fingerprint: A, priority: "interactive", tenant: "t" } as const;
-  const place = loop.place(job, undefined);
-  assert.equal(place.queue_position, 0);
-  assert.ok(place.predicted_start_ms > 0, "no worker holds the model");
-  loop.send(submit("j1", 1000));
-  assert.equal(loop.placeOf("j1").predicted_start_ms, place.predicted_start_ms);
-  assert.throws(() => loop.place(job, 1), (error) => {
-    assert.ok(error instanceof LlorchError);
-    assert.equal(error.code, "DEADLINE_UNMET");
-    assert.equal(error.retriable, true);
-    assert.equal(error.retryAfterMs, place.predicted_start_ms);
-    return true;
+Deno.test("a place that is kept for who was refused is free in time, though the clock was set back", () => {
+  const time = { wall: 10_000_000, steady: 0 };
+  const loop = new Loop({ ...POLICY, queueCapacity: 2 }, {
+    now: () => time.wall,
+    steady: () => time.steady,
+    after: () => () => {},
   });
+  const ask = (tenant: string) =>
+    void loop.place({ priority: "interactive", fingerprint: A, tenant }, undefined);
+  loop.send(pool([]));
+  for (const id of ["j1", "j2"]) loop.send(submit(id, 0, { tenant: "many" }));
+  assert.throws(() => ask("few"), { code: "QUEUE_FULL" });
+  const error = { code: "CANCELLED", message: "cancelled" } as const;
+  loop.send({ kind: "cancel", jobId: "j1", error });
+  assert.throws(() => ask("many"), /the free places are for others/);
+
+  time.wall -= 3_600_000;
+  time.steady += 60_000;
+  ask("many");
 });

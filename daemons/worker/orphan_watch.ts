@@ -1,3 +1,5 @@
+import { systemClock } from "#shared/clock.ts";
+
 /** What an {@linkcode OrphanWatch} looks at. */
 export interface OrphanOptions {
   /** Silence after which an idle worker ends, in milliseconds; 0 never. */
@@ -9,20 +11,20 @@ export interface OrphanOptions {
 
 /** Ends a worker that its pool manager has forgotten or left behind: nobody else would. */
 export class OrphanWatch {
-  #heardAt = performance.now();
+  #heardAt = systemClock.steady();
   readonly #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: OrphanOptions) {
     if (options.timeoutMs === 0) return;
     this.#timer = setInterval(() => {
       if (!options.idle()) this.heard();
-      else if (performance.now() - this.#heardAt > options.timeoutMs) options.onOrphan();
+      else if (systemClock.steady() - this.#heardAt > options.timeoutMs) options.onOrphan();
     }, Math.max(10, options.timeoutMs / 10));
   }
 
   /** Somebody called. */
   heard(): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = systemClock.steady();
   }
 
   /** Stops watching. */

@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
 
@@ -46,9 +47,9 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
   const length = request.headers.get("content-length");
   if (Number(length ?? 0) > maxBytes) throw tooLarge(maxBytes);
   let giveUp = () => {};
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopTimer = () => {};
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    stopTimer = systemClock.after(timeoutMs, () => {
       giveUp();
       // The caller's doing: a 4xx, that no alert about this daemon counts.
       reject(
@@ -56,7 +57,7 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
           retriable: true,
         }),
       );
-    }, timeoutMs);
+    });
   });
   try {
     // A body that says its length is read at once, which costs less than a stream of it.
@@ -66,7 +67,7 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
     giveUp = () => void reader.cancel().catch(() => {});
     return await Promise.race([readPieces(reader, maxBytes), late]);
   } finally {
-    clearTimeout(timer);
+    stopTimer();
   }
 }
 

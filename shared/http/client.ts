@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
 import { errorBody } from "../contracts/common.ts";
 import { openaiErrorBody } from "../contracts/openai_common.ts";
@@ -211,10 +212,10 @@ function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
   const controller = new AbortController();
   let isLate = false;
   const forward = () => controller.abort(signal?.reason);
-  const timer = setTimeout(() => {
+  const stopTimer = systemClock.after(timeoutMs, () => {
     isLate = true;
     controller.abort(new DOMException("The deadline is over", "TimeoutError"));
-  }, timeoutMs);
+  });
   if (signal?.aborted) forward();
   else signal?.addEventListener("abort", forward);
   return {
@@ -223,7 +224,7 @@ function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
       return isLate;
     },
     stopClock() {
-      clearTimeout(timer);
+      stopTimer();
       signal?.removeEventListener("abort", forward);
     },
   };

@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import type { ServerResponse } from "node:http";
 import { SSE_COMMENT, SSE_HEADERS } from "./sse.ts";
 
@@ -46,7 +47,7 @@ export async function writeSse(
 ): Promise<void> {
   const { keepAliveMs, slowReader, onClose } = options;
   /** When the last frame went out, or was taken where the client was slow. */
-  let since = performance.now();
+  let since = systemClock.steady();
   let isOpen = true;
   const end = () => {
     if (!isOpen) return;
@@ -57,10 +58,10 @@ export async function writeSse(
   /** Not awaited to its end by a generator that waits itself; its signal ends that wait. */
   const giveBack = () => void frames.return(undefined).catch(() => {});
   const look = () => {
-    const elapsed = performance.now() - since;
+    const elapsed = systemClock.steady() - since;
     if (!outgoing.writableNeedDrain) {
       if (elapsed < keepAliveMs) return;
-      since = performance.now();
+      since = systemClock.steady();
       outgoing.write(SSE_COMMENT);
     } else if (slowReader && elapsed >= slowReader.afterMs) {
       end();
@@ -85,11 +86,11 @@ export async function writeSse(
   });
   try {
     for (let next = await frames.next(); isOpen && !next.done; next = await frames.next()) {
-      since = performance.now();
+      since = systemClock.steady();
       isHeadSent = true;
       if (outgoing.write(next.value)) continue;
       await Promise.race([left, new Promise((resolve) => outgoing.once("drain", resolve))]);
-      since = performance.now();
+      since = systemClock.steady();
     }
     if (isOpen) outgoing.end();
   } catch (error) {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { NewJob } from "../../daemons/orchestratord/scheduler/state.ts";
 import { countAhead } from "../../daemons/orchestratord/scheduler/queue.ts";
-import { takePlace } from "../../daemons/orchestratord/scheduler/capacity.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { predictStart } from "../../daemons/orchestratord/scheduler/rates.ts";
 import {
@@ -11,6 +10,7 @@ import {
   POLICY,
   pool,
   Run,
+  takePlace,
   worker,
 } from "../../daemons/orchestratord/testing/scheduler.ts";
 import { seededRandom } from "../support/random.ts";

@@ -67,6 +67,7 @@ export class Attempts {
       },
       signal: abort.signal,
       stallMs: config.failover.stall_ms,
+      clock,
       correlationId: job.facts.correlationId,
       onEvent: (event) => this.#onEvent(job, attempt, resumedFrom, abort.signal, event),
     });

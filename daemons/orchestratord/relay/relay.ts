@@ -5,6 +5,7 @@ import {
   workerEvent,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
+import type { Clock } from "#shared/clock.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
@@ -23,6 +24,7 @@ export interface RelayOptions {
   /** No event at all for this long means that the worker hangs, in milliseconds. */
   readonly stallMs: number;
   readonly correlationId: string;
+  readonly clock: Clock;
   /** Takes each event but `error`; may wait, and then the worker's stream waits too. */
   readonly onEvent: (event: Exclude<WorkerEvent, { event: "error" }>) => void | Promise<void>;
 }
@@ -54,7 +56,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   options.signal.addEventListener("abort", forward);
   let isStalled = false;
   let isDone = false;
-  const watchdog = new Watchdog(options.stallMs, () => {
+  const watchdog = new Watchdog(options.clock, options.stallMs, () => {
     isStalled = true;
     end.abort();
   });

@@ -1,24 +1,29 @@
+import type { Clock } from "#shared/clock.ts";
+
 /**
  * Calls once when nothing happened for a time. Saying that something did costs a look at the clock;
  * the one timer is set again only when it has run out.
  */
 export class Watchdog {
+  readonly #clock: Clock;
   readonly #ms: number;
   readonly #onSilence: () => void;
-  #last = performance.now();
+  #last: number;
   #isPaused = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel = () => {};
 
   /** @param ms Of silence, after which `onSilence` is called */
-  constructor(ms: number, onSilence: () => void) {
+  constructor(clock: Clock, ms: number, onSilence: () => void) {
+    this.#clock = clock;
     this.#ms = ms;
     this.#onSilence = onSilence;
+    this.#last = clock.steady();
     this.#wait(ms);
   }
 
   /** Something has happened. */
   touch(): void {
-    this.#last = performance.now();
+    this.#last = this.#clock.steady();
     this.#isPaused = false;
   }
 
@@ -28,14 +33,14 @@ export class Watchdog {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   #wait(ms: number): void {
-    this.#timer = setTimeout(() => {
-      const left = this.#isPaused ? this.#ms : this.#last + this.#ms - performance.now();
+    this.#cancel = this.#clock.after(ms, () => {
+      const left = this.#isPaused ? this.#ms : this.#last + this.#ms - this.#clock.steady();
       if (left > 0) this.#wait(left);
       else this.#onSilence();
-    }, ms);
+    });
   }
 }

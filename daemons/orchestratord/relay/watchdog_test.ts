@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { systemClock } from "#shared/clock.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { Watchdog } from "./watchdog.ts";
 
 Deno.test("Watchdog calls once after silence, not while something happens or while it pauses", async () => {
   let calls = 0;
   const silent = Promise.withResolvers<void>();
-  const watchdog = new Watchdog(60, () => {
+  const watchdog = new Watchdog(systemClock, 60, () => {
     calls++;
     silent.resolve();
   });
@@ -25,7 +26,7 @@ Deno.test("Watchdog calls once after silence, not while something happens or whi
 });
 
 Deno.test("a stopped Watchdog says nothing", async () => {
-  const watchdog = new Watchdog(5, () => assert.fail("It was stopped"));
+  const watchdog = new Watchdog(systemClock, 5, () => assert.fail("It was stopped"));
   watchdog.stop();
   await delay(20);
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { forgetRefused, turnAway } from "./capacity.ts";
 import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
@@ -25,7 +26,10 @@ import { forgetWorker, seeWorker, stay } from "./workers.ts";
 export function record(state: State, input: Input, now: number, effects: Effect[]): void {
   switch (input.kind) {
     case "submit":
+      state.refused.delete(input.job.tenant);
       return admit(state, input.job, now);
+    case "turned_away":
+      return turnAway(state, input.tenant, now);
     case "cancel":
       return endJob(state, input.jobId, input.error, now, effects);
     case "pool_seen":
@@ -161,6 +165,7 @@ function loseWorker(state: State, workerId: string, now: number, effects: Effect
 /** What the passing of time alone changes: silent pools, and spawns that never came. */
 function recordTime(state: State, now: number, effects: Effect[]): void {
   forgetIdleTenants(state);
+  forgetRefused(state, now);
   for (const pool of [...state.pools.values()]) {
     const silent = now - pool.lastSeenAt;
     if (silent > state.policy.poolForgetMs) forgetPool(state, pool.id);

@@ -263,6 +263,8 @@ export interface State {
 /** What may happen to the scheduler. */
 export type Input =
   | { readonly kind: "submit"; readonly job: NewJob }
+  /** A tenant found no place in the queue; see `capacity.ts`. */
+  | { readonly kind: "turned_away"; readonly tenant: string }
   | { readonly kind: "cancel"; readonly jobId: string; readonly error: JobError }
   | { readonly kind: "pool_seen"; readonly pool: PoolReport }
   | { readonly kind: "pool_left"; readonly poolId: string }

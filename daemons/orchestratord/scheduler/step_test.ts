@@ -15,9 +15,9 @@ import {
   Run,
   stopped,
   submit,
+  takePlace,
   worker,
 } from "../testing/scheduler.ts";
-import { takePlace } from "./capacity.ts";
 
 Deno.test("step() dispatches a job to a ready worker at once", () => {
   const run = new Run();
@@ -252,7 +252,7 @@ Deno.test("step() stops using a silent pool and forgets it later", () => {
   assert.equal(run.state.pools.size, 0);
 });
 
-Deno.test("takePlace() refuses a job when the queue is full, loaded model or not", () => {
+Deno.test("the queue refuses a job when the queue is full, loaded model or not", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]));
   for (const id of ["j1", "j2", "j3", "j4"]) run.at(0, submit(id, 0));
@@ -260,7 +260,7 @@ Deno.test("takePlace() refuses a job when the queue is full, loaded model or not
   assert.throws(() => takePlace(run.state, "", 0), { code: "QUEUE_FULL" });
 });
 
-Deno.test("takePlace() keeps the next place for a tenant that found none, for a while", () => {
+Deno.test("the queue keeps the next place for a tenant that found none, for a while", () => {
   const run = new Run({ queueCapacity: 4 });
   run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "many" }));
   for (let n = 0; n < 4; n++) run.at(0, submit(`many-${n}`, 0, { tenant: "many" }));
@@ -268,11 +268,10 @@ Deno.test("takePlace() keeps the next place for a tenant that found none, for a 
   run.at(2, done("running"));
   assert.throws(() => takePlace(run.state, "many", 3), /the free places are for others/);
   takePlace(run.state, "few", 4);
-  takePlace(run.state, "many", 5);
-  run.at(6, submit("many-4", 6, { tenant: "many" }));
+  run.at(4, submit("few-0", 4, { tenant: "few" }));
   assert.throws(() => takePlace(run.state, "few", 7), { code: "QUEUE_FULL" });
   run.at(8, done("many-0"));
-  assert.throws(() => takePlace(run.state, "many", 9));
+  assert.throws(() => takePlace(run.state, "many", 9), /for others/);
   takePlace(run.state, "many", 60_000);
 });
 

@@ -1,4 +1,5 @@
 import type { PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
+import { refusalOf } from "../scheduler/capacity.ts";
 import {
   type Effect,
   initialState,
@@ -137,6 +138,18 @@ export class Run {
     for (const input of inputs) effects = step(this.state, input, now).effects;
     return effects;
   }
+}
+
+/**
+ * Asks for a place in the queue, as a client does.
+ *
+ * @throws {LlorchError} `QUEUE_FULL`
+ */
+export function takePlace(state: State, tenant: string, now: number): void {
+  const refusal = refusalOf(state, tenant, now);
+  if (!refusal) return;
+  step(state, { kind: "turned_away", tenant }, now);
+  throw refusal;
 }
 
 /** What kinds of effects there are. */

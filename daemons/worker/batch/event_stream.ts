@@ -1,3 +1,4 @@
+import { systemClock } from "#shared/clock.ts";
 import { clearImmediate, setImmediate } from "node:timers";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { encodeSse } from "#shared/http/sse.ts";
@@ -53,14 +54,14 @@ export class EventStream {
 
   /** How long the stream has been full, in milliseconds. */
   get fullForMs(): number {
-    return this.#fullSince === undefined ? 0 : performance.now() - this.#fullSince;
+    return this.#fullSince === undefined ? 0 : systemClock.steady() - this.#fullSince;
   }
 
   /** Sends an event. After {@linkcode end} nothing is sent any more. */
   push(event: WorkerEvent): void {
     if (this.#ended) return;
     this.#waiting.push(event);
-    if (this.full) this.#fullSince ??= performance.now();
+    if (this.full) this.#fullSince ??= systemClock.steady();
     if (this.#pull) this.#flushSoon();
   }
 

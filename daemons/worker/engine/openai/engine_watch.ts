@@ -1,3 +1,4 @@
+import { systemClock } from "#shared/clock.ts";
 import { groupMemory } from "./group_memory.ts";
 
 /** What an {@linkcode EngineWatch} looks at. */
@@ -17,7 +18,7 @@ export class EngineWatch {
   readonly #options: EngineWatchOptions;
   readonly #closed = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #answeredAt = performance.now();
+  #answeredAt = systemClock.steady();
   #isAnswering = true;
   #memory: Awaited<ReturnType<typeof groupMemory>> = { pids: [], bytes: 0 };
 
@@ -61,7 +62,7 @@ export class EngineWatch {
     try {
       await look(limit.signal);
       this.#isAnswering = true;
-      this.#answeredAt = performance.now();
+      this.#answeredAt = systemClock.steady();
     } catch {
       this.#isAnswering = false;
     } finally {
@@ -70,7 +71,7 @@ export class EngineWatch {
     }
     if (this.#closed.signal.aborted) return;
     this.#memory = await groupMemory(group).catch(() => this.#memory);
-    const silentMs = Math.round(performance.now() - this.#answeredAt);
+    const silentMs = Math.round(systemClock.steady() - this.#answeredAt);
     if (!this.#isAnswering && silentMs >= unresponsiveMs) onSilent(silentMs);
     this.#arm();
   }
