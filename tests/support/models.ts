@@ -22,6 +22,8 @@ export interface RandomModelOptions {
   readonly feedForward?: number;
   /** Tokens, at least 272: the bytes and pieces, then words ` w0`, ` w1`, …. @default 1024 */
   readonly vocabulary?: number;
+  /** Pieces of text that are tokens, too, after the words and beyond `vocabulary`. */
+  readonly extra?: readonly string[];
   /** Tokens. @default 2048 */
   readonly context?: number;
   /** @default 1 */
@@ -172,7 +174,7 @@ export function writeCallerModel(path: string, { context = 4096 } = {}): void {
  * not end by itself.
  */
 export function writeRandomModel(path: string, options: RandomModelOptions = {}): void {
-  const { vocabulary: size = 1024, seed = 1, ...rest } = options;
+  const { vocabulary: size = 1024, extra = [], seed = 1, ...rest } = options;
   const shape: Shape = {
     name: "random",
     layers: 2,
@@ -189,7 +191,7 @@ export function writeRandomModel(path: string, options: RandomModelOptions = {})
       `Cannot write a model as 'vocabulary' must be at least ${MIN_VOCABULARY}: current value is ${size}`,
     );
   }
-  const vocabulary = wordVocabulary(size - MIN_VOCABULARY);
+  const vocabulary = wordVocabulary(size - MIN_VOCABULARY, { extra });
   const random = seededRandom(seed);
   const uniform = (deviation: number): Fill => (_row, values) => {
     // A uniform distribution from -a to a has the standard deviation a / √3.

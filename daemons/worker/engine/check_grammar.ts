@@ -1,30 +1,101 @@
 import { invalidRequest } from "#shared/errors.ts";
 import { GbnfError, readGbnf } from "./gbnf.ts";
+import { costOf, type Most } from "./gbnf_cost.ts";
+import { findGrowth } from "./gbnf_growth.ts";
+import { findLoop } from "./gbnf_loops.ts";
+import { plainRules } from "./gbnf_rules.ts";
 
 /** Deeper groups would overflow the stack of llama.cpp's parser, and end the process. */
 const MAX_DEPTH = 100;
 /** Larger grammars take a second and more for each token. */
 const MAX_SIZE = 500_000;
+/** More ways to go on take llama.cpp seconds, and memory without bound. */
+const MAX_WAYS = 20_000;
+/** So do more rules on all these ways. */
+const MAX_VISITS = 200_000;
+/** llama.cpp's search for loops recurses for each of these rules. */
+const MAX_BEGINNINGS = 5_000;
+/** The same search goes through every way to begin, which can be more than there are atoms. */
+const MAX_SEARCH = 50_000_000;
+
+/** Who is to read a grammar. */
+export type GrammarReader = "own" | "any";
 
 /**
- * Whether llama.cpp may be given a grammar.
+ * Whether llama.cpp may be given a grammar: one that it cannot read ends with a line on stderr, one
+ * that comes back to itself with nothing read never ends and takes all memory, and one with very
+ * many ways to go on does so as well as can be told from outside.
  *
  * @param field Of the request, that the grammar is or was made of.
+ * @param reader `any` for a llama.cpp that is not ours: some run into loops that ours comes out of.
  * @throws {LlorchError} `INVALID_REQUEST` with the rule, the place and what is wrong.
  */
-export function checkGrammar(text: string, field: string): void {
-  const message = whatIsWrong(text);
+export function checkGrammar(text: string, field: string, reader: GrammarReader = "own"): void {
+  const key = `${reader} ${text}`;
+  if (known.delete(key)) {
+    known.add(key);
+    return;
+  }
+  const message = whatIsWrong(text, reader);
   if (message !== undefined) throw invalidRequest([{ field, message }]);
+  if (text.length > MAX_KNOWN_LENGTH) return;
+  known.add(key);
+  if (known.size > MAX_KNOWN) known.delete(known.values().next().value!);
 }
 
-function whatIsWrong(text: string): string | undefined {
+/** Grammars that were found good, the last used last: most come again with the next request. */
+const known = new Set<string>();
+const MAX_KNOWN = 64;
+const MAX_KNOWN_LENGTH = 100_000;
+
+function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
   try {
-    const { depth, size } = readGbnf(text);
+    const grammar = readGbnf(text);
+    const { depth, size } = grammar;
     if (depth > MAX_DEPTH) return `is nested ${depth} deep: at most ${MAX_DEPTH} is possible`;
-    if (size <= MAX_SIZE) return undefined;
-    return `is too large: ${size} characters and choices with all repetitions, at most ${MAX_SIZE}`;
+    if (size > MAX_SIZE) {
+      return `is too large: ${size} characters and choices with all repetitions, at most ${MAX_SIZE}`;
+    }
+    const rules = plainRules(grammar);
+    const loop = findLoop(rules, { all: reader === "any" });
+    if (loop) return loop.message;
+    const { ways, visits, depth: beginnings, search } = costOf(rules);
+    for (const [{ count, rule }, most] of [[ways, MAX_WAYS], [visits, MAX_VISITS]] as const) {
+      if (count <= most) continue;
+      return at(
+        { rule },
+        `there are ${figure(count)} ways to go on from one place in it, at most ${most} are ` +
+          "possible: have fewer choices, and repeat less of what may be empty",
+      );
+    }
+    if (beginnings.count > MAX_BEGINNINGS) {
+      return at(
+        beginnings,
+        `${beginnings.count} rules begin with each other in a row, at most ${MAX_BEGINNINGS} may`,
+      );
+    }
+    if (search > MAX_SEARCH) {
+      return `there are ${figure(search)} ways to begin its rules, at most ${MAX_SEARCH} are ` +
+        "possible: let fewer choices begin with the same rule";
+    }
+    const growth = findGrowth(rules);
+    if (!growth) return undefined;
+    return at(
+      growth,
+      growth.of === "readings"
+        ? "one character, repeated, can be read in countless ways: repeat it in one place only"
+        : "a text of it can go on in ever more ways: let its choices begin differently",
+    );
   } catch (error) {
     if (error instanceof GbnfError) return error.message;
     throw error;
   }
+}
+
+function at({ rule: { of } }: Pick<Most, "rule">, message: string): string {
+  return new GbnfError(message, of.name, of).message;
+}
+
+function figure(count: number): string {
+  return count < 1e15 ? String(count) : "countless";
 }

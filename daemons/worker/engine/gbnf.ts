@@ -16,12 +16,27 @@ export interface GbnfReference extends GbnfPlace {
   readonly name: string;
 }
 
+/** What one character may be; characters are code points. */
+export interface CharClass {
+  /** Whether it may be anything but these. */
+  readonly not: boolean;
+  /** First and last of each range. */
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
+/** What is read at one place: a character, one of a class, or a whole token of any text. */
+export type Reading = number | CharClass | "token";
+
 /** One part of a sequence, with how often it may stand there. */
 export interface GbnfItem {
   /** `text` is a literal, a class, any character or a token. */
   readonly kind: "text" | "reference" | "group";
+  /** What a text reads, one after another; empty where it reads nothing. */
+  readonly reads?: readonly Reading[];
   /** The rule that a reference names. */
   readonly name?: string;
+  /** Whether the group is a repetition that is repeated, as in `"a"*{3}`: it has no brackets. */
+  readonly isRepetition?: boolean;
   /** What a group holds: sequences, one of which is chosen. */
   readonly choices?: readonly (readonly GbnfItem[])[];
   readonly min: number;
@@ -109,6 +124,8 @@ const SPACE = /(?:[ \t]|#[^\r\n]*)*/y;
 const SPACE_AND_LINES = /(?:[ \t\r\n]|#[^\r\n]*)*/y;
 const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 const ESCAPED = 'trn\\"[]-';
+const CONTROLS: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
+const ANY: CharClass = { not: true, ranges: [] };
 
 /** A rule or group that is being read. */
 interface Frame {
@@ -220,53 +237,58 @@ class GbnfReader {
   #item(items: GbnfItem[], frame: Frame): boolean {
     const start = this.#at;
     const name = this.#match(WORD);
-    const size = name === undefined ? this.#terminal() : 1;
-    if (size === undefined) return false;
+    const reads = name === undefined ? this.#terminal() : [];
+    if (!reads) return false;
     frame.made = 1;
     frame.lastDepth = 0;
     if (name !== undefined) {
       this.#names.add(name);
       this.#references.push({ ...this.#place(start), name });
-      items.push({ kind: "reference", name, min: 1, max: 1, size });
-    } else items.push({ kind: "text", min: 1, max: 1, size });
+      items.push({ kind: "reference", name, min: 1, max: 1, size: 1 });
+    } else {
+      const size = reads.reduce((sum: number, each) => sum + sizeOfReading(each), 0);
+      items.push({ kind: "text", reads, min: 1, max: 1, size });
+    }
     return true;
   }
 
-  /** @returns How many elements llama.cpp makes of it; undefined where none stands there. */
-  #terminal(): number | undefined {
+  /** @returns What it reads; undefined where none stands there. */
+  #terminal(): readonly Reading[] | undefined {
     if (this.#take('"')) return this.#literal();
     if (this.#take("[")) return this.#class();
-    if (this.#take(".")) return 1;
+    if (this.#take(".")) return [ANY];
     const next = this.#text[this.#at];
     return next === "<" || next === "!" ? this.#token() : undefined;
   }
 
-  #literal(): number {
+  #literal(): readonly number[] {
     const start = this.#at - 1;
-    let size = 0;
-    for (; !this.#take('"'); size++) this.#character(start, "literal");
-    return size;
+    const characters: number[] = [];
+    while (!this.#take('"')) characters.push(this.#character(start, "literal"));
+    return characters;
   }
 
-  #class(): number {
+  /** A class without characters is nothing to llama.cpp, as an empty literal is. */
+  #class(): readonly CharClass[] {
     const start = this.#at - 1;
-    let size = 0;
-    this.#take("^");
-    for (; !this.#take("]"); size++) {
-      this.#character(start, "class");
-      if (this.#text[this.#at] !== "-" || this.#text[this.#at + 1] === "]") continue;
-      this.#at++;
-      this.#character(start, "class");
-      size++;
+    const ranges: [from: number, to: number][] = [];
+    const not = this.#take("^");
+    while (!this.#take("]")) {
+      const from = this.#character(start, "class");
+      const isRange = this.#text[this.#at] === "-" && this.#text[this.#at + 1] !== "]";
+      if (isRange) this.#at++;
+      ranges.push([from, isRange ? this.#character(start, "class") : from]);
     }
-    return size;
+    return ranges.length === 0 ? [] : [{ not, ranges }];
   }
 
-  #character(start: number, what: string): void {
+  /** @returns Its code point. */
+  #character(start: number, what: string): number {
     if (this.#at >= this.#text.length) this.#fail(`this ${what} is not closed`, start);
     if (!this.#take("\\")) {
-      this.#at += this.#text.codePointAt(this.#at)! > 0xffff ? 2 : 1;
-      return;
+      const character = this.#text.codePointAt(this.#at)!;
+      this.#at += character > 0xffff ? 2 : 1;
+      return character;
     }
     const escape = this.#text[this.#at] ?? "";
     const digits = HEX_DIGITS[escape];
@@ -276,15 +298,20 @@ class GbnfReader {
         this.#fail(`\\${escape} needs ${digits} hexadecimal digits`, this.#at - 1);
       }
       this.#at += 1 + digits;
-    } else if (escape !== "" && ESCAPED.includes(escape)) this.#at++;
-    else {this.#fail(
+      return parseInt(hex, 16);
+    }
+    if (escape === "" || !ESCAPED.includes(escape)) {
+      this.#fail(
         'unknown escape: \\t \\r \\n \\\\ \\" \\[ \\] \\- \\x \\u \\U are known',
         this.#at - 1,
-      );}
+      );
+    }
+    this.#at++;
+    return (CONTROLS[escape] ?? escape).codePointAt(0)!;
   }
 
   /** A token by its number: `<[123]>`, or any other one: `!<[123]>`. */
-  #token(): number {
+  #token(): readonly ["token"] {
     const start = this.#at;
     this.#take("!");
     const id = this.#take("<[") ? this.#match(DIGITS) : undefined;
@@ -292,7 +319,7 @@ class GbnfReader {
       this.#fail("a token is given by its number, as in <[123]>", start);
     }
     if (Number(id) > MAX_TOKEN) this.#fail("the token's number is too large", start);
-    return 1;
+    return ["token"];
   }
 
   /** @returns Whether a repetition stood there; it changes the last item. */
@@ -310,7 +337,7 @@ class GbnfReader {
     const isRepeated = last.min !== 1 || last.max !== 1;
     if (isRepeated) setDepth(frame, frame.lastDepth + 1);
     items[items.length - 1] = {
-      ...isRepeated ? { kind: "group", choices: [[last]] } : last,
+      ...isRepeated ? { kind: "group", isRepetition: true, choices: [[last]] } : last,
       min,
       max,
       size: max === 0 ? 0 : last.size * rules,
@@ -377,6 +404,12 @@ class GbnfReader {
   #fail(message: string, at = this.#at): never {
     throw new GbnfError(message, this.#rule, this.#place(at));
   }
+}
+
+/** Characters and ends of ranges that llama.cpp makes of it. */
+export function sizeOfReading(reading: Reading): number {
+  if (typeof reading !== "object" || reading.ranges.length === 0) return 1;
+  return reading.ranges.reduce((size, [from, to]) => size + (from === to ? 1 : 2), 0);
 }
 
 function setDepth(frame: Frame, depth: number): void {

@@ -178,7 +178,7 @@ Deno.test("a rule says what it is made of, where it stands and what it needs", (
         kind: "group",
         choices: [
           [{ kind: "reference", name: "a", min: 0, max: 1, size: 1 }],
-          [{ kind: "text", min: 2, max: 3, size: 3 }],
+          [{ kind: "text", reads: [0x78], min: 2, max: 3, size: 3 }],
         ],
         min: 1,
         max: 1,
@@ -189,12 +189,25 @@ Deno.test("a rule says what it is made of, where it stands and what it needs", (
   assert.deepEqual([a!.name, a!.line, a!.depth, a!.references], ["a", 2, 0, []]);
 });
 
+Deno.test("a rule says what its texts read: code points, and ranges of them", () => {
+  const reads = (text: string) =>
+    readGbnf(`root ::= ${text}`).rules[0]!.choices[0]!.flatMap((item) => item.reads);
+  assert.deepEqual(reads(String.raw`"a\x42\u00e9\n\"😀"`), [97, 0x42, 0xe9, 10, 34, 0x1f600]);
+  assert.deepEqual(reads("[^a-c\\]x-]"), [{
+    not: true,
+    ranges: [[97, 99], [93, 93], [120, 120], [45, 45]],
+  }]);
+  assert.deepEqual(reads("."), [{ not: true, ranges: [] }]);
+  assert.deepEqual(reads('"" [] [^] <[5]>'), ["token"]);
+});
+
 Deno.test("a repetition of a repetition is nested, too", () => {
   const { rules: [root], depth } = readGbnf('root ::= ("a"*)+ "b"{2}?{3}');
   assert.equal(depth, 2);
-  const b = { kind: "text", min: 2, max: 2, size: 2 };
-  const some = { kind: "group", choices: [[b]], min: 0, max: 1, size: 2 };
-  const thrice = { kind: "group", choices: [[some]], min: 3, max: 3, size: 6 };
+  const b = { kind: "text", reads: [0x62], min: 2, max: 2, size: 2 };
+  const again = { kind: "group", isRepetition: true };
+  const some = { ...again, choices: [[b]], min: 0, max: 1, size: 2 };
+  const thrice = { ...again, choices: [[some]], min: 3, max: 3, size: 6 };
   assert.deepEqual(root!.choices[0]![1], thrice);
 });
 

@@ -140,12 +140,28 @@ Deno.test("llama.cpp keeps to a JSON schema", () =>
     assert.ok([2, 3, 4].includes(value.legs));
   }));
 
+/** So many rules that each begin with the next one twice. */
+const doubled = (rest: string, count: number) =>
+  Array.from({ length: count }, (_, at) => `r${at} ::= r${at + 1}${rest} | r${at + 1}${rest}`)
+    .concat(`r${count} ::= "x"`).join("\n");
+
 Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and lives on", () =>
   using(counterModel(), { context: 64 }, async ({ generate }) => {
     const wrong = {
       "not a grammar(((": /not: expected ::=/,
       "root ::= missing": /root: rule missing is not defined/,
-      'root ::= root "a"': /cannot use it: root: it begins with itself/,
+      'root ::= root "a"': /root: it begins with itself/,
+      // Each of these takes llama.cpp for good, or all memory.
+      'root ::= e root "a"\ne ::= "x"?': /root: it begins with itself, with nothing read: let it/,
+      'root ::= ("x")? root "a" | "b"': /root: it begins with itself/,
+      'root ::= expr\nexpr ::= ws expr ws "+" ws expr | [0-9]+\nws ::= [ \\t]*':
+        /expr: it begins with itself, with nothing read: let it read something first \(line 2/,
+      [`root ::= r0\n${doubled("", 40)}`]: /ways to go on from one place in it/,
+      [`root ::= r0\n${doubled(' "a"', 40)}`]: /ways to go on from one place in it/,
+      'root ::= c{0,100}\nc ::= b{0,100}\nb ::= a{0,100}\na ::= "x"?': /there are 1000000 ways to/,
+      'root ::= (" "+)+ "a"': /root: one character, repeated, can be read in countless ways/,
+      'root ::= "w" | "a" root "b" | "a" root "c"':
+        /root: a text of it can go on in ever more ways/,
       "other ::= [a]": /there is no rule root/,
     };
     for (const [grammar, reason] of Object.entries(wrong)) {

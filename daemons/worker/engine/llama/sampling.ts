@@ -4,8 +4,6 @@ import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../../batch/seed.ts";
 import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
 import { checkGrammar } from "../check_grammar.ts";
-import { readGbnf } from "../gbnf.ts";
-import { findLoop } from "../gbnf_loops.ts";
 import { jsonGrammar } from "../json_grammar.ts";
 import { toolGrammar } from "../tool_grammar.ts";
 import type { Sample } from "./batcher.ts";
@@ -232,10 +230,8 @@ export async function createGrammar(
     const compiled = await llama.createGrammar({ grammar: text });
     return new LlamaGrammarEvaluationState({ model, grammar: compiled });
   } catch (error) {
-    // It does not say where; but all that its parser refuses has been looked for, except for this.
-    const reason = findLoop(readGbnf(text))?.message ?? errorMessage(error);
-    const message = `llama.cpp cannot use it: ${reason}`;
-    throw invalidRequest([{ field, message }]);
+    // Nothing that is known: all that it refuses has been looked for.
+    throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
   }
 }
 

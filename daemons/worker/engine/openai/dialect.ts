@@ -32,6 +32,12 @@ export interface Dialect {
   readonly vocabularySize: number;
   /** Tokens in and tokens out; undefined for a server that knows text alone. */
   readonly tokens: TokenDialect | undefined;
+  /**
+   * Refuses what the server would not survive.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` naming the field.
+   */
+  check?(request: ExecuteRequest): void;
   /** Generates by the server's own chat or completions route; stop strings are not for it. */
   generateText(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
 }

@@ -3,6 +3,7 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../../model.ts";
+import { checkGrammar } from "../check_grammar.ts";
 import type { Dialect, Piece, TokenDialect } from "./dialect.ts";
 import { generateText, readIds, samplingFields } from "./openai_text.ts";
 import { isRecord, type OpenaiServer } from "./server.ts";
@@ -32,6 +33,9 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    // A grammar that ends our llama.cpp ends that one, too.
+    check: ({ grammar }) =>
+      grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
     generateText: (request, order) =>
       generateText(server, model, request, samplingFields(request, NAMES), order),
   };

@@ -227,10 +227,25 @@ Deno.test("a server whose health is silent for too long ends the worker", () =>
 Deno.test("what the server refuses is refused by name", () =>
   using(["--dialect=llama-server"], async ({ client, port }) => {
     await (await fetch(`http://127.0.0.1:${port()}/refuse`)).text();
-    const last = (await run(client, { prompt: " w7", grammar: "root ::= (" })).at(-1);
+    const last = (await run(client, { prompt: " w7", grammar: 'root ::= "a"' })).at(-1);
     assert.ok(last?.event === "error");
     assert.deepEqual([last.data.code, last.data.retriable], ["INVALID_REQUEST", false]);
     assert.match(last.data.message, /grammar: the engine refuses .*not understood/);
+  }));
+
+Deno.test("a grammar that llama-server would never come out of is refused before it sees it", () =>
+  using(["--dialect=llama-server"], async ({ client, seen }) => {
+    for (const grammar of ['root ::= e root "a"\ne ::= "x"?', 'root ::= ("a"*)*', "root ::= b"]) {
+      await assert.rejects(
+        run(client, { grammar }),
+        (error) => error instanceof LlorchError && error.code === "INVALID_REQUEST",
+        grammar,
+      );
+    }
+    assert.deepEqual(await seen("/completion"), []);
+    const events = await run(client, { prompt: " w3", max_tokens: 1, grammar: 'root ::= " w4"' });
+    assert.equal(textOf(events), " w4");
+    assert.equal((await seen("/completion"))[0]!["grammar"], 'root ::= " w4"');
   }));
 
 Deno.test("a command that is not there ends the worker with code 1", async () => {

@@ -167,6 +167,7 @@ export class RemoteModel implements Model {
   async #prepare(request: ExecuteRequest): Promise<RemoteSpec> {
     const { dialect, config } = this.#parts;
     const { resume_tokens, resume_index, max_tokens, stop } = request;
+    dialect.check?.(request);
     const seed = request.seed ?? randomSeed();
     const common = {
       jobId: request.job_id,

@@ -1,0 +1,93 @@
+import { type LeftGraph, leftGraph, shallowLeftGraph } from "./gbnf_left.ts";
+import type { Element, PlainRule } from "./gbnf_rules.ts";
+
+/** A figure, and the rule that it is largest at. */
+export interface Most {
+  readonly rule: PlainRule;
+  readonly count: number;
+}
+
+/** What a grammar without loops costs llama.cpp at most. Figures may be Infinity. */
+export interface GbnfCost {
+  /**
+   * Ways to go on from one place of a rule: llama.cpp holds all of them, and goes through them for
+   * each character. Repetitions of what may be empty multiply them.
+   */
+  readonly ways: Most;
+  /** Places that it comes by on all these ways. */
+  readonly visits: Most;
+  /** Rules that begin with each other in a row: as deep llama.cpp recurses in its search for loops. */
+  readonly depth: Most;
+  /** Elements that this search goes through; it looks at a rule again each time it comes by. */
+  readonly search: number;
+}
+
+/** @param rules At least one, without loops. */
+export function costOf(rules: readonly PlainRule[]): GbnfCost {
+  const graph = leftGraph(rules);
+  const shallow = shallowLeftGraph(rules);
+  const search = sumsOf(rules, shallow, (rule) => rule.size, (sum, each) => sum + each);
+  const depth = sumsOf(rules, shallow, () => 1, (most, each) => Math.max(most, 1 + each));
+  return {
+    ways: most(rules, waysOf(rules, graph, 0)),
+    visits: most(rules, waysOf(rules, graph, 1)),
+    depth: most(rules, depth),
+    search: search.reduce((sum, each) => sum + each, 0),
+  };
+}
+
+function most(rules: readonly PlainRule[], counts: readonly number[]): Most {
+  const count = counts.reduce((most, each) => Math.max(most, each), 0);
+  return { rule: rules[Math.max(0, counts.indexOf(count))]!, count };
+}
+
+/** What comes together along all steps from a rule on; the graph must have no round. */
+function sumsOf(
+  rules: readonly PlainRule[],
+  { steps, rounds }: LeftGraph,
+  own: (rule: PlainRule) => number,
+  add: (sum: number, of: number) => number,
+): number[] {
+  const sums = rules.map(own);
+  for (const rule of rounds.flat()) {
+    for (const { to } of steps[rule]!) sums[rule] = add(sums[rule]!, sums[to]!);
+  }
+  return sums;
+}
+
+/**
+ * By rule: most ways to go on from a place in it, until something is read or the rule is over.
+ *
+ * @param each What each rule on the way counts.
+ */
+function waysOf(
+  rules: readonly PlainRule[],
+  { rounds, mayBeEmpty }: LeftGraph,
+  each: 0 | 1,
+): number[] {
+  const ways = rules.map(() => 0);
+  const along = (elements: readonly Element[], seen: (count: number) => void) => {
+    let count = 0;
+    for (let at = elements.length - 1; at >= 0; at--) {
+      const element = elements[at]!;
+      if (typeof element !== "number") count = 1;
+      else count = each + ways[element]! + (mayBeEmpty[element] ? count : 0);
+      seen(count);
+    }
+    return count;
+  };
+  for (const round of rounds) {
+    let sum = 0;
+    // Rules that lead to each other without growing are gone through once for all of them.
+    for (const rule of round) {
+      for (const elements of rules[rule]!.choices) sum += each + along(elements, () => {});
+    }
+    for (const rule of round) ways[rule] = sum;
+  }
+  return rules.map(({ choices }) => {
+    let most = 0;
+    let all = 0;
+    for (const elements of choices) all += along(elements, (count) => most = Math.max(most, count));
+    return Math.max(most, all);
+  });
+}

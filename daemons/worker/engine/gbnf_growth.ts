@@ -1,0 +1,227 @@
+import type { Reading } from "./gbnf.ts";
+import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
+
+/** Characters that are read from each beginning. */
+const STEPS = 64;
+/** A beginning that has not grown after so many characters is left. */
+const FIRST_STEPS = 10;
+/** Ways to read a token that llama.cpp can go through for each one it chooses. */
+const MAX_WAYS = 1_000_000;
+/** Ways to go on after a text that llama.cpp can hold. */
+const MAX_STACKS = 4_000;
+/** Stacks that are looked at in all, for either kind of growth, which takes some tens of milliseconds. */
+const BUDGET = 100_000;
+/** And from one beginning on, so that something is left for the others. */
+const BUDGET_OF_ONE = 30_000;
+/** Characters that are tried from each beginning. */
+const MAX_CHARACTERS = 16;
+
+/** What grows without bound while a text is read, and in which rule. */
+export interface Growth {
+  readonly rule: PlainRule;
+  /**
+   * `readings`: one character over and over can be read in ever more ways, as `("a"+)+` reads
+   * `aaaa…`, and llama.cpp goes through all of them for a token of many such characters. `stacks`:
+   * ever more ways to go on, which llama.cpp holds.
+   */
+  readonly of: "readings" | "stacks";
+}
+
+/**
+ * The first rule found where a text costs llama.cpp twice as much for each character or two. What is
+ * found is so; not everything is found, because texts are without number.
+ *
+ * @param rules Without loops; the first is the one that all begins with.
+ */
+export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
+  const machine = new StackMachine(rules);
+  const reached = [...reachedFrom(0, rules)];
+  const find = (
+    of: Growth["of"],
+    grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
+  ): Growth | undefined => {
+    for (let left = BUDGET, at = 0; left > 0 && at < reached.length; at++) {
+      const index = reached[at]!;
+      const beginnings = of === "stacks"
+        ? [machine.beginnings(index)]
+        : machine.allBeginnings(index);
+      for (const stacks of beginnings) {
+        machine.budget = BUDGET_OF_ONE;
+        if (grows(machine, stacks)) return { rule: rules[index]!, of };
+        left -= BUDGET_OF_ONE - machine.budget;
+      }
+    }
+    return undefined;
+  };
+  return find("readings", growsInReadings) ?? find("stacks", growsInStacks);
+}
+
+function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {
+  for (const character of charactersOf(stacks)) {
+    let ways = new Map(stacks.map((stack) => [stack, 1]));
+    const before = stacks.length;
+    for (let step = 0; step < STEPS && ways.size > 0; step++) {
+      const sum = sumOf(ways);
+      if (sum > MAX_WAYS) return true;
+      if (step === FIRST_STEPS && sum <= before || machine.budget <= 0) break;
+      ways = machine.read(ways, character);
+    }
+  }
+  return false;
+}
+
+/** Reads the character that leaves most to go on with, again and again. */
+function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
+  let ways = new Map(stacks.map((stack) => [stack, 1]));
+  const before = stacks.length;
+  for (let step = 0; step < STEPS; step++) {
+    if (ways.size > Math.max(MAX_STACKS, 2 * before)) return true;
+    if (step === FIRST_STEPS && ways.size <= before || machine.budget <= 0) return false;
+    const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
+    const [most] = next.sort((one, other) => other.size - one.size);
+    if (!most) return false;
+    ways = most;
+  }
+  return false;
+}
+
+/** One way to go on, as llama.cpp holds it: what comes next, and after that. There is one of each. */
+interface Stack {
+  /** Index of an element of all rules' choices in a row. */
+  readonly place: number;
+  /** What that element reads; undefined where it is a rule. */
+  readonly reads: Reading | undefined;
+  readonly below: Stack | undefined;
+  readonly above: Map<number, Stack>;
+}
+
+/** Does to a grammar's stacks what llama.cpp does, and counts what it looks at. */
+class StackMachine {
+  /** Stacks that may still be looked at. */
+  budget = BUDGET_OF_ONE;
+  /** Elements of all choices, each choice followed by an undefined. */
+  readonly #elements: (Element | undefined)[] = [];
+  /** By rule, where its choices begin. */
+  readonly #choices: number[][] = [];
+  readonly #bottom = new Map<number, Stack>();
+  readonly #known = new Map<Stack | undefined, readonly Stack[]>();
+
+  constructor(rules: readonly PlainRule[]) {
+    for (const { choices } of rules) {
+      this.#choices.push(choices.map((elements) => {
+        const start = this.#elements.length;
+        for (const element of elements) this.#elements.push(element);
+        this.#elements.push(undefined);
+        return start;
+      }));
+    }
+  }
+
+  beginnings(rule: RuleIndex): readonly Stack[] {
+    return this.#choices[rule]!.flatMap((start) => this.#advance(this.#on(start, undefined)));
+  }
+
+  /** Those at the rule's beginning, and where another rule begins after something was read. */
+  *allBeginnings(rule: RuleIndex): Generator<readonly Stack[]> {
+    yield this.beginnings(rule);
+    for (const start of this.#choices[rule]!) {
+      for (let place = start + 1; this.#elements[place] !== undefined; place++) {
+        if (this.#isRule(place) && !this.#isRule(place - 1)) {
+          yield this.#advance(this.#on(place, undefined));
+        }
+      }
+    }
+  }
+
+  #isRule(place: number): boolean {
+    return typeof this.#elements[place] === "number";
+  }
+
+  /** All that follows a character, each stack with the number of ways that lead to it. */
+  read(ways: ReadonlyMap<Stack, number>, character: number): Map<Stack, number> {
+    const next = new Map<Stack, number>();
+    for (const [stack, count] of ways) {
+      this.budget--;
+      if (!matches(stack.reads!, character)) continue;
+      for (const after of this.#advance(this.#on(stack.place + 1, stack.below))) {
+        next.set(after, (next.get(after) ?? 0) + count);
+      }
+    }
+    return next;
+  }
+
+  #on(place: number, below: Stack | undefined): Stack | undefined {
+    const element = this.#elements[place];
+    if (element === undefined) return below;
+    const above = below?.above ?? this.#bottom;
+    const known = above.get(place);
+    if (known) return known;
+    const reads = typeof element === "number" ? undefined : element.reads;
+    const stack: Stack = { place, reads, below, above: new Map() };
+    above.set(place, stack);
+    return stack;
+  }
+
+  /** Stacks that something is read next of; where nothing is left, there is none. */
+  #advance(from: Stack | undefined): readonly Stack[] {
+    const known = this.#known.get(from);
+    if (known) return known;
+    const found: Stack[] = [];
+    const seen = new Set<Stack>();
+    const todo = [from];
+    while (todo.length > 0 && this.budget > 0) {
+      const stack = todo.pop();
+      this.budget--;
+      if (stack === undefined || seen.has(stack)) continue;
+      seen.add(stack);
+      if (stack.reads !== undefined) {
+        found.push(stack);
+        continue;
+      }
+      const after = this.#on(stack.place + 1, stack.below);
+      const rule = this.#elements[stack.place] as RuleIndex;
+      for (const start of this.#choices[rule]!) todo.push(this.#on(start, after));
+    }
+    if (todo.length === 0) this.#known.set(from, found);
+    return found;
+  }
+}
+
+function reachedFrom(first: RuleIndex, rules: readonly PlainRule[]): Iterable<RuleIndex> {
+  const reached = new Set([first]);
+  for (const index of reached) {
+    for (const element of rules[index]!.choices.flat()) {
+      if (typeof element === "number") reached.add(element);
+    }
+  }
+  return reached;
+}
+
+function sumOf(ways: ReadonlyMap<Stack, number>): number {
+  let sum = 0;
+  for (const count of ways.values()) sum += count;
+  return sum;
+}
+
+function matches(reading: Reading, character: number): boolean {
+  if (typeof reading === "number") return reading === character;
+  if (reading === "token") return false;
+  return reading.not !==
+    reading.ranges.some(([from, to]) => from <= character && character <= to);
+}
+
+/** Characters that most classes have that leave some out. */
+const USUAL = Array.from(' a"0-\n', (character) => character.codePointAt(0)!);
+
+function charactersOf(stacks: Iterable<Stack>): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const { reads } of stacks) {
+    if (found.size >= MAX_CHARACTERS) break;
+    if (typeof reads === "number") found.add(reads);
+    else if (typeof reads === "object") {
+      const own = reads.not ? USUAL : reads.ranges.map(([from]) => from).slice(0, 4);
+      for (const each of own) if (matches(reads, each)) found.add(each);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { readGbnf } from "./gbnf.ts";
+import { findGrowth } from "./gbnf_growth.ts";
+import { jsonGrammar } from "./json_grammar.ts";
+import { plainRules } from "./gbnf_rules.ts";
+
+const growth = (grammar: string) => findGrowth(plainRules(readGbnf(grammar)))?.of;
+
+Deno.test("a character whose repetitions can be read in ever more ways is found", () => {
+  for (
+    const grammar of [
+      'root ::= ("a"+)+',
+      'root ::= ([a-z]+ " "?)+',
+      'root ::= "(" ws ws ws ws ws ws ")"\nws ::= [ \\t]*',
+      'root ::= "y"+ root | "."',
+      "root ::= word+\nword ::= letter+ | letter\nletter ::= [^ ]",
+    ]
+  ) assert.equal(growth(grammar), "readings", grammar);
+});
+
+Deno.test("a text that can go on in ever more ways is found", () => {
+  for (
+    const grammar of [
+      'root ::= "a" root "b" | "a" root "c" | "a"',
+      'root ::= "-" s\ns ::= "ab" s "b" | "ab" s "c" | "d"',
+    ]
+  ) assert.equal(growth(grammar), "stacks", grammar);
+});
+
+Deno.test("grammars as people write them do not grow", () => {
+  for (
+    const grammar of [
+      'root ::= line+\nline ::= [^\\n]* "\\n"?',
+      'root ::= (word " ")* word\nword ::= [a-z]+',
+      'root ::= (expr "=" ws term "\\n")+\nexpr ::= term ([-+*/] term)*\n' +
+      'term ::= ident | num | "(" ws expr ")" ws\nident ::= [a-z] [a-z0-9_]* ws\n' +
+      "num ::= [0-9]+ ws\nws ::= [ \\t\\n]*",
+      'root ::= ws ws ws "a"\nws ::= [ \\t]*',
+      // What is never come to harms nobody.
+      'root ::= "a"\nother ::= ("a"+)+',
+      jsonGrammar({}, "json_schema"),
+      jsonGrammar({ enum: Array.from({ length: 5_000 }, (_, at) => `v${at}`) }, "json_schema"),
+    ]
+  ) assert.equal(growth(grammar), undefined, grammar.slice(0, 100));
+});

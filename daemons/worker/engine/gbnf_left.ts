@@ -1,0 +1,102 @@
+import type { Element, PlainRule } from "./gbnf_rules.ts";
+
+/** A way from a rule to one that may stand in it before anything is read. */
+export interface LeftStep {
+  /** Index of the rule. */
+  readonly to: number;
+  /** Whether something follows it, which is remembered each time this step is taken. */
+  readonly grows: boolean;
+}
+
+/** How the rules of a grammar lead to each other with nothing read. */
+export interface LeftGraph {
+  /** By rule: whether it may read nothing. */
+  readonly mayBeEmpty: readonly boolean[];
+  /** By rule; a rule that stands there twice is there twice. */
+  readonly steps: readonly (readonly LeftStep[])[];
+  /** Rules that lead to each other, those that lead nowhere else first. */
+  readonly rounds: readonly (readonly number[])[];
+}
+
+/** How rules lead to each other, with all that can be known of which may be empty. */
+export function leftGraph(rules: readonly PlainRule[]): LeftGraph {
+  return graphOf(rules, emptyRules(rules));
+}
+
+/** The same as llama.cpp sees it when it looks for loops: empty is what has an empty choice. */
+export function shallowLeftGraph(rules: readonly PlainRule[]): LeftGraph {
+  return graphOf(rules, rules.map(({ choices }) => choices.some(({ length }) => length === 0)));
+}
+
+function graphOf(rules: readonly PlainRule[], mayBeEmpty: readonly boolean[]): LeftGraph {
+  const steps = rules.map(({ choices }) =>
+    choices.flatMap((elements) => [...stepsOf(elements, mayBeEmpty)])
+  );
+  return { mayBeEmpty, steps, rounds: roundsIn(steps) };
+}
+
+function* stepsOf(
+  elements: readonly Element[],
+  mayBeEmpty: readonly boolean[],
+): Generator<LeftStep> {
+  for (const [index, to] of elements.entries()) {
+    if (typeof to !== "number") return;
+    yield { to, grows: index + 1 < elements.length };
+    if (!mayBeEmpty[to]) return;
+  }
+}
+
+function emptyRules(rules: readonly PlainRule[]): boolean[] {
+  const users = rules.map((): number[] => []);
+  for (const [index, { choices }] of rules.entries()) {
+    for (const element of choices.flat()) {
+      if (typeof element === "number") users[element]!.push(index);
+    }
+  }
+  const empty = rules.map(() => false);
+  const left = [...rules.keys()];
+  for (let index = left.pop(); index !== undefined; index = left.pop()) {
+    const isEmpty = (element: Element) => typeof element === "number" && empty[element]!;
+    if (empty[index] || !rules[index]!.choices.some((each) => each.every(isEmpty))) continue;
+    empty[index] = true;
+    left.push(...users[index]!);
+  }
+  return empty;
+}
+
+/** Strongly connected components, after Tarjan; without recursion, because rules may be thousands. */
+function roundsIn(steps: readonly (readonly LeftStep[])[]): number[][] {
+  const rounds: number[][] = [];
+  const order = new Int32Array(steps.length).fill(-1);
+  const low = new Int32Array(steps.length);
+  const isOpen = new Uint8Array(steps.length);
+  const open: number[] = [];
+  const path: { readonly rule: number; next: number }[] = [];
+  let count = 0;
+  const enter = (rule: number) => {
+    order[rule] = low[rule] = count++;
+    isOpen[rule] = 1;
+    open.push(rule);
+    path.push({ rule, next: 0 });
+  };
+  for (const start of steps.keys()) {
+    if (order[start] === -1) enter(start);
+    for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+      const { rule } = last;
+      const step = steps[rule]![last.next++];
+      if (step) {
+        if (order[step.to] === -1) enter(step.to);
+        else if (isOpen[step.to]) low[rule] = Math.min(low[rule]!, order[step.to]!);
+        continue;
+      }
+      path.pop();
+      const before = path.at(-1);
+      if (before) low[before.rule] = Math.min(low[before.rule]!, low[rule]!);
+      if (low[rule] !== order[rule]) continue;
+      const round = open.splice(open.lastIndexOf(rule));
+      for (const each of round) isOpen[each] = 0;
+      rounds.push(round);
+    }
+  }
+  return rounds;
+}

@@ -1,0 +1,79 @@
+import { readLines } from "#shared/lines.ts";
+
+/** What became of a grammar in llama.cpp; `stuck`: it did not come to an end, or took all memory. */
+export type Outcome = "refused" | "ended" | "no token" | "stuck" | "died";
+
+/** Time that llama.cpp gets for a grammar, in seconds of its process's own. */
+const CPU_SECONDS = 4;
+/** Memory that a grammar may take, in KiB. */
+const MEMORY_KIB = 700_000;
+const LOOK_MS = 100;
+const CLOCK_TICKS = 100;
+
+/** Gives grammars to llama.cpp, in a process that is ended where one of them does not end. */
+export async function tryGrammars(model: string, grammars: readonly string[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  while (outcomes.length < grammars.length) await tryFrom(model, grammars, outcomes);
+  return outcomes;
+}
+
+/** Goes on after the outcomes that are known, until all are or the process has ended. */
+async function tryFrom(
+  model: string,
+  grammars: readonly string[],
+  outcomes: Outcome[],
+): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", new URL("./child.ts", import.meta.url).href, model],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const order = JSON.stringify({ first: outcomes.length, grammars });
+  const written = writer.write(new TextEncoder().encode(order)).then(() => writer.close());
+  let before: Figures | undefined;
+  let isStuck = false;
+  let isTrying = false;
+  const timer = setInterval(() => {
+    const now = figuresOf(child.pid);
+    if (!before || !now || !isTrying) return;
+    isStuck = now.cpu - before.cpu > CPU_SECONDS || now.kib - before.kib > MEMORY_KIB;
+    if (isStuck) child.kill("SIGKILL");
+  }, LOOK_MS);
+  try {
+    for await (const line of readLines(child.stdout)) {
+      const [, outcome] = JSON.parse(line) as [number, Outcome?];
+      isTrying = outcome === undefined;
+      before = figuresOf(child.pid);
+      if (outcome !== undefined) outcomes.push(outcome);
+    }
+  } finally {
+    clearInterval(timer);
+    await written.catch(() => {});
+    await child.status;
+  }
+  if (outcomes.length === grammars.length) return;
+  if (!isTrying) {
+    throw new Error(`The process that tries grammars ended by itself at ${outcomes.length}`);
+  }
+  outcomes.push(isStuck ? "stuck" : "died");
+}
+
+interface Figures {
+  /** Seconds. */
+  readonly cpu: number;
+  /** Memory that it holds. */
+  readonly kib: number;
+}
+
+function figuresOf(pid: number): Figures | undefined {
+  try {
+    const [, ...fields] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ");
+    const stat = fields.join(") ").split(" ");
+    const [, kib] = /VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ?? [];
+    return { cpu: (Number(stat[11]) + Number(stat[12])) / CLOCK_TICKS, kib: Number(kib ?? 0) };
+  } catch {
+    return undefined;
+  }
+}
