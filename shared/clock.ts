@@ -13,17 +13,17 @@ export interface Clock {
 }
 
 /** A process that was not on its turn for longer than this did not run, in milliseconds. */
-export const SLEPT_MS = 2_000;
+export const SLEPT_MS = 1_000;
 
 /** How often is looked whether the process runs, in milliseconds: well within {@linkcode SLEPT_MS}. */
-const LOOK_MS = 500;
+const LOOK_MS = 250;
 
 /** A monotonic clock less the time in which nobody looked at it. */
 export class LivedTime {
   readonly #monotonic: () => number;
   readonly #onSlept: (ms: number) => void;
   #lookedAt: number;
-  #sleptMs = 0;
+  #lived: number;
 
   /**
    * @param monotonic Milliseconds of a clock that is never set.
@@ -32,7 +32,7 @@ export class LivedTime {
   constructor(monotonic: () => number, onSlept: (ms: number) => void) {
     this.#monotonic = monotonic;
     this.#onSlept = onSlept;
-    this.#lookedAt = monotonic();
+    this.#lookedAt = this.#lived = monotonic();
   }
 
   /** Milliseconds lived; to be read at least every {@linkcode SLEPT_MS}. */
@@ -40,11 +40,9 @@ export class LivedTime {
     const now = this.#monotonic();
     const gapMs = now - this.#lookedAt;
     this.#lookedAt = now;
-    if (gapMs > SLEPT_MS) {
-      this.#sleptMs += gapMs;
-      this.#onSlept(gapMs);
-    }
-    return now - this.#sleptMs;
+    if (gapMs > SLEPT_MS) this.#onSlept(gapMs);
+    else this.#lived += gapMs;
+    return this.#lived;
   }
 }
 

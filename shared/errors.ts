@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   CONTENT_EXPIRED: { status: 410, retriable: false, openaiType: invalid },
   PAYLOAD_TOO_LARGE: { status: 413, retriable: false, openaiType: invalid },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retriable: false, openaiType: invalid },
+  REQUEST_UNSAFE: { status: 422, retriable: false, openaiType: invalid },
   QUEUE_FULL: { status: 429, retriable: true, openaiType: "rate_limit_error" },
   RATE_LIMITED: { status: 429, retriable: true, openaiType: "rate_limit_error" },
   HEADERS_TOO_LARGE: { status: 431, retriable: false, openaiType: invalid },

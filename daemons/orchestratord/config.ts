@@ -154,6 +154,9 @@ export function databasePath(stateDir: string): string {
   return join(stateDir, "orchestrator.db");
 }
 
+/** Streams say twice a second that they go on: a worker is quiet after missing a few of these words. */
+const LEAST_QUIET_MS = 1_500;
+
 /** The part of the configuration that the scheduler decides by. */
 export function policyOf(config: Config): Policy {
   return {
@@ -165,6 +168,7 @@ export function policyOf(config: Config): Policy {
     maxAttempts: config.failover.max_attempts,
     backoffFirstMs: config.failover.backoff_first_ms,
     backoffMaxMs: config.failover.backoff_max_ms,
+    quietMs: Math.max(LEAST_QUIET_MS, config.failover.stall_ms / 4),
     poolTimeoutMs: config.pools.heartbeat_interval_ms * config.pools.missed_heartbeats,
     poolForgetMs: config.pools.forget_ms,
     spawnTimeoutMs: config.workers.start_timeout_ms,

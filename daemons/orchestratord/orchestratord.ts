@@ -270,6 +270,7 @@ function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
   switch (effect.kind) {
     case "dispatch":
     case "abort":
+    case "suspect":
     case "fail":
       return jobs.apply(effect);
     case "spawn": {

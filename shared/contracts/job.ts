@@ -41,6 +41,10 @@ export const attempt = z.object({
   started_at: timestamp,
   ended_at: timestamp.optional(),
   reason: z.string().optional().meta({ description: "Why the attempt did not end the job" }),
+  suspect: z.boolean().optional().meta({
+    description: "Its worker hung or died, and of all that ran there this attempt, which had " +
+      "delivered nothing, is the likeliest cause; taken back when the job delivers",
+  }),
 }).meta({ id: "Attempt" });
 
 /** One try of a job on one worker. */

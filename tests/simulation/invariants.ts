@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Effect, Spawn, State } from "../../daemons/orchestratord/scheduler/state.ts";
+import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/scheduler/state.ts";
+import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
 import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
 /** What must hold of the state after every step. */
@@ -26,7 +27,10 @@ export function checkState(state: Readonly<State>): void {
       }
     }
   }
-  assert.equal(lined + state.paused.size, state.queued.size);
+  assert.equal(lined + state.paused.size + state.suspects.size, state.queued.size);
+  for (const id of state.suspects) {
+    assert.ok(state.queued.has(id) && !state.paused.has(id), `suspect ${id} does not wait`);
+  }
 
   // Leases are counted on both sides alike, and never more than there are slots.
   let leased = 0;
@@ -53,7 +57,8 @@ export function checkState(state: Readonly<State>): void {
   for (const tenant of byTenant.keys()) assert.ok(state.shares.has(tenant));
 
   // Waiters share one load: none is planned beside another, or beside a worker that can be used.
-  const spawned = [...state.spawns.values()].map(({ fingerprint }) => fingerprint);
+  const spawned = [...state.spawns.values()].filter(({ trialOf }) => trialOf === undefined)
+    .map(({ fingerprint }) => fingerprint);
   assert.equal(new Set(spawned).size, spawned.length, "two loads of one model");
 }
 
@@ -130,25 +135,50 @@ export class Ledger {
         }
         return;
       case "spawn": {
-        const { fingerprint, requestId, poolId, device } = effect.spawn;
+        const { fingerprint, requestId, poolId, device, trialOf } = effect.spawn;
         assert.ok(!state.drains.has(poolId), `${requestId} loads on a pool that is drained`);
+        if (trialOf !== undefined) return this.#checkTrial(trialOf, poolId);
         if (state.reloads.get(poolId)?.requestId === requestId) return;
         for (const worker of state.holders.get(fingerprint) ?? []) {
-          if (!isUsable(state, worker)) continue;
+          if (!isUsable(state, worker) || this.#isOnTrial(worker)) continue;
           // Somebody wants it at another place, too.
           if (this.#isWished(effect.spawn)) return;
           assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);
-          assert.equal(freeSeat(state, fingerprint, now), undefined, "a slot is free");
+          const next = nextJob(state, fingerprint, now);
+          assert.equal(freeSeat(state, fingerprint, now, next), undefined, "a slot is free");
           const isSame = worker.poolId === poolId && worker.report.device === device;
           assert.ok(!isSame, `${requestId} loads a model beside itself`);
         }
         return;
       }
+      case "suspect":
+        assert.ok(!this.#of(effect.jobId).ended, "an ended job is suspected");
+        return;
       case "loaded":
       case "load_failed":
       case "pool_lost":
         return;
     }
+  }
+
+  /** A worker is loaded for a job that waits to be tried alone, one at a time on a pool. */
+  #checkTrial(jobId: string, poolId: string): void {
+    const state = this.#state();
+    assert.ok(state.suspects.has(jobId), `${jobId} is to be tried alone, and is no suspect`);
+    for (const { id, deaths, lease } of state.running.values()) {
+      const isTrial = deaths > 0 && lease?.tokensOut === 0 && lease.poolId === poolId;
+      assert.ok(!isTrial, `${id} is tried on the same pool`);
+    }
+    const trials = [...state.spawns.values()].filter((spawn) =>
+      spawn.poolId === poolId && spawn.trialOf !== undefined
+    );
+    assert.ok(trials.length <= 1, "two trials are prepared on one pool");
+  }
+
+  #isOnTrial({ jobs, report }: Worker): boolean {
+    const { running, queued, suspects } = this.#state();
+    return [...jobs].some((id) => (running.get(id)?.deaths ?? 0) > 0) ||
+      [...suspects].some((id) => queued.get(id)?.trialRequest === report.request_id);
   }
 
   #isWished({ fingerprint, poolId, device }: Spawn): boolean {

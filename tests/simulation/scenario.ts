@@ -7,6 +7,8 @@ export interface Scenario {
     readonly resident: number;
     /** 0: never. */
     readonly ttl: number;
+    /** Places in the queue. */
+    readonly capacity: number;
     readonly preload: readonly number[];
   };
   /** Memory of each model, in MiB. */
@@ -37,6 +39,10 @@ export interface Task {
   readonly deadline: number | undefined;
   readonly tokensIn: number;
   readonly tokensOut: number;
+  /** Asks again when the queue is full; others leave. */
+  readonly patient: boolean;
+  /** What it does to each worker that runs it, once it has delivered so many tokens. */
+  readonly poison: { readonly kind: "hang" | "crash"; readonly after: number } | undefined;
 }
 
 /** Something that goes wrong, or that somebody does. */
@@ -52,6 +58,10 @@ export interface Fault {
     | "drain"
     | "reload"
     | "memory_taken"
+    /** Everything stands still, as on a laptop that is closed. */
+    | "sleep"
+    /** Somebody sets the wall clock back. */
+    | "clock_set"
     | "load"
     | "unload"
     | "pin";
@@ -81,13 +91,21 @@ const task: fc.Arbitrary<Task> = fc.record({
   deadline: fc.option(fc.integer({ min: 1, max: 20_000 }), { nil: undefined, freq: 5 }),
   tokensIn: fc.integer({ min: 1, max: 2000 }),
   tokensOut: fc.integer({ min: 1, max: 600 }),
+  patient: fc.boolean(),
+  poison: fc.option(
+    fc.record({
+      kind: fc.constantFrom("hang" as const, "crash" as const),
+      after: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 100 })),
+    }),
+    { nil: undefined, freq: 20 },
+  ),
 });
 
 const fault: fc.Arbitrary<Fault> = fc.record({
   at: time,
   kind: fc.constantFrom(
     ...["cancel", "crash", "hang", "load_fails", "partition", "restart"] as const,
-    ...["drain", "reload", "memory_taken"] as const,
+    ...["drain", "reload", "memory_taken", "sleep", "clock_set"] as const,
     ...["load", "unload", "pin"] as const,
   ),
   which: index,
@@ -100,6 +118,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
     patience: fc.integer({ min: 1, max: 3000 }),
     resident: fc.integer({ min: 1, max: 3000 }),
     ttl: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 3000 })),
+    capacity: fc.oneof(fc.constant(1000), fc.integer({ min: 1, max: 20 })),
     preload: fc.array(fc.nat({ max: 4 }), { maxLength: 3 }),
   }),
   models: fc.array(fc.integer({ min: 20, max: 500 }), { minLength: 1, maxLength: 5 }),

@@ -38,6 +38,8 @@ function job(id: string, now: number, more: Partial<NewJob> = {}): NewJob {
       tokensAtMost: 10,
       maxTokens: undefined,
       affinity: [],
+      speaks: true,
+      deaths: 0,
     },
     ...more,
   };

@@ -21,6 +21,11 @@ export class Timers {
     heap[index] = entry;
   }
 
+  /** Time passes in which nothing runs: what fell due meanwhile comes late. */
+  sleep(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Runs the next timer; false when there is none. */
   next(): boolean {
     const heap = this.#heap;
@@ -39,7 +44,7 @@ export class Timers {
       }
       heap[index] = last;
     }
-    this.#now = first.at;
+    this.#now = Math.max(this.#now, first.at);
     first.run();
     return true;
   }

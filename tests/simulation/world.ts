@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import {
-  type Effect,
-  initialState,
-  type Input,
-  type Outcome,
-  type Place,
-  type Policy,
-  type State,
+import { LivedTime, SLEPT_MS } from "#shared/clock.ts";
+import { Loop } from "../../daemons/orchestratord/loop.ts";
+import type {
+  Effect,
+  Input,
+  Outcome,
+  Place,
+  Policy,
+  State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
 import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
-import { step } from "../../daemons/orchestratord/scheduler/step.ts";
 import { FakeHost, LOOK_MS, MIB, type Process, RELEASE_MS } from "./host.ts";
 import { checkDeadlines, checkState, Ledger } from "./invariants.ts";
 import type { Fault, Scenario, Task } from "./scenario.ts";
@@ -23,14 +23,20 @@ const TICK_MS = 250;
 /** A worker that says nothing for this long is given up. */
 const STALL_MS = 1000;
 
+/** One that says nothing for this long gets no more jobs. */
+const QUIET_MS = 600;
+
 const PREFILL_TOKENS_PER_MS = 10;
 const TOKEN_MS = 5;
 const METRICS_MS = 250;
 
+/** A pool manager sees that a worker hangs after this time. */
+const UNRESPONSIVE_MS = 3000;
+
 /** What one run is made with; the bound on waiting is the test's own, so the queue has none. */
 function policyOf({ policy }: Scenario): Policy {
   return {
-    queueCapacity: Infinity,
+    queueCapacity: policy.capacity,
     queueTimeoutMs: Infinity,
     batchPromoteMs: 4000,
     swapPatienceMs: policy.patience,
@@ -38,6 +44,7 @@ function policyOf({ policy }: Scenario): Policy {
     maxAttempts: 5,
     backoffFirstMs: 100,
     backoffMaxMs: 1000,
+    quietMs: QUIET_MS,
     poolTimeoutMs: 3 * HEARTBEAT_MS,
     poolForgetMs: 2500,
     spawnTimeoutMs: 10_000,
@@ -74,12 +81,31 @@ class World {
   readonly #ledger: Ledger;
   readonly #streams = new Map<string, { attempt: number; process: Process; end: Ender }>();
   readonly #models: readonly PoolModel[];
-  #state: State;
+  readonly #loop: Loop;
+  readonly #lived = new LivedTime(() => this.#timers.now, () => {});
+  /** Tokens that each job has delivered. */
+  readonly #delivered = new Map<string, number>();
+  /** Tasks that were refused and ask again. */
+  readonly #asking = new Set<string>();
+  /** What the wall clock is ahead of the time since the start. */
+  #wallMs = 1e12;
   #steps = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#state = initialState(policyOf(scenario));
+    this.#loop = new Loop(policyOf(scenario), {
+      now: () => this.#wallMs + this.#timers.now,
+      steady: () => this.#lived.read(),
+      after: () => assert.fail("The scheduler sets no timer"),
+    });
+    this.#loop.connect((effect) => this.#carryOut(effect));
+    this.#loop.observe((_, input) => {
+      const now = this.#lived.read();
+      return (_, effects) => {
+        this.#check(input, effects, now);
+        return [];
+      };
+    }, () => {});
     this.#ledger = new Ledger(() => this.#state);
     this.#models = scenario.models.map(modelOf);
     this.#hosts = scenario.hosts.map((plan, index) =>
@@ -90,6 +116,10 @@ class World {
         ended: (process) => this.#breakStreams(process),
       })
     );
+  }
+
+  get #state(): Readonly<State> {
+    return this.#loop.state;
   }
 
   run(): Summary {
@@ -104,7 +134,7 @@ class World {
     let isDone = false;
     while (!isDone) {
       assert.ok(this.#timers.next());
-      isDone = this.#ledger.open.length === 0 &&
+      isDone = this.#ledger.open.length === 0 && this.#asking.size === 0 &&
         this.#timers.now > Math.max(...tasks.map(({ at }) => at));
       assert.ok(
         isDone || this.#timers.now <= deadline,
@@ -122,33 +152,56 @@ class World {
    */
   #latestEnd(): number {
     const { tasks, faults, hosts, policy, latency } = this.#scenario;
-    const calm = Math.max(
+    const asleep = faults.filter(({ kind }) => kind === "sleep")
+      .reduce((sum, { lasts }) => sum + sleepOf(lasts), 0);
+    const calm = asleep + Math.max(
       ...tasks.map(({ at }) => at),
       ...faults.map(({ at, lasts }) => at + lasts),
       0,
     );
     const swap = policy.patience + policy.resident +
       Math.max(...hosts.map(({ loadMs }) => loadMs)) + 10 * latency + 2 * HEARTBEAT_MS + 500;
-    const work = tasks.reduce((sum, task) => sum + swap + durationOf(task), 0);
+    const trials = tasks.filter(({ poison }) => poison).length * TRIALS_MS;
+    // Who was refused asks again a while later.
+    const work = trials +
+      tasks.reduce((sum, task) => sum + swap + durationOf(task) + ASK_AGAIN_MS, 0);
     const settled = policyOf(this.#scenario);
     return calm + settled.poolForgetMs + settled.breakerOpenMs + settled.batchPromoteMs +
       settled.spawnTimeoutMs + 5 * settled.backoffMaxMs + work;
   }
 
   #send(input: Input): void {
-    const queue = [input];
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { state, effects } = step(this.#state, next, this.#timers.now);
-      this.#state = state;
-      this.#steps++;
-      if (next.kind === "attempt_ended") {
-        this.#ledger.attemptEnded(next.jobId, next.attempt, next.outcome.kind !== "lost");
-      }
-      for (const effect of effects) this.#ledger.effect(effect, this.#timers.now);
-      checkState(this.#state);
-      if (next.kind === "tick") checkDeadlines(this.#state, this.#timers.now);
-      this.#ledger.checkNoneLost();
-      for (const effect of effects) this.#carryOut(effect);
+    this.#loop.send(input);
+  }
+
+  /** What must hold after each step, before anything of it is carried out. */
+  #check(input: Input, effects: readonly Effect[], now: number): void {
+    this.#steps++;
+    if (input.kind === "attempt_ended") {
+      this.#ledger.attemptEnded(input.jobId, input.attempt, input.outcome.kind !== "lost");
+    }
+    for (const effect of effects) {
+      this.#ledger.effect(effect, now);
+      this.#checkBlame(effect);
+    }
+    checkState(this.#state);
+    if (input.kind === "tick") checkDeadlines(this.#state, now);
+    this.#ledger.checkNoneLost();
+  }
+
+  /** Nobody is judged for what another did, nor by time that nobody lived through. */
+  #checkBlame(effect: Effect): void {
+    if (effect.kind === "pool_lost") {
+      assert.ok(this.#host(effect.poolId).wasCutOff, "a pool that reports is given up");
+    } else if (effect.kind === "stop_worker" && effect.reason === "hung") {
+      const process = this.#host(effect.poolId).processes.get(effect.workerId);
+      assert.ok(process?.hangs ?? true, "a healthy worker is stopped as hung");
+    } else if (effect.kind === "fail" && effect.error.code === "REQUEST_UNSAFE") {
+      const { tasks, faults } = this.#scenario;
+      const killers = tasks.filter(({ poison }) => poison).length +
+        faults.filter(({ kind }) => kind === "crash" || kind === "hang").length;
+      const isPoison = this.#taskOf(effect.jobId).poison !== undefined;
+      assert.ok(isPoison || killers > 1, `${effect.jobId} is called unsafe, and is not`);
     }
   }
 
@@ -169,6 +222,7 @@ class World {
           this.#send({ kind: "stop_failed", workerId: effect.workerId });
         });
       case "fail":
+      case "suspect":
       case "loaded":
       case "load_failed":
       case "pool_lost":
@@ -199,7 +253,8 @@ class World {
     const process = this.#host(poolId).processes.get(worker.worker_id);
     const job = this.#state.running.get(jobId);
     if (job?.attempt !== attempt) return;
-    const task = this.#scenario.tasks[Number(jobId.slice("job".length))]!;
+    const task = this.#taskOf(jobId);
+    const before = this.#delivered.get(jobId) ?? 0;
     let tokensOut = 0;
     const end: Ender = (outcome) => {
       if (this.#streams.get(jobId)?.end !== end) return;
@@ -207,20 +262,32 @@ class World {
       this.#send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome });
     };
     if (!process) {
-      const outcome = { kind: "lost" as const, message: "cannot be reached" };
+      const outcome = {
+        kind: "lost" as const,
+        message: "cannot be reached",
+        brokeOff: true as const,
+      };
       return this.#send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome });
     }
     this.#streams.set(jobId, { attempt, process, end });
     const advance = (tokens: number) => {
+      if (this.#streams.get(jobId)?.end !== end) return;
+      if (tokens > 0 && !process.hangs) this.#delivered.set(jobId, before + tokens);
+      if (task.poison && before + tokens >= task.poison.after) this.#poison(task.poison, process);
       if (this.#streams.get(jobId)?.end !== end) return;
       if (process.hangs) {
         const outcome = { kind: "lost" as const, message: "silent", silentMs: STALL_MS };
         return this.#timers.after(STALL_MS, () => end(outcome));
       }
       tokensOut = tokens;
-      if (tokens > 0) this.#send({ kind: "progress", jobId, attempt, tokensOut });
-      if (tokens >= task.tokensOut) return end({ kind: "done" });
-      const more = Math.min(task.tokensOut - tokens, Math.max(1, METRICS_MS / TOKEN_MS));
+      this.#send(
+        tokens > 0
+          ? { kind: "progress", jobId, attempt, tokensOut }
+          : { kind: "heard", jobId, attempt },
+      );
+      const left = task.tokensOut - before - tokens;
+      if (left <= 0) return end({ kind: "done" });
+      const more = Math.min(left, Math.max(1, METRICS_MS / TOKEN_MS));
       this.#timers.after(more * TOKEN_MS, () => advance(tokens + more));
     };
     this.#timers.after(task.tokensIn / PREFILL_TOKENS_PER_MS, () => advance(0));
@@ -228,24 +295,47 @@ class World {
 
   #breakStreams(process: Process): void {
     for (const { process: on, end } of [...this.#streams.values()]) {
-      if (on === process) end({ kind: "lost", message: "the connection broke" });
+      if (on === process) end({ kind: "lost", message: "the connection broke", brokeOff: true });
     }
+  }
+
+  #poison({ kind }: NonNullable<Task["poison"]>, process: Process): void {
+    if (kind === "crash") this.#hostOf(process).kill(process.id, "crashed");
+    else this.#hang(process, UNRESPONSIVE_MS);
+  }
+
+  /** A worker hangs; its pool manager sees that it is silent, and ends it. */
+  #hang(process: Process, lasts: number): void {
+    if (process.hangs) return;
+    process.hangs = true;
+    this.#timers.after(lasts, () => this.#hostOf(process).kill(process.id, "silent"));
   }
 
   #submit(id: string, task: Task): void {
     const { fingerprint, model_ref } = this.#models[task.model % this.#models.length]!;
-    const now = this.#timers.now;
+    const now = this.#lived.read();
+    const priority = task.batch ? "batch" as const : "interactive" as const;
+    const tenant = `tenant${task.tenant}`;
+    this.#asking.delete(id);
+    try {
+      this.#loop.place({ priority, fingerprint, tenant }, task.deadline);
+    } catch (error) {
+      assert.ok(error instanceof LlorchError);
+      if (error.code !== "QUEUE_FULL" || !task.patient) return;
+      this.#asking.add(id);
+      return this.#timers.after(error.retryAfterMs ?? 0, () => this.#submit(id, task));
+    }
     this.#ledger.submitted(id);
     this.#send({
       kind: "submit",
       job: {
-        ...{ id, model: model_ref, fingerprint, queuedAt: now, attempt: 0 },
-        priority: task.batch ? "batch" : "interactive",
-        tenant: `tenant${task.tenant}`,
+        ...{ id, model: model_ref, fingerprint, queuedAt: now, attempt: 0, priority, tenant },
         deadlineAt: task.deadline === undefined ? undefined : now + task.deadline,
         tokensIn: task.tokensIn,
         tokensAtMost: task.tokensIn,
         maxTokens: undefined,
+        speaks: true,
+        deaths: 0,
         affinity: task.session === undefined ? [] : [`session${task.session}`],
       },
     });
@@ -268,10 +358,12 @@ class World {
         if (process) this.#hostOf(process).kill(process.id, "crashed");
         return;
       case "hang":
-        // Its pool manager sees that it is silent, and ends it.
-        if (!process) return;
-        process.hangs = true;
-        return this.#timers.after(lasts, () => this.#hostOf(process).kill(process.id, "silent"));
+        return process && this.#hang(process, lasts);
+      case "sleep":
+        return this.#timers.sleep(sleepOf(lasts));
+      case "clock_set":
+        this.#wallMs -= 3_600_000;
+        return;
       case "load_fails":
         host.failingLoads += 1 + which % 4;
         return this.#timers.after(lasts, () => host.failingLoads = 0);
@@ -282,7 +374,7 @@ class World {
           this.#report(host);
         });
       case "drain": {
-        const until = this.#timers.now + Math.round(lasts / 2);
+        const until = this.#lived.read() + Math.round(lasts / 2);
         this.#send({ kind: "drain_pool", poolId: host.id, until });
         return this.#timers.after(lasts, () => {
           // Unless another drain of it began or ended meanwhile.
@@ -332,7 +424,9 @@ class World {
 
   /** Nothing was started on a pool that was drained for longer than a stop takes, and all has gone. */
   #checkDrained(host: FakeHost, lasts: number): void {
-    const { latency } = this.#scenario;
+    const { latency, faults } = this.#scenario;
+    // What was to be done in time came late.
+    if (faults.some(({ kind }) => kind === "sleep")) return;
     if (host.wasCutOff || lasts / 2 < 2 * HEARTBEAT_MS + TICK_MS + 4 * latency + RELEASE_MS) return;
     assert.deepEqual([...host.processes.keys()], [], "a drained pool still has workers");
   }
@@ -360,6 +454,10 @@ class World {
     this.#timers.after(TICK_MS, () => this.#tick());
   }
 
+  #taskOf(jobId: string): Task {
+    return this.#scenario.tasks[Number(jobId.slice("job".length))]!;
+  }
+
   #host(id: string): FakeHost {
     return this.#hosts.find((host) => host.id === id)!;
   }
@@ -368,6 +466,17 @@ class World {
     return this.#hosts.find((host) => process.id.startsWith(`${host.id}-`))!;
   }
 }
+
+/** For how long everything stands still: longer than any silence may last. */
+function sleepOf(lasts: number): number {
+  return SLEPT_MS + 10 * lasts;
+}
+
+/** Time that a poisonous task may take from others: each of its attempts, with a load of its own. */
+const TRIALS_MS = 6 * (UNRESPONSIVE_MS + STALL_MS + 6_000);
+
+/** Longest pause of a client whose task was refused. */
+const ASK_AGAIN_MS = 4_000;
 
 type Ender = (outcome: Outcome) => void;
 

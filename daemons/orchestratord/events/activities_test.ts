@@ -34,7 +34,7 @@ Deno.test("a load is told of with its reason, and when its worker is ready", () 
 });
 
 Deno.test("a worker that is killed is told of, with the job that goes on elsewhere", () => {
-  const exit = { worker_id: "w1", exit_code: null, signal: "SIGKILL", category: "crash" };
+  const exit = { worker_id: "w1", exit_code: null, signal: "SIGKILL", category: "crash" as const };
   const [, , ended] = told(
     pool([worker("w1", A), worker("w2", A)]),
     submit("j1", 10),

@@ -99,8 +99,10 @@ export class Attempts {
     if (fence.aborted) return undefined;
     const { clock, metrics, loop } = this.#deps;
     const now = clock.now();
+    const { id: jobId } = job;
     switch (event.event) {
       case "started": {
+        loop.send({ kind: "heard", jobId, attempt });
         if (job.startedAt !== undefined) {
           job.patch({ status: "running" });
           return undefined;
@@ -127,6 +129,7 @@ export class Attempts {
           metrics.interToken.observe((now - job.lastTokenAt) / 1000);
         }
         const isFirstOfAttempt = job.lastTokenAt === undefined;
+        if (isFirstOfAttempt) job.clear();
         job.lastTokenAt = now;
         job.nextIndex++;
         job.ids.push(...event.data.ids);
@@ -140,6 +143,7 @@ export class Attempts {
         job.sawPrompt(event.data, resumedFrom);
         // Often enough for fair shares, and far more seldom than tokens.
         if (job.tokensOut > resumedFrom) this.#progress(job, attempt, resumedFrom);
+        else loop.send({ kind: "heard", jobId, attempt });
         job.stream.setMetrics({
           ...event.data,
           attempt,

@@ -155,13 +155,15 @@ export class Jobs {
         queuedAt: this.#steady(row.createdAt),
         deadlineAt: row.deadlineAt && this.#steady(row.deadlineAt),
         attempt: job.attempts.length,
+        deaths: job.deaths,
+        speaks: true,
         ...demandOf(row.request, row.fingerprint, row.tenant),
       },
     });
   }
 
   /** Carries out the scheduler's decisions about jobs. */
-  apply(effect: Extract<Effect, { kind: "dispatch" | "abort" | "fail" }>): void {
+  apply(effect: Extract<Effect, { kind: "dispatch" | "abort" | "suspect" | "fail" }>): void {
     const job = this.#live.get(effect.jobId);
     if (!job) return;
     if (effect.kind === "dispatch") {
@@ -169,7 +171,8 @@ export class Jobs {
     } else if (effect.kind === "abort") {
       job.endAttempt(this.#deps.clock.now(), effect.reason);
       job.abort?.abort();
-    } else this.#attempts.fail(job, effect.error);
+    } else if (effect.kind === "suspect") job.suspect(effect.workerId);
+    else this.#attempts.fail(job, effect.error);
   }
 
   /** The job for whose sake a model is loaded: the one that has waited longest for it. */
@@ -289,7 +292,8 @@ export class Jobs {
     loop.send({
       kind: "submit",
       job: {
-        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
+        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0, deaths: 0 },
+        speaks: options.runAttempt === undefined,
         queuedAt: this.#steady(now),
         deadlineAt: deadlineAt && this.#steady(deadlineAt),
         ...demand,

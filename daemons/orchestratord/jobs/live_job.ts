@@ -195,6 +195,31 @@ export class LiveJob {
     return tokens_in + tokens_out === 0 ? undefined : { tokens_in, tokens_cached: 0, tokens_out };
   }
 
+  /** Workers in a row that hung or died with this job the likeliest cause; see `scheduler/suspects.ts`. */
+  get deaths(): number {
+    const isLastOpen = this.attempts.at(-1)?.suspect !== true;
+    const before = isLastOpen ? this.attempts.slice(0, -1) : this.attempts;
+    return before.length - 1 - before.findLastIndex(({ suspect }) => suspect !== true);
+  }
+
+  /** Of all attempts on a worker that hung or died, this job's is the likeliest cause. */
+  suspect(workerId: string): void {
+    const index = this.attempts.findLastIndex(({ worker_id }) => worker_id === workerId);
+    const attempt = this.attempts[index];
+    if (!attempt) return;
+    this.attempts[index] = { ...attempt, suspect: true };
+    this.patch({ attempts: this.attempts });
+  }
+
+  /** It has delivered a token: nothing speaks against it any more. */
+  clear(): void {
+    if (!this.attempts.some(({ suspect }) => suspect)) return;
+    for (const [index, { suspect: _, ...attempt }] of this.attempts.entries()) {
+      this.attempts[index] = attempt;
+    }
+    this.patch({ attempts: this.attempts });
+  }
+
   /** Marks the end of the running attempt. */
   endAttempt(at: number, reason?: string): void {
     const last = this.attempts.at(-1);

@@ -40,6 +40,9 @@ export interface PoolsDeps {
 /** How long a worker that is told to stop may take, in ms; it is idle. */
 const STOP_DEADLINE_MS = 10_000;
 
+/** The same for one that hangs: it will not hear of it, and its memory is needed. */
+const HUNG_DEADLINE_MS = 500;
+
 /** Listens to pool managers and tells them what the scheduler decided. */
 export class Pools {
   readonly #deps: PoolsDeps;
@@ -318,11 +321,12 @@ export class Pools {
     stops.add(told);
   }
 
-  async #tellToStop({ poolId, endpoint, workerId }: Extract<Effect, { kind: "stop_worker" }>) {
+  async #tellToStop(effect: Extract<Effect, { kind: "stop_worker" }>) {
+    const { poolId, endpoint, workerId, reason } = effect;
     try {
       await (await this.#client(poolId, endpoint)).call(poolRoutes.stopWorker, {
         params: { id: workerId },
-        body: { deadline_ms: STOP_DEADLINE_MS },
+        body: { deadline_ms: reason === "hung" ? HUNG_DEADLINE_MS : STOP_DEADLINE_MS },
       });
     } catch (error) {
       this.#deps.log.warn("worker_stop_failed", {

@@ -45,7 +45,7 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
       return { kind: "done" };
     } catch (error) {
       if (error instanceof LlorchError) return ended(error);
-      return { kind: "lost", message: errorMessage(error) };
+      return { kind: "lost", message: errorMessage(error), brokeOff: true };
     }
   };
 }

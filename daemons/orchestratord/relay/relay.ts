@@ -35,7 +35,12 @@ export type RunAttempt = (options: RelayOptions) => Promise<RelayOutcome>;
 /** How an attempt ended, seen from the connection. */
 export type RelayOutcome =
   | { readonly kind: "done" }
-  | { readonly kind: "lost"; readonly message: string; readonly silentMs?: number }
+  | {
+    readonly kind: "lost";
+    readonly message: string;
+    readonly silentMs?: number;
+    readonly brokeOff?: true;
+  }
   | { readonly kind: "failed"; readonly error: LlorchError };
 
 /** Codes of a worker that another worker, or the same a little later, may not give. */
@@ -89,14 +94,15 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
         }
       }
     }
-    return { kind: "lost", message: "the worker's stream ended without an end" };
+    return { kind: "lost", message: "the worker's stream ended without an end", brokeOff: true };
   } catch (error) {
     if (isStalled) {
       const silentMs = options.stallMs;
       return { kind: "lost", message: `the worker was silent for ${silentMs} ms`, silentMs };
     }
     if (error instanceof LlorchError) return ended(error);
-    return { kind: "lost", message: `the worker's stream broke off: ${errorMessage(error)}` };
+    const message = `the worker's stream broke off: ${errorMessage(error)}`;
+    return { kind: "lost", message, brokeOff: true };
   } finally {
     if (!isDone) end.abort();
     watchdog.stop();

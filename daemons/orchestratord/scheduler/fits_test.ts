@@ -46,6 +46,8 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
       tokensAtMost: 1,
       maxTokens: undefined,
       affinity: [],
+      speaks: true,
+      deaths: 0,
     },
   }, 1);
   assert.equal(fits(state, B, 1_000)[0]?.fits, "later");

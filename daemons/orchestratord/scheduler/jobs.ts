@@ -12,7 +12,16 @@ import type { Effect, Job, JobError, NewJob, Outcome, State, Worker } from "./st
 /** A job comes, or comes back after a restart. */
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
-  enqueue(state, { ...job, waitingSince: now, failures: 0, notBefore: 0, lease: undefined });
+  enqueue(state, {
+    ...job,
+    waitingSince: now,
+    failures: 0,
+    notBefore: 0,
+    isShaken: false,
+    brokeOff: undefined,
+    trialRequest: undefined,
+    lease: undefined,
+  });
 }
 
 /** A waiting job takes a slot. */
@@ -29,7 +38,7 @@ export function dispatch(
   worker.jobs.add(job.id);
   worker.lastUsedAt = now;
   worker.served = true;
-  worker.heardAt = now;
+  job.trialRequest = undefined;
   job.attempt++;
   job.lease = {
     ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0 },
@@ -62,9 +71,10 @@ export function endAttempt(
   if (outcome.kind !== "lost") return leave(state, job.tenant);
 
   const worker = lease && state.workers.get(lease.workerId);
-  if (worker) {
-    worker.suspectUntil = now + state.policy.backoffFirstMs;
-    worker.hangs ||= outcome.silentMs !== undefined && now - worker.heardAt >= outcome.silentMs;
+  if (worker) worker.suspectUntil = now + state.policy.backoffFirstMs;
+  if (worker && lease && outcome.brokeOff) {
+    const { workerId, since, tokensOut } = lease;
+    job.brokeOff = { workerId, attempt: job.attempt, since, delivered: tokensOut > 0 };
   }
   job.failures++;
   if (job.failures >= state.policy.maxAttempts) {
@@ -73,6 +83,10 @@ export function endAttempt(
     return leave(state, job.tenant);
   }
   job.notBefore = now + backoff(state, job.failures);
+  if (job.brokeOff?.delivered === false) {
+    // It may have ended the worker, which is known as soon as the pool has said so: not to the next with it.
+    job.notBefore = Math.max(job.notBefore, now + state.policy.backoffFirstMs);
+  }
   job.waitingSince = now;
   putBack(state, job, now);
 }
@@ -115,7 +129,8 @@ export function backoff({ policy }: State, failures: number): number {
   return Math.min(policy.backoffMaxMs, policy.backoffFirstMs * 2 ** (failures - 2));
 }
 
-function release(state: State, job: Job, now: number): void {
+/** A job gives its slot back. */
+export function release(state: State, job: Job, now: number): void {
   settle(state, job);
   state.running.delete(job.id);
   const worker = job.lease && state.workers.get(job.lease.workerId);

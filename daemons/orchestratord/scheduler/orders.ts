@@ -12,13 +12,13 @@ const SPAWN_PREFIX = "spawn-";
 /**
  * Asks for a worker.
  *
- * @param isSwap Others were told to stop for it.
+ * @param why What it is asked for beside the jobs that wait for its model.
  */
 export function startSpawn(
   state: State,
   site: Site,
   now: number,
-  isSwap = false,
+  { isSwap = false, trialOf }: { readonly isSwap?: boolean; readonly trialOf?: string } = {},
 ): Effect & { kind: "spawn" } {
   const { pool, device, model } = site;
   const spawn = {
@@ -31,6 +31,7 @@ export function startSpawn(
     workerId: undefined,
     isSwap,
     isCancelled: false,
+    trialOf,
   };
   state.spawns.set(spawn.requestId, spawn);
   return { kind: "spawn", spawn, modelRef: model.model_ref, endpoint: pool.endpoint };

@@ -5,8 +5,8 @@
  */
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultLoadBytes } from "../pools/load_size.ts";
-import { breakerKey, type Place, type Pool, type State, type Worker } from "./state.ts";
-import { holdersOf, isInService, isPinned, isUsable, workersOf } from "./workers.ts";
+import { breakerKey, type Job, type Place, type Pool, type State, type Worker } from "./state.ts";
+import { holdersOf, isInService, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
 export interface Site {
@@ -127,6 +127,45 @@ export function planReplica(
       (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
     )
     .sort(bySite)[0];
+}
+
+/** So long after a worker has gone its memory may still show as used, in ms. */
+const SETTLE_MS = 5_000;
+
+/**
+ * Where a model is loaded once more to try a job alone, and nothing has to go for it: on a pool that tries
+ * nothing else. It waits while such a pool may get the room by itself.
+ */
+export function planTrial(
+  state: Readonly<State>,
+  { fingerprint, waitingSince }: Pick<Job, "fingerprint" | "waitingSince">,
+  now: number,
+): Extract<LoadPlan, { kind: "spawn" | "wait" | "impossible" }> {
+  const busy = poolsOnTrial(state);
+  const holders = [...holdersOf(state, fingerprint)];
+  const kinds = new Set(holders.flatMap((worker) => kindOf(state, worker) ?? []));
+  const sites = sitesOf(state, fingerprint).filter(({ device, pool }) =>
+    !device.asked_only && !busy.has(pool.id) && (kinds.size === 0 || kinds.has(device.kind))
+  );
+  if (sites.length === 0) return { kind: "wait", reason: "no pool can try it alone now" };
+  const fitting = sites
+    .filter(({ pool, needed, free }) =>
+      needed <= free && (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
+    )
+    .sort(bySite);
+  if (fitting[0]) return { kind: "spawn", site: fitting[0] };
+  const mayFit = now - waitingSince < SETTLE_MS ||
+    sites.some((site) => victimsFor(state, site, () => false) && site.needed > site.free);
+  if (mayFit) return { kind: "wait", reason: "memory is about to be free" };
+  const message = "There is no room to try the job alone";
+  return { kind: "impossible", code: "INSUFFICIENT_MEMORY", message };
+}
+
+function kindOf(
+  state: Readonly<State>,
+  { poolId, report }: Worker,
+): Device["kind"] | undefined {
+  return state.pools.get(poolId)?.devices.find(({ id }) => id === report.device)?.kind;
 }
 
 /** @param there All devices that could be named. */

@@ -14,16 +14,21 @@ type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
 /** Adds a job that has just come: it is the newest. */
 export function enqueue(state: State, job: Job): void {
   state.queued.set(job.id, job);
-  lineOf(state, job).set(job.id, job);
+  if (job.deaths > 0) state.suspects.add(job.id);
+  else lineOf(state, job).set(job.id, job);
 }
 
 /** Puts a job back that lost its worker: ahead of all that came after it, once its pause is over. */
 export function putBack(state: State, job: Job, now: number): void {
   state.queued.set(job.id, job);
-  if (job.notBefore > now) {
-    state.paused.add(job.id);
-    return;
-  }
+  if (job.notBefore > now) state.paused.add(job.id);
+  else if (job.deaths > 0) state.suspects.add(job.id);
+  else standInLine(state, job);
+}
+
+/** Puts a job into its line, ahead of all that came after it. */
+export function standInLine(state: State, job: Job): void {
+  state.suspects.delete(job.id);
   const line = lineOf(state, job);
   const later = [...line.values()].filter((other) => other.queuedAt > job.queuedAt);
   for (const other of later) line.delete(other.id);
@@ -34,7 +39,7 @@ export function putBack(state: State, job: Job, now: number): void {
 /** Takes a job out; false when it does not wait. */
 export function dequeue(state: State, job: Job): boolean {
   if (!state.queued.delete(job.id)) return false;
-  if (state.paused.delete(job.id)) return true;
+  if (state.paused.delete(job.id) || state.suspects.delete(job.id)) return true;
   const lines = state.lines.get(job.fingerprint);
   const line = lines?.[job.priority];
   const own = line?.get(job.tenant);
@@ -160,7 +165,7 @@ export function queueOrder(state: Readonly<State>, now: number): Job[] {
       }
     }
   }
-  for (const id of state.paused) {
+  for (const id of [...state.suspects, ...state.paused]) {
     const job = state.queued.get(id);
     if (job) ranked.push({ job, rank: [2, job.notBefore, job.queuedAt] });
   }

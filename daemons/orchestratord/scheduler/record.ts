@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { WorkerExit } from "#shared/contracts/mod.ts";
 import { forgetRefused, turnAway } from "./capacity.ts";
 import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
@@ -15,12 +16,14 @@ import {
   breakerKey,
   type Effect,
   type Input,
+  type Job,
   placeKey,
   type Pool,
   type PoolReport,
   type State,
 } from "./state.ts";
-import { forgetWorker, seeWorker, stay } from "./workers.ts";
+import { clear, loseAll } from "./suspects.ts";
+import { forgetWorker, seeWorker, silentFor, stay } from "./workers.ts";
 
 /** Writes down one input. */
 export function record(state: State, input: Input, now: number, effects: Effect[]): void {
@@ -75,14 +78,15 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     }
     case "spawn_failed":
       return failSpawn(state, input.requestId, input.message, now, effects);
+    case "heard": {
+      const job = state.running.get(input.jobId);
+      if (job?.attempt === input.attempt) hear(state, job, now);
+      return;
+    }
     case "progress":
       return recordProgress(state, input, now);
-    case "attempt_ended": {
-      const job = state.running.get(input.jobId);
-      if (job?.attempt !== input.attempt || !job.lease) return;
-      job.lease.tokensOut = input.tokensOut;
-      return endAttempt(state, job, input.outcome, now, effects);
-    }
+    case "attempt_ended":
+      return recordEnd(state, input, now, effects);
     case "tick":
       return recordTime(state, now, effects);
   }
@@ -98,14 +102,43 @@ function recordProgress(
   const { lease } = job;
   if (lease.tokensOut === 0) measure(state, job.fingerprint, "firstTokenMs", now - lease.since);
   lease.tokensOut = input.tokensOut;
-  const worker = state.workers.get(lease.workerId);
-  if (worker) {
-    worker.heardAt = now;
-    worker.hangs = false;
-  }
+  hear(state, job, now);
   job.failures = 0;
+  clear(job);
   state.breakers.delete(breakerKey(lease.poolId, job.fingerprint));
   catchUp(state, job);
+}
+
+/** The worker of a job has said something. */
+function hear(state: State, { lease }: Job, now: number): void {
+  const worker = lease && state.workers.get(lease.workerId);
+  if (worker) worker.heardAt = now;
+}
+
+/** Share of a stream's bound on silence for which its neighbours must have been silent, too. */
+const SILENT_TOO = 2 / 3;
+
+function recordEnd(
+  state: State,
+  { jobId, attempt, tokensOut, outcome }: Extract<Input, { kind: "attempt_ended" }>,
+  now: number,
+  effects: Effect[],
+): void {
+  const job = state.running.get(jobId);
+  if (job?.attempt !== attempt || !job.lease) return;
+  if (tokensOut > job.lease.tokensOut) clear(job);
+  job.lease.tokensOut = tokensOut;
+  const worker = state.workers.get(job.lease.workerId);
+  const silentMs = outcome.kind === "lost" ? outcome.silentMs : undefined;
+  if (
+    worker && silentMs !== undefined && silentFor(state, worker, now) >= silentMs * SILENT_TOO
+  ) {
+    worker.hangs = true;
+    return loseAll(state, worker, "the worker hangs", now, effects, job);
+  }
+  const isWord = outcome.kind !== "lost" || silentMs === undefined && !outcome.brokeOff;
+  if (isWord) hear(state, job, now);
+  endAttempt(state, job, outcome, now, effects);
 }
 
 function recordPool(state: State, report: PoolReport, now: number, effects: Effect[]): void {
@@ -143,17 +176,32 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
     }
   }
   const reported = new Set(report.workers.map((worker) => worker.worker_id));
+  const endings = new Map(exits.map((exit) => [exit.worker_id, exit.category ?? "crash"]));
   for (const { worker_id } of before?.workers ?? []) {
-    if (!reported.has(worker_id)) loseWorker(state, worker_id, now, effects);
+    if (!reported.has(worker_id)) {
+      loseWorker(state, worker_id, endings.get(worker_id) ?? "stop", now, effects);
+    }
   }
 }
 
-/** A worker is no longer reported: it has gone, and with it the attempts on it. */
-function loseWorker(state: State, workerId: string, now: number, effects: Effect[]): void {
+/**
+ * A worker is no longer reported: it has gone, and with it the attempts on it. Where nobody has stopped it,
+ * one of them may be the reason.
+ */
+function loseWorker(
+  state: State,
+  workerId: string,
+  ending: WorkerExit["category"],
+  now: number,
+  effects: Effect[],
+): void {
   const worker = state.workers.get(workerId);
-  const jobs = [...worker?.jobs ?? []];
+  if (!worker) return;
+  const isDeath = ending !== "stop" && worker.stoppingSince === undefined;
+  if (isDeath) loseAll(state, worker, "worker exited", now, effects);
+  const jobs = [...worker.jobs];
   forgetWorker(state, workerId);
-  if (worker) preloadAgain(state, worker);
+  preloadAgain(state, worker);
   for (const jobId of jobs) {
     const job = state.running.get(jobId);
     if (!job) continue;

@@ -1,4 +1,4 @@
-import type { Device, PoolModel, PoolWorker, Priority } from "#shared/contracts/mod.ts";
+import type { Device, PoolModel, PoolWorker, Priority, WorkerExit } from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { OwnLine } from "./own_line.ts";
 
@@ -17,6 +17,8 @@ export interface Policy {
   readonly maxAttempts: number;
   readonly backoffFirstMs: number;
   readonly backoffMaxMs: number;
+  /** A worker whose streams have all said nothing for so long takes no new job. */
+  readonly quietMs: number;
   readonly poolTimeoutMs: number;
   readonly poolForgetMs: number;
   /** A spawn that is not in a pool's report after this time has failed. */
@@ -74,6 +76,8 @@ export interface Job {
   readonly maxTokens: number | undefined;
   /** What a worker that served the like is known by, most telling first; see `affinity.ts`. */
   readonly affinity: readonly string[];
+  /** Its attempts are streams that say every now and then that they go on; others are silent. */
+  readonly speaks: boolean;
   /** Since when it waits for a worker, this time. */
   waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */
@@ -82,8 +86,26 @@ export interface Job {
   failures: number;
   /** Backoff: not dispatched before this time. */
   notBefore: number;
+  /** Workers in a row that hung or died with it, of all that ran there the likeliest cause. */
+  deaths: number;
+  /** A worker hung or died with it: until it delivers, it runs beside no other of which that is true. */
+  isShaken: boolean;
+  /** Where its last attempt broke off, while nothing is known of that worker. */
+  brokeOff: BrokenAttempt | undefined;
+  /** Request id of a worker that was asked for to try it alone. */
+  trialRequest: string | undefined;
   /** The lease; set from dispatch to the attempt's end. */
   lease: Lease | undefined;
+}
+
+/** An attempt whose connection broke, maybe because its worker died. */
+export interface BrokenAttempt {
+  readonly workerId: string;
+  readonly attempt: number;
+  /** When it was dispatched. */
+  readonly since: number;
+  /** Whether it delivered a token. */
+  readonly delivered: boolean;
 }
 
 /** A slot that a job holds. */
@@ -130,7 +152,7 @@ export interface Worker {
   stopFailed: boolean;
   /** When a job on it last told that it goes on. */
   heardAt: number;
-  /** It lost a job to silence and nothing else was heard of it: it is stopped once it is idle. */
+  /** It lost a job to silence and nothing else was heard of it: its jobs have moved, and it is stopped. */
   hangs: boolean;
   /** Why it takes no more jobs and is stopped once the last of them has ended. */
   leaving: "unload" | "idle" | undefined;
@@ -152,6 +174,8 @@ export interface Spawn {
   readonly isSwap: boolean;
   /** Nobody wants it any more: its worker is stopped as soon as it is known. */
   isCancelled: boolean;
+  /** The job that is to be tried alone on it; undefined: it is for all jobs of its model. */
+  readonly trialOf: string | undefined;
 }
 
 /** Failures to start one model on one pool, one after the other. */
@@ -226,8 +250,10 @@ export interface State {
   readonly queued: Map<string, Job>;
   /** Those of them that may start now, by model and class. */
   readonly lines: Map<string, Readonly<Record<Priority, Line>>>;
-  /** The others: they pause after a failed attempt. */
+  /** Others: they pause after a failed attempt. */
   readonly paused: Set<string>;
+  /** Others: workers died with them, and they are tried alone; see `suspects.ts`. */
+  readonly suspects: Set<string>;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
   /** Tenants that found no place in the queue, and until when one is kept for them. */
@@ -287,6 +313,8 @@ export type Input =
   | { readonly kind: "spawn_accepted"; readonly requestId: string; readonly workerId: string }
   | { readonly kind: "stop_failed"; readonly workerId: string }
   | { readonly kind: "spawn_failed"; readonly requestId: string; readonly message: string }
+  /** An attempt goes on, though it has delivered nothing yet. */
+  | { readonly kind: "heard"; readonly jobId: string; readonly attempt: number }
   /** `tokensOut`: delivered in this attempt so far, at least one. */
   | {
     readonly kind: "progress";
@@ -312,14 +340,17 @@ export type NewReload = Omit<
 /** A job as it is submitted, or found in the store after a restart. */
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
-  & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity">
-  /** Attempts made before a restart. */
-  & Pick<Job, "attempt">;
+  & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks">
+  /** Attempts made before a restart, and what came of them. */
+  & Pick<Job, "attempt" | "deaths">;
 
 /** What a pool says of itself; `models` is absent where a heartbeat leaves them out. */
 export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models"> & {
   readonly models: readonly PoolModel[] | undefined;
-  readonly exits: readonly { readonly worker_id: string; readonly detail?: string | undefined }[];
+  readonly exits: readonly (
+    & Pick<WorkerExit, "worker_id">
+    & Partial<Pick<WorkerExit, "category" | "detail">>
+  )[];
 };
 
 /** How an attempt ended. */
@@ -331,6 +362,8 @@ export type Outcome =
     readonly message: string;
     /** So long nothing was heard of the worker, in ms, where that is the reason. */
     readonly silentMs?: number;
+    /** The connection broke: the worker may have died. */
+    readonly brokeOff?: true;
   }
   /** Trying again would end the same way; the client has been told. */
   | { readonly kind: "failed" };
@@ -352,6 +385,8 @@ export type Effect =
   }
   /** End the running attempt; the job goes on elsewhere, or has ended. */
   | { readonly kind: "abort"; readonly jobId: string; readonly attempt: number; reason: string }
+  /** The worker of an attempt hung or died, and of all that ran there it is the likeliest cause. */
+  | { readonly kind: "suspect"; readonly jobId: string; readonly workerId: string }
   /** End the job with an error. */
   | { readonly kind: "fail"; readonly jobId: string; readonly error: JobError }
   | { readonly kind: "spawn"; readonly spawn: Spawn; readonly modelRef: string; endpoint: string }
@@ -394,6 +429,7 @@ export function initialState(policy: Policy): State {
     queued: new Map(),
     lines: new Map(),
     paused: new Set(),
+    suspects: new Set(),
     running: new Map(),
     shares: new Map(),
     refused: new Map(),

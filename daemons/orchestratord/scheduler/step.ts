@@ -9,10 +9,11 @@
  *    too long leave; those that leave or hang are stopped once idle; while the daemon stops, that is
  *    all;
  * 3. workers of drained pools and of replaced models go, `drain.ts` and `reload.ts` say how;
- * 4. the waiting jobs of each model take its free seats, in the order of `queue.ts`; one whose
- *    deadline will come before its first token ends instead;
- * 5. for each model that waits and that nobody holds or loads, `planLoad` says what is done; where
- *    there is none, at a tick, models whose slots are all taken are loaded once more;
+ * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model its free
+ *    seats, in the order of `queue.ts`; one whose deadline will come before its first token ends instead;
+ * 5. for each model that waits and that nobody holds or loads, `planLoad` says what is done; suspects are
+ *    tried where there is room (`suspects.ts`); where no model waits, at a tick, those whose slots are
+ *    all taken are loaded once more;
  * 6. models that are wished for are loaded, and at a tick second workers that nobody uses are stopped.
  *
  * @module
@@ -27,6 +28,7 @@ import { advanceReloads } from "./reload.ts";
 import { endIdle, isComingAt, isLoadedAt } from "./residency.ts";
 import { anywhere, type Effect, type Input, type Job, type State, type Wish } from "./state.ts";
 import { stopSurplus } from "./surplus.ts";
+import { seatOnOwn, tryAlone } from "./suspects.ts";
 import { freeSeat, isLoadedOrLoading, isLoading, warmSeat } from "./workers.ts";
 
 /** Applies one input. */
@@ -46,8 +48,10 @@ export function step(
   if (state.draining) return { state, effects };
   carryOutDrains(state, now, effects);
   advanceReloads(state, now, effects);
+  seatOnOwn(state, now, effects);
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
+  tryAlone(state, now, effects);
   // Memory is for models that nobody holds first.
   if (isCalm && input.kind === "tick") loadReplicas(state, now, effects);
   for (const [key, wish] of state.wishes) grant(state, key, wish, now, effects);
@@ -151,7 +155,7 @@ function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]):
   if (plan.kind === "evict") {
     for (const worker of plan.victims) effects.push(stopWorker(state, worker, "evict", now));
   }
-  effects.push(startSpawn(state, plan.site, now, plan.kind === "evict"));
+  effects.push(startSpawn(state, plan.site, now, { isSwap: plan.kind === "evict" }));
 }
 
 /** Loads models once more whose slots are all taken and whose jobs have waited long enough. */

@@ -275,18 +275,6 @@ Deno.test("the queue keeps the next place for a tenant that found none, for a wh
   takePlace(run.state, "many", 60_000);
 });
 
-Deno.test("step() stops a worker that hangs once its last job is given up, and uses another at once", () => {
-  const run = new Run();
-  run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));
-  const silent = (jobId: string): Input => ({
-    ...{ kind: "attempt_ended", jobId, attempt: 1, tokensOut: 0 },
-    outcome: { kind: "lost", message: "silent", silentMs: 900 },
-  });
-  assert.deepEqual(kinds(run.at(1_000, silent("j1"))), ["spawn"], "nothing waits for the hung one");
-  assert.deepEqual(kinds(run.at(1_001, silent("j2"))), ["stop_worker"]);
-  assert.deepEqual(kinds(run.at(1_002, { kind: "tick" })), []);
-});
-
 Deno.test("step() takes a worker for alive that another job still hears of", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));

@@ -25,7 +25,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       readySince: undefined,
       lastUsedAt: now,
       served: false,
-      heardAt: now,
+      heardAt: -Infinity,
       hangs: false,
       leaving: undefined,
       stoppingSince: undefined,
@@ -117,10 +117,85 @@ export function isYielding(state: Readonly<State>, worker: Worker): boolean {
     reload.stage === "loading" && reload.streamsUntil !== undefined;
 }
 
-/** Whether a worker can take a job now. */
-export function hasSeat(state: Readonly<State>, worker: Worker, now: number): boolean {
+/**
+ * Whether a worker can take a job now.
+ *
+ * @param job Where it is given, whether it can take this one.
+ */
+export function hasSeat(
+  state: Readonly<State>,
+  worker: Worker,
+  now: number,
+  job?: Job,
+): boolean {
   return worker.jobs.size < worker.report.slots && worker.suspectUntil <= now &&
-    isUsable(state, worker) && !isYielding(state, worker);
+    isUsable(state, worker) && !isYielding(state, worker) &&
+    silentFor(state, worker, now) <= state.policy.quietMs && !isForTrial(state, worker, job) &&
+    (job === undefined || mayBeToldApart(state, worker, job));
+}
+
+/**
+ * Whether, if a worker died with a job on it, it could be told who was the cause: a shaken job runs beside
+ * no other shaken one that has delivered nothing since, a suspect beside no other job that has delivered
+ * nothing.
+ */
+function mayBeToldApart(state: Readonly<State>, worker: Worker, job: Job): boolean {
+  if (!job.isShaken && job.deaths === 0) return true;
+  for (const id of worker.jobs) {
+    const other = state.running.get(id);
+    if (other?.lease?.tokensOut !== 0) continue;
+    if (other.isShaken || job.deaths > 0) return false;
+  }
+  return true;
+}
+
+/**
+ * How long all streams on a worker have said nothing, in ms: each of them says every now and then that it
+ * goes on. One that has come since says nothing either where the worker hangs.
+ */
+export function silentFor(state: Readonly<State>, worker: Worker, now: number): number {
+  let since = Infinity;
+  for (const id of worker.jobs) {
+    const job = state.running.get(id);
+    if (job?.speaks && job.lease) since = Math.min(since, job.lease.since);
+  }
+  return since === Infinity ? 0 : now - Math.max(since, worker.heardAt);
+}
+
+/** Whether a worker is kept for a suspect, or runs one that has delivered nothing: nobody sits beside it. */
+function isForTrial(state: Readonly<State>, worker: Worker, job?: Job): boolean {
+  for (const id of worker.jobs) {
+    const other = state.running.get(id);
+    if (other && other.deaths > 0 && other.lease?.tokensOut === 0) return true;
+  }
+  for (const id of state.suspects) {
+    const other = state.queued.get(id);
+    if (other && other !== job && isOwn(worker, other)) return true;
+  }
+  return false;
+}
+
+/** Whether a worker was loaded to try a job alone. */
+export function isOwn({ report }: Worker, job: Job): boolean {
+  return job.trialRequest !== undefined && report.request_id === job.trialRequest;
+}
+
+/** Pools on which a suspect is tried, or is about to be. */
+export function poolsOnTrial(state: Readonly<State>): Set<string> {
+  const pools = new Set<string>();
+  for (const { deaths, lease } of state.running.values()) {
+    if (deaths > 0 && lease?.tokensOut === 0) pools.add(lease.poolId);
+  }
+  for (const { trialOf, poolId } of state.spawns.values()) {
+    if (trialOf !== undefined) pools.add(poolId);
+  }
+  for (const id of state.suspects) {
+    const job = state.queued.get(id);
+    for (const worker of job ? holdersOf(state, job.fingerprint) : []) {
+      if (job && isOwn(worker, job)) pools.add(worker.poolId);
+    }
+  }
+  return pools;
 }
 
 /**
@@ -137,7 +212,7 @@ export function freeSeat(
   const holds = job && holdersOfJob(state, job);
   let best: Worker | undefined;
   for (const worker of holdersOf(state, fingerprint)) {
-    if (!hasSeat(state, worker, now) || best && !isBetter(worker, best)) continue;
+    if (!hasSeat(state, worker, now, job) || best && !isBetter(worker, best)) continue;
     if (!holds || holds(worker)) best = worker;
   }
   return best;
@@ -166,7 +241,7 @@ export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker 
   for (const key of job.affinity) {
     const worker = state.workers.get(state.warm.get(key) ?? "");
     if (worker?.report.fingerprint !== job.fingerprint) continue;
-    if (hasSeat(state, worker, now) && holds(worker)) return worker;
+    if (hasSeat(state, worker, now, job) && holds(worker)) return worker;
   }
 }
 
@@ -182,17 +257,27 @@ export function isLoaded(state: Readonly<State>, fingerprint: string): boolean {
   return false;
 }
 
-/** Whether a worker was asked for that is not ready. */
+/** Whether a worker was asked for that is not ready, other than to try a job alone. */
 export function isLoading(state: Readonly<State>, fingerprint: string): boolean {
-  for (const spawn of state.spawns.values()) if (spawn.fingerprint === fingerprint) return true;
+  for (const spawn of state.spawns.values()) {
+    if (spawn.fingerprint === fingerprint && spawn.trialOf === undefined) return true;
+  }
   return false;
 }
 
 /** Whether some worker holds the model or is about to: then waiters share it. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
-  for (const worker of holdersOf(state, fingerprint)) if (isStaying(state, worker)) return true;
+  for (const worker of holdersOf(state, fingerprint)) {
+    if (isStaying(state, worker) && !isForTrial(state, worker) && !isTrialSpawn(state, worker)) {
+      return true;
+    }
+  }
   return false;
+}
+
+function isTrialSpawn(state: Readonly<State>, { report }: Worker): boolean {
+  return state.spawns.get(report.request_id)?.trialOf !== undefined;
 }
 
 /** Whether a worker is ready or about to be, and not on its way out. */

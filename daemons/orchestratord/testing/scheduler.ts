@@ -24,6 +24,7 @@ export const POLICY: Policy = {
   maxAttempts: 3,
   backoffFirstMs: 100,
   backoffMaxMs: 1_000,
+  quietMs: 1_500,
   poolTimeoutMs: 3_000,
   poolForgetMs: 60_000,
   spawnTimeoutMs: 20_000,
@@ -120,6 +121,8 @@ export function submit(id: string, queuedAt: number, more: Record<string, unknow
     tokensAtMost: 1,
     maxTokens: undefined,
     affinity: [],
+    speaks: true,
+    deaths: 0,
     ...more,
   };
   return { kind: "submit", job };
