@@ -111,6 +111,11 @@ export const configSchema = z.strictObject({
     requests_per_minute: count(0, "Requests per minute of an API key; 0: no bound", 0),
     concurrent_jobs: count(0, "Jobs of an API key that wait or run; 0: no bound", 0),
     tokens_per_day: count(0, "Tokens of an API key per day (UTC); 0: no bound", 0),
+    unsafe_requests_per_hour: count(
+      3,
+      "Requests of an API key that ended workers within an hour; 0: no bound",
+      0,
+    ),
   }).prefault({}),
 });
 
@@ -134,6 +139,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
         "requests-per-minute": { type: "string", help: "keys create: a bound of this key" },
         "concurrent-jobs": { type: "string", help: "keys create: a bound of this key" },
         "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
+        "unsafe-requests-per-hour": { type: "string", help: "keys create: a bound of this key" },
       },
     },
     backup: {

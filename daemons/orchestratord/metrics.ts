@@ -78,6 +78,10 @@ export function createOrchestratorMetrics(state: () => Readonly<State>, isReady:
       labels: ["outcome"],
       zeros: outcomes("completed", "failed", "cancelled"),
     }),
+    unsafe: counter({
+      name: "unsafe_requests_total",
+      help: "Jobs that ended with REQUEST_UNSAFE: workers hung or died with them",
+    }),
     failovers: counter({ name: "failovers_total", help: "Attempts that another had to follow" }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
     spawns: counter({

@@ -178,7 +178,10 @@ async function openParts(
     http,
     openEvents,
     phase: () => phase,
-    onFailed: (job, error) => feed.tell(failedJob(job, error), job.facts.tenant),
+    onFailed(job, error) {
+      if (error.code !== "REQUEST_UNSAFE") feed.tell(failedJob(job, error), job.facts.tenant);
+      else void tellUnsafe(job, error, access, feed);
+    },
   });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
@@ -292,6 +295,21 @@ function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activi
   const { model } = facts.request;
   const reason = `${code}: ${message}`;
   return { kind: "job_failed", message: `Job ${id} failed: ${reason}`, reason, job_id: id, model };
+}
+
+/** Operators should know whose requests end workers. */
+async function tellUnsafe(job: LiveJob, error: ErrorData, access: Access, feed: Feed) {
+  const { id, facts: { tenant, request: { model } } } = job;
+  // A database that cannot be read names nobody, and says so itself.
+  const name = await access.noteUnsafe(tenant).catch(() => undefined);
+  const whose = name === undefined ? "" : ` of the key "${name}" (${tenant})`;
+  feed.tell({
+    kind: "request_unsafe",
+    message: `Job ${id}${whose} ends workers: ${error.message}`,
+    reason: error.message,
+    job_id: id,
+    model,
+  }, tenant);
 }
 
 /** Erases what retention no longer keeps. */

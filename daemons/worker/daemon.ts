@@ -14,15 +14,19 @@ import { Worker } from "./worker.ts";
  * Runs a worker until it is told to stop. After the word `standby` it prepares first, and is told by
  * its pool manager on stdin what to do; see `standby.ts`.
  *
+ * @param load What loads a model's file into this process.
  * @returns the exit code
  */
-export async function runWorker(args: readonly string[]): Promise<number> {
-  if (args[0] !== STANDBY) return await serveModel(args);
+export async function runWorker(
+  args: readonly string[],
+  load: typeof loadLlama = loadLlama,
+): Promise<number> {
+  if (args[0] !== STANDBY) return await serveModel(args, load);
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
-  return orders === undefined ? EXIT.ok : await serveModel(orders);
+  return orders === undefined ? EXIT.ok : await serveModel(orders, load);
 }
 
-function serveModel(args: readonly string[]): Promise<number> {
+function serveModel(args: readonly string[], load: typeof loadLlama): Promise<number> {
   return daemonMain({
     ...configSpec,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
@@ -33,7 +37,7 @@ function serveModel(args: readonly string[]): Promise<number> {
       if (!config.standalone && spawnToken === undefined) {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
-      const loadModel = config.engine === "openai" ? loadOpenai : localModel(loadLlama);
+      const loadModel = config.engine === "openai" ? loadOpenai : localModel(load);
       return Worker.open(config, { loadModel, log, token, spawnToken });
     },
   }, args);

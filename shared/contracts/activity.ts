@@ -17,6 +17,7 @@ export const activityKind = z.enum([
   "exit",
   "failover",
   "job_failed",
+  "request_unsafe",
   "drain",
   "undrain",
   "reload",

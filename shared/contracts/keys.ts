@@ -16,6 +16,9 @@ export const keyLimits = z.strictObject({
   tokens_per_day: bound.optional().meta({
     description: "Prompt and output tokens of one day (UTC); what already runs may exceed it",
   }),
+  unsafe_requests_per_hour: bound.optional().meta({
+    description: "Requests that ended with REQUEST_UNSAFE within an hour; then all are refused",
+  }),
 }).meta({ id: "KeyLimits" });
 
 /** Bounds of an API key. */

@@ -75,6 +75,7 @@ function askedKey(name: string, flags: Readonly<Record<string, string | boolean 
       ...limit("requests-per-minute", "requests_per_minute"),
       ...limit("concurrent-jobs", "concurrent_jobs"),
       ...limit("tokens-per-day", "tokens_per_day"),
+      ...limit("unsafe-requests-per-hour", "unsafe_requests_per_hour"),
     },
   });
   if (parsed.success) return parsed.data;

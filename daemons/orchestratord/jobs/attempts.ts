@@ -181,6 +181,7 @@ export class Attempts {
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });
+    if (error.code === "REQUEST_UNSAFE") this.#deps.metrics.unsafe.inc();
     if (outcome === "failed") this.#deps.onFailed(job, data);
     const { usage } = job;
     const patch = { status: outcome, error: data, ...(usage ? { usage } : {}) } as const;

@@ -11,6 +11,7 @@ import { refuseOtherNames, refuseOtherSites, requireConsole, sessionSecretOf } f
 import { checkJobLimits, rateLimited } from "./job_limits.ts";
 import { keyStatus } from "./keys.ts";
 import { RequestRate } from "./request_rate.ts";
+import { UnsafeRequests } from "./unsafe_requests.ts";
 import { keyIdOf } from "./secret.ts";
 import { Sessions } from "./sessions.ts";
 import { dayOf } from "./tokens.ts";
@@ -42,6 +43,7 @@ export interface AccessDeps {
 export class Access {
   readonly #deps: AccessDeps;
   readonly #rate = new RequestRate();
+  readonly #unsafe = new UnsafeRequests();
   readonly #sessions: Sessions;
 
   constructor(deps: AccessDeps) {
@@ -153,12 +155,16 @@ export class Access {
   ): Promise<Pick<SubmitOptions, "tenant" | "admit">> {
     if (!caller) return {};
     const { keys, clock, metrics } = this.#deps;
+    const unsafe = this.#unsafe;
     const tokensToday = await keys.tokensOn(caller.keyId, dayOf(clock.now()));
     return {
       tenant: caller.keyId,
       admit() {
         try {
           const now = clock.now();
+          const perHour = caller.limits.unsafe_requests_per_hour;
+          const waitMs = perHour && unsafe.waitMs(caller.keyId, perHour, clock.steady());
+          if (perHour && waitMs) throw rateLimited("unsafe_requests_per_hour", perHour, waitMs);
           checkJobLimits(caller.limits, { jobs: jobs.progressOf(caller.keyId), tokensToday }, now);
         } catch (error) {
           metrics.rateLimited.inc();
@@ -166,6 +172,17 @@ export class Access {
         }
       },
     };
+  }
+
+  /**
+   * A job ended with `REQUEST_UNSAFE`.
+   *
+   * @returns the name of the API key whose it was; undefined where it came without one
+   */
+  async noteUnsafe(tenant: string): Promise<string | undefined> {
+    const row = tenant === "" ? undefined : await this.#deps.keys.get(tenant);
+    if (row) this.#unsafe.note(row.keyId, this.#deps.clock.steady());
+    return row?.name;
   }
 
   /**

@@ -23,6 +23,7 @@ export const KINDS: readonly ActivityKind[] = [
   "exit",
   "failover",
   "job_failed",
+  "request_unsafe",
   "drain",
   "undrain",
   "reload",

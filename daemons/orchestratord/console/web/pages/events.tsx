@@ -10,6 +10,7 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "spawn_failed",
   "failover",
   "job_failed",
+  "request_unsafe",
   "exit",
 ]);
 

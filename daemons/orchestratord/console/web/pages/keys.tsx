@@ -15,6 +15,7 @@ const LIMITS: readonly (readonly [name: keyof KeyLimits, label: string])[] = [
   ["requests_per_minute", "Requests per minute"],
   ["concurrent_jobs", "Jobs at once"],
   ["tokens_per_day", "Tokens per day"],
+  ["unsafe_requests_per_hour", "Unsafe requests per hour"],
 ];
 
 /** API keys: who may do what, and how much. */

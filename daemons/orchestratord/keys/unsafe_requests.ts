@@ -1,0 +1,36 @@
+const HOUR = 3_600_000;
+
+/** Keys that are remembered; the one that sent such a request longest ago is forgotten first. */
+const REMEMBERED_KEYS = 10_000;
+
+/** Times that are remembered of one key: more than any sensible bound. */
+const REMEMBERED_TIMES = 1_000;
+
+/** Requests of API keys that ended with `REQUEST_UNSAFE`, over the last hour. All times are steady, in ms. */
+export class UnsafeRequests {
+  readonly #times = new Map<string, number[]>();
+
+  /** One more such request of a key has ended. */
+  note(keyId: string, now: number): void {
+    const times = [...this.#recent(keyId, now), now].slice(-REMEMBERED_TIMES);
+    this.#times.delete(keyId);
+    this.#times.set(keyId, times);
+    const [oldest] = this.#times.keys();
+    if (this.#times.size > REMEMBERED_KEYS && oldest !== undefined) this.#times.delete(oldest);
+  }
+
+  /**
+   * Whether a key has sent as many as it may.
+   *
+   * @returns after how many ms to ask again; 0: go on
+   */
+  waitMs(keyId: string, perHour: number, now: number): number {
+    const times = this.#recent(keyId, now);
+    const first = times.at(-perHour);
+    return first === undefined ? 0 : first + HOUR - now;
+  }
+
+  #recent(keyId: string, now: number): readonly number[] {
+    return (this.#times.get(keyId) ?? []).filter((at) => now - at < HOUR);
+  }
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { DIES, HANGS, poisonedWorkers } from "../support/poisoned_worker.ts";
+import { type Service, withService } from "../support/service.ts";
+import { slowCounterModel } from "../support/slow_counter.ts";
+import { type Received, until } from "../support/stack.ts";
+import { checkSettled, checkWhole, countTask, followThrough, inRounds } from "./rounds.ts";
+
+/** All streams beside a poison are whole within this, in milliseconds. */
+const WHOLE_MS = 15_000;
+
+/** Long enough to be there when the poison comes. */
+const TOKENS = 1_500;
+
+const SETTINGS = {
+  orchestratord: `tick_ms = 50
+    failover = { stall_ms = 3000, backoff_first_ms = 100 }
+    workers.replica_idle_ms = 500`,
+  poolManagerd: "worker.poll_interval_ms = 200",
+} as const;
+
+Deno.test("a poison among streams costs them one attempt, and ends as unsafe", async (t) => {
+  const bin = await Deno.makeTempDir({ prefix: "llorch-bin-" });
+  try {
+    const env = { LLORCH_BIN_DIR: await poisonedWorkers(bin) };
+    await withService(dirname(slowCounterModel()), async (service) => {
+      await inRounds(t, "a prompt that hangs its worker", (n) => poisoned(service, n, HANGS));
+      await inRounds(t, "a prompt that ends its worker", (n) => poisoned(service, n, DIES));
+    }, { ...SETTINGS, env });
+  } finally {
+    await Deno.remove(bin, { recursive: true });
+  }
+});
+
+async function poisoned(service: Service, round: number, words: string): Promise<void> {
+  const { client } = service;
+  const began = performance.now();
+  const whole: Promise<number>[] = [];
+  const follow = (from: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onEvent = ({ event }: Received) => void (event === "token" && resolve());
+    const all = followThrough(client, countTask(from, TOKENS), onEvent);
+    whole.push(all.then((received) => {
+      checkWhole(received, from, TOKENS);
+      return performance.now();
+    }));
+    return Promise.race([promise, all]);
+  };
+  await follow(1_000 + round);
+  await follow(2_000 + round);
+  const headers = { "idempotency-key": crypto.randomUUID() };
+  const body = { model: "slow-counter", prompt: words, max_tokens: 3, detached: true };
+  const { job_id } = await client.call(routes.submit, { body, headers });
+  const view = () => client.call(routes.getTask, { params: { id: job_id } });
+  await until("the poison is on a worker", async () => (await view()).attempts.length > 0);
+  void follow(3_000 + round);
+
+  const ends = await Promise.all(whole);
+  const took = Math.max(...ends) - began;
+  assert.ok(took < WHOLE_MS, `the streams beside it were whole after ${Math.round(took)} ms`);
+  await until("the poison has ended", async () => (await view()).ended_at !== undefined);
+  const { error, attempts } = await view();
+  assert.equal(error?.code, "REQUEST_UNSAFE");
+  assert.equal(attempts.length, 3);
+  const again = await client.call(routes.submit, { body, headers });
+  assert.deepEqual([again.job_id, again.status], [job_id, "failed"]);
+  const { tasks } = await client.call(routes.listTasks, { query: { limit: 4 } });
+  const others = tasks.filter((each) => each.job_id !== job_id);
+  for (const { attempts } of others) {
+    assert.ok(attempts.length <= 2, `a neighbour lost one attempt: ${JSON.stringify(attempts)}`);
+  }
+  await checkSettled(service);
+}

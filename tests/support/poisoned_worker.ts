@@ -1,0 +1,48 @@
+/**
+ * A real worker that some prompts harm as a fault in native code would: after {@linkcode HANGS} its one
+ * thread never comes back, after {@linkcode DIES} it is gone.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { loadLlama } from "../../daemons/worker/engine/llama/load.ts";
+import { runWorker } from "../../daemons/worker/daemon.ts";
+import { ROOT } from "./stack.ts";
+
+/** A prompt with these words hangs its worker. */
+export const HANGS = "w6 w6 w6";
+
+/** A prompt with these words ends its worker. */
+export const DIES = "w7 w7 w7";
+
+/** A folder for `LLORCH_BIN_DIR` whose worker is this one. */
+export async function poisonedWorkers(dir: string): Promise<string> {
+  const path = join(dir, "llorch-candled");
+  const words = [
+    Deno.execPath(),
+    "run",
+    "-q",
+    "--no-prompt",
+    `--config=${join(ROOT, "deno.json")}`,
+  ];
+  const own = [...words, "-P=llorch-candled", join(ROOT, "tests/support/poisoned_worker.ts")];
+  await Deno.writeTextFile(
+    path,
+    `#!/bin/sh\nexec ${own.map((word) => `'${word}'`).join(" ")} "$@"\n`,
+  );
+  await Deno.chmod(path, 0o755);
+  return dir;
+}
+
+const load: typeof loadLlama = async (...args) => {
+  const engine = await loadLlama(...args);
+  const tokenize = engine.tokenize.bind(engine);
+  engine.tokenize = (text) => {
+    if (text.includes(DIES)) Deno.kill(Deno.pid, "SIGKILL");
+    while (text.includes(HANGS));
+    return tokenize(text);
+  };
+  return engine;
+};
+
+if (import.meta.main) Deno.exit(await runWorker(Deno.args, load));
