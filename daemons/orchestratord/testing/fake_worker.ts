@@ -12,6 +12,8 @@ export class FakeWorker {
   readonly token = "worker-token";
   /** Every execution asked for, in order. */
   readonly executions: ExecuteRequest[] = [];
+  /** Called when an execution begins. */
+  onExecute: () => void = () => {};
   /** Calls for embeddings. */
   calls = 0;
   /** Executions whose client closed the stream. */
@@ -61,6 +63,7 @@ export class FakeWorker {
     });
     app.mount(workerRoutes.execute, ({ body, signal }) => {
       this.executions.push(body);
+      this.onExecute();
       const both = AbortSignal.any([signal, this.#cut.signal]);
       signal.addEventListener("abort", () => this.cancelled++);
       return new SseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });

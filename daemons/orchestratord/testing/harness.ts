@@ -6,6 +6,7 @@ import {
   type PoolState,
   type PoolWorker,
   type TaskRequestInput,
+  type WorkerExit,
 } from "#shared/contracts/mod.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
@@ -27,10 +28,15 @@ export class FakePool {
   /** Spawns asked for. */
   spawns = 0;
   slots = 2;
+  /** Tokens that each new worker makes before it is told more. */
+  tokens = Infinity;
+  /** Called with each new worker. */
+  onSpawn: (id: string, worker: FakeWorker) => void = () => {};
   /** Workers stay `loading` until {@linkcode ready} is called. */
   holdLoads = false;
   #server!: Server;
   #sequence = 0;
+  readonly #exits: WorkerExit[] = [];
   #client: Client;
   readonly #token: string | undefined;
 
@@ -58,7 +64,10 @@ export class FakePool {
     });
     app.mount(poolRoutes.spawn, async ({ body }) => {
       const id = `worker-${++this.spawns}`;
-      this.workers.set(id, { worker: await FakeWorker.open(), requestId: body.request_id });
+      const worker = await FakeWorker.open();
+      worker.allow(this.tokens);
+      this.workers.set(id, { worker, requestId: body.request_id });
+      this.onSpawn(id, worker);
       queueMicrotask(() => void this.report());
       return { worker_id: id };
     });
@@ -92,12 +101,20 @@ export class FakePool {
     await this.report();
   }
 
-  /** A worker's process dies: its streams break and it is no longer reported. */
+  /** A worker's process ends: its streams break and it is no longer reported. */
   async kill(id: string): Promise<void> {
     const found = this.workers.get(id);
     this.workers.delete(id);
     await found?.worker.close();
     await this.report();
+  }
+
+  /** The same, and it says that nobody stopped it. */
+  async crash(id: string): Promise<void> {
+    const at = new Date().toISOString();
+    const how = { exit_code: null, signal: "SIGSEGV", category: "crash" as const };
+    this.#exits.push({ worker_id: id, at, ...how });
+    await this.kill(id);
   }
 
   only(): FakeWorker {
@@ -145,7 +162,7 @@ export class FakePool {
         staged: false,
       }],
       workers,
-      exits: [],
+      exits: this.#exits,
     };
   }
 

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { LlorchError } from "#shared/errors.ts";
+import { withGuarded } from "./testing/guarded.ts";
+import { type FakePool, follow, withHarness } from "./testing/harness.ts";
+
+const task = { model: "counter", prompt: "w7", max_tokens: 5 };
+
+/** From now on the pool's workers die with what they are given first. */
+function dying(pool: FakePool): void {
+  pool.tokens = 0;
+  pool.onSpawn = (id, worker) => worker.onExecute = () => void pool.crash(id);
+}
+
+Deno.test("a request that ends workers ends as unsafe: to its key, on /v1, and after a restart", async () => {
+  await withHarness(
+    { stop_deadline_ms: 50, failover: { backoff_first_ms: 50 } },
+    async (harness) => {
+      const { pool } = harness;
+      const crashed = Promise.withResolvers<void>();
+      const alive = Promise.withResolvers<void>();
+      pool.tokens = 0;
+      pool.onSpawn = (id, worker) =>
+        worker.onExecute = () => {
+          if (pool.spawns <= 2) void pool.crash(id).then(crashed.resolve);
+          else alive.resolve();
+        };
+      const headers = { "idempotency-key": "poison" };
+      const body = { ...task, detached: true };
+      const { job_id } = await harness.client.call(routes.submit, { body, headers });
+      await crashed.promise;
+      await alive.promise;
+      // In its third attempt.
+      await harness.restart();
+      const view = () => harness.client.call(routes.getTask, { params: { id: job_id } });
+      const suspects = (await view()).attempts.filter(({ suspect }) => suspect);
+      assert.equal(suspects.length, 2, "what came of the attempts before is known");
+      await pool.crash([...pool.workers.keys()][0]!);
+      const events = await harness.events(job_id);
+      const last = events.at(-1);
+      assert.equal(last?.event === "error" && last.data.code, "REQUEST_UNSAFE");
+      assert.equal(last?.event === "error" && last.data.retriable, false);
+      const spawns = pool.spawns;
+      const again = await harness.client.call(routes.submit, { body, headers });
+      assert.deepEqual([again.job_id, again.status], [job_id, "failed"]);
+      await harness.restart();
+      assert.equal((await view()).error?.code, "REQUEST_UNSAFE");
+      assert.equal(pool.spawns, spawns, "nobody tries it again");
+
+      dying(pool);
+      const reply = await fetch(`${harness.url}/v1/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(task),
+      });
+      assert.equal(reply.status, 422);
+      assert.equal(reply.headers.get("x-should-retry"), "false");
+      assert.equal((await reply.json()).error.code, "REQUEST_UNSAFE");
+    },
+  );
+});
+
+Deno.test("a key that sends such requests is named in the feed, and refused beyond its bound", async () => {
+  const settings = { failover: { backoff_first_ms: 50 }, keys: { unsafe_requests_per_hour: 1 } };
+  await withGuarded(settings, async (guarded) => {
+    const pool = await guarded.pool();
+    dying(pool);
+    const { secret, key_id } = await guarded.key({ name: "Mallory" });
+    const mallory = guarded.client(secret);
+    const other = guarded.client((await guarded.key({ name: "Ann" })).secret);
+
+    const leave = new AbortController();
+    const { signal } = leave;
+    const { events } = await guarded.root.stream(routes.serviceEvents, {}, { signal });
+    await Array.fromAsync(follow(mallory, task));
+    for await (const { event, data } of events) {
+      if (event !== "request_unsafe") continue;
+      assert.match(JSON.parse(data).message, new RegExp(`of the key "Mallory" \\(${key_id}\\)`));
+      break;
+    }
+    leave.abort();
+
+    const refusal = await mallory.call(routes.submit, { body: task })
+      .then(() => assert.fail("It was taken"), (error: LlorchError) => error);
+    assert.equal(refusal.code, "RATE_LIMITED");
+    assert.equal(refusal.details?.["limit"], "unsafe_requests_per_hour");
+    assert.ok(refusal.retryAfterMs! > 3_590_000);
+    pool.tokens = Infinity;
+    pool.onSpawn = () => {};
+    assert.equal((await Array.fromAsync(follow(other, task))).at(-1)?.event, "end");
+  });
+});
