@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { anywhere, type Input } from "./state.ts";
+import { anywhere } from "./state.ts";
 import {
   A,
   B,
