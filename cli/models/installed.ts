@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { checkoutRoot } from "#shared/executables.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { DEFAULT_CONTEXT, DEFAULT_SLOTS } from "#shared/defaults.ts";
-import { estimateMemory, type Load } from "#shared/models/estimate.ts";
+import { defaultLoad } from "#shared/models/default_load.ts";
+import { estimateMemory } from "#shared/models/estimate.ts";
 import type { GgufInfo } from "#shared/models/gguf.ts";
 import { type FoundModel, type ScanCache, scanModels } from "#shared/models/scan.ts";
 import type { Context } from "../context.ts";
@@ -59,15 +59,9 @@ export function pickInstalled(
   throw new LlorchError("CONFLICT", `Several models are called "${word}", name one: ${paths}`);
 }
 
-/** The load that a worker gets when nobody says otherwise. */
-export function defaultLoad({ contextLength }: Pick<GgufInfo, "contextLength">): Load {
-  const context = contextLength > 0 ? Math.min(DEFAULT_CONTEXT, contextLength) : DEFAULT_CONTEXT;
-  return { context, slots: DEFAULT_SLOTS };
-}
-
 /** Bytes that a model takes with its default load. */
 export function defaultMemory(model: InstalledModel): number {
-  return estimateMemory(model, defaultLoad(model.info));
+  return estimateMemory(model, defaultLoad(model));
 }
 
 /** A reference without revision or file means the model as well, as long as it is the only one. */

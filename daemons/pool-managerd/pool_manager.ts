@@ -26,7 +26,8 @@ import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./models/engines.ts";
-import { measurementKey, withSettings } from "./models/load_memory.ts";
+import { describeDefaultLoad } from "./models/load_figure.ts";
+import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
 import { withOneOfEach } from "./models/same_content.ts";
 import { openStagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
@@ -110,6 +111,7 @@ async function open(
   );
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
+  const beside = extraFiles();
   const pathsOfModels = new Map<string, string>();
   let link: Link | undefined;
   const onChange = () => link?.changed();
@@ -117,10 +119,12 @@ async function open(
   const catalog: Catalog = new Catalog({
     scan: async () => {
       const found = withOneOfEach(await scan(), pathsOfModels);
-      return withSettings(withEngines(found, config.engines), config);
+      return await withSettings(withEngines(found, config.engines), config, beside);
     },
     measurements: () => store.measurements(),
     measurementKey: (model) => measurementKey(model, config.worker, config.engines),
+    describeLoad: (model, measured) =>
+      describeDefaultLoad(model, defaultsOf(config.worker), measured, estimateMemory),
     isStaged: (fingerprint) => staging.isStaged(fingerprint),
     rescanMs: config.models.rescan_ms,
     clock,

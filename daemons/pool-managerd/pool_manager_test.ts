@@ -37,6 +37,30 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "the orchestrator is told what a load that names nothing takes here, and that is what is checked",
+  withPool(
+    async (pool) => {
+      const load = async () =>
+        (await pool.client.call(poolRoutes.state, {})).models[0]?.default_load;
+      const estimated = await load();
+      assert.deepEqual([estimated?.context, estimated?.slots], [128, 2]);
+      const toldOf = pool.orchestrator.next(({ body }) =>
+        "models" in body && body.models?.[0]?.default_load?.slots === 2
+      );
+      await toldOf;
+      await pool.spawn();
+      const spawned = pool.log.lines.find(({ event }) => event === "worker_spawn");
+      assert.equal(spawned?.fields?.["estimate_bytes"], estimated?.device_bytes.cpu);
+      await pool.worker(({ state }) => state === "ready");
+      assert.equal((await load())?.device_bytes.cpu, 1_000_000, "measured");
+      assert.equal((await load())?.device_bytes.cuda, estimated?.device_bytes.cuda);
+    },
+    "",
+    { worker: { default_context: 128, default_slots: 2 } },
+  ),
+);
+
 const gpu = fakeSource([device("cuda0", "cuda", 1_000_000_000)]);
 
 Deno.test(

@@ -25,6 +25,20 @@ export const device = z.object({
 /** A device of a pool. */
 export type Device = z.output<typeof device>;
 
+export const defaultLoad = z.object({
+  context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
+  slots: z.number().int().min(1),
+  device_bytes: z.partialRecord(deviceKind, bytes).meta({
+    description: "Memory that it takes on a device of each kind, measured or estimated",
+  }),
+  host_bytes: bytes.meta({
+    description: "Memory that it takes in the machine beside a GPU that holds only some layers",
+  }),
+}).meta({ id: "DefaultLoad" });
+
+/** How a pool loads a model for which nobody names a context or slots. */
+export type DefaultLoad = z.output<typeof defaultLoad>;
+
 export const poolModel = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -41,11 +55,16 @@ export const poolModel = z.object({
     .meta({ description: "Tokens that windowed layers look back" }),
   window_bytes_per_token: bytes.optional(),
   state_bytes_per_slot: bytes.optional().meta({ description: "State of recurrent layers" }),
+  batch_tokens: z.number().int().min(1).optional()
+    .meta({ description: "Tokens computed at once, where that is configured" }),
   block_count: z.number().int().min(0).optional(),
   gpu_layers: z.number().int().min(0).optional()
     .meta({ description: "Layers that loads put on a GPU as its host is configured; else all" }),
   measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
     .optional().meta({ description: "What the last load really took" }),
+  default_load: defaultLoad.optional().meta({
+    description: "What its pool makes of a load that names nothing; absent from older pools",
+  }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });
 

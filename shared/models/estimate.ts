@@ -15,6 +15,8 @@ export interface ModelMemory {
   readonly window_bytes_per_token?: number | undefined;
   /** For one slot, whatever its context: the state of recurrent layers. */
   readonly state_bytes_per_slot?: number | undefined;
+  /** Tokens computed at once, where it is not llama.cpp's usual number. */
+  readonly batch_tokens?: number | undefined;
   /** Layers, for a load that puts only some of them on the device. */
   readonly block_count?: number | undefined;
   /** What an earlier load really took. */
@@ -58,6 +60,15 @@ const F32_BYTES = 4;
 /** Tokens that llama.cpp computes at once, its `n_ubatch`. */
 const BATCH_TOKENS = 512;
 
+/** What a host adds to each load of a model. */
+export interface LoadExtras {
+  /** Tokens computed at once. */
+  readonly batchTokens: number | undefined;
+  readonly adapterBytes: number;
+  /** A small model beside it that guesses; it has as many slots and as much context. */
+  readonly draft: ModelMemory | undefined;
+}
+
 /** llama.cpp rounds the cells of a slot up to a multiple of so many. */
 const CELLS = 256;
 
@@ -89,6 +100,29 @@ export function modelMemory(info: GgufInfo): ModelMemory {
   };
 }
 
+/** What a model takes together with what its host adds to each load. */
+export function withExtras<M extends ModelMemory>(
+  model: M,
+  { batchTokens, adapterBytes, draft }: LoadExtras,
+): M {
+  const buffers = (memory: ModelMemory) =>
+    Math.max(0, memory.compute_bytes - PROCESS_BYTES) *
+    ((batchTokens ?? BATCH_TOKENS) / BATCH_TOKENS);
+  const process = Math.min(model.compute_bytes, PROCESS_BYTES);
+  const beside = adapterBytes + (draft ? draft.weight_bytes + buffers(draft) : 0);
+  // A window of the draft is taken for the whole context: it is small.
+  const draftPerToken = (draft?.kv_bytes_per_token ?? 0) + (draft?.window_bytes_per_token ?? 0);
+  return {
+    ...model,
+    ...(batchTokens === undefined ? {} : { batch_tokens: batchTokens }),
+    compute_bytes: Math.ceil(process + buffers(model) + beside),
+    kv_bytes_per_token: model.kv_bytes_per_token + draftPerToken,
+    ...(draft?.state_bytes_per_slot === undefined ? {} : {
+      state_bytes_per_slot: (model.state_bytes_per_slot ?? 0) + draft.state_bytes_per_slot,
+    }),
+  };
+}
+
 /**
  * Memory that a load takes on its device, in bytes: weights, what its slots keep, and compute. Where
  * an earlier load was measured, that figure and the difference between the two loads take its place.
@@ -117,7 +151,7 @@ export function estimateHostMemory(model: ModelMemory, load: Load): number {
 
 /** What grows with a load's context and slots. */
 function growing(model: ModelMemory, load: Load): number {
-  const mask = BATCH_TOKENS * MASK_BYTES * cells(load.context);
+  const mask = (model.batch_tokens ?? BATCH_TOKENS) * MASK_BYTES * cells(load.context);
   return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + mask;
 }
 
@@ -127,7 +161,7 @@ function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Lo
   // llama.cpp keeps a window and a batch, which may be one token longer for it.
   const windowCells = Math.min(
     cells(context),
-    cells((model.window_tokens ?? 0) + BATCH_TOKENS + 1),
+    cells((model.window_tokens ?? 0) + (model.batch_tokens ?? BATCH_TOKENS) + 1),
   );
   const kv = model.kv_bytes_per_token * cells(context) +
     (model.window_bytes_per_token ?? 0) * windowCells;

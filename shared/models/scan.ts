@@ -14,7 +14,7 @@ const MAX_DEPTH = 4;
 const MAX_FILES = 10_000;
 
 /** A model on disk. */
-export type FoundModel = Omit<PoolModel, "measured" | "staged">;
+export type FoundModel = Omit<PoolModel, "measured" | "staged" | "default_load">;
 
 /** What a scan found. */
 export interface ScanResult {
@@ -140,7 +140,12 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
   };
 }
 
-async function readCached(path: string, cache: ScanCache): Promise<GgufInfo> {
+/**
+ * What a model's file says, read again only when its size or time has changed.
+ *
+ * @throws {LlorchError} as {@linkcode readGguf}
+ */
+export async function readCached(path: string, cache: ScanCache): Promise<GgufInfo> {
   const facts = await Promise.all(partPaths(path).map((part) => Deno.stat(part).catch(() => null)));
   const stamp = facts.map((each) => `${each?.size} ${each?.mtime?.getTime()}`).join(",");
   const known = cache.get(path);

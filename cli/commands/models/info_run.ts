@@ -1,11 +1,12 @@
 import { EXIT } from "#shared/defaults.ts";
 import type { CatalogModel } from "#shared/models/catalog.ts";
+import { defaultLoad } from "#shared/models/default_load.ts";
 import { estimateMemory, type Load } from "#shared/models/estimate.ts";
 import { readManifest } from "#shared/models/manifest.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { catalogModel } from "../../models/catalog.ts";
-import { defaultLoad, defaultMemory, type InstalledModel } from "../../models/installed.ts";
+import { defaultMemory, type InstalledModel } from "../../models/installed.ts";
 import { findModel, modelNotHere } from "../../models/lookup.ts";
 import { numberOption } from "../../models/number_option.ts";
 import { formatBytes } from "../../output/bytes.ts";
@@ -45,7 +46,7 @@ async function installedFacts(
 ): Promise<Facts> {
   const { info } = model;
   const manifest = await readManifest(model.path);
-  const usual = defaultLoad(info);
+  const usual = defaultLoad(model);
   const load = { context: asked.context ?? usual.context, slots: asked.slots ?? usual.slots };
   const isOther = asked.context !== undefined || asked.slots !== undefined;
   return {

@@ -53,6 +53,31 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
   assert.equal(fits(state, B, 1_000)[0]?.fits, "later");
 });
 
+/** A model of 100 MiB of which its pool says that a load takes another memory. */
+function told(deviceMib: number, hostMib = 0) {
+  const device_bytes = { cpu: deviceMib * MIB, cuda: deviceMib * MIB };
+  return {
+    ...model(B),
+    default_load: { context: 8192, slots: 4, device_bytes, host_bytes: hostMib * MIB },
+  };
+}
+
+Deno.test("the memory that a pool's own defaults take decides, be it more or less than usual", () => {
+  const models = (mib: number) => ({ models: [model(A), told(mib)] });
+  const evicting = fitOf(B, [worker("w1", A)], models(250));
+  assert.deepEqual([evicting?.fits, evicting?.needed_bytes], ["evicting", 250 * MIB]);
+  const [small] = [fitOf(B, [worker("w1", A, { memory_bytes: 250 * MIB })], models(50))];
+  assert.deepEqual([small?.fits, small?.needed_bytes], ["now", 50 * MIB]);
+});
+
+Deno.test("layers that a GPU does not take need room in the machine", () => {
+  const [workers, { devices } = {}] = gpuHost();
+  const fitWith = (hostMib: number) =>
+    fitOf(B, workers, { ...{ devices: devices! }, models: [told(50, hostMib)] })?.fits;
+  assert.equal(fitWith(200), "now");
+  assert.equal(fitWith(400), "never");
+});
+
 /** A pool with a GPU beside its CPU; both have room for a model of 50 MiB, unless told otherwise. */
 function gpuHost(gpu: Partial<Device> = {}): Parameters<typeof pool> {
   const memory = { total_bytes: 300 * MIB, free_bytes: 300 * MIB };

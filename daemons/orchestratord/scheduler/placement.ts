@@ -4,7 +4,7 @@
  * @module
  */
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
-import { defaultLoadBytes } from "../pools/load_size.ts";
+import { defaultHostBytes, defaultLoadBytes } from "../pools/load_size.ts";
 import { breakerKey, type Job, type Place, type Pool, type State, type Worker } from "./state.ts";
 import { holdersOf, isInService, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
 
@@ -16,6 +16,8 @@ export interface Site {
   readonly needed: number;
   /** Free bytes less what running spawns will take. */
   readonly free: number;
+  /** Whether the machine has no room for the layers that are not on the device. */
+  readonly lacksHost: "now" | "ever" | undefined;
 }
 
 /** What to do about a model that no worker holds. */
@@ -70,7 +72,7 @@ export function planLoad(
   // Of one that could never be asked, nobody knows how large it is.
   const large = all.filter(({ needed, device }) =>
     needed <= device.total_bytes || isUnknown(device)
-  );
+  ).filter(({ lacksHost }) => lacksHost !== "ever");
   if (large.length === 0) return tooLarge(all, there);
   const allowed = large.filter((site) =>
     site.needed <= site.device.total_bytes - pinnedBytes(state, site) || isUnknown(site.device)
@@ -81,14 +83,15 @@ export function planLoad(
   const open = allowed.filter((site) => (breakerOf(site)?.retryAt ?? 0) <= now).sort(bySite);
   if (open.length === 0) return broken(state, allowed.map(breakerOf));
 
-  const fitting = open.find(({ needed, free }) => needed <= free);
+  const fitting = open.find(({ needed, free, lacksHost }) => needed <= free && !lacksHost);
   if (fitting) return { kind: "spawn", site: fitting };
-  for (const site of open) {
+  const roomy = open.filter(({ lacksHost }) => !lacksHost);
+  for (const site of roomy) {
     const victims = victimsFor(state, site, (worker) => mayGo(state, worker, now));
     if (victims) return { kind: "evict", site, victims };
   }
   if (waitedMs >= state.policy.swapPatienceMs) {
-    for (const site of open) {
+    for (const site of roomy) {
       const victims = victimsFor(
         state,
         site,
@@ -121,7 +124,9 @@ export function planReplica(
   const all = sitesOf(state, fingerprint);
   const kinds = new Set(all.filter(isHeld).map(({ device }) => device.kind));
   return all
-    .filter((site) => site.needed <= site.free && !isHeld(site) && kinds.has(site.device.kind))
+    .filter((site) =>
+      site.needed <= site.free && !site.lacksHost && !isHeld(site) && kinds.has(site.device.kind)
+    )
     .filter(({ device }) => !device.asked_only)
     .filter(({ pool }) =>
       (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
@@ -149,8 +154,9 @@ export function planTrial(
   );
   if (sites.length === 0) return { kind: "wait", reason: "no pool can try it alone now" };
   const fitting = sites
-    .filter(({ pool, needed, free }) =>
-      needed <= free && (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
+    .filter(({ pool, needed, free, lacksHost }) =>
+      needed <= free && !lacksHost &&
+      (state.breakers.get(breakerKey(pool.id, fingerprint))?.retryAt ?? 0) <= now
     )
     .sort(bySite);
   if (fitting[0]) return { kind: "spawn", site: fitting[0] };
@@ -245,9 +251,19 @@ export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
     if (!isInService(state, pool.id)) continue;
     const model = pool.models.find((each) => each.fingerprint === fingerprint);
     if (!model) continue;
+    const host = pool.devices.find(({ kind }) => kind === "cpu");
     for (const device of pool.devices) {
+      const { kind } = device;
+      const beside = defaultHostBytes(model, kind);
+      const lacksHost = !host || beside === 0
+        ? undefined
+        : beside > host.total_bytes
+        ? "ever"
+        : beside > freeOn(state, pool, host)
+        ? "now"
+        : undefined;
       const free = freeOn(state, pool, device);
-      found.push({ pool, device, model, needed: defaultLoadBytes(model, device.kind), free });
+      found.push({ pool, device, model, needed: defaultLoadBytes(model, kind), free, lacksHost });
     }
   }
   return found;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DEFAULT_SLOTS } from "#shared/defaults.ts";
+import { defaultSlots } from "../pools/load_size.ts";
 import type { Ahead, Rates, State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
 
@@ -66,11 +66,21 @@ export function predictStart(
   const eachMs = ahead.jobs === 0 ? 0 : serviceOf(rates, ahead) / ahead.jobs;
   if (slots === 0) {
     return Math.round(
-      loadRemaining(state, fingerprint, now) + Math.floor(ahead.jobs / DEFAULT_SLOTS) * eachMs,
+      loadRemaining(state, fingerprint, now) +
+        Math.floor(ahead.jobs / slotsToCome(state, fingerprint)) * eachMs,
     );
   }
   if (ahead.jobs < free) return 0;
   return Math.round((remainingOf(state, fingerprint) + (ahead.jobs - free) * eachMs) / slots);
+}
+
+/** Slots of a worker that nobody has loaded yet. */
+function slotsToCome(state: Readonly<State>, fingerprint: string): number {
+  for (const { models } of state.pools.values()) {
+    const model = models.find((each) => each.fingerprint === fingerprint);
+    if (model) return defaultSlots(model);
+  }
+  return defaultSlots(undefined);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type {
+  DeviceKind,
   ModelView,
   PoolView,
   QueueView,
@@ -37,7 +38,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         architecture: model.architecture,
         context_length: model.context_length,
         size_bytes: model.size_bytes,
-        estimated_bytes: defaultLoadBytes(model),
+        estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
         pools: [...new Set([...known?.pools ?? [], pool.id])],
         loaded: (known?.loaded ?? false) || workers.length > 0,
         loading: wished.has(model.fingerprint) ||
@@ -50,6 +51,12 @@ export function modelViews(state: Readonly<State>): ModelView[] {
     }
   }
   return [...views.values()].sort((a, b) => (a.model_ref < b.model_ref ? -1 : 1));
+}
+
+/** Kind of the device that a pool loads models on. */
+function usualKind({ devices }: Pool): DeviceKind | undefined {
+  return devices.find(({ asked_only, kind }) => !asked_only && kind !== "cpu")?.kind ??
+    devices[0]?.kind;
 }
 
 /** Workers of all pools; `active` is the greater of our leases and what the worker reports. */

@@ -1,5 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
-import type { PoolModel } from "#shared/contracts/pool.ts";
+import type { DefaultLoad, PoolModel } from "#shared/contracts/pool.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
@@ -11,6 +11,8 @@ export interface CatalogOptions {
   /** What loads really took, by `measurementKey`, newest first. */
   readonly measurements: () => ReadonlyMap<string, readonly Measurement[]>;
   readonly measurementKey: (model: FoundModel) => string;
+  /** What a load that names nothing comes to. */
+  readonly describeLoad: (model: FoundModel, measured: readonly Measurement[]) => DefaultLoad;
   /** Whether a copy of the model is in memory. */
   readonly isStaged: (fingerprint: string) => boolean;
   readonly rescanMs: number;
@@ -58,7 +60,7 @@ export class Catalog {
 
   /** Takes new measurements in. */
   refresh(): void {
-    const { isStaged, measurementKey } = this.#options;
+    const { isStaged, measurementKey, describeLoad } = this.#options;
     const measurements = this.#options.measurements();
     const models = this.#found.map((model) => {
       const known = measurements.get(measurementKey(model)) ?? [];
@@ -66,6 +68,7 @@ export class Catalog {
       return {
         ...model,
         ...(measured ? { measured: told(measured) } : {}),
+        default_load: describeLoad(model, known),
         staged: isStaged(model.fingerprint),
       };
     });

@@ -11,6 +11,8 @@ function found(changes: Partial<FoundModel> = {}): FoundModel {
   return { ...model, ...changes };
 }
 
+const LOAD = { context: 8, slots: 1, device_bytes: { cpu: 9 }, host_bytes: 0 };
+
 function setup() {
   const clock = new FakeClock();
   const log = recordingLogger();
@@ -31,6 +33,7 @@ function setup() {
     measurements: () => measurements,
     isStaged: () => false,
     measurementKey: ({ fingerprint }) => fingerprint,
+    describeLoad: () => LOAD,
     rescanMs: 100,
     clock,
     log,
@@ -46,7 +49,7 @@ Deno.test("the first look gives revision 1, and a look that finds the same chang
   await catalog.rescan();
   assert.equal(catalog.revision, 1);
   assert.equal(changes(), 1);
-  assert.deepEqual(catalog.models, [poolModel()]);
+  assert.deepEqual(catalog.models, [poolModel({ default_load: LOAD })]);
   await catalog.close();
 });
 

@@ -1,6 +1,19 @@
 import type { PoolModel } from "#shared/contracts/pool.ts";
-import { cacheScale } from "#shared/models/estimate.ts";
-import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { LoadDefaults } from "#shared/models/default_load.ts";
+import {
+  cacheScale,
+  type LoadExtras,
+  type ModelMemory,
+  modelMemory,
+  withExtras,
+} from "#shared/models/estimate.ts";
+import {
+  type FoundModel,
+  readCached,
+  type ScanCache,
+  type ScanResult,
+} from "#shared/models/scan.ts";
 import type { PoolConfig, WorkerLlama } from "../config.ts";
 import { engineOf, type Engines } from "./engines.ts";
 
@@ -16,24 +29,91 @@ export function settingsOf(
   return { ...llama, ...own };
 }
 
+/** What loads of this pool are made with where a spawn names nothing. */
+export function defaultsOf(
+  { default_context, default_slots }: Pick<
+    PoolConfig["worker"],
+    "default_context" | "default_slots"
+  >,
+): LoadDefaults {
+  return { context: default_context, slots: default_slots };
+}
+
 /**
- * What a scan found, its caches as large and its layers on a GPU as many as this configuration makes
- * them: so whoever estimates a load, here or in the orchestrator, counts with the same. Keys and values
- * are taken to be of one size.
+ * What a scan found, with all that this configuration adds to a load or changes of it: types of the
+ * cache, layers on a GPU, tokens of a batch, adapters and a draft model. So whoever estimates a load
+ * counts with the same. Keys and values are taken to be of one size. A model whose adapter or draft
+ * model cannot be read could not be loaded, and is a problem.
+ *
+ * @param files Looks at adapters and draft models.
  */
-export function withSettings({ models, problems }: ScanResult, config: PoolConfig): ScanResult {
-  const { worker, engines } = config;
-  return {
-    problems,
-    models: models.map((model) => {
-      if (engineOf(model, engines)) return model;
-      const settings = settingsOf(namesOf(model), worker);
-      return { ...withCacheTypes(model, settings), ...layersOf(settings) };
-    }),
-  };
+export async function withSettings(
+  found: ScanResult,
+  { worker, engines }: Pick<PoolConfig, "worker" | "engines">,
+  files: ExtraFiles = extraFiles(),
+): Promise<ScanResult> {
+  const models: FoundModel[] = [];
+  const problems = [...found.problems];
+  for (const model of found.models) {
+    if (engineOf(model, engines)) {
+      models.push(model);
+      continue;
+    }
+    const settings = settingsOf(namesOf(model), worker);
+    try {
+      const extras = await extrasOf(settings, files);
+      models.push({
+        ...withExtras(withCacheTypes(model, settings), extras),
+        ...layersOf(settings),
+      });
+    } catch (error) {
+      problems.push({ path: model.path, message: errorMessage(error) });
+    }
+  }
+  return { models, problems };
 }
 
 type Settings = ReturnType<typeof settingsOf>;
+
+/** Reads what stands beside a model's own file. */
+export interface ExtraFiles {
+  /** @throws when there is no such file, or it may not be read. */
+  sizeOf(path: string): Promise<number>;
+  /** @throws {LlorchError} when it is no model. */
+  memoryOf(path: string): Promise<ModelMemory>;
+}
+
+/** {@linkcode ExtraFiles} of this machine; headers are read once. */
+export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
+  return {
+    async sizeOf(path) {
+      using file = await Deno.open(path);
+      return (await file.stat()).size;
+    },
+    memoryOf: async (path) => modelMemory(await readCached(path, cache)),
+  };
+}
+
+async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
+  const { lora = {}, draft_model, batch_size } = settings;
+  let adapterBytes = 0;
+  for (const [name, path] of Object.entries(lora)) {
+    adapterBytes += await read(`adapter "${name}"`, path, files.sizeOf(path));
+  }
+  const draft = draft_model !== undefined
+    ? await read("draft model", draft_model, files.memoryOf(draft_model))
+    : undefined;
+  return { batchTokens: batch_size, adapterBytes, draft };
+}
+
+async function read<T>(what: string, path: string, value: Promise<T>): Promise<T> {
+  try {
+    return await value;
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "it is not there" : errorMessage(error);
+    throw new LlorchError("NOT_FOUND", `Its ${what} (${path}) cannot be read: ${reason}`);
+  }
+}
 
 function layersOf({ gpu_layers }: Settings): Pick<FoundModel, "gpu_layers"> {
   return gpu_layers === undefined ? {} : { gpu_layers };
@@ -63,8 +143,18 @@ export function measurementKey(
   engines: Engines,
 ): string {
   const command = engineOf(model, engines)?.command;
-  const { cache_type_k, cache_type_v, draft_model, no_mmap } = settingsOf(namesOf(model), worker);
-  const settings = command ? { command } : { cache_type_k, cache_type_v, draft_model, no_mmap };
+  const { cache_type_k, cache_type_v, draft_model, no_mmap, batch_size, lora } = settingsOf(
+    namesOf(model),
+    worker,
+  );
+  const settings = command ? { command } : {
+    cache_type_k,
+    cache_type_v,
+    draft_model,
+    no_mmap,
+    batch_size,
+    lora,
+  };
   const told = Object.entries(settings).filter(([, value]) => value !== undefined);
   return told.length === 0
     ? model.fingerprint

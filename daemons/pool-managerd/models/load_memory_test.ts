@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { estimateMemory } from "#shared/models/estimate.ts";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolConfig } from "../config.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
@@ -22,18 +23,16 @@ Deno.test("what a model's own workers are told goes over what all are told", () 
   assert.equal(settingsOf(["other"], worker).cache_type_k, "q8_0");
 });
 
-Deno.test("a cache of smaller types is told as small as it will be", () => {
-  const told = (llama: Record<string, unknown>) =>
-    withSettings(
-      { models: [model({ window_bytes_per_token: 64 })], problems: [] },
-      config({ llama }),
-    )
-      .models[0]!;
-  assert.equal(told({}).kv_bytes_per_token, 100);
+Deno.test("a cache of smaller types is told as small as it will be", async () => {
+  const told = async (llama: Record<string, unknown>) => {
+    const found = { models: [model({ window_bytes_per_token: 64 })], problems: [] };
+    return (await withSettings(found, config({ llama }))).models[0]!;
+  };
+  assert.equal((await told({})).kv_bytes_per_token, 100);
   // 34 bytes for 32 values, where F16 takes 64.
-  assert.equal(told({ cache_type_k: "q8_0", cache_type_v: "q8_0" }).kv_bytes_per_token, 54);
-  assert.equal(told({ cache_type_k: "q8_0", cache_type_v: "q8_0" }).window_bytes_per_token, 34);
-  assert.equal(told({ cache_type_k: "q8_0" }).kv_bytes_per_token, 77);
+  const small = await told({ cache_type_k: "q8_0", cache_type_v: "q8_0" });
+  assert.deepEqual([small.kv_bytes_per_token, small.window_bytes_per_token], [54, 34]);
+  assert.equal((await told({ cache_type_k: "q8_0" })).kv_bytes_per_token, 77);
 });
 
 Deno.test("loads are remembered apart where the configuration makes them take another memory", () => {
@@ -41,16 +40,50 @@ Deno.test("loads are remembered apart where the configuration makes them take an
     measurementKey(model(), config({ llama }).worker, config({}, engines).engines);
   assert.equal(key({ flash_attention: "on" }), FINGERPRINT);
   assert.notEqual(key({ cache_type_k: "q8_0" }), FINGERPRINT);
+  assert.notEqual(key({ batch_size: 64 }), FINGERPRINT);
+  const own = (demo: Record<string, unknown>) =>
+    measurementKey(model(), config({ models: { demo } }).worker, {});
+  assert.notEqual(own({ lora: { a: "/a.gguf" } }), FINGERPRINT);
   assert.notEqual(key({}, { x: { command: "x", models: ["demo"] } }), FINGERPRINT);
 });
 
-Deno.test("the layers that a GPU is to hold are told with the model, its own before those of all", () => {
-  const layers = (worker: Record<string, unknown>, engines = {}) =>
-    withSettings({ models: [model()], problems: [] }, config(worker, engines)).models[0]
-      ?.gpu_layers;
-  assert.equal(layers({}), undefined);
-  assert.equal(layers({ llama: { gpu_layers: 20 } }), 20);
-  assert.equal(layers({ llama: { gpu_layers: 20 }, models: { demo: { gpu_layers: 0 } } }), 0);
+Deno.test("the layers that a GPU is to hold are told with the model, its own before those of all", async () => {
+  const layers = async (worker: Record<string, unknown>, engines = {}) => {
+    const found = { models: [model()], problems: [] };
+    return (await withSettings(found, config(worker, engines))).models[0]?.gpu_layers;
+  };
+  assert.equal(await layers({}), undefined);
+  assert.equal(await layers({ llama: { gpu_layers: 20 } }), 20);
+  assert.equal(await layers({ llama: { gpu_layers: 20 }, models: { demo: { gpu_layers: 0 } } }), 0);
   const engines = { x: { command: "x", models: ["demo"] } };
-  assert.equal(layers({ llama: { gpu_layers: 20 } }, engines), undefined, "not our own worker");
+  assert.equal(await layers({ llama: { gpu_layers: 20 } }, engines), undefined, "not our own");
+});
+
+Deno.test("adapters, a draft model and the tokens of a batch are part of what a load takes", async () => {
+  const draft = { weight_bytes: 7000, kv_bytes_per_token: 3, compute_bytes: 0 };
+  const files = { sizeOf: () => Promise.resolve(500), memoryOf: () => Promise.resolve(draft) };
+  const needs = async (own: Record<string, unknown>) => {
+    const found = { models: [model()], problems: [] };
+    const { models } = await withSettings(found, config({ models: { small: own } }), files);
+    return estimateMemory(models[0]!, { context: 256, slots: 2 });
+  };
+  const plain = await needs({});
+  assert.equal(await needs({ lora: { a: "/a.gguf", b: "/b.gguf" } }) - plain, 1000);
+  const drafted = { speculative: "draft", draft_model: "/d.gguf" };
+  assert.equal(await needs(drafted) - plain, 7000 + 3 * 256 * 2);
+  assert.equal(await needs({ batch_size: 1024 }) - plain, 512 * 6 * 256, "the mask");
+});
+
+Deno.test("a model whose adapter or draft model has gone is a problem, not a load that fails", async () => {
+  const found = { models: [model()], problems: [] };
+  for (
+    const own of [
+      { lora: { a: "/nowhere/a.gguf" } },
+      { speculative: "draft", draft_model: "/nowhere/a.gguf" },
+    ]
+  ) {
+    const { models, problems } = await withSettings(found, config({ models: { demo: own } }));
+    assert.deepEqual(models, []);
+    assert.match(problems[0]!.message, /^Its .*\(\/nowhere\/a\.gguf\) cannot be read: /);
+  }
 });

@@ -1,8 +1,9 @@
 import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { estimateHostMemory, type Load, type ModelMemory } from "#shared/models/estimate.ts";
+import { defaultLoad, type LoadDefaults } from "#shared/models/default_load.ts";
 import { engineOf, type Engines } from "../models/engines.ts";
-import { type Measurement, nearest } from "../models/measurement.ts";
+import { type EstimateMemory, loadFigure } from "../models/load_figure.ts";
+import type { Measurement } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import type { SpawnPlan } from "./record.ts";
 
@@ -11,16 +12,12 @@ export interface SpawnFacts {
   readonly models: readonly PoolModel[];
   readonly devices: readonly Device[];
   readonly workers: readonly Commitment[];
-  readonly defaultContext: number;
-  readonly defaultSlots: number;
+  readonly defaults: LoadDefaults;
   readonly estimate: EstimateMemory;
   /** What earlier loads of the model took, newest first. */
   readonly measured: readonly Measurement[];
   readonly engines: Engines;
 }
-
-/** What a load of a model will take on its device, in bytes. */
-export type EstimateMemory = (model: ModelMemory, load: Load) => number;
 
 /** A spawn may be asked again this soon when memory was short, in milliseconds. */
 const MEMORY_RETRY_MS = 2_000;
@@ -37,21 +34,22 @@ const DEVICE_RETRY_MS = 15_000;
 export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const model = selectModel(facts.models, request);
   const device = selectDevice(facts.devices, request.device);
-  // A file that does not say what it was made for gets the default.
-  const longest = model.context_length || facts.defaultContext;
-  const context = request.context ?? Math.min(longest, facts.defaultContext);
-  const slots = request.slots ?? facts.defaultSlots;
+  const usual = defaultLoad(model, facts.defaults);
+  const context = request.context ?? usual.context;
+  const slots = request.slots ?? usual.slots;
   checkUsable(device);
   const gpuLayers = device.kind === "cpu" ? null : request.gpu_layers ?? model.gpu_layers ?? null;
-  const load = { context, slots, gpuLayers: gpuLayers ?? undefined };
-  const settings = { device_kind: device.kind, context, slots, gpu_layers: gpuLayers };
-  const measured = nearest(facts.measured, settings);
-  const estimateBytes = facts.estimate({ ...model, measured }, load);
+  const load = { context, slots };
+  const { deviceBytes: estimateBytes, hostBytes: besideBytes, measured } = loadFigure(
+    model,
+    { ...load, device_kind: device.kind, gpu_layers: gpuLayers },
+    facts.measured,
+    facts.estimate,
+  );
   const check = (bytes: number, where: Device) =>
     checkRoom({ bytes, where, room: roomOn(where, facts.workers), request, load, measured });
   check(estimateBytes, device);
   const host = facts.devices.find(({ kind }) => kind === "cpu");
-  const besideBytes = gpuLayers === null ? 0 : estimateHostMemory(model, load);
   if (besideBytes > 0 && host) check(besideBytes, host);
   return {
     request,
@@ -82,7 +80,7 @@ interface RoomCheck {
   readonly where: Device;
   readonly room: number;
   readonly request: SpawnRequest;
-  readonly load: Load;
+  readonly load: LoadDefaults;
   readonly measured: Measurement | undefined;
 }
 

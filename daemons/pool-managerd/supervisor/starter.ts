@@ -8,12 +8,13 @@ import type { PoolConfig } from "../config.ts";
 import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { Engines } from "../models/engines.ts";
-import { measurementKey } from "../models/load_memory.ts";
+import type { EstimateMemory } from "../models/load_figure.ts";
+import { defaultsOf, measurementKey } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
 import { choosePort } from "./ports.ts";
 import { newWorkerId, type SpawnPlan, type WorkerRecord } from "./record.ts";
 import type { Roster, RosterOptions } from "./roster.ts";
-import { type EstimateMemory, planSpawn } from "./spawn_plan.ts";
+import { planSpawn } from "./spawn_plan.ts";
 import { Standby } from "./standby.ts";
 import { processEnv, tokenEnv, workerArgs, workerEnv } from "./worker_command.ts";
 import { newLife } from "./worker_life.ts";
@@ -144,8 +145,7 @@ export class Starter {
       models: catalog.models,
       devices,
       workers: roster.commitments,
-      defaultContext: config.default_context,
-      defaultSlots: config.default_slots,
+      defaults: defaultsOf(config),
       estimate,
     });
   }
