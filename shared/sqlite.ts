@@ -2,11 +2,13 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { errorMessage, LlorchError } from "./errors.ts";
 
-/** Longest wait for another process that holds the database, in milliseconds. */
+/** Longest wait at the opening for another process that holds the database, in milliseconds. */
 const TIMEOUT_MS = 5000;
 
 /**
- * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version.
+ * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version. A lock of
+ * another program is waited for here only: later calls fail at once with `database is locked`
+ * ({@linkcode isLocked}).
  *
  * @param migrations SQL of each version, oldest first; `user_version` counts those applied.
  * @param whenDamaged What to do about a damaged file.
@@ -47,10 +49,13 @@ export function openDatabase(
     db.exec("PRAGMA foreign_keys = ON");
     db.exec("PRAGMA secure_delete = ON");
     migrate(db, migrations);
+    // From here on a wait would block the event loop.
+    db.exec("PRAGMA busy_timeout = 0");
     return db;
   } catch (error) {
     db.close();
-    throw fail(errorMessage(error), error);
+    const advice = isLocked(error) ? "; end the other program that uses it, or wait for it" : "";
+    throw fail(errorMessage(error) + advice, error);
   }
 }
 
@@ -89,14 +94,48 @@ function migrate(db: DatabaseSync, migrations: readonly string[]): void {
   const version = readVersion(db);
   for (const [index, sql] of migrations.entries()) {
     if (index < version) continue;
-    db.exec("BEGIN IMMEDIATE");
-    try {
+    inTransaction(db, () => {
       db.exec(sql);
       db.exec(`PRAGMA user_version = ${index + 1}`);
-      db.exec("COMMIT");
-    } catch (error) {
-      db.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
+}
+
+/** Copies the rows of a table to a database that has it too, empty. */
+export function copyRows(from: DatabaseSync, to: DatabaseSync, table: string): void {
+  const names = from.prepare(`PRAGMA table_info(${table})`).all().map(({ name }) => String(name));
+  const insert = to.prepare(
+    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
+  );
+  const rows = from.prepare(`SELECT ${names.join(", ")} FROM ${table}`);
+  for (const row of rows.iterate()) insert.run(...names.map((name) => row[name]!));
+}
+
+/** Does all of it or, when it throws, nothing; the error is the one of the work. */
+export function inTransaction(db: DatabaseSync, work: () => void): void {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    work();
+    db.exec("COMMIT");
+  } catch (error) {
+    rollBack(db);
+    throw error;
+  }
+}
+
+/**
+ * Takes an open transaction back, if there is one: SQLite has done so itself after a full disk or a
+ * failing device. Never throws, so that what went wrong before is what is reported.
+ */
+export function rollBack(db: DatabaseSync): void {
+  try {
+    if (db.isOpen && db.isTransaction) db.exec("ROLLBACK");
+  } catch {
+    // The next transaction says what is wrong with the database.
+  }
+}
+
+/** Whether an error says that another program holds the database's lock. */
+export function isLocked(error: unknown): boolean {
+  return /database is locked/.test(errorMessage(error));
 }

@@ -98,7 +98,10 @@ async function open(
 
   const dir = openPoolStateDir(resolve(config.state_dir ?? defaultStateDir(env, "pool-managerd")));
   stack.defer(() => dir.release());
-  const store = openPoolStore(dir.databasePath);
+  const store = openPoolStore(dir.databasePath, (reason) => {
+    if (reason === undefined) log.info("database_writable");
+    else log.error("database_not_writable", { reason });
+  });
   stack.defer(() => store.close());
 
   const instruments = createInstruments();

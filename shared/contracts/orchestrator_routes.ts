@@ -225,7 +225,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["MODEL_NOT_FOUND", "NOT_FOUND", "POOL_UNAVAILABLE"],
+    errors: ["MODEL_NOT_FOUND", "NOT_FOUND", "POOL_UNAVAILABLE", "NOT_READY"],
   }),
   unpinModel: defineRoute({
     method: "POST",
@@ -238,7 +238,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "CONFLICT"],
+    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "CONFLICT", "NOT_READY"],
   }),
   serviceEvents: defineRoute({
     method: "GET",
@@ -269,7 +269,7 @@ export const orchestratorRoutes = {
     status: 200,
     reply: heartbeatReply,
     kind: "json",
-    errors: ["CONFLICT"],
+    errors: ["CONFLICT", "NOT_READY"],
   }),
   heartbeat: defineRoute({
     method: "POST",
@@ -295,7 +295,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["NOT_FOUND"],
+    errors: ["NOT_FOUND", "NOT_READY"],
   }),
   drainPool: defineRoute({
     method: "POST",
@@ -309,7 +309,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["NOT_FOUND"],
+    errors: ["NOT_FOUND", "NOT_READY"],
   }),
   undrainPool: defineRoute({
     method: "POST",
@@ -321,7 +321,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted,
     kind: "json",
-    errors: ["NOT_FOUND"],
+    errors: ["NOT_FOUND", "NOT_READY"],
   }),
   reloadPool: defineRoute({
     method: "POST",
@@ -365,7 +365,7 @@ export const orchestratorRoutes = {
     status: 200,
     reply: createdKey,
     kind: "json",
-    errors: [],
+    errors: ["NOT_READY"],
   }),
   revokeKey: defineRoute({
     method: "DELETE",
@@ -377,7 +377,7 @@ export const orchestratorRoutes = {
     status: 200,
     reply: keyView,
     kind: "json",
-    errors: ["NOT_FOUND"],
+    errors: ["NOT_FOUND", "NOT_READY"],
   }),
   session: defineRoute({
     method: "GET",

@@ -33,6 +33,7 @@ export const poolRoutes = {
       "INSUFFICIENT_MEMORY",
       "WORKER_START_FAILED",
       "POOL_UNAVAILABLE",
+      "NOT_READY",
     ],
   }),
   workerReady: defineRoute({

@@ -305,9 +305,10 @@ export class Jobs {
     } catch (error) {
       job.abandon();
       this.cancel(jobId, "The job could not be written to disk");
+      const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
       throw new LlorchError(
         "NOT_READY",
-        `Cannot keep the job: the database cannot be written (${errorMessage(error)})`,
+        `Cannot keep the job: the database cannot be written (${reason})`,
         { cause: error, retryAfterMs: 10_000 },
       );
     }

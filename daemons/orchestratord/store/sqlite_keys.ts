@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { keyLimits, keyRole } from "#shared/contracts/mod.ts";
-import type { Committer } from "./committer.ts";
+import type { Committer } from "#shared/committer.ts";
 import type { KeyRow, KeyStore } from "./key_store.ts";
 
 /** Days before the current one whose tokens stay counted, for whoever looks. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Pin } from "../scheduler/state.ts";
-import type { Committer } from "./committer.ts";
+import type { Committer } from "#shared/committer.ts";
 import type { JobStore } from "./job_store.ts";
 
 /** The pins of a {@linkcode JobStore}. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { taskRequest } from "#shared/contracts/mod.ts";
 import { openDatabase } from "#shared/sqlite.ts";
-import { Committer, type CommitterOptions } from "./committer.ts";
+import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type {
   JobFilter,
   JobPatch,
@@ -190,7 +190,7 @@ export function openSqliteStore(
     },
     failure: () => committer.failure,
     async close() {
-      committer.close();
+      await committer.close();
       await wal.close();
       db.close();
     },

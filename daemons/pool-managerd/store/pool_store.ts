@@ -1,6 +1,7 @@
-import type { SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
-import { openDatabase } from "#shared/sqlite.ts";
+import { copyRows, inTransaction, openDatabase } from "#shared/sqlite.ts";
 import type { WorkerRecord } from "../supervisor/record.ts";
 import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
@@ -24,8 +25,13 @@ const WHEN_DAMAGED = "move it away to begin anew: only what loads took is lost, 
 export interface PoolStore {
   /** Every worker whose end was not seen. */
   workers(): WorkerRecord[];
-  /** Writes a worker before its process starts, and the request that it answers. */
-  addWorker(record: WorkerRecord, now: number): void;
+  /**
+   * Writes a worker before its process starts, and the request that it answers; resolves once they
+   * are in the file.
+   *
+   * @throws {LlorchError} `NOT_READY` when the file cannot be written; nothing is remembered then
+   */
+  addWorker(record: WorkerRecord, now: number): Promise<void>;
   /** Writes what changed of a worker; nothing for one whose end is recorded. */
   updateWorker(record: WorkerRecord): void;
   /** Forgets a worker that was never started. */
@@ -40,7 +46,8 @@ export interface PoolStore {
   /** What loads of each model took, by fingerprint, newest first. */
   measurements(): Map<string, Measurement[]>;
   measure(fingerprint: string, measurement: Measurement): void;
-  close(): void;
+  /** Writes what waits. */
+  close(): Promise<void>;
 }
 
 const COLUMNS = [
@@ -67,55 +74,74 @@ const COLUMNS = [
   "life",
 ] as const satisfies readonly (keyof WorkerRecord)[];
 
+const INSERT_WORKER = `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${
+  COLUMNS.map((name) => `:${name}`).join(", ")
+})`;
+const UPDATE_WORKER = `UPDATE workers SET ${
+  COLUMNS.map((name) => `${name} = :${name}`).join(", ")
+} WHERE worker_id = :worker_id`;
+
+const MIGRATIONS = [first, second];
+const TABLES = ["workers", "requests", "exits", "measurements"];
+
 /**
- * Opens the {@linkcode PoolStore} that stands in a SQLite file.
+ * Opens the {@linkcode PoolStore} that stands in a SQLite file. What it knows is also held in memory:
+ * reads and writes never wait for the file, which takes the writes in order when it can (a program that
+ * holds its lock, a full disk).
  *
+ * @param onFailure See {@linkcode CommitterOptions}.
  * @throws {LlorchError} `INTERNAL` when the file cannot be used.
  */
-export function openPoolStore(path: string): PoolStore {
-  const db = openDatabase(path, [first, second], WHEN_DAMAGED);
-  const places = COLUMNS.map((name) => `:${name}`).join(", ");
-  const insert = db.prepare(
-    `INSERT INTO workers (${COLUMNS.join(", ")}) VALUES (${places})`,
-  );
-  const sets = COLUMNS.map((name) => `${name} = :${name}`).join(", ");
-  const update = db.prepare(`UPDATE workers SET ${sets} WHERE worker_id = :worker_id`);
-  const transaction = (work: () => void) => {
-    db.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      db.exec("COMMIT");
-    } catch (error) {
-      db.exec("ROLLBACK");
-      throw error;
-    }
+export function openPoolStore(
+  path: string,
+  onFailure?: CommitterOptions["onFailure"],
+): PoolStore {
+  const file = openDatabase(path, MIGRATIONS, WHEN_DAMAGED);
+  const memory = new DatabaseSync(":memory:");
+  for (const sql of MIGRATIONS) memory.exec(sql);
+  for (const table of TABLES) copyRows(file, memory, table);
+  const committer = new Committer(file, { onFailure });
+  /** Writes to memory, and to the file at once or as soon as it takes it. */
+  const keep = (write: (db: DatabaseSync) => void) => {
+    inTransaction(memory, () => write(memory));
+    // Refused only by a constraint, which memory has passed, or at the close, when the next start
+    // finds out for itself what became of each worker.
+    committer.keep(write).catch(() => {});
+    committer.flush();
   };
 
   return {
-    workers: () => db.prepare("SELECT * FROM workers ORDER BY rowid").all().map(toRecord),
-    addWorker(record, now) {
-      transaction(() => {
-        insert.run(toRow(record));
+    workers: () => memory.prepare("SELECT * FROM workers ORDER BY rowid").all().map(toRecord),
+    async addWorker(record, now) {
+      const row = toRow(record);
+      const add = (db: DatabaseSync) => {
+        db.prepare(INSERT_WORKER).run(row);
         db.prepare("INSERT INTO requests VALUES (?, ?, ?)")
           .run(record.request_id, record.worker_id, now);
-        db.prepare(
-          "DELETE FROM requests WHERE rowid NOT IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?)",
-        ).run(MAX_REQUESTS);
-      });
+        keepNewest(db, "requests", MAX_REQUESTS);
+      };
+      inTransaction(memory, () => add(memory));
+      try {
+        const written = committer.write(add);
+        committer.flush();
+        await written;
+      } catch (error) {
+        inTransaction(memory, () => dropWorker(memory, record));
+        throw error;
+      }
     },
-    updateWorker: (record) => void update.run(toRow(record)),
-    dropWorker(record) {
-      transaction(() => {
-        db.prepare("DELETE FROM workers WHERE worker_id = ?").run(record.worker_id);
-        db.prepare("DELETE FROM requests WHERE request_id = ?").run(record.request_id);
-      });
+    updateWorker(record) {
+      const row = toRow(record);
+      keep((db) => void db.prepare(UPDATE_WORKER).run(row));
     },
+    dropWorker: (record) => keep((db) => dropWorker(db, record)),
     workerOfRequest(requestId) {
-      const row = db.prepare("SELECT worker_id FROM requests WHERE request_id = ?").get(requestId);
+      const row = memory.prepare("SELECT worker_id FROM requests WHERE request_id = ?")
+        .get(requestId);
       return row?.["worker_id"] as string | undefined;
     },
-    recordExit(exit) {
-      transaction(() => {
+    recordExit: (exit) =>
+      keep((db) => {
         db.prepare("DELETE FROM workers WHERE worker_id = ?").run(exit.worker_id);
         db.prepare("INSERT OR REPLACE INTO exits VALUES (?, ?, ?, ?, ?, ?)").run(
           exit.worker_id,
@@ -125,19 +151,17 @@ export function openPoolStore(path: string): PoolStore {
           exit.at,
           exit.detail ?? null,
         );
-        db.prepare(
-          "DELETE FROM exits WHERE rowid NOT IN (SELECT rowid FROM exits ORDER BY rowid DESC LIMIT ?)",
-        ).run(MAX_EXITS);
-      });
-    },
-    exits: () => db.prepare("SELECT * FROM exits ORDER BY rowid").all().map(toExit),
-    acknowledge(workerIds) {
-      const remove = db.prepare("DELETE FROM exits WHERE worker_id = ?");
-      transaction(() => workerIds.forEach((id) => remove.run(id)));
-    },
+        keepNewest(db, "exits", MAX_EXITS);
+      }),
+    exits: () => memory.prepare("SELECT * FROM exits ORDER BY rowid").all().map(toExit),
+    acknowledge: (workerIds) =>
+      keep((db) => {
+        const remove = db.prepare("DELETE FROM exits WHERE worker_id = ?");
+        workerIds.forEach((id) => remove.run(id));
+      }),
     measurements() {
       const found = new Map<string, Measurement[]>();
-      for (const row of db.prepare("SELECT * FROM measurements ORDER BY rowid DESC").all()) {
+      for (const row of memory.prepare("SELECT * FROM measurements ORDER BY rowid DESC").all()) {
         const { fingerprint, gpu_layers, ...rest } = row;
         const measurement = { ...rest, gpu_layers: gpu_layers === ALL_LAYERS ? null : gpu_layers };
         const others = found.get(String(fingerprint)) ?? [];
@@ -145,17 +169,29 @@ export function openPoolStore(path: string): PoolStore {
       }
       return found;
     },
-    measure(fingerprint, { device_kind, context, slots, gpu_layers, memory_bytes }) {
-      transaction(() => {
+    measure: (fingerprint, { device_kind, context, slots, gpu_layers, memory_bytes }) =>
+      keep((db) => {
         db.prepare("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)")
           .run(fingerprint, device_kind, context, slots, gpu_layers ?? ALL_LAYERS, memory_bytes);
-        db.prepare(
-          "DELETE FROM measurements WHERE rowid NOT IN (SELECT rowid FROM measurements ORDER BY rowid DESC LIMIT ?)",
-        ).run(MAX_MEASUREMENTS);
-      });
+        keepNewest(db, "measurements", MAX_MEASUREMENTS);
+      }),
+    async close() {
+      await committer.close();
+      file.close();
+      memory.close();
     },
-    close: () => db.close(),
   };
+}
+
+function dropWorker(db: DatabaseSync, record: WorkerRecord): void {
+  db.prepare("DELETE FROM workers WHERE worker_id = ?").run(record.worker_id);
+  db.prepare("DELETE FROM requests WHERE request_id = ?").run(record.request_id);
+}
+
+function keepNewest(db: DatabaseSync, table: string, count: number): void {
+  db.prepare(
+    `DELETE FROM ${table} WHERE rowid NOT IN (SELECT rowid FROM ${table} ORDER BY rowid DESC LIMIT ?)`,
+  ).run(count);
 }
 
 function toRow(record: WorkerRecord): Record<string, SQLInputValue> {

@@ -1,22 +1,26 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
+import { delay } from "#shared/lifecycle.ts";
 import { workerRecord } from "../testdata/records.ts";
 import { openPoolStore, type PoolStore } from "./pool_store.ts";
 
-function withStore(test: (store: PoolStore, reopen: () => PoolStore) => void): () => void {
-  return () => {
-    const dir = Deno.makeTempDirSync();
+function withStore(
+  test: (store: PoolStore, reopen: () => Promise<PoolStore>) => Promise<void>,
+): () => Promise<void> {
+  return async () => {
+    const dir = await Deno.makeTempDir();
     const open = () => openPoolStore(join(dir, "pool.db"));
     let store = open();
     try {
-      test(store, () => {
-        store.close();
+      await test(store, async () => {
+        await store.close();
         return store = open();
       });
     } finally {
-      store.close();
-      Deno.removeSync(dir, { recursive: true });
+      await store.close();
+      await Deno.remove(dir, { recursive: true });
     }
   };
 }
@@ -28,9 +32,9 @@ function exit(worker_id: string): WorkerExit {
 
 Deno.test(
   "a worker comes back as it was written, after a restart too",
-  withStore((store, reopen) => {
+  withStore(async (store, reopen) => {
     const record = workerRecord({ pid: null, start_time: null });
-    store.addWorker(record, 1);
+    await store.addWorker(record, 1);
     const ready = workerRecord({
       uri: "http://127.0.0.1:8001",
       callback: "{}",
@@ -39,19 +43,19 @@ Deno.test(
       life: { state: "ready", deadline: null, cause: null, killed: false },
     });
     store.updateWorker(ready);
-    assert.deepEqual(reopen().workers().map((each) => ({ ...each })), [ready]);
+    assert.deepEqual((await reopen()).workers().map((each) => ({ ...each })), [ready]);
   }),
 );
 
 Deno.test(
   "an exit takes the worker's place, once, until it is acknowledged",
-  withStore((store, reopen) => {
-    store.addWorker(workerRecord(), 1);
+  withStore(async (store, reopen) => {
+    await store.addWorker(workerRecord(), 1);
     store.recordExit(exit("w-1"));
     store.recordExit(exit("w-1"));
     store.updateWorker(workerRecord());
     assert.deepEqual(store.workers(), []);
-    const again = reopen();
+    const again = await reopen();
     assert.deepEqual(again.exits(), [exit("w-1")]);
     again.acknowledge(["w-1", "unknown"]);
     assert.deepEqual(again.exits(), []);
@@ -60,17 +64,17 @@ Deno.test(
 
 Deno.test(
   "a request keeps its worker after the worker's end and after a restart",
-  withStore((store, reopen) => {
-    store.addWorker(workerRecord(), 1);
+  withStore(async (store, reopen) => {
+    await store.addWorker(workerRecord(), 1);
     store.recordExit(exit("w-1"));
-    assert.equal(reopen().workerOfRequest("r-1"), "w-1");
+    assert.equal((await reopen()).workerOfRequest("r-1"), "w-1");
   }),
 );
 
 Deno.test(
   "a worker that was never started leaves nothing behind",
-  withStore((store) => {
-    store.addWorker(workerRecord(), 1);
+  withStore(async (store) => {
+    await store.addWorker(workerRecord(), 1);
     store.dropWorker(workerRecord());
     assert.deepEqual(store.workers(), []);
     assert.equal(store.workerOfRequest("r-1"), undefined);
@@ -79,9 +83,9 @@ Deno.test(
 
 Deno.test(
   "exits and requests are bounded; the oldest go first",
-  withStore((store) => {
+  withStore(async (store) => {
     for (let n = 0; n < 1010; n++) {
-      store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
+      await store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
       store.recordExit(exit(`w-${n}`));
     }
     assert.equal(store.exits().length, 200);
@@ -93,14 +97,14 @@ Deno.test(
 
 Deno.test(
   "what loads took is remembered for each of their settings, newest first",
-  withStore((store, reopen) => {
+  withStore(async (store, reopen) => {
     const load = { device_kind: "cuda", context: 1, slots: 1, gpu_layers: null } as const;
     store.measure("f", { ...load, memory_bytes: 1 });
     store.measure("f", { ...load, gpu_layers: 7, memory_bytes: 2 });
     store.measure("g", { ...load, memory_bytes: 3 });
     store.measure("f", { ...load, memory_bytes: 4 });
     assert.deepEqual(
-      reopen().measurements(),
+      (await reopen()).measurements(),
       new Map([
         ["f", [{ ...load, memory_bytes: 4 }, { ...load, gpu_layers: 7, memory_bytes: 2 }]],
         ["g", [{ ...load, memory_bytes: 3 }]],
@@ -111,35 +115,35 @@ Deno.test(
 
 Deno.test(
   "a write that was torn off by a crash is gone whole, and what came before it is there",
-  () => {
-    const dir = Deno.makeTempDirSync();
+  async () => {
+    const dir = await Deno.makeTempDir();
     try {
       const path = join(dir, "pool.db");
       const store = openPoolStore(path);
       const sizes: number[] = [];
       for (let n = 0; n < 4; n++) {
-        store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
-        sizes.push(Deno.statSync(path + "-wal").size);
+        await store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
+        sizes.push((await Deno.stat(path + "-wal")).size);
       }
-      const wal = Deno.readFileSync(path + "-wal");
-      const main = Deno.readFileSync(path);
+      const wal = await Deno.readFile(path + "-wal");
+      const main = await Deno.readFile(path);
       // Cut within each of the last writes, at their very start, and with garbage in place of the rest.
       for (let end = sizes[0]!; end < wal.length; end += 1_500) {
         for (const tail of [new Uint8Array(), crypto.getRandomValues(new Uint8Array(900))]) {
           const copy = join(dir, `copy-${end}-${tail.length}.db`);
-          Deno.writeFileSync(copy, main);
-          Deno.writeFileSync(copy + "-wal", new Uint8Array([...wal.subarray(0, end), ...tail]));
+          await Deno.writeFile(copy, main);
+          await Deno.writeFile(copy + "-wal", new Uint8Array([...wal.subarray(0, end), ...tail]));
           const whole = sizes.filter((size) => size <= end).length;
           const again = openPoolStore(copy);
           const ids = again.workers().map((worker) => worker.worker_id);
           assert.deepEqual(ids, ["w-0", "w-1", "w-2", "w-3"].slice(0, whole), `cut at ${end}`);
           for (const id of ids) assert.equal(again.workerOfRequest(id.replace("w", "r")), id);
-          again.close();
+          await again.close();
         }
       }
-      store.close();
+      await store.close();
     } finally {
-      Deno.removeSync(dir, { recursive: true });
+      await Deno.remove(dir, { recursive: true });
     }
   },
 );
@@ -161,5 +165,37 @@ Deno.test("a file that is no database is refused with what to do, which asks for
     });
   } finally {
     Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("while another program locks the file, what is written is known, and is in the file later", async () => {
+  const dir = await Deno.makeTempDir();
+  const path = join(dir, "pool.db");
+  const store = openPoolStore(path);
+  const lock = new DatabaseSync(path);
+  try {
+    await store.addWorker(workerRecord(), 1);
+    lock.exec("BEGIN IMMEDIATE");
+    const second = workerRecord({ worker_id: "w-2", request_id: "r-2" });
+    let isAdded = false;
+    const added = store.addWorker(second, 2).then(() => isAdded = true);
+    store.recordExit(exit("w-1"));
+    await delay(1);
+    assert.deepEqual(store.exits(), [exit("w-1")]);
+    assert.equal(store.workerOfRequest("r-2"), "w-2");
+    // Its process is started only once the file knows it.
+    assert.equal(isAdded, false);
+    lock.exec("ROLLBACK");
+    await added;
+    assert.deepEqual(
+      lock.prepare("SELECT worker_id FROM workers").all().map((row) => ({ ...row })),
+      [
+        { worker_id: "w-2" },
+      ],
+    );
+  } finally {
+    lock.close();
+    await store.close();
+    await Deno.remove(dir, { recursive: true });
   }
 });

@@ -7,28 +7,28 @@ import { openPoolStateDir } from "./state_dir.ts";
 const isError = (code: string, text: RegExp) => (error: unknown) =>
   error instanceof LlorchError && error.code === code && text.test(error.message);
 
-function withDir(test: (dir: string) => void): () => void {
-  return () => {
-    const dir = Deno.makeTempDirSync();
+function withDir(test: (dir: string) => void | Promise<void>): () => Promise<void> {
+  return async () => {
+    const dir = await Deno.makeTempDir();
     try {
-      test(dir);
+      await test(dir);
     } finally {
-      Deno.removeSync(dir, { recursive: true });
+      await Deno.remove(dir, { recursive: true });
     }
   };
 }
 
 Deno.test(
   "the state folder and what is in it are for its owner alone",
-  withDir((dir) => {
+  withDir(async (dir) => {
     const state = openPoolStateDir(join(dir, "a", "b"));
     const db = openPoolStore(state.databasePath);
-    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-    assert.equal(mode(state.path), 0o700);
-    assert.equal(mode(state.logsDir), 0o700);
-    assert.equal(mode(state.databasePath), 0o600);
-    assert.equal(mode(state.databasePath + "-wal"), 0o600);
-    db.close();
+    const mode = async (path: string) => ((await Deno.stat(path)).mode ?? 0) & 0o777;
+    assert.equal(await mode(state.path), 0o700);
+    assert.equal(await mode(state.logsDir), 0o700);
+    assert.equal(await mode(state.databasePath), 0o600);
+    assert.equal(await mode(state.databasePath + "-wal"), 0o600);
+    await db.close();
     state.release();
   }),
 );

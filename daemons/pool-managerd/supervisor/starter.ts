@@ -60,6 +60,8 @@ export class Starter {
   /** A worker was started in the memory of another. */
   #hasSwapped = false;
   #isClosed = false;
+  /** A start whose worker is not in the roster yet; never rejects. */
+  #starting: Promise<void> | undefined;
 
   constructor(options: StarterOptions) {
     this.#options = options;
@@ -83,8 +85,8 @@ export class Starter {
    *
    * Where memory is short that a worker which is being stopped still holds, it waits until that is
    * free, for a bounded time: who asked may have stopped it for this very spawn. From the look at the
-   * free memory to the entry in the roster nothing is awaited, so two spawns
-   * cannot both count on the same memory.
+   * free memory to the entry in the roster one start is made at a time,
+   * so two spawns cannot both count on the same memory.
    *
    * @param callbackUrl Where the worker says that it is ready.
    * @returns the worker's id
@@ -101,12 +103,16 @@ export class Starter {
       const present = await devices.current();
       const known = store.workerOfRequest(request.request_id);
       if (known !== undefined) return known;
-      if (this.#isClosed) {
-        throw new LlorchError("POOL_UNAVAILABLE", "This pool manager is stopping");
+      if (this.#starting) {
+        await this.#starting;
+        continue;
       }
+      if (this.#isClosed) throw isStopping();
       try {
         const plan = this.#plan(request, staging.credit(present));
-        return this.#start(plan, present, callbackUrl);
+        const start = this.#start(plan, present, callbackUrl);
+        this.#starting = start.then(() => {}, () => {}).finally(() => this.#starting = undefined);
+        return await start;
       } catch (error) {
         const isShort = error instanceof LlorchError && error.code === "INSUFFICIENT_MEMORY";
         if (!isShort || clock.steady() >= giveUpAt || !this.#isMemoryComing()) {
@@ -150,7 +156,11 @@ export class Starter {
     });
   }
 
-  #start(planned: SpawnPlan, devices: readonly Device[], callbackUrl: string): string {
+  async #start(
+    planned: SpawnPlan,
+    devices: readonly Device[],
+    callbackUrl: string,
+  ): Promise<string> {
     const { store, logs, clock, staging } = this.#options;
     const record = this.#newRecord(planned);
     const staged = staging.use(record.fingerprint, record.worker_id);
@@ -159,8 +169,9 @@ export class Starter {
     const needed = planned.hostBytes - (staged === undefined ? 0 : planned.sizeBytes);
     staging.makeRoom(this.#shortOf(needed, devices));
     const command = this.#command(plan, record, callbackUrl);
-    store.addWorker(record, clock.now());
+    await store.addWorker(record, clock.now());
     try {
+      if (this.#isClosed) throw isStopping();
       this.#launch(plan, record, command, callbackUrl, PORT_TRIES - 1);
     } catch (error) {
       store.dropWorker(record);
@@ -292,4 +303,8 @@ export class Starter {
       life: newLife(clock.steady(), startTimeoutMs),
     };
   }
+}
+
+function isStopping(): LlorchError {
+  return new LlorchError("POOL_UNAVAILABLE", "This pool manager is stopping");
 }

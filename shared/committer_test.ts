@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
 import { Committer } from "./committer.ts";
+import { delay } from "./lifecycle.ts";
+import { inTransaction } from "./sqlite.ts";
 
 /** A database whose writes can be refused, as those of a full disk are. */
 class FullDisk extends DatabaseSync {
@@ -22,7 +25,7 @@ async function withCommitter(
   try {
     await test({ db, committer, rows });
   } finally {
-    committer.close();
+    await committer.close();
     db.close();
   }
 }
@@ -91,7 +94,7 @@ Deno.test("close() tells those who wait that it will not happen", async () => {
   await withCommitter(async ({ db, committer }) => {
     db.isFull = true;
     const kept = assert.rejects(committer.keep(insert(1)), /closed: database or disk is full/);
-    committer.close();
+    await committer.close();
     await kept;
   });
 });
@@ -108,6 +111,88 @@ Deno.test("a database that cannot be written is told of once, and once more when
   db.isFull = false;
   await kept;
   assert.deepEqual(told, ["database or disk is full", undefined]);
-  committer.close();
+  await committer.close();
   db.close();
+});
+
+/** A committer on a database file, and a second connection that can lock it. */
+async function withLock(
+  lockWaitMs: number,
+  test: (
+    parts: { committer: Committer; lock: DatabaseSync; rows: () => number[] },
+  ) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const db = new DatabaseSync(join(dir, "t.db"), { timeout: 0 });
+  db.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER UNIQUE)");
+  const lock = new DatabaseSync(join(dir, "t.db"), { timeout: 0 });
+  const committer = new Committer(db, { lockWaitMs });
+  const rows = () => db.prepare("SELECT n FROM t").all().map(({ n }) => Number(n));
+  try {
+    await test({ committer, lock, rows });
+  } finally {
+    lock.close();
+    await committer.close();
+    db.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("writes wait for a lock of another program without blocking, and keep their order", () =>
+  withLock(60_000, async ({ committer, lock, rows }) => {
+    lock.exec("BEGIN IMMEDIATE");
+    const done: number[] = [];
+    const writes = [1, 2, 3].map((n) => {
+      const write = n === 2 ? committer.keep(insert(n)) : committer.write(insert(n));
+      return write.then(() => done.push(n));
+    });
+    committer.flush();
+    // Timers run on, and a flush tries nothing beside the committer's own timer.
+    await delay(1);
+    committer.flush();
+    assert.deepEqual([done, rows(), committer.failure], [[], [], undefined]);
+    lock.exec("ROLLBACK");
+    await Promise.all(writes);
+    assert.deepEqual(rows(), [1, 2, 3]);
+  }));
+
+Deno.test("a lock that is held for long is a database that cannot be written, which a client may try again", () =>
+  withLock(1, async ({ committer, lock, rows }) => {
+    lock.exec("BEGIN IMMEDIATE");
+    const kept = committer.keep(insert(1));
+    const isRefusal = {
+      code: "NOT_READY",
+      retryAfterMs: 10_000,
+      message: "The database cannot be written: another program has locked it: database is locked",
+    };
+    await assert.rejects(committer.write(insert(2)), isRefusal);
+    await assert.rejects(committer.write(insert(3)), isRefusal);
+    lock.exec("ROLLBACK");
+    await kept;
+    assert.deepEqual(rows(), [1]);
+    await committer.write(insert(2));
+  }));
+
+Deno.test("close() waits for a lock of another program", () =>
+  withLock(60_000, async ({ committer, lock, rows }) => {
+    lock.exec("BEGIN IMMEDIATE");
+    const written = committer.write(insert(1));
+    const closed = committer.close();
+    lock.exec("ROLLBACK");
+    await Promise.all([written, closed]);
+    assert.deepEqual(rows(), [1]);
+  }));
+
+Deno.test("what went wrong is said, not that there is nothing to take back", async () => {
+  await withCommitter(async ({ db, committer }) => {
+    const ownRollback = (db: DatabaseSync) => {
+      db.exec("ROLLBACK");
+      throw new Error("database or disk is full");
+    };
+    await assert.rejects(committer.write(ownRollback), /database or disk is full/);
+    assert.throws(
+      () => inTransaction(db, () => ownRollback(db)),
+      /^Error: database or disk is full/,
+    );
+  });
 });

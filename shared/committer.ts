@@ -1,6 +1,8 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
-import { errorMessage } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "./errors.ts";
+import { delay } from "./lifecycle.ts";
+import { isLocked, rollBack } from "./sqlite.ts";
 
 /**
  * Least time from one commit to the next, in milliseconds: where little is written it delays nothing,
@@ -10,6 +12,15 @@ const COMMIT_EVERY_MS = 2;
 
 /** A database that refused to be written is tried again this often, in milliseconds. */
 const RETRY_MS = 250;
+
+/** One that another program has locked is tried again this often, in milliseconds. */
+const LOCK_RETRY_MS = 10;
+
+/** A lock that is held longer counts as a database that cannot be written, in milliseconds. */
+const LOCK_WAIT_MS = 5_000;
+
+/** Clients whose write was refused may come again after this, in milliseconds. */
+const RETRY_AFTER_MS = 10_000;
 
 interface Pending {
   readonly write: (db: DatabaseSync) => void;
@@ -23,6 +34,8 @@ interface Pending {
 export interface CommitterOptions {
   /** It is tried again after this, in ms. */
   readonly retryMs?: number;
+  /** Writes wait this long, in ms, for another program that holds the database's lock. */
+  readonly lockWaitMs?: number;
   /** Called when it begins to fail, with the reason, and with undefined once it works again. */
   readonly onFailure?: ((reason: string | undefined) => void) | undefined;
 }
@@ -33,21 +46,31 @@ export interface CommitterOptions {
  *
  * A write that breaks a constraint fails alone. When the database itself cannot be written (a full
  * disk, a device that fails), then {@linkcode write} fails, {@linkcode keep} waits, and the database
- * is tried again until it takes writes.
+ * is tried again until it takes writes. While another program holds the lock, both wait; after
+ * `lockWaitMs` it is a database that cannot be written. SQLite's own waiting would block the event
+ * loop, so the connection must have a busy timeout of 0.
  */
 export class Committer {
   readonly #db: DatabaseSync;
   readonly #retryMs: number;
+  readonly #lockWaitMs: number;
   readonly #onFailure: CommitterOptions["onFailure"];
   #pending: Pending[] = [];
   #scheduled = false;
   #committedAt = -Infinity;
   #failure: string | undefined;
+  /** Since when another program holds the lock, by the steady clock. */
+  #lockedSince: number | undefined;
+  /** Set while the database refuses writes: only this timer tries it again. */
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(db: DatabaseSync, { retryMs = RETRY_MS, onFailure }: CommitterOptions = {}) {
+  constructor(
+    db: DatabaseSync,
+    { retryMs = RETRY_MS, lockWaitMs = LOCK_WAIT_MS, onFailure }: CommitterOptions = {},
+  ) {
     this.#db = db;
     this.#retryMs = retryMs;
+    this.#lockWaitMs = lockWaitMs;
     this.#onFailure = onFailure;
   }
 
@@ -56,8 +79,13 @@ export class Committer {
     return this.#failure;
   }
 
-  /** Resolves when the write is committed; rejects when it cannot be. */
+  /**
+   * Resolves when the write is committed.
+   *
+   * @throws {LlorchError} `NOT_READY` when the database cannot be written; the cause says why
+   */
   write(write: (db: DatabaseSync) => void): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#refusal());
     return this.#add(write, false);
   }
 
@@ -69,15 +97,18 @@ export class Committer {
     return this.#add(write, true);
   }
 
-  /** Commits what waits, now. */
+  /** Commits what waits, now, unless the database refuses writes: then what waits goes on waiting. */
   flush(): void {
     this.#scheduled = false;
-    if (this.#pending.length > 0) this.#commit();
+    if (this.#retry === undefined && this.#pending.length > 0) this.#commit();
   }
 
-  /** Commits what waits, for the last time. */
-  close(): void {
+  /** Commits what waits, for the last time. A lock of another program is waited for. */
+  async close(): Promise<void> {
+    this.flush();
+    while (this.#retry !== undefined && this.#failure === undefined) await delay(LOCK_RETRY_MS);
     clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.flush();
     clearTimeout(this.#retry);
     const error = new Error(`The database is closed: ${this.#failure}`);
@@ -113,9 +144,10 @@ export class Committer {
         this.#db.exec("COMMIT");
       }
     } catch (error) {
-      this.#rollback();
+      rollBack(this.#db);
       return this.#fail(batch, error);
     }
+    this.#lockedSince = undefined;
     if (this.#failure !== undefined) {
       this.#failure = undefined;
       this.#onFailure?.(undefined);
@@ -134,7 +166,7 @@ export class Committer {
       for (const { write } of batch) write(this.#db);
     } catch (error) {
       if (!isConstraint(error)) throw error;
-      this.#rollback();
+      rollBack(this.#db);
       return false;
     }
     this.#db.exec("COMMIT");
@@ -154,10 +186,6 @@ export class Committer {
     this.#db.exec("BEGIN IMMEDIATE");
   }
 
-  #rollback(): void {
-    if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
-  }
-
   /** The constraint that a write breaks, if any; throws when the database itself refuses. */
   #apply({ write }: Pending): unknown {
     this.#db.exec("SAVEPOINT one");
@@ -172,22 +200,42 @@ export class Committer {
   }
 
   #fail(batch: readonly Pending[], error: unknown): void {
+    const isLock = isLocked(error);
+    const now = performance.now();
+    this.#lockedSince = isLock ? this.#lockedSince ?? now : undefined;
+    const isOver = now - (this.#lockedSince ?? -Infinity) >= this.#lockWaitMs;
+    if (this.#failure !== undefined || isOver) this.#refuse(batch, error);
+    else this.#pending = [...batch, ...this.#pending];
+    this.#retry = setTimeout(() => this.#try(), isLock ? LOCK_RETRY_MS : this.#retryMs);
+  }
+
+  /** Gives up the writes that do not wait until the database can be written. */
+  #refuse(batch: readonly Pending[], error: unknown): void {
     const isNews = this.#failure === undefined;
-    this.#failure = errorMessage(error);
+    const reason = errorMessage(error);
+    this.#failure = isLocked(error) ? `another program has locked it: ${reason}` : reason;
     if (isNews) this.#onFailure?.(this.#failure);
     this.#pending = [...batch.filter(({ waits }) => waits), ...this.#pending];
-    for (const { waits, reject } of batch) if (!waits) reject(error);
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#try(), this.#retryMs);
+    for (const { waits, reject } of batch) if (!waits) reject(this.#refusal());
+  }
+
+  #refusal(): LlorchError {
+    return new LlorchError("NOT_READY", `The database cannot be written: ${this.#failure}`, {
+      cause: new Error(this.#failure),
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   }
 
   /** Writes what waits; with nothing to write, the version as it is, to learn whether that works. */
   #try(): void {
-    this.#shrinkLog();
+    this.#retry = undefined;
+    if (this.#lockedSince === undefined) this.#shrinkLog();
     if (this.#pending.length > 0) return this.#commit();
-    const { user_version } = this.#db.prepare("PRAGMA user_version").get()!;
     this.#pending.push({
-      write: (db) => db.exec(`PRAGMA user_version = ${user_version}`),
+      write(db) {
+        const { user_version } = db.prepare("PRAGMA user_version").get()!;
+        db.exec(`PRAGMA user_version = ${user_version}`);
+      },
       waits: false,
       resolve() {},
       reject() {},

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { holdDatabase, longestStall, WRITES } from "../../tests/support/locked_database.ts";
+import { databasePath } from "./config.ts";
+import { follow, type Harness, numbers, range, withHarness } from "./testing/harness.ts";
+
+/** A call that is not stored, to its end. */
+async function complete({ url }: Harness, tokens: number): Promise<void> {
+  const reply = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "counter", prompt: "w0", max_tokens: tokens }),
+  });
+  assert.equal((await reply.json()).usage?.completion_tokens, tokens);
+}
+
+async function withStateDir(test: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await test(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("while another program locks the database, what needs no write goes on and the rest waits", () =>
+  withStateDir((dir) =>
+    withHarness({ state_dir: dir }, async (harness) => {
+      const { pool, client } = harness;
+      await client.call(routes.loadModel, { params: { ref: "counter" } });
+      await complete(harness, 1);
+      pool.only().allow(3);
+      const task = { model: "counter", prompt: "w0", max_tokens: 50 };
+
+      const received = [];
+      const later = { ...task, detached: true };
+      let submitted;
+      for await (const event of follow(client, task)) {
+        received.push(event);
+        if (event.event !== "token" || numbers(received).length !== 3) continue;
+        const holder = await holdDatabase(databasePath(dir), WRITES);
+        try {
+          const stall = await longestStall(async () => {
+            pool.only().allow(Infinity);
+            submitted = client.call(routes.submit, { body: later });
+            for (let n = 0; n < 20; n++) {
+              await client.call(routes.health, {});
+              await complete(harness, 5);
+              await client.call(routes.listTasks, {});
+            }
+          });
+          // Blocked, it would stand still for the five seconds of a busy timeout.
+          assert.ok(stall < 1_000, `the loop stood still for ${stall} ms`);
+          assert.equal(numbers(received).length, 3);
+        } finally {
+          await holder.release();
+        }
+      }
+      assert.deepEqual(numbers(received), range(1, 50));
+      assert.equal(received.at(-1)?.event, "end");
+      const { job_id } = await submitted!;
+      assert.equal((await harness.events(job_id)).at(-1)?.event, "end");
+    })
+  ));
