@@ -33,9 +33,16 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     clearEnv: options.clearEnv ?? false,
   }).spawn();
   let killer: ReturnType<typeof setTimeout> | undefined;
+  const kill = (signal: "SIGINT" | "SIGKILL") => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended, and only its output is still read.
+    }
+  };
   const stop = () => {
-    child.kill("SIGINT");
-    killer ??= setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS);
+    kill("SIGINT");
+    killer ??= setTimeout(() => kill("SIGKILL"), END_TIMEOUT_MS);
   };
   Deno.addSignalListener("SIGTERM", stop);
   Deno.addSignalListener("SIGINT", stop);

@@ -1,55 +1,136 @@
 /**
- * Runs every test, or those that the arguments select, and ends with one plain line.
+ * Runs every test, or those that the arguments select, and ends with one plain line. Files run
+ * side by side, one process per core, and those of `test_alone.ts` afterwards, one at a time.
  *
  * @module
  */
-import { runDeno } from "./command.ts";
-import { testEnv } from "./test_env.ts";
-import { foundNothing, testSummary } from "./test_summary.ts";
+import { availableParallelism } from "node:os";
+import { sourceFiles } from "./repo.ts";
+import { ALONE, LONG } from "./test_alone.ts";
+import {
+  planTests,
+  readArguments,
+  selectTests,
+  type TestArguments,
+  unknownPaths,
+} from "./test_plan.ts";
+import { type BatchResult, batchResult, type PoolOptions, runBatches } from "./test_pool.ts";
+import { runTests } from "./test_process.ts";
+import { addCounts, foundNothing, isNothing, summaryLine } from "./test_summary.ts";
 
-/** A run in which no test has ended for this long hangs, in milliseconds. */
-const STALL_MS = 180_000;
+/** Signals that end a run. */
+const ENDS = ["SIGINT", "SIGTERM"] as const;
 
-/** Tests that take minutes and have tasks of their own. */
-const LONG = ["tests/packages", "tests/offline", "tests/conformance"];
+/** The exit code of a run that was interrupted. */
+const INTERRUPTED = 130;
 
-/** Types are a matter of `check`; the lock file is never rewritten by a test run. */
-const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
-
-/** Runs `deno test` and gives the exit code. */
+/** Runs the tests that the arguments select and gives the exit code. */
 export async function test(args: readonly string[]): Promise<number> {
-  const stalled = new AbortController();
-  const stall = () => {
-    console.error(`No test has ended for ${STALL_MS / 1000} s: stopping`);
-    stalled.abort();
+  const asked = readArguments(args);
+  const interrupt = new AbortController();
+  const stop = () => interrupt.abort();
+  for (const name of ENDS) Deno.addSignalListener(name, stop);
+  try {
+    const results = asked.together
+      ? [await oneProcess(args, asked, interrupt.signal)]
+      : await manyProcesses(asked, interrupt.signal);
+    if (interrupt.signal.aborted) console.error("Interrupted: not every test was tried");
+    return conclude(results, args) || (interrupt.signal.aborted ? INTERRUPTED : 0);
+  } finally {
+    for (const name of ENDS) Deno.removeSignalListener(name, stop);
+  }
+}
+
+/** Gives everything to one `deno test`, as options such as `--watch` need it. */
+async function oneProcess(
+  args: readonly string[],
+  { paths }: TestArguments,
+  signal: AbortSignal,
+): Promise<BatchResult> {
+  const ignored = paths.length > 0 ? [] : [`--ignore=${LONG.join(",")}`];
+  const { code, output } = await runTests([...ignored, ...args], { signal, onOutput: write });
+  return batchResult(paths, code, output);
+}
+
+/**
+ * Runs batches side by side and what must be alone afterwards.
+ *
+ * @throws {RangeError} when a path, or a name in `test_alone.ts`, has no test file
+ */
+async function manyProcesses(
+  { paths, flags, jobs = availableParallelism() }: TestArguments,
+  signal: AbortSignal,
+): Promise<BatchResult[]> {
+  const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));
+  refuseUnknown(all, paths, "an argument");
+  refuseUnknown(all, [...Object.keys(ALONE), ...LONG], "tools/test_alone.ts");
+  const { batches, alone } = planTests(selectTests(all, paths));
+  const results: BatchResult[] = [];
+  const failsFast = flags.some((flag) => flag.startsWith("--fail-fast"));
+  const pool = {
+    isOver: () => signal.aborted || failsFast && results.some(({ code }) => code !== 0),
+    onResult: (result: BatchResult) => results.push(result),
   };
-  // Who watches waits for a change, for as long as it takes.
-  const stallMs = args.includes("--watch") ? 2 ** 31 - 1 : STALL_MS;
-  let timer = setTimeout(stall, stallMs);
-  const isPath = (arg: string) => /^[^-].*(\/|_test\.ts$)/.test(arg);
-  const ignored = args.some(isPath) ? [] : [`--ignore=${LONG.join(",")}`];
-  const { code, output } = await runDeno(["test", ...FLAGS, ...ignored, ...args], {
-    env: {
-      ...testEnv(Deno.env.toObject()),
-      ...Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" },
+  const live: PoolOptions = {
+    ...pool,
+    jobs: 1,
+    run: (files) => runTests([...flags, ...files], { signal, onOutput: write }),
+  };
+  // Side by side, each is shown whole when it has ended; one at a time may speak as it goes.
+  const quiet: PoolOptions = {
+    ...pool,
+    jobs,
+    async run(files) {
+      const outcome = await runTests([...flags, ...files], { signal });
+      const { counts, failures } = batchResult(files, outcome.code, outcome.output);
+      const isEmpty = failures === "" && counts !== undefined && isNothing(counts);
+      if (!isEmpty) write(new TextEncoder().encode(outcome.output), "stdout");
+      return outcome;
     },
-    clearEnv: true,
-    signal: stalled.signal,
-    onOutput(bytes, stream) {
-      for (let at = 0; at < bytes.length;) at += Deno[stream].writeSync(bytes.subarray(at));
-      if (new TextDecoder().decode(bytes).includes("has been running for over")) return;
-      clearTimeout(timer);
-      timer = setTimeout(stall, stallMs);
-    },
-  });
-  clearTimeout(timer);
-  const summary = testSummary(output);
-  console.log(summary ?? "Cannot find the summary of deno test: see its output above");
-  if (code === 0 && foundNothing(summary, args)) {
+  };
+  await runBatches(batches, batches.length === 1 || jobs === 1 ? live : quiet);
+  await runBatches(alone.map((file) => [file]), live);
+  return results;
+}
+
+function refuseUnknown(all: readonly string[], paths: readonly string[], who: string): void {
+  const [unknown] = unknownPaths(all, paths);
+  if (unknown === undefined) return;
+  throw new RangeError(`No test file is at '${unknown}', which ${who} names`);
+}
+
+/** Repeats what went wrong, prints the plain line, and gives the exit code. */
+function conclude(results: readonly BatchResult[], args: readonly string[]): number {
+  const failed = results.filter(({ code, counts }) => code !== 0 || counts === undefined);
+  if (results.length > 1) {
+    for (const { files, failures } of failed) {
+      console.log(`\nFailed in ${files.join(" ")}:\n\n${failures}\n`);
+    }
+  }
+  const broken = results.filter(({ counts }) => counts === undefined);
+  for (const { files } of broken) {
+    console.log(`Cannot find the summary of deno test: see above for ${files.join(" ")}`);
+  }
+  const counts = addCounts(results.flatMap((result) => result.counts ?? []));
+  console.log(summaryLine(counts));
+  if (failed.length > 0) return failed.find(({ code }) => code !== 0)?.code ?? 1;
+  if (foundNothing(counts, args)) {
     console.error("No test has a name that --filter takes: nothing was tried");
     return 1;
   }
-  return summary === undefined && code === 0 ? 1 : code;
+  return 0;
 }
 
-if (import.meta.main) Deno.exit(await test(Deno.args));
+function write(bytes: Uint8Array, stream: "stdout" | "stderr"): void {
+  for (let at = 0; at < bytes.length;) at += Deno[stream].writeSync(bytes.subarray(at));
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await test(Deno.args));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}

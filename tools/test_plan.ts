@@ -1,0 +1,92 @@
+import { ALONE, LONG } from "./test_alone.ts";
+
+/** Several files in one process save its start; more would leave a core idle at the end. */
+const FILES_OF_A_BATCH = 12;
+
+/** What the arguments of `deno task test` ask for. */
+export interface TestArguments {
+  /** Files and folders to take tests from, relative to the repository; none is everything. */
+  readonly paths: readonly string[];
+  /** Options of `deno test` that mean the same for every part of a run. */
+  readonly flags: readonly string[];
+  /** How many processes run side by side; undefined is one per core. */
+  readonly jobs: number | undefined;
+  /** Whether an option is there that needs all tests in one process, such as `--watch`. */
+  readonly together: boolean;
+}
+
+/** Options that can be given to each part of a run. */
+const SHARED = ["--filter", "--fail-fast", "--jobs"] as const;
+
+/**
+ * Reads the arguments of `deno task test`.
+ *
+ * @throws {RangeError} when `--jobs` is no whole number of at least 1
+ */
+export function readArguments(args: readonly string[]): TestArguments {
+  const paths: string[] = [];
+  const flags: string[] = [];
+  let jobs: number | undefined;
+  let together = false;
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!;
+    const name = SHARED.find((each) => arg === each || arg.startsWith(`${each}=`));
+    if (!arg.startsWith("-")) paths.push(arg);
+    else if (name === undefined) together = true;
+    else if (name === "--fail-fast") flags.push(arg);
+    else {
+      const value = arg === name ? args[++at] ?? "" : arg.slice(name.length + 1);
+      if (name === "--filter") flags.push(`--filter=${value}`);
+      else jobs = wholeNumber(value);
+    }
+  }
+  return { paths, flags, jobs, together };
+}
+
+function wholeNumber(value: string): number {
+  const number = Number(value);
+  if (value !== "" && Number.isSafeInteger(number) && number >= 1) return number;
+  throw new RangeError(`Cannot run with --jobs '${value}': give a whole number of at least 1`);
+}
+
+/** The parts of a run. */
+export interface TestPlan {
+  /** Processes that run side by side, each with its files; those that take longest come first. */
+  readonly batches: readonly (readonly string[])[];
+  /** Files that run one after the other when nothing else does. */
+  readonly alone: readonly string[];
+}
+
+/**
+ * Divides test files into those that run side by side and those that have the machine to
+ * themselves. Files under `tests/` start processes of their own and take seconds, so that each is
+ * a batch; unit tests share a process.
+ */
+export function planTests(files: readonly string[]): TestPlan {
+  const isAlone = (file: string) => Object.hasOwn(ALONE, file);
+  const others = files.filter((file) => !isAlone(file));
+  const isHeavy = (file: string) => file.startsWith("tests/");
+  const light = others.filter((file) => !isHeavy(file));
+  const batches = others.filter(isHeavy).map((file) => [file]);
+  for (let at = 0; at < light.length; at += FILES_OF_A_BATCH) {
+    batches.push(light.slice(at, at + FILES_OF_A_BATCH));
+  }
+  return { batches, alone: files.filter(isAlone) };
+}
+
+/** Which of all test files the paths select; folders of {@linkcode LONG} only when named. */
+export function selectTests(all: readonly string[], paths: readonly string[]): string[] {
+  const wanted = paths.map((path) => path.replace(/^\.\//, "").replace(/\/+$/, ""));
+  const isWithin = (file: string, folder: string) =>
+    folder === "" || folder === "." || file === folder || file.startsWith(`${folder}/`);
+  const isAsleep = (file: string) =>
+    LONG.some((folder) => isWithin(file, folder) && !wanted.some((path) => isWithin(path, folder)));
+  return all.filter((file) =>
+    !isAsleep(file) && (wanted.length === 0 || wanted.some((path) => isWithin(file, path)))
+  );
+}
+
+/** Paths that select no test file: a slip of the caller. */
+export function unknownPaths(all: readonly string[], paths: readonly string[]): string[] {
+  return paths.filter((path) => selectTests(all, [path]).length === 0);
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { sourceFiles } from "./repo.ts";
+import { ALONE, LONG } from "./test_alone.ts";
+import { planTests, readArguments, selectTests, unknownPaths } from "./test_plan.ts";
+
+const ALL = sourceFiles().filter((file) => file.endsWith("_test.ts"));
+
+Deno.test("test plan: every test file runs exactly once, alone or beside others", () => {
+  const files = selectTests(ALL, []);
+  const { batches, alone } = planTests(files);
+  assert.deepEqual([...batches.flat(), ...alone].sort(), files);
+  assert.ok(alone.length > 0 && batches.length > 1);
+});
+
+Deno.test("test plan: files that must be alone are there, and have a reason", () => {
+  assert.deepEqual(unknownPaths(ALL, [...Object.keys(ALONE), ...LONG]), []);
+  assert.deepEqual(unknownPaths(ALL, ["tests/gone_test.ts"]), ["tests/gone_test.ts"]);
+  for (const [file, reason] of Object.entries(ALONE)) assert.ok(reason.length > 10, file);
+});
+
+Deno.test("test plan: tests that take minutes run only when a path names them", () => {
+  const isLong = (file: string) => file.startsWith("tests/packages/");
+  assert.ok(!selectTests(ALL, []).some(isLong));
+  assert.ok(!selectTests(ALL, ["tests"]).some(isLong));
+  assert.ok(selectTests(ALL, ["tests/packages"]).every(isLong));
+  assert.equal(selectTests(ALL, ["tests/packages/packages_test.ts"]).length, 1);
+});
+
+Deno.test("test plan: paths select files and folders, and not names that begin alike", () => {
+  const all = ["cli/a_test.ts", "cli/b/c_test.ts", "clients/d_test.ts"];
+  assert.deepEqual(selectTests(all, ["cli/"]), ["cli/a_test.ts", "cli/b/c_test.ts"]);
+  assert.deepEqual(selectTests(all, ["./cli/b/c_test.ts"]), ["cli/b/c_test.ts"]);
+  assert.deepEqual(selectTests(all, ["."]), all);
+  assert.deepEqual(unknownPaths(all, ["cli", "clie"]), ["clie"]);
+});
+
+Deno.test("test plan: options go to each process, and what needs one process gets one", () => {
+  assert.deepEqual(readArguments(["--filter", "a b", "--fail-fast", "--jobs=3", "cli"]), {
+    paths: ["cli"],
+    flags: ["--filter=a b", "--fail-fast"],
+    jobs: 3,
+    together: false,
+  });
+  assert.ok(readArguments(["--watch", "cli"]).together);
+  assert.ok(readArguments(["--coverage"]).together);
+  assert.throws(() => readArguments(["--jobs", "0"]), /whole number of at least 1/);
+});
