@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { LlorchError } from "#shared/errors.ts";
 import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/scheduler/state.ts";
 import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
 import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
@@ -69,20 +70,36 @@ export function checkDeadlines(state: Readonly<State>, now: number): void {
   }
 }
 
+/** A place is kept for so many times the pause that was told. */
+const KEPT = 3;
+
 /** Follows jobs from outside: what the scheduler was told and what it said, and nothing else. */
 export class Ledger {
   readonly #jobs = new Map<
     string,
     { ended: boolean; attempt: number; busyOn: string | undefined }
   >();
+  /** Tenants that were refused, and until when a place is kept for them. */
+  readonly #comeBack = new Map<string, number>();
   readonly #state: () => Readonly<State>;
 
   constructor(state: () => Readonly<State>) {
     this.#state = state;
   }
 
-  submitted(jobId: string): void {
+  /** A tenant found no place: the queue was full, or one was kept for another that was told to come back. */
+  refused(tenant: string, { message, retryAfterMs = 0 }: LlorchError, now: number): void {
+    if (message.includes("places are taken")) {
+      this.#comeBack.set(tenant, now + KEPT * retryAfterMs);
+      return;
+    }
+    const others = [...this.#comeBack].filter(([name, until]) => name !== tenant && until >= now);
+    assert.ok(others.length > 0, `a free place is refused though nobody waits for it: ${message}`);
+  }
+
+  submitted(jobId: string, tenant: string): void {
     assert.ok(!this.#jobs.has(jobId));
+    this.#comeBack.delete(tenant);
     this.#jobs.set(jobId, { ended: false, attempt: 0, busyOn: undefined });
   }
 

@@ -321,11 +321,12 @@ class World {
       this.#loop.place({ priority, fingerprint, tenant }, task.deadline);
     } catch (error) {
       assert.ok(error instanceof LlorchError);
+      if (error.code === "QUEUE_FULL") this.#ledger.refused(tenant, error, now);
       if (error.code !== "QUEUE_FULL" || !task.patient) return;
       this.#asking.add(id);
       return this.#timers.after(error.retryAfterMs ?? 0, () => this.#submit(id, task));
     }
-    this.#ledger.submitted(id);
+    this.#ledger.submitted(id, tenant);
     this.#send({
       kind: "submit",
       job: {
