@@ -1,12 +1,8 @@
 import { EXIT } from "#shared/defaults.ts";
 import { SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
+import { endSignals, onSignals } from "#shared/signals.ts";
 import { standardError, standardOutput } from "./output/process_output.ts";
-
-/** Signals that interrupt a command. */
-const INTERRUPTS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** Somewhere to write text. */
 export interface Output {
@@ -48,13 +44,12 @@ export function processContext(): Context {
 function interruptSignal(): AbortSignal {
   const interrupted = new AbortController();
   let since: number | undefined;
-  const interrupt = () => {
+  onSignals(endSignals(), () => {
     if (since !== undefined && performance.now() - since > SAME_KEYSTROKE_MS) {
       Deno.exit(EXIT.interrupted);
     }
     since ??= performance.now();
     interrupted.abort();
-  };
-  for (const signal of INTERRUPTS) Deno.addSignalListener(signal, interrupt);
+  });
   return interrupted.signal;
 }

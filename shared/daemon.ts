@@ -4,6 +4,7 @@ import { type ConfigSpec, loadConfig, processSources } from "./config/load.ts";
 import type { Reload } from "./config/reload.ts";
 import { EXIT } from "./defaults.ts";
 import { errorMessage } from "./errors.ts";
+import { watchLauncher } from "./launcher.ts";
 import { type Daemon, runMain, runUntilStopped } from "./lifecycle.ts";
 import {
   configureLogging,
@@ -12,6 +13,7 @@ import {
   type Logger,
   stdoutLogging,
 } from "./logging.ts";
+import { onSignals } from "./signals.ts";
 import { startService } from "./systemd/service.ts";
 import { VERSION, versionLine } from "./version.ts";
 
@@ -74,25 +76,37 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
     const stopWatching = watchSleep((ms) => log.warn("was_asleep", { ms: Math.round(ms) }));
-    const daemon = await spec.open(config, { log, flags });
+    const launcher = watchLauncher((name) => Deno.env.get(name));
+    // A start that nobody waits for ends at once, as it does at a signal.
+    const daemon = await Promise.race([spec.open(config, { log, flags }), launcher.gone]);
+    if (typeof daemon === "number") return EXIT.interrupted;
     const service = await startService({
       probe: (signal) => probe(daemon.url, signal),
       status: () => daemon.status?.() ?? daemon.url,
       env: (name) => Deno.env.get(name),
       log,
     });
+    const terminalClosed = Promise.withResolvers<string>();
     const running = runUntilStopped(daemon, {
+      alsoAt: Promise.race([
+        launcher.gone.then((pid) => `the process that started it, ${pid}, has ended`),
+        terminalClosed.promise,
+      ]),
       closeDeadlineMs: spec.stopDeadlineMs(config) + CLOSE_MARGIN_MS,
       onStop(reason) {
         log.info("stopping", { reason });
         void service.stopping();
       },
     });
-    const stopReloading = onReload(() => service.reload(() => reloadOnce(spec, args, daemon, log)));
+    const stopReloading = onHangup({
+      reload: () => service.reload(() => reloadOnce(spec, args, daemon, log)),
+      terminalClosed: () => terminalClosed.resolve("its terminal was closed"),
+    });
     // Only now: who reads this line may send a signal at once.
     log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
     const code = await running;
     stopReloading();
+    launcher.dispose();
     await service.close();
     stopWatching();
     log.info("stopped", { exit_code: code });
@@ -100,13 +114,24 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
   });
 }
 
-/** Calls back at each SIGHUP, one at a time; gives what ends that. */
-function onReload(reload: () => Promise<void>): () => void {
+/**
+ * Calls back at each SIGHUP; gives what ends that. It asks for a reload, one at a time, unless it says
+ * that the terminal we were started in has gone: what has hung up is no terminal any more.
+ */
+function onHangup(
+  { reload, terminalClosed }: { reload: () => Promise<void>; terminalClosed: () => void },
+): () => void {
   if (Deno.build.os === "windows") return () => {};
+  const hadTerminal = hasTerminal();
   let last: Promise<void> = Promise.resolve();
-  const listener = () => void (last = last.then(reload));
-  Deno.addSignalListener("SIGHUP", listener);
-  return () => Deno.removeSignalListener("SIGHUP", listener);
+  return onSignals(["SIGHUP"], () => {
+    if (hadTerminal && !hasTerminal()) terminalClosed();
+    else last = last.then(reload);
+  });
+}
+
+function hasTerminal(): boolean {
+  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
 }
 
 /** Reads the configuration again. One that is wrong changes nothing. */

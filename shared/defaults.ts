@@ -29,6 +29,8 @@ export const ENV = {
   binDir: "LLORCH_BIN_DIR",
   /** Set by the launcher of a portable executable: its own path. */
   executable: "LLORCH_EXECUTABLE",
+  /** Set by what starts us for as long as it lives: its process id, or `parent`. */
+  launcher: "LLORCH_LAUNCHER",
   /** Where portable executables unpack their runtime. */
   runtimeDir: "LLORCH_RUNTIME_DIR",
 } as const;

@@ -1,10 +1,6 @@
 import { EXIT } from "./defaults.ts";
 import { errorMessage, LlorchError } from "./errors.ts";
-
-/** Signals that ask a daemon to stop. */
-const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM"];
+import { onSignals, STOP_SIGNALS } from "./signals.ts";
 
 /**
  * A second signal counts after this time only: under `deno task` one Ctrl-C arrives twice, from the
@@ -30,26 +26,28 @@ export interface Daemon extends Closeable {
 export interface RunOptions {
   /** Longest time that closing may take, in milliseconds; after it the process ends anyway. */
   readonly closeDeadlineMs: number;
+  /** Another reason to stop: resolves with its name for the log. */
+  readonly alsoAt?: Promise<string>;
   /** Called when the stop begins. */
   readonly onStop?: (reason: string) => void;
 }
 
 /**
- * Runs a daemon until SIGINT or SIGTERM (or its own end), closes it within the deadline and gives
- * the exit code. A second keystroke or signal ends the wait at once.
+ * Runs a daemon until SIGINT, SIGTERM or SIGQUIT (or its own end), closes it within the deadline and
+ * gives the exit code. A second keystroke or signal ends the wait at once.
  */
 export async function runUntilStopped(daemon: Daemon, options: RunOptions): Promise<number> {
   const stopped = nextSignal();
   const first = await Promise.race([
-    stopped.promise.then((signal) => ({ signal })),
+    stopped.promise.then((reason) => ({ reason })),
+    ...(options.alsoAt ? [options.alsoAt.then((reason) => ({ reason }))] : []),
     ...(daemon.ended ? [daemon.ended.then((code) => ({ code }))] : []),
   ]);
   // Before the first listener goes: where none is left while a signal is delivered, Deno lets the
   // signal kill the process.
   const again = nextSignal(SAME_KEYSTROKE_MS);
   stopped.dispose();
-  const reason = "signal" in first ? first.signal : `ended with code ${first.code}`;
-  options.onStop?.(reason);
+  options.onStop?.("reason" in first ? first.reason : `ended with code ${first.code}`);
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<"late">((resolve) => {
@@ -68,23 +66,20 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
 }
 
 /**
- * The next stop signal; `dispose` stops listening.
+ * The next of some signals; `dispose` stops listening.
  *
  * @param deafMs Signals within this time are swallowed.
  */
 export function nextSignal(
   deafMs = 0,
+  signals: readonly Deno.Signal[] = STOP_SIGNALS,
 ): { promise: Promise<Deno.Signal>; dispose: () => void } {
   const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
   const from = performance.now() + deafMs;
-  const listeners = STOP_SIGNALS.map((signal) => {
-    const listener = () => {
-      if (performance.now() >= from) resolve(signal);
-    };
-    Deno.addSignalListener(signal, listener);
-    return () => Deno.removeSignalListener(signal, listener);
+  const dispose = onSignals(signals, (signal) => {
+    if (performance.now() >= from) resolve(signal);
   });
-  return { promise, dispose: () => listeners.forEach((remove) => remove()) };
+  return { promise, dispose };
 }
 
 /** Things opened one after the other, closed in reverse order; the first error is kept. */

@@ -78,10 +78,15 @@ function writeSoon(line: string): void {
   waiting += line;
 }
 
+/** A reader that has left, a terminal that was closed, a full disk: the work goes on without a log. */
 function writeWaiting(): void {
   const bytes = encoder.encode(waiting);
   waiting = "";
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch {
+    // Nobody can be told.
+  }
 }
 
 /** A logger for one component of one daemon. */

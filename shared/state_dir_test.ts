@@ -8,7 +8,9 @@ Deno.test("openStateDir() lets one process at a time have a folder", async () =>
   const first = openStateDir(path, "orchestratord");
   assert.throws(() => openStateDir(path, "orchestratord"), {
     code: "CONFLICT",
-    message: /another orchestratord holds it/,
+    message: new RegExp(
+      `another orchestratord holds it \\(process ${Deno.pid}, orchestratord \\d.*, since 2.*Z\\); stop it`,
+    ),
   });
   first.release();
   openStateDir(path, "orchestratord").release();

@@ -1,3 +1,5 @@
+import { endSignals, onSignals } from "#shared/signals.ts";
+
 /** What a finished command left. */
 export interface Outcome {
   readonly code: number;
@@ -44,8 +46,7 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     kill("SIGINT");
     killer ??= setTimeout(() => kill("SIGKILL"), END_TIMEOUT_MS);
   };
-  Deno.addSignalListener("SIGTERM", stop);
-  Deno.addSignalListener("SIGINT", stop);
+  const stopListening = onSignals(endSignals(), stop);
   options.signal?.addEventListener("abort", stop);
   let output = "";
   const follow = async (name: "stdout" | "stderr") => {
@@ -62,7 +63,6 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
   } finally {
     clearTimeout(killer);
     options.signal?.removeEventListener("abort", stop);
-    Deno.removeSignalListener("SIGTERM", stop);
-    Deno.removeSignalListener("SIGINT", stop);
+    stopListening();
   }
 }

@@ -1,12 +1,10 @@
-/** Signals that end us, and that the child must hear of first. */
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+import { endSignals, onSignals } from "#shared/signals.ts";
 
 /**
  * Runs a program in the foreground: it has our terminal, its output is ours as it comes, and a
  * signal that reaches us alone is passed on, so that nothing is left behind.
  *
+ * @param env Added to our own environment.
  * @returns its exit code; 128 and the signal's number when a signal ended it
  * @throws {Deno.errors.NotFound} when there is no such program
  */
@@ -14,28 +12,26 @@ export async function attach(
   command: string,
   args: readonly string[],
   cwd: string,
+  env: Record<string, string> = {},
 ): Promise<number> {
   const child = new Deno.Command(command, {
     args: [...args],
     cwd,
+    env,
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
-  const listeners = SIGNALS.map((signal) => {
-    const pass = () => {
-      try {
-        child.kill(signal);
-      } catch {
-        // It has ended: so do we.
-      }
-    };
-    Deno.addSignalListener(signal, pass);
-    return () => Deno.removeSignalListener(signal, pass);
+  const stopPassing = onSignals(endSignals(), (signal) => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended: so do we.
+    }
   });
   try {
     return (await child.status).code;
   } finally {
-    for (const remove of listeners) remove();
+    stopPassing();
   }
 }

@@ -23,7 +23,7 @@ Deno.test("a compiled executable takes the deno of PATH, and says so when there 
   assert.equal(denoCommand("compile", "/opt/llorch/llorch"), "deno");
   assert.equal(denoCommand("portable", "/runtime/deno"), "/runtime/deno");
   assert.equal(denoCommand(undefined, "/opt/deno"), "/opt/deno");
-  await assert.rejects(runDeno([], ".", "no-deno-here"), {
+  await assert.rejects(runDeno([], ".", { command: "no-deno-here" }), {
     name: "LlorchError",
     message: /^Cannot find no-deno-here: install Deno \d/,
   });

@@ -22,10 +22,14 @@ export function denoCommand(
 export async function runDeno(
   args: readonly string[],
   cwd: string,
-  command: string = denoCommand(),
+  { command = denoCommand(), env = {} }: {
+    readonly command?: string;
+    /** Added to our own environment. */
+    readonly env?: Record<string, string>;
+  } = {},
 ): Promise<number> {
   try {
-    return await attach(command, args, cwd);
+    return await attach(command, args, cwd, env);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new LlorchError(

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Executable, findExecutable } from "#shared/executables.ts";
+import { followUs } from "#shared/launcher.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import type { Context } from "../context.ts";
 import { searchDirs } from "../models/installed.ts";
@@ -52,6 +53,7 @@ async function foreground({ command, args }: Executable, { signal }: Context): P
   try {
     child = new Deno.Command(command, {
       args: [...args],
+      env: followUs(),
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

@@ -63,16 +63,18 @@ Deno.test(
   }),
 );
 
-Deno.test(
-  "Ctrl-C stops the workers and ends with code 0",
-  withDir(async (_, start) => {
-    const pool = await start();
-    const worker = await pool.ready();
-    pool.kill("SIGINT");
-    assert.equal((await pool.status).code, 0);
-    assert.ok(!isAlive(worker.pid));
-  }),
-);
+for (const [keys, signal] of [["Ctrl-C", "SIGINT"], ["Ctrl-\\", "SIGQUIT"]] as const) {
+  Deno.test(
+    `${keys} stops the workers and ends with code 0`,
+    withDir(async (_, start) => {
+      const pool = await start();
+      const worker = await pool.ready();
+      pool.kill(signal);
+      assert.equal((await pool.status).code, 0);
+      assert.ok(!isAlive(worker.pid));
+    }),
+  );
+}
 
 Deno.test(
   "a second pool manager on the same folder, or on the same port, refuses with one line",
@@ -82,7 +84,7 @@ Deno.test(
     assert.equal(same.code, 1);
     assert.match(
       same.stderr,
-      /^pool-managerd: Cannot use the state folder .* another pool manager holds it.*\n$/,
+      /^pool-managerd: Cannot use the state folder .* another pool manager holds it \(process \d+, pool manager .*\n$/,
     );
     const { port } = new URL(pool.client.baseUrl);
     const taken = await runPool(dir, [`--port=${port}`, `--state-dir=${dir}/other`]);

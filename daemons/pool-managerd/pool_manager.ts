@@ -257,6 +257,7 @@ async function open(
   stack.defer(() => link?.close(isLeaving));
   stack.defer(async () => {
     isStopping = true;
+    link?.stopping();
     if (isLeaving) await supervisor.stopAll();
   });
   return {

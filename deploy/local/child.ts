@@ -1,4 +1,5 @@
 import type { Executable } from "#shared/executables.ts";
+import { followUs } from "#shared/launcher.ts";
 import { readLines } from "#shared/lines.ts";
 import { type LogLine, readLogLine } from "./log_view.ts";
 
@@ -33,7 +34,7 @@ export interface ChildOptions {
  * Starts a daemon and waits until it says where it listens.
  *
  * It gets a process group of its own, so that Ctrl-C in a terminal reaches `up` alone, which then
- * stops its children in order.
+ * stops its children in order. When `up` dies, it stops by itself.
  *
  * @throws {Error} when it ends or stays silent before it listens; it is gone then
  */
@@ -41,6 +42,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const { name, executable, show } = options;
   const process = new Deno.Command(executable.command, {
     args: [...executable.args, ...options.args],
+    env: followUs(),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

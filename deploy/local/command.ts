@@ -2,7 +2,9 @@ import type { z } from "zod";
 import { type ConfigSpec, loadConfig, processSources } from "#shared/config/load.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
+import { watchLauncher } from "#shared/launcher.ts";
 import { nextSignal, runMain, SAME_KEYSTROKE_MS, UsageError } from "#shared/lifecycle.ts";
+import { endSignals } from "#shared/signals.ts";
 import { versionLine } from "#shared/version.ts";
 import type { LogLine } from "./log_view.ts";
 import type { UpOptions } from "./options.ts";
@@ -38,6 +40,15 @@ export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<
   });
 }
 
+/** A line for a person, who may have closed the terminal: what is to be done is done all the same. */
+function say(text: string): void {
+  try {
+    console.error(text);
+  } catch {
+    // Nobody reads it any more.
+  }
+}
+
 async function runStack<S extends z.ZodObject, O extends UpOptions>(
   command: StackCommand<S, O>,
   options: O,
@@ -45,17 +56,20 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
   const { program, use } = command;
   const interrupt = new AbortController();
   const hurry = new AbortController();
-  const interrupted = nextSignal();
-  interrupted.promise.then(() => {
-    console.error("stopping");
+  const signals = endSignals();
+  // Never taken off: once nobody listens, a signal would kill us before our daemons have stopped.
+  const signalled = nextSignal(0, signals).promise;
+  const interrupted = Promise.race([signalled, watchLauncher((name) => Deno.env.get(name)).gone]);
+  interrupted.then(() => {
+    say("stopping");
     interrupt.abort();
     // The same Ctrl-C may arrive twice, from the terminal and from deno.
-    return nextSignal(SAME_KEYSTROKE_MS).promise.then(() => hurry.abort());
+    return nextSignal(SAME_KEYSTROKE_MS, signals).promise.then(() => hurry.abort());
   });
 
   let quiet = false;
   const show = ({ text, urgent }: LogLine) => {
-    if (urgent || !quiet) console.error(text);
+    if (urgent || !quiet) say(text);
   };
   let stack: LocalStack | undefined;
   try {
@@ -66,8 +80,8 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
       hurry: hurry.signal,
     });
     quiet = command.quiet ?? false;
-    const outcome = await Promise.race([use(stack, options), interrupted.promise, stack.broken]);
-    if (outcome === "stay") await Promise.race([interrupted.promise, stack.broken]);
+    const outcome = await Promise.race([use(stack, options), interrupted, stack.broken]);
+    if (outcome === "stay") await Promise.race([interrupted, stack.broken]);
     return EXIT.ok;
   } catch (error) {
     if (interrupt.signal.aborted) return EXIT.interrupted;

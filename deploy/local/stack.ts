@@ -112,8 +112,9 @@ async function startParts(
     async close() {
       closing = true;
       const workers = await listWorkers(client);
-      // First whoever talks to clients, so that no stream keeps a worker from ending.
-      await orchestrator.stop(STOP_DEADLINE_MS);
+      // Both at once: the one ends the streams that keep the other's workers from ending, and a pool
+      // that stops itself does not miss its orchestrator.
+      await Promise.all([orchestrator.stop(STOP_DEADLINE_MS), pool.stop(STOP_DEADLINE_MS)]);
       await parts.close();
       await endLeftovers(workers);
     },

@@ -94,7 +94,7 @@ export const workerView = z.object({
   device: identifier,
   state: workerState,
   slots: z.number().int(),
-  active: z.number().int(),
+  active: z.number().int().meta({ description: "Jobs that run there now" }),
   context: z.number().int(),
   memory_bytes: z.number().int(),
   pinned: z.boolean(),

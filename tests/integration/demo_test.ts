@@ -15,6 +15,7 @@ Deno.test("the demo tells a story about whom it was asked for, and exits", async
   for await (const line of program.lines) lines.push(line);
   const { code } = await within(program.status, "the demo has ended");
   assert.equal(code, 0, program.stderr());
+  assert.doesNotMatch(program.stderr(), /WARNING|ERROR/);
   const answer = JSON.parse(lines.at(-1) ?? "");
   assert.equal(answer.event, "answer");
   assert.match(answer.text, /Ada/);

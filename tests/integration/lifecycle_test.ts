@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { orchestratorRoutes } from "#shared/contracts/mod.ts";
+import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
 import { counterModel } from "../support/models.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import {
@@ -8,6 +9,7 @@ import {
   numbersOf,
   type Program,
   range,
+  ROOT,
   run,
   startProgram,
   until,
@@ -17,7 +19,11 @@ import {
 const models = dirname(counterModel());
 const task = { model: "counter", prompt: "w7", max_tokens: 20, temperature: 0 };
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+// SIGALRM and SIGKILL end it before it can do anything: its daemons notice that it has gone.
+for (
+  const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGKILL"] as const
+) {
+  const isDeaf = signal === "SIGALRM" || signal === "SIGKILL";
   Deno.test(`${signal} to up alone ends everything, workers included`, async () => {
     await withStack({ models, model: "counter" }, async (stack) => {
       const workers = (await stack.workers()).map((worker) => worker.pid);
@@ -25,7 +31,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       assert.ok(workers.length === 1 && pids.every(isAlive));
       stack.program.kill(signal);
       const { code } = await stack.program.status;
-      assert.equal(code, 0);
+      assert.equal(code === 0, !isDeaf);
+      if (isDeaf) await until("its daemons are gone", () => !pids.some(isAlive));
       assert.deepEqual(pids.filter(isAlive), []);
     });
   });
@@ -57,6 +64,49 @@ Deno.test("up ends everything when one of its daemons dies", async () => {
     assert.match(stack.program.stderr(), /orchestratord ended by itself/);
     assert.deepEqual([stack.pids["pool-managerd"], worker!.pid].filter(isAlive), []);
   });
+});
+
+for (
+  const [what, gesture] of [
+    ["a terminal that closes", { hangsUp: true }],
+    ["Ctrl-\\ in its terminal", { keys: "\x1c" }],
+  ] as const
+) {
+  Deno.test({
+    name: `${what} ends up and everything that it started`,
+    ignore: !hasTerminal,
+    async fn() {
+      const { text } = await commandOnTerminal(
+        [
+          ...[Deno.execPath(), "task", "--quiet", "up", "--json"],
+          ...["--port=0", "--pool-port=0", "--worker-port-base=0"],
+          ...[`--models-dir=${models}`, "--model=counter"],
+        ],
+        { when: '"event":"ready"', ...gesture },
+        {},
+        ROOT,
+      );
+      const pids = [...text.matchAll(/pid[":=]+(\d+)/g)].map(([, pid]) => Number(pid));
+      // orchestratord, pool-managerd and the worker each said theirs when it listened.
+      assert.ok(pids.length >= 3, text);
+      await until("all are gone", () => !pids.some(isAlive));
+    },
+  });
+}
+
+Deno.test("who finds a state folder held is told by which process", async () => {
+  const stateDir = await Deno.makeTempDir();
+  try {
+    await withStack({ models, model: "counter", stateDir }, async ({ pids }) => {
+      const { code, stderr } = await failedStart([`--state-dir=${stateDir}`]);
+      assert.equal(code, 1);
+      const holder = `process ${pids.orchestratord}, orchestratord \\S+, since \\S+, ` +
+        `started by process ${pids.up}`;
+      assert.match(stderr, new RegExp(`another orchestratord holds it \\(${holder}`));
+    });
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
 });
 
 async function failedStart(args: string[]): Promise<{ code: number; stderr: string }> {

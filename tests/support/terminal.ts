@@ -11,9 +11,11 @@ import { LLORCH } from "./llorch.ts";
  */
 const SCRIPT = `
 import json, os, pty, select, signal, sys, time
-wait, keys, name, argv = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+wait, keys, name, hangs_up, argv = *sys.argv[1:5], sys.argv[5:]
 pid, fd = pty.fork()
 if pid == 0:
+    # The test itself may run under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.execvp(argv[0], argv)
 text, sent, deadline = "", False, time.monotonic() + 30
 while time.monotonic() < deadline:
@@ -29,9 +31,18 @@ while time.monotonic() < deadline:
         sent = True
         if keys: os.write(fd, keys.encode())
         if name: os.kill(pid, getattr(signal, name))
+        if hangs_up:
+            os.close(fd)
+            break
 else:
     os.kill(pid, signal.SIGKILL)
-status = os.waitpid(pid, 0)[1]
+done, status = 0, 0
+while not done and time.monotonic() < deadline:
+    done, status = os.waitpid(pid, os.WNOHANG)
+    time.sleep(0 if done else 0.02)
+if not done:
+    os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
 print(json.dumps({"code": os.waitstatus_to_exitcode(status), "text": text}))
 `;
 
@@ -41,6 +52,8 @@ export interface Gesture {
   /** Keys, e.g. `y\\r` or `\\x03`, which is Ctrl-C. */
   readonly keys?: string;
   readonly signal?: "SIGTERM" | "SIGHUP";
+  /** The terminal is closed. */
+  readonly hangsUp?: boolean;
 }
 
 /** Whether there is a Python that can make a terminal. */
@@ -54,15 +67,33 @@ export const hasTerminal: boolean = (() => {
   }
 })();
 
-/** Runs the real `llorch` on a terminal to its end; a minus before the exit code is a signal's. */
-export async function onTerminal(
+/** What a program left on its terminal. */
+interface Shown {
+  /** A minus before it is a signal's. */
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Runs the real `llorch` on a terminal to its end. */
+export function onTerminal(
   args: readonly string[],
-  { when, keys = "", signal }: Gesture,
+  gesture: Gesture,
   env: Record<string, string>,
-): Promise<{ readonly code: number; readonly text: string }> {
+): Promise<Shown> {
+  return commandOnTerminal([...LLORCH, ...args], gesture, env);
+}
+
+/** Runs any command on a terminal to its end. */
+export async function commandOnTerminal(
+  words: readonly string[],
+  { when, keys = "", signal, hangsUp = false }: Gesture,
+  env: Record<string, string>,
+  cwd?: string,
+): Promise<Shown> {
   const { stdout } = await new Deno.Command("python3", {
-    args: ["-c", SCRIPT, when, keys, signal ?? "", ...LLORCH, ...args],
+    args: ["-c", SCRIPT, when, keys, signal ?? "", hangsUp ? "yes" : "", ...words],
     env,
+    ...(cwd === undefined ? {} : { cwd }),
     stdin: "null",
     stderr: "inherit",
   }).output();

@@ -50,7 +50,7 @@ unpack() {
   # No subshell holds these: a signal ends the start and what it has unpacked, not the start alone.
   trap 'rm -rf -- "$aside"' EXIT
   trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
+  trap 'exit 143' TERM HUP QUIT
   section "$2" "$3" > "$aside/.payload" || fail "Cannot unpack the runtime into $5: make room, or $6"
   [ "$(sha256 < "$aside/.payload")" = "$4" ] ||
     fail "Cannot unpack the runtime: $self is damaged or $5 is full"
@@ -60,7 +60,7 @@ unpack() {
 
 drop_aside() {
   rm -rf -- "$aside"
-  trap - EXIT INT TERM HUP
+  trap - EXIT INT TERM HUP QUIT
   umask "$mask"
 }
 

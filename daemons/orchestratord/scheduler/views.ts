@@ -59,7 +59,10 @@ function usualKind({ devices }: Pool): DeviceKind | undefined {
     devices[0]?.kind;
 }
 
-/** Workers of all pools; `active` is the greater of our leases and what the worker reports. */
+/**
+ * Workers of all pools. `active` counts the jobs that we have seated: that is true now, while a pool's
+ * own figure is as old as its last heartbeat.
+ */
 export function workerViews(state: Readonly<State>): WorkerView[] {
   return [...state.pools.values()].flatMap((pool) =>
     pool.workers.map((worker) => ({
@@ -70,7 +73,7 @@ export function workerViews(state: Readonly<State>): WorkerView[] {
       device: worker.device,
       state: stateOf(state.workers.get(worker.worker_id), worker.state),
       slots: worker.slots,
-      active: Math.max(state.workers.get(worker.worker_id)?.jobs.size ?? 0, worker.active),
+      active: state.workers.get(worker.worker_id)?.jobs.size ?? 0,
       context: worker.context,
       memory_bytes: worker.memory_bytes,
       pinned: isPinned(state, { poolId: pool.id, report: worker }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { A, model, pool, Run, worker } from "../testing/scheduler.ts";
-import { modelViews } from "./views.ts";
+import { A, model, pool, Run, submit, worker } from "../testing/scheduler.ts";
+import { modelViews, workerViews } from "./views.ts";
 
 Deno.test("a model with two files in one pool is listed once, and so are its pool and workers", () => {
   const run = new Run();
@@ -11,4 +11,13 @@ Deno.test("a model with two files in one pool is listed once, and so are its poo
   assert.deepEqual(view?.pools, ["p1"]);
   assert.deepEqual(view?.workers, ["w1"]);
   assert.deepEqual(view?.aliases, ["file:/models/a.gguf", "a", "file:/models/copy.gguf", "copy"]);
+});
+
+Deno.test("a worker is as busy as the jobs seated there say, not as its pool said at last", () => {
+  const run = new Run();
+  run.at(0, pool([worker("w1", A, { slots: 2, active: 2 })]));
+  const active = () => workerViews(run.state).map((view) => view.active);
+  assert.deepEqual(active(), [0]);
+  run.at(1, submit("j1", 1));
+  assert.deepEqual(active(), [1]);
 });

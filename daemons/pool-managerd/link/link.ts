@@ -44,6 +44,7 @@ export class Link {
   #failures = 0;
   /** When we were first refused as a twin; Infinity once we have been registered. */
   #twinSince: number | undefined;
+  #isStopping = false;
   #intervalMs: number;
 
   constructor(options: LinkOptions) {
@@ -64,6 +65,11 @@ export class Link {
   /** Something has changed: changes at about the same time share one heartbeat. */
   changed(): void {
     this.#wake.call();
+  }
+
+  /** Our own stop has begun. Reports go on; an orchestrator that stops at the same time is not missed. */
+  stopping(): void {
+    this.#isStopping = true;
   }
 
   /**
@@ -187,7 +193,8 @@ export class Link {
     }
     instruments.heartbeat("failed");
     // An orchestrator that is down for a day is one thing that happened, not thousands.
-    log[this.#failures === 1 ? "warn" : "debug"]("orchestrator_unreachable", { reason });
+    const isNews = this.#failures === 1 && !this.#isStopping;
+    log[isNews ? "warn" : "debug"]("orchestrator_unreachable", { reason });
     return false;
   }
 }

@@ -273,3 +273,21 @@ function poolWorker(n: number): PoolWorker {
     memory_bytes: 21_474_836_480 + n,
   };
 }
+
+Deno.test("a pool that stops does not warn that its orchestrator stops at the same time", async () => {
+  const orchestrator = await fakeOrchestrator();
+  const { link, log } = setup(orchestrator.url);
+  link.start();
+  await orchestrator.next(beat);
+  await orchestrator.close();
+  link.stopping();
+  link.changed();
+  const deadline = performance.now() + 10_000;
+  const failed = () => log.lines.some((line) => line.event === "orchestrator_unreachable");
+  while (!failed() && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await link.close(true);
+  assert.ok(failed());
+  assert.deepEqual(log.lines.filter((line) => line.level === "warn"), []);
+});

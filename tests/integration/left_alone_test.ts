@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { ROOT, startProgram, within } from "../support/stack.ts";
+import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
+
+/** A test with a folder for state. */
+const withState = (test: (stateDir: string) => Promise<void>) => async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await test(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+};
+
+for (const daemon of ["orchestratord", "pool-managerd"] as const) {
+  const script = `daemons/${daemon}/main.ts`;
+
+  Deno.test(
+    `${daemon} goes on when nobody reads its log any more`,
+    withState(async (dir) => {
+      const program = startProgram(script, daemon, ["--port=0", `--state-dir=${dir}/state`]);
+      const { url } = JSON.parse((await within(program.lines.next(), "it listens")).value ?? "");
+      await program.lines.return(undefined);
+      program.kill("SIGHUP");
+      const reply = await fetch(`${url}/health`);
+      assert.equal(reply.status, 200, await reply.text());
+      program.kill("SIGTERM");
+      // Its words on the stop had no reader either.
+      const { code } = await within(program.status, "it stops");
+      assert.equal(code, 0, program.stderr());
+    }),
+  );
+
+  Deno.test({
+    name: `${daemon} ends with the terminal that it was started in`,
+    ignore: !hasTerminal,
+    fn: withState(async (dir) => {
+      const { code } = await commandOnTerminal(
+        [
+          ...[Deno.execPath(), "run", "--quiet", "--no-prompt", `-P=${daemon}`, script],
+          ...["--port=0", `--state-dir=${dir}/state`],
+        ],
+        { when: "listening", hangsUp: true },
+        {},
+        ROOT,
+      );
+      assert.equal(code, 0);
+    }),
+  });
+}
