@@ -63,6 +63,7 @@ export class Committer {
   #lockedSince: number | undefined;
   /** Set while the database refuses writes: only this timer tries it again. */
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
 
   constructor(
     db: DatabaseSync,
@@ -111,11 +112,13 @@ export class Committer {
     this.#retry = undefined;
     this.flush();
     clearTimeout(this.#retry);
+    this.#isClosed = true;
     const error = new Error(`The database is closed: ${this.#failure}`);
     for (const { reject } of this.#pending.splice(0)) reject(error);
   }
 
   #add(write: (db: DatabaseSync) => void, waits: boolean): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error("The database is closed"));
     return new Promise((resolve, reject) => {
       this.#pending.push({ write, waits, resolve, reject });
       if (this.#scheduled) return;

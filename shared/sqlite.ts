@@ -1,9 +1,13 @@
 import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { errorMessage, LlorchError } from "./errors.ts";
+import { isShrinkable, rewriteShrinkable } from "./sqlite_shrink.ts";
 
 /** Longest wait at the opening for another process that holds the database, in milliseconds. */
 const TIMEOUT_MS = 5000;
+
+/** The log's file is cut to this once it is started over, in bytes. */
+const LOG_KEPT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version. A lock of
@@ -43,12 +47,25 @@ export function openDatabase(
     throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
   }
   try {
+    const file = inodeOf(path);
     checkWhole(db, whenDamaged);
+    // Another start has put a new file in its place while this one waited for the lock.
+    if (file !== inodeOf(path)) {
+      db.close();
+      return openDatabase(path, migrations, whenDamaged);
+    }
+    // Heeded where the file is empty.
+    db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     db.exec("PRAGMA journal_mode = WAL");
+    db.exec(`PRAGMA journal_size_limit = ${LOG_KEPT_BYTES}`);
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec("PRAGMA foreign_keys = ON");
     db.exec("PRAGMA secure_delete = ON");
     migrate(db, migrations);
+    if (!isShrinkable(db) && isRewritten(db, path, migrations)) {
+      db.close();
+      return openDatabase(path, migrations, whenDamaged);
+    }
     // From here on a wait would block the event loop.
     db.exec("PRAGMA busy_timeout = 0");
     return db;
@@ -90,6 +107,30 @@ function checkWhole(db: DatabaseSync, whenDamaged: string): void {
   throw new Error(`it is damaged (${reason}); ${whenDamaged}`);
 }
 
+/**
+ * Makes an old file one that can shrink. Where that fails, for want of room as a rule, the database
+ * serves as it is: the next start tries again.
+ */
+function isRewritten(db: DatabaseSync, path: string, migrations: readonly string[]): boolean {
+  try {
+    if (rewriteShrinkable(db, path, (copy) => createAll(copy, migrations))) return true;
+  } catch {
+    // As it is.
+  }
+  rollBack(db);
+  db.exec(`PRAGMA busy_timeout = ${TIMEOUT_MS}; PRAGMA journal_mode = WAL`);
+  return false;
+}
+
+function createAll(db: DatabaseSync, migrations: readonly string[]): void {
+  for (const sql of migrations) db.exec(sql);
+  db.exec(`PRAGMA user_version = ${migrations.length}`);
+}
+
+function inodeOf(path: string): number | null {
+  return Deno.statSync(path).ino;
+}
+
 function migrate(db: DatabaseSync, migrations: readonly string[]): void {
   const version = readVersion(db);
   for (const [index, sql] of migrations.entries()) {
@@ -99,16 +140,6 @@ function migrate(db: DatabaseSync, migrations: readonly string[]): void {
       db.exec(`PRAGMA user_version = ${index + 1}`);
     });
   }
-}
-
-/** Copies the rows of a table to a database that has it too, empty. */
-export function copyRows(from: DatabaseSync, to: DatabaseSync, table: string): void {
-  const names = from.prepare(`PRAGMA table_info(${table})`).all().map(({ name }) => String(name));
-  const insert = to.prepare(
-    `INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
-  );
-  const rows = from.prepare(`SELECT ${names.join(", ")} FROM ${table}`);
-  for (const row of rows.iterate()) insert.run(...names.map((name) => row[name]!));
 }
 
 /** Does all of it or, when it throws, nothing; the error is the one of the work. */

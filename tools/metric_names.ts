@@ -26,7 +26,7 @@ function daemonMetrics(): DaemonMetrics[] {
     {
       daemon: "orchestratord",
       prefix: "orchd",
-      definitions: createOrchestratorMetrics(unread, unread).http.definitions,
+      definitions: createOrchestratorMetrics(unread, unread, unread).http.definitions,
     },
     {
       daemon: "pool-managerd",

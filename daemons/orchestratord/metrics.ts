@@ -1,5 +1,6 @@
 import { createMetrics } from "#shared/metrics.ts";
 import type { State } from "./scheduler/state.ts";
+import type { StoreSize } from "./store/space.ts";
 
 /** The `orchd_*` metrics. */
 export type OrchestratorMetrics = ReturnType<typeof createOrchestratorMetrics>;
@@ -11,8 +12,13 @@ const outcomes = (...values: readonly string[]) => values.map((outcome) => ({ ou
  * Both are read when Prometheus asks, so that gauges never drift from the facts.
  *
  * @param isReady What `/ready` says.
+ * @param size What the database takes on disk.
  */
-export function createOrchestratorMetrics(state: () => Readonly<State>, isReady: () => boolean) {
+export function createOrchestratorMetrics(
+  state: () => Readonly<State>,
+  isReady: () => boolean,
+  size: () => StoreSize,
+) {
   const metrics = createMetrics("orchd");
   const { counter, gauge, histogram } = metrics;
   gauge({
@@ -63,6 +69,21 @@ export function createOrchestratorMetrics(state: () => Readonly<State>, isReady:
         for (const worker of pool.workers) self.inc({ state: worker.state });
       }
     },
+  });
+  gauge({
+    name: "database_bytes",
+    help: "What the database of jobs takes on disk, its log not counted",
+    collect: (self) => self.set(size().bytes),
+  });
+  gauge({
+    name: "database_free_bytes",
+    help: "Of it, what is free: used again, or given back step by step",
+    collect: (self) => self.set(size().freeBytes),
+  });
+  gauge({
+    name: "database_log_bytes",
+    help: "The write-ahead log of the database; grows while another program stays in a transaction",
+    collect: (self) => self.set(size().logBytes),
   });
   return {
     http: metrics,

@@ -52,6 +52,9 @@ const LAST_WORDS_MS = 500;
 /** How often is looked at how much is going on, and everybody told who reads the feed, in ms. */
 const MEASURE_MS = 1_000;
 
+/** How often the database gives space back, in ms. */
+const TIDY_MS = 1_000;
+
 /** Settings that a running orchestrator does not change. */
 const NEEDS_RESTART = [
   ...["host", "port", "token_file", "tls", "state_dir", "tick_ms", "retention.sweep_ms", "limits"],
@@ -138,17 +141,35 @@ async function openParts(
     "orchestratord",
   );
   parts.defer(() => dir.release());
-  const store = openSqliteStore(databasePath(dir.path), (reason) => {
-    if (reason === undefined) log.info("database_writable");
-    else log.error("database_not_writable", { reason });
+  const store = openSqliteStore(databasePath(dir.path), {
+    onFailure(reason) {
+      if (reason === undefined) log.info("database_writable");
+      else log.error("database_not_writable", { reason });
+    },
+    onLogGrows: (bytes) =>
+      log.warn("database_log_grows", {
+        bytes,
+        reason: "Another program stays in a transaction on the database: it keeps the log from " +
+          "being cut. End it (fuser names it: fuser orchestrator.db)",
+      }),
   });
   parts.defer(() => store.close());
+  const { bytes, canShrink } = store.size();
+  if (!canShrink) {
+    log.warn("database_cannot_shrink", {
+      bytes,
+      reason:
+        "It is of an earlier version and too large to be rewritten at a start, another program " +
+        "has it open, or the disk has no room for a copy. Free pages are used again, not given back",
+    });
+  }
 
   let phase: Phase = "restoring";
   const loop = new Loop(policyOf(config), clock);
   const metrics = createOrchestratorMetrics(
     () => loop.state,
     () => orchestrator.notReadyReason() === undefined,
+    () => store.size(),
   );
   const access = new Access({
     token,
@@ -254,11 +275,15 @@ async function openParts(
     feed.send();
   }, MEASURE_MS);
   parts.defer(() => clearInterval(measure));
-  const sweep = setInterval(
-    () => void sweepOnce(store, config, clock, log),
-    config.retention.sweep_ms,
-  );
+  let sweeping: Promise<void> | undefined;
+  const sweep = setInterval(() => {
+    sweeping ??= sweepOnce(store, config, clock, log).finally(() => sweeping = undefined);
+  }, config.retention.sweep_ms);
   parts.defer(() => clearInterval(sweep));
+  const tidy = setInterval(() => {
+    store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
+  }, TIDY_MS);
+  parts.defer(() => clearInterval(tidy));
 
   parts.defer(async () => {
     phase = "stopping";

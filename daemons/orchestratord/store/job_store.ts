@@ -8,6 +8,7 @@ import type {
   TaskRequest,
 } from "#shared/contracts/mod.ts";
 import type { Pin, Place } from "../scheduler/state.ts";
+import type { StoreSize } from "./space.ts";
 
 /** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
 export interface NumberedEvent {
@@ -151,6 +152,10 @@ export interface JobStore {
   pins(): Promise<readonly Pin[]>;
   /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
   expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
+  /** What it takes on disk. */
+  size(): StoreSize;
+  /** Gives space back that is not needed, in small steps; to be called again and again. */
+  tidy(): Promise<void>;
   /** Why the last write failed; undefined when it did not. */
   failure(): string | undefined;
   close(): Promise<void>;

@@ -20,6 +20,8 @@ import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import type { KeyStore } from "./key_store.ts";
 import { sqliteKeys } from "./sqlite_keys.ts";
 import { sqlitePins } from "./sqlite_pins.ts";
+import { Space, type SpaceOptions } from "./space.ts";
+import { sweep } from "./sqlite_sweep.ts";
 import { WalSync } from "./wal_sync.ts";
 
 /** SQL of each version of the database, oldest first. */
@@ -59,19 +61,19 @@ export interface Store extends JobStore {
   readonly keys: KeyStore;
 }
 
+/** What the owner of a store is told. */
+export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;
+
 /**
  * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
  *
  * @param path The database file; created when absent.
- * @param onFailure See {@linkcode CommitterOptions}.
  */
-export function openSqliteStore(
-  path: string,
-  onFailure?: CommitterOptions["onFailure"],
-): Store {
+export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEvents = {}): Store {
   const db = openDatabase(path, MIGRATIONS);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   const committer = new Committer(db, { onFailure });
+  const space = new Space(path, { db, committer, onLogGrows });
   const wal = new WalSync(`${path}-wal`);
 
   const insertEvent = db.prepare(
@@ -172,25 +174,17 @@ export function openSqliteStore(
         }))
       ),
     async expire(now, forgetEndedBefore) {
-      const result = { erased: 0, forgotten: 0 };
-      await committer.write((db) => {
-        db.prepare(
-          "DELETE FROM events WHERE job_id IN (SELECT job_id FROM jobs WHERE content_expires_at <= ?)",
-        ).run(now);
-        const erased = db.prepare(
-          "UPDATE jobs SET request = NULL, content_expires_at = NULL WHERE content_expires_at <= ?",
-        ).run(now);
-        const forgotten = db.prepare("DELETE FROM jobs WHERE ended_at < ?").run(forgetEndedBefore);
-        result.erased = Number(erased.changes);
-        result.forgotten = Number(forgotten.changes);
-      });
+      const result = await sweep(db, committer, now, forgetEndedBefore);
       // Erased text must not live on in the log.
-      if (result.erased + result.forgotten > 0) db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      if (result.erased + result.forgotten > 0) space.cutLog();
       return result;
     },
+    size: () => space.size(),
+    tidy: () => space.look(),
     failure: () => committer.failure,
     async close() {
       await committer.close();
+      await space.idle;
       await wal.close();
       db.close();
     },

@@ -1,7 +1,8 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
-import { copyRows, inTransaction, openDatabase } from "#shared/sqlite.ts";
+import { inTransaction, openDatabase } from "#shared/sqlite.ts";
+import { copyRows } from "#shared/sqlite_shrink.ts";
 import type { WorkerRecord } from "../supervisor/record.ts";
 import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
