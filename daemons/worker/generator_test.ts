@@ -163,7 +163,7 @@ Deno.test("all slots advance in the same turn", () =>
 Deno.test("a long prompt is evaluated in chunks beside a run that generates", () =>
   using({ ...endless, slots: 2 }, async ({ generator, engine }) => {
     const first = await generator.execute(request());
-    await delay(10);
+    await until(() => engine.steps.length > 1);
     engine.steps.length = 0;
     const second = await generator.execute(request({ prompt: "x".repeat(40), max_tokens: 1 }));
     await readEvents(second.stream.body);
@@ -201,10 +201,10 @@ Deno.test("more runs than slots wait in order; more than the queue takes are ref
   }));
 
 Deno.test("a cancelled run ends with CANCELLED and frees its slot after the running step", () =>
-  using({ ...endless, stepMs: 20 }, async ({ generator }) => {
+  using({ ...endless, stepMs: 20 }, async ({ generator, engine }) => {
     const run = await generator.execute(request({ job_id: "j" }));
     const events = readEvents(run.stream.body);
-    await delay(50);
+    await until(() => engine.steps.length > 1);
     assert.equal(generator.active, 1);
     generator.cancel("j", 1);
     generator.cancel("j", 1);
@@ -216,7 +216,7 @@ Deno.test("a client that leaves cancels, in the queue and in prefill too", () =>
   using({ ...endless, stepMs: 5 }, async ({ generator, engine, outcomes }) => {
     const filling = await generator.execute(request({ prompt: "x".repeat(400) }));
     const waiting = await generator.execute(request());
-    await delay(12);
+    await until(() => engine.steps.length > 0);
     await waiting.stream.body.cancel();
     assert.equal(generator.waiting, 0);
     await filling.stream.body.cancel();
@@ -242,7 +242,7 @@ Deno.test("a higher attempt replaces a lower one; a lower one is refused; an old
 Deno.test("a reader that does not read stalls its own slot only, and is cut in the end", () =>
   using({ ...endless, stepMs: 0, slots: 2 }, async ({ generator, engine, outcomes }) => {
     const slow = await generator.execute(request());
-    await delay(30);
+    await until(() => slow.stream.full);
     const stalledAt = engine.sequences[0]!.tokens.length;
     const quick = await generator.execute(request({ max_tokens: 20 }));
     assert.equal(textOf(await readEvents(quick.stream.body)).length, 20);
@@ -251,7 +251,7 @@ Deno.test("a reader that does not read stalls its own slot only, and is cut in t
     assert.deepEqual(outcomes, ["completed", "failed"]);
     const events = await readEvents(slow.stream.body);
     assert.equal(outline(events).at(-1), "error TIMEOUT");
-  }, { streamBuffer: 8, slowReaderMs: 250, metricsIntervalMs: 5 }));
+  }, { streamBuffer: 8, slowReaderMs: 1_000, metricsIntervalMs: 5 }));
 
 Deno.test("a reader that reads again lets its slot go on", () =>
   using({ ...endless, stepMs: 0 }, async ({ generator }) => {

@@ -209,13 +209,13 @@ Deno.test("threads are 1 to 1024 or auto, whether a number or the text of a flag
 
 Deno.test("an idle worker that nobody calls any more ends with exit code 0", async () => {
   const pool = fakePool([]);
-  const fields = { callback_url: pool.url, orphan_timeout_ms: 150 };
+  const fields = { callback_url: pool.url, orphan_timeout_ms: 1_000 };
   await using({}, fields, async ({ worker, client }) => {
     await whenReady(client);
     let ended = false;
     worker.ended.then(() => ended = true);
-    for (let polls = 0; polls < 10; polls++) {
-      await delay(30);
+    for (let polls = 0; polls < 12; polls++) {
+      await delay(100);
       // A poll of the open route counts when it carries the token.
       await client.call(workerRoutes.health, {});
     }

@@ -213,12 +213,12 @@ Deno.test("client: a stream outlives the deadline of its first byte", () =>
   against(() => {
     async function* frames() {
       yield encodeSse("token", { t: "a" }, 1);
-      await delay(100);
+      await delay(1_200);
       yield encodeSse("end", {}, 2);
     }
-    return new SseResponse(frames(), { keepAliveMs: 1000 });
+    return new SseResponse(frames(), { keepAliveMs: 60_000 });
   }, async (client) => {
-    const { status, events: messages } = await client.stream(events, {}, { timeoutMs: 50 });
+    const { status, events: messages } = await client.stream(events, {}, { timeoutMs: 1_000 });
     assert.equal(status, 200);
     const names = (await Array.fromAsync(messages)).map(({ event, id }) => [event, id]);
     assert.deepEqual(names, [["token", "1"], ["end", "2"]]);

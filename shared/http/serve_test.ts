@@ -39,7 +39,6 @@ Deno.test("listen() says that a port is taken and what to do", async () => {
 Deno.test("close() waits for a reply that runs", async () => {
   const { server, end } = await endlessServer();
   const text = (await fetch(server.url)).text();
-  await delay(20);
   const closed = server.close(5000);
   end();
   assert.match(await text, /^x+$/);
@@ -52,15 +51,19 @@ Deno.test("close() cuts a reply that runs longer than the deadline", async () =>
   const began = performance.now();
   const cut = assert.rejects(response.text());
   await server.close(30);
-  assert.ok(performance.now() - began < 1000);
+  assert.ok(performance.now() - began < 30_000);
   await cut;
   end();
 });
 
 Deno.test("close() with no time at all cuts at once, also a handler that has not answered", async () => {
-  const server = await listen(here, () => new Promise(() => {}));
+  const asked = Promise.withResolvers<void>();
+  const server = await listen(here, () => {
+    asked.resolve();
+    return new Promise(() => {});
+  });
   const cut = assert.rejects(fetch(server.url));
-  await delay(20);
+  await asked.promise;
   await server.close(0);
   await cut;
 });
@@ -84,8 +87,8 @@ Deno.test("close() does not wait for a connection that is kept alive and silent"
   await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   await connection.read(new Uint8Array(1000));
   const began = performance.now();
-  await server.close(5000);
-  assert.ok(performance.now() - began < 1000);
+  await server.close(60_000);
+  assert.ok(performance.now() - began < 30_000);
   connection.close();
 });
 

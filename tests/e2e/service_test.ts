@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { VERSION } from "#shared/version.ts";
 import { runExecutable, withService } from "../support/service.ts";
+import { CountingJob, ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
-import { follow, isAlive, numbersOf, range, run, textOf, until, within } from "../support/stack.ts";
+import { isAlive, numbersOf, range, run, textOf, until, within } from "../support/stack.ts";
 
-/** About 2 ms a token: long enough to act while it runs. */
 const task = { model: "slow-counter", prompt: "w7", max_tokens: 300, temperature: 0 };
 
 Deno.test("every executable says its version, its help and what a wrong flag is", async () => {
@@ -42,23 +42,30 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
     });
 
     await t.step("kill -9 of the worker: the stream goes on at the next number", async () => {
-      const received = [];
-      for await (const event of follow(client, task)) {
-        received.push(event);
-        if (numbersOf(received).length !== 20 || event.event !== "token") continue;
-        Deno.kill((await service.workers())[0]!.pid, "SIGKILL");
-      }
-      assert.deepEqual(numbersOf(received), range(8, 300));
+      const job = new CountingJob(client, 7);
+      await job.saysMore(20);
+      Deno.kill((await service.workers())[0]!.pid, "SIGKILL");
+      const params = { id: await job.id() };
+      await until("another has it", async () => {
+        return (await client.call(routes.getTask, { params })).attempts.length === 2;
+      });
+      await job.saysMore(20);
+      await job.end();
+      assert.deepEqual(job.numbers, range(8, job.numbers.length));
     });
 
     await t.step("kill -9 of pool-managerd: its worker streams on and is adopted", async () => {
-      const running = run(client, task);
-      await until("it runs", async () => (await service.workers())[0]?.active === 1);
+      const job = new CountingJob(client, 7);
+      await job.saysMore(1);
       const { pid } = (await service.workers())[0]!;
       Deno.kill(service.poolManagerd.program.pid, "SIGKILL");
       await service.poolManagerd.program.status;
       await service.restart("poolManagerd");
-      assert.deepEqual(numbersOf(await running), range(8, 300));
+      await job.saysMore(20);
+      const { attempts } = await client.call(routes.getTask, { params: { id: await job.id() } });
+      assert.equal(attempts.length, 1);
+      await job.end();
+      assert.deepEqual(job.numbers, range(8, job.numbers.length));
       await until("the worker is adopted", async () => {
         return (await service.workers()).some((worker) => worker.pid === pid);
       });
@@ -121,7 +128,7 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
         assert.deepEqual(numbersOf(received), range(n * 1000 + 1, 100), textOf(received));
       }
     });
-  });
+  }, { poolManagerd: `worker.default_context = ${ENDLESS_CONTEXT}` });
 });
 
 Deno.test("a stop of both daemons leaves no worker", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { createClient } from "#shared/http/client.ts";
+import { ENDLESS_CONTEXT } from "../support/counting_job.ts";
 import { CuttingProxy } from "../support/cutting_proxy.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
@@ -85,7 +86,13 @@ Deno.test("clients that go and come back: streams are whole, slots are freed, no
         assert.equal(job.status, "cancelled");
       });
     });
-  }, { ...SETTINGS, poolManagerd: `${SETTINGS.poolManagerd}\nworker.default_slots = ${SLOTS}` });
+  }, {
+    ...SETTINGS,
+    // With room for jobs that end only when their client leaves.
+    poolManagerd: `${SETTINGS.poolManagerd}
+      worker.default_slots = ${SLOTS}
+      worker.default_context = ${ENDLESS_CONTEXT}`,
+  });
 });
 
 /** Takes every slot; the returned function gives them back. */

@@ -1,32 +1,31 @@
 import assert from "node:assert/strict";
-import { systemClock } from "#shared/clock.ts";
-import { delay } from "#shared/lifecycle.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 
-Deno.test("Watchdog calls once after silence, not while something happens or while it pauses", async () => {
+Deno.test("Watchdog calls once after silence, not while something happens or while it pauses", () => {
+  const clock = new FakeClock();
   let calls = 0;
-  const silent = Promise.withResolvers<void>();
-  const watchdog = new Watchdog(systemClock, 60, () => {
-    calls++;
-    silent.resolve();
-  });
+  const watchdog = new Watchdog(clock, 60, () => calls++);
   for (let round = 0; round < 6; round++) {
-    await delay(20);
+    clock.advance(20);
     watchdog.touch();
   }
   watchdog.pause();
-  await delay(150);
+  clock.advance(150);
   assert.equal(calls, 0);
-  const touched = performance.now();
   watchdog.touch();
-  await silent.promise;
-  assert.ok(performance.now() - touched >= 59);
-  await delay(100);
+  clock.advance(59);
+  assert.equal(calls, 0);
+  clock.advance(1);
+  assert.equal(calls, 1);
+  clock.advance(1000);
   assert.equal(calls, 1);
 });
 
-Deno.test("a stopped Watchdog says nothing", async () => {
-  const watchdog = new Watchdog(systemClock, 5, () => assert.fail("It was stopped"));
+Deno.test("a stopped Watchdog says nothing", () => {
+  const clock = new FakeClock();
+  const watchdog = new Watchdog(clock, 5, () => assert.fail("It was stopped"));
   watchdog.stop();
-  await delay(20);
+  clock.advance(20);
+  assert.equal(clock.pending, 0);
 });

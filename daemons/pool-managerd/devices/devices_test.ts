@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../testdata/fake_clock.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { device, fakeSource } from "../testdata/fake_source.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { capped, createDevices } from "./devices.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FakeClock } from "../testdata/fake_clock.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { Wake } from "./wake.ts";
 
 async function isSettled(promise: Promise<void>): Promise<boolean> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 import type { Measurement } from "./measurement.ts";
-import { FakeClock } from "../testdata/fake_clock.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { FINGERPRINT, poolModel } from "../testdata/records.ts";
 import { Catalog } from "./catalog.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FakeClock } from "../testdata/fake_clock.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { poolModel } from "../testdata/records.ts";
 import { openStagedFiles, StagedFiles } from "./staged_files.ts";

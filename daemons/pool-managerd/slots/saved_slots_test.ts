@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { poolConfig } from "../config.ts";
-import { FakeClock } from "../testdata/fake_clock.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { openSavedSlots } from "./saved_slots.ts";
 

@@ -65,10 +65,10 @@ export function idsOf(events: readonly WorkerEvent[]): number[] {
   return events.flatMap((event) => event.event === "token" ? event.data.ids : []);
 }
 
-/** Waits until something is true, at most two seconds. */
+/** Waits until something is true, at most half a minute. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (const giveUp = performance.now() + 2000; !condition(); await delay(2)) {
-    if (performance.now() > giveUp) throw new Error("It did not come true within two seconds");
+  for (const giveUp = performance.now() + 30_000; !condition(); await delay(2)) {
+    if (performance.now() > giveUp) throw new Error("It did not come true within half a minute");
   }
 }
 
