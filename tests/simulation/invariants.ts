@@ -33,6 +33,11 @@ export function checkState(state: Readonly<State>): void {
     assert.ok(state.queued.has(id) && !state.paused.has(id), `suspect ${id} does not wait`);
   }
 
+  for (const job of [...state.queued.values(), ...state.running.values()]) {
+    assert.equal(job.deaths > 0, state.blamed.has(job.id), `${job.id} is blamed, or is not`);
+  }
+  for (const id of state.blamed) assert.ok(state.queued.has(id) || state.running.has(id));
+
   // Leases are counted on both sides alike, and never more than there are slots.
   let leased = 0;
   for (const worker of state.workers.values()) {

@@ -12,6 +12,7 @@ import type { Effect, Job, JobError, NewJob, Outcome, State, Worker } from "./st
 /** A job comes, or comes back after a restart. */
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
+  if (job.deaths > 0) state.blamed.add(job.id);
   enqueue(state, {
     ...job,
     waitingSince: now,
@@ -68,7 +69,7 @@ export function endAttempt(
     measure(state, job.fingerprint, "tokensOut", lease.tokensOut);
   }
   release(state, job, now);
-  if (outcome.kind !== "lost") return leave(state, job.tenant);
+  if (outcome.kind !== "lost") return end(state, job);
 
   const worker = lease && state.workers.get(lease.workerId);
   if (worker) worker.suspectUntil = now + state.policy.backoffFirstMs;
@@ -80,7 +81,7 @@ export function endAttempt(
   if (job.failures >= state.policy.maxAttempts) {
     const message = `The job failed ${job.failures} times in a row: ${outcome.message}`;
     effects.push({ kind: "fail", jobId: job.id, error: { code: "WORKER_LOST", message } });
-    return leave(state, job.tenant);
+    return end(state, job);
   }
   job.notBefore = now + backoff(state, job.failures);
   if (job.brokeOff?.delivered === false) {
@@ -119,7 +120,7 @@ export function endJob(
     effects.push({ kind: "abort", jobId, attempt: job.attempt, reason: error.message });
     release(state, job, now);
   } else dequeue(state, job);
-  leave(state, job.tenant);
+  end(state, job);
   effects.push({ kind: "fail", jobId, error });
 }
 
@@ -127,6 +128,11 @@ export function endJob(
 export function backoff({ policy }: State, failures: number): number {
   if (failures <= 1) return 0;
   return Math.min(policy.backoffMaxMs, policy.backoffFirstMs * 2 ** (failures - 2));
+}
+
+function end(state: State, job: Job): void {
+  state.blamed.delete(job.id);
+  leave(state, job.tenant);
 }
 
 /** A job gives its slot back. */

@@ -104,7 +104,7 @@ function recordProgress(
   lease.tokensOut = input.tokensOut;
   hear(state, job, now);
   job.failures = 0;
-  clear(job);
+  clear(state, job);
   state.breakers.delete(breakerKey(lease.poolId, job.fingerprint));
   catchUp(state, job);
 }
@@ -126,7 +126,7 @@ function recordEnd(
 ): void {
   const job = state.running.get(jobId);
   if (job?.attempt !== attempt || !job.lease) return;
-  if (tokensOut > job.lease.tokensOut) clear(job);
+  if (tokensOut > job.lease.tokensOut) clear(state, job);
   job.lease.tokensOut = tokensOut;
   const worker = state.workers.get(job.lease.workerId);
   const silentMs = outcome.kind === "lost" ? outcome.silentMs : undefined;

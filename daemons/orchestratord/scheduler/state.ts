@@ -254,6 +254,8 @@ export interface State {
   readonly paused: Set<string>;
   /** Others: workers died with them, and they are tried alone; see `suspects.ts`. */
   readonly suspects: Set<string>;
+  /** Jobs that wait or run and that a worker died with, of all that ran there as the likeliest cause. */
+  readonly blamed: Set<string>;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
   /** Tenants that found no place in the queue, and until when one is kept for them. */
@@ -430,6 +432,7 @@ export function initialState(policy: Policy): State {
     lines: new Map(),
     paused: new Set(),
     suspects: new Set(),
+    blamed: new Set(),
     running: new Map(),
     shares: new Map(),
     refused: new Map(),

@@ -73,6 +73,7 @@ export function loseAll(
   const cause = likeliest(attempts);
   if (cause) {
     cause.deaths++;
+    state.blamed.add(cause.id);
     effects.push({ kind: "suspect", jobId: cause.id, workerId });
   }
   for (const { job } of attempts) if (!state.running.has(job.id)) waitAgain(state, job, now);
@@ -131,7 +132,8 @@ export function tryAlone(state: State, now: number, effects: Effect[]): void {
 }
 
 /** Nothing speaks against a job any more: it has delivered. */
-export function clear(job: Job): void {
+export function clear(state: State, job: Job): void {
+  state.blamed.delete(job.id);
   job.deaths = 0;
   job.isShaken = false;
   job.brokeOff = undefined;

@@ -130,7 +130,7 @@ export function hasSeat(
 ): boolean {
   return worker.jobs.size < worker.report.slots && worker.suspectUntil <= now &&
     isUsable(state, worker) && !isYielding(state, worker) &&
-    silentFor(state, worker, now) <= state.policy.quietMs && !isForTrial(state, worker, job) &&
+    !isQuiet(state, worker, now) && !isForTrial(state, worker, job) &&
     (job === undefined || mayBeToldApart(state, worker, job));
 }
 
@@ -162,15 +162,18 @@ export function silentFor(state: Readonly<State>, worker: Worker, now: number): 
   return since === Infinity ? 0 : now - Math.max(since, worker.heardAt);
 }
 
+function isQuiet(state: Readonly<State>, worker: Worker, now: number): boolean {
+  const { quietMs } = state.policy;
+  return now - worker.heardAt > quietMs && silentFor(state, worker, now) > quietMs;
+}
+
 /** Whether a worker is kept for a suspect, or runs one that has delivered nothing: nobody sits beside it. */
 function isForTrial(state: Readonly<State>, worker: Worker, job?: Job): boolean {
-  for (const id of worker.jobs) {
-    const other = state.running.get(id);
-    if (other && other.deaths > 0 && other.lease?.tokensOut === 0) return true;
-  }
-  for (const id of state.suspects) {
-    const other = state.queued.get(id);
-    if (other && other !== job && isOwn(worker, other)) return true;
+  for (const id of state.blamed) {
+    const lease = state.running.get(id)?.lease;
+    if (lease && lease.tokensOut === 0 && worker.jobs.has(id)) return true;
+    const waiting = state.queued.get(id);
+    if (waiting && waiting !== job && isOwn(worker, waiting)) return true;
   }
   return false;
 }
@@ -183,8 +186,9 @@ export function isOwn({ report }: Worker, job: Job): boolean {
 /** Pools on which a suspect is tried, or is about to be. */
 export function poolsOnTrial(state: Readonly<State>): Set<string> {
   const pools = new Set<string>();
-  for (const { deaths, lease } of state.running.values()) {
-    if (deaths > 0 && lease?.tokensOut === 0) pools.add(lease.poolId);
+  for (const id of state.blamed) {
+    const lease = state.running.get(id)?.lease;
+    if (lease?.tokensOut === 0) pools.add(lease.poolId);
   }
   for (const { trialOf, poolId } of state.spawns.values()) {
     if (trialOf !== undefined) pools.add(poolId);
