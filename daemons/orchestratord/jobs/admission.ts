@@ -12,6 +12,7 @@ import type { State } from "../scheduler/state.ts";
  * needs no counting, and most prompts cost nothing here.
  *
  * @param tokensAtMost Of the task's prompt.
+ * @returns whether the worker was lost while it counted: the prompt may be the reason
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
  */
 export async function checkPromptFits(
@@ -20,17 +21,17 @@ export async function checkPromptFits(
   fingerprint: string,
   state: Readonly<State>,
   how: Pick<ClientOptions, "timeoutMs" | "http">,
-): Promise<void> {
+): Promise<boolean> {
   const [worker] = [...holdersOf(state, fingerprint)]
     .filter((each) => isUsable(state, each))
     .map(({ report }) => report)
     .sort((a, b) => b.context - a.context);
-  if (worker?.uri === undefined) return;
+  if (worker?.uri === undefined) return false;
 
   const count = task.prompt_tokens?.length ?? (
     tokensAtMost < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
   );
-  if (count < worker.context) return;
+  if (count === undefined || count < worker.context) return count === undefined;
   throw new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
     `The prompt has ${count} tokens and the model's context holds ${worker.context}`,
@@ -38,12 +39,13 @@ export async function checkPromptFits(
   );
 }
 
+/** @returns undefined where the worker was lost meanwhile */
 async function countTokens(
   task: TaskRequest,
   baseUrl: string,
   token: string,
   how: Pick<ClientOptions, "timeoutMs" | "http">,
-): Promise<number> {
+): Promise<number | undefined> {
   try {
     const { count } = await createClient({ baseUrl, token, ...how }).call(
       workerRoutes.tokenize,
@@ -56,8 +58,9 @@ async function countTokens(
     return count;
   } catch (error) {
     if (error instanceof LlorchError && error.code === "CONTEXT_LENGTH_EXCEEDED") throw error;
-    // The worker just went away: whoever runs the job will count.
-    if (error instanceof TransportError || error instanceof LlorchError) return 0;
+    if (error instanceof TransportError) return undefined;
+    // Whoever runs the job will count.
+    if (error instanceof LlorchError) return 0;
     throw error;
   }
 }

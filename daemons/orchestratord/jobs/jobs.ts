@@ -254,7 +254,7 @@ export class Jobs {
     const fingerprint = this.#resolve(task.model);
     const tenant = options.tenant ?? task.session_id ?? "";
     const demand = demandOf(task, fingerprint, tenant);
-    await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
+    const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
       timeoutMs: this.#deps.config.pools.call_timeout_ms,
       http: this.#deps.http,
     });
@@ -292,7 +292,8 @@ export class Jobs {
     loop.send({
       kind: "submit",
       job: {
-        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0, deaths: 0 },
+        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
+        deaths: isSuspect ? 1 : 0,
         speaks: options.runAttempt === undefined,
         queuedAt: this.#steady(now),
         deadlineAt: deadlineAt && this.#steady(deadlineAt),
