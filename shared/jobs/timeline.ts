@@ -30,11 +30,13 @@ export function timeline(job: JobView): string[][] {
 }
 
 function attemptsOf({ attempts, first_token_at }: JobView): Step[] {
-  const steps = attempts.flatMap(({ worker_id, pool_id, started_at, ended_at, reason }, index) => {
+  const steps = attempts.flatMap((attempt, index) => {
+    const { worker_id, pool_id, started_at, ended_at, reason, suspect } = attempt;
     const what = `attempt ${index + 1}`;
     const began = { at: Date.parse(started_at), what, more: `on ${worker_id} of pool ${pool_id}` };
     if (ended_at === undefined || reason === undefined) return [began];
-    return [began, { at: Date.parse(ended_at), what, more: `given up: ${reason}` }];
+    const why = suspect ? `${reason} (this job is the likeliest cause)` : reason;
+    return [began, { at: Date.parse(ended_at), what, more: `given up: ${why}` }];
   });
   if (first_token_at === undefined) return steps;
   return [...steps, { at: Date.parse(first_token_at), what: "first token", more: "" }];
