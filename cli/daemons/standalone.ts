@@ -2,6 +2,7 @@ import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Executable, findExecutable } from "#shared/executables.ts";
 import { followUs } from "#shared/launcher.ts";
+import { withLargeStack } from "#shared/large_stack.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import type { Context } from "../context.ts";
 import { searchDirs } from "../models/installed.ts";
@@ -18,7 +19,8 @@ import type { WorkerRequest } from "./worker_request.ts";
 export async function runStandalone(request: WorkerRequest, context: Context): Promise<number> {
   const path = await modelPath(request.model, context);
   const { command, args } = findExecutable("llorch-candled", [`llorch-candled-${request.kind}`]);
-  return await foreground({ command, args: [...args, ...standaloneArgs(request, path)] }, context);
+  const worker = { command, args: [...args, ...standaloneArgs(request, path)] };
+  return await foreground(withLargeStack(worker), context);
 }
 
 /** The arguments of a worker without a pool manager. */

@@ -266,3 +266,34 @@ Deno.test("a worker that stands by loads the model that it is told, and ends wit
   await idle.stdout.cancel();
   assert.equal((await idle.status).code, 0);
 });
+
+Deno.test({
+  name: "a worker that was given a small stack takes a large one, in the same process",
+  ignore: Deno.build.os !== "linux" || overcommits() === "2",
+  async fn() {
+    const deno = ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN];
+    const worker = new Deno.Command("/bin/sh", {
+      args: [
+        ...["-c", 'ulimit -S -s 8192; exec "$0" "$@"', Deno.execPath(), ...deno, "--port", "0"],
+        ...["--standalone", "--gpu", "none", "--model", counterModel()],
+      ],
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const said = await waitFor(worker, "loaded");
+    assert.match(said, /"event":"text_stack","bytes":536870912,"characters_at_once":1046528/);
+    const limits = await Deno.readTextFile(`/proc/${worker.pid}/limits`);
+    assert.match(limits, /Max stack size\s+536870912/);
+    worker.kill("SIGTERM");
+    assert.equal((await worker.status).code, 0);
+  },
+});
+
+/** How Linux counts address space; `2`: as memory. */
+function overcommits(): string | undefined {
+  try {
+    return Deno.readTextFileSync("/proc/sys/vm/overcommit_memory").trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -43,6 +43,8 @@ async function tryFrom(
   }, LOOK_MS);
   try {
     for await (const line of readLines(child.stdout)) {
+      // Whoever aborts may print where it did.
+      if (!/^\[\d+[,\]]/.test(line)) continue;
       const [, outcome] = JSON.parse(line) as [number, Outcome?];
       isTrying = outcome === undefined;
       before = figuresOf(child.pid);

@@ -78,3 +78,64 @@ export function wordVocabulary(
     },
   };
 }
+
+/** Characters that stand for bytes in a byte-pair vocabulary, as GPT-2 writes them. */
+const BYTE_LETTERS: readonly string[] = (() => {
+  const isPlain = (byte: number) =>
+    byte > 0x20 && byte < 0x7f || byte > 0xa0 && byte < 0xad || byte > 0xad;
+  let others = 0;
+  return Array.from(
+    { length: BYTES },
+    (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : 0x100 + others++),
+  );
+})();
+
+/** Characters whose runs are tokens: of two, four, … of them. */
+const RUN_LETTERS: readonly [character: string, longest: number][] = [
+  ...[[" ", 128], ["=", 64], ["\n", 16], ["\t", 16], ["a", 8], ["7", 4]] as const,
+].map(([character, longest]) => [character, longest]);
+
+/** Letters that are joined, in this order. */
+const PAIRS = ["th", "he", "in", "er", "an", "on", " t", " th", " the", " a", " w", "ing", " in"];
+
+/**
+ * The `tokenizer.ggml.*` keys of a byte-pair vocabulary: all bytes, runs of some characters, and a few
+ * pieces of English.
+ *
+ * @param pre Name of the pre-tokenizer, as llama.cpp knows it.
+ */
+export function bytePairVocabulary(pre: string): Readonly<Record<string, GgufValue>> {
+  const letters = (text: string) =>
+    Array.from(new TextEncoder().encode(text), (byte) => BYTE_LETTERS[byte]!).join("");
+  const merges: string[] = [];
+  const pieces: string[] = [];
+  const join = (left: string, right: string) => {
+    merges.push(`${letters(left)} ${letters(right)}`);
+    pieces.push(letters(left + right));
+  };
+  for (const [character, longest] of RUN_LETTERS) {
+    for (let count = 1; count < longest; count *= 2) {
+      join(character.repeat(count), character.repeat(count));
+    }
+  }
+  for (const pair of PAIRS) join(pair.slice(0, -1), pair.slice(-1));
+  // The bytes of 好, which are no characters by themselves.
+  const [first, second, third] = Array.from(
+    new TextEncoder().encode("好"),
+    (byte) => BYTE_LETTERS[byte]!,
+  ) as [string, string, string];
+  merges.push(`${first} ${second}`, `${first}${second} ${third}`);
+  pieces.push(first + second, first + second + third);
+  const tokens = [...BYTE_LETTERS, ...new Set(pieces), "<|end|>"];
+  return {
+    "tokenizer.ggml.model": { string: "gpt2" },
+    "tokenizer.ggml.pre": { string: pre },
+    "tokenizer.ggml.tokens": { strings: tokens },
+    "tokenizer.ggml.token_type": {
+      i32s: tokens.map((_, id) => id === tokens.length - 1 ? KIND.control : KIND.normal),
+    },
+    "tokenizer.ggml.merges": { strings: merges },
+    "tokenizer.ggml.eos_token_id": { u32: tokens.length - 1 },
+    "tokenizer.ggml.add_bos_token": { bool: false },
+  };
+}

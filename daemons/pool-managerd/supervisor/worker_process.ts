@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Executable } from "#shared/executables.ts";
+import { withLargeStack } from "#shared/large_stack.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { StandbyOrders } from "#shared/contracts/worker.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -72,14 +73,19 @@ export function processSpawner(table: ProcessTable, clock: Clock): Spawner {
  * terminal nor our own death reaches it, and no pipe of ours can block it.
  */
 function startProcess(
-  { command, args }: Executable,
+  executable: Executable,
   env: Readonly<Record<string, string>>,
   log: string,
   table: ProcessTable,
   stdin: "ignore" | "pipe",
 ): { readonly process: WorkerProcess; readonly child: ChildProcess } {
   const failed = (reason: string, cause?: unknown) =>
-    new LlorchError("WORKER_START_FAILED", `Cannot start ${command}: ${reason}`, { cause });
+    new LlorchError("WORKER_START_FAILED", `Cannot start ${executable.command}: ${reason}`, {
+      cause,
+    });
+  // The shell that starts it would say so in its log alone.
+  if (!mayRun(executable.command)) throw failed(NOT_THERE);
+  const { command, args } = withLargeStack(executable);
   let child: ChildProcess;
   try {
     const output = openSync(log, "a", 0o600);
@@ -103,7 +109,7 @@ function startProcess(
   });
   // A program that cannot be executed is told here, later, and by a missing pid, at once.
   child.on("error", () => {});
-  if (child.pid === undefined) throw failed("it is missing or may not be executed");
+  if (child.pid === undefined) throw failed(NOT_THERE);
   const { pid } = child;
   const process: WorkerProcess = {
     pid,
@@ -114,6 +120,19 @@ function startProcess(
     forget: () => child.unref(),
   };
   return { process, child };
+}
+
+const NOT_THERE = "it is missing or may not be executed";
+
+function mayRun(command: string): boolean {
+  // One without a folder is looked for on PATH.
+  if (!command.includes("/")) return true;
+  try {
+    const { isFile, mode } = Deno.statSync(command);
+    return isFile && (mode === null || (mode & 0o111) !== 0);
+  } catch {
+    return false;
+  }
 }
 
 function sendSignal(pid: number, name: Deno.Signal): void {

@@ -1,15 +1,12 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
-import { delay } from "#shared/lifecycle.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PromptFields } from "../model.ts";
 
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
 
-/** Characters from which on a text is counted by pieces first. */
-const LONG_TEXT = 16_384;
 /** Tokens by which cutting a text anywhere may change their number. */
 const CUT_MARGIN = 64;
 
@@ -20,29 +17,15 @@ const CUT_MARGIN = 64;
  */
 export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
   const { prompt, messages, prompt_tokens } = fields;
-  if (prompt !== undefined) {
-    await refuseLongText(prompt, engine);
-    return engine.tokenize(prompt);
-  }
+  // A text that cannot fit is refused after the first piece that shows it.
+  const seen = (count: number) => {
+    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
+  };
+  if (prompt !== undefined) return await engine.tokenize(prompt, seen);
   if (messages !== undefined) {
-    const tools = offeredTools(fields);
-    const said = messages.map((message) => message.content).join("\n");
-    await refuseLongText(tools.length > 0 ? said + JSON.stringify(tools) : said, engine);
-    return engine.tokenizeChat(messages, tools);
+    return await engine.tokenizeChat(messages, offeredTools(fields), seen);
   }
   return [...prompt_tokens ?? []];
-}
-
-/**
- * Refuses a text that cannot fit, after the first piece that shows it. Tokenizing a megabyte takes
- * a third of a second, in which nothing else in this process could happen.
- */
-async function refuseLongText(text: string, engine: Tokenizer): Promise<void> {
-  for (let length = LONG_TEXT; length < text.length; length *= 2) {
-    const count = engine.tokenize(text.slice(0, length)).length;
-    if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
-    await delay(0);
-  }
 }
 
 /**

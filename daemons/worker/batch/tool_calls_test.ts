@@ -20,7 +20,7 @@ function said(text: string, given: CallWatch, { stops = [] as string[], cut = fa
   let shown = "";
   let rest = "";
   let stopped = false;
-  for (const id of engine.tokenize(text)) {
+  for (const id of new TextEncoder().encode(text)) {
     if (stopped) {
       rest += engine.detokenize([id]);
       continue;

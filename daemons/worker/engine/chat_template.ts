@@ -2,13 +2,14 @@ import { Template } from "@huggingface/jinja";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
+import type { TokensSeen } from "./engine.ts";
 import type { CallSyntax } from "../batch/tool_calls.ts";
 import { nativeTurns, plainTurns, type ToolSkills, toolSkills, type Turn } from "./tool_turns.ts";
 
 /** What a chat template may ask of its tokenizer. */
 export interface ChatTokenizer {
   /** Text as tokens; with `special`, control tokens that are written out become those tokens. */
-  tokenize(text: string, special: boolean): number[];
+  tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
   readonly bosText: string;
   readonly eosText: string;
 }
@@ -35,19 +36,24 @@ export class ChatTemplate {
   }
 
   /** @throws {LlorchError} `INVALID_REQUEST` when the template refuses the messages. */
-  tokenize(messages: readonly Message[], tools: readonly Tool[] = []): number[] {
+  async tokenize(
+    messages: readonly Message[],
+    tools: readonly Tool[] = [],
+    seen?: TokensSeen,
+  ): Promise<number[]> {
     const { native, argumentsAs, system } = this.#skills;
     const turns = native ? nativeTurns(messages, argumentsAs) : plainTurns(messages, tools, system);
     const offered = native ? tools : [];
     const text = this.#renderOrRefuse(turns, offered);
     // Tools and calls are written by the template itself: there is no keeping them apart.
     const calls = turns.flatMap((turn) => turn.tool_calls ?? []);
-    if (offered.length > 0 && this.#hasControlTokens(JSON.stringify(offered))) refuse("tools");
-    if (calls.length > 0 && this.#hasControlTokens(JSON.stringify(calls))) refuse("messages");
-    const disguised = turns.some((turn) => this.#hasControlTokens(turn.content));
-    return disguised
-      ? this.#tokenizeApart(turns, offered, text)
-      : this.#tokenizer.tokenize(text, true);
+    const isDisguised = (said: string) => this.#hasControlTokens(said, seen);
+    if (offered.length > 0 && await isDisguised(JSON.stringify(offered))) refuse("tools");
+    if (calls.length > 0 && await isDisguised(JSON.stringify(calls))) refuse("messages");
+    for (const turn of turns) {
+      if (await isDisguised(turn.content)) return await this.#tokenizeApart(turns, offered, text);
+    }
+    return await this.#tokenizer.tokenize(text, true, seen);
   }
 
   #render(turns: readonly Turn[], tools: readonly Tool[]): string {
@@ -72,16 +78,22 @@ export class ChatTemplate {
     }
   }
 
-  #hasControlTokens(text: string): boolean {
+  async #hasControlTokens(text: string, seen: TokensSeen | undefined): Promise<boolean> {
     const { tokenize } = this.#tokenizer;
-    return tokenize(text, true).join() !== tokenize(text, false).join();
+    const plain = await tokenize(text, false, seen);
+    const special = await tokenize(text, true, seen);
+    return plain.length !== special.length || plain.some((token, at) => token !== special[at]);
   }
 
   /**
    * Renders with marks in place of what people wrote, then tokenizes markup and writing apart.
    * Fails where the template does more with a message than to put it in its place.
    */
-  #tokenizeApart(turns: readonly Turn[], tools: readonly Tool[], expected: string): number[] {
+  async #tokenizeApart(
+    turns: readonly Turn[],
+    tools: readonly Tool[],
+    expected: string,
+  ): Promise<number[]> {
     // Private-use characters, not the same in two requests: nobody can write them on purpose.
     const mark = crypto.randomUUID();
     const marked = this.#renderOrRefuse(
@@ -103,7 +115,11 @@ export class ChatTemplate {
         piece.markup ? piece : { ...piece, text: trim(piece.text) }
       );
       if (trimmed.map((piece) => piece.text).join("") !== expected) continue;
-      return trimmed.flatMap(({ text, markup }) => this.#tokenizer.tokenize(text, markup));
+      const tokens: number[][] = [];
+      for (const { text, markup } of trimmed) {
+        tokens.push(await this.#tokenizer.tokenize(text, markup));
+      }
+      return tokens.flat();
     }
     refuse("messages");
   }

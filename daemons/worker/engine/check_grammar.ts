@@ -59,7 +59,8 @@ function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
     const rules = plainRules(grammar);
     const loop = findLoop(rules, { all: reader === "any" });
     if (loop) return loop.message;
-    const { ways, visits, depth: beginnings, search } = costOf(rules);
+    const { ways, visits, dead, depth: beginnings, search } = costOf(rules);
+    if (dead) return at({ rule: dead }, "nothing can be read by it: let it read something, or end");
     for (const [{ count, rule }, most] of [[ways, MAX_WAYS], [visits, MAX_VISITS]] as const) {
       if (count <= most) continue;
       return at(

@@ -56,14 +56,21 @@ export interface Engine {
   readonly vocabularySize: number;
   /** One per slot; none for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
-  /** A plain prompt as tokens; text that looks like a control token stays text. */
-  tokenize(text: string): number[];
+  /**
+   * A plain prompt as tokens; text that looks like a control token stays text. Others get turns of the
+   * event loop while a long one is read.
+   */
+  tokenize(text: string, seen?: TokensSeen): Promise<number[]>;
   /**
    * A chat as tokens, by the model's own template; tools the model may call are described in it.
    *
    * @throws {LlorchError} `INVALID_REQUEST` when the model has no template or refuses the messages.
    */
-  tokenizeChat(messages: readonly Message[], tools: readonly Tool[]): number[];
+  tokenizeChat(
+    messages: readonly Message[],
+    tools: readonly Tool[],
+    seen?: TokensSeen,
+  ): Promise<number[]>;
   /** How the model writes calls of tools. */
   readonly callSyntax: CallSyntax;
   /** The text of tokens; U+FFFD at its end may be a character that is not whole yet. */
@@ -94,6 +101,12 @@ export interface Engine {
   memoryBytes(): number;
   dispose(): Promise<void>;
 }
+
+/**
+ * Called with the tokens of a text so far, while more of it is to be read. What it throws ends the
+ * reading: nobody waits for the tokens of a text that is far too long.
+ */
+export type TokensSeen = (count: number) => void;
 
 /** The fields of a request that say how tokens are chosen. */
 export type SamplingRequest = Pick<

@@ -16,6 +16,8 @@ export interface GbnfCost {
   readonly ways: Most;
   /** Places that it comes by on all these ways. */
   readonly visits: Most;
+  /** A rule that can neither be read nor be empty, which llama.cpp does not expect. */
+  readonly dead: PlainRule | undefined;
   /** Rules that begin with each other in a row: as deep llama.cpp recurses in its search for loops. */
   readonly depth: Most;
   /** Elements that this search goes through; it looks at a rule again each time it comes by. */
@@ -28,9 +30,11 @@ export function costOf(rules: readonly PlainRule[]): GbnfCost {
   const shallow = shallowLeftGraph(rules);
   const search = sumsOf(rules, shallow, (rule) => rule.size, (sum, each) => sum + each);
   const depth = sumsOf(rules, shallow, () => 1, (most, each) => Math.max(most, 1 + each));
+  const ways = waysOf(rules, graph, 0);
   return {
-    ways: most(rules, waysOf(rules, graph, 0)),
+    ways: most(rules, ways),
     visits: most(rules, waysOf(rules, graph, 1)),
+    dead: rules.find((_, index) => ways[index] === 0 && !graph.mayBeEmpty[index]),
     depth: most(rules, depth),
     search: search.reduce((sum, each) => sum + each, 0),
   };

@@ -9,10 +9,13 @@ const FIRST_STEPS = 10;
 const MAX_WAYS = 1_000_000;
 /** Ways to go on after a text that llama.cpp can hold. */
 const MAX_STACKS = 4_000;
+/** Or so many, and so many times those at the beginning, where looking at them was given up. */
+const SUSPICIOUS_STACKS = 400;
+const SUSPICIOUS = 8;
 /** Stacks that are looked at in all, for either kind of growth, which takes some tens of milliseconds. */
-const BUDGET = 100_000;
+const BUDGET = { readings: 100_000, stacks: 200_000 } as const;
 /** And from one beginning on, so that something is left for the others. */
-const BUDGET_OF_ONE = 30_000;
+const BUDGET_OF_ONE = { readings: 30_000, stacks: 100_000 } as const;
 /** Characters that are tried from each beginning. */
 const MAX_CHARACTERS = 16;
 
@@ -40,15 +43,15 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
     of: Growth["of"],
     grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
   ): Growth | undefined => {
-    for (let left = BUDGET, at = 0; left > 0 && at < reached.length; at++) {
+    for (let left = BUDGET[of], at = 0; left > 0 && at < reached.length; at++) {
       const index = reached[at]!;
       const beginnings = of === "stacks"
         ? [machine.beginnings(index)]
         : machine.allBeginnings(index);
       for (const stacks of beginnings) {
-        machine.budget = BUDGET_OF_ONE;
+        machine.budget = BUDGET_OF_ONE[of];
         if (grows(machine, stacks)) return { rule: rules[index]!, of };
-        left -= BUDGET_OF_ONE - machine.budget;
+        left -= BUDGET_OF_ONE[of] - machine.budget;
       }
     }
     return undefined;
@@ -76,11 +79,13 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
   const before = stacks.length;
   for (let step = 0; step < STEPS; step++) {
     if (ways.size > Math.max(MAX_STACKS, 2 * before)) return true;
-    if (step === FIRST_STEPS && ways.size <= before || machine.budget <= 0) return false;
+    // A text that took so much to read has many ways, if not yet too many.
+    if (machine.budget <= 0) return ways.size > Math.max(SUSPICIOUS_STACKS, SUSPICIOUS * before);
+    if (step === FIRST_STEPS && ways.size <= before) return false;
     const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
     const [most] = next.sort((one, other) => other.size - one.size);
     if (!most) return false;
-    ways = most;
+    if (machine.budget > 0 || most.size > ways.size) ways = most;
   }
   return false;
 }
@@ -98,7 +103,7 @@ interface Stack {
 /** Does to a grammar's stacks what llama.cpp does, and counts what it looks at. */
 class StackMachine {
   /** Stacks that may still be looked at. */
-  budget = BUDGET_OF_ONE;
+  budget = 0;
   /** Elements of all choices, each choice followed by an undefined. */
   readonly #elements: (Element | undefined)[] = [];
   /** By rule, where its choices begin. */

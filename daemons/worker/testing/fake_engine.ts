@@ -1,7 +1,14 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
+import type {
+  Engine,
+  EngineSequence,
+  Generation,
+  Sampling,
+  StateMark,
+  TokensSeen,
+} from "../engine/engine.ts";
 
 /** How a {@linkcode FakeEngine} behaves. */
 export interface FakeEngineOptions {
@@ -43,12 +50,29 @@ export class FakeEngine implements Engine {
     );
   }
 
-  tokenize(text: string): number[] {
-    return [...new TextEncoder().encode(text)];
+  /** Reads in pieces, as a real one does. */
+  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
+    const tokens: number[] = [];
+    for (let at = 0; at < text.length || at === 0; at += PIECE) {
+      if (at > 0) {
+        seen?.(tokens.length);
+        await delay(0);
+      }
+      tokens.push(...bytesOf(text.slice(at, at + PIECE)));
+      this.read = Math.max(this.read, tokens.length);
+    }
+    return tokens;
   }
 
-  tokenizeChat(messages: readonly { content: string }[]): number[] {
-    return this.tokenize(messages.map((message) => message.content).join("|"));
+  /** Most tokens that a text was read to. */
+  read = 0;
+
+  tokenizeChat(
+    messages: readonly { content: string }[],
+    _tools?: readonly unknown[],
+    seen?: TokensSeen,
+  ): Promise<number[]> {
+    return this.tokenize(messages.map((message) => message.content).join("|"), seen);
   }
 
   detokenize(tokens: readonly number[]): string {
@@ -69,7 +93,7 @@ export class FakeEngine implements Engine {
   /** One number for each byte value's share. */
   async embed(input: string | readonly number[]) {
     await delay(this.options.stepMs ?? 0);
-    const tokens = typeof input === "string" ? this.tokenize(input) : input;
+    const tokens = typeof input === "string" ? bytesOf(input) : input;
     const vector = new Float32Array(4);
     vector[tokens.length % 4] = 1;
     return { vector, tokens: tokens.length };
@@ -146,4 +170,11 @@ export class FakeSequence implements EngineSequence {
     this.tokens = tokens;
     return this.tokens.length;
   }
+}
+
+/** Characters of a text that are read at once. */
+const PIECE = 8_192;
+
+function bytesOf(text: string): number[] {
+  return [...new TextEncoder().encode(text)];
 }

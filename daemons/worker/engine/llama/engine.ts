@@ -5,8 +5,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import type { CallSyntax } from "../../batch/tool_calls.ts";
 import type { ChatTemplate } from "../chat_template.ts";
-import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import type { Engine, EngineSequence, Sampling, SamplingRequest, TokensSeen } from "../engine.ts";
 import type { Group } from "./group.ts";
+import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
 
@@ -20,6 +21,7 @@ export interface LlamaParts {
   /** Of the model that drafts. Held, because a model whose context was collected never disposes. */
   readonly draftGroup: Group | undefined;
   readonly vectors: LlamaVectors;
+  readonly tokenizer: LlamaTokenizer;
   /** Adapters that requests may name, loaded. */
   readonly adapters: ReadonlyMap<string, object>;
   readonly contextPerSlot: number;
@@ -62,16 +64,19 @@ export class LlamaEngine implements Engine {
     return this.#parts.threads();
   }
 
-  tokenize(text: string): number[] {
-    const { models: [model] } = this.#parts;
-    return this.#withStart(model.tokenize(text, false));
+  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
+    return this.#withStart(await this.#parts.tokenizer.tokenize(text, false, seen));
   }
 
   get callSyntax(): CallSyntax {
     return this.#parts.chatTemplate?.callSyntax ?? "tagged";
   }
 
-  tokenizeChat(messages: readonly Message[], tools: readonly Tool[]): number[] {
+  async tokenizeChat(
+    messages: readonly Message[],
+    tools: readonly Tool[],
+    seen?: TokensSeen,
+  ): Promise<number[]> {
     const { chatTemplate } = this.#parts;
     if (!chatTemplate) {
       throw invalidRequest([{
@@ -79,7 +84,7 @@ export class LlamaEngine implements Engine {
         message: "this model has no chat template; send prompt or prompt_tokens",
       }]);
     }
-    return this.#withStart(chatTemplate.tokenize(messages, tools) as Token[]);
+    return this.#withStart(await chatTemplate.tokenize(messages, tools, seen));
   }
 
   detokenize(tokens: readonly number[]): string {
@@ -132,7 +137,7 @@ export class LlamaEngine implements Engine {
   }
 
   /** Models that begin with a token of their own get it once, template or not. */
-  #withStart(tokens: Token[]): number[] {
+  #withStart(tokens: number[]): number[] {
     const { bos, shouldPrependBosToken } = this.#parts.models[0].tokens;
     if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
     return [bos, ...tokens];

@@ -14,7 +14,7 @@ Deno.test("llama.cpp reuses what a slot holds, and says the same with it as with
     assert.equal(endOf(again).tokens_cached, endOf(again).tokens_in - 1);
     assert.equal(textOf(again), textOf(fresh));
     assert.equal(textOf(branch), count(701, 702));
-    assert.equal(endOf(branch).tokens_cached, engine.tokenize(count(0, 49)).length);
+    assert.equal(endOf(branch).tokens_cached, (await engine.tokenize(count(0, 49))).length);
   }));
 
 /** Logarithms of probability are the same but for rounding where they differ by less than this. */

@@ -3,6 +3,7 @@ import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "../chat_template.ts";
 import { physicalCores } from "../../cores.ts";
+import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { loadError } from "./load_error.ts";
@@ -15,6 +16,7 @@ import { LookupPredictor } from "./lookup.ts";
 import { nativeLora } from "./native.ts";
 import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
+import { LlamaTokenizer } from "./tokenizer.ts";
 
 /** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
@@ -107,12 +109,15 @@ async function openEngine(
   for (const [name, path] of options.adapters) {
     adapters.set(name, await openAdapter(model, name, path));
   }
+  const tokenizer = new LlamaTokenizer(model, textStack().characters);
   const engine = new LlamaEngine({
     llama,
     models: [model, ...draft ? [draft] : []],
     group,
     draftGroup,
+    tokenizer,
     vectors: new LlamaVectors(model, {
+      tokenizer,
       contextSize: contextPerSlot,
       threads: () => threads,
       // Two contexts that compute at once crash llama.cpp's Vulkan backend.
@@ -122,7 +127,7 @@ async function openEngine(
     contextPerSlot,
     threads: () => threads,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
-    chatTemplate: chatTemplate(model, options.onWarning),
+    chatTemplate: chatTemplate(model, tokenizer, options.onWarning),
   });
   if (!group) await trialVector(engine);
   else {
@@ -208,6 +213,7 @@ const DRAFT_TOKENS = 16;
 /** A template that cannot be read costs the model its chat, not its life. */
 function chatTemplate(
   model: LlamaModel,
+  tokenizer: LlamaTokenizer,
   onWarning: (message: string) => void,
 ): ChatTemplate | undefined {
   const source = model.fileInfo.metadata.tokenizer?.chat_template;
@@ -215,7 +221,7 @@ function chatTemplate(
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
   try {
     return new ChatTemplate(source, {
-      tokenize: (part, special) => model.tokenize(part, special),
+      tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
       bosText: model.tokens.bosString ?? text(model.tokens.bos),
       eosText: model.tokens.eosString ?? text(model.tokens.eos),
     });
@@ -241,7 +247,7 @@ async function trialVector(engine: LlamaEngine): Promise<void> {
 async function trialStep(engine: LlamaEngine): Promise<void> {
   const sequence = engine.sequences[0]!;
   const sampling = await engine.createSampling(GREEDY, 0);
-  const generation = sequence.generate(engine.tokenize("a"), sampling);
+  const generation = sequence.generate(await engine.tokenize("a"), sampling);
   await generation.next();
   generation.close();
   sequence.trim(0);

@@ -1,8 +1,10 @@
 import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
+import type { LlamaTokenizer } from "./tokenizer.ts";
 
 /** How the contexts are made. */
 interface VectorOptions {
+  readonly tokenizer: LlamaTokenizer;
   /** Tokens of one input. */
   readonly contextSize: number;
   readonly threads: () => number;
@@ -37,7 +39,8 @@ export class LlamaVectors {
       });
     const context = await this.#embedding;
     // The library adds the model's own first and last tokens to the list that it is given.
-    const copy = () => typeof input === "string" ? input : [...input] as Token[];
+    const given = typeof input === "string" ? await this.#read(input) : input;
+    const copy = () => typeof given === "string" ? given : [...given] as Token[];
     const tokens = context.calculateInputLength(copy());
     this.#check(tokens);
     const { vector } = await this.#options.exclusively(() => context.getEmbeddingFor(copy()));
@@ -51,9 +54,10 @@ export class LlamaVectors {
       throw error;
     });
     const context = await this.#ranking;
-    const tokens = context.calculateInputLength(query, document);
+    const given = [await this.#read(query), await this.#read(document)] as const;
+    const tokens = context.calculateInputLength(...given);
     this.#check(tokens);
-    const score = await this.#options.exclusively(() => context.rank(query, document));
+    const score = await this.#options.exclusively(() => context.rank(...given));
     return { score, tokens };
   }
 
@@ -67,6 +71,13 @@ export class LlamaVectors {
     const { contextSize, threads } = this.#options;
     // Encoders look at the whole input at once.
     return { contextSize, batchSize: contextSize, threads: threads() };
+  }
+
+  /** A long text as tokens, if it is to be read in pieces. */
+  async #read(text: string): Promise<string | Token[]> {
+    const { tokenizer } = this.#options;
+    if (!tokenizer.inPieces(text)) return text;
+    return await tokenizer.tokenize(text, false, (count) => this.#check(count));
   }
 
   #check(tokens: number): void {

@@ -54,7 +54,7 @@ Deno.test("llama.cpp embeds with a model that generates: length 1, the same each
     assert.deepEqual((await engine.embed("Once upon a time")).vector, one.vector);
     const other = await engine.embed("What does the pool manager do?");
     assert.ok(cosine(one.vector, other.vector) < 0.999);
-    const tokens = engine.tokenize("Once upon a time");
+    const tokens = await engine.tokenize("Once upon a time");
     const byTokens = await engine.embed(tokens);
     assert.deepEqual(byTokens.vector, one.vector);
     assert.equal(byTokens.tokens, one.tokens);

@@ -1,0 +1,46 @@
+import { STACK_KIB, withLargeStack } from "#shared/large_stack.ts";
+
+/** Set once a worker has tried: it does so once. */
+const TRIED = "LLORCH_STACK_TRIED";
+
+/**
+ * Starts this program again in its own place, with a large stack, where whoever started it gave it a
+ * small one: a pool manager and `llorch worker start` do not, a person and other supervisors do. The
+ * process stays, with its id, arguments, files and environment. Linux alone says what is needed for it.
+ */
+export function takeLargeStack(): void {
+  if (Deno.build.os !== "linux" || Deno.env.has(TRIED) || !isSmall()) return;
+  Deno.env.set(TRIED, "1");
+  try {
+    const [, ...args] = Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
+    const program = withLargeStack({ command: Deno.execPath(), args });
+    if (program.command !== Deno.execPath()) replaceProcess(program.command, program.args);
+  } catch {
+    // What it has must do: long texts are cut.
+  }
+}
+
+function isSmall(): boolean {
+  try {
+    const limits = Deno.readTextFileSync("/proc/self/limits");
+    const [, soft, hard] = /^Max stack size\s+(\S+)\s+(\S+)/m.exec(limits) ?? [];
+    return Number(soft) < STACK_KIB * 1024 && soft !== hard;
+  } catch {
+    return false;
+  }
+}
+
+/** Does not come back, unless it fails. */
+function replaceProcess(command: string, args: readonly string[]): void {
+  const libc = Deno.dlopen(
+    "libc.so.6",
+    { execv: { parameters: ["buffer", "buffer"], result: "i32" } } as const,
+  );
+  try {
+    const words = [command, ...args].map((word) => new TextEncoder().encode(`${word}\0`));
+    const pointers = words.map((word) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(word)));
+    libc.symbols.execv(words[0]!, new BigUint64Array([...pointers.map(BigInt), 0n]));
+  } finally {
+    libc.close();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Runs of one character in every pre-tokenizer of llama.cpp: its regular expressions recurse for each
+ * character, and none may end a worker. `deno task test:tokenizers` goes up to the largest body.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { MAX_BODY_BYTES } from "#shared/defaults.ts";
+import { writeGguf } from "../support/gguf_writer.ts";
+import { bytePairVocabulary } from "../support/vocabulary.ts";
+
+/** One of each that has regular expressions of its own. */
+const PRES = [
+  ...["default", "minicpm5", "llama3", "jais-2", "dbrx", "deepseek-llm", "deepseek-v3", "youtu"],
+  ...["deepseek-coder", "falcon", "starcoder", "gpt-2", "qwen2", "qwen35", "bloom", "glm4"],
+  ...["viking", "tekken", "chameleon", "gpt-4o", "granite-embed-multi-97m", "tiny_aya", "kimi-k2"],
+  ...["superbpe", "bailingmoe", "seed-coder", "grok-2", "afmoe", "laguna", "exaone-moe"],
+  ...["minimax-m2", "whitespace"],
+];
+const CHARACTERS = ["a", " ", "\n", "=", "7", "好"];
+const isLong = Deno.env.get("LLORCH_LONG_TEXT") !== undefined;
+const ignore = Deno.build.os === "windows";
+
+/** Runs the child under a limit of the stack; fails with what it said last where it dies. */
+async function run(limit: string, length: number, mode: string, pres = PRES): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const model = join(folder, "pairs.gguf");
+    writeGguf(model, {
+      metadata: {
+        "general.architecture": { string: "llama" },
+        ...bytePairVocabulary("gpt-2"),
+      },
+      tensors: [],
+    });
+    const child = new URL("./child.ts", import.meta.url).pathname;
+    const { stdout, stderr, success } = await new Deno.Command("/bin/sh", {
+      args: [
+        ...["-c", `${limit}; exec "$0" "$@"`, Deno.execPath(), "run", "-A", "-q", child, model],
+        ...[String(length), mode, JSON.stringify(CHARACTERS), ...pres],
+      ],
+    }).output();
+    const lines = new TextDecoder().decode(stdout).trim().split("\n").filter((line) =>
+      line.startsWith('"')
+    );
+    const why = new TextDecoder().decode(stderr).slice(-2_000);
+    assert.ok(success && lines.at(-1) === '"done"', `died at ${lines.at(-1)}: ${why}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "no pre-tokenizer overflows a stack of 8 MiB, however long a run of one character is",
+  ignore,
+  fn: () => run("ulimit -s 8192", 30_000, "survive"),
+});
+
+Deno.test({
+  name: "a run of one character has the same tokens in pieces as at once",
+  ignore,
+  // Without pieces, digits take one of them a quarter of a minute, and another one ends the process.
+  fn: () =>
+    run(
+      "ulimit -S -s 524288 2>/dev/null",
+      10_001,
+      "compare",
+      PRES.filter((pre) => pre !== "superbpe" && pre !== "whitespace"),
+    ),
+});
+
+for (const length of [200_000, 1_000_000, MAX_BODY_BYTES - 1_000]) {
+  Deno.test({
+    name: `no pre-tokenizer overflows its stack by a run of ${length}`,
+    ignore: ignore || !isLong,
+    async fn() {
+      for (const limit of ["ulimit -s 8192", "ulimit -S -s 524288 2>/dev/null"]) {
+        await run(limit, length, "survive");
+      }
+    },
+  });
+}
