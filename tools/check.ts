@@ -27,6 +27,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["dashboards", tool("dashboards", "--check")],
   ["config examples", tool("config_examples")],
   ["guarantees", tool("guarantees")],
+  ["test waits", tool("test_waits")],
   ["openapi", tool("openapi", "--check")],
   ["console", tool("console", "--check")],
   ["cli manual", tool("cli_docs", "--check")],

@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { sourceFiles } from "./repo.ts";
-import { ALONE, LONG } from "./test_alone.ts";
+import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 import {
   planTests,
   readArguments,
@@ -63,7 +63,7 @@ async function manyProcesses(
 ): Promise<BatchResult[]> {
   const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));
   refuseUnknown(all, paths, "an argument");
-  refuseUnknown(all, [...Object.keys(ALONE), ...LONG], "tools/test_alone.ts");
+  refuseUnknown(all, [...Object.keys(ALONE), ...LONG, ...LONGEST], "tools/test_alone.ts");
   const { batches, alone } = planTests(selectTests(all, paths));
   const results: BatchResult[] = [];
   const failsFast = flags.some((flag) => flag.startsWith("--fail-fast"));

@@ -1,4 +1,4 @@
-import { ALONE, LONG } from "./test_alone.ts";
+import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 
 /** Several files in one process save its start; more would leave a core idle at the end. */
 const FILES_OF_A_BATCH = 12;
@@ -67,7 +67,9 @@ export function planTests(files: readonly string[]): TestPlan {
   const others = files.filter((file) => !isAlone(file));
   const isHeavy = (file: string) => file.startsWith("tests/");
   const light = others.filter((file) => !isHeavy(file));
-  const batches = others.filter(isHeavy).map((file) => [file]);
+  const longest = LONGEST.filter((file) => others.includes(file));
+  const heavy = others.filter((file) => isHeavy(file) && !longest.includes(file));
+  const batches = [...longest, ...heavy].map((file) => [file]);
   for (let at = 0; at < light.length; at += FILES_OF_A_BATCH) {
     batches.push(light.slice(at, at + FILES_OF_A_BATCH));
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sourceFiles } from "./repo.ts";
-import { ALONE, LONG } from "./test_alone.ts";
+import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 import { planTests, readArguments, selectTests, unknownPaths } from "./test_plan.ts";
 
 const ALL = sourceFiles().filter((file) => file.endsWith("_test.ts"));
@@ -10,10 +10,11 @@ Deno.test("test plan: every test file runs exactly once, alone or beside others"
   const { batches, alone } = planTests(files);
   assert.deepEqual([...batches.flat(), ...alone].sort(), files);
   assert.ok(alone.length > 0 && batches.length > 1);
+  assert.deepEqual(batches.slice(0, LONGEST.length).flat(), LONGEST);
 });
 
 Deno.test("test plan: files that must be alone are there, and have a reason", () => {
-  assert.deepEqual(unknownPaths(ALL, [...Object.keys(ALONE), ...LONG]), []);
+  assert.deepEqual(unknownPaths(ALL, [...Object.keys(ALONE), ...LONG, ...LONGEST]), []);
   assert.deepEqual(unknownPaths(ALL, ["tests/gone_test.ts"]), ["tests/gone_test.ts"]);
   for (const [file, reason] of Object.entries(ALONE)) assert.ok(reason.length > 10, file);
 });

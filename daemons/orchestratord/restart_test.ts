@@ -82,10 +82,7 @@ Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to t
     await harness.events(task);
     pool.only().allow(2);
     const running = harness.events(task);
-    await until(
-      "it runs",
-      async () => (await client.call(routes.workers, {})).workers[0]?.active === 1,
-    );
+    await until("it runs", () => pool.only().executions.length === 2);
     const { job_id } = await client.call(routes.submit, { body: task });
     const restarted = harness.restart();
     await until("it is stopping", async () => {

@@ -161,14 +161,16 @@ export class Cluster {
     return this.network.lose(name, { from: 0, to: 0 });
   }
 
-  /** The one worker that runs jobs, and its host. */
-  async busyWorker(): Promise<WorkerView> {
-    let busy: WorkerView | undefined;
-    await until("a worker is busy", async () => {
-      busy = (await this.workers()).find(({ active, state }) => active > 0 && state === "ready");
-      return busy !== undefined;
+  /** The worker that a job was given to last, and its host. */
+  async workerOf(jobId: string): Promise<WorkerView> {
+    let found: WorkerView | undefined;
+    await until("the job's worker is known", async () => {
+      const { attempts } = await this.client.call(routes.getTask, { params: { id: jobId } });
+      const last = attempts.at(-1)?.worker_id;
+      found = (await this.workers()).find(({ worker_id }) => worker_id === last);
+      return found !== undefined;
     });
-    return busy!;
+    return found!;
   }
 
   /**

@@ -151,7 +151,9 @@ async function streamsThrough(
   const froms = range(0, STREAMS).map((n) => 1000 * n + round);
   const some = Promise.withResolvers<void>();
   let tokens = 0;
-  const onEvent = ({ event }: Received) => {
+  let job = "";
+  const onEvent = ({ event, data }: Received) => {
+    if (event === "started") job = data.job_id;
     if (event === "token" && ++tokens === 30 + 10 * (round % 10)) some.resolve();
   };
   const streams = froms.map((from) =>
@@ -159,7 +161,7 @@ async function streamsThrough(
   );
   const all = Promise.all(streams);
   await Promise.race([some.promise, all]);
-  const busy = await cluster.busyWorker();
+  const busy = await cluster.workerOf(job);
   known.add(busy.pid);
   await fault(busy.pool_id);
   const received = await all;

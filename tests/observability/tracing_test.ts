@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { delay } from "#shared/lifecycle.ts";
 import { withService } from "../support/service.ts";
 import { ROOT, until } from "../support/stack.ts";
 
@@ -62,11 +61,12 @@ Deno.test("a request is one trace and one correlation id, through queue and load
   try {
     await withService(join(ROOT, "catalog/demo"), async (service) => {
       const { orchestratord, poolManagerd } = service;
+      const says = (log: readonly Record<string, unknown>[], event: string) =>
+        log.some((line) => line["event"] === event && line["correlation_id"] === "asked-1");
       // One slot: the second waits until the first has ended, and is begun by that end.
-      await Promise.all([
-        ask(orchestratord.url, "1", 100),
-        delay(50).then(() => ask(orchestratord.url, "2", 3)),
-      ]);
+      const first = ask(orchestratord.url, "1", 100);
+      await until("the first was taken", () => says(orchestratord.log, "job_accepted"));
+      await Promise.all([first, ask(orchestratord.url, "2", 3)]);
       for (const trace of ["1", "2"]) {
         const has = (service: string, path: string) =>
           spans.some((span) =>
@@ -85,8 +85,6 @@ Deno.test("a request is one trace and one correlation id, through queue and load
           spans.some((span) => spawn(span) && span.kind === 2 && span.traceId === "1".repeat(32)),
       );
 
-      const says = (log: readonly Record<string, unknown>[], event: string) =>
-        log.some((line) => line["event"] === event && line["correlation_id"] === "asked-1");
       assert.ok(says(orchestratord.log, "job_accepted") && says(orchestratord.log, "job_ended"));
       await until(
         "the pool manager has named the request",
