@@ -11,6 +11,8 @@ export interface Output {
   /** The bytes as they are: for bars that draw over themselves. */
   draw(text: string): void;
   readonly isTerminal: boolean;
+  /** Columns of the terminal; undefined where there is none: pipes and files get whole lines. */
+  readonly width: number | undefined;
 }
 
 /** All that a command may touch of the process that runs it. */

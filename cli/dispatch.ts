@@ -1,10 +1,13 @@
 import { Command as Program, CommanderError, Option as ProgramOption } from "commander";
 import { EXIT } from "#shared/defaults.ts";
 import type { Command, Group, Options } from "./command.ts";
-import type { Context } from "./context.ts";
+import type { Context, Output } from "./context.ts";
 import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "./global_options.ts";
 import { helpFooter } from "./help.ts";
 import { mendMessage } from "./suggest.ts";
+
+/** Columns of a help text, at most. */
+const MAX_HELP_WIDTH = 100;
 
 /**
  * Finds the command that some words mean and runs it.
@@ -69,6 +72,11 @@ function commandProgram(
   return program;
 }
 
+/** Lines of more are hard to read. */
+function helpWidth({ width }: Output): number {
+  return Math.min(width ?? MAX_HELP_WIDTH, MAX_HELP_WIDTH);
+}
+
 function bareProgram(
   member: Command | Group,
   parents: readonly string[],
@@ -77,15 +85,16 @@ function bareProgram(
   const path = member === root ? [] : [...parents, member.name];
   return new Program(member.name)
     .description(member.summary)
-    .addHelpText("after", helpFooter(member, member === root))
+    .addHelpText("after", helpFooter(member, member === root, stdout.width))
     .helpOption(HELP_OPTION.flags, HELP_OPTION.summary)
     .option(REMOTE_OPTION.flags, REMOTE_OPTION.summary)
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
       outputError: (text, write) => write(mendMessage(text, root, path)),
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
+      getOutHelpWidth: () => helpWidth(stdout),
+      getErrHelpWidth: () => helpWidth(stderr),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })

@@ -7,8 +7,8 @@ import { plainWords } from "./output/plain_words.ts";
 /** Says on stderr why a command failed, and gives the exit code. */
 export function failureExit(error: unknown, { stderr, signal }: Context): number {
   if (signal.aborted) return EXIT.interrupted;
-  // Whoever read our output has seen enough: `llorch models list | head -1`.
-  if (error instanceof Deno.errors.BrokenPipe) return EXIT.failed;
+  // By its name: what writes to this process's streams is not needed to judge.
+  if (error instanceof Error && error.name === "OutputClosed") return EXIT.ok;
   stderr.write(`llorch: ${plainWords(errorMessage(error))}\n`);
   if (error instanceof UsageError) return EXIT.usage;
   if (!isExpected(error) && error instanceof Error && error.stack) {

@@ -10,12 +10,16 @@ export const EXIT_CODES = [
 ] as const;
 
 /** What stands below the options and commands of a help text. */
-export function helpFooter(member: Command | Group, isRoot: boolean): string {
+export function helpFooter(member: Command | Group, isRoot: boolean, width?: number): string {
   const lines = examplesOf(member).map(({ line, summary }) => [`  llorch ${line}`, summary]);
   return [
-    ...(lines.length === 0 ? [] : ["", "Examples:", ...columns(lines)]),
+    ...(lines.length === 0 ? [] : ["", "Examples:", ...columns(lines, { width })]),
     ...(isRoot
-      ? ["", "Exit codes:", ...columns(EXIT_CODES.map(([code, is]) => [`  ${code}`, is]))]
+      ? [
+        "",
+        "Exit codes:",
+        ...columns(EXIT_CODES.map(([code, is]) => [`  ${code}`, is]), { width }),
+      ]
       : []),
   ].join("\n");
 }

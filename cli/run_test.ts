@@ -4,6 +4,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { VERSION } from "#shared/version.ts";
 import type { Group, Invocation } from "./command.ts";
 import type { Context } from "./context.ts";
+import { OutputClosed } from "./output/process_output.ts";
 import { run } from "./run.ts";
 import { fakeContext } from "./testing/fake_context.ts";
 
@@ -122,8 +123,10 @@ Deno.test("llorch says an expected failure in one line", async () => {
   assert.deepEqual([usage.code, usage.err], [2, "llorch: Cannot use it\n"]);
   const denied = await failing(new Deno.errors.PermissionDenied("Permission denied: /x"));
   assert.deepEqual([denied.code, denied.err], [1, "llorch: Permission denied: /x\n"]);
-  const piped = await failing(new Deno.errors.BrokenPipe("Broken pipe"));
-  assert.deepEqual([piped.code, piped.err], [1, ""]);
+  const piped = await failing(new OutputClosed());
+  assert.deepEqual([piped.code, piped.err], [0, ""]);
+  const socket = await failing(new Deno.errors.BrokenPipe("Broken pipe"));
+  assert.deepEqual([socket.code, socket.err], [1, "llorch: Broken pipe\n"]);
   const bug = await failing(new TypeError("boom"));
   assert.equal(bug.code, 1);
   assert.match(bug.err, /^llorch: boom\n[\s\S]*run_test\.ts/);

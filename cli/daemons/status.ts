@@ -40,7 +40,9 @@ export async function showStatus(
 ): Promise<number> {
   const status = await readStatus(kind, await connect(kind, options, context), context);
   context.stdout.write(
-    options["json"] === true ? JSON.stringify(status) + "\n" : render(kind, status),
+    options["json"] === true
+      ? JSON.stringify(status) + "\n"
+      : render(kind, status, context.stdout.width),
   );
   return status.reachable ? EXIT.ok : EXIT.failed;
 }
@@ -112,7 +114,7 @@ async function counts(kind: DaemonKind, client: Client): Promise<Pick<DaemonStat
   }
 }
 
-function render(kind: DaemonKind, status: DaemonStatus): string {
+function render(kind: DaemonKind, status: DaemonStatus, width: number | undefined): string {
   const { url, reachable, version, uptime_seconds, ready, reason, service } = status;
   const because = reason === undefined ? "" : `: ${reason}`;
   const rows = [
@@ -124,5 +126,5 @@ function render(kind: DaemonKind, status: DaemonStatus): string {
     ["service", service],
     ...Object.entries(status.counts ?? {}).map(([name, value]) => [name, String(value)]),
   ].filter((row): row is [string, string] => row[1] !== undefined);
-  return columns([["daemon", kind.executable], ...rows]).join("\n") + "\n";
+  return columns([["daemon", kind.executable], ...rows], { width }).join("\n") + "\n";
 }

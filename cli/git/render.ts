@@ -14,6 +14,7 @@ export function renderStatus(
   status: Status,
   submodules: readonly SubmoduleState[],
   paint: Paint,
+  width: number | undefined,
 ): string {
   const { staged, changed, untracked, conflicting } = countEntries(status.entries);
   const rows = [
@@ -25,12 +26,12 @@ export function renderStatus(
     ["conflicting", String(conflicting)],
     ...(status.stashes > 0 ? [["stashes", String(status.stashes)]] : []),
   ];
-  const lines = columns(rows).map((line) =>
+  const lines = columns(rows, { width }).map((line) =>
     conflicting > 0 && line.startsWith("conflicting")
       ? line.replace(/\d+$/, (number) => paint("red", number))
       : line
   );
-  const table = renderSubmodules(submodules, paint);
+  const table = renderSubmodules(submodules, paint, width);
   return lines.join("\n") + "\n" + (table === "" ? "" : "\n" + table);
 }
 
@@ -45,7 +46,11 @@ function branchText({ branch, upstream, difference }: Status): string {
 }
 
 /** Submodules as a table; nothing when there is none. */
-export function renderSubmodules(states: readonly SubmoduleState[], paint: Paint): string {
+export function renderSubmodules(
+  states: readonly SubmoduleState[],
+  paint: Paint,
+  width: number | undefined,
+): string {
   if (states.length === 0) return "";
   const rows = states.map((state) => [
     state.path,
@@ -53,7 +58,7 @@ export function renderSubmodules(states: readonly SubmoduleState[], paint: Paint
     state.branch ?? (state.detached ? "(detached)" : "-"),
     describeState(state),
   ]);
-  const lines = columns([["submodule", "commit", "branch", "state"], ...rows]);
+  const lines = columns([["submodule", "commit", "branch", "state"], ...rows], { width });
   const painted = lines.map((line, index) => {
     if (index === 0) return paint("dim", line);
     const state = rows[index - 1]!.at(-1)!;
@@ -62,6 +67,8 @@ export function renderSubmodules(states: readonly SubmoduleState[], paint: Paint
       : /conflicting|missing|broken/.test(state)
       ? "red"
       : "yellow";
+    // In a narrow terminal it may go on below.
+    if (!line.endsWith(state)) return line;
     return line.slice(0, line.length - state.length) + paint(colour, state);
   });
   return painted.join("\n") + "\n";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import stringWidth from "string-width";
 import { columns } from "./columns.ts";
 
 Deno.test("columns() puts cells under each other and leaves no blanks at the end", () => {
@@ -18,4 +19,32 @@ Deno.test("columns() keeps what a cell says in its line, and sends no control ch
     "new\\nline\\r\\n     x",
     "esc\\x1b[31mRED\\t  y",
   ]);
+});
+
+Deno.test("columns() counts wide characters as two and marks that stand on others as none", () => {
+  assert.deepEqual(columns([["模型", "x"], ["e\u0301a", "y"], ["🦙", "z"]]), [
+    "模型  x",
+    "e\u0301a    y",
+    "🦙    z",
+  ]);
+});
+
+Deno.test("columns() go on below where the terminal is too narrow, and lose nothing", () => {
+  const rows = [["ID", "MODEL", "WHY"], ["w-1", "a-model-with-a-long-name", "it has no room here"]];
+  assert.deepEqual(columns(rows, { width: 30 }), [
+    "ID   MODEL        WHY",
+    "w-1  a-model-wit  it has no\n     h-a-long-na  room here\n     me",
+  ]);
+  for (const line of columns([...rows, ["w-2", "模型".repeat(9), "x"]], { width: 30 })) {
+    for (const part of line.split("\n")) assert.ok(stringWidth(part) <= 30, part);
+  }
+  // Its name is what the next command is given.
+  assert.match(
+    columns([["job-0123456789", "x".repeat(40)]], { width: 30 })[0]!,
+    /^job-0123456789 /,
+  );
+});
+
+Deno.test("columns() of a pipe are one line each, however long", () => {
+  assert.deepEqual(columns([["a", "b".repeat(500)]]), ["a  " + "b".repeat(500)]);
 });

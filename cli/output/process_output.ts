@@ -2,14 +2,23 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Output } from "../context.ts";
 import { printable } from "#shared/printable.ts";
 
+/** Nobody reads our output any more, as after `… | head -1`: what was asked for has been seen. */
+export class OutputClosed extends Error {
+  constructor(options?: ErrorOptions) {
+    super("Nobody reads the output any more", options);
+    this.name = "OutputClosed";
+  }
+}
+
 /**
  * Standard output. Into a pipe or a file goes every byte as it is; on a terminal nothing but text and
- * our own colours.
+ * our own colours. A write throws {@linkcode OutputClosed} when the reader has left.
  */
 export function standardOutput(): Output {
   const isTerminal = Deno.stdout.isTerminal();
   return {
     isTerminal,
+    width: isTerminal ? terminalWidth() : undefined,
     write(text) {
       try {
         writeAll(Deno.stdout, isTerminal ? printable(text, { keepsColours: true }) : text);
@@ -17,7 +26,13 @@ export function standardOutput(): Output {
         throw outputError(error);
       }
     },
-    draw: (text) => writeAll(Deno.stdout, text),
+    draw(text) {
+      try {
+        writeAll(Deno.stdout, text);
+      } catch (error) {
+        throw outputError(error);
+      }
+    },
   };
 }
 
@@ -26,21 +41,37 @@ export function standardError(): Output {
   const write = (text: string) => {
     try {
       writeAll(Deno.stderr, text);
-    } catch (error) {
+    } catch {
       // Nobody hears us; what was to be done can be done all the same.
-      if (error instanceof Deno.errors.BrokenPipe) throw error;
     }
   };
+  const isTerminal = Deno.stderr.isTerminal();
   return {
-    isTerminal: Deno.stderr.isTerminal(),
+    isTerminal,
+    width: isTerminal ? terminalWidth() : undefined,
     write: (text) => write(printable(text)),
     draw: write,
   };
 }
 
-/** Why standard output takes nothing more, and what to do; a reader that has left is no failure. */
+/** `COLUMNS`, where somebody has set it, else what the terminal says; undefined when it does not. */
+function terminalWidth(): number | undefined {
+  const told = Number(Deno.env.get("COLUMNS"));
+  if (Number.isInteger(told) && told > 0) return told;
+  try {
+    return Deno.consoleSize().columns || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Why standard output takes nothing more, and what to do; a reader that has left is an
+ * {@linkcode OutputClosed} and no failure.
+ */
 export function outputError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof Deno.errors.BrokenPipe) return error;
+  if (!(error instanceof Error)) return error;
+  if (error instanceof Deno.errors.BrokenPipe) return new OutputClosed({ cause: error });
   const isFull = /os error (28|122)/.test(error.message);
   const reason = isFull ? "the disk is full" : error.message.replace(/ \(os error \d+\).*$/s, "");
   return new LlorchError(

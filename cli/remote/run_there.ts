@@ -53,7 +53,7 @@ export async function runThere(
  * What ssh writes goes through us unless a terminal shows it: ssh does not say whether it ended
  * because nobody reads its output any more, as `head` does.
  *
- * @throws {Deno.errors.BrokenPipe} when nobody does
+ * @throws {OutputClosed} when nobody does
  */
 async function runSsh(
   args: readonly string[],

@@ -14,14 +14,15 @@ export interface FakeContextOptions {
   readonly cwd?: string;
   /** @default false */
   readonly isTerminal?: boolean;
+  readonly width?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Makes a context for a test: no process is touched. */
 export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   const { env = {}, cwd = "/src", isTerminal = false } = options;
-  const [stdout, out] = recorder(isTerminal);
-  const [stderr, err] = recorder(isTerminal);
+  const [stdout, out] = recorder(isTerminal, options.width);
+  const [stderr, err] = recorder(isTerminal, options.width);
   const signal = options.signal ?? new AbortController().signal;
   const isInteractive = isTerminal;
   return {
@@ -31,10 +32,10 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   };
 }
 
-function recorder(isTerminal: boolean): [Output, () => string] {
+function recorder(isTerminal: boolean, width: number | undefined): [Output, () => string] {
   let written = "";
   const write = (text: string) => {
     written += text;
   };
-  return [{ write, draw: write, isTerminal }, () => written];
+  return [{ write, draw: write, isTerminal, width }, () => written];
 }

@@ -46,6 +46,15 @@ async function ask(
   throw new Error("The stream ended without an end");
 }
 
+/** Text on stdout as it comes, whether or not anybody reads it. */
+function showText(text: string): void {
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
 /** Ports that are taken are replaced by free ones, and the person is told. */
 function freePorts<O extends z.output<typeof demoOptions>>(options: O): O {
   const taken = [options.port, options.pool_port].filter((port) => !isPortFree(port));
@@ -68,9 +77,7 @@ if (import.meta.main) {
     quiet: true,
     prepare: freePorts,
     use: async ({ client, orchestrator }, { model, prompt, json, once }) => {
-      const print = json ? () => {} : (text: string) => {
-        Deno.stdout.writeSync(new TextEncoder().encode(text));
-      };
+      const print = json ? () => {} : showText;
       print(`\n> ${prompt}\n`);
       const answer = await ask(client, model, prompt, print);
       const ttft = answer.ttftMs.toFixed(1);

@@ -4,9 +4,10 @@ import type { Command, Group } from "../../cli/command.ts";
 import { commands } from "../../cli/commands/mod.ts";
 import { run } from "../../cli/run.ts";
 import { fakeContext } from "../../cli/testing/fake_context.ts";
-import { LLORCH, llorch } from "../support/llorch.ts";
+import { LLORCH, llorch, unread } from "../support/llorch.ts";
 import { onPath } from "../support/sshd.ts";
 import { ROOT } from "../support/stack.ts";
+import { hasTerminal, onTerminal } from "../support/terminal.ts";
 
 /** Every group and command, with the words that lead to it. */
 function everything(
@@ -128,6 +129,37 @@ Deno.test(`llorch says in one line that its output cannot be written${full.suffi
       "llorch: Cannot write the output: the disk is full; make room, then run the same command " +
         "again\n",
     );
+  }
+});
+
+Deno.test("a reader that has seen enough is no failure, for llorch and every other program", async () => {
+  const source = (permissions: string, script: string) => [
+    ...[Deno.execPath(), "run", "-q", "--no-prompt", `-P=${permissions}`, script],
+  ];
+  const commandLines = [
+    ...["--help", "--version", "models --help", "models catalog", "models catalog --json"],
+    ...["completions bash", "config path", "config list", "dev doctor"],
+  ].map((args) => [...LLORCH, ...args.split(" ")]);
+  const programs = [
+    source("orchestratord", "daemons/orchestratord/main.ts"),
+    source("pool-managerd", "daemons/pool-managerd/main.ts"),
+    source("llorch-candled", "daemons/worker/main.ts"),
+    source("local", "deploy/local/up.ts"),
+    source("local", "deploy/local/demo.ts"),
+  ].flatMap((words) => [[...words, "--help"], [...words, "--version"]]);
+  for (const words of [...commandLines, ...programs]) {
+    assert.deepEqual(await unread(words), { code: 0, err: "" }, words.join(" "));
+  }
+});
+
+Deno.test("tables and help heed the terminal's width", { ignore: !hasTerminal }, async () => {
+  const env = { COLUMNS: "80", NO_COLOR: "1" };
+  for (const args of [["models", "catalog"], ["models", "--help"]]) {
+    const { code, text } = await onTerminal(args, { when: "\n" }, env);
+    assert.equal(code, 0);
+    const lines = text.split(/\r?\n/);
+    assert.ok(lines.length > 5);
+    for (const line of lines) assert.ok(line.length <= 80, line);
   }
 });
 

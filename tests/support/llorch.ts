@@ -26,6 +26,20 @@ export const LLORCH: readonly string[] = [
   join(ROOT, "cli/main.ts"),
 ];
 
+/** Runs a command whose reader leaves before it has written a word, as `head` does after some. */
+export async function unread([command, ...args]: readonly string[]): Promise<Omit<Ran, "out">> {
+  const child = new Deno.Command(command!, {
+    args: [...args],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await child.stdout.cancel();
+  const [{ code }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  return { code, err };
+}
+
 /** Runs the real `llorch` to its end, as a process without a terminal. */
 export async function llorch(args: readonly string[], where: Surroundings = {}): Promise<Ran> {
   const [command, ...own] = LLORCH;

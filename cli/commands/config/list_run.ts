@@ -19,7 +19,7 @@ export function run({ options }: Invocation, { stdout, env }: Context): Promise<
     source,
     ...(options["all"] === true ? [description] : []),
   ]);
-  stdout.write(columns(rows).join("\n") + "\n");
+  stdout.write(columns(rows, { width: stdout.width }).join("\n") + "\n");
   return Promise.resolve(EXIT.ok);
 }
 

@@ -29,17 +29,17 @@ export async function run(
   context.stdout.write(
     options["json"] === true
       ? JSON.stringify({ ok: isOk, findings }) + "\n"
-      : render(findings, painter(context.stdout, context)),
+      : render(findings, painter(context.stdout, context), context.stdout.width),
   );
   return isOk ? EXIT.ok : EXIT.failed;
 }
 
-function render(findings: readonly Finding[], paint: Paint): string {
+function render(findings: readonly Finding[], paint: Paint, width: number | undefined): string {
   const rows = findings.flatMap(({ status, name, message, fix }) => [
     [status, name, message],
     ...(fix === undefined ? [] : [["", "", `fix: ${fix}`]]),
   ]);
-  const lines = columns(rows).map((line) => {
+  const lines = columns(rows, { width }).map((line) => {
     const status = /^(ok|warn|fail)\b/.exec(line)?.[1] as Finding["status"] | undefined;
     if (status === undefined) return paint("dim", line);
     return paint(COLOURS[status], status) + line.slice(status.length);

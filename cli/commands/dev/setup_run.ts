@@ -11,6 +11,7 @@ import type { Context } from "../../context.ts";
 import type { RunResult } from "../../doctor/machine.ts";
 import { talkingGit } from "../../git/git.ts";
 import { ask } from "../../output/ask.ts";
+import { OutputClosed } from "../../output/process_output.ts";
 import { type Colour, painter } from "../../output/paint.ts";
 
 const COLOURS: Readonly<Record<SetupStep["status"], Colour>> = {
@@ -43,8 +44,16 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     steps.push(step);
     if (isJson) continue;
     const { status, name, message, fix } = step;
-    stdout.write(`${paint(COLOURS[status], status.padEnd(4))}  ${name.padEnd(10)}  ${message}\n`);
-    if (fix !== undefined) stdout.write(paint("dim", `${" ".repeat(18)}fix: ${fix}`) + "\n");
+    const lines = [
+      `${paint(COLOURS[status], status.padEnd(4))}  ${name.padEnd(10)}  ${message}`,
+      ...(fix === undefined ? [] : [paint("dim", `${" ".repeat(18)}fix: ${fix}`)]),
+    ];
+    try {
+      stdout.write(lines.join("\n") + "\n");
+    } catch (error) {
+      // The other steps are wanted all the same.
+      if (!(error instanceof OutputClosed)) throw error;
+    }
   }
   const isOk = steps.every(({ status }) => status !== "fail");
   if (isJson) stdout.write(JSON.stringify({ ok: isOk, checkout, steps }) + "\n");

@@ -13,7 +13,9 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   const git = await openRepository(systemGit(context, context.cwd));
   const [status, submodules] = await Promise.all([readStatus(git), inspectSubmodules(git)]);
   if (options["json"] !== true) {
-    context.stdout.write(renderStatus(status, submodules, painter(context.stdout, context)));
+    context.stdout.write(
+      renderStatus(status, submodules, painter(context.stdout, context), context.stdout.width),
+    );
     return EXIT.ok;
   }
   const { head, branch, upstream, difference, stashes, entries } = status;

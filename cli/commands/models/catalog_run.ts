@@ -18,7 +18,7 @@ export function run({ options }: Invocation, context: Context): Promise<number> 
   const [head = "", ...lines] = columns([
     ["ID", "PARAMETERS", "FORMAT", "SIZE", "MEMORY", "CONTEXT", "LICENCE"],
     ...models.map(row),
-  ]);
+  ], { width: context.stdout.width });
   context.stdout.write([paint("dim", head), ...lines].join("\n") + "\n");
   return Promise.resolve(EXIT.ok);
 }

@@ -31,7 +31,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     .flatMap(([key, value]) =>
       value === null ? [] : [[key.replace(/_bytes$/, "").replaceAll("_", " "), show(key, value)]]
     );
-  context.stdout.write(columns(rows).join("\n") + "\n");
+  context.stdout.write(columns(rows, { width: context.stdout.width }).join("\n") + "\n");
   if (model === undefined) {
     context.stderr.write(`Not on this machine; llorch models download ${word} fetches it\n`);
   }

@@ -38,7 +38,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
       formatBytes(defaultMemory(model)),
       dirname(model.path),
     ]),
-  ]);
+  ], { width: context.stdout.width });
   context.stdout.write([paint("dim", head), ...lines].join("\n") + "\n");
   return EXIT.ok;
 }

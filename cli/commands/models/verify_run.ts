@@ -36,7 +36,9 @@ export async function run({ args, options }: Invocation, context: Context): Prom
   } else {
     const paint = painter(context.stdout, context);
     const shown = verdicts.filter(({ status }) => !isQuiet || status === "broken");
-    const lines = columns(shown.map(({ status, name, message }) => [status, name, message]));
+    const lines = columns(shown.map(({ status, name, message }) => [status, name, message]), {
+      width: context.stdout.width,
+    });
     for (const [index, line] of lines.entries()) {
       const { status } = shown[index]!;
       context.stdout.write(paint(COLOURS[status], status) + line.slice(status.length) + "\n");

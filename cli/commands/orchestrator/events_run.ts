@@ -10,6 +10,7 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
+import { OutputClosed } from "../../output/process_output.ts";
 
 /** A lost connection is made anew for this long, in milliseconds: orchestratord may be restarted. */
 const RECONNECT_FOR_MS = 60_000;
@@ -36,7 +37,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     } catch (error) {
       if (signal.aborted) return EXIT.interrupted;
       const isFinal = error instanceof LlorchError && !error.retriable;
-      if (!follow || isFinal || error instanceof Deno.errors.BrokenPipe) throw error;
+      if (!follow || isFinal || error instanceof OutputClosed) throw error;
       if (lostAt === undefined) stderr.write(`llorch: ${errorMessage(error)}; connecting again\n`);
       lostAt ??= performance.now();
       if (performance.now() - lostAt > RECONNECT_FOR_MS) throw error;

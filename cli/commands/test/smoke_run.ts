@@ -43,7 +43,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     `${ms} ms`,
     message,
   ]);
-  for (const [index, line] of columns(rows).entries()) {
+  for (const [index, line] of columns(rows, { width: stdout.width }).entries()) {
     const word = rows[index]![0]!;
     stdout.write(paint(word === "ok" ? "green" : "red", word) + line.slice(word.length) + "\n");
   }

@@ -19,13 +19,14 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   if (options["json"] === true) stdout.write(JSON.stringify({ workers: shown }) + "\n");
   else if (shown.length === 0) {
     stderr.write(`The pool manager at ${client.baseUrl} has no workers\n`);
-  } else stdout.write(render(shown, models));
+  } else stdout.write(render(shown, models, stdout.width));
   return EXIT.ok;
 }
 
 function render(
   workers: readonly Omit<PoolWorker, "token">[],
   models: readonly PoolModel[],
+  width: number | undefined,
 ): string {
   const names = new Map(models.map((model) => [model.fingerprint, shortName(model)]));
   const rows = workers.map((worker) => [
@@ -40,5 +41,5 @@ function render(
     worker.uri ?? "",
   ]);
   const head = ["WORKER", "MODEL", "DEVICE", "STATE", "SLOTS", "CONTEXT", "MEMORY", "PID", "URI"];
-  return columns([head, ...rows]).join("\n") + "\n";
+  return columns([head, ...rows], { width }).join("\n") + "\n";
 }

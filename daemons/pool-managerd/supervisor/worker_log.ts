@@ -4,12 +4,20 @@ const KEPT_LINES = 100;
 const MAX_LINE = 2_000;
 /** Most that one look reads; a worker that writes faster loses lines, not the pool its memory. */
 const MAX_READ_BYTES = 256 * 1024;
-/** A file that has been read up to this size is emptied: workers append, so they do not notice. */
+/**
+ * A file that has been read up to this size is emptied once its worker is quiet: workers append, so they
+ * do not notice. Its lines are in our own log by then.
+ */
+const MAX_READ_FILE_BYTES = 64 * 1024;
+/** It is emptied at this size though its worker writes on, which may cost a line. */
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /**
  * A worker's output. The worker writes to a file of its own, not to a pipe: when we are killed it
  * goes on without SIGPIPE, without blocking on a pipe that nobody reads, and without losing a line.
+ *
+ * The file hands lines over and is no store: who is given each line keeps them. What stays in it is what
+ * nobody has read yet, and a tail for the next pool manager.
  */
 export class WorkerLog {
   readonly #path: string;
@@ -45,7 +53,10 @@ export class WorkerLog {
   look(): void {
     const size = sizeOf(this.#path);
     if (size < this.#offset) this.#offset = 0;
-    if (size === this.#offset) return;
+    if (size === this.#offset) {
+      if (size > MAX_READ_FILE_BYTES) this.#empty();
+      return;
+    }
     if (size - this.#offset > MAX_READ_BYTES) {
       this.#take(`… ${size - this.#offset - MAX_READ_BYTES} bytes of log left out`);
       this.#rest = "";
@@ -61,6 +72,14 @@ export class WorkerLog {
       file.truncateSync(0);
       this.#offset = 0;
     }
+  }
+
+  /** Empties what has been read to its end, unless a line came in between. */
+  #empty(): void {
+    using file = Deno.openSync(this.#path, { write: true });
+    if (file.statSync().size !== this.#offset) return;
+    file.truncateSync(0);
+    this.#offset = 0;
   }
 
   #decode(chunk: Uint8Array): void {

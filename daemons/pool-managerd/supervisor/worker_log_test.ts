@@ -87,3 +87,22 @@ Deno.test(
     assert.equal(log.lines.at(-1), "after");
   }),
 );
+
+Deno.test(
+  "what has been passed on is not kept a second time once the worker is quiet",
+  withFile((path, write) => {
+    const passed: string[] = [];
+    const log = new WorkerLog(path, (line) => passed.push(line));
+    write(("z".repeat(1023) + "\n").repeat(100));
+    log.look();
+    assert.equal(passed.length, 100);
+    assert.ok(Deno.statSync(path).size > 0, "it may be writing still");
+    log.look();
+    assert.equal(Deno.statSync(path).size, 0);
+    write("after\n");
+    log.look();
+    assert.deepEqual([log.lines.length, log.lines.at(-1)], [100, "after"]);
+    log.look();
+    assert.equal(Deno.statSync(path).size, 6, "a short tail stays for the next pool manager");
+  }),
+);

@@ -25,7 +25,10 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
       shortHash(recorded ?? undefined),
       url ?? "-",
     ]);
-    stdout.write(columns([["submodule", "recorded", "url"], ...rows]).join("\n") + "\n");
+    stdout.write(
+      columns([["submodule", "recorded", "url"], ...rows], { width: stdout.width }).join("\n") +
+        "\n",
+    );
   }
   return EXIT.ok;
 }

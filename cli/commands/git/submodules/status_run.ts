@@ -16,6 +16,6 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   if (options["json"] === true) {
     stdout.write(JSON.stringify({ submodules: states.map(submoduleJson) }) + "\n");
   } else if (states.length === 0) stderr.write("There are no submodules\n");
-  else stdout.write(renderSubmodules(states, painter(stdout, context)));
+  else stdout.write(renderSubmodules(states, painter(stdout, context), stdout.width));
   return EXIT.ok;
 }

@@ -24,7 +24,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   const jobs = await fetchJobs(await connect(ORCHESTRATORD, options, context), filter, limit);
   if (options["json"] === true) context.stdout.write(JSON.stringify({ tasks: jobs }) + "\n");
   else if (jobs.length === 0) context.stderr.write("There are no such jobs\n");
-  else context.stdout.write(render(jobs, Date.now()));
+  else context.stdout.write(render(jobs, Date.now(), context.stdout.width));
   return EXIT.ok;
 }
 
@@ -56,7 +56,7 @@ async function fetchJobs(client: Client, filter: Filter, limit: number): Promise
   return jobs;
 }
 
-function render(jobs: readonly ListedJob[], now: number): string {
+function render(jobs: readonly ListedJob[], now: number, width: number | undefined): string {
   const rows = jobs.map((job) => {
     const from = Date.parse(job.created_at);
     const end = job.ended_at === undefined ? now : Date.parse(job.ended_at);
@@ -71,5 +71,5 @@ function render(jobs: readonly ListedJob[], now: number): string {
     ];
   });
   const head = ["JOB", "STATUS", "MODEL", "CLASS", "CREATED", "TOOK", "TOKENS"];
-  return columns([head, ...rows]).join("\n") + "\n";
+  return columns([head, ...rows], { width }).join("\n") + "\n";
 }

@@ -21,8 +21,11 @@ export async function run(
     stdout.write(JSON.stringify(job) + "\n");
     return EXIT.ok;
   }
-  const head = columns([["job", job.job_id], ["model", job.model], ["class", job.priority]]);
+  const head = columns([["job", job.job_id], ["model", job.model], ["class", job.priority]], {
+    width: stdout.width,
+  });
+  const events = columns(timeline(job), { width: stdout.width });
   const output = job.output === undefined ? [] : ["", job.output];
-  stdout.write([...head, "", ...columns(timeline(job)), ...output].join("\n") + "\n");
+  stdout.write([...head, "", ...events, ...output].join("\n") + "\n");
   return EXIT.ok;
 }

@@ -9,6 +9,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
 import { submissionOf } from "../../../jobs/request.ts";
+import { OutputClosed } from "../../../output/process_output.ts";
 import { watchJob } from "../../../jobs/watch.ts";
 
 /** One who interrupts waits this long for the id of the job that is to be cancelled. */
@@ -47,7 +48,7 @@ export async function run(
   } catch (error) {
     const isInterrupted = signal.aborted;
     // Nobody reads the answer any more: `… | head -1`.
-    if (isInterrupted || error instanceof Deno.errors.BrokenPipe) {
+    if (isInterrupted || error instanceof OutputClosed) {
       await leave(client, id, context, options["quiet"] === true);
     }
     if (isInterrupted) return EXIT.interrupted;

@@ -15,11 +15,11 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
   const { pools } = await client.call(routes.pools, {}, { signal: context.signal });
   if (options["json"] === true) context.stdout.write(JSON.stringify({ pools }) + "\n");
   else if (pools.length === 0) context.stderr.write("No pool is known\n");
-  else context.stdout.write(render(pools, Date.now()));
+  else context.stdout.write(render(pools, Date.now(), context.stdout.width));
   return EXIT.ok;
 }
 
-function render(pools: readonly PoolView[], now: number): string {
+function render(pools: readonly PoolView[], now: number, width: number | undefined): string {
   const rows = pools.map((pool) => [
     pool.pool_id,
     pool.status,
@@ -32,5 +32,5 @@ function render(pools: readonly PoolView[], now: number): string {
     pool.endpoint,
   ]);
   const head = ["POOL", "STATUS", "WORKERS", "MODELS", "FREE", "SEEN", "ENDPOINT"];
-  return columns([head, ...rows]).join("\n") + "\n";
+  return columns([head, ...rows], { width }).join("\n") + "\n";
 }

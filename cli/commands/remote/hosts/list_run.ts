@@ -19,7 +19,9 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
       `${user === undefined ? "" : `${user}@`}${address}${port === undefined ? "" : `:${port}`}`,
       llorch ?? "llorch",
     ]);
-    stdout.write(columns([["NAME", "ADDRESS", "LLORCH"], ...rows]).join("\n") + "\n");
+    stdout.write(
+      columns([["NAME", "ADDRESS", "LLORCH"], ...rows], { width: stdout.width }).join("\n") + "\n",
+    );
   }
   return EXIT.ok;
 }
