@@ -42,7 +42,7 @@ export function dispatch(
   job.trialRequest = undefined;
   job.attempt++;
   job.lease = {
-    ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0 },
+    ...{ poolId: worker.poolId, workerId, since: now, tokensOut: 0, isHeard: false },
     charged: charge(state, job),
   };
   remember(state, job.affinity, workerId);
@@ -74,8 +74,9 @@ export function endAttempt(
   const worker = lease && state.workers.get(lease.workerId);
   if (worker) worker.suspectUntil = now + state.policy.backoffFirstMs;
   if (worker && lease && outcome.brokeOff) {
-    const { workerId, since, tokensOut } = lease;
-    job.brokeOff = { workerId, attempt: job.attempt, since, delivered: tokensOut > 0 };
+    const { workerId, since, tokensOut, isHeard } = lease;
+    const delivered = tokensOut > 0;
+    job.brokeOff = { workerId, attempt: job.attempt, since, delivered, isHeard };
   }
   job.failures++;
   if (job.failures >= state.policy.maxAttempts) {

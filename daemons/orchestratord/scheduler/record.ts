@@ -111,7 +111,9 @@ function recordProgress(
 
 /** The worker of a job has said something. */
 function hear(state: State, { lease }: Job, now: number): void {
-  const worker = lease && state.workers.get(lease.workerId);
+  if (!lease) return;
+  lease.isHeard = true;
+  const worker = state.workers.get(lease.workerId);
   if (worker) worker.heardAt = now;
 }
 

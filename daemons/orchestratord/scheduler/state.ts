@@ -106,6 +106,7 @@ export interface BrokenAttempt {
   readonly since: number;
   /** Whether it delivered a token. */
   readonly delivered: boolean;
+  readonly isHeard: boolean;
 }
 
 /** A slot that a job holds. */
@@ -115,6 +116,8 @@ export interface Lease {
   readonly since: number;
   /** Tokens delivered in this attempt, as last told. */
   tokensOut: number;
+  /** Whether the worker has said anything of this attempt. */
+  isHeard: boolean;
   /** What the tenant was charged for this attempt; see `fairness.ts`. */
   charged: number;
 }

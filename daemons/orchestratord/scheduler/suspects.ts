@@ -5,8 +5,9 @@
  *
  * 1. a worker that hangs or died loses all its jobs at once, and to none of them that counts as a
  *    failure of its own;
- * 2. the likeliest cause among them is suspected: first who was suspected before, then who ran alone
- *    among shaken ones, then who was dispatched first, always of those that had delivered nothing;
+ * 2. the likeliest cause among them is suspected, always of those that had delivered nothing: first who
+ *    was suspected before, then who is shaken, then of whom the worker said nothing at all, then who
+ *    was dispatched first;
  * 3. the others are shaken: until one delivers again it runs beside no other shaken one, so that the
  *    next death has one likeliest cause;
  * 4. a suspect waits apart from the lines. It is tried alone: on a worker that nobody uses, or on one
@@ -41,6 +42,7 @@ interface Ran {
   readonly job: Job;
   readonly since: number;
   readonly delivered: boolean;
+  readonly isHeard: boolean;
 }
 
 /**
@@ -148,7 +150,7 @@ function suspects(state: Readonly<State>): Job[] {
 
 function runningOn(jobs: readonly Job[]): Ran[] {
   return jobs.flatMap((job) =>
-    job.lease ? [{ job, since: job.lease.since, delivered: job.lease.tokensOut > 0 }] : []
+    job.lease ? [{ job, ...job.lease, delivered: job.lease.tokensOut > 0 }] : []
   );
 }
 
@@ -166,7 +168,7 @@ function brokenOffFrom(state: Readonly<State>, workerId: string): Ran[] {
 function likeliest(attempts: readonly Ran[]): Job | undefined {
   const [first] = attempts.filter(({ delivered }) => !delivered).sort((a, b) =>
     b.job.deaths - a.job.deaths || Number(b.job.isShaken) - Number(a.job.isShaken) ||
-    a.since - b.since
+    Number(a.isHeard) - Number(b.isHeard) || a.since - b.since
   );
   return first?.job;
 }

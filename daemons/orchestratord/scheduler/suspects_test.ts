@@ -246,3 +246,11 @@ Deno.test("one suspect at a time is tried on a pool", () => {
   const next = run.at(10, done(first!, 1, 2));
   assert.equal(dispatched(next).length, 1);
 });
+
+Deno.test("of jobs that came together, the first of which nothing was heard is the likeliest cause", () => {
+  const run = new Run({ queueCapacity: 100 });
+  run.at(0, submit("s1", 0), submit("s2", 0), submit("poison", 0), submit("s3", 0));
+  run.at(10, pool([four("w1")]));
+  for (const jobId of ["s1", "s2"]) run.at(20, { kind: "heard", jobId, attempt: 1 });
+  assert.deepEqual(suspected(run.at(1_000, silent("s3"))), ["poison"]);
+});
