@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 
 const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
@@ -67,6 +68,41 @@ Deno.test({
         await client.call(routes.ready, {});
         const { tasks } = await client.call(routes.listTasks, {});
         assert.deepEqual(tasks.map(({ status }) => status), ["completed"]);
+      });
+    });
+  },
+});
+
+Deno.test({
+  name: "on a full disk calls that are not stored are served, though stored streams had every slot",
+  ignore: !isRoot, // A file system of a stated size needs root.
+  async fn() {
+    await withSmallDisk(async (dir) => {
+      await withHarness({ state_dir: dir }, async (harness) => {
+        const { pool, client } = harness;
+        pool.tokens = 0;
+        pool.slots = 2;
+        const task = { model: "counter", prompt: "w0", max_tokens: 600 };
+        const streams = [harness.events(task), harness.events(task)];
+        await until(
+          "both have a slot",
+          () => pool.workers.size === 1 && pool.only().executions.length === 2,
+        );
+        const waiting = await client.call(routes.submit, { body: { ...task, detached: true } });
+        fill(join(dir, "filler"));
+        pool.only().allow(Infinity);
+        const reply = await fetch(`${harness.url}/v1/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "counter", prompt: "w0", max_tokens: 5 }),
+        });
+        assert.equal((await reply.json()).usage?.completion_tokens, 5);
+        await Deno.remove(join(dir, "filler"));
+        const third = await harness.events(waiting.job_id);
+        for (const events of [...await Promise.all(streams), third]) {
+          assert.deepEqual(numbers(events), range(1, 600));
+          assert.equal(events.at(-1)?.event, "end");
+        }
       });
     });
   },

@@ -145,6 +145,7 @@ async function openParts(
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
       else log.error("database_not_writable", { reason });
+      jobs.storage(reason === undefined);
     },
     onLogGrows: (bytes) =>
       log.warn("database_log_grows", {

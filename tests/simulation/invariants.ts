@@ -28,7 +28,10 @@ export function checkState(state: Readonly<State>): void {
       }
     }
   }
-  assert.equal(lined + state.paused.size + state.suspects.size, state.queued.size);
+  assert.equal(
+    lined + state.paused.size + state.suspects.size + state.held.size,
+    state.queued.size,
+  );
   for (const id of state.suspects) {
     assert.ok(state.queued.has(id) && !state.paused.has(id), `suspect ${id} does not wait`);
   }

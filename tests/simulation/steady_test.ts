@@ -39,6 +39,7 @@ function job(id: string, now: number, more: Partial<NewJob> = {}): NewJob {
       maxTokens: undefined,
       affinity: [],
       speaks: true,
+      isStored: true,
       deaths: 0,
     },
     ...more,

@@ -336,6 +336,7 @@ class World {
         tokensAtMost: task.tokensIn,
         maxTokens: undefined,
         speaks: true,
+        isStored: true,
         deaths: 0,
         affinity: task.session === undefined ? [] : [`session${task.session}`],
       },

@@ -137,7 +137,9 @@ export class Attempts {
         // Nothing is generated before all of the prompt was read.
         job.promptRead = job.promptSize ?? job.promptRead;
         if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
-        return job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
+        const written = job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
+        if (written && !loop.state.isStorageWritable) this.yieldUnwritten(job);
+        return written;
       }
       case "metrics":
         job.sawPrompt(event.data, resumedFrom);
@@ -153,6 +155,14 @@ export class Attempts {
       case "end":
         return this.#complete(job, event.data);
     }
+  }
+
+  /** Has a job give its slot back where no more of it may wait to be written. */
+  yieldUnwritten(job: LiveJob): void {
+    const { loop } = this.#deps;
+    const attempt = loop.state.running.get(job.id)?.attempt;
+    if (attempt === undefined || !job.isFull || job.isUnresumable) return;
+    loop.send({ kind: "unwritten", jobId: job.id, attempt });
   }
 
   #progress(job: LiveJob, attempt: number, resumedFrom: number): void {

@@ -157,6 +157,7 @@ export class Jobs {
         attempt: job.attempts.length,
         deaths: job.deaths,
         speaks: true,
+        isStored: true,
         ...demandOf(row.request, row.fingerprint, row.tenant),
       },
     });
@@ -181,6 +182,14 @@ export class Jobs {
       if (wanted === fingerprint) return this.#live.get(id);
     }
     return undefined;
+  }
+
+  /** The database takes writes again, or does no more. */
+  storage(isWritable: boolean): void {
+    this.#deps.loop.send({ kind: "storage", isWritable });
+    if (!isWritable) {
+      for (const job of [...this.#live.values()]) this.#attempts.yieldUnwritten(job);
+    }
   }
 
   /** Starts nothing more. Who waits for a job that is not kept is told so at once. */
@@ -295,6 +304,7 @@ export class Jobs {
         ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
         deaths: isSuspect ? 1 : 0,
         speaks: options.runAttempt === undefined,
+        isStored: options.durable,
         queuedAt: this.#steady(now),
         deadlineAt: deadlineAt && this.#steady(deadlineAt),
         ...demand,

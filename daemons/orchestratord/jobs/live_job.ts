@@ -119,6 +119,11 @@ export class LiveJob {
     return this.nextIndex > this.ids.length;
   }
 
+  /** Whether as many of its events wait to be written as may. */
+  get isFull(): boolean {
+    return this.#pending > MAX_PENDING_EVENTS;
+  }
+
   /** The first event, kept together with the job itself. */
   accept(event: StoredJobEvent, keep: (event: NumberedEvent) => Promise<void>): Promise<void> {
     const numbered = { id: this.#nextId++, event };
@@ -145,7 +150,7 @@ export class LiveJob {
     }
     this.#pending++;
     const written = this.#write(store, [numbered], patch);
-    return this.#pending > MAX_PENDING_EVENTS ? written : undefined;
+    return this.isFull ? written : undefined;
   }
 
   /** Collects what is to be written until the store takes it: one write for all of a turn. */

@@ -47,6 +47,7 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
       maxTokens: undefined,
       affinity: [],
       speaks: true,
+      isStored: true,
       deaths: 0,
     },
   }, 1);

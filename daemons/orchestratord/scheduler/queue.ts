@@ -14,14 +14,21 @@ type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
 /** Adds a job that has just come: it is the newest. */
 export function enqueue(state: State, job: Job): void {
   state.queued.set(job.id, job);
-  if (job.deaths > 0) state.suspects.add(job.id);
+  if (isHeldBack(state, job)) state.held.add(job.id);
+  else if (job.deaths > 0) state.suspects.add(job.id);
   else lineOf(state, job).set(job.id, job);
+}
+
+/** Whether a job is stored, and the database takes no writes; see `storage.ts`. */
+export function isHeldBack(state: Readonly<State>, job: Job): boolean {
+  return job.isStored && !state.isStorageWritable;
 }
 
 /** Puts a job back that lost its worker: ahead of all that came after it, once its pause is over. */
 export function putBack(state: State, job: Job, now: number): void {
   state.queued.set(job.id, job);
   if (job.notBefore > now) state.paused.add(job.id);
+  else if (isHeldBack(state, job)) state.held.add(job.id);
   else if (job.deaths > 0) state.suspects.add(job.id);
   else standInLine(state, job);
 }
@@ -39,7 +46,9 @@ export function standInLine(state: State, job: Job): void {
 /** Takes a job out; false when it does not wait. */
 export function dequeue(state: State, job: Job): boolean {
   if (!state.queued.delete(job.id)) return false;
-  if (state.paused.delete(job.id) || state.suspects.delete(job.id)) return true;
+  for (const aside of [state.paused, state.suspects, state.held]) {
+    if (aside.delete(job.id)) return true;
+  }
   const lines = state.lines.get(job.fingerprint);
   const line = lines?.[job.priority];
   const own = line?.get(job.tenant);
@@ -165,7 +174,7 @@ export function queueOrder(state: Readonly<State>, now: number): Job[] {
       }
     }
   }
-  for (const id of [...state.suspects, ...state.paused]) {
+  for (const id of [...state.suspects, ...state.paused, ...state.held]) {
     const job = state.queued.get(id);
     if (job) ranked.push({ job, rank: [2, job.notBefore, job.queuedAt] });
   }

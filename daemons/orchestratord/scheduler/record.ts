@@ -22,6 +22,7 @@ import {
   type PoolReport,
   type State,
 } from "./state.ts";
+import { setStorage, yieldSlot } from "./storage.ts";
 import { clear, loseAll } from "./suspects.ts";
 import { forgetWorker, seeWorker, silentFor, stay } from "./workers.ts";
 
@@ -63,6 +64,10 @@ export function record(state: State, input: Input, now: number, effects: Effect[
     case "drain":
       state.draining = true;
       return;
+    case "storage":
+      return setStorage(state, input.isWritable, now);
+    case "unwritten":
+      return yieldSlot(state, input.jobId, input.attempt, now, effects);
     case "history":
       measure(state, input.fingerprint, "serviceMs", input.serviceMs);
       return measure(state, input.fingerprint, "tokensOut", input.tokensOut);

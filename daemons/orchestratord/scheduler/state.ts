@@ -78,6 +78,8 @@ export interface Job {
   readonly affinity: readonly string[];
   /** Its attempts are streams that say every now and then that they go on; others are silent. */
   readonly speaks: boolean;
+  /** Its events are kept in the database. */
+  readonly isStored: boolean;
   /** Since when it waits for a worker, this time. */
   waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */
@@ -259,6 +261,9 @@ export interface State {
   readonly suspects: Set<string>;
   /** Jobs that wait or run and that a worker died with, of all that ran there as the likeliest cause. */
   readonly blamed: Set<string>;
+  /** Others: they are stored, and the database takes no writes; see `storage.ts`. */
+  readonly held: Set<string>;
+  isStorageWritable: boolean;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
   /** Tenants that found no place in the queue, and until when one is kept for them. */
@@ -308,6 +313,10 @@ export type Input =
   | { readonly kind: "unpin"; readonly place: Place }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "drain" }
+  /** The database takes writes again, or does no more. */
+  | { readonly kind: "storage"; readonly isWritable: boolean }
+  /** As much of a job waits to be written as may. */
+  | { readonly kind: "unwritten"; readonly jobId: string; readonly attempt: number }
   /** What jobs of a model took before this start. */
   | {
     readonly kind: "history";
@@ -345,7 +354,7 @@ export type NewReload = Omit<
 /** A job as it is submitted, or found in the store after a restart. */
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
-  & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks">
+  & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks" | "isStored">
   /** Attempts made before a restart, and what came of them. */
   & Pick<Job, "attempt" | "deaths">;
 
@@ -436,6 +445,8 @@ export function initialState(policy: Policy): State {
     paused: new Set(),
     suspects: new Set(),
     blamed: new Set(),
+    held: new Set(),
+    isStorageWritable: true,
     running: new Map(),
     shares: new Map(),
     refused: new Map(),

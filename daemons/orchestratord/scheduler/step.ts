@@ -80,6 +80,7 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
   const { queueTimeoutMs } = state.policy;
   const timedOut: Job[] = [];
   for (const job of state.queued.values()) {
+    if (state.held.has(job.id)) continue;
     if (now - job.waitingSince > queueTimeoutMs) timedOut.push(job);
   }
   for (const { id } of timedOut) {

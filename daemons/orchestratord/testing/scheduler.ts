@@ -122,6 +122,7 @@ export function submit(id: string, queuedAt: number, more: Record<string, unknow
     maxTokens: undefined,
     affinity: [],
     speaks: true,
+    isStored: true,
     deaths: 0,
     ...more,
   };
