@@ -63,4 +63,11 @@ export const DEFAULT_SLOTS = 4;
 export const SPAWN_MEMORY_WAIT_MS = 15_000;
 
 /** Exit codes of every executable. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  /** Of a worker: its model's file can never be loaded. */
+  unusableModel: 3,
+  interrupted: 130,
+} as const;

@@ -24,6 +24,7 @@ import { mountModels } from "./api/models.ts";
 import { mountSession } from "./api/session.ts";
 import { mountState } from "./api/state.ts";
 import { mountTasks } from "./api/tasks.ts";
+import { errorFor } from "./api/hide_paths.ts";
 import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
 import { watchStep } from "./events/activities.ts";
 import { levelsOf, NO_COUNTS, readCounts } from "./events/counts.ts";
@@ -239,6 +240,7 @@ async function openParts(
     log,
     authorize: (request, role) => access.authorize(request, role),
     limits: appLimits(config.limits),
+    showError: errorFor,
     onReply: metrics.http.onReply,
   });
   mountCommon(app, orchestrator);

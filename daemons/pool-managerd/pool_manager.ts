@@ -187,6 +187,7 @@ async function open(
     models_revision: catalog.revision,
     devices: [...staging.credit(await devices.current())],
     models: [...catalog.models],
+    unusable: [...catalog.unusable],
     workers: supervisor.workers(),
     exits: supervisor.exits(),
   });

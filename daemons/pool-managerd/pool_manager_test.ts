@@ -61,6 +61,21 @@ Deno.test(
   ),
 );
 
+Deno.test(
+  "the end of a worker that could never load its model says so; another end does not",
+  withPool(async (pool) => {
+    const exit = await pool.exit(await pool.spawn());
+    assert.deepEqual([exit.exit_code, exit.is_final, exit.category], [3, true, "crash"]);
+  }, "exit=3"),
+);
+
+Deno.test(
+  "a worker that fails for another reason may be tried again",
+  withPool(async (pool) => {
+    assert.equal((await pool.exit(await pool.spawn())).is_final, undefined);
+  }, "exit=1"),
+);
+
 const gpu = fakeSource([device("cuda0", "cuda", 1_000_000_000)]);
 
 Deno.test(

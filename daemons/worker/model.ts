@@ -1,3 +1,4 @@
+import { LlorchError } from "#shared/errors.ts";
 import type { z } from "zod";
 import type { Capability } from "#shared/contracts/pool.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
@@ -104,3 +105,10 @@ export interface LoadContext {
 
 /** Loads a model. Throws an error whose message a person can act upon. */
 export type LoadModel = (config: WorkerConfig, context: LoadContext) => Promise<Model>;
+
+/** A model's file that can never be loaded here: trying again would end the same way. */
+export class UnusableModelError extends LlorchError {
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super("WORKER_START_FAILED", message, options);
+  }
+}

@@ -14,7 +14,13 @@ import { createWorkerApp } from "./app.ts";
 import { sayReady } from "./callback.ts";
 import { modelRef, type WorkerConfig } from "./config.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
-import type { Execution, LoadModel, Model, SavedSlots } from "./model.ts";
+import {
+  type Execution,
+  type LoadModel,
+  type Model,
+  type SavedSlots,
+  UnusableModelError,
+} from "./model.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
 
 /** What a {@linkcode Worker} is given beside its configuration. */
@@ -187,7 +193,8 @@ export class Worker implements Daemon {
       if (!this.#config.standalone) await this.#callBack();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      this.#fatal("start_failed", error);
+      const isFinal = error instanceof UnusableModelError;
+      this.#fatal("start_failed", error, isFinal ? EXIT.unusableModel : EXIT.failed);
     }
   }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
-import { device, workerState } from "./pool.ts";
+import { device, unusableModel, workerState } from "./pool.ts";
 import { modelName } from "./request.ts";
 
 /** Life of a job. */
@@ -141,6 +141,14 @@ export const modelView = z.object({
     .meta({ description: "Aliases that another model claims too: they resolve to neither" }),
   fit: z.array(modelFit).optional().meta({ description: "With ?fit=true" }),
 }).meta({ id: "Model" });
+
+export const unusableModelView = unusableModel.omit({ path: true }).extend({
+  pool_id: identifier,
+  path: z.string().optional().meta({ description: "For operators only" }),
+}).meta({ id: "UnusableModelView" });
+
+/** A file of a pool that no worker could load. */
+export type UnusableModelView = z.output<typeof unusableModelView>;
 
 /** A model that some pool has. */
 export type ModelView = z.output<typeof modelView>;

@@ -2,7 +2,15 @@ import { z } from "zod";
 import { accepted, health, identifier } from "./common.ts";
 import { serviceEvent } from "./activity.ts";
 import { commonRoutes } from "./common_routes.ts";
-import { jobPage, jobStatus, jobView, modelView, poolView, queueView } from "./job.ts";
+import {
+  jobPage,
+  jobStatus,
+  jobView,
+  modelView,
+  poolView,
+  queueView,
+  unusableModelView,
+} from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
 import { openaiRoutes } from "./openai_routes.ts";
@@ -141,7 +149,11 @@ export const orchestratorRoutes = {
         .meta({ description: "true: tells of each device whether the model fits, and why not" }),
     }),
     status: 200,
-    reply: z.object({ models: z.array(modelView) }).meta({ id: "Models" }),
+    reply: z.object({
+      models: z.array(modelView),
+      unusable: z.array(unusableModelView)
+        .meta({ description: "Files in models folders that no worker could load, and why" }),
+    }).meta({ id: "Models" }),
     kind: "json",
     errors: [],
   }),

@@ -71,6 +71,15 @@ export const poolModel = z.object({
 /** A model that a pool has on disk. */
 export type PoolModel = z.output<typeof poolModel>;
 
+export const unusableModel = z.object({
+  name: z.string().max(256).meta({ description: "The file's name without its ending" }),
+  path: z.string().max(4096),
+  reason: z.string().max(1024),
+}).meta({ id: "UnusableModel" });
+
+/** A file in a models folder that no worker could load. */
+export type UnusableModel = z.output<typeof unusableModel>;
+
 export const workerState = z.enum(["starting", "loading", "ready", "draining", "stopping"]);
 
 /** State of a {@linkcode poolWorker}. */
@@ -126,6 +135,9 @@ export const workerExit = z.object({
   detail: z.string().optional().meta({
     description: "Last line of the worker's log, if it failed",
   }),
+  is_final: z.literal(true).optional().meta({
+    description: "It could not load its model, and no other worker of this pool could",
+  }),
 }).meta({ id: "WorkerExit" });
 
 /** The end of a worker's process; repeated until acknowledged. */
@@ -140,6 +152,7 @@ export const poolState = z.object({
   models_revision: z.number().int().min(0),
   devices: z.array(device),
   models: z.array(poolModel),
+  unusable: z.array(unusableModel).max(1000).optional(),
   workers: z.array(poolWorker),
   exits: z.array(workerExit),
 }).meta({ id: "PoolState" });
@@ -148,7 +161,7 @@ export const poolState = z.object({
 export type PoolState = z.output<typeof poolState>;
 
 /**
- * `POST /v2/pools/{id}/heartbeat`; `models` travel again only when their revision changed, and of
+ * `POST /v2/pools/{id}/heartbeat`; `models` and `unusable` travel again only when their revision changed, and of
  * workers that the last reply named as known only what changes.
  */
 export const heartbeat = z.object({
@@ -157,6 +170,7 @@ export const heartbeat = z.object({
   sequence: z.number().int().min(1),
   models_revision: z.number().int().min(0),
   models: z.array(poolModel).optional(),
+  unusable: z.array(unusableModel).max(1000).optional(),
   devices: z.array(device),
   workers: z.array(z.union([poolWorker, workerUpdate])),
   exits: z.array(workerExit),

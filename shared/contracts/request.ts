@@ -2,8 +2,8 @@ import { z } from "zod";
 import { identifier, milliseconds, tokenId } from "./common.ts";
 import { checkTools, toolCall, toolShape } from "./tools.ts";
 
-/** Longest model reference, in characters. */
-const MODEL_REF_LIMIT = 1024;
+/** Longest reference to a model, in characters. */
+export const MODEL_REF_LIMIT = 1024;
 
 /** A model as a client names it: an alias, a catalog id, `hf:…` or `file:…` (shared/models/reference.ts). */
 export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)

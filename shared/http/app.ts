@@ -52,6 +52,8 @@ export interface AppOptions {
   readonly log: Logger;
   readonly authorize: Authorize;
   readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
+  /** What of an error's words and details a caller may see; by default all. */
+  readonly showError?: (error: LlorchError, caller: Caller | undefined) => LlorchError;
   /** Counts each reply by route pattern, never by path. */
   readonly onReply?: (route: Route, status: number, seconds: number) => void;
 }
@@ -88,8 +90,9 @@ export function createApp(options: AppOptions): App {
     const started = performance.now();
     const correlationId = correlationIdOf(request);
     let response: Response;
+    let caller: Caller | undefined;
     try {
-      const caller = await options.authorize(request, route.role);
+      caller = await options.authorize(request, route.role);
       const input = await validate(route, context, options.limits);
       const call: Call<R> = {
         ...(input as RouteInput<R>),
@@ -102,7 +105,10 @@ export function createApp(options: AppOptions): App {
       const reply = await handler(call);
       response = reply instanceof Response ? reply : Response.json(reply, { status: route.status });
     } catch (error) {
-      response = renderError(error, request, correlationId, options.log);
+      const shown = error instanceof LlorchError
+        ? options.showError?.(error, caller) ?? error
+        : error;
+      response = renderError(shown, request, correlationId, options.log);
     }
     response.headers.set(HEADERS.correlationId, correlationId);
     response.headers.set(...NOSNIFF);

@@ -35,6 +35,7 @@ export interface GgufInfo {
   readonly chatTemplate: boolean;
   /** What decides how much its slots keep beside heads and lengths; absent: nothing does. */
   readonly cache?: CacheFacts;
+  readonly tensorCount: number;
   /** Bytes of tensor data, of all parts. */
   readonly weightBytes: number;
   /** Bytes from the first file's start to the end of its tensor table. */
@@ -64,6 +65,7 @@ export async function readGguf(path: string): Promise<GgufInfo> {
     all.reduce((total, header) => total + figure(header), 0);
   return {
     ...describe(path, first.metadata),
+    tensorCount: sum((header) => header.tensorCount),
     weightBytes: sum((header) => header.dataBytes),
     headerBytes: first.headerBytes,
     sizeBytes: sum((header) => header.sizeBytes),
@@ -104,7 +106,10 @@ async function readParts(path: string): Promise<Parts> {
   return { headers, fingerprint: hash.digest("hex") };
 }
 
-type Description = Omit<GgufInfo, "weightBytes" | "headerBytes" | "sizeBytes" | "fingerprint">;
+type Description = Omit<
+  GgufInfo,
+  "tensorCount" | "weightBytes" | "headerBytes" | "sizeBytes" | "fingerprint"
+>;
 
 function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): Description {
   const fail = (reason: string): never => {

@@ -64,6 +64,7 @@ Deno.test("the demo model is read as its card says", async () => {
     feedForwardLength: 512,
     headCount: 6,
     headCountKv: 2,
+    tensorCount: 38,
     vocabSize: 1024,
     quantization: "Q8_0",
     chatTemplate: true,

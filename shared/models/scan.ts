@@ -1,10 +1,13 @@
 import { basename, join } from "node:path";
 import type { PoolModel } from "../contracts/pool.ts";
+import { MODEL_REF_LIMIT } from "../contracts/request.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { modelMemory } from "./estimate.ts";
 import { type GgufInfo, readGguf } from "./gguf.ts";
 import { manifestReference, readManifest } from "./manifest.ts";
+import { unreadableModel } from "./gguf_header.ts";
 import { isReference } from "./reference.ts";
+import { nameWithPrint, shortNameOf } from "./short_name.ts";
 import { partPaths, splitPart } from "./split.ts";
 
 /** Folders below a models folder that are looked into. */
@@ -55,7 +58,36 @@ export async function scanModels(
   }
   for (const path of cache.keys()) if (!seen.has(path)) cache.delete(path);
   models.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { models, problems };
+  return { models: withShortNames(models), problems };
+}
+
+/**
+ * The models, each with a short name that no other here has: its file's name where that is one, else
+ * {@linkcode shortNameOf} it. Where another content has that already, the beginning of the fingerprint
+ * comes behind it, as an addition to a file's own name and in place of a made one.
+ */
+function withShortNames(models: readonly FoundModel[]): FoundModel[] {
+  const owners = new Map<string, Set<string>>();
+  const own = (name: string, { fingerprint }: FoundModel) => {
+    const found = owners.get(name) ?? new Set();
+    owners.set(name, found.add(fingerprint));
+  };
+  for (const model of models) {
+    for (const name of [model.model_ref, ...model.aliases]) own(name, model);
+  }
+  const isMade = (model: FoundModel) => !model.aliases.includes(stemOf(model.path));
+  const made = models.filter(isMade).map((model) =>
+    [model, shortNameOf(stemOf(model.path), model.fingerprint)] as const
+  );
+  // A file whose name it really is keeps it: only then the made ones take theirs.
+  for (const [model, name] of made) own(name, model);
+  const names = new Map(made);
+  return models.map((model) => {
+    const name = names.get(model) ?? stemOf(model.path);
+    const isShared = (owners.get(name)?.size ?? 0) > 1;
+    const short = isShared ? nameWithPrint(name, model.fingerprint) : name;
+    return { ...model, aliases: [...new Set([...model.aliases, short])] };
+  });
 }
 
 /** Files that begin a model, as real paths. A folder that cannot be read is reported. */
@@ -114,8 +146,16 @@ async function list(
   }
 }
 
+/** A file's name as people say it: without folder, ending and number of the part. */
+export function stemOf(path: string): string {
+  return basename(splitPart(path)?.prefix ?? path).replace(/\.gguf$/i, "");
+}
+
 async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
   const info = await readCached(path, cache);
+  if (info.tensorCount === 0) {
+    throw unreadableModel(path, "it holds no weights, only a vocabulary or metadata");
+  }
   const manifest = await readManifest(path);
   if (manifest && manifest.size_bytes !== info.sizeBytes) {
     throw new LlorchError(
@@ -124,7 +164,13 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
     );
   }
   const file = `file:${path}`;
-  const stem = basename(splitPart(path)?.prefix ?? path).replace(/\.gguf$/i, "");
+  if (file.length > MODEL_REF_LIMIT) {
+    throw new LlorchError(
+      "INVALID_REQUEST",
+      `Its path has more than ${MODEL_REF_LIMIT - "file:".length} characters`,
+    );
+  }
+  const stem = stemOf(path);
   const model_ref = manifest?.repo === undefined ? file : manifestReference(manifest);
   const aliases = [file, stem, ...manifest ? [manifest.id, ...manifest.aliases] : []];
   return {

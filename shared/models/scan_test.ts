@@ -115,3 +115,67 @@ Deno.test("scanModels() reads a file again only when it has changed", async () =
     assert.equal(cache.size, 0);
   });
 });
+
+Deno.test("scanModels() gives each file a short name, made where its own is none, and to each its own", async () => {
+  await withFolder(async (dir) => {
+    const files = [
+      ["with space.gguf", "with-space"],
+      ["Mo\u0308we.gguf", "Mowe"],
+      ["\u{1f600}.gguf", /^model-[0-9a-f]{8}$/],
+      ["-dash.gguf", "dash"],
+      ["back\\slash.gguf", "back-slash"],
+      ["a b.gguf", /^a-b-[0-9a-f]{8}$/],
+      ["a-b.gguf", "a-b"],
+      ["c d.gguf", /^c-d-[0-9a-f]{8}$/],
+      ["c  d.gguf", /^c-d-[0-9a-f]{8}$/],
+    ] as const;
+    for (const [index, [file]] of files.entries()) {
+      writeCounterModel(join(dir, file), { numbers: 10 + index });
+    }
+    const { models } = await scanModels([dir]);
+    const nameOf = (file: string) =>
+      models.find(({ path }) => path === join(dir, file))!.aliases.at(-1)!;
+    for (const [file, expected] of files) {
+      if (typeof expected === "string") assert.ok(nameOf(file).startsWith(expected), file);
+      else assert.match(nameOf(file), expected);
+    }
+    assert.equal(new Set(files.map(([file]) => nameOf(file))).size, files.length);
+  });
+});
+
+Deno.test("two files of one name in two folders can both be asked for", async () => {
+  await withFolder(async (dir) => {
+    for (const [index, folder] of ["a", "b"].entries()) {
+      await Deno.mkdir(join(dir, folder));
+      writeCounterModel(join(dir, folder, "x.gguf"), { numbers: 10 + index });
+    }
+    const { models } = await scanModels([dir]);
+    const names = models.map(({ aliases }) => aliases.filter((name) => name !== "x"));
+    assert.deepEqual(names.map((each) => each.length), [1, 1]);
+    assert.notEqual(names[0]![0], names[1]![0]);
+  });
+});
+
+Deno.test("scanModels() reports files without weights, empty ones, and paths that are too long to be asked for", async () => {
+  await withFolder(async (dir) => {
+    const path = join(dir, "counter.gguf");
+    writeCounterModel(path, { numbers: 10 });
+    const bytes = await Deno.readFile(path);
+    new DataView(bytes.buffer).setBigUint64(8, 0n, true);
+    await Deno.writeFile(join(dir, "vocabulary.gguf"), bytes);
+    await Deno.writeFile(join(dir, "empty.gguf"), new Uint8Array());
+    const deep = join(dir, ...["a", "b", "c", "d"].map((letter) => letter.repeat(250)));
+    await Deno.mkdir(deep, { recursive: true });
+    await Deno.copyFile(path, join(deep, `${"e".repeat(200)}.gguf`));
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(models.map((model) => model.path), [path]);
+    assert.deepEqual(
+      problems.map(({ message }) => message.replace(/^Cannot read model ".*": /, "")).sort(),
+      [
+        "Its path has more than 1019 characters",
+        "it holds no weights, only a vocabulary or metadata",
+        "it is not a GGUF file",
+      ],
+    );
+  });
+});

@@ -6,6 +6,7 @@ import type { Orchestrator } from "../orchestrator.ts";
 import type { StreamItem } from "../relay/job_stream.ts";
 import type { RunAttempt } from "../relay/relay.ts";
 import { followLive } from "./follow.ts";
+import { checkModelName } from "./hide_paths.ts";
 
 /** Items of one of the jobs that answer a request together, those that came at once. */
 export interface ChoiceItems {
@@ -32,6 +33,7 @@ export async function submitAll(
   const taken: LiveJob[] = [];
   try {
     for (const task of tasks) {
+      checkModelName(caller, task.model);
       const { job } = await jobs.submit(task, {
         durable: false,
         correlationId,

@@ -2,6 +2,8 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Orchestrator } from "../orchestrator.ts";
+import { withoutHostPaths } from "#shared/models/host_paths.ts";
+import { seesPaths } from "./hide_paths.ts";
 import { mayTouch } from "./own_jobs.ts";
 
 /** A feed ends so long after its reader's key or session, in ms. */
@@ -30,6 +32,7 @@ export function mountEvents(app: App, { access, feed, openStreams }: Orchestrato
         const frames = feed.read({
           after: lastId === undefined ? undefined : Number(lastId),
           maySee: (tenant) => mayTouch(caller, tenant),
+          show: seesPaths(caller) ? undefined : withoutHostPaths,
           signal: over.signal,
           follow: query.follow === "true",
         });

@@ -8,6 +8,7 @@ import type { Orchestrator } from "../orchestrator.ts";
 import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
 import { chatTasks, ChatTranslator } from "./openai_chat.ts";
 import { completionTasks, CompletionTranslator } from "./openai_completions.ts";
+import { checkModelName, isFile, seesPaths } from "./hide_paths.ts";
 import { startOrTimeout } from "./start.ts";
 import type { Translator } from "./translator.ts";
 
@@ -15,13 +16,16 @@ import type { Translator } from "./translator.ts";
 export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
   const { config, loop, openStreams } = orchestrator;
 
-  app.mount(routes.openaiModels, () => ({
+  app.mount(routes.openaiModels, ({ caller }) => ({
     object: "list" as const,
-    data: [...loop.names()].filter(([, models]) => models.size === 1)
+    data: [...loop.names()].filter(([name, models]) =>
+      models.size === 1 && (seesPaths(caller) || !isFile(name))
+    )
       .map(([name]) => modelObject(name))
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
   }));
-  app.mount(routes.openaiModel, ({ params }) => {
+  app.mount(routes.openaiModel, ({ params, caller }) => {
+    checkModelName(caller, params.model);
     loop.resolve(params.model);
     return modelObject(params.model);
   });

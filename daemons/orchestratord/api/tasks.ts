@@ -13,6 +13,7 @@ import type { StreamItem } from "../relay/job_stream.ts";
 import type { ListedRow } from "../store/job_store.ts";
 import { followKept, followLive, jobNotFound, toClientEvent } from "./follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
+import { checkModelName } from "./hide_paths.ts";
 
 /** Most events of one output that are put together at once. */
 const OUTPUT_PAGE = 2000;
@@ -30,6 +31,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
 
   app.mount(routes.submit, async ({ body, headers, request, signal, correlationId, caller }) => {
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
+    checkModelName(caller, body.model);
     const submit = async () =>
       await jobs.submit(body, {
         durable: true,

@@ -14,6 +14,8 @@ export interface FeedReader {
   readonly after: number | undefined;
   /** Whether it may see what happened to this tenant's jobs. */
   readonly maySee: (tenant: string) => boolean;
+  /** What of its words the reader may see; undefined: all. */
+  readonly show?: ((text: string) => string) | undefined;
   readonly signal: AbortSignal;
   /** Goes on after what is known now. */
   readonly follow: boolean;
@@ -123,7 +125,7 @@ export class Feed {
   }
 
   /** The frames of one reader. */
-  async *read({ after, maySee, signal, follow }: FeedReader): AsyncGenerator<Uint8Array> {
+  async *read({ after, maySee, show, signal, follow }: FeedReader): AsyncGenerator<Uint8Array> {
     let resolve = () => {};
     const wake = () => resolve();
     this.#wakes.add(wake);
@@ -139,7 +141,8 @@ export class Feed {
       let fleet = this.#fleetVersion;
       const entries = entriesAfter(this.#isKnown(after) ? after : 0, cursor);
       const history = formatSse("history", this.#sources.history());
-      yield this.#encoder.encode(this.#gap(after) + history + this.#text(entries, -1));
+      const encode = (text: string) => this.#encoder.encode(show?.(text) ?? text);
+      yield encode(this.#gap(after) + history + this.#text(entries, -1));
       while (follow && !signal.aborted && !this.#isClosed) {
         const batch = this.#batch;
         if (batch.number === number) {
@@ -148,13 +151,13 @@ export class Feed {
         }
         const isNext = batch.number === number + 1 && batch.after === cursor &&
           batch.fleet[0] === fleet;
-        const text = isNext && !batch.isPrivate
+        const text = isNext && !batch.isPrivate && !show
           ? undefined
           : this.#text(entriesAfter(cursor, batch.lastId), fleet);
         cursor = Math.max(cursor, batch.lastId);
         fleet = text === undefined ? batch.fleet[1] : this.#fleetVersion;
         number = batch.number;
-        yield text === undefined ? batch.bytes : this.#encoder.encode(text);
+        yield text === undefined ? batch.bytes : encode(text);
       }
     } finally {
       this.#wakes.delete(wake);

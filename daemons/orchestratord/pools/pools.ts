@@ -10,6 +10,7 @@ import { SPAWN_MEMORY_WAIT_MS } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
+import { withoutHostPaths } from "#shared/models/host_paths.ts";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
 import type { Access } from "../keys/access.ts";
@@ -241,7 +242,7 @@ export class Pools {
     }
   }
 
-  #seen(report: Omit<PoolState, "models"> & Pick<Heartbeat, "models">): PoolReply {
+  #seen(report: Omit<PoolState, "models"> & Pick<Heartbeat, "models" | "unusable">): PoolReply {
     const { config, loop, metrics } = this.#deps;
     metrics.heartbeats.inc({ outcome: "ok" });
     loop.send({
@@ -254,8 +255,15 @@ export class Pools {
         modelsRevision: report.models_revision,
         devices: report.devices,
         models: report.models,
+        unusable: report.unusable?.map(({ reason, ...file }) => ({
+          ...file,
+          reason: withoutHostPaths(reason),
+        })),
         workers: report.workers,
-        exits: report.exits,
+        // What jobs end with is read by clients: where a host keeps its models is not for them.
+        exits: report.exits.map(({ detail, ...exit }) =>
+          detail === undefined ? exit : { ...exit, detail: withoutHostPaths(detail) }
+        ),
       },
     });
     if (report.models) this.#warnOfPreload();
@@ -303,7 +311,11 @@ export class Pools {
       loop.send({ kind: "spawn_accepted", requestId, workerId: worker_id });
     } catch (error) {
       metrics.spawns.inc({ outcome: "failed" });
-      loop.send({ kind: "spawn_failed", requestId, message: errorMessage(error) });
+      loop.send({
+        kind: "spawn_failed",
+        requestId,
+        message: withoutHostPaths(errorMessage(error)),
+      });
     }
   }
 

@@ -9,9 +9,10 @@ import { forgetRefused, turnAway } from "./capacity.ts";
 import { drainPool } from "./drain.ts";
 import { catchUp, forgetIdleTenants } from "./fairness.ts";
 import { admit, backoff, endAttempt, endJob } from "./jobs.ts";
+import { noteMissing } from "./missing.ts";
 import { measure } from "./rates.ts";
 import { beginReload } from "./reload.ts";
-import { preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
+import { giveUp, preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
 import {
   breakerKey,
   type Effect,
@@ -154,20 +155,24 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
   if (before !== undefined && before.instanceId !== report.instanceId) {
     closeBreakers(state, report.id);
   }
-  const { exits, models, ...rest } = report;
+  const { exits, models, unusable, ...rest } = report;
   const pool: Pool = {
     ...rest,
     models: models ?? before?.models ?? [],
+    unusable: models ? unusable ?? [] : before?.unusable ?? [],
     lastSeenAt: now,
     available: true,
   };
   state.pools.set(report.id, pool);
   // A heartbeat mostly leaves the models out: they are the same.
-  if (models) preloadFrom(state, pool, before);
+  if (models) {
+    preloadFrom(state, pool, before);
+    noteMissing(state, pool, before, now);
+  }
   const byRequest = new Map(
     report.workers.map((worker) => [worker.request_id, seeWorker(state, report.id, worker, now)]),
   );
-  const exited = new Map(exits.map((exit) => [exit.worker_id, exit.detail]));
+  const exited = new Map(exits.map((exit) => [exit.worker_id, exit]));
   for (const spawn of [...state.spawns.values()]) {
     if (spawn.poolId !== report.id) continue;
     const worker = byRequest.get(spawn.requestId);
@@ -178,8 +183,9 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
       measure(state, spawn.fingerprint, "loadMs", tookMs);
       effects.push({ kind: "loaded", spawn, tookMs });
     } else if (spawn.workerId !== undefined && exited.has(spawn.workerId)) {
-      const detail = exited.get(spawn.workerId) ?? "the worker ended before it was ready";
-      failSpawn(state, spawn.requestId, detail, now, effects);
+      const { detail, is_final } = exited.get(spawn.workerId)!;
+      const message = detail ?? "the worker ended before it was ready";
+      failSpawn(state, spawn.requestId, message, now, effects, is_final);
     }
   }
   const reported = new Set(report.workers.map((worker) => worker.worker_id));
@@ -263,13 +269,17 @@ function closeBreakers(state: State, poolId: string): void {
   }
 }
 
-/** One more failure to start: the first is tried again at once, then with doubling pauses. */
+/**
+ * One more failure to start: the first is tried again at once, then with doubling pauses; one that would
+ * happen at every try counts as all of them.
+ */
 function failSpawn(
   state: State,
   requestId: string,
   message: string,
   now: number,
   effects: Effect[],
+  isFinal = false,
 ): void {
   const spawn = state.spawns.get(requestId);
   if (!spawn) return;
@@ -277,17 +287,11 @@ function failSpawn(
   if (spawn.isCancelled) return;
   const { breakerFailures, breakerOpenMs } = state.policy;
   const key = breakerKey(spawn.poolId, spawn.fingerprint);
-  const failures = (state.breakers.get(key)?.failures ?? 0) + 1;
+  const counted = (state.breakers.get(key)?.failures ?? 0) + 1;
+  const failures = isFinal ? Math.max(counted, breakerFailures) : counted;
   const pause = failures >= breakerFailures ? breakerOpenMs : backoff(state, failures);
   const retryAt = now + pause;
   state.breakers.set(key, { failures, retryAt, lastError: message });
   effects.push({ kind: "load_failed", spawn, message, failures, retryAt });
   if (failures >= breakerFailures) giveUp(state, spawn.fingerprint);
-}
-
-/** Operators' wishes for a model end; what is to be preloaded is tried again after the pause. */
-function giveUp(state: State, fingerprint: string): void {
-  for (const [key, wish] of state.wishes) {
-    if (wish.fingerprint === fingerprint && !wish.isPreload) state.wishes.delete(key);
-  }
 }

@@ -73,6 +73,13 @@ export function preloadAll(state: State): void {
   for (const fingerprint of preloaded(state)) wish(state, fingerprint);
 }
 
+/** Operators' wishes for a model end; what is to be preloaded is tried again when it can be. */
+export function giveUp(state: State, fingerprint: string): void {
+  for (const [key, wish] of state.wishes) {
+    if (wish.fingerprint === fingerprint && !wish.isPreload) state.wishes.delete(key);
+  }
+}
+
 function wish(state: State, fingerprint: string): void {
   const place = anywhere(fingerprint);
   const key = placeKey(place);

@@ -1,5 +1,7 @@
 import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { isReference } from "#shared/models/reference.ts";
+import { shortNameOf } from "#shared/models/short_name.ts";
 import type { Pool } from "./state.ts";
 
 /** Names listed in an error, at most. */
@@ -40,23 +42,25 @@ export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolMo
 export function resolveModel(
   index: ReturnType<typeof nameIndex>,
   name: string,
-  poolsKnown: number,
+  pools: ReadonlyMap<string, Pool>,
 ): ResolvedModel {
   const found = index.get(name);
   if (found === undefined) {
-    if (poolsKnown === 0) {
+    if (pools.size === 0) {
       throw new LlorchError(
         "POOL_UNAVAILABLE",
         `Cannot run "${name}": no pool has registered yet; start pool-managerd on a host`,
         { retryAfterMs: 5000 },
       );
     }
+    const unusable = unusableFile(pools.values(), name);
+    if (unusable !== undefined) throw new LlorchError("MODEL_NOT_FOUND", unusable);
     const names = [...index.keys()].filter((each) => !each.includes("/")).sort();
     const shown = names.slice(0, SHOWN_NAMES).join(", ") || "none";
     throw new LlorchError(
       "MODEL_NOT_FOUND",
       `Cannot find model "${name}" on any pool: ${
-        wayToGet(name)
+        wayToGet(name, index)
       }, or use one of those there (${shown})`,
       { details: { available: names.slice(0, 100) } },
     );
@@ -77,9 +81,23 @@ export function resolveModel(
   );
 }
 
+/** Why the file of a name is no model, where a pool has such a file. */
+function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
+  for (const { id, unusable } of pools) {
+    const file = unusable.find((each) => each.name === name || `file:${each.path}` === name);
+    if (!file) continue;
+    return `Cannot find model "${name}": pool ${id} has a file of that name that cannot be used: ` +
+      file.reason;
+  }
+  return undefined;
+}
+
 /** What a person does to have a model on a host. */
-function wayToGet(name: string): string {
-  return name.startsWith("file:")
-    ? "put the file into a models folder of a host"
-    : `run "llorch models download ${name}" on a host`;
+function wayToGet(name: string, index: ReturnType<typeof nameIndex>): string {
+  if (name.startsWith("file:")) return "put the file into a models folder of a host";
+  if (isReference(name)) return `run "llorch models download ${name}" on a host`;
+  const short = shortNameOf(name.replace(/\.gguf$/i, ""), "");
+  return index.has(short)
+    ? `a name has letters, digits and ._:/@+- alone, and the file of that name is called "${short}"`
+    : "a name has letters, digits and ._:/@+- alone, and GET /v2/models tells what files are called";
 }

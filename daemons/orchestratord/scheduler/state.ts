@@ -1,4 +1,11 @@
-import type { Device, PoolModel, PoolWorker, Priority, WorkerExit } from "#shared/contracts/mod.ts";
+import type {
+  Device,
+  PoolModel,
+  PoolWorker,
+  Priority,
+  UnusableModel,
+  WorkerExit,
+} from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { OwnLine } from "./own_line.ts";
 
@@ -133,6 +140,8 @@ export interface Pool {
   readonly modelsRevision: number;
   readonly devices: readonly Device[];
   readonly models: readonly PoolModel[];
+  /** Files in its models folders that no worker could load. */
+  readonly unusable: readonly UnusableModel[];
   readonly workers: readonly PoolWorker[];
   readonly lastSeenAt: number;
   readonly available: boolean;
@@ -215,6 +224,14 @@ export interface Reload {
   error: string | undefined;
 }
 
+/** A model that a pool no longer has. */
+export interface Missing {
+  /** Since when. */
+  readonly since: number;
+  /** Why, for people. */
+  readonly reason: string;
+}
+
 /** Moving averages of one model; undefined until something was measured. */
 export interface Rates {
   /** From dispatch to the end, in ms. */
@@ -292,6 +309,8 @@ export interface State {
   /** The latest reload of each pool. */
   readonly reloads: Map<string, Reload>;
   readonly rates: Map<string, Rates>;
+  /** Models that a pool had and no longer has; see `missing.ts`. */
+  readonly missing: Map<string, Missing>;
   /** Makes request ids unique within this state. */
   spawnCount: number;
 }
@@ -359,11 +378,12 @@ export type NewJob =
   & Pick<Job, "attempt" | "deaths">;
 
 /** What a pool says of itself; `models` is absent where a heartbeat leaves them out. */
-export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models"> & {
+export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models" | "unusable"> & {
   readonly models: readonly PoolModel[] | undefined;
+  readonly unusable?: readonly UnusableModel[] | undefined;
   readonly exits: readonly (
     & Pick<WorkerExit, "worker_id">
-    & Partial<Pick<WorkerExit, "category" | "detail">>
+    & Partial<Pick<WorkerExit, "category" | "detail" | "is_final">>
   )[];
 };
 
@@ -463,6 +483,7 @@ export function initialState(policy: Policy): State {
     drains: new Map(),
     reloads: new Map(),
     rates: new Map(),
+    missing: new Map(),
     spawnCount: 0,
   };
 }

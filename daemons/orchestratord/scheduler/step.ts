@@ -5,7 +5,8 @@
  * hands it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
  *
  * 1. facts are written into the state (`record.ts`), and jobs whose pause is over wait again;
- * 2. at a tick, jobs past their deadline or queue timeout end, and workers that had nothing to do for
+ * 2. at a tick, jobs past their deadline or queue timeout end, and those whose model no pool has any
+ *    more; workers that had nothing to do for
  *    too long leave; those that leave or hang are stopped once idle; while the daemon stops, that is
  *    all;
  * 3. workers of drained pools and of replaced models go, `drain.ts` and `reload.ts` say how;
@@ -21,6 +22,7 @@
 import { carryOutDrains } from "./drain.ts";
 import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
+import { endMissing } from "./missing.ts";
 import { type LoadPlan, planLoad, planReplica } from "./placement.ts";
 import { nextJob, resume, urgentSince } from "./queue.ts";
 import { record } from "./record.ts";
@@ -42,6 +44,7 @@ export function step(
   if (state.paused.size > 0) resume(state, now);
   if (input.kind === "tick") {
     endOverdue(state, now, effects);
+    endMissing(state, now, effects);
     endIdle(state, now);
   }
   if (mayEndWorker(input)) stopIdle(state, now, effects);

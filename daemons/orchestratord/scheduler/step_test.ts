@@ -181,7 +181,8 @@ Deno.test("step() ends jobs at their deadline and after the queue timeout", () =
 Deno.test("step() gives a job that lost its worker the queue timeout anew, and no more", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
-  run.at(9_000, pool([], { models: [] }));
+  const device = { id: "cpu", kind: "cpu" as const, name: "cpu", total_bytes: 2 ** 40 };
+  run.at(9_000, pool([], { devices: [{ ...device, free_bytes: 0 }] }));
   assert.deepEqual(kinds(run.at(18_000, { kind: "tick" })), ["pool_lost"]);
   const late = run.at(19_001, { kind: "tick" });
   assert.equal(late[0]?.kind === "fail" && late[0].error.code, "QUEUE_TIMEOUT");

@@ -3,6 +3,7 @@ import type {
   ModelView,
   PoolView,
   QueueView,
+  UnusableModelView,
   WorkerState,
   WorkerView,
 } from "#shared/contracts/mod.ts";
@@ -51,6 +52,13 @@ export function modelViews(state: Readonly<State>): ModelView[] {
     }
   }
   return [...views.values()].sort((a, b) => (a.model_ref < b.model_ref ? -1 : 1));
+}
+
+/** Files of all pools that no worker could load. */
+export function unusableViews({ pools }: Readonly<State>): UnusableModelView[] {
+  return [...pools.values()].flatMap(({ id, unusable }) =>
+    unusable.map((file) => ({ pool_id: id, ...file }))
+  );
 }
 
 /** Kind of the device that a pool loads models on. */

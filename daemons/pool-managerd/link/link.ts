@@ -141,13 +141,14 @@ export class Link {
     const { client, instruments } = this.#options;
     this.#wake.clear();
     const state = await this.#options.state();
-    const { pool_id, instance_id, models_revision, models, devices, workers, exits } = state;
+    const { pool_id, instance_id, models_revision, models, unusable } = state;
+    const { devices, workers, exits } = state;
     const body: Heartbeat = {
       pool_id,
       instance_id,
       sequence: ++this.#sequence,
       models_revision,
-      ...(models_revision === this.#ackedModels ? {} : { models }),
+      ...(models_revision === this.#ackedModels ? {} : { models, unusable }),
       devices,
       workers: this.#workers.report(workers),
       exits,

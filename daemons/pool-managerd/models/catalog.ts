@@ -1,9 +1,14 @@
+import { isAbsolute } from "node:path";
 import type { Clock } from "#shared/clock.ts";
-import type { DefaultLoad, PoolModel } from "#shared/contracts/pool.ts";
+import type { DefaultLoad, PoolModel, UnusableModel } from "#shared/contracts/pool.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
-import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
+import { isReference } from "#shared/models/reference.ts";
+import { type FoundModel, type ScanResult, stemOf } from "#shared/models/scan.ts";
 import type { Measurement } from "./measurement.ts";
+
+/** Files that are no usable models of which the orchestrator is told, at most. */
+const MOST_UNUSABLE = 1000;
 
 /** What a {@linkcode Catalog} needs. */
 export interface CatalogOptions {
@@ -29,6 +34,11 @@ export class Catalog {
   #models: readonly PoolModel[] = [];
   /** Problems of the last look, so that each is logged once and not every few seconds. */
   #problems: ReadonlySet<string> = new Set();
+  #unusable: readonly UnusableModel[] = [];
+  /** Those of the last change. */
+  #toldUnusable: readonly UnusableModel[] = [];
+  /** Files of the last look whose names were made. */
+  #madeNames: ReadonlySet<string> = new Set();
   #revision = 0;
   #scanning: Promise<void> | undefined;
   #cancelTimer = () => {};
@@ -42,7 +52,12 @@ export class Catalog {
     return this.#models;
   }
 
-  /** Rises whenever {@linkcode models} changes; 0 before the first look. */
+  /** Files that are no usable models, as the orchestrator is told of them. */
+  get unusable(): readonly UnusableModel[] {
+    return this.#unusable;
+  }
+
+  /** Rises whenever {@linkcode models} or {@linkcode unusable} changes; 0 before the first look. */
   get revision(): number {
     return this.#revision;
   }
@@ -72,8 +87,11 @@ export class Catalog {
         staged: isStaged(model.fingerprint),
       };
     });
-    if (this.#revision > 0 && JSON.stringify(models) === JSON.stringify(this.#models)) return;
+    const isSame = JSON.stringify([models, this.#unusable]) ===
+      JSON.stringify([this.#models, this.#toldUnusable]);
+    if (this.#revision > 0 && isSame) return;
     this.#models = models;
+    this.#toldUnusable = this.#unusable;
     this.#revision++;
     this.#options.onChange();
   }
@@ -85,11 +103,23 @@ export class Catalog {
     await this.#scanning;
   }
 
+  /** Says once of each file whose own name is none by what it is asked for. */
+  #tellMadeNames(): void {
+    const made = this.#found.filter(({ path }) => isAbsolute(path) && !isReference(stemOf(path)));
+    const said = this.#madeNames;
+    this.#madeNames = new Set(made.map(({ path }) => path));
+    for (const { path, aliases } of made) {
+      if (!said.has(path)) this.#options.log.info("model_named", { path, name: aliases.at(-1) });
+    }
+  }
+
   async #scan(): Promise<void> {
     const { scan, log } = this.#options;
     try {
       const { models, problems } = await scan();
       this.#found = models;
+      this.#unusable = problems.slice(0, MOST_UNUSABLE).map(unusable);
+      this.#tellMadeNames();
       const said = this.#problems;
       this.#problems = new Set(problems.map((problem) => `${problem.path}: ${problem.message}`));
       for (const problem of problems) {
@@ -100,6 +130,14 @@ export class Catalog {
     }
     this.refresh();
   }
+}
+
+function unusable({ path, message }: ScanResult["problems"][number]): UnusableModel {
+  return {
+    name: stemOf(path).slice(0, 256),
+    path: path.slice(0, 4096),
+    reason: message.slice(0, 1024),
+  };
 }
 
 /** As the contract has it: of a load with as many layers on its device as is configured. */

@@ -32,6 +32,8 @@ export interface RosterOptions {
   readonly instruments: Instruments;
   /** Called when the orchestrator should hear of something. */
   readonly onChange: () => void;
+  /** Called when a worker has ended that nobody stopped: its model's file may be gone. */
+  readonly onFailure: () => void;
 }
 
 /** The living workers, and what becomes of them when their processes end. */
@@ -133,6 +135,7 @@ export class Roster {
     if (!wasReady && category !== "stop") instruments.started("failed");
     log[category === "stop" ? "info" : "warn"]("worker_exit", { ...exit, was_ready: wasReady });
     onChange();
+    if (category !== "stop") this.#options.onFailure();
   }
 
   /** Notes the kernel's count of memory kills; to be called every now and then. */

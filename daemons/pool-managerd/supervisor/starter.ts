@@ -38,7 +38,8 @@ function stopping(roster: Roster) {
 }
 
 /** What a {@linkcode Starter} needs beside what the roster has. */
-export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadlineMs"> {
+export interface StarterOptions
+  extends Omit<RosterOptions, "table" | "stopDeadlineMs" | "onFailure"> {
   readonly config: PoolConfig["worker"];
   readonly logLevel: string;
   readonly engines: Engines;

@@ -1,4 +1,5 @@
 import type { PoolWorker, SpawnRequest, WorkerExit, WorkerReady } from "#shared/contracts/pool.ts";
+import { EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { measurementKey } from "../models/load_memory.ts";
 import { adoptWorkers } from "./adoption.ts";
@@ -29,7 +30,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     const { stop_deadline_ms: stopDeadlineMs } = options.config;
-    this.#roster = new Roster({ ...options, stopDeadlineMs });
+    const onFailure = () => void options.catalog.rescan();
+    this.#roster = new Roster({ ...options, stopDeadlineMs, onFailure });
     this.#starter = new Starter({ ...options, roster: this.#roster });
     this.#poller = new Poller({ ...options, roster: this.#roster });
   }
@@ -119,7 +121,9 @@ export class Supervisor {
 
   /** Ends that nobody has acknowledged. */
   exits(): WorkerExit[] {
-    return this.#options.store.exits();
+    return this.#options.store.exits().map((exit) =>
+      exit.exit_code === EXIT.unusableModel ? { ...exit, is_final: true as const } : exit
+    );
   }
 
   /** Forgets ends that the orchestrator knows. */

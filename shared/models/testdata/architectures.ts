@@ -11,6 +11,7 @@ function model(
     .map(([key, value]) => [`${architecture}.${key}`, value] as const);
   const cache: CacheFacts = cacheFacts(new Map(keys), architecture);
   return {
+    tensorCount: 1,
     architecture,
     contextLength: 8192,
     headCount: 0,

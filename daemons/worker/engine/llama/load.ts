@@ -6,7 +6,8 @@ import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
 import { delay } from "#shared/lifecycle.ts";
-import { loadError } from "./load_error.ts";
+import { UnusableModelError } from "../../model.ts";
+import { isOfTheFile, loadError } from "./load_error.ts";
 import { LlamaEngine } from "./engine.ts";
 import { LlamaVectors } from "./vectors.ts";
 import { calibrate, threadCandidates } from "./calibrate.ts";
@@ -38,11 +39,9 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
     // What llama.cpp prints comes a turn of the event loop after it.
     await delay(0);
     const reason = loadError(said) ?? errorMessage(error);
-    throw new LlorchError(
-      "WORKER_START_FAILED",
-      `Cannot load model "${options.model}": ${reason}`,
-      { cause: error },
-    );
+    const message = `Cannot load model "${options.model}": ${reason}`;
+    if (isOfTheFile([...said, reason])) throw new UnusableModelError(message, { cause: error });
+    throw new LlorchError("WORKER_START_FAILED", message, { cause: error });
   }
 }
 

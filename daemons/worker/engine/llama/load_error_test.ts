@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { loadError } from "./load_error.ts";
+import { isOfTheFile, loadError } from "./load_error.ts";
 
 Deno.test("loadError() finds what llama.cpp says of a model that it cannot load", () => {
   const said = [
@@ -14,4 +14,24 @@ Deno.test("loadError() finds what llama.cpp says of a model that it cannot load"
   );
   assert.equal(loadError(["alloc: failed to allocate buffer"]), "failed to allocate buffer");
   assert.equal(loadError(["loading tensors"]), undefined);
+});
+
+Deno.test("isOfTheFile() tells a file that can never be loaded from a machine that is short of something", () => {
+  for (
+    const said of [
+      "llama_model_load: error loading model: unknown model architecture: 'zlama'",
+      "check_tensor_dims: tensor 'token_embd.weight' not found",
+      "Invalid type or block size",
+      "gguf_init_from_reader: failed to read tensor data",
+      "error loading model vocabulary: unknown pre-tokenizer type: 'new'",
+    ]
+  ) assert.ok(isOfTheFile(["loading", said]), said);
+  for (
+    const said of [
+      "alloc: failed to allocate buffer",
+      "ggml_cuda_init: no device",
+      "llama_model_load: error loading model: unable to allocate CUDA0 buffer",
+      "A context size of 4096 is too large for the available VRAM",
+    ]
+  ) assert.ok(!isOfTheFile([said]), said);
 });

@@ -1,0 +1,64 @@
+/**
+ * Models that go away: a file that was deleted, cut off or written over, a folder that was unmounted.
+ *
+ * @module
+ */
+import { endJob } from "./jobs.ts";
+import { giveUp } from "./residency.ts";
+import type { Effect, Pool, State } from "./state.ts";
+import { holdersOf, isLoading } from "./workers.ts";
+
+/** A model may come back within this time, in ms: its file is being replaced, or its folder mounted. */
+const GRACE_MS = 3_000;
+
+/** Models that are remembered, at most. */
+const REMEMBERED = 10_000;
+
+/** Notes which models a pool has no more, and which are there again. */
+export function noteMissing(
+  state: State,
+  pool: Pool,
+  before: Pool | undefined,
+  now: number,
+): void {
+  const there = new Set(pool.models.map(({ fingerprint }) => fingerprint));
+  for (const fingerprint of there) state.missing.delete(fingerprint);
+  for (const { fingerprint, path } of before?.models ?? []) {
+    if (there.has(fingerprint)) continue;
+    const why = pool.unusable.find((each) => each.path === path)?.reason;
+    const other = pool.models.some((each) => each.path === path) && "its file is another one now";
+    const reason = `pool ${pool.id} has it no longer: ${why ?? (other || "its file is not there")}`;
+    if (state.missing.size >= REMEMBERED) {
+      for (const oldest of state.missing.keys()) {
+        state.missing.delete(oldest);
+        break;
+      }
+    }
+    state.missing.set(fingerprint, { since: now, reason });
+  }
+}
+
+/** Ends the jobs that wait for a model which no known pool has any more, and which no worker holds. */
+export function endMissing(state: State, now: number, effects: Effect[]): void {
+  for (const [fingerprint, { since, reason }] of state.missing) {
+    if (now - since < GRACE_MS || isSomewhere(state, fingerprint)) continue;
+    giveUp(state, fingerprint);
+    for (const job of [...state.queued.values()]) {
+      if (job.fingerprint !== fingerprint) continue;
+      const message = `No pool has the model "${job.model}" any more: ${reason}`;
+      endJob(state, job.id, { code: "MODEL_NOT_FOUND", message }, now, effects);
+    }
+  }
+}
+
+/** Whether a pool that may be silent now has it, or a worker that nobody has stopped holds it. */
+function isSomewhere(state: Readonly<State>, fingerprint: string): boolean {
+  if (isLoading(state, fingerprint)) return true;
+  for (const { stoppingSince } of holdersOf(state, fingerprint)) {
+    if (stoppingSince === undefined) return true;
+  }
+  for (const { models } of state.pools.values()) {
+    if (models.some((model) => model.fingerprint === fingerprint)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,23 @@
+/** A path of a GGUF file, bare or as a reference. */
+const PATH = /(?:(file:)|(?<![\w.:/]))\/(?:[^"\n/]*\/)*([^"\n/]*?)\.gguf/gi;
+
+/**
+ * Text without the folders in which a host keeps its models: of paths that end in `.gguf` the file's
+ * name stays, and of `file:` references the name without its ending.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { withoutHostPaths } from "#shared/models/host_paths.ts";
+ *
+ * assert.equal(withoutHostPaths("Cannot load file:/srv/a b.gguf"), "Cannot load a b");
+ * assert.equal(withoutHostPaths('"/srv/m/x.gguf" is cut off'), '"x.gguf" is cut off');
+ * ```
+ */
+export function withoutHostPaths(text: string): string {
+  return text.replace(
+    PATH,
+    (_, isReference: string | undefined, stem: string) =>
+      isReference === undefined ? `${stem}.gguf` : stem,
+  );
+}
