@@ -1,45 +1,55 @@
 import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import type { Client } from "#shared/http/client.ts";
 import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
 
+/** Reads a job's first event and leaves. */
+async function readAndLeave(client: Client, job_id: string): Promise<void> {
+  const leave = new AbortController();
+  const reader = follow(client, job_id, undefined, leave.signal);
+  await reader.next();
+  leave.abort();
+  await reader.next().catch(() => {});
+}
+
+/** Waits until a job that nobody reads is cancelled. */
+async function untilCancelled(client: Client, job_id: string): Promise<void> {
+  const view = () => client.call(routes.getTask, { params: { id: job_id } });
+  await until("cancelled", async () => (await view()).status === "cancelled");
+}
+
 Deno.test("a job whose last reader leaves is cancelled after the grace, a detached one is not", async () => {
   await withHarness({ streams: { disconnect_grace_ms: 50 } }, async ({ client, pool, events }) => {
     await events(task);
     pool.only().allow(0);
-    for (const detached of [false, true]) {
+    const submit = async (detached: boolean) => {
       const { job_id } = await client.call(routes.submit, { body: { ...task, detached } });
-      const leave = new AbortController();
-      const reader = follow(client, job_id, undefined, leave.signal);
-      await reader.next();
-      leave.abort();
-      await reader.next().catch(() => {});
-      if (detached) {
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        pool.only().allow(Infinity);
-        assert.deepEqual(numbers(await events(job_id)), range(8, 5));
-      } else {
-        const view = () => client.call(routes.getTask, { params: { id: job_id } });
-        await until("cancelled", async () => (await view()).status === "cancelled");
-      }
-    }
+      await readAndLeave(client, job_id);
+      return job_id;
+    };
+    const detached = await submit(true);
+    // Its grace is the later one: the other's has passed, too.
+    await untilCancelled(client, await submit(false));
+    pool.only().allow(Infinity);
+    assert.deepEqual(numbers(await events(detached)), range(8, 5));
   });
 });
 
 Deno.test("a reader that comes back within the grace keeps the job", async () => {
-  await withHarness({ streams: { disconnect_grace_ms: 300 } }, async ({ client, pool, events }) => {
+  const settings = { streams: { disconnect_grace_ms: 1_000 } };
+  await withHarness(settings, async ({ client, pool, events }) => {
     await events(task);
-    pool.only().allow(1);
+    pool.only().allow(0);
     const { job_id } = await client.call(routes.submit, { body: task });
-    const leave = new AbortController();
-    const reader = follow(client, job_id, undefined, leave.signal);
-    await reader.next();
-    leave.abort();
-    await reader.next().catch(() => {});
+    const left = await client.call(routes.submit, { body: task });
+    await readAndLeave(client, job_id);
     const back = events(job_id);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    // Whose reader left later and stays away: once it is cancelled, the grace of both has passed.
+    await readAndLeave(client, left.job_id);
+    await untilCancelled(client, left.job_id);
     pool.only().allow(Infinity);
     assert.deepEqual(numbers(await back), range(8, 5));
   });
