@@ -1,6 +1,7 @@
 /**
  * Runs every test, or those that the arguments select, and ends with one plain line. Files run
- * side by side, one process per core, and those of `test_alone.ts` afterwards, one at a time.
+ * side by side, one process more than there are cores, and those of `test_alone.ts` afterwards, one
+ * at a time.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { availableParallelism } from "node:os";
 import { sourceFiles } from "./repo.ts";
 import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 import {
+  defaultJobs,
   planTests,
   readArguments,
   selectTests,
@@ -58,7 +60,7 @@ async function oneProcess(
  * @throws {RangeError} when a path, or a name in `test_alone.ts`, has no test file
  */
 async function manyProcesses(
-  { paths, flags, jobs = availableParallelism() }: TestArguments,
+  { paths, flags, jobs = defaultJobs(availableParallelism()) }: TestArguments,
   signal: AbortSignal,
 ): Promise<BatchResult[]> {
   const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));

@@ -9,7 +9,7 @@ export interface TestArguments {
   readonly paths: readonly string[];
   /** Options of `deno test` that mean the same for every part of a run. */
   readonly flags: readonly string[];
-  /** How many processes run side by side; undefined is one per core. */
+  /** How many processes run side by side; undefined is {@linkcode defaultJobs}. */
   readonly jobs: number | undefined;
   /** Whether an option is there that needs all tests in one process, such as `--watch`. */
   readonly together: boolean;
@@ -47,6 +47,14 @@ function wholeNumber(value: string): number {
   const number = Number(value);
   if (value !== "" && Number.isSafeInteger(number) && number >= 1) return number;
   throw new RangeError(`Cannot run with --jobs '${value}': give a whole number of at least 1`);
+}
+
+/** More processes than this would take more memory than time is won. */
+const MOST_JOBS = 8;
+
+/** How many processes run side by side: one more than cores, since each waits now and then. */
+export function defaultJobs(cores: number): number {
+  return Math.min(cores + 1, MOST_JOBS);
 }
 
 /** The parts of a run. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sourceFiles } from "./repo.ts";
 import { ALONE, LONG, LONGEST } from "./test_alone.ts";
-import { planTests, readArguments, selectTests, unknownPaths } from "./test_plan.ts";
+import { defaultJobs, planTests, readArguments, selectTests, unknownPaths } from "./test_plan.ts";
 
 const ALL = sourceFiles().filter((file) => file.endsWith("_test.ts"));
 
@@ -33,6 +33,10 @@ Deno.test("test plan: paths select files and folders, and not names that begin a
   assert.deepEqual(selectTests(all, ["./cli/b/c_test.ts"]), ["cli/b/c_test.ts"]);
   assert.deepEqual(selectTests(all, ["."]), all);
   assert.deepEqual(unknownPaths(all, ["cli", "clie"]), ["clie"]);
+});
+
+Deno.test("test plan: as many processes as keep the cores busy, and no more than fit", () => {
+  assert.deepEqual([1, 2, 64].map(defaultJobs), [2, 3, 8]);
 });
 
 Deno.test("test plan: options go to each process, and what needs one process gets one", () => {

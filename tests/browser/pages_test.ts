@@ -98,7 +98,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.getByRole("button", { name: "Send" }).waitFor();
         await page.getByText("Stopped before its end").waitFor();
         const isFree = async () => (await stack.workers()).every(({ active }) => active === 0);
-        await until("its slot is free", isFree, 5_000);
+        await until("its slot is free", isFree);
       });
 
       await t.step("what a model says, and a person asks, is text and never runs", async () => {

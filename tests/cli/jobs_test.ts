@@ -135,11 +135,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           await lines;
           assert.match(program.stderr(), new RegExp(`Job ${id}: cancelled`));
           assert.equal(await statusOf(id), "cancelled");
-          await until(
-            "its slot is free",
-            async () => (await stack.workers())[0]?.active === 0,
-            5000,
-          );
+          await until("its slot is free", async () => (await stack.workers())[0]?.active === 0);
         });
 
         await t.step("who reads only the first lines cancels the job too", async () => {

@@ -137,7 +137,7 @@ Deno.test({
         const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
         return !new TextDecoder().decode(stdout).split("\n")
           .some((line) => line.includes(marks));
-      }, 5_000);
+      });
       assert.equal(await Deno.readTextFile(marks), "interrupted\n");
     });
   },

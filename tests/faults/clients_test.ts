@@ -50,7 +50,7 @@ Deno.test("clients that go and come back: streams are whole, slots are freed, no
         await until("it waits", async () => await queued(service) === 1);
         waiting.abort();
         await assert.rejects(reply);
-        await until("it waits no more", async () => await queued(service) === 0, 5000);
+        await until("it waits no more", async () => await queued(service) === 0);
         leave();
         await checkSettled(service);
       });

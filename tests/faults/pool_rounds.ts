@@ -113,7 +113,7 @@ export class LonePool {
         )
         .map((each) => JSON.stringify(each)).join();
       return off === "";
-    }, 10_000).catch((error) => assert.fail(`${error.message}: ${off}`));
+    }).catch((error) => assert.fail(`${error.message}: ${off}`));
   }
 
   /** Workers of this pool by the machine's word, whoever their parent is now. */
