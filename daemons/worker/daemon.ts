@@ -6,7 +6,6 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
 import { loadOpenai } from "./engine/openai/load.ts";
-import { textStack } from "./stack.ts";
 import { standBy } from "./standby.ts";
 import { localModel } from "./local_model.ts";
 import { Worker } from "./worker.ts";
@@ -38,9 +37,6 @@ function serveModel(args: readonly string[], load: typeof loadLlama): Promise<nu
       if (!config.standalone && spawnToken === undefined) {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
-      const { bytes, characters } = textStack();
-      // Texts are cut into pieces; only what cannot be cut has to fit whole.
-      log.info("text_stack", { bytes, characters_at_once: characters });
       const loadModel = config.engine === "openai" ? loadOpenai : localModel(load);
       return Worker.open(config, { loadModel, log, token, spawnToken });
     },

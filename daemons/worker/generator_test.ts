@@ -75,10 +75,14 @@ Deno.test("a run without a limit ends where the context is full", () =>
     assert.equal(engine.sequences[0]!.tokens.length, 9);
   }));
 
-Deno.test("a character that is not whole at the end is shown as a replacement", () =>
-  using(saying("é"), async ({ generator }) => {
-    const run = await generator.execute(request({ max_tokens: 1 }));
-    assert.equal(textOf(await readEvents(run.stream.body)), "\ufffd");
+Deno.test("max_tokens never cuts a character in two: its first half is not sent", () =>
+  using(saying("aé"), async ({ generator }) => {
+    const run = await generator.execute(request({ max_tokens: 2 }));
+    const events = await readEvents(run.stream.body);
+    assert.equal(textOf(events), "a");
+    assert.deepEqual(outline(events).slice(-1), ["end MAX_TOKENS"]);
+    const [end] = events.slice(-1);
+    assert.ok(end?.event === "end" && end.data.tokens_out === 2);
   }));
 
 Deno.test("a stop string ends the run and is not shown", () =>

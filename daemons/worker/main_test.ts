@@ -285,7 +285,7 @@ Deno.test({
       stderr: "null",
     }).spawn();
     const said = await waitFor(worker, "loaded");
-    assert.match(said, /"event":"text_stack","bytes":536870912,"characters_at_once":1046528/);
+    assert.match(said, /"stack_bytes":536870912,"uncut_characters":1046528/);
     const limits = await Deno.readTextFile(`/proc/${worker.pid}/limits`);
     assert.match(limits, /Max stack size\s+536870912/);
     worker.kill("SIGTERM");

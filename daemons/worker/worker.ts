@@ -22,6 +22,7 @@ import {
   UnusableModelError,
 } from "./model.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
+import { textStack } from "./stack.ts";
 
 /** What a {@linkcode Worker} is given beside its configuration. */
 export interface WorkerParts {
@@ -209,6 +210,7 @@ export class Worker implements Daemon {
     });
     this.#progress = 1;
     if (this.#state === "loading") this.#state = "ready";
+    const stack = textStack();
     parts.log.info("loaded", {
       model_ref: modelRef(config),
       backend: this.#model.backend,
@@ -216,6 +218,9 @@ export class Worker implements Daemon {
       slots: config.slots,
       threads: this.#model.threads,
       load_ms: Math.round(performance.now() - this.#openedAt),
+      stack_bytes: stack.bytes,
+      // Longer texts are read in pieces; only what cannot be cut has to fit.
+      uncut_characters: stack.characters,
     });
   }
 

@@ -44,8 +44,10 @@ export const samplingShape = {
     z.string().regex(/^\d{1,9}$/, "must be a token id"),
     z.number().min(-100).max(100),
   ).optional().meta({ description: "Token id to bias; -100 forbids the token" }),
-  seed: z.number().int().min(0).max(0xffffffff).optional()
-    .meta({ description: "Chosen and reported when absent" }),
+  seed: z.number().int().min(-1, "must be 0 to 4294967295, or -1 for one at random")
+    .max(0xffffffff).optional()
+    .meta({ description: "Chosen at random, and reported, when absent or -1" })
+    .transform((seed) => seed === -1 ? undefined : seed),
 };
 
 const stopString = z.string().min(1).max(256);

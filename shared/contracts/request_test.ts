@@ -25,11 +25,20 @@ Deno.test("taskRequest names every wrong field at once", () => {
     prompt: "p",
     max_tokens: 0,
     top_p: 2,
-    seed: -1,
+    seed: -2,
     logit_bias: { x: 1 },
     stop: [""],
   });
   assert.deepEqual(wrong.sort(), ["logit_bias.x", "max_tokens", "seed", "stop.0", "top_p"]);
+});
+
+Deno.test("a seed of -1 is none, to the service and to a worker", () => {
+  const given = { model: "m", prompt: "p", seed: -1 };
+  assert.equal(taskRequest.parse(given).seed, undefined);
+  assert.equal(executeRequest.parse({ ...given, job_id: "j", attempt: 1 }).seed, undefined);
+  assert.equal(taskRequest.parse({ ...given, seed: 0xffffffff }).seed, 0xffffffff);
+  const [error] = taskRequest.safeParse({ ...given, seed: -2 }).error!.issues;
+  assert.match(error!.message, /must be 0 to 4294967295, or -1 for one at random/);
 });
 
 Deno.test("taskRequest names a missing prompt though other fields are wrong", () => {

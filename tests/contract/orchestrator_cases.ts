@@ -39,7 +39,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     {
       route: r.submit,
-      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -1 },
+      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -2 },
       error: "INVALID_REQUEST",
       fields: ["stop", "seed"],
     },

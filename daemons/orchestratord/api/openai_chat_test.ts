@@ -55,7 +55,7 @@ Deno.test("chatTasks() prefers max_completion_tokens and makes a list of one sto
 });
 
 Deno.test("chatTasks() folds any integer into a seed of 32 bits", () => {
-  assert.equal(toTask(request({ seed: -1 })).seed, 0xffffffff);
+  assert.equal(toTask(request({ seed: -2 })).seed, 0xfffffffe);
   assert.equal(toTask(request({ seed: 2 ** 40 + 7 })).seed, 7);
 });
 
@@ -95,6 +95,11 @@ Deno.test("ChatTranslator throws the job's error", () => {
   const translator = new ChatTranslator("j", 0, request());
   const data = { code: "QUEUE_TIMEOUT" as const, message: "late", retriable: true };
   assert.throws(() => translator.take(0, { event: "error", data }), { code: "QUEUE_TIMEOUT" });
+});
+
+Deno.test("chatTasks() takes a seed of -1 for none, for every choice", () => {
+  const tasks = chatTasks(request({ n: 3, seed: -1 }));
+  assert.deepEqual(tasks.map(({ seed }) => seed), [undefined, undefined, undefined]);
 });
 
 Deno.test("chatTasks() makes a task of each choice and counts the seed up", () => {

@@ -12,7 +12,7 @@ export type GenerateRequest = ChatRequest | CompletionRequest;
 
 /**
  * One task for each choice of a request; fields that are null or absent take our defaults. A seed
- * counts up over the choices, so that they differ and each can be had again.
+ * counts up over the choices, so that they differ and each can be had again; -1 is none.
  *
  * @param more What the kind of request adds.
  */
@@ -38,8 +38,9 @@ export function toTasks(
   const task = taskRequest.parse(Object.fromEntries(present) as TaskRequestInput);
   return Array.from({ length: body.n ?? 1 }, (_, choice) => ({
     ...task,
-    // OpenAI allows any integer; ours are unsigned 32 bits.
-    ...(typeof body.seed === "number"
+    // OpenAI allows any integer; ours are unsigned 32 bits. llama.cpp, vLLM and Ollama choose one
+    // at random for -1, and so do we.
+    ...(typeof body.seed === "number" && body.seed !== -1
       ? { seed: Number(BigInt.asUintN(32, BigInt(body.seed) + BigInt(choice))) }
       : {}),
   }));

@@ -28,6 +28,7 @@ const MAX_PARTIAL_TOKENS = 16;
 /** Tokens without text (control tokens) go out with an empty text when so many have gathered. */
 const MAX_SILENT_UNITS = 64;
 const REPLACEMENT = "\ufffd";
+const HALF = /\ufffd+$/;
 
 /**
  * Decides when generated tokens may be shown. It holds back whole tokens: those whose last
@@ -81,9 +82,10 @@ export class TextGate {
   /**
    * Lets everything through that is held and is text: nothing follows any more.
    *
-   * @param cut It could have gone on; then half a call is not shown as text.
+   * @param cut It could have gone on; then half a call is not shown as text, nor half a character.
    */
   flush(cut = false): Release | undefined {
+    if (cut) this.#dropHalf();
     if (this.#partial.length > 0) this.#closeUnit();
     if (this.#watch) {
       const match = matchCalls(this.#held(), this.#watch, this.#atStart, true);
@@ -112,6 +114,22 @@ export class TextGate {
       return { release: this.#releaseBefore(match.holdFrom), stopped: true };
     }
     return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
+  }
+
+  /** Leaves of the partial only the tokens whose text is whole, without the half after it. */
+  #dropHalf(): void {
+    const whole = (ids: readonly number[]) => this.#detokenize(ids).replace(HALF, "");
+    const text = whole(this.#partial);
+    let count = text === "" ? 0 : 1;
+    while (
+      count < this.#partial.length && text !== "" && whole(this.#partial.slice(0, count)) !== text
+    ) {
+      count++;
+    }
+    const ids = this.#partial.slice(this.#partialSent, count);
+    this.#partial = [];
+    this.#partialSent = 0;
+    if (text !== "") this.#units.push({ ids, text, sent: ids.length === 0 });
   }
 
   #held(): string {

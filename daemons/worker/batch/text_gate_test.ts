@@ -39,6 +39,26 @@ Deno.test("TextGate shows a replacement character only for bytes that never beco
   assert.deepEqual(gate.flush(), { text: "\ufffd", ids: [0xe2] });
 });
 
+Deno.test("TextGate sends no half of a character where it is cut, nor its tokens", () => {
+  const [f0, f1, f2] = new TextEncoder().encode("🦊");
+  const gate = gateOf(bytes);
+  assert.deepEqual(gate.push(0x61).release, { text: "a", ids: [0x61] });
+  for (const byte of [f0!, f1!, f2!]) assert.equal(gate.push(byte).release, undefined);
+  assert.equal(gate.flush(true), undefined);
+
+  // A token that ends in the middle of a character.
+  const pieces: readonly (readonly number[])[] = [[0x61, 0x62, f0!], [f1!], [f2!]];
+  const engine = new FakeEngine({ bytes: (token) => pieces[token]! });
+  const mixed = gateOf(engine);
+  for (const token of [0, 1, 2]) assert.equal(mixed.push(token).release, undefined);
+  assert.deepEqual(mixed.flush(true), { text: "ab", ids: [0] });
+
+  // An attempt that replays what another has sent says nothing again.
+  const resumed = gateOf(engine);
+  resumed.replay(0);
+  assert.equal(resumed.flush(true), undefined);
+});
+
 Deno.test("TextGate holds whole tokens back that may begin a stop string", () => {
   const gate = gateOf(words(["see\nUs", "er", "er: no"]), ["\nUser: "]);
   assert.equal(gate.push(0).release, undefined);

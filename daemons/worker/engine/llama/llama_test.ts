@@ -69,6 +69,14 @@ Deno.test("llama.cpp says whole characters, each event with exactly its own toke
   await using(path, { context: 128 }, async ({ generate, engine }) => {
     const events = await generate({ prompt: "a", max_tokens: 21 });
     assert.equal(textOf(events), "😀é漢a😀é漢a\ufffd".slice(0, textOf(events).length));
+    for (let max_tokens = 1; max_tokens <= 12; max_tokens++) {
+      const cut = await generate({ prompt: "a", max_tokens, temperature: 0 });
+      const bytes = new TextEncoder().encode("😀é漢a😀é漢").subarray(0, max_tokens);
+      const whole = new TextDecoder().decode(bytes).replace(/\ufffd+$/, "");
+      assert.equal(textOf(cut), whole, `${max_tokens}`);
+      assert.equal(engine.detokenize(idsOf(cut.filter((event) => event.event === "token"))), whole);
+      assert.equal(endOf(cut).tokens_out, max_tokens);
+    }
     for (const event of events) {
       if (event.event === "token") assert.equal(event.data.t, engine.detokenize(event.data.ids));
     }
