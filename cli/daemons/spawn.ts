@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { EXIT } from "#shared/defaults.ts";
+import { ENV, EXIT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -92,7 +92,10 @@ function start(command: string, args: readonly string[], log: string): ChildProc
     new LlorchError("INTERNAL", `Cannot start ${command}: ${reason}`, { cause });
   const output = openSync(log, "a");
   try {
-    const child = spawn(command, [...args], { detached: true, stdio: ["ignore", output, output] });
+    // It outlives us, and follows none that started us.
+    const { [ENV.launcher]: _, ...env } = Deno.env.toObject();
+    const stdio: StdioOptions = ["ignore", output, output];
+    const child = spawn(command, [...args], { detached: true, env, stdio });
     // A program that cannot be executed is told here, later, and by a missing pid, at once.
     child.on("error", () => {});
     if (child.pid === undefined) throw failed("it is missing or may not be executed");

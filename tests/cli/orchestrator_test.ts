@@ -21,7 +21,9 @@ async function withOrchestrator(
     try {
       await test(
         async (...args) => {
-          const ran = await llorch([ORCHESTRATOR, ...args], { env: own });
+          // What started us is no launcher of what we start to outlive us.
+          const env = { ...own, LLORCH_LAUNCHER: "parent" };
+          const ran = await llorch([ORCHESTRATOR, ...args], { env });
           for (const [, pid] of ran.out.matchAll(/\bpid\W+(\d+)/g)) pids.push(Number(pid));
           return ran;
         },

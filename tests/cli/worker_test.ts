@@ -88,8 +88,9 @@ Deno.test("workers come and go through the pool manager", async (t) => {
     }));
 });
 
+/** What a worker said, but for how much stack it has. */
 function eventsOf(lines: readonly string[]): string[] {
-  return lines.map((line) => JSON.parse(line).event);
+  return lines.map((line) => JSON.parse(line).event).filter((event) => event !== "text_stack");
 }
 
 Deno.test("without a pool manager list says so", async () => {
@@ -104,38 +105,48 @@ Deno.test("without a pool manager list says so", async () => {
   });
 });
 
-Deno.test("without a pool manager start runs a worker in the foreground until Ctrl-C", async () => {
-  await withHome(async (_home, own) => {
-    const env = {
-      ...own,
-      LLORCH_POOL_URL: deadUrl(),
-      LLORCH_MODELS_DIR: models,
-      LLORCH_PORT: "0",
-    };
-    const args = ["worker", "start", "cpu", "-m", "counter"];
-    const program = startProgram("cli/main.ts", "llorch", args, env);
-    try {
-      let worker = { pid: 0, url: "" };
-      for (let event = ""; event !== "loaded";) {
-        const line = JSON.parse((await within(program.lines.next(), "the model is loaded")).value);
-        event = line.event;
-        if (event === "listening") worker = line;
+for (
+  const [what, signal] of [["Ctrl-C", "SIGINT"], ["Ctrl-\\", "SIGQUIT"], [
+    "its end",
+    "SIGKILL",
+  ]] as const
+) {
+  Deno.test(`without a pool manager start runs a worker in the foreground until ${what}`, () =>
+    withHome(async (_home, own) => {
+      const env = {
+        ...own,
+        LLORCH_POOL_URL: deadUrl(),
+        LLORCH_MODELS_DIR: models,
+        LLORCH_PORT: "0",
+      };
+      const args = ["worker", "start", "cpu", "-m", "counter"];
+      const program = startProgram("cli/main.ts", "llorch", args, env);
+      try {
+        let worker = { pid: 0, url: "" };
+        for (let event = ""; event !== "loaded";) {
+          const line = JSON.parse(
+            (await within(program.lines.next(), "the model is loaded")).value,
+          );
+          event = line.event;
+          if (event === "listening") worker = line;
+        }
+        assert.equal((await (await fetch(`${worker.url}/health`)).json()).state, "ready");
+        program.kill(signal);
+        const { code } = await program.status;
+        if (signal !== "SIGKILL") assert.equal(code, 0);
+        else await until("the worker has seen it", () => !isAlive(worker.pid));
+        assert.ok(!isAlive(worker.pid));
+        assert.match(
+          program.stderr(),
+          /^No pool manager answers at .*: this worker runs until Ctrl-C\n/,
+        );
+      } finally {
+        program.kill("SIGINT");
+        await program.status;
+        await program.lines.return(undefined);
       }
-      assert.equal((await (await fetch(`${worker.url}/health`)).json()).state, "ready");
-      program.kill("SIGINT");
-      assert.equal((await program.status).code, 0);
-      assert.ok(!isAlive(worker.pid));
-      assert.match(
-        program.stderr(),
-        /^No pool manager answers at .*: this worker runs until Ctrl-C\n/,
-      );
-    } finally {
-      program.kill("SIGINT");
-      await program.status;
-      await program.lines.return(undefined);
-    }
-  });
-});
+    }));
+}
 
 Deno.test("a worker in the foreground keeps its exit code, however it is ended", async () => {
   await withHome(async (home, own) => {

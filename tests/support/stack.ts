@@ -14,6 +14,7 @@ import {
   type WorkerView,
 } from "#shared/contracts/mod.ts";
 import { type Client, createClient } from "#shared/http/client.ts";
+import { followUs } from "#shared/launcher.ts";
 import { readLines } from "#shared/lines.ts";
 
 /** The checkout's root. */
@@ -119,7 +120,8 @@ export async function withStack(
     `--model=${options.model}`,
     ...(options.slots === undefined ? [] : [`--slots=${options.slots}`]),
     ...(options.context === undefined ? [] : [`--context=${options.context}`]),
-  ], options.env);
+    // A test run that is killed leaves no stack behind.
+  ], { ...followUs(), ...options.env });
   try {
     const line = await within(program.lines.next(), "up is ready");
     if (line.done) throw new Error(`up ended before it was ready:\n${program.stderr()}`);
