@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { watchSleep } from "./clock.ts";
-import { type ConfigSpec, loadConfig, processSources } from "./config/load.ts";
+import { type ConfigSpec, loadConfig, processSources, sourcesAgain } from "./config/load.ts";
 import type { Reload } from "./config/reload.ts";
 import { EXIT } from "./defaults.ts";
 import { errorMessage } from "./errors.ts";
@@ -143,7 +143,7 @@ function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: st
 ): Promise<void> {
   try {
     if (!spec.reload) throw new Error(`${spec.program} takes new settings at a restart only`);
-    const loaded = loadConfig(spec, processSources(args));
+    const loaded = loadConfig(spec, sourcesAgain(args));
     if (loaded.kind !== "run") return Promise.resolve();
     const { config, changed, kept } = spec.reload(daemon, loaded.config);
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { databasePath } from "./config.ts";
+import { openSqliteStore } from "./store/sqlite_store.ts";
 import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 
@@ -104,6 +106,35 @@ Deno.test({
           assert.equal(events.at(-1)?.event, "end");
         }
       });
+    });
+  },
+});
+
+Deno.test({
+  name: "a first start on a full disk says that it is full",
+  ignore: !isRoot, // A file system of a stated size needs root.
+  async fn() {
+    await withSmallDisk(async (dir) => {
+      const path = databasePath(dir);
+      let failures = 0;
+      // With no room at all the first write fails, with more a later one, within a transaction.
+      for (let room = 0;; room += 8) {
+        await Deno.writeFile(join(dir, "room"), new Uint8Array(room * 1024));
+        fill(join(dir, "filler"));
+        await Deno.remove(join(dir, "room"));
+        try {
+          await openSqliteStore(path).close();
+          break;
+        } catch (error) {
+          assert.match(
+            String(error),
+            /^LlorchError: Cannot open the database .*: (database or disk is full|disk I\/O error)/,
+          );
+          failures++;
+        }
+        for await (const { name } of Deno.readDir(dir)) await Deno.remove(join(dir, name));
+      }
+      assert.ok(failures > 2, `${failures}`);
     });
   },
 });

@@ -84,6 +84,31 @@ export function processSources(args: readonly string[]): ConfigSources {
 }
 
 /**
+ * The same for a daemon that serves: it does not read a pipe, which would make everybody wait until
+ * somebody writes to it.
+ */
+export function sourcesAgain(args: readonly string[]): ConfigSources {
+  const sources = processSources(args);
+  return {
+    ...sources,
+    readFile(path) {
+      if (isPipe(path)) {
+        throw new UsageError(`Cannot read ${path} again: it is a pipe; restart the daemon instead`);
+      }
+      return sources.readFile(path);
+    },
+  };
+}
+
+function isPipe(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch {
+    return false; // Who reads it says what is wrong with it.
+  }
+}
+
+/**
  * Puts a configuration together: flag, then `LLORCH_*` variable, then file, then default.
  *
  * @throws {UsageError} naming the flag, the variable, or the file and line that is wrong.

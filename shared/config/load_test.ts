@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../lifecycle.ts";
-import { type ConfigSources, type ConfigSpec, loadConfig } from "./load.ts";
+import { type ConfigSources, type ConfigSpec, loadConfig, sourcesAgain } from "./load.ts";
 
 const schema = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(8080).describe("Port to listen on"),
@@ -241,4 +242,23 @@ Usage: thing [options]
 
 Every key can also be set in the environment: --port is LLORCH_PORT.`,
   );
+});
+
+Deno.test({
+  name: "sourcesAgain() reads files, and no pipe, which nobody may write to",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    try {
+      const pipe = join(dir, "pipe.toml");
+      assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+      const { readFile } = sourcesAgain([]);
+      assert.throws(() => readFile(pipe), /Cannot read .*pipe\.toml again: it is a pipe; restart/);
+      assert.equal(readFile(join(dir, "none.toml")), undefined);
+      await Deno.writeTextFile(join(dir, "a.toml"), "port = 1");
+      assert.equal(readFile(join(dir, "a.toml")), "port = 1");
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
 });

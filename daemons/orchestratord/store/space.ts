@@ -15,7 +15,10 @@ const SLICES = 16;
 /** Between two of them others have the event loop for so long, in ms. */
 const PAUSE_MS = 5;
 
-/** A log that has grown so far is cut as soon as that is possible, in bytes. */
+/** A log that has grown so far is cut as soon as that is possible, in bytes; it is 4 MiB as a rule. */
+const CUT_LOG_BYTES = 16 * 1024 * 1024;
+
+/** One that cannot be cut is reported from this size on, in bytes. */
 const LARGE_LOG_BYTES = 64 * 1024 * 1024;
 
 /** What a database takes on disk, in bytes. */
@@ -36,7 +39,6 @@ export interface SpaceOptions {
   readonly committer: Committer;
   /** Called when the log is large and cannot be cut, and each time that it has doubled since. */
   readonly onLogGrows?: ((bytes: number) => void) | undefined;
-  readonly largeLogBytes?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export class Space {
   readonly #isShrinkable: boolean;
   #logBytes = 0;
   /** Size of the log at which its growth is reported next. */
-  #reportAt: number;
+  #reportAt = LARGE_LOG_BYTES;
   /** The log holds what must not stay there. */
   #mustCut = false;
   #looking: Promise<void> | undefined;
@@ -59,11 +61,6 @@ export class Space {
     this.#path = `${path}-wal`;
     this.#options = options;
     this.#isShrinkable = isShrinkable(options.db);
-    this.#reportAt = this.#largeLogBytes;
-  }
-
-  get #largeLogBytes(): number {
-    return this.#options.largeLogBytes ?? LARGE_LOG_BYTES;
   }
 
   size(): StoreSize {
@@ -94,9 +91,9 @@ export class Space {
   async #look(): Promise<void> {
     if (await this.#giveBack()) this.#mustCut = true;
     this.#logBytes = await sizeOf(this.#path);
-    if (this.#mustCut || this.#logBytes >= this.#largeLogBytes) this.cutLog();
+    if (this.#mustCut || this.#logBytes >= CUT_LOG_BYTES) this.cutLog();
     this.#logBytes = await sizeOf(this.#path);
-    if (this.#logBytes < this.#largeLogBytes) this.#reportAt = this.#largeLogBytes;
+    if (this.#logBytes < LARGE_LOG_BYTES) this.#reportAt = LARGE_LOG_BYTES;
     else if (this.#logBytes >= this.#reportAt) {
       this.#reportAt = this.#logBytes * 2;
       this.#options.onLogGrows?.(this.#logBytes);
