@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { watchSleep } from "./clock.ts";
 import { type ConfigSpec, loadConfig, processSources, sourcesAgain } from "./config/load.ts";
 import type { Reload } from "./config/reload.ts";
-import { EXIT } from "./defaults.ts";
+import { EXIT, INIT_FIX } from "./defaults.ts";
 import { errorMessage } from "./errors.ts";
 import { watchLauncher } from "./launcher.ts";
 import { type Daemon, runMain, runUntilStopped } from "./lifecycle.ts";
@@ -40,6 +40,13 @@ export interface DaemonSpec<S extends z.ZodObject, D extends Daemon & { readonly
   ) => Promise<number>;
   /** Takes a configuration that was read again; without it, only a restart does. */
   readonly reload?: (daemon: D, config: z.output<S>) => Reload<z.output<S>>;
+  /**
+   * What it does as process 1, in a container without an init: reap the orphans of others. Without it,
+   * the log says that nobody does.
+   *
+   * @returns what ends it
+   */
+  readonly asInit?: (log: Logger) => () => void;
   /** Longest time that an orderly stop of this configuration takes, in milliseconds. */
   stopDeadlineMs(config: z.output<S>): number;
 }
@@ -77,6 +84,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     const log = createLogger(spec.program);
     const stopWatching = watchSleep((ms) => log.warn("was_asleep", { ms: Math.round(ms) }));
     const launcher = watchLauncher((name) => Deno.env.get(name));
+    const stopReaping = Deno.pid === 1 ? (spec.asInit ?? warnOfOrphans)(log) : () => {};
     // A start that nobody waits for ends at once, as it does at a signal.
     const daemon = await Promise.race([spec.open(config, { log, flags }), launcher.gone]);
     if (typeof daemon === "number") return EXIT.interrupted;
@@ -109,9 +117,16 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     launcher.dispose();
     await service.close();
     stopWatching();
+    stopReaping();
     log.info("stopped", { exit_code: code });
     return code;
   });
+}
+
+/** Says that ended processes of others will stay zombies. */
+function warnOfOrphans(log: Logger): () => void {
+  log.warn("orphans_not_reaped", { reason: "this is process 1 and may not reap", fix: INIT_FIX });
+  return () => {};
 }
 
 /**

@@ -62,6 +62,9 @@ export const DEFAULT_SLOTS = 4;
  */
 export const SPAWN_MEMORY_WAIT_MS = 15_000;
 
+/** What to do where a program is process 1 and cannot reap the orphans of others. */
+export const INIT_FIX = "run it under an init: docker run --init, or tini";
+
 /** Exit codes of every executable. */
 export const EXIT = {
   ok: 0,

@@ -1,12 +1,15 @@
+import { systemClock } from "#shared/clock.ts";
 import { daemonMain } from "#shared/daemon.ts";
 import { configSpec, stopDeadlineMs } from "./config.ts";
 import { openPoolManager } from "./pool_manager.ts";
+import { reapOrphans } from "./supervisor/orphans.ts";
 
 /** `pool-managerd`: spawns and watches the workers of one host. */
 export function main(args: readonly string[]): Promise<number> {
   return daemonMain({
     ...configSpec,
     open: (config, { log }) => openPoolManager(config, { log }),
+    asInit: (log) => reapOrphans(systemClock, log),
     stopDeadlineMs,
   }, args);
 }

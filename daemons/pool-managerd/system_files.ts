@@ -20,6 +20,15 @@ export async function readSystemFile(path: string): Promise<string | undefined> 
   }
 }
 
+/** Names in a folder of `/proc` or `/sys`; none where there is none. */
+export function listSystemFolder(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map(({ name }) => name);
+  } catch (error) {
+    return absent(error) ?? [];
+  }
+}
+
 /** A missing permission must not look like a missing file. */
 function absent(error: unknown): undefined {
   if (error instanceof Deno.errors.NotCapable) throw error;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type ConfigSpec, loadConfig, processSources } from "#shared/config/load.ts";
-import { EXIT } from "#shared/defaults.ts";
+import { EXIT, INIT_FIX } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { watchLauncher } from "#shared/launcher.ts";
 import { nextSignal, runMain, SAME_KEYSTROKE_MS, UsageError } from "#shared/lifecycle.ts";
@@ -54,6 +54,9 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
   options: O,
 ): Promise<number> {
   const { program, use } = command;
+  if (Deno.pid === 1) {
+    say(`${program}: as process 1 it does not reap ended processes of others: ${INIT_FIX}`);
+  }
   const interrupt = new AbortController();
   const hurry = new AbortController();
   const signals = endSignals();
