@@ -1,5 +1,7 @@
 import { endSignals, onSignals } from "#shared/signals.ts";
 
+import { descendants, type ProcessId, terminate } from "./process_tree.ts";
+
 /** What a finished command left. */
 export interface Outcome {
   readonly code: number;
@@ -23,7 +25,7 @@ const END_TIMEOUT_MS = 10_000;
 
 /**
  * Runs the deno that runs us. A signal that ends us is handed on first, so that no child is left
- * behind; `deno test` then names the tests that were running.
+ * behind, nor what it has started; `deno test` then names the tests that were running.
  */
 export async function runDeno(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -42,7 +44,10 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
       // It has ended, and only its output is still read.
     }
   };
+  let below: readonly ProcessId[] = [];
   const stop = () => {
+    // Before it ends: what it leaves behind has another parent then.
+    if (killer === undefined) below = descendants(child.pid);
     kill("SIGINT");
     killer ??= setTimeout(() => kill("SIGKILL"), END_TIMEOUT_MS);
   };
@@ -62,6 +67,7 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     return { code, output };
   } finally {
     clearTimeout(killer);
+    terminate(below);
     options.signal?.removeEventListener("abort", stop);
     stopListening();
   }
