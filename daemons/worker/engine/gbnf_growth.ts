@@ -1,10 +1,15 @@
 import type { Reading } from "./gbnf.ts";
 import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
 
-/** Characters that are read from each beginning. */
-const STEPS = 64;
+/** Characters that are read from each beginning: no token is much longer, but texts are. */
+const STEPS = { readings: 64, stacks: 200 } as const;
 /** A beginning that has not grown after so many characters is left. */
 const FIRST_STEPS = 10;
+/** In so many more characters the ways to go on must have doubled, or they grow too slowly to matter. */
+const DOUBLING_STEPS = 20;
+/** Texts that are followed at once, and ways to go on with each. */
+const TEXTS = 3;
+const BRANCHES = 2;
 /** Ways to read a token that llama.cpp can go through for each one it chooses. */
 const MAX_WAYS = 1_000_000;
 /** Ways to go on after a text that llama.cpp can hold. */
@@ -61,9 +66,9 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
 
 function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {
   for (const character of charactersOf(stacks)) {
-    let ways = new Map(stacks.map((stack) => [stack, 1]));
+    let ways: Ways = new Map(stacks.map((stack) => [stack, 1]));
     const before = stacks.length;
-    for (let step = 0; step < STEPS && ways.size > 0; step++) {
+    for (let step = 0; step < STEPS.readings && ways.size > 0; step++) {
       const sum = sumOf(ways);
       if (sum > MAX_WAYS) return true;
       if (step === FIRST_STEPS && sum <= before || machine.budget <= 0) break;
@@ -73,22 +78,34 @@ function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boole
   return false;
 }
 
-/** Reads the character that leaves most to go on with, again and again. */
+/** Reads the characters that leave most to go on with, again and again, along a few texts at once. */
 function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
-  let ways = new Map(stacks.map((stack) => [stack, 1]));
+  let texts: readonly Ways[] = [new Map(stacks.map((stack) => [stack, 1]))];
   const before = stacks.length;
-  for (let step = 0; step < STEPS; step++) {
-    if (ways.size > Math.max(MAX_STACKS, 2 * before)) return true;
+  let last = before;
+  for (let step = 0; step < STEPS.stacks; step++) {
+    const most = texts[0]?.size ?? 0;
+    if (most > Math.max(MAX_STACKS, 2 * before)) return true;
     // A text that took so much to read has many ways, if not yet too many.
-    if (machine.budget <= 0) return ways.size > Math.max(SUSPICIOUS_STACKS, SUSPICIOUS * before);
-    if (step === FIRST_STEPS && ways.size <= before) return false;
-    const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
-    const [most] = next.sort((one, other) => other.size - one.size);
-    if (!most) return false;
-    if (machine.budget > 0 || most.size > ways.size) ways = most;
+    if (machine.budget <= 0) return most > Math.max(SUSPICIOUS_STACKS, SUSPICIOUS * before);
+    if (step === FIRST_STEPS && most <= before || most === 0) return false;
+    if (step > 0 && step % DOUBLING_STEPS === 0) {
+      if (most < 2 * last) return false;
+      last = most;
+    }
+    const longer = texts.flatMap((ways) => {
+      const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
+      // The best of each text is soon the same for all: what is less good now may be better later.
+      return next.sort((one, other) => other.size - one.size).slice(0, BRANCHES);
+    });
+    texts = longer.sort((one, other) => other.size - one.size)
+      .filter(({ size }, at) => at === 0 || size !== longer[at - 1]!.size).slice(0, TEXTS);
   }
   return false;
 }
+
+/** Stacks, each with the number of ways that a text leads to it. */
+type Ways = ReadonlyMap<Stack, number>;
 
 /** One way to go on, as llama.cpp holds it: what comes next, and after that. There is one of each. */
 interface Stack {
@@ -143,7 +160,7 @@ class StackMachine {
   }
 
   /** All that follows a character, each stack with the number of ways that lead to it. */
-  read(ways: ReadonlyMap<Stack, number>, character: number): Map<Stack, number> {
+  read(ways: Ways, character: number): Ways {
     const next = new Map<Stack, number>();
     for (const [stack, count] of ways) {
       this.budget--;
@@ -202,7 +219,7 @@ function reachedFrom(first: RuleIndex, rules: readonly PlainRule[]): Iterable<Ru
   return reached;
 }
 
-function sumOf(ways: ReadonlyMap<Stack, number>): number {
+function sumOf(ways: Ways): number {
   let sum = 0;
   for (const count of ways.values()) sum += count;
   return sum;
