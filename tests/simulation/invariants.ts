@@ -32,6 +32,10 @@ export function checkState(state: Readonly<State>): void {
     lined + state.paused.size + state.suspects.size + state.held.size,
     state.queued.size,
   );
+  for (const id of state.held) {
+    const isStored = state.queued.get(id)?.isStored;
+    assert.ok(isStored && !state.isStorageWritable, `${id} is held back for nothing`);
+  }
   for (const id of state.suspects) {
     assert.ok(state.queued.has(id) && !state.paused.has(id), `suspect ${id} does not wait`);
   }

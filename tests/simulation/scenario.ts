@@ -62,6 +62,8 @@ export interface Fault {
     | "sleep"
     /** Somebody sets the wall clock back. */
     | "clock_set"
+    /** The database takes no writes: a full disk. */
+    | "storage"
     | "load"
     | "unload"
     | "pin";
@@ -105,7 +107,7 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   at: time,
   kind: fc.constantFrom(
     ...["cancel", "crash", "hang", "load_fails", "partition", "restart"] as const,
-    ...["drain", "reload", "memory_taken", "sleep", "clock_set"] as const,
+    ...["drain", "reload", "memory_taken", "sleep", "clock_set", "storage"] as const,
     ...["load", "unload", "pin"] as const,
   ),
   which: index,

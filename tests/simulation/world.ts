@@ -87,6 +87,8 @@ class World {
   readonly #delivered = new Map<string, number>();
   /** Tasks that were refused and ask again. */
   readonly #asking = new Set<string>();
+  /** Faults that keep the database from taking writes. */
+  #storageFaults = 0;
   /** What the wall clock is ahead of the time since the start. */
   #wallMs = 1e12;
   #steps = 0;
@@ -336,7 +338,7 @@ class World {
         tokensAtMost: task.tokensIn,
         maxTokens: undefined,
         speaks: true,
-        isStored: true,
+        isStored: task.tenant % 2 === 0,
         deaths: 0,
         affinity: task.session === undefined ? [] : [`session${task.session}`],
       },
@@ -400,6 +402,15 @@ class World {
         }
         return this.#send({ kind: "reload_pool", reload });
       }
+      case "storage":
+        this.#storageFaults++;
+        this.#send({ kind: "storage", isWritable: false });
+        for (const { id, attempt } of [...this.#state.running.values()]) {
+          this.#send({ kind: "unwritten", jobId: id, attempt });
+        }
+        return this.#timers.after(lasts, () => {
+          if (--this.#storageFaults === 0) this.#send({ kind: "storage", isWritable: true });
+        });
       case "restart":
         host.restart();
         return this.#report(host);
