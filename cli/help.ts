@@ -1,5 +1,5 @@
 import type { Command, Example, Group } from "./command.ts";
-import { columns } from "./output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** What the exit codes of every executable mean (`EXIT`). */
 export const EXIT_CODES = [

@@ -5,7 +5,7 @@ import { errorMessage } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
-import { columns } from "../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { connect } from "./connect.ts";
 import { askHealth, type Health, isOf } from "./health.ts";

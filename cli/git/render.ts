@@ -1,4 +1,4 @@
-import { columns } from "../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import type { Paint } from "../output/paint.ts";
 import { countEntries, type Status } from "./porcelain.ts";
 import { describeState, type SubmoduleState } from "./submodules.ts";

@@ -1,4 +1,5 @@
 import { LlorchError } from "#shared/errors.ts";
+import { terminalWidth } from "#shared/terminal.ts";
 import type { Output } from "../context.ts";
 import { printable } from "#shared/printable.ts";
 
@@ -18,7 +19,7 @@ export function standardOutput(): Output {
   const isTerminal = Deno.stdout.isTerminal();
   return {
     isTerminal,
-    width: isTerminal ? terminalWidth() : undefined,
+    width: terminalWidth(Deno.stdout),
     write(text) {
       try {
         writeAll(Deno.stdout, isTerminal ? printable(text, { keepsColours: true }) : text);
@@ -48,21 +49,10 @@ export function standardError(): Output {
   const isTerminal = Deno.stderr.isTerminal();
   return {
     isTerminal,
-    width: isTerminal ? terminalWidth() : undefined,
+    width: terminalWidth(Deno.stderr),
     write: (text) => write(printable(text)),
     draw: write,
   };
-}
-
-/** `COLUMNS`, where somebody has set it, else what the terminal says; undefined when it does not. */
-function terminalWidth(): number | undefined {
-  const told = Number(Deno.env.get("COLUMNS"));
-  if (Number.isInteger(told) && told > 0) return told;
-  try {
-    return Deno.consoleSize().columns || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,8 +1,10 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { z } from "zod";
+import { columns } from "../columns.ts";
 import { errorMessage } from "../errors.ts";
 import { fieldErrors } from "./field_errors.ts";
 import { UsageError } from "../lifecycle.ts";
+import { terminalWidth } from "../terminal.ts";
 import { closest } from "../text.ts";
 import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";
 import { lineOf, parseToml } from "./toml.ts";
@@ -65,6 +67,8 @@ export interface ConfigSources {
   readonly env: (name: string) => string | undefined;
   /** Gives undefined when the file does not exist. */
   readonly readFile: (path: string) => string | undefined;
+  /** Columns of the terminal that help is shown on; undefined: lines of any length. */
+  readonly width?: number | undefined;
 }
 
 /** Arguments, environment and files of this process. */
@@ -72,6 +76,7 @@ export function processSources(args: readonly string[]): ConfigSources {
   return {
     args,
     env: (name) => Deno.env.get(name),
+    width: terminalWidth(Deno.stdout),
     readFile(path) {
       try {
         return Deno.readTextFileSync(path);
@@ -120,7 +125,9 @@ export function loadConfig<S extends z.ZodObject>(
   const keys = configKeys(spec.schema);
   const { flags, words: [name, ...words] } = parseArguments(spec, keys, sources.args);
   if (flags["help"]) {
-    return { kind: "help", text: name ? commandHelp(spec, keys, name) : helpText(spec, keys) };
+    const { width } = sources;
+    const text = name ? commandHelp(spec, keys, name, width) : helpText(spec, keys, width);
+    return { kind: "help", text };
   }
   if (flags["version"]) return { kind: "version" };
 
@@ -285,23 +292,27 @@ function unknownKeyHint(field: string, keys: readonly ConfigKey[]): string {
   return near ? `; did you mean ${near}?` : "";
 }
 
-function helpText<S extends z.ZodObject>(spec: ConfigSpec<S>, keys: readonly ConfigKey[]): string {
+function helpText<S extends z.ZodObject>(
+  spec: ConfigSpec<S>,
+  keys: readonly ConfigKey[],
+  width: number | undefined,
+): string {
   const rows = fileRows(spec);
   if (spec.hasFile !== false) rows.push(["--check-config", "Validate the configuration and exit"]);
   rows.push(...flagRows(ownFlags(spec)), ...keys.map(keyRow));
   rows.push(HELP_ROW, ["-V, --version", "Version"]);
   const sample = keys.find((key) => key.kind === "number") ?? keys[0]!;
-  const { width, lines } = table(rows);
-  const commands = Object.entries(spec.commands ?? {});
+  const commands = Object.entries(spec.commands ?? {}).map(([name, { words, summary }]): Row => [
+    `       ${spec.program} ${name} ${words}`,
+    summary,
+  ]);
   return [
     `${spec.program}: ${spec.summary}`,
     "",
     `Usage: ${spec.program} [options]`,
-    ...commands.map(([name, { words, summary }]) => {
-      return `       ${`${spec.program} ${name} ${words}`.padEnd(width + 4)} ${summary}`;
-    }),
+    ...columns(commands, { width }),
     "",
-    ...lines,
+    ...table(rows, width),
     "",
     `Every key can also be set in the environment: --${flagName(sample)} is ${envName(sample)}.`,
   ].join("\n");
@@ -312,6 +323,7 @@ function commandHelp<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
   keys: readonly ConfigKey[],
   name: string,
+  width: number | undefined,
 ): string {
   const { words, summary, flags = {}, uses = [] } = spec.commands![name]!;
   const used = keys.filter(({ path }) => uses.includes(path.join(".")));
@@ -321,7 +333,7 @@ function commandHelp<S extends z.ZodObject>(
     "",
     `Usage: ${spec.program} ${name} ${words} [options]`,
     "",
-    ...table(rows).lines,
+    ...table(rows, width),
   ].join("\n");
 }
 
@@ -350,7 +362,6 @@ function keyRow(key: ConfigKey): Row {
   return [`--${flagName(key)}${value}`, key.description + standard];
 }
 
-function table(rows: readonly Row[]): { width: number; lines: string[] } {
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return { width, lines: rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`) };
+function table(rows: readonly Row[], width: number | undefined): string[] {
+  return columns(rows.map(([left, right]) => [`  ${left}`, right]), { width });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { runMain, UsageError } from "#shared/lifecycle.ts";
-import { columns } from "../../cli/output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { durableAccepts } from "./accept.ts";
 import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";

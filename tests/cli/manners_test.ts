@@ -7,7 +7,7 @@ import { fakeContext } from "../../cli/testing/fake_context.ts";
 import { LLORCH, llorch, unread } from "../support/llorch.ts";
 import { onPath } from "../support/sshd.ts";
 import { ROOT } from "../support/stack.ts";
-import { hasTerminal, onTerminal } from "../support/terminal.ts";
+import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
 
 /** Every group and command, with the words that lead to it. */
 function everything(
@@ -154,8 +154,15 @@ Deno.test("a reader that has seen enough is no failure, for llorch and every oth
 
 Deno.test("tables and help heed the terminal's width", { ignore: !hasTerminal }, async () => {
   const env = { COLUMNS: "80", NO_COLOR: "1" };
-  for (const args of [["models", "catalog"], ["models", "--help"]]) {
-    const { code, text } = await onTerminal(args, { when: "\n" }, env);
+  const daemon = ["orchestratord", "pool-managerd"].map((name) => [
+    ...[Deno.execPath(), "run", "-q", "--no-prompt", `-P=${name}`, `daemons/${name}/main.ts`],
+    "--help",
+  ]);
+  const llorchs = ["models catalog", "models --help"].map((
+    args,
+  ) => [...LLORCH, ...args.split(" ")]);
+  for (const words of [...llorchs, ...daemon]) {
+    const { code, text } = await commandOnTerminal(words, { when: "\n" }, env, ROOT);
     assert.equal(code, 0);
     const lines = text.split(/\r?\n/);
     assert.ok(lines.length > 5);

@@ -3,7 +3,7 @@ import type { Invocation } from "../../command.ts";
 import { readEffective } from "../../config/effective.ts";
 import { FIXED_KEYS, formatValue, HOST_KEYS } from "../../config/keys.ts";
 import type { Context } from "../../context.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch config list` */
 export function run({ options }: Invocation, { stdout, env }: Context): Promise<number> {

@@ -4,7 +4,7 @@ import type { Context } from "../../context.ts";
 import { examine } from "../../doctor/doctor.ts";
 import type { Finding } from "../../doctor/finding.ts";
 import { type Machine, systemMachine } from "../../doctor/machine.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { type Colour, type Paint, painter } from "../../output/paint.ts";
 
 const COLOURS: Readonly<Record<Finding["status"], Colour>> = {

@@ -4,7 +4,7 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { readCatalog } from "../../models/catalog.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models catalog` */

@@ -10,7 +10,7 @@ import { defaultMemory, type InstalledModel } from "../../models/installed.ts";
 import { findModel, modelNotHere } from "../../models/lookup.ts";
 import { numberOption } from "../../models/number_option.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch models info` */
 export async function run({ args, options }: Invocation, context: Context): Promise<number> {

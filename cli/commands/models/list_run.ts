@@ -10,7 +10,7 @@ import {
 } from "../../models/installed.ts";
 import { unusable } from "../../models/lookup.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models list` */

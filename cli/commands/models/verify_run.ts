@@ -11,7 +11,7 @@ import {
   unusable,
 } from "../../models/lookup.ts";
 import { type Verdict, verifyModel } from "../../models/verify.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { type Colour, painter } from "../../output/paint.ts";
 
 const COLOURS: Readonly<Record<Verdict["status"], Colour>> = {

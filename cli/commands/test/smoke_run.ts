@@ -6,7 +6,7 @@ import { settings } from "../../config/settings.ts";
 import type { Context } from "../../context.ts";
 import { readToken } from "../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 import { smokeTest } from "../../smoke/smoke.ts";
 

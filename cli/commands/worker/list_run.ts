@@ -7,7 +7,7 @@ import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
 import { shortName } from "../../daemons/worker_choice.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch worker list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {

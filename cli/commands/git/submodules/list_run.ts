@@ -6,7 +6,7 @@ import { systemGit } from "../../../git/git.ts";
 import { shortHash } from "../../../git/render.ts";
 import { openRepository } from "../../../git/repository.ts";
 import { listSubmodules } from "../../../git/submodules.ts";
-import { columns } from "../../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch git submodules list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {

@@ -9,7 +9,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { integerOption, textOption } from "../../../daemons/option_values.ts";
-import { columns } from "../../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** Most jobs that the service gives at once. */
 const PAGE = 500;

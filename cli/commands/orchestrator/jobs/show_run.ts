@@ -6,7 +6,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { idWord } from "../../../daemons/option_values.ts";
 import { timeline } from "#shared/jobs/timeline.ts";
-import { columns } from "../../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch orchestrator jobs show` */
 export async function run(

@@ -7,7 +7,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { formatBytes } from "../../../output/bytes.ts";
-import { columns } from "../../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch orchestrator pools list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {

@@ -2,7 +2,7 @@ import { EXIT } from "#shared/defaults.ts";
 import type { Invocation } from "../../../command.ts";
 import { settings } from "../../../config/settings.ts";
 import type { Context } from "../../../context.ts";
-import { columns } from "../../../output/columns.ts";
+import { columns } from "#shared/columns.ts";
 
 /** `llorch remote hosts list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {

@@ -62,17 +62,18 @@ function fit(widths: readonly number[], room: number): number[] {
 /** A text as lines of so many columns: broken between words, and in one that is too long. */
 function wrap(text: string, width: number): string[] {
   if (stringWidth(text) <= width) return [text];
+  const indent = /^ */.exec(text)![0].slice(0, width - 1);
   const lines: string[] = [];
-  let line = "";
+  let line = indent;
   const add = (part: string) => {
-    if (line !== "" && stringWidth((line + part).trimEnd()) > width) {
+    if (line !== indent && stringWidth((line + part).trimEnd()) > width) {
       lines.push(line.trimEnd());
-      line = "";
+      line = indent;
     }
     line += part;
   };
-  for (const word of text.split(/(?<= )(?! )/)) {
-    if (stringWidth(word.trimEnd()) <= width) add(word);
+  for (const word of text.trimStart().split(/(?<= )(?! )/)) {
+    if (stringWidth(indent + word.trimEnd()) <= width) add(word);
     else for (const { segment } of graphemes.segment(word)) add(segment);
   }
   return [...lines, line.trimEnd()];
