@@ -1,4 +1,4 @@
-import type { ModelFit, ModelView, PoolView } from "#shared/contracts/mod.ts";
+import type { ModelFit, ModelView, PoolView, UnusableModelView } from "#shared/contracts/mod.ts";
 import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
 import { call, segment } from "../api.ts";
@@ -19,11 +19,16 @@ const FRESH_MS = 1_000;
 /** The streams of a pool that is drained may run on for this long, in ms. */
 const DRAIN_MS = 600_000;
 
+interface Models {
+  readonly models: readonly ModelView[];
+  readonly unusable: readonly UnusableModelView[];
+}
+
 /** Models on disk, where they are loaded and would fit; pools, to take them out of service. */
 export function ModelsPage() {
   const { fleet, told } = useLive();
   const version = useThrottled(`${told[0]?.id} ${JSON.stringify(fleet?.workers)}`, FRESH_MS);
-  const { value, error, refresh } = useFetch<{ models: readonly ModelView[] }>(
+  const { value, error, refresh } = useFetch<Models>(
     "/v2/models?fit=true",
     version,
   );
@@ -40,6 +45,7 @@ export function ModelsPage() {
           <Model key={model.fingerprint} model={model} onChanged={refresh} />
         ))}
       </div>
+      <Unusable files={value?.unusable ?? []} />
       <h2>Pools</h2>
       <Pools pools={fleet?.pools ?? []} />
     </>
@@ -86,6 +92,29 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
       <Fits fits={model.fit ?? []} />
       <Actions model={model} onChanged={onChanged} />
     </article>
+  );
+}
+
+/** Files in models folders that no worker could load. */
+function Unusable({ files }: { files: readonly UnusableModelView[] }) {
+  if (files.length === 0) return null;
+  return (
+    <>
+      <h2>Files that cannot be used</h2>
+      <Table label="Files that cannot be used" head={["File", "Pool", "Reason"]}>
+        {files.map(({ name, path, pool_id, reason }) => (
+          <tr key={`${pool_id} ${path ?? name}`}>
+            <td>
+              <Name>{name}</Name>
+            </td>
+            <td class="id">{pool_id}</td>
+            <td>
+              <Name>{reason}</Name>
+            </td>
+          </tr>
+        ))}
+      </Table>
+    </>
   );
 }
 
