@@ -38,7 +38,7 @@ async function tryFrom(
   const timer = setInterval(() => {
     const now = figuresOf(child.pid);
     if (!before || !now || !isTrying) return;
-    isStuck = now.cpu - before.cpu > CPU_SECONDS || now.kib - before.kib > MEMORY_KIB;
+    isStuck ||= now.cpu - before.cpu > CPU_SECONDS || now.kib - before.kib > MEMORY_KIB;
     if (isStuck) child.kill("SIGKILL");
   }, LOOK_MS);
   try {
