@@ -39,7 +39,9 @@ async function tryFrom(
     const now = figuresOf(child.pid);
     if (!before || !now || !isTrying) return;
     isStuck ||= now.cpu - before.cpu > CPU_SECONDS || now.kib - before.kib > MEMORY_KIB;
-    if (isStuck) child.kill("SIGKILL");
+    if (!isStuck) return;
+    clearInterval(timer);
+    child.kill("SIGKILL");
   }, LOOK_MS);
   try {
     for await (const line of readLines(child.stdout)) {
