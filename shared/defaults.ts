@@ -42,10 +42,13 @@ export const SSE_KEEP_ALIVE_MS = 15_000;
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /**
- * Largest URL and headers of a request together, in bytes, unless configured. Deno itself answers more
- * than 64 KiB, or more than 128 headers, with a bare 400 and closes the connection.
+ * Largest URL and headers of a request together, in bytes, unless configured. The server itself answers
+ * more than 64 KiB with a bare 431 and closes the connection.
  */
 export const MAX_HEADER_BYTES = 16 * 1024;
+
+/** A connection without a request stays open for this long, in milliseconds, unless configured. */
+export const KEEP_ALIVE_MS = 75_000;
 
 /** A request body must arrive within this time, in milliseconds. */
 export const BODY_TIMEOUT_MS = 30_000;

@@ -22,6 +22,12 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
 }
 
+/** A server as the gauges read it. */
+export interface CountedServer {
+  readonly connections: number;
+  readonly maxConnections: number | undefined;
+}
+
 /** The metrics of one daemon; labels are bounded sets, never ids of jobs or spawns. */
 export interface Metrics {
   /** @param spec With `zeros`, label sets that are there before anything is counted: a rate needs a first value. */
@@ -38,6 +44,8 @@ export interface Metrics {
   readonly definitions: readonly MetricDefinition[];
   /** Counts HTTP replies; hand it to `createApp` as `onReply`. */
   readonly onReply: (route: Route, status: number, seconds: number) => void;
+  /** Counts the connections of the server that listens now. */
+  observeServer(server: CountedServer): void;
   /** The text that Prometheus reads. */
   render(): Promise<Response>;
 }
@@ -57,7 +65,7 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
     return fullName;
   };
 
-  const metrics: Omit<Metrics, "onReply"> = {
+  const metrics: Omit<Metrics, "onReply" | "observeServer"> = {
     definitions,
     counter: ({ zeros = [], ...spec }) => {
       const counter = new client.Counter({
@@ -102,8 +110,22 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
     help: "Time to the reply's first byte, by route and status",
     labels: ["method", "route", "status"],
   });
+  let counted: CountedServer | undefined;
+  metrics.gauge({
+    name: "http_connections",
+    help: "Open connections of clients",
+    collect: (gauge) => gauge.set(counted?.connections ?? 0),
+  });
+  metrics.gauge({
+    name: "http_connections_max",
+    help: "Connections that may be open: as configured, or as the limit of open files allows",
+    collect: (gauge) => gauge.set(counted?.maxConnections ?? 0),
+  });
   return {
     ...metrics,
+    observeServer(server) {
+      counted = server;
+    },
     onReply: (route, status, seconds) =>
       replies.observe({ method: route.method, route: route.path, status: String(status) }, seconds),
   };

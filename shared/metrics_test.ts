@@ -17,7 +17,7 @@ Deno.test("createMetrics() remembers what each metric is", () => {
   const metrics = createMetrics("worker");
   metrics.counter({ name: "tokens_total", help: "Tokens", labels: ["outcome"] });
   metrics.gauge({ name: "slots", help: "Slots" });
-  assert.deepEqual(metrics.definitions.slice(1), [
+  assert.deepEqual(metrics.definitions.slice(-2), [
     { name: "worker_tokens_total", type: "counter", help: "Tokens", labels: ["outcome"] },
     { name: "worker_slots", type: "gauge", help: "Slots", labels: [] },
   ]);
@@ -45,4 +45,12 @@ Deno.test("two daemons in one process keep their metrics apart", async () => {
   const [a, b] = [createMetrics("worker"), createMetrics("worker")];
   a.counter({ name: "only_a_total", help: "A" });
   assert.doesNotMatch(await (await b.render()).text(), /only_a/);
+});
+
+Deno.test("connections are read from the server that listens", async () => {
+  const metrics = createMetrics("worker");
+  metrics.observeServer({ connections: 3, maxConnections: 87 });
+  const text = await (await metrics.render()).text();
+  assert.match(text, /^worker_http_connections 3$/m);
+  assert.match(text, /^worker_http_connections_max 87$/m);
 });

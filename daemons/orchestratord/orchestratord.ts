@@ -258,6 +258,7 @@ async function openParts(
   const { host: hostname, port } = config;
   const limits = listenLimits(config.limits);
   const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
+  metrics.http.observeServer(server);
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());

@@ -3,6 +3,7 @@ import {
   commonKeys,
   count,
   hostKey,
+  hostName,
   limitsSection,
   millis,
   portKey,
@@ -72,8 +73,8 @@ export const poolConfig = z.strictObject({
       .describe("RAM that workers on the CPU may take in all; else all that there is"),
   }).prefault({}),
   worker: z.strictObject({
-    host: z.string().min(1).default(LOOPBACK).describe("Address that workers bind to"),
-    advertise_host: z.string().min(1).optional()
+    host: hostName().default(LOOPBACK).describe("Address that workers bind to"),
+    advertise_host: hostName().optional()
       .describe("Host by which the orchestrator reaches workers; else worker.host"),
     port_base: z.number().int().min(0).max(65_535).default(PORTS.workerBase)
       .describe("First port to try for a worker; 0 lets each take any free one"),

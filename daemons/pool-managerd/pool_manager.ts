@@ -34,7 +34,8 @@ import { Staging } from "./models/staging.ts";
 import { openSavedSlots } from "./slots/saved_slots.ts";
 import { openPoolStore } from "./store/pool_store.ts";
 import { openPoolStateDir } from "./store/state_dir.ts";
-import { localHost, urlHost } from "./supervisor/address.ts";
+import { urlHost } from "#shared/http/url_host.ts";
+import { localHost } from "./supervisor/address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
 import { httpProbe } from "./supervisor/probe.ts";
 import { systemProcessTable } from "./supervisor/process_table.ts";
@@ -215,6 +216,7 @@ async function open(
       return await app.fetch(request);
     },
   );
+  instruments.metrics.observeServer(server);
   stack.defer(() => server.close());
   const localUrl = () => `http://${urlHost(localHost(config.host))}:${server.port}`;
   // Workers call back on this machine, by an address that a certificate need not name.

@@ -61,6 +61,7 @@ export class Worker implements Daemon {
     const { host: hostname, port } = config;
     const limits = listenLimits(config.limits);
     worker.#server = await listen({ hostname, port, limits, log: parts.log }, worker.#app.fetch);
+    worker.#instruments.metrics.observeServer(worker.#server);
     worker.#started = worker.#start();
     return worker;
   }

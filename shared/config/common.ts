@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { BODY_TIMEOUT_MS, LOOPBACK, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../defaults.ts";
+import {
+  BODY_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
+  LOOPBACK,
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+} from "../defaults.ts";
 import { LOG_LEVELS } from "../logging.ts";
 
 /** A span of time as a config key: a whole number of milliseconds above zero. */
@@ -13,8 +19,13 @@ export function count(standard: number, description: string, min = 1) {
     .describe(description);
 }
 
+/** A host's name or address; IPv6 with or without brackets, and without them afterwards. */
+export function hostName() {
+  return z.string().min(1).overwrite((host) => host.replace(/^\[(.*:.*)\]$/, "$1"));
+}
+
 /** An interface or address to bind to. */
-export const hostKey = z.string().min(1).default(LOOPBACK)
+export const hostKey = hostName().default(LOOPBACK)
   .describe("Address to bind to; anything but loopback needs a token");
 
 /** A port to bind to. */
@@ -59,12 +70,20 @@ export function appLimits(limits: z.output<typeof limitsSection>) {
 
 /** A `limits` section as `listen()` takes it. */
 export function listenLimits(limits: z.output<typeof limitsSection>) {
-  return { maxConnections: limits.max_connections, headerTimeoutMs: limits.header_timeout_ms };
+  return {
+    maxConnections: limits.max_connections,
+    headerTimeoutMs: limits.header_timeout_ms,
+    keepAliveMs: limits.keep_alive_ms,
+  };
 }
 
 /** Bounds of what a daemon reads from a client. */
 export const limitsSection = z.strictObject({
-  max_connections: count(4096, "Connections of clients at once; one more is closed"),
+  max_connections: count(
+    4096,
+    "Connections of clients at once, if the limit of descriptors allows; idle ones make room",
+  ),
+  keep_alive_ms: millis(KEEP_ALIVE_MS, "A connection without a request is closed after this time"),
   max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),
   max_header_bytes: z.number().int().min(1024).max(65_536).default(MAX_HEADER_BYTES)
     .describe("Largest URL and headers of a request together, in bytes"),

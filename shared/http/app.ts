@@ -227,14 +227,14 @@ function ownBody(error: LlorchError, correlationId: string): unknown {
   };
 }
 
-/** OpenAI's error envelope; `param` is the first wrong field. */
+/** OpenAI's error envelope; `param` is the first wrong field, null where it is the body as a whole. */
 export function openAiBody(error: LlorchError): unknown {
   const fields = error.details?.["errors"] as readonly FieldError[] | undefined;
   return {
     error: {
       message: error.message,
       type: ERROR_CODES[error.code].openaiType,
-      param: fields?.[0]?.field ?? null,
+      param: fields?.[0]?.field || null,
       code: error.code,
     },
   };

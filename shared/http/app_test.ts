@@ -5,7 +5,7 @@ import { openaiErrorBody } from "../contracts/openai_common.ts";
 import { defineRoute, type Role } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import type { LogFields, Logger } from "../logging.ts";
-import { type App, createApp } from "./app.ts";
+import { type App, createApp, openAiBody } from "./app.ts";
 import { bearerAuth, requireTokenOffLoopback } from "./auth.ts";
 
 const base = { tag: "test", role: "client", status: 200, kind: "json", errors: [] } as const;
@@ -386,4 +386,13 @@ Deno.test("no token, no bind beyond loopback", () => {
     assert.throws(() => requireTokenOffLoopback(host, undefined), /without a token/, host);
     requireTokenOffLoopback(host, "token");
   }
+});
+
+Deno.test("an error of OpenAI's form that is about no field has the param null", () => {
+  const about = (field: string) =>
+    openAiBody(new LlorchError("INVALID_REQUEST", "No", { details: { errors: [{ field }] } })) as {
+      error: { param: unknown };
+    };
+  assert.equal(about("").error.param, null);
+  assert.equal(about("prompt").error.param, "prompt");
 });

@@ -2,18 +2,27 @@ import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { KEEP_ALIVE_MS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { errorResponse } from "./app.ts";
+import { Connections } from "./connections.ts";
+import { connectionBound, descriptorsNeeded, freeDescriptors } from "./descriptors.ts";
+import { watchListener } from "./listener_watch.ts";
 import { SseResponse, writeSse } from "./sse_response.ts";
 import type { ServerTls } from "./tls.ts";
+import { urlHost } from "./url_host.ts";
 
 /** A listening server. */
 export interface Server {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
+  /** Connections that may be open at once; undefined where nothing bounds them. */
+  readonly maxConnections: number | undefined;
+  /** Connections that are open now. */
+  readonly connections: number;
   /**
    * Answers new requests with `NOT_READY`, waits for those that run, and cuts them after
    * `deadlineMs`.
@@ -31,14 +40,18 @@ export interface ListenOptions {
   readonly tls?: ServerTls | undefined;
   /** What clients may take of the server before they have asked for anything. */
   readonly limits?: ConnectionLimits;
-  /** Is told of what goes wrong outside of every request. */
-  readonly log?: Pick<Logger, "error">;
+  /** Gets what goes wrong outside of every request. */
+  readonly log?: Pick<Logger, "error" | "info" | "warn">;
+  /** How often the listener is checked, in milliseconds. @default 10000 */
+  readonly checkListenerMs?: number;
 }
 
 /** Bounds of connections. */
 export interface ConnectionLimits {
-  /** One more is closed. */
+  /** Open at once, if the limit of descriptors allows as many; for one more an idle one is closed. */
   readonly maxConnections: number;
+  /** A connection without a request is closed after this time, in ms. */
+  readonly keepAliveMs?: number;
   /** A request's head must come within this time, in ms, or is answered 408. */
   readonly headerTimeoutMs: number;
 }
@@ -58,21 +71,26 @@ const MAX_HEADER_BYTES = 64 * 1024;
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
 export async function listen(
-  { tls, hostname, port, limits, log }: ListenOptions,
+  { tls, hostname, port, limits, log, checkListenerMs = 10_000 }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
+  const bound = limits && boundOf(limits, log);
+  const connections = new Connections(bound ?? Infinity);
   let isClosing = false;
   const respond = getRequestListener(
     async (request, bindings) => {
+      const { incoming, outgoing } = bindings as HttpBindings;
+      if (countHosts(incoming) > 1) return twoHosts(request);
       const response = isClosing ? stopping(request) : await handler(request);
       if (!(response instanceof SseResponse)) return response;
-      await writeSse(response, (bindings as HttpBindings).outgoing);
+      await writeSse(response, outgoing);
       return RESPONSE_ALREADY_SENT;
     },
     { overrideGlobalObjects: false, errorHandler: (error) => unanswerable(error, log) },
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    connections.begin(incoming.socket, outgoing);
     if (!isClosing) {
       const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
       running.add(completed);
@@ -83,34 +101,80 @@ export async function listen(
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
     ...(limits && {
+      keepAliveTimeout: limits.keepAliveMs ?? KEEP_ALIVE_MS,
       headersTimeout: limits.headerTimeoutMs,
       connectionsCheckingInterval: Math.min(limits.headerTimeoutMs, CHECK_CONNECTIONS_MS),
     }),
   };
-  const server = tls
-    ? createTlsServer({ ...options, ...tls }, onRequest)
-    : createServer(options, onRequest);
-  if (limits) server.maxConnections = limits.maxConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen(error, `${hostname}:${port}`)));
-    server.listen(port, hostname, resolve);
+  const open = async (at: number) => {
+    const server = tls
+      ? createTlsServer({ ...options, ...tls }, onRequest)
+      : createServer(options, onRequest);
+    // Without it, headers beyond the thousandth would be dropped in silence.
+    server.maxHeadersCount = 0;
+    server.on("connection", (socket: Socket) => connections.opened(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error) => reject(cannotListen(error, `${hostname}:${at}`)));
+      server.listen(at, hostname, resolve);
+    });
+    server.on("error", (error) => log?.error("listener_failed", { error }));
+    return server;
+  };
+  let server = await open(port);
+  const { port: boundPort, address } = server.address() as AddressInfo;
+  const watch = limits && watchListener({
+    address,
+    port: boundPort,
+    everyMs: checkListenerMs,
+    accepted: () => connections.accepted,
+    probing: (isProbing) => connections.spare = isProbing ? 1 : 0,
+    async reopen() {
+      log?.error("listener_deaf", { port: boundPort });
+      // Its connections go on.
+      server.close();
+      server = await open(boundPort);
+      log?.info("listener_reopened", { port: boundPort });
+    },
+    onFailure: (error) => log?.error("listener_check_failed", { error }),
   });
-  // No descriptor left for a connection, for one; those that are open go on.
-  server.on("error", (error) => log?.error("listener_failed", { error }));
-  const bound = (server.address() as AddressInfo).port;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   let closed: Promise<void> | undefined;
   return {
-    port: bound,
-    url: `${tls ? "https" : "http"}://${host}:${bound}`,
+    port: boundPort,
+    url: `${tls ? "https" : "http"}://${urlHost(hostname)}:${boundPort}`,
+    maxConnections: bound,
+    get connections() {
+      return connections.size;
+    },
     async close(deadlineMs = 5000) {
       isClosing = true;
       await settledWithin(running, deadlineMs);
+      await watch?.close();
       closed ??= new Promise<void>((resolve) => server.close(() => resolve()));
+      connections.closeAll();
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+/** How many connections the limit of descriptors allows of those that are set. */
+function boundOf({ maxConnections }: ConnectionLimits, log: ListenOptions["log"]): number {
+  const free = freeDescriptors(descriptorsNeeded(maxConnections));
+  const bound = connectionBound(maxConnections, free);
+  const figures = { max: bound, configured: maxConnections };
+  if (bound === maxConnections) log?.info("connections_bounded", figures);
+  else log?.warn("connections_bounded", { ...figures, free_descriptors: free });
+  return bound;
+}
+
+function countHosts({ rawHeaders }: IncomingMessage): number {
+  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
+}
+
+/** Proxies and we could each believe another one of them. */
+function twoHosts(request: Request): Response {
+  const error = new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
+  return errorResponse(error, request, crypto.randomUUID());
 }
 
 /** Where there is no request to answer, since none could be made of what came. */

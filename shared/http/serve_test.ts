@@ -146,20 +146,86 @@ Deno.test("a request that cannot be understood is answered 400 in the contract's
   await server.close();
 });
 
-Deno.test("connections beyond the limit are closed, and heads that do not come are answered 408", async () => {
+const encode = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("heads that do not come are answered 408", async () => {
   const limits = { maxConnections: 2, headerTimeoutMs: 50 };
   const server = await listen({ ...here, limits }, () => new Response());
-  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
-  const slow = [await connect(), await connect()];
-  const buffer = new Uint8Array(100);
-  const extra = await connect();
-  assert.equal(await extra.read(buffer), null);
-  for (const connection of slow) {
-    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+  for (let i = 0; i < 2; i++) {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(encode("GET / HTTP/1.1\r\n"));
+    const buffer = new Uint8Array(100);
     const read = await connection.read(buffer);
     assert.match(new TextDecoder().decode(buffer.subarray(0, read ?? 0)), /^HTTP\/1.1 408 /);
-    connection.close();
   }
-  extra.close();
+  await server.close();
+});
+
+Deno.test("beyond the limit the longest idle connection makes room, else the new one is closed", async () => {
+  let arrived = () => {};
+  const end = Promise.withResolvers<void>();
+  const limits = { maxConnections: 2, headerTimeoutMs: 60_000 };
+  const server = await listen({ ...here, limits }, async ({ url }) => {
+    arrived();
+    if (url.endsWith("/wait")) await end.promise;
+    return new Response("done", { headers: { connection: "keep-alive" } });
+  });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const ask = async (connection: Deno.Conn, path: string) => {
+    const came = Promise.withResolvers<void>();
+    arrived = came.resolve;
+    await connection.write(encode(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
+    await came.promise;
+  };
+  const buffer = new Uint8Array(1000);
+  using first = await connect();
+  await ask(first, "/");
+  await first.read(buffer);
+  using busy = await connect();
+  await ask(busy, "/wait");
+  using third = await connect();
+  await ask(third, "/wait");
+  assert.equal(await first.read(buffer), null);
+  using extra = await connect();
+  assert.equal(await extra.read(buffer), null);
+  end.resolve();
+  for (const connection of [busy, third]) {
+    const read = await connection.read(buffer);
+    assert.match(new TextDecoder().decode(buffer.subarray(0, read ?? 0)), /^HTTP\/1.1 200 /);
+  }
+  assert.equal(server.maxConnections, 2);
+  await server.close();
+});
+
+Deno.test("a connection stays open for as long as is set, and 75 s where nothing is", async () => {
+  for (const [keepAliveMs, told] of [[undefined, 75], [7_000, 7]] as const) {
+    const limits = {
+      maxConnections: 2,
+      headerTimeoutMs: 60_000,
+      ...(keepAliveMs && { keepAliveMs }),
+    };
+    const server = await listen({ ...here, limits }, () => new Response("hi"));
+    const reply = await fetch(server.url);
+    await reply.text();
+    assert.equal(reply.headers.get("keep-alive"), `timeout=${told}`);
+    await server.close();
+  }
+});
+
+Deno.test("two Host headers are answered 400, and no header is dropped in silence", async () => {
+  const server = await listen(here, ({ headers }) => new Response(`${[...headers].length}`));
+  const ask = async (headers: string) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(encode(`GET / HTTP/1.1\r\nConnection: close\r\n${headers}\r\n`));
+    return await new Response(connection.readable).text();
+  };
+  assert.match(
+    await ask("Host: x\r\nhost: y\r\n"),
+    /^HTTP\/1\.1 400 [^]*INVALID_REQUEST[^]*two Host headers/,
+  );
+  assert.match(await ask("host: x\r\nHost: x\r\n"), /^HTTP\/1\.1 400 /);
+  const many = Array.from({ length: 1500 }, (_, i) => `h${i}: x\r\n`).join("");
+  assert.match(await ask(`Host: x\r\n${many}`), /^HTTP\/1\.1 200 [^]*1502/);
+  assert.match(await ask(`Host: x\r\nh: ${"x".repeat(70_000)}\r\n`), /^HTTP\/1\.1 431 /);
   await server.close();
 });

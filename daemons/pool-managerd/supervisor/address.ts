@@ -1,12 +1,8 @@
+import { urlHost } from "#shared/http/url_host.ts";
 /** How to reach on this machine what binds to `host`. */
 export function localHost(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return /^\[?::\]?$/.test(host) ? "::1" : host;
-}
-
-/** A host as it stands in a URL. */
-export function urlHost(host: string): string {
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
 
 /** The same URL at another host, without a slash at its end. */

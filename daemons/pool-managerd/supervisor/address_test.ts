@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { isWildcard, localHost, urlHost, withHost } from "./address.ts";
+import { urlHost } from "#shared/http/url_host.ts";
+import { isWildcard, localHost, withHost } from "./address.ts";
 
 Deno.test("localHost() reaches what binds to every address", () => {
   assert.equal(localHost("0.0.0.0"), "127.0.0.1");

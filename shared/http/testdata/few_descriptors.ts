@@ -1,0 +1,32 @@
+/**
+ * A server that says where it listens. A line on its standard input makes it take every descriptor
+ * that is left; the next gives them back.
+ */
+import { createLogger } from "../../logging.ts";
+import { listen } from "../serve.ts";
+
+const server = await listen({
+  hostname: "127.0.0.1",
+  port: 0,
+  limits: { maxConnections: 4096, headerTimeoutMs: 30_000 },
+  log: createLogger("test"),
+  checkListenerMs: 200,
+}, async () => {
+  await Deno.readTextFile(new URL("few_descriptors.ts", import.meta.url));
+  return Response.json({ max: server.maxConnections });
+});
+console.log(server.port);
+
+const taken: Deno.FsFile[] = [];
+for await (const _ of Deno.stdin.readable) {
+  if (taken.length > 0) {
+    for (const file of taken.splice(0)) file.close();
+    console.log("given back");
+    continue;
+  }
+  try {
+    for (;;) taken.push(Deno.openSync("/dev/null"));
+  } catch {
+    console.log("taken");
+  }
+}
