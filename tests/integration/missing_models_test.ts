@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { writeCounterModel } from "../support/models.ts";
-import { run, until, withStack } from "../support/stack.ts";
+import { follow, run, until, withStack } from "../support/stack.ts";
 
 const task = { prompt: "w7", max_tokens: 3, temperature: 0 };
 
@@ -83,6 +83,29 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
           /No pool has the model "second" any more: .*corrupt|cut|truncated/,
         );
       });
+
+      await t.step(
+        "a stream whose model is written over in place ends, and does not go on",
+        async () => {
+          const third = join(models, "third.gguf");
+          writeCounterModel(third, { numbers: 4000, layers: 8, width: 512 });
+          await until("it is known", async () => {
+            const { models } = await client.call(routes.models, { query: {} });
+            return models.some(({ aliases }) => aliases.includes("third"));
+          });
+          let last;
+          const endless = { ...task, model: "third", max_tokens: 3_900 };
+          for await (const event of follow(client, endless)) {
+            if (event.event === "token" && last?.event !== "token") {
+              using file = await Deno.open(third, { write: true });
+              await file.write(new Uint8Array(1000));
+            }
+            last = event;
+          }
+          assert.ok(last?.event === "error", JSON.stringify(last));
+          assert.equal(last.data.code, "MODEL_NOT_FOUND");
+        },
+      );
     });
   } finally {
     await Deno.remove(models, { recursive: true });

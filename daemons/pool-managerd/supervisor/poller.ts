@@ -3,6 +3,7 @@ import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { PoolConfig } from "../config.ts";
 import type { Probe } from "./probe.ts";
+import type { LoadedFiles } from "./loaded_files.ts";
 import type { Roster } from "./roster.ts";
 import type { Worker } from "./worker.ts";
 
@@ -13,6 +14,9 @@ const MIN_FAILED_LOOKS = 3;
 export interface PollerOptions {
   readonly config: PoolConfig["worker"];
   readonly roster: Roster;
+  readonly files: LoadedFiles;
+  /** Called when a model's file was written over under its worker. */
+  readonly onOverwritten: () => void;
   readonly probe: Probe;
   readonly clock: Clock;
   readonly log: Logger;
@@ -68,8 +72,22 @@ export class Poller {
   async #round(): Promise<void> {
     const { roster } = this.#options;
     roster.lookAtKernel();
+    this.#lookAtFiles();
     await Promise.all(roster.all.map((worker) => this.look(worker)));
     this.start();
+  }
+
+  /** Ends the workers whose weights are no longer those that they loaded. */
+  #lookAtFiles(): void {
+    const { roster, files, log, onOverwritten } = this.#options;
+    files.keep(roster.all.map(({ id }) => id));
+    for (const worker of roster.all) {
+      const path = files.overwritten(worker.id);
+      if (path === undefined || worker.record.life.state === "stopping") continue;
+      log.error("model_overwritten", { worker_id: worker.id, path });
+      worker.apply({ type: "stop", deadlineMs: 0 });
+      onOverwritten();
+    }
   }
 
   #lookFailed(worker: Worker, reason: string): void {

@@ -11,6 +11,7 @@ import type { Engines } from "../models/engines.ts";
 import type { EstimateMemory } from "../models/load_figure.ts";
 import { defaultsOf, measurementKey } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
+import type { LoadedFiles } from "./loaded_files.ts";
 import { choosePort } from "./ports.ts";
 import { newWorkerId, type SpawnPlan, type WorkerRecord } from "./record.ts";
 import type { Roster, RosterOptions } from "./roster.ts";
@@ -44,6 +45,7 @@ export interface StarterOptions
   readonly logLevel: string;
   readonly engines: Engines;
   readonly roster: Roster;
+  readonly files: LoadedFiles;
   readonly spawner: Spawner;
   readonly catalog: Catalog;
   readonly staging: Staging;
@@ -218,6 +220,7 @@ export class Starter {
         spawner.spawn(command, env, logs.path(record.worker_id));
       const started = { ...record, pid: child.pid, start_time: child.startTime ?? null };
       store.updateWorker(started);
+      this.#options.files.note(record.worker_id, plan.modelPath);
       roster.add(started, child, (ended) => this.#startAgain(plan, ended, callbackUrl, tries));
     } catch (error) {
       child?.signal("SIGKILL");

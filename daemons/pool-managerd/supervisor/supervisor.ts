@@ -5,6 +5,7 @@ import { measurementKey } from "../models/load_memory.ts";
 import { adoptWorkers } from "./adoption.ts";
 import { kindOf } from "../devices/device_source.ts";
 import type { Commitment } from "../devices/room.ts";
+import { LoadedFiles } from "./loaded_files.ts";
 import type { LogReader } from "./log_reader.ts";
 import { Poller } from "./poller.ts";
 import type { Probe } from "./probe.ts";
@@ -15,7 +16,7 @@ import { Starter, type StarterOptions } from "./starter.ts";
 import type { Worker } from "./worker.ts";
 
 /** What a {@linkcode Supervisor} needs. */
-export interface SupervisorOptions extends Omit<StarterOptions, "roster"> {
+export interface SupervisorOptions extends Omit<StarterOptions, "roster" | "files"> {
   readonly table: ProcessTable;
   readonly probe: Probe;
 }
@@ -30,10 +31,16 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     const { stop_deadline_ms: stopDeadlineMs } = options.config;
+    const files = new LoadedFiles();
     const onFailure = () => void options.catalog.rescan();
     this.#roster = new Roster({ ...options, stopDeadlineMs, onFailure });
-    this.#starter = new Starter({ ...options, roster: this.#roster });
-    this.#poller = new Poller({ ...options, roster: this.#roster });
+    this.#starter = new Starter({ ...options, roster: this.#roster, files });
+    this.#poller = new Poller({
+      ...options,
+      roster: this.#roster,
+      files,
+      onOverwritten: onFailure,
+    });
   }
 
   /** Takes over what an earlier pool manager left, then begins to watch. */
