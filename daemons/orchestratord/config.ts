@@ -33,6 +33,10 @@ export const configSchema = z.strictObject({
   ...commonKeys,
   host: hostKey,
   port: portKey(PORTS.orchestratord),
+  base_path: z.string().regex(
+    /^(\/[A-Za-z0-9._~-]+)*$/,
+    "must begin with / and not end with one, such as /llm",
+  ).default("").describe("Where a proxy in front has this service, such as /llm; it takes it off"),
   token_file: tokenFileKey,
   tls: tlsSection,
   state_dir: z.string().min(1).optional()

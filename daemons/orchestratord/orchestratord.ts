@@ -58,7 +58,17 @@ const TIDY_MS = 1_000;
 
 /** Settings that a running orchestrator does not change. */
 const NEEDS_RESTART = [
-  ...["host", "port", "token_file", "tls", "state_dir", "tick_ms", "retention.sweep_ms", "limits"],
+  ...[
+    "host",
+    "port",
+    "base_path",
+    "token_file",
+    "tls",
+    "state_dir",
+    "tick_ms",
+    "retention.sweep_ms",
+    "limits",
+  ],
 ];
 
 /** What an orchestrator is given by whoever starts it. */

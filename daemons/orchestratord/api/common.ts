@@ -19,5 +19,8 @@ export function mountCommon(app: App, orchestrator: Orchestrator): void {
     return { status: "ready" as const };
   });
   app.mount(routes.metrics, () => orchestrator.metrics.http.render());
-  app.mount(routes.openapi, () => app.openapi());
+  app.mount(routes.openapi, () => {
+    const { base_path } = orchestrator.config;
+    return base_path === "" ? app.openapi() : { ...app.openapi(), servers: [{ url: base_path }] };
+  });
 }

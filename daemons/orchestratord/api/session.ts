@@ -4,7 +4,7 @@ import { sessionCookie, sessionSecretOf } from "../keys/browser.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 
 /** `/v2/session`: who is calling, and browsers that sign in and out. */
-export function mountSession(app: App, { access }: Orchestrator): void {
+export function mountSession(app: App, { access, config }: Orchestrator): void {
   const view = (caller: Caller | undefined): SessionView => ({
     role: caller?.role === "client" ? "client" : "operator",
     ...(caller ? { name: caller.name } : {}),
@@ -16,11 +16,11 @@ export function mountSession(app: App, { access }: Orchestrator): void {
   app.mount(routes.session, ({ caller }) => view(caller));
   app.mount(routes.signIn, async ({ body, request }) => {
     const { caller, secret } = await access.signIn(body.key);
-    return reply(view(caller), sessionCookie(request, secret));
+    return reply(view(caller), sessionCookie(request, secret, config.base_path));
   });
   app.mount(routes.signOut, ({ request }) => {
     const secret = sessionSecretOf(request);
     if (secret !== undefined) access.signOut(secret);
-    return reply(ACCEPTED, sessionCookie(request, undefined));
+    return reply(ACCEPTED, sessionCookie(request, undefined, config.base_path));
   });
 }

@@ -223,6 +223,11 @@ export class Jobs {
     return time - clock.now() + clock.steady();
   }
 
+  /** Path of a job's event stream, as clients see it. */
+  #eventsUrl(jobId: string): string {
+    return `${this.#deps.config.base_path}/v2/tasks/${jobId}/events`;
+  }
+
   async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
     while (this.#byKey.has(key)) await this.#byKey.get(key);
     const work = this.#takeKeyed(task, options, key);
@@ -253,7 +258,7 @@ export class Jobs {
         status: prior.status,
         ...this.#deps.loop.placeOf(prior.jobId),
         seed: prior.seed,
-        events_url: eventsUrl(prior.jobId),
+        events_url: this.#eventsUrl(prior.jobId),
       },
     };
   }
@@ -332,7 +337,10 @@ export class Jobs {
     });
     return {
       job,
-      accepted: { job_id: jobId, status: "queued", ...place, seed, events_url: eventsUrl(jobId) },
+      accepted: {
+        ...{ job_id: jobId, status: "queued", ...place, seed },
+        events_url: this.#eventsUrl(jobId),
+      },
     };
   }
 
@@ -390,11 +398,6 @@ export class Jobs {
     this.#live.set(id, job);
     return job;
   }
-}
-
-/** Path of a job's event stream. */
-export function eventsUrl(jobId: string): string {
-  return `/v2/tasks/${jobId}/events`;
 }
 
 /** Tells a repeated submission from another one under the same key. */

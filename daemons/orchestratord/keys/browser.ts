@@ -21,13 +21,21 @@ export function sessionSecretOf({ headers }: Request): string | undefined {
 /**
  * The cookie that signs a browser in, or out where there is no secret. Scripts cannot read it, and no
  * other site can have it sent.
+ *
+ * @param basePath Where a proxy has this service: others may have the same name.
  */
-export function sessionCookie(request: Request, secret: string | undefined): string {
+export function sessionCookie(
+  request: Request,
+  secret: string | undefined,
+  basePath: string,
+): string {
   // A proxy may have ended TLS before us: the browser says where its page came from.
   const isSecure = new URL(request.url).protocol === "https:" ||
     request.headers.get("origin")?.startsWith("https:");
   const age = secret === undefined ? 0 : Math.floor(SESSION_MS / 1000);
-  return `${COOKIE}=${secret ?? ""}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Strict` +
+  return `${COOKIE}=${secret ?? ""}; Path=${
+    basePath || "/"
+  }; Max-Age=${age}; HttpOnly; SameSite=Strict` +
     (isSecure ? "; Secure" : "");
 }
 

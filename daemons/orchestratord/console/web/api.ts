@@ -36,6 +36,12 @@ export interface Sent {
 }
 
 /**
+ * Address of the service that this page comes from, without a slash at its end: under a proxy's sub-path
+ * it is not the origin.
+ */
+export const serviceUrl = (): string => new URL(".", location.href).href.replace(/\/$/, "");
+
+/**
  * Sends a call and gives the reply, whatever it is.
  *
  * @throws {ApiError} when there is none
@@ -44,7 +50,7 @@ export async function send(method: string, path: string, sent: Sent = {}): Promi
   const { body, headers, signal } = sent;
   const type = body === undefined ? {} : { "content-type": "application/json" };
   try {
-    return await fetch(path, {
+    return await fetch(serviceUrl() + path, {
       method,
       headers: { [HEADERS.console]: "1", ...type, ...headers },
       body: body === undefined ? null : JSON.stringify(body),

@@ -107,7 +107,7 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
       </a>
       <header class="bar">
         <a class="brand" href="#/">
-          <img src="/console/icon.svg" alt="" width="22" height="22" /> llorch
+          <img src="console/icon.svg" alt="" width="22" height="22" /> llorch
         </a>
         <nav aria-label="Pages">
           {pages.map(({ path, title }) => (

@@ -1,4 +1,5 @@
 import type { ModelView } from "#shared/contracts/mod.ts";
+import { serviceUrl } from "../api.ts";
 import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
 import type { ChatRequest, Message } from "../chat.ts";
@@ -189,7 +190,7 @@ function Snippets({ request }: { request: ChatRequest }) {
           </label>
         ))}
       </div>
-      <Code text={snippet(language, request, location.origin)} label={`${language} code`} />
+      <Code text={snippet(language, request, serviceUrl())} label={`${language} code`} />
     </fieldset>
   );
 }

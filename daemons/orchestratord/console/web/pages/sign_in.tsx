@@ -28,7 +28,7 @@ export function SignInPage({ onSignedIn }: { onSignedIn: (session: SessionView) 
   return (
     <main class="sign-in">
       <h1>
-        <img src="/console/icon.svg" alt="" width="28" height="28" /> llorch
+        <img src="console/icon.svg" alt="" width="28" height="28" /> llorch
       </h1>
       <form onSubmit={submit}>
         <label>
