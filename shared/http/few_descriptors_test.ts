@@ -59,7 +59,7 @@ for (const [descriptors, clients] of [[256, 300], [1024, 1100]] as const) {
 }
 
 Deno.test({
-  name: "a listener that stays deaf after the last descriptor is opened again",
+  name: "a server that had no descriptor left answers once it has some again",
   ignore,
   async fn() {
     await using server = start(256);
@@ -67,11 +67,9 @@ Deno.test({
     await server.write("take\n");
     assert.equal(await server.line(), "taken");
     const waiting = await Deno.connect({ hostname: "127.0.0.1", port });
-    // It is closed unanswered with the listener that did not take it.
-    const cut = waiting.read(new Uint8Array(1)).catch(() => null);
     await server.write("give back\n");
     assert.equal(await server.line(), "given back");
-    assert.equal(await cut, null);
+    // Whether the listener tried to take it meanwhile or only now is the system's affair.
     waiting.close();
     for (;;) {
       const answer = await ask(port).catch(() => undefined);

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { watchListener } from "./listener_watch.ts";
+
+/** Watches a real port; `counts` says whether what arrives there counts as accepted. */
+function watched(counts: boolean) {
+  let accepted = 0;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const arrived = Promise.withResolvers<void>();
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      if (counts) accepted++;
+      arrived.resolve();
+      connection.close();
+    }
+  })();
+  const reopened = Promise.withResolvers<void>();
+  let reopens = 0;
+  const watch = watchListener({
+    address: "127.0.0.1",
+    port: listener.addr.port,
+    everyMs: 10,
+    accepted: () => accepted,
+    probing: () => {},
+    reopen() {
+      reopens++;
+      reopened.resolve();
+      return Promise.resolve();
+    },
+    onFailure: (error) => reopened.reject(error),
+  });
+  return {
+    arrived: arrived.promise,
+    reopened: reopened.promise,
+    async close() {
+      await watch.close();
+      listener.close();
+      await accepting;
+      return reopens;
+    },
+  };
+}
+
+Deno.test("a listener that takes nothing, though it can be connected to, is opened again", async () => {
+  const deaf = watched(false);
+  await deaf.reopened;
+  assert.ok(await deaf.close() >= 1);
+});
+
+Deno.test("a listener that takes what comes is left alone", async () => {
+  const well = watched(true);
+  await well.arrived;
+  assert.equal(await well.close(), 0);
+});
