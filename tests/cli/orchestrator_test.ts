@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { llorch, withHome } from "../support/llorch.ts";
-import { isAlive, startProgram, until, within } from "../support/stack.ts";
+import { isAlive, listeningUrl, startProgram, until } from "../support/stack.ts";
 
 const ORCHESTRATOR = "orchestrator";
 const STATE = ".local/state/llorch/orchestratord";
@@ -177,7 +177,7 @@ Deno.test("stop leaves alone what it has not started", async () => {
     const flags = ["--port=0", `--state-dir=${join(home, "state")}`];
     const daemon = startProgram("daemons/orchestratord/main.ts", "orchestratord", flags);
     try {
-      const { url } = JSON.parse((await within(daemon.lines.next(), "it listens")).value);
+      const url = await listeningUrl(daemon);
       const refused = await run("stop", "--url", url);
       assert.equal(refused.code, 1);
       assert.match(refused.err, /llorch orchestrator start has not started it; stop it where/);

@@ -5,7 +5,14 @@ import { DIES, HANGS, poisonedWorkers } from "../support/poisoned_worker.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { type Received, until } from "../support/stack.ts";
-import { checkSettled, checkWhole, countTask, followThrough, inRounds } from "./rounds.ts";
+import {
+  checkSettled,
+  checkWhole,
+  countTask,
+  followThrough,
+  inRounds,
+  SLOW_ROUNDS,
+} from "./rounds.ts";
 
 /** All streams beside a poison are whole within this, in milliseconds, on a machine of their own. */
 const WHOLE_MS = 15_000;
@@ -28,8 +35,18 @@ Deno.test("a poison among streams costs them one attempt, and ends as unsafe", a
   try {
     const env = { LLORCH_BIN_DIR: await poisonedWorkers(bin) };
     await withService(dirname(slowCounterModel()), async (service) => {
-      await inRounds(t, "a prompt that hangs its worker", (n) => poisoned(service, n, HANGS));
-      await inRounds(t, "a prompt that ends its worker", (n) => poisoned(service, n, DIES));
+      await inRounds(
+        t,
+        "a prompt that hangs its worker",
+        (n) => poisoned(service, n, HANGS),
+        SLOW_ROUNDS,
+      );
+      await inRounds(
+        t,
+        "a prompt that ends its worker",
+        (n) => poisoned(service, n, DIES),
+        SLOW_ROUNDS,
+      );
     }, { ...SETTINGS, env });
   } finally {
     await Deno.remove(bin, { recursive: true });

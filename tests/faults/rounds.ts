@@ -20,13 +20,17 @@ import { follow, isAlive, numbersOf, range, type Received, until } from "../supp
 /** How often each fault happens; `deno task test:faults` asks for more. */
 export const ROUNDS: number = Number(Deno.env.get("LLORCH_FAULT_ROUNDS") ?? 2);
 
+/** The same for faults that take a quarter of a minute each. */
+export const SLOW_ROUNDS: number = Number(Deno.env.get("LLORCH_FAULT_ROUNDS") ?? 1);
+
 /** Runs a fault round after round. */
 export async function inRounds(
   t: Deno.TestContext,
   name: string,
   round: (n: number) => Promise<void>,
+  rounds: number = ROUNDS,
 ): Promise<void> {
-  for (let n = 0; n < ROUNDS; n++) await t.step(`${name}, round ${n + 1}`, () => round(n));
+  for (let n = 0; n < rounds; n++) await t.step(`${name}, round ${n + 1}`, () => round(n));
 }
 
 /** About 2 ms a token when alone: long enough to act while it runs. */

@@ -12,6 +12,7 @@ import {
   followThrough,
   inRounds,
   SETTINGS,
+  SLOW_ROUNDS,
 } from "./rounds.ts";
 
 /** For how long everything stands still: three times what any silence may last. */
@@ -48,7 +49,7 @@ Deno.test("everything stands still for a while, as on a laptop that is closed: n
       assert.deepEqual(tasks.map(({ attempts }) => attempts.length), [1, 1, 1]);
       const told = orchestratord.log.filter(({ event }) => event === "was_asleep");
       assert.ok(told.length > n, "the log says so");
-    });
+    }, SLOW_ROUNDS);
   }, {
     orchestratord: `${SETTINGS.orchestratord}
       pools = { heartbeat_interval_ms = 500, missed_heartbeats = 3 }`,

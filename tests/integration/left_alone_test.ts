@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ROOT, startProgram, within } from "../support/stack.ts";
+import { listeningUrl, ROOT, startProgram, within } from "../support/stack.ts";
 import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
 
 /** A test with a folder for state. */
@@ -19,7 +19,7 @@ for (const daemon of ["orchestratord", "pool-managerd"] as const) {
     `${daemon} goes on when nobody reads its log any more`,
     withState(async (dir) => {
       const program = startProgram(script, daemon, ["--port=0", `--state-dir=${dir}/state`]);
-      const { url } = JSON.parse((await within(program.lines.next(), "it listens")).value ?? "");
+      const url = await listeningUrl(program);
       await program.lines.return(undefined);
       program.kill("SIGHUP");
       const reply = await fetch(`${url}/health`);

@@ -90,7 +90,11 @@ Deno.test({
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
     const program = startExecutable("orchestratord", [
       ...["--port=0", `--state-dir=${join(dir, "state")}`],
-      ...["--limits-body-timeout-ms=200", "--pools-heartbeat-interval-ms=100000"],
+      ...[
+        "--limits-body-timeout-ms=200",
+        "--limits-keep-alive-ms=5000",
+        "--pools-heartbeat-interval-ms=100000",
+      ],
     ], { LLORCH_API_TOKEN: TOKEN });
     const failures: unknown[] = [];
     const listening = Promise.withResolvers<string>();

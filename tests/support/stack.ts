@@ -84,6 +84,18 @@ export function startCommand(
   };
 }
 
+/** Address of a daemon that a test has started, once its log says that it listens. */
+export async function listeningUrl({ lines }: Program): Promise<string> {
+  return await within(read(), "it listens");
+  async function read(): Promise<string> {
+    for (let next = await lines.next(); !next.done; next = await lines.next()) {
+      const { event, url } = JSON.parse(next.value);
+      if (event === "listening") return url;
+    }
+    throw new Error("It ended before it listened");
+  }
+}
+
 /** A running stack. */
 export interface Stack {
   readonly url: string;
