@@ -79,7 +79,8 @@ async function unlessStopped<T>(loading: Promise<T>, signal: AbortSignal): Promi
   const left = Promise.withResolvers<never>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const leave = () => timer = setTimeout(() => left.reject(signal.reason), LEAVE_MS);
-  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
   try {
     return await Promise.race([loading, left.promise]);
   } finally {

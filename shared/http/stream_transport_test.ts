@@ -103,11 +103,15 @@ Deno.test("a request that is given up at any moment leaves no connection behind"
         await assert.rejects(waiting, { name: "AbortError" });
       }),
     );
+    // However slow the machine is, one of them gets there.
+    for (let ms = 40; answered === 0; ms *= 2) {
+      const signal = AbortSignal.timeout(ms);
+      await assert.rejects(client.stream(route, input, { signal }), { name: "TimeoutError" });
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = setInterval(() => open.size === 0 && resolve(), 5);
     await promise;
     clearInterval(look);
-    assert.ok(answered > 0);
   });
 });
 

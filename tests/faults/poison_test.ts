@@ -25,7 +25,7 @@ const CALM_MS = 4_500;
 
 const SETTINGS = {
   orchestratord: `tick_ms = 50
-    failover = { stall_ms = 3000, backoff_first_ms = 100 }
+    failover.stall_ms = 3000
     workers.replica_idle_ms = 500`,
   poolManagerd: "worker.poll_interval_ms = 200",
 } as const;
@@ -91,7 +91,7 @@ async function poisoned(service: Service, round: number, words: string): Promise
   await until("the poison has ended", async () => (await view()).ended_at !== undefined);
   const { error, attempts } = await view();
   assert.equal(error?.code, "REQUEST_UNSAFE");
-  assert.equal(attempts.length, 3);
+  assert.equal(attempts.filter(({ suspect }) => suspect).length, 3, JSON.stringify(attempts));
   const again = await client.call(routes.submit, { body, headers });
   assert.deepEqual([again.job_id, again.status], [job_id, "failed"]);
   const { tasks } = await client.call(routes.listTasks, { query: { limit: 4 } });
