@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /** One open connection. */
@@ -6,11 +6,17 @@ interface Connection {
   readonly socket: Socket;
   /** Requests that are being answered. */
   active: number;
+  /** The request whose body may still be arriving, and since when, in ms of `performance.now()`. */
+  arriving?: { readonly incoming: IncomingMessage; readonly since: number };
 }
+
+/** At the bound, a request may take this long to arrive before its connection makes room, in ms. */
+const ARRIVAL_MS = 1_500;
 
 /**
  * The open connections of a server, at most `max`. For one more, the one that has been idle longest is
- * closed; where none is idle, the new one.
+ * closed; where none is idle, the oldest whose request has been arriving for `arrivalMs`; where there
+ * is none, the new one.
  */
 export class Connections {
   /** How many were ever accepted. */
@@ -18,11 +24,13 @@ export class Connections {
   /** Places beyond the bound: a check of the listener takes none of a client. */
   spare = 0;
   readonly #max: number;
+  readonly #arrivalMs: number;
   /** By the client's address, the longest unused first. */
   readonly #open = new Map<string, Connection>();
 
-  constructor(max: number) {
+  constructor(max: number, arrivalMs = ARRIVAL_MS) {
     this.#max = max;
+    this.#arrivalMs = arrivalMs;
   }
 
   /** How many are open. */
@@ -34,12 +42,13 @@ export class Connections {
   opened(socket: Socket): void {
     this.accepted++;
     const key = addressOf(socket);
-    const connection = { socket, active: 0 };
+    const connection: Connection = { socket, active: 0 };
     if (this.#open.size >= this.#max + this.spare) {
-      const idle = this.#open.entries().find(([_, { active }]) => active === 0);
-      if (!idle) return void socket.destroy();
-      this.#open.delete(idle[0]);
-      idle[1].socket.destroy();
+      const leaving = this.#open.entries().find(([_, { active }]) => active === 0) ??
+        this.#open.entries().find(([_, connection]) => this.#isSlow(connection));
+      if (!leaving) return void socket.destroy();
+      this.#open.delete(leaving[0]);
+      leaving[1].socket.destroy();
     }
     this.#open.set(key, connection);
     socket.once("close", () => {
@@ -48,17 +57,24 @@ export class Connections {
   }
 
   /** A request has come; its connection is idle again once the reply is closed. */
-  begin(socket: Socket, reply: ServerResponse): void {
-    const key = addressOf(socket);
+  begin(incoming: IncomingMessage, reply: ServerResponse): void {
+    const key = addressOf(incoming.socket);
     const connection = this.#open.get(key);
     if (!connection) return;
     connection.active++;
+    if (hasBody(incoming)) connection.arriving = { incoming, since: performance.now() };
     reply.once("close", () => {
       connection.active--;
+      delete connection.arriving;
       if (this.#open.get(key) !== connection) return;
       this.#open.delete(key);
       this.#open.set(key, connection);
     });
+  }
+
+  #isSlow({ arriving }: Connection): boolean {
+    return arriving !== undefined && !arriving.incoming.complete &&
+      performance.now() - arriving.since >= this.#arrivalMs;
   }
 
   closeAll(): void {
@@ -69,4 +85,8 @@ export class Connections {
 /** The same for a connection and for the TLS in it, which are two objects. */
 function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }

@@ -54,6 +54,8 @@ export interface ConnectionLimits {
   readonly keepAliveMs?: number;
   /** A request's head must come within this time, in ms, or is answered 408. */
   readonly headerTimeoutMs: number;
+  /** At the bound, a request that takes longer to arrive makes room, in ms. @default 1500 */
+  readonly arrivalMs?: number;
 }
 
 /** Connections are looked at this often, in ms, or as often as their time runs out. */
@@ -76,7 +78,7 @@ export async function listen(
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const bound = limits && boundOf(limits, log);
-  const connections = new Connections(bound ?? Infinity);
+  const connections = new Connections(bound ?? Infinity, limits?.arrivalMs);
   let isClosing = false;
   const respond = getRequestListener(
     async (request, bindings) => {
@@ -90,7 +92,7 @@ export async function listen(
     { overrideGlobalObjects: false, errorHandler: (error) => unanswerable(error, log) },
   );
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    connections.begin(incoming.socket, outgoing);
+    connections.begin(incoming, outgoing);
     if (!isClosing) {
       const completed = new Promise<void>((resolve) => outgoing.once("close", resolve));
       running.add(completed);

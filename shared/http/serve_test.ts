@@ -197,6 +197,41 @@ Deno.test("beyond the limit the longest idle connection makes room, else the new
   await server.close();
 });
 
+Deno.test("at the limit a request that is slow to arrive makes room, one that has arrived does not", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  const limits = { maxConnections: 2, headerTimeoutMs: 60_000, arrivalMs: 0 };
+  const server = await listen({ ...here, limits }, async (request) => {
+    if (request.url.endsWith("/slow")) begun.resolve();
+    await request.text();
+    if (request.url.endsWith("/whole")) {
+      arrived.resolve();
+      await end.promise;
+    }
+    return new Response("done");
+  });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const post = (path: string, body: string) =>
+    encode(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n${body}`);
+  const buffer = new Uint8Array(1000);
+  using whole = await connect();
+  await whole.write(post("/whole", "body"));
+  await arrived.promise;
+  using slow = await connect();
+  await slow.write(post("/slow", "b"));
+  await begun.promise;
+  using next = await connect();
+  await next.write(post("/", "body"));
+  assert.equal(await slow.read(buffer).catch(() => null), null);
+  end.resolve();
+  for (const connection of [whole, next]) {
+    const read = await connection.read(buffer);
+    assert.match(new TextDecoder().decode(buffer.subarray(0, read ?? 0)), /^HTTP\/1.1 200 /);
+  }
+  await server.close();
+});
+
 Deno.test("a connection stays open for as long as is set, and 75 s where nothing is", async () => {
   for (const [keepAliveMs, told] of [[undefined, 75], [7_000, 7]] as const) {
     const limits = {
