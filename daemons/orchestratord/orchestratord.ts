@@ -219,6 +219,7 @@ async function openParts(
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 
+  let listener: Server | undefined;
   const orchestrator: Orchestrator = {
     config,
     clock,
@@ -227,7 +228,7 @@ async function openParts(
     jobs,
     pools,
     access,
-    openStreams: new OpenStreams(config),
+    openStreams: new OpenStreams(config, () => listener?.maxConnections ?? Infinity),
     feed,
     metrics,
     markRead(jobId) {
@@ -269,6 +270,7 @@ async function openParts(
   const limits = listenLimits(config.limits);
   const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
   metrics.http.observeServer(server);
+  listener = server;
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());

@@ -7,7 +7,11 @@ interface Connection {
   /** Requests that are being answered. */
   active: number;
   /** The request whose body may still be arriving, and since when, in ms of `performance.now()`. */
-  arriving?: { readonly incoming: IncomingMessage; readonly since: number };
+  arriving?: {
+    readonly incoming: IncomingMessage;
+    readonly reply: ServerResponse;
+    readonly since: number;
+  };
 }
 
 /** At the bound, a request may take this long to arrive before its connection makes room, in ms. */
@@ -24,12 +28,15 @@ export class Connections {
   /** Places beyond the bound: a check of the listener takes none of a client. */
   spare = 0;
   readonly #max: number;
+  readonly #onRefused: () => void;
   readonly #arrivalMs: number;
   /** By the client's address, the longest unused first. */
   readonly #open = new Map<string, Connection>();
 
-  constructor(max: number, arrivalMs = ARRIVAL_MS) {
+  /** @param onRefused Called when a new connection finds no place. */
+  constructor(max: number, onRefused: () => void = () => {}, arrivalMs: number = ARRIVAL_MS) {
     this.#max = max;
+    this.#onRefused = onRefused;
     this.#arrivalMs = arrivalMs;
   }
 
@@ -46,7 +53,10 @@ export class Connections {
     if (this.#open.size >= this.#max + this.spare) {
       const leaving = this.#open.entries().find(([_, { active }]) => active === 0) ??
         this.#open.entries().find(([_, connection]) => this.#isSlow(connection));
-      if (!leaving) return void socket.destroy();
+      if (!leaving) {
+        this.#onRefused();
+        return void socket.destroy();
+      }
       this.#open.delete(leaving[0]);
       leaving[1].socket.destroy();
     }
@@ -62,7 +72,9 @@ export class Connections {
     const connection = this.#open.get(key);
     if (!connection) return;
     connection.active++;
-    if (hasBody(incoming)) connection.arriving = { incoming, since: performance.now() };
+    if (hasBody(incoming)) {
+      connection.arriving = { incoming, reply, since: performance.now() };
+    }
     reply.once("close", () => {
       connection.active--;
       delete connection.arriving;
@@ -73,7 +85,8 @@ export class Connections {
   }
 
   #isSlow({ arriving }: Connection): boolean {
-    return arriving !== undefined && !arriving.incoming.complete &&
+    // Who is answered already may not have had to read all of it.
+    return arriving !== undefined && !arriving.incoming.complete && !arriving.reply.headersSent &&
       performance.now() - arriving.since >= this.#arrivalMs;
   }
 

@@ -78,7 +78,8 @@ export async function listen(
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const bound = limits && boundOf(limits, log);
-  const connections = new Connections(bound ?? Infinity, limits?.arrivalMs);
+  const onRefused = atMostEvery(FULL_LOG_MS, () => log?.warn("connections_full", { max: bound }));
+  const connections = new Connections(bound ?? Infinity, onRefused, limits?.arrivalMs);
   let isClosing = false;
   const respond = getRequestListener(
     async (request, bindings) => {
@@ -156,6 +157,18 @@ export async function listen(
       server.closeAllConnections();
       await closed;
     },
+  };
+}
+
+/** It is logged at most so often that there is no place for another connection, in milliseconds. */
+const FULL_LOG_MS = 60_000;
+
+function atMostEvery(ms: number, call: () => void): () => void {
+  let last = -Infinity;
+  return () => {
+    if (performance.now() - last < ms) return;
+    last = performance.now();
+    call();
   };
 }
 

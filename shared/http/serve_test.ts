@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../tests/support/stack.ts";
 import { errorBody } from "../contracts/common.ts";
 import { delay } from "../lifecycle.ts";
 import { listen, type Server } from "./serve.ts";
@@ -197,39 +198,42 @@ Deno.test("beyond the limit the longest idle connection makes room, else the new
   await server.close();
 });
 
-Deno.test("at the limit a request that is slow to arrive makes room, one that has arrived does not", async () => {
+Deno.test("beyond the limit a request that is slow to arrive makes room, and a log line tells", async () => {
+  const told: string[] = [];
+  const tell = (event: string) => void told.push(event);
+  const log = { error: tell, info: tell, warn: tell };
+  const limits = { maxConnections: 2, headerTimeoutMs: 60_000, arrivalMs: 200 };
   const arrived = Promise.withResolvers<void>();
-  const begun = Promise.withResolvers<void>();
-  const end = Promise.withResolvers<void>();
-  const limits = { maxConnections: 2, headerTimeoutMs: 60_000, arrivalMs: 0 };
-  const server = await listen({ ...here, limits }, async (request) => {
-    if (request.url.endsWith("/slow")) begun.resolve();
-    await request.text();
-    if (request.url.endsWith("/whole")) {
+  const answered = Promise.withResolvers<void>();
+  const server = await listen({ hostname: "127.0.0.1", port: 0, limits, log }, async (request) => {
+    if (new URL(request.url).pathname === "/waits") {
       arrived.resolve();
-      await end.promise;
+      await answered.promise;
     }
-    return new Response("done");
+    await request.text();
+    return new Response("whole");
   });
-  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
-  const post = (path: string, body: string) =>
-    encode(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n${body}`);
-  const buffer = new Uint8Array(1000);
-  using whole = await connect();
-  await whole.write(post("/whole", "body"));
+  const { port } = server;
+  const slow = await Deno.connect({ hostname: "127.0.0.1", port });
+  const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx";
+  await slow.write(new TextEncoder().encode(head));
+  const waiting = fetch(`${server.url}/waits`).then((reply) => reply.text());
   await arrived.promise;
-  using slow = await connect();
-  await slow.write(post("/slow", "b"));
-  await begun.promise;
-  using next = await connect();
-  await next.write(post("/", "body"));
-  assert.equal(await slow.read(buffer).catch(() => null), null);
-  end.resolve();
-  for (const connection of [whole, next]) {
-    const read = await connection.read(buffer);
-    assert.match(new TextDecoder().decode(buffer.subarray(0, read ?? 0)), /^HTTP\/1.1 200 /);
+  try {
+    // Refused until the one has been slow for long enough.
+    await until("there is room", async () => {
+      const reply = await fetch(server.url, { method: "POST", body: "x" }).catch(() => undefined);
+      return await reply?.text() === "whole";
+    });
+    assert.equal(await slow.read(new Uint8Array(1)), null);
+    assert.equal(told.filter((event) => event === "connections_full").length, 1);
+    answered.resolve();
+    assert.equal(await waiting, "whole", "one that has arrived is not cut");
+  } finally {
+    answered.resolve();
+    slow.close();
+    await server.close();
   }
-  await server.close();
 });
 
 Deno.test("a connection stays open for as long as is set, and 75 s where nothing is", async () => {

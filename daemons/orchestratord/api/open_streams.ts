@@ -8,13 +8,35 @@ import type { Config } from "../config.ts";
 /** When a client that found no place should ask again, in ms: streams end all the time. */
 const RETRY_MS = 1_000;
 
-/** The event streams that clients read: how many there may be, and how slow. */
+/** Of all connections, streams and answers that are waited for may hold so many: pools need others. */
+const SHARE = 3 / 4;
+
+/** What clients wait for on a connection: how many streams and answers there may be, and how slow. */
 export class OpenStreams {
   readonly #config: Pick<Config, "streams">;
+  readonly #maxConnections: () => number;
   #open = 0;
+  #answers = 0;
 
-  constructor(config: Pick<Config, "streams">) {
+  /** @param maxConnections Connections that may be open at once. */
+  constructor(config: Pick<Config, "streams">, maxConnections: () => number = () => Infinity) {
     this.#config = config;
+    this.#maxConnections = maxConnections;
+  }
+
+  /**
+   * Runs what a client waits for on its connection until it has the whole answer.
+   *
+   * @throws {LlorchError} `NOT_READY` when there is no place
+   */
+  async wait<T>(work: () => Promise<T>): Promise<T> {
+    this.#requireShare();
+    this.#answers++;
+    try {
+      return await work();
+    } finally {
+      this.#answers--;
+    }
   }
 
   /**
@@ -32,6 +54,7 @@ export class OpenStreams {
         retryAfterMs: RETRY_MS,
       });
     }
+    this.#requireShare();
     this.#open++;
     let isOpen = true;
     const close = () => {
@@ -48,6 +71,17 @@ export class OpenStreams {
       close();
       throw error;
     }
+  }
+
+  #requireShare(): void {
+    const max = Math.max(1, Math.floor(SHARE * this.#maxConnections()));
+    if (this.#open + this.#answers < max) return;
+    throw new LlorchError(
+      "NOT_READY",
+      `Cannot take another stream or call: ${max} wait for their answers, and the other connections ` +
+        "are for pools and short calls",
+      { retryAfterMs: RETRY_MS },
+    );
   }
 
   /** A reply with events of ours. */

@@ -23,6 +23,20 @@ Deno.test("OpenStreams gives so many places, and each is free again when its str
   await assert.rejects(take(), { code: "NOT_READY" });
 });
 
+Deno.test("OpenStreams leaves a quarter of the connections to pools and short calls", async () => {
+  const open = new OpenStreams(configSchema.parse({}), () => 8);
+  const leave = Promise.withResolvers<void>();
+  const answers = [1, 2, 3].map(() => open.wait(() => leave.promise));
+  const closes: (() => void)[] = [];
+  const stream = () => open.place(never, (close) => Promise.resolve(void closes.push(close)));
+  for (let n = 0; n < 3; n++) await stream();
+  await assert.rejects(stream(), /the other connections are for pools/);
+  await assert.rejects(open.wait(() => leave.promise), { code: "NOT_READY", retryAfterMs: 1000 });
+  leave.resolve();
+  await Promise.all(answers);
+  await stream();
+});
+
 Deno.test("a place is free again when nothing comes of its stream, or the client has left", async () => {
   const open = new OpenStreams(config);
   const fail = () => open.place(never, () => Promise.reject(new Error("no such job")));

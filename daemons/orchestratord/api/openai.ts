@@ -72,11 +72,13 @@ export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
         return openStreams.replyOpenAi(chunks(started, translator), close);
       });
     }
-    const { translator, items } = await begin();
-    for await (const { choice, items: came } of items) {
-      for (const item of came) if (item.kind === "event") translator.take(choice, item.event);
-    }
-    return translator.whole();
+    return await openStreams.wait(async () => {
+      const { translator, items } = await begin();
+      for await (const { choice, items: came } of items) {
+        for (const item of came) if (item.kind === "event") translator.take(choice, item.event);
+      }
+      return translator.whole();
+    });
   }
 }
 

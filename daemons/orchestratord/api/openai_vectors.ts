@@ -60,7 +60,13 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
     return { model, results, usage: { prompt_tokens: tokens, total_tokens: tokens } };
   });
 
-  async function callWorker<R extends Route>(
+  function callWorker<R extends Route>(
+    ...call: Parameters<typeof askWorker<R>>
+  ): Promise<RouteResult<R>> {
+    return orchestrator.openStreams.wait(() => askWorker(...call));
+  }
+
+  async function askWorker<R extends Route>(
     { signal, correlationId, caller }: Pick<
       Call<typeof routes.embeddings>,
       "signal" | "correlationId" | "caller"
