@@ -219,7 +219,7 @@ async function openParts(
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
 
-  let listener: Server | undefined;
+  const listening: { server?: Server } = {};
   const orchestrator: Orchestrator = {
     config,
     clock,
@@ -228,7 +228,7 @@ async function openParts(
     jobs,
     pools,
     access,
-    openStreams: new OpenStreams(config, () => listener?.maxConnections ?? Infinity),
+    openStreams: new OpenStreams(config, () => listening.server?.maxConnections ?? Infinity),
     feed,
     metrics,
     markRead(jobId) {
@@ -270,7 +270,7 @@ async function openParts(
   const limits = listenLimits(config.limits);
   const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
   metrics.http.observeServer(server);
-  listener = server;
+  listening.server = server;
   parts.defer(() => server.close(LAST_WORDS_MS));
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());
