@@ -10,7 +10,7 @@ const MAX_DEPTH = 100;
 /** Larger grammars take a second and more for each token. */
 const MAX_SIZE = 500_000;
 /** More ways to go on take llama.cpp seconds, and memory without bound. */
-const MAX_WAYS = 20_000;
+const MAX_WAYS = 5_000;
 /** So do more rules on all these ways. */
 const MAX_VISITS = 200_000;
 /** llama.cpp's search for loops recurses for each of these rules. */

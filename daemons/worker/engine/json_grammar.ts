@@ -1,5 +1,6 @@
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 import { integerRange } from "./integer_range.ts";
+import { literal, literalChoice } from "./literal_choice.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -149,8 +150,8 @@ export class GrammarWriter {
   #choice(node: Schema, choices: readonly unknown[], at: string, depth: number): string {
     const key = ["enum", "anyOf", "oneOf", "type"].find((name) => node[name] === choices)!;
     if (choices.length === 0) return this.#refuse(`${at}.${key}`, "must not be empty");
+    if (key === "enum") return literalChoice(choices.map((choice) => JSON.stringify(choice)));
     const expressions = choices.map((choice, index) => {
-      if (key === "enum") return literal(JSON.stringify(choice));
       if (key === "type") return this.#typed(node, choice, at, depth);
       return this.expression(choice, `${at}.${key}.${index}`, depth + 1);
     });
@@ -327,11 +328,6 @@ function impliedType(node: Schema): string | undefined {
   return ["object", "array", "string"].find((type) =>
     KEYWORDS[type]!.some((key) => node[key] !== undefined)
   );
-}
-
-/** A text as a GBNF literal. */
-export function literal(text: string): string {
-  return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
 function unescapePointer(step: string): string {

@@ -1,6 +1,7 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
-import { grammarText, GrammarWriter, literal } from "./json_grammar.ts";
+import { grammarText, GrammarWriter } from "./json_grammar.ts";
+import { literal } from "./literal_choice.ts";
 
 /**
  * A GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions; the
