@@ -6,6 +6,9 @@ import { isShrinkable, rewriteShrinkable } from "./sqlite_shrink.ts";
 /** Longest wait at the opening for another process that holds the database, in milliseconds. */
 const TIMEOUT_MS = 5000;
 
+/** What the opening of a new database writes at least, its log and the log's index included. */
+const PROBE_BYTES = 128 * 1024;
+
 /** The log's file is cut to this once it is started over, in bytes. */
 const LOG_KEPT_BYTES = 16 * 1024 * 1024;
 
@@ -72,7 +75,8 @@ export function openDatabase(
   } catch (error) {
     db.close();
     const advice = isLocked(error) ? "; end the other program that uses it, or wait for it" : "";
-    throw fail(errorMessage(error) + advice, error);
+    const reason = hidesFullDisk(error, path) ? "database or disk is full" : errorMessage(error);
+    throw fail(reason + advice, error);
   }
 }
 
@@ -163,6 +167,28 @@ export function rollBack(db: DatabaseSync): void {
     if (db.isOpen && db.isTransaction) db.exec("ROLLBACK");
   } catch {
     // The next transaction says what is wrong with the database.
+  }
+}
+
+/**
+ * Whether an I/O error at the opening is one for want of room: SQLite does not say so where the log's
+ * index cannot grow. Asked of the file system, which takes a file of that index's size or not.
+ */
+function hidesFullDisk(error: unknown, path: string): boolean {
+  if (!/disk I\/O error/.test(errorMessage(error))) return false;
+  const probe = `${path}.probe`;
+  try {
+    const file = Deno.openSync(probe, { createNew: true, write: true, mode: 0o600 });
+    try {
+      let left = PROBE_BYTES;
+      while (left > 0) left -= file.writeSync(new Uint8Array(left));
+    } finally {
+      file.close();
+      Deno.removeSync(probe);
+    }
+    return false;
+  } catch (failure) {
+    return /os error (28|112|122)\b/.test(errorMessage(failure));
   }
 }
 

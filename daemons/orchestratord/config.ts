@@ -34,8 +34,9 @@ export const configSchema = z.strictObject({
   host: hostKey,
   port: portKey(PORTS.orchestratord),
   base_path: z.string().regex(
-    /^(\/[A-Za-z0-9._~-]+)*$/,
-    "must begin with / and not end with one, such as /llm",
+    /^(\/(?!\.+(\/|$))[A-Za-z0-9._~-]+)*$/,
+    "must begin with / and not end with one, such as /llm; between them letters A-Z and a-z, " +
+      "digits and . _ ~ - are allowed, and no part of dots alone",
   ).default("").describe("Where a proxy in front has this service, such as /llm; it takes it off"),
   token_file: tokenFileKey,
   tls: tlsSection,
