@@ -173,8 +173,7 @@ async function openParts(
       reason:
         "It is of an earlier version and too large to be rewritten at a start, another program " +
         "has it open, or the disk has no room for a copy. Free pages are used again, not given back",
-      fix:
-        "Stop orchestratord and run: sqlite3 orchestrator.db 'PRAGMA journal_mode = DELETE; " +
+      fix: "Stop orchestratord and run: sqlite3 orchestrator.db 'PRAGMA journal_mode = DELETE; " +
         "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;'",
     });
   }
