@@ -13,7 +13,7 @@ import {
   type Logger,
   stdoutLogging,
 } from "./logging.ts";
-import { onSignals } from "./signals.ts";
+import { ignoresHangup, onSignals } from "./signals.ts";
 import { startService } from "./systemd/service.ts";
 import { VERSION, versionLine } from "./version.ts";
 
@@ -137,7 +137,7 @@ function onHangup(
   { reload, terminalClosed }: { reload: () => Promise<void>; terminalClosed: () => void },
 ): () => void {
   if (Deno.build.os === "windows") return () => {};
-  const hadTerminal = hasTerminal();
+  const hadTerminal = hasTerminal() && !ignoresHangup();
   let last: Promise<void> = Promise.resolve();
   return onSignals(["SIGHUP"], () => {
     if (hadTerminal && !hasTerminal()) terminalClosed();

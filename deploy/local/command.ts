@@ -4,7 +4,7 @@ import { EXIT, INIT_FIX } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import { watchLauncher } from "#shared/launcher.ts";
 import { nextSignal, runMain, SAME_KEYSTROKE_MS, UsageError } from "#shared/lifecycle.ts";
-import { endSignals } from "#shared/signals.ts";
+import { endSignals, ignoresHangup } from "#shared/signals.ts";
 import { versionLine } from "#shared/version.ts";
 import type { LogLine } from "./log_view.ts";
 import type { UpOptions } from "./options.ts";
@@ -62,7 +62,10 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
   const signals = endSignals();
   // Never taken off: once nobody listens, a signal would kill us before our daemons have stopped.
   const signalled = nextSignal(0, signals).promise;
-  const interrupted = Promise.race([signalled, watchLauncher((name) => Deno.env.get(name)).gone]);
+  // After `nohup` we outlive the terminal, and the `deno task` that ends with it.
+  const interrupted = ignoresHangup()
+    ? signalled
+    : Promise.race([signalled, watchLauncher((name) => Deno.env.get(name)).gone]);
   interrupted.then(() => {
     say("stopping");
     interrupt.abort();
