@@ -84,7 +84,9 @@ export function resolveModel(
 /** Why the file of a name is no model, where a pool has such a file. */
 function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
   for (const { id, unusable } of pools) {
-    const file = unusable.find((each) => each.name === name || `file:${each.path}` === name);
+    const file = unusable.find((each) =>
+      each.name === name || `file:${each.path}` === name || shortNameOf(each.name, "") === name
+    );
     if (!file) continue;
     return `Cannot find model "${name}": pool ${id} has a file of that name that cannot be used: ` +
       file.reason;
@@ -96,8 +98,23 @@ function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
 function wayToGet(name: string, index: ReturnType<typeof nameIndex>): string {
   if (name.startsWith("file:")) return "put the file into a models folder of a host";
   if (isReference(name)) return `run "llorch models download ${name}" on a host`;
-  const short = shortNameOf(name.replace(/\.gguf$/i, ""), "");
-  return index.has(short)
+  const short = calledNow(name, index);
+  return short !== undefined
     ? `a name has letters, digits and ._:/@+- alone, and the file of that name is called "${short}"`
     : "a name has letters, digits and ._:/@+- alone, and GET /v2/models tells what files are called";
+}
+
+/** The short name of the file that has this name; several files may look alike in short. */
+function calledNow(name: string, index: ReturnType<typeof nameIndex>): string | undefined {
+  const stem = stemOf(name);
+  for (const [reference, byFingerprint] of index) {
+    if (!reference.startsWith("file:") || stemOf(reference.split("/").at(-1)!) !== stem) continue;
+    const [model] = byFingerprint.values();
+    return model?.aliases.find((alias) => !alias.startsWith("file:"));
+  }
+  return undefined;
+}
+
+function stemOf(file: string): string {
+  return file.replace(/\.gguf$/i, "");
 }
