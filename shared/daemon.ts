@@ -82,7 +82,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     const { config, flags } = loaded;
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     const log = createLogger(spec.program);
-    const stopWatching = watchSleep((ms) => log.warn("was_asleep", { ms: Math.round(ms) }));
+    const stopWatching = watchSleep((ms) => log.warn("stood_still", { ms: Math.round(ms) }));
     const launcher = watchLauncher((name) => Deno.env.get(name));
     const stopReaping = Deno.pid === 1 ? (spec.asInit ?? warnOfOrphans)(log) : () => {};
     // A start that nobody waits for ends at once, as it does at a signal.

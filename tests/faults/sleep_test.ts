@@ -47,7 +47,7 @@ Deno.test("everything stands still for a while, as on a laptop that is closed: n
       assert.deepEqual(now, [worker.pid], "the worker is the one that it was");
       const { tasks } = await client.call(routes.listTasks, { query: { limit: 3 } });
       assert.deepEqual(tasks.map(({ attempts }) => attempts.length), [1, 1, 1]);
-      const told = orchestratord.log.filter(({ event }) => event === "was_asleep");
+      const told = orchestratord.log.filter(({ event }) => event === "stood_still");
       assert.ok(told.length > n, "the log says so");
     }, SLOW_ROUNDS);
   }, {
