@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { oneLine } from "./printable.ts";
 
 /** Facts of a log line. Never a prompt, an output or a token. */
 export type LogFields = Record<string, unknown>;
@@ -120,9 +121,11 @@ function prettyLine(record: LogRecord): string {
   return [time, record.level.padEnd(7), String(record.rawMessage), ...fields].join(" ");
 }
 
-/** Text as it is, unless it would begin a line of its own. */
+/** Text as it is, unless it would begin a line of its own or turn this one round. */
 function prettyValue(value: unknown): string {
-  return typeof value === "string" && !/[\n\t]/.test(value) ? value : JSON.stringify(value);
+  return oneLine(
+    typeof value === "string" && !/[\n\t]/.test(value) ? value : JSON.stringify(value),
+  );
 }
 
 /** Fields as JSON can show them: errors as text, control characters stripped from strings. */

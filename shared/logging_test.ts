@@ -76,6 +76,15 @@ Deno.test("control characters of others do not reach the log", () => {
   assert.equal(pretty?.split("\n").length, 2);
 });
 
+Deno.test("no name turns a pretty line round or breaks it", () => {
+  const path = "a\u202eb\nc";
+  const [line] = written(
+    { format: "pretty" },
+    (log) => log.info("seen", { path, other: "x\u202ey" }),
+  );
+  assert.match(line ?? "", /path="a\\u202eb\\nc" other=x\\u202ey/);
+});
+
 Deno.test("an error is logged with its stack and its cause", () => {
   const error = new Error("outer", { cause: new Error("inner") });
   const record = only(written({}, (log) => log.error("failed", { error })));

@@ -91,7 +91,7 @@ export class Loop {
   /** See {@linkcode resolveModel}. */
   resolve(name: string): ResolvedModel {
     this.#names ??= nameIndex(this.#state.pools.values());
-    return resolveModel(this.#names, name, this.#state.pools);
+    return resolveModel(this.#names, name, this.#state);
   }
 
   /** What every name stands for. */

@@ -29,6 +29,7 @@ import { withEngines } from "./models/engines.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
 import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
 import { withOneOfEach } from "./models/same_content.ts";
+import { weightsComparer } from "./models/same_weights.ts";
 import { openStagedFiles } from "./models/staged_files.ts";
 import { Staging } from "./models/staging.ts";
 import { openSavedSlots } from "./slots/saved_slots.ts";
@@ -117,12 +118,13 @@ async function open(
   const scanned: ScanCache = new Map();
   const beside = extraFiles();
   const pathsOfModels = new Map<string, string>();
+  const isAlike = weightsComparer();
   let link: Link | undefined;
   const onChange = () => link?.changed();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
   const catalog: Catalog = new Catalog({
     scan: async () => {
-      const found = withOneOfEach(await scan(), pathsOfModels);
+      const found = await withOneOfEach(await scan(), pathsOfModels, isAlike);
       return await withSettings(withEngines(found, config.engines), config, beside);
     },
     measurements: () => store.measurements(),

@@ -1,3 +1,5 @@
+import { oneLine, printable } from "#shared/printable.ts";
+
 /** Fields that a person at a terminal does not need on every line. */
 const HIDDEN = new Set(["ts", "level", "component", "event", "correlation_id"]);
 
@@ -20,20 +22,26 @@ export interface LogLine {
  */
 export function readLogLine(name: string, line: string): LogLine {
   const record = parse(line);
-  if (!record) return { text: `${name.padEnd(NAME_WIDTH)} ${line}`, urgent: true };
+  if (!record) return { text: `${name.padEnd(NAME_WIDTH)} ${oneLine(line)}`, urgent: true };
   if (record["event"] === "worker_output" && typeof record["line"] === "string") {
     const { text, urgent } = readLogLine("llorch-candled", record["line"]);
     return { text, urgent };
   }
   const fields = Object.entries(record).filter(([field]) => !HIDDEN.has(field)).map((
     [field, value],
-  ) => `${field}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  ) => `${field}=${shown(field, value)}`);
   const urgent = record["level"] !== "info" && record["level"] !== "debug";
   const level = urgent ? `${String(record["level"]).toUpperCase()} ` : "";
   const text = [`${name.padEnd(NAME_WIDTH)} ${level}${record["event"]}`, ...fields].join(" ");
   const { url } = record;
   const isListening = record["event"] === "listening" && typeof url === "string";
   return isListening ? { text, urgent, url } : { text, urgent };
+}
+
+/** A value that stays on its line, whatever file it names; only an error's stack has several. */
+function shown(field: string, value: unknown): string {
+  if (typeof value !== "string") return oneLine(JSON.stringify(value));
+  return field === "error" ? printable(value) : oneLine(value);
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

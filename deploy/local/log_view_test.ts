@@ -28,3 +28,11 @@ Deno.test("readLogLine() shows anything else as it is", () => {
   assert.equal(readLogLine("x", "{broken").text, "x               {broken");
   assert.equal(readLogLine("x", "error: boom").urgent, true);
 });
+
+Deno.test("readLogLine() keeps the name of a file on its line and in its direction", () => {
+  const path = "/m/a\nb\tc\u202ed.gguf";
+  const { text } = readLogLine("x", line({ event: "model_named", path, list: [path] }));
+  const said = "/m/a\\nb\\tc\\u202ed.gguf";
+  assert.equal(text, `x               model_named path=${said} list=["${said}"]`);
+  assert.match(readLogLine("x", line({ error: "boom\n  at y" })).text, /error=boom\n {2}at y$/);
+});

@@ -16,6 +16,10 @@ const MAX_DEPTH = 4;
 /** Files looked at in one scan, at most. */
 const MAX_FILES = 10_000;
 
+/** What stands in a name for bytes that are no text. */
+const NO_TEXT = "\ufffd";
+const GARBLED = "The bytes of its name are not valid UTF-8, so it cannot be opened: rename it";
+
 /** A model on disk. */
 export type FoundModel = Omit<PoolModel, "measured" | "staged" | "default_load">;
 
@@ -52,7 +56,7 @@ export async function scanModels(
       try {
         models.push(await describe(path, cache));
       } catch (error) {
-        report(path, error);
+        report(path, isGarbled(path, error) ? new Error(GARBLED) : error);
       }
     }
   }
@@ -88,6 +92,11 @@ function withShortNames(models: readonly FoundModel[]): FoundModel[] {
     const short = isShared ? nameWithPrint(name, model.fingerprint) : name;
     return { ...model, aliases: [...new Set([...model.aliases, short])] };
   });
+}
+
+/** Whether a file is not found because its name cannot be told in text. */
+function isGarbled(path: string, error: unknown): boolean {
+  return path.includes(NO_TEXT) && error instanceof LlorchError && error.code === "MODEL_NOT_FOUND";
 }
 
 /** Files that begin a model, as real paths. A folder that cannot be read is reported. */

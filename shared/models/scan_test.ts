@@ -179,3 +179,18 @@ Deno.test("scanModels() reports files without weights, empty ones, and paths tha
     );
   });
 });
+
+Deno.test("scanModels() says of a name that is not UTF-8 that it must be renamed", async () => {
+  await withFolder(async (dir) => {
+    const path = join(dir, "good.gguf");
+    writeCounterModel(path, { numbers: 10 });
+    // Only another program can give such a name.
+    const script = `mv "$1" "$2/bad$(printf '\\377').gguf"`;
+    const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", path, dir] })
+      .output();
+    assert.ok(success);
+    const { models, problems } = await scanModels([dir]);
+    assert.deepEqual(models, []);
+    assert.match(problems[0]?.message ?? "", /its name are not valid UTF-8, .*rename it/);
+  });
+});

@@ -26,7 +26,7 @@ export function mountModels(app: App, { loop, store, clock }: Orchestrator): voi
     if (!isComingAt(loop.state, place)) {
       const plan = planLoad(loop.state, place, 0, clock.steady());
       if (plan.kind === "impossible") {
-        throw new LlorchError(plan.code, `Cannot load ${params.ref}: ${plan.message}`);
+        throw new LlorchError(plan.code, `Cannot load ${params.ref}: ${plan.message}`, plan);
       }
       if (plan.kind === "wait") waits = plan.reason;
     }

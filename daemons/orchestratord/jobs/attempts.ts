@@ -5,7 +5,7 @@ import {
   type JobEvent,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
-import { ERROR_CODES, LlorchError } from "#shared/errors.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import { dayOf } from "../keys/tokens.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
@@ -182,11 +182,13 @@ export class Attempts {
 
   /** Ends a job with an error. */
   fail(job: LiveJob, cause: JobError | LlorchError): void {
-    const error = cause instanceof LlorchError ? cause : new LlorchError(cause.code, cause.message);
+    const error = cause instanceof LlorchError
+      ? cause
+      : new LlorchError(cause.code, cause.message, cause);
     const data: ErrorData = {
       code: error.code,
       message: error.message,
-      retriable: ERROR_CODES[error.code].retriable,
+      retriable: error.retriable,
       ...(error.details === undefined ? {} : { details: error.details }),
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";

@@ -5,6 +5,7 @@
  */
 import { endJob } from "./jobs.ts";
 import { giveUp } from "./residency.ts";
+import { namesOf } from "./resolve.ts";
 import type { Effect, Pool, State } from "./state.ts";
 import { holdersOf, isLoading } from "./workers.ts";
 
@@ -23,7 +24,8 @@ export function noteMissing(
 ): void {
   const there = new Set(pool.models.map(({ fingerprint }) => fingerprint));
   for (const fingerprint of there) state.missing.delete(fingerprint);
-  for (const { fingerprint, path } of before?.models ?? []) {
+  for (const model of before?.models ?? []) {
+    const { fingerprint, path } = model;
     if (there.has(fingerprint)) continue;
     const why = pool.unusable.find((each) => each.path === path)?.reason;
     const other = pool.models.some((each) => each.path === path) && "its file is another one now";
@@ -34,7 +36,9 @@ export function noteMissing(
         break;
       }
     }
-    state.missing.set(fingerprint, { since: now, reason });
+    // The latest last, for the next line to find and the oldest to go.
+    state.missing.delete(fingerprint);
+    state.missing.set(fingerprint, { since: now, reason, names: namesOf(model) });
   }
 }
 

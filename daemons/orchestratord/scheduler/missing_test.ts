@@ -83,5 +83,9 @@ Deno.test("a worker that could never load its model is not tried again, and its 
     "j WORKER_START_FAILED No worker could be started for the model: unknown architecture",
   ]);
   assert.ok(!kinds(after).includes("spawn"));
+  const failed = after.find((effect) => effect.kind === "fail");
+  assert.equal(failed?.kind === "fail" && failed.error.retriable, false, "no use in asking again");
+  const told = after.find((effect) => effect.kind === "load_failed");
+  assert.equal(told?.kind === "load_failed" && told.failures, 1, "as often as it was tried");
   assert.deepEqual(dispatched(after), []);
 });

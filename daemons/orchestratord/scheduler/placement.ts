@@ -5,7 +5,15 @@
  */
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultHostBytes, defaultLoadBytes } from "../pools/load_size.ts";
-import { breakerKey, type Job, type Place, type Pool, type State, type Worker } from "./state.ts";
+import {
+  type Breaker,
+  breakerKey,
+  type Job,
+  type Place,
+  type Pool,
+  type State,
+  type Worker,
+} from "./state.ts";
 import { holdersOf, isInService, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
 
 /** A device on which a model could be loaded. */
@@ -28,7 +36,13 @@ export type LoadPlan =
   /** Workers that are busy take no new job, so that they can be evicted when theirs have ended. */
   | { readonly kind: "yield"; readonly victims: readonly Worker[] }
   | { readonly kind: "wait"; readonly reason: string }
-  | { readonly kind: "impossible"; readonly code: LoadError; readonly message: string };
+  | {
+    readonly kind: "impossible";
+    readonly code: LoadError;
+    readonly message: string;
+    /** Where it is not what the code's table says. */
+    readonly retriable?: boolean;
+  };
 
 /** Why a model cannot be loaded anywhere. */
 export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
@@ -227,14 +241,16 @@ function onDevice(state: Readonly<State>, pool: Pool, device: Device): Worker[] 
 
 function broken(
   state: Readonly<State>,
-  breakers: readonly ({ failures: number; lastError: string } | undefined)[],
+  breakers: readonly (Breaker | undefined)[],
 ): LoadPlan {
   const lastError = breakers.find((each) => each)?.lastError ?? "";
-  return breakers.every((each) => each && each.failures >= state.policy.breakerFailures)
+  const { breakerFailures } = state.policy;
+  return breakers.every((each) => each && (each.isFinal || each.failures >= breakerFailures))
     ? {
       kind: "impossible",
       code: "WORKER_START_FAILED",
       message: `No worker could be started for the model: ${lastError}`,
+      ...(breakers.every((each) => each?.isFinal) ? { retriable: false } : {}),
     }
     : { kind: "wait", reason: `a worker failed to start and is tried again: ${lastError}` };
 }

@@ -288,10 +288,9 @@ function failSpawn(
   const { breakerFailures, breakerOpenMs } = state.policy;
   const key = breakerKey(spawn.poolId, spawn.fingerprint);
   const counted = (state.breakers.get(key)?.failures ?? 0) + 1;
-  const failures = isFinal ? Math.max(counted, breakerFailures) : counted;
-  const pause = failures >= breakerFailures ? breakerOpenMs : backoff(state, failures);
-  const retryAt = now + pause;
-  state.breakers.set(key, { failures, retryAt, lastError: message });
-  effects.push({ kind: "load_failed", spawn, message, failures, retryAt });
-  if (failures >= breakerFailures) giveUp(state, spawn.fingerprint);
+  const isOpen = isFinal || counted >= breakerFailures;
+  const retryAt = now + (isOpen ? breakerOpenMs : backoff(state, counted));
+  state.breakers.set(key, { failures: counted, retryAt, lastError: message, isFinal });
+  effects.push({ kind: "load_failed", spawn, message, failures: counted, retryAt });
+  if (isOpen) giveUp(state, spawn.fingerprint);
 }

@@ -2,7 +2,7 @@ import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { isReference } from "#shared/models/reference.ts";
 import { shortNameOf } from "#shared/models/short_name.ts";
-import type { Pool } from "./state.ts";
+import type { Pool, State } from "./state.ts";
 
 /** Names listed in an error, at most. */
 const SHOWN_NAMES = 8;
@@ -42,7 +42,7 @@ export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolMo
 export function resolveModel(
   index: ReturnType<typeof nameIndex>,
   name: string,
-  pools: ReadonlyMap<string, Pool>,
+  { pools, missing }: Pick<Readonly<State>, "pools" | "missing">,
 ): ResolvedModel {
   const found = index.get(name);
   if (found === undefined) {
@@ -55,13 +55,13 @@ export function resolveModel(
     }
     const unusable = unusableFile(pools.values(), name);
     if (unusable !== undefined) throw new LlorchError("MODEL_NOT_FOUND", unusable);
+    const missed = whyMissing(missing, name);
+    const advice = missed === undefined ? wayToGet(name, index) : `${missed}; bring it back`;
     const names = [...index.keys()].filter((each) => !each.includes("/")).sort();
     const shown = names.slice(0, SHOWN_NAMES).join(", ") || "none";
     throw new LlorchError(
       "MODEL_NOT_FOUND",
-      `Cannot find model "${name}" on any pool: ${
-        wayToGet(name, index)
-      }, or use one of those there (${shown})`,
+      `Cannot find model "${name}" on any pool: ${advice}, or use one of those there (${shown})`,
       { details: { available: names.slice(0, 100) } },
     );
   }
@@ -94,10 +94,19 @@ function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
   return undefined;
 }
 
+/** Why the model of a name, which no pool has, went away; the latest one of that name. */
+function whyMissing(missing: State["missing"], name: string): string | undefined {
+  return [...missing.values()].findLast(({ names }) => names.includes(name))?.reason;
+}
+
 /** What a person does to have a model on a host. */
 function wayToGet(name: string, index: ReturnType<typeof nameIndex>): string {
   if (name.startsWith("file:")) return "put the file into a models folder of a host";
-  if (isReference(name)) return `run "llorch models download ${name}" on a host`;
+  const download = `run "llorch models download ${name}" on a host`;
+  if (isReference(name)) {
+    if (name.startsWith("hf:")) return download;
+    return `where "llorch models catalog" lists it, ${download}, else put its file into a models folder`;
+  }
   const short = calledNow(name, index);
   return short !== undefined
     ? `a name has letters, digits and ._:/@+- alone, and the file of that name is called "${short}"`

@@ -14,9 +14,12 @@ function refusal(name: string): string {
     { ...model(B), model_ref: "file:/m/with space.gguf", aliases: ["with-space-bbbbbbbb"] },
   ];
   run.at(0, pool([], { models, unusable }));
-  const { pools } = run.state;
+  return refusalOf(run, name);
+}
+
+function refusalOf({ state }: Run, name: string): string {
   try {
-    resolveModel(nameIndex(pools.values()), name, pools);
+    resolveModel(nameIndex(state.pools.values()), name, state);
   } catch (error) {
     assert.ok(error instanceof LlorchError && error.code === "MODEL_NOT_FOUND");
     return error.message;
@@ -42,4 +45,25 @@ Deno.test("the name of a file that cannot be used is answered with the reason", 
       /pool p1 has a file of that name that cannot be used: it is truncated/,
     );
   }
+});
+
+Deno.test("only what could be downloaded is said to be", () => {
+  assert.match(refusal("hf:org/repo"), /pool: run "llorch models download hf:org\/repo" on a host/);
+  assert.match(
+    refusal("nope"),
+    /where "llorch models catalog" lists it, run "llorch models download nope" on a host, else put/,
+  );
+});
+
+Deno.test("a model that went away is answered with why, however late it is asked for", () => {
+  const run = new Run();
+  const models = [{ ...model(A), aliases: ["m1"] }];
+  run.at(0, pool([], { models }));
+  run.at(1_000, pool([], { models: [] }));
+  run.at(99_000_000, pool([], { models: [] }), { kind: "tick" });
+  const message = refusalOf(run, "m1");
+  assert.match(message, /pool p1 has it no longer: its file is not there/);
+  assert.doesNotMatch(message, /download/);
+  run.at(99_000_001, pool([], { models }));
+  assert.equal(resolveModel(nameIndex(run.state.pools.values()), "m1", run.state).fingerprint, A);
 });

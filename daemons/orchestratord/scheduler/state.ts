@@ -198,6 +198,8 @@ export interface Breaker {
   /** No spawn before this time. */
   retryAt: number;
   lastError: string;
+  /** The last one can never go well: no use in asking again. */
+  isFinal: boolean;
 }
 
 /** One model of a pool replaced by another; see `reload.ts`. */
@@ -230,6 +232,8 @@ export interface Missing {
   readonly since: number;
   /** Why, for people. */
   readonly reason: string;
+  /** What it was asked for by. */
+  readonly names: readonly string[];
 }
 
 /** Moving averages of one model; undefined until something was measured. */
@@ -406,6 +410,8 @@ export type Outcome =
 export interface JobError {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Where it is not what the code's table says. */
+  readonly retriable?: boolean;
 }
 
 /** What the scheduler wants done. */

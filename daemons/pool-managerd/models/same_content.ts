@@ -2,14 +2,18 @@ import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 
 /**
  * Files with the same content are one model with the names of all of them: a copy, a backup, a link. It
- * goes by the first by path, and keeps doing so when another comes whose path is before it.
+ * goes by the first by path, and keeps doing so when another comes whose path is before it. A file with
+ * the fingerprint of another and other weights, such as a second checkpoint of one training, is a
+ * problem: a model is known by its fingerprint alone, and nobody would know which of them answered.
  *
  * @param known The path by which each fingerprint goes; kept up to date.
+ * @param isAlike Whether two files with the same fingerprint have the same weights.
  */
-export function withOneOfEach(
+export async function withOneOfEach(
   { models, problems }: ScanResult,
   known: Map<string, string>,
-): ScanResult {
+  isAlike: (path: string, other: string) => Promise<boolean>,
+): Promise<ScanResult> {
   const alike = new Map<string, FoundModel[]>();
   for (const model of models) {
     const others = alike.get(model.fingerprint);
@@ -17,12 +21,25 @@ export function withOneOfEach(
     else alike.set(model.fingerprint, [model]);
   }
   for (const fingerprint of known.keys()) if (!alike.has(fingerprint)) known.delete(fingerprint);
-  const merged = [...alike].map(([fingerprint, files]) => {
+  const merged: FoundModel[] = [];
+  const others: { path: string; message: string }[] = [];
+  for (const [fingerprint, files] of alike) {
     const first = files.find(({ path }) => path === known.get(fingerprint)) ?? files[0]!;
     known.set(fingerprint, first.path);
-    return files.length === 1 ? first : named(first, files.filter((each) => each !== first));
-  });
-  return { models: merged, problems };
+    const copies: FoundModel[] = [];
+    for (const file of files) {
+      if (file === first) continue;
+      if (await isAlike(first.path, file.path)) copies.push(file);
+      else others.push({ path: file.path, message: differs(first.path) });
+    }
+    merged.push(copies.length === 0 ? first : named(first, copies));
+  }
+  return { models: merged, problems: [...problems, ...others] };
+}
+
+function differs(path: string): string {
+  return `It has the same header and size as ${JSON.stringify(path)}, but other content: llorch ` +
+    "would take the two for one model; give it another general.name in its header, or remove one";
 }
 
 function named(first: FoundModel, others: readonly FoundModel[]): FoundModel {

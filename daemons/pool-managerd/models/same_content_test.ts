@@ -11,13 +11,13 @@ function file(name: string, changes: Partial<FoundModel> = {}): FoundModel {
   return { ...model, model_ref: `file:${path}`, aliases: [name], path, ...changes };
 }
 
-const one = (known: Map<string, string>, ...models: FoundModel[]) =>
-  withOneOfEach({ models, problems: [] }, known).models;
+const one = async (known: Map<string, string>, ...models: FoundModel[]) =>
+  (await withOneOfEach({ models, problems: [] }, known, () => Promise.resolve(true))).models;
 
-Deno.test("a second file with the same content gives the first its names, and does not take its own", () => {
+Deno.test("a second file with the same content gives the first its names, and does not take its own", async () => {
   const known = new Map<string, string>();
-  one(known, file("demo"));
-  const [model, none] = one(known, file("a-copy"), file("demo"));
+  await one(known, file("demo"));
+  const [model, none] = await one(known, file("a-copy"), file("demo"));
   assert.equal(none, undefined);
   assert.equal(model?.path, "/models/demo.gguf");
   assert.deepEqual(model?.aliases, ["demo", "file:/models/a-copy.gguf", "a-copy"]);
@@ -27,13 +27,27 @@ Deno.test("a second file with the same content gives the first its names, and do
   assert.equal(settingsOf([model!.model_ref, ...model!.aliases], settings).mlock, true);
 });
 
-Deno.test("a copy goes by its own name once the first file has gone, and other contents are other models", () => {
+Deno.test("a copy goes by its own name once the first file has gone, and other contents are other models", async () => {
   const known = new Map<string, string>();
   const sha256 = "a".repeat(64);
   const other = file("other", { fingerprint: "0".repeat(64) });
-  const [first, second] = one(known, file("demo"), other, file("z-copy", { sha256 }));
+  const [first, second] = await one(known, file("demo"), other, file("z-copy", { sha256 }));
   assert.equal(first?.sha256, sha256, "what one file's manifest says holds for the other");
   assert.equal(second?.model_ref, "file:/models/other.gguf");
-  assert.equal(one(known, file("z-copy"))[0]?.model_ref, "file:/models/z-copy.gguf");
+  assert.equal((await one(known, file("z-copy")))[0]?.model_ref, "file:/models/z-copy.gguf");
   assert.deepEqual([...known.values()], ["/models/z-copy.gguf"]);
+});
+
+Deno.test("a file with the fingerprint of another and other weights is no copy of it, and is told of", async () => {
+  const files = { models: [file("one"), file("two"), file("also-one")], problems: [] };
+  const isAlike = (_: string, other: string) => Promise.resolve(!other.endsWith("two.gguf"));
+  const { models, problems } = await withOneOfEach(files, new Map(), isAlike);
+  assert.deepEqual(models.map(({ aliases }) => aliases), [
+    ["one", "file:/models/also-one.gguf", "also-one"],
+  ]);
+  assert.deepEqual(problems.map(({ path }) => path), ["/models/two.gguf"]);
+  assert.match(
+    problems[0]?.message ?? "",
+    /same header and size as "\/models\/one.gguf", but other/,
+  );
 });

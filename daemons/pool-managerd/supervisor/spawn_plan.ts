@@ -121,7 +121,11 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
     : ` on this pool`;
   throw new LlorchError(
     "MODEL_NOT_FOUND",
-    `Cannot find model "${model_ref}"${other}; run llorch models download ${model_ref} on its host`,
+    `Cannot find model "${model_ref}"${other}; ${
+      model_ref.startsWith("hf:")
+        ? `run llorch models download ${model_ref} on its host`
+        : "put its file into a models folder of its host"
+    }`,
     { details: { model_ref, fingerprint } },
   );
 }
