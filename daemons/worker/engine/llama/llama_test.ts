@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { readGguf } from "#shared/models/gguf.ts";
 import {
   counterModel,
   writeCounterAdapter,
@@ -208,6 +209,26 @@ Deno.test("llama.cpp survives a grammar that contradicts the biases, and so do i
       assert.equal(textOf(right), count(2, 51));
     }
   }));
+
+Deno.test("what a model of damaged weights computes is not the request's fault", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const path = join(dir, "damaged.gguf");
+    writeCounterModel(path, { numbers: 100 });
+    const { weightBytes, sizeBytes } = await readGguf(path);
+    const bytes = await Deno.readFile(path);
+    await Deno.writeFile(path, bytes.fill(0xff, sizeBytes - weightBytes));
+    await using(path, { context: 64 }, async ({ generate }) => {
+      for (const temperature of [0, 1]) {
+        const events = await generate({ prompt: " w1", grammar: 'root ::= "z"', temperature });
+        assert.deepEqual(outline(events), ["started", "error WORKER_LOST"]);
+        assert.match(JSON.stringify(events), /its file is damaged or was written over/);
+      }
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
 
 Deno.test("llama.cpp gives no token that is forbidden, not even where all are", () =>
   using(counterModel(), { context: 256, slots: 2 }, async ({ generate, engine }) => {

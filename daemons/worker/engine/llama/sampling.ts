@@ -106,7 +106,8 @@ export class LlamaSampling implements Sampling {
    * Chooses after each row, as long as what was guessed is what is chosen: one token more than
    * guesses that were right. Each token is chosen as if nothing had been guessed.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` where the grammar or the biases leave no token to choose.
+   * @throws {LlorchError} `INVALID_REQUEST` where the grammar or the biases leave no token to choose,
+   * `WORKER_LOST` where the model itself gives none.
    * @throws {EngineStuck} where it takes too long.
    */
   async choose(
@@ -121,10 +122,16 @@ export class LlamaSampling implements Sampling {
     for (const [index, row] of rows.entries()) {
       sampler.applyConfig(this.#config());
       const choice = await this.#inTime(sample(row, sampler, odds))
-        .catch((error) => this.#refuse(error));
+        .then((choice) => choice[0] === NO_TOKEN ? Promise.reject(new NoToken()) : choice)
+        .catch(async (error) => {
+          if (!(error instanceof EngineStuck)) await checkLogits(row, sampler, sample, error);
+          return this.#refuse(error);
+        });
       const [token] = choice;
-      if (token === NO_TOKEN) this.#refuse(new Error("llama.cpp gave no token"));
-      if (this.#forbidden.has(token)) this.#refuseForbidden(token);
+      if (this.#forbidden.has(token)) {
+        await checkLogits(row, sampler, sample, undefined);
+        this.#refuseForbidden(token);
+      }
       chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
       this.#remember(token);
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
@@ -186,6 +193,32 @@ export class LlamaSampling implements Sampling {
     this.#recent.push(token);
     if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
   }
+}
+
+class NoToken extends Error {
+  override readonly message = "llama.cpp gave no token";
+}
+
+/**
+ * Looks at a row that no token could be chosen from, as if the request had asked for nothing special:
+ * what a model of damaged weights computes is not a number, which is no fault of the request.
+ *
+ * @throws {LlorchError} `WORKER_LOST` when it has no token either.
+ */
+async function checkLogits(
+  row: number,
+  sampler: NativeSampler,
+  sample: Sample,
+  cause: unknown,
+): Promise<void> {
+  sampler.applyConfig({});
+  const plain = await sample(row, sampler, { all: false, own: true }).catch(() => undefined);
+  if (plain && plain[0] !== NO_TOKEN && Number.isFinite(plain[2])) return;
+  throw new LlorchError(
+    "WORKER_LOST",
+    "The model computes no numbers to choose a token by: its file is damaged or was written over",
+    { cause },
+  );
 }
 
 function withOdds([token, all = [], own = 0]: NativeChoice, count: number): Chosen {
