@@ -38,6 +38,7 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
           const last = events.at(-1);
           assert.ok(last?.event === "error", JSON.stringify(last));
           assert.equal(last.data.code, "WORKER_START_FAILED");
+          assert.equal(last.data.retriable, false);
           assert.match(last.data.message, /architecture|type or block size|tensor/);
           const { pools } = await client.call(routes.pools, {});
           assert.equal(pools.length, 1);

@@ -122,9 +122,9 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
   throw new LlorchError(
     "MODEL_NOT_FOUND",
     `Cannot find model "${model_ref}"${other}; ${
-      model_ref.startsWith("hf:")
-        ? `run llorch models download ${model_ref} on its host`
-        : "put its file into a models folder of its host"
+      model_ref.startsWith("file:")
+        ? "put its file into a models folder of its host"
+        : `run llorch models download ${model_ref} on its host`
     }`,
     { details: { model_ref, fingerprint } },
   );

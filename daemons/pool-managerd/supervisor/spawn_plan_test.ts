@@ -75,6 +75,10 @@ Deno.test("a model that is not here is named with the command that fetches it", 
     () => planSpawn(spawnRequest({ model_ref: "org/big" }), facts({ models: [] })),
     fails("MODEL_NOT_FOUND", /"org\/big" on this pool; run llorch models download org\/big/),
   );
+  assert.throws(
+    () => planSpawn(spawnRequest({ model_ref: "file:/m/x.gguf" }), facts({ models: [] })),
+    fails("MODEL_NOT_FOUND", /on this pool; put its file into a models folder of its host/),
+  );
 });
 
 Deno.test("a device that is not here is refused with those that are; the CPU never stands in", () => {
