@@ -84,6 +84,20 @@ Deno.test("when one choice is refused for want of room, none runs", async () => 
   });
 });
 
+Deno.test("what is no use to ask again is not said to be, whatever its code usually means", async () => {
+  await withHarness({}, async (harness) => {
+    const body = { model: "counter", prompt: "w1", max_tokens: 1 };
+    await (await post(harness, "/v1/completions", body)).body?.cancel();
+    for (const retriable of [false, true]) {
+      harness.pool.only().failWith = new LlorchError("TIMEOUT", "late", { retriable });
+      const reply = await post(harness, "/v1/completions", body);
+      await reply.body?.cancel();
+      assert.equal(reply.status, 504);
+      assert.equal(reply.headers.get("x-should-retry"), String(retriable));
+    }
+  });
+});
+
 Deno.test("embeddings load their model on demand and come as floats or base64", async () => {
   await withHarness({}, async (harness) => {
     const body = { model: "counter", input: ["a", "abc", [1, 2]] };

@@ -96,9 +96,14 @@ export type StoredJobEvent = Exclude<JobEvent, { event: "metrics" }>;
 /** Data of the `error` event. */
 export type ErrorData = z.output<typeof errorData>;
 
-/** The error that an event tells of. */
-export function eventError({ code, message, details }: ErrorData): LlorchError {
-  return new LlorchError(code, message, details === undefined ? {} : { details });
+/** The error that an event tells of, as retriable as it says. */
+export function eventError(data: ErrorData): LlorchError {
+  const { code, message, retriable, retry_after_ms, details } = data;
+  return new LlorchError(code, message, {
+    retriable,
+    ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
+    ...(details === undefined ? {} : { details }),
+  });
 }
 
 /** Data of the `end` event. */
