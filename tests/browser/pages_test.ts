@@ -90,7 +90,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await t.step("playground: an answer is stopped, and its slot is free", async () => {
         await page.getByRole("button", { name: "Begin anew" }).click();
         await page.getByLabel("Model").selectOption("slow");
-        await page.getByLabel("Tokens at most").fill("1900");
+        await page.getByLabel("Tokens at most").fill(String(CONTEXT - 100));
         await page.getByLabel("Message").fill("w7");
         await page.keyboard.press("Enter");
         await page.locator(".turn.assistant p").getByText(/w\d+ w\d+/).waitFor();
