@@ -127,9 +127,12 @@ async function readToEnd(batches: AsyncGenerator<unknown>, abort: AbortControlle
 
 /** What a worker's error means for the job. */
 export function ended(error: LlorchError): RelayOutcome {
-  // A worker says so of an answer that its engine cannot go on with from the middle.
-  const isFinal = error.code === "WORKER_LOST" && !error.retriable;
-  return WORTH_ANOTHER_TRY.has(error.code) && !isFinal
+  // A worker says so of an answer that its engine cannot go on with from the middle: the job ends, and
+  // its client may ask again.
+  if (error.code === "WORKER_LOST" && !error.retriable) {
+    return { kind: "failed", error: new LlorchError("WORKER_LOST", error.message) };
+  }
+  return WORTH_ANOTHER_TRY.has(error.code)
     ? { kind: "lost", message: `${error.code}: ${error.message}` }
     : { kind: "failed", error };
 }
