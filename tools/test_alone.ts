@@ -20,6 +20,7 @@ export const ALONE: Readonly<Record<string, string>> = {
   "tests/faults/machine_test.ts": "fills a disk and moves the clock of daemons",
   "tests/faults/poison_test.ts": "measures how long neighbours of a hung worker wait",
   "tests/faults/sleep_test.ts": "stops a whole stack for seconds and looks at its time-outs",
+  "tests/hosts/partitions_test.ts": "measures leases of hosts in network namespaces of their own",
   "tests/integration/health_test.ts": "measures a median of milliseconds",
   "tests/soak/soak_test.ts": "measures memory and descriptors of a service under load",
   "tests/support/network_test.ts": "measures lost and late packets in network namespaces",
