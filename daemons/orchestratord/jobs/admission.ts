@@ -59,7 +59,7 @@ async function countTokens(
   } catch (error) {
     if (error instanceof LlorchError && error.code === "CONTEXT_LENGTH_EXCEEDED") throw error;
     if (error instanceof TransportError) return undefined;
-    // Whoever runs the job will count.
+    // The worker that runs the job counts again.
     if (error instanceof LlorchError) return 0;
     throw error;
   }

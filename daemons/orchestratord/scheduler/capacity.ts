@@ -17,7 +17,7 @@ const LATE = 3;
 /**
  * Why one more job of a tenant finds no place in the queue; undefined where it finds one. A tenant that
  * finds none is remembered ({@linkcode turnAway}), and those that hold more than their share of the
- * queue get no further place until it has come back: else whoever is in would take each place that
+ * queue get no further place until it has come back: else those that are in would take each place that
  * becomes free before anybody else can ask for it.
  *
  * @returns `QUEUE_FULL` with the time after which a place should be free.

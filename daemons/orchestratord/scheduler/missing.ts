@@ -55,7 +55,7 @@ export function endMissing(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Whether a pool that may be silent now has it, or a worker that nobody has stopped holds it. */
+/** Whether a known pool has the model, silent ones too, or a worker that was not stopped holds it. */
 function isSomewhere(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
   for (const { stoppingSince } of holdersOf(state, fingerprint)) {
