@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { holdDatabase, longestStall, WRITES } from "../../tests/support/locked_database.ts";
+import { until } from "../../tests/support/stack.ts";
 import { databasePath } from "./config.ts";
+import type { FakeWorker } from "./testing/fake_worker.ts";
 import { follow, type Harness, numbers, range, withHarness } from "./testing/harness.ts";
 
 /** A call that is not stored, to its end. */
@@ -60,5 +62,43 @@ Deno.test("while another program locks the database, what needs no write goes on
       assert.equal(received.at(-1)?.event, "end");
       const { job_id } = await submitted!;
       assert.equal((await harness.events(job_id)).at(-1)?.event, "end");
+    })
+  ));
+
+Deno.test("a job whose end waits to be written has left its worker, and does not run again when that dies", () =>
+  withStateDir((dir) =>
+    withHarness({ state_dir: dir }, async (harness) => {
+      const { pool, client } = harness;
+      await client.call(routes.loadModel, { params: { ref: "counter" } });
+      await complete(harness, 1);
+      pool.only().allow(3);
+      // As many events as may wait, and the end, for which the worker's stream waits.
+      const task = { model: "counter", prompt: "w0", max_tokens: 3 + 256 };
+      const completed = async () => {
+        const metrics = await (await fetch(`${harness.url}/metrics`)).text();
+        return Number(/jobs_ended_total\{outcome="completed"\} (\d+)/.exec(metrics)?.[1]);
+      };
+      const received = [];
+      const workers: { readonly worker: FakeWorker }[] = [];
+      for await (const event of follow(client, task)) {
+        received.push(event);
+        if (event.event !== "token" || numbers(received).length !== 3) continue;
+        const holder = await holdDatabase(databasePath(dir), WRITES);
+        try {
+          pool.only().allow(Infinity);
+          await until("its end is read", async () => await completed() === 2);
+          // The pool's next report is without it; the connection still stands.
+          workers.push(...pool.workers.values());
+          pool.workers.clear();
+          await pool.report();
+          assert.equal(received.at(-1)?.event, "token");
+        } finally {
+          await holder.release();
+        }
+      }
+      assert.equal(received.at(-1)?.event, "end");
+      // No other worker was loaded for it.
+      assert.equal(pool.spawns, 1);
+      for (const { worker } of workers) await worker.close();
     })
   ));

@@ -121,7 +121,7 @@ export function createOrchestratorMetrics(
       name: "heartbeats_total",
       help: "Reports of pools",
       labels: ["outcome"],
-      zeros: outcomes("ok", "unknown", "twin"),
+      zeros: outcomes("ok", "unknown", "twin", "late"),
     }),
     authFailures: counter({
       name: "auth_failures_total",

@@ -334,6 +334,28 @@ Deno.test("of two pools that register one id at the same time, one is refused", 
   });
 });
 
+Deno.test("a report that comes after a later one changes nothing", async () => {
+  await withHarness({}, async ({ client, pool }) => {
+    const { models: _, ...state } = pool.state();
+    const report = (sequence: number, free_bytes: number) =>
+      client.call(routes.heartbeat, {
+        params: { id: state.pool_id },
+        body: { ...state, sequence, devices: [{ ...state.devices[0]!, free_bytes }] },
+      });
+    await report(1_000, 5e9);
+    const late = await report(999, 1e9);
+    assert.deepEqual([late.acknowledged, late.known], [[], []]);
+    const free = async () =>
+      (await client.call(routes.pools, {})).pools.map(({ devices }) => devices[0]?.free_bytes);
+    assert.deepEqual(await free(), [5e9]);
+    // Another start of the pool manager counts from one.
+    await client.call(routes.registerPool, {
+      body: { ...pool.state(), instance_id: "i2", sequence: 1 },
+    });
+    assert.deepEqual(await free(), [1e10]);
+  });
+});
+
 Deno.test("a second pool with the same id at another endpoint is refused", async () => {
   await withHarness({}, async ({ client, pool }) => {
     const twin = { ...pool.state(), instance_id: "i2", endpoint: "http://127.0.0.1:1" };

@@ -182,18 +182,24 @@ async function open(
   });
   stack.defer(() => supervisor.close());
 
-  const state = async (): Promise<PoolState> => ({
-    pool_id: poolId,
-    instance_id: instanceId,
-    endpoint: config.advertise_url ?? server.url,
-    version: VERSION,
-    models_revision: catalog.revision,
-    devices: [...staging.credit(await devices.current())],
-    models: [...catalog.models],
-    unusable: [...catalog.unusable],
-    workers: supervisor.workers(),
-    exits: supervisor.exits(),
-  });
+  let sequence = 0;
+  const state = async (): Promise<PoolState & { sequence: number }> => {
+    const current = await devices.current();
+    // All of what follows is of one moment, so that a higher number is a later truth.
+    return {
+      pool_id: poolId,
+      instance_id: instanceId,
+      sequence: ++sequence,
+      endpoint: config.advertise_url ?? server.url,
+      version: VERSION,
+      models_revision: catalog.revision,
+      devices: [...staging.credit(current)],
+      models: [...catalog.models],
+      unusable: [...catalog.unusable],
+      workers: supervisor.workers(),
+      exits: supervisor.exits(),
+    };
+  };
   let isStopping = false;
   const ended = Promise.withResolvers<number>();
   const appContext: AppContext = {

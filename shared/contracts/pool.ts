@@ -147,6 +147,11 @@ export type WorkerExit = z.output<typeof workerExit>;
 export const poolState = z.object({
   pool_id: identifier,
   instance_id: identifier.meta({ description: "New at each start of the pool manager" }),
+  sequence: z.number().int().min(1).optional().meta({
+    description:
+      "Rises with each report of an instance, heartbeats included; one that comes after a " +
+      "later one changes nothing. Absent from older pools",
+  }),
   endpoint: z.url(),
   version: z.string(),
   models_revision: z.number().int().min(0),

@@ -185,7 +185,8 @@ export class Cluster {
       found = JSON.stringify({ workers, alive });
       return workers.length === 1 && alive.length === 1 && workers[0]?.state === "ready";
     }, 20_000).catch((error) => {
-      throw new Error(`${error.message}: ${found}`);
+      const log = this.daemon(FRONT).log.slice(-40).map((line) => JSON.stringify(line));
+      throw new Error(`${error.message}: ${found}\n${log.join("\n")}`);
     });
   }
 

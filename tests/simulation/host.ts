@@ -137,6 +137,7 @@ export class FakeHost {
       endpoint: `http://${this.id}`,
       version: "0",
       modelsRevision: 1,
+      sequence: undefined,
       devices: this.#plan.devices.map((mib, index) => ({
         id: `cuda${index}`,
         kind: "cuda" as const,

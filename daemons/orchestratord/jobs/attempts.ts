@@ -50,6 +50,7 @@ export class Attempts {
     });
     job.patch({ status: "dispatched", attempts: job.attempts });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
+    let isComplete = false;
     const attempted = job.facts.runAttempt({
       client: createClient({
         baseUrl: worker.uri ?? "",
@@ -69,24 +70,27 @@ export class Attempts {
       stallMs: config.failover.stall_ms,
       clock,
       correlationId: job.facts.correlationId,
-      onEvent: (event) => this.#onEvent(job, attempt, resumedFrom, abort.signal, event),
+      onEvent: (event) => {
+        if (event.event === "end") isComplete = true;
+        return this.#onEvent(job, attempt, resumedFrom, abort.signal, event);
+      },
     });
     // While the worker has the request already.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
     // A fenced attempt has nothing more to say: the scheduler has already moved on.
-    if (abort.signal.aborted) return;
+    if (abort.signal.aborted || isComplete || outcome.kind === "done") return;
     const tokensOut = job.tokensOut - resumedFrom;
     const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
-    if (outcome.kind === "failed" || outcome.kind === "lost" && job.isUnresumable) {
+    if (outcome.kind === "failed" || job.isUnresumable) {
       this.fail(job, outcome.kind === "failed" ? outcome.error : unresumable());
       loop.send({ ...ended, outcome: { kind: "failed" } });
-    } else if (outcome.kind === "lost") {
+    } else {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
       job.endAttempt(clock.now(), outcome.message);
       job.patch({ status: "queued", attempts: job.attempts });
       loop.send({ ...ended, outcome });
-    } else loop.send({ ...ended, outcome });
+    }
   }
 
   #onEvent(
@@ -152,8 +156,13 @@ export class Attempts {
           queue_depth: loop.state.queued.size,
         });
         return undefined;
-      case "end":
-        return this.#complete(job, event.data);
+      case "end": {
+        const written = this.#complete(job, event.data);
+        // Before the end is written: until then its worker may be lost, and the job would run again.
+        const tokensOut = job.tokensOut - resumedFrom;
+        loop.send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome: { kind: "done" } });
+        return written;
+      }
     }
   }
 

@@ -19,7 +19,7 @@ import type { OrchestratorMetrics } from "../metrics.ts";
 import { checkReload } from "../scheduler/reload.ts";
 import { notPreloaded } from "../scheduler/residency.ts";
 import { checkAddresses, HostSet } from "./endpoints.ts";
-import type { Effect } from "../scheduler/state.ts";
+import type { Effect, Pool } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
 
 /** Answer to a pool that reported. */
@@ -244,12 +244,23 @@ export class Pools {
 
   #seen(report: Omit<PoolState, "models"> & Pick<Heartbeat, "models" | "unusable">): PoolReply {
     const { config, loop, metrics } = this.#deps;
+    const interval = config.pools.heartbeat_interval_ms;
+    const terms = {
+      heartbeat_interval_ms: interval,
+      timeout_ms: interval * config.pools.missed_heartbeats,
+      content_retention_ms: config.retention.content_ms,
+    };
+    if (isOutdated(report, loop.state.pools.get(report.pool_id))) {
+      metrics.heartbeats.inc({ outcome: "late" });
+      return { ...terms, acknowledged: [], known: [] };
+    }
     metrics.heartbeats.inc({ outcome: "ok" });
     loop.send({
       kind: "pool_seen",
       pool: {
         id: report.pool_id,
         instanceId: report.instance_id,
+        sequence: report.sequence,
         endpoint: report.endpoint,
         version: report.version,
         modelsRevision: report.models_revision,
@@ -267,11 +278,8 @@ export class Pools {
       },
     });
     if (report.models) this.#warnOfPreload();
-    const interval = config.pools.heartbeat_interval_ms;
     return {
-      heartbeat_interval_ms: interval,
-      timeout_ms: interval * config.pools.missed_heartbeats,
-      content_retention_ms: config.retention.content_ms,
+      ...terms,
       acknowledged: report.exits.map((exit) => exit.worker_id),
       known: report.workers.map((worker) => worker.worker_id),
     };
@@ -372,4 +380,16 @@ export class Pools {
     const token = await access.poolToken(this.#keyIds.get(poolId));
     return createClient({ baseUrl, token, http, timeoutMs: config.pools.call_timeout_ms });
   }
+}
+
+/**
+ * Whether a later report of the same instance was taken before. One that was given up on its way may still
+ * come, and would bring back workers that have gone.
+ */
+function isOutdated(
+  report: Pick<PoolState, "instance_id" | "sequence">,
+  known: Pool | undefined,
+): boolean {
+  if (known?.instanceId !== report.instance_id) return false;
+  return (report.sequence ?? Infinity) < (known.sequence ?? 0);
 }

@@ -135,6 +135,8 @@ export interface Lease {
 export interface Pool {
   readonly id: string;
   readonly instanceId: string;
+  /** Rises with each report of an instance; undefined for an older pool manager's registration. */
+  readonly sequence: number | undefined;
   readonly endpoint: string;
   readonly version: string;
   readonly modelsRevision: number;

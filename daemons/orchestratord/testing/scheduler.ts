@@ -91,6 +91,7 @@ export function pool(workers: PoolWorker[], more: Partial<PoolReport> = {}): Inp
       endpoint: "http://127.0.0.1:2",
       version: "1",
       modelsRevision: 1,
+      sequence: undefined,
       devices: [{
         id: "cpu",
         kind: "cpu",

@@ -15,8 +15,8 @@ export interface LinkOptions {
   readonly client: Client;
   readonly config: PoolConfig["orchestrator"];
   readonly heartbeat: PoolConfig["heartbeat"];
-  /** Everything that the pool knows, looked up now. */
-  readonly state: () => Promise<PoolState>;
+  /** Everything that the pool knows, looked up now; its number rises with each call. */
+  readonly state: () => Promise<PoolState & { readonly sequence: number }>;
   /** Called with the workers whose ends the orchestrator knows. */
   readonly acknowledge: (workerIds: readonly string[]) => void;
   /** Called with how long content may be kept after its last use, in milliseconds. */
@@ -38,7 +38,6 @@ export class Link {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #isRegistered = false;
-  #sequence = 0;
   #ackedModels = -1;
   readonly #workers = new KnownWorkers();
   #failures = 0;
@@ -141,12 +140,12 @@ export class Link {
     const { client, instruments } = this.#options;
     this.#wake.clear();
     const state = await this.#options.state();
-    const { pool_id, instance_id, models_revision, models, unusable } = state;
+    const { pool_id, instance_id, sequence, models_revision, models, unusable } = state;
     const { devices, workers, exits } = state;
     const body: Heartbeat = {
       pool_id,
       instance_id,
-      sequence: ++this.#sequence,
+      sequence,
       models_revision,
       ...(models_revision === this.#ackedModels ? {} : { models, unusable }),
       devices,

@@ -34,6 +34,7 @@ function setup(url: string) {
     workers: [],
     exits: [],
   };
+  let sequence = 0;
   const twins = Promise.withResolvers<void>();
   const link = new Link({
     client: createClient({ baseUrl: url, timeoutMs: 2_000 }),
@@ -46,7 +47,7 @@ function setup(url: string) {
       },
     }).orchestrator,
     heartbeat: { interval_ms: 60_000, coalesce_ms: 20 },
-    state: () => Promise.resolve({ ...pool }),
+    state: () => Promise.resolve({ ...pool, sequence: ++sequence }),
     onRetention() {},
     acknowledge: (ids) => {
       pool.exits = pool.exits.filter((exit) => !ids.includes(exit.worker_id));
@@ -65,7 +66,7 @@ Deno.test("a pool registers, then reports at the interval that the orchestrator 
   link.start();
   await orchestrator.next(registered);
   const beats = [await orchestrator.next(beat), await orchestrator.next(beat)];
-  assert.deepEqual(beats.map((told) => "sequence" in told.body && told.body.sequence), [1, 2]);
+  assert.deepEqual(beats.map((told) => "sequence" in told.body && told.body.sequence), [2, 3]);
   assert.ok(link.isRegistered);
   await link.close(true);
   assert.equal(orchestrator.told.at(-1)?.kind, "deregister");
