@@ -1,6 +1,6 @@
 /**
  * Runs every test, or those that the arguments select, and ends with one plain line. Files run
- * side by side, one process more than there are cores, and those of `test_alone.ts` afterwards, one
+ * side by side, two processes more than there are cores, and those of `test_alone.ts` afterwards, one
  * at a time.
  *
  * @module

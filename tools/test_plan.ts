@@ -52,9 +52,9 @@ function wholeNumber(value: string): number {
 /** More processes than this would take more memory than time is won. */
 const MOST_JOBS = 8;
 
-/** How many processes run side by side: one more than cores, since each waits now and then. */
+/** How many processes run side by side: two more than cores, since most wait for half of their time. */
 export function defaultJobs(cores: number): number {
-  return Math.min(cores + 1, MOST_JOBS);
+  return Math.min(cores + 2, MOST_JOBS);
 }
 
 /** The parts of a run. */

@@ -18,7 +18,7 @@ interface Connection {
 const ARRIVAL_MS = 1_500;
 
 /**
- * The open connections of a server, at most `max`. For one more, the one that has been idle longest is
+ * The open connections of a server, as many as may be. For one more, the one that has been idle longest is
  * closed; where none is idle, the oldest whose request has been arriving for `arrivalMs`; where there
  * is none, the new one.
  */
@@ -27,15 +27,22 @@ export class Connections {
   accepted = 0;
   /** Places beyond the bound: a check of the listener takes none of a client. */
   spare = 0;
-  readonly #max: number;
+  readonly #allows: (open: number) => boolean;
   readonly #onRefused: () => void;
   readonly #arrivalMs: number;
   /** By the client's address, the longest unused first. */
   readonly #open = new Map<string, Connection>();
 
-  /** @param onRefused Called when a new connection finds no place. */
-  constructor(max: number, onRefused: () => void = () => {}, arrivalMs: number = ARRIVAL_MS) {
-    this.#max = max;
+  /**
+   * @param allows Whether one more may be opened beside so many.
+   * @param onRefused Called when a new connection finds no place.
+   */
+  constructor(
+    allows: (open: number) => boolean,
+    onRefused: () => void = () => {},
+    arrivalMs: number = ARRIVAL_MS,
+  ) {
+    this.#allows = allows;
     this.#onRefused = onRefused;
     this.#arrivalMs = arrivalMs;
   }
@@ -50,7 +57,7 @@ export class Connections {
     this.accepted++;
     const key = addressOf(socket);
     const connection: Connection = { socket, active: 0 };
-    if (this.#open.size >= this.#max + this.spare) {
+    if (!this.#allows(this.#open.size - this.spare)) {
       const leaving = this.#open.entries().find(([_, { active }]) => active === 0) ??
         this.#open.entries().find(([_, connection]) => this.#isSlow(connection));
       if (!leaving) {

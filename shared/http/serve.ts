@@ -7,8 +7,8 @@ import { KEEP_ALIVE_MS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { errorResponse } from "./app.ts";
+import { ConnectionBound } from "./connection_bound.ts";
 import { Connections } from "./connections.ts";
-import { connectionBound, descriptorsNeeded, freeDescriptors } from "./descriptors.ts";
 import { watchListener } from "./listener_watch.ts";
 import { SseResponse, writeSse } from "./sse_response.ts";
 import type { ServerTls } from "./tls.ts";
@@ -19,7 +19,7 @@ export interface Server {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
-  /** Connections that may be open at once; undefined where nothing bounds them. */
+  /** Connections that may be open at once, as far as is known; undefined where nothing bounds them. */
   readonly maxConnections: number | undefined;
   /** Connections that are open now. */
   readonly connections: number;
@@ -78,8 +78,12 @@ export async function listen(
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const bound = limits && boundOf(limits, log);
-  const onRefused = atMostEvery(FULL_LOG_MS, () => log?.warn("connections_full", { max: bound }));
-  const connections = new Connections(bound ?? Infinity, onRefused, limits?.arrivalMs);
+  const onRefused = atMostEvery(
+    FULL_LOG_MS,
+    () => log?.warn("connections_full", { max: bound?.max }),
+  );
+  const allows = (open: number) => bound?.allows(open) ?? true;
+  const connections = new Connections(allows, onRefused, limits?.arrivalMs);
   let isClosing = false;
   const respond = getRequestListener(
     async (request, bindings) => {
@@ -144,7 +148,9 @@ export async function listen(
   return {
     port: boundPort,
     url: `${tls ? "https" : "http"}://${urlHost(hostname)}:${boundPort}`,
-    maxConnections: bound,
+    get maxConnections() {
+      return bound?.max;
+    },
     get connections() {
       return connections.size;
     },
@@ -172,14 +178,10 @@ function atMostEvery(ms: number, call: () => void): () => void {
   };
 }
 
-/** How many connections the limit of descriptors allows of those that are set. */
-function boundOf({ maxConnections }: ConnectionLimits, log: ListenOptions["log"]): number {
-  const free = freeDescriptors(descriptorsNeeded(maxConnections));
-  const bound = connectionBound(maxConnections, free);
-  const figures = { max: bound, configured: maxConnections };
-  if (bound === maxConnections) log?.info("connections_bounded", figures);
-  else log?.warn("connections_bounded", { ...figures, free_descriptors: free });
-  return bound;
+function boundOf({ maxConnections }: ConnectionLimits, log: ListenOptions["log"]) {
+  return new ConnectionBound(maxConnections, (max) => {
+    if (max < maxConnections) log?.warn("connections_bounded", { max, configured: maxConnections });
+  });
 }
 
 function countHosts({ rawHeaders }: IncomingMessage): number {

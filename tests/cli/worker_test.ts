@@ -7,7 +7,7 @@ import { isAlive, ROOT, startProgram, until, within, withStack } from "../suppor
 const models = dirname(counterModel());
 
 /** What a worker says until it serves. */
-const LIFE = ["connections_bounded", "listening", "loaded", "ready"];
+const LIFE = ["listening", "loaded", "ready"];
 
 /** A port on which nothing listens. */
 function deadUrl(): string {

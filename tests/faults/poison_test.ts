@@ -18,10 +18,10 @@ import {
 const WHOLE_MS = 15_000;
 
 /** Long enough to be there when the poison comes. */
-const TOKENS = 1_500;
+const TOKENS = 600;
 
 /** How long three such streams take together on a machine of their own, in milliseconds. */
-const CALM_MS = 4_500;
+const CALM_MS = 1_800;
 
 const SETTINGS = {
   orchestratord: `tick_ms = 50
