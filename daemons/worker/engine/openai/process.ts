@@ -22,16 +22,18 @@ export interface EngineProcess {
 /**
  * Runs a command and ends its whole group when our end of its stdin closes, which the kernel does when
  * we die, however we die. The watcher outlives the command until then, so that children that it leaves
- * behind go too. A shell is what every host has; SIGTERM is trapped, so that it passes the shell by and
- * reaches the command, which gets the default action back.
+ * behind go too. It is deaf from its first instant, or an early SIGTERM to the group would leave nobody to
+ * watch. A shell is what every host has; SIGTERM is trapped, so that it passes the shell by and reaches the
+ * command, which gets the default action back.
  */
 const GUARD = `
+trap '' TERM INT HUP
 exec 3<&0
-( trap '' TERM INT HUP; read -r _ <&3; kill -KILL 0 ) </dev/null &
+( read -r _ <&3; kill -KILL 0 ) </dev/null &
+trap : TERM INT HUP
 "$@" </dev/null 3<&- &
 command=$!
 exec 3<&-
-trap : TERM INT HUP
 while :; do
   wait "$command"
   code=$?
@@ -82,7 +84,7 @@ export function startEngine(
     ended,
     async stop(deadlineMs) {
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => child.stdin?.destroy(), deadlineMs);
+      const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), deadlineMs);
       await ended;
       clearTimeout(timer);
     },

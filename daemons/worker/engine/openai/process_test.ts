@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { delay } from "#shared/lifecycle.ts";
 import { groupMemory, readPs, readStatus } from "./group_memory.ts";
+import { within } from "../../../../tests/support/stack.ts";
 import { startEngine } from "./process.ts";
 
 const ENV = { PATH: Deno.env.get("PATH") ?? "" };
@@ -27,6 +28,24 @@ Deno.test("a server that ignores SIGTERM is killed after the deadline", async ()
   await whenCount(engine.group, 4);
   await engine.stop(100);
   await whenCount(engine.group, 0);
+});
+
+Deno.test({
+  name:
+    "a server that ignores SIGTERM is killed after the deadline, whatever became of its watcher",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const words = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+    const engine = startEngine(words, ENV);
+    await whenCount(engine.group, 4);
+    const command = (pid: number) => Deno.readTextFileSync(`/proc/${pid}/cmdline`);
+    const guard = command(engine.group);
+    const { pids } = await groupMemory(engine.group);
+    const [watcher] = pids.filter((pid) => pid !== engine.group && command(pid) === guard);
+    Deno.kill(watcher!, "SIGKILL");
+    await within(engine.stop(100), "the server has stopped");
+    await whenCount(engine.group, 0);
+  },
 });
 
 Deno.test("children that a server leaves behind go with it", async () => {
