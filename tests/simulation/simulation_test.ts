@@ -3,7 +3,7 @@ import { scenario } from "./scenario.ts";
 import { simulate } from "./world.ts";
 
 /** `deno task sim` makes more of them. */
-const RUNS = 900;
+const RUNS = 600;
 
 /** Each part says that it has ended, so that a slow machine is not taken for one that hangs. */
 const PARTS = 6;

@@ -28,8 +28,9 @@ export async function packFolder(folder: string, file: string, epoch: number): P
       if (stat) stat.mode = modeOf(stat.mode);
     },
   }, entriesOf(folder));
-  // Level 9 of Deno's own zlib: the same on every machine, where a system's gzip is not.
-  await pipeline(tar, createGzip({ level: 9 }), createWriteStream(file));
+  // Deno's own zlib gives the same on every machine, where a system's gzip does not. Level 9 takes more than
+  // twice as long for 3 % less.
+  await pipeline(tar, createGzip({ level: 6 }), createWriteStream(file));
   return await digestOf(file);
 }
 
