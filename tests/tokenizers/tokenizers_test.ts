@@ -54,7 +54,7 @@ async function run(limit: string, length: number, mode: string, pres = PRES): Pr
 Deno.test({
   name: "no pre-tokenizer overflows a stack of 8 MiB, however long a run of one character is",
   ignore,
-  fn: () => run("ulimit -s 8192", 30_000, "survive"),
+  fn: () => run("ulimit -s 8192", 17_000, "survive"),
 });
 
 Deno.test({
