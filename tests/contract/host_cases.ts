@@ -2,15 +2,23 @@ import { join } from "node:path";
 import { poolRoutes, type PoolState, workerRoutes } from "#shared/contracts/mod.ts";
 import { type Case, TASK as task } from "./contract.ts";
 
-/** Calls of pool-managerd's routes, and what is wrong with some of them. */
-export function poolCases(state: PoolState): Case[] {
+/** Asks a pool for a worker of its first model. */
+export function spawnCase({ models: [model] }: PoolState, requestId: string): Case {
+  const { model_ref, fingerprint } = model!;
+  const body = { request_id: requestId, model_ref, fingerprint };
+  return { route: poolRoutes.spawn, params: { id: "local" }, body };
+}
+
+/**
+ * Calls of pool-managerd's routes, and what is wrong with some of them.
+ *
+ * @param state With a worker that is drained, which ends it.
+ * @param other A second worker, which is told to stop.
+ */
+export function poolCases(state: PoolState, other: string): Case[] {
   const r = poolRoutes;
-  const [model] = state.models;
-  const spawn = {
-    request_id: "contract-1",
-    model_ref: model!.model_ref,
-    fingerprint: model!.fingerprint,
-  };
+  const asked = spawnCase(state, "contract-1");
+  const spawn = asked.body as Record<string, unknown>;
   const ready = {
     worker_id: "nope",
     spawn_token: "x",
@@ -26,8 +34,8 @@ export function poolCases(state: PoolState): Case[] {
   };
   const worker = state.workers[0]!;
   return [
-    { route: r.spawn, params: { id: "local" }, body: spawn },
-    { route: r.spawn, params: { id: "local" }, body: spawn },
+    asked,
+    asked,
     { route: r.spawn, params: { id: "else" }, body: spawn, error: "NOT_FOUND" },
     {
       route: r.spawn,
@@ -66,7 +74,7 @@ export function poolCases(state: PoolState): Case[] {
     { route: r.stopWorker, params: { id: "nope" }, body: {}, error: "NOT_FOUND" },
     { route: r.stopWorker, params: { id: "x" }, body: { x: 1 }, error: "INVALID_REQUEST" },
     { route: r.drainWorker, params: { id: worker.worker_id }, body: { deadline_ms: 1000 } },
-    { route: r.stopWorker, params: { id: worker.worker_id }, body: { deadline_ms: 1000 } },
+    { route: r.stopWorker, params: { id: other }, body: { deadline_ms: 1000 } },
   ];
 }
 

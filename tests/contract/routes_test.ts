@@ -12,7 +12,7 @@ import { writeEncoderModel } from "../support/encoder_model.ts";
 import { counterModel } from "../support/models.ts";
 import { until, withStack } from "../support/stack.ts";
 import { type Case, check, send } from "./contract.ts";
-import { poolCases, workerCases } from "./host_cases.ts";
+import { poolCases, spawnCase, workerCases } from "./host_cases.ts";
 import { orchestratorCases } from "./orchestrator_cases.ts";
 
 /** Every route of a table must have been called with success and, where it takes input, with errors. */
@@ -142,7 +142,9 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
           return now.workers.some((each) => isNew(each) && each.state === "ready");
         });
         const now = await check(stack.poolUrl, { route: poolRoutes.state }) as PoolState;
-        const cases = poolCases({ ...now, workers: now.workers.filter(isNew) });
+        const second = await check(stack.poolUrl, spawnCase(now, "contract-0"));
+        const { worker_id: other } = second as { worker_id: string };
+        const cases = poolCases({ ...now, workers: now.workers.filter(isNew) }, other);
         const { workerReady: _, ...rest } = poolRoutes;
         assertCovered(rest, cases);
         for (const each of cases) await check(stack.poolUrl, each);
