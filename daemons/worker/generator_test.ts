@@ -250,7 +250,9 @@ Deno.test("a reader that does not read stalls its own slot only, and is cut in t
     const stalledAt = engine.sequences[0]!.tokens.length;
     const quick = await generator.execute(request({ max_tokens: 20 }));
     assert.equal(textOf(await readEvents(quick.stream.body)).length, 20);
-    assert.equal(engine.sequences[0]!.tokens.length, stalledAt);
+    // A step that had begun when the buffer was full may have ended since.
+    const { length } = engine.sequences[0]!.tokens;
+    assert.ok(length <= stalledAt + 1, `${length} tokens instead of ${stalledAt}`);
     await until(() => generator.active === 0);
     assert.deepEqual(outcomes, ["completed", "failed"]);
     const events = await readEvents(slow.stream.body);

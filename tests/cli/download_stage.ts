@@ -52,7 +52,7 @@ export async function stage(
         LLORCH_MODELS_DIR: models,
         HF_HOME: join(home, "hf"),
         HF_ENDPOINT: hub.url,
-        HF_HUB_DOWNLOAD_TIMEOUT: "0.4",
+        HF_HUB_DOWNLOAD_TIMEOUT: "60",
         ...more,
       };
       await test({

@@ -21,7 +21,7 @@ const EXIT: WorkerExit = {
   at: "2026-01-01T00:00:00.000Z",
 };
 
-function setup(url: string) {
+function setup(url: string, deregister_timeout_ms = 10_000) {
   const log = recordingLogger();
   const pool: { -readonly [K in keyof PoolState]: PoolState[K] } = {
     pool_id: "p",
@@ -42,7 +42,7 @@ function setup(url: string) {
       orchestrator: {
         backoff_ms: 5,
         backoff_max_ms: 20,
-        deregister_timeout_ms: 50,
+        deregister_timeout_ms,
         twin_patience_ms: 100,
       },
     }).orchestrator,
@@ -181,7 +181,7 @@ Deno.test("a pool that starts first finds its orchestrator later", async () => {
 
 Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => {
   const orchestrator = await fakeOrchestrator();
-  const { link, log } = setup(orchestrator.url);
+  const { link, log } = setup(orchestrator.url, 50);
   orchestrator.answers.intervalMs = 60_000;
   link.start();
   await orchestrator.next(registered);

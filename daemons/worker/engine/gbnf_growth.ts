@@ -1,8 +1,21 @@
 import type { Reading } from "./gbnf.ts";
 import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
 
-/** Characters that are read from each beginning: no token is much longer, but texts are. */
-const STEPS = { readings: 64, stacks: 200 } as const;
+/** A text that tokens are made of, and what llama.cpp can go through for each of them that it looks at. */
+interface Pattern {
+  /** Characters: no token of this kind is much longer. */
+  readonly length: number;
+  /** Ways to read it. */
+  readonly maxWays: number;
+}
+/** One character over and over: vocabularies are full of them. */
+const RUN: Pattern = { length: 64, maxWays: 1_000_000 };
+/** Two in turn, such as `.:.:.:`. Large vocabularies have a few, none of letters or digits. */
+const PAIRS: Pattern = { length: 32, maxWays: 10_000 };
+/** Characters before such a text, as brackets are opened before they are closed. */
+const OPENED = 32;
+/** Characters of a text, from each beginning. */
+const TEXT_STEPS = 200;
 /** A beginning that has not grown after so many characters is left. */
 const FIRST_STEPS = 10;
 /** In so many more characters the ways to go on must have doubled, or they grow too slowly to matter. */
@@ -10,8 +23,6 @@ const DOUBLING_STEPS = 20;
 /** Texts that are followed at once, and ways to go on with each. */
 const TEXTS = 3;
 const BRANCHES = 2;
-/** Ways to read a token that llama.cpp can go through for each one it chooses. */
-const MAX_WAYS = 1_000_000;
 /** Ways to go on after a text that llama.cpp can hold. */
 const MAX_STACKS = 4_000;
 /** Or so many, and so many times those at the beginning, where looking at them was given up. */
@@ -28,8 +39,8 @@ const MAX_CHARACTERS = 16;
 export interface Growth {
   readonly rule: PlainRule;
   /**
-   * `readings`: one character over and over can be read in ever more ways, as `("a"+)+` reads
-   * `aaaa…`, and llama.cpp goes through all of them for a token of many such characters. `stacks`:
+   * `readings`: one character over and over, or two in turn, can be read in ever more ways, as `("a"+)+`
+   * reads `aaaa…`, and llama.cpp goes through all of them for a token of many such characters. `stacks`:
    * ever more ways to go on, which llama.cpp holds.
    */
   readonly of: "readings" | "stacks";
@@ -50,12 +61,10 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
   ): Growth | undefined => {
     for (let left = BUDGET[of], at = 0; left > 0 && at < reached.length; at++) {
       const index = reached[at]!;
-      const beginnings = of === "stacks"
-        ? [machine.beginnings(index)]
-        : machine.allBeginnings(index);
-      for (const stacks of beginnings) {
+      const places = of === "stacks" ? [machine.start(index)] : machine.places(index);
+      for (const place of places) {
         machine.budget = BUDGET_OF_ONE[of];
-        if (grows(machine, stacks)) return { rule: rules[index]!, of };
+        if (grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
         left -= BUDGET_OF_ONE[of] - machine.budget;
       }
     }
@@ -66,24 +75,69 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
 
 function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {
   for (const character of charactersOf(stacks)) {
-    let ways: Ways = new Map(stacks.map((stack) => [stack, 1]));
-    const before = stacks.length;
-    for (let step = 0; step < STEPS.readings && ways.size > 0; step++) {
-      const sum = sumOf(ways);
-      if (sum > MAX_WAYS) return true;
-      if (step === FIRST_STEPS && sum <= before || machine.budget <= 0) break;
-      ways = machine.read(ways, character);
+    if (growsAlong(machine, stacks, [character], RUN)) return true;
+    if (isLetterOrDigit(character)) continue;
+    for (const other of charactersOf(readAgain(machine, stacks, character, 1))) {
+      if (other === character || isLetterOrDigit(other)) continue;
+      if (growsAlong(machine, stacks, [character, other], PAIRS)) return true;
+    }
+  }
+  for (const character of charactersOf(stacks)) {
+    const opened = readAgain(machine, stacks, character, OPENED);
+    for (const other of charactersOf(opened)) {
+      if (other !== character && growsAlong(machine, opened, [other], RUN)) return true;
     }
   }
   return false;
 }
 
+/** Where a character leads to, so often or as often as it can be read. */
+function readAgain(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+  character: number,
+  times: number,
+): readonly Stack[] {
+  let ways = eachOnce(stacks);
+  for (let time = 0; time < times; time++) {
+    const next = machine.read(ways, character);
+    if (next.size === 0) break;
+    ways = next;
+  }
+  return [...ways.keys()];
+}
+
+/** Whether characters, again and again, can be read in too many ways. */
+function growsAlong(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+  characters: readonly number[],
+  { length, maxWays }: Pattern,
+): boolean {
+  let ways = eachOnce(stacks);
+  for (let step = 0; step < length && ways.size > 0; step++) {
+    const sum = sumOf(ways);
+    if (sum > maxWays) return true;
+    if (step === FIRST_STEPS && sum <= stacks.length || machine.budget <= 0) return false;
+    ways = machine.read(ways, characters[step % characters.length]!);
+  }
+  return false;
+}
+
+function eachOnce(stacks: readonly Stack[]): Ways {
+  return new Map(stacks.map((stack) => [stack, 1]));
+}
+
+function isLetterOrDigit(character: number): boolean {
+  return /[\p{L}\p{N}]/u.test(String.fromCodePoint(character));
+}
+
 /** Reads the characters that leave most to go on with, again and again, along a few texts at once. */
 function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
-  let texts: readonly Ways[] = [new Map(stacks.map((stack) => [stack, 1]))];
+  let texts: readonly Ways[] = [eachOnce(stacks)];
   const before = stacks.length;
   let last = before;
-  for (let step = 0; step < STEPS.stacks; step++) {
+  for (let step = 0; step < TEXT_STEPS; step++) {
     const most = texts[0]?.size ?? 0;
     if (most > Math.max(MAX_STACKS, 2 * before)) return true;
     // A text that took so much to read has many ways, if not yet too many.
@@ -139,20 +193,24 @@ class StackMachine {
     }
   }
 
-  beginnings(rule: RuleIndex): readonly Stack[] {
-    return this.#choices[rule]!.flatMap((start) => this.#advance(this.#on(start, undefined)));
+  /** Where the choices of a rule begin. */
+  start(rule: RuleIndex): readonly number[] {
+    return this.#choices[rule]!;
   }
 
-  /** Those at the rule's beginning, and where another rule begins after something was read. */
-  *allBeginnings(rule: RuleIndex): Generator<readonly Stack[]> {
-    yield this.beginnings(rule);
-    for (const start of this.#choices[rule]!) {
+  /** The same, and where another rule begins after something was read. */
+  *places(rule: RuleIndex): Generator<readonly number[]> {
+    yield this.start(rule);
+    for (const start of this.start(rule)) {
       for (let place = start + 1; this.#elements[place] !== undefined; place++) {
-        if (this.#isRule(place) && !this.#isRule(place - 1)) {
-          yield this.#advance(this.#on(place, undefined));
-        }
+        if (this.#isRule(place) && !this.#isRule(place - 1)) yield [place];
       }
     }
+  }
+
+  /** Ways to go on from places. */
+  beginnings(places: readonly number[]): readonly Stack[] {
+    return places.flatMap((place) => this.#advance(this.#on(place, undefined)));
   }
 
   #isRule(place: number): boolean {
