@@ -17,7 +17,7 @@ Deno.test("a character whose repetitions can be read in ever more ways is found"
       'root ::= (".:"+)+ "x"',
       'root ::= ("\\r\\n"+)+ "x"',
       'root ::= " " root{0,3} "x"{1,2}',
-      'root ::= | a | ([ \\t])+ root a\na ::= |',
+      "root ::= | a | ([ \\t])+ root a\na ::= |",
     ]
   ) assert.equal(growth(grammar), "readings", grammar);
 });
