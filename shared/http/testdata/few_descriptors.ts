@@ -5,6 +5,8 @@
 import { createLogger } from "../../logging.ts";
 import { listen } from "../serve.ts";
 
+// As daemons do: Deno opens descriptors for signals once, and ends where there is none left for them.
+Deno.addSignalListener("SIGTERM", () => Deno.exit());
 const server = await listen({
   hostname: "127.0.0.1",
   port: 0,
