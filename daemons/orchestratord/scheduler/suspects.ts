@@ -6,8 +6,8 @@
  * 1. a worker that hangs or died loses all its jobs at once, and to none of them that counts as a
  *    failure of its own;
  * 2. the likeliest cause among them is suspected, always of those that had delivered nothing: first who
- *    was suspected before, then who is shaken, then of whom the worker said nothing at all, then who
- *    was dispatched first;
+ *    was suspected before, then who is shaken, then who came while the worker still spoke, then of whom
+ *    it said nothing at all, then who was dispatched first;
  * 3. the others are shaken: until one delivers again it runs beside no other shaken one, so that the
  *    next death has one likeliest cause;
  * 4. a suspect waits apart from the lines. It is tried alone: on a worker that nobody uses, or on one
@@ -36,6 +36,12 @@ import {
 
 /** A job that was suspected so often is tried alone or not at all. */
 const SUSPECTED_TWICE = 2;
+
+/**
+ * A worker with streams says something twice a second: who was dispatched later than this after its last
+ * word, in ms, came to one that spoke no more.
+ */
+const SPEAKS_WITHIN_MS = 600;
 
 /** An attempt on a worker that hung or died. */
 interface Ran {
@@ -72,7 +78,7 @@ export function loseAll(
     job.failures = 0;
   }
   // 2
-  const cause = likeliest(attempts);
+  const cause = likeliest(attempts, worker.heardAt);
   if (cause) {
     cause.deaths++;
     state.blamed.add(cause.id);
@@ -165,10 +171,13 @@ function brokenOffFrom(state: Readonly<State>, workerId: string): Ran[] {
   return found;
 }
 
-function likeliest(attempts: readonly Ran[]): Job | undefined {
+/** @param heardAt When the worker said something last. */
+function likeliest(attempts: readonly Ran[], heardAt: number): Job | undefined {
+  const isLate = ({ since }: Ran) => since - heardAt > SPEAKS_WITHIN_MS;
   const [first] = attempts.filter(({ delivered }) => !delivered).sort((a, b) =>
     b.job.deaths - a.job.deaths || Number(b.job.isShaken) - Number(a.job.isShaken) ||
-    Number(a.isHeard) - Number(b.isHeard) || a.since - b.since
+    Number(isLate(a)) - Number(isLate(b)) || Number(a.isHeard) - Number(b.isHeard) ||
+    a.since - b.since
   );
   return first?.job;
 }

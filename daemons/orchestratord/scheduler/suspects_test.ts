@@ -73,6 +73,14 @@ Deno.test("a worker that hangs is stopped at once with the first silence, and al
   assert.deepEqual([...run.state.breakers.keys()], []);
 });
 
+Deno.test("who comes to a worker that speaks no more is not taken for the cause", () => {
+  const run = new Run();
+  run.at(0, pool([four("w1")]), submit("s1", 0));
+  run.at(10, progress("s1"), submit("poison", 10), { kind: "heard", jobId: "poison", attempt: 1 });
+  assert.deepEqual(dispatched(run.at(1_010, submit("s2", 1_010))), ["s2 w1"]);
+  assert.deepEqual(suspected(run.at(2_000, silent("s1", 1, 1))), ["poison"]);
+});
+
 Deno.test("one stream that is silent while its neighbours speak loses its attempt alone", () => {
   const run = poisoned();
   run.at(800, progress("s2", 2));
