@@ -7,7 +7,6 @@ export const LONG: readonly string[] = ["tests/packages", "tests/offline", "test
  */
 export const LONGEST: readonly string[] = [
   "tests/browser/pages_test.ts",
-  "tests/hosts/partitions_test.ts",
   "tests/integration/lifecycle_test.ts",
   "tests/release/reproducible_test.ts",
   "tests/browser/feed_test.ts",
@@ -26,6 +25,7 @@ export const LONGEST: readonly string[] = [
  */
 export const ALONE: Readonly<Record<string, string>> = {
   "tests/faults/poison_test.ts": "measures how long neighbours of a hung worker wait",
+  "tests/hosts/partitions_test.ts": "measures leases of hosts in network namespaces of their own",
   "tests/integration/health_test.ts": "measures a median of milliseconds",
   "tests/support/network_test.ts": "measures lost and late packets in network namespaces",
 };
