@@ -34,6 +34,7 @@ import { mountConsole } from "./console/serve.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { LiveJob } from "./jobs/live_job.ts";
 import { Access } from "./keys/access.ts";
+import { UNSAFE_WINDOW_MS } from "./keys/unsafe_requests.ts";
 import { Loop } from "./loop.ts";
 import { createOrchestratorMetrics } from "./metrics.ts";
 import type { Orchestrator, Phase } from "./orchestrator.ts";
@@ -215,7 +216,7 @@ async function openParts(
     phase: () => phase,
     onFailed(job, error) {
       if (error.code !== "REQUEST_UNSAFE") feed.tell(failedJob(job, error), job.facts.tenant);
-      else void tellUnsafe(job, error, access, feed);
+      else void tellUnsafe(job, error, { access, feed, jobs });
     },
   });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
@@ -283,6 +284,9 @@ async function openParts(
   for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
   await pools.recall();
   for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
+  for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
+    access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
+  }
   for (const row of unfinished) await jobs.restore(row);
   phase = "serving";
 
@@ -340,12 +344,23 @@ function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activi
   return { kind: "job_failed", message: `Job ${id} failed: ${reason}`, reason, job_id: id, model };
 }
 
-/** Operators should know whose requests end workers. */
-async function tellUnsafe(job: LiveJob, error: ErrorData, access: Access, feed: Feed) {
+/** What it takes to answer a request that ends workers. */
+interface UnsafeDeps {
+  readonly access: Access;
+  readonly feed: Feed;
+  readonly jobs: Jobs;
+}
+
+/**
+ * Operators should know whose requests end workers; a key that has sent as many as it may has what it has
+ * waiting refused, like all that it sends from now on.
+ */
+async function tellUnsafe(job: LiveJob, error: ErrorData, { access, feed, jobs }: UnsafeDeps) {
   const { id, facts: { tenant, request: { model } } } = job;
   // A database that cannot be read names nobody, and says so itself.
-  const name = await access.noteUnsafe(tenant).catch(() => undefined);
-  const whose = name === undefined ? "" : ` of the key "${name}" (${tenant})`;
+  const key = await access.noteUnsafe(tenant).catch(() => undefined);
+  if (key?.refusal) jobs.refuseWaiting(tenant, key.refusal);
+  const whose = key === undefined ? "" : ` of the key "${key.name}" (${tenant})`;
   feed.tell({
     kind: "request_unsafe",
     message: `Job ${id}${whose} ends workers: ${error.message}`,

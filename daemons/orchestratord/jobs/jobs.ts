@@ -124,6 +124,15 @@ export class Jobs {
     return true;
   }
 
+  /** Ends what a tenant has waiting that has delivered nothing yet. */
+  refuseWaiting(tenant: string, { code, message }: LlorchError): void {
+    const { loop } = this.#deps;
+    for (const { id, facts, tokensOut } of [...this.#live.values()]) {
+      if (facts.tenant !== tenant || tokensOut > 0 || !loop.state.queued.has(id)) continue;
+      loop.send({ kind: "cancel", jobId: id, error: { code, message } });
+    }
+  }
+
   /** Takes up a job that an earlier process left unfinished. */
   async restore(row: JobRow): Promise<void> {
     const { store, loop, log } = this.#deps;

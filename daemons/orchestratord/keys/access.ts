@@ -155,16 +155,16 @@ export class Access {
   ): Promise<Pick<SubmitOptions, "tenant" | "admit">> {
     if (!caller) return {};
     const { keys, clock, metrics } = this.#deps;
-    const unsafe = this.#unsafe;
+    const refusal = (perHour: number | undefined) =>
+      this.#unsafeRefusal(caller.keyId, perHour, clock.steady());
     const tokensToday = await keys.tokensOn(caller.keyId, dayOf(clock.now()));
     return {
       tenant: caller.keyId,
       admit() {
         try {
           const now = clock.now();
-          const perHour = caller.limits.unsafe_requests_per_hour;
-          const waitMs = perHour && unsafe.waitMs(caller.keyId, perHour, clock.steady());
-          if (perHour && waitMs) throw rateLimited("unsafe_requests_per_hour", perHour, waitMs);
+          const refused = refusal(caller.limits.unsafe_requests_per_hour);
+          if (refused) throw refused;
           checkJobLimits(caller.limits, { jobs: jobs.progressOf(caller.keyId), tokensToday }, now);
         } catch (error) {
           metrics.rateLimited.inc();
@@ -177,12 +177,31 @@ export class Access {
   /**
    * A job ended with `REQUEST_UNSAFE`.
    *
-   * @returns the name of the API key whose it was; undefined where it came without one
+   * @returns the name of the API key whose it was, and why it may send nothing more now, if it may not;
+   * undefined where the job came without a key
    */
-  async noteUnsafe(tenant: string): Promise<string | undefined> {
-    const row = tenant === "" ? undefined : await this.#deps.keys.get(tenant);
-    if (row) this.#unsafe.note(row.keyId, this.#deps.clock.steady());
-    return row?.name;
+  async noteUnsafe(
+    tenant: string,
+  ): Promise<{ readonly name: string; readonly refusal: LlorchError | undefined } | undefined> {
+    const { keys, clock, defaults } = this.#deps;
+    const row = tenant === "" ? undefined : await keys.get(tenant);
+    if (!row) return undefined;
+    const now = clock.steady();
+    this.#unsafe.note(row.keyId, now);
+    const perHour = row.limits.unsafe_requests_per_hour ?? defaults().unsafe_requests_per_hour;
+    return { name: row.name, refusal: this.#unsafeRefusal(row.keyId, perHour, now) };
+  }
+
+  /** A job that ended with `REQUEST_UNSAFE` before this start, so many ms ago. */
+  recallUnsafe(tenant: string, agoMs: number): void {
+    if (tenant !== "") this.#unsafe.note(tenant, this.#deps.clock.steady() - agoMs);
+  }
+
+  #unsafeRefusal(keyId: string, perHour: number | undefined, now: number) {
+    const waitMs = perHour ? this.#unsafe.waitMs(keyId, perHour, now) : 0;
+    return perHour && waitMs > 0
+      ? rateLimited("unsafe_requests_per_hour", perHour, waitMs)
+      : undefined;
   }
 
   /**

@@ -1,4 +1,5 @@
-const HOUR = 3_600_000;
+/** For so long a request that ended workers counts against its key, in ms. */
+export const UNSAFE_WINDOW_MS = 3_600_000;
 
 /** Keys that are remembered; the one that sent such a request longest ago is forgotten first. */
 const REMEMBERED_KEYS = 10_000;
@@ -27,10 +28,10 @@ export class UnsafeRequests {
   waitMs(keyId: string, perHour: number, now: number): number {
     const times = this.#recent(keyId, now);
     const first = times.at(-perHour);
-    return first === undefined ? 0 : first + HOUR - now;
+    return first === undefined ? 0 : first + UNSAFE_WINDOW_MS - now;
   }
 
   #recent(keyId: string, now: number): readonly number[] {
-    return (this.#times.get(keyId) ?? []).filter((at) => now - at < HOUR);
+    return (this.#times.get(keyId) ?? []).filter((at) => now - at < UNSAFE_WINDOW_MS);
   }
 }

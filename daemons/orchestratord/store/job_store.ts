@@ -138,6 +138,8 @@ export interface JobStore {
   events(jobId: string, after: number, limit: number): Promise<readonly NumberedEvent[]>;
   /** Jobs that were completed last, oldest first. */
   completed(limit: number): Promise<readonly JobRow[]>;
+  /** Stored jobs that ended with `REQUEST_UNSAFE` after a time, in ms since 1970, oldest first. */
+  unsafeSince(time: number): Promise<readonly { readonly tenant: string; readonly endedAt: number }[]>;
   /** Oldest first. */
   unfinished(): Promise<readonly JobRow[]>;
   savePool(pool: PoolRow): Promise<void>;

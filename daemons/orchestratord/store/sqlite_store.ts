@@ -89,6 +89,10 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
   const selectCompleted = db.prepare(
     "SELECT * FROM jobs WHERE status = 'completed' ORDER BY ended_at DESC LIMIT ?",
   );
+  const selectUnsafe = db.prepare(
+    "SELECT tenant, ended_at FROM jobs WHERE ended_at > ? AND error ->> 'code' = 'REQUEST_UNSAFE'" +
+      " ORDER BY ended_at",
+  );
   const selectEvents = db.prepare(
     "SELECT id, event, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
   );
@@ -139,6 +143,13 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
     events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
     completed: (limit) =>
       read(() => selectCompleted.all(limit).flatMap((row) => toJob(row) ?? []).reverse()),
+    unsafeSince: (time) =>
+      read(() =>
+        selectUnsafe.all(time).map((row) => ({
+          tenant: String(row["tenant"]),
+          endedAt: Number(row["ended_at"]),
+        }))
+      ),
     unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
     savePool: ({ poolId, endpoint, keyId }) =>
       committer.write((db) => {
