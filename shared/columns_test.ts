@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import stringWidth from "string-width";
-import { columns } from "./columns.ts";
+import { columns, table } from "./columns.ts";
 
 Deno.test("columns() puts cells under each other and leaves no blanks at the end", () => {
   assert.deepEqual(columns([["a", "bb", "c"], ["aaa", "b", ""], ["", "b"]]), [
@@ -47,4 +47,25 @@ Deno.test("columns() go on below where the terminal is too narrow, and lose noth
 
 Deno.test("columns() of a pipe are one line each, however long", () => {
   assert.deepEqual(columns([["a", "b".repeat(500)]]), ["a  " + "b".repeat(500)]);
+});
+
+Deno.test("table() never breaks a row's name, and is never wider than the terminal", () => {
+  const names = ["JOB", "STATUS", "MODEL", "TOKENS"];
+  const rows = [["job-0123456789", "completed", "counter", "40"], [
+    "job-9876543210",
+    "failed",
+    "",
+    "",
+  ]];
+  assert.deepEqual(table(names, rows, { width: 60 }), columns([names, ...rows]));
+  assert.deepEqual(table(names, rows, { width: 30, head: (text) => `<${text}>` }), [
+    "<JOB\n  STATUS     MODEL    TOKENS>",
+    "job-0123456789\n  completed  counter  40",
+    "job-9876543210\n  failed",
+  ]);
+  assert.deepEqual(table(names, rows, { width: 22, head: (text) => `<${text}>` }), [
+    "job-0123456789\n  STATUS  completed\n  MODEL   counter\n  TOKENS  40",
+    "job-9876543210\n  STATUS  failed",
+  ]);
+  assert.deepEqual(table(names, rows), columns([names, ...rows]));
 });

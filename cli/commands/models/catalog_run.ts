@@ -4,7 +4,7 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { readCatalog } from "../../models/catalog.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "#shared/columns.ts";
+import { table } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models catalog` */
@@ -15,11 +15,12 @@ export function run({ options }: Invocation, context: Context): Promise<number> 
     return Promise.resolve(EXIT.ok);
   }
   const paint = painter(context.stdout, context);
-  const [head = "", ...lines] = columns([
+  const lines = table(
     ["ID", "PARAMETERS", "FORMAT", "SIZE", "MEMORY", "CONTEXT", "LICENCE"],
-    ...models.map(row),
-  ], { width: context.stdout.width });
-  context.stdout.write([paint("dim", head), ...lines].join("\n") + "\n");
+    models.map(row),
+    { width: context.stdout.width, head: (text) => paint("dim", text) },
+  );
+  context.stdout.write(lines.join("\n") + "\n");
   return Promise.resolve(EXIT.ok);
 }
 

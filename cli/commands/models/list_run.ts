@@ -10,7 +10,7 @@ import {
 } from "../../models/installed.ts";
 import { unusable } from "../../models/lookup.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "#shared/columns.ts";
+import { table } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models list` */
@@ -28,9 +28,9 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     return EXIT.ok;
   }
   const paint = painter(context.stdout, context);
-  const [head = "", ...lines] = columns([
+  const lines = table(
     ["NAME", "SIZE", "FORMAT", "CONTEXT", "MEMORY", "FOLDER"],
-    ...models.map((model) => [
+    models.map((model) => [
       model.name,
       formatBytes(model.size_bytes),
       model.info.quantization ?? "-",
@@ -38,8 +38,9 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
       formatBytes(defaultMemory(model)),
       dirname(model.path),
     ]),
-  ], { width: context.stdout.width });
-  context.stdout.write([paint("dim", head), ...lines].join("\n") + "\n");
+    { width: context.stdout.width, head: (text) => paint("dim", text) },
+  );
+  context.stdout.write(lines.join("\n") + "\n");
   return EXIT.ok;
 }
 

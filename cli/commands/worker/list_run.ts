@@ -7,7 +7,7 @@ import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
 import { shortName } from "../../daemons/worker_choice.ts";
 import { formatBytes } from "../../output/bytes.ts";
-import { columns } from "#shared/columns.ts";
+import { table } from "#shared/columns.ts";
 
 /** `llorch worker list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {
@@ -41,5 +41,5 @@ function render(
     worker.uri ?? "",
   ]);
   const head = ["WORKER", "MODEL", "DEVICE", "STATE", "SLOTS", "CONTEXT", "MEMORY", "PID", "URI"];
-  return columns([head, ...rows], { width }).join("\n") + "\n";
+  return table(head, rows, { width }).join("\n") + "\n";
 }

@@ -9,7 +9,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { integerOption, textOption } from "../../../daemons/option_values.ts";
-import { columns } from "#shared/columns.ts";
+import { table } from "#shared/columns.ts";
 
 /** Most jobs that the service gives at once. */
 const PAGE = 500;
@@ -71,5 +71,5 @@ function render(jobs: readonly ListedJob[], now: number, width: number | undefin
     ];
   });
   const head = ["JOB", "STATUS", "MODEL", "CLASS", "CREATED", "TOOK", "TOKENS"];
-  return columns([head, ...rows], { width }).join("\n") + "\n";
+  return table(head, rows, { width }).join("\n") + "\n";
 }

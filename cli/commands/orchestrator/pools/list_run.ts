@@ -7,7 +7,7 @@ import { connect } from "../../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { formatBytes } from "../../../output/bytes.ts";
-import { columns } from "#shared/columns.ts";
+import { table } from "#shared/columns.ts";
 
 /** `llorch orchestrator pools list` */
 export async function run({ options }: Invocation, context: Context): Promise<number> {
@@ -32,5 +32,5 @@ function render(pools: readonly PoolView[], now: number, width: number | undefin
     pool.endpoint,
   ]);
   const head = ["POOL", "STATUS", "WORKERS", "MODELS", "FREE", "SEEN", "ENDPOINT"];
-  return columns([head, ...rows], { width }).join("\n") + "\n";
+  return table(head, rows, { width }).join("\n") + "\n";
 }
