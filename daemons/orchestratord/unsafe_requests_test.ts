@@ -85,8 +85,49 @@ Deno.test("a key that sends such requests is named in the feed, and refused beyo
     assert.equal(refusal.code, "RATE_LIMITED");
     assert.equal(refusal.details?.["limit"], "unsafe_requests_per_hour");
     assert.ok(refusal.retryAfterMs! > 3_590_000);
+    await guarded.restart();
+    await assert.rejects(guarded.client(secret).call(routes.submit, { body: task }), {
+      code: "RATE_LIMITED",
+    });
+    await pool.register();
     pool.tokens = Infinity;
     pool.onSpawn = () => {};
     assert.equal((await Array.fromAsync(follow(other, task))).at(-1)?.event, "end");
+  });
+});
+
+Deno.test("what a key has waiting is refused once it is past its bound, and what others have waits on", async () => {
+  const settings = { failover: { backoff_first_ms: 50 }, keys: { unsafe_requests_per_hour: 1 } };
+  await withGuarded(settings, async (guarded) => {
+    const pool = await guarded.pool();
+    const mallory = guarded.client((await guarded.key({ name: "Mallory" })).secret);
+    const ann = guarded.client((await guarded.key({ name: "Ann" })).secret);
+    const waiting = Promise.withResolvers<string[]>();
+    pool.tokens = 0;
+    pool.onSpawn = (id, worker) =>
+      worker.onExecute = async () => {
+        if (pool.spawns < 3) return void pool.crash(id);
+        // Beside the last trial of the first one.
+        pool.holdLoads = true;
+        const body = { ...task, detached: true };
+        const jobs = await Promise.all(
+          [mallory, ann].map((client) => client.call(routes.submit, { body })),
+        );
+        waiting.resolve(jobs.map(({ job_id }) => job_id));
+        await pool.crash(id);
+      };
+    const last = (await Array.fromAsync(follow(mallory, task))).at(-1);
+    assert.equal(last?.event === "error" && last.data.code, "REQUEST_UNSAFE");
+    const [hers, anns] = await waiting.promise;
+    const refused = (await Array.fromAsync(follow(mallory, hers!))).at(-1);
+    assert.equal(refused?.event === "error" && refused.data.code, "RATE_LIMITED");
+    pool.tokens = Infinity;
+    pool.onSpawn = () => {};
+    for (const { worker } of pool.workers.values()) {
+      worker.onExecute = () => {};
+      worker.allow(Infinity);
+    }
+    await pool.ready();
+    assert.equal((await Array.fromAsync(follow(ann, anns!))).at(-1)?.event, "end");
   });
 });
