@@ -139,7 +139,9 @@ export interface JobStore {
   /** Jobs that were completed last, oldest first. */
   completed(limit: number): Promise<readonly JobRow[]>;
   /** Stored jobs that ended with `REQUEST_UNSAFE` after a time, in ms since 1970, oldest first. */
-  unsafeSince(time: number): Promise<readonly { readonly tenant: string; readonly endedAt: number }[]>;
+  unsafeSince(
+    time: number,
+  ): Promise<readonly { readonly tenant: string; readonly endedAt: number }[]>;
   /** Oldest first. */
   unfinished(): Promise<readonly JobRow[]>;
   savePool(pool: PoolRow): Promise<void>;
