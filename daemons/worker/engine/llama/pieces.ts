@@ -41,8 +41,9 @@ export function* tokensInPieces(
 ): Generator<readonly number[]> {
   let at = 0;
   let size = PIECE_LENGTH;
+  const numbers = new LongNumbers(text);
   while (true) {
-    const piece = pieceFrom(text, at, Math.min(size, most));
+    const piece = pieceFrom(text, at, Math.min(size, most), numbers);
     if (at + piece.text.length === text.length && !piece.isNumber) break;
     const tokens = tokenizer.tokenize(piece.text, special);
     const cut = findCut(piece, tokens, special, tokenizer);
@@ -73,11 +74,11 @@ interface Piece {
   readonly isNumber: boolean;
 }
 
-function pieceFrom(text: string, at: number, size: number): Piece {
-  const number = longNumber(text, at, at + size);
+function pieceFrom(text: string, at: number, size: number, numbers: LongNumbers): Piece {
+  const number = numbers.find(at, at + size);
   if (number) {
     // Where digits are grouped from their end, the groups must be those of the whole number.
-    const start = Math.max(number.start, at) + NUMBER_LENGTH;
+    const start = number.start + NUMBER_LENGTH;
     const end = start + (number.end - start) % 3;
     return { text: text.slice(at, end), margin: NUMBER_MARGIN, isNumber: true };
   }
@@ -87,19 +88,44 @@ function pieceFrom(text: string, at: number, size: number): Piece {
   return { text: text.slice(at, end), margin: MARGIN, isNumber: false };
 }
 
-/** The first long number that has digits to be read between two places. */
-function longNumber(
-  text: string,
-  from: number,
-  to: number,
-): { readonly start: number; readonly end: number } | undefined {
-  DIGITS.lastIndex = from;
-  const found = DIGITS.exec(text);
-  if (!found || found.index >= to) return undefined;
-  return { start: found.index, end: DIGITS.lastIndex };
+/** Digits in a row. */
+interface LongNumber {
+  readonly start: number;
+  readonly end: number;
 }
 
-const DIGITS = new RegExp(`\\p{Nd}{${LONG_NUMBER},}`, "gu");
+/**
+ * The long numbers of a text, looked for as far as is asked. No expression runs over more than a few
+ * thousand digits: V8's overflow the stack at some millions of them.
+ */
+class LongNumbers {
+  readonly #text: string;
+  #last: LongNumber | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** What is left from a place on of the first long number that begins before another place. */
+  find(from: number, to: number): LongNumber | undefined {
+    const last = this.#last;
+    // The end of a number is looked for once, and not for each of its pieces.
+    if (last && last.start <= from && from + LONG_NUMBER <= last.end) {
+      return { start: from, end: last.end };
+    }
+    // A digit may take two places.
+    const found = BEGINNING.exec(this.#text.slice(from, to + 2 * LONG_NUMBER));
+    if (!found || from + found.index >= to) return undefined;
+    const start = from + found.index;
+    let end = start;
+    MORE.lastIndex = start;
+    while (MORE.test(this.#text)) end = MORE.lastIndex;
+    return this.#last = { start, end };
+  }
+}
+
+const BEGINNING = new RegExp(`\\p{Nd}{${LONG_NUMBER}}`, "u");
+const MORE = new RegExp(`\\p{Nd}{1,${LONG_NUMBER}}`, "uy");
 
 interface Cut {
   /** Tokens and characters of a piece that are certain. */
