@@ -1,4 +1,4 @@
-/** For so long a request that ended workers counts against its key, in ms. */
+/** How long an unsafe request counts against its API key, in ms. */
 export const UNSAFE_WINDOW_MS = 3_600_000;
 
 /** Keys that are remembered; the one that sent such a request longest ago is forgotten first. */

@@ -5,9 +5,9 @@
  *
  * 1. a worker that hangs or died loses all its jobs at once, and to none of them that counts as a
  *    failure of its own;
- * 2. the likeliest cause among them is suspected, always of those that had delivered nothing: first who
- *    was suspected before, then who is shaken, then who came while the worker still spoke, then of whom
- *    it said nothing at all, then who was dispatched first;
+ * 2. the most likely cause is suspected. Only jobs that had delivered no token can be it. Preferred are,
+ *    in this order: jobs suspected before; shaken jobs; jobs dispatched before the worker fell silent;
+ *    jobs the worker never reported on; the job dispatched first;
  * 3. the others are shaken: until one delivers again it runs beside no other shaken one, so that the
  *    next death has one likeliest cause;
  * 4. a suspect waits apart from the lines. It is tried alone: on a worker that nobody uses, or on one

@@ -38,7 +38,7 @@ Deno.test("a copy goes by its own name once the first file has gone, and other c
   assert.deepEqual([...known.values()], ["/models/z-copy.gguf"]);
 });
 
-Deno.test("a file with the fingerprint of another and other weights is no copy of it, and is told of", async () => {
+Deno.test("a file with the same fingerprint but other weights is not a copy, and is reported", async () => {
   const files = { models: [file("one"), file("two"), file("also-one")], problems: [] };
   const isAlike = (_: string, other: string) => Promise.resolve(!other.endsWith("two.gguf"));
   const { models, problems } = await withOneOfEach(files, new Map(), isAlike);
