@@ -13,7 +13,7 @@ import {
 import type { ConfigSpec } from "#shared/config/load.ts";
 import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
-import { HostSet } from "./pools/endpoints.ts";
+import { HostSet } from "./access/allowed_hosts.ts";
 import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;

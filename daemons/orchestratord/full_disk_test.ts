@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { databasePath } from "./config.ts";
-import { openSqliteStore } from "./store/sqlite_store.ts";
+import { openSqliteStore } from "./store/sqlite/store.ts";
 import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 

@@ -1,7 +1,7 @@
 import { daemonMain } from "#shared/daemon.ts";
 import { runCommand } from "./commands/mod.ts";
 import { configSpec } from "./config.ts";
-import { Orchestratord } from "./orchestratord.ts";
+import { Orchestratord } from "./daemon.ts";
 
 if (import.meta.main) {
   Deno.exit(

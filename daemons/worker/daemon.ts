@@ -5,9 +5,9 @@ import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
-import { loadOpenai } from "./engine/openai/load.ts";
+import { loadOpenai } from "./servers/load.ts";
 import { standBy } from "./standby.ts";
-import { localModel } from "./local_model.ts";
+import { localModel } from "./batch/local_model.ts";
 import { Worker } from "./worker.ts";
 
 /**

@@ -8,7 +8,7 @@ import { createLogger } from "#shared/logging.ts";
 import { standbyModelPath } from "#shared/paths.ts";
 import { workerConfig } from "./config.ts";
 import { loadLlama } from "./engine/llama/load.ts";
-import { localModel } from "./local_model.ts";
+import { localModel } from "./batch/local_model.ts";
 import { tinyModel } from "./tiny_model.ts";
 import { Worker } from "./worker.ts";
 

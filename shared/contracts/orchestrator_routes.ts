@@ -13,7 +13,7 @@ import {
 } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
-import { openaiRoutes } from "./openai_routes.ts";
+import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import {
   deadlineBody,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai_common.ts";
+import { openaiErrorBody } from "../contracts/openai/common.ts";
 import { defineRoute, type Role } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import type { LogFields, Logger } from "../logging.ts";

@@ -1,7 +1,7 @@
 import { systemClock } from "../clock.ts";
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
 import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai_common.ts";
+import { openaiErrorBody } from "../contracts/openai/common.ts";
 import { HEADERS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { readSseBatches, type SseMessage } from "./sse.ts";

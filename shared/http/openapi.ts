@@ -1,6 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai_common.ts";
+import { openaiErrorBody } from "../contracts/openai/common.ts";
 import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { VERSION } from "../version.ts";

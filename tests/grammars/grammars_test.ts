@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
-import { checkGrammar } from "../../daemons/worker/engine/check_grammar.ts";
+import { checkGrammar } from "../../daemons/worker/grammar/check_grammar.ts";
 import { writeRandomModel } from "../support/models.ts";
 import { randomGrammars } from "./random_grammars.ts";
 import { type Outcome, tryGrammars } from "./try_grammars.ts";

@@ -1,5 +1,5 @@
 import type { PoolModel, PoolWorker } from "#shared/contracts/mod.ts";
-import { defaultLoadBytes } from "../../daemons/orchestratord/pools/load_size.ts";
+import { defaultLoadBytes } from "../../daemons/orchestratord/scheduler/load_size.ts";
 import type { PoolReport, Spawn } from "../../daemons/orchestratord/scheduler/state.ts";
 import type { Host } from "./scenario.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { LivedTime, SLEPT_MS } from "#shared/clock.ts";
-import { Loop } from "../../daemons/orchestratord/loop.ts";
+import { Loop } from "../../daemons/orchestratord/scheduler/loop.ts";
 import type {
   Effect,
   Input,

@@ -2,7 +2,7 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { VERSION } from "#shared/version.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { Orchestrator } from "../service.ts";
 
 /** `/health`, `/ready`, `/metrics`, `/openapi.json`. */
 export function mountCommon(app: App, orchestrator: Orchestrator): void {

@@ -1,7 +1,7 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import { delay } from "#shared/lifecycle.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { Orchestrator } from "../service.ts";
 import { withoutHostPaths } from "#shared/models/host_paths.ts";
 import { seesPaths } from "./hide_paths.ts";
 import { mayTouch } from "./own_jobs.ts";

@@ -2,8 +2,8 @@ import type { JobEvent } from "#shared/contracts/mod.ts";
 import { isTerminal } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { LiveJob } from "../jobs/live_job.ts";
-import type { StreamItem } from "../relay/job_stream.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { StreamItem } from "../jobs/job_stream.ts";
+import type { Orchestrator } from "../service.ts";
 
 /** Events read from the store at once. */
 const PAGE = 256;

@@ -1,7 +1,7 @@
 import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { Orchestrator } from "../service.ts";
 import { planLoad } from "../scheduler/placement.ts";
 import { isComingAt } from "../scheduler/residency.ts";
 import { type Place, placeKey, type State } from "../scheduler/state.ts";

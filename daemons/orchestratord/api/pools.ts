@@ -1,6 +1,6 @@
 import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { Orchestrator } from "../service.ts";
 
 /** What pool managers call, and what operators want of pools. */
 export function mountPools(app: App, { pools }: Orchestrator): void {

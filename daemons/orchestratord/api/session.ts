@@ -1,7 +1,7 @@
 import { ACCEPTED, orchestratorRoutes as routes, type SessionView } from "#shared/contracts/mod.ts";
 import type { App, Caller } from "#shared/http/app.ts";
-import { sessionCookie, sessionSecretOf } from "../keys/browser.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import { sessionCookie, sessionSecretOf } from "../access/browser.ts";
+import type { Orchestrator } from "../service.ts";
 
 /** `/v2/session`: who is calling, and browsers that sign in and out. */
 export function mountSession(app: App, { access, config }: Orchestrator): void {

@@ -1,6 +1,6 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
-import type { Orchestrator } from "../orchestrator.ts";
+import type { Orchestrator } from "../service.ts";
 import { forCaller, modelFor, unusableFor } from "./hide_paths.ts";
 import { mayTouch } from "./own_jobs.ts";
 import { fits } from "../scheduler/fits.ts";

@@ -1,6 +1,6 @@
 import type { EndData, OpenAIUsage, StoredJobEvent } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { type GenerateRequest, usageOf } from "./openai_task.ts";
+import { type GenerateRequest, usageOf } from "./openai/task.ts";
 
 /** Turns the events of the jobs that answer one request into chunks, and into the whole answer. */
 export interface Translator<Chunk, Whole> {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { createLogger } from "#shared/logging.ts";
 import { configSchema, databasePath } from "../config.ts";
-import { Orchestratord } from "../orchestratord.ts";
-import { openSqliteStore } from "../store/sqlite_store.ts";
+import { Orchestratord } from "../daemon.ts";
+import { openSqliteStore } from "../store/sqlite/store.ts";
 import { numbers, range, withHarness } from "../testing/harness.ts";
 import { backup, copyDatabase } from "./backup.ts";
 

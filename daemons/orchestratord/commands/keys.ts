@@ -7,8 +7,8 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "../config.ts";
-import { Keys } from "../keys/keys.ts";
-import { openSqliteStore } from "../store/sqlite_store.ts";
+import { Keys } from "../access/api_keys.ts";
+import { openSqliteStore } from "../store/sqlite/store.ts";
 
 /** Strict, since a Date takes the 31st of February for the 3rd of March. */
 const whenFlag = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);

@@ -7,7 +7,7 @@ import {
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
-import { dayOf } from "../keys/tokens.ts";
+import { dayOf } from "../access/tokens.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch } from "../store/job_store.ts";
 import type { JobsDeps } from "./jobs.ts";

@@ -6,8 +6,8 @@ import {
   type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
-import type { RunAttempt } from "../relay/relay.ts";
-import { JobStream } from "../relay/job_stream.ts";
+import type { RunAttempt } from "./relay.ts";
+import { JobStream } from "./job_stream.ts";
 import type { JobPatch, JobRow, JobStore, NumberedEvent, Usage } from "../store/job_store.ts";
 
 /** Events that may wait to be written before the worker's stream is made to wait. */

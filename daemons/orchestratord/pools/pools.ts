@@ -13,12 +13,12 @@ import type { Logger } from "#shared/logging.ts";
 import { withoutHostPaths } from "#shared/models/host_paths.ts";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
-import type { Access } from "../keys/access.ts";
-import type { Loop } from "../loop.ts";
+import type { Access } from "../access/access.ts";
+import type { Loop } from "../scheduler/loop.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import { checkReload } from "../scheduler/reload.ts";
 import { notPreloaded } from "../scheduler/residency.ts";
-import { checkAddresses, HostSet } from "./endpoints.ts";
+import { checkAddresses, HostSet } from "../access/allowed_hosts.ts";
 import type { Effect, Pool } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
 

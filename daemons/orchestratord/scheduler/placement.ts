@@ -4,7 +4,7 @@
  * @module
  */
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
-import { defaultHostBytes, defaultLoadBytes } from "../pools/load_size.ts";
+import { defaultHostBytes, defaultLoadBytes } from "./load_size.ts";
 import {
   type Breaker,
   breakerKey,

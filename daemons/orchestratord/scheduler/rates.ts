@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { defaultSlots } from "../pools/load_size.ts";
+import { defaultSlots } from "./load_size.ts";
 import type { Ahead, Rates, State, Worker } from "./state.ts";
 import { holdersOf, isUsable } from "./workers.ts";
 

@@ -12,7 +12,7 @@
  * @module
  */
 import { LlorchError } from "#shared/errors.ts";
-import { defaultLoadBytes } from "../pools/load_size.ts";
+import { defaultLoadBytes } from "./load_size.ts";
 import { retire } from "./drain.ts";
 import { startSpawn } from "./orders.ts";
 import { type Site, sitesOf } from "./placement.ts";

@@ -7,7 +7,7 @@ import type {
   WorkerState,
   WorkerView,
 } from "#shared/contracts/mod.ts";
-import { defaultLoadBytes } from "../pools/load_size.ts";
+import { defaultLoadBytes } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf } from "./resolve.ts";

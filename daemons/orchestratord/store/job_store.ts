@@ -8,7 +8,7 @@ import type {
   TaskRequest,
 } from "#shared/contracts/mod.ts";
 import type { Pin, Place } from "../scheduler/state.ts";
-import type { StoreSize } from "./space.ts";
+import type { StoreSize } from "./sqlite/space.ts";
 
 /** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
 export interface NumberedEvent {

@@ -7,7 +7,7 @@ import {
 import { type Client, createClient } from "#shared/http/client.ts";
 import { createLogger } from "#shared/logging.ts";
 import { configSchema } from "../config.ts";
-import { Orchestratord } from "../orchestratord.ts";
+import { Orchestratord } from "../daemon.ts";
 import { FakePool } from "./harness.ts";
 
 /** The token that the daemons of a test share. */

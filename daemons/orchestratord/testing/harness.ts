@@ -16,7 +16,7 @@ import { createLogger } from "#shared/logging.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import { ACCEPTED } from "#shared/contracts/mod.ts";
 import { configSchema } from "../config.ts";
-import { Orchestratord } from "../orchestratord.ts";
+import { Orchestratord } from "../daemon.ts";
 import { FakeWorker } from "./fake_worker.ts";
 
 /** Fingerprint of the one model that a fake pool has. */

@@ -2,10 +2,10 @@ import type { ChosenLogprob, StopReason, WorkerEvent } from "#shared/contracts/e
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
-import { EventStream } from "./event_stream.ts";
-import { type Release, TextGate } from "./text_gate.ts";
+import { EventStream } from "../answers/event_stream.ts";
+import { type Release, TextGate } from "../answers/text_gate.ts";
 import { callId } from "./call_id.ts";
-import type { CallWatch } from "./tool_calls.ts";
+import type { CallWatch } from "../answers/tool_calls.ts";
 
 /** How a run ended, for the counts. */
 export type Outcome = "completed" | "cancelled" | "failed";

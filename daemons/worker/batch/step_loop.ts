@@ -3,7 +3,7 @@ import { type EngineSequence, EngineStuck } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { planPrefill } from "./prefill_plan.ts";
-import type { RunTable } from "./run_table.ts";
+import type { RunTable } from "../answers/run_table.ts";
 import { Slot } from "./slot.ts";
 
 /** What a {@linkcode StepLoop} needs. */

@@ -3,7 +3,7 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "../batch/tool_calls.ts";
+import type { CallSyntax } from "../answers/tool_calls.ts";
 
 /** Most tokens in one step, unless told otherwise. */
 export const DEFAULT_BATCH = 512;

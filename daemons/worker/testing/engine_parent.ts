@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { startEngine } from "../engine/openai/process.ts";
+import { startEngine } from "../servers/process.ts";
 
 console.log(startEngine(["sleep", "1000"], { PATH: Deno.env.get("PATH") ?? "" }).group);
 await new Promise(() => setInterval(() => {}, 1000));

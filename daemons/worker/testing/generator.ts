@@ -5,7 +5,7 @@ import { readSse } from "#shared/http/sse.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { createLogger } from "#shared/logging.ts";
 import type { Engine } from "../engine/engine.ts";
-import { Generator, type GeneratorOptions } from "../generator.ts";
+import { Generator, type GeneratorOptions } from "../batch/generator.ts";
 import type { Outcome } from "../batch/run.ts";
 
 /** A generator for tests, with what it told its observer. */

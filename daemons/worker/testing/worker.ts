@@ -3,7 +3,7 @@ import { createLogger } from "#shared/logging.ts";
 import { workerRoutes } from "#shared/contracts/worker.ts";
 import { type WorkerConfig, workerConfig } from "../config.ts";
 import type { LoadEngine } from "../engine/engine.ts";
-import { localModel } from "../local_model.ts";
+import { localModel } from "../batch/local_model.ts";
 import { Worker } from "../worker.ts";
 
 /** Token of workers in tests. */

@@ -1,7 +1,7 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import { ChatTemplate } from "../chat_template.ts";
+import { ChatTemplate } from "../../chat/chat_template.ts";
 import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";

@@ -1,11 +1,11 @@
 import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
 import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
-import { seedAt } from "../../batch/seed.ts";
+import { seedAt } from "../seed.ts";
 import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
-import { checkGrammar } from "../check_grammar.ts";
-import { jsonGrammar } from "../json_grammar.ts";
-import { toolGrammar } from "../tool_grammar.ts";
+import { checkGrammar } from "../../grammar/check_grammar.ts";
+import { jsonGrammar } from "../../grammar/json_grammar.ts";
+import { toolGrammar } from "../../grammar/tool_grammar.ts";
 import type { Sample } from "./batcher.ts";
 import {
   acceptToken,

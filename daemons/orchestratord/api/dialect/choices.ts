@@ -1,0 +1,116 @@
+import type { TaskRequest } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Caller } from "#shared/http/app.ts";
+import type { LiveJob } from "../../jobs/live_job.ts";
+import type { Orchestrator } from "../../service.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+import type { RunAttempt } from "../../jobs/relay.ts";
+import { followLive } from "../follow.ts";
+import { checkModelName } from "../hide_paths.ts";
+
+/** Items of one of the jobs that answer a request together, those that came at once. */
+export interface ChoiceItems {
+  /** Index of the job. */
+  readonly choice: number;
+  readonly items: readonly StreamItem[];
+}
+
+/**
+ * Submits the jobs of one request, not to be kept: all of them or none.
+ *
+ * @throws {LlorchError} as the routes promise
+ */
+export async function submitAll(
+  { access, jobs }: Orchestrator,
+  tasks: readonly TaskRequest[],
+  { correlationId, caller, runAttempt }: {
+    correlationId: string;
+    caller: Caller | undefined;
+    runAttempt?: RunAttempt;
+  },
+): Promise<LiveJob[]> {
+  const terms = await access.terms(caller, jobs);
+  const taken: LiveJob[] = [];
+  try {
+    for (const task of tasks) {
+      checkModelName(caller, task.model);
+      const { job } = await jobs.submit(task, {
+        durable: false,
+        correlationId,
+        runAttempt,
+        ...terms,
+      });
+      if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");
+      taken.push(job);
+    }
+    return taken;
+  } catch (error) {
+    for (const { id } of taken) jobs.cancel(id, "Another choice of the request was refused");
+    throw error;
+  }
+}
+
+/**
+ * Follows jobs that answer one request, whichever has something next. When the client leaves, or
+ * whoever reads stops, all of them are cancelled.
+ */
+export async function* followAll(
+  orchestrator: Orchestrator,
+  jobs: readonly LiveJob[],
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceItems> {
+  const [only, ...others] = jobs;
+  if (only && others.length === 0) {
+    for await (const items of followLive(orchestrator, only, 0, signal, 0)) {
+      yield { choice: 0, items };
+    }
+    return;
+  }
+  const leave = new AbortController();
+  const onAbort = () => leave.abort();
+  if (signal.aborted) leave.abort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const readers = jobs.map((job) => followLive(orchestrator, job, 0, leave.signal, 0));
+  const arrivals = new Arrivals<
+    { choice: number; result: IteratorResult<readonly StreamItem[]> }
+  >();
+  const pull = (choice: number) =>
+    arrivals.add(readers[choice]!.next().then((result) => ({ choice, result })));
+  try {
+    readers.forEach((_, choice) => pull(choice));
+    for (let open = readers.length; open > 0;) {
+      const { choice, result } = await arrivals.next();
+      if (result.done) {
+        open--;
+        continue;
+      }
+      yield { choice, items: result.value };
+      pull(choice);
+    }
+  } finally {
+    leave.abort();
+    signal.removeEventListener("abort", onAbort);
+    await Promise.all(readers.map((reader) => reader.return(undefined)));
+  }
+}
+
+/** Results of several promises in the order in which they come. */
+class Arrivals<T> {
+  #arrived: Promise<T>[] = [];
+  #wake: () => void = () => {};
+
+  add(promise: Promise<T>): void {
+    const arrive = () => {
+      this.#arrived.push(promise);
+      this.#wake();
+    };
+    promise.then(arrive, arrive);
+  }
+
+  async next(): Promise<T> {
+    while (this.#arrived.length === 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return await this.#arrived.shift()!;
+  }
+}

@@ -1,0 +1,152 @@
+import {
+  type ChatChunk,
+  type ChatCompletion,
+  type ChatRequest,
+  type ChosenLogprob,
+  eventError,
+  type Message,
+  type StopReason,
+  type StoredJobEvent,
+  type TaskRequest,
+} from "#shared/contracts/mod.ts";
+import { toChatLogprobs } from "./logprobs.ts";
+import { toTasks } from "./task.ts";
+import { Answer, type Translator } from "../translator.ts";
+
+const FINISH_REASONS = {
+  EOS: "stop",
+  STOP_SEQUENCE: "stop",
+  MAX_TOKENS: "length",
+  TOOL_CALLS: "tool_calls",
+} as const satisfies Record<StopReason, string>;
+
+/** OpenAI's chat request as tasks of ours, one for each choice. */
+export function chatTasks(body: ChatRequest): TaskRequest[] {
+  return toTasks(body, {
+    messages: body.messages.map(toMessage),
+    max_tokens: body.max_completion_tokens ?? body.max_tokens,
+    ...jsonSchemaOf(body.response_format),
+    tools: body.tools,
+    tool_choice: body.tool_choice,
+    parallel_tool_calls: body.parallel_tool_calls,
+    logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
+  });
+}
+
+function toMessage(message: ChatRequest["messages"][number]): Message {
+  const parts = message.content ?? "";
+  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("");
+  switch (message.role) {
+    case "assistant":
+      return {
+        role: message.role,
+        content,
+        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+      };
+    case "tool":
+      return { role: message.role, content, tool_call_id: message.tool_call_id };
+    default:
+      return { role: message.role === "developer" ? "system" : message.role, content };
+  }
+}
+
+function jsonSchemaOf(
+  format: ChatRequest["response_format"],
+): Pick<TaskRequest, "json_schema" | "json_schema_strict"> {
+  if (format?.type === "json_object") return { json_schema: { type: "object" } };
+  if (format?.type !== "json_schema") return {};
+  const { schema, strict } = format.json_schema;
+  return { json_schema: schema, json_schema_strict: strict === true };
+}
+
+/** Makes chunks and the whole answer of a chat. */
+export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
+  readonly #answer: Answer;
+  readonly #texts: string[];
+  readonly #logprobs: ChosenLogprob[][] = [];
+  readonly #begun = new Set<number>();
+
+  constructor(jobId: string, createdAt: number, request: ChatRequest) {
+    const choices = request.n ?? 1;
+    this.#answer = new Answer(`chatcmpl-${jobId}`, createdAt, request, choices);
+    this.#texts = Array.from({ length: choices }, () => "");
+  }
+
+  take(choice: number, event: StoredJobEvent): ChatChunk[] {
+    switch (event.event) {
+      case "queued":
+        return [];
+      case "started":
+        return this.#role(choice);
+      case "token":
+        this.#texts[choice] += event.data.t;
+        if (event.data.logprobs) (this.#logprobs[choice] ??= []).push(...event.data.logprobs);
+        return [
+          ...this.#role(choice),
+          this.#chunk(choice, { content: event.data.t }, null, event.data.logprobs),
+        ];
+      case "end":
+        this.#answer.end(choice, event.data);
+        return [
+          ...this.#role(choice),
+          ...(event.data.tool_calls ?? []).map((call, index) =>
+            this.#chunk(choice, { tool_calls: [{ index, ...call }] })
+          ),
+          this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+          ...this.#usageChunk(),
+        ];
+      case "error":
+        throw eventError(event.data);
+    }
+  }
+
+  whole(): ChatCompletion {
+    return {
+      ...this.#answer.head,
+      object: "chat.completion",
+      choices: this.#texts.map((text, index) => {
+        const { stop_reason, tool_calls } = this.#answer.endOf(index);
+        // White space before calls is the model's way of writing them, not an answer.
+        const content = tool_calls && text.trim() === "" ? null : text;
+        return {
+          index,
+          message: {
+            role: "assistant",
+            content,
+            refusal: null,
+            ...(tool_calls ? { tool_calls } : {}),
+          },
+          logprobs: toChatLogprobs(this.#logprobs[index]),
+          finish_reason: FINISH_REASONS[stop_reason],
+        };
+      }),
+      usage: this.#answer.usage(),
+    };
+  }
+
+  #role(choice: number): ChatChunk[] {
+    if (this.#begun.has(choice)) return [];
+    this.#begun.add(choice);
+    return [this.#chunk(choice, { role: "assistant", content: "" })];
+  }
+
+  #usageChunk(): ChatChunk[] {
+    const usage = this.#answer.lastUsage();
+    if (!usage) return [];
+    return [{ ...this.#answer.head, object: "chat.completion.chunk", choices: [], usage }];
+  }
+
+  #chunk(
+    index: number,
+    delta: ChatChunk["choices"][number]["delta"],
+    finish_reason: ChatChunk["choices"][number]["finish_reason"] = null,
+    logprobs?: readonly ChosenLogprob[],
+  ): ChatChunk {
+    return {
+      ...this.#answer.head,
+      object: "chat.completion.chunk",
+      choices: [{ index, delta, logprobs: toChatLogprobs(logprobs), finish_reason }],
+      ...this.#answer.noUsage,
+    };
+  }
+}

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { chatChunk, chatCompletion, chatRequest, type EndData } from "#shared/contracts/mod.ts";
+import { chatTasks, ChatTranslator } from "./chat.ts";
+
+const END: EndData = {
+  tokens_in: 3,
+  tokens_cached: 1,
+  tokens_out: 2,
+  ttft_ms: 1,
+  decode_time_ms: 1,
+  stop_reason: "EOS",
+  seed: 1,
+};
+
+const toTask = (body: ReturnType<typeof request>) => chatTasks(body)[0]!;
+
+const request = (more: Record<string, unknown> = {}) =>
+  chatRequest.parse({ model: "m", messages: [{ role: "user", content: "hi" }], ...more });
+
+Deno.test("chatTasks() leaves out what is null and keeps our defaults", () => {
+  const task = toTask(request({ temperature: null, stop: null, max_tokens: null }));
+  assert.equal(task.temperature, 0.8);
+  assert.equal(task.max_tokens, undefined);
+});
+
+Deno.test("chatTasks() keeps to a schema strictly where the client says so, and else loosely", () => {
+  const task = (strict: unknown) =>
+    chatTasks(chatRequest.parse({
+      model: "m",
+      messages: [{ role: "user", content: "a" }],
+      response_format: { type: "json_schema", json_schema: { name: "x", schema: {}, strict } },
+    }))[0]!;
+  assert.deepEqual(task(true).json_schema, {});
+  const strict = [true, false, null, undefined].map((each) => task(each).json_schema_strict);
+  assert.deepEqual(strict, [true, false, false, false]);
+});
+
+Deno.test("chatTasks() joins text parts and reads developer as system", () => {
+  const task = toTask(request({
+    messages: [
+      { role: "developer", content: "be brief" },
+      { role: "user", content: [{ type: "text", text: "a" }, { type: "text", text: "b" }] },
+    ],
+  }));
+  assert.deepEqual(task.messages, [
+    { role: "system", content: "be brief" },
+    { role: "user", content: "ab" },
+  ]);
+});
+
+Deno.test("chatTasks() prefers max_completion_tokens and makes a list of one stop string", () => {
+  const task = toTask(request({ max_completion_tokens: 5, max_tokens: 9, stop: "x" }));
+  assert.equal(task.max_tokens, 5);
+  assert.deepEqual(task.stop, ["x"]);
+});
+
+Deno.test("chatTasks() folds any integer into a seed of 32 bits", () => {
+  assert.equal(toTask(request({ seed: -2 })).seed, 0xfffffffe);
+  assert.equal(toTask(request({ seed: 2 ** 40 + 7 })).seed, 7);
+});
+
+Deno.test("chatRequest accepts what clients send by habit and refuses what would change the answer", () => {
+  assert.ok(request({ n: 1, user: "u", store: false, logprobs: false, tools: [] }));
+  for (const extra of [{ best_of: 2 }, { audio: {} }]) {
+    assert.throws(() => request(extra), /is not supported/);
+  }
+});
+
+Deno.test("ChatTranslator gives the role once, then text, the reason and the usage", () => {
+  const translator = new ChatTranslator(
+    "j",
+    1_700_000_000_000,
+    request({ stream: true, stream_options: { include_usage: true } }),
+  );
+  const chunks = [
+    ...translator.take(0, { event: "token", data: { t: "Hel", i: 0 } }),
+    ...translator.take(0, { event: "token", data: { t: "lo", i: 1 } }),
+    ...translator.take(0, { event: "end", data: END }),
+  ].map((chunk) => chatChunk.parse(chunk));
+  assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta), [
+    { role: "assistant", content: "" },
+    { content: "Hel" },
+    { content: "lo" },
+    {},
+    undefined,
+  ]);
+  assert.equal(chunks[3]?.choices[0]?.finish_reason, "stop");
+  assert.equal(chunks[4]?.usage?.total_tokens, 5);
+  const whole = chatCompletion.parse(translator.whole());
+  assert.equal(whole.choices[0]?.message.content, "Hello");
+  assert.equal(whole.usage.prompt_tokens_details.cached_tokens, 1);
+});
+
+Deno.test("ChatTranslator throws the job's error", () => {
+  const translator = new ChatTranslator("j", 0, request());
+  const data = { code: "QUEUE_TIMEOUT" as const, message: "late", retriable: true };
+  assert.throws(() => translator.take(0, { event: "error", data }), { code: "QUEUE_TIMEOUT" });
+});
+
+Deno.test("chatTasks() takes a seed of -1 for none, for every choice", () => {
+  const tasks = chatTasks(request({ n: 3, seed: -1 }));
+  assert.deepEqual(tasks.map(({ seed }) => seed), [undefined, undefined, undefined]);
+});
+
+Deno.test("chatTasks() makes a task of each choice and counts the seed up", () => {
+  const tasks = chatTasks(request({ n: 3, seed: 0xffffffff }));
+  assert.deepEqual(tasks.map((task) => task.seed), [0xffffffff, 0, 1]);
+  assert.throws(() => request({ n: 17 }));
+});
+
+Deno.test("ChatTranslator keeps choices apart and counts their prompt once", () => {
+  const translator = new ChatTranslator(
+    "j",
+    0,
+    request({ n: 2, stream: true, stream_options: { include_usage: true } }),
+  );
+  const chunks = [
+    ...translator.take(1, { event: "token", data: { t: "b", i: 0 } }),
+    ...translator.take(0, { event: "token", data: { t: "a", i: 0 } }),
+    ...translator.take(1, { event: "end", data: END }),
+    ...translator.take(0, { event: "end", data: END }),
+  ];
+  assert.deepEqual(
+    chunks.map((chunk) => chunk.choices[0]?.index),
+    [1, 1, 0, 0, 1, 0, undefined],
+  );
+  assert.equal(chunks.at(-1)?.usage?.prompt_tokens, 3);
+  assert.equal(chunks.at(-1)?.usage?.completion_tokens, 4);
+  assert.deepEqual(translator.whole().choices.map(({ message }) => message.content), ["a", "b"]);
+});
+
+const tool = { type: "function", function: { name: "f", parameters: { type: "object" } } };
+const call = { id: "c1", type: "function" as const, function: { name: "f", arguments: "{}" } };
+
+Deno.test("chatTasks() keeps tools, calls and results", () => {
+  const task = toTask(request({
+    messages: [
+      { role: "user", content: "hi" },
+      { role: "assistant", content: null, tool_calls: [call] },
+      { role: "tool", content: [{ type: "text", text: "7" }], tool_call_id: "c1" },
+    ],
+    tools: [tool],
+    tool_choice: "required",
+  }));
+  assert.deepEqual(task.messages?.slice(1), [
+    { role: "assistant", content: "", tool_calls: [call] },
+    { role: "tool", content: "7", tool_call_id: "c1" },
+  ]);
+  assert.equal(task.tool_choice, "required");
+  assert.equal(task.tools?.[0]?.function.name, "f");
+});
+
+Deno.test("chatRequest refuses tools that contradict themselves or the answer's form", () => {
+  const named = (name: string) => ({ type: "function", function: { name } });
+  assert.throws(() => request({ tools: [tool, tool] }), /twice/);
+  assert.throws(() => request({ tools: [tool], tool_choice: named("g") }), /is not there/);
+  assert.throws(() => request({ tool_choice: "required" }), /is not there/);
+  const response_format = { type: "json_object" };
+  assert.throws(() => request({ tools: [tool], response_format }), /beside/);
+  assert.ok(request({ tools: [tool], tool_choice: "none", response_format }));
+});
+
+Deno.test("ChatTranslator tells calls as deltas and in the whole answer, whose text is then null", () => {
+  const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
+  const end = { ...END, stop_reason: "TOOL_CALLS" as const, tool_calls: [call] };
+  const chunks = translator.take(0, { event: "end", data: end })
+    .map((chunk) => chatChunk.parse(chunk));
+  assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta.tool_calls), [
+    undefined,
+    [{ index: 0, ...call }],
+    undefined,
+  ]);
+  assert.equal(chunks[2]?.choices[0]?.finish_reason, "tool_calls");
+  const { message, finish_reason } = chatCompletion.parse(translator.whole()).choices[0]!;
+  assert.equal(finish_reason, "tool_calls");
+  assert.equal(message.content, null);
+  assert.deepEqual(message.tool_calls, [call]);
+});

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import {
+  completion,
+  completionChunk,
+  completionRequest,
+  type EndData,
+} from "#shared/contracts/mod.ts";
+import { completionTasks, CompletionTranslator } from "./completions.ts";
+
+const END: EndData = {
+  tokens_in: 3,
+  tokens_cached: 0,
+  tokens_out: 2,
+  ttft_ms: 1,
+  decode_time_ms: 1,
+  stop_reason: "MAX_TOKENS",
+  seed: 1,
+};
+
+const request = (more: Record<string, unknown> = {}) =>
+  completionRequest.parse({ model: "m", prompt: "hi", ...more });
+
+Deno.test("completionTasks() takes a text, token ids, and lists of either", () => {
+  const prompts = (prompt: unknown) =>
+    completionTasks(request({ prompt })).map((task) => task.prompt ?? task.prompt_tokens);
+  assert.deepEqual(prompts("a"), ["a"]);
+  assert.deepEqual(prompts(["a", "b"]), ["a", "b"]);
+  assert.deepEqual(prompts([1, 2]), [[1, 2]]);
+  assert.deepEqual(prompts([[1], [2, 3]]), [[1], [2, 3]]);
+});
+
+Deno.test("completionTasks() puts the choices of one prompt together", () => {
+  const tasks = completionTasks(request({ prompt: ["a", "b"], n: 2, seed: 5 }));
+  assert.deepEqual(tasks.map(({ prompt, seed }) => [prompt, seed]), [
+    ["a", 5],
+    ["a", 6],
+    ["b", 5],
+    ["b", 6],
+  ]);
+});
+
+Deno.test("completionTasks() generates 16 tokens unless told otherwise, as OpenAI does", () => {
+  assert.equal(completionTasks(request())[0]?.max_tokens, 16);
+  assert.equal(completionTasks(request({ max_tokens: 3 }))[0]?.max_tokens, 3);
+});
+
+Deno.test("completionRequest refuses by name what would change the answer", () => {
+  assert.ok(request({ echo: false, best_of: 1, suffix: null, user: "u" }));
+  for (const extra of [{ echo: true }, { best_of: 2 }, { suffix: "x" }]) {
+    assert.throws(() => request(extra), /is not supported/);
+  }
+  assert.throws(() => request({ prompt: Array(33).fill("a"), n: 2 }), /more than 64 choices/);
+});
+
+Deno.test("CompletionTranslator counts each prompt once and says the usage last", () => {
+  const body = request({
+    prompt: ["a", "b"],
+    n: 2,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  const translator = new CompletionTranslator("j", 0, body);
+  const chunks = [0, 1, 2, 3].flatMap((choice) => [
+    ...translator.take(choice, { event: "token", data: { t: `t${choice}`, i: 0 } }),
+    ...translator.take(choice, { event: "end", data: END }),
+  ]).map((chunk) => completionChunk.parse(chunk));
+  assert.deepEqual(chunks.filter((chunk) => chunk.usage).length, 1);
+  assert.deepEqual(chunks.at(-1)?.usage, {
+    prompt_tokens: 6,
+    completion_tokens: 8,
+    total_tokens: 14,
+    prompt_tokens_details: { cached_tokens: 0 },
+  });
+  const whole = completion.parse(translator.whole());
+  assert.deepEqual(whole.choices.map(({ text }) => text), ["t0", "t1", "t2", "t3"]);
+  assert.equal(whole.choices[0]?.finish_reason, "length");
+});

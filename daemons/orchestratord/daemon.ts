@@ -1,0 +1,387 @@
+import { type Clock, systemClock } from "#shared/clock.ts";
+import type { Activity, ErrorData } from "#shared/contracts/mod.ts";
+import { appLimits, listenLimits } from "#shared/config/common.ts";
+import { createApp } from "#shared/http/app.ts";
+import { requireTokenOffLoopback } from "#shared/http/auth.ts";
+import { streamTransport } from "#shared/http/stream_transport.ts";
+import { listen, type Server } from "#shared/http/serve.ts";
+import { readCa, readServerTls, trusting } from "#shared/http/tls.ts";
+import { planReload, type Reload } from "#shared/config/reload.ts";
+import { CloseStack, type Daemon, delay } from "#shared/lifecycle.ts";
+import type { Logger } from "#shared/logging.ts";
+import { defaultStateDir } from "#shared/paths.ts";
+import { readApiToken } from "#shared/secrets.ts";
+import { openStateDir } from "#shared/state_dir.ts";
+import { VERSION } from "#shared/version.ts";
+import { mountCommon } from "./api/common.ts";
+import { mountEvents } from "./api/events.ts";
+import { OpenStreams } from "./open_streams.ts";
+import { mountKeys } from "./api/keys.ts";
+import { mountOpenAi } from "./api/openai/mount.ts";
+import { mountVectors } from "./api/openai/vectors.ts";
+import { mountPools } from "./api/pools.ts";
+import { mountModels } from "./api/models.ts";
+import { mountSession } from "./api/session.ts";
+import { mountState } from "./api/state.ts";
+import { mountTasks } from "./api/tasks.ts";
+import { errorFor } from "./api/hide_paths.ts";
+import { type Config, databasePath, keyDefaults, policyOf } from "./config.ts";
+import { watchStep } from "./feed/activities.ts";
+import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
+import { Feed } from "./feed/feed.ts";
+import { History } from "./feed/history.ts";
+import { mountConsole } from "./console/serve.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import type { LiveJob } from "./jobs/live_job.ts";
+import { Access } from "./access/access.ts";
+import { UNSAFE_WINDOW_MS } from "./access/unsafe_requests.ts";
+import { Loop } from "./scheduler/loop.ts";
+import { createOrchestratorMetrics } from "./metrics.ts";
+import type { Orchestrator, Phase } from "./service.ts";
+import { Pools } from "./pools/pools.ts";
+import type { Effect } from "./scheduler/state.ts";
+import { poolViews, workerViews } from "./scheduler/views.ts";
+import { isInService } from "./scheduler/workers.ts";
+import type { JobStore } from "./store/job_store.ts";
+import { openSqliteStore } from "./store/sqlite/store.ts";
+
+/** Jobs of the time before a start from which it learns how long one takes. */
+const REMEMBERED_JOBS = 200;
+
+/** Streams get this long to send their last words when the daemon stops, in milliseconds. */
+const LAST_WORDS_MS = 500;
+
+/** How often is looked at how much is going on, and everybody told who reads the feed, in ms. */
+const MEASURE_MS = 1_000;
+
+/** How often the database gives space back, in ms. */
+const TIDY_MS = 1_000;
+
+/** Settings that a running orchestrator does not change. */
+const NEEDS_RESTART = [
+  ...[
+    "host",
+    "port",
+    "base_path",
+    "token_file",
+    "tls",
+    "state_dir",
+    "tick_ms",
+    "retention.sweep_ms",
+    "limits",
+  ],
+];
+
+/** What an orchestrator is given by whoever starts it. */
+export interface OrchestratordDeps {
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** The daemon: opens its parts in order and closes them in reverse. */
+export class Orchestratord implements Daemon {
+  readonly url: string;
+  readonly #loop: Loop;
+  readonly #parts: CloseStack;
+  readonly #config: Config;
+
+  private constructor(server: Server, loop: Loop, config: Config, parts: CloseStack) {
+    this.url = server.url;
+    this.#config = config;
+    this.#loop = loop;
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the store, listens, and takes up what an earlier process left.
+   *
+   * @throws {LlorchError} when the state folder or the port cannot be had; nothing is left open then
+   */
+  static async open(config: Config, deps: OrchestratordDeps): Promise<Orchestratord> {
+    const parts = new CloseStack();
+    // The parts read their settings when they need them, so that a reload is seen everywhere.
+    const own = structuredClone(config);
+    try {
+      return await openParts(
+        own,
+        deps,
+        parts,
+        (server, loop) => new Orchestratord(server, loop, own, parts),
+      );
+    } catch (error) {
+      await parts.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** How many jobs run and wait, and on how many pools. */
+  status(): string {
+    const { running, queued, pools } = this.#loop.state;
+    const available = [...pools.values()].filter((pool) => pool.available).length;
+    return `${this.url}: ${running.size} running, ${queued.size} waiting, ${available} of ${pools.size} pools available`;
+  }
+
+  /** Takes a configuration that was read again. */
+  reload(next: Config): Reload<Config> {
+    const reload = planReload(this.#config, next, NEEDS_RESTART);
+    Object.assign(this.#config, reload.config);
+    this.#loop.send({ kind: "policy", policy: policyOf(this.#config) });
+    return reload;
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+}
+
+async function openParts(
+  config: Config,
+  { log, clock = systemClock }: OrchestratordDeps,
+  parts: CloseStack,
+  make: (server: Server, loop: Loop) => Orchestratord,
+): Promise<Orchestratord> {
+  const env = (name: string) => Deno.env.get(name);
+  const token = readApiToken(config.token_file, env);
+  requireTokenOffLoopback(config.host, token);
+  const tls = readServerTls(config.tls);
+  const http = trusting(config.tls.ca);
+  parts.defer(() => http?.close());
+  const openEvents = streamTransport(readCa(config.tls));
+
+  const dir = openStateDir(
+    config.state_dir ?? defaultStateDir(env, "orchestratord"),
+    "orchestratord",
+  );
+  parts.defer(() => dir.release());
+  const store = openSqliteStore(databasePath(dir.path), {
+    onFailure(reason) {
+      if (reason === undefined) log.info("database_writable");
+      else log.error("database_not_writable", { reason });
+      jobs.storage(reason === undefined);
+    },
+    onLogGrows: (bytes) =>
+      log.warn("database_log_grows", {
+        bytes,
+        reason: "Another program stays in a transaction on the database: it keeps the log from " +
+          "being cut. End it (fuser names it: fuser orchestrator.db)",
+      }),
+  });
+  parts.defer(() => store.close());
+  const { bytes, canShrink } = store.size();
+  if (!canShrink) {
+    log.warn("database_cannot_shrink", {
+      bytes,
+      reason:
+        "It is of an earlier version and too large to be rewritten at a start, another program " +
+        "has it open, or the disk has no room for a copy. Free pages are used again, not given back",
+      fix: "Stop orchestratord and run: sqlite3 orchestrator.db 'PRAGMA journal_mode = DELETE; " +
+        "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;'",
+    });
+  }
+
+  let phase: Phase = "restoring";
+  const loop = new Loop(policyOf(config), clock);
+  const metrics = createOrchestratorMetrics(
+    () => loop.state,
+    () => orchestrator.notReadyReason() === undefined,
+    () => store.size(),
+  );
+  const access = new Access({
+    token,
+    keys: store.keys,
+    defaults: () => keyDefaults(config),
+    clock,
+    metrics,
+  });
+  const history = new History(clock, NO_COUNTS, levelsOf(loop.state));
+  const feed = new Feed({
+    clock,
+    fleet: () => ({ pools: poolViews(loop.state), workers: workerViews(loop.state) }),
+    rates: () => history.rates,
+    history: () => history.past,
+  });
+  loop.observe(watchStep, ({ activity, tenant }) => {
+    if (activity.kind === "failover") metrics.failovers.inc();
+    feed.tell(activity, tenant);
+  });
+  const jobs = new Jobs({
+    config,
+    loop,
+    store,
+    clock,
+    log,
+    metrics,
+    http,
+    openEvents,
+    phase: () => phase,
+    onFailed(job, error) {
+      if (error.code !== "REQUEST_UNSAFE") feed.tell(failedJob(job, error), job.facts.tenant);
+      else void tellUnsafe(job, error, { access, feed, jobs });
+    },
+  });
+  const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
+  loop.connect((effect) => applyEffect(effect, jobs, pools));
+
+  const listening: { server?: Server } = {};
+  const orchestrator: Orchestrator = {
+    config,
+    clock,
+    loop,
+    store,
+    jobs,
+    pools,
+    access,
+    openStreams: new OpenStreams(config, () => listening.server?.maxConnections ?? Infinity),
+    feed,
+    metrics,
+    markRead(jobId) {
+      const contentExpiresAt = clock.now() + config.retention.content_ms;
+      store.update(jobId, { contentExpiresAt })
+        .catch((error) => log.error("retention_write_failed", { job_id: jobId, error }));
+    },
+    notReadyReason() {
+      if (phase === "restoring") return "The pools are being asked for their state";
+      if (phase === "stopping") return "The orchestrator is stopping";
+      const failure = store.failure();
+      if (failure !== undefined) return `The database cannot be written: ${failure}`;
+      const isAnyPool = [...loop.state.pools.keys()].some((id) => isInService(loop.state, id));
+      return isAnyPool ? undefined : "No pool is available";
+    },
+  };
+
+  const app = createApp({
+    title: "orchestratord",
+    log,
+    authorize: (request, role) => access.authorize(request, role),
+    limits: appLimits(config.limits),
+    showError: errorFor,
+    onReply: metrics.http.onReply,
+  });
+  mountCommon(app, orchestrator);
+  mountTasks(app, orchestrator);
+  mountState(app, orchestrator);
+  mountModels(app, orchestrator);
+  mountPools(app, orchestrator);
+  mountEvents(app, orchestrator);
+  mountKeys(app, store, clock);
+  mountSession(app, orchestrator);
+  mountConsole(app);
+  mountOpenAi(app, orchestrator);
+  mountVectors(app, orchestrator);
+
+  const { host: hostname, port } = config;
+  const limits = listenLimits(config.limits);
+  const server = await listen({ hostname, port, tls, limits, log }, app.fetch);
+  metrics.http.observeServer(server);
+  listening.server = server;
+  parts.defer(() => server.close(LAST_WORDS_MS));
+  parts.defer(() => jobs.close());
+  parts.defer(() => feed.close());
+
+  const unfinished = await store.unfinished();
+  const left = unfinished.length === 0 ? "" : `, ${unfinished.length} jobs go on`;
+  feed.tell({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
+  for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
+  await pools.recall();
+  for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
+  for (const { tenant, endedAt } of await store.unsafeSince(clock.now() - UNSAFE_WINDOW_MS)) {
+    access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
+  }
+  for (const row of unfinished) await jobs.restore(row);
+  phase = "serving";
+
+  const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
+  parts.defer(() => clearInterval(tick));
+  const measure = setInterval(async () => {
+    history.look(await readCounts(metrics), levelsOf(loop.state));
+    feed.send();
+  }, MEASURE_MS);
+  parts.defer(() => clearInterval(measure));
+  let sweeping: Promise<void> | undefined;
+  const sweep = setInterval(() => {
+    sweeping ??= sweepOnce(store, config, clock, log).finally(() => sweeping = undefined);
+  }, config.retention.sweep_ms);
+  parts.defer(() => clearInterval(sweep));
+  const tidy = setInterval(() => {
+    store.tidy().catch((error) => log.error("database_tidy_failed", { error }));
+  }, TIDY_MS);
+  parts.defer(() => clearInterval(tidy));
+
+  parts.defer(async () => {
+    phase = "stopping";
+    jobs.drain();
+    const deadline = performance.now() + config.stop_deadline_ms;
+    while (jobs.running > 0 && performance.now() < deadline) await delay(20);
+  });
+  return make(server, loop);
+}
+
+function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
+  switch (effect.kind) {
+    case "dispatch":
+    case "abort":
+    case "suspect":
+    case "fail":
+      return jobs.apply(effect);
+    case "spawn": {
+      const facts = jobs.waitingFor(effect.spawn.fingerprint)?.facts;
+      return facts
+        ? facts.inTrace(() => pools.apply(effect, facts.correlationId))
+        : pools.apply(effect);
+    }
+    case "stop_worker":
+    case "loaded":
+    case "load_failed":
+    case "pool_lost":
+      return pools.apply(effect);
+  }
+}
+
+/** A job that ended without its output. */
+function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activity {
+  const { model } = facts.request;
+  const reason = `${code}: ${message}`;
+  return { kind: "job_failed", message: `Job ${id} failed: ${reason}`, reason, job_id: id, model };
+}
+
+/** What it takes to answer a request that ends workers. */
+interface UnsafeDeps {
+  readonly access: Access;
+  readonly feed: Feed;
+  readonly jobs: Jobs;
+}
+
+/**
+ * Operators should know whose requests end workers; a key that has sent as many as it may has what it has
+ * waiting refused, like all that it sends from now on.
+ */
+async function tellUnsafe(job: LiveJob, error: ErrorData, { access, feed, jobs }: UnsafeDeps) {
+  const { id, facts: { tenant, request: { model } } } = job;
+  // A database that cannot be read names nobody, and says so itself.
+  const key = await access.noteUnsafe(tenant).catch(() => undefined);
+  if (key?.refusal) jobs.refuseWaiting(tenant, key.refusal);
+  const whose = key === undefined ? "" : ` of the key "${key.name}" (${tenant})`;
+  feed.tell({
+    kind: "request_unsafe",
+    message: `Job ${id}${whose} ends workers: ${error.message}`,
+    reason: error.message,
+    job_id: id,
+    model,
+  }, tenant);
+}
+
+/** Erases what retention no longer keeps. */
+async function sweepOnce(
+  store: JobStore,
+  config: Config,
+  clock: Clock,
+  log: Logger,
+): Promise<void> {
+  const now = clock.now();
+  try {
+    const { erased, forgotten } = await store.expire(now, now - config.retention.metadata_ms);
+    if (erased + forgotten > 0) log.info("retention_swept", { erased, forgotten });
+  } catch (error) {
+    log.error("retention_sweep_failed", { error });
+  }
+}

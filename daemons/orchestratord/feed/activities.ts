@@ -1,0 +1,270 @@
+/**
+ * What of a step of the scheduler is worth telling people, in plain words. Everything is read off the
+ * facts: what came in, what was decided, and the state before and after. Nothing is decided here.
+ *
+ * @module
+ */
+import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
+import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
+import { lastWords } from "./exit_words.ts";
+import { stopWords } from "./stop_words.ts";
+
+/** Something that happened, and to whose job; undefined: to nobody's in particular. */
+export interface Happened {
+  readonly activity: Activity;
+  readonly tenant?: string | undefined;
+}
+
+/** Looks at the state before a step, and gives what tells of the step once it is made. */
+export type Watch = (
+  before: Readonly<State>,
+  input: Input,
+) => (after: Readonly<State>, effects: readonly Effect[]) => readonly Happened[];
+
+/** The one {@linkcode Watch}. */
+export const watchStep: Watch = (state, input) => {
+  const known = input.kind === "pool_seen" ? state.pools.get(input.pool.id) : undefined;
+  const lost = lostAttempt(state, input);
+  const stages = new Map([...state.reloads].map(([id, { stage }]) => [id, stage]));
+  const forgotten = mayForget(input) ? [...state.pools.keys()] : [];
+  return (after, effects) => {
+    const happened: Happened[] = [];
+    if (input.kind === "pool_seen") happened.push(...poolSeen(after, input.pool, known));
+    const gone = forgotten.filter((id) => !after.pools.has(id));
+    happened.push(...gone.map((id) => poolGone(id, input)));
+    happened.push(...asked(after, input));
+    if (lost && !isFailed(lost.jobId, effects)) happened.push(failover(lost));
+    for (const effect of effects) {
+      const told = ofEffect(after, effect, effects);
+      if (told) happened.push(told);
+    }
+    for (const [poolId, reload] of after.reloads) {
+      if (reload.stage === stages.get(poolId)) continue;
+      happened.push({
+        activity: {
+          kind: "reload",
+          message: `Pool ${poolId}: ${reload.toRef} in the place of ${reload.fromRef}: ` +
+            `${reload.stage}${reload.error === undefined ? "" : `, ${reload.error}`}`,
+          pool_id: poolId,
+          model: reload.toRef,
+        },
+      });
+    }
+    return happened;
+  };
+};
+
+const mayForget = ({ kind }: Input) => kind === "tick" || kind === "pool_left";
+
+/** An attempt that a job lost, and why. */
+interface Lost {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly poolId: string;
+  readonly tenant: string;
+  readonly reason: string;
+}
+
+function lostAttempt(state: Readonly<State>, input: Input): Lost | undefined {
+  if (input.kind !== "attempt_ended" || input.outcome.kind !== "lost") return undefined;
+  const job = state.running.get(input.jobId);
+  if (job?.attempt !== input.attempt || !job.lease) return undefined;
+  const { workerId, poolId } = job.lease;
+  const { id: jobId, attempt, tenant } = job;
+  return { jobId, attempt, workerId, poolId, tenant, reason: input.outcome.message };
+}
+
+function failover({ jobId, attempt, workerId, poolId, tenant, reason }: Lost): Happened {
+  return {
+    tenant,
+    activity: {
+      kind: "failover",
+      message: `Job ${jobId} goes on elsewhere after attempt ${attempt} on ${workerId}: ${reason}`,
+      job_id: jobId,
+      worker_id: workerId,
+      pool_id: poolId,
+      reason,
+    },
+  };
+}
+
+const isFailed = (id: string, effects: readonly Effect[]) =>
+  effects.some((effect) => effect.kind === "fail" && effect.jobId === id);
+
+function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefined): Happened[] {
+  const { id, workers, exits } = pool;
+  const isNew = known === undefined || known.instanceId !== pool.instanceId;
+  const happened: Happened[] = [];
+  const tell = (activity: Activity) => happened.push({ activity: { pool_id: id, ...activity } });
+  if (isNew || !known.available) {
+    const holds = workers.length === 0 ? "without workers" : `with ${count(workers, "worker")}`;
+    const models = count(state.pools.get(id)?.models ?? [], "model");
+    tell({
+      kind: "pool_seen",
+      message: `Pool ${id} is ${isNew ? "here" : "back"}, ${holds}, ${models} on its disk`,
+    });
+  }
+  // What was there before we looked has not happened now.
+  if (known === undefined) return happened;
+  const before = new Map(known.workers.map((worker) => [worker.worker_id, worker]));
+  for (const worker of workers) {
+    const { worker_id, fingerprint, device } = worker;
+    if (worker.state !== "ready" || before.get(worker_id)?.state === "ready") continue;
+    const model = modelName(state, fingerprint);
+    const message = `Worker ${worker_id} is ready with ${model} on ${device} of pool ${id}`;
+    tell({ kind: "ready", message, worker_id, model, device });
+  }
+  for (const { worker_id } of workers) before.delete(worker_id);
+  for (const { worker_id, fingerprint, device } of before.values()) {
+    const model = modelName(state, fingerprint);
+    const exit = exits.find((each) => each.worker_id === worker_id);
+    const reason = exitWords(exit as Partial<WorkerExit> | undefined);
+    const message = `Worker ${worker_id} with ${model} of pool ${id} has ended: ${reason}`;
+    tell({ kind: "exit", message, worker_id, model, device, reason });
+  }
+  return happened;
+}
+
+/** Why a process ended. */
+function exitWords(exit: Partial<WorkerExit> | undefined): string {
+  if (exit === undefined) return "its pool no longer reports it";
+  const by = exit.signal ? ` by ${exit.signal}` : exit.exit_code ? ` with ${exit.exit_code}` : "";
+  const words = {
+    stop: "it was stopped",
+    oom: `it was ended${by} for want of memory`,
+    timeout: `it was ended${by} because it did not become ready in time`,
+    crash: exit.signal ? `it was killed${by}` : `it crashed${by}`,
+  }[exit.category ?? "crash"];
+  const detail = lastWords(exit.detail);
+  return detail === undefined ? words : `${words}: ${detail}`;
+}
+
+function poolGone(poolId: string, { kind }: Input): Happened {
+  const why = kind === "pool_left" ? "its manager stopped" : "nothing was heard of it for too long";
+  const message = `Pool ${poolId} has left: ${why}`;
+  return { activity: { kind: "pool_left", message, pool_id: poolId, reason: why } };
+}
+
+/** What an operator asked for. */
+function asked(state: Readonly<State>, input: Input): Happened[] {
+  switch (input.kind) {
+    case "drain_pool":
+    case "undrain_pool": {
+      const { kind, poolId: pool_id } = input;
+      const isOut = kind === "drain_pool";
+      const message = `Pool ${pool_id} ${isOut ? "takes no new work" : "is back in service"}`;
+      return [{ activity: { kind: isOut ? "drain" : "undrain", message, pool_id } }];
+    }
+    case "load":
+    case "unload":
+    case "unpin":
+    case "pin": {
+      const { fingerprint, poolId, device } = input.kind === "pin" ? input.pin : input.place;
+      const model = modelName(state, fingerprint);
+      const where = `${device ? ` on ${device}` : ""}${poolId ? ` at pool ${poolId}` : ""}`;
+      const what = {
+        load: `is to be loaded${where}`,
+        unload: `is to be unloaded${where}`,
+        pin: `is pinned${where}: its workers stay`,
+        unpin: `is no longer pinned${where}`,
+      }[input.kind];
+      const place = { ...(poolId ? { pool_id: poolId } : {}), ...(device ? { device } : {}) };
+      return [{
+        activity: { kind: input.kind, message: `Model ${model} ${what}`, model, ...place },
+      }];
+    }
+    default:
+      return [];
+  }
+}
+
+function ofEffect(
+  state: Readonly<State>,
+  effect: Effect,
+  all: readonly Effect[],
+): Happened | undefined {
+  switch (effect.kind) {
+    case "spawn": {
+      const { poolId, device, fingerprint } = effect.spawn;
+      const model = modelName(state, fingerprint);
+      const reason = spawnWords(state, effect.spawn);
+      const message = `Pool ${poolId} is to load ${model} on ${device}: ${reason}`;
+      return {
+        activity: { kind: "spawn", message, reason, pool_id: poolId, device, model },
+      };
+    }
+    case "load_failed": {
+      const { spawn: { poolId, device, fingerprint }, failures } = effect;
+      const reason = lastWords(effect.message) ?? "the worker ended before it was ready";
+      const model = modelName(state, fingerprint);
+      const message = `Pool ${poolId} could not load ${model} on ${device} ` +
+        `(${failures} in a row): ${reason}`;
+      return {
+        activity: { kind: "spawn_failed", message, reason, pool_id: poolId, device, model },
+      };
+    }
+    case "stop_worker": {
+      const { poolId, workerId, reason } = effect;
+      const worker = state.workers.get(workerId);
+      const other = all.find((each) => each.kind === "spawn" && each.spawn.poolId === poolId);
+      const next = other?.kind === "spawn" ? modelName(state, other.spawn.fingerprint) : undefined;
+      const words = stopWords(reason, next);
+      const model = worker && modelName(state, worker.report.fingerprint);
+      const message = `Worker ${workerId}${model ? ` with ${model}` : ""} of pool ${poolId} ` +
+        `is to stop: ${words}`;
+      return {
+        activity: {
+          kind: reason === "evict" ? "evict" : "stop",
+          message,
+          reason: words,
+          pool_id: poolId,
+          worker_id: workerId,
+          ...(model ? { model } : {}),
+        },
+      };
+    }
+    case "pool_lost": {
+      const reason = `nothing was heard of it for ${state.policy.poolTimeoutMs} ms`;
+      const message = `Pool ${effect.poolId} is unavailable: ${reason}`;
+      return { activity: { kind: "pool_lost", message, reason, pool_id: effect.poolId } };
+    }
+    case "abort": {
+      if (isFailed(effect.jobId, all)) return undefined;
+      const job = state.queued.get(effect.jobId) ?? state.running.get(effect.jobId);
+      const { jobId: job_id, attempt, reason } = effect;
+      const message = `Job ${job_id} goes on elsewhere after attempt ${attempt}: ${reason}`;
+      return { tenant: job?.tenant, activity: { kind: "failover", message, job_id, reason } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Why a worker is asked for. */
+function spawnWords(state: Readonly<State>, { fingerprint, isSwap }: Spawn): string {
+  const wish = [...state.wishes.values()].find((each) => each.fingerprint === fingerprint);
+  let waiting = 0;
+  for (const job of state.queued.values()) if (job.fingerprint === fingerprint) waiting++;
+  const held = state.holders.get(fingerprint)?.size ?? 0;
+  if (waiting > 0) {
+    const jobs = `${waiting === 1 ? "1 job waits" : `${waiting} jobs wait`} for it`;
+    if (held > 0) return `${jobs} and every slot is taken`;
+    return isSwap ? `${jobs}, others make room` : jobs;
+  }
+  if (wish) return wish.isPreload ? "it is one of those to preload" : "an operator asked for it";
+  return "it takes the place of another";
+}
+
+/** A model as people know it. */
+export function modelName(state: Readonly<State>, fingerprint: string): string {
+  for (const { models } of state.pools.values()) {
+    const model = models.find((each) => each.fingerprint === fingerprint);
+    if (model) return model.aliases[0] ?? model.model_ref;
+  }
+  return `${fingerprint.slice(0, 12)}…`;
+}
+
+function count(things: readonly unknown[], name: string): string {
+  return things.length === 1 ? `1 ${name}` : `${things.length} ${name}s`;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from "#shared/clock.ts";
+import type { OpenStreams } from "./open_streams.ts";
+import type { Config } from "./config.ts";
+import type { Feed } from "./feed/feed.ts";
+import type { Jobs } from "./jobs/jobs.ts";
+import type { Access } from "./access/access.ts";
+import type { Loop } from "./scheduler/loop.ts";
+import type { OrchestratorMetrics } from "./metrics.ts";
+import type { Pools } from "./pools/pools.ts";
+import type { JobStore } from "./store/job_store.ts";
+
+/** Where an orchestrator is in its life. */
+export type Phase = "restoring" | "serving" | "stopping";
+
+/** What the HTTP handlers see of an orchestrator. */
+export interface Orchestrator {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly loop: Loop;
+  readonly store: JobStore;
+  readonly jobs: Jobs;
+  readonly pools: Pools;
+  readonly access: Access;
+  readonly openStreams: OpenStreams;
+  readonly feed: Feed;
+  readonly metrics: OrchestratorMetrics;
+  /** A client has read a job to its end: its retention begins. */
+  markRead(jobId: string): void;
+  /** Why no work can be taken, or undefined when it can. */
+  notReadyReason(): string | undefined;
+}

@@ -1,0 +1,77 @@
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { keyLimits, keyRole } from "#shared/contracts/mod.ts";
+import type { Committer } from "#shared/committer.ts";
+import type { KeyRow, KeyStore } from "../key_store.ts";
+
+/** Days before the current one whose tokens stay counted, for whoever looks. */
+const KEPT_DAYS = 31;
+
+/**
+ * The {@linkcode KeyStore} in the tables of the job store. A read commits nothing that waits: each
+ * request makes one, and would break up the transactions that many writes share.
+ */
+export function sqliteKeys(db: DatabaseSync, committer: Committer): KeyStore {
+  const select = db.prepare("SELECT * FROM api_keys WHERE key_id = ?");
+  const selectAll = db.prepare("SELECT * FROM api_keys ORDER BY created_at DESC, key_id");
+  const selectTokens = db.prepare("SELECT tokens FROM key_tokens WHERE key_id = ? AND day = ?");
+  const upsertTokens = db.prepare(`
+    INSERT INTO key_tokens (key_id, day, tokens)
+    SELECT key_id, ?, ? FROM api_keys WHERE key_id = ?
+    ON CONFLICT (key_id, day) DO UPDATE SET tokens = tokens + excluded.tokens`);
+  const forgetTokens = db.prepare("DELETE FROM key_tokens WHERE key_id = ? AND day < ?");
+  return {
+    add: (key) =>
+      committer.write(() => {
+        db.prepare(`
+          INSERT INTO api_keys
+            (key_id, name, role, secret_sha256, limits, created_at, expires_at, revoked_at)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`).run(
+          key.keyId,
+          key.name,
+          key.role,
+          key.secretSha256,
+          JSON.stringify(key.limits),
+          key.createdAt,
+          key.expiresAt ?? null,
+          key.revokedAt ?? null,
+        );
+      }),
+    get(keyId) {
+      const row = select.get(keyId);
+      return Promise.resolve(row && toKey(row));
+    },
+    list: () => Promise.resolve(selectAll.all().map(toKey)),
+    revoke: (keyId, at) =>
+      committer.write(() => {
+        db.prepare("UPDATE api_keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL")
+          .run(at, keyId);
+      }),
+    touch: (keyId, at) =>
+      committer.write(() => {
+        db.prepare("UPDATE api_keys SET last_used_at = ? WHERE key_id = ?").run(at, keyId);
+      }),
+    addTokens: (keyId, day, tokens) =>
+      committer.keep(() => {
+        upsertTokens.run(day, tokens, keyId);
+        forgetTokens.run(keyId, day - KEPT_DAYS);
+      }),
+    tokensOn(keyId, day) {
+      return Promise.resolve(Number(selectTokens.get(keyId, day)?.["tokens"] ?? 0));
+    },
+  };
+}
+
+function toKey(row: Record<string, SQLOutputValue>): KeyRow {
+  const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
+  return {
+    keyId: String(row["key_id"]),
+    name: String(row["name"]),
+    role: keyRole.parse(row["role"]),
+    secretSha256: String(row["secret_sha256"]),
+    limits: keyLimits.parse(JSON.parse(String(row["limits"]))),
+    createdAt: Number(row["created_at"]),
+    expiresAt: time("expires_at"),
+    revokedAt: time("revoked_at"),
+    lastUsedAt: time("last_used_at"),
+  };
+}

@@ -1,0 +1,276 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { taskRequest } from "#shared/contracts/mod.ts";
+import { openDatabase } from "#shared/sqlite.ts";
+import { Committer, type CommitterOptions } from "#shared/committer.ts";
+import type {
+  JobFilter,
+  JobPatch,
+  JobRow,
+  JobStore,
+  ListedRow,
+  NumberedEvent,
+} from "../job_store.ts";
+import migration0001 from "./migrations/0001.sql" with { type: "text" };
+import migration0002 from "./migrations/0002.sql" with { type: "text" };
+import migration0003 from "./migrations/0003.sql" with { type: "text" };
+import migration0004 from "./migrations/0004.sql" with { type: "text" };
+import migration0005 from "./migrations/0005.sql" with { type: "text" };
+import migration0006 from "./migrations/0006.sql" with { type: "text" };
+import migration0007 from "./migrations/0007.sql" with { type: "text" };
+import type { KeyStore } from "../key_store.ts";
+import { sqliteKeys } from "./keys.ts";
+import { sqlitePins } from "./pins.ts";
+import { Space, type SpaceOptions } from "./space.ts";
+import { sweep } from "./sweep.ts";
+import { WalSync } from "./wal_sync.ts";
+
+/** SQL of each version of the database, oldest first. */
+export const MIGRATIONS: readonly string[] = [
+  migration0001,
+  migration0002,
+  migration0003,
+  migration0004,
+  migration0005,
+  migration0006,
+  migration0007,
+];
+
+/**
+ * Pages that SQLite keeps in memory, in KiB. Each running stream writes a page of its own, and its
+ * default of 2 MiB holds those of 500: beyond, tokens wait for pages to be read again.
+ */
+const CACHE_KIB = 16 * 1024;
+
+type Row = Record<string, SQLOutputValue>;
+
+/** Columns that a patch may set, and how each value is written. */
+const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
+  status: "status",
+  startedAt: "started_at",
+  firstTokenAt: "first_token_at",
+  endedAt: "ended_at",
+  attempts: "attempts",
+  usage: "usage",
+  stopReason: "stop_reason",
+  error: "error",
+  contentExpiresAt: "content_expires_at",
+};
+
+/** Everything that orchestratord keeps. */
+export interface Store extends JobStore {
+  readonly keys: KeyStore;
+}
+
+/** What the owner of a store is told. */
+export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;
+
+/**
+ * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
+ *
+ * @param path The database file; created when absent.
+ */
+export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEvents = {}): Store {
+  const db = openDatabase(path, MIGRATIONS);
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  const committer = new Committer(db, { onFailure });
+  const space = new Space(path, { db, committer, onLogGrows });
+  const wal = new WalSync(`${path}-wal`);
+
+  const insertEvent = db.prepare(
+    "INSERT INTO events (job_id, id, event, data) VALUES (?, ?, ?, ?)",
+  );
+  const insertJob = db.prepare(`
+    INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
+      detached, seed, status, created_at, deadline_at, tenant)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`);
+  const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
+  const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
+  const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
+  const selectCompleted = db.prepare(
+    "SELECT * FROM jobs WHERE status = 'completed' ORDER BY ended_at DESC LIMIT ?",
+  );
+  const selectUnsafe = db.prepare(
+    "SELECT tenant, ended_at FROM jobs WHERE ended_at > ? AND error ->> 'code' = 'REQUEST_UNSAFE'" +
+      " ORDER BY ended_at",
+  );
+  const selectEvents = db.prepare(
+    "SELECT id, event, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+
+  const writeEvents = (jobId: string, events: readonly NumberedEvent[]) => {
+    for (const { id, event } of events) {
+      insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
+    }
+  };
+  // Reads see what was written before them in the same turn.
+  const read = <T>(query: () => T): Promise<T> => {
+    committer.flush();
+    return Promise.resolve(query());
+  };
+
+  return {
+    keys: sqliteKeys(db, committer),
+    ...sqlitePins(db, committer),
+    accept: (job, queued) =>
+      committer.write(() => {
+        insertJob.run(
+          job.jobId,
+          job.idempotencyKey ?? null,
+          job.bodySha256,
+          JSON.stringify(job.request),
+          job.request.model,
+          job.fingerprint,
+          job.request.priority,
+          Number(job.request.detached),
+          job.seed,
+          job.createdAt,
+          job.deadlineAt ?? null,
+          job.tenant,
+        );
+        writeEvents(job.jobId, [queued]);
+      }),
+    sync: () => wal.sync(),
+    append: (jobId, take) =>
+      committer.keep((db) => {
+        const { events, patch } = take();
+        writeEvents(jobId, events);
+        if (patch) applyPatch(db, jobId, patch);
+      }),
+    update: (jobId, patch) => committer.keep((db) => applyPatch(db, jobId, patch)),
+    get: (jobId) => read(() => toJob(selectJob.get(jobId))),
+    findByKey: (key) => read(() => toJob(selectKey.get(key))),
+    page: (filter) => read(() => selectPage(db, filter)),
+    events: (jobId, after, limit) => read(() => selectEvents.all(jobId, after, limit).map(toEvent)),
+    completed: (limit) =>
+      read(() => selectCompleted.all(limit).flatMap((row) => toJob(row) ?? []).reverse()),
+    unsafeSince: (time) =>
+      read(() =>
+        selectUnsafe.all(time).map((row) => ({
+          tenant: String(row["tenant"]),
+          endedAt: Number(row["ended_at"]),
+        }))
+      ),
+    unfinished: () => read(() => selectUnfinished.all().flatMap((row) => toJob(row) ?? [])),
+    savePool: ({ poolId, endpoint, keyId }) =>
+      committer.write((db) => {
+        db.prepare("INSERT OR REPLACE INTO pools (pool_id, endpoint, key_id) VALUES (?, ?, ?)")
+          .run(poolId, endpoint, keyId ?? null);
+      }),
+    removePool: (poolId) =>
+      committer.write((db) => {
+        db.prepare("DELETE FROM pools WHERE pool_id = ?").run(poolId);
+      }),
+    pools: () =>
+      read(() =>
+        db.prepare("SELECT * FROM pools ORDER BY pool_id").all().map((row) => ({
+          poolId: String(row["pool_id"]),
+          endpoint: String(row["endpoint"]),
+          keyId: row["key_id"] === null ? undefined : String(row["key_id"]),
+        }))
+      ),
+    saveDrain: ({ poolId, endsAt }) =>
+      committer.write((db) => {
+        db.prepare("INSERT OR REPLACE INTO drains (pool_id, ends_at) VALUES (?, ?)")
+          .run(poolId, endsAt);
+      }),
+    removeDrain: (poolId) =>
+      committer.write((db) => {
+        db.prepare("DELETE FROM drains WHERE pool_id = ?").run(poolId);
+      }),
+    drains: () =>
+      read(() =>
+        db.prepare("SELECT * FROM drains ORDER BY pool_id").all().map((row) => ({
+          poolId: String(row["pool_id"]),
+          endsAt: Number(row["ends_at"]),
+        }))
+      ),
+    async expire(now, forgetEndedBefore) {
+      const result = await sweep(db, committer, now, forgetEndedBefore);
+      // Erased text must not live on in the log.
+      if (result.erased + result.forgotten > 0) space.cutLog();
+      return result;
+    },
+    size: () => space.size(),
+    tidy: () => space.look(),
+    failure: () => committer.failure,
+    async close() {
+      await committer.close();
+      await space.idle;
+      await wal.close();
+      db.close();
+    },
+  };
+}
+
+function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
+  const names = Object.keys(patch) as (keyof JobPatch)[];
+  if (names.length === 0) return;
+  const assignments = names.map((name) => `${PATCH_COLUMNS[name]} = ?`).join(", ");
+  const values = names.map((name): SQLInputValue => {
+    const value = patch[name];
+    return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
+  });
+  db.prepare(`UPDATE jobs SET ${assignments} WHERE job_id = ?`).run(...values, jobId);
+}
+
+/** Without the request, which may be long: reading it again for each row of a list is most of the cost. */
+const LISTED = "seq, job_id, body_sha256, model, fingerprint, priority, detached, " +
+  "idempotency_key, seed, status, created_at, deadline_at, tenant, started_at, first_token_at, " +
+  "ended_at, attempts, usage, stop_reason, error";
+
+function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {
+  const conditions: string[] = ["1"];
+  const values: SQLInputValue[] = [];
+  const where = (condition: string, value: SQLInputValue | undefined) => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  where("status = ?", filter.status);
+  where("model = ?", filter.model);
+  where("tenant = ?", filter.tenant);
+  where("seq < ?", filter.before);
+  return db.prepare(
+    `SELECT ${LISTED} FROM jobs WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
+  ).all(...values, filter.limit).flatMap((row) => toJob(row) ?? []);
+}
+
+function toJob(row: Row | undefined): JobRow | undefined {
+  if (!row) return undefined;
+  const json = (name: string) => {
+    const text = row[name];
+    return typeof text === "string" ? JSON.parse(text) : undefined;
+  };
+  const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
+  const request = json("request");
+  return {
+    seq: Number(row["seq"]),
+    jobId: String(row["job_id"]),
+    bodySha256: String(row["body_sha256"]),
+    request: request === undefined ? undefined : taskRequest.parse(request),
+    model: String(row["model"]),
+    fingerprint: String(row["fingerprint"]),
+    priority: row["priority"] as JobRow["priority"],
+    detached: row["detached"] === 1,
+    keyed: row["idempotency_key"] !== null,
+    seed: Number(row["seed"]),
+    status: row["status"] as JobRow["status"],
+    createdAt: Number(row["created_at"]),
+    deadlineAt: time("deadline_at"),
+    tenant: String(row["tenant"]),
+    startedAt: time("started_at"),
+    firstTokenAt: time("first_token_at"),
+    endedAt: time("ended_at"),
+    attempts: json("attempts") ?? [],
+    usage: json("usage"),
+    stopReason: (row["stop_reason"] ?? undefined) as JobRow["stopReason"],
+    error: json("error"),
+  };
+}
+
+function toEvent(row: Row): NumberedEvent {
+  return {
+    id: Number(row["id"]),
+    event: { event: row["event"], data: JSON.parse(String(row["data"])) } as NumberedEvent["event"],
+  };
+}

@@ -1,0 +1,171 @@
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import { checkLength, checkTokenIds, promptTokens } from "../answers/prompt.ts";
+import { Run, type RunObserver } from "./run.ts";
+import { RunTable } from "../answers/run_table.ts";
+import { randomSeed } from "../engine/seed.ts";
+import type { Slot } from "./slot.ts";
+import { StepLoop } from "./step_loop.ts";
+import type { CallSyntax, CallWatch } from "../answers/tool_calls.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** What a {@linkcode Generator} is told. */
+export interface GeneratorOptions {
+  readonly engine: Engine;
+  readonly workerId: string;
+  readonly modelRef: string;
+  readonly queueLimit: number;
+  readonly prefillChunk: number | undefined;
+  readonly prefillStretch: number;
+  readonly batchSize: number;
+  readonly metricsIntervalMs: number;
+  readonly streamBuffer: number;
+  readonly slowReaderMs: number;
+  readonly observer: RunObserver;
+  readonly log: Logger;
+  /** The engine broke: nothing can be generated any more. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** The calls that a request lets the model make. */
+function watchFor(request: ExecuteRequest, syntax: CallSyntax): CallWatch | undefined {
+  const tools = offeredTools(request);
+  if (tools.length === 0) return undefined;
+  const demanded = demandedTools(request);
+  return {
+    // A call that must be made is written by grammar, and that one writes bare JSON.
+    syntax: demanded ? "bare" : syntax,
+    names: new Set((demanded ?? tools).map((tool) => tool.function.name)),
+    single: request.parallel_tool_calls === false,
+  };
+}
+
+/** Accepts requests for a loaded model and runs them. */
+export class Generator {
+  readonly #options: GeneratorOptions;
+  readonly #table: RunTable;
+  readonly #loop: StepLoop;
+  readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #observer: RunObserver;
+
+  constructor(options: GeneratorOptions) {
+    this.#options = options;
+    this.#table = new RunTable(options.queueLimit);
+    this.#loop = new StepLoop({
+      sequences: options.engine.sequences,
+      table: this.#table,
+      prefillChunk: options.prefillChunk,
+      prefillStretch: options.prefillStretch,
+      batchSize: options.batchSize,
+      onFatal: (error) => {
+        this.#cut("The engine broke; the job can go on elsewhere");
+        options.onFatal(error);
+      },
+    });
+    this.#observer = {
+      ...options.observer,
+      ended: (run, outcome) => {
+        this.#table.remove(run);
+        options.observer.ended(run, outcome);
+        run.spec.log.info("run_ended", {
+          job_id: run.spec.jobId,
+          attempt: run.spec.attempt,
+          outcome,
+          tokens_in: run.spec.prompt.length,
+          tokens_cached: run.tokensCached,
+          tokens_out: run.tokensOut,
+          decode_ms: Math.round(run.decodeMs),
+        });
+      },
+    };
+    this.#ticker = setInterval(() => {
+      for (const run of this.#table.all()) run.tick();
+    }, options.metricsIntervalMs);
+  }
+
+  /** Slots in use. */
+  get active(): number {
+    return this.#loop.active;
+  }
+
+  /** Requests that wait for a slot. */
+  get waiting(): number {
+    return this.#table.waiting;
+  }
+
+  /** Whether nothing runs or waits. */
+  get idle(): boolean {
+    return this.#table.size === 0;
+  }
+
+  /**
+   * Accepts a request; the run's stream tells the rest.
+   *
+   * @param log Writes the run's lines.
+   * @throws {LlorchError} when the request is wrong, too long, or cannot be taken now.
+   */
+  async execute(request: ExecuteRequest, log = this.#options.log): Promise<Run> {
+    const { engine, workerId, modelRef, streamBuffer, slowReaderMs } = this.#options;
+    this.#table.check(request.job_id, request.attempt, this.#loop.free);
+    checkTokenIds(request, engine);
+    const prompt = await promptTokens(request, engine);
+    checkLength(prompt, engine);
+    const seed = request.seed ?? randomSeed();
+    const sampling = await engine.createSampling(request, seed);
+    const run = new Run({
+      jobId: request.job_id,
+      attempt: request.attempt,
+      workerId,
+      modelRef,
+      prompt,
+      resume: request.resume_tokens,
+      resumeIndex: request.resume_index,
+      maxTokens: request.max_tokens,
+      stops: request.stop,
+      watch: watchFor(request, engine.callSyntax),
+      seed,
+      sampling,
+      log,
+    }, {
+      engine,
+      observer: this.#observer,
+      streamBuffer,
+      slowReaderMs,
+      wake: () => this.#loop.wake(),
+      queueDepth: () => this.#table.waiting,
+    });
+    this.#table.add(run, this.#loop.free);
+    this.#loop.wake();
+    return run;
+  }
+
+  /** Ends an attempt of a job; anything but the current one stays untouched. */
+  cancel(jobId: string, attempt: number): void {
+    this.#table.cancel(jobId, attempt);
+  }
+
+  /** See {@linkcode StepLoop.withSlot}. */
+  withSlot<T>(index: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    return this.#loop.withSlot(index, work);
+  }
+
+  /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */
+  async drain(deadlineMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
+    await Promise.race([this.#table.whenIdle(), late]);
+    clearTimeout(timer);
+    this.#cut("The worker stops; the job can go on elsewhere");
+  }
+
+  #cut(reason: string): void {
+    for (const run of this.#table.all()) run.fail(new LlorchError("WORKER_LOST", reason));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#ticker);
+    await this.#loop.close();
+  }
+}

@@ -1,0 +1,129 @@
+import { threadsOf } from "#shared/config/llama.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import { promptTokens } from "../answers/prompt.ts";
+import { usableThreads } from "../cores.ts";
+import { modelRef, queueLimit } from "../config.ts";
+import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "../engine/engine.ts";
+import { Generator } from "./generator.ts";
+import type { LoadModel, Model, SavedSlots } from "../model.ts";
+import { SlotFiles } from "../slots/slot_files.ts";
+import { requireCapability, VectorCalls } from "../answers/vector_calls.ts";
+
+/** A {@linkcode LoadModel} that computes in this process, with an engine that goes step by step. */
+export function localModel(loadEngine: LoadEngine): LoadModel {
+  return async (config, { log, observer, onProgress, onFatal, signal }) => {
+    const { fingerprint, contextLength } = await readGguf(config.model);
+    if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
+      log.warn("context_beyond_training", { context: config.context, trained: contextLength });
+    }
+    const asked = threadsOf(config.threads);
+    const threads = usableThreads(
+      asked,
+      (cores) => log.warn("threads_beyond_cores", { threads: asked, cores, used: cores }),
+    );
+    const loading = loadEngine({
+      model: config.model,
+      gpu: config.gpu,
+      gpuLayers: config.gpu_layers,
+      context: config.context,
+      slots: config.slots,
+      threads,
+      settings: config,
+      adapters: new Map((config.lora ?? []).map((each) => {
+        const at = each.indexOf("=");
+        return [each.slice(0, at), each.slice(at + 1)];
+      })),
+      onProgress,
+      onWarning: (message) => log.warn("engine", { message }),
+      signal,
+    });
+    const engine = await unlessStopped(loading, signal);
+    let isStuck = false;
+    const generator = new Generator({
+      engine,
+      workerId: config.worker_id,
+      modelRef: modelRef(config),
+      queueLimit: queueLimit(config),
+      prefillChunk: config.prefill_chunk,
+      prefillStretch: config.prefill_stretch,
+      batchSize: config.batch_size ?? DEFAULT_BATCH,
+      metricsIntervalMs: config.metrics_interval_ms,
+      streamBuffer: config.stream_buffer,
+      slowReaderMs: config.slow_reader_ms,
+      observer,
+      log,
+      onFatal(error) {
+        isStuck = error instanceof EngineStuck;
+        onFatal(error);
+      },
+    });
+    const vectors = new VectorCalls(config.slots + queueLimit(config));
+    const { saved_slots_dir: dir } = config;
+    const savedSlots = dir === undefined || engine.sequences.length === 0
+      ? undefined
+      : new SlotFiles({ dir, fingerprint, engine, settings: config, generator });
+    return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
+      await generator.close();
+      if (!isStuck) return await engine.dispose();
+      // A thread that computes may not lose its memory, and keeps a process from ending by itself.
+      Deno.kill(Deno.pid, "SIGKILL");
+    });
+  };
+}
+
+/** A load that does not end by then, once it is told to, is left to the end of the process. */
+const LEAVE_MS = 1_000;
+
+/** A load may be deep in llama.cpp, which asks nobody: a stop does not wait for that. */
+async function unlessStopped<T>(loading: Promise<T>, signal: AbortSignal): Promise<T> {
+  const left = Promise.withResolvers<never>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const leave = () => timer = setTimeout(() => left.reject(signal.reason), LEAVE_MS);
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([loading, left.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+function serve(
+  fingerprint: string,
+  engine: Engine,
+  generator: Generator,
+  vectors: VectorCalls,
+  savedSlots: SavedSlots | undefined,
+  close: () => Promise<void>,
+): Model {
+  return {
+    fingerprint,
+    backend: engine.backend,
+    context: engine.context,
+    threads: engine.threads,
+    capabilities: engine.capabilities,
+    pids: [],
+    savedSlots,
+    get active() {
+      return generator.active;
+    },
+    get waiting() {
+      return generator.waiting;
+    },
+    get idle() {
+      return generator.idle && vectors.active === 0;
+    },
+    async execute(request, log) {
+      requireCapability(engine, "generate");
+      return await generator.execute(request, log);
+    },
+    cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
+    tokenize: (fields) => promptTokens(fields, engine),
+    embed: (request, signal) => vectors.embed(engine, request, signal),
+    rerank: (request, signal) => vectors.rerank(engine, request, signal),
+    memoryBytes: () => engine.memoryBytes(),
+    drain: (deadlineMs) => generator.drain(deadlineMs),
+    close,
+  };
+}

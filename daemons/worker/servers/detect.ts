@@ -1,0 +1,86 @@
+import { LlorchError } from "#shared/errors.ts";
+import type { Dialect } from "./server_kind.ts";
+import { llamaServer } from "./llama_server.ts";
+import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
+import { isRecord, type OpenaiServer } from "./server.ts";
+import { vllm } from "./vllm.ts";
+
+/**
+ * Finds out by asking what a server is, and the name that it gives to its model.
+ *
+ * 1. llama-server tells `/props`.
+ * 2. vLLM tells `/version`, and its model's `max_model_len`; whether it tells token ids shows when it
+ *    is asked for one.
+ * 3. Any other server knows text alone.
+ *
+ * @param fallback The model's name where the server lists none.
+ */
+export async function detectDialect(
+  server: OpenaiServer,
+  fallback: string,
+  signal: AbortSignal,
+): Promise<{ readonly dialect: Dialect; readonly name: string }> {
+  const listed = firstModel(await ask(server, "/v1/models", signal));
+  const name = typeof listed["id"] === "string" ? listed["id"] : fallback;
+  // 1
+  const props = await ask(server, "/props", signal);
+  if (isRecord(props) && isRecord(props["default_generation_settings"])) {
+    const meta = isRecord(listed["meta"]) ? listed["meta"] : {};
+    const size = Number(meta["n_vocab"]) || Infinity;
+    return { name, dialect: llamaServer(server, name, props, size) };
+  }
+  // 2
+  const version = await ask(server, "/version", signal);
+  const longest = Number(listed["max_model_len"]) || undefined;
+  if (isRecord(version) && typeof version["version"] === "string" && longest !== undefined) {
+    const tellsIds = await isTellingIds(server, name, signal);
+    return { name, dialect: vllm(server, name, longest, tellsIds) };
+  }
+  // 3
+  return {
+    name,
+    dialect: {
+      name: "openai",
+      context: longest,
+      vocabularySize: Infinity,
+      tokens: undefined,
+      generateText: (request, order) =>
+        generateText(server, name, request, samplingFields(request, {}), order),
+    },
+  };
+}
+
+/** The reply; undefined where the server has no such route. */
+async function ask(server: OpenaiServer, path: string, signal: AbortSignal): Promise<unknown> {
+  try {
+    return await server.get(path, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LlorchError && error.code === "WORKER_LOST") throw error;
+    return undefined;
+  }
+}
+
+function firstModel(reply: unknown): Record<string, unknown> {
+  const data = isRecord(reply) && Array.isArray(reply["data"]) ? reply["data"] : [];
+  return isRecord(data[0]) ? data[0] : {};
+}
+
+async function isTellingIds(
+  server: OpenaiServer,
+  model: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const counted = await server.post("/tokenize", { model, prompt: "a" }, signal);
+    const prompt = readIds(isRecord(counted) ? counted["tokens"] : undefined);
+    if (prompt.length === 0) return false;
+    const body = { model, prompt, max_tokens: 1, return_token_ids: true };
+    const piece = readChunk(await server.post("/v1/completions", body, signal));
+    return (piece?.ids.length ?? 0) > 0;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LlorchError && error.code !== "WORKER_LOST") return false;
+    throw error;
+  }
+}

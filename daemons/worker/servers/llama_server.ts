@@ -1,0 +1,156 @@
+import type { ChosenLogprob } from "#shared/contracts/events.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { offeredTools } from "#shared/contracts/tools.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { PromptFields } from "../model.ts";
+import { checkGrammar } from "../grammar/check_grammar.ts";
+import type { Dialect, Piece, TokenDialect } from "./server_kind.ts";
+import { generateText, readIds, samplingFields } from "./openai_text.ts";
+import { isRecord, type OpenaiServer } from "./server.ts";
+
+const NAMES = {
+  top_k: "top_k",
+  min_p: "min_p",
+  repetition_penalty: "repeat_penalty",
+  grammar: (grammar: string) => ({ grammar }),
+};
+
+/**
+ * llama.cpp's own server: `/completion` takes tokens and tells them, which its OpenAI routes do not.
+ *
+ * @param props Its reply to `GET /props`.
+ */
+export function llamaServer(
+  server: OpenaiServer,
+  model: string,
+  props: Record<string, unknown>,
+  vocabularySize: number,
+): Dialect {
+  const settings = props["default_generation_settings"];
+  const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
+  return {
+    name: "llama-server",
+    context,
+    vocabularySize,
+    tokens: llamaTokens(server),
+    // A grammar that ends our llama.cpp ends that one, too.
+    check: ({ grammar }) =>
+      grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
+    generateText: (request, order) =>
+      generateText(server, model, request, samplingFields(request, NAMES), order),
+  };
+}
+
+function llamaTokens(server: OpenaiServer): TokenDialect {
+  async function tokenizeText(
+    content: string,
+    options: { add_special: boolean; parse_special: boolean },
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    const reply = await server.post("/tokenize", { content, ...options }, signal);
+    return readIds(isRecord(reply) ? reply["tokens"] : undefined);
+  }
+
+  async function detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string> {
+    const reply = await server.post("/detokenize", { tokens }, signal);
+    return isRecord(reply) ? String(reply["content"] ?? "") : "";
+  }
+
+  /** Tokens of a piece of text: the server tells only the last of those that make up one character. */
+  async function idsOf(text: string, last: number, signal: AbortSignal): Promise<number[]> {
+    const options = { add_special: false, parse_special: false };
+    const all = await tokenizeText(text, options, signal);
+    // Some tokenizers put a space before any text.
+    for (const ids of [all, all.slice(1)]) {
+      if (ids.at(-1) === last && await detokenize(ids, signal) === text) return ids;
+    }
+    throw new LlorchError(
+      "INTERNAL",
+      "The engine does not tell what tokens a character is made of",
+    );
+  }
+
+  return {
+    async tokenize(fields: PromptFields, signal) {
+      const { prompt, prompt_tokens, messages } = fields;
+      if (prompt_tokens) return [...prompt_tokens];
+      if (prompt !== undefined) {
+        return await tokenizeText(prompt, { add_special: true, parse_special: false }, signal);
+      }
+      const tools = offeredTools(fields);
+      const reply = await server.post("/apply-template", {
+        messages,
+        ...(tools.length > 0 ? { tools } : {}),
+      }, signal);
+      const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+      return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
+    },
+    detokenize,
+    async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
+      const { logprobs, json_schema, ...rest } = request;
+      const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+      let told = 0;
+      const chunks = server.stream("/completion", {
+        prompt: tokens,
+        ...sampling,
+        ...(logit_bias
+          ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
+          : {}),
+        ...(json_schema === undefined ? {} : { json_schema }),
+        n_predict: limit,
+        ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
+        seed,
+        stream: true,
+        return_tokens: true,
+        cache_prompt: true,
+      }, signal);
+      for await (const chunk of chunks) {
+        if (!isRecord(chunk)) continue;
+        const piece = readCompletion(chunk, logprobs);
+        const predicted = Number(chunk["tokens_predicted"] ?? 0);
+        const isGap = piece.text !== "" && predicted - told > piece.ids.length;
+        told = predicted;
+        yield isGap
+          ? { ...piece, ids: await idsOf(piece.text, piece.ids.at(-1) ?? -1, signal) }
+          : piece;
+      }
+    },
+  };
+}
+
+/** Reads one chunk of `/completion`. */
+export function readCompletion(
+  chunk: Record<string, unknown>,
+  logprobs: number | undefined,
+): Piece {
+  const text = String(chunk["content"] ?? "");
+  const ids = readIds(chunk["tokens"]);
+  const odds = logprobs === undefined ? [] : readOdds(chunk["completion_probabilities"], logprobs);
+  const piece = { text, ids, ...(odds.length > 0 ? { logprobs: odds } : {}) };
+  if (chunk["stop"] !== true) return piece;
+  const timings = isRecord(chunk["timings"]) ? chunk["timings"] : {};
+  return {
+    ...piece,
+    stop: chunk["stop_type"] === "eos" ? "EOS" : "MAX_TOKENS",
+    usage: {
+      tokensIn: Number(chunk["tokens_evaluated"] ?? 0),
+      tokensCached: Number(timings["cache_n"] ?? 0),
+    },
+  };
+}
+
+/** JSON has no minus infinity, and the contract says -9999 for what is impossible. */
+const IMPOSSIBLE = -9999;
+
+function readOdds(value: unknown, top: number): ChosenLogprob[] {
+  const list = Array.isArray(value) ? value.filter(isRecord) : [];
+  const one = (odds: Record<string, unknown>) => ({
+    id: Number(odds["id"]),
+    t: String(odds["token"] ?? ""),
+    logprob: Math.max(IMPOSSIBLE, Number(odds["logprob"] ?? IMPOSSIBLE)),
+  });
+  return list.map((odds) => {
+    const others = Array.isArray(odds["top_logprobs"]) ? odds["top_logprobs"].filter(isRecord) : [];
+    return { ...one(odds), top: others.slice(0, top).map(one) };
+  });
+}

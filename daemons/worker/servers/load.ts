@@ -1,0 +1,195 @@
+import { z } from "zod";
+import type { Capability } from "#shared/contracts/pool.ts";
+import { DEFAULT_CONTEXT, LOOPBACK } from "#shared/defaults.ts";
+import { fillCommand } from "#shared/engine_command.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { delay, UsageError } from "#shared/lifecycle.ts";
+import { readGguf } from "#shared/models/gguf.ts";
+import { newSecret } from "#shared/secrets.ts";
+import type { WorkerConfig } from "../config.ts";
+import type { LoadModel } from "../model.ts";
+import { detectDialect } from "./detect.ts";
+import { EngineWatch } from "./server_watch.ts";
+import { type EngineProcess, startEngine } from "./process.ts";
+import { RemoteModel } from "./remote_model.ts";
+import { type OpenaiServer, openaiServer } from "./server.ts";
+
+/** Time between looks whether a server that starts is there, in milliseconds. */
+const START_LOOK_MS = 100;
+
+/** What a shell says of a program that SIGKILL ended. */
+const KILLED_CODE = 128 + 9;
+
+/** All layers: more than any model has. */
+const ALL_LAYERS = 999;
+
+/**
+ * Starts a server with OpenAI's API as a child, waits until its health answers, and serves its model. The
+ * pool manager's start deadline bounds the wait; the end of the server ends the worker.
+ */
+export const loadOpenai: LoadModel = async (config, context) => {
+  const { log, signal } = context;
+  const fingerprint = config.fingerprint ?? (await readGguf(config.model)).fingerprint;
+  const port = freePort();
+  const apiKey = newSecret();
+  const words = engineWords(config, port);
+  const engine = startEngine(words, engineEnv(Deno.env.toObject(), apiKey));
+  log.info("engine_started", { program: words[0], group: engine.group, port });
+  const stop = () => engine.stop(config.openai.stop_deadline_ms);
+  try {
+    const server = openaiServer(`http://${LOOPBACK}:${port}`, apiKey);
+    await whenHealthy(server, engine, config, signal);
+    const { dialect, name } = await detectDialect(server, config.model, signal);
+    const capabilities = await tryCapabilities(server, name, signal);
+    if (capabilities.includes("generate") && dialect.tokens) capabilities.push("tokenize");
+    log.info("engine_ready", { dialect: dialect.name, model: name, capabilities });
+    const watch = await EngineWatch.open({
+      group: engine.group,
+      look: (signal) => server.get(config.openai.health_path, signal),
+      intervalMs: config.openai.poll_interval_ms,
+      unresponsiveMs: config.openai.unresponsive_ms,
+      onSilent: (ms) => context.onFatal(new Error(`The engine's health is silent for ${ms} ms`)),
+    });
+    let isStopping = false;
+    const model = new RemoteModel({
+      config,
+      context,
+      server,
+      dialect,
+      capabilities,
+      fingerprint,
+      name,
+      contextTokens: dialect.context ?? config.context ?? DEFAULT_CONTEXT,
+      isAnswering: () => watch.isAnswering,
+      memory: () => watch.memory,
+      async stop() {
+        isStopping = true;
+        watch.close();
+        await stop();
+      },
+    });
+    void engine.ended.then(({ how, wasKilled }) => {
+      watch.close();
+      if (isStopping) return;
+      model.failAll(`The engine is gone: ${how}; the job can go on elsewhere`);
+      // The worker ends as its engine did, so that the pool manager can tell a kill for want of memory.
+      const exitCode = wasKilled ? KILLED_CODE : undefined;
+      context.onFatal(new Error(`The engine ${words[0]} is gone: ${how}`), exitCode);
+    });
+    return model;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+/** The command as it is started. */
+function engineWords(config: WorkerConfig, port: number): string[] {
+  const { context = DEFAULT_CONTEXT, slots, gpu, gpu_layers } = config;
+  return fillCommand(readCommand(config.openai.command!), {
+    model: config.model,
+    host: LOOPBACK,
+    port,
+    context,
+    total_context: context * slots,
+    slots,
+    threads: config.threads,
+    gpu_layers: gpu === "none" ? 0 : gpu_layers ?? ALL_LAYERS,
+  });
+}
+
+function readCommand(text: string): string[] {
+  try {
+    return z.array(z.string().min(1)).min(1).parse(JSON.parse(text));
+  } catch (error) {
+    throw new UsageError(
+      `--openai-command: must be a JSON list of texts: current value is ${text}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * The server's environment: ours, less what configures us and our tokens, and a key by which
+ * llama-server and vLLM know that it is we who call; anybody on this machine could.
+ */
+export function engineEnv(
+  ours: Readonly<Record<string, string>>,
+  apiKey: string,
+): Record<string, string> {
+  const kept = Object.entries(ours).filter(([name]) => !name.startsWith("LLORCH_"));
+  return { ...Object.fromEntries(kept), LLAMA_API_KEY: apiKey, VLLM_API_KEY: apiKey };
+}
+
+async function whenHealthy(
+  server: OpenaiServer,
+  engine: EngineProcess,
+  config: WorkerConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  let gone: string | undefined;
+  void engine.ended.then(({ how }) => gone = how);
+  while (true) {
+    signal.throwIfAborted();
+    if (gone !== undefined) {
+      throw new LlorchError("WORKER_START_FAILED", `The engine did not start: ${gone}`);
+    }
+    try {
+      await server.get(config.openai.health_path, signal);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isEarly = error instanceof LlorchError && error.retriable;
+      if (!isEarly) {
+        const said = errorMessage(error instanceof LlorchError ? error.cause ?? error : error);
+        const where = `its ${config.openai.health_path} answers: ${said}`;
+        throw new LlorchError("WORKER_START_FAILED", `The engine did not start: ${where}`, {
+          cause: error,
+        });
+      }
+    }
+    await delay(START_LOOK_MS, signal);
+  }
+}
+
+/** What the server can do, found out by asking for a little of each. */
+async function tryCapabilities(
+  server: OpenaiServer,
+  model: string,
+  signal: AbortSignal,
+): Promise<Capability[]> {
+  const found: Capability[] = [];
+  let refusal: unknown;
+  const attempt = async (capability: Capability, path: string, body: Record<string, unknown>) => {
+    try {
+      await server.post(path, { model, ...body }, signal);
+      found.push(capability);
+    } catch (error) {
+      signal.throwIfAborted();
+      refusal ??= error;
+    }
+  };
+  await attempt("generate", "/v1/completions", { prompt: "a", max_tokens: 1 });
+  if (found.length === 0) {
+    // Some servers answer chats alone.
+    const messages = [{ role: "user", content: "a" }];
+    await attempt("generate", "/v1/chat/completions", { messages, max_tokens: 1 });
+  }
+  await attempt("embed", "/v1/embeddings", { input: "a" });
+  await attempt("rerank", "/v1/rerank", { query: "a", documents: ["a"] });
+  if (found.length > 0) return found;
+  throw new LlorchError(
+    "WORKER_START_FAILED",
+    `The engine neither generates nor makes vectors: ${errorMessage(refusal)}`,
+    { cause: refusal },
+  );
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}

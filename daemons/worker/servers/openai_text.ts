@@ -1,0 +1,163 @@
+import type { StopReason } from "#shared/contracts/events.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import type { ToolCall } from "#shared/contracts/tools.ts";
+import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
+import type { Piece, TextOrder, Usage } from "./server_kind.ts";
+import { isRecord, type OpenaiServer } from "./server.ts";
+
+/** What llorch assumes of sampling where a request does not say; a server without the field gets none. */
+const BEYOND_OPENAI = { top_k: 40, min_p: 0.05, repetition_penalty: 1 } as const;
+
+/** Names that a server gives to fields beyond OpenAI's; a field without a name is refused. */
+export interface FieldNames {
+  readonly top_k?: string;
+  readonly min_p?: string;
+  readonly repetition_penalty?: string;
+  readonly grammar?: (grammar: string) => Record<string, unknown>;
+}
+
+/**
+ * The sampling of a request in OpenAI's words.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` naming fields that the server does not know.
+ */
+export function samplingFields(
+  request: ExecuteRequest,
+  names: FieldNames,
+): Record<string, unknown> {
+  const { temperature, top_p, frequency_penalty, presence_penalty, logit_bias } = request;
+  const body: Record<string, unknown> = {
+    temperature,
+    top_p,
+    frequency_penalty,
+    presence_penalty,
+    ...(logit_bias ? { logit_bias } : {}),
+  };
+  const errors: FieldError[] = [];
+  const refuse = (field: string) =>
+    errors.push({ field, message: "is not known to the engine that serves this model" });
+  for (const field of ["top_k", "min_p", "repetition_penalty"] as const) {
+    const name = names[field];
+    if (name !== undefined) body[name] = request[field];
+    else if (request[field] !== BEYOND_OPENAI[field]) refuse(field);
+  }
+  if (request.grammar !== undefined) {
+    if (names.grammar) Object.assign(body, names.grammar(request.grammar));
+    else refuse("grammar");
+  }
+  if (request.logprobs !== undefined) refuse("logprobs");
+  if (request.lora !== undefined) refuse("lora");
+  if (errors.length > 0) throw invalidRequest(errors);
+  if (request.json_schema !== undefined) {
+    const strict = request.json_schema_strict ?? true;
+    body["response_format"] = {
+      type: "json_schema",
+      json_schema: { name: "answer", schema: request.json_schema, strict },
+    };
+  }
+  return body;
+}
+
+/** Generates by `/v1/chat/completions` or `/v1/completions`: text without token ids. */
+export async function* generateText(
+  server: OpenaiServer,
+  model: string,
+  request: ExecuteRequest,
+  sampling: Readonly<Record<string, unknown>>,
+  { limit, seed, signal }: TextOrder,
+): AsyncGenerator<Piece> {
+  const { prompt, prompt_tokens, messages } = request;
+  const body = {
+    model,
+    ...sampling,
+    seed,
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(limit === undefined ? {} : { max_tokens: limit }),
+  };
+  const { tools, tool_choice, parallel_tool_calls } = request;
+  const offered = Object.entries({ tools, tool_choice, parallel_tool_calls })
+    .filter(([, value]) => value !== undefined);
+  const chunks = messages
+    ? server.stream(
+      "/v1/chat/completions",
+      { ...body, messages, ...Object.fromEntries(offered) },
+      signal,
+    )
+    : server.stream("/v1/completions", { ...body, prompt: prompt ?? prompt_tokens }, signal);
+  const calls: CallParts[] = [];
+  for await (const chunk of chunks) {
+    const piece = readChunk(chunk, calls);
+    if (piece) yield piece;
+  }
+}
+
+/** A call that comes in pieces. */
+interface CallParts {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/** Reads one chunk of either route; undefined for one that says nothing. */
+export function readChunk(chunk: unknown, calls: CallParts[] = []): Piece | undefined {
+  if (!isRecord(chunk)) throw new LlorchError("INTERNAL", "The engine sent a chunk that is none");
+  const usage = readUsage(chunk["usage"]);
+  const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+  const choice = isRecord(choices[0]) ? choices[0] : {};
+  const delta = isRecord(choice["delta"]) ? choice["delta"] : {};
+  for (const part of Array.isArray(delta["tool_calls"]) ? delta["tool_calls"] : []) {
+    addCall(calls, part);
+  }
+  const text = String(delta["content"] ?? choice["text"] ?? "");
+  const ids = readIds(choice["token_ids"] ?? delta["token_ids"]);
+  const stop = readFinish(choice["finish_reason"], calls.length > 0);
+  if (text === "" && ids.length === 0 && !stop && !usage) return undefined;
+  return {
+    text,
+    ids,
+    ...(stop ? { stop } : {}),
+    ...(usage ? { usage } : {}),
+    ...(stop && calls.length > 0 ? { toolCalls: calls.map(wholeCall) } : {}),
+  };
+}
+
+function addCall(calls: CallParts[], part: unknown): void {
+  if (!isRecord(part)) return;
+  const call = calls[Number(part["index"] ?? calls.length)] ??= { id: "", name: "", arguments: "" };
+  if (typeof part["id"] === "string") call.id ||= part["id"];
+  const said = isRecord(part["function"]) ? part["function"] : {};
+  if (typeof said["name"] === "string") call.name += said["name"];
+  if (typeof said["arguments"] === "string") call.arguments += said["arguments"];
+}
+
+function wholeCall(call: CallParts, index: number): ToolCall {
+  const { name, arguments: given } = call;
+  return { id: call.id || `call_${index}`, type: "function", function: { name, arguments: given } };
+}
+
+function readFinish(reason: unknown, hasCalls: boolean): StopReason | undefined {
+  if (reason === null || reason === undefined) return undefined;
+  if (hasCalls) return "TOOL_CALLS";
+  if (reason === "stop" || reason === "tool_calls") return "EOS";
+  if (reason === "length") return "MAX_TOKENS";
+  throw new LlorchError("INTERNAL", `The engine ended the answer: "${String(reason)}"`);
+}
+
+function readUsage(usage: unknown): Usage | undefined {
+  if (!isRecord(usage)) return undefined;
+  const details = isRecord(usage["prompt_tokens_details"]) ? usage["prompt_tokens_details"] : {};
+  const figures = {
+    tokensIn: usage["prompt_tokens"],
+    tokensOut: usage["completion_tokens"],
+    tokensCached: details["cached_tokens"],
+  };
+  return Object.fromEntries(
+    Object.entries(figures).filter(([, value]) => Number.isSafeInteger(value)),
+  );
+}
+
+/** Token ids, where a value is a list of them. */
+export function readIds(value: unknown): number[] {
+  return Array.isArray(value) ? value.filter((id) => Number.isSafeInteger(id)) : [];
+}

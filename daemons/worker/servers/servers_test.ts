@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import type { WorkerEvent } from "#shared/contracts/events.ts";
+import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type Client, createClient } from "#shared/http/client.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { createLogger } from "#shared/logging.ts";
+import { idsOf, outline, request, textOf } from "../testing/generator.ts";
+import { testConfig, TOKEN, whenReady } from "../testing/worker.ts";
+import { Worker } from "../worker.ts";
+import { loadOpenai } from "./load.ts";
+import { groupMemory } from "./group_memory.ts";
+
+const SERVER = new URL("../testing/fake_openai.ts", import.meta.url).pathname;
+
+interface Opened {
+  readonly worker: Worker;
+  readonly client: Client;
+  /** Health once it was ready. */
+  readonly health: WorkerHealth;
+  /** What the server was sent to that path. */
+  seen(pathname: string): Promise<Record<string, unknown>[]>;
+  readonly port: () => number;
+}
+
+/** Runs a test with a worker in front of the fake server. */
+async function using(
+  flags: readonly string[],
+  work: (opened: Opened) => Promise<void>,
+  fields: Record<string, unknown> = {},
+): Promise<void> {
+  let port = 0;
+  const command = [Deno.execPath(), "run", "-q", "-A", SERVER, "--port={port}", ...flags];
+  const log = createLogger("test");
+  const worker = await Worker.open(
+    testConfig({
+      model: "org/counting",
+      fingerprint: "f".repeat(64),
+      engine: "openai",
+      stop_deadline_ms: 100,
+      slots: 2,
+      ...fields,
+      openai: { command: JSON.stringify(command), ...fields["openai"] as object },
+    }),
+    {
+      loadModel: (config, context) =>
+        loadOpenai(config, {
+          ...context,
+          log: {
+            ...log,
+            info(event, given) {
+              if (event === "engine_started") port = Number(given?.["port"]);
+            },
+          },
+        }),
+      log,
+      token: TOKEN,
+      spawnToken: "spawn",
+    },
+  );
+  const client = createClient({ baseUrl: worker.url, token: TOKEN });
+  try {
+    await whenReady(client);
+    const health = await client.call(workerRoutes.health, {});
+    const seen = async (pathname: string) => {
+      const bodies = await (await fetch(`http://127.0.0.1:${port}/seen`)).json();
+      return bodies.filter((body: { pathname: string }) => body.pathname === pathname);
+    };
+    await work({ worker, client, health, seen, port: () => port });
+  } finally {
+    await worker.close();
+  }
+}
+
+async function run(client: Client, fields: Record<string, unknown>): Promise<WorkerEvent[]> {
+  const { events } = await client.stream(workerRoutes.execute, { body: request(fields) });
+  const all = await Array.fromAsync(events);
+  return all.map(({ event, data }) => ({ event, data: JSON.parse(data) }) as WorkerEvent);
+}
+
+const codeIs = (code: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code;
+
+for (const dialect of ["llama-server", "vllm"]) {
+  Deno.test(`${dialect}: tokens come with their ids, stop strings are ours, and an answer goes on from its middle`, () =>
+    using([`--dialect=${dialect}`], async ({ client, health, seen }) => {
+      assert.equal(health.backend, dialect);
+      assert.equal(health.context, 256);
+      assert.deepEqual(health.capabilities, ["generate", "embed", "rerank", "tokenize"]);
+      const whole = await run(client, { prompt: " w7", max_tokens: 4 });
+      assert.equal(textOf(whole), " w8 w9 w10 w11");
+      assert.deepEqual(idsOf(whole), [8, 9, 10, 11]);
+      assert.equal(outline(whole).at(-1), "end MAX_TOKENS");
+      const stopped = await run(client, { prompt: " w7", stop: [" w11"] });
+      assert.equal(textOf(stopped), " w8 w9 w10");
+      assert.equal(outline(stopped).at(-1), "end STOP_SEQUENCE");
+      const resumed = await run(client, {
+        prompt: " w7",
+        max_tokens: 5,
+        resume_tokens: [8, 9],
+        resume_index: 2,
+        attempt: 2,
+        seed: 5,
+      });
+      assert.deepEqual(idsOf(resumed), [10, 11, 12]);
+      const [token] = resumed.filter((each) => each.event === "token");
+      assert.equal(token?.data.i, 2);
+      const end = resumed.at(-1);
+      assert.ok(end?.event === "end");
+      assert.deepEqual([end.data.tokens_in, end.data.tokens_out], [1, 5]);
+      const path = dialect === "vllm" ? "/v1/completions" : "/completion";
+      const body = (await seen(path)).at(-1);
+      assert.deepEqual(body?.["prompt"], [7, 8, 9]);
+      assert.equal(body?.["seed"], 7);
+      const chat = { messages: [{ role: "user", content: "w3" }], max_tokens: 1 };
+      assert.deepEqual(idsOf(await run(client, chat)), [4]);
+      const ended = await run(client, { prompt: " w48" });
+      assert.equal(outline(ended).at(-1), "end EOS");
+      assert.deepEqual(idsOf(ended), [49, 50]);
+      const over = await run(client, {
+        prompt: " w7",
+        stop: ["w9"],
+        resume_tokens: [8, 9],
+        resume_index: 1,
+      });
+      assert.deepEqual(outline(over), ["started", "end STOP_SEQUENCE"]);
+      const held = { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 };
+      await assert.rejects(
+        run(client, { ...held, grammar: "root ::= [a]" }),
+        codeIs("WORKER_LOST"),
+      );
+      const counted = await client.call(workerRoutes.tokenize, { body: { prompt: " w1 w2" } });
+      assert.deepEqual(counted.tokens, [1, 2]);
+    }));
+}
+
+Deno.test("a plain server: text without ids, which nothing can go on from", () =>
+  using(["--dialect=openai"], async ({ client, health, seen }) => {
+    assert.equal(health.backend, "openai");
+    assert.deepEqual(health.capabilities, ["generate", "embed", "rerank"]);
+    const events = await run(client, {
+      messages: [{ role: "user", content: " w7" }],
+      max_tokens: 3,
+    });
+    assert.equal(textOf(events), " w8 w9 w10");
+    assert.deepEqual(idsOf(events), []);
+    const end = events.at(-1);
+    assert.ok(end?.event === "end");
+    assert.deepEqual([end.data.tokens_in, end.data.tokens_out], [1, 3]);
+    const body = (await seen("/v1/chat/completions")).at(-1)!;
+    assert.equal(body["top_k"], undefined);
+    await assert.rejects(
+      run(client, { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 }),
+      codeIs("WORKER_LOST"),
+    );
+    const unknown = { top_k: 5, grammar: "root ::= [a]", lora: "pirate" };
+    const refused = await run(client, { prompt: "w7", ...unknown });
+    const last = refused.at(-1);
+    assert.ok(last?.event === "error");
+    assert.equal(last.data.code, "INVALID_REQUEST");
+    assert.match(last.data.message, /top_k.*grammar.*lora/);
+  }));
+
+Deno.test("calls of tools come from the server, which knows how its model writes them", () =>
+  using(["--dialect=llama-server"], async ({ client }) => {
+    const events = await run(client, {
+      messages: [{ role: "user", content: " w7" }],
+      max_tokens: 1,
+      tools: [{ type: "function", function: { name: "go" } }],
+    });
+    const end = events.at(-1);
+    assert.ok(end?.event === "end");
+    assert.equal(end.data.stop_reason, "TOOL_CALLS");
+    assert.deepEqual(end.data.tool_calls, [{
+      id: "c1",
+      type: "function",
+      function: { name: "go", arguments: "{}" },
+    }]);
+  }));
+
+Deno.test("embeddings have length 1, and ranks are 0 to 1", () =>
+  using([], async ({ client }) => {
+    const { embeddings, tokens } = await client.call(workerRoutes.embed, {
+      body: { input: ["a", "b"] },
+    });
+    assert.equal(tokens, 2);
+    const vector = new Float32Array(Uint8Array.fromBase64(embeddings[1]!).buffer);
+    assert.deepEqual([...vector].map((value) => value.toFixed(3)), ["0.600", "0.800"]);
+    const { scores } = await client.call(workerRoutes.rerank, {
+      body: { query: "q", documents: ["a", "abc"] },
+    });
+    assert.ok(scores[0]! < scores[1]! && scores[1]! < 1);
+  }));
+
+Deno.test("a cancel closes the server's stream and frees the slot", () =>
+  using(["--dialect=vllm", "--interval=20"], async ({ client }) => {
+    const { events } = await client.stream(workerRoutes.execute, {
+      body: request({ prompt: " w1", job_id: "j" }),
+    });
+    for await (const { event } of events) if (event === "token") break;
+    while ((await client.call(workerRoutes.health, {})).active > 0) await delay(5);
+  }));
+
+Deno.test("the server is killed: streams end with WORKER_LOST, and the worker ends as it did", () =>
+  using(["--dialect=vllm", "--interval=20"], async ({ client, worker }) => {
+    const { events } = await client.stream(workerRoutes.execute, {
+      body: request({ prompt: " w1" }),
+    });
+    const rest: string[] = [];
+    let isKilled = false;
+    for await (const { event, data } of events) {
+      rest.push(data);
+      if (event !== "token" || isKilled) continue;
+      isKilled = true;
+      for (const pid of await serverPids()) Deno.kill(pid, "SIGKILL");
+    }
+    assert.match(rest.at(-1)!, /WORKER_LOST/);
+    assert.equal(await worker.ended, 137);
+  }));
+
+Deno.test("a server whose health is silent for too long ends the worker", () =>
+  using([], async ({ worker, port }) => {
+    await (await fetch(`http://127.0.0.1:${port()}/hang`)).text();
+    assert.equal(await worker.ended, 1);
+  }, { openai: { poll_interval_ms: 50, unresponsive_ms: 200 } }));
+
+Deno.test("what the server refuses is refused by name", () =>
+  using(["--dialect=llama-server"], async ({ client, port }) => {
+    await (await fetch(`http://127.0.0.1:${port()}/refuse`)).text();
+    const last = (await run(client, { prompt: " w7", grammar: 'root ::= "a"' })).at(-1);
+    assert.ok(last?.event === "error");
+    assert.deepEqual([last.data.code, last.data.retriable], ["INVALID_REQUEST", false]);
+    assert.match(last.data.message, /grammar: the engine refuses .*not understood/);
+  }));
+
+Deno.test("a grammar that llama-server would never come out of is refused before it sees it", () =>
+  using(["--dialect=llama-server"], async ({ client, seen }) => {
+    for (const grammar of ['root ::= e root "a"\ne ::= "x"?', 'root ::= ("a"*)*', "root ::= b"]) {
+      await assert.rejects(
+        run(client, { grammar }),
+        (error) => error instanceof LlorchError && error.code === "INVALID_REQUEST",
+        grammar,
+      );
+    }
+    assert.deepEqual(await seen("/completion"), []);
+    const events = await run(client, { prompt: " w3", max_tokens: 1, grammar: 'root ::= " w4"' });
+    assert.equal(textOf(events), " w4");
+    assert.equal((await seen("/completion"))[0]!["grammar"], 'root ::= " w4"');
+  }));
+
+Deno.test("a command that is not there ends the worker with code 1", async () => {
+  const worker = await Worker.open(
+    testConfig({
+      fingerprint: "f".repeat(64),
+      engine: "openai",
+      openai: { command: '["no-such-server"]' },
+    }),
+    { loadModel: loadOpenai, log: createLogger("test"), token: TOKEN, spawnToken: "spawn" },
+  );
+  assert.equal(await worker.ended, 1);
+  await worker.close();
+});
+
+/** Processes of this test's servers. */
+async function serverPids(): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+    const [, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const guard = await Deno.readTextFile(`/proc/${group}/stat`).catch(() => "");
+    const [, grandparent] = guard.slice(guard.lastIndexOf(")") + 2).split(" ");
+    const isOurs = Number(grandparent) === Deno.pid && parent === group;
+    if (isOurs && command.includes("fake_openai.ts")) found.push(Number(name));
+  }
+  return found;
+}
+
+Deno.test("groupMemory() counts this process's own group", async () => {
+  const stat = await Deno.readTextFile("/proc/self/stat");
+  const [, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const { pids, bytes } = await groupMemory(Number(group));
+  assert.ok(pids.includes(Deno.pid));
+  assert.ok(bytes > 10_000_000);
+});

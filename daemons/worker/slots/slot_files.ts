@@ -1,0 +1,125 @@
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { basename, dirname, resolve } from "node:path";
+import type { LlamaSettings } from "#shared/config/llama.ts";
+import type { SavedSlot } from "#shared/contracts/worker.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { VERSION } from "#shared/version.ts";
+import type { Engine, StateMark } from "../engine/engine.ts";
+import type { Generator } from "../batch/generator.ts";
+import type { SavedSlots } from "../model.ts";
+import { isSealed, sealFile } from "./seal.ts";
+
+/** What file systems take. */
+const MOST_NAME_BYTES = 255;
+
+/** What a {@linkcode SlotFiles} needs. */
+export interface SlotFilesOptions {
+  /** The only folder in which files are written and read. */
+  readonly dir: string;
+  readonly fingerprint: string;
+  readonly engine: Pick<Engine, "backend" | "context">;
+  readonly settings: LlamaSettings;
+  readonly generator: Pick<Generator, "withSlot">;
+}
+
+/**
+ * Slots as files, for this user alone. A file's time of change is when its slot was last in use: so that
+ * whoever keeps the files knows how old their content is.
+ */
+export class SlotFiles implements SavedSlots {
+  readonly key: string;
+  readonly #dir: string;
+  readonly #mark: StateMark;
+  readonly #generator: Pick<Generator, "withSlot">;
+
+  constructor(options: SlotFilesOptions) {
+    this.#dir = resolve(options.dir);
+    this.#generator = options.generator;
+    const digest = digestOf(options);
+    this.key = digest.toString("hex");
+    this.#mark = new Uint32Array(Uint8Array.from(digest).buffer);
+  }
+
+  async save(slot: number, path: string): Promise<SavedSlot> {
+    this.#checkPath(path);
+    const { tokens, usedAt } = await this.#generator.withSlot(slot, async (slot) => {
+      await createFile(path);
+      const tokens = await removingOnError(path, () => slot.save(path, this.#mark));
+      return { tokens, usedAt: slot.usedAt };
+    });
+    const bytes = await removingOnError(path, () => finishFile(path, tokens, usedAt));
+    return { tokens, bytes, key: this.key };
+  }
+
+  async restore(slot: number, path: string): Promise<number> {
+    this.#checkPath(path);
+    const file = await Deno.lstat(path).catch(() => undefined);
+    if (!file?.isFile) throw new LlorchError("NOT_FOUND", `Cannot find a saved slot at ${path}`);
+    if (!await isSealed(path)) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot restore a slot from ${path}: the file is damaged or not whole`,
+      );
+    }
+    const usedAt = fromWallClock(file.mtime ?? new Date());
+    return await this.#generator.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
+  }
+
+  /** Whoever has the worker's token must not make it write elsewhere. */
+  #checkPath(path: string): void {
+    const message = dirname(path) !== this.#dir || resolve(path) !== path
+      ? `must be a file in ${this.#dir}`
+      : path.includes("\0")
+      ? "must not hold a NUL"
+      : Buffer.byteLength(basename(path)) > MOST_NAME_BYTES
+      ? `must end in a name of at most ${MOST_NAME_BYTES} bytes`
+      : undefined;
+    if (message !== undefined) throw invalidRequest([{ field: "path", message }]);
+  }
+}
+
+/** Of everything that what a slot holds depends on. */
+function digestOf({ fingerprint, engine, settings }: SlotFilesOptions): Buffer {
+  const { cache_type_k = "f16", cache_type_v = "f16", flash_attention = "auto" } = settings;
+  const facts = [VERSION, fingerprint, engine.backend, engine.context];
+  return createHash("sha256")
+    .update(JSON.stringify([...facts, cache_type_k, cache_type_v, flash_attention])).digest();
+}
+
+async function createFile(path: string): Promise<void> {
+  try {
+    (await Deno.open(path, { write: true, createNew: true, mode: 0o600 })).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new LlorchError("CONFLICT", `Cannot save a slot to ${path}: the file is there already`);
+  }
+}
+
+/** Where nothing was saved, no file is left. The slot is in use again meanwhile. */
+async function finishFile(path: string, tokens: number, usedAt: number): Promise<number> {
+  if (tokens === 0) {
+    await Deno.remove(path);
+    return 0;
+  }
+  await sealFile(path);
+  await Deno.utime(path, new Date(), toWallClock(usedAt));
+  return (await Deno.stat(path)).size;
+}
+
+async function removingOnError<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await Deno.remove(path);
+    throw error;
+  }
+}
+
+function toWallClock(at: number): Date {
+  return new Date(Date.now() - (performance.now() - at));
+}
+
+function fromWallClock(date: Date): number {
+  return performance.now() - (Date.now() - date.getTime());
+}

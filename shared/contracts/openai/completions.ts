@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { tokenId } from "../common.ts";
+import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./common.ts";
+import { ALWAYS, modelName } from "../request.ts";
+
+/** Most prompts of one request, and most choices over all of them. */
+const MAX_PROMPTS = 64;
+const MAX_CHOICES = 64;
+
+const text = z.string().min(1);
+const tokens = z.array(tokenId).min(1);
+
+const UNSUPPORTED: Unsupported = {
+  echo: (value) => value === false,
+  suffix: (value) => value === "",
+  best_of: (value) => value === 1,
+};
+
+/** `POST /v1/completions`. */
+export const completionRequest = z.looseObject({
+  model: modelName,
+  prompt: z.union([
+    text,
+    tokens,
+    z.array(text).min(1).max(MAX_PROMPTS),
+    z.array(tokens).min(1).max(MAX_PROMPTS),
+  ], {
+    error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either, none empty`,
+  }),
+  ...openaiShape,
+  logprobs: z.number().int().min(0).max(5).nullish(),
+}).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
+  if (promptsOf(body.prompt).length * (body.n ?? 1) <= MAX_CHOICES) return;
+  const message = `asks for more than ${MAX_CHOICES} choices over all prompts`;
+  context.addIssue({ code: "custom", path: ["n"], message });
+}).meta({ id: "CompletionRequest" });
+
+/** A validated completion request. */
+export type CompletionRequest = z.output<typeof completionRequest>;
+
+/** The prompts of a request, each a text or token ids. */
+export function promptsOf(prompt: CompletionRequest["prompt"]): (string | number[])[] {
+  if (typeof prompt === "string") return [prompt];
+  return typeof prompt[0] === "number" ? [prompt as number[]] : prompt as string[] | number[][];
+}
+
+const completionHead = { ...openaiHead, object: z.literal("text_completion") };
+const completionLogprobs = z.object({
+  tokens: z.array(z.string()),
+  token_logprobs: z.array(z.number()),
+  top_logprobs: z.array(z.record(z.string(), z.number())).nullable(),
+  text_offset: z.array(z.number().int()),
+}).nullable().meta({ id: "CompletionLogprobs" });
+
+/** Probabilities of tokens in a completion. */
+export type CompletionLogprobs = z.output<typeof completionLogprobs>;
+
+const choice = { index: z.number().int(), text: z.string(), logprobs: completionLogprobs };
+const finishReason = z.enum(["stop", "length"]);
+
+/** A whole answer. */
+export const completion = z.object({
+  ...completionHead,
+  choices: z.array(z.object({ ...choice, finish_reason: finishReason })),
+  usage: openaiUsage,
+}).meta({ id: "Completion" });
+
+/** A whole answer. */
+export type Completion = z.output<typeof completion>;
+
+/** A piece of a streamed answer. */
+export const completionChunk = z.object({
+  ...completionHead,
+  choices: z.array(z.object({ ...choice, finish_reason: finishReason.nullable() })),
+  usage: openaiUsage.nullable().optional(),
+}).meta({ id: "CompletionChunk" });
+
+/** A piece of a streamed answer. */
+export type CompletionChunk = z.output<typeof completionChunk>;

@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { openaiModel, openaiModelList } from "./common.ts";
+import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { completion, completionChunk, completionRequest } from "./completions.ts";
+import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
+import { modelName } from "../request.ts";
+import { defineRoute } from "../route.ts";
+
+const tag = "openai";
+
+/** Codes with which a job may end before its first byte. */
+const JOB_ERRORS = [
+  "MODEL_NOT_FOUND",
+  "CONTEXT_LENGTH_EXCEEDED",
+  "QUEUE_FULL",
+  "POOL_UNAVAILABLE",
+  "INSUFFICIENT_MEMORY",
+  "WORKER_START_FAILED",
+  "WORKER_LOST",
+  "REQUEST_UNSAFE",
+  "QUEUE_TIMEOUT",
+  "DEADLINE_UNMET",
+  "NOT_READY",
+  "CANCELLED",
+] as const;
+
+/** `/v1/…`: what OpenAI's clients call. */
+export const openaiRoutes = {
+  openaiModels: defineRoute({
+    method: "GET",
+    path: "/v1/models",
+    summary: "Models in OpenAI's shape",
+    tag,
+    role: "client",
+    status: 200,
+    reply: openaiModelList,
+    kind: "json",
+    errors: [],
+  }),
+  openaiModel: defineRoute({
+    method: "GET",
+    path: "/v1/models/{model}",
+    summary: "One model in OpenAI's shape",
+    tag,
+    role: "client",
+    params: z.object({ model: modelName }),
+    status: 200,
+    reply: openaiModel,
+    kind: "json",
+    errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "NOT_READY"],
+  }),
+  chat: defineRoute({
+    method: "POST",
+    path: "/v1/chat/completions",
+    summary: "Chat in OpenAI's shape, streaming or not",
+    tag,
+    role: "client",
+    body: chatRequest,
+    status: 200,
+    reply: chatCompletion,
+    kind: "maybe-stream",
+    event: chatChunk,
+    errors: JOB_ERRORS,
+  }),
+  completions: defineRoute({
+    method: "POST",
+    path: "/v1/completions",
+    summary: "Completion of plain prompts in OpenAI's shape, streaming or not",
+    tag,
+    role: "client",
+    body: completionRequest,
+    status: 200,
+    reply: completion,
+    kind: "maybe-stream",
+    event: completionChunk,
+    errors: JOB_ERRORS,
+  }),
+  embeddings: defineRoute({
+    method: "POST",
+    path: "/v1/embeddings",
+    summary: "Texts as vectors of length 1, in OpenAI's shape",
+    tag,
+    role: "client",
+    body: embeddingsRequest,
+    status: 200,
+    reply: embeddingsReply,
+    kind: "json",
+    errors: JOB_ERRORS,
+  }),
+  rank: defineRoute({
+    method: "POST",
+    path: "/v1/rerank",
+    summary: "Documents by how well they answer a query, in the shape of Jina and Cohere",
+    tag,
+    role: "client",
+    body: rankRequest,
+    status: 200,
+    reply: rankReply,
+    kind: "json",
+    errors: JOB_ERRORS,
+  }),
+};
