@@ -4,45 +4,42 @@
  * @module
  */
 
-/** How one error code is answered: HTTP status, whether a client may try again, and the type that OpenAI clients expect. */
+/** How one error code is answered: HTTP status, and whether a client may try again. */
 interface CodeFacts {
   readonly status: number;
   readonly retriable: boolean;
-  readonly openaiType: string;
 }
-
-const invalid = "invalid_request_error";
 
 /**
  * Every error code of the wire contract. `status` is the HTTP status before the first byte of a
  * stream; after it, the code travels in the `error` event.
  */
 export const ERROR_CODES = {
-  INVALID_REQUEST: { status: 400, retriable: false, openaiType: invalid },
-  CONTEXT_LENGTH_EXCEEDED: { status: 400, retriable: false, openaiType: invalid },
-  UNAUTHORIZED: { status: 401, retriable: false, openaiType: "authentication_error" },
-  FORBIDDEN: { status: 403, retriable: false, openaiType: "permission_error" },
-  NOT_FOUND: { status: 404, retriable: false, openaiType: invalid },
-  MODEL_NOT_FOUND: { status: 404, retriable: false, openaiType: invalid },
-  METHOD_NOT_ALLOWED: { status: 405, retriable: false, openaiType: invalid },
-  CONFLICT: { status: 409, retriable: false, openaiType: invalid },
-  CONTENT_EXPIRED: { status: 410, retriable: false, openaiType: invalid },
-  PAYLOAD_TOO_LARGE: { status: 413, retriable: false, openaiType: invalid },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, retriable: false, openaiType: invalid },
-  REQUEST_UNSAFE: { status: 422, retriable: false, openaiType: invalid },
-  QUEUE_FULL: { status: 429, retriable: true, openaiType: "rate_limit_error" },
-  RATE_LIMITED: { status: 429, retriable: true, openaiType: "rate_limit_error" },
-  HEADERS_TOO_LARGE: { status: 431, retriable: false, openaiType: invalid },
-  CANCELLED: { status: 499, retriable: false, openaiType: "cancelled" },
-  INTERNAL: { status: 500, retriable: false, openaiType: "server_error" },
-  POOL_UNAVAILABLE: { status: 503, retriable: true, openaiType: "server_error" },
-  INSUFFICIENT_MEMORY: { status: 503, retriable: true, openaiType: "server_error" },
-  WORKER_START_FAILED: { status: 503, retriable: true, openaiType: "server_error" },
-  WORKER_LOST: { status: 503, retriable: true, openaiType: "server_error" },
-  NOT_READY: { status: 503, retriable: true, openaiType: "server_error" },
-  DEADLINE_UNMET: { status: 504, retriable: false, openaiType: "server_error" },
-  QUEUE_TIMEOUT: { status: 504, retriable: true, openaiType: "server_error" },
-  TIMEOUT: { status: 504, retriable: true, openaiType: "server_error" },
+  INVALID_REQUEST: { status: 400, retriable: false },
+  CONTEXT_LENGTH_EXCEEDED: { status: 400, retriable: false },
+  UNAUTHORIZED: { status: 401, retriable: false },
+  FORBIDDEN: { status: 403, retriable: false },
+  NOT_FOUND: { status: 404, retriable: false },
+  MODEL_NOT_FOUND: { status: 404, retriable: false },
+  METHOD_NOT_ALLOWED: { status: 405, retriable: false },
+  CONFLICT: { status: 409, retriable: false },
+  CONTENT_EXPIRED: { status: 410, retriable: false },
+  PAYLOAD_TOO_LARGE: { status: 413, retriable: false },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retriable: false },
+  REQUEST_UNSAFE: { status: 422, retriable: false },
+  QUEUE_FULL: { status: 429, retriable: true },
+  RATE_LIMITED: { status: 429, retriable: true },
+  HEADERS_TOO_LARGE: { status: 431, retriable: false },
+  CANCELLED: { status: 499, retriable: false },
+  INTERNAL: { status: 500, retriable: false },
+  POOL_UNAVAILABLE: { status: 503, retriable: true },
+  INSUFFICIENT_MEMORY: { status: 503, retriable: true },
+  WORKER_START_FAILED: { status: 503, retriable: true },
+  WORKER_LOST: { status: 503, retriable: true },
+  NOT_READY: { status: 503, retriable: true },
+  DEADLINE_UNMET: { status: 504, retriable: false },
+  QUEUE_TIMEOUT: { status: 504, retriable: true },
+  TIMEOUT: { status: 504, retriable: true },
 } as const satisfies Record<string, CodeFacts>;
 
 /** A code of the closed table. */

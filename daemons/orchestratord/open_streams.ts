@@ -1,8 +1,7 @@
 import { type ErrorData } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { openAiBody } from "#shared/http/app.ts";
-import { encodeSse, encodeSseData } from "#shared/http/sse.ts";
-import { SseResponse, type SseResponseOptions } from "#shared/http/sse_response.ts";
+import { encodeSse, SSE } from "#shared/http/sse.ts";
+import { type StreamFormat, StreamResponse } from "#shared/http/stream_response.ts";
 import type { Config } from "./config.ts";
 
 /** When a client that found no place should ask again, in ms: streams end all the time. */
@@ -10,6 +9,22 @@ const RETRY_MS = 1_000;
 
 /** Of all connections, streams and answers that are waited for may hold so many: pools need others. */
 const SHARE = 3 / 4;
+
+/** How an API writes its streams. */
+export interface StreamWriter {
+  readonly format: StreamFormat;
+  /** The last frame of a stream that failed. */
+  errorFrame(error: LlorchError): Uint8Array;
+}
+
+/** Events of llorch's own API. */
+const ownStream: StreamWriter = {
+  format: SSE,
+  errorFrame({ code, message, retriable }) {
+    const data: ErrorData = { code, message, retriable };
+    return encodeSse("error", data);
+  },
+};
 
 /** What clients wait for on a connection: how many streams and answers there may be, and how slow. */
 export class OpenStreams {
@@ -84,25 +99,24 @@ export class OpenStreams {
     );
   }
 
-  /** A reply with events of ours. */
-  reply(frames: AsyncGenerator<Uint8Array>, close: () => void): Response {
-    const lastWords = () => {
-      const { code, message, retriable } = this.#tooSlow();
-      const data: ErrorData = { code, message, retriable };
-      return encodeSse("error", data);
-    };
-    return new SseResponse(frames, this.#options(lastWords, close));
-  }
-
-  /** A reply with chunks of OpenAI's. */
-  replyOpenAi(frames: AsyncGenerator<Uint8Array>, close: () => void): Response {
-    const lastWords = () => encodeSseData(JSON.stringify(openAiBody(this.#tooSlow())));
-    return new SseResponse(frames, this.#options(lastWords, close));
-  }
-
-  #options(lastWords: () => Uint8Array, onClose: () => void): SseResponseOptions {
+  /**
+   * A reply that is a stream.
+   *
+   * @param close Gives the stream's place back.
+   */
+  reply(
+    frames: AsyncGenerator<Uint8Array>,
+    close: () => void,
+    { format, errorFrame }: StreamWriter = ownStream,
+  ): Response {
     const { keep_alive_ms: keepAliveMs, slow_reader_ms: afterMs } = this.#config.streams;
-    return { keepAliveMs, slowReader: { afterMs, lastWords }, onClose };
+    const lastWords = () => errorFrame(this.#tooSlow());
+    return new StreamResponse(frames, {
+      format,
+      keepAliveMs,
+      slowReader: { afterMs, lastWords },
+      onClose: close,
+    });
   }
 
   #tooSlow(): LlorchError {

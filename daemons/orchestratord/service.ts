@@ -9,9 +9,6 @@ import type { OrchestratorMetrics } from "./metrics.ts";
 import type { Pools } from "./pools/pools.ts";
 import type { JobStore } from "./store/job_store.ts";
 
-/** Where an orchestrator is in its life. */
-export type Phase = "restoring" | "serving" | "stopping";
-
 /** What the HTTP handlers see of an orchestrator. */
 export interface Orchestrator {
   readonly config: Config;

@@ -6,12 +6,14 @@
  */
 export * from "./activity.ts";
 export * from "./common.ts";
+export * from "./dialect.ts";
 export * from "./events.ts";
 export * from "./job.ts";
 export * from "./keys.ts";
 export * from "./openai/chat.ts";
 export * from "./openai/common.ts";
 export * from "./openai/completions.ts";
+export * from "./openai/dialect.ts";
 export * from "./openai/embeddings.ts";
 export * from "./openai/routes.ts";
 export * from "./orchestrator_routes.ts";

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import type { Dialect } from "./dialect.ts";
 
-/** Who may call a route: `none` is open, the others are roles of an API key (DESIGN §7). */
+/** Who may call a route: `none` is open, the others are roles of an API key. */
 export type Role = "none" | "client" | "operator" | "pool" | "worker";
 
 /** One route of a daemon, described once for the server, the client, the tests and OpenAPI. */
@@ -11,6 +12,8 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly tag: string;
+  /** Whose API the route belongs to, which decides the shape of its errors; absent: llorch's own. */
+  readonly dialect?: Dialect;
   readonly role: Role;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -23,12 +26,14 @@ export interface Route {
   readonly empty?: string;
   /** The JSON body of success; absent for `text` and `stream` routes. */
   readonly reply?: z.ZodType;
-  /** `stream`: always SSE; `maybe-stream`: JSON or SSE by what the caller asks for; `text`: plain text. */
+  /** `stream`: always a stream; `maybe-stream`: JSON or a stream, as the caller asks; `text`: plain text. */
   readonly kind: "json" | "stream" | "maybe-stream" | "text";
   /** Content types of a `text` route; absent: plain text. */
   readonly types?: readonly string[];
-  /** Each event of a stream: its name and data together, or under `/v1` its data alone. */
+  /** Each event of a stream: its name and data together, or in another dialect its data alone. */
   readonly event?: z.ZodType;
+  /** Content type of a stream; absent: `text/event-stream`. */
+  readonly streamType?: string;
   /** Codes that this route answers beside those that any route may (`INVALID_REQUEST`, …). */
   readonly errors: readonly ErrorCode[];
 }

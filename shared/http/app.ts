@@ -1,14 +1,16 @@
 import { type Context, Hono } from "@hono/hono";
 import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
+import type { Dialect } from "../contracts/dialect.ts";
 import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { fieldErrors } from "../config/field_errors.ts";
 import { HEADERS, MAX_HEADER_BYTES } from "../defaults.ts";
-import { ERROR_CODES, type FieldError, invalidRequest, LlorchError } from "../errors.ts";
-import { toLlorchError } from "../errors.ts";
+import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { traced } from "../tracing.ts";
 import { type BodyLimits, readJsonBody } from "./body.ts";
+import { dialectAt, pathPattern } from "./dialect_at.ts";
+import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
 
 /** What a handler knows about its call. */
@@ -45,7 +47,7 @@ export type Authorize = (
   role: Role,
 ) => Caller | undefined | Promise<Caller | undefined>;
 
-/** What {@linkcode createApp} needs. */
+/** Dependencies of {@linkcode createApp}. */
 export interface AppOptions {
   /** Name of the daemon, for OpenAPI. */
   readonly title: string;
@@ -64,22 +66,37 @@ export interface App {
   mount<R extends Route>(route: R, handler: Handler<NoInfer<R>>): void;
   /** Answers one request; needs no port. */
   fetch(request: Request): Promise<Response>;
+  /** An error in the dialect of the request's path, for what is refused before {@linkcode App.fetch}. */
+  refuse(request: Request, error: LlorchError): Response;
   /** Every mounted route. */
   readonly routes: readonly Route[];
   /** The OpenAPI 3.1 document of the mounted routes. */
   openapi(): Record<string, unknown>;
 }
 
-/** Browsers take a reply for what it says that it is: words of a model never become a page. */
-const NOSNIFF = ["x-content-type-options", "nosniff"] as const;
-
-/** When to try again where nobody measured it, in milliseconds. */
-const RETRY_AFTER_MS = 1000;
-
 /** Builds an application: correlation id, authorisation, validation and errors in one place. */
 export function createApp(options: AppOptions): App {
   const hono = new Hono();
   const routes: Route[] = [];
+
+  /** Anything thrown, as a reply; logs what the reply does not tell. */
+  function fail(
+    thrown: unknown,
+    request: Request,
+    correlationId: string,
+    dialect: Dialect | undefined,
+  ): Response {
+    const error = toLlorchError(thrown);
+    if (error.code === "INTERNAL") {
+      options.log.error("request_failed", {
+        correlation_id: correlationId,
+        method: request.method,
+        path: pathOf(request),
+        error: error.cause,
+      });
+    }
+    return errorReply(error, correlationId, dialect);
+  }
 
   async function answer<R extends Route>(
     route: R,
@@ -108,7 +125,7 @@ export function createApp(options: AppOptions): App {
       const shown = error instanceof LlorchError
         ? options.showError?.(error, caller) ?? error
         : error;
-      response = renderError(shown, request, correlationId, options.log);
+      response = fail(shown, request, correlationId, route.dialect);
     }
     response.headers.set(HEADERS.correlationId, correlationId);
     response.headers.set(...NOSNIFF);
@@ -124,11 +141,15 @@ export function createApp(options: AppOptions): App {
     const error = allowed.length === 0
       ? new LlorchError("NOT_FOUND", `Cannot find ${path}: /openapi.json lists every route`)
       : new LlorchError("METHOD_NOT_ALLOWED", `Cannot ${request.method} ${path}`);
-    const response = renderError(error, request, correlationId, options.log);
+    const dialect = allowed.length > 0 ? allowed[0]!.dialect : dialectAt(routes, path);
+    const response = fail(error, request, correlationId, dialect);
     if (allowed.length > 0) response.headers.set("allow", allowed.map((r) => r.method).join(", "));
     response.headers.set(HEADERS.correlationId, correlationId);
     return response;
   });
+
+  const refuseRequest = (request: Request, error: LlorchError) =>
+    fail(error, request, correlationIdOf(request), dialectAt(routes, pathOf(request)));
 
   return {
     routes,
@@ -146,57 +167,16 @@ export function createApp(options: AppOptions): App {
       );
     },
     async fetch(request) {
-      const refusal = refuse(request, options.limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);
-      if (refusal) return renderError(refusal, request, correlationIdOf(request), options.log);
-      return await hono.fetch(request);
+      const refusal = refusalOf(request, options.limits?.maxHeaderBytes ?? MAX_HEADER_BYTES);
+      return refusal ? refuseRequest(request, refusal) : await hono.fetch(request);
     },
+    refuse: refuseRequest,
     openapi: () => openApiDocument(options.title, routes),
   };
 }
 
-/**
- * Renders any error as the reply that the contract promises: OpenAI's envelope under `/v1`, ours
- * elsewhere. The one place where errors become HTTP.
- */
-export function renderError(
-  thrown: unknown,
-  request: Request,
-  correlationId: string,
-  log: Logger,
-): Response {
-  const error = toLlorchError(thrown);
-  if (error.code === "INTERNAL") {
-    log.error("request_failed", {
-      correlation_id: correlationId,
-      method: request.method,
-      path: pathOf(request),
-      error: error.cause,
-    });
-  }
-  return errorResponse(error, request, correlationId);
-}
-
-/** An error as a reply. */
-export function errorResponse(
-  error: LlorchError,
-  request: Request,
-  correlationId: string,
-): Response {
-  const headers = new Headers([[HEADERS.correlationId, correlationId], [...NOSNIFF]]);
-  const retryAfterMs = error.retryAfterMs ?? (error.retriable ? RETRY_AFTER_MS : undefined);
-  if (retryAfterMs !== undefined) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
-  }
-  if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
-  const isOpenAi = pathOf(request).startsWith("/v1/");
-  // OpenAI's clients would else try again after any 409 or 5xx.
-  if (isOpenAi) headers.set("x-should-retry", String(error.retriable));
-  const body = isOpenAi ? openAiBody(error) : ownBody(error, correlationId);
-  return Response.json(body, { status: error.status, headers });
-}
-
 /** What of a request is wrong before its route is looked for. */
-function refuse(request: Request, maxHeaderBytes: number): LlorchError | undefined {
+function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | undefined {
   if (URL.parse(request.url) === null) {
     return new LlorchError("INVALID_REQUEST", "Cannot read the request's Host or path as a URL");
   }
@@ -214,41 +194,10 @@ function pathOf(request: Request): string {
   return URL.parse(request.url)?.pathname ?? "";
 }
 
-function ownBody(error: LlorchError, correlationId: string): unknown {
-  return {
-    error: {
-      code: error.code,
-      message: error.message,
-      ...(error.details === undefined ? {} : { details: error.details }),
-      retriable: error.retriable,
-      ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
-      correlation_id: correlationId,
-    },
-  };
-}
-
-/** OpenAI's error envelope; `param` is the first wrong field, null where it is the body as a whole. */
-export function openAiBody(error: LlorchError): unknown {
-  const fields = error.details?.["errors"] as readonly FieldError[] | undefined;
-  return {
-    error: {
-      message: error.message,
-      type: ERROR_CODES[error.code].openaiType,
-      param: fields?.[0]?.field || null,
-      code: error.code,
-    },
-  };
-}
-
 /** A caller's correlation id where it is harmless to echo, else a new one. */
 function correlationIdOf(request: Request): string {
   const given = request.headers.get(HEADERS.correlationId);
   return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
-}
-
-function pathPattern(path: string): RegExp {
-  const source = path.split(/\{\w+\}/).map((part) => part.replace(/[.]/g, "\\$&")).join("[^/]+");
-  return new RegExp(`^${path.endsWith("}") ? source.replace(/\[\^\/\]\+$/, "[^]+") : source}$`);
 }
 
 async function validate(

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { errorBody } from "../contracts/common.ts";
 import { openaiErrorBody } from "../contracts/openai/common.ts";
+import { openaiDialect } from "../contracts/openai/dialect.ts";
 import { defineRoute, type Role } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import type { LogFields, Logger } from "../logging.ts";
-import { type App, createApp, openAiBody } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import { bearerAuth, requireTokenOffLoopback } from "./auth.ts";
 
 const base = { tag: "test", role: "client", status: 200, kind: "json", errors: [] } as const;
@@ -45,6 +46,7 @@ const chat = defineRoute({
   ...base,
   method: "POST",
   path: "/v1/chat",
+  dialect: openaiDialect,
   summary: "Chat",
   body: z.object({ model: z.string() }),
 });
@@ -386,13 +388,4 @@ Deno.test("no token, no bind beyond loopback", () => {
     assert.throws(() => requireTokenOffLoopback(host, undefined), /without a token/, host);
     requireTokenOffLoopback(host, "token");
   }
-});
-
-Deno.test("an error of OpenAI's form that is about no field has the param null", () => {
-  const about = (field: string) =>
-    openAiBody(new LlorchError("INVALID_REQUEST", "No", { details: { errors: [{ field }] } })) as {
-      error: { param: unknown };
-    };
-  assert.equal(about("").error.param, null);
-  assert.equal(about("prompt").error.param, "prompt");
 });

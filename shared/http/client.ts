@@ -1,7 +1,6 @@
 import { systemClock } from "../clock.ts";
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
-import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai/common.ts";
+import { ownDialect } from "../contracts/dialect.ts";
 import { HEADERS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import { readSseBatches, type SseMessage } from "./sse.ts";
@@ -137,7 +136,7 @@ export function createClient(options: ClientOptions): Client {
     const request = prepare(route, input, accept, call);
     const response = await reach(request, options.http);
     if (response.ok) return response;
-    throw replyError(response.status, await textOf(response), request.url);
+    throw replyError(route, response.status, await textOf(response), request.url);
   }
 
   /** Runs `work` under the call's own signal and a deadline. */
@@ -186,7 +185,7 @@ export function createClient(options: ClientOptions): Client {
         const reply = await openEvents(request);
         const { status } = reply;
         if (status < 200 || status > 299) {
-          throw replyError(status, await textOf(reply), request.url);
+          throw replyError(route, status, await textOf(reply), request.url);
         }
         const batches = reply.batches(call.signal);
         return { status, batches, events: oneByOne(batches) };
@@ -306,20 +305,11 @@ function parseReply(route: Route, value: unknown): unknown {
 }
 
 /** The peer's own error where it sent one, else one that names the status. */
-function replyError(status: number, text: string, url: string): Error {
+function replyError({ dialect }: Route, status: number, text: string, url: string): Error {
   const json = parseJson(text);
-  const ours = errorBody.safeParse(json);
-  if (ours.success) {
-    const { code, message, details, retriable, retry_after_ms } = ours.data.error;
-    return new LlorchError(code, message, {
-      retriable,
-      ...(details === undefined ? {} : { details }),
-      ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
-    });
-  }
-  const openai = openaiErrorBody.safeParse(json);
-  if (openai.success) return new LlorchError(openai.data.error.code, openai.data.error.message);
-  return new ForeignReplyError(`${url} answered ${status} ${text.slice(0, 200)}`.trim());
+  // A daemon that has no such route answers in its own words.
+  const sent = dialect?.readError(json) ?? ownDialect.readError(json);
+  return sent ?? new ForeignReplyError(`${url} answered ${status} ${text.slice(0, 200)}`.trim());
 }
 
 /** The body of a reply that says what went wrong, if it comes at all. */

@@ -6,8 +6,9 @@ import { LlorchError } from "../errors.ts";
 import { delay } from "../lifecycle.ts";
 import { cannotReach, type Client, createClient, TransportError } from "./client.ts";
 import { listen } from "./serve.ts";
-import { encodeSse } from "./sse.ts";
-import { SseResponse } from "./sse_response.ts";
+import { openaiDialect } from "../contracts/openai/dialect.ts";
+import { encodeSse, SSE } from "./sse.ts";
+import { StreamResponse } from "./stream_response.ts";
 
 const base = { tag: "test", role: "client", status: 200, errors: [] } as const;
 
@@ -124,7 +125,7 @@ Deno.test("client: an error in OpenAI's envelope keeps its code", () =>
       error: { message: "No such model", type: "x", param: null, code: "MODEL_NOT_FOUND" },
     }, { status: 404 }), async (client) => {
     await assert.rejects(
-      client.call(thing, input),
+      client.call({ ...thing, dialect: openaiDialect }, input),
       (error) => error instanceof LlorchError && error.code === "MODEL_NOT_FOUND",
     );
   }));
@@ -205,7 +206,7 @@ function oneEvent(left: () => void) {
         left();
       }
     }
-    return new SseResponse(frames(), { keepAliveMs: 10 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 10 });
   };
 }
 
@@ -216,7 +217,7 @@ Deno.test("client: a stream outlives the deadline of its first byte", () =>
       await delay(1_200);
       yield encodeSse("end", {}, 2);
     }
-    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 });
   }, async (client) => {
     const { status, events: messages } = await client.stream(events, {}, { timeoutMs: 1_000 });
     assert.equal(status, 200);

@@ -1,6 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { errorBody } from "../contracts/common.ts";
-import { openaiErrorBody } from "../contracts/openai/common.ts";
+import { ownDialect } from "../contracts/dialect.ts";
 import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { VERSION } from "../version.ts";
@@ -82,16 +81,16 @@ function successes(route: Route) {
     ...Object.fromEntries(types.map((type) => [type, text])),
     ...(route.reply ? { "application/json": { schema: route.reply } } : {}),
   };
-  const stream = route.event ? { "text/event-stream": { schema: route.event } } : {};
+  const { streamType = "text/event-stream" } = route;
+  const stream = route.event ? { [streamType]: { schema: route.event } } : {};
+  const streamed = streamType === "text/event-stream" ? "Server-sent events" : "A stream";
   const isOne = route.status === 200;
   return {
     [route.status]: {
-      description: route.kind === "stream" ? "Server-sent events" : "Success",
+      description: route.kind === "stream" ? streamed : "Success",
       content: { ...whole, ...(isOne ? stream : {}) },
     },
-    ...(route.event && !isOne
-      ? { 200: { description: "Server-sent events", content: stream } }
-      : {}),
+    ...(route.event && !isOne ? { 200: { description: streamed, content: stream } } : {}),
     ...(route.empty === undefined ? {} : { 204: { description: route.empty } }),
   };
 }
@@ -101,7 +100,7 @@ function failures(route: Route) {
   if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
   if (route.role === "client" || route.role === "operator") codes.push("RATE_LIMITED");
   if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
-  const schema = route.path.startsWith("/v1/") ? openaiErrorBody : errorBody;
+  const schema = (route.dialect ?? ownDialect).errorBody;
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
     const { status } = ERROR_CODES[code];

@@ -6,11 +6,11 @@ import type { AddressInfo, Socket } from "node:net";
 import { KEEP_ALIVE_MS } from "../defaults.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
-import { errorResponse } from "./app.ts";
+import { errorReply } from "./error_reply.ts";
 import { ConnectionBound } from "./connection_bound.ts";
 import { Connections } from "./connections.ts";
 import { watchListener } from "./listener_watch.ts";
-import { SseResponse, writeSse } from "./sse_response.ts";
+import { StreamResponse, writeStream } from "./stream_response.ts";
 import type { ServerTls } from "./tls.ts";
 import { urlHost } from "./url_host.ts";
 
@@ -44,7 +44,14 @@ export interface ListenOptions {
   readonly log?: Pick<Logger, "error" | "info" | "warn">;
   /** How often the listener is checked, in milliseconds. @default 10000 */
   readonly checkListenerMs?: number;
+  /** Answers what the server refuses itself. @default errors in llorch's own shape */
+  readonly refuse?: Refuse;
 }
+
+/** An error as the reply to a request that never came to the handler. */
+export type Refuse = (request: Request, error: LlorchError) => Response;
+
+const refuseOwn: Refuse = (_, error) => errorReply(error, crypto.randomUUID());
 
 /** Bounds of connections. */
 export interface ConnectionLimits {
@@ -73,7 +80,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
 export async function listen(
-  { tls, hostname, port, limits, log, checkListenerMs = 10_000 }: ListenOptions,
+  { tls, hostname, port, limits, log, checkListenerMs = 10_000, refuse = refuseOwn }: ListenOptions,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
@@ -88,10 +95,10 @@ export async function listen(
   const respond = getRequestListener(
     async (request, bindings) => {
       const { incoming, outgoing } = bindings as HttpBindings;
-      if (countHosts(incoming) > 1) return twoHosts(request);
-      const response = isClosing ? stopping(request) : await handler(request);
-      if (!(response instanceof SseResponse)) return response;
-      await writeSse(response, outgoing);
+      if (countHosts(incoming) > 1) return refuse(request, twoHosts());
+      const response = isClosing ? stopping(refuse, request) : await handler(request);
+      if (!(response instanceof StreamResponse)) return response;
+      await writeStream(response, outgoing);
       return RESPONSE_ALREADY_SENT;
     },
     { overrideGlobalObjects: false, errorHandler: (error) => unanswerable(error, log) },
@@ -189,9 +196,8 @@ function countHosts({ rawHeaders }: IncomingMessage): number {
 }
 
 /** Proxies and we could each believe another one of them. */
-function twoHosts(request: Request): Response {
-  const error = new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
-  return errorResponse(error, request, crypto.randomUUID());
+function twoHosts(): LlorchError {
+  return new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
 }
 
 /** Where there is no request to answer, since none could be made of what came. */
@@ -200,7 +206,7 @@ function unanswerable(error: unknown, log: ListenOptions["log"]): Response {
     ? new LlorchError("INVALID_REQUEST", `Cannot read the request: ${error.message}`)
     : new LlorchError("INTERNAL", "The request failed", { cause: error });
   if (failure.code === "INTERNAL") log?.error("request_failed", { error });
-  return errorResponse(failure, new Request("http://localhost/"), crypto.randomUUID());
+  return errorReply(failure, crypto.randomUUID());
 }
 
 function cannotListen(error: Error, at: string): LlorchError {
@@ -230,9 +236,9 @@ async function settledWithin(running: ReadonlySet<Promise<void>>, ms: number): P
   return running.size === 0;
 }
 
-function stopping(request: Request): Response {
+function stopping(refuse: Refuse, request: Request): Response {
   const error = new LlorchError("NOT_READY", "This daemon is stopping", { retryAfterMs: 1000 });
-  const response = errorResponse(error, request, crypto.randomUUID());
+  const response = refuse(request, error);
   response.headers.set("connection", "close");
   return response;
 }

@@ -1,4 +1,5 @@
 import { createParser } from "eventsource-parser";
+import type { StreamFormat } from "./stream_response.ts";
 
 /** One message of a `text/event-stream`. */
 export interface SseMessage {
@@ -13,25 +14,16 @@ const MAX_MESSAGE_CHARS = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
-/** A comment line: keeps an idle stream open and means nothing. */
-export const SSE_COMMENT: Uint8Array = encodeSseComment("keep-alive");
+/** Server-sent events; a comment keeps an idle stream open. */
+export const SSE: StreamFormat = {
+  contentType: "text/event-stream; charset=utf-8",
+  keepAlive: encodeSseComment("keep-alive"),
+};
 
 /** Encodes a comment, for people who look at the bytes; `text` must not contain a line break. */
 export function encodeSseComment(text: string): Uint8Array {
   return encoder.encode(`: ${text}\n\n`);
 }
-
-/**
- * Headers of every SSE reply. The length is unknown from the start: where that is not said,
- * @hono/node-server waits a turn for a body that might end at once. The last one asks nginx not to
- * buffer.
- */
-export const SSE_HEADERS: Readonly<Record<string, string>> = {
-  "content-type": "text/event-stream; charset=utf-8",
-  "transfer-encoding": "chunked",
-  "cache-control": "no-store",
-  "x-accel-buffering": "no",
-};
 
 /**
  * Encodes one event; `data` is JSON and therefore one line.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeSse, encodeSseData, readSse, SSE_COMMENT, type SseMessage } from "./sse.ts";
+import { encodeSse, encodeSseData, readSse, SSE, type SseMessage } from "./sse.ts";
 
 /** The messages of a body that arrives in these pieces. */
 function read(...pieces: (string | Uint8Array)[]): Promise<SseMessage[]> {
@@ -22,7 +22,7 @@ Deno.test("readSse() reads what encodeSse() writes, one byte at a time", async (
 });
 
 Deno.test("readSse() passes comments over and names nameless events message", async () => {
-  assert.deepEqual(await read(SSE_COMMENT, encodeSseData("[DONE]"), SSE_COMMENT), [
+  assert.deepEqual(await read(SSE.keepAlive!, encodeSseData("[DONE]"), SSE.keepAlive!), [
     { event: "message", data: "[DONE]" },
   ]);
 });

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { HAS_OPENSSL, withCertificates } from "../../tests/support/certificates.ts";
 import { orchestratorRoutes } from "../contracts/mod.ts";
 import { LlorchError } from "../errors.ts";
-import { errorResponse } from "./app.ts";
+import { errorReply } from "./error_reply.ts";
 import { type Client, createClient, TransportError } from "./client.ts";
 import { streamTransport } from "./stream_transport.ts";
 import { listen, type ListenOptions } from "./serve.ts";
-import { encodeSse } from "./sse.ts";
-import { SseResponse } from "./sse_response.ts";
+import { encodeSse, SSE } from "./sse.ts";
+import { StreamResponse } from "./stream_response.ts";
 import { readCa, readServerTls } from "./tls.ts";
 
 const route = orchestratorRoutes.taskEvents;
@@ -136,7 +136,7 @@ Deno.test("an abort ends a request that is not answered, and a stream that runs"
       yield encodeSse("token", {});
       await gone.promise;
     }
-    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 });
   }, async (client) => {
     const first = new AbortController();
     const waiting = client.stream(route, input, { signal: first.signal });
@@ -163,7 +163,7 @@ Deno.test("leaving the loop hangs up", async () => {
       yield encodeSse("token", {});
       await left.promise;
     }
-    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 });
   }, async (client) => {
     const { batches } = await client.stream(route, input);
     for await (const _ of batches) break;
@@ -181,7 +181,7 @@ Deno.test("a reader that is slow holds the peer up", async () => {
         yield frame;
       }
     }
-    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 });
   }, async (client) => {
     const { events } = await client.stream(route, input);
     await events.next();
@@ -198,7 +198,7 @@ Deno.test("a reader that is slow holds the peer up", async () => {
 Deno.test("an error reply and a peer that is not there are errors of the client's kinds", async () => {
   const gone = new LlorchError("NOT_FOUND", "gone");
   await against(
-    (request) => errorResponse(gone, request, "id"),
+    () => errorReply(gone, "id"),
     (client) => assert.rejects(client.stream(route, input), { code: "NOT_FOUND", message: "gone" }),
   );
   const server = await listen(LOCAL, () => new Response());
@@ -221,7 +221,7 @@ Deno.test({
       }
       const server = await listen(
         { ...LOCAL, tls },
-        () => new SseResponse(frames(), { keepAliveMs: 60_000 }),
+        () => new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 }),
       );
       const trusted = async (client: Client) => {
         const { events } = await client.stream(route, input);

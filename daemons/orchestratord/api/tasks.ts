@@ -1,6 +1,7 @@
 import {
   ACCEPTED,
   isTerminal,
+  type JobEvent,
   type JobView,
   orchestratorRoutes as routes,
 } from "#shared/contracts/mod.ts";
@@ -11,7 +12,7 @@ import type { LiveJob } from "../jobs/live_job.ts";
 import type { Orchestrator } from "../service.ts";
 import type { StreamItem } from "../jobs/job_stream.ts";
 import type { ListedRow } from "../store/job_store.ts";
-import { followKept, followLive, jobNotFound, toClientEvent } from "./follow.ts";
+import { followKept, followLive } from "../jobs/follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 import { checkModelName } from "./hide_paths.ts";
 
@@ -73,8 +74,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     };
   }
 
-  /** What follows an event of a job; undefined where the job has ended and nothing ever will. */
-
+  /** The events after one of a job's; undefined where the job has ended and none will come. */
   async function eventsOf(
     jobId: string,
     after: number,
@@ -176,4 +176,17 @@ function toView(row: ListedRow): JobView {
     ...(row.stopReason === undefined ? {} : { stop_reason: row.stopReason }),
     ...(row.error === undefined ? {} : { error: row.error }),
   };
+}
+
+/** A stream item as the event that a client sees; token ids only for those who ask. */
+function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
+  if (item.kind === "metrics") return { event: "metrics", data: item.data };
+  if (item.event.event !== "token" || withIds) return item.event;
+  const { t, i, logprobs } = item.event.data;
+  return { event: "token", data: logprobs ? { t, i, logprobs } : { t, i } };
+}
+
+/** The error that a caller gets for a job that nobody knows. */
+function jobNotFound(jobId: string): LlorchError {
+  return new LlorchError("NOT_FOUND", `Cannot find job "${jobId}"`);
 }

@@ -9,7 +9,6 @@ import type { Config } from "../config.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import type { Progress } from "../access/job_limits.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
-import type { Phase } from "../service.ts";
 import { relay, type RunAttempt } from "./relay.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
@@ -19,7 +18,10 @@ import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 
-/** What the jobs of one orchestrator work with. */
+/** Where an orchestrator is in its life. */
+export type Phase = "restoring" | "serving" | "stopping";
+
+/** Dependencies of {@linkcode Jobs}. */
 export interface JobsDeps {
   readonly config: Config;
   readonly loop: Loop;

@@ -3,8 +3,8 @@ import { LlorchError } from "#shared/errors.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
-import { encodeSse } from "#shared/http/sse.ts";
-import { SseResponse } from "#shared/http/sse_response.ts";
+import { encodeSse, SSE } from "#shared/http/sse.ts";
+import { StreamResponse } from "#shared/http/stream_response.ts";
 import { createLogger } from "#shared/logging.ts";
 
 /** Token ids stand for numbers: the prompt `w7` is answered with 8, 9, 10 … as the counter model does. */
@@ -66,7 +66,10 @@ export class FakeWorker {
       this.onExecute();
       const both = AbortSignal.any([signal, this.#cut.signal]);
       signal.addEventListener("abort", () => this.cancelled++);
-      return new SseResponse(this.#events(body, both, this.#cut.signal), { keepAliveMs: 10_000 });
+      return new StreamResponse(this.#events(body, both, this.#cut.signal), {
+        format: SSE,
+        keepAliveMs: 10_000,
+      });
     });
     app.mount(workerRoutes.cancel, () => ACCEPTED);
     app.mount(workerRoutes.embed, async ({ body, signal }) => {

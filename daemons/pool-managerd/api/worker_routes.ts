@@ -2,8 +2,8 @@ import { ACCEPTED } from "#shared/contracts/common.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
-import { encodeSse } from "#shared/http/sse.ts";
-import { SseResponse } from "#shared/http/sse_response.ts";
+import { encodeSse, SSE } from "#shared/http/sse.ts";
+import { StreamResponse } from "#shared/http/stream_response.ts";
 import type { LogReader } from "../supervisor/log_reader.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
@@ -44,7 +44,8 @@ export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void 
   app.mount(poolRoutes.workerLogs, ({ params, query }) => {
     if (query.follow === "false") return { lines: [...supervisor.logLines(params.id)] };
     const reader = supervisor.readLog(params.id);
-    return new SseResponse(logFrames(reader), {
+    return new StreamResponse(logFrames(reader), {
+      format: SSE,
       keepAliveMs: KEEP_ALIVE_MS,
       onClose: () => reader.close(),
     });

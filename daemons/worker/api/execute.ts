@@ -1,6 +1,7 @@
 import type { workerRoutes } from "#shared/contracts/worker.ts";
 import type { Handler } from "#shared/http/app.ts";
-import { SSE_HEADERS } from "#shared/http/sse.ts";
+import { SSE } from "#shared/http/sse.ts";
+import { streamHeaders } from "#shared/http/stream_response.ts";
 import type { Worker } from "../worker.ts";
 
 /** `POST /execute`: one attempt of a job as a stream of events; closing it is a cancel. */
@@ -9,6 +10,6 @@ export function execute(worker: Worker): Handler<typeof workerRoutes.execute> {
     const run = await worker.execute(body, log);
     if (signal.aborted) run.leave();
     else signal.addEventListener("abort", () => run.leave(), { once: true });
-    return new Response(run.stream.body, { headers: SSE_HEADERS });
+    return new Response(run.stream.body, { headers: streamHeaders(SSE) });
   };
 }

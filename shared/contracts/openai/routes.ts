@@ -3,10 +3,11 @@ import { openaiModel, openaiModelList } from "./common.ts";
 import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
 import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
+import { openaiDialect } from "./dialect.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
-const tag = "openai";
+const openai = { tag: "openai", dialect: openaiDialect } as const;
 
 /** Codes with which a job may end before its first byte. */
 const JOB_ERRORS = [
@@ -30,7 +31,7 @@ export const openaiRoutes = {
     method: "GET",
     path: "/v1/models",
     summary: "Models in OpenAI's shape",
-    tag,
+    ...openai,
     role: "client",
     status: 200,
     reply: openaiModelList,
@@ -41,7 +42,7 @@ export const openaiRoutes = {
     method: "GET",
     path: "/v1/models/{model}",
     summary: "One model in OpenAI's shape",
-    tag,
+    ...openai,
     role: "client",
     params: z.object({ model: modelName }),
     status: 200,
@@ -53,7 +54,7 @@ export const openaiRoutes = {
     method: "POST",
     path: "/v1/chat/completions",
     summary: "Chat in OpenAI's shape, streaming or not",
-    tag,
+    ...openai,
     role: "client",
     body: chatRequest,
     status: 200,
@@ -66,7 +67,7 @@ export const openaiRoutes = {
     method: "POST",
     path: "/v1/completions",
     summary: "Completion of plain prompts in OpenAI's shape, streaming or not",
-    tag,
+    ...openai,
     role: "client",
     body: completionRequest,
     status: 200,
@@ -79,7 +80,7 @@ export const openaiRoutes = {
     method: "POST",
     path: "/v1/embeddings",
     summary: "Texts as vectors of length 1, in OpenAI's shape",
-    tag,
+    ...openai,
     role: "client",
     body: embeddingsRequest,
     status: 200,
@@ -91,7 +92,7 @@ export const openaiRoutes = {
     method: "POST",
     path: "/v1/rerank",
     summary: "Documents by how well they answer a query, in the shape of Jina and Cohere",
-    tag,
+    ...openai,
     role: "client",
     body: rankRequest,
     status: 200,

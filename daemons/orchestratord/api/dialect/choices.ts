@@ -5,7 +5,7 @@ import type { LiveJob } from "../../jobs/live_job.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { RunAttempt } from "../../jobs/relay.ts";
-import { followLive } from "../follow.ts";
+import { followLive } from "../../jobs/follow.ts";
 import { checkModelName } from "../hide_paths.ts";
 
 /** Items of one of the jobs that answer a request together, those that came at once. */

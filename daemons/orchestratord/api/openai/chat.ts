@@ -5,13 +5,16 @@ import {
   type ChosenLogprob,
   eventError,
   type Message,
+  openaiRoutes as routes,
   type StopReason,
-  type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { toTasks } from "./task.ts";
-import { Answer, type Translator } from "../translator.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+import type { Operation, Translator } from "../dialect/dialect.ts";
+import { Reply } from "./reply.ts";
+import { openaiWriter } from "./stream.ts";
 
 const FINISH_REASONS = {
   EOS: "stop",
@@ -61,18 +64,20 @@ function jsonSchemaOf(
 
 /** Makes chunks and the whole answer of a chat. */
 export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
-  readonly #answer: Answer;
+  readonly #reply: Reply;
   readonly #texts: string[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
     const choices = request.n ?? 1;
-    this.#answer = new Answer(`chatcmpl-${jobId}`, createdAt, request, choices);
+    this.#reply = new Reply(`chatcmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
   }
 
-  take(choice: number, event: StoredJobEvent): ChatChunk[] {
+  take(choice: number, item: StreamItem): ChatChunk[] {
+    if (item.kind === "metrics") return [];
+    const { event } = item;
     switch (event.event) {
       case "queued":
         return [];
@@ -86,7 +91,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
           this.#chunk(choice, { content: event.data.t }, null, event.data.logprobs),
         ];
       case "end":
-        this.#answer.end(choice, event.data);
+        this.#reply.end(choice, event.data);
         return [
           ...this.#role(choice),
           ...(event.data.tool_calls ?? []).map((call, index) =>
@@ -102,10 +107,10 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
 
   whole(): ChatCompletion {
     return {
-      ...this.#answer.head,
+      ...this.#reply.head,
       object: "chat.completion",
       choices: this.#texts.map((text, index) => {
-        const { stop_reason, tool_calls } = this.#answer.endOf(index);
+        const { stop_reason, tool_calls } = this.#reply.endOf(index);
         // White space before calls is the model's way of writing them, not an answer.
         const content = tool_calls && text.trim() === "" ? null : text;
         return {
@@ -120,7 +125,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
           finish_reason: FINISH_REASONS[stop_reason],
         };
       }),
-      usage: this.#answer.usage(),
+      usage: this.#reply.usage(),
     };
   }
 
@@ -131,9 +136,9 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   }
 
   #usageChunk(): ChatChunk[] {
-    const usage = this.#answer.lastUsage();
+    const usage = this.#reply.lastUsage();
     if (!usage) return [];
-    return [{ ...this.#answer.head, object: "chat.completion.chunk", choices: [], usage }];
+    return [{ ...this.#reply.head, object: "chat.completion.chunk", choices: [], usage }];
   }
 
   #chunk(
@@ -143,10 +148,19 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     logprobs?: readonly ChosenLogprob[],
   ): ChatChunk {
     return {
-      ...this.#answer.head,
+      ...this.#reply.head,
       object: "chat.completion.chunk",
       choices: [{ index, delta, logprobs: toChatLogprobs(logprobs), finish_reason }],
-      ...this.#answer.noUsage,
+      ...this.#reply.noUsage,
     };
   }
 }
+
+/** `POST /v1/chat/completions`. */
+export const chat: Operation<typeof routes.chat, ChatChunk> = {
+  route: routes.chat,
+  tasks: chatTasks,
+  isStream: (body) => body.stream === true,
+  translator: ({ id, facts }, body) => new ChatTranslator(id, facts.createdAt, body),
+  writer: openaiWriter,
+};

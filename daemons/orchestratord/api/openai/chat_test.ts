@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
-import { chatChunk, chatCompletion, chatRequest, type EndData } from "#shared/contracts/mod.ts";
+import {
+  chatChunk,
+  chatCompletion,
+  chatRequest,
+  type EndData,
+  type StoredJobEvent,
+} from "#shared/contracts/mod.ts";
 import { chatTasks, ChatTranslator } from "./chat.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+
+const item = (event: StoredJobEvent): StreamItem => ({ kind: "event", id: 1, event });
 
 const END: EndData = {
   tokens_in: 3,
@@ -73,9 +82,9 @@ Deno.test("ChatTranslator gives the role once, then text, the reason and the usa
     request({ stream: true, stream_options: { include_usage: true } }),
   );
   const chunks = [
-    ...translator.take(0, { event: "token", data: { t: "Hel", i: 0 } }),
-    ...translator.take(0, { event: "token", data: { t: "lo", i: 1 } }),
-    ...translator.take(0, { event: "end", data: END }),
+    ...translator.take(0, item({ event: "token", data: { t: "Hel", i: 0 } })),
+    ...translator.take(0, item({ event: "token", data: { t: "lo", i: 1 } })),
+    ...translator.take(0, item({ event: "end", data: END })),
   ].map((chunk) => chatChunk.parse(chunk));
   assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta), [
     { role: "assistant", content: "" },
@@ -94,7 +103,9 @@ Deno.test("ChatTranslator gives the role once, then text, the reason and the usa
 Deno.test("ChatTranslator throws the job's error", () => {
   const translator = new ChatTranslator("j", 0, request());
   const data = { code: "QUEUE_TIMEOUT" as const, message: "late", retriable: true };
-  assert.throws(() => translator.take(0, { event: "error", data }), { code: "QUEUE_TIMEOUT" });
+  assert.throws(() => translator.take(0, item({ event: "error", data })), {
+    code: "QUEUE_TIMEOUT",
+  });
 });
 
 Deno.test("chatTasks() takes a seed of -1 for none, for every choice", () => {
@@ -115,10 +126,10 @@ Deno.test("ChatTranslator keeps choices apart and counts their prompt once", () 
     request({ n: 2, stream: true, stream_options: { include_usage: true } }),
   );
   const chunks = [
-    ...translator.take(1, { event: "token", data: { t: "b", i: 0 } }),
-    ...translator.take(0, { event: "token", data: { t: "a", i: 0 } }),
-    ...translator.take(1, { event: "end", data: END }),
-    ...translator.take(0, { event: "end", data: END }),
+    ...translator.take(1, item({ event: "token", data: { t: "b", i: 0 } })),
+    ...translator.take(0, item({ event: "token", data: { t: "a", i: 0 } })),
+    ...translator.take(1, item({ event: "end", data: END })),
+    ...translator.take(0, item({ event: "end", data: END })),
   ];
   assert.deepEqual(
     chunks.map((chunk) => chunk.choices[0]?.index),
@@ -163,7 +174,7 @@ Deno.test("chatRequest refuses tools that contradict themselves or the answer's 
 Deno.test("ChatTranslator tells calls as deltas and in the whole answer, whose text is then null", () => {
   const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
   const end = { ...END, stop_reason: "TOOL_CALLS" as const, tool_calls: [call] };
-  const chunks = translator.take(0, { event: "end", data: end })
+  const chunks = translator.take(0, item({ event: "end", data: end }))
     .map((chunk) => chatChunk.parse(chunk));
   assert.deepEqual(chunks.map((chunk) => chunk.choices[0]?.delta.tool_calls), [
     undefined,

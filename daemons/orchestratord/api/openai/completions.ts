@@ -5,14 +5,17 @@ import {
   type CompletionLogprobs,
   type CompletionRequest,
   eventError,
+  openaiRoutes as routes,
   promptsOf,
   type StopReason,
-  type StoredJobEvent,
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { toCompletionLogprobs } from "./logprobs.ts";
 import { toTasks } from "./task.ts";
-import { Answer, type Translator } from "../translator.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+import type { Operation, Translator } from "../dialect/dialect.ts";
+import { Reply } from "./reply.ts";
+import { openaiWriter } from "./stream.ts";
 
 /** What OpenAI generates where a completion does not say how much. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -38,17 +41,19 @@ export function completionTasks(body: CompletionRequest): TaskRequest[] {
 
 /** Makes chunks and the whole answer of a completion. */
 export class CompletionTranslator implements Translator<CompletionChunk, Completion> {
-  readonly #answer: Answer;
+  readonly #reply: Reply;
   readonly #texts: string[];
   readonly #logprobs: ChosenLogprob[][] = [];
 
   constructor(jobId: string, createdAt: number, request: CompletionRequest) {
     const choices = promptsOf(request.prompt).length * (request.n ?? 1);
-    this.#answer = new Answer(`cmpl-${jobId}`, createdAt, request, choices);
+    this.#reply = new Reply(`cmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
   }
 
-  take(choice: number, event: StoredJobEvent): CompletionChunk[] {
+  take(choice: number, item: StreamItem): CompletionChunk[] {
+    if (item.kind === "metrics") return [];
+    const { event } = item;
     switch (event.event) {
       case "queued":
       case "started":
@@ -61,9 +66,9 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
         return [this.#chunk(choice, t, null, toCompletionLogprobs(logprobs, offset))];
       }
       case "end": {
-        this.#answer.end(choice, event.data);
+        this.#reply.end(choice, event.data);
         const chunk = this.#chunk(choice, "", FINISH_REASONS[event.data.stop_reason]);
-        const usage = this.#answer.lastUsage();
+        const usage = this.#reply.lastUsage();
         return usage ? [chunk, { ...this.#head(), choices: [], usage }] : [chunk];
       }
       case "error":
@@ -78,9 +83,9 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
         index,
         text,
         logprobs: toCompletionLogprobs(this.#logprobs[index], 0),
-        finish_reason: FINISH_REASONS[this.#answer.endOf(index).stop_reason],
+        finish_reason: FINISH_REASONS[this.#reply.endOf(index).stop_reason],
       })),
-      usage: this.#answer.usage(),
+      usage: this.#reply.usage(),
     };
   }
 
@@ -93,11 +98,20 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     return {
       ...this.#head(),
       choices: [{ index, text, logprobs, finish_reason }],
-      ...this.#answer.noUsage,
+      ...this.#reply.noUsage,
     };
   }
 
   #head() {
-    return { ...this.#answer.head, object: "text_completion" as const };
+    return { ...this.#reply.head, object: "text_completion" as const };
   }
 }
+
+/** `POST /v1/completions`. */
+export const completions: Operation<typeof routes.completions, CompletionChunk> = {
+  route: routes.completions,
+  tasks: completionTasks,
+  isStream: (body) => body.stream === true,
+  translator: ({ id, facts }, body) => new CompletionTranslator(id, facts.createdAt, body),
+  writer: openaiWriter,
+};

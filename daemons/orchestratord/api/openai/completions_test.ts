@@ -4,8 +4,12 @@ import {
   completionChunk,
   completionRequest,
   type EndData,
+  type StoredJobEvent,
 } from "#shared/contracts/mod.ts";
 import { completionTasks, CompletionTranslator } from "./completions.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+
+const item = (event: StoredJobEvent): StreamItem => ({ kind: "event", id: 1, event });
 
 const END: EndData = {
   tokens_in: 3,
@@ -61,8 +65,8 @@ Deno.test("CompletionTranslator counts each prompt once and says the usage last"
   });
   const translator = new CompletionTranslator("j", 0, body);
   const chunks = [0, 1, 2, 3].flatMap((choice) => [
-    ...translator.take(choice, { event: "token", data: { t: `t${choice}`, i: 0 } }),
-    ...translator.take(choice, { event: "end", data: END }),
+    ...translator.take(choice, item({ event: "token", data: { t: `t${choice}`, i: 0 } })),
+    ...translator.take(choice, item({ event: "end", data: END })),
   ]).map((chunk) => completionChunk.parse(chunk));
   assert.deepEqual(chunks.filter((chunk) => chunk.usage).length, 1);
   assert.deepEqual(chunks.at(-1)?.usage, {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { delay } from "../lifecycle.ts";
 import { listen } from "./serve.ts";
-import { SseResponse, type SseResponseOptions } from "./sse_response.ts";
+import { SSE } from "./sse.ts";
+import { type StreamOptions, StreamResponse } from "./stream_response.ts";
 
 const text = new TextDecoder();
 const bytes = new TextEncoder();
@@ -9,12 +10,12 @@ const bytes = new TextEncoder();
 /** Asks a server for a stream of these frames. */
 async function ask(
   frames: AsyncGenerator<Uint8Array>,
-  options: SseResponseOptions,
+  options: StreamOptions,
   test: (response: Response) => Promise<void>,
 ): Promise<void> {
   const server = await listen(
     { hostname: "127.0.0.1", port: 0 },
-    () => new SseResponse(frames, options),
+    () => new StreamResponse(frames, options),
   );
   try {
     await test(await fetch(server.url));
@@ -23,12 +24,12 @@ async function ask(
   }
 }
 
-Deno.test("an SseResponse has status, headers and every frame, then an end", async () => {
+Deno.test("an StreamResponse has status, headers and every frame, then an end", async () => {
   async function* frames() {
     yield bytes.encode("a");
     yield bytes.encode("b");
   }
-  await ask(frames(), { keepAliveMs: 1000, status: 202 }, async (response) => {
+  await ask(frames(), { format: SSE, keepAliveMs: 1000, status: 202 }, async (response) => {
     assert.equal(response.status, 202);
     assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
     assert.equal(response.headers.get("cache-control"), "no-store");
@@ -37,37 +38,37 @@ Deno.test("an SseResponse has status, headers and every frame, then an end", asy
   });
 });
 
-Deno.test("an SseResponse sends a comment after silence, and loses no frame by it", async () => {
+Deno.test("an StreamResponse sends a comment after silence, and loses no frame by it", async () => {
   async function* frames() {
     await delay(50);
     yield bytes.encode("frame");
   }
-  await ask(frames(), { keepAliveMs: 15 }, async (response) => {
+  await ask(frames(), { format: SSE, keepAliveMs: 15 }, async (response) => {
     assert.match(await response.text(), /^(: keep-alive\n\n)+frame$/);
   });
 });
 
-Deno.test("the head of an SseResponse does not wait for its first frame", async () => {
+Deno.test("the head of an StreamResponse does not wait for its first frame", async () => {
   const asked = Promise.withResolvers<void>();
   async function* frames() {
     await asked.promise;
     yield bytes.encode("a");
   }
-  await ask(frames(), { keepAliveMs: 60_000 }, async (response) => {
+  await ask(frames(), { format: SSE, keepAliveMs: 60_000 }, async (response) => {
     assert.equal(response.status, 200);
     asked.resolve();
     assert.equal(await response.text(), "a");
   });
 });
 
-Deno.test("an SseResponse breaks off when its frames do", async () => {
+Deno.test("an StreamResponse breaks off when its frames do", async () => {
   const read = Promise.withResolvers<void>();
   async function* frames() {
     yield bytes.encode("a");
     await read.promise;
     throw new Error("boom");
   }
-  await ask(frames(), { keepAliveMs: 1000 }, async (response) => {
+  await ask(frames(), { format: SSE, keepAliveMs: 1000 }, async (response) => {
     const reader = response.body!.getReader();
     assert.equal(text.decode((await reader.read()).value), "a");
     read.resolve();
@@ -96,7 +97,7 @@ Deno.test("a client that reads slowly holds the frames up; when it leaves they a
   const { state, frames } = endless();
   const server = await listen(
     { hostname: "127.0.0.1", port: 0 },
-    () => new SseResponse(frames, { keepAliveMs: 1000 }),
+    () => new StreamResponse(frames, { format: SSE, keepAliveMs: 1000 }),
   );
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await socket.write(bytes.encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -127,7 +128,7 @@ Deno.test("a client that leaves a silent stream is noticed, and its frames retur
         left.resolve();
       }
     }
-    return new SseResponse(frames(), { keepAliveMs: 60_000 });
+    return new StreamResponse(frames(), { format: SSE, keepAliveMs: 60_000 });
   });
   const controller = new AbortController();
   const response = await fetch(server.url, { signal: controller.signal });
@@ -143,7 +144,8 @@ Deno.test("a client that reads nothing for too long is cut off, and finds the la
   const { state, frames } = endless();
   const closed = Promise.withResolvers<void>();
   const server = await listen({ hostname: "127.0.0.1", port: 0 }, () =>
-    new SseResponse(frames, {
+    new StreamResponse(frames, {
+      format: SSE,
       keepAliveMs: 1000,
       slowReader: { afterMs: 200, lastWords: () => bytes.encode("LAST WORDS") },
       onClose: closed.resolve,
@@ -173,6 +175,7 @@ Deno.test("a client that reads now and then, or waits for what is not there, is 
   }
   let closes = 0;
   await ask(frames(), {
+    format: SSE,
     keepAliveMs: 1000,
     slowReader: { afterMs: 40, lastWords: () => bytes.encode("LAST WORDS") },
     onClose: () => closes++,

@@ -1,21 +1,9 @@
-import type { EndData, OpenAIUsage, StoredJobEvent } from "#shared/contracts/mod.ts";
+import type { EndData, OpenAIUsage } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { type GenerateRequest, usageOf } from "./openai/task.ts";
+import { type GenerateRequest, usageOf } from "./task.ts";
 
-/** Turns the events of the jobs that answer one request into chunks, and into the whole answer. */
-export interface Translator<Chunk, Whole> {
-  /**
-   * The chunks that an event of a choice gives.
-   *
-   * @throws {LlorchError} the job's error
-   */
-  take(choice: number, event: StoredJobEvent): Chunk[];
-  /** The whole answer, once all jobs have ended. */
-  whole(): Whole;
-}
-
-/** What all translators keep: who answers what, and how each choice ended. */
-export class Answer {
+/** What the translators of chats and completions share: the head of each chunk, ends and usage. */
+export class Reply {
   readonly head: { id: string; created: number; model: string; system_fingerprint: null };
   readonly #n: number;
   readonly #choices: number;

@@ -1,10 +1,17 @@
 import { systemClock } from "../clock.ts";
 import type { ServerResponse } from "node:http";
-import { SSE_COMMENT, SSE_HEADERS } from "./sse.ts";
+
+/** How frames are told apart on the wire: server-sent events, lines of JSON, … */
+export interface StreamFormat {
+  readonly contentType: string;
+  /** A frame that means nothing and keeps an idle stream open; absent where the format has none. */
+  readonly keepAlive?: Uint8Array;
+}
 
 /** How a stream reply behaves. */
-export interface SseResponseOptions {
-  /** A comment goes out after this much silence, or at most a quarter more, in milliseconds. */
+export interface StreamOptions {
+  readonly format: StreamFormat;
+  /** A keep-alive goes out after this much silence, or at most a quarter more, in milliseconds. */
   readonly keepAliveMs: number;
   readonly status?: number;
   /** What becomes of a client that does not read what was sent; by default it is waited for. */
@@ -17,8 +24,23 @@ export interface SseResponseOptions {
 export interface SlowReader {
   /** A client that takes nothing for this long is cut off, in milliseconds. */
   readonly afterMs: number;
-  /** The frame that it finds when it reads on after all. */
+  /** The last frame, which it finds when it reads on after all. */
   readonly lastWords: () => Uint8Array;
+}
+
+/**
+ * The length is unknown from the start: where that is not said, @hono/node-server waits a turn for a body
+ * that might end at once. The last one asks nginx not to buffer.
+ */
+const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  "transfer-encoding": "chunked",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+};
+
+/** Headers of every reply that is a stream. */
+export function streamHeaders({ contentType }: StreamFormat): Record<string, string> {
+  return { "content-type": contentType, ...STREAM_HEADERS };
 }
 
 /**
@@ -29,23 +51,23 @@ export interface SlowReader {
  * It has no body: `listen()` writes the frames to the connection itself. Through a web stream each
  * token cost several turns of promises more, and the first one a tenth of a millisecond.
  */
-export class SseResponse extends Response {
+export class StreamResponse extends Response {
   readonly frames: AsyncGenerator<Uint8Array>;
-  readonly options: SseResponseOptions;
+  readonly options: StreamOptions;
 
-  constructor(frames: AsyncGenerator<Uint8Array>, options: SseResponseOptions) {
-    super(null, { status: options.status ?? 200, headers: { ...SSE_HEADERS } });
+  constructor(frames: AsyncGenerator<Uint8Array>, options: StreamOptions) {
+    super(null, { status: options.status ?? 200, headers: streamHeaders(options.format) });
     this.frames = frames;
     this.options = options;
   }
 }
 
 /** Writes head and frames of a reply; settles when the stream has ended, whoever ended it. */
-export async function writeSse(
-  { status, headers, frames, options }: SseResponse,
+export async function writeStream(
+  { status, headers, frames, options }: StreamResponse,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const { keepAliveMs, slowReader, onClose } = options;
+  const { format: { keepAlive }, keepAliveMs, slowReader, onClose } = options;
   /** When the last frame went out, or was taken where the client was slow. */
   let since = systemClock.steady();
   let isOpen = true;
@@ -60,9 +82,9 @@ export async function writeSse(
   const look = () => {
     const elapsed = systemClock.steady() - since;
     if (!outgoing.writableNeedDrain) {
-      if (elapsed < keepAliveMs) return;
+      if (!keepAlive || elapsed < keepAliveMs) return;
       since = systemClock.steady();
-      outgoing.write(SSE_COMMENT);
+      outgoing.write(keepAlive);
     } else if (slowReader && elapsed >= slowReader.afterMs) {
       end();
       outgoing.end(slowReader.lastWords());

@@ -1,9 +1,20 @@
-import type { JobEvent } from "#shared/contracts/mod.ts";
+import type { Clock } from "#shared/clock.ts";
 import { isTerminal } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
-import type { LiveJob } from "../jobs/live_job.ts";
-import type { StreamItem } from "../jobs/job_stream.ts";
-import type { Orchestrator } from "../service.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import type { JobStore } from "../store/job_store.ts";
+import type { Jobs } from "./jobs.ts";
+import type { StreamItem } from "./job_stream.ts";
+import type { LiveJob } from "./live_job.ts";
+
+/** Dependencies of those who follow jobs. */
+export interface FollowDeps {
+  readonly clock: Clock;
+  readonly jobs: Pick<Jobs, "cancel">;
+  readonly store: Pick<JobStore, "events">;
+  readonly metrics: Pick<OrchestratorMetrics, "streams">;
+  /** Called once a client has read a stored job to its end. */
+  markRead(jobId: string): void;
+}
 
 /** Events read from the store at once. */
 const PAGE = 256;
@@ -15,13 +26,12 @@ const PAGE = 256;
  * @param graceMs 0 cancels at once.
  */
 export async function* followLive(
-  orchestrator: Orchestrator,
+  { clock, jobs, metrics, markRead }: FollowDeps,
   job: LiveJob,
   after: number,
   signal: AbortSignal,
   graceMs: number,
 ): AsyncGenerator<readonly StreamItem[]> {
-  const { clock, jobs, metrics } = orchestrator;
   job.dropGrace?.();
   job.dropGrace = undefined;
   metrics.streams.inc();
@@ -35,7 +45,7 @@ export async function* followLive(
   } finally {
     metrics.streams.dec();
     if (readToEnd) {
-      if (job.facts.store) orchestrator.markRead(job.id);
+      if (job.facts.store) markRead(job.id);
     } else if (isAbandoned(job)) {
       const cancel = () => jobs.cancel(job.id, "The client went away");
       if (graceMs === 0) cancel();
@@ -55,30 +65,17 @@ function isAbandoned({ ended, stream, facts }: LiveJob): boolean {
  * @throws {LlorchError} `NOT_FOUND`, or `CONTENT_EXPIRED` once they are erased
  */
 export async function* followKept(
-  orchestrator: Orchestrator,
+  { store, markRead }: FollowDeps,
   jobId: string,
   after: number,
 ): AsyncGenerator<readonly StreamItem[]> {
   for (let last = after;;) {
-    const page = await orchestrator.store.events(jobId, last, PAGE);
+    const page = await store.events(jobId, last, PAGE);
     const newest = page.at(-1);
     if (!newest) return;
     last = newest.id;
     yield page.map(({ id, event }) => ({ kind: "event", id, event }));
-    if (isTerminal(newest.event)) return orchestrator.markRead(jobId);
+    if (isTerminal(newest.event)) return markRead(jobId);
     if (page.length < PAGE) return;
   }
-}
-
-/** A stream item as the event that a client sees; token ids only for those who ask. */
-export function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
-  if (item.kind === "metrics") return { event: "metrics", data: item.data };
-  if (item.event.event !== "token" || withIds) return item.event;
-  const { t, i, logprobs } = item.event.data;
-  return { event: "token", data: logprobs ? { t, i, logprobs } : { t, i } };
-}
-
-/** The error that a caller gets for a job that nobody knows. */
-export function jobNotFound(jobId: string): LlorchError {
-  return new LlorchError("NOT_FOUND", `Cannot find job "${jobId}"`);
 }

@@ -1,0 +1,39 @@
+import type { Route, RouteInput, RouteReply, TaskRequest } from "#shared/contracts/mod.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+import type { LiveJob } from "../../jobs/live_job.ts";
+import type { StreamWriter } from "../../open_streams.ts";
+
+/** The body of a route, read and checked. */
+export type BodyOf<R extends Route> = RouteInput<R>["body"];
+
+/** A route of another vendor's API that generates: how its body becomes jobs, and their events its reply. */
+export interface Operation<R extends Route, Chunk> {
+  readonly route: R;
+  /** One task for each choice of a request, all for the same model. */
+  tasks(body: BodyOf<R>): readonly TaskRequest[];
+  /** Whether the reply is a stream of chunks instead of one body. */
+  isStream(body: BodyOf<R>): boolean;
+  /** A translator for one request. */
+  translator(first: LiveJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
+  readonly writer: ChunkWriter<Chunk>;
+}
+
+/** Turns the events of the jobs that answer one request into chunks, and into the whole answer. */
+export interface Translator<Chunk, Whole> {
+  /**
+   * The chunks for an item of a choice's stream.
+   *
+   * @throws {LlorchError} the job's error
+   */
+  take(choice: number, item: StreamItem): readonly Chunk[];
+  /** The whole answer, once all jobs have ended. */
+  whole(): Whole;
+}
+
+/** How a dialect writes the chunks of a stream. */
+export interface ChunkWriter<Chunk> extends StreamWriter {
+  /** Chunks that came together, as one frame. */
+  frame(chunks: readonly Chunk[]): Uint8Array;
+  /** The frame that ends a stream in good order, where the dialect has one. */
+  readonly endFrame?: Uint8Array;
+}

@@ -1,0 +1,26 @@
+import { type Dialect, ownDialect } from "../contracts/dialect.ts";
+import { HEADERS } from "../defaults.ts";
+import type { LlorchError } from "../errors.ts";
+
+/** Browsers take a reply for what it says that it is: words of a model never become a page. */
+export const NOSNIFF = ["x-content-type-options", "nosniff"] as const;
+
+/** When to try again where nobody measured it, in milliseconds. */
+const RETRY_AFTER_MS = 1000;
+
+/** An error as an HTTP reply. The one place where errors become HTTP. */
+export function errorReply(
+  error: LlorchError,
+  correlationId: string,
+  dialect: Dialect = ownDialect,
+): Response {
+  const { body, headers: more } = dialect.writeError(error, correlationId);
+  const headers = new Headers([[HEADERS.correlationId, correlationId], [...NOSNIFF]]);
+  const retryAfterMs = error.retryAfterMs ?? (error.retriable ? RETRY_AFTER_MS : undefined);
+  if (retryAfterMs !== undefined) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  }
+  if (error.code === "UNAUTHORIZED") headers.set("www-authenticate", "Bearer");
+  for (const [name, value] of Object.entries(more ?? {})) headers.set(name, value);
+  return Response.json(body, { status: error.status, headers });
+}
