@@ -1,15 +1,30 @@
-import { workerRoutes } from "#shared/contracts/worker.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
+import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
+import { SSE } from "#shared/http/sse.ts";
+import { streamHeaders } from "#shared/http/stream_response.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { Metrics } from "#shared/metrics.ts";
-import { execute } from "./api/execute.ts";
-import { tokenize } from "./api/tokenize.ts";
-import type { Worker } from "./worker.ts";
+import type { Answer } from "./answers/answer.ts";
+import type { Model, SavedSlots } from "./model.ts";
 
-/** What {@linkcode createWorkerApp} needs. */
+/** What the routes ask of a worker. */
+export interface WorkerFace {
+  /** @throws {LlorchError} `NOT_READY` */
+  model(): Model;
+  /** @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` where slots cannot be saved. */
+  savedSlots(): SavedSlots;
+  /** @throws {LlorchError} when the attempt cannot be taken */
+  execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
+  cancel(jobId: string, attempt: number): void;
+  health(): WorkerHealth;
+  shutdown(): void;
+}
+
+/** Dependencies of {@linkcode createWorkerApp}. */
 export interface WorkerAppOptions {
-  readonly worker: Worker;
+  readonly worker: WorkerFace;
   readonly metrics: Metrics;
   readonly token: string | undefined;
   readonly limits: NonNullable<AppOptions["limits"]>;
@@ -44,8 +59,17 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     }
   }
 
-  app.mount(workerRoutes.execute, execute(worker));
-  app.mount(workerRoutes.tokenize, tokenize(worker));
+  // Closing the stream is a cancel.
+  app.mount(workerRoutes.execute, async ({ body, signal, log }) => {
+    const answer = await worker.execute(body, log);
+    if (signal.aborted) answer.leave();
+    else signal.addEventListener("abort", () => answer.leave(), { once: true });
+    return new Response(answer.stream.body, { headers: streamHeaders(SSE) });
+  });
+  app.mount(workerRoutes.tokenize, async ({ body }) => {
+    const tokens = [...await worker.model().tokenize(body)];
+    return { tokens, count: tokens.length };
+  });
   app.mount(
     workerRoutes.embed,
     ({ body, signal }) => worker.model().embed(body, signal),

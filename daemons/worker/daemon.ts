@@ -4,29 +4,26 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
-import { loadLlama } from "./engine/llama/load.ts";
-import { loadOpenai } from "./servers/load.ts";
+import { type Engines, ENGINES } from "./engines.ts";
 import { standBy } from "./standby.ts";
-import { localModel } from "./batch/local_model.ts";
 import { Worker } from "./worker.ts";
 
 /**
  * Runs a worker until it is told to stop. After the word `standby` it prepares first, and is told by
  * its pool manager on stdin what to do; see `standby.ts`.
  *
- * @param load What loads a model's file into this process.
  * @returns the exit code
  */
 export async function runWorker(
   args: readonly string[],
-  load: typeof loadLlama = loadLlama,
+  engines: Engines = ENGINES,
 ): Promise<number> {
-  if (args[0] !== STANDBY) return await serveModel(args, load);
+  if (args[0] !== STANDBY) return await serveModel(args, engines);
   const orders = await standBy(args.slice(1), Deno.stdin.readable);
-  return orders === undefined ? EXIT.ok : await serveModel(orders, load);
+  return orders === undefined ? EXIT.ok : await serveModel(orders, engines);
 }
 
-function serveModel(args: readonly string[], load: typeof loadLlama): Promise<number> {
+function serveModel(args: readonly string[], engines: Engines): Promise<number> {
   return daemonMain({
     ...configSpec,
     stopDeadlineMs: (config) => config.stop_deadline_ms,
@@ -37,7 +34,7 @@ function serveModel(args: readonly string[], load: typeof loadLlama): Promise<nu
       if (!config.standalone && spawnToken === undefined) {
         throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
       }
-      const loadModel = config.engine === "openai" ? loadOpenai : localModel(load);
+      const loadModel = engines[config.engine];
       return Worker.open(config, { loadModel, log, token, spawnToken });
     },
   }, args);

@@ -1,5 +1,5 @@
 import { createMetrics, type Metrics } from "#shared/metrics.ts";
-import type { Outcome } from "./batch/run.ts";
+import type { AnswerObserver } from "./answers/answer.ts";
 
 /** Figures that are read when Prometheus asks. */
 export interface Figures {
@@ -9,21 +9,9 @@ export interface Figures {
   readonly memoryBytes: () => number;
 }
 
-/** What is counted of a run that has ended. */
-export interface RunFigures {
-  readonly tokensIn: number;
-  readonly tokensCached: number;
-  readonly decodeMs: number;
-}
-
 /** What the worker counts. */
-export interface Instruments {
+export interface Instruments extends AnswerObserver {
   readonly metrics: Metrics;
-  /** A run got its slot, so long after it was accepted. */
-  started(queueMs: number): void;
-  /** One token, `ms` after the one before it or, for the first, after the start. */
-  token(ms: number, first: boolean): void;
-  ended(run: RunFigures, outcome: Outcome): void;
   /** A request that was answered with an error instead of a stream. */
   refused(): void;
 }
@@ -76,11 +64,11 @@ export function createInstruments(figures: Figures): Instruments {
       tokensOut.inc();
       (first ? firstToken : interToken).observe(ms / 1000);
     },
-    ended(run, outcome) {
+    ended(figures, outcome) {
       requests.inc({ outcome });
-      tokensIn.inc(run.tokensIn);
-      tokensCached.inc(run.tokensCached);
-      decode.observe(run.decodeMs / 1000);
+      tokensIn.inc(figures.tokensIn);
+      tokensCached.inc(figures.tokensCached);
+      decode.observe(figures.decodeMs / 1000);
     },
   };
 }

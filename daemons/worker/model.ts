@@ -1,8 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { z } from "zod";
 import type { Capability } from "#shared/contracts/pool.ts";
-import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
-import type { ToolFields } from "#shared/contracts/tools.ts";
+import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type {
   embedReply,
   embedRequest,
@@ -11,23 +10,10 @@ import type {
   SavedSlot,
 } from "#shared/contracts/worker.ts";
 import type { Logger } from "#shared/logging.ts";
+import type { Answer } from "./answers/answer.ts";
+import type { PromptFields } from "./answers/prompt.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Instruments } from "./instruments.ts";
-
-/** Whichever way a prompt is given. */
-export interface PromptFields extends ToolFields {
-  readonly prompt?: string | undefined;
-  readonly prompt_tokens?: readonly number[] | undefined;
-  readonly messages?: readonly Message[] | undefined;
-}
-
-/** One attempt of a job that was accepted. */
-export interface Execution {
-  /** Its events. */
-  readonly stream: { readonly body: ReadableStream<Uint8Array> };
-  /** The reader went away, which is a cancel. */
-  leave(): void;
-}
 
 /** Slots on their way to files and back. */
 export interface SavedSlots {
@@ -70,7 +56,7 @@ export interface Model {
   /** Undefined where slots cannot be saved, or there is no folder for them. */
   readonly savedSlots: SavedSlots | undefined;
   /** @throws {LlorchError} when the request is wrong, too long, or cannot be taken now. */
-  execute(request: ExecuteRequest, log: Logger): Promise<Execution>;
+  execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
   /** Ends an attempt of a job; anything but the current one stays untouched. */
   cancel(jobId: string, attempt: number): void;
   /** A prompt's tokens, as {@linkcode execute} would read them. */

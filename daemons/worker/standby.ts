@@ -7,8 +7,7 @@ import { readLines } from "#shared/lines.ts";
 import { createLogger } from "#shared/logging.ts";
 import { standbyModelPath } from "#shared/paths.ts";
 import { workerConfig } from "./config.ts";
-import { loadLlama } from "./engine/llama/load.ts";
-import { localModel } from "./batch/local_model.ts";
+import { ENGINES } from "./engines.ts";
 import { tinyModel } from "./tiny_model.ts";
 import { Worker } from "./worker.ts";
 
@@ -55,7 +54,7 @@ async function serveOnce(): Promise<void> {
     await Deno.writeFile(model, tinyModel(), { mode: 0o600, createNew: true });
     const config = workerConfig.parse({ model, gpu: "none", port: 0, standalone: true });
     const worker = await Worker.open(config, {
-      loadModel: localModel(loadLlama),
+      loadModel: ENGINES.llama,
       log: createLogger("standby"),
       token: undefined,
       spawnToken: undefined,

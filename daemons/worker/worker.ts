@@ -10,12 +10,12 @@ import { listen, type Server } from "#shared/http/serve.ts";
 import type { Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { VERSION } from "#shared/version.ts";
+import type { Answer } from "./answers/answer.ts";
 import { createWorkerApp } from "./app.ts";
 import { sayReady } from "./callback.ts";
 import { modelRef, type WorkerConfig } from "./config.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
 import {
-  type Execution,
   type LoadModel,
   type Model,
   type SavedSlots,
@@ -153,7 +153,7 @@ export class Worker implements Daemon {
    *
    * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
    */
-  async execute(request: ExecuteRequest, log: Logger): Promise<Execution> {
+  async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
     try {
       return await this.model().execute(request, log);
     } catch (error) {

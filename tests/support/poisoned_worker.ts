@@ -6,7 +6,9 @@
  */
 import { join } from "node:path";
 import { loadLlama } from "../../daemons/worker/engine/llama/load.ts";
+import { localModel } from "../../daemons/worker/batch/local_model.ts";
 import { runWorker } from "../../daemons/worker/daemon.ts";
+import { ENGINES } from "../../daemons/worker/engines.ts";
 import { ROOT } from "./stack.ts";
 
 /** A prompt with these words hangs its worker. */
@@ -45,4 +47,6 @@ const load: typeof loadLlama = async (...args) => {
   return engine;
 };
 
-if (import.meta.main) Deno.exit(await runWorker(Deno.args, load));
+if (import.meta.main) {
+  Deno.exit(await runWorker(Deno.args, { ...ENGINES, llama: localModel(load) }));
+}

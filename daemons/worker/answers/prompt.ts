@@ -1,8 +1,14 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { offeredTools } from "#shared/contracts/tools.ts";
+import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { PromptFields } from "../model.ts";
+
+/** Whichever way a prompt is given. */
+export interface PromptFields extends ToolFields {
+  readonly prompt?: string | undefined;
+  readonly prompt_tokens?: readonly number[] | undefined;
+  readonly messages?: readonly Message[] | undefined;
+}
 
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;

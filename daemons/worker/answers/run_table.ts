@@ -1,22 +1,32 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { Run } from "../batch/run.ts";
+import type { Answer } from "./answer.ts";
 
-/** What a {@linkcode RunTable} must know of a run. */
+/** A run by the answer that it makes. */
 export interface TableRun {
-  readonly spec: { readonly jobId: string; readonly attempt: number };
-  fail(error: LlorchError): void;
+  readonly answer: Pick<Answer, "spec" | "fail" | "requireReader" | "report">;
 }
 
 /** Every run that has not ended: those that wait for a slot, first come first served, and the rest. */
-export class RunTable<R extends TableRun = Run> {
+export class RunTable<R extends TableRun> {
   readonly #byJob = new Map<string, R>();
   readonly #waiting: R[] = [];
   readonly #queueLimit: number;
+  readonly #ticker: ReturnType<typeof setInterval>;
   #idle: (() => void)[] = [];
 
-  /** @param queueLimit Most runs that wait while no slot is free. */
-  constructor(queueLimit: number) {
+  /**
+   * @param queueLimit Most runs that wait while no slot is free.
+   * @param reportMs Time between two reports of each run, in milliseconds.
+   * @param isComputing Whether reports are sent: their silence shows that nothing is computed.
+   */
+  constructor(queueLimit: number, reportMs: number, isComputing: () => boolean = () => true) {
     this.#queueLimit = queueLimit;
+    this.#ticker = setInterval(() => {
+      for (const { answer } of this.all()) {
+        answer.requireReader();
+        if (isComputing()) answer.report();
+      }
+    }, reportMs);
   }
 
   /** Runs that wait for a slot. */
@@ -42,10 +52,11 @@ export class RunTable<R extends TableRun = Run> {
   check(jobId: string, attempt: number, freeSlots: number): void {
     const running = this.#byJob.get(jobId);
     if (running) {
-      if (running.spec.attempt < attempt) return;
+      const { attempt: current } = running.answer.spec;
+      if (current < attempt) return;
       throw new LlorchError(
         "CONFLICT",
-        `Cannot run attempt ${attempt} of job "${jobId}": attempt ${running.spec.attempt} runs here`,
+        `Cannot run attempt ${attempt} of job "${jobId}": attempt ${current} runs here`,
       );
     }
     if (this.#waiting.length < this.#queueLimit + freeSlots) return;
@@ -58,9 +69,9 @@ export class RunTable<R extends TableRun = Run> {
 
   /** Takes a run in; it replaces a lower attempt of its job. */
   add(run: R, freeSlots: number): void {
-    const { jobId, attempt } = run.spec;
+    const { jobId, attempt } = run.answer.spec;
     this.check(jobId, attempt, freeSlots);
-    this.#byJob.get(jobId)?.fail(
+    this.#byJob.get(jobId)?.answer.fail(
       new LlorchError("CANCELLED", `Attempt ${attempt} of the job replaces this one`),
     );
     this.#byJob.set(jobId, run);
@@ -75,13 +86,14 @@ export class RunTable<R extends TableRun = Run> {
   /** Ends an attempt of a job; one that is not the current one stays untouched. */
   cancel(jobId: string, attempt: number): void {
     const run = this.#byJob.get(jobId);
-    if (run?.spec.attempt !== attempt) return;
-    run.fail(new LlorchError("CANCELLED", "The job was cancelled"));
+    if (run?.answer.spec.attempt !== attempt) return;
+    run.answer.fail(new LlorchError("CANCELLED", "The job was cancelled"));
   }
 
   /** Forgets a run that has ended. */
   remove(run: R): void {
-    if (this.#byJob.get(run.spec.jobId) === run) this.#byJob.delete(run.spec.jobId);
+    const { jobId } = run.answer.spec;
+    if (this.#byJob.get(jobId) === run) this.#byJob.delete(jobId);
     const at = this.#waiting.indexOf(run);
     if (at >= 0) this.#waiting.splice(at, 1);
     if (this.#byJob.size > 0) return;
@@ -89,8 +101,27 @@ export class RunTable<R extends TableRun = Run> {
     this.#idle = [];
   }
 
+  /** Ends the reports. */
+  close(): void {
+    clearInterval(this.#ticker);
+  }
+
+  /** Ends every run, so that its job goes on elsewhere. */
+  failAll(reason: string): void {
+    for (const { answer } of this.all()) answer.fail(new LlorchError("WORKER_LOST", reason));
+  }
+
+  /** Lets what runs come to its end, at most this long, then ends it so that it can go on elsewhere. */
+  async drain(deadlineMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
+    await Promise.race([this.#whenIdle(), late]);
+    clearTimeout(timer);
+    this.failAll("The worker stops; the job can go on elsewhere");
+  }
+
   /** Resolves when no run is left. */
-  whenIdle(): Promise<void> {
+  #whenIdle(): Promise<void> {
     if (this.#byJob.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }

@@ -1,10 +1,6 @@
+import type { ToolCall } from "#shared/contracts/tools.ts";
+import { CALL_TAGS, type CallSyntax } from "../chat/call_syntax.ts";
 import { partialStart } from "./stop_match.ts";
-
-/** How a model writes calls: between tags, anywhere; or as bare JSON, which is then all it says. */
-export type CallSyntax = "tagged" | "bare";
-
-/** The tags of {@linkcode CallSyntax} `tagged`. */
-export const CALL_TAGS = { open: "<tool_call>", close: "</tool_call>" } as const;
 
 /** The calls to look for in what a model says. */
 export interface CallWatch {
@@ -145,4 +141,17 @@ function skipSpace(text: string, from: number): number {
   let at = from;
   while (at < text.length && text[at]!.trim() === "") at++;
   return at;
+}
+
+/** Calls as clients get them, each with a name of its own. */
+export function toolCalls(calls: readonly ParsedCall[]): ToolCall[] {
+  return calls.map((call) => ({ id: callId(), type: "function", function: call }));
+}
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/** A new name for a call: nine letters and digits, as some models' chat templates demand. */
+function callId(): string {
+  const random = crypto.getRandomValues(new Uint8Array(9));
+  return Array.from(random, (value) => LETTERS[value % LETTERS.length]).join("");
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { FakeEngine } from "../testing/fake_engine.ts";
 import { TextGate } from "./text_gate.ts";
-import { type CallSyntax, type CallWatch, matchCalls } from "./tool_calls.ts";
+import type { CallSyntax } from "../chat/call_syntax.ts";
+import { type CallWatch, matchCalls } from "./tool_calls.ts";
 
 const watch = (syntax: CallSyntax, single = false): CallWatch => ({
   syntax,

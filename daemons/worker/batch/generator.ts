@@ -1,17 +1,18 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
-import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkLength, checkTokenIds, promptTokens } from "../answers/prompt.ts";
-import { Run, type RunObserver } from "./run.ts";
+import type { Answer, AnswerObserver } from "../answers/answer.ts";
+import { Run } from "./run.ts";
 import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
 import { StepLoop } from "./step_loop.ts";
-import type { CallSyntax, CallWatch } from "../answers/tool_calls.ts";
+import type { CallSyntax } from "../chat/call_syntax.ts";
+import type { CallWatch } from "../answers/tool_calls.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** What a {@linkcode Generator} is told. */
+/** Dependencies of a {@linkcode Generator}. */
 export interface GeneratorOptions {
   readonly engine: Engine;
   readonly workerId: string;
@@ -23,7 +24,7 @@ export interface GeneratorOptions {
   readonly metricsIntervalMs: number;
   readonly streamBuffer: number;
   readonly slowReaderMs: number;
-  readonly observer: RunObserver;
+  readonly observer: AnswerObserver;
   readonly log: Logger;
   /** The engine broke: nothing can be generated any more. */
   readonly onFatal: (error: unknown) => void;
@@ -45,14 +46,12 @@ function watchFor(request: ExecuteRequest, syntax: CallSyntax): CallWatch | unde
 /** Accepts requests for a loaded model and runs them. */
 export class Generator {
   readonly #options: GeneratorOptions;
-  readonly #table: RunTable;
+  readonly #table: RunTable<Run>;
   readonly #loop: StepLoop;
-  readonly #ticker: ReturnType<typeof setInterval>;
-  readonly #observer: RunObserver;
 
   constructor(options: GeneratorOptions) {
     this.#options = options;
-    this.#table = new RunTable(options.queueLimit);
+    this.#table = new RunTable(options.queueLimit, options.metricsIntervalMs);
     this.#loop = new StepLoop({
       sequences: options.engine.sequences,
       table: this.#table,
@@ -60,29 +59,10 @@ export class Generator {
       prefillStretch: options.prefillStretch,
       batchSize: options.batchSize,
       onFatal: (error) => {
-        this.#cut("The engine broke; the job can go on elsewhere");
+        this.#table.failAll("The engine broke; the job can go on elsewhere");
         options.onFatal(error);
       },
     });
-    this.#observer = {
-      ...options.observer,
-      ended: (run, outcome) => {
-        this.#table.remove(run);
-        options.observer.ended(run, outcome);
-        run.spec.log.info("run_ended", {
-          job_id: run.spec.jobId,
-          attempt: run.spec.attempt,
-          outcome,
-          tokens_in: run.spec.prompt.length,
-          tokens_cached: run.tokensCached,
-          tokens_out: run.tokensOut,
-          decode_ms: Math.round(run.decodeMs),
-        });
-      },
-    };
-    this.#ticker = setInterval(() => {
-      for (const run of this.#table.all()) run.tick();
-    }, options.metricsIntervalMs);
   }
 
   /** Slots in use. */
@@ -101,20 +81,20 @@ export class Generator {
   }
 
   /**
-   * Accepts a request; the run's stream tells the rest.
+   * Accepts a request; the answer's stream has the rest.
    *
-   * @param log Writes the run's lines.
+   * @param log Writes the answer's lines.
    * @throws {LlorchError} when the request is wrong, too long, or cannot be taken now.
    */
-  async execute(request: ExecuteRequest, log = this.#options.log): Promise<Run> {
-    const { engine, workerId, modelRef, streamBuffer, slowReaderMs } = this.#options;
+  async execute(request: ExecuteRequest, log = this.#options.log): Promise<Answer> {
+    const { engine, workerId, modelRef } = this.#options;
     this.#table.check(request.job_id, request.attempt, this.#loop.free);
     checkTokenIds(request, engine);
     const prompt = await promptTokens(request, engine);
     checkLength(prompt, engine);
     const seed = request.seed ?? randomSeed();
     const sampling = await engine.createSampling(request, seed);
-    const run = new Run({
+    const run: Run = new Run({
       jobId: request.job_id,
       attempt: request.attempt,
       workerId,
@@ -127,18 +107,16 @@ export class Generator {
       watch: watchFor(request, engine.callSyntax),
       seed,
       sampling,
-      log,
     }, {
-      engine,
-      observer: this.#observer,
-      streamBuffer,
-      slowReaderMs,
+      ...this.#options,
+      log,
       wake: () => this.#loop.wake(),
+      onEnded: () => this.#table.remove(run),
       queueDepth: () => this.#table.waiting,
     });
     this.#table.add(run, this.#loop.free);
     this.#loop.wake();
-    return run;
+    return run.answer;
   }
 
   /** Ends an attempt of a job; anything but the current one stays untouched. */
@@ -151,21 +129,13 @@ export class Generator {
     return this.#loop.withSlot(index, work);
   }
 
-  /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */
-  async drain(deadlineMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
-    await Promise.race([this.#table.whenIdle(), late]);
-    clearTimeout(timer);
-    this.#cut("The worker stops; the job can go on elsewhere");
-  }
-
-  #cut(reason: string): void {
-    for (const run of this.#table.all()) run.fail(new LlorchError("WORKER_LOST", reason));
+  /** See {@linkcode RunTable.drain}. */
+  drain(deadlineMs: number): Promise<void> {
+    return this.#table.drain(deadlineMs);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#ticker);
+    this.#table.close();
     await this.#loop.close();
   }
 }

@@ -61,7 +61,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     const { saved_slots_dir: dir } = config;
     const savedSlots = dir === undefined || engine.sequences.length === 0
       ? undefined
-      : new SlotFiles({ dir, fingerprint, engine, settings: config, generator });
+      : new SlotFiles({ dir, fingerprint, engine, settings: config, slots: generator });
     return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
       await generator.close();
       if (!isStuck) return await engine.dispose();

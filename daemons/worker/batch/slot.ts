@@ -30,7 +30,7 @@ export class Slot {
 
   /** Tokens of a run that it need not evaluate: never the last one, which yields the next token. */
   shared(run: Run): number {
-    const shared = this.sequence.sharedPrefix(run.tokens, run.spec.sampling);
+    const shared = this.sequence.sharedPrefix(run.tokens, run.sampling);
     return Math.min(shared, run.tokens.length - 1);
   }
 
@@ -51,12 +51,12 @@ export class Slot {
     const run = this.#run!;
     if (!this.#generation && prefill < this.remaining) {
       const end = this.#done + prefill;
-      await this.sequence.prefill(run.tokens.slice(this.#done, end), run.spec.sampling);
+      await this.sequence.prefill(run.tokens.slice(this.#done, end), run.sampling);
       this.#done = end;
       run.evaluated(end);
       return;
     }
-    this.#generation ??= this.sequence.generate(run.tokens.slice(this.#done), run.spec.sampling);
+    this.#generation ??= this.sequence.generate(run.tokens.slice(this.#done), run.sampling);
     for (const chosen of await this.#generation.next()) run.accept(chosen);
   }
 

@@ -3,13 +3,14 @@ import { type EngineSequence, EngineStuck } from "../engine/engine.ts";
 import { chooseSlot } from "./choose_slot.ts";
 import { PrefillPace } from "./prefill_pace.ts";
 import { planPrefill } from "./prefill_plan.ts";
+import type { Run } from "./run.ts";
 import type { RunTable } from "../answers/run_table.ts";
 import { Slot } from "./slot.ts";
 
-/** What a {@linkcode StepLoop} needs. */
+/** Dependencies of a {@linkcode StepLoop}. */
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
-  readonly table: RunTable;
+  readonly table: Pick<RunTable<Run>, "takeNext">;
   /** Prompt tokens in a step beside runs that generate; undefined: by the stretch. */
   readonly prefillChunk: number | undefined;
   /** How many times as long as without prompt tokens a step may take. */
@@ -91,7 +92,7 @@ export class StepLoop {
       this.#releaseEnded();
       await this.#doBetween();
       this.#assignWaiting();
-      const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.stream.full);
+      const ready = this.#slots.filter(({ run }) => run && !run.ended && !run.answer.stream.full);
       if (ready.length === 0) await this.#sleep();
       else await this.#step(ready);
     }
@@ -171,9 +172,10 @@ export class StepLoop {
   #fail(slot: Slot, error: unknown): void {
     if (error instanceof EngineStuck) this.#break(error);
     if (!slot.run || slot.run.ended) return;
+    const { answer } = slot.run;
     if (!(error instanceof LlorchError)) {
-      slot.run.spec.log.error("step_failed", { job_id: slot.run.spec.jobId, error });
+      answer.log.error("step_failed", { job_id: answer.spec.jobId, error });
     }
-    slot.run.fail(toLlorchError(error));
+    answer.fail(toLlorchError(error));
   }
 }

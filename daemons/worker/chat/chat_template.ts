@@ -2,9 +2,14 @@ import { Template } from "@huggingface/jinja";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { TokensSeen } from "../engine/engine.ts";
-import type { CallSyntax } from "../answers/tool_calls.ts";
+import type { CallSyntax } from "./call_syntax.ts";
 import { nativeTurns, plainTurns, type ToolSkills, toolSkills, type Turn } from "./tool_turns.ts";
+
+/**
+ * Called with the tokens of a text so far, while more of it is to be read. What it throws ends the
+ * reading: nobody waits for the tokens of a text that is far too long.
+ */
+export type TokensSeen = (count: number) => void;
 
 /** What a chat template may ask of its tokenizer. */
 export interface ChatTokenizer {

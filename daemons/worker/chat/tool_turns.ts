@@ -1,6 +1,6 @@
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { CALL_TAGS, type CallSyntax } from "../answers/tool_calls.ts";
+import { CALL_TAGS, type CallSyntax } from "./call_syntax.ts";
 
 /** A turn as chat templates know it. */
 export interface Turn {

@@ -3,7 +3,8 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "../answers/tool_calls.ts";
+import type { CallSyntax } from "../chat/call_syntax.ts";
+import type { TokensSeen } from "../chat/chat_template.ts";
 
 /** Most tokens in one step, unless told otherwise. */
 export const DEFAULT_BATCH = 512;
@@ -101,12 +102,6 @@ export interface Engine {
   memoryBytes(): number;
   dispose(): Promise<void>;
 }
-
-/**
- * Called with the tokens of a text so far, while more of it is to be read. What it throws ends the
- * reading: nobody waits for the tokens of a text that is far too long.
- */
-export type TokensSeen = (count: number) => void;
 
 /** The fields of a request that say how tokens are chosen. */
 export type SamplingRequest = Pick<

@@ -1,5 +1,5 @@
 import { LlorchError } from "#shared/errors.ts";
-import type { Dialect } from "./server_kind.ts";
+import type { ServerKind } from "./server_kind.ts";
 import { llamaServer } from "./llama_server.ts";
 import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
 import { isRecord, type OpenaiServer } from "./server.ts";
@@ -15,11 +15,11 @@ import { vllm } from "./vllm.ts";
  *
  * @param fallback The model's name where the server lists none.
  */
-export async function detectDialect(
+export async function detectServer(
   server: OpenaiServer,
   fallback: string,
   signal: AbortSignal,
-): Promise<{ readonly dialect: Dialect; readonly name: string }> {
+): Promise<{ readonly kind: ServerKind; readonly name: string }> {
   const listed = firstModel(await ask(server, "/v1/models", signal));
   const name = typeof listed["id"] === "string" ? listed["id"] : fallback;
   // 1
@@ -27,19 +27,19 @@ export async function detectDialect(
   if (isRecord(props) && isRecord(props["default_generation_settings"])) {
     const meta = isRecord(listed["meta"]) ? listed["meta"] : {};
     const size = Number(meta["n_vocab"]) || Infinity;
-    return { name, dialect: llamaServer(server, name, props, size) };
+    return { name, kind: llamaServer(server, name, props, size) };
   }
   // 2
   const version = await ask(server, "/version", signal);
   const longest = Number(listed["max_model_len"]) || undefined;
   if (isRecord(version) && typeof version["version"] === "string" && longest !== undefined) {
     const tellsIds = await isTellingIds(server, name, signal);
-    return { name, dialect: vllm(server, name, longest, tellsIds) };
+    return { name, kind: vllm(server, name, longest, tellsIds) };
   }
   // 3
   return {
     name,
-    dialect: {
+    kind: {
       name: "openai",
       context: longest,
       vocabularySize: Infinity,

@@ -2,9 +2,9 @@ import type { ChosenLogprob } from "#shared/contracts/events.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { PromptFields } from "../model.ts";
+import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
-import type { Dialect, Piece, TokenDialect } from "./server_kind.ts";
+import type { ServerKind, Piece, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, samplingFields } from "./openai_text.ts";
 import { isRecord, type OpenaiServer } from "./server.ts";
 
@@ -25,7 +25,7 @@ export function llamaServer(
   model: string,
   props: Record<string, unknown>,
   vocabularySize: number,
-): Dialect {
+): ServerKind {
   const settings = props["default_generation_settings"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
   return {
@@ -41,7 +41,7 @@ export function llamaServer(
   };
 }
 
-function llamaTokens(server: OpenaiServer): TokenDialect {
+function llamaTokens(server: OpenaiServer): TokenServer {
   async function tokenizeText(
     content: string,
     options: { add_special: boolean; parse_special: boolean },

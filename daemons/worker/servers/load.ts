@@ -8,8 +8,8 @@ import { readGguf } from "#shared/models/gguf.ts";
 import { newSecret } from "#shared/secrets.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { LoadModel } from "../model.ts";
-import { detectDialect } from "./detect.ts";
-import { EngineWatch } from "./server_watch.ts";
+import { detectServer } from "./detect.ts";
+import { ServerWatch } from "./server_watch.ts";
 import { type EngineProcess, startEngine } from "./process.ts";
 import { RemoteModel } from "./remote_model.ts";
 import { type OpenaiServer, openaiServer } from "./server.ts";
@@ -39,11 +39,11 @@ export const loadOpenai: LoadModel = async (config, context) => {
   try {
     const server = openaiServer(`http://${LOOPBACK}:${port}`, apiKey);
     await whenHealthy(server, engine, config, signal);
-    const { dialect, name } = await detectDialect(server, config.model, signal);
+    const { kind, name } = await detectServer(server, config.model, signal);
     const capabilities = await tryCapabilities(server, name, signal);
-    if (capabilities.includes("generate") && dialect.tokens) capabilities.push("tokenize");
-    log.info("engine_ready", { dialect: dialect.name, model: name, capabilities });
-    const watch = await EngineWatch.open({
+    if (capabilities.includes("generate") && kind.tokens) capabilities.push("tokenize");
+    log.info("engine_ready", { kind: kind.name, model: name, capabilities });
+    const watch = await ServerWatch.open({
       group: engine.group,
       look: (signal) => server.get(config.openai.health_path, signal),
       intervalMs: config.openai.poll_interval_ms,
@@ -55,11 +55,11 @@ export const loadOpenai: LoadModel = async (config, context) => {
       config,
       context,
       server,
-      dialect,
+      kind,
       capabilities,
       fingerprint,
       name,
-      contextTokens: dialect.context ?? config.context ?? DEFAULT_CONTEXT,
+      contextTokens: kind.context ?? config.context ?? DEFAULT_CONTEXT,
       isAnswering: () => watch.isAnswering,
       memory: () => watch.memory,
       async stop() {

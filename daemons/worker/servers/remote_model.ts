@@ -8,9 +8,11 @@ import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
 import { matchStops } from "../answers/stop_match.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
-import type { LoadContext, Model, PromptFields } from "../model.ts";
+import type { Answer } from "../answers/answer.ts";
+import type { PromptFields } from "../answers/prompt.ts";
+import type { LoadContext, Model } from "../model.ts";
 import { requireCapability } from "../answers/vector_calls.ts";
-import type { Dialect } from "./server_kind.ts";
+import type { ServerKind } from "./server_kind.ts";
 import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
 import type { OpenaiServer } from "./server.ts";
@@ -20,7 +22,7 @@ export interface RemoteParts {
   readonly config: WorkerConfig;
   readonly context: LoadContext;
   readonly server: OpenaiServer;
-  readonly dialect: Dialect;
+  readonly kind: ServerKind;
   readonly capabilities: readonly Capability[];
   readonly fingerprint: string;
   /** The model's name at the server. */
@@ -42,21 +44,19 @@ export class RemoteModel implements Model {
   readonly savedSlots: undefined;
   readonly #parts: RemoteParts;
   readonly #table: RunTable<RemoteRun>;
-  readonly #ticker: ReturnType<typeof setInterval>;
   readonly #closed = new AbortController();
   #active = 0;
   #calls = 0;
 
   constructor(parts: RemoteParts) {
     this.#parts = parts;
-    this.backend = parts.dialect.name;
+    this.backend = parts.kind.name;
     this.context = parts.contextTokens;
     this.fingerprint = parts.fingerprint;
     this.capabilities = parts.capabilities;
-    this.#table = new RunTable(queueLimit(parts.config));
-    this.#ticker = setInterval(() => {
-      for (const run of this.#table.all()) run.tick();
-    }, parts.config.metrics_interval_ms);
+    const { config, isAnswering } = parts;
+    // A stream is silent while the server does not answer, so that it shows.
+    this.#table = new RunTable(queueLimit(config), config.metrics_interval_ms, isAnswering);
   }
 
   get pids(): readonly number[] {
@@ -79,32 +79,21 @@ export class RemoteModel implements Model {
     return Deno.memoryUsage().rss + this.#parts.memory().bytes;
   }
 
-  async execute(request: ExecuteRequest, log: Logger): Promise<RemoteRun> {
+  async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
     requireCapability(this, "generate");
     this.#table.check(request.job_id, request.attempt, this.#free);
-    const run = new RemoteRun(await this.#prepare(request), {
-      observer: this.#parts.context.observer,
-      streamBuffer: this.#parts.config.stream_buffer,
-      slowReaderMs: this.#parts.config.slow_reader_ms,
+    const { context: { observer }, config } = this.#parts;
+    const run: RemoteRun = new RemoteRun(await this.#prepare(request), {
+      observer,
+      log,
+      streamBuffer: config.stream_buffer,
+      slowReaderMs: config.slow_reader_ms,
       queueDepth: () => this.#table.waiting,
-      isAnswering: this.#parts.isAnswering,
-      onEnded: (run, outcome) => {
-        this.#table.remove(run);
-        this.#parts.context.observer.ended(run, outcome);
-        log.info("run_ended", {
-          job_id: run.spec.jobId,
-          attempt: run.spec.attempt,
-          outcome,
-          tokens_in: run.tokensIn,
-          tokens_cached: run.tokensCached,
-          tokens_out: run.tokensOut,
-          decode_ms: Math.round(run.decodeMs),
-        });
-      },
+      onEnded: () => this.#table.remove(run),
     });
     this.#table.add(run, this.#free);
     this.#startWaiting();
-    return run;
+    return run.answer;
   }
 
   cancel(jobId: string, attempt: number): void {
@@ -113,7 +102,7 @@ export class RemoteModel implements Model {
 
   async tokenize(fields: PromptFields): Promise<number[]> {
     requireCapability(this, "tokenize");
-    return await this.#parts.dialect.tokens!.tokenize(fields, this.#closed.signal);
+    return await this.#parts.kind.tokens!.tokenize(fields, this.#closed.signal);
   }
 
   embed(request: Parameters<Model["embed"]>[0], signal: AbortSignal) {
@@ -128,21 +117,17 @@ export class RemoteModel implements Model {
     return this.#call(() => remoteRerank(server, name, request, signal));
   }
 
-  async drain(deadlineMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
-    await Promise.race([this.#table.whenIdle(), late]);
-    clearTimeout(timer);
-    this.failAll("The worker stops; the job can go on elsewhere");
+  drain(deadlineMs: number): Promise<void> {
+    return this.#table.drain(deadlineMs);
   }
 
   /** Ends every run with `WORKER_LOST`. */
-  failAll(message: string): void {
-    for (const run of this.#table.all()) run.fail(new LlorchError("WORKER_LOST", message));
+  failAll(reason: string): void {
+    this.#table.failAll(reason);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#ticker);
+    this.#table.close();
     this.#closed.abort(new LlorchError("NOT_READY", "The worker stops"));
     await this.#parts.stop();
   }
@@ -165,9 +150,9 @@ export class RemoteModel implements Model {
 
   /** Tokens where both sides can speak of them, which resumes exactly; else text, which cannot. */
   async #prepare(request: ExecuteRequest): Promise<RemoteSpec> {
-    const { dialect, config } = this.#parts;
+    const { kind, config } = this.#parts;
     const { resume_tokens, resume_index, max_tokens, stop } = request;
-    dialect.check?.(request);
+    kind.check?.(request);
     const seed = request.seed ?? randomSeed();
     const common = {
       jobId: request.job_id,
@@ -179,7 +164,7 @@ export class RemoteModel implements Model {
       stops: stop,
       seed,
     };
-    const { tokens } = dialect;
+    const { tokens } = kind;
     // The server alone knows how its model writes calls.
     if (!tokens || offeredTools(request).length > 0) {
       requireFirstAttempt(request, "its engine does not tell the tokens of this answer");
@@ -188,12 +173,12 @@ export class RemoteModel implements Model {
         tokensIn: undefined,
         alreadyOver: undefined,
         generate: (signal) =>
-          dialect.generateText(request, { limit: this.#textLimit(request), seed, signal }),
+          kind.generateText(request, { limit: this.#textLimit(request), seed, signal }),
       };
     }
     const isHeld = request.grammar !== undefined || request.json_schema !== undefined;
     if (isHeld) requireFirstAttempt(request, "its engine would begin the grammar anew");
-    const { vocabularySize } = dialect;
+    const { vocabularySize } = kind;
     checkTokenIds(request, { ...NO_TOKENIZER, vocabularySize, context: this.context });
     const { signal } = this.#closed;
     const prompt = await tokens.tokenize(request, signal);

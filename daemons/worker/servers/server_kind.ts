@@ -1,7 +1,7 @@
 import type { ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
-import type { PromptFields } from "../model.ts";
+import type { PromptFields } from "../answers/prompt.ts";
 
 /** One part of a generation, as a server tells it. */
 export interface Piece {
@@ -23,7 +23,7 @@ export interface Usage {
 }
 
 /** How a server is spoken to beyond what all of them share. */
-export interface Dialect {
+export interface ServerKind {
   /** Shown as the worker's backend. */
   readonly name: string;
   /** Tokens per slot, where the server says so. */
@@ -31,7 +31,7 @@ export interface Dialect {
   /** Ids from 0 to below this one are tokens; Infinity where the server does not say. */
   readonly vocabularySize: number;
   /** Tokens in and tokens out; undefined for a server that knows text alone. */
-  readonly tokens: TokenDialect | undefined;
+  readonly tokens: TokenServer | undefined;
   /**
    * Refuses what the server would not survive.
    *
@@ -43,7 +43,7 @@ export interface Dialect {
 }
 
 /** Tokens in and tokens out: what makes an answer that was broken off go on exactly elsewhere. */
-export interface TokenDialect {
+export interface TokenServer {
   tokenize(fields: PromptFields, signal: AbortSignal): Promise<number[]>;
   detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string>;
   /** Generates from tokens; stop strings are not for it. */

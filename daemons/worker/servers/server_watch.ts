@@ -1,8 +1,8 @@
 import { systemClock } from "#shared/clock.ts";
 import { groupMemory } from "./group_memory.ts";
 
-/** What an {@linkcode EngineWatch} looks at. */
-export interface EngineWatchOptions {
+/** What an {@linkcode ServerWatch} looks at. */
+export interface ServerWatchOptions {
   /** Process group of the engine. */
   readonly group: number;
   /** Asks for the engine's health; rejects where there is none. */
@@ -14,8 +14,8 @@ export interface EngineWatchOptions {
 }
 
 /** Looks at a server's health and memory again and again, so that both are known when asked for. */
-export class EngineWatch {
-  readonly #options: EngineWatchOptions;
+export class ServerWatch {
+  readonly #options: ServerWatchOptions;
   readonly #closed = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #answeredAt = systemClock.steady();
@@ -23,14 +23,14 @@ export class EngineWatch {
   #memory: Awaited<ReturnType<typeof groupMemory>> = { pids: [], bytes: 0 };
 
   /** Looks for the first time, then every so often. */
-  static async open(options: EngineWatchOptions): Promise<EngineWatch> {
-    const watch = new EngineWatch(options);
+  static async open(options: ServerWatchOptions): Promise<ServerWatch> {
+    const watch = new ServerWatch(options);
     watch.#memory = await groupMemory(options.group);
     watch.#arm();
     return watch;
   }
 
-  private constructor(options: EngineWatchOptions) {
+  private constructor(options: ServerWatchOptions) {
     this.#options = options;
   }
 

@@ -81,10 +81,10 @@ async function run(client: Client, fields: Record<string, unknown>): Promise<Wor
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
-for (const dialect of ["llama-server", "vllm"]) {
-  Deno.test(`${dialect}: tokens come with their ids, stop strings are ours, and an answer goes on from its middle`, () =>
-    using([`--dialect=${dialect}`], async ({ client, health, seen }) => {
-      assert.equal(health.backend, dialect);
+for (const kind of ["llama-server", "vllm"]) {
+  Deno.test(`${kind}: tokens come with their ids, stop strings are ours, and an answer goes on from its middle`, () =>
+    using([`--kind=${kind}`], async ({ client, health, seen }) => {
+      assert.equal(health.backend, kind);
       assert.equal(health.context, 256);
       assert.deepEqual(health.capabilities, ["generate", "embed", "rerank", "tokenize"]);
       const whole = await run(client, { prompt: " w7", max_tokens: 4 });
@@ -108,7 +108,7 @@ for (const dialect of ["llama-server", "vllm"]) {
       const end = resumed.at(-1);
       assert.ok(end?.event === "end");
       assert.deepEqual([end.data.tokens_in, end.data.tokens_out], [1, 5]);
-      const path = dialect === "vllm" ? "/v1/completions" : "/completion";
+      const path = kind === "vllm" ? "/v1/completions" : "/completion";
       const body = (await seen(path)).at(-1);
       assert.deepEqual(body?.["prompt"], [7, 8, 9]);
       assert.equal(body?.["seed"], 7);
@@ -135,7 +135,7 @@ for (const dialect of ["llama-server", "vllm"]) {
 }
 
 Deno.test("a plain server: text without ids, which nothing can go on from", () =>
-  using(["--dialect=openai"], async ({ client, health, seen }) => {
+  using(["--kind=openai"], async ({ client, health, seen }) => {
     assert.equal(health.backend, "openai");
     assert.deepEqual(health.capabilities, ["generate", "embed", "rerank"]);
     const events = await run(client, {
@@ -162,7 +162,7 @@ Deno.test("a plain server: text without ids, which nothing can go on from", () =
   }));
 
 Deno.test("calls of tools come from the server, which knows how its model writes them", () =>
-  using(["--dialect=llama-server"], async ({ client }) => {
+  using(["--kind=llama-server"], async ({ client }) => {
     const events = await run(client, {
       messages: [{ role: "user", content: " w7" }],
       max_tokens: 1,
@@ -193,7 +193,7 @@ Deno.test("embeddings have length 1, and ranks are 0 to 1", () =>
   }));
 
 Deno.test("a cancel closes the server's stream and frees the slot", () =>
-  using(["--dialect=vllm", "--interval=20"], async ({ client }) => {
+  using(["--kind=vllm", "--interval=20"], async ({ client }) => {
     const { events } = await client.stream(workerRoutes.execute, {
       body: request({ prompt: " w1", job_id: "j" }),
     });
@@ -202,7 +202,7 @@ Deno.test("a cancel closes the server's stream and frees the slot", () =>
   }));
 
 Deno.test("the server is killed: streams end with WORKER_LOST, and the worker ends as it did", () =>
-  using(["--dialect=vllm", "--interval=20"], async ({ client, worker }) => {
+  using(["--kind=vllm", "--interval=20"], async ({ client, worker }) => {
     const { events } = await client.stream(workerRoutes.execute, {
       body: request({ prompt: " w1" }),
     });
@@ -225,7 +225,7 @@ Deno.test("a server whose health is silent for too long ends the worker", () =>
   }, { openai: { poll_interval_ms: 50, unresponsive_ms: 200 } }));
 
 Deno.test("what the server refuses is refused by name", () =>
-  using(["--dialect=llama-server"], async ({ client, port }) => {
+  using(["--kind=llama-server"], async ({ client, port }) => {
     await (await fetch(`http://127.0.0.1:${port()}/refuse`)).text();
     const last = (await run(client, { prompt: " w7", grammar: 'root ::= "a"' })).at(-1);
     assert.ok(last?.event === "error");
@@ -234,7 +234,7 @@ Deno.test("what the server refuses is refused by name", () =>
   }));
 
 Deno.test("a grammar that llama-server would never come out of is refused before it sees it", () =>
-  using(["--dialect=llama-server"], async ({ client, seen }) => {
+  using(["--kind=llama-server"], async ({ client, seen }) => {
     for (const grammar of ['root ::= e root "a"\ne ::= "x"?', 'root ::= ("a"*)*', "root ::= b"]) {
       await assert.rejects(
         run(client, { grammar }),

@@ -1,5 +1,5 @@
 import { offeredTools } from "#shared/contracts/tools.ts";
-import type { Dialect, TokenDialect } from "./server_kind.ts";
+import type { ServerKind, TokenServer } from "./server_kind.ts";
 import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
 import { isRecord, type OpenaiServer } from "./server.ts";
 
@@ -16,7 +16,7 @@ export function vllm(
   model: string,
   context: number | undefined,
   tellsIds: boolean,
-): Dialect {
+): ServerKind {
   return {
     name: "vllm",
     context,
@@ -27,7 +27,7 @@ export function vllm(
   };
 }
 
-function vllmTokens(server: OpenaiServer, model: string): TokenDialect {
+function vllmTokens(server: OpenaiServer, model: string): TokenServer {
   return {
     async tokenize(fields, signal) {
       const { prompt, prompt_tokens, messages } = fields;

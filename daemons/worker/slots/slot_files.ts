@@ -6,21 +6,35 @@ import type { SavedSlot } from "#shared/contracts/worker.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import { VERSION } from "#shared/version.ts";
 import type { Engine, StateMark } from "../engine/engine.ts";
-import type { Generator } from "../batch/generator.ts";
 import type { SavedSlots } from "../model.ts";
 import { isSealed, sealFile } from "./seal.ts";
 
 /** What file systems take. */
 const MOST_NAME_BYTES = 255;
 
-/** What a {@linkcode SlotFiles} needs. */
+/** A slot while nothing is computed. */
+export interface IdleSlot {
+  /** When it was last in use, in milliseconds of the process's clock. */
+  readonly usedAt: number;
+  /** @returns how many tokens were written; 0 where there was nothing to write */
+  save(path: string, mark: StateMark): Promise<number>;
+  /** @returns how many tokens it holds now */
+  restore(path: string, mark: StateMark, usedAt: number): Promise<number>;
+}
+
+/** Hands slots out between two steps. */
+export interface Slots {
+  withSlot<T>(index: number, work: (slot: IdleSlot) => Promise<T>): Promise<T>;
+}
+
+/** Dependencies of {@linkcode SlotFiles}. */
 export interface SlotFilesOptions {
   /** The only folder in which files are written and read. */
   readonly dir: string;
   readonly fingerprint: string;
   readonly engine: Pick<Engine, "backend" | "context">;
   readonly settings: LlamaSettings;
-  readonly generator: Pick<Generator, "withSlot">;
+  readonly slots: Slots;
 }
 
 /**
@@ -31,11 +45,11 @@ export class SlotFiles implements SavedSlots {
   readonly key: string;
   readonly #dir: string;
   readonly #mark: StateMark;
-  readonly #generator: Pick<Generator, "withSlot">;
+  readonly #slots: Slots;
 
   constructor(options: SlotFilesOptions) {
     this.#dir = resolve(options.dir);
-    this.#generator = options.generator;
+    this.#slots = options.slots;
     const digest = digestOf(options);
     this.key = digest.toString("hex");
     this.#mark = new Uint32Array(Uint8Array.from(digest).buffer);
@@ -43,7 +57,7 @@ export class SlotFiles implements SavedSlots {
 
   async save(slot: number, path: string): Promise<SavedSlot> {
     this.#checkPath(path);
-    const { tokens, usedAt } = await this.#generator.withSlot(slot, async (slot) => {
+    const { tokens, usedAt } = await this.#slots.withSlot(slot, async (slot) => {
       await createFile(path);
       const tokens = await removingOnError(path, () => slot.save(path, this.#mark));
       return { tokens, usedAt: slot.usedAt };
@@ -63,7 +77,7 @@ export class SlotFiles implements SavedSlots {
       );
     }
     const usedAt = fromWallClock(file.mtime ?? new Date());
-    return await this.#generator.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
+    return await this.#slots.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
   }
 
   /** Whoever has the worker's token must not make it write elsewhere. */

@@ -7,8 +7,8 @@ import type {
   Generation,
   Sampling,
   StateMark,
-  TokensSeen,
 } from "../engine/engine.ts";
+import type { TokensSeen } from "../chat/chat_template.ts";
 
 /** How a {@linkcode FakeEngine} behaves. */
 export interface FakeEngineOptions {

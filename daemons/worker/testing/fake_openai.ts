@@ -14,11 +14,11 @@ import { delay } from "#shared/lifecycle.ts";
 const { values } = parseArgs({
   options: {
     port: { type: "string", default: "0" },
-    dialect: { type: "string", default: "openai" },
+    kind: { type: "string", default: "openai" },
     interval: { type: "string", default: "0" },
   },
 });
-const { dialect } = values;
+const { kind } = values;
 const LAST = 50;
 const seen: unknown[] = [];
 let isHanging = false;
@@ -40,7 +40,7 @@ Deno.serve({ hostname: "127.0.0.1", port: Number(values.port), onListen() {} }, 
 });
 
 function get(pathname: string): Response {
-  const isOurs = (name: string) => dialect === name;
+  const isOurs = (name: string) => kind === name;
   switch (pathname) {
     case "/health":
     case "/hang":

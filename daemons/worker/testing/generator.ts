@@ -6,7 +6,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { createLogger } from "#shared/logging.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Generator, type GeneratorOptions } from "../batch/generator.ts";
-import type { Outcome } from "../batch/run.ts";
+import type { Outcome } from "../answers/answer.ts";
 
 /** A generator for tests, with what it told its observer. */
 export function openGenerator(engine: Engine, options: Partial<GeneratorOptions> = {}) {

@@ -1,11 +1,8 @@
 import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
-import { demandedTools } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
 import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
-import { checkGrammar } from "../../grammar/check_grammar.ts";
-import { jsonGrammar } from "../../grammar/json_grammar.ts";
-import { toolGrammar } from "../../grammar/tool_grammar.ts";
+import { requestGrammar } from "../../grammar/request_grammar.ts";
 import type { Sample } from "./batcher.ts";
 import {
   acceptToken,
@@ -249,16 +246,9 @@ export async function createGrammar(
   model: LlamaModel,
   request: SamplingRequest,
 ): Promise<LlamaGrammarEvaluationState | undefined> {
-  const { grammar, json_schema, tools = [] } = request;
-  const demanded = demandedTools(request);
-  const field = demanded ? "tools" : grammar === undefined ? "json_schema" : "grammar";
-  const text = demanded
-    ? toolGrammar(tools, demanded)
-    : json_schema === undefined
-    ? grammar
-    : jsonGrammar(json_schema, field, request.json_schema_strict);
-  if (text === undefined) return undefined;
-  checkGrammar(text, field);
+  const made = requestGrammar(request);
+  if (!made) return undefined;
+  const { field, text } = made;
   try {
     const compiled = await llama.createGrammar({ grammar: text });
     return new LlamaGrammarEvaluationState({ model, grammar: compiled });

@@ -1,6 +1,6 @@
 import type { LlamaModel, Token } from "node-llama-cpp";
 import { delay } from "#shared/lifecycle.ts";
-import type { TokensSeen } from "../engine.ts";
+import type { TokensSeen } from "../../chat/chat_template.ts";
 import { PIECE_LENGTH, tokensInPieces } from "./pieces.ts";
 
 const TWO_SPACES = /\s\s/;
