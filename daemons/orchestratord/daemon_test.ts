@@ -56,6 +56,23 @@ Deno.test("Last-Event-ID resumes exactly after that event, live and after the en
   });
 });
 
+Deno.test("what a model thinks is streamed, kept and replayed on a channel of its own", async () => {
+  await withHarness({}, async (harness) => {
+    const { events, pool } = harness;
+    await events(task);
+    // A newer worker may send fields that nobody here knows.
+    pool.only().tokenFields = { channel: "reasoning", of_tomorrow: 1 };
+    const live = await events(task);
+    const channels = live.flatMap((each) => each.event === "token" ? [each.data.channel] : []);
+    assert.deepEqual(channels, range(0, 5).map(() => "reasoning"));
+    const jobId = live.flatMap((each) => each.event === "queued" ? [each.data.job_id] : [])[0]!;
+    const withoutMetrics = live.filter((each) => each.event !== "metrics");
+    assert.deepEqual(await events(jobId), withoutMetrics);
+    await harness.restart();
+    assert.deepEqual(await harness.events(jobId), withoutMetrics);
+  });
+});
+
 Deno.test("nothing after the last event of an ended job is 204, live and kept", async () => {
   await withHarness({}, async (harness) => {
     const { client, events } = harness;

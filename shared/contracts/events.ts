@@ -9,13 +9,15 @@ export const stopReason = z.enum(["EOS", "MAX_TOKENS", "STOP_SEQUENCE", "TOOL_CA
 /** Reason of {@linkcode endData}. */
 export type StopReason = z.output<typeof stopReason>;
 
-export const queuedData = z.strictObject({
+// Readers may be older than writers: fields that they do not know are dropped, not refused.
+
+export const queuedData = z.object({
   job_id: identifier,
   queue_position: z.number().int().min(0).meta({ description: "Jobs ahead of this one" }),
   predicted_start_ms: milliseconds,
 }).meta({ id: "QueuedEvent" });
 
-export const startedData = z.strictObject({
+export const startedData = z.object({
   job_id: identifier,
   worker_id: identifier,
   model: z.string(),
@@ -23,7 +25,7 @@ export const startedData = z.strictObject({
   queue_wait_ms: milliseconds,
 }).meta({ id: "StartedEvent" });
 
-const tokenLogprob = z.strictObject({
+const tokenLogprob = z.object({
   id: tokenId,
   t: z.string().meta({ description: "The token's own text, which may be part of a character" }),
   logprob: z.number().meta({ description: "Natural logarithm; -9999 for what is impossible" }),
@@ -37,15 +39,17 @@ export const chosenLogprob = tokenLogprob.extend({
 /** How probable a token was. */
 export type ChosenLogprob = z.output<typeof chosenLogprob>;
 
-export const tokenData = z.strictObject({
+export const tokenData = z.object({
   t: z.string().meta({ description: "Text; whole UTF-8 characters only" }),
   i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
   ids: z.array(tokenId).optional().meta({ description: "Token ids; with ?ids=true" }),
   logprobs: z.array(chosenLogprob).optional()
     .meta({ description: "Of each of the event's tokens, where the request asks for it" }),
+  channel: z.enum(["reasoning"]).optional()
+    .meta({ description: "What the model thinks before it answers; absent: the answer" }),
 }).meta({ id: "TokenEvent" });
 
-export const metricsData = z.strictObject({
+export const metricsData = z.object({
   tokens_out: z.number().int().min(0),
   prompt_done: z.number().int().min(0).optional(),
   prompt_total: z.number().int().min(0).optional(),
@@ -55,7 +59,7 @@ export const metricsData = z.strictObject({
   attempt: z.number().int().min(1),
 }).meta({ id: "MetricsEvent" });
 
-export const endData = z.strictObject({
+export const endData = z.object({
   tokens_in: z.number().int().min(0),
   tokens_cached: z.number().int().min(0),
   tokens_out: z.number().int().min(0),
@@ -68,7 +72,7 @@ export const endData = z.strictObject({
   seed: z.number().int().min(0),
 }).meta({ id: "EndEvent" });
 
-export const errorData = z.strictObject({
+export const errorData = z.object({
   code: errorCode,
   message: z.string(),
   retriable: z.boolean(),
@@ -79,12 +83,12 @@ export const errorData = z.strictObject({
 
 /** An event of a job as a client sees it: `queued → started → token* (metrics between) → end | error`. */
 export const jobEvent = z.discriminatedUnion("event", [
-  z.strictObject({ event: z.literal("queued"), data: queuedData }),
-  z.strictObject({ event: z.literal("started"), data: startedData }),
-  z.strictObject({ event: z.literal("token"), data: tokenData }),
-  z.strictObject({ event: z.literal("metrics"), data: metricsData }),
-  z.strictObject({ event: z.literal("end"), data: endData }),
-  z.strictObject({ event: z.literal("error"), data: errorData }),
+  z.object({ event: z.literal("queued"), data: queuedData }),
+  z.object({ event: z.literal("started"), data: startedData }),
+  z.object({ event: z.literal("token"), data: tokenData }),
+  z.object({ event: z.literal("metrics"), data: metricsData }),
+  z.object({ event: z.literal("end"), data: endData }),
+  z.object({ event: z.literal("error"), data: errorData }),
 ]).meta({ id: "JobEvent" });
 
 /** An event of a job. */

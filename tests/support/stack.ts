@@ -4,6 +4,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -175,7 +176,9 @@ export async function* follow(
     }, { signal })
     : await client.stream(routes.submit, { body: task }, { signal });
   for await (const { event, data, id } of events) {
-    const parsed = jobEvent.parse({ event, data: JSON.parse(data) });
+    const sent = { event, data: JSON.parse(data) };
+    const parsed = jobEvent.parse(sent);
+    assert.deepEqual(parsed, sent, "The contract does not know all that was sent");
     yield { ...parsed, id: id === undefined ? undefined : Number(id) };
   }
 }

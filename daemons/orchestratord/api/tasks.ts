@@ -182,8 +182,8 @@ function toView(row: ListedRow): JobView {
 function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   if (item.kind === "metrics") return { event: "metrics", data: item.data };
   if (item.event.event !== "token" || withIds) return item.event;
-  const { t, i, logprobs } = item.event.data;
-  return { event: "token", data: logprobs ? { t, i, logprobs } : { t, i } };
+  const { ids: _, ...data } = item.event.data;
+  return { event: "token", data };
 }
 
 /** The error that a caller gets for a job that nobody knows. */

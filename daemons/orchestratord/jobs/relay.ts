@@ -145,12 +145,11 @@ export function ended(error: LlorchError): RelayOutcome {
 function parseEvent(message: SseMessage): WorkerEvent {
   const data = JSON.parse(message.data);
   if (message.event === "token" && data?.logprobs === undefined) {
-    if (
-      typeof data?.t !== "string" || !Number.isSafeInteger(data.i) || !Array.isArray(data.ids)
-    ) {
-      throw new TypeError("The worker sent a token event that is not one");
-    }
-    return { event: "token", data: { t: data.t, i: data.i, ids: data.ids } };
+    const { t, i, ids, channel } = data ?? {};
+    const isToken = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
+      (channel === undefined || channel === "reasoning");
+    if (!isToken) throw new TypeError("The worker sent a token event that is not one");
+    return { event: "token", data: channel ? { t, i, ids, channel } : { t, i, ids } };
   }
   const parsed = workerEvent.safeParse({ event: message.event, data });
   if (parsed.success) return parsed.data;

@@ -18,6 +18,8 @@ export class FakeWorker {
   calls = 0;
   /** Executions whose client closed the stream. */
   cancelled = 0;
+  /** What its token events have beside the usual. */
+  tokenFields: Readonly<Record<string, unknown>> = {};
   /** Answers the next executions with this error event instead of tokens. */
   failWith: LlorchError | undefined;
   /** What it says of its way through prompts before the first token; undefined: nothing. */
@@ -128,7 +130,12 @@ export class FakeWorker {
       await this.#turn(signal);
       if (cut.aborted) throw new Error("crash");
       if (signal.aborted) return;
-      yield encodeSse("token", { t: ` w${first + made}`, i: index, ids: [first + made] });
+      yield encodeSse("token", {
+        t: ` w${first + made}`,
+        i: index,
+        ids: [first + made],
+        ...this.tokenFields,
+      });
       yield encodeSse("metrics", {
         tokens_out: made + 1,
         decode_time_ms: 1,

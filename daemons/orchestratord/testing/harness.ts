@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import {
   type JobEvent,
   jobEvent,
@@ -235,7 +236,9 @@ export async function* follow(
     ? await client.stream(routes.taskEvents, { params: { id: task }, headers }, { signal })
     : await client.stream(routes.submit, { body: task }, { signal });
   for await (const { event, data, id } of events) {
-    const parsed = jobEvent.parse({ event, data: JSON.parse(data) });
+    const sent = { event, data: JSON.parse(data) };
+    const parsed = jobEvent.parse(sent);
+    assert.deepEqual(parsed, sent, "The contract does not know all that was sent");
     yield { ...parsed, id: id === undefined ? undefined : Number(id) };
   }
 }

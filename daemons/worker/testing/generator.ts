@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { executeRequest } from "#shared/contracts/request.ts";
 import { type WorkerEvent, workerEvent } from "#shared/contracts/events.ts";
@@ -50,7 +51,9 @@ export function request(fields: Record<string, unknown> = {}): ExecuteRequest {
 export async function readEvents(body: ReadableStream<Uint8Array>): Promise<WorkerEvent[]> {
   const events: WorkerEvent[] = [];
   for await (const { event, data } of readSse(body)) {
-    events.push(workerEvent.parse({ event, data: JSON.parse(data) }));
+    const sent = { event, data: JSON.parse(data) };
+    events.push(workerEvent.parse(sent));
+    assert.deepEqual(events.at(-1), sent, "The contract does not know all that was sent");
   }
   return events;
 }
