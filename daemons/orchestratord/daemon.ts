@@ -30,9 +30,11 @@ import { levelsOf, NO_COUNTS, readCounts } from "./feed/counts.ts";
 import { Feed } from "./feed/feed.ts";
 import { History } from "./feed/history.ts";
 import { mountConsole } from "./console/serve.ts";
-import { Jobs, type Phase } from "./jobs/jobs.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import type { Phase } from "./jobs/submit.ts";
 import type { LiveJob } from "./jobs/live_job.ts";
 import { Access } from "./access/access.ts";
+import { applyEffect, reportFailure } from "./effects.ts";
 import { UNSAFE_WINDOW_MS } from "./access/unsafe_requests.ts";
 import { Loop } from "./scheduler/loop.ts";
 import { createOrchestratorMetrics } from "./metrics.ts";
@@ -213,10 +215,7 @@ async function openParts(
     http,
     openEvents,
     phase: () => phase,
-    onFailed(job, error) {
-      if (error.code !== "REQUEST_UNSAFE") feed.tell(failedJob(job, error), job.facts.tenant);
-      else void tellUnsafe(job, error, { access, feed, jobs });
-    },
+    onFailed: (job, error) => reportFailure(job, error, { access, feed, jobs }),
   });
   const pools = new Pools({ config, loop, store, clock, log, metrics, access, http });
   loop.connect((effect) => applyEffect(effect, jobs, pools));
@@ -313,60 +312,6 @@ async function openParts(
     while (jobs.running > 0 && performance.now() < deadline) await delay(20);
   });
   return make(server, loop);
-}
-
-function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
-  switch (effect.kind) {
-    case "dispatch":
-    case "abort":
-    case "suspect":
-    case "fail":
-      return jobs.apply(effect);
-    case "spawn": {
-      const facts = jobs.waitingFor(effect.spawn.fingerprint)?.facts;
-      return facts
-        ? facts.inTrace(() => pools.apply(effect, facts.correlationId))
-        : pools.apply(effect);
-    }
-    case "stop_worker":
-    case "loaded":
-    case "load_failed":
-    case "pool_lost":
-      return pools.apply(effect);
-  }
-}
-
-/** A job that ended without its output. */
-function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activity {
-  const { model } = facts.request;
-  const reason = `${code}: ${message}`;
-  return { kind: "job_failed", message: `Job ${id} failed: ${reason}`, reason, job_id: id, model };
-}
-
-/** What it takes to answer a request that ends workers. */
-interface UnsafeDeps {
-  readonly access: Access;
-  readonly feed: Feed;
-  readonly jobs: Jobs;
-}
-
-/**
- * Operators should know whose requests end workers; a key that has sent as many as it may has what it has
- * waiting refused, like all that it sends from now on.
- */
-async function tellUnsafe(job: LiveJob, error: ErrorData, { access, feed, jobs }: UnsafeDeps) {
-  const { id, facts: { tenant, request: { model } } } = job;
-  // A database that cannot be read names nobody, and says so itself.
-  const key = await access.noteUnsafe(tenant).catch(() => undefined);
-  if (key?.refusal) jobs.refuseWaiting(tenant, key.refusal);
-  const whose = key === undefined ? "" : ` of the key "${key.name}" (${tenant})`;
-  feed.tell({
-    kind: "request_unsafe",
-    message: `Job ${id}${whose} ends workers: ${error.message}`,
-    reason: error.message,
-    job_id: id,
-    model,
-  }, tenant);
 }
 
 /** Erases what retention no longer keeps. */

@@ -1,6 +1,6 @@
 import { createMetrics } from "#shared/metrics.ts";
 import type { State } from "./scheduler/state.ts";
-import type { StoreSize } from "./store/sqlite/space.ts";
+import type { StoreSize } from "./store/job_store.ts";
 
 /** The `orchd_*` metrics. */
 export type OrchestratorMetrics = ReturnType<typeof createOrchestratorMetrics>;

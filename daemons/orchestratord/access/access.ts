@@ -4,17 +4,14 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import { bearerOf, requireBearer, secretsEqual } from "#shared/http/auth.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
-import type { Jobs, SubmitOptions } from "../jobs/jobs.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
 import { refuseOtherNames, refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
-import { checkJobLimits, rateLimited } from "./job_limits.ts";
-import { keyStatus } from "./api_keys.ts";
+import { checkJobLimits, dayOf, type Progress, rateLimited } from "./job_limits.ts";
+import { keyIdOf, keyStatus } from "./api_keys.ts";
 import { RequestRate } from "./request_rate.ts";
 import { UnsafeRequests } from "./unsafe_requests.ts";
-import { keyIdOf } from "./secret.ts";
 import { Sessions } from "./sessions.ts";
-import { dayOf } from "./tokens.ts";
 
 /** A key's last use is written down again after this, in ms. */
 const TOUCH_MS = 600_000;
@@ -28,7 +25,21 @@ const ALLOWED: Readonly<Record<Role, readonly KeyRole[]>> = {
   worker: [],
 };
 
-/** What {@linkcode Access} needs. */
+/** Where the jobs of a key are. */
+export interface KeyJobs {
+  /** Those that wait or run. */
+  progressOf(keyId: string): readonly Progress[];
+}
+
+/** How a caller's job is submitted. */
+export interface Terms {
+  /** Whose job it is: an API key's id. */
+  readonly tenant?: string;
+  /** @throws {LlorchError} `RATE_LIMITED` when the key may not have one more job */
+  readonly admit?: () => void;
+}
+
+/** Dependencies of {@linkcode Access}. */
 export interface AccessDeps {
   /** The token that the daemons share: it opens everything. Without one, so does no token at all. */
   readonly token: string | undefined;
@@ -151,8 +162,8 @@ export class Access {
    */
   async terms(
     caller: Caller | undefined,
-    jobs: Jobs,
-  ): Promise<Pick<SubmitOptions, "tenant" | "admit">> {
+    jobs: KeyJobs,
+  ): Promise<Terms> {
     if (!caller) return {};
     const { keys, clock, metrics } = this.#deps;
     const refusal = (perHour: number | undefined) =>

@@ -1,10 +1,12 @@
 import type { Clock } from "#shared/clock.ts";
 import type { CreatedKey, KeyView, NewKey } from "#shared/contracts/mod.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
-import { secretSha256 } from "#shared/secrets.ts";
+import { newSecret, secretSha256 } from "#shared/secrets.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
-import { newKeySecret } from "./secret.ts";
-import { dayOf } from "./tokens.ts";
+import { dayOf } from "./job_limits.ts";
+
+/** `llorch_<id>_<random>`: whoever finds one somewhere sees what it is. */
+const SECRET = /^llorch_([0-9a-f]{12})_[0-9a-f]{64}$/;
 
 /** What can be done with API keys, over HTTP and on the command line alike. */
 export class Keys {
@@ -84,4 +86,15 @@ export class Keys {
 export function keyStatus(row: KeyRow, now: number): KeyView["status"] {
   if (row.revokedAt !== undefined) return "revoked";
   return row.expiresAt !== undefined && row.expiresAt <= now ? "expired" : "active";
+}
+
+/** A new API key: its id, which is no secret, and the secret that contains it. */
+function newKeySecret(): { readonly keyId: string; readonly secret: string } {
+  const keyId = newSecret().slice(0, 12);
+  return { keyId, secret: `llorch_${keyId}_${newSecret()}` };
+}
+
+/** The id inside a secret; undefined for what is no API key. */
+export function keyIdOf(secret: string): string | undefined {
+  return SECRET.exec(secret)?.[1];
 }

@@ -1,6 +1,8 @@
 import type { KeyLimits } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { untilNextDay } from "./tokens.ts";
+
+/** In ms. */
+const DAY = 24 * 3_600_000;
 
 /** Shortest and longest advice on when a running job may have made room, in ms. */
 const SHORTEST = 1_000;
@@ -65,4 +67,14 @@ function soonestEnd(jobs: readonly Progress[], now: number): number {
     return (maxTokens - tokensOut) * (now - firstTokenAt) / tokensOut;
   });
   return Math.min(LONGEST, Math.max(SHORTEST, Math.min(...ends)));
+}
+
+/** The day (UTC) of a time, in days since the epoch. */
+export function dayOf(now: number): number {
+  return Math.floor(now / DAY);
+}
+
+/** Until the next day (UTC) begins, in ms. */
+export function untilNextDay(now: number): number {
+  return (dayOf(now) + 1) * DAY - now;
 }

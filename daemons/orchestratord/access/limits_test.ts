@@ -4,9 +4,8 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { follow } from "../testing/harness.ts";
 import { withGuarded } from "../testing/guarded.ts";
-import { checkJobLimits, type Progress } from "./job_limits.ts";
+import { checkJobLimits, dayOf, type Progress, untilNextDay } from "./job_limits.ts";
 import { RequestRate } from "./request_rate.ts";
-import { dayOf, untilNextDay } from "./tokens.ts";
 
 Deno.test("RequestRate lets a minute's worth through at once, then at an even pace", () => {
   const rate = new RequestRate();

@@ -1,7 +1,7 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import { Keys } from "../access/api_keys.ts";
-import type { Store } from "../store/sqlite/store.ts";
+import type { Store } from "../store/job_store.ts";
 import type { Clock } from "#shared/clock.ts";
 
 /** `/v2/keys`: API keys, for operators. */

@@ -6,20 +6,9 @@
  */
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
+import type { Happened, Watch } from "../scheduler/watch.ts";
 import { lastWords } from "./exit_words.ts";
 import { stopWords } from "./stop_words.ts";
-
-/** Something that happened, and to whose job; undefined: to nobody's in particular. */
-export interface Happened {
-  readonly activity: Activity;
-  readonly tenant?: string | undefined;
-}
-
-/** Looks at the state before a step, and gives what tells of the step once it is made. */
-export type Watch = (
-  before: Readonly<State>,
-  input: Input,
-) => (after: Readonly<State>, effects: readonly Effect[]) => readonly Happened[];
 
 /** The one {@linkcode Watch}. */
 export const watchStep: Watch = (state, input) => {

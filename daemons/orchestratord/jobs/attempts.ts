@@ -7,19 +7,41 @@ import {
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
-import { dayOf } from "../access/tokens.ts";
+import type { Clock } from "#shared/clock.ts";
+import type { ClientOptions } from "#shared/http/client.ts";
+import type { Logger } from "#shared/logging.ts";
+import { dayOf } from "../access/job_limits.ts";
+import type { Config } from "../config.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import type { Loop } from "../scheduler/loop.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch } from "../store/job_store.ts";
-import type { JobsDeps } from "./jobs.ts";
+import type { KeyStore } from "../store/key_store.ts";
 import type { LiveJob } from "./live_job.ts";
+
+/** Dependencies of {@linkcode Attempts}. */
+export interface AttemptsDeps {
+  readonly config: Pick<Config, "failover" | "retention">;
+  readonly loop: Pick<Loop, "send" | "state">;
+  readonly store: { readonly keys: Pick<KeyStore, "addTokens"> };
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: OrchestratorMetrics;
+  /** The transport to workers. */
+  readonly http: Deno.HttpClient | undefined;
+  /** The transport of workers' streams. */
+  readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
+  /** Called for each job that ends without its output, unless it was cancelled. */
+  readonly onFailed: (job: LiveJob, error: ErrorData) => void;
+}
 
 /** Runs the attempts of jobs on workers, and ends each job exactly once. */
 export class Attempts {
-  readonly #deps: JobsDeps;
+  readonly #deps: AttemptsDeps;
   readonly #onEnded: (job: LiveJob) => void;
 
   /** @param onEnded Called before a job's last event. */
-  constructor(deps: JobsDeps, onEnded: (job: LiveJob) => void) {
+  constructor(deps: AttemptsDeps, onEnded: (job: LiveJob) => void) {
     this.#deps = deps;
     this.#onEnded = onEnded;
   }
@@ -28,10 +50,6 @@ export class Attempts {
   async run(job: LiveJob, effect: Extract<Effect, { kind: "dispatch" }>): Promise<void> {
     const { clock, config, loop, log } = this.#deps;
     const { worker, attempt, poolId } = effect;
-    const abort = new AbortController();
-    job.abort = abort;
-    job.lastTokenAt = undefined;
-    const resumedFrom = job.tokensOut;
     if (job.isUnresumable) {
       this.fail(job, unresumable());
       loop.send({
@@ -43,12 +61,11 @@ export class Attempts {
       });
       return;
     }
-    job.attempts.push({
+    const { signal, resumedFrom, resume } = job.beginAttempt({
       worker_id: worker.worker_id,
       pool_id: poolId,
       started_at: new Date(clock.now()).toISOString(),
     });
-    job.patch({ status: "dispatched", attempts: job.attempts });
     const fields = { job_id: job.id, attempt, worker_id: worker.worker_id, pool_id: poolId };
     let isComplete = false;
     const attempted = job.facts.runAttempt({
@@ -63,23 +80,22 @@ export class Attempts {
         ...inferencePart(job.facts.request),
         job_id: job.id,
         attempt,
-        resume_tokens: [...job.ids],
-        resume_index: job.nextIndex,
+        ...resume,
       },
-      signal: abort.signal,
+      signal,
       stallMs: config.failover.stall_ms,
       clock,
       correlationId: job.facts.correlationId,
       onEvent: (event) => {
         if (event.event === "end") isComplete = true;
-        return this.#onEvent(job, attempt, resumedFrom, abort.signal, event);
+        return this.#onEvent(job, attempt, resumedFrom, signal, event);
       },
     });
     // While the worker has the request already.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
     // A fenced attempt has nothing more to say: the scheduler has already moved on.
-    if (abort.signal.aborted || isComplete || outcome.kind === "done") return;
+    if (signal.aborted || isComplete || outcome.kind === "done") return;
     const tokensOut = job.tokensOut - resumedFrom;
     const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
     if (outcome.kind === "failed" || job.isUnresumable) {
@@ -87,8 +103,7 @@ export class Attempts {
       loop.send({ ...ended, outcome: { kind: "failed" } });
     } else {
       log.warn("attempt_lost", { ...fields, reason: outcome.message });
-      job.endAttempt(clock.now(), outcome.message);
-      job.patch({ status: "queued", attempts: job.attempts });
+      job.loseAttempt(clock.now(), outcome.message);
       loop.send({ ...ended, outcome });
     }
   }
@@ -105,41 +120,15 @@ export class Attempts {
     const now = clock.now();
     const { id: jobId } = job;
     switch (event.event) {
-      case "started": {
+      case "started":
         loop.send({ kind: "heard", jobId, attempt });
-        if (job.startedAt !== undefined) {
-          job.patch({ status: "running" });
-          return undefined;
-        }
-        job.startedAt = now;
-        const waited = now - job.facts.createdAt;
-        metrics.queueWait.observe(waited / 1000);
-        const data = {
-          ...event.data,
-          model: job.facts.request.model,
-          queue_wait_ms: Math.max(0, waited),
-        };
-        return job.emit({ event: "started", data }, { status: "running", startedAt: now });
-      }
+        if (!job.hasStarted) metrics.queueWait.observe((now - job.facts.createdAt) / 1000);
+        return job.start(event.data, now);
       case "token": {
-        if (event.data.i !== job.nextIndex) {
-          throw new RangeError(`The worker sent token ${event.data.i} instead of ${job.nextIndex}`);
-        }
-        const isFirst = job.firstTokenAt === undefined;
-        if (job.firstTokenAt === undefined) {
-          job.firstTokenAt = now;
-          metrics.ttft.observe((now - job.facts.createdAt) / 1000);
-        } else if (job.lastTokenAt !== undefined) {
-          metrics.interToken.observe((now - job.lastTokenAt) / 1000);
-        }
-        const isFirstOfAttempt = job.lastTokenAt === undefined;
-        if (isFirstOfAttempt) job.clear();
-        job.lastTokenAt = now;
-        job.nextIndex++;
-        job.ids.push(...event.data.ids);
+        const { isFirst, isFirstOfAttempt, sinceLastMs } = job.takeToken(event.data, now);
+        if (isFirst) metrics.ttft.observe((now - job.facts.createdAt) / 1000);
+        else if (sinceLastMs !== undefined) metrics.interToken.observe(sinceLastMs / 1000);
         metrics.tokens.inc(Math.max(1, event.data.ids.length));
-        // Nothing is generated before all of the prompt was read.
-        job.promptRead = job.promptSize ?? job.promptRead;
         if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
         const written = job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
         if (written && !loop.state.isStorageWritable) this.yieldUnwritten(job);
@@ -225,8 +214,6 @@ export class Attempts {
     const now = this.#deps.clock.now();
     this.#onEnded(job);
     this.#charge(job, patch.usage, now);
-    job.dropGrace?.();
-    job.endAttempt(now);
     this.#deps.log.info("job_ended", {
       job_id: job.id,
       correlation_id: job.facts.correlationId,
@@ -236,12 +223,8 @@ export class Attempts {
       tokens_out: job.tokensOut,
       duration_ms: now - job.facts.createdAt,
     });
-    return job.emit(event, {
-      ...patch,
-      endedAt: now,
-      attempts: job.attempts,
-      contentExpiresAt: now + this.#deps.config.retention.unread_ms,
-    });
+    const contentExpiresAt = now + this.#deps.config.retention.unread_ms;
+    return job.finish(event, now, { ...patch, contentExpiresAt });
   }
 }
 

@@ -32,8 +32,7 @@ export async function* followLive(
   signal: AbortSignal,
   graceMs: number,
 ): AsyncGenerator<readonly StreamItem[]> {
-  job.dropGrace?.();
-  job.dropGrace = undefined;
+  job.keep();
   metrics.streams.inc();
   let readToEnd = false;
   try {
@@ -46,17 +45,10 @@ export async function* followLive(
     metrics.streams.dec();
     if (readToEnd) {
       if (job.facts.store) markRead(job.id);
-    } else if (isAbandoned(job)) {
-      const cancel = () => jobs.cancel(job.id, "The client went away");
-      if (graceMs === 0) cancel();
-      else job.dropGrace = clock.after(graceMs, cancel);
+    } else if (job.isAbandoned) {
+      job.cancelAfter(clock, graceMs, () => jobs.cancel(job.id, "The client went away"));
     }
   }
-}
-
-/** Whether nobody listens any more to a job that runs for its listeners. */
-function isAbandoned({ ended, stream, facts }: LiveJob): boolean {
-  return !ended && !stream.suspended && stream.readers === 0 && !facts.request.detached;
 }
 
 /**

@@ -1,80 +1,40 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
-import type { ErrorData, TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
-import type { Clock } from "#shared/clock.ts";
-import type { ClientOptions } from "#shared/http/client.ts";
-import { errorMessage, LlorchError } from "#shared/errors.ts";
-import type { Logger } from "#shared/logging.ts";
-import type { Config } from "../config.ts";
-import type { Loop } from "../scheduler/loop.ts";
+import type { TaskRequest } from "#shared/contracts/mod.ts";
+import type { LlorchError } from "#shared/errors.ts";
 import type { Progress } from "../access/job_limits.ts";
-import type { OrchestratorMetrics } from "../metrics.ts";
-import { relay, type RunAttempt } from "./relay.ts";
+import { relay } from "./relay.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
-import type { Store } from "../store/sqlite/store.ts";
-import { checkPromptFits } from "./admission.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts, type AttemptsDeps } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
-
-/** Where an orchestrator is in its life. */
-export type Phase = "restoring" | "serving" | "stopping";
+import {
+  type NewJobFacts,
+  steadyTime,
+  type SubmissionDeps,
+  Submissions,
+  type SubmitOptions,
+  type Submitted,
+} from "./submit.ts";
 
 /** Dependencies of {@linkcode Jobs}. */
-export interface JobsDeps {
-  readonly config: Config;
-  readonly loop: Loop;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: OrchestratorMetrics;
-  readonly phase: () => Phase;
-  /** The transport to workers. */
-  readonly http: Deno.HttpClient | undefined;
-  /** The transport of workers' streams. */
-  readonly openEvents: NonNullable<ClientOptions["openEvents"]>;
-  /** Is told of each job that ends without its output, unless it was cancelled. */
-  readonly onFailed: (job: LiveJob, error: ErrorData) => void;
-}
-
-/** After this time a new start should have come, in ms. */
-const RESTART_MS = 2000;
-
-/** How a task is submitted. */
-export interface SubmitOptions {
-  /** `/v2` tasks are kept; `/v1` calls are not. */
-  readonly durable: boolean;
-  readonly idempotencyKey?: string | undefined;
-  readonly correlationId: string;
-  /** Whose job it is: an API key's id. Without one, the task's session is its own tenant. */
-  readonly tenant?: string | undefined;
-  /** Throws when the job's owner may not have one more; nothing waits between it and the job. */
-  readonly admit?: () => void;
-  /** How an attempt is made; by default the task is generated. */
-  readonly runAttempt?: RunAttempt | undefined;
-}
-
-/** A task that was taken: the live job, or what is kept of one that was submitted before. */
-export interface Submitted {
-  readonly accepted: TaskAccepted;
-  readonly job: LiveJob | undefined;
-  /** It was submitted before, with the same key. */
-  readonly isRepeat?: true;
-}
+export type JobsDeps = AttemptsDeps & SubmissionDeps;
 
 /** Accepts jobs and follows them to their end. */
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #live = new Map<string, LiveJob>();
-  /** Submissions in progress by idempotency key: a second one waits for the first. */
-  readonly #byKey = new Map<string, Promise<unknown>>();
-
   readonly #attempts: Attempts;
+  readonly #submissions: Submissions;
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
     this.#attempts = new Attempts(deps, (job) => this.#live.delete(job.id));
+    this.#submissions = new Submissions(deps, {
+      live: (jobId) => this.#live.get(jobId),
+      open: (facts) => this.#open(facts),
+      cancel: (jobId, message) => this.cancel(jobId, message),
+    });
   }
 
   live(jobId: string): LiveJob | undefined {
@@ -97,26 +57,9 @@ export class Jobs {
     return this.#deps.loop.state.running.size;
   }
 
-  /**
-   * Takes a task. When it returns, a durable job is on disk.
-   *
-   * @throws {LlorchError} as the routes promise
-   */
-  async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
-    try {
-      const submitted = options.idempotencyKey === undefined
-        ? await this.#take(task, options)
-        : await this.#takeOnce(task, options, options.idempotencyKey);
-      const outcome = submitted.isRepeat ? "repeated" : "accepted";
-      this.#deps.metrics.submitted.inc({ outcome });
-      return submitted;
-    } catch (error) {
-      const outcome = error instanceof LlorchError && error.code === "QUEUE_FULL"
-        ? "queue_full"
-        : "refused";
-      this.#deps.metrics.submitted.inc({ outcome });
-      throw error;
-    }
+  /** See {@linkcode Submissions.submit}. */
+  submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    return this.#submissions.submit(task, options);
   }
 
   /** Ends a job with `CANCELLED`; false when there is no such live job. */
@@ -137,7 +80,7 @@ export class Jobs {
 
   /** Takes up a job that an earlier process left unfinished. */
   async restore(row: JobRow): Promise<void> {
-    const { store, loop, log } = this.#deps;
+    const { store, loop, log, clock } = this.#deps;
     if (!row.request) return;
     const events = [];
     for (let after = 0;;) {
@@ -146,14 +89,19 @@ export class Jobs {
       events.push(...page);
       after = page.at(-1)!.id;
     }
-    const job = this.#create(row.jobId, row.request, row.fingerprint, row.seed, {
-      durable: true,
-      correlationId: row.jobId,
+    const job = this.#open({
+      id: row.jobId,
+      request: row.request,
+      fingerprint: row.fingerprint,
+      seed: row.seed,
       createdAt: row.createdAt,
       deadlineAt: row.deadlineAt,
+      correlationId: row.jobId,
       tenant: row.tenant,
+      isStored: true,
+      runAttempt: relay,
     }, { row, events });
-    job.endAttempt(this.#deps.clock.now(), "orchestratord was restarted");
+    job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
     loop.send({
       kind: "submit",
@@ -163,8 +111,8 @@ export class Jobs {
         fingerprint: row.fingerprint,
         priority: row.priority,
         tenant: row.tenant,
-        queuedAt: this.#steady(row.createdAt),
-        deadlineAt: row.deadlineAt && this.#steady(row.deadlineAt),
+        queuedAt: steadyTime(clock, row.createdAt),
+        deadlineAt: row.deadlineAt && steadyTime(clock, row.deadlineAt),
         attempt: job.attempts.length,
         deaths: job.deaths,
         speaks: true,
@@ -181,8 +129,7 @@ export class Jobs {
     if (effect.kind === "dispatch") {
       void job.facts.inTrace(() => this.#attempts.run(job, effect));
     } else if (effect.kind === "abort") {
-      job.endAttempt(this.#deps.clock.now(), effect.reason);
-      job.abort?.abort();
+      job.fence(this.#deps.clock.now(), effect.reason);
     } else if (effect.kind === "suspect") job.suspect(effect.workerId);
     else this.#attempts.fail(job, effect.error);
   }
@@ -221,186 +168,21 @@ export class Jobs {
    */
   close(): void {
     for (const job of [...this.#live.values()]) {
-      job.dropGrace?.();
-      job.abort?.abort();
-      if (job.facts.store) job.stream.suspend();
-      else this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
+      job.suspend();
+      if (!job.facts.store) this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
     }
   }
 
-  /** A time since the epoch as the scheduler's clock has it, which nobody sets. */
-  #steady(time: number): number {
-    const { clock } = this.#deps;
-    return time - clock.now() + clock.steady();
-  }
-
-  /** Path of a job's event stream, as clients see it. */
-  #eventsUrl(jobId: string): string {
-    return `${this.#deps.config.base_path}/v2/tasks/${jobId}/events`;
-  }
-
-  async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
-    while (this.#byKey.has(key)) await this.#byKey.get(key);
-    const work = this.#takeKeyed(task, options, key);
-    // Kept without its outcome: a later submission looks into the store, whatever came of this one.
-    this.#byKey.set(key, work.then(() => {}, () => {}));
-    try {
-      return await work;
-    } finally {
-      this.#byKey.delete(key);
-    }
-  }
-
-  async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
-    const prior = await this.#deps.store.findByKey(key);
-    if (!prior) return await this.#take(task, options);
-    if (prior.bodySha256 !== bodyHash(task)) {
-      throw new LlorchError(
-        "CONFLICT",
-        `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
-        { details: { job_id: prior.jobId } },
-      );
-    }
-    return {
-      job: this.#live.get(prior.jobId),
-      isRepeat: true,
-      accepted: {
-        job_id: prior.jobId,
-        status: prior.status,
-        ...this.#deps.loop.placeOf(prior.jobId),
-        seed: prior.seed,
-        events_url: this.#eventsUrl(prior.jobId),
-      },
-    };
-  }
-
-  async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
-    const { loop, store, clock } = this.#deps;
-    const fingerprint = this.#resolve(task.model);
-    const tenant = options.tenant ?? task.session_id ?? "";
-    const demand = demandOf(task, fingerprint, tenant);
-    const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
-      timeoutMs: this.#deps.config.pools.call_timeout_ms,
-      http: this.#deps.http,
-    });
-
-    // From the check of the bound to the submission nothing waits.
-    options.admit?.();
-    const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
-    const now = clock.now();
-    const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const request = { ...task, seed };
-    const jobId = `job-${crypto.randomUUID()}`;
-    const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
-    const job = this.#create(jobId, request, fingerprint, seed, {
-      ...options,
-      createdAt: now,
-      deadlineAt,
-      tenant,
-    });
-    const committed = job.accept(
-      { event: "queued", data: { job_id: jobId, ...place } },
-      (queued) =>
-        store.accept({
-          jobId,
-          idempotencyKey: options.idempotencyKey,
-          bodySha256: bodyHash(task),
-          request,
-          fingerprint,
-          seed,
-          createdAt: now,
-          deadlineAt,
-          tenant,
-        }, queued),
-    );
-    const { model, priority } = task;
-    loop.send({
-      kind: "submit",
-      job: {
-        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
-        deaths: isSuspect ? 1 : 0,
-        speaks: options.runAttempt === undefined,
-        isStored: options.durable,
-        queuedAt: this.#steady(now),
-        deadlineAt: deadlineAt && this.#steady(deadlineAt),
-        ...demand,
-      },
-    });
-    try {
-      await committed;
-      if (options.durable) await store.sync();
-    } catch (error) {
-      job.abandon();
-      this.cancel(jobId, "The job could not be written to disk");
-      const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
-      throw new LlorchError(
-        "NOT_READY",
-        `Cannot keep the job: the database cannot be written (${reason})`,
-        { cause: error, retryAfterMs: 10_000 },
-      );
-    }
-    this.#deps.log.info("job_accepted", {
-      job_id: jobId,
-      correlation_id: options.correlationId,
-      model,
-      priority,
-      durable: options.durable,
-    });
-    return {
-      job,
-      accepted: {
-        ...{ job_id: jobId, status: "queued", ...place, seed },
-        events_url: this.#eventsUrl(jobId),
-      },
-    };
-  }
-
-  /** @throws {LlorchError} `NOT_READY` at a stop, and for a model whose pool may yet come back */
-  #resolve(model: string): string {
-    const phase = this.#deps.phase();
-    if (phase === "stopping") {
-      throw new LlorchError("NOT_READY", "The orchestrator is stopping: try again in a moment", {
-        retryAfterMs: RESTART_MS,
-      });
-    }
-    try {
-      return this.#deps.loop.resolve(model).fingerprint;
-    } catch (error) {
-      if (phase === "serving") throw error;
-      const message = `Cannot tell yet whether there is a model "${model}": pools are being asked`;
-      throw new LlorchError("NOT_READY", message, { cause: error, retryAfterMs: RESTART_MS });
-    }
-  }
-
-  #create(
-    id: string,
-    request: TaskRequest,
-    fingerprint: string,
-    seed: number,
-    more: {
-      durable: boolean;
-      correlationId: string;
-      createdAt: number;
-      deadlineAt: number | undefined;
-      tenant: string;
-      runAttempt?: RunAttempt | undefined;
-    },
+  #open(
+    { isStored, ...facts }: NewJobFacts,
     kept?: ConstructorParameters<typeof LiveJob>[1],
   ): LiveJob {
-    const { createdAt, deadlineAt, correlationId, tenant, runAttempt = relay } = more;
+    const { id } = facts;
     const job: LiveJob = new LiveJob({
-      id,
-      request,
-      fingerprint,
-      seed,
-      createdAt,
-      deadlineAt,
-      correlationId,
-      // Whoever frees its slot would else give the job's attempt a trace.
+      ...facts,
+      // Else the job's attempts would be part of the trace of whoever frees a slot for them.
       inTrace: AsyncLocalStorage.snapshot(),
-      tenant,
-      runAttempt,
-      store: more.durable ? this.#deps.store : undefined,
+      store: isStored ? this.#deps.store : undefined,
       onBroken: (error) => {
         this.#deps.log.error("job_write_failed", { job_id: id, error });
         this.cancel(id, "The job's events can no longer be written to disk");
@@ -409,9 +191,4 @@ export class Jobs {
     this.#live.set(id, job);
     return job;
   }
-}
-
-/** Tells a repeated submission from another one under the same key. */
-function bodyHash(task: TaskRequest): string {
-  return createHash("sha256").update(JSON.stringify(task)).digest("hex");
 }

@@ -9,7 +9,8 @@
  *
  * @module
  */
-import type { Job, Share, State } from "./state.ts";
+import type { Job } from "./job.ts";
+import type { Share, State } from "./state.ts";
 
 /** A generated token costs this many tokens of a prompt: those are read many at a time. */
 const OUTPUT_WEIGHT = 2;

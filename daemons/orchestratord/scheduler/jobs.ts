@@ -7,7 +7,8 @@ import { remember } from "./affinity.ts";
 import { charge, join, leave, settle } from "./fairness.ts";
 import { dequeue, enqueue, putBack } from "./queue.ts";
 import { measure } from "./rates.ts";
-import type { Effect, Job, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
+import type { Job } from "./job.ts";
+import type { Effect, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
 
 /** A job comes, or comes back after a restart. */
 export function admit(state: State, job: NewJob, now: number): void {

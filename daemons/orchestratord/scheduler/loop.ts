@@ -1,15 +1,9 @@
 import type { Clock } from "#shared/clock.ts";
-import type { Happened, Watch } from "../feed/activities.ts";
-import type { JobRow } from "../store/job_store.ts";
+import type { Attempt } from "#shared/contracts/mod.ts";
+import type { Happened, Watch } from "./watch.ts";
 import { nameIndex, type ResolvedModel, resolveModel } from "./resolve.ts";
-import {
-  type Effect,
-  initialState,
-  type Input,
-  type Job,
-  type Policy,
-  type State,
-} from "./state.ts";
+import type { Job } from "./job.ts";
+import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { countAhead, countAheadOfQueued } from "./queue.ts";
 import { predictStart } from "./rates.ts";
@@ -18,6 +12,15 @@ import { step } from "./step.ts";
 
 /** Carries out what the scheduler decides. Must not throw and must not wait. */
 export type Effects = (effect: Effect) => void;
+
+/** A job that has ended, as it is kept. */
+export interface EndedJob {
+  readonly fingerprint: string;
+  readonly attempts: readonly Attempt[];
+  /** ms since the epoch. */
+  readonly endedAt: number | undefined;
+  readonly usage: { readonly tokens_out: number } | undefined;
+}
 
 /** Where a job stands among those of its model, and when it should start, in ms from now. */
 export interface Place {
@@ -81,7 +84,7 @@ export class Loop {
   }
 
   /** Learns from a job that ended before this start how long one takes. */
-  remember({ fingerprint, attempts, endedAt, usage }: JobRow): void {
+  remember({ fingerprint, attempts, endedAt, usage }: EndedJob): void {
     const startedAt = Date.parse(attempts.at(-1)?.started_at ?? "");
     if (endedAt === undefined || !usage || Number.isNaN(startedAt)) return;
     const serviceMs = Math.max(0, endedAt - startedAt);

@@ -1,4 +1,4 @@
-import type { Job } from "./state.ts";
+import type { Job } from "./job.ts";
 
 /** Stands for no bound: more than any job generates, small enough that sums stay exact. */
 const UNBOUNDED = 2 ** 31 - 1;

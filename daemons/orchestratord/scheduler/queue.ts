@@ -6,7 +6,8 @@
  */
 import { costOf, costSoFar } from "./fairness.ts";
 import { OwnLine } from "./own_line.ts";
-import type { Ahead, Job, Line, State } from "./state.ts";
+import type { Job } from "./job.ts";
+import type { Ahead, Line, State } from "./state.ts";
 
 /** What decides where a job stands. */
 type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;

@@ -24,7 +24,8 @@ import { dispatch, endJob, release } from "./jobs.ts";
 import { startSpawn } from "./orders.ts";
 import { planTrial } from "./placement.ts";
 import { dequeue, putBack, standInLine } from "./queue.ts";
-import type { Effect, Job, JobError, State, Worker } from "./state.ts";
+import type { Job } from "./job.ts";
+import type { Effect, JobError, State, Worker } from "./state.ts";
 import {
   hasSeat,
   holdersOf,

@@ -11,7 +11,8 @@ import { defaultLoadBytes } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
-import { anywhere, breakerKey, type Job, type Pool, type State, type Worker } from "./state.ts";
+import type { Job } from "./job.ts";
+import { anywhere, breakerKey, type Pool, type State, type Worker } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
 
 /** Jobs that `/v2/queue` lists one by one. */

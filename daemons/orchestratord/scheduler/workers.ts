@@ -6,7 +6,8 @@
  */
 import type { PoolWorker } from "#shared/contracts/mod.ts";
 import { inherit } from "./affinity.ts";
-import type { Job, Place, State, Worker } from "./state.ts";
+import type { Job } from "./job.ts";
+import type { Place, State, Worker } from "./state.ts";
 
 /** Writes down what a pool reports of one worker. */
 export function seeWorker(state: State, poolId: string, report: PoolWorker, now: number): Worker {

@@ -8,7 +8,7 @@ import type {
   TaskRequest,
 } from "#shared/contracts/mod.ts";
 import type { Pin, Place } from "../scheduler/state.ts";
-import type { StoreSize } from "./sqlite/space.ts";
+import type { KeyStore } from "./key_store.ts";
 
 /** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
 export interface NumberedEvent {
@@ -111,6 +111,18 @@ export interface DrainRow {
   readonly endsAt: number;
 }
 
+/** What a database takes on disk, in bytes. */
+export interface StoreSize {
+  /** The database, with what stands in its log. */
+  readonly bytes: number;
+  /** Of these, what is free: used again, or given back step by step. */
+  readonly freeBytes: number;
+  /** The file of the write-ahead log. */
+  readonly logBytes: number;
+  /** False for a file of an earlier version that was not rewritten at the start. */
+  readonly canShrink: boolean;
+}
+
 /**
  * What orchestratord remembers. A promise of a write resolves when it is committed: it then
  * survives `kill -9`. Writes of one caller are committed in the order in which they were made.
@@ -163,4 +175,9 @@ export interface JobStore {
   /** Why the last write failed; undefined when it did not. */
   failure(): string | undefined;
   close(): Promise<void>;
+}
+
+/** Jobs, pools and API keys in one place. */
+export interface Store extends JobStore {
+  readonly keys: KeyStore;
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { isShrinkable, pageBytes } from "#shared/sqlite_shrink.ts";
+import type { StoreSize } from "../job_store.ts";
 
 /** Free pages that stay for what is written next, in bytes. */
 const FREE_KEPT_BYTES = 1024 * 1024;
@@ -20,18 +21,6 @@ const CUT_LOG_BYTES = 16 * 1024 * 1024;
 
 /** One that cannot be cut is reported from this size on, in bytes. */
 const LARGE_LOG_BYTES = 64 * 1024 * 1024;
-
-/** What a database takes on disk, in bytes. */
-export interface StoreSize {
-  /** The database, with what stands in its log. */
-  readonly bytes: number;
-  /** Of these, what is free: used again, or given back step by step. */
-  readonly freeBytes: number;
-  /** The file of the write-ahead log. */
-  readonly logBytes: number;
-  /** False for a file of an earlier version that was not rewritten at the start. */
-  readonly canShrink: boolean;
-}
 
 /** What {@linkcode Space} needs. */
 export interface SpaceOptions {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { taskRequest } from "#shared/contracts/mod.ts";
 import { holdDatabase, longestStall, READS } from "../../../../tests/support/locked_database.ts";
 import { until } from "../../../../tests/support/stack.ts";
-import type { NumberedEvent } from "../job_store.ts";
-import { openSqliteStore, type Store, type StoreEvents } from "./store.ts";
+import type { NumberedEvent, Store } from "../job_store.ts";
+import { openSqliteStore, type StoreEvents } from "./store.ts";
 
 async function withStore(
   events: StoreEvents,

@@ -6,9 +6,9 @@ import type {
   JobFilter,
   JobPatch,
   JobRow,
-  JobStore,
   ListedRow,
   NumberedEvent,
+  Store,
 } from "../job_store.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
@@ -17,7 +17,6 @@ import migration0004 from "./migrations/0004.sql" with { type: "text" };
 import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import migration0007 from "./migrations/0007.sql" with { type: "text" };
-import type { KeyStore } from "../key_store.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { Space, type SpaceOptions } from "./space.ts";
@@ -55,11 +54,6 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   error: "error",
   contentExpiresAt: "content_expires_at",
 };
-
-/** Everything that orchestratord keeps. */
-export interface Store extends JobStore {
-  readonly keys: KeyStore;
-}
 
 /** What the owner of a store is told. */
 export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;

@@ -1,0 +1,257 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "#shared/clock.ts";
+import type { TaskAccepted, TaskRequest } from "#shared/contracts/mod.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Logger } from "#shared/logging.ts";
+import type { Config } from "../config.ts";
+import type { OrchestratorMetrics } from "../metrics.ts";
+import type { Loop } from "../scheduler/loop.ts";
+import type { Store } from "../store/job_store.ts";
+import { checkPromptFits } from "./admission.ts";
+import { demandOf } from "./demand.ts";
+import type { LiveJob, LiveJobFacts } from "./live_job.ts";
+import { relay, type RunAttempt } from "./relay.ts";
+
+/** Where an orchestrator is in its life. */
+export type Phase = "restoring" | "serving" | "stopping";
+
+/** Dependencies of {@linkcode Submissions}. */
+export interface SubmissionDeps {
+  readonly config: Config;
+  readonly loop: Loop;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: OrchestratorMetrics;
+  readonly phase: () => Phase;
+  /** The transport to workers. */
+  readonly http: Deno.HttpClient | undefined;
+}
+
+/** What is known of a job before it lives. */
+export type NewJobFacts = Omit<LiveJobFacts, "store" | "onBroken" | "inTrace"> & {
+  /** Its events are kept in the database. */
+  readonly isStored: boolean;
+};
+
+/** Where live jobs are. */
+export interface LiveJobs {
+  live(jobId: string): LiveJob | undefined;
+  open(facts: NewJobFacts): LiveJob;
+  cancel(jobId: string, message: string): void;
+}
+
+/** After this time a new start should have come, in ms. */
+const RESTART_MS = 2000;
+
+/** How a task is submitted. */
+export interface SubmitOptions {
+  /** `/v2` tasks are kept; `/v1` calls are not. */
+  readonly durable: boolean;
+  readonly idempotencyKey?: string | undefined;
+  readonly correlationId: string;
+  /** Whose job it is: an API key's id. Without one, the task's session is its own tenant. */
+  readonly tenant?: string | undefined;
+  /** Throws when the job's owner may not have one more; nothing waits between it and the job. */
+  readonly admit?: () => void;
+  /** How an attempt is made; by default the task is generated. */
+  readonly runAttempt?: RunAttempt | undefined;
+}
+
+/** A task that was taken: the live job, or what is kept of one that was submitted before. */
+export interface Submitted {
+  readonly accepted: TaskAccepted;
+  readonly job: LiveJob | undefined;
+  /** It was submitted before, with the same key. */
+  readonly isRepeat?: true;
+}
+
+/** Takes tasks in: each becomes a job, or is refused. */
+export class Submissions {
+  readonly #deps: SubmissionDeps;
+  readonly #jobs: LiveJobs;
+  /** Submissions in progress by idempotency key: a second one waits for the first. */
+  readonly #byKey = new Map<string, Promise<unknown>>();
+
+  constructor(deps: SubmissionDeps, jobs: LiveJobs) {
+    this.#deps = deps;
+    this.#jobs = jobs;
+  }
+
+  /**
+   * Takes a task. When it returns, a durable job is on disk.
+   *
+   * @throws {LlorchError} as the routes promise
+   */
+  async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    try {
+      const submitted = options.idempotencyKey === undefined
+        ? await this.#take(task, options)
+        : await this.#takeOnce(task, options, options.idempotencyKey);
+      const outcome = submitted.isRepeat ? "repeated" : "accepted";
+      this.#deps.metrics.submitted.inc({ outcome });
+      return submitted;
+    } catch (error) {
+      const outcome = error instanceof LlorchError && error.code === "QUEUE_FULL"
+        ? "queue_full"
+        : "refused";
+      this.#deps.metrics.submitted.inc({ outcome });
+      throw error;
+    }
+  }
+
+  /** Path of a job's event stream, as clients see it. */
+  #eventsUrl(jobId: string): string {
+    return `${this.#deps.config.base_path}/v2/tasks/${jobId}/events`;
+  }
+
+  async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+    while (this.#byKey.has(key)) await this.#byKey.get(key);
+    const work = this.#takeKeyed(task, options, key);
+    // Kept without its outcome: a later submission looks into the store, whatever came of this one.
+    this.#byKey.set(key, work.then(() => {}, () => {}));
+    try {
+      return await work;
+    } finally {
+      this.#byKey.delete(key);
+    }
+  }
+
+  async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
+    const prior = await this.#deps.store.findByKey(key);
+    if (!prior) return await this.#take(task, options);
+    if (prior.bodySha256 !== bodyHash(task)) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
+        { details: { job_id: prior.jobId } },
+      );
+    }
+    return {
+      job: this.#jobs.live(prior.jobId),
+      isRepeat: true,
+      accepted: {
+        job_id: prior.jobId,
+        status: prior.status,
+        ...this.#deps.loop.placeOf(prior.jobId),
+        seed: prior.seed,
+        events_url: this.#eventsUrl(prior.jobId),
+      },
+    };
+  }
+
+  async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
+    const { loop, store, clock } = this.#deps;
+    const fingerprint = this.#resolve(task.model);
+    const tenant = options.tenant ?? task.session_id ?? "";
+    const demand = demandOf(task, fingerprint, tenant);
+    const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
+      timeoutMs: this.#deps.config.pools.call_timeout_ms,
+      http: this.#deps.http,
+    });
+
+    // From the check of the bound to the submission nothing waits.
+    options.admit?.();
+    const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
+    const now = clock.now();
+    const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+    const request = { ...task, seed };
+    const jobId = `job-${crypto.randomUUID()}`;
+    const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
+    const { durable, correlationId, idempotencyKey, runAttempt = relay } = options;
+    const job = this.#jobs.open({
+      id: jobId,
+      request,
+      fingerprint,
+      seed,
+      createdAt: now,
+      deadlineAt,
+      correlationId,
+      tenant,
+      isStored: durable,
+      runAttempt,
+    });
+    const committed = job.accept(
+      { event: "queued", data: { job_id: jobId, ...place } },
+      (queued) =>
+        store.accept({
+          jobId,
+          idempotencyKey,
+          bodySha256: bodyHash(task),
+          request,
+          fingerprint,
+          seed,
+          createdAt: now,
+          deadlineAt,
+          tenant,
+        }, queued),
+    );
+    const { model, priority } = task;
+    loop.send({
+      kind: "submit",
+      job: {
+        ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
+        deaths: isSuspect ? 1 : 0,
+        speaks: options.runAttempt === undefined,
+        isStored: durable,
+        queuedAt: steadyTime(clock, now),
+        deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
+        ...demand,
+      },
+    });
+    try {
+      await committed;
+      if (durable) await store.sync();
+    } catch (error) {
+      job.abandon();
+      this.#jobs.cancel(jobId, "The job could not be written to disk");
+      const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
+      throw new LlorchError(
+        "NOT_READY",
+        `Cannot keep the job: the database cannot be written (${reason})`,
+        { cause: error, retryAfterMs: 10_000 },
+      );
+    }
+    this.#deps.log.info("job_accepted", {
+      job_id: jobId,
+      correlation_id: correlationId,
+      model,
+      priority,
+      durable,
+    });
+    return {
+      job,
+      accepted: {
+        ...{ job_id: jobId, status: "queued", ...place, seed },
+        events_url: this.#eventsUrl(jobId),
+      },
+    };
+  }
+
+  /** @throws {LlorchError} `NOT_READY` at a stop, and for a model whose pool may yet come back */
+  #resolve(model: string): string {
+    const phase = this.#deps.phase();
+    if (phase === "stopping") {
+      throw new LlorchError("NOT_READY", "The orchestrator is stopping: try again in a moment", {
+        retryAfterMs: RESTART_MS,
+      });
+    }
+    try {
+      return this.#deps.loop.resolve(model).fingerprint;
+    } catch (error) {
+      if (phase === "serving") throw error;
+      const message = `Cannot tell yet whether there is a model "${model}": pools are being asked`;
+      throw new LlorchError("NOT_READY", message, { cause: error, retryAfterMs: RESTART_MS });
+    }
+  }
+}
+
+/** A time since the epoch as the scheduler's clock has it, which nobody sets. */
+export function steadyTime(clock: Clock, time: number): number {
+  return time - clock.now() + clock.steady();
+}
+
+/** Tells a repeated submission from another one under the same key. */
+function bodyHash(task: TaskRequest): string {
+  return createHash("sha256").update(JSON.stringify(task)).digest("hex");
+}

@@ -1,0 +1,277 @@
+/**
+ * What every store must do, whatever it keeps its rows in. Run by the tests of each store.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { taskRequest } from "#shared/contracts/mod.ts";
+import type { NumberedEvent, Store } from "../store/job_store.ts";
+import type { KeyRow } from "../store/key_store.ts";
+
+/** A place for one store, empty at first. */
+export interface StoreHome {
+  /** Opens the store, with what it held when it was closed. */
+  open(): Store | Promise<Store>;
+  /** Removes the place, once its store is closed. */
+  remove(): Promise<void>;
+}
+
+/** The token event of a job that has this id. */
+export function token(id: number): NumberedEvent {
+  return { id, event: { event: "token", data: { t: `w${id} `, i: id - 2, ids: [id] } } };
+}
+
+/** Accepts a job whose prompt is "secret words". */
+export function accept(
+  store: Store,
+  jobId: string,
+  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } = {},
+): Promise<void> {
+  return store.accept({
+    jobId,
+    idempotencyKey: key,
+    bodySha256: "x",
+    request: taskRequest.parse({ model: "m", prompt: "secret words" }),
+    fingerprint: "f",
+    tenant,
+    seed: 1,
+    createdAt,
+    deadlineAt: undefined,
+  }, {
+    id: 1,
+    event: { event: "queued", data: { job_id: jobId, queue_position: 0, predicted_start_ms: 0 } },
+  });
+}
+
+const apiKey = (keyId: string, createdAt: number): KeyRow => ({
+  keyId,
+  name: `name of ${keyId}`,
+  role: "client",
+  secretSha256: "0".repeat(64),
+  limits: { concurrent_jobs: 2 },
+  createdAt,
+  expiresAt: undefined,
+  revokedAt: undefined,
+  lastUsedAt: undefined,
+});
+
+const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
+
+/** Each case gets an open store, and a way to close it and open it again. */
+type Case = (store: Store, reopen: () => Promise<Store>) => Promise<void>;
+
+const CASES: Readonly<Record<string, Case>> = {
+  async "gives back what was written, in order"(store) {
+    await accept(store, "j1");
+    await store.append("j1", () => ({
+      events: [token(2), token(3)],
+      patch: { status: "running", startedAt: 2000 },
+    }));
+    const row = await store.get("j1");
+    assert.equal(row?.status, "running");
+    assert.equal(row?.startedAt, 2000);
+    assert.equal(row?.request?.prompt, "secret words");
+    const events = await store.events("j1", 1, 10);
+    assert.deepEqual(events.map((each) => each.id), [2, 3]);
+    assert.deepEqual(events[0]?.event, token(2).event);
+    await store.sync();
+  },
+
+  async "a read sees what was written before it, also where nobody waited for the write"(store) {
+    const writes = [accept(store, "j1"), store.append("j1", () => ({ events: [token(2)] }))];
+    assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2]);
+    await Promise.all(writes);
+  },
+
+  async "what is added is asked for when it is written, in the order of the calls"(store) {
+    await accept(store, "j1");
+    const asked: number[] = [];
+    const append = (id: number) =>
+      store.append("j1", () => {
+        asked.push(id);
+        return { events: [token(id)] };
+      });
+    await Promise.all([append(2), append(3), append(4)]);
+    assert.deepEqual(asked, [2, 3, 4]);
+    assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2, 3, 4]);
+  },
+
+  async "events come in pages, after an id"(store) {
+    await accept(store, "j1");
+    await accept(store, "j2");
+    await store.append("j1", () => ({ events: [2, 3, 4, 5].map(token) }));
+    const page = async (after: number, limit: number) =>
+      (await store.events("j1", after, limit)).map((each) => each.id);
+    assert.deepEqual(await page(0, 2), [1, 2]);
+    assert.deepEqual(await page(2, 2), [3, 4]);
+    assert.deepEqual(await page(4, 2), [5]);
+    assert.deepEqual(await page(5, 2), []);
+  },
+
+  async "every event is given back as it was written, whatever channel its text is of"(store) {
+    await accept(store, "j1");
+    const thought: NumberedEvent = {
+      id: 2,
+      event: { event: "token", data: { t: "né 😀\\u0000", i: 0, ids: [7], channel: "reasoning" } },
+    };
+    await store.append("j1", () => ({ events: [thought] }));
+    assert.deepEqual(await store.events("j1", 1, 10), [thought]);
+  },
+
+  async "a job's end is kept with all that belongs to it"(store, reopen) {
+    await accept(store, "j1");
+    const end = {
+      status: "failed",
+      firstTokenAt: 2500,
+      endedAt: 3000,
+      attempts: [{ worker_id: "w", pool_id: "p", started_at: "2026-01-01T00:00:00.000Z" }],
+      usage: { tokens_in: 1, tokens_cached: 0, tokens_out: 2 },
+      stopReason: "EOS",
+      error: { code: "WORKER_LOST", message: "gone", retriable: true },
+    } as const;
+    await store.update("j1", end);
+    const { status, firstTokenAt, endedAt, attempts, usage, stopReason, error } =
+      (await (await reopen()).get("j1"))!;
+    const kept = { status, firstTokenAt, endedAt, attempts, usage, stopReason, error };
+    assert.deepEqual(kept, end);
+  },
+
+  async "everything is there after a close"(store, reopen) {
+    await accept(store, "j1", { key: "key" });
+    await store.savePool({ poolId: "p", endpoint: "http://h:1", keyId: undefined });
+    await store.savePool({ poolId: "q", endpoint: "http://h:2", keyId: "k" });
+    await store.removePool("q");
+    await store.saveDrain({ poolId: "p", endsAt: 5 });
+    const pin = { fingerprint: "f", poolId: "p", device: undefined, model: "m" };
+    await store.savePin(pin);
+    const next = await reopen();
+    assert.deepEqual(ids(await next.unfinished()), ["j1"]);
+    assert.equal((await next.findByKey("key"))?.keyed, true);
+    assert.equal(await next.findByKey("other"), undefined);
+    assert.deepEqual(await next.pools(), [{
+      poolId: "p",
+      endpoint: "http://h:1",
+      keyId: undefined,
+    }]);
+    assert.deepEqual(await next.drains(), [{ poolId: "p", endsAt: 5 }]);
+    assert.deepEqual(await next.pins(), [pin]);
+    await next.removeDrain("p");
+    await next.removePin(pin);
+    assert.deepEqual(await next.drains(), []);
+    assert.deepEqual(await next.pins(), []);
+  },
+
+  async "a write that fails fails alone in its turn"(store) {
+    await accept(store, "j1", { key: "key" });
+    const [first, second] = await Promise.allSettled([
+      accept(store, "j2", { key: "key" }),
+      accept(store, "j3"),
+    ]);
+    assert.equal(first.status, "rejected");
+    assert.equal(second.status, "fulfilled");
+    assert.equal(await store.get("j2"), undefined);
+    assert.equal((await store.get("j3"))?.jobId, "j3");
+  },
+
+  async "page() shows the newest first and filters"(store) {
+    await accept(store, "j1");
+    await accept(store, "j2", { tenant: "t" });
+    await accept(store, "j3");
+    await store.update("j2", { status: "completed", endedAt: 5 });
+    const page = await store.page({ limit: 2 });
+    assert.deepEqual(ids(page), ["j3", "j2"]);
+    assert.deepEqual(ids(await store.page({ limit: 2, before: page.at(-1)!.seq })), ["j1"]);
+    assert.deepEqual(ids(await store.page({ limit: 9, status: "completed" })), ["j2"]);
+    assert.deepEqual(ids(await store.page({ limit: 9, tenant: "t" })), ["j2"]);
+    assert.deepEqual(ids(await store.page({ limit: 9, model: "none" })), []);
+  },
+
+  async "completed() gives the jobs that were completed last, oldest first"(store) {
+    for (const [id, endedAt] of [["j1", 30], ["j2", 10], ["j3", 20]] as const) {
+      await accept(store, id);
+      await store.update(id, { status: "completed", endedAt });
+    }
+    await accept(store, "j4");
+    assert.deepEqual(ids(await store.completed(2)), ["j3", "j1"]);
+    assert.deepEqual(ids(await store.unfinished()), ["j4"]);
+  },
+
+  async "unsafeSince() gives the ends that were unsafe, oldest first"(store) {
+    for (const [id, endedAt, code] of [
+      ["j1", 30, "REQUEST_UNSAFE"],
+      ["j2", 20, "REQUEST_UNSAFE"],
+      ["j3", 10, "REQUEST_UNSAFE"],
+      ["j4", 40, "WORKER_LOST"],
+    ] as const) {
+      await accept(store, id, { tenant: id });
+      const error = { code, message: "", retriable: false };
+      await store.update(id, { status: "failed", endedAt, error });
+    }
+    assert.deepEqual(await store.unsafeSince(10), [
+      { tenant: "j2", endedAt: 20 },
+      { tenant: "j1", endedAt: 30 },
+    ]);
+  },
+
+  async "expire() erases contents whose time has come, and forgets old jobs"(store) {
+    await accept(store, "j1");
+    await accept(store, "j2");
+    await store.append("j1", () => ({
+      events: [token(2)],
+      patch: { status: "completed", endedAt: 3000, contentExpiresAt: 4000 },
+    }));
+    assert.deepEqual(await store.expire(3999, 0), { erased: 0, forgotten: 0 });
+    assert.deepEqual(await store.expire(4000, 0), { erased: 1, forgotten: 0 });
+    assert.equal((await store.get("j1"))?.request, undefined);
+    assert.deepEqual(await store.events("j1", 0, 10), []);
+    assert.deepEqual(await store.expire(5000, 3001), { erased: 0, forgotten: 1 });
+    assert.equal(await store.get("j1"), undefined);
+    assert.equal((await store.get("j2"))?.request?.prompt, "secret words");
+  },
+
+  async "keys are kept, ended and counted"({ keys }) {
+    await keys.add(apiKey("a", 1));
+    await keys.add(apiKey("b", 2));
+    assert.deepEqual(await keys.get("a"), apiKey("a", 1));
+    assert.equal(await keys.get("c"), undefined);
+    assert.deepEqual((await keys.list()).map(({ keyId }) => keyId), ["b", "a"]);
+    await keys.revoke("a", 7);
+    await keys.revoke("a", 9);
+    await keys.touch("a", 8);
+    const { revokedAt, lastUsedAt } = (await keys.get("a"))!;
+    assert.deepEqual({ revokedAt, lastUsedAt }, { revokedAt: 7, lastUsedAt: 8 });
+    await keys.addTokens("a", 100, 5);
+    await keys.addTokens("a", 100, 6);
+    await keys.addTokens("a", 101, 1);
+    await keys.addTokens("none", 100, 1);
+    assert.equal(await keys.tokensOn("a", 100), 11);
+    assert.equal(await keys.tokensOn("a", 102), 0);
+    assert.equal(await keys.tokensOn("none", 100), 0);
+  },
+
+  async "size() and failure() tell how it is"(store) {
+    await accept(store, "j1");
+    await store.tidy();
+    assert.ok(store.size().bytes > 0);
+    assert.equal(store.failure(), undefined);
+  },
+};
+
+/** Tests a kind of store. */
+export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
+  for (const [what, run] of Object.entries(CASES)) {
+    Deno.test(`${name}: ${what}`, async () => {
+      const home = await makeHome();
+      let store = await home.open();
+      try {
+        await run(store, async () => {
+          await store.close();
+          return store = await home.open();
+        });
+      } finally {
+        await store.close();
+        await home.remove();
+      }
+    });
+  }
+}
