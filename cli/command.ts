@@ -38,6 +38,8 @@ export interface Invocation {
   /** The words, in the order of the command's arguments; a variadic one is flattened. */
   readonly args: readonly string[];
   readonly options: Options;
+  /** Every command that there is. */
+  readonly root: Group;
 }
 
 /** The code of a command; it is loaded when the command runs, so that `--help` stays fast. */

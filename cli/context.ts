@@ -2,18 +2,8 @@ import { EXIT } from "#shared/defaults.ts";
 import { SAME_KEYSTROKE_MS } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
 import { endSignals, onSignals } from "#shared/signals.ts";
+import type { Output } from "./output/output.ts";
 import { standardError, standardOutput } from "./output/process_output.ts";
-
-/** Somewhere to write text. */
-export interface Output {
-  /** Control characters in it are shown, where they could do something to a terminal. */
-  write(text: string): void;
-  /** The bytes as they are: for bars that draw over themselves. */
-  draw(text: string): void;
-  readonly isTerminal: boolean;
-  /** Columns of the terminal; undefined where there is none: pipes and files get whole lines. */
-  readonly width: number | undefined;
-}
 
 /** All that a command may touch of the process that runs it. */
 export interface Context {

@@ -1,7 +1,8 @@
 import { Command as Program, CommanderError, Option as ProgramOption } from "commander";
 import { EXIT } from "#shared/defaults.ts";
 import type { Command, Group, Options } from "./command.ts";
-import type { Context, Output } from "./context.ts";
+import type { Context } from "./context.ts";
+import type { Output } from "./output/output.ts";
 import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "./global_options.ts";
 import { helpFooter } from "./help.ts";
 import { mendMessage } from "./suggest.ts";
@@ -67,7 +68,8 @@ function commandProgram(
   program.allowExcessArguments(false);
   program.action(async () => {
     const { run } = await command.load();
-    about.done(await run({ args: program.args, options: program.opts<Options>() }, about.context));
+    const options = program.opts<Options>();
+    about.done(await run({ args: program.args, options, root: about.root }, about.context));
   });
   return program;
 }

@@ -1,4 +1,5 @@
 import { isTestCode, mayImport, partOf } from "./parts.ts";
+import { roomReason } from "./rooms.ts";
 
 /** One import: a file of the repository, and a file of it or a package (`npm:zod`). */
 export interface Import {
@@ -11,6 +12,10 @@ export interface Import {
 const ENGINE_PACKAGE = "npm:node-llama-cpp";
 const ENGINE_FILES = /^daemons\/worker\/(engine\/|main\.ts$)/;
 
+/** Files of the scheduler that decide, and what would tie a decision to its surroundings. */
+const DECISION = /^daemons\/orchestratord\/scheduler\/(?!loop\.ts$)/;
+const IMPURE = /^(daemons\/orchestratord\/scheduler\/loop|shared\/clock)\.ts$/;
+
 /**
  * What is wrong with some imports, one line each; empty when all is well.
  *
@@ -19,13 +24,20 @@ const ENGINE_FILES = /^daemons\/worker\/(engine\/|main\.ts$)/;
  * 3. Production code imports no test code.
  * 4. Only the worker's engine imports the engine's package.
  * 5. The tests of a daemon do not import another daemon; those under `tests/` may.
+ * 6. Within a daemon, a room imports the rooms that it may (`tools/rooms.ts`).
+ * 7. The scheduler's decisions are pure: none imports its loop or a clock.
+ * 8. No production files import each other in a circle, types included.
  */
 export function violations(imports: readonly Import[]): string[] {
   const found = imports.map((each) => {
     const reason = isTestCode(each.from) ? testReason(each) : productionReason(each);
     return reason && `${each.from} imports ${each.to}: ${reason}`;
   });
-  return [...new Set(found.filter((line) => line !== undefined))].sort();
+  const lines = [
+    ...found.filter((line) => line !== undefined),
+    ...circles(imports).map(circleLine),
+  ];
+  return [...new Set(lines)].sort();
 }
 
 function productionReason({ from, to }: Import): string | undefined {
@@ -38,6 +50,9 @@ function productionReason({ from, to }: Import): string | undefined {
   if (isTestCode(to)) return "production code may not import test code"; // 3
   const other = partOf(to);
   const isRootFile = !to.includes("/");
+  if (DECISION.test(from) && IMPURE.test(to)) return "a decision of the scheduler is pure"; // 7
+  const isSource = /\.tsx?$/.test(to);
+  if (part === other) return isSource ? roomReason(part, from, to) : undefined; // 6
   if (isRootFile || (other !== undefined && mayImport(part, other))) return undefined; // 2
   return `${part}/ may not import ${other ?? to.split("/")[0]}/`;
 }
@@ -47,4 +62,32 @@ function testReason({ from, to }: Import): string | undefined {
   const other = partOf(to);
   if (!part?.startsWith("daemons/") || !other?.startsWith("daemons/")) return undefined;
   return part === other ? undefined : `tests in ${part}/ may not import ${other}/`; // 5
+}
+
+/** Production files that import each other in a circle, each circle once, in the order of its imports. */
+function circles(imports: readonly Import[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of imports) {
+    if (isTestCode(from) || to.startsWith("npm:") || from === to) continue;
+    targets.set(from, [...targets.get(from) ?? [], to]);
+  }
+  const found: string[][] = [];
+  const state = new Map<string, "open" | "done">();
+  const path: string[] = [];
+  const visit = (file: string) => {
+    state.set(file, "open");
+    path.push(file);
+    for (const next of targets.get(file) ?? []) {
+      if (state.get(next) === "open") found.push(path.slice(path.indexOf(next)));
+      else if (state.get(next) === undefined) visit(next);
+    }
+    path.pop();
+    state.set(file, "done");
+  };
+  for (const file of targets.keys()) if (!state.has(file)) visit(file);
+  return found;
+}
+
+function circleLine(circle: readonly string[]): string {
+  return `a circle of imports: ${[...circle, circle[0]].join(" -> ")}`;
 }

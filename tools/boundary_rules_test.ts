@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { violations } from "./boundary_rules.ts";
+import { ROOMS } from "./rooms.ts";
 
 const refused: readonly [from: string, to: string, reason: string][] = [
   ["shared/a.ts", "cli/b.ts", "shared/ may not import cli/"],
@@ -27,6 +28,26 @@ const refused: readonly [from: string, to: string, reason: string][] = [
   ["daemons/worker/api/a.ts", "npm:node-llama-cpp", "only daemons/worker/engine/ may"],
   ["surprise/a.ts", "shared/b.ts", "its folder is not known as a part (tools/parts.ts)"],
   [
+    "daemons/worker/engine/a.ts",
+    "daemons/worker/answers/b.ts",
+    "engine may not import answers (tools/rooms.ts)",
+  ],
+  [
+    "daemons/worker/attic/a.ts",
+    "daemons/worker/engine/b.ts",
+    "daemons/worker has no room attic (tools/rooms.ts)",
+  ],
+  [
+    "daemons/orchestratord/scheduler/step.ts",
+    "daemons/orchestratord/scheduler/loop.ts",
+    "a decision of the scheduler is pure",
+  ],
+  [
+    "daemons/orchestratord/scheduler/step.ts",
+    "shared/clock.ts",
+    "a decision of the scheduler is pure",
+  ],
+  [
     "daemons/worker/a_test.ts",
     "daemons/pool-managerd/b.ts",
     "tests in daemons/worker/ may not import daemons/pool-managerd/",
@@ -46,7 +67,8 @@ Deno.test("boundaries: what the design allows is not reported", () => {
     ["shared/a.ts", "npm:zod"],
     ["cli/a.ts", "shared/b.ts"],
     ["deploy/local/a.ts", "shared/b.ts"],
-    ["daemons/worker/a.ts", "daemons/worker/engine/b.ts"],
+    ["daemons/worker/answers/a.ts", "daemons/worker/engine/b.ts"],
+    ["daemons/worker/engine/a.ts", "daemons/worker/engine/b.ts"],
     ["daemons/worker/engine/llama/a.ts", "npm:node-llama-cpp"],
     ["daemons/worker/main.ts", "npm:node-llama-cpp"],
     ["daemons/worker/a_test.ts", "tests/support/b.ts"],
@@ -60,4 +82,26 @@ Deno.test("boundaries: what the design allows is not reported", () => {
 Deno.test("boundaries: an import that stands twice is reported once", () => {
   const wrong = { from: "cli/a.ts", to: "deploy/b.ts" };
   assert.equal(violations([wrong, wrong]).length, 1);
+});
+
+Deno.test("boundaries: files that import each other in a circle are reported once", () => {
+  const circle = [
+    { from: "shared/a.ts", to: "shared/b.ts" },
+    { from: "shared/b.ts", to: "shared/c.ts" },
+    { from: "shared/c.ts", to: "shared/a.ts" },
+    { from: "shared/d.ts", to: "shared/a.ts" },
+  ];
+  assert.deepEqual(violations(circle), [
+    "a circle of imports: shared/a.ts -> shared/b.ts -> shared/c.ts -> shared/a.ts",
+  ]);
+});
+
+Deno.test("rooms: each names only rooms that are listed before it", () => {
+  for (const [part, rooms] of Object.entries(ROOMS)) {
+    const before = new Set<string>();
+    for (const [room, allowed] of Object.entries(rooms)) {
+      for (const other of allowed) assert.ok(before.has(other), `${part}: ${room} before ${other}`);
+      before.add(room);
+    }
+  }
 });

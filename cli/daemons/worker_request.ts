@@ -22,7 +22,9 @@ export interface WorkerRequest {
  *
  * @throws {UsageError} when they make no sense.
  */
-export function workerRequest({ args: [kind = ""], options }: Invocation): WorkerRequest {
+export function workerRequest(
+  { args: [kind = ""], options }: Pick<Invocation, "args" | "options">,
+): WorkerRequest {
   const model = textOption(options, "model");
   if (model === undefined) throw new UsageError("--model is needed: the model that it should hold");
   const request = {

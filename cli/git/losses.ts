@@ -1,6 +1,7 @@
 import type { Git } from "./git.ts";
 import { localChanges, type Status } from "./porcelain.ts";
-import { type Commit, isThere, listCommits } from "./repository.ts";
+import { isThere } from "./is_there.ts";
+import { type Commit, listCommits } from "./repository.ts";
 
 /** What a repository would lose, or has lost. */
 export interface Loss {

@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
-import { isThere } from "./repository.ts";
+import { isThere } from "./is_there.ts";
 
 /** How `git ls-files -v` marks a file that git is told to overlook, and what takes the mark away. */
 const MARKS: Readonly<Record<string, string>> = {

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { isNothing, type Loss, lossOf } from "./losses.ts";
-import { isThere, listCommits, readStatus } from "./repository.ts";
+import { isThere } from "./is_there.ts";
+import { listCommits, readStatus } from "./repository.ts";
 import { listSubmodules } from "./submodules.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Output } from "../context.ts";
+import type { Output } from "../output/output.ts";
 import { describeLoss, type Loss } from "./losses.ts";
 
 /** Tells every loss before it happens, whatever else is kept quiet, and remembers it. */

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { parseStatus, type Status } from "./porcelain.ts";
@@ -110,17 +109,4 @@ export async function knownBranches(git: Git): Promise<string[]> {
   const refs = await git.run(["for-each-ref", "--format=%(refname) %(symref)", "refs/remotes"]);
   return refs.split("\n").filter((line) => line.endsWith(" "))
     .map((line) => line.trim().replace("refs/remotes/", ""));
-}
-
-/** Whether something is at a path of the repository, a dangling link too. */
-export async function isThere(git: Git, ...path: readonly string[]): Promise<boolean> {
-  try {
-    await Deno.lstat(resolve(git.cwd, ...path));
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
 }

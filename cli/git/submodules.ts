@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { countEntries, localChanges } from "./porcelain.ts";
-import { isThere, readStatus } from "./repository.ts";
+import { isThere } from "./is_there.ts";
+import { readStatus } from "./repository.ts";
 
 /** A submodule as the repository around it records it. */
 export interface Submodule {

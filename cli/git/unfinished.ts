@@ -1,5 +1,5 @@
 import type { Git } from "./git.ts";
-import { isThere } from "./repository.ts";
+import { isThere } from "./is_there.ts";
 
 /** Something that the person has begun in a repository and git waits to see ended. */
 export interface Unfinished {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import type { Context, Output } from "../context.ts";
+import type { Context } from "../context.ts";
+import type { Output } from "./output.ts";
 
 /** Colours that our output uses. */
 export type Colour = "green" | "yellow" | "red" | "dim";

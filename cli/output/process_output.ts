@@ -1,6 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import { terminalWidth } from "#shared/terminal.ts";
-import type { Output } from "../context.ts";
+import type { Output } from "./output.ts";
 import { printable } from "#shared/printable.ts";
 
 /** Nobody reads our output any more, as after `… | head -1`: what was asked for has been seen. */

@@ -1,4 +1,5 @@
-import type { Context, Output } from "../context.ts";
+import type { Context } from "../context.ts";
+import type { Output } from "../output/output.ts";
 
 /** A context that remembers what was written. */
 export interface FakeContext extends Context {

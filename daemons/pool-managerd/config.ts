@@ -16,8 +16,8 @@ import { identifier } from "#shared/contracts/common.ts";
 import { modelName } from "#shared/contracts/request.ts";
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS, LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { engineSection, namedTwice } from "./models/engines.ts";
-import { isWildcard } from "./supervisor/address.ts";
+import { engineSection, namedTwice } from "./engines.ts";
+import { isWildcard } from "./address.ts";
 
 /** A draft fits one model only. */
 const { draft_model: _draft, ...everyWorker } = llamaShape;

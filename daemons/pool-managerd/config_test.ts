@@ -3,7 +3,7 @@ import { loadConfig } from "#shared/config/load.ts";
 import { configKeys } from "#shared/config/schema.ts";
 import { parseToml } from "#shared/config/toml.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { engineSection } from "./models/engines.ts";
+import { engineSection } from "./engines.ts";
 import { checkConfig, configSpec, poolConfig, poolIdFromHost, stopDeadlineMs } from "./config.ts";
 
 const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));

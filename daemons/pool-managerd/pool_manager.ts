@@ -25,7 +25,7 @@ import { heldOn, roomOn } from "./devices/room.ts";
 import { createInstruments } from "./instruments.ts";
 import { Link } from "./link/link.ts";
 import { Catalog, type CatalogOptions } from "./models/catalog.ts";
-import { withEngines } from "./models/engines.ts";
+import { withEngines } from "./engines.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
 import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
 import { withOneOfEach } from "./models/same_content.ts";
@@ -36,10 +36,11 @@ import { openSavedSlots } from "./slots/saved_slots.ts";
 import { openPoolStore } from "./store/pool_store.ts";
 import { openPoolStateDir } from "./store/state_dir.ts";
 import { urlHost } from "#shared/http/url_host.ts";
-import { localHost } from "./supervisor/address.ts";
+import { localHost } from "./address.ts";
 import { LogFiles } from "./supervisor/log_files.ts";
 import { httpProbe } from "./supervisor/probe.ts";
 import { systemProcessTable } from "./supervisor/process_table.ts";
+import { Roster } from "./supervisor/roster.ts";
 import type { StarterOptions } from "./supervisor/starter.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { workerNames } from "./supervisor/worker_command.ts";
@@ -107,22 +108,54 @@ async function open(
   stack.defer(() => store.close());
 
   const instruments = createInstruments();
+  let link: Link | undefined;
+  const onChange = () => link?.changed();
+  const savedSlots = openSavedSlots({ dir: dir.slotsDir, config: config.saved_slots, clock, log });
+  stack.defer(() => savedSlots?.close());
+  const table = systemProcessTable();
+  const logs = new LogFiles(dir.logsDir, clock, log);
+  const roster = new Roster({
+    store,
+    logs,
+    table,
+    savedSlots,
+    stopDeadlineMs: config.worker.stop_deadline_ms,
+    clock,
+    log,
+    instruments,
+    onChange,
+  });
+
   const devices: Devices = createDevices(
     context.deviceSources ?? systemSources({
       maxBytes: config.devices.cpu_max_bytes,
-      heldBytes: () => heldOn("cpu", supervisor.commitments),
+      heldBytes: () => heldOn("cpu", roster.commitments),
     }),
     { cpu: config.devices.cpu, clock, log },
   );
+  const staging = new Staging({
+    files: openStagedFiles({
+      dir: config.staging.dir ?? stagingDir(dir.databasePath),
+      maxBytes: config.staging.max_bytes,
+      log,
+    }),
+    maxBytes: config.staging.max_bytes,
+    workersOf: (fingerprint) => roster.workersOf(fingerprint),
+    async room() {
+      const host = (await devices.current()).find(({ kind }) => kind === "cpu");
+      return host ? roomOn(host, roster.commitments) : 0;
+    },
+    clock,
+    log,
+  });
+  stack.defer(() => staging.close());
   const modelsDirs = (config.models_dirs ?? defaultModelsDirs(env)).map((each) => resolve(each));
   const scanned: ScanCache = new Map();
   const beside = extraFiles();
   const pathsOfModels = new Map<string, string>();
   const isAlike = weightsComparer();
-  let link: Link | undefined;
-  const onChange = () => link?.changed();
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
-  const catalog: Catalog = new Catalog({
+  const catalog = new Catalog({
     scan: async () => {
       const found = await withOneOfEach(await scan(), pathsOfModels, isAlike);
       return await withSettings(withEngines(found, config.engines), config, beside);
@@ -138,33 +171,13 @@ async function open(
     onChange,
   });
   stack.defer(() => catalog.close());
-  const staging: Staging = new Staging({
-    files: openStagedFiles({
-      dir: config.staging.dir ?? stagingDir(dir.databasePath),
-      maxBytes: config.staging.max_bytes,
-      log,
-    }),
-    maxBytes: config.staging.max_bytes,
-    workersOf: (fingerprint) => supervisor.workersOf(fingerprint),
-    async room() {
-      const host = (await devices.current()).find(({ kind }) => kind === "cpu");
-      return host ? roomOn(host, supervisor.commitments) : 0;
-    },
-    clock,
-    log,
-    onChange: () => catalog.refresh(),
-  });
-  stack.defer(() => staging.close());
-  const savedSlots = openSavedSlots({ dir: dir.slotsDir, config: config.saved_slots, clock, log });
-  stack.defer(() => savedSlots?.close());
-  const table = systemProcessTable();
-  const supervisor: Supervisor = new Supervisor({
+  const supervisor = new Supervisor({
     config: config.worker,
     logLevel: config.log_level,
     engines: config.engines,
     store,
+    roster,
     spawner: processSpawner(table, clock),
-    table,
     devices,
     catalog,
     staging,
@@ -174,7 +187,7 @@ async function open(
     findWorker: context.findWorker ??
       ((kind) => findExecutable("llorch-candled", workerNames(kind))),
     env: environment,
-    logs: new LogFiles(dir.logsDir, clock, log),
+    logs,
     clock,
     log,
     instruments,
@@ -234,7 +247,7 @@ async function open(
   });
   stack.defer(() => callbacks?.close());
   await Promise.all([supervisor.open(), catalog.rescan()]);
-  void staging.open();
+  void staging.open(() => catalog.refresh());
   opened.resolve();
 
   const { url: orchestratorUrl, timeout_ms: timeoutMs } = config.orchestrator;

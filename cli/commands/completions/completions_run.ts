@@ -6,10 +6,9 @@ import { completionScript } from "../../completions/scripts.ts";
 import { SHELLS, VALUE_KINDS } from "../../completions/shells.ts";
 import { namesOf } from "../../completions/values.ts";
 import type { Context } from "../../context.ts";
-import { commands } from "../mod.ts";
 
 /** `llorch completions` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run({ args, options, root }: Invocation, context: Context): Promise<number> {
   const { values } = options;
   if (values !== undefined) {
     for (const name of await quietNames(values, context)) context.stdout.write(name + "\n");
@@ -18,7 +17,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
   const [word] = args;
   const shell = SHELLS.find((each) => each === word);
   if (shell !== undefined) {
-    context.stdout.write(completionScript(shell, commands));
+    context.stdout.write(completionScript(shell, root));
     return EXIT.ok;
   }
   if (word === undefined) throw new UsageError(`Name a shell: ${SHELLS.join(", ")}`);

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import type { Machine } from "../../doctor/machine.ts";
 import { fakeContext } from "../../testing/fake_context.ts";
 import { fakeMachine } from "../../testing/fake_machine.ts";
+import { commands } from "../mod.ts";
 import { run } from "./doctor_run.ts";
 
-const invocation = (options = {}) => ({ args: [], options });
+const invocation = (options = {}) => ({ args: [], options, root: commands });
 const broken: Partial<Machine> = { exists: () => false };
 
 Deno.test("llorch dev doctor shows aligned lines and ends with 0", async () => {

@@ -15,7 +15,7 @@ import {
   type ScanResult,
 } from "#shared/models/scan.ts";
 import type { PoolConfig, WorkerLlama } from "../config.ts";
-import { engineOf, type Engines } from "./engines.ts";
+import { engineOf, type Engines } from "../engines.ts";
 
 /** Names by which a model may be meant. */
 type Named = Pick<PoolModel, "model_ref" | "aliases">;

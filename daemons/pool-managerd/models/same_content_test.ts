@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FoundModel } from "#shared/models/scan.ts";
 import { poolModel } from "../testdata/records.ts";
-import { engineOf, engineSection } from "./engines.ts";
+import { engineOf, engineSection } from "../engines.ts";
 import { settingsOf } from "./load_memory.ts";
 import { withOneOfEach } from "./same_content.ts";
 

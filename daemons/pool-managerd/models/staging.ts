@@ -6,7 +6,7 @@ import { splitPart } from "#shared/models/split.ts";
 import type { StagedFile, StagedFiles } from "./staged_files.ts";
 import { type StagedCopy, toFree, toReplace } from "./staging_plan.ts";
 
-/** What a {@linkcode Staging} needs. */
+/** Dependencies of {@linkcode Staging}. */
 export interface StagingOptions {
   /** Undefined: nothing is staged. */
   readonly files: StagedFiles | undefined;
@@ -17,8 +17,6 @@ export interface StagingOptions {
   readonly room: () => Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What is staged has changed. */
-  readonly onChange: () => void;
 }
 
 interface Entry {
@@ -39,6 +37,7 @@ export class Staging {
   readonly #closed = new AbortController();
   #copying: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #verified: Promise<void> = Promise.resolve();
+  #onChange = () => {};
 
   constructor(options: StagingOptions) {
     this.#options = options;
@@ -47,9 +46,12 @@ export class Staging {
   /**
    * Looks through what an earlier pool manager left; a copy counts once its checksum is right. Resolves when
    * all have been looked at.
+   *
+   * @param onChange Called from now on when what is staged has changed.
    */
-  open(): Promise<void> {
-    const { files, maxBytes, log, clock, onChange, workersOf } = this.#options;
+  open(onChange: () => void): Promise<void> {
+    this.#onChange = onChange;
+    const { files, maxBytes, log, clock, workersOf } = this.#options;
     if (!files) return Promise.resolve();
     return this.#verified = (async () => {
       for (const file of await files.verify(this.#closed.signal)) {
@@ -57,7 +59,7 @@ export class Staging {
         if (held > maxBytes) files.remove(file.fingerprint);
         else this.#add(file, clock.steady(), workersOf(file.fingerprint));
       }
-      onChange();
+      this.#onChange();
     })().catch((error) => {
       if (!this.#closed.signal.aborted) {
         log.error("staging_unusable", { reason: errorMessage(error) });
@@ -118,7 +120,7 @@ export class Staging {
 
   /** Copies a model that was just loaded, unless it is there, another is being copied, or there is no room. */
   offer(model: PoolModel): void {
-    const { files, log, onChange } = this.#options;
+    const { files, log } = this.#options;
     const { fingerprint, path } = model;
     const isWanted = files && !this.#copying && !this.#closed.signal.aborted &&
       model.size_bytes > 0 && splitPart(path) === undefined;
@@ -132,7 +134,7 @@ export class Staging {
       this.#add(file, this.#options.clock.steady());
       const took = Math.round(performance.now() - began);
       log.info("model_staged", { path, bytes: file.facts.size_bytes, ms: took });
-      onChange();
+      this.#onChange();
     })().catch((error) => log.warn("model_not_staged", { path, reason: errorMessage(error) }))
       .finally(() => this.#copying = undefined);
     this.#copying = { abort, done };
@@ -156,11 +158,11 @@ export class Staging {
   }
 
   #drop(fingerprint: string, reason: string): void {
-    const { files, log, onChange } = this.#options;
+    const { files, log } = this.#options;
     this.#entries.delete(fingerprint);
     files!.remove(fingerprint);
     log.info("model_unstaged", { fingerprint, reason });
-    onChange();
+    this.#onChange();
   }
 
   #copies(): StagedCopy[] {

@@ -56,7 +56,6 @@ function test(name: string, work: (setup: Setup) => Promise<void>): void {
           room: () => Promise.resolve(machine.room),
           clock,
           log,
-          onChange() {},
         });
       const staging = open();
       const opened = [staging];
@@ -85,7 +84,7 @@ function test(name: string, work: (setup: Setup) => Promise<void>): void {
           async reopen() {
             const again = open();
             opened.push(again);
-            await again.open();
+            await again.open(() => {});
             return again;
           },
           names: () =>

@@ -3,6 +3,7 @@ import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { inTransaction, openDatabase } from "#shared/sqlite.ts";
 import { copyRows } from "#shared/sqlite_shrink.ts";
+import type { PoolStore } from "../supervisor/pool_store.ts";
 import type { WorkerRecord } from "../supervisor/record.ts";
 import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
@@ -21,35 +22,6 @@ const ALL_LAYERS = -1;
 /** No backup of it is needed. */
 const WHEN_DAMAGED = "move it away to begin anew: only what loads took is lost, and workers that " +
   "still run are not found again but end by themselves once they are idle";
-
-/** What the pool manager must know after a crash of its own. */
-export interface PoolStore {
-  /** Every worker whose end was not seen. */
-  workers(): WorkerRecord[];
-  /**
-   * Writes a worker before its process starts, and the request that it answers; resolves once they
-   * are in the file.
-   *
-   * @throws {LlorchError} `NOT_READY` when the file cannot be written; nothing is remembered then
-   */
-  addWorker(record: WorkerRecord, now: number): Promise<void>;
-  /** Writes what changed of a worker; nothing for one whose end is recorded. */
-  updateWorker(record: WorkerRecord): void;
-  /** Forgets a worker that was never started. */
-  dropWorker(record: WorkerRecord): void;
-  /** The worker that answered this request, alive or not. */
-  workerOfRequest(requestId: string): string | undefined;
-  /** Turns a worker into an exit, in one transaction. */
-  recordExit(exit: WorkerExit): void;
-  exits(): WorkerExit[];
-  /** Forgets exits that the orchestrator knows. */
-  acknowledge(workerIds: readonly string[]): void;
-  /** What loads of each model took, by fingerprint, newest first. */
-  measurements(): Map<string, Measurement[]>;
-  measure(fingerprint: string, measurement: Measurement): void;
-  /** Writes what waits. */
-  close(): Promise<void>;
-}
 
 const COLUMNS = [
   "worker_id",

@@ -4,7 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { workerRecord } from "../testdata/records.ts";
-import { openPoolStore, type PoolStore } from "./pool_store.ts";
+import type { PoolStore } from "../supervisor/pool_store.ts";
+import { openPoolStore } from "./pool_store.ts";
 
 function withStore(
   test: (store: PoolStore, reopen: () => Promise<PoolStore>) => Promise<void>,

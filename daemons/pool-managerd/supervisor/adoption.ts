@@ -1,7 +1,7 @@
 import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { PoolConfig } from "../config.ts";
-import type { PoolStore } from "../store/pool_store.ts";
+import type { PoolStore } from "./pool_store.ts";
 import type { Probe } from "./probe.ts";
 import type { Roster } from "./roster.ts";
 import type { Worker } from "./worker.ts";

@@ -2,7 +2,7 @@ import type { WorkerReady } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { secretsEqual } from "#shared/http/auth.ts";
 import { urlHost } from "#shared/http/url_host.ts";
-import { localHost } from "./address.ts";
+import { localHost } from "../address.ts";
 import type { WorkerRecord } from "./record.ts";
 
 /**

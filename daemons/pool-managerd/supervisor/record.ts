@@ -1,6 +1,6 @@
 import type { Capability, Device, SpawnRequest } from "#shared/contracts/pool.ts";
 import { newSecret } from "#shared/secrets.ts";
-import type { EngineSection } from "../models/engines.ts";
+import type { EngineSection } from "../engines.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
 /** What is kept of a worker across our own restart. */

@@ -2,11 +2,10 @@ import type { Clock } from "#shared/clock.ts";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
-import type { Devices } from "../devices/devices.ts";
 import type { Commitment } from "../devices/room.ts";
 import type { Instruments } from "../instruments.ts";
 import type { SavedSlots } from "../slots/saved_slots.ts";
-import type { PoolStore } from "../store/pool_store.ts";
+import type { PoolStore } from "./pool_store.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
@@ -19,12 +18,11 @@ import type { WorkerProcess } from "./worker_process.ts";
 /** A worker's last words as an exit shows them, in characters. */
 const MAX_DETAIL = 500;
 
-/** What a {@linkcode Roster} needs. */
+/** Dependencies of a {@linkcode Roster}. */
 export interface RosterOptions {
   readonly store: PoolStore;
   readonly logs: LogFiles;
   readonly table: ProcessTable;
-  readonly devices: Devices;
   readonly savedSlots: SavedSlots | undefined;
   readonly stopDeadlineMs: number;
   readonly clock: Clock;
@@ -32,8 +30,14 @@ export interface RosterOptions {
   readonly instruments: Instruments;
   /** Called when the orchestrator should hear of something. */
   readonly onChange: () => void;
-  /** Called when a worker has ended that nobody stopped: its model's file may be gone. */
-  readonly onFailure: () => void;
+}
+
+/** Those who look again when a worker has ended. */
+export interface RosterObserver {
+  /** A worker has ended: memory that it held may be free. */
+  ended(): void;
+  /** It was one that nobody stopped: its model's file may be gone. */
+  failed(): void;
 }
 
 /** The living workers, and what becomes of them when their processes end. */
@@ -42,6 +46,7 @@ export class Roster {
   readonly #workers = new Map<string, { worker: Worker; ended: Promise<void> }>();
   /** The kernel's count of memory kills at the last two looks; an exit is told after the second. */
   #memoryKills: readonly [number, number];
+  #observer: RosterObserver = { ended() {}, failed() {} };
   #lastExitAt = -Infinity;
   #isClosed = false;
 
@@ -49,6 +54,11 @@ export class Roster {
     this.#options = options;
     const kills = options.table.memoryKills();
     this.#memoryKills = [kills, kills];
+  }
+
+  /** Names the one who looks again when a worker has ended. */
+  observe(observer: RosterObserver): void {
+    this.#observer = observer;
   }
 
   /** Every living worker, oldest first. */
@@ -63,6 +73,11 @@ export class Roster {
       committed: committedBytes(record),
       held: heldBytes(record),
     }));
+  }
+
+  /** Ids of the living workers of a model. */
+  workersOf(fingerprint: string): string[] {
+    return this.all.filter(({ record }) => record.fingerprint === fingerprint).map(({ id }) => id);
   }
 
   /** When a worker last ended. */
@@ -135,7 +150,7 @@ export class Roster {
     if (!wasReady && category !== "stop") instruments.started("failed");
     log[category === "stop" ? "info" : "warn"]("worker_exit", { ...exit, was_ready: wasReady });
     onChange();
-    if (category !== "stop") this.#options.onFailure();
+    if (category !== "stop") this.#observer.failed();
   }
 
   /** Notes the kernel's count of memory kills; to be called every now and then. */
@@ -158,7 +173,7 @@ export class Roster {
     worker.dispose();
     this.#workers.delete(worker.id);
     this.#lastExitAt = this.#options.clock.steady();
-    this.#options.devices.invalidate();
+    this.#observer.ended();
     const { record } = worker;
     const mayStart = record.callback === null && record.life.cause === null && record.port !== 0;
     if (mayStart && portWasTaken(this.#options.logs.lines(worker.id)) && startAgain(record)) return;

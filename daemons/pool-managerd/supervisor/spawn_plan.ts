@@ -1,7 +1,7 @@
 import type { Device, PoolModel, SpawnRequest } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { defaultLoad, type LoadDefaults } from "#shared/models/default_load.ts";
-import { engineOf, type Engines } from "../models/engines.ts";
+import { engineOf, type Engines } from "../engines.ts";
 import { type EstimateMemory, loadFigure } from "../models/load_figure.ts";
 import type { Measurement } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";

@@ -5,9 +5,10 @@ import type { Executable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { newSecret, secretPrint } from "#shared/secrets.ts";
 import type { PoolConfig } from "../config.ts";
+import type { Devices } from "../devices/devices.ts";
 import { roomOn } from "../devices/room.ts";
 import type { Catalog } from "../models/catalog.ts";
-import type { Engines } from "../models/engines.ts";
+import type { Engines } from "../engines.ts";
 import type { EstimateMemory } from "../models/load_figure.ts";
 import { defaultsOf, measurementKey } from "../models/load_memory.ts";
 import type { Staging } from "../models/staging.ts";
@@ -38,9 +39,9 @@ function stopping(roster: Roster) {
   return roster.all.filter(({ record }) => record.life.state === "stopping");
 }
 
-/** What a {@linkcode Starter} needs beside what the roster has. */
-export interface StarterOptions
-  extends Omit<RosterOptions, "table" | "stopDeadlineMs" | "onFailure"> {
+/** Dependencies of a {@linkcode Starter}. */
+export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadlineMs"> {
+  readonly devices: Devices;
   readonly config: PoolConfig["worker"];
   readonly logLevel: string;
   readonly engines: Engines;

@@ -4,20 +4,17 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { measurementKey } from "../models/load_memory.ts";
 import { adoptWorkers } from "./adoption.ts";
 import { kindOf } from "../devices/device_source.ts";
-import type { Commitment } from "../devices/room.ts";
 import { LoadedFiles } from "./loaded_files.ts";
 import type { LogReader } from "./log_reader.ts";
 import { Poller } from "./poller.ts";
 import type { Probe } from "./probe.ts";
-import type { ProcessTable } from "./process_table.ts";
 import { callbackKey, checkReady } from "./ready_check.ts";
-import { Roster } from "./roster.ts";
+import type { Roster } from "./roster.ts";
 import { Starter, type StarterOptions } from "./starter.ts";
 import type { Worker } from "./worker.ts";
 
-/** What a {@linkcode Supervisor} needs. */
-export interface SupervisorOptions extends Omit<StarterOptions, "roster" | "files"> {
-  readonly table: ProcessTable;
+/** Dependencies of a {@linkcode Supervisor}. */
+export interface SupervisorOptions extends Omit<StarterOptions, "files"> {
   readonly probe: Probe;
 }
 
@@ -30,22 +27,18 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const { stop_deadline_ms: stopDeadlineMs } = options.config;
+    const { catalog, devices, roster } = options;
     const files = new LoadedFiles();
-    const onFailure = () => void options.catalog.rescan();
-    this.#roster = new Roster({ ...options, stopDeadlineMs, onFailure });
-    this.#starter = new Starter({ ...options, roster: this.#roster, files });
-    this.#poller = new Poller({
-      ...options,
-      roster: this.#roster,
-      files,
-      onOverwritten: onFailure,
-    });
+    const rescan = () => void catalog.rescan();
+    this.#roster = roster;
+    this.#starter = new Starter({ ...options, files });
+    this.#poller = new Poller({ ...options, files, onOverwritten: rescan });
+    roster.observe({ ended: () => devices.invalidate(), failed: rescan });
   }
 
   /** Takes over what an earlier pool manager left, then begins to watch. */
   async open(): Promise<void> {
-    await adoptWorkers({ ...this.#options, roster: this.#roster });
+    await adoptWorkers(this.#options);
     this.#poller.start();
   }
 
@@ -107,17 +100,6 @@ export class Supervisor {
     this.#poller.close();
     this.#roster.close();
     this.#options.logs.close();
-  }
-
-  /** Ids of the living workers of a model. */
-  workersOf(fingerprint: string): string[] {
-    return this.#roster.all.filter(({ record }) => record.fingerprint === fingerprint)
-      .map(({ id }) => id);
-  }
-
-  /** How workers count against their devices. */
-  get commitments(): readonly Commitment[] {
-    return this.#roster.commitments;
   }
 
   /** Every living worker, as the orchestrator is told. */

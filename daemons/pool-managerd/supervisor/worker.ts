@@ -1,9 +1,9 @@
 import type { Clock } from "#shared/clock.ts";
 import type { PoolWorker } from "#shared/contracts/pool.ts";
 import type { SavedSlots } from "../slots/saved_slots.ts";
-import type { PoolStore } from "../store/pool_store.ts";
+import type { PoolStore } from "./pool_store.ts";
 import { urlHost } from "#shared/http/url_host.ts";
-import { withHost } from "./address.ts";
+import { withHost } from "../address.ts";
 import { committedBytes, type WorkerRecord } from "./record.ts";
 import { type LifeEvent, step } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 import { ENV } from "#shared/defaults.ts";
-import { deviceEnv } from "../models/engines.ts";
+import { deviceEnv } from "../engines.ts";
 import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";

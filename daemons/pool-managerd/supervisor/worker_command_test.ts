@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { engineSection } from "../models/engines.ts";
+import { engineSection } from "../engines.ts";
 import { spawnRequest, workerRecord } from "../testdata/records.ts";
 import type { SpawnPlan } from "./record.ts";
 import { workerArgs, workerEnv, workerNames } from "./worker_command.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FoundModel } from "#shared/models/scan.ts";
-import { FINGERPRINT, poolModel } from "../testdata/records.ts";
+import { FINGERPRINT, poolModel } from "./testdata/records.ts";
 import {
   deviceEnv,
   engineOf,

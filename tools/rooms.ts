@@ -1,0 +1,154 @@
+/**
+ * The rooms of each daemon: its folders, and each file at its root. A room may import the rooms named here and
+ * nothing else of its daemon. Listed from the ground up: a room names only rooms listed before it, so that
+ * there is no circle.
+ */
+export type Rooms = Readonly<Record<string, readonly string[]>>;
+
+const orchestratord: Rooms = {
+  "console": [],
+  "console/web": [],
+  "scheduler": [],
+  "store": ["scheduler"],
+  "metrics.ts": ["scheduler", "store"],
+  "store/sqlite": ["scheduler", "store"],
+  "access": ["metrics.ts", "store"],
+  "feed": ["metrics.ts", "scheduler"],
+  "config.ts": ["access", "scheduler"],
+  "commands": ["access", "config.ts", "store/sqlite"],
+  "jobs": ["access", "config.ts", "metrics.ts", "scheduler", "store"],
+  "open_streams.ts": ["config.ts"],
+  "pools": ["access", "config.ts", "metrics.ts", "scheduler", "store"],
+  "effects.ts": ["access", "feed", "jobs", "pools", "scheduler"],
+  "service.ts": [
+    "access",
+    "config.ts",
+    "feed",
+    "jobs",
+    "metrics.ts",
+    "open_streams.ts",
+    "pools",
+    "scheduler",
+    "store",
+  ],
+  "api": ["access", "jobs", "scheduler", "service.ts", "store"],
+  "api/dialect": ["api", "jobs", "open_streams.ts", "service.ts"],
+  "api/openai": ["api", "api/dialect", "jobs", "service.ts"],
+  "daemon.ts": [
+    "access",
+    "api",
+    "api/openai",
+    "config.ts",
+    "console",
+    "effects.ts",
+    "feed",
+    "jobs",
+    "metrics.ts",
+    "open_streams.ts",
+    "pools",
+    "scheduler",
+    "service.ts",
+    "store",
+    "store/sqlite",
+  ],
+  "main.ts": ["commands", "config.ts", "daemon.ts"],
+};
+
+const poolManagerd: Rooms = {
+  "address.ts": [],
+  "engines.ts": [],
+  "instruments.ts": [],
+  "system_files.ts": [],
+  "config.ts": ["address.ts", "engines.ts"],
+  "devices": ["system_files.ts"],
+  "link": ["config.ts", "instruments.ts"],
+  "models": ["config.ts", "engines.ts"],
+  "slots": ["config.ts"],
+  "supervisor": [
+    "address.ts",
+    "config.ts",
+    "devices",
+    "engines.ts",
+    "instruments.ts",
+    "models",
+    "slots",
+    "system_files.ts",
+  ],
+  "api": ["supervisor"],
+  "store": ["models", "supervisor"],
+  "app.ts": ["api", "supervisor"],
+  "pool_manager.ts": [
+    "address.ts",
+    "app.ts",
+    "config.ts",
+    "devices",
+    "engines.ts",
+    "instruments.ts",
+    "link",
+    "models",
+    "slots",
+    "store",
+    "supervisor",
+  ],
+  "main.ts": ["config.ts", "pool_manager.ts", "supervisor"],
+};
+
+const worker: Rooms = {
+  "callback.ts": [],
+  "chat": [],
+  "cores.ts": [],
+  "grammar": [],
+  "orphan_watch.ts": [],
+  "own_stack.ts": [],
+  "stack.ts": [],
+  "tiny_model.ts": [],
+  "config.ts": ["cores.ts"],
+  "engine": ["chat"],
+  "answers": ["chat", "engine"],
+  "instruments.ts": ["answers"],
+  "model.ts": ["answers", "config.ts", "instruments.ts"],
+  "app.ts": ["answers", "model.ts"],
+  "engine/llama": ["chat", "cores.ts", "engine", "grammar", "model.ts", "stack.ts"],
+  "servers": ["answers", "config.ts", "engine", "grammar", "model.ts"],
+  "slots": ["engine", "model.ts"],
+  "batch": ["answers", "chat", "config.ts", "cores.ts", "engine", "model.ts", "slots"],
+  "worker.ts": [
+    "answers",
+    "app.ts",
+    "callback.ts",
+    "config.ts",
+    "instruments.ts",
+    "model.ts",
+    "orphan_watch.ts",
+    "stack.ts",
+  ],
+  "engines.ts": ["batch", "config.ts", "engine/llama", "model.ts", "servers"],
+  "standby.ts": ["config.ts", "engines.ts", "tiny_model.ts", "worker.ts"],
+  "daemon.ts": ["config.ts", "engines.ts", "standby.ts", "worker.ts"],
+  "main.ts": ["daemon.ts", "own_stack.ts"],
+};
+
+/** Rooms by part. */
+export const ROOMS: Readonly<Record<string, Rooms>> = {
+  "daemons/orchestratord": orchestratord,
+  "daemons/pool-managerd": poolManagerd,
+  "daemons/worker": worker,
+};
+
+/** The room of a file of a part: its folder, or the file itself at the part's root. */
+export function roomOf(part: string, path: string): string {
+  const inside = path.slice(part.length + 1);
+  const end = inside.lastIndexOf("/");
+  return end === -1 ? inside : inside.slice(0, end);
+}
+
+/** Why a file of a part may not import another of it; undefined when it may. */
+export function roomReason(part: string, from: string, to: string): string | undefined {
+  const rooms = ROOMS[part];
+  if (!rooms) return undefined;
+  const [room, other] = [roomOf(part, from), roomOf(part, to)];
+  const allowed = rooms[room];
+  if (!allowed) return `${part} has no room ${room} (tools/rooms.ts)`;
+  if (room === other || allowed.includes(other)) return undefined;
+  return `${room} may not import ${other} (tools/rooms.ts)`;
+}
