@@ -1,3 +1,4 @@
+import { onAbort } from "./aborts.ts";
 import type { z } from "zod";
 import { watchSleep } from "./clock.ts";
 import { type ConfigSpec, loadConfig, processSources, sourcesAgain } from "./config/load.ts";
@@ -185,12 +186,11 @@ async function probe(url: string, signal: AbortSignal): Promise<void> {
 async function probeTls({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
   const host = hostname.replace(/^\[|\]$/g, "");
   using connection = await Deno.connect({ hostname: host, port: Number(port) });
-  const close = () => connection.close();
-  signal.addEventListener("abort", close);
+  const forget = onAbort(signal, () => connection.close());
   try {
     await connection.write(new TextEncoder().encode("GET /health HTTP/1.0\r\n\r\n"));
     if (await connection.read(new Uint8Array(1)) === null) throw new Error("TLS does not answer");
   } finally {
-    signal.removeEventListener("abort", close);
+    forget();
   }
 }

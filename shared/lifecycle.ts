@@ -1,3 +1,4 @@
+import { onAbort } from "./aborts.ts";
 import { EXIT } from "./defaults.ts";
 import { errorMessage, LlorchError } from "./errors.ts";
 import { onSignals, STOP_SIGNALS } from "./signals.ts";
@@ -139,13 +140,12 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
+      forget();
       resolve();
     }, ms);
-    const abort = () => {
+    const forget = onAbort(signal, () => {
       clearTimeout(timer);
       reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
+    });
   });
 }

@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import { LlorchError } from "#shared/errors.ts";
 import {
   certificateFix,
@@ -62,8 +63,7 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
   return new LlorchError(code, `${message}; ${hint}`, {
     cause: error,
     retriable,
-    ...(details === undefined ? {} : { details }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...defined({ details, retryAfterMs }),
   });
 }
 

@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Executable, findExecutable } from "#shared/executables.ts";
@@ -70,9 +71,8 @@ async function foreground({ command, args }: Executable, { signal }: Context): P
       // It has ended: that is what was wanted.
     }
   };
-  if (signal.aborted) interrupt();
-  signal.addEventListener("abort", interrupt);
+  const forget = onAbort(signal, interrupt);
   const { code } = await child.status;
-  signal.removeEventListener("abort", interrupt);
+  forget();
   return code;
 }

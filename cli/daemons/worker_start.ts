@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import type { PoolState, PoolWorker } from "#shared/contracts/pool.ts";
 import { poolRoutes as routes } from "#shared/contracts/pool_routes.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -42,9 +43,7 @@ export async function startWorker(
       model_ref: model.model_ref,
       fingerprint: model.fingerprint,
       device: device.id,
-      ...(tokens === undefined ? {} : { context: tokens }),
-      ...(slots === undefined ? {} : { slots }),
-      ...(gpuLayers === undefined ? {} : { gpu_layers: gpuLayers }),
+      ...defined({ context: tokens, slots, gpu_layers: gpuLayers }),
     },
   });
   try {

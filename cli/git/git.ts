@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Context } from "../context.ts";
 import { commandName, explainGitFailure } from "./failure.ts";
@@ -114,7 +115,7 @@ async function execute(execution: Execution): Promise<GitResult> {
     stop();
   };
   let timer = setTimeout(hang, SILENCE_MS);
-  signal.addEventListener("abort", stop);
+  const forget = onAbort(signal, stop);
   const read = async (stream: ReadableStream<Uint8Array>, limit: number, show?: Show) => {
     let text = "";
     const decoder = new TextDecoder();
@@ -144,7 +145,7 @@ async function execute(execution: Execution): Promise<GitResult> {
   } finally {
     clearTimeout(timer);
     clearTimeout(killer);
-    signal.removeEventListener("abort", stop);
+    forget();
   }
 }
 

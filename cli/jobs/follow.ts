@@ -1,3 +1,5 @@
+import { LinkedAbort } from "#shared/aborts.ts";
+import { parseJson } from "#shared/json.ts";
 import { type JobEvent, jobEvent } from "#shared/contracts/events.ts";
 import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
 import { SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
@@ -69,6 +71,8 @@ export async function* followJob(
   }
 }
 
+const idleReason = () => new DOMException("Nothing came for too long", "AbortError");
+
 /** The messages of one connection. */
 async function* connection(
   client: Client,
@@ -76,20 +80,19 @@ async function* connection(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<SseMessage> {
-  const idle = new AbortController();
-  let timer = setTimeout(() => idle.abort(), IDLE_MS);
+  using idle = new LinkedAbort(signal);
+  let touch = idle.abortAfter(IDLE_MS, idleReason);
   try {
     const { events } = await client.stream(routes.taskEvents, {
       params: { id: jobId },
       headers: after === 0 ? {} : { "last-event-id": String(after) },
-    }, { signal: AbortSignal.any([signal, idle.signal]) });
+    }, { signal: idle.signal });
     for await (const message of events) {
-      clearTimeout(timer);
+      touch();
       yield message;
-      timer = setTimeout(() => idle.abort(), IDLE_MS);
+      touch = idle.abortAfter(IDLE_MS, idleReason);
     }
   } finally {
-    clearTimeout(timer);
     idle.abort();
   }
 }
@@ -105,12 +108,4 @@ function parseEvent({ event, data, id }: SseMessage): FollowedEvent {
     throw new LlorchError("INTERNAL", `Cannot read the event "${event}": ${data.slice(0, 200)}`);
   }
   return id === undefined ? parsed.data : { ...parsed.data, id: Number(id) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import { basename, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { type Manifest, readManifest } from "#shared/models/manifest.ts";
@@ -129,7 +130,7 @@ async function downloadParts(
   const manifest: Manifest = {
     id: target.id ?? nameOfFile(first!.path),
     repo: target.repo,
-    ...(target.revision === undefined ? {} : { revision: target.revision }),
+    ...defined({ revision: target.revision }),
     file: first!.remote.file,
     size_bytes: remotes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     ...(parts.length === 1 && hashes[0] !== undefined ? { sha256: hashes[0] } : {}),

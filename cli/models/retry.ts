@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs, spread } from "#shared/backoff.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
 
@@ -5,13 +6,15 @@ import { delay } from "#shared/lifecycle.ts";
 export interface RetryPolicy {
   /** Failures in a row, without a byte between them, that are too many. */
   readonly attempts: number;
-  /** Wait after the second failure, doubled by each further one, in milliseconds. */
-  readonly baseMs: number;
-  readonly maxMs: number;
+  /** Wait after the second failure, doubled by each further one. */
+  readonly backoff: Backoff;
 }
 
 /** The first attempt after a failure comes at once; then 1 s, 2 s, 4 s … */
-export const RETRY: RetryPolicy = { attempts: 6, baseMs: 1_000, maxMs: 30_000 };
+export const RETRY: RetryPolicy = {
+  attempts: 6,
+  backoff: { firstMs: 1_000, maxMs: 30_000 },
+};
 
 /** A hub that was never reached is given up sooner: most likely there is no network. */
 export const FIRST_CONTACT: RetryPolicy = { ...RETRY, attempts: 4 };
@@ -31,9 +34,7 @@ export function retryDelay(
   if (!(error instanceof LlorchError) || !error.retriable) return undefined;
   if (failures >= policy.attempts) return undefined;
   if (error.retryAfterMs !== undefined) return error.retryAfterMs;
-  if (failures === 1) return 0;
-  const wait = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 2));
-  return Math.round(wait * (0.5 + random / 2));
+  return Math.round(spread(backoffMs(failures - 1, policy.backoff), random));
 }
 
 /** Told of each failure that is tried again. */

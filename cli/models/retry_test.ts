@@ -20,7 +20,7 @@ Deno.test("retryDelay() waits as long as the server says, and not for what lasts
 
 Deno.test("withRetries() counts failures anew after progress", async () => {
   let calls = 0;
-  const policy = { attempts: 3, baseMs: 1, maxMs: 1 };
+  const policy = { attempts: 3, backoff: { firstMs: 1, maxMs: 1 } };
   const result = await withRetries(() => {
     if (++calls < 10) throw passing;
     return Promise.resolve("done");
@@ -36,7 +36,7 @@ Deno.test("withRetries() counts failures anew after progress", async () => {
 Deno.test("withRetries() ends at once when it is interrupted", async () => {
   const stop = new AbortController();
   const work = withRetries(() => Promise.reject(passing), {
-    policy: { attempts: 9, baseMs: 60_000, maxMs: 60_000 },
+    policy: { attempts: 9, backoff: { firstMs: 60_000, maxMs: 60_000 } },
     signal: stop.signal,
     onRetry: (_, ms) => ms > 0 && stop.abort(new Error("interrupted")),
   });

@@ -1,22 +1,25 @@
+import { LinkedAbort } from "#shared/aborts.ts";
 import { LlorchError } from "#shared/errors.ts";
 
 /** Ends what waits for bytes when none come. */
 export class StallWatch {
-  readonly #controller = new AbortController();
+  readonly #abort: LinkedAbort;
   readonly #timer: ReturnType<typeof setInterval>;
   #last = performance.now();
-  /** Aborts when nothing came in time, or with the signal that was handed in. */
-  readonly signal: AbortSignal;
-
   constructor(limitMs: number, signal: AbortSignal) {
-    this.signal = AbortSignal.any([signal, this.#controller.signal]);
+    this.#abort = new LinkedAbort(signal);
     this.#timer = setInterval(() => {
       if (performance.now() - this.#last < limitMs) return;
       const seconds = Math.round(limitMs / 100) / 10;
-      this.#controller.abort(
+      this.#abort.abort(
         new LlorchError("TIMEOUT", `No byte came for ${seconds} s: check the network`),
       );
     }, Math.min(1000, limitMs / 4));
+  }
+
+  /** Aborts when nothing came in time, or with the signal that was handed in. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   /** Says that bytes came. */
@@ -26,6 +29,7 @@ export class StallWatch {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#abort[Symbol.dispose]();
   }
 }
 

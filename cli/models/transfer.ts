@@ -1,3 +1,4 @@
+import { LinkedAbort, onAbort } from "#shared/aborts.ts";
 import type { Hash } from "node:crypto";
 import { LlorchError } from "#shared/errors.ts";
 import type { ByteSource, ByteStream } from "./byte_source.ts";
@@ -48,14 +49,13 @@ export async function transfer(options: TransferOptions): Promise<void> {
 class Transfer {
   readonly #options: TransferOptions;
   readonly #window: Window;
-  readonly #stop = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #stop: LinkedAbort;
   #received = 0;
 
   constructor(options: TransferOptions) {
     const { from, sizeBytes, connections, signal } = options;
     this.#options = options;
-    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#stop = new LinkedAbort(signal);
     this.#window = new Window(
       from,
       sizeBytes,
@@ -65,13 +65,17 @@ class Transfer {
   }
 
   async run(): Promise<void> {
-    const wake = () => this.#window.wake();
-    this.#signal.addEventListener("abort", wake);
+    const forget = onAbort(this.#signal, () => this.#window.wake());
     const writing = this.#write().catch((error) => this.#fail(error));
     await this.#connect(true).catch((error) => this.#fail(error));
     await writing;
-    this.#signal.removeEventListener("abort", wake);
+    forget();
+    this.#stop[Symbol.dispose]();
     this.#signal.throwIfAborted();
+  }
+
+  get #signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** The first failure ends all others. */
@@ -164,7 +168,7 @@ class Transfer {
 
   async #read(stream: OpenStream, segment: Segment, watch: StallWatch): Promise<void> {
     const cancel = () => void stream.reader.cancel(watch.signal.reason).catch(() => {});
-    watch.signal.addEventListener("abort", cancel);
+    const forget = onAbort(watch.signal, cancel);
     try {
       while (segment.filled < segment.length) {
         const chunk = stream.rest ?? await nextChunk(stream, watch);
@@ -173,7 +177,7 @@ class Transfer {
         stream.rest = used < chunk.length ? chunk.subarray(used) : undefined;
       }
     } finally {
-      watch.signal.removeEventListener("abort", cancel);
+      forget();
     }
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import type { Context } from "../context.ts";
 
 /** How many characters of an answer count. */
@@ -27,11 +28,10 @@ export async function ask(
 async function unlessInterrupted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const interrupted = Promise.withResolvers<never>();
-  const abort = () => interrupted.reject(signal.reason);
-  signal.addEventListener("abort", abort);
+  const forget = onAbort(signal, () => interrupted.reject(signal.reason));
   try {
     return await Promise.race([read, interrupted.promise]);
   } finally {
-    signal.removeEventListener("abort", abort);
+    forget();
   }
 }

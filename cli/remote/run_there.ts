@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
@@ -78,8 +79,7 @@ async function runSsh(
     kill(child, "SIGINT");
     killer = setTimeout(() => kill(child, "SIGKILL"), END_TIMEOUT_MS);
   };
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+  const forget = onAbort(signal, stop);
   let unwritten: unknown;
   const copied = isTerminal ? undefined : child.stdout
     .pipeTo(Deno.stdout.writable, { preventClose: true })
@@ -94,7 +94,7 @@ async function runSsh(
     return code;
   } finally {
     clearTimeout(killer);
-    signal.removeEventListener("abort", stop);
+    forget();
   }
 }
 

@@ -1,3 +1,4 @@
+import { LinkedAbort } from "#shared/aborts.ts";
 import {
   chatChunk,
   type JobEvent,
@@ -87,15 +88,13 @@ export async function smokeTest({ url, token, http, model, signal }: SmokeTarget
     return [name, name];
   });
   if (chosen === undefined) return results;
-  const asked: Asked = { client, model: chosen, signal: answerSignal(signal) };
+  using answers = new LinkedAbort(signal);
+  answers.abortAfter(ANSWER_TIMEOUT_MS, () => new DOMException("Signal timed out.", "TimeoutError"));
+  const asked: Asked = { client, model: chosen, signal: answers.signal };
   await check("tokens /v2", async () => [true, await askTask(asked)]);
   await check("tokens /v1", async () => [true, await askChat(asked)]);
   await check("cancel", async () => [true, await cancelTask(asked)]);
   return results;
-}
-
-function answerSignal(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
 }
 
 async function chooseModel(client: Client, wanted: string | undefined, signal: AbortSignal) {

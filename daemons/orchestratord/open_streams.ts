@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { type ErrorData } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { encodeSse, SSE } from "#shared/http/sse.ts";
@@ -72,14 +73,14 @@ export class OpenStreams {
     this.#requireShare();
     this.#open++;
     let isOpen = true;
+    let forget = () => {};
     const close = () => {
       if (!isOpen) return;
       isOpen = false;
       this.#open--;
-      signal.removeEventListener("abort", close);
+      forget();
     };
-    signal.addEventListener("abort", close);
-    if (signal.aborted) close();
+    forget = onAbort(signal, close);
     try {
       return await make(close);
     } catch (error) {

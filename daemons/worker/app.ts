@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import { type App, type AppOptions, createApp } from "#shared/http/app.ts";
@@ -62,8 +63,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   // Closing the stream is a cancel.
   app.mount(workerRoutes.execute, async ({ body, signal, log }) => {
     const answer = await worker.execute(body, log);
-    if (signal.aborted) answer.leave();
-    else signal.addEventListener("abort", () => answer.leave(), { once: true });
+    onAbort(signal, () => answer.leave());
     return new Response(answer.stream.body, { headers: streamHeaders(SSE) });
   });
   app.mount(workerRoutes.tokenize, async ({ body }) => {

@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs } from "#shared/backoff.ts";
 import type { WorkerReady } from "#shared/contracts/pool.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
@@ -17,9 +18,8 @@ export interface CallbackOptions {
   readonly signal: AbortSignal;
 }
 
-/** First wait after a failed try; doubles up to the longest. */
-const BACKOFF_MS = 200;
-const MAX_BACKOFF_MS = 5_000;
+/** Waits after failed tries. */
+const BACKOFF: Backoff = { firstMs: 200, maxMs: 5_000 };
 
 /**
  * Tells the pool manager that the worker is ready, again and again until it is heard. The body is
@@ -31,22 +31,23 @@ export async function sayReady(body: WorkerReady, options: CallbackOptions): Pro
   const baseUrl = options.url.replace(new RegExp(`${poolRoutes.workerReady.path}/*$`), "");
   const client = createClient({ baseUrl, timeoutMs: options.timeoutMs });
   const giveUpAt = performance.now() + options.deadlineMs;
-  for (let backoff = BACKOFF_MS;; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+  for (let failures = 1;; failures++) {
+    const waitMs = backoffMs(failures, BACKOFF);
     try {
       await client.call(poolRoutes.workerReady, { body }, { signal: options.signal });
       return;
     } catch (error) {
       options.signal.throwIfAborted();
-      if (isFinal(error) || performance.now() + backoff > giveUpAt) {
+      if (isFinal(error) || performance.now() + waitMs > giveUpAt) {
         throw new LlorchError(
           "WORKER_START_FAILED",
           `The pool manager at ${baseUrl} did not take the ready callback: ${errorMessage(error)}`,
           { cause: error },
         );
       }
-      options.log.warn("callback_failed", { reason: errorMessage(error), retry_ms: backoff });
+      options.log.warn("callback_failed", { reason: errorMessage(error), retry_ms: waitMs });
     }
-    await delay(backoff, options.signal);
+    await delay(waitMs, options.signal);
   }
 }
 

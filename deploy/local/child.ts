@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import type { Executable } from "#shared/executables.ts";
 import { followUs } from "#shared/launcher.ts";
 import { readLines } from "#shared/lines.ts";
@@ -72,18 +73,16 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     options.startTimeoutMs,
   );
 
-  const abort = () => listening.reject(options.signal.reason);
-  options.signal.addEventListener("abort", abort);
+  const forget = onAbort(options.signal, () => listening.reject(options.signal.reason));
 
   const stop = async (deadlineMs: number) => {
     const kill = () => send(process, "SIGKILL");
     send(process, "SIGTERM");
     const killer = setTimeout(kill, deadlineMs);
-    if (options.hurry.aborted) kill();
-    else options.hurry.addEventListener("abort", kill);
+    const forgetHurry = onAbort(options.hurry, kill);
     await exited;
     clearTimeout(killer);
-    options.hurry.removeEventListener("abort", kill);
+    forgetHurry();
     await drained;
   };
   try {
@@ -94,7 +93,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     throw error;
   } finally {
     clearTimeout(timer);
-    options.signal.removeEventListener("abort", abort);
+    forget();
   }
 }
 

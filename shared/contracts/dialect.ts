@@ -1,3 +1,4 @@
+import { defined } from "../json.ts";
 import type { z } from "zod";
 import { LlorchError } from "../errors.ts";
 import { type ErrorBody, errorBody } from "./common.ts";
@@ -29,9 +30,9 @@ export const ownDialect: Dialect = {
       error: {
         code,
         message,
-        ...(details === undefined ? {} : { details }),
+        ...defined({ details }),
         retriable,
-        ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+        ...defined({ retry_after_ms: retryAfterMs }),
         correlation_id: correlationId,
       },
     };
@@ -43,8 +44,7 @@ export const ownDialect: Dialect = {
     const { code, message, details, retriable, retry_after_ms } = parsed.data.error;
     return new LlorchError(code, message, {
       retriable,
-      ...(details === undefined ? {} : { details }),
-      ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
+      ...defined({ details, retryAfterMs: retry_after_ms }),
     });
   },
 };

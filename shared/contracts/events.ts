@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LlorchError } from "../errors.ts";
+import { defined } from "../json.ts";
 import { errorCode, identifier, milliseconds, timestamp, tokenId } from "./common.ts";
 import { toolCall } from "./tools.ts";
 
@@ -100,13 +101,18 @@ export type StoredJobEvent = Exclude<JobEvent, { event: "metrics" }>;
 /** Data of the `error` event. */
 export type ErrorData = z.output<typeof errorData>;
 
+/** An error as the data of an event. */
+export function toErrorData(error: LlorchError): ErrorData {
+  const { code, message, retriable, retryAfterMs: retry_after_ms, details } = error;
+  return { code, message, retriable, ...defined({ retry_after_ms, details }) };
+}
+
 /** The error that an event tells of, as retriable as it says. */
 export function eventError(data: ErrorData): LlorchError {
   const { code, message, retriable, retry_after_ms, details } = data;
   return new LlorchError(code, message, {
     retriable,
-    ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
-    ...(details === undefined ? {} : { details }),
+    ...defined({ retryAfterMs: retry_after_ms, details }),
   });
 }
 

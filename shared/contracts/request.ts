@@ -1,3 +1,4 @@
+import { isRecord } from "../json.ts";
 import { z } from "zod";
 import { identifier, milliseconds, tokenId } from "./common.ts";
 import { checkTools, toolCall, toolShape } from "./tools.ts";
@@ -83,10 +84,6 @@ export const requestShape = {
 
 /** Runs a refinement though fields are wrong already, so that every fault is named at once. */
 export const ALWAYS = { when: (payload: { readonly value: unknown }) => isRecord(payload.value) };
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 const PROMPT_FIELDS = ["prompt", "prompt_tokens", "messages"] as const;
 

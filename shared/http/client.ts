@@ -1,4 +1,5 @@
-import { systemClock } from "../clock.ts";
+import { defined, parseJson } from "../json.ts";
+import { LinkedAbort } from "../aborts.ts";
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
 import { ownDialect } from "../contracts/dialect.ts";
 import { HEADERS } from "../defaults.ts";
@@ -206,26 +207,19 @@ interface Limit {
   stopClock(): void;
 }
 
-/** Made by hand: signals put together by `AbortSignal.any` may be collected before they fire. */
 function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
-  const controller = new AbortController();
+  const linked = new LinkedAbort(signal);
   let isLate = false;
-  const forward = () => controller.abort(signal?.reason);
-  const stopTimer = systemClock.after(timeoutMs, () => {
+  linked.abortAfter(timeoutMs, () => {
     isLate = true;
-    controller.abort(new DOMException("The deadline is over", "TimeoutError"));
+    return new DOMException("The deadline is over", "TimeoutError");
   });
-  if (signal?.aborted) forward();
-  else signal?.addEventListener("abort", forward);
   return {
-    signal: controller.signal,
+    signal: linked.signal,
     get isLate() {
       return isLate;
     },
-    stopClock() {
-      stopTimer();
-      signal?.removeEventListener("abort", forward);
-    },
+    stopClock: () => linked[Symbol.dispose](),
   };
 }
 
@@ -238,7 +232,7 @@ async function reach(
       method,
       headers,
       redirect: "error",
-      ...(body === undefined ? {} : { body }),
+      ...defined({ body }),
       ...(signal ? { signal } : {}),
       ...(client ? { client } : {}),
     });
@@ -315,14 +309,6 @@ function replyError({ dialect }: Route, status: number, text: string, url: strin
 /** The body of a reply that says what went wrong, if it comes at all. */
 function textOf(reply: { text(): Promise<string> }): Promise<string> {
   return reply.text().catch(() => "");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function fillPath(path: string, params: Record<string, unknown>): string {

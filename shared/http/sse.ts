@@ -1,3 +1,4 @@
+import { onAbort } from "../aborts.ts";
 import { createParser } from "eventsource-parser";
 import type { StreamFormat } from "./stream_response.ts";
 
@@ -71,7 +72,7 @@ export async function* readSseBatches(
 ): AsyncGenerator<readonly SseMessage[]> {
   const reader = readerOf(body);
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {});
-  signal?.addEventListener("abort", cancel);
+  const forget = onAbort(signal, cancel);
   const parser = new SseParser();
   try {
     while (true) {
@@ -83,7 +84,7 @@ export async function* readSseBatches(
       if (messages.length > 0) yield messages;
     }
   } finally {
-    signal?.removeEventListener("abort", cancel);
+    forget();
     cancel();
   }
 }

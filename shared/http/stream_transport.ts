@@ -1,3 +1,4 @@
+import { onAbort } from "../aborts.ts";
 import { Buffer } from "node:buffer";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
@@ -31,12 +32,10 @@ export function streamTransport(ca?: string): (request: EventsRequest) => Promis
         headers: { ...headers, "content-length": String(bytes.byteLength) },
         ...(isTls ? trusted : {}),
       });
-      const abort = () => {
+      const forget = onAbort(signal, () => {
         reject(signal?.reason);
         outgoing.destroy();
-      };
-      signal?.addEventListener("abort", abort);
-      const forget = () => signal?.removeEventListener("abort", abort);
+      });
       outgoing.setNoDelay(true);
       outgoing.once("close", forget);
       outgoing.on("error", (cause) => {
@@ -83,12 +82,11 @@ class Reply implements EventsReply {
 
   async *batches(signal: AbortSignal | undefined) {
     const parser = new SseParser();
-    const abort = () => {
+    const forget = onAbort(signal, () => {
       this.#waiting = [];
       this.#end(signal?.reason);
       this.#incoming.destroy();
-    };
-    signal?.addEventListener("abort", abort);
+    });
     try {
       signal?.throwIfAborted();
       for (let bytes = await this.#take(); bytes; bytes = await this.#take()) {
@@ -96,7 +94,7 @@ class Reply implements EventsReply {
         if (messages.length > 0) yield messages;
       }
     } finally {
-      signal?.removeEventListener("abort", abort);
+      forget();
       if (!this.#isEnded) this.#incoming.destroy();
     }
   }

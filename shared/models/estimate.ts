@@ -1,3 +1,4 @@
+import { defined } from "../json.ts";
 import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
 import { kvCache } from "./kv_cache.ts";
@@ -114,7 +115,7 @@ export function withExtras<M extends ModelMemory>(
   const draftPerToken = (draft?.kv_bytes_per_token ?? 0) + (draft?.window_bytes_per_token ?? 0);
   return {
     ...model,
-    ...(batchTokens === undefined ? {} : { batch_tokens: batchTokens }),
+    ...defined({ batch_tokens: batchTokens }),
     compute_bytes: Math.ceil(process + buffers(model) + beside),
     kv_bytes_per_token: model.kv_bytes_per_token + draftPerToken,
     ...(draft?.state_bytes_per_slot === undefined ? {} : {

@@ -1,3 +1,4 @@
+import { defined } from "../json.ts";
 import { LlorchError } from "../errors.ts";
 
 /** What a model reference says (docs/architecture.md, "Model references"). */
@@ -124,8 +125,7 @@ function parseHf(text: string): ModelReference {
     kind: "hf",
     org,
     repo,
-    ...(revision === undefined ? {} : { revision }),
-    ...(file === undefined ? {} : { file }),
+    ...defined({ revision, file }),
   };
 }
 

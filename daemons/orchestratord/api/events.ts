@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import { delay } from "#shared/lifecycle.ts";
@@ -27,8 +28,7 @@ export function mountEvents(app: App, { access, feed, openStreams }: Orchestrato
         const lastId = headers["last-event-id"];
         const over = new AbortController();
         const end = () => over.abort();
-        signal.addEventListener("abort", end);
-        if (signal.aborted) end();
+        const forget = onAbort(signal, end);
         const frames = feed.read({
           after: lastId === undefined ? undefined : Number(lastId),
           maySee: (tenant) => mayTouch(caller, tenant),
@@ -39,7 +39,7 @@ export function mountEvents(app: App, { access, feed, openStreams }: Orchestrato
         void isPutOut(request, over.signal).then(end, end);
         return Promise.resolve(openStreams.reply(frames, () => {
           end();
-          signal.removeEventListener("abort", end);
+          forget();
           close();
         }));
       }),

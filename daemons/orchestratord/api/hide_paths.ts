@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "#shared/json.ts";
 import type { ModelView, UnusableModelView } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
@@ -55,7 +56,7 @@ export function errorFor(error: LlorchError, caller: Caller | undefined): Llorch
   const { code, message, details, retriable, retryAfterMs, cause } = error;
   return new LlorchError(code, withoutHostPaths(message), {
     ...(details === undefined ? {} : { details: forCaller(caller, details) }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...defined({ retryAfterMs }),
     retriable,
     cause,
   });

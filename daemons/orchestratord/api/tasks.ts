@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import {
   ACCEPTED,
   isTerminal,
@@ -172,9 +173,7 @@ function toView(row: ListedRow): JobView {
     ...(row.firstTokenAt === undefined ? {} : { first_token_at: iso(row.firstTokenAt) }),
     ...(row.endedAt === undefined ? {} : { ended_at: iso(row.endedAt) }),
     attempts: [...row.attempts],
-    ...(row.usage === undefined ? {} : { usage: row.usage }),
-    ...(row.stopReason === undefined ? {} : { stop_reason: row.stopReason }),
-    ...(row.error === undefined ? {} : { error: row.error }),
+    ...defined({ usage: row.usage, stop_reason: row.stopReason, error: row.error }),
   };
 }
 

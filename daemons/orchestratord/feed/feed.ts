@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { Activity, FleetData, HistoryData, RatesData } from "#shared/contracts/mod.ts";
 import { formatSse } from "#shared/http/sse.ts";
@@ -129,7 +130,7 @@ export class Feed {
     let resolve = () => {};
     const wake = () => resolve();
     this.#wakes.add(wake);
-    signal.addEventListener("abort", wake);
+    const forget = onAbort(signal, wake);
     const entriesAfter = (cursor: number, last: number) =>
       this.#entries.filter(({ id, tenant }) =>
         id > cursor && id <= last && (tenant === undefined || maySee(tenant))
@@ -161,7 +162,7 @@ export class Feed {
       }
     } finally {
       this.#wakes.delete(wake);
-      signal.removeEventListener("abort", wake);
+      forget();
     }
   }
 

@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import {
   type EndData,
   type ErrorData,
@@ -187,7 +188,7 @@ export class Attempts {
       code: error.code,
       message: error.message,
       retriable: error.retriable,
-      ...(error.details === undefined ? {} : { details: error.details }),
+      ...defined({ details: error.details }),
     };
     const outcome = error.code === "CANCELLED" ? "cancelled" : "failed";
     this.#deps.metrics.ended.inc({ outcome });

@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { isTerminal, type MetricsData } from "#shared/contracts/mod.ts";
 import type { NumberedEvent } from "../store/job_store.ts";
 
@@ -94,8 +95,7 @@ export class JobStream {
    * ends early with the signal.
    */
   async *read(after: number, signal: AbortSignal): AsyncGenerator<readonly StreamItem[]> {
-    const wake = () => this.#wake();
-    signal.addEventListener("abort", wake);
+    const forget = onAbort(signal, () => this.#wake());
     this.#readers++;
     try {
       let last = after;
@@ -123,7 +123,7 @@ export class JobStream {
       }
     } finally {
       this.#readers--;
-      signal.removeEventListener("abort", wake);
+      forget();
     }
   }
 

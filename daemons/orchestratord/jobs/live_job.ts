@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import {
   type Attempt,
   isTerminal,
@@ -346,7 +347,7 @@ export class LiveJob {
     this.#attempts[this.#attempts.length - 1] = {
       ...last,
       ended_at: new Date(at).toISOString(),
-      ...(reason === undefined ? {} : { reason }),
+      ...defined({ reason }),
     };
   }
 

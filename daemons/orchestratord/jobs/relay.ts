@@ -1,3 +1,4 @@
+import { LinkedAbort } from "#shared/aborts.ts";
 import {
   eventError,
   type ExecuteRequest,
@@ -56,9 +57,7 @@ const WORTH_ANOTHER_TRY = new Set([
 
 /** Runs one attempt on a worker and hands its events on as they come. */
 export async function relay(options: RelayOptions): Promise<RelayOutcome> {
-  const end = new AbortController();
-  const forward = () => end.abort(options.signal.reason);
-  options.signal.addEventListener("abort", forward);
+  using end = new LinkedAbort(options.signal);
   let isStalled = false;
   let isDone = false;
   const watchdog = new Watchdog(options.clock, options.stallMs, () => {
@@ -106,7 +105,6 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   } finally {
     if (!isDone) end.abort();
     watchdog.stop();
-    options.signal.removeEventListener("abort", forward);
   }
 }
 
@@ -114,8 +112,8 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
  * Reads what is left after the last event, which is nothing: a body that was read to its end leaves a
  * connection for the next job.
  */
-async function readToEnd(batches: AsyncGenerator<unknown>, abort: AbortController): Promise<void> {
-  const late = setTimeout(() => abort.abort(), LAST_BYTES_MS);
+async function readToEnd(batches: AsyncGenerator<unknown>, end: Pick<LinkedAbort, "abort">): Promise<void> {
+  const late = setTimeout(() => end.abort(), LAST_BYTES_MS);
   try {
     while (!(await batches.next()).done);
   } catch {

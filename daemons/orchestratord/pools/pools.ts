@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import {
   type Heartbeat,
   orchestratorRoutes,
@@ -305,7 +306,7 @@ export class Pools {
       pool_id: poolId,
       model_ref: modelRef,
       device,
-      ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
+      ...defined({ correlation_id: correlationId }),
     });
     try {
       // The pool waits for the memory of workers that it knows to stop.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { backoffMs } from "#shared/backoff.ts";
 import { remember } from "./affinity.ts";
 import { charge, join, leave, settle } from "./fairness.ts";
 import { dequeue, enqueue, putBack } from "./queue.ts";
@@ -128,8 +129,7 @@ export function endJob(
 
 /** The first try again comes at once, then the pause doubles up to its bound. */
 export function backoff({ policy }: State, failures: number): number {
-  if (failures <= 1) return 0;
-  return Math.min(policy.backoffMaxMs, policy.backoffFirstMs * 2 ** (failures - 2));
+  return backoffMs(failures - 1, { firstMs: policy.backoffFirstMs, maxMs: policy.backoffMaxMs });
 }
 
 function end(state: State, job: Job): void {

@@ -6,7 +6,7 @@ import type { Client } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { PoolConfig } from "../config.ts";
 import type { Instruments } from "../instruments.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "#shared/backoff.ts";
 import { KnownWorkers } from "./known_workers.ts";
 import { Wake } from "./wake.ts";
 

@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import type { Clock } from "#shared/clock.ts";
 
 /** A sleep that can be called awake; calls that come while nobody sleeps count for the next wait. */
@@ -40,11 +41,11 @@ export class Wake {
     return new Promise((resolve) => {
       const end = () => {
         cancel();
-        signal.removeEventListener("abort", end);
+        forget();
         resolve();
       };
       const cancel = this.#clock.after(ms, end);
-      signal.addEventListener("abort", end, { once: true });
+      const forget = onAbort(signal, end);
     });
   }
 }

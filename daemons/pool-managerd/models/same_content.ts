@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 
 /**
@@ -48,6 +49,6 @@ function named(first: FoundModel, others: readonly FoundModel[]): FoundModel {
   return {
     ...first,
     aliases: [...new Set([...first.aliases, ...names])].filter((name) => name !== first.model_ref),
-    ...(sha256 === undefined ? {} : { sha256 }),
+    ...defined({ sha256 }),
   };
 }

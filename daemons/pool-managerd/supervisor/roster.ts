@@ -1,3 +1,4 @@
+import { defined } from "#shared/json.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { WorkerExit } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -141,7 +142,7 @@ export class Roster {
       signal: status.signal,
       category,
       at: new Date(clock.now()).toISOString(),
-      ...(detail === undefined ? {} : { detail }),
+      ...defined({ detail }),
     };
     store.recordExit(exit);
     logs.ended(worker_id);

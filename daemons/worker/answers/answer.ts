@@ -1,4 +1,9 @@
-import type { ChosenLogprob, StopReason, WorkerEvent } from "#shared/contracts/events.ts";
+import {
+  type ChosenLogprob,
+  type StopReason,
+  toErrorData,
+  type WorkerEvent,
+} from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
@@ -200,13 +205,7 @@ export class Answer {
   fail(error: LlorchError): void {
     this.#finish(error.code === "CANCELLED" ? "cancelled" : "failed", {
       event: "error",
-      data: {
-        code: error.code,
-        message: error.message,
-        retriable: error.retriable,
-        ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }),
-        ...(error.details === undefined ? {} : { details: error.details }),
-      },
+      data: toErrorData(error),
     });
   }
 

@@ -1,3 +1,4 @@
+import { isRecord, parseJson } from "#shared/json.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { CALL_TAGS, type CallSyntax } from "../chat/call_syntax.ts";
 import { partialStart } from "./stop_match.ts";
@@ -93,32 +94,15 @@ function matchBare(text: string, watch: CallWatch, atStart: boolean): CallMatch 
 }
 
 function parseCall(text: string, { names }: CallWatch): ParsedCall | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
   if (!isRecord(value)) return undefined;
   const { name, arguments: given = value["parameters"] ?? {} } = value;
   if (typeof name !== "string" || !names.has(name)) return undefined;
   // Some models write the arguments as a text of JSON.
   if (typeof given === "string") {
-    return isJsonObject(given) ? { name, arguments: given } : undefined;
+    return isRecord(parseJson(given)) ? { name, arguments: given } : undefined;
   }
   return isRecord(given) ? { name, arguments: JSON.stringify(given) } : undefined;
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    return isRecord(JSON.parse(text));
-  } catch {
-    return false;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Index after the object that begins at `start`; undefined while it is not whole. */

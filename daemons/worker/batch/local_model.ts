@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
 import { promptTokens } from "../answers/prompt.ts";
@@ -79,13 +80,12 @@ async function unlessStopped<T>(loading: Promise<T>, signal: AbortSignal): Promi
   const left = Promise.withResolvers<never>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const leave = () => timer = setTimeout(() => left.reject(signal.reason), LEAVE_MS);
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
+  const forget = onAbort(signal, leave);
   try {
     return await Promise.race([loading, left.promise]);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", leave);
+    forget();
   }
 }
 

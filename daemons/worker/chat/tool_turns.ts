@@ -1,3 +1,4 @@
+import { defined, parseJson } from "#shared/json.ts";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { CALL_TAGS, type CallSyntax } from "./call_syntax.ts";
@@ -104,8 +105,7 @@ export function nativeTurns(
     return {
       role,
       content,
-      ...(tool_call_id === undefined ? {} : { tool_call_id }),
-      ...(name === undefined ? {} : { name }),
+      ...defined({ tool_call_id, name }),
     };
   });
 }
@@ -162,9 +162,5 @@ function describeTools(tools: readonly Tool[]): string {
 
 /** The value of a call's arguments; a text that is no JSON stays a text. */
 function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return parseJson(text) ?? text;
 }

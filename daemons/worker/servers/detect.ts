@@ -2,7 +2,8 @@ import { LlorchError } from "#shared/errors.ts";
 import type { ServerKind } from "./server_kind.ts";
 import { llamaServer } from "./llama_server.ts";
 import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
-import { isRecord, type OpenaiServer } from "./server.ts";
+import { isRecord } from "#shared/json.ts";
+import type { OpenaiServer } from "./server.ts";
 import { vllm } from "./vllm.ts";
 
 /**

@@ -6,7 +6,8 @@ import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
 import type { ServerKind, Piece, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, samplingFields } from "./openai_text.ts";
-import { isRecord, type OpenaiServer } from "./server.ts";
+import { defined, isRecord } from "#shared/json.ts";
+import type { OpenaiServer } from "./server.ts";
 
 const NAMES = {
   top_k: "top_k",
@@ -96,7 +97,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
         ...(logit_bias
           ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
           : {}),
-        ...(json_schema === undefined ? {} : { json_schema }),
+        ...defined({ json_schema }),
         n_predict: limit,
         ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
         seed,

@@ -3,7 +3,8 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Piece, TextOrder, Usage } from "./server_kind.ts";
-import { isRecord, type OpenaiServer } from "./server.ts";
+import { defined, isRecord } from "#shared/json.ts";
+import type { OpenaiServer } from "./server.ts";
 
 /** What llorch assumes of sampling where a request does not say; a server without the field gets none. */
 const BEYOND_OPENAI = { top_k: 40, min_p: 0.05, repetition_penalty: 1 } as const;
@@ -73,7 +74,7 @@ export async function* generateText(
     seed,
     stream: true,
     stream_options: { include_usage: true },
-    ...(limit === undefined ? {} : { max_tokens: limit }),
+    ...defined({ max_tokens: limit }),
   };
   const { tools, tool_choice, parallel_tool_calls } = request;
   const offered = Object.entries({ tools, tool_choice, parallel_tool_calls })

@@ -1,6 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { Model } from "../model.ts";
-import { isRecord, type OpenaiServer } from "./server.ts";
+import { isRecord } from "#shared/json.ts";
+import type { OpenaiServer } from "./server.ts";
 
 /** `/v1/embeddings` as the worker's `/embed`. */
 export async function remoteEmbed(

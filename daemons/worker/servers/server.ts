@@ -1,3 +1,5 @@
+import { LinkedAbort } from "#shared/aborts.ts";
+import { isRecord, parseJson } from "#shared/json.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { readSse } from "#shared/http/sse.ts";
 
@@ -36,25 +38,14 @@ export function openaiServer(baseUrl: string, apiKey: string): OpenaiServer {
     }
     if (response.ok) return response;
     const text = await response.text().catch(() => "");
-    throw serverError(response.status, parse(text) ?? text);
+    throw serverError(response.status, parseJson(text) ?? text);
   }
 
   async function call(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-    const limit = new AbortController();
-    const abort = () => limit.abort(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    const late = setTimeout(
-      () => limit.abort(lost(`no reply to ${path} within ${CALL_MS} ms`)),
-      CALL_MS,
-    );
-    try {
-      const response = await send(path, body, limit.signal);
-      return parse(await response.text());
-    } finally {
-      clearTimeout(late);
-      signal.removeEventListener("abort", abort);
-    }
+    using limit = new LinkedAbort(signal);
+    limit.abortAfter(CALL_MS, () => lost(`no reply to ${path} within ${CALL_MS} ms`));
+    const response = await send(path, body, limit.signal);
+    return parseJson(await response.text());
   }
 
   return {
@@ -66,7 +57,7 @@ export function openaiServer(baseUrl: string, apiKey: string): OpenaiServer {
       try {
         for await (const { data } of readSse(response.body, signal)) {
           if (data === "[DONE]") return;
-          const chunk = parse(data);
+          const chunk = parseJson(data);
           const error = isRecord(chunk) ? chunk["error"] : undefined;
           if (isRecord(error)) throw serverError(Number(error["code"]) || 500, chunk);
           yield chunk;
@@ -119,17 +110,4 @@ export function serverError(status: number, body: unknown): LlorchError {
   return new LlorchError("INTERNAL", "The engine failed; the worker's log has its words", {
     cause: new Error(`status ${status}: ${words}`),
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether a value is an object with fields. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

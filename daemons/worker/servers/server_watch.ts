@@ -1,3 +1,4 @@
+import { LinkedAbort } from "#shared/aborts.ts";
 import { systemClock } from "#shared/clock.ts";
 import { groupMemory } from "./group_memory.ts";
 
@@ -55,10 +56,8 @@ export class ServerWatch {
 
   async #look(): Promise<void> {
     const { look, group, intervalMs, unresponsiveMs, onSilent } = this.#options;
-    const limit = new AbortController();
-    const late = setTimeout(() => limit.abort(new Error("No answer")), intervalMs);
-    const stop = () => limit.abort(this.#closed.signal.reason);
-    this.#closed.signal.addEventListener("abort", stop);
+    const limit = new LinkedAbort(this.#closed.signal);
+    limit.abortAfter(intervalMs, () => new Error("No answer"));
     try {
       await look(limit.signal);
       this.#isAnswering = true;
@@ -66,8 +65,7 @@ export class ServerWatch {
     } catch {
       this.#isAnswering = false;
     } finally {
-      clearTimeout(late);
-      this.#closed.signal.removeEventListener("abort", stop);
+      limit[Symbol.dispose]();
     }
     if (this.#closed.signal.aborted) return;
     this.#memory = await groupMemory(group).catch(() => this.#memory);

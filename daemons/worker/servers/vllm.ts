@@ -1,7 +1,8 @@
 import { offeredTools } from "#shared/contracts/tools.ts";
 import type { ServerKind, TokenServer } from "./server_kind.ts";
 import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
-import { isRecord, type OpenaiServer } from "./server.ts";
+import { isRecord } from "#shared/json.ts";
+import type { OpenaiServer } from "./server.ts";
 
 const NAMES = {
   top_k: "top_k",

@@ -1,3 +1,4 @@
+import { LinkedAbort } from "#shared/aborts.ts";
 import type { TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
@@ -66,10 +67,7 @@ export async function* followAll(
     }
     return;
   }
-  const leave = new AbortController();
-  const onAbort = () => leave.abort();
-  if (signal.aborted) leave.abort();
-  signal.addEventListener("abort", onAbort, { once: true });
+  using leave = new LinkedAbort(signal);
   const readers = jobs.map((job) => followLive(orchestrator, job, 0, leave.signal, 0));
   const arrivals = new Arrivals<
     { choice: number; result: IteratorResult<readonly StreamItem[]> }
@@ -89,7 +87,6 @@ export async function* followAll(
     }
   } finally {
     leave.abort();
-    signal.removeEventListener("abort", onAbort);
     await Promise.all(readers.map((reader) => reader.return(undefined)));
   }
 }

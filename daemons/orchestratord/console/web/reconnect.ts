@@ -1,10 +1,9 @@
 /** When to try again what was refused or broke off. */
+import { onAbort } from "#shared/aborts.ts";
+import { type Backoff, backoffMs, spread } from "#shared/backoff.ts";
 
-/** The first wait, in ms; each further one is twice as long. */
-const FIRST_MS = 500;
-
-/** The longest wait that nobody asked for, in ms. */
-const MOST_MS = 10_000;
+/** Waits that nobody asked for. */
+const BACKOFF: Backoff = { firstMs: 500, maxMs: 10_000 };
 
 /** The longest wait that is granted to who asks for one, in ms. */
 const MOST_ASKED_MS = 60_000;
@@ -17,8 +16,8 @@ const MOST_ASKED_MS = 60_000;
  * @param random From 0 to 1: many who were cut off together do not come back together.
  */
 export function waitMs(failures: number, askedMs: number | undefined, random: number): number {
-  const grown = Math.min(MOST_MS, FIRST_MS * 2 ** failures);
-  return Math.max(Math.min(askedMs ?? 0, MOST_ASKED_MS), grown * (0.5 + random / 2));
+  const wait = spread(backoffMs(failures + 1, BACKOFF), random);
+  return Math.max(Math.min(askedMs ?? 0, MOST_ASKED_MS), wait);
 }
 
 /** For how long an answer asks to be left alone, in ms: its own field before the header. */
@@ -33,11 +32,10 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      forget();
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
+    const forget = onAbort(signal, done);
   });
 }
