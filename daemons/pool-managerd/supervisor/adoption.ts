@@ -38,7 +38,7 @@ export async function adoptWorkers(options: AdoptionOptions): Promise<void> {
       roster.bury(record, { exit_code: null, signal: null });
       return [];
     }
-    return [roster.add(record, process)];
+    return [roster.adopt(record, process)];
   });
   await Promise.all(adopted.map(async (worker) => {
     // 2, 3

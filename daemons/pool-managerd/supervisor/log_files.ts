@@ -38,8 +38,12 @@ export class LogFiles {
     return join(this.#dir, workerId + SUFFIX);
   }
 
-  /** Follows a worker's file and passes its lines on to our own log. */
-  follow(workerId: string): void {
+  /**
+   * Follows a worker's file and passes its lines on to our own log.
+   *
+   * @param isAdopted An earlier pool manager has passed on what stands there.
+   */
+  follow(workerId: string, isAdopted: boolean): void {
     // Its first process lost its port, and another follows.
     if (this.#open.has(workerId)) return;
     const log = this.#log.with({ worker_id: workerId });
@@ -47,7 +51,7 @@ export class LogFiles {
     const file = new WorkerLog(this.path(workerId), (line) => {
       log.info("worker_output", { line });
       readers.forEach((reader) => reader.add(line));
-    });
+    }, isAdopted);
     if (this.#open.size === 0) this.#lookLater();
     this.#open.set(workerId, { file, readers });
   }
@@ -108,7 +112,7 @@ export class LogFiles {
   }
 
   #read(workerId: string): WorkerLog {
-    return new WorkerLog(this.path(workerId), () => {});
+    return new WorkerLog(this.path(workerId), () => {}, true);
   }
 
   /** Removes the files of all but the living and those that ended last. */

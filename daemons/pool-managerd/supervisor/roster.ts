@@ -103,7 +103,7 @@ export class Roster {
   }
 
   /**
-   * Takes a worker in and watches over its process.
+   * Takes a worker in that was started now, and watches over its process.
    *
    * @param startAgain Starts the same worker on another port when its own was taken, and says whether
    * it has.
@@ -111,11 +111,25 @@ export class Roster {
   add(
     record: WorkerRecord,
     process: WorkerProcess,
-    startAgain: (record: WorkerRecord) => boolean = () => false,
+    startAgain: (record: WorkerRecord) => boolean,
+  ): void {
+    // It may have said something already, and even ended.
+    this.#options.logs.follow(record.worker_id, false);
+    this.#watch(record, process, startAgain);
+  }
+
+  /** Takes a worker in that an earlier pool manager started. */
+  adopt(record: WorkerRecord, process: WorkerProcess): Worker {
+    this.#options.logs.follow(record.worker_id, true);
+    return this.#watch(record, process, () => false);
+  }
+
+  #watch(
+    record: WorkerRecord,
+    process: WorkerProcess,
+    startAgain: (record: WorkerRecord) => boolean,
   ): Worker {
-    const { logs } = this.#options;
     const worker = new Worker(record, process, this.#options);
-    logs.follow(worker.id);
     const ended = process.exited.then((status) => {
       if (!this.#isClosed) this.#end(worker, status, startAgain);
     }).catch((error) => {

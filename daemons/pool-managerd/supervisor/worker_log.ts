@@ -21,18 +21,20 @@ const MAX_FILE_BYTES = 8 * 1024 * 1024;
  */
 export class WorkerLog {
   readonly #path: string;
-  #onLine: (line: string) => void = () => {};
+  #onLine: (line: string) => void;
   readonly #lines: string[] = [];
   #offset: number;
   #decoder = new TextDecoder();
   #rest = "";
 
   /**
-   * @param onLine Gets each new line; what an earlier pool manager has seen is kept, not passed on.
+   * @param onLine Gets each line that nobody has read yet.
+   * @param wasRead An earlier pool manager has read what stands there: it is kept and not passed on.
    */
-  constructor(path: string, onLine: (line: string) => void) {
+  constructor(path: string, onLine: (line: string) => void, wasRead: boolean) {
     this.#path = path;
-    this.#offset = Math.max(0, sizeOf(path) - MAX_READ_BYTES);
+    this.#onLine = wasRead ? () => {} : onLine;
+    this.#offset = wasRead ? Math.max(0, sizeOf(path) - MAX_READ_BYTES) : 0;
     this.look();
     this.#onLine = onLine;
   }

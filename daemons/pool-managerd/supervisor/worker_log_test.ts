@@ -18,7 +18,7 @@ Deno.test(
   "a log passes new lines on whole, across looks and characters cut in two",
   withFile((path, write) => {
     const passed: string[] = [];
-    const log = new WorkerLog(path, (line) => passed.push(line));
+    const log = new WorkerLog(path, (line) => passed.push(line), true);
     log.look();
     write("one\ntw");
     log.look();
@@ -38,7 +38,7 @@ Deno.test(
   withFile((path, write) => {
     write("old\n");
     const passed: string[] = [];
-    const log = new WorkerLog(path, (line) => passed.push(line));
+    const log = new WorkerLog(path, (line) => passed.push(line), true);
     assert.deepEqual(log.lines, ["old"]);
     write("new\n");
     log.look();
@@ -47,9 +47,21 @@ Deno.test(
 );
 
 Deno.test(
+  "a log passes on what its worker wrote before anybody looked",
+  withFile((path, write) => {
+    write("first\nlast");
+    const passed: string[] = [];
+    const log = new WorkerLog(path, (line) => passed.push(line), false);
+    assert.deepEqual(passed, ["first"]);
+    log.finish();
+    assert.deepEqual(passed, ["first", "last"]);
+  }),
+);
+
+Deno.test(
   "a log keeps the last 100 lines, each of bounded length",
   withFile((path, write) => {
-    const log = new WorkerLog(path, () => {});
+    const log = new WorkerLog(path, () => {}, true);
     write(Array.from({ length: 150 }, (_, index) => `${index}\n`).join(""));
     write("x".repeat(10_000) + "\n");
     log.look();
@@ -62,13 +74,13 @@ Deno.test(
 Deno.test(
   "a log of a worker that writes too fast says what it left out",
   withFile((path, write) => {
-    const log = new WorkerLog(path, () => {});
+    const log = new WorkerLog(path, () => {}, true);
     write("y".repeat(99) + "\n");
     write(("z".repeat(1023) + "\n").repeat(300));
     log.look();
     assert.equal(log.lines.at(-1), "z".repeat(1023));
     const passed: string[] = [];
-    const second = new WorkerLog(path, (line) => passed.push(line));
+    const second = new WorkerLog(path, (line) => passed.push(line), true);
     write(("z".repeat(1023) + "\n").repeat(300));
     second.look();
     assert.match(passed[0] ?? "", /^… 45056 bytes of log left out$/);
@@ -78,7 +90,7 @@ Deno.test(
 Deno.test(
   "a file that has grown large is emptied, and goes on from its start",
   withFile((path, write) => {
-    const log = new WorkerLog(path, () => {});
+    const log = new WorkerLog(path, () => {}, true);
     write(("z".repeat(1023) + "\n").repeat(9 * 1024));
     log.look();
     assert.equal(Deno.statSync(path).size, 0);
@@ -92,7 +104,7 @@ Deno.test(
   "what has been passed on is not kept a second time once the worker is quiet",
   withFile((path, write) => {
     const passed: string[] = [];
-    const log = new WorkerLog(path, (line) => passed.push(line));
+    const log = new WorkerLog(path, (line) => passed.push(line), true);
     write(("z".repeat(1023) + "\n").repeat(100));
     log.look();
     assert.equal(passed.length, 100);
