@@ -1,4 +1,4 @@
-import { systemClock } from "./clock.ts";
+import { plainTimer, type Timer } from "./timer.ts";
 
 /**
  * Calls back once when a signal aborts; at once if it has.
@@ -36,12 +36,12 @@ export class LinkedAbort implements Disposable {
   }
 
   /**
-   * Aborts after `ms` of {@linkcode systemClock}.
+   * Aborts after `ms`.
    *
    * @returns what takes it back
    */
-  abortAfter(ms: number, reason: () => unknown): () => void {
-    const stop = systemClock.after(ms, () => {
+  abortAfter(ms: number, reason: () => unknown, timer: Timer = plainTimer): () => void {
+    const stop = timer.after(ms, () => {
       this.#links.delete(cancel);
       this.abort(reason());
     });

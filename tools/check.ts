@@ -23,6 +23,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["example", ["lint", "--quiet", `--config=${EXAMPLE}/deno.json`, EXAMPLE]],
   ["types", ["check", "--quiet", "--frozen"]],
   ["boundaries", tool("boundaries")],
+  ["one place", tool("one_place")],
   ["metric names", tool("metric_names", "--check")],
   ["dashboards", tool("dashboards", "--check")],
   ["config examples", tool("config_examples")],

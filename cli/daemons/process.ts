@@ -36,15 +36,6 @@ export async function isRunning(pid: number, executable: string): Promise<boolea
   return line !== undefined && runs(line, executable);
 }
 
-/** Sends a signal to a process that may already be gone. */
-export function sendSignal(pid: number, name: Deno.Signal): void {
-  try {
-    Deno.kill(pid, name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 /** Waits until a process is gone; false when it is still there after the deadline. */
 export async function untilGone(
   pid: number,

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { deadline } from "#shared/deadline.ts";
 import { ENV, EXIT } from "#shared/defaults.ts";
-import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { findExecutable } from "#shared/executables.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
+import { sendSignal, startProcess } from "#shared/process.ts";
 import {
   createLog,
   findListening,
@@ -14,7 +14,6 @@ import {
   readHead,
 } from "./daemon_log.ts";
 import type { DaemonKind } from "./kind.ts";
-import { sendSignal } from "./process.ts";
 import { type StartedDaemon, startedDaemons } from "./started.ts";
 
 /** Longest wait for a daemon to listen, in milliseconds. */
@@ -53,25 +52,30 @@ export async function spawnDaemon(
   await pruneLogs(await listLogs(kind, env), new Set(running.map(({ log }) => log)));
   const { command, args: first } = findExecutable(kind.executable);
   const log = await createLog(kind, env);
-  const child = start(command, [...first, ...args], log);
-  const exit = Promise.withResolvers<number>();
-  let hasExited = false;
-  child.once("exit", (code) => {
-    hasExited = true;
-    exit.resolve(code ?? EXIT.failed);
+  // It outlives us, and follows none that started us.
+  const { [ENV.launcher]: _, ...inherited } = Deno.env.toObject();
+  const started = startProcess({ command, args: [...first, ...args] }, {
+    env: inherited,
+    stdin: "ignore",
+    output: log,
+    code: "INTERNAL",
   });
+  const { child, pid, exited } = started;
   try {
-    const deadline = performance.now() + deadlineMs;
+    const giveUpAt = performance.now() + deadlineMs;
     while (true) {
-      const ended = hasExited;
+      const ended = started.hasExited;
       const text = await readHead(log);
       const listening = findListening(text);
-      if (ended) return { code: await exit.promise || EXIT.failed, lines: plainLines(text) };
+      if (ended) {
+        const { exit_code } = await exited;
+        return { code: exit_code || EXIT.failed, lines: plainLines(text) };
+      }
       if (listening !== undefined) {
         child.unref();
         return { ...listening, log };
       }
-      if (performance.now() > deadline) {
+      if (performance.now() > giveUpAt) {
         throw new LlorchError(
           "TIMEOUT",
           `${kind.executable} did not listen within ${deadlineMs / 1000} s; its log is ${log}`,
@@ -80,29 +84,9 @@ export async function spawnDaemon(
       await delay(LOOK_MS, signal);
     }
   } catch (error) {
-    sendSignal(child.pid!, "SIGTERM");
-    await Promise.race([exit.promise, delay(STOP_DEADLINE_MS)]);
-    if (!hasExited) sendSignal(child.pid!, "SIGKILL");
+    sendSignal(pid, "SIGTERM");
+    await deadline(exited, STOP_DEADLINE_MS);
+    if (!started.hasExited) sendSignal(pid, "SIGKILL");
     throw error;
-  }
-}
-
-function start(command: string, args: readonly string[], log: string): ChildProcess {
-  const failed = (reason: string, cause?: unknown) =>
-    new LlorchError("INTERNAL", `Cannot start ${command}: ${reason}`, { cause });
-  const output = openSync(log, "a");
-  try {
-    // It outlives us, and follows none that started us.
-    const { [ENV.launcher]: _, ...env } = Deno.env.toObject();
-    const stdio: StdioOptions = ["ignore", output, output];
-    const child = spawn(command, [...args], { detached: true, env, stdio });
-    // A program that cannot be executed is told here, later, and by a missing pid, at once.
-    child.on("error", () => {});
-    if (child.pid === undefined) throw failed("it is missing or may not be executed");
-    return child;
-  } catch (error) {
-    throw error instanceof LlorchError ? error : failed(errorMessage(error), error);
-  } finally {
-    closeSync(output);
   }
 }

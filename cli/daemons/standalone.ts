@@ -1,3 +1,4 @@
+import { signalChild } from "#shared/process.ts";
 import { onAbort } from "#shared/aborts.ts";
 import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
@@ -64,14 +65,7 @@ async function foreground({ command, args }: Executable, { signal }: Context): P
   } catch (error) {
     throw new LlorchError("WORKER_START_FAILED", `Cannot start ${command}`, { cause: error });
   }
-  const interrupt = () => {
-    try {
-      child.kill("SIGINT");
-    } catch {
-      // It has ended: that is what was wanted.
-    }
-  };
-  const forget = onAbort(signal, interrupt);
+  const forget = onAbort(signal, () => signalChild(child, "SIGINT"));
   const { code } = await child.status;
   forget();
   return code;

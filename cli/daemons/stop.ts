@@ -6,7 +6,8 @@ import type { Context } from "../context.ts";
 import { connect, urlOf } from "./connect.ts";
 import { askHealth, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
-import { sendSignal, untilGone } from "./process.ts";
+import { sendSignal } from "#shared/process.ts";
+import { untilGone } from "./process.ts";
 import { findService, serviceCommand } from "./service.ts";
 import { type StartedDaemon, startedDaemons } from "./started.ts";
 

@@ -1,3 +1,4 @@
+import { sendSignal } from "#shared/process.ts";
 import { onAbort } from "#shared/aborts.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Context } from "../context.ts";
@@ -173,11 +174,7 @@ function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
 
 /** Sends a signal to git and to all that it has started. */
 function send({ pid }: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    Deno.kill(Deno.build.os === "windows" ? pid : -pid, signal);
-  } catch {
-    // They have ended: that is what was wanted.
-  }
+  sendSignal(Deno.build.os === "windows" ? pid : -pid, signal);
 }
 
 /** Git in the folder of the context, its progress on a terminal unless that is not wanted. */

@@ -1,3 +1,4 @@
+import { signalChild } from "#shared/process.ts";
 import { onAbort } from "#shared/aborts.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -76,8 +77,8 @@ async function runSsh(
   }
   let killer: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
-    kill(child, "SIGINT");
-    killer = setTimeout(() => kill(child, "SIGKILL"), END_TIMEOUT_MS);
+    signalChild(child, "SIGINT");
+    killer = setTimeout(() => signalChild(child, "SIGKILL"), END_TIMEOUT_MS);
   };
   const forget = onAbort(signal, stop);
   let unwritten: unknown;
@@ -85,7 +86,7 @@ async function runSsh(
     .pipeTo(Deno.stdout.writable, { preventClose: true })
     .catch((error) => {
       unwritten = error;
-      kill(child, "SIGTERM");
+      signalChild(child, "SIGTERM");
     });
   try {
     const { code } = await child.status;
@@ -95,14 +96,6 @@ async function runSsh(
   } finally {
     clearTimeout(killer);
     forget();
-  }
-}
-
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    child.kill(signal);
-  } catch {
-    // It has ended.
   }
 }
 

@@ -1,3 +1,4 @@
+import { signalChild } from "#shared/process.ts";
 import { onAbort } from "#shared/aborts.ts";
 import type { Executable } from "#shared/executables.ts";
 import { followUs } from "#shared/launcher.ts";
@@ -76,8 +77,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const forget = onAbort(options.signal, () => listening.reject(options.signal.reason));
 
   const stop = async (deadlineMs: number) => {
-    const kill = () => send(process, "SIGKILL");
-    send(process, "SIGTERM");
+    const kill = () => signalChild(process, "SIGKILL");
+    signalChild(process, "SIGTERM");
     const killer = setTimeout(kill, deadlineMs);
     const forgetHurry = onAbort(options.hurry, kill);
     await exited;
@@ -94,14 +95,5 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   } finally {
     clearTimeout(timer);
     forget();
-  }
-}
-
-/** Sends a signal to a process that may already be gone. */
-function send(process: Deno.ChildProcess, name: Deno.Signal): void {
-  try {
-    process.kill(name);
-  } catch {
-    // It has ended: that is what was wanted.
   }
 }

@@ -1,9 +1,10 @@
 import { defined, parseJson } from "../json.ts";
 import { LinkedAbort } from "../aborts.ts";
+import { systemClock } from "../clock.ts";
 import type { Route, RouteCall, RouteResult } from "../contracts/route.ts";
 import { ownDialect } from "../contracts/dialect.ts";
 import { HEADERS } from "../defaults.ts";
-import { errorMessage, LlorchError } from "../errors.ts";
+import { errorMessage } from "../errors.ts";
 import { readSseBatches, type SseMessage } from "./sse.ts";
 
 /** The peer could not be reached, hung up, or took too long: nothing is known about what it did. */
@@ -213,7 +214,7 @@ function limitCall(signal: AbortSignal | undefined, timeoutMs: number): Limit {
   linked.abortAfter(timeoutMs, () => {
     isLate = true;
     return new DOMException("The deadline is over", "TimeoutError");
-  });
+  }, systemClock);
   return {
     signal: linked.signal,
     get isLate() {

@@ -1,3 +1,4 @@
+import { deadline, LATE } from "../deadline.ts";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -223,16 +224,11 @@ function cannotListen(error: Error, at: string): LlorchError {
 
 /** Whether everything, and what comes to it meanwhile, settles within `ms`. */
 async function settledWithin(running: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
-  let isLate = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      resolve();
-    }, ms);
-  });
-  while (running.size > 0 && !isLate) await Promise.race([Promise.allSettled(running), late]);
-  clearTimeout(timer);
+  const giveUpAt = performance.now() + ms;
+  while (running.size > 0) {
+    const leftMs = Math.max(0, giveUpAt - performance.now());
+    if (await deadline(Promise.allSettled(running), leftMs) === LATE) break;
+  }
   return running.size === 0;
 }
 

@@ -1,4 +1,5 @@
-import { delay } from "#shared/lifecycle.ts";
+import { deadline, LATE } from "#shared/deadline.ts";
+import { signalChild } from "#shared/process.ts";
 
 /** A driver that hangs must not hang the heartbeat. */
 const TIMEOUT_MS = 5_000;
@@ -35,28 +36,18 @@ export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool
       throw error;
     }
     const ended = child.output();
-    const timer = new AbortController();
-    const isLate = delay(timeoutMs, timer.signal).then(() => undefined, () => undefined);
-    const result = await Promise.race([ended, isLate]).finally(() => timer.abort());
-    if (result === undefined) {
+    const result = await deadline(ended, timeoutMs);
+    if (result === LATE) {
       const rest = { until: performance.now() + restMs, isGone: false };
       resting.set(name, rest);
       ended.catch(() => {}).finally(() => rest.isGone = true);
-      kill(child);
+      // It may have ended, and what it started holds its output.
+      signalChild(child, "SIGKILL");
       throw new Error(late);
     }
     const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
     return { code: result.code, output: decode(result.stdout) || decode(result.stderr) };
   };
-}
-
-/** It may have ended, and what it started holds its output. */
-function kill(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-  }
 }
 
 /** The tools of this machine. */

@@ -13,7 +13,8 @@ import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
 import { lastWords } from "./last_words.ts";
 import { portWasTaken } from "./port_taken.ts";
-import { exitCategory, type ExitStatus } from "./worker_life.ts";
+import type { ExitStatus } from "#shared/process.ts";
+import { exitCategory } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** A worker's last words as an exit shows them, in characters. */

@@ -1,3 +1,4 @@
+import type { ExitStatus } from "#shared/process.ts";
 import type { WorkerExit, WorkerState } from "#shared/contracts/pool.ts";
 
 /** Where a worker stands between its start and its end; what must happen when. */
@@ -98,12 +99,6 @@ function kill(life: WorkerLife, cause: WorkerLife["cause"]): LifeStep {
     life: { ...life, state: "stopping", deadline: null, cause, killed: true },
     signal: "SIGKILL",
   };
-}
-
-/** How a process ended; both null when it was not our child. */
-export interface ExitStatus {
-  readonly exit_code: number | null;
-  readonly signal: string | null;
 }
 
 /** What worker logs say when memory, the device's or the machine's, was not enough. */

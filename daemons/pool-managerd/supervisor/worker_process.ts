@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import type { Executable } from "#shared/executables.ts";
 import { withLargeStack } from "#shared/large_stack.ts";
 import type { Clock } from "#shared/clock.ts";
 import type { StandbyOrders } from "#shared/contracts/worker.ts";
-import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type ExitStatus, NOT_EXECUTABLE, sendSignal, startProcess } from "#shared/process.ts";
 import type { ProcessTable } from "./process_table.ts";
-import type { ExitStatus } from "./worker_life.ts";
 
 /** How often a process that is not our child is looked for, in milliseconds. */
 const ADOPTED_LOOK_MS = 250;
@@ -53,11 +52,9 @@ export interface Spawner {
 /** The {@linkcode Spawner} that starts real processes. */
 export function processSpawner(table: ProcessTable, clock: Clock): Spawner {
   return {
-    spawn: (executable, env, log) => startProcess(executable, env, log, table, "ignore").process,
+    spawn: (executable, env, log) => startWorker(executable, env, log, table, "ignore").process,
     prepare(executable, env, log) {
-      const { process, child } = startProcess(executable, env, log, table, "pipe");
-      // It may have ended: then its exit says so.
-      child.stdin!.on("error", () => {});
+      const { process, child } = startWorker(executable, env, log, table, "pipe");
       return { process, order: (orders) => child.stdin!.end(JSON.stringify(orders) + "\n") };
     },
     adopt(pid, startTime) {
@@ -68,61 +65,29 @@ export function processSpawner(table: ProcessTable, clock: Clock): Spawner {
   };
 }
 
-/**
- * Starts a program in a session of its own with its output in a file: neither Ctrl-C in our
- * terminal nor our own death reaches it, and no pipe of ours can block it.
- */
-function startProcess(
+function startWorker(
   executable: Executable,
   env: Readonly<Record<string, string>>,
-  log: string,
+  output: string,
   table: ProcessTable,
   stdin: "ignore" | "pipe",
 ): { readonly process: WorkerProcess; readonly child: ChildProcess } {
-  const failed = (reason: string, cause?: unknown) =>
-    new LlorchError("WORKER_START_FAILED", `Cannot start ${executable.command}: ${reason}`, {
-      cause,
-    });
+  const { command: name } = executable;
+  const code = "WORKER_START_FAILED";
   // The shell that starts it would say so in its log alone.
-  if (!mayRun(executable.command)) throw failed(NOT_THERE);
-  const { command, args } = withLargeStack(executable);
-  let child: ChildProcess;
-  try {
-    const output = openSync(log, "a", 0o600);
-    try {
-      child = spawn(command, [...args], {
-        detached: true,
-        env,
-        stdio: [stdin, output, output],
-      });
-    } finally {
-      closeSync(output);
-    }
-  } catch (error) {
-    throw failed(errorMessage(error), error);
-  }
-  const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
-  let hasExited = false;
-  child.once("exit", (exit_code, signal) => {
-    hasExited = true;
-    resolve({ exit_code, signal });
-  });
-  // A program that cannot be executed is told here, later, and by a missing pid, at once.
-  child.on("error", () => {});
-  if (child.pid === undefined) throw failed(NOT_THERE);
-  const { pid } = child;
+  if (!mayRun(name)) throw new LlorchError(code, `Cannot start ${name}: ${NOT_EXECUTABLE}`);
+  const started = startProcess(withLargeStack(executable), { env, stdin, output, code, name });
+  const { child, pid, exited } = started;
   const process: WorkerProcess = {
     pid,
     startTime: table.startTime(pid),
     exited,
     // Not child.kill(): Deno's sends one signal only and then calls any exit the work of that signal.
-    signal: (name) => hasExited ? undefined : sendSignal(pid, name),
+    signal: (name) => started.hasExited ? undefined : sendSignal(pid, name),
     forget: () => child.unref(),
   };
   return { process, child };
 }
-
-const NOT_THERE = "it is missing or may not be executed";
 
 function mayRun(command: string): boolean {
   // One without a folder is looked for on PATH.
@@ -132,14 +97,6 @@ function mayRun(command: string): boolean {
     return isFile && (mode === null || (mode & 0o111) !== 0);
   } catch {
     return false;
-  }
-}
-
-function sendSignal(pid: number, name: Deno.Signal): void {
-  try {
-    Deno.kill(pid, name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Answer } from "./answer.ts";
 
@@ -113,10 +114,7 @@ export class RunTable<R extends TableRun> {
 
   /** Lets what runs come to its end, at most this long, then ends it so that it can go on elsewhere. */
   async drain(deadlineMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
-    await Promise.race([this.#whenIdle(), late]);
-    clearTimeout(timer);
+    await deadline(this.#whenIdle(), deadlineMs);
     this.failAll("The worker stops; the job can go on elsewhere");
   }
 

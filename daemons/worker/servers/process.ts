@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { errorMessage, LlorchError } from "#shared/errors.ts";
+import { sendSignal, startProcess } from "#shared/process.ts";
 
 /** How a server ended. */
 export interface EngineEnd {
@@ -56,35 +55,24 @@ export function startEngine(
   words: readonly string[],
   env: Readonly<Record<string, string>>,
 ): EngineProcess {
-  const failed = (reason: string, cause?: unknown) =>
-    new LlorchError("WORKER_START_FAILED", `Cannot start ${words[0]}: ${reason}`, { cause });
-  let child: ChildProcess;
-  try {
-    child = spawn("/bin/sh", ["-c", GUARD, "llorch-engine", ...words], {
-      detached: true,
-      env,
-      stdio: ["pipe", "inherit", "inherit"],
-    });
-  } catch (error) {
-    throw failed(errorMessage(error), error);
-  }
-  child.on("error", () => {});
-  child.stdin?.on("error", () => {});
-  const { pid } = child;
-  if (pid === undefined) throw failed("/bin/sh is missing or may not be executed");
-  const ended = new Promise<EngineEnd>((resolve) => {
-    child.once("exit", (code, signal) => {
-      // What the command left behind in its group goes now.
-      child.stdin?.destroy();
-      resolve(howItEnded(code, signal));
-    });
+  const command = { command: "/bin/sh", args: ["-c", GUARD, "llorch-engine", ...words] };
+  const { child, pid, exited } = startProcess(command, {
+    env,
+    stdin: "pipe",
+    code: "WORKER_START_FAILED",
+    name: words[0]!,
+  });
+  const ended = exited.then(({ exit_code, signal }) => {
+    // What the command left behind in its group goes now.
+    child.stdin?.destroy();
+    return howItEnded(exit_code, signal);
   });
   return {
     group: pid,
     ended,
     async stop(deadlineMs) {
-      signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), deadlineMs);
+      sendSignal(-pid, "SIGTERM");
+      const timer = setTimeout(() => sendSignal(-pid, "SIGKILL"), deadlineMs);
       await ended;
       clearTimeout(timer);
     },
@@ -103,12 +91,4 @@ function howItEnded(code: number | null, signal: string | null): EngineEnd {
     ? "its program may not be executed"
     : `it ended with exit code ${code}`;
   return { how, wasKilled: signal === "SIGKILL" || number === SIGKILL };
-}
-
-function signalGroup(group: number, name: Deno.Signal): void {
-  try {
-    Deno.kill(-group, name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -57,7 +57,7 @@ export class ServerWatch {
   async #look(): Promise<void> {
     const { look, group, intervalMs, unresponsiveMs, onSilent } = this.#options;
     const limit = new LinkedAbort(this.#closed.signal);
-    limit.abortAfter(intervalMs, () => new Error("No answer"));
+    limit.abortAfter(intervalMs, () => new Error("No answer"), systemClock);
     try {
       await look(limit.signal);
       this.#isAnswering = true;

@@ -1,3 +1,4 @@
+import { deadline, LATE } from "#shared/deadline.ts";
 import { eventError } from "#shared/contracts/mod.ts";
 import type { ChoiceItems } from "./choices.ts";
 
@@ -12,25 +13,20 @@ export async function startOrTimeout(
   ms: number,
 ): Promise<AsyncGenerator<ChoiceItems>> {
   const seen: ChoiceItems[] = [];
-  const deadline = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => deadline.resolve(undefined), ms);
+  const giveUpAt = performance.now() + ms;
   let next: Promise<IteratorResult<ChoiceItems>> | undefined;
-  try {
-    while (true) {
-      next ??= batches.next();
-      const result = await Promise.race([next, deadline.promise]);
-      if (result === undefined || result.done) break;
-      next = undefined;
-      seen.push(result.value);
-      const { items } = result.value;
-      if (items.some(({ kind }) => kind === "metrics")) break;
-      const events = items.flatMap((item) => item.kind === "event" ? [item.event] : []);
-      const first = events.find(({ event }) => event !== "queued");
-      if (first?.event === "error") throw eventError(first.data);
-      if (first) break;
-    }
-  } finally {
-    clearTimeout(timer);
+  while (true) {
+    next ??= batches.next();
+    const result = await deadline(next, Math.max(0, giveUpAt - performance.now()));
+    if (result === LATE || result.done) break;
+    next = undefined;
+    seen.push(result.value);
+    const { items } = result.value;
+    if (items.some(({ kind }) => kind === "metrics")) break;
+    const events = items.flatMap((item) => item.kind === "event" ? [item.event] : []);
+    const first = events.find(({ event }) => event !== "queued");
+    if (first?.event === "error") throw eventError(first.data);
+    if (first) break;
   }
   return rest(seen, next, batches);
 }

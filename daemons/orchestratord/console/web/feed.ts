@@ -1,4 +1,5 @@
 /** The connection to the live feed (`GET /v2/events`): kept while the page is looked at. */
+import { onAbort } from "#shared/aborts.ts";
 import type { EventSourceMessage } from "eventsource-parser";
 import { ApiError, errorOf, send } from "./api.ts";
 import { pause, waitMs } from "./reconnect.ts";
@@ -85,7 +86,7 @@ async function* connection(
   const dead = new AbortController();
   const end = () => dead.abort();
   let silence = setTimeout(end, SILENCE_MS);
-  signal.addEventListener("abort", end);
+  const forget = onAbort(signal, end);
   try {
     const reply = await send("GET", "/v2/events", {
       headers: last === undefined ? {} : { "last-event-id": last },
@@ -99,7 +100,7 @@ async function* connection(
     });
   } finally {
     clearTimeout(silence);
-    signal.removeEventListener("abort", end);
+    forget();
     // What was not read to its end is let go.
     end();
   }

@@ -1,3 +1,4 @@
+import { deadline, LATE } from "#shared/deadline.ts";
 import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
@@ -151,16 +152,10 @@ export class LlamaSampling implements Sampling {
   /** A grammar of some words can have more ways to go on than anybody can count. */
   async #inTime<T>(choice: Promise<T>): Promise<T> {
     if (!this.#grammar) return await choice;
-    const { promise: late, reject } = Promise.withResolvers<never>();
+    const chosen = await deadline(choice, CHOICE_DEADLINE_MS);
+    if (chosen !== LATE) return chosen;
     const seconds = CHOICE_DEADLINE_MS / 1000;
-    const timer = setTimeout(() => {
-      reject(new EngineStuck(`The grammar takes more than ${seconds} s for a token: simplify it`));
-    }, CHOICE_DEADLINE_MS);
-    try {
-      return await Promise.race([choice, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    throw new EngineStuck(`The grammar takes more than ${seconds} s for a token: simplify it`);
   }
 
   /** An error of the sampler, as the request's own fault where it left no token to choose. */

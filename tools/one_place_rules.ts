@@ -1,0 +1,44 @@
+/** An idea that has one place, and what it looks like elsewhere. */
+interface OnePlace {
+  readonly pattern: RegExp;
+  /** Files that may do it by hand. */
+  readonly places: readonly string[];
+  readonly instead: string;
+}
+
+const ONE_PLACE: readonly OnePlace[] = [
+  {
+    pattern: /AbortSignal\.any\(/,
+    places: [],
+    instead: "its signal may be collected before it aborts: LinkedAbort (shared/aborts.ts)",
+  },
+  {
+    pattern: /\.addEventListener\("abort"/,
+    places: ["shared/aborts.ts"],
+    instead: "onAbort or LinkedAbort (shared/aborts.ts)",
+  },
+  {
+    pattern: /\bspawn\b.* from "node:child_process"/,
+    places: ["shared/process.ts"],
+    instead: "startProcess (shared/process.ts)",
+  },
+  {
+    pattern: /function isRecord\(/,
+    places: ["shared/json.ts"],
+    instead: "isRecord (shared/json.ts)",
+  },
+];
+
+/**
+ * Lines of a production file that do by hand what has one place.
+ *
+ * @param file Path from the root of the repository.
+ */
+export function secondPlaces(file: string, source: string): string[] {
+  const found = source.split("\n").flatMap((text, index) =>
+    ONE_PLACE.filter(({ pattern, places }) => pattern.test(text) && !places.includes(file))
+      .filter(() => !/^\s*import type /.test(text))
+      .map(({ instead }) => `${file}:${index + 1}: ${text.trim()}: ${instead}`)
+  );
+  return found;
+}

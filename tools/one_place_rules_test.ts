@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { secondPlaces } from "./one_place_rules.ts";
+
+Deno.test("what has one place is reported elsewhere, with its line and what to use", () => {
+  const source = "a();\n  const both = AbortSignal.any([one, other]);\n";
+  assert.deepEqual(secondPlaces("cli/a.ts", source), [
+    "cli/a.ts:2: const both = AbortSignal.any([one, other]);: its signal may be collected before it " +
+    "aborts: LinkedAbort (shared/aborts.ts)",
+  ]);
+});
+
+Deno.test("the place itself may do it, and types may be imported", () => {
+  const source = 'signal.addEventListener("abort", stop);';
+  assert.deepEqual(secondPlaces("shared/aborts.ts", source), []);
+  assert.equal(secondPlaces("shared/b.ts", source).length, 1);
+  const types = 'import type { ChildProcess } from "node:child_process";';
+  assert.deepEqual(secondPlaces("daemons/worker/a.ts", types), []);
+});
