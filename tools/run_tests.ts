@@ -10,6 +10,7 @@ import { sourceFiles } from "./repo.ts";
 import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 import {
   defaultJobs,
+  pathOf,
   planTests,
   readArguments,
   selectTests,
@@ -28,14 +29,17 @@ const INTERRUPTED = 130;
 
 /** Runs the tests that the arguments select and gives the exit code. */
 export async function test(args: readonly string[]): Promise<number> {
-  const asked = readArguments(args);
+  const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));
+  const given = readArguments(args);
+  const asked = { ...given, paths: given.paths.map((each) => pathOf(all, each)) };
+  const named = new Map(given.paths.map((each, index) => [each, asked.paths[index]!]));
   const interrupt = new AbortController();
   const stop = () => interrupt.abort();
   for (const name of ENDS) Deno.addSignalListener(name, stop);
   try {
     const results = asked.together
-      ? [await oneProcess(args, asked, interrupt.signal)]
-      : await manyProcesses(asked, interrupt.signal);
+      ? [await oneProcess(args.map((arg) => named.get(arg) ?? arg), asked, interrupt.signal)]
+      : await manyProcesses(all, asked, interrupt.signal);
     if (interrupt.signal.aborted) console.error("Interrupted: not every test was tried");
     return conclude(results, args) || (interrupt.signal.aborted ? INTERRUPTED : 0);
   } finally {
@@ -57,15 +61,14 @@ async function oneProcess(
 /**
  * Runs batches side by side and what must be alone afterwards.
  *
- * @throws {RangeError} when a path, or a name in `test_alone.ts`, has no test file
+ * @throws {RangeError} when a name in `test_alone.ts` has no test file
  */
 async function manyProcesses(
+  all: readonly string[],
   { paths, flags, jobs = defaultJobs(availableParallelism()) }: TestArguments,
   signal: AbortSignal,
 ): Promise<BatchResult[]> {
-  const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));
-  refuseUnknown(all, paths, "an argument");
-  refuseUnknown(all, [...Object.keys(ALONE), ...LONG, ...LONGEST], "tools/test_alone.ts");
+  refuseUnknown(all, [...Object.keys(ALONE), ...LONG, ...LONGEST]);
   const { batches, alone } = planTests(selectTests(all, paths));
   const results: BatchResult[] = [];
   const failsFast = flags.some((flag) => flag.startsWith("--fail-fast"));
@@ -95,10 +98,10 @@ async function manyProcesses(
   return results;
 }
 
-function refuseUnknown(all: readonly string[], paths: readonly string[], who: string): void {
+function refuseUnknown(all: readonly string[], paths: readonly string[]): void {
   const [unknown] = unknownPaths(all, paths);
   if (unknown === undefined) return;
-  throw new RangeError(`No test file is at '${unknown}', which ${who} names`);
+  throw new RangeError(`No test file is at '${unknown}', which tools/test_alone.ts names`);
 }
 
 /** Repeats what went wrong, prints the plain line, and gives the exit code. */

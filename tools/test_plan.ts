@@ -5,7 +5,10 @@ const FILES_OF_A_BATCH = 12;
 
 /** What the arguments of `deno task test` ask for. */
 export interface TestArguments {
-  /** Files and folders to take tests from, relative to the repository; none is everything. */
+  /**
+   * Files and folders to take tests from, relative to the repository, and names of what is in `tests/`; none
+   * is everything.
+   */
   readonly paths: readonly string[];
   /** Options of `deno test` that mean the same for every part of a run. */
   readonly flags: readonly string[];
@@ -96,7 +99,34 @@ export function selectTests(all: readonly string[], paths: readonly string[]): s
   );
 }
 
-/** Paths that select no test file: a slip of the caller. */
+/** Where tests are that have a name: a folder or a file of this. */
+const NAMED = "tests";
+
+/** Names that `deno task test` takes: the folders of `tests/` that hold tests. */
+export function testNames(all: readonly string[]): string[] {
+  const folders = all.filter((file) => file.startsWith(`${NAMED}/`)).map((file) =>
+    file.split("/")[1]!
+  );
+  return [...new Set(folders)].sort();
+}
+
+/**
+ * What an argument selects, as a path: a name is looked for in `tests/` first (`cli` is `tests/cli`, and
+ * `cli/` the folder at the root).
+ *
+ * @throws {RangeError} listing the names, when no test file is there
+ */
+export function pathOf(all: readonly string[], argument: string): string {
+  const has = (path: string) => selectTests(all, [path]).length > 0;
+  const named = `${NAMED}/${argument}`;
+  const isWord = /^[\w-]+$/.test(argument);
+  const path = [...(isWord ? [named, argument] : [argument, named])].find(has);
+  if (path !== undefined) return path;
+  const names = testNames(all).join(", ");
+  throw new RangeError(`No test is named '${argument}', and none is at that path; names: ${names}`);
+}
+
+/** Paths that select no test file. */
 export function unknownPaths(all: readonly string[], paths: readonly string[]): string[] {
   return paths.filter((path) => selectTests(all, [path]).length === 0);
 }

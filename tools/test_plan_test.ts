@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { sourceFiles } from "./repo.ts";
 import { ALONE, LONG, LONGEST } from "./test_alone.ts";
-import { defaultJobs, planTests, readArguments, selectTests, unknownPaths } from "./test_plan.ts";
+import {
+  defaultJobs,
+  pathOf,
+  planTests,
+  readArguments,
+  selectTests,
+  testNames,
+  unknownPaths,
+} from "./test_plan.ts";
 
 const ALL = sourceFiles().filter((file) => file.endsWith("_test.ts"));
 
@@ -33,6 +41,36 @@ Deno.test("test plan: paths select files and folders, and not names that begin a
   assert.deepEqual(selectTests(all, ["./cli/b/c_test.ts"]), ["cli/b/c_test.ts"]);
   assert.deepEqual(selectTests(all, ["."]), all);
   assert.deepEqual(unknownPaths(all, ["cli", "clie"]), ["clie"]);
+});
+
+Deno.test("test plan: a word is the name of a folder in tests/, and paths stay paths", () => {
+  const all = [
+    "cli/a_test.ts",
+    "shared/b_test.ts",
+    "tests/cli/c_test.ts",
+    "tests/slow/d/e_test.ts",
+  ];
+  assert.equal(pathOf(all, "cli"), "tests/cli");
+  assert.equal(pathOf(all, "cli/"), "cli/");
+  assert.equal(pathOf(all, "./cli"), "./cli");
+  assert.equal(pathOf(all, "shared"), "shared");
+  assert.equal(pathOf(all, "slow/d"), "tests/slow/d");
+  assert.equal(pathOf(all, "tests/cli/c_test.ts"), "tests/cli/c_test.ts");
+  assert.deepEqual(testNames(all), ["cli", "slow"]);
+  assert.throws(
+    () => pathOf(all, "clii"),
+    /^RangeError: No test is named 'clii', and none is at that path; names: cli, slow$/,
+  );
+});
+
+Deno.test("test plan: every folder of tests/ that holds tests has a name", () => {
+  const names = testNames(ALL);
+  for (const name of ["browser", "cli", "conformance", "e2e", "packages", "systemd"]) {
+    assert.ok(names.includes(name), name);
+    assert.ok(
+      selectTests(ALL, [pathOf(ALL, name)]).every((file) => file.startsWith(`tests/${name}/`)),
+    );
+  }
 });
 
 Deno.test("test plan: as many processes as keep the cores busy, and no more than fit", () => {
