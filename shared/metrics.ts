@@ -118,7 +118,7 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
   });
   metrics.gauge({
     name: "http_connections_max",
-    help: "Connections that may be open: as configured, or as the limit of open files allows",
+    help: "Most open connections: as configured, or as the file descriptor limit allows",
     collect: (gauge) => gauge.set(counted?.maxConnections ?? 0),
   });
   return {

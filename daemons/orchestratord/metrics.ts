@@ -23,7 +23,7 @@ export function createOrchestratorMetrics(
   const { counter, gauge, histogram } = metrics;
   gauge({
     name: "ready",
-    help: "1 while work can be taken, as /ready says",
+    help: "1 while /ready answers 200",
     collect: (self) => self.set(Number(isReady())),
   });
   gauge({
@@ -72,24 +72,25 @@ export function createOrchestratorMetrics(
   });
   gauge({
     name: "database_bytes",
-    help: "What the database of jobs takes on disk, its log not counted",
+    help: "Size of the database file in bytes, without its write-ahead log",
     collect: (self) => self.set(size().bytes),
   });
   gauge({
     name: "database_free_bytes",
-    help: "Of it, what is free: used again, or given back step by step",
+    help: "Free bytes in the database file: reused, or returned to the file system in steps",
     collect: (self) => self.set(size().freeBytes),
   });
   gauge({
     name: "database_log_bytes",
-    help: "The write-ahead log of the database; grows while another program stays in a transaction",
+    help:
+      "Size of the write-ahead log in bytes; grows while another program holds a transaction open",
     collect: (self) => self.set(size().logBytes),
   });
   return {
     http: metrics,
     submitted: counter({
       name: "jobs_submitted_total",
-      help: "Jobs asked for: accepted, repeated with the same Idempotency-Key, or refused",
+      help: "Submissions: accepted, repeated with the same Idempotency-Key, or refused",
       labels: ["outcome"],
       zeros: outcomes("accepted", "repeated", "queue_full", "refused"),
     }),
@@ -101,22 +102,29 @@ export function createOrchestratorMetrics(
     }),
     unsafe: counter({
       name: "unsafe_requests_total",
-      help: "Jobs that ended with REQUEST_UNSAFE: workers hung or died with them",
+      help: "Jobs that ended with REQUEST_UNSAFE because workers hung or died with them",
     }),
-    failovers: counter({ name: "failovers_total", help: "Attempts that another had to follow" }),
+    failovers: counter({
+      name: "failovers_total",
+      help: "Attempts that failed and were followed by another",
+    }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
     spawns: counter({
       name: "spawns_total",
-      help: "Workers asked for",
+      help: "Workers requested from pools",
       labels: ["outcome"],
       zeros: outcomes("accepted", "failed"),
     }),
     loads: histogram({
       name: "load_seconds",
-      help: "From the decision to load a model to its readiness; swap: others went for it",
+      help:
+        "From the decision to load a model until it is ready; swap: another model was evicted for it",
       labels: ["cause"],
     }),
-    evictions: counter({ name: "evictions_total", help: "Idle workers stopped for another model" }),
+    evictions: counter({
+      name: "evictions_total",
+      help: "Idle workers stopped to make room for another model",
+    }),
     heartbeats: counter({
       name: "heartbeats_total",
       help: "Reports of pools",
@@ -129,7 +137,7 @@ export function createOrchestratorMetrics(
       labels: ["reason"],
       zeros: ["missing", "unknown", "revoked", "expired", "role"].map((reason) => ({ reason })),
     }),
-    rateLimited: counter({ name: "rate_limited_total", help: "Calls beyond a bound of their key" }),
+    rateLimited: counter({ name: "rate_limited_total", help: "Calls beyond a limit of their key" }),
     streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
     queueWait: histogram({
       name: "queue_wait_seconds",

@@ -41,73 +41,85 @@ export const poolConfig = z.strictObject({
   port: portKey(PORTS.poolManagerd),
   token_file: tokenFileKey,
   tls: tlsSection,
-  pool_id: identifier.optional().describe("Name of this pool; else made of the host's name"),
+  pool_id: identifier.optional().describe("Name of this pool; default: from the host name"),
   advertise_url: httpUrl.optional()
-    .describe("Where the orchestrator reaches this pool manager; else its own address"),
+    .describe("URL at which the orchestrator reaches this pool manager; default: its own address"),
   state_dir: z.string().min(1).optional()
     .describe("Folder for the database and worker logs; else $STATE_DIRECTORY or ~/.local/state"),
   models_dirs: z.array(z.string().min(1)).min(1).optional()
     .describe("Folders with GGUF files; else the default models folders"),
   on_stop: z.enum(["stop", "leave"]).default("stop")
-    .describe("At our own stop: stop the workers, or leave them for the next start to adopt"),
+    .describe(
+      "When this daemon stops: stop its workers, or leave them for the next start to adopt",
+    ),
   orchestrator: z.strictObject({
-    url: httpUrl.optional().describe("The orchestrator; without it the pool runs alone"),
-    timeout_ms: millis(10_000, "A register or heartbeat without a reply by then has failed"),
-    backoff_ms: millis(1_000, "First wait after a failure; doubles with each one"),
-    backoff_max_ms: millis(30_000, "Longest wait after a failure"),
-    twin_patience_ms: millis(60_000, "A twin that is refused for this long at its start ends"),
-    deregister_timeout_ms: millis(5_000, "Longest wait for the goodbye at our stop"),
+    url: httpUrl.optional().describe("URL of the orchestrator; without it the pool runs alone"),
+    timeout_ms: millis(10_000, "Deadline of a registration or heartbeat"),
+    backoff_ms: millis(1_000, "First pause after a failure; it doubles with each"),
+    backoff_max_ms: millis(30_000, "Longest pause after a failure"),
+    twin_patience_ms: millis(
+      60_000,
+      "A second pool manager of the same name gives up after being refused for this long",
+    ),
+    deregister_timeout_ms: millis(5_000, "Longest wait to sign off when this daemon stops"),
   }).prefault({}),
   heartbeat: z.strictObject({
     interval_ms: millis(15_000, "Time between heartbeats until the orchestrator names its own"),
     coalesce_ms: millis(50, "Changes within this time share one heartbeat"),
   }).prefault({}),
   models: z.strictObject({
-    rescan_ms: millis(10_000, "Time between looks into the models folders"),
+    rescan_ms: millis(10_000, "Interval at which the models folders are scanned"),
   }).prefault({}),
   devices: z.strictObject({
     cpu: z.enum(["auto", "always"]).default("auto").describe(
-      "Whether models go to the CPU: auto only where there is no GPU, or when it is named",
+      "Whether the CPU runs models; auto: only without a GPU, or when a request names it",
     ),
     cpu_max_bytes: z.number().int().min(1).optional()
-      .describe("RAM that workers on the CPU may take in all; else all that there is"),
+      .describe("Most RAM for all workers on the CPU; default: all of it"),
   }).prefault({}),
   worker: z.strictObject({
     host: hostName().default(LOOPBACK).describe("Address that workers bind to"),
     advertise_host: hostName().optional()
-      .describe("Host by which the orchestrator reaches workers; else worker.host"),
+      .describe("Host at which the orchestrator reaches workers; default: worker.host"),
     port_base: z.number().int().min(0).max(65_535).default(PORTS.workerBase)
-      .describe("First port to try for a worker; 0 lets each take any free one"),
+      .describe("First port to try for a worker; 0 takes any free one"),
     default_context: count(DEFAULT_CONTEXT, "Tokens per slot, at most the model's own", 8),
-    default_slots: count(DEFAULT_SLOTS, "Slots of a worker when the spawn names none"),
+    default_slots: count(DEFAULT_SLOTS, "Slots of a worker unless the request says otherwise"),
     threads: threadsKey.optional()
-      .describe("CPU threads of a worker, or auto to measure; else the worker decides"),
+      .describe("CPU threads of a worker, or auto to measure; default: the worker decides"),
     standby: z.boolean().default(true)
-      .describe("Once models were swapped, keep a worker's process prepared for the next swap"),
+      .describe("After the first swap of models, keep a worker process ready for the next one"),
     llama: z.strictObject(everyWorker).prefault({}),
     models: z.record(modelName, modelSettings).default({})
       .describe("Settings of the workers of one model, by any of its names"),
-    start_timeout_ms: millis(60_000, "A worker not ready by then is killed; big files get more"),
-    stop_deadline_ms: millis(30_000, "A worker still there this long after SIGTERM is killed"),
-    poll_interval_ms: millis(2_000, "Time between looks at each worker's health"),
-    unresponsive_ms: millis(30_000, "A worker whose health is silent this long is killed"),
+    start_timeout_ms: millis(
+      60_000,
+      "A worker that is not ready by then is killed; large files get more time",
+    ),
+    stop_deadline_ms: millis(30_000, "A worker that still runs this long after SIGTERM is killed"),
+    poll_interval_ms: millis(2_000, "Interval of health checks of each worker"),
+    unresponsive_ms: millis(30_000, "A worker that fails health checks for this long is killed"),
     adopt_timeout_ms: millis(
       5_000,
-      "An adopted or ready worker must answer a probe within this time",
+      "Deadline for the probe of a worker that is ready or adopted",
     ),
   }).prefault({}),
   staging: z.strictObject({
-    max_bytes: count(0, "Memory that copies of hot models may take, in bytes; 0: none are made", 0),
+    max_bytes: count(
+      0,
+      "Most memory for copies of recently used models, in bytes; 0 makes none",
+      0,
+    ),
     dir: z.string().regex(/^\//, "must be an absolute path").optional()
-      .describe("Folder in memory (tmpfs) for them; else one of our own in /dev/shm"),
+      .describe("Folder in memory (tmpfs) for them; default: one in /dev/shm"),
   }).prefault({}),
   saved_slots: z.strictObject({
     max_bytes: count(
       0,
-      "Disk that saved contents of slots may take, in bytes; 0: none are saved",
+      "Most disk space for saved slots, in bytes; 0 saves none",
       0,
     ),
-    expire_ms: millis(300_000, "They are erased so long after their slots were last used"),
+    expire_ms: millis(300_000, "A saved slot is erased this long after its last use"),
     timeout_ms: millis(5_000, "Longest time to save a worker's slots, and to restore them"),
   }).prefault({}),
   engines: z.record(

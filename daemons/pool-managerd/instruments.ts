@@ -34,7 +34,7 @@ export function createInstruments(): Instruments {
   let gauged: Gauged | undefined;
   const starts = metrics.counter({
     name: "worker_starts_total",
-    help: "Starts of workers by how they went",
+    help: "Worker starts by outcome",
     labels: ["outcome"],
     zeros: ["ready", "refused", "failed"].map((outcome) => ({ outcome })),
   });
@@ -45,13 +45,13 @@ export function createInstruments(): Instruments {
   });
   const exits = metrics.counter({
     name: "worker_exits_total",
-    help: "Ends of workers by category",
+    help: "Worker exits by category",
     labels: ["category"],
     zeros: ["crash", "oom", "timeout", "stop"].map((category) => ({ category })),
   });
   const heartbeats = metrics.counter({
     name: "heartbeats_total",
-    help: "Registrations and heartbeats by how they went",
+    help: "Registrations and heartbeats by outcome",
     labels: ["outcome"],
     zeros: ["ok", "unknown", "conflict", "failed"].map((outcome) => ({ outcome })),
   });
@@ -68,7 +68,7 @@ export function createInstruments(): Instruments {
   });
   metrics.gauge({
     name: "device_memory_bytes",
-    help: "Memory of each device, in total and free, as the device says",
+    help: "Memory of each device, total and free, as the device reports it",
     labels: ["device", "kind"],
     collect(gauge) {
       gauge.reset();
@@ -85,17 +85,17 @@ export function createInstruments(): Instruments {
   });
   metrics.gauge({
     name: "staged_bytes",
-    help: "Memory that copies of models take",
+    help: "Memory used by copies of models",
     collect: (gauge) => gauge.set(gauged?.stagedBytes() ?? 0),
   });
   metrics.gauge({
     name: "saved_slot_bytes",
-    help: "Disk that saved contents of slots take",
+    help: "Disk space used by saved slots",
     collect: (gauge) => gauge.set(gauged?.savedSlotBytes() ?? 0),
   });
   metrics.gauge({
     name: "registered",
-    help: "1 while the orchestrator knows this pool",
+    help: "1 while the pool is registered with the orchestrator",
     collect: (gauge) => gauge.set(gauged?.isRegistered() ? 1 : 0),
   });
 

@@ -20,9 +20,9 @@ export const workerConfig = z.strictObject({
   ...commonKeys,
   worker_id: identifier.default("local").describe("Name of this worker, given by the pool manager"),
   model: z.string().min(1)
-    .describe("Path of the GGUF file; for an engine of another kind, what its command takes"),
+    .describe("Path of the GGUF file; for another engine, what its command takes"),
   model_ref: modelName.optional()
-    .describe("Name by which the model is asked for; else the file's name without its ending"),
+    .describe("Name of the model in requests; default: the file name without its extension"),
   engine: z.enum(["llama", "openai"]).default("llama").describe(
     "llama: llama.cpp in this process; openai: a server with OpenAI's API that this process starts",
   ),
@@ -31,46 +31,53 @@ export const workerConfig = z.strictObject({
       .describe("The server's program and arguments, a JSON list; {port}, {model} … are filled in"),
     health_path: z.string().regex(/^\//, "must begin with /").default("/health")
       .describe("Path that answers 200 once the server has loaded"),
-    poll_interval_ms: millis(2_000, "Time between looks at the server's health"),
-    unresponsive_ms: millis(30_000, "A server whose health is silent this long ends the worker"),
-    stop_deadline_ms: millis(3_000, "A server still there this long after SIGTERM is killed"),
+    poll_interval_ms: millis(2_000, "Interval of health checks of the server"),
+    unresponsive_ms: millis(
+      30_000,
+      "The worker ends when the server fails health checks for this long",
+    ),
+    stop_deadline_ms: millis(3_000, "A server that still runs this long after SIGTERM is killed"),
   }).prefault({}),
   fingerprint: sha256.optional()
     .describe("Identity of a model that is no GGUF file, given by the pool manager"),
   gpu: z.string().regex(/^(none|\d{1,3})$/, "must be none or the number of a GPU").optional()
-    .describe("Number of a GPU, or none for the CPU; else the build's own backend"),
+    .describe(
+      "Number of a GPU, or none for the CPU; default: the first device of this build's backend",
+    ),
   host: hostKey,
   port: portKey(PORTS.workerBase),
   callback_url: z.url({ protocol: /^https?$/ }).optional()
-    .describe("The pool manager, told when the model is loaded"),
+    .describe("URL of the pool manager, called when the model is loaded"),
   standalone: z.boolean().default(false)
-    .describe("Run without a pool manager: no callback, no end when idle"),
+    .describe("Run without a pool manager: no callback, and no exit when idle"),
   context: z.number().int().min(8).max(10_000_000).optional()
-    .describe("Tokens per slot; else 4096, at most what the model was trained for"),
+    .describe("Tokens per slot; default: 4096, or the model's own context if smaller"),
   slots: z.number().int().min(1).max(256).default(1).describe("Requests that run side by side"),
   queue: z.number().int().min(0).max(100_000).optional()
-    .describe("Requests that may wait for a slot; else four for each slot"),
+    .describe("Requests that may wait for a slot; default: four per slot"),
   threads: threadsKey.default(Math.max(1, physicalCores() - 1))
-    .describe("CPU threads that compute; auto measures a few settings when the model is loaded"),
+    .describe("CPU threads; auto measures a few settings when the model is loaded"),
   ...llamaShape,
   lora: z.array(z.string().regex(/^[^=]{1,128}=.+$/, "must be NAME=PATH")).optional()
     .describe("Adapters that requests may name: NAME=PATH"),
   prefill_stretch: z.number().min(1.1).max(1000).default(2.5)
-    .describe("How many times as long a step may take for prompt tokens beside running streams"),
+    .describe("How many times longer a step may take when it also reads prompt tokens"),
   prefill_chunk: z.number().int().min(1).max(1_000_000).optional()
-    .describe("Prompt tokens in a step beside running streams; else as many as the stretch takes"),
+    .describe(
+      "Prompt tokens per step beside running streams; default: as many as --prefill-stretch allows",
+    ),
   saved_slots_dir: z.string().min(1).optional()
-    .describe("Folder in which what slots hold may be saved; without it, none is"),
+    .describe("Folder for saved slots; without it, none are saved"),
   metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
-  stop_deadline_ms: millis(25_000, "Streams still running this long after a stop are cut"),
+  stop_deadline_ms: millis(25_000, "Streams that still run this long after a stop request are cut"),
   slow_reader_ms: millis(30_000, "A stream whose reader takes nothing for this long is cut"),
-  stream_buffer: count(64, "Events kept for a reader that is behind; then its slot pauses"),
+  stream_buffer: count(64, "Events buffered for a slow reader; beyond it, its slot pauses"),
   callback: z.strictObject({
-    timeout_ms: millis(5_000, "One ready callback without a reply by then has failed"),
-    deadline_ms: millis(60_000, "A callback that still fails after this time ends the worker"),
+    timeout_ms: millis(5_000, "Deadline of one ready callback"),
+    deadline_ms: millis(60_000, "The worker ends when the callback still fails after this time"),
   }).prefault({}),
   orphan_timeout_ms: z.number().int().min(0).max(2_147_483_647).default(60_000)
-    .describe("An idle worker that nobody called for this long ends; 0 never"),
+    .describe("An idle worker that gets no call for this long ends; 0 keeps it"),
   limits: limitsSection,
 }).refine((config) => config.standalone || config.callback_url !== undefined, {
   path: ["callback_url"],

@@ -21,13 +21,13 @@ export function createInstruments(figures: Figures): Instruments {
   const metrics = createMetrics("worker");
   const requests = metrics.counter({
     name: "requests_total",
-    help: "Requests to generate, by how they ended",
+    help: "Generation requests by outcome",
     labels: ["outcome"],
   });
   const tokensIn = metrics.counter({ name: "tokens_in_total", help: "Prompt tokens" });
   const tokensCached = metrics.counter({
     name: "tokens_cached_total",
-    help: "Prompt tokens that a slot held already",
+    help: "Prompt tokens found in a slot's cache",
   });
   const tokensOut = metrics.counter({ name: "tokens_out_total", help: "Tokens generated" });
   const queueWait = metrics.histogram({

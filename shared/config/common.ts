@@ -48,7 +48,7 @@ export const tlsSection = z.strictObject({
   cert: z.string().min(1).optional().describe("PEM file with the certificate to serve HTTPS with"),
   key: z.string().min(1).optional().describe("PEM file with its key; others must not read it"),
   ca: z.string().min(1).optional()
-    .describe("PEM file with certificates to trust in calls to others, beside the usual ones"),
+    .describe("PEM file with extra certificates to trust in outgoing calls"),
 }).superRefine(({ cert, key }, context) => {
   if ((cert === undefined) === (key === undefined)) return;
   const [missing, given] = cert === undefined ? ["cert", "key"] : ["key", "cert"];
@@ -81,12 +81,12 @@ export function listenLimits(limits: z.output<typeof limitsSection>) {
 export const limitsSection = z.strictObject({
   max_connections: count(
     4096,
-    "Connections of clients at once, if the limit of descriptors allows; idle ones make room",
+    "Most client connections, as far as the file descriptor limit allows; idle ones are closed first",
   ),
-  keep_alive_ms: millis(KEEP_ALIVE_MS, "A connection without a request is closed after this time"),
+  keep_alive_ms: millis(KEEP_ALIVE_MS, "An idle connection is closed after this time"),
   max_body_bytes: count(MAX_BODY_BYTES, "Largest request body, in bytes", 1024),
   max_header_bytes: z.number().int().min(1024).max(65_536).default(MAX_HEADER_BYTES)
-    .describe("Largest URL and headers of a request together, in bytes"),
+    .describe("Largest URL and headers of a request, in bytes"),
   header_timeout_ms: millis(30_000, "A request's headers must arrive within this time"),
   body_timeout_ms: millis(BODY_TIMEOUT_MS, "A request's body must arrive within this time"),
 }).prefault({});

@@ -19,27 +19,27 @@ const CACHE_TYPES = [
  */
 export const llamaShape = {
   gpu_layers: z.number().int().min(0).max(10_000).optional()
-    .describe("Layers to keep on the GPU; else all of them"),
+    .describe("Layers to keep on the GPU; default: all"),
   batch_size: z.number().int().min(1).max(1_000_000).optional()
-    .describe("Most tokens in one step of the engine; else 512"),
+    .describe("Most tokens in one step of the engine; default: 512"),
   flash_attention: z.enum(["auto", "on", "off"]).optional()
-    .describe("Flash attention; else auto, which is on where the backend has it"),
+    .describe("Flash attention; default: auto, which is on where the backend supports it"),
   cache_type_k: z.enum(CACHE_TYPES).optional()
-    .describe("Type of the cached keys: f16, q8_0, …; else f16"),
+    .describe("Type of cached keys: f16, q8_0, …; default: f16"),
   cache_type_v: z.enum(CACHE_TYPES).optional()
-    .describe("Type of the cached values; quantized ones need flash attention; else f16"),
+    .describe("Type of cached values; quantized types need flash attention; default: f16"),
   no_mmap: z.boolean().optional()
     .describe("Read the weights into memory instead of mapping the file"),
   mlock: z.boolean().optional()
     .describe("Keep the weights in RAM: never swap them out"),
   speculative: z.enum(["off", "lookup", "draft"]).optional()
     .describe(
-      "Guess tokens and check several in a step: from the text so far, or by a draft model; else off",
+      "Speculative decoding: guess tokens from the text so far (lookup) or by a draft model; default: off",
     ),
   draft_model: z.string().min(1).optional()
     .describe("Path of a small GGUF file with the same vocabulary, for --speculative draft"),
   draft_tokens: z.number().int().min(1).max(256).optional()
-    .describe("Most tokens to guess at once; else 16"),
+    .describe("Most tokens to guess at once; default: 16"),
 };
 
 /** Threads that compute: a number, or `auto` to measure a few settings when a model is loaded. */
