@@ -89,7 +89,10 @@ export async function smokeTest({ url, token, http, model, signal }: SmokeTarget
   });
   if (chosen === undefined) return results;
   using answers = new LinkedAbort(signal);
-  answers.abortAfter(ANSWER_TIMEOUT_MS, () => new DOMException("Signal timed out.", "TimeoutError"));
+  answers.abortAfter(
+    ANSWER_TIMEOUT_MS,
+    () => new DOMException("Signal timed out.", "TimeoutError"),
+  );
   const asked: Asked = { client, model: chosen, signal: answers.signal };
   await check("tokens /v2", async () => [true, await askTask(asked)]);
   await check("tokens /v1", async () => [true, await askChat(asked)]);

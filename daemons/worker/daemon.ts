@@ -4,7 +4,7 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
-import { type Engines, ENGINES } from "./engines.ts";
+import { ENGINES, type Engines } from "./engines.ts";
 import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 

@@ -15,12 +15,7 @@ import { createWorkerApp } from "./app.ts";
 import { sayReady } from "./callback.ts";
 import { modelRef, type WorkerConfig } from "./config.ts";
 import { createInstruments, type Instruments } from "./instruments.ts";
-import {
-  type LoadModel,
-  type Model,
-  type SavedSlots,
-  UnusableModelError,
-} from "./model.ts";
+import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from "./model.ts";
 import { OrphanWatch } from "./orphan_watch.ts";
 import { textStack } from "./stack.ts";
 

@@ -169,7 +169,9 @@ export class Jobs {
   close(): void {
     for (const job of [...this.#live.values()]) {
       job.suspend();
-      if (!job.facts.store) this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
+      if (!job.facts.store) {
+        this.#attempts.fail(job, { code: "NOT_READY", message: "The orchestrator is stopping" });
+      }
     }
   }
 

@@ -302,7 +302,10 @@ export class LiveJob {
    *
    * @throws {RangeError} when it is not the next one
    */
-  takeToken({ i, ids }: { readonly i: number; readonly ids: readonly number[] }, now: number): TakenToken {
+  takeToken(
+    { i, ids }: { readonly i: number; readonly ids: readonly number[] },
+    now: number,
+  ): TakenToken {
     if (i !== this.#nextIndex) {
       throw new RangeError(`The worker sent token ${i} instead of ${this.#nextIndex}`);
     }

@@ -112,7 +112,10 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
  * Reads what is left after the last event, which is nothing: a body that was read to its end leaves a
  * connection for the next job.
  */
-async function readToEnd(batches: AsyncGenerator<unknown>, end: Pick<LinkedAbort, "abort">): Promise<void> {
+async function readToEnd(
+  batches: AsyncGenerator<unknown>,
+  end: Pick<LinkedAbort, "abort">,
+): Promise<void> {
   const late = setTimeout(() => end.abort(), LAST_BYTES_MS);
   try {
     while (!(await batches.next()).done);

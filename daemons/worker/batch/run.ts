@@ -1,5 +1,10 @@
 import type { ChosenLogprob } from "#shared/contracts/events.ts";
-import { Answer, type AnswerContext, type AnswerSpec, type TokenCounts } from "../answers/answer.ts";
+import {
+  Answer,
+  type AnswerContext,
+  type AnswerSpec,
+  type TokenCounts,
+} from "../answers/answer.ts";
 import { type Release, TextGate } from "../answers/text_gate.ts";
 import { type CallWatch, toolCalls } from "../answers/tool_calls.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";

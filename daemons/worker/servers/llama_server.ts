@@ -4,7 +4,7 @@ import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
-import type { ServerKind, Piece, TokenServer } from "./server_kind.ts";
+import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";

@@ -1,7 +1,12 @@
 import type { ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { LlorchError, toLlorchError } from "#shared/errors.ts";
-import { Answer, type AnswerContext, type AnswerSpec, type TokenCounts } from "../answers/answer.ts";
+import {
+  Answer,
+  type AnswerContext,
+  type AnswerSpec,
+  type TokenCounts,
+} from "../answers/answer.ts";
 import { type Release, TextGate } from "../answers/text_gate.ts";
 import type { Piece, Usage } from "./server_kind.ts";
 

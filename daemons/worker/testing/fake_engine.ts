@@ -1,13 +1,7 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type {
-  Engine,
-  EngineSequence,
-  Generation,
-  Sampling,
-  StateMark,
-} from "../engine/engine.ts";
+import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
 /** How a {@linkcode FakeEngine} behaves. */
