@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { FAKE_END, FakeEngine } from "../testing/fake_engine.ts";
 import { idsOf, outline, readEvents, textOf } from "../testing/generator.ts";
 import { testRun, tokensOf } from "../testing/run.ts";
+import { StoppedClock } from "../testing/stopped_clock.ts";
 import type { CallWatch } from "../answers/tool_calls.ts";
 import type { Run } from "./run.ts";
 
@@ -102,7 +103,7 @@ Deno.test("a run ends with the calls that were made, and half a call is neither 
 });
 
 Deno.test("logprobs go out with the text of their tokens, in order, however long that is held", async () => {
-  const run = testRun({ stops: ["##"] });
+  const run = testRun({ stops: ["aab"] });
   const odds = (token: number, logprob: number) => ({
     token,
     odds: { logprob, top: [{ token: 0x7a, logprob: -9 }] },
@@ -114,22 +115,24 @@ Deno.test("logprobs go out with the text of their tokens, in order, however long
     top: [{ id: 0x7a, t: "z", logprob: -9 }],
   });
   run.start();
-  // Two bytes of one character, then what may become a stop string.
-  [0xc3, 0xa9, 0x23, 0x62, 0x63].forEach((token, index) => run.accept(odds(token, -1 - index)));
+  // Two bytes of one character, then what may become a stop string: of three, the first cannot.
+  [0xc3, 0xa9, 0x61, 0x61, 0x61].forEach((token, index) => run.accept(odds(token, -1 - index)));
   run.complete("EOS");
   const events = await readEvents(run.answer.stream.body);
   assert.deepEqual(
     events.flatMap((event) => event.event === "token" ? [[event.data.t, event.data.logprobs]] : []),
     [
       ["é", [told(0xc3, "\ufffd", -1), told(0xa9, "\ufffd", -2)]],
-      ["#b", [told(0x23, "#", -3), told(0x62, "b", -4)]],
-      ["c", [told(0x63, "c", -5)]],
+      ["a", [told(0x61, "a", -3)]],
+      ["aa", [told(0x61, "a", -4), told(0x61, "a", -5)]],
     ],
   );
 });
 
 Deno.test("tokens before the start and after the end are ignored", async () => {
-  const run = testRun();
+  let counted = 0;
+  const observer = { started() {}, token: () => counted++, ended() {} };
+  const run = testRun({}, { observer });
   run.accept({ token: 0x61 });
   run.start();
   run.accept({ token: 0x62 });
@@ -141,6 +144,7 @@ Deno.test("tokens before the start and after the end are ignored", async () => {
   assert.deepEqual(outline(events), ["started", "token", "end EOS"]);
   const end = events.at(-1);
   assert.ok(end?.event === "end" && end.data.tokens_out === 1);
+  assert.equal(counted, 1);
 });
 
 Deno.test("a run tells how much of its prompt is read until its first token, then that all is", async () => {
@@ -166,6 +170,21 @@ Deno.test("a run tells how much of its prompt is read until its first token, the
   const end = events.at(-1);
   assert.ok(end?.event === "end");
   assert.equal(end.data.tokens_cached, 2);
+});
+
+Deno.test("how fast a resumed run is depends on its own tokens only", async () => {
+  using clock = new StoppedClock();
+  const run = testRun({ resume: tokensOf("abc") });
+  run.start();
+  for (const token of tokensOf("def")) {
+    clock.pass(10);
+    run.accept({ token });
+  }
+  run.answer.report();
+  run.complete("EOS");
+  const metrics = (await readEvents(run.answer.stream.body)).at(-2);
+  assert.ok(metrics?.event === "metrics");
+  assert.deepEqual([metrics.data.tokens_out, metrics.data.tokens_per_second], [6, 100]);
 });
 
 Deno.test("tokens of a prompt that were cached never are more than it has", async () => {

@@ -4,7 +4,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { createLogger } from "#shared/logging.ts";
 import { EngineStuck } from "../engine/engine.ts";
 import { FakeEngine, type FakeEngineOptions } from "../testing/fake_engine.ts";
-import { outline, readEvents, textOf } from "../testing/generator.ts";
+import { outline, readEvents, textOf, until } from "../testing/generator.ts";
 import { testRun, tokensOf } from "../testing/run.ts";
 import type { Run, RunContext, RunSpec } from "./run.ts";
 import { StepLoop, type StepLoopOptions } from "./step_loop.ts";
@@ -20,7 +20,7 @@ class Opened {
   /** Errors that were logged. */
   readonly logged: unknown[] = [];
   /** What broke the loop. */
-  readonly broken = Promise.withResolvers<unknown>();
+  readonly fatal: unknown[] = [];
   readonly #held: (() => void)[] = [];
 
   constructor(engine: FakeEngineOptions, options: Partial<StepLoopOptions>) {
@@ -31,7 +31,7 @@ class Opened {
       prefillChunk: 8,
       prefillStretch: 2,
       batchSize: 32,
-      onFatal: (error) => this.broken.resolve(error),
+      onFatal: (error) => this.fatal.push(error),
       ...options,
     });
   }
@@ -122,7 +122,11 @@ Deno.test("a run gets the free slot that shares its longest prefix, the first th
     ["abX", "abcX", "X"].forEach((text, index) => sequences[index]!.tokens = tokensOf(text));
     const prompt = tokensOf("abcd");
     const runs = ["a", "b"].map((jobId) => opened.add(jobId, { prompt, maxTokens: 1 }));
-    await Promise.all(runs.map(outlineOf));
+    const cached = await Promise.all(runs.map(async ({ answer }) => {
+      const end = (await readEvents(answer.stream.body)).at(-1);
+      return end?.event === "end" ? end.data.tokens_cached : undefined;
+    }));
+    assert.deepEqual(cached, [3, 2]);
     assert.deepEqual(steps.toSorted(), [[0, 2], [1, 1]]);
     assert.deepEqual(sequences[2]!.tokens, tokensOf("X"));
   }));
@@ -182,13 +186,14 @@ Deno.test("an engine that is stuck breaks the loop, though other steps never end
   return using(breaking(stuck), async (opened) => {
     const other = opened.hold(1);
     const [bad, good] = [opened.add("bad", BAD), opened.add("good")];
-    assert.equal(await opened.broken.promise, stuck);
-    await other.begun;
     assert.deepEqual(await outlineOf(bad), ["started", "error INVALID_REQUEST"]);
+    await other.begun;
+    await until(() => opened.fatal.length > 0);
     assert.deepEqual([good.ended, opened.logged], [false, []]);
     // Nothing waits for the step that never ends.
     await opened.loop.close();
     assert.equal(opened.engine.sequences[1]!.tokens.length, 0);
+    assert.deepEqual(opened.fatal, [stuck]);
   });
 });
 
@@ -197,8 +202,9 @@ Deno.test("whatever else breaks the loop is told, too", () => {
   const takeNext = () => {
     throw error;
   };
-  return using({}, async ({ broken }) => {
-    assert.equal(await broken.promise, error);
+  return using({}, async ({ fatal }) => {
+    await until(() => fatal.length > 0);
+    assert.deepEqual(fatal, [error]);
   }, { table: { takeNext } });
 });
 
