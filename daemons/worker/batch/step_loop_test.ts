@@ -22,6 +22,8 @@ class Opened {
   /** What broke the loop. */
   readonly fatal: unknown[] = [];
   readonly #held: (() => void)[] = [];
+  /** Steps that were held. */
+  readonly #steps: Promise<void>[] = [];
 
   constructor(engine: FakeEngineOptions, options: Partial<StepLoopOptions>) {
     this.engine = new FakeEngine({ next: () => 0x61, ...engine });
@@ -61,8 +63,9 @@ class Opened {
     const held = Promise.withResolvers<void>();
     sequence.prefill = async (tokens) => {
       begun.resolve();
-      await held.promise;
-      await prefill(tokens);
+      const step = held.promise.then(() => prefill(tokens));
+      this.#steps.push(step);
+      await step;
     };
     this.#held.push(held.resolve);
     return { begun: begun.promise, letGo: held.resolve };
@@ -71,6 +74,8 @@ class Opened {
   async close(): Promise<void> {
     for (const letGo of this.#held) letGo();
     await this.loop.close();
+    // A loop that broke waits for none.
+    await Promise.all(this.#steps);
   }
 }
 
