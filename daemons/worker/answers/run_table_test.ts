@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { until } from "../testing/generator.ts";
+import { RunTable, type TableRun } from "./run_table.ts";
+
+/** A run that leaves its table when it ends, as real ones do. */
+class FakeRun implements TableRun {
+  readonly errors: LlorchError[] = [];
+  /** How often its reader was looked for. */
+  looks = 0;
+  reports = 0;
+  readonly answer: TableRun["answer"];
+
+  constructor(table: RunTable<FakeRun>, jobId: string, attempt = 1) {
+    this.answer = {
+      spec: { jobId, attempt, workerId: "w", modelRef: "m", resumeIndex: 0, seed: 7 },
+      fail: (error) => {
+        this.errors.push(error);
+        table.remove(this);
+      },
+      requireReader: () => this.looks++,
+      report: () => this.reports++,
+    };
+  }
+
+  /** The codes of the errors that it was ended with. */
+  get codes(): string[] {
+    return this.errors.map(({ code }) => code);
+  }
+}
+
+/** A table of at most two that wait, whose reports never come unless told otherwise. */
+async function using(
+  work: (
+    table: RunTable<FakeRun>,
+    add: (jobId: string, attempt?: number) => FakeRun,
+  ) => unknown,
+  { reportMs = 60_000, isComputing = (): boolean => true } = {},
+): Promise<void> {
+  const table = new RunTable<FakeRun>(2, reportMs, isComputing);
+  try {
+    await work(table, (jobId, attempt) => {
+      const run = new FakeRun(table, jobId, attempt);
+      table.add(run, 0);
+      return run;
+    });
+  } finally {
+    table.close();
+  }
+}
+
+const codeIs = (code: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code;
+
+Deno.test("runs are taken first come first served, and stay until they end", () =>
+  using((table, add) => {
+    const [first, second] = [add("a"), add("b")];
+    assert.deepEqual([table.waiting, table.size], [2, 2]);
+    assert.equal(table.takeNext(), first);
+    assert.equal(table.takeNext(), second);
+    assert.equal(table.takeNext(), undefined);
+    assert.deepEqual([table.waiting, table.all()], [0, [first, second]]);
+    table.remove(first);
+    assert.deepEqual(table.all(), [second]);
+  }));
+
+Deno.test("more runs than the queue and the free slots take are refused", () =>
+  using((table, add) => {
+    table.check("a", 1, 0);
+    add("a");
+    add("b");
+    table.check("c", 1, 1);
+    assert.throws(() => table.check("c", 1, 0), (error: unknown) => {
+      assert.ok(error instanceof LlorchError);
+      assert.deepEqual([error.code, error.retryAfterMs], ["QUEUE_FULL", 1000]);
+      return true;
+    });
+    assert.throws(() => add("c"), codeIs("QUEUE_FULL"));
+    assert.equal(table.size, 2);
+    table.takeNext();
+    table.check("c", 1, 0);
+  }));
+
+Deno.test("a higher attempt of a job replaces the one that is here, though the queue is full", () =>
+  using((table, add) => {
+    const old = add("a", 2);
+    const other = add("b");
+    table.check("a", 3, 0);
+    const next = add("a", 3);
+    assert.deepEqual([old.codes, other.codes, next.codes], [["CANCELLED"], [], []]);
+    assert.equal(table.waiting, 2);
+    // One that was replaced may tell late that it has ended.
+    table.remove(old);
+    assert.deepEqual(table.all(), [other, next]);
+  }));
+
+Deno.test("an attempt of a job is refused while that one or a higher one is here", () =>
+  using((table, add) => {
+    const run = add("a", 2);
+    for (const attempt of [1, 2]) {
+      assert.throws(() => table.check("a", attempt, 4), codeIs("CONFLICT"));
+      assert.throws(() => add("a", attempt), codeIs("CONFLICT"));
+    }
+    assert.deepEqual([run.codes, table.all()], [[], [run]]);
+  }));
+
+Deno.test("a cancel ends the current attempt of its job, waiting or not, and no other", () =>
+  using((table, add) => {
+    const [taken, waiting] = [add("a", 2), add("b")];
+    table.takeNext();
+    table.cancel("a", 1);
+    table.cancel("a", 3);
+    table.cancel("other", 1);
+    assert.deepEqual([taken.codes, waiting.codes], [[], []]);
+    table.cancel("a", 2);
+    table.cancel("b", 1);
+    assert.deepEqual([taken.codes, waiting.codes], [["CANCELLED"], ["CANCELLED"]]);
+    assert.deepEqual([table.size, table.takeNext()], [0, undefined]);
+  }));
+
+Deno.test("failAll() ends every run so that it can go on elsewhere", () =>
+  using((table, add) => {
+    const runs = [add("a"), add("b")];
+    table.takeNext();
+    table.failAll("The engine broke");
+    for (const { errors: [error, ...more] } of runs) {
+      assert.deepEqual([error?.code, error?.retriable, more], ["WORKER_LOST", true, []]);
+      assert.equal(error?.message, "The engine broke");
+    }
+    assert.equal(table.size, 0);
+  }));
+
+Deno.test({
+  name: "drain() ends once the last run has, cuts none, and leaves no timer behind",
+  sanitizeOps: true,
+  fn: () =>
+    using(async (table, add) => {
+      const began = performance.now();
+      const order: string[] = [];
+      const [first, last] = [add("a"), add("b")];
+      const drained = table.drain(60_000).then(() => order.push("drained"));
+      table.remove(first);
+      await delay(0);
+      order.push("the last ends");
+      table.remove(last);
+      await drained;
+      assert.deepEqual(order, ["the last ends", "drained"]);
+      assert.deepEqual([first.codes, last.codes], [[], []]);
+      await table.drain(60_000);
+      assert.ok(performance.now() - began < 30_000);
+    }),
+});
+
+Deno.test("drain() cuts what has not ended at its deadline", () =>
+  using(async (table, add) => {
+    const run = add("a");
+    const drained = table.drain(1);
+    assert.deepEqual(run.codes, []);
+    await until(() => run.errors.length > 0);
+    await drained;
+    assert.deepEqual([run.codes, table.size], [["WORKER_LOST"], 0]);
+  }));
+
+Deno.test("readers are looked for all the time, reports are sent only while something computes", () => {
+  let isComputing = false;
+  return using(async (_table, add) => {
+    const run = add("a");
+    await until(() => run.looks >= 3);
+    assert.equal(run.reports, 0);
+    isComputing = true;
+    await until(() => run.reports >= 3);
+    assert.ok(run.looks >= run.reports + 3);
+  }, { reportMs: 1, isComputing: () => isComputing });
+});
+
+Deno.test("nothing is reported of a run that has ended, nor by a table that is closed", () =>
+  using(async (table, add) => {
+    const [ended, going] = [add("a"), add("b")];
+    table.remove(ended);
+    await until(() => going.reports >= 3);
+    assert.equal(ended.reports, 0);
+    table.close();
+    const { reports } = going;
+    await using(async (_other, add) => {
+      const later = add("a");
+      await until(() => later.reports >= 3);
+    }, { reportMs: 1 });
+    assert.equal(going.reports, reports);
+  }, { reportMs: 1 }));

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { FAKE_END, FakeEngine } from "../testing/fake_engine.ts";
+import { idsOf, outline, readEvents, textOf } from "../testing/generator.ts";
+import { testRun, tokensOf } from "../testing/run.ts";
+import { StoppedClock } from "../testing/stopped_clock.ts";
+import type { CallWatch } from "../answers/tool_calls.ts";
+import type { Run } from "./run.ts";
+
+/** Starts a run, hands it the tokens of a text until it ends, and reads what came of it. */
+async function say(run: Run, text: string, { end = true } = {}) {
+  run.start();
+  for (const token of [...tokensOf(text), ...end ? [FAKE_END] : []]) run.accept({ token });
+  assert.equal(run.ended, true, "The run has not ended");
+  const events = await readEvents(run.answer.stream.body);
+  const last = events.at(-1);
+  return {
+    events,
+    text: textOf(events),
+    outline: outline(events),
+    end: last?.event === "end" ? last.data : undefined,
+  };
+}
+
+const watch: CallWatch = { syntax: "tagged", names: new Set(["f"]), single: false };
+const CALL = '<tool_call>{"name":"f"}</tool_call>';
+
+Deno.test("a run sends each token and ends with the model; its end is no token", async () => {
+  const said = await say(testRun(), "hi");
+  assert.deepEqual(said.outline, ["started", "token", "token", "end EOS"]);
+  assert.deepEqual([said.text, idsOf(said.events)], ["hi", tokensOf("hi")]);
+  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [3, 2]);
+});
+
+Deno.test("a resumed run shows its sampling what there is already, and goes on after it", async () => {
+  const told: unknown[] = [];
+  const sampling = {
+    see: (prompt: readonly number[]) => told.push(["see", ...prompt]),
+    replay: (token: number) => told.push(["replay", token]),
+  };
+  const run = testRun({ prompt: [1, 2], resume: tokensOf("ab"), resumeIndex: 1, sampling });
+  assert.deepEqual([...run.tokens], [1, 2, ...tokensOf("ab")]);
+  const said = await say(run, "c");
+  assert.deepEqual(told, [["see", 1, 2], ["replay", 0x61], ["replay", 0x62]]);
+  assert.deepEqual(said.events.filter(({ event }) => event === "token"), [
+    { event: "token", data: { t: "c", i: 1, ids: tokensOf("c") } },
+  ]);
+  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [2, 3]);
+});
+
+Deno.test("a resumed run that was over already ends at once, as it would have", async () => {
+  for (
+    const [last, spec] of [
+      ["end EOS", { resume: [0x61, FAKE_END, 0x62] }],
+      ["end STOP_SEQUENCE", { resume: tokensOf("a."), stops: ["."] }],
+      ["end MAX_TOKENS", { resume: tokensOf("ab"), maxTokens: 2 }],
+      ["end TOOL_CALLS", { resume: tokensOf(CALL), watch: { ...watch, single: true } }],
+    ] as const
+  ) {
+    const said = await say(testRun(spec), "more");
+    assert.deepEqual(said.outline, ["started", last]);
+    assert.equal(said.end?.tool_calls?.length, last === "end TOOL_CALLS" ? 1 : undefined);
+  }
+});
+
+Deno.test("a stop string that began in what is resumed ends a run", async () => {
+  const said = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
+  assert.deepEqual([said.text, said.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
+});
+
+Deno.test("a stop string ends a run and is not shown; what only looked like one is", async () => {
+  const said = await say(testRun({ stops: ["##"] }), "a#b##c");
+  assert.equal(said.text, "a#b");
+  assert.equal(said.outline.at(-1), "end STOP_SEQUENCE");
+  assert.equal(said.end?.tokens_out, 5);
+  assert.equal((await say(testRun({ stops: ["##"] }), "a#")).text, "a#");
+});
+
+Deno.test("a run ends after its most tokens, those resumed included, or with the context", async () => {
+  const some = await say(testRun({ resume: tokensOf("ab"), maxTokens: 4 }), "cdef");
+  assert.deepEqual([some.text, some.outline.at(-1)], ["cd", "end MAX_TOKENS"]);
+  const engine = new FakeEngine({ context: 6 });
+  for (const maxTokens of [undefined, 100]) {
+    const full = await say(testRun({ maxTokens }, { engine }), "defghi");
+    assert.deepEqual([full.text, full.outline.at(-1)], ["def", "end MAX_TOKENS"]);
+  }
+});
+
+Deno.test("a run ends with the calls that were made, and half a call is neither call nor text", async () => {
+  const made = await say(testRun({ watch }), `ok ${CALL}`);
+  assert.deepEqual([made.text, made.outline.at(-1)], ["ok ", "end TOOL_CALLS"]);
+  const functions = made.end?.tool_calls?.map((call) => call.function);
+  assert.deepEqual(functions, [{ name: "f", arguments: "{}" }]);
+
+  const single = await say(testRun({ watch: { ...watch, single: true } }), CALL, { end: false });
+  assert.equal(single.outline.at(-1), "end TOOL_CALLS");
+
+  const cut = await say(testRun({ watch, maxTokens: 20 }), `ok ${CALL}`);
+  assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok ", "end MAX_TOKENS"]);
+  assert.equal(cut.end?.tool_calls, undefined);
+
+  const text = await say(testRun({ watch }), "ok <tool");
+  assert.deepEqual([text.text, text.outline.at(-1)], ["ok <tool", "end EOS"]);
+});
+
+Deno.test("logprobs go out with the text of their tokens, in order, however long that is held", async () => {
+  const run = testRun({ stops: ["aab"] });
+  const odds = (token: number, logprob: number) => ({
+    token,
+    odds: { logprob, top: [{ token: 0x7a, logprob: -9 }] },
+  });
+  const told = (id: number, t: string, logprob: number) => ({
+    id,
+    t,
+    logprob,
+    top: [{ id: 0x7a, t: "z", logprob: -9 }],
+  });
+  run.start();
+  // Two bytes of one character, then what may become a stop string: of three, the first cannot.
+  [0xc3, 0xa9, 0x61, 0x61, 0x61].forEach((token, index) => run.accept(odds(token, -1 - index)));
+  run.complete("EOS");
+  const events = await readEvents(run.answer.stream.body);
+  assert.deepEqual(
+    events.flatMap((event) => event.event === "token" ? [[event.data.t, event.data.logprobs]] : []),
+    [
+      ["é", [told(0xc3, "\ufffd", -1), told(0xa9, "\ufffd", -2)]],
+      ["a", [told(0x61, "a", -3)]],
+      ["aa", [told(0x61, "a", -4), told(0x61, "a", -5)]],
+    ],
+  );
+});
+
+Deno.test("tokens before the start and after the end are ignored", async () => {
+  let counted = 0;
+  const observer = { started() {}, token: () => counted++, ended() {} };
+  const run = testRun({}, { observer });
+  run.accept({ token: 0x61 });
+  run.start();
+  run.accept({ token: 0x62 });
+  run.complete("EOS");
+  run.accept({ token: 0x63 });
+  run.complete("MAX_TOKENS");
+  const events = await readEvents(run.answer.stream.body);
+  assert.equal(textOf(events), "b");
+  assert.deepEqual(outline(events), ["started", "token", "end EOS"]);
+  const end = events.at(-1);
+  assert.ok(end?.event === "end" && end.data.tokens_out === 1);
+  assert.equal(counted, 1);
+});
+
+Deno.test("a run tells how much of its prompt is read until its first token, then that all is", async () => {
+  const run = testRun({ resume: tokensOf("d") });
+  run.answer.report();
+  run.start();
+  run.evaluated(2, 2);
+  run.answer.report();
+  run.evaluated(3);
+  run.answer.report();
+  run.accept({ token: 0x65 });
+  run.answer.report();
+  run.complete("EOS");
+  const events = await readEvents(run.answer.stream.body);
+  const figures = events.flatMap(({ event, data }) =>
+    event === "metrics" ? [[data.prompt_done, data.prompt_total, data.tokens_out]] : []
+  );
+  assert.deepEqual(figures, [[0, 4, 0], [2, 4, 1], [3, 4, 1], [4, 4, 1], [
+    undefined,
+    undefined,
+    2,
+  ]]);
+  const end = events.at(-1);
+  assert.ok(end?.event === "end");
+  assert.equal(end.data.tokens_cached, 2);
+});
+
+Deno.test("how fast a resumed run is depends on its own tokens only", async () => {
+  using clock = new StoppedClock();
+  const run = testRun({ resume: tokensOf("abc") });
+  run.start();
+  for (const token of tokensOf("def")) {
+    clock.pass(10);
+    run.accept({ token });
+  }
+  run.answer.report();
+  run.complete("EOS");
+  const metrics = (await readEvents(run.answer.stream.body)).at(-2);
+  assert.ok(metrics?.event === "metrics");
+  assert.deepEqual([metrics.data.tokens_out, metrics.data.tokens_per_second], [6, 100]);
+});
+
+Deno.test("tokens of a prompt that were cached never are more than it has", async () => {
+  const run = testRun({ resume: tokensOf("defg") });
+  run.start();
+  run.evaluated(6, 6);
+  run.complete("EOS");
+  const end = (await readEvents(run.answer.stream.body)).at(-1);
+  assert.ok(end?.event === "end" && end.data.tokens_cached === 3);
+});
+
+Deno.test("a run wakes the loop when its reader takes something, and after its owner when it ends", async () => {
+  const told: string[] = [];
+  const run = testRun({}, { wake: () => told.push("wake"), onEnded: () => told.push("ended") });
+  run.start();
+  assert.deepEqual(told, []);
+  const reader = run.answer.stream.body.getReader();
+  await reader.read();
+  assert.deepEqual(told, ["wake"]);
+  await reader.cancel();
+  run.complete("EOS");
+  assert.deepEqual(told, ["wake", "ended", "wake"]);
+});

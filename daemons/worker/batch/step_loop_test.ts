@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { LlorchError } from "#shared/errors.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { createLogger } from "#shared/logging.ts";
+import { EngineStuck } from "../engine/engine.ts";
+import { FakeEngine, type FakeEngineOptions } from "../testing/fake_engine.ts";
+import { outline, readEvents, textOf, until } from "../testing/generator.ts";
+import { testRun, tokensOf } from "../testing/run.ts";
+import type { Run, RunContext, RunSpec } from "./run.ts";
+import { StepLoop, type StepLoopOptions } from "./step_loop.ts";
+
+/** A loop over a fake engine, and what happened to its runs. */
+class Opened {
+  readonly engine: FakeEngine;
+  readonly loop: StepLoop;
+  /** Runs that wait for a slot. */
+  readonly queue: Run[] = [];
+  /** Ids of the jobs that got a slot, in order. */
+  readonly started: string[] = [];
+  /** Errors that were logged. */
+  readonly logged: unknown[] = [];
+  /** What broke the loop. */
+  readonly fatal: unknown[] = [];
+  readonly #held: (() => void)[] = [];
+  /** Steps that were held. */
+  readonly #steps: Promise<void>[] = [];
+
+  constructor(engine: FakeEngineOptions, options: Partial<StepLoopOptions>) {
+    this.engine = new FakeEngine({ next: () => 0x61, ...engine });
+    this.loop = new StepLoop({
+      sequences: this.engine.sequences,
+      table: { takeNext: () => this.queue.shift() },
+      prefillChunk: 8,
+      prefillStretch: 2,
+      batchSize: 32,
+      onFatal: (error) => this.fatal.push(error),
+      ...options,
+    });
+  }
+
+  /** Lets a run wait for a slot. */
+  add(jobId: string, spec: Partial<RunSpec> = {}, context: Partial<RunContext> = {}): Run {
+    const run = testRun({ jobId, ...spec }, {
+      engine: this.engine,
+      log: {
+        ...createLogger("test"),
+        error: (_event, fields) => this.logged.push(fields?.["error"]),
+      },
+      wake: () => this.loop.wake(),
+      observer: { started: () => this.started.push(jobId), token() {}, ended() {} },
+      ...context,
+    });
+    this.queue.push(run);
+    this.loop.wake();
+    return run;
+  }
+
+  /** Lets the steps of a sequence wait until they are let go. */
+  hold(index: number): { begun: Promise<void>; letGo: () => void } {
+    const sequence = this.engine.sequences[index]!;
+    const prefill = sequence.prefill.bind(sequence);
+    const begun = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    sequence.prefill = async (tokens) => {
+      begun.resolve();
+      const step = held.promise.then(() => prefill(tokens));
+      this.#steps.push(step);
+      await step;
+    };
+    this.#held.push(held.resolve);
+    return { begun: begun.promise, letGo: held.resolve };
+  }
+
+  async close(): Promise<void> {
+    for (const letGo of this.#held) letGo();
+    await this.loop.close();
+    // A loop that broke waits for none.
+    await Promise.all(this.#steps);
+  }
+}
+
+async function using(
+  engine: FakeEngineOptions,
+  work: (opened: Opened) => Promise<void>,
+  options: Partial<StepLoopOptions> = {},
+): Promise<void> {
+  const opened = new Opened(engine, options);
+  try {
+    await work(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Everything that came of a run, without the figures. */
+const outlineOf = async (run: Run) => outline(await readEvents(run.answer.stream.body));
+const codeIs = (code: string) => (error: unknown) =>
+  error instanceof LlorchError && error.code === code;
+
+/** What breaks where a prompt begins with `!`, after its first token. */
+const breaking = (error: Error): FakeEngineOptions => ({
+  slots: 2,
+  next: ([first]) => {
+    if (first === 0x21) throw error;
+    return 0x61;
+  },
+});
+const BAD = { prompt: tokensOf("!bc") };
+
+Deno.test("slots are given first come first served, and no run is taken without one", () =>
+  using({ slots: 2 }, async (opened) => {
+    const { loop, queue } = opened;
+    assert.deepEqual([loop.active, loop.free], [0, 2]);
+    const first = opened.hold(0);
+    const runs = ["a", "b", "c", "d"].map((jobId) => opened.add(jobId, { maxTokens: 1 }));
+    await first.begun;
+    assert.deepEqual([loop.active, loop.free], [2, 0]);
+    assert.deepEqual(queue, runs.slice(2));
+    first.letGo();
+    await Promise.all(runs.map(outlineOf));
+    assert.deepEqual(opened.started, ["a", "b", "c", "d"]);
+  }));
+
+Deno.test("a run gets the free slot that shares its longest prefix, the first that came choosing first", () =>
+  using({ slots: 3 }, async (opened) => {
+    const { sequences, steps } = opened.engine;
+    ["abX", "abcX", "X"].forEach((text, index) => sequences[index]!.tokens = tokensOf(text));
+    const prompt = tokensOf("abcd");
+    const runs = ["a", "b"].map((jobId) => opened.add(jobId, { prompt, maxTokens: 1 }));
+    const cached = await Promise.all(runs.map(async ({ answer }) => {
+      const end = (await readEvents(answer.stream.body)).at(-1);
+      return end?.event === "end" ? end.data.tokens_cached : undefined;
+    }));
+    assert.deepEqual(cached, [3, 2]);
+    assert.deepEqual(steps.toSorted(), [[0, 2], [1, 1]]);
+    assert.deepEqual(sequences[2]!.tokens, tokensOf("X"));
+  }));
+
+Deno.test("a run whose reader is behind is not stepped until the reader takes something", () =>
+  using({ slots: 2 }, async (opened) => {
+    const ofSlow = () => opened.engine.steps.filter(([index]) => index === 0).length;
+    // Its start, its figures and its first token.
+    const slow = opened.add("slow", { maxTokens: 5 }, { streamBuffer: 3 });
+    const quick = opened.add("quick", { maxTokens: 20 });
+    assert.equal(textOf(await readEvents(quick.answer.stream.body)).length, 20);
+    assert.equal(ofSlow(), 1);
+    assert.equal(textOf(await readEvents(slow.answer.stream.body)).length, 5);
+    assert.equal(ofSlow(), 5);
+  }));
+
+Deno.test("a step that throws ends its own run, and its slot is emptied once all steps are done", () => {
+  const error = new Error("The engine is out of memory");
+  return using(breaking(error), async (opened) => {
+    const [broken, sound] = opened.engine.sequences;
+    const other = opened.hold(1);
+    const [bad, good] = [opened.add("bad", BAD), opened.add("good", { maxTokens: 3 })];
+    assert.deepEqual(await outlineOf(bad), ["started", "error INTERNAL"]);
+    assert.deepEqual(opened.logged, [error]);
+    // Others still compute: the engine must not be touched.
+    await other.begun;
+    assert.equal(broken!.tokens.length, 3);
+    other.letGo();
+    assert.equal((await outlineOf(good)).at(-1), "end MAX_TOKENS");
+    assert.deepEqual([broken!.tokens.length, sound!.tokens.length], [0, 5]);
+    assert.equal((await outlineOf(opened.add("next", { maxTokens: 1 }))).at(-1), "end MAX_TOKENS");
+  });
+});
+
+Deno.test("an error that is made for the client reaches it and is not logged", () =>
+  using(breaking(new LlorchError("INVALID_REQUEST", "It cannot be")), async (opened) => {
+    assert.deepEqual(await outlineOf(opened.add("bad", BAD)), ["started", "error INVALID_REQUEST"]);
+    assert.deepEqual(opened.logged, []);
+  }));
+
+Deno.test("a run that cannot start ends alone, and its slot goes to the next", () =>
+  using({}, async (opened) => {
+    const sampling = {
+      see() {},
+      replay() {
+        throw new LlorchError("INVALID_REQUEST", "The grammar does not allow it");
+      },
+    };
+    const bad = opened.add("bad", { resume: [0x61], sampling });
+    const good = opened.add("good", { maxTokens: 1 });
+    assert.deepEqual(await outlineOf(bad), ["started", "error INVALID_REQUEST"]);
+    assert.equal((await outlineOf(good)).at(-1), "end MAX_TOKENS");
+  }));
+
+Deno.test("an engine that is stuck breaks the loop, though other steps never end", () => {
+  const stuck = new EngineStuck("The grammar takes too long");
+  return using(breaking(stuck), async (opened) => {
+    const other = opened.hold(1);
+    const [bad, good] = [opened.add("bad", BAD), opened.add("good")];
+    assert.deepEqual(await outlineOf(bad), ["started", "error INVALID_REQUEST"]);
+    await other.begun;
+    await until(() => opened.fatal.length > 0);
+    assert.deepEqual([good.ended, opened.logged], [false, []]);
+    // Nothing waits for the step that never ends.
+    await opened.loop.close();
+    assert.equal(opened.engine.sequences[1]!.tokens.length, 0);
+    assert.deepEqual(opened.fatal, [stuck]);
+  });
+});
+
+Deno.test("whatever else breaks the loop is told, too", () => {
+  const error = new Error("It broke");
+  const takeNext = () => {
+    throw error;
+  };
+  return using({}, async ({ fatal }) => {
+    await until(() => fatal.length > 0);
+    assert.deepEqual(fatal, [error]);
+  }, { table: { takeNext } });
+});
+
+Deno.test("withSlot() waits for the running step, and the next step waits for it", () =>
+  using({ slots: 2 }, async (opened) => {
+    const { loop, engine } = opened;
+    const order: string[] = [];
+    const step = opened.hold(0);
+    opened.add("a");
+    await step.begun;
+    const done = loop.withSlot(1, async (slot) => {
+      order.push("work");
+      const before = engine.steps.length;
+      // Several steps would be done in these turns of the event loop.
+      for (let turns = 0; turns < 5; turns++) await delay(0);
+      return { slot, steps: engine.steps.length - before };
+    });
+    await delay(0);
+    order.push("step ends");
+    step.letGo();
+    const { slot, steps } = await done;
+    assert.deepEqual(order, ["step ends", "work"]);
+    assert.deepEqual([slot.sequence, steps], [engine.sequences[1], 0]);
+  }));
+
+Deno.test("withSlot() hands on what its work throws, refuses a slot that is not there, and steps go on", () =>
+  using({}, async (opened) => {
+    const error = new Error("The disk is full");
+    await assert.rejects(opened.loop.withSlot(0, () => Promise.reject(error)), error);
+    await assert.rejects(opened.loop.withSlot(1, () => Promise.resolve()), codeIs("NOT_FOUND"));
+    assert.equal((await outlineOf(opened.add("a", { maxTokens: 1 }))).at(-1), "end MAX_TOKENS");
+  }));
+
+Deno.test("close() waits for the running step and for what was to be done after it, and then takes nothing", () =>
+  using({}, async (opened) => {
+    const { loop, engine } = opened;
+    const order: string[] = [];
+    const step = opened.hold(0);
+    const run = opened.add("a");
+    await step.begun;
+    const work = loop.withSlot(0, () => Promise.resolve(order.push("work")));
+    const closed = loop.close().then(() => order.push("closed"));
+    await assert.rejects(loop.withSlot(0, () => Promise.resolve()), codeIs("NOT_READY"));
+    order.push("step ends");
+    step.letGo();
+    await Promise.all([work, closed]);
+    assert.deepEqual(order, ["step ends", "work", "closed"]);
+    assert.deepEqual([engine.steps.length, run.ended], [1, false]);
+  }));

@@ -1,0 +1,46 @@
+import { createLogger } from "#shared/logging.ts";
+import type { AnswerContext } from "../answers/answer.ts";
+import { Run, type RunContext, type RunSpec } from "../batch/run.ts";
+import { FakeEngine } from "./fake_engine.ts";
+
+/** Dependencies of an answer for tests: nobody counts, and nobody waits. */
+export function answerContext(options: Partial<AnswerContext> = {}): AnswerContext {
+  return {
+    observer: { started() {}, token() {}, ended() {} },
+    log: createLogger("test"),
+    streamBuffer: 64,
+    slowReaderMs: 60_000,
+    queueDepth: () => 0,
+    ...options,
+  };
+}
+
+/** A run for tests whose prompt is `abc`, by default without a limit and of a {@linkcode FakeEngine}. */
+export function testRun(spec: Partial<RunSpec> = {}, context: Partial<RunContext> = {}): Run {
+  return new Run({
+    jobId: "j",
+    attempt: 1,
+    workerId: "w",
+    modelRef: "m",
+    resumeIndex: 0,
+    seed: 7,
+    prompt: tokensOf("abc"),
+    resume: [],
+    maxTokens: undefined,
+    stops: [],
+    watch: undefined,
+    sampling: { see() {}, replay() {} },
+    ...spec,
+  }, {
+    ...answerContext(),
+    engine: new FakeEngine(),
+    wake() {},
+    onEnded() {},
+    ...context,
+  });
+}
+
+/** The tokens of a text for a {@linkcode FakeEngine}. */
+export function tokensOf(text: string): number[] {
+  return [...new TextEncoder().encode(text)];
+}
