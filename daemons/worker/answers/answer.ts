@@ -86,6 +86,8 @@ export class Answer {
   #startedAt: number | undefined;
   #lastTokenAt = 0;
   #ttftMs: number | undefined;
+  /** A token was counted. */
+  #isCounted = false;
   #index: number;
   #ended = false;
 
@@ -133,10 +135,10 @@ export class Answer {
   sawTokens(count: number): void {
     const now = performance.now();
     const startedAt = this.#startedAt ?? now;
-    const isFirst = this.#ttftMs === undefined;
-    const since = isFirst ? startedAt : this.#lastTokenAt;
+    const since = this.hasTokens ? this.#lastTokenAt : startedAt;
     for (let at = 0; at < count; at++) {
-      this.#context.observer.token((now - since) / count, isFirst && at === 0);
+      this.#context.observer.token((now - since) / count, !this.#isCounted);
+      this.#isCounted = true;
     }
     this.#ttftMs ??= now - startedAt;
     this.#lastTokenAt = now;

@@ -140,11 +140,13 @@ Deno.test("a token that is not counted sets the times, and the observer hears no
   assert.equal(answer.hasTokens, true);
   clock.pass(10);
   answer.sawTokens(0);
+  clock.pass(5);
+  answer.sawTokens(1);
   answer.end("EOS", []);
   const end = (await readEvents(answer.stream.body)).at(-1);
   assert.ok(end?.event === "end");
-  assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 10]);
-  assert.deepEqual(told.map(([what]) => what), ["started", "ended"]);
+  assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 15]);
+  assert.deepEqual(told.slice(1, -1), [["token", 5, true]], "the first that is counted");
 });
 
 const ways: readonly (readonly [how: string, last: string, (answer: Answer) => void])[] = [

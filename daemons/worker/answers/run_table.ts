@@ -14,6 +14,7 @@ export class RunTable<R extends TableRun> {
   readonly #queueLimit: number;
   readonly #ticker: ReturnType<typeof setInterval>;
   #idle: (() => void)[] = [];
+  #isDrained = false;
 
   /**
    * @param queueLimit Most runs that wait while no slot is free.
@@ -51,6 +52,7 @@ export class RunTable<R extends TableRun> {
    * @param freeSlots Slots without a run.
    */
   check(jobId: string, attempt: number, freeSlots: number): void {
+    if (this.#isDrained) throw new LlorchError("NOT_READY", "The worker stops");
     const running = this.#byJob.get(jobId);
     if (running) {
       const { attempt: current } = running.answer.spec;
@@ -72,11 +74,14 @@ export class RunTable<R extends TableRun> {
   add(run: R, freeSlots: number): void {
     const { jobId, attempt } = run.answer.spec;
     this.check(jobId, attempt, freeSlots);
-    this.#byJob.get(jobId)?.answer.fail(
-      new LlorchError("CANCELLED", `Attempt ${attempt} of the job replaces this one`),
-    );
+    const replaced = this.#byJob.get(jobId);
+    // Before the other ends: in between, the table would seem idle.
+    this.#byJob.delete(jobId);
     this.#byJob.set(jobId, run);
     this.#waiting.push(run);
+    replaced?.answer.fail(
+      new LlorchError("CANCELLED", `Attempt ${attempt} of the job replaces this one`),
+    );
   }
 
   /** The run that waits longest, and no longer. */
@@ -115,6 +120,8 @@ export class RunTable<R extends TableRun> {
   /** Lets what runs come to its end, at most this long, then ends it so that it can go on elsewhere. */
   async drain(deadlineMs: number): Promise<void> {
     await deadline(this.#whenIdle(), deadlineMs);
+    // One that was being prepared meanwhile is refused.
+    this.#isDrained = true;
     this.failAll("The worker stops; the job can go on elsewhere");
   }
 

@@ -188,3 +188,14 @@ Deno.test("nothing is reported of a run that has ended, nor by a table that is c
     }, { reportMs: 1 });
     assert.equal(going.reports, reports);
   }, { reportMs: 1 }));
+
+Deno.test("a table that drains is not idle while one attempt replaces another, and then takes nothing", () =>
+  using(async (table, add) => {
+    add("a");
+    const drained = table.drain(60_000);
+    const second = add("a", 2);
+    assert.deepEqual(second.codes, []);
+    table.remove(second);
+    await drained;
+    assert.throws(() => add("b"), codeIs("NOT_READY"));
+  }));

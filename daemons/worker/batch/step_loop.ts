@@ -30,8 +30,8 @@ export class StepLoop {
   readonly #slots: readonly Slot[];
   readonly #pace: PrefillPace;
   readonly #done: Promise<void>;
-  /** What is to be done before the next step. */
-  #between: (() => Promise<void>)[] = [];
+  /** What is to be done before the next step; `refuse` instead, once there is none. */
+  #between: { work(): Promise<void>; refuse(): void }[] = [];
   #closing = false;
   /** Breaks the running step off. */
   #break: (error: EngineStuck) => void = () => {};
@@ -42,7 +42,11 @@ export class StepLoop {
     this.#options = options;
     this.#slots = options.sequences.map((sequence) => new Slot(sequence));
     this.#pace = new PrefillPace(options.prefillStretch);
-    this.#done = this.#loop().catch(options.onFatal);
+    this.#done = this.#loop().catch((error) => {
+      this.#closing = true;
+      for (const { refuse } of this.#between.splice(0)) refuse();
+      options.onFatal(error);
+    });
   }
 
   /** Slots in use. */
@@ -72,9 +76,13 @@ export class StepLoop {
       const last = this.#slots.length - 1;
       throw new LlorchError("NOT_FOUND", `Cannot find slot ${index}: the last one is ${last}`);
     }
-    if (this.#closing) throw new LlorchError("NOT_READY", "The worker stops");
+    const stops = () => new LlorchError("NOT_READY", "The worker stops");
+    if (this.#closing) throw stops();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#between.push(() => work(slot).then(resolve, reject));
+    this.#between.push({
+      work: () => work(slot).then(resolve, reject),
+      refuse: () => reject(stops()),
+    });
     this.wake();
     return await promise;
   }
@@ -100,7 +108,7 @@ export class StepLoop {
   }
 
   async #doBetween(): Promise<void> {
-    for (let next = this.#between.shift(); next; next = this.#between.shift()) await next();
+    for (let next = this.#between.shift(); next; next = this.#between.shift()) await next.work();
   }
 
   /** Waits until {@linkcode wake}, unless it was called since the turn began. */

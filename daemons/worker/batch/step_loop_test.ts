@@ -195,10 +195,24 @@ Deno.test("an engine that is stuck breaks the loop, though other steps never end
     await other.begun;
     await until(() => opened.fatal.length > 0);
     assert.deepEqual([good.ended, opened.logged], [false, []]);
+    const nothing = () => Promise.resolve();
+    await assert.rejects(opened.loop.withSlot(0, nothing), codeIs("NOT_READY"));
     // Nothing waits for the step that never ends.
     await opened.loop.close();
     assert.equal(opened.engine.sequences[1]!.tokens.length, 0);
     assert.deepEqual(opened.fatal, [stuck]);
+  });
+});
+
+Deno.test("what waits for a slot is refused when the loop breaks", () => {
+  const stuck = new EngineStuck("The grammar takes too long");
+  return using(breaking(stuck), async (opened) => {
+    const other = opened.hold(1);
+    opened.add("bad", BAD);
+    opened.add("good");
+    await other.begun;
+    const waiting = opened.loop.withSlot(0, () => Promise.resolve());
+    await assert.rejects(waiting, codeIs("NOT_READY"));
   });
 });
 
