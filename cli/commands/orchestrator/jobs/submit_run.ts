@@ -1,3 +1,4 @@
+import { onAbort } from "#shared/aborts.ts";
 import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
@@ -68,9 +69,7 @@ async function leave(client: Client, id: string, { stderr }: Context, isQuiet: b
 /** A signal that aborts some time after another. */
 function later(signal: AbortSignal, ms: number): AbortSignal {
   const late = new AbortController();
-  const abort = () => Deno.unrefTimer(setTimeout(() => late.abort(signal.reason), ms));
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
+  onAbort(signal, () => Deno.unrefTimer(setTimeout(() => late.abort(signal.reason), ms)));
   return late.signal;
 }
 
