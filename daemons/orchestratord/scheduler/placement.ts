@@ -6,7 +6,14 @@
 import type { Device, PoolModel } from "#shared/contracts/mod.ts";
 import { defaultHostBytes, defaultLoadBytes } from "./load_size.ts";
 import type { Job } from "./job.ts";
-import { type Breaker, breakerKey, type Place, type Pool, type State, type Worker } from "./state.ts";
+import {
+  type Breaker,
+  breakerKey,
+  type Place,
+  type Pool,
+  type State,
+  type Worker,
+} from "./state.ts";
 import { holdersOf, isInService, isPinned, isUsable, poolsOnTrial, workersOf } from "./workers.ts";
 
 /** A device on which a model could be loaded. */

@@ -14,7 +14,15 @@ import { measure } from "./rates.ts";
 import { beginReload } from "./reload.ts";
 import { giveUp, preloadAgain, preloadAll, preloadFrom, unload } from "./residency.ts";
 import type { Job } from "./job.ts";
-import { breakerKey, type Effect, type Input, placeKey, type Pool, type PoolReport, type State } from "./state.ts";
+import {
+  breakerKey,
+  type Effect,
+  type Input,
+  placeKey,
+  type Pool,
+  type PoolReport,
+  type State,
+} from "./state.ts";
 import { setStorage, yieldSlot } from "./storage.ts";
 import { clear, loseAll } from "./suspects.ts";
 import { forgetWorker, seeWorker, silentFor, stay } from "./workers.ts";

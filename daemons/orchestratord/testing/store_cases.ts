@@ -25,7 +25,8 @@ export function token(id: number): NumberedEvent {
 export function accept(
   store: Store,
   jobId: string,
-  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } = {},
+  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } =
+    {},
 ): Promise<void> {
   return store.accept({
     jobId,
@@ -197,12 +198,14 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 
   async "unsafeSince() gives the ends that were unsafe, oldest first"(store) {
-    for (const [id, endedAt, code] of [
-      ["j1", 30, "REQUEST_UNSAFE"],
-      ["j2", 20, "REQUEST_UNSAFE"],
-      ["j3", 10, "REQUEST_UNSAFE"],
-      ["j4", 40, "WORKER_LOST"],
-    ] as const) {
+    for (
+      const [id, endedAt, code] of [
+        ["j1", 30, "REQUEST_UNSAFE"],
+        ["j2", 20, "REQUEST_UNSAFE"],
+        ["j3", 10, "REQUEST_UNSAFE"],
+        ["j4", 40, "WORKER_LOST"],
+      ] as const
+    ) {
       await accept(store, id, { tenant: id });
       const error = { code, message: "", retriable: false };
       await store.update(id, { status: "failed", endedAt, error });

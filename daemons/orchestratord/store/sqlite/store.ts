@@ -2,14 +2,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { taskRequest } from "#shared/contracts/mod.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
-import type {
-  JobFilter,
-  JobPatch,
-  JobRow,
-  ListedRow,
-  NumberedEvent,
-  Store,
-} from "../job_store.ts";
+import type { JobFilter, JobPatch, JobRow, ListedRow, NumberedEvent, Store } from "../job_store.ts";
 import migration0001 from "./migrations/0001.sql" with { type: "text" };
 import migration0002 from "./migrations/0002.sql" with { type: "text" };
 import migration0003 from "./migrations/0003.sql" with { type: "text" };
