@@ -128,6 +128,7 @@ Deno.test("while an event waits to be taken, the next one waits and the silence 
   stream.say(started(), token(0));
   await heard(1);
   clock.advance(10 * STALL_MS);
+  assert.equal(stream.isClosed, false);
   assert.deepEqual(events, [started()]);
   taken.resolve();
   await heard(2);
