@@ -15,7 +15,7 @@ import {
   taskOf,
   token,
 } from "../testing/live_jobs.ts";
-import { failAppends, holdAppends, withStore } from "../testing/temp_store.ts";
+import { breakable, holdAppends, withStore } from "../testing/temp_store.ts";
 import { LiveJob } from "./live_job.ts";
 
 const COMPLETED = { status: "completed" } as const;
@@ -208,13 +208,16 @@ Deno.test("when its store fails, a job's readers get one error and an end", () =
   withStore(async (store) => {
     const broken: unknown[] = [];
     const failure = new Error("the disk is full");
-    const job = await acceptedJob({
-      store: failAppends(store, failure),
-      onBroken: (error) => void broken.push(error),
-    });
+    const kept = breakable(store);
+    const onBroken = (error: unknown) => void broken.push(error);
+    const job = await acceptedJob({ store: kept, onBroken });
     job.emit(token(0));
+    await readTo(job.stream, 2);
+    kept.break(failure);
+    job.emit(token(1));
+    job.patch({ status: "running" });
     const events = await readAll(job.stream);
-    assert.deepEqual(names(events), ["queued", "error"]);
+    assert.deepEqual(names(events), ["queued", "token", "error"]);
     const { code, retriable } = errorOf(events)!;
     assert.deepEqual({ code, retriable }, { code: "INTERNAL", retriable: true });
     assert.deepEqual(broken, [failure]);

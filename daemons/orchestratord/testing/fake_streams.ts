@@ -20,12 +20,13 @@ export class FakeStream {
   #isClosed = false;
   #controller!: ReadableStreamDefaultController<readonly SseMessage[]>;
 
-  constructor({ url, body }: EventsRequest) {
+  constructor({ url, body, signal }: EventsRequest) {
     this.url = url;
     this.request = workerRoutes.execute.body.parse(JSON.parse(body ?? ""));
     this.#messages = new ReadableStream({
       start: (controller) => void (this.#controller = controller),
     });
+    signal?.addEventListener("abort", () => this.#close(signal.reason));
   }
 
   /** Whether the connection was closed before the worker had ended its stream. */
@@ -61,17 +62,19 @@ export class FakeStream {
 
   /** The stream as its reader gets it. */
   async *batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]> {
-    const close = () => {
-      this.#isClosed = true;
-      this.#controller.error(signal?.reason);
-      this.#closed.resolve();
-    };
+    const close = () => this.#close(signal?.reason);
     signal?.addEventListener("abort", close);
     try {
       yield* this.#messages;
     } finally {
       signal?.removeEventListener("abort", close);
     }
+  }
+
+  #close(reason: unknown): void {
+    this.#isClosed = true;
+    this.#controller.error(reason);
+    this.#closed.resolve();
   }
 }
 

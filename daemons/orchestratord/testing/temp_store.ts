@@ -40,7 +40,18 @@ export function holdAppends(store: Store): HeldStore {
   };
 }
 
-/** A store that can add nothing to a job any more. */
-export function failAppends(store: Store, error: Error): Store {
-  return { ...store, append: () => Promise.reject(error) };
+/** A store that may fail. */
+export interface BreakableStore extends Store {
+  /** From now on nothing can be added to a job. */
+  break(error: Error): void;
+}
+
+/** A store that works until the test breaks it. */
+export function breakable(store: Store): BreakableStore {
+  let broken: Error | undefined;
+  return {
+    ...store,
+    append: (jobId, take) => broken ? Promise.reject(broken) : store.append(jobId, take),
+    break: (error) => void (broken = error),
+  };
 }
