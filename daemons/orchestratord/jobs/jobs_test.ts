@@ -17,7 +17,7 @@ import {
   token,
 } from "../testing/live_jobs.ts";
 import { A, B } from "../testing/scheduler.ts";
-import { breakable, withStore } from "../testing/temp_store.ts";
+import { breakable, holdAppends, withStore } from "../testing/temp_store.ts";
 import type { LiveJob } from "./live_job.ts";
 
 const PASSING = { durable: false } as const;
@@ -180,7 +180,7 @@ Deno.test("restore() tells the scheduler what it knew of a job: its time, its de
     const before = openStage(store, { slots: 0 });
     const { id } = await before.start({ deadline_ms: 5_000, priority: "batch" });
     before.jobs.live(id)!.beginAttempt(attemptOn("w0"));
-    before.jobs.live(id)!.suspect("w0");
+    before.jobs.apply({ kind: "suspect", jobId: id, workerId: "w0" });
     before.jobs.close();
 
     before.clock.advance(1_000);
@@ -228,6 +228,24 @@ Deno.test("while the database takes no writes, jobs that are kept wait and the o
     assert.equal(streams.opened.length, 1);
     jobs.storage(true);
     assert.equal((await streams.next()).request.job_id, kept.id);
+  }));
+
+Deno.test("a job of which no more may wait to be written leaves its slot once the database takes no writes", () =>
+  withStore(async (store) => {
+    const held = holdAppends(store);
+    const stage = openStage(held);
+    const full = await stage.start();
+    const passing = await stage.start({}, PASSING);
+    const stream = await stage.streams.next();
+    for (let i = 0; i < 257; i++) {
+      full.takeToken(token(i).data, T0);
+      full.emit(token(i));
+    }
+    stage.jobs.storage(false);
+    await stream.closed;
+    assert.ok(isWaiting(stage, full));
+    assert.equal((await stage.streams.next()).request.job_id, passing.id);
+    held.release();
   }));
 
 Deno.test("progressOf() and waitingFor() find the jobs of a tenant, and the one that waits longest for a model", () =>
