@@ -56,6 +56,9 @@ Deno.test("a durable task is on disk when it is accepted, and one that is not is
     assert.equal(await store.get(passing.accepted.job_id), undefined);
     assert.equal(passing.job?.facts.tenant, "k1");
     assert.equal(passing.job?.facts.request.seed, passing.accepted.seed, "chosen, and reported");
+    const { queued, running } = stage.loop.state;
+    assert.equal(running.get(job_id)?.isStored, true);
+    assert.equal(queued.get(passing.accepted.job_id)?.isStored, false);
     assert.equal(passing.accepted.queue_position, 0);
     assert.equal((await stage.submit()).accepted.queue_position, 1, "behind the one before");
     assert.equal(steps.length, 4);
@@ -156,6 +159,7 @@ Deno.test("a task that cannot be written is refused, and nothing of it is left",
     assert.equal(isRepeat, undefined, "its key is free");
     (await stage.streams.next()).say(started(), end(0));
     assert.deepEqual(names(await readAll(job!.stream)), ["queued", "started", "end"]);
+    assert.deepEqual(stage.log.of("job_write_failed"), [], "nobody tried to add to it");
   }));
 
 Deno.test("nothing waits between the check of an owner's bounds and the job", () =>
