@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { LlorchError } from "#shared/errors.ts";
+import { openStage, type Stage } from "../testing/jobs_stage.ts";
+import {
+  acceptedJob,
+  attemptOn,
+  end,
+  errorOf,
+  metrics,
+  names,
+  readAll,
+  readTo,
+  started,
+  T0,
+  taskOf,
+  token,
+} from "../testing/live_jobs.ts";
+import { A, B } from "../testing/scheduler.ts";
+import { breakable, holdAppends, withStore } from "../testing/temp_store.ts";
+import type { LiveJob } from "./live_job.ts";
+
+const PASSING = { durable: false } as const;
+
+const isWaiting = ({ loop }: Stage, { id }: LiveJob) => loop.state.queued.has(id);
+const isRunning = ({ loop }: Stage, { id }: LiveJob) => loop.state.running.has(id);
+
+Deno.test("a job lives from its submission to its end", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const job = await stage.start({ prompt: "w0", max_tokens: 2, session_id: "s1" });
+    assert.equal(stage.jobs.live(job.id), job);
+    assert.equal(stage.jobs.running, 1);
+    const stream = await stage.streams.next();
+    const { job_id, attempt, prompt, max_tokens } = stream.request;
+    assert.deepEqual({ job_id, attempt, prompt, max_tokens }, {
+      job_id: job.id,
+      attempt: 1,
+      prompt: "w0",
+      max_tokens: 2,
+    });
+    assert.ok(!("session_id" in stream.request), "when to run what is no business of workers");
+    stream.say(started(job.id), token(0), metrics(1), end(1));
+    assert.deepEqual(names(await readAll(job.stream)), ["queued", "started", "token", "end"]);
+    assert.equal(stage.jobs.live(job.id), undefined);
+    assert.equal(stage.jobs.running, 0);
+    assert.equal((await store.get(job.id))?.status, "completed");
+  }));
+
+Deno.test("a job can be cancelled while it runs and while it waits, and only while it lives", () =>
+  withStore(async (store) => {
+    const { jobs, streams, ...stage } = openStage(store);
+    const running = await stage.start();
+    const waiting = await stage.start();
+    const stream = await streams.next();
+    for (const job of [waiting, running]) {
+      assert.equal(jobs.cancel(job.id, "no more"), true);
+      const { code, message } = errorOf(await readAll(job.stream))!;
+      assert.deepEqual([code, message], ["CANCELLED", "no more"]);
+      assert.equal(jobs.cancel(job.id, "again"), false);
+      assert.equal((await store.get(job.id))?.status, "cancelled");
+    }
+    await stream.closed;
+    assert.equal(streams.opened.length, 1, "what waited was not begun");
+    assert.deepEqual(stage.failed, []);
+  }));
+
+Deno.test("an attempt belongs to the request that its job came with, whoever makes room for it", () =>
+  withStore(async (store) => {
+    const trace = new AsyncLocalStorage<string>();
+    const stage = openStage(store);
+    const begun = Promise.withResolvers<string | undefined>();
+    const runAttempt = () => {
+      begun.resolve(trace.getStore());
+      return Promise.resolve({ kind: "lost", message: "gone" } as const);
+    };
+    await trace.run("first", () => stage.start());
+    await trace.run("second", () => stage.start({}, { runAttempt }));
+    const stream = await stage.streams.next();
+    trace.run("a worker", () => stream.say(started(), end(0)));
+    assert.equal(await begun.promise, "second");
+  }));
+
+Deno.test("refuseWaiting() ends what a tenant has waiting, and nothing that runs or has delivered", () =>
+  withStore(async (store) => {
+    const stage = openStage(store, { slots: 2 });
+    const { jobs, streams, clock, loop } = stage;
+    const delivered = await stage.start({}, { tenant: "k1" });
+    (await streams.next()).say(started(), token(0));
+    await readTo(delivered.stream, 3);
+    const silent = await stage.start({}, { tenant: "k1" });
+    const waiting = await stage.start({}, { tenant: "k1" });
+    const others = await stage.start({}, { tenant: "k2" });
+    const refusal = new LlorchError("RATE_LIMITED", "one an hour");
+
+    jobs.refuseWaiting("k1", refusal);
+    const { code, message } = errorOf(await readAll(waiting.stream))!;
+    assert.deepEqual([code, message], ["RATE_LIMITED", "one an hour"]);
+    for (const job of [delivered, silent]) assert.ok(isRunning(stage, job));
+    assert.ok(isWaiting(stage, others));
+
+    // Those that run go back into the queue.
+    loop.send({ kind: "drain_pool", poolId: "p1", until: clock.now() });
+    jobs.refuseWaiting("k1", refusal);
+    assert.equal(errorOf(await readAll(silent.stream))?.code, "RATE_LIMITED");
+    for (const job of [delivered, others]) assert.ok(isWaiting(stage, job));
+  }));
+
+Deno.test("drain() starts nothing more, and refuses what waits and is not kept", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const running = await stage.start({}, PASSING);
+    const stream = await stage.streams.next();
+    const [kept, passing] = [await stage.start(), await stage.start({}, PASSING)];
+    stage.jobs.drain();
+    const { code, retriable } = errorOf(await readAll(passing.stream))!;
+    assert.deepEqual({ code, retriable }, { code: "NOT_READY", retriable: true });
+    stream.say(started(), token(0), end(1));
+    assert.equal(names(await readAll(running.stream)).at(-1), "end");
+    assert.ok(isWaiting(stage, kept), "the next start takes it up");
+    assert.equal(stage.streams.opened.length, 1);
+  }));
+
+Deno.test("close() stops every attempt: kept jobs do not end, the others do", () =>
+  withStore(async (store) => {
+    const stage = openStage(store, { slots: 2 });
+    const [kept, passing] = [await stage.start(), await stage.start({}, PASSING)];
+    const waiting = await stage.start();
+    const streams = [await stage.streams.next(), await stage.streams.next()];
+    const read = Promise.all([kept, passing, waiting].map(({ stream }) => readAll(stream)));
+    stage.jobs.close();
+    for (const stream of streams) await stream.closed;
+    const [ofKept, ofPassing, ofWaiting] = await read;
+    assert.deepEqual([names(ofKept!), names(ofWaiting!)], [["queued"], ["queued"]]);
+    assert.equal(errorOf(ofPassing!)?.code, "NOT_READY");
+    const unfinished = await store.unfinished();
+    assert.deepEqual(unfinished.map(({ jobId }) => jobId), [kept.id, waiting.id]);
+  }));
+
+Deno.test("restore() goes on with what an earlier process left, from every token that it kept", () =>
+  withStore(async (store) => {
+    // More than are read from the store at once.
+    const ids = Array.from({ length: 1_500 }, (_, i) => i + 1);
+    const left = await acceptedJob({ store, tenant: "k1", request: taskOf({ max_tokens: 2_000 }) });
+    left.beginAttempt(attemptOn("w0"));
+    left.start(started().data, T0 + 1);
+    for (const i of ids.keys()) left.emit(token(i));
+    await readTo(left.stream, 1_502);
+    const waiting = await acceptedJob({ id: "j2", store, tenant: "k1" });
+
+    const stage = openStage(store);
+    for (const row of await store.unfinished()) await stage.jobs.restore(row);
+    const job = stage.jobs.live("j1")!;
+    assert.ok(isWaiting(stage, stage.jobs.live("j2")!), "one slot, and the order is the old one");
+    const stream = await stage.streams.next();
+    const { attempt, resume_tokens, resume_index, max_tokens } = stream.request;
+    assert.deepEqual({ attempt, resume_index, max_tokens }, {
+      attempt: 2,
+      resume_index: 1_500,
+      max_tokens: 2_000,
+    });
+    assert.deepEqual(resume_tokens, ids);
+    assert.deepEqual(job.attempts.map(({ reason }) => reason), [
+      "orchestratord was restarted",
+      undefined,
+    ]);
+    stream.say(started(), token(1_500), end(1_501));
+    const events = await readAll(job.stream, 1_502);
+    assert.deepEqual(events.map(({ id, event }) => [id, event.event]), [
+      [1_503, "token"],
+      [1_504, "end"],
+    ]);
+    const next = await stage.streams.next();
+    assert.deepEqual([next.request.job_id, next.request.attempt], [waiting.id, 1]);
+    assert.equal(stage.loop.state.running.get("j2")?.tenant, "k1");
+  }));
+
+Deno.test("restore() tells the scheduler what it knew of a job: its time, its deadline and its deaths", () =>
+  withStore(async (store) => {
+    const before = openStage(store, { slots: 0 });
+    const { id } = await before.start({ deadline_ms: 5_000, priority: "batch" });
+    before.jobs.live(id)!.beginAttempt(attemptOn("w0"));
+    before.jobs.apply({ kind: "suspect", jobId: id, workerId: "w0" });
+    before.jobs.close();
+
+    before.clock.advance(1_000);
+    const { jobs, loop } = openStage(store, { slots: 0, clock: before.clock });
+    for (const row of await store.unfinished()) await jobs.restore(row);
+    const { queuedAt, deadlineAt, deaths, attempt, priority, isStored } = loop.state.queued.get(
+      id,
+    )!;
+    assert.deepEqual({ queuedAt, deadlineAt, deaths, attempt, priority, isStored }, {
+      queuedAt: T0,
+      deadlineAt: T0 + 5_000,
+      deaths: 1,
+      attempt: 1,
+      priority: "batch",
+      isStored: true,
+    });
+  }));
+
+Deno.test("a job whose events can no longer be kept ends, and gives its slot to the next", () =>
+  withStore(async (store) => {
+    const kept = breakable(store);
+    const stage = openStage(kept);
+    const [broken, next] = [await stage.start(), await stage.start({}, PASSING)];
+    const first = await stage.streams.next();
+    kept.break(new Error("a constraint failed"));
+    first.say(started(), token(0));
+    assert.equal(errorOf(await readAll(broken.stream))?.code, "INTERNAL");
+    await first.closed;
+    const second = await stage.streams.next();
+    assert.equal(second.request.job_id, next.id);
+    assert.equal(stage.jobs.live(broken.id), undefined);
+    assert.deepEqual(stage.log.of("job_write_failed").map(({ job_id }) => job_id), [broken.id]);
+  }));
+
+Deno.test("while the database takes no writes, jobs that are kept wait and the others run", () =>
+  withStore(async (store) => {
+    const { jobs, streams, ...stage } = openStage(store);
+    jobs.storage(false);
+    const kept = await stage.start();
+    const passing = await stage.start({}, PASSING);
+    const first = await streams.next();
+    assert.equal(first.request.job_id, passing.id);
+    first.say(started(), end(0));
+    await readAll(passing.stream);
+    assert.equal(streams.opened.length, 1);
+    jobs.storage(true);
+    assert.equal((await streams.next()).request.job_id, kept.id);
+  }));
+
+Deno.test("a job of which no more may wait to be written leaves its slot once the database takes no writes", () =>
+  withStore(async (store) => {
+    const held = holdAppends(store);
+    const stage = openStage(held);
+    const full = await stage.start();
+    const passing = await stage.start({}, PASSING);
+    const stream = await stage.streams.next();
+    for (let i = 0; i < 257; i++) {
+      full.takeToken(token(i).data, T0);
+      full.emit(token(i));
+    }
+    stage.jobs.storage(false);
+    await stream.closed;
+    assert.ok(isWaiting(stage, full));
+    assert.equal((await stage.streams.next()).request.job_id, passing.id);
+    held.release();
+  }));
+
+Deno.test("progressOf() and waitingFor() find the jobs of a tenant, and the one that waits longest for a model", () =>
+  withStore(async (store) => {
+    const { jobs, streams, clock, ...stage } = openStage(store);
+    const running = await stage.start({ max_tokens: 9 }, { tenant: "k1" });
+    const stream = await streams.next();
+    stream.say(started(), metrics(0, { prompt_done: 4, prompt_total: 4 }), token(0), token(1));
+    await readTo(running.stream, 4);
+    const first = await stage.start({}, { tenant: "k1" });
+    await stage.start({}, { tenant: "k2" });
+    const unmeasured = { serviceMs: undefined };
+    assert.deepEqual(jobs.progressOf("k1"), [
+      { firstTokenAt: clock.now(), tokensIn: 4, tokensOut: 2, maxTokens: 9, ...unmeasured },
+      { firstTokenAt: undefined, tokensIn: 0, tokensOut: 0, maxTokens: undefined, ...unmeasured },
+    ]);
+    assert.deepEqual(jobs.progressOf("nobody"), []);
+    assert.equal(jobs.waitingFor(A), first);
+    assert.equal(jobs.waitingFor(B), undefined);
+  }));

@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
+import {
+  acceptedJob,
+  attemptOn,
+  CANCELLED,
+  end,
+  errorOf,
+  factsOf,
+  names,
+  readAll,
+  readTo,
+  started,
+  T0,
+  taskOf,
+  token,
+} from "../testing/live_jobs.ts";
+import { breakable, holdAppends, withStore } from "../testing/temp_store.ts";
+import { LiveJob } from "./live_job.ts";
+
+const COMPLETED = { status: "completed" } as const;
+
+Deno.test("a job's events are numbered from 1, and kept as they are shown", () =>
+  withStore(async (store) => {
+    const job = await acceptedJob({ store });
+    job.start(started().data, T0 + 5);
+    for (const i of [0, 1]) {
+      job.takeToken(token(i).data, T0 + 10);
+      job.emit(token(i));
+    }
+    job.finish(end(2), T0 + 20, COMPLETED);
+    const events = await readAll(job.stream);
+    assert.deepEqual(events.map(({ id }) => id), [1, 2, 3, 4, 5]);
+    assert.deepEqual(names(events), ["queued", "started", "token", "token", "end"]);
+    assert.deepEqual(await store.events("j1", 0, 10), events);
+    const { status, startedAt, endedAt } = (await store.get("j1"))!;
+    assert.deepEqual({ status, startedAt, endedAt }, {
+      status: "completed",
+      startedAt: T0 + 5,
+      endedAt: T0 + 20,
+    });
+  }));
+
+Deno.test("nothing is added after a terminal event", () =>
+  withStore(async (store) => {
+    const job = await acceptedJob({ store });
+    job.finish(CANCELLED, T0, { status: "cancelled" });
+    assert.ok(job.ended);
+    job.emit(token(0));
+    job.finish(end(1), T0, COMPLETED);
+    job.patch({ status: "running" });
+    assert.deepEqual(names(await readAll(job.stream)), ["queued", "error"]);
+    assert.equal((await store.events("j1", 0, 10)).length, 2);
+    assert.equal((await store.get("j1"))?.status, "cancelled");
+  }));
+
+Deno.test("a token out of order is refused, and nothing of it is taken", async () => {
+  const job = await acceptedJob();
+  assert.throws(() => job.takeToken(token(1).data, T0), RangeError);
+  job.takeToken(token(0).data, T0);
+  assert.throws(() => job.takeToken(token(0).data, T0), /token 0 instead of 1/);
+  assert.equal(job.tokensOut, 1);
+});
+
+Deno.test("an attempt resumes from every token that was delivered", async () => {
+  const job = await acceptedJob();
+  const first = job.beginAttempt(attemptOn("w1"));
+  assert.deepEqual(first.resume, { resume_tokens: [], resume_index: 0 });
+  assert.deepEqual(job.takeToken(token(0, [5]).data, T0), {
+    isFirst: true,
+    isFirstOfAttempt: true,
+    sinceLastMs: undefined,
+  });
+  assert.equal(job.takeToken(token(1, [6, 7]).data, T0 + 30).sinceLastMs, 30);
+  job.loseAttempt(T0 + 40, "gone");
+  const second = job.beginAttempt(attemptOn("w2"));
+  assert.equal(second.resumedFrom, 3);
+  assert.deepEqual(second.resume, { resume_tokens: [5, 6, 7], resume_index: 2 });
+  assert.deepEqual(job.takeToken(token(2).data, T0 + 50), {
+    isFirst: false,
+    isFirstOfAttempt: true,
+    sinceLastMs: undefined,
+  });
+  assert.deepEqual(job.attempts.map(({ worker_id, reason }) => [worker_id, reason]), [
+    ["w1", "gone"],
+    ["w2", undefined],
+  ]);
+});
+
+Deno.test("a job that a later process takes up goes on after its kept events", () =>
+  withStore(async (store) => {
+    const before = await acceptedJob({ store });
+    before.beginAttempt(attemptOn("w1"));
+    before.start(started().data, T0 + 5);
+    before.takeToken(token(0, [5, 6]).data, T0 + 10);
+    before.emit(token(0, [5, 6]), { firstTokenAt: T0 + 10 });
+    await readTo(before.stream, 3);
+
+    const row = (await store.get("j1"))!;
+    const events = await store.events("j1", 0, 10);
+    const job = new LiveJob(factsOf({ store }), { row, events });
+    assert.equal(job.start(started().data, T0 + 90), undefined);
+    const { resume } = job.beginAttempt(attemptOn("w2"));
+    assert.deepEqual(resume, { resume_tokens: [5, 6], resume_index: 1 });
+    assert.equal(job.takeToken(token(1).data, T0 + 100).isFirst, false);
+    job.emit(token(1));
+    job.finish(end(3), T0 + 110, COMPLETED);
+    const after = await readAll(job.stream, 3);
+    assert.deepEqual(after.map(({ id }) => id), [4, 5]);
+    assert.deepEqual(names(await readAll(job.stream)), [
+      "queued",
+      "started",
+      "token",
+      "token",
+      "end",
+    ]);
+    const { startedAt, firstTokenAt, attempts } = (await store.get("j1"))!;
+    assert.deepEqual({ startedAt, firstTokenAt }, { startedAt: T0 + 5, firstTokenAt: T0 + 10 });
+    assert.equal(attempts.length, 2);
+  }));
+
+Deno.test("a job whose worker does not tell its tokens cannot be resumed, and counts an event as one", async () => {
+  const job = await acceptedJob();
+  assert.equal(job.isUnresumable, false);
+  job.takeToken(token(0, []).data, T0);
+  job.takeToken(token(1, []).data, T0);
+  assert.equal(job.isUnresumable, true);
+  assert.equal(job.tokensOut, 2);
+});
+
+Deno.test("workers that died with a job as the likeliest cause are counted in a row, until it delivers", () =>
+  withStore(async (store) => {
+    const job = await acceptedJob({ store });
+    const loseOn = (workerId: string) => {
+      job.beginAttempt(attemptOn(workerId));
+      job.loseAttempt(T0, "the worker exited");
+    };
+    loseOn("w1");
+    job.suspect("w1");
+    assert.equal(job.deaths, 1);
+    loseOn("w2");
+    job.suspect("nobody");
+    assert.equal(job.deaths, 1);
+    job.suspect("w2");
+    assert.equal(job.deaths, 2);
+    job.beginAttempt(attemptOn("w3"));
+    assert.equal(job.deaths, 2, "the running attempt says nothing yet");
+    const suspects = async () => (await store.get("j1"))!.attempts.map(({ suspect }) => suspect);
+    assert.deepEqual(await suspects(), [true, true, undefined]);
+
+    job.takeToken(token(0).data, T0);
+    assert.equal(job.deaths, 0);
+    assert.deepEqual(await suspects(), [undefined, undefined, undefined]);
+  }));
+
+Deno.test("a job that nobody listens to is cancelled after its grace, unless it is kept", async () => {
+  const clock = new FakeClock();
+  const job = await acceptedJob();
+  let cancels = 0;
+  const cancel = () => void cancels++;
+  job.cancelAfter(clock, 50, cancel);
+  clock.advance(49);
+  job.keep();
+  clock.advance(1000);
+  assert.equal(cancels, 0);
+  job.cancelAfter(clock, 50, cancel);
+  clock.advance(50);
+  assert.equal(cancels, 1);
+  job.cancelAfter(clock, 0, cancel);
+  assert.equal(cancels, 2, "at once");
+  job.cancelAfter(clock, 50, cancel);
+  job.finish(CANCELLED, T0, {});
+  assert.equal(clock.pending, 0, "its end leaves no timer");
+});
+
+Deno.test("a job is abandoned without readers, but not when it is detached, suspended or over", () =>
+  withStore(async (store) => {
+    const job = await acceptedJob({ store });
+    assert.equal(job.isAbandoned, true);
+    const reader = job.stream.read(0, new AbortController().signal);
+    await reader.next();
+    assert.equal(job.isAbandoned, false);
+    await reader.return(undefined);
+    assert.equal(job.isAbandoned, true);
+    assert.equal((await acceptedJob({ request: taskOf({ detached: true }) })).isAbandoned, false);
+    const over = await acceptedJob();
+    over.finish(CANCELLED, T0, {});
+    assert.equal(over.isAbandoned, false);
+    job.suspend();
+    assert.equal(job.isAbandoned, false);
+  }));
+
+Deno.test("a suspended job stops its attempt, and lets its readers go without an end", () =>
+  withStore(async (store) => {
+    const clock = new FakeClock();
+    const job = await acceptedJob({ store });
+    const { signal } = job.beginAttempt(attemptOn("w1"));
+    job.cancelAfter(clock, 50, () => assert.fail("It goes on after a restart"));
+    const read = readAll(job.stream);
+    job.suspend();
+    assert.deepEqual(names(await read), ["queued"]);
+    assert.ok(signal.aborted);
+    assert.equal(clock.pending, 0);
+    assert.equal((await store.get("j1"))?.endedAt, undefined);
+  }));
+
+Deno.test("when its store fails, a job's readers get one error and an end", () =>
+  withStore(async (store) => {
+    const broken: unknown[] = [];
+    const failure = new Error("the disk is full");
+    const kept = breakable(store);
+    const onBroken = (error: unknown) => void broken.push(error);
+    const job = await acceptedJob({ store: kept, onBroken });
+    job.emit(token(0));
+    await readTo(job.stream, 2);
+    kept.break(failure);
+    job.emit(token(1));
+    job.patch({ status: "running" });
+    const events = await readAll(job.stream);
+    assert.deepEqual(names(events), ["queued", "token", "error"]);
+    const { code, retriable } = errorOf(events)!;
+    assert.deepEqual({ code, retriable }, { code: "INTERNAL", retriable: true });
+    assert.deepEqual(broken, [failure]);
+    assert.ok(job.ended);
+    job.finish(CANCELLED, T0, {});
+    assert.deepEqual(await readAll(job.stream), events, "whoever asks again is told the same");
+  }));
+
+Deno.test("a job with more than 256 events to write makes its worker wait, and writes them at once", () =>
+  withStore(async (store) => {
+    const held = holdAppends(store);
+    const job = await acceptedJob({ store: held });
+    for (let i = 0; i < 256; i++) assert.equal(job.emit(token(i)), undefined);
+    assert.equal(job.isFull, false);
+    const written = job.emit(token(256), { firstTokenAt: T0 + 1 });
+    assert.ok(written);
+    assert.equal(job.isFull, true);
+    assert.equal(job.stream.lastId, 1, "nothing is shown before it is kept");
+    held.release();
+    await written;
+    assert.equal(job.isFull, false);
+    assert.equal(held.appends, 1);
+    assert.equal(job.stream.lastId, 258);
+    assert.equal((await store.events("j1", 0, 1000)).length, 258);
+    assert.equal((await store.get("j1"))?.firstTokenAt, T0 + 1);
+  }));
+
+Deno.test("what was read of a prompt is counted without what the attempt resumed from", async () => {
+  const job = await acceptedJob();
+  assert.equal(job.usage, undefined);
+  job.sawPrompt({ prompt_done: 30, prompt_total: 45 }, 5);
+  assert.equal(job.promptRead, 30);
+  job.takeToken(token(0).data, T0);
+  assert.equal(job.promptRead, 40, "a token means that all of it was read");
+  job.sawPrompt({ prompt_done: 45, prompt_total: 45 }, 5);
+  assert.deepEqual(job.usage, { tokens_in: 40, tokens_cached: 0, tokens_out: 1 });
+});

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { LlorchError } from "#shared/errors.ts";
+import { openStage, type Stage } from "../testing/jobs_stage.ts";
+import { end, names, readAll, started, T0, token } from "../testing/live_jobs.ts";
+import { valueOf } from "../testing/metric_values.ts";
+import { withStore } from "../testing/temp_store.ts";
+import type { Store } from "../store/job_store.ts";
+import { steadyTime } from "./submit.ts";
+
+const KEYED = { idempotencyKey: "key" } as const;
+
+/** Nothing of any job is left: nobody waits, nobody runs, and no start would take one up. */
+async function assertNothingLeft({ loop, jobs, store }: Stage): Promise<void> {
+  assert.equal(loop.state.queued.size + loop.state.running.size, 0);
+  assert.deepEqual(jobs.progressOf(""), []);
+  assert.deepEqual(await store.unfinished(), []);
+}
+
+const submitted = async ({ metrics }: Stage) =>
+  Object.fromEntries(
+    await Promise.all(["accepted", "repeated", "queue_full", "refused"].map(
+      async (outcome) => [outcome, await valueOf(metrics.submitted, outcome)] as const,
+    )),
+  );
+
+Deno.test("a durable task is on disk when it is accepted, and one that is not is nowhere", () =>
+  withStore(async (store) => {
+    const steps: string[] = [];
+    const stage = openStage({
+      ...store,
+      accept: (job, queued) => store.accept(job, queued).then(() => void steps.push("committed")),
+      sync: () => store.sync().then(() => void steps.push("synced")),
+    });
+    const { accepted, job } = await stage.submit({ seed: 5, deadline_ms: 900, session_id: "s1" });
+    assert.deepEqual(steps, ["committed", "synced"]);
+    const { job_id } = accepted;
+    assert.deepEqual(accepted, {
+      job_id,
+      status: "queued",
+      queue_position: 0,
+      predicted_start_ms: 0,
+      seed: 5,
+      events_url: `/llm/v2/tasks/${job_id}/events`,
+    });
+    assert.equal(job?.id, job_id);
+    const { createdAt, deadlineAt, seed, tenant, request } = (await store.get(job_id))!;
+    assert.deepEqual({ createdAt, deadlineAt, seed, tenant, asked: request?.seed }, {
+      createdAt: T0,
+      deadlineAt: T0 + 900,
+      seed: 5,
+      tenant: "s1",
+      asked: 5,
+    });
+
+    const passing = await stage.submit({}, { durable: false, tenant: "k1" });
+    assert.equal(await store.get(passing.accepted.job_id), undefined);
+    assert.equal(passing.job?.facts.tenant, "k1");
+    assert.equal(passing.job?.facts.request.seed, passing.accepted.seed, "chosen, and reported");
+    const { queued, running } = stage.loop.state;
+    assert.equal(running.get(job_id)?.isStored, true);
+    assert.equal(queued.get(passing.accepted.job_id)?.isStored, false);
+    assert.equal(passing.accepted.queue_position, 0);
+    assert.equal((await stage.submit()).accepted.queue_position, 1, "behind the one before");
+    assert.equal(steps.length, 4);
+  }));
+
+Deno.test("a task that is submitted again with its key is the same job, while it lives and afterwards", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const first = await stage.submit({}, KEYED);
+    const again = await stage.submit({}, KEYED);
+    assert.equal(again.job, first.job);
+    assert.equal(again.isRepeat, true);
+    assert.equal(again.accepted.job_id, first.accepted.job_id);
+    assert.equal(again.accepted.seed, first.accepted.seed);
+    const stream = await stage.streams.next();
+    stream.say(started(), token(0), end(1));
+    await readAll(first.job!.stream);
+    const afterwards = await stage.submit({}, KEYED);
+    assert.deepEqual([afterwards.job, afterwards.isRepeat], [undefined, true]);
+    assert.deepEqual(afterwards.accepted, { ...first.accepted, status: "completed" });
+    assert.equal(stage.streams.opened.length, 1);
+    assert.equal((await submitted(stage))["repeated"], 2);
+  }));
+
+Deno.test("a key that was used with another body is a conflict", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const { accepted: { job_id } } = await stage.submit({ max_tokens: 1 }, KEYED);
+    await assert.rejects(stage.submit({ max_tokens: 2 }, KEYED), {
+      code: "CONFLICT",
+      details: { job_id },
+    });
+    assert.equal((await store.unfinished()).length, 1);
+    assert.equal((await submitted(stage))["refused"], 1);
+  }));
+
+Deno.test("a key that is used by several at once makes one job, or another where the first was refused", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const both = await Promise.all([1, 2, 3].map(() => stage.submit({}, KEYED)));
+    assert.deepEqual(both.map(({ isRepeat }) => isRepeat), [undefined, true, true]);
+    assert.equal(new Set(both.map(({ accepted }) => accepted.job_id)).size, 1);
+    assert.equal((await store.unfinished()).length, 1);
+
+    const refusal = new LlorchError("RATE_LIMITED", "one at a time");
+    const other = { idempotencyKey: "other" };
+    const [refused, taken] = await Promise.allSettled([
+      stage.submit({}, {
+        ...other,
+        admit() {
+          throw refusal;
+        },
+      }),
+      stage.submit({}, other),
+    ]);
+    assert.equal(refused.status === "rejected" && refused.reason, refusal);
+    assert.equal(taken.status === "fulfilled" && taken.value.isRepeat, undefined);
+  }));
+
+Deno.test("a stopping orchestrator takes nothing, and one that restores knows only what its pools said", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const retry = { code: "NOT_READY", retryAfterMs: 2_000 };
+    stage.phase = "stopping";
+    await assert.rejects(stage.submit(), retry);
+    stage.phase = "restoring";
+    await assert.rejects(stage.submit({ model: "unknown" }), retry);
+    await assertNothingLeft(stage);
+    await stage.submit();
+    stage.phase = "serving";
+    await assert.rejects(stage.submit({ model: "unknown" }), { code: "MODEL_NOT_FOUND" });
+    assert.equal((await submitted(stage))["refused"], 3);
+  }));
+
+Deno.test("a task that cannot be written is refused, and nothing of it is left", () =>
+  withStore(async (store) => {
+    const failure = new LlorchError("NOT_READY", "no", { cause: new Error("the disk is full") });
+    let accept: Store["accept"] = () => Promise.reject(failure);
+    const stage = openStage({ ...store, accept: (...args) => accept(...args) });
+    await assert.rejects(stage.submit({}, KEYED), {
+      code: "NOT_READY",
+      message: "Cannot keep the job: the database cannot be written (the disk is full)",
+      retryAfterMs: 10_000,
+    });
+    const stream = await stage.streams.next();
+    await stream.closed;
+    await assertNothingLeft(stage);
+    assert.deepEqual(stage.failed, []);
+    assert.deepEqual(await submitted(stage), {
+      accepted: 0,
+      repeated: 0,
+      queue_full: 0,
+      refused: 1,
+    });
+
+    accept = store.accept;
+    const { job, isRepeat } = await stage.submit({}, KEYED);
+    assert.equal(isRepeat, undefined, "its key is free");
+    (await stage.streams.next()).say(started(), end(0));
+    assert.deepEqual(names(await readAll(job!.stream)), ["queued", "started", "end"]);
+    assert.deepEqual(stage.log.of("job_write_failed"), [], "nobody tried to add to it");
+  }));
+
+Deno.test("nothing waits between the check of an owner's bounds and the job", () =>
+  withStore(async (store) => {
+    const stage = openStage(store);
+    const options = {
+      tenant: "k1",
+      admit() {
+        if (stage.jobs.progressOf("k1").length > 0) throw new LlorchError("RATE_LIMITED", "one");
+      },
+    };
+    const tries = await Promise.allSettled([1, 2, 3].map(() => stage.submit({}, options)));
+    assert.deepEqual(tries.map(({ status }) => status), ["fulfilled", "rejected", "rejected"]);
+    assert.equal((await store.unfinished()).length, 1);
+  }));
+
+Deno.test("a full queue refuses a task, which is counted as that, and nothing of it is left", () =>
+  withStore(async (store) => {
+    const stage = openStage(store, { slots: 0, policy: { queueCapacity: 1 } });
+    const { accepted } = await stage.submit();
+    await assert.rejects(stage.submit(), { code: "QUEUE_FULL" });
+    await assert.rejects(stage.submit({}, { durable: false }), { code: "QUEUE_FULL" });
+    assert.deepEqual([...stage.loop.state.queued.keys()], [accepted.job_id]);
+    assert.equal(stage.jobs.progressOf("").length, 1);
+    assert.deepEqual(await submitted(stage), {
+      accepted: 1,
+      repeated: 0,
+      queue_full: 2,
+      refused: 0,
+    });
+  }));
+
+Deno.test("a job whose prompt may have ended a worker that counted it begins as a suspect", () =>
+  withStore(async (store) => {
+    // Nobody listens where the worker should be, and the prompt is too long not to be counted.
+    const stage = openStage(store, { slots: 0 });
+    const { accepted } = await stage.submit({ prompt: "w ".repeat(500) });
+    assert.equal(stage.loop.state.queued.get(accepted.job_id)?.deaths, 1);
+    const short = await stage.submit();
+    assert.equal(stage.loop.state.queued.get(short.accepted.job_id)?.deaths, 0);
+  }));
+
+Deno.test("steadyTime() is as far from now as the time that it is given", () => {
+  const clock = { now: () => 5_000, steady: () => 70, after: () => () => {} };
+  assert.equal(steadyTime(clock, 4_990), 60);
+  assert.equal(steadyTime(clock, 6_000), 1_070);
+});

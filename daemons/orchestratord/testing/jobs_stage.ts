@@ -1,0 +1,82 @@
+import type { ErrorData, TaskRequestInput } from "#shared/contracts/mod.ts";
+import { FakeClock } from "../../../tests/support/fake_clock.ts";
+import { configSchema } from "../config.ts";
+import { applyEffect } from "../effects.ts";
+import { Jobs } from "../jobs/jobs.ts";
+import type { LiveJob } from "../jobs/live_job.ts";
+import type { Phase, SubmitOptions, Submitted } from "../jobs/submit.ts";
+import { createOrchestratorMetrics, type OrchestratorMetrics } from "../metrics.ts";
+import type { Pools } from "../pools/pools.ts";
+import { Loop } from "../scheduler/loop.ts";
+import type { Effect, Policy } from "../scheduler/state.ts";
+import type { Store } from "../store/job_store.ts";
+import { FakeStreams } from "./fake_streams.ts";
+import { taskOf } from "./live_jobs.ts";
+import { type RecordingLog, recordingLog } from "./recording_log.ts";
+import { A, POLICY, pool, worker } from "./scheduler.ts";
+
+/** How a stage differs from the usual one. */
+export interface StageOptions {
+  /** Slots of the one worker, which holds the model "a". */
+  readonly slots?: number;
+  readonly policy?: Partial<Policy>;
+  readonly clock?: FakeClock;
+  /** Hears of each job that fails, beside {@linkcode Stage.failed}. */
+  readonly onFailed?: (job: LiveJob, error: ErrorData) => void;
+}
+
+/** Jobs with a real scheduler and a real store; what workers say, and what time it is, says the test. */
+export interface Stage {
+  readonly jobs: Jobs;
+  readonly loop: Loop;
+  readonly store: Store;
+  readonly streams: FakeStreams;
+  readonly clock: FakeClock;
+  readonly metrics: OrchestratorMetrics;
+  readonly log: RecordingLog;
+  /** Jobs that ended without their output, and were not cancelled. */
+  readonly failed: { readonly id: string; readonly code: string }[];
+  /** What pools were asked for. */
+  readonly orders: Effect[];
+  phase: Phase;
+  /** Submits a task for the model "a": a durable one, unless told otherwise. */
+  submit(task?: Partial<TaskRequestInput>, options?: Partial<SubmitOptions>): Promise<Submitted>;
+  /** The same, of a task that is taken and lives. */
+  start(task?: Partial<TaskRequestInput>, options?: Partial<SubmitOptions>): Promise<LiveJob>;
+}
+
+/** Sets the stage: one pool with one ready worker. */
+export function openStage(store: Store, options: StageOptions = {}): Stage {
+  const { slots = 1, policy, clock = new FakeClock(), onFailed } = options;
+  const [streams, log] = [new FakeStreams(), recordingLog()];
+  const failed: { id: string; code: string }[] = [];
+  const orders: Effect[] = [];
+  const loop = new Loop({ ...POLICY, ...policy }, clock);
+  const metrics = createOrchestratorMetrics(() => loop.state, () => true, () => store.size());
+  const jobs = new Jobs({
+    ...{ loop, store, clock, log, metrics },
+    config: configSchema.parse({ base_path: "/llm" }),
+    http: undefined,
+    openEvents: streams.open,
+    phase: () => stage.phase,
+    onFailed(job, error) {
+      failed.push({ id: job.id, code: error.code });
+      onFailed?.(job, error);
+    },
+  });
+  const pools = { apply: (effect: Effect) => void orders.push(effect) } as unknown as Pools;
+  loop.connect((effect) => applyEffect(effect, jobs, pools));
+  loop.send(pool([worker("w1", A, { slots, context: 1000 })]));
+  const stage: Stage = {
+    ...{ jobs, loop, store, streams, clock, metrics, log, failed, orders },
+    phase: "serving",
+    submit: (task, more) =>
+      jobs.submit(taskOf(task), { durable: true, correlationId: "c1", ...more }),
+    async start(task, more) {
+      const { job } = await stage.submit(task, more);
+      if (!job) throw new Error("The job does not live");
+      return job;
+    },
+  };
+  return stage;
+}

@@ -1,0 +1,18 @@
+/** A metric as prom-client lets it be read. */
+interface Readable {
+  get(): Promise<{
+    readonly values: readonly {
+      readonly value: number;
+      readonly labels: { readonly outcome?: string | number };
+      readonly metricName?: string;
+    }[];
+  }>;
+}
+
+/** The value of a counter or gauge, of this outcome where it has several; of a histogram the sum. */
+export async function valueOf(metric: Readable, outcome?: string): Promise<number | undefined> {
+  const { values } = await metric.get();
+  return values.find(({ labels, metricName }) =>
+    labels.outcome === outcome && (metricName?.endsWith("_sum") ?? true)
+  )?.value;
+}
