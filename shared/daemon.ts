@@ -67,7 +67,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
   args: readonly string[],
 ): Promise<number> {
   return runMain(spec.program, async () => {
-    const loaded = loadConfig(spec, processSources(args));
+    const loaded = await loadConfig(spec, processSources(args));
     if (loaded.kind === "version") {
       console.log(versionLine(spec.program));
       return EXIT.ok;
@@ -151,7 +151,7 @@ function hasTerminal(): boolean {
 }
 
 /** Reads the configuration again. One that is wrong changes nothing. */
-function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: string }>(
+async function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: string }>(
   spec: DaemonSpec<S, D>,
   args: readonly string[],
   daemon: D,
@@ -159,8 +159,8 @@ function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: st
 ): Promise<void> {
   try {
     if (!spec.reload) throw new Error(`${spec.program} takes new settings at a restart only`);
-    const loaded = loadConfig(spec, sourcesAgain(args));
-    if (loaded.kind !== "run") return Promise.resolve();
+    const loaded = await loadConfig(spec, sourcesAgain(args));
+    if (loaded.kind !== "run") return;
     const { config, changed, kept } = spec.reload(daemon, loaded.config);
     configureLogging(stdoutLogging((config as HasLogLevel).log_level));
     log.info("reloaded", { changed });
@@ -168,7 +168,6 @@ function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: st
   } catch (error) {
     log.error("reload_failed", { reason: errorMessage(error) });
   }
-  return Promise.resolve();
 }
 
 /** Asks the daemon for its health as any client would. */

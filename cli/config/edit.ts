@@ -1,7 +1,7 @@
 import { parse, stringify } from "@std/toml";
 import { isDeepStrictEqual } from "node:util";
+import { type KeyMark, type Mark, scanToml } from "#shared/config/toml_positions.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import { commentsIn, type KeyMark, type Mark, scanToml } from "./toml_scan.ts";
 
 /** A table of TOML. */
 type Tree = Record<string, unknown>;
@@ -27,11 +27,9 @@ export function setKey(text: string, key: readonly string[], value: unknown): st
 export function unsetKey(text: string, key: readonly string[]): string {
   const doomed = scanToml(text).filter(({ path }) => startsWith(path, key)).toReversed();
   const edited = doomed.reduce((rest, mark) => {
-    const inside = mark.kind === "table"
-      ? []
-      : commentsIn(rest.slice(mark.valueStart, mark.valueEnd));
-    const comment = inside.map((each) => each + newlineOf(rest)).join("") + commentOf(rest, mark);
-    return rest.slice(0, mark.start) + comment + rest.slice(mark.end);
+    const inside = mark.kind === "table" ? [] : mark.inside;
+    const comments = inside.map((each) => each + newlineOf(rest)).join("") + mark.comment;
+    return rest.slice(0, mark.start) + comments + rest.slice(mark.end);
   }, text);
   const expected = parse(text);
   deletePath(expected, key);
@@ -47,8 +45,7 @@ function withKey(
   const old = marks.find((mark): mark is KeyMark => mark.kind === "key" && isSame(mark.path, key));
   if (old) {
     const indent = text.slice(old.start, old.valueStart).match(/^[ \t]*/)![0];
-    const comments = commentsIn(text.slice(old.valueStart, old.valueEnd))
-      .map((comment) => indent + comment + newlineOf(text)).join("");
+    const comments = old.inside.map((each) => indent + each + newlineOf(text)).join("");
     return text.slice(0, old.start) + comments + text.slice(old.start, old.valueStart) + value +
       text.slice(old.valueEnd);
   }
@@ -79,12 +76,6 @@ function valueText(value: unknown): string {
 
 function withEnd(text: string, newline: string): string {
   return text === "" || text.endsWith("\n") ? text : text + newline;
-}
-
-/** The comment at the end of a line that goes, as a line of its own. */
-function commentOf(text: string, mark: Mark): string {
-  const from = mark.kind === "key" ? mark.valueEnd : text.indexOf("]", mark.start);
-  return /#.*\r?\n?$/.exec(text.slice(from, mark.end))?.[0] ?? "";
 }
 
 /** An edit is believed only when the parser agrees. */

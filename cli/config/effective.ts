@@ -2,17 +2,17 @@ import { fieldErrors } from "#shared/config/field_errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Env } from "#shared/paths.ts";
 import { defaultValue, variableOf } from "./defaults.ts";
-import { type ConfigDocument, parseConfig } from "./document.ts";
+import { parseConfig } from "./document.ts";
 import { readConfigText } from "./file.ts";
 import { coerce, FIXED_KEYS, HOST_KEYS } from "./keys.ts";
 import { configPath } from "./path.ts";
-import { type HostConfig, keysSchema } from "./schema.ts";
+import { type FileConfig, type HostConfig, keysSchema } from "./schema.ts";
 
 /** What a key means now, and why. */
 export interface Entry {
   readonly key: string;
   readonly value: unknown;
-  /** `default`, the variable, or file and line. */
+  /** `default`, the variable, or the file. */
   readonly source: string;
   readonly description: string;
 }
@@ -22,6 +22,8 @@ export interface Effective {
   /** Every key that has a value, in the order of the schema; hosts last. */
   readonly entries: readonly Entry[];
   readonly hosts: Readonly<Record<string, HostConfig>>;
+  /** What was read; undefined when there is no file. */
+  readonly file: { readonly path: string; readonly text: string } | undefined;
 }
 
 /**
@@ -29,39 +31,54 @@ export interface Effective {
  *
  * @throws {UsageError} naming the variable, or file and line, that is wrong.
  */
-export function readEffective(env: Env): Effective {
-  const path = configPath(env);
-  const text = readConfigText(path);
-  const document = text === undefined ? undefined : parseConfig(text, path);
-  const hosts = document?.config.hosts ?? {};
+export async function readEffective(env: Env): Promise<Effective> {
+  const file = configPath(env);
+  const text = readConfigText(file);
+  const config = text === undefined ? {} : await parseConfig(text, file);
+  const hosts = config.hosts ?? {};
   const fixed = FIXED_KEYS.map(({ path, description }) => {
     const key = path.join(".");
-    return { key, description, ...valueOf(key, env, document) };
+    return { key, description, ...valueOf(key, env, config, file) };
   });
   const ofHosts = Object.entries(hosts).flatMap(([name, host]) =>
     HOST_KEYS.map(({ path: [key = ""], description }) => ({
       key: `hosts.${name}.${key}`,
       description,
       value: host[key as keyof HostConfig],
-      source: `${path}:${document?.lineOf(["hosts", name, key])}`,
+      source: file,
     }))
   );
-  return { entries: [...fixed, ...ofHosts].filter(({ value }) => value !== undefined), hosts };
+  return {
+    entries: [...fixed, ...ofHosts].filter(({ value }) => value !== undefined),
+    hosts,
+    file: text === undefined ? undefined : { path: file, text },
+  };
+}
+
+/** The entries, with the line of each that stands in the file: `/home/a/config.toml:3`. */
+export async function withLines({ entries, file }: Effective): Promise<readonly Entry[]> {
+  if (file === undefined) return entries;
+  const { lineOf, scanToml } = await import("#shared/config/toml_positions.ts");
+  const marks = scanToml(file.text);
+  return entries.map((entry) =>
+    entry.source === file.path
+      ? { ...entry, source: `${file.path}:${lineOf(marks, entry.key.split("."))}` }
+      : entry
+  );
 }
 
 function valueOf(
   key: string,
   env: Env,
-  document: ConfigDocument | undefined,
+  config: FileConfig,
+  file: string,
 ): Pick<Entry, "value" | "source"> {
   const variable = env(variableOf(key));
   if (variable) return { value: checkVariable(key, variable), source: variableOf(key) };
   const [section = "", name = ""] = key.split(".");
-  const config: Readonly<Record<string, unknown>> = document?.config ?? {};
-  const value = (config[section] as Readonly<Record<string, unknown>> | undefined)?.[name];
-  if (document !== undefined && value !== undefined) {
-    return { value, source: `${document.path}:${document.lineOf([section, name])}` };
-  }
+  const sections: Readonly<Record<string, unknown>> = config;
+  const value = (sections[section] as Readonly<Record<string, unknown>> | undefined)?.[name];
+  if (value !== undefined) return { value, source: file };
   return { value: defaultValue(key, env), source: "default" };
 }
 

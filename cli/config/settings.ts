@@ -78,7 +78,7 @@ async function read(env: Env): Promise<Given> {
     return { values: new Map(), hosts: {} };
   }
   const { readEffective } = await import("./effective.ts");
-  const { entries, hosts } = readEffective(env);
+  const { entries, hosts } = await readEffective(env);
   const set = entries.filter(({ source }) => source !== "default");
   return {
     values: new Map(set.map(({ key, value }) => [key as KeyName, String(value)])),

@@ -12,13 +12,13 @@ import { readConfigText, reasonOf } from "./file.ts";
  * @throws {UsageError} when the file is not valid, or would not be
  * @throws {LlorchError} when it cannot be written
  */
-export function updateConfig(path: string, edit: (text: string) => string): boolean {
+export async function updateConfig(path: string, edit: (text: string) => string): Promise<boolean> {
   const before = readConfigText(path) ?? "";
-  const { config } = parseConfig(before, path);
+  const config = await parseConfig(before, path);
   const after = edit(before);
   if (after === before) return false;
   try {
-    parseConfig(after, path);
+    await parseConfig(after, path);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const reasons = error.message.split("\n").map((line) => line.replace(/^.*?:\d+: /, ""));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ConfigSources, loadConfig } from "#shared/config/load.ts";
 import { configSpec } from "./config.ts";
 
-Deno.test("half of a TLS pair is no valid configuration, wherever it comes from", () => {
+Deno.test("half of a TLS pair is no valid configuration, wherever it comes from", async () => {
   const check = (sources: Partial<ConfigSources>) =>
     loadConfig(configSpec, {
       args: ["--check-config"],
@@ -11,14 +11,14 @@ Deno.test("half of a TLS pair is no valid configuration, wherever it comes from"
       ...sources,
     });
   const file = (text: string) => ({ readFile: () => text });
-  assert.throws(
-    () => check(file('port = 1\n[tls]\ncert = "/c.pem"')),
+  await assert.rejects(
+    check(file('port = 1\n[tls]\ncert = "/c.pem"')),
     /toml:2: tls\.key is missing, though tls\.cert is set: set both, or neither$/,
   );
-  assert.throws(() => check(file('[tls]\nkey = "/k.pem"')), /toml:1: tls\.cert is missing/);
+  await assert.rejects(check(file('[tls]\nkey = "/k.pem"')), /toml:1: tls\.cert is missing/);
   const env = (name: string) => name === "LLORCH_TLS_CERT" ? "/c.pem" : undefined;
-  assert.throws(() => check({ env }), /--tls-key: is missing, though tls\.cert is set/);
+  await assert.rejects(check({ env }), /--tls-key: is missing, though tls\.cert is set/);
   const whole = file('[tls]\ncert = "/c.pem"\nkey = "/k.pem"');
-  assert.equal(check(whole).kind, "checked");
-  assert.equal(check(file('[tls]\nca = "/ca.pem"')).kind, "checked");
+  assert.equal((await check(whole)).kind, "checked");
+  assert.equal((await check(file('[tls]\nca = "/ca.pem"'))).kind, "checked");
 });

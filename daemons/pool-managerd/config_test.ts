@@ -79,12 +79,12 @@ Deno.test("an engine is refused by name: unknown keys, and a model that two of t
   assert.throws(() => checkConfig(poolConfig.parse({ engines })), /serves m: x and y name it/);
 });
 
-Deno.test("--check-config refuses what only two keys together show to be wrong", () => {
+Deno.test("--check-config refuses what only two keys together show to be wrong", async () => {
   const text = ["x", "y"].map((name) => `[engines.${name}]\ncommand = "${name}"\nmodels = ["m"]\n`)
     .join("");
   const sources = { env: () => undefined, readFile: () => text };
-  assert.throws(
-    () => loadConfig(configSpec, { args: ["--config", "/x.toml", "--check-config"], ...sources }),
+  await assert.rejects(
+    loadConfig(configSpec, { args: ["--config", "/x.toml", "--check-config"], ...sources }),
     /serves m: x and y name it/,
   );
 });

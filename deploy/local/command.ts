@@ -31,7 +31,7 @@ export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<
 ): Promise<number> {
   const { program, prepare = (options: O) => options } = command;
   return runMain(program, async () => {
-    const loaded = loadConfig({ ...command, hasFile: false }, processSources(Deno.args));
+    const loaded = await loadConfig({ ...command, hasFile: false }, processSources(Deno.args));
     if (loaded.kind !== "run") {
       console.log("text" in loaded ? loaded.text : versionLine(program));
       return EXIT.ok;

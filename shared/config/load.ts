@@ -7,7 +7,7 @@ import { UsageError } from "../lifecycle.ts";
 import { terminalWidth } from "../terminal.ts";
 import { closest } from "../text.ts";
 import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";
-import { lineOf, parseToml } from "./toml.ts";
+import { parseToml } from "./toml.ts";
 
 /** What a program may be told. */
 export interface ConfigSpec<S extends z.ZodObject> {
@@ -118,10 +118,10 @@ function isPipe(path: string): boolean {
  *
  * @throws {UsageError} naming the flag, the variable, or the file and line that is wrong.
  */
-export function loadConfig<S extends z.ZodObject>(
+export async function loadConfig<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
   sources: ConfigSources,
-): Loaded<S> {
+): Promise<Loaded<S>> {
   const keys = configKeys(spec.schema);
   const { flags, words: [name, ...words] } = parseArguments(spec, keys, sources.args);
   if (flags["help"]) {
@@ -145,14 +145,13 @@ export function loadConfig<S extends z.ZodObject>(
 
   const parsed = spec.schema.safeParse(tree);
   if (!parsed.success) {
+    const place = file && await placesIn(file);
     const lines = fieldErrors(parsed.error).map(({ field, message }) => {
       const from = [...origin].find(([path]) => field === path || field.startsWith(path + "."))
         ?.[1];
       if (from !== undefined) return `${from}: ${message}`;
       const hint = message === "is not a known field" ? unknownKeyHint(field, keys) : "";
-      if (file) {
-        return `${file.path}:${lineOf(file.text, field.split("."))}: ${field} ${message}${hint}`;
-      }
+      if (place) return `${place(field)}: ${field} ${message}${hint}`;
       const key = keys.find(({ path }) => path.join(".") === field);
       const isMissing = message.endsWith("received undefined");
       return `${key ? `--${flagName(key)}` : field}: ${isMissing ? "is needed" : message}`;
@@ -254,6 +253,13 @@ function readConfigFile<S extends z.ZodObject>(
     throw new UsageError(`Cannot find the config file ${path}`);
   }
   return { path, text, tree: parseToml(text, path) };
+}
+
+/** Gives the file and line of a field. */
+async function placesIn({ path, text }: ConfigFile): Promise<(field: string) => string> {
+  const { lineOf, scanToml } = await import("./toml_positions.ts");
+  const marks = scanToml(text);
+  return (field) => `${path}:${lineOf(marks, field.split("."))}`;
 }
 
 function coerce(key: ConfigKey, text: string | boolean, source: string): unknown {

@@ -37,16 +37,16 @@ function sources({ args = [], env = {}, file }: Given): ConfigSources {
   };
 }
 
-function load(given: Given) {
-  const loaded = loadConfig(spec, sources(given));
+async function load(given: Given) {
+  const loaded = await loadConfig(spec, sources(given));
   assert.equal(loaded.kind, "run");
   return loaded.config;
 }
 
 /** The message of the usage error that this ends with. */
-function refusal(given: Given): string {
+async function refusal(given: Given): Promise<string> {
   try {
-    loadConfig(spec, sources(given));
+    await loadConfig(spec, sources(given));
   } catch (error) {
     assert.ok(error instanceof UsageError);
     return error.message;
@@ -54,52 +54,54 @@ function refusal(given: Given): string {
   assert.fail("nothing was refused");
 }
 
-Deno.test("config: a flag goes before a variable, that before the file, that before the default", () => {
+Deno.test("config: a flag goes before a variable, that before the file, that before the default", async () => {
   const file = "[queue]\ncapacity = 2";
   const env = { LLORCH_QUEUE_CAPACITY: "3" };
-  const capacity = (given: Given) => load(given).queue.capacity;
-  assert.equal(capacity({}), 100);
-  assert.equal(capacity({ file }), 2);
-  assert.equal(capacity({ file, env }), 3);
-  assert.equal(capacity({ file, env, args: ["--queue-capacity", "4"] }), 4);
+  const capacity = async (given: Given) => (await load(given)).queue.capacity;
+  assert.equal(await capacity({}), 100);
+  assert.equal(await capacity({ file }), 2);
+  assert.equal(await capacity({ file, env }), 3);
+  assert.equal(await capacity({ file, env, args: ["--queue-capacity", "4"] }), 4);
 });
 
-Deno.test("config: keys of one section come from different places", () => {
-  const { queue } = load({
+Deno.test("config: keys of one section come from different places", async () => {
+  const { queue } = await load({
     file: "[queue]\ncapacity = 2",
     env: { LLORCH_QUEUE_TIMEOUT_MS: "5" },
   });
   assert.deepEqual(queue, { capacity: 2, timeout_ms: 5 });
 });
 
-Deno.test("config: flags and variables become numbers, booleans and lists", () => {
-  assert.deepEqual(load({ args: ["--dirs=/a, /b,"] }).dirs, ["/a", "/b"]);
-  assert.equal(load({ args: ["--json"] }).json, true);
-  assert.equal(load({ args: ["--json=false"], env: { LLORCH_JSON: "1" } }).json, false);
-  assert.equal(load({ env: { LLORCH_JSON: "0" }, file: "json = true" }).json, false);
-  assert.equal(load({ args: ["--port", "0"] }).port, 0);
+Deno.test("config: flags and variables become numbers, booleans and lists", async () => {
+  assert.deepEqual((await load({ args: ["--dirs=/a, /b,"] })).dirs, ["/a", "/b"]);
+  assert.equal((await load({ args: ["--json"] })).json, true);
+  assert.equal((await load({ args: ["--json=false"], env: { LLORCH_JSON: "1" } })).json, false);
+  assert.equal((await load({ env: { LLORCH_JSON: "0" }, file: "json = true" })).json, false);
+  assert.equal((await load({ args: ["--port", "0"] })).port, 0);
 });
 
-Deno.test("config: an unknown key names file and line, and what was meant", () => {
+Deno.test("config: an unknown key names file and line, and what was meant", async () => {
   assert.equal(
-    refusal({ file: "port = 1\n\n[queue]\n# more\ncapcity = 2" }),
+    await refusal({ file: "port = 1\n\n[queue]\n# more\ncapcity = 2" }),
     "/etc/thing.toml:5: queue.capcity is not a known field; did you mean queue.capacity?",
   );
   assert.equal(
-    refusal({ file: "frobnicate = 1" }),
+    await refusal({ file: "frobnicate = 1" }),
     "/etc/thing.toml:1: frobnicate is not a known field",
   );
 });
 
-Deno.test("config: an unknown section names its line", () => {
+Deno.test("config: an unknown section names its line", async () => {
   assert.equal(
-    refusal({ file: "port = 1\n[qeue]\ncapacity = 2" }),
+    await refusal({ file: "port = 1\n[qeue]\ncapacity = 2" }),
     "/etc/thing.toml:2: qeue is not a known field; did you mean queue?",
   );
 });
 
-Deno.test("config: every wrong key is listed", () => {
-  const lines = refusal({ file: "port = 70000\njson = 1\n[queue]\ncapacity = 0" }).split("\n");
+Deno.test("config: every wrong key is listed", async () => {
+  const lines = (await refusal({ file: "port = 70000\njson = 1\n[queue]\ncapacity = 0" })).split(
+    "\n",
+  );
   assert.deepEqual(lines.map((line) => line.split(" ")[0] + " " + line.split(" ")[1]), [
     "/etc/thing.toml:1: port",
     "/etc/thing.toml:2: json",
@@ -107,74 +109,81 @@ Deno.test("config: every wrong key is listed", () => {
   ]);
 });
 
-Deno.test("config: a wrong value names the flag or the variable that it came from", () => {
-  assert.match(refusal({ args: ["--port", "70000"] }), /^--port: /);
-  assert.match(refusal({ env: { LLORCH_QUEUE_CAPACITY: "0" } }), /^LLORCH_QUEUE_CAPACITY: /);
+Deno.test("config: a wrong value names the flag or the variable that it came from", async () => {
+  assert.match(await refusal({ args: ["--port", "70000"] }), /^--port: /);
+  assert.match(await refusal({ env: { LLORCH_QUEUE_CAPACITY: "0" } }), /^LLORCH_QUEUE_CAPACITY: /);
   assert.equal(
-    refusal({ args: ["--port", "many"] }),
+    await refusal({ args: ["--port", "many"] }),
     '--port: must be a number: current value is "many"',
   );
-  assert.equal(refusal({ args: ["--port="] }), '--port: must be a number: current value is ""');
   assert.equal(
-    refusal({ env: { LLORCH_JSON: "maybe" } }),
+    await refusal({ args: ["--port="] }),
+    '--port: must be a number: current value is ""',
+  );
+  assert.equal(
+    await refusal({ env: { LLORCH_JSON: "maybe" } }),
     'LLORCH_JSON: must be true or false: current value is "maybe"',
   );
 });
 
-Deno.test("config: a section given as a value is refused, not overwritten", () => {
-  assert.match(refusal({ file: "queue = 5" }), /^\/etc\/thing\.toml:1: queue /);
+Deno.test("config: a section given as a value is refused, not overwritten", async () => {
+  assert.match(await refusal({ file: "queue = 5" }), /^\/etc\/thing\.toml:1: queue /);
   assert.match(
-    refusal({ file: "queue = 5", env: { LLORCH_QUEUE_CAPACITY: "3" } }),
+    await refusal({ file: "queue = 5", env: { LLORCH_QUEUE_CAPACITY: "3" } }),
     /^\/etc\/thing\.toml:1: queue /,
   );
 });
 
-Deno.test("config: an unknown flag says what was meant, or where to look", () => {
+Deno.test("config: an unknown flag says what was meant, or where to look", async () => {
   assert.equal(
-    refusal({ args: ["--queue-capcity", "3"] }),
+    await refusal({ args: ["--queue-capcity", "3"] }),
     "Unknown option --queue-capcity; did you mean --queue-capacity?",
   );
   assert.equal(
-    refusal({ args: ["--frobnicate"] }),
+    await refusal({ args: ["--frobnicate"] }),
     "Unknown option --frobnicate; thing --help lists them",
   );
 });
 
-Deno.test("config: a flag without its value and a stray word are refused", () => {
-  assert.match(refusal({ args: ["--port"] }), /--port/);
-  assert.match(refusal({ args: ["start"] }), /start/);
+Deno.test("config: a flag without its value and a stray word are refused", async () => {
+  assert.match(await refusal({ args: ["--port"] }), /--port/);
+  assert.match(await refusal({ args: ["start"] }), /start/);
 });
 
-Deno.test("config: broken TOML names file and line", () => {
-  assert.match(refusal({ file: "port = 1\njson = = true" }), /^\/etc\/thing\.toml:2: /);
+Deno.test("config: broken TOML names file and line", async () => {
+  assert.match(await refusal({ file: "port = 1\njson = = true" }), /^\/etc\/thing\.toml:2: /);
 });
 
-Deno.test("config: a file that was asked for must exist, the default one need not", () => {
-  assert.equal(load({}).port, 8080);
-  assert.equal(refusal({ args: ["--config=/no.toml"] }), "Cannot find the config file /no.toml");
+Deno.test("config: a file that was asked for must exist, the default one need not", async () => {
+  assert.equal((await load({})).port, 8080);
+  assert.equal(
+    await refusal({ args: ["--config=/no.toml"] }),
+    "Cannot find the config file /no.toml",
+  );
 });
 
-Deno.test("config: --check-config says that all is valid, or what is not", () => {
+Deno.test("config: --check-config says that all is valid, or what is not", async () => {
   const check = (file?: string) =>
     loadConfig(spec, sources({ args: ["--check-config"], ...(file ? { file } : {}) }));
-  const valid = check("port = 1");
+  const valid = await check("port = 1");
   assert.equal(valid.kind, "checked");
   assert.equal(valid.text, "/etc/thing.toml: the configuration is valid");
-  assert.throws(() => check("port = true"), UsageError);
+  await assert.rejects(check("port = true"), UsageError);
 });
 
-Deno.test("config: --version goes before a file that is broken", () => {
-  assert.equal(loadConfig(spec, sources({ args: ["-V"], file: "=" })).kind, "version");
+Deno.test("config: --version goes before a file that is broken", async () => {
+  const loaded = await loadConfig(spec, sources({ args: ["-V"], file: "=" }));
+  assert.equal(loaded.kind, "version");
 });
 
-Deno.test("config: a program without a file has no --config", () => {
+Deno.test("config: a program without a file has no --config", async () => {
   const bare = { ...spec, hasFile: false };
-  assert.throws(() => loadConfig(bare, sources({ args: ["--config=x"] })), /Unknown option/);
-  assert.equal(loadConfig(bare, sources({ file: "=" })).kind, "run");
+  await assert.rejects(loadConfig(bare, sources({ args: ["--config=x"] })), /Unknown option/);
+  assert.equal((await loadConfig(bare, sources({ file: "=" }))).kind, "run");
 });
 
-Deno.test("config: flags that are no keys come back beside the configuration", () => {
-  const loaded = loadConfig(
+Deno.test("config: flags that are no keys come back beside the configuration", async () => {
+  const loaded = await loadConfig(
     { ...spec, extraFlags: { once: { type: "boolean", help: "Stop after one" } } },
     sources({ args: ["--once"] }),
   );
@@ -182,30 +191,30 @@ Deno.test("config: flags that are no keys come back beside the configuration", (
   assert.deepEqual(loaded.flags, { once: true });
 });
 
-Deno.test("config: a command's flags are for that command alone", () => {
+Deno.test("config: a command's flags are for that command alone", async () => {
   const flags = { role: { type: "string", help: "Of a key" } } as const;
   const commands = {
     keys: { words: "NAME", summary: "Keys", flags },
     backup: { words: "FILE", summary: "Copy" },
   };
   const load = (...args: string[]) => loadConfig({ ...spec, commands }, sources({ args }));
-  const loaded = load("keys", "create", "--role", "pool");
+  const loaded = await load("keys", "create", "--role", "pool");
   assert.equal(loaded.kind, "command");
   assert.deepEqual(loaded.flags, { role: "pool" });
   assert.deepEqual(loaded.words, ["create"]);
   for (const args of [["--role=pool"], ["backup", "x", "--role=pool"]]) {
-    assert.throws(() => load(...args), /--role belongs to another command: thing keys/);
+    await assert.rejects(load(...args), /--role belongs to another command: thing keys/);
   }
 });
 
-Deno.test("config: a command's help is of its own flags, and of the keys that it goes by", () => {
+Deno.test("config: a command's help is of its own flags, and of the keys that it goes by", async () => {
   const flags = { role: { type: "string", help: "Of a key" } } as const;
   const commands = {
     keys: { words: "NAME", summary: "Keys", flags, uses: ["token_file"] },
     backup: { words: "FILE", summary: "Copy" },
   };
   const help = (...args: string[]) => loadConfig({ ...spec, commands }, sources({ args }));
-  assert.deepEqual(help("keys", "--help"), {
+  assert.deepEqual(await help("keys", "--help"), {
     kind: "help",
     text: `thing keys: Keys
 
@@ -216,12 +225,12 @@ Usage: thing keys NAME [options]
   -c, --config FILE    TOML file (default /etc/thing.toml)
   -h, --help           This text`,
   });
-  const other = help("backup", "x", "-h");
+  const other = await help("backup", "x", "-h");
   assert.ok(other.kind === "help" && !other.text.includes("--role"));
 });
 
-Deno.test("config: the help lists every key with its meaning and default", () => {
-  const help = loadConfig(spec, sources({ args: ["-h"], file: "=" }));
+Deno.test("config: the help lists every key with its meaning and default", async () => {
+  const help = await loadConfig(spec, sources({ args: ["-h"], file: "=" }));
   assert.equal(help.kind, "help");
   assert.equal(
     help.text,

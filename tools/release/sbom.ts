@@ -5,20 +5,28 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { runMain } from "#shared/lifecycle.ts";
-import { DENO_VERSION, VERSION } from "#shared/version.ts";
 import { installBackend, installDeno } from "../build/install.ts";
 import { planBuild } from "../build/plan.ts";
 import { type Commit, readCommit } from "../build/source.ts";
 import type { Backend, Target } from "../build/targets.ts";
 import { ROOT } from "../repo.ts";
 import { type Component, reachable, readComponents } from "./components.ts";
+import { cycloneDx } from "./cyclone_dx.ts";
 
 /** Imports that tools and tests alone use: no executable carries them. */
-const NOT_CARRIED = ["axe-core", "fast-check", "node-llama-cpp", "playwright-core", "tar"];
+const NOT_CARRIED = [
+  "@cyclonedx/cyclonedx-library",
+  "ajv",
+  "ajv-formats",
+  "ajv-formats-draft2019",
+  "axe-core",
+  "fast-check",
+  "node-llama-cpp",
+  "playwright-core",
+  "tar",
+];
 
 /** Where the two files were written, and the licences of each part. */
 export interface SbomFiles {
@@ -101,75 +109,6 @@ function isOf(id: string, target: Target, backends: readonly Backend[]): boolean
   const native = /^@node-llama-cpp\/([^@]+)@/.exec(id)?.[1];
   if (native === undefined) return true;
   return backends.some((backend) => target.backends[backend]?.includes(native));
-}
-
-/** The components as CycloneDX 1.6. */
-export function cycloneDx(
-  components: readonly Component[],
-  target: Target,
-  { commit, epoch }: Commit,
-): string {
-  const document = {
-    bomFormat: "CycloneDX",
-    specVersion: "1.6",
-    version: 1,
-    metadata: {
-      timestamp: new Date(epoch * 1000).toISOString(),
-      component: {
-        type: "application",
-        "bom-ref": "llorch",
-        name: "llorch",
-        version: VERSION,
-        licenses: [{ license: { id: "Apache-2.0" } }],
-        properties: [
-          { name: "llorch:commit", value: commit },
-          { name: "llorch:target", value: target.triple },
-          { name: "llorch:deno", value: DENO_VERSION },
-        ],
-      },
-    },
-    components: components.map(toCycloneDx),
-    dependencies: [
-      { ref: "llorch", dependsOn: components.map(purl) },
-      ...components.map((each) => ({ ref: purl(each) })),
-    ],
-  };
-  // Derived from the content, so that the same content has the same name.
-  const hash = createHash("sha256").update(JSON.stringify(document)).digest("hex");
-  const serial = hash.replace(
-    /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
-    "urn:uuid:$1-$2-5$3-8$4-$5",
-  );
-  const { bomFormat, specVersion, ...rest } = document;
-  return JSON.stringify({ bomFormat, specVersion, serialNumber: serial, ...rest }, null, 2) + "\n";
-}
-
-function toCycloneDx(component: Component) {
-  const { name, version, integrity, licence, carries } = component;
-  const [scope, short] = name.startsWith("@") ? name.split("/") : [undefined, name];
-  const [, base64] = /^sha512-(.+)$/.exec(integrity ?? "") ?? [];
-  return {
-    type: "library",
-    "bom-ref": purl(component),
-    ...(scope === undefined ? {} : { group: scope }),
-    name: short,
-    version,
-    purl: purl(component),
-    ...(licence === undefined ? {} : { licenses: [{ expression: licence }] }),
-    ...(base64 === undefined ? {} : {
-      hashes: [{ alg: "SHA-512", content: Buffer.from(base64, "base64").toString("hex") }],
-    }),
-    ...(carries === undefined ? {} : {
-      components: [{
-        ...{ type: "library", "bom-ref": carries.purl, ...carries },
-        licenses: [{ expression: "MIT" }],
-      }],
-    }),
-  };
-}
-
-function purl({ name, version }: Component): string {
-  return `pkg:npm/${name.replace("@", "%40")}@${version}`;
 }
 
 /** Name, licence and licence text of each component. */

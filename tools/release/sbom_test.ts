@@ -1,9 +1,11 @@
+import { Version } from "@cyclonedx/cyclonedx-library/Spec";
+import { JsonStrictValidator } from "@cyclonedx/cyclonedx-library/Validation";
 import assert from "node:assert/strict";
 import { readCommit } from "../build/source.ts";
 import { TARGETS } from "../build/targets.ts";
 import { writeSbom } from "./sbom.ts";
 
-Deno.test("the bill of materials names llama.cpp, and each licence has its text where it belongs", async () => {
+Deno.test("the bill of materials is valid and names llama.cpp, and each licence has its text where it belongs", async () => {
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   try {
     const { sbom, licences, licencesOf } = await writeSbom(
@@ -12,7 +14,9 @@ Deno.test("the bill of materials names llama.cpp, and each licence has its text 
       await readCommit(() => undefined),
       dir,
     );
-    const { components } = JSON.parse(await Deno.readTextFile(sbom));
+    const text = await Deno.readTextFile(sbom);
+    assert.equal(await new JsonStrictValidator(Version.v1dot6).validate(text), null);
+    const { components } = JSON.parse(text);
     const node = components.find(({ name }: { name: string }) => name === "node-llama-cpp");
     assert.equal(node.components[0].name, "llama.cpp");
     assert.match(node.components[0].purl, /^pkg:github\/ggml-org\/llama\.cpp@v[\d.]+$/);

@@ -1,17 +1,17 @@
 import { EXIT } from "#shared/defaults.ts";
 import type { Invocation } from "../../command.ts";
-import { readEffective } from "../../config/effective.ts";
+import { readEffective, withLines } from "../../config/effective.ts";
 import { FIXED_KEYS, formatValue, HOST_KEYS } from "../../config/keys.ts";
 import type { Context } from "../../context.ts";
 import { columns } from "#shared/columns.ts";
 
 /** `llorch config list` */
-export function run({ options }: Invocation, { stdout, env }: Context): Promise<number> {
-  const { entries } = readEffective(env);
+export async function run({ options }: Invocation, { stdout, env }: Context): Promise<number> {
+  const entries = await withLines(await readEffective(env));
   const keys = options["all"] === true ? [...entries, ...unsetKeys(entries)] : entries;
   if (options["json"] === true) {
     stdout.write(JSON.stringify({ keys }) + "\n");
-    return Promise.resolve(EXIT.ok);
+    return EXIT.ok;
   }
   const rows = keys.map(({ key, value, source, description }) => [
     key,
@@ -20,7 +20,7 @@ export function run({ options }: Invocation, { stdout, env }: Context): Promise<
     ...(options["all"] === true ? [description] : []),
   ]);
   stdout.write(columns(rows, { width: stdout.width }).join("\n") + "\n");
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 }
 
 interface Unset {

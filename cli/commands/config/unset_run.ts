@@ -7,13 +7,16 @@ import { updateConfig } from "../../config/update.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config unset` */
-export function run({ args, options }: Invocation, { stderr, env }: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation,
+  { stderr, env }: Context,
+): Promise<number> {
   const [key = ""] = args;
   const found = findKey(key);
   const path = configPath(env);
-  const isChanged = updateConfig(path, (before) => unsetKey(before, found.path));
+  const isChanged = await updateConfig(path, (before) => unsetKey(before, found.path));
   if (options["quiet"] !== true) {
     stderr.write(isChanged ? `${key} is no longer in ${path}\n` : `${key} is not in ${path}\n`);
   }
-  return Promise.resolve(EXIT.ok);
+  return EXIT.ok;
 }

@@ -11,9 +11,9 @@ import { KEY_NAMES, variableOf } from "../../config/defaults.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config validate` */
-export function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run({ args, options }: Invocation, context: Context): Promise<number> {
   const [file] = args;
-  const problems = problemsOf(() => check(file, context));
+  const problems = await problemsOf(() => check(file, context));
   const path = file ?? configPath(context.env);
   const isOk = problems.length === 0;
   const warnings = file === undefined ? misspelt(context.envNames()) : [];
@@ -27,7 +27,7 @@ export function run({ args, options }: Invocation, context: Context): Promise<nu
   if (options["json"] !== true) {
     for (const line of warnings) context.stderr.write(`llorch: ${line}\n`);
   }
-  return Promise.resolve(isOk ? EXIT.ok : EXIT.usage);
+  return isOk ? EXIT.ok : EXIT.usage;
 }
 
 /** Variables whose names are nearly those of settings. Others may be for a daemon: it has its own. */
@@ -43,19 +43,19 @@ function misspelt(names: readonly string[]): string[] {
 /** Variables of daemons that look like misspelt ones of ours. */
 const OF_DAEMONS: ReadonlySet<string> = new Set(["LLORCH_MODELS_DIRS"]);
 
-function check(file: string | undefined, { env, cwd }: Context): void {
+async function check(file: string | undefined, { env, cwd }: Context): Promise<void> {
   if (file === undefined) {
-    readEffective(env);
+    await readEffective(env);
     return;
   }
   const text = readConfigText(resolve(cwd, file));
   if (text === undefined) throw new UsageError(`Cannot find the file ${file}`);
-  parseConfig(text, file);
+  await parseConfig(text, file);
 }
 
-function problemsOf(work: () => void): string[] {
+async function problemsOf(work: () => Promise<void>): Promise<string[]> {
   try {
-    work();
+    await work();
     return [];
   } catch (error) {
     if (error instanceof UsageError) return error.message.split("\n");

@@ -28,7 +28,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     args: options["sshArgs"],
   };
   const path = configPath(context.env);
-  updateConfig(path, (text) =>
+  await updateConfig(path, (text) =>
     Object.entries(given).reduce((edited, [field, value]) => {
       if (typeof value !== "string") return edited;
       const key = findKey(`hosts.${name}.${field}`);

@@ -19,7 +19,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
       `There is no host ${name} in ${path}${near ? `; did you mean ${near}?` : ""}`,
     );
   }
-  updateConfig(path, (text) => unsetKey(text, ["hosts", name]));
+  await updateConfig(path, (text) => unsetKey(text, ["hosts", name]));
   if (options["quiet"] !== true) context.stderr.write(`${name} is no longer in ${path}\n`);
   return EXIT.ok;
 }
