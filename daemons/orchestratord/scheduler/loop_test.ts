@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Loop } from "./loop.ts";
 import { A, POLICY, pool, submit } from "../testing/scheduler.ts";
 
-Deno.test("a place that is kept for who was refused is free in time, though the clock was set back", () => {
+Deno.test("a place kept for a refused tenant becomes free in time, even if the wall clock was set back", () => {
   const time = { wall: 10_000_000, steady: 0 };
   const loop = new Loop({ ...POLICY, queueCapacity: 2 }, {
     now: () => time.wall,
@@ -16,7 +16,7 @@ Deno.test("a place that is kept for who was refused is free in time, though the 
   assert.throws(() => ask("few"), { code: "QUEUE_FULL" });
   const error = { code: "CANCELLED", message: "cancelled" } as const;
   loop.send({ kind: "cancel", jobId: "j1", error });
-  assert.throws(() => ask("many"), /the free places are for others/);
+  assert.throws(() => ask("many"), /the free places are for clients with fewer/);
 
   time.wall -= 3_600_000;
   time.steady += 60_000;
