@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Loop } from "./loop.ts";
 import { A, POLICY, pool, submit } from "../testing/scheduler.ts";
 
-Deno.test("a place kept for a refused tenant becomes free in time, even if the wall clock was set back", () => {
+Deno.test("a place that is kept for who was refused is free in time, though the clock was set back", () => {
   const time = { wall: 10_000_000, steady: 0 };
   const loop = new Loop({ ...POLICY, queueCapacity: 2 }, {
     now: () => time.wall,
