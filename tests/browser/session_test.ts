@@ -127,7 +127,7 @@ browserTest("names that turn text round or begin lines change nothing around the
         const text = await page.evaluate("document.body.innerText") as string;
         assert.ok(!text.includes("\u202e"), place);
       }
-      await page.getByText(`Model ${shown} is pinned: its workers stay`).waitFor();
+      await page.getByText(`Model ${shown} is pinned: its workers stay loaded`).waitFor();
     });
   });
 });

@@ -1,5 +1,5 @@
 /**
- * What every store must do, whatever it keeps its rows in. Run by the tests of each store.
+ * What every store must do, however it keeps its rows. The tests of each store run these cases.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { taskRequest } from "#shared/contracts/mod.ts";
 import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 
-/** A place for one store, empty at first. */
+/** A place for one store, initially empty. */
 export interface StoreHome {
-  /** Opens the store, with what it held when it was closed. */
+  /** Opens the store with the content that it had when it was closed. */
   open(): Store | Promise<Store>;
   /** Removes the place, once its store is closed. */
   remove(): Promise<void>;
@@ -57,7 +57,7 @@ const apiKey = (keyId: string, createdAt: number): KeyRow => ({
 
 const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
-/** Each case gets an open store, and a way to close it and open it again. */
+/** Each case gets an open store, and a function that closes it and opens it again. */
 type Case = (store: Store, reopen: () => Promise<Store>) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -257,7 +257,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Tests a kind of store. */
+/** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
   for (const [what, run] of Object.entries(CASES)) {
     Deno.test(`${name}: ${what}`, async () => {
