@@ -25,7 +25,8 @@ export function token(id: number): NumberedEvent {
 export function accept(
   store: Store,
   jobId: string,
-  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } = {},
+  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } =
+    {},
 ): Promise<void> {
   return store.accept({
     jobId,
@@ -77,13 +78,13 @@ const CASES: Readonly<Record<string, Case>> = {
     await store.sync();
   },
 
-  async "a read sees what was written before it, also where nobody waited for the write"(store) {
+  async "a read sees earlier writes, even if nobody waited for them"(store) {
     const writes = [accept(store, "j1"), store.append("j1", () => ({ events: [token(2)] }))];
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2]);
     await Promise.all(writes);
   },
 
-  async "what is added is asked for when it is written, in the order of the calls"(store) {
+  async "append() calls take() when it writes, in the order of the calls"(store) {
     await accept(store, "j1");
     const asked: number[] = [];
     const append = (id: number) =>
@@ -197,12 +198,14 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 
   async "unsafeSince() gives the ends that were unsafe, oldest first"(store) {
-    for (const [id, endedAt, code] of [
-      ["j1", 30, "REQUEST_UNSAFE"],
-      ["j2", 20, "REQUEST_UNSAFE"],
-      ["j3", 10, "REQUEST_UNSAFE"],
-      ["j4", 40, "WORKER_LOST"],
-    ] as const) {
+    for (
+      const [id, endedAt, code] of [
+        ["j1", 30, "REQUEST_UNSAFE"],
+        ["j2", 20, "REQUEST_UNSAFE"],
+        ["j3", 10, "REQUEST_UNSAFE"],
+        ["j4", 40, "WORKER_LOST"],
+      ] as const
+    ) {
       await accept(store, id, { tenant: id });
       const error = { code, message: "", retriable: false };
       await store.update(id, { status: "failed", endedAt, error });
@@ -249,7 +252,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await keys.tokensOn("none", 100), 0);
   },
 
-  async "size() and failure() tell how it is"(store) {
+  async "size() and failure() report the state of the database"(store) {
     await accept(store, "j1");
     await store.tidy();
     assert.ok(store.size().bytes > 0);
