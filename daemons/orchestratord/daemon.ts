@@ -43,19 +43,19 @@ import { isInService } from "./scheduler/workers.ts";
 import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 
-/** Jobs of the time before a start from which it learns how long one takes. */
+/** Earlier jobs from which a start learns how long jobs take, at most. */
 const REMEMBERED_JOBS = 200;
 
-/** Streams get this long to send their last words when the daemon stops, in milliseconds. */
-const LAST_WORDS_MS = 500;
+/** How long streams have to send their last frame when the daemon stops, in ms. */
+const LAST_FRAME_MS = 500;
 
-/** How often is looked at how much is going on, and everybody told who reads the feed, in ms. */
+/** How often rates are measured and sent to the readers of the feed, in ms. */
 const MEASURE_MS = 1_000;
 
-/** How often the database gives space back, in ms. */
+/** How often unneeded space of the database is returned to the file system, in ms. */
 const TIDY_MS = 1_000;
 
-/** Settings that a running orchestrator does not change. */
+/** Settings that only a restart changes. */
 const NEEDS_RESTART = [
   ...[
     "host",
@@ -70,7 +70,7 @@ const NEEDS_RESTART = [
   ],
 ];
 
-/** What an orchestrator is given by whoever starts it. */
+/** Dependencies of {@linkcode Orchestratord}. */
 export interface OrchestratordDeps {
   readonly log: Logger;
   readonly clock?: Clock;
@@ -91,13 +91,13 @@ export class Orchestratord implements Daemon {
   }
 
   /**
-   * Opens the store, listens, and takes up what an earlier process left.
+   * Opens the store, listens, and takes over what an earlier process left unfinished.
    *
-   * @throws {LlorchError} when the state folder or the port cannot be had; nothing is left open then
+   * @throws {LlorchError} if the state folder or the port cannot be used; nothing is left open then
    */
   static async open(config: Config, deps: OrchestratordDeps): Promise<Orchestratord> {
     const parts = new CloseStack();
-    // The parts read their settings when they need them, so that a reload is seen everywhere.
+    // A copy that all parts read when they need a setting, so that a reload takes effect everywhere.
     const own = structuredClone(config);
     try {
       return await openParts(
@@ -112,14 +112,14 @@ export class Orchestratord implements Daemon {
     }
   }
 
-  /** How many jobs run and wait, and on how many pools. */
+  /** One line with the numbers of running and waiting jobs and of pools. */
   status(): string {
     const { running, queued, pools } = this.#loop.state;
     const available = [...pools.values()].filter((pool) => pool.available).length;
     return `${this.url}: ${running.size} running, ${queued.size} waiting, ${available} of ${pools.size} pools available`;
   }
 
-  /** Takes a configuration that was read again. */
+  /** Applies a configuration that was read again. */
   reload(next: Config): Reload<Config> {
     const reload = planReload(this.#config, next, NEEDS_RESTART);
     Object.assign(this.#config, reload.config);
@@ -160,8 +160,9 @@ async function openParts(
     onLogGrows: (bytes) =>
       log.warn("database_log_grows", {
         bytes,
-        reason: "Another program stays in a transaction on the database: it keeps the log from " +
-          "being cut. End it (fuser names it: fuser orchestrator.db)",
+        reason:
+          "Another program keeps a transaction open on the database, so that the log cannot be " +
+          "truncated. End that program: fuser orchestrator.db shows its process id",
       }),
   });
   parts.defer(() => store.close());
@@ -170,8 +171,9 @@ async function openParts(
     log.warn("database_cannot_shrink", {
       bytes,
       reason:
-        "It is of an earlier version and too large to be rewritten at a start, another program " +
-        "has it open, or the disk has no room for a copy. Free pages are used again, not given back",
+        "It is of an earlier version and was not rewritten at this start: it is too large for that, " +
+        "another program has it open, or the disk has no room for a copy. Free pages are reused, but " +
+        "not returned to the file system",
       fix: "Stop orchestratord and run: sqlite3 orchestrator.db 'PRAGMA journal_mode = DELETE; " +
         "PRAGMA auto_vacuum = INCREMENTAL; VACUUM;'",
     });
@@ -200,7 +202,7 @@ async function openParts(
   });
   loop.observe(watchStep, ({ activity, tenant }) => {
     if (activity.kind === "failover") metrics.failovers.inc();
-    feed.tell(activity, tenant);
+    feed.add(activity, tenant);
   });
   const jobs = new Jobs({
     config,
@@ -235,7 +237,7 @@ async function openParts(
         .catch((error) => log.error("retention_write_failed", { job_id: jobId, error }));
     },
     notReadyReason() {
-      if (phase === "restoring") return "The pools are being asked for their state";
+      if (phase === "restoring") return "Still asking the pools for their state";
       if (phase === "stopping") return "The orchestrator is stopping";
       const failure = store.failure();
       if (failure !== undefined) return `The database cannot be written: ${failure}`;
@@ -269,13 +271,13 @@ async function openParts(
   const server = await listen({ hostname, port, tls, limits, log, refuse }, fetch);
   metrics.http.observeServer(server);
   listening.server = server;
-  parts.defer(() => server.close(LAST_WORDS_MS));
+  parts.defer(() => server.close(LAST_FRAME_MS));
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());
 
   const unfinished = await store.unfinished();
-  const left = unfinished.length === 0 ? "" : `, ${unfinished.length} jobs go on`;
-  feed.tell({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
+  const left = unfinished.length === 0 ? "" : ` and continues ${unfinished.length} unfinished jobs`;
+  feed.add({ kind: "started", message: `orchestratord ${VERSION} has started${left}` });
   for (const pin of await store.pins()) loop.send({ kind: "pin", pin });
   await pools.recall();
   for (const row of await store.completed(REMEMBERED_JOBS)) loop.remember(row);
@@ -311,7 +313,7 @@ async function openParts(
   return make(server, loop);
 }
 
-/** Erases what retention no longer keeps. */
+/** Erases everything whose retention is over. */
 async function sweepOnce(
   store: JobStore,
   config: Config,

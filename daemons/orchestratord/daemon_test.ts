@@ -99,7 +99,7 @@ Deno.test("nothing after the last event of an ended job is 204, live and kept", 
   });
 });
 
-Deno.test("who asks for events past a running job's last is not told that it goes on once it ended", async () => {
+Deno.test("a stream opened past a running job's last event gets no comment that the job goes on once it has ended", async () => {
   await withHarness({}, async ({ client, events, pool, url }) => {
     await events(task);
     pool.only().allow(2);

@@ -28,17 +28,17 @@ export function applyEffect(effect: Effect, jobs: Jobs, pools: Pools): void {
   }
 }
 
-/** What it takes to report a failure. */
+/** Dependencies of {@linkcode reportFailure}. */
 interface FailureDeps {
   readonly access: Access;
   readonly feed: Feed;
   readonly jobs: Jobs;
 }
 
-/** Reports a job that ended without its output to those who read the feed. */
+/** Reports a failed job on the feed. */
 export function reportFailure(job: LiveJob, error: ErrorData, deps: FailureDeps): void {
   if (error.code === "REQUEST_UNSAFE") void reportUnsafe(job, error, deps);
-  else deps.feed.tell(failedJob(job, error), job.facts.tenant);
+  else deps.feed.add(failedJob(job, error), job.facts.tenant);
 }
 
 function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activity {
@@ -48,18 +48,18 @@ function failedJob({ id, facts }: LiveJob, { code, message }: ErrorData): Activi
 }
 
 /**
- * Operators should know whose requests end workers; a key that has sent as many as it may has what it has
- * waiting refused, like all that it sends from now on.
+ * Reports an unsafe request together with its API key. If the key has reached its limit of such requests,
+ * its waiting jobs are refused, like all further ones.
  */
 async function reportUnsafe(job: LiveJob, error: ErrorData, { access, feed, jobs }: FailureDeps) {
   const { id, facts: { tenant, request: { model } } } = job;
-  // A database that cannot be read names nobody, and says so itself.
+  // Without the name if the database cannot be read, which is reported elsewhere.
   const key = await access.noteUnsafe(tenant).catch(() => undefined);
   if (key?.refusal) jobs.refuseWaiting(tenant, key.refusal);
   const whose = key === undefined ? "" : ` of the key "${key.name}" (${tenant})`;
-  feed.tell({
+  feed.add({
     kind: "request_unsafe",
-    message: `Job ${id}${whose} ends workers: ${error.message}`,
+    message: `Job ${id}${whose} is unsafe: ${error.message}`,
     reason: error.message,
     job_id: id,
     model,

@@ -41,7 +41,10 @@ Deno.test("the feed tells of a load, of a worker that dies, and of the job that 
     await events(task);
     const first = await until(client, ({ event }) => event === "ready");
     assert.match(messages(first.events)[0] ?? "", /^orchestratord .* has started$/);
-    assert.match(messages(first.events).join("\n"), /is to load .*counter on cpu: 1 job waits/);
+    assert.match(
+      messages(first.events).join("\n"),
+      /Loading .*counter on cpu of pool \S+: 1 job waits/,
+    );
     const worker = pool.only();
     worker.allow(2);
     const running = events(task);

@@ -5,10 +5,10 @@ import { encodeSse, SSE } from "#shared/http/sse.ts";
 import { type StreamFormat, StreamResponse } from "#shared/http/stream_response.ts";
 import type { Config } from "./config.ts";
 
-/** When a client that found no place should ask again, in ms: streams end all the time. */
+/** Retry-After for a refused stream, in ms; short, because streams end all the time. */
 const RETRY_MS = 1_000;
 
-/** Of all connections, streams and answers that are waited for may hold so many: pools need others. */
+/** Share of all connections that streams and waiting calls may hold; pools need the others. */
 const SHARE = 3 / 4;
 
 /** How an API writes its streams. */
@@ -18,7 +18,7 @@ export interface StreamWriter {
   errorFrame(error: LlorchError): Uint8Array;
 }
 
-/** Events of llorch's own API. */
+/** The streams of llorch's own API. */
 const ownStream: StreamWriter = {
   format: SSE,
   errorFrame({ code, message, retriable }) {
@@ -27,23 +27,23 @@ const ownStream: StreamWriter = {
   },
 };
 
-/** What clients wait for on a connection: how many streams and answers there may be, and how slow. */
+/** Limits the streams and the long calls on which clients wait, and cuts off slow readers. */
 export class OpenStreams {
   readonly #config: Pick<Config, "streams">;
   readonly #maxConnections: () => number;
   #open = 0;
   #answers = 0;
 
-  /** @param maxConnections Connections that may be open at once. */
+  /** @param maxConnections Connections that may be open at a time. */
   constructor(config: Pick<Config, "streams">, maxConnections: () => number = () => Infinity) {
     this.#config = config;
     this.#maxConnections = maxConnections;
   }
 
   /**
-   * Runs what a client waits for on its connection until it has the whole answer.
+   * Runs a call for whose whole answer a client waits.
    *
-   * @throws {LlorchError} `NOT_READY` when there is no place
+   * @throws {LlorchError} `NOT_READY` if too many clients wait already
    */
   async wait<T>(work: () => Promise<T>): Promise<T> {
     this.#requireShare();
@@ -56,12 +56,12 @@ export class OpenStreams {
   }
 
   /**
-   * Answers with a stream, which has a place until it ends. The place is taken before anything is
-   * done for the stream.
+   * Answers with a stream, which holds a place until it ends. The place is taken before any work is done for
+   * the stream.
    *
-   * @param signal The client's: when it leaves early, nothing else may tell.
-   * @param make Gives the reply; a reply that is no stream closes its place itself.
-   * @throws {LlorchError} `NOT_READY` when there is no place
+   * @param signal Aborts when the client leaves; if that is early, it is the only sign of it.
+   * @param make Makes the reply. If that is not a stream, it must call `close` itself.
+   * @throws {LlorchError} `NOT_READY` if there is no place
    */
   async place<T>(signal: AbortSignal, make: (close: () => void) => Promise<T>): Promise<T> {
     const { max_open: max } = this.#config.streams;
@@ -94,14 +94,14 @@ export class OpenStreams {
     if (this.#open + this.#answers < max) return;
     throw new LlorchError(
       "NOT_READY",
-      `Cannot take another stream or call: ${max} wait for their answers, and the other connections ` +
-        "are for pools and short calls",
+      `Cannot take another stream or call: ${max} clients wait for answers, and the other connections ` +
+        "are reserved for pools and short calls",
       { retryAfterMs: RETRY_MS },
     );
   }
 
   /**
-   * A reply that is a stream.
+   * Makes a reply that is a stream.
    *
    * @param close Gives the stream's place back.
    */
@@ -124,7 +124,7 @@ export class OpenStreams {
     const { slow_reader_ms: ms } = this.#config.streams;
     return new LlorchError(
       "TIMEOUT",
-      `The stream was cut off because nothing of it was read for ${ms} ms`,
+      `The stream was cut off because the client read nothing for ${ms} ms`,
     );
   }
 }

@@ -30,7 +30,7 @@ Deno.test("OpenStreams leaves a quarter of the connections to pools and short ca
   const closes: (() => void)[] = [];
   const stream = () => open.place(never, (close) => Promise.resolve(void closes.push(close)));
   for (let n = 0; n < 3; n++) await stream();
-  await assert.rejects(stream(), /the other connections are for pools/);
+  await assert.rejects(stream(), /the other connections are reserved for pools/);
   await assert.rejects(open.wait(() => leave.promise), { code: "NOT_READY", retryAfterMs: 1000 });
   leave.resolve();
   await Promise.all(answers);

@@ -9,7 +9,7 @@ import type { OrchestratorMetrics } from "./metrics.ts";
 import type { Pools } from "./pools/pools.ts";
 import type { JobStore } from "./store/job_store.ts";
 
-/** What the HTTP handlers see of an orchestrator. */
+/** The parts of orchestratord that its HTTP handlers use. */
 export interface Orchestrator {
   readonly config: Config;
   readonly clock: Clock;
@@ -21,8 +21,8 @@ export interface Orchestrator {
   readonly openStreams: OpenStreams;
   readonly feed: Feed;
   readonly metrics: OrchestratorMetrics;
-  /** A client has read a job to its end: its retention begins. */
+  /** Notes that a client has read a job to its end: its retention begins. */
   markRead(jobId: string): void;
-  /** Why no work can be taken, or undefined when it can. */
+  /** Why no work can be accepted; undefined if it can. */
   notReadyReason(): string | undefined;
 }

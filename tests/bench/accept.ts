@@ -1,6 +1,6 @@
 /**
- * How fast orchestratord takes durable jobs, what that does to streams that run, and what ten
- * thousand waiting jobs weigh.
+ * How fast orchestratord accepts durable jobs, how that affects running streams, and how much memory ten
+ * thousand waiting jobs take.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const STREAMS = 20;
 const INTERVAL_MS = 50;
 const LIMIT_MIB = 200;
 
-/** `POST /v2/tasks` of many clients beside running streams. */
+/** `POST /v2/tasks` of many clients while streams run. */
 export const durableAccepts: Bench = {
   title: `${JOBS} durable jobs from ${CLIENTS} clients beside ${STREAMS} streams`,
   async measure() {
@@ -33,7 +33,7 @@ export const durableAccepts: Bench = {
         });
       const quiet = await streams(80);
       const idle = usageOf(orchestratord.program.pid).rssBytes;
-      // Twenty seconds of tokens, the first second of which begins them.
+      // Twenty seconds of tokens; the streams begin within the first second.
       const busy = streams(20 * 1000 / INTERVAL_MS);
       await new Promise((resolve) => setTimeout(resolve, 1500));
       const { seconds, times } = await submit(orchestratord.url);
@@ -48,7 +48,7 @@ export const durableAccepts: Bench = {
   },
 };
 
-/** Submits all jobs; gives how long that and each took. */
+/** Submits all jobs; returns how long each took, and all together. */
 async function submit(url: string): Promise<{ seconds: number; times: number[] }> {
   const body = { model: "counter", prompt: "w7 and some words more", max_tokens: 100 };
   const times: number[] = [];

@@ -67,7 +67,7 @@ async function figures(hub: string, sha256: string): Promise<Figure[]> {
   ];
 }
 
-/** Milliseconds that a command takes, which must say the right hash. */
+/** Milliseconds that a command takes; it must print the right hash. */
 async function timeOf(
   [command = "", ...args]: readonly string[],
   env: Record<string, string>,
@@ -80,7 +80,7 @@ async function timeOf(
   throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** A file of random bytes that begins as a model does. */
+/** A file of random bytes that begins like a model. */
 function content(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(SIZE);
   for (let at = 0; at < SIZE; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
@@ -88,7 +88,7 @@ function content(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Plays the hub, from memory: the whole file, or the part that is asked for. */
+/** Serves the file from memory as the hub does: all of it, or the requested part. */
 function serve(request: Request, whole: Uint8Array<ArrayBuffer>, sha256: string): Response {
   const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
   const start = Number(asked?.[1] ?? 0);

@@ -15,7 +15,7 @@ const LIMITS: readonly (readonly [line: string, limit: number | undefined])[] = 
   ["--help", undefined],
 ];
 
-/** How long `llorch` takes from its start to its end, beside an empty program. */
+/** How long `llorch` takes from its start to its end, compared with an empty program. */
 export const cliStart: Bench = {
   title: `start of llorch: medians of ${ROUNDS} rounds, and of the ratios within each round`,
   async measure() {
@@ -23,7 +23,7 @@ export const cliStart: Bench = {
     try {
       const empty = join(folder, "empty.ts");
       await Deno.writeTextFile(empty, "");
-      // The very words of the task, with the deno that runs us.
+      // Exactly the command of the task, with the deno that runs this bench.
       const llorch = config.tasks.llorch.command.split(" ").slice(1);
       return figures(
         await rounds([

@@ -10,18 +10,18 @@ import { rawStream } from "./relay/raw_stream.ts";
 import { usageOf } from "./relay/usage.ts";
 
 const CONSOLES = 50;
-/** Together 1 000 tokens a second. */
+/** Together they make 1 000 tokens per second. */
 const STREAMS = 50;
 const INTERVAL_MS = 50;
 const ROUNDS = 3;
 const MEASURED_MS = 10_000;
 const SETTLE_MS = 1_500;
-/** The jobs page asks again so often while jobs come and go. */
+/** How often the jobs page fetches its jobs while jobs come and go. */
 const JOBS_PAGE_MS = 2_000;
 /** Share of a core that the open consoles may cost. */
 const TARGET = 0.05;
 
-/** What open consoles cost orchestratord while it streams: without and with, in turns. */
+/** What open consoles cost orchestratord while it streams: measured without and with them, in turns. */
 export const openConsoles: Bench = {
   title: `${CONSOLES} open consoles at ${STREAMS * 1000 / INTERVAL_MS} tokens/s; ` +
     `medians of ${ROUNDS} rounds of ${MEASURED_MS / 1000} s`,
@@ -40,23 +40,23 @@ export const openConsoles: Bench = {
         rawStream(target.request(tokens), () => {}).catch(() => {})
       );
       await delay(SETTLE_MS);
-      const told: number[] = [];
+      const reported: number[] = [];
       const shares = { none: [] as number[], feeds: [] as number[], jobs: [] as number[] };
       for (const _ of range(0, ROUNDS)) {
         shares.none.push(await share(daemon.program.pid, () => Promise.resolve()));
         shares.feeds.push(
-          await share(daemon.program.pid, (signal) => feeds(daemon.url, signal, told)),
+          await share(daemon.program.pid, (signal) => feeds(daemon.url, signal, reported)),
         );
         shares.jobs.push(
           await share(daemon.program.pid, async (signal) => {
-            await Promise.all([feeds(daemon.url, signal, told), jobPages(daemon.url, signal)]);
+            await Promise.all([feeds(daemon.url, signal, reported), jobPages(daemon.url, signal)]);
           }),
         );
       }
       void streams;
       return [
-        { name: "tokens/s that the consoles were told of", value: String(median(told)) },
-        { name: "figures that each console was told in a second", value: perSecond(told) },
+        { name: "tokens/s that the consoles were sent", value: String(median(reported)) },
+        { name: "rates that each console was sent in a second", value: perSecond(reported) },
         ...figures(shares),
       ];
     } finally {
@@ -66,9 +66,9 @@ export const openConsoles: Bench = {
   },
 };
 
-function perSecond(told: readonly number[]): string {
+function perSecond(reported: readonly number[]): string {
   const seconds = 2 * ROUNDS * (MEASURED_MS + SETTLE_MS) / 1000;
-  return (told.length / CONSOLES / seconds).toFixed(2);
+  return (reported.length / CONSOLES / seconds).toFixed(2);
 }
 
 function figures(shares: Record<"none" | "feeds" | "jobs", readonly number[]>): Figure[] {
@@ -90,7 +90,7 @@ function figures(shares: Record<"none" | "feeds" | "jobs", readonly number[]>): 
   ];
 }
 
-/** Share of a core that a process has while something goes on. */
+/** Share of a core that a process uses while something runs. */
 async function share(pid: number, work: (signal: AbortSignal) => Promise<void>): Promise<number> {
   const leave = new AbortController();
   const working = work(leave.signal);
@@ -106,20 +106,20 @@ async function share(pid: number, work: (signal: AbortSignal) => Promise<void>):
   return used;
 }
 
-/** Reads the live feed as consoles do, and notes how many tokens a second each is told of. */
-async function feeds(url: string, signal: AbortSignal, told: number[]): Promise<void> {
+/** Reads the live feed as consoles do, and collects the reported tokens per second. */
+async function feeds(url: string, signal: AbortSignal, reported: number[]): Promise<void> {
   const client = createClient({ baseUrl: url });
   await Promise.all(
     range(0, CONSOLES).map(async () => {
       const { events } = await client.stream(routes.serviceEvents, {}, { signal });
       for await (const { event, data } of events) {
-        if (event === "rates") told.push(JSON.parse(data).tokens_per_second);
+        if (event === "rates") reported.push(JSON.parse(data).tokens_per_second);
       }
     }),
   );
 }
 
-/** Asks for the first page of jobs as the jobs page does. */
+/** Fetches the first page of jobs as the jobs page does. */
 async function jobPages(url: string, signal: AbortSignal): Promise<void> {
   await Promise.all(
     range(0, CONSOLES).map(async (n) => {

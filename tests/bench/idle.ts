@@ -9,14 +9,14 @@ import type { Bench, Figure } from "./bench.ts";
 
 const WORKERS = 3;
 const MEASURED_MS = 60_000;
-/** After the last start, before the measurement. */
+/** Pause between the last start and the measurement, in ms. */
 const SETTLE_MS = 5_000;
 /** Share of a core that a pool manager may cost. */
 const TARGET = 0.01;
 /** Ticks of the kernel's accounting in a second. */
 const TICKS = 100;
 
-/** What an idle host costs: the daemons' default settings, a few workers, and nothing to do. */
+/** What an idle host costs: the daemons with default settings, a few workers, and no work. */
 export const idleHost: Bench = {
   title: `an idle host with ${WORKERS} workers over ${MEASURED_MS / 1000} s, default settings`,
   async measure() {
@@ -62,7 +62,7 @@ export const idleHost: Bench = {
   },
 };
 
-/** Time that a process has had on a core, its own and the kernel's for it, in ms. */
+/** CPU time of a process, user and system, in ms. */
 function cpuMs(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

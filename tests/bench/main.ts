@@ -1,5 +1,5 @@
 /**
- * `deno task bench NAME`: measures, prints a table, and ends with 1 when a target is missed.
+ * `deno task bench NAME`: measures, prints a table, and exits with 1 if a target is missed.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { stagedLoads } from "./staging.ts";
 import { guessing } from "./worker/guessing.ts";
 import { workerBench } from "./worker/worker.ts";
 
-/** What can be measured, by name; a function takes arguments of its own. */
+/** All benches by name; a function takes further arguments. */
 const BENCHES: Readonly<
   Record<string, readonly Bench[] | ((args: readonly string[]) => readonly Bench[])>
 > = {
@@ -38,7 +38,7 @@ const BENCHES: Readonly<
   worker: (args) => [workerBench(args)],
 };
 
-/** @throws {UsageError} when there is no such bench, or its arguments are wrong. */
+/** @throws {UsageError} if there is no such bench, or its arguments are wrong */
 function chosen([name = "", ...rest]: readonly string[]): readonly Bench[] {
   const named = Object.hasOwn(BENCHES, name) ? BENCHES[name]! : undefined;
   if (named === undefined) {

@@ -13,7 +13,7 @@ const COLD_ROUNDS = 3;
 /** Longest first start of a portable executable, in milliseconds. */
 const COLD_LIMIT_MS = 3000;
 
-/** How long a portable `llorch --version` takes, beside `deno run` of the program it unpacks. */
+/** How long a portable `llorch --version` takes, compared with `deno run` of the program that it unpacks. */
 export const portableStart: Bench = {
   title: `portable llorch --version: medians of ${ROUNDS} warm and ${COLD_ROUNDS} cold rounds`,
   async measure() {

@@ -9,10 +9,10 @@ import { type Bench, type Figure, median } from "./bench.ts";
 
 /** Swaps there and back. */
 const ROUNDS = 5;
-/** Before each swap: by then the pool has a process prepared for it, however long the last answer took. */
+/** Pause before each swap, in which the pool prepares a process for it, however long the last answer took. */
 const REST_MS = 5_000;
 const PROMPT_TOKENS = 3500;
-/** Room for one worker with one of the models, and not for two. */
+/** Room for one worker with either model, but not for two. */
 const ROOM_BYTES = 500_000_000;
 
 /** How long a client waits for the first token of a long prompt that it has sent before. */
@@ -66,9 +66,12 @@ async function measureIn(models: string, how: string, maxBytes: number): Promise
     }
   }, { poolManagerd });
   return [
-    { name: `${how}: by the same worker`, value: told(times.same) },
-    { name: `${how}: after a swap, load included`, value: told(times.back) },
-    { name: `${how}: a short prompt of the other model, load included`, value: told(times.away) },
+    { name: `${how}: by the same worker`, value: summary(times.same) },
+    { name: `${how}: after a swap, load included`, value: summary(times.back) },
+    {
+      name: `${how}: a short prompt of the other model, load included`,
+      value: summary(times.away),
+    },
   ];
 }
 
@@ -80,7 +83,7 @@ async function ask(client: Client, task: TaskRequestInput) {
   return { ms: performance.now() - began, cached: end.data.tokens_cached };
 }
 
-function told(times: readonly number[]): string {
+function summary(times: readonly number[]): string {
   const [low, high] = [Math.min(...times), Math.max(...times)];
   return `${median(times).toFixed(0)} ms (${low.toFixed(0)} to ${high.toFixed(0)})`;
 }

@@ -22,10 +22,10 @@ const TENANTS = 200;
 const QUEUED = 10_000;
 const DECISIONS = 20_000;
 
-/** Longest decision, in ms, that 99 of 100 stay under. */
+/** Bound that 99 of 100 decisions must stay under, in ms. */
 const LIMIT_MS = 1;
 
-/** What one decision costs where much is going on. */
+/** How long one decision takes under load. */
 export const schedulerDecision: Bench = {
   title: `scheduler: ${POOLS * WORKERS_PER_POOL} workers, ${MODELS} models, ${QUEUED} queued ` +
     `jobs of ${TENANTS} tenants, ${DECISIONS} decisions`,
@@ -49,7 +49,7 @@ export const schedulerDecision: Bench = {
   },
 };
 
-/** Times of decisions in ms, by what they were about. */
+/** Times of decisions in ms, by the kind of input. */
 function decide(): Record<string, number[]> {
   const random = seededRandom(1);
   const state: State = initialState({ ...POLICY, queueCapacity: Infinity });
@@ -94,7 +94,7 @@ function decide(): Record<string, number[]> {
       reports[n % POOLS]!,
       { kind: "tick" },
     ];
-    // Reports and ticks are seldom: one of each for a hundred of the others.
+    // Reports and ticks are rare: one of each per hundred other inputs.
     const input = turn[n % 100 === 0 ? 3 : n % 100 === 1 ? 4 : n % 3]!;
     const began = performance.now();
     step(state, input, now);

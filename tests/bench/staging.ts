@@ -46,7 +46,7 @@ export const stagedLoads: Bench = {
       }];
       const names = { cold: "cold disk", cached: "page cache", staged: "staged" };
       for (const key of ["cold", "cached", "staged"] as const) {
-        figures.push({ name: `load, ${names[key]}`, value: told(times[key]) });
+        figures.push({ name: `load, ${names[key]}`, value: summary(times[key]) });
       }
       return figures;
     } finally {
@@ -56,12 +56,12 @@ export const stagedLoads: Bench = {
   },
 };
 
-function told(times: readonly number[]): string {
+function summary(times: readonly number[]): string {
   if (times.length === 0) return "skipped: dropping the caches needs root";
   return `${median(times)} ms (${Math.min(...times)} to ${Math.max(...times)})`;
 }
 
-/** Empties the page cache, as root alone may. */
+/** Empties the page cache, which only root may. */
 async function dropCaches(): Promise<boolean> {
   await new Deno.Command("sync").output();
   try {
@@ -72,7 +72,7 @@ async function dropCaches(): Promise<boolean> {
   }
 }
 
-/** Loads a model in a worker of its own, and gives what the worker says that it took, in milliseconds. */
+/** Loads a model in a new worker, and returns the time that the worker reports, in ms. */
 async function load(model: string): Promise<number> {
   const worker = new Deno.Command(Deno.execPath(), {
     args: [

@@ -9,29 +9,29 @@ import { freePort, listens } from "./relay/proxies.ts";
 
 const MODELS = ["alpha", "beta"] as const;
 
-/** Swaps that are measured of each, one after the other of both. */
+/** Swaps that are measured for each of both, in turns. */
 const SWAPS = 8;
 
-/** Before each swap: by then the pool has a process prepared for it. */
+/** Pause before each swap, in which the pool prepares a process for it. */
 const REST_MS = 5_000;
 
-/** Both get the same. */
+/** The same for both. */
 const CONTEXT = 4096;
 const SLOTS = 4;
 const THREADS = 1;
 
-/** Room for one worker with one of the models, and not for two. */
+/** Room for one worker with either model, but not for two. */
 const ROOM_BYTES = 500_000_000;
 
-/** Somebody who swaps models when asked for another. */
+/** A service that swaps models when another one is requested. */
 interface Swapper {
   readonly name: string;
   readonly url: string;
-  /** Fails when the other model was not unloaded. */
+  /** Throws if the other model was not unloaded. */
   readonly check?: () => Promise<void>;
 }
 
-/** From a request for the model that is not loaded to the whole of its answer of one token. */
+/** Time from a request for the model that is not loaded to the end of its answer of one token. */
 export const modelSwap: Bench = {
   title:
     `Swap of models: A, B, A, … (random weights, about 100 MB each, page cache warm), one answer each, ` +
@@ -91,7 +91,7 @@ async function measureIn(models: string): Promise<readonly Figure[]> {
   return figures;
 }
 
-/** Milliseconds of each swap, by who did it. */
+/** Milliseconds of each swap, by service. */
 async function swaps(
   swappers: readonly Swapper[],
   rounds: number,
@@ -130,7 +130,7 @@ function figuresOf(how: string, took: ReadonlyMap<string, readonly number[]>): F
   }));
 }
 
-/** The first one's median in those of the second. */
+/** The median of the first, compared with that of the second. */
 function ratioOf(
   how: string,
   took: ReadonlyMap<string, readonly number[]>,

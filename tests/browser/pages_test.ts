@@ -88,7 +88,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       });
 
       await t.step("playground: an answer is stopped, and its slot is free", async () => {
-        await page.getByRole("button", { name: "Begin anew" }).click();
+        await page.getByRole("button", { name: "New chat" }).click();
         await page.getByLabel("Model").selectOption("slow");
         await page.getByLabel("Tokens at most").fill(String(CONTEXT - 100));
         await page.getByLabel("Message").fill("w7");
@@ -96,13 +96,13 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.locator(".turn.assistant p").getByText(/w\d+ w\d+/).waitFor();
         await page.getByRole("button", { name: "Stop" }).click();
         await page.getByRole("button", { name: "Send" }).waitFor();
-        await page.getByText("Stopped before its end").waitFor();
+        await page.getByText("Stopped before the end").waitFor();
         const isFree = async () => (await stack.workers()).every(({ active }) => active === 0);
         await until("its slot is free", isFree);
       });
 
       await t.step("what a model says, and a person asks, is text and never runs", async () => {
-        await page.getByRole("button", { name: "Begin anew" }).click();
+        await page.getByRole("button", { name: "New chat" }).click();
         await page.getByLabel("Model").selectOption("markup");
         await page.getByLabel("Tokens at most").fill("40");
         const hostile = `"><img src=x onerror="window.pwned=1"></pre><script>pwned=1</script>`;
@@ -225,7 +225,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await page.getByRole("button", { name: "Drain local" }).click();
         await page.getByRole("button", { name: "Drain the pool" }).click();
         await pools.getByText("drained", { exact: true }).waitFor();
-        await page.getByRole("button", { name: "Take local back" }).click();
+        await page.getByRole("button", { name: "Return local to service" }).click();
         await pools.getByText("available", { exact: true }).waitFor();
       });
 

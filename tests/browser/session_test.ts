@@ -20,7 +20,7 @@ browserTest("a key signs in, and what its role may not do is not offered", async
       const page = await browser.open(url);
       await page.getByLabel("API key").fill("wrong");
       await page.keyboard.press("Enter");
-      await page.getByRole("alert").getByText("Nobody knows this API key").waitFor();
+      await page.getByRole("alert").getByText("This API key is not known").waitFor();
       await accessible(page);
       await keep(page, "sign_in");
       await signIn(page, client.secret);
@@ -127,7 +127,7 @@ browserTest("names that turn text round or begin lines change nothing around the
         const text = await page.evaluate("document.body.innerText") as string;
         assert.ok(!text.includes("\u202e"), place);
       }
-      await page.getByText(`Model ${shown} is pinned: its workers stay`).waitFor();
+      await page.getByText(`Model ${shown} is pinned: its workers stay loaded`).waitFor();
     });
   });
 });

@@ -9,7 +9,7 @@ export const MIB: number = 1024 * 1024;
 /** Memory of a worker that has ended shows as used for up to this long. */
 export const RELEASE_MS = 200;
 
-/** How often a spawn that waits for memory looks. */
+/** How often a spawn that waits for memory checks for it. */
 export const LOOK_MS = 20;
 
 /** A worker's process. */
@@ -20,35 +20,35 @@ export interface Process {
   readonly device: string;
   readonly memory: number;
   state: "loading" | "ready";
-  /** It answers nothing any more, though it lives. */
+  /** Whether it no longer answers, although it runs. */
   hangs: boolean;
 }
 
-/** What the simulated hosts need of the world around them. */
+/** Dependencies of {@linkcode FakeHost}. */
 export interface Around {
   readonly now: number;
   after(ms: number, run: () => void): void;
-  /** The host's state has changed: its pool manager reports. */
+  /** Called when the host's state has changed: its pool manager reports. */
   report(host: FakeHost): void;
-  /** A process is gone: its streams break. */
+  /** Called when a process has ended: its streams break. */
   ended(process: Process): void;
 }
 
-/** One host: a pool manager with its workers, and devices with memory that is taken and given back. */
+/** One host: a pool manager with its workers, and devices whose memory is taken and released. */
 export class FakeHost {
   readonly id: string;
   readonly processes = new Map<string, Process>();
-  /** Reports do not get through, nor do calls. */
+  /** Whether neither reports nor calls get through. */
   isCutOff = false;
-  /** It was, at some time of the run. */
+  /** Whether it was ever cut off during the run. */
   wasCutOff = false;
-  /** The next loads fail. */
+  /** Number of next loads that fail. */
   failingLoads = 0;
   readonly #around: Around;
   readonly #plan: Host;
   readonly #models: readonly PoolModel[];
   readonly #used: number[];
-  /** Workers that have ended and whose memory still shows as used. */
+  /** Number of ended workers whose memory still shows as used. */
   #settling = 0;
   #instance = 1;
   #spawned = 0;
@@ -62,12 +62,12 @@ export class FakeHost {
     this.#used = plan.devices.map(() => 0);
   }
 
-  /** Another pool manager on the same host: it adopts the workers. */
+  /** Restarts the pool manager, which adopts the workers. */
   restart(): void {
     this.#instance++;
   }
 
-  /** Another program takes or gives back memory. */
+  /** Another program takes memory, or releases it if `bytes` is negative. */
   take(device: number, bytes: number): void {
     this.#used[device % this.#used.length]! += bytes;
   }
@@ -76,7 +76,7 @@ export class FakeHost {
     return this.#plan.devices[device % this.#plan.devices.length]! * MIB;
   }
 
-  /** Whether memory of a worker that has ended is about to be free. */
+  /** Whether memory of an ended worker is about to become free. */
   get isSettling(): boolean {
     return this.#settling > 0;
   }
@@ -84,7 +84,7 @@ export class FakeHost {
   /**
    * Starts a worker.
    *
-   * @throws {Error} where it does not fit, as a real pool manager checks once more
+   * @throws {Error} if it does not fit, which a real pool manager checks as well
    */
   spawn(spawn: Spawn): Process {
     const model = this.#models.find(({ fingerprint }) => fingerprint === spawn.fingerprint)!;
@@ -129,7 +129,7 @@ export class FakeHost {
     this.#around.report(this);
   }
 
-  /** What the pool manager says of itself now. */
+  /** The pool manager's current report. */
   state(): PoolReport {
     return {
       id: this.id,

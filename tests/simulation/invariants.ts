@@ -4,9 +4,9 @@ import type { Effect, Spawn, State, Worker } from "../../daemons/orchestratord/s
 import { nextJob } from "../../daemons/orchestratord/scheduler/queue.ts";
 import { freeSeat, isPinned, isUsable } from "../../daemons/orchestratord/scheduler/workers.ts";
 
-/** What must hold of the state after every step. */
+/** Checks what must hold for the state after every step. */
 export function checkState(state: Readonly<State>): void {
-  // Every waiting job stands in exactly one line, or pauses; nothing else does.
+  // Every waiting job is in exactly one line or set, and no other job is.
   let lined = 0;
   for (const [fingerprint, lines] of state.lines) {
     assert.ok(lines.interactive.size + lines.batch.size > 0, "a model without waiting jobs");
@@ -45,7 +45,7 @@ export function checkState(state: Readonly<State>): void {
   }
   for (const id of state.blamed) assert.ok(state.queued.has(id) || state.running.has(id));
 
-  // Leases are counted on both sides alike, and never more than there are slots.
+  // Jobs and workers agree on the leases, and no worker has more leases than slots.
   let leased = 0;
   for (const worker of state.workers.values()) {
     assert.ok(worker.jobs.size <= worker.report.slots, `${worker.report.worker_id} is over-used`);
@@ -69,23 +69,23 @@ export function checkState(state: Readonly<State>): void {
   }
   for (const tenant of byTenant.keys()) assert.ok(state.shares.has(tenant));
 
-  // Waiters share one load: none is planned beside another, or beside a worker that can be used.
+  // Waiting jobs of a model share one load: no second one is planned.
   const spawned = [...state.spawns.values()].filter(({ trialOf }) => trialOf === undefined)
     .map(({ fingerprint }) => fingerprint);
   assert.equal(new Set(spawned).size, spawned.length, "two loads of one model");
 }
 
-/** After a tick nobody is past a deadline. */
+/** Checks that no job is past its deadline after a tick. */
 export function checkDeadlines(state: Readonly<State>, now: number): void {
   for (const job of [...state.queued.values(), ...state.running.values()]) {
     assert.ok(now < (job.deadlineAt ?? Infinity), `${job.id} is past its deadline`);
   }
 }
 
-/** A place is kept for so many times the pause that was told. */
+/** A refused tenant's place is kept for this many times its Retry-After. */
 const KEPT = 3;
 
-/** Follows jobs from outside: what the scheduler was told and what it said, and nothing else. */
+/** Follows jobs from outside, only by the inputs and effects of the scheduler. */
 export class Ledger {
   readonly #jobs = new Map<
     string,
@@ -99,14 +99,17 @@ export class Ledger {
     this.#state = state;
   }
 
-  /** A tenant found no place: the queue was full, or one was kept for another that was told to come back. */
+  /** Checks a refusal: the queue was full, or its free places are kept for tenants that were refused before. */
   refused(tenant: string, { message, retryAfterMs = 0 }: LlorchError, now: number): void {
     if (message.includes("places are taken")) {
       this.#comeBack.set(tenant, now + KEPT * retryAfterMs);
       return;
     }
     const others = [...this.#comeBack].filter(([name, until]) => name !== tenant && until >= now);
-    assert.ok(others.length > 0, `a free place is refused though nobody waits for it: ${message}`);
+    assert.ok(
+      others.length > 0,
+      `a free place is refused although it is kept for nobody: ${message}`,
+    );
   }
 
   submitted(jobId: string, tenant: string): void {
@@ -115,7 +118,7 @@ export class Ledger {
     this.#jobs.set(jobId, { ended: false, attempt: 0, busyOn: undefined });
   }
 
-  /** An attempt has ended by itself. */
+  /** Notes an attempt that has ended by itself. */
   attemptEnded(jobId: string, attempt: number, isLast: boolean): void {
     const job = this.#of(jobId);
     if (job.ended || job.attempt !== attempt) return;
@@ -123,7 +126,7 @@ export class Ledger {
     job.ended = isLast;
   }
 
-  /** Checks what the scheduler wants done, and writes it down. */
+  /** Checks an effect of the scheduler and notes it. */
   effect(effect: Effect, now: number): void {
     const state = this.#state();
     switch (effect.kind) {
@@ -170,7 +173,7 @@ export class Ledger {
         if (state.reloads.get(poolId)?.requestId === requestId) return;
         for (const worker of state.holders.get(fingerprint) ?? []) {
           if (!isUsable(state, worker) || this.#isOnTrial(worker)) continue;
-          // Somebody wants it at another place, too.
+          // An operator wants it at another place, too.
           if (this.#isWished(effect.spawn)) return;
           assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);
           const next = nextJob(state, fingerprint, now);
@@ -190,7 +193,7 @@ export class Ledger {
     }
   }
 
-  /** A worker is loaded for a job that waits to be tried alone, one at a time on a pool. */
+  /** Checks that a worker for a trial is for a waiting suspect, and is the only trial on its pool. */
   #checkTrial(jobId: string, poolId: string): void {
     const state = this.#state();
     assert.ok(state.suspects.has(jobId), `${jobId} is to be tried alone, and is no suspect`);
@@ -217,7 +220,7 @@ export class Ledger {
     );
   }
 
-  /** No job is lost: whoever has not ended waits or runs. */
+  /** Checks that no job is lost: one that has not ended waits or runs. */
   checkNoneLost(): void {
     const { queued, running } = this.#state();
     let open = 0;

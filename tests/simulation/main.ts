@@ -1,7 +1,7 @@
 /**
  * `deno task sim [--runs N] [--seed N] [--path P]`: runs the scheduler against simulated hosts, jobs
- * and faults. A failure is shrunk to the smallest scenario that shows it, and told with the seed and
- * path that bring it back.
+ * and faults. A failure is shrunk to the smallest scenario that shows it, and printed with the seed and
+ * path that reproduce it.
  *
  * @module
  */

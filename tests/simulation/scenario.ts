@@ -16,7 +16,7 @@ export interface Scenario {
   readonly hosts: readonly Host[];
   readonly tasks: readonly Task[];
   readonly faults: readonly Fault[];
-  /** One way between any two programs. */
+  /** Delay of messages between any two programs, one way. */
   readonly latency: number;
 }
 
@@ -35,17 +35,17 @@ export interface Task {
   readonly tenant: number;
   readonly batch: boolean;
   readonly session: number | undefined;
-  /** From `at`. */
+  /** Counted from `at`. */
   readonly deadline: number | undefined;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  /** Asks again when the queue is full; others leave. */
+  /** Whether its client tries again when the queue is full. */
   readonly patient: boolean;
-  /** What it does to each worker that runs it, once it has delivered so many tokens. */
+  /** What it does to each worker that runs it, once it has delivered `after` tokens. */
   readonly poison: { readonly kind: "hang" | "crash"; readonly after: number } | undefined;
 }
 
-/** Something that goes wrong, or that somebody does. */
+/** A fault, or an action of a person. */
 export interface Fault {
   readonly at: number;
   readonly kind:
@@ -58,7 +58,7 @@ export interface Fault {
     | "drain"
     | "reload"
     | "memory_taken"
-    /** Everything stands still, as on a laptop that is closed. */
+    /** The whole machine is suspended, as a closed laptop is. */
     | "sleep"
     /** Somebody sets the wall clock back. */
     | "clock_set"
@@ -67,7 +67,7 @@ export interface Fault {
     | "load"
     | "unload"
     | "pin";
-  /** Which job, worker or host, modulo what there is. */
+  /** Index of the job, worker or host, modulo their number. */
   readonly which: number;
   readonly lasts: number;
 }

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { scenario } from "./scenario.ts";
 import { simulate } from "./world.ts";
 
-/** `deno task sim` makes more of them. */
+/** `deno task sim` does more. */
 const RUNS = 600;
 
-/** Each part says that it has ended, so that a slow machine is not taken for one that hangs. */
+/** Each part is reported when it ends, so that a slow run is not taken for a hanging one. */
 const PARTS = 6;
 
 Deno.test("the scheduler keeps its invariants whatever happens", async (t) => {

@@ -9,8 +9,8 @@ const TICK_MS = 250;
 export type Service = (jobId: string) => number;
 
 /**
- * A scheduler whose workers never fail: jobs that are dispatched end after their time, workers load
- * and stop at once. For what shows only under a load that goes on.
+ * A scheduler whose workers never fail: jobs end after their service time, workers load and stop within
+ * 100 ms. For effects that show only under a steady load.
  */
 export class Steady {
   readonly timers = new Timers();

@@ -95,7 +95,7 @@ Deno.test("a full queue keeps nobody out: many clients of one tenant leave the o
   });
   const served = { many: 0, few: 0 };
   let count = 0;
-  // Each client asks again at once when it is answered, and as told when it is refused.
+  // Each client submits again at once after its job has ended, and after its Retry-After if it is refused.
   const ask = (tenant: "many" | "few") => {
     const now = steady.timers.now;
     try {
@@ -134,7 +134,7 @@ Deno.test("a model that waits is served within patience, residence and the longe
     queued.set(id, steady.timers.now);
     steady.submit(job(id, steady.timers.now, { fingerprint, tenant: fingerprint }));
   };
-  // One model is asked for without end, the other now and then.
+  // One model is requested all the time, the other now and then.
   steady.onEnd = (id) => id.startsWith("a") && submit(A);
   for (let n = 0; n < 6; n++) submit(A);
   for (let at = 1000; at < 60_000; at += 3000) steady.timers.after(at, () => submit(B));
@@ -209,7 +209,7 @@ Deno.test("predicted starts of short jobs are near the real ones, though the job
   steady.runUntil(began + 100_000);
   for (const [id, inMs] of predicted) {
     const real = steady.started.get(id)! - began;
-    // Slots that begin together end together, and the prediction has them end one after the other.
+    // Slots that begin together end together, while the prediction assumes that they end one by one.
     assert.ok(Math.abs(inMs - real) <= 2400, `${id}: ${inMs} ms predicted, ${real} ms real`);
   }
 });

@@ -1,4 +1,4 @@
-/** A clock that moves from one timer to the next. Timers of one moment run in the order they were set. */
+/** A clock that moves from one timer to the next. Timers that are due together run in the order they were set. */
 export class Timers {
   #now = 0;
   #count = 0;
@@ -21,12 +21,12 @@ export class Timers {
     heap[index] = entry;
   }
 
-  /** Time passes in which nothing runs: what fell due meanwhile comes late. */
+  /** Lets time pass in which nothing runs: timers that become due meanwhile run late. */
   sleep(ms: number): void {
     this.#now += ms;
   }
 
-  /** Runs the next timer; false when there is none. */
+  /** Runs the next timer; false if there is none. */
   next(): boolean {
     const heap = this.#heap;
     const [first] = heap;

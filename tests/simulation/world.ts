@@ -20,20 +20,20 @@ import { Timers } from "./timers.ts";
 const HEARTBEAT_MS = 500;
 const TICK_MS = 250;
 
-/** A worker that says nothing for this long is given up. */
+/** A stream that is silent for this long is given up. */
 const STALL_MS = 1000;
 
-/** One that says nothing for this long gets no more jobs. */
+/** A worker that is silent for this long gets no more jobs. */
 const QUIET_MS = 600;
 
 const PREFILL_TOKENS_PER_MS = 10;
 const TOKEN_MS = 5;
 const METRICS_MS = 250;
 
-/** A pool manager sees that a worker hangs after this time. */
+/** A pool manager ends a worker that has been hanging for this long. */
 const UNRESPONSIVE_MS = 3000;
 
-/** What one run is made with; the bound on waiting is the test's own, so the queue has none. */
+/** The policy of one run. The queue has no timeout, because the test has its own bound on waiting. */
 function policyOf({ policy }: Scenario): Policy {
   return {
     queueCapacity: policy.capacity,
@@ -59,7 +59,7 @@ function policyOf({ policy }: Scenario): Policy {
   };
 }
 
-/** What a run came to. */
+/** Result of a run. */
 export interface Summary {
   readonly steps: number;
   readonly ended: number;
@@ -68,7 +68,7 @@ export interface Summary {
 /**
  * Runs a scenario to the end of its last job.
  *
- * @throws {AssertionError} when an invariant does not hold, or a job has not ended in time
+ * @throws {AssertionError} if an invariant does not hold, or a job has not ended in time
  */
 export function simulate(scenario: Scenario): Summary {
   return new World(scenario).run();
@@ -85,11 +85,11 @@ class World {
   readonly #lived = new LivedTime(() => this.#timers.now, () => {});
   /** Tokens that each job has delivered. */
   readonly #delivered = new Map<string, number>();
-  /** Tasks that were refused and ask again. */
+  /** Refused tasks that will be submitted again. */
   readonly #asking = new Set<string>();
-  /** Faults that keep the database from taking writes. */
+  /** Number of active faults that keep the database from taking writes. */
   #storageFaults = 0;
-  /** What the wall clock is ahead of the time since the start. */
+  /** Difference of the wall clock to the time since the start, in ms. */
   #wallMs = 1e12;
   #steps = 0;
 
@@ -149,8 +149,8 @@ class World {
   }
 
   /**
-   * When every job must have ended: after the last fault, all of them one after the other, each with
-   * a swap of its own.
+   * When every job must have ended: after the last fault there is time to run all jobs one after the other,
+   * each with its own swap.
    */
   #latestEnd(): number {
     const { tasks, faults, hosts, policy, latency } = this.#scenario;
@@ -164,7 +164,7 @@ class World {
     const swap = policy.patience + policy.resident +
       Math.max(...hosts.map(({ loadMs }) => loadMs)) + 10 * latency + 2 * HEARTBEAT_MS + 500;
     const trials = tasks.filter(({ poison }) => poison).length * TRIALS_MS;
-    // Who was refused asks again a while later.
+    // A refused client tries again a while later.
     const work = trials +
       tasks.reduce((sum, task) => sum + swap + durationOf(task) + ASK_AGAIN_MS, 0);
     const settled = policyOf(this.#scenario);
@@ -176,7 +176,7 @@ class World {
     this.#loop.send(input);
   }
 
-  /** What must hold after each step, before anything of it is carried out. */
+  /** Checks what must hold after each step, before its effects are carried out. */
   #check(input: Input, effects: readonly Effect[], now: number): void {
     this.#steps++;
     if (input.kind === "attempt_ended") {
@@ -191,7 +191,7 @@ class World {
     this.#ledger.checkNoneLost();
   }
 
-  /** Nobody is judged for what another did, nor by time that nobody lived through. */
+  /** Checks that no pool, worker or job is blamed for another's fault, or for time in which nothing ran. */
   #checkBlame(effect: Effect): void {
     if (effect.kind === "pool_lost") {
       assert.ok(this.#host(effect.poolId).wasCutOff, "a pool that reports is given up");
@@ -243,7 +243,7 @@ class World {
       this.#report(host);
     } catch (error) {
       if (error instanceof assert.AssertionError) throw error;
-      // A pool manager waits for memory that is about to be free.
+      // A pool manager waits for memory that is about to become free.
       if (host.isSettling && !host.isCutOff) {
         return this.#timers.after(LOOK_MS, () => this.#spawn(effect));
       }
@@ -306,7 +306,7 @@ class World {
     else this.#hang(process, UNRESPONSIVE_MS);
   }
 
-  /** A worker hangs; its pool manager sees that it is silent, and ends it. */
+  /** Makes a worker hang; its pool manager ends it after `lasts` ms. */
   #hang(process: Process, lasts: number): void {
     if (process.hangs) return;
     process.hangs = true;
@@ -381,7 +381,7 @@ class World {
         const until = this.#lived.read() + Math.round(lasts / 2);
         this.#send({ kind: "drain_pool", poolId: host.id, until });
         return this.#timers.after(lasts, () => {
-          // Unless another drain of it began or ended meanwhile.
+          // Unless another drain of this pool began or ended meanwhile.
           if (this.#state.drains.get(host.id) === until) this.#checkDrained(host, lasts);
           this.#send({ kind: "undrain_pool", poolId: host.id });
         });
@@ -435,16 +435,16 @@ class World {
     }
   }
 
-  /** Nothing was started on a pool that was drained for longer than a stop takes, and all has gone. */
+  /** Checks that a pool that was drained for longer than a stop takes has no workers. */
   #checkDrained(host: FakeHost, lasts: number): void {
     const { latency, faults } = this.#scenario;
-    // What was to be done in time came late.
+    // A sleep delays the stops.
     if (faults.some(({ kind }) => kind === "sleep")) return;
     if (host.wasCutOff || lasts / 2 < 2 * HEARTBEAT_MS + TICK_MS + 4 * latency + RELEASE_MS) return;
     assert.deepEqual([...host.processes.keys()], [], "a drained pool still has workers");
   }
 
-  /** What an operator asks of a model, everywhere or on one pool. */
+  /** A model anywhere, or on one pool. */
   #placeOf(which: number): Place {
     const { fingerprint } = this.#models[which % this.#models.length]!;
     const host = which % 2 === 0 ? undefined : this.#hosts[which % this.#hosts.length]!.id;
@@ -480,15 +480,15 @@ class World {
   }
 }
 
-/** For how long everything stands still: longer than any silence may last. */
+/** How long the machine sleeps, in ms: longer than any bound on silence. */
 function sleepOf(lasts: number): number {
   return SLEPT_MS + 10 * lasts;
 }
 
-/** Time that a poisonous task may take from others: each of its attempts, with a load of its own. */
+/** Time that a poisonous task may take from others, in ms: all of its attempts, each with its own load. */
 const TRIALS_MS = 6 * (UNRESPONSIVE_MS + STALL_MS + 6_000);
 
-/** Longest pause of a client whose task was refused. */
+/** Longest pause of a client whose task was refused, in ms. */
 const ASK_AGAIN_MS = 4_000;
 
 type Ender = (outcome: Outcome) => void;

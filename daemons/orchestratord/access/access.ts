@@ -13,10 +13,10 @@ import { RequestRate } from "./request_rate.ts";
 import { UnsafeRequests } from "./unsafe_requests.ts";
 import { Sessions } from "./sessions.ts";
 
-/** A key's last use is written down again after this, in ms. */
+/** A key's last use is stored again when the stored time is this old, in ms. */
 const TOUCH_MS = 600_000;
 
-/** Roles that may use a route of each role. */
+/** Roles of keys that may use a route, by the route's role. */
 const ALLOWED: Readonly<Record<Role, readonly KeyRole[]>> = {
   none: [],
   client: ["client", "operator"],
@@ -25,23 +25,23 @@ const ALLOWED: Readonly<Record<Role, readonly KeyRole[]>> = {
   worker: [],
 };
 
-/** Where the jobs of a key are. */
+/** Knows the jobs of API keys. */
 export interface KeyJobs {
-  /** Those that wait or run. */
+  /** Progress of a key's waiting and running jobs. */
   progressOf(keyId: string): readonly Progress[];
 }
 
-/** How a caller's job is submitted. */
+/** Terms on which a caller's job is submitted. */
 export interface Terms {
-  /** Whose job it is: an API key's id. */
+  /** Owner of the job: an API key's id. */
   readonly tenant?: string;
-  /** @throws {LlorchError} `RATE_LIMITED` when the key may not have one more job */
+  /** @throws {LlorchError} `RATE_LIMITED` if the key may not have one more job */
   readonly admit?: () => void;
 }
 
 /** Dependencies of {@linkcode Access}. */
 export interface AccessDeps {
-  /** The token that the daemons share: it opens everything. Without one, so does no token at all. */
+  /** The token that the daemons share, which allows everything. Undefined: every call is allowed. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
   /** Bounds of keys that have none of their own. */
@@ -50,7 +50,7 @@ export interface AccessDeps {
   readonly metrics: OrchestratorMetrics;
 }
 
-/** Who may do what: the shared token and API keys, their roles and their bounds. */
+/** Decides who may do what: the shared token, API keys with their roles and limits, and sessions. */
 export class Access {
   readonly #deps: AccessDeps;
   readonly #rate = new RequestRate();
@@ -62,14 +62,15 @@ export class Access {
     this.#sessions = new Sessions(deps.clock);
   }
 
-  /** Whether there is no token: then everybody may do everything. */
+  /** Whether there is no token, so that everybody may do everything. */
   get isOpen(): boolean {
     return this.#deps.token === undefined;
   }
 
   /**
-   * Lets a call in, and says whose it is; see `Authorize`.
+   * Checks that a call is allowed; see `Authorize`.
    *
+   * @returns the caller; undefined for the shared token, or if no token is needed
    * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` or `RATE_LIMITED`
    */
   async authorize(request: Request, role: Role): Promise<Caller | undefined> {
@@ -80,7 +81,7 @@ export class Access {
     return row && this.#admit(row, role);
   }
 
-  /** Whether a call that was let in would be let in again: its key and its session may have ended. */
+  /** Whether an allowed call would still be allowed: its key or its session may have ended. */
   async stillAdmits(request: Request): Promise<boolean> {
     try {
       const row = await this.#rowOf(request);
@@ -94,7 +95,7 @@ export class Access {
   /**
    * Signs a browser in.
    *
-   * @returns the secret of its session, and whose it is; undefined for the daemons' token
+   * @returns the secret of its session, and the caller, which is undefined for the daemons' token
    * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` for a key of a pool, or `RATE_LIMITED`
    */
   async signIn(key: string): Promise<{ caller: Caller | undefined; secret: string }> {
@@ -108,7 +109,7 @@ export class Access {
     this.#sessions.close(secret);
   }
 
-  /** The key that a call comes with; undefined: with the shared token, or all is open. */
+  /** The API key of a call; undefined for the shared token, or if no token is needed. */
   async #rowOf(request: Request): Promise<KeyRow | undefined> {
     const { token, keys, metrics } = this.#deps;
     const secret = bearerOf(request);
@@ -130,14 +131,14 @@ export class Access {
     const { token, keys } = this.#deps;
     if (token !== undefined && secretsEqual(secret, token)) return undefined;
     const keyId = keyIdOf(secret);
-    // Where all is open, what a client sends because it must send something says nothing.
+    // Many clients must send some key: where no token is needed, any text is accepted.
     if (keyId === undefined && token === undefined) return undefined;
     const row = keyId === undefined ? undefined : await keys.get(keyId);
     if (row && secretsEqual(secretSha256(secret), row.secretSha256)) return row;
-    throw this.#refusal("unknown", "Nobody knows this API key");
+    throw this.#refusal("unknown", "This API key is not known");
   }
 
-  /** Checks that a key is good for a role, and counts its call. */
+  /** Checks that a key is active and has a role, and counts its call. */
   #admit(row: KeyRow, role: Role): Caller {
     const now = this.#deps.clock.now();
     const status = keyStatus(row, now);
@@ -156,9 +157,9 @@ export class Access {
   }
 
   /**
-   * How a caller's job is submitted: whose it is, and the check of the key's bounds.
+   * Terms on which a caller's job is submitted: its owner, and the check of the key's limits.
    *
-   * @param jobs Where the key's other jobs are.
+   * @param jobs Knows the key's other jobs.
    */
   async terms(
     caller: Caller | undefined,
@@ -186,10 +187,10 @@ export class Access {
   }
 
   /**
-   * A job ended with `REQUEST_UNSAFE`.
+   * Notes that a job ended with `REQUEST_UNSAFE`.
    *
-   * @returns the name of the API key whose it was, and why it may send nothing more now, if it may not;
-   * undefined where the job came without a key
+   * @returns the name of the job's API key, and a refusal if it has reached its limit; undefined for a job
+   * without a key
    */
   async noteUnsafe(
     tenant: string,
@@ -203,7 +204,7 @@ export class Access {
     return { name: row.name, refusal: this.#unsafeRefusal(row.keyId, perHour, now) };
   }
 
-  /** A job that ended with `REQUEST_UNSAFE` before this start, so many ms ago. */
+  /** Notes a job that ended with `REQUEST_UNSAFE` before this start, `agoMs` ago. */
   recallUnsafe(tenant: string, agoMs: number): void {
     if (tenant !== "") this.#unsafe.note(tenant, this.#deps.clock.steady() - agoMs);
   }
@@ -216,9 +217,10 @@ export class Access {
   }
 
   /**
-   * The token with which a pool is called, made from the secret with which it registered.
+   * The token for calls to a pool, derived from the secret with which it registered.
    *
-   * @param keyId Undefined: it registered with the shared token.
+   * @param keyId The pool's API key; undefined for the shared token.
+   * @returns undefined if the key is unknown or there is no shared token
    */
   async poolToken(keyId: string | undefined): Promise<string | undefined> {
     const { token, keys } = this.#deps;
@@ -238,7 +240,7 @@ export class Access {
       throw rateLimited("requests_per_minute", perMinute, waitMs);
     }
     if (row.lastUsedAt !== undefined && now - row.lastUsedAt < TOUCH_MS) return;
-    // Not worth a refusal: a database that cannot be written says so at /ready.
+    // No reason to refuse the call: /ready reports a database that cannot be written.
     keys.touch(row.keyId, now).catch(() => {});
   }
 }

@@ -1,13 +1,13 @@
 import { BlockList, isIP } from "node:net";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 
-/** A pool's report, as far as it names addresses that the orchestrator will call. */
+/** The addresses in a pool's report that orchestratord will call. */
 export interface Addresses {
   readonly endpoint?: string | undefined;
   readonly workers: readonly { readonly uri?: string | undefined }[];
 }
 
-/** Where clouds keep their secrets, and what is no host: never called unless it is allowed by name. */
+/** Metadata services of clouds, which hold secrets, and addresses of no single host: refused by default. */
 const NEVER: readonly string[] = [
   "169.254.0.0/16",
   "fe80::/10",
@@ -28,7 +28,7 @@ export class HostSet {
   readonly #suffixes: string[] = [];
   readonly #addresses = new BlockList();
 
-  /** @throws {RangeError} naming the entry that is none of them */
+  /** @throws {RangeError} that names the invalid entry */
   constructor(entries: readonly string[]) {
     for (const entry of entries) this.#add(entry.toLowerCase());
   }
@@ -49,16 +49,16 @@ export class HostSet {
       this.#addresses.addSubnet(address, Number(bits), family);
     } else if (/^\*\.[a-z0-9.-]+$/.test(entry)) this.#suffixes.push(entry.slice(1));
     else if (/^[a-z0-9][a-z0-9._-]*$/.test(entry)) this.#names.add(entry);
-    else throw new RangeError(`"${entry}" is no host name, *.suffix, address or CIDR range`);
+    else throw new RangeError(`"${entry}" is not a host name, *.suffix, address or CIDR range`);
   }
 }
 
 const never = new HostSet(NEVER);
 
 /**
- * Refuses a report that would have the orchestrator call where it must not.
+ * Refuses a report with an address that orchestratord must not call.
  *
- * @param allowed Undefined: anywhere but where secrets of the machine are.
+ * @param allowed Undefined to allow all hosts except metadata services and the like.
  * @throws {LlorchError} `INVALID_REQUEST`
  */
 export function checkAddresses(report: Addresses, allowed: HostSet | undefined): void {
@@ -78,10 +78,10 @@ function wrongWith(text: string, allowed: HostSet | undefined): string | undefin
   if (url.username !== "" || url.password !== "") return "must not carry a user or password";
   const isAllowed = allowed ? allowed.has(url.hostname) : !never.has(url.hostname);
   if (isAllowed) return undefined;
-  return `${url.hostname} may not be called; orchestratord's pools.allowed_hosts says who may`;
+  return `${url.hostname} may not be called; orchestratord's pools.allowed_hosts lists the allowed hosts`;
 }
 
-/** Without brackets or a last dot; an IPv4 address inside an IPv6 one by itself. */
+/** A host without brackets or a trailing dot; an IPv4-mapped IPv6 address becomes IPv4. */
 function plainHost(host: string): string {
   const plain = host.toLowerCase().replace(/^\[|\]$/g, "").replace(/\.$/, "");
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(plain);

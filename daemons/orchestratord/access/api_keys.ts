@@ -5,10 +5,10 @@ import { newSecret, secretSha256 } from "#shared/secrets.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
 import { dayOf } from "./job_limits.ts";
 
-/** `llorch_<id>_<random>`: whoever finds one somewhere sees what it is. */
+/** `llorch_<id>_<random>`: the prefix shows people and secret scanners what it is. */
 const SECRET = /^llorch_([0-9a-f]{12})_[0-9a-f]{64}$/;
 
-/** What can be done with API keys, over HTTP and on the command line alike. */
+/** Manages API keys, for HTTP and the command line alike. */
 export class Keys {
   readonly #store: KeyStore;
   readonly #clock: Clock;
@@ -19,9 +19,9 @@ export class Keys {
   }
 
   /**
-   * Makes a key. The reply is the only place where its secret ever stands.
+   * Makes a key. Its secret is only in the reply and cannot be read again.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` when it would have expired already
+   * @throws {LlorchError} `INVALID_REQUEST` if it would have expired already
    */
   async create(wanted: NewKey): Promise<CreatedKey> {
     const createdAt = this.#clock.now();
@@ -51,7 +51,7 @@ export class Keys {
   }
 
   /**
-   * Ends a key at once and for good.
+   * Revokes a key, at once and for good.
    *
    * @throws {LlorchError} `NOT_FOUND`
    */
@@ -82,7 +82,7 @@ export class Keys {
   }
 }
 
-/** What a key is good for at a time. */
+/** Status of a key at a time in ms since the epoch. */
 export function keyStatus(row: KeyRow, now: number): KeyView["status"] {
   if (row.revokedAt !== undefined) return "revoked";
   return row.expiresAt !== undefined && row.expiresAt <= now ? "expired" : "active";
@@ -94,7 +94,7 @@ function newKeySecret(): { readonly keyId: string; readonly secret: string } {
   return { keyId, secret: `llorch_${keyId}_${newSecret()}` };
 }
 
-/** The id inside a secret; undefined for what is no API key. */
+/** The id inside a secret; undefined if it is not an API key. */
 export function keyIdOf(secret: string): string | undefined {
   return SECRET.exec(secret)?.[1];
 }

@@ -1,6 +1,5 @@
 /**
- * What browsers send beside what people mean to send: a cookie, and calls that a page of another site
- * makes in their name.
+ * Protection against what browsers send by themselves: cookies, and calls made by pages of other sites.
  *
  * @module
  */
@@ -19,17 +18,17 @@ export function sessionSecretOf({ headers }: Request): string | undefined {
 }
 
 /**
- * The cookie that signs a browser in, or out where there is no secret. Scripts cannot read it, and no
- * other site can have it sent.
+ * The cookie that signs a browser in, or out if there is no secret. Scripts cannot read it, and pages of
+ * other sites cannot cause it to be sent.
  *
- * @param basePath Where a proxy has this service: others may have the same name.
+ * @param basePath Path of this service behind a proxy: other services may share the host.
  */
 export function sessionCookie(
   request: Request,
   secret: string | undefined,
   basePath: string,
 ): string {
-  // A proxy may have ended TLS before us: the browser says where its page came from.
+  // A proxy may terminate TLS, but the browser's Origin header still says https.
   const isSecure = new URL(request.url).protocol === "https:" ||
     request.headers.get("origin")?.startsWith("https:");
   const age = secret === undefined ? 0 : Math.floor(SESSION_MS / 1000);
@@ -43,8 +42,8 @@ export function sessionCookie(
 const isSafe = ({ method }: Request) => method === "GET" || method === "HEAD";
 
 /**
- * Refuses a change that a page of another site asks for. Where there is no token, every page that
- * somebody on this machine looks at could else make simple calls.
+ * Refuses a change that a page of another site asks for. Without a token, every page opened on this machine
+ * could otherwise make simple calls.
  *
  * @throws {LlorchError} `FORBIDDEN`
  */
@@ -53,15 +52,15 @@ export function refuseOtherSites(request: Request): void {
   const site = request.headers.get("sec-fetch-site");
   const origin = request.headers.get("origin");
   const isOther = site === null
-    // Browsers leave it out where the page did not come over TLS or from this machine.
+    // Browsers send it only to https and to loopback.
     ? origin !== null && URL.parse(origin)?.host !== request.headers.get("host")
     : site !== "same-origin" && site !== "none";
   if (isOther) throw new LlorchError("FORBIDDEN", "A page of another site may not change anything");
 }
 
 /**
- * Refuses a call by a name where there is no token: a page whose name somebody points to this machine
- * is for the browser the same site as we are.
+ * Refuses a call by host name, for a service without a token. Against DNS rebinding: an attacker can point
+ * a page's host name to this machine, and the browser then takes both for the same site.
  *
  * @throws {LlorchError} `FORBIDDEN`
  */
@@ -71,14 +70,14 @@ export function refuseOtherNames(request: Request): void {
   if (isOurs) return;
   throw new LlorchError(
     "FORBIDDEN",
-    `Without a token nobody may call this service "${hostname}": use its address or localhost, ` +
+    `A service without a token cannot be called by the name "${hostname}": use its address or localhost, ` +
       "or give it a token",
   );
 }
 
 /**
- * Refuses a change that comes with a cookie alone: our own page says that it is it, with a header that
- * no form can send.
+ * Refuses a change that comes with only a cookie: the console's page adds a header that forms of other
+ * sites cannot send.
  *
  * @throws {LlorchError} `FORBIDDEN`
  */

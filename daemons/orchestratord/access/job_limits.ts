@@ -4,14 +4,14 @@ import { LlorchError } from "#shared/errors.ts";
 /** In ms. */
 const DAY = 24 * 3_600_000;
 
-/** Shortest and longest advice on when a running job may have made room, in ms. */
+/** Bounds of the Retry-After while a key has too many jobs, in ms. */
 const SHORTEST = 1_000;
 const LONGEST = 60_000;
 
-/** How long a job is taken to last while none of its model was measured, in ms. */
+/** Assumed duration of a job before one of its model was measured, in ms. */
 const UNMEASURED = 5_000;
 
-/** How far a job of the key has come. */
+/** Progress of one of a key's jobs. */
 export interface Progress {
   /** When its first token came, in ms since the epoch; undefined before. */
   readonly firstTokenAt: number | undefined;
@@ -19,20 +19,20 @@ export interface Progress {
   readonly tokensIn: number;
   readonly tokensOut: number;
   readonly maxTokens: number | undefined;
-  /** How long jobs of its model take, in ms; undefined while none was measured. */
+  /** How long jobs of its model take, in ms; undefined before one was measured. */
   readonly serviceMs: number | undefined;
 }
 
-/** What of a key's bounds is in use. */
+/** What a key uses of its limits. */
 export interface Use {
-  /** Its jobs that wait or run. */
+  /** Its waiting and running jobs. */
   readonly jobs: readonly Progress[];
   /** Tokens of jobs that ended today. */
   readonly tokensToday: number;
 }
 
 /**
- * Whether one more job of a key may be taken.
+ * Checks that a key may have one more job.
  *
  * @param now ms since the epoch.
  * @throws {LlorchError} `RATE_LIMITED`
@@ -48,18 +48,18 @@ export function checkJobLimits(limits: KeyLimits, use: Use, now: number): void {
   }
 }
 
-/** The refusal of a call that would exceed a bound of its key. */
+/** The error of a call that would exceed a limit of its key. */
 export function rateLimited(limit: keyof KeyLimits, value: number, retryAfterMs: number) {
   const what = limit.replaceAll("_", " ");
-  return new LlorchError("RATE_LIMITED", `This API key is bound to ${value} ${what}`, {
+  return new LlorchError("RATE_LIMITED", `This API key is limited to ${value} ${what}`, {
     details: { limit, value },
     retryAfterMs: Math.ceil(retryAfterMs),
   });
 }
 
 /**
- * When the first of the jobs will probably end, in ms from now: at its own pace, or after as long as
- * others of its model took.
+ * When the first of the jobs will probably end, in ms from now: predicted from its own pace, or from how
+ * long other jobs of its model took.
  */
 function soonestEnd(jobs: readonly Progress[], now: number): number {
   const ends = jobs.map(({ firstTokenAt, tokensOut, maxTokens, serviceMs = UNMEASURED }) => {
@@ -69,12 +69,12 @@ function soonestEnd(jobs: readonly Progress[], now: number): number {
   return Math.min(LONGEST, Math.max(SHORTEST, Math.min(...ends)));
 }
 
-/** The day (UTC) of a time, in days since the epoch. */
+/** The day (UTC) of a time in ms since the epoch, in days since the epoch. */
 export function dayOf(now: number): number {
   return Math.floor(now / DAY);
 }
 
-/** Until the next day (UTC) begins, in ms. */
+/** Time until the next day (UTC) begins, in ms. */
 export function untilNextDay(now: number): number {
   return (dayOf(now) + 1) * DAY - now;
 }

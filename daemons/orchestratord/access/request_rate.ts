@@ -1,12 +1,12 @@
 const MINUTE = 60_000;
 
-/** Entries above which those that say nothing any more are dropped. */
+/** Number of entries above which those that no longer matter are dropped. */
 const MAX_IDLE = 1_000;
 
 /**
- * Requests per minute of each key. A key that was quiet may send a minute's worth at once; after that
- * one more is free every `60 s / limit`. One number per key is all it takes (GCRA): the time at which
- * everything taken so far would have been paid for at an even pace.
+ * Limits the requests per minute of each key. A key that was idle may send a minute's worth at once; after
+ * that it may send one more every `60 s / limit`. This is GCRA, with one number per key: the time until
+ * which all requests so far would take at an even pace.
  */
 export class RequestRate {
   readonly #paidAt = new Map<string, number>();
@@ -15,11 +15,11 @@ export class RequestRate {
    * Takes one request.
    *
    * @param now ms since the epoch.
-   * @returns after how many ms to ask again; 0: go on
+   * @returns how long to wait before another try, in ms; 0 if the request is allowed
    */
   take(keyId: string, perMinute: number, now: number): number {
     const interval = MINUTE / perMinute;
-    // A clock that was set back must not shut anybody out.
+    // A clock that was set back must not lock a key out.
     const paidAt = Math.min(Math.max(this.#paidAt.get(keyId) ?? now, now), now + MINUTE);
     const waitMs = paidAt + interval - MINUTE - now;
     // Less than a millisecond is rounding.

@@ -1,10 +1,10 @@
 import type { Clock } from "#shared/clock.ts";
 import { newSecret, secretSha256 } from "#shared/secrets.ts";
 
-/** A browser is signed in for so long, in ms. */
+/** How long a browser stays signed in, in ms. */
 export const SESSION_MS = 12 * 3_600_000;
 
-/** Browsers that may be signed in at once; one more signs out the oldest. */
+/** Browsers that may be signed in at a time; one more signs out the oldest. */
 const MAX_SESSIONS = 1_000;
 
 /** What a browser was signed in with: an API key, or undefined for the daemons' token. */
@@ -13,7 +13,7 @@ export interface Session {
 }
 
 /**
- * Browsers that are signed in. They live as long as the process; a browser holds a secret of its own,
+ * Sessions of browsers that are signed in, kept in memory only. A browser holds a secret of its session,
  * never the API key.
  */
 export class Sessions {
@@ -25,7 +25,7 @@ export class Sessions {
     this.#clock = clock;
   }
 
-  /** Signs a browser in, and gives the secret that it is to send. */
+  /** Signs a browser in and returns the secret that it must send. */
   open(keyId: string | undefined): string {
     const secret = newSecret();
     const endsAt = this.#clock.steady() + SESSION_MS;
@@ -37,7 +37,7 @@ export class Sessions {
     return secret;
   }
 
-  /** The session that a secret opens. */
+  /** The session of a secret; undefined if it is unknown or has ended. */
   of(secret: string): Session | undefined {
     const session = this.#open.get(secretSha256(secret));
     return session && session.endsAt > this.#clock.steady() ? session : undefined;

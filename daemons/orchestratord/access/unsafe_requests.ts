@@ -1,17 +1,17 @@
 /** How long an unsafe request counts against its API key, in ms. */
 export const UNSAFE_WINDOW_MS = 3_600_000;
 
-/** Keys that are remembered; the one that sent such a request longest ago is forgotten first. */
+/** Keys that are remembered, at most; the one whose last such request is oldest is forgotten first. */
 const REMEMBERED_KEYS = 10_000;
 
-/** Times that are remembered of one key: more than any sensible bound. */
+/** Times that are remembered of one key, at most: more than any sensible limit. */
 const REMEMBERED_TIMES = 1_000;
 
 /** Requests of API keys that ended with `REQUEST_UNSAFE`, over the last hour. All times are steady, in ms. */
 export class UnsafeRequests {
   readonly #times = new Map<string, number[]>();
 
-  /** One more such request of a key has ended. */
+  /** Notes one more such request of a key. */
   note(keyId: string, now: number): void {
     const times = [...this.#recent(keyId, now), now].slice(-REMEMBERED_TIMES);
     this.#times.delete(keyId);
@@ -21,9 +21,9 @@ export class UnsafeRequests {
   }
 
   /**
-   * Whether a key has sent as many as it may.
+   * Whether a key has reached its limit.
    *
-   * @returns after how many ms to ask again; 0: go on
+   * @returns how long to wait before another try, in ms; 0 if it may go on
    */
   waitMs(keyId: string, perHour: number, now: number): number {
     const times = this.#recent(keyId, now);

@@ -7,13 +7,13 @@ import { withoutHostPaths } from "#shared/models/host_paths.ts";
 import { seesPaths } from "./hide_paths.ts";
 import { mayTouch } from "./own_jobs.ts";
 
-/** A feed ends so long after its reader's key or session, in ms. */
+/** A feed ends within this time after its reader's key or session has ended, in ms. */
 const RECHECK_MS = 2_000;
 
-/** `/v2/events`: what happens, and how much is going on. */
+/** `/v2/events`: activities and figures of the service. */
 export function mountEvents(app: App, { access, feed, openStreams }: Orchestrator): void {
-  /** Whether a reader's key or session ended before its feed did. */
-  const isPutOut = async (request: Request, over: AbortSignal): Promise<boolean> => {
+  /** Resolves when the reader's key or session has ended (true), or when the feed has (false). */
+  const losesAccess = async (request: Request, over: AbortSignal): Promise<boolean> => {
     while (!over.aborted) {
       await delay(RECHECK_MS, over).catch(() => {});
       if (!over.aborted && !await access.stillAdmits(request)) return true;
@@ -36,7 +36,7 @@ export function mountEvents(app: App, { access, feed, openStreams }: Orchestrato
           signal: over.signal,
           follow: query.follow === "true",
         });
-        void isPutOut(request, over.signal).then(end, end);
+        void losesAccess(request, over.signal).then(end, end);
         return Promise.resolve(openStreams.reply(frames, () => {
           end();
           forget();

@@ -1,5 +1,5 @@
 /**
- * Where a host keeps its models is for operators: API keys of clients see short names.
+ * Paths of model files are shown to operators only: clients with an API key see short names.
  *
  * @module
  */
@@ -9,17 +9,20 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import { withoutHostPaths } from "#shared/models/host_paths.ts";
 
-/** Whether a caller may see paths, and name files by them. */
+/** Whether a caller may see paths and name models by them. */
 export function seesPaths(caller: Caller | undefined): boolean {
   return caller?.role !== "client";
 }
 
-/** Facts of the service without paths, where the caller may see none. They hold no text of a model or person. */
+/**
+ * Removes paths where the caller may see none. Only for values without text of a model or a person, which
+ * must not be changed.
+ */
 export function forCaller<T>(caller: Caller | undefined, facts: T): T {
   return seesPaths(caller) ? facts : JSON.parse(withoutHostPaths(JSON.stringify(facts)));
 }
 
-/** A model as its caller may name it. */
+/** A model with only the names that its caller may see. */
 export function modelFor(caller: Caller | undefined, model: ModelView): ModelView {
   if (seesPaths(caller)) return model;
   const { model_ref, ambiguous_aliases } = model;
@@ -33,7 +36,7 @@ export function modelFor(caller: Caller | undefined, model: ModelView): ModelVie
   });
 }
 
-/** A file that cannot be used, without its path where the caller may see none. */
+/** A file that cannot be used, without its path if the caller may see none. */
 export function unusableFor(
   caller: Caller | undefined,
   { path, ...file }: UnusableModelView,
@@ -41,16 +44,16 @@ export function unusableFor(
   return seesPaths(caller) && path !== undefined ? { ...file, path } : file;
 }
 
-/** @throws {LlorchError} `MODEL_NOT_FOUND` for a file's path from one who may not name it. */
+/** @throws {LlorchError} `MODEL_NOT_FOUND` if the name is a file's path and the caller may see none */
 export function checkModelName(caller: Caller | undefined, name: string): void {
   if (!isFile(name) || seesPaths(caller)) return;
   throw new LlorchError(
     "MODEL_NOT_FOUND",
-    "Cannot find a model by the path of its file with this API key: GET /v1/models lists the names",
+    "Cannot use the path of a model's file with this API key: GET /v1/models lists the names to use",
   );
 }
 
-/** An error as its caller may read it. */
+/** An error without paths, if its caller may see none. */
 export function errorFor(error: LlorchError, caller: Caller | undefined): LlorchError {
   if (seesPaths(caller)) return error;
   const { code, message, details, retriable, retryAfterMs, cause } = error;

@@ -10,7 +10,7 @@ export function mountKeys(app: App, store: Store, clock: Clock): void {
   app.mount(routes.listKeys, async () => ({ keys: await keys.list() }));
   app.mount(routes.createKey, async ({ body, log }) => {
     const created = await keys.create(body);
-    // Whoever was told of a key can use it after a power cut too.
+    // A key that was given out must still work after a power cut.
     await store.sync();
     const { key_id, name, role } = created;
     log.info("key_created", { key_id, name, role });

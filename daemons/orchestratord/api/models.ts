@@ -7,13 +7,13 @@ import { isComingAt } from "../scheduler/residency.ts";
 import { type Place, placeKey, type State } from "../scheduler/state.ts";
 import { holdersOf, isAt, isPinned } from "../scheduler/workers.ts";
 
-/** Where a request says that a model should be. */
+/** Where a request wants a model to be. */
 interface Asked {
   readonly pool_id?: string | undefined;
   readonly device?: string | undefined;
 }
 
-/** `/v2/models/{ref}/load|unload|pin|unpin`: what an operator wants in memory. */
+/** `/v2/models/{ref}/load|unload|pin|unpin`: which models an operator wants in memory. */
 export function mountModels(app: App, { loop, store, clock }: Orchestrator): void {
   const placeOf = (ref: string, asked: Asked): Place => {
     const { fingerprint } = loop.resolve(ref);
@@ -43,7 +43,7 @@ export function mountModels(app: App, { loop, store, clock }: Orchestrator): voi
         "CONFLICT",
         `Cannot unload ${params.ref}: it is not loaded${
           whereOf(body)
-        }; GET /v2/models shows what is`,
+        }; GET /v2/models shows which models are`,
       );
     }
     if (there.some((worker) => isPinned(loop.state, worker))) {
@@ -76,7 +76,7 @@ export function mountModels(app: App, { loop, store, clock }: Orchestrator): voi
   });
 }
 
-/** @throws {LlorchError} when a pool or device that was named is none, or has not the model. */
+/** @throws {LlorchError} `NOT_FOUND` if the named pool or device does not exist or does not have the model */
 function checkPlace(
   state: Readonly<State>,
   ref: string,
@@ -110,7 +110,7 @@ function whereOf({ pool_id, device }: Asked): string {
     (pool_id === undefined ? "" : ` on pool ${pool_id}`);
 }
 
-/** Where a model is pinned, if it is elsewhere than was asked. */
+/** Where else a model is pinned, to be added to a message; empty where it is not. */
 function pinsOf(state: Readonly<State>, { fingerprint }: Place): string {
   const others = [...state.pins.values()].filter((pin) => pin.fingerprint === fingerprint);
   if (others.length === 0) return "";

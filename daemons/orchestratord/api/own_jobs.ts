@@ -1,6 +1,6 @@
 import type { Caller } from "#shared/http/app.ts";
 
-/** Whose jobs a caller may see and cancel; undefined: everybody's. */
+/** The tenant whose jobs a caller may see and cancel; undefined for all jobs. */
 export function boundTo(caller: Caller | undefined): string | undefined {
   return caller?.role === "client" ? caller.keyId : undefined;
 }
@@ -11,7 +11,7 @@ export function mayTouch(caller: Caller | undefined, tenant: string): boolean {
   return bound === undefined || bound === tenant;
 }
 
-/** A caller's idempotency key, which is nobody else's: without a space it could not be told apart. */
+/** A caller's idempotency key, kept apart from those of other API keys by a prefix and a space. */
 export function scopedKey(caller: Caller | undefined, key: string | undefined): string | undefined {
   return caller && key !== undefined ? `${caller.keyId} ${key}` : key;
 }

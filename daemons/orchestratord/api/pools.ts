@@ -2,7 +2,7 @@ import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../service.ts";
 
-/** What pool managers call, and what operators want of pools. */
+/** `/v2/pools/…`: calls of pool managers, and what operators do with pools. */
 export function mountPools(app: App, { pools }: Orchestrator): void {
   app.mount(routes.registerPool, ({ body, caller }) => pools.register(body, caller?.keyId));
   app.mount(

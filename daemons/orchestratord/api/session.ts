@@ -3,7 +3,7 @@ import type { App, Caller } from "#shared/http/app.ts";
 import { sessionCookie, sessionSecretOf } from "../access/browser.ts";
 import type { Orchestrator } from "../service.ts";
 
-/** `/v2/session`: who is calling, and browsers that sign in and out. */
+/** `/v2/session`: who is calling; signs browsers in and out. */
 export function mountSession(app: App, { access, config }: Orchestrator): void {
   const view = (caller: Caller | undefined): SessionView => ({
     role: caller?.role === "client" ? "client" : "operator",

@@ -13,7 +13,7 @@ import {
   workerViews,
 } from "../scheduler/views.ts";
 
-/** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: what is there, what waits and what runs. */
+/** `/v2/models`, `/v2/workers`, `/v2/pools`, `/v2/queue`: the state of the service. */
 export function mountState(app: App, { loop, clock, jobs }: Orchestrator): void {
   app.mount(routes.models, ({ query, caller }) => {
     const models = modelViews(loop.state).map((model) => modelFor(caller, model));

@@ -17,13 +17,13 @@ import { followKept, followLive } from "../jobs/follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
 import { checkModelName } from "./hide_paths.ts";
 
-/** Most events of one output that are put together at once. */
+/** Events that are read from the store at a time to put an output together. */
 const OUTPUT_PAGE = 2000;
 
 /** Events of a job on their way to a client. */
 interface Followed {
   readonly batches: AsyncGenerator<readonly StreamItem[]>;
-  /** Whether more events will come, asked where `batches` ended before the job's last one. */
+  /** Whether more events will come; asked when `batches` ended before the job's last one. */
   readonly goesOn: () => boolean;
 }
 
@@ -75,7 +75,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
     };
   }
 
-  /** The events after one of a job's; undefined where the job has ended and none will come. */
+  /** A job's events after an id; undefined if the job has ended and there are none. */
   async function eventsOf(
     jobId: string,
     after: number,
@@ -157,7 +157,7 @@ async function* frames(
     yield encoder.encode(text);
   }
   if (!ended && goesOn()) {
-    yield encodeSseComment("stopping: the job goes on, ask again with Last-Event-ID");
+    yield encodeSseComment("stopping: the job goes on, connect again with Last-Event-ID");
   }
 }
 
@@ -177,7 +177,7 @@ function toView(row: ListedRow): JobView {
   };
 }
 
-/** A stream item as the event that a client sees; token ids only for those who ask. */
+/** A stream item as the event that a client sees; token ids only if the client asked for them. */
 function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   if (item.kind === "metrics") return { event: "metrics", data: item.data };
   if (item.event.event !== "token" || withIds) return item.event;
@@ -185,7 +185,7 @@ function toClientEvent(item: StreamItem, withIds: boolean): JobEvent {
   return { event: "token", data };
 }
 
-/** The error that a caller gets for a job that nobody knows. */
+/** The error for a job that is unknown, or that the caller may not see. */
 function jobNotFound(jobId: string): LlorchError {
   return new LlorchError("NOT_FOUND", `Cannot find job "${jobId}"`);
 }

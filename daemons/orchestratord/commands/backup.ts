@@ -10,11 +10,11 @@ import { type Config, databasePath } from "../config.ts";
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
- * `orchestratord backup FILE`: a copy of the database as it is at one moment, made while orchestratord
- * runs or not. The copy is one file; put in the place of the database, it is what a start goes on
- * from.
+ * `orchestratord backup FILE`: a copy of the database as it is at one moment, made whether orchestratord
+ * runs or not. The copy is one file. To restore it, put it in the place of the database and start
+ * orchestratord.
  *
- * @throws {UsageError} without a file, or when it exists
+ * @throws {UsageError} without a file, or if it exists
  */
 export async function backup(words: readonly string[], config: Config): Promise<number> {
   const [file, ...more] = words;
@@ -36,7 +36,7 @@ export async function copyDatabase(
   if (!exists(from)) {
     throw new LlorchError(
       "NOT_FOUND",
-      `Cannot find the database ${from}: name its folder with --state-dir, or the config file that does with --config`,
+      `Cannot find the database ${from}: name its folder with --state-dir, or the config file that names it with --config`,
     );
   }
   const aside = `${to}.${Deno.pid}.incomplete`;
@@ -45,8 +45,8 @@ export async function copyDatabase(
     (await Deno.open(aside, { createNew: true, write: true, mode: 0o600 })).close();
     const db = new DatabaseSync(from, { readOnly: true, timeout: 5000 });
     try {
-      // In one step, so that what others write meanwhile does not begin it anew. `VACUUM INTO` needs
-      // ATTACH, which Deno allows only a program with every permission.
+      // All pages in one step, because a write by another program would restart a copy in several steps.
+      // `VACUUM INTO` needs ATTACH, which Deno allows only to a program with every permission.
       await copyPages(db, aside, { rate: ALL_PAGES });
     } finally {
       db.close();
@@ -69,7 +69,7 @@ export async function copyDatabase(
   }
 }
 
-/** Makes the copy one file, without a log beside it, and counts its jobs. */
+/** Turns the copy into a single file without a log, and counts its jobs. */
 function finish(path: string): number {
   const copy = new DatabaseSync(path);
   try {

@@ -10,16 +10,16 @@ import { type Config, databasePath } from "../config.ts";
 import { Keys } from "../access/api_keys.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 
-/** Strict, since a Date takes the 31st of February for the 3rd of March. */
+/** Strict, because a Date takes the 31st of February as the 3rd of March. */
 const whenFlag = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
 const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
 
 /**
- * `orchestratord keys …`: API keys on the database itself, while orchestratord runs or not. One that
- * runs sees the change at its next call.
+ * `orchestratord keys …`: manages API keys directly in the database, whether orchestratord runs or not. A
+ * running one sees the change at its next call.
  *
- * @throws {UsageError} when the words are not a command
+ * @throws {UsageError} if the words are not a command
  */
 export async function keys(
   words: readonly string[],
@@ -54,7 +54,7 @@ function openStore(config: Config) {
   try {
     Deno.statSync(path);
   } catch (error) {
-    // Made by another user than the service's, it would be of no use to the service.
+    // Not created here: if another user than the service's created it, the service could not use it.
     throw new LlorchError(
       "NOT_FOUND",
       `Cannot find the database ${path}: start orchestratord once, or name its folder with --state-dir`,
@@ -82,7 +82,7 @@ function askedKey(name: string, flags: Readonly<Record<string, string | boolean 
   throw new UsageError(invalidRequest(fieldErrors(parsed.error)).message);
 }
 
-/** A day stands for its first moment (UTC). */
+/** Converts a date or time to ISO 8601; a date is its first moment (UTC). */
 function toTimestamp(text: string | boolean): string {
   const parsed = whenFlag.safeParse(text);
   if (parsed.success) return new Date(parsed.data).toISOString();

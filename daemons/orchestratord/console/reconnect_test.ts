@@ -12,13 +12,13 @@ Deno.test("waits grow, are spread, and have a bound", () => {
   assert.equal(waitMs(0, undefined, 0), 250);
 });
 
-Deno.test("who asks for a longer wait is granted it, within a bound", () => {
+Deno.test("a reply may ask for a longer wait, within a bound", () => {
   assert.equal(waitMs(0, 3_000, 1), 3_000);
   assert.equal(waitMs(3, 1_000, 1), 4_000);
   assert.equal(waitMs(0, 3_600_000, 1), 60_000);
 });
 
-Deno.test("an answer asks by its own field, or by Retry-After in seconds", () => {
+Deno.test("a reply asks by its own field, or by Retry-After in seconds", () => {
   assert.equal(askedMs("2", 1_500), 1_500);
   assert.equal(askedMs("2", undefined), 2_000);
   assert.equal(askedMs(null, undefined), undefined);

@@ -8,8 +8,8 @@ import icon from "./web/icon.svg" with { type: "text" };
 import page from "./web/index.html" with { type: "text" };
 
 /**
- * Nothing comes from elsewhere, and nothing that stands in a page or is written into it runs: what
- * models and people say is text, even if somebody forgets that.
+ * Nothing is loaded from other sites, and no inline script runs. So text of models and people stays text,
+ * even if a page fails to escape it.
  */
 const POLICY = [
   "default-src 'none'",
@@ -52,7 +52,7 @@ const FILES: ReadonlyMap<string, File> = new Map([
   ["icon.svg", file(icon, "image/svg+xml")],
 ]);
 
-/** The console: a page at `/` and its files. Whoever opens it signs in there. */
+/** Mounts the console: a page at `/` and its files. They need no token; people sign in on the page. */
 export function mountConsole(app: App): void {
   app.mount(routes.consolePage, ({ request }) => reply(PAGE, request));
   app.mount(routes.consoleFile, ({ params, request }) => {

@@ -23,20 +23,20 @@ Deno.test("a name that two models claim is not used", () => {
   assert.ok(isAskable(shared));
 });
 
-Deno.test("models that no name tells apart are told apart by where they are", () => {
+Deno.test("models without an unambiguous name are shown with their pools", () => {
   const shared = { ...model, ambiguous_aliases: model.aliases };
   assert.equal(labelOf(shared), "file:/a/alpha.gguf on p1");
   assert.ok(!isAskable(shared));
   assert.equal(nameOf({ ...shared, aliases: [...model.aliases, "alpha-2025"] }), "alpha-2025");
 });
 
-Deno.test("where there is little room, models are named shortly unless that is the same", () => {
+Deno.test("models have short names unless those are equal", () => {
   const refs = ["file:/a/alpha.gguf", "file:/b/alpha.gguf", "file:/b/beta.gguf"];
   const names = shortNames([...refs, refs[2]!]);
   assert.deepEqual([...names.values()], [refs[0], refs[1], "beta"]);
 });
 
-Deno.test("an answer's figures have a rate only where it took long enough to tell", () => {
+Deno.test("an answer's figures have a rate only if it took long enough to measure", () => {
   const figures = { tokens: 101, firstMs: 50, tookMs: 2_050, reason: "stop" };
   assert.equal(
     wordsOf(figures),
@@ -48,7 +48,7 @@ Deno.test("an answer's figures have a rate only where it took long enough to tel
   assert.equal(wordsOf(one), "1 token in 2 s, first after 50 ms, stop");
 });
 
-Deno.test("one is one, and the rest are many", () => {
+Deno.test("formatThings() uses the singular only for one", () => {
   assert.deepEqual([0, 1, 2, 1_000].map((count) => formatThings(count, "model")), [
     "0 models",
     "1 model",
@@ -57,7 +57,7 @@ Deno.test("one is one, and the rest are many", () => {
   ]);
 });
 
-Deno.test("code looks like what it says, and says what was asked", () => {
+Deno.test("code has no characters that change its direction, and sends the request", () => {
   const content = "a\u202e'b\"\\";
   const request = { model: "m\u2066", messages: [{ role: "user", content } as const] };
   for (const language of ["curl", "JavaScript", "Python"] as const) {

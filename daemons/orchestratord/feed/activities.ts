@@ -1,6 +1,6 @@
 /**
- * What of a step of the scheduler is worth telling people, in plain words. Everything is read off the
- * facts: what came in, what was decided, and the state before and after. Nothing is decided here.
+ * Turns a step of the scheduler into activities for people to read. They are derived from the input, the
+ * effects, and the state before and after. Nothing is decided here.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Happened, Watch } from "../scheduler/watch.ts";
 import { lastWords } from "./exit_words.ts";
 import { stopWords } from "./stop_words.ts";
 
-/** The one {@linkcode Watch}. */
+/** The {@linkcode Watch} that reports activities. */
 export const watchStep: Watch = (state, input) => {
   const known = input.kind === "pool_seen" ? state.pools.get(input.pool.id) : undefined;
   const lost = lostAttempt(state, input);
@@ -21,18 +21,18 @@ export const watchStep: Watch = (state, input) => {
     if (input.kind === "pool_seen") happened.push(...poolSeen(after, input.pool, known));
     const gone = forgotten.filter((id) => !after.pools.has(id));
     happened.push(...gone.map((id) => poolGone(id, input)));
-    happened.push(...asked(after, input));
+    happened.push(...ofOperator(after, input));
     if (lost && !isFailed(lost.jobId, effects)) happened.push(failover(lost));
     for (const effect of effects) {
-      const told = ofEffect(after, effect, effects);
-      if (told) happened.push(told);
+      const found = ofEffect(after, effect, effects);
+      if (found) happened.push(found);
     }
     for (const [poolId, reload] of after.reloads) {
       if (reload.stage === stages.get(poolId)) continue;
       happened.push({
         activity: {
           kind: "reload",
-          message: `Pool ${poolId}: ${reload.toRef} in the place of ${reload.fromRef}: ` +
+          message: `Replacing ${reload.fromRef} by ${reload.toRef} on pool ${poolId}: ` +
             `${reload.stage}${reload.error === undefined ? "" : `, ${reload.error}`}`,
           pool_id: poolId,
           model: reload.toRef,
@@ -85,16 +85,16 @@ function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefi
   const { id, workers, exits } = pool;
   const isNew = known === undefined || known.instanceId !== pool.instanceId;
   const happened: Happened[] = [];
-  const tell = (activity: Activity) => happened.push({ activity: { pool_id: id, ...activity } });
+  const add = (activity: Activity) => happened.push({ activity: { pool_id: id, ...activity } });
   if (isNew || !known.available) {
-    const holds = workers.length === 0 ? "without workers" : `with ${count(workers, "worker")}`;
-    const models = count(state.pools.get(id)?.models ?? [], "model");
-    tell({
+    const held = count(workers.length, "worker");
+    const models = count(state.pools.get(id)?.models.length ?? 0, "model");
+    add({
       kind: "pool_seen",
-      message: `Pool ${id} is ${isNew ? "here" : "back"}, ${holds}, ${models} on its disk`,
+      message: `Pool ${id} ${isNew ? "has registered" : "is back"}: ${held}, ${models} on disk`,
     });
   }
-  // What was there before we looked has not happened now.
+  // Of a pool that was unknown, it is not known what changed just now.
   if (known === undefined) return happened;
   const before = new Map(known.workers.map((worker) => [worker.worker_id, worker]));
   for (const worker of workers) {
@@ -102,27 +102,27 @@ function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefi
     if (worker.state !== "ready" || before.get(worker_id)?.state === "ready") continue;
     const model = modelName(state, fingerprint);
     const message = `Worker ${worker_id} is ready with ${model} on ${device} of pool ${id}`;
-    tell({ kind: "ready", message, worker_id, model, device });
+    add({ kind: "ready", message, worker_id, model, device });
   }
   for (const { worker_id } of workers) before.delete(worker_id);
   for (const { worker_id, fingerprint, device } of before.values()) {
     const model = modelName(state, fingerprint);
     const exit = exits.find((each) => each.worker_id === worker_id);
-    const reason = exitWords(exit as Partial<WorkerExit> | undefined);
+    const reason = describeExit(exit as Partial<WorkerExit> | undefined);
     const message = `Worker ${worker_id} with ${model} of pool ${id} has ended: ${reason}`;
-    tell({ kind: "exit", message, worker_id, model, device, reason });
+    add({ kind: "exit", message, worker_id, model, device, reason });
   }
   return happened;
 }
 
-/** Why a process ended. */
-function exitWords(exit: Partial<WorkerExit> | undefined): string {
+/** Why a worker's process ended, for people. */
+function describeExit(exit: Partial<WorkerExit> | undefined): string {
   if (exit === undefined) return "its pool no longer reports it";
   const by = exit.signal ? ` by ${exit.signal}` : exit.exit_code ? ` with ${exit.exit_code}` : "";
   const words = {
     stop: "it was stopped",
-    oom: `it was ended${by} for want of memory`,
-    timeout: `it was ended${by} because it did not become ready in time`,
+    oom: `it was killed${by} because memory ran out`,
+    timeout: `it was killed${by} because it did not become ready in time`,
     crash: exit.signal ? `it was killed${by}` : `it crashed${by}`,
   }[exit.category ?? "crash"];
   const detail = lastWords(exit.detail);
@@ -130,13 +130,13 @@ function exitWords(exit: Partial<WorkerExit> | undefined): string {
 }
 
 function poolGone(poolId: string, { kind }: Input): Happened {
-  const why = kind === "pool_left" ? "its manager stopped" : "nothing was heard of it for too long";
+  const why = kind === "pool_left" ? "its pool manager stopped" : "it was silent for too long";
   const message = `Pool ${poolId} has left: ${why}`;
   return { activity: { kind: "pool_left", message, pool_id: poolId, reason: why } };
 }
 
-/** What an operator asked for. */
-function asked(state: Readonly<State>, input: Input): Happened[] {
+/** What an operator has requested. */
+function ofOperator(state: Readonly<State>, input: Input): Happened[] {
   switch (input.kind) {
     case "drain_pool":
     case "undrain_pool": {
@@ -151,11 +151,11 @@ function asked(state: Readonly<State>, input: Input): Happened[] {
     case "pin": {
       const { fingerprint, poolId, device } = input.kind === "pin" ? input.pin : input.place;
       const model = modelName(state, fingerprint);
-      const where = `${device ? ` on ${device}` : ""}${poolId ? ` at pool ${poolId}` : ""}`;
+      const where = `${device ? ` on ${device}` : ""}${poolId ? ` on pool ${poolId}` : ""}`;
       const what = {
-        load: `is to be loaded${where}`,
-        unload: `is to be unloaded${where}`,
-        pin: `is pinned${where}: its workers stay`,
+        load: `will be loaded${where}`,
+        unload: `will be unloaded${where}`,
+        pin: `is pinned${where}: its workers stay loaded`,
         unpin: `is no longer pinned${where}`,
       }[input.kind];
       const place = { ...(poolId ? { pool_id: poolId } : {}), ...(device ? { device } : {}) };
@@ -177,8 +177,8 @@ function ofEffect(
     case "spawn": {
       const { poolId, device, fingerprint } = effect.spawn;
       const model = modelName(state, fingerprint);
-      const reason = spawnWords(state, effect.spawn);
-      const message = `Pool ${poolId} is to load ${model} on ${device}: ${reason}`;
+      const reason = describeSpawn(state, effect.spawn);
+      const message = `Loading ${model} on ${device} of pool ${poolId}: ${reason}`;
       return {
         activity: { kind: "spawn", message, reason, pool_id: poolId, device, model },
       };
@@ -188,7 +188,7 @@ function ofEffect(
       const reason = lastWords(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
       const message = `Pool ${poolId} could not load ${model} on ${device} ` +
-        `(${failures} in a row): ${reason}`;
+        `(${count(failures, "failure")} in a row): ${reason}`;
       return {
         activity: { kind: "spawn_failed", message, reason, pool_id: poolId, device, model },
       };
@@ -200,8 +200,8 @@ function ofEffect(
       const next = other?.kind === "spawn" ? modelName(state, other.spawn.fingerprint) : undefined;
       const words = stopWords(reason, next);
       const model = worker && modelName(state, worker.report.fingerprint);
-      const message = `Worker ${workerId}${model ? ` with ${model}` : ""} of pool ${poolId} ` +
-        `is to stop: ${words}`;
+      const message = `Stopping worker ${workerId}${model ? ` with ${model}` : ""} of pool ` +
+        `${poolId}: ${words}`;
       return {
         activity: {
           kind: reason === "evict" ? "evict" : "stop",
@@ -214,7 +214,7 @@ function ofEffect(
       };
     }
     case "pool_lost": {
-      const reason = `nothing was heard of it for ${state.policy.poolTimeoutMs} ms`;
+      const reason = `it has sent no heartbeat for ${state.policy.poolTimeoutMs} ms`;
       const message = `Pool ${effect.poolId} is unavailable: ${reason}`;
       return { activity: { kind: "pool_lost", message, reason, pool_id: effect.poolId } };
     }
@@ -230,8 +230,8 @@ function ofEffect(
   }
 }
 
-/** Why a worker is asked for. */
-function spawnWords(state: Readonly<State>, { fingerprint, isSwap }: Spawn): string {
+/** Why a worker is requested, for people. */
+function describeSpawn(state: Readonly<State>, { fingerprint, isSwap }: Spawn): string {
   const wish = [...state.wishes.values()].find((each) => each.fingerprint === fingerprint);
   let waiting = 0;
   for (const job of state.queued.values()) if (job.fingerprint === fingerprint) waiting++;
@@ -239,13 +239,13 @@ function spawnWords(state: Readonly<State>, { fingerprint, isSwap }: Spawn): str
   if (waiting > 0) {
     const jobs = `${waiting === 1 ? "1 job waits" : `${waiting} jobs wait`} for it`;
     if (held > 0) return `${jobs} and every slot is taken`;
-    return isSwap ? `${jobs}, others make room` : jobs;
+    return isSwap ? `${jobs}, and other workers stop to make room` : jobs;
   }
-  if (wish) return wish.isPreload ? "it is one of those to preload" : "an operator asked for it";
-  return "it takes the place of another";
+  if (wish) return wish.isPreload ? "it is a model to preload" : "an operator asked for it";
+  return "it replaces another model";
 }
 
-/** A model as people know it. */
+/** A model's name for people: its first alias, otherwise its reference or the start of its fingerprint. */
 export function modelName(state: Readonly<State>, fingerprint: string): string {
   for (const { models } of state.pools.values()) {
     const model = models.find((each) => each.fingerprint === fingerprint);
@@ -254,6 +254,6 @@ export function modelName(state: Readonly<State>, fingerprint: string): string {
   return `${fingerprint.slice(0, 12)}…`;
 }
 
-function count(things: readonly unknown[], name: string): string {
-  return things.length === 1 ? `1 ${name}` : `${things.length} ${name}s`;
+function count(number: number, name: string): string {
+  return number === 1 ? `1 ${name}` : `${number || "no"} ${name}s`;
 }

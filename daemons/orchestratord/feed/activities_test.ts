@@ -5,37 +5,37 @@ import { step } from "../scheduler/step.ts";
 import { A, POLICY, pool, submit, worker } from "../testing/scheduler.ts";
 import { watchStep } from "./activities.ts";
 
-/** Runs inputs one after the other, and gives what is told of each as `kind: message`. */
-function told(...inputs: readonly Input[]): string[][] {
+/** Runs inputs one after the other, and returns the activities of each as `kind: message`. */
+function activitiesOf(...inputs: readonly Input[]): string[][] {
   const state = initialState(POLICY);
   return inputs.map((input, index) => {
-    const tell = watchStep(state, input);
+    const report = watchStep(state, input);
     const { effects } = step(state, input, index * 10);
-    return tell(state, effects).map(({ activity }) => `${activity.kind}: ${activity.message}`);
+    return report(state, effects).map(({ activity }) => `${activity.kind}: ${activity.message}`);
   });
 }
 
-Deno.test("a pool that comes is told of, with what it holds; a heartbeat is not", () => {
-  assert.deepEqual(told(pool([worker("w1", A)]), pool([worker("w1", A)])), [
-    ["pool_seen: Pool p1 is here, with 1 worker, 2 models on its disk"],
+Deno.test("a new pool is reported, with what it holds; a heartbeat is not", () => {
+  assert.deepEqual(activitiesOf(pool([worker("w1", A)]), pool([worker("w1", A)])), [
+    ["pool_seen: Pool p1 has registered: 1 worker, 2 models on disk"],
     [],
   ]);
 });
 
-Deno.test("a load is told of with its reason, and when its worker is ready", () => {
-  const [, spawned] = told(pool([]), submit("j1", 10));
+Deno.test("a load is reported with its reason, and so is the end of the load", () => {
+  const [, spawned] = activitiesOf(pool([]), submit("j1", 10));
   assert.deepEqual(spawned, [
-    "spawn: Pool p1 is to load a on cpu: 1 job waits for it",
+    "spawn: Loading a on cpu of pool p1: 1 job waits for it",
   ]);
   const loading = worker("w1", A, { state: "loading" });
-  assert.deepEqual(told(pool([]), pool([loading]), pool([worker("w1", A)]))[2], [
+  assert.deepEqual(activitiesOf(pool([]), pool([loading]), pool([worker("w1", A)]))[2], [
     "ready: Worker w1 is ready with a on cpu of pool p1",
   ]);
 });
 
-Deno.test("a worker that is killed is told of, with the job that goes on elsewhere", () => {
+Deno.test("a killed worker is reported, and the job that goes on elsewhere", () => {
   const exit = { worker_id: "w1", exit_code: null, signal: "SIGKILL", category: "crash" as const };
-  const [, , ended] = told(
+  const [, , ended] = activitiesOf(
     pool([worker("w1", A), worker("w2", A)]),
     submit("j1", 10),
     pool([worker("w2", A)], { exits: [exit] }),
@@ -46,15 +46,15 @@ Deno.test("a worker that is killed is told of, with the job that goes on elsewhe
   ]);
 });
 
-Deno.test("what befell a job says whose job it is", () => {
+Deno.test("an activity about a job has its tenant", () => {
   const state = initialState(POLICY);
   step(state, pool([worker("w1", A), worker("w2", A)]), 0);
   step(state, submit("j1", 1, { tenant: "key" }), 1);
   const outcome = { kind: "lost", message: "the stream broke" } as const;
   const lost: Input = { kind: "attempt_ended", jobId: "j1", attempt: 1, tokensOut: 0, outcome };
-  const tell = watchStep(state, lost);
+  const report = watchStep(state, lost);
   const { effects } = step(state, lost, 2);
-  const [happened] = tell(state, effects);
+  const [happened] = report(state, effects);
   assert.equal(happened?.tenant, "key");
   assert.equal(
     happened?.activity.message,
@@ -62,11 +62,11 @@ Deno.test("what befell a job says whose job it is", () => {
   );
 });
 
-Deno.test("a silent pool is told of once, and again when it is forgotten", () => {
+Deno.test("a silent pool is reported once, and again when it is forgotten", () => {
   const state = initialState(POLICY);
   const kindsAt = (now: number, input: Input) => {
-    const tell = watchStep(state, input);
-    return tell(state, step(state, input, now).effects).map(({ activity }) => activity.kind);
+    const report = watchStep(state, input);
+    return report(state, step(state, input, now).effects).map(({ activity }) => activity.kind);
   };
   kindsAt(0, pool([]));
   assert.deepEqual(kindsAt(4_000, { kind: "tick" }), ["pool_lost"]);
@@ -74,9 +74,9 @@ Deno.test("a silent pool is told of once, and again when it is forgotten", () =>
   assert.deepEqual(kindsAt(90_000, { kind: "tick" }), ["pool_left"]);
 });
 
-Deno.test("what an operator asks for is told of", () => {
+Deno.test("requests of an operator are reported", () => {
   const place = { fingerprint: A, poolId: "p1", device: undefined };
-  const all = told(
+  const all = activitiesOf(
     pool([]),
     { kind: "drain_pool", poolId: "p1", until: 100 },
     { kind: "undrain_pool", poolId: "p1" },
@@ -87,23 +87,23 @@ Deno.test("what an operator asks for is told of", () => {
   assert.deepEqual(all.map(([first]) => first), [
     "drain: Pool p1 takes no new work",
     "undrain: Pool p1 is back in service",
-    "pin: Model a is pinned at pool p1: its workers stay",
-    "unpin: Model a is no longer pinned at pool p1",
-    "load: Model a is to be loaded at pool p1",
+    "pin: Model a is pinned on pool p1: its workers stay loaded",
+    "unpin: Model a is no longer pinned on pool p1",
+    "load: Model a will be loaded on pool p1",
   ]);
   assert.match(all.at(-1)?.[1] ?? "", /^spawn: .*: an operator asked for it$/);
 });
 
-Deno.test("a load that fails is told of, however it failed", () => {
+Deno.test("a load that fails is reported, however it failed", () => {
   const state = initialState(POLICY);
   step(state, pool([]), 0);
   step(state, submit("j1", 1), 1);
   const [requestId = ""] = state.spawns.keys();
   const failed: Input = { kind: "spawn_failed", requestId, message: "no such file" };
-  const tell = watchStep(state, failed);
-  const [first] = tell(state, step(state, failed, 2).effects);
+  const report = watchStep(state, failed);
+  const [first] = report(state, step(state, failed, 2).effects);
   assert.equal(
     first?.activity.message,
-    "Pool p1 could not load a on cpu (1 in a row): no such file",
+    "Pool p1 could not load a on cpu (1 failure in a row): no such file",
   );
 });

@@ -2,7 +2,7 @@ import type { OrchestratorMetrics } from "../metrics.ts";
 import type { State } from "../scheduler/state.ts";
 import type { Counts, Levels } from "./history.ts";
 
-/** What a metric of prom-client says of itself. */
+/** The part of a prom-client metric that is read here. */
 interface Metric {
   get(): Promise<{
     readonly values: readonly {
@@ -13,7 +13,7 @@ interface Metric {
   }>;
 }
 
-/** Reads what the metrics have counted: nothing is counted twice. */
+/** Reads the counts from the metrics, so that nothing is counted in two places. */
 export async function readCounts(metrics: OrchestratorMetrics): Promise<Counts> {
   const { tokens, ttft, submitted, ended, failovers } = metrics;
   return {
@@ -36,7 +36,7 @@ export const NO_COUNTS: Counts = {
   failovers: 0,
 };
 
-/** What waits and runs now. */
+/** The current numbers of waiting and running jobs. */
 export function levelsOf({ queued, running, policy }: Readonly<State>): Levels {
   return { queued: queued.size, capacity: policy.queueCapacity, running: running.size };
 }

@@ -2,8 +2,8 @@
 const TROUBLE = new Set(["warn", "warning", "error", "fatal"]);
 
 /**
- * What a worker's last line says of its end, for people. Our own workers log JSON: what they last did
- * well is not why they ended, and is nobody else's business.
+ * The part of a worker's last line that explains its exit to people. Our own workers log JSON; of that only
+ * warnings and errors are shown, because other lines do not explain the exit.
  */
 export function lastWords(line: string | undefined): string | undefined {
   if (line === undefined || !line.trimStart().startsWith("{")) return line;
@@ -12,7 +12,7 @@ export function lastWords(line: string | undefined): string | undefined {
     if (!TROUBLE.has(String(level))) return undefined;
     return [event, error].filter((each) => typeof each === "string").join(": ") || undefined;
   } catch {
-    // Cut off where it was too long.
+    // The line was too long and is cut off.
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { lastWords } from "./exit_words.ts";
 
-Deno.test("lastWords() keeps what people can read, and the trouble of a log line", () => {
+Deno.test("lastWords() keeps plain text, and the event and error of a log line", () => {
   assert.equal(lastWords("CUDA error: out of memory"), "CUDA error: out of memory");
   const line = (level: string) =>
     JSON.stringify({ level, event: "load_failed", error: "no memory" });

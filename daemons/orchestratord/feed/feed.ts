@@ -3,62 +3,62 @@ import type { Clock } from "#shared/clock.ts";
 import type { Activity, FleetData, HistoryData, RatesData } from "#shared/contracts/mod.ts";
 import { formatSse } from "#shared/http/sse.ts";
 
-/** What happened is kept up to so many; the log has all of it. */
+/** Activities that are kept, at most; the log has all of them. */
 const KEPT = 500;
 
-/** What happened is sent after this time, in ms, together with what follows at once. */
+/** Activities are collected for this long before they are sent together, in ms. */
 const GATHER_MS = 200;
 
-/** Who reads the feed, and from where on. */
+/** Options of {@linkcode Feed.read}. */
 export interface FeedReader {
-  /** Id of the last event that it has; undefined: it wants all that is kept. */
+  /** Id of the last event that the reader has; undefined to get all that are kept. */
   readonly after: number | undefined;
-  /** Whether it may see what happened to this tenant's jobs. */
+  /** Whether it may see activities about this tenant's jobs. */
   readonly maySee: (tenant: string) => boolean;
-  /** What of its words the reader may see; undefined: all. */
+  /** Removes from the text what the reader may not see; undefined if it may see all. */
   readonly show?: ((text: string) => string) | undefined;
   readonly signal: AbortSignal;
-  /** Goes on after what is known now. */
+  /** Whether to go on with new activities after the kept ones. */
   readonly follow: boolean;
 }
 
-/** What is told to readers. */
+/** Dependencies of {@linkcode Feed}. */
 export interface FeedSources {
   readonly clock: Clock;
-  /** Pools and workers as they are. */
+  /** The current pools and workers. */
   readonly fleet: () => FleetData;
-  /** How much is going on. */
+  /** The current rates. */
   readonly rates: () => RatesData;
-  /** And was in the last hour. */
+  /** Rates of the last hour. */
   readonly history: () => HistoryData;
 }
 
-/** Something that happened, encoded. */
+/** An encoded activity. */
 interface Entry {
   readonly id: number;
   readonly tenant: string | undefined;
   readonly frame: string;
 }
 
-/** One write for everybody who has had the one before. */
+/** One write, shared by all readers that have got the previous one. */
 interface Batch {
-  /** Counts them. */
+  /** One more than that of the previous batch. */
   readonly number: number;
-  /** The last entry that was sent before it. */
+  /** Id of the last entry that was sent before it. */
   readonly after: number;
-  /** The last entry in it. */
+  /** Id of the last entry in it. */
   readonly lastId: number;
   readonly bytes: Uint8Array;
   /** Versions of the fleet before and after it. */
   readonly fleet: readonly [before: number, after: number];
-  /** It tells of somebody's job. */
+  /** Whether it contains an activity about somebody's job. */
   readonly isPrivate: boolean;
 }
 
 /**
- * The live feed behind `GET /v2/events`. What is sent is encoded once, however many read: readers that
- * keep up share the bytes, and the others are given what they miss from what is kept. Nothing is
- * buffered for anybody.
+ * The live feed behind `GET /v2/events`. Events are encoded once for all readers: readers that keep up
+ * share the bytes, and slower ones get what they miss from the kept entries. Nothing is buffered per
+ * reader.
  *
  * Ids go on over restarts: the first one is the time of the start in ms.
  */
@@ -85,11 +85,11 @@ export class Feed {
   }
 
   /**
-   * Tells of something that happened.
+   * Adds an activity; readers get it soon.
    *
-   * @param tenant Whose job it happened to; undefined: everybody may know.
+   * @param tenant Owner of the job that it is about; undefined if everybody may see it.
    */
-  tell({ kind, ...more }: Activity, tenant?: string): void {
+  add({ kind, ...more }: Activity, tenant?: string): void {
     const { clock } = this.#sources;
     const id = ++this.#lastId;
     const data = { at: new Date(clock.now()).toISOString(), ...more };
@@ -99,7 +99,7 @@ export class Feed {
     this.#gathering ??= clock.after(GATHER_MS, () => this.send());
   }
 
-  /** Sends what is new, and how much is going on, to everybody who reads. */
+  /** Sends new activities and the current rates to all readers. */
   send(): void {
     this.#gathering?.();
     this.#gathering = undefined;
@@ -118,14 +118,14 @@ export class Feed {
     this.#wake();
   }
 
-  /** Lets every reader go. */
+  /** Ends all reads. */
   close(): void {
     this.#isClosed = true;
     this.#gathering?.();
     this.#wake();
   }
 
-  /** The frames of one reader. */
+  /** Yields the frames for one reader. */
   async *read({ after, maySee, show, signal, follow }: FeedReader): AsyncGenerator<Uint8Array> {
     let resolve = () => {};
     const wake = () => resolve();
@@ -166,7 +166,7 @@ export class Feed {
     }
   }
 
-  /** Entries, how much is going on, and the fleet for who has an older version of it. */
+  /** Entries, the current rates, and the fleet if it is newer than `version`. */
   #text(entries: readonly Entry[], version: number): string {
     const fleet = this.#fleetVersion > version ? this.#fleet : "";
     const rates = formatSse("rates", this.#sources.rates());
@@ -185,12 +185,12 @@ export class Feed {
     return after !== undefined && after >= this.#firstId && after <= this.#lastId;
   }
 
-  /** What a reader is told that has missed what is no longer kept; it has no id. */
+  /** The `gap` event for a reader that has missed entries that are no longer kept; it has no id. */
   #gap(after: number | undefined): string {
     const oldest = this.#entries[0]?.id ?? this.#lastId + 1;
     if (after === undefined || (this.#isKnown(after) && after >= oldest - 1)) return "";
     const at = new Date(this.#sources.clock.now()).toISOString();
-    const message = "What happened between is no longer kept; the log has it";
+    const message = "Older events are no longer kept here; the log has them";
     return formatSse("gap", { at, message });
   }
 

@@ -51,13 +51,13 @@ class Reader {
   }
 }
 
-Deno.test("a reader is given what is kept, the hour, the fleet and the rates; then what is new", async () => {
+Deno.test("a reader gets the kept activities, the last hour, the fleet and the rates; then what is new", async () => {
   const { feed, read, fleet } = open();
-  feed.tell({ kind: "spawn", message: "one" });
+  feed.add({ kind: "spawn", message: "one" });
   const reader = read();
   assert.deepEqual(await reader.next(), ["history", "spawn", "fleet", "rates"]);
   const next = reader.next();
-  feed.tell({ kind: "ready", message: "two" });
+  feed.add({ kind: "ready", message: "two" });
   feed.send();
   assert.deepEqual(await next, ["ready", "rates"]);
   fleet.now = { pools: [], workers: [{ worker_id: "w" } as FleetData["workers"][number]] };
@@ -67,12 +67,12 @@ Deno.test("a reader is given what is kept, the hour, the fleet and the rates; th
   await reader.frames.return(undefined);
 });
 
-Deno.test("what happens is sent soon, without anybody's asking", async () => {
+Deno.test("activities are sent soon, without waiting for the next measurement", async () => {
   const { feed, read } = open();
   const reader = read();
   await reader.next();
   const next = reader.next();
-  feed.tell({ kind: "exit", message: "w" });
+  feed.add({ kind: "exit", message: "w" });
   assert.deepEqual(await next, ["exit", "rates"]);
   await reader.frames.return(undefined);
 });
@@ -83,7 +83,7 @@ Deno.test("readers that keep up share one encoding", async () => {
   await Promise.all([one.next(), two.next()]);
   for (const message of ["first", "second"]) {
     const both = Promise.all([one.next(), two.next()]);
-    feed.tell({ kind: "ready", message });
+    feed.add({ kind: "ready", message });
     feed.send();
     await both;
   }
@@ -94,12 +94,12 @@ Deno.test("readers that keep up share one encoding", async () => {
 
 Deno.test("a reader that comes back is given what it missed, each once", async () => {
   const { feed, read } = open();
-  feed.tell({ kind: "spawn", message: "1" });
+  feed.add({ kind: "spawn", message: "1" });
   const first = read({ follow: false });
   await first.next();
   assert.equal(await first.next(), undefined);
-  feed.tell({ kind: "ready", message: "2" });
-  feed.tell({ kind: "exit", message: "3" });
+  feed.add({ kind: "ready", message: "2" });
+  feed.add({ kind: "exit", message: "3" });
   const again = read({ after: first.lastId, follow: false });
   assert.deepEqual(await again.next(), ["history", "ready", "exit", "fleet", "rates"]);
 });
@@ -109,19 +109,19 @@ Deno.test("a reader that was slow misses nothing", async () => {
   const slow = read();
   await slow.next();
   for (const message of ["1", "2", "3"]) {
-    feed.tell({ kind: "exit", message });
+    feed.add({ kind: "exit", message });
     feed.send();
   }
   assert.deepEqual(await slow.next(), ["exit", "exit", "exit", "rates"]);
   await slow.frames.return(undefined);
 });
 
-Deno.test("a reader is told when what it missed is no longer kept", async () => {
+Deno.test("a reader gets a gap event if what it missed is no longer kept", async () => {
   const { feed, read } = open();
-  feed.tell({ kind: "spawn", message: "0" });
+  feed.add({ kind: "spawn", message: "0" });
   const first = read({ follow: false });
   await first.next();
-  for (let index = 0; index < 600; index++) feed.tell({ kind: "exit", message: String(index) });
+  for (let index = 0; index < 600; index++) feed.add({ kind: "exit", message: String(index) });
   const again = await read({ after: first.lastId, follow: false }).next();
   assert.equal(again?.[0], "gap");
   assert.equal(again?.filter((name) => name === "exit").length, 500);
@@ -129,13 +129,13 @@ Deno.test("a reader is told when what it missed is no longer kept", async () => 
   assert.equal((await read({ after: 5, follow: false }).next())?.[0], "gap");
 });
 
-Deno.test("what befell a job is shown to whoever may see it", async () => {
+Deno.test("an activity about a job is shown only to readers that may see it", async () => {
   const { feed, read } = open();
   const [mine, other] = [read({ maySee: (t) => t === "k" }), read({ maySee: () => false })];
   await Promise.all([mine.next(), other.next()]);
   const both = [mine.next(), other.next()];
-  feed.tell({ kind: "failover", message: "j" }, "k");
-  feed.tell({ kind: "exit", message: "w" });
+  feed.add({ kind: "failover", message: "j" }, "k");
+  feed.add({ kind: "exit", message: "w" });
   feed.send();
   assert.deepEqual(await Promise.all(both), [["failover", "exit", "rates"], ["exit", "rates"]]);
   await mine.frames.return(undefined);

@@ -1,22 +1,23 @@
 import type { Clock } from "#shared/clock.ts";
 import type { HistoryData, RatesData } from "#shared/contracts/mod.ts";
 
-/** One point of the last hour stands for so much time, in ms. */
+/** Time that one point of the last hour covers, in ms. */
 const POINT_MS = 10_000;
 const POINTS = 360;
 
-/** What has been counted since the start. */
+/** Counts since the start. */
 export interface Counts {
   readonly tokens: number;
-  /** Jobs that began to answer, and how long all of them together took, in seconds. */
+  /** Jobs that have delivered a first token. */
   readonly answered: number;
+  /** Sum of their times to the first token, in seconds. */
   readonly ttftSeconds: number;
   readonly accepted: number;
   readonly ended: number;
   readonly failovers: number;
 }
 
-/** What there is now. */
+/** Current number of jobs. */
 export interface Levels {
   readonly queued: number;
   readonly capacity: number;
@@ -25,14 +26,14 @@ export interface Levels {
 
 type Columns = Omit<HistoryData, "interval_ms">;
 
-/** What happened between two looks. */
+/** Counts at the start of a span of time. */
 interface Span {
   readonly from: Counts;
   /** Steady time, in ms. */
   readonly since: number;
 }
 
-/** Makes rates of counts, and keeps those of the last hour. */
+/** Turns counts into rates, and keeps the rates of the last hour. */
 export class History {
   readonly #clock: Clock;
   #second: Span;
@@ -55,17 +56,17 @@ export class History {
     this.#rates = this.#ratesOf(counts, levels, 0, null);
   }
 
-  /** As of the last look. */
+  /** The rates as of the last {@linkcode look}. */
   get rates(): RatesData {
     return this.#rates;
   }
 
-  /** The last hour; the point that is not full yet is not in it. */
+  /** The last hour, without the point that is not complete yet. */
   get past(): HistoryData {
     return { interval_ms: POINT_MS, ...this.#columns } as HistoryData;
   }
 
-  /** Looks at what was counted since the last look: about once a second. */
+  /** Takes the current counts, to measure what came since the last call; to be called about once a second. */
   look(counts: Counts, levels: Levels): void {
     const now = this.#clock.steady();
     const { perSecond, ttft } = between(this.#second, counts, now);
@@ -118,5 +119,5 @@ function between({ from, since }: Span, to: Counts, now: number) {
   return { perSecond, ttft };
 }
 
-/** To a tenth. */
+/** Rounds to one decimal place. */
 const round = (value: number) => Math.round(10 * value) / 10;

@@ -5,14 +5,14 @@ import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
 
 /**
- * Refuses a prompt that the model's context cannot hold, where a ready worker can count it: of several
- * the one with the largest context, since the job will go to a worker that holds it.
+ * Refuses a prompt that the model's context cannot hold, if a ready worker can count its tokens. Of several
+ * workers the one with the largest context counts, since the job will go to one that is large enough.
  *
  * A token is at least one byte of text, so a prompt with fewer bytes than the context has tokens
  * needs no counting, and most prompts cost nothing here.
  *
- * @param tokensAtMost Of the task's prompt.
- * @returns whether the worker was lost while it counted: the prompt may be the reason
+ * @param tokensAtMost Upper bound of the prompt's tokens.
+ * @returns true if the worker was lost while it counted: the prompt may be the reason
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
  */
 export async function checkPromptFits(
@@ -39,7 +39,7 @@ export async function checkPromptFits(
   );
 }
 
-/** @returns undefined where the worker was lost meanwhile */
+/** @returns the number of tokens; 0 if it is not known yet; undefined if the worker was lost meanwhile */
 async function countTokens(
   task: TaskRequest,
   baseUrl: string,

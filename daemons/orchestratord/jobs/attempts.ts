@@ -47,7 +47,7 @@ export class Attempts {
     this.#onEnded = onEnded;
   }
 
-  /** Runs one attempt to its end and tells the scheduler how it went. */
+  /** Runs one attempt to its end and sends the outcome to the scheduler. */
   async run(job: LiveJob, effect: Extract<Effect, { kind: "dispatch" }>): Promise<void> {
     const { clock, config, loop, log } = this.#deps;
     const { worker, attempt, poolId } = effect;
@@ -92,10 +92,10 @@ export class Attempts {
         return this.#onEvent(job, attempt, resumedFrom, signal, event);
       },
     });
-    // While the worker has the request already.
+    // Logged after the request was sent, to lose no time before it.
     log.info("job_dispatched", { ...fields, correlation_id: job.facts.correlationId });
     const outcome = await attempted;
-    // A fenced attempt has nothing more to say: the scheduler has already moved on.
+    // Nothing of a fenced attempt counts any more: the scheduler has already moved on.
     if (signal.aborted || isComplete || outcome.kind === "done") return;
     const tokensOut = job.tokensOut - resumedFrom;
     const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
@@ -137,7 +137,7 @@ export class Attempts {
       }
       case "metrics":
         job.sawPrompt(event.data, resumedFrom);
-        // Often enough for fair shares, and far more seldom than tokens.
+        // Metrics come often enough for fair shares, and far less often than tokens.
         if (job.tokensOut > resumedFrom) this.#progress(job, attempt, resumedFrom);
         else loop.send({ kind: "heard", jobId, attempt });
         job.stream.setMetrics({
@@ -148,7 +148,7 @@ export class Attempts {
         return undefined;
       case "end": {
         const written = this.#complete(job, event.data);
-        // Before the end is written: until then its worker may be lost, and the job would run again.
+        // Not after the write: if the worker were lost meanwhile, the job would run again.
         const tokensOut = job.tokensOut - resumedFrom;
         loop.send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome: { kind: "done" } });
         return written;
@@ -156,7 +156,7 @@ export class Attempts {
     }
   }
 
-  /** Has a job give its slot back where no more of it may wait to be written. */
+  /** Makes a job give its slot back if its unwritten events have reached their bound. */
   yieldUnwritten(job: LiveJob): void {
     const { loop } = this.#deps;
     const attempt = loop.state.running.get(job.id)?.attempt;
@@ -199,7 +199,7 @@ export class Attempts {
     this.#end(job, { event: "error", data }, patch);
   }
 
-  /** Counts a job's tokens for the key that it belongs to, if it does. */
+  /** Counts a job's tokens for the API key that it belongs to, if any. */
   #charge(job: LiveJob, usage: JobPatch["usage"], now: number): void {
     const tokens = (usage?.tokens_in ?? 0) + Math.max(usage?.tokens_out ?? 0, job.tokensOut);
     if (tokens === 0 || job.facts.tenant === "") return;
@@ -229,10 +229,11 @@ export class Attempts {
   }
 }
 
-/** The end of an answer that broke off, of an engine that does not tell its tokens. */
+/** The error of an interrupted answer that cannot go on, because the engine does not report token ids. */
 function unresumable(): LlorchError {
   return new LlorchError(
     "WORKER_LOST",
-    "The worker was lost in mid-answer, and its engine does not tell the tokens to go on from: ask again",
+    "The worker was lost in the middle of the answer, and its engine does not report the token ids that " +
+      "are needed to go on: send the request again",
   );
 }

@@ -2,7 +2,7 @@ import type { Route, RouteCall, RouteResult } from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { ended, type RunAttempt } from "./relay.ts";
 
-/** One call of a worker that is the whole attempt. */
+/** A call of a worker that makes up a whole attempt. */
 export interface WorkerCall<R extends Route> {
   readonly route: R;
   readonly input: RouteCall<R>;
@@ -13,8 +13,8 @@ export interface WorkerCall<R extends Route> {
 }
 
 /**
- * An attempt that is one call instead of a stream: for what has one answer and nothing to resume.
- * It says `started` and `end` as a stream would, so that everything else is the same.
+ * An attempt that is one call instead of a stream, for requests with a single reply and nothing to resume.
+ * It emits `started` and `end` as a stream would, so that everything else works the same.
  */
 export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
   return async ({ client, workerId, request, signal, correlationId, onEvent }) => {
@@ -27,8 +27,8 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
       const reply = await client.call(route, input, { signal, timeoutMs, correlationId }) as
         & RouteResult<R>
         & { readonly tokens: number };
-      // Fenced while the reply was on its way: another attempt answers.
-      if (signal.aborted) return { kind: "lost", message: "the attempt was given up" };
+      // Fenced while the reply was under way: another attempt answers.
+      if (signal.aborted) return { kind: "lost", message: "the attempt was aborted" };
       onReply(reply);
       await onEvent({
         event: "end",

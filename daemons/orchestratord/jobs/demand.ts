@@ -3,13 +3,13 @@ import type { TaskRequest } from "#shared/contracts/mod.ts";
 import type { NewJob } from "../scheduler/state.ts";
 import { tokensAtMost } from "./prompt_size.ts";
 
-/** Characters of a prompt that are compared as a whole, longest first. */
+/** Lengths of the beginnings of a prompt that are compared, in characters, longest first. */
 const PREFIX_LENGTHS = [16_384, 4096, 1024, 256];
 
-/** Characters of a usual text that make one token. */
+/** Characters per token in usual text. */
 const CHARACTERS_PER_TOKEN = 4;
 
-/** What the scheduler is told of a task: how much it asks for, and what it has in common with others. */
+/** What the scheduler must know of a task: its size, and keys that it shares with similar tasks. */
 export function demandOf(
   task: TaskRequest,
   fingerprint: string,
@@ -35,7 +35,7 @@ function promptText(task: TaskRequest): string {
     (task.messages ?? []).map(({ role, content }) => `${role}\n${content}\n`).join("");
 }
 
-/** A short name for what may be long and must not be kept. */
+/** A short hash in place of content that may be long and must not be kept. */
 function keyOf(...parts: readonly string[]): string {
   return createHash("sha256").update(parts.join("\n")).digest("base64").slice(0, 22);
 }

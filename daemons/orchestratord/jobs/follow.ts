@@ -6,7 +6,7 @@ import type { Jobs } from "./jobs.ts";
 import type { StreamItem } from "./job_stream.ts";
 import type { LiveJob } from "./live_job.ts";
 
-/** Dependencies of those who follow jobs. */
+/** Dependencies of {@linkcode followLive} and {@linkcode followKept}. */
 export interface FollowDeps {
   readonly clock: Clock;
   readonly jobs: Pick<Jobs, "cancel">;
@@ -16,14 +16,15 @@ export interface FollowDeps {
   markRead(jobId: string): void;
 }
 
-/** Events read from the store at once. */
+/** Events that are read from the store at a time. */
 const PAGE = 256;
 
 /**
- * Follows a live job for a client that counts as its listener: when the last one leaves a job that
- * is not detached, the job has the disconnect grace to be listened to again.
+ * Follows a live job for a client that counts as its listener: when the last listener leaves a job that
+ * is not detached, the job is cancelled unless one comes back within the grace.
  *
- * @param graceMs 0 cancels at once.
+ * @param after Id of the last event that the client has.
+ * @param graceMs In ms; 0 cancels at once.
  */
 export async function* followLive(
   { clock, jobs, metrics, markRead }: FollowDeps,
@@ -52,8 +53,9 @@ export async function* followLive(
 }
 
 /**
- * The kept events of a job that has ended.
+ * The stored events of a job that has ended.
  *
+ * @param after Id of the last event that the client has.
  * @throws {LlorchError} `NOT_FOUND`, or `CONTENT_EXPIRED` once they are erased
  */
 export async function* followKept(

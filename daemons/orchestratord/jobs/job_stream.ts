@@ -2,20 +2,20 @@ import { onAbort } from "#shared/aborts.ts";
 import { isTerminal, type MetricsData } from "#shared/contracts/mod.ts";
 import type { NumberedEvent } from "../store/job_store.ts";
 
-/** Events that a stream keeps at hand for its readers; older ones are read from the store. */
+/** Events that a stream keeps in memory for its readers; older ones are read from the store. */
 const RECENT_EVENTS = 512;
 
-/** Where events older than the recent ones are found. */
+/** Reads the events after an id that are no longer in memory, at most `limit`. */
 export type Backlog = (after: number, limit: number) => Promise<readonly NumberedEvent[]>;
 
-/** What a reader gets: a kept event, or the newest metrics, which are not kept. */
+/** What a reader gets: an event, or the newest metrics, which are not stored. */
 export type StreamItem =
   | { readonly kind: "event"; readonly id: number; readonly event: NumberedEvent["event"] }
   | { readonly kind: "metrics"; readonly data: MetricsData };
 
 /**
  * The events of one live job. Writers publish without waiting; each reader pulls at its own pace,
- * so a slow one costs nothing but reads from the backlog.
+ * so that a slow one costs only reads from the backlog.
  */
 export class JobStream {
   readonly #backlog: Backlog | undefined;
@@ -29,15 +29,16 @@ export class JobStream {
   #readers = 0;
 
   /**
-   * @param backlog Absent for a job that is not stored: then all events stay at hand, bounded by
+   * @param backlog Undefined for a job that is not stored: then all events stay in memory, bounded by
    * the tokens that a context holds.
+   * @param lastId Id of the newest event that is stored already.
    */
   constructor(backlog: Backlog | undefined, lastId = 0) {
     this.#backlog = backlog;
     this.#lastId = lastId;
   }
 
-  /** Readers that are attached now. */
+  /** Number of attached readers. */
   get readers(): number {
     return this.#readers;
   }
@@ -52,18 +53,22 @@ export class JobStream {
     return this.#ended;
   }
 
-  /** Lets readers go though the job has not ended: it goes on after a restart. */
+  /** Ends all reads although the job has not ended: it goes on after a restart. */
   suspend(): void {
     this.#suspended = true;
     this.#wake();
   }
 
-  /** Whether readers were let go by {@linkcode suspend}: they did not leave. */
+  /** Whether {@linkcode suspend} ended the reads, and not the readers themselves. */
   get suspended(): boolean {
     return this.#suspended;
   }
 
-  /** Makes committed events visible; ids must follow one another. */
+  /**
+   * Makes committed events visible; ignores events after the terminal one.
+   *
+   * @throws {RangeError} if the ids do not follow one another
+   */
   publish(events: readonly NumberedEvent[]): void {
     if (events.length === 0) return;
     for (const each of events) {
@@ -75,14 +80,14 @@ export class JobStream {
       this.#lastId = each.id;
       this.#ended = isTerminal(each.event);
     }
-    // Trimmed in halves, so that publishing stays cheap.
+    // Trimmed by half at a time, so that publishing stays cheap.
     if (this.#backlog && this.#recent.length > RECENT_EVENTS * 2) {
       this.#recent = this.#recent.slice(-RECENT_EVENTS);
     }
     this.#wake();
   }
 
-  /** Replaces the metrics; readers see the newest only. */
+  /** Replaces the metrics; readers see only the newest. */
   setMetrics(metrics: MetricsData): void {
     if (this.#ended) return;
     this.#metrics = metrics;
@@ -91,8 +96,8 @@ export class JobStream {
   }
 
   /**
-   * Every event after an id up to the terminal one, metrics between, those that are there at once;
-   * ends early with the signal.
+   * Yields every event after an id up to the terminal one, in batches of those that are there, and new
+   * metrics in between. Ends early when the signal aborts or the stream is suspended.
    */
   async *read(after: number, signal: AbortSignal): AsyncGenerator<readonly StreamItem[]> {
     const forget = onAbort(signal, () => this.#wake());
@@ -101,8 +106,8 @@ export class JobStream {
       let last = after;
       let seenMetrics = 0;
       while (!signal.aborted) {
-        const there = this.#next(last);
-        const batch = there instanceof Promise ? await there : there;
+        const found = this.#next(last);
+        const batch = found instanceof Promise ? await found : found;
         if (batch.length > 0) {
           const newest = batch.at(-1)!;
           last = newest.id;
@@ -127,7 +132,7 @@ export class JobStream {
     }
   }
 
-  /** The events after an id, no more than are taken at once. */
+  /** The events after an id, at most one batch. */
   #next(after: number): readonly NumberedEvent[] | Promise<readonly NumberedEvent[]> {
     if (after >= this.#lastId) return [];
     const first = this.#recent[0]?.id ?? this.#lastId + 1;
@@ -137,7 +142,7 @@ export class JobStream {
   }
 
   async #stored(after: number): Promise<readonly NumberedEvent[]> {
-    // Ids up to `lastId` only: later rows are committed but not published yet.
+    // Only ids up to `lastId`: later rows are committed but not published yet.
     const stored = await this.#backlog?.(after, RECENT_EVENTS) ?? [];
     return stored.filter(({ id }) => id <= this.#lastId);
   }

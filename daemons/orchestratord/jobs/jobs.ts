@@ -41,7 +41,7 @@ export class Jobs {
     return this.#live.get(jobId);
   }
 
-  /** How far the jobs of a tenant have come that wait or run. */
+  /** Progress of a tenant's waiting and running jobs. */
   progressOf(tenant: string): Progress[] {
     return [...this.#live.values()].filter(({ facts }) => facts.tenant === tenant).map((job) => ({
       firstTokenAt: job.firstTokenAt,
@@ -52,7 +52,7 @@ export class Jobs {
     }));
   }
 
-  /** Attempts that run now, for an orderly stop. */
+  /** Number of running attempts, for an orderly stop. */
   get running(): number {
     return this.#deps.loop.state.running.size;
   }
@@ -69,7 +69,7 @@ export class Jobs {
     return true;
   }
 
-  /** Ends what a tenant has waiting that has delivered nothing yet. */
+  /** Ends a tenant's waiting jobs that have delivered nothing yet. */
   refuseWaiting(tenant: string, { code, message }: LlorchError): void {
     const { loop } = this.#deps;
     for (const { id, facts, tokensOut } of [...this.#live.values()]) {
@@ -78,7 +78,7 @@ export class Jobs {
     }
   }
 
-  /** Takes up a job that an earlier process left unfinished. */
+  /** Takes over a job that an earlier process left unfinished. */
   async restore(row: JobRow): Promise<void> {
     const { store, loop, log, clock } = this.#deps;
     if (!row.request) return;
@@ -134,7 +134,7 @@ export class Jobs {
     else this.#attempts.fail(job, effect.error);
   }
 
-  /** The job for whose sake a model is loaded: the one that has waited longest for it. */
+  /** The job that a model is loaded for: the one that has waited longest for it. */
   waitingFor(fingerprint: string): LiveJob | undefined {
     for (const { id, fingerprint: wanted } of this.#deps.loop.state.queued.values()) {
       if (wanted === fingerprint) return this.#live.get(id);
@@ -142,7 +142,7 @@ export class Jobs {
     return undefined;
   }
 
-  /** The database takes writes again, or does no more. */
+  /** To be called when the database takes writes again, or no longer. */
   storage(isWritable: boolean): void {
     this.#deps.loop.send({ kind: "storage", isWritable });
     if (!isWritable) {
@@ -150,7 +150,7 @@ export class Jobs {
     }
   }
 
-  /** Starts nothing more. Who waits for a job that is not kept is told so at once. */
+  /** Starts no more jobs. Waiting jobs that are not stored end at once with an error. */
   drain(): void {
     const { loop } = this.#deps;
     loop.send({ kind: "drain" });
@@ -163,8 +163,8 @@ export class Jobs {
   }
 
   /**
-   * Aborts every attempt. A kept job does not end: the next start takes it up, and its readers are
-   * let go. One that is not kept ends here.
+   * Aborts every attempt. A stored job does not end: its readers are released, and the next start takes it
+   * over. A job that is not stored ends here.
    */
   close(): void {
     for (const job of [...this.#live.values()]) {
@@ -182,7 +182,8 @@ export class Jobs {
     const { id } = facts;
     const job: LiveJob = new LiveJob({
       ...facts,
-      // Else the job's attempts would be part of the trace of whoever frees a slot for them.
+      // Captures the submitter's trace; otherwise an attempt would join the trace of whichever request
+      // freed its slot.
       inTrace: AsyncLocalStorage.snapshot(),
       store: isStored ? this.#deps.store : undefined,
       onBroken: (error) => {

@@ -13,41 +13,43 @@ import type { RunAttempt } from "./relay.ts";
 import { JobStream } from "./job_stream.ts";
 import type { JobPatch, JobRow, JobStore, NumberedEvent, Usage } from "../store/job_store.ts";
 
-/** Events that may wait to be written before the worker's stream is made to wait. */
+/** Unwritten events above which the worker's stream has to wait. */
 const MAX_PENDING_EVENTS = 256;
 
-/** Who a live job is, and what its client asked for. */
+/** What does not change during a live job. */
 export interface LiveJobFacts {
   readonly id: string;
   readonly request: TaskRequest;
   readonly fingerprint: string;
   readonly seed: number;
+  /** ms since the epoch. */
   readonly createdAt: number;
+  /** ms since the epoch. */
   readonly deadlineAt: number | undefined;
-  /** Absent for a job that is not kept. */
+  /** Undefined for a job that is not stored. */
   readonly store: JobStore | undefined;
-  /** Called once when the job's events can no longer be kept. */
+  /** Called once when the job's events can no longer be stored. */
   readonly onBroken: (error: unknown) => void;
   readonly correlationId: string;
-  /** Runs something as a part of the trace of the request that the job came with. */
+  /** Runs something as part of the trace of the request that submitted the job. */
   readonly inTrace: <T>(work: () => T) => T;
   /** Runs one attempt on a worker. */
   readonly runAttempt: RunAttempt;
-  /** Whose job it is; see `JobRow`. */
+  /** Owner of the job; see `JobRow`. */
   readonly tenant: string;
 }
 
 /** An attempt that has begun. */
 export interface BegunAttempt {
-  /** Aborts when the attempt is fenced: then it has nothing more to say. */
+  /** Aborts when the attempt is fenced: then none of its events count any more. */
   readonly signal: AbortSignal;
-  /** Tokens that were delivered before. */
+  /** Number of tokens that earlier attempts delivered. */
   readonly resumedFrom: number;
-  /** What the worker goes on from. */
+  /** The delivered token ids, and the index of the next event. */
   readonly resume: { readonly resume_tokens: number[]; readonly resume_index: number };
 }
 
-/** What a token is in its job. */
+/** A token event's position in its job. */
 export interface TakenToken {
   readonly isFirst: boolean;
   readonly isFirstOfAttempt: boolean;
@@ -58,8 +60,8 @@ export interface TakenToken {
 type WorkerStarted = Extract<WorkerEvent, { event: "started" }>["data"];
 
 /**
- * A job that has not ended: numbers its events, keeps them, and shows them to readers once they are
- * committed. Knows exactly what was delivered, which is what a next attempt resumes from.
+ * A job that has not ended: numbers its events, stores them, and shows them to readers once they are
+ * committed. It knows exactly which tokens were delivered, and the next attempt resumes from them.
  */
 export class LiveJob {
   readonly facts: LiveJobFacts;
@@ -69,7 +71,7 @@ export class LiveJob {
   readonly #ids: number[] = [];
   /** Index of the next `token` event. */
   #nextIndex = 0;
-  /** Tokens of the prompt, once a worker has said so. */
+  /** Tokens of the prompt, once a worker has reported them. */
   #promptSize: number | undefined;
   #promptRead = 0;
   #startedAt: number | undefined;
@@ -78,14 +80,15 @@ export class LiveJob {
   #lastTokenAt: number | undefined;
   /** Ends the running attempt. */
   #abort: AbortController | undefined;
-  /** Takes back the cancel that follows when the last reader has left. */
+  /** Withdraws the pending cancel of a job that its last reader has left. */
   #dropGrace: (() => void) | undefined;
   #nextId = 1;
   #ended = false;
   /** Events that are not written yet. */
   #pending = 0;
-  /** What the store has not taken yet, and when that will be written. */
+  /** What is collected for the store's next write. */
   #next: { readonly events: NumberedEvent[]; readonly patch: JobPatch } | undefined;
+  /** Settles when the write of {@linkcode #next} is done. */
   #written: Promise<void> = Promise.resolve();
 
   constructor(facts: LiveJobFacts, kept?: { row: JobRow; events: readonly NumberedEvent[] }) {
@@ -119,7 +122,7 @@ export class LiveJob {
     return this.#attempts;
   }
 
-  /** Tokens delivered so far; where the worker's engine does not tell them, a token for each event. */
+  /** Tokens delivered so far; if the worker's engine does not report their ids, one per event. */
   get tokensOut(): number {
     return Math.max(this.#ids.length, this.#nextIndex);
   }
@@ -134,18 +137,18 @@ export class LiveJob {
     return this.#firstTokenAt;
   }
 
-  /** Whether an attempt has begun to compute. */
+  /** Whether a worker has begun to compute it, in any attempt. */
   get hasStarted(): boolean {
     return this.#startedAt !== undefined;
   }
 
-  /** Whether nobody listens any more to a job that runs for its listeners. */
+  /** Whether its last listener has left; never true for a detached job. */
   get isAbandoned(): boolean {
     const { suspended, readers } = this.stream;
     return !this.#ended && !suspended && readers === 0 && !this.facts.request.detached;
   }
 
-  /** Its attempt that runs, as clients see it; undefined while it has none. */
+  /** Its running attempt, as clients see it; undefined while it has none. */
   runningView(now: number): QueueView["running"][number] | undefined {
     const attempt = this.#attempts.at(-1);
     if (attempt === undefined || attempt.ended_at !== undefined) return undefined;
@@ -163,17 +166,17 @@ export class LiveJob {
     };
   }
 
-  /** Whether text was delivered that no attempt could go on from, for want of its token ids. */
+  /** Whether text was delivered without its token ids, so that no attempt can go on from there. */
   get isUnresumable(): boolean {
     return this.#nextIndex > this.#ids.length;
   }
 
-  /** Whether as many of its events wait to be written as may. */
+  /** Whether its unwritten events have reached their bound. */
   get isFull(): boolean {
     return this.#pending > MAX_PENDING_EVENTS;
   }
 
-  /** The first event, kept together with the job itself. */
+  /** Adds the first event; `keep` stores it together with the job itself. */
   accept(event: StoredJobEvent, keep: (event: NumberedEvent) => Promise<void>): Promise<void> {
     const numbered = { id: this.#nextId++, event };
     if (!this.facts.store) {
@@ -184,9 +187,9 @@ export class LiveJob {
   }
 
   /**
-   * Adds an event; nothing is added after a terminal one.
+   * Adds an event; ignored after a terminal one.
    *
-   * @returns a promise to wait for when too many events are not written yet, else undefined
+   * @returns a promise to wait for if too many events are unwritten, otherwise undefined
    */
   emit(event: StoredJobEvent, patch?: JobPatch): Promise<void> | undefined {
     if (this.#ended) return undefined;
@@ -202,7 +205,7 @@ export class LiveJob {
     return this.isFull ? written : undefined;
   }
 
-  /** Collects what is to be written until the store takes it: one write for all of a turn. */
+  /** Collects events and changes until the store takes them, so that all of a turn are one write. */
   #write(store: JobStore, events: readonly NumberedEvent[], patch: JobPatch = {}): Promise<void> {
     if (this.#next) {
       this.#next.events.push(...events);
@@ -220,21 +223,21 @@ export class LiveJob {
       .finally(() => this.#pending -= next.events.length);
   }
 
-  /** Changes the kept job without an event. */
+  /** Changes the stored job without an event. */
   patch(patch: JobPatch): void {
     if (this.#ended) return;
     if (this.facts.store) void this.#write(this.facts.store, [], patch);
   }
 
-  /** Nothing more is kept or shown: the job was refused, and nobody was told its name. */
+  /** Stores and shows nothing more: the job was refused before its id was given out. */
   abandon(): void {
     this.#ended = true;
   }
 
   /**
-   * Takes what a worker says of its way through the prompt, and through what it resumes from.
+   * Takes a worker's progress through the prompt and the tokens that it resumes from.
    *
-   * @param resumed Tokens that it was given to resume from: they stand after the prompt.
+   * @param resumed Number of tokens to resume from; they come after the prompt.
    */
   sawPrompt(data: Pick<MetricsData, "prompt_done" | "prompt_total">, resumed: number): void {
     const { prompt_done: done = 0, prompt_total: total } = data;
@@ -243,20 +246,20 @@ export class LiveJob {
     this.#promptRead = Math.max(this.#promptRead, Math.min(done, this.#promptSize));
   }
 
-  /** Tokens read and delivered, as far as they are known before an end says them; else undefined. */
+  /** Tokens read and delivered, as far as they are known before the end; undefined while there are none. */
   get usage(): Usage | undefined {
     const [tokens_in, tokens_out] = [this.#promptRead, this.tokensOut];
     return tokens_in + tokens_out === 0 ? undefined : { tokens_in, tokens_cached: 0, tokens_out };
   }
 
-  /** Workers in a row that hung or died with this job the likeliest cause; see `scheduler/suspects.ts`. */
+  /** Workers in a row that hung or died while this job was the likeliest cause; see `scheduler/suspects.ts`. */
   get deaths(): number {
     const isLastOpen = this.#attempts.at(-1)?.suspect !== true;
     const before = isLastOpen ? this.#attempts.slice(0, -1) : this.#attempts;
     return before.length - 1 - before.findLastIndex(({ suspect }) => suspect !== true);
   }
 
-  /** Of all attempts on a worker that hung or died, this job's is the likeliest cause. */
+  /** Marks its latest attempt on a worker as the likeliest cause of that worker's end. */
   suspect(workerId: string): void {
     const index = this.#attempts.findLastIndex(({ worker_id }) => worker_id === workerId);
     const attempt = this.#attempts[index];
@@ -279,7 +282,7 @@ export class LiveJob {
   }
 
   /**
-   * A worker has begun to compute it.
+   * Notes that a worker has begun to compute it; only the first time is an event.
    *
    * @returns as {@linkcode emit}
    */
@@ -298,7 +301,7 @@ export class LiveJob {
   }
 
   /**
-   * Takes note of a token event, before it is sent on.
+   * Takes note of a token event before it is emitted.
    *
    * @throws {RangeError} when it is not the next one
    */
@@ -316,13 +319,13 @@ export class LiveJob {
     this.#lastTokenAt = now;
     this.#nextIndex++;
     this.#ids.push(...ids);
-    // Nothing is generated before all of the prompt was read.
+    // Generation begins only after the whole prompt was read.
     this.#promptRead = this.#promptSize ?? this.#promptRead;
     const sinceLastMs = last === undefined ? undefined : now - last;
     return { isFirst, isFirstOfAttempt: last === undefined, sinceLastMs };
   }
 
-  /** It has delivered a token: nothing speaks against it any more. */
+  /** Clears its attempts of suspicion, because it has delivered a token. */
   #clear(): void {
     if (!this.#attempts.some(({ suspect }) => suspect)) return;
     for (const [index, { suspect: _, ...attempt }] of this.#attempts.entries()) {
@@ -331,13 +334,13 @@ export class LiveJob {
     this.patch({ attempts: this.#attempts });
   }
 
-  /** The running attempt was lost; the job waits for another. */
+  /** Ends a running attempt that was lost; the job waits for the next. */
   loseAttempt(at: number, reason: string): void {
     this.endAttempt(at, reason);
     this.patch({ status: "queued", attempts: this.#attempts });
   }
 
-  /** Ends the running attempt, and hears no more of it. */
+  /** Ends the running attempt and ignores its further events. */
   fence(at: number, reason: string): void {
     this.endAttempt(at, reason);
     this.#abort?.abort();
@@ -369,26 +372,26 @@ export class LiveJob {
     return this.emit(event, { ...patch, endedAt: at, attempts: this.#attempts });
   }
 
-  /** Stops its attempt, and lets its readers go: a later process takes it up. */
+  /** Stops its attempt and releases its readers: a later process takes the job over. */
   suspend(): void {
     this.keep();
     this.#abort?.abort();
     if (this.facts.store) this.stream.suspend();
   }
 
-  /** Cancels it after a while, unless somebody listens again; at once where `graceMs` is 0. */
+  /** Cancels it after `graceMs` unless somebody listens again; at once if that is 0. */
   cancelAfter(clock: Pick<Clock, "after">, graceMs: number, cancel: () => void): void {
     if (graceMs === 0) cancel();
     else this.#dropGrace = clock.after(graceMs, cancel);
   }
 
-  /** Takes {@linkcode cancelAfter} back. */
+  /** Withdraws {@linkcode cancelAfter}. */
   keep(): void {
     this.#dropGrace?.();
     this.#dropGrace = undefined;
   }
 
-  /** Readers get one error and an end, though it cannot be kept; whoever asks again is told so. */
+  /** Ends the stream with an error that cannot be stored; readers who come later get the same error. */
   #break(error: unknown): void {
     this.#ended = true;
     if (!this.stream.ended) {

@@ -1,6 +1,6 @@
 import { offeredTools, type TaskRequest } from "#shared/contracts/mod.ts";
 
-/** Tokens that a chat template may add to its messages. */
+/** Tokens that a chat template may add to its messages, at most. */
 const TEMPLATE_SLACK = 256;
 
 /** The most tokens that a task's prompt can have: a token is at least one byte of text. */
@@ -8,7 +8,7 @@ export function tokensAtMost(task: TaskRequest): number {
   if (task.prompt_tokens !== undefined) return task.prompt_tokens.length;
   const encoder = new TextEncoder();
   if (task.prompt !== undefined) return encoder.encode(task.prompt).length + TEMPLATE_SLACK;
-  // Templates may write tools and calls with more white space than we do.
+  // Templates may write tools and calls with more white space than JSON.stringify() does.
   const tools = offeredTools(task);
   const described = tools.length > 0 ? 512 + 2 * encoder.encode(JSON.stringify(tools)).length : 0;
   return (task.messages ?? []).reduce((sum, message) => {

@@ -12,21 +12,21 @@ import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A worker that has sent its last event closes the stream within this, in milliseconds. */
+/** A worker closes the stream within this time after its last event, in ms. */
 const LAST_BYTES_MS = 1_000;
 
-/** What one attempt needs. */
+/** Options of {@linkcode RunAttempt}. */
 export interface RelayOptions {
   readonly client: Client;
   readonly workerId: string;
   readonly request: ExecuteRequest;
-  /** Aborting it closes the connection, which the worker takes for a cancel. */
+  /** Aborting it closes the connection, which cancels the attempt on the worker. */
   readonly signal: AbortSignal;
-  /** No event at all for this long means that the worker hangs, in milliseconds. */
+  /** A worker that sends no event for this long hangs, in ms. */
   readonly stallMs: number;
   readonly correlationId: string;
   readonly clock: Clock;
-  /** Takes each event but `error`; may wait, and then the worker's stream waits too. */
+  /** Takes each event except `error`. While its promise is pending, no more is read from the worker. */
   readonly onEvent: (event: Exclude<WorkerEvent, { event: "error" }>) => void | Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export type RelayOutcome =
   }
   | { readonly kind: "failed"; readonly error: LlorchError };
 
-/** Codes of a worker that another worker, or the same a little later, may not give. */
+/** Error codes of a worker after which a try on another worker, or on the same one later, may succeed. */
 const WORTH_ANOTHER_TRY = new Set([
   "NOT_READY",
   "QUEUE_FULL",
@@ -55,7 +55,7 @@ const WORTH_ANOTHER_TRY = new Set([
   "UNAUTHORIZED",
 ]);
 
-/** Runs one attempt on a worker and hands its events on as they come. */
+/** Runs one attempt on a worker and passes its events on as they come. */
 export async function relay(options: RelayOptions): Promise<RelayOutcome> {
   using end = new LinkedAbort(options.signal);
   let isStalled = false;
@@ -81,7 +81,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
         }
         const waiting = options.onEvent(event);
         if (waiting) {
-          // It is we who are slow now.
+          // Now orchestratord is slow, not the worker.
           watchdog.pause();
           await waiting;
           watchdog.touch();
@@ -93,7 +93,11 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
         }
       }
     }
-    return { kind: "lost", message: "the worker's stream ended without an end", brokeOff: true };
+    return {
+      kind: "lost",
+      message: "the worker's stream ended without an end event",
+      brokeOff: true,
+    };
   } catch (error) {
     if (isStalled) {
       const silentMs = options.stallMs;
@@ -109,8 +113,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
 }
 
 /**
- * Reads what is left after the last event, which is nothing: a body that was read to its end leaves a
- * connection for the next job.
+ * Reads the body to its end after the last event: then the connection can be used for the next job.
  */
 async function readToEnd(
   batches: AsyncGenerator<unknown>,
@@ -120,16 +123,16 @@ async function readToEnd(
   try {
     while (!(await batches.next()).done);
   } catch {
-    // Then the next job makes a connection of its own.
+    // The next job opens a new connection.
   } finally {
     clearTimeout(late);
   }
 }
 
-/** What a worker's error means for the job. */
+/** The outcome of an attempt that ended with a worker's error. */
 export function ended(error: LlorchError): RelayOutcome {
-  // A worker says so of an answer that its engine cannot go on with from the middle: the job ends, and
-  // its client may ask again.
+  // The worker's engine cannot go on from the middle of an answer: the job ends, and its client may
+  // send the request again.
   if (error.code === "WORKER_LOST" && !error.retriable) {
     return { kind: "failed", error: new LlorchError("WORKER_LOST", error.message) };
   }
@@ -139,9 +142,11 @@ export function ended(error: LlorchError): RelayOutcome {
 }
 
 /**
- * Tokens are by far the most events and are checked by hand; the rest goes through the schema.
+ * Parses a worker's event. Most events are tokens, which are checked by hand; all others go through the
+ * schema.
  *
- * @throws {TypeError} on anything that the contract does not know.
+ * @throws {SyntaxError} on invalid JSON
+ * @throws {TypeError} on anything that the contract does not know
  */
 function parseEvent(message: SseMessage): WorkerEvent {
   const data = JSON.parse(message.data);
@@ -149,7 +154,7 @@ function parseEvent(message: SseMessage): WorkerEvent {
     const { t, i, ids, channel } = data ?? {};
     const isToken = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
       (channel === undefined || channel === "reasoning");
-    if (!isToken) throw new TypeError("The worker sent a token event that is not one");
+    if (!isToken) throw new TypeError("The worker sent an invalid token event");
     return { event: "token", data: channel ? { t, i, ids, channel } : { t, i, ids } };
   }
   const parsed = workerEvent.safeParse({ event: message.event, data });

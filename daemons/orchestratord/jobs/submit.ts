@@ -12,7 +12,7 @@ import { demandOf } from "./demand.ts";
 import type { LiveJob, LiveJobFacts } from "./live_job.ts";
 import { relay, type RunAttempt } from "./relay.ts";
 
-/** Where an orchestrator is in its life. */
+/** Phase of an orchestrator's life. */
 export type Phase = "restoring" | "serving" | "stopping";
 
 /** Dependencies of {@linkcode Submissions}. */
@@ -28,45 +28,46 @@ export interface SubmissionDeps {
   readonly http: Deno.HttpClient | undefined;
 }
 
-/** What is known of a job before it lives. */
+/** What is known of a job when it is opened. */
 export type NewJobFacts = Omit<LiveJobFacts, "store" | "onBroken" | "inTrace"> & {
-  /** Its events are kept in the database. */
+  /** Whether its events are kept in the database. */
   readonly isStored: boolean;
 };
 
-/** Where live jobs are. */
+/** The live jobs. */
 export interface LiveJobs {
   live(jobId: string): LiveJob | undefined;
   open(facts: NewJobFacts): LiveJob;
   cancel(jobId: string, message: string): void;
 }
 
-/** After this time a new start should have come, in ms. */
+/** Retry-After during a restart, in ms. */
 const RESTART_MS = 2000;
 
 /** How a task is submitted. */
 export interface SubmitOptions {
-  /** `/v2` tasks are kept; `/v1` calls are not. */
+  /** Whether the job is stored: `/v2` tasks are, `/v1` calls are not. */
   readonly durable: boolean;
   readonly idempotencyKey?: string | undefined;
   readonly correlationId: string;
-  /** Whose job it is: an API key's id. Without one, the task's session is its own tenant. */
+  /** Owner of the job: an API key's id. Without one, each session counts as a tenant. */
   readonly tenant?: string | undefined;
-  /** Throws when the job's owner may not have one more; nothing waits between it and the job. */
+  /** Throws if the job's owner may not have one more; called in the same turn in which the job is added. */
   readonly admit?: () => void;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
 }
 
-/** A task that was taken: the live job, or what is kept of one that was submitted before. */
+/** An accepted task, or one that was submitted before with the same idempotency key. */
 export interface Submitted {
   readonly accepted: TaskAccepted;
+  /** Undefined for a repeated one that has ended. */
   readonly job: LiveJob | undefined;
-  /** It was submitted before, with the same key. */
+  /** Set if it was submitted before, with the same key. */
   readonly isRepeat?: true;
 }
 
-/** Takes tasks in: each becomes a job, or is refused. */
+/** Accepts tasks: each becomes a job or is refused. */
 export class Submissions {
   readonly #deps: SubmissionDeps;
   readonly #jobs: LiveJobs;
@@ -79,9 +80,9 @@ export class Submissions {
   }
 
   /**
-   * Takes a task. When it returns, a durable job is on disk.
+   * Accepts a task. When it returns, a durable job is on disk.
    *
-   * @throws {LlorchError} as the routes promise
+   * @throws {LlorchError} with the codes that the routes list
    */
   async submit(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     try {
@@ -108,7 +109,7 @@ export class Submissions {
   async #takeOnce(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
     while (this.#byKey.has(key)) await this.#byKey.get(key);
     const work = this.#takeKeyed(task, options, key);
-    // Kept without its outcome: a later submission looks into the store, whatever came of this one.
+    // Kept without its outcome: a later submission checks the store, however this one ends.
     this.#byKey.set(key, work.then(() => {}, () => {}));
     try {
       return await work;
@@ -150,7 +151,7 @@ export class Submissions {
       http: this.#deps.http,
     });
 
-    // From the check of the bound to the submission nothing waits.
+    // No `await` between the check of the bounds and the submission.
     options.admit?.();
     const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
     const now = clock.now();
@@ -228,7 +229,11 @@ export class Submissions {
     };
   }
 
-  /** @throws {LlorchError} `NOT_READY` at a stop, and for a model whose pool may yet come back */
+  /**
+   * @returns the model's fingerprint
+   * @throws {LlorchError} as {@linkcode Loop.resolve}; `NOT_READY` during a stop, or while pools are still
+   * being asked for their models after a start
+   */
   #resolve(model: string): string {
     const phase = this.#deps.phase();
     if (phase === "stopping") {
@@ -240,18 +245,19 @@ export class Submissions {
       return this.#deps.loop.resolve(model).fingerprint;
     } catch (error) {
       if (phase === "serving") throw error;
-      const message = `Cannot tell yet whether there is a model "${model}": pools are being asked`;
+      const message =
+        `Cannot find model "${model}" yet: pools are still being asked for their models`;
       throw new LlorchError("NOT_READY", message, { cause: error, retryAfterMs: RESTART_MS });
     }
   }
 }
 
-/** A time since the epoch as the scheduler's clock has it, which nobody sets. */
+/** Converts ms since the epoch to the scheduler's steady clock, which is never set. */
 export function steadyTime(clock: Clock, time: number): number {
   return time - clock.now() + clock.steady();
 }
 
-/** Tells a repeated submission from another one under the same key. */
+/** Hash of a task, to tell a repeated submission from a different one with the same key. */
 function bodyHash(task: TaskRequest): string {
   return createHash("sha256").update(JSON.stringify(task)).digest("hex");
 }

@@ -1,8 +1,8 @@
 import type { Clock } from "#shared/clock.ts";
 
 /**
- * Calls once when nothing happened for a time. Saying that something did costs a look at the clock;
- * the one timer is set again only when it has run out.
+ * Calls back once when nothing has happened for some time. A {@linkcode Watchdog.touch} only reads the
+ * clock; the one timer is set again only when it has run out.
  */
 export class Watchdog {
   readonly #clock: Clock;
@@ -12,7 +12,7 @@ export class Watchdog {
   #isPaused = false;
   #cancel = () => {};
 
-  /** @param ms Of silence, after which `onSilence` is called */
+  /** @param ms Silence after which `onSilence` is called, in ms. */
   constructor(clock: Clock, ms: number, onSilence: () => void) {
     this.#clock = clock;
     this.#ms = ms;
@@ -21,13 +21,13 @@ export class Watchdog {
     this.#wait(ms);
   }
 
-  /** Something has happened. */
+  /** Reports that something has happened. */
   touch(): void {
     this.#last = this.#clock.steady();
     this.#isPaused = false;
   }
 
-  /** What comes next is not waited for, up to the next {@linkcode touch}. */
+  /** Suspends the watchdog until the next {@linkcode touch}. */
   pause(): void {
     this.#isPaused = true;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 
-Deno.test("Watchdog calls once after silence, not while something happens or while it pauses", () => {
+Deno.test("Watchdog calls back once after silence, but not while something happens or while it is paused", () => {
   const clock = new FakeClock();
   let calls = 0;
   const watchdog = new Watchdog(clock, 60, () => calls++);

@@ -23,10 +23,10 @@ import { checkAddresses, HostSet } from "../access/allowed_hosts.ts";
 import type { Effect, Pool } from "../scheduler/state.ts";
 import type { JobStore } from "../store/job_store.ts";
 
-/** Answer to a pool that reported. */
+/** Reply to a pool's report. */
 export type PoolReply = z.input<typeof orchestratorRoutes.heartbeat.reply>;
 
-/** What talking to pools needs. */
+/** Dependencies of {@linkcode Pools}. */
 export interface PoolsDeps {
   readonly config: Config;
   readonly loop: Loop;
@@ -39,21 +39,21 @@ export interface PoolsDeps {
   readonly http: Deno.HttpClient | undefined;
 }
 
-/** How long a worker that is told to stop may take, in ms; it is idle. */
+/** How long an idle worker may take to stop, in ms. */
 const STOP_DEADLINE_MS = 10_000;
 
-/** The same for one that hangs: it will not hear of it, and its memory is needed. */
+/** The same for a worker that hangs, in ms: it will not react, and its memory is needed. */
 const HUNG_DEADLINE_MS = 500;
 
-/** Listens to pool managers and tells them what the scheduler decided. */
+/** Takes the reports of pool managers and sends them the scheduler's orders. */
 export class Pools {
   readonly #deps: PoolsDeps;
-  /** With which API key each pool registered. */
+  /** Id of the API key with which each pool registered. */
   readonly #keyIds = new Map<string, string | undefined>();
-  /** Calls under way that tell a pool to stop workers. */
+  /** Stop requests under way, by pool. */
   readonly #stops = new Map<string, Set<Promise<void>>>();
 
-  /** Models to preload of which it was said that they are not there. */
+  /** Models to preload for which a warning was logged. */
   readonly #warnedOf = new Set<string>();
 
   constructor(deps: PoolsDeps) {
@@ -61,10 +61,10 @@ export class Pools {
   }
 
   /**
-   * A pool introduces itself.
+   * Registers a pool.
    *
-   * @param keyId The API key that it sent; undefined: the token that the daemons share.
-   * @throws {LlorchError} `CONFLICT` while another live instance has the id, `INVALID_REQUEST` when it
+   * @param keyId Id of the API key that it sent; undefined for the token that the daemons share.
+   * @throws {LlorchError} `CONFLICT` while another live instance has the same id, `INVALID_REQUEST` if it
    * names an address that may not be called
    */
   async register(state: PoolState, keyId?: string): Promise<PoolReply> {
@@ -90,7 +90,7 @@ export class Pools {
           "stop it first, or give one of them another pool_id",
       );
     }
-    // Before anything is awaited: a twin that registers meanwhile must find this one.
+    // Before the first `await`, so that a second instance that registers meanwhile finds this one.
     const isSameKey = this.#isOwner(state.pool_id, keyId);
     this.#keyIds.set(state.pool_id, keyId);
     const reply = this.#seen(state);
@@ -102,14 +102,14 @@ export class Pools {
   }
 
   /**
-   * A known pool reports.
+   * Takes a heartbeat of a known pool.
    *
-   * @throws {LlorchError} `NOT_FOUND` when it should register (again)
+   * @throws {LlorchError} `NOT_FOUND` if it must register (again)
    */
   heartbeat(poolId: string, beat: Heartbeat, keyId?: string): PoolReply {
     const { loop, metrics } = this.#deps;
-    const told = beat.workers.filter((worker) => "pid" in worker);
-    checkAddresses({ workers: told }, this.#allowedHosts());
+    const described = beat.workers.filter((worker) => "pid" in worker);
+    checkAddresses({ workers: described }, this.#allowedHosts());
     const known = loop.state.pools.get(poolId);
     const isSame = known?.instanceId === beat.instance_id && this.#isOwner(poolId, keyId);
     if (!known || poolId !== beat.pool_id || !isSame) {
@@ -130,7 +130,11 @@ export class Pools {
     return this.#seen({ ...beat, workers, endpoint: known.endpoint, version: known.version });
   }
 
-  /** A pool leaves in good order. */
+  /**
+   * Removes a pool whose manager stops.
+   *
+   * @throws {LlorchError} `NOT_FOUND`
+   */
   async deregister(poolId: string, instanceId: string, keyId?: string): Promise<void> {
     const { loop, store, log } = this.#deps;
     const isSame = loop.state.pools.get(poolId)?.instanceId === instanceId;
@@ -144,9 +148,9 @@ export class Pools {
   }
 
   /**
-   * Takes a pool out of service until {@linkcode undrain}, also over restarts.
+   * Takes a pool out of service until {@linkcode undrain}; a restart does not end it.
    *
-   * @param deadlineMs So long its streams may run on.
+   * @param deadlineMs How long its streams may go on there, in ms.
    * @throws {LlorchError} `NOT_FOUND`
    */
   async drain(poolId: string, deadlineMs: number): Promise<void> {
@@ -175,7 +179,7 @@ export class Pools {
   /**
    * Begins to replace a model on a pool.
    *
-   * @throws {LlorchError} as {@linkcode checkReload} and for names that stand for no model
+   * @throws {LlorchError} as {@linkcode checkReload} and {@linkcode Loop.resolve}
    */
   reload(poolId: string, body: z.output<typeof reloadRequest>): void {
     const { loop, log } = this.#deps;
@@ -192,7 +196,7 @@ export class Pools {
     loop.send({ kind: "reload_pool", reload });
   }
 
-  /** Asks every pool that was known before a restart for its state; those that are silent are left. */
+  /** Asks every pool that was known before a restart for its state; pools that do not answer are skipped. */
   async recall(): Promise<void> {
     const { store, config, access, http, log, clock, loop } = this.#deps;
     for (const { poolId, endsAt } of await store.drains()) {
@@ -272,7 +276,7 @@ export class Pools {
           reason: withoutHostPaths(reason),
         })),
         workers: report.workers,
-        // What jobs end with is read by clients: where a host keeps its models is not for them.
+        // Clients read it in the errors of their jobs, and must not see the paths of a host.
         exits: report.exits.map(({ detail, ...exit }) =>
           detail === undefined ? exit : { ...exit, detail: withoutHostPaths(detail) }
         ),
@@ -286,7 +290,7 @@ export class Pools {
     };
   }
 
-  /** Says once of each model to preload that it cannot be. */
+  /** Logs a warning, once for each model to preload that cannot be loaded. */
   #warnOfPreload(): void {
     for (const [model, reason] of notPreloaded(this.#deps.loop.state)) {
       if (this.#warnedOf.has(model)) continue;
@@ -309,7 +313,7 @@ export class Pools {
       ...defined({ correlation_id: correlationId }),
     });
     try {
-      // The pool waits for the memory of workers that it knows to stop.
+      // The pool waits for the memory of workers that are stopping: it must know them first.
       await Promise.all(this.#stops.get(poolId) ?? []);
       const client = await this.#client(poolId, endpoint);
       const { worker_id } = await client.call(poolRoutes.spawn, {
@@ -335,14 +339,14 @@ export class Pools {
     log.info("worker_stop", { pool_id: poolId, worker_id: workerId, reason });
     const stops = this.#stops.get(poolId) ?? new Set();
     this.#stops.set(poolId, stops);
-    const told = this.#tellToStop(effect).finally(() => {
-      stops.delete(told);
+    const request = this.#requestStop(effect).finally(() => {
+      stops.delete(request);
       if (stops.size === 0) this.#stops.delete(poolId);
     });
-    stops.add(told);
+    stops.add(request);
   }
 
-  async #tellToStop(effect: Extract<Effect, { kind: "stop_worker" }>) {
+  async #requestStop(effect: Extract<Effect, { kind: "stop_worker" }>) {
     const { poolId, endpoint, workerId, reason } = effect;
     try {
       await (await this.#client(poolId, endpoint)).call(poolRoutes.stopWorker, {
@@ -370,7 +374,7 @@ export class Pools {
     return this.#keyIds.get(poolId) === keyId;
   }
 
-  /** Undefined: the usual ones. Settings may be read again at any time. */
+  /** The configured hosts; undefined for the default. Not cached, because settings may be reloaded. */
   #allowedHosts(): HostSet | undefined {
     const hosts = this.#deps.config.pools.allowed_hosts;
     return hosts.length === 0 ? undefined : new HostSet(hosts);
@@ -384,8 +388,8 @@ export class Pools {
 }
 
 /**
- * Whether a later report of the same instance was taken before. One that was given up on its way may still
- * come, and would bring back workers that have gone.
+ * Whether a later report of the same instance has been taken already. A report whose sender has timed out may
+ * still arrive, and would bring back workers that have ended.
  */
 function isOutdated(
   report: Pick<PoolState, "instance_id" | "sequence">,

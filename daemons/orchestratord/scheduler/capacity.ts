@@ -1,6 +1,6 @@
 /**
- * The bound of the queue. Who asks for a place looks here first; what follows from a refusal is an input
- * of the scheduler like all others.
+ * The bound of the queue. It is checked before a job is submitted; a refusal is then sent to the scheduler
+ * as an input like any other.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { LlorchError } from "#shared/errors.ts";
 import { retryAfter } from "./rates.ts";
 import type { State } from "./state.ts";
 
-/** Tenants without a place that are remembered. */
+/** Refused tenants that are remembered, at most. */
 const REMEMBERED = 10_000;
 
-/** A tenant that was refused gets so much longer than it was told to wait before its place is lost. */
-const LATE = 3;
+/** A refused tenant's place is kept for this many times its Retry-After. */
+const KEPT_FOR = 3;
 
 /**
- * Why one more job of a tenant finds no place in the queue; undefined where it finds one. A tenant that
- * finds none is remembered ({@linkcode turnAway}), and those that hold more than their share of the
- * queue get no further place until it has come back: else those that are in would take each place that
- * becomes free before anybody else can ask for it.
+ * Why the queue has no place for one more job of a tenant; undefined where it has one. A refused tenant
+ * is remembered ({@linkcode turnAway}). Until it comes back, tenants with more than their share of the
+ * queue get no further place; otherwise they would take each free place before the refused tenant can
+ * try again.
  *
  * @returns `QUEUE_FULL` with the time after which a place should be free.
  */
@@ -38,17 +38,17 @@ export function refusalOf(
   if (others.size === 0 || own < shareOf(state, others)) return undefined;
   return new LlorchError(
     "QUEUE_FULL",
-    `Cannot queue another job: the free places are for others, who have fewer than your ${own}`,
+    `Cannot queue another job: the free places are for clients with fewer waiting jobs than your ${own}`,
     { retryAfterMs },
   );
 }
 
-/** A tenant was refused: while the queue is full, the next place is kept for it for a while. */
+/** Notes a refused tenant: while the queue is full, the next free place is kept for it for a while. */
 export function turnAway(state: State, tenant: string, now: number): void {
   if (!isFull(state)) return;
   if (state.refused.size >= REMEMBERED) forgetRefused(state, now);
   if (state.refused.size >= REMEMBERED && !state.refused.has(tenant)) return;
-  state.refused.set(tenant, now + LATE * retryAfter(state));
+  state.refused.set(tenant, now + KEPT_FOR * retryAfter(state));
 }
 
 /** Forgets the tenants that did not come back in time. */
@@ -67,14 +67,14 @@ function refusedNow({ refused }: Readonly<State>, now: number): Set<string> {
   return found;
 }
 
-/** Places of each tenant that is there or was refused. */
+/** The queue's places, divided among the tenants that have jobs or were refused. */
 function shareOf(state: Readonly<State>, others: ReadonlySet<string>): number {
   let tenants = others.size;
   for (const [name, { jobs }] of state.shares) if (jobs > 0 && !others.has(name)) tenants++;
   return state.policy.queueCapacity / Math.max(1, tenants);
 }
 
-/** Jobs of a tenant that wait. */
+/** Number of a tenant's waiting jobs. */
 function waiting(state: Readonly<State>, tenant: string): number {
   let count = 0;
   for (const { interactive, batch } of state.lines.values()) {

@@ -1,6 +1,6 @@
 /**
- * Pools that an operator takes out of service: nothing new is placed there, streams that run may end
- * within the deadline and go on elsewhere after it, and each worker is stopped once it is idle.
+ * Pools that an operator takes out of service: nothing new is placed there, running streams may end
+ * until the deadline and go on elsewhere after it, and each worker is stopped once it is idle.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { stopWorker } from "./orders.ts";
 import type { Effect, State, StopReason, Worker } from "./state.ts";
 import { workersOf } from "./workers.ts";
 
-/** Takes a pool out of service; workers that were asked for and come are stopped like the others. */
+/** Takes a pool out of service. Requested workers that are not ready yet are stopped like the others. */
 export function drainPool(state: State, poolId: string, until: number): void {
   state.drains.set(poolId, until);
   for (const { poolId: of, requestId } of [...state.spawns.values()]) {
@@ -17,7 +17,7 @@ export function drainPool(state: State, poolId: string, until: number): void {
   }
 }
 
-/** Stops what is idle on drained pools, and hands over streams whose time is up. */
+/** Stops idle workers on drained pools, and hands over the streams that run past the deadline. */
 export function carryOutDrains(state: State, now: number, effects: Effect[]): void {
   for (const [poolId, until] of state.drains) {
     for (const worker of workersOf(state, poolId)) {
@@ -26,7 +26,7 @@ export function carryOutDrains(state: State, now: number, effects: Effect[]): vo
   }
 }
 
-/** Lets a worker that takes no new jobs go: once it is idle, or its jobs have had their time. */
+/** Stops a worker that takes no new jobs once it is idle; from `until` on, hands its jobs over. */
 export function retire(
   state: State,
   worker: Worker,

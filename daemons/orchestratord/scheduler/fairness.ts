@@ -1,32 +1,32 @@
 /**
  * Fair share by tenant, with virtual token counters: of the tenants that wait, the one whose jobs
- * have cost least is served next. A tenant that comes (back) starts from the lowest counter of those
- * that are there, so that nobody saves up a claim by staying away.
+ * have cost least is served next. A tenant that is new or comes back starts from the lowest counter of
+ * the tenants with jobs, so that no tenant gains credit by staying away.
  *
- * A job is charged when it is dispatched, for what it is expected to cost, and the charge is brought
- * in line with what it really took as that becomes known. Without the first, all free slots would go
- * to whoever is lowest at that moment.
+ * A job is charged its expected cost when it is dispatched, and the charge is corrected as its real cost
+ * becomes known. Without the charge at dispatch, all free slots would go to the tenant that is lowest
+ * at that moment.
  *
  * @module
  */
 import type { Job } from "./job.ts";
 import type { Share, State } from "./state.ts";
 
-/** A generated token costs this many tokens of a prompt: those are read many at a time. */
+/** A generated token costs as much as this many prompt tokens, which are read many at a time. */
 const OUTPUT_WEIGHT = 2;
 
-/** Tokens that a job is expected to generate while nothing was measured. */
+/** Tokens that a job is expected to generate before anything was measured. */
 const USUAL_TOKENS_OUT = 64;
 
-/** Tenants that are remembered though they have nothing going on. */
+/** Tenants without a job that are remembered, at most. */
 const REMEMBERED_TENANTS = 10_000;
 
-/** What a job costs its tenant. */
+/** What a job costs its tenant, in prompt tokens. */
 export function costOf(tokensIn: number, tokensOut: number): number {
   return tokensIn + OUTPUT_WEIGHT * tokensOut;
 }
 
-/** A tenant has one more job. */
+/** Counts one more job of a tenant. */
 export function join(state: State, tenant: string): void {
   const share = state.shares.get(tenant) ?? { cost: 0, jobs: 0 };
   if (share.jobs === 0) share.cost = Math.max(share.cost, lowest(state) ?? state.floor);
@@ -34,7 +34,7 @@ export function join(state: State, tenant: string): void {
   state.shares.set(tenant, share);
 }
 
-/** A job of a tenant has ended. */
+/** Counts one job of a tenant less: it has ended. */
 export function leave(state: State, tenant: string): void {
   const share = shareOf(state, tenant);
   share.jobs--;
@@ -43,7 +43,11 @@ export function leave(state: State, tenant: string): void {
   }
 }
 
-/** A job takes a slot: its tenant is charged for what it will probably cost. */
+/**
+ * Charges a job's tenant its expected cost when the job takes a slot.
+ *
+ * @returns the charge
+ */
 export function charge(state: State, job: Job): number {
   const usual = state.rates.get(job.fingerprint)?.tokensOut ?? USUAL_TOKENS_OUT;
   const expected = costOf(job.tokensIn, Math.min(usual, job.maxTokens ?? Infinity));
@@ -51,14 +55,14 @@ export function charge(state: State, job: Job): number {
   return expected;
 }
 
-/** Brings what was charged for a running attempt up to what it has taken so far. */
+/** Raises the charge of a running attempt to what it has cost so far. */
 export function catchUp(state: State, job: Job): void {
   if (!job.lease) return;
   const more = costOf(job.tokensIn, job.lease.tokensOut) - job.lease.charged;
   if (more > 0) recharge(state, job, more);
 }
 
-/** Brings what was charged for an attempt that ends in line with what it took, up or down. */
+/** Corrects the charge of an attempt that ends, up or down, to what it has cost. */
 export function settle(state: State, job: Job): void {
   if (!job.lease) return;
   recharge(state, job, costOf(job.tokensIn, job.lease.tokensOut) - job.lease.charged);
@@ -69,7 +73,7 @@ function recharge(state: State, job: Job, more: number): void {
   if (job.lease) job.lease.charged += more;
 }
 
-/** Forgets tenants whose counter would be raised anyway if they came back. */
+/** Forgets idle tenants whose counter would be raised anyway if they came back, and those above the bound. */
 export function forgetIdleTenants(state: State): void {
   const floor = lowest(state) ?? state.floor;
   const idle = [...state.shares].filter(([, share]) => share.jobs === 0);
@@ -79,7 +83,7 @@ export function forgetIdleTenants(state: State): void {
   }
 }
 
-/** The counter of a tenant that has a job. */
+/** A tenant's counter. */
 export function costSoFar(state: Readonly<State>, tenant: string): number {
   return state.shares.get(tenant)?.cost ?? state.floor;
 }

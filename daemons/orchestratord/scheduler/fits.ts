@@ -3,7 +3,7 @@ import { type LoadPlan, planLoad, sitesOf } from "./placement.ts";
 import type { State } from "./state.ts";
 import { holdersOf } from "./workers.ts";
 
-/** Where a model would fit and why not, for each device of the pools in service that have it. */
+/** Whether a model fits, and why not, for each device of the pools in service that have it. */
 export function fits(state: Readonly<State>, fingerprint: string, now: number): ModelFit[] {
   return sitesOf(state, fingerprint).map(({ pool, device, needed, free }) => {
     const base = {
@@ -18,20 +18,20 @@ export function fits(state: Readonly<State>, fingerprint: string, now: number): 
     }
     const place = { fingerprint, poolId: pool.id, device: device.id };
     const named = device.asked_only ? { reason: "only when it is named" } : {};
-    return { ...base, ...named, ...told(planLoad(state, place, 0, now)) };
+    return { ...base, ...named, ...describePlan(planLoad(state, place, 0, now)) };
   });
 }
 
-function told(plan: LoadPlan): Pick<ModelFit, "fits" | "reason"> {
+function describePlan(plan: LoadPlan): Pick<ModelFit, "fits" | "reason"> {
   switch (plan.kind) {
     case "spawn":
       return { fits: "now" };
     case "evict": {
       const names = plan.victims.map(({ report }) => report.worker_id).join(", ");
-      return { fits: "evicting", reason: `once idle workers have gone: ${names}` };
+      return { fits: "evicting", reason: `once idle workers are stopped: ${names}` };
     }
     case "yield":
-      return { fits: "later", reason: "once busy workers have gone" };
+      return { fits: "later", reason: "once busy workers are stopped" };
     case "wait":
       return { fits: "later", reason: plan.reason };
     case "impossible":

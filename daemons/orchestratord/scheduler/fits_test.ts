@@ -27,7 +27,7 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
   const evicting = fitOf(B, [worker("w1", A)], models);
   assert.deepEqual([evicting?.fits, evicting?.reason], [
     "evicting",
-    "once idle workers have gone: w1",
+    "once idle workers are stopped: w1",
   ]);
   const state = initialState(POLICY);
   step(state, pool([worker("w1", A)], models), 0);

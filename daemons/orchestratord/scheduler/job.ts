@@ -3,28 +3,29 @@ import type { Priority } from "#shared/contracts/mod.ts";
 /** A job that has not ended. */
 export interface Job {
   readonly id: string;
-  /** As the client named it. */
+  /** The model's name as the client sent it. */
   readonly model: string;
   readonly fingerprint: string;
   readonly priority: Priority;
-  /** Whose job it is; tenants share fairly. */
+  /** Owner of the job; see `fairness.ts`. */
   readonly tenant: string;
+  /** All times of the scheduler are milliseconds of a steady clock. */
   readonly queuedAt: number;
-  /** When the job is given up; all times of the scheduler are those of a steady clock. */
+  /** When the job ends, done or not; undefined for no deadline. */
   readonly deadlineAt: number | undefined;
-  /** Tokens of the prompt, as far as they can be told from outside. */
+  /** Estimated tokens of the prompt. */
   readonly tokensIn: number;
-  /** The prompt has no more tokens than this. */
+  /** Upper bound of the prompt's tokens. */
   readonly tokensAtMost: number;
-  /** Tokens that it may generate, where it says so. */
+  /** Bound of the generated tokens; undefined where the request has none. */
   readonly maxTokens: number | undefined;
-  /** What a worker that served the like is known by, most telling first; see `affinity.ts`. */
+  /** Keys that lead to a worker with a similar job in its cache, most specific first; see `affinity.ts`. */
   readonly affinity: readonly string[];
-  /** Its attempts are streams that say every now and then that they go on; others are silent. */
+  /** Whether its attempts are streams that regularly report progress; the others are silent until they end. */
   readonly speaks: boolean;
-  /** Its events are kept in the database. */
+  /** Whether its events are kept in the database. */
   readonly isStored: boolean;
-  /** Since when it waits for a worker, this time. */
+  /** Since when it has been waiting for a worker, counted from its latest attempt. */
   waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */
   attempt: number;
@@ -32,19 +33,19 @@ export interface Job {
   failures: number;
   /** Backoff: not dispatched before this time. */
   notBefore: number;
-  /** Workers in a row that hung or died with it, of all that ran there the likeliest cause. */
+  /** Workers in a row that hung or died while this job was the likeliest cause. */
   deaths: number;
-  /** A worker hung or died with it: until it delivers, it runs beside no other of which that is true. */
+  /** A worker hung or died while it ran there; until it delivers, it never runs beside another shaken job. */
   isShaken: boolean;
-  /** Where its last attempt broke off, while nothing is known of that worker. */
+  /** Its last attempt, if the connection broke and it is not known yet whether the worker died. */
   brokeOff: BrokenAttempt | undefined;
-  /** Request id of a worker that was asked for to try it alone. */
+  /** Request id of the worker that was requested to try the job alone. */
   trialRequest: string | undefined;
-  /** The lease; set from dispatch to the attempt's end. */
+  /** Set from dispatch to the attempt's end. */
   lease: Lease | undefined;
 }
 
-/** An attempt whose connection broke, maybe because its worker died. */
+/** An attempt whose connection broke, perhaps because its worker died. */
 export interface BrokenAttempt {
   readonly workerId: string;
   readonly attempt: number;
@@ -52,6 +53,7 @@ export interface BrokenAttempt {
   readonly since: number;
   /** Whether it delivered a token. */
   readonly delivered: boolean;
+  /** See {@linkcode Lease.isHeard}. */
   readonly isHeard: boolean;
 }
 
@@ -60,9 +62,9 @@ export interface Lease {
   readonly poolId: string;
   readonly workerId: string;
   readonly since: number;
-  /** Tokens delivered in this attempt, as last told. */
+  /** Tokens delivered in this attempt, as last reported. */
   tokensOut: number;
-  /** Whether the worker has said anything of this attempt. */
+  /** Whether the worker has reported anything about this attempt. */
   isHeard: boolean;
   /** What the tenant was charged for this attempt; see `fairness.ts`. */
   charged: number;

@@ -11,7 +11,7 @@ import { measure } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Effect, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
 
-/** A job comes, or comes back after a restart. */
+/** Queues a new job, or one that the store still holds after a restart. */
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
   if (job.deaths > 0) state.blamed.add(job.id);
@@ -27,7 +27,7 @@ export function admit(state: State, job: NewJob, now: number): void {
   });
 }
 
-/** A waiting job takes a slot. */
+/** Gives a waiting job a slot and starts its next attempt. */
 export function dispatch(
   state: State,
   job: Job,
@@ -57,7 +57,7 @@ export function dispatch(
   });
 }
 
-/** An attempt has ended; a job that was lost waits again, or has failed too often. */
+/** Ends an attempt. A job whose attempt was lost waits again, unless it has failed too often. */
 export function endAttempt(
   state: State,
   job: Job,
@@ -88,14 +88,14 @@ export function endAttempt(
   }
   job.notBefore = now + backoff(state, job.failures);
   if (job.brokeOff?.delivered === false) {
-    // It may have ended the worker, which is known as soon as the pool has said so: not to the next with it.
+    // It may have ended the worker. Wait for the pool's report before it can end another one.
     job.notBefore = Math.max(job.notBefore, now + state.policy.backoffFirstMs);
   }
   job.waitingSince = now;
   putBack(state, job, now);
 }
 
-/** A running job leaves its worker, which did no wrong, and goes on with another. */
+/** Takes a running job from a healthy worker; it goes on with another. */
 export function handOver(
   state: State,
   job: Job,
@@ -109,7 +109,7 @@ export function handOver(
   putBack(state, job, now);
 }
 
-/** Ends a job with an error, waiting or running; nothing where there is none. */
+/** Ends a waiting or running job with an error; does nothing if there is no such job. */
 export function endJob(
   state: State,
   jobId: string,
@@ -127,7 +127,7 @@ export function endJob(
   effects.push({ kind: "fail", jobId, error });
 }
 
-/** The first try again comes at once, then the pause doubles up to its bound. */
+/** Pause before the next try, in ms: none after the first failure, then doubling up to its bound. */
 export function backoff({ policy }: State, failures: number): number {
   return backoffMs(failures - 1, { firstMs: policy.backoffFirstMs, maxMs: policy.backoffMaxMs });
 }
@@ -137,7 +137,7 @@ function end(state: State, job: Job): void {
   leave(state, job.tenant);
 }
 
-/** A job gives its slot back. */
+/** Gives a job's slot back. */
 export function release(state: State, job: Job, now: number): void {
   settle(state, job);
   state.running.delete(job.id);

@@ -3,23 +3,23 @@ import { defaultLoad } from "#shared/models/default_load.ts";
 import { estimateMemory } from "#shared/models/estimate.ts";
 
 /**
- * Memory that a load with a pool's default settings takes on its device, in bytes: what the pool itself
- * says, which is what it checks at a spawn. One that is too old to say so is taken to have the defaults
- * of one that is not configured.
+ * Memory that a load with a pool's default settings takes on its device, in bytes: the pool's own figure,
+ * which it also checks when it starts a worker. For a pool too old to report one, estimated from the
+ * defaults of an unconfigured pool.
  *
- * @param kind Of the device; without it, a GPU.
+ * @param kind Kind of the device; a GPU by default.
  */
 export function defaultLoadBytes(model: PoolModel, kind: DeviceKind = "cuda"): number {
-  const told = model.default_load?.device_bytes[kind];
-  if (told !== undefined) return told;
+  const reported = model.default_load?.device_bytes[kind];
+  if (reported !== undefined) return reported;
   const { gpu_layers: gpuLayers, measured, ...memory } = model;
   const load = defaultLoad(model);
-  // What was measured with some of the layers on a GPU tells nothing of all of them on the CPU.
+  // A measurement with some layers on a GPU does not apply to a load entirely on the CPU.
   if (kind === "cpu" && gpuLayers !== undefined) return estimateMemory(memory, load);
   return estimateMemory({ ...memory, measured }, { ...load, gpuLayers });
 }
 
-/** Memory that the same load takes in the machine beside its device, in bytes. */
+/** Memory that the same load takes in the machine in addition to its device, in bytes. */
 export function defaultHostBytes({ default_load }: PoolModel, kind: DeviceKind): number {
   return kind === "cpu" ? 0 : default_load?.host_bytes ?? 0;
 }

@@ -10,10 +10,10 @@ import { predictStart } from "./rates.ts";
 import { refusalOf } from "./capacity.ts";
 import { step } from "./step.ts";
 
-/** Carries out what the scheduler decides. Must not throw and must not wait. */
+/** Carries out one decision of the scheduler. Must neither throw nor block. */
 export type Effects = (effect: Effect) => void;
 
-/** A job that has ended, as it is kept. */
+/** A job that has ended, as stored. */
 export interface EndedJob {
   readonly fingerprint: string;
   readonly attempts: readonly Attempt[];
@@ -22,15 +22,17 @@ export interface EndedJob {
   readonly usage: { readonly tokens_out: number } | undefined;
 }
 
-/** Where a job stands among those of its model, and when it should start, in ms from now. */
+/** A job's position in the queue of its model, and when it should start. */
 export interface Place {
+  /** Jobs ahead of it. */
   readonly queue_position: number;
+  /** From now, in ms. */
   readonly predicted_start_ms: number;
 }
 
 /**
- * The one owner of the scheduler's state. Everything that happens is sent here; an input that an
- * effect causes is handled after the effects before it.
+ * The only owner of the scheduler's state. Every event is sent here as an input. An input that an effect
+ * sends is handled after all effects of the current step.
  */
 export class Loop {
   #state: State;
@@ -40,25 +42,25 @@ export class Loop {
   #busy = false;
   #names: ReturnType<typeof nameIndex> | undefined;
   #watch: Watch | undefined;
-  #tell: (happened: Happened) => void = () => {};
+  #report: (happened: Happened) => void = () => {};
 
   constructor(policy: Policy, clock: Clock) {
     this.#state = initialState(policy);
     this.#clock = clock;
   }
 
-  /** Says who carries out effects; once, before the first input. */
+  /** Sets what carries out effects; call once, before the first input. */
   connect(effects: Effects): void {
     this.#effects = effects;
   }
 
-  /** Has every step looked at, and what it tells passed on. */
-  observe(watch: Watch, tell: (happened: Happened) => void): void {
+  /** Runs `watch` around every step, and passes what it finds to `report`. */
+  observe(watch: Watch, report: (happened: Happened) => void): void {
     this.#watch = watch;
-    this.#tell = tell;
+    this.#report = report;
   }
 
-  /** The state, to look at. */
+  /** The state, read-only. */
   get state(): Readonly<State> {
     return this.#state;
   }
@@ -69,13 +71,13 @@ export class Loop {
     this.#busy = true;
     try {
       for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
-        const told = this.#watch?.(this.#state, next);
+        const activitiesOf = this.#watch?.(this.#state, next);
         const { state, effects } = step(this.#state, next, this.#clock.steady());
         this.#state = state;
         if (next.kind === "pool_seen" || next.kind === "pool_left" || next.kind === "tick") {
           this.#names = undefined;
         }
-        for (const happened of told?.(state, effects) ?? []) this.#tell(happened);
+        for (const happened of activitiesOf?.(state, effects) ?? []) this.#report(happened);
         for (const effect of effects) this.#effects(effect);
       }
     } finally {
@@ -83,7 +85,7 @@ export class Loop {
     }
   }
 
-  /** Learns from a job that ended before this start how long one takes. */
+  /** Takes the figures of a job that ended before this start, to predict how long jobs take. */
   remember({ fingerprint, attempts, endedAt, usage }: EndedJob): void {
     const startedAt = Date.parse(attempts.at(-1)?.started_at ?? "");
     if (endedAt === undefined || !usage || Number.isNaN(startedAt)) return;
@@ -97,15 +99,15 @@ export class Loop {
     return resolveModel(this.#names, name, this.#state);
   }
 
-  /** What every name stands for. */
+  /** See {@linkcode nameIndex}. */
   names(): ReturnType<typeof nameIndex> {
     return this.#names ??= nameIndex(this.#state.pools.values());
   }
 
   /**
-   * Checks the queue's bound and tells where a job would stand among those of its model.
+   * Checks the queue's bound and returns the place that a new job would have.
    *
-   * @param deadlineMs From now; undefined for none.
+   * @param deadlineMs In ms from now; undefined for none.
    * @throws {LlorchError} `QUEUE_FULL`, or `DEADLINE_UNMET` for a job that cannot start in time
    */
   place(
@@ -131,7 +133,7 @@ export class Loop {
     return { queue_position: ahead.jobs, predicted_start_ms: startMs };
   }
 
-  /** Where a job that was taken stands now; at 0 once it does not wait. */
+  /** The place of an accepted job now; position 0 and 0 ms once it no longer waits. */
   placeOf(jobId: string): Place {
     const job = this.#state.queued.get(jobId);
     if (!job) return { queue_position: 0, predicted_start_ms: 0 };

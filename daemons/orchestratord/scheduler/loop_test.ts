@@ -16,7 +16,7 @@ Deno.test("a place that is kept for who was refused is free in time, though the 
   assert.throws(() => ask("few"), { code: "QUEUE_FULL" });
   const error = { code: "CANCELLED", message: "cancelled" } as const;
   loop.send({ kind: "cancel", jobId: "j1", error });
-  assert.throws(() => ask("many"), /the free places are for others/);
+  assert.throws(() => ask("many"), /the free places are for clients with fewer/);
 
   time.wall -= 3_600_000;
   time.steady += 60_000;

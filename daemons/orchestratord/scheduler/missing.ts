@@ -1,5 +1,5 @@
 /**
- * Models that go away: a file that was deleted, cut off or written over, a folder that was unmounted.
+ * Models that disappear: the file was deleted, truncated or overwritten, or its folder was unmounted.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { namesOf } from "./resolve.ts";
 import type { Effect, Pool, State } from "./state.ts";
 import { holdersOf, isLoading } from "./workers.ts";
 
-/** A model may come back within this time, in ms: its file is being replaced, or its folder mounted. */
+/** A model may come back within this time, in ms: its file is being replaced, or its folder mounted again. */
 const GRACE_MS = 3_000;
 
 /** Models that are remembered, at most. */
 const REMEMBERED = 10_000;
 
-/** Notes which models a pool has no more, and which are there again. */
+/** Notes which models a pool no longer has, and which are back. */
 export function noteMissing(
   state: State,
   pool: Pool,
@@ -28,21 +28,23 @@ export function noteMissing(
     const { fingerprint, path } = model;
     if (there.has(fingerprint)) continue;
     const why = pool.unusable.find((each) => each.path === path)?.reason;
-    const other = pool.models.some((each) => each.path === path) && "its file is another one now";
-    const reason = `pool ${pool.id} has it no longer: ${why ?? (other || "its file is not there")}`;
+    const isReplaced = pool.models.some((each) => each.path === path);
+    const reason = `pool ${pool.id} no longer has it: ${
+      why ?? (isReplaced ? "its file was replaced" : "its file is gone")
+    }`;
     if (state.missing.size >= REMEMBERED) {
       for (const oldest of state.missing.keys()) {
         state.missing.delete(oldest);
         break;
       }
     }
-    // The latest last, for the next line to find and the oldest to go.
+    // Newest last: the loop above removes the oldest, which comes first.
     state.missing.delete(fingerprint);
     state.missing.set(fingerprint, { since: now, reason, names: namesOf(model) });
   }
 }
 
-/** Ends the jobs that wait for a model which no known pool has any more, and which no worker holds. */
+/** Ends the jobs that wait for a model that no known pool has any more and no worker holds. */
 export function endMissing(state: State, now: number, effects: Effect[]): void {
   for (const [fingerprint, { since, reason }] of state.missing) {
     if (now - since < GRACE_MS || isSomewhere(state, fingerprint)) continue;
@@ -55,7 +57,7 @@ export function endMissing(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Whether a known pool has the model, silent ones too, or a worker that was not stopped holds it. */
+/** Whether a known pool has the model, even one that is silent, or a worker that is not stopping holds it. */
 function isSomewhere(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
   for (const { stoppingSince } of holdersOf(state, fingerprint)) {

@@ -30,9 +30,9 @@ function waiting(): Run {
 
 Deno.test("jobs whose model no pool has any more end within seconds, with the reason", () => {
   const cases: readonly [readonly UnusableModel[], readonly PoolModel[], string][] = [
-    [[], [{ ...model(B), path: "/y" }], "its file is not there"],
+    [[], [{ ...model(B), path: "/y" }], "its file is gone"],
     [[{ name: "x", path: "/x", reason: "it is truncated" }], [], "it is truncated"],
-    [[], [{ ...model(B), path: "/x" }], "its file is another one now"],
+    [[], [{ ...model(B), path: "/x" }], "its file was replaced"],
   ];
   for (const [unusable, models, reason] of cases) {
     const run = waiting();
@@ -42,7 +42,7 @@ Deno.test("jobs whose model no pool has any more end within seconds, with the re
       pool([], { ...FULL, models: [...models], unusable }),
     );
     assert.deepEqual(failures(run.at(3_000, pool([], { ...FULL, models: undefined }), TICK)), []);
-    const message = `No pool has the model "a" any more: pool p1 has it no longer: ${reason}`;
+    const message = `No pool has the model "a" any more: pool p1 no longer has it: ${reason}`;
     assert.deepEqual(failures(run.at(5_000, TICK)), [`j MODEL_NOT_FOUND ${message}`]);
     assert.equal(run.state.queued.size, 0);
   }

@@ -1,18 +1,17 @@
 /**
- * What pools are told to do: start a worker, stop one.
+ * Orders to pools: start a worker, stop one.
  *
  * @module
  */
 import type { Site } from "./placement.ts";
 import type { Effect, State, StopReason, Worker } from "./state.ts";
 
-/** What the request ids of our own spawns begin with; those of people begin otherwise. */
+/** Prefix of the request ids of our own spawns; request ids of people have another. */
 const SPAWN_PREFIX = "spawn-";
 
 /**
- * Asks for a worker.
- *
- * @param why What it is asked for beside the jobs that wait for its model.
+ * Requests a worker. `isSwap` says that others are stopped for it; `trialOf` is the job to try alone on it,
+ * by default it is for all jobs of its model.
  */
 export function startSpawn(
   state: State,
@@ -37,12 +36,12 @@ export function startSpawn(
   return { kind: "spawn", spawn, modelRef: model.model_ref, endpoint: pool.endpoint };
 }
 
-/** Whether a worker was asked for here, by this process or an earlier one, and not by a person. */
+/** Whether the scheduler requested a worker, in this process or an earlier one, and not a person. */
 export function isOurs({ report }: Worker): boolean {
   return report.request_id.startsWith(SPAWN_PREFIX);
 }
 
-/** Tells a worker to stop: from now on it is given nothing. */
+/** Stops a worker: from now on it gets no jobs. */
 export function stopWorker(state: State, worker: Worker, reason: StopReason, now: number): Effect {
   const { poolId, report } = worker;
   worker.stoppingSince = now;

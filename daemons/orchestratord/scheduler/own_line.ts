@@ -1,18 +1,18 @@
 import type { Job } from "./job.ts";
 
-/** Stands for no bound: more than any job generates, small enough that sums stay exact. */
+/** Used where a job has no bound: more than any job generates, small enough that sums stay exact. */
 const UNBOUNDED = 2 ** 31 - 1;
 
-/** Jobs whose bounds have the same number of binary digits. */
+/** Jobs whose `max_tokens` have the same number of binary digits. */
 interface Bucket {
   count: number;
-  /** Of their bounds. */
+  /** Sum of their `max_tokens`. */
   sum: number;
 }
 
 /**
- * The waiting jobs of one tenant for one model in one class, oldest first, by id. What they will
- * generate is known without looking at each: they are counted by the size of their `max_tokens`.
+ * The waiting jobs of one tenant for one model in one class, oldest first, by id. They are also counted by
+ * the size of their `max_tokens`, so that the expected tokens are known without a walk over all jobs.
  */
 export class OwnLine extends Map<string, Job> {
   readonly #buckets = new Map<number, Bucket>();
@@ -31,8 +31,8 @@ export class OwnLine extends Map<string, Job> {
   }
 
   /**
-   * Tokens that its jobs will generate together, where one that is not bounded generates `usual`.
-   * Exact but for jobs whose bound is within a factor of two of `usual`.
+   * Tokens that its jobs will generate together, where a job without a bound generates `usual`.
+   * Exact except for jobs whose bound is within a factor of two of `usual`.
    */
   expectedTokens(usual: number): number {
     let tokens = 0;

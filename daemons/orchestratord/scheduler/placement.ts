@@ -1,5 +1,5 @@
 /**
- * Where a model is loaded that jobs wait for, and what has to go for it.
+ * Where a model that jobs wait for is loaded, and which workers are stopped for it.
  *
  * @module
  */
@@ -21,26 +21,27 @@ export interface Site {
   readonly pool: Pool;
   readonly device: Device;
   readonly model: PoolModel;
+  /** Bytes that the model takes on the device. */
   readonly needed: number;
-  /** Free bytes less what running spawns will take. */
+  /** Free bytes less what running spawns will take; may be negative. */
   readonly free: number;
-  /** Whether the machine has no room for the layers that are not on the device. */
+  /** Whether main memory is too small for the layers that are not on the device: now, or always. */
   readonly lacksHost: "now" | "ever" | undefined;
 }
 
 /** What to do about a model that no worker holds. */
 export type LoadPlan =
   | { readonly kind: "spawn"; readonly site: Site }
-  /** The pool waits for the memory of its victims. */
+  /** Stop the victims and start the worker; the pool waits for their memory. */
   | { readonly kind: "evict"; readonly site: Site; readonly victims: readonly Worker[] }
-  /** Workers that are busy take no new job, so that they can be evicted when theirs have ended. */
+  /** Give busy workers no new jobs, so that they can be evicted once their jobs have ended. */
   | { readonly kind: "yield"; readonly victims: readonly Worker[] }
   | { readonly kind: "wait"; readonly reason: string }
   | {
     readonly kind: "impossible";
     readonly code: LoadError;
     readonly message: string;
-    /** Where it is not what the code's table says. */
+    /** Overrides the default of the error code. */
     readonly retriable?: boolean;
   };
 
@@ -48,15 +49,16 @@ export type LoadPlan =
 export type LoadError = "INSUFFICIENT_MEMORY" | "WORKER_START_FAILED";
 
 /**
- * What to do for a model. In this order:
+ * Decides what to do for a model, in this order:
  *
- * 1. impossible, if no device that may be used unasked is large enough, or would be without its pinned
- *    models, or if every pool has failed too often;
- * 2. spawn on a device on which it fits now: GPUs before the CPU, then most free memory;
- * 3. evict idle workers, least recently used first, where it fits once they have gone, and those that
- *    are on their way already; a pinned one stays, and one that was just loaded stays until it has
- *    served, at least for its minimum residence;
- * 4. after the patience, let workers that are busy and have had their minimum residence yield;
+ * 1. impossible, if no device that may be used without being named is large enough, if its pinned models
+ *    leave too little room, or if starts have failed too often on every pool;
+ * 2. spawn on a device where it fits now: GPUs before the CPU, then most free memory;
+ * 3. evict idle workers, least recently used first, where it fits without them and without the workers
+ *    that are stopping already; a pinned worker stays, and one that was just loaded stays until it has
+ *    served a job or its minimum residence is over;
+ * 4. once the model has waited longer than `swapPatienceMs`, let busy workers yield whose minimum
+ *    residence is over;
  * 5. wait.
  *
  * @param waitedMs How long the first job of the model has waited.
@@ -72,7 +74,7 @@ export function planLoad(
     if ((place.poolId ?? pool.id) !== pool.id) return false;
     if ((place.device ?? device.id) !== device.id) return false;
     const reload = state.reloads.get(pool.id);
-    // It has just made room there for the model that replaces it.
+    // The model has just made room there for the one that replaces it.
     return reload?.stage !== "loading" || reload.from !== fingerprint;
   });
   if (there.length === 0) {
@@ -82,8 +84,10 @@ export function planLoad(
     };
   }
   const all = there.filter(({ device }) => place.device !== undefined || !device.asked_only);
-  if (all.length === 0) return { kind: "wait", reason: "its devices are used when named alone" };
-  // Of one that could never be asked, nobody knows how large it is.
+  if (all.length === 0) {
+    return { kind: "wait", reason: "its devices are used only when they are named" };
+  }
+  // The size of a device that never answered is not known.
   const large = all.filter(({ needed, device }) =>
     needed <= device.total_bytes || isUnknown(device)
   ).filter(({ lacksHost }) => lacksHost !== "ever");
@@ -124,8 +128,8 @@ export function planLoad(
 }
 
 /**
- * Where a model whose slots are all taken is loaded once more: on a device of a kind that holds it
- * already and not this very one, where it fits now. Nothing has to go for it.
+ * Where a model whose slots are all taken is loaded once more: on another device of a kind that holds it
+ * already, where it fits now without evicting a worker; undefined where there is none.
  */
 export function planReplica(
   state: Readonly<State>,
@@ -148,12 +152,12 @@ export function planReplica(
     .sort(bySite)[0];
 }
 
-/** So long after a worker has gone its memory may still show as used, in ms. */
+/** The memory of a worker that has ended may show as used for this long, in ms. */
 const SETTLE_MS = 5_000;
 
 /**
- * Where a model is loaded once more to try a job alone, and nothing has to go for it: on a pool that tries
- * nothing else. It waits while such a pool may get the room by itself.
+ * Where a model is loaded once more to try a job alone: on a pool where no other job is tried, without
+ * evicting a worker. Waits while memory on such a pool may become free anyway.
  */
 export function planTrial(
   state: Readonly<State>,
@@ -176,7 +180,7 @@ export function planTrial(
   if (fitting[0]) return { kind: "spawn", site: fitting[0] };
   const mayFit = now - waitingSince < SETTLE_MS ||
     sites.some((site) => victimsFor(state, site, () => false) && site.needed > site.free);
-  if (mayFit) return { kind: "wait", reason: "memory is about to be free" };
+  if (mayFit) return { kind: "wait", reason: "memory is about to become free" };
   const message = "There is no room to try the job alone";
   return { kind: "impossible", code: "INSUFFICIENT_MEMORY", message };
 }
@@ -188,7 +192,7 @@ function kindOf(
   return state.pools.get(poolId)?.devices.find(({ id }) => id === report.device)?.kind;
 }
 
-/** @param there All devices that could be named. */
+/** @param there All devices, with those that are used only when named. */
 function tooLarge(all: readonly Site[], there: readonly Site[]): LoadPlan {
   const best = all.toSorted((a, b) => b.device.total_bytes - a.device.total_bytes)[0]!;
   const spare = there.find(({ device, needed }) => needed <= device.total_bytes);
@@ -203,7 +207,7 @@ function tooLarge(all: readonly Site[], there: readonly Site[]): LoadPlan {
   };
 }
 
-/** Whether a device was never seen at work. */
+/** Whether a device has never worked: its size is not known. */
 function isUnknown({ total_bytes, unavailable }: Device): boolean {
   return total_bytes === 0 && unavailable !== undefined;
 }
@@ -260,7 +264,7 @@ function bySite(a: Site, b: Site): number {
     (a.pool.id + a.device.id < b.pool.id + b.device.id ? -1 : 1);
 }
 
-/** Every device of a pool in service that has the model, with the room on it. */
+/** Every device of the pools in service that have the model, with its free memory. */
 export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
   const found: Site[] = [];
   for (const pool of state.pools.values()) {
@@ -286,8 +290,8 @@ export function sitesOf(state: Readonly<State>, fingerprint: string): Site[] {
 }
 
 /**
- * What is free on a device, less what workers that were asked for will take; never more than it has
- * beside its workers: file pages that they have mapped show as free memory although they need them.
+ * Bytes that are free on a device, less what requested workers will take. Never more than the total less
+ * what its workers take: file pages that they have mapped show as free although they need them.
  */
 function freeOn(state: Readonly<State>, pool: Pool, device: Device): number {
   const here = pool.workers.filter((worker) => worker.device === device.id);
@@ -303,8 +307,8 @@ function freeOn(state: Readonly<State>, pool: Pool, device: Device): number {
 }
 
 /**
- * Workers of a device that go for a model: idle ones first, then least recently used; undefined
- * where not enough may go.
+ * Workers of a device to stop for a model: idle ones first, then least recently used; undefined where
+ * stopping all that may be stopped would not free enough.
  */
 function victimsFor(
   state: Readonly<State>,
@@ -312,7 +316,7 @@ function victimsFor(
   may: (worker: Worker) => boolean,
 ): Worker[] | undefined {
   const there = onDevice(state, pool, device);
-  // Memory of workers that are already on their way out will come back too.
+  // The memory of workers that are stopping already will become free, too.
   let left = needed - free;
   for (const { stoppingSince, report } of there) {
     if (stoppingSince !== undefined) left -= report.memory_bytes;
@@ -331,12 +335,12 @@ function victimsFor(
   return left <= 0 ? victims : undefined;
 }
 
-/** Whether an idle worker may be evicted: not before the job comes that it was loaded for. */
+/** Whether an idle worker may be evicted: it has served a job, or its minimum residence is over. */
 function mayGo(state: Readonly<State>, worker: Worker, now: number): boolean {
   return worker.jobs.size === 0 && (worker.served || isResident(state, worker, now));
 }
 
-/** Whether a busy worker may be kept from new jobs for a model: not if it is for another already. */
+/** Whether a busy worker may yield to a model: not if it yields to another model already. */
 function mayYield(
   state: Readonly<State>,
   worker: Worker,

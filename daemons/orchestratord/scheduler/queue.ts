@@ -1,6 +1,6 @@
 /**
- * The waiting jobs: by model, then class, then tenant, each tenant's oldest first. Which one is next
- * is found without looking at the others of its tenant.
+ * The waiting jobs: by model, then class, then tenant, each tenant's oldest first. The next job is found
+ * by looking at only the first job of each tenant.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { OwnLine } from "./own_line.ts";
 import type { Job } from "./job.ts";
 import type { Ahead, Line, State } from "./state.ts";
 
-/** What decides where a job stands. */
+/** What decides a job's place in the queue. */
 type Placed = Pick<Job, "fingerprint" | "priority" | "tenant">;
 
-/** Adds a job that has just come: it is the newest. */
+/** Adds a new job, which is the newest of all. */
 export function enqueue(state: State, job: Job): void {
   state.queued.set(job.id, job);
   if (isHeldBack(state, job)) state.held.add(job.id);
@@ -20,12 +20,12 @@ export function enqueue(state: State, job: Job): void {
   else lineOf(state, job).set(job.id, job);
 }
 
-/** Whether a job is stored, and the database takes no writes; see `storage.ts`. */
+/** Whether a job is stored while the database takes no writes; see `storage.ts`. */
 export function isHeldBack(state: Readonly<State>, job: Job): boolean {
   return job.isStored && !state.isStorageWritable;
 }
 
-/** Puts a job back that lost its worker: ahead of all that came after it, once its pause is over. */
+/** Puts back a job that lost its worker: once its pause is over, ahead of all jobs that came after it. */
 export function putBack(state: State, job: Job, now: number): void {
   state.queued.set(job.id, job);
   if (job.notBefore > now) state.paused.add(job.id);
@@ -34,7 +34,7 @@ export function putBack(state: State, job: Job, now: number): void {
   else standInLine(state, job);
 }
 
-/** Puts a job into its line, ahead of all that came after it. */
+/** Puts a job into its line, ahead of all jobs that came after it. */
 export function standInLine(state: State, job: Job): void {
   state.suspects.delete(job.id);
   const line = lineOf(state, job);
@@ -44,7 +44,7 @@ export function standInLine(state: State, job: Job): void {
   for (const other of later) line.set(other.id, other);
 }
 
-/** Takes a job out; false when it does not wait. */
+/** Takes a job out of the queue; false when it does not wait. */
 export function dequeue(state: State, job: Job): boolean {
   if (!state.queued.delete(job.id)) return false;
   for (const aside of [state.paused, state.suspects, state.held]) {
@@ -72,8 +72,8 @@ export function resume(state: State, now: number): void {
 }
 
 /**
- * The job of a model that is served next: interactive before batch, a batch job that waited long
- * enough counting as interactive; then the tenant that had least; then the oldest.
+ * The job of a model that is served next: interactive jobs before batch jobs, where a batch job that has
+ * waited long enough counts as interactive; then the tenant with the lowest cost; then the oldest job.
  */
 export function nextJob(state: Readonly<State>, fingerprint: string, now: number): Job | undefined {
   const lines = state.lines.get(fingerprint);
@@ -91,8 +91,8 @@ export function nextJob(state: Readonly<State>, fingerprint: string, now: number
 }
 
 /**
- * Since when the first job of a model has waited that counts as interactive; undefined while only
- * batch jobs wait.
+ * Since when the longest waiting job of a model that counts as interactive has been waiting; undefined
+ * while only batch jobs wait.
  */
 export function urgentSince(
   state: Readonly<State>,
@@ -108,14 +108,14 @@ export function urgentSince(
   return since;
 }
 
-/** Whether a job counts as interactive. */
+/** Whether a job counts as interactive: a batch job does once it has waited long enough. */
 export function isUrgent(state: Readonly<State>, job: Job, now: number): boolean {
   return job.priority === "interactive" || now - job.queuedAt > state.policy.batchPromoteMs;
 }
 
 /**
- * What of its model would be served before a new job: the jobs of its own tenant, and of each other
- * tenant as many at most.
+ * The jobs of its model that would be served before a new job: those of its own tenant, and of each other
+ * tenant at most one more than that.
  */
 export function countAhead(state: Readonly<State>, job: Placed): Ahead {
   const own = ownLine(state, job);
@@ -126,13 +126,13 @@ export function countAhead(state: Readonly<State>, job: Placed): Ahead {
   });
 }
 
-/** The same for a job that waits already: what came after it is not ahead of it. */
+/** The same for a job that waits already: jobs that came after it are not ahead of it. */
 export function countAheadOfQueued(state: Readonly<State>, job: Job): Ahead {
   const usual = usualTokens(state, job);
   let jobs = 0;
   let tokens = 0;
   for (const other of ownLine(state, job)?.values() ?? []) {
-    // One that pauses stands in no line: it will be put back before those that came later.
+    // A pausing job stands in no line: it will be put back ahead of those that came later.
     if (other.id === job.id || other.queuedAt > job.queuedAt) break;
     jobs++;
     tokens += Math.min(usual, other.maxTokens ?? Infinity);
@@ -140,7 +140,7 @@ export function countAheadOfQueued(state: Readonly<State>, job: Job): Ahead {
   return aheadOf(state, job, { jobs, tokens });
 }
 
-/** @param own What of its tenant is ahead of it. */
+/** @param own The jobs of its own tenant that are ahead of it. */
 function aheadOf(state: Readonly<State>, job: Placed, own: Ahead): Ahead {
   const { fingerprint, priority, tenant } = job;
   const lines = state.lines.get(fingerprint);
@@ -161,7 +161,7 @@ function usualTokens(state: Readonly<State>, { fingerprint }: Placed): number {
   return state.rates.get(fingerprint)?.tokensOut ?? 0;
 }
 
-/** Waiting jobs in about the order in which they will be served, those that pause last. */
+/** Waiting jobs in about the order in which they will be served; those that pause come last. */
 export function queueOrder(state: Readonly<State>, now: number): Job[] {
   const ranked: { job: Job; rank: readonly [number, number, number] }[] = [];
   for (const { interactive, batch } of state.lines.values()) {
@@ -192,7 +192,7 @@ function better(state: Readonly<State>, best: Job | undefined, other: Job): Job 
 
 function firstOf(jobs: ReadonlyMap<string, Job>): Job {
   for (const job of jobs.values()) return job;
-  throw new Error("A tenant without a waiting job is in no line");
+  throw new Error("A tenant in a line must have a waiting job");
 }
 
 function ownLine(

@@ -13,7 +13,7 @@ function ahead(run: Run, id: string): number {
   return countAheadOfQueued(run.state, run.state.queued.get(id)!).jobs;
 }
 
-Deno.test("a job that waits has as many ahead of it as it was told when it came", () => {
+Deno.test("a waiting job has as many jobs ahead of it as was reported when it was submitted", () => {
   const run = full();
   const told = new Map<string, number>();
   for (const [at, tenant] of ["a", "a", "a"].entries()) {

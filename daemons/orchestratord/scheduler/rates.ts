@@ -1,6 +1,5 @@
 /**
- * What was measured, and what follows from it: when a job will start, and when a full queue will
- * have room.
+ * Measurements, and predictions from them: when a job will start, and when a full queue will have room.
  *
  * @module
  */
@@ -11,15 +10,15 @@ import { holdersOf, isUsable } from "./workers.ts";
 /** Weight of the newest value in a moving average. */
 const NEWEST_WEIGHT = 0.2;
 
-/** Models whose figures are remembered. */
+/** Models whose figures are remembered, at most. */
 const REMEMBERED_MODELS = 1000;
 
-/** Retry-After while nothing was measured, and its lower bound, in ms. */
+/** Retry-After before anything was measured, and its lower bound, in ms. */
 const LEAST_RETRY_MS = 1000;
 
 /**
- * A load that was never measured is taken to be one from a fast disk: guessed too long, it would
- * refuse jobs whose deadline can be met.
+ * Assumed for a load that was never measured: a fast disk. Too long a guess would refuse jobs whose
+ * deadline can be met.
  */
 const GUESSED_LOAD = { startMs: 500, bytesPerMs: 1e6 };
 
@@ -38,7 +37,7 @@ export function measure(
   };
   const before = rates[figure];
   rates[figure] = before === undefined ? value : before + (value - before) * NEWEST_WEIGHT;
-  // The latest measured stay.
+  // Newest last: the model measured longest ago is forgotten first.
   state.rates.delete(fingerprint);
   state.rates.set(fingerprint, rates);
   const [oldest] = state.rates.keys();
@@ -48,12 +47,12 @@ export function measure(
 /**
  * When a job that is queued now should start, in ms from now.
  *
- * With every slot taken, slots become free at the pace of slots by service time: first those of the
- * jobs that run, then those of the jobs ahead, each of the size that it may have. A model that nobody
- * holds is loaded first. Service that was not measured counts as 0, and a load as long as the model's
- * size makes likely.
+ * While every slot is taken, slots become free at a rate of their number divided by the service time:
+ * first those of the running jobs, then those of the jobs ahead, weighted by the tokens that each may
+ * generate. A model that no worker holds is loaded first. An unmeasured service time counts as 0; an
+ * unmeasured load time is estimated from the model's size.
  *
- * @param ahead What of the model is served before it.
+ * @param ahead The jobs of the model that are served before it.
  */
 export function predictStart(
   state: Readonly<State>,
@@ -74,7 +73,7 @@ export function predictStart(
   return Math.round((remainingOf(state, fingerprint) + (ahead.jobs - free) * eachMs) / slots);
 }
 
-/** Slots of a worker that nobody has loaded yet. */
+/** Slots of the worker that will be loaded for a model. */
 function slotsToCome(state: Readonly<State>, fingerprint: string): number {
   for (const { models } of state.pools.values()) {
     const model = models.find((each) => each.fingerprint === fingerprint);
@@ -84,8 +83,8 @@ function slotsToCome(state: Readonly<State>, fingerprint: string): number {
 }
 
 /**
- * How long jobs hold a slot together, in ms: each the time to its first token, and for its tokens
- * their share of the rest.
+ * How long jobs together hold a slot, in ms: for each job the time to its first token, and for each token
+ * its share of the rest.
  */
 function serviceOf(rates: Rates | undefined, { jobs, tokens }: Ahead): number {
   const { serviceMs = 0, firstTokenMs = 0, tokensOut = 0 } = rates ?? {};
@@ -95,8 +94,8 @@ function serviceOf(rates: Rates | undefined, { jobs, tokens }: Ahead): number {
 }
 
 /**
- * For how long a job that runs goes on holding its slot, on the mean. One without a bound is as far
- * from its end as it was at its start, as far as can be told.
+ * How much longer a running job will hold its slot, on average, in ms. A job without a bound on its tokens
+ * is assumed to still have the usual number of tokens ahead.
  */
 function remainingOf(state: Readonly<State>, fingerprint: string): number {
   const rates = state.rates.get(fingerprint);
@@ -112,11 +111,11 @@ function remainingOf(state: Readonly<State>, fingerprint: string): number {
       tokens += Math.min(usual, Math.max(0, left));
     }
   }
-  // A free slot is taken at once, and then held by one of those ahead.
+  // A free slot is taken at once, and then held by one of the jobs ahead.
   return jobs === 0 ? rates?.serviceMs ?? 0 : serviceOf(rates, { jobs, tokens }) / jobs;
 }
 
-/** After which time a full queue should have room, in ms. */
+/** When a full queue should have room, in ms from now. */
 export function retryAfter(state: Readonly<State>): number {
   let perMs = 0;
   for (const fingerprint of state.lines.keys()) {

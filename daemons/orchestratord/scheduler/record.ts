@@ -1,6 +1,6 @@
 /**
- * Writes into the state what has happened. No decision is made here, but that a job whose worker has
- * gone waits again.
+ * Writes into the state what has happened. The only decision made here is that a job whose worker has
+ * ended waits again.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { setStorage, yieldSlot } from "./storage.ts";
 import { clear, loseAll } from "./suspects.ts";
 import { forgetWorker, seeWorker, silentFor, stay } from "./workers.ts";
 
-/** Writes down one input. */
+/** Writes one input into the state. */
 export function record(state: State, input: Input, now: number, effects: Effect[]): void {
   switch (input.kind) {
     case "submit":
@@ -115,7 +115,7 @@ function recordProgress(
   catchUp(state, job);
 }
 
-/** The worker of a job has said something. */
+/** Notes that a job's worker has reported something. */
 function hear(state: State, { lease }: Job, now: number): void {
   if (!lease) return;
   lease.isHeard = true;
@@ -123,7 +123,10 @@ function hear(state: State, { lease }: Job, now: number): void {
   if (worker) worker.heardAt = now;
 }
 
-/** Share of a stream's bound on silence for which its neighbours must have been silent, too. */
+/**
+ * A worker hangs if one stream has reached its bound on silence and all others on it have been silent for
+ * this share of that bound.
+ */
 const SILENT_TOO = 2 / 3;
 
 function recordEnd(
@@ -144,14 +147,14 @@ function recordEnd(
     worker.hangs = true;
     return loseAll(state, worker, "the worker hangs", now, effects, job);
   }
-  const isWord = outcome.kind !== "lost" || silentMs === undefined && !outcome.brokeOff;
-  if (isWord) hear(state, job, now);
+  const isAnswer = outcome.kind !== "lost" || silentMs === undefined && !outcome.brokeOff;
+  if (isAnswer) hear(state, job, now);
   endAttempt(state, job, outcome, now, effects);
 }
 
 function recordPool(state: State, report: PoolReport, now: number, effects: Effect[]): void {
   const before = state.pools.get(report.id);
-  // Somebody has started it anew, perhaps with a worker that is repaired.
+  // The pool manager was restarted, perhaps with a repaired worker.
   if (before !== undefined && before.instanceId !== report.instanceId) {
     closeBreakers(state, report.id);
   }
@@ -164,7 +167,7 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
     available: true,
   };
   state.pools.set(report.id, pool);
-  // A heartbeat mostly leaves the models out: they are the same.
+  // Most heartbeats leave the models out, because they have not changed.
   if (models) {
     preloadFrom(state, pool, before);
     noteMissing(state, pool, before, now);
@@ -198,8 +201,8 @@ function recordPool(state: State, report: PoolReport, now: number, effects: Effe
 }
 
 /**
- * A worker is no longer reported: it has gone, and with it the attempts on it. Where nobody has stopped it,
- * one of them may be the reason.
+ * A worker is no longer reported: it has ended, and the attempts on it are lost. If it was not stopped on
+ * purpose, one of them may be the reason.
  */
 function loseWorker(
   state: State,
@@ -223,7 +226,7 @@ function loseWorker(
   }
 }
 
-/** What the passing of time alone changes: silent pools, and spawns that never came. */
+/** Writes down what time alone changes: silent pools, stops without effect, and spawns that took too long. */
 function recordTime(state: State, now: number, effects: Effect[]): void {
   forgetIdleTenants(state);
   forgetRefused(state, now);
@@ -247,7 +250,7 @@ function recordTime(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** The attempts on its workers go on: their streams may well be alive, and tell when they are not. */
+/** Forgets a pool. Attempts on its workers go on: their streams may be alive, and report if they break. */
 function forgetPool(state: State, poolId: string): void {
   const pool = state.pools.get(poolId);
   if (!pool) return;
@@ -270,8 +273,8 @@ function closeBreakers(state: State, poolId: string): void {
 }
 
 /**
- * One more failure to start: the first is tried again at once, then with doubling pauses; one that would
- * happen at every try counts as all of them.
+ * Records a failed start. The first failure is tried again at once, then with doubling pauses. One that is
+ * final, because every try would fail the same way, opens the breaker at once.
  */
 function failSpawn(
   state: State,

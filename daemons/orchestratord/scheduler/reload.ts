@@ -1,11 +1,11 @@
 /**
- * One model of a pool replaced by another. In this order:
+ * Replaces one model of a pool by another, in this order:
  *
- * 1. it fails when the pool is gone or drained, when the new model's worker failed to start, or was
- *    not ready in time; the old one serves on, or is loaded again if it had to go;
- * 2. once the new one serves on the pool, the old one takes no new jobs and its workers go;
- * 3. while it does not, it is loaded on a device of the old one's kind, where it fits beside it;
- * 4. where it does not fit, the old one goes first.
+ * 1. the reload fails when the pool is gone or drained, or when the new model's worker failed to start or
+ *    was not ready in time; the old model continues to serve, or is loaded again if it was stopped;
+ * 2. once the new model serves on the pool, the old one takes no new jobs and its workers are stopped;
+ * 3. until then, the new model is loaded on a device of the old one's kind, where both fit;
+ * 4. where they do not both fit, the old model is stopped first.
  *
  * A restart of orchestratord ends a reload where it is.
  *
@@ -72,7 +72,7 @@ export function checkReload(state: Readonly<State>, reload: NewReload): void {
   );
 }
 
-/** Begins a reload that was checked. */
+/** Begins a reload that {@linkcode checkReload} has accepted. */
 export function beginReload(state: State, reload: NewReload, now: number): void {
   const [old] = oldOnes(state, reload);
   if (!old) return;
@@ -92,7 +92,7 @@ export function isUnderWay(reload: Reload | undefined): reload is Reload {
   return reload?.stage === "loading" || reload?.stage === "retiring";
 }
 
-/** Does what can be done for every reload now. */
+/** Takes the next step of every reload that can go on now. */
 export function advanceReloads(state: State, now: number, effects: Effect[]): void {
   for (const reload of state.reloads.values()) {
     if (reload.stage === "loading") load(state, reload, now, effects);
@@ -159,7 +159,7 @@ function fail(state: State, reload: Reload, error: string): void {
   state.wishes.set(placeKey(place), { ...place, isPreload: false });
 }
 
-/** Workers of the pool that hold the model that is replaced. */
+/** Workers of the pool that hold the replaced model. */
 function oldOnes(
   state: Readonly<State>,
   { poolId, from }: Pick<Reload, "poolId" | "from">,

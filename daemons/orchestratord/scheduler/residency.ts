@@ -1,6 +1,6 @@
 /**
- * Which models stay in memory, and which go, though no job asks for it: what an operator loads,
- * unloads and pins, what is preloaded, and what has had nothing to do for too long.
+ * Which models stay in memory and which are stopped, apart from what jobs need: what an operator loads,
+ * unloads and pins, what is preloaded, and what has been idle for too long.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export function isLoadedAt(state: Readonly<State>, place: Place): boolean {
   );
 }
 
-/** Whether a worker will hold a place's model there. */
+/** Whether a worker holds a place's model there or is about to, and is not stopping. */
 export function isComingAt(state: Readonly<State>, place: Place): boolean {
   return some(
     holdersOf(state, place.fingerprint),
@@ -25,8 +25,8 @@ export function isComingAt(state: Readonly<State>, place: Place): boolean {
 }
 
 /**
- * Lets the workers of a place go: they take no more jobs, and are stopped when theirs have ended. A
- * job that waits, or comes later, loads the model again.
+ * Unloads a model at a place: its workers take no more jobs, and are stopped when their jobs have ended.
+ * A waiting or later job loads the model again.
  */
 export function unload(state: State, place: Place): void {
   for (const [key, wish] of state.wishes) if (covers(place, wish)) state.wishes.delete(key);
@@ -38,7 +38,7 @@ export function unload(state: State, place: Place): void {
   }
 }
 
-/** Lets workers go that had no job for as long as their model may stay without one. */
+/** Lets workers leave that have been idle for as long as their model may be. */
 export function endIdle(state: State, now: number): void {
   const { idleTtlMs, idleTtlOf } = state.policy;
   if (idleTtlMs === 0 && idleTtlOf.size === 0) return;
@@ -50,7 +50,7 @@ export function endIdle(state: State, now: number): void {
   }
 }
 
-/** Wishes for the models to preload with which a pool has just come. */
+/** Wishes for the models to preload that a pool newly has. */
 export function preloadFrom(state: State, pool: Pool, before: Pool | undefined): void {
   if (state.policy.preload.length === 0) return;
   const isSame = before?.instanceId === pool.instanceId;
@@ -61,19 +61,19 @@ export function preloadFrom(state: State, pool: Pool, before: Pool | undefined):
   }
 }
 
-/** Wishes for a model to preload whose worker has ended though nobody stopped it. */
+/** Wishes again for a model to preload whose worker has ended without being stopped. */
 export function preloadAgain(state: State, { report, leaving, stoppingSince }: Worker): void {
   if (leaving !== undefined || stoppingSince !== undefined) return;
   if (preloaded(state).has(report.fingerprint)) wish(state, report.fingerprint);
 }
 
-/** Wishes for every model to preload: the list is a new one. */
+/** Wishes for every model to preload, after the list has changed. */
 export function preloadAll(state: State): void {
   for (const [key, { isPreload }] of state.wishes) if (isPreload) state.wishes.delete(key);
   for (const fingerprint of preloaded(state)) wish(state, fingerprint);
 }
 
-/** Operators' wishes for a model end; what is to be preloaded is tried again when it can be. */
+/** Ends operators' wishes for a model. A model to preload stays wished for, and is tried again later. */
 export function giveUp(state: State, fingerprint: string): void {
   for (const [key, wish] of state.wishes) {
     if (wish.fingerprint === fingerprint && !wish.isPreload) state.wishes.delete(key);
@@ -86,7 +86,7 @@ function wish(state: State, fingerprint: string): void {
   if (!state.wishes.has(key)) state.wishes.set(key, { ...place, isPreload: true });
 }
 
-/** Models to preload that some pool has; a name that stands for several is left out. */
+/** Fingerprints of the models to preload that some pool has; ambiguous names are left out. */
 function preloaded(state: Readonly<State>): Set<string> {
   const found = new Set<string>();
   if (state.policy.preload.length === 0) return found;
@@ -98,13 +98,13 @@ function preloaded(state: Readonly<State>): Set<string> {
   return found;
 }
 
-/** Names of models to preload that stand for none, or for several: why nothing is loaded for them. */
+/** Names of models to preload that stand for no model or for several, with the reason for people. */
 export function notPreloaded(state: Readonly<State>): Map<string, string> {
   const found = new Map<string, string>();
   const index = nameIndex(state.pools.values());
   for (const name of state.policy.preload) {
     const count = index.get(name)?.size ?? 0;
-    if (count === 0) found.set(name, "no pool that has come so far has it");
+    if (count === 0) found.set(name, "no known pool has it");
     if (count > 1) found.set(name, "pools report it with different contents");
   }
   return found;
@@ -122,7 +122,7 @@ function ttlOf(state: Readonly<State>, { poolId, report }: Worker): number {
   return idleTtlMs;
 }
 
-/** Whether a place names all of another. */
+/** Whether a place includes all of another one. */
 function covers(place: Place, other: Place): boolean {
   return place.fingerprint === other.fingerprint &&
     (place.poolId === undefined || place.poolId === other.poolId) &&

@@ -50,7 +50,7 @@ Deno.test("memory that only seems free does not keep a worker from being evicted
   assert.deepEqual(kinds(effects), ["stop_worker", "spawn"]);
 });
 
-Deno.test("a swap is told with its time when the new worker is ready", () => {
+Deno.test("a swap is reported with its duration when the new worker is ready", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)], SMALL));
   run.at(600, submit("j1", 600, { fingerprint: B, model: "b" }));
@@ -101,7 +101,7 @@ Deno.test("a load at a place happens there though another place holds the model"
   assert.deepEqual(kinds(run.at(2, TICK)), [], "once");
 });
 
-Deno.test("a pinned worker is not evicted: who needs its memory is told the pin", () => {
+Deno.test("a pinned worker is not evicted: the error of a model that needs its memory names the pin", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { model_ref: "the-pinned" })], SMALL));
   run.at(1, { kind: "pin", pin: { ...anywhere(A), model: "a" } });
@@ -178,12 +178,12 @@ Deno.test("a model to preload is tried within the breaker's rules, and again aft
   assert.deepEqual(kinds(run.at(1_100, TICK)), ["spawn"]);
 });
 
-Deno.test("of a model to preload that is not there, or is two, it is known why nothing is loaded", () => {
+Deno.test("a model to preload that is missing or ambiguous has a reason why nothing is loaded", () => {
   const run = new Run({ preload: ["a", "nowhere", "b"] });
   run.at(0, pool([]));
   assert.deepEqual([...notPreloaded(run.state)], [[
     "nowhere",
-    "no pool that has come so far has it",
+    "no known pool has it",
   ]]);
   const other = { ...model("c".repeat(64)), aliases: ["b"] };
   run.at(1, pool([], { id: "p2", instanceId: "i2", models: [other] }));

@@ -18,7 +18,10 @@ export function namesOf(model: PoolModel): string[] {
   return [...new Set([model.model_ref, ...model.aliases])];
 }
 
-/** What each name stands for, over all known pools: more than one fingerprint is ambiguous. */
+/**
+ * The models of all known pools by name, then by fingerprint. A name with more than one fingerprint is
+ * ambiguous.
+ */
 export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolModel>> {
   const index = new Map<string, Map<string, PoolModel>>();
   for (const pool of pools) {
@@ -36,7 +39,7 @@ export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolMo
 /**
  * The one model that a name stands for.
  *
- * @throws {LlorchError} `POOL_UNAVAILABLE` when no pool is known, `MODEL_NOT_FOUND` with the way to
+ * @throws {LlorchError} `POOL_UNAVAILABLE` when no pool is known, `MODEL_NOT_FOUND` with advice how to
  * get the model, `INVALID_REQUEST` with the candidates of an ambiguous name.
  */
 export function resolveModel(
@@ -61,7 +64,7 @@ export function resolveModel(
     const shown = names.slice(0, SHOWN_NAMES).join(", ") || "none";
     throw new LlorchError(
       "MODEL_NOT_FOUND",
-      `Cannot find model "${name}" on any pool: ${advice}, or use one of those there (${shown})`,
+      `Cannot find model "${name}" on any pool: ${advice}, or use an available one (${shown})`,
       { details: { available: names.slice(0, 100) } },
     );
   }
@@ -81,7 +84,7 @@ export function resolveModel(
   );
 }
 
-/** Why the file of a name is no model, where a pool has such a file. */
+/** Why the file of that name cannot be used, where a pool has such a file. */
 function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
   for (const { id, unusable } of pools) {
     const file = unusable.find((each) =>
@@ -94,27 +97,27 @@ function unusableFile(pools: Iterable<Pool>, name: string): string | undefined {
   return undefined;
 }
 
-/** Why the model of a name, which no pool has, went away; the latest one of that name. */
+/** Why the latest model of that name is missing; undefined where none is. */
 function whyMissing(missing: State["missing"], name: string): string | undefined {
   return [...missing.values()].findLast(({ names }) => names.includes(name))?.reason;
 }
 
-/** What a person does to have a model on a host. */
+/** Advice how to get a model onto a host. */
 function wayToGet(name: string, index: ReturnType<typeof nameIndex>): string {
   if (name.startsWith("file:")) return "put the file into a models folder of a host";
   const download = `run "llorch models download ${name}" on a host`;
   if (isReference(name)) {
     if (name.startsWith("hf:")) return download;
-    return `where "llorch models catalog" lists it, ${download}, else put its file into a models folder`;
+    return `${download} if "llorch models catalog" lists it, or put its file into a models folder`;
   }
-  const short = calledNow(name, index);
+  const short = aliasOfFile(name, index);
   return short !== undefined
-    ? `a name has letters, digits and ._:/@+- alone, and the file of that name is called "${short}"`
-    : "a name has letters, digits and ._:/@+- alone, and GET /v2/models tells what files are called";
+    ? `names have only letters, digits and ._:/@+-, and the model of that file is called "${short}"`
+    : "names have only letters, digits and ._:/@+-, and GET /v2/models lists them";
 }
 
-/** The short name of the file that has this name; several files may look alike in short. */
-function calledNow(name: string, index: ReturnType<typeof nameIndex>): string | undefined {
+/** The alias of the model whose file has this name; undefined where there is no such file. */
+function aliasOfFile(name: string, index: ReturnType<typeof nameIndex>): string | undefined {
   const stem = stemOf(name);
   for (const [reference, byFingerprint] of index) {
     if (!reference.startsWith("file:") || stemOf(reference.split("/").at(-1)!) !== stem) continue;

@@ -31,10 +31,10 @@ Deno.test("a name that nothing can have is answered with what the file is called
   for (const name of ["with space", "with space.gguf"]) {
     const message = refusal(name);
     // Not that of the other file, which looks the same in short.
-    assert.match(message, /the file of that name is called "with-space-bbbbbbbb"/);
+    assert.match(message, /the model of that file is called "with-space-bbbbbbbb"/);
     assert.doesNotMatch(message, /download/);
   }
-  assert.match(refusal("no such"), /GET \/v2\/models tells what files are called/);
+  assert.match(refusal("no such"), /GET \/v2\/models lists them/);
   assert.match(refusal("nope"), /run "llorch models download nope" on a host/);
 });
 
@@ -51,7 +51,7 @@ Deno.test("only what could be downloaded is said to be", () => {
   assert.match(refusal("hf:org/repo"), /pool: run "llorch models download hf:org\/repo" on a host/);
   assert.match(
     refusal("nope"),
-    /where "llorch models catalog" lists it, run "llorch models download nope" on a host, else put/,
+    /run "llorch models download nope" on a host if "llorch models catalog" lists it, or put/,
   );
 });
 
@@ -62,7 +62,7 @@ Deno.test("a model that went away is answered with why, however late it is asked
   run.at(1_000, pool([], { models: [] }));
   run.at(99_000_000, pool([], { models: [] }), { kind: "tick" });
   const message = refusalOf(run, "m1");
-  assert.match(message, /pool p1 has it no longer: its file is not there/);
+  assert.match(message, /pool p1 no longer has it: its file is gone/);
   assert.doesNotMatch(message, /download/);
   run.at(99_000_001, pool([], { models }));
   assert.equal(resolveModel(nameIndex(run.state.pools.values()), "m1", run.state).fingerprint, A);

@@ -15,29 +15,29 @@ export interface Policy {
   readonly queueCapacity: number;
   readonly queueTimeoutMs: number;
   readonly batchPromoteMs: number;
-  /** So long a model that is loaded may be served while jobs for another wait for its memory. */
+  /** How long a loaded model may keep serving while jobs for another wait for its memory. */
   readonly swapPatienceMs: number;
-  /** A model that was just loaded is not made to yield to another before this time. */
+  /** A model that was just loaded does not have to yield to another before this time. */
   readonly swapMinResidentMs: number;
   /** A model whose slots are all taken is loaded once more when its jobs have waited this long. */
   readonly replicaAfterMs: number;
-  /** Attempts of a job that may fail one after the other without a delivered token. */
+  /** Failures in a row without a delivered token after which a job ends. */
   readonly maxAttempts: number;
   readonly backoffFirstMs: number;
   readonly backoffMaxMs: number;
-  /** A worker whose streams have all said nothing for so long takes no new job. */
+  /** A worker whose streams have all been silent for longer than this takes no new job. */
   readonly quietMs: number;
   readonly poolTimeoutMs: number;
   readonly poolForgetMs: number;
-  /** A spawn that is not in a pool's report after this time has failed. */
+  /** A spawn whose worker is not ready after this time has failed. */
   readonly spawnTimeoutMs: number;
-  /** A worker that is still reported so long after it was told to stop has not understood. */
+  /** A worker still reported this long after a stop request counts as not stopped. */
   readonly stopTimeoutMs: number;
-  /** A second worker of a model that nobody has used for so long is stopped. */
+  /** A second worker of a model that has been idle for this long is stopped. */
   readonly replicaIdleMs: number;
   readonly breakerFailures: number;
   readonly breakerOpenMs: number;
-  /** Names of models that are loaded whenever a pool comes with them. */
+  /** Names of models that are loaded whenever a pool registers with them. */
   readonly preload: readonly string[];
   /** A worker that has had no job for this long is stopped; 0: never. */
   readonly idleTtlMs: number;
@@ -45,22 +45,22 @@ export interface Policy {
   readonly idleTtlOf: ReadonlyMap<string, number>;
 }
 
-/** A model, and where: a pool or one of its devices, where they are named. */
+/** A model, and the pool and device where it should be; undefined for any. */
 export interface Place {
   readonly fingerprint: string;
   readonly poolId: string | undefined;
   readonly device: string | undefined;
 }
 
-/** A model that is to be loaded though no job waits for it. */
+/** A model that should be loaded even if no job waits for it. */
 export interface Wish extends Place {
-  /** From the list of models to preload: nothing is evicted for it, and it is not given up. */
+  /** Whether it comes from the list of models to preload: nothing is evicted for it, and it stays. */
   readonly isPreload: boolean;
 }
 
 /** A model whose workers stay: they are neither evicted nor stopped when idle. */
 export interface Pin extends Place {
-  /** As it was named, for messages. */
+  /** The name that the operator used, for messages. */
   readonly model: string;
 }
 
@@ -82,7 +82,7 @@ export interface Pool {
   readonly available: boolean;
 }
 
-/** A worker that some pool reports, and what is known of it here. */
+/** A worker that some pool reports, and what the scheduler knows of it. */
 export interface Worker {
   readonly poolId: string;
   /** As last reported. */
@@ -91,25 +91,25 @@ export interface Worker {
   readonly jobs: Set<string>;
   /** When it was first seen ready. */
   readySince: number | undefined;
-  /** When it last took or ended a job; before that, since when it is ready. */
+  /** When it last took or ended a job; before its first job, when it became ready. */
   lastUsedAt: number;
   /** Whether it ever had a job. */
   served: boolean;
-  /** When it was told to stop: not to be used though its pool may still say ready. */
+  /** When its stop was requested: it gets no jobs, even if its pool still reports it as ready. */
   stoppingSince: number | undefined;
-  /** Its pool could not be told so: what is to become of it is decided anew at the next report. */
+  /** The stop request did not reach its pool: at the next report, the stop is decided again from the start. */
   stopFailed: boolean;
-  /** When a job on it last told that it goes on. */
+  /** When a job on it last reported progress. */
   heardAt: number;
-  /** It lost a job to silence and nothing else was heard of it: its jobs have moved, and it is stopped. */
+  /** It lost a job to silence, and its other jobs were silent too: they have moved, and it is stopped. */
   hangs: boolean;
-  /** Why it takes no more jobs and is stopped once the last of them has ended. */
+  /** Why it takes no more jobs; it is stopped once its last job has ended. */
   leaving: "unload" | "idle" | undefined;
-  /** It lost a job: nothing is sent to it before this time, since mostly it is gone. */
+  /** It lost a job and has probably ended: nothing is sent to it before this time. */
   suspectUntil: number;
 }
 
-/** A worker that was asked for and is not ready. */
+/** A worker that was requested and is not ready. */
 export interface Spawn {
   readonly requestId: string;
   readonly poolId: string;
@@ -117,27 +117,27 @@ export interface Spawn {
   readonly device: string;
   readonly memoryBytes: number;
   readonly startedAt: number;
-  /** Known once the pool has answered. */
+  /** Set once the pool has answered. */
   workerId: string | undefined;
-  /** It takes the memory of others, which were told to stop for it. */
+  /** Whether other workers were stopped to make room for it. */
   readonly isSwap: boolean;
-  /** Nobody wants it any more: its worker is stopped as soon as it is known. */
+  /** It is no longer wanted: its worker is stopped as soon as its pool reports it. */
   isCancelled: boolean;
-  /** The job that is to be tried alone on it; undefined: it is for all jobs of its model. */
+  /** The job to try alone on it; undefined: it is for all jobs of its model. */
   readonly trialOf: string | undefined;
 }
 
-/** Failures to start one model on one pool, one after the other. */
+/** Failures in a row to start one model on one pool. */
 export interface Breaker {
   failures: number;
   /** No spawn before this time. */
   retryAt: number;
   lastError: string;
-  /** The last one can never go well: no use in asking again. */
+  /** Whether every further try would fail the same way. */
   isFinal: boolean;
 }
 
-/** One model of a pool replaced by another; see `reload.ts`. */
+/** Replacement of one model of a pool by another; see `reload.ts`. */
 export interface Reload {
   readonly poolId: string;
   /** Fingerprints. */
@@ -146,16 +146,16 @@ export interface Reload {
   /** The models as the operator named them. */
   readonly fromRef: string;
   readonly toRef: string;
-  /** Kind of the devices that hold the old one: the new one comes to such a device. */
+  /** Kind of the device that holds the old model; the new one is loaded on the same kind. */
   readonly kind: Device["kind"];
-  /** So long the streams of the old one may run on once it takes no new jobs, in ms. */
+  /** How long streams of the old model may go on once it takes no new jobs, in ms. */
   readonly streamsMs: number;
-  /** The new one must be ready by then. */
+  /** Until when the new model must be ready. */
   readonly failsAt: number;
   stage: "loading" | "retiring" | "done" | "failed";
-  /** Since the new one was asked for. */
+  /** Set once a worker was requested for the new model. */
   requestId: string | undefined;
-  /** From when the old one takes no new jobs: when its streams are handed over. */
+  /** When streams of the old model are handed over; set once it takes no new jobs. */
   streamsUntil: number | undefined;
   /** Why it failed. */
   error: string | undefined;
@@ -167,11 +167,11 @@ export interface Missing {
   readonly since: number;
   /** Why, for people. */
   readonly reason: string;
-  /** What it was asked for by. */
+  /** Its names. */
   readonly names: readonly string[];
 }
 
-/** Moving averages of one model; undefined until something was measured. */
+/** Moving averages of one model, each undefined until it was measured. */
 export interface Rates {
   /** From dispatch to the end, in ms. */
   serviceMs: number | undefined;
@@ -183,67 +183,67 @@ export interface Rates {
   tokensOut: number | undefined;
 }
 
-/** What is served before a job. */
+/** The jobs that are served before a job. */
 export interface Ahead {
   readonly jobs: number;
-  /** That they will probably generate together; 0 while nothing was measured. */
+  /** Tokens that they will probably generate together; 0 before anything was measured. */
   readonly tokens: number;
 }
 
-/** What a tenant has had, and has going on. */
+/** A tenant's cost and number of jobs. */
 export interface Share {
-  /** Virtual counter: what its jobs have cost, see `fairness.ts`. */
+  /** Virtual counter of what its jobs have cost; see `fairness.ts`. */
   cost: number;
-  /** Jobs of it that wait or run. */
+  /** Its jobs that wait or run. */
   jobs: number;
 }
 
 /** Jobs that wait for one model in one class, by tenant, each tenant's oldest first. */
 export type Line = Map<string, OwnLine>;
 
-/** Everything that decisions are made from. Owned by one loop; see `step.ts`. */
+/** Everything that decisions depend on. Owned by one loop; see `step.ts`. */
 export interface State {
   /** Replaced as a whole when the configuration is read again. */
   policy: Policy;
-  /** The daemon is stopping: nothing is started any more, and what waits is for the next start. */
+  /** The daemon is stopping: no job is started any more; waiting jobs stay for the next start. */
   draining: boolean;
-  /** Every job that waits. */
+  /** Every waiting job. Each is also in exactly one of `lines`, `paused`, `suspects` and `held`. */
   readonly queued: Map<string, Job>;
-  /** Those of them that may start now, by model and class. */
+  /** Waiting jobs that may start now, by model and class. */
   readonly lines: Map<string, Readonly<Record<Priority, Line>>>;
-  /** Others: they pause after a failed attempt. */
+  /** Waiting jobs that pause after a failed attempt. */
   readonly paused: Set<string>;
-  /** Others: workers died with them, and they are tried alone; see `suspects.ts`. */
+  /** Waiting jobs with which workers died, to be tried alone; see `suspects.ts`. */
   readonly suspects: Set<string>;
-  /** Jobs that wait or run and that a worker died with, of all that ran there as the likeliest cause. */
+  /** Waiting and running jobs that were the likeliest cause of a worker's death. */
   readonly blamed: Set<string>;
-  /** Others: they are stored, and the database takes no writes; see `storage.ts`. */
+  /** Waiting jobs that are stored while the database takes no writes; see `storage.ts`. */
   readonly held: Set<string>;
   isStorageWritable: boolean;
   readonly running: Map<string, Job>;
   readonly shares: Map<string, Share>;
-  /** Tenants that found no place in the queue, and until when one is kept for them. */
+  /** Tenants that found no place in the queue, and until when a place is kept for them. */
   readonly refused: Map<string, number>;
-  /** Cost of the tenant that was the last to have nothing going on. */
+  /** Where new tenants start while no tenant has a job: the cost of the last one that had. */
   floor: number;
   readonly pools: Map<string, Pool>;
   /** Workers of all pools by id. */
   readonly workers: Map<string, Worker>;
-  /** The same by model. */
+  /** The same workers by fingerprint. */
   readonly holders: Map<string, Set<Worker>>;
   /** By request id. */
   readonly spawns: Map<string, Spawn>;
   /** By {@linkcode breakerKey}. */
   readonly breakers: Map<string, Breaker>;
-  /** Models that waited long enough, and the workers that take no new job so that they can go. */
+  /** Models that have waited long enough, and the ids of the workers that yield to each. */
   readonly swaps: Map<string, ReadonlySet<string>>;
-  /** Worker that last served a session or prefix, least recently used first. */
+  /** Id of the worker that last served a session or prefix, least recently used first. */
   readonly warm: Map<string, string>;
-  /** Models that an operator or the configuration wants loaded, until they are, by place. */
+  /** Models that an operator or the configuration wants loaded, until they are; by {@linkcode placeKey}. */
   readonly wishes: Map<string, Wish>;
-  /** By place. */
+  /** By {@linkcode placeKey}. */
   readonly pins: Map<string, Pin>;
-  /** Pools that take no work, and until when the streams on them may run on. */
+  /** Drained pools, and until when running streams may stay there. */
   readonly drains: Map<string, number>;
   /** The latest reload of each pool. */
   readonly reloads: Map<string, Reload>;
@@ -254,7 +254,7 @@ export interface State {
   spawnCount: number;
 }
 
-/** What may happen to the scheduler. */
+/** An input of the scheduler: something that has happened, or that somebody asks for. */
 export type Input =
   | { readonly kind: "submit"; readonly job: NewJob }
   /** A tenant found no place in the queue; see `capacity.ts`. */
@@ -271,11 +271,11 @@ export type Input =
   | { readonly kind: "unpin"; readonly place: Place }
   | { readonly kind: "policy"; readonly policy: Policy }
   | { readonly kind: "drain" }
-  /** The database takes writes again, or does no more. */
+  /** The database takes writes again, or no longer. */
   | { readonly kind: "storage"; readonly isWritable: boolean }
-  /** As much of a job waits to be written as may. */
+  /** A job's unwritten events have reached their bound. */
   | { readonly kind: "unwritten"; readonly jobId: string; readonly attempt: number }
-  /** What jobs of a model took before this start. */
+  /** Figures of a job that ended before this start. */
   | {
     readonly kind: "history";
     readonly fingerprint: string;
@@ -309,14 +309,14 @@ export type NewReload = Omit<
   "kind" | "failsAt" | "stage" | "requestId" | "streamsUntil" | "error"
 >;
 
-/** A job as it is submitted, or found in the store after a restart. */
+/** A job as it is submitted, or as the store holds it after a restart. */
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
   & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks" | "isStored">
-  /** Attempts made before a restart, and what came of them. */
+  /** From the attempts before a restart. */
   & Pick<Job, "attempt" | "deaths">;
 
-/** What a pool says of itself; `models` is absent where a heartbeat leaves them out. */
+/** A pool's report; `models` is undefined where a heartbeat leaves them out. */
 export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models" | "unusable"> & {
   readonly models: readonly PoolModel[] | undefined;
   readonly unusable?: readonly UnusableModel[] | undefined;
@@ -329,23 +329,23 @@ export type PoolReport = Omit<Pool, "lastSeenAt" | "available" | "models" | "unu
 /** How an attempt ended. */
 export type Outcome =
   | { readonly kind: "done" }
-  /** The worker is gone, hung, or refused for a reason that another may not have. */
+  /** The worker ended, hung, or refused for a reason that may not apply to another one. */
   | {
     readonly kind: "lost";
     readonly message: string;
-    /** So long nothing was heard of the worker, in ms, where that is the reason. */
+    /** How long the stream was silent, in ms; set where that is the reason. */
     readonly silentMs?: number;
     /** The connection broke: the worker may have died. */
     readonly brokeOff?: true;
   }
-  /** Trying again would end the same way; the client has been told. */
+  /** Another try would end the same way; the client has got the error. */
   | { readonly kind: "failed" };
 
 /** Why a job ends without output. */
 export interface JobError {
   readonly code: ErrorCode;
   readonly message: string;
-  /** Where it is not what the code's table says. */
+  /** Overrides the default of the error code. */
   readonly retriable?: boolean;
 }
 
@@ -360,7 +360,7 @@ export type Effect =
   }
   /** End the running attempt; the job goes on elsewhere, or has ended. */
   | { readonly kind: "abort"; readonly jobId: string; readonly attempt: number; reason: string }
-  /** The worker of an attempt hung or died, and of all that ran there it is the likeliest cause. */
+  /** The worker of a job hung or died, and of all jobs that ran there this one is the likeliest cause. */
   | { readonly kind: "suspect"; readonly jobId: string; readonly workerId: string }
   /** End the job with an error. */
   | { readonly kind: "fail"; readonly jobId: string; readonly error: JobError }
@@ -372,9 +372,9 @@ export type Effect =
     readonly workerId: string;
     readonly reason: StopReason;
   }
-  /** A worker that was asked for is ready. */
+  /** A requested worker is ready. */
   | { readonly kind: "loaded"; readonly spawn: Spawn; readonly tookMs: number }
-  /** A worker that was asked for did not become ready. */
+  /** A requested worker did not become ready. */
   | {
     readonly kind: "load_failed";
     readonly spawn: Spawn;
@@ -396,7 +396,7 @@ export type StopReason =
   | "unload"
   | "idle";
 
-/** A state without jobs and pools. */
+/** The state of a new scheduler, without jobs and pools. */
 export function initialState(policy: Policy): State {
   return {
     policy,
@@ -429,7 +429,7 @@ export function initialState(policy: Policy): State {
   };
 }
 
-/** A model wherever it is. */
+/** A model on any device of any pool. */
 export function anywhere(fingerprint: string): Place {
   return { fingerprint, poolId: undefined, device: undefined };
 }

@@ -2,20 +2,19 @@
  * The scheduler: `step(state, input, now) → { state, effects }`.
  *
  * It is deterministic and does no I/O. The state is moved, not copied: the one loop that owns it
- * hands it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
+ * passes it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
  *
- * 1. facts are written into the state (`record.ts`), and jobs whose pause is over wait again;
- * 2. at a tick, jobs past their deadline or queue timeout end, and those whose model no pool has any
- *    more; workers that had nothing to do for
- *    too long leave; those that leave or hang are stopped once idle; while the daemon stops, that is
- *    all;
- * 3. workers of drained pools and of replaced models go, `drain.ts` and `reload.ts` say how;
- * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model its free
- *    seats, in the order of `queue.ts`; one whose deadline will come before its first token ends instead;
- * 5. for each model that waits and that nobody holds or loads, `planLoad` says what is done; suspects are
- *    tried where there is room (`suspects.ts`); where no model waits, at a tick, those whose slots are
- *    all taken are loaded once more;
- * 6. models that are wished for are loaded, and at a tick second workers that nobody uses are stopped.
+ * 1. facts are written into the state (`record.ts`), and jobs whose pause is over stand in line again;
+ * 2. at a tick, jobs past their deadline or queue timeout end, and so do jobs whose model no pool has any
+ *    more; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
+ *    While the daemon stops, nothing else is done;
+ * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
+ * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model take its free
+ *    slots, in the order of `queue.ts`; a job whose deadline comes before its first token ends instead;
+ * 5. for each model with waiting jobs that no worker holds or loads, `planLoad` decides what is done;
+ *    suspects are tried alone where there is room (`suspects.ts`); at a tick, if no model waits to be
+ *    loaded, models whose slots are all taken are loaded once more;
+ * 6. models that are wished for are loaded, and at a tick idle second workers are stopped.
  *
  * @module
  */
@@ -56,14 +55,14 @@ export function step(
   for (const fingerprint of [...state.lines.keys()]) seatWaiting(state, fingerprint, now, effects);
   const isCalm = loadWaiting(state, now, effects);
   tryAlone(state, now, effects);
-  // Memory is for models that nobody holds first.
+  // Models that no worker holds get memory first.
   if (isCalm && input.kind === "tick") loadReplicas(state, now, effects);
   for (const [key, wish] of state.wishes) grant(state, key, wish, now, effects);
   if (input.kind === "tick") stopSurplus(state, now, effects);
   return { state, effects };
 }
 
-/** Whether a worker may have to be stopped only since this input; for the others a tick is soon enough. */
+/** Whether this input may require a worker to stop; after other inputs the next tick is soon enough. */
 function mayEndWorker(input: Input): boolean {
   if (input.kind === "tick" || input.kind === "unload") return true;
   return input.kind === "attempt_ended" && input.outcome.kind === "lost";
@@ -93,7 +92,7 @@ function endOverdue(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Seats what can be seated of one model. */
+/** Dispatches the waiting jobs of one model for which there are free slots. */
 function seatWaiting(state: State, fingerprint: string, now: number, effects: Effect[]): void {
   while (true) {
     const job = freeSeat(state, fingerprint, now) && nextJob(state, fingerprint, now);
@@ -105,15 +104,15 @@ function seatWaiting(state: State, fingerprint: string, now: number, effects: Ef
       continue;
     }
     const seat = warmSeat(state, job, now) ?? freeSeat(state, fingerprint, now, job);
-    // A free one may be too small for it: it waits for one that holds it, and those behind it, too.
+    // The free workers may be too small for it: it waits for a larger one, and the jobs behind it wait, too.
     if (!seat) return;
     dispatch(state, job, seat, now, effects);
   }
 }
 
 /**
- * Models that nobody holds or loads and jobs wait for, those that waited longest first, each with the
- * time since which. Batch jobs wait without making others yield.
+ * Models with waiting jobs that no worker holds or loads, with the time since which they wait, longest
+ * first. Batch jobs count as waiting since now, so that nothing yields to them.
  */
 function waitingModels(state: Readonly<State>, now: number): Map<string, number> {
   const since = new Map<string, number>();
@@ -124,7 +123,7 @@ function waitingModels(state: Readonly<State>, now: number): Map<string, number>
   return since.size < 2 ? since : new Map([...since].sort(([, a], [, b]) => a - b));
 }
 
-/** Does what can be done for models that nobody holds; true when nobody waits for such a one. */
+/** Carries out the load plans of models that no worker holds; true when no jobs wait for such a model. */
 function loadWaiting(state: State, now: number, effects: Effect[]): boolean {
   const waiting = waitingModels(state, now);
   for (const fingerprint of state.swaps.keys()) {
@@ -144,7 +143,7 @@ function loadWaiting(state: State, now: number, effects: Effect[]): boolean {
   return waiting.size === 0;
 }
 
-/** Loads a model that is wished for, unless it is there or coming; nobody yields to a wish. */
+/** Loads a model that is wished for, unless it is loaded or loading; no busy worker yields to a wish. */
 function grant(state: State, key: string, wish: Wish, now: number, effects: Effect[]): void {
   if (isLoadedAt(state, wish)) state.wishes.delete(key);
   else if (!isLoading(state, wish.fingerprint) && !isComingAt(state, wish)) {
@@ -154,7 +153,7 @@ function grant(state: State, key: string, wish: Wish, now: number, effects: Effe
   }
 }
 
-/** The pool is asked for the new worker at once: it waits for the memory of those that go. */
+/** Requests the new worker at once, even where others must stop first: the pool waits for their memory. */
 function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]): void {
   if (plan.kind !== "evict" && plan.kind !== "spawn") return;
   if (plan.kind === "evict") {
@@ -163,19 +162,19 @@ function carryOut(state: State, plan: LoadPlan, now: number, effects: Effect[]):
   effects.push(startSpawn(state, plan.site, now, { isSwap: plan.kind === "evict" }));
 }
 
-/** Loads models once more whose slots are all taken and whose jobs have waited long enough. */
+/** Loads another worker for each model whose slots are all taken and whose jobs have waited long enough. */
 function loadReplicas(state: State, now: number, effects: Effect[]): void {
   for (const fingerprint of state.lines.keys()) {
     const since = urgentSince(state, fingerprint, now) ?? now;
     if (now - since < state.policy.replicaAfterMs || isLoading(state, fingerprint)) continue;
-    // A worker that yielded until just now: the next input seats its jobs.
+    // A worker that has just stopped yielding: the next input dispatches its jobs.
     if (freeSeat(state, fingerprint, now, nextJob(state, fingerprint, now))) continue;
     const site = planReplica(state, fingerprint, now);
     if (site) effects.push(startSpawn(state, site, now));
   }
 }
 
-/** Stops the workers that hang or leave, once the last job on them has ended or was given up. */
+/** Stops the workers that hang or leave, once they have no job any more. */
 function stopIdle(state: State, now: number, effects: Effect[]): void {
   for (const worker of state.workers.values()) {
     if (worker.jobs.size > 0 || worker.stoppingSince !== undefined) continue;

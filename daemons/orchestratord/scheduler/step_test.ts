@@ -178,7 +178,7 @@ Deno.test("step() ends jobs at their deadline and after the queue timeout", () =
   assert.ok(timedOut.some((e) => e.kind === "fail" && e.error.code === "QUEUE_TIMEOUT"));
 });
 
-Deno.test("step() gives a job that lost its worker the queue timeout anew, and no more", () => {
+Deno.test("step() starts the queue timeout of a job again when it loses its worker", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0));
   const device = { id: "cpu", kind: "cpu" as const, name: "cpu", total_bytes: 2 ** 40 };
@@ -215,7 +215,7 @@ Deno.test("step() gives up on a model after its pool has failed to start it too 
   assert.match(end[1]?.kind === "fail" ? end[1].error.message : "", /broken file/);
 });
 
-Deno.test("step() trusts a pool again that was started anew, and not one that only reports", () => {
+Deno.test("step() closes the breakers of a pool that was restarted, but not of one that only reports", () => {
   const run = new Run();
   run.at(0, pool([]), submit("j1", 0));
   for (const now of [1, 2, 103]) {
@@ -267,12 +267,15 @@ Deno.test("the queue keeps the next place for a tenant that found none, for a wh
   for (let n = 0; n < 4; n++) run.at(0, submit(`many-${n}`, 0, { tenant: "many" }));
   assert.throws(() => takePlace(run.state, "few", 1), { code: "QUEUE_FULL" });
   run.at(2, done("running"));
-  assert.throws(() => takePlace(run.state, "many", 3), /the free places are for others/);
+  assert.throws(
+    () => takePlace(run.state, "many", 3),
+    /the free places are for clients with fewer/,
+  );
   takePlace(run.state, "few", 4);
   run.at(4, submit("few-0", 4, { tenant: "few" }));
   assert.throws(() => takePlace(run.state, "few", 7), { code: "QUEUE_FULL" });
   run.at(8, done("many-0"));
-  assert.throws(() => takePlace(run.state, "many", 9), /for others/);
+  assert.throws(() => takePlace(run.state, "many", 9), /for clients with fewer/);
   takePlace(run.state, "many", 60_000);
 });
 

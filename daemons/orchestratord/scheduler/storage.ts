@@ -1,7 +1,7 @@
 /**
- * Jobs that are stored, while the database takes no writes: those that wait are held back, and those
- * that run give their slot back once as much of them waits to be written as may. What is not stored
- * is served meanwhile.
+ * Stored jobs while the database takes no writes: waiting ones are held back, and running ones give their
+ * slot back once their unwritten events have reached the bound. Jobs that are not stored are served
+ * meanwhile.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { handOver } from "./jobs.ts";
 import { dequeue, isHeldBack, putBack } from "./queue.ts";
 import type { Effect, State } from "./state.ts";
 
-/** The database takes writes again, or does no more. */
+/** Holds waiting stored jobs back, or puts them in line again, as the database takes writes or not. */
 export function setStorage(state: State, isWritable: boolean, now: number): void {
   state.isStorageWritable = isWritable;
   for (const job of [...state.queued.values()]) {
     const isHeld = state.held.has(job.id);
-    // One that pauses, or is to be tried alone, takes nobody's place: it is held once that is over.
+    // A job that pauses or is to be tried alone stands in no line; it is held once that is over.
     const isInLine = !isHeld && !state.paused.has(job.id) && !state.suspects.has(job.id);
     if (isWritable ? !isHeld : !isInLine || !isHeldBack(state, job)) continue;
     dequeue(state, job);
-    // It did not wait for a worker.
+    // While it was held it did not wait for a worker: its queue timeout starts now.
     if (isHeld) job.waitingSince = now;
     putBack(state, job, now);
   }
 }
 
-/** A running job can be written no further: its slot is for others. */
+/** Takes the slot of a running job whose events cannot be written, so that others can use it. */
 export function yieldSlot(
   state: State,
   jobId: string,

@@ -3,10 +3,10 @@ import type { Effect, State, Worker } from "./state.ts";
 import { isPinned, isUsable } from "./workers.ts";
 
 /**
- * Stops second workers of models that nobody has used for a while: those that were loaded for a crowd
- * that has gone, and those of a pool that could not be reached, was replaced, and is back. One at a
- * time, least recently used first; never one that a person started or pinned, and none that can do what
- * no other can: a small worker that somebody started does not take the place of a full one.
+ * Stops second workers of models that have been idle for a while: workers that were loaded for a peak that
+ * is over, and workers of a pool that was unreachable, replaced meanwhile, and is back. One at a time,
+ * least recently used first. Never stops a worker that a person started or pinned, nor one that can do
+ * what no other can: a small worker that a person started does not replace a full one.
  */
 export function stopSurplus(state: State, now: number, effects: Effect[]): void {
   for (const [fingerprint, holders] of state.holders) {
@@ -21,7 +21,7 @@ export function stopSurplus(state: State, now: number, effects: Effect[]): void 
   }
 }
 
-/** Whether a worker does what another does: prompts as long, as many at once, and no CPU for a GPU. */
+/** Whether a worker can replace another: its context and slots are no smaller, and it is no CPU for a GPU. */
 function doesAll(state: State, worker: Worker, other: Worker): boolean {
   if (isOnCpu(state, worker) && !isOnCpu(state, other)) return false;
   const { context, slots } = worker.report;

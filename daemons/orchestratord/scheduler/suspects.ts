@@ -1,22 +1,21 @@
 /**
- * Jobs whose workers hang or die. What a request does to a worker's native code cannot be seen from here:
- * only that the worker is gone, and who ran there. So that one request costs its neighbours one attempt
- * and not their lives:
+ * Jobs whose workers hang or die. The scheduler cannot see what a request does to a worker's native code,
+ * only that the worker has ended and which jobs ran there. So that one bad request costs its neighbours
+ * one attempt and does not fail them:
  *
- * 1. a worker that hangs or died loses all its jobs at once, and to none of them that counts as a
- *    failure of its own;
+ * 1. a worker that hangs or died loses all its jobs at once, which counts as a failure for none of them;
  * 2. the most likely cause is suspected. Only jobs that had delivered no token can be it. Preferred are,
  *    in this order: jobs suspected before; shaken jobs; jobs dispatched before the worker fell silent;
  *    jobs the worker never reported on; the job dispatched first;
- * 3. the others are shaken: until one delivers again it runs beside no other shaken one, so that the
- *    next death has one likeliest cause;
- * 4. a suspect waits apart from the lines. It is tried alone: on a worker that nobody uses, or on one
- *    that is loaded for it where there is room, one at a time on a pool; nobody is evicted for it;
- * 5. one that was suspected once and finds no such place stands in line again; one that was suspected
- *    twice ends, as does a second one of the same tenant that waits;
- * 6. one that was suspected twice before, and ends a worker again while it is alone there, ends.
+ * 3. all of them are shaken: until a shaken job delivers again, it never runs beside another shaken one,
+ *    so that the next death has one likeliest cause;
+ * 4. a suspect waits apart from the lines. It is tried alone: on an idle worker, or on one that is loaded
+ *    for it where there is room, one at a time on a pool; no worker is evicted for it;
+ * 5. a job that was suspected once, and for which there is no such place, stands in line again. One that
+ *    was suspected twice ends instead, and so does a second such job of the same tenant that waits;
+ * 6. a job that was suspected twice before, and ends a worker on which it runs alone, ends.
  *
- * A token that is delivered clears it of all this.
+ * A delivered token clears a job of all this.
  *
  * @module
  */
@@ -35,12 +34,12 @@ import {
   poolsOnTrial,
 } from "./workers.ts";
 
-/** A job that was suspected so often is tried alone or not at all. */
+/** A job that was suspected this many times is tried alone or not at all. */
 const SUSPECTED_TWICE = 2;
 
 /**
- * A worker with streams says something twice a second: who was dispatched later than this after its last
- * word, in ms, came to one that spoke no more.
+ * A worker with streams reports twice a second. A job dispatched more than this long after its last report,
+ * in ms, came to a worker that was silent already.
  */
 const SPEAKS_WITHIN_MS = 600;
 
@@ -53,9 +52,9 @@ interface Ran {
 }
 
 /**
- * A worker hangs or has died: all its jobs move, and one of them may be the cause.
+ * Takes all jobs from a worker that hangs or has died, and suspects the one that is the likeliest cause.
  *
- * @param ended The job whose attempt has ended already, so that nobody has to end it.
+ * @param ended A job whose attempt has ended already and needs no abort.
  */
 export function loseAll(
   state: State,
@@ -92,7 +91,7 @@ export function loseAll(
   }
 }
 
-/** Suspects take the workers that were loaded for them. */
+/** Dispatches suspects to the workers that were loaded for them. */
 export function seatOnOwn(state: State, now: number, effects: Effect[]): void {
   for (const job of suspects(state)) {
     for (const worker of holdersOf(state, job.fingerprint)) {
@@ -103,7 +102,7 @@ export function seatOnOwn(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Finds a place for each suspect that waits for none, once the lines have taken what they need. */
+/** Finds a place for each suspect without one, after the lines have taken the slots that they need. */
 export function tryAlone(state: State, now: number, effects: Effect[]): void {
   const tenants = new Set<string>();
   for (const job of suspects(state)) {
@@ -123,7 +122,7 @@ export function tryAlone(state: State, now: number, effects: Effect[]): void {
       dispatch(state, job, seat, now, effects);
       continue;
     }
-    // What is loaded for others comes first, and may be for it, too.
+    // A worker that is loaded for the model's other jobs comes first, and may then serve the suspect, too.
     const { fingerprint } = job;
     if (state.lines.has(fingerprint) && !isLoadedOrLoading(state, fingerprint)) continue;
     if (isLoading(state, fingerprint)) continue;
@@ -140,7 +139,7 @@ export function tryAlone(state: State, now: number, effects: Effect[]): void {
   }
 }
 
-/** Nothing speaks against a job any more: it has delivered. */
+/** Clears a job of all suspicion, because it has delivered. */
 export function clear(state: State, job: Job): void {
   state.blamed.delete(job.id);
   job.deaths = 0;
@@ -161,7 +160,7 @@ function runningOn(jobs: readonly Job[]): Ran[] {
   );
 }
 
-/** Attempts whose connection to a worker broke before it was known why. */
+/** Attempts whose connection to a worker broke for a reason that is not known yet. */
 function brokenOffFrom(state: Readonly<State>, workerId: string): Ran[] {
   const found: Ran[] = [];
   for (const jobs of [state.queued, state.running]) {
@@ -172,7 +171,7 @@ function brokenOffFrom(state: Readonly<State>, workerId: string): Ran[] {
   return found;
 }
 
-/** @param heardAt When the worker said something last. */
+/** @param heardAt When the worker last reported progress. */
 function likeliest(attempts: readonly Ran[], heardAt: number): Job | undefined {
   const isLate = ({ since }: Ran) => since - heardAt > SPEAKS_WITHIN_MS;
   const [first] = attempts.filter(({ delivered }) => !delivered).sort((a, b) =>
@@ -190,7 +189,7 @@ function waitAgain(state: State, job: Job, now: number): void {
   putBack(state, job, now);
 }
 
-/** Whether a worker that was asked for to try a job alone is on its way. */
+/** Whether a worker that was requested to try a job alone is loading or ready. */
 function isOwnComing(state: Readonly<State>, job: Job): boolean {
   if (job.trialRequest === undefined) return false;
   if (state.spawns.has(job.trialRequest)) return true;
@@ -198,7 +197,7 @@ function isOwnComing(state: Readonly<State>, job: Job): boolean {
   return false;
 }
 
-/** A worker of the model that has no job, on a pool that tries nothing else. */
+/** An idle worker of the job's model, on a pool where no other suspect is tried. */
 function emptySeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
   const busy = poolsOnTrial(state);
   for (const worker of holdersOf(state, job.fingerprint)) {

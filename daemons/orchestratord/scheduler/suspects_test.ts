@@ -73,7 +73,7 @@ Deno.test("a worker that hangs is stopped at once with the first silence, and al
   assert.deepEqual([...run.state.breakers.keys()], []);
 });
 
-Deno.test("who comes to a worker that speaks no more is not taken for the cause", () => {
+Deno.test("a job that comes to a worker that is already silent is not suspected", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("s1", 0));
   run.at(10, progress("s1"), submit("poison", 10), { kind: "heard", jobId: "poison", attempt: 1 });
@@ -223,14 +223,14 @@ Deno.test("a connection that broke though its worker lives is tried again after 
   assert.equal(run.state.running.get("j1")?.deaths, 0);
 });
 
-Deno.test("a worker that was told to stop makes nobody a suspect when it ends", () => {
+Deno.test("a worker that was stopped on purpose makes no job a suspect when it ends", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("j1", 0));
   const ended = run.at(10, pool([], { exits: [{ worker_id: "w1", category: "stop" }] }));
   assert.deepEqual(suspected(ended), []);
 });
 
-Deno.test("of two suspects of one tenant that nothing was found for, the second ends", () => {
+Deno.test("of two waiting suspects of one tenant, the second ends", () => {
   const run = new Run({ queueCapacity: 100 });
   const more = { deaths: 2, attempt: 2, tenant: "key" };
   const effects = run.at(
@@ -255,7 +255,7 @@ Deno.test("one suspect at a time is tried on a pool", () => {
   assert.equal(dispatched(next).length, 1);
 });
 
-Deno.test("of jobs that came together, the first of which nothing was heard is the likeliest cause", () => {
+Deno.test("of jobs that came together, the first one without a report is the likeliest cause", () => {
   const run = new Run({ queueCapacity: 100 });
   run.at(0, submit("s1", 0), submit("s2", 0), submit("poison", 0), submit("s3", 0));
   run.at(10, pool([four("w1")]));

@@ -15,10 +15,10 @@ import type { Job } from "./job.ts";
 import { anywhere, breakerKey, type Pool, type State, type Worker } from "./state.ts";
 import { freeSeat, isLoaded, isLoadedOrLoading, isPinned } from "./workers.ts";
 
-/** Jobs that `/v2/queue` lists one by one. */
+/** Jobs that `/v2/queue` lists one by one, at most. */
 export const LISTED_JOBS = 1000;
 
-/** Every model that some pool has, once per fingerprint. */
+/** Every model that some pool has, one per fingerprint. */
 export function modelViews(state: Readonly<State>): ModelView[] {
   const names = nameIndex(state.pools.values());
   const views = new Map<string, ModelView>();
@@ -69,8 +69,8 @@ function usualKind({ devices }: Pool): DeviceKind | undefined {
 }
 
 /**
- * Workers of all pools. `active` counts the jobs that we have seated: that is true now, while a pool's
- * own figure is as old as its last heartbeat.
+ * Workers of all pools. `active` counts the jobs dispatched from here, which is current; a pool's own
+ * figure is as old as its last heartbeat.
  */
 export function workerViews(state: Readonly<State>): WorkerView[] {
   return [...state.pools.values()].flatMap((pool) =>
@@ -96,7 +96,7 @@ function readyAt(worker: Worker | undefined): Pick<WorkerView, "ready_at"> {
   return { ready_at: new Date(worker.readySince).toISOString() };
 }
 
-/** What we know of a worker's end comes before what its pool last said. */
+/** A worker's state; a stop that was decided here overrides what its pool last reported. */
 function stateOf(worker: Worker | undefined, reported: WorkerState): WorkerState {
   if (worker?.stoppingSince !== undefined) return "stopping";
   return worker?.leaving !== undefined ? "draining" : reported;
@@ -130,7 +130,7 @@ function reloadOf(state: Readonly<State>, poolId: string): Pick<PoolView, "reloa
   return { reload: { from, to, stage, ...(error === undefined ? {} : { error }) } };
 }
 
-/** What waits, in the order in which it is served, and why. */
+/** The waiting jobs, in the order in which they are served, each with the reason why it waits. */
 export function queueView(state: Readonly<State>, now: number): Omit<QueueView, "running"> {
   const jobs = queueOrder(state, now);
   const byModel = new Map<string, number>();
@@ -156,10 +156,10 @@ export function queueView(state: Readonly<State>, now: number): Omit<QueueView, 
 }
 
 function waitReason(state: Readonly<State>, job: Job, now: number): string {
-  if (job.notBefore > now) return "pauses after a failed attempt";
-  if (freeSeat(state, job.fingerprint, now, job)) return "is about to start";
+  if (job.notBefore > now) return "it pauses after a failed attempt";
+  if (freeSeat(state, job.fingerprint, now, job)) return "it is about to start";
   if ([...state.swaps.values()].some((ids) => holds(state, job.fingerprint, ids))) {
-    return "the model's worker takes no new jobs until another model had its turn";
+    return "the model's worker takes no new jobs until another model has had its turn";
   }
   if (isLoaded(state, job.fingerprint)) return "every slot of the model is taken";
   if (isLoadedOrLoading(state, job.fingerprint)) return "the model is loading";

@@ -1,13 +1,14 @@
 import type { Activity } from "#shared/contracts/mod.ts";
 import type { Effect, Input, State } from "./state.ts";
 
-/** Something that happened, and to whose job; undefined: to nobody's in particular. */
+/** Something that happened. */
 export interface Happened {
   readonly activity: Activity;
+  /** Owner of the job that it concerns; undefined where it concerns no job. */
   readonly tenant?: string | undefined;
 }
 
-/** Looks at the state before a step, and gives what tells of the step once it is made. */
+/** Reads the state before a step and returns a function that reads it afterwards and reports what happened. */
 export type Watch = (
   before: Readonly<State>,
   input: Input,

@@ -1,6 +1,5 @@
 /**
- * The workers that pools report, by id and by model, with the leases that the scheduler gave on
- * them.
+ * The workers that pools report, by id and by model, with the jobs that hold their slots.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import { inherit } from "./affinity.ts";
 import type { Job } from "./job.ts";
 import type { Place, State, Worker } from "./state.ts";
 
-/** Writes down what a pool reports of one worker. */
+/** Updates a worker from its pool's report, or adds it. */
 export function seeWorker(state: State, poolId: string, report: PoolWorker, now: number): Worker {
   const id = report.worker_id;
   let worker = state.workers.get(id);
@@ -33,7 +32,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       stopFailed: false,
       suspectUntil: 0,
     };
-    // A pool that was forgotten and is back: what was dispatched to its workers is still there.
+    // The pool may have been forgotten and be back: jobs dispatched to its workers still run there.
     for (const job of state.running.values()) {
       if (job.lease?.workerId === id) worker.jobs.add(job.id);
     }
@@ -52,14 +51,14 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
   return worker;
 }
 
-/** A worker has not stopped as it was told: whether it is to go is decided anew. */
+/** Withdraws the stop of a worker that has not stopped: whether to stop it is decided again from the start. */
 export function stay(worker: Worker): void {
   worker.stoppingSince = undefined;
-  // It may have been used or pinned since.
+  // It may have been pinned since.
   if (worker.leaving === "idle") worker.leaving = undefined;
 }
 
-/** A worker is gone, or nobody reports it any more. */
+/** Forgets a worker that has ended or that no pool reports any more. */
 export function forgetWorker(state: State, workerId: string): void {
   const worker = state.workers.get(workerId);
   if (!worker) return;
@@ -70,7 +69,7 @@ export function forgetWorker(state: State, workerId: string): void {
   if (holders?.size === 0) state.holders.delete(fingerprint);
 }
 
-/** Workers that hold a model, or are about to. */
+/** Workers that hold a model or are loading it. */
 export function holdersOf(state: Readonly<State>, fingerprint: string): Iterable<Worker> {
   return state.holders.get(fingerprint) ?? [];
 }
@@ -86,25 +85,25 @@ export function isInService(state: Readonly<State>, poolId: string): boolean {
   return state.pools.get(poolId)?.available === true && !state.drains.has(poolId);
 }
 
-/** True for a worker that can take jobs as far as its pool and we know. */
+/** Whether a worker can take jobs, apart from its free slots. */
 export function isUsable(state: Readonly<State>, worker: Worker): boolean {
   const { report, poolId, stoppingSince, hangs, leaving } = worker;
   return report.state === "ready" && report.uri !== undefined && !hangs &&
     stoppingSince === undefined && leaving === undefined && isInService(state, poolId);
 }
 
-/** What a worker is and where. */
-type Standing = Pick<Worker, "report" | "poolId">;
+/** A worker and its pool. */
+type Located = Pick<Worker, "report" | "poolId">;
 
 /** Whether a worker holds a place's model there. */
-export function isAt({ report, poolId }: Standing, place: Place): boolean {
+export function isAt({ report, poolId }: Located, place: Place): boolean {
   return report.fingerprint === place.fingerprint &&
     (place.poolId === undefined || place.poolId === poolId) &&
     (place.device === undefined || place.device === report.device);
 }
 
-/** Whether a worker stays whatever other models need, and however long nobody uses it. */
-export function isPinned(state: Readonly<State>, worker: Standing): boolean {
+/** Whether a worker is pinned: it is neither evicted for other models nor stopped when idle. */
+export function isPinned(state: Readonly<State>, worker: Located): boolean {
   for (const pin of state.pins.values()) if (isAt(worker, pin)) return true;
   return false;
 }
@@ -121,7 +120,7 @@ export function isYielding(state: Readonly<State>, worker: Worker): boolean {
 /**
  * Whether a worker can take a job now.
  *
- * @param job Where it is given, whether it can take this one.
+ * @param job If given, whether it can take this job.
  */
 export function hasSeat(
   state: Readonly<State>,
@@ -136,9 +135,9 @@ export function hasSeat(
 }
 
 /**
- * Whether, if a worker died with a job on it, it could be told who was the cause: a shaken job runs beside
- * no other shaken one that has delivered nothing since, a suspect beside no other job that has delivered
- * nothing.
+ * Whether the cause would be clear if a worker died with this job on it: a shaken job never runs beside
+ * another shaken one that has delivered nothing yet, a suspect beside no other job that has delivered
+ * nothing yet.
  */
 function mayBeToldApart(state: Readonly<State>, worker: Worker, job: Job): boolean {
   if (!job.isShaken && job.deaths === 0) return true;
@@ -151,8 +150,9 @@ function mayBeToldApart(state: Readonly<State>, worker: Worker, job: Job): boole
 }
 
 /**
- * How long all streams on a worker have said nothing, in ms: each of them says every now and then that it
- * goes on. One that has come since says nothing either where the worker hangs.
+ * How long all streams on a worker have been silent, in ms, counted from the oldest one's dispatch at most.
+ * Every stream regularly reports progress; on a worker that hangs, one that was dispatched later is silent,
+ * too.
  */
 export function silentFor(state: Readonly<State>, worker: Worker, now: number): number {
   let since = Infinity;
@@ -168,7 +168,7 @@ function isQuiet(state: Readonly<State>, worker: Worker, now: number): boolean {
   return now - worker.heardAt > quietMs && silentFor(state, worker, now) > quietMs;
 }
 
-/** Whether a worker is kept for a suspect, or runs one that has delivered nothing: nobody sits beside it. */
+/** Whether a worker is kept for a suspect, or runs one that has delivered nothing: no other job goes there. */
 function isForTrial(state: Readonly<State>, worker: Worker, job?: Job): boolean {
   for (const id of state.blamed) {
     const lease = state.running.get(id)?.lease;
@@ -204,9 +204,10 @@ export function poolsOnTrial(state: Readonly<State>): Set<string> {
 }
 
 /**
- * The worker of a model with the most free slots, then fewest active by its own word, then by id.
+ * The worker of a model with the most free slots; then the one that reports the fewest active jobs; then
+ * the first by id.
  *
- * @param job Where it is given, only workers that may be given this job.
+ * @param job If given, only workers that can take this job.
  */
 export function freeSeat(
   state: Readonly<State>,
@@ -224,12 +225,13 @@ export function freeSeat(
 }
 
 /**
- * Tells whether a worker's context surely holds a job, or none of its model's holds more: what a small one
- * would refuse goes to a larger one. What a job that has begun elsewhere has grown to is not counted.
+ * Returns a test whether a worker's context certainly holds a job, or is the largest of the model's workers:
+ * a prompt that a small one might refuse goes to a larger one. A job that has begun elsewhere always goes
+ * to a largest one, since its delivered tokens are not counted here.
  */
 function holdersOfJob(state: Readonly<State>, job: Job): (worker: Worker) => boolean {
   let largest: number | undefined;
-  const look = () => {
+  const largestContext = () => {
     let most = 0;
     for (const worker of holdersOf(state, job.fingerprint)) {
       if (worker.report.context > most && isUsable(state, worker)) most = worker.report.context;
@@ -237,10 +239,10 @@ function holdersOfJob(state: Readonly<State>, job: Job): (worker: Worker) => boo
     return most;
   };
   return ({ report: { context } }) =>
-    job.attempt === 0 && job.tokensAtMost < context || context >= (largest ??= look());
+    job.attempt === 0 && job.tokensAtMost < context || context >= (largest ??= largestContext());
 }
 
-/** The worker with a free slot that last served a job's session, or a prompt that begins alike. */
+/** The worker with a free slot that last served a job's session, or a prompt with the same beginning. */
 export function warmSeat(state: Readonly<State>, job: Job, now: number): Worker | undefined {
   const holds = holdersOfJob(state, job);
   for (const key of job.affinity) {
@@ -262,7 +264,7 @@ export function isLoaded(state: Readonly<State>, fingerprint: string): boolean {
   return false;
 }
 
-/** Whether a worker was asked for that is not ready, other than to try a job alone. */
+/** Whether a worker was requested and is not ready, except one to try a job alone. */
 export function isLoading(state: Readonly<State>, fingerprint: string): boolean {
   for (const spawn of state.spawns.values()) {
     if (spawn.fingerprint === fingerprint && spawn.trialOf === undefined) return true;
@@ -270,7 +272,7 @@ export function isLoading(state: Readonly<State>, fingerprint: string): boolean 
   return false;
 }
 
-/** Whether some worker holds the model or is about to: then waiters share it. */
+/** Whether some worker holds the model or is loading it, except one to try a job alone. */
 export function isLoadedOrLoading(state: Readonly<State>, fingerprint: string): boolean {
   if (isLoading(state, fingerprint)) return true;
   for (const worker of holdersOf(state, fingerprint)) {
@@ -285,7 +287,7 @@ function isTrialSpawn(state: Readonly<State>, { report }: Worker): boolean {
   return state.spawns.get(report.request_id)?.trialOf !== undefined;
 }
 
-/** Whether a worker is ready or about to be, and not on its way out. */
+/** Whether a worker is ready or starting, and not leaving or stopping. */
 export function isStaying(state: Readonly<State>, worker: Worker): boolean {
   const { report, poolId, stoppingSince, hangs, leaving } = worker;
   if (hangs || leaving !== undefined || stoppingSince !== undefined) return false;

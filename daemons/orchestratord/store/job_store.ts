@@ -10,13 +10,13 @@ import type {
 import type { Pin, Place } from "../scheduler/state.ts";
 import type { KeyStore } from "./key_store.ts";
 
-/** An event with the id that it carries on the wire: 1, 2, 3 … of its job. */
+/** An event with its id on the wire: 1, 2, 3 … within its job. */
 export interface NumberedEvent {
   readonly id: number;
   readonly event: StoredJobEvent;
 }
 
-/** A job as it is kept. Times are ms since the epoch. */
+/** A stored job. Times are ms since the epoch. */
 export interface JobRow {
   readonly seq: number;
   readonly jobId: string;
@@ -32,19 +32,19 @@ export interface JobRow {
   readonly status: JobStatus;
   readonly createdAt: number;
   readonly deadlineAt: number | undefined;
-  /** Whose job it is: an API key's id, else a session's; empty for neither. */
+  /** Owner of the job: the id of its API key, or of its session if there is no key; empty if neither. */
   readonly tenant: string;
   readonly startedAt: number | undefined;
   readonly firstTokenAt: number | undefined;
   readonly endedAt: number | undefined;
   readonly attempts: readonly Attempt[];
   readonly usage: Usage | undefined;
-  /** Why it came to its end; jobs that ended before version 7 have none. */
+  /** Why generation stopped; undefined for jobs that ended before version 7 of the database. */
   readonly stopReason: StopReason | undefined;
   readonly error: ErrorData | undefined;
 }
 
-/** A job of a list: what was asked stays where it is. */
+/** A job of a list, without its request. */
 export type ListedRow = Omit<JobRow, "request">;
 
 /** Tokens of an ended job. */
@@ -54,7 +54,7 @@ export interface Usage {
   readonly tokens_out: number;
 }
 
-/** A job that is accepted now. */
+/** A job that is being accepted. */
 export interface NewJobRow {
   readonly jobId: string;
   readonly idempotencyKey: string | undefined;
@@ -67,7 +67,7 @@ export interface NewJobRow {
   readonly tenant: string;
 }
 
-/** What changes in a job as it runs. */
+/** Changes to a stored job. */
 export interface JobPatch {
   readonly status?: JobStatus;
   readonly startedAt?: number;
@@ -80,7 +80,7 @@ export interface JobPatch {
   readonly contentExpiresAt?: number;
 }
 
-/** What is added to a job in one write. */
+/** Events and changes that one write adds to a job. */
 export interface Addition {
   readonly events: readonly NumberedEvent[];
   readonly patch?: JobPatch;
@@ -91,70 +91,70 @@ export interface JobFilter {
   readonly status?: JobStatus | undefined;
   readonly model?: string | undefined;
   readonly tenant?: string | undefined;
-  /** Jobs with a lower `seq` only. */
+  /** Only jobs with a lower `seq`. */
   readonly before?: number | undefined;
   readonly limit: number;
 }
 
-/** A known pool, asked for its state after a restart. */
+/** A known pool; it is asked for its state after a restart. */
 export interface PoolRow {
   readonly poolId: string;
   readonly endpoint: string;
-  /** The API key with which it registered; undefined: the token that the daemons share. */
+  /** Id of the API key with which it registered; undefined for the token that the daemons share. */
   readonly keyId: string | undefined;
 }
 
-/** A pool that is out of service. */
+/** A drained pool. */
 export interface DrainRow {
   readonly poolId: string;
-  /** Until when its streams may run on, in ms since the epoch. */
+  /** Until when its streams may go on there, in ms since the epoch. */
   readonly endsAt: number;
 }
 
 /** What a database takes on disk, in bytes. */
 export interface StoreSize {
-  /** The database, with what stands in its log. */
+  /** The database, including what its log holds. */
   readonly bytes: number;
-  /** Of these, what is free: used again, or given back step by step. */
+  /** The free part of these; it is reused, or returned to the file system step by step. */
   readonly freeBytes: number;
   /** The file of the write-ahead log. */
   readonly logBytes: number;
-  /** False for a file of an earlier version that was not rewritten at the start. */
+  /** False for a file of an earlier version that the start did not rewrite. */
   readonly canShrink: boolean;
 }
 
 /**
- * What orchestratord remembers. A promise of a write resolves when it is committed: it then
- * survives `kill -9`. Writes of one caller are committed in the order in which they were made.
+ * What orchestratord stores. The promise of a write resolves when it is committed: it then survives
+ * `kill -9`. Writes of one caller are committed in the order in which they were made.
  *
- * While the database cannot be written (a full disk), new jobs are refused, and what accepted jobs
- * add waits until it can be.
+ * While the database cannot be written (a full disk), new jobs are refused, and writes of accepted jobs
+ * wait until it can.
  */
 export interface JobStore {
-  /** Keeps a new job and its first event; rejects when that cannot be written. */
+  /** Stores a new job and its first event; rejects if that cannot be written. */
   accept(job: NewJobRow, queued: NumberedEvent): Promise<void>;
-  /** Resolves when every write committed so far is on disk: it then survives a power cut. */
+  /** Resolves when every write that was committed so far is on disk: it then survives a power cut. */
   sync(): Promise<void>;
   /**
    * Adds events to a job, and changes it.
    *
-   * @param take Gives what is to be written, when it is written; again after a failure.
+   * @param take Called when the write happens, and again after a failure; returns what to write.
    */
   append(jobId: string, take: () => Addition): Promise<void>;
   update(jobId: string, patch: JobPatch): Promise<void>;
   get(jobId: string): Promise<JobRow | undefined>;
   findByKey(idempotencyKey: string): Promise<JobRow | undefined>;
-  /** Newest first. */
+  /** Jobs that match a filter, newest first. */
   page(filter: JobFilter): Promise<readonly ListedRow[]>;
   /** Events after an id, in order. */
   events(jobId: string, after: number, limit: number): Promise<readonly NumberedEvent[]>;
-  /** Jobs that were completed last, oldest first. */
+  /** The jobs that were completed most recently, oldest first. */
   completed(limit: number): Promise<readonly JobRow[]>;
-  /** Stored jobs that ended with `REQUEST_UNSAFE` after a time, in ms since 1970, oldest first. */
+  /** Jobs that ended with `REQUEST_UNSAFE` after a time, in ms since the epoch, oldest first. */
   unsafeSince(
     time: number,
   ): Promise<readonly { readonly tenant: string; readonly endedAt: number }[]>;
-  /** Oldest first. */
+  /** Jobs that have not ended, oldest first. */
   unfinished(): Promise<readonly JobRow[]>;
   savePool(pool: PoolRow): Promise<void>;
   removePool(poolId: string): Promise<void>;
@@ -162,17 +162,20 @@ export interface JobStore {
   saveDrain(drain: DrainRow): Promise<void>;
   removeDrain(poolId: string): Promise<void>;
   drains(): Promise<readonly DrainRow[]>;
-  /** Resolves when it is on disk. */
   savePin(pin: Pin): Promise<void>;
   removePin(place: Place): Promise<void>;
   pins(): Promise<readonly Pin[]>;
-  /** Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`. */
+  /**
+   * Erases prompts and outputs whose retention is over, and jobs that ended before `forgetEndedBefore`; both
+   * times in ms since the epoch.
+   *
+   * @returns the number of jobs of each kind
+   */
   expire(now: number, forgetEndedBefore: number): Promise<{ erased: number; forgotten: number }>;
-  /** What it takes on disk. */
   size(): StoreSize;
-  /** Gives space back that is not needed, in small steps; to be called again and again. */
+  /** Returns unneeded space to the file system in small steps; to be called regularly. */
   tidy(): Promise<void>;
-  /** Why the last write failed; undefined when it did not. */
+  /** Why the last write failed; undefined if it did not. */
   failure(): string | undefined;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { KeyLimits, KeyRole } from "#shared/contracts/mod.ts";
 
-/** An API key as it is kept. Times are ms since the epoch. */
+/** A stored API key. Times are ms since the epoch. */
 export interface KeyRow {
   readonly keyId: string;
   readonly name: string;
@@ -15,18 +15,19 @@ export interface KeyRow {
 }
 
 /**
- * The API keys. Reads see what other processes have committed: `orchestratord keys` works on the
- * database of an orchestratord that runs.
+ * The API keys. Reads see what other processes have committed, because `orchestratord keys` works on the
+ * database of a running orchestratord.
  */
 export interface KeyStore {
   add(key: KeyRow): Promise<void>;
   get(keyId: string): Promise<KeyRow | undefined>;
   /** Newest first. */
   list(): Promise<readonly KeyRow[]>;
-  /** Ends a key; the time of an earlier end stays. */
+  /** Revokes a key; does nothing if it is unknown or revoked already. */
   revoke(keyId: string, at: number): Promise<void>;
+  /** Notes when a key was last used. */
   touch(keyId: string, at: number): Promise<void>;
-  /** Adds to what a key used on a day (UTC, days since the epoch); unknown keys are passed over. */
+  /** Adds to the tokens that a key used on a day (UTC, days since the epoch); ignores unknown keys. */
   addTokens(keyId: string, day: number, tokens: number): Promise<void>;
   tokensOn(keyId: string, day: number): Promise<number>;
 }

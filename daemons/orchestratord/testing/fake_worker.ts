@@ -40,7 +40,7 @@ export class FakeWorker {
     return this.#server.url;
   }
 
-  /** From now on only so many more tokens are made, over all executions. */
+  /** Allows this many more tokens, over all executions. */
   allow(tokens: number): void {
     this.#allowed = tokens;
     for (const wake of this.#waiting.splice(0)) wake();

@@ -29,7 +29,7 @@ export class FakePool {
   /** Spawns asked for. */
   spawns = 0;
   slots = 2;
-  /** Tokens that each new worker makes before it is told more. */
+  /** Tokens that each new worker may make at first; see {@linkcode FakeWorker.allow}. */
   tokens = Infinity;
   /** Called with each new worker. */
   onSpawn: (id: string, worker: FakeWorker) => void = () => {};
@@ -49,7 +49,7 @@ export class FakePool {
   /**
    * A pool that listens.
    *
-   * @param token What it calls the orchestrator with; it wants to be called with what follows of it.
+   * @param token The token for calls to orchestratord; calls to the pool need the token derived from it.
    */
   static async open(orchestratorUrl: string, token?: string): Promise<FakePool> {
     const pool = new FakePool(orchestratorUrl, token);
@@ -80,7 +80,7 @@ export class FakePool {
     return app;
   }
 
-  /** Points the pool to an orchestrator that was started again. */
+  /** Points the pool to a restarted orchestrator. */
   follow(orchestratorUrl: string): void {
     this.#client = createClient({ baseUrl: orchestratorUrl, token: this.#token });
   }
@@ -110,7 +110,7 @@ export class FakePool {
     await this.report();
   }
 
-  /** The same, and it says that nobody stopped it. */
+  /** The same, and the report says that it was not stopped on purpose. */
   async crash(id: string): Promise<void> {
     const at = new Date().toISOString();
     const how = { exit_code: null, signal: "SIGSEGV", category: "crash" as const };
@@ -187,7 +187,7 @@ export interface Harness {
 /** An event with its SSE id. */
 export type Received = JobEvent & { readonly id: number | undefined };
 
-/** Runs a test with everything started, and stops it all afterwards. */
+/** Starts everything, runs a test, and stops everything afterwards. */
 export async function withHarness(
   settings: Record<string, unknown>,
   test: (harness: Harness) => Promise<void>,
@@ -243,7 +243,7 @@ export async function* follow(
   }
 }
 
-/** The numbers that a job's tokens say. */
+/** The numbers in a job's tokens. */
 export function numbers(events: readonly JobEvent[]): number[] {
   return events.flatMap((each) =>
     each.event === "token" ? [Number(each.data.t.replace(/^ w/, ""))] : []

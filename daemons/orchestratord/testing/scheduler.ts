@@ -107,7 +107,7 @@ export function pool(workers: PoolWorker[], more: Partial<PoolReport> = {}): Inp
   };
 }
 
-/** A job comes. */
+/** The input of a new job. */
 export function submit(id: string, queuedAt: number, more: Record<string, unknown> = {}): Input {
   const job = {
     id,
@@ -130,7 +130,7 @@ export function submit(id: string, queuedAt: number, more: Record<string, unknow
   return { kind: "submit", job };
 }
 
-/** Runs inputs at given times and gives the effects of the last one. */
+/** Runs inputs at given times and returns the effects of the last input of each call. */
 export class Run {
   state: State;
 
@@ -146,7 +146,7 @@ export class Run {
 }
 
 /**
- * Asks for a place in the queue, as a client does.
+ * Checks for a place in the queue, as a submission does.
  *
  * @throws {LlorchError} `QUEUE_FULL`
  */
@@ -157,35 +157,35 @@ export function takePlace(state: State, tenant: string, now: number): void {
   throw refusal;
 }
 
-/** What kinds of effects there are. */
+/** The kinds of effects. */
 export function kinds(effects: readonly Effect[]): string[] {
   return effects.map((effect) => effect.kind);
 }
 
-/** Jobs that were dispatched, and to which worker. */
+/** Dispatched jobs, each with its worker. */
 export function dispatched(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
     effect.kind === "dispatch" ? [`${effect.jobId} ${effect.worker.worker_id}`] : []
   );
 }
 
-/** Workers that were told to stop. */
+/** Workers whose stop was ordered. */
 export function stopped(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => effect.kind === "stop_worker" ? [effect.workerId] : []);
 }
 
-/** An attempt ends well. */
+/** The input of a successful end of an attempt. */
 export function done(jobId: string, tokensOut = 1, attempt = 1): Input {
   return { kind: "attempt_ended", jobId, attempt, tokensOut, outcome: { kind: "done" } };
 }
 
-/** An attempt loses its worker before any token. */
+/** The input of an attempt that lost its worker before its first token. */
 export function lost(jobId: string, attempt = 1): Input {
   const outcome = { kind: "lost" as const, message: "gone" };
   return { kind: "attempt_ended", jobId, attempt, tokensOut: 0, outcome };
 }
 
-/** Some tokens have been delivered. */
+/** The input of delivered tokens. */
 export function progress(jobId: string, tokensOut = 1, attempt = 1): Input {
   return { kind: "progress", jobId, attempt, tokensOut };
 }

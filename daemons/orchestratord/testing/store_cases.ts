@@ -1,5 +1,5 @@
 /**
- * What every store must do, whatever it keeps its rows in. Run by the tests of each store.
+ * What every store must do, however it keeps its rows. The tests of each store run these cases.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { taskRequest } from "#shared/contracts/mod.ts";
 import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 
-/** A place for one store, empty at first. */
+/** A place for one store, initially empty. */
 export interface StoreHome {
-  /** Opens the store, with what it held when it was closed. */
+  /** Opens the store with the content that it had when it was closed. */
   open(): Store | Promise<Store>;
   /** Removes the place, once its store is closed. */
   remove(): Promise<void>;
@@ -58,7 +58,7 @@ const apiKey = (keyId: string, createdAt: number): KeyRow => ({
 
 const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
-/** Each case gets an open store, and a way to close it and open it again. */
+/** Each case gets an open store, and a function that closes it and opens it again. */
 type Case = (store: Store, reopen: () => Promise<Store>) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -78,13 +78,13 @@ const CASES: Readonly<Record<string, Case>> = {
     await store.sync();
   },
 
-  async "a read sees what was written before it, also where nobody waited for the write"(store) {
+  async "a read sees earlier writes, even if nobody waited for them"(store) {
     const writes = [accept(store, "j1"), store.append("j1", () => ({ events: [token(2)] }))];
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2]);
     await Promise.all(writes);
   },
 
-  async "what is added is asked for when it is written, in the order of the calls"(store) {
+  async "append() calls take() when it writes, in the order of the calls"(store) {
     await accept(store, "j1");
     const asked: number[] = [];
     const append = (id: number) =>
@@ -252,7 +252,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await keys.tokensOn("none", 100), 0);
   },
 
-  async "size() and failure() tell how it is"(store) {
+  async "size() and failure() report the state of the database"(store) {
     await accept(store, "j1");
     await store.tidy();
     assert.ok(store.size().bytes > 0);
@@ -260,7 +260,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Tests a kind of store. */
+/** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
   for (const [what, run] of Object.entries(CASES)) {
     Deno.test(`${name}: ${what}`, async () => {

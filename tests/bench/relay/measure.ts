@@ -6,11 +6,11 @@ import { type RawRequest, rawStream, WordCounter } from "./raw_stream.ts";
 export interface Target {
   readonly name: string;
   request(tokens: number): RawRequest;
-  /** Stands once in each token's event. */
+  /** Text that occurs once in each token's event. */
   readonly word: string;
 }
 
-/** A worker's `/execute`, at the source or through something that only passes it on. */
+/** A worker's `/execute`, directly or through a proxy. */
 export function executeTarget(name: string, url: string): Target {
   return {
     name,
@@ -47,7 +47,7 @@ export function chatTarget(name: string, url: string, model = "counter"): Target
   };
 }
 
-/** Tokens per second over streams that run at once, each as fast as it can. */
+/** Tokens per second over concurrent streams, each as fast as it can. */
 export async function throughput(
   target: Target,
   { streams, tokens }: { readonly streams: number; readonly tokens: number },
@@ -80,12 +80,12 @@ export interface Gaps {
   readonly tokens: number;
 }
 
-/** Streams are opened one after the other, this far apart, in ms: a burst of new ones is another question. */
+/** Time between the openings of two streams, in ms: a burst of new streams is not measured here. */
 const OPEN_EACH_MS = 5;
-/** Gaps count from this time after the last was opened, in ms. */
+/** Time after the last opening from which gaps count, in ms. */
 const SETTLING_MS = 1000;
 
-/** Runs streams at the source's pace, and looks at the gaps while all of them are open. */
+/** Runs streams at the source's pace, and measures the gaps while all of them are open. */
 export async function pacedGaps(
   target: Target,
   { streams, tokens, intervalMs }: {
@@ -96,7 +96,7 @@ export async function pacedGaps(
 ): Promise<Gaps> {
   const gaps: number[] = [];
   const from = performance.now() + streams * OPEN_EACH_MS + SETTLING_MS;
-  // Then the first ones come to their end.
+  // After that the first streams end.
   const to = performance.now() + (tokens - 5) * intervalMs;
   let count = 0;
   await Promise.all(Array.from({ length: streams }, async (_, n) => {

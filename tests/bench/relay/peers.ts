@@ -3,7 +3,7 @@ import { type Program, ROOT, startCommand, until } from "../../support/stack.ts"
 import { chatTarget, type Target } from "./measure.ts";
 import { freePort, hasCommand, listens, type Proxy } from "./proxies.ts";
 
-/** Another router in front of something, and what the same asked directly is. */
+/** Another router, and what it stands in front of, to be measured directly. */
 export interface Peer {
   readonly name: string;
   readonly direct: Target;
@@ -11,7 +11,7 @@ export interface Peer {
   readonly programs: readonly Program[];
 }
 
-/** A peer that can be measured here, or why not. */
+/** A peer, or why it cannot be measured here. */
 export type PeerOrReason = Peer | string;
 
 /** The script that runs Debian's llama-server, and whether that is installed. */
@@ -68,7 +68,7 @@ export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
   return { name: "llama-server's router", direct, through, programs: [program] };
 }
 
-/** llama-swap, in front of a source that it believes to have started. */
+/** llama-swap, in front of a source that it assumes to have started itself. */
 export async function llamaSwap(dir: string, source: string): Promise<PeerOrReason> {
   const command = [
     "llama-swap",
@@ -132,7 +132,7 @@ async function modelsOf(url: string): Promise<readonly RouterModel[]> {
   return reply.ok ? (await reply.json()).data : (await reply.body?.cancel(), []);
 }
 
-/** Reads what a program prints, so that it never waits for a reader. */
+/** Reads and drops what a program prints, so that it never blocks on a full pipe. */
 export async function drain({ lines }: Program): Promise<void> {
   for await (const _ of lines);
 }

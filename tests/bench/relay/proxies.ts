@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type RunningDaemon, startDaemon } from "../../support/service.ts";
 import { type Program, startCommand, until, within } from "../../support/stack.ts";
 
-/** A program that stands between a source and its client. */
+/** A program between a source and its client. */
 export interface Proxy {
   readonly url: string;
   readonly program: Program;
@@ -36,7 +36,7 @@ export async function startNginx(dir: string, upstream: string): Promise<Proxy |
   return { url, program };
 }
 
-/** orchestratord, ready for as many jobs as a bench wants. */
+/** orchestratord, ready for a given number of jobs. */
 export async function startOrchestratord(
   dir: string,
   queueCapacity = 20_000,
@@ -57,7 +57,7 @@ export async function stop({ program }: { readonly program: Program }): Promise<
   await within(program.status, "a program has stopped").catch(() => program.kill("SIGKILL"));
 }
 
-/** Whether there is such a command. */
+/** Whether a command is installed. */
 export function hasCommand(name: string): boolean {
   const path = (Deno.env.get("PATH") ?? "").split(":");
   return path.some((dir) => {
@@ -69,7 +69,7 @@ export function hasCommand(name: string): boolean {
   });
 }
 
-/** A port that was free a moment ago, for programs that cannot choose one. */
+/** A free port, for programs that cannot choose one themselves. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

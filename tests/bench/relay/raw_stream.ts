@@ -1,4 +1,4 @@
-/** What a raw stream is asked for. */
+/** Options of a raw stream. */
 export interface RawRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -9,10 +9,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
 
 /**
- * Posts a request over a connection of its own and hands on what comes, as it comes, until the
- * stream's end. HTTP by hand: the measuring costs little, and a read is what the wire brought.
+ * Posts a request over a connection of its own and passes the body on as it comes, until its end. HTTP is
+ * written by hand, so that measuring costs little and each read is one arrival.
  *
- * @param onText The body's text, and when it came (ms).
+ * @param onText Called with each piece of the body's text and the time of its arrival, in ms.
  */
 export async function rawStream(
   { url, headers = {}, body }: RawRequest,
@@ -46,7 +46,7 @@ export async function rawStream(
   }
 }
 
-/** Takes an HTTP/1.1 reply with a chunked body apart. */
+/** Parses an HTTP/1.1 reply with a chunked body. */
 class ReplyParser {
   status = 200;
   /** Whether the last chunk has come. */
@@ -55,7 +55,7 @@ class ReplyParser {
   #isBody = false;
   #left = 0;
 
-  /** The part of the body that a piece of the reply brings. */
+  /** The part of the body in a piece of the reply. */
   feed(text: string): string {
     let rest = this.#pending + text;
     this.#pending = "";
@@ -70,7 +70,7 @@ class ReplyParser {
     let body = "";
     while (this.#isBody && !this.ended && rest !== "") {
       if (this.#left > 2) {
-        // The line break after a chunk's data belongs to the chunk here.
+        // The line break after a chunk's data counts as part of the chunk here.
         const data = rest.slice(0, this.#left - 2);
         body += data;
         rest = rest.slice(data.length);
@@ -102,7 +102,7 @@ export class WordCounter {
     this.#word = word;
   }
 
-  /** How many more of it are whole with this piece. */
+  /** How many occurrences this piece completes. */
   feed(piece: string): number {
     const text = this.#rest + piece;
     let count = 0;

@@ -1,6 +1,6 @@
 /**
- * What orchestratord adds to a stream: measured with a source that speaks the worker's contract,
- * asked directly, through nginx, and through orchestratord, one after the other in each round.
+ * What orchestratord adds to a stream. A source that implements the worker's contract is measured directly,
+ * through nginx, and through orchestratord, one after the other in each round.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface Parts {
   readonly orchestratord: RunningDaemon;
 }
 
-/** Runs something with a source and what stands in front of it, and ends them all. */
+/** Runs a measurement with a source and the proxies in front of it, and ends them all. */
 async function withParts<T>(intervalMs: number, work: (parts: Parts) => Promise<T>): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-bench-" });
   const started: { program: Proxy["program"] }[] = [];
@@ -44,7 +44,7 @@ async function withParts<T>(intervalMs: number, work: (parts: Parts) => Promise<
   }
 }
 
-/** As fast as they can: tokens per second through each. */
+/** Tokens per second through each target, as fast as possible. */
 export const relayThroughput: Bench = {
   title: `tokens/s over 32 streams, a source without pace; medians of ${ROUNDS} rounds`,
   measure: () =>
@@ -66,7 +66,7 @@ export const relayThroughput: Bench = {
     }),
 };
 
-/** One request after the other: the time to its first token. */
+/** Time to the first token, one request after the other. */
 export const relayFirstToken: Bench = {
   title: `first token, one request at a time; medians of ${ROUNDS} rounds of ${PROBES}`,
   measure: () =>
@@ -118,7 +118,7 @@ export const relayFirstToken: Bench = {
     }),
 };
 
-/** Many streams at a pace: what comes between their tokens, and what it costs. */
+/** Many streams at a fixed pace: the gaps between their tokens, and the cost. */
 export const relayPaced: Bench = {
   title: `${STREAMS} streams at ${1000 / INTERVAL_MS} tokens/s; medians of ${ROUNDS} rounds`,
   measure: () =>
@@ -172,7 +172,7 @@ function ours(url: string): Target[] {
   return [tasksTarget("/v2/tasks", url), chatTarget("/v1/chat/completions", url)];
 }
 
-/** A peer that stands in front of something of its own is compared with that. */
+/** The targets of a peer: a peer with its own source is compared with that source. */
 function routedPair({ direct, through }: Peer): Target[] {
   return direct.name === "source" ? [through] : [direct, through];
 }

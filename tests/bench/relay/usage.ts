@@ -1,4 +1,4 @@
-/** What a process has used. */
+/** Resources that a process uses. */
 export interface Usage {
   /** CPU time so far, in ms. */
   readonly cpuMs: number;
@@ -8,7 +8,7 @@ export interface Usage {
 
 const TICKS_PER_SECOND = 100;
 
-/** Reads what a process has used from `/proc`. */
+/** Reads the usage of a process from `/proc`. */
 export function usageOf(pid: number): Usage {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   // After the name, which may have spaces: utime and stime are the 12th and 13th.

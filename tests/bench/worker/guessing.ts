@@ -1,6 +1,6 @@
 /**
- * Guessed tokens (`--speculative`) on text that repeats what stands before it, as an edit of code or
- * data does, and on text that does not.
+ * Guessed tokens (`--speculative`) on text that repeats earlier text, as an edit of code or data does, and
+ * on text that does not.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const LENGTH = 200;
 const GENERATED = 128;
 const STREAMS = [1, 4];
 
-/** Repetitive text must come so many times faster. */
+/** Factor by which repetitive text must be faster. */
 const TARGET = 1.5;
 
 /** Begins to count at a number, once or a second time. */

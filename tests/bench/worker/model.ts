@@ -18,7 +18,7 @@ const SHAPES = {
 
 const TYPES: Readonly<Record<string, TensorType>> = { q4: "Q4_0", q8: "Q8_0", f16: "F16" };
 
-/** Tokens that a random model of the bench is made for. */
+/** Context length of a random model, in tokens. */
 const CONTEXT = 4096;
 
 /** A model file to measure with. */
@@ -29,10 +29,10 @@ export interface BenchModel {
 }
 
 /**
- * The model that a name stands for, made where it is not there yet: `random:0.17B-q4` is one with
- * seeded random weights in Q4_0, `counter:0.17B-q4` one that counts and costs as much.
+ * The model that a name stands for, made if it does not exist yet: `random:0.17B-q4` has seeded random
+ * weights in Q4_0, `counter:0.17B-q4` counts and costs as much.
  *
- * @throws {UsageError} when there is no such shape or type.
+ * @throws {UsageError} if there is no such shape or type
  */
 export function benchModel(name: string, vocabularySize?: number): BenchModel {
   const { shape, tensor } = benchShape(name);
@@ -52,9 +52,9 @@ export function benchModel(name: string, vocabularySize?: number): BenchModel {
 }
 
 /**
- * What a model's name says.
+ * Parses a model's name.
  *
- * @throws {UsageError} when there is no such shape or type.
+ * @throws {UsageError} if there is no such shape or type
  */
 export function benchShape(name: string) {
   const [, size = "", type = ""] = /^(?:random|counter):([\d.]+B)-(\w+)$/.exec(name) ?? [];

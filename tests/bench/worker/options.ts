@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { UsageError } from "#shared/lifecycle.ts";
 import { benchShape } from "./model.ts";
 
-/** What the worker's bench is asked for. */
+/** Options of the worker's bench. */
 export interface WorkerBenchOptions {
   /** Whether llama-server is measured in turn. */
   readonly isCompared: boolean;

@@ -4,7 +4,7 @@ import { percentile } from "../bench.ts";
 import { rawStream, WordCounter } from "../relay/raw_stream.ts";
 import type { Server } from "./servers.ts";
 
-/** Makes prompts that both servers are given alike, and that share no beginning. */
+/** Makes prompts that are the same for both servers, and that share no beginning. */
 export class Prompts {
   readonly #random: () => number;
   readonly #words: number;
@@ -14,14 +14,14 @@ export class Prompts {
     this.#words = vocabulary - MIN_VOCABULARY;
   }
 
-  /** So many random words after the token that begins a text. */
+  /** A prompt of this many random words after the token that begins a text. */
   next(length: number): number[] {
     const word = () => MIN_VOCABULARY + Math.floor(this.#random() * this.#words);
     return [1, ...Array.from({ length: length - 1 }, word)];
   }
 }
 
-/** When the tokens of a stream came (ms), several of one read at once. */
+/** Arrival times of a stream's tokens, in ms; tokens of one read have the same time. */
 async function arrivals(
   server: Server,
   prompt: readonly number[],
@@ -42,7 +42,7 @@ async function arrivals(
 
 const gapsOf = (times: readonly number[]) => times.slice(1).map((at, n) => at - times[n]!);
 
-/** Tokens per second over streams that begin at once, prompts included, and gaps within streams. */
+/** Tokens per second over streams that begin together, prompts included, and gaps within streams. */
 export async function throughput(
   server: Server,
   prompts: readonly (readonly number[])[],
@@ -64,7 +64,7 @@ export async function firstToken(server: Server, prompt: readonly number[]): Pro
   return first! - began;
 }
 
-/** What running streams notice of a long prompt that comes in. */
+/** How a long prompt that comes in affects running streams. */
 export interface Disturbance {
   /** 99th percentile of the gaps before, in ms. */
   readonly quietP99: number;
@@ -78,7 +78,7 @@ export interface Disturbance {
 /** Tokens that each stream has when the prompt comes. */
 const BEFORE = 32;
 
-/** Sends a long prompt in when all streams run. */
+/** Sends a long prompt once all streams run. */
 export async function disturb(
   server: Server,
   running: readonly (readonly number[])[],

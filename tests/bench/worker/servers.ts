@@ -6,7 +6,7 @@ import { freePort } from "../relay/proxies.ts";
 import type { RawRequest } from "../relay/raw_stream.ts";
 import { usageOf } from "../relay/usage.ts";
 
-/** What both servers are given alike. */
+/** Settings that both servers get. */
 export interface ServerSettings {
   readonly model: string;
   readonly threads: number;
@@ -15,7 +15,7 @@ export interface ServerSettings {
   readonly context: number;
   /** Number of a GPU; undefined: the CPU. */
   readonly gpu: string | undefined;
-  /** Our worker's executable; undefined: what `LLORCH_BIN_DIR` has, or the source. */
+  /** Our worker's executable; undefined for the one in `LLORCH_BIN_DIR`, or the source. */
   readonly program?: string | undefined;
   /** More flags of our worker. */
   readonly ownFlags: readonly string[];
@@ -26,7 +26,7 @@ export interface Server {
   readonly name: string;
   /** From its start until it takes work, in ms. */
   readonly loadMs: number;
-  /** Stands once in each token's event. */
+  /** Text that occurs once in each token's event. */
   readonly word: string;
   request(prompt: readonly number[], tokens: number): RawRequest;
   rssBytes(): number;
@@ -35,7 +35,7 @@ export interface Server {
 
 /** Sampling for both, as a client would ask for it. */
 const SAMPLING = { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05 };
-/** A model that is not there by then never will be, in ms. */
+/** Time within which a server must be ready, in ms. */
 const LOAD_DEADLINE_MS = 120_000;
 const POLL_MS = 5;
 
@@ -103,7 +103,7 @@ function shared(name: string, program: Program, began: number) {
   };
 }
 
-/** Asks until the answer is yes. */
+/** Polls until the server is ready. */
 async function ready(program: Program, url: string): Promise<void> {
   void drain(program);
   let ended = false;
@@ -119,7 +119,7 @@ async function ready(program: Program, url: string): Promise<void> {
   throw new Error(`Not ready: ${url}\n${program.stderr().split("\n").slice(-20).join("\n")}`);
 }
 
-/** Reads what a program prints, so that it never waits for a reader. */
+/** Reads and drops what a program prints, so that it never blocks on a full pipe. */
 async function drain({ lines }: Program): Promise<void> {
   for await (const _ of lines);
 }

@@ -1,6 +1,6 @@
 /**
- * The worker, alone or beside llama-server on the same file: both run at once, and each scenario asks
- * one and then the other, the other first in every second round.
+ * The worker, alone or compared with llama-server on the same file: both run at the same time, and each
+ * scenario measures one and then the other, in the opposite order in every second round.
  *
  * @module
  */
@@ -17,21 +17,21 @@ const GPU_STREAMS = [1, 8, 32];
 const SHORT = 32;
 const LONG = 1500;
 const GENERATED = 96;
-/** First tokens that one round asks for. */
+/** Requests per round that measure the first token. */
 const PROBES = 20;
 /** Streams that a long prompt disturbs, and what each generates. */
 const DISTURBED = 4;
 const DISTURBED_TOKENS = 320;
 
-/** What one server did in one round, by name. */
+/** Figures of one server in one round, by name. */
 type Round = ReadonlyMap<string, number>;
 
-/** What a figure of ours is held against: the same figure of llama-server. */
+/** The target of one of our figures, relative to llama-server's. */
 interface Measure {
   readonly key: string;
   readonly name: string;
   readonly unit: "/s" | "ms" | "MiB";
-  /** Whether a ratio to llama-server's is as it must be. */
+  /** Whether a ratio to llama-server's figure meets it. */
   readonly target?: {
     readonly text: string;
     isMet(ratio: number, ours: number, theirs: number): boolean;
@@ -88,8 +88,8 @@ function measures(streams: readonly number[]): Measure[] {
 }
 
 /**
- * The bench that arguments ask for: `--vs llama-server --model random:0.17B-q4 --rounds 5 --threads 1`,
- * `--gpu 0`; what follows `--` are flags of our worker.
+ * The bench for given arguments: `--vs llama-server --model random:0.17B-q4 --rounds 5 --threads 1`,
+ * `--gpu 0`; further flags of our worker follow `--`.
  */
 export function workerBench(args: readonly string[]): Bench {
   const { isCompared, model: modelName, rounds, threads, gpu, ownFlags } = readWorkerBench(args);
@@ -129,7 +129,7 @@ export function workerBench(args: readonly string[]): Bench {
   };
 }
 
-/** Starts the servers and asks each everything, scenario by scenario in turn. */
+/** Starts the servers and runs each scenario on each of them in turn. */
 async function oneRound(
   starts: readonly ((settings: ServerSettings) => Promise<Server>)[],
   settings: ServerSettings,
@@ -150,7 +150,7 @@ async function oneRound(
         await measure(server, (key, value) => figures.set(key, value));
       }
     };
-    // What is measured first would pay for pages that are touched for the first time.
+    // Warms up: the first measurement would include the first use of memory pages.
     const warm = prompts.next(SHORT);
     await each(async (server) => {
       await throughput(server, [warm], 16);

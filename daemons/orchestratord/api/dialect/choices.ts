@@ -9,7 +9,7 @@ import type { RunAttempt } from "../../jobs/relay.ts";
 import { followLive } from "../../jobs/follow.ts";
 import { checkModelName } from "../hide_paths.ts";
 
-/** Items of one of the jobs that answer a request together, those that came at once. */
+/** Items that arrived together, of one of the jobs that answer a request. */
 export interface ChoiceItems {
   /** Index of the job. */
   readonly choice: number;
@@ -17,9 +17,9 @@ export interface ChoiceItems {
 }
 
 /**
- * Submits the jobs of one request, not to be kept: all of them or none.
+ * Submits the jobs of one request, which are not stored: all of them or none.
  *
- * @throws {LlorchError} as the routes promise
+ * @throws {LlorchError} with the codes that the routes list
  */
 export async function submitAll(
   { access, jobs }: Orchestrator,
@@ -52,8 +52,8 @@ export async function submitAll(
 }
 
 /**
- * Follows jobs that answer one request, whichever has something next. When the client leaves, or
- * whoever reads stops, all of them are cancelled.
+ * Follows the jobs that answer one request, and yields their items as they come. When the client leaves,
+ * or the caller stops reading, all of them are cancelled.
  */
 export async function* followAll(
   orchestrator: Orchestrator,
@@ -91,7 +91,7 @@ export async function* followAll(
   }
 }
 
-/** Results of several promises in the order in which they come. */
+/** Promises in the order in which they settle. */
 class Arrivals<T> {
   #arrived: Promise<T>[] = [];
   #wake: () => void = () => {};

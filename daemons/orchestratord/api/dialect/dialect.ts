@@ -3,17 +3,17 @@ import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { LiveJob } from "../../jobs/live_job.ts";
 import type { StreamWriter } from "../../open_streams.ts";
 
-/** The body of a route, read and checked. */
+/** The body of a route, parsed and validated. */
 export type BodyOf<R extends Route> = RouteInput<R>["body"];
 
-/** A route of another vendor's API that generates: how its body becomes jobs, and their events its reply. */
+/** A generating route of another vendor's API: how its body becomes jobs, and their events become its reply. */
 export interface Operation<R extends Route, Chunk> {
   readonly route: R;
   /** One task for each choice of a request, all for the same model. */
   tasks(body: BodyOf<R>): readonly TaskRequest[];
   /** Whether the reply is a stream of chunks instead of one body. */
   isStream(body: BodyOf<R>): boolean;
-  /** A translator for one request. */
+  /** Makes the translator for one request. */
   translator(first: LiveJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
   readonly writer: ChunkWriter<Chunk>;
 }
@@ -32,8 +32,8 @@ export interface Translator<Chunk, Whole> {
 
 /** How a dialect writes the chunks of a stream. */
 export interface ChunkWriter<Chunk> extends StreamWriter {
-  /** Chunks that came together, as one frame. */
+  /** Writes chunks that came together as one frame. */
   frame(chunks: readonly Chunk[]): Uint8Array;
-  /** The frame that ends a stream in good order, where the dialect has one. */
+  /** The frame that ends a complete stream, where the dialect has one. */
   readonly endFrame?: Uint8Array;
 }

@@ -6,7 +6,7 @@ import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
 import type { ChunkWriter, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
 
-/** Mounts an operation: its jobs are not kept and end with their client. */
+/** Mounts an operation. Its jobs are not stored, and are cancelled when the client leaves. */
 export function serve<R extends Route, Chunk>(
   app: App,
   orchestrator: Orchestrator,
@@ -26,7 +26,7 @@ export function serve<R extends Route, Chunk>(
     if (operation.isStream(body)) {
       return await openStreams.place(signal, async (close) => {
         const { translator, batches } = await begin();
-        // A failure before the first byte is an HTTP status; a long load opens the stream first.
+        // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
         const started = await startOrTimeout(batches, config.streams.first_byte_ms);
         return openStreams.reply(frames(started, translator, writer), close, writer);
       });
@@ -57,7 +57,7 @@ async function* frames<Chunk>(
     if (writer.endFrame) yield writer.endFrame;
   } catch (error) {
     if (!(error instanceof LlorchError)) throw error;
-    // What came together with the error goes before it.
+    // Chunks that came together with the error are sent before it.
     if (chunks.length > 0) yield writer.frame(chunks);
     yield writer.errorFrame(error);
   }

@@ -3,10 +3,11 @@ import { eventError } from "#shared/contracts/mod.ts";
 import type { ChoiceItems } from "./choices.ts";
 
 /**
- * Waits until a job has started, the first of several, so that a failure before that can still be an HTTP status, but not
- * longer than `ms`. Gives all items, those seen while waiting included.
+ * Waits until the first of the jobs has started, but not longer than `ms`, so that a failure before that
+ * can still be an HTTP status.
  *
- * @throws {LlorchError} the job's error, when it ended before it started
+ * @returns all items, with those seen while waiting
+ * @throws {LlorchError} the error of a job that ended before any had started
  */
 export async function startOrTimeout(
   batches: AsyncGenerator<ChoiceItems>,

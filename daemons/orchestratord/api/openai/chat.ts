@@ -23,7 +23,7 @@ const FINISH_REASONS = {
   TOOL_CALLS: "tool_calls",
 } as const satisfies Record<StopReason, string>;
 
-/** OpenAI's chat request as tasks of ours, one for each choice. */
+/** Converts OpenAI's chat request into tasks, one for each choice. */
 export function chatTasks(body: ChatRequest): TaskRequest[] {
   return toTasks(body, {
     messages: body.messages.map(toMessage),
@@ -111,7 +111,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
       object: "chat.completion",
       choices: this.#texts.map((text, index) => {
         const { stop_reason, tool_calls } = this.#reply.endOf(index);
-        // White space before calls is the model's way of writing them, not an answer.
+        // White space before calls is part of how models write them, and no answer.
         const content = tool_calls && text.trim() === "" ? null : text;
         return {
           index,

@@ -32,7 +32,7 @@ Deno.test("chatTasks() leaves out what is null and keeps our defaults", () => {
   assert.equal(task.max_tokens, undefined);
 });
 
-Deno.test("chatTasks() keeps to a schema strictly where the client says so, and else loosely", () => {
+Deno.test("chatTasks() makes a schema strict only where the client says so", () => {
   const task = (strict: unknown) =>
     chatTasks(chatRequest.parse({
       model: "m",
@@ -108,7 +108,7 @@ Deno.test("ChatTranslator throws the job's error", () => {
   });
 });
 
-Deno.test("chatTasks() takes a seed of -1 for none, for every choice", () => {
+Deno.test("chatTasks() takes a seed of -1 as no seed, for every choice", () => {
   const tasks = chatTasks(request({ n: 3, seed: -1 }));
   assert.deepEqual(tasks.map(({ seed }) => seed), [undefined, undefined, undefined]);
 });
@@ -171,7 +171,7 @@ Deno.test("chatRequest refuses tools that contradict themselves or the answer's 
   assert.ok(request({ tools: [tool], tool_choice: "none", response_format }));
 });
 
-Deno.test("ChatTranslator tells calls as deltas and in the whole answer, whose text is then null", () => {
+Deno.test("ChatTranslator puts calls into deltas and into the whole answer, whose text is then null", () => {
   const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
   const end = { ...END, stop_reason: "TOOL_CALLS" as const, tool_calls: [call] };
   const chunks = translator.take(0, item({ event: "end", data: end }))

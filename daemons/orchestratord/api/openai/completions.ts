@@ -17,18 +17,18 @@ import type { Operation, Translator } from "../dialect/dialect.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
-/** What OpenAI generates where a completion does not say how much. */
+/** OpenAI's default for `max_tokens` of a completion. */
 const DEFAULT_MAX_TOKENS = 16;
 
 const FINISH_REASONS = {
   EOS: "stop",
   STOP_SEQUENCE: "stop",
   MAX_TOKENS: "length",
-  // Nobody can offer tools to a completion.
+  // A completion has no tools.
   TOOL_CALLS: "stop",
 } as const satisfies Record<StopReason, string>;
 
-/** OpenAI's completion request as tasks of ours: the choices of the first prompt, of the second, … */
+/** Converts OpenAI's completion request into tasks: the choices of the first prompt, of the second, … */
 export function completionTasks(body: CompletionRequest): TaskRequest[] {
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {

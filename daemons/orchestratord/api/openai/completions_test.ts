@@ -43,7 +43,7 @@ Deno.test("completionTasks() puts the choices of one prompt together", () => {
   ]);
 });
 
-Deno.test("completionTasks() generates 16 tokens unless told otherwise, as OpenAI does", () => {
+Deno.test("completionTasks() generates 16 tokens by default, as OpenAI does", () => {
   assert.equal(completionTasks(request())[0]?.max_tokens, 16);
   assert.equal(completionTasks(request({ max_tokens: 3 }))[0]?.max_tokens, 3);
 });
@@ -56,7 +56,7 @@ Deno.test("completionRequest refuses by name what would change the answer", () =
   assert.throws(() => request({ prompt: Array(33).fill("a"), n: 2 }), /more than 64 choices/);
 });
 
-Deno.test("CompletionTranslator counts each prompt once and says the usage last", () => {
+Deno.test("CompletionTranslator counts each prompt once and sends the usage last", () => {
   const body = request({
     prompt: ["a", "b"],
     n: 2,

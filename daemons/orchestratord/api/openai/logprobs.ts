@@ -1,20 +1,20 @@
 import type { ChatLogprobs, ChosenLogprob, CompletionLogprobs } from "#shared/contracts/mod.ts";
 
-/** Tokens' probabilities as chats tell them; null where there are none. */
+/** Log probabilities in the format of chats; null where there are none. */
 export function toChatLogprobs(given: readonly ChosenLogprob[] | undefined): ChatLogprobs {
   if (given === undefined) return null;
-  const content = given.map((each) => ({ ...told(each), top_logprobs: each.top.map(told) }));
+  const content = given.map((each) => ({ ...toEntry(each), top_logprobs: each.top.map(toEntry) }));
   return { content, refusal: null };
 }
 
-function told({ t, logprob }: { readonly t: string; readonly logprob: number }) {
+function toEntry({ t, logprob }: { readonly t: string; readonly logprob: number }) {
   return { token: t, logprob, bytes: t.includes("\ufffd") ? null : [...encoder.encode(t)] };
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Tokens' probabilities as completions tell them; null where there are none.
+ * Log probabilities in the format of completions; null where there are none.
  *
  * @param offset Where the first token's text begins in the whole text.
  */

@@ -7,7 +7,7 @@ const given: ChosenLogprob[] = [
   { id: 2, t: "\ufffd", logprob: -1, top: [{ id: 3, t: "x", logprob: -0.1 }] },
 ];
 
-Deno.test("toChatLogprobs() gives bytes of whole characters alone", () => {
+Deno.test("toChatLogprobs() gives bytes only for whole characters", () => {
   assert.equal(toChatLogprobs(undefined), null);
   const { content } = toChatLogprobs(given)!;
   assert.deepEqual(content[0], {

@@ -7,7 +7,7 @@ import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
 import { mountVectors } from "./vectors.ts";
 
-/** `/v1/…` in OpenAI's shapes. */
+/** `/v1/…`: OpenAI's API. */
 export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
   const { loop } = orchestrator;
 

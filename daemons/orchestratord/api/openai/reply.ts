@@ -2,7 +2,7 @@ import type { EndData, OpenAIUsage } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type GenerateRequest, usageOf } from "./task.ts";
 
-/** What the translators of chats and completions share: the head of each chunk, ends and usage. */
+/** Shared by the translators of chats and completions: the head of each chunk, the ends of choices, and usage. */
 export class Reply {
   readonly head: { id: string; created: number; model: string; system_fingerprint: null };
   readonly #n: number;
@@ -11,9 +11,9 @@ export class Reply {
   readonly #ends: EndData[] = [];
 
   /**
-   * @param id Name of the answer.
+   * @param id Id of the answer.
    * @param createdAt ms since the epoch
-   * @param choices Over all prompts.
+   * @param choices Number of choices of all prompts together.
    */
   constructor(id: string, createdAt: number, request: GenerateRequest, choices: number) {
     const created = Math.floor(createdAt / 1000);
@@ -28,7 +28,11 @@ export class Reply {
     this.#ends[choice] = data;
   }
 
-  /** How a choice ended. */
+  /**
+   * How a choice ended.
+   *
+   * @throws {LlorchError} `CANCELLED` if it has not
+   */
   endOf(choice: number): EndData {
     const end = this.#ends[choice];
     if (!end) throw new LlorchError("CANCELLED", "The client went away");
@@ -41,12 +45,12 @@ export class Reply {
     return usageOf(ends, this.#n);
   }
 
-  /** What every chunk has beside its choice, where the client asked for usage. */
+  /** `usage: null`, which every chunk but the last has if the client asked for usage; otherwise empty. */
   get noUsage(): { usage?: null } {
     return this.#wantsUsage ? { usage: null } : {};
   }
 
-  /** The last chunk's usage, once all choices have ended and where the client asked for it. */
+  /** The usage for the last chunk, once all choices have ended, if the client asked for it. */
   lastUsage(): OpenAIUsage | undefined {
     const ended = Object.keys(this.#ends).length;
     return this.#wantsUsage && ended === this.#choices ? this.usage() : undefined;

@@ -4,7 +4,7 @@ import type { ChunkWriter } from "../dialect/dialect.ts";
 
 const DONE = "[DONE]";
 
-/** Nameless events of JSON, and a last one that is not. */
+/** Writes chunks as SSE messages of JSON without an event name; the last message is `[DONE]`. */
 export const openaiWriter: ChunkWriter<unknown> = {
   format: SSE,
   frame: (chunks) => encodeSseData(...chunks.map((chunk) => JSON.stringify(chunk))),

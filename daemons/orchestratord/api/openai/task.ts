@@ -7,14 +7,14 @@ import {
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
 
-/** Either of OpenAI's generating requests. */
+/** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
 
 /**
- * One task for each choice of a request; fields that are null or absent take our defaults. A seed
- * counts up over the choices, so that they differ and each can be had again; -1 is none.
+ * One task for each choice of a request; fields that are null or absent take our defaults. The seed
+ * counts up over the choices, so that they differ and each can be repeated; -1 means no seed.
  *
- * @param more What the kind of request adds.
+ * @param more Further fields of the task, which depend on the kind of request.
  */
 export function toTasks(
   body: GenerateRequest,
@@ -38,8 +38,8 @@ export function toTasks(
   const task = taskRequest.parse(Object.fromEntries(present) as TaskRequestInput);
   return Array.from({ length: body.n ?? 1 }, (_, choice) => ({
     ...task,
-    // OpenAI allows any integer; ours are unsigned 32 bits. llama.cpp, vLLM and Ollama choose one
-    // at random for -1, and so do we.
+    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
+    // a random seed, and so do we.
     ...(typeof body.seed === "number" && body.seed !== -1
       ? { seed: Number(BigInt.asUintN(32, BigInt(body.seed) + BigInt(choice))) }
       : {}),
@@ -49,8 +49,8 @@ export function toTasks(
 /**
  * Usage of a whole request.
  *
- * @param ends Of all choices.
- * @param n Choices of one prompt, which stand together: they count their prompt once.
+ * @param ends The ends of all choices; those of one prompt are adjacent.
+ * @param n Choices per prompt; their prompt is counted once.
  */
 export function usageOf(ends: readonly EndData[], n: number): OpenAIUsage {
   const prompts = ends.filter((_, choice) => choice % n === 0);

@@ -15,7 +15,7 @@ import type { Orchestrator } from "../../service.ts";
 import { callAttempt } from "../../jobs/call_attempt.ts";
 import { followAll, submitAll } from "../dialect/choices.ts";
 
-/** `/v1/embeddings` and `/v1/rerank`: jobs that are one call of a worker. */
+/** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
     const { model, input, encoding_format } = call.body;
@@ -94,7 +94,7 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
   }
 }
 
-/** What admission and queue are told of a call: its longest input, and that nothing is generated. */
+/** A task that stands for a call at admission and in the queue: its longest input, with one token to generate. */
 function taskFor(model: string, inputs: readonly (string | number[])[]): TaskRequest {
   const longest = inputs.reduce((one, other) => other.length > one.length ? other : one);
   return taskRequest.parse({
@@ -104,7 +104,7 @@ function taskFor(model: string, inputs: readonly (string | number[])[]): TaskReq
   });
 }
 
-/** The numbers of 32-bit floats in base64, little-endian. */
+/** Decodes an embedding: base64 of 32-bit floats, little-endian. */
 function floats(embedding: string): number[] {
   const bytes = Uint8Array.fromBase64(embedding);
   const view = new DataView(bytes.buffer);

@@ -1,17 +1,17 @@
-/** The one place that talks to orchestratord; the live feed is in `live.ts`. */
+/** All calls to orchestratord; the live feed is in `live.ts`. */
 import { HEADERS } from "#shared/defaults.ts";
 import type { ErrorBody } from "#shared/contracts/mod.ts";
 import { askedMs } from "./reconnect.ts";
 
-/** An answer that is no success. */
+/** A failed call. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
   readonly code: string;
-  /** For how long the answer asked to be left alone. */
+  /** How long the reply asks to wait before another call. */
   readonly retryAfterMs: number | undefined;
 
-  /** @param status 0 where there was no answer */
+  /** @param status HTTP status; 0 if there was no reply */
   constructor(status: number, code: string, message: string, retryAfterMs?: number) {
     super(message);
     this.status = status;
@@ -20,15 +20,14 @@ export class ApiError extends Error {
   }
 }
 
-/** What is done when a call finds nobody signed in. */
 let onSignedOut = () => {};
 
-/** Says what is done when a call finds nobody signed in. */
+/** Sets what is called when a call is refused because nobody is signed in. */
 export function whenSignedOut(callback: () => void): void {
   onSignedOut = callback;
 }
 
-/** What a call is sent with. */
+/** Options of {@linkcode send}. */
 export interface Sent {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -36,15 +35,15 @@ export interface Sent {
 }
 
 /**
- * Address of the service that this page comes from, without a slash at its end: under a proxy's sub-path
- * it is not the origin.
+ * Address of the service that this page comes from, without a trailing slash: it differs from the origin
+ * behind a proxy with a sub-path.
  */
 export const serviceUrl = (): string => new URL(".", location.href).href.replace(/\/$/, "");
 
 /**
- * Sends a call and gives the reply, whatever it is.
+ * Sends a call and returns the reply, whatever its status.
  *
- * @throws {ApiError} when there is none
+ * @throws {ApiError} if there is no reply
  */
 export async function send(method: string, path: string, sent: Sent = {}): Promise<Response> {
   const { body, headers, signal } = sent;
@@ -61,16 +60,16 @@ export async function send(method: string, path: string, sent: Sent = {}): Promi
   }
 }
 
-/** Nobody answers, or stopped in the middle: what browsers say of that helps nobody. */
+/** The error if there is no reply, or only a part of it; the messages of browsers do not help people. */
 export function unreachable(): ApiError {
-  const message = "orchestratord does not answer: it may be down, or be starting again";
+  const message = "orchestratord does not answer: it may be down or restarting";
   return new ApiError(0, "UNREACHABLE", message);
 }
 
 /**
- * Sends a call and gives its JSON.
+ * Sends a call and returns the JSON of its reply.
  *
- * @throws {ApiError} for any reply but success
+ * @throws {ApiError} unless the call succeeds
  */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const reply = await send(method, path, { body });
@@ -82,7 +81,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   }
 }
 
-/** The error that a reply tells of. */
+/** The error of a reply that is no success. */
 export async function errorOf(reply: Response): Promise<ApiError> {
   const { status } = reply;
   if (status === 401) onSignedOut();
@@ -92,10 +91,11 @@ export async function errorOf(reply: Response): Promise<ApiError> {
     const asked = askedMs(header, error.retry_after_ms);
     return new ApiError(status, error.code, error.message, asked);
   } catch {
-    // What a proxy says is not in our form.
-    return new ApiError(status, "UNKNOWN", `The reply was ${status}`, askedMs(header, undefined));
+    // Errors of a proxy have another format.
+    const asked = askedMs(header, undefined);
+    return new ApiError(status, "UNKNOWN", `The call failed with HTTP status ${status}`, asked);
   }
 }
 
-/** A part of a path. */
+/** Encodes a segment of a path. */
 export const segment = (text: string): string => encodeURIComponent(text);

@@ -20,8 +20,9 @@ import { pause, waitMs } from "./reconnect.ts";
 import { SessionContext } from "./session.ts";
 import { forget } from "./talk.ts";
 
-/** A page: its name in the address, and in words. */
+/** A page of the console. */
 interface Page {
+  /** Its name in the address. */
   readonly path: string;
   readonly title: string;
   readonly View: ComponentType;
@@ -37,7 +38,7 @@ const PAGES: readonly Page[] = [
   { path: "keys", title: "Keys and limits", View: KeysPage, isForOperators: true },
 ];
 
-/** Asks who is calling, and shows the console or lets them sign in. */
+/** Asks who is signed in, and shows the console or the page to sign in. */
 export function App() {
   const [session, setSession] = useState<SessionView | null>();
   const [error, setError] = useState<string>();
@@ -64,7 +65,7 @@ export function App() {
   return <p class="opening" role="status">{error ?? "Opening the console…"}</p>;
 }
 
-/** What an address means: a page, one job, or nothing. */
+/** What an address stands for: a page, one job, or nothing. */
 function placeOf(hash: string, pages: readonly Page[]): { page?: Page; job?: string } {
   const [, first = "", id = ""] = hash.split("/");
   const page = pages.find(({ path }) => path === first);
@@ -92,7 +93,7 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
   const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title} · llorch`;
-    // Whoever came by a link hears where they are; whoever opens the console starts at its top.
+    // After a link, screen readers announce the new page; on opening the console, focus stays at the top.
     if (!isFirst.current) heading.current?.focus();
     isFirst.current = false;
   }, [title, job]);
@@ -145,7 +146,7 @@ function Console({ session, onSignedOut }: { session: SessionView; onSignedOut: 
   );
 }
 
-/** The address is the page's: an anchor of the usual kind would leave it. */
+/** Moves the focus to the content. A usual anchor would change the address, which selects the page. */
 function skip(event: Event, heading: HTMLElement | null): void {
   event.preventDefault();
   heading?.focus();

@@ -1,14 +1,14 @@
-/** The playground's talk with `/v1/chat/completions`. */
+/** The playground's calls of `/v1/chat/completions`. */
 import { ApiError, errorOf, send } from "./api.ts";
 import { eventsOf } from "./sse.ts";
 
-/** One turn. */
+/** One turn of a chat. */
 export interface Message {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
 }
 
-/** What a request says; a parameter that is left out is the service's to choose. */
+/** A request; for parameters that are left out the service uses its defaults. */
 export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly Message[];
@@ -18,7 +18,7 @@ export interface ChatRequest {
   readonly seed?: number;
 }
 
-/** How an answer went. */
+/** Figures of an answer; times in ms since the request. */
 export interface Figures {
   readonly tokens: number;
   readonly firstMs: number;
@@ -38,8 +38,8 @@ interface Chunk {
 /**
  * Streams an answer.
  *
- * @param onText Is given each piece of text.
- * @throws {ApiError} when the service says no, before or within the stream
+ * @param onText Called with each piece of text.
+ * @throws {ApiError} if the service returns an error, before or within the stream
  */
 export async function chat(
   request: ChatRequest,
@@ -50,7 +50,7 @@ export async function chat(
   const body = { ...request, stream: true, stream_options: { include_usage: true } };
   const reply = await send("POST", "/v1/chat/completions", { body, signal });
   if (!reply.ok || !reply.body) throw await errorOf(reply);
-  let [firstMs, tokens, reason] = [0, 0, "broken off"];
+  let [firstMs, tokens, reason] = [0, 0, "interrupted"];
   for await (const { data } of eventsOf(reply.body)) {
     if (data === "[DONE]") continue;
     const { choices, usage, error } = JSON.parse(data) as Chunk;

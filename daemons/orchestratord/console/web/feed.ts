@@ -1,25 +1,25 @@
-/** The connection to the live feed (`GET /v2/events`): kept while the page is looked at. */
+/** The connection to the live feed (`GET /v2/events`), which is open while the page is visible. */
 import { onAbort } from "#shared/aborts.ts";
 import type { EventSourceMessage } from "eventsource-parser";
 import { ApiError, errorOf, send } from "./api.ts";
 import { pause, waitMs } from "./reconnect.ts";
 import { eventsOf } from "./sse.ts";
 
-/** What who follows the feed is told of. */
+/** Callbacks of {@linkcode followFeed}. */
 export interface FeedListener {
   opened(): void;
-  /** @param id Of the event, or of the last one before it that has one. */
-  told(name: string, data: string, id: string): void;
-  /** It broke off or was refused, and is tried again. */
+  /** @param id Id of the event; if it has none, of the last event before it that has one. */
+  received(name: string, data: string, id: string): void;
+  /** The connection broke or was refused; it is opened again. */
   lost(): void;
 }
 
-/** Figures come every second: whatever says nothing for so long is dead, in ms. */
+/** Rates come every second: a connection that is silent for this long is dead, in ms. */
 const SILENCE_MS = 15_000;
 
 /**
- * A page that nobody sees lets go of its feed after this time, in ms: browsers open six connections to
- * a service, however many tabs there are, and calls need one too.
+ * A hidden page closes its feed after this time, in ms: browsers open only six connections to a service,
+ * for all tabs together, and calls need one, too.
  */
 const HIDDEN_MS = 3_000;
 
@@ -29,7 +29,7 @@ export function followFeed(listener: FeedListener): () => void {
   let open: AbortController | undefined;
   let hiding: number | undefined;
 
-  /** One connection after the other. Where nobody is signed in, the page that says so takes over. */
+  /** Connects again and again. Ends if nobody is signed in: then the page to sign in takes over. */
   async function connect(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
@@ -38,7 +38,7 @@ export function followFeed(listener: FeedListener): () => void {
         for await (const { event, data, id } of connection(last, signal, () => listener.opened())) {
           failures = 0;
           last = id ?? last;
-          listener.told(event ?? "message", data, last ?? "");
+          listener.received(event ?? "message", data, last ?? "");
         }
       } catch (error) {
         if (error instanceof ApiError) refusal = error;
@@ -49,7 +49,7 @@ export function followFeed(listener: FeedListener): () => void {
       await pause(waitMs(failures++, refusal?.retryAfterMs, Math.random()), signal);
     }
   }
-  const letGo = () => {
+  const disconnect = () => {
     if (!open) return;
     open.abort();
     open = undefined;
@@ -58,7 +58,7 @@ export function followFeed(listener: FeedListener): () => void {
   const look = () => {
     clearTimeout(hiding);
     if (document.hidden) {
-      hiding = setTimeout(letGo, HIDDEN_MS);
+      hiding = setTimeout(disconnect, HIDDEN_MS);
     } else if (!open) {
       open = new AbortController();
       connect(open.signal);
@@ -76,7 +76,7 @@ export function followFeed(listener: FeedListener): () => void {
 /**
  * The events of one connection.
  *
- * @throws {ApiError} when it is refused, breaks off or falls silent
+ * @throws {ApiError} if it is refused, breaks or falls silent
  */
 async function* connection(
   last: string | undefined,
@@ -101,7 +101,7 @@ async function* connection(
   } finally {
     clearTimeout(silence);
     forget();
-    // What was not read to its end is let go.
+    // Closes the connection if it was not read to its end.
     end();
   }
 }

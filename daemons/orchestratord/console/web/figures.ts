@@ -1,9 +1,9 @@
-/** How an answer went, in words. */
+/** Figures of an answer as text. */
 import { formatDuration } from "#shared/duration.ts";
 import type { Figures } from "./chat.ts";
 import { formatThings } from "./format.ts";
 
-/** What came within less time came in one piece, and says nothing of how fast more would, in ms. */
+/** Minimal time to compute a rate from, in ms: tokens that came faster came in one piece. */
 const MEASURABLE_MS = 100;
 
 /** `120 tokens in 2.1 s, first after 90 ms, 59.2 tokens/s, stop`. */

@@ -20,7 +20,7 @@ export function formatThings(count: number, name: string): string {
   return `${formatCount(count)} ${name}${count === 1 ? "" : "s"}`;
 }
 
-/** `14:03:22` today, else with the date before it. */
+/** `14:03:22`, with the date before it unless that is today. */
 export function formatTime(iso: string): string {
   const time = new Date(iso);
   const clock = time.toLocaleTimeString("en-GB");
@@ -28,7 +28,7 @@ export function formatTime(iso: string): string {
   return `${time.toLocaleDateString("en-CA")} ${clock}`;
 }
 
-/** A model as it is shown where there is little room: `demo` of `file:/models/demo.gguf`. */
+/** A short name of a model: `demo` of `file:/models/demo.gguf`. */
 export function shortModel(ref: string): string {
   return /([^/]+?)(\.gguf)?$/i.exec(ref)?.[1] ?? ref;
 }

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, call } from "./api.ts";
 import { useReturns } from "./live.ts";
 
-/** What a page has fetched; after a fetch that failed, both what was there before and why. */
+/** What a page has fetched. After a failed fetch it has both the earlier value and the error. */
 export interface Fetched<T> {
   readonly value: T | undefined;
   readonly error: string | undefined;
@@ -10,9 +10,9 @@ export interface Fetched<T> {
 }
 
 /**
- * Fetches a path, again when it or `version` changes, and when the live feed comes back: much may have
- * happened meanwhile. What was fetched before stays while it does, and an answer that was overtaken by
- * a later call is dropped.
+ * Fetches a path, and again when it or `version` changes or the live feed reconnects, because events may
+ * have been missed. The earlier value stays meanwhile, and replies that a later call has overtaken are
+ * dropped.
  */
 export function useFetch<T>(path: string, version?: unknown): Fetched<T> {
   const [state, set] = useState<{ path: string; value?: T; error?: string }>({ path });
@@ -37,7 +37,7 @@ export function useFetch<T>(path: string, version?: unknown): Fetched<T> {
   };
 }
 
-/** The value as it was at most so long ago: for what is fetched whenever a live value changes. */
+/** A value that follows a live value, but changes at most every `ms`. */
 export function useThrottled<T>(value: T, ms: number): T {
   const [shown, show] = useState(value);
   const latest = useRef(value);
@@ -53,7 +53,7 @@ export function useThrottled<T>(value: T, ms: number): T {
   return shown;
 }
 
-/** The place in the page, without `#`. */
+/** The fragment of the page's address, without `#`. */
 export function useHash(): string {
   const [hash, set] = useState(location.hash.slice(1));
   useEffect(() => {
@@ -64,7 +64,7 @@ export function useHash(): string {
   return hash;
 }
 
-/** The time, every second. */
+/** The current time in ms, updated every second. */
 export function useNow(): number {
   const [now, set] = useState(Date.now());
   useEffect(() => {

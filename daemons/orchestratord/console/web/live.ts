@@ -1,4 +1,4 @@
-/** What the live feed (`GET /v2/events`) has told so far. */
+/** What the live feed (`GET /v2/events`) has sent so far. */
 import type {
   ActivityData,
   ActivityKind,
@@ -9,7 +9,7 @@ import type {
 import { followFeed } from "./feed.ts";
 import { Store, useStore } from "./store.ts";
 
-/** Names of what happens; the feed's other events are how much is going on. */
+/** Kinds of activities. The feed's other events are state: `rates`, `fleet` and `history`. */
 export const KINDS: readonly ActivityKind[] = [
   "started",
   "pool_seen",
@@ -34,8 +34,8 @@ export const KINDS: readonly ActivityKind[] = [
   "gap",
 ];
 
-/** Something that happened. */
-export interface Told extends ActivityData {
+/** An activity from the feed. */
+export interface LiveActivity extends ActivityData {
   readonly id: string;
   readonly kind: ActivityKind;
 }
@@ -49,22 +49,22 @@ export interface Series {
   readonly failovers: (number | null)[];
 }
 
-/** All that is known. */
+/** Everything that the feed has sent. */
 export interface Live {
   readonly isConnected: boolean;
-  /** How often the feed was opened again after it was lost, or let go by a hidden page. */
+  /** How often the feed was opened again, after it was lost or the page was hidden. */
   readonly returns: number;
   readonly rates: RatesData | undefined;
   readonly fleet: FleetData | undefined;
   /** Newest first. */
-  readonly told: readonly Told[];
+  readonly activities: readonly LiveActivity[];
   readonly series: Series;
 }
 
-/** What is kept of what happened, as in orchestratord. */
+/** Activities that are kept, at most, as in orchestratord. */
 const KEPT = 500;
 
-/** The charts show so much, in seconds. */
+/** Time that the charts show, in seconds. */
 export const SHOWN_S = 3600;
 
 const NOTHING: Series = { time: [], tokens: [], ttft: [], queue: [], failovers: [] };
@@ -74,7 +74,7 @@ const UNKNOWN: Live = {
   returns: 0,
   rates: undefined,
   fleet: undefined,
-  told: [],
+  activities: [],
   series: NOTHING,
 };
 
@@ -90,7 +90,7 @@ export function follow(): () => void {
       isFirst = false;
     },
     lost: () => live.change({ isConnected: false }),
-    told: (name, data, id) => take(name, JSON.parse(data), id),
+    received: (name, data, id) => take(name, JSON.parse(data), id),
   });
   return () => {
     stop();
@@ -98,9 +98,9 @@ export function follow(): () => void {
   };
 }
 
-/** Takes an event in; kinds that are not known, of a newer orchestratord, are left out. */
+/** Takes an event; ignores unknown kinds, which a newer orchestratord may send. */
 function take(name: string, data: unknown, id: string): void {
-  const { told } = live.value;
+  const { activities } = live.value;
   switch (name) {
     case "rates": {
       const rates = data as RatesData;
@@ -112,8 +112,9 @@ function take(name: string, data: unknown, id: string): void {
       return live.change({ series: seriesOf(data as HistoryData) });
   }
   const kind = KINDS.find((each) => each === name);
-  if (kind === undefined || told.some((each) => each.id === id && each.kind === kind)) return;
-  live.change({ told: [{ ...data as ActivityData, id, kind }, ...told].slice(0, KEPT) });
+  if (kind === undefined || activities.some((each) => each.id === id && each.kind === kind)) return;
+  const activity = { ...data as ActivityData, id, kind };
+  live.change({ activities: [activity, ...activities].slice(0, KEPT) });
 }
 
 /** What is known, again whenever it changes. */
@@ -137,7 +138,7 @@ function seriesOf(past: HistoryData): Series {
   };
 }
 
-/** What the last point stands for while it is not full. */
+/** The values of the last point, while it is not complete. */
 interface Open {
   readonly since: number;
   readonly tokens: number[];
@@ -146,12 +147,12 @@ interface Open {
   failovers: number;
 }
 
-/** A point stands for so much time, in seconds, as in the history. */
+/** Time that one point covers, in seconds, as in the history. */
 const POINT_S = 10;
 
 let open: Open | undefined;
 
-/** The series with what is now at its end, and without what is too old. */
+/** The series with the current rates at its end, and without points that are too old. */
 function extended({ series, rates: before }: Live, rates: RatesData): Series {
   const at = Date.parse(rates.at) / 1000;
   if (before?.at === rates.at || at < (series.time.at(-1) ?? 0)) return series;

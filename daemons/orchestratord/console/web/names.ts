@@ -1,13 +1,13 @@
-/** Models as people ask for them. */
+/** Names of models for people. */
 import type { ModelView } from "#shared/contracts/mod.ts";
 import { shortModel } from "./format.ts";
 
-/** What there is to name a model by. */
+/** The fields that a model's name is chosen from. */
 export type Named = Pick<ModelView, "aliases" | "ambiguous_aliases" | "model_ref" | "pools">;
 
 /**
- * The name to ask for a model by: its shortest, or its reference where other contents have that name,
- * too. Where even the reference is ambiguous, whichever name is not; the reference if none is.
+ * The name to request a model by: its shortest name; if that is ambiguous, its reference; if that is
+ * ambiguous, too, any name that is not. The reference if all are ambiguous.
  */
 export function nameOf({ aliases, ambiguous_aliases, model_ref }: Named): string {
   const [shortest = model_ref, ...others] = aliases.toSorted((a, b) => a.length - b.length);
@@ -15,7 +15,7 @@ export function nameOf({ aliases, ambiguous_aliases, model_ref }: Named): string
   return [shortest, model_ref, ...others].find(isOwn) ?? model_ref;
 }
 
-/** Models where there is little room: short names, but references where those are the same. */
+/** Short names of models by reference; references whose short names are equal stay as they are. */
 export function shortNames(refs: readonly string[]): ReadonlyMap<string, string> {
   const own = [...new Set(refs)];
   return new Map(own.map((ref) => {
@@ -24,12 +24,12 @@ export function shortNames(refs: readonly string[]): ReadonlyMap<string, string>
   }));
 }
 
-/** Whether a model has a name that is no other's. */
+/** Whether a model has a name that is not ambiguous. */
 export function isAskable(model: Named): boolean {
   return !model.ambiguous_aliases.includes(nameOf(model));
 }
 
-/** The name to show: models that cannot be told apart by name are by where they are. */
+/** The name to show; an ambiguous one with the model's pools. */
 export function labelOf(model: Named): string {
   return isAskable(model) ? nameOf(model) : `${nameOf(model)} on ${model.pools.join(", ")}`;
 }

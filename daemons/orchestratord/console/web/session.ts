@@ -5,7 +5,7 @@ import { useContext } from "preact/hooks";
 /** Who is signed in. */
 export const SessionContext = createContext<SessionView | undefined>(undefined);
 
-/** Whether who is signed in may change things. */
+/** Whether an operator is signed in, who may change things. */
 export function useIsOperator(): boolean {
   return useContext(SessionContext)?.role === "operator";
 }

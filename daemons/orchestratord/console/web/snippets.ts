@@ -1,16 +1,16 @@
-/** A request of the playground as code that does the same elsewhere. */
+/** A request of the playground as code to run elsewhere. */
 import type { ChatRequest } from "./chat.ts";
 
-/** Languages in which a request can be had. */
+/** Languages that {@linkcode snippet} can write. */
 export const LANGUAGES = ["curl", "JavaScript", "Python"] as const;
 
-/** One of them. */
+/** One of {@linkcode LANGUAGES}. */
 export type Language = typeof LANGUAGES[number];
 
-/** Marks that turn text round as escapes, which JSON, JavaScript and Python read alike. */
+/** Characters that change the direction of text; escaped so that code reads in the order in which it runs. */
 const TURNS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** JSON that looks like what it says, whatever is in its strings. */
+/** JSON with {@linkcode TURNS} as escapes, which JavaScript and Python read alike. */
 function json(value: unknown, indent?: number): string {
   const escape = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(value, null, indent).replace(TURNS, escape);
@@ -34,7 +34,7 @@ function curl(request: ChatRequest, origin: string): string {
     `curl -N ${origin}/v1/chat/completions \\`,
     `  -H "Authorization: Bearer $LLORCH_API_KEY" \\`,
     `  -H "Content-Type: application/json" \\`,
-    // Inside single quotes a shell takes everything as it stands, but a single quote.
+    // Inside single quotes a shell takes everything literally except a single quote.
     `  -d '${body.replaceAll("'", `'\\''`)}'`,
   ].join("\n");
 }
@@ -54,7 +54,7 @@ for await (const chunk of stream) {
 }
 
 function python({ model, messages, ...parameters }: ChatRequest, origin: string): string {
-  // Strings of JSON are strings of Python, too.
+  // JSON strings are valid Python strings.
   const turns = messages.map(({ role, content }) =>
     `        {"role": ${json(role)}, "content": ${json(content)}},`
   );

@@ -1,12 +1,12 @@
-/** Event streams as they come from orchestratord. */
+/** Parses event streams from orchestratord. */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { unreachable } from "./api.ts";
 
 /**
  * The events of a reply's body, until it ends.
  *
- * @param onBytes Is called whenever something came, be it a comment.
- * @throws {ApiError} when it breaks off
+ * @param onBytes Called whenever bytes arrive, even for a comment.
+ * @throws {ApiError} if the connection breaks
  */
 export async function* eventsOf(
   body: ReadableStream<Uint8Array>,
@@ -27,7 +27,7 @@ export async function* eventsOf(
       yield* messages.splice(0);
     }
   } finally {
-    // What nobody reads on holds no connection.
+    // Closes the connection if the caller stopped reading.
     if (!isOver) reader.cancel().catch(() => {});
   }
 }

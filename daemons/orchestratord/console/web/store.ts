@@ -1,4 +1,4 @@
-/** A value that parts of the page share: who uses it is drawn again when it changes. */
+/** Values that parts of the page share; components that use one render again when it changes. */
 import { useEffect, useState } from "preact/hooks";
 
 /** A shared value. */
@@ -31,7 +31,7 @@ export class Store<T> {
   }
 }
 
-/** What `select` gives of a store's value, again whenever that is something else. */
+/** Selects a part of a store's value; renders again when the part changes. */
 export function useStore<T, S>(store: Store<T>, select: (value: T) => S): S {
   const [selected, set] = useState(() => select(store.value));
   useEffect(() => {

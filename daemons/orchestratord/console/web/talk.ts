@@ -1,19 +1,19 @@
-/** The playground's chat: in this tab's memory, so that it is there after a look at another page. */
+/** The playground's chat, kept in the memory of this tab: it stays while other pages are shown. */
 import { chat, type ChatRequest, type Figures, type Message } from "./chat.ts";
 import { Store, useStore } from "./store.ts";
 
-/** A chat, and what is filled in beside it. */
+/** A chat, and the form's fields. */
 export interface Talk {
   readonly messages: readonly Message[];
   readonly draft: string;
   readonly system: string;
-  /** Name of the model; empty: nobody has chosen one. */
+  /** Name of the chosen model; empty for none. */
   readonly picked: string;
-  /** As they stand in the form: empty means that the service chooses. */
+  /** Texts of the form's fields; the service's default is used for empty ones. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly isBusy: boolean;
   readonly error?: string | undefined;
-  /** How the last answer went; whoever stopped it has no figures. */
+  /** Figures of the last answer, which one that was stopped does not have. */
   readonly end?: Figures | "stopped" | undefined;
 }
 
@@ -29,15 +29,15 @@ const NONE: Talk = {
 const talk = new Store(NONE);
 let answer: AbortController | undefined;
 
-/** The chat, again whenever it changes. */
+/** The chat; renders again when it changes. */
 export const useTalk = (): Talk => useStore(talk, (talk) => talk);
 
-/** Fills something in. */
+/** Changes fields of the form. */
 export function edit(part: Partial<Pick<Talk, "draft" | "system" | "picked" | "parameters">>) {
   talk.change(part);
 }
 
-/** Asks, and takes the answer in as it comes; whoever looks elsewhere meanwhile finds it later. */
+/** Sends a question and collects the answer, which goes on while another page is shown. */
 export async function ask(question: Message, request: ChatRequest): Promise<void> {
   const { signal } = answer = new AbortController();
   const messages = [...talk.value.messages, question];
@@ -48,7 +48,7 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
   } catch (error) {
     outcome = signal.aborted ? { end: "stopped" } : { error: (error as Error).message };
   }
-  // Whoever signs in next has a chat of their own.
+  // Not after a sign-out: the next person has a chat of their own.
   if (answer?.signal === signal) talk.change({ ...outcome, isBusy: false });
 }
 
@@ -62,17 +62,17 @@ function add(text: string): void {
   });
 }
 
-/** Stops the answer that comes. */
+/** Stops the running answer. */
 export function stop(): void {
   answer?.abort();
 }
 
 /** Begins a new chat with the same settings. */
-export function beginAnew(): void {
+export function beginChat(): void {
   talk.change({ messages: [], error: undefined, end: undefined });
 }
 
-/** Forgets all of it. */
+/** Forgets the chat and its settings. */
 export function forget(): void {
   answer?.abort();
   answer = undefined;

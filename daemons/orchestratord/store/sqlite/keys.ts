@@ -3,12 +3,12 @@ import { keyLimits, keyRole } from "#shared/contracts/mod.ts";
 import type { Committer } from "#shared/committer.ts";
 import type { KeyRow, KeyStore } from "../key_store.ts";
 
-/** Days before the current one whose tokens stay counted, for whoever looks. */
+/** Days before the current one whose token counts are kept; for operators only. */
 const KEPT_DAYS = 31;
 
 /**
- * The {@linkcode KeyStore} in the tables of the job store. A read commits nothing that waits: each
- * request makes one, and would break up the transactions that many writes share.
+ * The {@linkcode KeyStore} in the tables of the job store. Reads do not flush pending writes: every request
+ * makes one, which would break up the transactions that many writes share.
  */
 export function sqliteKeys(db: DatabaseSync, committer: Committer): KeyStore {
   const select = db.prepare("SELECT * FROM api_keys WHERE key_id = ?");

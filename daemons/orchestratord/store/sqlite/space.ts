@@ -4,36 +4,36 @@ import { delay } from "#shared/lifecycle.ts";
 import { isShrinkable, pageBytes } from "#shared/sqlite_shrink.ts";
 import type { StoreSize } from "../job_store.ts";
 
-/** Free pages that stay for what is written next, in bytes. */
+/** Free pages that are kept for the next writes, in bytes. */
 const FREE_KEPT_BYTES = 1024 * 1024;
 
-/** Pages that one transaction gives back, in about three milliseconds. */
+/** Pages that one transaction gives back, which takes about three milliseconds. */
 const PAGES = 64;
 
-/** Transactions of one look that give pages back. */
+/** Transactions that give pages back in one call of {@linkcode Space.look}, at most. */
 const SLICES = 16;
 
-/** Between two of them others have the event loop for so long, in ms. */
+/** Pause between two of them, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
 
-/** A log that has grown so far is cut as soon as that is possible, in bytes; it is 4 MiB as a rule. */
+/** A log of at least this size is truncated as soon as possible, in bytes; 4 MiB is usual. */
 const CUT_LOG_BYTES = 16 * 1024 * 1024;
 
-/** One that cannot be cut is reported from this size on, in bytes. */
+/** A log that cannot be truncated is reported from this size on, in bytes. */
 const LARGE_LOG_BYTES = 64 * 1024 * 1024;
 
-/** What {@linkcode Space} needs. */
+/** Options of {@linkcode Space}. */
 export interface SpaceOptions {
   readonly db: DatabaseSync;
   readonly committer: Committer;
-  /** Called when the log is large and cannot be cut, and each time that it has doubled since. */
+  /** Called when the log is large and cannot be truncated, and again each time its size has doubled. */
   readonly onLogGrows?: ((bytes: number) => void) | undefined;
 }
 
 /**
  * Keeps the files of a database small: gives free pages back to the file system in small steps, and
- * cuts the write-ahead log. A program that stays in a transaction that reads keeps the log from being
- * started over, so that it grows with each write until that program ends it: then the log is cut.
+ * truncates the write-ahead log. While another program has a read transaction open, the log cannot be
+ * reused and grows with each write; it is truncated once that transaction has ended.
  */
 export class Space {
   readonly #options: SpaceOptions;
@@ -42,7 +42,7 @@ export class Space {
   #logBytes = 0;
   /** Size of the log at which its growth is reported next. */
   #reportAt = LARGE_LOG_BYTES;
-  /** The log holds what must not stay there. */
+  /** The log holds content that must not stay there. */
   #mustCut = false;
   #looking: Promise<void> | undefined;
 
@@ -62,17 +62,17 @@ export class Space {
     };
   }
 
-  /** Does what there is to do, in bounded steps; to be called again and again. */
+  /** Does the work that is due, in bounded steps; to be called regularly. */
   look(): Promise<void> {
     return this.#looking ??= this.#look().finally(() => this.#looking = undefined);
   }
 
-  /** Resolves when no look goes on. */
+  /** Resolves when no {@linkcode look} is running. */
   get idle(): Promise<void> {
     return this.#looking ?? Promise.resolve();
   }
 
-  /** Empties the log now or, where a program reads, as soon as it has ended. */
+  /** Truncates the log now or, if another program is reading, at the first {@linkcode look} after that. */
   cutLog(): void {
     this.#mustCut = !this.#isLogCut();
   }
@@ -89,7 +89,7 @@ export class Space {
     }
   }
 
-  /** Gives free pages back; true when it has, and none is left to give. */
+  /** Gives free pages back; true if it gave some back and none is left to give. */
   async #giveBack(): Promise<boolean> {
     const { db, committer } = this.#options;
     if (!this.#isShrinkable || committer.failure !== undefined) return false;
@@ -97,7 +97,7 @@ export class Space {
     const isMore = () => pageBytes(db).free > FREE_KEPT_BYTES;
     for (; slices < SLICES && isMore(); slices++) {
       try {
-        // A pragma with rows, each a page: `exec` would give back one.
+        // The pragma frees one page per row that is read, so that `exec` would free only one.
         await committer.write((db) => void db.prepare(`PRAGMA incremental_vacuum(${PAGES})`).all());
         await delay(PAUSE_MS);
       } catch {

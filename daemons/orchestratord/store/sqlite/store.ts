@@ -28,14 +28,14 @@ export const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Pages that SQLite keeps in memory, in KiB. Each running stream writes a page of its own, and its
- * default of 2 MiB holds those of 500: beyond, tokens wait for pages to be read again.
+ * Size of SQLite's page cache, in KiB. Each running stream writes a page of its own. The default of 2 MiB
+ * holds the pages of 500 streams; with more, tokens wait until pages are read again.
  */
 const CACHE_KIB = 16 * 1024;
 
 type Row = Record<string, SQLOutputValue>;
 
-/** Columns that a patch may set, and how each value is written. */
+/** Columns that a patch may set. */
 const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   status: "status",
   startedAt: "started_at",
@@ -48,7 +48,7 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   contentExpiresAt: "content_expires_at",
 };
 
-/** What the owner of a store is told. */
+/** Callbacks of {@linkcode openSqliteStore}. */
 export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;
 
 /**
@@ -89,7 +89,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
       insertEvent.run(jobId, id, event.event, JSON.stringify(event.data));
     }
   };
-  // Reads see what was written before them in the same turn.
+  // Reads must see what was written before them in the same turn.
   const read = <T>(query: () => T): Promise<T> => {
     committer.flush();
     return Promise.resolve(query());
@@ -173,7 +173,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
       ),
     async expire(now, forgetEndedBefore) {
       const result = await sweep(db, committer, now, forgetEndedBefore);
-      // Erased text must not live on in the log.
+      // Erased text must not stay in the log.
       if (result.erased + result.forgotten > 0) space.cutLog();
       return result;
     },
@@ -200,7 +200,7 @@ function applyPatch(db: DatabaseSync, jobId: string, patch: JobPatch): void {
   db.prepare(`UPDATE jobs SET ${assignments} WHERE job_id = ?`).run(...values, jobId);
 }
 
-/** Without the request, which may be long: reading it again for each row of a list is most of the cost. */
+/** Without the request: it may be long, and parsing it for each row would be most of a list's cost. */
 const LISTED = "seq, job_id, body_sha256, model, fingerprint, priority, detached, " +
   "idempotency_key, seed, status, created_at, deadline_at, tenant, started_at, first_token_at, " +
   "ended_at, attempts, usage, stop_reason, error";

@@ -2,19 +2,19 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** Jobs that one transaction erases: requests may be long. */
+/** Jobs that one transaction erases, at most; few, because requests may be long. */
 const JOBS = 16;
 
-/** Events that one transaction deletes, in about two milliseconds. */
+/** Events that one transaction deletes, which takes about two milliseconds. */
 const EVENTS = 500;
 
-/** Between two transactions others have the event loop for so long, in ms. */
+/** Pause between two transactions, in which the event loop can do other work, in ms. */
 const PAUSE_MS = 5;
 
 /**
- * Erases contents whose time has come, and jobs that ended before `forgetEndedBefore`, in transactions
- * of bounded size: what else the event loop does goes on between them. One that is cut off is taken up
- * by the next sweep.
+ * Erases prompts and outputs whose retention is over, and jobs that ended before `forgetEndedBefore`, in
+ * transactions of bounded size with pauses between them. If a sweep is interrupted, the next one finishes
+ * its work.
  *
  * @throws {LlorchError} as {@linkcode Committer.write}
  */
@@ -26,7 +26,7 @@ export async function sweep(
 ): Promise<{ erased: number; forgotten: number }> {
   const erase = new Slices(db, committer, {
     due: "content_expires_at <= ?",
-    // Before its events go, so that nobody reads half an output.
+    // Before the events are deleted, so that nobody reads half an output.
     first: "UPDATE jobs SET request = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
     last:
       "UPDATE jobs SET content_expires_at = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
@@ -40,28 +40,32 @@ export async function sweep(
   return { erased, forgotten: await forget.run(forgetEndedBefore) };
 }
 
-/** What is done to the jobs that are due. */
-interface Deed {
+/** SQL of one kind of erasure. */
+interface Erasure {
+  /** Condition for jobs that are due; its parameter is a time. */
   readonly due: string;
+  /** Run before the jobs' events are deleted; its parameter is a JSON array of job ids. */
   readonly first: string;
+  /** The same, run afterwards. */
   readonly last: string;
 }
 
+/** Carries out an {@linkcode Erasure} in transactions of bounded size. */
 class Slices {
   readonly #db: DatabaseSync;
   readonly #committer: Committer;
-  readonly #deed: Deed;
+  readonly #erasure: Erasure;
 
-  constructor(db: DatabaseSync, committer: Committer, deed: Deed) {
+  constructor(db: DatabaseSync, committer: Committer, erasure: Erasure) {
     this.#db = db;
     this.#committer = committer;
-    this.#deed = deed;
+    this.#erasure = erasure;
   }
 
   async run(time: number): Promise<number> {
     let count = 0;
     while (true) {
-      const jobs = this.#db.prepare(`SELECT job_id FROM jobs WHERE ${this.#deed.due} LIMIT ?`)
+      const jobs = this.#db.prepare(`SELECT job_id FROM jobs WHERE ${this.#erasure.due} LIMIT ?`)
         .all(time, JOBS).map((row) => String(row["job_id"]));
       if (jobs.length === 0) return count;
       await this.#take(JSON.stringify(jobs));
@@ -70,7 +74,7 @@ class Slices {
   }
 
   async #take(jobs: string): Promise<void> {
-    await this.#write((db) => void db.prepare(this.#deed.first).run(jobs));
+    await this.#write((db) => void db.prepare(this.#erasure.first).run(jobs));
     for (let deleted = EVENTS; deleted === EVENTS;) {
       await this.#write((db) => {
         deleted = Number(
@@ -79,7 +83,7 @@ class Slices {
         );
       });
     }
-    await this.#write((db) => void db.prepare(this.#deed.last).run(jobs));
+    await this.#write((db) => void db.prepare(this.#erasure.last).run(jobs));
   }
 
   async #write(write: (db: DatabaseSync) => void): Promise<void> {

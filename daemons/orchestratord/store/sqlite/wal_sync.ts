@@ -13,9 +13,9 @@ export class WalSync {
     this.#path = path;
   }
 
-  /** Resolves when all that was committed before the call is on disk. */
+  /** Resolves when everything that was committed before the call is on disk. */
   sync(): Promise<void> {
-    // A sync that runs already may have begun before the caller's commit: wait for the one after.
+    // A running sync may have begun before the caller's commit: wait for the next one.
     if (!this.#running) return this.#start();
     return this.#next ??= this.#running.catch(() => {}).then(() => {
       this.#next = undefined;
@@ -34,7 +34,7 @@ export class WalSync {
   }
 
   async #sync(): Promise<void> {
-    // The log keeps its file for as long as the connection lives: a checkpoint truncates it only.
+    // The log stays the same file while the connection is open: a checkpoint only truncates it.
     this.#file ??= await Deno.open(this.#path, { read: true, write: true });
     await this.#file.syncData();
   }

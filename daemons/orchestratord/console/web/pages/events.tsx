@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { formatTime } from "../format.ts";
 import { KINDS, useLive } from "../live.ts";
-import { Told } from "../parts/name.tsx";
+import { ActivityMessage } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
-/** Kinds that mean that something went wrong. */
+/** Kinds that report that something went wrong. */
 const TROUBLE: ReadonlySet<string> = new Set([
   "pool_lost",
   "spawn_failed",
@@ -14,12 +14,12 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "exit",
 ]);
 
-/** What happened, newest first. */
+/** The activities, newest first. */
 export function EventsPage() {
-  const { told } = useLive();
+  const { activities } = useLive();
   const [kind, setKind] = useState("");
   const [text, setText] = useState("");
-  const shown = told.filter((each) =>
+  const shown = activities.filter((each) =>
     (kind === "" || each.kind === kind) &&
     (text === "" || each.message.toLowerCase().includes(text.toLowerCase()))
   );
@@ -43,12 +43,11 @@ export function EventsPage() {
         </label>
       </form>
       <p class="dim small">
-        The latest 500 since orchestratord was started; its log has all of them. The same comes from
-        {" "}
-        <code>/v2/events</code> and <code>llorch orchestrator events --follow</code>.
+        The latest 500 events since orchestratord started; its log has all of them.{" "}
+        <code>/v2/events</code> and <code>llorch orchestrator events --follow</code> show the same.
       </p>
       {shown.length === 0
-        ? <Empty>Nothing of the kind has happened.</Empty>
+        ? <Empty>There are no such events.</Empty>
         : (
           <Table label="Events" head={["When", "Kind", "What and why"]}>
             {shown.map(({ id, kind, at, message, model, job_id }) => (
@@ -60,7 +59,7 @@ export function EventsPage() {
                   <span class={`badge ${TROUBLE.has(kind) ? "bad" : "dim"}`}>{kind}</span>
                 </td>
                 <td class="name">
-                  <Told message={message} model={model} />{" "}
+                  <ActivityMessage text={message} model={model} />{" "}
                   {job_id && <a href={`#/jobs/${job_id}`}>job</a>}
                 </td>
               </tr>

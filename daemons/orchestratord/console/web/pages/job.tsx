@@ -9,10 +9,10 @@ import { Missing } from "../parts/missing.tsx";
 import { Name } from "../parts/name.tsx";
 import { Table } from "../parts/table.tsx";
 
-/** A job that runs is fetched again so often, in ms. */
+/** How often a live job is fetched again, in ms. */
 const FRESH_MS = 1_000;
 
-/** One job: what happened to it, and what it said. */
+/** One job: its timeline and its output. */
 export function JobPage({ id }: { id: string }) {
   const now = useNow();
   const { value: job, error, refresh } = useFetch<JobView>(`/v2/tasks/${segment(id)}`);
@@ -49,7 +49,7 @@ export function JobPage({ id }: { id: string }) {
       </Table>
       <h2>Output</h2>
       {job.output === undefined
-        ? <p class="empty">Nothing was generated yet, or it was erased after its retention.</p>
+        ? <p class="empty">There is no output yet, or it was erased after its retention.</p>
         : <pre class="output" dir="auto" tabIndex={0} aria-label="Output">{job.output}</pre>}
       <p>
         <a href="#/jobs">All jobs</a>
@@ -58,7 +58,7 @@ export function JobPage({ id }: { id: string }) {
   );
 }
 
-/** The spans of a job's life in one line: waiting, then each attempt. The table says the same. */
+/** A bar with the spans of a job's life: waiting, then each attempt. The table has the same as text. */
 function Timeline({ job, now }: { job: JobView; now: number }) {
   const from = Date.parse(job.created_at);
   const end = job.ended_at === undefined ? Math.max(now, from + 1) : Date.parse(job.ended_at);

@@ -13,7 +13,7 @@ import { Empty, Table } from "../parts/table.tsx";
 /** Jobs on one page. */
 const PAGE = 25;
 
-/** The table is fetched again at most this often, in ms, and only when a job came or ended. */
+/** Shortest time between two fetches of the table, in ms; it is fetched only when a job came, moved or ended. */
 const FRESH_MS = 2_000;
 
 const STATUSES: readonly JobStatus[] = [
@@ -38,7 +38,7 @@ export function JobsPage() {
   const { rates } = useLive();
   const moved = `${rates?.accepted} ${rates?.ended} ${rates?.running} ${rates?.queue_depth}`;
   const version = useThrottled(moved, FRESH_MS);
-  // Tokens go on while no job moves.
+  // The token counts above change even while no job moves.
   const latest = useThrottled(rates, FRESH_MS);
   const isBusy = (rates?.queue_depth ?? 0) + (rates?.running ?? 0) > 0;
   const query = new URLSearchParams({ limit: String(PAGE) });
@@ -70,14 +70,14 @@ export function JobsPage() {
           <input
             type="search"
             value={model}
-            placeholder="as the job names it"
+            placeholder="exact name"
             onChange={(event) => filter(() => setModel(event.currentTarget.value.trim()))}
           />
         </label>
       </form>
       <p class="dim small">
-        Jobs of <code>/v2/tasks</code>, which are kept. Calls of <code>/v1</code>{" "}
-        are not; they show above while they run or wait.
+        Jobs of <code>/v2/tasks</code>, which are stored. Calls of <code>/v1</code>{" "}
+        are not stored; they are shown above while they run or wait.
       </p>
       {error && <p class="bad-text" role="alert">{error}</p>}
       {value?.tasks.length === 0

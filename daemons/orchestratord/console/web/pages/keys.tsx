@@ -13,12 +13,12 @@ import { Empty, Table } from "../parts/table.tsx";
 
 const LIMITS: readonly (readonly [name: keyof KeyLimits, label: string])[] = [
   ["requests_per_minute", "Requests per minute"],
-  ["concurrent_jobs", "Jobs at once"],
+  ["concurrent_jobs", "Concurrent jobs"],
   ["tokens_per_day", "Tokens per day"],
   ["unsafe_requests_per_hour", "Unsafe requests per hour"],
 ];
 
-/** API keys: who may do what, and how much. */
+/** API keys with their roles and limits. */
 export function KeysPage() {
   const { value, error, refresh } = useFetch<{ keys: readonly KeyView[] }>("/v2/keys");
   const [created, setCreated] = useState<CreatedKey>();
@@ -34,7 +34,7 @@ export function KeysPage() {
       {value?.keys.length === 0
         ? (
           <Empty>
-            There are no keys: only the daemons' token opens the service, if there is one.
+            There are no keys. Only the daemons' token, if there is one, gives access.
           </Empty>
         )
         : <KeyTable keys={value?.keys ?? []} onRevoke={setRevoking} />}
@@ -47,7 +47,7 @@ export function KeysPage() {
       />
       {created && (
         <Dialog title={`Key ${created.name}`} onClose={() => setCreated(undefined)}>
-          <p>This is the only time that it is shown.</p>
+          <p>The key is shown only once. Copy it now.</p>
           <Code text={created.secret} label="The key" />
           <div class="actions">
             <button type="button" class="primary" onClick={() => setCreated(undefined)}>
@@ -59,7 +59,7 @@ export function KeysPage() {
       {revoking && (
         <Confirm
           title={`Revoke ${revoking.name}?`}
-          text="Whoever uses this key is refused from now on. This cannot be undone."
+          text="Calls with this key are refused from now on. This cannot be undone."
           action="Revoke the key"
           onYes={() => revoke(revoking)}
           onNo={() => setRevoking(undefined)}
@@ -163,7 +163,7 @@ function NewKey({ onCreated }: { onCreated: (key: CreatedKey) => void }) {
       {LIMITS.map(([name, label]) => (
         <label key={name}>
           {label}
-          <input name={name} type="number" min={1} step={1} placeholder="no bound" />
+          <input name={name} type="number" min={1} step={1} placeholder="no limit" />
         </label>
       ))}
       <button type="submit" class="primary">Make the key</button>

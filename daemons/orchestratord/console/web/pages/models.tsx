@@ -13,10 +13,10 @@ import { attempt } from "../parts/notices.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 import { useIsOperator } from "../session.ts";
 
-/** The list is fetched again at most this often, in ms, and only when workers or pools changed. */
+/** Shortest time between two fetches of the list, in ms; it is fetched only when workers or pools changed. */
 const FRESH_MS = 1_000;
 
-/** The streams of a pool that is drained may run on for this long, in ms. */
+/** How long running streams may stay on a drained pool, in ms. */
 const DRAIN_MS = 600_000;
 
 interface Models {
@@ -24,10 +24,10 @@ interface Models {
   readonly unusable: readonly UnusableModelView[];
 }
 
-/** Models on disk, where they are loaded and would fit; pools, to take them out of service. */
+/** Models, where they are loaded and where they would fit; and pools, to drain them. */
 export function ModelsPage() {
-  const { fleet, told } = useLive();
-  const version = useThrottled(`${told[0]?.id} ${JSON.stringify(fleet?.workers)}`, FRESH_MS);
+  const { fleet, activities } = useLive();
+  const version = useThrottled(`${activities[0]?.id} ${JSON.stringify(fleet?.workers)}`, FRESH_MS);
   const { value, error, refresh } = useFetch<Models>(
     "/v2/models?fit=true",
     version,
@@ -37,7 +37,7 @@ export function ModelsPage() {
       {error && <p class="bad-text" role="alert">{error}</p>}
       {value?.models.length === 0 && (
         <Empty>
-          No pool has a model. On its host, <code>llorch models download</code> fetches one.
+          No pool has a model yet. Run <code>llorch models download</code> on a host to get one.
         </Empty>
       )}
       <div class="cards wide">
@@ -57,7 +57,7 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
   const label = oneLine(labelOf(model));
   const others = (names: readonly string[]) =>
     names.filter((name) => name !== nameOf(model) && name !== model.model_ref);
-  // Names that are another's, too, are said below.
+  // Ambiguous names are listed below.
   const aliases = others(model.aliases).filter((name) => !model.ambiguous_aliases.includes(name));
   return (
     <article class="card" aria-label={`Model ${label}`}>
@@ -95,7 +95,7 @@ function Model({ model, onChanged }: { model: ModelView; onChanged: () => void }
   );
 }
 
-/** Files in models folders that no worker could load. */
+/** Files in the models folders that no worker can load. */
 function Unusable({ files }: { files: readonly UnusableModelView[] }) {
   if (files.length === 0) return null;
   return (
@@ -194,7 +194,7 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
       <button
         type="button"
         aria-label={`Load ${name}`}
-        onClick={() => act("load", `${name} is to be loaded`)}
+        onClick={() => act("load", `${name} will be loaded`)}
       >
         Load
       </button>
@@ -202,7 +202,7 @@ function Actions({ model, onChanged }: { model: ModelView; onChanged: () => void
         type="button"
         aria-label={`Unload ${name}`}
         disabled={!model.loaded && !model.loading}
-        onClick={() => act("unload", `${name} is to be unloaded`)}
+        onClick={() => act("unload", `${name} will be unloaded`)}
       >
         Unload
       </button>
@@ -253,10 +253,10 @@ function Pools({ pools }: { pools: readonly PoolView[] }) {
                     ? (
                       <button
                         type="button"
-                        aria-label={`Take ${id} back`}
+                        aria-label={`Return ${id} to service`}
                         onClick={() => post(id, "undrain", `${id} is back in service`)}
                       >
-                        Take back
+                        Return to service
                       </button>
                     )
                     : (
@@ -273,7 +273,7 @@ function Pools({ pools }: { pools: readonly PoolView[] }) {
       {asked !== undefined && (
         <Confirm
           title={`Drain pool ${asked}?`}
-          text="Nothing new is placed on it. Its streams end, or go on elsewhere after ten minutes; then its workers stop. It stays out of service until it is taken back."
+          text="It gets no new jobs. Running streams have ten minutes to end, and after that go on elsewhere; then its workers stop. It stays out of service until you return it."
           action="Drain the pool"
           onYes={() => {
             ask(undefined);

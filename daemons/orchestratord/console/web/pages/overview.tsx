@@ -8,12 +8,12 @@ import { shortNames } from "../names.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { MemoryBar } from "../parts/memory.tsx";
-import { Name, Told } from "../parts/name.tsx";
+import { ActivityMessage, Name } from "../parts/name.tsx";
 import { Empty, Table } from "../parts/table.tsx";
 
-/** What goes on now, and did in the last hour. */
+/** The service now and in the last hour. */
 export function OverviewPage() {
-  const { rates, fleet, series, told } = useLive();
+  const { rates, fleet, series, activities } = useLive();
   const failovers = series.failovers.reduce<number>((sum, each) => sum + (each ?? 0), 0);
   const ttft = rates?.ttft_ms ?? series.ttft.findLast((each) => each !== null);
   return (
@@ -45,7 +45,7 @@ export function OverviewPage() {
           values={series.ttft}
         />
         <Chart
-          title="Jobs that wait"
+          title="Waiting jobs"
           unit=""
           color="amber"
           time={series.time}
@@ -78,10 +78,10 @@ export function OverviewPage() {
       <Workers workers={fleet?.workers ?? []} />
       <h2>Latest</h2>
       <ul class="latest">
-        {told.slice(0, 6).map(({ id, kind, message, model, at }) => (
+        {activities.slice(0, 6).map(({ id, kind, message, model, at }) => (
           <li key={`${id} ${kind}`}>
             <time class="dim" dateTime={at}>{new Date(at).toLocaleTimeString("en-GB")}</time>{" "}
-            <Told message={message} model={model} />
+            <ActivityMessage text={message} model={model} />
           </li>
         ))}
       </ul>
@@ -124,7 +124,7 @@ function Pool({ pool, workers }: { pool: PoolView; workers: readonly WorkerView[
 function Workers({ workers }: { workers: readonly WorkerView[] }) {
   const now = useNow();
   if (workers.length === 0) {
-    return <Empty>No worker runs: a model is loaded when the first job asks for it.</Empty>;
+    return <Empty>No worker is running: a model is loaded when the first job needs it.</Empty>;
   }
   const names = shortNames(workers.map(({ model_ref }) => model_ref));
   const age = ({ ready_at }: WorkerView) =>

@@ -9,9 +9,9 @@ import { isAskable, labelOf, nameOf } from "../names.ts";
 import { Code } from "../parts/copy.tsx";
 import { Name } from "../parts/name.tsx";
 import { LANGUAGES, snippet } from "../snippets.ts";
-import { ask, beginAnew, edit, stop, useTalk } from "../talk.ts";
+import { ask, beginChat, edit, stop, useTalk } from "../talk.ts";
 
-/** Bounds as in the API; an empty field leaves the choice to the service. */
+/** Parameters with the bounds of the API; an empty field means the service's default. */
 const PARAMETERS = [
   { name: "temperature", label: "Temperature", min: 0, max: 2, step: "any" },
   { name: "top_p", label: "Top p", min: 0.01, max: 1, step: "any" },
@@ -19,7 +19,7 @@ const PARAMETERS = [
   { name: "seed", label: "Seed", min: 0, max: 2 ** 31, step: 1 },
 ] as const;
 
-/** The form that sends; fields beside it belong to it, so that it minds their bounds. */
+/** Id of the form that sends. Fields outside of it name it, so that their bounds are checked as well. */
 const FORM = "ask";
 
 /** A chat with a model. */
@@ -50,7 +50,7 @@ export function PlaygroundPage() {
     ask(question, requestOf([...turns, question]));
   };
   const shown = draft.trim() === "" && messages.length > 0
-    // The code is for what was asked last, not for its answer.
+    // The code sends the last question again, without its answer.
     ? turns.slice(0, turns.findLastIndex(({ role }) => role === "user") + 1)
     : [...turns, { role: "user" as const, content: draft || "Hello" }];
   return (
@@ -86,7 +86,7 @@ export function PlaygroundPage() {
           </p>
         )}
         <p class="dim small figures" role="status">
-          {talk.end && (talk.end === "stopped" ? "Stopped before its end" : wordsOf(talk.end))}
+          {talk.end && (talk.end === "stopped" ? "Stopped before the end" : wordsOf(talk.end))}
         </p>
         <form id={FORM} onSubmit={submit}>
           <label class="sr" for="draft">Message</label>
@@ -95,7 +95,7 @@ export function PlaygroundPage() {
             rows={3}
             dir="auto"
             value={draft}
-            placeholder="Message; Enter sends, Shift+Enter begins a line"
+            placeholder="Message (Enter to send, Shift+Enter for a new line)"
             onInput={(event) => edit({ draft: event.currentTarget.value })}
             onKeyDown={(event) => {
               if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -118,9 +118,9 @@ export function PlaygroundPage() {
             <button
               type="button"
               disabled={talk.isBusy || messages.length === 0}
-              onClick={beginAnew}
+              onClick={beginChat}
             >
-              Begin anew
+              New chat
             </button>
           </div>
         </form>
@@ -136,7 +136,7 @@ export function PlaygroundPage() {
                 disabled={!isAskable(each)}
               >
                 {oneLine(labelOf(each))}
-                {each.loaded ? "" : " (loaded when asked)"}
+                {each.loaded ? "" : " (loaded on first use)"}
               </option>
             ))}
           </select>

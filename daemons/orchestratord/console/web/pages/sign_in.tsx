@@ -2,7 +2,7 @@ import type { SessionView } from "#shared/contracts/mod.ts";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api.ts";
 
-/** Takes a key, and has the browser hold a session for it. */
+/** Asks for a key and signs the browser in. */
 export function SignInPage({ onSignedIn }: { onSignedIn: (session: SessionView) => void }) {
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);

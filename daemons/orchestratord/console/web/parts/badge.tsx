@@ -1,4 +1,4 @@
-/** How words for states are to be taken. */
+/** Colours of states. */
 const TONES: Readonly<Record<string, string>> = {
   available: "good",
   ready: "good",
@@ -25,7 +25,7 @@ const TONES: Readonly<Record<string, string>> = {
   stopping: "warn",
 };
 
-/** A state, in its own words and a colour beside them. */
+/** A state as a coloured label. */
 export function Badge({ children }: { children: string }) {
   return <span class={`badge ${TONES[children] ?? "dim"}`}>{children}</span>;
 }

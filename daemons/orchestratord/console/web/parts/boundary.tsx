@@ -2,7 +2,7 @@ import { Component, type ComponentChildren } from "preact";
 import { Missing } from "./missing.tsx";
 
 interface Props {
-  /** Another place is another try. */
+  /** A change of it clears the error. */
   readonly place: string;
   readonly children: ComponentChildren;
 }
@@ -12,7 +12,7 @@ interface State {
   readonly place?: string;
 }
 
-/** A page that cannot be drawn says so, and leaves the rest of the console as it is. */
+/** Shows a message in place of a page that fails to render; the rest of the console stays usable. */
 export class Boundary extends Component<Props, State> {
   override state: State = {};
 

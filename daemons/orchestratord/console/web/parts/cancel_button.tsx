@@ -3,7 +3,7 @@ import { call, segment } from "../api.ts";
 import { Confirm } from "./dialog.tsx";
 import { attempt } from "./notices.tsx";
 
-/** Cancels a job, once whoever looks has said yes. */
+/** Cancels a job, after a confirmation. */
 export function CancelButton({ id, onDone }: { id: string; onDone: () => void }) {
   const [isAsking, ask] = useState(false);
   const cancel = async () => {

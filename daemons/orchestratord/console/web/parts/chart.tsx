@@ -4,10 +4,10 @@ import { SHOWN_S } from "../live.ts";
 
 const HEIGHT = 140;
 
-/** A line over the last hour. */
+/** A line chart of the last hour. */
 export function Chart({ title, unit, time, values, color, isCount = false }: {
   title: string;
-  /** Behind a number; empty where the title says what is counted. */
+  /** Shown after a number; empty if the title says it. */
   unit: string;
   /** Seconds since the epoch. */
   time: readonly number[];
@@ -45,7 +45,7 @@ export function Chart({ title, unit, time, values, color, isCount = false }: {
   const most = known.length === 0 ? 0 : Math.max(...known);
   const label = last === undefined
     ? "nothing yet"
-    : `last ${Math.round(last)}${unit}, most ${Math.round(most)}${unit}`;
+    : `latest ${Math.round(last)}${unit}, highest ${Math.round(most)}${unit}`;
   return (
     <figure class="chart" aria-labelledby={id}>
       <figcaption id={id}>
@@ -63,7 +63,7 @@ function dataOf(time: readonly number[], values: readonly (number | null)[]): uP
 function options(element: HTMLElement, name: string, isCount: boolean): uPlot.Options {
   const style = getComputedStyle(element);
   const css = (name: string) => {
-    // The variables are written for both schemes: what an element computes is one colour.
+    // The variables hold colours for both schemes; the computed style of an element has the current one.
     const probe = document.createElement("span");
     probe.className = `probe ${name}`;
     element.append(probe);
@@ -86,7 +86,7 @@ function options(element: HTMLElement, name: string, isCount: boolean): uPlot.Op
     cursor: { y: false, drag: { x: false, y: false } },
     padding: [8, 8, 0, 0],
     scales: {
-      // The hour, or as much of it as there is to show.
+      // The last hour, or less if there is no data for all of it.
       x: { range: (_, first) => [Math.max(now() - SHOWN_S, Math.min(first, now() - 300)), now()] },
       y: { range: (_, __, max) => [0, Math.max(isCount ? 4 : 1, (max ?? 0) * 1.15)] },
     },

@@ -1,6 +1,6 @@
 import { notify } from "./notices.tsx";
 
-/** A text to copy. */
+/** A text with a button that copies it. */
 export function Code({ text, label }: { text: string; label: string }) {
   return (
     <div class="code">
@@ -10,12 +10,12 @@ export function Code({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** Where there is no clipboard, on a page without TLS, the text can be selected by hand. */
+/** A page without TLS has no clipboard: then people can select the text by hand. */
 async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
     notify("Copied");
   } catch {
-    notify("The browser does not let this page copy: select the text", true);
+    notify("The browser does not allow this page to copy: select the text instead", true);
   }
 }

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Name } from "./name.tsx";
 
-/** A question in front of the page; Escape is a no. */
+/** A dialog in front of the page; Escape closes it. */
 export function Dialog({ title, children, onClose }: {
   title: string;
   children: ComponentChildren;
@@ -25,11 +25,11 @@ export function Dialog({ title, children, onClose }: {
   );
 }
 
-/** Asks before something is done that cannot be undone. */
+/** Asks for a confirmation. */
 export function Confirm({ title, text, action, onYes, onNo }: {
   title: string;
   text: string;
-  /** What the button says that does it. */
+  /** Text of the button that confirms. */
   action: string;
   onYes: () => void;
   onNo: () => void;

@@ -2,7 +2,7 @@ import type { Device, WorkerView } from "#shared/contracts/mod.ts";
 import { formatBytes } from "../format.ts";
 import { Name } from "./name.tsx";
 
-/** What holds a device's memory: this project's workers, other programs, nobody. */
+/** A bar of a device's memory: used by workers, used by other programs, free. */
 export function MemoryBar({ device, workers }: {
   device: Device;
   /** Those on this device. */

@@ -1,12 +1,12 @@
 import { Name } from "./name.tsx";
 
-/** What stands in the place of a page that cannot be shown, with a way out. */
+/** Shown in place of a page that cannot be shown, with a link to another one. */
 export function Missing({ title, text, href, link, onFollow }: {
   title: string;
   text?: string | undefined;
   href: string;
   link: string;
-  /** Does what is to be done before the link is followed, which may lead to where one is. */
+  /** Called before the link is followed, which may lead to the current page. */
   onFollow?: () => void;
 }) {
   return (

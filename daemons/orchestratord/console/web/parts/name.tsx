@@ -1,19 +1,19 @@
 import { oneLine } from "#shared/printable.ts";
 
-/** A name, or words with names in them, that somebody else chose: it turns nothing around it round. */
+/** A name, or text with names, of unknown origin: it cannot change the direction of the text around it. */
 export function Name({ children }: { children: string }) {
   return <bdi>{oneLine(children)}</bdi>;
 }
 
-/** What was told, with the model's name in it apart from the words around it. */
-export function Told({ message, model }: { message: string; model?: string | undefined }) {
-  const at = model === undefined ? -1 : message.indexOf(` ${model} `);
-  if (model === undefined || at < 0) return <Name>{message}</Name>;
+/** The message of an activity, with the model's name isolated from the text around it. */
+export function ActivityMessage({ text, model }: { text: string; model?: string | undefined }) {
+  const at = model === undefined ? -1 : text.indexOf(` ${model} `);
+  if (model === undefined || at < 0) return <Name>{text}</Name>;
   return (
     <bdi>
-      {oneLine(message.slice(0, at + 1))}
+      {oneLine(text.slice(0, at + 1))}
       <Name>{model}</Name>
-      {oneLine(message.slice(at + 1 + model.length))}
+      {oneLine(text.slice(at + 1 + model.length))}
     </bdi>
   );
 }

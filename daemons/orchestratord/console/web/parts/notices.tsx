@@ -1,7 +1,7 @@
 import { Store, useStore } from "../store.ts";
 import { Name } from "./name.tsx";
 
-/** Something to tell whoever looks, for a while. */
+/** A message that is shown for a while. */
 interface Notice {
   readonly id: number;
   readonly text: string;
@@ -14,14 +14,18 @@ const SHOWN_MS = 8_000;
 const notices = new Store<readonly Notice[]>([]);
 let count = 0;
 
-/** Tells something. */
+/** Shows a notice. */
 export function notify(text: string, isError = false): void {
   const id = ++count;
   notices.set([...notices.value.slice(-3), { id, text, isError }]);
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
-/** Does something that may fail, and tells how it went. */
+/**
+ * Does something that may fail, and shows a notice with `done` or the error.
+ *
+ * @returns whether it succeeded
+ */
 export async function attempt(work: () => Promise<unknown>, done: string): Promise<boolean> {
   try {
     await work();
@@ -37,7 +41,7 @@ function dismiss(id: number): void {
   notices.set(notices.value.filter((each) => each.id !== id));
 }
 
-/** Shows what is to be told, and has screen readers say it. */
+/** The notices; screen readers announce them. */
 export function Notices() {
   const shown = useStore(notices, (notices) => notices);
   return (

@@ -3,7 +3,7 @@ import { useFetch } from "../hooks.ts";
 import { Running } from "./running.tsx";
 import { Waiting } from "./waiting.tsx";
 
-/** What runs and what waits, calls of `/v1` too; nothing where there is neither. */
+/** The running and the waiting jobs, with calls of `/v1`; nothing if there are none. */
 export function Ongoing({ version }: { version: unknown }) {
   const { value, refresh } = useFetch<QueueView>("/v2/queue", version);
   if (!value || value.jobs.length + value.running.length === 0) return null;
@@ -11,7 +11,7 @@ export function Ongoing({ version }: { version: unknown }) {
     <>
       <Running jobs={value.running} onChanged={refresh} />
       <Waiting queue={value} onChanged={refresh} />
-      <h2>All that is kept</h2>
+      <h2>Stored jobs</h2>
     </>
   );
 }

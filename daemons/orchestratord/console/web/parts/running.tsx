@@ -5,10 +5,10 @@ import { CancelButton } from "./cancel_button.tsx";
 import { Name } from "./name.tsx";
 import { Table } from "./table.tsx";
 
-/** Rows that are shown. */
+/** Rows that are shown, at most. */
 const SHOWN = 20;
 
-/** What runs, calls of `/v1` too, and where. */
+/** The running jobs, with calls of `/v1`, and where they run. */
 export function Running(
   { jobs, onChanged }: { jobs: QueueView["running"]; onChanged: () => void },
 ) {

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-/** A table that scrolls by itself where it is wider than the page. */
+/** A table with its own scroll bar if it is wider than the page. */
 export function Table({ label, head, children }: {
   label: string;
   /** Names of the columns; those that begin with `#` hold numbers. */
@@ -25,7 +25,7 @@ export function Table({ label, head, children }: {
   );
 }
 
-/** What there is to say where there is nothing to show. */
+/** Shown where a list is empty. */
 export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="empty">{children}</p>;
 }

@@ -4,10 +4,10 @@ import { CancelButton } from "./cancel_button.tsx";
 import { Name } from "./name.tsx";
 import { Table } from "./table.tsx";
 
-/** Rows that are shown; the queue may be long. */
+/** Rows that are shown, at most; the queue may be long. */
 const SHOWN = 20;
 
-/** What waits, calls of `/v1` too, in the order in which it is served, and why. */
+/** The waiting jobs, with calls of `/v1`, in the order in which they are served, and why they wait. */
 export function Waiting(
   { queue: { jobs, depth }, onChanged }: { queue: QueueView; onChanged: () => void },
 ) {
