@@ -67,7 +67,7 @@ export interface App {
   mount<R extends Route>(route: R, handler: Handler<NoInfer<R>>): void;
   /** Answers one request; needs no port. */
   fetch(request: Request): Promise<Response>;
-  /** A reply, in the dialect of the request's path, to a request refused before {@linkcode fetch}. */
+  /** Replies to a request that was refused before {@linkcode fetch}, in its path's dialect. */
   refuse(request: Request, error: LlorchError): Response;
   /** Every mounted route. */
   readonly routes: readonly Route[];

@@ -52,8 +52,8 @@ export interface EventsReply {
   /** All of the body, as text. */
   text(): Promise<string>;
   /**
-   * The events of the body, in one batch those that arrived together. Aborting the signal or leaving
-   * the loop ends the stream.
+   * The events of the body, in one batch those that arrived together. Aborting the signal or
+   * leaving the loop ends the stream.
    */
   batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]>;
 }

@@ -15,8 +15,8 @@ interface Connection {
 }
 
 /**
- * When no more connections may be opened, one may be closed whose request has been arriving for this
- * long, in ms.
+ * When no more connections may be opened, one may be closed whose request has been arriving for
+ * this long, in ms.
  */
 const ARRIVAL_MS = 1_500;
 

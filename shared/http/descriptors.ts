@@ -1,6 +1,7 @@
 /**
- * How many connections the system's limit of open files allows. Reading the limit needs a permission
- * that the daemons do not have (docs/adr/0005-permissions.md), so it is found by opening files.
+ * How many connections the system's limit of open files allows. Reading the limit needs a
+ * permission that the daemons do not have (docs/adr/0005-permissions.md), so it is found by opening
+ * files.
  *
  * @module
  */

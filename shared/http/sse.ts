@@ -60,8 +60,8 @@ export async function* readSse(
 }
 
 /**
- * Reads the events of a reply's body until it ends, in one batch those that arrived together. Rejects
- * once the signal aborts. Leaving the loop cancels the body.
+ * Reads the events of a reply's body until it ends, in one batch those that arrived together.
+ * Rejects once the signal aborts. Leaving the loop cancels the body.
  *
  * The signal is not left to `fetch`: aborting that has no effect once its `Response` has been
  * garbage-collected, and the peer would go on although nobody reads.

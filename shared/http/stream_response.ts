@@ -29,8 +29,8 @@ export interface SlowReader {
 }
 
 /**
- * `transfer-encoding` says that the length is unknown: without it @hono/node-server waits one turn of
- * the event loop for a body that might end at once. The last header asks nginx not to buffer.
+ * `transfer-encoding` says that the length is unknown: without it @hono/node-server waits one turn
+ * of the event loop for a body that might end at once. The last header asks nginx not to buffer.
  */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "transfer-encoding": "chunked",
@@ -44,8 +44,8 @@ export function streamHeaders({ contentType }: StreamFormat): Record<string, str
 }
 
 /**
- * A streamed reply. The server pulls frames only as fast as the client reads them, so that nothing is
- * buffered for a slow reader. If the client leaves or is cut off, the generator's `return()` is
+ * A streamed reply. The server pulls frames only as fast as the client reads them, so that nothing
+ * is buffered for a slow reader. If the client leaves or is cut off, the generator's `return()` is
  * called.
  *
  * It has no body: `listen()` writes the frames to the connection. A web stream would cost several

@@ -19,8 +19,8 @@ export interface ServerTls {
 /**
  * Reads the server's certificate and key; undefined if neither is set.
  *
- * @throws {UsageError} if one is missing or unreadable, if they do not belong together, or if others
- * may read the key
+ * @throws {UsageError} if one is missing or unreadable, if they do not belong together, or if
+ * others may read the key
  */
 export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
   if (cert === undefined && key === undefined) return undefined;
@@ -51,8 +51,8 @@ function belongTogether({ cert, key }: ServerTls, files: string): boolean {
 }
 
 /**
- * A transport that trusts the certificates of a file in addition to the usual authorities; undefined,
- * for the usual transport, without a file. The caller closes it.
+ * A transport that trusts the certificates of a file in addition to the usual authorities;
+ * undefined, for the usual transport, without a file. The caller closes it.
  *
  * @throws {UsageError} when the file cannot be read or used
  */
