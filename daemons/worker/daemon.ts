@@ -4,13 +4,13 @@ import { ENV, EXIT } from "#shared/defaults.ts";
 import { requireTokenOffLoopback } from "#shared/http/auth.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { configSpec } from "./config.ts";
-import { type Engines, ENGINES } from "./engines.ts";
+import { ENGINES, type Engines } from "./engines.ts";
 import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 
 /**
- * Runs a worker until it is told to stop. After the word `standby` it prepares first, and is told by
- * its pool manager on stdin what to do; see `standby.ts`.
+ * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
+ * gets its orders from the pool manager on stdin; see `standby.ts`.
  *
  * @returns the exit code
  */
