@@ -163,7 +163,7 @@ type Ways = ReadonlyMap<Stack, number>;
 
 /** One way to go on, as llama.cpp holds it: the next element, and below it what follows. Unique. */
 interface Stack {
-  /** Index in {@linkcode StackMachine.#elements}. */
+  /** Index of an element in the machine's list of all elements. */
   readonly place: number;
   /** What that element reads; undefined if it is a rule. */
   readonly reads: Reading | undefined;
