@@ -1,9 +1,9 @@
 import { plainTimer, type Timer } from "./timer.ts";
 
 /**
- * Calls back once when a signal aborts; at once if it has.
+ * Calls `callback` once when the signal aborts; at once if it has aborted already.
  *
- * @returns what takes it back
+ * @returns a function that removes the callback
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal?.aborted) callback();
@@ -12,13 +12,13 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * A signal that aborts with any of several others, by hand, or after a time. Unlike that of
- * `AbortSignal.any`, it cannot be collected before it aborts. Once it is disposed of, only
- * {@linkcode LinkedAbort.abort} ends it.
+ * A signal that aborts with any of several others, by {@linkcode LinkedAbort.abort}, or after a
+ * time. Unlike the signal of `AbortSignal.any`, it cannot be garbage-collected before it aborts.
+ * After it is disposed of, only {@linkcode LinkedAbort.abort} aborts it.
  */
 export class LinkedAbort implements Disposable {
   readonly #controller = new AbortController();
-  /** What is still to be taken back. */
+  /** Functions that remove the listeners and timers. */
   readonly #links = new Set<() => void>();
 
   constructor(...signals: readonly (AbortSignal | undefined)[]) {
@@ -38,7 +38,7 @@ export class LinkedAbort implements Disposable {
   /**
    * Aborts after `ms`.
    *
-   * @returns what takes it back
+   * @returns a function that stops the timer
    */
   abortAfter(ms: number, reason: () => unknown, timer: Timer = plainTimer): () => void {
     const stop = timer.after(ms, () => {

@@ -1,14 +1,14 @@
-/** How a built executable carries its runtime. */
+/** How a built executable contains its runtime. */
 export type RuntimeKind = "compile" | "portable";
 
-/** What a program was made from. */
+/** The sources and the kind of a built executable. */
 export interface BuildInfo {
-  /** The hash's first twelve digits; ends in `-dirty` where the sources had changes that were not committed. */
+  /** First 12 digits of the commit's hash; ends in `-dirty` if there were uncommitted changes. */
   readonly commit: string;
   /** Day of the commit: `2026-11-23`. */
   readonly date: string;
   readonly runtime: RuntimeKind;
 }
 
-/** Of a built executable: the build writes this file anew in its own copy. None in a checkout. */
+/** Undefined in a checkout; the build replaces this file in its own copy of the sources. */
 export const BUILD_INFO: BuildInfo | undefined = undefined as BuildInfo | undefined;

@@ -1,24 +1,24 @@
-/** Time as the daemons see it, so that a test can move it. */
+/** The time that daemons use; tests replace it with a clock that they move. */
 export interface Clock {
-  /** Milliseconds since the epoch, for what people see and what is kept. It jumps when it is set. */
+  /** Milliseconds since the epoch, for display and storage. It jumps when the clock is set. */
   now(): number;
   /**
-   * Milliseconds that go on evenly whatever the clock is set to, for how long something takes. Time in
-   * which this process did not run does not count where {@linkcode watchSleep} watches: nobody could
-   * have been heard then. Those of a later process are greater where nobody set the clock back.
+   * Milliseconds of a clock that is never set, to measure durations. With {@linkcode watchSleep},
+   * time in which this process did not run does not count, since it could not receive anything
+   * then. A later process has greater values, unless the system's clock was set back.
    */
   steady(): number;
-  /** Calls back once after `ms` of {@linkcode steady}; the returned function takes it back. */
+  /** Calls back once after `ms` of {@linkcode steady}; the returned function cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
 
-/** A process that was not on its turn for longer than this did not run, in milliseconds. */
+/** A gap between two readings that is longer than this counts as sleep, in milliseconds. */
 export const SLEPT_MS = 1_000;
 
-/** How often is looked whether the process runs, in milliseconds: well within {@linkcode SLEPT_MS}. */
+/** Time between two readings, in milliseconds: well below {@linkcode SLEPT_MS}. */
 const LOOK_MS = 250;
 
-/** A monotonic clock less the time in which nobody looked at it. */
+/** A monotonic clock that leaves out the time in which the process did not run. */
 export class LivedTime {
   readonly #monotonic: () => number;
   readonly #onSlept: (ms: number) => void;
@@ -27,7 +27,7 @@ export class LivedTime {
 
   /**
    * @param monotonic Milliseconds of a clock that is never set.
-   * @param onSlept Hears of each time that does not count.
+   * @param onSlept Called with each span of time that is left out, in milliseconds.
    */
   constructor(monotonic: () => number, onSlept: (ms: number) => void) {
     this.#monotonic = monotonic;
@@ -35,7 +35,7 @@ export class LivedTime {
     this.#lookedAt = this.#lived = monotonic();
   }
 
-  /** Milliseconds lived; to be read at least every {@linkcode SLEPT_MS}. */
+  /** Milliseconds without sleep; must be read at least every {@linkcode SLEPT_MS}. */
   read(): number {
     const now = this.#monotonic();
     const gapMs = now - this.#lookedAt;
@@ -48,7 +48,7 @@ export class LivedTime {
 
 const monotonic = () => performance.timeOrigin + performance.now();
 
-/** What {@linkcode systemClock} goes by: a daemon that watches its sleep changes it. */
+/** The source of {@linkcode systemClock}; {@linkcode watchSleep} replaces it. */
 let elapsed = monotonic;
 
 /** The system's clock. */
@@ -59,7 +59,7 @@ export const systemClock: Clock = {
     const due = elapsed() + ms;
     let timer = setTimeout(check, ms);
     function check() {
-      // A timer that ran out while the process did not run has waited for less than it should.
+      // If the process slept meanwhile, the timer has fired too early.
       const leftMs = due - elapsed();
       if (leftMs <= 1) callback();
       else timer = setTimeout(check, leftMs);
@@ -69,11 +69,11 @@ export const systemClock: Clock = {
 };
 
 /**
- * From now on {@linkcode systemClock} leaves out the time in which this process did not run: it was
- * stopped, its machine slept, or something kept its one thread.
+ * Makes {@linkcode systemClock} leave out the time in which this process did not run: it was
+ * stopped, its machine slept, or something blocked its only thread.
  *
- * @param onSlept Hears of each such time, in milliseconds.
- * @returns what ends it; the clock goes on from where it is
+ * @param onSlept Called with each such time, in milliseconds.
+ * @returns a function that ends this; the clock goes on from its last value
  */
 export function watchSleep(onSlept: (ms: number) => void): () => void {
   const before = elapsed;

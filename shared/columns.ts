@@ -1,20 +1,20 @@
 import stringWidth from "string-width";
 import { oneLine } from "#shared/printable.ts";
 
-/** No column is made narrower than this for the terminal's sake, in its own columns. */
+/** A column is never made narrower than this, in characters. */
 const MIN_WIDTH = 8;
 
 const graphemes = new Intl.Segmenter();
 
-/** How {@linkcode table} lays rows out. */
+/** Options of {@linkcode table}. */
 export interface TableOptions {
   /** Columns of the terminal; undefined: each row is one line, however long. */
   readonly width?: number | undefined;
-  /** Marks the head, where there is one. */
+  /** Formats the head, for example in bold. */
   readonly head?: (text: string) => string;
 }
 
-/** How {@linkcode columns} lays cells out. */
+/** Options of {@linkcode columns}. */
 export interface ColumnsOptions {
   /** Blanks between two columns. @default 2 */
   readonly gap?: number;
@@ -23,12 +23,11 @@ export interface ColumnsOptions {
 }
 
 /**
- * Rows of cells as texts whose columns stand under each other, wide characters counted as two; the last
- * one is not padded. Whatever is in a cell, it stays there: control characters, line ends and tabs are
- * shown as `\n`.
+ * Formats rows of cells with aligned columns; wide characters count as two, and the last column is
+ * not padded. Control characters, line ends and tabs in a cell are escaped, as `\n`.
  *
- * Where the terminal is too narrow, the widest columns go on below, inside their column: nothing is
- * cut off. The first is spared, since it names what the next command is given.
+ * If the terminal is too narrow, the widest columns are wrapped inside their column; nothing is cut
+ * off. The first column is not wrapped if possible, since people copy names from it.
  */
 export function columns(
   rows: readonly (readonly string[])[],
@@ -36,7 +35,7 @@ export function columns(
 ): string[] {
   const shown = rows.map((row) => row.map(oneLine));
   const widths = widthsOf(shown);
-  // What cannot fit is left to the terminal, which breaks each line where it ends.
+  // If the columns cannot fit, the terminal wraps the lines.
   const fitting = fit(widths, gap, width) ?? widths;
   return shown.map((row) => {
     const cells = row.map((cell, column) => wrap(cell, fitting[column]!));
@@ -50,18 +49,18 @@ export function columns(
   });
 }
 
-/** Columns between two of a table. */
+/** Blanks between two columns of a table. */
 const GAP = 2;
 
-/** How far what goes on below a row's name is moved in. */
+/** Indentation of the lines below a row's name. */
 const INDENT = "  ";
 
 /**
- * Rows under a head, as lines. A row's first cell is its name, which is never broken: where the terminal
- * is too narrow for that, the name has a line of its own and the other cells stand below it; where those
- * do not fit either, each has a line, after the name of its column.
+ * Formats rows under a head, as lines. The first cell of a row is its name, which is never wrapped.
+ * If the terminal is too narrow, the name gets a line of its own with the other cells below it; if
+ * these do not fit either, each cell gets a line, after the name of its column.
  *
- * @param names One name for each cell of a row.
+ * @param names Names of the columns.
  */
 export function table(
   names: readonly string[],
@@ -103,7 +102,9 @@ function widthsOf(rows: readonly (readonly string[])[]): number[] {
   return widths;
 }
 
-/** Widths that fit into the terminal, the widest made alike; undefined where that is not possible. */
+/**
+ * Widths that fit into the terminal, with the widest cut to the same width; undefined if none do.
+ */
 function fit(
   widths: readonly number[],
   gap: number,
@@ -121,7 +122,7 @@ function fit(
   return widths.map((width, column) => capped(width, column, cap));
 }
 
-/** A text as lines of so many columns: broken between words, and in one that is too long. */
+/** Wraps a text into lines of `width` columns: between words, or inside a word that is too long. */
 function wrap(text: string, width: number): string[] {
   if (stringWidth(text) <= width) return [text];
   const indent = /^ */.exec(text)![0].slice(0, width - 1);

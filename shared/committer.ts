@@ -5,50 +5,52 @@ import { delay } from "./lifecycle.ts";
 import { isLocked, rollBack } from "./sqlite.ts";
 
 /**
- * Least time from one commit to the next, in milliseconds: where little is written it delays nothing,
- * and where much is, more share a commit.
+ * Least time from one commit to the next, in milliseconds. A single write is not delayed; many
+ * writes share a commit.
  */
 const COMMIT_EVERY_MS = 2;
 
-/** A database that refused to be written is tried again this often, in milliseconds. */
+/** Time between two attempts to write a database that cannot be written, in milliseconds. */
 const RETRY_MS = 250;
 
-/** One that another program has locked is tried again this often, in milliseconds. */
+/** Time between two attempts while another program has locked the database, in milliseconds. */
 const LOCK_RETRY_MS = 10;
 
-/** A lock that is held longer counts as a database that cannot be written, in milliseconds. */
+/**
+ * After a lock of this length, in milliseconds, the database counts as one that cannot be written.
+ */
 const LOCK_WAIT_MS = 5_000;
 
-/** Clients whose write was refused may come again after this, in milliseconds. */
+/** When clients may try again after a refused write, in milliseconds. */
 const RETRY_AFTER_MS = 10_000;
 
 interface Pending {
   readonly write: (db: DatabaseSync) => void;
-  /** Whether it waits until it can be written, rather than fail. */
+  /** Whether it waits while the database cannot be written, instead of failing. */
   readonly waits: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How a committer goes about a database that cannot be written. */
+/** How a {@linkcode Committer} treats a database that cannot be written. */
 export interface CommitterOptions {
-  /** It is tried again after this, in ms. */
+  /** Time between two attempts, in ms. */
   readonly retryMs?: number;
   /** Writes wait this long, in ms, for another program that holds the database's lock. */
   readonly lockWaitMs?: number;
-  /** Called when it begins to fail, with the reason, and with undefined once it works again. */
+  /** Called with the reason when writes begin to fail, and with undefined once they work again. */
   readonly onFailure?: ((reason: string | undefined) => void) | undefined;
 }
 
 /**
- * Puts all writes of one turn of the event loop, and of two milliseconds where there are many, into
- * one transaction: a commit costs about the same for one row as for a hundred.
+ * Puts all writes of one turn of the event loop, or of two milliseconds if there are many, into one
+ * transaction: a commit costs about the same for one row as for a hundred.
  *
- * A write that breaks a constraint fails alone. When the database itself cannot be written (a full
- * disk, a device that fails), then {@linkcode write} fails, {@linkcode keep} waits, and the database
- * is tried again until it takes writes. While another program holds the lock, both wait; after
- * `lockWaitMs` it is a database that cannot be written. SQLite's own waiting would block the event
- * loop, so the connection must have a busy timeout of 0.
+ * A write that breaks a constraint fails alone. If the database itself cannot be written (a full
+ * disk, a failing device), {@linkcode write} fails, {@linkcode keep} waits, and the committer tries
+ * again until it works. While another program holds the lock, both wait; after `lockWaitMs` the
+ * database counts as one that cannot be written. SQLite's own waiting would block the event loop,
+ * so the connection must have a busy timeout of 0.
  */
 export class Committer {
   readonly #db: DatabaseSync;
@@ -59,9 +61,9 @@ export class Committer {
   #scheduled = false;
   #committedAt = -Infinity;
   #failure: string | undefined;
-  /** Since when another program holds the lock, by the steady clock. */
+  /** Since when another program has held the lock, in ms of `performance.now()`. */
   #lockedSince: number | undefined;
-  /** Set while the database refuses writes: only this timer tries it again. */
+  /** Set while the database cannot be written or is locked: only this timer tries again. */
   #retry: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -75,7 +77,7 @@ export class Committer {
     this.#onFailure = onFailure;
   }
 
-  /** Why the database could not be written the last time; undefined when it could. */
+  /** Why the database cannot be written; undefined if it can. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -83,7 +85,7 @@ export class Committer {
   /**
    * Resolves when the write is committed.
    *
-   * @throws {LlorchError} `NOT_READY` when the database cannot be written; the cause says why
+   * @throws {LlorchError} `NOT_READY` if the database cannot be written; the cause says why
    */
   write(write: (db: DatabaseSync) => void): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#refusal());
@@ -91,20 +93,22 @@ export class Committer {
   }
 
   /**
-   * Resolves when the write is committed, however long the database refuses it; rejects when it breaks
-   * a constraint, or when the committer is closed before.
+   * Resolves when the write is committed, however long the database cannot be written. Rejects if
+   * the write breaks a constraint, or if the committer is closed first.
    */
   keep(write: (db: DatabaseSync) => void): Promise<void> {
     return this.#add(write, true);
   }
 
-  /** Commits what waits, now, unless the database refuses writes: then what waits goes on waiting. */
+  /**
+   * Commits the waiting writes now, unless the database cannot be written: then they go on waiting.
+   */
   flush(): void {
     this.#scheduled = false;
     if (this.#retry === undefined && this.#pending.length > 0) this.#commit();
   }
 
-  /** Commits what waits, for the last time. A lock of another program is waited for. */
+  /** Commits the waiting writes for the last time; waits for another program's lock. */
   async close(): Promise<void> {
     this.flush();
     while (this.#retry !== undefined && this.#failure === undefined) await delay(LOCK_RETRY_MS);
@@ -160,8 +164,8 @@ export class Committer {
   }
 
   /**
-   * Commits writes of which none breaks a constraint, as is nearly always so: a savepoint for each
-   * would cost more than the writes. False where one does; nothing is written then.
+   * Commits all writes without savepoints, which would cost more than the writes. If one breaks a
+   * constraint, which is rare, it writes nothing and returns false.
    */
   #commitAll(batch: readonly Pending[]): boolean {
     this.#begin();
@@ -176,12 +180,12 @@ export class Committer {
     return true;
   }
 
-  /** On a full disk the log itself may be what takes the room: what it holds is moved, and it is emptied. */
+  /** Moves the log into the database and empties it: on a full disk, the log may have filled it. */
   #shrinkLog(): void {
     try {
       this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
-      // Then the next try may.
+      // Tried again before the next attempt.
     }
   }
 
@@ -189,7 +193,7 @@ export class Committer {
     this.#db.exec("BEGIN IMMEDIATE");
   }
 
-  /** The constraint that a write breaks, if any; throws when the database itself refuses. */
+  /** Returns the error of a broken constraint, if any; throws all other errors. */
   #apply({ write }: Pending): unknown {
     this.#db.exec("SAVEPOINT one");
     try {
@@ -212,7 +216,7 @@ export class Committer {
     this.#retry = setTimeout(() => this.#try(), isLock ? LOCK_RETRY_MS : this.#retryMs);
   }
 
-  /** Gives up the writes that do not wait until the database can be written. */
+  /** Rejects the writes that do not wait until the database can be written. */
   #refuse(batch: readonly Pending[], error: unknown): void {
     const isNews = this.#failure === undefined;
     const reason = errorMessage(error);
@@ -229,7 +233,9 @@ export class Committer {
     });
   }
 
-  /** Writes what waits; with nothing to write, the version as it is, to learn whether that works. */
+  /**
+   * Commits the waiting writes; without any, rewrites the version, to learn whether writes work.
+   */
   #try(): void {
     this.#retry = undefined;
     if (this.#lockedSince === undefined) this.#shrinkLog();

@@ -18,13 +18,13 @@ import { ignoresHangup, onSignals } from "./signals.ts";
 import { startService } from "./systemd/service.ts";
 import { VERSION, versionLine } from "./version.ts";
 
-/** Extra time, beyond a daemon's own deadlines, before a stop is forced. */
+/** Time beyond a daemon's own stop deadline after which its stop is forced, in milliseconds. */
 const CLOSE_MARGIN_MS = 5_000;
 
-/** What {@linkcode daemonMain} needs to run a daemon. */
+/** How {@linkcode daemonMain} runs a daemon. */
 export interface DaemonSpec<S extends z.ZodObject, D extends Daemon & { readonly url: string }>
   extends ConfigSpec<S> {
-  /** Opens the daemon: when it returns, the daemon listens. */
+  /** Opens the daemon; it listens when the promise resolves. */
   open(
     config: z.output<S>,
     context: {
@@ -32,27 +32,27 @@ export interface DaemonSpec<S extends z.ZodObject, D extends Daemon & { readonly
       readonly flags: Readonly<Record<string, string | boolean | undefined>>;
     },
   ): Promise<D>;
-  /** Code of the commands that {@linkcode ConfigSpec.commands} names; gives the exit code. */
+  /** Runs one of {@linkcode ConfigSpec.commands}; returns the exit code. */
   readonly runCommand?: (
     name: string,
     words: readonly string[],
     config: z.output<S>,
     flags: Readonly<Record<string, string | boolean | undefined>>,
   ) => Promise<number>;
-  /** Takes a configuration that was read again; without it, only a restart does. */
+  /** Applies a changed configuration; without it, changes need a restart. */
   readonly reload?: (daemon: D, config: z.output<S>) => Reload<z.output<S>>;
   /**
-   * What it does as process 1, in a container without an init: reap the orphans of others. Without it,
-   * the log says that nobody does.
+   * Called if the daemon is process 1, as in a container without an init, to reap orphaned
+   * processes. Without it, the log warns that they are not reaped.
    *
-   * @returns what ends it
+   * @returns a function that ends it
    */
   readonly asInit?: (log: Logger) => () => void;
-  /** Longest time that an orderly stop of this configuration takes, in milliseconds. */
+  /** Longest time of an orderly stop with this configuration, in milliseconds. */
   stopDeadlineMs(config: z.output<S>): number;
 }
 
-/** The level key that every daemon's schema has at `log_level`. */
+/** The `log_level` key, which every daemon's schema has. */
 interface HasLogLevel {
   readonly log_level: (typeof LOG_LEVELS)[number];
 }
@@ -86,7 +86,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
     const stopWatching = watchSleep((ms) => log.warn("stood_still", { ms: Math.round(ms) }));
     const launcher = watchLauncher((name) => Deno.env.get(name));
     const stopReaping = Deno.pid === 1 ? (spec.asInit ?? warnOfOrphans)(log) : () => {};
-    // A start that nobody waits for ends at once, as it does at a signal.
+    // If the launcher ends during the start, end at once, as at a signal.
     const daemon = await Promise.race([spec.open(config, { log, flags }), launcher.gone]);
     if (typeof daemon === "number") return EXIT.interrupted;
     const service = await startService({
@@ -111,7 +111,7 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
       reload: () => service.reload(() => reloadOnce(spec, args, daemon, log)),
       terminalClosed: () => terminalClosed.resolve("its terminal was closed"),
     });
-    // Only now: who reads this line may send a signal at once.
+    // Only now, since the reader of this line may send a signal at once.
     log.info("listening", { url: daemon.url, version: VERSION, pid: Deno.pid });
     const code = await running;
     stopReloading();
@@ -124,15 +124,17 @@ export function daemonMain<S extends z.ZodObject, D extends Daemon & { readonly 
   });
 }
 
-/** Says that ended processes of others will stay zombies. */
+/** Warns that orphaned processes will stay zombies after their end. */
 function warnOfOrphans(log: Logger): () => void {
   log.warn("orphans_not_reaped", { reason: "this is process 1 and may not reap", fix: INIT_FIX });
   return () => {};
 }
 
 /**
- * Calls back at each SIGHUP; gives what ends that. It asks for a reload, one at a time, unless it says
- * that the terminal we were started in has gone: what has hung up is no terminal any more.
+ * Handles SIGHUP: a reload, one at a time, or the end of the terminal that we were started in.
+ * After a hangup its streams are no longer a terminal, which tells the two apart.
+ *
+ * @returns a function that stops listening
  */
 function onHangup(
   { reload, terminalClosed }: { reload: () => Promise<void>; terminalClosed: () => void },
@@ -150,7 +152,7 @@ function hasTerminal(): boolean {
   return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
 }
 
-/** Reads the configuration again. One that is wrong changes nothing. */
+/** Reads the configuration again and applies it; an invalid one changes nothing. */
 async function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly url: string }>(
   spec: DaemonSpec<S, D>,
   args: readonly string[],
@@ -158,7 +160,7 @@ async function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly u
   log: Logger,
 ): Promise<void> {
   try {
-    if (!spec.reload) throw new Error(`${spec.program} takes new settings at a restart only`);
+    if (!spec.reload) throw new Error(`${spec.program} takes new settings only at a restart`);
     const loaded = await loadConfig(spec, sourcesAgain(args));
     if (loaded.kind !== "run") return;
     const { config, changed, kept } = spec.reload(daemon, loaded.config);
@@ -170,7 +172,7 @@ async function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly u
   }
 }
 
-/** Asks the daemon for its health as any client would. */
+/** Requests `/health` over the network, as a client would; throws if that fails. */
 async function probe(url: string, signal: AbortSignal): Promise<void> {
   if (new URL(url).protocol === "https:") return await probeTls(new URL(url), signal);
   const reply = await fetch(new URL("/health", url), { signal });
@@ -179,8 +181,8 @@ async function probe(url: string, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Our certificate need not name the address, so that a call would be refused by ourselves. A server
- * that accepts connections answers plain words with an alert of TLS; that is asked.
+ * Probes a server with TLS. An HTTPS request could fail, since our certificate need not name our
+ * address. So it sends plain text, which a working server answers with a TLS alert.
  */
 async function probeTls({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
   const host = hostname.replace(/^\[|\]$/g, "");

@@ -1,9 +1,9 @@
 import { plainTimer, type Timer } from "./timer.ts";
 
-/** What {@linkcode deadline} gives for a promise that took too long. */
+/** Result of {@linkcode deadline} for a promise that took too long. */
 export const LATE = Symbol("late");
 
-/** Waits for a promise, but at most `ms`. What the promise stands for goes on. */
+/** Waits for a promise for at most `ms`; resolves with {@linkcode LATE} after that. */
 export async function deadline<T>(
   promise: Promise<T>,
   ms: number,

@@ -2,7 +2,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A span of time for people: `85 ms`, `1.4 s`, `3 min 12 s`, `2 h 5 min`, `4 d 3 h`. */
+/** Formats a duration for people: `85 ms`, `1.4 s`, `3 min 12 s`, `2 h 5 min`, `4 d 3 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < MINUTE) return `${Math.floor(ms / 100) / 10} s`;

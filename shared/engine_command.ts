@@ -1,4 +1,4 @@
-/** What an external engine's command may hold in braces, and what stands there when it is started. */
+/** Placeholders of an external engine's command, written in braces, with their meanings. */
 export const ENGINE_PLACEHOLDERS = {
   model: "the GGUF file's path, or the name of a model without one",
   host: "the address that the engine must bind to",
@@ -15,14 +15,14 @@ export type EnginePlaceholder = keyof typeof ENGINE_PLACEHOLDERS;
 
 const PLACEHOLDER = /\{([a-z_]+)\}/g;
 
-/** The first thing in braces of a command's words that is no placeholder; undefined where there is none. */
+/** The first unknown placeholder in a command's words; undefined if there is none. */
 export function unknownPlaceholder(words: readonly string[]): string | undefined {
   return words.flatMap((word) => [...word.matchAll(PLACEHOLDER)].map(([, name]) => name!))
     .find((name) => !Object.hasOwn(ENGINE_PLACEHOLDERS, name));
 }
 
 /**
- * A command with its placeholders filled in; braces around anything else stay as they are.
+ * Replaces the placeholders of a command; other text in braces is kept.
  *
  * @example
  * ```ts

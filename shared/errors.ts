@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How one error code is answered: HTTP status, and whether a client may try again. */
+/** HTTP status of an error code, and whether a client may try again. */
 interface CodeFacts {
   readonly status: number;
   readonly retriable: boolean;
@@ -42,26 +42,26 @@ export const ERROR_CODES = {
   TIMEOUT: { status: 504, retriable: true },
 } as const satisfies Record<string, CodeFacts>;
 
-/** A code of the closed table. */
+/** An error code. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** One wrong field of a request or a config file. */
 export interface FieldError {
   /** Dotted path of the field, e.g. `messages.0.role`. */
   readonly field: string;
-  /** What is wrong and what would be right. */
+  /** What is wrong, and what would be right. */
   readonly message: string;
 }
 
-/** What a {@linkcode LlorchError} may carry beside its code and message. */
+/** Options of {@linkcode LlorchError}. */
 export interface LlorchErrorOptions {
-  /** The error below this one; logged, never sent. */
+  /** The error that caused this one; logged, never sent. */
   readonly cause?: unknown;
   /** Machine-readable facts for the caller: wrong fields, candidates, figures. */
   readonly details?: Record<string, unknown>;
   /** When the caller should try again, in milliseconds; also sent as `Retry-After`. */
   readonly retryAfterMs?: number;
-  /** Overrides the table, for a code that is retriable only sometimes. */
+  /** Overrides {@linkcode ERROR_CODES}, for a code that is retriable only sometimes. */
   readonly retriable?: boolean;
 }
 
@@ -103,12 +103,12 @@ export function invalidRequest(errors: readonly FieldError[]): LlorchError {
 }
 
 /**
- * Anything thrown, as a {@linkcode LlorchError}. What is not one becomes `INTERNAL` with a message
- * that says nothing of the inside; the original stays in `cause` for the log.
+ * Converts anything thrown to a {@linkcode LlorchError}. Other errors become `INTERNAL` with a
+ * message without details; the original is the `cause`, for the log.
  */
 export function toLlorchError(error: unknown): LlorchError {
   if (error instanceof LlorchError) return error;
-  return new LlorchError("INTERNAL", "Something went wrong inside; the log has the cause", {
+  return new LlorchError("INTERNAL", "Internal error; the daemon's log has the cause", {
     cause: error,
   });
 }

@@ -5,7 +5,7 @@ import { ENV } from "./defaults.ts";
 import { LlorchError } from "./errors.ts";
 import type { Env } from "./paths.ts";
 
-/** Every executable, and where its source stands in the repository. */
+/** Every executable, with the path of its source in the repository. */
 export const SOURCES = {
   "llorch": "cli/main.ts",
   "orchestratord": "daemons/orchestratord/main.ts",
@@ -16,23 +16,23 @@ export const SOURCES = {
 /** Name of an executable. */
 export type ExecutableName = keyof typeof SOURCES;
 
-/** How to start an executable: append its own arguments to `args`. */
+/** How to start an executable; its own arguments come after `args`. */
 export interface Executable {
   readonly command: string;
   readonly args: readonly string[];
 }
 
-/** What the search looks at. */
+/** Sources of {@linkcode findExecutable}. */
 export interface ExecutableSearch {
   readonly env: Env;
   /** The running executable. */
   readonly execPath: string;
-  /** Whether the running program was built: then `execPath` is one of ours, not deno. */
+  /** Whether the running program was built: then `execPath` is its own path and not deno's. */
   readonly standalone: boolean;
   readonly exists: (path: string) => boolean;
 }
 
-/** This process's own view of the machine. */
+/** The environment and files of this process. */
 export function processSearch(): ExecutableSearch {
   return {
     env: (name) => Deno.env.get(name),
@@ -48,18 +48,19 @@ export function processSearch(): ExecutableSearch {
   };
 }
 
-/** The running executable: a portable one is told by its launcher, since deno runs it. */
+/** Path of the running executable. A portable one is run by deno; its launcher passes its path. */
 function ownPath(): string {
-  const told = BUILD_INFO?.runtime === "portable" ? Deno.env.get(ENV.executable) : undefined;
-  return told ?? Deno.execPath();
+  const portable = BUILD_INFO?.runtime === "portable" ? Deno.env.get(ENV.executable) : undefined;
+  return portable ?? Deno.execPath();
 }
 
 /**
- * Finds an executable: in `LLORCH_BIN_DIR`, beside the running one, in a checkout's source (run
- * with the deno that runs us), then on `PATH`.
+ * Finds an executable: in `LLORCH_BIN_DIR`, beside the running one, in the checkout's source (run
+ * with our own deno), then on `PATH`.
  *
- * @param variants Names to prefer, first to last, e.g. `llorch-candled-cuda` before `llorch-candled`.
- * @throws {LlorchError} `WORKER_START_FAILED` naming the places that were searched.
+ * @param variants Names to prefer, first to last, e.g. `llorch-candled-cuda` before
+ * `llorch-candled`.
+ * @throws {LlorchError} `WORKER_START_FAILED` with the places that were searched.
  */
 export function findExecutable(
   name: ExecutableName,
@@ -94,7 +95,7 @@ export function checkoutRoot(search: ExecutableSearch = processSearch()): string
   return search.exists(join(root, "deno.json")) ? root : undefined;
 }
 
-/** Runs an executable's source with the permissions that it will be compiled with (`deno.json`). */
+/** Runs an executable's source with the permissions of `deno.json` that it is compiled with. */
 function fromSource(name: ExecutableName, root: string, deno: string): Executable {
   return {
     command: deno,

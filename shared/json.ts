@@ -3,7 +3,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A text as JSON; undefined when it is none. */
+/** Parses JSON; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -12,10 +12,10 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Fields of which those that are undefined may be absent. */
+/** The same fields, each optional and never undefined. */
 export type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** An object without the fields that are undefined: JSON and optional fields have no place for them. */
+/** Removes fields that are undefined, which optional fields and JSON do not allow. */
 export function defined<T extends object>(fields: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),

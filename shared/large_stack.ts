@@ -1,14 +1,15 @@
 import type { Executable } from "./executables.ts";
 
 /**
- * The stack that a worker is given, in KiB: address space, not memory. Regular expressions of
- * llama.cpp's tokenizers recurse for each character, by some 350 bytes.
+ * Stack size of a worker, in KiB of address space, not memory. Regular expressions of llama.cpp's
+ * tokenizers recurse for each character and take about 350 bytes each time.
  */
 export const STACK_KIB = 512 * 1024;
 
 /**
- * Raises the limit as far as the hard one allows, never lowers it, and becomes the program. Where Linux
- * counts address space as memory, the stacks of all threads would count: nothing is raised there.
+ * Raises the soft limit as far as the hard limit allows, never lowers it, and then runs the program
+ * by `exec`. If Linux counts address space as memory (overcommit_memory is 2), nothing is raised,
+ * since the stacks of all threads would count.
  */
 const RAISE = [
   "soft=$(ulimit -S -s) counted=0",
@@ -22,9 +23,9 @@ const RAISE = [
 const SHELL = "/bin/sh";
 
 /**
- * How to start a program with a large stack. A process gets its stack when it begins, so a shell sets
- * the limit and then becomes the program: the process id is the program's own. Where there is no such
- * shell (Windows), the program is started as it is.
+ * How to start a program with a large stack. A process gets its stack when it starts, so a shell
+ * sets the limit and then runs the program by `exec`, with the same process id. Without a shell
+ * (Windows) the program is started directly.
  */
 export function withLargeStack(
   { command, args }: Executable,

@@ -1,34 +1,35 @@
 import { ENV } from "./defaults.ts";
 import type { Env } from "./paths.ts";
 
-/** Time between two looks at who our parent is, in milliseconds. */
+/** Time between two checks of our parent's process id, in milliseconds. */
 const LOOK_MS = 250;
 
-/** Stands for a process id where the launcher cannot name its own. */
+/** Value for a launcher that does not know its own process id. */
 const UNNAMED = "parent";
 
-/** What a launcher adds to the environment of a child that must not outlive it. */
+/** Environment variables for a child that must not outlive this process. */
 export function followUs(): Record<string, string> {
   return { [ENV.launcher]: String(Deno.pid) };
 }
 
 /**
- * Resolves with the launcher's process id once it has ended, however it ended: the kernel gives its
- * children another parent then. That is seen without a file of `/proc` and without a permission.
+ * Watches for the end of our launcher, however it ends: the kernel then gives its children another
+ * parent, which can be seen without `/proc` and without a permission.
  *
- * Never resolves where nobody asked for it, as for daemons that are services.
+ * Without `LLORCH_LAUNCHER`, as for daemons that run as services, `gone` never resolves.
  *
- * @param parent Gives the process id of our parent now.
- * @returns `gone`, and `dispose`, which ends the watch
+ * @param parent Returns the process id of our current parent.
+ * @returns `gone`, which resolves with the launcher's process id, and `dispose`, which ends the
+ * watch
  */
 export function watchLauncher(
   env: Env,
   parent: () => number = () => Deno.ppid,
 ): { readonly gone: Promise<number>; readonly dispose: () => void } {
   const { promise: gone, resolve } = Promise.withResolvers<number>();
-  const told = env(ENV.launcher);
-  if (!told) return { gone, dispose() {} };
-  const launcher = told === UNNAMED ? parent() : Number(told);
+  const value = env(ENV.launcher);
+  if (!value) return { gone, dispose() {} };
+  const launcher = value === UNNAMED ? parent() : Number(value);
   const look = () => {
     if (parent() === launcher) return;
     clearInterval(timer);

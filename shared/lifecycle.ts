@@ -4,8 +4,8 @@ import { errorMessage, LlorchError } from "./errors.ts";
 import { onSignals, STOP_SIGNALS } from "./signals.ts";
 
 /**
- * A second signal counts after this time only: under `deno task` one Ctrl-C arrives twice, from the
- * terminal and from deno.
+ * A second signal counts only after this time, in milliseconds: under `deno task` one Ctrl-C
+ * arrives twice, from the terminal and from deno.
  */
 export const SAME_KEYSTROKE_MS = 500;
 
@@ -15,27 +15,29 @@ export interface Closeable {
   close(): Promise<void>;
 }
 
-/** A daemon that runs until it is told to stop, or until it ends by itself. */
+/** A daemon that runs until it is stopped, or until it ends by itself. */
 export interface Daemon extends Closeable {
   /** Resolves with an exit code when the daemon ends by itself; most never do. */
   readonly ended?: Promise<number>;
-  /** One line on what it does now, for people. */
+  /** One line about what it does now, for people. */
   status?(): string;
 }
 
-/** How {@linkcode runUntilStopped} behaves. */
+/** Options of {@linkcode runUntilStopped}. */
 export interface RunOptions {
-  /** Longest time that closing may take, in milliseconds; after it the process ends anyway. */
+  /** Longest time of closing, in milliseconds; after it the process ends anyway. */
   readonly closeDeadlineMs: number;
-  /** Another reason to stop: resolves with its name for the log. */
+  /** Resolves with another reason to stop, for the log. */
   readonly alsoAt?: Promise<string>;
   /** Called when the stop begins. */
   readonly onStop?: (reason: string) => void;
 }
 
 /**
- * Runs a daemon until SIGINT, SIGTERM or SIGQUIT (or its own end), closes it within the deadline and
- * gives the exit code. A second keystroke or signal ends the wait at once.
+ * Runs a daemon until SIGINT, SIGTERM or SIGQUIT, or its own end, and closes it within the
+ * deadline. A second signal ends the wait at once.
+ *
+ * @returns the exit code
  */
 export async function runUntilStopped(daemon: Daemon, options: RunOptions): Promise<number> {
   const stopped = nextSignal();
@@ -44,8 +46,8 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
     ...(options.alsoAt ? [options.alsoAt.then((reason) => ({ reason }))] : []),
     ...(daemon.ended ? [daemon.ended.then((code) => ({ code }))] : []),
   ]);
-  // Before the first listener goes: where none is left while a signal is delivered, Deno lets the
-  // signal kill the process.
+  // Listen again before the first listener is removed: without any listener, a signal would kill
+  // the process.
   const again = nextSignal(SAME_KEYSTROKE_MS);
   stopped.dispose();
   options.onStop?.("reason" in first ? first.reason : `ended with code ${first.code}`);
@@ -67,9 +69,9 @@ export async function runUntilStopped(daemon: Daemon, options: RunOptions): Prom
 }
 
 /**
- * The next of some signals; `dispose` stops listening.
+ * Waits for the next of some signals; `dispose` stops listening.
  *
- * @param deafMs Signals within this time are swallowed.
+ * @param deafMs Signals within this time are ignored.
  */
 export function nextSignal(
   deafMs = 0,
@@ -83,7 +85,9 @@ export function nextSignal(
   return { promise, dispose };
 }
 
-/** Things opened one after the other, closed in reverse order; the first error is kept. */
+/**
+ * Closes things in reverse order of their opening; rejects with the first error after all steps.
+ */
 export class CloseStack implements Closeable {
   readonly #steps: (() => void | Promise<void>)[] = [];
   #closing: Promise<void> | undefined;
@@ -127,7 +131,7 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
   }
 }
 
-/** Wrong flags or configuration: the person who started the program can mend it. */
+/** Wrong flags or configuration, which the person who started the program can correct. */
 export class UsageError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -135,7 +139,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Resolves after `ms`, or rejects when the signal aborts. */
+/** Resolves after `ms`; rejects if the signal aborts before. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

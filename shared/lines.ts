@@ -1,7 +1,7 @@
 /** Longest line that is kept whole, in characters. */
 const MAX_LINE = 16_384;
 
-/** The lines of a byte stream, without their ends; an overlong one comes in pieces. */
+/** Reads the lines of a byte stream, without line ends; a line that is too long comes in pieces. */
 export async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream() as TransformStream)) {

@@ -2,28 +2,28 @@ import { setImmediate } from "node:timers";
 import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { oneLine } from "./printable.ts";
 
-/** Facts of a log line. Never a prompt, an output or a token. */
+/** Fields of a log line; never a prompt, an output or a token. */
 export type LogFields = Record<string, unknown>;
 
-/** Writes structured lines: a stable event name and fields. */
+/** Writes structured log lines: an event name that does not change, and fields. */
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** A logger whose lines all carry these fields. */
+  /** A logger that adds these fields to each line. */
   with(fields: LogFields): Logger;
 }
 
-/** Levels that a config may ask for. */
+/** Values of `log_level`. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
 
-/** How lines look. */
+/** Options of {@linkcode configureLogging}. */
 export interface LoggingOptions {
   readonly level: (typeof LOG_LEVELS)[number];
   /** `json` lines, or `pretty` ones for a terminal. */
   readonly format: "json" | "pretty";
-  /** journald listens: lines begin with its `<n>` priority. */
+  /** Whether journald reads the lines: they begin with its `<n>` priority. */
   readonly journal: boolean;
   readonly write: (line: string) => void;
 }
@@ -55,7 +55,7 @@ export function configureLogging(options: LoggingOptions): void {
   });
 }
 
-/** Standard output, terminal or journal: what {@linkcode configureLogging} needs in a daemon. */
+/** Logging of a daemon to standard output: a terminal, a journal or a file. */
 export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
   const journal = Deno.env.get("JOURNAL_STREAM") !== undefined;
   return {
@@ -69,24 +69,24 @@ export function stdoutLogging(level: LoggingOptions["level"]): LoggingOptions {
 const encoder = new TextEncoder();
 let waiting = "";
 
-/** Writes the lines of one turn at once, after its work: a system call costs more than a line. */
+/** Writes the lines of one turn of the event loop together, since a system call is expensive. */
 function writeSoon(line: string): void {
   if (waiting === "") {
     setImmediate(writeWaiting);
-    // The last turn's, too; a listener is added once however often it is given.
+    // For the last turn; adding the same listener again does nothing.
     globalThis.addEventListener("unload", writeWaiting);
   }
   waiting += line;
 }
 
-/** A reader that has left, a terminal that was closed, a full disk: the work goes on without a log. */
+/** Ignores errors (a closed pipe or terminal, a full disk): the daemon goes on without a log. */
 function writeWaiting(): void {
   const bytes = encoder.encode(waiting);
   waiting = "";
   try {
     for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
   } catch {
-    // Nobody can be told.
+    // There is nowhere to report it.
   }
 }
 
@@ -121,14 +121,14 @@ function prettyLine(record: LogRecord): string {
   return [time, record.level.padEnd(7), String(record.rawMessage), ...fields].join(" ");
 }
 
-/** Text as it is, unless it would begin a line of its own or turn this one round. */
+/** Text as it is, or escaped if it has line ends, tabs or control characters. */
 function prettyValue(value: unknown): string {
   return oneLine(
     typeof value === "string" && !/[\n\t]/.test(value) ? value : JSON.stringify(value),
   );
 }
 
-/** Fields as JSON can show them: errors as text, control characters stripped from strings. */
+/** Fields for JSON: errors become text, and strings lose their control characters. */
 function plainFields(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined)
@@ -150,7 +150,7 @@ function plainValue(value: unknown): unknown {
     const json = JSON.stringify(value, (_, each) => isPlain(each) ? each : plainValue(each));
     return JSON.parse(json);
   } catch {
-    // A line that says less is better than none.
+    // A line with less in it is better than none.
     return "[not JSON]";
   }
 }

@@ -1,10 +1,10 @@
 import client from "prom-client";
 import type { Route } from "./contracts/route.ts";
 
-/** Prefixes of metric names, one per daemon; the lint in `tools/` holds every name to them. */
+/** Prefixes of metric names, one per daemon; the lint in `tools/` checks them. */
 export type MetricPrefix = "orchd" | "pool_mgr" | "worker";
 
-/** Seconds; wide enough for a health probe and for a long generation. */
+/** Buckets in seconds, for health probes as well as for long generations. */
 const LATENCY_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 interface MetricSpec<L extends string> {
@@ -13,16 +13,16 @@ interface MetricSpec<L extends string> {
   readonly labels?: readonly L[];
 }
 
-/** What a metric is, for the documentation and the lint. */
+/** A metric, for the documentation and the lint. */
 export interface MetricDefinition {
-  /** With the daemon's prefix. */
+  /** Name with the daemon's prefix. */
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-/** A server as the gauges read it. */
+/** The figures of a server that the gauges show. */
 export interface CountedServer {
   readonly connections: number;
   readonly maxConnections: number | undefined;
@@ -30,7 +30,7 @@ export interface CountedServer {
 
 /** The metrics of one daemon; labels are bounded sets, never ids of jobs or spawns. */
 export interface Metrics {
-  /** @param spec With `zeros`, label sets that are there before anything is counted: a rate needs a first value. */
+  /** @param spec `zeros` are label sets that begin at 0, since a rate needs a first value. */
   counter<L extends string = never>(
     spec: MetricSpec<L> & { readonly zeros?: readonly Record<L, string>[] },
   ): client.Counter<L>;
@@ -40,17 +40,17 @@ export interface Metrics {
   histogram<L extends string = never>(
     spec: MetricSpec<L> & { buckets?: readonly number[] },
   ): client.Histogram<L>;
-  /** Every metric made so far, in order; the process figures are not among them. */
+  /** Every metric defined so far, in order, without those of the process. */
   readonly definitions: readonly MetricDefinition[];
-  /** Counts HTTP replies; hand it to `createApp` as `onReply`. */
+  /** Counts HTTP replies; the `onReply` option of `createApp`. */
   readonly onReply: (route: Route, status: number, seconds: number) => void;
-  /** Counts the connections of the server that listens now. */
+  /** Sets the server whose connections the gauges show. */
   observeServer(server: CountedServer): void;
   /** The text that Prometheus reads. */
   render(): Promise<Response>;
 }
 
-/** A registry of its own for one daemon, with the process figures that every one has. */
+/** Creates a daemon's own registry, with the metrics of its process. */
 export function createMetrics(prefix: MetricPrefix): Metrics {
   const registry = new client.Registry();
   collectProcessMetrics(registry);
@@ -131,7 +131,7 @@ export function createMetrics(prefix: MetricPrefix): Metrics {
   };
 }
 
-/** Default metrics that are read from files under `/proc/self`, which Deno opens for nobody. */
+/** Default metrics that are read from files in `/proc/self`, which Deno does not allow. */
 const UNREADABLE = [
   "process_resident_memory_bytes",
   "process_virtual_memory_bytes",
@@ -140,7 +140,7 @@ const UNREADABLE = [
   "process_max_fds",
 ];
 
-/** The process's own figures: those that cannot be had are left out, rather than shown as 0. */
+/** Adds the metrics of the process; those that cannot be read are left out, not shown as 0. */
 function collectProcessMetrics(registry: client.Registry): void {
   client.collectDefaultMetrics({ register: registry });
   for (const name of UNREADABLE) registry.removeSingleMetric(name);

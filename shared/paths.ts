@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** Reads one environment variable. */
 export type Env = (name: string) => string | undefined;
 
-/** Where a daemon keeps its state: `$STATE_DIRECTORY` (systemd), else the person's state folder. */
+/** A daemon's state folder: `$STATE_DIRECTORY` (systemd), otherwise the user's state folder. */
 export function defaultStateDir(env: Env, daemon: string): string {
   const service = env("STATE_DIRECTORY");
   if (service) return service;
@@ -12,12 +12,12 @@ export function defaultStateDir(env: Env, daemon: string): string {
   return join(state, "llorch", daemon);
 }
 
-/** The person's home folder; a relative one where there is none. */
+/** The user's home folder; `.` if there is none. */
 export function homeDir(env: Env): string {
   return env("HOME") ?? env("USERPROFILE") ?? ".";
 }
 
-/** Where a worker that stands by keeps the tiny model that it serves once; whoever ends it removes it. */
+/** Path of the tiny model that a standby worker loads once; removed by the one that stops it. */
 export function standbyModelPath(pid: number): string {
   return join(tmpdir(), `llorch-standby-${pid}.gguf`);
 }

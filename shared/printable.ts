@@ -1,4 +1,4 @@
-/** Colours as `painter` writes them: they change how text looks, never what stands where. */
+/** The colours of `painter`: they change only how text looks. */
 // deno-lint-ignore no-control-regex -- it begins with one
 const COLOUR = /\u001b\[(?:2|22|31|32|33|39)m/y;
 
@@ -6,9 +6,9 @@ const COLOUR = /\u001b\[(?:2|22|31|32|33|39)m/y;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Text that cannot move the cursor, rename the window or turn the line round, whoever chose the words
- * and file names in it: control characters are shown as `\x1b`. Line ends, tabs and, where they may
- * stand, our own colours stay.
+ * Escapes control characters, as `\x1b`, so that text from elsewhere cannot move the cursor, rename
+ * the window or reverse the line. Line ends, tabs and, with `keepsColours`, our own colours are
+ * kept.
  */
 export function printable(
   text: string,
@@ -17,7 +17,7 @@ export function printable(
   return text.replace(CONTROL, (char, at: number) => {
     COLOUR.lastIndex = at;
     if (keepsColours && COLOUR.test(text)) return char;
-    // A line end of Windows is one.
+    // Part of a Windows line end.
     if (char === "\r" && text[at + 1] === "\n") return char;
     const code = char.charCodeAt(0);
     const digits = code.toString(16);
@@ -26,8 +26,8 @@ export function printable(
 }
 
 /**
- * The same for what has one line to itself or a part of one, such as a name in a table: whatever is in
- * it, it stays there. Line ends and tabs are shown as `\n`, too.
+ * The same for text that must stay on one line, such as a name in a table: line ends and tabs are
+ * escaped too, as `\n`.
  */
 export function oneLine(text: string): string {
   return printable(text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\t", "\\t"));

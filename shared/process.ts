@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { type ErrorCode, errorMessage, LlorchError } from "./errors.ts";
 import type { Executable } from "./executables.ts";
 
-/** How a process ended: one of the two is null. */
+/** How a process ended; one of the two fields is null. */
 export interface ExitStatus {
   readonly exit_code: number | null;
   readonly signal: string | null;
@@ -13,30 +13,30 @@ export interface ExitStatus {
 export interface StartedProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Resolves when it has ended. */
+  /** Resolves when the process has ended. */
   readonly exited: Promise<ExitStatus>;
-  /** Whether it has ended: its pid may be another's by now. */
+  /** Whether it has ended; then its pid may belong to another process. */
   readonly hasExited: boolean;
 }
 
-/** How {@linkcode startProcess} starts a program. */
+/** Options of {@linkcode startProcess}. */
 export interface StartOptions {
-  /** Its whole environment. */
+  /** The whole environment of the program. */
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: "ignore" | "pipe";
-  /** A file that gets its output, readable by its owner alone; absent: its output goes where ours does. */
+  /** File for its output, readable only by its owner; absent: our own stdout and stderr. */
   readonly output?: string;
-  /** Code of the error when it cannot be started. */
+  /** Code of the error if it cannot be started. */
   readonly code: ErrorCode;
   /** Name of the program in that error. */
   readonly name?: string;
 }
 
 /**
- * Starts a program in a session of its own: neither Ctrl-C in our terminal nor our own death reaches it,
- * and with a file for its output no pipe of ours can block it.
+ * Starts a program in a session of its own: neither Ctrl-C in our terminal nor our own end stops
+ * it. With a file for its output, no pipe can block it.
  *
- * @throws {LlorchError} with the code that is given, when the program cannot be started
+ * @throws {LlorchError} with the given `code` if the program cannot be started
  */
 export function startProcess(
   { command, args }: Executable,
@@ -62,9 +62,9 @@ export function startProcess(
     hasExited = true;
     resolve({ exit_code, signal });
   });
-  // A program that cannot be executed is reported here, later, and by a missing pid, at once.
+  // A program that cannot be executed has no pid, which is checked below; this event comes later.
   child.on("error", () => {});
-  // It may have ended before it reads.
+  // The program may end before it reads.
   child.stdin?.on("error", () => {});
   const { pid } = child;
   if (pid === undefined) throw failed(NOT_EXECUTABLE);
@@ -78,10 +78,10 @@ export function startProcess(
   };
 }
 
-/** Why a program cannot be started that is not there, or not for us. */
+/** Reason why a program without a pid could not be started. */
 export const NOT_EXECUTABLE = "it is missing or may not be executed";
 
-/** Sends a signal to a process, or with a negative id to a group, that may already be gone. */
+/** Sends a signal to a process, or to a group if `pid` is negative; ignores one that has ended. */
 export function sendSignal(pid: number, name: Deno.Signal): void {
   try {
     Deno.kill(pid, name);
@@ -90,12 +90,12 @@ export function sendSignal(pid: number, name: Deno.Signal): void {
   }
 }
 
-/** Sends a signal to a child of ours that may have ended. */
+/** Sends a signal to a child; ignores one that has ended. */
 export function signalChild(child: Deno.ChildProcess, name: Deno.Signal): void {
   try {
     child.kill(name);
   } catch (error) {
-    // Deno throws a TypeError for a child that it has seen end.
+    // Deno throws a TypeError for a child whose end it has seen.
     if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -10,20 +10,20 @@ export function newSecret(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** SHA-256 of a secret in hexadecimal: what is kept of one that is random enough not to be guessed. */
+/** SHA-256 of a secret in hexadecimal, to be stored instead of a random secret. */
 export function secretSha256(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }
 
-/** How a log may name a secret: six hex digits of its SHA-256. */
+/** Identifies a secret in logs: six hex digits of its SHA-256. */
 export function secretPrint(secret: string): string {
   return secretSha256(secret).slice(0, 6);
 }
 
 /**
- * The token with which orchestratord calls a pool manager. Both make it from the secret with which the
- * pool calls orchestratord, so that this one is never sent to an address that somebody registered, and
- * the orchestrator needs to keep no more than its SHA-256.
+ * The token with which orchestratord calls a pool manager. Both derive it from the secret with
+ * which the pool manager calls orchestratord. So the secret itself is never sent to a registered
+ * address, and orchestratord stores only its SHA-256.
  *
  * @param sha256 {@linkcode secretSha256} of the pool's secret.
  */
@@ -32,9 +32,9 @@ export function callbackToken(sha256: string): string {
 }
 
 /**
- * The API token: from a file that nobody else may read, else from `LLORCH_API_TOKEN`.
+ * The API token: from a file that only its owner may read, otherwise from `LLORCH_API_TOKEN`.
  *
- * @throws {UsageError} when the file is missing, empty, or readable by group or world.
+ * @throws {UsageError} if the file is missing, empty, or readable by group or world
  */
 export function readApiToken(tokenFile: string | undefined, env: Env): string | undefined {
   if (tokenFile === undefined) return env(ENV.apiToken) || undefined;

@@ -5,22 +5,22 @@ const END_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
-/** Those that ask a daemon to stop: at SIGHUP it reads its configuration again. */
+/** Signals that stop a daemon; at SIGHUP it reads its configuration again. */
 export const STOP_SIGNALS: readonly Deno.Signal[] = END_SIGNALS.filter((name) => name !== "SIGHUP");
 
 let ignored: boolean | undefined;
 
 /**
- * Whether we were started to outlive our terminal: by `nohup`, or with SIGHUP ignored. What is ignored is
- * inherited, so a child of ours is asked; only the first call asks, since Deno no longer ignores SIGHUP
- * once it listens for any signal. `deno task` between `nohup` and us listens, and hands nothing on; but
- * the stdin that `nohup` gives is there, which cannot be read.
+ * Whether we were started to outlive our terminal: by `nohup`, or with SIGHUP ignored. Children
+ * inherit ignored signals, so a child process tests it. Only the first call does, since Deno no
+ * longer ignores SIGHUP once it listens for any signal. If `deno task` runs between `nohup` and us,
+ * it does not pass on the ignored signal; then the unreadable stdin that `nohup` sets shows it.
  */
 export function ignoresHangup(): boolean {
   return ignored ??= Deno.build.os !== "windows" && (hasStdinOfNohup() || survivesHangup());
 }
 
-/** `nohup` opens the null device for writing in place of a terminal. */
+/** `nohup` replaces a terminal on stdin with the null device, opened only for writing. */
 function hasStdinOfNohup(): boolean {
   try {
     if (fstatSync(0).rdev !== statSync("/dev/null").rdev) return false;
@@ -35,10 +35,10 @@ function hasStdinOfNohup(): boolean {
   }
 }
 
-/** The signals that a program in the foreground ends at. SIGHUP stays ignored where it was. */
+/** Signals that end a program in the foreground. SIGHUP stays ignored if it was. */
 export function endSignals(): readonly Deno.Signal[] {
   if (!ignoresHangup()) return END_SIGNALS;
-  // With a listener for another signal Deno takes SIGHUP as well, which would end us.
+  // Once Deno listens for any signal, SIGHUP would end us unless it has a listener.
   Deno.addSignalListener("SIGHUP", ignore);
   return STOP_SIGNALS;
 }
@@ -58,7 +58,7 @@ function survivesHangup(): boolean {
   }
 }
 
-/** Calls back at each of some signals; gives what ends that. */
+/** Calls `listener` at each of some signals; returns a function that stops listening. */
 export function onSignals(
   signals: readonly Deno.Signal[],
   listener: (signal: Deno.Signal) => void,

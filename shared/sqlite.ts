@@ -3,36 +3,36 @@ import { dirname } from "node:path";
 import { errorMessage, LlorchError } from "./errors.ts";
 import { isShrinkable, rewriteShrinkable } from "./sqlite_shrink.ts";
 
-/** Longest wait at the opening for another process that holds the database, in milliseconds. */
+/** Longest wait for another process's lock while opening, in milliseconds. */
 const TIMEOUT_MS = 5000;
 
-/** What the opening of a new database writes at least, its log and the log's index included. */
+/** Least bytes that opening a new database writes, including its log and the log's index. */
 const PROBE_BYTES = 128 * 1024;
 
-/** The log's file is cut to this once it is started over, in bytes. */
+/** The log's file is truncated to this many bytes when SQLite starts it again. */
 const LOG_KEPT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version. A lock of
- * another program is waited for here only: later calls fail at once with `database is locked`
+ * Opens a daemon's database: folder 0700, file 0600, WAL, migrated to the newest version. Only the
+ * opening waits for another program's lock: later calls fail at once with `database is locked`
  * ({@linkcode isLocked}).
  *
  * @param migrations SQL of each version, oldest first; `user_version` counts those applied.
- * @param whenDamaged What to do about a damaged file.
- * @throws {LlorchError} `INTERNAL` that names the path and what to do: a folder that cannot be
- * written, a file that is no database or a damaged one, a database from a newer version.
+ * @param whenDamaged What to do about a damaged file, for the message.
+ * @throws {LlorchError} `INTERNAL` with the path and what to do: for a folder that cannot be
+ * written, a file that is damaged or not a database, or a database of a newer version.
  */
 export function openDatabase(
   path: string,
   migrations: readonly string[],
-  whenDamaged = "put a backup in its place, or move it away to begin anew",
+  whenDamaged = "put a backup in its place, or move it away to start with an empty one",
 ): DatabaseSync {
   const fail = (reason: string, cause?: unknown) =>
     new LlorchError("INTERNAL", `Cannot open the database ${path}: ${reason}`, { cause });
   let db: DatabaseSync;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // Created by us first, so that it never exists with a wider mode.
+    // SQLite would create it with a wider mode.
     Deno.openSync(path, { create: true, write: true, mode: 0o600 }).close();
   } catch (error) {
     throw fail(`${errorMessage(error)}; choose another folder with --state-dir`, error);
@@ -52,12 +52,12 @@ export function openDatabase(
   try {
     const file = inodeOf(path);
     checkWhole(db, whenDamaged);
-    // Another start has put a new file in its place while this one waited for the lock.
+    // Another process has replaced the file while this one waited for the lock.
     if (file !== inodeOf(path)) {
       db.close();
       return openDatabase(path, migrations, whenDamaged);
     }
-    // Heeded where the file is empty.
+    // Has an effect only if the file is empty.
     db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     db.exec("PRAGMA journal_mode = WAL");
     db.exec(`PRAGMA journal_size_limit = ${LOG_KEPT_BYTES}`);
@@ -69,7 +69,7 @@ export function openDatabase(
       db.close();
       return openDatabase(path, migrations, whenDamaged);
     }
-    // From here on a wait would block the event loop.
+    // From now on a wait would block the event loop.
     db.exec("PRAGMA busy_timeout = 0");
     return db;
   } catch (error) {
@@ -81,9 +81,8 @@ export function openDatabase(
 }
 
 /**
- * The version of a database, which is not changed by looking: opened to be written, it would be
- * switched to WAL, or what stands in its log moved. Undefined where it cannot be read; what is wrong
- * with it is told by {@linkcode checkWhole}.
+ * The version of a database, opened read-only, since opening it for writing could change the file.
+ * Undefined if it cannot be read; {@linkcode checkWhole} then says why.
  */
 function versionOf(path: string): number | undefined {
   try {
@@ -99,27 +98,27 @@ function readVersion(db: DatabaseSync): number {
 }
 
 function checkWhole(db: DatabaseSync, whenDamaged: string): void {
-  let said: unknown;
+  let result: unknown;
   try {
-    said = db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+    result = db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
   } catch (error) {
-    said = errorMessage(error);
+    result = errorMessage(error);
   }
-  if (said === "ok") return;
-  // SQLite says it in several lines.
-  const reason = String(said).replaceAll(/\s*\n\s*/g, " ");
+  if (result === "ok") return;
+  // SQLite's text has several lines.
+  const reason = String(result).replaceAll(/\s*\n\s*/g, " ");
   throw new Error(`it is damaged (${reason}); ${whenDamaged}`);
 }
 
 /**
- * Makes an old file one that can shrink. Where that fails, for want of room as a rule, the database
- * serves as it is: the next start tries again.
+ * Rewrites an old file as one that can shrink. If that fails, usually because the disk is full, the
+ * database is used as it is, and the next start tries again.
  */
 function isRewritten(db: DatabaseSync, path: string, migrations: readonly string[]): boolean {
   try {
     if (rewriteShrinkable(db, path, (copy) => createAll(copy, migrations))) return true;
   } catch {
-    // As it is.
+    // The database is used as it is.
   }
   rollBack(db);
   db.exec(`PRAGMA busy_timeout = ${TIMEOUT_MS}; PRAGMA journal_mode = WAL`);
@@ -146,7 +145,7 @@ function migrate(db: DatabaseSync, migrations: readonly string[]): void {
   }
 }
 
-/** Does all of it or, when it throws, nothing; the error is the one of the work. */
+/** Runs `work` in a transaction, which is rolled back if it throws; rethrows its error. */
 export function inTransaction(db: DatabaseSync, work: () => void): void {
   db.exec("BEGIN IMMEDIATE");
   try {
@@ -159,20 +158,20 @@ export function inTransaction(db: DatabaseSync, work: () => void): void {
 }
 
 /**
- * Takes an open transaction back, if there is one: SQLite has done so itself after a full disk or a
- * failing device. Never throws, so that what went wrong before is what is reported.
+ * Rolls back the open transaction, if there is one: after a full disk or a failing device SQLite
+ * has done so itself. It never throws, so that the earlier error is the one that is reported.
  */
 export function rollBack(db: DatabaseSync): void {
   try {
     if (db.isOpen && db.isTransaction) db.exec("ROLLBACK");
   } catch {
-    // The next transaction says what is wrong with the database.
+    // The next transaction will report the error.
   }
 }
 
 /**
- * Whether an I/O error at the opening is one for want of room: SQLite does not say so where the log's
- * index cannot grow. Asked of the file system, which takes a file of that index's size or not.
+ * Whether an I/O error while opening means that the disk is full: SQLite does not say so if the
+ * log's index cannot grow. To find out, it writes a file of that size.
  */
 function hidesFullDisk(error: unknown, path: string): boolean {
   if (!/disk I\/O error/.test(errorMessage(error))) return false;
@@ -192,7 +191,7 @@ function hidesFullDisk(error: unknown, path: string): boolean {
   }
 }
 
-/** Whether an error says that another program holds the database's lock. */
+/** Whether an error means that another program holds the database's lock. */
 export function isLocked(error: unknown): boolean {
   return /database is locked/.test(errorMessage(error));
 }

@@ -1,15 +1,15 @@
 import { DatabaseSync } from "node:sqlite";
 
-/** What is used of a database may be copied at a start up to this size, in bytes: a few seconds. */
+/** Largest database that is copied at a start, in bytes in use; it takes a few seconds. */
 const MAX_COPY_BYTES = 64 * 1024 * 1024;
 
-/** Whether a database can give free pages back to the file system. */
+/** Whether a database can return free pages to the file system. */
 export function isShrinkable(db: DatabaseSync): boolean {
   // 2: INCREMENTAL
   return db.prepare("PRAGMA auto_vacuum").get()?.["auto_vacuum"] === 2;
 }
 
-/** Bytes of a database's file by what its pages hold, what stands in its log included. */
+/** Bytes of all pages and of free pages of a database, including those in its log. */
 export function pageBytes(db: DatabaseSync): { readonly total: number; readonly free: number } {
   const pragma = (name: string) => Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
   const size = pragma("page_size");
@@ -17,15 +17,16 @@ export function pageBytes(db: DatabaseSync): { readonly total: number; readonly 
 }
 
 /**
- * Writes a database of an earlier version as one that can shrink, and puts it in its place. SQLite
- * decides that when a file is made, and `VACUUM` needs ATTACH, which Deno allows only a program with
- * every permission: so the rows are copied. The file is the old one or the new one at any moment.
+ * Replaces a database of an earlier version with a copy that can shrink. SQLite decides that when a
+ * file is created, and `VACUUM` needs ATTACH, which Deno allows only with all permissions; so the
+ * rows are copied. At any moment the file is either the old or the new one.
  *
- * Left as it is: a database that another program has open, and a large one, whose copy would make the
- * start wait.
+ * It does not replace a database that another program has open, nor a large one, since copying it
+ * would delay the start.
  *
- * @param path Its file; the caller closes `db` and opens the file again when the answer is true.
- * @param create Makes the tables.
+ * @param path The database's file; if the result is true, the caller closes `db` and opens it
+ * again.
+ * @param create Creates the tables.
  * @returns whether the file was replaced
  */
 export function rewriteShrinkable(
@@ -41,7 +42,7 @@ export function rewriteShrinkable(
   try {
     const copy = new DatabaseSync(aside);
     try {
-      // A copy that is cut off is thrown away: it needs no journal.
+      // No journal is needed, since an unfinished copy is discarded.
       copy.exec("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = OFF; BEGIN");
       create(copy);
       copy.exec("PRAGMA defer_foreign_keys = ON");
@@ -61,7 +62,7 @@ export function rewriteShrinkable(
   }
 }
 
-/** Shuts other programs out; false when one has the database open. */
+/** Locks out other programs; false if one has the database open. */
 function takeAlone(db: DatabaseSync): boolean {
   try {
     db.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
@@ -77,7 +78,7 @@ function tablesOf(db: DatabaseSync): string[] {
     .filter((name) => !name.startsWith("sqlite_") || name === "sqlite_sequence");
 }
 
-/** Copies the rows of a table to a database that has it too. */
+/** Copies the rows of a table to a database that has the same table. */
 export function copyRows(from: DatabaseSync, to: DatabaseSync, table: string): void {
   const names = from.prepare(`PRAGMA table_info(${table})`).all().map(({ name }) => String(name));
   const insert = to.prepare(

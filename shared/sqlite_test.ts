@@ -134,7 +134,7 @@ Deno.test("openDatabase() refuses a damaged database and leaves it alone", () =>
     Deno.writeFileSync(path, bytes);
     assert.throws(
       () => openDatabase(path, [FIRST]),
-      /test\.db: it is damaged \(.+\); put a backup in its place, or move it away to begin anew/,
+      /test\.db: it is damaged \(.+\); put a backup in its place, or move it away to start with an/,
     );
     assert.deepEqual(Deno.readFileSync(path), bytes);
   }));

@@ -4,23 +4,23 @@ import { errorMessage, LlorchError } from "./errors.ts";
 import { oneLine } from "./printable.ts";
 import { VERSION } from "./version.ts";
 
-/** How much of a lock's text is shown at most, in characters. */
+/** Most characters of a lock's text that are shown. */
 const MAX_HOLDER_CHARS = 200;
 
-/** A daemon's own folder, held by this process alone. */
+/** A daemon's state folder, locked by this process. */
 export interface StateDir {
   readonly path: string;
-  /** Lets another process have the folder. */
+  /** Releases the lock. */
   release(): void;
 }
 
 /**
- * Makes a daemon's state folder (0700) where it is missing and locks it. The lock is the kernel's, so
- * it goes with the process however that ends.
+ * Creates a daemon's state folder (0700) if it is missing, and locks it. The kernel releases the
+ * lock when the process ends, however it ends.
  *
- * @param daemon Who would hold it, for the message.
- * @throws {LlorchError} `CONFLICT` when another process holds the folder, with its process id, `INTERNAL`
- * when it cannot be written.
+ * @param daemon Name of the daemon, for messages.
+ * @throws {LlorchError} `CONFLICT` with the holder's process id if another process holds the
+ * folder, `INTERNAL` if it cannot be written
  */
 export function openStateDir(path: string, daemon: string): StateDir {
   const file = join(path, "lock");
@@ -30,7 +30,7 @@ export function openStateDir(path: string, daemon: string): StateDir {
     lock = Deno.openSync(file, { create: true, write: true, mode: 0o600 });
   } catch (error) {
     const reason = error instanceof Deno.errors.NotCapable
-      ? "nobody may write there"
+      ? "this program may not write there"
       : errorMessage(error);
     throw new LlorchError(
       "INTERNAL",
@@ -50,22 +50,22 @@ export function openStateDir(path: string, daemon: string): StateDir {
   return { path, release: () => lock.close() };
 }
 
-/** Writes who we are into the lock, for those who find it held. */
+/** Writes our process id, name and start into the lock, for the message of other processes. */
 function nameUs(lock: Deno.FsFile, daemon: string): void {
   const launcher = Deno.env.get(ENV.launcher);
   const words = [
     `process ${Deno.pid}, ${daemon} ${VERSION}, since ${new Date().toISOString()}`,
-    ...(launcher ? [`started by process ${Deno.ppid}, which it ends with`] : []),
+    ...(launcher ? [`started by process ${Deno.ppid} and ending with it`] : []),
   ];
   try {
     lock.truncateSync();
     lock.writeSync(new TextEncoder().encode(words.join(", ") + "\n"));
   } catch {
-    // On a full disk the lock holds all the same; it only names nobody.
+    // The lock also holds without its text, for example on a full disk.
   }
 }
 
-/** What the holder of a lock says of itself. Only while it is held is that true. */
+/** The text in a lock, in parentheses; it is valid only while the lock is held. */
 function holderIn(file: string): string {
   try {
     const text = oneLine(Deno.readTextFileSync(file).slice(0, MAX_HOLDER_CHARS).trim());

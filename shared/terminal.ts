@@ -1,11 +1,11 @@
 /**
- * Columns of the terminal that a stream goes to; undefined where it goes to none. `COLUMNS` comes first,
- * where somebody has set it.
+ * Columns of the terminal of a stream; undefined if it is not a terminal. `COLUMNS` takes
+ * precedence if it is set.
  */
 export function terminalWidth(stream: { isTerminal(): boolean }): number | undefined {
   if (!stream.isTerminal()) return undefined;
-  const told = Number(Deno.env.get("COLUMNS"));
-  if (Number.isInteger(told) && told > 0) return told;
+  const configured = Number(Deno.env.get("COLUMNS"));
+  if (Number.isInteger(configured) && configured > 0) return configured;
   try {
     return Deno.consoleSize().columns || undefined;
   } catch {

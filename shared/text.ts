@@ -1,7 +1,5 @@
-/** Small helpers for words that people type and read. */
-
 /**
- * The candidate nearest to what was typed, or undefined when none is near enough to be meant.
+ * The candidate nearest to what was typed, or undefined if none is near enough.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
-/** Calls back after a time, as `Clock` does; a browser has this, too. */
+/** The part of `Clock` that a browser has too. */
 export interface Timer {
-  /** @returns what takes it back */
+  /** Calls back once after `ms`; the returned function cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
 

@@ -1,13 +1,15 @@
 import config from "../deno.json" with { type: "json" };
 import { BUILD_INFO, type BuildInfo } from "./build_info.ts";
 
-/** The version of every llorch executable; it stands in `deno.json` alone. */
+/** The version of every llorch executable; it is written only in `deno.json`. */
 export const VERSION: string = config.version;
 
-/** The deno that llorch is made and tested with; `.ci/run` takes the same. */
+/** The version of Deno that llorch is built and tested with; `.ci/run` uses the same. */
 export const DENO_VERSION = "2.9.6";
 
-/** What `--version` says: `orchestratord 0.1.0 (1a2b3c4, 2026-11-23)`; a checkout knows no commit. */
+/**
+ * Text of `--version`: `orchestratord 0.1.0 (1a2b3c4, 2026-11-23)`; without commit in a checkout.
+ */
 export function versionLine(
   program: string,
   build: Pick<BuildInfo, "commit" | "date"> | undefined = BUILD_INFO,

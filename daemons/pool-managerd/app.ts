@@ -7,11 +7,11 @@ import { mountStateRoutes, type StateSource } from "./api/state_routes.ts";
 import { mountCallback, mountWorkerRoutes } from "./api/worker_routes.ts";
 import type { Supervisor } from "./supervisor/supervisor.ts";
 
-/** What the routes answer from. */
+/** Dependencies of the applications. */
 export interface AppContext extends StateSource {
   readonly poolId: string;
   readonly supervisor: Supervisor;
-  /** Where workers call back. */
+  /** URL of the ready callback. */
   readonly callbackUrl: () => string;
   readonly authorize: Authorize;
   readonly limits: BodyLimits;
@@ -36,7 +36,7 @@ export function createPoolApp(context: AppContext): App {
   return app;
 }
 
-/** The part of it that workers call, for an address of its own on this machine. */
+/** Builds the application of the ready callback alone, which listens at its own local address. */
 export function createCallbackApp(context: AppContext): App {
   const { log, authorize, limits, metrics, supervisor } = context;
   const { onReply } = metrics;

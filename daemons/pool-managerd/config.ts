@@ -19,17 +19,17 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection, namedTwice } from "./engines.ts";
 import { isWildcard } from "./address.ts";
 
-/** A draft fits one model only. */
+/** A draft model fits only one model. */
 const { draft_model: _draft, ...everyWorker } = llamaShape;
 
-/** What workers of one model are told beside what all are told. */
+/** Settings of the workers of one model, in addition to those of all workers. */
 const modelSettings = z.strictObject({
   ...llamaShape,
   lora: z.record(z.string().regex(/^[^=]{1,128}$/, "must be a name without ="), z.string().min(1))
     .default({}),
 });
 
-/** Settings of llama.cpp for all workers and, by names of models, for some. */
+/** Settings of llama.cpp for all workers, and for the workers of single models by name. */
 export type WorkerLlama = Pick<PoolConfig["worker"], "llama" | "models">;
 
 const httpUrl = z.url({ protocol: /^https?$/ });
@@ -132,7 +132,7 @@ export const poolConfig = z.strictObject({
 /** Configuration of pool-managerd. */
 export type PoolConfig = z.output<typeof poolConfig>;
 
-/** How pool-managerd is told what to do. */
+/** How the configuration of pool-managerd is read. */
 export const configSpec: ConfigSpec<typeof poolConfig> = {
   program: "pool-managerd",
   summary: "spawns and watches the workers of one host",
@@ -141,14 +141,14 @@ export const configSpec: ConfigSpec<typeof poolConfig> = {
   check: checkConfig,
 };
 
-/** A host's name as a pool id: what an identifier cannot hold becomes a dash. */
+/** Makes a pool id from a host's name: invalid characters become dashes. */
 export function poolIdFromHost(hostname: string): string {
   const cleaned = hostname.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "")
     .slice(0, 128);
   return cleaned === "" ? "pool" : cleaned;
 }
 
-/** Longest time that an orderly stop takes: the workers' deadline, then the goodbye. */
+/** Longest time of an orderly stop, in ms: the workers' deadline, then the deregistration. */
 export function stopDeadlineMs(config: PoolConfig): number {
   const goodbye = config.orchestrator.url === undefined
     ? 0
@@ -157,9 +157,10 @@ export function stopDeadlineMs(config: PoolConfig): number {
 }
 
 /**
- * Refuses what no single key shows to be wrong.
+ * Checks keys together.
  *
- * @throws {UsageError} when the orchestrator would be told an address that nobody can reach.
+ * @throws {UsageError} if two engines name the same model, or the orchestrator would get an address
+ * that it cannot reach
  */
 export function checkConfig(config: PoolConfig): void {
   const twice = namedTwice(config.engines);

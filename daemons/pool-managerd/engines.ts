@@ -8,7 +8,7 @@ import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 
 const UNITS = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** A size as people write it, in bytes: `20 GiB`. */
+/** A size in bytes, written as a number or as `20 GiB`. */
 const size = z.union([
   z.number().int().min(1),
   z.string().regex(/^\d+(\.\d+)? ?(KiB|MiB|GiB)$/)
@@ -45,7 +45,7 @@ export const engineSection = z.strictObject({
     context.addIssue({ code: "custom", path: ["models"], message: "or serves must name a model" });
   }
   if (serves.length > 0 && memory === undefined) {
-    const message = "is needed: nobody can tell how much a model without a GGUF file takes";
+    const message = "is needed: the memory of a model without a GGUF file cannot be estimated";
     context.addIssue({ code: "custom", path: ["memory"], message });
   }
 });
@@ -59,12 +59,12 @@ export type Engines = Readonly<Record<string, EngineSection>>;
 /** Stands for every model that no engine names. */
 const ALL = "*";
 
-/** How a reference to the hub begins; servers take the rest. */
+/** Prefix of a reference to the hub; servers expect the rest. */
 const HF = /^hf:/;
 
 /**
- * The engine that serves a model: the one that names it or one of its aliases, else the one that takes
- * all; undefined for a model of our own worker.
+ * The engine that serves a model: the one that names it or one of its aliases, otherwise the one
+ * with `*`; undefined for a model that our own worker serves.
  */
 export function engineOf(
   { model_ref, aliases }: Pick<FoundModel, "model_ref" | "aliases">,
@@ -77,7 +77,7 @@ export function engineOf(
   ) ?? all.find(({ models }) => models.includes(ALL));
 }
 
-/** A model that two engines name, with both; undefined where there is none. */
+/** A model that two engines name, with the names of both; undefined if there is none. */
 export function namedTwice(engines: Engines): readonly [string, string, string] | undefined {
   const seen = new Map<string, string>();
   for (const [engine, { models, serves }] of Object.entries(engines)) {
@@ -91,13 +91,13 @@ export function namedTwice(engines: Engines): readonly [string, string, string] 
 }
 
 /**
- * What a scan found, with the models that engines serve without a file, and the memory that the
- * configuration says instead of what the files do.
+ * Adds to the result of a scan the models that engines serve without a file, and replaces memory
+ * figures with configured ones.
  */
 export function withEngines({ models, problems }: ScanResult, engines: Engines): ScanResult {
   const onDisk = models.map((model) => {
     const memory = engineOf(model, engines)?.memory;
-    return memory === undefined ? model : { ...model, ...told(memory) };
+    return memory === undefined ? model : { ...model, ...statedMemory(memory) };
   });
   const external = Object.entries(engines).flatMap(([name, engine]) =>
     engine.serves.map((model) => externalModel(name, model, engine))
@@ -115,21 +115,21 @@ function externalModel(engineName: string, ref: string, engine: EngineSection): 
     size_bytes: 0,
     architecture: engineName,
     context_length: engine.context_length ?? 0,
-    ...told(engine.memory ?? 0),
+    ...statedMemory(engine.memory ?? 0),
   };
 }
 
 /**
- * Identity of a model without a file: its name and the revision that the configuration states. Two hosts
- * that agree on both may go on with each other's answers; nobody can look into the weights.
+ * Identity of a model without a file: its name and the configured revision, since the weights
+ * cannot be compared. Hosts with the same name and revision may resume each other's answers.
  */
 export function externalFingerprint(name: string, revision: string): string {
   return createHash("sha256").update(JSON.stringify(["external model", name, revision]))
     .digest("hex");
 }
 
-/** A figure that somebody stated says it all: nothing is added for context or slots. */
-function told(memory: number) {
+/** Figures of a model with a configured memory: nothing is added for context or slots. */
+function statedMemory(memory: number) {
   return {
     weight_bytes: memory,
     kv_bytes_per_token: 0,
@@ -142,8 +142,8 @@ function told(memory: number) {
 }
 
 /**
- * Variables that show an engine the one device that it may use, and on the CPU no other: it must not
- * take a GPU because nobody said that it must not.
+ * Environment variables that show an engine only the device that it may use; on the CPU they hide
+ * all GPUs, which it might use otherwise.
  */
 export function deviceEnv({ id, kind }: Pick<Device, "id" | "kind">): Record<string, string> {
   const number = kind === "cpu" ? "" : id.replace(/^\D+/, "");

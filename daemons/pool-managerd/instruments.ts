@@ -3,29 +3,29 @@ import { workerState } from "#shared/contracts/pool.ts";
 import type { Device, PoolWorker } from "#shared/contracts/pool.ts";
 import { createMetrics, type Metrics } from "#shared/metrics.ts";
 
-/** What the gauges read at each scrape. */
+/** Sources of the gauges, read at each scrape. */
 export interface Gauged {
   readonly workers: () => readonly PoolWorker[];
   readonly devices: () => readonly Device[];
   readonly modelCount: () => number;
-  /** Memory that copies of models take. */
+  /** Memory of the copies of models, in bytes. */
   readonly stagedBytes: () => number;
-  /** Disk that saved slots take. */
+  /** Disk space of saved slots, in bytes. */
   readonly savedSlotBytes: () => number;
   readonly isRegistered: () => boolean;
 }
 
-/** Figures of the pool manager. */
+/** Metrics of the pool manager. */
 export interface Instruments {
   readonly metrics: Metrics;
   started(outcome: "ready" | "refused" | "failed", seconds?: number): void;
   exited(category: WorkerExit["category"]): void;
   heartbeat(outcome: "ok" | "unknown" | "conflict" | "failed"): void;
-  /** Lets the gauges read what is now open. */
+  /** Sets the sources of the gauges. */
   observe(gauged: Gauged): void;
 }
 
-/** Loads take from a tenth of a second to many minutes. */
+/** Buckets in seconds: loads take from a tenth of a second to many minutes. */
 const START_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 /** Creates the metrics of pool-managerd. */

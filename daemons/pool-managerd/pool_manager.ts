@@ -46,16 +46,16 @@ import { Supervisor } from "./supervisor/supervisor.ts";
 import { workerNames } from "./supervisor/worker_command.ts";
 import { processSpawner } from "./supervisor/worker_process.ts";
 
-/** What a pool manager takes from around it; the defaults are this machine. */
+/** Dependencies of a pool manager; the defaults are this machine. */
 export interface PoolManagerContext {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly env?: Readonly<Record<string, string>>;
-  /** Where devices are asked for. */
+  /** Sources of the devices. */
   readonly deviceSources?: readonly DeviceSource[];
-  /** Looks into the models folders. */
+  /** Scans the models folders. */
   readonly scan?: CatalogOptions["scan"];
-  /** The program for a kind of device. */
+  /** Finds the worker's program for a kind of device. */
   readonly findWorker?: StarterOptions["findWorker"];
 }
 
@@ -66,10 +66,10 @@ export interface PoolManager extends Daemon {
 }
 
 /**
- * Opens a pool manager: when this returns, it listens and has adopted what lives. What can fail
- * early, folder, lock, database and port, comes before anything is started.
+ * Opens a pool manager: when this returns, it listens and has adopted living workers. Steps that
+ * can fail (folder, lock, database, port) come before anything is started.
  *
- * @throws when a part cannot be opened; those before it are closed again.
+ * @throws if a part cannot be opened; those opened before are closed again
  */
 export async function openPoolManager(
   config: PoolConfig,
@@ -198,7 +198,7 @@ async function open(
   let sequence = 0;
   const state = async (): Promise<PoolState & { sequence: number }> => {
     const current = await devices.current();
-    // All of what follows is of one moment, so that a higher number is a later truth.
+    // No await from here on, so that a higher sequence number means a later state.
     return {
       pool_id: poolId,
       instance_id: instanceId,
@@ -228,7 +228,7 @@ async function open(
   };
   const app = createPoolApp(appContext);
   const callbackApp = createCallbackApp(appContext);
-  // Nobody is answered before it is known what lives, and no later than the port is ours.
+  // Requests wait until living workers are known; the port must be ours before that.
   const opened = Promise.withResolvers<void>();
   const server = await listen(
     { hostname: config.host, port: config.port, tls, limits: listenLimits(config.limits), log },
@@ -240,7 +240,7 @@ async function open(
   instruments.metrics.observeServer(server);
   stack.defer(() => server.close());
   const localUrl = () => `http://${urlHost(localHost(config.host))}:${server.port}`;
-  // Workers call back on this machine, by an address that a certificate need not name.
+  // With TLS, workers call back at a local address, which the certificate need not name.
   const callbacks = tls && await listen({ hostname: LOOPBACK, port: 0 }, async (request) => {
     await opened.promise;
     return await callbackApp.fetch(request);
@@ -259,7 +259,7 @@ async function open(
       state,
       acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
       onRetention: (ms) => savedSlots?.limit(ms),
-      // Workers that serve are not given up for it.
+      // With living workers, the pool manager goes on.
       onTwin() {
         if (supervisor.workers().length === 0) ended.resolve(EXIT.failed);
       },
@@ -299,7 +299,7 @@ async function open(
   };
 }
 
-/** Where copies in memory stand unless somebody says otherwise: one folder for each state folder. */
+/** Default folder of the copies in memory: one for each state folder. */
 function stagingDir(databasePath: string): string {
   const print = createHash("sha256").update(databasePath).digest("hex").slice(0, 12);
   return `/dev/shm/llorch-${print}`;

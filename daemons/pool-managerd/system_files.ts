@@ -1,7 +1,7 @@
 /**
- * Reads a file of `/proc` or `/sys`; undefined where there is none.
+ * Reads a file of `/proc` or `/sys`; undefined if there is none.
  *
- * Deno opens those only to a program that has every permission (docs/adr/0005-permissions.md).
+ * Deno opens these files only with all permissions (docs/adr/0005-permissions.md).
  */
 export function readSystemFileSync(path: string): string | undefined {
   try {
@@ -11,7 +11,7 @@ export function readSystemFileSync(path: string): string | undefined {
   }
 }
 
-/** {@linkcode readSystemFileSync} for several files of one look. */
+/** The asynchronous {@linkcode readSystemFileSync}, to read several files at the same time. */
 export async function readSystemFile(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
@@ -20,7 +20,7 @@ export async function readSystemFile(path: string): Promise<string | undefined> 
   }
 }
 
-/** Names in a folder of `/proc` or `/sys`; none where there is none. */
+/** Names in a folder of `/proc` or `/sys`; empty if it does not exist. */
 export function listSystemFolder(path: string): string[] {
   try {
     return [...Deno.readDirSync(path)].map(({ name }) => name);

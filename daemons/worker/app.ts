@@ -10,13 +10,13 @@ import type { Metrics } from "#shared/metrics.ts";
 import type { Answer } from "./answers/answer.ts";
 import type { Model, SavedSlots } from "./model.ts";
 
-/** What the routes ask of a worker. */
+/** The worker, as the routes use it. */
 export interface WorkerFace {
   /** @throws {LlorchError} `NOT_READY` */
   model(): Model;
-  /** @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` where slots cannot be saved. */
+  /** @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` if this worker cannot save slots */
   savedSlots(): SavedSlots;
-  /** @throws {LlorchError} when the attempt cannot be taken */
+  /** @throws {LlorchError} if the attempt cannot be accepted */
   execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
   cancel(jobId: string, attempt: number): void;
   health(): WorkerHealth;
@@ -30,11 +30,11 @@ export interface WorkerAppOptions {
   readonly token: string | undefined;
   readonly limits: NonNullable<AppOptions["limits"]>;
   readonly log: Logger;
-  /** Somebody called who has the token. */
+  /** Called for each request with the token. */
   readonly onCall: () => void;
 }
 
-/** The HTTP side of a worker. */
+/** Creates a worker's HTTP application. */
 export function createWorkerApp(options: WorkerAppOptions): App {
   const { worker, metrics, log } = options;
   const bearer = bearerAuth(options.token);
@@ -50,7 +50,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     },
   });
 
-  /** Open routes are called with the token too, by the pool manager. */
+  /** Whether a request has the token: the pool manager also sends it to open routes. */
   function carriesToken(request: Request): boolean {
     try {
       bearer(request, "worker");
@@ -60,7 +60,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     }
   }
 
-  // Closing the stream is a cancel.
+  // Closing the stream cancels the attempt.
   app.mount(workerRoutes.execute, async ({ body, signal, log }) => {
     const answer = await worker.execute(body, log);
     onAbort(signal, () => answer.leave());

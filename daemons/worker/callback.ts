@@ -6,9 +6,9 @@ import { createClient } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 
-/** How often and how long {@linkcode sayReady} tries. */
+/** Options of {@linkcode sayReady}. */
 export interface CallbackOptions {
-  /** The pool manager, or its whole ready route. */
+  /** URL of the pool manager, with or without the path of its ready route. */
   readonly url: string;
   /** Deadline of one try, in milliseconds. */
   readonly timeoutMs: number;
@@ -18,14 +18,14 @@ export interface CallbackOptions {
   readonly signal: AbortSignal;
 }
 
-/** Waits after failed tries. */
+/** Pauses after failed tries. */
 const BACKOFF: Backoff = { firstMs: 200, maxMs: 5_000 };
 
 /**
- * Tells the pool manager that the worker is ready, again and again until it is heard. The body is
- * the same each time: that is how the pool manager knows a repeat.
+ * Reports to the pool manager that the worker is ready, and repeats it until that succeeds. The
+ * body is the same each time, so that the pool manager recognises a repeated report.
  *
- * @throws {LlorchError} `WORKER_START_FAILED` when it is refused for good, or not heard in time.
+ * @throws {LlorchError} `WORKER_START_FAILED` if it is refused, or does not succeed in time
  */
 export async function sayReady(body: WorkerReady, options: CallbackOptions): Promise<void> {
   const baseUrl = options.url.replace(new RegExp(`${poolRoutes.workerReady.path}/*$`), "");
@@ -51,7 +51,7 @@ export async function sayReady(body: WorkerReady, options: CallbackOptions): Pro
   }
 }
 
-/** Whether the pool manager has decided: asking again would change nothing. */
+/** Whether another try would be refused, too. */
 function isFinal(error: unknown): boolean {
   return error instanceof LlorchError && !error.retriable && error.status < 500;
 }

@@ -93,7 +93,7 @@ export const workerConfig = z.strictObject({
 /** A validated configuration. */
 export type WorkerConfig = z.output<typeof workerConfig>;
 
-/** How a worker is told what to do. */
+/** How a worker's configuration is read. */
 export const configSpec: ConfigSpec<typeof workerConfig> = {
   program: "llorch-candled",
   summary: "holds one GGUF model and turns prompts into tokens",
@@ -101,12 +101,12 @@ export const configSpec: ConfigSpec<typeof workerConfig> = {
   hasFile: false,
 };
 
-/** The name under which this worker's model is asked for. */
+/** Name of this worker's model in requests. */
 export function modelRef(config: WorkerConfig): string {
   return config.model_ref ?? basename(config.model).replace(/\.gguf$/i, "");
 }
 
-/** Requests that may wait beside those in slots. */
+/** Most requests that may wait for a slot. */
 export function queueLimit(config: WorkerConfig): number {
   return config.queue ?? config.slots * 4;
 }

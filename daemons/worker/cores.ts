@@ -1,6 +1,6 @@
 import os from "node:os";
 
-/** Cores with units of their own: threads beyond them only slow llama.cpp down. */
+/** Physical cores; with more threads than these, llama.cpp only gets slower. */
 export function physicalCores(): number {
   const logical = os.availableParallelism();
   const cores = Deno.build.os === "linux" ? linuxCores() : undefined;
@@ -8,8 +8,8 @@ export function physicalCores(): number {
 }
 
 /**
- * The threads that may be used of those asked for: beyond the machine's cores they wait for each
- * other, and llama.cpp gets hundreds of times slower.
+ * Limits a number of threads to the machine's cores: with more, they wait for each other, and
+ * llama.cpp gets hundreds of times slower.
  */
 export function usableThreads(
   asked: number | "auto",

@@ -9,8 +9,8 @@ import { standBy } from "./standby.ts";
 import { Worker } from "./worker.ts";
 
 /**
- * Runs a worker until it is told to stop. After the word `standby` it prepares first, and is told by
- * its pool manager on stdin what to do; see `standby.ts`.
+ * Runs a worker until it is stopped. With `standby` as its first argument it first prepares, and
+ * gets its orders from the pool manager on stdin; see `standby.ts`.
  *
  * @returns the exit code
  */

@@ -4,10 +4,10 @@ import { loadLlama } from "./engine/llama/load.ts";
 import type { LoadModel } from "./model.ts";
 import { loadOpenai } from "./servers/load.ts";
 
-/** Loads a model, by the kind of engine that computes it. */
+/** The function that loads a model, for each kind of engine. */
 export type Engines = Readonly<Record<WorkerConfig["engine"], LoadModel>>;
 
-/** Every kind of engine that there is. */
+/** Every kind of engine. */
 export const ENGINES: Engines = {
   llama: localModel(loadLlama),
   openai: loadOpenai,

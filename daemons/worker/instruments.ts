@@ -1,7 +1,7 @@
 import { createMetrics, type Metrics } from "#shared/metrics.ts";
 import type { AnswerObserver } from "./answers/answer.ts";
 
-/** Figures that are read when Prometheus asks. */
+/** Figures that are read at each request of the metrics. */
 export interface Figures {
   readonly slots: () => number;
   readonly active: () => number;
@@ -9,10 +9,10 @@ export interface Figures {
   readonly memoryBytes: () => number;
 }
 
-/** What the worker counts. */
+/** The worker's metrics. */
 export interface Instruments extends AnswerObserver {
   readonly metrics: Metrics;
-  /** A request that was answered with an error instead of a stream. */
+  /** Counts a request that got an error reply instead of a stream. */
   refused(): void;
 }
 

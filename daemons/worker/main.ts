@@ -1,5 +1,5 @@
-// node-llama-cpp tests a native binary in a fork of its own file. In a compiled worker that fork
-// starts this program, which then has to be that file and nothing else.
+// node-llama-cpp tests a native binary by forking a file of its own. In a compiled worker the fork
+// starts this program, which then must run only that file.
 if (Deno.env.get("TEST_BINDING_CP") === "true") {
   const library = import.meta.resolve("node-llama-cpp");
   await import(new URL("./bindings/utils/testBindingBinary.js", library).href);

@@ -107,7 +107,10 @@ Deno.test({
   },
 });
 
-/** What llama.cpp finds wrong with a file that reads well: it can never be loaded, and the code says so. */
+/**
+ * What llama.cpp finds wrong with a file that reads well: it can never be loaded, and the code says
+ * so.
+ */
 const FINAL = new Set(["an architecture that nobody knows", "a tensor of another name"]);
 
 for (const [what, write] of Object.entries(broken)) {
@@ -124,7 +127,7 @@ for (const [what, write] of Object.entries(broken)) {
 Deno.test("llorch-candled without a GPU refuses one, and never takes the CPU instead", async () => {
   const { code, stderr } = await run(["--model", DEMO_MODEL, "--standalone", "--gpu", "0"]);
   assert.equal(code, 1);
-  assert.match(stderr, /^llorch-candled: Cannot use GPU 0: .*CPU backend only.*$/);
+  assert.match(stderr, /^llorch-candled: Cannot use GPU 0: .*only the CPU backend.*$/);
 });
 
 Deno.test("llorch-candled with wrong flags exits with 2", async () => {

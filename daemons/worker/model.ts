@@ -15,37 +15,37 @@ import type { PromptFields } from "./answers/prompt.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Instruments } from "./instruments.ts";
 
-/** Slots on their way to files and back. */
+/** Saves slots to files and restores them. */
 export interface SavedSlots {
-  /** What was saved under the same key can be restored. */
+  /** Files that were saved with the same key can be restored. */
   readonly key: string;
   /**
-   * Writes what a slot holds evaluated to a new file.
+   * Writes the evaluated tokens of a slot to a new file.
    *
-   * @throws {LlorchError} `NOT_FOUND` for a slot that there is not, `CONFLICT` for one in use or a
-   * file that is there already.
+   * @throws {LlorchError} `NOT_FOUND` if there is no such slot, `CONFLICT` if it is in use or the
+   * file exists
    */
   save(slot: number, path: string): Promise<SavedSlot>;
   /**
-   * Gives a slot what was saved.
+   * Replaces the content of a slot with a saved file.
    *
-   * @returns how many tokens it holds now
-   * @throws {LlorchError} `NOT_FOUND`, or `CONFLICT` also for a file of another key.
+   * @returns number of restored tokens
+   * @throws {LlorchError} `NOT_FOUND`, or `CONFLICT`, also for a file of another key
    */
   restore(slot: number, path: string): Promise<number>;
 }
 
-/** A loaded model as the worker's routes see it, whoever computes. */
+/** A loaded model as the worker's routes use it, computed here or by another server. */
 export interface Model {
   readonly fingerprint: string;
-  /** What computes: `cpu`, `cuda`, `llama-server`, … */
+  /** Backend or server that computes: `cpu`, `cuda`, `llama-server`, … */
   readonly backend: string;
   /** Tokens per slot: prompt and reply together. */
   readonly context: number;
-  /** CPU threads that compute; undefined where another program decides. */
+  /** CPU threads that compute; undefined if another program computes. */
   readonly threads?: number;
   readonly capabilities: readonly Capability[];
-  /** Processes other than the worker's own that hold the model's memory. */
+  /** Other processes that hold the model's memory. */
   readonly pids: readonly number[];
   /** Slots in use. */
   readonly active: number;
@@ -53,11 +53,11 @@ export interface Model {
   readonly waiting: number;
   /** Whether nothing runs or waits. */
   readonly idle: boolean;
-  /** Undefined where slots cannot be saved, or there is no folder for them. */
+  /** Undefined if slots cannot be saved, or no folder is configured. */
   readonly savedSlots: SavedSlots | undefined;
-  /** @throws {LlorchError} when the request is wrong, too long, or cannot be taken now. */
+  /** @throws {LlorchError} if the request is invalid, too long, or cannot be accepted now */
   execute(request: ExecuteRequest, log: Logger): Promise<Answer>;
-  /** Ends an attempt of a job; anything but the current one stays untouched. */
+  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
   cancel(jobId: string, attempt: number): void;
   /** A prompt's tokens, as {@linkcode execute} would read them. */
   tokenize(fields: PromptFields): Promise<readonly number[]>;
@@ -69,30 +69,32 @@ export interface Model {
     request: z.output<typeof rerankRequest>,
     signal: AbortSignal,
   ): Promise<z.output<typeof rerankReply>>;
-  /** Memory that the model's processes hold, on its device too; from what is known already. */
+  /** Memory of the model's processes and on its device, in bytes; from cached figures. */
   memoryBytes(): number;
-  /** Lets what runs come to its end, at most this long, then cuts it so that it can go on elsewhere. */
+  /**
+   * Waits at most this long for runs to end, then ends the rest so that they can go on elsewhere.
+   */
   drain(deadlineMs: number): Promise<void>;
-  /** Ends what is left, and frees everything. */
+  /** Ends all runs and frees everything. */
   close(): Promise<void>;
 }
 
-/** What a {@linkcode LoadModel} is told beside the configuration. */
+/** Dependencies of a {@linkcode LoadModel}, besides the configuration. */
 export interface LoadContext {
   readonly log: Logger;
   readonly observer: Instruments;
   /** Called with 0 to 1 while the weights are read. */
   readonly onProgress: (fraction: number) => void;
-  /** What computes broke: nothing can be served any more, and the worker ends, with code 1 or another. */
+  /** Called if nothing can be computed any more: the worker ends with `exitCode`, by default 1. */
   readonly onFatal: (error: unknown, exitCode?: number) => void;
-  /** Breaks the load off. */
+  /** Stops the load. */
   readonly signal: AbortSignal;
 }
 
-/** Loads a model. Throws an error whose message a person can act upon. */
+/** Loads a model. Throws an error whose message says what to do. */
 export type LoadModel = (config: WorkerConfig, context: LoadContext) => Promise<Model>;
 
-/** A model's file that can never be loaded here: trying again would end the same way. */
+/** A model's file can never be loaded by this worker: another try would fail in the same way. */
 export class UnusableModelError extends LlorchError {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     super("WORKER_START_FAILED", message, options);

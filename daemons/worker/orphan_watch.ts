@@ -1,15 +1,15 @@
 import { systemClock } from "#shared/clock.ts";
 
-/** What an {@linkcode OrphanWatch} looks at. */
+/** Options of an {@linkcode OrphanWatch}. */
 export interface OrphanOptions {
-  /** Silence after which an idle worker ends, in milliseconds; 0 never. */
+  /** Time without calls after which an idle worker ends, in milliseconds; 0: never. */
   readonly timeoutMs: number;
   readonly idle: () => boolean;
-  /** Nobody called for too long. */
+  /** Called after that time without calls. */
   readonly onOrphan: () => void;
 }
 
-/** Ends a worker that its pool manager has forgotten or left behind: nobody else would. */
+/** Detects that the pool manager has lost this worker, which must then end by itself. */
 export class OrphanWatch {
   #heardAt = systemClock.steady();
   readonly #timer: ReturnType<typeof setInterval> | undefined;
@@ -22,7 +22,7 @@ export class OrphanWatch {
     }, Math.max(10, options.timeoutMs / 10));
   }
 
-  /** Somebody called. */
+  /** Records a call. */
   heard(): void {
     this.#heardAt = systemClock.steady();
   }

@@ -1,12 +1,12 @@
 import { STACK_KIB, withLargeStack } from "#shared/large_stack.ts";
 
-/** Set once a worker has tried: it does so once. */
+/** Set once a worker has tried, so that it does so only once. */
 const TRIED = "LLORCH_STACK_TRIED";
 
 /**
- * Starts this program again in its own place, with a large stack, where whoever started it gave it a
- * small one: a pool manager and `llorch worker start` do not, a person and other supervisors do. The
- * process stays, with its id, arguments, files and environment. Linux alone says what is needed for it.
+ * Runs this program again by `exec` with a large stack, if it was started with a small one: a pool
+ * manager and `llorch worker start` give it a large one, a person and other supervisors do not. The
+ * process keeps its id, arguments, files and environment. Only Linux has the files for this.
  */
 export function takeLargeStack(): void {
   if (Deno.build.os !== "linux" || Deno.env.has(TRIED) || !isSmall()) return;
@@ -16,7 +16,7 @@ export function takeLargeStack(): void {
     const program = withLargeStack({ command: Deno.execPath(), args });
     if (program.command !== Deno.execPath()) replaceProcess(program.command, program.args);
   } catch {
-    // What it has must do: long texts are cut.
+    // Then the small stack must suffice: long texts are tokenized in pieces.
   }
 }
 
@@ -30,7 +30,7 @@ function isSmall(): boolean {
   }
 }
 
-/** Does not come back, unless it fails. */
+/** Calls execv(3), which returns only if it fails. */
 function replaceProcess(command: string, args: readonly string[]): void {
   const libc = Deno.dlopen(
     "libc.so.6",

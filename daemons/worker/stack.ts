@@ -1,19 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { STACK_KIB } from "#shared/large_stack.ts";
 
-/** The stack of the thread that turns text into tokens. */
+/** The stack of the thread that tokenizes text. */
 export interface TextStack {
-  /** Undefined where the system does not say. */
+  /** Size in bytes; undefined if the system does not report it. */
   readonly bytes: number | undefined;
-  /** Characters that it carries where each of them takes a call in a call. */
+  /** Characters that can be tokenized at once if each takes a nested call. */
   readonly characters: number;
 }
 
-/** What a character takes at most, measured over all pre-tokenizers (some 350), and a reserve. */
+/** Stack per character: about 350, the most of all pre-tokenizers, and a reserve. */
 const BYTES_OF_CHARACTER = 512;
-/** What the rest of the process stands on. */
+/** Stack for the rest of the process. */
 const RESERVE_BYTES = 1024 * 1024;
-/** What Deno has on Windows, and less than any other system gives. */
+/** Deno's stack on Windows, which is smaller than on any other system. */
 const LEAST_BYTES = 4 * 1024 * 1024;
 
 /** This process's stack. */
@@ -24,10 +24,10 @@ export function textStack(bytes: number | undefined = stackBytes()): TextStack {
 
 function stackBytes(): number | undefined {
   if (Deno.build.os === "windows") return undefined;
-  const said = Deno.build.os === "linux" ? limitOfProc() : limitOfShell();
-  // It ends somewhere nevertheless.
-  if (said === "unlimited") return STACK_KIB * 1024;
-  return Number(said) || undefined;
+  const limit = Deno.build.os === "linux" ? limitOfProc() : limitOfShell();
+  // Even an unlimited stack ends somewhere.
+  if (limit === "unlimited") return STACK_KIB * 1024;
+  return Number(limit) || undefined;
 }
 
 function limitOfProc(): string | undefined {
@@ -39,9 +39,9 @@ function limitOfProc(): string | undefined {
   }
 }
 
-/** A child has the limits of its parent. */
+/** The limit of a child, which is the same as ours. */
 function limitOfShell(): string | undefined {
   const { stdout } = spawnSync("/bin/sh", ["-c", "ulimit -s"], { encoding: "utf8" });
-  const said = stdout?.trim();
-  return said === "unlimited" ? said : said && String(Number(said) * 1024);
+  const kib = stdout?.trim();
+  return kib === "unlimited" ? kib : kib && String(Number(kib) * 1024);
 }

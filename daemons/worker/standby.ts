@@ -12,12 +12,11 @@ import { tinyModel } from "./tiny_model.ts";
 import { Worker } from "./worker.ts";
 
 /**
- * Does what every start does whatever the model, until it is known which. With `--gpu none` a tiny
- * model is served once, so that all code is loaded and compiled; a GPU is left alone, since whoever
- * opens one takes memory of it.
+ * Prepares a worker before its model is known. With `--gpu none` it serves a tiny model once, so
+ * that all code is loaded and compiled; it does not open a GPU, since that would take memory of it.
  *
- * @param input Where the orders come; its end means that nobody will give any.
- * @returns the arguments to go on with, whose environment is set; undefined: there are no orders
+ * @param input Stream of the orders; its end means that there will be none.
+ * @returns the arguments to go on with, after setting their environment; undefined without orders
  */
 export async function standBy(
   args: readonly string[],
@@ -38,16 +37,16 @@ async function prepare(): Promise<void> {
   try {
     await serveOnce();
   } catch (error) {
-    // The model that comes may go better; if not, its own start says why.
+    // The real model may still load; if not, its start reports the error.
     console.error(`Cannot prepare: ${errorMessage(error)}`);
   }
 }
 
-/** How often and how many times {@linkcode serveOnce} looks whether its model is loaded. */
+/** Time between two checks of whether the tiny model is loaded, in ms, and number of checks. */
 const LOOK_MS = 10;
 const LOOKS = 1_000;
 
-/** Loads a tiny model, generates a token for a client, and forgets it. */
+/** Loads a tiny model, generates tokens for a client, and unloads it. */
 async function serveOnce(): Promise<void> {
   const model = standbyModelPath(Deno.pid);
   try {

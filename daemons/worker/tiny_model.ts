@@ -1,6 +1,6 @@
 /**
- * A model of zeros, some 20 KB as GGUF: enough for llama.cpp to go through all that it does for a real
- * one. Its vocabulary is the special tokens, the bytes and one letter.
+ * A model of zeros, about 20 KB as GGUF, which makes llama.cpp run the same code as for a real one.
+ * Its vocabulary has the special tokens, the bytes and one letter.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const BYTE_TOKENS = Array.from(
   (_, value) => `<0x${value.toString(16).toUpperCase().padStart(2, "0")}>`,
 );
 const TOKENS = ["<unk>", "<s>", "</s>", ...BYTE_TOKENS, "▁", "a"];
-/** Unknown, two control tokens, bytes, then normal ones, as GGUF numbers them. */
+/** GGUF's token types: unknown, two control tokens, bytes, then normal ones. */
 const KINDS = [2, 3, 3, ...BYTE_TOKENS.map(() => 6), 1, 1];
 
 /** Numbers of value types in GGUF, version 3. */

@@ -19,20 +19,20 @@ import { type LoadModel, type Model, type SavedSlots, UnusableModelError } from 
 import { OrphanWatch } from "./orphan_watch.ts";
 import { textStack } from "./stack.ts";
 
-/** What a {@linkcode Worker} is given beside its configuration. */
+/** Dependencies of a {@linkcode Worker}, besides its configuration. */
 export interface WorkerParts {
   readonly loadModel: LoadModel;
   readonly log: Logger;
-  /** Bearer token of every route but `/health`; undefined leaves them open. */
+  /** Bearer token of all routes except `/health`; undefined: they are open. */
   readonly token: string | undefined;
-  /** Proves to the pool manager that this is the worker it started. */
+  /** Sent with the ready callback, to prove that the pool manager started this worker. */
   readonly spawnToken: string | undefined;
 }
 
-/** Time that replies in flight get once all streams have ended, in milliseconds. */
+/** Time for replies in progress to end, after all streams have ended, in milliseconds. */
 const CLOSE_MS = 2_000;
 
-/** One model behind HTTP: listens at once, loads, says that it is ready, and serves until told to stop. */
+/** Serves one model over HTTP: listens at once, loads, reports that it is ready, and serves. */
 export class Worker implements Daemon {
   readonly ended: Promise<number>;
   readonly #config: WorkerConfig;
@@ -50,7 +50,7 @@ export class Worker implements Daemon {
   #model: Model | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Listens, and begins to load. */
+  /** Begins to listen, then to load. */
   static async open(config: WorkerConfig, parts: WorkerParts): Promise<Worker> {
     const worker = new Worker(config, parts);
     const { host: hostname, port } = config;
@@ -94,7 +94,7 @@ export class Worker implements Daemon {
     return this.#server.url;
   }
 
-  /** How it is, from what is known already: never waits for the engine. */
+  /** The worker's health from cached state; it never waits for the engine. */
   health(): WorkerHealth {
     const { worker_id, slots, context } = this.#config;
     return {
@@ -120,9 +120,9 @@ export class Worker implements Daemon {
   }
 
   /**
-   * The model, once it is loaded.
+   * The loaded model.
    *
-   * @throws {LlorchError} `NOT_READY` while it loads or drains.
+   * @throws {LlorchError} `NOT_READY` while it loads or drains
    */
   model(): Model {
     this.#requireReady();
@@ -130,9 +130,9 @@ export class Worker implements Daemon {
   }
 
   /**
-   * What saves and restores slots.
+   * Saves and restores slots.
    *
-   * @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` where they cannot be saved.
+   * @throws {LlorchError} `NOT_READY`, or `NOT_FOUND` if slots cannot be saved
    */
   savedSlots(): SavedSlots {
     const { savedSlots } = this.model();
@@ -146,7 +146,7 @@ export class Worker implements Daemon {
   /**
    * Accepts one attempt of a job.
    *
-   * @throws {LlorchError} when it cannot be taken; nothing of it runs then.
+   * @throws {LlorchError} if it is not accepted; then nothing of it runs
    */
   async execute(request: ExecuteRequest, log: Logger): Promise<Answer> {
     try {
@@ -157,12 +157,12 @@ export class Worker implements Daemon {
     }
   }
 
-  /** Ends one attempt of a job if it is the current one. */
+  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
   cancel(jobId: string, attempt: number): void {
     this.#model?.cancel(jobId, attempt);
   }
 
-  /** Refuses new work and ends once what runs has ended. */
+  /** Refuses new work, and ends after the running work. */
   shutdown(): void {
     this.#state = "draining";
     this.#end(EXIT.ok);
@@ -182,7 +182,7 @@ export class Worker implements Daemon {
     await this.#model?.close();
   }
 
-  /** Loads and says so; whatever goes wrong ends the worker with one line that says why. */
+  /** Loads and reports that the worker is ready; an error ends the worker with one line. */
   async #start(): Promise<void> {
     try {
       await this.#load();
@@ -215,12 +215,12 @@ export class Worker implements Daemon {
       threads: this.#model.threads,
       load_ms: Math.round(performance.now() - this.#openedAt),
       stack_bytes: stack.bytes,
-      // Longer texts are read in pieces; only what cannot be cut has to fit.
+      // Longer texts are tokenized in pieces; only a part that cannot be cut must fit.
       uncut_characters: stack.characters,
     });
   }
 
-  /** Asks itself as others will: nobody is told of a worker that does not answer. */
+  /** Calls itself as others will, so that a worker that does not answer is never reported ready. */
   async #probe(): Promise<void> {
     const client = createClient({ baseUrl: this.url, token: this.#parts.token, timeoutMs: 5_000 });
     await client.call(workerRoutes.ready, {}, { signal: this.#stop.signal });

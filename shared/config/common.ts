@@ -8,18 +8,18 @@ import {
 } from "../defaults.ts";
 import { LOG_LEVELS } from "../logging.ts";
 
-/** A span of time as a config key: a whole number of milliseconds above zero. */
+/** A config key for a duration: a whole number of milliseconds above zero. */
 export function millis(standard: number, description: string) {
   return z.number().int().min(1).max(2_147_483_647).default(standard).describe(description);
 }
 
-/** A whole number of things as a config key. */
+/** A config key for a count: a whole number, at least `min`. */
 export function count(standard: number, description: string, min = 1) {
   return z.number().int().min(min).max(Number.MAX_SAFE_INTEGER).default(standard)
     .describe(description);
 }
 
-/** A host's name or address; IPv6 with or without brackets, and without them afterwards. */
+/** A host's name or address. IPv6 may be written in brackets; they are removed. */
 export function hostName() {
   return z.string().min(1).overwrite((host) => host.replace(/^\[(.*:.*)\]$/, "$1"));
 }
@@ -39,11 +39,11 @@ export const commonKeys = {
   log_level: z.enum(LOG_LEVELS).default("info").describe("debug, info, warning or error"),
 };
 
-/** Keys of a daemon that others call with a token. */
+/** Key of a daemon whose callers need a token. */
 export const tokenFileKey = z.string().min(1).optional()
   .describe("File (mode 0600) with the API token; else LLORCH_API_TOKEN");
 
-/** How a daemon proves who it is, and whom it believes. */
+/** The `[tls]` section: a daemon's certificate, and the authorities that it trusts. */
 export const tlsSection = z.strictObject({
   cert: z.string().min(1).optional().describe("PEM file with the certificate to serve HTTPS with"),
   key: z.string().min(1).optional().describe("PEM file with its key; others must not read it"),
@@ -59,7 +59,7 @@ export const tlsSection = z.strictObject({
   });
 }).prefault({});
 
-/** A `limits` section as `createApp()` takes it. */
+/** Converts a `limits` section to the limits of `createApp()`. */
 export function appLimits(limits: z.output<typeof limitsSection>) {
   return {
     maxBytes: limits.max_body_bytes,
@@ -68,7 +68,7 @@ export function appLimits(limits: z.output<typeof limitsSection>) {
   };
 }
 
-/** A `limits` section as `listen()` takes it. */
+/** Converts a `limits` section to the limits of `listen()`. */
 export function listenLimits(limits: z.output<typeof limitsSection>) {
   return {
     maxConnections: limits.max_connections,
@@ -77,7 +77,7 @@ export function listenLimits(limits: z.output<typeof limitsSection>) {
   };
 }
 
-/** Bounds of what a daemon reads from a client. */
+/** The `[limits]` section: what a daemon reads from clients. */
 export const limitsSection = z.strictObject({
   max_connections: count(
     4096,

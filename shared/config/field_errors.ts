@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { FieldError } from "../errors.ts";
 
-/** Zod's issues as a list of wrong fields, one per unknown key. */
+/** Converts zod's issues to a list of wrong fields, with one entry for each unknown key. */
 export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map(String);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Types that llama.cpp can keep keys and values in. */
+/** Types of llama.cpp's cached keys and values. */
 const CACHE_TYPES = [
   "f32",
   "f16",
@@ -14,8 +14,8 @@ const CACHE_TYPES = [
 ] as const;
 
 /**
- * How llama.cpp computes: flags of a worker, and in `[worker.llama]` of a pool manager what each of its
- * workers is started with. What is absent is llama.cpp's own default.
+ * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
+ * each of its workers with them. For absent settings llama.cpp's own defaults apply.
  */
 export const llamaShape = {
   gpu_layers: z.number().int().min(0).max(10_000).optional()
@@ -42,7 +42,7 @@ export const llamaShape = {
     .describe("Most tokens to guess at once; default: 16"),
 };
 
-/** Threads that compute: a number, or `auto` to measure a few settings when a model is loaded. */
+/** Threads that compute: a number, or `auto` to measure some numbers when a model is loaded. */
 export const threadsKey = z.union([
   z.number().int().min(1).max(1024),
   z.string().regex(
@@ -54,7 +54,7 @@ export const threadsKey = z.union([
 /** Settings of llama.cpp. */
 export type LlamaSettings = z.output<z.ZodObject<typeof llamaShape>>;
 
-/** A number of threads, however it was written. */
+/** Converts a {@linkcode threadsKey}, which may be a number or text. */
 export function threadsOf(value: z.output<typeof threadsKey>): number | "auto" {
   return value === "auto" ? "auto" : Number(value);
 }

@@ -9,40 +9,40 @@ import { closest } from "../text.ts";
 import { type ConfigKey, configKeys, envName, flagName } from "./schema.ts";
 import { parseToml } from "./toml.ts";
 
-/** What a program may be told. */
+/** The configuration, flags and commands of a program. */
 export interface ConfigSpec<S extends z.ZodObject> {
   /** Name of the executable, for messages. */
   readonly program: string;
   /** One line for the help. */
   readonly summary: string;
   readonly schema: S;
-  /** Throws a `UsageError` for what no single key shows to be wrong. */
+  /** Checks keys together; throws a `UsageError`. */
   readonly check?: (config: z.output<S>) => void;
   /** Read when no `--config` is given and it exists. */
   readonly defaultFile?: string | undefined;
-  /** Flags that are not config keys: only on the command line. */
+  /** Flags that are not config keys, and therefore exist only on the command line. */
   readonly extraFlags?: FlagFacts;
-  /** Whether a config file may be given at all; the worker has none. @default true */
+  /** Whether the program has a config file; the worker has none. @default true */
   readonly hasFile?: boolean;
-  /** What the program does instead of running, by the first word, e.g. `backup`. */
+  /** Commands by name, e.g. `backup`: the program runs one instead of serving. */
   readonly commands?: Readonly<Record<string, CommandFacts>>;
 }
 
-/** Flags that are no config keys. */
+/** Flags that are not config keys. */
 type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
 
 /** A command of a daemon's executable. */
 export interface CommandFacts {
-  /** Words after the command, for the help: `FILE`. */
+  /** Arguments of the command, for the help: `FILE`. */
   readonly words: string;
   readonly summary: string;
-  /** Config keys that it goes by, for its help: `state_dir`. */
+  /** Config keys that it uses, for its help: `state_dir`. */
   readonly uses?: readonly string[];
-  /** Flags of this command alone. */
+  /** Flags of only this command. */
   readonly flags?: FlagFacts;
 }
 
-/** What was asked for. */
+/** Result of {@linkcode loadConfig}: what the command line asks for. */
 export type Loaded<S extends z.ZodObject> =
   | {
     readonly kind: "run";
@@ -52,7 +52,7 @@ export type Loaded<S extends z.ZodObject> =
   | {
     readonly kind: "command";
     readonly name: string;
-    /** What stands after the command and is no flag. */
+    /** Arguments after the command that are not flags. */
     readonly words: readonly string[];
     readonly config: z.output<S>;
     readonly flags: Readonly<Record<string, string | boolean | undefined>>;
@@ -61,17 +61,17 @@ export type Loaded<S extends z.ZodObject> =
   | { readonly kind: "version" }
   | { readonly kind: "checked"; readonly text: string };
 
-/** What {@linkcode loadConfig} reads from; handed in, so that tests need no global state. */
+/** Sources of {@linkcode loadConfig}; parameters, so that tests need no global state. */
 export interface ConfigSources {
   readonly args: readonly string[];
   readonly env: (name: string) => string | undefined;
-  /** Gives undefined when the file does not exist. */
+  /** Returns undefined if the file does not exist. */
   readonly readFile: (path: string) => string | undefined;
-  /** Columns of the terminal that help is shown on; undefined: lines of any length. */
+  /** Columns of the terminal, for the help; undefined: lines of any length. */
   readonly width?: number | undefined;
 }
 
-/** Arguments, environment and files of this process. */
+/** The arguments, environment and files of this process. */
 export function processSources(args: readonly string[]): ConfigSources {
   return {
     args,
@@ -89,8 +89,8 @@ export function processSources(args: readonly string[]): ConfigSources {
 }
 
 /**
- * The same for a daemon that serves: it does not read a pipe, which would make everybody wait until
- * somebody writes to it.
+ * The same for a running daemon that reloads. It refuses to read a pipe, since all its work would
+ * have to wait until something is written to the pipe.
  */
 export function sourcesAgain(args: readonly string[]): ConfigSources {
   const sources = processSources(args);
@@ -109,14 +109,14 @@ function isPipe(path: string): boolean {
   try {
     return Deno.statSync(path).isFifo === true;
   } catch {
-    return false; // Who reads it says what is wrong with it.
+    return false; // Reading the file will report the error.
   }
 }
 
 /**
- * Puts a configuration together: flag, then `LLORCH_*` variable, then file, then default.
+ * Reads the configuration. For each key: flag, then `LLORCH_*` variable, then file, then default.
  *
- * @throws {UsageError} naming the flag, the variable, or the file and line that is wrong.
+ * @throws {UsageError} Names the flag, the variable, or the file and line that is wrong.
  */
 export async function loadConfig<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
@@ -188,7 +188,7 @@ function parseArguments<S extends z.ZodObject>(
   for (const [name, { type }] of Object.entries(ownFlags(spec))) options[name] = { type };
   for (const key of keys) options[flagName(key)] = { type: "string" };
   const known = Object.keys(options);
-  // A bare boolean key means true; parseArgs would take the next argument for its value.
+  // A boolean flag without a value means true; parseArgs would take the next argument as its value.
   const booleans = new Set(keys.filter((k) => k.kind === "boolean").map((k) => `--${flagName(k)}`));
   const given = args.map((arg) => booleans.has(arg) ? `${arg}=true` : arg);
   const commands = Object.keys(spec.commands ?? {});
@@ -214,13 +214,13 @@ function parseArguments<S extends z.ZodObject>(
   }
 }
 
-/** Flags that are no config keys, those of commands included. */
+/** Flags that are not config keys, including those of commands. */
 function ownFlags<S extends z.ZodObject>(spec: ConfigSpec<S>): FlagFacts {
   const ofCommands = Object.values(spec.commands ?? {}).map(({ flags }) => flags ?? {});
   return Object.assign({}, spec.extraFlags, ...ofCommands);
 }
 
-/** Refuses a command's flag without the command. */
+/** Refuses a command's flag that is given without the command. */
 function checkCommandFlags<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
   given: string | undefined,
@@ -285,7 +285,7 @@ function setPath(tree: Record<string, unknown>, path: readonly string[], value: 
   let at = tree;
   for (const name of path.slice(0, -1)) {
     const next = at[name] ??= {};
-    // The file says a value where a section belongs: the schema will refuse that.
+    // The file has a value in place of a section, which the schema will refuse.
     if (typeof next !== "object" || next === null) return;
     at = next as Record<string, unknown>;
   }
@@ -324,7 +324,7 @@ function helpText<S extends z.ZodObject>(
   ].join("\n");
 }
 
-/** What one command takes: its own flags, and the keys that it goes by. */
+/** The help of one command: its own flags, and the config keys that it uses. */
 function commandHelp<S extends z.ZodObject>(
   spec: ConfigSpec<S>,
   keys: readonly ConfigKey[],
@@ -343,7 +343,7 @@ function commandHelp<S extends z.ZodObject>(
   ].join("\n");
 }
 
-/** An option, and what it means. */
+/** An option and its help. */
 type Row = [string, string];
 
 const HELP_ROW: Row = ["-h, --help", "This text"];

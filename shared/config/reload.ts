@@ -1,17 +1,17 @@
 type Tree = Record<string, unknown>;
 
-/** What becomes of a configuration that was read again. */
+/** Result of {@linkcode planReload}. */
 export interface Reload<T> {
-  /** The new configuration, with the old values of what cannot change. */
+  /** The new configuration, with the old values of keys that cannot change. */
   readonly config: T;
-  /** Keys that changed, dotted. */
+  /** Changed keys with dots, e.g. `queue.capacity`. */
   readonly changed: readonly string[];
-  /** Keys that changed and need a restart: they keep their old values. */
+  /** Changed keys that need a restart: they keep their old values. */
   readonly kept: readonly string[];
 }
 
 /**
- * Compares a configuration with the one in force.
+ * Compares a new configuration with the current one.
  *
  * @param fixed Keys and sections that only a restart can change, e.g. `port`, `tls`.
  */

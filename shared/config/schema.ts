@@ -6,11 +6,11 @@ export interface ConfigKey {
   readonly path: readonly string[];
   readonly kind: "string" | "number" | "boolean" | "list";
   readonly description: string;
-  /** The default as the help shows it; undefined where there is none. */
+  /** The default, for the help; undefined if there is none. */
   readonly defaultValue: unknown;
 }
 
-/** The parts of zod's definition that the walk reads. */
+/** The parts of zod's definitions that {@linkcode configKeys} reads. */
 interface Definition {
   readonly type: string;
   readonly innerType?: z.ZodType;
@@ -30,8 +30,8 @@ export function envName(key: ConfigKey): string {
 }
 
 /**
- * Every settable key of a schema, in the order in which it is written down. Tables of things that have
- * names of their own can be set in the file alone.
+ * Every settable key of a schema, in the schema's order. Records (tables whose keys are names
+ * chosen by the operator) are left out, since they can be set only in the file.
  */
 export function configKeys(schema: z.ZodObject, path: readonly string[] = []): ConfigKey[] {
   return Object.entries(schema.shape).flatMap(([name, field]) => {
@@ -40,7 +40,7 @@ export function configKeys(schema: z.ZodObject, path: readonly string[] = []): C
     const { type, options = [] } = definition(inner);
     if (type === "object") return configKeys(inner as z.ZodObject, at);
     if (type === "record") return [];
-    // Of a number or a word the schema takes either as text.
+    // A union of number and string accepts both as text.
     const words = options.every((option) => ["number", "string"].includes(definition(option).type));
     const kind = type === "union" && words ? "string" : kindOf(type, at);
     return [{ path: at, kind, description, defaultValue }];

@@ -3,7 +3,7 @@ import { identifier, timestamp } from "./common.ts";
 import { poolView, workerView } from "./job.ts";
 import { modelName } from "./request.ts";
 
-/** What is told of the service, kept for a while and resumable. */
+/** Kinds of the resumable events of `GET /v2/events`. */
 export const activityKind = z.enum([
   "started",
   "pool_seen",
@@ -28,64 +28,65 @@ export const activityKind = z.enum([
   "gap",
 ]);
 
-/** Kind of an {@linkcode activityData}. */
+/** Kind of an {@linkcode Activity}. */
 export type ActivityKind = z.output<typeof activityKind>;
 
-/** One thing that happened, and why. */
+/** Data of an event of one of {@linkcode activityKind}: what happened, and why. */
 export const activityData = z.strictObject({
   at: timestamp,
-  message: z.string().meta({ description: "What happened and why, in plain words" }),
+  message: z.string().meta({ description: "What happened and why, for people to read" }),
   pool_id: identifier.optional(),
   worker_id: identifier.optional(),
   device: identifier.optional(),
   model: modelName.optional(),
   job_id: identifier.optional(),
-  reason: z.string().optional().meta({ description: "The reason alone" }),
+  reason: z.string().optional().meta({ description: "Only the reason, without what happened" }),
 }).meta({ id: "Activity" });
 
-/** One thing that happened. */
+/** Data of {@linkcode activityData}. */
 export type ActivityData = z.output<typeof activityData>;
 
-/** Something that happened, with its kind. */
+/** Something that happened, with its kind, before it gets its time. */
 export interface Activity extends Omit<ActivityData, "at"> {
   readonly kind: ActivityKind;
 }
 
 const count = z.number().int().min(0);
 
-/** How much is going on, over the last second. */
+/** Load and throughput of the service over the last second. */
 export const ratesData = z.strictObject({
   at: timestamp,
   tokens_per_second: z.number().min(0),
   ttft_ms: z.number().min(0).nullable().meta({
-    description: "From acceptance to the first token, mean of the jobs that began to answer; " +
-      "null: none did",
+    description:
+      "Mean time from acceptance to the first token, of the jobs that sent their first " +
+      "token in this second; null if there were none",
   }),
   queue_depth: count,
   queue_capacity: count,
   running: count,
-  accepted: count.meta({ description: "Jobs since the start" }),
-  ended: count.meta({ description: "Jobs since the start" }),
-  failovers: count.meta({ description: "Since the start" }),
+  accepted: count.meta({ description: "Jobs accepted since orchestratord was started" }),
+  ended: count.meta({ description: "Jobs ended since orchestratord was started" }),
+  failovers: count.meta({ description: "Failovers since orchestratord was started" }),
 }).meta({ id: "Rates" });
 
-/** How much is going on. */
+/** Data of the `rates` event. */
 export type RatesData = z.output<typeof ratesData>;
 
-/** Pools and workers, whole. */
+/** All pools and workers. */
 export const fleetData = z.strictObject({
   pools: z.array(poolView),
   workers: z.array(workerView),
 }).meta({ id: "Fleet" });
 
-/** Pools and workers. */
+/** Data of the `fleet` event. */
 export type FleetData = z.output<typeof fleetData>;
 
 const column = z.array(z.number().nullable());
 
-/** The last hour in columns of the same length, oldest first. */
+/** The last hour as columns of the same length, oldest point first. */
 export const historyData = z.strictObject({
-  interval_ms: count.meta({ description: "What one point stands for" }),
+  interval_ms: count.meta({ description: "Length of time that each point covers" }),
   at: z.array(z.number()).meta({ description: "End of each point, ms since the epoch" }),
   tokens_per_second: column,
   ttft_ms: column,
@@ -94,7 +95,7 @@ export const historyData = z.strictObject({
   failovers: column,
 }).meta({ id: "History" });
 
-/** The last hour. */
+/** Data of the `history` event. */
 export type HistoryData = z.output<typeof historyData>;
 
 const activityEvents = activityKind.options.map((kind) =>
@@ -102,8 +103,8 @@ const activityEvents = activityKind.options.map((kind) =>
 );
 
 /**
- * An event of `GET /v2/events`: what happened carries an id and is kept for a while; `history` comes
- * once at the beginning, `fleet` when it changed, `rates` every second.
+ * An event of `GET /v2/events`. Events of an {@linkcode activityKind} have an id and are kept for a
+ * while. `history` is sent once at the beginning, `fleet` when it has changed, `rates` each second.
  */
 export const serviceEvent = z.discriminatedUnion("event", [
   z.strictObject({ event: z.literal("rates"), data: ratesData }),

@@ -4,7 +4,7 @@ import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 /** A point in time on the wire: ISO 8601 in UTC. */
 export const timestamp = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
-/** An identifier that we made or that an operator chose: safe in paths, logs and metrics. */
+/** An identifier made by llorch or chosen by an operator: safe in paths, logs and metrics. */
 export const identifier = z.string().regex(
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
   "must be 1 to 128 letters, digits, dots, dashes or underscores",
@@ -50,11 +50,11 @@ export const health = z.object({
   uptime_seconds: z.number().min(0),
 }).meta({ id: "Health" });
 
-/** `GET /ready`: the process can take work; otherwise 503 with the reasons. */
+/** Reply to `GET /ready` when the process can take work; otherwise it is 503 with the reasons. */
 export const ready = z.object({ status: z.literal("ready") }).meta({ id: "Ready" });
 
-/** An empty success. */
+/** A reply that says only that the request was accepted. */
 export const accepted = z.strictObject({ status: z.literal("accepted") }).meta({ id: "Accepted" });
 
-/** The reply of {@linkcode accepted}. */
+/** The only value of {@linkcode accepted}. */
 export const ACCEPTED = { status: "accepted" } as const;

@@ -6,8 +6,8 @@ import { defineRoute, type Role } from "./route.ts";
  * The four routes that every daemon has.
  *
  * @param tag The daemon, as OpenAPI groups it.
- * @param role Who may see more than that the daemon is alive.
- * @param healthSchema What `GET /health` answers.
+ * @param role Who may call them; `GET /health` is open to all.
+ * @param healthSchema Reply of `GET /health`.
  */
 export function commonRoutes<const T extends string, const A extends Role, H extends z.ZodType>(
   tag: T,

@@ -3,25 +3,27 @@ import type { z } from "zod";
 import { LlorchError } from "../errors.ts";
 import { type ErrorBody, errorBody } from "./common.ts";
 
-/** How an API says that a request failed. Each vendor's API has one; `Route.dialect` names it. */
+/**
+ * How an API writes errors. Each vendor's API has a dialect of its own; `Route.dialect` names it.
+ */
 export interface Dialect {
   readonly name: string;
   /** The JSON body of every error reply. */
   readonly errorBody: z.ZodType;
-  /** An error as a body and headers of this API. */
+  /** Writes an error as a body and headers of this API. */
   writeError(error: LlorchError, correlationId: string): ErrorReply;
-  /** The error that a JSON body holds; undefined where it is not an error of this API. */
+  /** Reads an error from a JSON body; undefined if the body is not an error of this API. */
   readError(body: unknown): LlorchError | undefined;
 }
 
-/** What a dialect adds to a reply that has the error's status. */
+/** An error reply without its status, which is the error's. */
 export interface ErrorReply {
-  /** To be sent as JSON. */
+  /** Sent as JSON. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** llorch's own API: every route that names no other dialect. */
+/** llorch's own API, used by every route that names no other dialect. */
 export const ownDialect: Dialect = {
   name: "llorch",
   errorBody,

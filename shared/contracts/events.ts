@@ -7,10 +7,10 @@ import { toolCall } from "./tools.ts";
 /** Why a generation ended. */
 export const stopReason = z.enum(["EOS", "MAX_TOKENS", "STOP_SEQUENCE", "TOOL_CALLS"]);
 
-/** Reason of {@linkcode endData}. */
+/** Why a generation ended. */
 export type StopReason = z.output<typeof stopReason>;
 
-// Readers may be older than writers: fields that they do not know are dropped, not refused.
+// Readers may be older than writers: they drop fields that they do not know.
 
 export const queuedData = z.object({
   job_id: identifier,
@@ -28,26 +28,28 @@ export const startedData = z.object({
 
 const tokenLogprob = z.object({
   id: tokenId,
-  t: z.string().meta({ description: "The token's own text, which may be part of a character" }),
-  logprob: z.number().meta({ description: "Natural logarithm; -9999 for what is impossible" }),
+  t: z.string().meta({ description: "The token's text; may be only a part of a character" }),
+  logprob: z.number()
+    .meta({ description: "Natural logarithm of the probability; -9999 if it is 0" }),
 });
 
-/** How probable a token was among those that the request's sampling left to choose from. */
+/** A chosen token's probability among the candidates that the request's sampling left. */
 export const chosenLogprob = tokenLogprob.extend({
-  top: z.array(tokenLogprob).meta({ description: "The most probable tokens, best first" }),
+  top: z.array(tokenLogprob)
+    .meta({ description: "The most probable candidates, most probable first" }),
 }).meta({ id: "TokenLogprobs" });
 
-/** How probable a token was. */
+/** A chosen token with its probability. */
 export type ChosenLogprob = z.output<typeof chosenLogprob>;
 
 export const tokenData = z.object({
   t: z.string().meta({ description: "Text; whole UTF-8 characters only" }),
   i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
-  ids: z.array(tokenId).optional().meta({ description: "Token ids; with ?ids=true" }),
+  ids: z.array(tokenId).optional().meta({ description: "Token ids; only with ?ids=true" }),
   logprobs: z.array(chosenLogprob).optional()
-    .meta({ description: "Of each of the event's tokens, where the request asks for it" }),
+    .meta({ description: "One for each token of the event; only if the request asks for them" }),
   channel: z.enum(["reasoning"]).optional()
-    .meta({ description: "What the model thinks before it answers; absent: the answer" }),
+    .meta({ description: "reasoning: the model's thinking before its answer; absent: the answer" }),
 }).meta({ id: "TokenEvent" });
 
 export const metricsData = z.object({
@@ -79,10 +81,13 @@ export const errorData = z.object({
   retriable: z.boolean(),
   retry_after_ms: milliseconds.optional(),
   details: z.record(z.string(), z.unknown()).optional()
-    .meta({ description: "As in an error reply: of INVALID_REQUEST, the wrong fields" }),
+    .meta({ description: "As in an error reply; for INVALID_REQUEST, the wrong fields" }),
 }).meta({ id: "ErrorEvent" });
 
-/** An event of a job as a client sees it: `queued → started → token* (metrics between) → end | error`. */
+/**
+ * An event of a job as a client sees it: `queued`, `started`, then `token` and `metrics`, at last
+ * `end` or `error`.
+ */
 export const jobEvent = z.discriminatedUnion("event", [
   z.object({ event: z.literal("queued"), data: queuedData }),
   z.object({ event: z.literal("started"), data: startedData }),
@@ -95,7 +100,7 @@ export const jobEvent = z.discriminatedUnion("event", [
 /** An event of a job. */
 export type JobEvent = z.output<typeof jobEvent>;
 
-/** Events that carry an SSE `id` and are kept: all but `metrics`. */
+/** Events that have an SSE `id` and are stored: all except `metrics`. */
 export type StoredJobEvent = Exclude<JobEvent, { event: "metrics" }>;
 
 /** Data of the `error` event. */
@@ -107,7 +112,7 @@ export function toErrorData(error: LlorchError): ErrorData {
   return { code, message, retriable, ...defined({ retry_after_ms, details }) };
 }
 
-/** The error that an event tells of, as retriable as it says. */
+/** The error in an event's data, with the `retriable` of the data. */
 export function eventError(data: ErrorData): LlorchError {
   const { code, message, retriable, retry_after_ms, details } = data;
   return new LlorchError(code, message, {
@@ -122,7 +127,7 @@ export type EndData = z.output<typeof endData>;
 /** Data of the `metrics` event. */
 export type MetricsData = z.output<typeof metricsData>;
 
-/** An event of `/execute`: a worker knows nothing of queues, and always tells the token ids. */
+/** An event of `/execute`. Unlike a {@linkcode jobEvent}: no queue, and always with token ids. */
 export const workerEvent = z.discriminatedUnion("event", [
   z.object({
     event: z.literal("started"),
@@ -140,7 +145,7 @@ export const workerEvent = z.discriminatedUnion("event", [
 /** An event of `/execute`. */
 export type WorkerEvent = z.output<typeof workerEvent>;
 
-/** True for the two events after which nothing comes. */
+/** True for `end` and `error`, the events that end a stream. */
 export function isTerminal(event: { readonly event: string }): boolean {
   return event.event === "end" || event.event === "error";
 }

@@ -4,7 +4,7 @@ import { errorData, stopReason } from "./events.ts";
 import { device, unusableModel, workerState } from "./pool.ts";
 import { modelName } from "./request.ts";
 
-/** Life of a job. */
+/** States of a job, from submission to its end. */
 export const jobStatus = z.enum([
   "queued",
   "dispatched",
@@ -22,7 +22,7 @@ export const priority = z.enum(["interactive", "batch"]);
 /** Class of a job in the queue. */
 export type Priority = z.output<typeof priority>;
 
-/** Reply to `POST /v2/tasks`: the job is on disk. */
+/** Reply to `POST /v2/tasks`, sent once the job is on disk. */
 export const taskAccepted = z.object({
   job_id: identifier,
   status: jobStatus,
@@ -42,8 +42,8 @@ export const attempt = z.object({
   ended_at: timestamp.optional(),
   reason: z.string().optional().meta({ description: "Why the attempt did not end the job" }),
   suspect: z.boolean().optional().meta({
-    description: "Its worker hung or died, and of all that ran there this attempt, which had " +
-      "delivered nothing, is the likeliest cause; taken back when the job delivers",
+    description: "The worker hung or died, and this attempt, which had delivered nothing, is the " +
+      "likeliest cause of all that ran there; removed when the job delivers a token",
   }),
 }).meta({ id: "Attempt" });
 
@@ -56,8 +56,8 @@ export const usage = z.object({
   tokens_out: z.number().int().min(0),
 }).meta({
   id: "Usage",
-  description: "Tokens of an ended job; of one that was cancelled or failed, what is known: " +
-    "what was read of its prompt, and 0 for tokens_cached",
+  description: "Tokens of an ended job. For a cancelled or failed job, tokens_in is the part of " +
+    "the prompt that was read, and tokens_cached is 0",
 });
 
 export const jobView = z.object({
@@ -73,12 +73,12 @@ export const jobView = z.object({
   output: z.string().optional(),
   usage: usage.optional(),
   stop_reason: stopReason.optional().meta({
-    description: "Why it came to its end, if it completed",
+    description: "Why generation ended; only of a completed job",
   }),
   error: errorData.optional(),
 }).meta({ id: "Job" });
 
-/** A job as `GET /v2/tasks/{id}` tells it. */
+/** A job in the reply to `GET /v2/tasks/{id}`. */
 export type JobView = z.output<typeof jobView>;
 
 export const jobPage = z.object({
@@ -94,31 +94,32 @@ export const workerView = z.object({
   device: identifier,
   state: workerState,
   slots: z.number().int(),
-  active: z.number().int().meta({ description: "Jobs that run there now" }),
+  active: z.number().int().meta({ description: "Jobs that run on it now" }),
   context: z.number().int(),
   memory_bytes: z.number().int(),
   pinned: z.boolean(),
   ready_at: timestamp.optional().meta({ description: "When orchestratord first saw it ready" }),
 }).meta({ id: "Worker" });
 
-/** A worker as clients see it: never its token. */
+/** A worker as clients see it, without its token. */
 export type WorkerView = z.output<typeof workerView>;
 
-/** What a load of a model on a device would come to. */
+/** Whether a model fits on a device. */
 export const modelFit = z.object({
   pool_id: identifier,
   device: identifier,
   fits: z.enum(["loaded", "now", "evicting", "later", "never"]).meta({
     description:
-      "evicting: once idle workers have gone; later: once busy workers have, or another " +
-      "program; never: it is too large, or cannot be started",
+      "loaded: it is there already; now: it fits at once; evicting: after idle workers " +
+      "are stopped; later: after busy workers end, or another program frees memory; never: it " +
+      "is too large, or cannot be started",
   }),
   needed_bytes: z.number().int(),
   free_bytes: z.number().int(),
   reason: z.string().optional().meta({ description: "Why it does not fit now" }),
 }).meta({ id: "ModelFit" });
 
-/** What a load of a model on a device would come to. */
+/** Whether a model fits on a device. */
 export type ModelFit = z.output<typeof modelFit>;
 
 export const modelView = z.object({
@@ -129,25 +130,27 @@ export const modelView = z.object({
   context_length: z.number().int(),
   size_bytes: z.number().int(),
   estimated_bytes: z.number().int()
-    .meta({ description: "Memory a load with the pool's default settings would need" }),
+    .meta({ description: "Memory that a load with the pool's default settings would need" }),
   pools: z.array(identifier),
   loaded: z.boolean(),
-  loading: z.boolean().meta({ description: "A worker is about to hold it, or is to be tried" }),
-  pinned: z.boolean().meta({ description: "Its workers, where pinned, are never evicted" }),
+  loading: z.boolean().meta({ description: "A worker is loading it or will be started for it" }),
+  pinned: z.boolean().meta({ description: "It is pinned: workers where it is are never evicted" }),
   workers: z.array(identifier),
   load_error: z.string().optional()
-    .meta({ description: "Why the latest try to load it failed, until one succeeds" }),
+    .meta({ description: "Why the last attempt to load it failed; absent once a load succeeds" }),
   ambiguous_aliases: z.array(z.string())
-    .meta({ description: "Aliases that another model claims too: they resolve to neither" }),
-  fit: z.array(modelFit).optional().meta({ description: "With ?fit=true" }),
+    .meta({ description: "Aliases that another model has too, and that therefore name neither" }),
+  fit: z.array(modelFit).optional().meta({
+    description: "One for each device; only with ?fit=true",
+  }),
 }).meta({ id: "Model" });
 
 export const unusableModelView = unusableModel.omit({ path: true }).extend({
   pool_id: identifier,
-  path: z.string().optional().meta({ description: "For operators only" }),
+  path: z.string().optional().meta({ description: "Only for operators" }),
 }).meta({ id: "UnusableModelView" });
 
-/** A file of a pool that no worker could load. */
+/** A file in a pool's models folder that no worker can load. */
 export type UnusableModelView = z.output<typeof unusableModelView>;
 
 /** A model that some pool has. */
@@ -158,7 +161,7 @@ export const poolView = z.object({
   endpoint: z.string(),
   version: z.string(),
   status: z.enum(["available", "unavailable", "draining", "drained"])
-    .meta({ description: "drained: taken out of service, and the last worker has gone" }),
+    .meta({ description: "drained: taken out of service, and its last worker has ended" }),
   last_seen_at: timestamp,
   devices: z.array(device),
   workers: z.array(identifier),
@@ -168,7 +171,7 @@ export const poolView = z.object({
     to: modelName,
     stage: z.enum(["loading", "retiring", "done", "failed"]),
     error: z.string().optional(),
-  }).optional().meta({ description: "The latest reload, since orchestratord was started" }),
+  }).optional().meta({ description: "The last reload since orchestratord was started" }),
 }).meta({ id: "Pool" });
 
 /** A pool as clients see it. */
@@ -192,7 +195,7 @@ export const queueView = z.object({
     model: modelName,
     priority,
     durable: z.boolean().meta({
-      description: "Kept, as jobs of /v2/tasks are; calls of /v1 are not",
+      description: "Stored on disk, as jobs of /v2/tasks are; calls of /v1 are not",
     }),
     attempt: z.number().int().min(1),
     worker_id: identifier,
@@ -202,5 +205,5 @@ export const queueView = z.object({
   })),
 }).meta({ id: "Queue" });
 
-/** What waits, and what runs. */
+/** Waiting and running jobs. */
 export type QueueView = z.output<typeof queueView>;

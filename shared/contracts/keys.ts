@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identifier, timestamp } from "./common.ts";
 
-/** What an API key lets its holder do; an operator may do what a client may. */
+/** What the holder of an API key may do; an operator may also do what a client may. */
 export const keyRole = z.enum(["client", "operator", "pool"]);
 
 /** Role of an API key. */
@@ -9,28 +9,29 @@ export type KeyRole = z.output<typeof keyRole>;
 
 const bound = z.number().int().min(1).max(1_000_000_000_000);
 
-/** Bounds of one API key; a bound that is absent is the configured one, or none. */
+/** Limits of one API key; for an absent limit the configured one applies, if there is one. */
 export const keyLimits = z.strictObject({
   requests_per_minute: bound.optional(),
   concurrent_jobs: bound.optional().meta({ description: "Jobs that wait or run" }),
   tokens_per_day: bound.optional().meta({
-    description: "Prompt and output tokens of one day (UTC); what already runs may exceed it",
+    description: "Prompt and output tokens per UTC day; running jobs may exceed it",
   }),
   unsafe_requests_per_hour: bound.optional().meta({
-    description: "Requests that ended with REQUEST_UNSAFE within an hour; then all are refused",
+    description: "Requests that may end with REQUEST_UNSAFE within an hour before all requests " +
+      "are refused",
   }),
 }).meta({ id: "KeyLimits" });
 
-/** Bounds of an API key. */
+/** Limits of an API key. */
 export type KeyLimits = z.output<typeof keyLimits>;
 
-/** A name that people give to a key: it is shown in lists, so it holds no control characters. */
+/** Name of a key. It is shown in lists, so it must not have control characters. */
 export const keyName = z.string().trim().min(1).max(100).regex(
   /^[^\p{C}\p{Zl}\p{Zp}]+$/u,
   "must be 1 to 100 printable characters",
 );
 
-/** `POST /v2/keys`. */
+/** Body of `POST /v2/keys`. */
 export const newKey = z.strictObject({
   name: keyName,
   role: keyRole.default("client"),
@@ -38,7 +39,7 @@ export const newKey = z.strictObject({
   limits: keyLimits.prefault({}),
 }).meta({ id: "NewKey" });
 
-/** A key that is asked for. */
+/** A key to be made. */
 export type NewKey = z.output<typeof newKey>;
 
 const keyFields = {
@@ -49,25 +50,25 @@ const keyFields = {
   created_at: timestamp,
   expires_at: timestamp.optional(),
   revoked_at: timestamp.optional(),
-  last_used_at: timestamp.optional().meta({ description: "To within ten minutes" }),
+  last_used_at: timestamp.optional().meta({ description: "Accurate to ten minutes" }),
   limits: keyLimits,
   tokens_today: z.number().int().min(0),
 };
 
-/** An API key as it is listed, never with its secret. */
+/** An API key in a list, without its secret. */
 export const keyView = z.strictObject(keyFields).meta({ id: "Key" });
 
 /** A listed API key. */
 export type KeyView = z.output<typeof keyView>;
 
-/** The one reply that shows the secret. */
+/** Reply to `POST /v2/keys`, the only one with the secret. */
 export const createdKey = z.strictObject({
   ...keyFields,
-  secret: z.string().meta({ description: "Sent as a bearer token; shown this once" }),
+  secret: z.string().meta({ description: "To be sent as a bearer token; shown only here" }),
 }).meta({ id: "CreatedKey" });
 
 /** A key that was just made. */
 export type CreatedKey = z.output<typeof createdKey>;
 
-/** `GET /v2/keys`, newest first. */
+/** Reply to `GET /v2/keys`, newest key first. */
 export const keyList = z.strictObject({ keys: z.array(keyView) }).meta({ id: "Keys" });

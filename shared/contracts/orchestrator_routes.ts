@@ -30,13 +30,16 @@ import { sessionView, signIn } from "./session.ts";
 const tag = "orchestratord";
 const byId = z.object({ id: identifier });
 
-/** Keys that make a retried submission the same job. */
+/** Value of the `Idempotency-Key` header: submissions with the same key make only one job. */
 export const idempotencyKey = z.string().regex(
   /^[\x21-\x7e]{1,255}$/,
   "must be 1 to 255 printable characters without spaces",
 );
 
-/** Where a model is meant to be; everywhere, or wherever there is room, where nothing is named. */
+/**
+ * A pool, a device, or both. Without either: wherever there is room (load), or everywhere (unload,
+ * pin, unpin).
+ */
 export const modelPlace = z.strictObject({
   pool_id: identifier.optional(),
   device: identifier.optional(),
@@ -48,7 +51,8 @@ export const orchestratorRoutes = {
     method: "POST",
     path: "/v2/tasks",
     summary:
-      "Submit a task; 202 means that it is on disk. With Accept: text/event-stream, its events",
+      "Submit a task; 202 means that it is on disk. With Accept: text/event-stream, the reply is " +
+      "its events",
     tag: "tasks",
     role: "client",
     headers: z.object({ "idempotency-key": idempotencyKey.optional() }),
@@ -71,7 +75,7 @@ export const orchestratorRoutes = {
   listTasks: defineRoute({
     method: "GET",
     path: "/v2/tasks",
-    summary: "Jobs, newest first",
+    summary: "List jobs, newest first",
     tag: "tasks",
     role: "client",
     query: z.object({
@@ -88,7 +92,7 @@ export const orchestratorRoutes = {
   getTask: defineRoute({
     method: "GET",
     path: "/v2/tasks/{id}",
-    summary: "One job, with its output while that is kept",
+    summary: "Get a job, with its output as long as that is kept",
     tag: "tasks",
     role: "client",
     params: byId,
@@ -100,7 +104,7 @@ export const orchestratorRoutes = {
   taskEvents: defineRoute({
     method: "GET",
     path: "/v2/tasks/{id}/events",
-    summary: "The events of a job, after Last-Event-ID",
+    summary: "Stream the events of a job, from the one after Last-Event-ID",
     tag: "tasks",
     role: "client",
     params: byId,
@@ -109,7 +113,7 @@ export const orchestratorRoutes = {
       "last-event-id": z.string().regex(/^\d{1,15}$/, "must be the id of an event").optional(),
     }),
     status: 200,
-    empty: "The job has ended and has no event after Last-Event-ID: nothing more will come",
+    empty: "The job has ended, and there are no events after Last-Event-ID",
     kind: "stream",
     event: jobEvent,
     errors: ["NOT_FOUND", "CONTENT_EXPIRED", "NOT_READY"],
@@ -129,7 +133,7 @@ export const orchestratorRoutes = {
   deleteTask: defineRoute({
     method: "DELETE",
     path: "/v2/tasks/{id}",
-    summary: "The same as cancel",
+    summary: "Cancel a job, as POST /v2/tasks/{id}/cancel does; idempotent",
     tag: "tasks",
     role: "client",
     params: byId,
@@ -141,18 +145,18 @@ export const orchestratorRoutes = {
   models: defineRoute({
     method: "GET",
     path: "/v2/models",
-    summary: "Models that the pools have, and which are loaded",
+    summary: "List the models that the pools have",
     tag: "state",
     role: "client",
     query: z.object({
       fit: z.enum(["true", "false"]).default("false")
-        .meta({ description: "true: tells of each device whether the model fits, and why not" }),
+        .meta({ description: "true: adds for each device whether the model fits, or why not" }),
     }),
     status: 200,
     reply: z.object({
       models: z.array(modelView),
       unusable: z.array(unusableModelView)
-        .meta({ description: "Files in models folders that no worker could load, and why" }),
+        .meta({ description: "Files in models folders that no worker can load, and why" }),
     }).meta({ id: "Models" }),
     kind: "json",
     errors: [],
@@ -160,7 +164,7 @@ export const orchestratorRoutes = {
   workers: defineRoute({
     method: "GET",
     path: "/v2/workers",
-    summary: "Workers of all pools",
+    summary: "List the workers of all pools",
     tag: "state",
     role: "client",
     status: 200,
@@ -171,7 +175,7 @@ export const orchestratorRoutes = {
   pools: defineRoute({
     method: "GET",
     path: "/v2/pools",
-    summary: "Pools and their devices",
+    summary: "List pools and their devices",
     tag: "state",
     role: "client",
     status: 200,
@@ -182,7 +186,7 @@ export const orchestratorRoutes = {
   queue: defineRoute({
     method: "GET",
     path: "/v2/queue",
-    summary: "What waits, and why, and what runs",
+    summary: "List waiting jobs, with the reason why each waits, and running jobs",
     tag: "state",
     role: "client",
     status: 200,
@@ -193,7 +197,7 @@ export const orchestratorRoutes = {
   loadModel: defineRoute({
     method: "POST",
     path: "/v2/models/{ref}/load",
-    summary: "Load a model before anybody asks for it; nothing happens when it is loaded",
+    summary: "Load a model before a request needs it; does nothing if it is loaded",
     tag: "state",
     role: "operator",
     params: z.object({ ref: modelName }),
@@ -201,7 +205,7 @@ export const orchestratorRoutes = {
     status: 202,
     reply: accepted.extend({
       waits: z.string().optional()
-        .meta({ description: "Why it is not loaded at once; it is as soon as it can be" }),
+        .meta({ description: "Why the load has to wait; it starts as soon as it can" }),
     }).meta({ id: "LoadAccepted" }),
     kind: "json",
     errors: [
@@ -215,8 +219,7 @@ export const orchestratorRoutes = {
   unloadModel: defineRoute({
     method: "POST",
     path: "/v2/models/{ref}/unload",
-    summary:
-      "Let the jobs of a model end, then stop its workers; a job that comes later loads it again",
+    summary: "Let the jobs of a model end, then stop its workers; a later job loads it again",
     tag: "state",
     role: "operator",
     params: z.object({ ref: modelName }),
@@ -229,7 +232,7 @@ export const orchestratorRoutes = {
   pinModel: defineRoute({
     method: "POST",
     path: "/v2/models/{ref}/pin",
-    summary: "Never evict a model nor stop it when idle; what is not loaded is not loaded by this",
+    summary: "Keep a model from being evicted or stopped when idle; does not load it",
     tag: "state",
     role: "operator",
     params: z.object({ ref: modelName }),
@@ -242,7 +245,7 @@ export const orchestratorRoutes = {
   unpinModel: defineRoute({
     method: "POST",
     path: "/v2/models/{ref}/unpin",
-    summary: "Take a pin back",
+    summary: "Remove a pin",
     tag: "state",
     role: "operator",
     params: z.object({ ref: modelName }),
@@ -255,13 +258,13 @@ export const orchestratorRoutes = {
   serviceEvents: defineRoute({
     method: "GET",
     path: "/v2/events",
-    summary: "What happens in the service, after Last-Event-ID or from the oldest that is kept, " +
-      "with how much is going on",
+    summary: "Stream what happens in the service, from the event after Last-Event-ID or the " +
+      "oldest that is kept, with its load each second",
     tag: "state",
     role: "client",
     query: z.object({
       follow: z.enum(["true", "false"]).default("true")
-        .meta({ description: "false: ends after what is known now" }),
+        .meta({ description: "false: the stream ends after the events that are there now" }),
     }),
     headers: z.object({
       "last-event-id": z.string().regex(/^\d{1,15}$/, "must be the id of an event").optional(),
@@ -274,7 +277,7 @@ export const orchestratorRoutes = {
   registerPool: defineRoute({
     method: "POST",
     path: "/v2/pools/register",
-    summary: "A pool manager introduces itself with all that it knows",
+    summary: "Register a pool manager with its whole state",
     tag: "pools",
     role: "pool",
     body: poolState,
@@ -286,7 +289,7 @@ export const orchestratorRoutes = {
   heartbeat: defineRoute({
     method: "POST",
     path: "/v2/pools/{id}/heartbeat",
-    summary: "A pool manager reports; 404 asks it to register again",
+    summary: "Report of a pool manager; 404 asks it to register again",
     tag: "pools",
     role: "pool",
     params: byId,
@@ -299,7 +302,7 @@ export const orchestratorRoutes = {
   deregisterPool: defineRoute({
     method: "POST",
     path: "/v2/pools/{id}/deregister",
-    summary: "A pool manager leaves",
+    summary: "Take a pool manager that is stopping off the list",
     tag: "pools",
     role: "pool",
     params: byId,
@@ -312,8 +315,8 @@ export const orchestratorRoutes = {
   drainPool: defineRoute({
     method: "POST",
     path: "/v2/pools/{id}/drain",
-    summary: "Take a pool out of service, also over restarts: nothing new is placed on it, its " +
-      "streams end or go on elsewhere after the deadline, its workers stop",
+    summary: "Take a pool out of service, also across restarts: it gets no new jobs, its streams " +
+      "end or move to other pools after the deadline, and its workers stop",
     tag: "pools",
     role: "operator",
     params: byId,
@@ -338,8 +341,8 @@ export const orchestratorRoutes = {
   reloadPool: defineRoute({
     method: "POST",
     path: "/v2/pools/{id}/reload",
-    summary: "Replace a model on a pool: the old one serves until the new one does, and where " +
-      "that fails",
+    summary: "Replace a model on a pool: the old one serves until the new one is ready, and goes " +
+      "on if the new one fails to load",
     tag: "pools",
     role: "operator",
     params: byId,
@@ -359,7 +362,7 @@ export const orchestratorRoutes = {
   listKeys: defineRoute({
     method: "GET",
     path: "/v2/keys",
-    summary: "API keys, newest first; never their secrets",
+    summary: "List API keys, newest first, without their secrets",
     tag: "keys",
     role: "operator",
     status: 200,
@@ -370,7 +373,7 @@ export const orchestratorRoutes = {
   createKey: defineRoute({
     method: "POST",
     path: "/v2/keys",
-    summary: "Make an API key; its secret is shown this once",
+    summary: "Make an API key; this reply is the only one with its secret",
     tag: "keys",
     role: "operator",
     body: newKey,
@@ -382,7 +385,7 @@ export const orchestratorRoutes = {
   revokeKey: defineRoute({
     method: "DELETE",
     path: "/v2/keys/{id}",
-    summary: "Revoke an API key at once and for good; idempotent",
+    summary: "Revoke an API key at once and for ever; idempotent",
     tag: "keys",
     role: "operator",
     params: byId,
@@ -394,7 +397,7 @@ export const orchestratorRoutes = {
   session: defineRoute({
     method: "GET",
     path: "/v2/session",
-    summary: "Who is calling, and what it may do",
+    summary: "Get the caller's name and role",
     tag: "session",
     role: "client",
     status: 200,
@@ -405,7 +408,8 @@ export const orchestratorRoutes = {
   signIn: defineRoute({
     method: "POST",
     path: "/v2/session",
-    summary: "Sign a browser in: a cookie that scripts cannot read stands for the key for 12 hours",
+    summary: "Sign a browser in with a cookie that stands for the key for 12 hours and that " +
+      "scripts cannot read",
     tag: "session",
     role: "none",
     body: signIn,

@@ -13,12 +13,12 @@ export const device = z.object({
   kind: deviceKind,
   name: z.string(),
   total_bytes: bytes,
-  free_bytes: bytes.meta({ description: "As the device says: what other programs hold counts" }),
+  free_bytes: bytes.meta({ description: "As the device reports it, other programs included" }),
   unavailable: z.string().optional()
-    .meta({ description: "Why it cannot be used now; it has no free memory then" }),
+    .meta({ description: "Why it cannot be used now; free_bytes is 0 then" }),
   asked_only: z.literal(true).optional().meta({
-    description: "Models go there only when it is named: a CPU beside GPUs, unless `devices.cpu` " +
-      "of its pool manager is `always`",
+    description: "A CPU on a host with GPUs: used only by loads that name it, unless the pool " +
+      "manager's `devices.cpu` is `always`",
   }),
 }).meta({ id: "Device" });
 
@@ -29,14 +29,14 @@ export const defaultLoad = z.object({
   context: z.number().int().min(1).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(1),
   device_bytes: z.partialRecord(deviceKind, bytes).meta({
-    description: "Memory that it takes on a device of each kind, measured or estimated",
+    description: "Memory that it takes on a device, by the device's kind; measured or estimated",
   }),
   host_bytes: bytes.meta({
-    description: "Memory that it takes in the machine beside a GPU that holds only some layers",
+    description: "Main memory that it takes besides, if the GPU holds only some of the layers",
   }),
 }).meta({ id: "DefaultLoad" });
 
-/** How a pool loads a model for which nobody names a context or slots. */
+/** How a pool loads a model if the load names neither context nor slots. */
 export type DefaultLoad = z.output<typeof defaultLoad>;
 
 export const poolModel = z.object({
@@ -52,18 +52,18 @@ export const poolModel = z.object({
   kv_bytes_per_token: bytes,
   compute_bytes: bytes,
   window_tokens: z.number().int().min(1).optional()
-    .meta({ description: "Tokens that windowed layers look back" }),
+    .meta({ description: "Attention window of layers that have one, in tokens" }),
   window_bytes_per_token: bytes.optional(),
   state_bytes_per_slot: bytes.optional().meta({ description: "State of recurrent layers" }),
   batch_tokens: z.number().int().min(1).optional()
-    .meta({ description: "Tokens computed at once, where that is configured" }),
+    .meta({ description: "Tokens computed at once; absent if not configured" }),
   block_count: z.number().int().min(0).optional(),
   gpu_layers: z.number().int().min(0).optional()
-    .meta({ description: "Layers that loads put on a GPU as its host is configured; else all" }),
+    .meta({ description: "Layers that its host is configured to put on a GPU; absent: all" }),
   measured: z.object({ context: z.number().int(), slots: z.number().int(), memory_bytes: bytes })
-    .optional().meta({ description: "What the last load really took" }),
+    .optional().meta({ description: "Memory that the last load actually took" }),
   default_load: defaultLoad.optional().meta({
-    description: "What its pool makes of a load that names nothing; absent from older pools",
+    description: "Used if a load names neither context nor slots; absent from older pools",
   }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });
@@ -77,7 +77,7 @@ export const unusableModel = z.object({
   reason: z.string().max(1024),
 }).meta({ id: "UnusableModel" });
 
-/** A file in a models folder that no worker could load. */
+/** A file in a models folder that no worker can load. */
 export type UnusableModel = z.output<typeof unusableModel>;
 
 export const workerState = z.enum(["starting", "loading", "ready", "draining", "stopping"]);
@@ -85,7 +85,7 @@ export const workerState = z.enum(["starting", "loading", "ready", "draining", "
 /** State of a {@linkcode poolWorker}. */
 export type WorkerState = z.output<typeof workerState>;
 
-/** What a worker can be asked for. */
+/** What a worker's model can do. */
 export const capability = z.enum(["generate", "tokenize", "embed", "rerank"]);
 
 /** What a worker's model can do. */
@@ -99,7 +99,7 @@ export const poolWorker = z.object({
   fingerprint: sha256,
   device: identifier,
   uri: z.url().optional().meta({ description: "Absent until the worker listens" }),
-  token: z.string().meta({ description: "Bearer token of the worker; shown to nobody else" }),
+  token: z.string().meta({ description: "The worker's bearer token; no other reply has it" }),
   backend: z.string(),
   capabilities: z.array(capability),
   state: workerState,
@@ -108,14 +108,14 @@ export const poolWorker = z.object({
   active: z.number().int().min(0),
   memory_bytes: bytes,
   heir_of: z.array(identifier).max(256).optional().meta({
-    description: "Workers that have ended and whose saved slots it was given",
+    description: "Ended workers whose saved slots it was given",
   }),
 }).meta({ id: "PoolWorker" });
 
 /** A worker as its pool reports it. */
 export type PoolWorker = z.output<typeof poolWorker>;
 
-/** Of a worker that the orchestrator knows: what changes while it serves. */
+/** The part of a {@linkcode poolWorker} that changes while it serves. */
 export const workerUpdate = z.strictObject({
   worker_id: identifier,
   state: workerState,
@@ -123,7 +123,7 @@ export const workerUpdate = z.strictObject({
   memory_bytes: bytes,
 }).meta({ id: "WorkerUpdate" });
 
-/** A {@linkcode PoolWorker} in short. */
+/** The changing part of a {@linkcode PoolWorker}. */
 export type WorkerUpdate = z.output<typeof workerUpdate>;
 
 export const workerExit = z.object({
@@ -133,24 +133,24 @@ export const workerExit = z.object({
   category: z.enum(["crash", "oom", "timeout", "stop"]),
   at: timestamp,
   detail: z.string().optional().meta({
-    description: "Last line of the worker's log, if it failed",
+    description: "Last line of the worker's log; only if it failed",
   }),
   is_final: z.literal(true).optional().meta({
-    description: "It could not load its model, and no other worker of this pool could",
+    description: "It cannot load its model, and neither can any other worker of this pool",
   }),
 }).meta({ id: "WorkerExit" });
 
-/** The end of a worker's process; repeated until acknowledged. */
+/** The end of a worker's process; reported again until acknowledged. */
 export type WorkerExit = z.output<typeof workerExit>;
 
-/** `POST /v2/pools/register`, and the body of a pool's `GET /v2/state`. */
+/** Body of `POST /v2/pools/register`, and reply to a pool's `GET /v2/state`. */
 export const poolState = z.object({
   pool_id: identifier,
   instance_id: identifier.meta({ description: "New at each start of the pool manager" }),
   sequence: z.number().int().min(1).optional().meta({
     description:
-      "Rises with each report of an instance, heartbeats included; one that comes after a " +
-      "later one changes nothing. Absent from older pools",
+      "Rises with each registration and heartbeat of an instance; one that arrives after a later " +
+      "one is ignored. Absent from older pools",
   }),
   endpoint: z.url(),
   version: z.string(),
@@ -162,12 +162,12 @@ export const poolState = z.object({
   exits: z.array(workerExit),
 }).meta({ id: "PoolState" });
 
-/** Everything a pool knows of itself. */
+/** The whole state of a pool. */
 export type PoolState = z.output<typeof poolState>;
 
 /**
- * `POST /v2/pools/{id}/heartbeat`; `models` and `unusable` travel again only when their revision changed, and of
- * workers that the last reply named as known only what changes.
+ * Body of `POST /v2/pools/{id}/heartbeat`. `models` and `unusable` are sent only if their revision
+ * has changed; workers that the last reply named as known are sent as {@linkcode workerUpdate}.
  */
 export const heartbeat = z.object({
   pool_id: identifier,
@@ -189,11 +189,12 @@ export const heartbeatReply = z.object({
   heartbeat_interval_ms: milliseconds,
   timeout_ms: milliseconds,
   content_retention_ms: milliseconds.optional().meta({
-    description: "Nothing of a prompt or an answer may be kept for longer after its last use",
+    description: "How long after their last use prompts and answers may be kept",
   }),
-  acknowledged: z.array(identifier).meta({ description: "Worker ids whose exits are known now" }),
+  acknowledged: z.array(identifier)
+    .meta({ description: "Ids of workers whose exits need not be reported again" }),
   known: z.array(identifier).default([]).meta({
-    description: "Worker ids that a later heartbeat may tell in short",
+    description: "Ids of workers that later heartbeats may send as WorkerUpdate",
   }),
 }).meta({ id: "HeartbeatReply" });
 
@@ -202,7 +203,7 @@ export type HeartbeatReply = z.output<typeof heartbeatReply>;
 
 export const deregister = z.object({ instance_id: identifier }).meta({ id: "Deregister" });
 
-/** `POST /pools/{id}/workers/spawn`. The same `request_id` gives the same worker. */
+/** Body of `POST /pools/{id}/workers/spawn`. The same `request_id` gives the same worker. */
 export const spawnRequest = z.strictObject({
   request_id: identifier,
   model_ref: modelName,
@@ -218,7 +219,7 @@ export type SpawnRequest = z.output<typeof spawnRequest>;
 
 export const spawnReply = z.object({ worker_id: identifier }).meta({ id: "SpawnReply" });
 
-/** `POST /workers/ready`, from a worker to its pool manager. */
+/** Body of `POST /workers/ready`, which a worker sends to its pool manager. */
 export const workerReady = z.strictObject({
   worker_id: identifier,
   spawn_token: z.string().min(1).max(256),
@@ -232,26 +233,26 @@ export const workerReady = z.strictObject({
   backend: z.string(),
   pid: z.number().int().min(1),
   slots_key: sha256.optional().meta({
-    description: "Key of the saved slots that it can restore; absent: it takes none",
+    description: "Key of the saved slots that it can restore; absent if it cannot restore any",
   }),
   engine_pids: z.array(z.number().int().min(1)).max(1024).optional().meta({
-    description: "Processes other than the worker's own that hold the model's memory",
+    description: "Other processes that hold the model's memory for the worker",
   }),
 }).meta({ id: "WorkerReady" });
 
 /** A ready callback. */
 export type WorkerReady = z.output<typeof workerReady>;
 
-/** Body of drain and stop. */
+/** Body of drain and stop requests. */
 export const deadlineBody = z.strictObject({ deadline_ms: milliseconds.default(30_000) })
   .meta({ id: "Deadline" });
 
-/** `POST /v2/pools/{id}/reload`. */
+/** Body of `POST /v2/pools/{id}/reload`. */
 export const reloadRequest = z.strictObject({
   from: modelName,
   to: modelName,
   deadline_ms: milliseconds.default(30_000)
-    .meta({ description: "Streams of the old model may run on so long" }),
+    .meta({ description: "How long streams of the old model may go on" }),
 }).meta({ id: "Reload" });
 
 /** An event of `GET /v2/workers/{id}/logs?follow=true`. */

@@ -39,7 +39,7 @@ export const poolRoutes = {
   workerReady: defineRoute({
     method: "POST",
     path: "/workers/ready",
-    summary: "A worker says that it listens and holds its model; checked by its spawn token",
+    summary: "Report that a worker listens and has loaded its model; needs its spawn token",
     tag,
     role: "none",
     body: workerReady,
@@ -77,7 +77,7 @@ export const poolRoutes = {
   state: defineRoute({
     method: "GET",
     path: "/v2/state",
-    summary: "Everything the pool knows: the body of a registration",
+    summary: "Get the pool's whole state, as in a registration",
     tag,
     role: "pool",
     status: 200,
@@ -88,8 +88,7 @@ export const poolRoutes = {
   workerLogs: defineRoute({
     method: "GET",
     path: "/v2/workers/{id}/logs",
-    summary:
-      "The last log lines of a worker, also of one that has ended; with follow, then new ones",
+    summary: "Get the last log lines of a worker, running or ended; with follow, also new ones",
     tag,
     role: "pool",
     params: byId,

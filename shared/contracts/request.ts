@@ -3,14 +3,14 @@ import { z } from "zod";
 import { identifier, milliseconds, tokenId } from "./common.ts";
 import { checkTools, toolCall, toolShape } from "./tools.ts";
 
-/** Longest reference to a model, in characters. */
+/** Longest name of a model, in characters. */
 export const MODEL_REF_LIMIT = 1024;
 
-/** A model as a client names it: an alias, a catalog id, `hf:…` or `file:…` (shared/models/reference.ts). */
+/** How a client names a model; shared/models/reference.ts reads it. */
 export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
-/** One turn of a chat; the model's own template turns the list into a prompt. */
+/** One turn of a chat. The model's own template makes a prompt of all turns. */
 export const message = z.discriminatedUnion("role", [
   z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
   z.strictObject({
@@ -53,7 +53,7 @@ export const samplingShape = {
 
 const stopString = z.string().min(1).max(256);
 
-/** What a client may ask of a model (DESIGN §5.4), shared by `/v2/tasks` and `/execute`. */
+/** What to generate; shared by `/v2/tasks` and `/execute`. */
 export const requestShape = {
   model: modelName,
   prompt: z.string().min(1).optional(),
@@ -61,33 +61,33 @@ export const requestShape = {
   messages: z.array(message).min(1).max(4096).optional(),
   max_tokens: z.number().int().min(1).max(1_000_000).optional()
     .meta({
-      description: "Total to generate; absent: until the model ends or its context is full",
+      description: "Most tokens to generate; absent: until the model ends or its context is full",
     }),
   ...samplingShape,
   stop: z.array(stopString).max(4).default([]),
   json_schema: z.record(z.string(), z.unknown()).optional(),
   json_schema_strict: z.boolean().optional().meta({
     description:
-      "false leaves out keywords that a grammar cannot hold (pattern, allOf, …) instead of " +
-      "refusing them; true unless told otherwise",
+      "false: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
+      "ignored instead of refused; default: true",
   }),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,
   logprobs: z.number().int().min(0).max(20).optional().meta({
     description:
-      "Tell each token's logprob, and those of so many most probable tokens, among those that " +
-      "the request's own sampling leaves",
+      "Send each token's logprob and those of this many most probable candidates, after the " +
+      "request's own sampling parameters",
   }),
   lora: z.string().min(1).max(128).optional()
     .meta({ description: "Name of an adapter that the worker was started with" }),
 };
 
-/** Runs a refinement though fields are wrong already, so that every fault is named at once. */
+/** Runs a refinement even if single fields are wrong, so that one reply names every fault. */
 export const ALWAYS = { when: (payload: { readonly value: unknown }) => isRecord(payload.value) };
 
 const PROMPT_FIELDS = ["prompt", "prompt_tokens", "messages"] as const;
 
-/** Rules of a request that concern several fields at once. */
+/** Rules for several fields together. */
 function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx): void {
   const given = PROMPT_FIELDS.filter((field) => request[field] !== undefined);
   if (given.length !== 1) {
@@ -108,38 +108,38 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
   checkTools(request, context);
 }
 
-/** `POST /v2/tasks`. */
+/** Body of `POST /v2/tasks`. */
 export const taskRequest = z.strictObject({
   ...requestShape,
   session_id: identifier.optional(),
   priority: z.enum(["interactive", "batch"]).default("interactive"),
   deadline_ms: milliseconds.min(1).optional()
-    .meta({ description: "Give up when the job has not ended after this time" }),
+    .meta({ description: "The job fails if it has not ended after this time" }),
   detached: z.boolean().default(false)
-    .meta({ description: "Runs to its end whether or not anybody listens" }),
+    .meta({ description: "true: the job runs to its end even if no client reads its events" }),
 }).superRefine(checkRequest, ALWAYS).meta({ id: "TaskRequest" });
 
 /** A validated task. */
 export type TaskRequest = z.output<typeof taskRequest>;
 
-/** A task as a client writes it, defaults left out. */
+/** A task as a client writes it; fields with defaults are optional. */
 export type TaskRequestInput = z.input<typeof taskRequest>;
 
-/** `POST /execute` of a worker. */
+/** Body of a worker's `POST /execute`. */
 export const executeRequest = z.strictObject({
   ...requestShape,
   job_id: identifier,
   attempt: z.number().int().min(1),
   resume_tokens: z.array(tokenId).default([])
-    .meta({ description: "Ids delivered so far; they count in max_tokens and are not emitted" }),
+    .meta({ description: "Tokens delivered so far: they count in max_tokens and are not sent" }),
   resume_index: z.number().int().min(0).default(0)
-    .meta({ description: "Index of the first token event to emit" }),
+    .meta({ description: "Index of the first token event to send" }),
 }).superRefine(checkRequest, ALWAYS).meta({ id: "ExecuteRequest" });
 
 /** A validated execution. */
 export type ExecuteRequest = z.output<typeof executeRequest>;
 
-/** The part of a task that a worker needs: everything about what to generate, nothing about when. */
+/** The part of a task that goes to a worker: what to generate, without when. */
 export function inferencePart(
   task: TaskRequest,
 ): Omit<TaskRequest, "session_id" | "priority" | "deadline_ms" | "detached"> {

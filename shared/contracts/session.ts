@@ -1,18 +1,18 @@
 import { z } from "zod";
 
-/** `POST /v2/session`: signs a browser in. */
+/** Body of `POST /v2/session`, which signs a browser in. */
 export const signIn = z.strictObject({
   key: z.string().min(1).max(500).meta({ description: "An API key, or the daemons' token" }),
 }).meta({ id: "SignIn" });
 
-/** Who is calling, and what it may do. */
+/** Name and role of the caller. */
 export const sessionView = z.strictObject({
   role: z.enum(["client", "operator"]),
   name: z.string().optional().meta({
-    description: "Of the API key; absent for the daemons' token",
+    description: "The API key's name; absent for the daemons' token",
   }),
-  is_open: z.boolean().meta({ description: "There is no token: everybody may do everything" }),
+  is_open: z.boolean().meta({ description: "No token is configured: everyone may do everything" }),
 }).meta({ id: "Session" });
 
-/** Who is calling. */
+/** Name and role of the caller. */
 export type SessionView = z.output<typeof sessionView>;

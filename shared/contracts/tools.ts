@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Most functions that one request may offer. */
+/** Most functions of one request. */
 const MAX_TOOLS = 128;
 
 const functionName = z.string().regex(
@@ -15,11 +15,11 @@ export const tool = z.object({
     name: functionName,
     description: z.string().optional(),
     parameters: z.record(z.string(), z.unknown()).optional()
-      .meta({ description: "JSON schema of the arguments; absent: there are none" }),
+      .meta({ description: "JSON schema of the arguments; absent: no arguments" }),
     strict: z.boolean().nullish().meta({
       description:
-        "true refuses keywords of the schema that a grammar cannot hold (pattern, allOf, …); " +
-        "else they are left out",
+        "true: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
+        "refused; otherwise they are ignored",
     }),
   }),
 }).meta({ id: "Tool" });
@@ -33,7 +33,7 @@ export const toolCall = z.object({
   type: z.literal("function"),
   function: z.object({
     name: functionName,
-    arguments: z.string().meta({ description: "JSON" }),
+    arguments: z.string().meta({ description: "JSON text" }),
   }),
 }).meta({ id: "ToolCall" });
 
@@ -46,12 +46,12 @@ export const toolChoice = z.union([
   z.object({ type: z.literal("function"), function: z.object({ name: functionName }) }),
 ], { error: 'must be "none", "auto", "required", or name a function' });
 
-/** What a request says of tools. */
+/** Fields of a request about tools. */
 export const toolShape = {
   tools: z.array(tool).max(MAX_TOOLS).optional(),
-  tool_choice: toolChoice.optional().meta({ description: "auto unless told otherwise" }),
+  tool_choice: toolChoice.optional().meta({ description: "Default: auto" }),
   parallel_tool_calls: z.boolean().optional()
-    .meta({ description: "false ends the answer after its first call" }),
+    .meta({ description: "false: the answer ends after its first call" }),
 };
 
 /** The fields of {@linkcode toolShape}. */
@@ -61,12 +61,12 @@ export interface ToolFields {
   readonly parallel_tool_calls?: boolean | undefined;
 }
 
-/** The tools that the model is told of: none where it may not call any. */
+/** The tools that the model's prompt describes: none if it may not call any. */
 export function offeredTools({ tools = [], tool_choice }: ToolFields): readonly Tool[] {
   return tool_choice === "none" ? [] : tools;
 }
 
-/** The functions of which the model must call one; undefined where it need not call any. */
+/** The functions of which the model must call one; undefined if it need not call any. */
 export function demandedTools(fields: ToolFields): readonly Tool[] | undefined {
   const { tools = [], tool_choice } = fields;
   if (tool_choice === "required") return tools;
@@ -74,7 +74,7 @@ export function demandedTools(fields: ToolFields): readonly Tool[] | undefined {
   return tools.filter((each) => each.function.name === tool_choice.function.name);
 }
 
-/** Rules of tools and the fields around them that a schema cannot say. */
+/** Rules for tools and the fields around them that a schema cannot express. */
 export function checkTools(request: Record<string, unknown>, context: z.RefinementCtx): void {
   const refuse = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });

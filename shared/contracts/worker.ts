@@ -7,7 +7,7 @@ import { executeRequest, message, modelName } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 
-/** `GET /health` of a worker, answered from cached state whatever the load. */
+/** Reply to a worker's `GET /health`, from cached state, so that load cannot delay it. */
 export const workerHealth = health.extend({
   worker_id: identifier,
   pid: z.number().int().min(1),
@@ -20,27 +20,30 @@ export const workerHealth = health.extend({
   context: z.number().int().min(0).meta({ description: "Tokens per slot" }),
   slots: z.number().int().min(0),
   threads: z.number().int().min(1).optional().meta({
-    description: "CPU threads that compute, measured with --threads auto; absent while the model " +
-      "loads, and where another program decides",
+    description: "CPU threads that compute; measured with --threads auto. Absent while the model " +
+      "loads, and if another program computes",
   }),
   active: z.number().int().min(0).meta({ description: "Slots in use" }),
-  waiting: z.number().int().min(0).meta({ description: "Accepted, no slot yet" }),
+  waiting: z.number().int().min(0).meta({ description: "Accepted requests without a slot" }),
   memory_bytes: bytes,
 }).meta({ id: "WorkerHealth" });
 
 /** Health of a worker. */
 export type WorkerHealth = z.output<typeof workerHealth>;
 
-/** First word of the command line of a worker that prepares and waits for its orders on stdin. */
+/** First argument of a standby worker: it prepares itself and waits for orders on stdin. */
 export const STANDBY = "standby";
 
-/** A line of JSON on the stdin of such a worker: it goes on as if it had been started like this. */
+/**
+ * The line of JSON that a standby worker reads from stdin. It then goes on as if it had been
+ * started with these arguments and environment variables.
+ */
 export const standbyOrders = z.strictObject({
   args: z.array(z.string()),
   env: z.record(z.string(), z.string()),
 });
 
-/** Orders of a worker that stands by. */
+/** Orders of a standby worker. */
 export type StandbyOrders = z.output<typeof standbyOrders>;
 
 export const cancelRequest = z.strictObject({
@@ -70,7 +73,7 @@ export const embedRequest = z.strictObject({
 
 export const embedReply = z.object({
   embeddings: z.array(z.string()).meta({
-    description: "One for each input: 32-bit floats of length 1 together, little-endian, base64",
+    description: "A vector of length 1 for each input: 32-bit little-endian floats in base64",
   }),
   tokens: z.number().int().min(0).meta({ description: "Of all inputs" }),
 }).meta({ id: "EmbedReply" });
@@ -90,19 +93,19 @@ const bySlot = z.object({ n: z.coerce.number().int().min(0).max(255) });
 
 export const slotFile = z.strictObject({
   path: z.string().min(1).max(4096).meta({
-    description: "File in the folder that the worker was started with",
+    description: "A file in the saved slots folder that the worker was started with",
   }),
 }).meta({ id: "SlotFile" });
 
 export const savedSlot = z.object({
   tokens: z.number().int().min(0).meta({
-    description: "0: there was nothing to save, and no file",
+    description: "0: there was nothing to save, and no file was written",
   }),
   bytes,
   key: sha256.meta({ description: "A worker with the same key can restore it" }),
 }).meta({ id: "SavedSlot" });
 
-/** What became of a slot that was to be saved. */
+/** Result of saving a slot. */
 export type SavedSlot = z.output<typeof savedSlot>;
 
 export const restoredSlot = z.object({ tokens: z.number().int().min(0) })
@@ -127,7 +130,7 @@ export const workerRoutes = {
   cancel: defineRoute({
     method: "POST",
     path: "/cancel",
-    summary: "Cancel one attempt; older attempts and unknown jobs change nothing",
+    summary: "Cancel an attempt of a job; does nothing for older attempts and unknown jobs",
     tag,
     role: "worker",
     body: cancelRequest,
@@ -175,7 +178,7 @@ export const workerRoutes = {
   saveSlot: defineRoute({
     method: "POST",
     path: "/slots/{n}/save",
-    summary: "Write what an idle slot holds evaluated to a new file",
+    summary: "Save the evaluated tokens of an idle slot to a new file",
     tag,
     role: "worker",
     params: bySlot,
@@ -188,7 +191,7 @@ export const workerRoutes = {
   restoreSlot: defineRoute({
     method: "POST",
     path: "/slots/{n}/restore",
-    summary: "Read a file that a worker of the same model and settings has saved into an idle slot",
+    summary: "Restore an idle slot from a file saved by a worker of the same model and settings",
     tag,
     role: "worker",
     params: bySlot,
@@ -201,7 +204,7 @@ export const workerRoutes = {
   shutdown: defineRoute({
     method: "POST",
     path: "/shutdown",
-    summary: "Refuse new work, let what runs end within the stop deadline, then exit",
+    summary: "Refuse new work, let running work end within the stop deadline, then exit",
     tag,
     role: "worker",
     status: 202,

@@ -13,23 +13,23 @@ import { dialectAt, pathPattern } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
 
-/** What a handler knows about its call. */
+/** A validated call, as its handler gets it. */
 export interface Call<R extends Route> extends RouteInput<R> {
   readonly request: Request;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
   readonly correlationId: string;
-  /** Whose API key was sent; undefined for the token that the daemons share, and where all is open. */
+  /** The API key's holder; undefined for the daemons' shared token, and without authentication. */
   readonly caller: Caller | undefined;
   readonly log: Logger;
 }
 
-/** Who calls, by the API key that was sent. */
+/** The holder of the API key of a request. */
 export interface Caller {
   readonly keyId: string;
   readonly name: string;
   readonly role: KeyRole;
-  /** The key's own bounds. */
+  /** The key's own limits. */
   readonly limits: KeyLimits;
 }
 
@@ -39,8 +39,9 @@ export type Handler<R extends Route> = (
 ) => RouteReply<R> | Response | Promise<RouteReply<R> | Response>;
 
 /**
- * Decides whether a caller may use a route, and says who it is; throws `UNAUTHORIZED`, `FORBIDDEN` or
- * `RATE_LIMITED`.
+ * Returns the caller if it may use routes of this role; undefined if it has no API key of its own.
+ *
+ * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` or `RATE_LIMITED`
  */
 export type Authorize = (
   request: Request,
@@ -54,9 +55,9 @@ export interface AppOptions {
   readonly log: Logger;
   readonly authorize: Authorize;
   readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
-  /** What of an error's words and details a caller may see; by default all. */
+  /** Removes from an error what a caller may not see; by default nothing. */
   readonly showError?: (error: LlorchError, caller: Caller | undefined) => LlorchError;
-  /** Counts each reply by route pattern, never by path. */
+  /** Called for each reply, to count it by the route's pattern. */
   readonly onReply?: (route: Route, status: number, seconds: number) => void;
 }
 
@@ -66,7 +67,7 @@ export interface App {
   mount<R extends Route>(route: R, handler: Handler<NoInfer<R>>): void;
   /** Answers one request; needs no port. */
   fetch(request: Request): Promise<Response>;
-  /** An error in the dialect of the request's path, for what is refused before {@linkcode App.fetch}. */
+  /** Replies to a request that was refused before {@linkcode fetch}, in its path's dialect. */
   refuse(request: Request, error: LlorchError): Response;
   /** Every mounted route. */
   readonly routes: readonly Route[];
@@ -74,12 +75,12 @@ export interface App {
   openapi(): Record<string, unknown>;
 }
 
-/** Builds an application: correlation id, authorisation, validation and errors in one place. */
+/** Builds an application that does correlation ids, authorisation, validation and errors. */
 export function createApp(options: AppOptions): App {
   const hono = new Hono();
   const routes: Route[] = [];
 
-  /** Anything thrown, as a reply; logs what the reply does not tell. */
+  /** Makes an error reply of anything thrown; logs the cause of an internal error. */
   function fail(
     thrown: unknown,
     request: Request,
@@ -175,7 +176,7 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-/** What of a request is wrong before its route is looked for. */
+/** Checks a request before its route is known: undefined if it may go on. */
 function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | undefined {
   if (URL.parse(request.url) === null) {
     return new LlorchError("INVALID_REQUEST", "Cannot read the request's Host or path as a URL");
@@ -189,12 +190,12 @@ function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | unde
   );
 }
 
-/** The path of a request; empty where its URL is none. */
+/** The path of a request; empty if its URL is not valid. */
 function pathOf(request: Request): string {
   return URL.parse(request.url)?.pathname ?? "";
 }
 
-/** A caller's correlation id where it is harmless to echo, else a new one. */
+/** The caller's correlation id if it is safe to echo, otherwise a new one. */
 function correlationIdOf(request: Request): string {
   const given = request.headers.get(HEADERS.correlationId);
   return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
@@ -224,7 +225,7 @@ async function validate(
   return { params, query, headers, body } as unknown as RouteInput<Route>;
 }
 
-/** Whether there is no body where none is needed. */
+/** Whether the request has no body and the route does not need one. */
 function isLeftOut({ body }: Route, { headers }: Request): boolean {
   if (headers.has("content-type") || headers.has("transfer-encoding")) return false;
   return (headers.get("content-length") ?? "0") === "0" &&

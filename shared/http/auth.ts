@@ -4,7 +4,7 @@ import type { Role } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import { UsageError } from "../lifecycle.ts";
 
-/** Compares two secrets in a time that tells nothing about them but their length. */
+/** Compares two secrets in a time that depends only on their length. */
 export function secretsEqual(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
@@ -12,10 +12,10 @@ export function secretsEqual(a: string, b: string): boolean {
 }
 
 /**
- * Lets callers in who carry the token as a bearer. Without a token everything is open, which
- * {@linkcode requireTokenOffLoopback} allows on loopback alone.
+ * Requires the token as a bearer token. Without a token everything is open, which
+ * {@linkcode requireTokenOffLoopback} allows only on loopback.
  *
- * @param alsoToken Another token that opens the same.
+ * @param alsoToken Another token that is accepted too.
  */
 export function bearerAuth(
   token: string | undefined,
@@ -31,13 +31,13 @@ export function bearerAuth(
   };
 }
 
-/** The secret that a request carries as `Authorization: Bearer …`. */
+/** The secret in the `Authorization: Bearer …` header of a request. */
 export function bearerOf(request: Request): string | undefined {
   return /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
 }
 
 /**
- * The secret that a request must carry.
+ * The secret in the `Authorization: Bearer …` header of a request that must have one.
  *
  * @throws {LlorchError} `UNAUTHORIZED`
  */
@@ -48,10 +48,10 @@ export function requireBearer(request: Request): string {
 }
 
 /**
- * Refuses to serve the world without a token.
+ * Refuses to listen beyond loopback without a token.
  *
- * @param remedy How this daemon is given one.
- * @throws {UsageError} with what to do.
+ * @param remedy How to set this daemon's token, for the message.
+ * @throws {UsageError} Says what to do.
  */
 export function requireTokenOffLoopback(
   host: string,

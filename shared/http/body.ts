@@ -2,7 +2,7 @@ import { systemClock } from "../clock.ts";
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
 
-/** Bounds of a request body. */
+/** Limits of a request body. */
 export interface BodyLimits {
   /** @default 8 MiB */
   readonly maxBytes?: number;
@@ -11,7 +11,7 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a JSON body within its bounds.
+ * Reads a JSON body within its limits.
  *
  * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST`.
  */
@@ -51,7 +51,7 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
   const late = new Promise<never>((_, reject) => {
     stopTimer = systemClock.after(timeoutMs, () => {
       giveUp();
-      // The caller's doing: a 4xx, that no alert about this daemon counts.
+      // A 4xx, since the caller is slow: alerts about this daemon must not count it.
       reject(
         new LlorchError("INVALID_REQUEST", `The body did not arrive within ${timeoutMs} ms`, {
           retriable: true,
@@ -60,7 +60,7 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
     });
   });
   try {
-    // A body that says its length is read at once, which costs less than a stream of it.
+    // A body of known length is read at once, which costs less than reading a stream.
     if (length !== null) return await Promise.race([readAtOnce(request, maxBytes), late]);
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();

@@ -7,7 +7,7 @@ import { HEADERS } from "../defaults.ts";
 import { errorMessage } from "../errors.ts";
 import { readSseBatches, type SseMessage } from "./sse.ts";
 
-/** The peer could not be reached, hung up, or took too long: nothing is known about what it did. */
+/** The peer could not be reached, hung up, or took too long: it may have acted or not. */
 export class TransportError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -15,24 +15,24 @@ export class TransportError extends Error {
   }
 }
 
-/** Something answered, though not as the contract says: most likely another program. */
+/** The reply breaks the contract: most likely another program answered. */
 export class ForeignReplyError extends TransportError {}
 
-/** Where a client talks to, and as whom. */
+/** Options of {@linkcode createClient}. */
 export interface ClientOptions {
   /** e.g. `http://127.0.0.1:8080`. */
   readonly baseUrl: string;
   /** Bearer token. */
   readonly token?: string | undefined;
   /**
-   * Deadline of a JSON call, and of a stream's first byte.
+   * Deadline of a JSON call, and of a stream's first byte, in ms.
    *
    * @default 30_000
    */
   readonly timeoutMs?: number;
-  /** The transport, from `trusting()`; by default Deno's own. */
+  /** Transport from `trusting()`; default: Deno's own. */
   readonly http?: Deno.HttpClient | undefined;
-  /** The transport of event streams where it is another one, from `streamTransport()`. */
+  /** Transport of event streams, from `streamTransport()`; default: `fetch` with `http`. */
   readonly openEvents?: ((request: EventsRequest) => Promise<EventsReply>) | undefined;
 }
 
@@ -42,25 +42,25 @@ export interface EventsRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Gives up waiting for the head of the reply. */
+  /** Ends the wait for the head of the reply. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** A reply, and its body in one of two ways. */
+/** A reply whose body is read in one of two ways. */
 export interface EventsReply {
   readonly status: number;
   /** All of the body, as text. */
   text(): Promise<string>;
   /**
-   * The events of the body, those that came together at once. The signal ends the stream at any
-   * time, and so does leaving the loop.
+   * The events of the body, in one batch those that arrived together. Aborting the signal or
+   * leaving the loop ends the stream.
    */
   batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]>;
 }
 
-/** What one call may add. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Ends the call, and a stream at any time. */
+  /** Ends the call, and the stream that it opened. */
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
   readonly correlationId?: string | undefined;
@@ -70,22 +70,27 @@ export interface CallOptions {
 export interface OpenStream {
   readonly status: number;
   readonly events: AsyncGenerator<SseMessage>;
-  /** The same, those that came together at once; read one of the two. */
+  /** The same events, in one batch those that arrived together. Read either this or `events`. */
   readonly batches: AsyncGenerator<readonly SseMessage[]>;
 }
 
 /** A typed client of one daemon; see {@linkcode createClient}. */
 export interface Client {
   readonly baseUrl: string;
-  /** Calls a JSON route and validates the reply. */
+  /**
+   * Calls a JSON route and validates the reply.
+   *
+   * @throws {LlorchError} The peer's own error.
+   * @throws {TransportError} No reply, or none that the contract allows.
+   */
   call<R extends Route>(
     route: R,
     input: RouteCall<R>,
     options?: CallOptions,
   ): Promise<RouteResult<R>>;
-  /** Calls a text route. */
+  /** Calls a text route; throws as {@linkcode call} does. */
   text<R extends Route>(route: R, input: RouteCall<R>, options?: CallOptions): Promise<string>;
-  /** Opens an SSE route; the signal ends it at any time. A 204 is a stream without events. */
+  /** Opens an SSE route; throws as {@linkcode call} does. A 204 is a stream without events. */
   stream<R extends Route>(
     route: R,
     input: RouteCall<R>,
@@ -141,7 +146,7 @@ export function createClient(options: ClientOptions): Client {
     throw replyError(route, response.status, await textOf(response), request.url);
   }
 
-  /** Runs `work` under the call's own signal and a deadline. */
+  /** Runs `work` under the call's signal and a deadline. */
   async function within<T>(
     call: CallOptions,
     what: string,
@@ -181,7 +186,7 @@ export function createClient(options: ClientOptions): Client {
       });
     },
     stream(route, input, call = {}) {
-      // The deadline is that of the first byte; the signal holds for the whole stream.
+      // The deadline is for the first byte; the call's signal is for the whole stream.
       return within(call, `${route.method} ${route.path}`, async ({ signal }) => {
         const request = prepare(route, input as AnyCall, "text/event-stream", { ...call, signal });
         const reply = await openEvents(request);
@@ -200,10 +205,10 @@ async function* oneByOne<T>(batches: AsyncGenerator<readonly T[]>): AsyncGenerat
   for await (const batch of batches) yield* batch;
 }
 
-/** What ends a call: its caller's signal, or the clock. */
+/** The end of a call: by its caller's signal or by the deadline. */
 interface Limit {
   readonly signal: AbortSignal;
-  /** Whether the clock ended it. */
+  /** Whether the deadline ended it. */
   readonly isLate: boolean;
   stopClock(): void;
 }
@@ -243,7 +248,7 @@ async function reach(
   }
 }
 
-/** The innermost reason, which names what is wrong, and for certificates what to do. */
+/** An error with the innermost cause as its reason and, for certificates, what to do. */
 export function cannotReach(url: string, error: unknown): TransportError {
   let reason = error;
   while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
@@ -256,7 +261,7 @@ export function cannotReach(url: string, error: unknown): TransportError {
 
 const UNTRUSTED = "name the authority that signed it in tls.ca, or for llorch in LLORCH_CA_FILE";
 
-/** What its owner can do about a certificate that is refused for more than that nobody knows its authority. */
+/** What to do about a refused certificate; undefined if its authority may only be unknown. */
 export function certificateFix(reason: string): string | undefined {
   if (/expired/i.test(reason)) return "renew its certificate, or set the clocks";
   if (/not ?valid ?yet/i.test(reason)) return "set the clocks: its certificate is of the future";
@@ -265,7 +270,7 @@ export function certificateFix(reason: string): string | undefined {
   return "it serves with an authority's certificate: give it one of its own";
 }
 
-/** A reply of `fetch` as a stream of events. */
+/** A reply of `fetch` as an {@linkcode EventsReply}. */
 function fetchedEvents(response: Response): EventsReply {
   const { status, body } = response;
   return {
@@ -299,15 +304,15 @@ function parseReply(route: Route, value: unknown): unknown {
   );
 }
 
-/** The peer's own error where it sent one, else one that names the status. */
+/** The peer's own error if it sent one, otherwise an error with the status. */
 function replyError({ dialect }: Route, status: number, text: string, url: string): Error {
   const json = parseJson(text);
-  // A daemon that has no such route answers in its own words.
+  // A daemon without this route answers in its own dialect.
   const sent = dialect?.readError(json) ?? ownDialect.readError(json);
   return sent ?? new ForeignReplyError(`${url} answered ${status} ${text.slice(0, 200)}`.trim());
 }
 
-/** The body of a reply that says what went wrong, if it comes at all. */
+/** The body of an error reply; empty if it cannot be read. */
 function textOf(reply: { text(): Promise<string> }): Promise<string> {
   return reply.text().catch(() => "");
 }

@@ -1,11 +1,11 @@
 import { connectionBound, descriptorsNeeded, freeDescriptors } from "./descriptors.ts";
 
-/** Proven at the start: few servers ever have more, and to try out many descriptors takes time. */
+/** Proven at the start. Few servers ever have more, and opening many descriptors takes time. */
 const FIRST = 256;
 
 /**
- * How many connections the limit of descriptors allows of those that are configured. What is proven is
- * doubled when as many are open.
+ * How many of the configured connections the limit of open files allows. Tested in steps: when as
+ * many connections are open as were proven possible, twice as many are tested.
  */
 export class ConnectionBound {
   readonly #configured: number;
@@ -14,7 +14,7 @@ export class ConnectionBound {
   #proven = 0;
   #isKnown = false;
 
-  /** @param onKnown Called once, as soon as it is certain how many may be open. */
+  /** @param onKnown Called once, as soon as the real maximum is known. */
   constructor(
     configured: number,
     onKnown: (max: number) => void = () => {},
@@ -26,12 +26,12 @@ export class ConnectionBound {
     this.#prove(0, FIRST);
   }
 
-  /** Connections that may be open; as configured until it is known better. */
+  /** Connections that may be open: the configured number until the real maximum is known. */
   get max(): number {
     return this.#isKnown ? this.#proven : this.#configured;
   }
 
-  /** Whether one more may be opened beside so many. */
+  /** Whether one more may be opened when `open` are open. */
   allows(open: number): boolean {
     while (open >= this.#proven && !this.#isKnown) this.#prove(open, 2 * this.#proven);
     return open < this.#proven;
@@ -39,7 +39,7 @@ export class ConnectionBound {
 
   #prove(open: number, atMost: number): void {
     const wanted = Math.min(this.#configured, atMost);
-    // Those that are open have taken one each.
+    // Each open connection has taken one descriptor.
     const free = this.#free(descriptorsNeeded(wanted) - open) + open;
     this.#proven = connectionBound(wanted, free);
     this.#isKnown = this.#proven < wanted || wanted === this.#configured;

@@ -4,9 +4,9 @@ import type { Socket } from "node:net";
 /** One open connection. */
 interface Connection {
   readonly socket: Socket;
-  /** Requests that are being answered. */
+  /** Requests in progress. */
   active: number;
-  /** The request whose body may still be arriving, and since when, in ms of `performance.now()`. */
+  /** The request whose body may still be arriving; `since` is in ms of `performance.now()`. */
   arriving?: {
     readonly incoming: IncomingMessage;
     readonly reply: ServerResponse;
@@ -14,28 +14,31 @@ interface Connection {
   };
 }
 
-/** At the bound, a request may take this long to arrive before its connection makes room, in ms. */
+/**
+ * When no more connections may be opened, one may be closed whose request has been arriving for
+ * this long, in ms.
+ */
 const ARRIVAL_MS = 1_500;
 
 /**
- * The open connections of a server, as many as may be. For one more, the one that has been idle longest is
- * closed; where none is idle, the oldest whose request has been arriving for `arrivalMs`; where there
- * is none, the new one.
+ * The open connections of a server, up to a bound. At the bound, a new connection makes the server
+ * close the one that has been idle longest; if none is idle, the oldest whose request has been
+ * arriving for `arrivalMs`; if there is none, the new one.
  */
 export class Connections {
-  /** How many were ever accepted. */
+  /** Connections accepted since the start. */
   accepted = 0;
-  /** Places beyond the bound: a check of the listener takes none of a client. */
+  /** Places beyond the bound, so that a check of the listener takes no place from a client. */
   spare = 0;
   readonly #allows: (open: number) => boolean;
   readonly #onRefused: () => void;
   readonly #arrivalMs: number;
-  /** By the client's address, the longest unused first. */
+  /** By the client's address, least recently used first. */
   readonly #open = new Map<string, Connection>();
 
   /**
-   * @param allows Whether one more may be opened beside so many.
-   * @param onRefused Called when a new connection finds no place.
+   * @param allows Whether one more may be opened when `open` are open.
+   * @param onRefused Called when a new connection is closed at once.
    */
   constructor(
     allows: (open: number) => boolean,
@@ -47,7 +50,7 @@ export class Connections {
     this.#arrivalMs = arrivalMs;
   }
 
-  /** How many are open. */
+  /** Open connections. */
   get size(): number {
     return this.#open.size;
   }
@@ -73,7 +76,7 @@ export class Connections {
     });
   }
 
-  /** A request has come; its connection is idle again once the reply is closed. */
+  /** Counts a request; its connection is idle again once the reply is closed. */
   begin(incoming: IncomingMessage, reply: ServerResponse): void {
     const key = addressOf(incoming.socket);
     const connection = this.#open.get(key);
@@ -92,7 +95,7 @@ export class Connections {
   }
 
   #isSlow({ arriving }: Connection): boolean {
-    // Who is answered already may not have had to read all of it.
+    // A reply that has begun may not need the rest of the body.
     return arriving !== undefined && !arriving.incoming.complete && !arriving.reply.headersSent &&
       performance.now() - arriving.since >= this.#arrivalMs;
   }
@@ -102,7 +105,7 @@ export class Connections {
   }
 }
 
-/** The same for a connection and for the TLS in it, which are two objects. */
+/** Identifies a connection: Node has one object for the TCP socket and one for its TLS. */
 function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

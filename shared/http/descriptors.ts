@@ -1,34 +1,35 @@
 /**
- * How many connections the system's limit of open files allows. The limit itself stands where a
- * program with few permissions may not look (docs/adr/0005-permissions.md), so it is tried out.
+ * How many connections the system's limit of open files allows. Reading the limit needs a
+ * permission that the daemons do not have (docs/adr/0005-permissions.md), so it is found by opening
+ * files.
  *
  * @module
  */
 
-/** Kept for the database, the log, calls to pools, downloads and what the runtime opens. */
+/** Reserved for the database, the log, calls to pools, downloads and the runtime. */
 const RESERVE = 64;
 
-/** A connection, and what its request may open: a stream of a worker, or a file. */
+/** One for the connection, one for what its request may open: a worker's stream, or a file. */
 const PER_CONNECTION = 2;
 
-/** Descriptors that must be free for so many connections. */
+/** Descriptors that must be free for this many connections. */
 export function descriptorsNeeded(connections: number): number {
   return connections * PER_CONNECTION + RESERVE;
 }
 
-/** Connections that so many free descriptors allow, at most `max` and at least one. */
+/** Connections that `free` descriptors allow, at least one and at most `max`. */
 export function connectionBound(max: number, free: number): number {
-  // Where there are very few, a quarter is kept.
+  // If there are very few, only a quarter of them is reserved.
   const reserve = Math.min(RESERVE, Math.ceil(free / 4));
   return Math.max(1, Math.min(max, Math.floor((free - reserve) / PER_CONNECTION)));
 }
 
-/** No probe opens more: 30 000 connections and their streams. */
+/** Most files that a probe opens: enough for 30 000 connections and their streams. */
 const MAX_PROBED = 65_536;
 
 /**
- * Free descriptors, counted up to `atMost`: so many are opened and closed again. Synchronous, so that
- * nothing else of this program misses one meanwhile.
+ * Counts free descriptors, up to `atMost`, by opening that many files and closing them again. It is
+ * synchronous, so that no other part of this program lacks a descriptor meanwhile.
  */
 export function freeDescriptors(
   atMost: number,
@@ -42,7 +43,7 @@ export function freeDescriptors(
     while (opened.length < wanted) opened.push(open());
     return atMost;
   } catch (error) {
-    // Anything else says nothing about the limit.
+    // No other error says anything about the limit.
     return isTooMany(error) ? opened.length : atMost;
   } finally {
     for (const file of opened) file[Symbol.dispose]();

@@ -1,15 +1,15 @@
 import type { Dialect } from "../contracts/dialect.ts";
 import type { Route } from "../contracts/route.ts";
 
-/** What a route's path matches; a name that ends the path takes slashes, too. */
+/** Matches the paths of a route; a parameter at the end of the path also matches slashes. */
 export function pathPattern(path: string): RegExp {
   const source = path.split(/\{\w+\}/).map((part) => part.replace(/[.]/g, "\\$&")).join("[^/]+");
   return new RegExp(`^${path.endsWith("}") ? source.replace(/\[\^\/\]\+$/, "[^]+") : source}$`);
 }
 
 /**
- * The dialect of a path that no route answers: that of the route whose path begins most like it, in whole
- * segments; of several, the first. Undefined is llorch's own.
+ * The dialect for a path without a route: that of the first route with the most leading segments in
+ * common. Undefined is llorch's own dialect.
  */
 export function dialectAt(routes: readonly Route[], path: string): Dialect | undefined {
   let nearest: Route | undefined;

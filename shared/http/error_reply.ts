@@ -2,13 +2,13 @@ import { type Dialect, ownDialect } from "../contracts/dialect.ts";
 import { HEADERS } from "../defaults.ts";
 import type { LlorchError } from "../errors.ts";
 
-/** Browsers take a reply for what it says that it is: words of a model never become a page. */
+/** Makes browsers keep to the content type, so that a model's text is never shown as a page. */
 export const NOSNIFF = ["x-content-type-options", "nosniff"] as const;
 
-/** When to try again where nobody measured it, in milliseconds. */
+/** When to try again if the error does not say it, in milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
-/** An error as an HTTP reply. The one place where errors become HTTP. */
+/** Makes an HTTP reply of an error. No other function does. */
 export function errorReply(
   error: LlorchError,
   correlationId: string,

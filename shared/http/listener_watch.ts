@@ -1,18 +1,18 @@
 import { connect } from "node:net";
 import { delay } from "../lifecycle.ts";
 
-/** A connection to ourselves must be accepted within this time, in milliseconds. */
+/** Our own test connection must be accepted within this time, in milliseconds. */
 const ACCEPT_MS = 2_000;
 
-/** A listener, as its check sees it. */
+/** The listener that {@linkcode watchListener} checks. */
 export interface WatchedListener {
   /** The address that it is bound to. */
   readonly address: string;
   readonly port: number;
   readonly everyMs: number;
-  /** How many connections were ever accepted. */
+  /** Connections accepted since the start. */
   accepted(): number;
-  /** Called before and after each connection to ourselves. */
+  /** Called before and after each test connection. */
   probing(isProbing: boolean): void;
   /** Closes the listener and opens it again. */
   reopen(): Promise<void>;
@@ -20,9 +20,10 @@ export interface WatchedListener {
 }
 
 /**
- * Opens a listener again that accepts nothing any more: Deno's ends its loop in silence when there is
- * no descriptor left for a connection. While clients come nothing is done; else a connection to
- * ourselves must be accepted, twice in a row, since a process that slept needs a moment.
+ * Reopens a listener that no longer accepts connections: Deno silently ends its accept loop when
+ * there is no descriptor left for a connection. If no client has connected since the last check, it
+ * connects to itself; the listener is reopened if two such connections in a row are not accepted.
+ * One is not enough, since a process that was suspended needs a moment.
  */
 export function watchListener(listener: WatchedListener): { close(): Promise<void> } {
   let before = listener.accepted();
@@ -40,7 +41,7 @@ export function watchListener(listener: WatchedListener): { close(): Promise<voi
   const timer = setInterval(() => {
     checking ??= check().finally(() => checking = undefined);
   }, listener.everyMs);
-  // Nobody's stop waits for it.
+  // The timer must not keep the process running.
   Deno.unrefTimer(timer);
   return {
     async close() {
@@ -50,13 +51,13 @@ export function watchListener(listener: WatchedListener): { close(): Promise<voi
   };
 }
 
-/** Whether a connection arrives; also true where none can be made for want of a descriptor. */
+/** Whether a test connection is accepted; also true if there is no descriptor to make one. */
 async function accepts(listener: WatchedListener): Promise<boolean> {
   const before = listener.accepted();
   listener.probing(true);
   const socket = connect(listener.port, reachable(listener.address));
   try {
-    // A refused connection says the same as one that nobody accepts.
+    // A refused connection counts as one that is not accepted.
     const failed = new Promise<unknown>((resolve) => socket.once("error", resolve));
     const deadline = performance.now() + ACCEPT_MS;
     while (listener.accepted() === before) {
@@ -71,7 +72,7 @@ async function accepts(listener: WatchedListener): Promise<boolean> {
   }
 }
 
-/** How to reach on this machine what is bound to an address. */
+/** The address at which this machine reaches a listener bound to `address`. */
 function reachable(address: string): string {
   if (address === "0.0.0.0") return "127.0.0.1";
   return address === "::" ? "::1" : address;

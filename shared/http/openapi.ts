@@ -4,17 +4,17 @@ import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { VERSION } from "../version.ts";
 
-/** Codes that any route may answer. */
+/** Error codes of every route. */
 const COMMON: readonly ErrorCode[] = ["INVALID_REQUEST", "HEADERS_TOO_LARGE", "INTERNAL"];
 
 const RETRY_AFTER = {
   "Retry-After": {
-    description: "Seconds after which to try again",
+    description: "Seconds to wait before trying again",
     schema: { type: "integer" as const, minimum: 1 },
   },
 };
 
-/** The OpenAPI 3.1 document of some routes, generated from their schemas. */
+/** Makes the OpenAPI 3.1 document of some routes from their schemas. */
 export function openApiDocument(title: string, routes: readonly Route[]): Record<string, unknown> {
   const app = new OpenAPIHono();
   const { openAPIRegistry } = app;
@@ -54,8 +54,8 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
 }
 
 /**
- * Describes each stream as a reader of `text/event-stream` has it: the data of an event is text, and
- * that text is JSON of what `x-event` describes.
+ * Describes each stream as a reader of `text/event-stream` gets it: the data of an event is text,
+ * which is JSON; `x-event` describes its value.
  */
 function asSent(node: unknown): void {
   if (typeof node !== "object" || node === null) return;
@@ -66,14 +66,14 @@ function asSent(node: unknown): void {
         type: "object",
         required: ["data"],
         properties: { event: { type: "string" }, id: { type: "string" }, data: { type: "string" } },
-        description: "`data` is JSON; `x-event` has the event with its data read",
+        description: "`data` is JSON text; `x-event` describes the event with that JSON parsed",
         "x-event": value.schema,
       };
     }
   }
 }
 
-/** Replies of success by their status; a stream is 200 whatever the route's JSON is answered with. */
+/** Successful replies by status; a stream is always 200, also where the JSON reply is 202. */
 function successes(route: Route) {
   const types = route.kind === "text" ? route.types ?? ["text/plain"] : [];
   const text = { schema: { type: "string" as const } };

@@ -20,12 +20,12 @@ export interface Server {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
-  /** Connections that may be open at once, as far as is known; undefined where nothing bounds them. */
+  /** Connections that may be open at once, as far as is known; undefined without a limit. */
   readonly maxConnections: number | undefined;
   /** Connections that are open now. */
   readonly connections: number;
   /**
-   * Answers new requests with `NOT_READY`, waits for those that run, and cuts them after
+   * Answers new requests with `NOT_READY`, waits for running ones, and cuts them off after
    * `deadlineMs`.
    *
    * @default 5000
@@ -39,44 +39,51 @@ export interface ListenOptions {
   readonly port: number;
   /** Serves HTTPS instead of HTTP. */
   readonly tls?: ServerTls | undefined;
-  /** What clients may take of the server before they have asked for anything. */
+  /** Limits of connections; absent: none. */
   readonly limits?: ConnectionLimits;
-  /** Gets what goes wrong outside of every request. */
+  /** Logs errors that belong to no request. */
   readonly log?: Pick<Logger, "error" | "info" | "warn">;
   /** How often the listener is checked, in milliseconds. @default 10000 */
   readonly checkListenerMs?: number;
-  /** Answers what the server refuses itself. @default errors in llorch's own shape */
+  /** Replies to requests that the server itself refuses. @default errors in llorch's own dialect */
   readonly refuse?: Refuse;
 }
 
-/** An error as the reply to a request that never came to the handler. */
+/** Makes an error reply to a request that did not reach the handler. */
 export type Refuse = (request: Request, error: LlorchError) => Response;
 
 const refuseOwn: Refuse = (_, error) => errorReply(error, crypto.randomUUID());
 
-/** Bounds of connections. */
+/** Limits of connections. */
 export interface ConnectionLimits {
-  /** Open at once, if the limit of descriptors allows as many; for one more an idle one is closed. */
+  /**
+   * Most open connections; fewer if the system's limit of open files requires it. A new one beyond
+   * this closes an idle one.
+   */
   readonly maxConnections: number;
   /** A connection without a request is closed after this time, in ms. */
   readonly keepAliveMs?: number;
-  /** A request's head must come within this time, in ms, or is answered 408. */
+  /** A request's head must arrive within this time, in ms; otherwise the reply is 408. */
   readonly headerTimeoutMs: number;
-  /** At the bound, a request that takes longer to arrive makes room, in ms. @default 1500 */
+  /**
+   * When `maxConnections` are open, one whose request takes longer to arrive may be closed, in ms.
+   *
+   * @default 1500
+   */
   readonly arrivalMs?: number;
 }
 
-/** Connections are looked at this often, in ms, or as often as their time runs out. */
+/** How often connections are checked for timeouts, in ms; more often if the timeout is shorter. */
 const CHECK_CONNECTIONS_MS = 5_000;
 
-/** A request's head may have so many bytes; a longer one is answered 431. */
+/** Longest head of a request, in bytes; the reply to a longer one is 431. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
 /**
  * Listens for HTTP, or HTTPS.
  *
- * Node's server, not Deno's own: that one does not notice a client that goes away before it is
- * answered when the request did not come in one packet (docs/adr/0011-node-http-server.md).
+ * It uses Node's server, since Deno's does not notice a client that leaves before it is answered if
+ * the request came in several packets (docs/adr/0011-node-http-server.md).
  *
  * @throws {LlorchError} `CONFLICT` when the port is taken, with what to do.
  */
@@ -125,7 +132,7 @@ export async function listen(
     const server = tls
       ? createTlsServer({ ...options, ...tls }, onRequest)
       : createServer(options, onRequest);
-    // Without it, headers beyond the thousandth would be dropped in silence.
+    // Otherwise Node silently drops headers after the thousandth.
     server.maxHeadersCount = 0;
     server.on("connection", (socket: Socket) => connections.opened(socket));
     await new Promise<void>((resolve, reject) => {
@@ -145,7 +152,7 @@ export async function listen(
     probing: (isProbing) => connections.spare = isProbing ? 1 : 0,
     async reopen() {
       log?.error("listener_deaf", { port: boundPort });
-      // Its connections go on.
+      // This closes only the listener: open connections go on.
       server.close();
       server = await open(boundPort);
       log?.info("listener_reopened", { port: boundPort });
@@ -174,7 +181,7 @@ export async function listen(
   };
 }
 
-/** It is logged at most so often that there is no place for another connection, in milliseconds. */
+/** A refused connection is logged at most once in this time, in milliseconds. */
 const FULL_LOG_MS = 60_000;
 
 function atMostEvery(ms: number, call: () => void): () => void {
@@ -196,12 +203,12 @@ function countHosts({ rawHeaders }: IncomingMessage): number {
   return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
 }
 
-/** Proxies and we could each believe another one of them. */
+/** A proxy and we might each use a different one of the two. */
 function twoHosts(): LlorchError {
   return new LlorchError("INVALID_REQUEST", "Cannot take a request with two Host headers");
 }
 
-/** Where there is no request to answer, since none could be made of what came. */
+/** The reply if the received bytes could not be made into a request, or its handling failed. */
 function unanswerable(error: unknown, log: ListenOptions["log"]): Response {
   const failure = error instanceof RequestError
     ? new LlorchError("INVALID_REQUEST", `Cannot read the request: ${error.message}`)
@@ -222,7 +229,7 @@ function cannotListen(error: Error, at: string): LlorchError {
     });
 }
 
-/** Whether everything, and what comes to it meanwhile, settles within `ms`. */
+/** Whether all of `running`, including what is added meanwhile, settles within `ms`. */
 async function settledWithin(running: ReadonlySet<Promise<void>>, ms: number): Promise<boolean> {
   const giveUpAt = performance.now() + ms;
   while (running.size > 0) {

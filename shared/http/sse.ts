@@ -10,7 +10,7 @@ export interface SseMessage {
   readonly data: string;
 }
 
-/** Longest message that a reader accepts, in characters, so that a broken peer cannot fill memory. */
+/** Longest message that a reader accepts, in characters: a broken peer must not fill memory. */
 const MAX_MESSAGE_CHARS = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
@@ -21,7 +21,7 @@ export const SSE: StreamFormat = {
   keepAlive: encodeSseComment("keep-alive"),
 };
 
-/** Encodes a comment, for people who look at the bytes; `text` must not contain a line break. */
+/** Encodes a comment, which readers ignore; `text` must not contain a line break. */
 export function encodeSseComment(text: string): Uint8Array {
   return encoder.encode(`: ${text}\n\n`);
 }
@@ -29,24 +29,24 @@ export function encodeSseComment(text: string): Uint8Array {
 /**
  * Encodes one event; `data` is JSON and therefore one line.
  *
- * @param event Name of the event; ours are plain words, so a line break cannot occur.
+ * @param event Name of the event; must not contain a line break.
  */
 export function encodeSse(event: string, data: unknown, id?: number): Uint8Array {
   return encoder.encode(formatSse(event, data, id));
 }
 
-/** The text of {@linkcode encodeSse}, for those who put several events into one write. */
+/** {@linkcode encodeSse} as text, for callers that write several events at once. */
 export function formatSse(event: string, data: unknown, id?: number): string {
   const idLine = id === undefined ? "" : `id: ${id}\n`;
   return `event: ${event}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Encodes nameless events, as OpenAI's streams use. `texts` must not contain line breaks. */
+/** Encodes events without a name, as in OpenAI's streams; `texts` must not have line breaks. */
 export function encodeSseData(...texts: readonly string[]): Uint8Array {
   return encoder.encode(texts.map((text) => `data: ${text}\n\n`).join(""));
 }
 
-/** Bytes that are read at once; events are short, and every stream has a buffer of its own. */
+/** Bytes of a read. Events are short, and every stream has a buffer of its own. */
 const READ_BYTES = 16 * 1024;
 
 /** Reads the events of a reply's body one by one; see {@linkcode readSseBatches}. */
@@ -60,11 +60,11 @@ export async function* readSse(
 }
 
 /**
- * Reads the events of a reply's body until it ends, those that came together at once, or rejects
- * once the signal aborts. Leaving the loop cancels the body.
+ * Reads the events of a reply's body until it ends, in one batch those that arrived together.
+ * Rejects once the signal aborts. Leaving the loop cancels the body.
  *
- * The abort cancels the body itself: that of a `fetch` does nothing any more once its `Response`
- * has been collected, and then the peer would go on for nobody.
+ * The signal is not left to `fetch`: aborting that has no effect once its `Response` has been
+ * garbage-collected, and the peer would go on although nobody reads.
  */
 export async function* readSseBatches(
   body: ReadableStream<Uint8Array>,
@@ -89,7 +89,7 @@ export async function* readSseBatches(
   }
 }
 
-/** Takes the bytes of an event stream apart, in whatever pieces they come. */
+/** Parses the bytes of an event stream, which may be cut anywhere. */
 export class SseParser {
   #messages: SseMessage[] = [];
   readonly #decoder = new TextDecoder();
@@ -103,9 +103,9 @@ export class SseParser {
   });
 
   /**
-   * The messages that are whole now.
+   * Adds bytes and returns the messages that are complete now.
    *
-   * @throws {Error} for a message that is longer than any may be
+   * @throws {Error} if a message is longer than 8 Mi characters
    */
   feed(bytes: Uint8Array): readonly SseMessage[] {
     this.#parser.feed(this.#decoder.decode(bytes, { stream: true }));
@@ -116,15 +116,15 @@ export class SseParser {
   }
 }
 
-/** What {@linkcode readSseBatches} needs of a reader. */
+/** The reader that {@linkcode readSseBatches} uses. */
 interface ByteReader {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
   cancel(reason?: unknown): Promise<void>;
 }
 
 /**
- * A reader that fills one buffer again and again where the body can: Deno else makes one of 64 KiB
- * for every read, and most reads bring a hundred bytes.
+ * A reader that reuses one buffer if the body allows it. Otherwise Deno allocates 64 KiB for every
+ * read, while most reads bring about a hundred bytes.
  */
 function readerOf(body: ReadableStream<Uint8Array>): ByteReader {
   let reader: ReadableStreamBYOBReader;

@@ -1,36 +1,36 @@
 import { systemClock } from "../clock.ts";
 import type { ServerResponse } from "node:http";
 
-/** How frames are told apart on the wire: server-sent events, lines of JSON, … */
+/** How frames are separated on the wire: server-sent events, lines of JSON, … */
 export interface StreamFormat {
   readonly contentType: string;
-  /** A frame that means nothing and keeps an idle stream open; absent where the format has none. */
+  /** A frame without meaning that keeps an idle stream open; absent if the format has none. */
   readonly keepAlive?: Uint8Array;
 }
 
-/** How a stream reply behaves. */
+/** Options of a {@linkcode StreamResponse}. */
 export interface StreamOptions {
   readonly format: StreamFormat;
-  /** A keep-alive goes out after this much silence, or at most a quarter more, in milliseconds. */
+  /** A keep-alive is sent after this long without a frame, or up to a quarter later, in ms. */
   readonly keepAliveMs: number;
   readonly status?: number;
-  /** What becomes of a client that does not read what was sent; by default it is waited for. */
+  /** How to end the stream if the client does not read; by default it is never ended. */
   readonly slowReader?: SlowReader;
-  /** Called once when the stream has ended, whoever ended it. */
+  /** Called once when the stream has ended, for any reason. */
   readonly onClose?: () => void;
 }
 
-/** The end of a stream that nobody reads. */
+/** How a stream ends that its client does not read. */
 export interface SlowReader {
-  /** A client that takes nothing for this long is cut off, in milliseconds. */
+  /** A client that reads nothing for this long is cut off, in milliseconds. */
   readonly afterMs: number;
-  /** The last frame, which it finds when it reads on after all. */
+  /** Makes the last frame, which the client gets if it reads on later. */
   readonly lastWords: () => Uint8Array;
 }
 
 /**
- * The length is unknown from the start: where that is not said, @hono/node-server waits a turn for a body
- * that might end at once. The last one asks nginx not to buffer.
+ * `transfer-encoding` says that the length is unknown: without it @hono/node-server waits one turn
+ * of the event loop for a body that might end at once. The last header asks nginx not to buffer.
  */
 const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "transfer-encoding": "chunked",
@@ -44,12 +44,12 @@ export function streamHeaders({ contentType }: StreamFormat): Record<string, str
 }
 
 /**
- * A reply whose frames the server pulls as fast as the client reads them, and no faster: nothing is
- * buffered for a slow reader. When the client goes away, or is cut off, the frames' `return()` is
+ * A streamed reply. The server pulls frames only as fast as the client reads them, so that nothing
+ * is buffered for a slow reader. If the client leaves or is cut off, the generator's `return()` is
  * called.
  *
- * It has no body: `listen()` writes the frames to the connection itself. Through a web stream each
- * token cost several turns of promises more, and the first one a tenth of a millisecond.
+ * It has no body: `listen()` writes the frames to the connection. A web stream would cost several
+ * more promise turns for each token, and a tenth of a millisecond for the first one.
  */
 export class StreamResponse extends Response {
   readonly frames: AsyncGenerator<Uint8Array>;
@@ -62,13 +62,13 @@ export class StreamResponse extends Response {
   }
 }
 
-/** Writes head and frames of a reply; settles when the stream has ended, whoever ended it. */
+/** Writes head and frames of a reply; resolves when the stream has ended, for any reason. */
 export async function writeStream(
   { status, headers, frames, options }: StreamResponse,
   outgoing: ServerResponse,
 ): Promise<void> {
   const { format: { keepAlive }, keepAliveMs, slowReader, onClose } = options;
-  /** When the last frame went out, or was taken where the client was slow. */
+  /** When the last frame was written, or, if the client is slow, was read by it. */
   let since = systemClock.steady();
   let isOpen = true;
   const end = () => {
@@ -77,7 +77,7 @@ export async function writeStream(
     clearInterval(watch);
     onClose?.();
   };
-  /** Not awaited to its end by a generator that waits itself; its signal ends that wait. */
+  /** Not awaited: the generator may be waiting; its own signal ends that wait. */
   const giveBack = () => void frames.return(undefined).catch(() => {});
   const look = () => {
     const elapsed = systemClock.steady() - since;
@@ -91,7 +91,7 @@ export async function writeStream(
       giveBack();
     }
   };
-  // One timer per stream that now and then looks at a clock: a timer per frame would cost more.
+  // One interval per stream that reads a clock: a timer per frame would cost more.
   const lookMs = Math.ceil(Math.min(keepAliveMs, slowReader?.afterMs ?? keepAliveMs) / 4);
   const watch = setInterval(look, lookMs);
   const left = new Promise<void>((resolve) => outgoing.once("close", resolve));
@@ -101,7 +101,7 @@ export async function writeStream(
     giveBack();
   });
   outgoing.writeHead(status, Object.fromEntries(headers));
-  // Together with the first frame where that is at hand.
+  // The head goes out with the first frame if that is ready at once.
   let isHeadSent = false;
   setImmediate(() => {
     if (!isHeadSent) outgoing.flushHeaders();
@@ -116,7 +116,7 @@ export async function writeStream(
     }
     if (isOpen) outgoing.end();
   } catch (error) {
-    // The client sees a stream that broke off instead of one that ended.
+    // The client must see that the stream broke off.
     outgoing.destroy(error instanceof Error ? error : undefined);
   } finally {
     end();

@@ -7,17 +7,17 @@ import type { EventsReply, EventsRequest } from "./client.ts";
 import { cannotReach, TransportError } from "./client.ts";
 import { SseParser } from "./sse.ts";
 
-/** A stream stops reading from the wire while so many bytes wait to be taken. */
+/** A stream stops reading from the wire while more bytes than this wait for their reader. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
- * A transport of event streams, each over a connection of its own.
+ * A transport of event streams, each with its own connection.
  *
- * Over node:http, because what came from the wire together is handed on together, however many
- * chunks it was written in; Deno's `fetch` takes a turn of the event loop for each
- * (docs/adr/0012-node-http-to-workers.md, also for why no connection is kept).
+ * It uses node:http, which passes on together what arrived together, in however many chunks it was
+ * written; Deno's `fetch` takes a turn of the event loop for each chunk
+ * (docs/adr/0012-node-http-to-workers.md, also for why connections are not reused).
  *
- * @param ca Certificates in PEM to trust beside the usual authorities.
+ * @param ca Certificates in PEM to trust in addition to the usual authorities.
  */
 export function streamTransport(ca?: string): (request: EventsRequest) => Promise<EventsReply> {
   const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
@@ -99,7 +99,7 @@ class Reply implements EventsReply {
     }
   }
 
-  /** What came since the last time; undefined at the end. */
+  /** The bytes that arrived since the last call; undefined at the end. */
   async #take(): Promise<Buffer | undefined> {
     while (true) {
       if (this.#waiting.length > 0) {

@@ -2,25 +2,25 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { errorMessage } from "../errors.ts";
 import { UsageError } from "../lifecycle.ts";
 
-/** What a daemon's `[tls]` section says: paths of PEM files. */
+/** A daemon's `[tls]` section: paths of PEM files. */
 export interface TlsFiles {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   readonly ca?: string | undefined;
 }
 
-/** How a server proves who it is, in PEM. */
+/** A server's certificates and key, in PEM. */
 export interface ServerTls {
-  /** The certificate, then those between it and the root. */
+  /** The server's certificate, then the intermediate ones. */
   readonly cert: string;
   readonly key: string;
 }
 
 /**
- * Reads the certificate and key to serve with; undefined when neither is set.
+ * Reads the server's certificate and key; undefined if neither is set.
  *
- * @throws {UsageError} when one is missing, unreadable or not the other's, or others may read the
- * key
+ * @throws {UsageError} if one is missing or unreadable, if they do not belong together, or if
+ * others may read the key
  */
 export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
   if (cert === undefined && key === undefined) return undefined;
@@ -39,7 +39,7 @@ export function readServerTls({ cert, key }: TlsFiles): ServerTls | undefined {
   );
 }
 
-/** Whether the key is that of the first certificate. */
+/** Whether the key belongs to the first certificate. */
 function belongTogether({ cert, key }: ServerTls, files: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
@@ -51,8 +51,8 @@ function belongTogether({ cert, key }: ServerTls, files: string): boolean {
 }
 
 /**
- * A transport that trusts a file of certificates beside the usual authorities; undefined without a
- * file: the usual one. Whoever makes it closes it.
+ * A transport that trusts the certificates of a file in addition to the usual authorities;
+ * undefined, for the usual transport, without a file. The caller closes it.
  *
  * @throws {UsageError} when the file cannot be read or used
  */
@@ -70,7 +70,7 @@ export function trusting(caFile: string | undefined): Deno.HttpClient | undefine
 }
 
 /**
- * The certificates in PEM that are trusted beside the usual ones, if there are any.
+ * Certificates, in PEM, to trust in addition to the usual authorities; undefined if none are set.
  *
  * @throws {UsageError} when the file cannot be read
  */

@@ -1,7 +1,7 @@
 import type { JobView } from "../contracts/job.ts";
 import { formatDuration } from "../duration.ts";
 
-/** Something that happened to a job; `at` in ms since the epoch. */
+/** Something that happened to a job; `at` is in ms since the epoch. */
 interface Step {
   readonly at: number;
   readonly what: string;
@@ -9,8 +9,8 @@ interface Step {
 }
 
 /**
- * What happened to a job, as rows of `when, what, more`; times count from its creation. The command
- * line and the console show the same.
+ * What happened to a job, as rows of `when, what, more`, with times since its creation. Used by the
+ * command line and the console.
  */
 export function timeline(job: JobView): string[][] {
   const from = Date.parse(job.created_at);

@@ -4,7 +4,7 @@ import type { Hash } from "node:crypto";
 /** Bytes read from the file at a time. */
 const CHUNK = 256 * 1024;
 
-/** Reads little-endian values from the start of a file, in bounded memory, hashing what it passes. */
+/** Reads little-endian values from the start of a file in bounded memory, and hashes all of it. */
 export class ByteReader {
   readonly #file: Deno.FsFile;
   readonly #hash: Hash;
@@ -17,7 +17,7 @@ export class ByteReader {
 
   /**
    * @param limit number of bytes from the start of the file that may be read
-   * @param fail throws what the caller wants to see for a file that ends early
+   * @param fail throws the caller's error for a file that ends early
    */
   constructor(file: Deno.FsFile, hash: Hash, limit: number, fail: (reason: string) => never) {
     this.#file = file;
@@ -68,7 +68,7 @@ export class ByteReader {
     return this.#buffer.readDoubleLE(await this.#take(8));
   }
 
-  /** A 64-bit number; beyond 2^53 the nearest one, which every bound refuses anyway. */
+  /** A 64-bit number; beyond 2^53 it is rounded, but every limit refuses such a number. */
   async u64(): Promise<number> {
     return Number(this.#buffer.readBigUInt64LE(await this.#take(8)));
   }
@@ -92,23 +92,23 @@ export class ByteReader {
     }
   }
 
-  /** Skips texts with their 64-bit lengths; a vocabulary has hundreds of thousands of them. */
+  /** Skips texts, each after its 64-bit length; a vocabulary has hundreds of thousands of them. */
   async skipTexts(count: number): Promise<void> {
     for (let index = 0; index < count; index++) {
       const at = this.#start;
       const next = this.#end - at < 8 ? Infinity : at + 8 + this.#buffer.readUInt32LE(at);
-      // Awaiting each of them, also where it is in the buffer already, took ten times as long.
+      // No await for those that are in the buffer already: it would take ten times as long.
       if (next <= this.#end && this.#buffer.readUInt32LE(at + 4) === 0) this.#start = next;
       else await this.skip(await this.u64());
     }
   }
 
-  /** Hashes what was read since the buffer was filled last; to be called once, at the end. */
+  /** Hashes the bytes read since the buffer was last filled; called once, at the end. */
   finish(): void {
     this.#hash.update(this.#buffer.subarray(0, this.#start));
   }
 
-  /** Makes `bytes` whole bytes available; returns where they begin in the buffer. */
+  /** Makes `bytes` bytes available; returns their position in the buffer. */
   async #take(bytes: number): Promise<number> {
     if (this.#end - this.#start < bytes) {
       this.#check(bytes);

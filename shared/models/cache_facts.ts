@@ -1,35 +1,37 @@
 import type { MetadataValue } from "./gguf_header.ts";
 
-/** What a model's metadata says of the memory that its attention and its recurrent layers keep. */
+/** A model's metadata about the memory of its attention and recurrent layers. */
 export interface CacheFacts {
-  /** Tokens that a windowed layer looks back. */
+  /** Attention window of windowed layers, in tokens. */
   readonly window?: number;
-  /** Every so many layers one sees everything; or for each layer whether it is windowed (1) or not (0). */
+  /**
+   * One layer in this many has no window; or, for each layer, whether it has one (1) or not (0).
+   */
   readonly windowPattern?: number | readonly number[];
-  /** Values per key and value head of windowed layers, where they differ from the others'. */
+  /** Values per key and value head of windowed layers, if they differ from the other layers'. */
   readonly windowKeyLength?: number;
   readonly windowValueLength?: number;
-  /** Multi-head latent attention: one latent key for all heads, and values made from it. */
+  /** Multi-head latent attention: one latent key for all heads, from which the values are made. */
   readonly latent?: boolean;
-  /** Layers at the end that use the cache of earlier ones. */
+  /** Number of last layers that use the cache of earlier ones. */
   readonly sharedLayers?: number;
-  /** For each layer whether it is recurrent (1) or attends (0). */
+  /** For each layer, whether it is recurrent (1) or has attention (0). */
   readonly recurrentLayers?: readonly number[];
-  /** Every so many layers of a hybrid one attends. */
+  /** In a hybrid model, one layer in this many has attention. */
   readonly attentionInterval?: number;
-  /** State-space layers: kernel of the convolution, inner size, state size, groups. */
+  /** State-space layers: convolution kernel, inner size, state size, groups. */
   readonly convKernel?: number;
   readonly innerSize?: number;
   readonly stateSize?: number;
   readonly groupCount?: number;
   /** Cached columns of a short convolution. */
   readonly shortConvolution?: number;
-  /** RWKV: size of a head, and how many tokens are shifted. */
+  /** RWKV: size of a head, and number of shifted tokens. */
   readonly wkvHeadSize?: number;
   readonly tokenShift?: number;
 }
 
-/** Where each figure stands in the metadata, after the architecture's name. */
+/** Metadata key of each figure, after the architecture's name. */
 const NUMBERS = {
   window: "attention.sliding_window",
   windowKeyLength: "attention.key_length_swa",
@@ -45,10 +47,10 @@ const NUMBERS = {
   tokenShift: "token_shift_count",
 } as const satisfies Partial<Record<keyof CacheFacts, string>>;
 
-/** Larger figures are a sign of a corrupt file, and are left out like those that are no numbers. */
+/** Larger figures are a sign of a corrupt file and are ignored. */
 const MAX_FIGURE = 2 ** 31;
 
-/** Reads the {@linkcode CacheFacts} of an architecture; what is absent or unusable is left out. */
+/** Reads the {@linkcode CacheFacts} of a model; absent and invalid figures are left out. */
 export function cacheFacts(
   metadata: ReadonlyMap<string, MetadataValue>,
   architecture: string,
@@ -60,7 +62,7 @@ export function cacheFacts(
   });
   const windowPattern = value("attention.sliding_window_pattern");
   const recurrentLayers = value("attention.recurrent_layers");
-  // llama.cpp keeps the latent form only where the file brings both lengths.
+  // llama.cpp uses the latent form only if the file has both lengths.
   const latent = isFigure(value("attention.key_length_mla")) &&
     isFigure(value("attention.value_length_mla"));
   return {

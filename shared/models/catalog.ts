@@ -5,7 +5,7 @@ import { fieldErrors } from "../config/field_errors.ts";
 import { UsageError } from "../lifecycle.ts";
 import { referenceOf } from "./manifest.ts";
 
-/** A model of the catalog. */
+/** Schema of a model of the catalog. */
 export const catalogModel = z.strictObject({
   id: referenceOf("name").meta({ description: "Short name that people use" }),
   name: z.string().min(1),
@@ -13,16 +13,16 @@ export const catalogModel = z.strictObject({
     /^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*\.gguf$/,
     "must be a path below the catalog",
   )
-    .optional().meta({ description: "Of a model that ships: path beside the catalog" }),
-  source: referenceOf("hf").optional().meta({ description: "Of any other: where to get it" }),
+    .optional().meta({ description: "Bundled models: path beside the catalog" }),
+  source: referenceOf("hf").optional().meta({ description: "Other models: where to get the file" }),
   size_bytes: bytes.optional(),
-  sha256: sha256.optional().meta({ description: "Of the whole file, where somebody published it" }),
+  sha256: sha256.optional().meta({ description: "Of the whole file, if it is published" }),
   licence: z.string().min(1).meta({ description: "SPDX identifier of the weights' licence" }),
   parameters: z.number().int().min(1),
   quantisation: z.string().min(1).meta({ description: "Format of the weights, e.g. Q4_K_M" }),
-  context: z.number().int().min(1).meta({ description: "Tokens that it was trained for" }),
+  context: z.number().int().min(1).meta({ description: "Tokens of context it was trained for" }),
   memory_gib: z.number().positive().meta({
-    description: "What a worker takes with default context and slots, estimated",
+    description: "Estimated memory of a worker with default context and slots",
   }),
 }).superRefine((model, context) => {
   const wrong = (field: string, message: string) =>
@@ -61,7 +61,7 @@ const catalog = z.strictObject({ models: z.array(catalogModel) }).superRefine((v
  * Parses the text of `catalog.toml`.
  *
  * @param file name of the file, for messages
- * @throws {UsageError} naming the file and every wrong field.
+ * @throws {UsageError} Names the file and every wrong field.
  */
 export function parseCatalog(text: string, file: string): CatalogModel[] {
   const parsed = catalog.safeParse(parseToml(text, file));

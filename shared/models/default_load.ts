@@ -1,20 +1,20 @@
 import { DEFAULT_CONTEXT, DEFAULT_SLOTS } from "../defaults.ts";
 
-/** What loads are made with where nobody says otherwise. */
+/** Settings of loads that do not name their own. */
 export interface LoadDefaults {
-  /** Tokens per slot, at most what the model was made for. */
+  /** Tokens per slot, at most what the model was trained for. */
   readonly context: number;
   readonly slots: number;
 }
 
-/** Those of a pool that is not configured otherwise. */
+/** The defaults of a pool that configures none. */
 export const LOAD_DEFAULTS: LoadDefaults = { context: DEFAULT_CONTEXT, slots: DEFAULT_SLOTS };
 
-/** The load of a model for which nobody names a context or slots. */
+/** Settings of a load that names neither context nor slots. */
 export function defaultLoad(
   { context_length }: { readonly context_length: number },
   { context, slots }: LoadDefaults = LOAD_DEFAULTS,
 ): LoadDefaults {
-  // A file that does not say what it was made for gets the default.
+  // context_length is 0 if the file does not have it.
   return { context: Math.min(context_length || context, context), slots };
 }

@@ -3,24 +3,24 @@ import type { GgufInfo } from "./gguf.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
 import { kvCache } from "./kv_cache.ts";
 
-/** What of a model takes memory, in bytes. */
+/** Figures from which a load's memory is estimated, in bytes. */
 export interface ModelMemory {
   readonly weight_bytes: number;
-  /** For one token of one slot, in an F16 cache, of the layers that see the whole context. */
+  /** For one token of one slot, in an F16 cache, in layers without a window. */
   readonly kv_bytes_per_token: number;
-  /** Buffers of one load, whatever its context. */
+  /** Buffers of one load, independent of its context. */
   readonly compute_bytes: number;
-  /** Tokens that windowed layers look back. */
+  /** Attention window of layers that have one, in tokens. */
   readonly window_tokens?: number | undefined;
   /** For one token of the window of one slot, in an F16 cache. */
   readonly window_bytes_per_token?: number | undefined;
-  /** For one slot, whatever its context: the state of recurrent layers. */
+  /** State of recurrent layers, for one slot, independent of its context. */
   readonly state_bytes_per_slot?: number | undefined;
-  /** Tokens computed at once, where it is not llama.cpp's usual number. */
+  /** Tokens computed at once, if not llama.cpp's default. */
   readonly batch_tokens?: number | undefined;
-  /** Layers, for a load that puts only some of them on the device. */
+  /** Number of layers, for loads that put only some of them on the device. */
   readonly block_count?: number | undefined;
-  /** What an earlier load really took. */
+  /** Memory that an earlier load actually took. */
   readonly measured?: {
     readonly context: number;
     readonly slots: number;
@@ -35,11 +35,11 @@ export interface Load {
   readonly slots: number;
   /** Type of the values in the KV cache; llama.cpp's own default is `f16`. */
   readonly cacheType?: CacheType | undefined;
-  /** Layers on the device; all of them where it is absent or more than there are. */
+  /** Layers on the device; absent or too large: all of them. */
   readonly gpuLayers?: number | undefined;
 }
 
-/** Types that llama.cpp can keep the KV cache in, by `ggml_type`. */
+/** Types of llama.cpp's KV cache, with their number in `ggml_type`. */
 const CACHE_TYPES = {
   f32: 0,
   f16: 1,
@@ -61,29 +61,31 @@ const F32_BYTES = 4;
 /** Tokens that llama.cpp computes at once, its `n_ubatch`. */
 const BATCH_TOKENS = 512;
 
-/** What a host adds to each load of a model. */
+/** Settings of a host that change the memory of every load. */
 export interface LoadExtras {
   /** Tokens computed at once. */
   readonly batchTokens: number | undefined;
   readonly adapterBytes: number;
-  /** A small model beside it that guesses; it has as many slots and as much context. */
+  /** Draft model for speculative decoding; loaded with the same slots and context. */
   readonly draft: ModelMemory | undefined;
 }
 
-/** llama.cpp rounds the cells of a slot up to a multiple of so many. */
+/** llama.cpp rounds the cells of a slot up to a multiple of this. */
 const CELLS = 256;
 
-/** Bytes of the attention mask for each token of a batch and each of the context: F32 and its F16 copy. */
+/**
+ * Bytes of the attention mask per token of a batch and token of the context: F32 and an F16 copy.
+ */
 const MASK_BYTES = 6;
 
-/** What the worker's process takes without any model: measured as its resident set, rounded up. */
+/** Memory of a worker's process without a model: its measured resident set, rounded up. */
 const PROCESS_BYTES = 96 * 1024 * 1024;
 
 /**
- * What of a model takes memory, from its metadata; {@linkcode kvCache} says what the cache holds.
+ * Reads a model's memory figures from its metadata; {@linkcode kvCache} has those of the cache.
  *
- * The compute buffer of llama.cpp's graph is bounded by a batch's logits and its widest activations:
- * `n_ubatch × 4 × (vocabulary + 2 × feed-forward + 2 × embedding)`.
+ * The compute buffer of llama.cpp's graph is bounded by a batch's logits and its widest
+ * activations: `n_ubatch × 4 × (vocabulary + 2 × feed-forward + 2 × embedding)`.
  */
 export function modelMemory(info: GgufInfo): ModelMemory {
   const { perToken, window, perSlot } = kvCache(info);
@@ -101,7 +103,7 @@ export function modelMemory(info: GgufInfo): ModelMemory {
   };
 }
 
-/** What a model takes together with what its host adds to each load. */
+/** Adds to a model's figures those of its host's settings. */
 export function withExtras<M extends ModelMemory>(
   model: M,
   { batchTokens, adapterBytes, draft }: LoadExtras,
@@ -111,7 +113,7 @@ export function withExtras<M extends ModelMemory>(
     ((batchTokens ?? BATCH_TOKENS) / BATCH_TOKENS);
   const process = Math.min(model.compute_bytes, PROCESS_BYTES);
   const beside = adapterBytes + (draft ? draft.weight_bytes + buffers(draft) : 0);
-  // A window of the draft is taken for the whole context: it is small.
+  // The draft's windows count as the whole context, since the draft is small.
   const draftPerToken = (draft?.kv_bytes_per_token ?? 0) + (draft?.window_bytes_per_token ?? 0);
   return {
     ...model,
@@ -125,11 +127,12 @@ export function withExtras<M extends ModelMemory>(
 }
 
 /**
- * Memory that a load takes on its device, in bytes: weights, what its slots keep, and compute. Where
- * an earlier load was measured, that figure and the difference between the two loads take its place.
+ * Estimates the memory of a load on its device, in bytes: weights, slots, and compute buffers. If
+ * an earlier load was measured, it is the measured figure plus the difference between the two
+ * loads.
  *
- * With only some layers on the device, their share of weights and cache; the measured figure must be
- * one of a load of the same layers.
+ * With only some layers on the device, weights and cache count by the share of those layers; a
+ * measured figure must then be of a load with the same layers.
  */
 export function estimateMemory(model: ModelMemory, load: Load): number {
   const { measured } = model;
@@ -142,15 +145,15 @@ export function estimateMemory(model: ModelMemory, load: Load): number {
 }
 
 /**
- * Memory that a load takes in the machine beside its device: weights and cache of the layers that are
- * not there. 0 for a load that has all layers on the device.
+ * Estimates the main memory of a load in bytes: weights and cache of the layers that are not on its
+ * device. It is 0 if all layers are on the device.
  */
 export function estimateHostMemory(model: ModelMemory, load: Load): number {
   const rest = 1 - deviceShare(model, load);
   return rest <= 0 ? 0 : Math.ceil(rest * (model.weight_bytes + slotBytes(model, load)));
 }
 
-/** What grows with a load's context and slots. */
+/** The part of a load's memory that grows with its context and slots. */
 function growing(model: ModelMemory, load: Load): number {
   const mask = (model.batch_tokens ?? BATCH_TOKENS) * MASK_BYTES * cells(load.context);
   return Math.ceil(slotBytes(model, load) * deviceShare(model, load)) + mask;
@@ -159,7 +162,7 @@ function growing(model: ModelMemory, load: Load): number {
 /** KV cache and recurrent states of all slots. */
 function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Load): number {
   const scale = cacheScale(cacheType);
-  // llama.cpp keeps a window and a batch, which may be one token longer for it.
+  // llama.cpp keeps a window, a batch, and one token more.
   const windowCells = Math.min(
     cells(context),
     cells((model.window_tokens ?? 0) + (model.batch_tokens ?? BATCH_TOKENS) + 1),
@@ -169,13 +172,13 @@ function slotBytes(model: ModelMemory, { context, slots, cacheType = "f16" }: Lo
   return slots * (Math.ceil(kv * scale) + (model.state_bytes_per_slot ?? 0));
 }
 
-/** Size of a cache of this type, where one of F16 values is 1. */
+/** Size of a cache of this type relative to an F16 cache. */
 export function cacheScale(type: CacheType): number {
   const { values, bytes } = TENSOR_FORMATS.get(CACHE_TYPES[type])!;
   return bytes / values / F16_BYTES;
 }
 
-/** Part of the layers that are on the device, from 0 to 1; llama.cpp counts the output as one more. */
+/** Share of layers on the device, from 0 to 1; llama.cpp counts the output as one more layer. */
 function deviceShare({ block_count }: ModelMemory, { gpuLayers }: Load): number {
   if (gpuLayers === undefined || block_count === undefined) return 1;
   return Math.min(1, gpuLayers / (block_count + 1));

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How a tensor format packs its values: so many values in so many bytes. */
+/** How a tensor format packs its values: a block of `values` values takes `bytes` bytes. */
 export interface TensorFormat {
   readonly values: number;
   readonly bytes: number;
@@ -51,7 +51,7 @@ export const TENSOR_FORMATS: ReadonlyMap<number, TensorFormat> = new Map(
   ] as const).map(([type, values, bytes]) => [type, { values, bytes }]),
 );
 
-/** Names of `general.file_type`, by number: what people call the quantisation. */
+/** Names of quantisations, by their number in `general.file_type`. */
 export const QUANTIZATIONS: ReadonlyMap<number, string> = new Map([
   [0, "F32"],
   [1, "F16"],

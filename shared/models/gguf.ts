@@ -10,30 +10,30 @@ import {
 } from "./gguf_header.ts";
 import { partPaths } from "./split.ts";
 
-/** What llorch wants to know of a GGUF model. */
+/** The parts of a GGUF model's metadata that llorch uses. */
 export interface GgufInfo {
   readonly architecture: string;
   readonly name?: string;
-  /** Tokens that the model was trained for; 0 when it does not say. */
+  /** Tokens of context that the model was trained for; 0 if the file does not have it. */
   readonly contextLength: number;
   readonly blockCount: number;
   readonly embeddingLength: number;
-  /** Of the widest layer where they differ. */
+  /** Of the widest layer, if they differ. */
   readonly feedForwardLength?: number;
-  /** Query heads, of each layer where they differ. */
+  /** Query heads; a list if layers differ. */
   readonly headCount: number | readonly number[];
-  /** Key-value heads, of each layer where they differ. */
+  /** Key-value heads; a list if layers differ. */
   readonly headCountKv: number | readonly number[];
   /** Values per key head; absent: embedding length / heads. */
   readonly keyLength?: number;
   /** Values per value head; absent: embedding length / heads. */
   readonly valueLength?: number;
   readonly vocabSize: number;
-  /** `general.file_type` in words, e.g. `Q4_K_M`. */
+  /** Name of `general.file_type`, e.g. `Q4_K_M`. */
   readonly quantization?: string;
-  /** Whether the file brings a chat template. */
+  /** Whether the file has a chat template. */
   readonly chatTemplate: boolean;
-  /** What decides how much its slots keep beside heads and lengths; absent: nothing does. */
+  /** Other figures that change the size of its cache; absent: none. */
   readonly cache?: CacheFacts;
   readonly tensorCount: number;
   /** Bytes of tensor data, of all parts. */
@@ -46,17 +46,17 @@ export interface GgufInfo {
   readonly fingerprint: string;
 }
 
-/** Bounds beyond which a figure is a sign of a corrupt file, and arithmetic stays exact. */
+/** Larger figures are a sign of a corrupt file; up to these, arithmetic is exact. */
 const MAX_FIGURE = 2 ** 31;
 const MAX_LAYERS = 10_000;
 
 /**
- * Reads what a GGUF file says of its model. The first part of a split model stands for all of it.
+ * Reads the metadata of a GGUF file. For a split model, give its first part.
  *
- * Reads headers only, so it is cheap at any size: about 15 ms for a vocabulary of 128 000.
+ * It reads only headers, so it is fast at any size: about 15 ms for a vocabulary of 128 000.
  *
- * @throws {LlorchError} `MODEL_NOT_FOUND` if a file is missing, else `INVALID_REQUEST` with one line
- * that names the file and says what is wrong with it.
+ * @throws {LlorchError} `MODEL_NOT_FOUND` if a file is missing, otherwise `INVALID_REQUEST` with
+ * one line that names the file and says what is wrong with it.
  */
 export async function readGguf(path: string): Promise<GgufInfo> {
   const { headers: [first, ...more], fingerprint } = await readParts(path);
@@ -74,9 +74,9 @@ export async function readGguf(path: string): Promise<GgufInfo> {
 }
 
 /**
- * A model's identity: SHA-256 in hexadecimal over the GGUF header (from the file's start to the end
- * of the tensor table) and the file's size (8 bytes, little-endian); of a split model, over those of
- * all parts in their order. No tensor data is read.
+ * A model's identity: the SHA-256, in hexadecimal, of the GGUF header (from the file's start to the
+ * end of the tensor table) and the file's size (8 bytes, little-endian); for a split model, of
+ * those of all parts in order. No tensor data is read.
  *
  * @throws {LlorchError} as {@linkcode readGguf}.
  */
@@ -179,7 +179,7 @@ function largest(value: MetadataValue | undefined): number | undefined {
   return isFigure(max, MAX_FIGURE) ? max : undefined;
 }
 
-/** The object without its undefined fields, which `exactOptionalPropertyTypes` tells apart. */
+/** Removes undefined fields, which `exactOptionalPropertyTypes` does not allow. */
 function dropUndefined<T extends object>(
   object: T,
 ): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -4,8 +4,8 @@ import { ByteReader } from "./_byte_reader.ts";
 import { TENSOR_FORMATS } from "./ggml_types.ts";
 
 /**
- * A metadata value. What can be large is not kept: of long text and of arrays of anything but a
- * few numbers only the length stays.
+ * A metadata value. Of long texts, long arrays of numbers and arrays of texts only the length is
+ * kept, so that memory is bounded.
  */
 export type MetadataValue =
   | number
@@ -31,9 +31,9 @@ const MAX_KEYS = 4096;
 const MAX_KEY_BYTES = 1024;
 const MAX_TENSORS = 1_000_000;
 const MAX_DIMENSIONS = 4;
-/** Longer text is not kept. */
+/** Of longer texts only the length is kept. */
 const MAX_TEXT_BYTES = 4096;
-/** Longer arrays of numbers are not kept; per-layer figures are far shorter. */
+/** Of longer arrays only the length is kept; figures for each layer are far shorter. */
 const MAX_NUMBERS = 4096;
 const DEFAULT_ALIGNMENT = 32;
 /** Fewest bytes of a key with its value, and of a row of the tensor table. */
@@ -43,7 +43,7 @@ const MIN_TENSOR_BYTES = 24;
 const STRING = 8;
 const ARRAY = 9;
 
-/** Size in bytes and reading of each type of fixed size, by its number in the format. */
+/** Types of fixed size: their size in bytes and how to read them, by their number in GGUF. */
 const FIXED: ReadonlyMap<
   number,
   readonly [bytes: number, read: (reader: ByteReader) => Promise<number | boolean>]
@@ -74,15 +74,15 @@ export function unreadableModel(path: string, reason: string, cause?: unknown): 
  * Reads the header (metadata and tensor table) of a GGUF file, v2 or v3, little-endian, and feeds
  * it to `hash`, followed by the file's size as 8 bytes.
  *
- * Reads no tensor data, but checks that the file is long enough to hold it. Memory is bounded
- * whatever the file says. Own code rather than `@huggingface/gguf`, which pads what it reads with
- * zeros, so that a file cut off in its header passes.
+ * It reads no tensor data, but checks that the file is long enough for it. Memory is bounded
+ * whatever the file contains. `@huggingface/gguf` is not used, since it fills missing bytes with
+ * zeros and so accepts a file that ends within its header.
  *
- * @throws {LlorchError} `MODEL_NOT_FOUND` if there is no file, else `INVALID_REQUEST`.
+ * @throws {LlorchError} `MODEL_NOT_FOUND` if there is no file, otherwise `INVALID_REQUEST`.
  */
 export async function readGgufHeader(path: string, hash: Hash): Promise<GgufHeader> {
   try {
-    // Opening a pipe would wait for its writer, so the kind is looked at first.
+    // Opening a pipe would wait for its writer, so its kind is checked first.
     if (!(await Deno.stat(path)).isFile) throw unreadableModel(path, "it is not a file");
     using file = await Deno.open(path);
     const { size } = await file.stat();
@@ -196,7 +196,9 @@ async function readText(reader: ByteReader): Promise<MetadataValue> {
   return { length };
 }
 
-/** Reads one row of the tensor table; returns where that tensor's data end, from the data's start. */
+/**
+ * Reads a row of the tensor table; returns the end of its data, as an offset in the data section.
+ */
 async function readTensorEnd(
   reader: ByteReader,
   fail: (reason: string) => never,
@@ -210,6 +212,6 @@ async function readTensorEnd(
   for (let index = 0; index < dimensions; index++) values *= await reader.u64();
   const format = TENSOR_FORMATS.get(await reader.u32());
   const offset = await reader.u64();
-  // A format newer than this table: its size is unknown, its first byte is not.
+  // For a format that is newer than this table, only the start of its data is known.
   return offset + (format ? Math.ceil(values / format.values) * format.bytes : 0);
 }

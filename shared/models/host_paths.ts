@@ -1,9 +1,9 @@
-/** A path of a GGUF file, bare or as a reference. */
+/** A path of a GGUF file, with or without `file:`. */
 const PATH = /(?:(file:)|(?<![\w.:/]))\/(?:[^"\n/]*\/)*([^"\n/]*?)\.gguf/gi;
 
 /**
- * Text without the folders in which a host keeps its models: of paths that end in `.gguf` the file's
- * name stays, and of `file:` references the name without its ending.
+ * Removes the folders of a host's model files from a text: paths that end in `.gguf` become the
+ * file's name, and `file:` references the name without its ending.
  *
  * @example
  * ```ts

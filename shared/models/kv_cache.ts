@@ -1,29 +1,29 @@
 import type { CacheFacts } from "./cache_facts.ts";
 import type { GgufInfo } from "./gguf.ts";
 
-/** What llama.cpp keeps for the tokens of a slot; values are numbers of the cache's own type. */
+/** Size of llama.cpp's cache for a slot, in values of the cache's type. */
 export interface KvCache {
-  /** Values for each token, in layers that see everything. */
+  /** Values for each token, in layers without a window. */
   readonly perToken: number;
-  /** Values for each token of the window, in layers that look back only so far. */
+  /** Window length, and values for each token of it, in layers with a window. */
   readonly window: { readonly tokens: number; readonly perToken: number } | undefined;
-  /** F32 values for each slot, whatever its context, in recurrent layers. */
+  /** F32 values for each slot, in recurrent layers. */
   readonly perSlot: number;
 }
 
-/** How llama.cpp lays windows over the layers of an architecture. */
+/** Which layers of an architecture have an attention window in llama.cpp. */
 interface WindowRule {
-  /** Every so many layers one sees everything, where the file does not say; 0: none does. */
+  /** One layer in this many has no window, unless the file says otherwise; 0: all have one. */
   readonly period: number;
-  /** The first layer of each period sees everything, not the last. */
+  /** The first layer of each period has no window, instead of the last. */
   readonly denseFirst?: boolean;
-  /** Tokens, where the file does not say; without it there is no window then. */
+  /** Window in tokens if the file has none; absent: then there is no window. */
   readonly window?: number;
 }
 
 /**
- * Architectures whose windows llama.cpp uses (`load_arch_hparams` of its `src/models`). Others may
- * state a window that it ignores: phi3, mistral, qwen2.
+ * Architectures whose windows llama.cpp uses (`load_arch_hparams` in its `src/models`). Files of
+ * others may have a window that it ignores: phi3, mistral, qwen2.
  */
 const WINDOWED: ReadonlyMap<string, WindowRule> = new Map([
   ["gemma2", { period: 2, window: 4096 }],
@@ -48,20 +48,20 @@ const WINDOWED: ReadonlyMap<string, WindowRule> = new Map([
   ["mellum", { period: 4 }],
 ]);
 
-/** Layers that gemma3n keeps a cache for; the rest use theirs. */
+/** Layers of gemma3n with a cache of their own; the other layers share it. */
 const GEMMA3N_CACHED_LAYERS = 20;
 
-/** Hybrids that attend in every fourth layer where their file does not say. */
+/** Hybrids with attention in every fourth layer, unless their file says otherwise. */
 const INTERVAL_HYBRIDS: ReadonlySet<string> = new Set(["qwen3next", "qwen35", "qwen35moe"]);
 
 /**
- * What llama.cpp keeps for a model's tokens, as its memory modules lay it out.
+ * Computes the size of a slot's cache, as llama.cpp's memory modules allocate it.
  *
- * 1. A recurrent layer keeps a state for each slot; only falcon-h1's also attend.
- * 2. Layers that share an earlier one's cache keep nothing.
- * 3. Any other layer keeps keys and values of its key-value heads (grouped-query attention has fewer
- *    of them than query heads); with latent attention, keys alone.
- * 4. A windowed layer keeps them for the window, the others for the whole context.
+ * 1. A recurrent layer keeps a state for each slot; only those of falcon-h1 have attention too.
+ * 2. A layer that shares an earlier layer's cache keeps nothing.
+ * 3. Any other layer keeps keys and values of its key-value heads (grouped-query attention has
+ *    fewer of them than query heads); with latent attention, only keys.
+ * 4. A windowed layer keeps them for its window, the others for the whole context.
  */
 export function kvCache(info: GgufInfo): KvCache {
   const { architecture, blockCount } = info;
@@ -123,7 +123,7 @@ function isRecurrent(
   return interval === undefined ? headsKv === 0 : (layer + 1) % interval !== 0;
 }
 
-/** Values that one recurrent layer keeps for a slot: its convolution's last columns, and its state. */
+/** Values of one recurrent layer for a slot: the last columns of its convolution, and its state. */
 function stateValues(embedding: number, facts: CacheFacts): number {
   const { wkvHeadSize, tokenShift = 2, shortConvolution } = facts;
   if (wkvHeadSize !== undefined) return embedding * (tokenShift + wkvHeadSize);

@@ -4,7 +4,7 @@ import { errorMessage, LlorchError } from "../errors.ts";
 import { fieldErrors } from "../config/field_errors.ts";
 import { type ModelReference, parseReference } from "./reference.ts";
 
-/** Text that {@linkcode parseReference} reads as the given kind of reference. */
+/** Schema of a text that is a reference of the given kind. */
 export function referenceOf(kind: ModelReference["kind"]) {
   return z.string().superRefine((text, context) => {
     try {
@@ -16,11 +16,11 @@ export function referenceOf(kind: ModelReference["kind"]) {
   });
 }
 
-/** What is known of a downloaded model, in `x.gguf.json` beside `x.gguf`. */
+/** Schema of `x.gguf.json`, which describes the downloaded model `x.gguf` beside it. */
 export const manifest = z.strictObject({
   id: referenceOf("name").meta({ description: "Name that people use, e.g. a catalog id" }),
   repo: z.string().optional().meta({ description: "org/repo on the hub that it came from" }),
-  revision: z.string().optional().meta({ description: "Revision it was asked for by" }),
+  revision: z.string().optional().meta({ description: "Requested branch, tag or commit" }),
   file: z.string().optional().meta({ description: "Path inside the repository" }),
   size_bytes: bytes.meta({ description: "Of all parts together" }),
   sha256: sha256.optional().meta({ description: "Of the whole file" }),
@@ -48,12 +48,12 @@ export type Manifest = z.output<typeof manifest>;
 /** Largest manifest that is read, in bytes; a real one has a few hundred. */
 const MAX_MANIFEST = 65_536;
 
-/** Where the manifest of a model file stands. */
+/** Path of a model file's manifest. */
 export function manifestPath(modelPath: string): string {
   return `${modelPath}.json`;
 }
 
-/** The `hf:` reference of what a manifest with a repo says; as text, so that parsing checks it. */
+/** The `hf:` reference of a manifest with a repo, as text that the caller parses to check it. */
 export function manifestReference(
   source: Readonly<Pick<Manifest, "repo" | "revision" | "file">>,
 ): string {
@@ -66,8 +66,8 @@ export function manifestReference(
  * Reads the manifest of a model.
  *
  * @param modelPath path of the GGUF file, not of the manifest
- * @returns undefined when there is none
- * @throws {LlorchError} `INVALID_REQUEST` naming the manifest and each wrong field.
+ * @returns undefined if there is none
+ * @throws {LlorchError} `INVALID_REQUEST` that names the manifest and each wrong field
  */
 export async function readManifest(modelPath: string): Promise<Manifest | undefined> {
   const path = manifestPath(modelPath);

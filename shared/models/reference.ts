@@ -1,7 +1,7 @@
 import { defined } from "../json.ts";
 import { LlorchError } from "../errors.ts";
 
-/** What a model reference says (docs/architecture.md, "Model references"). */
+/** A parsed model reference (docs/architecture.md, "Model references"). */
 export type ModelReference =
   | {
     readonly kind: "hf";
@@ -19,10 +19,10 @@ export type ModelReference =
     readonly name: string;
   };
 
-/** How a file is named. */
-export const FILE_HINT = 'a file is meant by "file:" and its absolute path';
+/** How to name a file, for error messages. */
+export const FILE_HINT = 'to name a file, write "file:" and its absolute path';
 
-/** Longest reference in characters, as the wire contract has it. */
+/** Longest reference in characters, as in the wire contract. */
 const MAX_REFERENCE = 1024;
 
 const HF_PART = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
@@ -34,7 +34,7 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/u;
 /**
  * Parses a model reference: `hf:org/repo[@rev][::file=path]`, `file:/abs/x.gguf`, or a name.
  *
- * @throws {LlorchError} `INVALID_REQUEST` that says which part is wrong.
+ * @throws {LlorchError} `INVALID_REQUEST` that says which part is wrong
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function parseReference(text: string): ModelReference {
   if (text.startsWith("file:")) return parseFile(text);
   if (!NAME.test(text)) {
     if (text.startsWith("/") && isGgufPath(text.slice(1))) {
-      throw invalid(text, `a file is meant by "file:" and its path: file:${text}`);
+      throw invalid(text, `to name a file, write file:${text}`);
     }
     if (/\.gguf$/i.test(text)) throw invalid(text, FILE_HINT);
     throw invalid(
@@ -65,7 +65,7 @@ export function parseReference(text: string): ModelReference {
   return { kind: "name", name: text };
 }
 
-/** Writes a reference so that {@linkcode parseReference} reads it back. */
+/** Formats a reference; {@linkcode parseReference} reads it back. */
 export function formatReference(reference: ModelReference): string {
   switch (reference.kind) {
     case "hf": {
@@ -140,7 +140,7 @@ function parseFile(text: string): ModelReference {
   return { kind: "file", path };
 }
 
-/** A relative path in normal form (no empty, `.` or `..` part) of printable characters to a GGUF. */
+/** Whether a relative path to a GGUF file is normal (no empty, `.` or `..` part) and printable. */
 function isGgufPath(path: string): boolean {
   return !UNPRINTABLE.test(path) && !path.includes("\\") && !hasDotSegment(path) &&
     /[^/]\.gguf$/i.test(path);

@@ -118,7 +118,7 @@ Deno.test("a wrong reference is refused with the part that is wrong", () => {
 Deno.test("the path of a file is refused with the reference that means it", () => {
   const refuses = (text: string, reason: RegExp) =>
     assert.throws(() => parseReference(text), reason);
-  refuses("/srv/x.gguf", /: a file is meant by "file:" and its path: file:\/srv\/x\.gguf$/);
-  refuses("./x.gguf", /: a file is meant by "file:" and its absolute path$/);
+  refuses("/srv/x.gguf", /: to name a file, write file:\/srv\/x\.gguf$/);
+  refuses("./x.gguf", /: to name a file, write "file:" and its absolute path$/);
   refuses("/srv/x", /a name has 1 to 255/);
 });

@@ -10,35 +10,38 @@ import { isReference } from "./reference.ts";
 import { nameWithPrint, shortNameOf } from "./short_name.ts";
 import { partPaths, splitPart } from "./split.ts";
 
-/** Folders below a models folder that are looked into. */
+/** Levels of folders below a models folder that are searched. */
 const MAX_DEPTH = 4;
 
-/** Files looked at in one scan, at most. */
+/** Most files of one scan. */
 const MAX_FILES = 10_000;
 
-/** What stands in a name for bytes that are no text. */
+/** Replaces bytes of a file's name that are not valid UTF-8. */
 const NO_TEXT = "\ufffd";
 const GARBLED = "The bytes of its name are not valid UTF-8, so it cannot be opened: rename it";
 
 /** A model on disk. */
 export type FoundModel = Omit<PoolModel, "measured" | "staged" | "default_load">;
 
-/** What a scan found. */
+/** Result of {@linkcode scanModels}. */
 export interface ScanResult {
   readonly models: readonly FoundModel[];
-  /** Files that are no usable models, and why. */
+  /** Files that cannot be used as models, and why. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];
 }
 
-/** Headers read by earlier scans, by path; a file is read again when its size or time has changed. */
+/**
+ * Headers read by earlier scans, by path; a file is read again when its size or time has changed.
+ */
 export type ScanCache = Map<string, { readonly stamp: string; readonly info: GgufInfo }>;
 
 /**
- * Finds the GGUF models in folders. A model is known by its `hf:` reference when a manifest says where
- * it came from, else by `file:` and its path; its file's name without the ending is always an alias.
+ * Finds the GGUF models in folders. A model's reference is `hf:…` if its manifest says where it
+ * came from, otherwise `file:` and its path. The file's name without its ending is always an alias.
  *
- * A link to a file is a model by the link's own path, as in the cache of Hugging Face; links to folders
- * are not followed. A missing folder has no models. A broken file or link is a problem, not a failure.
+ * A link to a file counts as a model with the link's own path, as in the cache of Hugging Face;
+ * links to folders are not followed. A missing folder has no models. A broken file or link is
+ * listed as a problem and does not make the scan fail.
  */
 export async function scanModels(
   dirs: readonly string[],
@@ -66,9 +69,9 @@ export async function scanModels(
 }
 
 /**
- * The models, each with a short name that no other here has: its file's name where that is one, else
- * {@linkcode shortNameOf} it. Where another content has that already, the beginning of the fingerprint
- * comes behind it, as an addition to a file's own name and in place of a made one.
+ * Gives each model a unique short name as an alias: its file's name if that is a valid name,
+ * otherwise the {@linkcode shortNameOf} it. If a model with other content has the same name, the
+ * beginning of the fingerprint is appended.
  */
 function withShortNames(models: readonly FoundModel[]): FoundModel[] {
   const owners = new Map<string, Set<string>>();
@@ -83,7 +86,7 @@ function withShortNames(models: readonly FoundModel[]): FoundModel[] {
   const made = models.filter(isMade).map((model) =>
     [model, shortNameOf(stemOf(model.path), model.fingerprint)] as const
   );
-  // A file whose name it really is keeps it: only then the made ones take theirs.
+  // Names of files come first; generated names must not take them.
   for (const [model, name] of made) own(name, model);
   const names = new Map(made);
   return models.map((model) => {
@@ -94,12 +97,12 @@ function withShortNames(models: readonly FoundModel[]): FoundModel[] {
   });
 }
 
-/** Whether a file is not found because its name cannot be told in text. */
+/** Whether a file cannot be found because its name is not valid UTF-8. */
 function isGarbled(path: string, error: unknown): boolean {
   return path.includes(NO_TEXT) && error instanceof LlorchError && error.code === "MODEL_NOT_FOUND";
 }
 
-/** Files that begin a model, as real paths. A folder that cannot be read is reported. */
+/** Real paths of files that are a model or the first part of one. Reports unreadable folders. */
 async function* modelFiles(
   dir: string,
   report: (path: string, error: unknown) => void,
@@ -126,7 +129,7 @@ async function* modelFiles(
   }
 }
 
-/** Whether an entry is a file or leads to one. A link that leads nowhere is reported. */
+/** Whether an entry is a file or a link to one. Reports broken links. */
 async function isFile(
   path: string,
   entry: Deno.DirEntry,
@@ -155,7 +158,7 @@ async function list(
   }
 }
 
-/** A file's name as people say it: without folder, ending and number of the part. */
+/** A file's name without folder, ending and part number. */
 export function stemOf(path: string): string {
   return basename(splitPart(path)?.prefix ?? path).replace(/\.gguf$/i, "");
 }
@@ -196,7 +199,7 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
 }
 
 /**
- * What a model's file says, read again only when its size or time has changed.
+ * Reads a model's metadata, from the cache if the file's size and time have not changed.
  *
  * @throws {LlorchError} as {@linkcode readGguf}
  */

@@ -1,12 +1,12 @@
 /** Longest short name, in characters. */
 const MOST = 200;
 
-/** Characters of a fingerprint that tell two models of one name apart. */
+/** Length of the fingerprint's beginning in a name, in characters. */
 const PRINT = 8;
 
 /**
- * The short name of a file whose own is none: accents go, every other run of characters that a name
- * cannot have becomes one `-`, and a name begins with a letter or digit. What is left of nothing is
+ * Makes a valid short name from a file's name: accents are removed, every other run of invalid
+ * characters becomes one `-`, and the name begins with a letter or digit. If nothing is left, it is
  * `model-` and the beginning of the fingerprint.
  *
  * @param stem The file's name without its ending.
@@ -28,7 +28,7 @@ export function shortNameOf(stem: string, fingerprint: string): string {
   return plain === "" ? `model-${fingerprint.slice(0, PRINT)}` : plain;
 }
 
-/** A name that no other content has. */
+/** Makes a name unique by appending the beginning of the fingerprint. */
 export function nameWithPrint(name: string, fingerprint: string): string {
   return `${name}-${fingerprint.slice(0, PRINT)}`;
 }

@@ -1,13 +1,13 @@
-/** Where a file stands among the parts that one model was split into by llama.cpp's `gguf-split`. */
+/** One part of a model that llama.cpp's `gguf-split` has split. */
 export interface SplitPart {
-  /** Path without the part's number and the ending. */
+  /** Path without part number and ending. */
   readonly prefix: string;
-  /** From 1. */
+  /** Number of this part, from 1. */
   readonly part: number;
   readonly parts: number;
 }
 
-/** The place of `x-00001-of-00003.gguf` in its model; undefined for any other name. */
+/** Parses names such as `x-00001-of-00003.gguf`; undefined for any other name. */
 export function splitPart(path: string): SplitPart | undefined {
   const match = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s.exec(path);
   if (!match) return undefined;
@@ -15,14 +15,14 @@ export function splitPart(path: string): SplitPart | undefined {
   return { prefix: prefix ?? "", part: Number(part), parts: Number(parts) };
 }
 
-/** The first part of the model that a part belongs to; any other path as it is. */
+/** Path of the first part of a split model; any other path is returned unchanged. */
 export function firstPart(path: string): string {
   const split = splitPart(path);
   if (split === undefined) return path;
   return path.replace(/\d{5}(?=-of-\d{5}\.gguf$)/, "00001");
 }
 
-/** The files of the model that begins with `path`: all parts if it is the first of several. */
+/** All files of a model: all parts if `path` is the first part of several. */
 export function partPaths(path: string): string[] {
   const split = splitPart(path);
   if (!split || split.part !== 1) return [path];

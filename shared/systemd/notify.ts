@@ -1,34 +1,34 @@
 /**
- * What a daemon tells systemd about itself: sd_notify(3) over the socket that `NOTIFY_SOCKET` names.
+ * Reports a daemon's state to systemd: sd_notify(3) over the socket in `NOTIFY_SOCKET`.
  *
  * @module
  */
 import type { Env } from "../paths.ts";
 
-/** Names of the protocol that we use. */
+/** A message: the fields of the protocol that we use. */
 export type Notice = Partial<
   Readonly<
     Record<"READY" | "RELOADING" | "STOPPING" | "STATUS" | "WATCHDOG", string>
   >
 >;
 
-/** The service manager's ear. */
+/** The connection to systemd. */
 export interface NotifySocket {
-  /** Sends one message; a manager that does not listen is no error of ours. */
+  /** Sends one message; ignores errors. */
   send(notice: Notice): Promise<void>;
   close(): void;
 }
 
 /**
- * Opens the way to systemd.
+ * Opens the connection to systemd.
  *
- * @returns undefined where no `NOTIFY_SOCKET` is set: then nobody listens
- * @throws {Error} when the socket cannot be opened
+ * @returns undefined if `NOTIFY_SOCKET` is not set
+ * @throws {Error} if the socket cannot be opened
  */
 export function openNotifySocket(env: Env): NotifySocket | undefined {
   const address = env("NOTIFY_SOCKET");
   if (address === undefined || address === "") return undefined;
-  // "@" stands for the zero byte of an abstract address. Our own end is one: no file is left behind.
+  // "@" stands for the zero byte of an abstract address. Ours is one too, so it leaves no file.
   const path = address.replace(/^@/, "\0");
   const socket = Deno.listenDatagram({
     transport: "unixpacket",

@@ -4,12 +4,12 @@ import type { Env } from "../paths.ts";
 import { type NotifySocket, openNotifySocket } from "./notify.ts";
 import { watchdogIntervalMs } from "./watchdog.ts";
 
-/** How often the status line is brought up to date where no watchdog sets the pace, in milliseconds. */
+/** Time between two updates of the status line if there is no watchdog, in milliseconds. */
 const STATUS_MS = 5_000;
 
-/** What systemd is told of. */
+/** Options of {@linkcode startService}. */
 export interface ServiceOptions {
-  /** Answers when the daemon works: a request over its own socket. Rejects when it does not. */
+  /** Resolves if the daemon works, otherwise rejects: a request over its own socket. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
   /** One line for `systemctl status`. */
   readonly status: () => string;
@@ -17,22 +17,22 @@ export interface ServiceOptions {
   readonly log: Logger;
 }
 
-/** This daemon as systemd's service. */
+/** This daemon as a service of systemd. */
 export interface Service extends Closeable {
-  /** Tells that a reload runs, and when it has ended. */
+  /** Runs a reload, and reports its beginning and end. */
   reload(work: () => Promise<void>): Promise<void>;
-  /** Tells that the stop has begun; the watchdog is fed on until {@linkcode close}. */
+  /** Reports that the stop has begun. The watchdog goes on until {@linkcode close}. */
   stopping(): Promise<void>;
 }
 
 /**
- * Tells systemd that the daemon is up, and from then on how it does: `STATUS` as it changes, and
- * `WATCHDOG` after each probe that was answered in time. A daemon whose own socket no longer answers
- * is silent, and systemd starts it anew. Does nothing where systemd did not start us.
+ * Reports to systemd that the daemon is ready, and from then on its `STATUS` when it changes, and
+ * `WATCHDOG` after each probe that succeeded in time. If the daemon's own socket no longer answers,
+ * it sends nothing, and systemd restarts it. Does nothing if systemd did not start us.
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const socket = openNotifySocket(options.env);
-  if (socket === undefined) return NOBODY_LISTENS;
+  if (socket === undefined) return NO_SERVICE;
   const intervalMs = watchdogIntervalMs(options.env);
   let status = options.status();
   await socket.send({ READY: "1", STATUS: status });
@@ -80,7 +80,7 @@ async function answers({ probe, log }: ServiceOptions, timeoutMs: number): Promi
   }
 }
 
-const NOBODY_LISTENS: Service = {
+const NO_SERVICE: Service = {
   reload: (work) => work(),
   stopping: () => Promise.resolve(),
   close: () => Promise.resolve(),

@@ -1,8 +1,8 @@
 import type { Env } from "../paths.ts";
 
 /**
- * How often systemd wants to hear from this process, in milliseconds: half of `WATCHDOG_USEC`, as
- * sd_watchdog_enabled(3) says. Undefined where it does not watch, or watches another process.
+ * Time between two watchdog messages, in milliseconds: half of `WATCHDOG_USEC`, as
+ * sd_watchdog_enabled(3) says. Undefined if systemd does not watch this process.
  */
 export function watchdogIntervalMs(env: Env, pid: number = Deno.pid): number | undefined {
   const usec = Number(env("WATCHDOG_USEC"));

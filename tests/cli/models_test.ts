@@ -241,7 +241,7 @@ Deno.test("models know a file by a link to it, and delete the link alone, also o
     assert.match((await at.run("list")).err, /link to a file that is not there/);
     await outcome();
     const named = await at.run("info", blob + ".gguf");
-    assert.match(named.err, /a file is meant by "file:" and its path: file:\/.*blob\.gguf$/m);
+    assert.match(named.err, /to name a file, write file:\/.*blob\.gguf$/m);
   }));
 
 Deno.test("models download refuses another file in its place without --force", () =>

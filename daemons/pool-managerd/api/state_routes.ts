@@ -4,14 +4,14 @@ import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
 import { VERSION } from "#shared/version.ts";
 
-/** What the pool knows of itself. */
+/** Dependencies of {@linkcode mountStateRoutes}. */
 export interface StateSource {
   readonly state: () => Promise<PoolState>;
-  /** Why it cannot take work; undefined when it can. */
+  /** Why the pool manager cannot take work; undefined if it can. */
   readonly notReady: () => string | undefined;
 }
 
-/** Adds the routes that only look: state, health and readiness. */
+/** Adds the read-only routes: state, health and readiness. */
 export function mountStateRoutes(app: App, source: StateSource): void {
   const started = performance.now();
   app.mount(poolRoutes.state, () => source.state());

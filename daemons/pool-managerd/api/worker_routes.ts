@@ -7,18 +7,18 @@ import { StreamResponse } from "#shared/http/stream_response.ts";
 import type { LogReader } from "../supervisor/log_reader.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
-/** A comment goes out after this much silence. */
+/** A comment is sent after this long without a line, in milliseconds. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** What the worker routes answer from. */
+/** Dependencies of {@linkcode mountWorkerRoutes}. */
 export interface WorkerRoutesContext {
   readonly poolId: string;
   readonly supervisor: Supervisor;
-  /** Where workers call back. */
+  /** URL of the ready callback. */
   readonly callbackUrl: () => string;
 }
 
-/** Adds the routes that start, end and look at workers. */
+/** Adds the routes that start and stop workers and read their logs. */
 export function mountWorkerRoutes(app: App, context: WorkerRoutesContext): void {
   const { poolId, supervisor, callbackUrl } = context;
   app.mount(poolRoutes.spawn, async ({ params, body, log }) => {
@@ -57,7 +57,7 @@ async function* logFrames(reader: LogReader): AsyncGenerator<Uint8Array> {
   yield encodeSse("end", {});
 }
 
-/** Adds the route on which workers say that they are ready. */
+/** Adds the route of the ready callback. */
 export function mountCallback(app: App, supervisor: Supervisor): void {
   app.mount(poolRoutes.workerReady, async ({ body }) => {
     await supervisor.ready(body);

@@ -9,16 +9,16 @@ const MIB = 1024 * 1024;
 const DRM = "/sys/class/drm";
 const VENDOR = "0x1002";
 /**
- * An integrated GPU with a smaller part of the machine's memory set aside is no device: what it
- * computes with is the machine's, and the CPU's device has that already.
+ * An integrated GPU with less memory of its own is not a device: it computes in the machine's
+ * memory, which counts for the CPU's device already.
  */
 const MIN_BYTES = 1024 * MIB;
-/** Cards are numbered with gaps, others' among them, up to here. */
+/** Card numbers that are tried: they have gaps, and include cards of other makers. */
 const MAX_CARDS = 64;
 
 /**
- * The GPUs that the amdgpu driver knows. Its files cost nothing; where they cannot be seen, as in
- * some containers, `amd-smi` or else `rocm-smi` is asked.
+ * The GPUs of the amdgpu driver. It reads the driver's files; if there are none, as in some
+ * containers, it runs `amd-smi`, or `rocm-smi`.
  */
 export function amdSource(
   run: RunTool = runTool,
@@ -65,7 +65,7 @@ const amdSmiGpu = z.object({
   mem_usage: z.object({ total_vram: figure, used_vram: figure }).partial().or(z.string())
     .optional(),
 });
-/** Newer ones put the list in an object. */
+/** Newer versions put the list in an object. */
 const amdSmiReply = z.union([
   z.array(amdSmiGpu),
   z.object({ gpu_data: z.array(amdSmiGpu) }).transform((reply) => reply.gpu_data),
@@ -74,7 +74,7 @@ const amdSmiReply = z.union([
 /**
  * Reads `amd-smi metric --mem-usage --json`, whose "MB" are MiB.
  *
- * @throws when it is something else.
+ * @throws if the text has another form
  */
 export function parseAmdSmi(text: string): Device[] {
   return parseAs("amd-smi", amdSmiReply, text).map(({ gpu, mem_usage }) => {
@@ -92,7 +92,7 @@ const rocmSmiReply = z.record(z.string(), z.record(z.string(), z.unknown()));
 /**
  * Reads `rocm-smi --showproductname --showmeminfo vram --json`.
  *
- * @throws when it is something else.
+ * @throws if the text has another form
  */
 export function parseRocmSmi(text: string): Device[] {
   const cards = Object.entries(parseAs("rocm-smi", rocmSmiReply, text)).flatMap(([key, card]) => {
@@ -115,7 +115,7 @@ function device(index: number, name = "AMD GPU", total = "nothing", used = "noth
   return { ...known, total_bytes, free_bytes: Math.max(0, total_bytes - Number(used)) };
 }
 
-/** What a tool printed as JSON; some print warnings before it. */
+/** Parses a tool's JSON, before which some print warnings. */
 function parseAs<T extends z.ZodType>(tool: string, schema: T, text: string): z.output<T> {
   let json: unknown;
   try {

@@ -4,7 +4,7 @@ import { type RunTool, runTool, toolOutput } from "./run_tool.ts";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
-/** Up to this much memory Metal uses two thirds of it, above three quarters; newer systems more. */
+/** Metal uses two thirds of up to this much memory, and three quarters of more. */
 const SMALL_BYTES = 32 * GIB;
 
 /** The GPU of Apple silicon, which shares the machine's memory. */
@@ -17,7 +17,7 @@ export function appleSource(
     name: "Apple GPU",
     async query() {
       if (!isApple) return [];
-      // It fails for a name that this system lacks, and has said the others all the same.
+      // It fails if this system lacks a name, but prints the others.
       const names = ["hw.memsize", "machdep.cpu.brand_string", "iogpu.wired_limit_mb"];
       const [settings, pages] = await Promise.all([
         run("sysctl", names),
@@ -29,10 +29,10 @@ export function appleSource(
 }
 
 /**
- * Reads `sysctl` and `vm_stat`. The GPU may use what Metal lets it, and of that what the machine could
- * make available: free, purgeable and cached file pages.
+ * Reads the output of `sysctl` and `vm_stat`. The total is what Metal may use; free is the part of
+ * it that the machine could make available: free, purgeable and cached file pages.
  *
- * @throws when a figure is missing.
+ * @throws if a figure is missing
  */
 export function parseApple(settings: string, pages: string): Device {
   const setting = (name: string) =>

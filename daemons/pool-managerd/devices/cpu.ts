@@ -3,15 +3,15 @@ import { readSystemFile } from "../system_files.ts";
 
 const KIB = 1024;
 
-/** Reads a file of the system; undefined where there is none. */
+/** Reads a file of the system; undefined if there is none. */
 export type ReadText = (path: string) => Promise<string | undefined>;
 
-/** Memory of this machine as the system tells it where there is no `/proc/meminfo`. */
+/** Memory of this machine in bytes, on systems without `/proc/meminfo`. */
 export type SystemMemory = () => { readonly total: number; readonly available: number };
 
 /**
- * The machine's own memory as a device: what is available, or what the control group that we run
- * in still allows, if that is less.
+ * The machine's main memory as a device: what is available, or what our control group still allows,
+ * if that is less.
  */
 export async function cpuDevice(
   read: ReadText = readSystemFile,
@@ -49,13 +49,13 @@ const GENERATIONS = [
   },
 ];
 
-/** Memory that a group may take in all, and what of it is left. */
+/** Limit of a control group, and how much of it is left, in bytes. */
 interface GroupMemory {
   readonly limit: number;
   readonly free: number;
 }
 
-/** The tightest limit on the way from our group to the root; cached file pages count as free. */
+/** The lowest limit of our group and those above it; cached file pages count as free. */
 async function groupMemory(read: ReadText): Promise<GroupMemory | undefined> {
   const groups = await read("/proc/self/cgroup") ?? "";
   const folders = GENERATIONS.flatMap((generation) =>
@@ -76,7 +76,9 @@ async function groupMemory(read: ReadText): Promise<GroupMemory | undefined> {
   };
 }
 
-/** A group's path and those above it: `/a/b`, `/a` and the root; inside a container often the root alone. */
+/**
+ * A group's path and those above it: `/a/b`, `/a` and the root; in a container often only the root.
+ */
 function ancestors(path: string | undefined): string[] {
   if (path === undefined) return [];
   const parts = path.split("/").filter((part) => part !== "");

@@ -1,24 +1,24 @@
 import { type Device, type DeviceKind, deviceKind } from "#shared/contracts/pool.ts";
 
-/** One maker's way of telling its devices. */
+/** How to query the devices of one maker. */
 export interface DeviceSource {
   readonly kind: DeviceKind;
-  /** What to call a device of which nothing is known but that it cannot be asked. */
+  /** Name of a device if the first query fails. */
   readonly name: string;
   /**
-   * The devices that are there, with what they say now; none on a machine without them.
+   * The devices with their current figures; empty on a machine without any.
    *
-   * @throws when they cannot be asked, or answer what cannot be read.
+   * @throws if they cannot be queried, or the answer cannot be read
    */
   query(): Promise<Device[]>;
   /**
-   * Bytes that each process holds on a device, by pid; undefined where the maker does not tell.
-   * A pid may be absent: in a container, the driver may know it by another number.
+   * Bytes of each process on a device, by pid; undefined if the maker's tools do not report it. A
+   * pid may be absent: in a container, the driver may have another number for it.
    */
   held?(device: Device): Promise<ReadonlyMap<number, number> | undefined>;
 }
 
-/** A device that cannot be used now: it has no free memory. */
+/** A device that cannot be used now, with no free memory. */
 export function unavailable(
   device: Pick<Device, "id" | "kind" | "name"> & { readonly total_bytes?: number },
   reason: string,

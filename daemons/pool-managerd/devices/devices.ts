@@ -8,30 +8,30 @@ import { cpuDevice } from "./cpu.ts";
 import { type DeviceSource, unavailable } from "./device_source.ts";
 import { nvidiaSource } from "./nvidia_smi.ts";
 
-/** Answers within this time share one look at the devices, in milliseconds. */
+/** The result of a query is reused for this long, in milliseconds. */
 const FRESH_MS = 1_000;
 
 /** The devices of this machine, GPUs first. */
 export interface Devices {
-  /** Looks now, unless somebody did within the last second. */
+  /** Queries the devices, unless that was done within the last second. */
   current(): Promise<readonly Device[]>;
-  /** What the last look saw; empty before the first. */
+  /** Result of the last query; empty before the first one. */
   readonly last: readonly Device[];
-  /** Makes the next look a real one: something has just let go of memory. */
+  /** Makes {@linkcode current} query again, since memory has just been freed. */
   invalidate(): void;
-  /** Bytes that a process holds on a device, as the device says; undefined where it does not. */
+  /** Bytes of a process on a device, as the device reports; undefined if it does not. */
   held(deviceId: string, pid: number): Promise<number | undefined>;
 }
 
-/** What workers on the CPU may take, and do. */
+/** Limit of the RAM of workers on the CPU, and how much they use. */
 export interface CpuShare {
-  /** RAM that they may take in all; undefined: all that there is. */
+  /** RAM for all of them together, in bytes; undefined: no limit. */
   readonly maxBytes: number | undefined;
-  /** RAM that they hold now. */
+  /** RAM that they use now, in bytes. */
   readonly heldBytes: () => number;
 }
 
-/** The sources of every machine; those of other makers have no devices. */
+/** All sources; those of makers that this machine lacks return no devices. */
 export function systemSources(share: CpuShare): DeviceSource[] {
   return [
     nvidiaSource(),
@@ -41,7 +41,7 @@ export function systemSources(share: CpuShare): DeviceSource[] {
   ];
 }
 
-/** A device of which only a part may be used. */
+/** Limits the memory of a device to the configured part. */
 export function capped(device: Device, { maxBytes, heldBytes }: CpuShare): Device {
   if (maxBytes === undefined) return device;
   return {
@@ -51,28 +51,28 @@ export function capped(device: Device, { maxBytes, heldBytes }: CpuShare): Devic
   };
 }
 
-/** How a {@linkcode Devices} is made. */
+/** Options of {@linkcode createDevices}. */
 export interface DevicesOptions {
-  /** `auto`: models go to a CPU beside GPUs only when it is named. */
+  /** `auto`: on a host with GPUs, the CPU is used only by loads that name it. */
   readonly cpu: "auto" | "always";
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /**
- * Remembers a look at the devices for a short while; looks at the same time share one.
+ * Queries devices and caches the result for a short time; concurrent calls share one query.
  *
- * A device that was seen once and is not told any more, or cannot be asked, is unavailable, and
- * comes back when it is told again. So is the one of a source that fails at the first look: that
- * there is a GPU which cannot be used must not look like a machine without one.
+ * A known device that is no longer listed, or cannot be queried, is unavailable until it is listed
+ * again. If the first query of a source fails, it has one unavailable device: a GPU that cannot be
+ * used must not look like a machine without one.
  */
 export function createDevices(
   sources: readonly DeviceSource[],
   { cpu, clock, log }: DevicesOptions,
 ): Devices {
   const known = new Map<DeviceSource, readonly Device[]>();
-  /** Reasons of the last look, so that each is logged once and not at every heartbeat. */
-  const said = new Map<string, string>();
+  /** Reasons that were logged, so that each is logged once and not at every heartbeat. */
+  const logged = new Map<string, string>();
   let last: readonly Device[] = [];
   let freshUntil = -Infinity;
   let looking: Promise<readonly Device[]> | undefined;
@@ -81,11 +81,11 @@ export function createDevices(
     const before = known.get(source) ?? [];
     let now: readonly Device[];
     try {
-      const told = await source.query();
-      const ids = new Set(told.map(({ id }) => id));
+      const listed = await source.query();
+      const ids = new Set(listed.map(({ id }) => id));
       const gone = before.filter(({ id }) => !ids.has(id))
         .map((device) => unavailable(device, "It is not listed any more"));
-      now = [...told.map((device) => withTotal(device, before)), ...gone];
+      now = [...listed.map((device) => withTotal(device, before)), ...gone];
     } catch (error) {
       const reason = errorMessage(error);
       const { kind, name } = source;
@@ -98,18 +98,18 @@ export function createDevices(
   }
 
   function report({ id, unavailable: reason }: Device): void {
-    if (reason === said.get(id)) return;
+    if (reason === logged.get(id)) return;
     if (reason === undefined) {
-      said.delete(id);
+      logged.delete(id);
       log.info("device_available", { device: id });
     } else {
-      said.set(id, reason);
+      logged.set(id, reason);
       log.warn("device_unavailable", { device: id, reason });
     }
   }
 
   async function look(): Promise<readonly Device[]> {
-    // Set before the look: what is invalidated while it runs stays invalid.
+    // Set before the query, so that invalidate() during it has an effect.
     freshUntil = clock.steady() + FRESH_MS;
     try {
       const seen = (await Promise.all(sources.map(ask))).flat();
@@ -147,13 +147,13 @@ export function createDevices(
   };
 }
 
-/** Where there are GPUs, usable or not, nothing crawls along on the CPU that nobody sent there. */
+/** Marks the CPU of a host with GPUs, usable or not, so that only loads that name it go there. */
 function gpusFirst(device: Device, all: readonly Device[]): Device {
   const isSpare = device.kind === "cpu" && all.some(({ kind }) => kind !== "cpu");
   return isSpare ? { ...device, asked_only: true } : device;
 }
 
-/** A device that tells no memory now keeps the total that it told before. */
+/** An unavailable device keeps the total that it reported before. */
 function withTotal(device: Device, before: readonly Device[]): Device {
   if (device.unavailable === undefined || device.total_bytes > 0) return device;
   const total_bytes = before.find(({ id }) => id === device.id)?.total_bytes ?? 0;

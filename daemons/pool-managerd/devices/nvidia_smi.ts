@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 const FORMAT = "--format=csv,noheader,nounits";
 const DEVICES = ["--query-gpu=index,name,memory.total,memory.free", FORMAT];
 const PROCESSES = ["--query-compute-apps=pid,used_gpu_memory", FORMAT];
-/** `nvidia-smi` ends with this code where there is a driver and no GPU. */
+/** Output of `nvidia-smi` if there is a driver but no GPU. */
 const NO_DEVICES = /^No devices were found/;
 
 /** The GPUs that `nvidia-smi` lists. */
@@ -29,10 +29,10 @@ export function nvidiaSource(run: RunTool = runTool): DeviceSource {
 }
 
 /**
- * Reads one GPU a line, sizes in MiB. A GPU that is listed without figures, as one that has fallen
- * off the bus, is unavailable.
+ * Reads one GPU per line, with sizes in MiB. A GPU without figures, such as one that has fallen off
+ * the bus, is unavailable.
  *
- * @throws {RangeError} naming the first line that is something else.
+ * @throws {RangeError} that names the first line of another form
  */
 export function parseDevices(text: string): Device[] {
   return lines(text).map((line) => {
@@ -49,7 +49,7 @@ export function parseDevices(text: string): Device[] {
   });
 }
 
-/** Reads one process a line; those whose memory the driver does not tell are left out. */
+/** Reads one process per line; those without a memory figure are left out. */
 export function parseProcesses(text: string): Map<number, number> {
   const held = new Map<number, number>();
   for (const line of lines(text)) {

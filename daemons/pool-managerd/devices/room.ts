@@ -1,20 +1,20 @@
 import type { Device } from "#shared/contracts/pool.ts";
 
-/** How a worker counts against its device. */
+/** Memory of a worker on its device, in bytes. */
 export interface Commitment {
   readonly device: string;
-  /** What it will hold in the end. */
+  /** What it will use once it is loaded. */
   readonly committed: number;
-  /** What it holds by now, as far as is known. */
+  /** What it uses now, as far as is known. */
   readonly held: number;
 }
 
 /**
  * Bytes that a new worker may take on a device.
  *
- * What the device says is free, less what workers that still load have yet to take; and never more
- * than the device has beside what all workers are counted with: file pages that a worker has mapped
- * show as available memory although it needs them.
+ * That is the device's free memory without what loading workers have yet to take, but at most its
+ * total without what all workers need: file pages that a worker has mapped show as available memory
+ * although it needs them.
  */
 export function roomOn(device: Device, workers: readonly Commitment[]): number {
   const here = workers.filter((worker) => worker.device === device.id);
@@ -26,7 +26,7 @@ export function roomOn(device: Device, workers: readonly Commitment[]): number {
   );
 }
 
-/** Bytes that workers hold on a device by now. */
+/** Bytes that workers use on a device now. */
 export function heldOn(deviceId: string, workers: readonly Commitment[]): number {
   return sum(workers.filter(({ device }) => device === deviceId).map(({ held }) => held));
 }

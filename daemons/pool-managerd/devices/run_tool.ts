@@ -1,24 +1,24 @@
 import { deadline, LATE } from "#shared/deadline.ts";
 import { signalChild } from "#shared/process.ts";
 
-/** A driver that hangs must not hang the heartbeat. */
+/** Deadline of a tool, in milliseconds: a driver that hangs must not delay heartbeats. */
 const TIMEOUT_MS = 5_000;
 const MAX_REASON = 200;
 
-/** What a vendor's tool printed and how it ended; undefined where there is no such tool. */
+/** Runs a vendor's tool; undefined if it is not installed. */
 export type RunTool = (
   name: string,
   args: readonly string[],
 ) => Promise<{ readonly code: number; readonly output: string } | undefined>;
 
-/** A tool that did not answer in time is left alone for so long. */
+/** A tool that did not answer in time is not run again for this long, in milliseconds. */
 const REST_MS = 30_000;
 
 /**
- * Runs tools of the system. One that does not answer in time is killed and not run again for a while,
- * nor as long as it is still there: a driver that hangs may keep it from dying.
+ * Runs tools of the system. A tool that does not answer in time is killed. It is not run again for
+ * a while, nor before it has ended, which a hanging driver may prevent.
  *
- * @throws when a tool does not end in time, or rests.
+ * @throws if a tool does not end in time, or did not the last time
  */
 export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool {
   const resting = new Map<string, { readonly until: number; isGone: boolean }>();
@@ -41,7 +41,7 @@ export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool
       const rest = { until: performance.now() + restMs, isGone: false };
       resting.set(name, rest);
       ended.catch(() => {}).finally(() => rest.isGone = true);
-      // It may have ended, and what it started holds its output.
+      // The tool itself may have ended, while a child of it keeps the output open.
       signalChild(child, "SIGKILL");
       throw new Error(late);
     }
@@ -54,9 +54,9 @@ export function createRunTool(timeoutMs = TIMEOUT_MS, restMs = REST_MS): RunTool
 export const runTool: RunTool = createRunTool();
 
 /**
- * What a tool printed; undefined where there is no such tool.
+ * The output of a tool; undefined if it is not installed.
  *
- * @throws when it failed, with what it said.
+ * @throws its output, if it failed
  */
 export async function toolOutput(
   run: RunTool,

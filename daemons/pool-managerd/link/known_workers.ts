@@ -1,38 +1,38 @@
 import type { PoolWorker, WorkerUpdate } from "#shared/contracts/pool.ts";
 
 /**
- * What the orchestrator knows of our workers: that travels once, and then only what changes while they
- * serve, so that a heartbeat stays small however many there are.
+ * Tracks what the orchestrator knows of our workers. Their lasting fields are sent once, then only
+ * what changes while they serve, so that heartbeats stay small.
  */
 export class KnownWorkers {
-  /** What the last report said of each worker, as text. */
-  #told = new Map<string, string>();
-  /** What the orchestrator has said that it knows. */
+  /** Lasting fields of each worker in the last report, as JSON. */
+  #sent = new Map<string, string>();
+  /** Lasting fields of each worker that the orchestrator has confirmed, as JSON. */
   #known = new Map<string, string>();
 
-  /** The workers as the next report tells them; those that the orchestrator knows in short. */
+  /** The workers for the next report; only changing fields of those that the orchestrator knows. */
   report(workers: readonly PoolWorker[]): (PoolWorker | WorkerUpdate)[] {
-    this.#told = new Map(workers.map((worker) => [worker.worker_id, lasting(worker)]));
+    this.#sent = new Map(workers.map((worker) => [worker.worker_id, lasting(worker)]));
     return workers.map((worker) => {
       const { worker_id, state, active, memory_bytes } = worker;
-      const isKnown = this.#known.get(worker_id) === this.#told.get(worker_id);
+      const isKnown = this.#known.get(worker_id) === this.#sent.get(worker_id);
       return isKnown ? { worker_id, state, active, memory_bytes } : worker;
     });
   }
 
-  /** The orchestrator has taken the last report, and knows these workers. */
+  /** Records that the orchestrator accepted the last report and knows these workers. */
   taken(workerIds: readonly string[]): void {
     const ids = new Set(workerIds);
-    this.#known = new Map([...this.#told].filter(([id]) => ids.has(id)));
+    this.#known = new Map([...this.#sent].filter(([id]) => ids.has(id)));
   }
 
-  /** The orchestrator may know nothing any more. */
+  /** Records that the orchestrator may know no worker any more. */
   forget(): void {
     this.#known.clear();
   }
 }
 
-/** What does not change of a worker that serves. */
+/** The fields that do not change while a worker serves, as JSON. */
 function lasting({ state: _s, active: _a, memory_bytes: _m, ...rest }: PoolWorker): string {
   return JSON.stringify(rest);
 }

@@ -10,18 +10,18 @@ import { backoffMs } from "#shared/backoff.ts";
 import { KnownWorkers } from "./known_workers.ts";
 import { Wake } from "./wake.ts";
 
-/** What a {@linkcode Link} needs. */
+/** Dependencies of a {@linkcode Link}. */
 export interface LinkOptions {
   readonly client: Client;
   readonly config: PoolConfig["orchestrator"];
   readonly heartbeat: PoolConfig["heartbeat"];
-  /** Everything that the pool knows, looked up now; its number rises with each call. */
+  /** The whole state of the pool now; its sequence number rises with each call. */
   readonly state: () => Promise<PoolState & { readonly sequence: number }>;
-  /** Called with the workers whose ends the orchestrator knows. */
+  /** Called with the workers whose exits the orchestrator has acknowledged. */
   readonly acknowledge: (workerIds: readonly string[]) => void;
   /** Called with how long content may be kept after its last use, in milliseconds. */
   readonly onRetention: (ms: number) => void;
-  /** Called when another pool of this id has been alive elsewhere ever since our start, too long. */
+  /** Called if another pool with this id has been registered for too long since our start. */
   readonly onTwin: () => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,8 +29,8 @@ export interface LinkOptions {
 }
 
 /**
- * Tells the orchestrator what is true: registers until it works, then reports at every interval
- * and at once when something has changed.
+ * Reports to the orchestrator: registers until that succeeds, then sends heartbeats at every
+ * interval and when something has changed.
  */
 export class Link {
   readonly #options: LinkOptions;
@@ -41,7 +41,7 @@ export class Link {
   #ackedModels = -1;
   readonly #workers = new KnownWorkers();
   #failures = 0;
-  /** When we were first refused as a twin; Infinity once we have been registered. */
+  /** When another pool with our id first made us fail; Infinity once we were registered. */
   #twinSince: number | undefined;
   #isStopping = false;
   #intervalMs: number;
@@ -52,7 +52,7 @@ export class Link {
     this.#wake = new Wake(options.clock);
   }
 
-  /** Whether the orchestrator knows this pool, as far as we know. */
+  /** Whether the last registration or report succeeded. */
   get isRegistered(): boolean {
     return this.#isRegistered;
   }
@@ -61,12 +61,12 @@ export class Link {
     this.#running = this.#run();
   }
 
-  /** Something has changed: changes at about the same time share one heartbeat. */
+  /** Sends a heartbeat because something has changed; changes at about the same time share one. */
   changed(): void {
     this.#wake.call();
   }
 
-  /** Our own stop has begun. Reports go on; an orchestrator that stops at the same time is not missed. */
+  /** Our stop has begun. Reports go on, but failures are no longer logged as warnings. */
   stopping(): void {
     this.#isStopping = true;
   }
@@ -74,8 +74,8 @@ export class Link {
   /**
    * Ends the reports.
    *
-   * @param isLeaving Says goodbye with a last report; otherwise the orchestrator sees a pool that
-   * is silent for a while and comes back.
+   * @param isLeaving Sends a last report and deregisters; otherwise the orchestrator sees a pool
+   * that is silent for a while and comes back.
    */
   async close(isLeaving: boolean): Promise<void> {
     this.#stop.abort();
@@ -112,10 +112,11 @@ export class Link {
         );
         continue;
       }
-      const toldAt = clock.steady();
+      const reportedAt = clock.steady();
       await this.#wake.wait(this.#intervalMs);
-      // What is new after a while is told at once; what follows shortly after shares the next report.
-      const pause = toldAt + heartbeat.coalesce_ms - clock.steady();
+      // A change is reported at once, unless the last report was just before: then changes share
+      // one.
+      const pause = reportedAt + heartbeat.coalesce_ms - clock.steady();
       if (pause > 0) await this.#wake.sleep(pause, this.#stop.signal);
     }
   }
@@ -171,7 +172,9 @@ export class Link {
     }
   }
 
-  /** @returns whether the orchestrator has only forgotten us, so that registering again is due at once. */
+  /**
+   * @returns whether the orchestrator has only forgotten us, so that we must register again at once
+   */
   #noteFailure(error: unknown): boolean {
     const { log, instruments, clock, config, onTwin } = this.#options;
     const code = error instanceof LlorchError ? error.code : undefined;
@@ -192,7 +195,7 @@ export class Link {
       return false;
     }
     instruments.heartbeat("failed");
-    // An orchestrator that is down for a day is one thing that happened, not thousands.
+    // Only the first failure is a warning, so that a long outage does not fill the log.
     const isNews = this.#failures === 1 && !this.#isStopping;
     log[isNews ? "warn" : "debug"]("orchestrator_unreachable", { reason });
     return false;

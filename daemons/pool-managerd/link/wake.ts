@@ -1,7 +1,7 @@
 import { onAbort } from "#shared/aborts.ts";
 import type { Clock } from "#shared/clock.ts";
 
-/** A sleep that can be called awake; calls that come while nobody sleeps count for the next wait. */
+/** A wait that a call ends; a call without a running wait ends the next one. */
 export class Wake {
   readonly #clock: Clock;
   #isCalled = false;
@@ -11,13 +11,13 @@ export class Wake {
     this.#clock = clock;
   }
 
-  /** Ends the wait that runs, or the next one at once. */
+  /** Ends the running wait, or the next one at once. */
   call(): void {
     this.#isCalled = true;
     this.#resolve?.();
   }
 
-  /** Forgets earlier calls: what they told is being looked at now. */
+  /** Forgets earlier calls, since their changes are being reported now. */
   clear(): void {
     this.#isCalled = false;
   }
@@ -35,7 +35,7 @@ export class Wake {
     });
   }
 
-  /** Resolves after `ms` whatever is called, or when the signal aborts. */
+  /** Resolves after `ms` or when the signal aborts; calls do not end it. */
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {

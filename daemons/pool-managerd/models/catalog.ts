@@ -7,16 +7,16 @@ import { isReference } from "#shared/models/reference.ts";
 import { type FoundModel, type ScanResult, stemOf } from "#shared/models/scan.ts";
 import type { Measurement } from "./measurement.ts";
 
-/** Files that are no usable models of which the orchestrator is told, at most. */
+/** Most unusable files that are reported to the orchestrator. */
 const MOST_UNUSABLE = 1000;
 
-/** What a {@linkcode Catalog} needs. */
+/** Dependencies of a {@linkcode Catalog}. */
 export interface CatalogOptions {
   readonly scan: () => Promise<ScanResult>;
-  /** What loads really took, by `measurementKey`, newest first. */
+  /** Measured loads by `measurementKey`, newest first. */
   readonly measurements: () => ReadonlyMap<string, readonly Measurement[]>;
   readonly measurementKey: (model: FoundModel) => string;
-  /** What a load that names nothing comes to. */
+  /** Memory of a load that names neither context nor slots. */
   readonly describeLoad: (model: FoundModel, measured: readonly Measurement[]) => DefaultLoad;
   /** Whether a copy of the model is in memory. */
   readonly isStaged: (fingerprint: string) => boolean;
@@ -27,17 +27,17 @@ export interface CatalogOptions {
   readonly onChange: () => void;
 }
 
-/** The models that this host has, looked up again every now and then. */
+/** The models of this host, scanned regularly. */
 export class Catalog {
   readonly #options: CatalogOptions;
   #found: readonly FoundModel[] = [];
   #models: readonly PoolModel[] = [];
-  /** Problems of the last look, so that each is logged once and not every few seconds. */
+  /** Problems of the last scan, so that each is logged once and not every few seconds. */
   #problems: ReadonlySet<string> = new Set();
   #unusable: readonly UnusableModel[] = [];
-  /** Those of the last change. */
-  #toldUnusable: readonly UnusableModel[] = [];
-  /** Files of the last look whose names were made. */
+  /** Unusable files at the last revision. */
+  #reportedUnusable: readonly UnusableModel[] = [];
+  /** Files of the last scan with generated names. */
   #madeNames: ReadonlySet<string> = new Set();
   #revision = 0;
   #scanning: Promise<void> | undefined;
@@ -52,17 +52,17 @@ export class Catalog {
     return this.#models;
   }
 
-  /** Files that are no usable models, as the orchestrator is told of them. */
+  /** Unusable files, as they are reported to the orchestrator. */
   get unusable(): readonly UnusableModel[] {
     return this.#unusable;
   }
 
-  /** Rises whenever {@linkcode models} or {@linkcode unusable} changes; 0 before the first look. */
+  /** Rises whenever {@linkcode models} or {@linkcode unusable} changes; 0 before the first scan. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** Looks now, and again after `rescanMs`; looks at the same time share one. */
+  /** Scans now, and again after `rescanMs`; concurrent calls share one scan. */
   rescan(): Promise<void> {
     return this.#scanning ??= this.#scan().finally(() => {
       this.#scanning = undefined;
@@ -73,7 +73,7 @@ export class Catalog {
     });
   }
 
-  /** Takes new measurements in. */
+  /** Applies new measurements. */
   refresh(): void {
     const { isStaged, measurementKey, describeLoad } = this.#options;
     const measurements = this.#options.measurements();
@@ -82,34 +82,34 @@ export class Catalog {
       const measured = known.find(({ gpu_layers }) => gpu_layers === (model.gpu_layers ?? null));
       return {
         ...model,
-        ...(measured ? { measured: told(measured) } : {}),
+        ...(measured ? { measured: reported(measured) } : {}),
         default_load: describeLoad(model, known),
         staged: isStaged(model.fingerprint),
       };
     });
     const isSame = JSON.stringify([models, this.#unusable]) ===
-      JSON.stringify([this.#models, this.#toldUnusable]);
+      JSON.stringify([this.#models, this.#reportedUnusable]);
     if (this.#revision > 0 && isSame) return;
     this.#models = models;
-    this.#toldUnusable = this.#unusable;
+    this.#reportedUnusable = this.#unusable;
     this.#revision++;
     this.#options.onChange();
   }
 
-  /** Ends the looking. */
+  /** Ends the regular scans. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelTimer();
     await this.#scanning;
   }
 
-  /** Says once of each file whose own name is none by what it is asked for. */
-  #tellMadeNames(): void {
+  /** Logs once the generated name of each file whose own name is not valid. */
+  #logMadeNames(): void {
     const made = this.#found.filter(({ path }) => isAbsolute(path) && !isReference(stemOf(path)));
-    const said = this.#madeNames;
+    const logged = this.#madeNames;
     this.#madeNames = new Set(made.map(({ path }) => path));
     for (const { path, aliases } of made) {
-      if (!said.has(path)) this.#options.log.info("model_named", { path, name: aliases.at(-1) });
+      if (!logged.has(path)) this.#options.log.info("model_named", { path, name: aliases.at(-1) });
     }
   }
 
@@ -119,11 +119,11 @@ export class Catalog {
       const { models, problems } = await scan();
       this.#found = models;
       this.#unusable = problems.slice(0, MOST_UNUSABLE).map(unusable);
-      this.#tellMadeNames();
-      const said = this.#problems;
+      this.#logMadeNames();
+      const logged = this.#problems;
       this.#problems = new Set(problems.map((problem) => `${problem.path}: ${problem.message}`));
       for (const problem of problems) {
-        if (!said.has(`${problem.path}: ${problem.message}`)) log.warn("model_unusable", problem);
+        if (!logged.has(`${problem.path}: ${problem.message}`)) log.warn("model_unusable", problem);
       }
     } catch (error) {
       log.error("models_scan_failed", { error: errorMessage(error) });
@@ -140,7 +140,9 @@ function unusable({ path, message }: ScanResult["problems"][number]): UnusableMo
   };
 }
 
-/** As the contract has it: of a load with as many layers on its device as is configured. */
-function told({ context, slots, memory_bytes }: Measurement): NonNullable<PoolModel["measured"]> {
+/** A measurement as the contract has it, for loads with the configured number of GPU layers. */
+function reported(
+  { context, slots, memory_bytes }: Measurement,
+): NonNullable<PoolModel["measured"]> {
   return { context, slots, memory_bytes };
 }

@@ -3,22 +3,22 @@ import { defaultLoad, type LoadDefaults } from "#shared/models/default_load.ts";
 import { estimateHostMemory, type Load, type ModelMemory } from "#shared/models/estimate.ts";
 import { type LoadSettings, type Measurement, nearest } from "./measurement.ts";
 
-/** What a load of a model will take on its device, in bytes. */
+/** Estimates the memory of a load on its device, in bytes. */
 export type EstimateMemory = (model: ModelMemory, load: Load) => number;
 
-/** What a load comes to. */
+/** Memory of a load. */
 export interface LoadFigure {
   readonly deviceBytes: number;
-  /** In the machine, beside a GPU that holds only some of the layers. */
+  /** Main memory, if the GPU holds only some of the layers. */
   readonly hostBytes: number;
-  /** The earlier load that it was reckoned from. */
+  /** The earlier load from which it was calculated. */
   readonly measured: Measurement | undefined;
 }
 
 /**
- * Memory of a load, the one figure that is checked before a spawn and told to the orchestrator.
+ * Memory of a load: the same figure is checked before a spawn and reported to the orchestrator.
  *
- * @param measurements What loads of the model took, newest first.
+ * @param measurements Measured loads of the model, newest first.
  */
 export function loadFigure(
   model: ModelMemory,
@@ -36,7 +36,7 @@ export function loadFigure(
   };
 }
 
-/** The load of a model for which a spawn names nothing, as the orchestrator is told of it. */
+/** A load that names neither context nor slots, as it is reported to the orchestrator. */
 export function describeDefaultLoad(
   model: ModelMemory & Pick<PoolModel, "context_length" | "gpu_layers">,
   defaults: LoadDefaults,

@@ -17,10 +17,10 @@ import {
 import type { PoolConfig, WorkerLlama } from "../config.ts";
 import { engineOf, type Engines } from "../engines.ts";
 
-/** Names by which a model may be meant. */
+/** Names of a model. */
 type Named = Pick<PoolModel, "model_ref" | "aliases">;
 
-/** How llama.cpp is to compute a model: what all workers are told, and over it what its own are. */
+/** llama.cpp's settings for a model: those of all workers, overridden by those of the model. */
 export function settingsOf(
   names: readonly string[],
   { llama, models }: WorkerLlama,
@@ -29,7 +29,7 @@ export function settingsOf(
   return { ...llama, ...own };
 }
 
-/** What loads of this pool are made with where a spawn names nothing. */
+/** Context and slots of loads that do not name them. */
 export function defaultsOf(
   { default_context, default_slots }: Pick<
     PoolConfig["worker"],
@@ -40,12 +40,12 @@ export function defaultsOf(
 }
 
 /**
- * What a scan found, with all that this configuration adds to a load or changes of it: types of the
- * cache, layers on a GPU, tokens of a batch, adapters and a draft model. So whoever estimates a load
- * counts with the same. Keys and values are taken to be of one size. A model whose adapter or draft
- * model cannot be read could not be loaded, and is a problem.
+ * Applies the configuration to the result of a scan, as far as it changes the memory of loads:
+ * cache types, GPU layers, batch size, adapters and a draft model. So everyone estimates loads with
+ * the same figures. Keys and values count as if they had the same size. A model whose adapter or
+ * draft model cannot be read could not be loaded, and becomes a problem.
  *
- * @param files Looks at adapters and draft models.
+ * @param files Reads adapters and draft models.
  */
 export async function withSettings(
   found: ScanResult,
@@ -75,11 +75,11 @@ export async function withSettings(
 
 type Settings = ReturnType<typeof settingsOf>;
 
-/** Reads what stands beside a model's own file. */
+/** Reads adapters and draft models. */
 export interface ExtraFiles {
-  /** @throws when there is no such file, or it may not be read. */
+  /** @throws if the file does not exist or may not be read */
   sizeOf(path: string): Promise<number>;
-  /** @throws {LlorchError} when it is no model. */
+  /** @throws {LlorchError} if it is not a model */
   memoryOf(path: string): Promise<ModelMemory>;
 }
 
@@ -134,8 +134,8 @@ function withCacheTypes(model: FoundModel, settings: Settings): FoundModel {
 }
 
 /**
- * By what the measured loads of a model are kept: its fingerprint, and whatever of the configuration
- * makes loads of the same context and slots take another memory.
+ * Key of a model's measured loads: its fingerprint, and all settings that change the memory of
+ * loads with the same context and slots.
  */
 export function measurementKey(
   model: Named & Pick<PoolModel, "fingerprint">,
@@ -155,10 +155,10 @@ export function measurementKey(
     batch_size,
     lora,
   };
-  const told = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return told.length === 0
+  const configured = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return configured.length === 0
     ? model.fingerprint
-    : `${model.fingerprint} ${JSON.stringify(Object.fromEntries(told))}`;
+    : `${model.fingerprint} ${JSON.stringify(Object.fromEntries(configured))}`;
 }
 
 function namesOf({ model_ref, aliases }: Named): string[] {

@@ -1,6 +1,6 @@
 import type { DeviceKind } from "#shared/contracts/pool.ts";
 
-/** What decides how much memory a load of a model takes. */
+/** Settings that determine the memory of a load. */
 export interface LoadSettings {
   readonly device_kind: DeviceKind;
   /** Tokens per slot. */
@@ -10,14 +10,14 @@ export interface LoadSettings {
   readonly gpu_layers: number | null;
 }
 
-/** What a load really took on its device. */
+/** Memory that a load actually took on its device. */
 export interface Measurement extends LoadSettings {
   readonly memory_bytes: number;
 }
 
 /**
- * The measurement that tells most of a load to come: one of the very same settings, else the newest on
- * the same kind of device with the same layers on it; undefined where there is neither.
+ * The best measurement for estimating a load: one with the same settings, otherwise the newest with
+ * the same kind of device and GPU layers; undefined without either.
  *
  * @param measurements Those of the model, newest first.
  */

@@ -2,12 +2,13 @@ import { defined } from "#shared/json.ts";
 import type { FoundModel, ScanResult } from "#shared/models/scan.ts";
 
 /**
- * Files with the same content are one model with the names of all of them: a copy, a backup, a link. It
- * goes by the first by path, and keeps doing so when another comes whose path is before it. A file with
- * the fingerprint of another and other weights, such as a second checkpoint of one training, is a
- * problem: a model is known by its fingerprint alone, and nobody would know which of them answered.
+ * Merges files with the same content (a copy, a backup, a link) to one model with the names of all.
+ * It keeps the path that sorts first, also if a file with an earlier path is added later. A file
+ * with the fingerprint of another but other weights, such as another checkpoint of a training,
+ * becomes a problem: models are identified only by their fingerprint, so that the two could be
+ * confused.
  *
- * @param known The path by which each fingerprint goes; kept up to date.
+ * @param known The path of each fingerprint; this function updates it.
  * @param isAlike Whether two files with the same fingerprint have the same weights.
  */
 export async function withOneOfEach(

@@ -1,20 +1,20 @@
 import { Buffer } from "node:buffer";
 import { partPaths } from "#shared/models/split.ts";
 
-/** Bytes of each block that is compared. */
+/** Size of a compared block, in bytes. */
 const BLOCK = 64 * 1024;
 
-/** Blocks that are compared of each part, spread evenly from the first bytes of it to the last. */
+/** Compared blocks of each part, evenly spread from its beginning to its end. */
 const BLOCKS = 16;
 
-/** Pairs of files whose answer is kept, at most. */
+/** Most pairs of files whose result is cached. */
 const REMEMBERED = 1000;
 
 /**
- * Tells whether files with the same fingerprint, that is the same headers and sizes, have the same
- * weights, by blocks of each part: another checkpoint of a training differs everywhere. The answer is
- * kept until a file changes. Where a file cannot be read, they are taken for the same: it is not the
- * looking that should make a model unusable.
+ * Compares the weights of files with the same fingerprint, that is the same headers and sizes. Some
+ * blocks of each part are enough, since another checkpoint of a training differs everywhere. The
+ * result is cached until a file changes. If a file cannot be read, the two count as the same, so
+ * that the comparison cannot make a model unusable.
  */
 export function weightsComparer(): (path: string, other: string) => Promise<boolean> {
   const known = new Map<string, boolean>();

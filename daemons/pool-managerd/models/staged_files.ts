@@ -7,42 +7,42 @@ import { errorMessage } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 
-/** What stands beside a copy: what it is one of. */
+/** Schema of the JSON file beside a copy, which describes its source. */
 const facts = z.object({
   source: z.string(),
   size_bytes: z.number().int().min(0),
-  /** Of the source when it was copied, in milliseconds since the epoch. */
+  /** Modification time of the source when it was copied, in milliseconds since the epoch. */
   modified_ms: z.number(),
   sha256,
 });
 
-/** A whole copy in memory. */
+/** A complete copy in memory. */
 export interface StagedFile {
   readonly fingerprint: string;
   readonly path: string;
   readonly facts: z.output<typeof facts>;
 }
 
-/** Kinds of file systems that live in memory, as `statfs` tells them: tmpfs and ramfs. */
+/** File systems in memory, by their type in `statfs`: tmpfs and ramfs. */
 const MEMORY_BACKED: readonly number[] = [0x01021994, 0x858458f6];
 
 /** Bytes copied and hashed at once. */
 const CHUNK = 4 * 1024 * 1024;
 
-/** Names of what stands in the folder. */
+/** Names of our files in the folder. */
 const OURS = /^[0-9a-f]{64}\.(gguf|json)(\.part)?$/;
 
 /**
- * The folder of copies; undefined where none are to be made, and then those that an earlier pool manager
- * left are removed: memory that nothing would ever free. A worker that has mapped one keeps it until its
- * end.
+ * Opens the folder of copies. If staging is off, it removes the copies that an earlier pool manager
+ * left, whose memory would never be freed, and returns undefined. A worker that has mapped a copy
+ * keeps it until its end.
  */
 export function openStagedFiles(
   { dir, maxBytes, log }: { readonly dir: string; readonly maxBytes: number; readonly log: Logger },
 ): StagedFiles | undefined {
   if (maxBytes > 0) return new StagedFiles(dir);
   try {
-    // Not through a link, and nothing but copies: whoever named the folder may have meant another one.
+    // Not through a link, and only copies: the folder's name may be a mistake.
     if (!Deno.lstatSync(dir).isDirectory) return undefined;
     const names = [...Deno.readDirSync(dir)].map(({ name }) => name);
     const copies = names.filter((name) => OURS.test(name));
@@ -59,13 +59,14 @@ export function openStagedFiles(
 }
 
 /**
- * The folder of copies: `FINGERPRINT.gguf` and, written after it, `FINGERPRINT.json`. A copy without that, or
- * with another content than that says, is a leftover. The folder is ours alone.
+ * The folder of copies: `FINGERPRINT.gguf` and, written after it, `FINGERPRINT.json`. A copy
+ * without its JSON file, or with another content than that says, is removed. Only we write to the
+ * folder.
  */
 export class StagedFiles {
   readonly #dir: string;
 
-  /** @throws {UsageError} when the folder cannot be made, or does not live in memory. */
+  /** @throws {UsageError} if the folder cannot be made, or is not in memory */
   constructor(dir: string) {
     this.#dir = dir;
     try {
@@ -81,13 +82,13 @@ export class StagedFiles {
     }
   }
 
-  /** Bytes that the file system still takes. */
+  /** Free bytes of the file system. */
   get free(): number {
     const { bavail, bsize } = statfsSync(this.#dir);
     return bavail * bsize;
   }
 
-  /** Copies that are whole, by their checksums; everything else in the folder is removed. */
+  /** Returns the copies with right checksums; removes everything else in the folder. */
   async verify(signal: AbortSignal): Promise<StagedFile[]> {
     const whole: StagedFile[] = [];
     const names = await Array.fromAsync(Deno.readDir(this.#dir), ({ name }) => name);
@@ -103,10 +104,10 @@ export class StagedFiles {
   }
 
   /**
-   * Copies a model; it is there when this returns, and nothing of it where this throws.
+   * Copies a model; if that fails, nothing of the copy is left.
    *
-   * @param expected The source's SHA-256, where it is known.
-   * @throws when it cannot be read or written, is not what it should be, or the signal aborts.
+   * @param expected The source's SHA-256, if it is known.
+   * @throws if it cannot be read or written, has another SHA-256, or the signal aborts
    */
   async copy(
     fingerprint: string,
@@ -141,7 +142,7 @@ export class StagedFiles {
     }
   }
 
-  /** Whether a copy still is one of its source, by the source's size and time. */
+  /** Whether a copy is up to date, by the source's size and time. */
   isCurrent({ facts }: StagedFile): boolean {
     try {
       const { size, mtime } = Deno.statSync(facts.source);
@@ -151,7 +152,7 @@ export class StagedFiles {
     }
   }
 
-  /** Removes a copy, or what there is of it. */
+  /** Removes a copy, also an incomplete one. */
   remove(fingerprint: string): void {
     const names = fileNames(fingerprint);
     for (const name of [...names, ...names.map((name) => `${name}.part`)]) {
@@ -193,7 +194,7 @@ function stampOf({ size, mtime }: Deno.FileInfo): string {
   return `${size} ${mtime?.getTime()}`;
 }
 
-/** The SHA-256 of a file, which is copied on the way where a target is given. */
+/** Computes the SHA-256 of a file; with a target, also copies the file. */
 async function copyHashing(
   source: string,
   target: string | undefined,

@@ -13,7 +13,7 @@ export interface StagingOptions {
   readonly maxBytes: number;
   /** Ids of the living workers of a model. */
   readonly workersOf: (fingerprint: string) => readonly string[];
-  /** Bytes of the machine's memory that nobody needs. */
+  /** Bytes of the machine's memory that are not needed. */
   readonly room: () => Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,14 +22,14 @@ export interface StagingOptions {
 interface Entry {
   readonly file: StagedFile;
   usedAt: number;
-  /** Workers that were started from it, or may have been; those that have ended do not count. */
+  /** Living workers that were, or may have been, started from it. */
   readonly workers: Set<string>;
 }
 
 /**
- * Hot models in memory. A model is copied when a worker has loaded it, one at a time, and the next worker is
- * started from the copy. Copies are worth less than loads: they go, least recently used first, as soon as
- * a load needs their memory, as the system's own file cache would.
+ * Keeps copies of recently used models in memory. When a worker has loaded a model, it is copied,
+ * one at a time, and the next worker is started from the copy. When a load needs the memory, copies
+ * are removed, least recently used first, as the system's file cache would be.
  */
 export class Staging {
   readonly #options: StagingOptions;
@@ -44,10 +44,9 @@ export class Staging {
   }
 
   /**
-   * Looks through what an earlier pool manager left; a copy counts once its checksum is right. Resolves when
-   * all have been looked at.
+   * Verifies the copies that an earlier pool manager left; resolves when all are verified.
    *
-   * @param onChange Called from now on when what is staged has changed.
+   * @param onChange Called whenever the set of copies has changed.
    */
   open(onChange: () => void): Promise<void> {
     this.#onChange = onChange;
@@ -82,7 +81,7 @@ export class Staging {
     return this.#entries.has(fingerprint);
   }
 
-  /** Devices with what copies hold that no worker uses counted as free: a load would get it. */
+  /** Adds the memory of unused copies to the CPU's free memory, since a load would get it. */
   credit(devices: readonly Device[]): readonly Device[] {
     const idle = this.#copies().filter(({ inUse }) => !inUse)
       .reduce((sum, { bytes }) => sum + bytes, 0);
@@ -95,7 +94,7 @@ export class Staging {
     );
   }
 
-  /** The copy that a worker is started from; undefined where there is none that is still right. */
+  /** Path of the copy to start a worker from; undefined if there is none that is up to date. */
   use(fingerprint: string, workerId: string): string | undefined {
     const entry = this.#entries.get(fingerprint);
     if (!entry) return undefined;
@@ -108,7 +107,7 @@ export class Staging {
     return entry.file.path;
   }
 
-  /** Gives up copies, and one that is being made, for a load that needs the machine's memory. */
+  /** Removes copies, and stops a running copy, for a load that needs the machine's memory. */
   makeRoom(bytes: number): void {
     if (bytes <= 0) return;
     this.#copying?.abort.abort(new Error("A load needs the memory"));
@@ -118,7 +117,10 @@ export class Staging {
     }
   }
 
-  /** Copies a model that was just loaded, unless it is there, another is being copied, or there is no room. */
+  /**
+   * Copies a loaded model, unless it is copied already, another is being copied, or there is no
+   * room.
+   */
   offer(model: PoolModel): void {
     const { files, log } = this.#options;
     const { fingerprint, path } = model;
@@ -140,7 +142,7 @@ export class Staging {
     this.#copying = { abort, done };
   }
 
-  /** @returns whether there is room for a copy now */
+  /** Removes copies to make room for a new one; returns whether there is room now. */
   async #replace({ size_bytes: bytes, path }: PoolModel): Promise<boolean> {
     const { files, maxBytes, log } = this.#options;
     const room = Math.min(await this.#options.room(), files!.free);

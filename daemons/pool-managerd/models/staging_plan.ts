@@ -1,16 +1,16 @@
-/** A copy in memory, as far as the choice of what goes needs it. */
+/** A copy in memory, as far as the plan uses it. */
 export interface StagedCopy {
   readonly fingerprint: string;
   readonly bytes: number;
   /** When it was last used, by a clock that only rises. */
   readonly usedAt: number;
-  /** A living worker was started from it: what goes then frees nothing, and may break its load. */
+  /** A living worker was started from it: removing it frees nothing, and may break the load. */
   readonly inUse: boolean;
 }
 
 /**
- * The copies that must go so that `bytes` are freed: those not in use, least recently used first; undefined
- * where all of them would not do.
+ * The copies to remove to free `bytes`: unused ones, least recently used first; undefined if all of
+ * them are not enough.
  */
 export function toFree(copies: readonly StagedCopy[], bytes: number): string[] | undefined {
   if (bytes <= 0) return [];
@@ -25,11 +25,11 @@ export function toFree(copies: readonly StagedCopy[], bytes: number): string[] |
 }
 
 /**
- * The copies that make way for a new one of `bytes`; undefined where it must not be made. The copies in the
- * way go while they are over the bound of all; memory that is short is not taken from them: then the
- * new copy is no better than the old.
+ * The copies to remove for a new one of `bytes`; undefined if it must not be made. Copies are
+ * removed only to stay below `maxBytes`. They are not removed because the machine lacks memory,
+ * since the new copy is not more useful than the old ones.
  *
- * @param room Bytes of the machine that nobody needs.
+ * @param room Bytes of the machine's memory that are not needed.
  */
 export function toReplace(
   copies: readonly StagedCopy[],

@@ -1,4 +1,4 @@
-/** What a slot held, saved, as far as the choice of what goes needs it. */
+/** A saved slot, as far as the plan uses it. */
 export interface KeptSlot {
   readonly bytes: number;
   /** When the slot was last in use, in milliseconds since the epoch. */
@@ -6,11 +6,11 @@ export interface KeptSlot {
 }
 
 /**
- * What is to be erased.
+ * The saved slots to erase.
  *
- * 1. What was last used too long ago, or in the future: then the clock was set, and nobody knows.
- * 2. What alone is larger than all may be.
- * 3. Of the rest, least recently used first, as many as it takes.
+ * 1. Those last used too long ago, or in the future, which means that the clock was set.
+ * 2. Those that alone are larger than `maxBytes`.
+ * 3. Of the rest, least recently used first, as many as needed to stay below `maxBytes`.
  */
 export function toErase<T extends KeptSlot>(
   slots: readonly T[],

@@ -15,7 +15,7 @@ export interface SlotHolder {
   readonly slots: number;
 }
 
-/** What a {@linkcode SavedSlots} needs. */
+/** Dependencies of {@linkcode SavedSlots}. */
 export interface SavedSlotsOptions {
   readonly dir: string;
   readonly config: PoolConfig["saved_slots"];
@@ -23,10 +23,10 @@ export interface SavedSlotsOptions {
   readonly log: Logger;
 }
 
-/** The clock may be set: what expires is looked for at least so often, in milliseconds. */
+/** Longest time between two sweeps, in milliseconds, since the clock may be set. */
 const MOST_BETWEEN_SWEEPS_MS = 60_000;
 
-/** Where slots are saved; undefined where none are to be, and then nothing of earlier ones is left. */
+/** Opens the saved slots; if they are off, removes earlier ones and returns undefined. */
 export function openSavedSlots(options: SavedSlotsOptions): SavedSlots | undefined {
   if (options.config.max_bytes > 0) return new SavedSlots(options);
   try {
@@ -38,15 +38,16 @@ export function openSavedSlots(options: SavedSlotsOptions): SavedSlots | undefin
 }
 
 /**
- * What idle slots of workers held when they were stopped, for the next worker of the same model and settings.
- * A file is given back once: what a worker has restored is that worker's again.
+ * Saves the content of stopped workers' idle slots for the next worker of the same model and
+ * settings. A file is restored only once, since the worker that restored it goes on with the
+ * content.
  */
 export class SavedSlots {
   readonly #options: SavedSlotsOptions;
   readonly #folder: SlotFolder;
-  /** Paths of files that a worker writes or reads, or that are being synced. */
+  /** Paths of files that workers are writing or reading, or that are being synced. */
   readonly #inWork = new Set<string>();
-  /** What is being done, with the key of what is about to be a whole file. */
+  /** Running work, with the key of the file that it will complete, if any. */
   readonly #running = new Map<Promise<unknown>, string | undefined>();
   readonly #restores = new Map<string, Promise<readonly string[]>>();
   #expireMs: number;
@@ -60,17 +61,17 @@ export class SavedSlots {
     this.#sweep();
   }
 
-  /** The folder in which workers write and read. */
+  /** The folder of the files. */
   get dir(): string {
     return this.#folder.dir;
   }
 
-  /** Bytes of all that is kept. */
+  /** Bytes of all files. */
   get bytes(): number {
     return this.#folder.list().reduce((total, { bytes }) => total + bytes, 0);
   }
 
-  /** Keeps nothing for longer than this, whatever the configuration says. */
+  /** Limits how long files are kept, also if the configuration allows more, in milliseconds. */
   limit(expireMs: number): void {
     const next = Math.min(this.#options.config.expire_ms, expireMs);
     if (next === this.#expireMs) return;
@@ -79,17 +80,18 @@ export class SavedSlots {
   }
 
   /**
-   * Saves what the idle slots of a worker hold. Never fails: what cannot be saved is read again.
+   * Saves the idle slots of a worker. Never rejects: a prompt that was not saved is evaluated
+   * again.
    *
-   * @param limitMs Longest time that it may take, besides the configured one.
+   * @param limitMs Deadline in milliseconds, if it is shorter than the configured one.
    */
   save(holder: SlotHolder, limitMs: number): Promise<void> {
     return this.#track(this.#save(holder, this.#deadline(limitMs)));
   }
 
   /**
-   * Gives a worker what was saved under its key, most recently used first. Never fails. Asked again
-   * for the same worker while it does so, it is the same answer.
+   * Restores slots with a worker's key, most recently used first. Never rejects. Concurrent calls
+   * for the same worker share one result.
    *
    * @returns ids of the workers whose slots these were
    */
@@ -126,14 +128,14 @@ export class SavedSlots {
         counts.slots++;
         counts.tokens += tokens;
         counts.bytes += bytes;
-        // The worker need not wait for the disk.
+        // The worker does not wait for the sync.
         void this.#track(this.#keep(part, key, worker_id, slot), key);
       } catch (error) {
         this.#letGo(part);
         const code = error instanceof LlorchError ? error.code : undefined;
-        // In use: its stream goes on, here or elsewhere.
+        // The slot is in use; its stream goes on, here or elsewhere.
         if (code === "CONFLICT") continue;
-        // An engine without slots of its own.
+        // The engine has no slots.
         if (code === "NOT_FOUND") break;
         log.warn("slots_not_saved", { worker_id, slot, reason: errorMessage(error) });
         break;
@@ -160,7 +162,7 @@ export class SavedSlots {
     const { worker_id } = holder;
     const began = clock.steady();
     const deadline = this.#deadline(Infinity);
-    // What another worker has just written is not a whole file yet.
+    // Files that another worker has just written are not complete yet.
     const coming = [...this.#running].filter(([, of]) => of === key).map(([keep]) => keep);
     await Promise.allSettled(coming);
     this.#sweep();
@@ -186,7 +188,7 @@ export class SavedSlots {
     return [...new Set(restored)];
   }
 
-  /** Takes out what was used last under a key, all at once: another worker gets nothing of it. */
+  /** Takes the last used files of a key, all at once, so that no other worker gets them. */
   #take(key: string, most: number): { readonly part: string; readonly workerId: string }[] {
     const files = this.#folder.list().filter((file) => file.key === key)
       .sort((a, b) => b.usedAt - a.usedAt).slice(0, most);
@@ -196,14 +198,14 @@ export class SavedSlots {
         this.#inWork.add(part);
         return [{ part, workerId: file.workerId }];
       } catch (error) {
-        // Somebody erased it just now.
+        // It was erased just now.
         if (error instanceof Deno.errors.NotFound) return [];
         throw error;
       }
     });
   }
 
-  /** Erases what is due, and comes again when the next is. */
+  /** Erases expired files, and schedules the next sweep. */
   #sweep(): void {
     if (this.#isClosed) return;
     const { config, clock, log } = this.#options;

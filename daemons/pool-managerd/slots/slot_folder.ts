@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { KeptSlot } from "./keep_plan.ts";
 
-/** A file with what a slot held. */
+/** A file of a saved slot. */
 export interface SavedFile extends KeptSlot {
   readonly path: string;
   /** A worker with this key can restore it. */
@@ -11,18 +11,19 @@ export interface SavedFile extends KeptSlot {
   readonly workerId: string;
 }
 
-/** What is on its way, there or back; the rest of its name is a whole file's, or a worker's. */
+/** Ending of files that a worker is writing or reading. */
 const PART = ".part";
 const NAME = /^([0-9a-f]{64})-(.+)-\d+\.slot$/;
 
 /**
- * The folder of saved slots, for this user alone. Its files are all that is known of them: their names, sizes,
- * and times of change, which are those of the last use. Whoever removes one has erased it.
+ * The folder of saved slots, which only this user may read. All facts are in its files: names,
+ * sizes, and modification times, which are those of the last use. To erase a slot is to remove its
+ * file.
  */
 export class SlotFolder {
   readonly dir: string;
 
-  /** @throws {UsageError} when the folder cannot be made. */
+  /** @throws {UsageError} if the folder cannot be made */
   constructor(dir: string) {
     this.dir = dir;
     try {
@@ -35,7 +36,7 @@ export class SlotFolder {
     }
   }
 
-  /** Whole files. */
+  /** All complete files. */
   list(): SavedFile[] {
     return this.#names().flatMap((name) => {
       const [, key, workerId] = NAME.exec(name) ?? [];
@@ -45,32 +46,32 @@ export class SlotFolder {
         const { size, mtime } = Deno.statSync(path);
         return [{ path, key, workerId, bytes: size, usedAt: mtime?.getTime() ?? 0 }];
       } catch (error) {
-        // Somebody erased it just now.
+        // It was erased just now.
         if (error instanceof Deno.errors.NotFound) return [];
         throw error;
       }
     });
   }
 
-  /** Where a worker is to write what a slot holds. */
+  /** Path to which a worker writes a slot. */
   part(workerId: string, slot: number): string {
     return join(this.dir, `${workerId}-${slot}${PART}`);
   }
 
-  /** Makes what a worker has written a whole file, once it is on the disk. */
+  /** Syncs a file that a worker has written, and gives it the name of a complete one. */
   async keep(part: string, key: string, workerId: string, slot: number): Promise<void> {
     using file = await Deno.open(part);
     await file.syncData();
     await Deno.rename(part, join(this.dir, `${key}-${workerId}-${slot}.slot`));
   }
 
-  /** Takes a file out for a worker to read: nobody else will be given it, nor will it be kept. */
+  /** Takes a file for a worker to read; no other worker will get it, and it is not kept. */
   take({ path }: SavedFile): string {
     Deno.renameSync(path, path + PART);
     return path + PART;
   }
 
-  /** Removes a file; one that is not there is no error. */
+  /** Removes a file, if it exists. */
   remove(path: string): void {
     try {
       Deno.removeSync(path);
@@ -79,7 +80,7 @@ export class SlotFolder {
     }
   }
 
-  /** Removes what is not whole, but for those that somebody works on. */
+  /** Removes incomplete files, except those in work. */
   removeParts(inWork: ReadonlySet<string> = new Set()): void {
     for (const name of this.#names()) {
       const path = join(this.dir, name);

@@ -9,17 +9,17 @@ import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
 import second from "./migrations/0002.sql" with { type: "text" };
 
-/** Exits kept while nobody acknowledges them; the oldest go first. */
+/** Most unacknowledged exits that are kept; the oldest are removed first. */
 const MAX_EXITS = 200;
-/** Requests remembered, so that a late repeat still starts nothing. */
+/** Most requests that are kept, so that a repeated one does not start a second worker. */
 const MAX_REQUESTS = 1000;
 
-/** Measurements remembered; the oldest go first. */
+/** Most measurements that are kept; the oldest are removed first. */
 const MAX_MEASUREMENTS = 1000;
-/** `gpu_layers` of a measurement with all layers on the device: a key holds no null. */
+/** `gpu_layers` of a measurement with all layers on the device, since a key cannot be null. */
 const ALL_LAYERS = -1;
 
-/** No backup of it is needed. */
+/** For the message about a damaged file; no backup is needed. */
 const WHEN_DAMAGED = "move it away to begin anew: only what loads took is lost, and workers that " +
   "still run are not found again but end by themselves once they are idle";
 
@@ -58,12 +58,12 @@ const MIGRATIONS = [first, second];
 const TABLES = ["workers", "requests", "exits", "measurements"];
 
 /**
- * Opens the {@linkcode PoolStore} that stands in a SQLite file. What it knows is also held in memory:
- * reads and writes never wait for the file, which takes the writes in order when it can (a program that
- * holds its lock, a full disk).
+ * Opens a {@linkcode PoolStore} in a SQLite file. Its content is also in memory: reads and writes
+ * never wait for the file. The file gets the writes in order, later if another program has locked
+ * it or the disk is full.
  *
  * @param onFailure See {@linkcode CommitterOptions}.
- * @throws {LlorchError} `INTERNAL` when the file cannot be used.
+ * @throws {LlorchError} `INTERNAL` if the file cannot be used
  */
 export function openPoolStore(
   path: string,
@@ -74,11 +74,11 @@ export function openPoolStore(
   for (const sql of MIGRATIONS) memory.exec(sql);
   for (const table of TABLES) copyRows(file, memory, table);
   const committer = new Committer(file, { onFailure });
-  /** Writes to memory, and to the file at once or as soon as it takes it. */
+  /** Writes to memory, and to the file at once or as soon as that is possible. */
   const keep = (write: (db: DatabaseSync) => void) => {
     inTransaction(memory, () => write(memory));
-    // Refused only by a constraint, which memory has passed, or at the close, when the next start
-    // finds out for itself what became of each worker.
+    // It rejects only for a broken constraint, which memory has checked, or when the store is
+    // closed; then the next start finds out what became of each worker.
     committer.keep(write).catch(() => {});
     committer.flush();
   };

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { openStateDir, type StateDir } from "#shared/state_dir.ts";
 
-/** The pool manager's own folder, held by this process alone. */
+/** The pool manager's state folder, locked by this process. */
 export interface PoolStateDir extends StateDir {
   readonly databasePath: string;
   readonly logsDir: string;
-  /** Made where slots are saved. */
+  /** Folder of saved slots; made only if slots are saved. */
   readonly slotsDir: string;
 }
 
 /**
- * Opens the state folder with what a pool manager keeps in it.
+ * Opens the state folder and the folders in it.
  *
  * @throws {LlorchError} as {@linkcode openStateDir}
  */

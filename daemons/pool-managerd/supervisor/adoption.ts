@@ -7,7 +7,7 @@ import type { Roster } from "./roster.ts";
 import type { Worker } from "./worker.ts";
 import type { Spawner } from "./worker_process.ts";
 
-/** What {@linkcode adoptWorkers} needs. */
+/** Dependencies of {@linkcode adoptWorkers}. */
 export interface AdoptionOptions {
   readonly config: PoolConfig["worker"];
   readonly store: PoolStore;
@@ -18,12 +18,11 @@ export interface AdoptionOptions {
 }
 
 /**
- * Takes over the workers of an earlier pool manager.
+ * Adopts the workers of an earlier pool manager.
  *
- * 1. One whose process is gone (by pid and start time) is recorded as an exit.
- * 2. One that lives and has not called back yet is taken as it is: its start deadline goes on.
- * 3. One that was ready must answer as itself and take its token; one that does not is of no use
- *    to anybody and is killed.
+ * 1. If its process is gone (by pid and start time), an exit is recorded.
+ * 2. If it lives and has not called back yet, it goes on with its start deadline.
+ * 3. If it was ready, it must answer with its own id and accept its token; otherwise it is killed.
  */
 export async function adoptWorkers(options: AdoptionOptions): Promise<void> {
   const { store, spawner, roster, log } = options;

@@ -1,17 +1,17 @@
-/** What a worker's log says of its end. */
+/** The reason of a worker's end, from its log. */
 export interface LastWords {
-  /** The line that says most of why, for people. */
+  /** The line that best explains the end, for people. */
   readonly reason: string | undefined;
-  /** The code that it ended with, as it said itself. */
+  /** The exit code that it logged. */
   readonly exitCode: number | undefined;
 }
 
-/** Events of every end: they say that it ended, and not why. */
+/** Events that every worker logs at its end; they do not say why it ended. */
 const OF_EVERY_END = new Set(["stopping", "stopped"]);
 
 /**
- * Reads the end of a worker's log, where its own lines of JSON and a native library's text mix: the
- * last error of its own or line of text, else the last line that is more than its goodbye.
+ * Reads the end of a worker's log, which has its own lines of JSON and text of native libraries. It
+ * chooses the last error or line of text, otherwise the last line that is not one of every end.
  *
  * @param lines Oldest first.
  */
@@ -26,7 +26,7 @@ export function lastWords(lines: readonly string[]): LastWords {
   };
 }
 
-/** Whether a line is neither blank nor one of a stack. */
+/** Whether a line is neither blank nor a part of a stack trace. */
 function saysSomething(line: string): boolean {
   return /\S/.test(line) && !/^\s+at /.test(line);
 }
@@ -38,7 +38,7 @@ interface Event {
   readonly exitCode?: number;
 }
 
-/** The fields of a line of JSON that count here; none of other lines. */
+/** The used fields of a line of JSON; empty for other lines. */
 function readEvent(line: string): Event {
   if (!line.startsWith("{")) return {};
   try {

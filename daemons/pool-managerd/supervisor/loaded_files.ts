@@ -1,27 +1,27 @@
 import { partPaths } from "#shared/models/split.ts";
 
-/** A file as a worker found it. */
+/** A model's file when a worker loaded it. */
 interface Stamp {
   readonly path: string;
-  /** Device and number of the file: a new file by the same path is another. */
+  /** Device and inode number: a new file with the same path has others. */
   readonly identity: string;
   readonly content: string;
 }
 
 /**
- * Model files that workers have mapped. One that is written over in place changes the weights of a
- * worker that has it, without a word, or ends it; one that is deleted or replaced lives on for it.
+ * Watches the model files that workers have mapped. Overwriting a file in place silently changes
+ * the weights of its workers, or ends them; a file that is deleted or replaced lives on for them.
  */
 export class LoadedFiles {
   readonly #stamps = new Map<string, readonly Stamp[]>();
 
-  /** A worker is about to load a model. */
+  /** Records a model's file before a worker loads it. */
   note(workerId: string, path: string): void {
     const stamps = partPaths(path).flatMap((part) => stampOf(part) ?? []);
     if (stamps.length > 0) this.#stamps.set(workerId, stamps);
   }
 
-  /** The file of a worker that was written over since; undefined where there is none. */
+  /** The file of a worker if it was overwritten since; undefined otherwise. */
   overwritten(workerId: string): string | undefined {
     return this.#stamps.get(workerId)?.find(({ path, identity, content }) => {
       const now = stampOf(path);
@@ -41,7 +41,7 @@ function stampOf(path: string): Stamp | undefined {
     const { dev, ino, size, mtime } = Deno.statSync(path);
     return { path, identity: `${dev} ${ino}`, content: `${size} ${mtime?.getTime()}` };
   } catch {
-    // It is gone, or its folder is.
+    // The file or its folder was deleted.
     return undefined;
   }
 }

@@ -7,18 +7,18 @@ import { WorkerLog } from "./worker_log.ts";
 /** How often workers' log files are read, in milliseconds. */
 const LOOK_MS = 250;
 const SUFFIX = ".log";
-/** Workers that have ended whose last lines are kept; the oldest go first. */
+/** Most ended workers whose last lines are kept; the oldest are removed first. */
 const KEPT_ENDED = 50;
 
-/** A living worker's file, and those who read along. */
+/** A living worker's file, and its readers. */
 interface Open {
   readonly file: WorkerLog;
   readonly readers: Set<LogReader>;
 }
 
 /**
- * The log files of workers: one each, read as it grows. Of a worker that has ended the last lines stay,
- * whether or not anybody has heard of its end.
+ * The log files of workers, one each, which are read as they grow. The last lines of ended workers
+ * are kept for a while.
  */
 export class LogFiles {
   readonly #dir: string;
@@ -33,18 +33,18 @@ export class LogFiles {
     this.#log = log;
   }
 
-  /** Where a worker is to write. */
+  /** Path of a worker's log file. */
   path(workerId: string): string {
     return join(this.#dir, workerId + SUFFIX);
   }
 
   /**
-   * Follows a worker's file and passes its lines on to our own log.
+   * Follows a worker's file and writes its lines to our own log.
    *
-   * @param isAdopted An earlier pool manager has passed on what stands there.
+   * @param isAdopted Whether an earlier pool manager has logged the lines that are there.
    */
   follow(workerId: string, isAdopted: boolean): void {
-    // Its first process lost its port, and another follows.
+    // Its first process lost its port, and this is the next one.
     if (this.#open.has(workerId)) return;
     const log = this.#log.with({ worker_id: workerId });
     const readers = new Set<LogReader>();
@@ -56,13 +56,13 @@ export class LogFiles {
     this.#open.set(workerId, { file, readers });
   }
 
-  /** Reads the file of a worker that has ended to its end, and keeps its last lines alone. */
+  /** Reads the rest of an ended worker's file, and keeps only its last lines. */
   ended(workerId: string): void {
     const file = this.#open.get(workerId)?.file ?? this.#read(workerId);
     file.finish();
     this.#close(workerId);
     const path = this.path(workerId);
-    // Beside it first: a crash of ours in between must not lose them.
+    // Written to a file beside it first, so that a crash cannot lose them.
     Deno.writeTextFileSync(path + "~", file.lines.map((line) => line + "\n").join(""), {
       mode: 0o600,
     });
@@ -70,7 +70,7 @@ export class LogFiles {
     this.#prune();
   }
 
-  /** The last lines of a worker that lives, or that ended a while ago. */
+  /** The last lines of a worker, living or ended. */
   lines(workerId: string): readonly string[] {
     const file = this.#open.get(workerId)?.file ?? this.#read(workerId);
     file.look();
@@ -78,7 +78,7 @@ export class LogFiles {
     return file.lines;
   }
 
-  /** The last lines of a worker, then each new one until its end. */
+  /** Reads the last lines of a worker, then each new one until its end. */
   read(workerId: string): LogReader {
     const reader = new LogReader(this.lines(workerId));
     const readers = this.#open.get(workerId)?.readers;
@@ -99,7 +99,7 @@ export class LogFiles {
     removeFile(this.path(workerId));
   }
 
-  /** Ends the reading; files and workers go on. */
+  /** Stops reading; files and workers are not affected. */
   close(): void {
     this.#cancelTimer();
     for (const workerId of [...this.#open.keys()]) this.#close(workerId);
@@ -115,7 +115,7 @@ export class LogFiles {
     return new WorkerLog(this.path(workerId), () => {}, true);
   }
 
-  /** Removes the files of all but the living and those that ended last. */
+  /** Removes the files of all workers but the living and the last ended ones. */
   #prune(): void {
     const living = new Set([...this.#open.keys()].map((id) => this.path(id)));
     const ended = [...Deno.readDirSync(this.#dir)].map(({ name }) => join(this.#dir, name))

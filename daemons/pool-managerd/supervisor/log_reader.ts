@@ -1,7 +1,7 @@
-/** Lines that wait for a slow reader, at most. */
+/** Most lines that wait for a slow reader. */
 const MAX_WAITING = 1000;
 
-/** Somebody who reads a worker's log along, at a pace of their own. */
+/** A reader of a worker's log, which reads at its own pace. */
 export class LogReader implements AsyncIterable<string> {
   readonly #waiting: string[];
   readonly #closed = Promise.withResolvers<void>();
@@ -9,17 +9,17 @@ export class LogReader implements AsyncIterable<string> {
   #hasEnded = false;
   #wake = () => {};
 
-  /** @param lines What there is already. */
+  /** @param lines Lines that exist already. */
   constructor(lines: readonly string[]) {
     this.#waiting = [...lines];
   }
 
-  /** Resolves when nobody reads any more. */
+  /** Resolves when the reader is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
-  /** Takes a new line; a reader that is too slow loses the oldest ones, and is told so. */
+  /** Adds a line. A slow reader loses the oldest lines, and gets a line that says how many. */
   add(line: string): void {
     this.#waiting.push(line);
     if (this.#waiting.length > MAX_WAITING) {
@@ -29,13 +29,13 @@ export class LogReader implements AsyncIterable<string> {
     this.#wake();
   }
 
-  /** No line comes after those that wait. */
+  /** Ends the log after the waiting lines. */
   end(): void {
     this.#hasEnded = true;
     this.#wake();
   }
 
-  /** Nobody reads any more. */
+  /** Closes the reader. */
   close(): void {
     this.end();
     this.#closed.resolve();

@@ -1,6 +1,6 @@
 /**
- * Ended processes whose parents have gone before them fall to process 1. In a container that may be this
- * one, and what nobody waits for stays a zombie, with its process id, until the container ends.
+ * Processes whose parents have ended become children of process 1. In a container that may be this
+ * program. After their end they stay zombies, with their process ids, unless process 1 reaps them.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { errorMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { listSystemFolder, readSystemFileSync } from "../system_files.ts";
 
-/** How often is looked, in milliseconds. */
+/** Time between two checks, in milliseconds. */
 const LOOK_MS = 5_000;
 
-/** `waitpid` does not wait. */
+/** Option of `waitpid` not to wait. */
 const WNOHANG = 1;
 
 /** An ended process that waits to be reaped. */
@@ -22,7 +22,7 @@ export interface Zombie {
   readonly startTime: string;
 }
 
-/** What is asked of the system. */
+/** The used functions of the system. */
 export interface OrphanSystem {
   /** Ended children of this process. */
   zombies(): readonly Zombie[];
@@ -31,11 +31,11 @@ export interface OrphanSystem {
 }
 
 /**
- * Reaps ended children that nobody else waits for. The runtime waits for those that it has started, as
- * soon as they end, and their statuses are not ours to take: only a zombie that is there at two looks
- * in a row is an orphan.
+ * Reaps ended children that are orphans. The runtime itself reaps those that it has started, as
+ * soon as they end, and needs their statuses; so only a zombie that is there at two checks in a row
+ * counts as an orphan.
  *
- * @returns what ends it
+ * @returns a function that stops it
  */
 export function reapOrphans(
   clock: Clock,
@@ -61,7 +61,7 @@ export function reapOrphans(
   return () => cancel();
 }
 
-/** The system's; undefined, and a warning, where the C library cannot be called. */
+/** The functions of this system; undefined, with a warning, if the C library cannot be called. */
 function systemOrphans(log: Logger): OrphanSystem | undefined {
   try {
     const libc = Deno.dlopen("libc.so.6", {
@@ -88,7 +88,7 @@ function zombies(): Zombie[] {
   });
 }
 
-/** What `/proc/<pid>/stat` says of an ended child of a process; undefined for any other. */
+/** Reads an ended child of a process from `/proc/<pid>/stat`; undefined for any other process. */
 export function zombieOfStat(stat: string, parent: number): Zombie | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, ppid] = fields;

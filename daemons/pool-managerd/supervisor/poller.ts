@@ -7,22 +7,22 @@ import type { LoadedFiles } from "./loaded_files.ts";
 import type { Roster } from "./roster.ts";
 import type { Worker } from "./worker.ts";
 
-/** This many looks in a row must have failed before a silent worker is killed. */
+/** Health checks that must fail in a row before a silent worker is killed. */
 const MIN_FAILED_LOOKS = 3;
 
-/** What a {@linkcode Poller} needs. */
+/** Dependencies of a {@linkcode Poller}. */
 export interface PollerOptions {
   readonly config: PoolConfig["worker"];
   readonly roster: Roster;
   readonly files: LoadedFiles;
-  /** Called when a model's file was written over under its worker. */
+  /** Called if the file of a living worker's model was overwritten. */
   readonly onOverwritten: () => void;
   readonly probe: Probe;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Asks every worker for its health, over and over. */
+/** Checks the health of every worker regularly. */
 export class Poller {
   readonly #options: PollerOptions;
   #cancelTimer = () => {};
@@ -43,7 +43,7 @@ export class Poller {
     this.#cancelTimer();
   }
 
-  /** One look at one worker. */
+  /** Checks one worker. */
   async look(worker: Worker): Promise<void> {
     const { config, probe } = this.#options;
     const address = worker.address(config.host);
@@ -60,7 +60,7 @@ export class Poller {
         worker.update({ memory_bytes: health.memory_bytes, uri: address });
       }
       worker.apply({ type: "loading" });
-      // What was dispatched before the orchestrator heard of the drain shows in a look begun after it.
+      // A check begun after the drain also shows jobs that were dispatched just before it.
       if (wasDraining && health.active + health.waiting === 0) {
         worker.apply({ type: "idle", stopDeadlineMs: config.stop_deadline_ms });
       }
@@ -77,7 +77,7 @@ export class Poller {
     this.start();
   }
 
-  /** Ends the workers whose weights are no longer those that they loaded. */
+  /** Ends the workers whose model files were overwritten. */
   #lookAtFiles(): void {
     const { roster, files, log, onOverwritten } = this.#options;
     files.keep(roster.all.map(({ id }) => id));
@@ -92,7 +92,7 @@ export class Poller {
 
   #lookFailed(worker: Worker, reason: string): void {
     const { config, clock, log, roster } = this.#options;
-    // Before its callback a worker may not listen yet; the start's own deadline watches over it.
+    // Before its callback a worker may not listen yet; its start deadline applies.
     if (worker.record.callback === null || roster.find(worker.id) !== worker) return;
     worker.failedLooks++;
     const silentMs = clock.steady() - worker.answeredAt;

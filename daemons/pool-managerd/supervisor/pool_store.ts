@@ -2,31 +2,30 @@ import type { WorkerExit } from "#shared/contracts/pool.ts";
 import type { Measurement } from "../models/measurement.ts";
 import type { WorkerRecord } from "./record.ts";
 
-/** What the pool manager must know after a crash of its own. */
+/** State of the pool manager that must survive its own crash. */
 export interface PoolStore {
-  /** Every worker whose end was not seen. */
+  /** Every worker without a recorded exit. */
   workers(): WorkerRecord[];
   /**
-   * Writes a worker before its process starts, and the request that it answers; resolves once they
-   * are in the file.
+   * Writes a worker and its request before its process starts; resolves once they are in the file.
    *
-   * @throws {LlorchError} `NOT_READY` when the file cannot be written; nothing is remembered then
+   * @throws {LlorchError} `NOT_READY` if the file cannot be written; then nothing is kept
    */
   addWorker(record: WorkerRecord, now: number): Promise<void>;
-  /** Writes what changed of a worker; nothing for one whose end is recorded. */
+  /** Updates a worker; does nothing if its exit is recorded. */
   updateWorker(record: WorkerRecord): void;
-  /** Forgets a worker that was never started. */
+  /** Removes a worker that was never started. */
   dropWorker(record: WorkerRecord): void;
-  /** The worker that answered this request, alive or not. */
+  /** The worker of a request, living or ended. */
   workerOfRequest(requestId: string): string | undefined;
-  /** Turns a worker into an exit, in one transaction. */
+  /** Replaces a worker with its exit, in one transaction. */
   recordExit(exit: WorkerExit): void;
   exits(): WorkerExit[];
-  /** Forgets exits that the orchestrator knows. */
+  /** Removes exits that the orchestrator has acknowledged. */
   acknowledge(workerIds: readonly string[]): void;
-  /** What loads of each model took, by fingerprint, newest first. */
+  /** Measured loads of each model by `measurementKey`, newest first. */
   measurements(): Map<string, Measurement[]>;
   measure(fingerprint: string, measurement: Measurement): void;
-  /** Writes what waits. */
+  /** Commits the waiting writes. */
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 import { lastWords } from "./last_words.ts";
 
 /**
- * Whether a worker's last words say that another program took its port: between our look at the port
- * and the worker's own.
+ * Whether a worker's last log lines say that another program took its port, after we had found it
+ * free and before the worker listened.
  *
  * @param lines Oldest first.
  */

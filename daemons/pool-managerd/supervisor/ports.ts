@@ -1,13 +1,13 @@
 import { LlorchError } from "#shared/errors.ts";
 
-/** How far from the base a port is looked for. */
+/** Number of ports from the base that are tried. */
 const MAX_TRIES = 1000;
 
 /**
- * The first free port from `base` upward; 0 when the base is 0, which lets the worker take any.
+ * The first free port from `base` upward; 0 if the base is 0, which lets the worker take any.
  *
- * @param isTaken Ports promised to workers that may not listen yet.
- * @throws {LlorchError} `WORKER_START_FAILED` when none is free.
+ * @param isTaken Whether a port is reserved for a worker that may not listen yet.
+ * @throws {LlorchError} `WORKER_START_FAILED` if none is free
  */
 export function choosePort(
   host: string,

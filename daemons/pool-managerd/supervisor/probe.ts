@@ -2,15 +2,15 @@ import { type WorkerHealth, workerRoutes } from "#shared/contracts/worker.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 
-/** Asks workers how they are. */
+/** Requests to workers. */
 export interface Probe {
-  /** @throws when it does not answer in time with what the contract says. */
+  /** @throws if it does not answer in time as the contract says */
   health(uri: string, token: string, timeoutMs: number): Promise<WorkerHealth>;
-  /** Whether the server there takes the token: `GET /health` alone is open to anybody. */
+  /** Whether the server accepts the token; `GET /health` alone is open without one. */
   takesToken(uri: string, token: string, timeoutMs: number): Promise<boolean>;
 }
 
-/** The {@linkcode Probe} that speaks HTTP. */
+/** The {@linkcode Probe} over HTTP. */
 export const httpProbe: Probe = {
   health: (baseUrl, token, timeoutMs) =>
     createClient({ baseUrl, token, timeoutMs }).call(workerRoutes.health, {}),

@@ -1,18 +1,18 @@
 import process from "node:process";
 import { readSystemFileSync } from "../system_files.ts";
 
-/** What the machine knows of its processes. */
+/** Facts about the processes of this machine. */
 export interface ProcessTable {
   /**
-   * When a living process was started, in words that only its own system understands; undefined
-   * when there is no such process. The same pid with another start time is another process.
+   * Start time of a living process, in a form of the system; undefined if there is no such process.
+   * The same pid with another start time is another process.
    */
   startTime(pid: number): string | undefined;
-  /** Whether there is a process with this pid, a dead one that waits to be reaped included. */
+  /** Whether there is a process with this pid, zombies included. */
   exists(pid: number): boolean;
   /**
-   * How many processes the kernel has killed for memory so far: of our control group, which workers
-   * share, or of the whole machine where the group does not say; 0 where neither does.
+   * Number of out-of-memory kills so far: in our control group, which workers share, or in the
+   * whole machine if the group has no count; 0 without either.
    */
   memoryKills(): number;
 }
@@ -45,8 +45,8 @@ export function memoryKills(
 }
 
 /**
- * Field 22 of `/proc/<pid>/stat`; undefined for a process that is gone or only waits to be reaped.
- * The second field is the program's name in brackets and may itself hold brackets and blanks.
+ * Field 22 of `/proc/<pid>/stat`; undefined for zombies and processes that are gone. The second
+ * field is the program's name in brackets, which may itself contain brackets and blanks.
  */
 export function startTimeOfStat(stat: string): string | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -56,7 +56,7 @@ export function startTimeOfStat(stat: string): string | undefined {
 
 function exists(pid: number): boolean {
   try {
-    // Signal 0 only asks.
+    // Signal 0 only tests.
     return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== "ESRCH";

@@ -6,15 +6,15 @@ import { localHost } from "../address.ts";
 import type { WorkerRecord } from "./record.ts";
 
 /**
- * Checks a ready callback against what was commanded.
+ * Checks a ready callback against the worker that was started.
  *
  * 1. The spawn token proves the caller.
- * 2. It works once: afterwards only the very same callback is answered again.
- * 3. A worker that is to end does not become ready.
- * 4. Model and address are those that we chose.
+ * 2. The token works once: afterwards only a repeat of the same callback is accepted.
+ * 3. A worker that is being stopped does not become ready.
+ * 4. Model and address must be those that we chose.
  *
- * @returns `new`, or `repeat` for one that was accepted before.
- * @throws {LlorchError} `FORBIDDEN` or `CONFLICT`.
+ * @returns `new`, or `repeat` for a callback that was accepted before
+ * @throws {LlorchError} `FORBIDDEN` or `CONFLICT`
  */
 export function checkReady(
   record: WorkerRecord,
@@ -52,7 +52,7 @@ export function checkReady(
   return "new";
 }
 
-/** What makes two callbacks the same one. */
+/** The fields by which repeats are recognised. */
 export function callbackKey(callback: WorkerReady): string {
   const { spawn_token: _, ...rest } = callback;
   return JSON.stringify(Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1));

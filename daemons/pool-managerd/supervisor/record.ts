@@ -3,13 +3,13 @@ import { newSecret } from "#shared/secrets.ts";
 import type { EngineSection } from "../engines.ts";
 import type { WorkerLife } from "./worker_life.ts";
 
-/** What is kept of a worker across our own restart. */
+/** The stored state of a worker, which survives our restart. */
 export interface WorkerRecord {
   readonly worker_id: string;
   readonly request_id: string;
   /** Null until the process was started. */
   readonly pid: number | null;
-  /** When the kernel started that pid, as it counts: tells a recycled pid. */
+  /** Start time of that pid, to detect that the pid was reused. */
   readonly start_time: string | null;
   readonly token: string;
   readonly spawn_token: string;
@@ -18,25 +18,25 @@ export interface WorkerRecord {
   readonly device: string;
   readonly context: number;
   readonly slots: number;
-  /** Layers that it was told to put on the device; null: all of them. */
+  /** Layers to put on the device; null: all of them. */
   readonly gpu_layers: number | null;
   readonly estimate_bytes: number;
-  /** Port that it was told; 0: it took any free one. */
+  /** Port that it was started with; 0: any free one. */
   readonly port: number;
-  /** Where we reach it; null until it listens. */
+  /** Its URL; null until it listens. */
   readonly uri: string | null;
-  /** The accepted ready callback, to know its repeats; null before. */
+  /** The accepted ready callback, to recognise its repeats; null before. */
   readonly callback: string | null;
   readonly backend: string;
   readonly capabilities: readonly Capability[];
-  /** What it says that it holds; 0 until it said so. */
+  /** Memory that it reports, in bytes; 0 before. */
   readonly memory_bytes: number;
-  /** What its device says that it holds there; null where that does not say. */
+  /** Memory that its device reports for it, in bytes; null if it does not. */
   readonly device_bytes: number | null;
   readonly life: WorkerLife;
 }
 
-/** A spawn after every check: what exactly is to be started. */
+/** A checked spawn: what exactly to start. */
 export interface SpawnPlan {
   readonly request: SpawnRequest;
   readonly modelPath: string;
@@ -49,25 +49,25 @@ export interface SpawnPlan {
   /** Layers on the device; null: all of them. */
   readonly gpuLayers: number | null;
   readonly estimateBytes: number;
-  /** Of it or beside it, in the machine's own memory. */
+  /** Memory that it takes in the machine, in bytes. */
   readonly hostBytes: number;
-  /** What serves the model; undefined: our own worker. */
+  /** The engine that serves the model; undefined: our own worker. */
   readonly engine?: EngineSection | undefined;
 }
 
-/** Memory that a worker must be counted with: what it will take, until it is known what it took. */
+/** Memory that counts for a worker: the estimate, until it is measured. */
 export function committedBytes(record: WorkerRecord): number {
   return record.callback === null
     ? Math.max(record.estimate_bytes, record.memory_bytes)
     : heldBytes(record);
 }
 
-/** Memory that it holds by now: what the device says comes before what it says itself. */
+/** Memory that a worker uses now: the device's figure, otherwise its own. */
 export function heldBytes({ device_bytes, memory_bytes }: WorkerRecord): number {
   return device_bytes ?? memory_bytes;
 }
 
-/** An id that no worker has had. */
+/** A new worker id. */
 export function newWorkerId(): string {
   return `w-${newSecret().slice(0, 12)}`;
 }

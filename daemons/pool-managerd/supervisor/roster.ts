@@ -17,7 +17,7 @@ import type { ExitStatus } from "#shared/process.ts";
 import { exitCategory } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
-/** A worker's last words as an exit shows them, in characters. */
+/** Longest log line in an exit, in characters. */
 const MAX_DETAIL = 500;
 
 /** Dependencies of a {@linkcode Roster}. */
@@ -30,23 +30,23 @@ export interface RosterOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly instruments: Instruments;
-  /** Called when the orchestrator should hear of something. */
+  /** Called when there is something to report to the orchestrator. */
   readonly onChange: () => void;
 }
 
-/** Those who look again when a worker has ended. */
+/** Callbacks for the end of a worker. */
 export interface RosterObserver {
-  /** A worker has ended: memory that it held may be free. */
+  /** A worker has ended, so its memory may be free. */
   ended(): void;
-  /** It was one that nobody stopped: its model's file may be gone. */
+  /** It was not stopped by us, so its model's file may be gone. */
   failed(): void;
 }
 
-/** The living workers, and what becomes of them when their processes end. */
+/** The living workers; records their exits when their processes end. */
 export class Roster {
   readonly #options: RosterOptions;
   readonly #workers = new Map<string, { worker: Worker; ended: Promise<void> }>();
-  /** The kernel's count of memory kills at the last two looks; an exit is told after the second. */
+  /** The kernel's count of out-of-memory kills at the last two checks. */
   #memoryKills: readonly [number, number];
   #observer: RosterObserver = { ended() {}, failed() {} };
   #lastExitAt = -Infinity;
@@ -58,7 +58,7 @@ export class Roster {
     this.#memoryKills = [kills, kills];
   }
 
-  /** Names the one who looks again when a worker has ended. */
+  /** Sets the callbacks for the end of a worker. */
   observe(observer: RosterObserver): void {
     this.#observer = observer;
   }
@@ -68,7 +68,7 @@ export class Roster {
     return [...this.#workers.values()].map(({ worker }) => worker);
   }
 
-  /** How workers count against their devices. */
+  /** Memory of the workers on their devices. */
   get commitments(): Commitment[] {
     return this.all.map(({ record }) => ({
       device: record.device,
@@ -91,35 +91,35 @@ export class Roster {
     return this.#workers.get(workerId)?.worker;
   }
 
-  /** @throws {LlorchError} `NOT_FOUND` when there is no such living worker. */
+  /** @throws {LlorchError} `NOT_FOUND` if there is no such living worker */
   get(workerId: string): Worker {
     const worker = this.find(workerId);
     if (worker) return worker;
     throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}" among the living`);
   }
 
-  /** Resolves when the worker's end is recorded; at once for one that has ended. */
+  /** Resolves when the worker's exit is recorded; at once if it is. */
   ended(workerId: string): Promise<void> {
     return this.#workers.get(workerId)?.ended ?? Promise.resolve();
   }
 
   /**
-   * Takes a worker in that was started now, and watches over its process.
+   * Adds a worker that was just started, and watches its process.
    *
-   * @param startAgain Starts the same worker on another port when its own was taken, and says whether
-   * it has.
+   * @param startAgain Starts the same worker on another port when its own was taken, and says
+   * whether it has.
    */
   add(
     record: WorkerRecord,
     process: WorkerProcess,
     startAgain: (record: WorkerRecord) => boolean,
   ): void {
-    // It may have said something already, and even ended.
+    // It may have logged something already, and even ended.
     this.#options.logs.follow(record.worker_id, false);
     this.#watch(record, process, startAgain);
   }
 
-  /** Takes a worker in that an earlier pool manager started. */
+  /** Adds a worker that an earlier pool manager started. */
   adopt(record: WorkerRecord, process: WorkerProcess): Worker {
     this.#options.logs.follow(record.worker_id, true);
     return this.#watch(record, process, () => false);
@@ -140,13 +140,13 @@ export class Roster {
     return worker;
   }
 
-  /** Records the end of a worker that is no longer there. */
+  /** Records the exit of a worker whose process is gone. */
   bury(record: WorkerRecord, seen: ExitStatus): void {
     const { store, logs, clock, log, instruments, onChange } = this.#options;
     const { worker_id, life } = record;
     const lines = logs.lines(worker_id);
     const { reason, exitCode = null } = lastWords(lines);
-    // Nobody tells us how another's child ended; its own log does, where it ended in good order.
+    // Only its parent gets its exit status; its log has it if it ended in an orderly way.
     const isUnknown = seen.exit_code === null && seen.signal === null;
     const status = isUnknown ? { ...seen, exit_code: exitCode } : seen;
     const category = exitCategory(life, status, this.#hasKernelKilled(), lines);
@@ -169,12 +169,12 @@ export class Roster {
     if (category !== "stop") this.#observer.failed();
   }
 
-  /** Notes the kernel's count of memory kills; to be called every now and then. */
+  /** Updates the count of out-of-memory kills; called regularly. */
   lookAtKernel(): void {
     this.#memoryKills = [this.#memoryKills[1], this.#options.table.memoryKills()];
   }
 
-  /** Stops watching; processes that live go on. */
+  /** Stops watching; living processes go on. */
   close(): void {
     this.#isClosed = true;
     this.all.forEach((worker) => worker.dispose());

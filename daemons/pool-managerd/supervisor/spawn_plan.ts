@@ -7,29 +7,29 @@ import type { Measurement } from "../models/measurement.ts";
 import { type Commitment, roomOn } from "../devices/room.ts";
 import type { SpawnPlan } from "./record.ts";
 
-/** What a spawn is decided from. */
+/** Input of the plan of a spawn. */
 export interface SpawnFacts {
   readonly models: readonly PoolModel[];
   readonly devices: readonly Device[];
   readonly workers: readonly Commitment[];
   readonly defaults: LoadDefaults;
   readonly estimate: EstimateMemory;
-  /** What earlier loads of the model took, newest first. */
+  /** Measured loads of the model, newest first. */
   readonly measured: readonly Measurement[];
   readonly engines: Engines;
 }
 
-/** A spawn may be asked again this soon when memory was short, in milliseconds. */
+/** When to repeat a spawn that failed for lack of memory, in milliseconds. */
 const MEMORY_RETRY_MS = 2_000;
 
-/** A device that cannot be used may be back after this long, in milliseconds. */
+/** When to repeat a spawn on a device that cannot be used now, in milliseconds. */
 const DEVICE_RETRY_MS = 15_000;
 
 /**
  * Decides what exactly a spawn starts.
  *
  * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND`, `INSUFFICIENT_MEMORY`, or
- * `WORKER_START_FAILED` for a device that cannot be used now.
+ * `WORKER_START_FAILED` for a device that cannot be used now
  */
 export function planSpawn(request: SpawnRequest, facts: SpawnFacts): SpawnPlan {
   const model = selectModel(facts.models, request);
@@ -108,7 +108,7 @@ function checkRoom({ bytes, where, room, request, load, measured }: RoomCheck): 
   );
 }
 
-/** The model with the fingerprint; a name alone that leads to another file is not what was meant. */
+/** The model with the fingerprint; another file with the same name is not accepted. */
 function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolModel {
   const { model_ref, fingerprint } = request;
   const found = models.find((model) => model.fingerprint === fingerprint);
@@ -131,8 +131,8 @@ function selectModel(models: readonly PoolModel[], request: SpawnRequest): PoolM
 }
 
 /**
- * The device that was asked for; else the first GPU that can be used. Where there are GPUs and none
- * can be used, the first of them: the CPU stands in for a GPU only when it is asked for.
+ * The requested device, otherwise the first usable GPU. If there are GPUs but none is usable, it is
+ * the first of them: the CPU replaces a GPU only if it is requested.
  */
 function selectDevice(devices: readonly Device[], asked: string | undefined): Device {
   const gpus = devices.filter((device) => device.kind !== "cpu");

@@ -8,31 +8,31 @@ import type { LogFiles } from "./log_files.ts";
 import { newWorkerId } from "./record.ts";
 import type { PreparedProcess, Spawner, WorkerProcess } from "./worker_process.ts";
 
-/** What a {@linkcode Standby} needs. */
+/** Dependencies of a {@linkcode Standby}. */
 export interface StandbyOptions {
   readonly spawner: Spawner;
   readonly logs: LogFiles;
   readonly log: Logger;
-  /** The program for a kind of device. */
+  /** Finds the worker's program for a kind of device. */
   readonly findWorker: (kind: string) => Executable;
-  /** What a worker's process inherits. */
+  /** Environment of the process. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 interface Waiting {
-  /** The id that the worker will have: its log is named so. */
+  /** The id that the worker will have, for the name of its log. */
   readonly workerId: string;
   readonly kind: string;
   readonly prepared: PreparedProcess;
 }
 
-/** The worker that was started last answers who waited for it before the next one takes time. */
+/** Pause before the next process is prepared, so that it does not delay the one just started. */
 const PREPARE_AFTER_MS = 50;
 
 /**
- * One worker process that does what every start does and waits to be told its model: half of the
- * time of a small model's load. A pool keeps one once it has swapped models, and not before: it takes
- * memory, and a host whose models all fit would never need it.
+ * Keeps one worker process prepared, which waits for its model. That saves half of the time of a
+ * small model's load. A pool keeps one only after it has swapped models: it takes memory, and a
+ * host whose models all fit never needs it.
  */
 export class Standby {
   readonly #options: StandbyOptions;
@@ -44,7 +44,7 @@ export class Standby {
     this.#options = options;
   }
 
-  /** Prepares a process for a kind of device shortly, unless one waits already. */
+  /** Prepares a process for a kind of device soon, unless one waits already. */
   prepare(kind: string): void {
     clearTimeout(this.#soon);
     if (this.#isClosed || this.#waiting?.kind === kind) return;
@@ -74,12 +74,12 @@ export class Standby {
     }
   }
 
-  /** The id of the worker that waits for a device of this kind. */
+  /** Id of the process that waits for this kind of device. */
   idFor(kind: string): string | undefined {
     return this.#waiting?.kind === kind ? this.#waiting.workerId : undefined;
   }
 
-  /** Gives a waiting worker its orders; undefined where it is not the one that waits. */
+  /** Gives the waiting process its orders; undefined if it is not the one that waits. */
   take(workerId: string, orders: StandbyOrders): WorkerProcess | undefined {
     const waiting = this.#waiting;
     if (waiting?.workerId !== workerId) return undefined;
@@ -88,7 +88,7 @@ export class Standby {
     return waiting.prepared.process;
   }
 
-  /** Prepares no more, and ends what waits. */
+  /** Ends the waiting process, and prepares no more. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#soon);

@@ -22,15 +22,15 @@ import { processEnv, tokenEnv, workerArgs, workerEnv } from "./worker_command.ts
 import { newLife } from "./worker_life.ts";
 import type { Spawner, WorkerProcess } from "./worker_process.ts";
 
-/** A load is given this much more time: a millisecond for so many bytes of the file. */
+/** A load gets one more millisecond for this many bytes of the file. */
 const LOAD_BYTES_PER_MS = 100_000;
-/** Memory of a process that has ended may show as used for so long, in milliseconds. */
+/** Memory of an ended process may show as used for this long, in milliseconds. */
 const MEMORY_SETTLE_MS = 2_500;
 const MEMORY_LOOK_MS = 100;
-/** Ports tried for a worker when other programs take them before it can. */
+/** Ports that are tried for a worker if other programs take them first. */
 const PORT_TRIES = 10;
 
-/** How long a worker may take to be ready, in milliseconds: longer for a bigger file, in bytes. */
+/** How long a worker may take to be ready, in milliseconds; longer for a larger file (bytes). */
 export function startDeadlineMs(baseMs: number, sizeBytes: number): number {
   return baseMs + Math.ceil(sizeBytes / LOAD_BYTES_PER_MS);
 }
@@ -51,9 +51,9 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
   readonly catalog: Catalog;
   readonly staging: Staging;
   readonly estimate: EstimateMemory;
-  /** The program for a kind of device. */
+  /** Finds the worker's program for a kind of device. */
   readonly findWorker: (kind: string) => Executable;
-  /** Environment that workers inherit from. */
+  /** Environment that workers inherit. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -61,10 +61,10 @@ export interface StarterOptions extends Omit<RosterOptions, "table" | "stopDeadl
 export class Starter {
   readonly #options: StarterOptions;
   readonly #standby: Standby;
-  /** A worker was started in the memory of another. */
+  /** Whether a worker was started in memory that another one freed. */
   #hasSwapped = false;
   #isClosed = false;
-  /** A start whose worker is not in the roster yet; never rejects. */
+  /** The running start, whose worker is not in the roster yet; never rejects. */
   #starting: Promise<void> | undefined;
 
   constructor(options: StarterOptions) {
@@ -73,26 +73,25 @@ export class Starter {
     this.#standby = new Standby({ ...options, env });
   }
 
-  /** Starts no more workers. */
+  /** Refuses to start workers from now on. */
   close(): void {
     this.#isClosed = true;
     this.#standby.close();
   }
 
-  /** Something was started: the next swap finds a process prepared, where swaps happen. */
+  /** Prepares a process for the next swap, if this pool swaps models. */
   prepareNext(kind: string): void {
     if (this.#hasSwapped && this.#options.config.standby) this.#standby.prepare(kind);
   }
 
   /**
-   * Starts a worker, or names the one that this request started before.
+   * Starts a worker, or returns the one that this request has started before.
    *
-   * Where memory is short that a worker which is being stopped still holds, it waits until that is
-   * free, for a bounded time: who asked may have stopped it for this very spawn. From the look at the
-   * free memory to the entry in the roster one start is made at a time,
-   * so two spawns cannot both count on the same memory.
+   * If memory is short and a worker is being stopped, it waits a limited time for that memory: the
+   * worker may be stopped for this spawn. From the check of free memory to the entry in the roster
+   * only one start runs at a time, so that two spawns cannot count on the same memory.
    *
-   * @param callbackUrl Where the worker says that it is ready.
+   * @param callbackUrl URL of the worker's ready callback.
    * @returns the worker's id
    * @throws {LlorchError} `MODEL_NOT_FOUND`, `NOT_FOUND`, `INSUFFICIENT_MEMORY`,
    * `WORKER_START_FAILED` or `POOL_UNAVAILABLE`; the first three before anything is started.
@@ -130,13 +129,13 @@ export class Starter {
     }
   }
 
-  /** Whether a worker is being stopped, or ended so lately that its memory may still show as used. */
+  /** Whether a worker is being stopped, or has just ended, so that its memory may show as used. */
   #isMemoryComing(): boolean {
     const { roster, clock } = this.#options;
     return clock.steady() - roster.lastExitAt <= MEMORY_SETTLE_MS || stopping(roster).length > 0;
   }
 
-  /** Until the next worker that is being stopped has ended, or for a short while. */
+  /** Waits for the end of a worker that is being stopped, or for a short while. */
   async #untilMemoryMayHaveCome(): Promise<void> {
     const { roster } = this.#options;
     const isOver = new AbortController();
@@ -169,7 +168,7 @@ export class Starter {
     const record = this.#newRecord(planned);
     const staged = staging.use(record.fingerprint, record.worker_id);
     const plan = { ...planned, modelPath: staged ?? planned.modelPath };
-    // A copy is mapped as it lies there: its bytes are not needed a second time.
+    // A staged copy is mapped where it is, so its bytes are not needed twice.
     const needed = planned.hostBytes - (staged === undefined ? 0 : planned.sizeBytes);
     staging.makeRoom(this.#shortOf(needed, devices));
     const command = this.#command(plan, record, callbackUrl);
@@ -202,7 +201,7 @@ export class Starter {
   /**
    * Starts a worker's process.
    *
-   * @param tries How many other ports it may be started on when its own is taken before it listens.
+   * @param tries How many other ports may be tried if its own is taken before it listens.
    */
   #launch(
     plan: SpawnPlan,
@@ -215,7 +214,7 @@ export class Starter {
     const env = workerEnv(this.#options.env, record, this.#options.logLevel, plan);
     let child: WorkerProcess | undefined;
     try {
-      // Its arguments follow those that make the program itself.
+      // The worker's arguments follow those of the program.
       const args = command.args.slice(this.#options.findWorker(plan.device.kind).args.length);
       child = this.#standby.take(record.worker_id, { args, env: tokenEnv(record) }) ??
         spawner.spawn(command, env, logs.path(record.worker_id));
@@ -242,7 +241,7 @@ export class Starter {
     this.#options.onChange();
   }
 
-  /** The same worker on a port beyond the one that another program took; whether it was started. */
+  /** Starts the same worker on a port after the taken one; returns whether it was started. */
   #startAgain(
     plan: SpawnPlan,
     ended: WorkerRecord,
@@ -265,14 +264,14 @@ export class Starter {
     }
   }
 
-  /** @param base Where to look from; 0: the worker takes any. */
+  /** @param base First port to try; 0: the worker takes any. */
   #freePort(base: number): number {
     const { config, roster } = this.#options;
     const promised = new Set(roster.all.map((worker) => worker.record.port));
     return choosePort(config.host, base, (port) => promised.has(port));
   }
 
-  /** Of the bytes that a load needs of the machine's memory, those that it lacks unless staged copies go. */
+  /** Bytes of the machine's memory that a load lacks unless staged copies are removed. */
   #shortOf(needed: number, devices: readonly Device[]): number {
     const host = devices.find(({ kind }) => kind === "cpu");
     return host ? needed - roomOn(host, this.#options.roster.commitments) : 0;

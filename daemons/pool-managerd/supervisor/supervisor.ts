@@ -18,7 +18,7 @@ export interface SupervisorOptions extends Omit<StarterOptions, "files"> {
   readonly probe: Probe;
 }
 
-/** Starts workers, watches over them and ends them; the orchestrator says which and when. */
+/** Starts, watches and ends workers; the orchestrator decides which and when. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #roster: Roster;
@@ -36,7 +36,7 @@ export class Supervisor {
     roster.observe({ ended: () => devices.invalidate(), failed: rescan });
   }
 
-  /** Takes over what an earlier pool manager left, then begins to watch. */
+  /** Adopts the workers of an earlier pool manager, then begins to watch. */
   async open(): Promise<void> {
     await adoptWorkers(this.#options);
     this.#poller.start();
@@ -48,10 +48,10 @@ export class Supervisor {
   }
 
   /**
-   * Takes a worker's word that it is ready, once its server has said so too.
+   * Accepts a worker's ready callback, after a probe of its server.
    *
    * @throws {LlorchError} `NOT_FOUND`, `FORBIDDEN` or `CONFLICT`, which end the worker, or
-   * `NOT_READY` when its server does not answer: it calls back again.
+   * `NOT_READY` if its server does not answer, after which it calls back again
    */
   async ready(callback: WorkerReady): Promise<void> {
     const { config } = this.#options;
@@ -65,7 +65,7 @@ export class Supervisor {
       throw new LlorchError("CONFLICT", `Worker "${answering}" answers at ${uri}`);
     }
     await this.#restoreSlots(worker, callback, uri);
-    // While the probe ran, it may have ended, been told to stop, or called back a second time.
+    // During the probe it may have ended, been stopped, or called back again.
     this.#roster.get(worker.id);
     if (checkReady(worker.record, callback, config.host) === "repeat") return;
     this.#accept(worker, callback, uri, deviceBytes);
@@ -79,12 +79,12 @@ export class Supervisor {
     void this.#poller.look(worker);
   }
 
-  /** Ends a worker: SIGTERM now, SIGKILL after the deadline. */
+  /** Stops a worker: SIGTERM now, SIGKILL after the deadline. */
   stop(workerId: string, deadlineMs: number): void {
     this.#roster.get(workerId).apply({ type: "stop", deadlineMs });
   }
 
-  /** Ends every worker and starts no more; resolves when all have ended. */
+  /** Stops every worker and starts no more; resolves when all have ended. */
   async stopAll(): Promise<void> {
     this.#starter.close();
     const { stop_deadline_ms: deadlineMs } = this.#options.config;
@@ -94,7 +94,7 @@ export class Supervisor {
     }));
   }
 
-  /** Starts no more workers and stops watching those that live. */
+  /** Starts no more workers, and stops watching the living ones. */
   close(): void {
     this.#starter.close();
     this.#poller.close();
@@ -102,20 +102,20 @@ export class Supervisor {
     this.#options.logs.close();
   }
 
-  /** Every living worker, as the orchestrator is told. */
+  /** Every living worker, as reported to the orchestrator. */
   workers(): PoolWorker[] {
     const { advertise_host } = this.#options.config;
     return this.#roster.all.map((worker) => worker.view(advertise_host));
   }
 
-  /** Ends that nobody has acknowledged. */
+  /** Exits that are not acknowledged. */
   exits(): WorkerExit[] {
     return this.#options.store.exits().map((exit) =>
       exit.exit_code === EXIT.unusableModel ? { ...exit, is_final: true as const } : exit
     );
   }
 
-  /** Forgets ends that the orchestrator knows. */
+  /** Removes exits that the orchestrator has acknowledged. */
   acknowledge(workerIds: readonly string[]): void {
     const { store } = this.#options;
     const known = new Set(store.exits().map((exit) => exit.worker_id));
@@ -124,7 +124,9 @@ export class Supervisor {
     store.acknowledge(acknowledged);
   }
 
-  /** @throws {LlorchError} `NOT_FOUND` for a worker that is neither alive nor among the last to end. */
+  /**
+   * @throws {LlorchError} `NOT_FOUND` for a worker that is neither living nor one of the last ended
+   */
   logLines(workerId: string): readonly string[] {
     this.#checkLogs(workerId);
     return this.#options.logs.lines(workerId);
@@ -145,7 +147,7 @@ export class Supervisor {
     throw new LlorchError("NOT_FOUND", `Cannot find worker "${workerId}", nor its last lines`);
   }
 
-  /** What processes hold on a device together; undefined where it does not say of any. */
+  /** Memory of processes on a device together; undefined if it does not report any of them. */
   async #heldBytes(device: string, pids: readonly number[]): Promise<number | undefined> {
     const { devices } = this.#options;
     const held = await Promise.all(pids.map((pid) => devices.held(device, pid)));
@@ -165,7 +167,7 @@ export class Supervisor {
     }
   }
 
-  /** Before it takes jobs: the first may be one whose prompt was saved. */
+  /** Restores saved slots before the worker gets jobs, whose prompts may be in them. */
   async #restoreSlots(
     worker: Worker,
     { slots, slots_key }: WorkerReady,

@@ -8,32 +8,32 @@ import { committedBytes, type WorkerRecord } from "./record.ts";
 import { type LifeEvent, step } from "./worker_life.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
-/** Longest timer that the runtime takes; a later deadline is looked at again then. */
+/** Longest timer of the runtime, in milliseconds; for a later deadline it is set again. */
 const MAX_TIMER_MS = 1_000_000_000;
 
-/** What a {@linkcode Worker} needs from around it. */
+/** Dependencies of a {@linkcode Worker}. */
 export interface WorkerContext {
   readonly clock: Clock;
   readonly store: PoolStore;
-  /** Undefined: no slot is saved. */
+  /** Undefined: slots are not saved. */
   readonly savedSlots: SavedSlots | undefined;
-  /** From SIGTERM to SIGKILL where the caller names no deadline. */
+  /** Default time from SIGTERM to SIGKILL, in milliseconds. */
   readonly stopDeadlineMs: number;
   readonly onChange: () => void;
 }
 
-/** One living worker: its record, its process and its next deadline. */
+/** A living worker: its record, its process and its next deadline. */
 export class Worker {
   readonly process: WorkerProcess;
-  /** Streams in progress, as it last said. */
+  /** Streams in progress at its last health check. */
   active = 0;
-  /** Looks at its health that failed since the last good one. */
+  /** Health checks that have failed since the last successful one. */
   failedLooks = 0;
-  /** Workers that have ended and whose saved slots it was given. */
+  /** Ended workers whose saved slots it was given. */
   heirOf: readonly string[] = [];
-  /** When its health last answered. */
+  /** Time of the last successful health check. */
   answeredAt: number;
-  /** It refuses new work though nobody here told it to. */
+  /** Whether it drains although we did not ask it to. */
   #leavesByItself = false;
   readonly #addedAt: number;
   readonly #context: WorkerContext;
@@ -54,12 +54,12 @@ export class Worker {
     this.#arm();
   }
 
-  /** How long we have had it, in seconds. */
+  /** Time since we started or adopted it, in seconds. */
   get ageSeconds(): number {
     return (this.#context.clock.steady() - this.#addedAt) / 1000;
   }
 
-  /** Notes that its health answered. */
+  /** Records a successful health check. */
   answered(): void {
     this.failedLooks = 0;
     this.answeredAt = this.#context.clock.steady();
@@ -74,8 +74,8 @@ export class Worker {
   }
 
   /**
-   * Lets an event happen to it; nothing once it has ended. The change is stored before the signal is
-   * sent, so that a crash of ours forgets no cause.
+   * Applies an event; does nothing once it has ended. The change is stored before the signal is
+   * sent, so that the cause survives a crash of ours.
    */
   apply(event: LifeEvent): void {
     if (this.#isDisposed) return;
@@ -90,7 +90,7 @@ export class Worker {
     if (life.state !== before.state) this.#context.onChange();
   }
 
-  /** Ends it in good order; what its idle slots hold is saved before, in no more than half its time. */
+  /** Stops it in an orderly way; its idle slots are saved first, in at most half of the time. */
   #terminate(): void {
     const { savedSlots, clock } = this.#context;
     const { callback, uri, life } = this.#record;
@@ -100,33 +100,33 @@ export class Worker {
       .finally(() => this.process.signal("SIGTERM"));
   }
 
-  /** Notes whether it says that it drains, as one does that was told so behind our back. */
+  /** Records whether it reports that it drains, as after a request that did not come from us. */
   drainsByItself(drains: boolean): void {
     if (drains === this.#leavesByItself) return;
     this.#leavesByItself = drains;
     this.#context.onChange();
   }
 
-  /** Changes what is kept of it. */
+  /** Changes its record. */
   update(patch: Partial<WorkerRecord>): void {
     this.#record = { ...this.#record, ...patch };
     this.#context.store.updateWorker(this.#record);
   }
 
-  /** Stops its timer and lets go of its process. */
+  /** Stops its timer and releases its process. */
   dispose(): void {
     this.#isDisposed = true;
     this.#cancelTimer();
     this.process.forget();
   }
 
-  /** Where its health can be asked for; undefined until we know its port. */
+  /** URL for health checks; undefined until we know its port. */
   address(host: string): string | undefined {
     const { uri, port } = this.#record;
     return uri ?? (port === 0 ? undefined : `http://${urlHost(host)}:${port}`);
   }
 
-  /** As the orchestrator is told. */
+  /** The worker as reported to the orchestrator. */
   view(advertiseHost: string | undefined): PoolWorker {
     const { uri, life, capabilities, pid } = this.#record;
     const { worker_id, request_id, model_ref, fingerprint, device, token } = this.#record;

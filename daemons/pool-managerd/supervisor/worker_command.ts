@@ -5,31 +5,33 @@ import { settingsOf } from "../models/load_memory.ts";
 import type { WorkerLlama } from "../config.ts";
 import type { SpawnPlan, WorkerRecord } from "./record.ts";
 
-/** What every worker of this pool is told alike. */
+/** Settings of all workers of this pool. */
 export interface WorkerSettings {
   readonly host: string;
   readonly callbackUrl: string;
   readonly threads: number | string | undefined;
   readonly llama: WorkerLlama;
-  /** From SIGTERM to SIGKILL. */
+  /** Time from SIGTERM to SIGKILL, in milliseconds. */
   readonly stopDeadlineMs: number;
-  /** Undefined: it saves no slot. */
+  /** Folder of saved slots; undefined: slots are not saved. */
   readonly savedSlotsDir: string | undefined;
 }
 
-/** Kinds of GPU that Vulkan drives as well. */
+/** Kinds of GPU that Vulkan supports, too. */
 const VULKAN_TOO: readonly string[] = ["cuda", "rocm"];
 
-/** Names of the workers for a kind of device, the fastest first; the nameless one comes after them. */
+/**
+ * Names of the worker's variants for a kind of device, fastest first; the plain name comes last.
+ */
 export function workerNames(kind: string): string[] {
   const kinds = VULKAN_TOO.includes(kind) ? [kind, "vulkan"] : [kind];
   return kinds.map((each) => `llorch-candled-${each}`);
 }
 
-/** Share of the stop deadline after which a worker itself cuts its streams, with a word to each. */
+/** Share of the stop deadline after which a worker itself ends its streams, each with an error. */
 const OWN_SHARE = 5 / 6;
 
-/** A worker's arguments. Its tokens are not among them: anybody may read argv. */
+/** A worker's arguments, without its tokens, since every process can read argv. */
 export function workerArgs(
   plan: SpawnPlan,
   record: WorkerRecord,
@@ -56,9 +58,9 @@ export function workerArgs(
   ].flat();
 }
 
-/** How llama.cpp is to compute this model: what all workers are told, and over it what its own are. */
+/** llama.cpp's settings for the model: those of all workers, overridden by those of the model. */
 function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): string[][] {
-  // The layers on a GPU were decided with the spawn.
+  // The spawn plan has decided the GPU layers.
   const { lora = {}, gpu_layers: _, ...settings } = settingsOf(modelNames, { llama, models });
   return [
     ...Object.entries(settings).flatMap(([key, value]) => {
@@ -70,7 +72,7 @@ function llamaArgs({ modelNames }: SpawnPlan, { llama, models }: WorkerLlama): s
   ];
 }
 
-/** What tells a worker to stand before another server instead of loading a file itself. */
+/** Arguments of a worker that starts another server instead of loading a file itself. */
 function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
   if (!engine) return [];
   const hasFile = isAbsolute(modelPath);
@@ -78,24 +80,25 @@ function engineArgs({ engine, request, modelPath }: SpawnPlan): string[][] {
     ["--engine", "openai"],
     ["--openai-command", JSON.stringify(engine.command)],
     ["--openai-health-path", engine.health_path],
-    // The worker reads that of a file itself, so that the check of its callback means something.
+    // Not for a file: the worker computes that fingerprint, so that its callback proves what it
+    // loaded.
     ...(hasFile ? [] : [["--fingerprint", request.fingerprint]]),
   ];
 }
 
-/** Variables that speak to this process, not to its children. */
+/** Variables for this process and not for its children. */
 const OURS = [
   ...["JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
   ...["STATE_DIRECTORY", "CACHE_DIRECTORY", "CREDENTIALS_DIRECTORY"],
 ];
 
-/** Variables of llorch that a worker needs as well: where executables are and unpack. */
+/** Variables of llorch that workers need, too: paths of executables and of their runtime. */
 const SHARED: readonly string[] = [ENV.binDir, ENV.runtimeDir];
 
 /**
- * A worker's environment: ours, less every `LLORCH_*` that configures us (it would configure the
- * worker too) and our own API token, plus the worker's two tokens. An engine inherits it from the
- * worker, less what is llorch's.
+ * A worker's environment: ours without the `LLORCH_*` variables, which would configure the worker
+ * or are secrets, plus the worker's two tokens. An engine inherits it from the worker, without
+ * llorch's variables.
  */
 export function workerEnv(
   ours: Readonly<Record<string, string>>,
@@ -110,7 +113,7 @@ export function workerEnv(
   };
 }
 
-/** The part of a worker's environment that is every worker's. */
+/** The part of the environment that is the same for all workers. */
 export function processEnv(
   ours: Readonly<Record<string, string>>,
   logLevel: string,
@@ -121,12 +124,12 @@ export function processEnv(
   return {
     ...Object.fromEntries(kept),
     LLORCH_LOG_LEVEL: logLevel,
-    // Where traces are taken, the worker is not to go by our name.
+    // In traces, the worker must not have our name.
     ...("OTEL_DENO" in ours ? { OTEL_SERVICE_NAME: "llorch-candled" } : {}),
   };
 }
 
-/** The part that is one worker's alone. */
+/** The part of the environment of one worker. */
 export function tokenEnv({ token, spawn_token }: WorkerRecord): Record<string, string> {
   return { [ENV.workerToken]: token, [ENV.spawnToken]: spawn_token };
 }

@@ -1,50 +1,50 @@
 import type { ExitStatus } from "#shared/process.ts";
 import type { WorkerExit, WorkerState } from "#shared/contracts/pool.ts";
 
-/** Where a worker stands between its start and its end; what must happen when. */
+/** State of a worker between its start and its end, with its next deadline. */
 export interface WorkerLife {
   readonly state: WorkerState;
-  /** When the next thing falls due, in milliseconds since the epoch; null: never. */
+  /** The next deadline, in milliseconds since the epoch; null: none. */
   readonly deadline: number | null;
-  /** Why we end it; null while we do not. */
+  /** Why we end it; null if we do not. */
   readonly cause: "timeout" | "stop" | null;
-  /** SIGKILL was sent: nothing is left but to wait. */
+  /** Whether SIGKILL was sent, after which we only wait. */
   readonly killed: boolean;
 }
 
-/** What happens to a worker. */
+/** An event of a worker's life. */
 export type LifeEvent =
-  /** Its health answered while it loads. */
+  /** A health check succeeded while it loads. */
   | { readonly type: "loading" }
   /** Its ready callback was checked and its health probed. */
   | { readonly type: "ready" }
   | { readonly type: "drain"; readonly deadlineMs: number; readonly stopDeadlineMs: number }
-  /** A look at its health, begun after the drain, saw nothing active. */
+  /** A health check begun after the drain found nothing active. */
   | { readonly type: "idle"; readonly stopDeadlineMs: number }
   | { readonly type: "stop"; readonly deadlineMs: number }
-  /** Its health has been silent for too long. */
+  /** Its health checks have failed for too long. */
   | { readonly type: "unresponsive" }
-  /** Time has passed; `stopDeadlineMs` is what a stop gets that falls due now. */
+  /** Time has passed; `stopDeadlineMs` is the deadline of a stop that begins now. */
   | { readonly type: "tick"; readonly stopDeadlineMs: number };
 
-/** A worker's next stand, and the signal to send it now. */
+/** A worker's next state, and the signal to send now. */
 export interface LifeStep {
   readonly life: WorkerLife;
   readonly signal?: "SIGTERM" | "SIGKILL";
 }
 
-/** A worker that was just started. */
+/** The state of a worker that was just started. */
 export function newLife(now: number, startTimeoutMs: number): WorkerLife {
   return { state: "starting", deadline: now + startTimeoutMs, cause: null, killed: false };
 }
 
 /**
- * Decides what an event changes.
+ * Decides the next state and signal after an event.
  *
- * 1. A stopping worker only waits: an earlier deadline counts, and a deadline that is over kills.
- * 2. Loading and ready move a worker on that nobody has asked to end.
+ * 1. A stopping worker only waits: the earliest deadline counts, and after it the worker is killed.
+ * 2. Loading and ready apply only to a worker that is not being ended.
  * 3. A drain waits for the last stream or its deadline, then stops; before ready it stops at once.
- * 4. A start whose deadline is over, and silence, kill.
+ * 4. A start that is not ready by its deadline, and silence, kill.
  */
 export function step(life: WorkerLife, event: LifeEvent, now: number): LifeStep {
   const isDue = life.deadline !== null && now >= life.deadline;
@@ -101,20 +101,20 @@ function kill(life: WorkerLife, cause: WorkerLife["cause"]): LifeStep {
   };
 }
 
-/** What worker logs say when memory, the device's or the machine's, was not enough. */
+/** Texts in worker logs that mean that memory, of the device or the machine, was not enough. */
 const OUT_OF_MEMORY =
   /out of memory|failed to allocate|unable to allocate|cannot allocate|bad_alloc|INSUFFICIENT_MEMORY/i;
 
-/** What llama.cpp could not allocate stands some lines before the last word of the worker. */
+/** Last log lines that are searched: llama.cpp's error is some lines before the worker's. */
 const LAST_LINES = 20;
 
-/** A shell or a container gives a process that SIGKILL ended this code. */
+/** Exit code that a shell or container reports for a process that SIGKILL ended. */
 const KILLED_CODE = 128 + 9;
 
 /**
- * The category of an exit: what we did to it comes first, then what the kernel and the log say.
+ * The category of an exit: what we did comes first, then the kernel's count and the log.
  *
- * @param kernelKilled Whether the kernel's count of out-of-memory kills rose since the last look.
+ * @param kernelKilled Whether the kernel's count of out-of-memory kills rose since the last check.
  */
 export function exitCategory(
   life: WorkerLife,

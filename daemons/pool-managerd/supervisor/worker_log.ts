@@ -1,23 +1,23 @@
-/** Lines kept in memory, for the last word of a worker that died. */
+/** Lines kept in memory, for the exit of a worker. */
 const KEPT_LINES = 100;
-/** Longest line that is kept or passed on, in characters. */
+/** Longest line, in characters. */
 const MAX_LINE = 2_000;
-/** Most that one look reads; a worker that writes faster loses lines, not the pool its memory. */
+/** Most bytes of one read: a worker that writes faster loses lines, and memory stays bounded. */
 const MAX_READ_BYTES = 256 * 1024;
 /**
- * A file that has been read up to this size is emptied once its worker is quiet: workers append, so they
- * do not notice. Its lines are in our own log by then.
+ * A read file of this size is emptied once its worker is quiet. Workers append, so they do not
+ * notice; its lines are in our own log by then.
  */
 const MAX_READ_FILE_BYTES = 64 * 1024;
-/** It is emptied at this size though its worker writes on, which may cost a line. */
+/** At this size the file is emptied even if its worker is writing, which may lose a line. */
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /**
- * A worker's output. The worker writes to a file of its own, not to a pipe: when we are killed it
- * goes on without SIGPIPE, without blocking on a pipe that nobody reads, and without losing a line.
+ * A worker's output. The worker writes to a file, not to a pipe: if we are killed, it goes on
+ * without SIGPIPE, without blocking on a full pipe, and without losing a line.
  *
- * The file hands lines over and is no store: who is given each line keeps them. What stays in it is what
- * nobody has read yet, and a tail for the next pool manager.
+ * The file only passes lines on to our log. It keeps the lines that are not read yet, and a tail
+ * for the next pool manager.
  */
 export class WorkerLog {
   readonly #path: string;
@@ -28,8 +28,9 @@ export class WorkerLog {
   #rest = "";
 
   /**
-   * @param onLine Gets each line that nobody has read yet.
-   * @param wasRead An earlier pool manager has read what stands there: it is kept and not passed on.
+   * @param onLine Called with each new line.
+   * @param wasRead An earlier pool manager has read the lines that are there: they are kept, and
+   * `onLine` is not called for them.
    */
   constructor(path: string, onLine: (line: string) => void, wasRead: boolean) {
     this.#path = path;
@@ -39,7 +40,7 @@ export class WorkerLog {
     this.#onLine = onLine;
   }
 
-  /** Ends the last line, as the end of its process does. */
+  /** Completes the last line, because its process has ended. */
   finish(): void {
     this.look();
     if (this.#rest !== "") this.#take(this.#rest);
@@ -51,7 +52,7 @@ export class WorkerLog {
     return this.#rest === "" ? this.#lines : [...this.#lines, this.#rest];
   }
 
-  /** Reads what was written since the last look. */
+  /** Reads what was written since the last read. */
   look(): void {
     const size = sizeOf(this.#path);
     if (size < this.#offset) this.#offset = 0;
@@ -76,7 +77,7 @@ export class WorkerLog {
     }
   }
 
-  /** Empties what has been read to its end, unless a line came in between. */
+  /** Empties the file if all of it was read and no line came meanwhile. */
   #empty(): void {
     using file = Deno.openSync(this.#path, { write: true });
     if (file.statSync().size !== this.#offset) return;

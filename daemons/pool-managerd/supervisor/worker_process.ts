@@ -7,36 +7,39 @@ import { LlorchError } from "#shared/errors.ts";
 import { type ExitStatus, NOT_EXECUTABLE, sendSignal, startProcess } from "#shared/process.ts";
 import type { ProcessTable } from "./process_table.ts";
 
-/** How often a process that is not our child is looked for, in milliseconds. */
+/** Time between two checks of a process that is not our child, in milliseconds. */
 const ADOPTED_LOOK_MS = 250;
-/** Every so many looks go by the start time too, which costs more: the pid may be another's by now. */
+/**
+ * One check in this many also compares the start time, which costs more, in case the pid was
+ * reused.
+ */
 const THOROUGH_EVERY = 8;
 
 /** A worker's process: our child, or one that an earlier pool manager started. */
 export interface WorkerProcess {
   readonly pid: number;
   readonly startTime: string | undefined;
-  /** Resolves when it has ended. */
+  /** Resolves when the process has ended. */
   readonly exited: Promise<ExitStatus>;
-  /** Does nothing when it has ended. */
+  /** Sends a signal; does nothing if the process has ended. */
   signal(name: "SIGTERM" | "SIGKILL"): void;
   /** Stops watching; the process goes on. */
   forget(): void;
 }
 
-/** A worker's process that waits on its stdin until it is told what to do. */
+/** A standby worker's process, which waits for its orders on stdin. */
 export interface PreparedProcess {
   readonly process: WorkerProcess;
-  /** Tells it, once. */
+  /** Sends the orders; called once. */
   order(orders: StandbyOrders): void;
 }
 
-/** Starts worker processes and takes over living ones. */
+/** Starts worker processes and adopts living ones. */
 export interface Spawner {
-  /** @throws {LlorchError} `WORKER_START_FAILED` when the program cannot be started. */
+  /** @throws {LlorchError} `WORKER_START_FAILED` if the program cannot be started */
   spawn(executable: Executable, env: Readonly<Record<string, string>>, log: string): WorkerProcess;
   /**
-   * Starts a worker that waits for its orders; it ends by itself when we do before they are given.
+   * Starts a standby worker; it ends by itself if we end before its orders.
    *
    * @throws {LlorchError} as {@linkcode spawn}
    */
@@ -45,7 +48,7 @@ export interface Spawner {
     env: Readonly<Record<string, string>>,
     log: string,
   ): PreparedProcess;
-  /** The process with this pid and start time; undefined when it is gone. */
+  /** The process with this pid and start time; undefined if it is gone. */
   adopt(pid: number, startTime: string): WorkerProcess | undefined;
 }
 
@@ -74,7 +77,7 @@ function startWorker(
 ): { readonly process: WorkerProcess; readonly child: ChildProcess } {
   const { command: name } = executable;
   const code = "WORKER_START_FAILED";
-  // The shell that starts it would say so in its log alone.
+  // Checked here, since the shell that starts it would report it only in the worker's log.
   if (!mayRun(name)) throw new LlorchError(code, `Cannot start ${name}: ${NOT_EXECUTABLE}`);
   const started = startProcess(withLargeStack(executable), { env, stdin, output, code, name });
   const { child, pid, exited } = started;
@@ -82,7 +85,7 @@ function startWorker(
     pid,
     startTime: table.startTime(pid),
     exited,
-    // Not child.kill(): Deno's sends one signal only and then calls any exit the work of that signal.
+    // Not child.kill(): Deno's sends only one signal, and then reports any exit as caused by it.
     signal: (name) => started.hasExited ? undefined : sendSignal(pid, name),
     forget: () => child.unref(),
   };
@@ -90,7 +93,7 @@ function startWorker(
 }
 
 function mayRun(command: string): boolean {
-  // One without a folder is looked for on PATH.
+  // A name without a folder is searched on PATH.
   if (!command.includes("/")) return true;
   try {
     const { isFile, mode } = Deno.statSync(command);
@@ -120,7 +123,7 @@ function adoptProcess(
     pid,
     startTime,
     exited,
-    // A pid that was given to another process in the meantime must not get our signal.
+    // The pid may have been reused; another process must not get our signal.
     signal: (name) => isAlive() ? sendSignal(pid, name) : undefined,
     forget: () => cancel(),
   };

@@ -9,34 +9,34 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import { EventStream } from "./event_stream.ts";
 
-/** How an answer ended, for the counts. */
+/** How an answer ended, for metrics. */
 export type Outcome = "completed" | "cancelled" | "failed";
 
-/** What an {@linkcode Answer} answers. */
+/** The attempt of a job that an {@linkcode Answer} belongs to. */
 export interface AnswerSpec {
   readonly jobId: string;
   readonly attempt: number;
   readonly workerId: string;
   readonly modelRef: string;
-  /** Index of the first token event: that many came from earlier attempts. */
+  /** Index of the first token event: the number of events that earlier attempts sent. */
   readonly resumeIndex: number;
   readonly seed: number;
 }
 
-/** Tokens of an answer, as far as they are known. */
+/** Token counts of an answer so far. */
 export interface TokenCounts {
   readonly tokensIn: number;
-  /** Tokens of the prompt that need not be evaluated. */
+  /** Tokens of the prompt that were already evaluated in the slot. */
   readonly tokensCached: number;
-  /** Tokens generated, those of earlier attempts included. */
+  /** Generated tokens, including those of earlier attempts. */
   readonly tokensOut: number;
   /** Tokens that earlier attempts generated. */
   readonly resumed: number;
-  /** How much of the prompt and of what is resumed is evaluated, as long as a reader should know. */
+  /** Evaluated tokens of the prompt and the resumed tokens; undefined once tokens are generated. */
   readonly prompt?: { readonly done: number; readonly total: number } | undefined;
 }
 
-/** What is counted of an answer that has ended. */
+/** Figures of an answer that has ended. */
 export interface AnswerFigures {
   readonly tokensIn: number;
   readonly tokensCached: number;
@@ -44,11 +44,11 @@ export interface AnswerFigures {
   readonly decodeMs: number;
 }
 
-/** Counts answers and their tokens. */
+/** Receives figures of answers, for metrics. */
 export interface AnswerObserver {
   /** An answer began, `queueMs` after it was accepted. */
   started(queueMs: number): void;
-  /** One token, `ms` after the one before it or, for the first, after the start. */
+  /** One token came `ms` after the one before it or, for the first, after the start. */
   token(ms: number, first: boolean): void;
   ended(figures: AnswerFigures, outcome: Outcome): void;
 }
@@ -59,23 +59,24 @@ export interface AnswerContext {
   readonly log: Logger;
   /** Events kept for a slow reader. */
   readonly streamBuffer: number;
-  /** A reader that takes nothing for this long is given up, in milliseconds. */
+  /** An answer whose reader reads nothing for this long ends, in milliseconds. */
   readonly slowReaderMs: number;
   /** Requests that wait for a slot. */
   readonly queueDepth: () => number;
 }
 
-/** The side of an answer that generates. */
+/** The part of an answer that generates it. */
 export interface Source {
   counts(): TokenCounts;
-  /** The reader took something: there is room again. */
+  /** Called when the reader has read, so that more events can be sent. */
   onRoom(): void;
-  /** Called once, when the answer has ended, whoever ended it. */
+  /** Called once, when the answer has ended, for any reason. */
   onEnded(): void;
 }
 
 /**
- * The answer to one attempt of a job: its events, its figures, and exactly one end, whoever computes it.
+ * The answer to one attempt of a job: its events, its figures, and exactly one end, however its
+ * tokens are computed.
  */
 export class Answer {
   readonly spec: AnswerSpec;
@@ -104,7 +105,7 @@ export class Answer {
     });
   }
 
-  /** Whether nothing is left to do: its slot may go to another. */
+  /** Whether it has ended, so that its slot is free. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -114,12 +115,12 @@ export class Answer {
     return this.#ttftMs !== undefined;
   }
 
-  /** Writes lines that belong to the answer. */
+  /** Logger for lines about this answer. */
   get log(): Logger {
     return this.#context.log;
   }
 
-  /** It has a slot. */
+  /** Sends the `started` event; called when the answer gets a slot. */
   start(): void {
     const { jobId, workerId, modelRef } = this.spec;
     this.#startedAt = performance.now();
@@ -131,7 +132,7 @@ export class Answer {
     });
   }
 
-  /** Notes when tokens were generated; a `count` of 0 is one that is not counted. */
+  /** Records that tokens were generated now; a `count` of 0 only updates the times. */
   sawTokens(count: number): void {
     const now = performance.now();
     const startedAt = this.#startedAt ?? now;
@@ -157,7 +158,7 @@ export class Answer {
     });
   }
 
-  /** Sends the figures so far. A reader that is behind loses figures, never tokens. */
+  /** Sends a `metrics` event, unless the reader is behind: it may miss metrics but never tokens. */
   report(): void {
     if (this.#ended || this.stream.full) return;
     const { tokensOut, resumed, prompt } = this.#source.counts();
@@ -177,15 +178,15 @@ export class Answer {
     });
   }
 
-  /** Gives a reader up that has taken nothing for too long; called regularly. */
+  /** Ends the answer if its reader has read nothing for too long; called regularly. */
   requireReader(): void {
     const { slowReaderMs } = this.#context;
     if (this.stream.fullForMs <= slowReaderMs) return;
-    const message = `The stream's reader took nothing for ${slowReaderMs} ms`;
+    const message = `The client read nothing of the stream for ${slowReaderMs} ms`;
     this.fail(new LlorchError("TIMEOUT", message, { retriable: false }));
   }
 
-  /** Ends well. */
+  /** Ends with an `end` event. */
   end(reason: StopReason, calls: readonly ToolCall[]): void {
     const { tokensIn, tokensCached, tokensOut } = this.#source.counts();
     this.#finish("completed", {
@@ -203,7 +204,7 @@ export class Answer {
     });
   }
 
-  /** Ends with an error event; `CANCELLED` is one of them. */
+  /** Ends with an `error` event, also if it was cancelled. */
   fail(error: LlorchError): void {
     this.#finish(error.code === "CANCELLED" ? "cancelled" : "failed", {
       event: "error",
@@ -211,12 +212,12 @@ export class Answer {
     });
   }
 
-  /** The reader went away, which is a cancel. */
+  /** Cancels because the reader went away. */
   leave(): void {
     this.fail(new LlorchError("CANCELLED", "The client went away"));
   }
 
-  /** Time since the first token, in milliseconds. */
+  /** Time from the first token to the last, in milliseconds. */
   get #decodeMs(): number {
     if (this.#ttftMs === undefined || this.#startedAt === undefined) return 0;
     return Math.max(0, this.#lastTokenAt - this.#startedAt - this.#ttftMs);

@@ -3,21 +3,21 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
 import { encodeSse } from "#shared/http/sse.ts";
 
-/** How an {@linkcode EventStream} behaves. */
+/** Options of an {@linkcode EventStream}. */
 export interface EventStreamOptions {
   /** Events kept for a reader that is behind. */
   readonly limit: number;
-  /** An ended stream whose reader takes nothing for this long is torn down, in milliseconds. */
+  /** An ended stream whose reader reads nothing for this long is closed, in milliseconds. */
   readonly lingerMs: number;
-  /** The reader took something: there is room again. */
+  /** Called when the reader has read, so that more events can be sent. */
   readonly onRoom: () => void;
-  /** The reader went away. */
+  /** Called when the reader went away. */
   readonly onGone: () => void;
 }
 
 /**
- * The events of one run on their way to its reader: kept until the reader takes them, and never
- * more than the limit, because whoever writes looks at {@linkcode full} first.
+ * The events of one run, buffered until its reader reads them. The buffer stays within the limit
+ * because writers check {@linkcode full} first.
  */
 export class EventStream {
   /** The body of the reply. */
@@ -47,7 +47,7 @@ export class EventStream {
     }, { highWaterMark: 0 });
   }
 
-  /** Whether the reader is so far behind that nothing more should be written. */
+  /** Whether the buffer is full, so that nothing more should be sent. */
   get full(): boolean {
     return this.#waiting.length >= this.#options.limit;
   }
@@ -57,7 +57,7 @@ export class EventStream {
     return this.#fullSince === undefined ? 0 : systemClock.steady() - this.#fullSince;
   }
 
-  /** Sends an event. After {@linkcode end} nothing is sent any more. */
+  /** Sends an event; does nothing after {@linkcode end}. */
   push(event: WorkerEvent): void {
     if (this.#ended) return;
     this.#waiting.push(event);
@@ -65,14 +65,14 @@ export class EventStream {
     if (this.#pull) this.#flushSoon();
   }
 
-  /** Sends the last event and ends the stream once it was taken. */
+  /** Sends the last event, and closes the stream once the reader has read it. */
   end(event: WorkerEvent): void {
     if (this.#ended) return;
     this.push(event);
     this.#ended = true;
     if (this.#waiting.length === 0) return this.#close();
     this.#linger = setTimeout(() => {
-      this.#controller.error(new Error("The reader took nothing"));
+      this.#controller.error(new Error("The client did not read the end of the stream"));
       this.#drop();
     }, this.#options.lingerMs);
   }
@@ -88,8 +88,8 @@ export class EventStream {
   }
 
   /**
-   * After this turn of the event loop: the engine's next step is begun in it, and computes while what
-   * the last one made is written.
+   * Flushes after this turn of the event loop, in which the engine's next step begins: so the step
+   * computes while the events of the last one are written.
    */
   #flushSoon(): void {
     this.#flushing ??= setImmediate(() => {
@@ -98,12 +98,12 @@ export class EventStream {
     });
   }
 
-  /** Hands everything that waits to the reader, as one chunk. */
+  /** Sends all buffered events as one chunk. */
   #flush(): void {
     const chunk = join(this.#waiting.map(({ event, data }) => encodeSse(event, data)));
     this.#waiting = [];
     this.#fullSince = undefined;
-    // A connection that is gone already cancels the stream inside this call.
+    // If the connection is closed already, this call cancels the stream.
     this.#controller.enqueue(chunk);
     this.#settlePull();
     if (this.#ended) this.#close();
@@ -115,7 +115,7 @@ export class EventStream {
     if (!this.#gone) this.#controller.close();
   }
 
-  /** Nobody reads any more. */
+  /** Discards everything, since the reader is gone. */
   #drop(): void {
     this.#gone = true;
     this.#ended = true;

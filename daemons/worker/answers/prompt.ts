@@ -3,7 +3,7 @@ import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** Whichever way a prompt is given. */
+/** A prompt as text, as token ids, or as a chat with tools. */
 export interface PromptFields extends ToolFields {
   readonly prompt?: string | undefined;
   readonly prompt_tokens?: readonly number[] | undefined;
@@ -13,17 +13,17 @@ export interface PromptFields extends ToolFields {
 /** The part of an engine that turns prompts into tokens. */
 type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
 
-/** Tokens by which cutting a text anywhere may change their number. */
+/** Cutting a text may change its number of tokens by at most this. */
 const CUT_MARGIN = 64;
 
 /**
- * A prompt's tokens, given as text, chat or tokens.
+ * Converts a prompt to tokens.
  *
- * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` when it is far too long for the context.
+ * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` if a text or chat is far too long for the context
  */
 export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
   const { prompt, messages, prompt_tokens } = fields;
-  // A text that cannot fit is refused after the first piece that shows it.
+  // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
     if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
   };
@@ -35,9 +35,9 @@ export async function promptTokens(fields: PromptFields, engine: Tokenizer): Pro
 }
 
 /**
- * Checks what only the model can know of a request.
+ * Checks a request's token ids against the model's vocabulary.
  *
- * @throws {LlorchError} `INVALID_REQUEST` for ids outside the vocabulary.
+ * @throws {LlorchError} `INVALID_REQUEST` for ids outside the vocabulary
  */
 export function checkTokenIds(request: ExecuteRequest, engine: Tokenizer): void {
   const outside = (token: number) => token >= engine.vocabularySize;
@@ -57,9 +57,9 @@ export function checkTokenIds(request: ExecuteRequest, engine: Tokenizer): void 
 }
 
 /**
- * Refuses a prompt that leaves no room for one token.
+ * Refuses an empty prompt, and one that leaves no room for a token in the context.
  *
- * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` with the figures.
+ * @throws {LlorchError} `INVALID_REQUEST`, or `CONTEXT_LENGTH_EXCEEDED` with the figures
  */
 export function checkLength(prompt: readonly number[], engine: Tokenizer): void {
   if (prompt.length === 0) {
@@ -68,10 +68,10 @@ export function checkLength(prompt: readonly number[], engine: Tokenizer): void 
   if (prompt.length >= engine.context) throw tooLong(`${prompt.length}`, prompt.length, engine);
 }
 
-function tooLong(said: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
+function tooLong(shown: string, prompt_tokens: number, { context }: Tokenizer): LlorchError {
   return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `Cannot fit a prompt of ${said} tokens and a reply into the context of ${context} tokens: ` +
+    `Cannot fit a prompt of ${shown} tokens and a reply into the context of ${context} tokens: ` +
       `shorten it to at most ${context - 1}`,
     { details: { prompt_tokens, context } },
   );

@@ -2,12 +2,12 @@ import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Answer } from "./answer.ts";
 
-/** A run by the answer that it makes. */
+/** A run, as far as {@linkcode RunTable} uses it. */
 export interface TableRun {
   readonly answer: Pick<Answer, "spec" | "fail" | "requireReader" | "report">;
 }
 
-/** Every run that has not ended: those that wait for a slot, first come first served, and the rest. */
+/** Every run that has not ended. Those that wait for a slot get one in the order they came. */
 export class RunTable<R extends TableRun> {
   readonly #byJob = new Map<string, R>();
   readonly #waiting: R[] = [];
@@ -19,7 +19,7 @@ export class RunTable<R extends TableRun> {
   /**
    * @param queueLimit Most runs that wait while no slot is free.
    * @param reportMs Time between two reports of each run, in milliseconds.
-   * @param isComputing Whether reports are sent: their silence shows that nothing is computed.
+   * @param isComputing Whether metrics events are sent; without them, the stream counts as stalled.
    */
   constructor(queueLimit: number, reportMs: number, isComputing: () => boolean = () => true) {
     this.#queueLimit = queueLimit;
@@ -47,9 +47,10 @@ export class RunTable<R extends TableRun> {
   }
 
   /**
-   * Refuses what {@linkcode add} would refuse; cheap, for before the work of preparing a run.
+   * Throws what {@linkcode add} would throw; called before the work of preparing a run.
    *
    * @param freeSlots Slots without a run.
+   * @throws {LlorchError} `CONFLICT` or `QUEUE_FULL`
    */
   check(jobId: string, attempt: number, freeSlots: number): void {
     if (this.#isDrained) throw new LlorchError("NOT_READY", "The worker stops");
@@ -70,7 +71,7 @@ export class RunTable<R extends TableRun> {
     );
   }
 
-  /** Takes a run in; it replaces a lower attempt of its job. */
+  /** Adds a run; it replaces a lower attempt of its job. Throws as {@linkcode check} does. */
   add(run: R, freeSlots: number): void {
     const { jobId, attempt } = run.answer.spec;
     this.check(jobId, attempt, freeSlots);
@@ -84,19 +85,19 @@ export class RunTable<R extends TableRun> {
     );
   }
 
-  /** The run that waits longest, and no longer. */
+  /** Removes and returns the run that has waited longest. */
   takeNext(): R | undefined {
     return this.#waiting.shift();
   }
 
-  /** Ends an attempt of a job; one that is not the current one stays untouched. */
+  /** Cancels an attempt of a job; does nothing if another attempt is the current one. */
   cancel(jobId: string, attempt: number): void {
     const run = this.#byJob.get(jobId);
     if (run?.answer.spec.attempt !== attempt) return;
     run.answer.fail(new LlorchError("CANCELLED", "The job was cancelled"));
   }
 
-  /** Forgets a run that has ended. */
+  /** Removes a run that has ended. */
   remove(run: R): void {
     const { jobId } = run.answer.spec;
     if (this.#byJob.get(jobId) === run) this.#byJob.delete(jobId);
@@ -107,17 +108,19 @@ export class RunTable<R extends TableRun> {
     this.#idle = [];
   }
 
-  /** Ends the reports. */
+  /** Stops the regular reports. */
   close(): void {
     clearInterval(this.#ticker);
   }
 
-  /** Ends every run, so that its job goes on elsewhere. */
+  /** Ends every run with `WORKER_LOST`, so that its job goes on elsewhere. */
   failAll(reason: string): void {
     for (const { answer } of this.all()) answer.fail(new LlorchError("WORKER_LOST", reason));
   }
 
-  /** Lets what runs come to its end, at most this long, then ends it so that it can go on elsewhere. */
+  /**
+   * Waits at most this long for runs to end, then ends the rest so that they can go on elsewhere.
+   */
   async drain(deadlineMs: number): Promise<void> {
     await deadline(this.#whenIdle(), deadlineMs);
     // One that was being prepared meanwhile is refused.

@@ -1,12 +1,14 @@
-/** Where stop strings stand in a text. */
+/** Stop strings found in a text. */
 export interface StopMatch {
-  /** Index at which the first stop string begins; undefined when none is whole. */
+  /** Index of the first whole stop string; undefined if there is none. */
   readonly stopAt: number | undefined;
-  /** Index from which the text might be the beginning of a stop string; its length when nowhere. */
+  /**
+   * Index from which the rest may be the beginning of a stop string; otherwise the text's length.
+   */
   readonly safeUntil: number;
 }
 
-/** Looks for stop strings in `text`, and for the beginning of one at its end. */
+/** Finds stop strings in `text`, and the beginning of one at its end. */
 export function matchStops(text: string, stops: readonly string[]): StopMatch {
   let stopAt: number | undefined;
   let safeUntil = text.length;

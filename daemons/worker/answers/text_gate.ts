@@ -1,55 +1,54 @@
 import { matchStops } from "./stop_match.ts";
 import { type CallWatch, matchCalls, type ParsedCall } from "./tool_calls.ts";
 
-/** Text that may go out, with the tokens that it is the text of. */
+/** Text that may be sent, with its tokens. */
 export interface Release {
   readonly text: string;
   readonly ids: readonly number[];
 }
 
-/** What came of one token. */
+/** Result of one token. */
 export interface GateResult {
-  /** What may go out now; undefined when everything is held back. */
+  /** Text that may be sent now; undefined if everything is held back. */
   readonly release: Release | undefined;
-  /** Whether a stop string is complete, or the calls are: the generation is over. */
+  /** Whether the generation is over: a stop string or the tool calls are complete. */
   readonly stopped: boolean;
 }
 
-/** Tokens whose text is whole, held back or already sent. */
+/** Tokens whose text ends with a whole character. */
 interface Unit {
-  /** Those not sent before. */
+  /** Tokens that were not sent before. */
   readonly ids: readonly number[];
   readonly text: string;
   readonly sent: boolean;
 }
 
-/** A character has at most four bytes; after this many tokens the bytes are simply wrong. */
+/** A character has at most four bytes; after this many tokens the bytes are invalid UTF-8. */
 const MAX_PARTIAL_TOKENS = 16;
-/** Tokens without text (control tokens) go out with an empty text when so many have gathered. */
+/** Tokens without text (control tokens) are sent with an empty text once this many are held. */
 const MAX_SILENT_UNITS = 64;
 const REPLACEMENT = "\ufffd";
 const HALF = /\ufffd+$/;
 
 /**
- * Decides when generated tokens may be shown. It holds back whole tokens: those whose last
- * character is not complete, those that may be the beginning of a stop string, and calls of tools,
- * which are no text at all. So the ids let
- * through so far are always exactly the tokens of the text let through so far, which is what
- * makes it possible to resume elsewhere.
+ * Decides when generated tokens may be sent. It holds back whole tokens: those whose last character
+ * is not complete, those that may be the beginning of a stop string, and tool calls, which are not
+ * text. So the released ids are always exactly the tokens of the released text, which makes it
+ * possible to resume on another worker.
  */
 export class TextGate {
   readonly #detokenize: (ids: readonly number[]) => string;
   readonly #stops: readonly string[];
   readonly #watch: CallWatch | undefined;
   #calls: readonly ParsedCall[] = [];
-  /** Nothing but white space was let through. */
+  /** Whether only white space was released so far. */
   #atStart = true;
   #units: Unit[] = [];
   #partial: number[] = [];
-  /** How many tokens of the partial were sent before. */
+  /** How many tokens of {@linkcode #partial} were sent before. */
   #partialSent = 0;
 
-  /** @param watch Calls to look for; undefined where there are no tools. */
+  /** @param watch Calls to look for; undefined without tools. */
   constructor(
     detokenize: (ids: readonly number[]) => string,
     stops: readonly string[],
@@ -60,18 +59,18 @@ export class TextGate {
     this.#watch = watch;
   }
 
-  /** Calls that the generation ended with, known once it has. */
+  /** Tool calls at the end of the generation; empty before its end. */
   get calls(): readonly ParsedCall[] {
     return this.#calls;
   }
 
-  /** Takes one generated token. */
+  /** Adds a generated token. */
   push(id: number): GateResult {
     return this.#take(id, false);
   }
 
   /**
-   * Takes a token that was sent before, by an earlier attempt.
+   * Adds a token that an earlier attempt has sent.
    *
    * @returns whether the generation is over
    */
@@ -80,9 +79,9 @@ export class TextGate {
   }
 
   /**
-   * Lets everything through that is held and is text: nothing follows any more.
+   * Releases all text that is held back, since no tokens follow.
    *
-   * @param cut It could have gone on; then half a call is not shown as text, nor half a character.
+   * @param cut The generation was cut off: half a call or half a character is then not released.
    */
   flush(cut = false): Release | undefined {
     if (cut) this.#dropHalf();
@@ -106,7 +105,7 @@ export class TextGate {
 
     const held = this.#held();
     const match = this.#watch && matchCalls(held, this.#watch, this.#atStart);
-    // Stop strings end text; inside a call they are part of it.
+    // Stop strings end text; inside a call they are a part of the call.
     const { stopAt, safeUntil } = matchStops(held.slice(0, match?.holdFrom), this.#stops);
     if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stopped: true };
     if (match?.over) {
@@ -116,7 +115,7 @@ export class TextGate {
     return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
   }
 
-  /** Leaves of the partial only the tokens whose text is whole, without the half after it. */
+  /** Makes a unit of the partial's tokens with whole characters, and drops the half character. */
   #dropHalf(): void {
     const whole = (ids: readonly number[]) => this.#detokenize(ids).replace(HALF, "");
     const text = whole(this.#partial);
@@ -143,7 +142,7 @@ export class TextGate {
     this.#partialSent = 0;
   }
 
-  /** How many units end at or before this index of the held text. */
+  /** Number of units that end at or before this index of the held text. */
   #unitsWithin(end: number): number {
     let count = 0;
     let at = 0;
@@ -164,7 +163,7 @@ export class TextGate {
     return unsent.length === 0 ? undefined : { text, ids: unsent.flatMap((unit) => unit.ids) };
   }
 
-  /** The text before a stop string, with all ids: whoever replays them meets the stop again. */
+  /** Text before a stop string, with all ids, so that a replay of them finds the stop again. */
   #releaseBefore(end: number): Release | undefined {
     const units = this.#units;
     this.#units = [];

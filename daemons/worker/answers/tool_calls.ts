@@ -3,39 +3,39 @@ import type { ToolCall } from "#shared/contracts/tools.ts";
 import { CALL_TAGS, type CallSyntax } from "../chat/call_syntax.ts";
 import { partialStart } from "./stop_match.ts";
 
-/** The calls to look for in what a model says. */
+/** The calls to look for in a model's output. */
 export interface CallWatch {
   readonly syntax: CallSyntax;
-  /** Functions that there are: JSON that names another is text. */
+  /** Names of the functions; JSON with another name is text. */
   readonly names: ReadonlySet<string>;
-  /** Nothing follows the first call. */
+  /** Whether the answer ends after the first call. */
   readonly single: boolean;
 }
 
 /** A call as the model wrote it. */
 export interface ParsedCall {
   readonly name: string;
-  /** JSON. */
+  /** JSON text. */
   readonly arguments: string;
 }
 
-/** What a text says of calls. */
+/** Calls found in a text. */
 export interface CallMatch {
-  /** From here on the text is calls, or may become one; its length when nowhere. */
+  /** Index from which the text is calls or may become one; otherwise the text's length. */
   readonly holdFrom: number;
-  /** Calls that are whole. */
+  /** Complete calls. */
   readonly calls: readonly ParsedCall[];
-  /** A call has begun and is not whole. */
+  /** Whether a call has begun and is not complete. */
   readonly open: boolean;
-  /** The calls are whole and no other follows. */
+  /** Whether all calls are complete and no other follows. */
   readonly over: boolean;
 }
 
 /**
- * Looks for calls in text that was not let through yet.
+ * Finds calls in text that was not released yet.
  *
- * @param atStart Nothing but white space was let through before.
- * @param ended Nothing follows: a call whose closing tag alone is missing counts as whole.
+ * @param atStart Whether only white space was released before.
+ * @param ended Whether nothing follows: then a call that lacks only its closing tag is complete.
  */
 export function matchCalls(
   text: string,
@@ -75,7 +75,7 @@ function matchTagged(text: string, watch: CallWatch, ended: boolean): CallMatch 
       const more = open.startsWith(text.slice(at));
       return { holdFrom: start, calls, open: false, over: !more };
     }
-    // What stands between these tags is no call: it is text, and so are they.
+    // The content of these tags is not a call, so the tags are text, too.
     from = text.indexOf(close, start) + close.length;
   }
 }
@@ -98,14 +98,14 @@ function parseCall(text: string, { names }: CallWatch): ParsedCall | undefined {
   if (!isRecord(value)) return undefined;
   const { name, arguments: given = value["parameters"] ?? {} } = value;
   if (typeof name !== "string" || !names.has(name)) return undefined;
-  // Some models write the arguments as a text of JSON.
+  // Some models write the arguments as a string with JSON in it.
   if (typeof given === "string") {
     return isRecord(parseJson(given)) ? { name, arguments: given } : undefined;
   }
   return isRecord(given) ? { name, arguments: JSON.stringify(given) } : undefined;
 }
 
-/** Index after the object that begins at `start`; undefined while it is not whole. */
+/** Index after the object that begins at `start`; undefined while it is not complete. */
 function jsonEnd(text: string, start: number): number | undefined {
   let depth = 0;
   let quoted = false;
@@ -127,14 +127,14 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-/** Calls as clients get them, each with a name of its own. */
+/** Calls in the form that clients get, each with an id. */
 export function toolCalls(calls: readonly ParsedCall[]): ToolCall[] {
   return calls.map((call) => ({ id: callId(), type: "function", function: call }));
 }
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** A new name for a call: nine letters and digits, as some models' chat templates demand. */
+/** A new id for a call: nine letters and digits, as some models' chat templates require. */
 function callId(): string {
   const random = crypto.getRandomValues(new Uint8Array(9));
   return Array.from(random, (value) => LETTERS[value % LETTERS.length]).join("");

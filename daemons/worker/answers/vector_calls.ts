@@ -9,7 +9,7 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { z } from "zod";
 import type { Engine } from "../engine/engine.ts";
 
-/** Why a model cannot do what it is asked for. */
+/** Why a model lacks a capability. */
 const REASONS: Partial<Record<Capability, string>> = {
   generate: "this model makes vectors and does not generate text",
   embed: "this model ranks documents and makes no embeddings",
@@ -17,7 +17,7 @@ const REASONS: Partial<Record<Capability, string>> = {
 };
 
 /**
- * Refuses what the model is not made for.
+ * Refuses a request for which the model lacks the capability.
  *
  * @throws {LlorchError} `INVALID_REQUEST`
  */
@@ -29,7 +29,7 @@ export function requireCapability(
   throw invalidRequest([{ field: "model", message: REASONS[capability] ?? "cannot do this" }]);
 }
 
-/** Calls that are answered as a whole, one after the other; bounded. */
+/** Runs a limited number of embed and rerank calls. */
 export class VectorCalls {
   readonly #limit: number;
   #active = 0;
@@ -44,7 +44,7 @@ export class VectorCalls {
     return this.#active;
   }
 
-  /** A vector for each input. Ends between two inputs when the client leaves. */
+  /** Computes a vector for each input; stops between two inputs if the client leaves. */
   embed(
     engine: Engine,
     { input }: z.output<typeof embedRequest>,
@@ -65,7 +65,7 @@ export class VectorCalls {
     });
   }
 
-  /** A score for each document. */
+  /** Computes a score for each document; stops between two documents if the client leaves. */
   rerank(
     engine: Engine,
     { query, documents }: z.output<typeof rerankRequest>,

@@ -1,16 +1,16 @@
-/** A slot that is free, as the choice sees it. */
+/** A free slot, as far as {@linkcode chooseSlot} uses it. */
 export interface FreeSlot {
-  /** Tokens of the request that it holds evaluated. */
+  /** Tokens at the request's start that the slot has evaluated. */
   readonly shared: number;
-  /** When it was last in use; 0 never. */
+  /** When it was last in use, in ms of the process's clock; 0: never. */
   readonly usedAt: number;
 }
 
 /**
- * The free slot for a request: the one that shares the longest prefix; among equals the one unused
- * for longest, whose content is least likely to be asked for again.
+ * Chooses the free slot that shares the longest prefix with a request; among equals the one that
+ * was unused for longest, since its content is least likely to be used again.
  *
- * @returns its index; undefined when there is none
+ * @returns its index; undefined if none is free
  */
 export function chooseSlot(free: readonly FreeSlot[]): number | undefined {
   let best: number | undefined;

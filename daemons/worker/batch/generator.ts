@@ -26,24 +26,24 @@ export interface GeneratorOptions {
   readonly slowReaderMs: number;
   readonly observer: AnswerObserver;
   readonly log: Logger;
-  /** The engine broke: nothing can be generated any more. */
+  /** Called when the engine fails, after which nothing can be generated. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** The calls that a request lets the model make. */
+/** The tool calls to look for in the answer to a request; undefined without tools. */
 function watchFor(request: ExecuteRequest, syntax: CallSyntax): CallWatch | undefined {
   const tools = offeredTools(request);
   if (tools.length === 0) return undefined;
   const demanded = demandedTools(request);
   return {
-    // A call that must be made is written by grammar, and that one writes bare JSON.
+    // The grammar for a required call produces bare JSON.
     syntax: demanded ? "bare" : syntax,
     names: new Set((demanded ?? tools).map((tool) => tool.function.name)),
     single: request.parallel_tool_calls === false,
   };
 }
 
-/** Accepts requests for a loaded model and runs them. */
+/** Accepts and runs requests for a loaded model. */
 export class Generator {
   readonly #options: GeneratorOptions;
   readonly #table: RunTable<Run>;
@@ -59,7 +59,7 @@ export class Generator {
       prefillStretch: options.prefillStretch,
       batchSize: options.batchSize,
       onFatal: (error) => {
-        this.#table.failAll("The engine broke; the job can go on elsewhere");
+        this.#table.failAll("The engine failed; the job can go on elsewhere");
         options.onFatal(error);
       },
     });
@@ -81,10 +81,10 @@ export class Generator {
   }
 
   /**
-   * Accepts a request; the answer's stream has the rest.
+   * Accepts a request; its events are in the answer's stream.
    *
-   * @param log Writes the answer's lines.
-   * @throws {LlorchError} when the request is wrong, too long, or cannot be taken now.
+   * @param log Logger for the answer.
+   * @throws {LlorchError} if the request is invalid, too long, or cannot be accepted now
    */
   async execute(request: ExecuteRequest, log = this.#options.log): Promise<Answer> {
     const { engine, workerId, modelRef } = this.#options;
@@ -119,7 +119,7 @@ export class Generator {
     return run.answer;
   }
 
-  /** Ends an attempt of a job; anything but the current one stays untouched. */
+  /** See {@linkcode RunTable.cancel}. */
   cancel(jobId: string, attempt: number): void {
     this.#table.cancel(jobId, attempt);
   }

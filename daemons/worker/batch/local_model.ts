@@ -10,7 +10,7 @@ import type { LoadModel, Model, SavedSlots } from "../model.ts";
 import { SlotFiles } from "../slots/slot_files.ts";
 import { requireCapability, VectorCalls } from "../answers/vector_calls.ts";
 
-/** A {@linkcode LoadModel} that computes in this process, with an engine that goes step by step. */
+/** A {@linkcode LoadModel} that computes in this process, with an engine that runs in steps. */
 export function localModel(loadEngine: LoadEngine): LoadModel {
   return async (config, { log, observer, onProgress, onFatal, signal }) => {
     const { fingerprint, contextLength } = await readGguf(config.model);
@@ -66,16 +66,16 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
       await generator.close();
       if (!isStuck) return await engine.dispose();
-      // A thread that computes may not lose its memory, and keeps a process from ending by itself.
+      // A computing thread still uses the memory, and keeps the process from ending.
       Deno.kill(Deno.pid, "SIGKILL");
     });
   };
 }
 
-/** A load that does not end by then, once it is told to, is left to the end of the process. */
+/** How long a stop waits for a load to end, in milliseconds; then the process ends during it. */
 const LEAVE_MS = 1_000;
 
-/** A load may be deep in llama.cpp, which asks nobody: a stop does not wait for that. */
+/** Waits for a load. If the signal aborts, it waits only briefly: llama.cpp may not notice it. */
 async function unlessStopped<T>(loading: Promise<T>, signal: AbortSignal): Promise<T> {
   const left = Promise.withResolvers<never>();
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,43 +1,44 @@
-/** A step of the loop that has ended. */
+/** A completed step of the loop. */
 export interface PacedStep {
-  /** Sequences that generated in it. */
+  /** Sequences that generated. */
   readonly generating: number;
-  /** Prompt tokens that were evaluated in it. */
+  /** Prompt tokens that were evaluated. */
   readonly prefilled: number;
   readonly ms: number;
 }
 
-/** Prompt tokens beside sequences that generate, while nothing is known yet. */
+/** Prompt tokens of a step with generating sequences, before anything was measured. */
 const FIRST_CHUNK = 32;
 /**
- * Matrices are multiplied some rows at a time: steps of a multiple of 4 tokens take no longer than those
- * a little smaller, and on processors with wide registers 16 tokens no longer than 12.
+ * Matrices are multiplied several rows at a time: a step whose tokens are a multiple of 4 takes no
+ * longer than a slightly smaller one, and on processors with wide registers 16 tokens take no
+ * longer than 12.
  */
 const TILE = 4;
 const AS_QUICK_AS_16 = 12;
-/** Fewer would evaluate a prompt hardly faster than tokens are generated. */
+/** With fewer tokens, a prompt would be evaluated hardly faster than tokens are generated. */
 const LEAST_CHUNK = 4;
-/** Weight of the newest step in an average. */
+/** Weight of the newest step in the averages. */
 const NEWEST = 0.2;
 
 /**
- * How many prompt tokens a step takes beside sequences that generate: as many as stretch it to a
- * given multiple of a step without, by what steps were measured to take on this machine, with this
- * model. What suits a processor would leave a GPU idle, and the reverse would make streams stall.
+ * Decides how many prompt tokens a step evaluates while other sequences generate: as many as make
+ * it a given number of times longer than a step without prompt tokens. It uses measured durations,
+ * since a number that suits a CPU would leave a GPU idle, and the reverse would make streams stall.
  */
 export class PrefillPace {
   readonly #stretch: number;
-  /** Duration of a step without prompt tokens, by how many sequences generate, in ms. */
+  /** Duration of a step without prompt tokens in ms, by the number of generating sequences. */
   readonly #quiet = new Map<number, number>();
-  /** What a prompt token adds to a step, in ms. */
+  /** Time that a prompt token adds to a step, in ms. */
   #perToken: number | undefined;
 
-  /** @param stretch How many times as long as without prompt tokens a step may take; above 1. */
+  /** @param stretch How many times longer a step with prompt tokens may take; above 1. */
   constructor(stretch: number) {
     this.#stretch = stretch;
   }
 
-  /** Learns from a step. */
+  /** Adds the measurement of a step. */
   observe({ generating, prefilled, ms }: PacedStep): void {
     if (prefilled === 0) {
       this.#quiet.set(generating, average(this.#quiet.get(generating), ms));
@@ -47,7 +48,7 @@ export class PrefillPace {
     this.#perToken = average(this.#perToken, Math.max(0, ms - without) / prefilled);
   }
 
-  /** Prompt tokens for the next step, all together. */
+  /** Prompt tokens of the next step, for all sequences together. */
   chunk(generating: number): number {
     const quiet = this.#quietMs(generating);
     if (quiet === undefined || !this.#perToken) return FIRST_CHUNK;
@@ -56,7 +57,7 @@ export class PrefillPace {
     return (tiles === AS_QUICK_AS_16 ? 16 : tiles) - generating;
   }
 
-  /** Of the nearest number of sequences that was measured. */
+  /** Duration of a step without prompt tokens, for the nearest measured number of sequences. */
   #quietMs(generating: number): number | undefined {
     const distance = (count: number) => Math.abs(count - generating);
     const [nearest] = [...this.#quiet.keys()].sort((a, b) => distance(a) - distance(b));

@@ -1,26 +1,26 @@
-/** What the plan of one step depends on. */
+/** Input of {@linkcode planPrefill}. */
 export interface PrefillSituation {
-  /** Prompt tokens that each waiting sequence still has to evaluate. */
+  /** Prompt tokens left to evaluate, for each sequence that reads its prompt. */
   readonly remaining: readonly number[];
-  /** Sequences that generate in the same step. */
+  /** Sequences that generate in this step. */
   readonly generating: number;
-  /** Most prompt tokens in a step beside sequences that generate. */
+  /** Most prompt tokens of a step in which sequences generate. */
   readonly chunk: number;
   /** Most tokens in a step. */
   readonly batchSize: number;
 }
 
 /**
- * llama.cpp computes so many tokens together, or more, in another way than a few, with other rounding.
- * The last token of a prompt, after which the reply begins, is computed by itself then: as it is when
- * the slot holds the whole prompt already, so that the same request has the same reply.
+ * From this number on, llama.cpp computes tokens together in another way, with other rounding, than
+ * a few. The last token of a prompt is then computed by itself, as it is when the slot has already
+ * evaluated the whole prompt: so the same request gets the same reply.
  */
 const MANY = 64;
 
 /**
- * How many prompt tokens each sequence evaluates in the next step: all together at most the chunk
- * while others generate (they would stall), else at most the batch; shared evenly, what one does
- * not need going to the next.
+ * Decides how many prompt tokens each sequence evaluates in the next step. Together they are at
+ * most the chunk while others generate, which would stall otherwise, or else at most the batch.
+ * They are shared evenly; what a sequence does not need goes to the next one.
  */
 export function planPrefill(situation: PrefillSituation): number[] {
   const { remaining, generating, chunk, batchSize } = situation;

@@ -9,15 +9,17 @@ import { type Release, TextGate } from "../answers/text_gate.ts";
 import { type CallWatch, toolCalls } from "../answers/tool_calls.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
 
-/** One attempt of a job, accepted and ready to run. */
+/** An accepted attempt of a job. */
 export interface RunSpec extends AnswerSpec {
   readonly prompt: readonly number[];
   /** Tokens that earlier attempts delivered. */
   readonly resume: readonly number[];
-  /** Most tokens to generate, those resumed included; undefined: as many as the context takes. */
+  /**
+   * Most tokens to generate, including resumed ones; undefined: as many as fit into the context.
+   */
   readonly maxTokens: number | undefined;
   readonly stops: readonly string[];
-  /** Calls to look for in the text; undefined where there are no tools. */
+  /** Calls to look for in the text; undefined without tools. */
   readonly watch: CallWatch | undefined;
   readonly sampling: Sampling;
 }
@@ -25,23 +27,23 @@ export interface RunSpec extends AnswerSpec {
 /** Dependencies of a {@linkcode Run}. */
 export interface RunContext extends AnswerContext {
   readonly engine: Pick<Engine, "context" | "detokenize" | "endsGeneration">;
-  /** The step loop should look again: there is room, or the run has ended. */
+  /** Wakes the step loop: the reader has read, or the run has ended. */
   readonly wake: () => void;
   /** Called once when the run has ended. */
   readonly onEnded: () => void;
 }
 
-/** One attempt of a job whose tokens the step loop hands in; they become the events of its answer. */
+/** A running attempt of a job. The step loop passes it tokens, and it makes the answer's events. */
 export class Run {
   readonly answer: Answer;
   readonly sampling: Sampling;
-  /** Everything to evaluate before the first new token. */
+  /** All tokens to evaluate before the first new one: the prompt and the resumed tokens. */
   readonly tokens: readonly number[];
   readonly #spec: RunSpec;
   readonly #engine: RunContext["engine"];
   readonly #gate: TextGate;
   readonly #limit: number;
-  /** Of the tokens that the gate holds, in their order. */
+  /** Logprobs of the tokens that the gate holds, in their order. */
   readonly #logprobs: ChosenLogprob[] = [];
   #tokensOut = 0;
   #cached = 0;
@@ -66,12 +68,12 @@ export class Run {
     });
   }
 
-  /** Whether nothing is left to do: its slot may go to another. */
+  /** Whether it has ended, so that its slot is free. */
   get ended(): boolean {
     return this.answer.ended;
   }
 
-  /** The slot is there. Replays what earlier attempts delivered, which may already be all. */
+  /** Begins in a slot. Replays the tokens of earlier attempts, which may already end the run. */
   start(): void {
     const { resume, prompt } = this.#spec;
     this.#isStarted = true;
@@ -86,17 +88,17 @@ export class Run {
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
 
-  /** Notes how much of {@linkcode tokens} the slot holds evaluated. */
+  /** Records how many of {@linkcode tokens} the slot has evaluated. */
   evaluated(count: number, cached = this.#cached): void {
     this.#evaluated = count;
     this.#cached = cached;
   }
 
-  /** Takes the next token of the generation. */
+  /** Adds the next generated token. */
   accept({ token, odds }: Chosen): void {
     if (this.ended || !this.#isStarted) return;
     if (!this.answer.hasTokens) {
-      // Who counts tokens learns how many were read, also where nothing else comes.
+      // The reader learns how many tokens were evaluated, even if no other metrics event follows.
       this.#evaluated = this.tokens.length;
       this.answer.report();
     }
@@ -111,7 +113,7 @@ export class Run {
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
 
-  /** Ends well: the model ended, or there is no room for more. */
+  /** Ends because the model ended, or because the limit is reached. */
   complete(reason: "EOS" | "MAX_TOKENS"): void {
     if (this.ended) return;
     this.#sendText(this.#gate.flush(reason === "MAX_TOKENS"));
@@ -119,7 +121,7 @@ export class Run {
     this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, toolCalls(calls));
   }
 
-  /** The gate let the last of the text through. */
+  /** Ends because of a stop string or complete tool calls. */
   #stopped(): void {
     const { calls } = this.#gate;
     this.answer.end(calls.length > 0 ? "TOOL_CALLS" : "STOP_SEQUENCE", toolCalls(calls));

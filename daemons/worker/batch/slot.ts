@@ -2,7 +2,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { EngineSequence, Generation, StateMark } from "../engine/engine.ts";
 import type { Run } from "./run.ts";
 
-/** One sequence of the engine and the run that has it. */
+/** A sequence of the engine, and the run that uses it. */
 export class Slot {
   readonly sequence: EngineSequence;
   #run: Run | undefined;
@@ -28,7 +28,9 @@ export class Slot {
     return this.#run && !this.#generation ? this.#run.tokens.length - this.#done : 0;
   }
 
-  /** Tokens of a run that it need not evaluate: never the last one, which yields the next token. */
+  /**
+   * Tokens of a run that are evaluated already; never the last one, which yields the next token.
+   */
   shared(run: Run): number {
     const shared = this.sequence.sharedPrefix(run.tokens, run.sampling);
     return Math.min(shared, run.tokens.length - 1);
@@ -43,7 +45,7 @@ export class Slot {
   }
 
   /**
-   * One step: a piece of the prompt, or one token, or several where the engine can.
+   * Takes one step: evaluates a part of the prompt, or generates one or more tokens.
    *
    * @param prefill Prompt tokens to evaluate in this step.
    */
@@ -60,7 +62,7 @@ export class Slot {
     for (const chosen of await this.#generation.next()) run.accept(chosen);
   }
 
-  /** Takes the slot from its run; what was evaluated stays for the next one to share. */
+  /** Frees the slot; its evaluated tokens stay for later runs to share. */
   release(): void {
     const generation = this.#generation;
     this.#generation = undefined;
@@ -82,8 +84,8 @@ export class Slot {
   /**
    * See {@linkcode EngineSequence.restore}.
    *
-   * @param usedAt When what comes back was last in use, as {@linkcode Slot.usedAt}.
-   * @throws {LlorchError} `CONFLICT` while a run has the slot, too.
+   * @param usedAt When the restored content was last in use, as in {@linkcode Slot.usedAt}.
+   * @throws {LlorchError} `CONFLICT`, also while a run has the slot
    */
   async restore(path: string, mark: StateMark, usedAt: number): Promise<number> {
     this.#requireFree();
@@ -97,7 +99,7 @@ export class Slot {
     throw new LlorchError("CONFLICT", "Cannot save or restore a slot that is in use");
   }
 
-  /** Leaves the run and forgets everything: after a failure nobody knows what the sequence holds. */
+  /** Frees the slot and clears its sequence, whose content is unknown after a failure. */
   reset(): void {
     this.release();
     this.sequence.trim(0);

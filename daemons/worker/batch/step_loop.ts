@@ -11,29 +11,28 @@ import { Slot } from "./slot.ts";
 export interface StepLoopOptions {
   readonly sequences: readonly EngineSequence[];
   readonly table: Pick<RunTable<Run>, "takeNext">;
-  /** Prompt tokens in a step beside runs that generate; undefined: by the stretch. */
+  /** Prompt tokens of a step in which runs generate; undefined: decided by `prefillStretch`. */
   readonly prefillChunk: number | undefined;
-  /** How many times as long as without prompt tokens a step may take. */
+  /** How many times longer a step with prompt tokens may take. */
   readonly prefillStretch: number;
   readonly batchSize: number;
-  /** The loop broke: nothing runs any more. */
+  /** Called when the loop has failed, after which nothing runs. */
   readonly onFatal: (error: unknown) => void;
 }
 
 /**
- * The one loop that drives the engine. Each turn gives free slots to waiting runs, advances every
- * slot by one step, all in the same batch, and waits for all of them. Sequences that were stepped
- * one by one would run in batches of one.
+ * The only loop that drives the engine. Each turn gives free slots to waiting runs, advances every
+ * slot by one step and waits for all of them, so that their tokens are in the same batch.
  */
 export class StepLoop {
   readonly #options: StepLoopOptions;
   readonly #slots: readonly Slot[];
   readonly #pace: PrefillPace;
   readonly #done: Promise<void>;
-  /** What is to be done before the next step; `refuse` instead, once there is none. */
+  /** Work to do before the next step; `refuse` is called instead if there is no next step. */
   #between: { work(): Promise<void>; refuse(): void }[] = [];
   #closing = false;
-  /** Breaks the running step off. */
+  /** Rejects the running step. */
   #break: (error: EngineStuck) => void = () => {};
   #wake: () => void = () => {};
   #woken = false;
@@ -59,16 +58,16 @@ export class StepLoop {
     return this.#slots.length - this.active;
   }
 
-  /** Something changed: a run came or ended, or a reader took what waited. */
+  /** Makes the loop continue: a run came or ended, or a reader has read. */
   wake(): void {
     this.#woken = true;
     this.#wake();
   }
 
   /**
-   * Does something with a slot while nothing is computed; whatever runs waits until it is done.
+   * Works with a slot between two steps; runs wait until it is done.
    *
-   * @throws {LlorchError} `NOT_FOUND` when there is no such slot, `NOT_READY` once the loop ends.
+   * @throws {LlorchError} `NOT_FOUND` if there is no such slot, `NOT_READY` once the loop ends
    */
   async withSlot<T>(index: number, work: (slot: Slot) => Promise<T>): Promise<T> {
     const slot = this.#slots[index];
@@ -111,7 +110,7 @@ export class StepLoop {
     for (let next = this.#between.shift(); next; next = this.#between.shift()) await next.work();
   }
 
-  /** Waits until {@linkcode wake}, unless it was called since the turn began. */
+  /** Waits for {@linkcode wake}, unless it was called since the turn began. */
   #sleep(): Promise<void> {
     if (this.#woken) return Promise.resolve();
     return new Promise((resolve) => this.#wake = resolve);
@@ -147,18 +146,18 @@ export class StepLoop {
     const amountOf = new Map(filling.map((slot, index) => [slot, amounts[index]!]));
     const { promise: broken, reject } = Promise.withResolvers<never>();
     this.#break = reject;
-    // Others may wait for the one that never ends.
+    // Without the race, a slot that never ends would block the others.
     const isWhole = await Promise.race([
       Promise.all(ready.map((slot) => this.#advance(slot, amountOf.get(slot) ?? 0))),
       broken,
     ]);
     const prefilled = amounts.reduce((sum, amount) => sum + amount, 0);
     this.#pace.observe({ generating, prefilled, ms: performance.now() - began });
-    // Only now: while others compute, the engine must not be touched.
+    // Only now: the engine must not be changed while others compute.
     ready.filter((_, index) => !isWhole[index]).forEach((slot) => slot.reset());
   }
 
-  /** One slot's part of a turn. What goes wrong ends this slot's run and no other. */
+  /** Advances one slot. An error ends only this slot's run; the result is then false. */
   async #advance(slot: Slot, prefill: number): Promise<boolean> {
     try {
       await slot.step(prefill);

@@ -1,4 +1,4 @@
-/** How a model writes calls: between tags, anywhere; or as bare JSON, which is then all it says. */
+/** How a model writes calls: `tagged` anywhere in the text, or `bare` JSON as the whole text. */
 export type CallSyntax = "tagged" | "bare";
 
 /** The tags of {@linkcode CallSyntax} `tagged`. */

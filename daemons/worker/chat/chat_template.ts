@@ -6,41 +6,41 @@ import type { CallSyntax } from "./call_syntax.ts";
 import { nativeTurns, plainTurns, type ToolSkills, toolSkills, type Turn } from "./tool_turns.ts";
 
 /**
- * Called with the tokens of a text so far, while more of it is to be read. What it throws ends the
- * reading: nobody waits for the tokens of a text that is far too long.
+ * Called with the number of tokens so far while a long text is tokenized. It may throw to stop the
+ * tokenizing of a text that is far too long.
  */
 export type TokensSeen = (count: number) => void;
 
-/** What a chat template may ask of its tokenizer. */
+/** The tokenizer that {@linkcode ChatTemplate} uses. */
 export interface ChatTokenizer {
-  /** Text as tokens; with `special`, control tokens that are written out become those tokens. */
+  /** Tokenizes a text; with `special`, the text of control tokens becomes those tokens. */
   tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
   readonly bosText: string;
   readonly eosText: string;
 }
 
 /**
- * Turns a chat into tokens by a model's own Jinja template. The template's markup becomes control
- * tokens; what people wrote never does, whatever it looks like.
+ * Converts a chat to tokens with the model's own Jinja template. The template's markup becomes
+ * control tokens; the text of messages never does, whatever it contains.
  */
 export class ChatTemplate {
   readonly #template: Template;
   readonly #tokenizer: ChatTokenizer;
   readonly #skills: ToolSkills;
 
-  /** @throws when the template cannot be parsed. */
+  /** @throws if the template cannot be parsed */
   constructor(source: string, tokenizer: ChatTokenizer) {
     this.#template = new Template(source);
     this.#tokenizer = tokenizer;
     this.#skills = toolSkills((turns, tools) => this.#render(turns, tools));
   }
 
-  /** How the model writes calls of tools. */
+  /** How the model writes tool calls. */
   get callSyntax(): CallSyntax {
     return this.#skills.syntax;
   }
 
-  /** @throws {LlorchError} `INVALID_REQUEST` when the template refuses the messages. */
+  /** @throws {LlorchError} `INVALID_REQUEST` if the template refuses the messages */
   async tokenize(
     messages: readonly Message[],
     tools: readonly Tool[] = [],
@@ -50,9 +50,10 @@ export class ChatTemplate {
     const turns = native ? nativeTurns(messages, argumentsAs) : plainTurns(messages, tools, system);
     const offered = native ? tools : [];
     const text = this.#renderOrRefuse(turns, offered);
-    // Tools and calls are written by the template itself: there is no keeping them apart.
+    // The template itself writes tools and calls, so their text cannot be separated from its
+    // markup.
     const calls = turns.flatMap((turn) => turn.tool_calls ?? []);
-    const isDisguised = (said: string) => this.#hasControlTokens(said, seen);
+    const isDisguised = (text: string) => this.#hasControlTokens(text, seen);
     if (offered.length > 0 && await isDisguised(JSON.stringify(offered))) refuse("tools");
     if (calls.length > 0 && await isDisguised(JSON.stringify(calls))) refuse("messages");
     for (const turn of turns) {
@@ -91,20 +92,20 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders with marks in place of what people wrote, then tokenizes markup and writing apart.
-   * Fails where the template does more with a message than to put it in its place.
+   * Renders the template with placeholders for the messages' text, then tokenizes markup and text
+   * separately. Throws if the template changes a message's text in other ways than trimming it.
    */
   async #tokenizeApart(
     turns: readonly Turn[],
     tools: readonly Tool[],
     expected: string,
   ): Promise<number[]> {
-    // Private-use characters, not the same in two requests: nobody can write them on purpose.
+    // Random in each request, so that nobody can write such a placeholder on purpose.
     const mark = crypto.randomUUID();
     const marked = this.#renderOrRefuse(
       turns.map((turn, index) => ({
         ...turn,
-        // A template may leave out what is empty.
+        // A template may leave out empty messages.
         content: turn.content === "" ? "" : `\ue000${mark}:${index}\ue001`,
       })),
       tools,

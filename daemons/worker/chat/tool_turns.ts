@@ -3,7 +3,7 @@ import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { CALL_TAGS, type CallSyntax } from "./call_syntax.ts";
 
-/** A turn as chat templates know it. */
+/** A turn in the form that chat templates expect. */
 export interface Turn {
   readonly role: string;
   readonly content: string;
@@ -16,16 +16,16 @@ export interface Turn {
   }[];
 }
 
-/** Renders a template; throws when the template does. */
+/** Renders a template; throws its errors. */
 export type Render = (turns: readonly Turn[], tools: readonly Tool[]) => string;
 
-/** What a chat template can do with tools. */
+/** How a chat template supports tools. */
 export interface ToolSkills {
-  /** It describes tools and renders calls and results itself. */
+  /** Whether it describes tools and renders calls and results itself. */
   readonly native: boolean;
-  /** How it wants a call's arguments: most write them as JSON themselves. */
+  /** Form of a call's arguments: most templates expect a value, which they write as JSON. */
   readonly argumentsAs: "value" | "text";
-  /** It shows a system turn. */
+  /** Whether it renders a system turn. */
   readonly system: boolean;
   readonly syntax: CallSyntax;
 }
@@ -54,7 +54,7 @@ function probeTurns(argumentsAs: ToolSkills["argumentsAs"]): Turn[] {
   return nativeTurns(messages, argumentsAs);
 }
 
-/** Finds out what a template can do by rendering a conversation with it. */
+/** Finds out how a template supports tools by rendering a conversation with it. */
 export function toolSkills(render: Render): ToolSkills {
   const shows = (turns: readonly Turn[], tools: readonly Tool[], ...marks: string[]) => {
     try {
@@ -84,7 +84,7 @@ export function toolSkills(render: Render): ToolSkills {
   return fallback;
 }
 
-/** Turns for a template that knows tools. */
+/** Turns for a template that supports tools. */
 export function nativeTurns(
   messages: readonly Message[],
   argumentsAs: ToolSkills["argumentsAs"],
@@ -111,9 +111,9 @@ export function nativeTurns(
 }
 
 /**
- * Turns for a template that does not know tools: the functions are described in the system turn, or
- * in the first turn where the template shows none; calls are written in their tags, and results are
- * turns of the user.
+ * Turns for a template that does not support tools. The functions are described in the system turn,
+ * or in the first turn if the template renders no system turn; calls are written between tags, and
+ * results are turns of the user.
  */
 export function plainTurns(
   messages: readonly Message[],
@@ -125,7 +125,8 @@ export function plainTurns(
     if (message.role === "tool") {
       const content = `<tool_response>\n${message.content}\n</tool_response>`;
       const last = turns.at(-1);
-      // Results of calls that were made together are one turn, for templates that alternate.
+      // Results of one turn's calls are put together, since some templates require alternating
+      // roles.
       if (last && messages[index - 1]?.role === "tool") {
         turns[turns.length - 1] = { ...last, content: `${last.content}\n${content}` };
       } else turns.push({ role: "user", content });
@@ -160,7 +161,7 @@ function describeTools(tools: readonly Tool[]): string {
     `and nothing else; the result comes in the next turn. The functions:\n${lines.join("\n")}`;
 }
 
-/** The value of a call's arguments; a text that is no JSON stays a text. */
+/** The value of a call's arguments; text that is not JSON stays text. */
 function parsed(text: string): unknown {
   return parseJson(text) ?? text;
 }

@@ -6,35 +6,36 @@ import { LlorchError } from "#shared/errors.ts";
 import type { CallSyntax } from "../chat/call_syntax.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
-/** Most tokens in one step, unless told otherwise. */
+/** Most tokens in one step, unless configured otherwise. */
 export const DEFAULT_BATCH = 512;
 
-/** What an engine is asked to load. */
+/** Options of {@linkcode LoadEngine}. */
 export interface EngineOptions {
   /** Path of the model's file. */
   readonly model: string;
-  /** Number of a GPU, `none` for the CPU; undefined takes the build's own backend. */
+  /** Number of a GPU, or `none` for the CPU; undefined: the first device of the build's backend. */
   readonly gpu: string | undefined;
   readonly gpuLayers: number | undefined;
-  /** Tokens per slot; undefined takes a default that fits the model. */
+  /** Tokens per slot; undefined: a default that fits the model. */
   readonly context: number | undefined;
   readonly slots: number;
-  /** CPU threads; `auto` measures a few settings. */
+  /** CPU threads; `auto` measures some numbers. */
   readonly threads: number | "auto";
   readonly settings: LlamaSettings;
   /** Paths of the adapters that requests may name. */
   readonly adapters: ReadonlyMap<string, string>;
   /** Called with 0 to 1 while the weights are read. */
   readonly onProgress: (fraction: number) => void;
-  /** Called with what the library underneath has to say. */
+  /** Called with warnings of the library. */
   readonly onWarning: (message: string) => void;
-  /** Breaks the load off. */
+  /** Stops the load. */
   readonly signal: AbortSignal;
 }
 
 /**
- * A request keeps the engine busy with what cannot be stopped: nothing else can be computed any more.
- * It is the request's own error, and final; whatever else ran can go on with another engine.
+ * A request keeps the engine busy with a computation that cannot be stopped, so that it can compute
+ * nothing else. The request itself ends with this error; other requests can go on in another
+ * worker.
  */
 export class EngineStuck extends LlorchError {
   constructor(message: string) {
@@ -42,68 +43,68 @@ export class EngineStuck extends LlorchError {
   }
 }
 
-/** Loads a model. Throws an error whose message a person can act upon. */
+/** Loads a model. Throws an error whose message says what to do. */
 export type LoadEngine = (options: EngineOptions) => Promise<Engine>;
 
-/** A loaded model that turns tokens into tokens; knows nothing of HTTP, jobs or streams. */
+/** A loaded model that generates tokens; it knows nothing of HTTP, jobs or streams. */
 export interface Engine {
   /** `cpu`, `cuda`, `vulkan` or `metal`. */
   readonly backend: string;
   /** Tokens per slot: prompt and reply together. */
   readonly context: number;
-  /** CPU threads that compute: as many as were asked for, or were measured to be best. */
+  /** CPU threads that compute: the requested number, or the one that was measured to be best. */
   readonly threads: number;
-  /** Ids from 0 to below this one are tokens. */
+  /** Number of tokens: their ids are from 0 to one less. */
   readonly vocabularySize: number;
   /** One per slot; none for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
   /**
-   * A plain prompt as tokens; text that looks like a control token stays text. Others get turns of the
-   * event loop while a long one is read.
+   * Tokenizes a plain prompt; text that looks like a control token stays text. It yields to the
+   * event loop while it reads a long prompt.
    */
   tokenize(text: string, seen?: TokensSeen): Promise<number[]>;
   /**
-   * A chat as tokens, by the model's own template; tools the model may call are described in it.
+   * Tokenizes a chat with the model's own template, including descriptions of the tools.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` when the model has no template or refuses the messages.
+   * @throws {LlorchError} `INVALID_REQUEST` if the model has no template or it refuses the messages
    */
   tokenizeChat(
     messages: readonly Message[],
     tools: readonly Tool[],
     seen?: TokensSeen,
   ): Promise<number[]>;
-  /** How the model writes calls of tools. */
+  /** How the model writes tool calls. */
   readonly callSyntax: CallSyntax;
-  /** The text of tokens; U+FFFD at its end may be a character that is not whole yet. */
+  /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
   detokenize(tokens: readonly number[]): string;
   /** Whether the token ends a generation. */
   endsGeneration(token: number): boolean;
   /**
-   * Prepares how one request's tokens are chosen.
+   * Prepares the sampling of one request.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` naming the wrong field.
+   * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
   createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
-  /** What the model is made for. */
+  /** What the model can do. */
   readonly capabilities: readonly Capability[];
   /**
-   * The vector of a text, of length 1. Only where the capabilities have `embed`.
+   * The vector of a text, of length 1. Only with the capability `embed`.
    *
    * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
    */
   embed(input: string | readonly number[]): Promise<{ vector: Float32Array; tokens: number }>;
   /**
-   * How well a document answers a query, 0 to 1. Only where the capabilities have `rerank`.
+   * How well a document answers a query, from 0 to 1. Only with the capability `rerank`.
    *
    * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
    */
   rank(query: string, document: string): Promise<{ score: number; tokens: number }>;
-  /** Memory that the process holds, on its device too. */
+  /** Memory of the process and on its device, in bytes. */
   memoryBytes(): number;
   dispose(): Promise<void>;
 }
 
-/** The fields of a request that say how tokens are chosen. */
+/** The fields of a request for sampling. */
 export type SamplingRequest = Pick<
   ExecuteRequest,
   | "temperature"
@@ -123,29 +124,31 @@ export type SamplingRequest = Pick<
   | "lora"
 >;
 
-/** How one request's tokens are chosen, with what it has to remember of those chosen before. */
+/** The sampling of one request, with its state. */
 export interface Sampling {
-  /** Takes in tokens of the prompt, for the penalties. */
+  /** Adds the tokens of the prompt, for the penalties. */
   see(prompt: readonly number[]): void;
   /**
-   * Takes in a token that an earlier attempt generated.
+   * Adds a token that an earlier attempt generated.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` when the grammar does not allow it.
+   * @throws {LlorchError} `INVALID_REQUEST` if the grammar does not allow it
    */
   replay(token: number): void;
 }
 
-/** Stands in a saved sequence and says who may restore it: numbers of 32 bits, always as many. */
+/**
+ * Written into a saved sequence to identify which workers may restore it; always the same length.
+ */
 export type StateMark = Uint32Array;
 
 /** One slot's share of the context. */
 export interface EngineSequence {
-  /** How many tokens at the start of a request's `tokens` it holds evaluated. */
+  /** Number of tokens at the start of `tokens` that the sequence has evaluated. */
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number;
   /**
-   * Forgets everything from `length` on. Not while a step of it runs.
+   * Removes everything from `length` on. Not to be called while a step of this sequence runs.
    *
-   * @returns how many tokens are left: fewer than `length` where the model cannot be cut there
+   * @returns how many tokens are left: fewer than `length` if the model cannot be cut there
    */
   trim(length: number): number;
   /** Evaluates tokens without choosing a next one. */
@@ -153,16 +156,18 @@ export interface EngineSequence {
   /** Evaluates the last tokens of a prompt and generates from there. */
   generate(tokens: readonly number[], sampling: Sampling): Generation;
   /**
-   * Writes what it holds evaluated to a file, tokens and all. Not while a step of any sequence runs.
+   * Writes its tokens and their state to a file. Not to be called while a step of any sequence
+   * runs.
    *
-   * @returns how many tokens; 0 where nothing was written: it holds none, or an adapter's
+   * @returns number of tokens; 0 if nothing was written: it is empty, or was used with an adapter
    */
   save(path: string, mark: StateMark): Promise<number>;
   /**
-   * Takes what {@linkcode save} wrote in place of what it holds. Not while a step of any sequence runs.
+   * Replaces its content with a file of {@linkcode save}. Not to be called while a step of any
+   * sequence runs.
    *
-   * @returns how many tokens it holds now
-   * @throws {LlorchError} `CONFLICT` when the file has another mark, or is not whole.
+   * @returns number of restored tokens
+   * @throws {LlorchError} `CONFLICT` if the file has another mark, or is not complete
    */
   restore(path: string, mark: StateMark): Promise<number>;
 }
@@ -170,20 +175,20 @@ export interface EngineSequence {
 /** A token and how probable it was. */
 export interface TokenOdds {
   readonly token: number;
-  /** Natural logarithm of its probability among the tokens that sampling left to choose from. */
+  /** Natural logarithm of its probability among the candidates that sampling left. */
   readonly logprob: number;
 }
 
-/** A token that was chosen. */
+/** A chosen token. */
 export interface Chosen {
   readonly token: number;
-  /** Where the request asks for it. */
+  /** Only if the request asks for logprobs. */
   readonly odds?: { readonly logprob: number; readonly top: readonly TokenOdds[] };
 }
 
-/** A running generation; one call of `next` is one step. */
+/** A running generation; each call of `next` is one step. */
 export interface Generation {
-  /** The next token or, where several could be chosen in one step, tokens; none follows an end. */
+  /** The next token, or several if one step can produce them; none follow an end token. */
   next(): Promise<readonly Chosen[]>;
   close(): void;
 }

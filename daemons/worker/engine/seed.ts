@@ -1,14 +1,14 @@
-/** The largest seed, exclusive. llama.cpp takes 0xffffffff for "choose one yourself". */
+/** Seeds are below this: to llama.cpp 0xffffffff means a random seed. */
 const SEEDS = 0xffffffff;
 
-/** A seed for a request that brought none. */
+/** A random seed, for a request without one. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! % SEEDS;
 }
 
 /**
- * The seed of one token. Because it depends on the request's seed and the token's position alone,
- * a generation that is resumed elsewhere chooses as the unbroken one would have.
+ * The seed of one token. It depends only on the request's seed and the token's position, so that a
+ * generation that is resumed elsewhere chooses the same tokens.
  *
  * @param position Index of the token among the generated ones, from 0.
  */

@@ -5,30 +5,30 @@ import { findGrowth } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
 import { plainRules } from "./gbnf_rules.ts";
 
-/** Deeper groups would overflow the stack of llama.cpp's parser, and end the process. */
+/** Deeper nesting would overflow the stack of llama.cpp's parser and end the process. */
 const MAX_DEPTH = 100;
-/** Larger grammars take a second and more for each token. */
+/** Larger grammars take a second or more for each token. */
 const MAX_SIZE = 500_000;
-/** More ways to go on take llama.cpp seconds, and memory without bound. */
+/** With more ways to go on, llama.cpp takes seconds and unlimited memory. */
 const MAX_WAYS = 5_000;
-/** So do more rules on all these ways. */
+/** The same is true of more rules on all these ways. */
 const MAX_VISITS = 200_000;
-/** llama.cpp's search for loops recurses for each of these rules. */
+/** llama.cpp's search for loops recurses for each rule that begins with another. */
 const MAX_BEGINNINGS = 5_000;
-/** The same search goes through every way to begin, which can be more than there are atoms. */
+/** The same search visits every way to begin, of which there can be astronomically many. */
 const MAX_SEARCH = 50_000_000;
 
-/** Who is to read a grammar. */
+/** The program that will use a grammar: our llama.cpp, or any version of it. */
 export type GrammarReader = "own" | "any";
 
 /**
- * Whether llama.cpp may be given a grammar: one that it cannot read ends with a line on stderr, one
- * that comes back to itself with nothing read never ends and takes all memory, and one with very
- * many ways to go on does so as well as can be told from outside.
+ * Refuses grammars that llama.cpp cannot handle. If it cannot parse one, it only prints a line on
+ * stderr; a rule that leads to itself without reading anything never ends and takes all memory; and
+ * so, in effect, do very many ways to go on.
  *
- * @param field Of the request, that the grammar is or was made of.
- * @param reader `any` for a llama.cpp that is not ours: some run into loops that ours comes out of.
- * @throws {LlorchError} `INVALID_REQUEST` with the rule, the place and what is wrong.
+ * @param field Field of the request that the grammar is or was made from, for the error.
+ * @param reader `any` for other versions of llama.cpp: some hang in loops that ours can handle.
+ * @throws {LlorchError} `INVALID_REQUEST` with the rule, the position and what is wrong
  */
 export function checkGrammar(text: string, field: string, reader: GrammarReader = "own"): void {
   const key = `${reader} ${text}`;
@@ -43,7 +43,7 @@ export function checkGrammar(text: string, field: string, reader: GrammarReader 
   if (known.size > MAX_KNOWN) known.delete(known.values().next().value!);
 }
 
-/** Grammars that were found good, the last used last: most come again with the next request. */
+/** Grammars that passed, least recently used first: most come again with the next request. */
 const known = new Set<string>();
 const MAX_KNOWN = 64;
 const MAX_KNOWN_LENGTH = 100_000;

@@ -1,11 +1,11 @@
 /**
- * Reads GBNF as llama.cpp does, before llama.cpp sees it: its own parser prints a grammar that it
- * cannot read to stderr, where a log should be, and tells the caller nothing.
+ * Parses GBNF as llama.cpp does, to check a grammar before llama.cpp gets it: if llama.cpp's parser
+ * cannot read a grammar, it prints to stderr and returns no reason.
  *
  * @module
  */
 
-/** Where something stands in a grammar; both count from 1, columns in UTF-16 units. */
+/** A position in a grammar; both figures count from 1, columns in UTF-16 units. */
 export interface GbnfPlace {
   readonly line: number;
   readonly column: number;
@@ -16,33 +16,33 @@ export interface GbnfReference extends GbnfPlace {
   readonly name: string;
 }
 
-/** What one character may be; characters are code points. */
+/** A character class; characters are code points. */
 export interface CharClass {
-  /** Whether it may be anything but these. */
+  /** Whether it is negated, as in `[^a]`. */
   readonly not: boolean;
   /** First and last of each range. */
   readonly ranges: readonly (readonly [from: number, to: number])[];
 }
 
-/** What is read at one place: a character, one of a class, or a whole token of any text. */
+/** What one element reads: a character, one of a class, or a whole token. */
 export type Reading = number | CharClass | "token";
 
-/** One part of a sequence, with how often it may stand there. */
+/** One element of a sequence, with how often it may repeat. */
 export interface GbnfItem {
   /** `text` is a literal, a class, any character or a token. */
   readonly kind: "text" | "reference" | "group";
-  /** What a text reads, one after another; empty where it reads nothing. */
+  /** What a `text` reads, in order; empty if it reads nothing. */
   readonly reads?: readonly Reading[];
-  /** The rule that a reference names. */
+  /** Name of the rule of a `reference`. */
   readonly name?: string;
-  /** Whether the group is a repetition that is repeated, as in `"a"*{3}`: it has no brackets. */
+  /** Whether a `group` has no brackets but is a repetition that is repeated, as in `"a"*{3}`. */
   readonly isRepetition?: boolean;
-  /** What a group holds: sequences, one of which is chosen. */
+  /** Alternatives of a `group`, each a sequence. */
   readonly choices?: readonly (readonly GbnfItem[])[];
   readonly min: number;
-  /** Infinity where there is no most. */
+  /** Infinity without a maximum. */
   readonly max: number;
-  /** What llama.cpp makes of it at most, see {@linkcode Gbnf.size}. */
+  /** Largest size in llama.cpp, see {@linkcode Gbnf.size}. */
   readonly size: number;
 }
 
@@ -51,32 +51,32 @@ export interface GbnfRule extends GbnfPlace {
   readonly name: string;
   readonly choices: readonly (readonly GbnfItem[])[];
   readonly references: readonly GbnfReference[];
-  /** How deep groups and repetitions of repetitions are nested; 0 where there are none. */
+  /** Nesting depth of groups and repeated repetitions; 0 without any. */
   readonly depth: number;
   readonly size: number;
 }
 
-/** A grammar that can be read and has a root. */
+/** A valid grammar with a rule `root`. */
 export interface Gbnf {
-  /** In the order of the text. Of several with one name, the last is the one that counts. */
+  /** In the order of the text. Of several with the same name, the last one counts. */
   readonly rules: readonly GbnfRule[];
   /** The deepest nesting of groups in any rule. */
   readonly depth: number;
   /**
-   * Characters, ends of ranges, tokens, references and bars of all rules, with repetitions
-   * multiplied out: `"ab"{3}` has 6, `("a"{10}){0,10}` has 100, `[a-z]*` has 2. What a reference
-   * leads to is counted once, in its own rule. May be Infinity.
+   * Number of characters, ends of ranges, tokens, references and bars of all rules, with
+   * repetitions multiplied out: `"ab"{3}` has 6, `("a"{10}){0,10}` has 100, `[a-z]*` has 2. A
+   * referenced rule is counted once, by itself. May be Infinity.
    */
   readonly size: number;
 }
 
-/** Why a grammar cannot be read; the message names the rule and the place. */
+/** Why a grammar cannot be used; the message names the rule and the position. */
 export class GbnfError extends Error {
   override readonly name = "GbnfError";
   readonly line: number;
   readonly column: number;
 
-  /** @param rule Where it happened; undefined outside of any. */
+  /** @param rule Name of the faulty rule; undefined outside of rules. */
   constructor(message: string, readonly rule: string | undefined, place: GbnfPlace) {
     const at = `(line ${place.line}, column ${place.column})`;
     super(`${rule === undefined ? "" : `${rule}: `}${message} ${at}`);
@@ -86,10 +86,9 @@ export class GbnfError extends Error {
 }
 
 /**
- * Reads a grammar. Whatever it takes, llama.cpp's parser takes too and so has nothing to print.
+ * Parses a grammar. llama.cpp's parser accepts every grammar that this one accepts.
  *
- * @throws {GbnfError} What is wrong, in which rule and where: syntax, a rule that is used but not
- * defined, no rule `root`.
+ * @throws {GbnfError} For wrong syntax, a rule that is used but not defined, or no rule `root`.
  *
  * @example
  * ```ts
@@ -115,7 +114,7 @@ export function readGbnf(text: string): Gbnf {
   };
 }
 
-/** llama.cpp takes no more repetitions, nor as many rules made of them. */
+/** llama.cpp refuses more repetitions, and this many rules made from them. */
 const MAX_REPEATS = 2_000;
 const MAX_TOKEN = 2 ** 32 - 1;
 const WORD = /[a-zA-Z0-9-]+/y;
@@ -127,23 +126,23 @@ const ESCAPED = 'trn\\"[]-';
 const CONTROLS: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
 const ANY: CharClass = { not: true, ranges: [] };
 
-/** A rule or group that is being read. */
+/** A rule or group that is being parsed. */
 interface Frame {
   readonly opened: number;
-  /** Names and made rules before it. */
+  /** Number of named and generated rules before it. */
   readonly symbols: number;
   readonly choices: GbnfItem[][];
-  /** Rules that the last item stands for, as llama.cpp counts them. */
+  /** Number of rules that llama.cpp generates for the last item. */
   made: number;
-  /** How deep the last item is, and the deepest. */
+  /** Nesting depth of the last item, and of the deepest one. */
   lastDepth: number;
   depth: number;
 }
 
-/** Goes through a text once, without recursion: how deep it nests is the caller's to judge. */
+/** Parses a text in one pass, without recursion: the caller limits the nesting depth. */
 class GbnfReader {
   readonly #text: string;
-  /** Where lines begin. */
+  /** Offsets at which lines begin. */
   readonly #lines: readonly number[];
   #at = 0;
   #rule: string | undefined;
@@ -205,7 +204,7 @@ class GbnfReader {
           choices,
           min: 1,
           max: 1,
-          // llama.cpp makes a rule of it, and refers to that.
+          // llama.cpp makes a rule of the group and a reference to it.
           size: Math.max(1, sizeOf(choices)),
         });
         setDepth(outer, frame.depth + 1);
@@ -233,7 +232,7 @@ class GbnfReader {
     return this.#names.size + this.#made;
   }
 
-  /** @returns Whether an item stood there. */
+  /** @returns whether there was an item */
   #item(items: GbnfItem[], frame: Frame): boolean {
     const start = this.#at;
     const name = this.#match(WORD);
@@ -252,7 +251,7 @@ class GbnfReader {
     return true;
   }
 
-  /** @returns What it reads; undefined where none stands there. */
+  /** @returns what it reads; undefined if there is no terminal */
   #terminal(): readonly Reading[] | undefined {
     if (this.#take('"')) return this.#literal();
     if (this.#take("[")) return this.#class();
@@ -268,7 +267,7 @@ class GbnfReader {
     return characters;
   }
 
-  /** A class without characters is nothing to llama.cpp, as an empty literal is. */
+  /** An empty class reads nothing in llama.cpp, as an empty literal does. */
   #class(): readonly CharClass[] {
     const start = this.#at - 1;
     const ranges: [from: number, to: number][] = [];
@@ -282,7 +281,7 @@ class GbnfReader {
     return ranges.length === 0 ? [] : [{ not, ranges }];
   }
 
-  /** @returns Its code point. */
+  /** @returns the character's code point */
   #character(start: number, what: string): number {
     if (this.#at >= this.#text.length) this.#fail(`this ${what} is not closed`, start);
     if (!this.#take("\\")) {
@@ -310,7 +309,7 @@ class GbnfReader {
     return (CONTROLS[escape] ?? escape).codePointAt(0)!;
   }
 
-  /** A token by its number: `<[123]>`, or any other one: `!<[123]>`. */
+  /** A token by its number, `<[123]>`, or any other token, `!<[123]>`. */
   #token(): readonly ["token"] {
     const start = this.#at;
     this.#take("!");
@@ -322,7 +321,7 @@ class GbnfReader {
     return ["token"];
   }
 
-  /** @returns Whether a repetition stood there; it changes the last item. */
+  /** @returns whether there was a repetition, which then changes the last item */
   #repetition(items: GbnfItem[], frame: Frame, nested: boolean): boolean {
     const start = this.#at;
     const times = this.#times(nested);
@@ -364,7 +363,7 @@ class GbnfReader {
     if (min > MAX_REPEATS) this.#fail("this repeats too much", start);
     // llama.cpp would count down from below zero.
     if (max < min) this.#fail(`at least ${min} is more than at most ${max}`, start);
-    // llama.cpp takes so many for any number, but cannot read a number of twenty digits.
+    // llama.cpp treats larger maxima as unlimited, but cannot read a number of twenty digits.
     if (max > MAX_REPEATS) {
       max = max > Number.MAX_SAFE_INTEGER && max < Infinity
         ? this.#fail("this repeats too much", start)
@@ -377,7 +376,7 @@ class GbnfReader {
     this.#match(lines ? SPACE_AND_LINES : SPACE);
   }
 
-  /** What a sticky pattern finds here, taken; undefined where it finds nothing. */
+  /** Reads what a sticky pattern matches here; undefined if it does not match. */
   #match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text)?.[0];
@@ -406,7 +405,7 @@ class GbnfReader {
   }
 }
 
-/** Characters and ends of ranges that llama.cpp makes of it. */
+/** Number of characters and ends of ranges in llama.cpp. */
 export function sizeOfReading(reading: Reading): number {
   if (typeof reading !== "object" || reading.ranges.length === 0) return 1;
   return reading.ranges.reduce((size, [from, to]) => size + (from === to ? 1 : 2), 0);

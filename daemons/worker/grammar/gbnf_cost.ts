@@ -1,26 +1,28 @@
 import { type LeftGraph, leftGraph, shallowLeftGraph } from "./gbnf_left.ts";
 import type { Element, PlainRule } from "./gbnf_rules.ts";
 
-/** A figure, and the rule that it is largest at. */
+/** The largest value of a figure, and the rule that has it. */
 export interface Most {
   readonly rule: PlainRule;
   readonly count: number;
 }
 
-/** What a grammar without loops costs llama.cpp at most. Figures may be Infinity. */
+/** Upper bounds of what a grammar without loops costs llama.cpp. Figures may be Infinity. */
 export interface GbnfCost {
   /**
-   * Ways to go on from one place of a rule: llama.cpp holds all of them, and goes through them for
-   * each character. Repetitions of what may be empty multiply them.
+   * Ways to go on from one position in a rule: llama.cpp holds all of them and checks them for each
+   * character. Repetitions of elements that may be empty multiply them.
    */
   readonly ways: Most;
-  /** Places that it comes by on all these ways. */
+  /** Positions that it visits on all these ways. */
   readonly visits: Most;
-  /** A rule that can neither be read nor be empty, which llama.cpp does not expect. */
+  /** A rule that reads nothing and cannot be empty, which llama.cpp does not expect. */
   readonly dead: PlainRule | undefined;
-  /** Rules that begin with each other in a row: as deep llama.cpp recurses in its search for loops. */
+  /**
+   * Longest chain of rules that begin with each other: the depth of llama.cpp's search for loops.
+   */
   readonly depth: Most;
-  /** Elements that this search goes through; it looks at a rule again each time it comes by. */
+  /** Elements that this search visits; it visits a rule again on each way to it. */
   readonly search: number;
 }
 
@@ -45,7 +47,7 @@ function most(rules: readonly PlainRule[], counts: readonly number[]): Most {
   return { rule: rules[Math.max(0, counts.indexOf(count))]!, count };
 }
 
-/** What comes together along all steps from a rule on; the graph must have no round. */
+/** Adds up a figure along all steps from each rule; the graph must have no cycle. */
 function sumsOf(
   rules: readonly PlainRule[],
   { steps, rounds }: LeftGraph,
@@ -60,9 +62,10 @@ function sumsOf(
 }
 
 /**
- * By rule: most ways to go on from a place in it, until something is read or the rule is over.
+ * For each rule, the most ways to go on from a position in it, until something is read or the rule
+ * ends.
  *
- * @param each What each rule on the way counts.
+ * @param each How much each rule on the way counts.
  */
 function waysOf(
   rules: readonly PlainRule[],
@@ -82,7 +85,7 @@ function waysOf(
   };
   for (const round of rounds) {
     let sum = 0;
-    // Rules that lead to each other without growing are gone through once for all of them.
+    // Rules of a cycle that does not grow share one sum.
     for (const rule of round) {
       for (const elements of rules[rule]!.choices) sum += each + along(elements, () => {});
     }

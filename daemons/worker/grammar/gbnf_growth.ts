@@ -1,56 +1,56 @@
 import type { Reading } from "./gbnf.ts";
 import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
 
-/** A text that tokens are made of, and what llama.cpp can go through for each of them that it looks at. */
+/** A repeating text, such as tokens have, and how much of it llama.cpp can check for each token. */
 interface Pattern {
-  /** Characters: no token of this kind is much longer. */
+  /** Length in characters; tokens of this kind are hardly longer. */
   readonly length: number;
-  /** Ways to read it. */
+  /** Most ways to read it. */
   readonly maxWays: number;
 }
-/** One character over and over: vocabularies are full of them. */
+/** One repeated character, which vocabularies have many tokens of. */
 const RUN: Pattern = { length: 64, maxWays: 1_000_000 };
-/** Two in turn, such as `.:.:.:`. Large vocabularies have a few, none of letters or digits. */
+/** Two alternating characters, such as `.:.:.:`. Large vocabularies have a few, without letters. */
 const PAIRS: Pattern = { length: 32, maxWays: 10_000 };
-/** Characters before such a text, as brackets are opened before they are closed. */
+/** Characters before such a text, as opening brackets come before closing ones. */
 const OPENED = 32;
-/** Characters of a text, from each beginning. */
+/** Most characters that are read from each beginning. */
 const TEXT_STEPS = 200;
-/** A beginning that has not grown after so many characters is left. */
+/** A beginning without growth after this many characters is given up. */
 const FIRST_STEPS = 10;
-/** In so many more characters the ways to go on must have doubled, or they grow too slowly to matter. */
+/** Ways to go on that have not doubled within this many characters grow too slowly to matter. */
 const DOUBLING_STEPS = 20;
-/** Texts that are followed at once, and ways to go on with each. */
+/** Texts that are followed at the same time, and continuations of each. */
 const TEXTS = 3;
 const BRANCHES = 2;
-/** Ways to go on after a text that llama.cpp can hold. */
+/** Most ways to go on that llama.cpp can hold. */
 const MAX_STACKS = 4_000;
-/** Or so many, and so many times those at the beginning, where looking at them was given up. */
+/** Limits if the budget ran out: this many ways, and this many times those at the beginning. */
 const SUSPICIOUS_STACKS = 400;
 const SUSPICIOUS = 8;
-/** Stacks that are looked at in all, for either kind of growth, which takes some tens of milliseconds. */
+/** Stacks that are checked in all, for each kind of growth; it takes some tens of milliseconds. */
 const BUDGET = { readings: 100_000, stacks: 200_000 } as const;
-/** And from one beginning on, so that something is left for the others. */
+/** Stacks that are checked from one beginning, so that some are left for the others. */
 const BUDGET_OF_ONE = { readings: 30_000, stacks: 100_000 } as const;
-/** Characters that are tried from each beginning. */
+/** Most characters that are tried from each beginning. */
 const MAX_CHARACTERS = 16;
 
-/** What grows without bound while a text is read, and in which rule. */
+/** A figure that grows without bound while a text is read, and the rule in which it does. */
 export interface Growth {
   readonly rule: PlainRule;
   /**
-   * `readings`: one character over and over, or two in turn, can be read in ever more ways, as `("a"+)+`
-   * reads `aaaa…`, and llama.cpp goes through all of them for a token of many such characters. `stacks`:
-   * ever more ways to go on, which llama.cpp holds.
+   * `readings`: one repeated character, or two alternating ones, can be read in ever more ways, as
+   * `("a"+)+` reads `aaaa…`, and llama.cpp checks all of them for a token of such characters.
+   * `stacks`: there are ever more ways to go on, all of which llama.cpp holds.
    */
   readonly of: "readings" | "stacks";
 }
 
 /**
- * The first rule found where a text costs llama.cpp twice as much for each character or two. What is
- * found is so; not everything is found, because texts are without number.
+ * Finds a rule in which a text costs llama.cpp exponentially more with each character. It has no
+ * false positives, but cannot find every such rule, since not every text can be tried.
  *
- * @param rules Without loops; the first is the one that all begins with.
+ * @param rules Without loops, `root` first.
  */
 export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
   const machine = new StackMachine(rules);
@@ -91,7 +91,7 @@ function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boole
   return false;
 }
 
-/** Where a character leads to, so often or as often as it can be read. */
+/** Stacks after a character was read `times` times, or as often as possible. */
 function readAgain(
   machine: StackMachine,
   stacks: readonly Stack[],
@@ -107,7 +107,7 @@ function readAgain(
   return [...ways.keys()];
 }
 
-/** Whether characters, again and again, can be read in too many ways. */
+/** Whether a repeated series of characters can be read in too many ways. */
 function growsAlong(
   machine: StackMachine,
   stacks: readonly Stack[],
@@ -132,7 +132,7 @@ function isLetterOrDigit(character: number): boolean {
   return /[\p{L}\p{N}]/u.test(String.fromCodePoint(character));
 }
 
-/** Reads the characters that leave most to go on with, again and again, along a few texts at once. */
+/** Whether stacks grow: repeatedly reads the characters that leave most stacks, for some texts. */
 function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
   let texts: readonly Ways[] = [eachOnce(stacks)];
   const before = stacks.length;
@@ -140,7 +140,7 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
   for (let step = 0; step < TEXT_STEPS; step++) {
     const most = texts[0]?.size ?? 0;
     if (most > Math.max(MAX_STACKS, 2 * before)) return true;
-    // A text that took so much to read has many ways, if not yet too many.
+    // The budget ran out: many ways already count as too many.
     if (machine.budget <= 0) return most > Math.max(SUSPICIOUS_STACKS, SUSPICIOUS * before);
     if (step === FIRST_STEPS && most <= before || most === 0) return false;
     if (step > 0 && step % DOUBLING_STEPS === 0) {
@@ -149,7 +149,7 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
     }
     const longer = texts.flatMap((ways) => {
       const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
-      // The best of each text is soon the same for all: what is less good now may be better later.
+      // Keeps several, since a continuation that is worse now may be better later.
       return next.sort((one, other) => other.size - one.size).slice(0, BRANCHES);
     });
     texts = longer.sort((one, other) => other.size - one.size)
@@ -158,26 +158,26 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
   return false;
 }
 
-/** Stacks, each with the number of ways that a text leads to it. */
+/** Stacks, each with the number of ways in which a text leads to it. */
 type Ways = ReadonlyMap<Stack, number>;
 
-/** One way to go on, as llama.cpp holds it: what comes next, and after that. There is one of each. */
+/** One way to go on, as llama.cpp holds it: the next element, and below it what follows. Unique. */
 interface Stack {
-  /** Index of an element of all rules' choices in a row. */
+  /** Index of an element in the machine's list of all elements. */
   readonly place: number;
-  /** What that element reads; undefined where it is a rule. */
+  /** What that element reads; undefined if it is a rule. */
   readonly reads: Reading | undefined;
   readonly below: Stack | undefined;
   readonly above: Map<number, Stack>;
 }
 
-/** Does to a grammar's stacks what llama.cpp does, and counts what it looks at. */
+/** Processes a grammar's stacks as llama.cpp does, and counts the visited ones. */
 class StackMachine {
-  /** Stacks that may still be looked at. */
+  /** Stacks that may still be visited. */
   budget = 0;
-  /** Elements of all choices, each choice followed by an undefined. */
+  /** Elements of all choices in a row, each choice followed by undefined. */
   readonly #elements: (Element | undefined)[] = [];
-  /** By rule, where its choices begin. */
+  /** Indexes of the first elements of each rule's choices. */
   readonly #choices: number[][] = [];
   readonly #bottom = new Map<number, Stack>();
   readonly #known = new Map<Stack | undefined, readonly Stack[]>();
@@ -193,12 +193,12 @@ class StackMachine {
     }
   }
 
-  /** Where the choices of a rule begin. */
+  /** Indexes of the first elements of a rule's choices. */
   start(rule: RuleIndex): readonly number[] {
     return this.#choices[rule]!;
   }
 
-  /** The same, and where another rule begins after something was read. */
+  /** The same, and indexes in them at which another rule begins after something was read. */
   *places(rule: RuleIndex): Generator<readonly number[]> {
     yield this.start(rule);
     for (const start of this.start(rule)) {
@@ -208,7 +208,7 @@ class StackMachine {
     }
   }
 
-  /** Ways to go on from places. */
+  /** Ways to go on from elements. */
   beginnings(places: readonly number[]): readonly Stack[] {
     return places.flatMap((place) => this.#advance(this.#on(place, undefined)));
   }
@@ -217,7 +217,7 @@ class StackMachine {
     return typeof this.#elements[place] === "number";
   }
 
-  /** All that follows a character, each stack with the number of ways that lead to it. */
+  /** Stacks after a character, each with the number of ways that lead to it. */
   read(ways: Ways, character: number): Ways {
     const next = new Map<Stack, number>();
     for (const [stack, count] of ways) {
@@ -242,7 +242,7 @@ class StackMachine {
     return stack;
   }
 
-  /** Stacks that something is read next of; where nothing is left, there is none. */
+  /** Expands rules until each stack reads something next; empty if nothing is left. */
   #advance(from: Stack | undefined): readonly Stack[] {
     const known = this.#known.get(from);
     if (known) return known;
@@ -290,7 +290,7 @@ function matches(reading: Reading, character: number): boolean {
     reading.ranges.some(([from, to]) => from <= character && character <= to);
 }
 
-/** Characters that most classes have that leave some out. */
+/** Characters that most negated classes contain. */
 const USUAL = Array.from(' a"0-\n', (character) => character.codePointAt(0)!);
 
 function charactersOf(stacks: Iterable<Stack>): ReadonlySet<number> {

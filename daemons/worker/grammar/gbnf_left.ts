@@ -1,29 +1,32 @@
 import type { Element, PlainRule } from "./gbnf_rules.ts";
 
-/** A way from a rule to one that may stand in it before anything is read. */
+/** A step from a rule to a rule that may come in it before anything is read. */
 export interface LeftStep {
   /** Index of the rule. */
   readonly to: number;
-  /** Whether something follows it, which is remembered each time this step is taken. */
+  /** Whether elements follow it in the choice: each such step makes the stack grow. */
   readonly grows: boolean;
 }
 
-/** How the rules of a grammar lead to each other with nothing read. */
+/** How the rules of a grammar lead to each other before anything is read. */
 export interface LeftGraph {
-  /** By rule: whether it may read nothing. */
+  /** For each rule, whether it may be empty. */
   readonly mayBeEmpty: readonly boolean[];
-  /** By rule; a rule that stands there twice is there twice. */
+  /** Steps of each rule; a rule that occurs twice has two steps. */
   readonly steps: readonly (readonly LeftStep[])[];
-  /** Rules that lead to each other, those that lead nowhere else first. */
+  /** Groups of rules that lead to each other, those without steps to other groups first. */
   readonly rounds: readonly (readonly number[])[];
 }
 
-/** How rules lead to each other, with all that can be known of which may be empty. */
+/** Builds the graph with exact knowledge of which rules may be empty. */
 export function leftGraph(rules: readonly PlainRule[]): LeftGraph {
   return graphOf(rules, emptyRules(rules));
 }
 
-/** The same as llama.cpp sees it when it looks for loops: empty is what has an empty choice. */
+/**
+ * Builds the graph of llama.cpp's search for loops, where only rules with an empty choice are
+ * empty.
+ */
 export function shallowLeftGraph(rules: readonly PlainRule[]): LeftGraph {
   return graphOf(rules, rules.map(({ choices }) => choices.some(({ length }) => length === 0)));
 }
@@ -64,7 +67,9 @@ function emptyRules(rules: readonly PlainRule[]): boolean[] {
   return empty;
 }
 
-/** Strongly connected components, after Tarjan; without recursion, because rules may be thousands. */
+/**
+ * Strongly connected components (Tarjan), without recursion, as there may be thousands of rules.
+ */
 function roundsIn(steps: readonly (readonly LeftStep[])[]): number[][] {
   const rounds: number[][] = [];
   const order = new Int32Array(steps.length).fill(-1);

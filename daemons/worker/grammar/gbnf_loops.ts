@@ -2,10 +2,10 @@ import { GbnfError } from "./gbnf.ts";
 import { type LeftGraph, leftGraph, type LeftStep, shallowLeftGraph } from "./gbnf_left.ts";
 import type { PlainRule } from "./gbnf_rules.ts";
 
-/** Which loops are looked for. */
+/** Options of {@linkcode findLoop}. */
 export interface LoopOptions {
   /**
-   * Also those that the llama.cpp of this version takes and comes out of: others may not.
+   * Also finds loops that our version of llama.cpp can handle and others may not.
    *
    * @default false
    */
@@ -13,9 +13,9 @@ export interface LoopOptions {
 }
 
 /**
- * Where a grammar comes back to a rule without reading anything. llama.cpp refuses some of these
- * grammars without saying where; others it takes, and some of those it never comes out of: where
- * something is left to be read after each round.
+ * Finds a rule that leads to itself without reading anything. llama.cpp refuses some of these
+ * grammars without saying where. Of those that it accepts, some make it hang: loops that leave
+ * something to read after each round.
  *
  * @example
  * ```ts
@@ -33,10 +33,10 @@ export function findLoop(
   const graph = leftGraph(rules);
   const found = findRound(graph, all ? () => true : ({ grows }) => grows) ??
     findRound(shallowLeftGraph(rules), () => true);
-  return found && told(found.map((index) => rules[index]!));
+  return found && loopError(found.map((index) => rules[index]!));
 }
 
-/** The rules of a round that has a step of the kind, the first of the text first. */
+/** Rules of the first loop with a step for which `isMeant` is true. */
 function findRound(
   { steps, rounds }: LeftGraph,
   isMeant: (step: LeftStep) => boolean,
@@ -53,7 +53,7 @@ function findRound(
   return undefined;
 }
 
-/** Rules from one to before the other: the fewest. */
+/** The shortest way from one rule to another, without the last one. */
 function wayBetween(
   from: number,
   to: number,
@@ -76,10 +76,10 @@ function wayBetween(
   return way;
 }
 
-/** Rules on the way round that a message names. */
-const MOST_TOLD = 5;
+/** Most other rules of the loop that a message names. */
+const MOST_NAMED = 5;
 
-function told(round: readonly PlainRule[]): GbnfError {
+function loopError(round: readonly PlainRule[]): GbnfError {
   const [rule] = round;
   const names = [...new Set(round.map((each) => each.of.name))];
   const [name, ...others] = names;
@@ -87,7 +87,7 @@ function told(round: readonly PlainRule[]): GbnfError {
     const message = "it repeats without end what may be empty: repeat what reads something";
     return new GbnfError(message, name, rule!.of);
   }
-  const shown = others.length > MOST_TOLD ? [...others.slice(0, MOST_TOLD), "…"] : others;
+  const shown = others.length > MOST_NAMED ? [...others.slice(0, MOST_NAMED), "…"] : others;
   const by = shown.length === 0 ? "" : `, by way of ${shown.join(", ")}`;
   const message = `it begins with itself${by}, with nothing read: let it read something first`;
   return new GbnfError(message, name, rule!.of);

@@ -1,30 +1,30 @@
 import { type Gbnf, type GbnfItem, type GbnfRule, type Reading, sizeOfReading } from "./gbnf.ts";
 
-/** What stands at one place of a sequence: the index of a rule, or what is read. */
+/** An element of a sequence: the index of a rule, or something to read. */
 export type Element = RuleIndex | Reads;
 export type RuleIndex = number;
 
-/** Something that is read. */
+/** An element that reads something. */
 export interface Reads {
   readonly reads: Reading;
 }
 
-/** A rule as llama.cpp holds it: without groups and repetitions, which are rules of their own. */
+/** A rule as llama.cpp holds it: groups and repetitions are rules of their own. */
 export interface PlainRule {
-  /** The rule of the text that it is, or was made for. */
+  /** The rule of the text that it is, or was generated for. */
   readonly of: GbnfRule;
-  /** Whether it was made of a repetition. */
+  /** Whether it was generated for a repetition. */
   readonly repeats: boolean;
   readonly choices: readonly (readonly Element[])[];
-  /** Elements as llama.cpp counts them, with the ends of choices. */
+  /** Number of elements as llama.cpp counts them, including the ends of choices. */
   readonly size: number;
 }
 
 /**
- * Takes groups and repetitions apart as llama.cpp's parser does: `x*` becomes `r ::= x r |`, `x{0,2}`
- * becomes `r ::= x s |` and `s ::= x |`. Not for grammars that are nested too deep or are too large.
+ * Converts groups and repetitions to rules as llama.cpp's parser does: `x*` becomes `r ::= x r |`,
+ * `x{0,2}` becomes `r ::= x s |` and `s ::= x |`. Depth and size must have been checked before.
  *
- * @returns With the rule `root` first.
+ * @returns the rules, `root` first
  */
 export function plainRules({ rules }: Gbnf): readonly PlainRule[] {
   const writer = new PlainWriter();
@@ -67,7 +67,7 @@ class PlainWriter {
     if (item.kind === "reference") return [this.named(item.name!, of)];
     if (item.kind === "text") return item.reads!.map((reads) => ({ reads }));
     const [only] = item.choices!;
-    // Of a repetition that is repeated, llama.cpp repeats what the first one left behind.
+    // In a repeated repetition, llama.cpp repeats the elements that the inner one generated.
     if (item.isRepetition) return this.#sequence(only!, of);
     const index = this.#reserve(of);
     this.#put(index, item.choices!.map((each) => this.#sequence(each, of)), of);

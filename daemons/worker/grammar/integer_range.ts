@@ -1,13 +1,13 @@
-/** Most digits of an integer that a model may write: more would not all be exact in JSON. */
+/** Most digits of an integer that a model may write: not all larger ones are exact in JSON. */
 const MAX_DIGITS = 15;
-/** The largest integer of so many digits. */
+/** The largest integer of that many digits. */
 const LARGEST = 10 ** MAX_DIGITS - 1;
 
 /**
- * The grammar of the integers from one to another, both included, without leading zeros or `-0`.
- * Bounds beyond 15 digits are drawn in to those.
+ * A grammar of the integers from `min` to `max` inclusive, without leading zeros or `-0`. Bounds
+ * are limited to 15 digits.
  *
- * @returns An expression that may stand anywhere in a rule; undefined where no integer is left.
+ * @returns an expression for any position in a rule; undefined if there is no integer between them
  *
  * @example
  * ```ts
@@ -26,12 +26,12 @@ export function integerRange(min: number, max: number): string | undefined {
   return choices.length === 0 ? undefined : `(${choices.join(" | ")})`;
 }
 
-/** Numbers from 1 on, by how many digits they have. */
+/** Choices for positive numbers, by their number of digits. */
 function positive(low: number, high: number): string[] {
   const choices: string[] = [];
   for (let from = low; from <= high;) {
     const digits = String(from).length;
-    // All numbers of so many digits and of those after, as far as `high` goes.
+    // All numbers of this and larger numbers of digits, up to `high`.
     let last = digits;
     while (10 ** last - 1 <= high) last++;
     last--;
@@ -47,7 +47,7 @@ function positive(low: number, high: number): string[] {
   return choices;
 }
 
-/** Texts of digits from one to another of the same length. */
+/** An expression for the texts of digits from `low` to `high`, which have the same length. */
 function sameLength(low: string, high: string): string {
   if (/^0*$/.test(low) && /^9*$/.test(high)) return low.length === 0 ? "" : anyDigits(low.length);
   const [first, last] = [Number(low[0]), Number(high[0])];

@@ -4,7 +4,7 @@ import { literal, literalChoice } from "./literal_choice.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Keywords that say nothing about which values are valid. */
+/** Keywords that do not restrict values. */
 const ANNOTATIONS = new Set([
   "$schema",
   "$id",
@@ -20,7 +20,7 @@ const ANNOTATIONS = new Set([
   "writeOnly",
 ]);
 
-/** Keywords that a grammar is made of, by the kind of value that they speak of. */
+/** Supported keywords, by the kind of value that they apply to. */
 const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
   any: ["$ref", "anyOf", "oneOf", "enum", "const", "type"],
   object: ["properties", "required", "additionalProperties"],
@@ -28,11 +28,11 @@ const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
   string: ["minLength", "maxLength", "format"],
   integer: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
 };
-/** Keywords that say everything about a value: what stands beside them could not be honoured. */
+/** Keywords that define a value alone: other keywords beside them are not supported. */
 const WHOLE = ["$ref", "anyOf", "oneOf"];
 const KNOWN = new Set(Object.values(KEYWORDS).flat());
 
-/** Rules that every grammar may refer to, each with those that it needs. */
+/** Rules that every grammar may refer to. */
 const BASE: Readonly<Record<string, string>> = {
   "ws": '"" | " " | "\\n" [ \\t]{0,20}',
   "char": '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F]{4})',
@@ -51,7 +51,7 @@ const DATE = '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] |
 const TIME = '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{3})? ' +
   '("Z" | [+-] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])';
 const HEX = "[0-9a-f]";
-/** Formats that are kept to; others are annotations, as the standard has it. */
+/** Supported formats; others are annotations, as the standard allows. */
 const FORMATS: Readonly<Record<string, string>> = {
   "date": DATE,
   "time": TIME,
@@ -59,23 +59,23 @@ const FORMATS: Readonly<Record<string, string>> = {
   "uuid": `${HEX}{8} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{4} "-" ${HEX}{12}`,
 };
 
-/** Bounds from here on say no more than that an integer is exact, as some libraries write them. */
+/** Bounds of this size mean only that an integer is exact; some libraries write them. */
 const EXACT = 999_999_999_999_999;
 
-/** A schema may not be nested deeper, nor make more rules: grammars are slow beyond. */
+/** Limits of nesting and of rules; larger grammars are slow. */
 const MAX_DEPTH = 64;
 const MAX_RULES = 5_000;
-/** llama.cpp refuses to repeat a rule more often. */
+/** llama.cpp refuses more repetitions of a rule. */
 const MAX_REPEATS = 1_999;
 
 /**
- * A GBNF grammar of the JSON values that a schema allows: objects with their properties in the
- * order of the schema, optional ones left out or not, little white space.
+ * Makes a GBNF grammar of the JSON values that a schema allows. Objects have their properties in
+ * the order of the schema, with or without optional ones, and little white space.
  *
- * @param field Where the schema stands in the request, for messages.
- * @param isStrict Keywords that a grammar cannot hold are refused by name; else they are left out,
- * and the output may break them.
- * @throws {LlorchError} `INVALID_REQUEST` listing every keyword that cannot be honoured.
+ * @param field The schema's field in the request, for messages.
+ * @param isStrict Refuses keywords that a grammar cannot express; otherwise they are ignored, and
+ * the output may violate them.
+ * @throws {LlorchError} `INVALID_REQUEST` that lists every unsupported keyword
  *
  * @example
  * ```ts
@@ -90,21 +90,21 @@ export function jsonGrammar(schema: Schema, field: string, isStrict = true): str
   return grammarText(root, writer.rules);
 }
 
-/** A whole grammar: its root, its own rules and those that any may refer to. */
+/** The text of a whole grammar: `root`, its own rules and the base rules. */
 export function grammarText(root: string, own: Readonly<Record<string, string>>): string {
   const rules = { root, ...own, ...BASE };
   return Object.entries(rules).map(([name, rule]) => `${name} ::= ${rule}\n`).join("");
 }
 
-/** How a {@linkcode GrammarWriter} reads its schema. */
+/** Options of a {@linkcode GrammarWriter}. */
 export interface GrammarOptions {
-  /** Begins the rules' names, where several schemas share a grammar. @default "" */
+  /** Prefix of the rules' names, if several schemas share a grammar. @default "" */
   readonly prefix?: string;
-  /** Whether keywords that a grammar cannot hold are refused, or left out. */
+  /** Whether keywords that a grammar cannot express are refused, or ignored. */
   readonly isStrict: boolean;
 }
 
-/** Collects the rules of one schema. */
+/** Makes and collects the rules of one schema. */
 export class GrammarWriter {
   readonly rules: Record<string, string> = {};
   readonly errors: FieldError[] = [];
@@ -123,7 +123,7 @@ export class GrammarWriter {
     this.#isStrict = options.isStrict;
   }
 
-  /** The grammar of one schema: an expression that may stand anywhere in a rule. */
+  /** Converts a schema to an expression for any position in a rule. */
   expression(node: unknown, at: string, depth: number): string {
     if (node === true) return "value";
     if (!isSchema(node)) return this.#refuse(at, "must be a schema: an object or true");
@@ -206,9 +206,9 @@ export class GrammarWriter {
     return this.#rule(`"{" ws ${this.#pairs(pairs, more)} "}"`);
   }
 
-  /** Pairs in order, optional ones there or not, with commas between those that are. */
+  /** Pairs in order, with or without optional ones, separated by commas. */
   #pairs(pairs: readonly { pair: string; required: boolean }[], more: string): string {
-    // From the last to the first: what may follow when something stands before it, or nothing does.
+    // From last to first: `after` follows another pair, `first` does not.
     let after = more ? `(ws "," ws ${more})* ws` : "ws";
     let first = more ? `(${more} (ws "," ws ${more})* ws)?` : '""';
     for (const { pair, required } of pairs.toReversed()) {
@@ -252,7 +252,7 @@ export class GrammarWriter {
     const max = bound("maximum", Infinity);
     const above = bound("exclusiveMinimum", -Infinity);
     const below = bound("exclusiveMaximum", Infinity);
-    // Beside the nearest whole number: a bound itself may be a fraction.
+    // The next whole number, since an exclusive bound may be a fraction.
     const low = Math.max(min, Math.floor(above) + 1);
     const high = Math.min(max, Math.ceil(below) - 1);
     if (low <= -EXACT && high >= EXACT) return "integer";
@@ -276,7 +276,7 @@ export class GrammarWriter {
     const name = `${this.#prefix}r${this.#count++}`;
     this.#refs.set(String(ref), name);
     const place = [this.#field, ...steps].join(".");
-    // Reached through a reference, a schema that contains itself starts anew.
+    // A rule for the target, so that a schema may contain itself.
     this.rules[name] = this.expression(target, place, depth + 1);
     return name;
   }
@@ -302,12 +302,12 @@ export class GrammarWriter {
     for (const key of boundsOf(node)) this.#leaveOut(`${at}.${key}`, message);
   }
 
-  /** What no grammar can hold: wrong where the schema must be kept to, and else left out. */
+  /** Handles what a grammar cannot express: an error if strict, otherwise ignored. */
   #leaveOut(field: string, message: string): void {
     if (this.#isStrict) this.#refuse(field, message);
   }
 
-  /** Notes what is wrong; the expression only keeps the walk going, to find everything. */
+  /** Records an error; returns any expression, so that the walk goes on to find all errors. */
   #refuse(field: string, message: string): string {
     if (!this.errors.some((error) => error.field === field)) this.errors.push({ field, message });
     return "value";
@@ -318,12 +318,12 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The bounds of a number that a schema gives. */
+/** The bounds of a number in a schema. */
 function boundsOf(node: Schema): string[] {
   return KEYWORDS["integer"]!.filter((key) => node[key] !== undefined);
 }
 
-/** A schema without a type may still mean one. */
+/** The type that the keywords of a schema without `type` imply. */
 function impliedType(node: Schema): string | undefined {
   return ["object", "array", "string"].find((type) =>
     KEYWORDS[type]!.some((key) => node[key] !== undefined)

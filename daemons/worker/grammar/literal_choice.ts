@@ -1,4 +1,4 @@
-/** Fewer texts stand beside each other as they are. */
+/** Up to this many texts are a plain list of alternatives. */
 const FEW = 32;
 
 /** A text as a GBNF literal. */
@@ -6,13 +6,13 @@ export function literal(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Groups are nested no deeper than this: what follows stands side by side. */
+/** Deepest nesting of groups; deeper levels are plain lists. */
 const MAX_LEVEL = 40;
 
 /**
- * One of several texts as a GBNF expression. Many are written as a tree of their common beginnings:
- * llama.cpp tries each way to go on with each token of its vocabulary, and twenty thousand ways side by
- * side would keep all streams of a worker waiting for seconds.
+ * A GBNF expression for one of several texts. Many texts become a tree of their common beginnings:
+ * llama.cpp tries each alternative with each token of its vocabulary, and a list of twenty thousand
+ * would keep all streams of a worker waiting for seconds.
  *
  * @example
  * ```ts ignore
@@ -24,7 +24,7 @@ export function literalChoice(texts: readonly string[]): string {
   return tree([...new Set(texts)].map((text) => [...text]), 0);
 }
 
-/** @param texts Different ones, as characters. */
+/** @param texts Different texts, as lists of characters. */
 function tree(texts: readonly (readonly string[])[], level: number): string {
   if (texts.length === 1) return literal(texts[0]!.join(""));
   if (level > MAX_LEVEL) return `(${texts.map((text) => literal(text.join(""))).join(" | ")})`;
@@ -36,7 +36,7 @@ function tree(texts: readonly (readonly string[])[], level: number): string {
   return shared === 0 ? rest : `${literal(texts[0]!.slice(0, shared).join(""))} ${rest}`;
 }
 
-/** So many characters begin all of them. */
+/** Length of the common beginning of all texts. */
 function sharedLength([first = [], ...others]: readonly (readonly string[])[]): number {
   let length = first.length;
   for (const other of others) {

@@ -4,13 +4,13 @@ import { checkGrammar } from "./check_grammar.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
-/** The fields of a request that hold its answer to a grammar. */
+/** The fields of a request from which its grammar is made. */
 export type GrammarFields = Pick<
   ExecuteRequest,
   "grammar" | "json_schema" | "json_schema_strict" | "tools" | "tool_choice"
 >;
 
-/** A grammar that was checked, and the field that asks for it. */
+/** A checked grammar, and the field that it is made from. */
 export interface RequestGrammar {
   readonly field: "grammar" | "json_schema" | "tools";
   /** GBNF. */
@@ -18,9 +18,10 @@ export interface RequestGrammar {
 }
 
 /**
- * The grammar that a request asks for; undefined when it asks for none.
+ * Makes the grammar of a request; undefined if it needs none.
  *
- * @throws {LlorchError} `INVALID_REQUEST` naming the field, also for a grammar that would never end.
+ * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar that would never
+ * end
  */
 export function requestGrammar(request: GrammarFields): RequestGrammar | undefined {
   const made = grammarOf(request);

@@ -4,12 +4,13 @@ import { grammarText, GrammarWriter } from "./json_grammar.ts";
 import { literal } from "./literal_choice.ts";
 
 /**
- * A GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions; the
- * arguments keep to its schema, but for what a grammar cannot hold of one that is not strict.
+ * Makes a GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions. The
+ * arguments follow its schema; if it is not strict, keywords that a grammar cannot express are
+ * ignored.
  *
- * @param all Functions of the request, by whose places errors are named.
- * @param demanded Those that may be called.
- * @throws {LlorchError} `INVALID_REQUEST` listing every keyword that cannot be honoured.
+ * @param all All functions of the request; their indexes are in error messages.
+ * @param demanded The functions that may be called.
+ * @throws {LlorchError} `INVALID_REQUEST` that lists every unsupported keyword
  */
 export function toolGrammar(all: readonly Tool[], demanded: readonly Tool[]): string {
   const errors: FieldError[] = [];

@@ -7,14 +7,14 @@ import type { OpenaiServer } from "./server.ts";
 import { vllm } from "./vllm.ts";
 
 /**
- * Finds out by asking what a server is, and the name that it gives to its model.
+ * Finds out the kind of a server and its model's name, by requests.
  *
- * 1. llama-server tells `/props`.
- * 2. vLLM tells `/version`, and its model's `max_model_len`; whether it tells token ids shows when it
- *    is asked for one.
- * 3. Any other server knows text alone.
+ * 1. llama-server answers `/props`.
+ * 2. vLLM answers `/version` and lists its model's `max_model_len`; a test request shows whether it
+ *    returns token ids.
+ * 3. Any other server is used with text only.
  *
- * @param fallback The model's name where the server lists none.
+ * @param fallback The model's name if the server lists none.
  */
 export async function detectServer(
   server: OpenaiServer,
@@ -51,7 +51,7 @@ export async function detectServer(
   };
 }
 
-/** The reply; undefined where the server has no such route. */
+/** The reply; undefined if the server does not answer this route. */
 async function ask(server: OpenaiServer, path: string, signal: AbortSignal): Promise<unknown> {
   try {
     return await server.get(path, signal);

@@ -1,14 +1,14 @@
-/** Memory of one process, in bytes, as the kernel tells it. */
+/** Memory of one process in bytes, as the kernel reports it. */
 interface Resident {
-  /** Its own, and pages of files that it has mapped. */
+  /** Its own pages, and pages of mapped files. */
   readonly own: number;
   /** Pages that it shares with others. */
   readonly shared: number;
 }
 
 /**
- * The processes of a group, and the memory that they hold in bytes. Shared memory counts once, by
- * whoever holds most of it: servers of several processes pass tensors through it.
+ * The processes of a group, and their memory in bytes. Shared memory, through which servers of
+ * several processes pass tensors, counts once: the largest figure of any process.
  */
 export async function groupMemory(
   group: number,
@@ -30,13 +30,13 @@ async function fromProc(group: number): Promise<Process[]> {
     if (!/^\d+$/.test(name)) continue;
     try {
       const stat = await Deno.readTextFile(`/proc/${name}/stat`);
-      // After the name, which may hold anything: state, parent, group.
+      // After the name, which may contain anything: state, parent, group.
       const [, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (Number(pgrp) !== group) continue;
       const status = await Deno.readTextFile(`/proc/${name}/status`);
       found.push({ pid: Number(name), memory: readStatus(status) });
     } catch {
-      // It has ended, or is not ours to read.
+      // The process has ended, or we may not read its files.
     }
   }
   return found;
@@ -61,7 +61,7 @@ async function fromPs(group: number): Promise<Process[]> {
   return readPs(new TextDecoder().decode(stdout), group);
 }
 
-/** Reads what `ps -axo pid=,pgid=,rss=` says of a group. */
+/** Reads the processes of a group from the output of `ps -axo pid=,pgid=,rss=`. */
 export function readPs(text: string, group: number): Process[] {
   return text.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
     .filter(([, pgid]) => pgid === group)

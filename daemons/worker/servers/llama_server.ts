@@ -17,7 +17,8 @@ const NAMES = {
 };
 
 /**
- * llama.cpp's own server: `/completion` takes tokens and tells them, which its OpenAI routes do not.
+ * llama.cpp's own server. It uses `/completion`, which accepts and returns tokens; the OpenAI
+ * routes of llama-server do not.
  *
  * @param props Its reply to `GET /props`.
  */
@@ -34,7 +35,7 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
-    // A grammar that ends our llama.cpp ends that one, too.
+    // A grammar that would end our llama.cpp would end that one, too.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
     generateText: (request, order) =>
@@ -57,7 +58,9 @@ function llamaTokens(server: OpenaiServer): TokenServer {
     return isRecord(reply) ? String(reply["content"] ?? "") : "";
   }
 
-  /** Tokens of a piece of text: the server tells only the last of those that make up one character. */
+  /**
+   * Tokens of a piece of text: for a character of several tokens the server returns only the last.
+   */
   async function idsOf(text: string, last: number, signal: AbortSignal): Promise<number[]> {
     const options = { add_special: false, parse_special: false };
     const all = await tokenizeText(text, options, signal);
@@ -67,7 +70,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
     }
     throw new LlorchError(
       "INTERNAL",
-      "The engine does not tell what tokens a character is made of",
+      "The engine does not return all tokens of a character",
     );
   }
 
@@ -90,7 +93,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
       const { logprobs, json_schema, ...rest } = request;
       const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
-      let told = 0;
+      let predictedBefore = 0;
       const chunks = server.stream("/completion", {
         prompt: tokens,
         ...sampling,
@@ -109,8 +112,8 @@ function llamaTokens(server: OpenaiServer): TokenServer {
         if (!isRecord(chunk)) continue;
         const piece = readCompletion(chunk, logprobs);
         const predicted = Number(chunk["tokens_predicted"] ?? 0);
-        const isGap = piece.text !== "" && predicted - told > piece.ids.length;
-        told = predicted;
+        const isGap = piece.text !== "" && predicted - predictedBefore > piece.ids.length;
+        predictedBefore = predicted;
         yield isGap
           ? { ...piece, ids: await idsOf(piece.text, piece.ids.at(-1) ?? -1, signal) }
           : piece;
@@ -140,7 +143,7 @@ export function readCompletion(
   };
 }
 
-/** JSON has no minus infinity, and the contract says -9999 for what is impossible. */
+/** The contract's logarithm of probability 0, since JSON has no minus infinity. */
 const IMPOSSIBLE = -9999;
 
 function readOdds(value: unknown, top: number): ChosenLogprob[] {

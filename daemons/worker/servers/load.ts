@@ -14,18 +14,19 @@ import { type EngineProcess, startEngine } from "./process.ts";
 import { RemoteModel } from "./remote_model.ts";
 import { type OpenaiServer, openaiServer } from "./server.ts";
 
-/** Time between looks whether a server that starts is there, in milliseconds. */
+/** Time between two health checks of a starting server, in milliseconds. */
 const START_LOOK_MS = 100;
 
-/** What a shell says of a program that SIGKILL ended. */
+/** A shell's exit code for a program that SIGKILL ended. */
 const KILLED_CODE = 128 + 9;
 
-/** All layers: more than any model has. */
+/** More layers than any model has, which means all of them. */
 const ALL_LAYERS = 999;
 
 /**
- * Starts a server with OpenAI's API as a child, waits until its health answers, and serves its model. The
- * pool manager's start deadline bounds the wait; the end of the server ends the worker.
+ * Starts a server with OpenAI's API as a child process, waits for its health check to succeed, and
+ * serves its model. The pool manager's start deadline limits the wait; the worker ends with its
+ * server.
  */
 export const loadOpenai: LoadModel = async (config, context) => {
   const { log, signal } = context;
@@ -72,7 +73,8 @@ export const loadOpenai: LoadModel = async (config, context) => {
       watch.close();
       if (isStopping) return;
       model.failAll(`The engine is gone: ${how}; the job can go on elsewhere`);
-      // The worker ends as its engine did, so that the pool manager can tell a kill for want of memory.
+      // The worker ends as its engine did, so that the pool manager can detect an out-of-memory
+      // kill.
       const exitCode = wasKilled ? KILLED_CODE : undefined;
       context.onFatal(new Error(`The engine ${words[0]} is gone: ${how}`), exitCode);
     });
@@ -83,7 +85,7 @@ export const loadOpenai: LoadModel = async (config, context) => {
   }
 };
 
-/** The command as it is started. */
+/** The engine's command with its placeholders filled in. */
 function engineWords(config: WorkerConfig, port: number): string[] {
   const { context = DEFAULT_CONTEXT, slots, gpu, gpu_layers } = config;
   return fillCommand(readCommand(config.openai.command!), {
@@ -112,8 +114,8 @@ function readCommand(text: string): string[] {
 }
 
 /**
- * The server's environment: ours, less what configures us and our tokens, and a key by which
- * llama-server and vLLM know that it is we who call; anybody on this machine could.
+ * The server's environment: ours without `LLORCH_*`, and a key for llama-server and vLLM, so that
+ * only we can call them.
  */
 export function engineEnv(
   ours: Readonly<Record<string, string>>,
@@ -154,7 +156,7 @@ async function whenHealthy(
   }
 }
 
-/** What the server can do, found out by asking for a little of each. */
+/** Finds out what the server can do, by a small request of each kind. */
 async function tryCapabilities(
   server: OpenaiServer,
   model: string,
@@ -173,7 +175,7 @@ async function tryCapabilities(
   };
   await attempt("generate", "/v1/completions", { prompt: "a", max_tokens: 1 });
   if (found.length === 0) {
-    // Some servers answer chats alone.
+    // Some servers have only chats.
     const messages = [{ role: "user", content: "a" }];
     await attempt("generate", "/v1/chat/completions", { messages, max_tokens: 1 });
   }

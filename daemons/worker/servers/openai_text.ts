@@ -6,10 +6,10 @@ import type { Piece, TextOrder, Usage } from "./server_kind.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
-/** What llorch assumes of sampling where a request does not say; a server without the field gets none. */
+/** llorch's defaults of fields beyond OpenAI's API; not sent to servers without these fields. */
 const BEYOND_OPENAI = { top_k: 40, min_p: 0.05, repetition_penalty: 1 } as const;
 
-/** Names that a server gives to fields beyond OpenAI's; a field without a name is refused. */
+/** A server's names of fields beyond OpenAI's API; fields without a name are refused. */
 export interface FieldNames {
   readonly top_k?: string;
   readonly min_p?: string;
@@ -18,9 +18,9 @@ export interface FieldNames {
 }
 
 /**
- * The sampling of a request in OpenAI's words.
+ * Converts the sampling of a request to OpenAI's fields.
  *
- * @throws {LlorchError} `INVALID_REQUEST` naming fields that the server does not know.
+ * @throws {LlorchError} `INVALID_REQUEST` that names fields which the server does not know
  */
 export function samplingFields(
   request: ExecuteRequest,
@@ -59,7 +59,7 @@ export function samplingFields(
   return body;
 }
 
-/** Generates by `/v1/chat/completions` or `/v1/completions`: text without token ids. */
+/** Generates text without token ids by `/v1/chat/completions` or `/v1/completions`. */
 export async function* generateText(
   server: OpenaiServer,
   model: string,
@@ -93,16 +93,16 @@ export async function* generateText(
   }
 }
 
-/** A call that comes in pieces. */
+/** A tool call that arrives in pieces. */
 interface CallParts {
   id: string;
   name: string;
   arguments: string;
 }
 
-/** Reads one chunk of either route; undefined for one that says nothing. */
+/** Reads one chunk of either route; undefined if it has no content. */
 export function readChunk(chunk: unknown, calls: CallParts[] = []): Piece | undefined {
-  if (!isRecord(chunk)) throw new LlorchError("INTERNAL", "The engine sent a chunk that is none");
+  if (!isRecord(chunk)) throw new LlorchError("INTERNAL", "The engine sent an invalid chunk");
   const usage = readUsage(chunk["usage"]);
   const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
   const choice = isRecord(choices[0]) ? choices[0] : {};
@@ -127,9 +127,9 @@ function addCall(calls: CallParts[], part: unknown): void {
   if (!isRecord(part)) return;
   const call = calls[Number(part["index"] ?? calls.length)] ??= { id: "", name: "", arguments: "" };
   if (typeof part["id"] === "string") call.id ||= part["id"];
-  const said = isRecord(part["function"]) ? part["function"] : {};
-  if (typeof said["name"] === "string") call.name += said["name"];
-  if (typeof said["arguments"] === "string") call.arguments += said["arguments"];
+  const piece = isRecord(part["function"]) ? part["function"] : {};
+  if (typeof piece["name"] === "string") call.name += piece["name"];
+  if (typeof piece["arguments"] === "string") call.arguments += piece["arguments"];
 }
 
 function wholeCall(call: CallParts, index: number): ToolCall {
@@ -158,7 +158,7 @@ function readUsage(usage: unknown): Usage | undefined {
   );
 }
 
-/** Token ids, where a value is a list of them. */
+/** The token ids in a value; empty if it is not a list. */
 export function readIds(value: unknown): number[] {
   return Array.isArray(value) ? value.filter((id) => Number.isSafeInteger(id)) : [];
 }

@@ -2,28 +2,28 @@ import { sendSignal, startProcess } from "#shared/process.ts";
 
 /** How a server ended. */
 export interface EngineEnd {
-  /** For people: `it ended with exit code 3`. */
+  /** For messages, e.g. `it ended with exit code 3`. */
   readonly how: string;
-  /** It was ended by SIGKILL, and not by us: perhaps by the kernel, for want of memory. */
+  /** Whether SIGKILL ended it: perhaps by the kernel, because memory ran out. */
   readonly wasKilled: boolean;
 }
 
 /** A running server. */
 export interface EngineProcess {
-  /** Of the group that the server and all its children are in. */
+  /** Id of the process group of the server and all its children. */
   readonly group: number;
   /** Resolves once the server has ended. */
   readonly ended: Promise<EngineEnd>;
-  /** SIGTERM, and SIGKILL after so many milliseconds; resolves when the group has ended. */
+  /** Sends SIGTERM, and SIGKILL after `deadlineMs`; resolves when the group has ended. */
   stop(deadlineMs: number): Promise<void>;
 }
 
 /**
- * Runs a command and ends its whole group when our end of its stdin closes, which the kernel does when
- * we die, however we die. The watcher outlives the command until then, so that children that it leaves
- * behind go too. It is deaf from its first instant, or an early SIGTERM to the group would leave nobody to
- * watch. A shell is what every host has; SIGTERM is trapped, so that it passes the shell by and reaches the
- * command, which gets the default action back.
+ * A shell script that runs a command, and kills its whole process group when our end of its stdin
+ * closes, which the kernel does when we end, however we end. The watcher outlives the command until
+ * then, so that remaining children are killed, too. The watcher ignores signals from its first
+ * instant, so that an early SIGTERM to the group cannot end it. The shell traps SIGTERM and goes
+ * on, while the command has the default action for it.
  */
 const GUARD = `
 trap '' TERM INT HUP
@@ -41,15 +41,15 @@ done
 exit "$code"
 `;
 
-/** A shell says so of a command that a signal ended. */
+/** A shell's exit code for a command that a signal ended is this plus the signal's number. */
 const SIGNAL_CODE = 128;
 const SIGKILL = 9;
 
 /**
- * Starts a server in a process group of its own, its output where ours goes.
+ * Starts a server in a process group of its own, with our stdout and stderr.
  *
- * @param env Its whole environment.
- * @throws {LlorchError} `WORKER_START_FAILED` when no shell can be started.
+ * @param env The server's whole environment.
+ * @throws {LlorchError} `WORKER_START_FAILED` if no shell can be started
  */
 export function startEngine(
   words: readonly string[],
@@ -63,7 +63,7 @@ export function startEngine(
     name: words[0]!,
   });
   const ended = exited.then(({ exit_code, signal }) => {
-    // What the command left behind in its group goes now.
+    // Ends the remaining processes of its group.
     child.stdin?.destroy();
     return howItEnded(exit_code, signal);
   });

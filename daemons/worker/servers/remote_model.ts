@@ -17,7 +17,7 @@ import { RemoteRun, type RemoteSpec } from "./remote_run.ts";
 import { remoteEmbed, remoteRerank } from "./remote_vectors.ts";
 import type { OpenaiServer } from "./server.ts";
 
-/** What a {@linkcode RemoteModel} is made of. */
+/** Dependencies of a {@linkcode RemoteModel}. */
 export interface RemoteParts {
   readonly config: WorkerConfig;
   readonly context: LoadContext;
@@ -25,10 +25,10 @@ export interface RemoteParts {
   readonly kind: ServerKind;
   readonly capabilities: readonly Capability[];
   readonly fingerprint: string;
-  /** The model's name at the server. */
+  /** The server's name of the model. */
   readonly name: string;
   readonly contextTokens: number;
-  /** Whether the server's health answers. */
+  /** Whether the server's last health check succeeded. */
   readonly isAnswering: () => boolean;
   readonly memory: () => { readonly pids: readonly number[]; readonly bytes: number };
   /** Ends the server. */
@@ -55,7 +55,7 @@ export class RemoteModel implements Model {
     this.fingerprint = parts.fingerprint;
     this.capabilities = parts.capabilities;
     const { config, isAnswering } = parts;
-    // A stream is silent while the server does not answer, so that it shows.
+    // Without metrics events while the server does not answer, orchestratord sees a stalled stream.
     this.#table = new RunTable(queueLimit(config), config.metrics_interval_ms, isAnswering);
   }
 
@@ -148,7 +148,7 @@ export class RemoteModel implements Model {
     }
   }
 
-  /** Tokens where both sides can speak of them, which resumes exactly; else text, which cannot. */
+  /** Uses tokens if the server can, so that the answer can be resumed; otherwise text. */
   async #prepare(request: ExecuteRequest): Promise<RemoteSpec> {
     const { kind, config } = this.#parts;
     const { resume_tokens, resume_index, max_tokens, stop } = request;
@@ -165,9 +165,9 @@ export class RemoteModel implements Model {
       seed,
     };
     const { tokens } = kind;
-    // The server alone knows how its model writes calls.
+    // Only the server knows how its model writes calls.
     if (!tokens || offeredTools(request).length > 0) {
-      requireFirstAttempt(request, "its engine does not tell the tokens of this answer");
+      requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
         tokensIn: undefined,
@@ -177,7 +177,7 @@ export class RemoteModel implements Model {
       };
     }
     const isHeld = request.grammar !== undefined || request.json_schema !== undefined;
-    if (isHeld) requireFirstAttempt(request, "its engine would begin the grammar anew");
+    if (isHeld) requireFirstAttempt(request, "its engine would begin the grammar again");
     const { vocabularySize } = kind;
     checkTokenIds(request, { ...NO_TOKENIZER, vocabularySize, context: this.context });
     const { signal } = this.#closed;
@@ -185,10 +185,10 @@ export class RemoteModel implements Model {
     checkLength(prompt, { ...NO_TOKENIZER, vocabularySize, context: this.context });
     const limit = Math.min(max_tokens ?? Infinity, this.context - prompt.length) -
       resume_tokens.length;
-    const said = stop.length > 0 && resume_tokens.length > 0
+    const resumedText = stop.length > 0 && resume_tokens.length > 0
       ? await tokens.detokenize(resume_tokens, signal)
       : "";
-    const alreadyOver = matchStops(said, stop).stopAt !== undefined
+    const alreadyOver = matchStops(resumedText, stop).stopAt !== undefined
       ? "STOP_SEQUENCE" as const
       : limit <= 0
       ? "MAX_TOKENS" as const
@@ -201,14 +201,14 @@ export class RemoteModel implements Model {
         tokens.generate(request, {
           tokens: [...prompt, ...resume_tokens],
           limit,
-          // Else the numbers that chose the first tokens would choose the next ones, too.
+          // With the same seed, the random numbers of the first tokens would be used again.
           seed: (seed + resume_tokens.length) >>> 0,
           signal,
         }),
     };
   }
 
-  /** Servers stop a plain completion early unless told; a token has a byte at least. */
+  /** Servers have a low default limit for completions; a token has at least one byte. */
   #textLimit({ max_tokens, prompt, prompt_tokens }: ExecuteRequest): number | undefined {
     if (max_tokens !== undefined) return max_tokens;
     const given = prompt_tokens?.length ??
@@ -231,7 +231,7 @@ export class RemoteModel implements Model {
   }
 }
 
-/** The part of a tokenizer that the checks of a request do not use. */
+/** The methods of a tokenizer that the checks of a request do not call. */
 const NO_TOKENIZER = {
   tokenize(): never {
     throw new TypeError("The tokenizer is the engine's own");

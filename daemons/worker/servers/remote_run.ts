@@ -10,13 +10,13 @@ import {
 import { type Release, TextGate } from "../answers/text_gate.ts";
 import type { Piece, Usage } from "./server_kind.ts";
 
-/** One attempt of a job, accepted and ready to run. */
+/** An accepted attempt of a job. */
 export interface RemoteSpec extends AnswerSpec {
-  /** Tokens of the prompt; undefined where only the server can count them. */
+  /** Number of the prompt's tokens; undefined if only the server can count them. */
   readonly tokensIn: number | undefined;
-  /** Tokens that earlier attempts delivered. */
+  /** Number of tokens that earlier attempts delivered. */
   readonly resumed: number;
-  /** What is delivered is already all: nothing is left to generate. */
+  /** Set if earlier attempts delivered everything, so that nothing is left to generate. */
   readonly alreadyOver: StopReason | undefined;
   readonly stops: readonly string[];
   readonly generate: (signal: AbortSignal) => AsyncGenerator<Piece>;
@@ -28,23 +28,23 @@ export interface RemoteContext extends AnswerContext {
   readonly onEnded: () => void;
 }
 
-/** A piece's text on its way through the gate. */
+/** A piece that the gate may hold. */
 interface Held {
   readonly text: string;
   readonly ids: readonly number[];
   readonly logprobs: readonly ChosenLogprob[];
 }
 
-/** One attempt of a job that a server generates; its pieces become the events of its answer. */
+/** An attempt of a job that a server generates. Its pieces become the answer's events. */
 export class RemoteRun {
   readonly answer: Answer;
   readonly #spec: RemoteSpec;
   readonly #gate: TextGate;
   readonly #abort = new AbortController();
-  /** Pieces that the gate may still hold, by the number that stands for them. */
+  /** Pieces that the gate may hold, by the number that the gate has in place of a token. */
   readonly #held = new Map<number, Held>();
   #pieces = 0;
-  /** Tokens whose text comes with a later one. */
+  /** Tokens whose text comes with a later token. */
   #silent: { ids: number[]; logprobs: ChosenLogprob[] } = { ids: [], logprobs: [] };
   #fresh = 0;
   #usage: Usage = {};
@@ -67,7 +67,7 @@ export class RemoteRun {
     });
   }
 
-  /** Generates; resolves when the run has ended and the server's reply is let go. */
+  /** Generates; resolves when the run has ended and the server's reply is closed. */
   async run(): Promise<void> {
     if (this.answer.ended) return;
     const { alreadyOver } = this.#spec;
@@ -101,7 +101,7 @@ export class RemoteRun {
     this.answer.end(stop, calls);
   }
 
-  /** @returns whether a stop string is whole */
+  /** @returns whether a stop string is complete */
   #accept({ text, ids, logprobs = [], stop }: Piece): boolean {
     if (text === "" && ids.length === 0) return false;
     const isFirst = !this.answer.hasTokens;
@@ -153,7 +153,7 @@ export class RemoteRun {
     };
   }
 
-  /** Servers do not say how far they have read; all of it, once they answer. */
+  /** Evaluated part of the prompt: servers do not report it, so it is 0 until they answer. */
   #promptRead(): TokenCounts["prompt"] {
     const { tokensIn, resumed } = this.#spec;
     if (tokensIn === undefined || this.#fresh > 1) return undefined;

@@ -3,7 +3,7 @@ import type { Model } from "../model.ts";
 import { isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
-/** `/v1/embeddings` as the worker's `/embed`. */
+/** Answers the worker's `/embed` by the server's `/v1/embeddings`. */
 export async function remoteEmbed(
   server: OpenaiServer,
   model: string,
@@ -32,7 +32,7 @@ export async function remoteEmbed(
   };
 }
 
-/** `/v1/rerank` as the worker's `/rerank`. */
+/** Answers the worker's `/rerank` by the server's `/v1/rerank`. */
 export async function remoteRerank(
   server: OpenaiServer,
   model: string,
@@ -51,7 +51,7 @@ export async function remoteRerank(
   return { scores: toShares(scores), tokens: promptTokens(reply) };
 }
 
-/** Scores from 0 to 1: a server that tells the model's own numbers gets their logistic function. */
+/** Scores from 0 to 1: if a server returns raw scores, the logistic function is applied. */
 function toShares(scores: readonly number[]): number[] {
   const isShare = scores.every((score) => score >= 0 && score <= 1);
   return isShare ? [...scores] : scores.map((score) => 1 / (1 + Math.exp(-score)));

@@ -3,12 +3,12 @@ import { isRecord, parseJson } from "#shared/json.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { readSse } from "#shared/http/sse.ts";
 
-/** Longest wait for a reply that is no stream, in milliseconds. */
+/** Longest wait for a reply that is not a stream, in milliseconds. */
 const CALL_MS = 60_000;
 
 /** A server with OpenAI's API on this machine. */
 export interface OpenaiServer {
-  /** @throws {LlorchError} what the server's error means. */
+  /** @throws {LlorchError} the server's error, see {@linkcode serverError} */
   get(path: string, signal: AbortSignal): Promise<unknown>;
   /** @throws {LlorchError} as {@linkcode get} */
   post(path: string, body: unknown, signal: AbortSignal): Promise<unknown>;
@@ -76,20 +76,20 @@ function lost(reason: string, cause?: unknown): LlorchError {
   return new LlorchError("WORKER_LOST", message, { cause });
 }
 
-/** How servers call a prompt that is too long, for want of a code. */
+/** Matches servers' messages about a prompt that is too long, since they have no common code. */
 const TOO_LONG = /context (size|length|window)|maximum.{0,20}length|max_model_len|too long/i;
 
 /**
- * What a server's error means in the closed table: a mistake of the caller's keeps the server's words,
- * anything else is the worker's own trouble.
+ * Converts a server's error to one of our codes. Errors of the caller keep the server's message;
+ * others become errors of the worker.
  *
  * @param body The reply: OpenAI's envelope, vLLM's flat one, FastAPI's `detail`, or text.
  */
 export function serverError(status: number, body: unknown): LlorchError {
   const envelope = isRecord(body) && isRecord(body["error"]) ? body["error"] : body;
   const fields = isRecord(envelope) ? envelope : {};
-  const said = fields["message"] ?? fields["detail"] ?? envelope;
-  const text = (typeof said === "string" ? said : JSON.stringify(said) ?? "").slice(0, 500).trim();
+  const sent = fields["message"] ?? fields["detail"] ?? envelope;
+  const text = (typeof sent === "string" ? sent : JSON.stringify(sent) ?? "").slice(0, 500).trim();
   const words = text === "" ? `status ${status}` : text;
   const isTheirs = status === 400 || status === 413 || status === 422 || status === 501;
   if (fields["type"] === "exceed_context_size_error" || isTheirs && TOO_LONG.test(words)) {

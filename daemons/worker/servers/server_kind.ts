@@ -3,64 +3,64 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 
-/** One part of a generation, as a server tells it. */
+/** One part of a generation, as a server sends it. */
 export interface Piece {
   readonly text: string;
-  /** The tokens since the piece before; empty where the server does not tell them. */
+  /** Tokens since the piece before; empty if the server does not return them. */
   readonly ids: readonly number[];
   readonly logprobs?: readonly ChosenLogprob[];
-  /** Why the generation is over. */
+  /** Why the generation ended; only in its last piece. */
   readonly stop?: StopReason;
   readonly toolCalls?: readonly ToolCall[];
   readonly usage?: Usage;
 }
 
-/** What a server counted. */
+/** Token counts of a server. */
 export interface Usage {
   readonly tokensIn?: number;
   readonly tokensCached?: number;
   readonly tokensOut?: number;
 }
 
-/** How a server is spoken to beyond what all of them share. */
+/** The part of a server's API in which servers differ. */
 export interface ServerKind {
   /** Shown as the worker's backend. */
   readonly name: string;
-  /** Tokens per slot, where the server says so. */
+  /** Tokens per slot; undefined if the server does not report it. */
   readonly context: number | undefined;
-  /** Ids from 0 to below this one are tokens; Infinity where the server does not say. */
+  /** Number of tokens, whose ids begin at 0; Infinity if the server does not report it. */
   readonly vocabularySize: number;
-  /** Tokens in and tokens out; undefined for a server that knows text alone. */
+  /** Generates from token ids; undefined if the server supports only text. */
   readonly tokens: TokenServer | undefined;
   /**
-   * Refuses what the server would not survive.
+   * Refuses requests that would make the server crash or hang.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` naming the field.
+   * @throws {LlorchError} `INVALID_REQUEST` that names the field
    */
   check?(request: ExecuteRequest): void;
-  /** Generates by the server's own chat or completions route; stop strings are not for it. */
+  /** Generates by the server's chat or completions route; stop strings are not sent to it. */
   generateText(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
 }
 
-/** Tokens in and tokens out: what makes an answer that was broken off go on exactly elsewhere. */
+/** A server that accepts and returns token ids, so that answers can be resumed elsewhere. */
 export interface TokenServer {
   tokenize(fields: PromptFields, signal: AbortSignal): Promise<number[]>;
   detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string>;
-  /** Generates from tokens; stop strings are not for it. */
+  /** Generates from tokens; stop strings are not sent to the server. */
   generate(request: ExecuteRequest, order: TokenOrder): AsyncGenerator<Piece>;
 }
 
-/** How a text is generated. */
+/** Options of {@linkcode ServerKind.generateText}. */
 export interface TextOrder {
-  /** Most tokens; undefined: as the server likes. */
+  /** Most tokens; undefined: the server's default. */
   readonly limit: number | undefined;
   readonly seed: number;
   readonly signal: AbortSignal;
 }
 
-/** How tokens are generated. */
+/** Options of {@linkcode TokenServer.generate}. */
 export interface TokenOrder extends TextOrder {
-  /** Everything before the first new token. */
+  /** All tokens before the first new one. */
   readonly tokens: readonly number[];
   readonly limit: number;
 }

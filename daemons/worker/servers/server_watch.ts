@@ -2,19 +2,19 @@ import { LinkedAbort } from "#shared/aborts.ts";
 import { systemClock } from "#shared/clock.ts";
 import { groupMemory } from "./group_memory.ts";
 
-/** What an {@linkcode ServerWatch} looks at. */
+/** Options of a {@linkcode ServerWatch}. */
 export interface ServerWatchOptions {
   /** Process group of the engine. */
   readonly group: number;
-  /** Asks for the engine's health; rejects where there is none. */
+  /** Requests the engine's health; rejects if that fails. */
   readonly look: (signal: AbortSignal) => Promise<unknown>;
   readonly intervalMs: number;
   readonly unresponsiveMs: number;
-  /** The health has been silent for so many milliseconds, which is too long. */
+  /** Called if health checks have failed for too long, with that time in milliseconds. */
   readonly onSilent: (ms: number) => void;
 }
 
-/** Looks at a server's health and memory again and again, so that both are known when asked for. */
+/** Checks a server's health and memory regularly and keeps the last results. */
 export class ServerWatch {
   readonly #options: ServerWatchOptions;
   readonly #closed = new AbortController();
@@ -23,7 +23,7 @@ export class ServerWatch {
   #isAnswering = true;
   #memory: Awaited<ReturnType<typeof groupMemory>> = { pids: [], bytes: 0 };
 
-  /** Looks for the first time, then every so often. */
+  /** Measures the memory for the first time, and begins the regular checks. */
   static async open(options: ServerWatchOptions): Promise<ServerWatch> {
     const watch = new ServerWatch(options);
     watch.#memory = await groupMemory(options.group);
@@ -35,7 +35,7 @@ export class ServerWatch {
     this.#options = options;
   }
 
-  /** Whether the last look was answered. */
+  /** Whether the last health check succeeded. */
   get isAnswering(): boolean {
     return this.#isAnswering;
   }
@@ -45,7 +45,7 @@ export class ServerWatch {
   }
 
   close(): void {
-    this.#closed.abort(new Error("Nobody watches any more"));
+    this.#closed.abort(new Error("The watch was closed"));
     clearTimeout(this.#timer);
   }
 

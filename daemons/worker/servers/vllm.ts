@@ -11,7 +11,7 @@ const NAMES = {
   grammar: (grammar: string) => ({ structured_outputs: { grammar } }),
 };
 
-/** vLLM, whose completions take token ids and, with `return_token_ids`, tell them. */
+/** vLLM, whose completions accept token ids and, with `return_token_ids`, return them. */
 export function vllm(
   server: OpenaiServer,
   model: string,

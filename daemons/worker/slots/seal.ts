@@ -1,6 +1,6 @@
 /**
- * A checksum at the end of a file: damage on a disk is found before llama.cpp takes it for what a
- * slot held. It is no secret and keeps nobody from writing another.
+ * A checksum at the end of a file, to detect a damaged file before llama.cpp loads it. It is not a
+ * signature: anyone who can write the file can compute it.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 
-/** Bytes that are read at a time. */
+/** Bytes of one read. */
 const CHUNK = 1 << 20;
-/** Four bytes that say what follows, then the checksum. */
+/** Four bytes of a magic number, then the checksum. */
 const SEAL_BYTES = 8;
 const MAGIC = 0x4c53_4c31;
 
-/** Adds the checksum of what a file holds. */
+/** Appends the checksum of a file's content. */
 export async function sealFile(path: string): Promise<void> {
   const file = await open(path, "r+");
   try {
@@ -25,7 +25,7 @@ export async function sealFile(path: string): Promise<void> {
   }
 }
 
-/** Whether a file ends in the checksum of all before. */
+/** Whether a file ends in the checksum of all bytes before it. */
 export async function isSealed(path: string): Promise<boolean> {
   const file = await open(path);
   try {

@@ -9,27 +9,27 @@ import type { Engine, StateMark } from "../engine/engine.ts";
 import type { SavedSlots } from "../model.ts";
 import { isSealed, sealFile } from "./seal.ts";
 
-/** What file systems take. */
+/** Longest name of a file, in bytes. */
 const MOST_NAME_BYTES = 255;
 
-/** A slot while nothing is computed. */
+/** A slot between two steps, while nothing is computed. */
 export interface IdleSlot {
   /** When it was last in use, in milliseconds of the process's clock. */
   readonly usedAt: number;
-  /** @returns how many tokens were written; 0 where there was nothing to write */
+  /** @returns number of written tokens; 0 if there was nothing to write */
   save(path: string, mark: StateMark): Promise<number>;
-  /** @returns how many tokens it holds now */
+  /** @returns number of restored tokens */
   restore(path: string, mark: StateMark, usedAt: number): Promise<number>;
 }
 
-/** Hands slots out between two steps. */
+/** Gives access to slots between two steps. */
 export interface Slots {
   withSlot<T>(index: number, work: (slot: IdleSlot) => Promise<T>): Promise<T>;
 }
 
 /** Dependencies of {@linkcode SlotFiles}. */
 export interface SlotFilesOptions {
-  /** The only folder in which files are written and read. */
+  /** Folder of the files; paths outside it are refused. */
   readonly dir: string;
   readonly fingerprint: string;
   readonly engine: Pick<Engine, "backend" | "context">;
@@ -38,8 +38,8 @@ export interface SlotFilesOptions {
 }
 
 /**
- * Slots as files, for this user alone. A file's time of change is when its slot was last in use: so that
- * whoever keeps the files knows how old their content is.
+ * Saves slots to files that only this user may read, and restores them. A file's modification time
+ * is the time when its slot was last in use, so that the pool manager knows how old the content is.
  */
 export class SlotFiles implements SavedSlots {
   readonly key: string;
@@ -80,12 +80,12 @@ export class SlotFiles implements SavedSlots {
     return await this.#slots.withSlot(slot, (slot) => slot.restore(path, this.#mark, usedAt));
   }
 
-  /** Whoever has the worker's token must not make it write elsewhere. */
+  /** Refuses other folders, since the worker's token must not allow writing anywhere. */
   #checkPath(path: string): void {
     const message = dirname(path) !== this.#dir || resolve(path) !== path
       ? `must be a file in ${this.#dir}`
       : path.includes("\0")
-      ? "must not hold a NUL"
+      ? "must not contain a NUL"
       : Buffer.byteLength(basename(path)) > MOST_NAME_BYTES
       ? `must end in a name of at most ${MOST_NAME_BYTES} bytes`
       : undefined;
@@ -93,7 +93,7 @@ export class SlotFiles implements SavedSlots {
   }
 }
 
-/** Of everything that what a slot holds depends on. */
+/** SHA-256 of everything that determines whether a saved slot can be restored. */
 function digestOf({ fingerprint, engine, settings }: SlotFilesOptions): Buffer {
   const { cache_type_k = "f16", cache_type_v = "f16", flash_attention = "auto" } = settings;
   const facts = [VERSION, fingerprint, engine.backend, engine.context];
@@ -110,7 +110,7 @@ async function createFile(path: string): Promise<void> {
   }
 }
 
-/** Where nothing was saved, no file is left. The slot is in use again meanwhile. */
+/** Adds checksum and time, or removes an empty file; the slot may be in use again meanwhile. */
 async function finishFile(path: string, tokens: number, usedAt: number): Promise<number> {
   if (tokens === 0) {
     await Deno.remove(path);

@@ -10,7 +10,7 @@ import {
 import { ALWAYS, modelName, requestShape } from "../request.ts";
 import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
 
-/** A part of a message's content; only text can be answered. */
+/** A part of a message's content; only text is supported. */
 const textPart = z.object({ type: z.literal("text"), text: z.string() });
 
 const content = z.union([z.string(), z.array(textPart).min(1)], {
@@ -50,7 +50,7 @@ const responseFormat = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** Names what is wrong as the client wrote it, before it becomes a task. */
+/** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
   const format = responseFormat.safeParse(body["response_format"]);
   const schema = format.success && format.data.type !== "text" ? {} : undefined;
@@ -61,7 +61,7 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
   checkTools({ ...body, messages: [], ...(schema ? { json_schema: schema } : {}) }, context);
 }
 
-/** `POST /v1/chat/completions`. */
+/** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
   model: modelName,
   messages: z.array(chatMessage).min(1).max(4096),
@@ -86,7 +86,7 @@ const tokenLogprob = z.object({
   token: z.string(),
   logprob: z.number(),
   bytes: z.array(z.number().int()).nullable()
-    .meta({ description: "null where the token is a part of a character" }),
+    .meta({ description: "null if the token is only a part of a character" }),
 });
 
 const chatLogprobs = z.object({
@@ -97,7 +97,7 @@ const chatLogprobs = z.object({
 /** Probabilities of tokens in a chat. */
 export type ChatLogprobs = z.output<typeof chatLogprobs>;
 
-/** A whole answer. */
+/** Reply of `POST /v1/chat/completions` that is not streamed. */
 export const chatCompletion = z.object({
   ...openaiHead,
   object: z.literal("chat.completion"),
@@ -115,10 +115,10 @@ export const chatCompletion = z.object({
   usage: openaiUsage,
 }).meta({ id: "ChatCompletion" });
 
-/** A whole answer. */
+/** A chat completion that is not streamed. */
 export type ChatCompletion = z.output<typeof chatCompletion>;
 
-/** A piece of a streamed answer. */
+/** An event of a streamed chat completion. */
 export const chatChunk = z.object({
   ...openaiHead,
   object: z.literal("chat.completion.chunk"),
@@ -135,5 +135,5 @@ export const chatChunk = z.object({
   usage: openaiUsage.nullable().optional(),
 }).meta({ id: "ChatChunk" });
 
-/** A piece of a streamed answer. */
+/** An event of a streamed chat completion. */
 export type ChatChunk = z.output<typeof chatChunk>;

@@ -2,15 +2,17 @@ import { z } from "zod";
 import { errorCode } from "../common.ts";
 import { requestShape, samplingShape } from "../request.ts";
 
-/** Most answers to one prompt. */
+/** Largest `n`: answers to one prompt. */
 const MAX_CHOICES = 16;
 
-/** Fields of OpenAI's generating requests that mean the same in all of them; null is as good as absent. */
+/** Fields that OpenAI's chats and completions share; null means the same as absent. */
 export const openaiShape = {
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().optional() }).nullish(),
   n: z.number().int().min(1).max(MAX_CHOICES).nullish()
-    .meta({ description: "Answers to make, each a job of its own; a seed counts up over them" }),
+    .meta({
+      description: "Answers to make, each a job of its own; a given seed is raised by one for each",
+    }),
   max_tokens: requestShape.max_tokens.nullable(),
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_p: samplingShape.top_p.unwrap().nullish(),
@@ -26,13 +28,13 @@ export const openaiShape = {
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
 };
 
-/** Fields that would change the answer and that we do not answer, with the values that are harmless. */
+/** Unsupported fields that would change the answer, each with a test for values that would not. */
 export type Unsupported = Readonly<Record<string, (value: unknown) => boolean>>;
 
-/** For a field of which no value is harmless. */
+/** For a field without a harmless value; always false. */
 export const always = (): boolean => false;
 
-/** Refuses such fields by name; harmless unknown ones (`user`, `metadata`, `store`, …) are ignored. */
+/** Refuses unsupported fields by name; other unknown ones (`user`, `metadata`, …) are ignored. */
 export function refuse(unsupported: Unsupported) {
   return (body: Record<string, unknown>, context: z.RefinementCtx): void => {
     for (const [field, isHarmless] of Object.entries(unsupported)) {
@@ -43,7 +45,7 @@ export function refuse(unsupported: Unsupported) {
   };
 }
 
-/** What names an answer of OpenAI's generating routes. */
+/** First fields of every reply and chunk of OpenAI's chats and completions. */
 export const openaiHead = {
   id: z.string(),
   created: z.number().int().meta({ description: "Seconds since the epoch" }),
@@ -52,7 +54,7 @@ export const openaiHead = {
 };
 
 export const openaiUsage = z.object({
-  prompt_tokens: z.number().int().meta({ description: "Each prompt once, whatever n" }),
+  prompt_tokens: z.number().int().meta({ description: "Each prompt counts once, whatever n is" }),
   completion_tokens: z.number().int().meta({ description: "Of all choices" }),
   total_tokens: z.number().int(),
   prompt_tokens_details: z.object({ cached_tokens: z.number().int() }),

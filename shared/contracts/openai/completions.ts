@@ -3,7 +3,7 @@ import { tokenId } from "../common.ts";
 import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./common.ts";
 import { ALWAYS, modelName } from "../request.ts";
 
-/** Most prompts of one request, and most choices over all of them. */
+/** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
 const MAX_CHOICES = 64;
 
@@ -16,7 +16,7 @@ const UNSUPPORTED: Unsupported = {
   best_of: (value) => value === 1,
 };
 
-/** `POST /v1/completions`. */
+/** Body of `POST /v1/completions`. */
 export const completionRequest = z.looseObject({
   model: modelName,
   prompt: z.union([
@@ -38,7 +38,7 @@ export const completionRequest = z.looseObject({
 /** A validated completion request. */
 export type CompletionRequest = z.output<typeof completionRequest>;
 
-/** The prompts of a request, each a text or token ids. */
+/** The prompts of a request as a list, each a text or token ids. */
 export function promptsOf(prompt: CompletionRequest["prompt"]): (string | number[])[] {
   if (typeof prompt === "string") return [prompt];
   return typeof prompt[0] === "number" ? [prompt as number[]] : prompt as string[] | number[][];
@@ -58,22 +58,22 @@ export type CompletionLogprobs = z.output<typeof completionLogprobs>;
 const choice = { index: z.number().int(), text: z.string(), logprobs: completionLogprobs };
 const finishReason = z.enum(["stop", "length"]);
 
-/** A whole answer. */
+/** Reply of `POST /v1/completions` that is not streamed. */
 export const completion = z.object({
   ...completionHead,
   choices: z.array(z.object({ ...choice, finish_reason: finishReason })),
   usage: openaiUsage,
 }).meta({ id: "Completion" });
 
-/** A whole answer. */
+/** A completion that is not streamed. */
 export type Completion = z.output<typeof completion>;
 
-/** A piece of a streamed answer. */
+/** An event of a streamed completion. */
 export const completionChunk = z.object({
   ...completionHead,
   choices: z.array(z.object({ ...choice, finish_reason: finishReason.nullable() })),
   usage: openaiUsage.nullable().optional(),
 }).meta({ id: "CompletionChunk" });
 
-/** A piece of a streamed answer. */
+/** An event of a streamed completion. */
 export type CompletionChunk = z.output<typeof completionChunk>;

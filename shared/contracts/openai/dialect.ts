@@ -2,7 +2,7 @@ import { type ErrorCode, type FieldError, LlorchError } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
 import { openaiErrorBody } from "./common.ts";
 
-/** The `type` that OpenAI's clients expect beside a code; for codes not named here, by the status. */
+/** The `type` that OpenAI's clients expect with a code; for other codes it follows the status. */
 const TYPES: Partial<Readonly<Record<ErrorCode, string>>> = {
   UNAUTHORIZED: "authentication_error",
   FORBIDDEN: "permission_error",
@@ -16,7 +16,7 @@ export const openaiDialect: Dialect = {
   name: "openai",
   errorBody: openaiErrorBody,
   writeError(error) {
-    // OpenAI's clients would else try again after any 409 or 5xx.
+    // Without it, OpenAI's clients would try again after any 409 or 5xx.
     return { body: openaiError(error), headers: { "x-should-retry": String(error.retriable) } };
   },
   readError(body) {
@@ -26,7 +26,7 @@ export const openaiDialect: Dialect = {
   },
 };
 
-/** An error's body; `param` is the first wrong field, null where it is the body as a whole. */
+/** An error's body; `param` is the first wrong field, or null if none is named. */
 export function openaiError({ code, message, details, status }: LlorchError) {
   const fields = details?.["errors"] as readonly FieldError[] | undefined;
   const type = TYPES[code] ?? (status < 500 ? "invalid_request_error" : "server_error");

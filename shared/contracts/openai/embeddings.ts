@@ -7,7 +7,7 @@ import { embedRequest, rerankRequest } from "../worker.ts";
 const text = z.string().min(1);
 const tokens = z.array(tokenId).min(1);
 
-/** `POST /v1/embeddings`. */
+/** Body of `POST /v1/embeddings`. */
 export const embeddingsRequest = z.looseObject({
   model: modelName,
   input: z.union([text, tokens, embedRequest.shape.input], {
@@ -19,7 +19,7 @@ export const embeddingsRequest = z.looseObject({
 /** A validated request for embeddings. */
 export type EmbeddingsRequest = z.output<typeof embeddingsRequest>;
 
-/** The inputs of a request, each a text or token ids. */
+/** The inputs of a request as a list, each a text or token ids. */
 export function inputsOf(input: EmbeddingsRequest["input"]): (string | number[])[] {
   if (typeof input === "string") return [input];
   return typeof input[0] === "number" ? [input as number[]] : input as (string | number[])[];
@@ -35,12 +35,12 @@ export const embeddingsReply = z.object({
     object: z.literal("embedding"),
     index: z.number().int(),
     embedding: z.union([z.array(z.number()), z.string()])
-      .meta({ description: "Floats, or in base64 32-bit floats, little-endian" }),
+      .meta({ description: "Numbers, or 32-bit little-endian floats in base64" }),
   })),
   usage,
 }).meta({ id: "Embeddings" });
 
-/** `POST /v1/rerank`, in the shape of Jina and Cohere. */
+/** Body of `POST /v1/rerank`, in the shape of Jina and Cohere. */
 export const rankRequest = z.looseObject({
   model: modelName,
   query: rerankRequest.shape.query,
@@ -49,11 +49,11 @@ export const rankRequest = z.looseObject({
   return_documents: z.boolean().nullish(),
 }).meta({ id: "RankRequest" });
 
-/** Documents, best first. */
+/** Documents, most relevant first. */
 export const rankReply = z.object({
   model: z.string(),
   results: z.array(z.object({
-    index: z.number().int().meta({ description: "The document's place in the request" }),
+    index: z.number().int().meta({ description: "Index of the document in the request, from 0" }),
     relevance_score: z.number(),
     document: z.object({ text: z.string() }).optional(),
   })),

@@ -9,7 +9,7 @@ import { defineRoute } from "../route.ts";
 
 const openai = { tag: "openai", dialect: openaiDialect } as const;
 
-/** Codes with which a job may end before its first byte. */
+/** Codes with which a job may end before the first byte of its reply. */
 const JOB_ERRORS = [
   "MODEL_NOT_FOUND",
   "CONTEXT_LENGTH_EXCEEDED",
@@ -25,12 +25,12 @@ const JOB_ERRORS = [
   "CANCELLED",
 ] as const;
 
-/** `/v1/…`: what OpenAI's clients call. */
+/** The `/v1` routes, which OpenAI's clients call. */
 export const openaiRoutes = {
   openaiModels: defineRoute({
     method: "GET",
     path: "/v1/models",
-    summary: "Models in OpenAI's shape",
+    summary: "List models in OpenAI's shape",
     ...openai,
     role: "client",
     status: 200,
@@ -41,7 +41,7 @@ export const openaiRoutes = {
   openaiModel: defineRoute({
     method: "GET",
     path: "/v1/models/{model}",
-    summary: "One model in OpenAI's shape",
+    summary: "Get a model in OpenAI's shape",
     ...openai,
     role: "client",
     params: z.object({ model: modelName }),
@@ -79,7 +79,7 @@ export const openaiRoutes = {
   embeddings: defineRoute({
     method: "POST",
     path: "/v1/embeddings",
-    summary: "Texts as vectors of length 1, in OpenAI's shape",
+    summary: "Embed texts as vectors of length 1, in OpenAI's shape",
     ...openai,
     role: "client",
     body: embeddingsRequest,
@@ -91,7 +91,7 @@ export const openaiRoutes = {
   rank: defineRoute({
     method: "POST",
     path: "/v1/rerank",
-    summary: "Documents by how well they answer a query, in the shape of Jina and Cohere",
+    summary: "Rank documents by how well they answer a query, in the shape of Jina and Cohere",
     ...openai,
     role: "client",
     body: rankRequest,

@@ -1,4 +1,4 @@
-/** Opens a stream, collects all garbage, aborts, and says whether the server noticed. */
+/** Opens a stream, runs the garbage collector, aborts, and prints whether the server noticed. */
 import { z } from "zod";
 import { defineRoute } from "../../contracts/route.ts";
 import { createClient } from "../client.ts";

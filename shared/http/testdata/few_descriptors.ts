@@ -1,11 +1,11 @@
 /**
- * A server that says where it listens. A line on its standard input makes it take every descriptor
- * that is left; the next gives them back.
+ * A server that prints its port. A line on its standard input makes it take all remaining
+ * descriptors; the next line makes it release them.
  */
 import { createLogger } from "../../logging.ts";
 import { listen } from "../serve.ts";
 
-// As daemons do: Deno opens descriptors for signals once, and ends where there is none left for them.
+// As daemons do. Deno opens descriptors for signals once, and exits if there is none left for them.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());
 const server = await listen({
   hostname: "127.0.0.1",

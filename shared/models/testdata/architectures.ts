@@ -1,7 +1,7 @@
 import { type CacheFacts, cacheFacts } from "../cache_facts.ts";
 import type { GgufInfo } from "../gguf.ts";
 
-/** The metadata of a model as its GGUF file has it, after the figures in its published config. */
+/** The metadata of a model's GGUF file, with the figures of its published config. */
 function model(
   architecture: string,
   figures: Partial<GgufInfo> & Pick<GgufInfo, "blockCount" | "embeddingLength">,
@@ -56,7 +56,7 @@ export const QWEN2_7B = model("qwen2", {
   headCountKv: 4,
 });
 
-/** Qwen3-4B: its heads are wider than embedding / heads. */
+/** Qwen3-4B: its heads are wider than embedding length / heads. */
 export const QWEN3_4B = model("qwen3", {
   blockCount: 36,
   embeddingLength: 2560,
@@ -96,7 +96,7 @@ export const GPT_OSS_20B = model("gpt-oss", {
   valueLength: 64,
 }, { "attention.sliding_window": 128 });
 
-/** Phi-3-mini-4k-instruct: it states a window, which llama.cpp ignores. */
+/** Phi-3-mini-4k-instruct: it has a window, which llama.cpp ignores. */
 export const PHI3_MINI_4K = model("phi3", {
   blockCount: 32,
   embeddingLength: 3072,
@@ -104,7 +104,7 @@ export const PHI3_MINI_4K = model("phi3", {
   headCountKv: 32,
 }, { "attention.sliding_window": 2047 });
 
-/** DeepSeek-V2-Lite as it has been converted since llama.cpp knows latent attention. */
+/** DeepSeek-V2-Lite, converted since llama.cpp has supported latent attention. */
 export const DEEPSEEK_V2_LITE = model("deepseek2", {
   blockCount: 27,
   embeddingLength: 2048,
@@ -118,7 +118,7 @@ export const DEEPSEEK_V2_LITE = model("deepseek2", {
   "attention.value_length_mla": 128,
 });
 
-/** DeepSeek-V2-Lite as it was converted before: every head has keys and values. */
+/** DeepSeek-V2-Lite, converted before that: every head has keys and values. */
 export const DEEPSEEK_V2_LITE_OLD = model("deepseek2", {
   blockCount: 27,
   embeddingLength: 2048,
@@ -136,7 +136,7 @@ export const MAMBA_2_8B = model("mamba", { blockCount: 64, embeddingLength: 2560
   "ssm.time_step_rank": 160,
 });
 
-/** Qwen3-Next-80B-A3B: every fourth layer attends. */
+/** Qwen3-Next-80B-A3B: every fourth layer has attention. */
 export const QWEN3_NEXT_80B = model("qwen3next", {
   blockCount: 48,
   embeddingLength: 2048,
@@ -152,7 +152,7 @@ export const QWEN3_NEXT_80B = model("qwen3next", {
   "ssm.time_step_rank": 32,
 });
 
-/** Jamba's shape: an attending layer among seven state-space ones. */
+/** Jamba's shape: one layer in eight has attention, the others are state-space layers. */
 export const JAMBA_MINI = model("jamba", {
   blockCount: 32,
   embeddingLength: 4096,

@@ -5,16 +5,16 @@ import process from "node:process";
 import type { LlamaGpuType } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
 
-/** What `getLlama` is asked for: never "whatever there is". */
+/** The `gpu` option of `getLlama`; never "whatever is there". */
 export type GpuChoice = false | { readonly type: "auto"; readonly exclude: LlamaGpuType[] };
 
 /**
- * Which backend to load. Only a build without GPU backends computes on the CPU unasked: a GPU
- * build without a GPU must fail, or a model would crawl where it was to run.
+ * Chooses the backend to load. Only a build without GPU backends uses the CPU by default: a GPU
+ * build without a GPU must fail, since a model on the CPU would be far too slow.
  *
  * @param asked The `--gpu` flag.
- * @param built GPU backends that this build carries.
- * @throws {LlorchError} when a GPU is asked for that this build cannot use.
+ * @param built GPU backends of this build.
+ * @throws {LlorchError} `WORKER_START_FAILED` if this build cannot use the requested GPU
  */
 export function chooseGpu(asked: string | undefined, built: readonly string[]): GpuChoice {
   if (asked === "none") return false;
@@ -22,12 +22,12 @@ export function chooseGpu(asked: string | undefined, built: readonly string[]): 
   if (asked === undefined) return false;
   throw new LlorchError(
     "WORKER_START_FAILED",
-    `Cannot use GPU ${asked}: this build of llorch-candled has the CPU backend only; ` +
+    `Cannot use GPU ${asked}: this build of llorch-candled has only the CPU backend; ` +
       "build one with `llorch build worker <backend>`, or give --gpu none",
   );
 }
 
-/** Makes one GPU the only one that the backend sees. Must run before the backend is loaded. */
+/** Hides all GPUs but one from the backend. Must be called before the backend is loaded. */
 export function showOnlyGpu(number: string): void {
   for (
     const name of [
@@ -40,7 +40,7 @@ export function showOnlyGpu(number: string): void {
   }
 }
 
-/** Hides every GPU from a build for CUDA that is to compute on the CPU. Before it is loaded. */
+/** Hides all GPUs from a CUDA build that uses the CPU. Must be called before it is loaded. */
 export function showNoGpu(): void {
   Deno.env.set("CUDA_VISIBLE_DEVICES", "-1");
 }
@@ -51,14 +51,14 @@ export function builtGpuBackends(): string[] {
 }
 
 /**
- * The folder with binaries that compute on the CPU: the CPU build's, else those for CUDA, which
- * can do without a GPU. Undefined where neither is installed.
+ * Folder of binaries that can use the CPU: those of the CPU build, otherwise those for CUDA, which
+ * work without a GPU. Undefined if neither is installed.
  */
 export function cpuBinaries(): string | undefined {
   return binaries() ?? binaries("cuda");
 }
 
-/** A package left out is there as an empty one. */
+/** Folder of a backend's binaries; undefined if its package is missing or empty. */
 function binaries(gpu?: string): string | undefined {
   const require = createRequire(import.meta.resolve("node-llama-cpp"));
   const platform = { darwin: "mac", windows: "win" }[Deno.build.os as string] ?? "linux";

@@ -7,7 +7,7 @@ Deno.test("chooseGpu() never falls back to the CPU by itself", () => {
   assert.deepEqual(chooseGpu("0", ["cuda"]), never);
   assert.throws(
     () => chooseGpu("0", []),
-    /Cannot use GPU 0: this build .* has the CPU backend only/,
+    /Cannot use GPU 0: this build .* has only the CPU backend/,
   );
 });
 

@@ -4,42 +4,42 @@ import { pack } from "./pack.ts";
 /** Tokens of one sequence to evaluate. */
 export interface Part {
   readonly sequence: number;
-  /** Where the first of the tokens stands. */
+  /** Position of the first of the tokens in the sequence. */
   readonly position: number;
   readonly tokens: readonly number[];
-  /** After how many of the last tokens something is to be chosen. */
+  /** Number of last tokens after which a token is chosen. */
   readonly outputs: number;
-  /** Loaded by `nativeLora`; undefined: the model as it is. */
+  /** Loaded by `nativeLora`; undefined: no adapter. */
   readonly adapter: object | undefined;
 }
 
-/** Chooses after a row of logits of the batch just evaluated. */
+/** Chooses a token by a row of logits of the last batch. */
 export type Sample = (row: number, sampler: NativeSampler, odds: Odds) => Promise<NativeChoice>;
 
-/** What is wanted to know of a choice; all probabilities are as many as the model has tokens. */
+/** Probabilities to return with a choice: those of all tokens, or only that of the chosen one. */
 export interface Odds {
   readonly all: boolean;
   readonly own: boolean;
 }
 
-/** What a {@linkcode Batcher} needs. */
+/** Options of a {@linkcode Batcher}. */
 export interface BatcherOptions {
   readonly native: NativeContext;
   /** Most tokens in one batch. */
   readonly batchSize: number;
-  /** Runs a decode with the threads that are there for it. */
+  /** Runs a decode with the right number of threads. */
   readonly compute: (decode: () => Promise<void>) => Promise<void>;
 }
 
 interface Waiting extends Part {
-  /** Chooses from the rows; settles the caller's promise, and never fails. */
+  /** Chooses tokens by the rows and settles the caller's promise; never rejects. */
   finish(rows: Uint32Array): Promise<void>;
   fail(error: unknown): void;
 }
 
 /**
- * Evaluates what several sequences ask for in the same turn of the event loop as one batch, chooses
- * their tokens side by side, and begins the next batch when all of them are chosen.
+ * Evaluates the parts that several sequences add in the same turn of the event loop as one batch,
+ * chooses their tokens in parallel, and begins the next batch when all are chosen.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -56,7 +56,7 @@ export class Batcher {
   /**
    * Evaluates a part, then runs `choose` with the rows of its outputs.
    *
-   * @throws what `choose` throws, or why the part could not be evaluated; no other part fails with it.
+   * @throws the error of `choose`, or of the evaluation of this part; other parts are not affected
    */
   run<T>(part: Part, choose: (rows: Uint32Array, sample: Sample) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -69,7 +69,7 @@ export class Batcher {
     return promise;
   }
 
-  /** Runs something between two batches. */
+  /** Runs `work` between two batches. */
   async between<T>(work: () => Promise<T>): Promise<T> {
     while (this.#running) await this.#running;
     const result = work();
@@ -99,7 +99,7 @@ export class Batcher {
     await Promise.all(batch.map((part, index) => part.finish(rows[index]!)));
   }
 
-  /** Of a batch that failed, only the parts that fail by themselves have failed. */
+  /** Evaluates each part of a failed batch by itself, so that only the faulty ones fail. */
   async #computeAlone(batch: readonly Waiting[], error: unknown): Promise<void> {
     const { native } = this.#options;
     const isClean = batch.map(({ sequence, position }) =>
@@ -127,7 +127,7 @@ export class Batcher {
     return rows;
   }
 
-  /** Evaluates what of a large part does not fit into its last batch. */
+  /** Evaluates the beginning of a large part, which does not fit into its last batch. */
   async #decodeBeginning({ sequence, position, tokens }: Waiting): Promise<void> {
     const { native, batchSize, compute } = this.#options;
     const end = beginningOf(tokens, batchSize);
@@ -146,9 +146,9 @@ export class Batcher {
   }
 
   /**
-   * Lets the first choice after a decode end before the others begin. llama.cpp puts the rows of its
-   * logits in order when the first of them is asked for, and is not made for being asked by several
-   * threads at once: a sequence was then given another's token.
+   * Waits for the first choice after a decode before it begins the others. llama.cpp sorts the rows
+   * of its logits at the first access, which is not safe in several threads at once: a sequence
+   * could get another's token.
    */
   readonly #sample: Sample = (row, sampler, { all, own }) => {
     const start = () => this.#options.native.sampleToken(row, sampler, all, own);
@@ -159,7 +159,7 @@ export class Batcher {
   };
 }
 
-/** How many tokens of a part go into batches before its last. */
+/** Number of tokens of a part that go into batches before its last one. */
 function beginningOf(tokens: readonly number[], batchSize: number): number {
   return Math.floor((tokens.length - 1) / batchSize) * batchSize;
 }

@@ -1,8 +1,8 @@
-/** What {@linkcode calibrate} needs. */
+/** Options of {@linkcode calibrate}. */
 export interface CalibrateOptions {
-  /** Numbers of threads to try, the first of them first. */
+  /** Numbers of threads to try, in this order. */
   readonly candidates: readonly number[];
-  /** Takes one step with so many threads. */
+  /** Runs one step with this many threads. */
   readonly step: (threads: number) => Promise<void>;
   /** No step begins after this time, in milliseconds. */
   readonly budgetMs: number;
@@ -10,12 +10,12 @@ export interface CalibrateOptions {
   readonly now: () => number;
 }
 
-/** Steps of each candidate; the quickest counts, because others disturb and nothing speeds up. */
+/** Steps per candidate. The fastest counts, since disturbances only make steps slower. */
 const ROUNDS = 4;
-/** A candidate that is so many times slower than the best is not asked again. */
+/** A candidate that is this many times slower than the best is not tried again. */
 const HOPELESS = 1.5;
 
-/** The number of threads with which a step is quickest; the first candidate where nothing was measured. */
+/** Finds the number of threads with the fastest step; the first candidate if none was measured. */
 export async function calibrate(options: CalibrateOptions): Promise<number> {
   const { candidates, step, budgetMs, now } = options;
   const end = now() + budgetMs;
@@ -33,7 +33,7 @@ export async function calibrate(options: CalibrateOptions): Promise<number> {
   return best().threads;
 }
 
-/** Numbers of threads worth a try on a machine: from the default outwards. */
+/** Numbers of threads to try on a machine, beginning with the default. */
 export function threadCandidates(cores: number): number[] {
   const all = [cores - 1, cores, Math.ceil(cores / 2), Math.ceil(3 * cores / 4)];
   return [...new Set(all.map((threads) => Math.max(1, threads)))];

@@ -2,13 +2,13 @@ import { GuessLength } from "./guess_length.ts";
 import type { LlamaSampling } from "./sampling.ts";
 import type { LlamaSequence, Predictor } from "./sequence.ts";
 
-/** Guesses what a small model would say. */
+/** Guesses tokens with a draft model. */
 export class DraftPredictor implements Predictor {
   readonly #sequence: LlamaSequence;
   readonly #sampling: LlamaSampling;
   readonly #length: GuessLength;
 
-  /** @param sampling Takes the most probable token. */
+  /** @param sampling Must choose the most probable token. */
   constructor(sequence: LlamaSequence, sampling: LlamaSampling, most: number) {
     this.#sequence = sequence;
     this.#sampling = sampling;
@@ -30,7 +30,7 @@ export class DraftPredictor implements Predictor {
     return guess;
   }
 
-  told(guessed: number, right: number): void {
-    this.#length.told(guessed, right);
+  learn(guessed: number, right: number): void {
+    this.#length.learn(guessed, right);
   }
 }

@@ -1,13 +1,13 @@
 import { readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** A library that a backend loads, under one of its names or with a version behind it. */
+/** A library that a backend loads; its file may have a version after the name. */
 interface Library {
   readonly what: string;
   readonly file: string;
 }
 
-/** What each backend needs of the system. */
+/** System libraries of each backend. */
 const NEEDS: Readonly<Record<string, readonly Library[]>> = {
   cuda: [
     { what: "NVIDIA's driver", file: "libcuda.so" },
@@ -18,24 +18,24 @@ const NEEDS: Readonly<Record<string, readonly Library[]>> = {
   vulkan: [{ what: "Vulkan's loader", file: "libvulkan.so" }],
 };
 const TITLES: Readonly<Record<string, string>> = { cuda: "CUDA", vulkan: "Vulkan", metal: "Metal" };
-/** What shows whether a driver has a device. */
+/** Commands that show whether a driver has a device. */
 const CHECKS: Readonly<Record<string, string>> = {
   cuda: " (see nvidia-smi)",
   vulkan: " (see vulkaninfo --summary)",
 };
 
-/** What keeps a build from its GPU. */
+/** Facts about a build that cannot use its GPU. */
 export interface DriverTrouble {
   /** The build's backend: `cuda`, `vulkan`, `metal`. */
   readonly backend: string;
   /** The `--gpu` flag. */
   readonly asked: string | undefined;
-  /** Names of the files among which the system's libraries are. */
+  /** File names in the folders of the system's libraries. */
   readonly libraries: readonly string[];
 }
 
 /**
- * Why a build cannot compute where it was asked to, and what to do, in one sentence.
+ * One sentence that says why a build cannot use the requested device, and what to do.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export function driverSentence({ backend, asked, libraries }: DriverTrouble): st
     `, or ${backend === "cuda" ? "run on the CPU with --gpu none" : instead}`;
 }
 
-/** Names of the files where Linux keeps libraries, and CUDA its own. */
+/** File names in Linux's library folders and in those of CUDA. */
 export function systemLibraries(): string[] {
   const cuda = names("/usr/local").filter((name) => /^cuda(-|$)/.test(name));
   const targets = [...cuda.map((name) => join("/usr/local", name)), Deno.env.get("CUDA_PATH") ?? ""]

@@ -11,14 +11,16 @@ import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
 
-/** What {@linkcode loadLlama} has put together. */
+/** The parts of a {@linkcode LlamaEngine}, which {@linkcode loadLlama} creates. */
 export interface LlamaParts {
   readonly llama: Llama;
-  /** The model, and one that drafts for it where there is one. */
+  /** The model, and its draft model if there is one. */
   readonly models: readonly [LlamaModel, ...LlamaModel[]];
   /** Undefined for a model that does not generate. */
   readonly group: Group | undefined;
-  /** Of the model that drafts. Held, because a model whose context was collected never disposes. */
+  /**
+   * Of the draft model. Kept, because a model whose context was garbage-collected never disposes.
+   */
   readonly draftGroup: Group | undefined;
   readonly vectors: LlamaVectors;
   readonly tokenizer: LlamaTokenizer;
@@ -27,11 +29,11 @@ export interface LlamaParts {
   readonly contextPerSlot: number;
   readonly threads: () => number;
   readonly vocabularySize: number;
-  /** Undefined when the model has none. */
+  /** Undefined if the model has none. */
   readonly chatTemplate: ChatTemplate | undefined;
 }
 
-/** A model in llama.cpp. */
+/** A model loaded in llama.cpp. */
 export class LlamaEngine implements Engine {
   readonly backend: string;
   readonly context: number;
@@ -39,7 +41,7 @@ export class LlamaEngine implements Engine {
   readonly capabilities: readonly Capability[];
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
-  /** A token without text, which keeps the tokenizer from dropping a text's leading space. */
+  /** A token without text; put first, it keeps the leading space of a text. */
   readonly #anchor: readonly Token[];
 
   constructor(parts: LlamaParts) {
@@ -136,7 +138,7 @@ export class LlamaEngine implements Engine {
     await this.#parts.llama.dispose();
   }
 
-  /** Models that begin with a token of their own get it once, template or not. */
+  /** Prepends the model's begin token if it has one and the tokens do not begin with it. */
   #withStart(tokens: number[]): number[] {
     const { bos, shouldPrependBosToken } = this.#parts.models[0].tokens;
     if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;

@@ -4,7 +4,7 @@ import { Batcher } from "./batcher.ts";
 import { type NativeContext, nativeContext, withThreads } from "./native.ts";
 import { LlamaSequence, type Predictor } from "./sequence.ts";
 
-/** A context with its sequences, which are computed together. */
+/** A context with its sequences, which are evaluated together. */
 export interface Group {
   readonly context: LlamaContext;
   readonly native: NativeContext;
@@ -12,23 +12,23 @@ export interface Group {
   readonly sequences: readonly LlamaSequence[];
 }
 
-/** How a {@linkcode Group} is opened. */
+/** Options of {@linkcode openGroup}. */
 export interface GroupOptions {
   readonly slots: number;
   /** Tokens of a slot. */
   readonly contextPerSlot: number;
   readonly batchSize: number;
   readonly settings: LlamaSettings;
-  /** Most threads that will ever be wanted. */
+  /** Most threads that {@linkcode threads} may return. */
   readonly maxThreads: number;
   /** Threads of the next step. */
   readonly threads: () => number;
   readonly signal: AbortSignal;
-  /** Guesses for a slot. */
+  /** The predictor of a slot. */
   readonly predictor?: (slot: number) => Predictor | undefined;
 }
 
-/** Makes a context of a model. */
+/** Creates a context of a model. */
 export async function openGroup(model: LlamaModel, options: GroupOptions): Promise<Group> {
   const { slots, contextPerSlot, batchSize, settings, signal } = options;
   const context = await model.createContext({
@@ -66,7 +66,7 @@ function flashAttention({ flash_attention = "auto" }: LlamaSettings): boolean | 
   return flash_attention === "auto" ? "auto" : flash_attention === "on";
 }
 
-/** By the names that llama.cpp's header gives them. */
+/** Cache types with llama.cpp's names. */
 function cacheTypes({ cache_type_k, cache_type_v }: LlamaSettings) {
   const named = (type: string) => type.toUpperCase() as "F16";
   return {

@@ -19,14 +19,14 @@ import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
 import { LlamaTokenizer } from "./tokenizer.ts";
 
-/** Loads a model into llama.cpp and lets it take one step, so that a ready worker really works. */
+/** Loads a model into llama.cpp and runs one step, so that a ready worker is known to work. */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
-  const said: string[] = [];
+  const lines: string[] = [];
   const llama = await startLlama({
     gpu: options.gpu,
     maxThreads: Math.max(...threadsToTry(options.threads)),
     onWarning(message) {
-      if (said.length < MOST_SAID) said.push(message);
+      if (lines.length < MOST_LINES) lines.push(message);
       options.onWarning(message);
     },
   });
@@ -36,17 +36,17 @@ export async function loadLlama(options: EngineOptions): Promise<Engine> {
     await llama.dispose();
     options.signal.throwIfAborted();
     if (error instanceof LlorchError) throw error;
-    // What llama.cpp prints comes a turn of the event loop after it.
+    // llama.cpp's output arrives one turn of the event loop after the error.
     await delay(0);
-    const reason = loadError(said) ?? errorMessage(error);
+    const reason = loadError(lines) ?? errorMessage(error);
     const message = `Cannot load model "${options.model}": ${reason}`;
-    if (isOfTheFile([...said, reason])) throw new UnusableModelError(message, { cause: error });
+    if (isOfTheFile([...lines, reason])) throw new UnusableModelError(message, { cause: error });
     throw new LlorchError("WORKER_START_FAILED", message, { cause: error });
   }
 }
 
-/** Lines of llama.cpp that are looked through for why it did not load. */
-const MOST_SAID = 100;
+/** Most lines of llama.cpp's output that are searched for the reason of a failed load. */
+const MOST_LINES = 100;
 
 async function loadModel(llama: Llama, options: EngineOptions): Promise<LlamaEngine> {
   const { draft_model } = options.settings;
@@ -146,14 +146,14 @@ async function openEngine(
   return engine;
 }
 
-/** What a load with `--threads auto` may take longer, in milliseconds. */
+/** Time that `--threads auto` may add to a load, in milliseconds. */
 const CALIBRATION_MS = 2_000;
 
 function threadsToTry(threads: number | "auto"): readonly number[] {
   return threads === "auto" ? threadCandidates(physicalCores()) : [threads];
 }
 
-/** An adapter that cannot be used is the operator's to mend, before any request names it. */
+/** Loads an adapter; a bad one fails the load, so that the operator sees it before any request. */
 async function openAdapter(model: LlamaModel, name: string, path: string): Promise<object> {
   try {
     return await nativeLora(model, path);
@@ -166,12 +166,12 @@ async function openAdapter(model: LlamaModel, name: string, path: string): Promi
   }
 }
 
-/** What guesses tokens, and the group of the model that drafts them. */
+/** The predictor of each slot, and the draft model's group. */
 interface Guesses extends Pick<GroupOptions, "predictor"> {
   readonly group?: Group;
 }
 
-/** What guesses tokens for each slot, where that is asked for. */
+/** Creates the predictors of the slots, if speculative decoding is configured. */
 async function openPredictor(
   llama: Llama,
   model: LlamaModel,
@@ -206,10 +206,10 @@ async function openPredictor(
   };
 }
 
-/** Most tokens to guess at once, unless told otherwise. */
+/** Most tokens to guess at once, unless configured otherwise. */
 const DRAFT_TOKENS = 16;
 
-/** A template that cannot be read costs the model its chat, not its life. */
+/** Reads the model's chat template. A bad one only disables chat; the model still loads. */
 function chatTemplate(
   model: LlamaModel,
   tokenizer: LlamaTokenizer,
@@ -230,19 +230,19 @@ function chatTemplate(
   }
 }
 
-/** Encoders that see both ways, and models that end in a ranking head, say nothing. */
+/** Whether a model generates: bidirectional encoders and models with a ranking head do not. */
 function generates(model: LlamaModel): boolean {
   const { causal } = model.fileInfo.architectureMetadata.attention ?? {};
   return causal !== false && !model.fileInsights.supportsRanking;
 }
 
-/** Computes one vector or rank, which also makes the context that the model lives for. */
+/** Computes one vector or rank, which also creates the context for them. */
 async function trialVector(engine: LlamaEngine): Promise<void> {
   if (engine.capabilities.includes("rerank")) await engine.rank("a", "a");
   else await engine.embed("a");
 }
 
-/** Generates one token in the first slot and forgets it. */
+/** Generates one token in the first slot, then clears the slot. */
 async function trialStep(engine: LlamaEngine): Promise<void> {
   const sequence = engine.sequences[0]!;
   const sampling = await engine.createSampling(GREEDY, 0);
@@ -252,7 +252,7 @@ async function trialStep(engine: LlamaEngine): Promise<void> {
   sequence.trim(0);
 }
 
-/** The most probable token. */
+/** Sampling that always takes the most probable token. */
 const GREEDY = {
   temperature: 0,
   top_p: 1,

@@ -1,8 +1,8 @@
-/** How llama.cpp begins a line that says why; the library itself says only that it failed. */
+/** Matches llama.cpp's line with the reason; the library's error has none. */
 const REASON = /\b(?:error loading model(?: \w+)?:\s*)+(.+?)\s*$/;
 const OTHER = /^\w+:\s*(?:error: )?(.*(?:failed|error|unable|not supported|missing).*?)\s*$/i;
 
-/** What llama.cpp says of files that it cannot load however often it is tried, and not of the machine. */
+/** Errors of llama.cpp that are caused by the file, not by the machine, and so are permanent. */
 const OF_THE_FILE = [
   /unknown model architecture|model architecture '.*' is not supported/i,
   /unknown (?:pre-)?tokeni[sz]er|cannot find tokeni[sz]er|error loading model vocabulary/i,
@@ -13,16 +13,16 @@ const OF_THE_FILE = [
 ];
 
 /** Whether a model's file is the reason why it was not loaded. */
-export function isOfTheFile(said: readonly string[]): boolean {
-  return said.some((each) => OF_THE_FILE.some((pattern) => pattern.test(each)));
+export function isOfTheFile(lines: readonly string[]): boolean {
+  return lines.some((each) => OF_THE_FILE.some((pattern) => pattern.test(each)));
 }
 
-/** Why a model could not be loaded, by what llama.cpp printed; undefined where it said nothing. */
-export function loadError(said: readonly string[]): string | undefined {
-  const lines = said.flatMap((each) => each.split("\n"));
+/** Why a model could not be loaded, from llama.cpp's output; undefined if no line has a reason. */
+export function loadError(output: readonly string[]): string | undefined {
+  const lines = output.flatMap((each) => each.split("\n"));
   for (const pattern of [REASON, OTHER]) {
     const found = lines.findLast((line) => pattern.test(line));
-    // A path or name of the file may be in it: nothing that moves a cursor goes on.
+    // It may contain a path from the file: remove control characters.
     // deno-lint-ignore no-control-regex
     if (found) return pattern.exec(found)![1]!.replace(/[\x00-\x1f\x7f]+/g, " ");
   }

@@ -1,14 +1,14 @@
 import { GuessLength } from "./guess_length.ts";
 import type { Predictor } from "./sequence.ts";
 
-/** Lengths of endings that are looked up, the most telling first. */
+/** Lengths of endings that are looked up, longest first. */
 const ENDINGS = [4, 3, 2];
 
 /**
- * What follows if the text goes on as it did where its ending stood before; none where it is new. A text
- * that repeats itself goes on repeating.
+ * What follows if the text goes on as it did where its ending stood before; none where it is new. A
+ * text that repeats itself goes on repeating.
  *
- * @param limit Most tokens.
+ * @param limit Number of tokens to return.
  */
 export function lookUp(tokens: readonly number[], limit: number): number[] {
   const length = tokens.length;
@@ -27,7 +27,7 @@ export function lookUp(tokens: readonly number[], limit: number): number[] {
   return [];
 }
 
-/** Guesses from the prompt and what was said: code that is edited, JSON, quotes. */
+/** Guesses from the text so far, which works for edited code, JSON and quotes. */
 export class LookupPredictor implements Predictor {
   readonly #length: GuessLength;
 
@@ -39,7 +39,7 @@ export class LookupPredictor implements Predictor {
     return lookUp(tokens, Math.min(limit, this.#length.length));
   }
 
-  told(guessed: number, right: number): void {
-    this.#length.told(guessed, right);
+  learn(guessed: number, right: number): void {
+    this.#length.learn(guessed, right);
   }
 }

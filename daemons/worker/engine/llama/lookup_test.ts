@@ -20,13 +20,13 @@ Deno.test("GuessLength grows while guesses come true, and shrinks when they do n
   const length = new GuessLength(16);
   const lengths = [true, true, true, false, false, false, false].map((right) => {
     const now = length.length;
-    length.told(now, right ? now : 0);
+    length.learn(now, right ? now : 0);
     return now;
   });
   assert.deepEqual(lengths, [4, 8, 16, 16, 8, 4, 2]);
   // A guess that was cut short says nothing about longer ones.
   const short = new GuessLength(16);
-  short.told(2, 2);
+  short.learn(2, 2);
   assert.equal(short.length, 4);
   assert.equal(new GuessLength(1).length, 1);
 });

@@ -1,7 +1,7 @@
 /**
- * llama.cpp as node-llama-cpp binds it, below its own loop. The places where we reach beyond the
- * library's types are all here. They fit the version pinned in `deno.json`; a different one is
- * noticed at load, and not later by wrong output. docs/adr/0015 says why.
+ * llama.cpp through the internals of node-llama-cpp. Everything that goes beyond the library's
+ * types is here. It fits the version pinned in `deno.json`; another version is detected when a
+ * model is loaded, instead of by wrong output later. docs/adr/0015 says why.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import {
   type LlamaOptions,
 } from "node-llama-cpp";
 
-/** What {@linkcode NativeContext.sampleToken} gives when there is no token to choose. */
+/** Result of {@linkcode NativeContext.sampleToken} if there is no token to choose. */
 export const NO_TOKEN = -1;
 
-/** How a token is chosen, in the addon's words; a key that is absent is off. */
+/** Sampling parameters with the addon's names; an absent one is off. */
 export interface SamplerConfig {
   readonly temperature?: number;
   readonly topK?: number;
@@ -35,24 +35,24 @@ export interface SamplerConfig {
   readonly grammarEvaluationState?: object;
 }
 
-/** A sampler; a row of numbers for each token of the vocabulary hangs on it until it is collected. */
+/** A sampler. It holds memory for each token of the vocabulary until it is garbage-collected. */
 export interface NativeSampler {
   applyConfig(config: SamplerConfig): void;
   dispose(): void;
 }
 
-/** A chosen token; with all probabilities (token, probability, …, the highest first), and its own. */
+/** A chosen token, all probabilities (token, probability, …, highest first), and its own. */
 export type NativeChoice = readonly [
   token: number,
   probabilities?: readonly number[],
   confidence?: number,
 ];
 
-/** A context. Nothing of it may be called while a `decodeBatch` runs. */
+/** A context. No method may be called while `decodeBatch` runs. */
 export interface NativeContext {
-  /** Begins a batch of at most so many tokens. */
+  /** Begins a batch of at most this many tokens. */
   initBatch(tokens: number): void;
-  /** Adds tokens to the batch; gives the rows of the logits of those at the indexes. */
+  /** Adds tokens to the batch; returns the rows of the logits for the tokens at `outputs`. */
   addToBatch(
     sequence: number,
     position: number,
@@ -66,9 +66,9 @@ export interface NativeContext {
     probabilities: boolean,
     confidence: boolean,
   ): Promise<NativeChoice>;
-  /** Forgets positions from `start` to before `end`, -1: all; false where the model cannot. */
+  /** Removes positions from `start` to before `end` (-1: to the end); false if the model cannot. */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
-  /** Forgets a sequence. */
+  /** Removes all of a sequence. */
   disposeSequence(sequence: number): void;
   setThreads(threads: number): void;
   setLoras(adapters: readonly object[], scales: readonly number[]): void;
@@ -82,7 +82,7 @@ const CONTEXT_METHODS: readonly (keyof NativeContext)[] = [
   ...["saveSequenceStateToFile", "loadSequenceStateFromFile"] as const,
 ];
 
-/** A share of the threads that all contexts of the process have together. */
+/** A share of the threads of all contexts of the process. */
 interface ThreadsConsumer {
   getAllocationToConsume():
     | ThreadsAllocation
@@ -112,8 +112,9 @@ interface ModelInternals {
 }
 
 /**
- * Opens the build of llama.cpp in a folder. The library's own way first lets another process try it,
- * which takes longer than all the rest; a worker may fail at that itself, its pool manager sees how.
+ * Opens the build of llama.cpp in a folder. The library itself would first test it in another
+ * process, which takes longer than all the rest. A worker does not need that: if it crashes, its
+ * pool manager sees it.
  */
 export async function openBuild(folder: string, options: LlamaOptions): Promise<Llama> {
   const require = createRequire(import.meta.url);
@@ -128,35 +129,35 @@ export async function openBuild(folder: string, options: LlamaOptions): Promise<
   });
 }
 
-/** The context below the library's. */
+/** The native context of the library's context. */
 export function nativeContext(context: LlamaContext): NativeContext {
   const native = (context as unknown as { readonly _ctx?: NativeContext })._ctx ?? missing("_ctx");
   for (const name of CONTEXT_METHODS) if (typeof native[name] !== "function") missing(name);
   return native;
 }
 
-/** A sampler for a model's tokens. */
+/** Creates a sampler for a model's tokens. */
 export function nativeSampler(model: LlamaModel): NativeSampler {
   const { _model } = model as unknown as ModelInternals;
   return new (samplerClass(model.llama))(_model ?? missing("_model"));
 }
 
-/** An adapter for a model, read once. */
+/** Loads an adapter for a model. */
 export function nativeLora(model: LlamaModel, path: string): Promise<object> {
   const internals = model as unknown as ModelInternals;
   if (!internals._getOrLoadLora) missing("_getOrLoadLora");
   return internals._getOrLoadLora!(path);
 }
 
-/** What a sampler takes for a grammar's state. */
+/** The native object of a grammar's state. */
 export function nativeGrammar(state: LlamaGrammarEvaluationState): object {
   return (state as unknown as { readonly _state?: object })._state ?? missing("_state");
 }
 
 /**
- * Takes a token into a grammar that somebody else sampled.
+ * Advances a grammar by a token that it did not sample.
  *
- * @throws when the grammar does not allow it.
+ * @throws if the grammar does not allow it
  */
 export function acceptToken(llama: Llama, grammar: object, token: number): void {
   const accept = samplerClass(llama).acceptGrammarEvaluationStateToken ??
@@ -165,8 +166,8 @@ export function acceptToken(llama: Llama, grammar: object, token: number): void 
 }
 
 /**
- * Runs `work` with the threads that are this context's part, as the library's own contexts do:
- * more threads than cores slow llama.cpp down by orders of magnitude.
+ * Runs `work` with this context's share of the threads, as the library's own contexts do: more
+ * threads than cores slow llama.cpp down by orders of magnitude.
  */
 export async function withThreads<T>(
   llama: Llama,

@@ -1,13 +1,13 @@
-/** What {@linkcode pack} looks at. */
+/** A part, as far as {@linkcode pack} uses it. */
 export interface Packable {
   readonly tokens: { readonly length: number };
-  /** Parts that differ in this cannot be computed together. */
+  /** Parts with different adapters cannot be in one batch. */
   readonly adapter: unknown;
 }
 
 /**
- * Parts as batches that can be computed at once: of one adapter each, and of at most so many tokens.
- * A part larger than that is a batch of its own.
+ * Groups parts into batches of at most `limit` tokens, each with one adapter. A larger part is a
+ * batch of its own.
  */
 export function pack<T extends Packable>(parts: readonly T[], limit: number): T[][] {
   const batches: T[][] = [];

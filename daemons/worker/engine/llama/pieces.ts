@@ -1,37 +1,42 @@
 import { LlorchError } from "#shared/errors.ts";
 
-/** The calls of llama.cpp that turn text into tokens and back. */
+/** llama.cpp's functions that convert text to tokens and back. */
 export interface RawTokenizer {
-  /** With `special`, control tokens that are written out become those tokens. */
+  /** With `special`, the text of control tokens becomes those tokens. */
   tokenize(text: string, special: boolean): readonly number[];
-  /** U+FFFD stands for bytes that are not a whole character. */
+  /** Incomplete characters become U+FFFD. */
   detokenize(tokens: readonly number[], special: boolean): string;
 }
 
 /**
- * Characters that are tokenized at once. A regular expression of a pre-tokenizer recurses for each
- * character of a run, by some 350 bytes of stack: so many fit into 4 MiB, and take about 10 ms.
+ * Characters that are tokenized at once. A pre-tokenizer's regular expression recurses for each
+ * character of a run and takes about 350 bytes of stack each time: this many fit into 4 MiB, and
+ * take about 10 ms.
  */
 export const PIECE_LENGTH = 8_192;
-/** What stands this close to the end of a piece may become other tokens with what follows it. */
+/** Characters at the end of a piece whose tokens may depend on the text that follows. */
 const MARGIN = 1_024;
-/** Digits in a row from which on a piece is short: one pre-tokenizer looks at all that follow each. */
+/**
+ * Length of digit runs for which pieces are short: one pre-tokenizer takes quadratic time on them.
+ */
 const LONG_NUMBER = 1_024;
 const NUMBER_LENGTH = 600;
 const NUMBER_MARGIN = 96;
-/** Places that are tried for one cut. */
+/** Most positions that are tried for one cut. */
 const MAX_TRIES = 32;
 const REPLACEMENT = "\ufffd";
 
 /**
- * Tokens of a text, piece by piece: the same as of the whole text at once. A piece ends where a token
- * ends that is the same whether the text before or the text after it is known; the merges of such a
- * tokenizer never reach across a place where one token ends, so nothing else changes.
+ * Tokenizes a text in pieces, with the same result as for the whole text. A piece ends where a
+ * token ends both with the text before and with only the text after it. Merges of a byte-pair
+ * tokenizer never cross such a position, so the tokens on each side do not depend on the other
+ * side.
  *
- * For byte-pair tokenizers alone: others put a space before a text, or choose tokens by what follows.
+ * Only for byte-pair tokenizers: others put a space before a text, or choose tokens by what
+ * follows.
  *
- * @param most Characters that llama.cpp can be given at once at all.
- * @throws {LlorchError} `INVALID_REQUEST` where more cannot be cut.
+ * @param most Most characters that llama.cpp can tokenize at once.
+ * @throws {LlorchError} `INVALID_REQUEST` if more than `most` characters cannot be cut
  */
 export function* tokensInPieces(
   text: string,
@@ -68,7 +73,7 @@ export function* tokensInPieces(
 
 interface Piece {
   readonly text: string;
-  /** How much of its end is looked at again with what follows. */
+  /** Characters at its end that are tokenized again with the text that follows. */
   readonly margin: number;
   /** Whether it ends in the middle of a long number. */
   readonly isNumber: boolean;
@@ -77,26 +82,26 @@ interface Piece {
 function pieceFrom(text: string, at: number, size: number, numbers: LongNumbers): Piece {
   const number = numbers.find(at, at + size);
   if (number) {
-    // Where digits are grouped from their end, the groups must be those of the whole number.
+    // If digits are grouped from the number's end, the groups must be those of the whole number.
     const start = number.start + NUMBER_LENGTH;
     const end = start + (number.end - start) % 3;
     return { text: text.slice(at, end), margin: NUMBER_MARGIN, isNumber: true };
   }
   let end = Math.min(at + size, text.length);
-  // No half of a character.
+  // Do not cut a surrogate pair.
   if (end < text.length && /[\udc00-\udfff]/.test(text[end]!)) end--;
   return { text: text.slice(at, end), margin: MARGIN, isNumber: false };
 }
 
-/** Digits in a row. */
+/** A run of digits, as offsets in the text. */
 interface LongNumber {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * The long numbers of a text, looked for as far as is asked. No expression runs over more than a few
- * thousand digits: V8's overflow the stack at some millions of them.
+ * Finds the long numbers of a text. No regular expression matches more than a few thousand digits
+ * at once: V8 overflows its stack at some millions.
  */
 class LongNumbers {
   readonly #text: string;
@@ -106,14 +111,14 @@ class LongNumbers {
     this.#text = text;
   }
 
-  /** What is left from a place on of the first long number that begins before another place. */
+  /** The first long number that begins before `to`, without its part before `from`. */
   find(from: number, to: number): LongNumber | undefined {
     const last = this.#last;
-    // The end of a number is looked for once, and not for each of its pieces.
+    // The end of a number is searched for only once, not for each of its pieces.
     if (last && last.start <= from && from + LONG_NUMBER <= last.end) {
       return { start: from, end: last.end };
     }
-    // A digit may take two places.
+    // A digit may have two UTF-16 units.
     const found = BEGINNING.exec(this.#text.slice(from, to + 2 * LONG_NUMBER));
     if (!found || from + found.index >= to) return undefined;
     const start = from + found.index;
@@ -128,12 +133,12 @@ const BEGINNING = new RegExp(`\\p{Nd}{${LONG_NUMBER}}`, "u");
 const MORE = new RegExp(`\\p{Nd}{1,${LONG_NUMBER}}`, "uy");
 
 interface Cut {
-  /** Tokens and characters of a piece that are certain. */
+  /** Number of tokens and characters of a piece before the cut. */
   readonly tokens: number;
   readonly length: number;
 }
 
-/** @returns undefined where no place is found. */
+/** @returns undefined if the piece cannot be cut */
 function findCut(
   { text, margin }: Piece,
   tokens: readonly number[],
@@ -143,7 +148,7 @@ function findCut(
   for (const length of placesToCut(text, margin, tokens, special, tokenizer)) {
     const rest = tokenizer.tokenize(text.slice(length), special);
     const before = tokens.length - rest.length;
-    // The same tokens are the same text: so one ended here, too, with all that is before it known.
+    // The same tokens at the end mean that a token also ends here in the whole piece.
     if (before > 0 && rest.every((token, index) => token === tokens[before + index])) {
       return { tokens: before, length };
     }
@@ -151,7 +156,7 @@ function findCut(
   return undefined;
 }
 
-/** Lengths of what may come before a cut: ends of tokens, then of words. */
+/** Candidate positions of a cut: ends of tokens, then of words. */
 function* placesToCut(
   text: string,
   margin: number,
@@ -163,9 +168,9 @@ function* placesToCut(
   let count = 1;
   while (count < tokens.length && textOf(count).length < margin) count *= 2;
   for (let tries = 0; tries < MAX_TRIES && count < tokens.length; tries++, count++) {
-    const said = textOf(count);
-    // Some vocabularies take spaces out of what they say.
-    if (!said.startsWith(REPLACEMENT) && text.endsWith(said)) yield text.length - said.length;
+    const ending = textOf(count);
+    // Some vocabularies lose spaces when they detokenize.
+    if (!ending.startsWith(REPLACEMENT) && text.endsWith(ending)) yield text.length - ending.length;
   }
   let tries = 0;
   for (let at = text.length - margin; at > 0 && tries < MAX_TRIES; at--) {

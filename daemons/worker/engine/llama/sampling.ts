@@ -14,16 +14,16 @@ import {
   type SamplerConfig,
 } from "./native.ts";
 
-/** Tokens that the penalties look back on, as in llama.cpp. */
+/** Number of last tokens that the penalties apply to, as in llama.cpp. */
 const PENALTY_WINDOW = 64;
 /** A bias of this much or less forbids the token. */
 const FORBIDDEN = -100;
-/** A token is chosen in some milliseconds; by a grammar that takes this long, perhaps never. */
+/** Longest time to choose a token with a grammar; usually it takes some milliseconds. */
 const CHOICE_DEADLINE_MS = 5_000;
-/** What a logarithm of nothing is told as: JSON has no infinity, and OpenAI says this. */
+/** Reported logarithm of probability 0, as in OpenAI's API: JSON has no infinity. */
 const IMPOSSIBLE = -9999;
 
-/** What a {@linkcode LlamaSampling} is made of. */
+/** Options of {@linkcode LlamaSampling}. */
 export interface LlamaSamplingParts {
   readonly llama: Llama;
   readonly request: SamplingRequest;
@@ -35,15 +35,15 @@ export interface LlamaSamplingParts {
   readonly endsGeneration: (token: number) => boolean;
 }
 
-/** How tokens of one request are chosen by llama.cpp. */
+/** The sampling of one request in llama.cpp. */
 export class LlamaSampling implements Sampling {
-  /** What the request's tokens are computed with. */
+  /** The adapter with which the request's tokens are computed. */
   readonly adapter: object | undefined;
   readonly #parts: LlamaSamplingParts;
-  /** What the sampler is told, but for the seed and the tokens to penalize. */
+  /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
   readonly #grammar: object | undefined;
-  /** Tokens that llama.cpp chooses only where it has no other. */
+  /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
   #recent: number[] = [];
@@ -89,24 +89,24 @@ export class LlamaSampling implements Sampling {
     this.#remember(token);
   }
 
-  /** Takes a sampler over that served another request. */
+  /** Prepares a sampler that served another request. */
   begin(sampler: NativeSampler): void {
-    // A sampler that is told the seed it has goes on where it was, instead of from that seed.
+    // With the same seed as before, the sampler would go on from its state instead of that seed.
     sampler.applyConfig({ ...this.#config(), seed: this.#nextSeed + 1 });
   }
 
-  /** Gives the sampler back; it holds nothing of this request any more. */
+  /** Removes this request's configuration from the sampler. */
   end(sampler: NativeSampler): void {
     sampler.applyConfig({});
   }
 
   /**
-   * Chooses after each row, as long as what was guessed is what is chosen: one token more than
-   * guesses that were right. Each token is chosen as if nothing had been guessed.
+   * Chooses a token after each row, until one differs from the guess: so it returns one token more
+   * than the right guesses. Each token is chosen as if nothing had been guessed.
    *
-   * @throws {LlorchError} `INVALID_REQUEST` where the grammar or the biases leave no token to choose,
-   * `WORKER_LOST` where the model itself gives none.
-   * @throws {EngineStuck} where it takes too long.
+   * @throws {LlorchError} `INVALID_REQUEST` if the grammar or the biases leave no token to choose,
+   * `WORKER_LOST` if the model itself gives none
+   * @throws {EngineStuck} if the grammar takes too long
    */
   async choose(
     sampler: NativeSampler,
@@ -149,7 +149,9 @@ export class LlamaSampling implements Sampling {
     };
   }
 
-  /** A grammar of some words can have more ways to go on than anybody can count. */
+  /**
+   * Limits the time of a choice with a grammar: a short grammar can have countless ways to go on.
+   */
   async #inTime<T>(choice: Promise<T>): Promise<T> {
     if (!this.#grammar) return await choice;
     const chosen = await deadline(choice, CHOICE_DEADLINE_MS);
@@ -158,7 +160,7 @@ export class LlamaSampling implements Sampling {
     throw new EngineStuck(`The grammar takes more than ${seconds} s for a token: simplify it`);
   }
 
-  /** An error of the sampler, as the request's own fault where it left no token to choose. */
+  /** Throws a sampler's error; with a grammar, it means that no token is left to choose. */
   #refuse(error: unknown): never {
     if (!this.#grammar || error instanceof EngineStuck) throw error;
     throw new LlorchError(
@@ -168,7 +170,7 @@ export class LlamaSampling implements Sampling {
     );
   }
 
-  /** llama.cpp chooses a token that is forbidden where all are. */
+  /** Throws because llama.cpp chose a forbidden token, which it does only if all are forbidden. */
   #refuseForbidden(token: number): never {
     const cause = new Error(`llama.cpp chose the forbidden token ${token}`);
     if (this.#grammar) this.#refuse(cause);
@@ -192,10 +194,10 @@ class NoToken extends Error {
 }
 
 /**
- * Looks at a row that no token could be chosen from, as if the request had asked for nothing special:
- * what a model of damaged weights computes is not a number, which is no fault of the request.
+ * Samples a row without the request's settings, after no token could be chosen with them. If that
+ * fails too, the logits are not numbers: the weights are damaged, and the request is not at fault.
  *
- * @throws {LlorchError} `WORKER_LOST` when it has no token either.
+ * @throws {LlorchError} `WORKER_LOST` if that fails, too
  */
 async function checkLogits(
   row: number,
@@ -214,13 +216,13 @@ async function checkLogits(
 }
 
 function withOdds([token, all = [], own = 0]: NativeChoice, count: number): Chosen {
-  const told = Math.min(count, all.length / 2);
+  const length = Math.min(count, all.length / 2);
   return {
     token,
     odds: {
       logprob: logarithm(own),
       top: Array.from(
-        { length: told },
+        { length },
         (_, n) => ({ token: all[2 * n]!, logprob: logarithm(all[2 * n + 1]!) }),
       ),
     },
@@ -232,9 +234,9 @@ function logarithm(probability: number): number {
 }
 
 /**
- * The state of the grammar that a request asks for; undefined when it asks for none.
+ * Creates the state of a request's grammar; undefined if it needs none.
  *
- * @throws {LlorchError} `INVALID_REQUEST` naming the field.
+ * @throws {LlorchError} `INVALID_REQUEST` that names the field
  */
 export async function createGrammar(
   llama: Llama,
@@ -248,7 +250,7 @@ export async function createGrammar(
     const compiled = await llama.createGrammar({ grammar: text });
     return new LlamaGrammarEvaluationState({ model, grammar: compiled });
   } catch (error) {
-    // Nothing that is known: all that it refuses has been looked for.
+    // Not expected: requestGrammar has checked for all known reasons.
     throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
   }
 }

@@ -6,7 +6,7 @@ import { type NativeContext, type NativeSampler, nativeSampler } from "./native.
 import { LlamaSampling } from "./sampling.ts";
 import { bearsMark, withMark } from "./state_mark.ts";
 
-/** What a {@linkcode LlamaSequence} needs. */
+/** Dependencies of a {@linkcode LlamaSequence}. */
 export interface LlamaSequenceOptions {
   readonly id: number;
   readonly model: LlamaModel;
@@ -14,30 +14,30 @@ export interface LlamaSequenceOptions {
   readonly batcher: Batcher;
   /** Most tokens that it holds. */
   readonly context: number;
-  /** Recurrent and sliding-window states cannot be cut back to an earlier point. */
+  /** Whether it can be cut back to an earlier token; recurrent and windowed states cannot. */
   readonly canCut: boolean;
-  /** Guesses what follows some tokens, at most `limit`; undefined: nothing is guessed. */
+  /** Guesses the next tokens; undefined: nothing is guessed. */
   readonly predictor: Predictor | undefined;
 }
 
 /** Guesses tokens, so that several can be checked in one step. */
 export interface Predictor {
-  /** Some tokens that may follow, at most `limit`. */
+  /** Guesses the tokens that follow, at most `limit`. */
   guess(
     tokens: readonly number[],
     limit: number,
   ): readonly number[] | Promise<readonly number[]>;
-  /** How many of those guessed were right. */
-  told(guessed: number, right: number): void;
+  /** Called with how many of the guessed tokens were right. */
+  learn(guessed: number, right: number): void;
 }
 
-/** One slot: a sequence of the context that all slots share. */
+/** One slot, as a sequence of the context that all slots share. */
 export class LlamaSequence implements EngineSequence {
   readonly #options: LlamaSequenceOptions;
   readonly #sampler: NativeSampler;
-  /** What is evaluated. */
+  /** The evaluated tokens. */
   #tokens: number[] = [];
-  /** With what adapter. */
+  /** The adapter that they were evaluated with. */
   #adapter: object | undefined;
 
   constructor(options: LlamaSequenceOptions) {
@@ -88,7 +88,7 @@ export class LlamaSequence implements EngineSequence {
 
   async save(path: string, mark: StateMark): Promise<number> {
     const { native, batcher, id } = this.#options;
-    // Another worker may know another adapter by the same name.
+    // Another worker may have another adapter with the same name.
     if (this.#tokens.length === 0 || this.#adapter) return 0;
     const tokens = withMark(mark, this.#tokens);
     await batcher.between(() => native.saveSequenceStateToFile(path, id, tokens));
@@ -115,12 +115,14 @@ export class LlamaSequence implements EngineSequence {
     return this.#tokens.length;
   }
 
-  /** Evaluates tokens and what is guessed to follow, and chooses as long as the guesses are right. */
+  /**
+   * Evaluates tokens and what is guessed to follow, and chooses as long as the guesses are right.
+   */
   async #step(input: readonly number[], sampling: LlamaSampling): Promise<readonly Chosen[]> {
     const { batcher, predictor, context, native, id } = this.#options;
     const room = context - this.#tokens.length - input.length;
     const guess = predictor && room > 0 ? predictor.guess([...this.#tokens, ...input], room) : [];
-    // A wait would miss the batch that the others' tokens of this turn are in.
+    // Await only if needed: a wait would miss the batch of this turn.
     const guessed = guess instanceof Promise ? await guess : guess;
     const part = this.#part([...input, ...guessed], 1 + guessed.length);
     return await batcher.run(part, async (rows, sample) => {
@@ -129,7 +131,7 @@ export class LlamaSequence implements EngineSequence {
       const right = chosen.length - 1;
       this.#tokens.push(...guessed.slice(0, right));
       if (right < guessed.length) native.removeTokenCellsFromSequence(id, this.#tokens.length, -1);
-      if (guessed.length > 0) predictor!.told(guessed.length, right);
+      if (guessed.length > 0) predictor!.learn(guessed.length, right);
       return chosen;
     });
   }

@@ -11,26 +11,26 @@ import {
 import { driverSentence, systemLibraries } from "./driver.ts";
 import { openBuild } from "./native.ts";
 
-/** What {@linkcode startLlama} is told. */
+/** Options of {@linkcode startLlama}. */
 export interface StartOptions {
-  /** Number of a GPU, `none` for the CPU; undefined takes the build's own backend. */
+  /** Number of a GPU, or `none` for the CPU; undefined: the first device of the build's backend. */
   readonly gpu: string | undefined;
   /** Most threads that will be used at once. */
   readonly maxThreads: number;
-  /** Called with what llama.cpp has to say. */
+  /** Called with llama.cpp's warnings and errors. */
   readonly onWarning: (message: string) => void;
 }
 
 /**
- * Starts llama.cpp where it is to compute, and nowhere else.
+ * Starts llama.cpp on the requested device, and never on another.
  *
- * @throws {LlorchError} `WORKER_START_FAILED` that says what is missing and what to do.
+ * @throws {LlorchError} `WORKER_START_FAILED` that says what is missing and what to do
  */
 export async function startLlama({ gpu: asked, ...rest }: StartOptions): Promise<Llama> {
   const built = builtGpuBackends();
   const gpu = chooseGpu(asked, built);
   const options: LlamaOptions = {
-    // Its own default is at least 4, which on fewer cores is 500 times slower.
+    // The library's default is at least 4, which is 500 times slower with fewer cores.
     maxThreads: rest.maxThreads,
     logLevel: LlamaLogLevel.error,
     logger: (_level, message) => rest.onWarning(message.trim()),
@@ -64,7 +64,7 @@ async function openOnCpu(options: LlamaOptions, built: readonly string[]): Promi
   }
 }
 
-/** A driver without a device is no error to llama.cpp, which would take the CPU. */
+/** Opens llama.cpp on a GPU; without a device it would silently use the CPU, so that is checked. */
 async function openOnGpu(options: LlamaOptions, gpu: GpuChoice): Promise<Llama> {
   const llama = await getLlama({
     ...options,

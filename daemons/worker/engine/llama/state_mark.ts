@@ -1,6 +1,6 @@
 /**
- * llama.cpp saves a sequence as: magic number, version, count of tokens, tokens, state; the first
- * three and each token have 32 bits. Our mark stands before the tokens, as if it were some of them.
+ * llama.cpp saves a sequence as magic number, version, number of tokens, tokens, state; the first
+ * three and each token have 32 bits. Our mark is put before the tokens, as if it were tokens.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { StateMark } from "../engine.ts";
 /** Bytes before the first token. */
 const HEAD_BYTES = 12;
 
-/** The tokens to save, so that {@linkcode bearsMark} knows the file. */
+/** The tokens to save, with the mark that {@linkcode bearsMark} checks. */
 export function withMark(mark: StateMark, tokens: readonly number[]): Uint32Array {
   const marked = new Uint32Array(mark.length + tokens.length);
   marked.set(mark);

@@ -6,35 +6,35 @@ import { PIECE_LENGTH, tokensInPieces } from "./pieces.ts";
 const TWO_SPACES = /\s\s/;
 const BETWEEN_SPACES = /(?<=\s)(?=\s)/;
 
-/** Turns text into a model's tokens: long texts in pieces where that makes no difference. */
+/** Converts text to a model's tokens; long texts in pieces if the result is the same. */
 export class LlamaTokenizer {
   readonly #model: LlamaModel;
   readonly #most: number;
 
-  /** @param most Characters that llama.cpp can be given at once. */
+  /** @param most Most characters that llama.cpp can tokenize at once. */
   constructor(model: LlamaModel, most: number) {
     this.#model = model;
     this.#most = most;
   }
 
   /**
-   * Whether a text is read in pieces. Other tokenizers than byte-pair ones have no regular expressions,
-   * and take a text of any length at once.
+   * Whether a text is tokenized in pieces. Only byte-pair tokenizers need it: others have no
+   * regular expressions and accept a text of any length.
    */
   inPieces(text: string): boolean {
     if (this.#model.vocabularyType !== "bpe") return false;
     return text.length > PIECE_LENGTH || this.#isWordwise && TWO_SPACES.test(text);
   }
 
-  /** Whether spaces stand between words and are no part of any. */
+  /** Whether spaces separate words and are not a part of tokens. */
   get #isWordwise(): boolean {
     return this.#model.fileInfo.metadata.tokenizer?.ggml?.pre === "whitespace";
   }
 
   /**
-   * @param special Whether control tokens that are written out become those tokens.
-   * @throws {LlorchError} `INVALID_REQUEST` for a text that the stack does not carry, and what `seen`
-   * throws.
+   * @param special Whether the text of control tokens becomes those tokens.
+   * @throws {LlorchError} `INVALID_REQUEST` for a text that does not fit into the stack; also
+   * errors of `seen`
    */
   async tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<Token[]> {
     const model = this.#model;
@@ -48,7 +48,7 @@ export class LlamaTokenizer {
       detokenize: (ids: readonly number[], special: boolean) =>
         model.detokenize(ids as Token[], special),
     };
-    // Two spaces in a row are an assertion of llama.cpp that fails, which ends the process.
+    // Two spaces in a row fail an assertion of llama.cpp, which ends the process.
     const parts = this.#isWordwise ? text.split(BETWEEN_SPACES) : [text];
     let sinceTurn = 0;
     for (const part of parts) {
@@ -59,14 +59,14 @@ export class LlamaTokenizer {
           sinceTurn = 0;
         }
         for (const token of piece) tokens.push(token as Token);
-        // Several parts may be short, and a piece of a long one is as long as a piece is.
+        // Of several parts, each may be short; otherwise a piece has the usual length.
         sinceTurn += parts.length > 1 ? Math.min(part.length, PIECE_LENGTH) : PIECE_LENGTH;
       }
     }
     return tokens;
   }
 
-  /** Counts beginnings of a text: the whole of one that is far too long takes long. */
+  /** Tokenizes beginnings of a text first, since all of a text that is too long would take long. */
   async #seeBeginnings(text: string, special: boolean, seen: TokensSeen): Promise<void> {
     for (let length = 2 * PIECE_LENGTH; length < text.length; length *= 2) {
       seen(this.#model.tokenize(text.slice(0, length), special).length);

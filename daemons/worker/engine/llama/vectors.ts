@@ -2,19 +2,19 @@ import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } fr
 import { LlorchError } from "#shared/errors.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 
-/** How the contexts are made. */
+/** Dependencies of {@linkcode LlamaVectors}. */
 interface VectorOptions {
   readonly tokenizer: LlamaTokenizer;
   /** Tokens of one input. */
   readonly contextSize: number;
   readonly threads: () => number;
-  /** Runs a computation while no other context computes, where the backend needs that. */
+  /** Runs a computation while no other context computes, if the backend requires that. */
   readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
- * Embeddings and ranks of a model. They need contexts of their own, beside the one that generates,
- * made when somebody first asks; each computes one input at a time.
+ * Computes embeddings and ranks. Each has a context of its own, created at the first request, which
+ * computes one input at a time.
  */
 export class LlamaVectors {
   readonly #model: LlamaModel;
@@ -31,14 +31,14 @@ export class LlamaVectors {
   async embed(
     input: string | readonly number[],
   ): Promise<{ vector: Float32Array; tokens: number }> {
-    // A context that could not be made is tried anew for the next request.
+    // If the context cannot be created, the next request tries again.
     this.#embedding ??= this.#model.createEmbeddingContext(this.#contextOptions)
       .catch((error) => {
         this.#embedding = undefined;
         throw error;
       });
     const context = await this.#embedding;
-    // The library adds the model's own first and last tokens to the list that it is given.
+    // A copy, since the library adds the model's first and last tokens to the list.
     const given = typeof input === "string" ? await this.#read(input) : input;
     const copy = () => typeof given === "string" ? given : [...given] as Token[];
     const tokens = context.calculateInputLength(copy());
@@ -69,11 +69,11 @@ export class LlamaVectors {
 
   get #contextOptions() {
     const { contextSize, threads } = this.#options;
-    // Encoders look at the whole input at once.
+    // Encoders evaluate the whole input at once.
     return { contextSize, batchSize: contextSize, threads: threads() };
   }
 
-  /** A long text as tokens, if it is to be read in pieces. */
+  /** Tokenizes a text if that must be done in pieces; otherwise returns the text. */
   async #read(text: string): Promise<string | Token[]> {
     const { tokenizer } = this.#options;
     if (!tokenizer.inPieces(text)) return text;
@@ -92,7 +92,7 @@ export class LlamaVectors {
   }
 }
 
-/** A vector of length 1 in the same direction; that of nothing stays as it is. */
+/** Scales a vector to length 1; a zero vector stays as it is. */
 function normalised(vector: readonly number[]): Float32Array {
   const length = Math.hypot(...vector);
   return Float32Array.from(vector, (value) => length === 0 ? 0 : value / length);
