@@ -102,7 +102,7 @@ function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   const told: Told[] = [];
   let wake = () => {};
   const feed = {
-    tell(activity: Activity, tenant?: string) {
+    add(activity: Activity, tenant?: string) {
       told.push({ ...activity, tenant });
       wake();
     },

@@ -186,7 +186,7 @@ Deno.test("a stream that ends without an end, or breaks, is lost, and its worker
   ended.stream.end();
   assert.deepEqual(await ended.outcome, {
     kind: "lost",
-    message: "the worker's stream ended without an end",
+    message: "the worker's stream ended without an end event",
     brokeOff: true,
   });
   assert.equal(ended.events.length, 2);
