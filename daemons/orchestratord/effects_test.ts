@@ -161,7 +161,7 @@ Deno.test("an unsafe end is told with its key's name, and what the key has waiti
     assert.deepEqual(await fail(unsafe, "REQUEST_UNSAFE"), {
       kind: "request_unsafe",
       message:
-        `Job ${unsafe.id} of the key "Mallory" (k1) ends workers: workers hung or died with it`,
+        `Job ${unsafe.id} of the key "Mallory" (k1) is unsafe: workers hung or died with it`,
       reason: "workers hung or died with it",
       job_id: unsafe.id,
       model: "a",
@@ -170,7 +170,7 @@ Deno.test("an unsafe end is told with its key's name, and what the key has waiti
     const refusal = errorOf(await readAll(waiting.stream));
     assert.deepEqual([refusal?.code, refusal?.message], [
       "RATE_LIMITED",
-      "This API key is bound to 1 unsafe requests per hour",
+      "This API key is limited to 1 unsafe requests per hour",
     ]);
     assert.deepEqual([...loop.state.queued.keys()], [other.id]);
   }));
@@ -193,7 +193,7 @@ Deno.test("an unsafe end is told without a name where there is no key, or the da
     const keyless = open(store);
     const job = await keyless.start({ session_id: "s1" });
     const { message, tenant } = await keyless.fail(job, "REQUEST_UNSAFE");
-    assert.equal(message, `Job ${job.id} ends workers: workers hung or died with it`);
+    assert.equal(message, `Job ${job.id} is unsafe: workers hung or died with it`);
     assert.equal(tenant, "s1");
 
     const get = () => Promise.reject(new Error("the disk is gone"));
