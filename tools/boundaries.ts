@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Import, violations } from "./boundary_rules.ts";
 import { report, ROOT, sourceFiles } from "./repo.ts";
 
-/** The parts of `deno info --json` that are read here. */
+/** The used parts of `deno info --json`. */
 interface Graph {
   readonly modules: readonly {
     readonly specifier: string;
@@ -26,7 +26,7 @@ interface Resolution {
   readonly error?: string;
 }
 
-/** The graph of every file, dynamic and type-only imports included. */
+/** The graph of all files, including dynamic and type-only imports. */
 async function moduleGraph(files: readonly string[]): Promise<Graph> {
   const entry = await Deno.makeTempFile({ suffix: ".ts" });
   try {
@@ -42,7 +42,9 @@ async function moduleGraph(files: readonly string[]): Promise<Graph> {
   }
 }
 
-/** The imports between files of the repository and to packages, and what could not be followed. */
+/**
+ * The imports between files of the repository and to packages, and those that cannot be resolved.
+ */
 function importsOf(graph: Graph): { imports: Import[]; broken: string[] } {
   const imports: Import[] = [];
   const broken: string[] = [];

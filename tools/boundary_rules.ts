@@ -1,7 +1,7 @@
 import { isTestCode, mayImport, partOf } from "./parts.ts";
 import { roomReason } from "./rooms.ts";
 
-/** One import: a file of the repository, and a file of it or a package (`npm:zod`). */
+/** An import by a file of the repository, of another file of it or of a package (`npm:zod`). */
 export interface Import {
   /** Path from the root of the repository. */
   readonly from: string;
@@ -12,12 +12,12 @@ export interface Import {
 const ENGINE_PACKAGE = "npm:node-llama-cpp";
 const ENGINE_FILES = /^daemons\/worker\/(engine\/|main\.ts$)/;
 
-/** Files of the scheduler that decide, and what would tie a decision to its surroundings. */
+/** Files with the scheduler's decisions, and imports that would make them impure. */
 const DECISION = /^daemons\/orchestratord\/scheduler\/(?!loop\.ts$)/;
 const IMPURE = /^(daemons\/orchestratord\/scheduler\/loop|shared\/clock)\.ts$/;
 
 /**
- * What is wrong with some imports, one line each; empty when all is well.
+ * Returns a line for each import that breaks a rule.
  *
  * 1. Production code belongs to a part.
  * 2. A part imports itself and the parts that it may.
@@ -64,7 +64,7 @@ function testReason({ from, to }: Import): string | undefined {
   return part === other ? undefined : `tests in ${part}/ may not import ${other}/`; // 5
 }
 
-/** Production files that import each other in a circle, each circle once, in the order of its imports. */
+/** Cycles of imports between production files, each once, in the order of its imports. */
 function circles(imports: readonly Import[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to } of imports) {

@@ -15,7 +15,7 @@ const CLIENTS = "tests/conformance/clients";
 /** An example with a package of its own. */
 const EXAMPLE = "examples/openai-client";
 
-/** In the order in which they run: what is quick to mend comes first. */
+/** The steps in order; those that are quick to fix come first. */
 const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["format", ["fmt", "--check"]],
   ["lint", ["lint", "--quiet"]],
@@ -36,7 +36,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["configuration", tool("config_docs", "--check")],
 ];
 
-/** Runs every step, shows what the failed ones said, and gives how many failed. */
+/** Runs every step, shows the output of failed ones, and returns how many failed. */
 async function check(): Promise<number> {
   const color = { env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" } };
   let failed = 0;

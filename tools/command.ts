@@ -2,30 +2,30 @@ import { endSignals, onSignals } from "#shared/signals.ts";
 
 import { descendants, type ProcessId, terminate } from "./process_tree.ts";
 
-/** What a finished command left. */
+/** Result of a command. */
 export interface Outcome {
   readonly code: number;
-  /** Standard output and standard error, as they came. */
+  /** Standard output and standard error, in the order of arrival. */
   readonly output: string;
 }
 
-/** How {@linkcode runDeno} runs. */
+/** Options of {@linkcode runDeno}. */
 export interface RunOptions {
-  /** Takes the output as it comes. */
+  /** Called with the output as it arrives. */
   readonly onOutput?: (bytes: Uint8Array, stream: "stdout" | "stderr") => void;
   readonly env?: Record<string, string>;
-  /** Whether nothing of our own environment is handed on but `env`. */
+  /** Whether `env` replaces our environment instead of adding to it. */
   readonly clearEnv?: boolean;
   /** Interrupts the command. */
   readonly signal?: AbortSignal;
 }
 
-/** After an interrupt, a command gets this long to end, in milliseconds. */
+/** How long a command may take to end after an interrupt, in milliseconds. */
 const END_TIMEOUT_MS = 10_000;
 
 /**
- * Runs the deno that runs us. A signal that ends us is handed on first, so that no child is left
- * behind, nor what it has started; `deno test` then names the tests that were running.
+ * Runs our own deno. A signal that ends us is passed on first, so that no child process is left;
+ * `deno test` then names the tests that were running.
  */
 export async function runDeno(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -41,12 +41,12 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     try {
       child.kill(signal);
     } catch {
-      // It has ended, and only its output is still read.
+      // It has ended; only its output is still being read.
     }
   };
   let below: readonly ProcessId[] = [];
   const stop = () => {
-    // Before it ends: what it leaves behind has another parent then.
+    // Before it ends, since its children have another parent afterwards.
     if (killer === undefined) below = descendants(child.pid);
     kill("SIGINT");
     killer ??= setTimeout(() => kill("SIGKILL"), END_TIMEOUT_MS);

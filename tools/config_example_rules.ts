@@ -3,14 +3,14 @@ import type { z } from "zod";
 import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type ConfigKey, configKeys } from "#shared/config/schema.ts";
 
-/** A setting or section that stands as a comment: `# token_file = "/etc/llorch/token"`, `# [engines.x]`. */
+/** A commented setting or section: `# token_file = "/etc/llorch/token"`, `# [engines.x]`. */
 const COMMENTED_SETTING = /^#\s?(?=[a-z][a-z0-9_]* = |\[[a-z][\w.-]*\]$)/gm;
 
 type Tree = Readonly<Record<string, unknown>>;
 
 /**
- * What is wrong with a shipped example file. It must say every key of the schema: those that have a
- * default with that default, those that have none as a comment whose value is valid.
+ * Problems of a shipped example file. It must have every key of the schema: with its default, or,
+ * if there is none, as a comment with a valid value.
  */
 export function exampleProblems(text: string, schema: z.ZodObject): string[] {
   let set: Tree;
@@ -45,7 +45,7 @@ function keyProblems(key: ConfigKey, set: Tree, mentioned: Tree): string[] {
   return actual === standard ? [] : [`${name(key)} is ${actual}, its default ${standard}`];
 }
 
-/** Settings that no comment precedes. */
+/** Settings without a comment before them. */
 function unexplained(text: string): string[] {
   const lines = text.split("\n");
   return lines.flatMap((line, index) => {

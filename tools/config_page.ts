@@ -1,12 +1,12 @@
 import { type ConfigKey, envName, flagName } from "#shared/config/schema.ts";
 
-/** What the page says of one daemon. */
+/** A daemon's part of the page. */
 export interface DaemonKeys {
   readonly program: string;
   readonly summary: string;
-  /** The file that it reads; undefined where it reads none. */
+  /** Its config file; undefined if it has none. */
   readonly file: string | undefined;
-  /** The commented example, as seen from the page. */
+  /** Path of the commented example, relative to the page. */
   readonly example: string | undefined;
   readonly keys: readonly ConfigKey[];
 }
@@ -21,7 +21,7 @@ file alone, and the example explains their keys. Lists are given to a flag with 
 \`--check-config\` checks its file and exits; \`orchestratord\` reads it again at SIGHUP.
 `;
 
-/** The page in Markdown, to be formatted. */
+/** The page in Markdown, not yet formatted. */
 export function configPage(daemons: readonly DaemonKeys[]): string {
   return [INTRODUCTION, ...daemons.map(section)].join("\n");
 }
@@ -50,7 +50,7 @@ function section({ program, summary, file, example, keys }: DaemonKeys): string 
   ].join("\n");
 }
 
-/** Text that stands in a cell of a table. */
+/** Escapes text for a cell of a table. */
 function cell(text: string): string {
   return text.replaceAll("|", "\\|");
 }

@@ -1,7 +1,6 @@
 /**
- * Writes what browsers are given of the console, one script and one style sheet, or with `--check`
- * compares: orchestratord runs from source without a build, so they are kept with it
- * (docs/adr/0017-console.md).
+ * Writes the console's script and style sheet for browsers, or with `--check` compares them. They
+ * are committed, so that orchestratord runs from source without a build (docs/adr/0017-console.md).
  *
  * @module
  */
@@ -11,7 +10,7 @@ import { generated, report, ROOT } from "./repo.ts";
 
 const FOLDER = "daemons/orchestratord/console";
 
-/** The script, with everything that it imports. */
+/** The script with all its imports. */
 async function script(): Promise<string> {
   const file = await Deno.makeTempFile({ suffix: ".js" });
   try {
@@ -31,7 +30,7 @@ async function script(): Promise<string> {
   }
 }
 
-/** The style sheet, uPlot's before ours. */
+/** The style sheet: uPlot's, then ours. */
 async function style(): Promise<string> {
   const uplot = join(ROOT, "node_modules/uplot/dist/uPlot.min.css");
   const own = join(ROOT, FOLDER, "web/style.css");

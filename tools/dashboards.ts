@@ -5,12 +5,12 @@
  */
 import { generated, report } from "./repo.ts";
 
-/** One panel: a title, its unit as Grafana names it, and its lines. */
+/** A panel: title, unit with Grafana's name, and lines. */
 interface Panel {
   readonly title: string;
   readonly unit: string;
   readonly kind?: "timeseries" | "stat";
-  /** What each line is called, and its query. */
+  /** Name and query of each line. */
   readonly lines: Readonly<Record<string, string>>;
 }
 

@@ -5,7 +5,7 @@ import { COMMON_OPTIONS, PROGRAM_OPTIONS } from "../cli/manual/pages.ts";
 /** Pages in Markdown, by path from the root of the repository. */
 export type Pages = ReadonlyMap<string, string>;
 
-/** Links to files and headings that are not there. */
+/** Links to files and headings that do not exist. */
 export function brokenLinks(pages: Pages, exists: (path: string) => boolean): string[] {
   return [...pages].flatMap(([page, text]) =>
     linksOf(text).flatMap((link) => {
@@ -31,14 +31,14 @@ function withoutCode(text: string): string {
   return text.replace(/^```[^]*?^```/gm, "").replace(/`[^`\n]*`/g, "");
 }
 
-/** Names of headings as links have them: lower case, words joined by dashes. */
+/** Anchors of headings: lower case, words joined by dashes. */
 function headingsOf(text: string): string[] {
   return [...text.replace(/^```[^]*?^```/gm, "").matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
     title.toLowerCase().replace(/[^\p{L}\p{N}\s-]/gu, "").trim().replace(/\s/g, "-")
   );
 }
 
-/** `deno task NAME` of tasks that are not there. */
+/** `deno task NAME` of tasks that do not exist. */
 export function unknownTasks(pages: Pages, tasks: readonly string[]): string[] {
   return [...pages].flatMap(([page, text]) =>
     [...text.matchAll(/deno(?:@[\d.]+)? task (?:-q )?([a-z][\w:-]*)/g)]
@@ -48,7 +48,7 @@ export function unknownTasks(pages: Pages, tasks: readonly string[]): string[] {
   );
 }
 
-/** Command lines of llorch, in blocks of shell, whose command or option is not there. */
+/** Command lines of llorch, in shell blocks, with commands or options that do not exist. */
 export function unknownCommands(pages: Pages, root: Group): string[] {
   return [...pages].flatMap(([page, text]) =>
     shellLines(text).flatMap((line) => {
@@ -60,7 +60,7 @@ export function unknownCommands(pages: Pages, root: Group): string[] {
   );
 }
 
-/** Lines of blocks of shell; one that goes on after a backslash is one line. */
+/** Lines of shell blocks; lines that end in a backslash are joined. */
 export function shellLines(text: string): string[] {
   return [...text.matchAll(/^```sh\n([^]*?)^```/gm)]
     .flatMap(([, block = ""]) => block.replace(/\\\n\s*/g, "").split("\n"));
@@ -69,7 +69,7 @@ export function shellLines(text: string): string[] {
 function problemOf(words: readonly string[], root: Group): string | undefined {
   let at: Group | Command = root;
   for (const word of words) {
-    // What follows is another program's.
+    // The rest belongs to another program.
     if (word === "--") return undefined;
     if (/^-./.test(word)) {
       const problem = optionProblem(word, at, root);
@@ -89,6 +89,6 @@ function optionProblem(word: string, at: Group | Command, root: Group): string |
   const name = word.split("=")[0]!;
   const own = at.kind === "command" ? at.options : at === root ? PROGRAM_OPTIONS : [];
   const names = [...own, ...COMMON_OPTIONS].flatMap(({ flags }) => flags.match(/--?[\w-]+/g) ?? []);
-  // `--no-color` and the like stand as they are in the flags.
+  // `--no-color` and the like are in the flags as they are.
   return names.includes(name) ? undefined : `there is no option ${name}`;
 }

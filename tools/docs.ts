@@ -1,11 +1,11 @@
 /**
- * Writes every document that is made from the code; with `--check` compares them.
+ * Writes every document that is generated from the code; with `--check` compares them.
  *
  * @module
  */
 import { runDeno } from "./command.ts";
 
-/** Tools that write documents, and take `--check`. */
+/** Tools that write documents and have `--check`. */
 export const GENERATORS: readonly string[] = [
   "cli_docs",
   "config_docs",

@@ -1,5 +1,5 @@
 /**
- * Checks the documents: links, tasks, command lines and settings that they name, and what is generated.
+ * Checks the documents: their links, tasks, command lines and settings, and generated documents.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { brokenLinks, unknownCommands, unknownTasks } from "./doc_rules.ts";
 import { report, ROOT, SKIPPED } from "./repo.ts";
 import { type DaemonSettings, unknownFlags, unknownKeys } from "./setting_rules.ts";
 
-/** Flags that every daemon takes beside its keys. */
+/** Flags of every daemon besides its keys. */
 const COMMON_FLAGS = ["config", "check-config", "help", "version"];
 
 function settingsOf<S extends z.ZodObject>(spec: ConfigSpec<S>): DaemonSettings {
@@ -49,7 +49,7 @@ if (import.meta.main) {
     ]),
   );
   const daemons = [settingsOf(orchestratord), settingsOf(poolManagerd), settingsOf(worker)];
-  // The command line has settings of its own, and a checker of its flags.
+  // `llorch` has settings of its own, and its flags are checked elsewhere.
   const llorch: DaemonSettings = { program: "llorch config", keys: FIXED_KEYS, flags: [] };
   const problems = [
     ...brokenLinks(pages, (path) => existsSync(join(ROOT, path))),

@@ -1,7 +1,7 @@
 /**
- * Puts values in the place of `@NAME@` in a template.
+ * Replaces `@NAME@` in a template with values.
  *
- * @throws {Error} when a word of the template has no value
+ * @throws {Error} if a placeholder has no value
  */
 export function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replaceAll(/@([A-Z][A-Z0-9_]*)@/g, (word, name) => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ROOT } from "./repo.ts";
 
-/** Markdown as `deno fmt` wants it. */
+/** Formats Markdown with `deno fmt`. */
 export async function formatted(markdown: string): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--quiet", `--config=${join(ROOT, "deno.json")}`, "--ext=md", "-"],

@@ -1,5 +1,5 @@
 /**
- * Checks that every test which `docs/guarantees.md` names is there.
+ * Checks that every test that `docs/guarantees.md` names exists.
  *
  * @module
  */

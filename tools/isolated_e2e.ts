@@ -1,6 +1,6 @@
 /**
- * Runs the e2e suite against built executables as a stranger would have them: on an account with
- * nothing but the launcher's tools on its PATH, an empty cache, and no network but loopback.
+ * Runs the e2e suite against built executables in a minimal environment: an account with only the
+ * launcher's tools on its PATH, an empty cache, and no network but loopback.
  *
  * Takes the executables' folder from `LLORCH_BIN_DIR`; without it they are built. Needs root and
  * Linux.
@@ -13,7 +13,7 @@ import { planBuild } from "./build/plan.ts";
 import { output } from "./build/process.ts";
 import { ROOT } from "./repo.ts";
 
-/** What a portable executable may call, and nothing else. */
+/** The only programs that a portable executable may call. */
 const TOOLS = [
   ...["sh", "tail", "head", "gzip", "tar", "sha256sum", "cut", "diff"],
   ...["mkdir", "mv", "rm", "readlink"],
@@ -28,7 +28,7 @@ const PARTS = [
 /** The account `nobody`. */
 const NOBODY = "65534";
 
-/** Why this cannot run here, or nothing. */
+/** Why this cannot run here; undefined if it can. */
 async function obstacle(): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "needs Linux";
   if (Deno.uid() !== 0) return "needs root for a network namespace and another account";
@@ -78,7 +78,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** Puts everything that the run may see into one folder that anybody may read. */
+/** Puts everything that the run needs into one folder that every account may read. */
 async function furnish(world: string): Promise<void> {
   await Deno.chmod(world, 0o755);
   for (const folder of ["path", "home", "bin", "repository"]) await Deno.mkdir(join(world, folder));

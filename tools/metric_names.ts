@@ -1,5 +1,5 @@
 /**
- * Holds every metric to the rules and writes `docs/metrics.md`, or with `--check` compares it.
+ * Checks every metric and writes `docs/metrics.md`, or with `--check` compares it.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface DaemonMetrics {
   readonly definitions: readonly MetricDefinition[];
 }
 
-/** The metrics of every daemon; nothing is scraped here, so the gauges read nothing. */
+/** The metrics of every daemon; gauges are not read here. */
 function daemonMetrics(): DaemonMetrics[] {
   const unread = () => {
     throw new Error("No gauge is read here");
@@ -41,7 +41,7 @@ function daemonMetrics(): DaemonMetrics[] {
   ];
 }
 
-/** The page that people read; its tables have the shape that `deno fmt` gives them. */
+/** The page in Markdown, formatted as `deno fmt` does. */
 function markdown(daemons: readonly DaemonMetrics[]): string {
   const sections = daemons.map(({ daemon, definitions }) => {
     const rows = definitions.map(({ name, type, labels, help }) => [

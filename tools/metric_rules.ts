@@ -1,6 +1,6 @@
 import type { MetricDefinition } from "#shared/metrics.ts";
 
-/** Labels whose values are a small, known set. An id of a job, worker or spawn never is. */
+/** Labels with a small, known set of values; never ids of jobs, workers or spawns. */
 const LABELS: ReadonlySet<string> = new Set([
   "backend",
   "category",
@@ -17,11 +17,11 @@ const LABELS: ReadonlySet<string> = new Set([
   "status",
 ]);
 
-/** Units that Prometheus wants as base units: seconds, bytes, ratios. */
+/** Units that must be replaced by Prometheus's base units: seconds, bytes, ratios. */
 const SCALED_UNIT =
   /_(ms|us|ns|millis|milliseconds|microseconds|minutes|hours|kb|mb|gb|kib|mib|gib|percent)(_|$)/;
 
-/** What is wrong with one metric of a daemon whose names begin with `prefix_`. */
+/** Problems of a metric of a daemon whose names begin with `prefix_`. */
 export function metricProblems(metric: MetricDefinition, prefix: string): string[] {
   const { name, type, help, labels } = metric;
   const problems: string[] = [];

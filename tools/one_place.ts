@@ -1,5 +1,5 @@
 /**
- * Checks that what has one place is not done by hand elsewhere.
+ * Checks that tasks with a shared helper are not done by hand elsewhere.
  *
  * @module
  */

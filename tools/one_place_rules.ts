@@ -1,4 +1,4 @@
-/** An idea that has one place, and what it looks like elsewhere. */
+/** A task with a shared helper, and a pattern of code that does it by hand. */
 interface OnePlace {
   readonly pattern: RegExp;
   /** Files that may do it by hand. */
@@ -30,7 +30,7 @@ const ONE_PLACE: readonly OnePlace[] = [
 ];
 
 /**
- * Lines of a production file that do by hand what has one place.
+ * Lines of a production file that do by hand what a shared helper does.
  *
  * @param file Path from the root of the repository.
  */

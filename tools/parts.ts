@@ -1,6 +1,6 @@
 /**
- * Folders that may only import themselves and the folders named here. A new part of llorch needs a
- * line of its own.
+ * Parts of llorch: folders that may import only themselves and the folders named here. A new part
+ * needs a line here.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "catalog": [],
@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 /** Names of every part. */
 export const PARTS: readonly string[] = Object.keys(ALLOWED);
 
-/** The part that a file belongs to; undefined for tests, tools and what stands at the root. */
+/** The part of a file; undefined for tests, tools and files at the root. */
 export function partOf(path: string): string | undefined {
   return PARTS.find((part) => path.startsWith(`${part}/`));
 }
@@ -25,7 +25,7 @@ export function mayImport(part: string, other: string): boolean {
   return part === other || (ALLOWED[part]?.includes(other) ?? false);
 }
 
-/** Whether a file only exists for tests or for the repository's upkeep. */
+/** Whether a file is only for tests or tools. */
 export function isTestCode(path: string): boolean {
   return /(^|\/)(tests|tools|testdata|testing)\//.test(path) || /_test\.tsx?$/.test(path);
 }

@@ -1,13 +1,13 @@
-/** A process as the kernel tells it from a later one of the same number. */
+/** A process, with its start time to detect that its pid was reused. */
 export interface ProcessId {
   readonly pid: number;
-  /** When it began, in ticks since the machine did. */
+  /** Start time in ticks since boot. */
   readonly began: string;
 }
 
 /**
- * Every process below one, children of children included. Linux only: elsewhere there are none, and
- * a terminal's Ctrl-C reaches them by itself.
+ * All descendants of a process. Only on Linux; elsewhere the list is empty, and a terminal's Ctrl-C
+ * reaches them by itself.
  */
 export function descendants(pid: number): ProcessId[] {
   const children = new Map<number, ProcessId[]>();
@@ -21,7 +21,7 @@ export function descendants(pid: number): ProcessId[] {
   return below(pid);
 }
 
-/** Asks those that are still there to end; one that stands still is woken for it. */
+/** Asks the processes that still exist to end; stopped ones are continued for that. */
 export function terminate(processes: readonly ProcessId[]): void {
   for (const { pid, began } of processes) {
     if (statOf(pid)?.began !== began) continue;
@@ -29,7 +29,7 @@ export function terminate(processes: readonly ProcessId[]): void {
       try {
         Deno.kill(pid, signal);
       } catch {
-        // It has ended in this moment.
+        // It has just ended.
       }
     }
   }
@@ -46,7 +46,8 @@ function* allProcesses(): Generator<ProcessId & { readonly parent: number }> {
 function statOf(pid: number): { parent: number; began: string } | undefined {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // The name in brackets may hold anything; the parent is the 2nd field after it, the start the 20th.
+    // The name in brackets may contain anything; after it, the parent is field 2 and the start
+    // field 20.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return { parent: Number(fields[1]), began: fields[19] ?? "" };
   } catch {

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 /** Root of this checkout. */
 export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Folders that hold nothing that we wrote. */
+/** Folders without our own files. */
 export const SKIPPED: ReadonlySet<string> = new Set(["node_modules", "dist", "coverage"]);
 
 /**
- * Every TypeScript file of the repository, as sorted paths from its root; not those of programs with a
- * configuration and packages of their own.
+ * Every TypeScript file of the repository, as sorted paths from its root, without programs that
+ * have a configuration and packages of their own.
  */
 export function sourceFiles(): string[] {
   return [...walk(ROOT)].map((path) => relative(ROOT, path).replaceAll("\\", "/")).sort();
@@ -27,7 +27,7 @@ function* walk(dir: string): Generator<string> {
 }
 
 /**
- * Ends a tool: one line for each problem and exit code 1, or one line that all is well.
+ * Ends a tool: prints each problem and exits with code 1, or prints one line of success.
  *
  * @param done What was checked, e.g. `412 imports`.
  */
@@ -38,10 +38,10 @@ export function report(problems: readonly string[], done: string): never {
 }
 
 /**
- * Writes a generated file, or in check mode says that it is out of date.
+ * Writes a generated file, or in check mode reports if it is out of date.
  *
  * @param path From the root of the repository.
- * @returns the problem, or none
+ * @returns the problem, if there is one
  */
 export function generated(path: string, text: string, isCheck: boolean): string[] {
   const file = join(ROOT, path);

@@ -1,7 +1,7 @@
 /**
- * Runs every test, or those that the arguments select, and ends with one plain line. Files run
- * side by side, two processes more than there are cores, and those of `test_alone.ts` afterwards, one
- * at a time.
+ * Runs every test, or those that the arguments select, and ends with a summary line. Files run in
+ * parallel, in two processes more than there are cores, and those of `test_alone.ts` afterwards,
+ * one at a time.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const ENDS = ["SIGINT", "SIGTERM"] as const;
 /** The exit code of a run that was interrupted. */
 const INTERRUPTED = 130;
 
-/** Runs the tests that the arguments select and gives the exit code. */
+/** Runs the tests that the arguments select; returns the exit code. */
 export async function test(args: readonly string[]): Promise<number> {
   const all = sourceFiles().filter((file) => file.endsWith("_test.ts"));
   const given = readArguments(args);
@@ -47,7 +47,7 @@ export async function test(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Gives everything to one `deno test`, as options such as `--watch` need it. */
+/** Runs everything in one `deno test`, as options such as `--watch` require. */
 async function oneProcess(
   args: readonly string[],
   { paths }: TestArguments,
@@ -59,9 +59,9 @@ async function oneProcess(
 }
 
 /**
- * Runs batches side by side and what must be alone afterwards.
+ * Runs batches in parallel, then the files that must run alone.
  *
- * @throws {RangeError} when a name in `test_alone.ts` has no test file
+ * @throws {RangeError} if a name in `test_alone.ts` has no test file
  */
 async function manyProcesses(
   all: readonly string[],
@@ -81,7 +81,8 @@ async function manyProcesses(
     jobs: 1,
     run: (files) => runTests([...flags, ...files], { signal, onOutput: write }),
   };
-  // Side by side, each is shown whole when it has ended; one at a time may speak as it goes.
+  // The output of parallel batches is shown when each has ended; otherwise it is shown as it
+  // arrives.
   const quiet: PoolOptions = {
     ...pool,
     jobs,
@@ -104,7 +105,7 @@ function refuseUnknown(all: readonly string[], paths: readonly string[]): void {
   throw new RangeError(`No test file is at '${unknown}', which tools/test_alone.ts names`);
 }
 
-/** Repeats what went wrong, prints the plain line, and gives the exit code. */
+/** Repeats the failures, prints the summary line, and returns the exit code. */
 function conclude(results: readonly BatchResult[], args: readonly string[]): number {
   const failed = results.filter(({ code, counts }) => code !== 0 || counts === undefined);
   if (results.length > 1) {

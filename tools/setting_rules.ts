@@ -1,15 +1,15 @@
 import { type ConfigKey, flagName } from "#shared/config/schema.ts";
 import { type Pages, shellLines } from "./doc_rules.ts";
 
-/** What a daemon can be told, as far as documents name it. */
+/** The settings of a daemon that documents may name. */
 export interface DaemonSettings {
   readonly program: string;
   readonly keys: readonly ConfigKey[];
-  /** Flags that are no keys, without dashes. */
+  /** Flags that are not config keys, without dashes. */
   readonly flags: readonly string[];
 }
 
-/** Flags of a daemon, in blocks of shell, that it does not take. */
+/** Flags in shell blocks that the daemon does not have. */
 export function unknownFlags(pages: Pages, daemons: readonly DaemonSettings[]): string[] {
   return [...pages].flatMap(([page, text]) =>
     shellLines(text).flatMap((line) =>
@@ -24,7 +24,7 @@ export function unknownFlags(pages: Pages, daemons: readonly DaemonSettings[]): 
   );
 }
 
-/** Keys in code (`queue.capacity`) and in blocks of TOML that no daemon has. */
+/** Keys in code (`queue.capacity`) and in TOML blocks that no daemon has. */
 export function unknownKeys(pages: Pages, daemons: readonly DaemonSettings[]): string[] {
   const paths = daemons.flatMap(({ keys }) => keys.map(({ path }) => path.join(".")));
   const isKnown = (key: string) => paths.some((path) => path === key || path.startsWith(`${key}.`));
@@ -45,7 +45,7 @@ function sectionOf(key: string): string {
   return key.split(".")[0]!;
 }
 
-/** Keys of blocks of TOML; those of tables with names of their own (`[engines.NAME]`) aside. */
+/** Keys of TOML blocks, without those of tables with chosen names (`[engines.NAME]`). */
 function tomlKeys(text: string): string[] {
   return [...text.matchAll(/^ *```toml\n([^]*?)^ *```/gm)].flatMap(([, block = ""]) => {
     let table = "";

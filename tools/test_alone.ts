@@ -1,9 +1,9 @@
-/** Tests that take minutes and have tasks of their own: they run only when a path names them. */
+/** Tests that take minutes and have tasks of their own: they run only if a path names them. */
 export const LONG: readonly string[] = ["tests/packages", "tests/offline", "tests/conformance"];
 
 /**
- * Test files that take longest on one core. They start first, so that no core is left with one of
- * them at the end; the others follow in any order.
+ * Test files that take longest. They start first, so that none of them runs alone at the end; the
+ * others follow in any order.
  */
 export const LONGEST: readonly string[] = [
   "tests/browser/pages_test.ts",
@@ -20,8 +20,8 @@ export const LONGEST: readonly string[] = [
 ];
 
 /**
- * Test files that need the machine to themselves, each with the reason. All others run side by
- * side, and bring their own ports, folders and processes.
+ * Test files that must run alone, each with the reason. All others run in parallel, with their own
+ * ports, folders and processes.
  */
 export const ALONE: Readonly<Record<string, string>> = {
   "tests/faults/poison_test.ts": "measures how long neighbours of a hung worker wait",

@@ -1,4 +1,4 @@
-/** Variables of llorch that speak to tests, not to what they start. */
+/** Variables of llorch for tests, not for the programs that they start. */
 const FOR_TESTS: ReadonlySet<string> = new Set([
   ...["LLORCH_BIN_DIR", "LLORCH_RUNTIME_DIR", "LLORCH_PEER_ROOT", "LLORCH_TEST_DEBIAN_MIRROR"],
   ...["LLORCH_FAULT_ROUNDS", "LLORCH_FAULT_SEED", "LLORCH_HOST_ROUNDS", "LLORCH_MALFORMED_RUNS"],
@@ -7,8 +7,8 @@ const FOR_TESTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The environment that tests run in: ours, less whatever a person has set for the `llorch` and the daemons
- * of their own. Processes that tests start inherit it, and would obey.
+ * The environment of tests: ours without the variables that configure `llorch` and the daemons,
+ * which would also configure the processes that tests start.
  */
 export function testEnv(ours: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(

@@ -1,30 +1,30 @@
 import { ALONE, LONG, LONGEST } from "./test_alone.ts";
 
-/** Several files in one process save its start; more would leave a core idle at the end. */
+/** Files of one process: several share its start, but more would leave a core idle at the end. */
 const FILES_OF_A_BATCH = 12;
 
-/** What the arguments of `deno task test` ask for. */
+/** Parsed arguments of `deno task test`. */
 export interface TestArguments {
   /**
-   * Files and folders to take tests from, relative to the repository, and names of what is in `tests/`; none
-   * is everything.
+   * Files and folders with tests, relative to the repository, or names in `tests/`; empty:
+   * everything.
    */
   readonly paths: readonly string[];
-  /** Options of `deno test` that mean the same for every part of a run. */
+  /** Options of `deno test` that apply to every process of a run. */
   readonly flags: readonly string[];
-  /** How many processes run side by side; undefined is {@linkcode defaultJobs}. */
+  /** Number of parallel processes; undefined: {@linkcode defaultJobs}. */
   readonly jobs: number | undefined;
-  /** Whether an option is there that needs all tests in one process, such as `--watch`. */
+  /** Whether an option requires all tests in one process, such as `--watch`. */
   readonly together: boolean;
 }
 
-/** Options that can be given to each part of a run. */
+/** Options that can be passed to each process of a run. */
 const SHARED = ["--filter", "--fail-fast", "--jobs"] as const;
 
 /**
  * Reads the arguments of `deno task test`.
  *
- * @throws {RangeError} when `--jobs` is no whole number of at least 1
+ * @throws {RangeError} if `--jobs` is not a whole number of at least 1
  */
 export function readArguments(args: readonly string[]): TestArguments {
   const paths: string[] = [];
@@ -52,26 +52,26 @@ function wholeNumber(value: string): number {
   throw new RangeError(`Cannot run with --jobs '${value}': give a whole number of at least 1`);
 }
 
-/** More processes than this would take more memory than time is won. */
+/** Most parallel processes; more would take much memory and save little time. */
 const MOST_JOBS = 8;
 
-/** How many processes run side by side: two more than cores, since most wait for half of their time. */
+/** Number of parallel processes: two more than cores, since most wait for half of their time. */
 export function defaultJobs(cores: number): number {
   return Math.min(cores + 2, MOST_JOBS);
 }
 
 /** The parts of a run. */
 export interface TestPlan {
-  /** Processes that run side by side, each with its files; those that take longest come first. */
+  /** The files of each parallel process; those that take longest come first. */
   readonly batches: readonly (readonly string[])[];
-  /** Files that run one after the other when nothing else does. */
+  /** Files that run alone, one after the other. */
   readonly alone: readonly string[];
 }
 
 /**
- * Divides test files into those that run side by side and those that have the machine to
- * themselves. Files under `tests/` start processes of their own and take seconds, so that each is
- * a batch; unit tests share a process.
+ * Divides test files into batches that run in parallel and files that run alone. Files under
+ * `tests/` start processes and take seconds, so each is a batch of its own; unit tests share a
+ * process.
  */
 export function planTests(files: readonly string[]): TestPlan {
   const isAlone = (file: string) => Object.hasOwn(ALONE, file);
@@ -87,7 +87,7 @@ export function planTests(files: readonly string[]): TestPlan {
   return { batches, alone: files.filter(isAlone) };
 }
 
-/** Which of all test files the paths select; folders of {@linkcode LONG} only when named. */
+/** The test files that the paths select; folders of {@linkcode LONG} only if named. */
 export function selectTests(all: readonly string[], paths: readonly string[]): string[] {
   const wanted = paths.map((path) => path.replace(/^\.\//, "").replace(/\/+$/, ""));
   const isWithin = (file: string, folder: string) =>
@@ -99,10 +99,10 @@ export function selectTests(all: readonly string[], paths: readonly string[]): s
   );
 }
 
-/** Where tests are that have a name: a folder or a file of this. */
+/** Folder of tests that have a name. */
 const NAMED = "tests";
 
-/** Names that `deno task test` takes: the folders of `tests/` that hold tests. */
+/** Names for `deno task test`: the folders of `tests/` with tests. */
 export function testNames(all: readonly string[]): string[] {
   const folders = all.filter((file) => file.startsWith(`${NAMED}/`)).map((file) =>
     file.split("/")[1]!
@@ -111,10 +111,10 @@ export function testNames(all: readonly string[]): string[] {
 }
 
 /**
- * What an argument selects, as a path: a name is looked for in `tests/` first (`cli` is `tests/cli`, and
- * `cli/` the folder at the root).
+ * Converts an argument to a path: a name is searched in `tests/` first (`cli` is `tests/cli`, and
+ * `cli/` is the folder at the root).
  *
- * @throws {RangeError} listing the names, when no test file is there
+ * @throws {RangeError} that lists the names, if there is no test file
  */
 export function pathOf(all: readonly string[], argument: string): string {
   const has = (path: string) => selectTests(all, [path]).length > 0;

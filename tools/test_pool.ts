@@ -1,29 +1,29 @@
 import type { Outcome } from "./command.ts";
 import { type TestCounts, testFailures, testSummary } from "./test_summary.ts";
 
-/** How {@linkcode runBatches} runs. */
+/** Options of {@linkcode runBatches}. */
 export interface PoolOptions {
-  /** How many batches run at the same time. */
+  /** Number of parallel batches. */
   readonly jobs: number;
   /** Runs the tests of one batch. */
   readonly run: (files: readonly string[]) => Promise<Outcome>;
-  /** Takes what each batch has come to, as soon as it has ended. */
+  /** Called with the result of each batch as soon as it has ended. */
   readonly onResult: (result: BatchResult) => void;
   /** Whether no further batch may start. */
   readonly isOver: () => boolean;
 }
 
-/** What a batch has come to. */
+/** Result of a batch. */
 export interface BatchResult {
   readonly files: readonly string[];
   readonly code: number;
-  /** Undefined when `deno test` said no summary: it has ended before its tests. */
+  /** Undefined if `deno test` printed no summary, because it ended before its tests. */
   readonly counts: TestCounts | undefined;
-  /** What `deno test` said of the tests that failed, or all that a broken batch said. */
+  /** Output of `deno test` about failed tests, or the whole output of a broken batch. */
   readonly failures: string;
 }
 
-/** Runs batches side by side, in order, until none is left or the run is over. */
+/** Runs batches in parallel, in order, until none is left or the run is over. */
 export async function runBatches(
   batches: readonly (readonly string[])[],
   { jobs, run, onResult, isOver }: PoolOptions,
@@ -39,7 +39,7 @@ export async function runBatches(
   await Promise.all(Array.from({ length: Math.min(jobs, batches.length) }, lane));
 }
 
-/** Reads what a process of `deno test` has said. */
+/** Reads the output of a `deno test` process. */
 export function batchResult(files: readonly string[], code: number, output: string): BatchResult {
   const counts = testSummary(output);
   const failures = code === 0 && counts ? "" : testFailures(output) ?? output.trim();

@@ -1,24 +1,24 @@
 import { type Outcome, runDeno } from "./command.ts";
 import { testEnv } from "./test_env.ts";
 
-/** A process in which no test has ended for this long hangs, in milliseconds. */
+/** A process in which no test has ended for this long counts as hung, in milliseconds. */
 const STALL_MS = 180_000;
 
-/** Who watches waits for a change, for as long as it takes. */
+/** With `--watch` there is no limit, since it waits for changes. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** Types are a matter of `check`; the lock file is never rewritten by a test run. */
+/** Types are checked by `deno task check`; a test run must not change the lock file. */
 const FLAGS = ["--quiet", "--no-check", "--no-prompt", "--frozen", "-P=tools"];
 
-/** How {@linkcode runTests} runs. */
+/** Options of {@linkcode runTests}. */
 export interface TestProcessOptions {
-  /** Takes the output as it comes. */
+  /** Called with the output as it arrives. */
   readonly onOutput?: (bytes: Uint8Array, stream: "stdout" | "stderr") => void;
   /** Interrupts the tests. */
   readonly signal: AbortSignal;
 }
 
-/** Runs one `deno test`, and stops it when no test ends any more. */
+/** Runs one `deno test`, and stops it if it hangs. */
 export async function runTests(
   args: readonly string[],
   { onOutput, signal }: TestProcessOptions,

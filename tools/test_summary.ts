@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** How the tests of a run have ended. */
+/** Counts of a run's tests. */
 export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
@@ -11,10 +11,10 @@ export interface TestCounts {
 const SUMMARY =
   /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/gm;
 
-/** The headline over what went wrong. */
+/** The headline before the errors. */
 const ERRORS = /^ ERRORS *$/gm;
 
-/** Reads the summary of `deno test` from what it printed; undefined when it is not there. */
+/** Reads the summary of `deno test` from its output; undefined if there is none. */
 export function testSummary(output: string): TestCounts | undefined {
   const last = [...stripVTControlCharacters(output).matchAll(SUMMARY)].at(-1);
   if (!last) return undefined;
@@ -23,8 +23,8 @@ export function testSummary(output: string): TestCounts | undefined {
 }
 
 /**
- * The errors and the names of the failed tests from what `deno test` printed, without colours;
- * undefined when no test has failed in it.
+ * The errors and the names of failed tests from the output of `deno test`, without colours;
+ * undefined if no test failed.
  */
 export function testFailures(output: string): string | undefined {
   const plain = stripVTControlCharacters(output);
@@ -34,7 +34,7 @@ export function testFailures(output: string): string | undefined {
   return plain.slice(begin, end).trim();
 }
 
-/** The counts of several processes as one. */
+/** Adds up the counts of several processes. */
 export function addCounts(counts: readonly TestCounts[]): TestCounts {
   return counts.reduce((sum, each) => ({
     passed: sum.passed + each.passed,
@@ -43,17 +43,17 @@ export function addCounts(counts: readonly TestCounts[]): TestCounts {
   }), { passed: 0, failed: 0, skipped: 0 });
 }
 
-/** The plain line `3 passed, 0 failed, 1 skipped`. */
+/** The summary line `3 passed, 0 failed, 1 skipped`. */
 export function summaryLine({ passed, failed, skipped }: TestCounts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
 }
 
-/** Whether no test was tried. */
+/** Whether no test ran. */
 export function isNothing({ passed, failed, skipped }: TestCounts): boolean {
   return passed + failed + skipped === 0;
 }
 
-/** Whether a filter has left no test over: that is a slip, and no success. */
+/** Whether a filter selected no test, which is a mistake and not a success. */
 export function foundNothing(counts: TestCounts, args: readonly string[]): boolean {
   return isNothing(counts) && args.some((arg) => arg.startsWith("--filter"));
 }

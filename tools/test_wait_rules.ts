@@ -1,12 +1,12 @@
-/** A state that lasts for a moment, so that who looks now and then may miss it. */
+/** States that may last only for a moment, so that polling can miss them. */
 const PASSING = [
   /\bactive\s*(?:={2,3}\s*[1-9]|>=?\s*\d)/,
   /\b(?:status|state)\s*={2,3}\s*"(?:queued|dispatched|running|starting|loading)"/,
 ];
 
 /**
- * Calls of `until()` in a test that wait for a state that can pass between two looks: that a job
- * runs, or a model loads. One that is over before the first look is waited for in vain.
+ * Finds calls of `until()` in a test that wait for a state that may end between two checks: that a
+ * job runs, or a model loads. If it ends before the first check, the test waits in vain.
  *
  * @returns the line of each, from 1, and the condition on one line
  */

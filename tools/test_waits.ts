@@ -1,5 +1,5 @@
 /**
- * Checks that tests wait for facts that stay, and not for a state that may have passed.
+ * Checks that tests wait for facts that stay, not for a state that may be over already.
  *
  * @module
  */

@@ -13,7 +13,7 @@ export interface Child {
   readonly url: string;
   /** Resolves when the process has ended. */
   readonly exited: Promise<Deno.CommandStatus>;
-  /** SIGTERM, then SIGKILL after the deadline. */
+  /** Sends SIGTERM, then SIGKILL after the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -24,21 +24,21 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Longest wait for it to listen, in milliseconds. */
   readonly startTimeoutMs: number;
-  /** Gives the start up. */
+  /** Stops the start. */
   readonly signal: AbortSignal;
-  /** Makes a stop kill at once. */
+  /** Makes a stop send SIGKILL at once. */
   readonly hurry: AbortSignal;
-  /** Takes each line of its log. */
+  /** Called with each line of its log. */
   readonly show: (line: LogLine) => void;
 }
 
 /**
- * Starts a daemon and waits until it says where it listens.
+ * Starts a daemon and waits until it logs its address.
  *
- * It gets a process group of its own, so that Ctrl-C in a terminal reaches `up` alone, which then
- * stops its children in order. When `up` dies, it stops by itself.
+ * It gets a process group of its own, so that Ctrl-C in a terminal reaches only `up`, which then
+ * stops its children in order. If `up` is killed, the daemon stops by itself.
  *
- * @throws {Error} when it ends or stays silent before it listens; it is gone then
+ * @throws {Error} if it ends, or does not listen in time; its process has ended then
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { name, executable, show } = options;

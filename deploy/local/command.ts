@@ -12,17 +12,17 @@ import { type LocalStack, startStack } from "./stack.ts";
 
 /** A command around a local stack. */
 export interface StackCommand<S extends z.ZodObject, O> extends ConfigSpec<S> {
-  /** Mends the options before anything is started. */
+  /** Adjusts the options before anything is started. */
   readonly prepare?: (options: O) => O;
-  /** What is done with the running stack: it ends then, or stays until a signal. */
+  /** Uses the running stack, which then stops, or stays until a signal. */
   readonly use: (stack: LocalStack, options: O) => Promise<"done" | "stay">;
-  /** Once all is ready, show only those lines of the daemons' logs that are warnings or worse. */
+  /** Once all is ready, shows only warnings and errors of the daemons' logs. */
   readonly quiet?: boolean;
 }
 
 /**
- * Runs a command around a local stack: start it, use it, stay until a signal, stop it. A second
- * signal kills what the stop still waits for.
+ * Runs a command around a local stack: starts it, uses it, stays until a signal, and stops it. A
+ * second signal kills the processes that have not ended.
  *
  * @returns the exit code
  */
@@ -40,12 +40,12 @@ export function withStack<S extends z.ZodObject, O extends UpOptions & z.output<
   });
 }
 
-/** A line for a person, who may have closed the terminal: what is to be done is done all the same. */
+/** Prints a line; ignores errors, since the terminal may be closed. */
 function say(text: string): void {
   try {
     console.error(text);
   } catch {
-    // Nobody reads it any more.
+    // The terminal or pipe is closed.
   }
 }
 
@@ -60,9 +60,9 @@ async function runStack<S extends z.ZodObject, O extends UpOptions>(
   const interrupt = new AbortController();
   const hurry = new AbortController();
   const signals = endSignals();
-  // Never taken off: once nobody listens, a signal would kill us before our daemons have stopped.
+  // Never removed: without a listener, a signal would kill us before our daemons have stopped.
   const signalled = nextSignal(0, signals).promise;
-  // After `nohup` we outlive the terminal, and the `deno task` that ends with it.
+  // With `nohup` we outlive the terminal, and also `deno task`, which ends with it.
   const interrupted = ignoresHangup()
     ? signalled
     : Promise.race([signalled, watchLauncher((name) => Deno.env.get(name)).gone]);

@@ -13,15 +13,15 @@ const demoOptions = z.strictObject({
   once: z.boolean().default(false).describe("Exit after the answer"),
 });
 
-/** What was answered, and how fast. */
+/** Figures of an answer. */
 interface Answer {
   readonly text: string;
   readonly end: EndData;
-  /** From the request to the first token, as this client saw it. */
+  /** Time from the request to the first token, as this client measured it. */
   readonly ttftMs: number;
 }
 
-/** Sends one chat and shows its tokens as they come. */
+/** Sends a chat and prints its tokens as they arrive. */
 async function ask(
   client: Client,
   model: string,
@@ -46,7 +46,7 @@ async function ask(
   throw new Error("The stream ended without an end");
 }
 
-/** Text on stdout as it comes, whether or not anybody reads it. */
+/** Writes text to stdout; ignores errors. */
 function showText(text: string): void {
   try {
     Deno.stdout.writeSync(new TextEncoder().encode(text));
@@ -55,7 +55,7 @@ function showText(text: string): void {
   }
 }
 
-/** Ports that are taken are replaced by free ones, and the person is told. */
+/** Replaces ports that are taken by free ones, and prints a note. */
 function freePorts<O extends z.output<typeof demoOptions>>(options: O): O {
   const taken = [options.port, options.pool_port].filter((port) => !isPortFree(port));
   if (taken.length === 0) return options;

@@ -1,15 +1,15 @@
 import type { WorkerView } from "#shared/contracts/mod.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** A worker gets this long to end by itself, in milliseconds. */
+/** How long a worker may take to end by itself, in milliseconds. */
 const GRACE_MS = 5_000;
 
-/** What tells a worker's process from another that has its id by now. */
+/** Text in a worker's command line, to detect that its process id was reused. */
 export type Leftover = Pick<WorkerView, "pid" | "worker_id">;
 
 /**
- * Ends workers whose pool manager has died, since nobody else will. A process is one of them only if
- * its command line names the worker.
+ * Ends workers whose pool manager was killed, since nothing else does. A process counts as one of
+ * them only if its command line names the worker.
  */
 export async function endLeftovers(workers: readonly Leftover[]): Promise<void> {
   const left = workers.filter(isRunning);
@@ -28,7 +28,7 @@ function isRunning({ pid, worker_id }: Leftover): boolean {
     }).outputSync();
     line = new TextDecoder().decode(ps.stdout).trim();
   } catch {
-    // Without ps nobody can tell; a worker that nobody calls ends by itself.
+    // Without ps they cannot be identified; a worker without calls ends by itself.
     return false;
   }
   return line !== "" && !line.startsWith("Z") && line.includes(worker_id);
@@ -38,6 +38,6 @@ function signal(pid: number, name: Deno.Signal): void {
   try {
     Deno.kill(pid, name);
   } catch {
-    // It has ended: that is what was wanted.
+    // It has ended already.
   }
 }

@@ -1,24 +1,24 @@
 import { oneLine, printable } from "#shared/printable.ts";
 
-/** Fields that a person at a terminal does not need on every line. */
+/** Fields that are not shown at a terminal. */
 const HIDDEN = new Set(["ts", "level", "component", "event", "correlation_id"]);
 
-/** Width of the column with the name of who says something. */
+/** Width of the column with the program's name. */
 const NAME_WIDTH = 15;
 
-/** A line of a daemon's log, taken apart. */
+/** A parsed line of a daemon's log. */
 export interface LogLine {
-  /** As a person reads it, with the name of who said it in front. */
+  /** The line as it is shown, with the program's name in front. */
   readonly text: string;
-  /** Worth showing while an answer is on the screen: not a mere note. */
+  /** Whether it is a warning or an error, which is shown even while an answer is printed. */
   readonly urgent: boolean;
-  /** The address, when the line says that the daemon listens. */
+  /** The daemon's address, if the line says that it listens. */
   readonly url?: string;
 }
 
 /**
- * A daemon's log line as `up` shows it; what is not one of our JSON lines is shown as it is. A
- * worker's own line, which its pool manager passes on, is shown as the worker's.
+ * Formats a daemon's log line for `up`; lines that are not our JSON are shown as they are. A
+ * worker's line in its pool manager's log is shown as the worker's own.
  */
 export function readLogLine(name: string, line: string): LogLine {
   const record = parse(line);
@@ -38,7 +38,7 @@ export function readLogLine(name: string, line: string): LogLine {
   return isListening ? { text, urgent, url } : { text, urgent };
 }
 
-/** A value that stays on its line, whatever file it names; only an error's stack has several. */
+/** Formats a value on one line; only an error's stack has several lines. */
 function shown(field: string, value: unknown): string {
   if (typeof value !== "string") return oneLine(JSON.stringify(value));
   return field === "error" ? printable(value) : oneLine(value);

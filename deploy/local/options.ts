@@ -6,7 +6,7 @@ import { checkoutRoot } from "#shared/executables.ts";
 import { personModelsDir } from "#shared/models/default_dirs.ts";
 import { type Env, homeDir } from "#shared/paths.ts";
 
-/** What `deno task up` can be told. */
+/** Options of `deno task up`. */
 export const upOptions = z.strictObject({
   port: portKey(PORTS.orchestratord).describe("Port of orchestratord; 0 takes any free one"),
   pool_port: portKey(PORTS.poolManagerd).describe("Port of pool-managerd; 0 takes any free one"),
@@ -34,8 +34,8 @@ export function modelsDirs(options: UpOptions, env: Env): string[] {
 }
 
 /**
- * Where the local stack keeps its state: stacks on different ports do not share any, and one on a
- * port that nobody chose keeps none.
+ * The state folder of the local stack. Stacks on different ports have different folders, and one on
+ * a random port keeps no state.
  */
 export function stateDir(options: UpOptions, env: Env): { dir: string; temporary: boolean } {
   if (options.state_dir !== undefined) return { dir: options.state_dir, temporary: false };

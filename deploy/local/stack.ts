@@ -11,11 +11,11 @@ import { endLeftovers, type Leftover } from "./leftovers.ts";
 import type { LogLine } from "./log_view.ts";
 import { modelsDirs, stateDir, type UpOptions } from "./options.ts";
 
-/** Longest wait for a daemon to listen, and for the model to be loaded, in milliseconds. */
+/** Longest waits for a daemon to listen, and for the model to be loaded, in milliseconds. */
 const START_TIMEOUT_MS = 60_000;
 const LOAD_TIMEOUT_MS = 300_000;
 
-/** A daemon gets this long to stop before it is killed, in milliseconds. */
+/** How long a daemon may take to stop before it is killed, in milliseconds. */
 const STOP_DEADLINE_MS = 45_000;
 
 /** The three kinds of daemon on one machine, each a process of its own. */
@@ -23,27 +23,27 @@ export interface LocalStack {
   readonly orchestrator: Child;
   readonly pool: Child;
   readonly client: Client;
-  /** Rejects when a daemon ends that nobody told to. */
+  /** Rejects if a daemon ends unexpectedly. */
   readonly broken: Promise<never>;
-  /** Stops everything in order; no process is left. */
+  /** Stops everything in order, so that no process is left. */
   close(): Promise<void>;
 }
 
-/** Who is told what happens. */
+/** Callbacks and signals of a start. */
 export interface StackDeps {
   readonly env: Env;
   readonly show: (line: LogLine) => void;
-  /** Gives the start up; what was started is stopped. */
+  /** Stops the start, and the daemons that were started. */
   readonly signal: AbortSignal;
-  /** Kills what a stop would wait for. */
+  /** Makes a stop kill the processes at once. */
   readonly hurry: AbortSignal;
 }
 
 /**
  * Starts orchestratord, then pool-managerd, then loads the model.
  *
- * @throws {UsageError} when the model is not there, with the names of those that are
- * @throws {Error} when a daemon does not start; those started before it are stopped
+ * @throws {UsageError} if the model does not exist, with the names of existing ones
+ * @throws {Error} if a daemon does not start; those started before it are stopped
  */
 export async function startStack(options: UpOptions, deps: StackDeps): Promise<LocalStack> {
   const dirs = modelsDirs(options, deps.env);
@@ -112,8 +112,8 @@ async function startParts(
     async close() {
       closing = true;
       const workers = await listWorkers(client);
-      // Both at once: the one ends the streams that keep the other's workers from ending, and a pool
-      // that stops itself does not miss its orchestrator.
+      // At the same time: orchestratord ends the streams that keep workers from ending, and a
+      // stopping pool manager does not warn that its orchestrator is gone.
       await Promise.all([orchestrator.stop(STOP_DEADLINE_MS), pool.stop(STOP_DEADLINE_MS)]);
       await parts.close();
       await endLeftovers(workers);
@@ -121,7 +121,7 @@ async function startParts(
   };
 }
 
-/** Workers that are there now; none when nobody answers. */
+/** The current workers; none if orchestratord does not answer. */
 async function listWorkers(client: Client): Promise<readonly Leftover[]> {
   try {
     return (await client.call(routes.workers, {}, { timeoutMs: 1000 })).workers;
@@ -144,7 +144,7 @@ async function checkModel(model: string, dirs: readonly string[]): Promise<void>
   throw new UsageError(`Cannot find the model "${model}" in ${dirs.join(" or ")}: ${found}`);
 }
 
-/** Asks for the model until it is loaded. */
+/** Waits until the model is loaded. */
 async function loadModel(client: Client, model: string, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + LOAD_TIMEOUT_MS;
   await untilReady(client, deadline, signal);

@@ -1,7 +1,7 @@
 import { withStack } from "./command.ts";
 import { upOptions } from "./options.ts";
 
-/** The whole stack on this machine, until Ctrl-C. */
+/** Runs the whole stack on this machine until Ctrl-C. */
 if (import.meta.main) {
   const code = await withStack({
     program: "up",

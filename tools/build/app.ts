@@ -4,11 +4,11 @@ import { SOURCES } from "#shared/executables.ts";
 import { output } from "./process.ts";
 import type { Backend, Target } from "./targets.ts";
 
-/** Of node-llama-cpp's files, those that only building llama.cpp or writing code needs. */
+/** Files of node-llama-cpp that are only for building llama.cpp or for development. */
 const LEFT_OUT =
   /\.(d\.[cm]?ts|map|md)$|\/node-llama-cpp\/llama\/(gitRelease\.bundle|xpack|addon)$/;
 
-/** A program's settings, as `deno.json` has them for everybody. */
+/** A program's settings from the repository's `deno.json`. */
 export interface RepositoryConfig {
   readonly unstable: readonly string[];
   readonly permissions: Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export async function bundleApp(
     "--quiet",
     "--frozen",
     "--platform=deno",
-    // Chunks that are loaded when they are needed: a command loads only its own.
+    // Chunks are loaded on demand: a command loads only its own.
     "--code-splitting",
     "--external=node-llama-cpp",
     `--outdir=${app}`,
@@ -48,7 +48,7 @@ export async function bundleApp(
   await Deno.writeTextFile(join(app, "deno.json"), JSON.stringify(config, null, 2) + "\n");
 }
 
-/** Copies what a worker runs of its backend's `node_modules` into the app. */
+/** Copies the files of a backend's `node_modules` that a worker needs into the app. */
 export async function addBackend(
   nodeModules: string,
   backend: Backend,
@@ -67,7 +67,7 @@ export async function addBackend(
   );
 }
 
-/** The native files of an app's backend; none where it has no backend. */
+/** The native files of an app's backend; empty without a backend. */
 export async function nativeFiles(app: string): Promise<string[]> {
   const files: string[] = [];
   const visit = async (folder: string) => {

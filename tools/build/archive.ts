@@ -13,8 +13,8 @@ export interface Digest {
 }
 
 /**
- * Packs a folder as `.tar.gz`. The same files give the same bytes wherever and whenever: sorted
- * names, no owners, one time for all, and of the modes only whether a file is a program.
+ * Packs a folder as `.tar.gz`. The same files always give the same bytes: names are sorted, there
+ * are no owners, all have the same time, and of the mode only the executable bit is kept.
  *
  * @param epoch Time of every entry, in seconds since 1970.
  */
@@ -28,20 +28,20 @@ export async function packFolder(folder: string, file: string, epoch: number): P
       if (stat) stat.mode = modeOf(stat.mode);
     },
   }, entriesOf(folder));
-  // Deno's own zlib gives the same on every machine, where a system's gzip does not. Level 9 takes more than
-  // twice as long for 3 % less.
+  // Deno's zlib gives the same bytes on every machine, unlike a system's gzip. Level 9 takes more
+  // than twice as long for 3 % less.
   await pipeline(tar, createGzip({ level: 6 }), createWriteStream(file));
   return await digestOf(file);
 }
 
-/** What everybody may read, and start if its owner may; a umask leaves no trace. */
+/** Mode 0755 if the owner may execute the file, otherwise 0644, whatever the umask was. */
 function modeOf(mode: number): number {
   const kind = mode & 0o170000;
   const isProgram = kind === 0o040000 || kind === 0o120000 || (mode & 0o100) !== 0;
   return kind | (isProgram ? 0o755 : 0o644);
 }
 
-/** Every file, link and folder below, sorted by code unit. */
+/** Every file, link and folder below a folder, sorted by code unit. */
 function entriesOf(folder: string, below = ""): string[] {
   const entries = [...Deno.readDirSync(join(folder, below))]
     .sort((a, b) => a.name < b.name ? -1 : 1);
@@ -51,7 +51,7 @@ function entriesOf(folder: string, below = ""): string[] {
   });
 }
 
-/** Reads a file once for its size and hash. */
+/** Computes the size and hash of a file. */
 export async function digestOf(file: string): Promise<Digest> {
   const { size } = await Deno.stat(file);
   const hash = createHash("sha256");

@@ -21,7 +21,7 @@ import { output } from "./process.ts";
 import { type Commit, copySources, readCommit } from "./source.ts";
 import { defaultBackend } from "./targets.ts";
 
-/** Makes what a plan asks for and gives the manifest's entries of it. */
+/** Makes the files of a plan; returns their entries of the manifest. */
 export async function build(
   plan: BuildPlan,
   say: (line: string) => void,
@@ -49,7 +49,7 @@ export async function build(
       const needs = await needsOf([deno?.path ?? path, ...await nativeFiles(app)]);
       entries.push(await describe(artifact, file, path, plan.target, commit, runtime.kind, needs));
     }
-    // Only now: who stops a build half-way has what he had before, and no file without a manifest.
+    // Only now, so that a build that is stopped leaves the old files, and none without a manifest.
     for (const { file, size_bytes } of entries) {
       const path = join(plan.out, file);
       await Deno.rename(join(done, file), path);
@@ -63,7 +63,7 @@ export async function build(
   }
 }
 
-/** @throws {LlorchError} when nothing can be written there */
+/** @throws {LlorchError} if the folder cannot be written */
 async function makeWorkFolder(out: string): Promise<string> {
   try {
     await Deno.mkdir(out, { recursive: true });
@@ -77,7 +77,7 @@ async function makeWorkFolder(out: string): Promise<string> {
   }
 }
 
-/** The kind of runtime that can be had, and what deno needs to know for it. */
+/** The kind of runtime to use, and the environment that deno needs for it. */
 async function chooseRuntime(
   plan: BuildPlan,
   say: (line: string) => void,
@@ -117,8 +117,8 @@ async function prepareApp(
 }
 
 /**
- * Starts what was made for this very machine: a wrong base program would make an executable that is
- * something else.
+ * Runs the executables for this machine to test them, since a wrong base program would make a wrong
+ * executable.
  */
 async function checkRuns(
   artifact: Artifact,
@@ -137,7 +137,7 @@ async function checkRuns(
   );
 }
 
-/** Where the default backend was built, `llorch-candled` is that one. */
+/** If the default backend was built, `llorch-candled` is a link to it. */
 async function linkDefaultWorker(
   plan: BuildPlan,
   entries: readonly ManifestEntry[],

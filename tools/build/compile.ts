@@ -8,9 +8,9 @@ import type { Target } from "./targets.ts";
  * Compiles a bundled program into one executable.
  *
  * @param app Folder with `main.js`, `deno.json` and, for a worker, `node_modules`.
- * @param env Tells deno where `denort` is.
- * @returns what deno says that it has embedded
- * @throws {LlorchError} with what deno says against it
+ * @param env Environment with the path of `denort`.
+ * @returns deno's list of embedded files
+ * @throws {LlorchError} with deno's error
  */
 export async function compileApp(
   executable: ExecutableName,
@@ -41,7 +41,7 @@ async function compile(
     `--permission-set=${executable}`,
     `--target=${target.triple}`,
     `--output=${path}`,
-    // A native library finds its siblings only in real files.
+    // A native library finds its siblings only if they are real files.
     ...(isWorker ? ["--self-extracting", "--include=node_modules"] : []),
     join(app, "main.js"),
   ], { cwd: app, env: { ...env, NO_COLOR: "1" } });

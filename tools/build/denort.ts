@@ -6,18 +6,18 @@ import { platformOf } from "./native.ts";
 import { output } from "./process.ts";
 import type { Target } from "./targets.ts";
 
-/** Where `deno compile` takes its base program from, or why it cannot. */
+/** The path of `denort`, the base program of `deno compile`, or why there is none. */
 export type Denort =
   | { readonly kind: "found"; readonly env: Record<string, string>; readonly from: string }
   | { readonly kind: "missing"; readonly reason: string };
 
-/** The release host is asked for this long, in milliseconds. */
+/** Deadline of a request to the release host, in milliseconds. */
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
- * Looks for `denort` of a target in `DENORT_BIN`, in Deno's cache folder, then at Deno's release
- * host, and checks a cached archive against the checksum that is published beside it, where that
- * stands in the cache too (`<archive>.sha256sum`).
+ * Finds `denort` of a target in `DENORT_BIN`, in Deno's cache folder, then at Deno's release host.
+ * A cached archive is checked against its published checksum, if that is in the cache, too
+ * (`<archive>.sha256sum`).
  */
 export async function findDenort(
   target: Target,
@@ -26,7 +26,7 @@ export async function findDenort(
   const missing = (reason: string) => missingFor(target, reason);
   const named = env("DENORT_BIN");
   if (named !== undefined && named !== "") {
-    // Deno is called in another folder.
+    // An absolute path, since deno runs in another folder.
     const own = resolve(named);
     const problem = await problemOf(own, target);
     if (problem !== undefined) return missing(`DENORT_BIN names ${own}, ${problem}`);
@@ -52,7 +52,7 @@ export async function findDenort(
   }
 }
 
-/** Brings an archive that fits its checksum into the cache, or says why not. */
+/** Downloads an archive with the right checksum into the cache; otherwise returns why not. */
 async function download(url: string, sums: string, into: string): Promise<string | undefined> {
   const reply = await fetch(url);
   if (!reply.ok || reply.body === null) return `${url} answers ${reply.status}`;
@@ -70,7 +70,7 @@ async function download(url: string, sums: string, into: string): Promise<string
   return undefined;
 }
 
-/** Compares an archive with the checksum beside it; none known is no problem. */
+/** Compares an archive with the checksum beside it, if there is one. */
 async function checkSum(archive: string): Promise<string | undefined> {
   const file = `${archive}.sha256sum`;
   if (!isFile(file)) return undefined;
@@ -81,7 +81,7 @@ async function checkSum(archive: string): Promise<string | undefined> {
     : `${archive} has the SHA-256 ${sha256}, and ${basename(file)} says ${wanted}`;
 }
 
-/** Why a file cannot be a target's denort. */
+/** Why a file is not a target's denort; undefined if it is. */
 async function problemOf(file: string, target: Target): Promise<string | undefined> {
   if (!isFile(file)) return "which is no file";
   const platform = await platformOf(file);

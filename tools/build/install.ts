@@ -4,7 +4,7 @@ import { output } from "./process.ts";
 import type { Backend, Target } from "./targets.ts";
 
 /**
- * Brings a platform's deno, as `deno.lock` in its install folder has it.
+ * Installs a platform's deno with the version in `deno.lock` of its install folder.
  *
  * @returns the executable's path
  */
@@ -14,7 +14,8 @@ export async function installDeno(target: Target, into: string): Promise<string>
 }
 
 /**
- * Brings the packages of a worker's backend, as `deno.lock` in its install folder has them.
+ * Installs the packages of a worker's backend with the versions in `deno.lock` of its install
+ * folder.
  *
  * @returns the path of its `node_modules`
  */

@@ -21,11 +21,11 @@ export interface ManifestEntry {
   readonly runtime: { readonly kind: RuntimeKind; readonly deno: string };
   readonly size_bytes: number;
   readonly sha256: string;
-  /** What it needs of a Linux host, by library. */
+  /** Libraries that it needs of a Linux host, with their versions. */
   readonly needs?: Needs;
 }
 
-/** `manifest.json`: what lies in an output folder. */
+/** `manifest.json`, which lists the files of an output folder. */
 export interface Manifest {
   readonly executables: readonly ManifestEntry[];
 }
@@ -61,7 +61,7 @@ export async function describe(
   };
 }
 
-/** Reads the manifest of an output folder; empty where there is none. */
+/** Reads the manifest of an output folder; empty if there is none. */
 export async function readManifest(out: string): Promise<Manifest> {
   try {
     return JSON.parse(await Deno.readTextFile(join(out, "manifest.json")));
@@ -72,9 +72,9 @@ export async function readManifest(out: string): Promise<Manifest> {
 }
 
 /**
- * Reads the manifest of an output folder, and compares each executable with what it says.
+ * Reads the manifest of an output folder and checks that each executable matches its entry.
  *
- * @throws {LlorchError} naming a file that is not what was built
+ * @throws {LlorchError} that names a file which does not match
  */
 export async function readSoundManifest(out: string): Promise<Manifest> {
   const manifest = await readManifest(out);
@@ -89,7 +89,7 @@ export async function readSoundManifest(out: string): Promise<Manifest> {
   return manifest;
 }
 
-/** Writes `manifest.json` and `SHA256SUMS`; entries of other files that are still what they say stay. */
+/** Writes `manifest.json` and `SHA256SUMS`; keeps the entries of other files that still match. */
 export async function writeManifest(
   out: string,
   entries: readonly ManifestEntry[],

@@ -1,15 +1,15 @@
 /**
- * Reads what a native program or library says about itself: the platform that it is for, and what it
- * needs of a host.
+ * Reads the headers of native programs and libraries: their platform, and the libraries that they
+ * need of a host.
  *
  * @module
  */
 import type { Target } from "./targets.ts";
 
-/** A platform, in npm's words. */
+/** A platform with npm's names. */
 export type Platform = Pick<Target, "os" | "arch">;
 
-/** Libraries of the host by file name, each with the highest of each kind of version: `GLIBC_2.34`. */
+/** Libraries of the host by file name, each with the highest version of each kind: `GLIBC_2.34`. */
 export type Needs = Readonly<Record<string, readonly string[]>>;
 
 const ELF_MACHINES: Readonly<Record<number, Target["arch"]>> = { 0x3e: "x64", 0xb7: "arm64" };
@@ -19,7 +19,7 @@ const MACH_O_CPUS: Readonly<Record<number, Target["arch"]>> = {
 };
 const PE_MACHINES: Readonly<Record<number, Target["arch"]>> = { 0x8664: "x64", 0xaa64: "arm64" };
 
-/** The platform that a file's first bytes name; none for what is no program of those we build for. */
+/** The platform in a file's header; undefined for other platforms and other files. */
 export async function platformOf(file: string): Promise<Platform | undefined> {
   using opened = await Deno.open(file);
   const head = await readAt(opened, 0, 4096);
@@ -38,9 +38,9 @@ export async function platformOf(file: string): Promise<Platform | undefined> {
 }
 
 /**
- * What ELF files need that is not among them; files of other kinds need nothing that is known.
+ * Libraries that ELF files need besides these files; empty for files of other kinds.
  *
- * @param files Paths; a library of their own is one of these by its file name.
+ * @param files Paths; libraries with the file name of one of these are not listed.
  */
 export async function needsOf(files: readonly string[]): Promise<Needs> {
   const own = new Set(files.map((file) => file.split("/").at(-1)!));
@@ -53,7 +53,7 @@ export async function needsOf(files: readonly string[]): Promise<Needs> {
   return Object.fromEntries(Object.entries(needs).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Of each kind (`GLIBC`, `GLIBCXX` …) the highest; private ones have no number. */
+/** The highest version of each kind (`GLIBC`, `GLIBCXX`, …), without private ones. */
 export function highest(versions: readonly string[]): string[] {
   const best = new Map<string, string>();
   for (const version of versions) {
@@ -80,7 +80,7 @@ const SHT_DYNAMIC = 6;
 const SHT_GNU_VERNEED = 0x6ffffffe;
 const DT_NEEDED = 1;
 
-/** The libraries that an ELF file of 64 bits names, each with the versions that it asks for. */
+/** The libraries that a 64-bit ELF file needs, each with the required versions. */
 async function elfNeeds(file: string): Promise<Map<string, string[]>> {
   const needs = new Map<string, string[]>();
   if ((await platformOf(file))?.os !== "linux") return needs;
@@ -127,7 +127,7 @@ async function elfNeeds(file: string): Promise<Map<string, string[]>> {
   return needs;
 }
 
-/** Reads up to some bytes of a file. */
+/** Reads at most this many bytes of a file. */
 async function readAt(file: Deno.FsFile, offset: number, length: number): Promise<DataView> {
   const bytes = new Uint8Array(length);
   await file.seek(offset, Deno.SeekMode.Start);

@@ -9,9 +9,9 @@ import { type Backend, BACKENDS, defaultBackend, findTarget, type Target } from 
 /** One file to make. */
 export interface Artifact {
   readonly executable: ExecutableName;
-  /** File name in the output folder, without a platform's ending. */
+  /** File name in the output folder, without the platform's extension. */
   readonly file: string;
-  /** Of a worker. */
+  /** Backend of a worker. */
   readonly backend?: Backend;
 }
 
@@ -24,7 +24,7 @@ export interface BuildPlan {
   readonly artifacts: readonly Artifact[];
 }
 
-/** Words for what can be built. */
+/** Names of what can be built. */
 const NAMES = ["all", "cli", "orchestrator", "pool-manager", "worker"];
 
 const RUNTIMES = ["auto", "compile", "portable"] as const;
@@ -34,8 +34,8 @@ const RUNTIMES = ["auto", "compile", "portable"] as const;
  * a name everything is built.
  *
  * @param host Triple of the machine that builds.
- * @param cwd What a relative `--out` starts from.
- * @throws {UsageError} naming the word that is wrong
+ * @param cwd Folder to which a relative `--out` refers.
+ * @throws {UsageError} that names the wrong word
  */
 export function planBuild(args: readonly string[], host: string, cwd: string): BuildPlan {
   const { values, positionals } = parse(args);

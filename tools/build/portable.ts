@@ -9,10 +9,10 @@ import type { Artifact } from "./plan.ts";
 import type { Commit } from "./source.ts";
 import type { Target } from "./targets.ts";
 
-/** The launcher takes this many bytes, so that where the payloads lie does not depend on it. */
+/** Fixed size of the launcher, so that the payloads' offsets do not depend on its text. */
 const LAUNCHER_BYTES = 8192;
 
-/** A packed deno: the same for every executable of a target. */
+/** A packed deno, the same for every executable of a target. */
 export interface PackedDeno extends Digest {
   readonly file: string;
   /** Name of the folder that it is unpacked to. */
@@ -58,7 +58,7 @@ export async function writePortable(
     VERSION,
     COMMIT: commit.commit,
     TARGET: target.triple,
-    // A command loads only what it runs; without this the whole graph is read before it starts.
+    // Without this, deno reads the whole module graph at the start; a command needs only a part.
     FLAGS: "--unstable-lazy-dynamic-imports",
     DENO_KEY: deno.key,
     DENO_AT: String(LAUNCHER_BYTES),
@@ -81,7 +81,7 @@ export async function writePortable(
 /**
  * The launcher's bytes, padded to their fixed length.
  *
- * @throws {Error} when a word has no value, or the script is too long
+ * @throws {Error} if a placeholder has no value, or the script is too long
  */
 export function fillLauncher(values: Readonly<Record<string, string>>): Uint8Array {
   const bytes = new TextEncoder().encode(fill(launcher, values) + "exit\n");

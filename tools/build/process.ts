@@ -1,4 +1,4 @@
-/** A command that ended with another code than 0. */
+/** A command that ended with an exit code other than 0. */
 export class CommandError extends Error {
   constructor(command: string, readonly code: number, output: string) {
     super(`${command} ended with code ${code}${output === "" ? "" : `:\n${output}`}`);
@@ -6,7 +6,7 @@ export class CommandError extends Error {
   }
 }
 
-/** How a command runs. */
+/** Options of {@linkcode run}. */
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
@@ -15,8 +15,8 @@ export interface CommandOptions {
 /**
  * Runs a command to its end.
  *
- * @returns what it wrote, without the last line break
- * @throws {CommandError} with what it wrote, when it fails
+ * @returns its output, without the last line break
+ * @throws {CommandError} with its output, if it fails
  */
 export async function run(
   command: string,
@@ -35,7 +35,7 @@ export async function run(
   throw new CommandError(`${command} ${args.slice(0, 2).join(" ")}`, outcome.code, said);
 }
 
-/** Like {@linkcode run}, for its standard output alone. */
+/** Like {@linkcode run}, but returns only the standard output. */
 export async function output(
   command: string,
   args: readonly string[],

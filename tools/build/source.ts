@@ -4,7 +4,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { ROOT } from "../repo.ts";
 import { output } from "./process.ts";
 
-/** What an executable is made from; everything else stays out of the copy. */
+/** The paths that are copied, from which executables are made. */
 const PARTS = ["cli", "daemons", "shared", "catalog", "deno.json", "deno.lock", "package.json"];
 
 /** The commit that is built. */
@@ -17,9 +17,9 @@ export interface Commit {
 }
 
 /**
- * Asks git what is built; a checkout with changes says so in the commit's name.
+ * Asks git for the commit; with uncommitted changes, its name says so.
  *
- * @throws {UsageError} when `SOURCE_DATE_EPOCH` is no time
+ * @throws {UsageError} if `SOURCE_DATE_EPOCH` is not a time
  */
 export async function readCommit(env = (name: string) => Deno.env.get(name)): Promise<Commit> {
   const [line, changes] = await Promise.all([
@@ -27,7 +27,7 @@ export async function readCommit(env = (name: string) => Deno.env.get(name)): Pr
     output("git", ["-C", ROOT, "status", "--porcelain", "--", ...PARTS]),
   ]);
   const [hash, committed] = line.split(" ");
-  // As many digits for everybody: how git shortens a hash is a setting, and depends on the checkout.
+  // A fixed number of digits, since git's default depends on settings and on the checkout.
   const short = hash!.slice(0, 12);
   const said = env("SOURCE_DATE_EPOCH") || committed!;
   if (!/^\d{1,11}$/.test(said)) {
@@ -43,7 +43,7 @@ export async function readCommit(env = (name: string) => Deno.env.get(name)): Pr
   };
 }
 
-/** Copies the sources into a folder, says in them what is built, and installs what they import. */
+/** Copies the sources into a folder, writes the build's facts into them, and installs imports. */
 export async function copySources(
   into: string,
   commit: Commit,

@@ -4,19 +4,19 @@ import { closest } from "#shared/text.ts";
 /** Backends that a worker can be built for. */
 export const BACKENDS = ["cpu", "cuda", "vulkan", "metal"] as const;
 
-/** What a worker computes on. */
+/** A backend. */
 export type Backend = (typeof BACKENDS)[number];
 
 /** A platform that executables are built for. */
 export interface Target {
-  /** As Deno and Rust call it. */
+  /** The name in Deno and Rust. */
   readonly triple: string;
-  /** As npm calls it. */
+  /** The name in npm. */
   readonly os: "linux" | "darwin" | "win32";
   readonly arch: "x64" | "arm64";
-  /** npm package that holds this platform's deno. */
+  /** npm package of this platform's deno. */
   readonly denoPackage: string;
-  /** npm package of llama.cpp for each backend, first the default; empty where no worker runs. */
+  /** npm package of llama.cpp for each backend, the default one first; empty without a worker. */
   readonly backends: Partial<Readonly<Record<Backend, readonly string[]>>>;
 }
 
@@ -65,7 +65,7 @@ export const TARGETS: readonly Target[] = [
 
 /**
  * @param triple The platform's name.
- * @throws {UsageError} when there is none of that name
+ * @throws {UsageError} if there is no such platform
  */
 export function findTarget(triple: string): Target {
   const found = TARGETS.find((target) => target.triple === triple);
@@ -76,7 +76,7 @@ export function findTarget(triple: string): Target {
   throw new UsageError(`Unknown target "${triple}": ${hint}`);
 }
 
-/** What a platform's worker computes on when nobody says otherwise. */
+/** The default backend of a platform. */
 export function defaultBackend(target: Target): Backend | undefined {
   return BACKENDS.find((backend) => target.backends[backend]);
 }

@@ -5,12 +5,12 @@ import { ROOT } from "../repo.ts";
 const MESSAGE = "Cannot follow a computed import: tools/boundaries.ts sees literal ones alone";
 
 /**
- * Files that may compute one: the engine's binding test is a file that its package does not export,
- * so only its path can name it.
+ * Files that may import a computed path: the engine's package does not export its binding test, so
+ * only the path names it.
  */
 const EXCEPTIONS: ReadonlySet<string> = new Set(["daemons/worker/main.ts"]);
 
-/** Refuses `import(expression)` in production code, so that the module graph is the whole truth. */
+/** Refuses `import(expression)` in production code, so that the module graph is complete. */
 const plugin: Deno.lint.Plugin = {
   name: "llorch",
   rules: {

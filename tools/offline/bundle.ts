@@ -1,7 +1,7 @@
 /**
- * `deno task bundle:offline [--target T] [--out DIR]`: one archive that brings a host without a network
- * from nothing to a streaming answer: what `deno task build` made, packages, the demo model, and the
- * installer. It goes to DIR, or beside the packages of its platform.
+ * `deno task bundle:offline [--target T] [--out DIR]`: makes one archive with all that a host
+ * without a network needs: built executables, packages, the demo model, and the installer. It is
+ * written to DIR, or beside the packages of its platform.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import readme from "./README.txt" with { type: "text" };
 
 const MODEL = "catalog/demo/demo.gguf";
 
-/** Makes the archive and gives its path. */
+/** Makes the archive; returns its path. */
 export function bundleOffline(target: Target, dist: string, out: string): Promise<string> {
   return withPackaging(target, dist, out, async (options) => {
     const copy = (path: string, copyOf: string): PackageFile => ({
@@ -40,7 +40,7 @@ export function bundleOffline(target: Target, dist: string, out: string): Promis
 /**
  * Reads `[--target T] [--out DIR]`.
  *
- * @throws {UsageError} naming the word that is wrong
+ * @throws {UsageError} that names the wrong word
  */
 export function planBundle(
   args: readonly string[],

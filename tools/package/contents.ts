@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { output } from "../build/process.ts";
 import { ROOT } from "../repo.ts";
 
-/** Shells whose completions are shipped, and where each looks for them. */
+/** Shells whose completions are shipped, and the path of each. */
 const COMPLETIONS = {
   bash: "share/bash-completion/completions/llorch",
   zsh: "share/zsh/vendor-completions/_llorch",
@@ -14,7 +14,7 @@ export function repositoryFile(path: string): Promise<string> {
   return Deno.readTextFile(join(ROOT, path));
 }
 
-/** What `llorch completions` prints, by path below a prefix; from source, for every platform. */
+/** Output of `llorch completions`, run from source, by path below a prefix. */
 export async function completions(): Promise<[path: string, text: string][]> {
   const llorch = [
     ...["run", "-q", "--no-prompt", `--config=${join(ROOT, "deno.json")}`, "-P=llorch"],
@@ -27,7 +27,7 @@ export async function completions(): Promise<[path: string, text: string][]> {
   );
 }
 
-/** Manual pages of one section whose names begin alike, by file name. */
+/** Manual pages of a section whose names have a common prefix, by file name. */
 export async function manuals(
   isWanted: (file: string) => boolean,
 ): Promise<[file: string, text: string][]> {
@@ -38,7 +38,7 @@ export async function manuals(
   return found.sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/** The pool manager's example, with the orchestrator of the same host. */
+/** The pool manager's example, with the URL of an orchestrator on the same host. */
 export async function poolManagerConfig(): Promise<string> {
   const example = await repositoryFile("daemons/pool-managerd/pool-manager.example.toml");
   const line = '# url = "http://10.0.0.1:8080"';

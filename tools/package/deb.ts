@@ -13,7 +13,7 @@ import {
 import { debianDepends } from "./depends.ts";
 import { gzippedFile, type PackageFile, programFile, textFile, writeFiles } from "./files.ts";
 
-/** Debian's names of processors. */
+/** Debian's names of architectures. */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   "x86_64-unknown-linux-gnu": "amd64",
   "aarch64-unknown-linux-gnu": "arm64",
@@ -21,22 +21,22 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 
 const MAINTAINER = "The llorch authors <packages@llorch.org>";
 
-/** The better a backend is, the higher: llorch-candled is the best that is installed. */
+/** Priority of each backend: llorch-candled is the installed one with the highest. */
 const PRIORITIES: Readonly<Record<Backend, number>> = { cpu: 10, vulkan: 20, metal: 20, cuda: 30 };
 
-/** What Debian packages are made from. */
+/** Input of the Debian packages. */
 export interface DebOptions {
   readonly version: string;
   readonly triple: string;
   /** Folder with the built executables. */
   readonly dist: string;
   readonly executables: readonly ManifestEntry[];
-  /** The text of `THIRD_PARTY_LICENSES`, of a backend's worker or of what has none. */
+  /** Text of `THIRD_PARTY_LICENSES` for a backend's worker or, without a backend, the rest. */
   readonly licencesOf: (backend?: Backend) => string;
   /** Time of every file, in seconds since 1970. */
   readonly epoch: number;
   readonly out: string;
-  /** A folder to work in. */
+  /** A temporary folder. */
   readonly work: string;
 }
 
@@ -53,10 +53,10 @@ interface Package {
 }
 
 /**
- * Builds the package of each executable that was built.
+ * Makes a package of each built executable.
  *
  * @returns the paths of the `.deb` files
- * @throws {Error} for a platform that Debian does not know
+ * @throws {Error} for a platform that Debian does not have
  */
 export async function buildDebs(options: DebOptions): Promise<string[]> {
   const { triple, version, out, work, epoch } = options;
@@ -75,7 +75,7 @@ export async function buildDebs(options: DebOptions): Promise<string[]> {
     await writeFiles(root, files);
     await writeFiles(root, controlFiles(each, files, version, architecture));
     const path = join(out, `${each.name}_${version}_${architecture}.deb`);
-    // The executables are packed already: more would only cost time.
+    // The executables are compressed already.
     const args = ["--root-owner-group", "-Zgzip", "-z1", "--build", root, path];
     await output("dpkg-deb", args, { env: { SOURCE_DATE_EPOCH: String(epoch) } });
     paths.push(path);
@@ -95,7 +95,7 @@ function packageOf(entry: ManifestEntry, options: DebOptions): Promise<Package> 
   }
 }
 
-/** `Depends` of an executable, and of what its maintainer scripts call. */
+/** `Depends` of an executable and of its maintainer scripts. */
 function dependsOf({ needs }: ManifestEntry, ...more: readonly string[]): string {
   return [...debianDepends(needs ?? {}), ...more].join(", ");
 }
@@ -187,7 +187,7 @@ async function daemonPackage(
   };
 }
 
-/** What a backend needs that no package name fits everywhere. */
+/** Requirements of a backend without a package name that fits all distributions. */
 const DRIVERS: Partial<Readonly<Record<Backend, { about: string; recommends: string }>>> = {
   cuda: {
     about: "\n.\nNeeds NVIDIA's driver, and CUDA's runtime and cuBLAS (12 or 13), from wherever\n" +
@@ -238,7 +238,7 @@ async function documents(
   ];
 }
 
-/** What lintian must not take for a mistake, with the reason. */
+/** lintian overrides, with their reasons. */
 function lintianOverrides(name: string, files: readonly PackageFile[]): PackageFile {
   const programs = files.filter(({ path }) => path.startsWith("/usr/bin/"));
   return textFile(
@@ -249,7 +249,7 @@ function lintianOverrides(name: string, files: readonly PackageFile[]): PackageF
   );
 }
 
-/** One entry, in Debian's form; what changed stands in the project's own changelog. */
+/** A changelog in Debian's form with one entry that refers to the project's changelog. */
 function debianChangelog(name: string, { version, epoch }: DebOptions): string {
   const date = new Date(epoch * 1000).toUTCString().replace("GMT", "+0000");
   return `${name} (${version}) stable; urgency=medium\n\n` +

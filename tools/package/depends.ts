@@ -1,6 +1,6 @@
 import { compareVersions, type Needs } from "../build/native.ts";
 
-/** Debian's package of each library that executables need. */
+/** Debian's package of each needed library. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "ld-linux-x86-64.so.2": "libc6",
   "ld-linux-aarch64.so.1": "libc6",
@@ -15,10 +15,12 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "libvulkan.so.1": "libvulkan1",
 };
 
-/** Of NVIDIA, under names that differ between Debian, Ubuntu, and NVIDIA's own packages. */
+/**
+ * NVIDIA's libraries, whose packages have different names in Debian, Ubuntu and NVIDIA's archive.
+ */
 const OF_THE_DRIVER = /^lib(cuda|cudart|cublas)\.so\.\d+$/;
 
-/** The GCC whose libstdc++ brought a version. */
+/** The GCC release that introduced each version of libstdc++. */
 const GCC_OF_GLIBCXX: Readonly<Record<string, string>> = {
   "3.4.21": "5",
   "3.4.22": "6",
@@ -36,10 +38,10 @@ const GCC_OF_GLIBCXX: Readonly<Record<string, string>> = {
 };
 
 /**
- * Debian's `Depends` of what an executable needs: `libc6 (>= 2.34), libgcc-s1`. NVIDIA's libraries
- * are left out.
+ * Debian's `Depends` of an executable: `libc6 (>= 2.34), libgcc-s1`. NVIDIA's libraries are left
+ * out.
  *
- * @throws {Error} naming a library or version that no package is known of
+ * @throws {Error} that names a library or version without a known package
  */
 export function debianDepends(needs: Needs): string[] {
   const least = new Map<string, string | undefined>();
@@ -57,7 +59,7 @@ export function debianDepends(needs: Needs): string[] {
   return [...least].map(([name, version]) => version ? `${name} (>= ${version})` : name).sort();
 }
 
-/** The version of its package that brought a library's version; none where every one has it. */
+/** The package version that introduced a library's version; undefined if all have it. */
 function packageVersion(version: string): string | undefined {
   const [kind, number] = version.split("_") as [string, string];
   if (kind === "GLIBC") return number;

@@ -12,12 +12,12 @@ export interface PackageFile {
     | { readonly linkTo: string };
 }
 
-/** A text file that anybody may read. */
+/** A text file with mode 0644. */
 export function textFile(path: string, text: string, mode = 0o644): PackageFile {
   return { path, mode, content: { text } };
 }
 
-/** A text file as Debian wants manuals and changelogs: compressed, without name and time. */
+/** A manual or changelog as Debian requires it: compressed, without name and time. */
 export function gzippedFile(path: string, text: string): PackageFile {
   return { path: `${path}.gz`, mode: 0o644, content: { bytes: gzipSync(text, { level: 9 }) } };
 }
@@ -27,7 +27,7 @@ export function programFile(path: string, copyOf: string): PackageFile {
   return { path, mode: 0o755, content: { copyOf } };
 }
 
-/** Writes files below a root, every folder 0755 whatever the umask is. */
+/** Writes files below a root; folders have mode 0755, whatever the umask is. */
 export async function writeFiles(root: string, files: readonly PackageFile[]): Promise<void> {
   await Deno.mkdir(root, { recursive: true });
   await Deno.chmod(root, 0o755);

@@ -1,6 +1,6 @@
 /**
- * `deno task package [deb|tarball…] [--target T] [--out DIR]`: packages of what `deno task build` has
- * made. Without a kind, all that the platform has.
+ * `deno task package [deb|tarball…] [--target T] [--out DIR]`: packs what `deno task build` has
+ * made. Without a kind, it makes all kinds that the platform has.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { ROOT } from "../repo.ts";
 import { buildDebs } from "./deb.ts";
 import { buildTarballs } from "./tarball.ts";
 
-/** What every kind of package is made from. */
+/** Input of every kind of package. */
 export interface PackageOptions extends SbomFiles {
   readonly target: Target;
   readonly version: string;
@@ -26,13 +26,13 @@ export interface PackageOptions extends SbomFiles {
   readonly out: string;
   /** Commit's time, in seconds since 1970. */
   readonly epoch: number;
-  /** Those that are packed. */
+  /** The packed executables. */
   readonly executables: readonly ManifestEntry[];
-  /** A folder to work in. */
+  /** A temporary folder. */
   readonly work: string;
 }
 
-/** Each kind by its name; gives the paths of what it made. */
+/** The function of each kind, which returns the paths of its packages. */
 const KINDS: Readonly<Record<string, (options: PackageOptions) => Promise<string[]>>> = {
   deb: (options) => buildDebs({ ...options, triple: options.target.triple }),
   tarball: buildTarballs,
@@ -53,9 +53,9 @@ export function makePackages(
 }
 
 /**
- * Gets ready what every package is made from, and cleans up afterwards.
+ * Prepares the input of the packages, and cleans up afterwards.
  *
- * @throws {LlorchError} when nothing is built, or a file is not what was built
+ * @throws {LlorchError} if nothing is built, or a file does not match the manifest
  */
 export async function withPackaging<T>(
   target: Target,

@@ -11,7 +11,7 @@ import {
 import { type PackageFile, programFile, textFile, writeFiles } from "./files.ts";
 import type { PackageOptions } from "./main.ts";
 
-/** Paths of what an operating system's service manager reads. */
+/** Files for the service manager of each operating system. */
 const SERVICES = {
   linux: [
     ["systemd/llorch-orchestratord.service", "/lib/systemd/system/llorch-orchestratord.service"],
@@ -30,15 +30,15 @@ const SERVICES = {
 /**
  * Name of a version's archive for a platform, without its ending.
  *
- * @param backend The one that it has besides the platform's default.
+ * @param backend Backend that it has besides the platform's default.
  */
 export function tarballName(version: string, triple: string, backend?: Backend): string {
   return `llorch-${version}-${triple}${backend ? `-${backend}` : ""}`;
 }
 
 /**
- * Packs an archive with the default backend's worker, and one for each other backend that was built,
- * which has that one's too: each is all that a host needs, and nobody fetches another's GPU.
+ * Packs an archive with the default backend's worker, and one for each other built backend with
+ * both workers: so each has all that a host needs, without other GPU backends.
  *
  * @returns the archives' paths
  */
@@ -58,7 +58,7 @@ export async function buildTarballs(options: PackageOptions): Promise<string[]> 
 }
 
 /**
- * Packs everything with its installer into one `.tar.gz`.
+ * Packs everything and the installer into one `.tar.gz`.
  *
  * @param more Files beyond those of every archive, by path in it.
  * @returns the archive's path

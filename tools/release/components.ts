@@ -1,27 +1,27 @@
 import { join } from "node:path";
 import { declaredLicence } from "./licence_texts.ts";
 
-/** A third-party package that executables carry. */
+/** A third-party package in the executables. */
 export interface Component {
   readonly name: string;
   readonly version: string;
-  /** `sha512-…`, as the lock file has it. */
+  /** `sha512-…`, from the lock file. */
   readonly integrity: string | undefined;
-  /** SPDX expression, as the package says. */
+  /** SPDX expression, from the package. */
   readonly licence: string | undefined;
-  /** The text of its licence files, or of the licence that it declares. */
+  /** Text of its licence files, or of the licence that it declares. */
   readonly licenceText: string;
-  /** What it carries of another project. */
+  /** Another project that it contains. */
   readonly carries?: { readonly name: string; readonly version: string; readonly purl: string };
 }
 
-/** The part of `deno.lock` that is read. */
+/** The used part of `deno.lock`. */
 interface Lock {
   readonly npm?: Readonly<Record<string, { integrity?: string; dependencies?: string[] }>>;
   readonly specifiers?: Readonly<Record<string, string>>;
 }
 
-/** Package names of a lock file that are reached from some of its roots, e.g. `npm:zod@4.6.7`. */
+/** Packages of a lock file that some of its roots depend on, e.g. `npm:zod@4.6.7`. */
 export function reachable(lock: Lock, roots: readonly string[]): string[] {
   const packages = lock.npm ?? {};
   const seen = new Set<string>();
@@ -38,7 +38,7 @@ export function reachable(lock: Lock, roots: readonly string[]): string[] {
   return [...seen].sort();
 }
 
-/** A dependency is written without its version where the lock has only one of that name. */
+/** Finds a dependency, which is written without its version if the lock file has only one. */
 function idOf(dependency: string, packages: Readonly<Record<string, unknown>>): string {
   if (dependency in packages) return dependency;
   const found = Object.keys(packages).find((id) => nameOf(id) === dependency);
@@ -46,7 +46,7 @@ function idOf(dependency: string, packages: Readonly<Record<string, unknown>>): 
   return found;
 }
 
-/** `@scope/name@1.2.3_peer@4.5.6` in its two parts. */
+/** Splits `@scope/name@1.2.3_peer@4.5.6` into name and version. */
 export function splitId(id: string): { name: string; version: string } {
   const at = id.indexOf("@", 1);
   return { name: id.slice(0, at), version: id.slice(at + 1).split("_")[0]! };
@@ -57,8 +57,8 @@ function nameOf(id: string): string {
 }
 
 /**
- * Reads what a lock file's packages say about themselves; those of other platforms are not installed,
- * and left out.
+ * Reads the metadata of a lock file's packages. Those of other platforms are not installed, and
+ * left out.
  */
 export async function readComponents(
   lock: Lock,
@@ -112,7 +112,7 @@ async function readLicence(
   }
 }
 
-/** The llama.cpp that node-llama-cpp's native packages are built from. */
+/** The llama.cpp release of node-llama-cpp's native packages. */
 async function readLlamaCpp(folder: string): Promise<Component["carries"]> {
   try {
     const { tag, llamaCppGithubRepo } = JSON.parse(

@@ -7,11 +7,11 @@ export const FORMULA_TARGETS: readonly string[] = TARGETS
   .filter(({ os }) => os === "darwin").map(({ triple }) => triple);
 
 /**
- * Homebrew's formula of a version.
+ * Makes the Homebrew formula of a version.
  *
- * @param url Folder that the archives will be downloaded from.
+ * @param url URL of the folder with the archives.
  * @param sha256 Hash of each platform's archive, by triple.
- * @throws {Error} naming a platform whose archive is missing
+ * @throws {Error} that names a platform without an archive
  */
 export function homebrewFormula(
   version: string,

@@ -1,10 +1,10 @@
 import { fill } from "../fill.ts";
 import mit from "./MIT.txt" with { type: "text" };
 
-/** Texts by SPDX name, for packages that say their licence and carry no file of it. */
+/** Texts by SPDX name, for packages without a licence file. */
 const TEXTS: Readonly<Record<string, string>> = { MIT: mit };
 
-/** Whom those name that do not say it themselves. */
+/** Copyright holders of packages that do not name them. */
 const AUTHORS: readonly [name: RegExp, author: string][] = [
   [/^@deno\//, "2018-2026 the Deno authors"],
   [/^llama\.cpp$/, "2023-2026 The ggml authors"],
@@ -14,8 +14,8 @@ const AUTHORS: readonly [name: RegExp, author: string][] = [
  * The text of a licence that a package declares.
  *
  * @param name The package's name.
- * @param author Who made it, as it says.
- * @throws {Error} when no text of that licence is known
+ * @param author Its author, from the package.
+ * @throws {Error} if there is no text of that licence
  */
 export function declaredLicence(
   name: string,

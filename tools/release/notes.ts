@@ -1,4 +1,4 @@
-/** What a changelog says of one version. */
+/** A version's part of the changelog. */
 export interface Notes {
   /** `1.2.0`, or `Unreleased`. */
   readonly heading: string;
@@ -7,10 +7,10 @@ export interface Notes {
 }
 
 /**
- * Takes a version's notes from a changelog in Keep a Changelog's form; those of the coming version
- * while it has no heading of its own.
+ * Finds a version's notes in a changelog in Keep a Changelog's form; the unreleased notes if the
+ * version has no heading.
  *
- * @returns nothing where neither is there, or where it says nothing
+ * @returns undefined if there are no notes
  */
 export function notesOf(changelog: string, version: string): Notes | undefined {
   const sections = changelog.split(/^## /m).slice(1).map((section) => {

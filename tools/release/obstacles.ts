@@ -1,6 +1,6 @@
 import type { Notes } from "./notes.ts";
 
-/** What is looked at before a release. */
+/** Facts that are checked before a release. */
 export interface ReleaseFacts {
   readonly version: string;
   /** `git status --porcelain`. */
@@ -10,7 +10,7 @@ export interface ReleaseFacts {
   readonly hasAllTargets: boolean;
 }
 
-/** Why a version cannot be released, each with what to do; empty where nothing is in the way. */
+/** Reasons why a version cannot be released, each with what to do; empty if it can. */
 export function obstacles(facts: ReleaseFacts): string[] {
   const { version, notes } = facts;
   return [

@@ -1,7 +1,7 @@
 /**
- * `deno task release [--dry-run] [--target T]… [--runtime KIND] [--out DIR] [--url URL]`: builds and
- * packs this version for every platform, writes its notes, checksums and Homebrew formula, and tags
- * the commit. A dry run makes all of it but the tag, and says what a release would be refused for.
+ * `deno task release [--dry-run] [--target T]… [--runtime KIND] [--out DIR] [--url URL]`: builds
+ * and packs this version for every platform, writes its notes, checksums and Homebrew formula, and
+ * tags the commit. A dry run does all but the tag, and prints why a release would be refused.
  *
  * @module
  */
@@ -57,7 +57,7 @@ async function release(plan: ReleasePlan, say: (line: string) => void): Promise<
   say(`dry run: ${plan.out} holds all of it; nothing is tagged`);
 }
 
-/** Builds and packs every platform; gives the files that are offered for download. */
+/** Builds and packs every platform; returns the files for download. */
 async function makeFiles(
   plan: ReleasePlan,
   notes: Notes | undefined,
@@ -94,7 +94,7 @@ async function makeFiles(
   return files;
 }
 
-/** Everything that a platform has, with the worker of each backend. */
+/** All executables of a platform, with the worker of each backend. */
 export function releaseBuild(target: Target, dist: string, runtime: string): BuildPlan {
   const workers = BACKENDS.filter((backend) => target.backends[backend])
     .flatMap((backend) => ["worker", backend]);
@@ -115,7 +115,7 @@ function git(...args: string[]): Promise<string> {
   return output("git", ["-C", ROOT, ...args]);
 }
 
-/** Windows has no portable form: its command line is built where `denort` can be had. */
+/** Windows has no portable form: `llorch` is built for it only if `denort` is available. */
 function everyTarget(): readonly Target[] {
   return TARGETS.filter(({ os }) => os !== "win32");
 }

@@ -1,7 +1,7 @@
 /**
- * `deno task sbom [--target T] [--out DIR]`: what the executables of a platform carry of others, as
- * `sbom.cdx.json` (CycloneDX 1.6) and `THIRD_PARTY_LICENSES`. Both come from the lock files, and the
- * same commit gives the same bytes.
+ * `deno task sbom [--target T] [--out DIR]`: writes the third-party components of a platform's
+ * executables as `sbom.cdx.json` (CycloneDX 1.6) and `THIRD_PARTY_LICENSES`. Both are made from the
+ * lock files, and the same commit gives the same bytes.
  *
  * @module
  */
@@ -28,19 +28,19 @@ const NOT_CARRIED = [
   "tar",
 ];
 
-/** Where the two files were written, and the licences of each part. */
+/** Paths of the two files, and the licences of each part. */
 export interface SbomFiles {
   readonly sbom: string;
   readonly licences: string;
-  /** Licences of what a backend's worker carries; without one, of what every program carries. */
+  /** Licences of a backend's worker or, without a backend, of every program. */
   readonly licencesOf: (backend?: Backend) => string;
 }
 
-/** What executables carry of others. */
+/** Third-party components of the executables. */
 interface Carried {
-  /** In every program. */
+  /** Components in every program. */
   readonly common: readonly Component[];
-  /** In a backend's worker, besides. */
+  /** Additional components of a backend's worker. */
   readonly backends: ReadonlyMap<Backend, readonly Component[]>;
 }
 
@@ -67,7 +67,7 @@ async function collect(target: Target, backends: readonly Backend[]): Promise<Ca
   const { imports } = await read(join(ROOT, "deno.json"));
   const lock = await read(join(ROOT, "deno.lock"));
   const carried = Object.entries<string>(imports)
-    // A name with a slash at its end is for paths inside a package that another names.
+    // A name with a slash at its end is for paths inside a package that another entry names.
     .filter(([name, url]) =>
       url.startsWith("npm:") && !name.endsWith("/") && !NOT_CARRIED.includes(name)
     )

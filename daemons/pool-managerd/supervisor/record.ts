@@ -49,7 +49,7 @@ export interface SpawnPlan {
   /** Layers on the device; null: all of them. */
   readonly gpuLayers: number | null;
   readonly estimateBytes: number;
-  /** Memory that it takes in the machine, in bytes. */
+  /** Main memory that it takes besides, if the GPU holds only some of the layers, in bytes. */
   readonly hostBytes: number;
   /** The engine that serves the model; undefined: our own worker. */
   readonly engine?: EngineSection | undefined;
