@@ -3,9 +3,16 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { DaemonKind } from "./kind.ts";
-import { textOption } from "./option_values.ts";
 import { findService, managerOf, serviceCommand } from "./service.ts";
 import { spawnDaemon } from "./spawn.ts";
+
+/** What a person says of a daemon that is to start. */
+export interface StartOptions {
+  /** Its config file. */
+  readonly config: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
 
 /**
  * `llorch orchestrator start`, `llorch pool-manager start`: hands over to the service manager where a
@@ -16,17 +23,17 @@ import { spawnDaemon } from "./spawn.ts";
  */
 export async function startDaemon(
   kind: DaemonKind,
-  { args, options }: Invocation,
+  { args, options }: Invocation<StartOptions>,
   context: Context,
   ownFlags: () => Promise<readonly string[]> = () => Promise.resolve([]),
 ): Promise<number> {
-  const config = textOption(options, "config");
+  const { config, json, quiet } = options;
   const flags = [...(config === undefined ? [] : [`--config=${config}`]), ...args];
   const service = await findService(kind);
   if (service !== undefined) {
     const command = serviceCommand(kind, "start", service.manager).join(" ");
     refuseFlags(kind, flags, command);
-    if (options["quiet"] !== true) {
+    if (!quiet) {
       context.stderr.write(`${kind.executable} is installed as a service here: ${command}\n`);
     }
     return await service.ask("start");
@@ -42,11 +49,9 @@ export async function startDaemon(
   }
   const { pid, url, log } = started;
   context.stdout.write(
-    options["json"] === true
-      ? JSON.stringify({ pid, url, log }) + "\n"
-      : `pid  ${pid}\nurl  ${url}\nlog  ${log}\n`,
+    json ? JSON.stringify({ pid, url, log }) + "\n" : `pid  ${pid}\nurl  ${url}\nlog  ${log}\n`,
   );
-  if (options["quiet"] !== true) context.stderr.write(productionNote(kind));
+  if (!quiet) context.stderr.write(productionNote(kind));
   return EXIT.ok;
 }
 

@@ -35,14 +35,12 @@ export interface DaemonStatus {
  */
 export async function showStatus(
   kind: DaemonKind,
-  { options }: Invocation,
+  { options }: Invocation<{ url: string | undefined; json: boolean }>,
   context: Context,
 ): Promise<number> {
   const status = await readStatus(kind, await connect(kind, options, context), context);
   context.stdout.write(
-    options["json"] === true
-      ? JSON.stringify(status) + "\n"
-      : render(kind, status, context.stdout.width),
+    options.json ? JSON.stringify(status) + "\n" : render(kind, status, context.stdout.width),
   );
   return status.reachable ? EXIT.ok : EXIT.failed;
 }

@@ -3,7 +3,7 @@ import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
-import { connect, urlOf } from "./connect.ts";
+import { connect } from "./connect.ts";
 import { askHealth, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
 import { sendSignal, untilGone } from "./process.ts";
@@ -21,11 +21,11 @@ const STOP_DEADLINE_MS = 60_000;
  */
 export async function stopDaemon(
   kind: DaemonKind,
-  { options }: Invocation,
+  { options }: Invocation<{ url: string | undefined; quiet: boolean }>,
   context: Context,
 ): Promise<number> {
-  const say = (text: string) => options["quiet"] === true || context.stderr.write(text + "\n");
-  const daemon = choose(kind, await startedDaemons(kind, context.env), urlOf(options));
+  const say = (text: string) => options.quiet || context.stderr.write(text + "\n");
+  const daemon = choose(kind, await startedDaemons(kind, context.env), options.url);
   if (daemon !== undefined) {
     await end(kind, daemon, context.signal);
     say(`Stopped ${kind.executable} at ${daemon.url} (pid ${daemon.pid})`);

@@ -1,18 +1,18 @@
-import type { Command } from "../../command.ts";
+import { command } from "../../command.ts";
 import { SHELLS, VALUE_KINDS } from "../../completions/shells.ts";
+import { text } from "../../options.ts";
 
 /** `llorch completions` */
-export const completions: Command = {
-  kind: "command",
+export const completions = command({
   name: "completions",
   summary: "Print the script that completes llorch's words in a shell",
   arguments: [{ name: "[shell]", summary: SHELLS.join(", "), values: SHELLS }],
-  options: [{
-    flags: "--values <kind>",
-    summary: "The names that such a script asks for",
-    values: VALUE_KINDS,
-    isHidden: true,
-  }],
+  options: {
+    values: text("--values <kind>", "The names that such a script asks for", {
+      values: VALUE_KINDS,
+      isHidden: true,
+    }),
+  },
   examples: [
     {
       line: "completions bash >~/.local/share/bash-completion/completions/llorch",
@@ -22,5 +22,5 @@ export const completions: Command = {
     { line: "completions fish >~/.config/fish/completions/llorch.fish", summary: "Fish" },
     { line: "completions powershell >>$PROFILE", summary: "PowerShell" },
   ],
-  load: () => import("./completions_run.ts"),
-};
+  load: async () => (await import("./completions_run.ts")).run,
+});

@@ -8,7 +8,10 @@ import { namesOf } from "../../completions/values.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch completions` */
-export async function run({ args, options, root }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options, root }: Invocation<{ values: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const { values } = options;
   if (values !== undefined) {
     for (const name of await quietNames(values, context)) context.stdout.write(name + "\n");
@@ -28,7 +31,7 @@ export async function run({ args, options, root }: Invocation, context: Context)
 }
 
 /** A person who presses Tab wants names or nothing, and no line of an error. */
-async function quietNames(kind: unknown, context: Context): Promise<readonly string[]> {
+async function quietNames(kind: string, context: Context): Promise<readonly string[]> {
   const found = VALUE_KINDS.find((each) => each === kind);
   if (found === undefined) return [];
   try {

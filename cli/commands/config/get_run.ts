@@ -5,7 +5,10 @@ import { findKey, formatValue } from "../../config/keys.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config get` */
-export function run({ args, options }: Invocation, context: Context): Promise<number> {
+export function run(
+  { args, options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const [key = ""] = args;
   findKey(key);
   const entry = readEffective(context.env).entries.find((each) => each.key === key);
@@ -14,7 +17,7 @@ export function run({ args, options }: Invocation, context: Context): Promise<nu
     return Promise.resolve(EXIT.failed);
   }
   context.stdout.write(
-    (options["json"] === true ? JSON.stringify(entry) : formatValue(entry.value)) + "\n",
+    (options.json ? JSON.stringify(entry) : formatValue(entry.value)) + "\n",
   );
   return Promise.resolve(EXIT.ok);
 }

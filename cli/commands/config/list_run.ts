@@ -6,10 +6,13 @@ import type { Context } from "../../context.ts";
 import { columns } from "#shared/columns.ts";
 
 /** `llorch config list` */
-export function run({ options }: Invocation, { stdout, env }: Context): Promise<number> {
+export function run(
+  { options }: Invocation<{ all: boolean; json: boolean }>,
+  { stdout, env }: Context,
+): Promise<number> {
   const { entries } = readEffective(env);
-  const keys = options["all"] === true ? [...entries, ...unsetKeys(entries)] : entries;
-  if (options["json"] === true) {
+  const keys = options.all ? [...entries, ...unsetKeys(entries)] : entries;
+  if (options.json) {
     stdout.write(JSON.stringify({ keys }) + "\n");
     return Promise.resolve(EXIT.ok);
   }
@@ -17,7 +20,7 @@ export function run({ options }: Invocation, { stdout, env }: Context): Promise<
     key,
     value === undefined ? "-" : formatValue(value),
     source,
-    ...(options["all"] === true ? [description] : []),
+    ...(options.all ? [description] : []),
   ]);
   stdout.write(columns(rows, { width: stdout.width }).join("\n") + "\n");
   return Promise.resolve(EXIT.ok);

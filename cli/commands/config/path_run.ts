@@ -4,7 +4,7 @@ import { configPath } from "../../config/path.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config path` */
-export function run(_: Invocation, { stdout, env }: Context): Promise<number> {
+export function run(_: Invocation<unknown>, { stdout, env }: Context): Promise<number> {
   stdout.write(configPath(env) + "\n");
   return Promise.resolve(EXIT.ok);
 }

@@ -8,13 +8,16 @@ import { updateConfig } from "../../config/update.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config set` */
-export function run({ args, options }: Invocation, { stderr, env }: Context): Promise<number> {
+export function run(
+  { args, options }: Invocation<{ quiet: boolean }>,
+  { stderr, env }: Context,
+): Promise<number> {
   const [key = "", text = ""] = args;
   const found = findKey(key);
   const value = coerce(found, text);
   const path = configPath(env);
   updateConfig(path, (before) => setKey(before, found.path, value));
-  if (options["quiet"] !== true) stderr.write(`${key} is ${formatValue(value)} in ${path}\n`);
+  if (!options.quiet) stderr.write(`${key} is ${formatValue(value)} in ${path}\n`);
   if (env(variableOf(key))) {
     stderr.write(`llorch: ${variableOf(key)} is set as well and goes before the file\n`);
   }

@@ -7,12 +7,15 @@ import { updateConfig } from "../../config/update.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config unset` */
-export function run({ args, options }: Invocation, { stderr, env }: Context): Promise<number> {
+export function run(
+  { args, options }: Invocation<{ quiet: boolean }>,
+  { stderr, env }: Context,
+): Promise<number> {
   const [key = ""] = args;
   const found = findKey(key);
   const path = configPath(env);
   const isChanged = updateConfig(path, (before) => unsetKey(before, found.path));
-  if (options["quiet"] !== true) {
+  if (!options.quiet) {
     stderr.write(isChanged ? `${key} is no longer in ${path}\n` : `${key} is not in ${path}\n`);
   }
   return Promise.resolve(EXIT.ok);

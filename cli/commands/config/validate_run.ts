@@ -11,20 +11,23 @@ import { KEY_NAMES, variableOf } from "../../config/defaults.ts";
 import type { Context } from "../../context.ts";
 
 /** `llorch config validate` */
-export function run({ args, options }: Invocation, context: Context): Promise<number> {
+export function run(
+  { args, options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const [file] = args;
   const problems = problemsOf(() => check(file, context));
   const path = file ?? configPath(context.env);
   const isOk = problems.length === 0;
   const warnings = file === undefined ? misspelt(context.envNames()) : [];
-  if (options["json"] === true) {
+  if (options.json) {
     context.stdout.write(JSON.stringify({ ok: isOk, path, problems, warnings }) + "\n");
   } else if (isOk) {
     context.stdout.write(`${path}: valid\n`);
   } else {
     context.stderr.write(problems.map((line) => `llorch: ${line}\n`).join(""));
   }
-  if (options["json"] !== true) {
+  if (!options.json) {
     for (const line of warnings) context.stderr.write(`llorch: ${line}\n`);
   }
   return Promise.resolve(isOk ? EXIT.ok : EXIT.usage);

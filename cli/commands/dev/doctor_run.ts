@@ -20,14 +20,14 @@ const COLOURS: Readonly<Record<Finding["status"], Colour>> = {
  * @returns 1 when something fails, else 0; warnings do not count
  */
 export async function run(
-  { options }: Invocation,
+  { options }: Invocation<{ json?: boolean }>,
   context: Context,
   machine: Machine = systemMachine(context),
 ): Promise<number> {
   const findings = await examine(machine);
   const isOk = findings.every(({ status }) => status !== "fail");
   context.stdout.write(
-    options["json"] === true
+    options.json
       ? JSON.stringify({ ok: isOk, findings }) + "\n"
       : render(findings, painter(context.stdout, context), context.stdout.width),
   );

@@ -26,9 +26,12 @@ const COLOURS: Readonly<Record<SetupStep["status"], Colour>> = {
  *
  * @returns 1 when a part could not be prepared
  */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean; yes: boolean }>,
+  context: Context,
+): Promise<number> {
   const { stdout, cwd, signal } = context;
-  const isJson = options["json"] === true;
+  const isJson = options.json;
   const checkout = findCheckout(cwd, checkoutRoot());
   const paint = painter(stdout, context);
   const steps: SetupStep[] = [];
@@ -38,7 +41,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     deno: (args) => runDeno(args, checkout, signal),
     git: talkingGit({ ...context, cwd: checkout }, { quiet: isJson }),
     exists: existsSync,
-    confirm: options["yes"] === true ? () => Promise.resolve(true) : asker(context),
+    confirm: options.yes ? () => Promise.resolve(true) : asker(context),
   });
   for await (const step of parts) {
     steps.push(step);

@@ -10,7 +10,7 @@ import type { Context } from "../../context.ts";
  * `llorch dev up`: the script behind `deno task up`, in the person's folder, so that their relative
  * paths mean what they say. It ends with us, however we end.
  */
-export async function run({ args }: Invocation, { cwd }: Context): Promise<number> {
+export async function run({ args }: Invocation<unknown>, { cwd }: Context): Promise<number> {
   const root = findCheckout(cwd, checkoutRoot());
   return await runDeno(
     [

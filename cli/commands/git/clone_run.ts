@@ -15,13 +15,16 @@ import { updateSubmodules } from "../../git/update.ts";
  *
  * @returns 1 when a submodule could not be fetched; the clone stays then
  */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   const [url = "", dir = cloneFolder(url)] = args;
   if (dir === undefined) {
     throw new UsageError(`Cannot name a folder after "${url}": give one as second argument`);
   }
-  const quiet = options["quiet"] === true;
-  const isJson = options["json"] === true;
+  const quiet = options.quiet;
+  const isJson = options.json;
   const { stdout, stderr } = context;
   const git = talkingGit(context, { quiet: quiet || isJson });
   const path = resolve(context.cwd, dir);

@@ -9,10 +9,13 @@ import { inspectSubmodules } from "../../git/submodules.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch git status` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const git = await openRepository(systemGit(context, context.cwd));
   const [status, submodules] = await Promise.all([readStatus(git), inspectSubmodules(git)]);
-  if (options["json"] !== true) {
+  if (!options.json) {
     context.stdout.write(
       renderStatus(status, submodules, painter(context.stdout, context), context.stdout.width),
     );

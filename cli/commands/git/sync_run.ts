@@ -3,7 +3,9 @@ import type { Context } from "../../context.ts";
 import { runSync } from "../../git/run_sync.ts";
 
 /** `llorch git sync` */
-export async function run(invocation: Invocation, context: Context): Promise<number> {
-  const force = invocation.options["force"] === true;
-  return await runSync(invocation, context, { strict: false, force });
+export async function run(
+  { options }: Invocation<{ force: boolean; json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
+  return await runSync(options, context, { strict: false, force: options.force });
 }

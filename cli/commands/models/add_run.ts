@@ -8,26 +8,29 @@ import { addModel } from "../../models/add.ts";
 import { findSource } from "../../models/add_source.ts";
 
 /** `llorch models add` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ json: boolean; name: string | undefined; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   const [word = ""] = args;
-  const name = options["name"];
-  if (name !== undefined && !isName(String(name))) {
+  const name = options.name;
+  if (name !== undefined && !isName(name)) {
     throw new UsageError(
       `--name must be a name without colon or slash: current value is "${name}"`,
     );
   }
-  const isQuiet = options["quiet"] === true;
+  const isQuiet = options.quiet;
   const { models: { dir, dirs } } = await settings(context);
   const source = await findSource(word, context);
   const added = await addModel(source, {
     dir,
     dirs,
     isQuiet,
-    ...(name === undefined ? {} : { name: String(name) }),
+    ...(name === undefined ? {} : { name }),
   }, context);
-  if (options["json"] === true) context.stdout.write(JSON.stringify(added) + "\n");
+  if (options.json) context.stdout.write(JSON.stringify(added) + "\n");
   else context.stdout.write(added.path + "\n");
-  if (!isQuiet && options["json"] !== true) {
+  if (!isQuiet && !options.json) {
     const names = [added.id, ...added.aliases].join(", also as ");
     context.stderr.write(`Known as ${names} (${HOW[added.how]})\n`);
   }

@@ -8,9 +8,9 @@ import { table } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models catalog` */
-export function run({ options }: Invocation, context: Context): Promise<number> {
+export function run({ options }: Invocation<{ json: boolean }>, context: Context): Promise<number> {
   const models = readCatalog();
-  if (options["json"] === true) {
+  if (options.json) {
     context.stdout.write(JSON.stringify({ models }) + "\n");
     return Promise.resolve(EXIT.ok);
   }

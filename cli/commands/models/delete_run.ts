@@ -7,11 +7,14 @@ import { ask } from "../../output/ask.ts";
 import { formatBytes } from "../../output/bytes.ts";
 
 /** `llorch models delete` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ quiet: boolean; yes: boolean }>,
+  context: Context,
+): Promise<number> {
   const [word = ""] = args;
   const { paths, bytes, name } = await deletablePaths(word, context);
   const what = `${name} (${formatBytes(bytes)}: ${paths.join(", ")})`;
-  if (options["yes"] !== true) {
+  if (!options.yes) {
     if (!context.isInteractive) {
       throw new UsageError(`Cannot ask whether to remove ${what}: add --yes`);
     }
@@ -21,6 +24,6 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     }
   }
   await removeModel(paths);
-  if (options["quiet"] !== true) context.stderr.write(`Removed ${what}\n`);
+  if (!options.quiet) context.stderr.write(`Removed ${what}\n`);
   return EXIT.ok;
 }

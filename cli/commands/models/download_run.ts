@@ -9,20 +9,25 @@ import { downloadTarget } from "../../models/target.ts";
 import { formatBytes } from "../../output/bytes.ts";
 
 /** `llorch models download` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<
+    { dir: string | undefined; force: boolean; json: boolean; quiet: boolean }
+  >,
+  context: Context,
+): Promise<number> {
   const [word = ""] = args;
   const target = downloadTarget(word);
-  const dir = typeof options["dir"] === "string"
-    ? resolve(context.cwd, options["dir"])
-    : (await settings(context)).models.dir;
-  const isForced = options["force"] === true;
-  const isQuiet = options["quiet"] === true;
+  const dir = options.dir === undefined
+    ? (await settings(context)).models.dir
+    : resolve(context.cwd, options.dir);
+  const isForced = options.force;
+  const isQuiet = options.quiet;
   try {
     const done = isForced ? undefined : await alreadyThere(target, dir);
     const hub = done ? undefined : await hubSettings(context.env);
     report(
       done ?? await downloadModel({ hub: hub!, target, dir, isForced, isQuiet }, context),
-      options["json"] === true,
+      options.json,
       isQuiet,
       context,
     );

@@ -8,22 +8,24 @@ import type { Context } from "../../context.ts";
 import { catalogModel } from "../../models/catalog.ts";
 import { defaultMemory, type InstalledModel } from "../../models/installed.ts";
 import { findModel, modelNotHere } from "../../models/lookup.ts";
-import { numberOption } from "../../models/number_option.ts";
 import { formatBytes } from "../../output/bytes.ts";
 import { columns } from "#shared/columns.ts";
 
 /** `llorch models info` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<
+    { context: number | undefined; json: boolean; slots: number | undefined }
+  >,
+  context: Context,
+): Promise<number> {
   const [word = ""] = args;
-  const asked = {
-    context: numberOption(options, "context"),
-    slots: numberOption(options, "slots"),
-  };
+  const { context: tokens, slots, json } = options;
+  const asked = { context: tokens, slots };
   const model = await findModel(word, context);
   const known = catalogModel(word);
   if (model === undefined && known === undefined) throw modelNotHere(word);
   const facts = model ? await installedFacts(model, asked) : catalogFacts(known!);
-  if (options["json"] === true) {
+  if (json) {
     context.stdout.write(JSON.stringify(facts) + "\n");
     return EXIT.ok;
   }

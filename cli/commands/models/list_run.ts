@@ -14,9 +14,12 @@ import { table } from "#shared/columns.ts";
 import { painter } from "../../output/paint.ts";
 
 /** `llorch models list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const { models, problems } = await findInstalled(await searchDirs(context));
-  if (options["json"] === true) {
+  if (options.json) {
     context.stdout.write(JSON.stringify({ models: models.map(describe), problems }) + "\n");
     return EXIT.ok;
   }

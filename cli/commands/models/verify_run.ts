@@ -21,17 +21,20 @@ const COLOURS: Readonly<Record<Verdict["status"], Colour>> = {
 };
 
 /** `llorch models verify` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ all: boolean; json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   const [word] = args;
-  if ((word === undefined) !== (options["all"] === true)) {
+  if ((word === undefined) !== options.all) {
     throw new UsageError("Name one model, or --all");
   }
-  const isQuiet = options["quiet"] === true;
+  const isQuiet = options.quiet;
   const verdicts: Verdict[] = [];
   for (const model of await chosen(word, verdicts, context)) {
     verdicts.push(await verifyModel(model, isQuiet, context));
   }
-  if (options["json"] === true) {
+  if (options.json) {
     context.stdout.write(JSON.stringify({ models: verdicts }) + "\n");
   } else {
     const paint = painter(context.stdout, context);

@@ -17,11 +17,14 @@ const RECONNECT_FOR_MS = 60_000;
 const PAUSE_MS = 500;
 
 /** `llorch orchestrator events` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const client = await connect(ORCHESTRATORD, options, context);
   const { signal, stdout, stderr } = context;
-  const follow = options["follow"] === true;
-  const isJson = options["json"] === true;
+  const follow = options.follow;
+  const isJson = options.json;
   let last: string | undefined;
   let lostAt: number | undefined;
   while (true) {

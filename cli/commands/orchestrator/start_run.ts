@@ -1,7 +1,7 @@
-import type { Implementation } from "../../command.ts";
+import type { Run } from "../../command.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
-import { startDaemon } from "../../daemons/start.ts";
+import { startDaemon, type StartOptions } from "../../daemons/start.ts";
 
 /** `llorch orchestrator start` */
-export const run: Implementation["run"] = (invocation, context) =>
+export const run: Run<StartOptions> = (invocation, context) =>
   startDaemon(ORCHESTRATORD, invocation, context);

@@ -15,24 +15,26 @@ import { smokeTest } from "../../smoke/smoke.ts";
  *
  * @returns 1 when something fails
  */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean; model: string | undefined; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const { stdout, signal } = context;
   const { orchestrator } = await settings(context);
-  const url = typeof options["url"] === "string" ? options["url"] : orchestrator.url;
+  const url = options.url ?? orchestrator.url;
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new UsageError(`Cannot use --url ${url}: it must begin with http:// or https://`);
   }
   const token = readToken(ORCHESTRATORD, orchestrator.tokenFile, context);
-  const model = typeof options["model"] === "string" ? options["model"] : undefined;
   const results = await smokeTest({
     url,
     token,
     http: trusting(orchestrator.caFile),
-    model,
+    model: options.model,
     signal,
   });
   const isOk = results.every(({ ok }) => ok);
-  if (options["json"] === true) {
+  if (options.json) {
     stdout.write(JSON.stringify({ ok: isOk, url, checks: results }) + "\n");
     return isOk ? EXIT.ok : EXIT.failed;
   }

@@ -10,13 +10,16 @@ import { formatBytes } from "../../output/bytes.ts";
 import { table } from "#shared/columns.ts";
 
 /** `llorch worker list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const { signal, stdout, stderr } = context;
   const client = await connect(POOL_MANAGERD, options, context);
   const { workers, models } = await client.call(routes.state, {}, { signal });
   // A worker's token is for the orchestrator alone.
   const shown = workers.map(({ token: _token, ...worker }) => worker);
-  if (options["json"] === true) stdout.write(JSON.stringify({ workers: shown }) + "\n");
+  if (options.json) stdout.write(JSON.stringify({ workers: shown }) + "\n");
   else if (shown.length === 0) {
     stderr.write(`The pool manager at ${client.baseUrl} has no workers\n`);
   } else stdout.write(render(shown, models, stdout.width));

@@ -4,22 +4,22 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
-import { idWord } from "../../daemons/option_values.ts";
+import { idWord } from "../../daemons/id_word.ts";
 import { followLogs, readLogs } from "../../daemons/worker_logs.ts";
 
 /** `llorch worker logs` */
 export async function run(
-  { args, options }: Invocation,
+  { args, options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
   context: Context,
 ): Promise<number> {
   const id = idWord(args, "worker", "llorch worker list");
   const { signal, stdout, stderr } = context;
-  const isJson = options["json"] === true;
-  if (isJson && options["follow"] === true) {
+  const isJson = options.json;
+  if (isJson && options.follow) {
     throw new UsageError("--json is one document: leave out --follow; the lines are JSON already");
   }
   const client = await connect(POOL_MANAGERD, options, context);
-  if (options["follow"] !== true) {
+  if (!options.follow) {
     const lines = await readLogs(client, id, signal);
     if (isJson) stdout.write(JSON.stringify({ lines }) + "\n");
     else lines.forEach((line) => stdout.write(line + "\n"));

@@ -2,7 +2,7 @@ import type { PoolState } from "#shared/contracts/pool.ts";
 import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { EXIT } from "#shared/defaults.ts";
 import type { Client } from "#shared/http/client.ts";
-import type { Invocation, Options } from "../../command.ts";
+import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
@@ -10,6 +10,7 @@ import { UnreachableError } from "../../daemons/failure.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
 import { managerOf, serviceCommand } from "../../daemons/service.ts";
 import { runStandalone } from "../../daemons/standalone.ts";
+import type { WorkerOptions } from "../../daemons/worker_options.ts";
 import { workerRequest } from "../../daemons/worker_request.ts";
 import { startWorker } from "../../daemons/worker_start.ts";
 
@@ -18,13 +19,15 @@ import { startWorker } from "../../daemons/worker_start.ts";
  *
  * @returns without a pool manager the worker's own exit code
  */
-export async function run(invocation: Invocation, context: Context): Promise<number> {
-  const { options } = invocation;
+export async function run(
+  { args: [kind = ""], options }: Invocation<WorkerOptions>,
+  context: Context,
+): Promise<number> {
   const { signal, stdout, stderr } = context;
-  const say = (text: string) => options["quiet"] === true || stderr.write(text + "\n");
-  const request = workerRequest(invocation);
+  const say = (text: string) => options.quiet || stderr.write(text + "\n");
+  const request = workerRequest(kind, options);
   const client = await connect(POOL_MANAGERD, options, context);
-  const pool = await findPool(client, options, signal);
+  const pool = await findPool(client, options.url, signal);
   if (pool === undefined) {
     say(`No pool manager answers at ${client.baseUrl}: this worker runs until Ctrl-C`);
     say(productionNote());
@@ -34,7 +37,7 @@ export async function run(invocation: Invocation, context: Context): Promise<num
   const worker = await startWorker(client, pool, request, context);
   const { worker_id, uri = "", device, slots, context: tokens } = worker;
   stdout.write(
-    options["json"] === true
+    options.json
       ? JSON.stringify({ worker_id, uri, device, slots, context: tokens }) + "\n"
       : `${worker_id}  ${uri}\n`,
   );
@@ -47,14 +50,14 @@ export async function run(invocation: Invocation, context: Context): Promise<num
 /** What the pool manager knows; undefined when there is none, unless the person has named one. */
 async function findPool(
   client: Client,
-  options: Options,
+  url: string | undefined,
   signal: AbortSignal,
 ): Promise<PoolState | undefined> {
   try {
     return await client.call(poolRoutes.state, {}, { signal });
   } catch (error) {
     const isAbsent = error instanceof UnreachableError && !error.isForeign;
-    if (isAbsent && options["url"] === undefined) return undefined;
+    if (isAbsent && url === undefined) return undefined;
     throw error;
   }
 }

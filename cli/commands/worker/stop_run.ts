@@ -7,7 +7,7 @@ import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { connect } from "../../daemons/connect.ts";
 import { POOL_MANAGERD } from "../../daemons/kind.ts";
-import { idWord, numberOption } from "../../daemons/option_values.ts";
+import { idWord } from "../../daemons/id_word.ts";
 
 /** Time between two looks at the pool, in milliseconds. */
 const LOOK_MS = 50;
@@ -17,16 +17,18 @@ const MARGIN_MS = 60_000;
 
 /** `llorch worker stop` */
 export async function run(
-  { args, options }: Invocation,
+  { args, options }: Invocation<
+    { deadlineMs: number; drain: boolean; quiet: boolean; url: string | undefined }
+  >,
   context: Context,
 ): Promise<number> {
   const id = idWord(args, "worker", "llorch worker list");
-  const deadline_ms = Math.round((numberOption(options, "deadline") ?? 30) * 1000);
+  const deadline_ms = options.deadlineMs;
   const client = await connect(POOL_MANAGERD, options, context);
-  const route = options["drain"] === true ? routes.drainWorker : routes.stopWorker;
+  const route = options.drain ? routes.drainWorker : routes.stopWorker;
   await client.call(route, { params: { id }, body: { deadline_ms } });
   await untilGone(client, id, deadline_ms + MARGIN_MS, context.signal);
-  if (options["quiet"] !== true) context.stderr.write(`Stopped worker ${id}\n`);
+  if (!options.quiet) context.stderr.write(`Stopped worker ${id}\n`);
   return EXIT.ok;
 }
 

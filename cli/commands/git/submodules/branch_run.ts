@@ -11,7 +11,10 @@ import { submodulePaths } from "../../../git/run_update.ts";
  *
  * @returns 1 when a submodule had to be left alone
  */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   const { stdout, stderr } = context;
   const [branch = "", ...words] = args;
   const git = await openRepository(systemGit(context, context.cwd));
@@ -21,8 +24,8 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     submodulePaths(git, context, words),
   );
   for (const { path, reason } of kept) stderr.write(`llorch: kept ${path}: ${reason}\n`);
-  if (options["json"] === true) stdout.write(JSON.stringify({ branch, switched, kept }) + "\n");
-  else if (options["quiet"] !== true) {
+  if (options.json) stdout.write(JSON.stringify({ branch, switched, kept }) + "\n");
+  else if (!options.quiet) {
     for (const { path, isNew } of switched) {
       stdout.write(`${path}: ${isNew ? "new branch" : "branch"} ${branch}\n`);
     }

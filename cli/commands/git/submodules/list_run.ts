@@ -9,7 +9,10 @@ import { listSubmodules } from "../../../git/submodules.ts";
 import { columns } from "#shared/columns.ts";
 
 /** `llorch git submodules list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const { stdout, stderr } = context;
   const git = await openRepository(systemGit(context, context.cwd));
   const submodules = (await listSubmodules(git)).map(({ path, url, recorded }) => ({
@@ -17,7 +20,7 @@ export async function run({ options }: Invocation, context: Context): Promise<nu
     recorded: recorded ?? null,
     url: url === undefined ? null : hideSecrets(url),
   }));
-  if (options["json"] === true) stdout.write(JSON.stringify({ submodules }) + "\n");
+  if (options.json) stdout.write(JSON.stringify({ submodules }) + "\n");
   else if (submodules.length === 0) stderr.write("There are no submodules\n");
   else {
     const rows = submodules.map(({ path, recorded, url }) => [

@@ -9,8 +9,11 @@ import { runUpdate, submodulePaths } from "../../../git/run_update.ts";
 import { inspectSubmodules } from "../../../git/submodules.ts";
 
 /** `llorch git submodules reset` */
-export async function run(invocation: Invocation, context: Context): Promise<number> {
-  if (invocation.options["force"] !== true) {
+export async function run(
+  invocation: Invocation<{ force: boolean; json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
+  if (!invocation.options.force) {
     const git = await openRepository(systemGit(context, context.cwd));
     await refuseLoss(git, submodulePaths(git, context, invocation.args));
   }

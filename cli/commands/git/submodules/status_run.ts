@@ -8,12 +8,15 @@ import { inspectSubmodules } from "../../../git/submodules.ts";
 import { painter } from "../../../output/paint.ts";
 
 /** `llorch git submodules status` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const { stdout, stderr } = context;
   const states = await inspectSubmodules(
     await openRepository(systemGit(context, context.cwd)),
   );
-  if (options["json"] === true) {
+  if (options.json) {
     stdout.write(JSON.stringify({ submodules: states.map(submoduleJson) }) + "\n");
   } else if (states.length === 0) stderr.write("There are no submodules\n");
   else stdout.write(renderSubmodules(states, painter(stdout, context), stdout.width));

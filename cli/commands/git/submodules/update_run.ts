@@ -3,6 +3,9 @@ import type { Context } from "../../../context.ts";
 import { runUpdate } from "../../../git/run_update.ts";
 
 /** `llorch git submodules update` */
-export async function run(invocation: Invocation, context: Context): Promise<number> {
+export async function run(
+  invocation: Invocation<{ json: boolean; quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   return await runUpdate(invocation, context, false);
 }

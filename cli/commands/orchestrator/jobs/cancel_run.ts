@@ -4,7 +4,7 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
-import { idWord } from "../../../daemons/option_values.ts";
+import { idWord } from "../../../daemons/id_word.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
 import { columns } from "#shared/columns.ts";
 
@@ -13,7 +13,10 @@ import { columns } from "#shared/columns.ts";
  *
  * @returns 1 when one of them could not be cancelled; the others are
  */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const client = await connect(ORCHESTRATORD, options, context);
   const ended: { job_id: string; status: string }[] = [];
   let code: number = EXIT.ok;
@@ -27,7 +30,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
       code = EXIT.failed;
     }
   }
-  if (options["json"] === true) context.stdout.write(JSON.stringify({ tasks: ended }) + "\n");
+  if (options.json) context.stdout.write(JSON.stringify({ tasks: ended }) + "\n");
   else {
     for (const line of columns(ended.map(({ job_id, status }) => [job_id, status]))) {
       context.stdout.write(line + "\n");

@@ -1,14 +1,13 @@
-import { type JobStatus, jobStatus, type JobView } from "#shared/contracts/job.ts";
+import type { JobView } from "#shared/contracts/job.ts";
 import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
 import { EXIT } from "#shared/defaults.ts";
 import type { Client } from "#shared/http/client.ts";
-import { UsageError } from "#shared/lifecycle.ts";
-import type { Invocation, Options } from "../../../command.ts";
+import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
-import { integerOption, textOption } from "../../../daemons/option_values.ts";
+import type { ListOptions } from "../../../jobs/options.ts";
 import { table } from "#shared/columns.ts";
 
 /** Most jobs that the service gives at once. */
@@ -18,32 +17,24 @@ const PAGE = 500;
 type ListedJob = Omit<JobView, "output">;
 
 /** `llorch orchestrator jobs list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
-  const filter = { status: statusOf(options), model: textOption(options, "model") };
-  const limit = integerOption(options, "limit", { min: 1, max: 100_000 }) ?? 50;
-  const jobs = await fetchJobs(await connect(ORCHESTRATORD, options, context), filter, limit);
-  if (options["json"] === true) context.stdout.write(JSON.stringify({ tasks: jobs }) + "\n");
+export async function run({ options }: Invocation<ListOptions>, context: Context): Promise<number> {
+  const { status, model, limit = 50 } = options;
+  const jobs = await fetchJobs(
+    await connect(ORCHESTRATORD, options, context),
+    { status, model },
+    limit,
+  );
+  if (options.json) context.stdout.write(JSON.stringify({ tasks: jobs }) + "\n");
   else if (jobs.length === 0) context.stderr.write("There are no such jobs\n");
   else context.stdout.write(render(jobs, Date.now(), context.stdout.width));
   return EXIT.ok;
 }
 
-function statusOf(options: Options): JobStatus | undefined {
-  const status = textOption(options, "status");
-  if (status === undefined) return undefined;
-  const parsed = jobStatus.safeParse(status);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(
-    `--status must be one of ${jobStatus.options.join(", ")}: current value is "${status}"`,
-  );
-}
-
-interface Filter {
-  readonly status: JobStatus | undefined;
-  readonly model: string | undefined;
-}
-
-async function fetchJobs(client: Client, filter: Filter, limit: number): Promise<ListedJob[]> {
+async function fetchJobs(
+  client: Client,
+  filter: Pick<ListOptions, "status" | "model">,
+  limit: number,
+): Promise<ListedJob[]> {
   const jobs: ListedJob[] = [];
   let cursor: string | undefined;
   do {

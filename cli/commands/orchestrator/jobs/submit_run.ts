@@ -2,12 +2,12 @@ import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_rou
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
-import { UsageError } from "#shared/lifecycle.ts";
 import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
+import type { SubmitOptions } from "../../../jobs/options.ts";
 import { submissionOf } from "../../../jobs/request.ts";
 import { OutputClosed } from "../../../output/process_output.ts";
 import { watchJob } from "../../../jobs/watch.ts";
@@ -22,13 +22,10 @@ const ACCEPT_GRACE_MS = 2_000;
  * @returns 1 when the job fails, 130 when it was interrupted
  */
 export async function run(
-  { args: [word = ""], options }: Invocation,
+  { args: [word = ""], options }: Invocation<SubmitOptions>,
   context: Context,
   readInput: () => Promise<string> = readStdin,
 ): Promise<number> {
-  if (options["model"] === undefined) {
-    throw new UsageError("--model is needed; llorch models list names those of this machine");
-  }
   const prompt = word === "-" ? await readInput() : word;
   const submission = submissionOf(prompt, options);
   const client = await connect(ORCHESTRATORD, options, context);
@@ -39,8 +36,8 @@ export async function run(
   const id = accepted.job_id;
   try {
     signal.throwIfAborted();
-    if (options["detach"] === true) {
-      const text = options["json"] === true ? JSON.stringify(accepted) : id;
+    if (options.detach) {
+      const text = options.json ? JSON.stringify(accepted) : id;
       context.stdout.write(text + "\n");
       return EXIT.ok;
     }
@@ -49,7 +46,7 @@ export async function run(
     const isInterrupted = signal.aborted;
     // Nobody reads the answer any more: `… | head -1`.
     if (isInterrupted || error instanceof OutputClosed) {
-      await leave(client, id, context, options["quiet"] === true);
+      await leave(client, id, context, options.quiet);
     }
     if (isInterrupted) return EXIT.interrupted;
     throw error;

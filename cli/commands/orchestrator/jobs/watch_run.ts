@@ -2,7 +2,8 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
-import { idWord } from "../../../daemons/option_values.ts";
+import { idWord } from "../../../daemons/id_word.ts";
+import type { WatchOptions } from "../../../jobs/options.ts";
 import { watchJob } from "../../../jobs/watch.ts";
 
 /**
@@ -11,7 +12,7 @@ import { watchJob } from "../../../jobs/watch.ts";
  * @returns 1 when the job fails
  */
 export async function run(
-  { args, options }: Invocation,
+  { args, options }: Invocation<WatchOptions>,
   context: Context,
 ): Promise<number> {
   const id = idWord(args, "job", "llorch orchestrator jobs list");

@@ -10,10 +10,13 @@ import { formatBytes } from "../../../output/bytes.ts";
 import { table } from "#shared/columns.ts";
 
 /** `llorch orchestrator pools list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
   const client = await connect(ORCHESTRATORD, options, context);
   const { pools } = await client.call(routes.pools, {}, { signal: context.signal });
-  if (options["json"] === true) context.stdout.write(JSON.stringify({ pools }) + "\n");
+  if (options.json) context.stdout.write(JSON.stringify({ pools }) + "\n");
   else if (pools.length === 0) context.stderr.write("No pool is known\n");
   else context.stdout.write(render(pools, Date.now(), context.stdout.width));
   return EXIT.ok;

@@ -4,7 +4,7 @@ import type { Invocation } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
-import { idWord, numberOption } from "../../../daemons/option_values.ts";
+import { idWord } from "../../../daemons/id_word.ts";
 import { POOLS_LIST, untilPool } from "../../../pools/until_pool.ts";
 
 /**
@@ -12,12 +12,17 @@ import { POOLS_LIST, untilPool } from "../../../pools/until_pool.ts";
  *
  * @returns 1 when the new model could not be loaded
  */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<
+    { deadlineMs: number; quiet: boolean; timeoutMs: number; url: string | undefined }
+  >,
+  context: Context,
+): Promise<number> {
   const id = idWord(args, "pool", POOLS_LIST);
   const from = idWord(args.slice(1), "model goes", "llorch models list");
   const to = idWord(args.slice(2), "model comes", "llorch models list");
-  const deadline_ms = Math.round((numberOption(options, "deadline") ?? 30) * 1000);
-  const timeoutMs = Math.round((numberOption(options, "timeout") ?? 900) * 1000);
+  const deadline_ms = options.deadlineMs;
+  const timeoutMs = options.timeoutMs;
   const client = await connect(ORCHESTRATORD, options, context);
   await client.call(routes.reloadPool, { params: { id }, body: { from, to, deadline_ms } });
   const isOver = (stage: string | undefined) => stage !== "loading" && stage !== "retiring";
@@ -29,7 +34,7 @@ export async function run({ args, options }: Invocation, context: Context): Prom
   );
   const { stage, error = "the pool has left, or orchestratord was restarted" } = pool?.reload ?? {};
   if (stage === "done") {
-    if (options["quiet"] !== true) context.stderr.write(`"${to}" serves on ${id} now\n`);
+    if (!options.quiet) context.stderr.write(`"${to}" serves on ${id} now\n`);
     return EXIT.ok;
   }
   context.stderr.write(`llorch: Cannot replace "${from}" by "${to}" on ${id}: ${error}\n`);

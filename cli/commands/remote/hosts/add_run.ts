@@ -8,8 +8,20 @@ import { settings } from "../../../config/settings.ts";
 import { updateConfig } from "../../../config/update.ts";
 import type { Context } from "../../../context.ts";
 
+/** What a person says of a machine. */
+interface HostOptions {
+  readonly user: string | undefined;
+  readonly port: string | undefined;
+  readonly llorch: string | undefined;
+  readonly sshArgs: string | undefined;
+  readonly quiet: boolean;
+}
+
 /** `llorch remote hosts add` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<HostOptions>,
+  context: Context,
+): Promise<number> {
   const [name = "", address = ""] = args;
   if (!/^\w[\w-]*$/.test(name)) {
     throw new UsageError(`Cannot call a host "${name}": use letters, digits, _ and -`);
@@ -20,20 +32,20 @@ export async function run({ args, options }: Invocation, context: Context): Prom
       `The host ${name} exists; llorch config set hosts.${name}.address changes it`,
     );
   }
-  const given: Readonly<Record<string, unknown>> = {
+  const given: Readonly<Record<string, string | undefined>> = {
     address,
-    user: options["user"],
-    port: options["port"],
-    llorch: options["llorch"],
-    args: options["sshArgs"],
+    user: options.user,
+    port: options.port,
+    llorch: options.llorch,
+    args: options.sshArgs,
   };
   const path = configPath(context.env);
   updateConfig(path, (text) =>
     Object.entries(given).reduce((edited, [field, value]) => {
-      if (typeof value !== "string") return edited;
+      if (value === undefined) return edited;
       const key = findKey(`hosts.${name}.${field}`);
       return setKey(edited, key.path, coerce(key, value));
     }, text));
-  if (options["quiet"] !== true) context.stderr.write(`${name} is ${address} in ${path}\n`);
+  if (!options.quiet) context.stderr.write(`${name} is ${address} in ${path}\n`);
   return EXIT.ok;
 }

@@ -5,11 +5,14 @@ import type { Context } from "../../../context.ts";
 import { columns } from "#shared/columns.ts";
 
 /** `llorch remote hosts list` */
-export async function run({ options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
   const { stdout, stderr } = context;
   const hosts = Object.entries((await settings(context)).hosts)
     .map(([name, host]) => ({ name, ...host }));
-  if (options["json"] === true) {
+  if (options.json) {
     stdout.write(JSON.stringify({ hosts }) + "\n");
   } else if (hosts.length === 0) {
     stderr.write("No hosts yet; llorch remote hosts add NAME ADDRESS adds one\n");

@@ -9,7 +9,10 @@ import { updateConfig } from "../../../config/update.ts";
 import type { Context } from "../../../context.ts";
 
 /** `llorch remote hosts remove` */
-export async function run({ args, options }: Invocation, context: Context): Promise<number> {
+export async function run(
+  { args, options }: Invocation<{ quiet: boolean }>,
+  context: Context,
+): Promise<number> {
   const [name = ""] = args;
   const { hosts } = await settings(context);
   const path = configPath(context.env);
@@ -20,6 +23,6 @@ export async function run({ args, options }: Invocation, context: Context): Prom
     );
   }
   updateConfig(path, (text) => unsetKey(text, ["hosts", name]));
-  if (options["quiet"] !== true) context.stderr.write(`${name} is no longer in ${path}\n`);
+  if (!options.quiet) context.stderr.write(`${name} is no longer in ${path}\n`);
   return EXIT.ok;
 }
