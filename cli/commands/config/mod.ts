@@ -23,7 +23,7 @@ export const config: Group = {
         { line: "config list", summary: "What applies" },
         { line: "config list --all", summary: "Every key there is" },
       ],
-      load: async () => (await import("./list_run.ts")).run,
+      load: async () => (await import("./show.ts")).list,
     }),
     command({
       name: "get",
@@ -34,7 +34,7 @@ export const config: Group = {
         line: "config get orchestrator.url",
         summary: "Where commands look for the stack",
       }],
-      load: async () => (await import("./get_run.ts")).run,
+      load: async () => (await import("./show.ts")).get,
     }),
     command({
       name: "set",
@@ -48,7 +48,7 @@ export const config: Group = {
         { line: "config set models.dir /big/models", summary: "Download models elsewhere" },
         { line: "config set hosts.gpu1.port 2222", summary: "Another port for a host" },
       ],
-      load: async () => (await import("./set_run.ts")).run,
+      load: async () => (await import("./edit.ts")).set,
     }),
     command({
       name: "unset",
@@ -56,13 +56,13 @@ export const config: Group = {
       arguments: [{ name: "<key>", summary: "The key, e.g. pool.url", values: KEY_NAMES }],
       options: { quiet: QUIET_OPTION },
       examples: [{ line: "config unset pool.url", summary: "Back to the default" }],
-      load: async () => (await import("./unset_run.ts")).run,
+      load: async () => (await import("./edit.ts")).unset,
     }),
     command({
       name: "path",
       summary: "Show where the config file is, or would be",
       examples: [{ line: "config path", summary: "Its path alone, for scripts" }],
-      load: async () => (await import("./path_run.ts")).run,
+      load: async () => (await import("./path.ts")).path,
     }),
     command({
       name: "validate",
@@ -73,7 +73,7 @@ export const config: Group = {
         { line: "config validate", summary: "Check what applies" },
         { line: "config validate ./config.toml", summary: "Check a file before it is used" },
       ],
-      load: async () => (await import("./validate_run.ts")).run,
+      load: async () => (await import("./validate.ts")).validate,
     }),
   ],
 };

@@ -12,7 +12,7 @@ export const dev: Group = {
       summary: "Check that this machine can run llorch, and say how to mend what is wrong",
       options: { json: JSON_OPTION },
       examples: [{ line: "dev doctor", summary: "Look at this machine" }],
-      load: async () => (await import("./doctor_run.ts")).run,
+      load: async () => (await import("./doctor.ts")).doctor,
     }),
     command({
       name: "setup",
@@ -22,13 +22,13 @@ export const dev: Group = {
         { line: "dev setup", summary: "Say what is needed, then ask" },
         { line: "dev setup --yes", summary: "Without asking" },
       ],
-      load: async () => (await import("./setup_run.ts")).run,
+      load: async () => (await import("./setup.ts")).setup,
     }),
     command({
       name: "check",
       summary: "Run the checkout's gate: format, lint, types and its own checks",
       examples: [{ line: "dev check", summary: "Before every commit" }],
-      load: async () => (await import("./check_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).check,
     }),
     command({
       name: "up",
@@ -39,7 +39,7 @@ export const dev: Group = {
         { line: "dev up -- --port=0 --model=tinyllama", summary: "Another model, any free port" },
         { line: "dev up -- --help", summary: "Every option of the stack" },
       ],
-      load: async () => (await import("./up_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).up,
     }),
   ],
 };

@@ -12,7 +12,7 @@ const submodules: Group = {
       summary: "Show the submodules, their addresses and the commits recorded for them",
       options: { json: JSON_OPTION },
       examples: [{ line: "git submodules list", summary: "Name them" }],
-      load: async () => (await import("./submodules/list_run.ts")).run,
+      load: async () => (await import("./submodules.ts")).list,
     }),
     command({
       name: "status",
@@ -20,7 +20,7 @@ const submodules: Group = {
         "Show how each submodule stands: behind, ahead, detached, dirty, missing, conflicting",
       options: { json: JSON_OPTION },
       examples: [{ line: "git submodules status", summary: "Look at all of them" }],
-      load: async () => (await import("./submodules/status_run.ts")).run,
+      load: async () => (await import("./submodules.ts")).status,
     }),
     command({
       name: "update",
@@ -28,7 +28,7 @@ const submodules: Group = {
       arguments: [{ name: "[paths...]", summary: "Only these", values: "files" }],
       options: { json: JSON_OPTION, quiet: QUIET_OPTION },
       examples: [{ line: "git submodules update", summary: "All that can be moved without loss" }],
-      load: async () => (await import("./submodules/update_run.ts")).run,
+      load: async () => (await import("./submodules.ts")).update,
     }),
     command({
       name: "branch",
@@ -42,7 +42,7 @@ const submodules: Group = {
         line: "git submodules branch fix-tokenizer vendor/lib",
         summary: "Work in one of them",
       }],
-      load: async () => (await import("./submodules/branch_run.ts")).run,
+      load: async () => (await import("./submodules.ts")).branch,
     }),
     command({
       name: "reset",
@@ -57,7 +57,7 @@ const submodules: Group = {
         line: "git submodules reset --force vendor/lib",
         summary: "Start one of them afresh",
       }],
-      load: async () => (await import("./submodules/reset_run.ts")).run,
+      load: async () => (await import("./submodules.ts")).reset,
     }),
   ],
 };
@@ -76,7 +76,7 @@ export const git: Group = {
         { line: "git status", summary: "Look at this checkout" },
         { line: "git status --json", summary: "The same for programs" },
       ],
-      load: async () => (await import("./status_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).status,
     }),
     command({
       name: "pull",
@@ -86,7 +86,7 @@ export const git: Group = {
         line: "git pull",
         summary: "Fast-forward only; refuses when there are changes",
       }],
-      load: async () => (await import("./pull_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).pull,
     }),
     command({
       name: "sync",
@@ -103,7 +103,7 @@ export const git: Group = {
         { line: "git sync", summary: "Fetch, fast-forward, submodules to the recorded commits" },
         { line: "git sync --force", summary: "The same, and drop whatever is in the way" },
       ],
-      load: async () => (await import("./sync_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).sync,
     }),
     command({
       name: "clone",
@@ -121,7 +121,7 @@ export const git: Group = {
         { line: "git clone https://example.org/llorch.git", summary: "Into ./llorch" },
         { line: "git clone git@example.org:llorch.git work", summary: "Into ./work, over SSH" },
       ],
-      load: async () => (await import("./clone_run.ts")).run,
+      load: async () => (await import("./checkout.ts")).clone,
     }),
     submodules,
   ],

@@ -17,7 +17,7 @@ export const models: Group = {
       summary: "Show well-known models that download by a short name",
       options: { json: JSON_OPTION },
       examples: [{ line: "models catalog", summary: "Smallest first, with the memory each takes" }],
-      load: async () => (await import("./catalog_run.ts")).run,
+      load: async () => (await import("./catalog.ts")).catalog,
     }),
     command({
       name: "list",
@@ -27,7 +27,7 @@ export const models: Group = {
         { line: "models list", summary: "Names, sizes, and the memory that each takes" },
         { line: "models list --json", summary: "The same for a script" },
       ],
-      load: async () => (await import("./list_run.ts")).run,
+      load: async () => (await import("./installed.ts")).list,
     }),
     command({
       name: "info",
@@ -46,7 +46,7 @@ export const models: Group = {
         { line: "models info demo", summary: "The model that ships" },
         { line: "models info tinyllama --context 2048 --slots 8", summary: "Would eight fit?" },
       ],
-      load: async () => (await import("./info_run.ts")).run,
+      load: async () => (await import("./installed.ts")).info,
     }),
     command({
       name: "download",
@@ -69,7 +69,7 @@ export const models: Group = {
           summary: "Any GGUF file of the hub (HF_TOKEN for those that want one)",
         },
       ],
-      load: async () => (await import("./download_run.ts")).run,
+      load: async () => (await import("./change.ts")).download,
     }),
     command({
       name: "verify",
@@ -84,7 +84,7 @@ export const models: Group = {
         { line: "models verify tinyllama", summary: "One model" },
         { line: "models verify --all --json", summary: "All of them, for a script" },
       ],
-      load: async () => (await import("./verify_run.ts")).run,
+      load: async () => (await import("./verify.ts")).verify,
     }),
     command({
       name: "delete",
@@ -92,7 +92,7 @@ export const models: Group = {
       arguments: [{ name: "<model>", summary: "A name or a reference", values: "models" }],
       options: { yes: YES_OPTION, quiet: QUIET_OPTION },
       examples: [{ line: "models delete tinyllama --yes", summary: "Without a question" }],
-      load: async () => (await import("./delete_run.ts")).run,
+      load: async () => (await import("./change.ts")).deleteModel,
     }),
     command({
       name: "add",
@@ -116,7 +116,7 @@ export const models: Group = {
           summary: "What the hub's own tool has fetched already (HF_HOME)",
         },
       ],
-      load: async () => (await import("./add_run.ts")).run,
+      load: async () => (await import("./change.ts")).add,
     }),
   ],
 };

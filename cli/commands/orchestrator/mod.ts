@@ -1,6 +1,7 @@
 import { command, type Group } from "../../command.ts";
 import { ORCHESTRATORD, urlOption } from "../../daemons/kind.ts";
-import { flag, httpUrl, JSON_OPTION, QUIET_OPTION, text } from "../../options.ts";
+import { flag, JSON_OPTION } from "../../options.ts";
+import { daemonCommands } from "../daemon.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
 import { pools } from "./pools/mod.ts";
@@ -27,44 +28,18 @@ export const orchestrator: Group = {
           summary: "As it happens, a line of JSON each",
         },
       ],
-      load: async () => (await import("./events_run.ts")).run,
+      load: async () => (await import("./events.ts")).events,
     }),
     jobs,
     models,
     pools,
-    command({
-      name: "start",
-      summary: "Start orchestratord for development; where its service is installed, start that",
-      arguments: [{ name: "[flags...]", summary: "Behind --: flags of orchestratord itself" }],
-      options: {
-        config: text("--config <file>", "Its config file; else /etc/llorch/orchestrator.toml", {
-          values: "files",
-        }),
-        json: JSON_OPTION,
-        quiet: QUIET_OPTION,
-      },
-      examples: [
+    ...daemonCommands(ORCHESTRATORD, {
+      start: [
         { line: "orchestrator start", summary: "On port 8080, until llorch orchestrator stop" },
         { line: "orchestrator start -- --port 0", summary: "On any free port" },
       ],
-      load: async () => (await import("./start_run.ts")).run,
-    }),
-    command({
-      name: "stop",
-      summary: "Stop what llorch orchestrator start has started; all is well when nothing runs",
-      options: {
-        url: httpUrl("--url <url>", "Which, when several were started"),
-        quiet: QUIET_OPTION,
-      },
-      examples: [{ line: "orchestrator stop", summary: "Stop it, and wait until it is gone" }],
-      load: async () => (await import("./stop_run.ts")).run,
-    }),
-    command({
-      name: "status",
-      summary: "Show whether orchestratord answers and is ready, its pools, workers and queue",
-      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
-      examples: [{ line: "orchestrator status", summary: "Ends with 1 when it does not answer" }],
-      load: async () => (await import("./status_run.ts")).run,
+      stop: { line: "orchestrator stop", summary: "Stop it, and wait until it is gone" },
+      contents: "its pools, workers and queue",
     }),
   ],
 };

@@ -13,7 +13,7 @@ const hosts: Group = {
       summary: "Show the machines of the config file",
       options: { json: JSON_OPTION },
       examples: [{ line: "remote hosts list --json", summary: "For a script" }],
-      load: async () => (await import("./hosts/list_run.ts")).run,
+      load: async () => (await import("./run.ts")).listHosts,
     }),
     command({
       name: "add",
@@ -39,7 +39,7 @@ const hosts: Group = {
           summary: "As ~/.ssh/config has it",
         },
       ],
-      load: async () => (await import("./hosts/add_run.ts")).run,
+      load: async () => (await import("./edit.ts")).addHost,
     }),
     command({
       name: "remove",
@@ -47,7 +47,7 @@ const hosts: Group = {
       arguments: [{ name: "<name>", summary: "What it is called", values: "hosts" }],
       options: { quiet: QUIET_OPTION },
       examples: [{ line: "remote hosts remove gpu1", summary: "Forget a machine" }],
-      load: async () => (await import("./hosts/remove_run.ts")).run,
+      load: async () => (await import("./edit.ts")).removeHost,
     }),
   ],
 };
@@ -78,7 +78,7 @@ export const remote: Group = {
         { line: "remote exec gpu1 -- nvidia-smi", summary: "Look at its GPUs" },
         { line: "remote exec gpu1 -- sh -c 'df -h | head -2'", summary: "A line for its shell" },
       ],
-      load: async () => (await import("./exec_run.ts")).run,
+      load: async () => (await import("./run.ts")).exec,
     }),
     hosts,
   ],

@@ -43,7 +43,7 @@ export const test: Group = {
         { line: "test smoke", summary: "The stack of this machine" },
         { line: "test smoke --url http://gpu1:8080", summary: "Another one" },
       ],
-      load: async () => (await import("./smoke_run.ts")).run,
+      load: async () => (await import("./smoke.ts")).smoke,
     }),
     suite("e2e", "Tests of the whole stack as a user sees it"),
     suite("all", "Every test"),

@@ -14,7 +14,7 @@ export const worker: Group = {
       summary: "List the workers of this machine's pool manager",
       options: { url: urlOption(POOL_MANAGERD), json: JSON_OPTION },
       examples: [{ line: "worker list", summary: "What each holds, where, and how busy it is" }],
-      load: async () => (await import("./list_run.ts")).run,
+      load: async () => (await import("./run.ts")).list,
     }),
     command({
       name: "logs",
@@ -26,7 +26,7 @@ export const worker: Group = {
         json: JSON_OPTION,
       },
       examples: [{ line: "worker logs WORKER --follow", summary: "What it writes, as it comes" }],
-      load: async () => (await import("./logs_run.ts")).run,
+      load: async () => (await import("./run.ts")).logs,
     }),
     command({
       name: "start",
@@ -41,7 +41,7 @@ export const worker: Group = {
         { line: "worker start cpu --model demo", summary: "On the CPU" },
         { line: "worker start cuda --gpu 1 -m demo --slots 8", summary: "On the second GPU" },
       ],
-      load: async () => (await import("./start_run.ts")).run,
+      load: async () => (await import("./start.ts")).start,
     }),
     command({
       name: "stop",
@@ -54,7 +54,7 @@ export const worker: Group = {
         quiet: QUIET_OPTION,
       },
       examples: [{ line: "worker stop WORKER --drain", summary: "When its streams have ended" }],
-      load: async () => (await import("./stop_run.ts")).run,
+      load: async () => (await import("./run.ts")).stop,
     }),
   ],
 };

@@ -15,7 +15,7 @@ export const jobs: Group = {
       arguments: [{ name: "<jobs...>", summary: "Ids of the jobs", values: "jobs" }],
       options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
       examples: [{ line: "orchestrator jobs cancel JOB1 JOB2", summary: "Two at once" }],
-      load: async () => (await import("./cancel_run.ts")).run,
+      load: async () => (await import("./run.ts")).cancel,
     }),
     command({
       name: "list",
@@ -25,7 +25,7 @@ export const jobs: Group = {
         { line: "orchestrator jobs list", summary: "The newest 50" },
         { line: "orchestrator jobs list --status failed -n 5", summary: "The last that failed" },
       ],
-      load: async () => (await import("./list_run.ts")).run,
+      load: async () => (await import("./run.ts")).list,
     }),
     command({
       name: "show",
@@ -36,7 +36,7 @@ export const jobs: Group = {
         line: "orchestrator jobs show JOB",
         summary: "Its attempts, with the reasons why they ended",
       }],
-      load: async () => (await import("./show_run.ts")).run,
+      load: async () => (await import("./run.ts")).show,
     }),
     command({
       name: "submit",
@@ -61,7 +61,7 @@ export const jobs: Group = {
           summary: "With stop texts",
         },
       ],
-      load: async () => (await import("./submit_run.ts")).run,
+      load: async () => (await import("./stream.ts")).submit,
     }),
     command({
       name: "watch",
@@ -72,7 +72,7 @@ export const jobs: Group = {
         { line: "orchestrator jobs watch JOB", summary: "Its text, as it comes" },
         { line: "orchestrator jobs watch JOB --raw", summary: "Its events, a line of JSON each" },
       ],
-      load: async () => (await import("./watch_run.ts")).run,
+      load: async () => (await import("./stream.ts")).watch,
     }),
   ],
 };

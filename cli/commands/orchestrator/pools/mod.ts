@@ -28,14 +28,14 @@ export const pools: Group = {
           summary: "Streams may run ten minutes more",
         },
       ],
-      load: async () => (await import("./drain_run.ts")).run,
+      load: async () => (await import("./run.ts")).drain,
     }),
     command({
       name: "list",
       summary: "List the pools that orchestratord knows",
       options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
       examples: [{ line: "orchestrator pools list", summary: "One line for each host" }],
-      load: async () => (await import("./list_run.ts")).run,
+      load: async () => (await import("./run.ts")).list,
     }),
     command({
       name: "reload",
@@ -62,7 +62,7 @@ export const pools: Group = {
       examples: [
         { line: "orchestrator pools reload gpu-1 qwen-v1 qwen-v2", summary: "A new version" },
       ],
-      load: async () => (await import("./reload_run.ts")).run,
+      load: async () => (await import("./run.ts")).reload,
     }),
     command({
       name: "undrain",
@@ -70,7 +70,7 @@ export const pools: Group = {
       arguments: [{ name: "<pool>", summary: "Its id, from llorch orchestrator pools list" }],
       options: { url: urlOption(ORCHESTRATORD), quiet: QUIET_OPTION },
       examples: [{ line: "orchestrator pools undrain gpu-1", summary: "It gets work again" }],
-      load: async () => (await import("./undrain_run.ts")).run,
+      load: async () => (await import("./run.ts")).undrain,
     }),
   ],
 };

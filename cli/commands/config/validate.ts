@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+import { EXIT } from "#shared/defaults.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { closest } from "#shared/text.ts";
+import type { Invocation } from "../../command.ts";
+import { KEY_NAMES, variableOf } from "../../config/defaults.ts";
+import { parseConfig } from "../../config/document.ts";
+import { readEffective } from "../../config/effective.ts";
+import { readConfigText } from "../../config/file.ts";
+import { configPath } from "../../config/path.ts";
+import type { Context } from "../../context.ts";
+
+/** `llorch config validate` */
+export function validate(
+  { args, options }: Invocation<{ json: boolean }>,
+  context: Context,
+): Promise<number> {
+  const [file] = args;
+  const problems = problemsOf(() => check(file, context));
+  const path = file ?? configPath(context.env);
+  const isOk = problems.length === 0;
+  const warnings = file === undefined ? misspelt(context.envNames()) : [];
+  if (options.json) {
+    context.stdout.write(JSON.stringify({ ok: isOk, path, problems, warnings }) + "\n");
+  } else if (isOk) {
+    context.stdout.write(`${path}: valid\n`);
+  } else {
+    context.stderr.write(problems.map((line) => `llorch: ${line}\n`).join(""));
+  }
+  if (!options.json) {
+    for (const line of warnings) context.stderr.write(`llorch: ${line}\n`);
+  }
+  return Promise.resolve(isOk ? EXIT.ok : EXIT.usage);
+}
+
+/** Variables whose names are nearly those of settings. Others may be for a daemon: it has its own. */
+function misspelt(names: readonly string[]): string[] {
+  const known = KEY_NAMES.map(variableOf);
+  return names.flatMap((name) => {
+    if (!name.startsWith("LLORCH_") || known.includes(name) || OF_DAEMONS.has(name)) return [];
+    const near = closest(name, known);
+    return near === undefined ? [] : [`${name} means nothing to llorch; did you mean ${near}?`];
+  });
+}
+
+/** Variables of daemons that look like misspelt ones of ours. */
+const OF_DAEMONS: ReadonlySet<string> = new Set(["LLORCH_MODELS_DIRS"]);
+
+function check(file: string | undefined, { env, cwd }: Context): void {
+  if (file === undefined) {
+    readEffective(env);
+    return;
+  }
+  const text = readConfigText(resolve(cwd, file));
+  if (text === undefined) throw new UsageError(`Cannot find the file ${file}`);
+  parseConfig(text, file);
+}
+
+function problemsOf(work: () => void): string[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    if (error instanceof UsageError) return error.message.split("\n");
+    throw error;
+  }
+}
