@@ -1,15 +1,12 @@
 import type { Context } from "./context.ts";
-
-/** An option of a command. */
-export interface Option {
-  /** As commander reads it: `--json`, `-n, --lines <count>`, `--file <path...>`. */
-  readonly flags: string;
-  readonly summary: string;
-  /** What a shell may offer as its value. */
-  readonly values?: Values;
-  /** Left out of help and documentation: for programs, not for people. */
-  readonly isHidden?: boolean;
-}
+import {
+  type Given,
+  type Option,
+  type OptionSet,
+  readOptions,
+  type Values,
+  type ValuesOf,
+} from "./options.ts";
 
 /** A word that a command takes. */
 export interface Argument {
@@ -20,9 +17,6 @@ export interface Argument {
   readonly values?: Values;
 }
 
-/** Words of which one is meant: a fixed list, or names that are looked up when a shell asks. */
-export type Values = readonly string[] | "models" | "catalog" | "hosts" | "jobs" | "files";
-
 /** An example of a command line, shown in its help. */
 export interface Example {
   /** Without the program's name: `models download tinyllama`. */
@@ -30,22 +24,21 @@ export interface Example {
   readonly summary: string;
 }
 
-/** What the person chose, by the option's long name in camel case. */
-export type Options = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
-
 /** What a command is called with. */
-export interface Invocation {
+export interface Invocation<O = Given> {
   /** The words, in the order of the command's arguments; a variadic one is flattened. */
   readonly args: readonly string[];
-  readonly options: Options;
+  readonly options: O;
   /** Every command that there is. */
   readonly root: Group;
 }
 
+/** The code of a command. @returns the exit code */
+export type Run<O = Given> = (invocation: Invocation<O>, context: Context) => Promise<number>;
+
 /** The code of a command; it is loaded when the command runs, so that `--help` stays fast. */
 export interface Implementation {
-  /** @returns the exit code */
-  run(invocation: Invocation, context: Context): Promise<number>;
+  readonly run: Run;
 }
 
 /** A command: facts about it, and where its code is. */
@@ -68,11 +61,29 @@ export interface Group {
   readonly members: readonly (Command | Group)[];
 }
 
-/** The option of every command that has data to show. */
-export const JSON_OPTION: Option = { flags: "--json", summary: "JSON instead of text" };
+/** A command as its group states it. */
+export interface CommandFacts<O extends OptionSet = OptionSet>
+  extends Omit<Command, "kind" | "options" | "load"> {
+  readonly options?: O;
+  /** Its code, which takes the values of these options. */
+  readonly load: () => Promise<Run<ValuesOf<O>>>;
+}
 
-/** The option of every command that reports progress. */
-export const QUIET_OPTION: Option = { flags: "-q, --quiet", summary: "Say only what went wrong" };
-
-/** The option of every command that would ask first. */
-export const YES_OPTION: Option = { flags: "-y, --yes", summary: "Ask nothing: yes to everything" };
+/** A command whose code gets the values of its options, read and checked. */
+export function command<O extends OptionSet = Record<never, never>>(
+  { options, load, ...facts }: CommandFacts<O>,
+): Command {
+  const known = options ?? {} as O;
+  return {
+    kind: "command",
+    ...facts,
+    options: Object.values(known),
+    async load() {
+      const run = await load();
+      return {
+        run: async (invocation, context) =>
+          await run({ ...invocation, options: readOptions(known, invocation.options) }, context),
+      };
+    },
+  };
+}

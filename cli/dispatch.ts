@@ -1,7 +1,8 @@
 import { Command as Program, CommanderError, Option as ProgramOption } from "commander";
 import { EXIT } from "#shared/defaults.ts";
-import type { Command, Group, Options } from "./command.ts";
+import type { Command, Group } from "./command.ts";
 import type { Context } from "./context.ts";
+import type { Given } from "./options.ts";
 import type { Output } from "./output/output.ts";
 import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "./global_options.ts";
 import { helpFooter } from "./help.ts";
@@ -68,7 +69,7 @@ function commandProgram(
   program.allowExcessArguments(false);
   program.action(async () => {
     const { run } = await command.load();
-    const options = program.opts<Options>();
+    const options = program.opts<Given>();
     about.done(await run({ args: program.args, options, root: about.root }, about.context));
   });
   return program;

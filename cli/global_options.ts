@@ -1,4 +1,4 @@
-import type { Option } from "./command.ts";
+import type { Option } from "./options.ts";
 
 /** What every command takes; `run` has handled it before commander sees the words. */
 export const REMOTE_OPTION: Option = {

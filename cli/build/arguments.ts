@@ -1,13 +1,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "#shared/lifecycle.ts";
 import { closest } from "#shared/text.ts";
-import type { Options } from "../command.ts";
-
-/** What a worker can compute on. */
-export const BACKENDS = ["cpu", "cuda", "vulkan", "metal"] as const;
-
-/** How an executable carries its runtime. */
-export const RUNTIMES = ["auto", "compile", "portable"] as const;
+import { BACKENDS, type BuildOptions, RUNTIMES } from "./options.ts";
 
 /**
  * The words for the repository's build task: what to build, then the options that were given.
@@ -18,17 +12,16 @@ export const RUNTIMES = ["auto", "compile", "portable"] as const;
  */
 export function buildArguments(
   what: readonly string[],
-  options: Options,
+  { target, out, runtime }: Partial<BuildOptions>,
   cwd: string,
 ): readonly string[] {
-  const { target, out, runtime } = options;
   if (what[0] === "worker") oneOf("backend", what[1] ?? "", BACKENDS);
-  if (typeof runtime === "string") oneOf("runtime", runtime, RUNTIMES);
+  if (runtime !== undefined) oneOf("runtime", runtime, RUNTIMES);
   return [
     ...what,
-    ...(typeof target === "string" ? [`--target=${target}`] : []),
-    ...(typeof out === "string" ? [`--out=${resolve(cwd, out)}`] : []),
-    ...(typeof runtime === "string" ? [`--runtime=${runtime}`] : []),
+    ...(target !== undefined ? [`--target=${target}`] : []),
+    ...(out !== undefined ? [`--out=${resolve(cwd, out)}`] : []),
+    ...(runtime !== undefined ? [`--runtime=${runtime}`] : []),
   ];
 }
 

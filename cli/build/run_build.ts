@@ -1,12 +1,10 @@
-import type { Implementation } from "../command.ts";
+import type { Run } from "../command.ts";
 import { runTask } from "../checkout/deno.ts";
 import { buildArguments } from "./arguments.ts";
+import type { BuildOptions } from "./options.ts";
 
 /** The code of `llorch build …`: the repository's build task does the work. */
-export function buildOf(what: string): Implementation {
-  return {
-    async run({ args, options }, { cwd }) {
-      return await runTask("build", buildArguments([what, ...args], options, cwd), cwd);
-    },
-  };
+export function buildOf(what: string): Run<BuildOptions> {
+  return async ({ args, options }, { cwd }) =>
+    await runTask("build", buildArguments([what, ...args], options, cwd), cwd);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
 import { checkoutRoot } from "#shared/executables.ts";
-import type { Implementation, Options } from "../command.ts";
+import type { Run } from "../command.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 import { runDeno } from "./deno.ts";
 
@@ -16,6 +16,12 @@ const FOLDERS = {
 /** A kind of test. */
 export type Suite = keyof typeof FOLDERS;
 
+/** Which tests of a suite, and how. */
+export interface SuiteOptions {
+  readonly filter?: string | undefined;
+  readonly watch?: boolean;
+}
+
 /**
  * The words for the repository's test task.
  *
@@ -24,7 +30,7 @@ export type Suite = keyof typeof FOLDERS;
  */
 export function suiteArguments(
   suite: Suite,
-  { filter, watch }: Options,
+  { filter, watch }: SuiteOptions,
   isThere: (folder: string) => boolean,
 ): readonly string[] {
   const folders = FOLDERS[suite].filter(isThere);
@@ -32,21 +38,19 @@ export function suiteArguments(
     throw new LlorchError("NOT_FOUND", `The checkout has no ${suite} tests`);
   }
   return [
-    ...(typeof filter === "string" ? [`--filter=${filter}`] : []),
-    ...(watch === true ? ["--watch"] : []),
+    ...(filter !== undefined ? [`--filter=${filter}`] : []),
+    ...(watch ? ["--watch"] : []),
     ...folders,
   ];
 }
 
 /** The code of `llorch test …`: the repository's own runner does the work. */
-export function suiteOf(suite: Suite): Implementation {
-  return {
-    async run({ options }, { cwd }) {
-      const checkout = findCheckout(cwd, checkoutRoot());
-      await requireTask(checkout, "test");
-      const args = suiteArguments(suite, options, (folder) => isFolder(join(checkout, folder)));
-      return await runDeno(["task", "--quiet", "test", ...args], checkout);
-    },
+export function suiteOf(suite: Suite): Run<SuiteOptions> {
+  return async ({ options }, { cwd }) => {
+    const checkout = findCheckout(cwd, checkoutRoot());
+    await requireTask(checkout, "test");
+    const args = suiteArguments(suite, options, (folder) => isFolder(join(checkout, folder)));
+    return await runDeno(["task", "--quiet", "test", ...args], checkout);
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Group } from "../command.ts";
 import { build } from "./build/mod.ts";
-import { completions } from "./completions/completions.ts";
+import { completions } from "./completions/mod.ts";
 import { config } from "./config/mod.ts";
 import { dev } from "./dev/mod.ts";
 import { git } from "./git/mod.ts";

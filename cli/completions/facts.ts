@@ -1,5 +1,6 @@
-import type { Argument, Command, Group, Option, Values } from "../command.ts";
+import type { Argument, Command, Group } from "../command.ts";
 import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "../global_options.ts";
+import type { Option, Values } from "../options.ts";
 
 /** A word that a shell may offer, and what it means. */
 export interface Word {

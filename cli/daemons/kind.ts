@@ -1,4 +1,4 @@
-import type { Option } from "../command.ts";
+import { httpUrl, type TypedOption } from "../options.ts";
 
 /** A daemon that llorch starts for development and talks to. */
 export interface DaemonKind {
@@ -27,9 +27,9 @@ export const POOL_MANAGERD: DaemonKind = {
 };
 
 /** The option of every command that talks to a daemon. */
-export function urlOption({ executable, section }: DaemonKind): Option {
-  return {
-    flags: "--url <url>",
-    summary: `Where ${executable} answers; else ${section}.url of llorch config`,
-  };
+export function urlOption({ executable, section }: DaemonKind): TypedOption<string | undefined> {
+  return httpUrl(
+    "--url <url>",
+    `Where ${executable} answers; else ${section}.url of llorch config`,
+  );
 }

@@ -10,10 +10,10 @@ const SYSTEM_CONFIG = "/etc/llorch/pool-manager.toml";
  * looks. None where flags, a variable or a config file may say it.
  */
 export async function modelsFlags(
-  { args, options }: Invocation,
+  { args, options }: Invocation<{ config: string | undefined }>,
   context: Context,
 ): Promise<string[]> {
-  const isSaid = options["config"] !== undefined ||
+  const isSaid = options.config !== undefined ||
     Boolean(context.env("LLORCH_MODELS_DIRS")) ||
     args.some((arg) => /^(--models-dirs|--config|-c)(=|$)/.test(arg));
   if (isSaid || await isThere(SYSTEM_CONFIG)) return [];

@@ -1,53 +1,68 @@
 import { EXIT } from "#shared/defaults.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import type { Invocation } from "../command.ts";
+import type { Invocation, Run } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { DaemonKind } from "./kind.ts";
-import { textOption } from "./option_values.ts";
 import { findService, managerOf, serviceCommand } from "./service.ts";
 import { spawnDaemon } from "./spawn.ts";
+
+/** What a person says of a daemon that is to start. */
+export interface StartOptions {
+  /** Its config file. */
+  readonly config: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
 
 /**
  * `llorch orchestrator start`, `llorch pool-manager start`: hands over to the service manager where a
  * unit is installed, else starts the daemon for development.
  *
- * @param ownFlags What it is told for development, unless the person says otherwise.
  * @returns the daemon's own exit code when it does not start
  */
-export async function startDaemon(
-  kind: DaemonKind,
-  { args, options }: Invocation,
-  context: Context,
-  ownFlags: () => Promise<readonly string[]> = () => Promise.resolve([]),
-): Promise<number> {
-  const config = textOption(options, "config");
-  const flags = [...(config === undefined ? [] : [`--config=${config}`]), ...args];
-  const service = await findService(kind);
-  if (service !== undefined) {
-    const command = serviceCommand(kind, "start", service.manager).join(" ");
-    refuseFlags(kind, flags, command);
-    if (options["quiet"] !== true) {
-      context.stderr.write(`${kind.executable} is installed as a service here: ${command}\n`);
+export function startDaemon(kind: DaemonKind): Run<StartOptions> {
+  return async (invocation, context) => {
+    const { args, options: { config, json, quiet } } = invocation;
+    const flags = [...(config === undefined ? [] : [`--config=${config}`]), ...args];
+    const service = await findService(kind);
+    if (service !== undefined) {
+      const command = serviceCommand(kind, "start", service.manager).join(" ");
+      refuseFlags(kind, flags, command);
+      if (!quiet) {
+        context.stderr.write(`${kind.executable} is installed as a service here: ${command}\n`);
+      }
+      return await service.ask("start");
     }
-    return await service.ask("start");
-  }
 
-  const started = await spawnDaemon(kind, [...await ownFlags(), ...flags], context);
-  if ("code" in started) {
-    const lines = started.lines.length > 0
-      ? started.lines
-      : [`llorch: ${kind.executable} ended with code ${started.code} before it listened`];
-    context.stderr.write(lines.join("\n") + "\n");
-    return started.code;
-  }
-  const { pid, url, log } = started;
-  context.stdout.write(
-    options["json"] === true
-      ? JSON.stringify({ pid, url, log }) + "\n"
-      : `pid  ${pid}\nurl  ${url}\nlog  ${log}\n`,
-  );
-  if (options["quiet"] !== true) context.stderr.write(productionNote(kind));
-  return EXIT.ok;
+    const started = await spawnDaemon(kind, [
+      ...await ownFlags(kind, invocation, context),
+      ...flags,
+    ], context);
+    if ("code" in started) {
+      const lines = started.lines.length > 0
+        ? started.lines
+        : [`llorch: ${kind.executable} ended with code ${started.code} before it listened`];
+      context.stderr.write(lines.join("\n") + "\n");
+      return started.code;
+    }
+    const { pid, url, log } = started;
+    context.stdout.write(
+      json ? JSON.stringify({ pid, url, log }) + "\n" : `pid  ${pid}\nurl  ${url}\nlog  ${log}\n`,
+    );
+    if (!quiet) context.stderr.write(productionNote(kind));
+    return EXIT.ok;
+  };
+}
+
+/** What a daemon is told for development, unless the person says otherwise. */
+async function ownFlags(
+  { executable }: DaemonKind,
+  invocation: Invocation<StartOptions>,
+  context: Context,
+): Promise<readonly string[]> {
+  if (executable !== "pool-managerd") return [];
+  const { modelsFlags } = await import("./models_flags.ts");
+  return await modelsFlags(invocation, context);
 }
 
 /** A unit has its own configuration: flags that would be lost are refused. */
@@ -60,7 +75,7 @@ function refuseFlags(kind: DaemonKind, flags: readonly string[], command: string
 }
 
 /** What a person should know who has just started a daemon by hand. */
-export function productionNote(kind: DaemonKind): string {
+function productionNote(kind: DaemonKind): string {
   const manager = managerOf(Deno.build.os);
   return `It runs until llorch ${kind.group} stop. For development only: in production ${manager} ` +
     `keeps it alive: ${serviceCommand(kind, "enable", manager).join(" ")}\n`;

@@ -3,7 +3,7 @@ import { poolRoutes } from "#shared/contracts/pool_routes.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { errorMessage } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
-import type { Invocation } from "../command.ts";
+import type { Run } from "../command.ts";
 import type { Context } from "../context.ts";
 import { columns } from "#shared/columns.ts";
 import { formatDuration } from "#shared/duration.ts";
@@ -33,18 +33,16 @@ export interface DaemonStatus {
  *
  * @returns 1 when it is not reachable
  */
-export async function showStatus(
+export function showStatus(
   kind: DaemonKind,
-  { options }: Invocation,
-  context: Context,
-): Promise<number> {
-  const status = await readStatus(kind, await connect(kind, options, context), context);
-  context.stdout.write(
-    options["json"] === true
-      ? JSON.stringify(status) + "\n"
-      : render(kind, status, context.stdout.width),
-  );
-  return status.reachable ? EXIT.ok : EXIT.failed;
+): Run<{ url: string | undefined; json: boolean }> {
+  return async ({ options }, context) => {
+    const status = await readStatus(kind, await connect(kind, options, context), context);
+    context.stdout.write(
+      options.json ? JSON.stringify(status) + "\n" : render(kind, status, context.stdout.width),
+    );
+    return status.reachable ? EXIT.ok : EXIT.failed;
+  };
 }
 
 async function readStatus(

@@ -1,9 +1,8 @@
 import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import type { Invocation } from "../command.ts";
-import type { Context } from "../context.ts";
-import { connect, urlOf } from "./connect.ts";
+import type { Run } from "../command.ts";
+import { connect } from "./connect.ts";
 import { askHealth, isOf } from "./health.ts";
 import type { DaemonKind } from "./kind.ts";
 import { sendSignal } from "#shared/process.ts";
@@ -20,37 +19,37 @@ const STOP_DEADLINE_MS = 60_000;
  *
  * @returns 0 also when none runs, so that it may be said twice
  */
-export async function stopDaemon(
+export function stopDaemon(
   kind: DaemonKind,
-  { options }: Invocation,
-  context: Context,
-): Promise<number> {
-  const say = (text: string) => options["quiet"] === true || context.stderr.write(text + "\n");
-  const daemon = choose(kind, await startedDaemons(kind, context.env), urlOf(options));
-  if (daemon !== undefined) {
-    await end(kind, daemon, context.signal);
-    say(`Stopped ${kind.executable} at ${daemon.url} (pid ${daemon.pid})`);
+): Run<{ url: string | undefined; quiet: boolean }> {
+  return async ({ options }, context) => {
+    const say = (text: string) => options.quiet || context.stderr.write(text + "\n");
+    const daemon = choose(kind, await startedDaemons(kind, context.env), options.url);
+    if (daemon !== undefined) {
+      await end(kind, daemon, context.signal);
+      say(`Stopped ${kind.executable} at ${daemon.url} (pid ${daemon.pid})`);
+      return EXIT.ok;
+    }
+    const service = await findService(kind);
+    if (service !== undefined) {
+      say(
+        `${kind.executable} is installed as a service here: ` +
+          serviceCommand(kind, "stop", service.manager).join(" "),
+      );
+      return await service.ask("stop");
+    }
+    const client = await connect(kind, options, context);
+    const url = client.baseUrl;
+    if (isOf(await askHealth(client), kind.executable)) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot stop ${kind.executable} at ${url}: llorch ${kind.group} start has not started it; ` +
+          "stop it where it was started",
+      );
+    }
+    say(`${kind.executable} does not run`);
     return EXIT.ok;
-  }
-  const service = await findService(kind);
-  if (service !== undefined) {
-    say(
-      `${kind.executable} is installed as a service here: ` +
-        serviceCommand(kind, "stop", service.manager).join(" "),
-    );
-    return await service.ask("stop");
-  }
-  const client = await connect(kind, options, context);
-  const url = client.baseUrl;
-  if (isOf(await askHealth(client), kind.executable)) {
-    throw new LlorchError(
-      "CONFLICT",
-      `Cannot stop ${kind.executable} at ${url}: llorch ${kind.group} start has not started it; ` +
-        "stop it where it was started",
-    );
-  }
-  say(`${kind.executable} does not run`);
-  return EXIT.ok;
+  };
 }
 
 /** @throws {UsageError} when several could be meant. */

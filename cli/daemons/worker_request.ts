@@ -1,8 +1,7 @@
 import type { DeviceKind } from "#shared/contracts/pool.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import type { Invocation } from "../command.ts";
-import { integerOption, textOption } from "./option_values.ts";
 import { kindOf } from "./worker_choice.ts";
+import type { WorkerOptions } from "./worker_options.ts";
 
 /** A worker that someone asks for. */
 export interface WorkerRequest {
@@ -20,21 +19,14 @@ export interface WorkerRequest {
 /**
  * What the words after `llorch worker start` ask for.
  *
+ * @param kind The kind of device, as it was typed.
  * @throws {UsageError} when they make no sense.
  */
 export function workerRequest(
-  { args: [kind = ""], options }: Pick<Invocation, "args" | "options">,
+  kind: string,
+  { model, gpu, context, slots, gpuLayers }: WorkerOptions,
 ): WorkerRequest {
-  const model = textOption(options, "model");
-  if (model === undefined) throw new UsageError("--model is needed: the model that it should hold");
-  const request = {
-    kind: kindOf(kind),
-    model,
-    gpu: integerOption(options, "gpu", { min: 0, max: 999 }),
-    context: integerOption(options, "context", { min: 8, max: 10_000_000 }),
-    slots: integerOption(options, "slots", { min: 1, max: 256 }),
-    gpuLayers: integerOption(options, "gpuLayers", { min: 0, max: 10_000 }),
-  };
+  const request = { kind: kindOf(kind), model, gpu, context, slots, gpuLayers };
   if (request.kind === "cpu") {
     const senseless = request.gpu !== undefined
       ? "--gpu"

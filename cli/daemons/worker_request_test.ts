@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readOptions } from "../options.ts";
 import { standaloneArgs } from "./standalone.ts";
+import { WORKER_OPTIONS } from "./worker_options.ts";
 import { workerRequest } from "./worker_request.ts";
 
 const request = (kind: string, options: Record<string, string>) =>
-  workerRequest({ args: [kind], options: { model: "demo", ...options } });
+  workerRequest(kind, readOptions(WORKER_OPTIONS, { model: "demo", ...options }));
 
 Deno.test("a worker may be asked for with some of its layers on the GPU, with a pool manager and without", () => {
   const asked = request("cuda", { gpuLayers: "20" });

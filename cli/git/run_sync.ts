@@ -1,5 +1,4 @@
 import { EXIT } from "#shared/defaults.ts";
-import type { Invocation } from "../command.ts";
 import type { Context } from "../context.ts";
 import { talkingGit } from "./git.ts";
 import { describeUpdate, shortHash } from "./render.ts";
@@ -13,20 +12,19 @@ import { type Synced, type SyncOptions, syncRepository } from "./sync.ts";
  * @returns 1 when a submodule had to be left alone
  */
 export async function runSync(
-  { options }: Invocation,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
   context: Context,
   how: Pick<SyncOptions, "strict" | "force">,
 ): Promise<number> {
   const { stdout, stderr } = context;
-  const quiet = options["quiet"] === true;
   const git = await openRepository(
-    talkingGit(context, { quiet: quiet || options["json"] === true }),
+    talkingGit(context, { quiet: quiet || json }),
   );
   const losses = lossReporter(stderr);
   const synced = await syncRepository(git, { ...how, onLoss: losses.onLoss });
   const { moved, kept } = describeUpdate(synced.submodules);
   for (const line of kept) stderr.write(`llorch: ${line}\n`);
-  if (options["json"] === true) {
+  if (json) {
     stdout.write(JSON.stringify({ ...synced, lost: losses.all }) + "\n");
   } else if (!quiet) {
     stdout.write([describe(synced), ...moved].join("\n") + "\n");

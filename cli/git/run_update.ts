@@ -14,21 +14,20 @@ import { updateSubmodules } from "./update.ts";
  * @returns 1 when a submodule had to be left alone
  */
 export async function runUpdate(
-  { args, options }: Invocation,
+  { args, options: { json, quiet } }: Invocation<{ json: boolean; quiet: boolean }>,
   context: Context,
   force: boolean,
 ): Promise<number> {
   const { stdout, stderr } = context;
-  const quiet = options["quiet"] === true;
   const git = await openRepository(
-    talkingGit(context, { quiet: quiet || options["json"] === true }),
+    talkingGit(context, { quiet: quiet || json }),
   );
   const losses = lossReporter(stderr);
   const paths = submodulePaths(git, context, args);
   const update = await updateSubmodules(git, { force, paths, onLoss: losses.onLoss });
   const { moved, kept } = describeUpdate(update);
   for (const line of kept) stderr.write(`llorch: ${line}\n`);
-  if (options["json"] === true) {
+  if (json) {
     stdout.write(JSON.stringify({ ...update, lost: losses.all }) + "\n");
   } else if (!quiet) {
     stdout.write((moved.length === 0 ? ["nothing to move"] : moved).join("\n") + "\n");

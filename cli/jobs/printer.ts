@@ -1,11 +1,11 @@
 import type { EndData, ErrorData } from "#shared/contracts/events.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Options } from "../command.ts";
 import type { Context } from "../context.ts";
 import { formatDuration } from "#shared/duration.ts";
 import { CONTEXT_HINT, retryHint } from "../daemons/failure.ts";
 import type { FollowedEvent } from "./follow.ts";
+import type { WatchOptions } from "./options.ts";
 
 /** Shows the events of one job as they come. */
 export interface Printer {
@@ -16,10 +16,14 @@ export interface Printer {
 }
 
 /** The printer that `--json`, `--raw` and `--quiet` ask for. */
-export function printerFor(options: Options, jobId: string, context: Context): Printer {
-  if (options["raw"] === true) return rawPrinter(context);
-  if (options["json"] === true) return jsonPrinter(jobId, context);
-  return textPrinter(jobId, context, options["quiet"] === true);
+export function printerFor(
+  { raw, json, quiet }: WatchOptions,
+  jobId: string,
+  context: Context,
+): Printer {
+  if (raw) return rawPrinter(context);
+  if (json) return jsonPrinter(jobId, context);
+  return textPrinter(jobId, context, quiet);
 }
 
 /** The text alone on stdout; what else there is to say on stderr. */

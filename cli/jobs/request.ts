@@ -2,8 +2,7 @@ import { fieldErrors } from "#shared/config/field_errors.ts";
 import { idempotencyKey } from "#shared/contracts/orchestrator_routes.ts";
 import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
 import { UsageError } from "#shared/lifecycle.ts";
-import type { Options } from "../command.ts";
-import { flagOf, numberOption, textOption } from "../daemons/option_values.ts";
+import type { SubmitOptions } from "./options.ts";
 
 /** A task as `POST /v2/tasks` takes it. */
 export interface Submission {
@@ -16,17 +15,17 @@ export interface Submission {
  *
  * @throws {UsageError} naming every option that is wrong.
  */
-export function submissionOf(prompt: string, options: Options): Submission {
+export function submissionOf(prompt: string, options: SubmitOptions): Submission {
   if (prompt === "") throw new UsageError("The prompt is empty: give some text, or - for stdin");
   const candidate = {
-    model: textOption(options, "model"),
-    ...(options["chat"] === true ? { messages: [{ role: "user", content: prompt }] } : { prompt }),
-    max_tokens: numberOption(options, "maxTokens"),
-    temperature: numberOption(options, "temperature"),
-    seed: numberOption(options, "seed"),
-    stop: options["stop"],
-    priority: options["priority"],
-    detached: options["detach"] === true,
+    model: options.model,
+    ...(options.chat ? { messages: [{ role: "user", content: prompt }] } : { prompt }),
+    max_tokens: options.maxTokens,
+    temperature: options.temperature,
+    seed: options.seed,
+    stop: options.stop,
+    priority: options.priority,
+    detached: options.detach,
   };
   const body = Object.fromEntries(
     Object.entries(candidate).filter(([, value]) => value !== undefined),
@@ -34,11 +33,11 @@ export function submissionOf(prompt: string, options: Options): Submission {
   const parsed = taskRequest.safeParse(body);
   if (!parsed.success) {
     const reasons = fieldErrors(parsed.error).map(({ field, message }) =>
-      `${flagOf(field.split(".")[0]!)} ${message}`
+      `--${field.split(".")[0]!.replaceAll("_", "-")} ${message}`
     );
     throw new UsageError(reasons.join("; "));
   }
-  const key = textOption(options, "idempotencyKey");
+  const key = options.idempotencyKey;
   if (key === undefined) return { body, headers: {} };
   const checked = idempotencyKey.safeParse(key);
   if (!checked.success) {

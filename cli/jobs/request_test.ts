@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { UsageError } from "#shared/lifecycle.ts";
-import { submissionOf } from "./request.ts";
+import { type Given, readOptions } from "../options.ts";
+import { SUBMIT_OPTIONS } from "./options.ts";
+import { submissionOf as submissionOfOptions } from "./request.ts";
+
+const submissionOf = (prompt: string, given: Given) =>
+  submissionOfOptions(prompt, readOptions(SUBMIT_OPTIONS, given));
 
 Deno.test("submissionOf() leaves out what was not said", () => {
   assert.deepEqual(submissionOf("hi", { model: "demo" }), {

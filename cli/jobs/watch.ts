@@ -1,7 +1,7 @@
 import type { Client } from "#shared/http/client.ts";
-import type { Options } from "../command.ts";
 import type { Context } from "../context.ts";
 import { followJob } from "./follow.ts";
+import type { WatchOptions } from "./options.ts";
 import { printerFor } from "./printer.ts";
 
 /**
@@ -15,14 +15,14 @@ export async function watchJob(
   client: Client,
   jobId: string,
   { options, context, isKnown }: {
-    readonly options: Options;
+    readonly options: WatchOptions;
     readonly context: Context;
     readonly isKnown: boolean;
   },
 ): Promise<number> {
   const printer = printerFor(options, jobId, context);
   const onDrop = () => {
-    if (options["quiet"] === true) return;
+    if (options.quiet) return;
     context.stderr.write("The connection was lost; going on where it broke off\n");
   };
   for await (const event of followJob(client, jobId, { signal: context.signal, isKnown, onDrop })) {

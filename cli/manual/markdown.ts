@@ -1,7 +1,8 @@
-import type { Group, Option } from "../command.ts";
+import type { Group } from "../command.ts";
 import { variableOf } from "../config/defaults.ts";
 import { FIXED_KEYS, HOST_KEYS } from "../config/keys.ts";
 import { EXIT_CODES } from "../help.ts";
+import type { Option } from "../options.ts";
 import { type CommandEntry, manualPages, type Page, PROGRAM_OPTIONS } from "./pages.ts";
 
 /** The manual as one Markdown page; a formatter may still break its lines. */

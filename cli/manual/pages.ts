@@ -1,6 +1,7 @@
-import type { Argument, Command, Example, Group, Option } from "../command.ts";
+import type { Argument, Command, Example, Group } from "../command.ts";
 import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "../global_options.ts";
 import { examplesOf } from "../help.ts";
+import type { Option } from "../options.ts";
 
 /** What the manual says of a command, whatever the format. */
 export interface CommandEntry {

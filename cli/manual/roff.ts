@@ -1,5 +1,6 @@
-import type { Example, Group, Option } from "../command.ts";
+import type { Example, Group } from "../command.ts";
 import { EXIT_CODES } from "../help.ts";
+import type { Option } from "../options.ts";
 import { type CommandEntry, COMMON_OPTIONS, manualPages, PROGRAM_OPTIONS } from "./pages.ts";
 
 /** A manual page in roff. */

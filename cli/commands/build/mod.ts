@@ -1,21 +1,20 @@
-import type { Command, Group } from "../../command.ts";
-import { BACKENDS } from "../../build/arguments.ts";
-import { BUILD_OPTIONS } from "../../build/options.ts";
+import { BACKENDS, BUILD_OPTIONS } from "../../build/options.ts";
+import { type Command, command, type CommandFacts, type Group } from "../../command.ts";
 
 /** `llorch build worker|orchestrator|…` */
-function target(name: string, summary: string, extra: Partial<Command> = {}): Command {
-  return {
-    kind: "command",
+function target(
+  name: string,
+  summary: string,
+  more: Pick<CommandFacts, "arguments" | "examples"> = {},
+): Command {
+  return command({
     name,
     summary,
     options: BUILD_OPTIONS,
     examples: [{ line: `build ${name}`, summary: "For this machine" }],
-    ...extra,
-    async load() {
-      const { buildOf } = await import("../../build/run_build.ts");
-      return buildOf(name);
-    },
-  };
+    ...more,
+    load: async () => (await import("../../build/run_build.ts")).buildOf(name),
+  });
 }
 
 /** `llorch build` */

@@ -1,14 +1,97 @@
-import { type Command, JSON_OPTION, YES_OPTION } from "../../command.ts";
+import { existsSync } from "node:fs";
+import { EXIT } from "#shared/defaults.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { checkoutRoot } from "#shared/executables.ts";
+import { UsageError } from "#shared/lifecycle.ts";
+import { findCheckout } from "../../checkout/checkout.ts";
+import { denoCommand } from "../../checkout/deno.ts";
+import { setUp, type SetupStep } from "../../checkout/setup.ts";
+import type { Invocation } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import type { RunResult } from "../../doctor/machine.ts";
+import { talkingGit } from "../../git/git.ts";
+import { ask } from "../../output/ask.ts";
+import { type Colour, painter } from "../../output/paint.ts";
+import { OutputClosed } from "../../output/process_output.ts";
 
-/** `llorch dev setup` */
-export const setup: Command = {
-  kind: "command",
-  name: "setup",
-  summary: "Prepare a checkout for work; what is there already stays as it is",
-  options: [YES_OPTION, JSON_OPTION],
-  examples: [
-    { line: "dev setup", summary: "Say what is needed, then ask" },
-    { line: "dev setup --yes", summary: "Without asking" },
-  ],
-  load: () => import("./setup_run.ts"),
+const COLOURS: Readonly<Record<SetupStep["status"], Colour>> = {
+  ok: "green",
+  done: "green",
+  warn: "yellow",
+  fail: "red",
 };
+
+/**
+ * `llorch dev setup`
+ *
+ * @returns 1 when a part could not be prepared
+ */
+export async function setup(
+  { options: { json: isJson, yes } }: Invocation<{ json: boolean; yes: boolean }>,
+  context: Context,
+): Promise<number> {
+  const { stdout, cwd, signal } = context;
+  const checkout = findCheckout(cwd, checkoutRoot());
+  const paint = painter(stdout, context);
+  const steps: SetupStep[] = [];
+  const parts = setUp({
+    checkout,
+    denoVersion: Deno.version.deno,
+    deno: (args) => runDeno(args, checkout, signal),
+    git: talkingGit({ ...context, cwd: checkout }, { quiet: isJson }),
+    exists: existsSync,
+    confirm: yes ? () => Promise.resolve(true) : asker(context),
+  });
+  for await (const step of parts) {
+    steps.push(step);
+    if (isJson) continue;
+    const { status, name, message, fix } = step;
+    const lines = [
+      `${paint(COLOURS[status], status.padEnd(4))}  ${name.padEnd(10)}  ${message}`,
+      ...(fix === undefined ? [] : [paint("dim", `${" ".repeat(18)}fix: ${fix}`)]),
+    ];
+    try {
+      stdout.write(lines.join("\n") + "\n");
+    } catch (error) {
+      // The other steps are wanted all the same.
+      if (!(error instanceof OutputClosed)) throw error;
+    }
+  }
+  const isOk = steps.every(({ status }) => status !== "fail");
+  if (isJson) stdout.write(JSON.stringify({ ok: isOk, checkout, steps }) + "\n");
+  return isOk ? EXIT.ok : EXIT.failed;
+}
+
+async function runDeno(
+  args: readonly string[],
+  cwd: string,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(denoCommand(), {
+      args: [...args],
+      cwd,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      signal,
+    }).output();
+    signal.throwIfAborted();
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new LlorchError("NOT_FOUND", "Cannot find deno: install it, or put it on PATH", {
+      cause: error,
+    });
+  }
+}
+
+/** Asks on the terminal; an empty answer means yes. */
+function asker(context: Context): (question: string) => Promise<boolean> {
+  return async (question) => {
+    if (!context.isInteractive) {
+      throw new UsageError(`${question} Nobody can be asked here: add --yes`);
+    }
+    return await ask(question, true, context);
+  };
+}

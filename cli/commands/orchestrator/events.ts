@@ -1,19 +1,75 @@
-import { type Command, JSON_OPTION } from "../../command.ts";
-import { ORCHESTRATORD, urlOption } from "../../daemons/kind.ts";
+import { activityData, activityKind } from "#shared/contracts/activity.ts";
+import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
+import { EXIT } from "#shared/defaults.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { Client } from "#shared/http/client.ts";
+import type { SseMessage } from "#shared/http/sse.ts";
+import { delay } from "#shared/lifecycle.ts";
+import { oneLine } from "#shared/printable.ts";
+import type { Invocation } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { connect } from "../../daemons/connect.ts";
+import { ORCHESTRATORD } from "../../daemons/kind.ts";
+import { OutputClosed } from "../../output/process_output.ts";
+
+/** A lost connection is made anew for this long, in milliseconds: orchestratord may be restarted. */
+const RECONNECT_FOR_MS = 60_000;
+const PAUSE_MS = 500;
 
 /** `llorch orchestrator events` */
-export const events: Command = {
-  kind: "command",
-  name: "events",
-  summary: "Show what happened in the service, oldest first: workers, hosts, failovers, and why",
-  options: [
-    { flags: "-f, --follow", summary: "Go on with what happens now, until Ctrl-C" },
-    urlOption(ORCHESTRATORD),
-    JSON_OPTION,
-  ],
-  examples: [
-    { line: "orchestrator events", summary: "What is kept since orchestratord was started" },
-    { line: "orchestrator events --follow --json", summary: "As it happens, a line of JSON each" },
-  ],
-  load: () => import("./events_run.ts"),
-};
+export async function events(
+  { options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
+  context: Context,
+): Promise<number> {
+  const client = await connect(ORCHESTRATORD, options, context);
+  const { signal, stdout, stderr } = context;
+  const { follow, json: isJson } = options;
+  let last: string | undefined;
+  let lostAt: number | undefined;
+  while (true) {
+    try {
+      for await (const message of connection(client, last, follow, signal)) {
+        lostAt = undefined;
+        last = message.id ?? last;
+        const line = lineOf(message, isJson);
+        if (line !== undefined) stdout.write(line + "\n");
+      }
+      if (!follow) return EXIT.ok;
+      throw new LlorchError("NOT_READY", "The stream broke off");
+    } catch (error) {
+      if (signal.aborted) return EXIT.interrupted;
+      const isFinal = error instanceof LlorchError && !error.retriable;
+      if (!follow || isFinal || error instanceof OutputClosed) throw error;
+      if (lostAt === undefined) stderr.write(`llorch: ${errorMessage(error)}; connecting again\n`);
+      lostAt ??= performance.now();
+      if (performance.now() - lostAt > RECONNECT_FOR_MS) throw error;
+    }
+    await delay(PAUSE_MS, signal).catch(() => {});
+  }
+}
+
+async function* connection(
+  client: Client,
+  last: string | undefined,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<SseMessage> {
+  const { events } = await client.stream(routes.serviceEvents, {
+    query: { follow: follow ? "true" : "false" },
+    headers: last === undefined ? {} : { "last-event-id": last },
+  }, { signal });
+  yield* events;
+}
+
+/**
+ * An event as a line, and whatever names are in it, as one. Undefined for what is no event of the past:
+ * how much is going on.
+ */
+function lineOf({ event, data, id }: SseMessage, isJson: boolean): string | undefined {
+  if (!activityKind.safeParse(event).success) return undefined;
+  const activity = activityData.parse(JSON.parse(data));
+  if (isJson) {
+    return JSON.stringify({ ...(id ? { id: Number(id) } : {}), kind: event, ...activity });
+  }
+  return oneLine(`${activity.at}  ${event.padEnd(12)}  ${activity.message}`);
+}

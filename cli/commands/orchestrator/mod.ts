@@ -1,16 +1,45 @@
-import type { Group } from "../../command.ts";
-import { events } from "./events.ts";
+import { command, type Group } from "../../command.ts";
+import { ORCHESTRATORD, urlOption } from "../../daemons/kind.ts";
+import { flag, JSON_OPTION } from "../../options.ts";
+import { daemonCommands } from "../daemon.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
 import { pools } from "./pools/mod.ts";
-import { start } from "./start.ts";
-import { status } from "./status.ts";
-import { stop } from "./stop.ts";
 
 /** `llorch orchestrator` */
 export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
   summary: "Start, stop and look at orchestratord, for development; jobs, models in memory, hosts",
-  members: [events, jobs, models, pools, start, stop, status],
+  members: [
+    command({
+      name: "events",
+      summary:
+        "Show what happened in the service, oldest first: workers, hosts, failovers, and why",
+      options: {
+        follow: flag("-f, --follow", "Go on with what happens now, until Ctrl-C"),
+        url: urlOption(ORCHESTRATORD),
+        json: JSON_OPTION,
+      },
+      examples: [
+        { line: "orchestrator events", summary: "What is kept since orchestratord was started" },
+        {
+          line: "orchestrator events --follow --json",
+          summary: "As it happens, a line of JSON each",
+        },
+      ],
+      load: async () => (await import("./events.ts")).events,
+    }),
+    jobs,
+    models,
+    pools,
+    ...daemonCommands(ORCHESTRATORD, {
+      start: [
+        { line: "orchestrator start", summary: "On port 8080, until llorch orchestrator stop" },
+        { line: "orchestrator start -- --port 0", summary: "On any free port" },
+      ],
+      stop: { line: "orchestrator stop", summary: "Stop it, and wait until it is gone" },
+      contents: "its pools, workers and queue",
+    }),
+  ],
 };

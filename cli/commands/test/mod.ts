@@ -1,28 +1,24 @@
-import type { Command, Group, Option } from "../../command.ts";
 import type { Suite } from "../../checkout/suites.ts";
-import { smoke } from "./smoke.ts";
+import { type Command, command, type Group } from "../../command.ts";
+import { flag, JSON_OPTION, text } from "../../options.ts";
 
-const OPTIONS: readonly Option[] = [
-  { flags: "--filter <text>", summary: "Only tests whose name has this text, or matches /this/" },
-  { flags: "--watch", summary: "Run again whenever a file changes" },
-];
+const SUITE_OPTIONS = {
+  filter: text("--filter <text>", "Only tests whose name has this text, or matches /this/"),
+  watch: flag("--watch", "Run again whenever a file changes"),
+};
 
 /** `llorch test unit|integration|…` */
 function suite(name: Suite, summary: string): Command {
-  return {
-    kind: "command",
+  return command({
     name,
     summary,
-    options: OPTIONS,
+    options: SUITE_OPTIONS,
     examples: [
       { line: `test ${name}`, summary: "Run them" },
       { line: `test ${name} --filter cancel`, summary: "Those about cancelling" },
     ],
-    async load() {
-      const { suiteOf } = await import("../../checkout/suites.ts");
-      return suiteOf(name);
-    },
-  };
+    load: async () => (await import("../../checkout/suites.ts")).suiteOf(name),
+  });
 }
 
 /** `llorch test` */
@@ -33,7 +29,22 @@ export const test: Group = {
   members: [
     suite("unit", "Tests beside the code"),
     suite("integration", "Tests across processes, and of the wire contract"),
-    smoke,
+    command({
+      name: "smoke",
+      summary: "Ask a running stack for a few tokens, and check health, metrics and cancel",
+      options: {
+        url: text("--url <url>", "Where orchestratord answers; else as configured"),
+        model: text("--model <model>", "Model to ask; else one that is loaded", {
+          values: "models",
+        }),
+        json: JSON_OPTION,
+      },
+      examples: [
+        { line: "test smoke", summary: "The stack of this machine" },
+        { line: "test smoke --url http://gpu1:8080", summary: "Another one" },
+      ],
+      load: async () => (await import("./smoke.ts")).smoke,
+    }),
     suite("e2e", "Tests of the whole stack as a user sees it"),
     suite("all", "Every test"),
   ],

@@ -1,14 +1,78 @@
-import type { Group } from "../../../command.ts";
-import { cancel } from "./cancel.ts";
-import { list } from "./list.ts";
-import { show } from "./show.ts";
-import { submit } from "./submit.ts";
-import { watch } from "./watch.ts";
+import { command, type Group } from "../../../command.ts";
+import { ORCHESTRATORD, urlOption } from "../../../daemons/kind.ts";
+import { LIST_OPTIONS, SUBMIT_OPTIONS, WATCH_OPTIONS } from "../../../jobs/options.ts";
+import { JSON_OPTION } from "../../../options.ts";
 
 /** `llorch orchestrator jobs` */
 export const jobs: Group = {
   kind: "group",
   name: "jobs",
   summary: "Submit jobs, follow them and cancel them",
-  members: [cancel, list, show, submit, watch],
+  members: [
+    command({
+      name: "cancel",
+      summary: "Cancel jobs, and say how each of them ended",
+      arguments: [{ name: "<jobs...>", summary: "Ids of the jobs", values: "jobs" }],
+      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
+      examples: [{ line: "orchestrator jobs cancel JOB1 JOB2", summary: "Two at once" }],
+      load: async () => (await import("./run.ts")).cancel,
+    }),
+    command({
+      name: "list",
+      summary: "List jobs, newest first",
+      options: LIST_OPTIONS,
+      examples: [
+        { line: "orchestrator jobs list", summary: "The newest 50" },
+        { line: "orchestrator jobs list --status failed -n 5", summary: "The last that failed" },
+      ],
+      load: async () => (await import("./run.ts")).list,
+    }),
+    command({
+      name: "show",
+      summary: "Show what happened to a job, and its output while that is kept",
+      arguments: [{ name: "<job>", summary: "Id of the job", values: "jobs" }],
+      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
+      examples: [{
+        line: "orchestrator jobs show JOB",
+        summary: "Its attempts, with the reasons why they ended",
+      }],
+      load: async () => (await import("./run.ts")).show,
+    }),
+    command({
+      name: "submit",
+      summary: "Ask a model something and stream its answer to stdout; Ctrl-C cancels the job",
+      arguments: [{ name: "<prompt>", summary: "The text, or - to read it from stdin" }],
+      options: SUBMIT_OPTIONS,
+      examples: [
+        {
+          line: 'orchestrator jobs submit --model demo "Once upon a time"',
+          summary: "Go on from that",
+        },
+        {
+          line: 'orchestrator jobs submit -m demo --chat "What is llorch?"',
+          summary: "Ask a question",
+        },
+        {
+          line: "orchestrator jobs submit -m demo - < story.txt",
+          summary: "The prompt from a file",
+        },
+        {
+          line: 'orchestrator jobs submit -m demo "One" --stop Two ten',
+          summary: "With stop texts",
+        },
+      ],
+      load: async () => (await import("./stream.ts")).submit,
+    }),
+    command({
+      name: "watch",
+      summary: "Stream a job's text from its beginning to its end; Ctrl-C stops watching",
+      arguments: [{ name: "<job>", summary: "Id of the job", values: "jobs" }],
+      options: WATCH_OPTIONS,
+      examples: [
+        { line: "orchestrator jobs watch JOB", summary: "Its text, as it comes" },
+        { line: "orchestrator jobs watch JOB --raw", summary: "Its events, a line of JSON each" },
+      ],
+      load: async () => (await import("./stream.ts")).watch,
+    }),
+  ],
 };

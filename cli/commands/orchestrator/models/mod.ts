@@ -1,13 +1,56 @@
-import type { Group } from "../../../command.ts";
-import { load } from "./load.ts";
-import { pin } from "./pin.ts";
-import { unload } from "./unload.ts";
-import { unpin } from "./unpin.ts";
+import { command, type Group } from "../../../command.ts";
+import { ORCHESTRATORD, urlOption } from "../../../daemons/kind.ts";
+import { QUIET_OPTION, text } from "../../../options.ts";
+
+const ARGUMENTS = [{ name: "<model>", summary: "Its name", values: "models" }] as const;
+
+const OPTIONS = {
+  pool: text("--pool <pool>", "Only on this pool"),
+  device: text("--device <device>", "Only on devices of this name, such as cuda0 or cpu"),
+  url: urlOption(ORCHESTRATORD),
+  quiet: QUIET_OPTION,
+};
 
 /** `llorch orchestrator models` */
 export const models: Group = {
   kind: "group",
   name: "models",
   summary: "Say which models are in memory",
-  members: [load, unload, pin, unpin],
+  members: [
+    command({
+      name: "load",
+      summary: "Load a model before anybody asks for it",
+      arguments: ARGUMENTS,
+      options: OPTIONS,
+      examples: [{
+        line: "orchestrator models load counter --device cuda1",
+        summary: "On one GPU",
+      }],
+      load: async () => (await import("./run.ts")).load,
+    }),
+    command({
+      name: "unload",
+      summary: "Let a model's jobs end, then stop its workers",
+      arguments: ARGUMENTS,
+      options: OPTIONS,
+      examples: [{ line: "orchestrator models unload counter", summary: "Wherever it is loaded" }],
+      load: async () => (await import("./run.ts")).unload,
+    }),
+    command({
+      name: "pin",
+      summary: "Keep a model in memory: never evict it, nor stop it when idle",
+      arguments: ARGUMENTS,
+      options: OPTIONS,
+      examples: [{ line: "orchestrator models pin counter", summary: "Wherever it is loaded" }],
+      load: async () => (await import("./run.ts")).pin,
+    }),
+    command({
+      name: "unpin",
+      summary: "Take a pin back",
+      arguments: ARGUMENTS,
+      options: OPTIONS,
+      examples: [{ line: "orchestrator models unpin counter", summary: "As it was pinned" }],
+      load: async () => (await import("./run.ts")).unpin,
+    }),
+  ],
 };

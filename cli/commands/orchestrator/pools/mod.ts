@@ -1,13 +1,76 @@
-import type { Group } from "../../../command.ts";
-import { drain } from "./drain.ts";
-import { list } from "./list.ts";
-import { reload } from "./reload.ts";
-import { undrain } from "./undrain.ts";
+import { command, type Group } from "../../../command.ts";
+import { ORCHESTRATORD, urlOption } from "../../../daemons/kind.ts";
+import { JSON_OPTION, QUIET_OPTION, seconds } from "../../../options.ts";
 
 /** `llorch orchestrator pools` */
 export const pools: Group = {
   kind: "group",
   name: "pools",
   summary: "List hosts, take them out of service and back, replace a model on one",
-  members: [drain, list, reload, undrain],
+  members: [
+    command({
+      name: "drain",
+      summary: "Take a host out of service, and wait until its workers are gone",
+      arguments: [{ name: "<pool>", summary: "Its id, from llorch orchestrator pools list" }],
+      options: {
+        deadlineMs: seconds(
+          "--deadline <seconds>",
+          "Streams that still run then go on elsewhere (default 30)",
+          30,
+        ),
+        url: urlOption(ORCHESTRATORD),
+        quiet: QUIET_OPTION,
+      },
+      examples: [
+        { line: "orchestrator pools drain gpu-1", summary: "Before its kernel is upgraded" },
+        {
+          line: "orchestrator pools drain gpu-1 --deadline 600",
+          summary: "Streams may run ten minutes more",
+        },
+      ],
+      load: async () => (await import("./run.ts")).drain,
+    }),
+    command({
+      name: "list",
+      summary: "List the pools that orchestratord knows",
+      options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
+      examples: [{ line: "orchestrator pools list", summary: "One line for each host" }],
+      load: async () => (await import("./run.ts")).list,
+    }),
+    command({
+      name: "reload",
+      summary: "Replace a model on a host, and wait until the new one serves",
+      arguments: [
+        { name: "<pool>", summary: "Its id, from llorch orchestrator pools list" },
+        { name: "<from>", summary: "The model that goes", values: "models" },
+        { name: "<to>", summary: "The model that comes", values: "models" },
+      ],
+      options: {
+        deadlineMs: seconds(
+          "--deadline <seconds>",
+          "Streams of the old model that still run then go on elsewhere (default 30)",
+          30,
+        ),
+        timeoutMs: seconds(
+          "--timeout <seconds>",
+          "How long to wait; the reload goes on (default 900)",
+          900,
+        ),
+        url: urlOption(ORCHESTRATORD),
+        quiet: QUIET_OPTION,
+      },
+      examples: [
+        { line: "orchestrator pools reload gpu-1 qwen-v1 qwen-v2", summary: "A new version" },
+      ],
+      load: async () => (await import("./run.ts")).reload,
+    }),
+    command({
+      name: "undrain",
+      summary: "Take a host back into service",
+      arguments: [{ name: "<pool>", summary: "Its id, from llorch orchestrator pools list" }],
+      options: { url: urlOption(ORCHESTRATORD), quiet: QUIET_OPTION },
+      examples: [{ line: "orchestrator pools undrain gpu-1", summary: "It gets work again" }],
+      load: async () => (await import("./run.ts")).undrain,
+    }),
+  ],
 };

@@ -1,8 +1,0 @@
-import type { Invocation } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { runSync } from "../../git/run_sync.ts";
-
-/** `llorch git pull` */
-export async function run(invocation: Invocation, context: Context): Promise<number> {
-  return await runSync(invocation, context, { strict: true, force: false });
-}

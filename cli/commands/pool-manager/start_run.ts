@@ -1,8 +1,0 @@
-import type { Implementation } from "../../command.ts";
-import { POOL_MANAGERD } from "../../daemons/kind.ts";
-import { modelsFlags } from "../../daemons/models_flags.ts";
-import { startDaemon } from "../../daemons/start.ts";
-
-/** `llorch pool-manager start` */
-export const run: Implementation["run"] = (invocation, context) =>
-  startDaemon(POOL_MANAGERD, invocation, context, () => modelsFlags(invocation, context));

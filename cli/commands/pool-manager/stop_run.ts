@@ -1,7 +1,0 @@
-import type { Implementation } from "../../command.ts";
-import { POOL_MANAGERD } from "../../daemons/kind.ts";
-import { stopDaemon } from "../../daemons/stop.ts";
-
-/** `llorch pool-manager stop` */
-export const run: Implementation["run"] = (invocation, context) =>
-  stopDaemon(POOL_MANAGERD, invocation, context);
