@@ -160,8 +160,7 @@ Deno.test("an unsafe end is told with its key's name, and what the key has waiti
     const other = await start({}, { tenant: await key("k2", "Ann") });
     assert.deepEqual(await fail(unsafe, "REQUEST_UNSAFE"), {
       kind: "request_unsafe",
-      message:
-        `Job ${unsafe.id} of the key "Mallory" (k1) is unsafe: workers hung or died with it`,
+      message: `Job ${unsafe.id} of the key "Mallory" (k1) is unsafe: workers hung or died with it`,
       reason: "workers hung or died with it",
       job_id: unsafe.id,
       model: "a",
