@@ -5,8 +5,8 @@ import type { Predictor } from "./sequence.ts";
 const ENDINGS = [4, 3, 2];
 
 /**
- * What follows if the text goes on as it did where its ending stood before; none where it is new. A
- * text that repeats itself goes on repeating.
+ * Finds an earlier occurrence of the text's ending and returns the tokens that followed it; empty
+ * if there is none. If they reach the end of the text, they repeat.
  *
  * @param limit Number of tokens to return.
  */

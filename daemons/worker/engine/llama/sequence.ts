@@ -115,9 +115,7 @@ export class LlamaSequence implements EngineSequence {
     return this.#tokens.length;
   }
 
-  /**
-   * Evaluates tokens and what is guessed to follow, and chooses as long as the guesses are right.
-   */
+  /** Evaluates tokens and the guessed ones after them, and chooses until a guess is wrong. */
   async #step(input: readonly number[], sampling: LlamaSampling): Promise<readonly Chosen[]> {
     const { batcher, predictor, context, native, id } = this.#options;
     const room = context - this.#tokens.length - input.length;
