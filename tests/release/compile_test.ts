@@ -27,7 +27,7 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
 
     const cli = join(work, "llorch");
     await bundleApp("llorch", source, cli);
-    assert.match(await embedded("llorch", cli), /── download_run-\w+\.js/);
+    assert.match(await embedded("llorch", cli), /── change-\w+\.js/);
 
     const worker = join(work, "llorch-candled");
     await bundleApp("llorch-candled", source, worker);
