@@ -33,10 +33,14 @@ export interface Invocation<O = Given> {
   readonly root: Group;
 }
 
-/** The code of a command. @returns the exit code */
+/**
+ * The code of a command.
+ *
+ * @returns the exit code
+ */
 export type Run<O = Given> = (invocation: Invocation<O>, context: Context) => Promise<number>;
 
-/** The code of a command; it is loaded when the command runs, so that `--help` stays fast. */
+/** What {@linkcode Command.load} gives. */
 export interface Implementation {
   readonly run: Run;
 }
@@ -49,6 +53,7 @@ export interface Command {
   readonly arguments?: readonly Argument[];
   readonly options: readonly Option[];
   readonly examples?: readonly Example[];
+  /** Loads its code: only when the command runs, so that `--help` stays fast. */
   load(): Promise<Implementation>;
 }
 
@@ -69,20 +74,24 @@ export interface CommandFacts<O extends OptionSet = OptionSet>
   readonly load: () => Promise<Run<ValuesOf<O>>>;
 }
 
-/** A command whose code gets the values of its options, read and checked. */
+/**
+ * A command whose code gets the values of its options, read and checked.
+ *
+ * The code says which values it takes: `Invocation<{ json: boolean }>`. The compiler refuses a
+ * command whose options do not give them.
+ */
 export function command<O extends OptionSet = Record<never, never>>(
-  { options, load, ...facts }: CommandFacts<O>,
+  { options = {} as O, load, ...facts }: CommandFacts<O>,
 ): Command {
-  const known = options ?? {} as O;
   return {
     kind: "command",
     ...facts,
-    options: Object.values(known),
+    options: Object.values(options),
     async load() {
       const run = await load();
       return {
         run: async (invocation, context) =>
-          await run({ ...invocation, options: readOptions(known, invocation.options) }, context),
+          await run({ ...invocation, options: readOptions(options, invocation.options) }, context),
       };
     },
   };

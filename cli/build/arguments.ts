@@ -19,9 +19,9 @@ export function buildArguments(
   if (runtime !== undefined) oneOf("runtime", runtime, RUNTIMES);
   return [
     ...what,
-    ...(target !== undefined ? [`--target=${target}`] : []),
-    ...(out !== undefined ? [`--out=${resolve(cwd, out)}`] : []),
-    ...(runtime !== undefined ? [`--runtime=${runtime}`] : []),
+    ...(target === undefined ? [] : [`--target=${target}`]),
+    ...(out === undefined ? [] : [`--out=${resolve(cwd, out)}`]),
+    ...(runtime === undefined ? [] : [`--runtime=${runtime}`]),
   ];
 }
 

@@ -38,7 +38,7 @@ export function suiteArguments(
     throw new LlorchError("NOT_FOUND", `The checkout has no ${suite} tests`);
   }
   return [
-    ...(filter !== undefined ? [`--filter=${filter}`] : []),
+    ...(filter === undefined ? [] : [`--filter=${filter}`]),
     ...(watch ? ["--watch"] : []),
     ...folders,
   ];
