@@ -40,7 +40,8 @@ export function suiteArguments(
   return [
     ...(filter === undefined ? [] : [`--filter=${filter}`]),
     ...(watch ? ["--watch"] : []),
-    ...folders,
+    // A bare word is the name of a folder in `tests/`: `cli` would be `tests/cli`.
+    ...folders.map((folder) => `${folder}/`),
   ];
 }
 

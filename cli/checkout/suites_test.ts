@@ -3,9 +3,11 @@ import { suiteArguments } from "./suites.ts";
 
 Deno.test("suiteArguments() names the folders of a suite that the checkout has", () => {
   const has = (folder: string) => folder !== "catalog" && folder !== "tests/contract";
-  assert.deepEqual(suiteArguments("e2e", {}, has), ["tests/e2e"]);
-  assert.deepEqual(suiteArguments("integration", {}, has), ["tests/integration", "tests/cli"]);
-  assert.ok(!suiteArguments("unit", {}, has).includes("catalog"));
+  assert.deepEqual(suiteArguments("e2e", {}, has), ["tests/e2e/"]);
+  assert.deepEqual(suiteArguments("integration", {}, has), ["tests/integration/", "tests/cli/"]);
+  const unit = suiteArguments("unit", {}, has);
+  assert.ok(!unit.includes("catalog/"));
+  assert.ok(unit.includes("cli/"), "and not the tests that are named so");
 });
 
 Deno.test("suiteArguments() hands filter and watch on; all is every folder", () => {

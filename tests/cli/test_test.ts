@@ -14,9 +14,9 @@ Deno.test("test runs the checkout's own runner with folders, filter and watch", 
       assert.equal(code, 0, err);
       return JSON.parse(out);
     };
-    assert.deepEqual(await test("unit", "--filter", "a b"), ["--filter=a b", "cli", "shared"]);
-    assert.deepEqual(await test("integration"), ["tests/contract"]);
-    assert.deepEqual(await test("e2e", "--watch"), ["--watch", "tests/e2e"]);
+    assert.deepEqual(await test("unit", "--filter", "a b"), ["--filter=a b", "cli/", "shared/"]);
+    assert.deepEqual(await test("integration"), ["tests/contract/"]);
+    assert.deepEqual(await test("e2e", "--watch"), ["--watch", "tests/e2e/"]);
     assert.deepEqual(await test("all"), []);
     await write("test.ts", `console.log("2 passed, 1 failed"); Deno.exit(3);`);
     const failed = await llorch(["test", "all"], { cwd: dir, env });
