@@ -56,7 +56,6 @@ export async function* followLive(
  * The stored events of a job that has ended.
  *
  * @param after Id of the last event that the client has.
- * @throws {LlorchError} `NOT_FOUND`, or `CONTENT_EXPIRED` once they are erased
  */
 export async function* followKept(
   { store, markRead }: FollowDeps,

@@ -206,6 +206,8 @@ export class Submissions {
     } catch (error) {
       job.abandon();
       this.#jobs.cancel(jobId, "The job could not be written to disk");
+      // It may be committed and not synced: the next start must not run what was refused.
+      if (durable) void store.remove(jobId).catch(() => {});
       const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
       throw new LlorchError(
         "NOT_READY",

@@ -162,6 +162,20 @@ Deno.test("a task that cannot be written is refused, and nothing of it is left",
     assert.deepEqual(stage.log.of("job_write_failed"), [], "nobody tried to add to it");
   }));
 
+Deno.test("a task that is committed and cannot be synced is refused, and no start takes it up", () =>
+  withStore(async (store) => {
+    let isBroken = true;
+    const stage = openStage({
+      ...store,
+      sync: () => isBroken ? Promise.reject(new Error("the disk is gone")) : store.sync(),
+    });
+    await assert.rejects(stage.submit({}, KEYED), { code: "NOT_READY" });
+    await assertNothingLeft(stage);
+    isBroken = false;
+    const { isRepeat, accepted } = await stage.submit({}, KEYED);
+    assert.deepEqual([isRepeat, accepted.status], [undefined, "queued"]);
+  }));
+
 Deno.test("nothing waits between the check of an owner's bounds and the job", () =>
   withStore(async (store) => {
     const stage = openStage(store);

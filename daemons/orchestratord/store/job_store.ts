@@ -142,6 +142,8 @@ export interface JobStore {
    */
   append(jobId: string, take: () => Addition): Promise<void>;
   update(jobId: string, patch: JobPatch): Promise<void>;
+  /** Removes a job that was refused after all, with its events. */
+  remove(jobId: string): Promise<void>;
   get(jobId: string): Promise<JobRow | undefined>;
   findByKey(idempotencyKey: string): Promise<JobRow | undefined>;
   /** Jobs that match a filter, newest first. */

@@ -174,6 +174,18 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal((await store.get("j3"))?.jobId, "j3");
   },
 
+  async "remove() takes a job away with its events and its key, and no other"(store, reopen) {
+    await accept(store, "j1", { key: "key" });
+    await accept(store, "j2");
+    await store.append("j1", () => ({ events: [token(2)] }));
+    await store.remove("j1");
+    await store.remove("none");
+    const next = await reopen();
+    assert.deepEqual(ids(await next.unfinished()), ["j2"]);
+    assert.deepEqual(await next.events("j1", 0, 10), []);
+    await accept(next, "j3", { key: "key" });
+  },
+
   async "page() shows the newest first and filters"(store) {
     await accept(store, "j1");
     await accept(store, "j2", { tenant: "t" });

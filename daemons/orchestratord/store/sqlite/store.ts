@@ -124,6 +124,11 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
         if (patch) applyPatch(db, jobId, patch);
       }),
     update: (jobId, patch) => committer.keep((db) => applyPatch(db, jobId, patch)),
+    remove: (jobId) =>
+      committer.keep((db) => {
+        db.prepare("DELETE FROM events WHERE job_id = ?").run(jobId);
+        db.prepare("DELETE FROM jobs WHERE job_id = ?").run(jobId);
+      }),
     get: (jobId) => read(() => toJob(selectJob.get(jobId))),
     findByKey: (key) => read(() => toJob(selectKey.get(key))),
     page: (filter) => read(() => selectPage(db, filter)),
