@@ -15,7 +15,7 @@ export interface Context {
   /** The names of all variables of the environment. */
   readonly envNames: () => readonly string[];
   readonly cwd: string;
-  /** Aborts when the person interrupts; whoever waits ends then, and the exit code is 130. */
+  /** Aborts on Ctrl-C; pending work stops, and the exit code is 130. */
   readonly signal: AbortSignal;
 }
 

@@ -54,7 +54,7 @@ export function startDaemon(kind: DaemonKind): Run<StartOptions> {
   };
 }
 
-/** What a daemon is told for development, unless the person says otherwise. */
+/** Default flags for development; explicit flags override them. */
 async function ownFlags(
   { executable }: DaemonKind,
   invocation: Invocation<StartOptions>,

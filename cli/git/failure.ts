@@ -32,7 +32,7 @@ const RULES: readonly Rule[] = [
   [
     /(?:not our ref|unadvertised object|did not contain) ([0-9a-f]{40,64})/,
     "NOT_FOUND",
-    "Cannot fetch the commit $1: its remote does not have it; whoever recorded it must push it there, or record another",
+    "Cannot fetch the commit $1: its remote does not have it; push it there, or record another commit",
   ],
   [
     /Could not resolve host(?:name)?:? ([^\s:]+)/,

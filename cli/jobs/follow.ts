@@ -1,4 +1,5 @@
 import { LinkedAbort } from "#shared/aborts.ts";
+import { type Backoff, backoffMs } from "#shared/backoff.ts";
 import { parseJson } from "#shared/json.ts";
 import { type JobEvent, jobEvent } from "#shared/contracts/events.ts";
 import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_routes.ts";
@@ -11,16 +12,15 @@ import { delay } from "#shared/lifecycle.ts";
 /** An event of a job, with its id where it is kept. */
 export type FollowedEvent = JobEvent & { readonly id?: number };
 
-/** A lost connection is made anew for this long without one event, in milliseconds. */
+/** How long to reconnect without receiving an event, in milliseconds. */
 const RECONNECT_FOR_MS = 30_000;
 
-/** Pause before a connection is made anew, in milliseconds; doubles up to the second. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2_000;
+/** Pauses before reconnecting. */
+const BACKOFF: Backoff = { firstMs: 50, maxMs: 2_000 };
 
 /**
- * A stream without events for this long is opened anew, in milliseconds: a dead connection looks
- * like a job that waits, and to ask again costs nothing.
+ * A stream without events for this long is reopened, in milliseconds: a dead connection looks like a
+ * waiting job, and reconnecting is cheap.
  */
 const IDLE_MS = 3 * SSE_KEEP_ALIVE_MS;
 
@@ -47,11 +47,11 @@ export async function* followJob(
   let last = 0;
   let mayRetry = isKnown;
   let lostAt: number | undefined;
-  let pauseMs = FIRST_PAUSE_MS;
+  let failures = 0;
   while (true) {
     try {
       for await (const message of connection(client, jobId, last, signal)) {
-        [mayRetry, lostAt, pauseMs] = [true, undefined, FIRST_PAUSE_MS];
+        [mayRetry, lostAt, failures] = [true, undefined, 0];
         const event = parseEvent(message);
         if (event.id !== undefined && event.id <= last) continue;
         last = event.id ?? last;
@@ -66,8 +66,7 @@ export async function* followJob(
       lostAt ??= performance.now();
       if (performance.now() - lostAt > RECONNECT_FOR_MS) throw error;
     }
-    await delay(pauseMs, signal);
-    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    await delay(backoffMs(++failures, BACKOFF), signal);
   }
 }
 

@@ -50,7 +50,7 @@ function hubTarget(reference: ModelReference & { kind: "hf" }): Target {
     id: undefined,
     repo: `${reference.org}/${reference.repo}`,
     revision: reference.revision,
-    // One part alone is no model: whoever names one means all of them.
+    // One part is not a model: naming one means all of them.
     file: reference.file === undefined ? undefined : firstPart(reference.file),
     sha256: undefined,
   };

@@ -1,63 +1,34 @@
 import assert from "node:assert/strict";
 import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { LivedTime, SLEPT_MS } from "#shared/clock.ts";
+import { LivedTime } from "#shared/clock.ts";
 import { Loop } from "../../daemons/orchestratord/scheduler/loop.ts";
 import type {
   Effect,
   Input,
   Outcome,
   Place,
-  Policy,
   State,
 } from "../../daemons/orchestratord/scheduler/state.ts";
 import { checkReload } from "../../daemons/orchestratord/scheduler/reload.ts";
-import { FakeHost, LOOK_MS, MIB, type Process, RELEASE_MS } from "./host.ts";
+import {
+  durationOf,
+  HEARTBEAT_MS,
+  METRICS_MS,
+  modelOf,
+  policyOf,
+  PREFILL_TOKENS_PER_MS,
+  sleepOf,
+  STALL_MS,
+  TICK_MS,
+  TOKEN_MS,
+  TRIALS_MS,
+  UNRESPONSIVE_MS,
+} from "./figures.ts";
+import { FakeHost, LOOK_MS, type Process, RELEASE_MS } from "./host.ts";
 import { checkDeadlines, checkState, Ledger } from "./invariants.ts";
 import type { Fault, Scenario, Task } from "./scenario.ts";
 import { Timers } from "./timers.ts";
-
-const HEARTBEAT_MS = 500;
-const TICK_MS = 250;
-
-/** A stream that is silent for this long is given up. */
-const STALL_MS = 1000;
-
-/** A worker that is silent for this long gets no more jobs. */
-const QUIET_MS = 600;
-
-const PREFILL_TOKENS_PER_MS = 10;
-const TOKEN_MS = 5;
-const METRICS_MS = 250;
-
-/** A pool manager ends a worker that has been hanging for this long. */
-const UNRESPONSIVE_MS = 3000;
-
-/** The policy of one run. The queue has no timeout, because the test has its own bound on waiting. */
-function policyOf({ policy }: Scenario): Policy {
-  return {
-    queueCapacity: policy.capacity,
-    queueTimeoutMs: Infinity,
-    batchPromoteMs: 4000,
-    swapPatienceMs: policy.patience,
-    swapMinResidentMs: policy.resident,
-    maxAttempts: 5,
-    backoffFirstMs: 100,
-    backoffMaxMs: 1000,
-    quietMs: QUIET_MS,
-    poolTimeoutMs: 3 * HEARTBEAT_MS,
-    poolForgetMs: 2500,
-    spawnTimeoutMs: 10_000,
-    replicaAfterMs: 500,
-    stopTimeoutMs: 2000,
-    replicaIdleMs: 1500,
-    breakerFailures: 3,
-    breakerOpenMs: 2000,
-    preload: policy.preload.map((index) => `model${index}`),
-    idleTtlMs: policy.ttl,
-    idleTtlOf: new Map([["model0", 0]]),
-  };
-}
 
 /** Result of a run. */
 export interface Summary {
@@ -480,35 +451,7 @@ class World {
   }
 }
 
-/** How long the machine sleeps, in ms: longer than any bound on silence. */
-function sleepOf(lasts: number): number {
-  return SLEPT_MS + 10 * lasts;
-}
-
-/** Time that a poisonous task may take from others, in ms: all of its attempts, each with its own load. */
-const TRIALS_MS = 6 * (UNRESPONSIVE_MS + STALL_MS + 6_000);
-
 /** Longest pause of a client whose task was refused, in ms. */
 const ASK_AGAIN_MS = 4_000;
 
 type Ender = (outcome: Outcome) => void;
-
-function durationOf({ tokensIn, tokensOut }: Task): number {
-  return tokensIn / PREFILL_TOKENS_PER_MS + tokensOut * TOKEN_MS;
-}
-
-function modelOf(mib: number, index: number): PoolModel {
-  return {
-    model_ref: `file:/models/model${index}.gguf`,
-    aliases: [`model${index}`],
-    fingerprint: String.fromCharCode(97 + index).repeat(64),
-    path: "/",
-    size_bytes: mib * MIB,
-    architecture: "llama",
-    context_length: 4096,
-    weight_bytes: mib * MIB,
-    kv_bytes_per_token: 0,
-    compute_bytes: 0,
-    staged: false,
-  };
-}

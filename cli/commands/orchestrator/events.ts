@@ -12,7 +12,7 @@ import { connect } from "../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
 import { OutputClosed } from "../../output/process_output.ts";
 
-/** A lost connection is made anew for this long, in milliseconds: orchestratord may be restarted. */
+/** How long to reconnect, in milliseconds: orchestratord may be restarting. */
 const RECONNECT_FOR_MS = 60_000;
 const PAUSE_MS = 500;
 

@@ -10,6 +10,7 @@ import type { Clock } from "#shared/clock.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
+import type { Outcome } from "../scheduler/state.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** A worker closes the stream within this time after its last event, in ms. */
@@ -35,13 +36,7 @@ export type RunAttempt = (options: RelayOptions) => Promise<RelayOutcome>;
 
 /** How an attempt ended, seen from the connection. */
 export type RelayOutcome =
-  | { readonly kind: "done" }
-  | {
-    readonly kind: "lost";
-    readonly message: string;
-    readonly silentMs?: number;
-    readonly brokeOff?: true;
-  }
+  | Exclude<Outcome, { kind: "failed" }>
   | { readonly kind: "failed"; readonly error: LlorchError };
 
 /** Error codes of a worker after which a try on another worker, or on the same one later, may succeed. */

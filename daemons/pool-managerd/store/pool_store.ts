@@ -20,7 +20,8 @@ const MAX_MEASUREMENTS = 1000;
 const ALL_LAYERS = -1;
 
 /** For the message about a damaged file; no backup is needed. */
-const WHEN_DAMAGED = "move it away to begin anew: only what loads took is lost, and workers that " +
+const WHEN_DAMAGED =
+  "move it away to start afresh: only what loads took is lost, and workers that " +
   "still run are not found again but end by themselves once they are idle";
 
 const COLUMNS = [

@@ -160,7 +160,7 @@ Deno.test("a file that is no database is refused with what to do, which asks for
     assert.throws(() => openPoolStore(path), (error: Error) => {
       assert.match(
         error.message,
-        /pool\.db: it is damaged \(.+\); move it away to begin anew: only/,
+        /pool\.db: it is damaged \(.+\); move it away to start afresh: only/,
       );
       return !error.message.includes("backup");
     });

@@ -29,7 +29,7 @@ type ModelRoute = (typeof routes)["loadModel" | "unloadModel" | "pinModel" | "un
 /**
  * Asks the orchestrator for something about a model at a place.
  *
- * @param said What is told once it was taken.
+ * @param said First word of the message after success.
  */
 function asking(route: ModelRoute, said: string): Run<Place> {
   return async ({ args, options: { pool, device, url, quiet } }, context) => {
