@@ -40,8 +40,8 @@ Deno.test({
         });
         assert.equal(ran.code, 0, ran.err);
         assert.deepEqual(ran.out.match(/\d+/g)?.map(Number), range(8, 5));
-        for (const  of of["orchestrator", "pool-manager"]) {
-          const status = await service.llorch(of, "status", "--json");
+        for (const daemon of ["orchestrator", "pool-manager"]) {
+          const status = await service.llorch(daemon, "status", "--json");
           assert.equal(JSON.parse(status.out).reachable, true, status.out + status.err);
         }
       }, { tls })

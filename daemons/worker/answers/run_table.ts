@@ -50,7 +50,7 @@ export class RunTable<R extends TableRun> {
    * Throws what {@linkcode add} would throw; called before the work of preparing a run.
    *
    * @param freeSlots Slots without a run.
-   * @throws {LlorchError} `CONFLICT` or `QUEUE_FULL`
+   * @throws {LlorchError} `CONFLICT`, `QUEUE_FULL`, or `NOT_READY` while the worker stops
    */
   check(jobId: string, attempt: number, freeSlots: number): void {
     if (this.#isDrained) throw new LlorchError("NOT_READY", "The worker stops");
