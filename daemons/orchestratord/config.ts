@@ -121,7 +121,10 @@ export const configSchema = z.strictObject({
   }).prefault({}),
   retention: z.strictObject({
     content_ms: millis(300_000, "Output is erased this long after it was read completely"),
-    unread_ms: millis(24 * HOUR, "Output that nobody has read is erased after this long"),
+    unread_ms: millis(
+      24 * HOUR,
+      "Output that was not read completely is erased this long after the job's end",
+    ),
     metadata_ms: millis(7 * 24 * HOUR, "A job is forgotten this long after its end"),
     sweep_ms: millis(60_000, "Interval at which expired data is removed"),
   }).prefault({}),
