@@ -1,12 +1,11 @@
 /**
- * Many prompts, each done once: reads one prompt a line, writes one line of JSON for each.
+ * Many prompts, each processed once: reads one prompt per line, writes one line of JSON for each.
  *
  *     deno run -N -E -R examples/batch.ts prompts.txt > answers.jsonl
  *
- * Each line has an idempotency key made of the model, the file's name, its number and its text, so a run
- * that was broken off may be started again: what was done is not done twice. A prompt that is refused
- * has its line with the reason, and the others go on. LLORCH_URL, LLORCH_API_KEY and
- * LLORCH_MODEL say where, as whom and what.
+ * Each line has an idempotency key made of the model, the file's name, its number and its text, so you
+ * can start an interrupted run again: no prompt is processed twice. A refused prompt gets a line with
+ * the reason, and the others continue. Variables: LLORCH_URL, LLORCH_API_KEY and LLORCH_MODEL.
  */
 const url = Deno.env.get("LLORCH_URL") ?? "http://127.0.0.1:8080";
 const model = Deno.env.get("LLORCH_MODEL") ?? "demo";
@@ -14,7 +13,7 @@ const headers = {
   "content-type": "application/json",
   authorization: `Bearer ${Deno.env.get("LLORCH_API_KEY") ?? "none"}`,
 };
-/** Jobs that wait or run at once; the service has a bound of its own, and answers 429 beyond it. */
+/** Jobs that wait or run at the same time; the service has its own limit, and answers 429 beyond it. */
 const AT_ONCE = 8;
 const POLL_MS = 200;
 
@@ -25,7 +24,7 @@ interface Task {
   readonly error?: { readonly message: string };
 }
 
-/** Calls the service; waits and tries again where it says that this helps. */
+/** Calls the service; waits and retries if the reply has `Retry-After`. */
 async function call(path: string, init?: RequestInit): Promise<Task> {
   while (true) {
     const reply = await fetch(url + path, { ...init, headers: { ...headers, ...init?.headers } });
@@ -69,7 +68,7 @@ async function answer(file: string, line: number, prompt: string): Promise<objec
 
 const [file] = Deno.args;
 if (file === undefined) {
-  console.error("usage: batch.ts FILE, with one prompt a line");
+  console.error("usage: batch.ts FILE, with one prompt per line");
   Deno.exit(2);
 }
 const waiting = (await Deno.readTextFile(file)).split("\n")

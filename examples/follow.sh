@@ -1,9 +1,9 @@
 #!/bin/sh
-# A job that lasts, with nothing but curl: submit it, read its events, and go on where the stream was cut.
+# A durable job with only curl: submit it, read its events, and resume where the stream was interrupted.
 #
 #   examples/follow.sh "Tell me a story about Ada."
 #
-# LLORCH_URL (http://127.0.0.1:8080), LLORCH_API_KEY and LLORCH_MODEL (demo) say where, as whom and what.
+# Variables: LLORCH_URL (http://127.0.0.1:8080), LLORCH_API_KEY and LLORCH_MODEL (demo).
 set -eu
 url=${LLORCH_URL:-http://127.0.0.1:8080}
 work=$(mktemp -d)
@@ -14,7 +14,7 @@ ask() {
     -H "Authorization: Bearer ${LLORCH_API_KEY:-none}" "$@"
 }
 
-# A text as it stands in JSON.
+# A text as a JSON string.
 quoted() {
   printf '"%s"' "$(printf %s "$1" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')"
 }
@@ -28,7 +28,7 @@ fi
 job=$(printf %s "$reply" | sed -E 's/.*"job_id":"([^"]*)".*/\1/')
 echo "job $job" >&2
 
-# Each event has an id; a reader that was cut off names the last one that it has.
+# Each event has an id; to resume, a reader sends the last one that it has.
 last=0
 failures=0
 until grep -qE '^event: (end|error)' "$work/events" 2>/dev/null; do
@@ -41,7 +41,7 @@ until grep -qE '^event: (end|error)' "$work/events" 2>/dev/null; do
   last=${last:-0}
 done
 
-# The text of the tokens, as it was written in JSON.
+# The text of the tokens, still escaped as in JSON.
 sed -nE 's/^data: \{"t":"(.*)","i":[0-9]+.*/\1/p' "$work/events" | tr -d '\n'
 echo
 grep -q '^event: end' "$work/events"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Three hosts on one machine: one orchestratord, and three pool managers that each think to be a host.
-# It asks them all at once, ends one of them in the middle, and every answer still comes.
+# Three hosts on one machine: one orchestratord, and three pool managers that act as one host each.
+# It sends requests, stops one of the hosts while they run, and still gets every answer.
 #
 #   examples/three-hosts.sh            from a checkout, with deno or npx, or with the executables on PATH
 #
-# Real hosts differ by their addresses alone; see docs/operations.md.
+# With real hosts only the addresses differ; see docs/operations.md.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -22,26 +22,26 @@ await() {
   tries=0
   until "$@"; do
     tries=$((tries + 1))
-    [ $tries -lt 300 ] || { echo "$* did not come true within a minute" >&2; exit 1; }
+    [ $tries -lt 300 ] || { echo "$* did not succeed within a minute" >&2; exit 1; }
     sleep 0.2
   done
 }
 
-# Whether so many of something are in a list.
+# Whether a list has this many matches.
 count_is() {
   [ "$(curl -sS "$url/v2/$1" | grep -o "$2" | wc -l)" -eq "$3" ]
 }
 
 deno=$(command -v deno || npx -y deno@2.9.6 eval 'console.log(Deno.execPath())')
 
-# An executable that is installed, else its source.
+# Runs the installed executable, or its source.
 start() {
   name=$1
   shift
   if command -v "$name" >/dev/null; then exec "$name" "$@"; else exec "$deno" task -q "$name" "$@"; fi
 }
 
-# The address in the line that a daemon writes when it listens.
+# The address that a daemon logs when it listens.
 address() {
   await grep -q '"event":"listening"' "$1"
   sed -n 's/.*"event":"listening".*"url":"\([^"]*\)".*/\1/p' "$1"
@@ -63,15 +63,15 @@ for host in 1 2 3; do
   eval "host_$host=$!"
 done
 await count_is pools '"status":"available"' 3
-echo "three hosts are known"
+echo "three hosts are registered"
 
-# The worker of each host is loaded before anybody asks.
+# Load a worker on each host before the first request.
 for host in 1 2 3; do
   curl -sS --fail-with-body -o "$work/load" -X POST "$url/v2/models/demo/load" \
     -H 'Content-Type: application/json' -d "{\"pool_id\":\"host-$host\"}"
 done
 await count_is workers '"state":"ready"' 3
-echo "each has the model"
+echo "each has loaded the model"
 
 asked=
 for n in 1 2 3 4 5 6; do

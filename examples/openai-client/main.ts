@@ -3,7 +3,7 @@
  *
  *     deno run -N -E examples/openai-client/main.ts "Tell me a story about Ada."
  *
- * LLORCH_URL (http://127.0.0.1:8080), LLORCH_API_KEY and LLORCH_MODEL (demo) say where, as whom and what.
+ * Variables: LLORCH_URL (http://127.0.0.1:8080), LLORCH_API_KEY and LLORCH_MODEL (demo).
  */
 import OpenAI from "openai";
 
