@@ -16,7 +16,7 @@ export const KEY_NAMES = [
 /** A key that has a variable of its own. */
 export type KeyName = typeof KEY_NAMES[number];
 
-/** What a key means when nobody has set it; undefined where that is nothing. */
+/** The default value of a key; undefined when it has none. */
 export function defaultValue(key: string, env: Env): string | undefined {
   switch (key) {
     case "orchestrator.url":

@@ -42,7 +42,7 @@ export function chooseDevice(
   throw new LlorchError("NOT_FOUND", `Cannot find ${asked}: there are ${known}`);
 }
 
-/** What a model is known by. */
+/** The names and the identity of a model. */
 type NamedModel = Pick<PoolModel, "model_ref" | "aliases" | "fingerprint">;
 
 /**
@@ -69,7 +69,7 @@ export function chooseModel<M extends NamedModel>(
 }
 
 /**
- * Says that no model is called so, what would be near, and what to do.
+ * The error for a name that no model has, with similar names and what to do.
  *
  * @param advice `llorch models download NAME fetches it`
  */

@@ -12,8 +12,8 @@ export function markdownManual(root: Group): string {
     "# The llorch command line",
     "<!-- Made from the commands themselves by `deno task docs`; do not edit. -->",
     `${root.summary}. From a checkout it is \`deno task llorch …\`, installed it is \`llorch …\`: the ` +
-    "same words, the same exit codes. Data goes to stdout, everything else to stderr. Colours are " +
-    "left out in a pipe and where `NO_COLOR` is set. Nothing is asked without a terminal.",
+    "same words, the same exit codes. Data goes to stdout, everything else to stderr. There are " +
+    "no colours in a pipe or where `NO_COLOR` is set. Without a terminal, nothing is asked.",
     "## Every command",
     table(["option", "meaning"], PROGRAM_OPTIONS.map(optionRow)),
     table(["exit code", "meaning"], EXIT_CODES),
@@ -38,7 +38,7 @@ function settingsParts(): string[] {
   ]);
   return [
     "## Settings",
-    "They stand in `~/.config/llorch/config.toml` (`llorch config path`); a variable goes before " +
+    "They are in `~/.config/llorch/config.toml` (`llorch config path`); a variable overrides " +
     "the file.",
     table(["key", "variable", "meaning"], [...fixed, ...ofHosts]),
   ];

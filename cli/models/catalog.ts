@@ -3,7 +3,7 @@ import type { CatalogModel } from "#shared/models/catalog.ts";
 import text from "../../catalog/catalog.toml" with { type: "text" };
 
 /**
- * The models that llorch knows by a short name. A test holds the shipped text against the schema of
+ * The models that llorch knows by a short name. A test checks the shipped text against the schema of
  * `shared/models/catalog.ts`; loading that schema here would double the time of `models catalog`.
  */
 export function readCatalog(): readonly CatalogModel[] {

@@ -177,7 +177,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
 
         await t.step("what is wrong is said in one sentence", async () => {
           const cases: [string[], number, RegExp][] = [
-            [["submit", "hello"], 2, /^llorch: --model is needed/],
+            [["submit", "hello"], 2, /^llorch: --model is required/],
             [["submit", ...MODEL, ""], 2, /^llorch: The prompt is empty/],
             [["submit", ...MODEL, "x", "-n", "many"], 2, /--max-tokens must be a number: .*"many"/],
             [["submit", ...MODEL, "x", "-n", "0"], 2, /^llorch: --max-tokens /],
@@ -188,7 +188,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
             [["list", "--limit", "0"], 2, /--limit must be a whole number from 1 to/],
             [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
             [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
-            [["show", ""], 2, /^llorch: Cannot tell which job: its id is empty; llorch .* list/],
+            [["show", ""], 2, /^llorch: The id of the job is empty; llorch .* list/],
             [
               ["submit", ...MODEL, "w7 ".repeat(20_000)],
               1,

@@ -77,7 +77,7 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
     assert.ok(!isAlive(pid));
     assert.equal((await run("status", "--url", url)).code, 1);
     const again = await run("stop", "--url", url);
-    assert.deepEqual([again.code, again.err], [0, "orchestratord does not run\n"]);
+    assert.deepEqual([again.code, again.err], [0, "orchestratord is not running\n"]);
   });
 });
 
@@ -127,7 +127,10 @@ Deno.test("of two daemons stop asks which, and ends the one that is named", asyn
     const [one, two] = [await start("one"), await start("two")];
     const unclear = await run("stop");
     assert.equal(unclear.code, 2);
-    assert.match(unclear.err, /2 of orchestratord run: say with --url which of http.*, http/);
+    assert.match(
+      unclear.err,
+      /2 instances of orchestratord run: give the one to stop with --url: http.*, http/,
+    );
     assert.equal((await run("stop", "--url", one.url, "-q")).code, 0);
     assert.deepEqual([isAlive(one.pid), isAlive(two.pid)], [false, true]);
     assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: say so`));
@@ -198,7 +201,7 @@ Deno.test("stop does not take a process for a daemon whose pid it got", async ()
       const line = { event: "listening", pid: other.pid, url: "http://127.0.0.1:9" };
       await Deno.writeTextFile(join(home, STATE, "orchestratord-1.log"), JSON.stringify(line));
       const { code, err } = await run("stop", "--url", "http://127.0.0.1:9");
-      assert.deepEqual([code, err], [0, "orchestratord does not run\n"]);
+      assert.deepEqual([code, err], [0, "orchestratord is not running\n"]);
       assert.ok(isAlive(other.pid));
     } finally {
       other.kill("SIGKILL");
