@@ -65,7 +65,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  130  interrupted; what runs until Ctrl-C ends with 0 then
+  130  interrupted; a command that runs until Ctrl-C ends with 0 instead
 `,
   );
 });

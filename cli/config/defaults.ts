@@ -2,7 +2,9 @@ import { LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { personModelsDir } from "#shared/models/default_dirs.ts";
 import type { Env } from "#shared/paths.ts";
 
-/** Every key that has a variable of its own (`LLORCH_POOL_URL`); the schema says what each means. */
+/**
+ * Every key that has a variable of its own (`LLORCH_POOL_URL`); the schema says what each means.
+ */
 export const KEY_NAMES = [
   "orchestrator.url",
   "orchestrator.token_file",

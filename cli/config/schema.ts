@@ -74,7 +74,9 @@ export const fileSchema = z.strictObject({
   }
 });
 
-/** Relative paths are for variables, which are set for one run: the file is read in every folder. */
+/**
+ * Relative paths are for variables, which are set for one run: the file is read in every folder.
+ */
 const NOT_OWN = "must be an absolute path, or begin with ~/";
 
 /** A config file's contents. */

@@ -52,7 +52,7 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
         `start it with llorch ${kind.group} start, or give its address with --url`
       : `Cannot trust ${kind.executable} at ${url}: ${certificate}; ` +
         (certificateFix(certificate) ??
-          "set the authority that signed its certificate with LLORCH_CA_FILE, or with " +
+          "set LLORCH_CA_FILE to a file with the authority that signed it, or use " +
             `llorch config set ${kind.section}.ca_file FILE`);
     return new UnreachableError(message, { cause: error, isForeign: false });
   }

@@ -4,8 +4,8 @@ import { catalogModel } from "../models/catalog.ts";
 import { findModel } from "../models/lookup.ts";
 
 /**
- * What to do about a model that a pool manager or a standalone worker does not find. It may still be
- * on this machine.
+ * What to do about a model that a pool manager or a standalone worker does not find. It may still
+ * be on this machine.
  *
  * @param name As the person typed it.
  */

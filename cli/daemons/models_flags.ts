@@ -6,8 +6,8 @@ import { searchDirs } from "../models/installed.ts";
 const SYSTEM_CONFIG = "/etc/llorch/pool-manager.toml";
 
 /**
- * The flag that makes a pool manager started for development use the folders of `llorch models list`.
- * None when flags, a variable or a config file may set them.
+ * The flag that makes a pool manager started for development use the folders of `llorch models
+ * list`. None when flags, a variable or a config file may set them.
  */
 export async function modelsFlags(
   { args, options }: Invocation<{ config: string | undefined }>,

@@ -36,8 +36,8 @@ export interface FailedStart {
  * Starts a daemon and waits until it listens. It has a session of its own, so that it outlives this
  * process and Ctrl-C in our terminal does not reach it.
  *
- * @throws {LlorchError} when it cannot be started or does not listen in time. It is stopped then, as
- * it is when the signal aborts.
+ * @throws {LlorchError} when it cannot be started or does not listen in time. It is stopped then,
+ * as it is when the signal aborts.
  */
 export async function spawnDaemon(
   kind: DaemonKind,

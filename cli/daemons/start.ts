@@ -15,8 +15,8 @@ export interface StartOptions {
 }
 
 /**
- * `llorch orchestrator start`, `llorch pool-manager start`: starts the service where one is installed,
- * otherwise the daemon for development.
+ * `llorch orchestrator start`, `llorch pool-manager start`: starts the service where one is
+ * installed, otherwise the daemon for development.
  *
  * @returns the daemon's own exit code when it does not start
  */

@@ -9,8 +9,8 @@ export interface StartedDaemon extends Listening {
 }
 
 /**
- * The daemons that `llorch … start` has started and that run. There is no record of them: a daemon's
- * log has its pid, and the process with that pid must still be this executable.
+ * The daemons that `llorch … start` has started and that run. There is no record of them: a
+ * daemon's log has its pid, and the process with that pid must still be this executable.
  */
 export async function startedDaemons(kind: DaemonKind, env: Env): Promise<StartedDaemon[]> {
   const found = await Promise.all((await listLogs(kind, env)).map(async (log) => {

@@ -17,8 +17,8 @@ const MAX_ERROR_CHARS = 65_536;
 const ENVIRONMENT = { GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };
 
 /**
- * Git works on one repository at a time, whatever the user has configured: otherwise a `reset` would
- * descend into submodules before their contents are checked.
+ * Git works on one repository at a time, whatever the user has configured: otherwise a `reset`
+ * would descend into submodules before their contents are checked.
  */
 const CONFIG = ["-c", "submodule.recurse=false"];
 

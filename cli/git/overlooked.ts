@@ -2,7 +2,9 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { isThere } from "./is_there.ts";
 
-/** The marks of `git ls-files -v` for files that git is set to ignore changes of, and their undo. */
+/**
+ * The marks of `git ls-files -v` for files that git is set to ignore changes of, and their undo.
+ */
 const MARKS: Readonly<Record<string, string>> = {
   h: "--no-assume-unchanged",
   S: "--no-skip-worktree",

@@ -19,15 +19,17 @@ const RECONNECT_FOR_MS = 30_000;
 const BACKOFF: Backoff = { firstMs: 50, maxMs: 2_000 };
 
 /**
- * A stream without events for this long is reopened, in milliseconds: a dead connection looks like a
- * waiting job, and reconnecting is cheap.
+ * A stream without events for this long is reopened, in milliseconds: a dead connection looks like
+ * a waiting job, and reconnecting is cheap.
  */
 const IDLE_MS = 3 * SSE_KEEP_ALIVE_MS;
 
 /** How a job is followed. */
 export interface FollowOptions {
   readonly signal: AbortSignal;
-  /** Whether the job is known to exist, so that a failed first connection is retried. @default false */
+  /**
+   * Whether the job is known to exist, so that a failed first connection is retried. @default false
+   */
   readonly isKnown?: boolean;
   /** Called once for each connection that was lost. */
   readonly onDrop?: () => void;

@@ -36,9 +36,9 @@ export interface Added {
 }
 
 /**
- * Adds a model file to the models folder, with a manifest that has its name and hash. It is added as
- * a hard link, because daemons follow no symbolic links out of the folder, or as a copy where the
- * folders are on different disks.
+ * Adds a model file to the models folder, with a manifest that has its name and hash. It is added
+ * as a hard link, because daemons follow no symbolic links out of the folder, or as a copy where
+ * the folders are on different disks.
  *
  * @throws {LlorchError} when it is no model, or another file is in its place.
  */

@@ -3,7 +3,9 @@ import { createHash, type Hash } from "node:crypto";
 /** Bytes of one read. */
 const READ_BYTES = 4 * 1024 * 1024;
 
-/** Feeds a file into a hash, from its current position to its end; `onBytes` gets the count so far. */
+/**
+ * Feeds a file into a hash, from its current position to its end; `onBytes` gets the count so far.
+ */
 export async function feedHash(
   file: Deno.FsFile,
   hash: Hash,

@@ -10,7 +10,9 @@ export interface HubRequest {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Does not follow a redirect to another host, for requests that need only the hub's own headers. */
+  /**
+   * Does not follow a redirect to another host, for requests that need only the hub's own headers.
+   */
   readonly stayOnHub?: boolean;
 }
 
@@ -24,7 +26,8 @@ export interface HubReply {
 }
 
 /**
- * Sends a request to the hub and follows its redirects. The token is sent only to the hub's own host.
+ * Sends a request to the hub and follows its redirects. The token is sent only to the hub's own
+ * host.
  *
  * @throws {LlorchError} with one sentence for a failed reply or connection.
  */

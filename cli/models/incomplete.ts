@@ -5,8 +5,8 @@ import { onDisk } from "./disk.ts";
 const ENDING = ".incomplete";
 
 /**
- * Where a download is kept until it is complete. The name identifies the content, so that an earlier
- * try is only continued with bytes of the same content.
+ * Where a download is kept until it is complete. The name identifies the content, so that an
+ * earlier try is only continued with bytes of the same content.
  */
 export function incompletePath(path: string, tag: string | undefined): string {
   return `${path}.${tag ?? "any"}${ENDING}`;

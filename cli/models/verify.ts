@@ -23,8 +23,8 @@ export interface Verdict {
 
 /**
  * Compares a model with its hash: the one in its manifest, for a model that comes with llorch the
- * catalog's, for one in several parts the hub's. Then sets the time of verification in the manifest,
- * or removes it when a hash differs.
+ * catalog's, for one in several parts the hub's. Then sets the time of verification in the
+ * manifest, or removes it when a hash differs.
  */
 export async function verifyModel(
   model: InstalledModel,

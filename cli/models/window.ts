@@ -12,8 +12,8 @@ export interface Segment {
 
 /**
  * The segments that are being received and not written yet. Several connections fill them in any
- * order, and their bytes are taken in the file's order. So the file on disk never has a gap, its hash
- * is computed as it grows, and memory is bounded.
+ * order, and their bytes are taken in the file's order. So the file on disk never has a gap, its
+ * hash is computed as it grows, and memory is bounded.
  */
 export class Window {
   readonly #segments: Segment[] = [];

@@ -6,9 +6,9 @@ const CONNECT_TIMEOUT_S = 10;
 
 /**
  * A shell script that runs the command in its arguments and watches the ssh session: when the
- * session has ended (Ctrl-C here, or a network failure), the command and its children get SIGINT, as
- * if it had been typed there, and SIGTERM ten seconds later. The watch ends within a second after
- * the command.
+ * session has ended (Ctrl-C here, or a network failure), the command and its children get SIGINT,
+ * as if it had been typed there, and SIGTERM ten seconds later. The watch ends within a second
+ * after the command.
  *
  * Without it, a command that prints nothing would keep running: ssh passes on no signals without a
  * terminal, and a terminal there (`ssh -t`) would mix stdout and stderr and change bytes.
@@ -49,8 +49,8 @@ export function shellLine({ program, args }: RemoteCommand): string {
 }
 
 /**
- * The arguments of ssh. Everything else comes from ssh's own configuration: keys, agent, jump hosts,
- * known hosts.
+ * The arguments of ssh. Everything else comes from ssh's own configuration: keys, agent, jump
+ * hosts, known hosts.
  *
  * @param logFile Gets the messages of ssh itself, apart from those of the command there.
  */

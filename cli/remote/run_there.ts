@@ -53,8 +53,8 @@ export async function runThere(
 }
 
 /**
- * Runs ssh. Its output is passed through this process unless it goes to a terminal, because ssh does
- * not report that its output was closed, as `head` does.
+ * Runs ssh. Its output is passed through this process unless it goes to a terminal, because ssh
+ * does not report that its output was closed, as `head` does.
  *
  * @throws {OutputClosed} when the output was closed
  */

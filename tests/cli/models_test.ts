@@ -267,7 +267,9 @@ Deno.test("models download says what is wrong with a folder", () =>
     assert.ok(env["HF_HOME"]);
   }));
 
-/** Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there. */
+/**
+ * Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there.
+ */
 Deno.test("models add links a file of one's own, and one of the hub's cache", () =>
   stage({}, async (at) => {
     const own = join(at.env["HF_HOME"]!, "own.gguf");
