@@ -73,7 +73,7 @@ const RULES: readonly Rule[] = [
   [
     /destination path '([^']+)' already exists/,
     "CONFLICT",
-    "Cannot clone into $1: it is there already and not empty; name another folder",
+    "Cannot clone into $1: the folder exists and is not empty; choose another",
   ],
   [
     /transport '([^']+)' not allowed/,

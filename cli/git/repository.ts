@@ -96,11 +96,11 @@ export function followingOf(
 
 function howToFollow(branch: string, known: readonly string[]): string {
   const same = known.find((each) => each.slice(each.indexOf("/") + 1) === branch);
-  if (same !== undefined) return `git branch --set-upstream-to=${same}`;
+  if (same !== undefined) return `run git branch --set-upstream-to=${same}`;
   const [other] = known;
   if (other === undefined) return "run git remote add origin URL and git fetch first";
   const remote = other.slice(0, other.indexOf("/"));
-  return `no remote has a ${branch}: git push --set-upstream ${remote} ${branch} makes one, or ` +
+  return `no remote has a ${branch}: git push --set-upstream ${remote} ${branch} creates it, or run ` +
     `git branch --set-upstream-to=${other}`;
 }
 

@@ -48,7 +48,7 @@ export async function syncRepository(git: Git, options: SyncOptions): Promise<Sy
   if (status.difference === undefined) {
     throw new LlorchError(
       "NOT_FOUND",
-      `Cannot bring ${branch} up to date: its upstream ${upstream} is gone; git branch --set-upstream-to=…`,
+      `Cannot bring ${branch} up to date: its upstream ${upstream} is gone; set another with git branch --set-upstream-to=…`,
     );
   }
   const { ahead, behind } = status.difference;

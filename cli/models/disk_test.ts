@@ -11,7 +11,7 @@ Deno.test("diskError() says what the system holds against a file, in one sentenc
   });
   assert.match(message(full), /^Cannot write \/m\/x\.gguf: the disk is full; make room/);
   assert.match(message(new Error("Read-only file system (os error 30)")), /is read-only; choose/);
-  assert.match(message(new Deno.errors.PermissionDenied("no")), /you may not write there; take/);
+  assert.match(message(new Deno.errors.PermissionDenied("no")), /you may not write there; choose/);
   assert.match(message(new Deno.errors.NotADirectory("no")), /something else is in its place/);
   assert.match(
     message(new Deno.errors.NotCapable('Requires all access to "/proc/x", run … --allow-all')),

@@ -30,7 +30,7 @@ Deno.test("config set, get, list and unset work on the file and keep its comment
     assert.deepEqual(set, {
       code: 0,
       out: "",
-      err: `orchestrator.url is http://gpu1:8080 in ${file}\n`,
+      err: `Set orchestrator.url to http://gpu1:8080 in ${file}\n`,
     });
     assert.equal((await run("set", "hosts.gpu1.port", "2222", "--quiet")).err, "");
     assert.equal(

@@ -185,7 +185,7 @@ Deno.test("git sync says how to end what is unfinished", async () => {
     await repos.git("work", "rebase", "--abort");
     await repos.git("work", "switch", "-qc", "mine");
     const alone = await repos.llorch("work", "pull");
-    assert.match(alone.err, /no remote has a mine: git push --set-upstream origin mine makes one/);
+    assert.match(alone.err, /no remote has a mine: git push --set-upstream origin mine creates it/);
   });
 });
 

@@ -192,7 +192,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
             [
               ["submit", ...MODEL, "w7 ".repeat(20_000)],
               1,
-              /; shorten the prompt, or take a worker with more tokens per slot \(llorch worker/,
+              /; shorten the prompt, or start a worker with more tokens per slot \(llorch worker/,
             ],
           ];
           for (const [args, code, message] of cases) {

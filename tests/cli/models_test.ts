@@ -103,7 +103,7 @@ const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegEx
   [
     "a wrong length",
     { trouble: ({ server }) => server === "store" ? { length: 9 * MIB } : {} },
-    /The server has 9437184 bytes of tiny\.gguf, and the hub announced 20971527/,
+    /The server has 9437184 bytes of tiny\.gguf, but the hub announced 20971527/,
   ],
   [
     "too many bytes",
@@ -214,7 +214,7 @@ Deno.test("models add refuses a name that is taken, and a second name comes besi
       assert.equal(code, 1);
       assert.match(
         err,
-        new RegExp(`^llorch: "${name}" is the name of /.* already: choose another`),
+        new RegExp(`^llorch: "${name}" is already the name of /.*: choose another`),
       );
     }
     const again = JSON.parse((await add(join(home, "a.gguf"), "--name", "two")).out);

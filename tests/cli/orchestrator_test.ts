@@ -50,7 +50,7 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
   await withOrchestrator(async (run) => {
     const started = await run("start", "--json", "--", "--port=0");
     assert.equal(started.code, 0, started.err);
-    assert.match(started.err, /only: in production systemd keeps .*systemctl enable --now orch/);
+    assert.match(started.err, /only\. In production systemd runs it: systemctl enable --now orch/);
     const { pid, url, log } = JSON.parse(started.out);
     assert.ok(isAlive(pid));
     assert.equal(((await Deno.stat(log)).mode ?? 0) & 0o777, 0o600);
@@ -133,7 +133,7 @@ Deno.test("of two daemons stop asks which, and ends the one that is named", asyn
     );
     assert.equal((await run("stop", "--url", one.url, "-q")).code, 0);
     assert.deepEqual([isAlive(one.pid), isAlive(two.pid)], [false, true]);
-    assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: say so`));
+    assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: give this`));
     assert.equal((await run("stop", "-q")).code, 0);
   });
 });
@@ -171,7 +171,7 @@ Deno.test("status tells another program from none", async () => {
     );
     const { code, out } = await run("status", "--url", `http://127.0.0.1:${server.addr.port}`);
     assert.equal(code, 1);
-    assert.match(out, /not reachable: something that is not orchestratord answers there: say with/);
+    assert.match(out, /not reachable: something that is not orchestratord answers there: give the/);
   });
 });
 
