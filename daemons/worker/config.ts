@@ -15,7 +15,7 @@ import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
 import { physicalCores } from "./cores.ts";
 
-/** Everything that llorch-candled can be told, by flag or `LLORCH_*`; it has no config file. */
+/** Every setting of llorch-candled, by flag or `LLORCH_*`; it has no config file. */
 export const workerConfig = z.strictObject({
   ...commonKeys,
   worker_id: identifier.default("local").describe("Name of this worker, given by the pool manager"),

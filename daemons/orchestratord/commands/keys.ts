@@ -19,7 +19,7 @@ const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
  * `orchestratord keys …`: manages API keys directly in the database, whether orchestratord runs or not. A
  * running one sees the change at its next call.
  *
- * @throws {UsageError} if the words are not a command
+ * @throws {UsageError} if the arguments are not a command
  */
 export async function keys(
   words: readonly string[],

@@ -107,7 +107,7 @@ export function serverError(status: number, body: unknown): LlorchError {
   if (status === 503) {
     return new LlorchError("NOT_READY", `The engine takes no requests: ${words}`, options);
   }
-  return new LlorchError("INTERNAL", "The engine failed; the worker's log has its words", {
+  return new LlorchError("INTERNAL", "The engine failed; the worker's log has its message", {
     cause: new Error(`status ${status}: ${words}`),
   });
 }
