@@ -76,8 +76,8 @@ function hintOf(
   }
   if (code === "NOT_FOUND" && /^Cannot find (job|worker) /.test(message)) {
     return kind.section === "pool"
-      ? "llorch worker list names them"
-      : "llorch orchestrator jobs list names them";
+      ? "llorch worker list shows them"
+      : "llorch orchestrator jobs list shows them";
   }
   if (code === "CONTEXT_LENGTH_EXCEEDED") return CONTEXT_HINT;
   return retryAfterMs === undefined ? undefined : retryHint(retryAfterMs);

@@ -1,7 +1,7 @@
 import { delay } from "#shared/lifecycle.ts";
 
 /** Interval between checks of a process, in milliseconds. */
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 /**
  * The command line of a living process; undefined when there is none.
@@ -46,7 +46,7 @@ export async function untilGone(
   const deadline = performance.now() + deadlineMs;
   while (await isRunning(pid, executable)) {
     if (performance.now() > deadline) return false;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   return true;
 }

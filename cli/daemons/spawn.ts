@@ -23,7 +23,7 @@ const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 10_000;
 
 /** Interval between reads of the log, in milliseconds. */
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 /** A daemon that ended before it listened. */
 export interface FailedStart {
@@ -81,7 +81,7 @@ export async function spawnDaemon(
           `${kind.executable} did not listen within ${deadlineMs / 1000} s; its log is ${log}`,
         );
       }
-      await delay(LOOK_MS, signal);
+      await delay(POLL_MS, signal);
     }
   } catch (error) {
     sendSignal(pid, "SIGTERM");

@@ -22,8 +22,8 @@ export function kindOf(typed: string): DeviceKind {
 }
 
 /**
- * The device that a kind and a number mean. Without a number: the only one of its kind, else the
- * one with the most free memory.
+ * The device that a kind and a number mean. Without a number: the only one of its kind, otherwise
+ * the one with the most free memory.
  *
  * @throws {LlorchError} `NOT_FOUND` that names the devices there are.
  */

@@ -6,7 +6,7 @@ import { delay } from "#shared/lifecycle.ts";
 import { newLines } from "./log_window.ts";
 
 /** Interval between reads of the log, in milliseconds; the pool manager's own is the same. */
-const LOOK_MS = 250;
+const POLL_MS = 250;
 
 /** Receives a worker's log while it is followed. */
 export interface LogFollower {
@@ -54,7 +54,7 @@ export async function followLogs(
     if (hasEnded) return exits.find(({ worker_id }) => worker_id === id);
     if (whole.length > 0) shown = whole;
     seen = now;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
 }
 

@@ -13,7 +13,7 @@ import { chooseDevice, chooseModel, modelMissing } from "./worker_choice.ts";
 const START_DEADLINE_MS = 600_000;
 
 /** Interval between requests for the pool's state, in milliseconds. */
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /** After an interrupt, time for the streams of the new worker to end, in milliseconds. */
 const LEAVE_DEADLINE_MS = 5_000;
@@ -78,7 +78,7 @@ async function untilReady(
           `llorch worker logs ${workerId} shows its last lines`,
       );
     }
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   throw new LlorchError("TIMEOUT", `Worker ${workerId} is not ready yet; see llorch worker list`);
 }

@@ -7,7 +7,7 @@ import { delay } from "#shared/lifecycle.ts";
 const END_DEADLINE_MS = 5_000;
 
 /** Interval between requests for the job's state, in milliseconds. */
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 /** Timeout of each call while cancelling, in milliseconds. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -24,6 +24,6 @@ export async function cancelJob(client: Client, id: string): Promise<JobStatus> 
   while (true) {
     const { status, ended_at } = await client.call(routes.getTask, { params: { id } }, call);
     if (ended_at !== undefined || performance.now() > deadline) return status;
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }

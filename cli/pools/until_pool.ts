@@ -8,7 +8,7 @@ import { delay } from "#shared/lifecycle.ts";
 export const POOLS_LIST = "llorch orchestrator pools list";
 
 /** Interval between requests, in milliseconds. */
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 /**
  * Waits until a condition holds for a pool.
@@ -32,7 +32,7 @@ export async function untilPool(
     const { pools } = await client.call(routes.pools, {}, { signal });
     const pool = pools.find(({ pool_id }) => pool_id === id);
     if (!pool || isSo(pool)) return pool;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   throw new LlorchError(
     "TIMEOUT",

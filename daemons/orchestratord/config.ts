@@ -44,7 +44,7 @@ export const configSchema = z.strictObject({
   tls: tlsSection,
   state_dir: z.string().min(1).optional()
     .describe(
-      "Folder of the database (default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord)",
+      "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
     ),
   stop_deadline_ms: millis(
     5_000,

@@ -46,10 +46,12 @@ export const poolConfig = z.strictObject({
     .describe("URL at which the orchestrator reaches this pool manager; default: its own address"),
   state_dir: z.string().min(1).optional()
     .describe(
-      "Folder for the database and worker logs (default: $STATE_DIRECTORY or ~/.local/state)",
+      "Folder for the database and worker logs; default: $STATE_DIRECTORY or ~/.local/state",
     ),
   models_dirs: z.array(z.string().min(1)).min(1).optional()
-    .describe("Folders with GGUF files (default: the default models folders)"),
+    .describe(
+      "Folders with GGUF files; default: /var/lib/llorch/models and ~/.local/share/llorch/models",
+    ),
   on_stop: z.enum(["stop", "leave"]).default("stop")
     .describe(
       "When this daemon stops: stop its workers, or leave them for the next start to adopt",

@@ -155,7 +155,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           assert.equal(out, `${done}  completed\n${running}  cancelled\n`);
           assert.equal(
             err,
-            'llorch: Cannot find job "job-none"; llorch orchestrator jobs list names them\n',
+            'llorch: Cannot find job "job-none"; llorch orchestrator jobs list shows them\n',
           );
           const watched = await run("watch", running, "-q");
           assert.equal(watched.code, 1);
@@ -186,8 +186,8 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
             [["submit", ...MODEL, "x", "--url", "ftp://x"], 2, /--url must be an http/],
             [["list", "--status", "done"], 2, /--status must be one of queued, /],
             [["list", "--limit", "0"], 2, /--limit must be a whole number from 1 to/],
-            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
-            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
+            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list shows/],
+            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list shows/],
             [["show", ""], 2, /^llorch: The id of the job is empty; llorch .* list/],
             [
               ["submit", ...MODEL, "w7 ".repeat(20_000)],

@@ -72,8 +72,8 @@ Deno.test("workers come and go through the pool manager", async (t) => {
           [["start", "cpu", "--gpu", "0", "-m", "counter"], 2, /--gpu makes no sense for cpu/],
           [["start", "cpu", "-m", "counter", "--slots", "x"], 2, /--slots must be a number: .*"x"/],
           [["start", "cpu"], 2, /--model is required/],
-          [["stop", id], 1, /Cannot find worker .*; llorch worker list names them$/m],
-          [["logs", "w-none"], 1, /Cannot find worker "w-none".*; llorch worker list names them$/m],
+          [["stop", id], 1, /Cannot find worker .*; llorch worker list shows them$/m],
+          [["logs", "w-none"], 1, /Cannot find worker "w-none".*; llorch worker list shows them$/m],
           [["logs", ""], 2, /The id of the worker is empty; llorch worker list shows/],
           [
             ["start", "cpu", "-m", "counter", "--context", "10000000", "--slots", "256"],

@@ -15,7 +15,7 @@ import { followLogs, readLogs } from "../../daemons/worker_logs.ts";
 import { formatBytes } from "../../output/bytes.ts";
 
 /** Interval between requests for the pool's state, in milliseconds. */
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /** For the stop after a drain, which has the pool manager's own deadline, 30 s by default. */
 const MARGIN_MS = 60_000;
@@ -113,7 +113,7 @@ async function untilGone(
   while (performance.now() < deadline) {
     const { workers } = await client.call(routes.state, {}, { signal });
     if (!workers.some(({ worker_id }) => worker_id === id)) return;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   throw new LlorchError("TIMEOUT", `Worker ${id} still runs; llorch worker logs ${id} may say why`);
 }

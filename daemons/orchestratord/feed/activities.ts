@@ -32,7 +32,7 @@ export const watchStep: Watch = (state, input) => {
       happened.push({
         activity: {
           kind: "reload",
-          message: `Replacing ${reload.fromRef} by ${reload.toRef} on pool ${poolId}: ` +
+          message: `Replacing ${reload.fromRef} with ${reload.toRef} on pool ${poolId}: ` +
             `${reload.stage}${reload.error === undefined ? "" : `, ${reload.error}`}`,
           pool_id: poolId,
           model: reload.toRef,

@@ -57,5 +57,5 @@ export function parseApple(settings: string, pages: string): Device {
 
 function whole(text: string | undefined, what: string): number {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
-  throw new Error(`Cannot read ${what} in what sysctl and vm_stat say`);
+  throw new Error(`Cannot read ${what} in the output of sysctl and vm_stat`);
 }

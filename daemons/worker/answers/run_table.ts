@@ -119,13 +119,13 @@ export class RunTable<R extends TableRun> {
   }
 
   /**
-   * Waits at most this long for runs to end, then ends the rest so that they can go on elsewhere.
+   * Waits at most this long for runs to end, then ends the rest so that they can continue elsewhere.
    */
   async drain(deadlineMs: number): Promise<void> {
     await deadline(this.#whenIdle(), deadlineMs);
     // A request that is still being prepared is refused.
     this.#isDrained = true;
-    this.failAll("The worker stops; the job can go on elsewhere");
+    this.failAll("The worker stops; the job can continue elsewhere");
   }
 
   /** Resolves when no run is left. */

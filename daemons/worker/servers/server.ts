@@ -72,7 +72,7 @@ export function openaiServer(baseUrl: string, apiKey: string): OpenaiServer {
 }
 
 function lost(reason: string, cause?: unknown): LlorchError {
-  const message = `The engine does not answer: ${reason}; the job can go on elsewhere`;
+  const message = `The engine does not answer: ${reason}; the job can continue elsewhere`;
   return new LlorchError("WORKER_LOST", message, { cause });
 }
 
