@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs llorch from the folder that this script lies in, or takes it away again.
+# Installs llorch from the folder of this script, or removes it.
 #
-#   ./install.sh [--prefix DIR] [--services] [--dry-run]   install, or bring up to date
+#   ./install.sh [--prefix DIR] [--services] [--dry-run]   install, or update
 #   ./install.sh --uninstall [--prefix DIR] [--dry-run]    remove what was installed; settings and
 #                                                          data stay
 #
-# DIR is /usr/local for root and ~/.local for anybody else. --services, for root on a host with
-# systemd, also makes the accounts, folders and token that the services need, and says how to start
-# them. Needs sh and the usual small tools only.
+# DIR is by default /usr/local for root and ~/.local for other users. --services, for root on a host
+# with systemd, also creates the accounts, folders and token that the services need, and prints how
+# to start them. Needs only sh and the usual small tools.
 set -eu
 umask 022
 
@@ -40,12 +40,12 @@ if [ -z "$prefix" ]; then
 fi
 case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
 prefix=${prefix%/}
-# Units and property lists have no simple way to write these.
+# These characters cannot be written in units and property lists in a simple way.
 case $prefix in *[\"\\%\$\<\>]* | *'
 '*) fail "Cannot install into $prefix: choose a folder without \" \\ % \$ < >" 2 ;;
 esac
 notes=$prefix/share/llorch
-# What lies there: files, the folders that were made for them, and settings as they were shipped.
+# Records of an installation: its files, the folders created for them, and checksums of the settings.
 list=$notes/installed-files
 folders=$notes/installed-folders
 shipped=$notes/shipped-settings
@@ -55,15 +55,15 @@ do_or_say() { if [ -n "$dry" ]; then echo "would: $*"; else "$@"; fi; }
 
 sums() { if command -v sha256sum > /dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
-# make_folder DIR: prints each that was not there
+# make_folder DIR: prints each folder that it creates
 make_folder() {
   if [ -d "$1" ]; then return; fi
   make_folder "$(dirname "$1")" && mkdir "$1" && echo "$1"
 }
 
-# fit FILE: units name the places of a Debian package, property lists those below /usr/local; here
-# everything is below the prefix, which may have spaces. Places become words first: the prefix may
-# hold one of them.
+# fit FILE: units have the paths of a Debian package, property lists those below /usr/local; this
+# replaces them by paths below the prefix, which may have spaces. It does so through placeholders,
+# because the prefix may contain one of the paths.
 fit() {
   case $1 in *.plist) to=$(printf %s "$prefix" | sed 's/&/\&amp;/g') ;; *) to=$prefix ;; esac
   to=$(printf %s "$to" | sed 's/[&|]/\\&/g')
@@ -74,7 +74,7 @@ fit() {
     -e "s|@PREFIX@|$to|g" "$1"
 }
 
-# put FROM TO MODE: the file appears whole or not at all
+# put FROM TO MODE: writes the file atomically
 put() {
   if [ -n "$dry" ]; then echo "would: write $2"; return; fi
   make_folder "$(dirname "$2")" >> "$folders"
@@ -87,14 +87,14 @@ put() {
   mv -f "$2.new.$$" "$2"
 }
 
-# Whether somebody has changed a setting since it was shipped.
+# Whether a settings file was changed after it was installed.
 is_changed() {
   [ -e "$prefix/$1" ] && ! cmp -s "$1" "$prefix/$1" || return 1
   [ -e "$shipped" ] || return 0
   ! grep -qxF "$(sums < "$prefix/$1" | cut -c1-64)  $1" "$shipped"
 }
 
-# What is installed: services are root's.
+# The files to install; those for services only for root.
 wanted() {
   find bin etc lib share \( -type f -o -type l \) 2> /dev/null | sort | while read -r file; do
     case $file in lib/*) [ "$(id -u)" = 0 ] || continue ;; esac
@@ -120,7 +120,7 @@ install_all() {
     into=$file
     case $file in
     etc/*)
-      # A file that somebody changed is theirs; ours lies beside it.
+      # A file that was changed is kept; the new one is written beside it.
       if is_changed "$file"; then
         into=$file.example
         [ -n "$dry" ] || echo "kept $prefix/$file; the new one is $prefix/$into"
@@ -134,7 +134,7 @@ install_all() {
   done
   if [ -z "$dry" ]; then
     find etc -type f | sort | while read -r file; do echo "$(sums < "$file" | cut -c1-64)  $file"; done > "$shipped"
-    # What an earlier version had and this one has not.
+    # Files of an earlier version that this one does not have.
     if [ -e "$list" ]; then
       sort "$list" "$list.next" "$list.next" | uniq -u | remove_listed
       remove_folders
@@ -155,7 +155,7 @@ set_up_services() {
     (umask 077 && head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' > "$token")
   fi
   for unit in $units; do
-    # systemd looks below /usr and /usr/local by itself.
+    # systemd itself searches below /usr and /usr/local.
     case $prefix in
     /usr | /usr/local) ;;
     *) do_or_say systemctl --quiet link "$prefix/lib/systemd/system/$unit.service" ;;
@@ -165,7 +165,7 @@ set_up_services() {
   echo "start them with: systemctl enable --now $units"
 }
 
-# Removes files that are named on stdin; settings stay, but not examples of them.
+# Removes the files listed on stdin; settings stay, but not their examples.
 remove_listed() {
   while read -r file; do
     case $file in
@@ -176,7 +176,7 @@ remove_listed() {
   done
 }
 
-# Removes folders that an installation made, where nothing is in them any more.
+# Removes the folders that an installation created, where they are empty.
 remove_folders() {
   [ -e "$folders" ] || return 0
   sort -r "$folders" | while read -r folder; do rmdir "$folder" 2> /dev/null || true; done
@@ -184,11 +184,11 @@ remove_folders() {
 
 uninstall_all() {
   [ -e "$list" ] || fail "Nothing of llorch is installed in $prefix: name the folder with --prefix"
-  # Services of these files would start no more.
+  # Without their files the services could not start again.
   if [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && grep -q '^lib/systemd/' "$list"; then
     for unit in $units; do
       [ "$(systemctl show --property=FragmentPath --value "$unit")" -ef "$prefix/lib/systemd/system/$unit.service" ] || continue
-      # Not at once: a unit that was linked is unknown when it is disabled.
+      # Stopped first: a linked unit is no longer known after it is disabled.
       do_or_say systemctl stop "$unit"
       do_or_say systemctl --quiet disable "$unit"
     done
