@@ -15,7 +15,7 @@ Deno.test("diskError() says what the system holds against a file, in one sentenc
   assert.match(message(new Deno.errors.NotADirectory("no")), /something else is in its place/);
   assert.match(
     message(new Deno.errors.NotCapable('Requires all access to "/proc/x", run … --allow-all')),
-    /^Cannot write \/m\/x\.gguf: files below \/dev, \/proc and \/sys are not for models; take/,
+    /^Cannot write \/m\/x\.gguf: llorch cannot use files below \/dev, \/proc and \/sys; choose/,
   );
   const mistake = new TypeError("a mistake of ours");
   assert.equal(diskError("/m", mistake), mistake);
