@@ -68,7 +68,7 @@ export const config: Group = {
     command({
       name: "validate",
       summary:
-        "Check the config file and the LLORCH_* variables; exit code 2 when one is not valid",
+        "Check the config file and the LLORCH_* variables; exit code 2 when something is not valid",
       arguments: [{ name: "[file]", summary: "Another file to check", values: "files" }],
       options: { json: JSON_OPTION },
       examples: [

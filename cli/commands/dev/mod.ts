@@ -5,7 +5,7 @@ import { JSON_OPTION, YES_OPTION } from "../../options.ts";
 export const dev: Group = {
   kind: "group",
   name: "dev",
-  summary: "Check this machine, and work on a checkout",
+  summary: "Check a machine, prepare a checkout, check its code and run its stack",
   members: [
     command({
       name: "doctor",
