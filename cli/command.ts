@@ -8,12 +8,12 @@ import {
   type ValuesOf,
 } from "./options.ts";
 
-/** A word that a command takes. */
+/** An argument of a command. */
 export interface Argument {
   /** As commander reads it: `<model>`, `[branch]`, `<words...>`. */
   readonly name: string;
   readonly summary: string;
-  /** What a shell may offer. */
+  /** Values that shell completion offers. */
   readonly values?: Values;
 }
 
@@ -24,12 +24,12 @@ export interface Example {
   readonly summary: string;
 }
 
-/** What a command is called with. */
+/** The arguments and options of one call of a command. */
 export interface Invocation<O = Given> {
-  /** The words, in the order of the command's arguments; a variadic one is flattened. */
+  /** In the order of the command's arguments; a variadic one is flattened. */
   readonly args: readonly string[];
   readonly options: O;
-  /** Every command that there is. */
+  /** The group that contains every command. */
   readonly root: Group;
 }
 
@@ -40,12 +40,12 @@ export interface Invocation<O = Given> {
  */
 export type Run<O = Given> = (invocation: Invocation<O>, context: Context) => Promise<number>;
 
-/** What {@linkcode Command.load} gives. */
+/** Result of {@linkcode Command.load}. */
 export interface Implementation {
   readonly run: Run;
 }
 
-/** A command: facts about it, and where its code is. */
+/** A command: its description, and how to load its code. */
 export interface Command {
   readonly kind: "command";
   readonly name: string;
@@ -66,19 +66,19 @@ export interface Group {
   readonly members: readonly (Command | Group)[];
 }
 
-/** A command as its group states it. */
+/** Description of a command, as its group passes it to {@linkcode command}. */
 export interface CommandFacts<O extends OptionSet = OptionSet>
   extends Omit<Command, "kind" | "options" | "load"> {
   readonly options?: O;
-  /** Its code, which takes the values of these options. */
+  /** Loads its code, which takes the values of these options. */
   readonly load: () => Promise<Run<ValuesOf<O>>>;
 }
 
 /**
- * A command whose code gets the values of its options, read and checked.
+ * A command whose code receives the parsed and checked values of its options.
  *
- * The code says which values it takes: `Invocation<{ json: boolean }>`. The compiler refuses a
- * command whose options do not give them.
+ * The type of the code says which values it takes: `Invocation<{ json: boolean }>`. The compiler
+ * rejects a command whose options do not provide them.
  */
 export function command<O extends OptionSet = Record<never, never>>(
   { options = {} as O, load, ...facts }: CommandFacts<O>,

@@ -5,11 +5,11 @@ import { endSignals, onSignals } from "#shared/signals.ts";
 import type { Output } from "./output/output.ts";
 import { standardError, standardOutput } from "./output/process_output.ts";
 
-/** All that a command may touch of the process that runs it. */
+/** The parts of its process that a command may use. */
 export interface Context {
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Whether a person can be asked something. */
+  /** Whether a person at a terminal can be asked. */
   readonly isInteractive: boolean;
   readonly env: Env;
   /** The names of all variables of the environment. */
@@ -32,7 +32,7 @@ export function processContext(): Context {
   };
 }
 
-/** Aborts at the first signal; a second one, not of the same keystroke, ends the process at once. */
+/** Aborts at the first signal. A later one ends the process, unless the same keystroke sent it. */
 function interruptSignal(): AbortSignal {
   const interrupted = new AbortController();
   let since: number | undefined;

@@ -12,7 +12,7 @@ import { mendMessage } from "./suggest.ts";
 const MAX_HELP_WIDTH = 100;
 
 /**
- * Finds the command that some words mean and runs it.
+ * Finds the command of a command line and runs it.
  *
  * @returns the exit code
  * @throws what the command throws
@@ -29,7 +29,7 @@ export async function dispatch(
     await program.parseAsync([...words], { from: "user" });
     return code;
   } catch (error) {
-    // Commander has said what there is to say; wrong usage ends with 2, help with 0.
+    // Commander has printed the message; wrong usage ends with 2, help with 0.
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
@@ -41,7 +41,7 @@ interface Surroundings {
   readonly done: (code: number) => void;
 }
 
-/** @param parents Names of the groups above, the program's own left out. */
+/** @param parents Names of the groups above, without the program's own. */
 function groupProgram(group: Group, parents: readonly string[], about: Surroundings): Program {
   const program = bareProgram(group, parents, about)
     .helpCommand("help [command]", "Show the help of a command");
@@ -75,7 +75,7 @@ function commandProgram(
   return program;
 }
 
-/** Lines of more are hard to read. */
+/** Longer lines are hard to read. */
 function helpWidth({ width }: Output): number {
   return Math.min(width ?? MAX_HELP_WIDTH, MAX_HELP_WIDTH);
 }

@@ -4,10 +4,10 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Context } from "./context.ts";
 import { plainWords } from "./output/plain_words.ts";
 
-/** Says on stderr why a command failed, and gives the exit code. */
+/** Writes to stderr why a command failed, and returns the exit code. */
 export function failureExit(error: unknown, { stderr, signal }: Context): number {
   if (signal.aborted) return EXIT.interrupted;
-  // By its name: what writes to this process's streams is not needed to judge.
+  // By its name, so that the module of process outputs need not be loaded.
   if (error instanceof Error && error.name === "OutputClosed") return EXIT.ok;
   stderr.write(`llorch: ${plainWords(errorMessage(error))}\n`);
   if (error instanceof UsageError) return EXIT.usage;
@@ -17,7 +17,7 @@ export function failureExit(error: unknown, { stderr, signal }: Context): number
   return EXIT.failed;
 }
 
-/** What the world does to us is no bug of ours: no stack. */
+/** Failures from outside, such as a lost connection, are no bugs and are shown without a stack. */
 function isExpected(error: unknown): boolean {
   if (error instanceof LlorchError) return true;
   // By its name: the HTTP client is loaded only by commands that use it.

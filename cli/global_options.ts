@@ -1,6 +1,6 @@
 import type { Option } from "./options.ts";
 
-/** What every command takes; `run` has handled it before commander sees the words. */
+/** The option of every command that `run` handles before commander parses the command line. */
 export const REMOTE_OPTION: Option = {
   flags: "--remote <host>",
   summary: "Run this on another machine, over ssh",

@@ -6,10 +6,10 @@ export const EXIT_CODES = [
   ["0", "done"],
   ["1", "failed"],
   ["2", "wrong usage or configuration"],
-  ["130", "interrupted; what runs until Ctrl-C ends with 0 then"],
+  ["130", "interrupted; a command that runs until Ctrl-C ends with 0 instead"],
 ] as const;
 
-/** What stands below the options and commands of a help text. */
+/** The text below the options and commands of a help text. */
 export function helpFooter(member: Command | Group, isRoot: boolean, width?: number): string {
   const lines = examplesOf(member).map(({ line, summary }) => [`  llorch ${line}`, summary]);
   return [
@@ -24,7 +24,7 @@ export function helpFooter(member: Command | Group, isRoot: boolean, width?: num
   ].join("\n");
 }
 
-/** Its own examples; of a group without any, the first one of each member. */
+/** The examples of a command or group; for a group without any, the first of each member. */
 export function examplesOf(member: Command | Group): readonly Example[] {
   if (member.examples !== undefined || member.kind === "command") return member.examples ?? [];
   return member.members.flatMap((each) => examplesOf(each).slice(0, 1));

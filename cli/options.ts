@@ -5,22 +5,22 @@ export interface Option {
   /** As commander reads it: `--json`, `-n, --lines <count>`, `--file <path...>`. */
   readonly flags: string;
   readonly summary: string;
-  /** What a shell may offer as its value. */
+  /** Values that shell completion offers. */
   readonly values?: Values;
   /** Left out of help and documentation: for programs, not for people. */
   readonly isHidden?: boolean;
 }
 
-/** Words of which one is meant: a fixed list, or names that are looked up when a shell asks. */
+/** Possible values: a fixed list, or names that are looked up when a shell asks. */
 export type Values = readonly string[] | "models" | "catalog" | "hosts" | "jobs" | "files";
 
 /** What was typed, by the option's long name in camel case. */
 export type Given = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-/** An option that knows what its value means. */
+/** An option with a typed value. */
 export interface TypedOption<T> extends Option {
   /**
-   * Makes the value of what was typed; undefined when the option was not given.
+   * Parses what was typed; undefined when the option was not given.
    *
    * @param flag For messages: `--lines`.
    * @throws {UsageError} that names the flag and says what would be right.
@@ -37,7 +37,7 @@ export type ValuesOf<O extends OptionSet> = {
 };
 
 /**
- * The values of a set of options.
+ * Parses the values of a set of options.
  *
  * @throws {UsageError} for the first option that is wrong.
  */
@@ -61,7 +61,7 @@ function nameOf(flag: string): string {
   return flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What an option may have besides its flags and its summary. */
+/** The optional fields of an option. */
 type More = Pick<Option, "values" | "isHidden">;
 
 /** An option without a value: given or not. */
@@ -130,7 +130,7 @@ export function wholeNumber(
   });
 }
 
-/** An option that says how many: a whole number in digits, 1 or more. */
+/** An option whose value is a count: a whole number in digits, 1 or more. */
 export function count(flags: string, summary: string): TypedOption<number | undefined> {
   return valued(flags, summary, {}, (typed, flag) => {
     const value = Number(typed);
@@ -157,9 +157,9 @@ export function httpUrl(flags: string, summary: string): TypedOption<string | un
 }
 
 /**
- * The same option, which a command cannot do without.
+ * The same option, made required.
  *
- * @param message What is said when it is not given.
+ * @param message The error when it is not given.
  */
 export function needed<T>(option: TypedOption<T | undefined>, message: string): TypedOption<T> {
   return {
@@ -182,7 +182,7 @@ function parseNumber(typed: string, flag: string): number {
 export const JSON_OPTION = flag("--json", "JSON instead of text");
 
 /** The option of every command that reports progress. */
-export const QUIET_OPTION = flag("-q, --quiet", "Say only what went wrong");
+export const QUIET_OPTION = flag("-q, --quiet", "Print only what went wrong");
 
 /** The option of every command that would ask first. */
-export const YES_OPTION = flag("-y, --yes", "Ask nothing: yes to everything");
+export const YES_OPTION = flag("-y, --yes", "Do not ask; answer yes to everything");

@@ -7,7 +7,7 @@ import { splitRemote } from "./remote/option.ts";
 /**
  * Runs one command line; never ends the process.
  *
- * What not every command line needs is loaded when it is needed, so that commands start fast.
+ * Modules that only some command lines need are loaded on demand, so that commands start fast.
  *
  * @param args Without the program's own name.
  * @param root The commands; all of llorch's by default.

@@ -65,7 +65,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  130  interrupted; what runs until Ctrl-C ends with 0 then
+  130  interrupted; a command that runs until Ctrl-C ends with 0 instead
 `,
   );
 });
@@ -84,11 +84,11 @@ Deno.test("llorch says what was meant by a slip, and ends with 2", async () => {
     [["dev", "doctr"], "unknown command 'doctr'; did you mean doctor?"],
     [["dve"], "unknown command 'dve'; did you mean dev?"],
     [["doctor"], "unknown command 'doctor'; did you mean llorch dev doctor?"],
-    [["nothing"], "unknown command 'nothing'; llorch --help says what there is"],
+    [["nothing"], "unknown command 'nothing'; see llorch --help"],
     [["dev", "doctor", "--jsn"], "unknown option '--jsn'; did you mean --json?"],
     [
       ["dev", "doctor", "--xyz"],
-      "unknown option '--xyz'; llorch dev doctor --help says what there is",
+      "unknown option '--xyz'; see llorch dev doctor --help",
     ],
     [["--remote"], "--remote needs a host: llorch --remote HOST …"],
   ];

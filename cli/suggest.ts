@@ -2,13 +2,13 @@ import { closest } from "#shared/text.ts";
 import type { Command, Group } from "./command.ts";
 
 /**
- * What commander says of a wrong command line, in our words: one sentence that says what to do.
+ * Rewrites commander's message about a wrong command line into one sentence that says what to do.
  *
- * @param path Where in the tree the words were wrong: `["dev"]`.
+ * @param path The group or command in which the mistake is: `["dev"]`.
  */
 export function mendMessage(text: string, root: Group, path: readonly string[]): string {
   const [said = "", suggestion = ""] = text.trim().replace(/^error: /, "").split("\n");
-  const help = `; llorch ${[...path, "--help"].join(" ")} says what there is`;
+  const help = `; see llorch ${[...path, "--help"].join(" ")}`;
   const unknown = /^unknown command '(.*)'$/.exec(said)?.[1];
   const near = unknown === undefined
     ? /^\(Did you mean (.*)\?\)$/.exec(suggestion)?.[1]
@@ -16,7 +16,7 @@ export function mendMessage(text: string, root: Group, path: readonly string[]):
   return `llorch: ${said}${near === undefined ? help : `; did you mean ${near}?`}\n`;
 }
 
-/** A member of the group with nearly that name, or else a command anywhere with exactly that one. */
+/** A member of the group with a similar name, otherwise a command anywhere with the exact name. */
 function nearestCommand(typed: string, root: Group, path: readonly string[]): string | undefined {
   const group = path.reduce<Group | Command | undefined>(
     (at, name) => at?.kind === "group" ? at.members.find((each) => each.name === name) : at,

@@ -2,12 +2,12 @@ import { BUILD_INFO, type BuildInfo } from "#shared/build_info.ts";
 import { checkoutRoot } from "#shared/executables.ts";
 import { versionLine } from "#shared/version.ts";
 
-/** What `llorch --version` says; a checkout's commit is asked of git. */
+/** The output of `llorch --version`; in a checkout the commit comes from git. */
 export async function llorchVersion(): Promise<string> {
   return versionLine("llorch", BUILD_INFO ?? await checkedOut());
 }
 
-/** The commit of the checkout that we run from, if git can say it. */
+/** The commit of the checkout that this program runs from; undefined without git. */
 async function checkedOut(): Promise<Omit<BuildInfo, "runtime"> | undefined> {
   const root = checkoutRoot();
   if (root === undefined) return undefined;

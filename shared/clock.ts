@@ -73,7 +73,7 @@ export const systemClock: Clock = {
  * stopped, its machine slept, or something blocked its only thread.
  *
  * @param onSlept Called with each such time, in milliseconds.
- * @returns a function that ends this; the clock goes on from its last value
+ * @returns a function that ends this; the clock continues from its last value
  */
 export function watchSleep(onSlept: (ms: number) => void): () => void {
   const before = elapsed;

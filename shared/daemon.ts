@@ -160,7 +160,7 @@ async function reloadOnce<S extends z.ZodObject, D extends Daemon & { readonly u
   log: Logger,
 ): Promise<void> {
   try {
-    if (!spec.reload) throw new Error(`${spec.program} takes new settings only at a restart`);
+    if (!spec.reload) throw new Error(`${spec.program} reads new settings only at a restart`);
     const loaded = await loadConfig(spec, sourcesAgain(args));
     if (loaded.kind !== "run") return;
     const { config, changed, kept } = spec.reload(daemon, loaded.config);

@@ -15,7 +15,7 @@ export type EnginePlaceholder = keyof typeof ENGINE_PLACEHOLDERS;
 
 const PLACEHOLDER = /\{([a-z_]+)\}/g;
 
-/** The first unknown placeholder in a command's words; undefined if there is none. */
+/** The first unknown placeholder in a command's arguments; undefined if there is none. */
 export function unknownPlaceholder(words: readonly string[]): string | undefined {
   return words.flatMap((word) => [...word.matchAll(PLACEHOLDER)].map(([, name]) => name!))
     .find((name) => !Object.hasOwn(ENGINE_PLACEHOLDERS, name));

@@ -115,7 +115,7 @@ export class CloseStack implements Closeable {
 }
 
 /**
- * Runs `main` and turns whatever it throws into one line on stderr and an exit code. Usage and
+ * Runs `main` and turns any error into one line on stderr and an exit code. Usage and
  * configuration errors are {@linkcode UsageError}s and end with 2.
  */
 export async function runMain(name: string, main: () => Promise<number>): Promise<number> {

@@ -79,7 +79,7 @@ function writeSoon(line: string): void {
   waiting += line;
 }
 
-/** Ignores errors (a closed pipe or terminal, a full disk): the daemon goes on without a log. */
+/** Ignores errors (a closed pipe or terminal, a full disk): the daemon continues without a log. */
 function writeWaiting(): void {
   const bytes = encoder.encode(waiting);
   waiting = "";
@@ -150,7 +150,7 @@ function plainValue(value: unknown): unknown {
     const json = JSON.stringify(value, (_, each) => isPlain(each) ? each : plainValue(each));
     return JSON.parse(json);
   } catch {
-    // A line with less in it is better than none.
+    // An incomplete line is better than none.
     return "[not JSON]";
   }
 }

@@ -121,7 +121,7 @@ function conclude(results: readonly BatchResult[], args: readonly string[]): num
   console.log(summaryLine(counts));
   if (failed.length > 0) return failed.find(({ code }) => code !== 0)?.code ?? 1;
   if (foundNothing(counts, args)) {
-    console.error("No test has a name that --filter takes: nothing was tried");
+    console.error("No test has a name that matches --filter: nothing was run");
     return 1;
   }
   return 0;

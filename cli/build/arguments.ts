@@ -4,11 +4,11 @@ import { closest } from "#shared/text.ts";
 import { BACKENDS, type BuildOptions, RUNTIMES } from "./options.ts";
 
 /**
- * The words for the repository's build task: what to build, then the options that were given.
+ * Arguments of the repository's build task: what to build, then the options that were given.
  *
  * @param what For example `worker cuda` or `all`.
- * @param cwd What a relative `--out` starts from.
- * @throws {UsageError} when a word is none that the task knows
+ * @param cwd Folder that a relative `--out` is resolved against.
+ * @throws {UsageError} when the backend or the runtime is unknown
  */
 export function buildArguments(
   what: readonly string[],

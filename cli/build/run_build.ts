@@ -3,7 +3,7 @@ import { runTask } from "../checkout/deno.ts";
 import { buildArguments } from "./arguments.ts";
 import type { BuildOptions } from "./options.ts";
 
-/** The code of `llorch build …`: the repository's build task does the work. */
+/** Makes the code of `llorch build …`, which runs the repository's build task. */
 export function buildOf(what: string): Run<BuildOptions> {
   return async ({ args, options }, { cwd }) =>
     await runTask("build", buildArguments([what, ...args], options, cwd), cwd);

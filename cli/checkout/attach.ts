@@ -1,8 +1,8 @@
 import { endSignals, onSignals } from "#shared/signals.ts";
 
 /**
- * Runs a program in the foreground: it has our terminal, its output is ours as it comes, and a
- * signal that reaches us alone is passed on, so that nothing is left behind.
+ * Runs a program in the foreground, on our terminal and with our input and output. A signal that
+ * reaches only us is passed on, so that no process is left behind.
  *
  * @param env Added to our own environment.
  * @returns its exit code; 128 and the signal's number when a signal ended it
@@ -26,7 +26,7 @@ export async function attach(
     try {
       child.kill(signal);
     } catch {
-      // It has ended: so do we.
+      // It has already ended.
     }
   });
   try {

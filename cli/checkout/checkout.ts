@@ -1,14 +1,14 @@
 import { dirname, join } from "node:path";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 
-/** Files by which a checkout of llorch is known. */
+/** A folder with these files is a checkout of llorch. */
 const MARKS = ["deno.json", "cli/main.ts"];
 
 /**
- * The checkout that a command works on: the nearest one around a folder, else the one that we run
- * from.
+ * The checkout that a command works on: the nearest one that contains `cwd`, otherwise the one that
+ * this program runs from.
  *
- * @param own The one that we run from; undefined in a built executable.
+ * @param own The one that this program runs from; undefined in a built executable.
  * @throws {LlorchError} when there is none
  */
 export function findCheckout(
@@ -23,7 +23,7 @@ export function findCheckout(
   if (own !== undefined) return own;
   throw new LlorchError(
     "NOT_FOUND",
-    `Cannot find a checkout of llorch in or above ${cwd}: go to one, or make one with llorch git clone URL`,
+    `Cannot find a checkout of llorch in or above ${cwd}: change into one, or make one with llorch git clone URL`,
   );
 }
 
@@ -36,9 +36,9 @@ function isFileThere(path: string): boolean {
 }
 
 /**
- * Refuses a task that a checkout does not have.
+ * Checks that a checkout has a task.
  *
- * @throws {LlorchError} with one sentence
+ * @throws {LlorchError} when it does not, or its deno.json cannot be read
  */
 export async function requireTask(checkout: string, task: string): Promise<void> {
   const file = join(checkout, "deno.json");

@@ -15,7 +15,8 @@ Deno.test("findCheckout() takes the checkout around the folder, else the one tha
 Deno.test("findCheckout() says what to do where there is none", () => {
   assert.throws(() => findCheckout("/w/other", undefined, isFile), {
     name: "LlorchError",
-    message: /^Cannot find a checkout of llorch in or above \/w\/other: go to one, or make one/,
+    message:
+      /^Cannot find a checkout of llorch in or above \/w\/other: change into one, or make one/,
   });
 });
 

@@ -5,7 +5,7 @@ import { checkoutRoot } from "#shared/executables.ts";
 import { attach } from "./attach.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 
-/** The deno that runs us, in a portable executable too; a compiled one asks `PATH`. */
+/** The deno that runs this program; a compiled executable uses the one on `PATH`. */
 export function denoCommand(
   runtime: RuntimeKind | undefined = BUILD_INFO?.runtime,
   execPath: string = Deno.execPath(),
@@ -14,7 +14,7 @@ export function denoCommand(
 }
 
 /**
- * Runs deno until it ends; terminal, output and signals are its own.
+ * Runs deno in the foreground until it ends.
  *
  * @returns its exit code
  * @throws {LlorchError} when there is no deno

@@ -6,16 +6,16 @@ import type { Git } from "../git/git.ts";
 import { inspectSubmodules } from "../git/submodules.ts";
 import { updateSubmodules } from "../git/update.ts";
 
-/** What became of one part of a checkout. */
+/** Result of preparing one part of a checkout. */
 export interface SetupStep {
   readonly name: string;
-  /** `ok`: it was there already; `done`: it was made. */
+  /** `ok`: it was already there; `done`: it was made. */
   readonly status: "ok" | "done" | "warn" | "fail";
   readonly message: string;
   readonly fix?: string;
 }
 
-/** What preparing a checkout may do. */
+/** Dependencies of {@linkcode setUp}. */
 export interface SetupTools {
   readonly checkout: string;
   readonly denoVersion: string;
@@ -28,9 +28,9 @@ export interface SetupTools {
 }
 
 /**
- * Prepares a checkout; each part that is there already stays as it is.
+ * Prepares a checkout; each part that is already there stays as it is.
  *
- * @returns one step after the other, as it is finished
+ * @returns each step as soon as it is finished
  */
 export async function* setUp(tools: SetupTools): AsyncGenerator<SetupStep> {
   yield denoStep(tools);
@@ -52,7 +52,7 @@ async function packagesStep({ checkout, deno, exists, confirm }: SetupTools): Pr
   if (!wasThere && !await confirm(`Fetch the packages of ${checkout} from npm?`)) {
     return { name, status: "warn", message: "not fetched", fix: "llorch dev setup --yes" };
   }
-  // Quick when all is there, and it mends what is not.
+  // Always run: it is quick when nothing is missing, and repairs the folder otherwise.
   const { code, stdout, stderr } = await deno(["install", "--quiet", "--frozen"]);
   if (code !== 0) {
     const said = (stderr.trim() || stdout.trim()).split("\n")[0] ?? "";
@@ -67,7 +67,7 @@ async function packagesStep({ checkout, deno, exists, confirm }: SetupTools): Pr
 async function submodulesStep({ checkout, git, exists, confirm }: SetupTools): Promise<SetupStep> {
   const name = "submodules";
   if (!exists(join(checkout, ".git"))) {
-    return { name, status: "ok", message: "none: this is no git repository" };
+    return { name, status: "ok", message: "none: this is not a git repository" };
   }
   try {
     const states = await inspectSubmodules(git);

@@ -16,17 +16,17 @@ const FOLDERS = {
 /** A kind of test. */
 export type Suite = keyof typeof FOLDERS;
 
-/** Which tests of a suite, and how. */
+/** Which tests of a suite to run, and how. */
 export interface SuiteOptions {
   readonly filter?: string | undefined;
   readonly watch?: boolean;
 }
 
 /**
- * The words for the repository's test task.
+ * Arguments of the repository's test task.
  *
  * @param isThere Whether the checkout has a folder: older ones lack some.
- * @throws {LlorchError} when it has none of this kind
+ * @throws {LlorchError} when the checkout has no tests of this kind
  */
 export function suiteArguments(
   suite: Suite,
@@ -40,12 +40,12 @@ export function suiteArguments(
   return [
     ...(filter === undefined ? [] : [`--filter=${filter}`]),
     ...(watch ? ["--watch"] : []),
-    // A bare word is the name of a folder in `tests/`: `cli` would be `tests/cli`.
+    // With a slash, because a bare name means a folder in `tests/`: `cli` would be `tests/cli`.
     ...folders.map((folder) => `${folder}/`),
   ];
 }
 
-/** The code of `llorch test …`: the repository's own runner does the work. */
+/** Makes the code of `llorch test …`, which runs the repository's own test runner. */
 export function suiteOf(suite: Suite): Run<SuiteOptions> {
   return async ({ options }, { cwd }) => {
     const checkout = findCheckout(cwd, checkoutRoot());

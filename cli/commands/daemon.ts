@@ -2,11 +2,11 @@ import { type Command, command, type Example } from "../command.ts";
 import { type DaemonKind, urlOption } from "../daemons/kind.ts";
 import { httpUrl, JSON_OPTION, QUIET_OPTION, text } from "../options.ts";
 
-/** What the help says of one daemon alone. */
+/** Help texts that differ between the daemons. */
 interface DaemonHelp {
   readonly start: readonly Example[];
   readonly stop: Example;
-  /** What is in it: `its pools, workers and queue`. */
+  /** What its status shows: `its pools, workers and queue`. */
   readonly contents: string;
 }
 
@@ -16,10 +16,10 @@ export function daemonCommands(kind: DaemonKind, help: DaemonHelp): Command[] {
   return [
     command({
       name: "start",
-      summary: `Start ${executable} for development; where its service is installed, start that`,
-      arguments: [{ name: "[flags...]", summary: `Behind --: flags of ${executable} itself` }],
+      summary: `Start ${executable} for development, or its service where that is installed`,
+      arguments: [{ name: "[flags...]", summary: `Flags of ${executable} itself, after --` }],
       options: {
-        config: text("--config <file>", `Its config file; else /etc/llorch/${group}.toml`, {
+        config: text("--config <file>", `Its config file (default /etc/llorch/${group}.toml)`, {
           values: "files",
         }),
         json: JSON_OPTION,
@@ -30,9 +30,9 @@ export function daemonCommands(kind: DaemonKind, help: DaemonHelp): Command[] {
     }),
     command({
       name: "stop",
-      summary: `Stop what llorch ${group} start has started; all is well when nothing runs`,
+      summary: `Stop what llorch ${group} start has started; succeeds also when nothing runs`,
       options: {
-        url: httpUrl("--url <url>", "Which, when several were started"),
+        url: httpUrl("--url <url>", "Which one to stop, when several run"),
         quiet: QUIET_OPTION,
       },
       examples: [help.stop],
@@ -40,9 +40,9 @@ export function daemonCommands(kind: DaemonKind, help: DaemonHelp): Command[] {
     }),
     command({
       name: "status",
-      summary: `Show whether ${executable} answers and is ready, ${help.contents}`,
+      summary: `Show whether ${executable} answers and is ready, and ${help.contents}`,
       options: { url: urlOption(kind), json: JSON_OPTION },
-      examples: [{ line: `${group} status`, summary: "Ends with 1 when it does not answer" }],
+      examples: [{ line: `${group} status`, summary: "Exit code 1 when it does not answer" }],
       load: async () => (await import("../daemons/status.ts")).showStatus(kind),
     }),
   ];

@@ -13,7 +13,7 @@ ${facts.map(branch).join("\n")}
   esac
 }
 
-# Offers what a spec says and the word begins with; names are data, never read as shell.
+# Offers the values of a spec that begin with the typed word; names are data, never evaluated.
 _llorch_offer() {
   local word
   case $1 in
@@ -35,7 +35,7 @@ _llorch_offer() {
   esac
 }
 
-# Sets spec to that of an option's value; fails for one that takes none.
+# Sets spec to the spec of an option's value; fails for an option that takes none.
 _llorch_spec() {
   local each
   for each in "\${valued[@]}"; do
@@ -53,7 +53,7 @@ _llorch() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     if [[ $expects ]]; then
-      # Bash makes three words of --option=value.
+      # Bash splits --option=value into three words.
       [[ $word == = ]] || expects=
     elif [[ $ended || $word != -* ]]; then
       if ((position == 0)) && _llorch_facts "$path $word"; then

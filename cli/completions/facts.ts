@@ -9,13 +9,13 @@ export interface Word {
 }
 
 /**
- * What a shell may offer after some words of a command line.
+ * What a shell may offer after the name of a group or command.
  *
- * A *spec* says what a value may be: `a|b|c`, or `@models` for names that are looked up when they are
- * needed, or `@files`; empty for what only the person knows.
+ * A *spec* says what a value may be: `a|b|c`, or `@models` for names that are looked up when the
+ * shell asks, or `@files`; empty for free text.
  */
 export interface Facts {
-  /** Names of the groups and the command, the program's own left out. */
+  /** Names of the groups and the command, without the program's own. */
   readonly path: readonly string[];
   readonly members: readonly Word[];
   readonly options: readonly Word[];

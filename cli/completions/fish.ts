@@ -17,7 +17,7 @@ ${facts.map(branch).join("\n")}
     end
 end
 
-# Offers what a spec says; an option's name goes before, when both are one word.
+# Offers the values of a spec; before is the --name= of an option in the same word.
 function __llorch_offer --argument-names spec before
     switch "$spec"
         case ''
@@ -31,7 +31,7 @@ function __llorch_offer --argument-names spec before
     end
 end
 
-# Says the spec of an option's value; fails for one that takes none.
+# Prints the spec of an option's value; fails for an option that takes none.
 function __llorch_spec
     for each in $__llorch_valued
         set -l parts (string split -m 1 -- = $each)
@@ -108,7 +108,7 @@ function described({ word, summary }: Word): string {
   return `${word}\t${summary}`;
 }
 
-/** In fish's single quotes the backslash has a meaning as well. */
+/** In fish the backslash has a meaning in single quotes, too. */
 function quoted(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }

@@ -1,7 +1,7 @@
-/** Shells that we complete in. */
+/** Shells that have a completion script. */
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
-/** A shell that we complete in. */
+/** A shell that has a completion script. */
 export type Shell = typeof SHELLS[number];
 
 /** Names that a completion script asks for: `llorch completions --values models`. */

@@ -4,13 +4,13 @@ import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import type { ValueKind } from "./shells.ts";
 
-/** A shell waits no longer than this for names, in milliseconds. */
+/** Longest wait for names from the service, in milliseconds. */
 const TIMEOUT_MS = 500;
 
-/** Jobs that are offered, newest first. */
+/** Most jobs that are offered, newest first. */
 const MAX_JOBS = 50;
 
-/** The names of a kind. What they need is loaded only here: a person waits for them. */
+/** The names of a kind. Modules are loaded only where needed, because a person waits for them. */
 export async function namesOf(kind: ValueKind, context: Context): Promise<readonly string[]> {
   switch (kind) {
     case "hosts":

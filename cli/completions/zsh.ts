@@ -1,7 +1,7 @@
 import { quoteWord } from "../remote/quote.ts";
 import type { Facts, Word } from "./facts.ts";
 
-/** The completion script of zsh; it may stand in a file `_llorch` of `fpath`, or be sourced. */
+/** The completion script of zsh: for a file `_llorch` in `fpath`, or to be sourced. */
 export function zshScript(facts: readonly Facts[]): string {
   return `#compdef llorch
 # zsh completion of llorch; made by: llorch completions zsh
@@ -14,7 +14,7 @@ ${facts.map(branch).join("\n")}
   esac
 }
 
-# Offers what a spec says; names are data, never read as shell.
+# Offers the values of a spec; names are data, never evaluated.
 _llorch_offer() {
   case $1 in
     '') ;;
@@ -24,7 +24,7 @@ _llorch_offer() {
   esac
 }
 
-# Sets spec to that of an option's value; fails for one that takes none.
+# Sets spec to the spec of an option's value; fails for an option that takes none.
 _llorch_spec() {
   local each
   for each in $valued; do

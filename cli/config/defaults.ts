@@ -2,7 +2,9 @@ import { LOOPBACK, PORTS } from "#shared/defaults.ts";
 import { personModelsDir } from "#shared/models/default_dirs.ts";
 import type { Env } from "#shared/paths.ts";
 
-/** Every key that has a variable of its own (`LLORCH_POOL_URL`); the schema says what each means. */
+/**
+ * Every key that has a variable of its own (`LLORCH_POOL_URL`); the schema says what each means.
+ */
 export const KEY_NAMES = [
   "orchestrator.url",
   "orchestrator.token_file",
@@ -16,7 +18,7 @@ export const KEY_NAMES = [
 /** A key that has a variable of its own. */
 export type KeyName = typeof KEY_NAMES[number];
 
-/** What a key means when nobody has set it; undefined where that is nothing. */
+/** The default value of a key; undefined when it has none. */
 export function defaultValue(key: string, env: Env): string | undefined {
   switch (key) {
     case "orchestrator.url":

@@ -8,7 +8,7 @@ import { type FileConfig, fileSchema } from "./schema.ts";
  * Reads a config file's text.
  *
  * @param path Name of the file, for messages.
- * @throws {UsageError} with one `file:line: what is wrong` a line.
+ * @throws {UsageError} with a line `file:line: what is wrong` for each mistake.
  */
 export async function parseConfig(text: string, path: string): Promise<FileConfig> {
   const parsed = fileSchema.safeParse(parseToml(text, path));

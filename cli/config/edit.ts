@@ -7,10 +7,10 @@ import { UsageError } from "#shared/lifecycle.ts";
 type Tree = Record<string, unknown>;
 
 /**
- * A valid TOML text with one key changed or added; everything else, comments among it, stays as it
+ * Changes or adds one key in a valid TOML text; everything else, including comments, stays as it
  * was written.
  *
- * @throws {UsageError} when the text writes the key's section in a way that cannot be added to
+ * @throws {UsageError} when the text has the key's section in a form that cannot be extended
  */
 export function setKey(text: string, key: readonly string[], value: unknown): string {
   const edited = withKey(text, scanToml(text), key, valueText(value));
@@ -20,9 +20,9 @@ export function setKey(text: string, key: readonly string[], value: unknown): st
 }
 
 /**
- * A valid TOML text without a key, or without a table and all that is in it. Comments stay.
+ * Removes a key, or a table with its contents, from a valid TOML text. Comments stay.
  *
- * @throws {UsageError} when the key stands inside of a value: `pool = { url = "…" }`
+ * @throws {UsageError} when the key is in an inline table: `pool = { url = "…" }`
  */
 export function unsetKey(text: string, key: readonly string[]): string {
   const doomed = scanToml(text).filter(({ path }) => startsWith(path, key)).toReversed();
@@ -78,22 +78,22 @@ function withEnd(text: string, newline: string): string {
   return text === "" || text.endsWith("\n") ? text : text + newline;
 }
 
-/** An edit is believed only when the parser agrees. */
+/** Returns the edited text, once parsing it has given the expected values. */
 function proven(edited: string, expected: Tree, key: readonly string[]): string {
   let isProven = false;
   try {
     isProven = isDeepStrictEqual(withoutEmpty(parse(edited)), withoutEmpty(expected));
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (isProven) return edited;
   const section = key.slice(0, -1).join(".");
   throw new UsageError(
-    `Cannot change ${key.join(".")}: the file writes ${section} inside of a value; edit it by hand`,
+    `Cannot change ${key.join(".")}: the file has ${section} as an inline table; edit it by hand`,
   );
 }
 
-/** Without tables that hold nothing: whether their headers stay makes no difference. */
+/** Without empty tables: whether their headers stay makes no difference. */
 function withoutEmpty(tree: Tree): Tree {
   const entries = Object.entries(tree).map(([name, value]) =>
     [name, isTree(value) ? withoutEmpty(value) : value] as const

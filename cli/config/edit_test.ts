@@ -61,8 +61,7 @@ Deno.test("setKey() follows the file's way: dotted keys, CRLF, no newline at the
 
 Deno.test("setKey() and unsetKey() leave alone what they cannot edit safely", () => {
   const inline = 'pool = { url = "x" }\n';
-  const expected =
-    /Cannot change pool\.\w+: the file writes pool inside of a value; edit it by hand/;
+  const expected = /Cannot change pool\.\w+: the file has pool as an inline table; edit it by hand/;
   assert.throws(() => setKey(inline, ["pool", "token_file"], "/t"), expected);
   assert.throws(() => unsetKey(inline, ["pool", "url"]), expected);
 });

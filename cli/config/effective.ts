@@ -8,26 +8,26 @@ import { coerce, FIXED_KEYS, HOST_KEYS } from "./keys.ts";
 import { configPath } from "./path.ts";
 import { type FileConfig, type HostConfig, keysSchema } from "./schema.ts";
 
-/** What a key means now, and why. */
+/** The value of a key in effect, and where it comes from. */
 export interface Entry {
   readonly key: string;
   readonly value: unknown;
-  /** `default`, the variable, or the file. */
+  /** `default`, the variable's name, or the file's path. */
   readonly source: string;
   readonly description: string;
 }
 
-/** The configuration as it applies: variable, then file, then default. */
+/** The configuration in effect: variable, then file, then default. */
 export interface Effective {
   /** Every key that has a value, in the order of the schema; hosts last. */
   readonly entries: readonly Entry[];
   readonly hosts: Readonly<Record<string, HostConfig>>;
-  /** What was read; undefined when there is no file. */
+  /** Undefined when there is no file. */
   readonly file: { readonly path: string; readonly text: string } | undefined;
 }
 
 /**
- * Reads variables and file.
+ * Reads the variables and the file.
  *
  * @throws {UsageError} naming the variable, or file and line, that is wrong.
  */
@@ -55,7 +55,7 @@ export async function readEffective(env: Env): Promise<Effective> {
   };
 }
 
-/** The entries, with the line of each that stands in the file: `/home/a/config.toml:3`. */
+/** The entries; those from the file have its line in their source: `/home/a/config.toml:3`. */
 export async function withLines({ entries, file }: Effective): Promise<readonly Entry[]> {
   if (file === undefined) return entries;
   const { lineOf, scanToml } = await import("#shared/config/toml_positions.ts");

@@ -15,7 +15,7 @@ export function readConfigText(path: string): string | undefined {
   }
 }
 
-/** What the system says, without its numbers and paths: `Permission denied`. */
+/** The reason in a system error, without error number and path: `Permission denied`. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return plainWords(message).replace(/ \(os error \d+\).*$/s, "");

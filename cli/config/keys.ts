@@ -3,20 +3,20 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { closest } from "#shared/text.ts";
 import { HOST_NAME, hostSchema, keysSchema } from "./schema.ts";
 
-/** The keys that stand in the file once. */
+/** The keys that the file can have once. */
 export const FIXED_KEYS: readonly ConfigKey[] = configKeys(keysSchema);
 
 /** The keys of each host, behind `hosts.NAME.`. */
 export const HOST_KEYS: readonly ConfigKey[] = configKeys(hostSchema);
 
-/** Every key as people write it, `hosts.NAME.address` among them. */
+/** Every key as people write it, including `hosts.NAME.address`. */
 export const KEY_WORDS: readonly string[] = [
   ...FIXED_KEYS.map(({ path }) => path.join(".")),
   ...HOST_KEYS.map(({ path }) => `hosts.NAME.${path.join(".")}`),
 ];
 
 /**
- * The key that was typed.
+ * Finds the key that was typed.
  *
  * @throws {UsageError} that names the nearest one when it does not exist.
  */
@@ -33,7 +33,7 @@ export function findKey(typed: string): ConfigKey {
     : FIXED_KEYS.find(({ path }) => path.join(".") === typed);
   if (found) return { ...found, path: parts };
   throw new UsageError(
-    `Unknown key ${typed}${hintFor(typed) || "; llorch config list --all names them"}`,
+    `Unknown key ${typed}${hintFor(typed) || "; llorch config list --all shows every key"}`,
   );
 }
 
@@ -48,7 +48,7 @@ export function hintFor(typed: string): string {
 }
 
 /**
- * A word of the command line as a key's value; a list is `a,b` or `["a", "b"]`.
+ * An argument of the command line as a key's value; a list is `a,b` or `["a", "b"]`.
  *
  * @throws {UsageError} when the key takes something else.
  */

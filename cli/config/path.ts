@@ -5,8 +5,8 @@ import { type Env, homeDir } from "#shared/paths.ts";
 /**
  * Where the config file of the command line is: `~/.config/llorch/config.toml`.
  *
- * @throws {UsageError} where nothing says whose it is. A file of the current folder must not count:
- * it could name programs to run.
+ * @throws {UsageError} when the home folder is not known. The current folder is never used instead:
+ * a file there could name programs to run.
  */
 export function configPath(env: Env): string {
   const config = env("XDG_CONFIG_HOME");

@@ -7,40 +7,44 @@ const url = (description: string) =>
 
 const tokenFile = (daemon: string) =>
   z.string().min(1).optional()
-    .describe(`File (mode 0600) with the token for ${daemon}; else LLORCH_API_TOKEN`);
+    .describe(`File (mode 0600) with the token for ${daemon} (default: LLORCH_API_TOKEN)`);
 
 const caFile = (daemon: string) =>
   z.string().min(1).optional().describe(
-    `PEM file with certificates to trust ${daemon} by, beside the usual ones; else LLORCH_CA_FILE`,
+    `PEM file with further certificates to trust for ${daemon} (default: LLORCH_CA_FILE)`,
   );
 
-/** What ssh would read as an option of its own is not a name. */
-const sshWord = z.string({ error: (issue) => issue.input === undefined ? "is needed" : undefined })
+/** A name with a leading - is refused: ssh would read it as an option. */
+const sshWord = z.string({
+  error: (issue) => issue.input === undefined ? "is required" : undefined,
+})
   .regex(/^[^-\s]\S*$/, "must be one word that does not begin with -");
 
-/** What a host may be called: a bare TOML key that no option looks like. */
+/** Names of hosts: bare TOML keys that cannot be mistaken for an option. */
 export const HOST_NAME = /^\w[\w-]*$/;
 
 /** A machine that `--remote` can name. */
 export const hostSchema = z.strictObject({
   address: sshWord.describe("What ssh connects to: a host name, an address, or a Host of ~/.ssh"),
-  user: sshWord.optional().describe("Name to log in with; else what ssh takes"),
+  user: sshWord.optional().describe("User to log in as (default: ssh's own)"),
   port: z.number().int().min(1).max(65_535).optional().describe(
-    "Port of sshd; else what ssh takes",
+    "Port of sshd (default: ssh's own)",
   ),
-  llorch: z.string().min(1).optional().describe("Path of llorch there; else llorch on its PATH"),
+  llorch: z.string().min(1).optional().describe(
+    "Path of llorch there (default: llorch on the PATH there)",
+  ),
   args: z.array(z.string()).optional().describe("More arguments for ssh, e.g. -J and a jump host"),
 });
 
-/** The keys that every config file may have; none of them is needed. */
+/** The keys outside of `hosts`; none of them is required. */
 export const keysSchema = z.strictObject({
   orchestrator: z.strictObject({
-    url: url("Where orchestratord answers"),
+    url: url("Address of orchestratord"),
     token_file: tokenFile("orchestratord"),
     ca_file: caFile("orchestratord"),
   }).optional(),
   pool: z.strictObject({
-    url: url("Where the pool manager of this machine answers"),
+    url: url("Address of this machine's pool manager"),
     token_file: tokenFile("the pool manager"),
     ca_file: caFile("the pool manager"),
   }).optional(),
@@ -70,7 +74,9 @@ export const fileSchema = z.strictObject({
   }
 });
 
-/** A variable is meant for one run; a file must mean the same in every folder. */
+/**
+ * Relative paths are for variables, which are set for one run: the file is read in every folder.
+ */
 const NOT_OWN = "must be an absolute path, or begin with ~/";
 
 /** A config file's contents. */

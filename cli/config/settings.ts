@@ -18,14 +18,14 @@ export interface DaemonSettings {
   readonly caFile: string | undefined;
 }
 
-/** The configuration as it applies: `LLORCH_*` variable, then file, then default. */
+/** The configuration in effect: `LLORCH_*` variable, then file, then default. */
 export interface Settings {
   readonly orchestrator: DaemonSettings;
   readonly pool: DaemonSettings;
   readonly models: {
     /** Where models are downloaded to. */
     readonly dir: string;
-    /** Where models are looked for: the folder that was set, else those that daemons look in. */
+    /** Folders to look for models in: the one that is set, otherwise the daemons' defaults. */
     readonly dirs: readonly string[];
   };
   /** Machines that `--remote` can name. */
@@ -33,7 +33,7 @@ export interface Settings {
 }
 
 /**
- * The settings of this person.
+ * Reads the settings of the user.
  *
  * @throws {UsageError} naming the variable, or file and line, that is wrong.
  */
@@ -66,7 +66,7 @@ export async function settings({ env, cwd }: Pick<Context, "env" | "cwd">): Prom
 }
 
 interface Given {
-  /** What was set, without defaults. */
+  /** Without defaults. */
   readonly values: ReadonlyMap<KeyName, string>;
   readonly hosts: Readonly<Record<string, HostConfig>>;
 }

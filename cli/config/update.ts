@@ -5,11 +5,11 @@ import { parseConfig } from "./document.ts";
 import { readConfigText, reasonOf } from "./file.ts";
 
 /**
- * Edits the config file. It is replaced in one step, and only by a text that is valid.
+ * Edits the config file. It is replaced atomically, and only with a valid text.
  *
- * @param edit Gives the new text of a valid one; empty when there is no file yet.
+ * @param edit Gets the current text, empty when there is no file yet, and returns the new one.
  * @returns whether anything changed
- * @throws {UsageError} when the file is not valid, or would not be
+ * @throws {UsageError} when the file is not valid, or would not be after the edit
  * @throws {LlorchError} when it cannot be written
  */
 export async function updateConfig(path: string, edit: (text: string) => string): Promise<boolean> {
@@ -22,12 +22,12 @@ export async function updateConfig(path: string, edit: (text: string) => string)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const reasons = error.message.split("\n").map((line) => line.replace(/^.*?:\d+: /, ""));
-    const host = /^hosts\.([\w-]+)\.address is needed$/m.exec(reasons.join("\n"))?.[1];
+    const host = /^hosts\.([\w-]+)\.address is required$/m.exec(reasons.join("\n"))?.[1];
     const advice = host === undefined
       ? ""
       : config.hosts?.[host] === undefined
       ? `; llorch remote hosts add ${host} ADDRESS first`
-      : `; llorch remote hosts remove ${host} takes out all of it`;
+      : `; llorch remote hosts remove ${host} removes the whole host`;
     throw new UsageError(`Cannot change ${path}: ${reasons.join(", ")}${advice}`, { cause: error });
   }
   replaceFile(path, after);
@@ -55,7 +55,7 @@ function replaceFile(path: string, text: string): void {
   }
 }
 
-/** Where a link points, so that the link stays one. */
+/** The file that a link points to, so that the link itself is kept. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

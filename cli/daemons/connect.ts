@@ -8,7 +8,7 @@ import { explaining } from "./failure.ts";
 import type { DaemonKind } from "./kind.ts";
 
 /**
- * A client of a daemon: `--url`, else the person's settings.
+ * A client of a daemon, at `--url` or at the address in the settings.
  *
  * @throws {UsageError} when settings or token file are wrong.
  */
@@ -23,7 +23,7 @@ export async function connect(
   return explaining(createClient({ baseUrl, token, http: trusting(caFile) }), kind);
 }
 
-/** @throws {UsageError} that says how to name another token file. */
+/** @throws {UsageError} that says how to choose another token file. */
 export function readToken(
   { section }: DaemonKind,
   tokenFile: string | undefined,
@@ -34,7 +34,7 @@ export function readToken(
   } catch (error) {
     if (!(error instanceof UsageError) || /chmod/.test(error.message)) throw error;
     throw new UsageError(
-      `${error.message}; llorch config set ${section}.token_file names another, unset none`,
+      `${error.message}; llorch config set ${section}.token_file FILE chooses another, unset none`,
       { cause: error },
     );
   }

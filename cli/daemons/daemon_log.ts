@@ -2,29 +2,29 @@ import { join } from "node:path";
 import { defaultStateDir, type Env } from "#shared/paths.ts";
 import type { DaemonKind } from "./kind.ts";
 
-/** A daemon says that it listens within this much of its log, in bytes. */
+/** The line that says where a daemon listens is within this many bytes of its log's start. */
 const HEAD_BYTES = 1024 * 1024;
 
-/** Logs of daemons that have ended which are kept. */
+/** How many logs of daemons that have ended are kept. */
 const KEPT_LOGS = 5;
 
-/** What a daemon says of itself once it listens. */
+/** What a daemon logs once it listens. */
 export interface Listening {
   readonly pid: number;
   readonly url: string;
 }
 
-/** The folder of a daemon's logs: its default state folder, whichever it is told to use. */
+/** The folder of a daemon's logs: its default state folder, even when it uses another. */
 export function logDir({ executable }: DaemonKind, env: Env): string {
   return defaultStateDir(env, executable);
 }
 
-/** Makes an empty log, for its owner alone, and gives its path. */
+/** Creates an empty log that only its owner can read, and returns its path. */
 export async function createLog(kind: DaemonKind, env: Env): Promise<string> {
   const dir = logDir(kind, env);
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  // Readable for its owner alone from the start.
+  // A temporary file, because it is readable only for its owner from the start.
   return await Deno.makeTempFile({ dir, prefix: `${kind.executable}-${stamp}-`, suffix: ".log" });
 }
 
@@ -66,7 +66,7 @@ export async function readHead(path: string): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, length));
 }
 
-/** What a log says about where its daemon listens; undefined until it does. */
+/** Where a daemon listens, from its log; undefined until the log says it. */
 export function findListening(log: string): Listening | undefined {
   for (const line of log.split("\n")) {
     const { event, pid, url } = parseLine(line) ?? {};
@@ -77,7 +77,7 @@ export function findListening(log: string): Listening | undefined {
   return undefined;
 }
 
-/** The lines of a log that a daemon wrote for people: its error line among them. */
+/** The lines of a log that are not JSON, for people to read, such as an error line. */
 export function plainLines(log: string): string[] {
   return log.split("\n").filter((line) => line.trim() !== "" && parseLine(line) === undefined);
 }

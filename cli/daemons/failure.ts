@@ -10,7 +10,7 @@ import type { DaemonKind } from "./kind.ts";
 
 /** A daemon that does not answer, or not as the contract says. */
 export class UnreachableError extends LlorchError {
-  /** Whether something answered there that is none of ours. */
+  /** Whether a program that is not of llorch answered. */
   readonly isForeign: boolean;
 
   constructor(message: string, options: ErrorOptions & { readonly isForeign: boolean }) {
@@ -36,12 +36,12 @@ export function explaining(client: Client, kind: DaemonKind): Client {
   };
 }
 
-/** What went wrong between us and a daemon, with what to do about it. */
+/** Adds to an error of a call to a daemon what to do about it. */
 export function explainFailure(error: unknown, kind: DaemonKind, url: string): unknown {
   if (error instanceof ForeignReplyError) {
     return new UnreachableError(
       `Something that is not ${kind.executable} answers at ${url}: ${error.message}; ` +
-        "say with --url where it is",
+        "give the right address with --url",
       { cause: error, isForeign: true },
     );
   }
@@ -49,10 +49,10 @@ export function explainFailure(error: unknown, kind: DaemonKind, url: string): u
     const certificate = certificateReason(error);
     const message = certificate === undefined
       ? `${kind.executable} does not answer at ${url}: ${transportReason(error)}; ` +
-        `start it with llorch ${kind.group} start, or say with --url where it is`
+        `start it with llorch ${kind.group} start, or give its address with --url`
       : `Cannot trust ${kind.executable} at ${url}: ${certificate}; ` +
         (certificateFix(certificate) ??
-          "name the authority that signed its certificate with LLORCH_CA_FILE, or with " +
+          "set LLORCH_CA_FILE to a file with the authority that signed it, or use " +
             `llorch config set ${kind.section}.ca_file FILE`);
     return new UnreachableError(message, { cause: error, isForeign: false });
   }
@@ -76,8 +76,8 @@ function hintOf(
   }
   if (code === "NOT_FOUND" && /^Cannot find (job|worker) /.test(message)) {
     return kind.section === "pool"
-      ? "llorch worker list names them"
-      : "llorch orchestrator jobs list names them";
+      ? "llorch worker list shows them"
+      : "llorch orchestrator jobs list shows them";
   }
   if (code === "CONTEXT_LENGTH_EXCEEDED") return CONTEXT_HINT;
   return retryAfterMs === undefined ? undefined : retryHint(retryAfterMs);
@@ -85,19 +85,19 @@ function hintOf(
 
 /** What to do about a prompt that is too long. */
 export const CONTEXT_HINT =
-  "shorten the prompt, or take a worker with more tokens per slot (llorch worker start --context)";
+  "shorten the prompt, or start a worker with more tokens per slot (llorch worker start --context)";
 
 /** `try again in 2 s`. */
 export function retryHint(retryAfterMs: number): string {
   return `try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s`;
 }
 
-/** Why its certificate is not trusted: `invalid peer certificate: UnknownIssuer`. */
+/** Why the daemon's certificate is not trusted: `invalid peer certificate: UnknownIssuer`. */
 function certificateReason(error: TransportError): string | undefined {
   return /invalid peer certificate: [^;]*/.exec(error.message)?.[0];
 }
 
-/** The last word of the system's own chain of reasons: `Connection refused`. */
+/** The innermost cause of a transport error: `Connection refused`. */
 function transportReason(error: TransportError): string {
   if (!error.message.startsWith("Cannot reach ")) return error.message;
   let deepest: Error = error;

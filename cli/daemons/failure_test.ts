@@ -7,7 +7,7 @@ import { explaining, UnreachableError } from "./failure.ts";
 import { ORCHESTRATORD } from "./kind.ts";
 
 Deno.test({
-  name: "a daemon whose certificate nobody vouches for is not told to be down, but what to trust" +
+  name: "a certificate that is not trusted is reported as such, with what to set" +
     (HAS_OPENSSL ? "" : " (skipped: no openssl)"),
   ignore: !HAS_OPENSSL,
   fn: () =>
@@ -21,8 +21,8 @@ Deno.test({
           assert.equal(
             error.message,
             `Cannot trust orchestratord at ${server.url}: invalid peer certificate: ` +
-              "UnknownIssuer; name the authority that signed its certificate with " +
-              "LLORCH_CA_FILE, or with llorch config set orchestrator.ca_file FILE",
+              "UnknownIssuer; set LLORCH_CA_FILE to a file with the authority that signed it, " +
+              "or use llorch config set orchestrator.ca_file FILE",
           );
           return true;
         });

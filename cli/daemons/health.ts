@@ -4,16 +4,16 @@ import { orchestratorRoutes } from "#shared/contracts/orchestrator_routes.ts";
 import type { Client } from "#shared/http/client.ts";
 import { UnreachableError } from "./failure.ts";
 
-/** A daemon answers within this time, in milliseconds. */
+/** Timeout of a health request, in milliseconds. */
 const HEALTH_TIMEOUT_MS = 5_000;
 
-/** What `GET /health` says. */
+/** Reply of `GET /health`. */
 export type Health = z.output<typeof health>;
 
 /**
  * Asks for `/health`, which every daemon has.
  *
- * @returns undefined when nothing answers there, `foreign` when something does that is not ours
+ * @returns undefined when nothing answers, `foreign` when a program answers that is not of llorch
  */
 export async function askHealth(client: Client): Promise<Health | "foreign" | undefined> {
   try {

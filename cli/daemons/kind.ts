@@ -30,6 +30,6 @@ export const POOL_MANAGERD: DaemonKind = {
 export function urlOption({ executable, section }: DaemonKind): TypedOption<string | undefined> {
   return httpUrl(
     "--url <url>",
-    `Where ${executable} answers; else ${section}.url of llorch config`,
+    `Address of ${executable} (default: ${section}.url of llorch config)`,
   );
 }

@@ -1,13 +1,13 @@
-/** What a look at a growing log brings. */
+/** What was added to a log since it was last read. */
 export interface LogNews {
   readonly lines: readonly string[];
-  /** Some lines came and went between two looks. */
+  /** Whether some lines are missing: they were written and dropped between two reads. */
   readonly isGap: boolean;
 }
 
 /**
- * The lines that are new in the later one of two windows onto the end of the same log. The last line
- * of a window may not be whole yet; a longer one that begins with it is the same line.
+ * The lines that are new in the later of two windows onto the end of the same log. The last line of
+ * a window may be incomplete; a longer line that begins with it is the same line.
  */
 export function newLines(before: readonly string[], now: readonly string[]): LogNews {
   if (before.length === 0 || now.length === 0) return { lines: now, isGap: false };

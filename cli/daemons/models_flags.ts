@@ -6,17 +6,17 @@ import { searchDirs } from "../models/installed.ts";
 const SYSTEM_CONFIG = "/etc/llorch/pool-manager.toml";
 
 /**
- * The flag by which a pool manager that is started for development looks where `llorch models list`
- * looks. None where flags, a variable or a config file may say it.
+ * The flag that makes a pool manager started for development use the folders of `llorch models
+ * list`. None when flags, a variable or a config file may set them.
  */
 export async function modelsFlags(
   { args, options }: Invocation<{ config: string | undefined }>,
   context: Context,
 ): Promise<string[]> {
-  const isSaid = options.config !== undefined ||
+  const isSet = options.config !== undefined ||
     Boolean(context.env("LLORCH_MODELS_DIRS")) ||
     args.some((arg) => /^(--models-dirs|--config|-c)(=|$)/.test(arg));
-  if (isSaid || await isThere(SYSTEM_CONFIG)) return [];
+  if (isSet || await isThere(SYSTEM_CONFIG)) return [];
   const dirs = await searchDirs(context);
   return [`--models-dirs=${dirs.join(",")}`];
 }

@@ -1,12 +1,12 @@
 import { delay } from "#shared/lifecycle.ts";
 
-/** Time between two looks at a process, in milliseconds. */
-const LOOK_MS = 25;
+/** Interval between checks of a process, in milliseconds. */
+const POLL_MS = 25;
 
 /**
  * The command line of a living process; undefined when there is none.
  *
- * Linux is asked through `cat`: Deno itself reads `/proc` only with every permission.
+ * On Linux `cat` reads it: Deno itself reads `/proc` only with every permission.
  */
 export async function commandLine(pid: number): Promise<string | undefined> {
   const [command, ...args] = Deno.build.os === "linux"
@@ -17,20 +17,20 @@ export async function commandLine(pid: number): Promise<string | undefined> {
     stdin: "null",
     stderr: "null",
   }).output();
-  // A process that only waits to be reaped has none.
+  // A process that has ended and was not reaped yet has none.
   const line = new TextDecoder().decode(stdout).replaceAll("\0", " ").trim();
   return success && line !== "" ? line : undefined;
 }
 
 /**
- * Whether a command line is that of an executable: compiled, portable (deno runs what was unpacked,
- * with the permissions of that name), or run from its source.
+ * Whether a command line is that of an executable: compiled, portable (deno runs the unpacked code
+ * with the permissions of that name), or run from source.
  */
 export function runs(line: string, executable: string): boolean {
   return new RegExp(`(^|[\\s/]|\\s-P=)${executable}([\\s/.]|$)`).test(line);
 }
 
-/** Whether the process with this id is (still) that executable, not another that got its id. */
+/** Whether the process with this id is that executable, and not another that reused its id. */
 export async function isRunning(pid: number, executable: string): Promise<boolean> {
   const line = await commandLine(pid);
   return line !== undefined && runs(line, executable);
@@ -46,7 +46,7 @@ export async function untilGone(
   const deadline = performance.now() + deadlineMs;
   while (await isRunning(pid, executable)) {
     if (performance.now() > deadline) return false;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   return true;
 }

@@ -1,12 +1,12 @@
 import type { DaemonKind } from "./kind.ts";
 
-/** What keeps daemons alive in production. */
+/** The service manager that runs the daemons in production. */
 export type Manager = "systemd" | "launchd";
 
-/** The service manager refuses or answers within this time, in milliseconds. */
+/** Timeout of a command of the service manager, in milliseconds. */
 const ASK_TIMEOUT_MS = 5_000;
 
-/** What one asks a service manager for. */
+/** What to ask a service manager for. */
 export type Verb = "enable" | "start" | "stop" | "find" | "state";
 
 /** The service manager of this system. */
@@ -43,9 +43,9 @@ export function serviceCommand(kind: DaemonKind, verb: Verb, manager: Manager): 
 /** The unit of a daemon that is installed on this machine. */
 export interface InstalledService {
   readonly manager: Manager;
-  /** Starts or stops it; the service manager speaks to the terminal itself. @returns its exit code */
+  /** Starts or stops it; the service manager has our terminal. @returns its exit code */
   ask(verb: "start" | "stop"): Promise<number>;
-  /** `active`, `inactive`, …, in the service manager's own words. */
+  /** As the service manager reports it: `active`, `inactive`, … */
   state(): Promise<string>;
 }
 

@@ -19,25 +19,25 @@ import { type StartedDaemon, startedDaemons } from "./started.ts";
 /** Longest wait for a daemon to listen, in milliseconds. */
 const START_DEADLINE_MS = 60_000;
 
-/** A daemon that is given up gets this long to stop, in milliseconds. */
+/** Time to stop for a daemon that did not start properly, in milliseconds. */
 const STOP_DEADLINE_MS = 10_000;
 
-/** Time between two looks into the log, in milliseconds. */
-const LOOK_MS = 25;
+/** Interval between reads of the log, in milliseconds. */
+const POLL_MS = 25;
 
 /** A daemon that ended before it listened. */
 export interface FailedStart {
   readonly code: number;
-  /** What it said. */
+  /** Its log lines for people. */
   readonly lines: readonly string[];
 }
 
 /**
- * Starts a daemon in a session of its own, so that it outlives us and no Ctrl-C in our terminal
- * reaches it, and waits until it says that it listens.
+ * Starts a daemon and waits until it listens. It has a session of its own, so that it outlives this
+ * process and Ctrl-C in our terminal does not reach it.
  *
- * @throws {LlorchError} when it cannot be started or does not listen in time; it is gone then, as it
- * is when the signal aborts.
+ * @throws {LlorchError} when it cannot be started or does not listen in time. It is stopped then,
+ * as it is when the signal aborts.
  */
 export async function spawnDaemon(
   kind: DaemonKind,
@@ -52,7 +52,7 @@ export async function spawnDaemon(
   await pruneLogs(await listLogs(kind, env), new Set(running.map(({ log }) => log)));
   const { command, args: first } = findExecutable(kind.executable);
   const log = await createLog(kind, env);
-  // It outlives us, and follows none that started us.
+  // Without the launcher's variable: the daemon must not end with a process that started us.
   const { [ENV.launcher]: _, ...inherited } = Deno.env.toObject();
   const started = startProcess({ command, args: [...first, ...args] }, {
     env: inherited,
@@ -81,7 +81,7 @@ export async function spawnDaemon(
           `${kind.executable} did not listen within ${deadlineMs / 1000} s; its log is ${log}`,
         );
       }
-      await delay(LOOK_MS, signal);
+      await delay(POLL_MS, signal);
     }
   } catch (error) {
     sendSignal(pid, "SIGTERM");

@@ -13,8 +13,8 @@ import { chooseModel, modelMissing } from "./worker_choice.ts";
 import type { WorkerRequest } from "./worker_request.ts";
 
 /**
- * Runs a worker of its own in the foreground until it ends: its terminal is ours, and what
- * interrupts us reaches it.
+ * Runs a worker without a pool manager in the foreground until it ends. It has our terminal, and an
+ * interrupt is passed on to it.
  *
  * @returns its exit code
  */
@@ -28,7 +28,7 @@ export async function runStandalone(request: WorkerRequest, context: Context): P
 /** The arguments of a worker without a pool manager. */
 export function standaloneArgs(request: WorkerRequest, path: string): string[] {
   const { kind, gpu, context, slots, gpuLayers } = request;
-  // Without a number a build that has no GPU backend would quietly compute on the CPU.
+  // Without a number, a build that has no GPU backend would silently compute on the CPU.
   const device = kind === "cpu" ? "none" : gpu ?? 0;
   return [
     "--standalone",
@@ -40,7 +40,7 @@ export function standaloneArgs(request: WorkerRequest, path: string): string[] {
   ];
 }
 
-/** A model's file: a path as it stands, else what the models folders have by that name. */
+/** The file of a model: the path that was given, otherwise the one in the models folders. */
 async function modelPath(name: string, context: Context): Promise<string> {
   if (/\.gguf$/i.test(name)) {
     const path = name.replace(/^file:/, "");

@@ -6,7 +6,7 @@ import type { DaemonKind } from "./kind.ts";
 import { findService, managerOf, serviceCommand } from "./service.ts";
 import { spawnDaemon } from "./spawn.ts";
 
-/** What a person says of a daemon that is to start. */
+/** Options of the commands that start a daemon. */
 export interface StartOptions {
   /** Its config file. */
   readonly config: string | undefined;
@@ -15,8 +15,8 @@ export interface StartOptions {
 }
 
 /**
- * `llorch orchestrator start`, `llorch pool-manager start`: hands over to the service manager where a
- * unit is installed, else starts the daemon for development.
+ * `llorch orchestrator start`, `llorch pool-manager start`: starts the service where one is
+ * installed, otherwise the daemon for development.
  *
  * @returns the daemon's own exit code when it does not start
  */
@@ -65,7 +65,7 @@ async function ownFlags(
   return await modelsFlags(invocation, context);
 }
 
-/** A unit has its own configuration: flags that would be lost are refused. */
+/** Refuses flags, which a service does not take: it has its own configuration. */
 function refuseFlags(kind: DaemonKind, flags: readonly string[], command: string): void {
   if (flags.length === 0) return;
   throw new UsageError(
@@ -74,9 +74,9 @@ function refuseFlags(kind: DaemonKind, flags: readonly string[], command: string
   );
 }
 
-/** What a person should know who has just started a daemon by hand. */
+/** Note for a person who has started a daemon by hand. */
 function productionNote(kind: DaemonKind): string {
   const manager = managerOf(Deno.build.os);
-  return `It runs until llorch ${kind.group} stop. For development only: in production ${manager} ` +
-    `keeps it alive: ${serviceCommand(kind, "enable", manager).join(" ")}\n`;
+  return `It runs until llorch ${kind.group} stop. For development only. In production ${manager} ` +
+    `runs it: ${serviceCommand(kind, "enable", manager).join(" ")}\n`;
 }

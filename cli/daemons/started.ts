@@ -9,8 +9,8 @@ export interface StartedDaemon extends Listening {
 }
 
 /**
- * The daemons that we have started and that run. What is true is asked, not remembered: a daemon's
- * own log has its pid, and the process with that pid must still be this executable.
+ * The daemons that `llorch … start` has started and that run. There is no record of them: a
+ * daemon's log has its pid, and the process with that pid must still be this executable.
  */
 export async function startedDaemons(kind: DaemonKind, env: Env): Promise<StartedDaemon[]> {
   const found = await Promise.all((await listLogs(kind, env)).map(async (log) => {
@@ -18,6 +18,6 @@ export async function startedDaemons(kind: DaemonKind, env: Env): Promise<Starte
     if (listening === undefined) return [];
     return await isRunning(listening.pid, kind.executable) ? [{ ...listening, log }] : [];
   }));
-  // A pid that came round again stands in two logs: the newest is right.
+  // A pid that was reused is in two logs: the newest is right.
   return [...new Map(found.flat().map((daemon) => [daemon.pid, daemon])).values()];
 }

@@ -24,7 +24,7 @@ export interface DaemonStatus {
   readonly reason?: string;
   /** State of the installed unit. */
   readonly service?: string;
-  /** Figures of its own, by their names. */
+  /** Counts that this daemon has, by name. */
   readonly counts?: Readonly<Record<string, number>>;
 }
 
@@ -68,16 +68,18 @@ async function readStatus(
   };
 }
 
-/** Why nothing of ours answers there, and where something does. */
+/** Why the daemon does not answer at this address, and where it was started. */
 async function absence(
   kind: DaemonKind,
   env: Context["env"],
   health: Health | "foreign" | undefined,
 ): Promise<string> {
   const started = (await startedDaemons(kind, env)).map(({ url }) => url);
-  if (started.length > 0) return `it was started at ${started.join(", ")}: say so with --url`;
+  if (started.length > 0) {
+    return `it was started at ${started.join(", ")}: give this address with --url`;
+  }
   if (health === "foreign") {
-    return `something that is not ${kind.executable} answers there: say with --url where it is`;
+    return `something that is not ${kind.executable} answers there: give the right address with --url`;
   }
   if (health !== undefined) return `${health.component} answers there`;
   return `nothing answers; start it with llorch ${kind.group} start`;
@@ -92,7 +94,7 @@ async function readiness(client: Client): Promise<Pick<DaemonStatus, "ready" | "
   }
 }
 
-/** Nothing where the daemon does not let us look: `reason` has said why. */
+/** Empty where the daemon refuses: `reason` says why. */
 async function counts(kind: DaemonKind, client: Client): Promise<Pick<DaemonStatus, "counts">> {
   try {
     if (kind.section === "pool") {

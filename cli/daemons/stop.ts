@@ -14,10 +14,10 @@ import { type StartedDaemon, startedDaemons } from "./started.ts";
 const STOP_DEADLINE_MS = 60_000;
 
 /**
- * `llorch orchestrator stop`, `llorch pool-manager stop`: ends what `start` has started, else hands
- * over to the service manager.
+ * `llorch orchestrator stop`, `llorch pool-manager stop`: stops what `start` has started, otherwise
+ * the installed service.
  *
- * @returns 0 also when none runs, so that it may be said twice
+ * @returns 0 also when none runs, so that the command can be repeated
  */
 export function stopDaemon(
   kind: DaemonKind,
@@ -47,7 +47,7 @@ export function stopDaemon(
           "stop it where it was started",
       );
     }
-    say(`${kind.executable} does not run`);
+    say(`${kind.executable} is not running`);
     return EXIT.ok;
   };
 }
@@ -62,7 +62,7 @@ function choose(
   if (daemons.length < 2) return daemons[0];
   const urls = daemons.map((daemon) => daemon.url).join(", ");
   throw new UsageError(
-    `${daemons.length} of ${kind.executable} run: say with --url which of ${urls} to stop`,
+    `${daemons.length} instances of ${kind.executable} run: give the one to stop with --url: ${urls}`,
   );
 }
 
@@ -77,7 +77,7 @@ async function end(
     "TIMEOUT",
     `${kind.executable} (pid ${pid}) still runs ${
       STOP_DEADLINE_MS / 1000
-    } s after it was told to ` +
+    } s after it was asked to ` +
       `stop; its log is ${log}`,
   );
 }

@@ -22,8 +22,8 @@ export function kindOf(typed: string): DeviceKind {
 }
 
 /**
- * The device that a kind and a number mean. Without a number: the only one of its kind, else the one
- * with the most free memory.
+ * The device that a kind and a number mean. Without a number: the only one of its kind, otherwise
+ * the one with the most free memory.
  *
  * @throws {LlorchError} `NOT_FOUND` that names the devices there are.
  */
@@ -42,7 +42,7 @@ export function chooseDevice(
   throw new LlorchError("NOT_FOUND", `Cannot find ${asked}: there are ${known}`);
 }
 
-/** What a model is known by. */
+/** The names and the identity of a model. */
 type NamedModel = Pick<PoolModel, "model_ref" | "aliases" | "fingerprint">;
 
 /**
@@ -69,7 +69,7 @@ export function chooseModel<M extends NamedModel>(
 }
 
 /**
- * Says that no model is called so, what would be near, and what to do.
+ * The error for a name that no model has, with similar names and what to do.
  *
  * @param advice `llorch models download NAME fetches it`
  */

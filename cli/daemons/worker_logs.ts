@@ -5,13 +5,13 @@ import type { Client } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { newLines } from "./log_window.ts";
 
-/** Time between two looks at the log: the pool manager reads it as often, in milliseconds. */
-const LOOK_MS = 250;
+/** Interval between reads of the log, in milliseconds; the pool manager's own is the same. */
+const POLL_MS = 250;
 
-/** What following a worker's log tells. */
+/** Receives a worker's log while it is followed. */
 export interface LogFollower {
   line(text: string): void;
-  /** More was written between two looks than the pool manager keeps. */
+  /** Called when more was written between two reads than the pool manager keeps. */
   gap(): void;
 }
 
@@ -25,10 +25,10 @@ export async function readLogs(
 }
 
 /**
- * Tells each line of a worker's log once, until the worker has ended. The last line of a look may
- * still grow: it is told once two looks have seen it.
+ * Passes on each line of a worker's log once, until the worker has ended. The last line of a read
+ * may be incomplete: it is passed on once two reads have seen it.
  *
- * @returns how it ended, where the pool manager still knows
+ * @returns how it ended; undefined when the pool manager no longer knows
  */
 export async function followLogs(
   client: Client,
@@ -36,25 +36,25 @@ export async function followLogs(
   follower: LogFollower,
   signal: AbortSignal,
 ): Promise<WorkerExit | undefined> {
-  let told: readonly string[] = [];
+  let shown: readonly string[] = [];
   let seen: readonly string[] = [];
   for (let isFirst = true;; isFirst = false) {
-    // Asked before the log is read: what an ended worker wrote is all there.
+    // Read before the log, so that the log of a worker that has ended is complete.
     const { workers, exits } = await client.call(routes.state, {}, { signal });
     const window = await readLogs(client, id, signal).catch((error) => {
       if (isFirst || !isNotFound(error)) throw error;
     });
     const hasEnded = window === undefined || !workers.some(({ worker_id }) => worker_id === id);
-    // The log of an end that the orchestrator knows of is removed: then the last look counts.
+    // The log is removed once the orchestrator knows of the end: then the last read counts.
     const now = window?.length ? window : seen;
     const whole = hasEnded || now.at(-1) === seen.at(-1) ? now : now.slice(0, -1);
-    const { lines, isGap } = newLines(told, whole);
+    const { lines, isGap } = newLines(shown, whole);
     if (isGap) follower.gap();
     lines.forEach((line) => follower.line(line));
     if (hasEnded) return exits.find(({ worker_id }) => worker_id === id);
-    if (whole.length > 0) told = whole;
+    if (whole.length > 0) shown = whole;
     seen = now;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
 }
 

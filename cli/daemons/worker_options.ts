@@ -4,27 +4,27 @@ import { POOL_MANAGERD, urlOption } from "./kind.ts";
 /** Options of the command that starts a worker. */
 export const WORKER_OPTIONS = {
   model: needed(
-    text("-m, --model <model>", "The model to hold (needed)", { values: "models" }),
-    "--model is needed: the model that it should hold",
+    text("-m, --model <model>", "The model to load (required)", { values: "models" }),
+    "--model is required: the model that the worker should load",
   ),
   gpu: wholeNumber(
     "--gpu <number>",
-    "Which device of its kind; else the one with most room",
+    "Number of the device of this kind (default: the one with the most free memory)",
     { min: 0, max: 999 },
   ),
   context: wholeNumber(
     "--context <tokens>",
-    "Tokens per slot; else what the pool manager takes",
+    "Tokens per slot (default: chosen by the pool manager)",
     { min: 8, max: 10_000_000 },
   ),
   slots: wholeNumber(
     "--slots <count>",
-    "Requests side by side; else what the pool manager takes",
+    "Requests at the same time (default: chosen by the pool manager)",
     { min: 1, max: 256 },
   ),
   gpuLayers: wholeNumber(
     "--gpu-layers <count>",
-    "Layers to keep on the GPU; else what the pool manager takes, mostly all",
+    "Layers to keep on the GPU (default: chosen by the pool manager, usually all)",
     { min: 0, max: 10_000 },
   ),
   url: urlOption(POOL_MANAGERD),
@@ -32,5 +32,5 @@ export const WORKER_OPTIONS = {
   quiet: QUIET_OPTION,
 };
 
-/** What a person wants of a worker. */
+/** Values of {@linkcode WORKER_OPTIONS}. */
 export type WorkerOptions = ValuesOf<typeof WORKER_OPTIONS>;

@@ -3,7 +3,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { kindOf } from "./worker_choice.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
-/** A worker that someone asks for. */
+/** The worker to start. */
 export interface WorkerRequest {
   readonly kind: DeviceKind;
   readonly model: string;
@@ -17,10 +17,10 @@ export interface WorkerRequest {
 }
 
 /**
- * What the words after `llorch worker start` ask for.
+ * The worker that the arguments of `llorch worker start` describe.
  *
  * @param kind The kind of device, as it was typed.
- * @throws {UsageError} when they make no sense.
+ * @throws {UsageError} when they contradict each other or the kind is unknown.
  */
 export function workerRequest(
   kind: string,

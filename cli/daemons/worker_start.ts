@@ -9,13 +9,13 @@ import { modelAdvice } from "./model_advice.ts";
 import type { WorkerRequest } from "./worker_request.ts";
 import { chooseDevice, chooseModel, modelMissing } from "./worker_choice.ts";
 
-/** Longest wait for a worker; the pool manager gives it up earlier, in milliseconds. */
+/** Longest wait for a worker, in milliseconds; the pool manager gives up earlier. */
 const START_DEADLINE_MS = 600_000;
 
-/** Time between two looks at the pool, in milliseconds. */
-const LOOK_MS = 50;
+/** Interval between requests for the pool's state, in milliseconds. */
+const POLL_MS = 50;
 
-/** A worker that nobody waits for any more gets this long for its streams, in milliseconds. */
+/** After an interrupt, time for the streams of the new worker to end, in milliseconds. */
 const LEAVE_DEADLINE_MS = 5_000;
 
 /**
@@ -75,10 +75,10 @@ async function untilReady(
       throw new LlorchError(
         "WORKER_START_FAILED",
         `Worker ${workerId} did not become ready (${category})${detail ? `: ${detail}` : ""}; ` +
-          `llorch worker logs ${workerId} shows what it said`,
+          `llorch worker logs ${workerId} shows its last lines`,
       );
     }
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
-  throw new LlorchError("TIMEOUT", `Worker ${workerId} is not ready yet; llorch worker list`);
+  throw new LlorchError("TIMEOUT", `Worker ${workerId} is not ready yet; see llorch worker list`);
 }

@@ -8,7 +8,7 @@ const FILES: readonly (readonly [ExecutableName, string])[] = [
   ["pool-managerd", "/etc/llorch/pool-manager.toml"],
 ];
 
-/** Config files that exist are valid, as the daemon that reads them sees it. */
+/** Checks the config files that exist with the daemons that read them. */
 export const checkConfigFiles: Check = async (machine) => {
   const found = FILES.filter(([, path]) => machine.exists(path));
   if (found.length === 0) {
@@ -29,5 +29,5 @@ async function validate(machine: Machine, daemon: ExecutableName, path: string):
     return { name, status: "warn", message: `${path} is not checked: ${daemon} is not found` };
   }
   const message = output.trim().split("\n")[0]?.replace(`${daemon}: `, "") ?? `${path} is invalid`;
-  return { name, status: "fail", message, fix: `mend it, then ${daemon} --check-config` };
+  return { name, status: "fail", message, fix: `correct it, then run ${daemon} --check-config` };
 }

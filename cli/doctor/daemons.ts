@@ -4,20 +4,20 @@ import { UsageError } from "#shared/lifecycle.ts";
 import type { Check, Finding } from "./finding.ts";
 import type { DaemonUrls, Machine } from "./machine.ts";
 
-/** Addresses of which the check of the ports has said all there is. */
+/** Addresses that the check of the ports covers already. */
 const DEFAULTS: Readonly<DaemonUrls> = {
   orchestrator: `http://${LOOPBACK}:${PORTS.orchestratord}`,
   pool: `http://${LOOPBACK}:${PORTS.poolManagerd}`,
 };
 
-/** The daemons that the person's settings name answer, each with its version. */
+/** Checks that the daemons at the addresses in the settings answer; shows their versions. */
 export const checkDaemons: Check = async (machine) => {
   let urls: DaemonUrls;
   try {
     urls = await machine.daemonUrls();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const fix = "mend it, then llorch config validate";
+    const fix = "correct it, then run llorch config validate";
     return [{ name: "settings", status: "fail", message: errorMessage(error), fix }];
   }
   const findings = await Promise.all([
@@ -42,7 +42,7 @@ async function reach(
   return [{
     name,
     status: "warn",
-    message: `${daemon ?? "nothing of llorch"} answers at ${url}`,
+    message: `${daemon ?? "no daemon of llorch"} answers at ${url}`,
     fix: `start ${name} there, or llorch config set ${key}.url URL`,
   }];
 }

@@ -22,7 +22,7 @@ const CHECKS: readonly Check[] = [
   checkDaemons,
 ];
 
-/** Looks at the machine from every side; the checks run at the same time. */
+/** Runs every check on the machine, all at the same time. */
 export async function examine(machine: Machine): Promise<Finding[]> {
   return (await Promise.all(CHECKS.map((check) => check(machine)))).flat();
 }

@@ -178,7 +178,7 @@ Deno.test("doctor: config files that exist are checked by the daemon that reads 
   const stderr = "orchestratord: /etc/llorch/orchestrator.toml:3: prot is not a known field\n";
   assert.deepEqual(await found(checkConfigFiles, { exists, run: run(2, stderr) }), [
     "fail config: /etc/llorch/orchestrator.toml:3: prot is not a known field" +
-    " | mend it, then orchestratord --check-config",
+    " | correct it, then run orchestratord --check-config",
   ]);
 });
 
@@ -213,10 +213,10 @@ Deno.test("doctor: daemons of the settings answer with their version", async () 
   );
   const fix = "start orchestratord there, or llorch config set orchestrator.url URL";
   assert.deepEqual(await found(checkDaemons, { daemonUrls }), [
-    `warn orchestratord: nothing of llorch answers at http://gpu1:8080 | ${fix}`,
+    `warn orchestratord: no daemon of llorch answers at http://gpu1:8080 | ${fix}`,
   ]);
   const broken = () => Promise.reject(new UsageError("config.toml:3: url must be …"));
   assert.deepEqual(await found(checkDaemons, { daemonUrls: broken }), [
-    "fail settings: config.toml:3: url must be … | mend it, then llorch config validate",
+    "fail settings: config.toml:3: url must be … | correct it, then run llorch config validate",
   ]);
 });

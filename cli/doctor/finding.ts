@@ -2,14 +2,14 @@ import type { Machine } from "./machine.ts";
 
 /** What one check found. */
 export interface Finding {
-  /** What was looked at. */
+  /** What was checked. */
   readonly name: string;
-  /** `warn`: llorch runs, but not as one would wish; `fail`: it does not run. */
+  /** `warn`: llorch runs, but something is not as it should be; `fail`: it does not run. */
   readonly status: "ok" | "warn" | "fail";
   readonly message: string;
   /** What to do about it. */
   readonly fix?: string;
 }
 
-/** One check; it looks at the machine and never changes it. */
+/** One check; it never changes the machine. */
 export type Check = (machine: Machine) => Promise<Finding[]>;

@@ -14,7 +14,7 @@ import type { Env } from "#shared/paths.ts";
 import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 
-/** What a program that ran left. */
+/** Exit code and output of a program. */
 export interface RunResult {
   readonly code: number;
   readonly stdout: string;
@@ -23,9 +23,9 @@ export interface RunResult {
 
 /** The models in some folders. */
 export interface FoundModels {
-  /** How one asks for each. */
+  /** The name by which each is requested. */
   readonly names: readonly string[];
-  /** Files that look like models and are none, one line each. */
+  /** Files that look like models but cannot be used, one line each. */
   readonly problems: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export interface Machine {
   readonly os: typeof Deno.build.os;
   readonly arch: typeof Deno.build.arch;
   readonly denoVersion: string;
-  /** The checkout that we run from; undefined in a built executable. */
+  /** The checkout that this program runs from; undefined in a built executable. */
   readonly checkout: string | undefined;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
   exists(path: string): boolean;
@@ -50,19 +50,19 @@ export interface Machine {
   findModels(dirs: readonly string[]): Promise<FoundModels>;
   /** Undefined when there is no such program. */
   run(command: string, args: readonly string[]): Promise<RunResult | undefined>;
-  /** @throws {LlorchError} when it is nowhere. */
+  /** @throws {LlorchError} when it is not found. */
   findExecutable(name: ExecutableName): Executable;
   isPortFree(port: number): boolean;
   /** Name and version of the daemon that answers at an address, if one of ours does. */
   daemonAt(url: string): Promise<string | undefined>;
-  /** Where the person's settings say that daemons answer. */
+  /** The addresses of daemons in the settings. */
   daemonUrls(): Promise<DaemonUrls>;
 }
 
-/** A daemon answers within this time, in milliseconds. */
+/** Timeout of a health request, in milliseconds. */
 const DAEMON_TIMEOUT_MS = 1_000;
 
-/** The machine that runs us. */
+/** The machine that this process runs on. */
 export function systemMachine({ env, cwd }: Pick<Context, "env" | "cwd">): Machine {
   const { total, available } = Deno.systemMemoryInfo();
   return {
@@ -97,7 +97,7 @@ function exists(path: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    // It is there, and we may not look at it.
+    // It exists, but we may not read it.
     return true;
   }
 }

@@ -5,7 +5,7 @@ import type { Check, Finding } from "./finding.ts";
 /** Longest list of names in one line. */
 const MAX_NAMES = 5;
 
-/** Models in the default folders, and the demo model of a checkout. */
+/** Lists the models in the default folders, and the demo model of a checkout. */
 export const checkModels: Check = async (machine) => {
   const demo = machine.checkout === undefined ? [] : [join(machine.checkout, "catalog", "demo")];
   const dirs = [...defaultModelsDirs(machine.env), ...demo];

@@ -9,7 +9,7 @@ const USERS: readonly (readonly [ExecutableName, number])[] = [
   ["llorch-candled", PORTS.workerBase],
 ];
 
-/** The default ports: free, or held by the daemon that they are for. */
+/** Checks that the default ports are free, or used by the daemon that they are for. */
 export const checkPorts: Check = (machine) =>
   Promise.all(USERS.map(([user, port]) => portFinding(machine, user, port)));
 

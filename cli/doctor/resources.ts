@@ -4,7 +4,7 @@ import type { Check, Finding } from "./finding.ts";
 
 const GIB = 2 ** 30;
 
-/** Below this a small model may not fit; nothing fails before a load does. */
+/** Below this even a small model may not fit; only loading it would fail. */
 const LOW_MEMORY_BYTES = 1 * GIB;
 /** Below this hardly any model can be downloaded. */
 const LOW_DISK_BYTES = 5 * GIB;

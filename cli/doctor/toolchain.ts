@@ -5,7 +5,7 @@ import config from "../../deno.json" with { type: "json" };
 import type { Check, Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
-/** The deno that runs us. */
+/** Checks the version of the deno that runs this program. */
 export const checkDeno: Check = ({ denoVersion }) => {
   const isPinned = denoVersion === DENO_VERSION;
   return Promise.resolve([
@@ -18,13 +18,13 @@ export const checkDeno: Check = ({ denoVersion }) => {
   ]);
 };
 
-/** In a checkout the packages, in an installation the executables. */
+/** Checks the packages in a checkout, the executables in an installation. */
 export const checkInstallation: Check = (machine) =>
   Promise.resolve(
     machine.checkout === undefined ? executables(machine) : packages(machine, machine.checkout),
   );
 
-/** Git, which `llorch` uses for models and for development. */
+/** Checks git, which `llorch` uses for development. */
 export const checkGit: Check = async (machine) => {
   const result = await machine.run("git", ["--version"]);
   if (result?.code === 0) {
@@ -37,10 +37,10 @@ export const checkGit: Check = async (machine) => {
   return [{ name: "git", status: "warn", message: "not found", fix: "install git" }];
 };
 
-/** The system's ssh, over which `--remote` works. */
+/** Checks the system's ssh, which `--remote` uses. */
 export const checkSsh: Check = async (machine) => {
   const result = await machine.run("ssh", ["-V"]);
-  // OpenSSH says its version on standard error.
+  // OpenSSH prints its version on standard error.
   const version = /^\S+/.exec(result?.stderr ?? "")?.[0].replace(/,$/, "");
   if (result?.code === 0) return [{ name: "ssh", status: "ok", message: version ?? "found" }];
   const fix = "install the OpenSSH client; only --remote needs it";

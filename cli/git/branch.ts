@@ -6,16 +6,17 @@ import { readStatus } from "./repository.ts";
 import { chooseSubmodules, inspectSubmodule } from "./submodules.ts";
 import type { Kept } from "./update.ts";
 
-/** What became of the submodules. */
+/** Result of switching submodules to a branch. */
 export interface Switched {
   readonly switched: readonly { readonly path: string; readonly isNew: boolean }[];
   readonly kept: readonly Kept[];
 }
 
 /**
- * Puts submodules on a branch: one that they or their remote have, else a new one where they stand.
+ * Switches submodules to a branch that they or their remote have, otherwise to a new one at their
+ * current commit.
  *
- * @throws {LlorchError} when the name cannot be one of a branch, or a path is no submodule
+ * @throws {LlorchError} when the branch name is not valid, or a path is no submodule
  */
 export async function switchSubmodules(
   git: Git,
@@ -36,7 +37,7 @@ export async function switchSubmodules(
     const state = await inspectSubmodule(git, submodule);
     if (state.missing) {
       const how = state.broken ? "its repository is damaged" : "it is missing";
-      kept.push({ path, reason: `${how}: llorch git submodules update first` });
+      kept.push({ path, reason: `${how}: run llorch git submodules update first` });
       continue;
     }
     try {
@@ -65,7 +66,7 @@ async function switchTo(git: Git, branch: string): Promise<boolean> {
     const { hash, subject } = loose[0]!;
     throw new LlorchError(
       "CONFLICT",
-      `commits here are on no branch (${hash.slice(0, 7)} ${subject}): git branch NAME first`,
+      `commits here are on no branch (${hash.slice(0, 7)} ${subject}): run git branch NAME first`,
     );
   }
   await git.run(["switch", "--quiet", "--no-overwrite-ignore", branch]);

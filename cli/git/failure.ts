@@ -1,7 +1,7 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 
-/** A git that ended badly. */
+/** A git command that failed. */
 export interface GitFailure {
   readonly args: readonly string[];
   readonly cwd: string;
@@ -9,10 +9,10 @@ export interface GitFailure {
   readonly stderr: string;
 }
 
-/** What a complaint means; `$1` is what the pattern caught, `$cwd` the folder. */
+/** What git's error output means; `$1` is what the pattern caught, `$cwd` the folder. */
 type Rule = readonly [pattern: RegExp, code: ErrorCode, sentence: string];
 
-/** In the order in which they are tried: git often says the reason first and a consequence after. */
+/** In the order in which they are tried: git often prints the reason before its consequences. */
 const RULES: readonly Rule[] = [
   [
     /detected dubious ownership in repository at '([^']+)'/,
@@ -22,12 +22,12 @@ const RULES: readonly Rule[] = [
   [
     /not a git repository/i,
     "NOT_FOUND",
-    "Cannot find a git repository in or above $cwd: go to one, or make one with llorch git clone URL",
+    "Cannot find a git repository in or above $cwd: change into one, or make one with llorch git clone URL",
   ],
   [
     /must be run in a work tree/,
     "INVALID_REQUEST",
-    "Cannot work in $cwd: there are only git's own files (inside .git, or in a bare repository); go to a checkout",
+    "Cannot work in $cwd: there are only git's own files (inside .git, or in a bare repository); change into a checkout",
   ],
   [
     /(?:not our ref|unadvertised object|did not contain) ([0-9a-f]{40,64})/,
@@ -47,7 +47,7 @@ const RULES: readonly Rule[] = [
   [
     /Network is unreachable|No route to host|Connection timed out|Operation too slow|Connection reset/,
     "POOL_UNAVAILABLE",
-    "Cannot reach the other side: check the network, then try again",
+    "Cannot reach the other host: check the network, then try again",
   ],
   [
     /Host key verification failed/,
@@ -73,7 +73,7 @@ const RULES: readonly Rule[] = [
   [
     /destination path '([^']+)' already exists/,
     "CONFLICT",
-    "Cannot clone into $1: it is there already and not empty; name another folder",
+    "Cannot clone into $1: the folder exists and is not empty; choose another",
   ],
   [
     /transport '([^']+)' not allowed/,
@@ -88,7 +88,7 @@ const RULES: readonly Rule[] = [
   [
     /Unable to create '([^']+\.lock)': File exists/,
     "CONFLICT",
-    "Another git works here: wait for it, or remove $1 when none runs",
+    "Another git process is at work here: wait for it, or remove $1 if none is running",
   ],
   [
     /(?:'([^']+)'|leading directories of '([^']+)'|\S+): (?:Permission denied|Read-only file system)/,

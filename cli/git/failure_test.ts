@@ -58,7 +58,7 @@ const RECORDED: readonly (readonly [stderr: string, sentence: string])[] = [
   ],
   [
     "fatal: Unable to create '/w/.git/index.lock': File exists.\n\nAnother git process seems to be running\n",
-    "Another git works here: wait for it, or remove /w/.git/index.lock",
+    "Another git process is at work here: wait for it, or remove /w/.git/index.lock",
   ],
   [
     "fatal: detected dubious ownership in repository at '/w'\nTo add an exception\n",

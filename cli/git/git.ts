@@ -4,21 +4,21 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Context } from "../context.ts";
 import { commandName, explainGitFailure } from "./failure.ts";
 
-/** Git says nothing for this long: it hangs. In milliseconds. */
+/** Git counts as hung when it prints nothing for this long, in milliseconds. */
 const SILENCE_MS = 120_000;
 
-/** After an interrupt git gets this long to tidy up, in milliseconds. */
+/** After an interrupt git gets this long to clean up, in milliseconds. */
 const END_TIMEOUT_MS = 5_000;
 
-/** How much of git's complaints is kept, in characters. */
-const MAX_COMPLAINTS = 65_536;
+/** How much of git's error output is kept, in characters. */
+const MAX_ERROR_CHARS = 65_536;
 
-/** Nothing is asked, nothing is translated, and looking at a repository writes nothing. */
+/** No prompts, no translated messages, and reading a repository writes nothing. */
 const ENVIRONMENT = { GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };
 
 /**
- * Git is to touch one repository at a time, whatever the person has set: with this a `reset` would
- * go down into submodules before anyone has looked what they hold.
+ * Git works on one repository at a time, whatever the user has configured: otherwise a `reset`
+ * would descend into submodules before their contents are checked.
  */
 const CONFIG = ["-c", "submodule.recurse=false"];
 
@@ -27,7 +27,7 @@ const NETWORK_CONFIG = ["-c", "http.lowSpeedLimit=1024", "-c", "http.lowSpeedTim
 
 const SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15";
 
-/** What git left. */
+/** Exit code and output of git. */
 export interface GitResult {
   readonly code: number;
   readonly stdout: string;
@@ -42,22 +42,22 @@ export interface Git {
   /** Runs git, whatever its exit code. */
   attempt(args: readonly string[]): Promise<GitResult>;
   /**
-   * Runs git and gives what it wrote.
+   * Runs git and returns its standard output.
    *
    * @throws {LlorchError} with one sentence on what went wrong
    */
   run(args: readonly string[]): Promise<string>;
-  /** The same for what talks to another host; on a terminal its progress is shown. */
+  /** The same for commands that talk to another host; on a terminal their progress is shown. */
   talk(args: readonly string[]): Promise<string>;
 }
 
-/** What of the context git needs. */
+/** The parts of a {@linkcode Context} that git needs. */
 export type GitContext = Pick<Context, "env" | "stderr" | "signal">;
 
 /**
  * The system's git.
  *
- * @param showProgress Takes what git says while it talks to another host.
+ * @param showProgress Gets what git prints while it talks to another host.
  */
 export function systemGit(
   context: GitContext,
@@ -83,7 +83,7 @@ export function systemGit(
   };
 }
 
-/** Keeps ssh from asking, unless the person has an ssh command of their own. */
+/** Keeps ssh from asking, unless the user has an ssh command of their own. */
 async function sshEnvironment(
   { env }: GitContext,
   attempt: Git["attempt"],
@@ -132,14 +132,14 @@ async function execute(execution: Execution): Promise<GitResult> {
   try {
     const [stdout, stderr, { code }] = await Promise.all([
       read(child.stdout, Infinity),
-      read(child.stderr, MAX_COMPLAINTS, showProgress),
+      read(child.stderr, MAX_ERROR_CHARS, showProgress),
       child.status,
     ]);
     signal.throwIfAborted();
     if (!silent) return { code, stdout, stderr };
     throw new LlorchError(
       "TIMEOUT",
-      `${commandName(args)} said nothing for ${
+      `${commandName(args)} printed nothing for ${
         SILENCE_MS / 1000
       } s and was stopped: check the network, then try again`,
     );
@@ -161,7 +161,7 @@ function spawn({ args, cwd, env }: Execution): Deno.ChildProcess {
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      // A group of its own: what git starts, ssh for one, can be ended together with it.
+      // A process group of its own, so that what git starts, such as ssh, can be ended with it.
       detached: true,
     }).spawn();
   } catch (error) {
@@ -177,7 +177,7 @@ function send({ pid }: Deno.ChildProcess, signal: Deno.Signal): void {
   sendSignal(Deno.build.os === "windows" ? pid : -pid, signal);
 }
 
-/** Git in the folder of the context, its progress on a terminal unless that is not wanted. */
+/** Git in the context's folder; shows its progress on a terminal unless `quiet`. */
 export function talkingGit(context: Context, { quiet }: { readonly quiet: boolean }): Git {
   const { stderr, cwd } = context;
   const show = !quiet && stderr.isTerminal;

@@ -7,17 +7,17 @@ import { type Commit, listCommits } from "./repository.ts";
 export interface Loss {
   /** The submodule, or `.`. */
   readonly repository: string;
-  /** Tracked files with changes that stand in no commit. */
+  /** Tracked files with uncommitted changes. */
   readonly changes: readonly string[];
-  /** Files that git does not know and that are deleted. */
+  /** Untracked files that are deleted. */
   readonly untracked: readonly string[];
-  /** Commits that no branch holds any more; until git tidies up, their hashes bring them back. */
+  /** Commits that are on no branch any more; until git collects them, their hashes restore them. */
   readonly commits: readonly Commit[];
 }
 
 /**
- * What {@linkcode throwAway} would take. Repositories inside that git does not know stay, as
- * `git clean` leaves them alone.
+ * What {@linkcode throwAway} would throw away. Untracked repositories inside stay, as `git clean`
+ * leaves them alone.
  */
 export async function lossOf(
   git: Git,
@@ -44,7 +44,7 @@ export function isNothing({ changes, untracked, commits }: Loss): boolean {
   return changes.length === 0 && untracked.length === 0 && commits.length === 0;
 }
 
-/** Files of a commit that it adds, and at whose place an ignored file stands now. */
+/** Files that a commit adds and that exist now as ignored files. */
 export async function ignoredInTheWay(git: Git, target: string): Promise<string[]> {
   const added = await git.run([
     "diff",
@@ -64,15 +64,15 @@ export async function ignoredInTheWay(git: Git, target: string): Promise<string[
   return paths.filter((path) => ignored.has(path));
 }
 
-/** Commits that a detached HEAD alone holds. */
+/** Commits that only a detached HEAD reaches. */
 export async function looseCommits(git: Git, status: Status): Promise<Commit[]> {
   if (status.branch !== undefined || status.head === undefined) return [];
   return await listCommits(git, ["HEAD", "--not", "--branches", "--tags", "--remotes"]);
 }
 
 /**
- * Makes a repository exactly what a commit says; ignored files stay. Untracked ones go first, by
- * the ignore rules under which they were named.
+ * Makes a repository exactly what a commit says; ignored files stay. Untracked files are removed
+ * before the reset, which could change the ignore rules by which they were listed.
  */
 export async function throwAway(git: Git, target: string): Promise<void> {
   await git.run(["clean", "--force", "-d", "--quiet"]);

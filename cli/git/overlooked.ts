@@ -2,7 +2,9 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Git } from "./git.ts";
 import { isThere } from "./is_there.ts";
 
-/** How `git ls-files -v` marks a file that git is told to overlook, and what takes the mark away. */
+/**
+ * The marks of `git ls-files -v` for files that git is set to ignore changes of, and their undo.
+ */
 const MARKS: Readonly<Record<string, string>> = {
   h: "--no-assume-unchanged",
   S: "--no-skip-worktree",
@@ -10,10 +12,10 @@ const MARKS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refuses to move to a commit that changes a file which the person has changed, too, and told git to
- * overlook: git would stop half-way, and `status` cannot name the change.
+ * Refuses to move to a commit that changes a file which the user has also changed, and which git is
+ * set to ignore changes of: git would stop half-way, and `status` does not show the change.
  *
- * @throws {LlorchError} naming the file and the command that takes the mark away
+ * @throws {LlorchError} naming the file and the command that undoes the setting
  */
 export async function refuseOverlooked(git: Git, target: string): Promise<void> {
   const listed = (await git.run(["ls-files", "-v", "-z"])).split("\0");
@@ -28,8 +30,8 @@ export async function refuseOverlooked(git: Git, target: string): Promise<void> 
     if (flag === undefined || !await isThere(git, path) || !await isChanged(git, path)) continue;
     throw new LlorchError(
       "CONFLICT",
-      `Git overlooks your changes of ${path}, which its upstream changes too: ` +
-        `git update-index ${flag} ${path} first, then commit, stash or throw them away`,
+      `Git is set to ignore your changes of ${path}, which the upstream changes too: ` +
+        `run git update-index ${flag} ${path}, then commit, stash or throw away your changes`,
     );
   }
 }

@@ -28,7 +28,7 @@ const FIELDS = { "1": 8, "2": 9, "u": 10 } as const;
 
 /**
  * Reads git's porcelain format, version 2, with NUL between the records: any character may stand in
- * a path. Kinds of records that are not known are passed over, as git's manual asks.
+ * a path. Unknown kinds of records are skipped, as git's manual asks.
  */
 export function parseStatus(text: string): Status {
   const headers = new Map<string, string>();
@@ -44,7 +44,7 @@ export function parseStatus(text: string): Status {
       entries.push(untracked(record.slice(2)));
     } else if (kind === "1" || kind === "2" || kind === "u") {
       entries.push(changed(record, kind));
-      // The path that a renamed file had stands in a record of its own.
+      // The former path of a renamed file is a record of its own.
       if (kind === "2") at++;
     }
   }
@@ -81,7 +81,7 @@ function changed(record: string, kind: keyof typeof FIELDS): Entry {
   };
 }
 
-/** How many paths are in which state; one that was changed after it was staged counts in both. */
+/** Number of paths in each state; one that was changed after it was staged counts in both. */
 export interface Counts {
   readonly staged: number;
   readonly changed: number;
@@ -89,7 +89,7 @@ export interface Counts {
   readonly conflicting: number;
 }
 
-/** Counts files; a submodule that merely stands elsewhere is none, unless that is staged. */
+/** Counts files. A submodule at another commit does not count, unless that is staged. */
 export function countEntries(entries: readonly Entry[]): Counts {
   const count = (is: (entry: Entry) => boolean) => entries.filter(is).length;
   const tracked = (entry: Entry) => entry.kind === "tracked";
@@ -101,7 +101,7 @@ export function countEntries(entries: readonly Entry[]): Counts {
   };
 }
 
-/** Tracked paths whose content here stands in no commit. */
+/** Tracked paths with uncommitted content. */
 export function localChanges(entries: readonly Entry[]): string[] {
   return entries
     .filter((each) => each.kind !== "untracked" && !(each.isSubmodule && each.index === "."))

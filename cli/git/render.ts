@@ -4,12 +4,12 @@ import { countEntries, type Status } from "./porcelain.ts";
 import { describeState, type SubmoduleState } from "./submodules.ts";
 import type { Moved, SubmoduleUpdate } from "./update.ts";
 
-/** A commit as people read it. */
+/** A commit's hash, shortened for people. */
 export function shortHash(hash: string | undefined): string {
   return hash?.slice(0, 7) ?? "-";
 }
 
-/** How a repository stands, for people. */
+/** The state of a repository, for people. */
 export function renderStatus(
   status: Status,
   submodules: readonly SubmoduleState[],
@@ -67,14 +67,14 @@ export function renderSubmodules(
       : /conflicting|missing|broken/.test(state)
       ? "red"
       : "yellow";
-    // In a narrow terminal it may go on below.
+    // In a narrow terminal it may continue on the next line.
     if (!line.endsWith(state)) return line;
     return line.slice(0, line.length - state.length) + paint(colour, state);
   });
   return painted.join("\n") + "\n";
 }
 
-/** What became of the submodules: one line each, on one side what moved, on the other what stays. */
+/** The result of an update, one line for each submodule that was moved or left alone. */
 export function describeUpdate({ moved, kept }: SubmoduleUpdate) {
   const from = (each: Moved) => each.from === undefined ? "fetched" : shortHash(each.from);
   return {
@@ -83,7 +83,7 @@ export function describeUpdate({ moved, kept }: SubmoduleUpdate) {
   };
 }
 
-/** How a submodule stands, for programs. */
+/** The state of a submodule, for programs. */
 export function submoduleJson(state: SubmoduleState) {
   const { path, url, recorded, commit, branch, detached, ahead, behind, dirty } = state;
   return {

@@ -7,11 +7,11 @@ import { listCommits, readStatus } from "./repository.ts";
 import { listSubmodules } from "./submodules.ts";
 
 /**
- * Clears the folders of submodules in whose place a commit has something else, files or a folder of
- * its own: git would write over what lies there. One that the commit merely lacks stays as it is, a
- * repository that git does not know.
+ * Removes the folders of submodules that a commit replaces with files or an ordinary folder: git
+ * would overwrite what is there. A submodule that the commit only lacks stays, as an untracked
+ * repository.
  *
- * @throws {LlorchError} when one holds work and `force` is not given; nothing is touched then
+ * @throws {LlorchError} when one has local work and `force` is not given; nothing is changed then
  */
 export async function clearReplaced(
   git: Git,
@@ -27,19 +27,19 @@ export async function clearReplaced(
     const what = changes[0] ?? untracked[0] ?? `the commit ${commits[0]!.hash.slice(0, 7)}`;
     throw new LlorchError(
       "CONFLICT",
-      `${repository} holds work of yours (${what}), and files take the submodule's place: ` +
+      `${repository} has local work (${what}), and the upstream replaces the submodule with files: ` +
         "move the work elsewhere, or throw it away with llorch git sync --force",
     );
   }
   losses.forEach(onLoss);
   for (const path of paths) {
-    // Its commits stay in the repository around it, where their hashes bring them back.
+    // Its commits stay in the outer repository, where their hashes restore them.
     await git.run(["submodule", "--quiet", "absorbgitdirs", "--", path]);
     await Deno.remove(join(git.cwd, path), { recursive: true });
   }
 }
 
-/** Submodules that are here, and whose place a commit gives to something else. */
+/** Submodules that are here and that a commit replaces with something else. */
 async function replacedPaths(git: Git, target: string): Promise<string[]> {
   const here: string[] = [];
   for (const { path } of await listSubmodules(git)) {
@@ -58,7 +58,7 @@ function parseTree(text: string): { path: string; isSubmodule: boolean }[] {
   });
 }
 
-/** What goes with a submodule's folder: its own work, ignored files too, and that of those inside. */
+/** What is lost with a submodule's folder: local work and ignored files, also of those inside. */
 async function lossWithin(outer: Git, path: string): Promise<Loss[]> {
   const git = outer.at(join(outer.cwd, path));
   const status = await readStatus(git);
@@ -69,7 +69,7 @@ async function lossWithin(outer: Git, path: string): Promise<Loss[]> {
   const ignored = await git.run([
     ...["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"],
   ]);
-  // Repositories inside that are no submodules go with the folder, too.
+  // Repositories inside that are no submodules are lost with the folder, too.
   const untracked = status.entries.filter(({ kind }) => kind === "untracked")
     .map((entry) => entry.path);
   const whole = {

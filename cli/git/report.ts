@@ -1,7 +1,7 @@
 import type { Output } from "../output/output.ts";
 import { describeLoss, type Loss } from "./losses.ts";
 
-/** Tells every loss before it happens, whatever else is kept quiet, and remembers it. */
+/** Prints every loss before it happens, also with `--quiet`, and collects them. */
 export function lossReporter(stderr: Output): { all: Loss[]; onLoss: (loss: Loss) => void } {
   const all: Loss[] = [];
   return {

@@ -4,7 +4,7 @@ import { parseStatus, type Status } from "./porcelain.ts";
 import type { Unfinished } from "./unfinished.ts";
 
 /**
- * The repository that a folder is in: git at its top.
+ * Git at the top folder of the repository that contains a folder.
  *
  * @throws {LlorchError} when it is in none
  */
@@ -22,18 +22,18 @@ const STATUS = [
   "--untracked-files=all",
 ];
 
-/** How a repository stands; every untracked file is named, not just its folder. */
+/** The state of a repository; every untracked file is listed, not only its folder. */
 export async function readStatus(git: Git): Promise<Status> {
   const { code, stdout, stderr } = await git.attempt([...STATUS, "--ignore-submodules=none"]);
   if (code === 0) return parseStatus(stdout);
-  // A damaged submodule is no reason to know nothing of the repository around it.
+  // A damaged submodule must not hide the state of the repository around it.
   const isInside = /failed in submodule|not a git repository: \S*\/modules\//.test(stderr);
   return parseStatus(
     await git.run([...STATUS, `--ignore-submodules=${isInside ? "dirty" : "none"}`]),
   );
 }
 
-/** A commit, as people name it. */
+/** A commit, as it is shown to people. */
 export interface Commit {
   readonly hash: string;
   readonly subject: string;
@@ -55,10 +55,10 @@ export interface Following {
 }
 
 /**
- * The branch that is checked out and what it follows.
+ * The branch that is checked out, and the one that it follows.
  *
  * @param known Branches of the remotes, as {@linkcode knownBranches} gives them.
- * @throws {LlorchError} when there is none, with what to do about it
+ * @throws {LlorchError} when either is missing, with what to do about it
  */
 export function followingOf(
   { branch, upstream, head }: Status,
@@ -82,7 +82,7 @@ export function followingOf(
   if (branch === undefined) {
     throw new LlorchError(
       "CONFLICT",
-      "Cannot bring the repository up to date: no branch is checked out; git switch BRANCH first",
+      "Cannot bring the repository up to date: no branch is checked out; run git switch BRANCH first",
     );
   }
   if (upstream === undefined) {
@@ -96,11 +96,11 @@ export function followingOf(
 
 function howToFollow(branch: string, known: readonly string[]): string {
   const same = known.find((each) => each.slice(each.indexOf("/") + 1) === branch);
-  if (same !== undefined) return `git branch --set-upstream-to=${same}`;
+  if (same !== undefined) return `run git branch --set-upstream-to=${same}`;
   const [other] = known;
-  if (other === undefined) return "git remote add origin URL and git fetch first";
+  if (other === undefined) return "run git remote add origin URL and git fetch first";
   const remote = other.slice(0, other.indexOf("/"));
-  return `no remote has a ${branch}: git push --set-upstream ${remote} ${branch} makes one, or ` +
+  return `no remote has a ${branch}: git push --set-upstream ${remote} ${branch} creates it, or run ` +
     `git branch --set-upstream-to=${other}`;
 }
 

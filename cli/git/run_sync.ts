@@ -7,7 +7,7 @@ import { openRepository } from "./repository.ts";
 import { type Synced, type SyncOptions, syncRepository } from "./sync.ts";
 
 /**
- * What `pull` and `sync` share: do it and say what happened.
+ * The code of `pull` and `sync`: updates the repository and prints the result.
  *
  * @returns 1 when a submodule had to be left alone
  */

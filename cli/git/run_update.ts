@@ -9,7 +9,7 @@ import { openRepository } from "./repository.ts";
 import { updateSubmodules } from "./update.ts";
 
 /**
- * What `submodules update` and `submodules reset` share: do it and say what happened.
+ * The code of `submodules update` and `submodules reset`: moves submodules and prints the result.
  *
  * @returns 1 when a submodule had to be left alone
  */
@@ -35,13 +35,13 @@ export async function runUpdate(
   return kept.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** Paths as the person wrote them, from the folder that they stand in, as paths from the root. */
+/** Paths as the user wrote them, relative to the current folder, as paths from the root. */
 export function submodulePaths(
   git: Git,
   { cwd }: Context,
   args: readonly string[],
 ): readonly string[] {
-  // Git's root has its links resolved.
+  // Git gives its root with links resolved.
   const here = Deno.realPathSync(cwd);
   return args.map((arg) => relative(git.cwd, resolve(here, arg)).replaceAll("\\", "/"));
 }

@@ -10,17 +10,17 @@ export interface Submodule {
   /** From the root of the outermost repository. */
   readonly path: string;
   readonly url: string | undefined;
-  /** The commit that it should stand at; undefined while versions conflict. */
+  /** The commit that it should be at; undefined while versions conflict. */
   readonly recorded: string | undefined;
-  /** Several commits compete for the place. */
+  /** Whether its recorded commit has a merge conflict. */
   readonly conflicting: boolean;
 }
 
-/** How a submodule stands. */
+/** The state of a submodule. */
 export interface SubmoduleState extends Submodule {
-  /** It has not been fetched, or cannot be used. */
+  /** Whether it has not been fetched, or cannot be used. */
   readonly missing: boolean;
-  /** It is in its place, but its repository is damaged: git cannot work in it. */
+  /** Whether it is there, but its repository is damaged: git cannot work in it. */
   readonly broken: boolean;
   readonly commit: string | undefined;
   /** Undefined when it is detached, as `git submodule update` leaves it. */
@@ -28,15 +28,15 @@ export interface SubmoduleState extends Submodule {
   readonly detached: boolean;
   /** Commits that the recorded one lacks; null when that one has not been fetched. */
   readonly ahead: number | null;
-  /** Commits of the recorded one that are not here; null as well. */
+  /** Commits of the recorded one that are not here; null when it has not been fetched. */
   readonly behind: number | null;
-  /** Files with changes of your own, untracked ones among them. */
+  /** Number of files with local changes, including untracked ones. */
   readonly dirty: number;
   /** Those of them that are tracked. */
   readonly changes: readonly string[];
 }
 
-/** The submodules that a repository records, without those inside of them. */
+/** The submodules that a repository records, without those inside them. */
 export async function listSubmodules(git: Git): Promise<Submodule[]> {
   const [index, urls] = await Promise.all([
     git.run(["ls-files", "--stage", "-z"]),
@@ -98,7 +98,7 @@ export function parseUrls(config: string): Map<string, string> {
   return new Map(urls);
 }
 
-/** How one submodule stands. */
+/** Reads the state of one submodule. */
 export async function inspectSubmodule(git: Git, submodule: Submodule): Promise<SubmoduleState> {
   const { path, recorded } = submodule;
   const absent: SubmoduleState = {
@@ -144,7 +144,7 @@ async function distance(git: Git, recorded: string | undefined, head: string | u
   return { ahead, behind };
 }
 
-/** How every submodule stands, those inside of others after the one that holds them. */
+/** Reads the state of every submodule; those inside another come after it. */
 export async function inspectSubmodules(git: Git): Promise<SubmoduleState[]> {
   const states = await Promise.all(
     (await listSubmodules(git)).map(async (submodule) => {
@@ -157,7 +157,7 @@ export async function inspectSubmodules(git: Git): Promise<SubmoduleState[]> {
   return states.flat();
 }
 
-/** The state in words, the worst first; `ok` when it stands as recorded. */
+/** The state as text, the worst first; `ok` when it is as recorded. */
 export function describeState(state: SubmoduleState): string {
   const { missing, broken, conflicting, ahead, behind, dirty, commit, recorded } = state;
   const isElsewhere = commit !== undefined && recorded !== undefined && commit !== recorded;

@@ -10,15 +10,15 @@ import { type SubmoduleUpdate, updateSubmodules } from "./update.ts";
 
 /** How a repository is brought up to date. */
 export interface SyncOptions {
-  /** Refuses as soon as a tracked file has local changes. */
+  /** Whether to refuse when a tracked file has local changes. */
   readonly strict: boolean;
-  /** Throws away what is in the way, after it was named. */
+  /** Whether to throw away what is in the way, after it was reported. */
   readonly force: boolean;
-  /** Hears of every loss before it happens. */
+  /** Called with every loss before it happens. */
   readonly onLoss: (loss: Loss) => void;
 }
 
-/** What became of a repository. */
+/** Result of bringing a repository up to date. */
 export interface Synced {
   readonly branch: string;
   readonly upstream: string;
@@ -48,7 +48,7 @@ export async function syncRepository(git: Git, options: SyncOptions): Promise<Sy
   if (status.difference === undefined) {
     throw new LlorchError(
       "NOT_FOUND",
-      `Cannot bring ${branch} up to date: its upstream ${upstream} is gone; git branch --set-upstream-to=…`,
+      `Cannot bring ${branch} up to date: its upstream ${upstream} is gone; set another with git branch --set-upstream-to=…`,
     );
   }
   const { ahead, behind } = status.difference;
@@ -70,7 +70,7 @@ export async function syncRepository(git: Git, options: SyncOptions): Promise<Sy
   return { branch, upstream, from, to, commits: behind, ahead: force ? 0 : ahead, submodules };
 }
 
-/** Conflicts of which git keeps no other trace: `git stash pop` leaves such. */
+/** For conflicts that leave no file in git's folder, such as those of `git stash pop`. */
 const STASH: Unfinished = { what: "a merge", goOn: "git add them", giveUp: "git reset --merge" };
 
 function refuseLocal(

@@ -1,16 +1,16 @@
 import type { Git } from "./git.ts";
 import { isThere } from "./is_there.ts";
 
-/** Something that the person has begun in a repository and git waits to see ended. */
+/** An operation that was begun in a repository and not finished, such as a rebase. */
 export interface Unfinished {
   /** With its article: `a rebase`. */
   readonly what: string;
-  /** Command lines of git: the first goes on once conflicts are settled, the other gives it up. */
+  /** Git commands: the first continues once conflicts are resolved, the other one aborts. */
   readonly goOn: string;
   readonly giveUp: string;
 }
 
-/** What git leaves in its folder meanwhile; where several are there, the first is meant. */
+/** Files in git's folder during each operation; where several exist, the first counts. */
 const TRACES: readonly (readonly [file: string, what: string, goOn: string, giveUp: string])[] = [
   ["rebase-merge", "a rebase", "git rebase --continue", "git rebase --abort"],
   ["rebase-apply/applying", "git am", "git am --continue", "git am --abort"],

@@ -14,11 +14,11 @@ import { chooseSubmodules, inspectSubmodule, type SubmoduleState } from "./submo
 
 /** How submodules are brought to their recorded commits. */
 export interface UpdateOptions {
-  /** Throws away what is in the way, after it was named. */
+  /** Whether to throw away what is in the way, after it was reported. */
   readonly force: boolean;
-  /** Only these, and those inside of them; empty: all. */
+  /** Only these, and those inside them; empty: all. */
   readonly paths: readonly string[];
-  /** Hears of every loss before it happens. */
+  /** Called with every loss before it happens. */
   readonly onLoss: (loss: Loss) => void;
 }
 
@@ -36,15 +36,15 @@ export interface Kept {
   readonly reason: string;
 }
 
-/** What became of the submodules. */
+/** Result of an update of submodules. */
 export interface SubmoduleUpdate {
   readonly moved: readonly Moved[];
   readonly kept: readonly Kept[];
 }
 
 /**
- * Brings every submodule to the commit that its repository records. Without `force` one with work
- * in it is left as it is, and named.
+ * Moves every submodule to the commit that its repository records. Without `force`, one with local
+ * work is left alone and listed in the result.
  *
  * @throws {LlorchError} when a path is no submodule
  */
@@ -73,11 +73,11 @@ function inside(outer: string, path: string): string {
 }
 
 /**
- * 1. Conflicting: nobody but the person can choose.
+ * 1. Conflicting: only the user can choose.
  * 2. Missing: fetch it, unless something else is in its place.
- * 3. With force: name what goes, throw it away.
- * 4. Where it should be: done.
- * 5. Work in it: leave it.
+ * 3. With force: report local work, then throw it away.
+ * 4. At the recorded commit: done.
+ * 5. With local work: leave it alone.
  * 6. Move it.
  *
  * @returns why it was left alone
@@ -129,7 +129,7 @@ async function updateOne(
   // 5.
   if (!force) {
     if (overwritten.length > 0) return `a file of your own is in the way: ${overwritten[0]}`;
-    // Once more: the recorded commit may have been fetched since.
+    // Inspected again, because the recorded commit may have been fetched since.
     const reason = await workInside(submodule, await inspectSubmodule(git, state));
     if (reason !== undefined) return reason;
   }
@@ -149,8 +149,8 @@ async function isEmpty(folder: string): Promise<boolean> {
 }
 
 /**
- * Ignored files that a checkout of the recorded commit would overwrite without a word. That commit
- * is fetched for it; where that fails, the checkout will say so.
+ * Ignored files that a checkout of the recorded commit would silently overwrite. That commit is
+ * fetched for this check; where that fails, the checkout will report it.
  */
 async function filesInTheWay(submodule: Git, recorded: string): Promise<string[]> {
   const has = async () =>
@@ -180,7 +180,7 @@ function checkoutArgs(path: string, force: boolean): string[] {
   ];
 }
 
-/** What a move would endanger, or take out of the person's sight. */
+/** Local work that a move would endanger or hide; undefined when there is none. */
 async function workInside(git: Git, { changes, ahead }: SubmoduleState) {
   if (changes.length > 0) {
     const more = changes.length > 1 ? ` and ${changes.length - 1} more` : "";

@@ -3,19 +3,19 @@ import { orchestratorRoutes as routes } from "#shared/contracts/orchestrator_rou
 import type { Client } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** A cancelled job has ended within this time, in milliseconds. */
+/** Longest wait for a cancelled job to end, in milliseconds. */
 const END_DEADLINE_MS = 5_000;
 
-/** Time between two looks at the job, in milliseconds. */
-const LOOK_MS = 25;
+/** Interval between requests for the job's state, in milliseconds. */
+const POLL_MS = 25;
 
-/** A call of someone who wants to leave takes no longer than this, in milliseconds. */
+/** Timeout of each call while cancelling, in milliseconds. */
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Cancels a job and waits until it has ended.
  *
- * @returns how it ended: perhaps it was completed before
+ * @returns how it ended; it may have completed before the cancel
  */
 export async function cancelJob(client: Client, id: string): Promise<JobStatus> {
   const call = { timeoutMs: CALL_TIMEOUT_MS };
@@ -24,6 +24,6 @@ export async function cancelJob(client: Client, id: string): Promise<JobStatus> 
   while (true) {
     const { status, ended_at } = await client.call(routes.getTask, { params: { id } }, call);
     if (ended_at !== undefined || performance.now() > deadline) return status;
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }

@@ -9,7 +9,7 @@ import type { Client } from "#shared/http/client.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** An event of a job, with its id where it is kept. */
+/** An event of a job; events that are kept have an id. */
 export type FollowedEvent = JobEvent & { readonly id?: number };
 
 /** How long to reconnect without receiving an event, in milliseconds. */
@@ -19,25 +19,27 @@ const RECONNECT_FOR_MS = 30_000;
 const BACKOFF: Backoff = { firstMs: 50, maxMs: 2_000 };
 
 /**
- * A stream without events for this long is reopened, in milliseconds: a dead connection looks like a
- * waiting job, and reconnecting is cheap.
+ * A stream without events for this long is reopened, in milliseconds: a dead connection looks like
+ * a waiting job, and reconnecting is cheap.
  */
 const IDLE_MS = 3 * SSE_KEEP_ALIVE_MS;
 
 /** How a job is followed. */
 export interface FollowOptions {
   readonly signal: AbortSignal;
-  /** The job is known to be there: the first connection may fail too. @default false */
+  /**
+   * Whether the job is known to exist, so that a failed first connection is retried. @default false
+   */
   readonly isKnown?: boolean;
-  /** Told once for each connection that was lost. */
+  /** Called once for each connection that was lost. */
   readonly onDrop?: () => void;
 }
 
 /**
- * Every event of a job from its first to its terminal one, each once, over as many connections as
- * it takes.
+ * Yields every event of a job from its first to its terminal one, each once. Lost connections are
+ * opened again.
  *
- * @throws {LlorchError} when the job cannot be followed (any more)
+ * @throws {LlorchError} when the job cannot be followed, or no longer
  */
 export async function* followJob(
   client: Client,
@@ -70,7 +72,7 @@ export async function* followJob(
   }
 }
 
-const idleReason = () => new DOMException("Nothing came for too long", "AbortError");
+const idleReason = () => new DOMException("No event came for too long", "AbortError");
 
 /** The messages of one connection. */
 async function* connection(
@@ -96,7 +98,7 @@ async function* connection(
   }
 }
 
-/** The service said no, and will say it again. What breaks a connection is no `LlorchError`. */
+/** Whether the service refused for good. A broken connection is not a `LlorchError`. */
 function isFinal(error: unknown): boolean {
   return error instanceof LlorchError && !error.retriable;
 }

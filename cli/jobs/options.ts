@@ -16,11 +16,11 @@ import {
 export const LIST_OPTIONS = {
   status: oneOf(
     "--status <status>",
-    "Only those that are queued, dispatched, running, completed, failed or cancelled",
+    "Only jobs that are queued, dispatched, running, completed, failed or cancelled",
     ["queued", "dispatched", "running", "completed", "failed", "cancelled"],
   ),
-  model: text("--model <model>", "Only those of a model", { values: "models" }),
-  limit: wholeNumber("-n, --limit <count>", "How many at most (default 50)", {
+  model: text("--model <model>", "Only jobs of this model", { values: "models" }),
+  limit: wholeNumber("-n, --limit <count>", "At most this many jobs (default 50)", {
     min: 1,
     max: 100_000,
   }),
@@ -28,41 +28,47 @@ export const LIST_OPTIONS = {
   json: JSON_OPTION,
 };
 
-/** Which jobs a person wants to see. */
+/** Values of {@linkcode LIST_OPTIONS}. */
 export type ListOptions = ValuesOf<typeof LIST_OPTIONS>;
 
 /** Options of commands that stream a job. */
 export const WATCH_OPTIONS = {
   url: urlOption(ORCHESTRATORD),
   json: JSON_OPTION,
-  raw: flag("--raw", "Every event as it comes, a line of JSON each"),
+  raw: flag("--raw", "Print every event as it comes, each as a line of JSON"),
   quiet: QUIET_OPTION,
 };
 
-/** What a person wants to see of a job. */
+/** Values of {@linkcode WATCH_OPTIONS}. */
 export type WatchOptions = ValuesOf<typeof WATCH_OPTIONS>;
 
 /** Options of the command that submits a job; the contract says which values a job may have. */
 export const SUBMIT_OPTIONS = {
   model: needed(
-    text("-m, --model <model>", "The model (needed)", { values: "models" }),
-    "--model is needed; llorch models list names those of this machine",
+    text("-m, --model <model>", "The model (required)", { values: "models" }),
+    "--model is required; llorch models list shows the models on this machine",
   ),
   chat: flag(
     "--chat",
-    "The prompt is a person's message: the model's chat template goes around it",
+    "Send the prompt as a user's message, in the model's chat template",
   ),
-  maxTokens: number("-n, --max-tokens <count>", "Tokens to generate at most"),
+  maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),
   seed: number("--seed <number>", "The same seed gives the same answer"),
-  stop: texts("--stop <text...>", "Ends before any of these; write them behind the prompt"),
+  stop: texts(
+    "--stop <text...>",
+    "Stop before any of these texts; give this option after the prompt",
+  ),
   priority: text("--priority <class>", "interactive (default) or batch", {
     values: ["interactive", "batch"],
   }),
-  detach: flag("--detach", "Do not wait: print the job's id"),
-  idempotencyKey: text("--idempotency-key <key>", "The same key and task give the same job"),
+  detach: flag("--detach", "Print the job's id and do not wait for the job"),
+  idempotencyKey: text(
+    "--idempotency-key <key>",
+    "The same key and task do not start a second job",
+  ),
   ...WATCH_OPTIONS,
 };
 
-/** What a person wants of a job. */
+/** Values of {@linkcode SUBMIT_OPTIONS}. */
 export type SubmitOptions = ValuesOf<typeof SUBMIT_OPTIONS>;

@@ -15,7 +15,7 @@ export interface Printer {
   exitCode(): number;
 }
 
-/** The printer that `--json`, `--raw` and `--quiet` ask for. */
+/** The printer for `--json`, `--raw` and `--quiet`. */
 export function printerFor(
   { raw, json, quiet }: WatchOptions,
   jobId: string,
@@ -26,7 +26,7 @@ export function printerFor(
   return textPrinter(jobId, context, quiet);
 }
 
-/** The text alone on stdout; what else there is to say on stderr. */
+/** Only the text on stdout; notes and figures on stderr. */
 function textPrinter(jobId: string, { stdout, stderr }: Context, isQuiet: boolean): Printer {
   let last = "\n";
   let attempt = 1;
@@ -49,7 +49,9 @@ function textPrinter(jobId: string, { stdout, stderr }: Context, isQuiet: boolea
           stdout.write(data.t);
           return;
         case "metrics":
-          if (data.attempt > attempt) say(`\nAttempt ${data.attempt}: the job goes on elsewhere`);
+          if (data.attempt > attempt) {
+            say(`\nAttempt ${data.attempt}: the job continues on another worker`);
+          }
           attempt = Math.max(attempt, data.attempt);
           return;
         case "end":
@@ -77,7 +79,7 @@ function rawPrinter({ stdout }: Context): Printer {
   };
 }
 
-/** One document at the end. */
+/** One JSON document at the end. */
 function jsonPrinter(job_id: string, { stdout }: Context): Printer {
   let code: number = EXIT.ok;
   let text = "";
@@ -97,7 +99,7 @@ function jsonPrinter(job_id: string, { stdout }: Context): Printer {
   };
 }
 
-/** A job's error as a sentence with what to do. */
+/** A job's error as one sentence, with what to do. */
 export function jobError({ code, message, retry_after_ms }: ErrorData): LlorchError {
   const hint = code === "CONTEXT_LENGTH_EXCEEDED"
     ? `; ${CONTEXT_HINT}`

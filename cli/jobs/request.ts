@@ -11,7 +11,7 @@ export interface Submission {
 }
 
 /**
- * The task that a command line describes.
+ * The task that the options of a command line describe.
  *
  * @throws {UsageError} naming every option that is wrong.
  */

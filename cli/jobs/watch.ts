@@ -5,11 +5,11 @@ import type { WatchOptions } from "./options.ts";
 import { printerFor } from "./printer.ts";
 
 /**
- * Shows a job's events to its end.
+ * Shows a job's events until it ends.
  *
- * @param isKnown The job was just accepted.
+ * @param isKnown Whether the job was just accepted.
  * @returns 1 when the job fails
- * @throws {LlorchError} the job's error, where it is to be shown as text
+ * @throws {LlorchError} the job's error, where it is shown as text
  */
 export async function watchJob(
   client: Client,
@@ -23,7 +23,7 @@ export async function watchJob(
   const printer = printerFor(options, jobId, context);
   const onDrop = () => {
     if (options.quiet) return;
-    context.stderr.write("The connection was lost; going on where it broke off\n");
+    context.stderr.write("The connection was lost; connecting again and continuing from there\n");
   };
   for await (const event of followJob(client, jobId, { signal: context.signal, isKnown, onDrop })) {
     printer.show(event);

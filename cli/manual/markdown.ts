@@ -11,9 +11,9 @@ export function markdownManual(root: Group): string {
   return [
     "# The llorch command line",
     "<!-- Made from the commands themselves by `deno task docs`; do not edit. -->",
-    `${root.summary}. From a checkout it is \`deno task llorch …\`, installed it is \`llorch …\`: the ` +
-    "same words, the same exit codes. Data goes to stdout, everything else to stderr. Colours are " +
-    "left out in a pipe and where `NO_COLOR` is set. Nothing is asked without a terminal.",
+    `${root.summary}. From a checkout it is \`deno task llorch …\`, installed it is \`llorch …\`, with ` +
+    "the same arguments and exit codes. Data goes to stdout, everything else to stderr. There are " +
+    "no colours in a pipe or where `NO_COLOR` is set. Without a terminal, nothing is asked.",
     "## Every command",
     table(["option", "meaning"], PROGRAM_OPTIONS.map(optionRow)),
     table(["exit code", "meaning"], EXIT_CODES),
@@ -38,7 +38,7 @@ function settingsParts(): string[] {
   ]);
   return [
     "## Settings",
-    "They stand in `~/.config/llorch/config.toml` (`llorch config path`); a variable goes before " +
+    "They are in `~/.config/llorch/config.toml` (`llorch config path`); a variable overrides " +
     "the file.",
     table(["key", "variable", "meaning"], [...fixed, ...ofHosts]),
   ];
@@ -64,7 +64,7 @@ function commandParts(
   ];
   return [
     ...(hasHeading ? [`### ${code(usage)}`, `${escape(summary)}.`] : [code(usage)]),
-    ...(rows.length === 0 ? [] : [table(["word", "meaning"], rows)]),
+    ...(rows.length === 0 ? [] : [table(["argument", "meaning"], rows)]),
     ...exampleParts(examples),
   ];
 }

@@ -3,18 +3,18 @@ import { HELP_OPTION, REMOTE_OPTION, VERSION_OPTION } from "../global_options.ts
 import { examplesOf } from "../help.ts";
 import type { Option } from "../options.ts";
 
-/** What the manual says of a command, whatever the format. */
+/** A command in the manual, independent of the manual's format. */
 export interface CommandEntry {
   /** `llorch config get [options] <key>` */
   readonly usage: string;
   readonly summary: string;
   readonly args: readonly Argument[];
-  /** Its own: those of every command are said once. */
+  /** Its own: the options of every command are described once. */
   readonly options: readonly Option[];
   readonly examples: readonly Example[];
 }
 
-/** What the manual says of a group at the top, with all that is in it. */
+/** A top-level group or command in the manual, with all that it contains. */
 export interface Page {
   /** `config`; empty for the program itself. */
   readonly name: string;
@@ -29,7 +29,7 @@ export const COMMON_OPTIONS: readonly Option[] = [REMOTE_OPTION, HELP_OPTION];
 /** Options of the program itself. */
 export const PROGRAM_OPTIONS: readonly Option[] = [VERSION_OPTION, ...COMMON_OPTIONS];
 
-/** A page for each group or command at the top, in their order. */
+/** A page for each top-level group or command, in their order. */
 export function manualPages(root: Group): Page[] {
   return root.members.map((member) => ({
     name: member.name,

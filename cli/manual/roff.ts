@@ -10,7 +10,7 @@ export interface ManPage {
   readonly text: string;
 }
 
-/** The manual pages: of the program and of each group or command at the top. */
+/** The manual pages of the program and of each top-level group or command. */
 export function manPages(root: Group, version: string): ManPage[] {
   const pages = manualPages(root);
   const program = page(root.name, version, root.summary, [
@@ -24,11 +24,14 @@ export function manPages(root: Group, version: string): ManPage[] {
     section(
       "ENVIRONMENT",
       ...item("NO_COLOR", "No colours"),
-      ...item("LLORCH_*", "Goes before a key of the config file: LLORCH_POOL_URL is pool.url"),
+      ...item("LLORCH_*", "Overrides a key of the config file: LLORCH_POOL_URL overrides pool.url"),
     ),
     section(
       "FILES",
-      ...item("~/.config/llorch/config.toml", "Settings: llorch config; XDG_CONFIG_HOME moves it"),
+      ...item(
+        "~/.config/llorch/config.toml",
+        "Settings, see llorch config; XDG_CONFIG_HOME sets another folder",
+      ),
     ),
     section("SEE ALSO", pages.map(({ name }) => `${bold(`llorch-${name}`)}(1)`).join(",\n")),
   ]);
@@ -81,7 +84,7 @@ function option({ flags, summary }: Option): string[] {
   return item(flags, summary);
 }
 
-/** Begins with a paragraph's mark, which must not stand right below a heading. */
+/** Begins with a paragraph macro, which must not follow a heading directly. */
 function example({ line, summary }: Example): string[] {
   return [".PP", `${plain(summary)}:`, ".PP", ".nf", `    ${plain(`llorch ${line}`)}`, ".fi"];
 }
@@ -100,7 +103,7 @@ function quotedArgument(text: string): string {
   return `"${plain(text).replaceAll('"', "\\(dq")}"`;
 }
 
-/** Text without a meaning for roff: its own sign, dashes as typed, no request at a line's start. */
+/** Escapes text for roff: backslashes, dashes as typed, no request at the start of a line. */
 export function plain(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
     .replaceAll("^", "\\(ha").replaceAll("`", "\\(ga").replaceAll("…", "...")

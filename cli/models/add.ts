@@ -13,17 +13,17 @@ import { searchDirs } from "./installed.ts";
 import { Progress } from "./progress.ts";
 import { nameOfFile } from "./name_of_file.ts";
 
-/** Where and how a model is made known. */
+/** Where a model is added, and under which name. */
 export interface AddOptions {
   /** The models folder. */
   readonly dir: string;
-  /** Every folder that models are found in. */
+  /** Every folder in which models are found. */
   readonly dirs: readonly string[];
   readonly name?: string;
   readonly isQuiet: boolean;
 }
 
-/** What was done. */
+/** Result of adding a model. */
 export interface Added {
   readonly id: string;
   /** Other names that it was given. */
@@ -31,15 +31,16 @@ export interface Added {
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string;
-  /** `here`: it lay in a models folder already. */
+  /** `here`: it was already in a models folder. */
   readonly how: "here" | "link" | "copy";
 }
 
 /**
- * Makes a file known: a hard link in the models folder, because daemons follow no symbolic links out
- * of it, or a copy where the disk is another; and a manifest with its name and hash.
+ * Adds a model file to the models folder, with a manifest that has its name and hash. It is added
+ * as a hard link, because daemons follow no symbolic links out of the folder, or as a copy where
+ * the folders are on different disks.
  *
- * @throws {LlorchError} when it is no model, or another one stands in its place.
+ * @throws {LlorchError} when it is no model, or another file is in its place.
  */
 export async function addModel(
   source: Source,
@@ -85,12 +86,12 @@ export async function addModel(
   return { id, aliases, path, size_bytes: info.sizeBytes, sha256, how };
 }
 
-/** A file that is known already keeps its names: a new one comes beside them. */
+/** A file that was already added keeps its names and gets the new one too. */
 function aliasesWith({ id, aliases }: Manifest, name: string | undefined): string[] {
   return name === undefined || name === id ? aliases : [...new Set([...aliases, name])];
 }
 
-/** @throws {LlorchError} when another model is called so; the name would mean neither then. */
+/** @throws {LlorchError} when another model has the name, which would then be ambiguous. */
 async function refuseTakenName(
   name: string,
   source: Source,
@@ -102,7 +103,7 @@ async function refuseTakenName(
     if (await isSameFile(path, source.path)) continue;
     throw new LlorchError(
       "CONFLICT",
-      `"${name}" is the name of ${path} already: choose another with --name`,
+      `"${name}" is already the name of ${path}: choose another with --name`,
     );
   }
 }
@@ -138,12 +139,12 @@ async function place(
   return { path: target, how: "copy" };
 }
 
-/** A link that an earlier `add` made is no other file. */
+/** Accepts a link that an earlier `add` made. */
 async function sameFile(path: string, target: string): Promise<Pick<Added, "path" | "how">> {
   if (await isSameFile(path, target)) return { path: target, how: "link" };
   throw new LlorchError(
     "CONFLICT",
-    `${target} is there already and is another file: rename the one to add, or delete that one`,
+    `${target} exists and is a different file: rename the file to add, or delete ${target}`,
   );
 }
 

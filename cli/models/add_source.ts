@@ -5,20 +5,20 @@ import { homeDir } from "#shared/paths.ts";
 import type { Context } from "../context.ts";
 import { hubHome } from "./hub.ts";
 
-/** A model file that lies somewhere. */
+/** A model file to add. */
 export interface Source {
-  /** Without links. */
+  /** With links resolved. */
   readonly path: string;
-  /** What its file is called, also where it is kept under its hash. */
+  /** The name of its file, also where the hub's tool keeps it under its hash. */
   readonly fileName: string;
   /** Where it came from. */
   readonly hub?: { readonly repo: string; readonly revision?: string; readonly file: string };
-  /** Its hash, as the hub's own tool names the file by. */
+  /** Its hash, by which the hub's own tool names the file. */
   readonly sha256?: string;
 }
 
 /**
- * Finds the file that a reference or a path means.
+ * Finds the file of a reference or a path.
  *
  * @throws {LlorchError} when it is not there.
  */

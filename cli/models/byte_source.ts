@@ -4,19 +4,19 @@ import { fileChanged, statusError } from "./hub_errors.ts";
 import { askHub, send } from "./hub_http.ts";
 import type { RemoteFile } from "./remote_file.ts";
 
-/** Bytes of a file that come in. */
+/** A stream of a file's bytes. */
 export interface ByteStream {
-  /** Offset in the file of what comes first. */
+  /** Offset in the file of the first byte. */
   readonly position: number;
   readonly reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Whether the server sends parts of the file; otherwise this is the file from its start. */
+  /** Whether the server sent the requested part; otherwise this is the file from its start. */
   readonly isPart: boolean;
 }
 
-/** Statuses that an address which the hub handed out gives when its time is over. */
+/** HTTP statuses of an address that the hub redirected to, once its signature has expired. */
 const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
 
-/** Opens parts of one file of the hub, and sees to it that all are of the same content. */
+/** Opens parts of one file of the hub, and checks that all are of the same content. */
 export class ByteSource {
   readonly #hub: Hub;
   readonly #file: RemoteFile;
@@ -31,7 +31,7 @@ export class ByteSource {
   /**
    * Opens the file from `start` to before `end`.
    *
-   * @throws {LlorchError} a failure that may pass is `retriable`.
+   * @throws {LlorchError} `retriable` when the failure may be temporary.
    */
   async open(start: number, end: number, signal: AbortSignal): Promise<ByteStream> {
     const headers: Record<string, string> = { range: `bytes=${start}-${end - 1}` };
@@ -45,7 +45,7 @@ export class ByteSource {
     }
   }
 
-  /** Where the hub redirected to serves for many requests, until its signature has expired. */
+  /** The address that the hub redirected to is used again until its signature has expired. */
   async #request(headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     if (this.#direct !== undefined) {
       const response = await send(this.#direct, signal, {
@@ -76,7 +76,7 @@ export class ByteSource {
     }
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
     if (range === null || Number(range[1]) !== start) {
-      throw new LlorchError("NOT_READY", "The server sent another part than it was asked for");
+      throw new LlorchError("NOT_READY", "The server sent a different part than was requested");
     }
     this.#checkLength(range[3] === "*" ? null : range[3] ?? null);
     return { position: start, reader: body.getReader(), isPart: true };
@@ -86,8 +86,8 @@ export class ByteSource {
     if (length === null || Number(length) === this.#file.sizeBytes) return;
     throw new LlorchError(
       "CONFLICT",
-      `The server has ${length} bytes of ${this.#file.file}, and the hub announced ` +
-        `${this.#file.sizeBytes}: try again later, or name another revision`,
+      `The server has ${length} bytes of ${this.#file.file}, but the hub announced ` +
+        `${this.#file.sizeBytes}: try again later, or choose another revision`,
     );
   }
 }

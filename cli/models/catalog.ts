@@ -3,8 +3,9 @@ import type { CatalogModel } from "#shared/models/catalog.ts";
 import text from "../../catalog/catalog.toml" with { type: "text" };
 
 /**
- * The models that llorch knows by a short name. A test holds the shipped text against the schema of
- * `shared/models/catalog.ts`; loading that schema here would double the time of `models catalog`.
+ * The models that llorch knows by a short name. A test checks the shipped text against the schema
+ * of `shared/models/catalog.ts`; loading that schema here would double the time of `models
+ * catalog`.
  */
 export function readCatalog(): readonly CatalogModel[] {
   return parseToml(text, "catalog.toml")["models"] as unknown as readonly CatalogModel[];

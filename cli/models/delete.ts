@@ -12,7 +12,7 @@ import { findModel, findProblem, modelNotHere } from "./lookup.ts";
 import { nameOfFile } from "./name_of_file.ts";
 import { downloadTarget } from "./target.ts";
 
-/** What would be removed. */
+/** A model that can be deleted, and its files. */
 export interface Deletable {
   readonly name: string;
   /** The model's file comes last: until it is gone, the model is still there. */
@@ -21,7 +21,7 @@ export interface Deletable {
 }
 
 /**
- * The files of a model, its manifest, and what interrupted downloads of it left.
+ * The files of a model, with its manifest and what interrupted downloads of it left.
  *
  * @throws {LlorchError} when there is no such model, or it belongs to the checkout.
  */
@@ -41,7 +41,7 @@ export async function deletablePaths(word: string, context: Context): Promise<De
   return { name, paths, bytes: await sizeOf(parts) };
 }
 
-/** Name and first file of a model, also of one that cannot be used: a part of it may be missing. */
+/** Name and first file of a model, also of one that cannot be used, such as with a missing part. */
 async function findFile(
   word: string,
   context: Context,
@@ -57,7 +57,7 @@ async function findFile(
   }
 }
 
-/** Bytes of those files that are there. */
+/** Size of the files that exist, in bytes. */
 async function sizeOf(paths: readonly string[]): Promise<number> {
   let sum = 0;
   for (const path of paths) sum += (await Deno.lstat(path).catch(() => undefined))?.size ?? 0;
@@ -74,7 +74,7 @@ export async function removeModel(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** A model of which only the beginning is there. */
+/** A model of which only an interrupted download is there. */
 async function interrupted(word: string, context: Context): Promise<Deletable> {
   const missing = modelNotHere(word);
   let file: string | undefined;
@@ -91,7 +91,7 @@ async function interrupted(word: string, context: Context): Promise<Deletable> {
   return { name: nameOfFile(file), paths, bytes: await sizeOf(paths) };
 }
 
-/** Whether something stands there, if only a link that leads nowhere. */
+/** Whether something is at the path, also if only a dangling link. */
 async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }

@@ -10,12 +10,12 @@ Deno.test("diskError() says what the system holds against a file, in one sentenc
     code: "ENOSPC",
   });
   assert.match(message(full), /^Cannot write \/m\/x\.gguf: the disk is full; make room/);
-  assert.match(message(new Error("Read-only file system (os error 30)")), /is read-only; take/);
-  assert.match(message(new Deno.errors.PermissionDenied("no")), /you may not write there; take/);
-  assert.match(message(new Deno.errors.NotADirectory("no")), /something else stands in its way/);
+  assert.match(message(new Error("Read-only file system (os error 30)")), /is read-only; choose/);
+  assert.match(message(new Deno.errors.PermissionDenied("no")), /you may not write there; choose/);
+  assert.match(message(new Deno.errors.NotADirectory("no")), /something else is in its place/);
   assert.match(
     message(new Deno.errors.NotCapable('Requires all access to "/proc/x", run … --allow-all')),
-    /^Cannot write \/m\/x\.gguf: files below \/dev, \/proc and \/sys are not for models; take/,
+    /^Cannot write \/m\/x\.gguf: llorch cannot use files below \/dev, \/proc and \/sys; choose/,
   );
   const mistake = new TypeError("a mistake of ours");
   assert.equal(diskError("/m", mistake), mistake);
@@ -25,7 +25,7 @@ Deno.test("checkSpace() refuses what does not fit before a byte is fetched", asy
   await checkSpace("/", 1);
   await assert.rejects(
     checkSpace("/", 2 ** 52),
-    /free, and 4096 TiB are to come, besides 64\.0 MiB that stay free: make room/,
+    /free, but 4096 TiB are needed, and 64\.0 MiB must stay free: make room/,
   );
 });
 

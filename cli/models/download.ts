@@ -23,24 +23,24 @@ export interface DownloadOptions {
   readonly hub: Hub;
   readonly target: Target;
   readonly dir: string;
-  /** Fetches it again although it is there. */
+  /** Whether to download it again even if it is already there. */
   readonly isForced: boolean;
   readonly isQuiet: boolean;
 }
 
-/** What a download did. */
+/** Result of a download. */
 export interface Downloaded {
   readonly id: string;
   readonly path: string;
   readonly size_bytes: number;
   readonly sha256: string | null;
-  /** Whether the content is what the hub announced; false where it announces no hash. */
+  /** Whether the content has the hub's hash; false where the hub announces none. */
   readonly verified: boolean;
   /** Whether there was nothing to fetch. */
   readonly already: boolean;
 }
 
-/** Fetches a model with all its parts, checks it, and writes its manifest. */
+/** Downloads a model with all its parts, verifies it, and writes its manifest. */
 export async function downloadModel(
   options: DownloadOptions,
   context: Context,
@@ -71,12 +71,12 @@ export async function downloadModel(
       return await downloadParts(remotes, options, context);
     } catch (error) {
       if (!isFileChanged(error) || tries > 0) throw error;
-      note("The file on the hub has changed meanwhile: beginning again");
+      note("The file on the hub has changed in the meantime: starting again");
     }
   }
 }
 
-/** The model as it is on this machine already; undefined when it is not. */
+/** The model that is already on this machine; undefined when it is not. */
 export async function alreadyThere(target: Target, dir: string): Promise<Downloaded | undefined> {
   if (target.file === undefined) return undefined;
   const path = join(dir, basename(target.file));
@@ -88,13 +88,13 @@ export async function alreadyThere(target: Target, dir: string): Promise<Downloa
   return result(path, known, true);
 }
 
-/** A file that is not the one that the catalog means must not come under the catalog's name. */
+/** Refuses to give the catalog's name to a file that is not the one in the catalog. */
 function checkCatalog({ id, sha256, repo, file }: Target, [first]: readonly RemoteFile[]): void {
   if (sha256 === undefined || first?.sha256 === undefined || first.sha256 === sha256) return;
   throw new LlorchError(
     "CONFLICT",
-    `The hub has another file now than the catalog knows as ${id}: update llorch, or take it as ` +
-      `it is with llorch models download hf:${repo}::file=${file}`,
+    `The hub's file is no longer the one that the catalog has as ${id}: update llorch, or ` +
+      `download it anyway with llorch models download hf:${repo}::file=${file}`,
   );
 }
 
@@ -142,9 +142,9 @@ async function downloadParts(
 }
 
 /**
- * The hash of a file that is there, when it is the one that is wanted; undefined when none is there.
+ * The hash of the file at a path, when it is the wanted one; undefined when there is no file.
  *
- * @throws {LlorchError} `CONFLICT` when another one is.
+ * @throws {LlorchError} `CONFLICT` when there is a different file.
  */
 async function sameContent(
   path: string,
@@ -159,8 +159,8 @@ async function sameContent(
   }
   throw new LlorchError(
     "CONFLICT",
-    `${path} is there and is another file than the hub's: --force replaces it, --dir takes ` +
-      "another folder",
+    `${path} exists and differs from the hub's file: replace it with --force, or choose another ` +
+      "folder with --dir",
   );
 }
 
@@ -175,7 +175,7 @@ async function missingBytes(
   return missing;
 }
 
-/** Bytes of some files together; undefined when one is not there. */
+/** Total size of some files, in bytes; undefined when one is missing. */
 async function sizeOf(paths: readonly string[]): Promise<number | undefined> {
   let total = 0;
   for (const path of paths) {

@@ -12,14 +12,14 @@ import type { RemoteFile } from "./remote_file.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { DEFAULT_CONNECTIONS, transfer } from "./transfer.ts";
 
-/** What a GGUF file begins with. */
+/** The first bytes of a GGUF file. */
 const MAGIC = "GGUF";
 
 /** How a file is fetched. */
 export interface FetchOptions {
   readonly hub: Hub;
   readonly remote: RemoteFile;
-  /** Where it shall stand; its folder is there. */
+  /** Where to put it; the folder exists. */
   readonly path: string;
   readonly retry: RetryPolicy;
   readonly progress: Progress;
@@ -27,10 +27,10 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches one file and puts it in its place when it is whole and has the hash that the hub announced.
- * Whatever else happens, what came stays beside it and the next try goes on there.
+ * Fetches one file and puts it in its place once it is complete and has the hash that the hub
+ * announced. Until then the received part is kept beside it, and the next try continues from there.
  *
- * @returns SHA-256 of what came
+ * @returns SHA-256 of the file
  */
 export async function fetchFile(options: FetchOptions): Promise<string> {
   const { remote, path, progress } = options;
@@ -39,7 +39,7 @@ export async function fetchFile(options: FetchOptions): Promise<string> {
   for (const stale of await staleIncompletes(path, part)) {
     const { size } = await Deno.stat(stale);
     progress.note(
-      `The hub has another file now: ${formatBytes(size)} of the earlier one are dropped`,
+      `The hub has a different file now: dropping ${formatBytes(size)} of the earlier one`,
     );
     await onDisk(stale, () => Deno.remove(stale));
   }
@@ -48,8 +48,8 @@ export async function fetchFile(options: FetchOptions): Promise<string> {
     await onDisk(part, () => Deno.remove(part));
     throw new LlorchError(
       "CONFLICT",
-      `What came for ${remote.file} is not what the hub announced (SHA-256 ${sha256}, not ` +
-        `${remote.sha256}), so it was removed: try again, and mind what stands between you and the hub`,
+      `The download of ${remote.file} was removed: its SHA-256 is ${sha256}, but the hub announced ` +
+        `${remote.sha256}; try again, and check for a proxy that changes files`,
     );
   }
   await onDisk(path, async () => {
@@ -68,7 +68,7 @@ async function fill(file: Deno.FsFile, part: string, options: FetchOptions): Pro
   if (there > remote.sizeBytes) await file.truncate(0);
   const from = there > remote.sizeBytes ? 0 : await feedHash(file, hash, signal, () => {});
   await file.seek(from, Deno.SeekMode.Start);
-  if (from > 0) progress.note(`Going on at ${formatBytes(from)}`);
+  if (from > 0) progress.note(`Continuing at ${formatBytes(from)}`);
   progress.done = from;
   await transfer({
     source: new ByteSource(hub, remote),
@@ -89,7 +89,7 @@ async function fill(file: Deno.FsFile, part: string, options: FetchOptions): Pro
   return hash.digest("hex");
 }
 
-/** Refuses what is no model before gigabytes of it are read, and says what the disk holds against it. */
+/** Refuses what is no model before gigabytes of it are read, and explains errors of the disk. */
 function checkedFile(
   file: Deno.FsFile,
   from: number,
@@ -102,7 +102,7 @@ function checkedFile(
       if (isFirst && new TextDecoder().decode(bytes.subarray(0, MAGIC.length)) !== MAGIC) {
         throw new LlorchError(
           "INVALID_REQUEST",
-          `What comes for ${remote.file} is no GGUF file: check the reference and HF_ENDPOINT`,
+          `${remote.file} is not a GGUF file: check the reference and HF_ENDPOINT`,
         );
       }
       isFirst = false;

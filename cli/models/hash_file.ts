@@ -1,16 +1,18 @@
 import { createHash, type Hash } from "node:crypto";
 
-/** Bytes that are read at once. */
+/** Bytes of one read. */
 const READ_BYTES = 4 * 1024 * 1024;
 
-/** Feeds a file, from where it stands to its end, into a hash; `onBytes` is told how many so far. */
+/**
+ * Feeds a file into a hash, from its current position to its end; `onBytes` gets the count so far.
+ */
 export async function feedHash(
   file: Deno.FsFile,
   hash: Hash,
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): Promise<number> {
-  // While one buffer is hashed, the other one is filled.
+  // One buffer is filled while the other one is hashed.
   const buffers = [new Uint8Array(READ_BYTES), new Uint8Array(READ_BYTES)] as const;
   let total = 0;
   let pending = file.read(buffers[0]);

@@ -3,13 +3,13 @@ import { LlorchError } from "#shared/errors.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { type Env, homeDir } from "#shared/paths.ts";
 
-/** The hub, as the environment variables of its own tool (`hf`) say. */
+/** The hub, as configured by the environment variables of its own tool (`hf`). */
 export interface Hub {
   /** `HF_ENDPOINT`, without a slash at its end. */
   readonly endpoint: string;
   /** Sent to the endpoint's own host alone. */
   readonly token: string | undefined;
-  /** A connection that is silent for this long is given up, in milliseconds. */
+  /** A connection that is silent for this long is closed, in milliseconds. */
   readonly stallMs: number;
 }
 
@@ -39,7 +39,7 @@ export async function hubSettings(env: Env): Promise<Hub> {
   return { endpoint, token: await readToken(env), stallMs: seconds * 1000 };
 }
 
-/** Where the hub's tools keep what they keep: `HF_HOME`, else a folder of the person's cache. */
+/** The folder of the hub's tools: `HF_HOME`, otherwise a folder of the user's cache. */
 export function hubHome(env: Env): string {
   const cache = env("XDG_CACHE_HOME") || join(homeDir(env), ".cache");
   return env("HF_HOME") || join(cache, "huggingface");
@@ -49,16 +49,16 @@ async function readToken(env: Env): Promise<string | undefined> {
   const given = env("HF_TOKEN")?.trim();
   if (given) return checkToken(given, "HF_TOKEN");
   const path = env("HF_TOKEN_PATH") || join(hubHome(env), "token");
-  // Who has never logged in has no such file; what the hub says of a missing token is clear.
+  // Without a login there is no such file; the hub's reply to a missing token is clear.
   const text = await Deno.readTextFile(path).catch(() => "");
   return text.trim() === "" ? undefined : checkToken(text.trim(), path);
 }
 
-/** @throws {UsageError} when no header can carry it; a secret is not shown. */
+/** @throws {UsageError} when a header cannot carry the token, which is not shown. */
 function checkToken(token: string, where: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new UsageError(
-    `${where} must be one word of plain letters, digits and signs: ` +
-      `it has ${token.length} characters, some of them others; set it again`,
+    `${where} must be one word of ASCII letters, digits and signs: ` +
+      `it has ${token.length} characters, and some are not; set it again`,
   );
 }

@@ -4,7 +4,7 @@ import type { Hub } from "./hub.ts";
 /** Longest wait that a server may ask for, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
-/** What a status that is a failure means for the person. */
+/** Explains a failed reply of the hub. */
 export function statusError({ status, headers }: Response, hub: Hub, url: URL): LlorchError {
   const what = subject(hub, url);
   const page = `${hub.endpoint}/${what}`;
@@ -14,7 +14,7 @@ export function statusError({ status, headers }: Response, hub: Hub, url: URL): 
         "UNAUTHORIZED",
         hub.token
           ? `${url.host} does not accept the token for ${what} (401): set HF_TOKEN to a valid one`
-          : `${url.host} wants a token for ${what} (401), or there is no such repository: ` +
+          : `${url.host} requires a token for ${what} (401), or there is no such repository: ` +
             "set HF_TOKEN",
       );
     case 403:
@@ -31,7 +31,7 @@ export function statusError({ status, headers }: Response, hub: Hub, url: URL): 
     case 429:
       return new LlorchError(
         "RATE_LIMITED",
-        `${url.host} has had too many requests (429): try again later, or set HF_TOKEN`,
+        `${url.host} got too many requests (429): try again later, or set HF_TOKEN`,
         retryAfter(headers),
       );
     default:
@@ -42,7 +42,7 @@ export function statusError({ status, headers }: Response, hub: Hub, url: URL): 
   }
 }
 
-/** No reply at all. */
+/** The error when no reply came. */
 export function unreachable(url: URL, error: unknown): LlorchError {
   const reason = errorMessage(error).match(/\(os error \d+\)|dns error|certificate|tls/i);
   const hint = reason ? ` (${causeOf(errorMessage(error))})` : "";
@@ -53,9 +53,9 @@ export function unreachable(url: URL, error: unknown): LlorchError {
   );
 }
 
-/** The file on the server became another one while it was read. */
+/** The error when the file on the server changed while it was read. */
 export function fileChanged(): LlorchError {
-  return new LlorchError("CONFLICT", "The file on the hub has changed meanwhile: try again", {
+  return new LlorchError("CONFLICT", "The file on the hub has changed in the meantime: try again", {
     details: { changed: true },
   });
 }
@@ -87,7 +87,7 @@ function retryAfter(headers: Headers): { retryAfterMs?: number } {
   return Number.isFinite(ms) ? { retryAfterMs: Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS) } : {};
 }
 
-/** The innermost reason of what `fetch` says, which begins with the whole URL. */
+/** The innermost reason in an error message of `fetch`, which begins with the whole URL. */
 function causeOf(message: string): string {
   return message.split(": ").slice(-1)[0]!.replace(/\s*\(os error \d+\)\s*/, "").trim();
 }

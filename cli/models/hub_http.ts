@@ -2,31 +2,34 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Hub } from "./hub.ts";
 import { statusError, unreachable } from "./hub_errors.ts";
 
-/** Redirects followed at most. */
+/** Most redirects that are followed. */
 const MAX_REDIRECTS = 8;
 
-/** One request. */
+/** A request to the hub. */
 export interface HubRequest {
   readonly method?: "GET" | "HEAD";
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Leaves a redirect to another host unfollowed: what the hub says of the file is known then. */
+  /**
+   * Does not follow a redirect to another host, for requests that need only the hub's own headers.
+   */
   readonly stayOnHub?: boolean;
 }
 
-/** A reply, and what the hub said on the way to it. */
+/** A reply, and the hub's own headers on the way to it. */
 export interface HubReply {
   readonly response: Response;
   /** Where the reply came from. */
   readonly url: string;
-  /** Headers of the hub itself, which redirects to where the bytes are. */
+  /** Headers of the hub itself, which redirects to the server that has the bytes. */
   readonly hubHeaders: Headers;
 }
 
 /**
- * Asks the hub and follows where it redirects to. The token goes to the hub's own host alone.
+ * Sends a request to the hub and follows its redirects. The token is sent only to the hub's own
+ * host.
  *
- * @throws {LlorchError} one sentence for each status that is a failure, and for no connection.
+ * @throws {LlorchError} with one sentence for a failed reply or connection.
  */
 export async function askHub(hub: Hub, url: string, request: HubRequest): Promise<HubReply> {
   const { method = "GET", headers = {}, signal, stayOnHub = false } = request;
@@ -54,7 +57,7 @@ export async function askHub(hub: Hub, url: string, request: HubRequest): Promis
   throw astray(new URL(url), "in circles");
 }
 
-/** A plain GET from where the hub redirected to before; without the token. */
+/** One request without the token, and without following redirects. */
 export function send(url: URL, signal: AbortSignal, init: RequestInit): Promise<Response> {
   return fetch(url, { ...init, signal, redirect: "manual" }).catch((error) => {
     if (signal.aborted) throw signal.reason;
@@ -62,7 +65,7 @@ export function send(url: URL, signal: AbortSignal, init: RequestInit): Promise<
   });
 }
 
-/** A redirect that is not followed; it would be the same the next time. */
+/** The error for a redirect that is not followed. Trying again would not help. */
 function astray({ host }: URL, how: string): LlorchError {
   return new LlorchError(
     "NOT_READY",
@@ -71,7 +74,7 @@ function astray({ host }: URL, how: string): LlorchError {
   );
 }
 
-/** @throws {LlorchError} when what it redirects to is not to be followed. */
+/** @throws {LlorchError} when the redirect must not be followed. */
 export function redirectTarget(
   { status, headers }: Pick<Response, "status" | "headers">,
   from: URL,

@@ -5,14 +5,14 @@ import { onDisk } from "./disk.ts";
 const ENDING = ".incomplete";
 
 /**
- * Where a download is kept until it is whole. The name says of which content it is, so that what an
- * earlier try left is only ever continued with bytes of the same file.
+ * Where a download is kept until it is complete. The name identifies the content, so that an
+ * earlier try is only continued with bytes of the same content.
  */
 export function incompletePath(path: string, tag: string | undefined): string {
   return `${path}.${tag ?? "any"}${ENDING}`;
 }
 
-/** What other contents of the same file were begun and not ended. */
+/** Incomplete downloads of other contents of the same file. */
 export async function staleIncompletes(path: string, current: string): Promise<string[]> {
   const dir = dirname(path);
   const stale: string[] = [];
@@ -24,10 +24,10 @@ export async function staleIncompletes(path: string, current: string): Promise<s
 }
 
 /**
- * Opens the file of a download and keeps everybody else out.
+ * Opens and locks the file of a download.
  *
- * @param canResume Whether what is there may be continued; otherwise it is emptied.
- * @throws {LlorchError} `CONFLICT` when another process downloads it.
+ * @param canResume Whether an earlier download may be continued; otherwise the file is emptied.
+ * @throws {LlorchError} `CONFLICT` when another process is downloading it.
  */
 export async function openIncomplete(path: string, canResume: boolean): Promise<Deno.FsFile> {
   const file = await onDisk(
@@ -38,7 +38,7 @@ export async function openIncomplete(path: string, canResume: boolean): Promise<
     if (!await file.tryLock(true)) {
       throw new LlorchError(
         "CONFLICT",
-        `Another llorch downloads ${basename(path)} at this moment: wait for it`,
+        `Another llorch is downloading ${basename(path)}: wait for it`,
       );
     }
     if (!canResume) await file.truncate(0);

@@ -8,21 +8,21 @@ import { type FoundModel, type ScanCache, scanModels } from "#shared/models/scan
 import type { Context } from "../context.ts";
 import { settings } from "../config/settings.ts";
 
-/** A model on disk, with what its file says of it. */
+/** A model on disk, with the facts from its file. */
 export interface InstalledModel extends FoundModel {
-  /** The shortest word that means it. */
+  /** Its shortest name. */
   readonly name: string;
   readonly info: GgufInfo;
 }
 
-/** What is on disk. */
+/** The models on disk. */
 export interface Installed {
   readonly models: readonly InstalledModel[];
-  /** Files that look like models and are none. */
+  /** Files that look like models but cannot be used. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];
 }
 
-/** Folders that are looked through: those of the settings, and the demo model of a checkout. */
+/** Folders to search: those of the settings, and the demo model of a checkout. */
 export async function searchDirs(context: Context): Promise<string[]> {
   const { models } = await settings(context);
   const checkout = checkoutRoot();
@@ -45,9 +45,9 @@ export async function findInstalled(dirs: readonly string[]): Promise<Installed>
 }
 
 /**
- * The model that a word means: an alias or a reference; undefined when none is.
+ * The model with this alias or reference; undefined when there is none.
  *
- * @throws {LlorchError} `CONFLICT` when it means several, with their references.
+ * @throws {LlorchError} `CONFLICT` when several have it, with their references.
  */
 export function pickInstalled(
   word: string,
@@ -56,15 +56,15 @@ export function pickInstalled(
   const found = models.filter((model) => means(model, word));
   if (found.length < 2) return found[0];
   const paths = found.map(({ path }) => `file:${path}`).join(", ");
-  throw new LlorchError("CONFLICT", `Several models are called "${word}", name one: ${paths}`);
+  throw new LlorchError("CONFLICT", `Several models are called "${word}", choose one: ${paths}`);
 }
 
-/** Bytes that a model takes with its default load. */
+/** Memory of a model with its default context and slots, in bytes. */
 export function defaultMemory(model: InstalledModel): number {
   return estimateMemory(model, defaultLoad(model));
 }
 
-/** A reference without revision or file means the model as well, as long as it is the only one. */
+/** A reference may leave out revision or file, as long as only one model matches. */
 function means({ model_ref, aliases }: FoundModel, word: string): boolean {
   if (model_ref === word || aliases.includes(word)) return true;
   if (!word.startsWith("hf:")) return false;

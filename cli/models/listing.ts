@@ -5,13 +5,13 @@ import type { Hub } from "./hub.ts";
 import { askHub } from "./hub_http.ts";
 import { withStallLimit } from "./stall.ts";
 
-/** Pages of a listing that are read; a repository of models has one. */
+/** Most pages of a listing that are read; a repository of models usually has one. */
 const MAX_PAGES = 20;
 
-/** Names shown when there are several files to choose from. */
+/** Most names shown when there are several files to choose from. */
 const MAX_NAMES = 12;
 
-/** The GGUF files of a repository, the later parts of split ones left out. */
+/** The GGUF files of a repository, without the later parts of split ones. */
 export async function listModelFiles(
   hub: Hub,
   repo: string,
@@ -42,7 +42,7 @@ export async function listModelFiles(
 }
 
 /**
- * The only file that can be meant.
+ * The only file of a repository.
  *
  * @throws {LlorchError} with the names when there are several, or none.
  */
@@ -67,10 +67,10 @@ export function onlyFile(files: readonly string[], repo: string): string {
   );
 }
 
-/** The file alone is in question. */
+/** Only the file's name is checked. */
 const ANY_REPOSITORY = { org: "org", repo: "repo" } as const;
 
-/** Projectors and importance matrices are parts for a model, and no models. */
+/** Projectors and importance matrices belong to a model but are no models. */
 function isModel(path: string): boolean {
   if (!/\.gguf$/i.test(path) || /(^|\/)(mmproj|imatrix)[^/]*$/i.test(path)) return false;
   return (splitPart(path)?.part ?? 1) === 1;

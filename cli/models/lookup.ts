@@ -15,10 +15,9 @@ import { nameOfFile } from "./name_of_file.ts";
 import { closest } from "#shared/text.ts";
 
 /**
- * The model on this machine that a word means: a name, a catalog id or a reference.
+ * The model on this machine with a name, catalog id or reference; undefined when there is none.
  *
- * @throws {LlorchError} when the word is no reference, means several models, or one that cannot be
- * used.
+ * @throws {LlorchError} when the word is no reference, or means several models, or an unusable one.
  */
 export async function findModel(
   word: string,
@@ -26,7 +25,7 @@ export async function findModel(
 ): Promise<InstalledModel | undefined> {
   const reference = parseReference(word);
   if (reference.kind === "file") {
-    // A link is meant itself, whatever it leads to.
+    // Only the folder is resolved: a link as the file stays the link itself.
     const folder = dirname(reference.path);
     const path = join(await Deno.realPath(folder).catch(() => folder), basename(reference.path));
     const { models, problems } = await findInstalled([dirname(path)]);
@@ -44,10 +43,10 @@ export async function findModel(
   return undefined;
 }
 
-/** A file that looks like a model and is none. */
+/** A file that looks like a model but cannot be used. */
 export type Problem = Installed["problems"][number];
 
-/** The file that cannot be used and that a word means: by its path, name or reference. */
+/** The unusable file with a path, name or reference. */
 export async function findProblem(
   word: string,
   problems: readonly Problem[],
@@ -65,19 +64,19 @@ export async function findProblem(
   return undefined;
 }
 
-/** Why a file is no usable model, and how to mend or remove it. */
+/** Why a file is not usable as a model, and how to repair or remove it. */
 export async function unusable({ path, message }: Problem): Promise<LlorchError> {
   const known = await readManifest(path).catch(() => undefined);
-  const mend = known?.repo === undefined
+  const repair = known?.repo === undefined
     ? ""
-    : `llorch models download ${manifestReference(known)} mends it, `;
+    : `llorch models download ${manifestReference(known)} repairs it, `;
   return new LlorchError(
     "INVALID_REQUEST",
-    `${message}: ${mend}llorch models delete file:${path} removes it`,
+    `${message}: ${repair}llorch models delete file:${path} removes it`,
   );
 }
 
-/** Says that a model is not on this machine, and what would help. */
+/** The error for a model that is not on this machine, with what to do. */
 export function modelNotHere(word: string): LlorchError {
   const isHub = word.startsWith("hf:") || catalogModel(word)?.source !== undefined;
   if (isHub) {

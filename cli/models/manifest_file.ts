@@ -1,7 +1,7 @@
 import { type Manifest, manifest, manifestPath } from "#shared/models/manifest.ts";
 import { onDisk } from "./disk.ts";
 
-/** Writes the manifest beside a model, whole or not at all. */
+/** Writes the manifest beside a model, atomically. */
 export async function writeManifest(modelPath: string, content: Manifest): Promise<void> {
   const path = manifestPath(modelPath);
   const draft = `${path}.${crypto.randomUUID()}.tmp`;

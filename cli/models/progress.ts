@@ -2,16 +2,16 @@ import type { Context } from "../context.ts";
 import { formatBytes } from "../output/bytes.ts";
 import { printable } from "#shared/printable.ts";
 
-/** A line is drawn this often on a terminal, and written this often elsewhere, in milliseconds. */
+/** Interval between progress lines on a terminal and elsewhere, in milliseconds. */
 const DRAW_MS = { terminal: 100, plain: 5_000 } as const;
 
-/** The rate is that of about the last so many milliseconds. */
+/** The rate is measured over about this many last milliseconds. */
 const RATE_WINDOW_MS = 5_000;
 
 /** Characters of the bar. */
 const BAR = 24;
 
-/** How far something is. */
+/** Progress of a transfer, in bytes. */
 export interface ProgressState {
   readonly label: string;
   readonly done: number;
@@ -20,7 +20,7 @@ export interface ProgressState {
   readonly rate: number;
 }
 
-/** One line: how much, how fast, how long still. */
+/** One line: share done, rate, time left. */
 export function progressText({ label, done, total, rate }: ProgressState): string {
   const percent = Math.floor(done / total * 100);
   const left = rate > 0 && done < total ? `, ${formatSeconds((total - done) / rate)} left` : "";
@@ -35,7 +35,7 @@ export function progressBar(state: ProgressState, width: number): string {
   return line.slice(0, width);
 }
 
-/** A time to wait: `45 s`, `3 min 20 s`, `2 h 5 min`. */
+/** A duration: `45 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
@@ -43,7 +43,7 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
 }
 
-/** Shows on standard error how far something is; the figure that it is given only grows. */
+/** Shows progress on standard error; `done` never decreases. */
 export class Progress {
   readonly #label: string;
   readonly #total: number;
@@ -53,7 +53,7 @@ export class Progress {
   #samples: { at: number; done: number }[];
   #done: number;
 
-  /** @param from where it begins: what an earlier try left does not count into the rate */
+  /** @param from bytes that an earlier try left, which do not count for the rate */
   constructor(
     { stderr }: Pick<Context, "stderr">,
     options: { label: string; total: number; from: number; isQuiet: boolean },
@@ -73,14 +73,14 @@ export class Progress {
     if (value > this.#done) this.#done = value;
   }
 
-  /** Says something without disturbing the bar. */
+  /** Prints a line without disturbing the bar. */
   note(text: string): void {
     if (this.#isQuiet) return;
     this.#clear();
     this.#stderr.write(`${text}\n`);
   }
 
-  /** Ends the bar; the line that says how it ended is the caller's. */
+  /** Removes the bar; the caller prints the result. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     if (!this.#isQuiet) this.#clear();

@@ -13,13 +13,13 @@ export interface FileAddress {
   readonly file: string;
 }
 
-/** What the hub says of a file before any of it is read. */
+/** The hub's facts about a file, before any of it is read. */
 export interface RemoteFile extends FileAddress {
   readonly url: string;
   readonly sizeBytes: number;
-  /** Of its content; absent for files that the hub does not keep by their hash. */
+  /** Hash of its content; absent for files that the hub does not store by hash. */
   readonly sha256?: string;
-  /** Names this content; undefined when the server names none. */
+  /** Identifies this content; absent when the server sends no ETag. */
   readonly tag?: string;
   /** Commit that the revision means now. */
   readonly commit?: string;

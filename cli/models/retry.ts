@@ -2,21 +2,21 @@ import { type Backoff, backoffMs, spread } from "#shared/backoff.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** How failures that may pass are met. */
+/** How often and when to retry temporary failures. */
 export interface RetryPolicy {
-  /** Failures in a row, without a byte between them, that are too many. */
+  /** Gives up after this many failures in a row without any progress. */
   readonly attempts: number;
-  /** Wait after the second failure, doubled by each further one. */
+  /** Wait after the second failure; each further one doubles it. */
   readonly backoff: Backoff;
 }
 
-/** The first attempt after a failure comes at once; then 1 s, 2 s, 4 s … */
+/** The first retry comes at once; the next ones after 1 s, 2 s, 4 s … */
 export const RETRY: RetryPolicy = {
   attempts: 6,
   backoff: { firstMs: 1_000, maxMs: 30_000 },
 };
 
-/** A hub that was never reached is given up sooner: most likely there is no network. */
+/** Gives up sooner on a hub that was never reached: most likely there is no network. */
 export const FIRST_CONTACT: RetryPolicy = { ...RETRY, attempts: 4 };
 
 /**
@@ -37,17 +37,17 @@ export function retryDelay(
   return Math.round(spread(backoffMs(failures - 1, policy.backoff), random));
 }
 
-/** Told of each failure that is tried again. */
+/** Called before each retry. */
 export type OnRetry = (error: LlorchError, waitMs: number) => void;
 
-/** Runs something until it succeeds, or fails in a way that trying again does not mend. */
+/** Runs something until it succeeds or fails in a way that retrying does not help. */
 export async function withRetries<T>(
   work: () => Promise<T>,
   options: {
     readonly policy: RetryPolicy;
     readonly signal: AbortSignal;
     readonly onRetry: OnRetry;
-    /** Whether there was progress since the failure before. */
+    /** Whether there was progress since the last failure. */
     readonly hasProgressed?: () => boolean;
   },
 ): Promise<T> {

@@ -1,7 +1,7 @@
 import { LinkedAbort } from "#shared/aborts.ts";
 import { LlorchError } from "#shared/errors.ts";
 
-/** Ends what waits for bytes when none come. */
+/** Aborts a transfer when no data comes for too long. */
 export class StallWatch {
   readonly #abort: LinkedAbort;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -12,17 +12,17 @@ export class StallWatch {
       if (performance.now() - this.#last < limitMs) return;
       const seconds = Math.round(limitMs / 100) / 10;
       this.#abort.abort(
-        new LlorchError("TIMEOUT", `No byte came for ${seconds} s: check the network`),
+        new LlorchError("TIMEOUT", `No data came for ${seconds} s: check the network`),
       );
     }, Math.min(1000, limitMs / 4));
   }
 
-  /** Aborts when nothing came in time, or with the signal that was handed in. */
+  /** Aborts when no data came in time, or with the constructor's signal. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Says that bytes came. */
+  /** Call when data came. */
   touch(): void {
     this.#last = performance.now();
   }

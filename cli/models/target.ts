@@ -4,7 +4,7 @@ import { firstPart } from "#shared/models/split.ts";
 import { catalogModel } from "./catalog.ts";
 import { modelNotHere } from "./lookup.ts";
 
-/** What is to be downloaded. */
+/** What to download. */
 export interface Target {
   /** Name that the model will have. */
   readonly id: string | undefined;
@@ -12,16 +12,16 @@ export interface Target {
   readonly repo: string;
   /** As it was asked for; absent: the hub's `main`. */
   readonly revision: string | undefined;
-  /** Undefined: the only one there is. */
+  /** Undefined: the only one in the repository. */
   readonly file: string | undefined;
-  /** What the catalog says that the content is. */
+  /** Hash of the content in the catalog. */
   readonly sha256: string | undefined;
 }
 
 /**
  * Reads a catalog id or an `hf:` reference.
  *
- * @throws {LlorchError} for what is neither, and for what need not be downloaded.
+ * @throws {LlorchError} when the word is neither, or the model need not be downloaded.
  */
 export function downloadTarget(word: string): Target {
   const reference = parseReference(word);
@@ -29,7 +29,7 @@ export function downloadTarget(word: string): Target {
   if (reference.kind === "file") {
     throw new LlorchError(
       "INVALID_REQUEST",
-      `${word} is on this machine already: llorch models add ${word} makes it known`,
+      `${word} is already on this machine: llorch models add ${word} adds it`,
     );
   }
   const known = catalogModel(word);
@@ -50,7 +50,7 @@ function hubTarget(reference: ModelReference & { kind: "hf" }): Target {
     id: undefined,
     repo: `${reference.org}/${reference.repo}`,
     revision: reference.revision,
-    // One part is not a model: naming one means all of them.
+    // One part alone is no model: any part stands for all of them.
     file: reference.file === undefined ? undefined : firstPart(reference.file),
     sha256: undefined,
   };

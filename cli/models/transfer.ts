@@ -6,26 +6,26 @@ import { type OnRetry, type RetryPolicy, withRetries } from "./retry.ts";
 import { StallWatch } from "./stall.ts";
 import { type Segment, Window } from "./window.ts";
 
-/** Bytes that one request asks for. */
+/** Bytes of one request. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 
-/** Bytes that are written at once while their segment still fills. */
+/** Bytes of one write while the segment is still being filled. */
 const WRITE_BYTES = 1024 * 1024;
 
-/** Segments in memory for each connection. */
+/** Most segments in memory for each connection. */
 const SEGMENTS_PER_CONNECTION = 2;
 
-/** Connections when nobody says otherwise. */
+/** Default number of connections. */
 export const DEFAULT_CONNECTIONS = 4;
 
-/** What a transfer works on. */
+/** Options of {@linkcode transfer}. */
 export interface TransferOptions {
   readonly source: ByteSource;
-  /** Open for writing, and standing behind what is there already. */
+  /** Open for writing, at the end of what was received before. */
   readonly file: Pick<Deno.FsFile, "write">;
-  /** Has seen what is there already. */
+  /** Has been fed what was received before. */
   readonly hash: Pick<Hash, "update">;
-  /** Bytes that are there already. */
+  /** Bytes that were received before. */
   readonly from: number;
   readonly sizeBytes: number;
   readonly connections: number;
@@ -33,14 +33,14 @@ export interface TransferOptions {
   readonly stallMs: number;
   readonly retry: RetryPolicy;
   readonly onRetry: OnRetry;
-  /** Told how many bytes have come, this transfer's alone; the figure only grows. */
+  /** Called with the bytes received by this transfer; the figure only grows. */
   readonly onBytes: (count: number) => void;
   readonly signal: AbortSignal;
 }
 
 /**
  * Fetches the rest of a file over several connections, or over one where the server cannot send
- * parts. However it ends, what is written is a whole beginning of the file.
+ * parts. However it ends, the bytes that were written are the file's beginning without a gap.
  */
 export async function transfer(options: TransferOptions): Promise<void> {
   await new Transfer(options).run();
@@ -78,12 +78,12 @@ class Transfer {
     return this.#stop.signal;
   }
 
-  /** The first failure ends all others. */
+  /** The first failure ends all connections. */
   #fail(error: unknown): void {
     if (!this.#signal.aborted) this.#stop.abort(error);
   }
 
-  /** Writes and hashes in the file's order; after a stop, what came until then. */
+  /** Writes and hashes in the file's order; after a stop, what was received until then. */
   async #write(): Promise<void> {
     const { file, hash } = this.#options;
     const window = this.#window;
@@ -101,8 +101,8 @@ class Transfer {
   }
 
   /**
-   * Fills segment after segment. The first connection starts the others as soon as it is known that
-   * the server sends parts; a server that cannot gets one request for everything.
+   * Fills one segment after the other. The first connection starts the others once the server has
+   * sent a part; a server that cannot send parts gets one request for everything.
    */
   async #connect(isFirst: boolean): Promise<void> {
     const others: Promise<void>[] = [];
@@ -131,7 +131,7 @@ class Transfer {
     }
   }
 
-  /** Fills a segment, over as many requests as it takes; gives back a stream that goes on after it. */
+  /** Fills a segment, with retries; returns a stream that continues after it, if there is one. */
   async #fill(
     segment: Segment,
     open: OpenStream | undefined,
@@ -192,10 +192,10 @@ class Transfer {
   }
 }
 
-/** A stream that is read, and what of it came but belongs to the next segment. */
+/** A stream that is read, with bytes that were received but belong to the next segment. */
 interface OpenStream extends ByteStream {
   rest: Uint8Array | undefined;
-  /** Bytes to throw away, of a server that sends the file from its start. */
+  /** Bytes to skip, where a server sends the file from its start. */
   skip: number;
 }
 
@@ -222,7 +222,7 @@ function lost(cause?: unknown): never {
   });
 }
 
-/** A server that does not say how long the file is may send too much of it. */
+/** A server that does not announce a length may send too much. */
 async function checkEnd({ rest, reader }: OpenStream): Promise<void> {
   const isOver = rest === undefined && (await reader.read().catch(() => ({ done: true }))).done;
   if (isOver) return;
@@ -232,7 +232,7 @@ async function checkEnd({ rest, reader }: OpenStream): Promise<void> {
   );
 }
 
-/** What ended a request: of a silent one, that it was silent, which may pass. */
+/** Why a request ended: for a silent one the stall, which may be retried, not the abort. */
 function reasonOf(error: unknown, { aborted, reason }: AbortSignal): unknown {
   return aborted && reason instanceof LlorchError ? reason : error;
 }

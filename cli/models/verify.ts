@@ -10,21 +10,21 @@ import { writeManifest } from "./manifest_file.ts";
 import { Progress } from "./progress.ts";
 import { probeFile } from "./remote_file.ts";
 
-/** What verifying one model found. */
+/** Result of verifying one model. */
 export interface Verdict {
   readonly name: string;
   readonly path: string;
-  /** `unknown`: nobody says what it should be. */
+  /** `unknown`: there is no hash to compare with. */
   readonly status: "ok" | "broken" | "unknown";
-  /** Of what is on disk; null for a model in several parts. */
+  /** Hash of the file on disk; null for a model in several parts. */
   readonly sha256: string | null;
   readonly message: string;
 }
 
 /**
- * Reads a model whole and compares it with the hash in its manifest, of a model that ships with the
- * catalog's, of one in several parts with the hub's. The manifest then says when it was verified, or
- * no longer that it was.
+ * Compares a model with its hash: the one in its manifest, for a model that comes with llorch the
+ * catalog's, for one in several parts the hub's. Then sets the time of verification in the
+ * manifest, or removes it when a hash differs.
  */
 export async function verifyModel(
   model: InstalledModel,

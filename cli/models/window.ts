@@ -4,16 +4,16 @@ export interface Segment {
   readonly start: number;
   readonly length: number;
   readonly buffer: Uint8Array;
-  /** Bytes that have come. */
+  /** Bytes that were received. */
   filled: number;
   /** Bytes that were handed on. */
   taken: number;
 }
 
 /**
- * The segments between what was written and what is read: several connections fill them in any
- * order, and their bytes leave in the file's order. So the file on disk is always a whole beginning,
- * its hash can be made as it grows, and memory is bounded.
+ * The segments that are being received and not written yet. Several connections fill them in any
+ * order, and their bytes are taken in the file's order. So the file on disk never has a gap, its
+ * hash is computed as it grows, and memory is bounded.
  */
 export class Window {
   readonly #segments: Segment[] = [];
@@ -35,7 +35,7 @@ export class Window {
     this.#maxSegments = maxSegments;
   }
 
-  /** The next segment to fill; undefined when all are given out, `"full"` when memory is. */
+  /** The next segment to fill; undefined when none is left, `"full"` at the limit of memory. */
   give(): Segment | undefined | "full" {
     if (this.#next >= this.#size) return undefined;
     if (this.#segments.length >= this.#maxSegments) return "full";
@@ -49,7 +49,7 @@ export class Window {
 
   /**
    * Bytes that come next in the file, at least `min` of them unless they end their segment;
-   * undefined when there are not so many yet. They are the caller's until {@linkcode release}.
+   * undefined when there are fewer. They belong to the caller until {@linkcode release}.
    */
   take(min: number): Uint8Array | undefined {
     const head = this.#segments[0];
@@ -59,7 +59,7 @@ export class Window {
     return head.buffer.subarray(head.taken, head.filled);
   }
 
-  /** Says that what was taken is done with. */
+  /** Call when bytes that were taken are no longer used. */
   release(bytes: number): void {
     const head = this.#segments[0]!;
     head.taken += bytes;

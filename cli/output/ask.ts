@@ -1,14 +1,14 @@
 import { onAbort } from "#shared/aborts.ts";
 import type { Context } from "../context.ts";
 
-/** How many characters of an answer count. */
+/** Longest answer that is read, in bytes. */
 const MAX_ANSWER = 64;
 
 /**
  * Asks a person at a terminal for yes or no.
  *
  * @param usual What an empty answer means.
- * @throws what the signal was aborted with, as soon as the person interrupts
+ * @throws the reason of the signal's abort, as soon as the person interrupts
  */
 export async function ask(
   question: string,
@@ -18,13 +18,13 @@ export async function ask(
   stderr.write(`${question} ${usual ? "[Y/n]" : "[y/N]"} `);
   const answer = new Uint8Array(MAX_ANSWER);
   const length = await unlessInterrupted(Deno.stdin.read(answer), signal);
-  // The end of the input is no answer, and no answer is no yes.
+  // The input has ended without an answer, which counts as no.
   if (length === null) return false;
   const word = new TextDecoder().decode(answer.subarray(0, length)).trim();
   return word === "" ? usual : /^y(es)?$/i.test(word);
 }
 
-/** What a read gives. One that nobody waits for any more ends with the process. */
+/** The result of a read, unless interrupted. An interrupted read ends with the process. */
 async function unlessInterrupted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const interrupted = Promise.withResolvers<never>();

@@ -1,10 +1,10 @@
 /** Somewhere to write text. */
 export interface Output {
-  /** Control characters in it are shown, where they could do something to a terminal. */
+  /** Control characters that could affect a terminal are made visible. */
   write(text: string): void;
-  /** The bytes as they are: for bars that draw over themselves. */
+  /** Writes the text unchanged, for progress bars that redraw themselves. */
   draw(text: string): void;
   readonly isTerminal: boolean;
-  /** Columns of the terminal; undefined where there is none: pipes and files get whole lines. */
+  /** Columns of the terminal; undefined for pipes and files, which get whole lines. */
   readonly width: number | undefined;
 }

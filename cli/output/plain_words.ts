@@ -1,10 +1,10 @@
 /**
- * A message without what Deno, which runs us, tells its own users: some folders are closed to every
- * program, and no flag of ours would open them.
+ * A message without Deno's advice to pass a flag: Deno closes some folders to every program, and
+ * llorch has no such flag.
  */
 export function plainWords(message: string): string {
   return message.replace(
     /Requires \w+ access to .*?--allow-\w+ flag/s,
-    "llorch leaves files below /dev, /proc and /sys alone; name another",
+    "llorch cannot use files below /dev, /proc and /sys; choose another",
   );
 }

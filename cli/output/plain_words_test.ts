@@ -5,7 +5,7 @@ Deno.test("plainWords() takes out what Deno advises its own users", () => {
   const deno = 'Requires all access to "/proc/x", run again with the --allow-all flag';
   assert.equal(
     plainWords(`Cannot read /proc/x: ${deno}; more`),
-    "Cannot read /proc/x: llorch leaves files below /dev, /proc and /sys alone; name another; more",
+    "Cannot read /proc/x: llorch cannot use files below /dev, /proc and /sys; choose another; more",
   );
   assert.equal(plainWords("Cannot read /x"), "Cannot read /x");
 });

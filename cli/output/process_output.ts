@@ -3,7 +3,7 @@ import { terminalWidth } from "#shared/terminal.ts";
 import type { Output } from "./output.ts";
 import { printable } from "#shared/printable.ts";
 
-/** Nobody reads our output any more, as after `… | head -1`: what was asked for has been seen. */
+/** The reader of our output has closed it, as after `… | head -1`. This is not a failure. */
 export class OutputClosed extends Error {
   constructor(options?: ErrorOptions) {
     super("Nobody reads the output any more", options);
@@ -12,8 +12,8 @@ export class OutputClosed extends Error {
 }
 
 /**
- * Standard output. Into a pipe or a file goes every byte as it is; on a terminal nothing but text and
- * our own colours. A write throws {@linkcode OutputClosed} when the reader has left.
+ * Standard output. A pipe or a file gets every byte unchanged, a terminal only text and our own
+ * colours. A write throws {@linkcode OutputClosed} when the reader has closed it.
  */
 export function standardOutput(): Output {
   const isTerminal = Deno.stdout.isTerminal();
@@ -37,13 +37,13 @@ export function standardOutput(): Output {
   };
 }
 
-/** Standard error: for people, so that it is text in a file as well. */
+/** Standard error: for people, so control characters are made visible in a file, too. */
 export function standardError(): Output {
   const write = (text: string) => {
     try {
       writeAll(Deno.stderr, text);
     } catch {
-      // Nobody hears us; what was to be done can be done all the same.
+      // Nobody reads standard error; the command can still do its work.
     }
   };
   const isTerminal = Deno.stderr.isTerminal();
@@ -56,8 +56,8 @@ export function standardError(): Output {
 }
 
 /**
- * Why standard output takes nothing more, and what to do; a reader that has left is an
- * {@linkcode OutputClosed} and no failure.
+ * Why standard output cannot be written, and what to do. {@linkcode OutputClosed} when its reader
+ * has closed it.
  */
 export function outputError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -4,14 +4,14 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Client } from "#shared/http/client.ts";
 import { delay } from "#shared/lifecycle.ts";
 
-/** The command that names pools. */
+/** The command that lists pools. */
 export const POOLS_LIST = "llorch orchestrator pools list";
 
-/** Time between two looks, in milliseconds. */
-const LOOK_MS = 100;
+/** Interval between requests, in milliseconds. */
+const POLL_MS = 100;
 
 /**
- * Looks at a pool until something is so.
+ * Waits until a condition holds for a pool.
  *
  * @returns the pool as it is then; undefined when it is no longer known
  * @throws {LlorchError} `TIMEOUT`
@@ -32,10 +32,10 @@ export async function untilPool(
     const { pools } = await client.call(routes.pools, {}, { signal });
     const pool = pools.find(({ pool_id }) => pool_id === id);
     if (!pool || isSo(pool)) return pool;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   throw new LlorchError(
     "TIMEOUT",
-    `Waited ${timeoutMs / 1000} s for ${waitsFor}; ${POOLS_LIST} says how far it is`,
+    `Waited ${timeoutMs / 1000} s for ${waitsFor}; ${POOLS_LIST} shows the current state`,
   );
 }

@@ -5,12 +5,12 @@ import { quoteProgram, quoteWords } from "./quote.ts";
 const CONNECT_TIMEOUT_S = 10;
 
 /**
- * Runs the words that follow it, in their own place, and watches the ssh session meanwhile: when
- * the session is gone (Ctrl-C here, or the network), the words and what they started get SIGINT, as
- * if it had been typed there, and SIGTERM ten seconds later. The watch ends within a second of the
- * words.
+ * A shell script that runs the command in its arguments and watches the ssh session: when the
+ * session has ended (Ctrl-C here, or a network failure), the command and its children get SIGINT,
+ * as if it had been typed there, and SIGTERM ten seconds later. The watch ends within a second
+ * after the command.
  *
- * Without this, a command that prints nothing would run on unseen: ssh hands on no signals without a
+ * Without it, a command that prints nothing would keep running: ssh passes on no signals without a
  * terminal, and a terminal there (`ssh -t`) would mix stdout and stderr and change bytes.
  */
 const WATCHED = `session=$PPID
@@ -40,8 +40,8 @@ export interface RemoteCommand {
 }
 
 /**
- * The line that the login shell there is given. Every word stands in single quotes, and the shell
- * hands them on as arguments: nothing is read as shell twice.
+ * The command line for the login shell there. Every word is in single quotes, and the shell passes
+ * the words on as arguments, so that nothing is evaluated twice.
  */
 export function shellLine({ program, args }: RemoteCommand): string {
   const words = [quoteProgram(program), quoteWords(args)].filter((part) => part !== "");
@@ -49,10 +49,10 @@ export function shellLine({ program, args }: RemoteCommand): string {
 }
 
 /**
- * The arguments of ssh. What is not said here, its own configuration decides: keys, agent, jump
+ * The arguments of ssh. Everything else comes from ssh's own configuration: keys, agent, jump
  * hosts, known hosts.
  *
- * @param logFile Takes what ssh itself has to say, apart from what the command there says.
+ * @param logFile Gets the messages of ssh itself, apart from those of the command there.
  */
 export function sshArguments(host: HostConfig, command: RemoteCommand, logFile: string): string[] {
   return [

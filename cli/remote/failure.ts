@@ -1,4 +1,4 @@
-/** What ssh says, and what to do about it. `HOST` is the host as the person wrote it. */
+/** Messages of ssh, and what to do about each. `HOST` is the host as the user wrote it. */
 const HINTS: readonly (readonly [said: RegExp, advice: string])[] = [
   [/could not resolve hostname/i, "check the name, or llorch remote hosts add it"],
   [/connection refused/i, "check that sshd runs there, and its port"],
@@ -11,13 +11,13 @@ const HINTS: readonly (readonly [said: RegExp, advice: string])[] = [
     /permission denied|too many authentication failures/i,
     "add your key there, or load it: ssh-add",
   ],
-  [/bad configuration option|bad owner or permissions|unknown option/i, "mend ~/.ssh/config"],
+  [/bad configuration option|bad owner or permissions|unknown option/i, "correct ~/.ssh/config"],
 ];
 
 /**
  * Why ssh failed, in one sentence.
  *
- * @param host As the person wrote it.
+ * @param host As the user wrote it.
  * @param log What ssh wrote to its log.
  */
 export function sshFailure(host: string, log: string): string {

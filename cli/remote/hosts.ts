@@ -4,7 +4,7 @@ import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 
 /**
- * The host that was named: one of the config file, else whatever ssh itself makes of the name.
+ * The host with a name: one of the config file, otherwise a name that ssh itself resolves.
  *
  * @throws {UsageError} for a name that ssh would take for an option
  */

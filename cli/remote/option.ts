@@ -8,7 +8,7 @@ export interface Split {
 }
 
 /**
- * Takes `--remote HOST` out of a command line. Behind `--` words are not ours.
+ * Removes `--remote HOST` from a command line. Words after `--` belong to another program.
  *
  * @throws {UsageError} when the host is missing or there are two
  */
@@ -22,6 +22,6 @@ export function splitRemote(args: readonly string[]): Split {
   const host = isJoined ? flag.slice("--remote=".length) : own[at + 1];
   if (!host) throw new UsageError("--remote needs a host: llorch --remote HOST …");
   const rest = args.toSpliced(at, isJoined ? 1 : 2);
-  if (splitRemote(rest).host !== undefined) throw new UsageError("--remote can be given once");
+  if (splitRemote(rest).host !== undefined) throw new UsageError("--remote can be given only once");
   return { host, args: rest };
 }

@@ -28,5 +28,5 @@ Deno.test("splitRemote() needs exactly one host", () => {
   assert.throws(() => split("models list --remote"), /--remote needs a host/);
   assert.throws(() => split("models list --remote -- x"), /--remote needs a host/);
   assert.throws(() => split("models list --remote="), /--remote needs a host/);
-  assert.throws(() => split("--remote a models --remote b"), /--remote can be given once/);
+  assert.throws(() => split("--remote a models --remote b"), /--remote can be given only once/);
 });

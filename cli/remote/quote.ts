@@ -1,8 +1,7 @@
 import { UsageError } from "#shared/lifecycle.ts";
 
 /**
- * A word as a POSIX shell takes it literally: in single quotes nothing has a meaning but the quote
- * itself.
+ * Quotes a word for a POSIX shell. In single quotes only the quote itself has a meaning.
  *
  * @throws {UsageError} for a NUL character, which no command line can carry
  */

@@ -10,10 +10,10 @@ import { outputError } from "../output/process_output.ts";
 import { type RemoteCommand, sshArguments } from "./command_line.ts";
 import { sshFailure } from "./failure.ts";
 
-/** With this code ssh says that it failed itself; a command there may end with it too. */
+/** Exit code of ssh when ssh itself failed; a command there may end with it too. */
 const SSH_FAILED = 255;
 
-/** A shell's word that the program does not exist. */
+/** Exit code of a shell when the program does not exist. */
 const NO_SUCH_PROGRAM = 127;
 
 /** After an interrupt ssh gets this long to end, in milliseconds. */
@@ -22,8 +22,8 @@ const END_TIMEOUT_MS = 2_000;
 /**
  * Runs a command on another machine with the system's ssh, which shares our input and output.
  *
- * @param name The host as the person wrote it.
- * @returns the exit code of the command there; 130 when the person interrupts
+ * @param name The host as the user wrote it.
+ * @returns the exit code of the command there; 130 after an interrupt
  * @throws {LlorchError} when ssh cannot reach the host
  */
 export async function runThere(
@@ -53,10 +53,10 @@ export async function runThere(
 }
 
 /**
- * What ssh writes goes through us unless a terminal shows it: ssh does not say whether it ended
- * because nobody reads its output any more, as `head` does.
+ * Runs ssh. Its output is passed through this process unless it goes to a terminal, because ssh
+ * does not report that its output was closed, as `head` does.
  *
- * @throws {OutputClosed} when nobody does
+ * @throws {OutputClosed} when the output was closed
  */
 async function runSsh(
   args: readonly string[],
@@ -101,6 +101,6 @@ async function runSsh(
 
 function adviceFor(name: string, { program }: RemoteCommand): string {
   return program === "llorch"
-    ? `say where it is: llorch config set hosts.${name}.llorch PATH`
+    ? `set its path with llorch config set hosts.${name}.llorch PATH`
     : "check its path";
 }

@@ -29,13 +29,13 @@ export interface SmokeResult {
   readonly ms: number;
 }
 
-/** A reply that is not one must not hold the test up, in milliseconds. */
+/** Timeout of a call that does not generate, in milliseconds. */
 const CALL_TIMEOUT_MS = 10_000;
 
 /** Longest wait for an answer: the model may have to be loaded first. In milliseconds. */
 const ANSWER_TIMEOUT_MS = 300_000;
 
-/** A job may end by itself before its cancel arrives; so often another is tried. */
+/** A job may end by itself before its cancel arrives: at most this many jobs are tried. */
 const CANCEL_TRIES = 3;
 
 const FEW_TOKENS = 8;
@@ -46,7 +46,7 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** Tries a running stack from the outside, one thing after the other. */
+/** Checks a running stack from outside, one check after the other. */
 export async function smokeTest({ url, token, http, model, signal }: SmokeTarget) {
   const client = explaining(
     createClient({ baseUrl: url, token, http, timeoutMs: CALL_TIMEOUT_MS }),
@@ -71,7 +71,7 @@ export async function smokeTest({ url, token, http, model, signal }: SmokeTarget
     const { component, version } = await client.call(routes.health, {}, call);
     return [true, `${component} ${version}`];
   });
-  // Nobody is there: the rest would say the same again.
+  // Nothing answers: the other checks would fail in the same way.
   if (!isAlive) return results;
   await check("ready", async () => {
     await client.call(routes.ready, {}, call);
@@ -80,7 +80,7 @@ export async function smokeTest({ url, token, http, model, signal }: SmokeTarget
   await check("metrics", async () => {
     const text = await client.text(routes.metrics, {}, call);
     const count = text.split("\n").filter((line) => line.startsWith("orchd_")).length;
-    if (count === 0) throw new Error("/metrics names no orchd_ metric");
+    if (count === 0) throw new Error("/metrics has no orchd_ metric");
     return [true, `${count} values`];
   });
   const chosen = await check("model", async () => {
@@ -115,7 +115,7 @@ async function chooseModel(client: Client, wanted: string | undefined, signal: A
   throw new Error(`none is loaded: choose one with --model (${models.map(name).join(", ")})`);
 }
 
-/** Events of a new task, each held against the contract. */
+/** Events of a new task, each checked against the contract. */
 async function* follow({ client, model, signal }: Asked, limit: { max_tokens?: number }) {
   const body = { model, prompt: "One, two, three", ...limit };
   const options = { signal, timeoutMs: ANSWER_TIMEOUT_MS };

@@ -28,7 +28,7 @@ const hostEntry = z.string().refine((entry) => {
 
 const idleTtl = z.string().regex(/^.+=\d{1,12}$/, "must be NAME=MILLISECONDS");
 
-/** Every key of orchestratord; defaults stand here and nowhere else. */
+/** Every configuration key of orchestratord. Defaults are set only here. */
 export const configSchema = z.strictObject({
   ...commonKeys,
   host: hostKey,
@@ -44,7 +44,7 @@ export const configSchema = z.strictObject({
   tls: tlsSection,
   state_dir: z.string().min(1).optional()
     .describe(
-      "Folder of the database; else $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
+      "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
     ),
   stop_deadline_ms: millis(
     5_000,
@@ -144,7 +144,7 @@ export const configSchema = z.strictObject({
 /** A validated configuration. */
 export type Config = z.output<typeof configSchema>;
 
-/** How orchestratord is told what to do. */
+/** The configuration sources of orchestratord. */
 export const configSpec: ConfigSpec<typeof configSchema> = {
   program: "orchestratord",
   summary: "queues, places and streams the jobs of all pools",
@@ -172,7 +172,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
   },
 };
 
-/** Bounds of API keys that have none of their own. */
+/** Default limits of API keys. */
 export function keyDefaults({ keys }: Config): KeyLimits {
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value > 0));
 }
@@ -182,7 +182,7 @@ export function databasePath(stateDir: string): string {
   return join(stateDir, "orchestrator.db");
 }
 
-/** Streams say twice a second that they go on: a worker is quiet after missing a few of these words. */
+/** Streams report progress twice a second: a worker counts as quiet after missing a few reports. */
 const LEAST_QUIET_MS = 1_500;
 
 /** The part of the configuration that the scheduler decides by. */

@@ -54,7 +54,10 @@ Deno.test("the feed tells of a load, of a worker that dies, and of the job that 
     const isLast = ({ event }: ServiceEvent) => wanted.delete(event) && wanted.size === 0;
     const next = await until(client, isLast, first.lastId);
     assert.match(messages(next.events).join("\n"), /Worker worker-1 .*has ended/);
-    assert.match(messages(next.events).join("\n"), /Job job-\S+ goes on elsewhere after attempt 1/);
+    assert.match(
+      messages(next.events).join("\n"),
+      /Job job-\S+ continues elsewhere after attempt 1/,
+    );
     assert.equal((await running).at(-1)?.event, "end");
   });
 });

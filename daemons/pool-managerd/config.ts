@@ -34,7 +34,7 @@ export type WorkerLlama = Pick<PoolConfig["worker"], "llama" | "models">;
 
 const httpUrl = z.url({ protocol: /^https?$/ });
 
-/** Everything that pool-managerd can be told; `pool-manager.example.toml` explains each key. */
+/** Every configuration key of pool-managerd; `pool-manager.example.toml` explains each. */
 export const poolConfig = z.strictObject({
   ...commonKeys,
   host: hostKey,
@@ -45,9 +45,13 @@ export const poolConfig = z.strictObject({
   advertise_url: httpUrl.optional()
     .describe("URL at which the orchestrator reaches this pool manager; default: its own address"),
   state_dir: z.string().min(1).optional()
-    .describe("Folder for the database and worker logs; else $STATE_DIRECTORY or ~/.local/state"),
+    .describe(
+      "Folder for the database and worker logs; default: $STATE_DIRECTORY or ~/.local/state",
+    ),
   models_dirs: z.array(z.string().min(1)).min(1).optional()
-    .describe("Folders with GGUF files; else the default models folders"),
+    .describe(
+      "Folders with GGUF files; default: /var/lib/llorch/models and ~/.local/share/llorch/models",
+    ),
   on_stop: z.enum(["stop", "leave"]).default("stop")
     .describe(
       "When this daemon stops: stop its workers, or leave them for the next start to adopt",

@@ -56,7 +56,7 @@ export type EngineSection = z.output<typeof engineSection>;
 /** Every engine by its name. */
 export type Engines = Readonly<Record<string, EngineSection>>;
 
-/** Stands for every model that no engine names. */
+/** In the models of an engine: every model that no engine names. */
 const ALL = "*";
 
 /** Prefix of a reference to the hub; servers expect the rest. */

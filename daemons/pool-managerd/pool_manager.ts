@@ -259,7 +259,7 @@ async function open(
       state,
       acknowledge: (workerIds) => supervisor.acknowledge(workerIds),
       onRetention: (ms) => savedSlots?.limit(ms),
-      // With living workers, the pool manager goes on.
+      // With running workers the pool manager continues, so that they are not lost.
       onTwin() {
         if (supervisor.workers().length === 0) ended.resolve(EXIT.failed);
       },

@@ -41,7 +41,9 @@ export async function sayReady(body: WorkerReady, options: CallbackOptions): Pro
       if (isFinal(error) || performance.now() + waitMs > giveUpAt) {
         throw new LlorchError(
           "WORKER_START_FAILED",
-          `The pool manager at ${baseUrl} did not take the ready callback: ${errorMessage(error)}`,
+          `The pool manager at ${baseUrl} did not accept the ready callback: ${
+            errorMessage(error)
+          }`,
           { cause: error },
         );
       }

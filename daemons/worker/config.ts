@@ -15,7 +15,7 @@ import { modelName } from "#shared/contracts/request.ts";
 import { PORTS } from "#shared/defaults.ts";
 import { physicalCores } from "./cores.ts";
 
-/** Everything that llorch-candled can be told, by flag or `LLORCH_*`; it has no config file. */
+/** Every setting of llorch-candled, by flag or `LLORCH_*`; it has no config file. */
 export const workerConfig = z.strictObject({
   ...commonKeys,
   worker_id: identifier.default("local").describe("Name of this worker, given by the pool manager"),
@@ -70,7 +70,7 @@ export const workerConfig = z.strictObject({
     .describe("Folder for saved slots; without it, none are saved"),
   metrics_interval_ms: millis(500, "Time between the metrics events of a stream"),
   stop_deadline_ms: millis(25_000, "Streams that still run this long after a stop request are cut"),
-  slow_reader_ms: millis(30_000, "A stream whose reader takes nothing for this long is cut"),
+  slow_reader_ms: millis(30_000, "A stream whose reader reads nothing for this long is closed"),
   stream_buffer: count(64, "Events buffered for a slow reader; beyond it, its slot pauses"),
   callback: z.strictObject({
     timeout_ms: millis(5_000, "Deadline of one ready callback"),
@@ -87,7 +87,7 @@ export const workerConfig = z.strictObject({
   message: "is needed with --engine openai",
 }).refine((config) => (config.speculative === "draft") === (config.draft_model !== undefined), {
   path: ["draft_model"],
-  message: "is needed with --speculative draft, and with nothing else",
+  message: "is needed with --speculative draft, and only then",
 });
 
 /** A validated configuration. */

@@ -32,7 +32,9 @@ function serveModel(args: readonly string[], engines: Engines): Promise<number> 
       const spawnToken = Deno.env.get(ENV.spawnToken) || undefined;
       requireTokenOffLoopback(config.host, token, `set ${ENV.workerToken}`);
       if (!config.standalone && spawnToken === undefined) {
-        throw new UsageError(`${ENV.spawnToken} is not set: the callback would not be believed`);
+        throw new UsageError(
+          `${ENV.spawnToken} is not set: the pool manager would not accept the callback`,
+        );
       }
       const loadModel = engines[config.engine];
       return Worker.open(config, { loadModel, log, token, spawnToken });

@@ -72,7 +72,7 @@ export interface Model {
   /** Memory of the model's processes and on its device, in bytes; from cached figures. */
   memoryBytes(): number;
   /**
-   * Waits at most this long for runs to end, then ends the rest so that they can go on elsewhere.
+   * Waits at most this long for runs to end, then ends the rest so that they can continue elsewhere.
    */
   drain(deadlineMs: number): Promise<void>;
   /** Ends all runs and frees everything. */

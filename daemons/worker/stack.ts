@@ -25,7 +25,7 @@ export function textStack(bytes: number | undefined = stackBytes()): TextStack {
 function stackBytes(): number | undefined {
   if (Deno.build.os === "windows") return undefined;
   const limit = Deno.build.os === "linux" ? limitOfProc() : limitOfShell();
-  // Even an unlimited stack ends somewhere.
+  // In practice an unlimited stack has an end, too: this size is assumed.
   if (limit === "unlimited") return STACK_KIB * 1024;
   return Number(limit) || undefined;
 }

@@ -43,7 +43,7 @@ async function ask(
     } else if (event.event === "end") return { text, end: event.data, ttftMs };
     else if (event.event === "error") throw new LlorchError(event.data.code, event.data.message);
   }
-  throw new Error("The stream ended without an end");
+  throw new Error("The stream ended without an end event");
 }
 
 /** Writes text to stdout; ignores errors. */

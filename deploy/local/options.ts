@@ -17,7 +17,7 @@ export const upOptions = z.strictObject({
     .describe("Folder with GGUF files; the demo model is there in any case"),
   model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
   slots: count(4, "Requests that a worker answers at the same time"),
-  context: z.number().int().min(8).optional().describe("Tokens per slot; else up to 4096"),
+  context: z.number().int().min(8).optional().describe("Tokens per slot; default: up to 4096"),
   json: z.boolean().default(false).describe("One JSON line on stdout when all is ready"),
 });
 

@@ -41,7 +41,7 @@ export const commonKeys = {
 
 /** Key of a daemon whose callers need a token. */
 export const tokenFileKey = z.string().min(1).optional()
-  .describe("File (mode 0600) with the API token; else LLORCH_API_TOKEN");
+  .describe("File (mode 0600) with the API token; default: LLORCH_API_TOKEN");
 
 /** The `[tls]` section: a daemon's certificate, and the authorities that it trusts. */
 export const tlsSection = z.strictObject({

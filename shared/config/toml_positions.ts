@@ -1,6 +1,6 @@
 /**
- * Where tables and keys stand in a TOML text; the parser that gives the values keeps no positions.
- * The one that does is needed to name a line and to edit a file, and never to start: load this
+ * Positions of tables and keys in a TOML text; the parser that reads the values keeps no positions.
+ * This one is needed to report a line and to edit a file, but never to start: load this
  * module by `import()`, or from a command that is loaded so.
  *
  * @module
@@ -9,7 +9,7 @@ import { type AST, getStaticTOMLValue, ParseError, parseTOML } from "toml-eslint
 
 /** The lines of a {@linkcode Mark}. */
 interface Lines {
-  /** Its name, with that of the table that it stands in. */
+  /** Its name, after the name of its table. */
   readonly path: readonly string[];
   /** The line that it begins on, from 1. */
   readonly line: number;
@@ -38,10 +38,10 @@ export interface KeyMark extends Lines {
   readonly inside: readonly string[];
 }
 
-/** Something that stands in a TOML text. */
+/** A key or table in a TOML text. */
 export type Mark = TableMark | KeyMark;
 
-/** The tables and keys of a **valid** TOML text, as they stand. Keys inside of values are not listed. */
+/** The tables and keys of a **valid** TOML text, in its order, without keys in inline tables. */
 export function scanToml(text: string): Mark[] {
   const program = parse(text);
   if (program === undefined) return [];
@@ -93,7 +93,7 @@ function parse(text: string): AST.TOMLProgram | undefined {
   }
 }
 
-/** The line on which a key stands, from 1; for a key that is not there, its table's line, else 1. */
+/** The line of a key, from 1; for a missing key the line of its table, otherwise 1. */
 export function lineOf(marks: readonly Mark[], key: readonly string[]): number {
   let best: Mark | undefined;
   for (const mark of marks) {

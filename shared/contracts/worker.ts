@@ -35,7 +35,7 @@ export type WorkerHealth = z.output<typeof workerHealth>;
 export const STANDBY = "standby";
 
 /**
- * The line of JSON that a standby worker reads from stdin. It then goes on as if it had been
+ * The line of JSON that a standby worker reads from stdin. It then continues as if it had been
  * started with these arguments and environment variables.
  */
 export const standbyOrders = z.strictObject({

@@ -221,7 +221,7 @@ Deno.test("app: a body that breaks off is the caller's fault", async () => {
     new Request(url("/v2/things/a"), { method: "POST", headers, body }),
   );
   assert.equal(response.status, 400);
-  assert.match((await errorOf(response)).message, /broke off/);
+  assert.match((await errorOf(response)).message, /ended early/);
 });
 
 Deno.test("app: long headers and URLs are refused with 431", async () => {

@@ -26,7 +26,7 @@ export function bearerAuth(
     const given = requireBearer(request);
     const isOther = alsoToken !== undefined && secretsEqual(given, alsoToken);
     if (!secretsEqual(given, token) && !isOther) {
-      throw new LlorchError("UNAUTHORIZED", "The bearer token is not the right one");
+      throw new LlorchError("UNAUTHORIZED", "The bearer token is not valid");
     }
   };
 }

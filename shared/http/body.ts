@@ -96,11 +96,14 @@ async function readPieces(
 }
 
 function brokenOff(cause: unknown): never {
-  throw new LlorchError("INVALID_REQUEST", "The body broke off or is badly framed", { cause });
+  throw new LlorchError("INVALID_REQUEST", "The body ended early or is badly framed", { cause });
 }
 
 function tooLarge(maxBytes: number): LlorchError {
-  return new LlorchError("PAYLOAD_TOO_LARGE", `Cannot take a body of more than ${maxBytes} bytes`);
+  return new LlorchError(
+    "PAYLOAD_TOO_LARGE",
+    `Cannot accept a body of more than ${maxBytes} bytes`,
+  );
 }
 
 function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -64,7 +64,7 @@ export async function* readSse(
  * Rejects once the signal aborts. Leaving the loop cancels the body.
  *
  * The signal is not left to `fetch`: aborting that has no effect once its `Response` has been
- * garbage-collected, and the peer would go on although nobody reads.
+ * garbage-collected, and the peer would keep sending although nobody reads.
  */
 export async function* readSseBatches(
   body: ReadableStream<Uint8Array>,

@@ -121,7 +121,7 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
   }
   const kind = metadata.get("general.type");
   if (typeof kind === "string" && kind !== "model") {
-    fail(`it is not a whole model but a part for one: its type is ${JSON.stringify(kind)}`);
+    fail(`it is not a complete model but a part for one: its type is ${JSON.stringify(kind)}`);
   }
   const figure = (key: string, max = MAX_FIGURE): number | undefined => {
     const value = metadata.get(key);

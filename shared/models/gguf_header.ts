@@ -128,7 +128,7 @@ async function parse(
   const metadata = new Map<string, MetadataValue>();
   for (let index = 0; index < keyCount; index++) {
     const key = await readName(reader, fail);
-    if (metadata.has(key)) fail(`it is corrupt: the key ${JSON.stringify(key)} stands twice`);
+    if (metadata.has(key)) fail(`it is corrupt: the key ${JSON.stringify(key)} occurs twice`);
     metadata.set(key, await readValue(reader, key, fail));
   }
   let dataNeeded = 0;

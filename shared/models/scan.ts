@@ -140,7 +140,7 @@ async function isFile(
     return (await Deno.stat(path)).isFile;
   } catch (error) {
     const isGone = error instanceof Deno.errors.NotFound;
-    report(path, isGone ? new Error("It is a link to a file that is not there") : error);
+    report(path, isGone ? new Error("It is a link to a missing file") : error);
     return false;
   }
 }

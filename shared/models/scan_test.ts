@@ -93,7 +93,7 @@ Deno.test("scanModels() reports links that lead nowhere or round, and follows no
       join(dir, "dangling.gguf"),
       join(dir, "round.gguf"),
     ]);
-    assert.match(problems[0]?.message ?? "", /link to a file that is not there/);
+    assert.match(problems[0]?.message ?? "", /link to a missing file/);
     assert.match(problems[1]?.message ?? "", /too many.*symbolic links/i);
   });
 });

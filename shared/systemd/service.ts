@@ -21,7 +21,7 @@ export interface ServiceOptions {
 export interface Service extends Closeable {
   /** Runs a reload, and reports its beginning and end. */
   reload(work: () => Promise<void>): Promise<void>;
-  /** Reports that the stop has begun. The watchdog goes on until {@linkcode close}. */
+  /** Reports that the stop has begun. The watchdog is notified until {@linkcode close}. */
   stopping(): Promise<void>;
 }
 

@@ -113,7 +113,7 @@ Deno.test({
         block.split("\n").map((line) => line.split("\t")[0]!).toSorted()
       );
       assert.deepEqual(offered, cases.map(([, words]) => [...words]));
-      assert.match(out, /^get\tShow what one key means now/m);
+      assert.match(out, /^get\tShow the value of a key/m);
     });
   },
 });

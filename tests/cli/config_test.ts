@@ -30,7 +30,7 @@ Deno.test("config set, get, list and unset work on the file and keep its comment
     assert.deepEqual(set, {
       code: 0,
       out: "",
-      err: `orchestrator.url is http://gpu1:8080 in ${file}\n`,
+      err: `Set orchestrator.url to http://gpu1:8080 in ${file}\n`,
     });
     assert.equal((await run("set", "hosts.gpu1.port", "2222", "--quiet")).err, "");
     assert.equal(
@@ -72,11 +72,15 @@ Deno.test("config says in one sentence what is wrong, and changes nothing", asyn
       [["set", "pool.ulr", "x"], 2, /^llorch: Unknown key pool\.ulr; did you mean pool\.url\?\n$/],
       [["set", "pool.url", "x"], 2, /^llorch: Cannot change \S+: pool\.url must be an http or/],
       [["set", "hosts.gpu1.port", "ssh"], 2, /^llorch: hosts\.gpu1\.port must be a number/],
-      [["set", "hosts.gpu2.port", "22"], 2, /address is needed; llorch remote hosts add gpu2 ADD/],
+      [
+        ["set", "hosts.gpu2.port", "22"],
+        2,
+        /address is required; llorch remote hosts add gpu2 ADD/,
+      ],
       [["set", "hosts.a b.address", "x"], 2, /^llorch: Cannot call a host "a b": its name must be/],
       [["set", "models.dir", "m"], 2, /models\.dir must be an absolute path, or begin with ~\/\n$/],
       [["set", "hosts.gpu1.address", "--", "-oProxyCommand=x"], 2, /must be one word/],
-      [["unset", "hosts.gpu1.address"], 2, /address is needed; llorch remote hosts remove gpu1 /],
+      [["unset", "hosts.gpu1.address"], 2, /address is required; llorch remote hosts remove gpu1 /],
       [["get", "pool.token_file"], 1, /^llorch: pool\.token_file is not set; llorch config set/],
       [["validate", "nowhere.toml"], 2, /^llorch: Cannot find the file nowhere\.toml\n$/],
     ];
@@ -95,7 +99,7 @@ Deno.test("config validate names file and line of every error", async () => {
     const { code, err } = await run("validate");
     assert.equal(code, 2);
     assert.match(err, new RegExp(`^llorch: ${file}:2: orchestrator\\.url must be an http`, "m"));
-    assert.match(err, new RegExp(`^llorch: ${file}:3: hosts\\.a\\.address is needed$`, "m"));
+    assert.match(err, new RegExp(`^llorch: ${file}:3: hosts\\.a\\.address is required$`, "m"));
     assert.match(err, new RegExp(`^llorch: ${file}:4: hosts\\.a\\.port `, "m"));
     assert.match(err, /:5: pol is not a known field; did you mean pool\?$/m);
     const { ok, problems } = JSON.parse((await run("validate", "--json")).out);
@@ -115,7 +119,7 @@ Deno.test("config prefers LLORCH_* to the file and says so", async () => {
     const { out } = await llorch(["config", "list"], { env: own });
     assert.match(out, /^pool\.url {10}http:\/\/b:2 .*LLORCH_POOL_URL$/m);
     const { err } = await llorch(["config", "set", "pool.url", "http://c:3"], { env: own });
-    assert.match(err, /LLORCH_POOL_URL is set as well and goes before the file\n$/);
+    assert.match(err, /LLORCH_POOL_URL is set too and overrides the file\n$/);
     const wrong = { ...env, LLORCH_POOL_URL: "b" };
     const { code, err: said } = await llorch(["config", "validate"], { env: wrong });
     assert.equal(code, 2);
@@ -146,7 +150,7 @@ Deno.test("config validate warns of a variable whose name is nearly that of a se
     const { code, err } = await llorch(["config", "validate"], { env: own });
     assert.deepEqual(
       [code, err],
-      [0, "llorch: LLORCH_POOLURL means nothing to llorch; did you mean LLORCH_POOL_URL?\n"],
+      [0, "llorch: LLORCH_POOLURL is not a variable of llorch; did you mean LLORCH_POOL_URL?\n"],
     );
   });
 });

@@ -66,7 +66,10 @@ Deno.test("dev setup fetches what is missing, once", async () => {
 
     const unasked = await setup();
     assert.equal(unasked.code, 2);
-    assert.match(unasked.err, /^llorch: Fetch the packages .* Nobody can be asked here: add --yes/);
+    assert.match(
+      unasked.err,
+      /^llorch: Fetch the packages .* Cannot ask without a terminal: add --yes/,
+    );
     const first = await setup("--yes");
     assert.equal(first.code, 0, first.out + first.err);
     assert.match(

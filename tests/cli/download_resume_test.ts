@@ -29,7 +29,7 @@ Deno.test("models download goes on after drops, stalls, 503 and 429", () =>
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 0, err);
     await assertWhole(at);
-    for (const word of [/429/, /connection/, /No byte came for 3 s/, /503/]) {
+    for (const word of [/429/, /connection/, /No data came for 3 s/, /503/]) {
       assert.match(err, word);
     }
     const starts = at.hub.requests.map(({ start }) => start);
@@ -69,11 +69,11 @@ async function interrupted({ env, models }: Stage): Promise<void> {
   await until("the first part is there", () => size() >= 8 * MIB);
   const second = await llorch(["models", "download", REF], { env });
   assert.equal(second.code, 1);
-  assert.match(second.err, /^llorch: Another llorch downloads tiny\.gguf\S* at this moment: wait/m);
+  assert.match(second.err, /^llorch: Another llorch is downloading tiny\.gguf\S*: wait/m);
   child.kill("SIGINT");
   const { code, stderr } = await child.output();
   assert.equal(code, 130);
-  assert.match(new TextDecoder().decode(stderr), /Interrupted: the same command goes on/);
+  assert.match(new TextDecoder().decode(stderr), /Interrupted: run the same command again/);
   assert.ok(size() >= 8 * MIB);
 }
 
@@ -88,7 +88,7 @@ Deno.test("models download goes on where Ctrl-C stopped it", async () => {
     const count = at.hub.requests.length;
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 0, err);
-    assert.match(err, /Going on at 8\.0 MiB/);
+    assert.match(err, /Continuing at 8\.0 MiB/);
     await assertWhole(at);
     const later = at.hub.requests.slice(count).filter(({ method }) => method === "GET");
     assert.ok(later.every(({ start }) => start >= 8 * MIB));
@@ -111,7 +111,7 @@ Deno.test(`models download draws a bar on a terminal${hasTerminal ? "" : " (no p
     );
     assert.equal(code, 130);
     assert.match(text, /\r\[#{9} {15}\] tiny\.gguf 40% of 20\.0 MiB/);
-    assert.ok(text.includes("\r\u001b[KInterrupted: the same command goes on"), text);
+    assert.ok(text.includes("\r\u001b[KInterrupted: run the same command again"), text);
   }));
 
 Deno.test("models download begins again when the hub has another file since", async () => {
@@ -127,7 +127,7 @@ Deno.test("models download begins again when the hub has another file since", as
     at.hub.files[NAME] = other;
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 0, err);
-    assert.match(err, /The hub has another file now: 8\.0 MiB of the earlier one are dropped/);
+    assert.match(err, /The hub has a different file now: dropping 8\.0 MiB of the earlier one/);
     await assertWhole(at, other);
   });
 });
@@ -145,7 +145,7 @@ Deno.test("models download begins again when the file changes meanwhile", async 
     hub = at.hub;
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 0, err);
-    assert.match(err, /changed meanwhile: beginning again/);
+    assert.match(err, /changed in the meantime: starting again/);
     await assertWhole(at, other);
   });
 });

@@ -123,7 +123,7 @@ Deno.test("git sync --force names the work in a submodule that files replace", a
     await replaceLib(repos);
     const kept = await repos.llorch("work", "sync");
     assert.equal(kept.code, 1);
-    assert.match(kept.err, /^llorch: lib holds work of yours \(a\.txt\), and files take the sub/);
+    assert.match(kept.err, /^llorch: lib has local work \(a\.txt\), and the upstream replaces/);
     assert.equal(await repos.read("work/lib", "a.txt"), "changed");
     const { code, err } = await repos.llorch("work", "sync", "--force", "--quiet");
     assert.equal(code, 0, err);
@@ -185,7 +185,7 @@ Deno.test("git sync says how to end what is unfinished", async () => {
     await repos.git("work", "rebase", "--abort");
     await repos.git("work", "switch", "-qc", "mine");
     const alone = await repos.llorch("work", "pull");
-    assert.match(alone.err, /no remote has a mine: git push --set-upstream origin mine makes one/);
+    assert.match(alone.err, /no remote has a mine: git push --set-upstream origin mine creates it/);
   });
 });
 
@@ -203,7 +203,7 @@ Deno.test("git sync takes nothing that git was told to overlook", async () => {
       assert.equal(code, 1);
       assert.match(
         err,
-        /^llorch: Git overlooks your changes of a\.txt, .* git update-index --no-assume-unchanged a/,
+        /^llorch: Git is set to ignore your changes of a\.txt, .* git update-index --no-assume-unchanged a/,
       );
     }
     assert.equal(await repos.read("work", "a.txt"), "mine");

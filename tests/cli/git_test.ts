@@ -32,7 +32,7 @@ Deno.test("git clone brings the submodules along and names its folder", async ()
     await makeClone(repos);
     const cloned = await repos.llorch(".", "clone", `file://${repos.dir}/top/.git`);
     assert.equal(cloned.code, 1);
-    assert.match(cloned.err, /Cannot clone into .*\/top: it is there already and not empty/);
+    assert.match(cloned.err, /Cannot clone into .*\/top: the folder exists and is not empty/);
     const { code, out, err } = await repos.llorch(".", "clone", `file://${repos.dir}/top`, "new");
     assert.equal(code, 0, err);
     assert.match(out, new RegExp(`^${repos.dir}/new\nlib: fetched → [0-9a-f]{7}\n$`));
@@ -172,7 +172,10 @@ Deno.test("git pull refuses local changes and branches that have diverged", asyn
     }
     assert.equal(await repos.read("work", "a.txt"), "mine");
     await repos.git("work", "switch", "-q", "--detach");
-    assert.match((await repos.llorch("work", "pull")).err, /no branch is checked out; git switch/);
+    assert.match(
+      (await repos.llorch("work", "pull")).err,
+      /no branch is checked out; run git switch/,
+    );
   });
 });
 
@@ -213,7 +216,7 @@ Deno.test("git submodules reset needs --force where something would be lost", as
     await repos.write("work/lib", "new.txt", "mine");
     const refused = await repos.llorch("work", "submodules", "reset", "lib");
     assert.equal(refused.code, 1);
-    assert.match(refused.err, /^llorch: lib has local changes or commits on no branch: look/);
+    assert.match(refused.err, /^llorch: lib has local changes or commits on no branch: see/);
     const reset = await repos.llorch("work", "submodules", "reset", "--force", "lib", "--json");
     assert.equal(reset.err, "llorch: thrown away: lib: file new.txt\n");
     assert.deepEqual(JSON.parse(reset.out).lost[0].untracked, ["new.txt"]);
@@ -279,7 +282,7 @@ Deno.test("git says in one sentence what went wrong", async () => {
       [["clone", `${website.url}/x.git`], /^llorch: Cannot find a git repository at http.*:.*\n/],
       [["clone", `file://${repos.dir}/work`, "/proc/x"], /^llorch: Cannot make the folder \/proc/],
       [["clone", `file://${repos.dir}/none`], /^llorch: Cannot find the repository \/.*none: /],
-      [["pull"], /^llorch: Cannot bring main up to date: it follows no branch; git remote add/],
+      [["pull"], /^llorch: Cannot bring main up to date: it follows no branch; run git remote add/],
     ];
     for (const [args, sentence] of cases) {
       const { code, err } = await repos.llorch("work", ...args);

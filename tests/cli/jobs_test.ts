@@ -155,7 +155,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           assert.equal(out, `${done}  completed\n${running}  cancelled\n`);
           assert.equal(
             err,
-            'llorch: Cannot find job "job-none"; llorch orchestrator jobs list names them\n',
+            'llorch: Cannot find job "job-none"; llorch orchestrator jobs list shows them\n',
           );
           const watched = await run("watch", running, "-q");
           assert.equal(watched.code, 1);
@@ -177,7 +177,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
 
         await t.step("what is wrong is said in one sentence", async () => {
           const cases: [string[], number, RegExp][] = [
-            [["submit", "hello"], 2, /^llorch: --model is needed/],
+            [["submit", "hello"], 2, /^llorch: --model is required/],
             [["submit", ...MODEL, ""], 2, /^llorch: The prompt is empty/],
             [["submit", ...MODEL, "x", "-n", "many"], 2, /--max-tokens must be a number: .*"many"/],
             [["submit", ...MODEL, "x", "-n", "0"], 2, /^llorch: --max-tokens /],
@@ -186,13 +186,13 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
             [["submit", ...MODEL, "x", "--url", "ftp://x"], 2, /--url must be an http/],
             [["list", "--status", "done"], 2, /--status must be one of queued, /],
             [["list", "--limit", "0"], 2, /--limit must be a whole number from 1 to/],
-            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
-            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list names/],
-            [["show", ""], 2, /^llorch: Cannot tell which job: its id is empty; llorch .* list/],
+            [["show", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list shows/],
+            [["watch", "job-none"], 1, /^llorch: Cannot find job "job-none"; llorch .* list shows/],
+            [["show", ""], 2, /^llorch: The id of the job is empty; llorch .* list/],
             [
               ["submit", ...MODEL, "w7 ".repeat(20_000)],
               1,
-              /; shorten the prompt, or take a worker with more tokens per slot \(llorch worker/,
+              /; shorten the prompt, or start a worker with more tokens per slot \(llorch worker/,
             ],
           ];
           for (const [args, code, message] of cases) {

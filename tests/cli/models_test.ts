@@ -25,7 +25,7 @@ Deno.test("models download fetches over several connections, and the token stays
     const hub = at.hub.requests.filter(({ server }) => server === "hub");
     assert.ok(hub.every(({ authorization }) => authorization === "Bearer secret"));
     const again = await at.run("download", REF);
-    assert.match(again.err, /is there already/);
+    assert.match(again.err, /is already there/);
     assert.equal(at.hub.requests.length, hub.length + store.length);
   }, { HF_TOKEN: "secret" }));
 
@@ -67,7 +67,10 @@ Deno.test("models download removes what does not have the announced hash", () =>
   }, async (at) => {
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 1);
-    assert.match(err, /llorch: What came for tiny\.gguf is not what the hub announced .* removed/);
+    assert.match(
+      err,
+      /llorch: The download of tiny\.gguf was removed: its SHA-256 is .* the hub announced/,
+    );
     assert.deepEqual(at.files(), []);
   }));
 
@@ -89,7 +92,7 @@ const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegEx
   [
     "401",
     { trouble: () => ({ status: 401 }) },
-    /wants a token for org\/tiny \(401\).*set HF_TOKEN/,
+    /requires a token for org\/tiny \(401\).*set HF_TOKEN/,
   ],
   [
     "403",
@@ -100,14 +103,14 @@ const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegEx
   [
     "a wrong length",
     { trouble: ({ server }) => server === "store" ? { length: 9 * MIB } : {} },
-    /The server has 9437184 bytes of tiny\.gguf, and the hub announced 20971527/,
+    /The server has 9437184 bytes of tiny\.gguf, but the hub announced 20971527/,
   ],
   [
     "too many bytes",
     { trouble: ({ server }) => server === "store" ? { noRanges: true, surplus: 5 } : {} },
     /sent more bytes than the hub announced/,
   ],
-  ["a page", { files: { [NAME]: new TextEncoder().encode("<html>") } }, /is no GGUF file/],
+  ["a page", { files: { [NAME]: new TextEncoder().encode("<html>") } }, /is not a GGUF file/],
 ];
 
 for (const [what, options, message] of REFUSALS) {
@@ -161,7 +164,7 @@ Deno.test("models download takes any part for the whole, and a missing part can 
     const part = join(at.models, "tiny-00002-of-00002.gguf");
     await Deno.remove(part);
     const first = "hf:org/tiny::file=tiny-00001-of-00002.gguf";
-    const advice = `llorch models download ${first} mends it, llorch models delete file:`;
+    const advice = `llorch models download ${first} repairs it, llorch models delete file:`;
     for (const args of [["list"], ["verify", "--all"], ["verify", "tiny"], ["info", "tiny"]]) {
       const { out, err } = await at.run(...args);
       assert.ok((out + err).includes(advice), out + err);
@@ -211,7 +214,7 @@ Deno.test("models add refuses a name that is taken, and a second name comes besi
       assert.equal(code, 1);
       assert.match(
         err,
-        new RegExp(`^llorch: "${name}" is the name of /.* already: choose another`),
+        new RegExp(`^llorch: "${name}" is already the name of /.*: choose another`),
       );
     }
     const again = JSON.parse((await add(join(home, "a.gguf"), "--name", "two")).out);
@@ -238,7 +241,7 @@ Deno.test("models know a file by a link to it, and delete the link alone, also o
     await outcome();
     assert.ok((await Deno.stat(blob)).isFile);
     await Deno.symlink(join(at.models, "gone"), link);
-    assert.match((await at.run("list")).err, /link to a file that is not there/);
+    assert.match((await at.run("list")).err, /link to a missing file/);
     await outcome();
     const named = await at.run("info", blob + ".gguf");
     assert.match(named.err, /to name a file, write file:\/.*blob\.gguf$/m);
@@ -250,7 +253,7 @@ Deno.test("models download refuses another file in its place without --force", (
     await Deno.writeTextFile(join(at.models, "tiny.gguf"), "mine");
     const { code, err } = await at.run("download", REF);
     assert.equal(code, 1);
-    assert.match(err, /is another file than the hub's: --force replaces it/);
+    assert.match(err, /differs from the hub's file: replace it with --force/);
     assert.equal((await at.run("download", REF, "--force")).code, 0);
     await assertWhole(at);
   }));
@@ -260,11 +263,13 @@ Deno.test("models download says what is wrong with a folder", () =>
     await Deno.writeTextFile(models, "");
     const { code, err } = await run("download", REF, "--dir", join(models, "x"));
     assert.equal(code, 1);
-    assert.match(err, /^llorch: Cannot write .*: something else stands in its way/);
+    assert.match(err, /^llorch: Cannot write .*: something else is in its place/);
     assert.ok(env["HF_HOME"]);
   }));
 
-/** Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there. */
+/**
+ * Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there.
+ */
 Deno.test("models add links a file of one's own, and one of the hub's cache", () =>
   stage({}, async (at) => {
     const own = join(at.env["HF_HOME"]!, "own.gguf");

@@ -50,7 +50,7 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
   await withOrchestrator(async (run) => {
     const started = await run("start", "--json", "--", "--port=0");
     assert.equal(started.code, 0, started.err);
-    assert.match(started.err, /only: in production systemd keeps .*systemctl enable --now orch/);
+    assert.match(started.err, /only\. In production systemd runs it: systemctl enable --now orch/);
     const { pid, url, log } = JSON.parse(started.out);
     assert.ok(isAlive(pid));
     assert.equal(((await Deno.stat(log)).mode ?? 0) & 0o777, 0o600);
@@ -77,7 +77,7 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
     assert.ok(!isAlive(pid));
     assert.equal((await run("status", "--url", url)).code, 1);
     const again = await run("stop", "--url", url);
-    assert.deepEqual([again.code, again.err], [0, "orchestratord does not run\n"]);
+    assert.deepEqual([again.code, again.err], [0, "orchestratord is not running\n"]);
   });
 });
 
@@ -127,10 +127,13 @@ Deno.test("of two daemons stop asks which, and ends the one that is named", asyn
     const [one, two] = [await start("one"), await start("two")];
     const unclear = await run("stop");
     assert.equal(unclear.code, 2);
-    assert.match(unclear.err, /2 of orchestratord run: say with --url which of http.*, http/);
+    assert.match(
+      unclear.err,
+      /2 instances of orchestratord run: give the one to stop with --url: http.*, http/,
+    );
     assert.equal((await run("stop", "--url", one.url, "-q")).code, 0);
     assert.deepEqual([isAlive(one.pid), isAlive(two.pid)], [false, true]);
-    assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: say so`));
+    assert.match((await run("status")).out, new RegExp(`it was started at ${two.url}: give this`));
     assert.equal((await run("stop", "-q")).code, 0);
   });
 });
@@ -168,7 +171,7 @@ Deno.test("status tells another program from none", async () => {
     );
     const { code, out } = await run("status", "--url", `http://127.0.0.1:${server.addr.port}`);
     assert.equal(code, 1);
-    assert.match(out, /not reachable: something that is not orchestratord answers there: say with/);
+    assert.match(out, /not reachable: something that is not orchestratord answers there: give the/);
   });
 });
 
@@ -198,7 +201,7 @@ Deno.test("stop does not take a process for a daemon whose pid it got", async ()
       const line = { event: "listening", pid: other.pid, url: "http://127.0.0.1:9" };
       await Deno.writeTextFile(join(home, STATE, "orchestratord-1.log"), JSON.stringify(line));
       const { code, err } = await run("stop", "--url", "http://127.0.0.1:9");
-      assert.deepEqual([code, err], [0, "orchestratord does not run\n"]);
+      assert.deepEqual([code, err], [0, "orchestratord is not running\n"]);
       assert.ok(isAlive(other.pid));
     } finally {
       other.kill("SIGKILL");

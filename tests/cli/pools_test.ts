@@ -57,7 +57,10 @@ Deno.test("hosts are listed, drained and taken back, and a model is replaced on 
         assert.match((await pools("list")).out, new RegExp(`^${id} +drained +0`, "m"));
         const asked = await llorch("orchestrator", "models", "load", "old");
         assert.equal(asked.code, 0);
-        assert.match(asked.err, /^Loading old: it waits, every pool that has the model is drained/);
+        assert.match(
+          asked.err,
+          /^Loading old: it is waiting, every pool that has the model is drained/,
+        );
         const { job_id } = await client.call(routes.submit, { body: task });
         assert.equal((await pools("undrain", id, "--quiet")).err, "");
         assert.deepEqual(numbersOf(await run(client, job_id)), range(8, 5));

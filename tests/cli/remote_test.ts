@@ -282,7 +282,7 @@ Deno.test("remote hosts list, add and remove keep the config file", async () => 
     assert.equal(twice.code, 2);
     assert.match(
       twice.err,
-      /^llorch: The host gpu1 exists; llorch config set hosts\.gpu1\.address/,
+      /^llorch: The host gpu1 already exists; llorch config set hosts\.gpu1\.address/,
     );
     const slip = await run("remove", "gpu3");
     assert.match(slip.err, /^llorch: There is no host gpu3 in .*; did you mean gpu[12]\?\n$/);

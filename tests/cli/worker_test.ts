@@ -30,7 +30,7 @@ Deno.test("workers come and go through the pool manager", async (t) => {
         assert.equal(started.code, 0, started.err);
         const [, worker, uri] = /^(\S+) {2}(http:\/\/127\.0\.0\.1:\d+)\n$/.exec(started.out) ?? [];
         assert.match(started.err, /^counter is ready on cpu after .*: 2 slots of 512 tokens\n/);
-        assert.match(started.err, /in production the pool manager holds the workers/);
+        assert.match(started.err, /In production the pool manager runs the workers/);
         const { status } = await (await fetch(`${uri}/health`)).json();
         assert.equal(status, "ok");
         id = worker!;
@@ -71,10 +71,10 @@ Deno.test("workers come and go through the pool manager", async (t) => {
           [["start", "cpuu", "-m", "counter"], 2, /Unknown device kind "cpuu": did you mean cpu\?/],
           [["start", "cpu", "--gpu", "0", "-m", "counter"], 2, /--gpu makes no sense for cpu/],
           [["start", "cpu", "-m", "counter", "--slots", "x"], 2, /--slots must be a number: .*"x"/],
-          [["start", "cpu"], 2, /--model is needed/],
-          [["stop", id], 1, /Cannot find worker .*; llorch worker list names them$/m],
-          [["logs", "w-none"], 1, /Cannot find worker "w-none".*; llorch worker list names them$/m],
-          [["logs", ""], 2, /Cannot tell which worker: its id is empty; llorch worker list names/],
+          [["start", "cpu"], 2, /--model is required/],
+          [["stop", id], 1, /Cannot find worker .*; llorch worker list shows them$/m],
+          [["logs", "w-none"], 1, /Cannot find worker "w-none".*; llorch worker list shows them$/m],
+          [["logs", ""], 2, /The id of the worker is empty; llorch worker list shows/],
           [
             ["start", "cpu", "-m", "counter", "--context", "10000000", "--slots", "256"],
             1,

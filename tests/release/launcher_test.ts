@@ -37,13 +37,13 @@ Deno.test(
       const deno = join(unpacked(sandbox, "deno"), "deno");
       for (const mode of [0o644, 0o777]) {
         await Deno.chmod(deno, mode);
-        assert.match((await run(["--verify-runtime"])).err, /is not what this file carries/);
+        assert.match((await run(["--verify-runtime"])).err, /differs from what this file contains/);
       }
       await Deno.chmod(deno, 0o755);
       await Deno.writeTextFile(join(unpacked(sandbox, "orchestratord"), "main.js"), "evil()");
       const changed = await run(["--verify-runtime"]);
       assert.equal(changed.code, 1);
-      assert.match(changed.err, /is not what this file carries: remove it/);
+      assert.match(changed.err, /differs from what this file contains: remove it/);
     });
   },
 );
@@ -158,7 +158,7 @@ Deno.test("a tool that is missing is named", unix, async () => {
     }
     const { code, err } = await run([], { PATH: join(dir, "tools") });
     assert.equal(code, 1);
-    assert.equal(err, "orchestratord: Cannot go on without gzip: install it\n");
+    assert.equal(err, "orchestratord: Cannot continue without gzip: install it\n");
   });
 });
 

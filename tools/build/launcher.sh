@@ -1,10 +1,10 @@
 #!/bin/sh
-# @NAME@ @VERSION@ (@COMMIT@) for @TARGET@: one file that carries all it needs. This script unpacks
-# the runtime and the program that follow it, once for each version, and runs them. To unpack it
-# needs sh, mkdir, mv, rm, tail, head, cut, gzip, tar and sha256sum (or shasum); --verify-runtime also
-# diff, ls and grep, --clean-runtime also find and grep; a start through a link readlink. No network.
-#   LLORCH_RUNTIME_DIR  where to unpack; else $XDG_CACHE_HOME/llorch/runtime or ~/.cache/llorch/runtime
-#   --verify-runtime    compare what was unpacked with what this file carries; unpacks below $TMPDIR
+# @NAME@ @VERSION@ (@COMMIT@) for @TARGET@: one file that contains all it needs. This script unpacks
+# the runtime and the program that follow it, once for each version, and runs them. Unpacking needs
+# sh, mkdir, mv, rm, tail, head, cut, gzip, tar and sha256sum (or shasum); --verify-runtime also diff,
+# ls and grep, --clean-runtime also find and grep, a start through a link also readlink. No network.
+#   LLORCH_RUNTIME_DIR  where to unpack (default: $XDG_CACHE_HOME or ~/.cache, then llorch/runtime)
+#   --verify-runtime    compare the unpacked files with those in this file; unpacks below $TMPDIR
 #   --clean-runtime     remove what other versions have unpacked
 set -eu
 deno_key=@DENO_KEY@ deno_at=@DENO_AT@ deno_size=@DENO_SIZE@ deno_sha=@DENO_SHA@
@@ -27,15 +27,15 @@ sha256() {
   if command -v sha256sum > /dev/null; then sha256sum; else shasum -a 256; fi | cut -c1-64
 }
 
-# section AT SIZE: these bytes of this file. tail complains once head has enough.
+# section AT SIZE: these bytes of this file. tail prints an error once head has enough.
 section() { tail -c "+$(($1 + 1))" -- "$self" 2> /dev/null | head -c "$2"; }
 
 need() {
-  for tool; do command -v "$tool" > /dev/null || fail "Cannot go on without $tool: install it"; done
+  for tool; do command -v "$tool" > /dev/null || fail "Cannot continue without $tool: install it"; done
 }
 
-# unpack KEY AT SIZE SHA FOLDER HINT: makes $aside in FOLDER and unpacks there. Only mkdir says whose
-# a name is: process ids are the same in two containers that share the folder.
+# unpack KEY AT SIZE SHA FOLDER HINT: creates $aside in FOLDER and unpacks there. mkdir ensures that
+# the name is ours: containers that share the folder may have the same process ids.
 unpack() {
   need mkdir mv rm tail head cut gzip tar
   command -v sha256sum > /dev/null || need shasum
@@ -47,7 +47,7 @@ unpack() {
     [ "$n" -lt 64 ] || fail "Cannot write to $5: $6"
   done
   aside=$5/.$1.$$.$n
-  # No subshell holds these: a signal ends the start and what it has unpacked, not the start alone.
+  # Not in a subshell, so that a signal ends this script and also removes what it has unpacked.
   trap 'rm -rf -- "$aside"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP QUIT
@@ -64,8 +64,8 @@ drop_aside() {
   umask "$mask"
 }
 
-# provide KEY AT SIZE SHA FILE: unpacks aside and renames, so that many may start at once; FILE tells
-# that it is there, since what cleans caches may leave a folder without it.
+# provide KEY AT SIZE SHA FILE: unpacks aside and renames, so that many may start at once. FILE shows
+# that the folder is complete: a cleaner of caches may have removed files from it.
 provide() {
   [ ! -e "$dir/$1/$5" ] || return 0
   unpack "$1" "$2" "$3" "$4" "$dir" 'set LLORCH_RUNTIME_DIR to another folder'
@@ -75,28 +75,28 @@ provide() {
   fi
   [ -d "$dir/$1" ] || mv -- "$aside" "$dir/$1" 2> /dev/null || [ -d "$dir/$1" ] ||
     fail "Cannot rename $aside to $dir/$1"
-  # Another was first: ours went into its folder.
+  # Another start was first: mv has put our folder into its folder.
   rm -rf -- "$dir/$1/${aside##*/}"
   drop_aside
 }
 
-# What ls says of each file's mode; without the marks that some systems put behind it.
+# The mode of each file from ls, without the marks that some systems add.
 modes() { (cd -- "$1" && LC_ALL=C ls -lAR | grep -v '^total ' | cut -c1-10); }
 
-# verify KEY AT SIZE SHA: reads the folder only, so that anybody may
+# verify KEY AT SIZE SHA: only reads the folder, so that any user may run it
 verify() {
   [ -d "$dir/$1" ] || fail "Nothing is unpacked at $dir/$1: the next start does that"
   need diff ls grep
   unpack "$1" "$2" "$3" "$4" "${TMPDIR:-/tmp}" 'set TMPDIR to another folder'
   diff -r -- "$aside" "$dir/$1" > /dev/null && [ "$(modes "$aside")" = "$(modes "$dir/$1")" ] ||
-    fail "$dir/$1 is not what this file carries: remove it, and the next start unpacks it again"
+    fail "$dir/$1 differs from what this file contains: remove it, and the next start unpacks it again"
   drop_aside
 }
 
 drop() { if rm -rf -- "$1"; then echo "removed $1"; else left=$1; fi; }
 
-# Removes this program's other versions, each deno that no program is left for, and what starts that
-# were killed have left: none takes an hour.
+# Removes other versions of this program, every deno that no program uses any more, and what killed
+# starts have left, which is older than an hour.
 clean() {
   need rm find grep
   left=
@@ -121,7 +121,7 @@ case ${1:-} in
   alone "$@"
   verify $deno_key $deno_at $deno_size $deno_sha
   verify $app_key $app_at $app_size $app_sha
-  echo "@NAME@: $dir holds what this file carries"
+  echo "@NAME@: $dir matches what this file contains"
   exit
   ;;
 --clean-runtime) alone "$@"; clean; exit ;;

@@ -48,7 +48,7 @@ export function debianDepends(needs: Needs): string[] {
   for (const [library, versions] of Object.entries(needs)) {
     if (OF_THE_DRIVER.test(library)) continue;
     const name = PACKAGES[library];
-    if (name === undefined) throw new Error(`There is no Debian package known of ${library}`);
+    if (name === undefined) throw new Error(`No Debian package is known for ${library}`);
     for (const version of [undefined, ...versions.map(packageVersion)]) {
       const known = least.get(name);
       if (known === undefined || version && compareVersions(version, known) > 0) {
@@ -66,6 +66,6 @@ function packageVersion(version: string): string | undefined {
   if (kind !== "GLIBCXX") return undefined;
   if (compareVersions(number, "3.4.20") <= 0) return undefined;
   const gcc = GCC_OF_GLIBCXX[number];
-  if (gcc === undefined) throw new Error(`There is no GCC known that brought ${version}`);
+  if (gcc === undefined) throw new Error(`No GCC release is known to have ${version}`);
   return gcc;
 }

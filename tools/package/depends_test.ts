@@ -19,6 +19,12 @@ Deno.test("debianDepends() names each package once, with the highest version tha
 
 Deno.test("debianDepends() leaves NVIDIA's libraries out, and refuses what it does not know", () => {
   assert.deepEqual(debianDepends({ "libcuda.so.1": [], "libcublas.so.13": [] }), []);
-  assert.throws(() => debianDepends({ "libfoo.so.1": [] }), /no Debian package known of libfoo/);
-  assert.throws(() => debianDepends({ "libstdc++.so.6": ["GLIBCXX_3.4.99"] }), /no GCC .*3\.4\.99/);
+  assert.throws(
+    () => debianDepends({ "libfoo.so.1": [] }),
+    /No Debian package is known for libfoo/,
+  );
+  assert.throws(
+    () => debianDepends({ "libstdc++.so.6": ["GLIBCXX_3.4.99"] }),
+    /No GCC release .*3\.4\.99/,
+  );
 });

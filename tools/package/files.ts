@@ -27,7 +27,7 @@ export function programFile(path: string, copyOf: string): PackageFile {
   return { path, mode: 0o755, content: { copyOf } };
 }
 
-/** Writes files below a root; folders have mode 0755, whatever the umask is. */
+/** Writes files below a root; folders have mode 0755, independent of the umask. */
 export async function writeFiles(root: string, files: readonly PackageFile[]): Promise<void> {
   await Deno.mkdir(root, { recursive: true });
   await Deno.chmod(root, 0o755);

@@ -50,7 +50,7 @@ async function release(plan: ReleasePlan, say: (line: string) => void): Promise<
   await writeSums(plan.out, files);
   if (!plan.isDryRun) {
     await git("tag", "--annotate", tag, "--cleanup=verbatim", `--message=${tag}\n\n${notes?.text}`);
-    say(`tagged ${tag}: git push origin ${tag}, and upload what lies in ${plan.out}`);
+    say(`tagged ${tag}: run git push origin ${tag}, and upload the files in ${plan.out}`);
     return;
   }
   for (const problem of problems) say(`a release would be refused: ${problem}`);

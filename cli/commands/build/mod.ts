@@ -21,7 +21,7 @@ function target(
 export const build: Group = {
   kind: "group",
   name: "build",
-  summary: "Make executables with the build task of the checkout",
+  summary: "Build executables with the build task of the checkout",
   members: [
     target("worker", "Build llorch-candled for one backend", {
       arguments: [

@@ -5,10 +5,10 @@ import { text } from "../../options.ts";
 /** `llorch completions` */
 export const completions = command({
   name: "completions",
-  summary: "Print the script that completes llorch's words in a shell",
+  summary: "Print the completion script for a shell",
   arguments: [{ name: "[shell]", summary: SHELLS.join(", "), values: SHELLS }],
   options: {
-    values: text("--values <kind>", "The names that such a script asks for", {
+    values: text("--values <kind>", "Print names of this kind, for a completion script", {
       values: VALUE_KINDS,
       isHidden: true,
     }),

@@ -30,12 +30,12 @@ export async function completions(
   );
 }
 
-/** A person who presses Tab wants names or nothing, and no line of an error. */
+/** The names of a kind; none on any error, because a message would disturb the line being typed. */
 async function quietNames(kind: string, context: Context): Promise<readonly string[]> {
   const found = VALUE_KINDS.find((each) => each === kind);
   if (found === undefined) return [];
   try {
-    // deno-lint-ignore no-control-regex -- such a name would spoil the line that is being typed
+    // deno-lint-ignore no-control-regex -- such a name would disturb the line being typed
     return (await namesOf(found, context)).filter((name) => !/[\u0000-\u001f\u007f]/.test(name));
   } catch {
     return [];

@@ -16,9 +16,9 @@ export async function set(
   const value = coerce(found, text);
   const path = configPath(env);
   await updateConfig(path, (before) => setKey(before, found.path, value));
-  if (!quiet) stderr.write(`${key} is ${formatValue(value)} in ${path}\n`);
+  if (!quiet) stderr.write(`Set ${key} to ${formatValue(value)} in ${path}\n`);
   if (env(variableOf(key))) {
-    stderr.write(`llorch: ${variableOf(key)} is set as well and goes before the file\n`);
+    stderr.write(`llorch: ${variableOf(key)} is set too and overrides the file\n`);
   }
   return EXIT.ok;
 }
@@ -32,7 +32,7 @@ export async function unset(
   const path = configPath(env);
   const isChanged = await updateConfig(path, (before) => unsetKey(before, found.path));
   if (!quiet) {
-    stderr.write(isChanged ? `${key} is no longer in ${path}\n` : `${key} is not in ${path}\n`);
+    stderr.write(isChanged ? `Removed ${key} from ${path}\n` : `${key} is not in ${path}\n`);
   }
   return EXIT.ok;
 }

@@ -33,13 +33,13 @@ export async function validate(
   return isOk ? EXIT.ok : EXIT.usage;
 }
 
-/** Variables whose names are nearly those of settings. Others may be for a daemon: it has its own. */
+/** Warns of names that look like misspelt settings. Other unknown names may belong to a daemon. */
 function misspelt(names: readonly string[]): string[] {
   const known = KEY_NAMES.map(variableOf);
   return names.flatMap((name) => {
     if (!name.startsWith("LLORCH_") || known.includes(name) || OF_DAEMONS.has(name)) return [];
     const near = closest(name, known);
-    return near === undefined ? [] : [`${name} means nothing to llorch; did you mean ${near}?`];
+    return near === undefined ? [] : [`${name} is not a variable of llorch; did you mean ${near}?`];
   });
 }
 

@@ -12,8 +12,8 @@ export async function check(_invocation: Invocation<unknown>, { cwd }: Context):
 }
 
 /**
- * `llorch dev up`: the script behind `deno task up`, in the person's folder, so that their relative
- * paths mean what they say. It ends with us, however we end.
+ * `llorch dev up`: runs the script of `deno task up` in the current folder, so that relative paths
+ * in its arguments are resolved there. The script ends when this process ends.
  */
 export async function up({ args }: Invocation<unknown>, { cwd }: Context): Promise<number> {
   const root = findCheckout(cwd, checkoutRoot());

@@ -16,8 +16,8 @@ const COLOURS: Readonly<Record<Finding["status"], Colour>> = {
 /**
  * `llorch dev doctor`
  *
- * @param machine Handed in by tests.
- * @returns 1 when something fails, else 0; warnings do not count
+ * @param machine Replaced in tests.
+ * @returns 1 when a check fails, otherwise 0; warnings do not count
  */
 export async function doctor(
   { options }: Invocation<{ json?: boolean }>,

@@ -5,28 +5,28 @@ import { JSON_OPTION, YES_OPTION } from "../../options.ts";
 export const dev: Group = {
   kind: "group",
   name: "dev",
-  summary: "Help for those who work on or with this machine",
+  summary: "Check a machine, prepare a checkout, check its code and run its stack",
   members: [
     command({
       name: "doctor",
-      summary: "Check that this machine can run llorch, and say how to mend what is wrong",
+      summary: "Check that this machine can run llorch, and say how to fix what is wrong",
       options: { json: JSON_OPTION },
-      examples: [{ line: "dev doctor", summary: "Look at this machine" }],
+      examples: [{ line: "dev doctor", summary: "Check this machine" }],
       load: async () => (await import("./doctor.ts")).doctor,
     }),
     command({
       name: "setup",
-      summary: "Prepare a checkout for work; what is there already stays as it is",
+      summary: "Prepare a checkout for development; what is already there stays as it is",
       options: { yes: YES_OPTION, json: JSON_OPTION },
       examples: [
-        { line: "dev setup", summary: "Say what is needed, then ask" },
+        { line: "dev setup", summary: "Ask before each download" },
         { line: "dev setup --yes", summary: "Without asking" },
       ],
       load: async () => (await import("./setup.ts")).setup,
     }),
     command({
       name: "check",
-      summary: "Run the checkout's gate: format, lint, types and its own checks",
+      summary: "Check the code of the checkout: format, lint, types and its own checks",
       examples: [{ line: "dev check", summary: "Before every commit" }],
       load: async () => (await import("./checkout.ts")).check,
     }),

@@ -53,7 +53,7 @@ export async function setup(
     try {
       stdout.write(lines.join("\n") + "\n");
     } catch (error) {
-      // The other steps are wanted all the same.
+      // Nobody reads the output any more; the remaining steps are still done.
       if (!(error instanceof OutputClosed)) throw error;
     }
   }
@@ -90,7 +90,7 @@ async function runDeno(
 function asker(context: Context): (question: string) => Promise<boolean> {
   return async (question) => {
     if (!context.isInteractive) {
-      throw new UsageError(`${question} Nobody can be asked here: add --yes`);
+      throw new UsageError(`${question} Cannot ask without a terminal: add --yes`);
     }
     return await ask(question, true, context);
   };

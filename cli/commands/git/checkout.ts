@@ -73,7 +73,9 @@ export async function clone(
 ): Promise<number> {
   const [url = "", dir = cloneFolder(url)] = args;
   if (dir === undefined) {
-    throw new UsageError(`Cannot name a folder after "${url}": give one as second argument`);
+    throw new UsageError(
+      `Cannot derive a folder name from "${url}": give one as the second argument`,
+    );
   }
   const { quiet: isQuiet, json: isJson } = options;
   const { stdout, stderr } = context;

@@ -5,34 +5,37 @@ import { flag, JSON_OPTION, QUIET_OPTION } from "../../options.ts";
 const submodules: Group = {
   kind: "group",
   name: "submodules",
-  summary: "Repositories inside of this one",
+  summary: "Show, update and reset the submodules of a checkout",
   members: [
     command({
       name: "list",
       summary: "Show the submodules, their addresses and the commits recorded for them",
       options: { json: JSON_OPTION },
-      examples: [{ line: "git submodules list", summary: "Name them" }],
+      examples: [{ line: "git submodules list", summary: "All of them" }],
       load: async () => (await import("./submodules.ts")).list,
     }),
     command({
       name: "status",
       summary:
-        "Show how each submodule stands: behind, ahead, detached, dirty, missing, conflicting",
+        "Show the state of each submodule: behind, ahead, detached, dirty, missing, conflicting",
       options: { json: JSON_OPTION },
-      examples: [{ line: "git submodules status", summary: "Look at all of them" }],
+      examples: [{ line: "git submodules status", summary: "The state of all of them" }],
       load: async () => (await import("./submodules.ts")).status,
     }),
     command({
       name: "update",
-      summary: "Bring submodules to their recorded commits; those with work in them are left alone",
+      summary: "Move submodules to their recorded commits; those with local work are left alone",
       arguments: [{ name: "[paths...]", summary: "Only these", values: "files" }],
       options: { json: JSON_OPTION, quiet: QUIET_OPTION },
-      examples: [{ line: "git submodules update", summary: "All that can be moved without loss" }],
+      examples: [{
+        line: "git submodules update",
+        summary: "All that can be moved without losing work",
+      }],
       load: async () => (await import("./submodules.ts")).update,
     }),
     command({
       name: "branch",
-      summary: "Put submodules on a branch, making it where it is new",
+      summary: "Switch submodules to a branch, which is created where it does not exist",
       arguments: [
         { name: "<branch>", summary: "Name of the branch" },
         { name: "[paths...]", summary: "Only these", values: "files" },
@@ -46,16 +49,16 @@ const submodules: Group = {
     }),
     command({
       name: "reset",
-      summary: "Bring submodules to their recorded commits and clean them",
+      summary: "Move submodules to their recorded commits and clean them",
       arguments: [{ name: "[paths...]", summary: "Only these", values: "files" }],
       options: {
-        force: flag("--force", "Throw away the changes and commits in them, naming each"),
+        force: flag("--force", "Throw away their local changes and commits, and name each"),
         json: JSON_OPTION,
         quiet: QUIET_OPTION,
       },
       examples: [{
         line: "git submodules reset --force vendor/lib",
-        summary: "Start one of them afresh",
+        summary: "Throw away all work in one of them",
       }],
       load: async () => (await import("./submodules.ts")).reset,
     }),
@@ -66,21 +69,21 @@ const submodules: Group = {
 export const git: Group = {
   kind: "group",
   name: "git",
-  summary: "A checkout and its submodules, without surprises",
+  summary: "Update a checkout and its submodules without losing work",
   members: [
     command({
       name: "status",
       summary: "Show the branch, the local changes and every submodule",
       options: { json: JSON_OPTION },
       examples: [
-        { line: "git status", summary: "Look at this checkout" },
+        { line: "git status", summary: "The state of this checkout" },
         { line: "git status --json", summary: "The same for programs" },
       ],
       load: async () => (await import("./checkout.ts")).status,
     }),
     command({
       name: "pull",
-      summary: "Move the branch forward to its upstream, and the submodules with it",
+      summary: "Fast-forward the branch to its upstream, and update the submodules",
       options: { json: JSON_OPTION, quiet: QUIET_OPTION },
       examples: [{
         line: "git pull",
@@ -90,24 +93,28 @@ export const git: Group = {
     }),
     command({
       name: "sync",
-      summary: "Make the checkout what its upstream says, keeping local changes unless --force",
+      summary:
+        "Update the checkout to its upstream; local changes are kept unless --force is given",
       options: {
         force: flag(
           "--force",
-          "Throw away local changes, untracked files and commits, naming each",
+          "Throw away local changes, untracked files and commits, and name each",
         ),
         json: JSON_OPTION,
         quiet: QUIET_OPTION,
       },
       examples: [
-        { line: "git sync", summary: "Fetch, fast-forward, submodules to the recorded commits" },
-        { line: "git sync --force", summary: "The same, and drop whatever is in the way" },
+        {
+          line: "git sync",
+          summary: "Fetch, fast-forward, move submodules to their recorded commits",
+        },
+        { line: "git sync --force", summary: "The same, and throw away what is in the way" },
       ],
       load: async () => (await import("./checkout.ts")).sync,
     }),
     command({
       name: "clone",
-      summary: "Copy a repository with its submodules to this machine",
+      summary: "Clone a repository with its submodules",
       arguments: [
         { name: "<url>", summary: "Address of the repository" },
         {

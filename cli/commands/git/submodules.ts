@@ -105,7 +105,7 @@ export async function reset(
   return await runUpdate(invocation, context, true);
 }
 
-/** @throws {LlorchError} when a submodule holds something that a reset would take */
+/** @throws {LlorchError} when a submodule has work that a reset would throw away */
 async function refuseLoss(git: Git, paths: readonly string[]): Promise<void> {
   const isChosen = (path: string) =>
     paths.length === 0 || paths.some((each) => path === each || path.startsWith(`${each}/`));
@@ -117,7 +117,7 @@ async function refuseLoss(git: Git, paths: readonly string[]): Promise<void> {
     throw new LlorchError(
       "CONFLICT",
       `${state.path} has local changes or commits on no branch: ` +
-        "look with llorch git submodules status, then commit them or add --force",
+        "see llorch git submodules status, then commit them or add --force",
     );
   }
 }

@@ -39,7 +39,7 @@ export async function download(
     return EXIT.ok;
   } catch (error) {
     if (!context.signal.aborted) throw error;
-    context.stderr.write("Interrupted: the same command goes on where this one stopped\n");
+    context.stderr.write("Interrupted: run the same command again to continue\n");
     return EXIT.interrupted;
   }
 }
@@ -54,7 +54,7 @@ function report(
   else stdout.write(done.path + "\n");
   if (isQuiet || isJson) return;
   const how = done.verified ? "verified" : "not verified: the hub announces no hash for it";
-  const what = done.already ? "is there already" : "is here";
+  const what = done.already ? "is already there" : "is downloaded";
   stderr.write(`${done.id} ${what}, ${formatBytes(done.size_bytes)}, ${how}\n`);
 }
 
@@ -110,7 +110,7 @@ export async function add(
 
 const HOW = {
   here: "it stays where it is",
-  link: "the same file under a second name: it takes no more space",
+  link: "a hard link, which takes no extra space",
   copy: "a copy: the folders are on different disks",
 } as const;
 

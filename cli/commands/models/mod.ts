@@ -7,16 +7,19 @@ export const models: Group = {
   name: "models",
   summary: "Find, download, check and remove models",
   examples: [
-    { line: "models catalog", summary: "Well-known models by a short name" },
+    { line: "models catalog", summary: "Well-known models" },
     { line: "models download tinyllama", summary: "Fetch one of them" },
-    { line: "models list", summary: "What is on this machine" },
+    { line: "models list", summary: "The models on this machine" },
   ],
   members: [
     command({
       name: "catalog",
-      summary: "Show well-known models that download by a short name",
+      summary: "Show well-known models that can be downloaded by a short name",
       options: { json: JSON_OPTION },
-      examples: [{ line: "models catalog", summary: "Smallest first, with the memory each takes" }],
+      examples: [{
+        line: "models catalog",
+        summary: "Smallest first, with the memory that each needs",
+      }],
       load: async () => (await import("./catalog.ts")).catalog,
     }),
     command({
@@ -24,56 +27,63 @@ export const models: Group = {
       summary: "Show the models on this machine",
       options: { json: JSON_OPTION },
       examples: [
-        { line: "models list", summary: "Names, sizes, and the memory that each takes" },
+        { line: "models list", summary: "Names, sizes, and the memory that each needs" },
         { line: "models list --json", summary: "The same for a script" },
       ],
       load: async () => (await import("./installed.ts")).list,
     }),
     command({
       name: "info",
-      summary: "Show what a model is, and the memory that it would take",
+      summary: "Show details of a model, and the memory that it needs",
       arguments: [{
         name: "<model>",
         summary: "A name, a catalog id, hf:org/repo[@rev][::file=path] or file:/path.gguf",
         values: "models",
       }],
       options: {
-        context: count("--context <tokens>", "Tokens per slot, for the memory"),
-        slots: count("--slots <count>", "Requests at the same time, for the memory"),
+        context: count("--context <tokens>", "Tokens per slot, to estimate memory for"),
+        slots: count("--slots <count>", "Requests at the same time, to estimate memory for"),
         json: JSON_OPTION,
       },
       examples: [
-        { line: "models info demo", summary: "The model that ships" },
-        { line: "models info tinyllama --context 2048 --slots 8", summary: "Would eight fit?" },
+        { line: "models info demo", summary: "The model that comes with llorch" },
+        {
+          line: "models info tinyllama --context 2048 --slots 8",
+          summary: "The memory for eight slots",
+        },
       ],
       load: async () => (await import("./installed.ts")).info,
     }),
     command({
       name: "download",
-      summary: "Fetch a model from the hub and check it; what was interrupted goes on",
+      summary: "Download a model from the hub and verify it; an interrupted download is continued",
       arguments: [{
         name: "<model>",
         summary: "A catalog id, or hf:org/repo[@rev][::file=path]",
         values: "catalog",
       }],
       options: {
-        dir: text("-d, --dir <folder>", "Another models folder", { values: "files" }),
-        force: flag("-f, --force", "Fetch it again although it is there"),
+        dir: text(
+          "-d, --dir <folder>",
+          "Folder to download to (default: models.dir of llorch config)",
+          { values: "files" },
+        ),
+        force: flag("-f, --force", "Download it again even if it is already there"),
         quiet: QUIET_OPTION,
         json: JSON_OPTION,
       },
       examples: [
-        { line: "models download tinyllama", summary: "A model of the catalog" },
+        { line: "models download tinyllama", summary: "A model from the catalog" },
         {
           line: "models download hf:Qwen/Qwen3-8B-GGUF::file=Qwen3-8B-Q4_K_M.gguf",
-          summary: "Any GGUF file of the hub (HF_TOKEN for those that want one)",
+          summary: "Any GGUF file of the hub (set HF_TOKEN where a token is required)",
         },
       ],
       load: async () => (await import("./change.ts")).download,
     }),
     command({
       name: "verify",
-      summary: "Read models whole and compare them with their hash; exit code 1 when one differs",
+      summary: "Compare models with their hashes; exit code 1 when one differs",
       arguments: [{ name: "[model]", summary: "A name or a reference", values: "models" }],
       options: {
         all: flag("-a, --all", "Every model on this machine"),
@@ -88,16 +98,16 @@ export const models: Group = {
     }),
     command({
       name: "delete",
-      summary: "Remove a model from this machine, with what an interrupted download left of it",
+      summary: "Delete a model from this machine, and what interrupted downloads of it left",
       arguments: [{ name: "<model>", summary: "A name or a reference", values: "models" }],
       options: { yes: YES_OPTION, quiet: QUIET_OPTION },
-      examples: [{ line: "models delete tinyllama --yes", summary: "Without a question" }],
+      examples: [{ line: "models delete tinyllama --yes", summary: "Without asking" }],
       load: async () => (await import("./change.ts")).deleteModel,
     }),
     command({
       name: "add",
       summary:
-        "Make a model known that lies elsewhere, as a link where that is possible, else a copy",
+        "Add a model file from elsewhere, as a hard link where possible, otherwise as a copy",
       arguments: [{
         name: "<reference>",
         summary:
@@ -105,7 +115,7 @@ export const models: Group = {
         values: "files",
       }],
       options: {
-        name: text("--name <name>", "What to call it; else its file's name"),
+        name: text("--name <name>", "Name of the model (default: the name of its file)"),
         quiet: QUIET_OPTION,
         json: JSON_OPTION,
       },
@@ -113,7 +123,7 @@ export const models: Group = {
         { line: "models add file:/srv/my-model.gguf --name mine", summary: "A file of your own" },
         {
           line: "models add hf:Qwen/Qwen3-8B-GGUF::file=Qwen3-8B-Q4_K_M.gguf",
-          summary: "What the hub's own tool has fetched already (HF_HOME)",
+          summary: "A file that the hub's own tool has downloaded (HF_HOME)",
         },
       ],
       load: async () => (await import("./change.ts")).add,

@@ -28,7 +28,7 @@ export async function verify(
   const [word] = args;
   const { all, json: isJson, quiet: isQuiet } = options;
   if ((word === undefined) !== all) {
-    throw new UsageError("Name one model, or --all");
+    throw new UsageError("Give one model, or --all");
   }
   const verdicts: Verdict[] = [];
   for (const model of await chosen(word, verdicts, context)) {
@@ -50,7 +50,7 @@ export async function verify(
   return verdicts.some(({ status }) => status === "broken") ? EXIT.failed : EXIT.ok;
 }
 
-/** The models to verify; with `--all`, what cannot even be read is broken at once. */
+/** The models to verify. Those that cannot be read are added to `verdicts` as broken. */
 async function chosen(word: string | undefined, verdicts: Verdict[], context: Context) {
   if (word !== undefined) {
     const model = await findModel(word, context).catch(async (error) => {

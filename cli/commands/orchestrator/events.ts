@@ -12,7 +12,7 @@ import { connect } from "../../daemons/connect.ts";
 import { ORCHESTRATORD } from "../../daemons/kind.ts";
 import { OutputClosed } from "../../output/process_output.ts";
 
-/** How long to reconnect, in milliseconds: orchestratord may be restarting. */
+/** Longest time to reconnect for, in milliseconds: orchestratord may be restarting. */
 const RECONNECT_FOR_MS = 60_000;
 const PAUSE_MS = 500;
 
@@ -62,8 +62,8 @@ async function* connection(
 }
 
 /**
- * An event as a line, and whatever names are in it, as one. Undefined for what is no event of the past:
- * how much is going on.
+ * An event as exactly one line, whatever names are in it. Undefined for messages that are not
+ * events, such as the current load.
  */
 function lineOf({ event, data, id }: SseMessage, isJson: boolean): string | undefined {
   if (!activityKind.safeParse(event).success) return undefined;

@@ -10,22 +10,23 @@ import { pools } from "./pools/mod.ts";
 export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
-  summary: "Start, stop and look at orchestratord, for development; jobs, models in memory, hosts",
+  summary:
+    "Manage jobs, loaded models and hosts; start, stop and inspect orchestratord for development",
   members: [
     command({
       name: "events",
       summary:
-        "Show what happened in the service, oldest first: workers, hosts, failovers, and why",
+        "Show the events of the service, oldest first: workers, hosts, failovers, with reasons",
       options: {
-        follow: flag("-f, --follow", "Go on with what happens now, until Ctrl-C"),
+        follow: flag("-f, --follow", "Keep showing new events until Ctrl-C"),
         url: urlOption(ORCHESTRATORD),
         json: JSON_OPTION,
       },
       examples: [
-        { line: "orchestrator events", summary: "What is kept since orchestratord was started" },
+        { line: "orchestrator events", summary: "Those kept since orchestratord was started" },
         {
           line: "orchestrator events --follow --json",
-          summary: "As it happens, a line of JSON each",
+          summary: "New ones too, each as a line of JSON",
         },
       ],
       load: async () => (await import("./events.ts")).events,

@@ -6,7 +6,7 @@ import { daemonCommands } from "../daemon.ts";
 export const poolManager: Group = {
   kind: "group",
   name: "pool-manager",
-  summary: "Start, stop and look at the pool manager of this machine, for development",
+  summary: "Start, stop and inspect the pool manager of this machine, for development",
   members: daemonCommands(POOL_MANAGERD, {
     start: [
       { line: "pool-manager start", summary: "On port 9200, without an orchestrator" },

@@ -9,7 +9,7 @@ import { settings } from "../../config/settings.ts";
 import { updateConfig } from "../../config/update.ts";
 import type { Context } from "../../context.ts";
 
-/** What a person says of a machine. */
+/** Options of `llorch remote hosts add`. */
 interface HostOptions {
   readonly user: string | undefined;
   readonly port: string | undefined;
@@ -30,7 +30,7 @@ export async function addHost(
   const { hosts } = await settings(context);
   if (Object.hasOwn(hosts, name)) {
     throw new UsageError(
-      `The host ${name} exists; llorch config set hosts.${name}.address changes it`,
+      `The host ${name} already exists; llorch config set hosts.${name}.address changes it`,
     );
   }
   const given: Readonly<Record<string, string | undefined>> = {
@@ -47,7 +47,7 @@ export async function addHost(
       const key = findKey(`hosts.${name}.${field}`);
       return setKey(edited, key.path, coerce(key, value));
     }, text));
-  if (!options.quiet) context.stderr.write(`${name} is ${address} in ${path}\n`);
+  if (!options.quiet) context.stderr.write(`Added the host ${name}, ${address}, to ${path}\n`);
   return EXIT.ok;
 }
 
@@ -66,6 +66,6 @@ export async function removeHost(
     );
   }
   await updateConfig(path, (text) => unsetKey(text, ["hosts", name]));
-  if (!options.quiet) context.stderr.write(`${name} is no longer in ${path}\n`);
+  if (!options.quiet) context.stderr.write(`Removed the host ${name} from ${path}\n`);
   return EXIT.ok;
 }

@@ -3,7 +3,7 @@ import { type Command, command, type Group } from "../../command.ts";
 import { flag, JSON_OPTION, text } from "../../options.ts";
 
 const SUITE_OPTIONS = {
-  filter: text("--filter <text>", "Only tests whose name has this text, or matches /this/"),
+  filter: text("--filter <text>", "Only tests whose name contains this text, or matches /this/"),
   watch: flag("--watch", "Run again whenever a file changes"),
 };
 
@@ -28,13 +28,13 @@ export const test: Group = {
   summary: "Run the tests of the checkout, or try a running stack",
   members: [
     suite("unit", "Tests beside the code"),
-    suite("integration", "Tests across processes, and of the wire contract"),
+    suite("integration", "Tests across processes, and of the HTTP contract"),
     command({
       name: "smoke",
-      summary: "Ask a running stack for a few tokens, and check health, metrics and cancel",
+      summary: "Ask a running stack for a few tokens, and check its health, metrics and cancelling",
       options: {
-        url: text("--url <url>", "Where orchestratord answers; else as configured"),
-        model: text("--model <model>", "Model to ask; else one that is loaded", {
+        url: text("--url <url>", "Address of orchestratord (default: as configured)"),
+        model: text("--model <model>", "Model to ask (default: one that is loaded)", {
           values: "models",
         }),
         json: JSON_OPTION,

@@ -7,30 +7,34 @@ import { flag, JSON_OPTION, QUIET_OPTION, seconds } from "../../options.ts";
 export const worker: Group = {
   kind: "group",
   name: "worker",
-  summary: "Start, stop and look at workers of this machine's pool manager, for development",
+  summary: "Start, stop and inspect workers of this machine's pool manager, for development",
   members: [
     command({
       name: "list",
       summary: "List the workers of this machine's pool manager",
       options: { url: urlOption(POOL_MANAGERD), json: JSON_OPTION },
-      examples: [{ line: "worker list", summary: "What each holds, where, and how busy it is" }],
+      examples: [{ line: "worker list", summary: "The model, device and load of each" }],
       load: async () => (await import("./run.ts")).list,
     }),
     command({
       name: "logs",
-      summary: "Show the last lines that a worker wrote",
+      summary: "Show the last lines of a worker's log",
       arguments: [{ name: "<worker>", summary: "Its id, from llorch worker list" }],
       options: {
-        follow: flag("-f, --follow", "Go on until it ends"),
+        follow: flag("-f, --follow", "Keep showing new lines until the worker ends"),
         url: urlOption(POOL_MANAGERD),
         json: JSON_OPTION,
       },
-      examples: [{ line: "worker logs WORKER --follow", summary: "What it writes, as it comes" }],
+      examples: [{
+        line: "worker logs WORKER --follow",
+        summary: "New lines too, as they are written",
+      }],
       load: async () => (await import("./run.ts")).logs,
     }),
     command({
       name: "start",
-      summary: "Let the pool manager start a worker; without one, run a worker in the foreground",
+      summary:
+        "Start a worker through the pool manager; without one, run a worker in the foreground",
       arguments: [{
         name: "<device>",
         summary: "Kind of device: cpu, cuda, vulkan, metal or rocm",
@@ -53,7 +57,7 @@ export const worker: Group = {
         url: urlOption(POOL_MANAGERD),
         quiet: QUIET_OPTION,
       },
-      examples: [{ line: "worker stop WORKER --drain", summary: "When its streams have ended" }],
+      examples: [{ line: "worker stop WORKER --drain", summary: "After its streams have ended" }],
       load: async () => (await import("./run.ts")).stop,
     }),
   ],

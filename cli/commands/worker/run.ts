@@ -14,10 +14,10 @@ import { shortName } from "../../daemons/worker_choice.ts";
 import { followLogs, readLogs } from "../../daemons/worker_logs.ts";
 import { formatBytes } from "../../output/bytes.ts";
 
-/** Time between two looks at the pool, in milliseconds. */
-const LOOK_MS = 50;
+/** Interval between requests for the pool's state, in milliseconds. */
+const POLL_MS = 50;
 
-/** Draining is followed by a stop with the pool manager's own deadline, 30 s by default. */
+/** For the stop after a drain, which has the pool manager's own deadline, 30 s by default. */
 const MARGIN_MS = 60_000;
 
 /** `llorch worker list` */
@@ -67,7 +67,7 @@ export async function logs(
   const { signal, stdout, stderr } = context;
   const { follow, json: isJson } = options;
   if (isJson && follow) {
-    throw new UsageError("--json is one document: leave out --follow; the lines are JSON already");
+    throw new UsageError("--json and --follow exclude each other: leave out one of them");
   }
   const client = await connect(POOL_MANAGERD, options, context);
   if (!follow) {
@@ -78,7 +78,8 @@ export async function logs(
   }
   const exit = await followLogs(client, id, {
     line: (text) => stdout.write(text + "\n"),
-    gap: () => stderr.write("Some lines came faster than they could be read\n"),
+    gap: () =>
+      stderr.write("Some lines are missing: they were written faster than they could be read\n"),
   }, signal);
   const how = exit === undefined ? "" : `: ${exit.signal ?? `code ${exit.exit_code}`}`;
   stderr.write(`Worker ${id} has ended${how}\n`);
@@ -112,7 +113,7 @@ async function untilGone(
   while (performance.now() < deadline) {
     const { workers } = await client.call(routes.state, {}, { signal });
     if (!workers.some(({ worker_id }) => worker_id === id)) return;
-    await delay(LOOK_MS, signal);
+    await delay(POLL_MS, signal);
   }
   throw new LlorchError("TIMEOUT", `Worker ${id} still runs; llorch worker logs ${id} may say why`);
 }

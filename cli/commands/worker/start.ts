@@ -17,7 +17,7 @@ import { startWorker } from "../../daemons/worker_start.ts";
 /**
  * `llorch worker start`
  *
- * @returns without a pool manager the worker's own exit code
+ * @returns the worker's own exit code where there is no pool manager
  */
 export async function start(
   { args: [kind = ""], options }: Invocation<WorkerOptions>,
@@ -47,7 +47,7 @@ export async function start(
   return EXIT.ok;
 }
 
-/** What the pool manager knows; undefined when there is none, unless the person has named one. */
+/** The pool manager's state; undefined when none answers and `--url` was not given. */
 async function findPool(
   client: Client,
   url: string | undefined,
@@ -64,6 +64,6 @@ async function findPool(
 
 function productionNote(): string {
   const manager = managerOf(Deno.build.os);
-  return `For development only: in production the pool manager holds the workers, and ${manager} ` +
-    `the pool manager: ${serviceCommand(POOL_MANAGERD, "enable", manager).join(" ")}`;
+  return `For development only. In production the pool manager runs the workers, and ${manager} ` +
+    `runs the pool manager: ${serviceCommand(POOL_MANAGERD, "enable", manager).join(" ")}`;
 }

@@ -44,7 +44,7 @@ export interface AccessDeps {
   /** The token that the daemons share, which allows everything. Undefined: every call is allowed. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
-  /** Bounds of keys that have none of their own. */
+  /** Default limits of API keys. */
   readonly defaults: () => KeyLimits;
   readonly clock: Clock;
   readonly metrics: OrchestratorMetrics;

@@ -219,7 +219,7 @@ Deno.test("keys made and revoked on the command line count at the next call", as
       console.error = error;
     }
     for (const words of [[], ["create"], ["list", "x"], ["revoke"], ["paint", "x"]]) {
-      await assert.rejects(keysCommand(words, config, {}), /Say what to do/);
+      await assert.rejects(keysCommand(words, config, {}), /The command is missing/);
     }
     await assert.rejects(keysCommand(["create", "x"], config, { role: "king" }), /role/);
     for (const expires of ["soon", "2027-02-31", "2027-02-29T10:00:00Z", "2027-13-01", "2027"]) {

@@ -7,7 +7,7 @@ import { isComingAt } from "../scheduler/residency.ts";
 import { type Place, placeKey, type State } from "../scheduler/state.ts";
 import { holdersOf, isAt, isPinned } from "../scheduler/workers.ts";
 
-/** Where a request wants a model to be. */
+/** Pool and device that a request names for a model. */
 interface Asked {
   readonly pool_id?: string | undefined;
   readonly device?: string | undefined;

@@ -19,7 +19,7 @@ const ALL_PAGES = 2 ** 31 - 1;
 export async function backup(words: readonly string[], config: Config): Promise<number> {
   const [file, ...more] = words;
   if (file === undefined || more.length > 0) {
-    throw new UsageError("Name one file: orchestratord backup FILE");
+    throw new UsageError("Give one file: orchestratord backup FILE");
   }
   const dir = config.state_dir ?? defaultStateDir((name) => Deno.env.get(name), "orchestratord");
   const { jobs, bytes } = await copyDatabase(databasePath(dir), file);

@@ -44,7 +44,7 @@ Deno.test("backup says what to do when it cannot", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const config = configSchema.parse({ state_dir: dir });
-    await assert.rejects(backup([], config), { message: /^Name one file: / });
+    await assert.rejects(backup([], config), { message: /^Give one file: / });
     await assert.rejects(backup([join(dir, "copy")], config), {
       message: /^Cannot find the database .*orchestrator\.db: name its folder with --state-dir/,
     });

@@ -19,7 +19,7 @@ const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
  * `orchestratord keys …`: manages API keys directly in the database, whether orchestratord runs or not. A
  * running one sees the change at its next call.
  *
- * @throws {UsageError} if the words are not a command
+ * @throws {UsageError} if the arguments are not a command
  */
 export async function keys(
   words: readonly string[],
@@ -29,7 +29,7 @@ export async function keys(
   const [action, subject, ...more] = words;
   const isWhole = more.length === 0 && (action === "list") === (subject === undefined);
   if (!isWhole || !["list", "create", "revoke"].includes(action ?? "")) {
-    throw new UsageError(`Say what to do: ${USAGE}`);
+    throw new UsageError(`The command is missing: ${USAGE}`);
   }
   const wanted = action === "create" ? askedKey(subject ?? "", flags) : undefined;
   const store = openStore(config);
@@ -37,7 +37,7 @@ export async function keys(
     const keys = new Keys(store.keys, systemClock);
     if (wanted) {
       const { secret, ...view } = await keys.create(wanted);
-      console.error(`${describe(view)}\nThe key is shown this once; it is a secret:`);
+      console.error(`${describe(view)}\nThe key is a secret and is shown only this once:`);
       console.log(secret);
     } else if (action === "revoke") console.log(describe(await keys.revoke(subject ?? "")));
     else for (const view of await keys.list()) console.log(describe(view));

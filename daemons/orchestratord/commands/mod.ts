@@ -1,7 +1,7 @@
 import { UsageError } from "#shared/lifecycle.ts";
 import type { Config } from "../config.ts";
 
-/** A command of orchestratord's executable: takes the words after it and returns the exit code. */
+/** A command of orchestratord's executable: takes its arguments and returns the exit code. */
 export type Command = (
   words: readonly string[],
   config: Config,

@@ -32,7 +32,7 @@ export const watchStep: Watch = (state, input) => {
       happened.push({
         activity: {
           kind: "reload",
-          message: `Replacing ${reload.fromRef} by ${reload.toRef} on pool ${poolId}: ` +
+          message: `Replacing ${reload.fromRef} with ${reload.toRef} on pool ${poolId}: ` +
             `${reload.stage}${reload.error === undefined ? "" : `, ${reload.error}`}`,
           pool_id: poolId,
           model: reload.toRef,
@@ -69,7 +69,8 @@ function failover({ jobId, attempt, workerId, poolId, tenant, reason }: Lost): H
     tenant,
     activity: {
       kind: "failover",
-      message: `Job ${jobId} goes on elsewhere after attempt ${attempt} on ${workerId}: ${reason}`,
+      message:
+        `Job ${jobId} continues elsewhere after attempt ${attempt} on ${workerId}: ${reason}`,
       job_id: jobId,
       worker_id: workerId,
       pool_id: poolId,
@@ -94,7 +95,7 @@ function poolSeen(state: Readonly<State>, pool: PoolReport, known: Pool | undefi
       message: `Pool ${id} ${isNew ? "has registered" : "is back"}: ${held}, ${models} on disk`,
     });
   }
-  // Of a pool that was unknown, it is not known what changed just now.
+  // The pool was not known before, so that it is not known what has changed just now.
   if (known === undefined) return happened;
   const before = new Map(known.workers.map((worker) => [worker.worker_id, worker]));
   for (const worker of workers) {
@@ -222,7 +223,7 @@ function ofEffect(
       if (isFailed(effect.jobId, all)) return undefined;
       const job = state.queued.get(effect.jobId) ?? state.running.get(effect.jobId);
       const { jobId: job_id, attempt, reason } = effect;
-      const message = `Job ${job_id} goes on elsewhere after attempt ${attempt}: ${reason}`;
+      const message = `Job ${job_id} continues elsewhere after attempt ${attempt}: ${reason}`;
       return { tenant: job?.tenant, activity: { kind: "failover", message, job_id, reason } };
     }
     default:

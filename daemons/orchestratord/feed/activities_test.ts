@@ -42,7 +42,7 @@ Deno.test("a killed worker is reported, and the job that goes on elsewhere", () 
   );
   assert.deepEqual(ended, [
     "exit: Worker w1 with a of pool p1 has ended: it was killed by SIGKILL",
-    "failover: Job j1 goes on elsewhere after attempt 1: worker exited",
+    "failover: Job j1 continues elsewhere after attempt 1: worker exited",
   ]);
 });
 
@@ -58,7 +58,7 @@ Deno.test("an activity about a job has its tenant", () => {
   assert.equal(happened?.tenant, "key");
   assert.equal(
     happened?.activity.message,
-    "Job j1 goes on elsewhere after attempt 1 on w1: the stream broke",
+    "Job j1 continues elsewhere after attempt 1 on w1: the stream broke",
   );
 });
 

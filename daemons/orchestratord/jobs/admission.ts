@@ -59,7 +59,7 @@ async function countTokens(
   } catch (error) {
     if (error instanceof LlorchError && error.code === "CONTEXT_LENGTH_EXCEEDED") throw error;
     if (error instanceof TransportError) return undefined;
-    // The worker that runs the job counts again.
+    // Count as 0 for now: the worker that runs the job counts the tokens again.
     if (error instanceof LlorchError) return 0;
     throw error;
   }

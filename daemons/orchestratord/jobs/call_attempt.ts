@@ -27,7 +27,7 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
       const reply = await client.call(route, input, { signal, timeoutMs, correlationId }) as
         & RouteResult<R>
         & { readonly tokens: number };
-      // Fenced while the reply was under way: another attempt answers.
+      // The attempt was fenced while it waited for the reply: another attempt answers.
       if (signal.aborted) return { kind: "lost", message: "the attempt was aborted" };
       onReply(reply);
       await onEvent({

@@ -53,7 +53,7 @@ export class JobStream {
     return this.#ended;
   }
 
-  /** Ends all reads although the job has not ended: it goes on after a restart. */
+  /** Ends all reads although the job has not ended: it continues after a restart. */
   suspend(): void {
     this.#suspended = true;
     this.#wake();

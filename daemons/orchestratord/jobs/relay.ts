@@ -76,7 +76,7 @@ export async function relay(options: RelayOptions): Promise<RelayOutcome> {
         }
         const waiting = options.onEvent(event);
         if (waiting) {
-          // Now orchestratord is slow, not the worker.
+          // orchestratord causes this wait: it must not count as the worker's silence.
           watchdog.pause();
           await waiting;
           watchdog.touch();

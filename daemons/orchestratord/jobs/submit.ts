@@ -206,7 +206,7 @@ export class Submissions {
     } catch (error) {
       job.abandon();
       this.#jobs.cancel(jobId, "The job could not be written to disk");
-      // It may be committed and not synced: the next start must not run what was refused.
+      // The job may be committed but not synced: the next start must not run a refused job.
       if (durable) void store.remove(jobId).catch(() => {});
       const reason = errorMessage(error instanceof LlorchError ? error.cause : error);
       throw new LlorchError(

@@ -95,7 +95,7 @@ export function endAttempt(
   putBack(state, job, now);
 }
 
-/** Takes a running job from a healthy worker; it goes on with another. */
+/** Takes a running job from a healthy worker; it continues on another one. */
 export function handOver(
   state: State,
   job: Job,

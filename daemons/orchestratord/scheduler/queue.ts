@@ -132,7 +132,7 @@ export function countAheadOfQueued(state: Readonly<State>, job: Job): Ahead {
   let jobs = 0;
   let tokens = 0;
   for (const other of ownLine(state, job)?.values() ?? []) {
-    // A pausing job stands in no line: it will be put back ahead of those that came later.
+    // A pausing job is in no line: it will be put back ahead of those that came later.
     if (other.id === job.id || other.queuedAt > job.queuedAt) break;
     jobs++;
     tokens += Math.min(usual, other.maxTokens ?? Infinity);

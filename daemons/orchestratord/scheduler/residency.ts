@@ -98,7 +98,7 @@ function preloaded(state: Readonly<State>): Set<string> {
   return found;
 }
 
-/** Names of models to preload that stand for no model or for several, with the reason for people. */
+/** Names of models to preload that mean no model or several, with the reason for people. */
 export function notPreloaded(state: Readonly<State>): Map<string, string> {
   const found = new Map<string, string>();
   const index = nameIndex(state.pools.values());

@@ -7,7 +7,7 @@ import type { Pool, State } from "./state.ts";
 /** Names listed in an error, at most. */
 const SHOWN_NAMES = 8;
 
-/** A model that a name stands for. */
+/** A model that a name means. */
 export interface ResolvedModel {
   readonly fingerprint: string;
   readonly model: PoolModel;
@@ -37,7 +37,7 @@ export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolMo
 }
 
 /**
- * The one model that a name stands for.
+ * The one model that a name means.
  *
  * @throws {LlorchError} `POOL_UNAVAILABLE` when no pool is known, `MODEL_NOT_FOUND` with advice how to
  * get the model, `INVALID_REQUEST` with the candidates of an ambiguous name.

@@ -349,7 +349,7 @@ export interface JobError {
   readonly retriable?: boolean;
 }
 
-/** What the scheduler wants done. */
+/** An effect that the scheduler requests. */
 export type Effect =
   | {
     readonly kind: "dispatch";
@@ -358,7 +358,7 @@ export type Effect =
     readonly poolId: string;
     readonly worker: PoolWorker;
   }
-  /** End the running attempt; the job goes on elsewhere, or has ended. */
+  /** End the running attempt; the job continues on another worker, or has ended. */
   | { readonly kind: "abort"; readonly jobId: string; readonly attempt: number; reason: string }
   /** The worker of a job hung or died, and of all jobs that ran there this one is the likeliest cause. */
   | { readonly kind: "suspect"; readonly jobId: string; readonly workerId: string }

@@ -4,7 +4,7 @@
  * It is deterministic and does no I/O. The state is moved, not copied: the one loop that owns it
  * passes it in and gets it back (docs/adr/0003-pure-scheduler.md). After every input:
  *
- * 1. facts are written into the state (`record.ts`), and jobs whose pause is over stand in line again;
+ * 1. facts are written into the state (`record.ts`), and jobs whose pause is over return to their line;
  * 2. at a tick, jobs past their deadline or queue timeout end, and so do jobs whose model no pool has any
  *    more; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;

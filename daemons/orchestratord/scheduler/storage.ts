@@ -14,7 +14,7 @@ export function setStorage(state: State, isWritable: boolean, now: number): void
   state.isStorageWritable = isWritable;
   for (const job of [...state.queued.values()]) {
     const isHeld = state.held.has(job.id);
-    // A job that pauses or is to be tried alone stands in no line; it is held once that is over.
+    // A job that pauses or waits to be tried alone is in no line; it is held after that.
     const isInLine = !isHeld && !state.paused.has(job.id) && !state.suspects.has(job.id);
     if (isWritable ? !isHeld : !isInLine || !isHeldBack(state, job)) continue;
     dequeue(state, job);

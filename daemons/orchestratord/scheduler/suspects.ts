@@ -11,7 +11,7 @@
  *    so that the next death has one likeliest cause;
  * 4. a suspect waits apart from the lines. It is tried alone: on an idle worker, or on one that is loaded
  *    for it where there is room, one at a time on a pool; no worker is evicted for it;
- * 5. a job that was suspected once, and for which there is no such place, stands in line again. One that
+ * 5. a job that was suspected once, and for which there is no such place, returns to its line. One that
  *    was suspected twice ends instead, and so does a second such job of the same tenant that waits;
  * 6. a job that was suspected twice before, and ends a worker on which it runs alone, ends.
  *

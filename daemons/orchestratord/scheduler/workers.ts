@@ -32,7 +32,7 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       stopFailed: false,
       suspectUntil: 0,
     };
-    // The pool may have been forgotten and be back: jobs dispatched to its workers still run there.
+    // The pool may have been forgotten before: jobs dispatched to its workers still run there.
     for (const job of state.running.values()) {
       if (job.lease?.workerId === id) worker.jobs.add(job.id);
     }

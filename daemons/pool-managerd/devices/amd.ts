@@ -121,11 +121,13 @@ function parseAs<T extends z.ZodType>(tool: string, schema: T, text: string): z.
   try {
     json = JSON.parse(text.slice(Math.max(0, text.search(/[[{]/))));
   } catch {
-    throw new Error(`Cannot read what ${tool} says: "${text.slice(0, 200)}"`);
+    throw new Error(`Cannot read the output of ${tool}: "${text.slice(0, 200)}"`);
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new Error(`Cannot read what ${tool} says: ${z.prettifyError(parsed.error).slice(0, 200)}`);
+  throw new Error(
+    `Cannot read the output of ${tool}: ${z.prettifyError(parsed.error).slice(0, 200)}`,
+  );
 }
 
 function isWhole(text: string): boolean {

@@ -34,9 +34,9 @@ Deno.test("a GPU that tells no memory is unavailable; garbage is an error", () =
     '[{"gpu":0,"mem_usage":"N/A"},{"gpu":1,"mem_usage":{"total_vram":{"value":"N/A"}}}]';
   assert.deepEqual(parseAmdSmi(unknown).map((gpu) => gpu.free_bytes), [0, 0]);
   for (const garbage of ["", "Traceback (most recent call last)", "{", '{"gpu_data": 7}']) {
-    assert.throws(() => parseAmdSmi(garbage), /Cannot read what amd-smi says/);
+    assert.throws(() => parseAmdSmi(garbage), /Cannot read the output of amd-smi/);
   }
-  assert.throws(() => parseRocmSmi("[1]"), /Cannot read what rocm-smi says/);
+  assert.throws(() => parseRocmSmi("[1]"), /Cannot read the output of rocm-smi/);
 });
 
 Deno.test("the driver's files come first, and others' cards are passed over", async () => {

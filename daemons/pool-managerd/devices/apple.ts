@@ -42,7 +42,7 @@ export function parseApple(settings: string, pages: string): Device {
   const count = (name: string) =>
     whole(new RegExp(`^${name}:\\s+(\\d+)\\.?\\s*$`, "m").exec(pages)?.[1], name);
   const available = count("Pages free") + count("Pages purgeable") + count("File-backed pages");
-  // 0 and nothing mean the system's own choice.
+  // 0 or no value means that the system chooses.
   const wired = Number(setting("iogpu.wired_limit_mb") ?? 0) * MIB;
   const share = memory <= SMALL_BYTES ? 2 / 3 : 3 / 4;
   const total_bytes = wired > 0 ? Math.min(wired, memory) : Math.floor(memory * share);
@@ -57,5 +57,5 @@ export function parseApple(settings: string, pages: string): Device {
 
 function whole(text: string | undefined, what: string): number {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
-  throw new Error(`Cannot read ${what} in what sysctl and vm_stat say`);
+  throw new Error(`Cannot read ${what} in the output of sysctl and vm_stat`);
 }

@@ -39,7 +39,7 @@ export function openSavedSlots(options: SavedSlotsOptions): SavedSlots | undefin
 
 /**
  * Saves the content of stopped workers' idle slots for the next worker of the same model and
- * settings. A file is restored only once, since the worker that restored it goes on with the
+ * settings. A file is restored only once, since the worker that restored it continues with the
  * content.
  */
 export class SavedSlots {
@@ -133,7 +133,7 @@ export class SavedSlots {
       } catch (error) {
         this.#letGo(part);
         const code = error instanceof LlorchError ? error.code : undefined;
-        // The slot is in use; its stream goes on, here or elsewhere.
+        // The slot is in use; its stream continues, here or on another worker.
         if (code === "CONFLICT") continue;
         // The engine has no slots.
         if (code === "NOT_FOUND") break;

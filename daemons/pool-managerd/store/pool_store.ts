@@ -78,8 +78,8 @@ export function openPoolStore(
   /** Writes to memory, and to the file at once or as soon as that is possible. */
   const keep = (write: (db: DatabaseSync) => void) => {
     inTransaction(memory, () => write(memory));
-    // It rejects only for a broken constraint, which memory has checked, or when the store is
-    // closed; then the next start finds out what became of each worker.
+    // It rejects only for a violated constraint, which is checked in memory first, or when the store
+    // is closed; then the next start finds out what happened to each worker.
     committer.keep(write).catch(() => {});
     committer.flush();
   };

@@ -21,7 +21,7 @@ export interface AdoptionOptions {
  * Adopts the workers of an earlier pool manager.
  *
  * 1. If its process is gone (by pid and start time), an exit is recorded.
- * 2. If it lives and has not called back yet, it goes on with its start deadline.
+ * 2. If it lives and has not called back yet, its start deadline keeps running.
  * 3. If it was ready, it must answer with its own id and accept its token; otherwise it is killed.
  */
 export async function adoptWorkers(options: AdoptionOptions): Promise<void> {

@@ -44,7 +44,7 @@ export class LogFiles {
    * @param isAdopted Whether an earlier pool manager has logged the lines that are there.
    */
   follow(workerId: string, isAdopted: boolean): void {
-    // Its first process lost its port, and this is the next one.
+    // The worker's first process failed because its port was taken; this is the next process.
     if (this.#open.has(workerId)) return;
     const log = this.#log.with({ worker_id: workerId });
     const readers = new Set<LogReader>();

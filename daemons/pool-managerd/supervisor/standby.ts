@@ -79,7 +79,7 @@ export class Standby {
     return this.#waiting?.kind === kind ? this.#waiting.workerId : undefined;
   }
 
-  /** Gives the waiting process its orders; undefined if it is not the one that waits. */
+  /** Sends its orders to the waiting process; undefined if that is not this worker's. */
   take(workerId: string, orders: StandbyOrders): WorkerProcess | undefined {
     const waiting = this.#waiting;
     if (waiting?.workerId !== workerId) return undefined;

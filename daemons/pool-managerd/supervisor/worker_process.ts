@@ -23,7 +23,7 @@ export interface WorkerProcess {
   readonly exited: Promise<ExitStatus>;
   /** Sends a signal; does nothing if the process has ended. */
   signal(name: "SIGTERM" | "SIGKILL"): void;
-  /** Stops watching; the process goes on. */
+  /** Stops watching; the process keeps running. */
   forget(): void;
 }
 

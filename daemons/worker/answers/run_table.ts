@@ -76,7 +76,7 @@ export class RunTable<R extends TableRun> {
     const { jobId, attempt } = run.answer.spec;
     this.check(jobId, attempt, freeSlots);
     const replaced = this.#byJob.get(jobId);
-    // Before the other ends: in between, the table would seem idle.
+    // Added before the replaced run ends, so that the table does not look idle in between.
     this.#byJob.delete(jobId);
     this.#byJob.set(jobId, run);
     this.#waiting.push(run);
@@ -113,19 +113,19 @@ export class RunTable<R extends TableRun> {
     clearInterval(this.#ticker);
   }
 
-  /** Ends every run with `WORKER_LOST`, so that its job goes on elsewhere. */
+  /** Ends every run with `WORKER_LOST`, so that its job continues on another worker. */
   failAll(reason: string): void {
     for (const { answer } of this.all()) answer.fail(new LlorchError("WORKER_LOST", reason));
   }
 
   /**
-   * Waits at most this long for runs to end, then ends the rest so that they can go on elsewhere.
+   * Waits at most this long for runs to end, then ends the rest so that they can continue elsewhere.
    */
   async drain(deadlineMs: number): Promise<void> {
     await deadline(this.#whenIdle(), deadlineMs);
-    // One that was being prepared meanwhile is refused.
+    // A request that is still being prepared is refused.
     this.#isDrained = true;
-    this.failAll("The worker stops; the job can go on elsewhere");
+    this.failAll("The worker stops; the job can continue elsewhere");
   }
 
   /** Resolves when no run is left. */

@@ -59,7 +59,7 @@ export class Generator {
       prefillStretch: options.prefillStretch,
       batchSize: options.batchSize,
       onFatal: (error) => {
-        this.#table.failAll("The engine failed; the job can go on elsewhere");
+        this.#table.failAll("The engine failed; the job can continue elsewhere");
         options.onFatal(error);
       },
     });

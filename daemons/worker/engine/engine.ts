@@ -34,7 +34,7 @@ export interface EngineOptions {
 
 /**
  * A request keeps the engine busy with a computation that cannot be stopped, so that it can compute
- * nothing else. The request itself ends with this error; other requests can go on in another
+ * nothing else. The request itself ends with this error; other requests can continue in another
  * worker.
  */
 export class EngineStuck extends LlorchError {

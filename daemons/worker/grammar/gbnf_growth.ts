@@ -16,7 +16,7 @@ const PAIRS: Pattern = { length: 32, maxWays: 10_000 };
 const OPENED = 32;
 /** Most characters that are read from each beginning. */
 const TEXT_STEPS = 200;
-/** A beginning without growth after this many characters is given up. */
+/** A beginning that has not grown after this many characters is not followed further. */
 const FIRST_STEPS = 10;
 /** Ways to go on that have not doubled within this many characters grow too slowly to matter. */
 const DOUBLING_STEPS = 20;

@@ -307,7 +307,7 @@ export class GrammarWriter {
     if (this.#isStrict) this.#refuse(field, message);
   }
 
-  /** Records an error; returns any expression, so that the walk goes on to find all errors. */
+  /** Records an error; returns any expression, so that the walk continues and finds all errors. */
   #refuse(field: string, message: string): string {
     if (!this.errors.some((error) => error.field === field)) this.errors.push({ field, message });
     return "value";

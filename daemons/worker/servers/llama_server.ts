@@ -35,7 +35,7 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
-    // A grammar that would end our llama.cpp would end that one, too.
+    // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
     generateText: (request, order) =>

@@ -72,7 +72,7 @@ export const loadOpenai: LoadModel = async (config, context) => {
     void engine.ended.then(({ how, wasKilled }) => {
       watch.close();
       if (isStopping) return;
-      model.failAll(`The engine is gone: ${how}; the job can go on elsewhere`);
+      model.failAll(`The engine is gone: ${how}; the job can continue elsewhere`);
       // The worker ends as its engine did, so that the pool manager can detect an out-of-memory
       // kill.
       const exitCode = wasKilled ? KILLED_CODE : undefined;

@@ -72,7 +72,7 @@ export function openaiServer(baseUrl: string, apiKey: string): OpenaiServer {
 }
 
 function lost(reason: string, cause?: unknown): LlorchError {
-  const message = `The engine does not answer: ${reason}; the job can go on elsewhere`;
+  const message = `The engine does not answer: ${reason}; the job can continue elsewhere`;
   return new LlorchError("WORKER_LOST", message, { cause });
 }
 
@@ -107,7 +107,7 @@ export function serverError(status: number, body: unknown): LlorchError {
   if (status === 503) {
     return new LlorchError("NOT_READY", `The engine takes no requests: ${words}`, options);
   }
-  return new LlorchError("INTERNAL", "The engine failed; the worker's log has its words", {
+  return new LlorchError("INTERNAL", "The engine failed; the worker's log has its message", {
     cause: new Error(`status ${status}: ${words}`),
   });
 }

@@ -11,7 +11,7 @@ export const jobs: Group = {
   members: [
     command({
       name: "cancel",
-      summary: "Cancel jobs, and say how each of them ended",
+      summary: "Cancel jobs, and show how each of them ended",
       arguments: [{ name: "<jobs...>", summary: "Ids of the jobs", values: "jobs" }],
       options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
       examples: [{ line: "orchestrator jobs cancel JOB1 JOB2", summary: "Two at once" }],
@@ -23,13 +23,16 @@ export const jobs: Group = {
       options: LIST_OPTIONS,
       examples: [
         { line: "orchestrator jobs list", summary: "The newest 50" },
-        { line: "orchestrator jobs list --status failed -n 5", summary: "The last that failed" },
+        {
+          line: "orchestrator jobs list --status failed -n 5",
+          summary: "The last five that failed",
+        },
       ],
       load: async () => (await import("./run.ts")).list,
     }),
     command({
       name: "show",
-      summary: "Show what happened to a job, and its output while that is kept",
+      summary: "Show the history of a job, and its output as long as that is kept",
       arguments: [{ name: "<job>", summary: "Id of the job", values: "jobs" }],
       options: { url: urlOption(ORCHESTRATORD), json: JSON_OPTION },
       examples: [{
@@ -40,13 +43,13 @@ export const jobs: Group = {
     }),
     command({
       name: "submit",
-      summary: "Ask a model something and stream its answer to stdout; Ctrl-C cancels the job",
+      summary: "Send a prompt to a model and stream the answer to stdout; Ctrl-C cancels the job",
       arguments: [{ name: "<prompt>", summary: "The text, or - to read it from stdin" }],
       options: SUBMIT_OPTIONS,
       examples: [
         {
           line: 'orchestrator jobs submit --model demo "Once upon a time"',
-          summary: "Go on from that",
+          summary: "Continue a text",
         },
         {
           line: 'orchestrator jobs submit -m demo --chat "What is llorch?"',
@@ -58,7 +61,7 @@ export const jobs: Group = {
         },
         {
           line: 'orchestrator jobs submit -m demo "One" --stop Two ten',
-          summary: "With stop texts",
+          summary: "Stop before either of two texts",
         },
       ],
       load: async () => (await import("./stream.ts")).submit,
@@ -69,8 +72,11 @@ export const jobs: Group = {
       arguments: [{ name: "<job>", summary: "Id of the job", values: "jobs" }],
       options: WATCH_OPTIONS,
       examples: [
-        { line: "orchestrator jobs watch JOB", summary: "Its text, as it comes" },
-        { line: "orchestrator jobs watch JOB --raw", summary: "Its events, a line of JSON each" },
+        { line: "orchestrator jobs watch JOB", summary: "Its text, as it is generated" },
+        {
+          line: "orchestrator jobs watch JOB --raw",
+          summary: "Its events, each as a line of JSON",
+        },
       ],
       load: async () => (await import("./stream.ts")).watch,
     }),

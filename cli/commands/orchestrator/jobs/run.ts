@@ -14,10 +14,10 @@ import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { cancelJob } from "../../../jobs/cancel.ts";
 import type { ListOptions } from "../../../jobs/options.ts";
 
-/** Most jobs that the service gives at once. */
+/** Most jobs in one page of the service's list. */
 const PAGE = 500;
 
-/** A job of a list: its output is not told. */
+/** A job in a list: without its output. */
 type ListedJob = Omit<JobView, "output">;
 
 /** `llorch orchestrator jobs list` */

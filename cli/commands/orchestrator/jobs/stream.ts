@@ -14,13 +14,13 @@ import { submissionOf } from "../../../jobs/request.ts";
 import { watchJob } from "../../../jobs/watch.ts";
 import { OutputClosed } from "../../../output/process_output.ts";
 
-/** One who interrupts waits this long for the id of the job that is to be cancelled. */
+/** After an interrupt, longest wait for the id of the job to cancel, in milliseconds. */
 const ACCEPT_GRACE_MS = 2_000;
 
 /**
  * `llorch orchestrator jobs submit`
  *
- * @param readInput Reads stdin; handed in by tests.
+ * @param readInput Reads stdin; replaced in tests.
  * @returns 1 when the job fails, 130 when it was interrupted
  */
 export async function submit(

@@ -2,7 +2,7 @@ import { command, type Group } from "../../../command.ts";
 import { ORCHESTRATORD, urlOption } from "../../../daemons/kind.ts";
 import { QUIET_OPTION, text } from "../../../options.ts";
 
-const ARGUMENTS = [{ name: "<model>", summary: "Its name", values: "models" }] as const;
+const ARGUMENTS = [{ name: "<model>", summary: "Name of the model", values: "models" }] as const;
 
 const OPTIONS = {
   pool: text("--pool <pool>", "Only on this pool"),
@@ -15,11 +15,11 @@ const OPTIONS = {
 export const models: Group = {
   kind: "group",
   name: "models",
-  summary: "Say which models are in memory",
+  summary: "Load, unload and pin models",
   members: [
     command({
       name: "load",
-      summary: "Load a model before anybody asks for it",
+      summary: "Load a model before the first request for it",
       arguments: ARGUMENTS,
       options: OPTIONS,
       examples: [{
@@ -30,7 +30,7 @@ export const models: Group = {
     }),
     command({
       name: "unload",
-      summary: "Let a model's jobs end, then stop its workers",
+      summary: "Stop the workers of a model after their jobs have ended",
       arguments: ARGUMENTS,
       options: OPTIONS,
       examples: [{ line: "orchestrator models unload counter", summary: "Wherever it is loaded" }],
@@ -38,7 +38,7 @@ export const models: Group = {
     }),
     command({
       name: "pin",
-      summary: "Keep a model in memory: never evict it, nor stop it when idle",
+      summary: "Keep a model in memory: it is not evicted, and not stopped when idle",
       arguments: ARGUMENTS,
       options: OPTIONS,
       examples: [{ line: "orchestrator models pin counter", summary: "Wherever it is loaded" }],
@@ -46,10 +46,10 @@ export const models: Group = {
     }),
     command({
       name: "unpin",
-      summary: "Take a pin back",
+      summary: "Undo a pin",
       arguments: ARGUMENTS,
       options: OPTIONS,
-      examples: [{ line: "orchestrator models unpin counter", summary: "As it was pinned" }],
+      examples: [{ line: "orchestrator models unpin counter", summary: "Wherever it is pinned" }],
       load: async () => (await import("./run.ts")).unpin,
     }),
   ],

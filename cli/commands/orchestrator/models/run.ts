@@ -27,17 +27,19 @@ export const unpin = asking(routes.unpinModel, "Unpinned");
 type ModelRoute = (typeof routes)["loadModel" | "unloadModel" | "pinModel" | "unpinModel"];
 
 /**
- * Asks the orchestrator for something about a model at a place.
+ * Makes a command that calls a route for a model at a place.
  *
- * @param said First word of the message after success.
+ * @param done First word of the message after success.
  */
-function asking(route: ModelRoute, said: string): Run<Place> {
+function asking(route: ModelRoute, done: string): Run<Place> {
   return async ({ args, options: { pool, device, url, quiet } }, context) => {
     const ref = idWord(args, "model", "llorch models list");
     const client = await connect(ORCHESTRATORD, { url }, context);
     const reply = await client.call(route, { params: { ref }, body: { pool_id: pool, device } });
-    const waits = "waits" in reply && reply.waits !== undefined ? `: it waits, ${reply.waits}` : "";
-    if (!quiet) context.stderr.write(`${said} ${ref}${waits}\n`);
+    const waits = "waits" in reply && reply.waits !== undefined
+      ? `: it is waiting, ${reply.waits}`
+      : "";
+    if (!quiet) context.stderr.write(`${done} ${ref}${waits}\n`);
     return EXIT.ok;
   };
 }

@@ -6,7 +6,7 @@ import { JSON_OPTION, QUIET_OPTION, seconds } from "../../../options.ts";
 export const pools: Group = {
   kind: "group",
   name: "pools",
-  summary: "List hosts, take them out of service and back, replace a model on one",
+  summary: "List hosts, take them out of service and back, replace a model on a host",
   members: [
     command({
       name: "drain",
@@ -15,7 +15,7 @@ export const pools: Group = {
       options: {
         deadlineMs: seconds(
           "--deadline <seconds>",
-          "Streams that still run then go on elsewhere (default 30)",
+          "Streams that are still running then move to other workers (default 30)",
           30,
         ),
         url: urlOption(ORCHESTRATORD),
@@ -25,7 +25,7 @@ export const pools: Group = {
         { line: "orchestrator pools drain gpu-1", summary: "Before its kernel is upgraded" },
         {
           line: "orchestrator pools drain gpu-1 --deadline 600",
-          summary: "Streams may run ten minutes more",
+          summary: "Give running streams ten minutes",
         },
       ],
       load: async () => (await import("./run.ts")).drain,
@@ -42,18 +42,18 @@ export const pools: Group = {
       summary: "Replace a model on a host, and wait until the new one serves",
       arguments: [
         { name: "<pool>", summary: "Its id, from llorch orchestrator pools list" },
-        { name: "<from>", summary: "The model that goes", values: "models" },
-        { name: "<to>", summary: "The model that comes", values: "models" },
+        { name: "<from>", summary: "The model to replace", values: "models" },
+        { name: "<to>", summary: "The new model", values: "models" },
       ],
       options: {
         deadlineMs: seconds(
           "--deadline <seconds>",
-          "Streams of the old model that still run then go on elsewhere (default 30)",
+          "Streams of the old model that are still running then move elsewhere (default 30)",
           30,
         ),
         timeoutMs: seconds(
           "--timeout <seconds>",
-          "How long to wait; the reload goes on (default 900)",
+          "How long to wait for the reload, which then goes on (default 900)",
           900,
         ),
         url: urlOption(ORCHESTRATORD),

@@ -11,7 +11,7 @@ import { ORCHESTRATORD } from "../../../daemons/kind.ts";
 import { formatBytes } from "../../../output/bytes.ts";
 import { POOLS_LIST, untilPool } from "../../../pools/until_pool.ts";
 
-/** Workers that are stopped get this long, in milliseconds. */
+/** Time for workers to stop after the deadline, in milliseconds. */
 const MARGIN_MS = 60_000;
 
 /** `llorch orchestrator pools drain` */
@@ -30,11 +30,11 @@ export async function drain(
     { timeoutMs: deadline_ms + MARGIN_MS, waitsFor: "its workers to stop", signal: context.signal },
   );
   if (!options.quiet) {
-    const about = pool?.status === "drained"
-      ? "Drained"
-      : "Cannot be reached now, and gets no work when it comes back:";
+    const done = pool?.status === "drained"
+      ? `Drained ${id}`
+      : `${id} cannot be reached now, and gets no work when it comes back`;
     context.stderr.write(
-      `${about} ${id}; llorch orchestrator pools undrain ${id} takes it back\n`,
+      `${done}; llorch orchestrator pools undrain ${id} takes it back into service\n`,
     );
   }
   return EXIT.ok;
@@ -48,7 +48,7 @@ export async function list(
   const client = await connect(ORCHESTRATORD, options, context);
   const { pools } = await client.call(routes.pools, {}, { signal: context.signal });
   if (options.json) context.stdout.write(JSON.stringify({ pools }) + "\n");
-  else if (pools.length === 0) context.stderr.write("No pool is known\n");
+  else if (pools.length === 0) context.stderr.write("There are no pools\n");
   else context.stdout.write(render(pools, Date.now(), context.stdout.width));
   return EXIT.ok;
 }
@@ -81,8 +81,8 @@ export async function reload(
   context: Context,
 ): Promise<number> {
   const id = idWord(args, "pool", POOLS_LIST);
-  const from = idWord(args.slice(1), "model goes", "llorch models list");
-  const to = idWord(args.slice(2), "model comes", "llorch models list");
+  const from = idWord(args.slice(1), "model to replace", "llorch models list");
+  const to = idWord(args.slice(2), "new model", "llorch models list");
   const { deadlineMs: deadline_ms, timeoutMs } = options;
   const client = await connect(ORCHESTRATORD, options, context);
   await client.call(routes.reloadPool, { params: { id }, body: { from, to, deadline_ms } });
@@ -98,7 +98,7 @@ export async function reload(
     if (!options.quiet) context.stderr.write(`"${to}" serves on ${id} now\n`);
     return EXIT.ok;
   }
-  context.stderr.write(`llorch: Cannot replace "${from}" by "${to}" on ${id}: ${error}\n`);
+  context.stderr.write(`llorch: Cannot replace "${from}" with "${to}" on ${id}: ${error}\n`);
   return EXIT.failed;
 }
 

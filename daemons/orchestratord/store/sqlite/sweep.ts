@@ -26,7 +26,7 @@ export async function sweep(
 ): Promise<{ erased: number; forgotten: number }> {
   const erase = new Slices(db, committer, {
     due: "content_expires_at <= ?",
-    // Before the events are deleted, so that nobody reads half an output.
+    // Before the events are deleted, so that no request reads half an output.
     first: "UPDATE jobs SET request = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
     last:
       "UPDATE jobs SET content_expires_at = NULL WHERE job_id IN (SELECT value FROM json_each(?))",

@@ -5,7 +5,7 @@ import process from "node:process";
 import type { LlamaGpuType } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
 
-/** The `gpu` option of `getLlama`; never "whatever is there". */
+/** The `gpu` option of `getLlama`; never automatic detection. */
 export type GpuChoice = false | { readonly type: "auto"; readonly exclude: LlamaGpuType[] };
 
 /**
