@@ -92,8 +92,8 @@ Deno.test("llorch says what was meant by a slip, and ends with 2", async () => {
     ],
     [["--remote"], "--remote needs a host: llorch --remote HOST …"],
   ];
-  for (const [args, said] of slips) {
-    assert.deepEqual(await llorch(args), { code: 2, out: "", err: `llorch: ${said}\n` });
+  for (const [args, message] of slips) {
+    assert.deepEqual(await llorch(args), { code: 2, out: "", err: `llorch: ${message}\n` });
   }
 });
 

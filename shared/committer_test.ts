@@ -36,11 +36,11 @@ const insert = (n: number) => (db: DatabaseSync) => {
 
 Deno.test("Committer puts the writes of a turn into one transaction", async () => {
   await withCommitter(async ({ db, committer, rows }) => {
-    const said: string[] = [];
+    const statements: string[] = [];
     const exec = db.exec.bind(db);
-    db.exec = (sql) => (said.push(sql), exec(sql));
+    db.exec = (sql) => (statements.push(sql), exec(sql));
     await Promise.all([1, 2, 3].map((n) => committer.write(insert(n))));
-    assert.equal(said.filter((sql) => sql === "COMMIT").length, 1);
+    assert.equal(statements.filter((sql) => sql === "COMMIT").length, 1);
     assert.deepEqual(rows(), [1, 2, 3]);
   });
 });
@@ -102,15 +102,15 @@ Deno.test("close() tells those who wait that it will not happen", async () => {
 Deno.test("a database that cannot be written is told of once, and once more when it can", async () => {
   const db = new FullDisk(":memory:");
   db.exec("CREATE TABLE t (n INTEGER UNIQUE)");
-  const told: (string | undefined)[] = [];
-  const committer = new Committer(db, { retryMs: 1, onFailure: (reason) => told.push(reason) });
+  const failures: (string | undefined)[] = [];
+  const committer = new Committer(db, { retryMs: 1, onFailure: (reason) => failures.push(reason) });
   db.isFull = true;
   await assert.rejects(committer.write(insert(1)));
   await assert.rejects(committer.write(insert(2)));
   const kept = committer.keep(insert(3));
   db.isFull = false;
   await kept;
-  assert.deepEqual(told, ["database or disk is full", undefined]);
+  assert.deepEqual(failures, ["database or disk is full", undefined]);
   await committer.close();
   db.close();
 });

@@ -3,14 +3,14 @@ import { newLines } from "./log_window.ts";
 
 Deno.test("newLines() gives each line once while the window grows and moves", () => {
   const all = Array.from({ length: 40 }, (_, index) => `line ${index}`);
-  let told: readonly string[] = [];
+  let previous: readonly string[] = [];
   const got: string[] = [];
   for (const end of [0, 3, 3, 7, 12, 20, 29, 38, 40]) {
     const window = all.slice(Math.max(0, end - 10), end);
-    const { lines, isGap } = newLines(told, window);
+    const { lines, isGap } = newLines(previous, window);
     assert.equal(isGap, false);
     got.push(...lines);
-    told = window;
+    previous = window;
   }
   assert.deepEqual(got, all);
 });

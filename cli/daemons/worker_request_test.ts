@@ -8,9 +8,9 @@ const request = (kind: string, options: Record<string, string>) =>
   workerRequest(kind, readOptions(WORKER_OPTIONS, { model: "demo", ...options }));
 
 Deno.test("a worker may be asked for with some of its layers on the GPU, with a pool manager and without", () => {
-  const asked = request("cuda", { gpuLayers: "20" });
-  assert.equal(asked.gpuLayers, 20);
-  assert.ok(standaloneArgs(asked, "/m.gguf").includes("--gpu-layers=20"));
+  const parsed = request("cuda", { gpuLayers: "20" });
+  assert.equal(parsed.gpuLayers, 20);
+  assert.ok(standaloneArgs(parsed, "/m.gguf").includes("--gpu-layers=20"));
   assert.equal(request("cuda", {}).gpuLayers, undefined);
   assert.throws(() => request("cuda", { gpuLayers: "all" }), /^.*--gpu-layers must be a number/);
 });

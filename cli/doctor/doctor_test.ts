@@ -67,10 +67,10 @@ Deno.test("doctor: the native package is looked for under this platform's name",
     [{ os: "windows", arch: "x86_64" }, "win-x64"],
   ];
   for (const [machine, name] of platforms) {
-    const seen: string[] = [];
-    const exists = (path: string) => seen.push(path) > 0;
+    const searched: string[] = [];
+    const exists = (path: string) => searched.push(path) > 0;
     await found(checkInstallation, { ...machine, exists });
-    assert.ok(seen.some((path) => path.endsWith(`bins/${name}/llama-addon.node`)), name);
+    assert.ok(searched.some((path) => path.endsWith(`bins/${name}/llama-addon.node`)), name);
   }
 });
 
@@ -112,19 +112,19 @@ Deno.test("doctor: models are named, broken files are shown, none is a warning",
 });
 
 Deno.test("doctor: models are looked for in the default folders and in the checkout", async () => {
-  let seen: readonly string[] = [];
+  let searched: readonly string[] = [];
   const findModels: Machine["findModels"] = (dirs) => {
-    seen = dirs;
+    searched = dirs;
     return Promise.resolve({ names: ["demo"], problems: [] });
   };
   await found(checkModels, { findModels });
-  assert.deepEqual(seen, [
+  assert.deepEqual(searched, [
     "/var/lib/llorch/models",
     "/home/ada/.local/share/llorch/models",
     "/src/llorch/catalog/demo",
   ]);
   await found(checkModels, { findModels, checkout: undefined });
-  assert.equal(seen.length, 2);
+  assert.equal(searched.length, 2);
 });
 
 Deno.test("doctor: little memory is a warning", async () => {

@@ -96,9 +96,9 @@ const RECORDED: readonly (readonly [stderr: string, sentence: string])[] = [
 
 Deno.test("explainGitFailure() says what went wrong and what to do", () => {
   for (const [stderr, sentence] of RECORDED) {
-    const said = explain(stderr);
-    assert.ok(said.startsWith(sentence), `${said}\n${sentence}`);
-    assert.ok(!said.includes("\n"), said);
+    const actual = explain(stderr);
+    assert.ok(actual.startsWith(sentence), `${actual}\n${sentence}`);
+    assert.ok(!actual.includes("\n"), actual);
   }
 });
 

@@ -12,8 +12,8 @@ Deno.test("retryDelay() comes back at once, then waits twice as long each time",
 });
 
 Deno.test("retryDelay() waits as long as the server says, and not for what lasts", () => {
-  const asked = new LlorchError("RATE_LIMITED", "slow down", { retryAfterMs: 7000 });
-  assert.equal(retryDelay(asked, 1, RETRY, 1), 7000);
+  const limited = new LlorchError("RATE_LIMITED", "slow down", { retryAfterMs: 7000 });
+  assert.equal(retryDelay(limited, 1, RETRY, 1), 7000);
   assert.equal(retryDelay(lasting, 1, RETRY, 1), undefined);
   assert.equal(retryDelay(new TypeError("a mistake"), 1, RETRY, 1), undefined);
 });

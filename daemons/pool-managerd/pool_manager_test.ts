@@ -45,10 +45,10 @@ Deno.test(
         (await pool.client.call(poolRoutes.state, {})).models[0]?.default_load;
       const estimated = await load();
       assert.deepEqual([estimated?.context, estimated?.slots], [128, 2]);
-      const toldOf = pool.orchestrator.next(({ body }) =>
+      const announced = pool.orchestrator.next(({ body }) =>
         "models" in body && body.models?.[0]?.default_load?.slots === 2
       );
-      await toldOf;
+      await announced;
       await pool.spawn();
       const spawned = pool.log.lines.find(({ event }) => event === "worker_spawn");
       assert.equal(spawned?.fields?.["estimate_bytes"], estimated?.device_bytes.cpu);
@@ -151,7 +151,7 @@ Deno.test(
     const passedOn = pool.log.lines.filter((line) => line.event === "worker_output");
     assert.equal(passedOn.at(-1)?.fields["line"], exit.detail);
     pool.orchestrator.answers.acknowledge = true;
-    await pool.orchestrator.next((told) => "exits" in told.body && told.body.exits.length === 0);
+    await pool.orchestrator.next((call) => "exits" in call.body && call.body.exits.length === 0);
     assert.equal((await logs()).lines.at(-1), exit.detail, "acknowledged, and still there");
   }, "exit=3"),
 );
@@ -308,7 +308,7 @@ Deno.test(
     const body = { deadline_ms: 60_000 };
     await pool.client.call(poolRoutes.drainWorker, { params: { id }, body });
     await pool.worker((worker) => worker.state === "draining");
-    await pool.orchestrator.next((told) => told.kind === "heartbeat");
+    await pool.orchestrator.next((call) => call.kind === "heartbeat");
     const worker = await pool.worker(() => true);
     assert.equal(worker.state, "draining");
     await setActive(0);
@@ -367,7 +367,7 @@ Deno.test(
     const worker = await pool.ready();
     await pool.close();
     assert.ok(!isAlive(worker.pid));
-    const last = pool.orchestrator.told.slice(-2);
+    const last = pool.orchestrator.calls.slice(-2);
     assert.equal(last[1]?.kind, "deregister");
     assert.ok(last[0] && "exits" in last[0].body);
     assert.equal((await pool.exit(worker.worker_id)).category, "stop");
@@ -381,7 +381,7 @@ Deno.test(
       const before = await pool.ready();
       await pool.close();
       assert.ok(isAlive(before.pid));
-      assert.notEqual(pool.orchestrator.told.at(-1)?.kind, "deregister");
+      assert.notEqual(pool.orchestrator.calls.at(-1)?.kind, "deregister");
       await pool.reopen({ on_stop: "stop" });
       const { workers } = await pool.client.call(poolRoutes.state, {});
       assert.deepEqual(workers, [before]);

@@ -234,10 +234,10 @@ Deno.test("llorch-candled with a draft model ends at once when told to, whatever
     });
     assert.equal((await Array.fromAsync(events)).at(-1)?.event, "end");
   }
-  const told = performance.now();
+  const signalledAt = performance.now();
   process.kill("SIGTERM");
   assert.equal((await process.status).code, 0);
-  assert.ok(performance.now() - told < 10_000, "it waited");
+  assert.ok(performance.now() - signalledAt < 10_000, "it waited");
   await process.stderr.cancel();
 });
 
@@ -287,8 +287,8 @@ Deno.test({
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    const said = await waitFor(worker, "loaded");
-    assert.match(said, /"stack_bytes":536870912,"uncut_characters":1046528/);
+    const loadedLine = await waitFor(worker, "loaded");
+    assert.match(loadedLine, /"stack_bytes":536870912,"uncut_characters":1046528/);
     const limits = await Deno.readTextFile(`/proc/${worker.pid}/limits`);
     assert.match(limits, /Max stack size\s+536870912/);
     worker.kill("SIGTERM");

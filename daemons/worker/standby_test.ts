@@ -10,8 +10,8 @@ function stream(text: string): ReadableStream<Uint8Array> {
 Deno.test("standBy() goes on with the arguments and the environment that it is told", async () => {
   try {
     const orders = { args: ["--model", "/a b.gguf"], env: { [NAME]: "1" } };
-    const told = await standBy([], stream(JSON.stringify(orders) + "\n"));
-    assert.deepEqual(told, orders.args);
+    const received = await standBy([], stream(JSON.stringify(orders) + "\n"));
+    assert.deepEqual(received, orders.args);
     assert.equal(Deno.env.get(NAME), "1");
   } finally {
     Deno.env.delete(NAME);

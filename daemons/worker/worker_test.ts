@@ -193,12 +193,12 @@ Deno.test("a worker stopped before its load begins does not wait for it either",
 });
 
 Deno.test("a worker with more threads than the machine has cores uses as many as those", async () => {
-  const asked: unknown[] = [];
+  const threadCounts: unknown[] = [];
   const engine = new FakeEngine();
   const cores = availableParallelism();
   for (const threads of [String(cores + 1), 1024, cores, "auto"]) {
     const { worker, client } = await openWorker((options) => {
-      asked.push(options.threads);
+      threadCounts.push(options.threads);
       return Promise.resolve(engine);
     }, { threads });
     await whenReady(client);
@@ -206,7 +206,7 @@ Deno.test("a worker with more threads than the machine has cores uses as many as
     assert.equal((await client.call(workerRoutes.health, {})).threads, engine.threads);
     await worker.close();
   }
-  assert.deepEqual(asked, [cores, cores, cores, "auto"]);
+  assert.deepEqual(threadCounts, [cores, cores, cores, "auto"]);
 });
 
 Deno.test("threads are 1 to 1024 or auto, whether a number or the text of a flag", () => {

@@ -58,9 +58,9 @@ const silence = (request: Request) =>
   );
 
 Deno.test("client: path, query, headers, token and body arrive as they were given", async () => {
-  let seen: unknown;
+  let received: unknown;
   await against(async (request) => {
-    seen = [
+    received = [
       request.method,
       request.url.replace(/^http:\/\/[^/]+/, ""),
       request.headers.get("idempotency-key"),
@@ -79,7 +79,7 @@ Deno.test("client: path, query, headers, token and body arrive as they were give
     }, { correlationId: "abc" });
     assert.deepEqual(reply, { id: "a" });
   }, "secret");
-  assert.deepEqual(seen, [
+  assert.deepEqual(received, [
     "POST",
     "/things/hf%3Aa%2Fb%20c?limit=5",
     "k",
@@ -285,21 +285,24 @@ Deno.test("client: an abort ends a stream whose response was collected", async (
 });
 
 Deno.test("cannotReach() says what to do about a certificate that is refused", () => {
-  const said = (reason: string) => cannotReach("https://h:1/x", new Error(reason)).message;
+  const messageFor = (reason: string) => cannotReach("https://h:1/x", new Error(reason)).message;
   const refused = "invalid peer certificate: ";
-  assert.match(said(refused + "UnknownIssuer"), /; name the authority that signed it in tls\.ca/);
-  assert.match(said(refused + "Expired"), /; renew its certificate, or set the clocks$/);
   assert.match(
-    said(refused + "NotValidYet"),
+    messageFor(refused + "UnknownIssuer"),
+    /; name the authority that signed it in tls\.ca/,
+  );
+  assert.match(messageFor(refused + "Expired"), /; renew its certificate, or set the clocks$/);
+  assert.match(
+    messageFor(refused + "NotValidYet"),
     /; set the clocks: its certificate is of the future$/,
   );
   assert.match(
-    said(refused + "NotValidForNameContext { … }"),
+    messageFor(refused + "NotValidForNameContext { … }"),
     /; its certificate must name the host/,
   );
   assert.match(
-    said(refused + "Other(OtherError(CaUsedAsEndEntity))"),
+    messageFor(refused + "Other(OtherError(CaUsedAsEndEntity))"),
     /; it serves with an authority's/,
   );
-  assert.equal(said("Connection refused"), "Cannot reach https://h:1: Connection refused");
+  assert.equal(messageFor("Connection refused"), "Cannot reach https://h:1: Connection refused");
 });

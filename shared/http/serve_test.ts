@@ -58,13 +58,13 @@ Deno.test("close() cuts a reply that runs longer than the deadline", async () =>
 });
 
 Deno.test("close() with no time at all cuts at once, also a handler that has not answered", async () => {
-  const asked = Promise.withResolvers<void>();
+  const arrivedAt = Promise.withResolvers<void>();
   const server = await listen(here, () => {
-    asked.resolve();
+    arrivedAt.resolve();
     return new Promise(() => {});
   });
   const cut = assert.rejects(fetch(server.url));
-  await asked.promise;
+  await arrivedAt.promise;
   await server.close(0);
   await cut;
 });
@@ -115,8 +115,8 @@ Deno.test("a handler hears of a client that leaves before it is answered, howeve
   for (
     const [length, splits] of [[10, false], [2000, false], [100_000, false], [10, true]] as const
   ) {
-    const heard = Promise.withResolvers<void>();
-    isReading = heard.resolve;
+    const noticed = Promise.withResolvers<void>();
+    isReading = noticed.resolve;
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
     const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
     const writer = connection.writable.getWriter();
@@ -125,7 +125,7 @@ Deno.test("a handler hears of a client that leaves before it is answered, howeve
       await delay(20);
       await writer.write(encoder.encode("x".repeat(length)));
     } else await writer.write(encoder.encode(head + "x".repeat(length)));
-    await heard.promise;
+    await noticed.promise;
     await writer.close();
     const before = left.length;
     for (let tries = 0; left.length === before; tries++) {
@@ -199,9 +199,9 @@ Deno.test("beyond the limit the longest idle connection makes room, else the new
 });
 
 Deno.test("beyond the limit a request that is slow to arrive makes room, and a log line tells", async () => {
-  const told: string[] = [];
-  const tell = (event: string) => void told.push(event);
-  const log = { error: tell, info: tell, warn: tell };
+  const events: string[] = [];
+  const record = (event: string) => void events.push(event);
+  const log = { error: record, info: record, warn: record };
   const limits = { maxConnections: 2, headerTimeoutMs: 60_000, arrivalMs: 200 };
   const arrived = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
@@ -226,7 +226,7 @@ Deno.test("beyond the limit a request that is slow to arrive makes room, and a l
       return await reply?.text() === "whole";
     });
     assert.equal(await slow.read(new Uint8Array(1)), null);
-    assert.equal(told.filter((event) => event === "connections_full").length, 1);
+    assert.equal(events.filter((event) => event === "connections_full").length, 1);
     answered.resolve();
     assert.equal(await waiting, "whole", "one that has arrived is not cut");
   } finally {
@@ -237,7 +237,7 @@ Deno.test("beyond the limit a request that is slow to arrive makes room, and a l
 });
 
 Deno.test("a connection stays open for as long as is set, and 75 s where nothing is", async () => {
-  for (const [keepAliveMs, told] of [[undefined, 75], [7_000, 7]] as const) {
+  for (const [keepAliveMs, seconds] of [[undefined, 75], [7_000, 7]] as const) {
     const limits = {
       maxConnections: 2,
       headerTimeoutMs: 60_000,
@@ -246,7 +246,7 @@ Deno.test("a connection stays open for as long as is set, and 75 s where nothing
     const server = await listen({ ...here, limits }, () => new Response("hi"));
     const reply = await fetch(server.url);
     await reply.text();
-    assert.equal(reply.headers.get("keep-alive"), `timeout=${told}`);
+    assert.equal(reply.headers.get("keep-alive"), `timeout=${seconds}`);
     await server.close();
   }
 });

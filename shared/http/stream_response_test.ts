@@ -49,14 +49,14 @@ Deno.test("an StreamResponse sends a comment after silence, and loses no frame b
 });
 
 Deno.test("the head of an StreamResponse does not wait for its first frame", async () => {
-  const asked = Promise.withResolvers<void>();
+  const allowed = Promise.withResolvers<void>();
   async function* frames() {
-    await asked.promise;
+    await allowed.promise;
     yield bytes.encode("a");
   }
   await ask(frames(), { format: SSE, keepAliveMs: 60_000 }, async (response) => {
     assert.equal(response.status, 200);
-    asked.resolve();
+    allowed.resolve();
     assert.equal(await response.text(), "a");
   });
 });

@@ -125,12 +125,12 @@ Deno.test("a stream that is cut off throws after what came of it", () =>
 
 Deno.test("an abort ends a request that is not answered, and a stream that runs", async () => {
   const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  let asked = Promise.withResolvers<void>();
+  let arrived = Promise.withResolvers<void>();
   let requests = 0;
   await against((request) => {
     const gone = left[requests++]!;
     request.signal.addEventListener("abort", () => gone.resolve());
-    asked.resolve();
+    arrived.resolve();
     if (requests === 1) return new Promise(() => {});
     async function* frames() {
       yield encodeSse("token", {});
@@ -140,12 +140,12 @@ Deno.test("an abort ends a request that is not answered, and a stream that runs"
   }, async (client) => {
     const first = new AbortController();
     const waiting = client.stream(route, input, { signal: first.signal });
-    await asked.promise;
+    await arrived.promise;
     first.abort();
     await assert.rejects(waiting, { name: "AbortError" });
     await left[0]!.promise;
 
-    asked = Promise.withResolvers();
+    arrived = Promise.withResolvers();
     const second = new AbortController();
     const { events } = await client.stream(route, input, { signal: second.signal });
     assert.equal((await events.next()).value?.event, "token");

@@ -48,6 +48,6 @@ Deno.test("timeline() of a job that waits ends with now", () => {
 Deno.test("timeline() says of an attempt that it may be why its worker ended", () => {
   const [first, second] = job.attempts;
   const suspect = { ...job, attempts: [{ ...first!, suspect: true }, second!] };
-  const [, told] = timeline(suspect).filter(([, what]) => what === "attempt 1");
-  assert.equal(told?.[2], "given up: WORKER_LOST (this job is the likeliest cause)");
+  const [, row] = timeline(suspect).filter(([, what]) => what === "attempt 1");
+  assert.equal(row?.[2], "given up: WORKER_LOST (this job is the likeliest cause)");
 });

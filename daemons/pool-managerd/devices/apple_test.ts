@@ -36,10 +36,10 @@ Deno.test("what cannot be read is an error that names it", () => {
 Deno.test("a machine that is not Apple silicon is not asked", async () => {
   const run = () => Promise.reject(new Error("not asked for"));
   assert.deepEqual(await appleSource(run, false).query(), []);
-  const told: Record<string, string> = { sysctl: SETTINGS, vm_stat: PAGES };
-  const source = appleSource((name) => Promise.resolve({ code: 1, output: told[name]! }), true);
+  const outputs: Record<string, string> = { sysctl: SETTINGS, vm_stat: PAGES };
+  const source = appleSource((name) => Promise.resolve({ code: 1, output: outputs[name]! }), true);
   await assert.rejects(source.query(), /vm_stat ended with code 1/);
   const settings = (name: string) =>
-    Promise.resolve({ code: name === "sysctl" ? 1 : 0, output: told[name]! });
+    Promise.resolve({ code: name === "sysctl" ? 1 : 0, output: outputs[name]! });
   assert.equal((await appleSource(settings, true).query())[0]?.name, "Apple M4 Max");
 });

@@ -53,8 +53,8 @@ Deno.test("a device that disappears is unavailable, and comes back when it is th
   }
   gpus.devices = all;
   assert.deepEqual((await look()).slice(0, 2), all);
-  const told = log.lines.map(({ event, fields }) => [event, fields["device"]]);
-  assert.deepEqual(told, [["device_unavailable", "cuda1"], ["device_available", "cuda1"]]);
+  const logged = log.lines.map(({ event, fields }) => [event, fields["device"]]);
+  assert.deepEqual(logged, [["device_unavailable", "cuda1"], ["device_available", "cuda1"]]);
 });
 
 Deno.test("devices that cannot be asked are unavailable; the others are as they were", async () => {
@@ -91,10 +91,10 @@ Deno.test("held() tells what a process holds on a device, and nothing of what is
 
 Deno.test("models go to a CPU beside GPUs only when it is named, also when no GPU works", async () => {
   const { gpus, look, clock, log } = opened();
-  const asked = async () => (await look()).map(({ asked_only }) => asked_only);
-  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  const askedOnly = async () => (await look()).map(({ asked_only }) => asked_only);
+  assert.deepEqual(await askedOnly(), [undefined, undefined, true]);
   gpus.error = new Error("The driver is gone");
-  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  assert.deepEqual(await askedOnly(), [undefined, undefined, true]);
   for (const [cpu, others] of [["always", [gpus]], ["auto", []]] as const) {
     const sources = [...others, fakeSource([device("cpu", "cpu", 50)])];
     const all = await createDevices(sources, { cpu, clock, log }).current();

@@ -45,12 +45,12 @@ Deno.test("parseProcesses() reads what each process holds, where the driver tell
   const expected = new Map([[4_054_862, 990 * MIB], [4_055_325, 2404 * MIB]]);
   assert.deepEqual(parseProcesses(text), expected);
   assert.deepEqual(parseProcesses("No running processes found\n"), new Map());
-  const asked: string[][] = [];
+  const calls: string[][] = [];
   const source = nvidiaSource((_, args) => {
-    asked.push([...args]);
+    calls.push([...args]);
     return Promise.resolve({ code: 0, output: text });
   });
   const device = { id: "cuda3", kind: "cuda", name: "", total_bytes: 1, free_bytes: 1 } as const;
   assert.deepEqual(await source.held!(device), expected);
-  assert.equal(asked[0]?.[0], "--id=3");
+  assert.equal(calls[0]?.[0], "--id=3");
 });

@@ -24,15 +24,15 @@ Deno.test("what a model's own workers are told goes over what all are told", () 
 });
 
 Deno.test("a cache of smaller types is told as small as it will be", async () => {
-  const told = async (llama: Record<string, unknown>) => {
+  const described = async (llama: Record<string, unknown>) => {
     const found = { models: [model({ window_bytes_per_token: 64 })], problems: [] };
     return (await withSettings(found, config({ llama }))).models[0]!;
   };
-  assert.equal((await told({})).kv_bytes_per_token, 100);
+  assert.equal((await described({})).kv_bytes_per_token, 100);
   // 34 bytes for 32 values, where F16 takes 64.
-  const small = await told({ cache_type_k: "q8_0", cache_type_v: "q8_0" });
+  const small = await described({ cache_type_k: "q8_0", cache_type_v: "q8_0" });
   assert.deepEqual([small.kv_bytes_per_token, small.window_bytes_per_token], [54, 34]);
-  assert.equal((await told({ cache_type_k: "q8_0" })).kv_bytes_per_token, 77);
+  assert.equal((await described({ cache_type_k: "q8_0" })).kv_bytes_per_token, 77);
 });
 
 Deno.test("loads are remembered apart where the configuration makes them take another memory", () => {

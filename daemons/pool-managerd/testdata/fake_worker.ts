@@ -13,9 +13,9 @@ const args = Deno.args[0] === "standby" ? await orders() : Deno.args;
 async function orders(): Promise<readonly string[]> {
   const text = await new Response(Deno.stdin.readable).text();
   if (text === "") Deno.exit(0);
-  const told = JSON.parse(text);
-  for (const [name, value] of Object.entries(told.env)) Deno.env.set(name, String(value));
-  return told.args;
+  const received = JSON.parse(text);
+  for (const [name, value] of Object.entries(received.env)) Deno.env.set(name, String(value));
+  return received.args;
 }
 
 const options = [

@@ -74,10 +74,10 @@ export async function openTestPool(
         workers.forEach((worker) => pids.add(worker.pid));
         return workers.find(matches);
       };
-      const told = await orchestrator.next((each) =>
+      const call = await orchestrator.next((each) =>
         "workers" in each.body && find(whole(each.body.workers)) !== undefined
       );
-      return find("workers" in told.body ? whole(told.body.workers) : [])!;
+      return find("workers" in call.body ? whole(call.body.workers) : [])!;
     },
     /** Spawns a worker and waits until it is ready. */
     async ready(): Promise<PoolWorker> {
@@ -88,10 +88,10 @@ export async function openTestPool(
     async exit(workerId: string): Promise<WorkerExit> {
       const find = (exits: readonly WorkerExit[]) =>
         exits.find((each) => each.worker_id === workerId);
-      const told = await orchestrator.next((each) =>
+      const call = await orchestrator.next((each) =>
         "exits" in each.body && find(each.body.exits) !== undefined
       );
-      return find("exits" in told.body ? told.body.exits : [])!;
+      return find("exits" in call.body ? call.body.exits : [])!;
     },
     /** What stands in the folder of the workers' logs. */
     logFiles: () => Array.fromAsync(Deno.readDir(join(dir, "state", "logs"))),

@@ -11,7 +11,7 @@ const NONE: TokenCounts = { tokensIn: 0, tokensCached: 0, tokensOut: 0, resumed:
 
 /** An answer with what its observer, its log and its source were told. */
 function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = {}) {
-  const told: unknown[][] = [];
+  const observed: unknown[][] = [];
   const lines: string[] = [];
   const source = { counts: NONE, rooms: 0, ends: 0, onEnded: () => {} };
   const answer = new Answer(
@@ -26,9 +26,9 @@ function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = 
     },
     answerContext({
       observer: {
-        started: (queueMs) => told.push(["started", queueMs]),
-        token: (ms, first) => told.push(["token", ms, first]),
-        ended: (figures, outcome) => told.push(["ended", figures, outcome]),
+        started: (queueMs) => observed.push(["started", queueMs]),
+        token: (ms, first) => observed.push(["token", ms, first]),
+        ended: (figures, outcome) => observed.push(["ended", figures, outcome]),
       },
       log: { ...createLogger("test"), info: (event) => lines.push(event) },
       ...context,
@@ -42,8 +42,8 @@ function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = 
       },
     },
   );
-  const outcomes = () => told.filter(([what]) => what === "ended").map((each) => each[2]);
-  return { answer, told, lines, source, outcomes };
+  const outcomes = () => observed.filter(([what]) => what === "ended").map((each) => each[2]);
+  return { answer, observed, lines, source, outcomes };
 }
 
 const internal = () => new LlorchError("INTERNAL", "It broke");
@@ -108,7 +108,7 @@ Deno.test("the events of an answer come in their order, with the figures of sour
 
 Deno.test("the observer hears of the wait, of each token once, and of the end", async () => {
   using clock = new StoppedClock();
-  const { answer, told, source } = open();
+  const { answer, observed, source } = open();
   clock.pass(5);
   answer.start();
   clock.pass(20);
@@ -119,7 +119,7 @@ Deno.test("the observer hears of the wait, of each token once, and of the end", 
   source.counts = { tokensIn: 5, tokensCached: 3, tokensOut: 5, resumed: 0 };
   answer.end("MAX_TOKENS", []);
   await readEvents(answer.stream.body);
-  assert.deepEqual(told, [
+  assert.deepEqual(observed, [
     ["started", 5],
     ["token", 10, true],
     ["token", 10, false],
@@ -132,7 +132,7 @@ Deno.test("the observer hears of the wait, of each token once, and of the end", 
 
 Deno.test("a token that is not counted sets the times, and the observer hears nothing of it", async () => {
   using clock = new StoppedClock();
-  const { answer, told } = open();
+  const { answer, observed } = open();
   answer.start();
   clock.pass(20);
   assert.equal(answer.hasTokens, false);
@@ -146,7 +146,7 @@ Deno.test("a token that is not counted sets the times, and the observer hears no
   const end = (await readEvents(answer.stream.body)).at(-1);
   assert.ok(end?.event === "end");
   assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 15]);
-  assert.deepEqual(told.slice(1, -1), [["token", 5, true]], "the first that is counted");
+  assert.deepEqual(observed.slice(1, -1), [["token", 5, true]], "the first that is counted");
 });
 
 const ways: readonly (readonly [how: string, last: string, (answer: Answer) => void])[] = [

@@ -4,7 +4,7 @@ import { FakeEngine } from "../testing/fake_engine.ts";
 import { type Release, TextGate } from "./text_gate.ts";
 
 const bytes = new FakeEngine();
-const words = (list: readonly string[]) =>
+const pieceEngine = (list: readonly string[]) =>
   new FakeEngine({ bytes: (token) => [...new TextEncoder().encode(list[token])] });
 
 function gateOf(engine: FakeEngine, stops: readonly string[] = []): TextGate {
@@ -60,35 +60,35 @@ Deno.test("TextGate sends no half of a character where it is cut, nor its tokens
 });
 
 Deno.test("TextGate holds whole tokens back that may begin a stop string", () => {
-  const gate = gateOf(words(["see\nUs", "er", "er: no"]), ["\nUser: "]);
+  const gate = gateOf(pieceEngine(["see\nUs", "er", "er: no"]), ["\nUser: "]);
   assert.equal(gate.push(0).release, undefined);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
-  const two = gateOf(words(["see\nUs", "er: no"]), ["\nUser: "]);
+  const two = gateOf(pieceEngine(["see\nUs", "er: no"]), ["\nUser: "]);
   two.push(0);
   assert.deepEqual(two.push(1), { release: { text: "see", ids: [0, 1] }, stopped: true });
 });
 
 Deno.test("TextGate sends no text after a stop, nor an empty event for it", () => {
-  const gate = gateOf(words(["a", "STOP", "b"]), ["STOP"]);
+  const gate = gateOf(pieceEngine(["a", "STOP", "b"]), ["STOP"]);
   assert.deepEqual(gate.push(0).release, { text: "a", ids: [0] });
   assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
 });
 
 Deno.test("TextGate does not say again what an earlier attempt has said", () => {
-  const gate = gateOf(words(["a", "ab", "c"]), ["abc"]);
+  const gate = gateOf(pieceEngine(["a", "ab", "c"]), ["abc"]);
   assert.equal(gate.replay(0), false);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
   assert.deepEqual(gate.push(0).release, { text: "ab", ids: [1] });
 });
 
 Deno.test("TextGate finds a stop string that began in what an earlier attempt has said", () => {
-  const gate = gateOf(words(["a", "bc"]), ["abc"]);
+  const gate = gateOf(pieceEngine(["a", "bc"]), ["abc"]);
   gate.replay(0);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
 });
 
 Deno.test("TextGate gathers tokens without text and sends them with the next text", () => {
-  const gate = gateOf(words(["", "x"]));
+  const gate = gateOf(pieceEngine(["", "x"]));
   assert.equal(gate.push(0).release, undefined);
   assert.deepEqual(gate.push(1).release, { text: "x", ids: [0, 1] });
 });
@@ -106,8 +106,8 @@ Deno.test("TextGate lets exactly the text before the first stop through, whateve
     const whole = bytes.detokenize(ids);
     assert.ok(whole.startsWith(text));
     if (!stopped) assert.equal(text, whole);
-    const told = out.flatMap((release) => release.ids);
-    assert.deepEqual(told, ids.slice(0, told.length));
+    const released = out.flatMap((release) => release.ids);
+    assert.deepEqual(released, ids.slice(0, released.length));
   }));
 });
 

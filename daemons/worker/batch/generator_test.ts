@@ -16,7 +16,7 @@ import {
 type Opened = ReturnType<typeof openGenerator> & { engine: FakeEngine };
 
 /** Says `text` after whatever prompt of three bytes, then ends. */
-const saying = (text: string): FakeEngineOptions => {
+const replying = (text: string): FakeEngineOptions => {
   const bytes = [...new TextEncoder().encode(text), FAKE_END];
   return { next: (tokens) => bytes[tokens.length - 3] ?? FAKE_END };
 };
@@ -42,7 +42,7 @@ const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
 Deno.test("a run starts, tells its tokens and ends once", () =>
-  using(saying("hi"), async ({ generator, outcomes }) => {
+  using(replying("hi"), async ({ generator, outcomes }) => {
     const run = await generator.execute(request({ seed: 7 }));
     const events = await readEvents(run.stream.body);
     assert.deepEqual(outline(events), ["started", "token", "token", "end EOS"]);
@@ -76,7 +76,7 @@ Deno.test("a run without a limit ends where the context is full", () =>
   }));
 
 Deno.test("max_tokens never cuts a character in two: its first half is not sent", () =>
-  using(saying("aé"), async ({ generator }) => {
+  using(replying("aé"), async ({ generator }) => {
     const run = await generator.execute(request({ max_tokens: 2 }));
     const events = await readEvents(run.stream.body);
     assert.equal(textOf(events), "a");
@@ -86,7 +86,7 @@ Deno.test("max_tokens never cuts a character in two: its first half is not sent"
   }));
 
 Deno.test("a stop string ends the run and is not shown", () =>
-  using(saying("one two three"), async ({ generator }) => {
+  using(replying("one two three"), async ({ generator }) => {
     const run = await generator.execute(request({ stop: ["two", "three"] }));
     const events = await readEvents(run.stream.body);
     assert.equal(outline(events).at(-1), "end STOP_SEQUENCE");
@@ -94,7 +94,7 @@ Deno.test("a stop string ends the run and is not shown", () =>
   }));
 
 Deno.test("a resumed run goes on at the next index as if never broken, from every event", () =>
-  using(saying("one é two"), async ({ generator }) => {
+  using(replying("one é two"), async ({ generator }) => {
     const whole = await readEvents((await generator.execute(request())).stream.body);
     const tokens = whole.filter((event) => event.event === "token");
     for (let at = 0; at <= tokens.length; at++) {
@@ -103,8 +103,8 @@ Deno.test("a resumed run goes on at the next index as if never broken, from ever
         resume_index: at,
       }));
       const rest = await readEvents(run.stream.body);
-      const told = rest.filter((event) => event.event === "token");
-      assert.deepEqual(told, tokens.slice(at));
+      const resumedTokens = rest.filter((event) => event.event === "token");
+      assert.deepEqual(resumedTokens, tokens.slice(at));
       const end = rest.at(-1);
       assert.ok(end?.event === "end" && end.data.tokens_out === 10);
     }
@@ -114,7 +114,7 @@ Deno.test("a run with tools that is resumed in the middle of a call makes the ca
   const tools = [{ type: "function", function: { name: "f" } }];
   const messages = [{ role: "user", content: "abc" }];
   const text = 'ok <tool_call>{"name":"f"}</tool_call>';
-  return using(saying(text), async ({ generator }) => {
+  return using(replying(text), async ({ generator }) => {
     const run = await generator.execute(request({ messages, tools }));
     const events = await readEvents(run.stream.body);
     assert.equal(textOf(events), "ok ");
@@ -139,7 +139,7 @@ Deno.test("a run with tools that is resumed in the middle of a call makes the ca
 });
 
 Deno.test("resumed tokens count in max_tokens, and a run that has nothing left ends at once", () =>
-  using(saying("abcdef"), async ({ generator }) => {
+  using(replying("abcdef"), async ({ generator }) => {
     const ids = [0x61, 0x62];
     const two = await generator.execute(
       request({ max_tokens: 3, resume_tokens: ids, resume_index: 2 }),

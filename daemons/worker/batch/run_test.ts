@@ -25,10 +25,10 @@ const watch: CallWatch = { syntax: "tagged", names: new Set(["f"]), single: fals
 const CALL = '<tool_call>{"name":"f"}</tool_call>';
 
 Deno.test("a run sends each token and ends with the model; its end is no token", async () => {
-  const said = await say(testRun(), "hi");
-  assert.deepEqual(said.outline, ["started", "token", "token", "end EOS"]);
-  assert.deepEqual([said.text, idsOf(said.events)], ["hi", tokensOf("hi")]);
-  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [3, 2]);
+  const reply = await say(testRun(), "hi");
+  assert.deepEqual(reply.outline, ["started", "token", "token", "end EOS"]);
+  assert.deepEqual([reply.text, idsOf(reply.events)], ["hi", tokensOf("hi")]);
+  assert.deepEqual([reply.end?.tokens_in, reply.end?.tokens_out], [3, 2]);
 });
 
 Deno.test("a resumed run shows its sampling what there is already, and goes on after it", async () => {
@@ -39,12 +39,12 @@ Deno.test("a resumed run shows its sampling what there is already, and goes on a
   };
   const run = testRun({ prompt: [1, 2], resume: tokensOf("ab"), resumeIndex: 1, sampling });
   assert.deepEqual([...run.tokens], [1, 2, ...tokensOf("ab")]);
-  const said = await say(run, "c");
+  const reply = await say(run, "c");
   assert.deepEqual(told, [["see", 1, 2], ["replay", 0x61], ["replay", 0x62]]);
-  assert.deepEqual(said.events.filter(({ event }) => event === "token"), [
+  assert.deepEqual(reply.events.filter(({ event }) => event === "token"), [
     { event: "token", data: { t: "c", i: 1, ids: tokensOf("c") } },
   ]);
-  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [2, 3]);
+  assert.deepEqual([reply.end?.tokens_in, reply.end?.tokens_out], [2, 3]);
 });
 
 Deno.test("a resumed run that was over already ends at once, as it would have", async () => {
@@ -56,22 +56,22 @@ Deno.test("a resumed run that was over already ends at once, as it would have", 
       ["end TOOL_CALLS", { resume: tokensOf(CALL), watch: { ...watch, single: true } }],
     ] as const
   ) {
-    const said = await say(testRun(spec), "more");
-    assert.deepEqual(said.outline, ["started", last]);
-    assert.equal(said.end?.tool_calls?.length, last === "end TOOL_CALLS" ? 1 : undefined);
+    const reply = await say(testRun(spec), "more");
+    assert.deepEqual(reply.outline, ["started", last]);
+    assert.equal(reply.end?.tool_calls?.length, last === "end TOOL_CALLS" ? 1 : undefined);
   }
 });
 
 Deno.test("a stop string that began in what is resumed ends a run", async () => {
-  const said = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
-  assert.deepEqual([said.text, said.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
+  const reply = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
+  assert.deepEqual([reply.text, reply.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
 });
 
 Deno.test("a stop string ends a run and is not shown; what only looked like one is", async () => {
-  const said = await say(testRun({ stops: ["##"] }), "a#b##c");
-  assert.equal(said.text, "a#b");
-  assert.equal(said.outline.at(-1), "end STOP_SEQUENCE");
-  assert.equal(said.end?.tokens_out, 5);
+  const reply = await say(testRun({ stops: ["##"] }), "a#b##c");
+  assert.equal(reply.text, "a#b");
+  assert.equal(reply.outline.at(-1), "end STOP_SEQUENCE");
+  assert.equal(reply.end?.tokens_out, 5);
   assert.equal((await say(testRun({ stops: ["##"] }), "a#")).text, "a#");
 });
 

@@ -35,8 +35,8 @@ Deno.test({
     "a server that ignores SIGTERM is killed after the deadline, whatever became of its watcher",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const words = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
-    const engine = startEngine(words, ENV);
+    const stubborn = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+    const engine = startEngine(stubborn, ENV);
     await whenCount(engine.group, 4);
     const command = (pid: number) => Deno.readTextFileSync(`/proc/${pid}/cmdline`);
     const guard = command(engine.group);

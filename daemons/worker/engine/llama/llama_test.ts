@@ -348,16 +348,16 @@ Deno.test("llama.cpp says the same whether it guesses tokens from the text or by
     { prompt: "one two one two one", max_tokens: 40, temperature: 0.5, seed: 1, logprobs: 2 },
     { messages: story, grammar: 'root ::= ("ab" | "abc ")+', max_tokens: 30, seed: 2 },
   ];
-  const told = async (settings: LlamaSettings) => {
+  const replyWith = async (settings: LlamaSettings) => {
     const all: WorkerEvent[][] = [];
     await using(DEMO_MODEL, { settings, slots: 2 }, async ({ generate }) => {
       for (const fields of ask) all.push(await generate(fields));
     });
     return all.map((events) => [textOf(events), idsOf(events), endOf(events).stop_reason]);
   };
-  const plain = await told({});
-  assert.deepEqual(await told({ speculative: "lookup" }), plain);
-  assert.deepEqual(await told({ speculative: "draft", draft_model: DEMO_MODEL }), plain);
+  const plain = await replyWith({});
+  assert.deepEqual(await replyWith({ speculative: "lookup" }), plain);
+  assert.deepEqual(await replyWith({ speculative: "draft", draft_model: DEMO_MODEL }), plain);
 });
 
 Deno.test("llama.cpp refuses a draft model of another vocabulary", () =>
