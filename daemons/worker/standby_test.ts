@@ -7,7 +7,7 @@ function stream(text: string): ReadableStream<Uint8Array> {
   return new Blob([text]).stream();
 }
 
-Deno.test("standBy() goes on with the arguments and the environment that it is told", async () => {
+Deno.test("standBy() continues with the arguments and the environment that it gets", async () => {
   try {
     const orders = { args: ["--model", "/a b.gguf"], env: { [NAME]: "1" } };
     const received = await standBy([], stream(JSON.stringify(orders) + "\n"));
@@ -18,6 +18,6 @@ Deno.test("standBy() goes on with the arguments and the environment that it is t
   }
 });
 
-Deno.test("standBy() ends when nobody can give it orders any more", async () => {
+Deno.test("standBy() ends when its stdin is closed", async () => {
   assert.equal(await standBy([], stream("")), undefined);
 });

@@ -9,7 +9,7 @@ import { Answer, type AnswerContext, type AnswerSpec, type TokenCounts } from ".
 
 const NONE: TokenCounts = { tokensIn: 0, tokensCached: 0, tokensOut: 0, resumed: 0 };
 
-/** An answer with what its observer, its log and its source were told. */
+/** An answer with recorded calls of its observer, its log and its source. */
 function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = {}) {
   const observed: unknown[][] = [];
   const lines: string[] = [];
@@ -106,7 +106,7 @@ Deno.test("the events of an answer come in their order, with the figures of sour
   ]);
 });
 
-Deno.test("the observer hears of the wait, of each token once, and of the end", async () => {
+Deno.test("the observer is called for the start, for each token once, and for the end", async () => {
   using clock = new StoppedClock();
   const { answer, observed, source } = open();
   clock.pass(5);
@@ -130,7 +130,7 @@ Deno.test("the observer hears of the wait, of each token once, and of the end", 
   ]);
 });
 
-Deno.test("a token that is not counted sets the times, and the observer hears nothing of it", async () => {
+Deno.test("a token that is not counted sets the times, and the observer is not called", async () => {
   using clock = new StoppedClock();
   const { answer, observed } = open();
   answer.start();
@@ -146,7 +146,7 @@ Deno.test("a token that is not counted sets the times, and the observer hears no
   const end = (await readEvents(answer.stream.body)).at(-1);
   assert.ok(end?.event === "end");
   assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 15]);
-  assert.deepEqual(observed.slice(1, -1), [["token", 5, true]], "the first that is counted");
+  assert.deepEqual(observed.slice(1, -1), [["token", 5, true]], "the first token that is counted");
 });
 
 const ways: readonly (readonly [how: string, last: string, (answer: Answer) => void])[] = [
@@ -188,7 +188,7 @@ Deno.test("a reader that goes away cancels an answer, but none that has ended", 
   assert.deepEqual([ended.source.ends, ended.outcomes()], [1, ["completed"]]);
 });
 
-Deno.test("a reader that takes nothing for too long is given up, and no sooner", async () => {
+Deno.test("a reader that takes nothing for the stall time is given up, and not before", async () => {
   using clock = new StoppedClock();
   const { answer, outcomes } = open({}, { streamBuffer: 2, slowReaderMs: 1000 });
   answer.start();
@@ -205,7 +205,7 @@ Deno.test("a reader that takes nothing for too long is given up, and no sooner",
   assert.deepEqual([error.data.code, error.data.retriable], ["TIMEOUT", false]);
 });
 
-Deno.test("a reader that is behind loses figures, never tokens, and its taking makes room", async () => {
+Deno.test("a slow reader loses metrics, never tokens, and makes room when it reads", async () => {
   const { answer, source } = open({}, { streamBuffer: 2 });
   answer.start();
   answer.report();
@@ -230,7 +230,7 @@ Deno.test("a reader that is behind loses figures, never tokens, and its taking m
   ]);
 });
 
-Deno.test("an error goes out with all that its reader can use", async () => {
+Deno.test("an error is sent with all fields that its reader can use", async () => {
   const { answer } = open();
   const details = { prompt_tokens: 9 };
   answer.fail(new LlorchError("QUEUE_FULL", "Too many", { retryAfterMs: 50, details }));

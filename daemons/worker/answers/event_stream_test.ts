@@ -24,7 +24,7 @@ async function text(chunk: Promise<ReadableStreamReadResult<Uint8Array>>): Promi
   return new TextDecoder().decode((await chunk).value);
 }
 
-Deno.test("EventStream hands an event to a reader that waits for one", async () => {
+Deno.test("EventStream passes an event to a waiting reader", async () => {
   const { stream } = open();
   const reader = stream.body.getReader();
   const read = reader.read();
@@ -65,7 +65,7 @@ Deno.test("EventStream that ends while its reader waits closes at once", async (
   assert.equal((await all).match(/^event: \w+/gm)?.length, 1);
 });
 
-Deno.test("EventStream tells when its reader goes away", async () => {
+Deno.test("EventStream reports when its reader leaves", async () => {
   const { stream, calls } = open();
   await stream.body.cancel();
   assert.equal(calls.gone, 1);
@@ -73,7 +73,7 @@ Deno.test("EventStream tells when its reader goes away", async () => {
   stream.end(last);
 });
 
-Deno.test("EventStream is torn down when nobody takes its end", async () => {
+Deno.test("EventStream closes itself when its end is not read", async () => {
   const { stream } = open({ lingerMs: 10 });
   stream.end(last);
   await delay(30);

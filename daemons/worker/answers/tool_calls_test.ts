@@ -14,7 +14,10 @@ const ADD = '{"name": "add", "arguments": {"a": 1}}';
 const GET = '{"name": "get", "arguments": {}}';
 const CALL = `<tool_call>\n${ADD}\n</tool_call>`;
 
-/** What a gate lets through of a text whose every byte is a token, and the calls that it saw. */
+/**
+ * Passes a text through a gate, one byte per token; returns the text shown, the calls, and the text
+ * after a stop.
+ */
 function watched(text: string, given: CallWatch, { stops = [] as string[], cut = false } = {}) {
   const engine = new FakeEngine();
   const gate = new TextGate((ids) => engine.detokenize(ids), stops, given);
@@ -34,7 +37,7 @@ function watched(text: string, given: CallWatch, { stops = [] as string[], cut =
   return { shown, calls: gate.calls.map((call) => call.name), rest };
 }
 
-Deno.test("a call between tags is no text; what stands before it is", () => {
+Deno.test("a call between tags is not shown; the text before it is", () => {
   assert.deepEqual(watched(`ok <tool_call>${ADD}</tool_call>`, watch("tagged")), {
     shown: "ok ",
     calls: ["add"],
@@ -42,7 +45,7 @@ Deno.test("a call between tags is no text; what stands before it is", () => {
   });
 });
 
-Deno.test("several calls follow one another, and the first other word ends them", () => {
+Deno.test("several calls may follow each other, and any other text ends them", () => {
   const two = `${CALL}\n<tool_call>${GET}</tool_call>`;
   assert.deepEqual(watched(two, watch("tagged")).calls, ["add", "get"]);
   assert.deepEqual(watched(`${two}\nso`, watch("tagged")), {
@@ -53,7 +56,7 @@ Deno.test("several calls follow one another, and the first other word ends them"
   assert.deepEqual(watched(two, watch("tagged", true)).calls, ["add"]);
 });
 
-Deno.test("what stands between tags but is no call of a function there is, is text", () => {
+Deno.test("text between tags that does not call a known function is shown as text", () => {
   for (const body of ["nonsense", '{"name": "other", "arguments": {}}', '{"name": "add"', "{}"]) {
     const text = `a <tool_call>${body}</tool_call> b`;
     assert.deepEqual(watched(text, watch("tagged")), { shown: text, calls: [], rest: "" });
@@ -66,10 +69,10 @@ Deno.test("what stands between tags but is no call of a function there is, is te
   });
 });
 
-Deno.test("a call whose closing tag the model leaves out counts, half a call does not", () => {
+Deno.test("a call without its closing tag counts, half a call does not", () => {
   assert.deepEqual(watched(`<tool_call>${ADD}`, watch("tagged")).calls, ["add"]);
   const half = `so <tool_call>${ADD.slice(0, 20)}`;
-  // The model ended so: then it is what it said. Cut off, it would have become a call.
+  // If the model ended here, this is its text. If it was cut off, it would have become a call.
   assert.equal(watched(half, watch("tagged")).shown, half);
   assert.deepEqual(watched(half, watch("tagged"), { cut: true }), {
     shown: "so ",
@@ -78,7 +81,7 @@ Deno.test("a call whose closing tag the model leaves out counts, half a call doe
   });
 });
 
-Deno.test("bare JSON with a function's name is a call, at the start alone", () => {
+Deno.test("bare JSON with a function's name is a call, but only at the start", () => {
   assert.deepEqual(watched(`\n${ADD}x`, watch("bare")), { shown: "\n", calls: ["add"], rest: "x" });
   assert.deepEqual(watched('{"name":"get","parameters":{"q":"}"}}', watch("bare")).calls, ["get"]);
   for (const text of [`see ${ADD}`, '{"other": 1} and more', '{"name": "nobody"}', "{", "{}"]) {
@@ -86,12 +89,12 @@ Deno.test("bare JSON with a function's name is a call, at the start alone", () =
   }
 });
 
-Deno.test("JSON that cannot become a call is shown as it comes", () => {
+Deno.test("JSON that cannot become a call is shown as it arrives", () => {
   const match = matchCalls('{"answer": "lo', watch("bare"), true);
   assert.equal(match.holdFrom, 14);
 });
 
-Deno.test("arguments may be written as a text of JSON, but not as anything else", () => {
+Deno.test("arguments may be an object or a string of JSON, but nothing else", () => {
   const named = (given: string) =>
     watched(`{"name":"add","arguments":${given}}`, watch("bare")).calls;
   assert.deepEqual(named('"{\\"a\\":1}"'), ["add"]);
@@ -99,12 +102,12 @@ Deno.test("arguments may be written as a text of JSON, but not as anything else"
   assert.deepEqual(named("[1]"), []);
 });
 
-Deno.test("stop strings end the text before a call and are part of it inside", () => {
+Deno.test("stop strings end the text before a call, but are part of it inside a call", () => {
   assert.deepEqual(watched(`a;${CALL}`, watch("tagged"), { stops: [";"] }).calls, []);
   assert.deepEqual(watched(`a${CALL}`, watch("tagged"), { stops: ["}"] }).calls, ["add"]);
 });
 
-Deno.test("a gate that looks for calls goes on from any event as if never interrupted", () => {
+Deno.test("a gate that looks for calls continues after any event as if it had not been interrupted", () => {
   const pieces = fc.constantFrom("<tool", "_call>", ADD, "</tool_call>", "\n", "x", "<", "{");
   const syntaxes = fc.constantFrom<CallSyntax>("tagged", "bare");
   fc.assert(

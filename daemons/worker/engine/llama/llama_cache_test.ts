@@ -4,7 +4,7 @@ import { counterModel, writeRandomModel } from "../../../../tests/support/models
 import { textOf } from "../../testing/generator.ts";
 import { count, endOf, logprobsOf, using } from "../../testing/llama.ts";
 
-Deno.test("llama.cpp reuses what a slot holds, and says the same with it as without", () =>
+Deno.test("llama.cpp reuses the tokens of a slot, and generates the same as without", () =>
   using(counterModel(), { context: 512 }, async ({ generate, engine }) => {
     const prompt = count(0, 99);
     const fresh = await generate({ prompt, max_tokens: 5 });
@@ -17,7 +17,7 @@ Deno.test("llama.cpp reuses what a slot holds, and says the same with it as with
     assert.equal(endOf(branch).tokens_cached, (await engine.tokenize(count(0, 49))).length);
   }));
 
-/** Logarithms of probability are the same but for rounding where they differ by less than this. */
+/** Log probabilities that differ by less than this are equal except for rounding. */
 const EPSILON = 0.01;
 
 Deno.test("llama.cpp with real weights says the same with a cache hit as without, of short and long prompts", async () => {
@@ -37,7 +37,7 @@ Deno.test("llama.cpp with real weights says the same with a cache hit as without
           assert.equal(endOf(again).tokens_cached, length);
           const [chosen, others] = [logprobsOf(fresh), logprobsOf(again)];
           for (const [at, { id, logprob }] of chosen.entries()) {
-            // Only rounding may differ, and it may decide between two tokens.
+            // Rounding may decide between two tokens; from there on the texts may differ.
             if (others[at]?.id !== id) break;
             assert.ok(Math.abs(others[at].logprob - logprob) < EPSILON, `${length}: token ${at}`);
           }

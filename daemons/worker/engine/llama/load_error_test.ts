@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isOfTheFile, loadError } from "./load_error.ts";
 
-Deno.test("loadError() finds what llama.cpp says of a model that it cannot load", () => {
+Deno.test("loadError() finds llama.cpp's reason why it cannot load a model", () => {
   const log = [
     "llama_model_load: error loading model: error loading model architecture: unknown model " +
     "architecture: 'zlama'",
@@ -16,7 +16,7 @@ Deno.test("loadError() finds what llama.cpp says of a model that it cannot load"
   assert.equal(loadError(["loading tensors"]), undefined);
 });
 
-Deno.test("isOfTheFile() tells a file that can never be loaded from a machine that is short of something", () => {
+Deno.test("isOfTheFile() distinguishes a file that can never be loaded from a lack of resources", () => {
   for (
     const line of [
       "llama_model_load: error loading model: unknown model architecture: 'zlama'",
