@@ -60,7 +60,7 @@ function setup(url: string, deregister_timeout_ms = 10_000) {
   return { link, pool, log, twin: twins.promise };
 }
 
-Deno.test("a pool registers, then reports at the interval that the orchestrator names", async () => {
+Deno.test("a pool registers, then reports at the interval that the orchestrator sets", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
@@ -73,7 +73,7 @@ Deno.test("a pool registers, then reports at the interval that the orchestrator 
   await orchestrator.close();
 });
 
-Deno.test("models travel only when their revision has changed", async () => {
+Deno.test("models are sent only when their revision has changed", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link, pool } = setup(orchestrator.url);
   link.start();
@@ -89,7 +89,7 @@ Deno.test("models travel only when their revision has changed", async () => {
   await orchestrator.close();
 });
 
-Deno.test("a change is told at once, and changes together make one heartbeat", async () => {
+Deno.test("a change is reported at once, and simultaneous changes make one heartbeat", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.intervalMs = 60_000;
   const { link, pool } = setup(orchestrator.url);
@@ -120,7 +120,7 @@ Deno.test("an exit is repeated until it is acknowledged", async () => {
   await orchestrator.close();
 });
 
-Deno.test("an orchestrator that has forgotten the pool is told all again", async () => {
+Deno.test("a pool reports everything again to an orchestrator that has forgotten it", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
@@ -134,7 +134,7 @@ Deno.test("an orchestrator that has forgotten the pool is told all again", async
   await orchestrator.close();
 });
 
-Deno.test("a twin is an error in the log, and the pool keeps trying", async () => {
+Deno.test("another pool with the same id is logged as an error, and the pool keeps trying", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
   const { link, log } = setup(orchestrator.url);
@@ -149,7 +149,7 @@ Deno.test("a twin is an error in the log, and the pool keeps trying", async () =
   await orchestrator.close();
 });
 
-Deno.test("a twin that stays one says so in the end", async () => {
+Deno.test("if another pool keeps the id, the link finally fails with that reason", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
   const { link, twin } = setup(orchestrator.url);
@@ -175,11 +175,11 @@ Deno.test("a pool that starts first finds its orchestrator later", async () => {
   await orchestrator.next(isHeartbeat);
   await link.close(true);
   await orchestrator.close();
-  // Only the first failure in a row is worth a warning.
+  // Only the first failure in a row is logged as a warning.
   assert.equal(log.lines.filter((line) => line.level === "warn").length, 1);
 });
 
-Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => {
+Deno.test("deregistration at an orchestrator that hangs ends after a short time", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link, log } = setup(orchestrator.url, 50);
   orchestrator.answers.intervalMs = 60_000;
@@ -194,7 +194,7 @@ Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => 
   await orchestrator.close();
 });
 
-Deno.test("of a worker that the orchestrator knows only what changes is told, until all is asked for", async () => {
+Deno.test("of a known worker only changes are reported, until the orchestrator requests everything", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.remembers = true;
   const { link, pool } = setup(orchestrator.url);
@@ -216,7 +216,11 @@ Deno.test("of a worker that the orchestrator knows only what changes is told, un
     pool.workers = [first, second];
     assert.deepEqual(await workersOf(isHeartbeat), [short(first), second]);
     pool.workers = [first, ready];
-    assert.deepEqual(await workersOf(isHeartbeat), [short(first), ready], "it has an address now");
+    assert.deepEqual(
+      await workersOf(isHeartbeat),
+      [short(first), ready],
+      "the worker has an address now",
+    );
     assert.deepEqual(await workersOf(isHeartbeat), [short(first), short(ready)]);
     orchestrator.answers.refuse.heartbeat = new LlorchError("NOT_FOUND", "register");
     await orchestrator.next(isHeartbeat);
@@ -254,7 +258,7 @@ Deno.test("a heartbeat of 8 devices and 32 workers has less than 10 KB", async (
   }
 });
 
-/** A worker as long as real ones are. */
+/** A worker whose fields are as long as real ones. */
 function poolWorker(n: number): PoolWorker {
   return {
     worker_id: `w-${newSecret().slice(0, 12)}`,

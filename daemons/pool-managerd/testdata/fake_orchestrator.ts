@@ -6,25 +6,25 @@ import { bearerAuth } from "#shared/http/auth.ts";
 import { listen } from "#shared/http/serve.ts";
 import { recordingLogger } from "./log.ts";
 
-/** What a pool told. */
+/** A call of a pool. */
 export type PoolCall =
   | { readonly kind: "register"; readonly body: PoolState }
   | { readonly kind: "heartbeat"; readonly body: Heartbeat }
   | { readonly kind: "deregister"; readonly body: { readonly instance_id: string } };
 
-/** What the fake orchestrator answers; a test changes it as it goes. */
+/** Replies of the fake orchestrator; a test may change them at any time. */
 export interface FakeAnswers {
   intervalMs: number;
-  /** Thrown at a registration or heartbeat, while it is set. */
+  /** Errors for registrations and heartbeats, while set. */
   refuse: { register?: LlorchError | undefined; heartbeat?: LlorchError | undefined };
   acknowledge: boolean;
-  /** Workers that it was told of may be told in short. */
+  /** Whether it knows the reported workers, so that later reports may leave out fields. */
   remembers: boolean;
   /** Heartbeats get no reply while the caller waits. */
   hangs: boolean;
 }
 
-/** The orchestrator's side of the contract, which keeps all that it is told. */
+/** The orchestrator's side of the contract, which records all calls. */
 export async function fakeOrchestrator(options: { port?: number; token?: string } = {}) {
   const calls: PoolCall[] = [];
   let consumed = 0;
@@ -76,7 +76,7 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
     url: server.url,
     port: server.port,
     close: () => server.close(100),
-    /** The next thing told, since the last call, that a test waits for. */
+    /** Waits for the next matching call, after the one that was returned last. */
     async next(matches: (call: PoolCall) => boolean, timeoutMs = 10_000): Promise<PoolCall> {
       const timeout = AbortSignal.timeout(timeoutMs);
       while (true) {
@@ -89,7 +89,7 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
         }
         await new Promise<void>((resolve, reject) => {
           notify = resolve;
-          timeout.onabort = () => reject(new Error(`Nothing like it was told in ${timeoutMs} ms`));
+          timeout.onabort = () => reject(new Error(`No matching call within ${timeoutMs} ms`));
         });
         timeout.onabort = null;
       }
