@@ -5,7 +5,7 @@ import { Committer } from "./committer.ts";
 import { delay } from "./lifecycle.ts";
 import { inTransaction } from "./sqlite.ts";
 
-/** A database whose writes can be refused, as those of a full disk are. */
+/** A database whose writes can be made to fail, as on a full disk. */
 class FullDisk extends DatabaseSync {
   isFull = false;
 
@@ -90,7 +90,7 @@ Deno.test("with nothing to write, a database that takes writes again is noticed"
   });
 });
 
-Deno.test("close() tells those who wait that it will not happen", async () => {
+Deno.test("close() rejects waiting writes", async () => {
   await withCommitter(async ({ db, committer }) => {
     db.isFull = true;
     const kept = assert.rejects(committer.keep(insert(1)), /closed: database or disk is full/);
@@ -99,7 +99,7 @@ Deno.test("close() tells those who wait that it will not happen", async () => {
   });
 });
 
-Deno.test("a database that cannot be written is told of once, and once more when it can", async () => {
+Deno.test("a database that cannot be written is reported once, and once more when it can", async () => {
   const db = new FullDisk(":memory:");
   db.exec("CREATE TABLE t (n INTEGER UNIQUE)");
   const failures: (string | undefined)[] = [];
@@ -115,7 +115,7 @@ Deno.test("a database that cannot be written is told of once, and once more when
   db.close();
 });
 
-/** A committer on a database file, and a second connection that can lock it. */
+/** Runs a test with a committer on a database file, and a second connection that can lock it. */
 async function withLock(
   lockWaitMs: number,
   test: (
@@ -147,7 +147,7 @@ Deno.test("writes wait for a lock of another program without blocking, and keep 
       return write.then(() => done.push(n));
     });
     committer.flush();
-    // Timers run on, and a flush tries nothing beside the committer's own timer.
+    // Timers keep running, and a flush does not retry outside the committer's own timer.
     await delay(1);
     committer.flush();
     assert.deepEqual([done, rows(), committer.failure], [[], [], undefined]);
@@ -183,7 +183,7 @@ Deno.test("close() waits for a lock of another program", () =>
     assert.deepEqual(rows(), [1]);
   }));
 
-Deno.test("what went wrong is said, not that there is nothing to take back", async () => {
+Deno.test("the original error is reported, not the failed rollback", async () => {
   await withCommitter(async ({ db, committer }) => {
     const ownRollback = (db: DatabaseSync) => {
       db.exec("ROLLBACK");

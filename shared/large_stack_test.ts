@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { STACK_KIB, withLargeStack } from "./large_stack.ts";
 
-/** Runs a script by a shell whose limits are set first; gives its process id and what it says. */
+/**
+ * Runs a script in a shell after setting its limits; returns its process id and its output lines.
+ */
 async function run(limits: string, script: string): Promise<{ pid: number; lines: string[] }> {
   const { command, args } = withLargeStack({
     command: "/bin/sh",
@@ -18,7 +20,7 @@ async function run(limits: string, script: string): Promise<{ pid: number; lines
 
 const ignore = Deno.build.os === "windows";
 
-/** What counts as memory is not reserved there. */
+/** Whether reserved address space counts as memory: `vm.overcommit_memory` is 2. */
 const counted = () => {
   try {
     return Deno.readTextFileSync("/proc/sys/vm/overcommit_memory").trim() === "2";
@@ -28,7 +30,8 @@ const counted = () => {
 };
 
 Deno.test({
-  name: "withLargeStack() starts a program with a large stack, in the same process, words and all",
+  name:
+    "withLargeStack() starts a program with a large stack, in the same process, with all arguments",
   ignore: ignore || counted(),
   async fn() {
     const { pid, lines } = await run("ulimit -S -s 8192", 'echo $$; ulimit -S -s; echo "$0|$1"');
@@ -39,7 +42,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "withLargeStack() takes what the hard limit allows, and lowers nothing",
+  name: "withLargeStack() uses what the hard limit allows, and never lowers the limit",
   ignore: ignore || counted(),
   async fn() {
     const soft = async (limits: string) => (await run(limits, "ulimit -S -s")).lines[0];
@@ -49,7 +52,7 @@ Deno.test({
   },
 });
 
-Deno.test("withLargeStack() starts a program as it is where there is no shell", () => {
+Deno.test("withLargeStack() starts a program unchanged if there is no shell", () => {
   const program = { command: "C:\\llorch-candled.exe", args: ["--standalone"] };
   assert.deepEqual(withLargeStack(program, () => false), program);
 });

@@ -13,11 +13,11 @@ Deno.test("watchLauncher() notices that the kernel gave us another parent", asyn
   }
 });
 
-Deno.test("watchLauncher() notices at once a launcher that ended before we came", async () => {
+Deno.test("watchLauncher() notices at once a launcher that ended before our start", async () => {
   assert.equal(await watchLauncher(withLauncher("7"), () => 1).gone, 7);
 });
 
-Deno.test("watchLauncher() watches only where a launcher asks for it", async () => {
+Deno.test("watchLauncher() watches only if LLORCH_LAUNCHER is set", async () => {
   const { gone } = watchLauncher(() => undefined, () => 1);
   assert.equal(await Promise.race([gone, Promise.resolve("nobody")]), "nobody");
 });

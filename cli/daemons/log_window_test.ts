@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { newLines } from "./log_window.ts";
 
-Deno.test("newLines() gives each line once while the window grows and moves", () => {
+Deno.test("newLines() returns each line once while the window grows and moves", () => {
   const all = Array.from({ length: 40 }, (_, index) => `line ${index}`);
   let previous: readonly string[] = [];
   const got: string[] = [];
@@ -15,11 +15,11 @@ Deno.test("newLines() gives each line once while the window grows and moves", ()
   assert.deepEqual(got, all);
 });
 
-Deno.test("newLines() says when lines came and went unseen", () => {
+Deno.test("newLines() reports a gap if lines were missed", () => {
   assert.deepEqual(newLines(["a", "b"], ["d", "e"]), { lines: ["d", "e"], isGap: true });
 });
 
-Deno.test("newLines() gives a line that has grown again, and nothing for an empty window", () => {
+Deno.test("newLines() returns a line that has grown again, and nothing for an empty window", () => {
   assert.deepEqual(newLines(["a", "hal"], ["a", "half", "b"]).lines, ["half", "b"]);
   assert.deepEqual(newLines(["a"], []), { lines: [], isGap: false });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ORCHESTRATORD, POOL_MANAGERD } from "./kind.ts";
 import { managerOf, serviceCommand } from "./service.ts";
 
-Deno.test("serviceCommand() speaks to systemd and to launchd", () => {
+Deno.test("serviceCommand() has the commands of systemd and of launchd", () => {
   const commandLine = (...args: Parameters<typeof serviceCommand>) =>
     serviceCommand(...args).join(" ");
   assert.equal(

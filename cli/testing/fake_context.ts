@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import type { Output } from "../output/output.ts";
 
-/** A context that remembers what was written. */
+/** A context that records its output. */
 export interface FakeContext extends Context {
   /** Everything written to standard output so far. */
   readonly out: () => string;
@@ -9,7 +9,7 @@ export interface FakeContext extends Context {
   readonly err: () => string;
 }
 
-/** What a fake context may be told. */
+/** Options of {@linkcode fakeContext}. */
 export interface FakeContextOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -19,7 +19,7 @@ export interface FakeContextOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Makes a context for a test: no process is touched. */
+/** A context for a test, which does not touch the process. */
 export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   const { env = {}, cwd = "/src", isTerminal = false } = options;
   const [stdout, out] = recorder(isTerminal, options.width);

@@ -4,7 +4,7 @@ import type { Machine, RunResult } from "../doctor/machine.ts";
 
 const GIB = 2 ** 30;
 
-/** Says that a program ran. */
+/** Result of a program that ran. */
 export const ran = (stdout: string, code = 0, stderr = ""): RunResult => ({ code, stdout, stderr });
 
 const PROGRAMS: Readonly<Record<string, RunResult>> = {
@@ -12,7 +12,7 @@ const PROGRAMS: Readonly<Record<string, RunResult>> = {
   ssh: ran("", 0, "OpenSSH_9.6p1, OpenSSL 3.0.13 30 Jan 2024\n"),
 };
 
-/** A healthy Linux machine without a GPU, on which nothing of ours runs. */
+/** A healthy Linux machine without a GPU, on which no daemon of llorch runs. */
 export function fakeMachine(change: Partial<Machine> = {}): Machine {
   return {
     env: (name) => name === "HOME" ? "/home/ada" : undefined,
@@ -34,7 +34,7 @@ export function fakeMachine(change: Partial<Machine> = {}): Machine {
   };
 }
 
-/** The default port of orchestratord is taken. */
+/** A machine on which the default port of orchestratord is in use. */
 export const port8080Taken: Partial<Machine> = {
   isPortFree: (port) => port !== PORTS.orchestratord,
 };
