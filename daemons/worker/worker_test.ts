@@ -240,7 +240,8 @@ Deno.test("calls without the token do not keep an abandoned worker alive", async
   const pool = fakePool([]);
   await using({}, { callback_url: pool.url, orphan_timeout_ms: 150 }, async ({ worker }) => {
     // The last call may come when the worker has already ended.
-    const callHealth = () => fetch(`${worker.url}/health`).then((r) => r.body?.cancel()).catch(() => {});
+    const callHealth = () =>
+      fetch(`${worker.url}/health`).then((r) => r.body?.cancel()).catch(() => {});
     const poll = setInterval(callHealth, 20);
     assert.equal(await worker.ended, 0);
     clearInterval(poll);
