@@ -189,7 +189,7 @@ Deno.test("git sync says how to finish or abort an unfinished operation", async 
   });
 });
 
-Deno.test("git sync does not overwrite files that git was told to ignore", async () => {
+Deno.test("git sync does not overwrite changes that git ignores by assume-unchanged", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.git("work", "update-index", "--assume-unchanged", "a.txt");

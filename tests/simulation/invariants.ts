@@ -108,7 +108,7 @@ export class Ledger {
     const others = [...this.#comeBack].filter(([name, until]) => name !== tenant && until >= now);
     assert.ok(
       others.length > 0,
-      `a free place is refused although it is kept for nobody: ${message}`,
+      `a free place is refused although no refused tenant has a claim to it: ${message}`,
     );
   }
 
@@ -241,7 +241,7 @@ export class Ledger {
 
   #of(jobId: string) {
     const job = this.#jobs.get(jobId);
-    assert.ok(job, `an effect for job ${jobId}, which nobody submitted`);
+    assert.ok(job, `an effect for job ${jobId}, which was not submitted`);
     return job;
   }
 }

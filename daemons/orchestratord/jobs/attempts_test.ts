@@ -361,7 +361,7 @@ Deno.test("a key is charged for the tokens that were read and delivered, however
 
   await attempts.run(await acceptedJob({ runAttempt: completed }), dispatch());
   attempts.fail(await acceptedJob({ tenant: "k1" }), { code: "CANCELLED", message: "x" });
-  assert.deepEqual(charged, [], "nobody's, and nothing");
+  assert.deepEqual(charged, [], "jobs without a key or without tokens are not charged");
 });
 
 Deno.test("a job frees its slot once its write buffer is full and the database takes no writes", () =>

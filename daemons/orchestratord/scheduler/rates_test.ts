@@ -57,7 +57,7 @@ Deno.test("retryAfter() says when a place should be free, a second at least", ()
   for (let n = 0; n < 3; n++) run.at(0, submit(`j${n}`, 0));
   assert.equal(retryAfter(run.state), 1000);
   run.at(10_000, done("j0"));
-  assert.equal(retryAfter(run.state), 1000, "nobody waits");
+  assert.equal(retryAfter(run.state), 1000, "no job waits");
   run.at(10_000, submit("j3", 10_000));
   assert.equal(retryAfter(run.state), 5000);
 });

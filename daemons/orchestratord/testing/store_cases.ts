@@ -78,7 +78,7 @@ const CASES: Readonly<Record<string, Case>> = {
     await store.sync();
   },
 
-  async "a read sees earlier writes, even if nobody waited for them"(store) {
+  async "a read sees earlier writes, even if they were not awaited"(store) {
     const writes = [accept(store, "j1"), store.append("j1", () => ({ events: [token(2)] }))];
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2]);
     await Promise.all(writes);

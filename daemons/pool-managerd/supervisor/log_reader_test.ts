@@ -13,7 +13,7 @@ Deno.test("a reader gets the existing lines, then new ones, until the end", asyn
   await reader.closed;
 });
 
-Deno.test("a reader that is too slow is told how many lines it lost, and gets the newest", async () => {
+Deno.test("a slow reader gets the number of lines that it lost, and the newest lines", async () => {
   const reader = new LogReader([]);
   for (let line = 0; line < 1005; line++) reader.add(String(line));
   reader.end();

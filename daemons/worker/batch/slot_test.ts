@@ -89,7 +89,7 @@ Deno.test("a slot evaluates the prompt in pieces, and the last one yields the fi
   assert.equal((await endOf(run)).tokens_out, 2);
 });
 
-Deno.test("a run is told how much of its prompt is evaluated after each piece", async () => {
+Deno.test("a run gets the number of evaluated prompt tokens after each piece", async () => {
   const { slot } = open("a");
   const run = asking("abcdef");
   slot.assign(run);
