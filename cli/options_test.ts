@@ -31,7 +31,7 @@ const OPTIONS = {
   url: httpUrl("--url <url>", "URL"),
 };
 
-Deno.test("readOptions() gives every option its value, and what was not given its absence", () => {
+Deno.test("readOptions() has a value for every given option, and none for the others", () => {
   assert.deepEqual(readOptions(OPTIONS, {}), {
     all: false,
     name: undefined,
@@ -67,7 +67,7 @@ Deno.test("readOptions() gives every option its value, and what was not given it
   });
 });
 
-Deno.test("readOptions() names the flag that is wrong, what would be right, and what was typed", () => {
+Deno.test("readOptions() names the wrong flag, what would be right, and the given value", () => {
   const cases: [Record<string, string>, string][] = [
     [{ colour: "blue" }, `--colour must be one of red, green: current value is "blue"`],
     [{ warmth: "much" }, `--warmth must be a number: current value is "much"`],
@@ -100,7 +100,7 @@ function show(
   return Promise.resolve(7);
 }
 
-/** Runs `llorch thing` with one option; gives the exit code and what was written. */
+/** Runs `llorch thing` with one option; returns the exit code and the output. */
 async function thing(option: TypedOption<number | undefined>, ...args: string[]) {
   const context = fakeContext();
   const code = await run(["thing", ...args], context, {
@@ -117,13 +117,13 @@ async function thing(option: TypedOption<number | undefined>, ...args: string[])
   return { code, out: context.out(), err: context.err() };
 }
 
-Deno.test("command() hands its code the values, whatever the code calls the option", async () => {
+Deno.test("command() passes the values to its code, whatever the code's name for the option", async () => {
   const option = wholeNumber("-n, --max-tokens <count>", "Tokens", { min: 1, max: 9 });
   assert.deepEqual(await thing(option, "-n", "3"), { code: 7, out: "number 3\n", err: "" });
   assert.deepEqual(await thing(option), { code: 7, out: "undefined undefined\n", err: "" });
 });
 
-Deno.test("command() ends with 2 for a wrong value, and its code does not run", async () => {
+Deno.test("command() exits with 2 for a wrong value, and its code does not run", async () => {
   assert.deepEqual(await thing(number("--size <number>", "Size"), "--size", "big"), {
     code: 2,
     out: "",

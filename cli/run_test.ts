@@ -8,14 +8,14 @@ import { OutputClosed } from "./output/process_output.ts";
 import { run } from "./run.ts";
 import { fakeContext } from "./testing/fake_context.ts";
 
-/** Runs a command line; gives the exit code and what was written. */
+/** Runs a command line; returns the exit code and the output. */
 async function llorch(args: string[], root?: Group) {
   const context = fakeContext();
   const code = await run(args, context, root);
   return { code, out: context.out(), err: context.err() };
 }
 
-/** A program with one command, `llorch thing`, that does this. */
+/** A program with one command, `llorch thing`, that runs `work`. */
 function withThing(work: (invocation: Invocation, context: Context) => Promise<number>): Group {
   return {
     kind: "group",
@@ -32,11 +32,11 @@ function withThing(work: (invocation: Invocation, context: Context) => Promise<n
   };
 }
 
-Deno.test("llorch --version says version, commit and day", async () => {
+Deno.test("llorch --version prints version, commit and date", async () => {
   const { code, out, err } = await llorch(["--version"]);
   assert.deepEqual([code, err], [0, ""]);
   assert.ok(out.startsWith(`llorch ${VERSION}`));
-  // In a copy of the tree without its history there is no commit to name.
+  // A copy of the repository without its history has no commit to print.
   assert.match(out.slice(`llorch ${VERSION}`.length), /^( \([0-9a-f]{7,}, \d{4}-\d\d-\d\d\))?\n$/);
 });
 
@@ -79,7 +79,7 @@ Deno.test("llorch without a command shows the help on stderr and ends with 2", a
   }
 });
 
-Deno.test("llorch says what was meant by a slip, and ends with 2", async () => {
+Deno.test("llorch suggests a similar name for a typing error, and exits with 2", async () => {
   const slips: [string[], string][] = [
     [["dev", "doctr"], "unknown command 'doctr'; did you mean doctor?"],
     [["dve"], "unknown command 'dve'; did you mean dev?"],
@@ -92,18 +92,18 @@ Deno.test("llorch says what was meant by a slip, and ends with 2", async () => {
     ],
     [["--remote"], "--remote needs a host: llorch --remote HOST …"],
   ];
-  for (const [args, said] of slips) {
-    assert.deepEqual(await llorch(args), { code: 2, out: "", err: `llorch: ${said}\n` });
+  for (const [args, message] of slips) {
+    assert.deepEqual(await llorch(args), { code: 2, out: "", err: `llorch: ${message}\n` });
   }
 });
 
-Deno.test("llorch refuses words that a command does not take", async () => {
+Deno.test("llorch refuses arguments that a command does not take", async () => {
   const { code, err } = await llorch(["dev", "doctor", "now"]);
   assert.equal(code, 2);
   assert.match(err, /too many arguments/);
 });
 
-Deno.test("llorch ends with the code of the command and hands it options and context", async () => {
+Deno.test("llorch exits with the code of the command and passes it options and context", async () => {
   const { code, out } = await llorch(
     ["thing", "--name", "Ada"],
     withThing(({ args, options }, { stdout }) => {
@@ -115,7 +115,7 @@ Deno.test("llorch ends with the code of the command and hands it options and con
   assert.equal(out, "hello Ada\n");
 });
 
-Deno.test("llorch says an expected failure in one line", async () => {
+Deno.test("llorch prints an expected failure in one line", async () => {
   const failing = (error: Error) => llorch(["thing"], withThing(() => Promise.reject(error)));
   const failed = await failing(new LlorchError("NOT_FOUND", "Cannot find it"));
   assert.deepEqual([failed.code, failed.err], [1, "llorch: Cannot find it\n"]);

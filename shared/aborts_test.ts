@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LinkedAbort, onAbort } from "./aborts.ts";
 
-Deno.test("onAbort() calls back once, at once for a signal that has aborted", () => {
+Deno.test("onAbort() calls back once, immediately for an aborted signal", () => {
   const calls: string[] = [];
   const controller = new AbortController();
   onAbort(controller.signal, () => calls.push("before"));
@@ -23,7 +23,7 @@ Deno.test("a LinkedAbort aborts with any of its signals, for the same reason", (
   assert.equal(new LinkedAbort(one.signal).signal.reason, "one");
 });
 
-Deno.test("a LinkedAbort that was disposed of hears neither signals nor clocks", () => {
+Deno.test("a LinkedAbort that was disposed of ignores signals and timeouts", () => {
   const controller = new AbortController();
   const linked = new LinkedAbort(controller.signal);
   linked.abortAfter(1, () => "late");
@@ -34,7 +34,7 @@ Deno.test("a LinkedAbort that was disposed of hears neither signals nor clocks",
   assert.equal(linked.signal.reason, "by hand");
 });
 
-Deno.test("a LinkedAbort aborts after a time that nobody took back", async () => {
+Deno.test("a LinkedAbort aborts after its timeout unless that is cancelled", async () => {
   using linked = new LinkedAbort();
   const cancel = linked.abortAfter(1, () => "cancelled");
   cancel();

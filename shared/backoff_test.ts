@@ -7,11 +7,11 @@ Deno.test("backoffMs() waits 1, 2, 4, 8, 16 and then 30 seconds", () => {
   assert.deepEqual(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
 });
 
-Deno.test("backoffMs() waits for nothing before the first failure", () => {
+Deno.test("backoffMs() is 0 before the first failure", () => {
   assert.equal(backoffMs(0, { firstMs: 100, maxMs: 1_000 }), 0);
   assert.equal(backoffMs(-1, { firstMs: 100, maxMs: 1_000 }), 0);
 });
 
-Deno.test("spread() gives between half of a pause and all of it", () => {
+Deno.test("spread() returns between half of a pause and all of it", () => {
   assert.deepEqual([0, 0.5, 1].map((random) => spread(100, random)), [50, 75, 100]);
 });

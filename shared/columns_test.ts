@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import stringWidth from "string-width";
 import { columns, table } from "./columns.ts";
 
-Deno.test("columns() puts cells under each other and leaves no blanks at the end", () => {
+Deno.test("columns() aligns cells and leaves no trailing blanks", () => {
   assert.deepEqual(columns([["a", "bb", "c"], ["aaa", "b", ""], ["", "b"]]), [
     "a    bb  c",
     "aaa  b",
@@ -10,18 +10,18 @@ Deno.test("columns() puts cells under each other and leaves no blanks at the end
   ]);
 });
 
-Deno.test("columns() of nothing is nothing", () => {
+Deno.test("columns() of no rows is empty", () => {
   assert.deepEqual(columns([]), []);
 });
 
-Deno.test("columns() keeps what a cell says in its line, and sends no control character on", () => {
+Deno.test("columns() keeps each cell in its line, and passes no control character on", () => {
   assert.deepEqual(columns([["new\nline\r\n", "x"], ["esc\u001b[31mRED\t", "y"]]), [
     "new\\nline\\r\\n     x",
     "esc\\x1b[31mRED\\t  y",
   ]);
 });
 
-Deno.test("columns() counts wide characters as two and marks that stand on others as none", () => {
+Deno.test("columns() counts wide characters as two columns and combining marks as none", () => {
   assert.deepEqual(columns([["模型", "x"], ["e\u0301a", "y"], ["🦙", "z"]]), [
     "模型  x",
     "e\u0301a    y",
@@ -29,7 +29,7 @@ Deno.test("columns() counts wide characters as two and marks that stand on other
   ]);
 });
 
-Deno.test("columns() go on below where the terminal is too narrow, and lose nothing", () => {
+Deno.test("columns() wraps cells if the terminal is too narrow, and loses nothing", () => {
   const rows = [["ID", "MODEL", "WHY"], ["w-1", "a-model-with-a-long-name", "it has no room here"]];
   assert.deepEqual(columns(rows, { width: 30 }), [
     "ID   MODEL        WHY",
@@ -38,14 +38,14 @@ Deno.test("columns() go on below where the terminal is too narrow, and lose noth
   for (const line of columns([...rows, ["w-2", "模型".repeat(9), "x"]], { width: 30 })) {
     for (const part of line.split("\n")) assert.ok(stringWidth(part) <= 30, part);
   }
-  // Its name is what the next command is given.
+  // A name must stay whole, as people copy it into the next command.
   assert.match(
     columns([["job-0123456789", "x".repeat(40)]], { width: 30 })[0]!,
     /^job-0123456789 /,
   );
 });
 
-Deno.test("columns() of a pipe are one line each, however long", () => {
+Deno.test("columns() for a pipe has one line per row, however long", () => {
   assert.deepEqual(columns([["a", "b".repeat(500)]]), ["a  " + "b".repeat(500)]);
 });
 

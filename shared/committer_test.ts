@@ -5,7 +5,7 @@ import { Committer } from "./committer.ts";
 import { delay } from "./lifecycle.ts";
 import { inTransaction } from "./sqlite.ts";
 
-/** A database whose writes can be refused, as those of a full disk are. */
+/** A database whose writes can be made to fail, as on a full disk. */
 class FullDisk extends DatabaseSync {
   isFull = false;
 
@@ -36,11 +36,11 @@ const insert = (n: number) => (db: DatabaseSync) => {
 
 Deno.test("Committer puts the writes of a turn into one transaction", async () => {
   await withCommitter(async ({ db, committer, rows }) => {
-    const said: string[] = [];
+    const statements: string[] = [];
     const exec = db.exec.bind(db);
-    db.exec = (sql) => (said.push(sql), exec(sql));
+    db.exec = (sql) => (statements.push(sql), exec(sql));
     await Promise.all([1, 2, 3].map((n) => committer.write(insert(n))));
-    assert.equal(said.filter((sql) => sql === "COMMIT").length, 1);
+    assert.equal(statements.filter((sql) => sql === "COMMIT").length, 1);
     assert.deepEqual(rows(), [1, 2, 3]);
   });
 });
@@ -90,7 +90,7 @@ Deno.test("with nothing to write, a database that takes writes again is noticed"
   });
 });
 
-Deno.test("close() tells those who wait that it will not happen", async () => {
+Deno.test("close() rejects waiting writes", async () => {
   await withCommitter(async ({ db, committer }) => {
     db.isFull = true;
     const kept = assert.rejects(committer.keep(insert(1)), /closed: database or disk is full/);
@@ -99,23 +99,23 @@ Deno.test("close() tells those who wait that it will not happen", async () => {
   });
 });
 
-Deno.test("a database that cannot be written is told of once, and once more when it can", async () => {
+Deno.test("a database that cannot be written is reported once, and once more when it can", async () => {
   const db = new FullDisk(":memory:");
   db.exec("CREATE TABLE t (n INTEGER UNIQUE)");
-  const told: (string | undefined)[] = [];
-  const committer = new Committer(db, { retryMs: 1, onFailure: (reason) => told.push(reason) });
+  const failures: (string | undefined)[] = [];
+  const committer = new Committer(db, { retryMs: 1, onFailure: (reason) => failures.push(reason) });
   db.isFull = true;
   await assert.rejects(committer.write(insert(1)));
   await assert.rejects(committer.write(insert(2)));
   const kept = committer.keep(insert(3));
   db.isFull = false;
   await kept;
-  assert.deepEqual(told, ["database or disk is full", undefined]);
+  assert.deepEqual(failures, ["database or disk is full", undefined]);
   await committer.close();
   db.close();
 });
 
-/** A committer on a database file, and a second connection that can lock it. */
+/** Runs a test with a committer on a database file, and a second connection that can lock it. */
 async function withLock(
   lockWaitMs: number,
   test: (
@@ -147,7 +147,7 @@ Deno.test("writes wait for a lock of another program without blocking, and keep 
       return write.then(() => done.push(n));
     });
     committer.flush();
-    // Timers run on, and a flush tries nothing beside the committer's own timer.
+    // Timers keep running, and a flush does not retry outside the committer's own timer.
     await delay(1);
     committer.flush();
     assert.deepEqual([done, rows(), committer.failure], [[], [], undefined]);
@@ -183,7 +183,7 @@ Deno.test("close() waits for a lock of another program", () =>
     assert.deepEqual(rows(), [1]);
   }));
 
-Deno.test("what went wrong is said, not that there is nothing to take back", async () => {
+Deno.test("the original error is reported, not the failed rollback", async () => {
   await withCommitter(async ({ db, committer }) => {
     const ownRollback = (db: DatabaseSync) => {
       db.exec("ROLLBACK");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ExecutableSearch, findExecutable } from "./executables.ts";
 
-/** A machine on which these files exist. */
+/** A machine with these files. */
 function machine(
   files: readonly string[],
   env: Record<string, string> = {},
@@ -15,7 +15,7 @@ function machine(
   };
 }
 
-Deno.test("findExecutable() looks in LLORCH_BIN_DIR first, then beside us, then on PATH", () => {
+Deno.test("findExecutable() searches LLORCH_BIN_DIR first, then our own folder, then PATH", () => {
   const everywhere = ["/bin-dir/orchestratord", "/opt/llorch/orchestratord", "/p/orchestratord"];
   const env = { LLORCH_BIN_DIR: "/bin-dir", PATH: "/p" };
   const find = (files: string[], variables: Record<string, string>) =>
@@ -33,7 +33,7 @@ Deno.test("findExecutable() prefers a variant in the same place", () => {
   assert.equal(find(["llorch-candled-metal"]), "/opt/llorch/llorch-candled");
 });
 
-Deno.test("findExecutable() runs the source of a checkout with the deno that runs us", () => {
+Deno.test("findExecutable() runs the source of a checkout with our own deno", () => {
   const { command, args } = findExecutable("llorch-candled", [], {
     ...machine([], { PATH: "/p" }, false),
     exists: (path) => path.endsWith("/deno.json") || path === "/p/llorch-candled",
@@ -44,7 +44,7 @@ Deno.test("findExecutable() runs the source of a checkout with the deno that run
   assert.match(args.at(-1) ?? "", /\/daemons\/worker\/main\.ts$/);
 });
 
-Deno.test("findExecutable() takes no source when LLORCH_BIN_DIR says where to look", () => {
+Deno.test("findExecutable() does not run from source if LLORCH_BIN_DIR is set", () => {
   const search = {
     ...machine([], { LLORCH_BIN_DIR: "/bin-dir" }, false),
     exists: (path: string) => path.endsWith("/deno.json"),
@@ -55,7 +55,7 @@ Deno.test("findExecutable() takes no source when LLORCH_BIN_DIR says where to lo
   );
 });
 
-Deno.test("findExecutable() names the places where it looked", () => {
+Deno.test("findExecutable() names the places that it searched", () => {
   assert.throws(
     () => findExecutable("orchestratord", [], machine([])),
     /Cannot find the executable orchestratord: looked in LLORCH_BIN_DIR \(not set\)/,

@@ -6,13 +6,13 @@ Deno.test("isRecord() takes objects, and neither lists nor null", () => {
   for (const value of [null, [], "a", 1, undefined]) assert.ok(!isRecord(value));
 });
 
-Deno.test("parseJson() gives undefined for what is no JSON", () => {
+Deno.test("parseJson() returns undefined for invalid JSON", () => {
   assert.deepEqual(parseJson('{"a":[1]}'), { a: [1] });
   assert.equal(parseJson("null"), null);
   assert.equal(parseJson("{"), undefined);
 });
 
-Deno.test("defined() leaves out what is undefined, and nothing else, in order", () => {
+Deno.test("defined() leaves out undefined values, nothing else, and keeps the order", () => {
   const fields = { b: undefined, a: null, d: 0, c: "", e: false };
   assert.equal(JSON.stringify(defined(fields)), '{"a":null,"d":0,"c":"","e":false}');
   assert.ok(!("b" in defined(fields)));

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { STACK_KIB, withLargeStack } from "./large_stack.ts";
 
-/** Runs a script by a shell whose limits are set first; gives its process id and what it says. */
-async function run(limits: string, script: string): Promise<{ pid: number; said: string[] }> {
+/**
+ * Runs a script in a shell after setting its limits; returns its process id and its output lines.
+ */
+async function run(limits: string, script: string): Promise<{ pid: number; lines: string[] }> {
   const { command, args } = withLargeStack({
     command: "/bin/sh",
     args: ["-c", script, "a b", "c"],
@@ -13,12 +15,12 @@ async function run(limits: string, script: string): Promise<{ pid: number; said:
     stderr: "inherit",
   }).spawn();
   const { stdout } = await child.output();
-  return { pid: child.pid, said: new TextDecoder().decode(stdout).trim().split("\n") };
+  return { pid: child.pid, lines: new TextDecoder().decode(stdout).trim().split("\n") };
 }
 
 const ignore = Deno.build.os === "windows";
 
-/** What counts as memory is not reserved there. */
+/** Whether reserved address space counts as memory: `vm.overcommit_memory` is 2. */
 const counted = () => {
   try {
     return Deno.readTextFileSync("/proc/sys/vm/overcommit_memory").trim() === "2";
@@ -28,28 +30,29 @@ const counted = () => {
 };
 
 Deno.test({
-  name: "withLargeStack() starts a program with a large stack, in the same process, words and all",
+  name:
+    "withLargeStack() starts a program with a large stack, in the same process, with all arguments",
   ignore: ignore || counted(),
   async fn() {
-    const { pid, said } = await run("ulimit -S -s 8192", 'echo $$; ulimit -S -s; echo "$0|$1"');
-    assert.equal(said[0], String(pid));
-    assert.ok(said[1] === String(STACK_KIB) || Deno.build.os !== "linux", said[1]);
-    assert.equal(said[2], "a b|c");
+    const { pid, lines } = await run("ulimit -S -s 8192", 'echo $$; ulimit -S -s; echo "$0|$1"');
+    assert.equal(lines[0], String(pid));
+    assert.ok(lines[1] === String(STACK_KIB) || Deno.build.os !== "linux", lines[1]);
+    assert.equal(lines[2], "a b|c");
   },
 });
 
 Deno.test({
-  name: "withLargeStack() takes what the hard limit allows, and lowers nothing",
+  name: "withLargeStack() uses what the hard limit allows, and never lowers the limit",
   ignore: ignore || counted(),
   async fn() {
-    const soft = async (limits: string) => (await run(limits, "ulimit -S -s")).said[0];
+    const soft = async (limits: string) => (await run(limits, "ulimit -S -s")).lines[0];
     assert.equal(await soft("ulimit -S -s 8192; ulimit -H -s 16384"), "16384");
     const larger = String(2 * STACK_KIB);
     assert.equal(await soft(`ulimit -S -s ${larger} 2>/dev/null || ulimit -S -s 8192`), larger);
   },
 });
 
-Deno.test("withLargeStack() starts a program as it is where there is no shell", () => {
+Deno.test("withLargeStack() starts a program unchanged if there is no shell", () => {
   const program = { command: "C:\\llorch-candled.exe", args: ["--standalone"] };
   assert.deepEqual(withLargeStack(program, () => false), program);
 });

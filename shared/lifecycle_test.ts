@@ -12,7 +12,10 @@ import {
 
 const never = () => new Promise<void>(() => {});
 
-/** Waits until this process has seen a signal that it sent to itself; SIGINT would end `deno test`. */
+/**
+ * Sends a signal to this process and waits until it arrives; not SIGINT, which would end
+ * `deno test`.
+ */
 async function raise(signal: Deno.Signal): Promise<void> {
   const { promise, dispose } = nextSignal();
   // Waiting for a signal does not keep a process alive.
@@ -42,7 +45,7 @@ Deno.test("runUntilStopped() ends with 1 when closing takes too long", async () 
   assert.equal(await ended, EXIT.failed);
 });
 
-Deno.test("runUntilStopped() gives the code of a daemon that ends by itself", async () => {
+Deno.test("runUntilStopped() returns the code of a daemon that ends by itself", async () => {
   let reason = "";
   const code = await runUntilStopped(
     { close: () => Promise.resolve(), ended: Promise.resolve(7) },
@@ -52,7 +55,7 @@ Deno.test("runUntilStopped() gives the code of a daemon that ends by itself", as
   assert.equal(reason, "ended with code 7");
 });
 
-Deno.test("runUntilStopped() takes one Ctrl-C that arrives twice for one", async () => {
+Deno.test("runUntilStopped() counts one Ctrl-C that arrives twice as one", async () => {
   const closing = Promise.withResolvers<void>();
   const ended = runUntilStopped({ close: () => closing.promise }, { closeDeadlineMs: 5000 });
   await raise("SIGTERM");
@@ -69,7 +72,7 @@ Deno.test("runUntilStopped() ends with 130 on a second signal", async () => {
   assert.equal(await ended, EXIT.interrupted);
 });
 
-Deno.test("CloseStack closes in reverse, goes on after an error and keeps the first", async () => {
+Deno.test("CloseStack closes in reverse order, continues after an error and throws the first one", async () => {
   const closed: string[] = [];
   const parts = new CloseStack();
   const step = (name: string, error?: Error) =>
@@ -84,7 +87,7 @@ Deno.test("CloseStack closes in reverse, goes on after an error and keeps the fi
   assert.deepEqual(closed, ["timer", "server", "store"]);
 });
 
-Deno.test("CloseStack closes once however often it is asked", async () => {
+Deno.test("CloseStack closes once however often close() is called", async () => {
   let count = 0;
   const parts = new CloseStack();
   parts.defer(() => void count++);
@@ -93,7 +96,7 @@ Deno.test("CloseStack closes once however often it is asked", async () => {
   assert.equal(count, 1);
 });
 
-/** Runs with standard error captured. */
+/** Runs `main` with standard error captured. */
 async function captured(main: () => Promise<number>): Promise<{ code: number; lines: string[] }> {
   const lines: string[] = [];
   const { error } = console;
@@ -105,13 +108,13 @@ async function captured(main: () => Promise<number>): Promise<{ code: number; li
   }
 }
 
-Deno.test("runMain() says a usage error in one line and ends with 2", async () => {
+Deno.test("runMain() prints a usage error in one line and exits with 2", async () => {
   const { code, lines } = await captured(() => Promise.reject(new UsageError("Unknown option")));
   assert.equal(code, EXIT.usage);
   assert.deepEqual(lines, ["thing: Unknown option"]);
 });
 
-Deno.test("runMain() says an expected failure without its stack and ends with 1", async () => {
+Deno.test("runMain() prints an expected failure without its stack and exits with 1", async () => {
   const { code, lines } = await captured(() =>
     Promise.reject(new LlorchError("CONFLICT", "The port is in use"))
   );
@@ -119,7 +122,7 @@ Deno.test("runMain() says an expected failure without its stack and ends with 1"
   assert.deepEqual(lines, ["thing: The port is in use"]);
 });
 
-Deno.test("runMain() shows the stack of what nobody expected", async () => {
+Deno.test("runMain() prints the stack of an unexpected error", async () => {
   const { code, lines } = await captured(() => Promise.reject(new Error("boom")));
   assert.equal(code, EXIT.failed);
   assert.equal(lines.length, 2);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { configureLogging, createLogger, type Logger, type LoggingOptions } from "./logging.ts";
 
-/** What is written while logging is set up like this. */
+/** The lines that are written with these logging options. */
 function written(options: Partial<LoggingOptions>, use: (log: Logger) => void): string[] {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
@@ -62,7 +62,7 @@ Deno.test("journald gets the priority of each line", () => {
   assert.deepEqual(lines.map((line) => line.slice(0, 4)), ["<6>{", "<4>{", "<3>{"]);
 });
 
-Deno.test("control characters of others do not reach the log", () => {
+Deno.test("control characters in values do not reach the log", () => {
   const text = "a\u001b[31mb\u0007\r\u009bc";
   const record = only(
     written({}, (log) => log.info("seen", { text, nested: { text }, list: ["a\u0000b"] })),
@@ -76,7 +76,7 @@ Deno.test("control characters of others do not reach the log", () => {
   assert.equal(pretty?.split("\n").length, 2);
 });
 
-Deno.test("no name turns a pretty line round or breaks it", () => {
+Deno.test("no name can reverse or break a pretty line", () => {
   const path = "a\u202eb\nc";
   const [line] = written(
     { format: "pretty" },
@@ -91,7 +91,7 @@ Deno.test("an error is logged with its stack and its cause", () => {
   assert.match(record.error, /outer[\s\S]*logging_test\.ts[\s\S]*cause: Error: inner/);
 });
 
-Deno.test("fields that are undefined are left out", () => {
+Deno.test("undefined fields are left out", () => {
   const record = only(written({}, (log) => log.info("seen", { job_id: undefined })));
   assert.ok(!("job_id" in record));
 });
@@ -101,7 +101,7 @@ Deno.test("text in braces is not a template", () => {
   assert.equal(record.event, "seen {job_id}");
 });
 
-Deno.test("what JSON cannot say does not break the line", () => {
+Deno.test("values that JSON cannot express do not break the line", () => {
   const loop: Record<string, unknown> = {};
   loop["self"] = loop;
   const record = only(written({}, (log) => log.info("seen", { big: 2n ** 64n, loop })));

@@ -13,7 +13,7 @@ const route = defineRoute({
   errors: [],
 });
 
-Deno.test("createMetrics() remembers what each metric is", () => {
+Deno.test("createMetrics() records the description of each metric", () => {
   const metrics = createMetrics("worker");
   metrics.counter({ name: "tokens_total", help: "Tokens", labels: ["outcome"] });
   metrics.gauge({ name: "slots", help: "Slots" });
@@ -33,7 +33,7 @@ Deno.test("replies are counted by route pattern and status, never by path", asyn
   assert.ok(text.includes(`worker_http_reply_seconds_bucket{le="0.025",${labels}} 1`));
 });
 
-Deno.test("a gauge is read when Prometheus asks", async () => {
+Deno.test("a gauge is read when Prometheus scrapes it", async () => {
   const metrics = createMetrics("worker");
   let waiting = 1;
   metrics.gauge({ name: "waiting", help: "Waiting", collect: (gauge) => gauge.set(waiting) });
@@ -47,7 +47,7 @@ Deno.test("two daemons in one process keep their metrics apart", async () => {
   assert.doesNotMatch(await (await b.render()).text(), /only_a/);
 });
 
-Deno.test("connections are read from the server that listens", async () => {
+Deno.test("the number of connections is read from the server", async () => {
   const metrics = createMetrics("worker");
   metrics.observeServer({ connections: 3, maxConnections: 87 });
   const text = await (await metrics.render()).text();

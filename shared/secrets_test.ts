@@ -5,7 +5,7 @@ import { callbackToken, newSecret, readApiToken, secretPrint, secretSha256 } fro
 
 const noEnv = () => undefined;
 
-/** Runs with a token file of this text and mode. */
+/** Runs `use` with a token file of this text and mode. */
 async function withFile(text: string, mode: number, use: (path: string) => void): Promise<void> {
   const dir = await Deno.makeTempDir();
   try {
@@ -18,29 +18,29 @@ async function withFile(text: string, mode: number, use: (path: string) => void)
   }
 }
 
-Deno.test("newSecret() gives 64 hex digits, never the same", () => {
+Deno.test("newSecret() returns 64 hex digits, never the same", () => {
   assert.match(newSecret(), /^[0-9a-f]{64}$/);
   assert.notEqual(newSecret(), newSecret());
 });
 
-Deno.test("secretPrint() gives six hex digits that do not stand in the secret", () => {
+Deno.test("secretPrint() returns six hex digits that are not part of the secret", () => {
   assert.equal(secretPrint("hunter2"), "f52fbd");
 });
 
-Deno.test("callbackToken() says nothing of the secret, and is the same on both sides", () => {
+Deno.test("callbackToken() does not reveal the secret, and is the same on both sides", () => {
   const sha256 = secretSha256("hunter2");
   assert.equal(callbackToken(sha256), callbackToken(secretSha256("hunter2")));
   assert.notEqual(callbackToken(sha256), sha256);
   assert.notEqual(callbackToken(sha256), callbackToken(secretSha256("hunter3")));
 });
 
-Deno.test("readApiToken() takes the variable; an empty one is none", () => {
+Deno.test("readApiToken() reads the variable; an empty one counts as unset", () => {
   assert.equal(readApiToken(undefined, (name) => name === "LLORCH_API_TOKEN" ? "t" : ""), "t");
   assert.equal(readApiToken(undefined, () => ""), undefined);
   assert.equal(readApiToken(undefined, noEnv), undefined);
 });
 
-Deno.test("readApiToken() takes the file before the variable, without its line end", async () => {
+Deno.test("readApiToken() prefers the file to the variable, and drops its line end", async () => {
   await withFile("secret\n", 0o600, (path) => {
     assert.equal(readApiToken(path, () => "other"), "secret");
   });

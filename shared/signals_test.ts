@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 const ASK = `import { ignoresHangup } from ${JSON.stringify(import.meta.resolve("./signals.ts"))};
 console.log(ignoresHangup());`;
 
-/** What a program says that a shell has started so. */
-async function asked(how: string): Promise<string> {
+/** The output of a program that a shell starts like this. */
+async function answerOf(how: string): Promise<string> {
   const { stdout, stderr } = await new Deno.Command("/bin/sh", {
     args: ["-c", how, "sh", Deno.execPath(), "eval", "--quiet", ASK],
   }).output();
@@ -15,10 +15,10 @@ Deno.test({
   name: "a program is to outlive its terminal after nohup, and where SIGHUP is ignored",
   ignore: Deno.build.os === "windows",
   async fn() {
-    assert.equal(await asked('exec "$@" < /dev/null'), "false");
-    assert.equal(await asked('echo words | "$@"'), "false", "what comes on stdin is left alone");
-    assert.equal(await asked(`trap "" HUP; exec "$@" < /dev/null`), "true");
-    // As nohup does it, whatever stands between.
-    assert.equal(await asked('exec "$@" 0> /dev/null'), "true");
+    assert.equal(await answerOf('exec "$@" < /dev/null'), "false");
+    assert.equal(await answerOf('echo words | "$@"'), "false", "stdin is not read");
+    assert.equal(await answerOf(`trap "" HUP; exec "$@" < /dev/null`), "true");
+    // As nohup does it, also with other processes in between.
+    assert.equal(await answerOf('exec "$@" 0> /dev/null'), "true");
   },
 });

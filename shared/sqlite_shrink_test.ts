@@ -18,7 +18,7 @@ async function withPath(test: (path: string) => void): Promise<void> {
   }
 }
 
-/** A database as earlier versions made it, whose newest job was deleted. */
+/** Writes a database as earlier versions did, and deletes its newest job. */
 function writeOld(path: string): void {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA journal_mode = WAL; ${JOBS}; ${EVENTS}; PRAGMA user_version = 2`);
@@ -27,7 +27,7 @@ function writeOld(path: string): void {
   db.close();
 }
 
-Deno.test("a new database gives free pages back when it is told to", () =>
+Deno.test("a new database releases free pages on request", () =>
   withPath((path) => {
     const db = openDatabase(path, MIGRATIONS);
     assert.ok(isShrinkable(db));
@@ -47,7 +47,7 @@ Deno.test("an old database is made one that can shrink, with its rows, numbers a
     const db = openDatabase(path, MIGRATIONS);
     assert.ok(isShrinkable(db));
     assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
-    // A number is never given twice, though its job is gone.
+    // A number is never used twice, even if its job was deleted.
     db.exec("INSERT INTO jobs (text) VALUES ('d')");
     const all = (sql: string) => db.prepare(sql).all().map((row) => Object.values(row));
     assert.deepEqual(all("SELECT seq, text FROM jobs"), [[1, "a"], [2, "b"], [4, "d"]]);
@@ -57,7 +57,7 @@ Deno.test("an old database is made one that can shrink, with its rows, numbers a
     assert.deepEqual([...Deno.readDirSync(join(path, ".."))].map(({ name }) => name), ["test.db"]);
   }));
 
-Deno.test("an old database that another program has open stays as it is, and serves", () =>
+Deno.test("an old database that another program has open stays unchanged and usable", () =>
   withPath((path) => {
     writeOld(path);
     const other = new DatabaseSync(path);

@@ -6,7 +6,7 @@ import { openDatabase } from "./sqlite.ts";
 const FIRST = "CREATE TABLE jobs (id TEXT PRIMARY KEY) STRICT";
 const SECOND = "ALTER TABLE jobs ADD COLUMN model TEXT";
 
-/** Runs with the path of a database that does not exist yet. */
+/** Runs `use` with the path of a database that does not exist yet. */
 async function withPath(use: (path: string) => void): Promise<void> {
   const dir = await Deno.makeTempDir();
   try {
@@ -18,14 +18,14 @@ async function withPath(use: (path: string) => void): Promise<void> {
 
 const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 
-Deno.test("openDatabase() makes folder and file for the owner alone", () =>
+Deno.test("openDatabase() creates folder and file that only the owner can read", () =>
   withPath((path) => {
     openDatabase(path, [FIRST]).close();
     assert.equal(mode(dirname(path)), 0o700);
     assert.equal(mode(path), 0o600);
   }));
 
-Deno.test("openDatabase() writes ahead and erases what is deleted", () =>
+Deno.test("openDatabase() uses a write-ahead log and erases deleted rows", () =>
   withPath((path) => {
     const db = openDatabase(path, [FIRST]);
     const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
@@ -68,11 +68,11 @@ Deno.test("openDatabase() changes no byte of a newer database that another progr
     assert.deepEqual(Deno.readFileSync(path), before);
   }));
 
-Deno.test("openDatabase() leaves what stands in the log of a newer version where it is", () =>
+Deno.test("openDatabase() leaves the write-ahead log of a newer version alone", () =>
   withPath((path) => {
     const newer = openDatabase(path, [FIRST, SECOND]);
     newer.exec("INSERT INTO jobs VALUES ('a', 'm')");
-    // As after a power cut: nobody holds it, and its log is full.
+    // As after a power cut: no program has the database open, and its log is not empty.
     const left = join(dirname(path), "left.db");
     for (const end of ["", "-wal"]) Deno.copyFileSync(path + end, left + end);
     newer.close();
@@ -85,7 +85,7 @@ Deno.test("openDatabase() leaves what stands in the log of a newer version where
     db.close();
   }));
 
-Deno.test("openDatabase() takes a failed migration back whole", () =>
+Deno.test("openDatabase() rolls a failed migration back completely", () =>
   withPath((path) => {
     const broken = "CREATE TABLE extra (id TEXT); CREATE TABLE jobs (id TEXT)";
     openDatabase(path, [FIRST]).close();
@@ -98,7 +98,7 @@ Deno.test("openDatabase() takes a failed migration back whole", () =>
     db.close();
   }));
 
-Deno.test("openDatabase() names a folder that cannot be had, and what to do", async () => {
+Deno.test("openDatabase() names a folder that cannot be created, and what to do", async () => {
   const file = await Deno.makeTempFile();
   try {
     assert.throws(
@@ -139,7 +139,7 @@ Deno.test("openDatabase() refuses a damaged database and leaves it alone", () =>
     assert.deepEqual(Deno.readFileSync(path), bytes);
   }));
 
-Deno.test("openDatabase() refuses a file that is no database", () =>
+Deno.test("openDatabase() refuses a file that is not a database", () =>
   withPath((path) => {
     Deno.mkdirSync(dirname(path));
     Deno.writeTextFileSync(

@@ -3,19 +3,19 @@ import { closest } from "./text.ts";
 
 const COMMANDS = ["doctor", "model", "port", "up"];
 
-Deno.test("closest() finds what was meant in spite of a slip", () => {
+Deno.test("closest() finds the intended word despite a typing error", () => {
   assert.equal(closest("doctr", COMMANDS), "doctor");
   assert.equal(closest("docotr", COMMANDS), "doctor");
   assert.equal(closest("prt", COMMANDS), "port");
   assert.equal(closest("u", COMMANDS), "up");
 });
 
-Deno.test("closest() says nothing rather than something unlike", () => {
+Deno.test("closest() returns nothing if no word is similar", () => {
   assert.equal(closest("frobnicate", COMMANDS), undefined);
   assert.equal(closest("xy", COMMANDS), undefined);
   assert.equal(closest("port", []), undefined);
 });
 
-Deno.test("closest() takes the first of equals", () => {
+Deno.test("closest() prefers the first of equally close words", () => {
   assert.equal(closest("cat", ["car", "can"]), "car");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { buildArguments } from "./arguments.ts";
 
-Deno.test("buildArguments() hands on what was given, in order, and nothing else", () => {
+Deno.test("buildArguments() passes on the given options, in order, and nothing else", () => {
   assert.deepEqual(buildArguments(["all"], {}, "/w"), ["all"]);
   assert.deepEqual(
     buildArguments(["worker", "cuda"], { runtime: "auto", out: "dist", target: "x y" }, "/w"),
@@ -9,7 +9,7 @@ Deno.test("buildArguments() hands on what was given, in order, and nothing else"
   );
 });
 
-Deno.test("buildArguments() refuses words that the task does not know", () => {
+Deno.test("buildArguments() refuses values that the task does not have", () => {
   assert.throws(() => buildArguments(["worker", "cudo"], {}, "/w"), {
     name: "UsageError",
     message: `Unknown backend "cudo": did you mean cuda?`,

@@ -5,14 +5,14 @@ import { denoCommand, runDeno } from "./deno.ts";
 const files = new Set(["/w/llorch/deno.json", "/w/llorch/cli/main.ts", "/w/other/deno.json"]);
 const isFile = (path: string) => files.has(path);
 
-Deno.test("findCheckout() takes the checkout around the folder, else the one that runs", () => {
+Deno.test("findCheckout() returns the checkout around the folder, otherwise the one that runs", () => {
   assert.equal(findCheckout("/w/llorch/cli/git", "/own", isFile), "/w/llorch");
   assert.equal(findCheckout("/w/llorch", undefined, isFile), "/w/llorch");
-  // Another Deno project is none of ours.
+  // Another Deno project is not a checkout of llorch.
   assert.equal(findCheckout("/w/other", "/own", isFile), "/own");
 });
 
-Deno.test("findCheckout() says what to do where there is none", () => {
+Deno.test("findCheckout() says what to do without a checkout", () => {
   assert.throws(() => findCheckout("/w/other", undefined, isFile), {
     name: "LlorchError",
     message:
@@ -20,7 +20,7 @@ Deno.test("findCheckout() says what to do where there is none", () => {
   });
 });
 
-Deno.test("a compiled executable takes the deno of PATH, and says so when there is none", async () => {
+Deno.test("a compiled executable uses the deno on PATH, and reports a missing one", async () => {
   assert.equal(denoCommand("compile", "/opt/llorch/llorch"), "deno");
   assert.equal(denoCommand("portable", "/runtime/deno"), "/runtime/deno");
   assert.equal(denoCommand(undefined, "/opt/deno"), "/opt/deno");

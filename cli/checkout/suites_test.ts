@@ -7,15 +7,15 @@ Deno.test("suiteArguments() names the folders of a suite that the checkout has",
   assert.deepEqual(suiteArguments("integration", {}, has), ["tests/integration/", "tests/cli/"]);
   const unit = suiteArguments("unit", {}, has);
   assert.ok(!unit.includes("catalog/"));
-  assert.ok(unit.includes("cli/"), "and not the tests that are named so");
+  assert.ok(unit.includes("cli/"), "and not the folder of command-line tests");
 });
 
-Deno.test("suiteArguments() hands filter and watch on; all is every folder", () => {
+Deno.test("suiteArguments() passes filter and watch on; all means every folder", () => {
   const options = { filter: "a b", watch: true };
   assert.deepEqual(suiteArguments("all", options, () => false), ["--filter=a b", "--watch"]);
 });
 
-Deno.test("suiteArguments() never runs everything for a suite that is not there", () => {
+Deno.test("suiteArguments() never runs everything for a missing suite", () => {
   assert.throws(() => suiteArguments("e2e", {}, () => false), {
     message: "The checkout has no e2e tests",
   });

@@ -47,7 +47,7 @@ Deno.test("setKey() adds a table at the end, to an empty file too", () => {
   assert.equal(setKey("# a", ["pool", "url"], "x"), `# a\n\n[pool]\nurl = "x"\n`);
 });
 
-Deno.test("setKey() follows the file's way: dotted keys, CRLF, no newline at the end", () => {
+Deno.test("setKey() keeps the file's style: dotted keys, CRLF, no newline at the end", () => {
   assert.equal(
     setKey('pool.url = "x"', ["pool", "token_file"], "/t"),
     'pool.url = "x"\npool.token_file = "/t"\n',
@@ -66,7 +66,7 @@ Deno.test("setKey() and unsetKey() leave alone what they cannot edit safely", ()
   assert.throws(() => unsetKey(inline, ["pool", "url"]), expected);
 });
 
-Deno.test("unsetKey() takes out a key, or a table, and keeps the comments", () => {
+Deno.test("unsetKey() removes a key, or a table, and keeps the comments", () => {
   assert.equal(
     unsetKey(TEXT, ["orchestrator", "url"]),
     TEXT.replace('url = "http://a:1"   # for now', "# for now"),
@@ -77,7 +77,7 @@ Deno.test("unsetKey() takes out a key, or a table, and keeps the comments", () =
   assert.equal(unsetKey(TEXT, ["pool", "url"]), TEXT);
 });
 
-Deno.test("setKey() then unsetKey(): what is set is read, what stood there stays", () => {
+Deno.test("setKey() then unsetKey(): the set value is read, and the rest of the file stays", () => {
   const value = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.constantFrom('"""', "'''", "# no comment", "a\nb", "]\n[x]", "\\"),

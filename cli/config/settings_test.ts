@@ -6,7 +6,7 @@ import { KEY_NAMES, variableOf } from "./defaults.ts";
 import { FIXED_KEYS } from "./keys.ts";
 import { settings } from "./settings.ts";
 
-/** Settings of a person whose config file says this. */
+/** Settings with this config file and environment. */
 async function settingsOf(text: string | undefined, env: Record<string, string> = {}) {
   const home = await Deno.makeTempDir({ prefix: "llorch-test-" });
   try {
@@ -40,14 +40,14 @@ Deno.test("settings() prefers a variable to the file and the file to the default
   assert.equal(found.pool.url, "http://b:2");
 });
 
-Deno.test("settings() makes paths whole", async () => {
+Deno.test("settings() makes paths absolute", async () => {
   const { home, models } = await settingsOf(`models.dir = "~/m"\n`);
   assert.deepEqual(models, { dir: join(home, "m"), dirs: [join(home, "m")] });
   const relative = await settingsOf(undefined, { LLORCH_MODELS_DIR: "m" });
   assert.equal(relative.models.dir, "/src/m");
 });
 
-Deno.test("settings() names the variable, or file and line, that is wrong", async () => {
+Deno.test("settings() names the wrong variable, or file and line", async () => {
   await assert.rejects(settingsOf(undefined, { LLORCH_POOL_URL: "ftp://x" }), (error) => {
     assert.ok(error instanceof UsageError);
     assert.equal(
@@ -62,7 +62,7 @@ Deno.test("settings() names the variable, or file and line, that is wrong", asyn
   );
 });
 
-Deno.test("settings() gives the hosts", async () => {
+Deno.test("settings() has the hosts", async () => {
   const { hosts } = await settingsOf(`[hosts.gpu1]\naddress = "10.0.0.4"\nport = 2222\n`);
   assert.deepEqual(hosts, { gpu1: { address: "10.0.0.4", port: 2222 } });
 });
@@ -72,7 +72,7 @@ Deno.test("every key of the schema has its variable", () => {
   assert.equal(variableOf("orchestrator.token_file"), "LLORCH_ORCHESTRATOR_TOKEN_FILE");
 });
 
-Deno.test("a certificate file of one daemon goes before LLORCH_CA_FILE, which is for both", async () => {
+Deno.test("a certificate file of one daemon overrides LLORCH_CA_FILE, which is for both", async () => {
   const { home, orchestrator, pool } = await settingsOf('[pool]\nca_file = "~/pool.pem"\n', {
     LLORCH_CA_FILE: "/etc/ca.pem",
   });

@@ -9,11 +9,11 @@ Deno.test("findListening() reads pid and URL, with journald's prefix too", () =>
   assert.deepEqual(findListening(`<6>${LISTENING}\n`), daemon);
 });
 
-Deno.test("findListening() of a log that does not say so yet is nothing", () => {
+Deno.test("findListening() of a log without that line is undefined", () => {
   assert.equal(findListening(""), undefined);
   assert.equal(findListening(LISTENING.slice(0, -1)), undefined);
 });
 
-Deno.test("plainLines() are what a daemon wrote for people", () => {
+Deno.test("plainLines() are the lines that are not JSON", () => {
   assert.deepEqual(plainLines(`${LISTENING}\norchestratord: no\n\n`), ["orchestratord: no"]);
 });

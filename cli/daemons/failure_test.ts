@@ -7,7 +7,8 @@ import { explaining, UnreachableError } from "./failure.ts";
 import { ORCHESTRATORD } from "./kind.ts";
 
 Deno.test({
-  name: "a certificate that is not trusted is reported as such, with what to set" +
+  name:
+    "for a daemon with an untrusted certificate the error says what to trust, not that it is down" +
     (HAS_OPENSSL ? "" : " (skipped: no openssl)"),
   ignore: !HAS_OPENSSL,
   fn: () =>

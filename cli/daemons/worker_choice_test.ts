@@ -11,7 +11,7 @@ const device = (kind: Device["kind"], id: string, free_bytes: number): Device =>
 });
 const devices = [device("cpu", "cpu", 9), device("cuda", "cuda0", 1), device("cuda", "cuda1", 5)];
 
-Deno.test("chooseDevice() takes the number, else the device with most room", () => {
+Deno.test("chooseDevice() uses the number, otherwise the device with most room", () => {
   assert.equal(chooseDevice(devices, "cuda", 0).id, "cuda0");
   assert.equal(chooseDevice(devices, "cuda", undefined).id, "cuda1");
   assert.equal(chooseDevice(devices, "cpu", undefined).id, "cpu");
@@ -24,13 +24,13 @@ const model = (name: string, mark: string) => ({
   fingerprint: mark.repeat(64),
 });
 
-Deno.test("chooseModel() finds a name, and two copies of one model are one", () => {
+Deno.test("chooseModel() finds a name, and counts two copies of a model as one", () => {
   const models = [model("demo", "a"), model("demo", "a"), model("other", "b")];
   assert.equal(chooseModel(models, "demo"), models[0]);
   assert.equal(chooseModel(models, "file:/m/b/other.gguf"), models[2]);
 });
 
-Deno.test("chooseModel() refuses a name that means two models", () => {
+Deno.test("chooseModel() refuses a name of two models", () => {
   const models = [model("demo", "a"), model("demo", "b")];
   assert.throws(
     () => chooseModel(models, "demo"),
@@ -39,7 +39,7 @@ Deno.test("chooseModel() refuses a name that means two models", () => {
   assert.equal(chooseModel(models, "dmo"), undefined);
 });
 
-Deno.test("modelMissing() names what is near and ends with the advice", () => {
+Deno.test("modelMissing() suggests a similar name and ends with the advice", () => {
   const say = (names: readonly string[], name: string) =>
     modelMissing(names.map((each) => model(each, "a")), name, "fetch it").message;
   assert.equal(say(["demo"], "dmo"), 'Cannot find the model "dmo": did you mean demo?; fetch it');

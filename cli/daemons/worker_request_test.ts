@@ -7,15 +7,15 @@ import { workerRequest } from "./worker_request.ts";
 const request = (kind: string, options: Record<string, string>) =>
   workerRequest(kind, readOptions(WORKER_OPTIONS, { model: "demo", ...options }));
 
-Deno.test("a worker may be asked for with some of its layers on the GPU, with a pool manager and without", () => {
-  const asked = request("cuda", { gpuLayers: "20" });
-  assert.equal(asked.gpuLayers, 20);
-  assert.ok(standaloneArgs(asked, "/m.gguf").includes("--gpu-layers=20"));
+Deno.test("a worker can have some of its layers on the GPU, with and without a pool manager", () => {
+  const parsed = request("cuda", { gpuLayers: "20" });
+  assert.equal(parsed.gpuLayers, 20);
+  assert.ok(standaloneArgs(parsed, "/m.gguf").includes("--gpu-layers=20"));
   assert.equal(request("cuda", {}).gpuLayers, undefined);
   assert.throws(() => request("cuda", { gpuLayers: "all" }), /^.*--gpu-layers must be a number/);
 });
 
-Deno.test("what is about a GPU makes no sense for the CPU", () => {
+Deno.test("GPU options are refused for the CPU", () => {
   assert.throws(() => request("cpu", { gpu: "1" }), /--gpu makes no sense for cpu/);
   assert.throws(() => request("cpu", { gpuLayers: "1" }), /--gpu-layers makes no sense for cpu/);
 });

@@ -14,7 +14,7 @@ import { checkDeno, checkGit, checkInstallation, checkSsh } from "./toolchain.ts
 
 const GIB = 2 ** 30;
 
-/** Status, name and message of each finding; the fix too where there is one. */
+/** Status, name and message of each finding, with the fix if there is one. */
 async function found(check: Check, change: Partial<Machine> = {}): Promise<string[]> {
   const show = ({ status, name, message, fix }: Finding) =>
     `${status} ${name}: ${message}${fix === undefined ? "" : ` | ${fix}`}`;
@@ -23,12 +23,12 @@ async function found(check: Check, change: Partial<Machine> = {}): Promise<strin
 
 const always = <T>(value: T) => () => Promise.resolve(value);
 
-Deno.test("doctor finds a healthy machine healthy", async () => {
+Deno.test("doctor finds no problem on a healthy machine", async () => {
   const findings = await examine(fakeMachine());
   assert.deepEqual(findings.filter(({ status }) => status !== "ok"), []);
 });
 
-Deno.test("doctor: every finding that is not ok says what to do", async () => {
+Deno.test("doctor: every problem has a fix", async () => {
   const findings = await examine(fakeMachine({
     denoVersion: "1.0.0",
     exists: () => false,
@@ -59,7 +59,7 @@ Deno.test("doctor: a checkout needs its packages and the native one of this plat
   assert.match(native ?? "", /^fail llama\.cpp: no native package for linux-x64 \d/);
 });
 
-Deno.test("doctor: the native package is looked for under this platform's name", async () => {
+Deno.test("doctor: the native package is searched for under this platform's name", async () => {
   const platforms: [Partial<Machine>, string][] = [
     [{ os: "linux", arch: "aarch64" }, "linux-arm64"],
     [{ os: "darwin", arch: "aarch64" }, "mac-arm64-metal"],
@@ -67,10 +67,10 @@ Deno.test("doctor: the native package is looked for under this platform's name",
     [{ os: "windows", arch: "x86_64" }, "win-x64"],
   ];
   for (const [machine, name] of platforms) {
-    const seen: string[] = [];
-    const exists = (path: string) => seen.push(path) > 0;
+    const searched: string[] = [];
+    const exists = (path: string) => searched.push(path) > 0;
     await found(checkInstallation, { ...machine, exists });
-    assert.ok(seen.some((path) => path.endsWith(`bins/${name}/llama-addon.node`)), name);
+    assert.ok(searched.some((path) => path.endsWith(`bins/${name}/llama-addon.node`)), name);
   }
 });
 
@@ -89,14 +89,14 @@ Deno.test("doctor: an installation needs its executables instead", async () => {
   assert.match(lines[0] ?? "", /^warn orchestratord: not found \| put it beside llorch/);
 });
 
-Deno.test("doctor: a machine without git is told", async () => {
+Deno.test("doctor: a missing git is a warning", async () => {
   assert.deepEqual(await found(checkGit), ["ok git: 2.43.0"]);
   assert.deepEqual(await found(checkGit, { run: always(undefined) }), [
     "warn git: not found | install git",
   ]);
 });
 
-Deno.test("doctor: models are named, broken files are shown, none is a warning", async () => {
+Deno.test("doctor: models are listed, broken files are shown, no model is a warning", async () => {
   assert.deepEqual(await found(checkModels), ["ok models: demo"]);
   const names = ["a", "b", "c", "d", "e", "f", "g"];
   assert.deepEqual(
@@ -111,20 +111,20 @@ Deno.test("doctor: models are named, broken files are shown, none is a warning",
   ]);
 });
 
-Deno.test("doctor: models are looked for in the default folders and in the checkout", async () => {
-  let seen: readonly string[] = [];
+Deno.test("doctor: models are searched for in the default folders and in the checkout", async () => {
+  let searched: readonly string[] = [];
   const findModels: Machine["findModels"] = (dirs) => {
-    seen = dirs;
+    searched = dirs;
     return Promise.resolve({ names: ["demo"], problems: [] });
   };
   await found(checkModels, { findModels });
-  assert.deepEqual(seen, [
+  assert.deepEqual(searched, [
     "/var/lib/llorch/models",
     "/home/ada/.local/share/llorch/models",
     "/src/llorch/catalog/demo",
   ]);
   await found(checkModels, { findModels, checkout: undefined });
-  assert.equal(seen.length, 2);
+  assert.equal(searched.length, 2);
 });
 
 Deno.test("doctor: little memory is a warning", async () => {
@@ -133,7 +133,7 @@ Deno.test("doctor: little memory is a warning", async () => {
   assert.match((await found(checkMemory, { memory }))[0] ?? "", /^warn memory: 512 MiB free/);
 });
 
-Deno.test("doctor: little disk is a warning, none a failure", async () => {
+Deno.test("doctor: little disk space is a warning, none a failure", async () => {
   const status = async (freeBytes: number) =>
     (await found(checkDisk, { freeBytes: always(freeBytes) }))[0]?.split(" ")[0];
   assert.equal(await status(100 * GIB), "ok");
@@ -141,7 +141,7 @@ Deno.test("doctor: little disk is a warning, none a failure", async () => {
   assert.equal(await status(0), "fail");
 });
 
-Deno.test("doctor: GPUs are named, none is fine, a broken driver is a warning", async () => {
+Deno.test("doctor: GPUs are listed, none is fine, a broken driver is a warning", async () => {
   const smi = (stdout: string, code = 0) => ({ run: always(ran(stdout, code)) });
   assert.deepEqual(await found(checkGpu), ["ok gpu: none found: models run on the CPU"]);
   assert.deepEqual(
@@ -196,15 +196,15 @@ Deno.test("doctor: a port is free, or held by its daemon, or in the way", async 
   );
 });
 
-Deno.test("doctor: ssh is needed for remote work alone", async () => {
+Deno.test("doctor: ssh is needed only for --remote", async () => {
   assert.deepEqual(await found(checkSsh), ["ok ssh: OpenSSH_9.6p1"]);
   assert.deepEqual(await found(checkSsh, { run: always(undefined) }), [
     "warn ssh: not found | install the OpenSSH client; only --remote needs it",
   ]);
 });
 
-Deno.test("doctor: daemons of the settings answer with their version", async () => {
-  // On the default ports the check of the ports has said it.
+Deno.test("doctor: the configured daemons answer with their version", async () => {
+  // The check of the ports already reports daemons on the default ports.
   assert.deepEqual(await found(checkDaemons), []);
   const daemonUrls = always({ orchestrator: "http://gpu1:8080", pool: "http://127.0.0.1:9200" });
   assert.deepEqual(

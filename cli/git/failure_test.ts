@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { explainGitFailure, hideSecrets } from "./failure.ts";
 
-/** The sentence for what git wrote. */
+/** Our message for git's stderr. */
 function explain(stderr: string): string {
   return explainGitFailure({ args: ["fetch", "--progress"], cwd: "/w", code: 128, stderr }).message;
 }
 
-/** What git 2.39 and OpenSSH 9.2 wrote, and what it must begin with here. */
+/** Recorded output of git 2.39 and OpenSSH 9.2, and the beginning of our message. */
 const RECORDED: readonly (readonly [stderr: string, sentence: string])[] = [
   [
     "fatal: not a git repository (or any of the parent directories): .git\n",
@@ -96,13 +96,13 @@ const RECORDED: readonly (readonly [stderr: string, sentence: string])[] = [
 
 Deno.test("explainGitFailure() says what went wrong and what to do", () => {
   for (const [stderr, sentence] of RECORDED) {
-    const said = explain(stderr);
-    assert.ok(said.startsWith(sentence), `${said}\n${sentence}`);
-    assert.ok(!said.includes("\n"), said);
+    const actual = explain(stderr);
+    assert.ok(actual.startsWith(sentence), `${actual}\n${sentence}`);
+    assert.ok(!actual.includes("\n"), actual);
   }
 });
 
-Deno.test("explainGitFailure() repeats the first complaint that it does not know", () => {
+Deno.test("explainGitFailure() repeats the first line of an unknown error", () => {
   const stderr = "warning: x\nfatal: something at https://ada:secret@h/x\nfatal: and more\n";
   assert.equal(explain(stderr), "git fetch failed: something at https://h/x");
   assert.equal(explain(""), "git fetch failed: it ended with code 128");
@@ -114,7 +114,7 @@ Deno.test("explainGitFailure() names the command, not an option before it", () =
   assert.equal(explainGitFailure(failure).message, "git submodule failed: odd");
 });
 
-Deno.test("hideSecrets() takes names and passwords out of addresses", () => {
+Deno.test("hideSecrets() removes names and passwords from addresses", () => {
   assert.equal(hideSecrets("https://ada:pw@example.org/x"), "https://example.org/x");
   assert.equal(hideSecrets("git@example.org:x"), "git@example.org:x");
 });

@@ -4,7 +4,7 @@ import { countEntries, localChanges, parseStatus } from "./porcelain.ts";
 const A = "5626abf0f72e58d7a153368ba57db4c673c0e171";
 const B = "e79e8f6b0e0a1ed4a2ef0f2e6b1f0dd4a0d8c2a7";
 
-/** As git 2.39 wrote it. */
+/** Recorded output of git 2.39. */
 const RECORDED = [
   `# branch.oid ${A}`,
   "# branch.head main",
@@ -49,7 +49,7 @@ Deno.test("parseStatus() keeps blanks and line breaks of paths and skips a renam
   ]);
 });
 
-Deno.test("countEntries() counts a file in every state that it is in, and no moved submodule", () => {
+Deno.test("countEntries() counts a file once for each of its states, and no moved submodule", () => {
   assert.deepEqual(countEntries(parseStatus(RECORDED).entries), {
     staged: 3,
     changed: 2,
@@ -58,7 +58,7 @@ Deno.test("countEntries() counts a file in every state that it is in, and no mov
   });
 });
 
-Deno.test("localChanges() names what stands in no commit", () => {
+Deno.test("localChanges() lists files with uncommitted changes", () => {
   const { entries } = parseStatus(RECORDED);
   const names = ["staged and blank.txt", "changed.txt", "both.txt", "new\nname.txt", "quarrel.txt"];
   assert.deepEqual(localChanges(entries), names);
@@ -66,7 +66,7 @@ Deno.test("localChanges() names what stands in no commit", () => {
   assert.deepEqual(localChanges(staged.entries), ["lib"]);
 });
 
-Deno.test("parseStatus() knows a new repository, a detached head and an upstream that is gone", () => {
+Deno.test("parseStatus() recognises a new repository, a detached head and a deleted upstream", () => {
   const fresh = parseStatus("# branch.oid (initial)\0# branch.head main\0");
   assert.deepEqual([fresh.head, fresh.branch, fresh.upstream], [undefined, "main", undefined]);
   const detached = parseStatus(`# branch.oid ${A}\0# branch.head (detached)\0`);

@@ -4,7 +4,7 @@ import { describeState, parseGitlinks, parseUrls, type SubmoduleState } from "./
 const A = "5626abf0f72e58d7a153368ba57db4c673c0e171";
 const B = "e79e8f6b0e0a1ed4a2ef0f2e6b1f0dd4a0d8c2a7";
 
-Deno.test("parseGitlinks() takes submodules alone, a conflicting one once", () => {
+Deno.test("parseGitlinks() returns only submodules, a conflicting one once", () => {
   const index = [
     `100644 ${A} 0\ta.txt`,
     `160000 ${A} 0\tvendor/my lib`,
@@ -45,7 +45,7 @@ const AT_HOME: SubmoduleState = {
   changes: [],
 };
 
-Deno.test("describeState() puts a state in words", () => {
+Deno.test("describeState() describes a state as text", () => {
   const say = (change: Partial<SubmoduleState>) => describeState({ ...AT_HOME, ...change });
   assert.equal(say({}), "ok");
   assert.equal(say({ commit: B, behind: 2, dirty: 1 }), "behind 2, dirty (1 file)");

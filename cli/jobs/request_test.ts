@@ -7,7 +7,7 @@ import { submissionOf as submissionOfOptions } from "./request.ts";
 const submissionOf = (prompt: string, given: Given) =>
   submissionOfOptions(prompt, readOptions(SUBMIT_OPTIONS, given));
 
-Deno.test("submissionOf() leaves out what was not said", () => {
+Deno.test("submissionOf() leaves out options that were not given", () => {
   assert.deepEqual(submissionOf("hi", { model: "demo" }), {
     body: { model: "demo", prompt: "hi", detached: false },
     headers: {},

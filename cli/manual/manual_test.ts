@@ -43,7 +43,7 @@ Deno.test("manPages() are one page for the program and one for each group", () =
   assert.match(program?.text ?? "", /^\\fBllorch thing\\fR\nThings$/m);
 });
 
-Deno.test("manPages() give no text a meaning for roff", () => {
+Deno.test("manPages() escape all text for roff", () => {
   const { text } = manPages(ROOT, "1.2.3")[1]!;
   assert.match(text, /^\.SS "llorch thing make \[options\] <name>"$/m);
   assert.match(text, /^\\&\.dotted$/m);

@@ -5,7 +5,7 @@ import { writeManifest } from "./manifest_file.ts";
 
 const message = (error: unknown) => (diskError("/m/x.gguf", error) as Error).message;
 
-Deno.test("diskError() says what the system holds against a file, in one sentence", () => {
+Deno.test("diskError() explains the system's error in one sentence", () => {
   const full = Object.assign(new Error("No space left on device (os error 28)"), {
     code: "ENOSPC",
   });
@@ -21,7 +21,7 @@ Deno.test("diskError() says what the system holds against a file, in one sentenc
   assert.equal(diskError("/m", mistake), mistake);
 });
 
-Deno.test("checkSpace() refuses what does not fit before a byte is fetched", async () => {
+Deno.test("checkSpace() refuses a file that does not fit before anything is fetched", async () => {
   await checkSpace("/", 1);
   await assert.rejects(
     checkSpace("/", 2 ** 52),
@@ -29,7 +29,7 @@ Deno.test("checkSpace() refuses what does not fit before a byte is fetched", asy
   );
 });
 
-Deno.test("writeManifest() leaves nothing behind that is no manifest", async () => {
+Deno.test("writeManifest() leaves no partial file behind", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const path = join(dir, "x.gguf");

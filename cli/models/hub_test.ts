@@ -10,7 +10,7 @@ const env = (values: Record<string, string>) => (name: string) => values[name];
 const HUB = { endpoint: "https://hub", token: undefined, stallMs: 1 };
 const URL_OF = new URL("https://hub/org/repo/resolve/main/x.gguf");
 
-Deno.test("hubSettings() reads the variables of the hub's own tool", async () => {
+Deno.test("hubSettings() reads the variables of the hub's own tools", async () => {
   assert.deepEqual(await hubSettings(env({ HOME: "/nowhere" })), {
     endpoint: "https://huggingface.co",
     token: undefined,
@@ -46,13 +46,13 @@ Deno.test("hubSettings() refuses a token that no header can carry, and does not 
   }
 });
 
-Deno.test("hubSettings() refuses what is wrong, and to go online when it is told not to", async () => {
+Deno.test("hubSettings() refuses wrong values, and downloads in offline mode", async () => {
   await assert.rejects(hubSettings(env({ HF_ENDPOINT: "hub" })), UsageError);
   await assert.rejects(hubSettings(env({ HF_HUB_DOWNLOAD_TIMEOUT: "soon" })), UsageError);
   await assert.rejects(hubSettings(env({ HF_HUB_OFFLINE: "1" })), /HF_HUB_OFFLINE is set/);
 });
 
-Deno.test("statusError() says what to do, and what may pass", () => {
+Deno.test("statusError() says what to do, and whether a retry may help", () => {
   const of = (status: number, headers = {}, hub = HUB) =>
     statusError(new Response(null, { status, headers }), hub, URL_OF);
   assert.match(of(401).message, /org\/repo \(401\), or there is no such repository: set HF_TOKEN$/);
@@ -72,7 +72,7 @@ Deno.test("unreachable() names the host and the reason, not the whole URL", () =
   assert.match(error.message, /^Cannot reach hub \(Connection refused\): check the network/);
 });
 
-Deno.test("onlyFile() takes the only one and names several", () => {
+Deno.test("onlyFile() returns the only file, and lists several", () => {
   assert.equal(onlyFile(["a.gguf"], "o/r"), "a.gguf");
   assert.throws(() => onlyFile([], "o/r"), LlorchError);
   for (const path of ["../../../tmp/x.gguf", "/etc/x.gguf", "a//x.gguf", "a\u001b[2Jx.gguf"]) {

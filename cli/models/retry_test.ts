@@ -5,20 +5,20 @@ import { RETRY, retryDelay, withRetries } from "./retry.ts";
 const passing = new LlorchError("NOT_READY", "gone", { retriable: true });
 const lasting = new LlorchError("NOT_FOUND", "none");
 
-Deno.test("retryDelay() comes back at once, then waits twice as long each time", () => {
+Deno.test("retryDelay() retries at once, then doubles the wait each time", () => {
   const waits = [1, 2, 3, 4, 5, 6].map((failures) => retryDelay(passing, failures, RETRY, 1));
   assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000, undefined]);
   assert.equal(retryDelay(passing, 3, RETRY, 0), 1000);
 });
 
-Deno.test("retryDelay() waits as long as the server says, and not for what lasts", () => {
-  const asked = new LlorchError("RATE_LIMITED", "slow down", { retryAfterMs: 7000 });
-  assert.equal(retryDelay(asked, 1, RETRY, 1), 7000);
+Deno.test("retryDelay() waits as long as the server says, and does not retry permanent errors", () => {
+  const limited = new LlorchError("RATE_LIMITED", "slow down", { retryAfterMs: 7000 });
+  assert.equal(retryDelay(limited, 1, RETRY, 1), 7000);
   assert.equal(retryDelay(lasting, 1, RETRY, 1), undefined);
   assert.equal(retryDelay(new TypeError("a mistake"), 1, RETRY, 1), undefined);
 });
 
-Deno.test("withRetries() counts failures anew after progress", async () => {
+Deno.test("withRetries() counts failures from zero again after progress", async () => {
   let calls = 0;
   const policy = { attempts: 3, backoff: { firstMs: 1, maxMs: 1 } };
   const result = await withRetries(() => {

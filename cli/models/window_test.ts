@@ -16,7 +16,7 @@ function text(bytes: Uint8Array | undefined): string | undefined {
   return bytes && new TextDecoder().decode(bytes);
 }
 
-Deno.test("Window gives bytes back in the file's order, whatever the order they came in", () => {
+Deno.test("Window returns bytes in the file's order, whatever the order of their arrival", () => {
   const window = new Window(2, 9, 3, 3);
   const [one, two, three] = [give(window), give(window), give(window)];
   assert.deepEqual([one, two, three].map(({ start, length }) => [start, length]), [
@@ -38,7 +38,7 @@ Deno.test("Window gives bytes back in the file's order, whatever the order they 
   assert.ok(window.isDone);
 });
 
-Deno.test("Window gives a piece of a segment once it has enough of it", () => {
+Deno.test("Window returns a piece of a segment once it has enough of it", () => {
   const window = new Window(0, 8, 8, 1);
   const segment = give(window);
   fill(segment, "abc");
@@ -50,7 +50,7 @@ Deno.test("Window gives a piece of a segment once it has enough of it", () => {
   assert.equal(text(window.take(8)), "efgh");
 });
 
-Deno.test("Window says full until memory is free again, and wakes who waits for it", async () => {
+Deno.test("Window is full until memory is free again, then wakes the waiters", async () => {
   const window = new Window(0, 9, 3, 1);
   const segment = give(window);
   assert.equal(window.give(), "full");
@@ -58,5 +58,5 @@ Deno.test("Window says full until memory is free again, and wakes who waits for 
   fill(segment, "abc");
   window.release(3);
   await changed;
-  assert.equal(give(window).buffer, segment.buffer, "memory is used again");
+  assert.equal(give(window).buffer, segment.buffer, "the memory is reused");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatBytes } from "./bytes.ts";
 
-Deno.test("formatBytes() takes the largest unit that leaves a whole", () => {
+Deno.test("formatBytes() uses the largest unit with a value of at least 1", () => {
   assert.equal(formatBytes(0), "0 B");
   assert.equal(formatBytes(1023), "1023 B");
   assert.equal(formatBytes(1024), "1.0 KiB");

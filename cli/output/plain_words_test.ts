@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { plainWords } from "./plain_words.ts";
 
-Deno.test("plainWords() takes out what Deno advises its own users", () => {
+Deno.test("plainWords() replaces Deno's advice for its own users", () => {
   const deno = 'Requires all access to "/proc/x", run again with the --allow-all flag';
   assert.equal(
     plainWords(`Cannot read /proc/x: ${deno}; more`),

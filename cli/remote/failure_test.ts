@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sshFailure } from "./failure.ts";
 
-Deno.test("sshFailure() says what ssh said and what to do, in one sentence", () => {
+Deno.test("sshFailure() has ssh's error and what to do, in one sentence", () => {
   const cases: [string, string][] = [
     [
       "ssh: Could not resolve hostname gpu9: Name or service not known\r\n",

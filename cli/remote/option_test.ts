@@ -6,14 +6,14 @@ const split = (line: string) => {
   return [host, args.join(" ")];
 };
 
-Deno.test("splitRemote() takes the host out, wherever it stands", () => {
+Deno.test("splitRemote() removes the host, wherever it is", () => {
   assert.deepEqual(split("models list"), [undefined, "models list"]);
   assert.deepEqual(split("--remote gpu1 models list"), ["gpu1", "models list"]);
   assert.deepEqual(split("models list --remote=gpu1 --json"), ["gpu1", "models list --json"]);
   assert.deepEqual(split("models --remote gpu1 list"), ["gpu1", "models list"]);
 });
 
-Deno.test("splitRemote() leaves alone what stands behind --", () => {
+Deno.test("splitRemote() ignores everything after --", () => {
   assert.deepEqual(split("remote exec gpu1 -- x --remote y"), [
     undefined,
     "remote exec gpu1 -- x --remote y",

@@ -40,7 +40,7 @@ const NASTY = [
   "ü😀",
 ];
 
-/** What a real shell makes of a line: the words that a program would get. */
+/** The arguments that a program would get if a real shell ran the line. */
 function wordsOf(shell: string, line: string): string[] {
   const script = `for word in ${line}; do printf '%s\\0' "$word"; done`;
   const { stdout, stderr, success } = new Deno.Command(shell, { args: ["-c", script] })
@@ -50,7 +50,7 @@ function wordsOf(shell: string, line: string): string[] {
 }
 
 Deno.test({
-  name: "quoteWords(): every word arrives as it is through a real shell",
+  name: "quoteWords(): every argument passes through a real shell unchanged",
   ignore: Deno.build.os === "windows",
   fn() {
     const word = fc.oneof(
@@ -69,7 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "quoteWords(): a line that was quoted twice is read twice",
+  name: "quoteWords(): a line that was quoted twice can be parsed by two shells",
   ignore: Deno.build.os === "windows",
   fn() {
     fc.assert(
@@ -85,11 +85,11 @@ Deno.test({
   },
 });
 
-Deno.test("quoteWord() refuses what no command line can carry", () => {
+Deno.test("quoteWord() refuses characters that no command line can carry", () => {
   assert.throws(() => quoteWord("a\0b"), UsageError);
 });
 
-Deno.test("quoteProgram() leaves the home folder to the shell there, and nothing else", () => {
+Deno.test("quoteProgram() lets the remote shell expand only the home folder", () => {
   assert.equal(quoteProgram("~/bin/llorch"), "~/'bin/llorch'");
   assert.equal(quoteProgram("~root/llorch"), "'~root/llorch'");
   assert.equal(quoteProgram("/opt/my tools/llorch"), "'/opt/my tools/llorch'");

@@ -34,7 +34,7 @@ export function fakeMachine(change: Partial<Machine> = {}): Machine {
   };
 }
 
-/** The default port of orchestratord is taken. */
+/** A machine on which the default port of orchestratord is in use. */
 export const port8080Taken: Partial<Machine> = {
   isPortFree: (port) => port !== PORTS.orchestratord,
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { orchestratorRoutes, type Role, type Route } from "#shared/contracts/mod.ts";
 import { ROOT, withGuarded } from "./testing/guarded.ts";
 
-/** Who may use routes of a role. */
+/** Callers that may use the routes of each role. */
 const MAY: Readonly<Record<Role, readonly string[]>> = {
   none: ["nobody", "stranger", "revoked", "client", "operator", "pool", "root"],
   client: ["client", "operator", "root"],
@@ -11,7 +11,7 @@ const MAY: Readonly<Record<Role, readonly string[]>> = {
   worker: ["root"],
 };
 
-/** Calls that nobody can make because they are not known, rather than for their role. */
+/** Callers that are refused because they are unknown, not because of their role. */
 const UNKNOWN = ["nobody", "stranger", "revoked"];
 
 async function status(url: string, route: Route, secret: string | undefined): Promise<number> {
@@ -22,7 +22,7 @@ async function status(url: string, route: Route, secret: string | undefined): Pr
       "content-type": "application/json",
       ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
     },
-    // No body is right for any route: who may use it is said before what is wrong with it.
+    // No route accepts this body: access must be checked before the body.
     ...(route.body ? { body: "[]" } : {}),
   });
   await reply.body?.cancel();
@@ -53,7 +53,7 @@ Deno.test("every route × every caller: 401 for the unknown, 403 for the wrong r
   });
 });
 
-Deno.test("headers that are almost a key are no key", async () => {
+Deno.test("headers that are almost a key are refused", async () => {
   await withGuarded({}, async ({ url, key }) => {
     const { secret } = await key({ name: "a" });
     const hostile = [

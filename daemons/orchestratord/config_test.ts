@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ConfigSources, loadConfig } from "#shared/config/load.ts";
 import { configSpec } from "./config.ts";
 
-Deno.test("half of a TLS pair is no valid configuration, wherever it comes from", async () => {
+Deno.test("a certificate without its key, or the reverse, is refused, from a file or a flag", async () => {
   const check = (sources: Partial<ConfigSources>) =>
     loadConfig(configSpec, {
       args: ["--check-config"],

@@ -22,7 +22,7 @@ Deno.test("a task is streamed as queued, started, tokens, end, with ids one afte
   });
 });
 
-Deno.test("202 comes with what is needed to follow, and the job is told afterwards", async () => {
+Deno.test("a 202 reply has all that is needed to follow the job, whose state can be read later", async () => {
   await withHarness({}, async ({ client, events }) => {
     const accepted = await client.call(routes.submit, { body: task });
     assert.equal(accepted.events_url, `/v2/tasks/${accepted.job_id}/events`);
@@ -56,11 +56,11 @@ Deno.test("Last-Event-ID resumes exactly after that event, live and after the en
   });
 });
 
-Deno.test("what a model thinks is streamed, kept and replayed on a channel of its own", async () => {
+Deno.test("a model's reasoning is streamed, kept and replayed on its own channel", async () => {
   await withHarness({}, async (harness) => {
     const { events, pool } = harness;
     await events(task);
-    // A newer worker may send fields that nobody here knows.
+    // A newer worker may send fields that this version does not know.
     pool.only().tokenFields = { channel: "reasoning", of_tomorrow: 1 };
     const live = await events(task);
     const channels = live.flatMap((each) => each.event === "token" ? [each.data.channel] : []);
@@ -73,7 +73,7 @@ Deno.test("what a model thinks is streamed, kept and replayed on a channel of it
   });
 });
 
-Deno.test("nothing after the last event of an ended job is 204, live and kept", async () => {
+Deno.test("a request for events after the end of a job is answered 204, live and kept", async () => {
   await withHarness({}, async (harness) => {
     const { client, events } = harness;
     const { job_id } = await client.call(routes.submit, { body: task });
@@ -116,7 +116,7 @@ Deno.test("a stream opened past a running job's last event gets no comment that 
 Deno.test("a worker that dies in mid-stream is replaced and no token is lost or doubled", async () => {
   await withHarness({}, async ({ client, pool, events }) => {
     await events(task);
-    // It cannot have made all of them before it dies.
+    // It cannot generate all tokens before it dies.
     pool.only().allow(25);
     const received = [];
     let killed = false;
@@ -138,7 +138,7 @@ Deno.test("a worker that dies in mid-stream is replaced and no token is lost or 
 });
 
 Deno.test("a silent worker is stopped after the stall time, and another goes on", async () => {
-  // Long enough for two tokens on a busy machine.
+  // The stall time is long enough for two tokens on a busy machine.
   await withHarness({ failover: { stall_ms: 1_500 } }, async ({ client, pool, events }) => {
     await events(task);
     const silent = pool.only();
@@ -163,7 +163,7 @@ Deno.test("an error that another try would repeat ends the job at once", async (
   });
 });
 
-Deno.test("an error worth another try is tried as often as configured, then ends the job", async () => {
+Deno.test("a retriable error is retried as often as configured, then ends the job", async () => {
   const failover = { max_attempts: 3, backoff_first_ms: 1 };
   await withHarness({ failover }, async ({ events, pool }) => {
     await events(task);
@@ -189,19 +189,19 @@ Deno.test("cancel ends a running job once and frees the worker; again changes no
     const last = received.at(-1);
     assert.equal(last?.event === "error" && last.data.code, "CANCELLED");
     assert.equal(received.filter((each) => each.event === "error").length, 1);
-    await until("the worker is told", () => pool.only().cancelled === 1);
+    await until("the worker got the cancel", () => pool.only().cancelled === 1);
     const job = await client.call(routes.getTask, { params: { id: job_id } });
     assert.equal(job.status, "cancelled");
   });
 });
 
-Deno.test("the queue tells what runs and where, calls that are not kept too", async () => {
+Deno.test("the queue lists what runs and where, including calls that are not stored", async () => {
   await withHarness({}, async ({ url, client, events, pool }) => {
     await events(task);
     pool.only().allow(2);
     const { job_id } = await client.call(routes.submit, { body: { ...task, priority: "batch" } });
     const running = async () => (await client.call(routes.queue, {})).running;
-    await until("it has tokens", async () => (await running())[0]?.tokens_out === 2);
+    await until("the job has tokens", async () => (await running())[0]?.tokens_out === 2);
     const chat = fetch(`${url}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -252,7 +252,7 @@ Deno.test("the same idempotency key and body is the same job; another body is a 
   });
 });
 
-Deno.test("a repeated submission tells where the job stands now, while it waits and afterwards", async () => {
+Deno.test("a repeated submission returns the job's current state, while it waits and afterwards", async () => {
   await withHarness({}, async ({ client, pool, events }) => {
     pool.slots = 1;
     await events(task);
@@ -280,7 +280,7 @@ Deno.test("a repeated submission tells where the job stands now, while it waits 
   });
 });
 
-Deno.test("a full queue answers 429 with Retry-After, and takes jobs again later", async () => {
+Deno.test("a full queue answers 429 with Retry-After, and accepts jobs again later", async () => {
   await withHarness({ queue: { capacity: 2 } }, async ({ client, pool, events, url }) => {
     pool.holdLoads = true;
     const first = await client.call(routes.submit, { body: task });
@@ -321,7 +321,7 @@ Deno.test("output is erased after it was read to its end, and then 410", async (
   });
 });
 
-Deno.test("an unknown model is 404 with the way to get it, a prompt too long is 400", async () => {
+Deno.test("an unknown model is 404 with the command that downloads it, a prompt too long is 400", async () => {
   await withHarness({}, async ({ client, events }) => {
     await assert.rejects(
       client.call(routes.submit, { body: { ...task, model: "nope" } }),
@@ -366,7 +366,7 @@ Deno.test("a report that comes after a later one changes nothing", async () => {
     const free = async () =>
       (await client.call(routes.pools, {})).pools.map(({ devices }) => devices[0]?.free_bytes);
     assert.deepEqual(await free(), [5e9]);
-    // Another start of the pool manager counts from one.
+    // A restarted pool manager counts from one again.
     await client.call(routes.registerPool, {
       body: { ...pool.state(), instance_id: "i2", sequence: 1 },
     });

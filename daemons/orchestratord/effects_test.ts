@@ -28,10 +28,10 @@ const spawn: Spawn = {
 };
 const endpoint = "http://127.0.0.1:2";
 
-Deno.test("what concerns a job is for the jobs, and what concerns workers and pools for the pools", () => {
-  const told: string[] = [];
+Deno.test("effects on jobs go to the jobs, and effects on workers and pools to the pools", () => {
+  const applied: string[] = [];
   const recorder = (name: string) => ({
-    apply: ({ kind }: Effect) => void told.push(`${name}: ${kind}`),
+    apply: ({ kind }: Effect) => void applied.push(`${name}: ${kind}`),
     waitingFor: () => undefined,
   });
   const jobs = recorder("jobs") as unknown as Jobs;
@@ -49,7 +49,7 @@ Deno.test("what concerns a job is for the jobs, and what concerns workers and po
     { kind: "pool_lost", poolId: "p1" },
   ];
   for (const effect of effects) applyEffect(effect, jobs, pools);
-  assert.deepEqual(told, [
+  assert.deepEqual(applied, [
     "jobs: dispatch",
     "jobs: abort",
     "jobs: suspect",
@@ -62,7 +62,7 @@ Deno.test("what concerns a job is for the jobs, and what concerns workers and po
   ]);
 });
 
-Deno.test("a load is part of the trace of the job that waits longest for it, where one waits", () => {
+Deno.test("a load is part of the trace of the job that waits longest for it, if one waits", () => {
   let isTraced = false;
   const facts = factsOf({
     correlationId: "c7",
@@ -91,19 +91,19 @@ Deno.test("a load is part of the trace of the job that waits longest for it, whe
   ]);
 });
 
-/** What the feed was told, and whose it is. */
-type Told = Activity & { readonly tenant: string | undefined };
+/** An activity of the feed, with its tenant. */
+type FeedEntry = Activity & { readonly tenant: string | undefined };
 
-/** Jobs of which no one runs, and what the feed is told of their failures. */
+/** Jobs that do not run, and the feed's entries about their failures. */
 function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   unsafePerHour?: number;
   keys?: KeyStore;
 } = {}) {
-  const told: Told[] = [];
+  const entries: FeedEntry[] = [];
   let wake = () => {};
   const feed = {
     add(activity: Activity, tenant?: string) {
-      told.push({ ...activity, tenant });
+      entries.push({ ...activity, tenant });
       wake();
     },
   } as unknown as Feed;
@@ -116,16 +116,16 @@ function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   const access = new Access({ ...{ keys, clock, metrics, defaults }, token: "shared" });
   return {
     ...stage,
-    told,
-    /** A job ends with an error, and the feed is told of it. */
-    async fail(job: LiveJob, code: "REQUEST_UNSAFE" | "WORKER_LOST"): Promise<Told> {
+    entries,
+    /** Ends a job with an error and returns the feed's entry. */
+    async fail(job: LiveJob, code: "REQUEST_UNSAFE" | "WORKER_LOST"): Promise<FeedEntry> {
       const isTold = new Promise<void>((resolve) => wake = resolve);
       const error = { code, message: "workers hung or died with it" };
       loop.send({ kind: "cancel", jobId: job.id, error });
       await isTold;
-      return told.at(-1)!;
+      return entries.at(-1)!;
     },
-    /** An API key. */
+    /** Creates an API key and returns its id. */
     async key(keyId: string, name: string): Promise<string> {
       await store.keys.add({
         ...{ keyId, name, role: "client", secretSha256: "0".repeat(64), limits: {}, createdAt: T0 },
@@ -136,9 +136,9 @@ function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   };
 }
 
-Deno.test("a job that fails is told to who may see it, with its code", () =>
+Deno.test("a failed job is reported to those who may see it, with its code", () =>
   withStore(async (store) => {
-    const { start, fail, told, ...stage } = open(store);
+    const { start, fail, entries, ...stage } = open(store);
     const job = await start({}, { tenant: "k1" });
     assert.deepEqual(await fail(job, "WORKER_LOST"), {
       kind: "job_failed",
@@ -149,10 +149,10 @@ Deno.test("a job that fails is told to who may see it, with its code", () =>
       tenant: "k1",
     });
     stage.jobs.cancel((await start()).id, "no more");
-    assert.equal(told.length, 1, "a cancel is no failure");
+    assert.equal(entries.length, 1, "a cancel is not a failure");
   }));
 
-Deno.test("an unsafe end is told with its key's name, and what the key has waiting is refused", () =>
+Deno.test("an unsafe end is reported with its key's name, and the key's waiting jobs are refused", () =>
   withStore(async (store) => {
     const { start, fail, key, loop } = open(store);
     const tenant = await key("k1", "Mallory");
@@ -174,7 +174,7 @@ Deno.test("an unsafe end is told with its key's name, and what the key has waiti
     assert.deepEqual([...loop.state.queued.keys()], [other.id]);
   }));
 
-Deno.test("a key that may send one more such request keeps what it has waiting", () =>
+Deno.test("a key that may send one more such request keeps its waiting jobs", () =>
   withStore(async (store) => {
     const { start, fail, key, loop } = open(store, { unsafePerHour: 2 });
     const tenant = await key("k1", "Mallory");
@@ -187,7 +187,7 @@ Deno.test("a key that may send one more such request keeps what it has waiting",
     assert.equal(loop.state.queued.size, 0);
   }));
 
-Deno.test("an unsafe end is told without a name where there is no key, or the database cannot be read", () =>
+Deno.test("an unsafe end is reported without a name if there is no key, or the database cannot be read", () =>
   withStore(async (store) => {
     const keyless = open(store);
     const job = await keyless.start({ session_id: "s1" });

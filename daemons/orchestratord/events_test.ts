@@ -11,7 +11,7 @@ import { withHarness } from "./testing/harness.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
 
-/** Events until one is as wanted, each held against the contract. */
+/** Reads events until one matches; each is checked against the contract. */
 async function until(
   client: Client,
   isWanted: (event: ServiceEvent) => boolean,
@@ -36,7 +36,7 @@ async function until(
 const messages = (events: readonly ServiceEvent[]) =>
   events.flatMap((each) => "message" in each.data ? [each.data.message] : []);
 
-Deno.test("the feed tells of a load, of a worker that dies, and of the job that goes on", async () => {
+Deno.test("the feed reports a load, a worker that dies, and the job that continues", async () => {
   await withHarness({}, async ({ client, pool, events }) => {
     await events(task);
     const first = await until(client, ({ event }) => event === "ready");
@@ -62,18 +62,18 @@ Deno.test("the feed tells of a load, of a worker that dies, and of the job that 
   });
 });
 
-Deno.test("the feed says how much is going on", async () => {
+Deno.test("the feed reports the fleet and the rates", async () => {
   await withHarness({}, async ({ client, events }) => {
     await events(task);
-    const { events: seen } = await until(
+    const { events: received } = await until(
       client,
       ({ event, data }) => event === "rates" && data.ended === 1,
     );
-    const fleet = seen.findLast((each) => each.event === "fleet");
+    const fleet = received.findLast((each) => each.event === "fleet");
     assert.deepEqual(fleet?.data.pools.map(({ pool_id }) => pool_id), ["p1"]);
     assert.equal(fleet?.data.workers[0]?.state, "ready");
     assert.ok(fleet?.data.workers[0]?.ready_at);
-    assert.ok(!JSON.stringify(seen).includes("worker-token"));
+    assert.ok(!JSON.stringify(received).includes("worker-token"));
   });
 });
 
@@ -99,7 +99,7 @@ Deno.test("an API key sees what befell its own jobs only", async () => {
   });
 });
 
-Deno.test("open feeds do not hold up the end of the daemon", async () => {
+Deno.test("open feeds do not delay the end of the daemon", async () => {
   await withHarness({}, async (harness) => {
     const { events } = await harness.client.stream(routes.serviceEvents, {});
     const ended = (async () => {
@@ -107,7 +107,7 @@ Deno.test("open feeds do not hold up the end of the daemon", async () => {
     })();
     await harness.restart();
     await ended.catch(() => {});
-    const { events: seen } = await until(harness.client, ({ event }) => event === "fleet");
-    assert.equal(seen.filter(({ event }) => event === "started").length, 1);
+    const { events: received } = await until(harness.client, ({ event }) => event === "fleet");
+    assert.equal(received.filter(({ event }) => event === "started").length, 1);
   });
 });

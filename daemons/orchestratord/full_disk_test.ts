@@ -24,7 +24,7 @@ async function withSmallDisk(test: (dir: string) => Promise<void>): Promise<void
   }
 }
 
-/** Takes every byte that is left. */
+/** Writes until the disk is full. */
 function fill(file: string): void {
   using open = Deno.openSync(file, { create: true, append: true });
   for (const size of [65_536, 4096, 1]) {
@@ -32,7 +32,7 @@ function fill(file: string): void {
     try {
       while (open.writeSync(bytes) > 0);
     } catch {
-      // Full for this size.
+      // There is no room for a block of this size.
     }
   }
 }
@@ -87,7 +87,7 @@ Deno.test({
         const task = { model: "counter", prompt: "w0", max_tokens: 600 };
         const streams = [harness.events(task), harness.events(task)];
         await until(
-          "both have a slot",
+          "both jobs have a slot",
           () => pool.workers.size === 1 && pool.only().executions.length === 2,
         );
         const waiting = await client.call(routes.submit, { body: { ...task, detached: true } });
@@ -117,7 +117,7 @@ Deno.test({
     await withSmallDisk(async (dir) => {
       const path = databasePath(dir);
       let failures = 0;
-      // With no room at all the first write fails, with more a later one, within a transaction.
+      // Without any room the first write fails; with more, a later one, inside a transaction.
       for (let room = 0;; room += 8) {
         await Deno.writeFile(join(dir, "room"), new Uint8Array(room * 1024));
         fill(join(dir, "filler"));

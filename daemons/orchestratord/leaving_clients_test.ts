@@ -15,7 +15,7 @@ async function readAndLeave(client: Client, job_id: string): Promise<void> {
   await reader.next().catch(() => {});
 }
 
-/** Waits until a job that nobody reads is cancelled. */
+/** Waits until a job without readers is cancelled. */
 async function untilCancelled(client: Client, job_id: string): Promise<void> {
   const view = () => client.call(routes.getTask, { params: { id: job_id } });
   await until("cancelled", async () => (await view()).status === "cancelled");
@@ -31,7 +31,7 @@ Deno.test("a job whose last reader leaves is cancelled after the grace, a detach
       return job_id;
     };
     const detached = await submit(true);
-    // Its grace is the later one: the other's has passed, too.
+    // This job's grace ends later, so the grace of the other has passed too.
     await untilCancelled(client, await submit(false));
     pool.only().allow(Infinity);
     assert.deepEqual(numbers(await events(detached)), range(8, 5));
@@ -47,7 +47,8 @@ Deno.test("a reader that comes back within the grace keeps the job", async () =>
     const left = await client.call(routes.submit, { body: task });
     await readAndLeave(client, job_id);
     const back = events(job_id);
-    // Whose reader left later and stays away: once it is cancelled, the grace of both has passed.
+    // This job's reader leaves later and stays away: once it is cancelled, the grace of both has
+    // passed.
     await readAndLeave(client, left.job_id);
     await untilCancelled(client, left.job_id);
     pool.only().allow(Infinity);
@@ -74,7 +75,7 @@ Deno.test("a chat client that leaves cancels its job at once", async () => {
     await reader.read();
     leave.abort();
     await reader.read().catch(() => {});
-    await until("the worker is told", () => pool.only().cancelled === 1);
+    await until("the worker got the cancel", () => pool.only().cancelled === 1);
   });
 });
 
@@ -83,7 +84,7 @@ Deno.test("a client that leaves while it waits for a whole answer, or in the que
     pool.slots = 1;
     await events(task);
     pool.only().allow(1);
-    // Longer than what a server reads at once.
+    // Longer than a server reads at once.
     const content = "tell me a story ".repeat(2000);
     const ask = (signal: AbortSignal) =>
       fetch(`${url}/v1/chat/completions`, {
@@ -101,7 +102,7 @@ Deno.test("a client that leaves while it waits for a whole answer, or in the que
     queued.abort();
     await until("it has left the queue", async () => await depth() === 0);
     running.abort();
-    await until("the worker is told", () => pool.only().cancelled === 1);
+    await until("the worker got the cancel", () => pool.only().cancelled === 1);
     await Promise.all([one, other]);
   });
 });

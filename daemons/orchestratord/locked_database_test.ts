@@ -6,7 +6,7 @@ import { databasePath } from "./config.ts";
 import type { FakeWorker } from "./testing/fake_worker.ts";
 import { follow, type Harness, numbers, range, withHarness } from "./testing/harness.ts";
 
-/** A call that is not stored, to its end. */
+/** Runs a call that is not stored until it ends. */
 async function complete({ url }: Harness, tokens: number): Promise<void> {
   const reply = await fetch(`${url}/v1/completions`, {
     method: "POST",
@@ -16,7 +16,9 @@ async function complete({ url }: Harness, tokens: number): Promise<void> {
   assert.equal((await reply.json()).usage?.completion_tokens, tokens);
 }
 
-/** Runs a test with a loaded worker that has completed a job and may say three tokens of the next. */
+/**
+ * Runs a test with a loaded worker that has completed a job and may send three tokens of the next.
+ */
 async function withLoaded(
   test: (harness: Harness, database: string) => Promise<void>,
 ): Promise<void> {
@@ -55,8 +57,8 @@ Deno.test("while another program locks the database, what needs no write goes on
             await client.call(routes.listTasks, {});
           }
         });
-        // Blocked, it would stand still for the five seconds of a busy timeout.
-        assert.ok(stall < 1_000, `the loop stood still for ${stall} ms`);
+        // A blocking write would stop the event loop for the five seconds of SQLite's busy timeout.
+        assert.ok(stall < 1_000, `the event loop was blocked for ${stall} ms`);
         assert.equal(numbers(received).length, 3);
       } finally {
         await holder.release();
@@ -71,7 +73,8 @@ Deno.test("while another program locks the database, what needs no write goes on
 Deno.test("a job whose end waits to be written has left its worker, and does not run again when that dies", () =>
   withLoaded(async (harness, database) => {
     const { pool, client } = harness;
-    // As many events as may wait, and the end, for which the worker's stream waits.
+    // The number of events that may wait to be written, then the end, which blocks the worker's
+    // stream.
     const task = { model: "counter", prompt: "w0", max_tokens: 3 + 256 };
     const completed = async () => {
       const metrics = await (await fetch(`${harness.url}/metrics`)).text();
@@ -86,7 +89,7 @@ Deno.test("a job whose end waits to be written has left its worker, and does not
       try {
         pool.only().allow(Infinity);
         await until("its end is read", async () => await completed() === 2);
-        // The pool's next report is without it; the connection still stands.
+        // The pool's next report does not have the worker; its connection stays open.
         workers.push(...pool.workers.values());
         pool.workers.clear();
         await pool.report();

@@ -16,13 +16,13 @@ function refused(code: string, message: RegExp) {
     error instanceof LlorchError && error.code === code && message.test(error.message);
 }
 
-Deno.test("load brings a model before anybody asks for it, unload takes it away", async () => {
+Deno.test("load loads a model before any job needs it, unload stops it", async () => {
   await withHarness({}, async (harness) => {
     const { client, pool } = harness;
     await client.call(routes.loadModel, { ...ref, body: { pool_id: "p1", device: "cpu" } });
-    await until("it is loaded", async () => (await model(harness)).loaded);
+    await until("the model is loaded", async () => (await model(harness)).loaded);
     await client.call(routes.unloadModel, ref);
-    await until("it is gone", async () => !(await model(harness)).loaded);
+    await until("the model is unloaded", async () => !(await model(harness)).loaded);
     assert.equal(pool.workers.size, 0);
     assert.equal(pool.spawns, 1);
     await assert.rejects(
@@ -49,7 +49,7 @@ Deno.test("unload lets a stream end, and the next job loads the model again", as
     assert.equal(workers[0]?.state, "draining");
     pool.only().allow(Infinity);
     assert.deepEqual(numbers(await harness.events(job_id)), range(8, 3));
-    await until("it is gone", () => pool.workers.size === 0);
+    await until("the model is unloaded", () => pool.workers.size === 0);
     assert.deepEqual(numbers(await harness.events(task)), range(8, 3));
     assert.equal(pool.spawns, 2);
   });
@@ -73,21 +73,21 @@ Deno.test("a pin shows, survives a restart, and forbids unload until it is taken
     );
     await harness.client.call(routes.unpinModel, ref);
     await harness.client.call(routes.unloadModel, ref);
-    await until("it is gone", async () => !(await model(harness)).loaded);
+    await until("the model is unloaded", async () => !(await model(harness)).loaded);
   });
 });
 
-Deno.test("a model that nobody uses for its time is stopped, and one to preload is there at once", async () => {
+Deno.test("an idle model is stopped after its time, and a model to preload is loaded at once", async () => {
   const models = { preload: ["counter"], idle_ttl_of: ["counter=150"] };
   await withHarness({ models }, async (harness) => {
-    await until("it is preloaded", async () => (await model(harness)).loaded);
-    await until("it has had nothing to do", () => harness.pool.workers.size === 0);
+    await until("the model is preloaded", async () => (await model(harness)).loaded);
+    await until("the idle worker is stopped", () => harness.pool.workers.size === 0);
     assert.equal(harness.pool.spawns, 1);
     assert.deepEqual(numbers(await harness.events(task)), range(8, 3));
   });
 });
 
-Deno.test("load says why it waits while no pool takes it, and loads once one does", async () => {
+Deno.test("load says why it waits while no pool can take the model, and loads once one can", async () => {
   await withHarness({}, async (harness) => {
     const { client } = harness;
     const pool = { params: { id: "p1" } };
@@ -95,7 +95,7 @@ Deno.test("load says why it waits while no pool takes it, and loads once one doe
     const reply = await client.call(routes.loadModel, ref);
     assert.match(reply.waits ?? "", /^every pool that has the model is drained/);
     await client.call(routes.undrainPool, pool);
-    await until("it is loaded", async () => (await model(harness)).loaded);
+    await until("the model is loaded", async () => (await model(harness)).loaded);
     assert.equal((await client.call(routes.loadModel, ref)).waits, undefined);
   });
 });

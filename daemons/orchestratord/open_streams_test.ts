@@ -9,7 +9,7 @@ import { OpenStreams } from "./open_streams.ts";
 const config = configSchema.parse({ streams: { max_open: 2 } });
 const never = new AbortController().signal;
 
-Deno.test("OpenStreams gives so many places, and each is free again when its stream ends", async () => {
+Deno.test("OpenStreams has a limited number of places, and each is free again when its stream ends", async () => {
   const open = new OpenStreams(config);
   const closes: (() => void)[] = [];
   const take = (signal: AbortSignal = never) =>
@@ -37,7 +37,7 @@ Deno.test("OpenStreams leaves a quarter of the connections to pools and short ca
   await stream();
 });
 
-Deno.test("a place is free again when nothing comes of its stream, or the client has left", async () => {
+Deno.test("a place is free again when its stream cannot be opened, or the client has left", async () => {
   const open = new OpenStreams(config);
   const fail = () => open.place(never, () => Promise.reject(new Error("no such job")));
   for (let i = 0; i < 5; i++) await assert.rejects(fail(), /no such job/);
@@ -48,7 +48,7 @@ Deno.test("a place is free again when nothing comes of its stream, or the client
   }
 });
 
-Deno.test("one stream too many is answered 503 with Retry-After, and starts no job", async () => {
+Deno.test("a stream beyond the limit is answered 503 with Retry-After, and starts no job", async () => {
   await withHarness({ streams: { max_open: 1 } }, async ({ url, client, pool, events }) => {
     const body = JSON.stringify({ model: "counter", prompt: "w7", max_tokens: 5 });
     const post = () =>

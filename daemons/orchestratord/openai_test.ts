@@ -19,20 +19,20 @@ function post(
   });
 }
 
-const words = (text: string) => numbers([{ event: "token", data: { t: text, i: 0 } }]);
+const numbersIn = (text: string) => numbers([{ event: "token", data: { t: text, i: 0 } }]);
 
 Deno.test("several prompts and n answers each are jobs of one request", async () => {
   await withHarness({}, async (harness) => {
     const body = { model: "counter", prompt: ["w1", "w7"], n: 2, max_tokens: 1 };
     const reply = await post(harness, "/v1/completions", body);
     const { choices, usage } = completion.parse(await reply.json());
-    assert.deepEqual(choices.map(({ text }) => words(text)[0]), [2, 2, 8, 8]);
+    assert.deepEqual(choices.map(({ text }) => numbersIn(text)[0]), [2, 2, 8, 8]);
     assert.deepEqual(choices.map(({ index }) => index), range(0, 4));
     assert.equal(usage.completion_tokens, 4);
   });
 });
 
-Deno.test("streamed choices come between one another and end with one [DONE]", async () => {
+Deno.test("streamed choices are interleaved and end with one [DONE]", async () => {
   await withHarness({}, async (harness) => {
     const reply = await post(harness, "/v1/completions", {
       model: "counter",
@@ -41,15 +41,15 @@ Deno.test("streamed choices come between one another and end with one [DONE]", a
       max_tokens: 5,
       stream: true,
     });
-    const seen: number[][] = [[], []];
+    const perChoice: number[][] = [[], []];
     const data = [];
     for await (const message of readSse(reply.body!)) data.push(message.data);
     assert.equal(data.pop(), "[DONE]");
     for (const each of data) {
       const [choice] = JSON.parse(each).choices;
-      if (choice.text) seen[choice.index]!.push(...words(choice.text));
+      if (choice.text) perChoice[choice.index]!.push(...numbersIn(choice.text));
     }
-    assert.deepEqual(seen, [range(2, 5), range(2, 5)]);
+    assert.deepEqual(perChoice, [range(2, 5), range(2, 5)]);
   });
 });
 
@@ -66,12 +66,12 @@ Deno.test("a client that leaves cancels all its choices", async () => {
     leave.abort();
     await assert.rejects(reader.read());
     await until("both that ran are cancelled", () => worker.cancelled === 2);
-    // One before, and two at once: the third waited for a slot.
+    // One earlier execution, and two at once: the third choice waited for a slot.
     assert.equal(worker.executions.length, 3);
   });
 });
 
-Deno.test("when one choice is refused for want of room, none runs", async () => {
+Deno.test("when the queue has no room for one choice, none runs", async () => {
   await withHarness({ queue: { capacity: 2 } }, async (harness) => {
     harness.pool.holdLoads = true;
     const reply = await post(harness, "/v1/completions", { model: "counter", prompt: "a", n: 4 });
@@ -138,7 +138,7 @@ Deno.test("a client that leaves ends its call and frees the slot", async () => {
     await until("the worker has the call", () => worker.calls === 2);
     leave.abort();
     await assert.rejects(reply);
-    await until("the worker sees it", () => worker.cancelled === 1);
+    await until("the worker sees the cancel", () => worker.cancelled === 1);
     const workers = async () => (await (await fetch(`${harness.url}/v2/workers`)).json()).workers;
     await until("the slot is free", async () => (await workers())[0].active === 0);
   });
@@ -176,7 +176,7 @@ Deno.test("a field that the worker refuses is the error's param", async () => {
   });
 });
 
-Deno.test("a rerank gives the best documents first, with their places", async () => {
+Deno.test("a rerank returns the best documents first, with their indices", async () => {
   await withHarness({}, async (harness) => {
     const body = { model: "counter", query: "q", documents: ["ab", { text: "abcd" }, "abc"] };
     const rank = async (more: Record<string, unknown>) =>

@@ -29,7 +29,7 @@ Deno.test("a restart keeps queued jobs in order and continues running ones from 
   });
 });
 
-Deno.test("a start knows from the jobs before it how long one takes", async () => {
+Deno.test("a new start knows from earlier jobs how long a job takes", async () => {
   await withHarness({}, async (harness) => {
     harness.pool.slots = 1;
     await harness.events({ ...task, detached: true });
@@ -46,7 +46,7 @@ Deno.test("a start knows from the jobs before it how long one takes", async () =
   });
 });
 
-Deno.test("a stop lets readers of a kept job go without an end, and ends one that is not kept", async () => {
+Deno.test("a stop releases readers of a stored job without an end, and ends one that is not stored", async () => {
   const settings = { stop_deadline_ms: 50, streams: { disconnect_grace_ms: 1 } };
   await withHarness(settings, async (harness) => {
     const { pool, client, url } = harness;
@@ -85,7 +85,7 @@ Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to t
     await until("it runs", () => pool.only().executions.length === 2);
     const { job_id } = await client.call(routes.submit, { body: task });
     const restarted = harness.restart();
-    await until("it is stopping", async () => {
+    await until("orchestratord is stopping", async () => {
       try {
         await client.call(routes.submit, { body: task });
         return false;
@@ -99,7 +99,7 @@ Deno.test("a stop takes no new jobs, lets streams end and leaves what waits to t
     pool.only().allow(Infinity);
     assert.deepEqual(numbers(await running), range(8, 5), "it ended before the stop did");
     await restarted;
-    assert.equal(pool.only().executions.length, 2, "what waited was not begun");
+    assert.equal(pool.only().executions.length, 2, "the waiting job was not started");
     assert.deepEqual(numbers(await harness.events(job_id)), range(8, 5));
   });
 });

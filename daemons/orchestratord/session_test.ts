@@ -20,7 +20,7 @@ async function send(
   return { status: reply.status, text: await reply.text(), headers: reply.headers };
 }
 
-/** Signs in, and gives the cookie that a browser would send. */
+/** Signs in and returns the cookie that a browser would send. */
 async function signIn(url: string, key: string): Promise<string> {
   const { status, headers } = await send(url, "POST", "/v2/session", OURS, { key });
   assert.equal(status, 200);
@@ -101,7 +101,7 @@ Deno.test("a session ends when it is signed out, and when its key is revoked", a
   });
 });
 
-Deno.test("a feed ends with the session, and with the key, that it was opened with", async () => {
+Deno.test("a feed ends with the session or the key that it was opened with", async () => {
   await withGuarded({}, async ({ url, key }) => {
     const { secret, key_id } = await key({ name: "op", role: "operator" });
     const session = await signIn(url, secret);
@@ -137,7 +137,7 @@ Deno.test("a change with a cookie alone is refused: a form of another site canno
     assert.equal((await post({ "sec-fetch-site": "same-site", ...OURS })).status, 403);
     assert.equal((await post({ origin: "https://evil.example", ...OURS })).status, 403);
     assert.equal((await post({ origin: "null", ...OURS })).status, 403);
-    // It is let in: there is no such pool.
+    // The call is allowed: it only fails because there is no such pool.
     assert.equal((await post({ "sec-fetch-site": "same-origin", ...OURS })).status, 404);
     assert.equal((await post({ origin: url, ...OURS })).status, 404);
   });
@@ -183,7 +183,7 @@ async function rawStatus(url: string, host: string): Promise<number> {
   );
 }
 
-Deno.test("the console is open to everybody, runs nothing from elsewhere, and is not sent twice", async () => {
+Deno.test("the console is public, loads nothing from other sites, and is cached", async () => {
   await withGuarded({}, async ({ url }) => {
     for (const path of ["/", "/console/app.js", "/console/app.css", "/console/icon.svg"]) {
       const { status, headers, text } = await send(url, "GET", path);

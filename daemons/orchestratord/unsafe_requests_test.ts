@@ -6,7 +6,7 @@ import { type FakePool, follow, withHarness } from "./testing/harness.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
 
-/** From now on the pool's workers die with what they are given first. */
+/** From now on the pool's workers die with the first job that they get. */
 function dying(pool: FakePool): void {
   pool.tokens = 0;
   pool.onSpawn = (id, worker) => worker.onExecute = () => void pool.crash(id);
@@ -30,11 +30,11 @@ Deno.test("a request that ends workers ends as unsafe: to its key, on /v1, and a
       const { job_id } = await harness.client.call(routes.submit, { body, headers });
       await crashed.promise;
       await alive.promise;
-      // In its third attempt.
+      // The job is in its third attempt.
       await harness.restart();
       const view = () => harness.client.call(routes.getTask, { params: { id: job_id } });
       const suspects = (await view()).attempts.filter(({ suspect }) => suspect);
-      assert.equal(suspects.length, 2, "what came of the attempts before is known");
+      assert.equal(suspects.length, 2, "the outcomes of the earlier attempts are known");
       await pool.crash([...pool.workers.keys()][0]!);
       const events = await harness.events(job_id);
       const last = events.at(-1);
@@ -45,7 +45,7 @@ Deno.test("a request that ends workers ends as unsafe: to its key, on /v1, and a
       assert.deepEqual([again.job_id, again.status], [job_id, "failed"]);
       await harness.restart();
       assert.equal((await view()).error?.code, "REQUEST_UNSAFE");
-      assert.equal(pool.spawns, spawns, "nobody tries it again");
+      assert.equal(pool.spawns, spawns, "it is not tried again");
 
       dying(pool);
       const reply = await fetch(`${harness.url}/v1/completions`, {
@@ -107,7 +107,7 @@ Deno.test("what a key has waiting is refused once it is past its bound, and what
     pool.onSpawn = (id, worker) =>
       worker.onExecute = async () => {
         if (pool.spawns < 3) return void pool.crash(id);
-        // Beside the last trial of the first one.
+        // During the last trial of the first job.
         pool.holdLoads = true;
         const body = { ...task, detached: true };
         const jobs = await Promise.all(

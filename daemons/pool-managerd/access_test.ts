@@ -20,7 +20,7 @@ async function status(url: string, route: Route, secret: string | undefined): Pr
   return reply.status;
 }
 
-Deno.test("every route of a pool manager takes its own token and the orchestrator's, no other", async () => {
+Deno.test("every route of a pool manager accepts its own token and the orchestrator's, no other", async () => {
   const dir = await Deno.makeTempDir();
   const token_file = join(dir, "token");
   await Deno.writeTextFile(token_file, TOKEN, { mode: 0o600 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { urlHost } from "#shared/http/url_host.ts";
 import { isWildcard, localHost, withHost } from "./address.ts";
 
-Deno.test("localHost() reaches what binds to every address", () => {
+Deno.test("localHost() returns an address that reaches a listener on all addresses", () => {
   assert.equal(localHost("0.0.0.0"), "127.0.0.1");
   assert.equal(localHost("::"), "::1");
   assert.equal(localHost("10.0.0.7"), "10.0.0.7");

@@ -8,20 +8,20 @@ import { checkConfig, configSpec, poolConfig, poolIdFromHost, stopDeadlineMs } f
 
 const EXAMPLE = Deno.readTextFileSync(new URL("./pool-manager.example.toml", import.meta.url));
 
-Deno.test("the shipped example says the defaults", () => {
+Deno.test("the shipped example has the defaults", () => {
   assert.deepEqual(
     poolConfig.parse(parseToml(EXAMPLE, "example")),
     poolConfig.parse({}),
   );
 });
 
-Deno.test("the shipped example explains every key, and is right where it is commented out", () => {
+Deno.test("the shipped example explains every key, and its commented-out lines are valid", () => {
   const complete = EXAMPLE.replace(/^# (\w+ = |\[\w)/gm, "$1");
   const tree = parseToml(complete, "example");
   poolConfig.parse(tree);
   const keys = configKeys(poolConfig).map((key) => key.path.join("."));
   const engineKeys = Object.keys(engineSection.shape).map((key) => `engines.NAME.${key}`);
-  // Settings of one model are those of all, explained above.
+  // A model's settings have the same keys as those of all models, which are explained above.
   const explained = leaves(tree).filter((key) => !key.startsWith("worker.models."));
   assert.deepEqual(explained.sort(), [...keys, ...engineKeys].sort());
 });
@@ -35,21 +35,21 @@ Deno.test("an unknown key is refused", () => {
   assert.throws(() => poolConfig.parse({ worker: { port: 1 } }), /port/);
 });
 
-Deno.test("poolIdFromHost() keeps to what an identifier may hold", () => {
+Deno.test("poolIdFromHost() returns a valid identifier", () => {
   assert.equal(poolIdFromHost("gpu 1.example_lan"), "gpu-1.example_lan");
   assert.equal(poolIdFromHost("-_.x"), "x");
   assert.equal(poolIdFromHost("日本"), "pool");
   assert.equal(poolIdFromHost("x".repeat(300)).length, 128);
 });
 
-Deno.test("stopDeadlineMs() counts the workers' deadline and the goodbye where there are any", () => {
+Deno.test("stopDeadlineMs() adds the deadlines of the workers and of the deregistration, if there are any", () => {
   const url = "http://127.0.0.1:8080";
   assert.equal(stopDeadlineMs(poolConfig.parse({})), 30_000);
   assert.equal(stopDeadlineMs(poolConfig.parse({ orchestrator: { url } })), 35_000);
   assert.equal(stopDeadlineMs(poolConfig.parse({ on_stop: "leave" })), 0);
 });
 
-Deno.test("checkConfig() refuses to tell the orchestrator an address that nobody reaches", () => {
+Deno.test("checkConfig() refuses an announced address that the orchestrator cannot reach", () => {
   const orchestrator = { url: "http://127.0.0.1:8080" };
   const refuses = (tree: object, key: RegExp) =>
     assert.throws(
@@ -73,13 +73,13 @@ function leaves(tree: Record<string, unknown>, path: readonly string[] = []): st
   );
 }
 
-Deno.test("an engine is refused by name: unknown keys, and a model that two of them name", () => {
+Deno.test("errors name the engine: unknown keys, and a model of two engines", () => {
   const engines = { x: { command: "x", models: ["m"] }, y: { command: "y", models: ["m"] } };
   assert.throws(() => poolConfig.parse({ engines: { x: { ...engines.x, port: 1 } } }), /port/);
   assert.throws(() => checkConfig(poolConfig.parse({ engines })), /serves m: x and y name it/);
 });
 
-Deno.test("--check-config refuses what only two keys together show to be wrong", async () => {
+Deno.test("--check-config refuses keys that contradict each other", async () => {
   const text = ["x", "y"].map((name) => `[engines.${name}]\ncommand = "${name}"\nmodels = ["m"]\n`)
     .join("");
   const sources = { env: () => undefined, readFile: () => text };

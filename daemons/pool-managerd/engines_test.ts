@@ -21,7 +21,7 @@ function model(changes: Partial<FoundModel> = {}): FoundModel {
 const messageOf = (fields: Record<string, unknown>) =>
   engineSection.safeParse(fields).error?.issues[0]?.message;
 
-Deno.test("a command is words, or a text of them; anything unknown in braces is named", () => {
+Deno.test("a command is a list of arguments or one text; an unknown placeholder is named", () => {
   assert.deepEqual(section({ models: ["x"] }).command, ["serve", "{model}", "--port", "{port}"]);
   const words = ["a b", "-m={model}"];
   assert.deepEqual(section({ command: words, models: ["x"] }).command, words);
@@ -32,14 +32,14 @@ Deno.test("a command is words, or a text of them; anything unknown in braces is 
   assert.match(messageOf({ command: " ", models: ["x"] }) ?? "", /names no program/);
 });
 
-Deno.test("an engine must serve something, and say how much a model without a file takes", () => {
+Deno.test("an engine must serve a model, and state the memory of a model without a file", () => {
   assert.match(messageOf({ command: "x" }) ?? "", /must name a model/);
   assert.match(messageOf({ command: "x", serves: ["m"] }) ?? "", /is needed/);
   assert.equal(section({ serves: ["m"], memory: "1.5 GiB" }).memory, 1.5 * 1024 ** 3);
   assert.match(messageOf({ command: "x", serves: ["m"], memory: "20 GB" }) ?? "", /20 GiB/);
 });
 
-Deno.test("an engine that names a model goes before one that takes all; no engine, our own worker", () => {
+Deno.test("an engine that names a model precedes one for all models; without an engine our own worker serves", () => {
   const all = section({ models: ["*"] });
   const one = section({ models: ["small"] });
   assert.equal(engineOf(model(), { all, one }), one);
@@ -47,7 +47,7 @@ Deno.test("an engine that names a model goes before one that takes all; no engin
   assert.equal(engineOf(model(), { x: section({ models: ["other"] }) }), undefined);
 });
 
-Deno.test("a model that two engines name is found out", () => {
+Deno.test("a model that two engines name is detected", () => {
   const engines = { a: section({ models: ["x", "x"] }), b: section({ models: ["y", "x"] }) };
   assert.deepEqual(namedTwice(engines), ["x", "a", "b"]);
   assert.equal(namedTwice({ a: engines.a }), undefined);
@@ -71,7 +71,7 @@ Deno.test("models without a file join those on disk, known by name and revision"
   assert.notEqual(other?.fingerprint, external.fingerprint);
 });
 
-Deno.test("a stated memory takes the place of what a file's metadata say", () => {
+Deno.test("a stated memory overrides the estimate from a file's metadata", () => {
   const engines = { x: section({ models: ["demo"], memory: 77 }) };
   const [found] = withEngines({ models: [model()], problems: [] }, engines).models;
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { fakeOrchestrator } from "./testdata/fake_orchestrator.ts";
 import { isAlive, killIfAlive } from "./testdata/processes.ts";
 import { type PoolProcess, runPool, startPool } from "./testdata/pool_process.ts";
 
-/** A folder, and processes that end with the test whatever happens. */
+/** Runs a test with a folder, and with processes that are always ended after the test. */
 function withDir(
   test: (dir: string, start: (...args: string[]) => Promise<PoolProcess>) => Promise<void>,
 ): () => Promise<void> {
@@ -28,7 +28,7 @@ function withDir(
 }
 
 Deno.test(
-  "a pool manager that was killed finds its worker again when it starts anew",
+  "a pool manager that was killed finds its worker again when it is restarted",
   withDir(async (_, start) => {
     const first = await start();
     const worker = await first.ready();
@@ -77,7 +77,7 @@ for (const [keys, signal] of [["Ctrl-C", "SIGINT"], ["Ctrl-\\", "SIGQUIT"]] as c
 }
 
 Deno.test(
-  "a second pool manager on the same folder, or on the same port, refuses with one line",
+  "a second pool manager with the same folder or port exits with a one-line error",
   withDir(async (dir, start) => {
     const pool = await start();
     const same = await runPool(dir, []);
@@ -94,7 +94,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a pool manager whose id another one has at the orchestrator ends with code 1",
+  "a pool manager whose id is in use at the orchestrator ends with code 1",
   withDir(async (dir) => {
     const orchestrator = await fakeOrchestrator();
     orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
@@ -122,7 +122,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an address for everybody needs a token",
+  "listening on all addresses needs a token",
   withDir(async (dir) => {
     const { code, stderr } = await runPool(dir, ["--host=0.0.0.0"]);
     assert.equal(code, 2);

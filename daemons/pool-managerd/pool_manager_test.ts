@@ -10,7 +10,7 @@ const is = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
 Deno.test(
-  "a spawned worker becomes ready and shows with all that the contract asks for",
+  "a spawned worker becomes ready and is reported with all fields of the contract",
   withPool(async (pool) => {
     const worker = await pool.ready();
     const { token: _, uri, pid, ...rest } = worker;
@@ -45,10 +45,10 @@ Deno.test(
         (await pool.client.call(poolRoutes.state, {})).models[0]?.default_load;
       const estimated = await load();
       assert.deepEqual([estimated?.context, estimated?.slots], [128, 2]);
-      const toldOf = pool.orchestrator.next(({ body }) =>
+      const announced = pool.orchestrator.next(({ body }) =>
         "models" in body && body.models?.[0]?.default_load?.slots === 2
       );
-      await toldOf;
+      await announced;
       await pool.spawn();
       const spawned = pool.log.lines.find(({ event }) => event === "worker_spawn");
       assert.equal(spawned?.fields?.["estimate_bytes"], estimated?.device_bytes.cpu);
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the end of a worker that could never load its model says so; another end does not",
+  "the exit of a worker that could never load its model says so; another exit does not",
   withPool(async (pool) => {
     const exit = await pool.exit(await pool.spawn());
     assert.deepEqual([exit.exit_code, exit.is_final, exit.category], [3, true, "crash"]);
@@ -79,7 +79,7 @@ Deno.test(
 const gpu = fakeSource([device("cuda0", "cuda", 1_000_000_000)]);
 
 Deno.test(
-  "what the device says that a worker holds is what it is counted with and remembered by",
+  "the memory that the device reports for a worker is counted and remembered",
   withPool(
     async (pool) => {
       gpu.held = async () => {
@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the same request gives the same worker, at the same time, later, and after its end",
+  "the same request returns the same worker, at the same time, later, and after its end",
   withPool(async (pool) => {
     const [first, second] = await Promise.all([pool.spawn(), pool.spawn()]);
     assert.equal(second, first);
@@ -122,7 +122,7 @@ Deno.test(
 );
 
 Deno.test(
-  "what cannot be spawned is refused before any process is started",
+  "an impossible spawn is refused before any process is started",
   withPool(async (pool) => {
     const call = { params: { id: "another" }, body: { ...request("a") } };
     await assert.rejects(pool.client.call(poolRoutes.spawn, call), is("NOT_FOUND"));
@@ -138,7 +138,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker that fails to start is reported with its code and last words until acknowledged",
+  "a worker that fails to start is reported with its exit code and exit line until acknowledged",
   withPool(async (pool) => {
     pool.orchestrator.answers.acknowledge = false;
     const id = await pool.spawn();
@@ -151,13 +151,17 @@ Deno.test(
     const passedOn = pool.log.lines.filter((line) => line.event === "worker_output");
     assert.equal(passedOn.at(-1)?.fields["line"], exit.detail);
     pool.orchestrator.answers.acknowledge = true;
-    await pool.orchestrator.next((told) => "exits" in told.body && told.body.exits.length === 0);
-    assert.equal((await logs()).lines.at(-1), exit.detail, "acknowledged, and still there");
+    await pool.orchestrator.next((call) => "exits" in call.body && call.body.exits.length === 0);
+    assert.equal(
+      (await logs()).lines.at(-1),
+      exit.detail,
+      "the log is kept after the acknowledgement",
+    );
   }, "exit=3"),
 );
 
 Deno.test(
-  "a worker that never calls back is killed when its time is over",
+  "a worker that never calls back is killed after its deadline",
   withPool(
     async (pool) => {
       const exit = await pool.exit(await pool.spawn());
@@ -170,7 +174,7 @@ Deno.test(
 );
 
 Deno.test(
-  "whoever follows a worker's log gets each line once, its last words and the end",
+  "a reader that follows a worker's log gets each line once, including the last ones, and the end",
   withPool(async (pool) => {
     const { worker_id: id } = await pool.ready();
     const follow = async () => {
@@ -187,7 +191,7 @@ Deno.test(
     assert.deepEqual(first.slice(-2), [["line", "ends in good order"], ["end", undefined]]);
     assert.equal(new Set(lines).size, lines.length);
     await pool.exit(id);
-    assert.deepEqual(await follow(), first, "of one that has ended, the same");
+    assert.deepEqual(await follow(), first, "the log of an ended worker is the same");
   }),
 );
 
@@ -223,12 +227,15 @@ Deno.test(
     assert.deepEqual(workers.map((each) => [each.worker_id, each.pid]), [[id, pid]]);
     assert.deepEqual(exits, []);
     const { lines } = await pool.client.call(poolRoutes.workerLogs, { params: { id } });
-    assert.ok(lines.some((line) => /port is in use/.test(line)), "its log has both");
+    assert.ok(
+      lines.some((line) => /port is in use/.test(line)),
+      "the log has the lines of both starts",
+    );
   }, `taken=${freePort}`),
 );
 
 Deno.test(
-  "a worker with another spawn token than its own is refused and ends itself",
+  "a worker with a wrong spawn token is refused and ends itself",
   withPool(async (pool) => {
     const exit = await pool.exit(await pool.spawn());
     assert.equal(exit.category, "crash");
@@ -237,7 +244,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker whose port is known shows as loading before it calls back",
+  "a worker with a known port is reported as loading before it calls back",
   withPool(
     async (pool) => {
       const id = await pool.spawn();
@@ -251,7 +258,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker with another model than commanded is refused and ends itself",
+  "a worker with another model than the requested one is refused and ends itself",
   withPool(async (pool) => {
     const exit = await pool.exit(await pool.spawn());
     assert.equal(exit.category, "crash");
@@ -260,7 +267,7 @@ Deno.test(
 );
 
 Deno.test(
-  "stop ends a worker in good order",
+  "stop lets a worker exit cleanly",
   withPool(async (pool) => {
     const { worker_id: id, pid } = await pool.ready();
     await pool.client.call(poolRoutes.stopWorker, { params: { id }, body: {} });
@@ -273,7 +280,7 @@ Deno.test(
 );
 
 Deno.test(
-  "stop kills a worker that does not hear, after the deadline, and it is still a stop",
+  "stop kills a worker that ignores SIGTERM after the deadline, which is still a stop",
   withPool(async (pool) => {
     const { worker_id: id } = await pool.ready();
     const body = { deadline_ms: 100 };
@@ -285,7 +292,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker that is killed is reported as a crash at once, not at the next look",
+  "a worker that is killed is reported as a crash at once, not at the next check",
   withPool(
     async (pool) => {
       const { worker_id: id, pid } = await pool.ready();
@@ -308,7 +315,7 @@ Deno.test(
     const body = { deadline_ms: 60_000 };
     await pool.client.call(poolRoutes.drainWorker, { params: { id }, body });
     await pool.worker((worker) => worker.state === "draining");
-    await pool.orchestrator.next((told) => told.kind === "heartbeat");
+    await pool.orchestrator.next((call) => call.kind === "heartbeat");
     const worker = await pool.worker(() => true);
     assert.equal(worker.state, "draining");
     await setActive(0);
@@ -341,7 +348,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a ready callback is answered again when it is repeated, and refused when it is not its own",
+  "a repeated ready callback gets the same reply, and another worker's is refused",
   withPool(async (pool) => {
     const worker = await pool.ready();
     const secret = envOf(worker.pid, "LLORCH_SPAWN_TOKEN")!;
@@ -362,12 +369,12 @@ Deno.test(
 );
 
 Deno.test(
-  "closing stops every worker, says so, and leaves the orchestrator in good order",
+  "closing stops every worker, reports it, and deregisters from the orchestrator",
   withPool(async (pool) => {
     const worker = await pool.ready();
     await pool.close();
     assert.ok(!isAlive(worker.pid));
-    const last = pool.orchestrator.told.slice(-2);
+    const last = pool.orchestrator.calls.slice(-2);
     assert.equal(last[1]?.kind, "deregister");
     assert.ok(last[0] && "exits" in last[0].body);
     assert.equal((await pool.exit(worker.worker_id)).category, "stop");
@@ -381,7 +388,7 @@ Deno.test(
       const before = await pool.ready();
       await pool.close();
       assert.ok(isAlive(before.pid));
-      assert.notEqual(pool.orchestrator.told.at(-1)?.kind, "deregister");
+      assert.notEqual(pool.orchestrator.calls.at(-1)?.kind, "deregister");
       await pool.reopen({ on_stop: "stop" });
       const { workers } = await pool.client.call(poolRoutes.state, {});
       assert.deepEqual(workers, [before]);
@@ -411,7 +418,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker that died while nobody watched is reported as an exit",
+  "a worker that died while no pool manager ran is reported as an exit",
   withPool(
     async (pool) => {
       const { worker_id: id, pid } = await pool.ready();

@@ -9,11 +9,11 @@ import { openTestPool, withPool } from "./testdata/test_pool.ts";
 const is = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
-/** A device that holds one worker once it is known what one takes; the first is estimated. */
+/** A device with room for one worker, once its memory is measured; the first is estimated. */
 const memory = (free: number, total = 1_900_000) => [device("cpu", "cpu", total, free)];
 const AT_FIRST = memory(4_000_000, 4_000_000);
 
-/** Makes a device small; what was seen of it before is believed for a second. */
+/** Makes a device small, and waits for a second, as earlier measurements count that long. */
 async function shrink(source: ReturnType<typeof fakeSource>): Promise<void> {
   source.devices = memory(500_000);
   await new Promise((resolve) => setTimeout(resolve, 1_100));
@@ -21,7 +21,7 @@ async function shrink(source: ReturnType<typeof fakeSource>): Promise<void> {
 
 type Pool = Parameters<Parameters<typeof withPool>[0]>[0];
 
-/** Stops a worker, and asks for another in its memory, which is free a little later than it ends. */
+/** Stops a worker and spawns another in its memory, which becomes free a little after its end. */
 async function swap(
   pool: Pool,
   source: ReturnType<typeof fakeSource>,
@@ -41,7 +41,7 @@ async function swap(
 }
 
 for (const mode of ["", "ignore-term"]) {
-  const how = mode === "" ? "" : ", killed when it does not go";
+  const how = mode === "" ? "" : ", killed when it does not end";
   const source = fakeSource(AT_FIRST);
   Deno.test(
     `a spawn waits for the memory of a worker that is being stopped${how}`,
@@ -61,24 +61,24 @@ for (const mode of ["", "ignore-term"]) {
 
 const swapped = fakeSource(AT_FIRST);
 
-Deno.test("a pool that has swapped keeps a process prepared, gives it the next model, and ends it at its close", async () => {
+Deno.test("after a swap a pool keeps a standby process, gives it the next model, and ends it at its close", async () => {
   const pool = await openTestPool("", {}, [swapped]);
   const standbys = () =>
     pool.log.lines.filter(({ event }) => event === "worker_standby").map(({ fields }) => fields);
   try {
     const first = await pool.ready();
-    assert.deepEqual(standbys(), [], "nothing was swapped yet");
+    assert.deepEqual(standbys(), [], "no model was swapped yet");
     await shrink(swapped);
     const second = await swap(pool, swapped, first.worker_id, "second");
-    await until("one is prepared", () => standbys().length === 1);
+    await until("a standby process runs", () => standbys().length === 1);
     const third = await swap(pool, swapped, second, "third");
     assert.equal(third, standbys()[0]?.["worker_id"]);
     const { workers } = await pool.client.call(poolRoutes.state, {});
     assert.equal(workers[0]?.pid, standbys()[0]?.["pid"]);
-    await until("the next is prepared", () => standbys().length === 2);
+    await until("the next standby process runs", () => standbys().length === 2);
   } finally {
     await pool.dispose();
   }
   const { pid } = standbys()[1]!;
-  await until("what was prepared is gone", () => !isAlive(Number(pid)));
+  await until("the standby process has ended", () => !isAlive(Number(pid)));
 });

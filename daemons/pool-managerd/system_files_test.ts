@@ -9,7 +9,7 @@ Deno.test("a file of the system is read, and a missing one is not", async () => 
   assert.equal(await readSystemFile("/proc/none"), undefined);
 });
 
-Deno.test("it is read too with the permissions that the daemon is started with", async () => {
+Deno.test("a system file can be read with the daemon's permissions", async () => {
   const module = JSON.stringify(new URL("./system_files.ts", import.meta.url).href);
   const script = `
     import { readSystemFile, readSystemFileSync } from ${module};

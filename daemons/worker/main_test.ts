@@ -11,7 +11,7 @@ import { DEMO_MODEL, TOKEN, whenReady } from "./testing/worker.ts";
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), "main.ts");
 
-/** Starts the program as it is run from source. */
+/** Starts the program from source. */
 function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN, "--port", "0", ...args],
@@ -21,20 +21,20 @@ function start(args: readonly string[], env: Record<string, string> = {}): Deno.
   }).spawn();
 }
 
-/** Runs the program to its end. */
+/** Runs the program until it ends. */
 async function run(args: readonly string[], env?: Record<string, string>) {
   const { code, signal, stdout, stderr } = await start(args, env).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { code, signal, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** Everything that a stream gives, as lines. */
+/** All lines of a stream. */
 async function linesOf(stream: ReadableStream<Uint8Array>): Promise<string[]> {
   const text = await new Response(stream).text();
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** Reads log lines until one of this event, then lets the rest flow away. */
+/** Reads log lines until one of this event and returns it; the rest is read and dropped. */
 async function waitFor(process: Deno.ChildProcess, event: string): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
@@ -64,18 +64,18 @@ const broken: Record<string, (path: string) => void> = {
     Deno.writeFileSync(path, Deno.readFileSync(DEMO_MODEL).subarray(0, 5000));
   },
   "nothing": () => {},
-  "an architecture that nobody knows": (path) => patch(path, "llama", "zlama"),
+  "an unknown architecture": (path) => patch(path, "llama", "zlama"),
   "a tensor of another name": (path) => patch(path, "blk.0.attn_q.weight", "blk.0.attn_x.weight"),
   "a tensor that lies outside the file": (path) => {
     const bytes = Deno.readFileSync(DEMO_MODEL);
     const at = placeOf(bytes, "blk.0.attn_q.weight") + "blk.0.attn_q.weight".length;
-    // Its dimensions' number, two dimensions and the type come before its offset.
+    // The number of dimensions, two dimensions and the type are in front of the tensor's offset.
     new DataView(bytes.buffer).setBigUint64(at + 4 + 16 + 4, 2n ** 40n, true);
     Deno.writeFileSync(path, bytes);
   },
 };
 
-/** The demo model with a word of its header replaced. */
+/** Writes the demo model with a word of its header replaced. */
 function patch(path: string, word: string, by: string): void {
   const bytes = Deno.readFileSync(DEMO_MODEL);
   for (let at = placeOf(bytes, word); at >= 0; at = placeOf(bytes, word, at)) {
@@ -84,7 +84,7 @@ function patch(path: string, word: string, by: string): void {
   Deno.writeFileSync(path, bytes);
 }
 
-/** Where a word stands in the header, -1: nowhere. */
+/** Offset of a word in the header; -1 if it does not occur. */
 function placeOf(bytes: Uint8Array, word: string, from = 0): number {
   const wanted = new TextEncoder().encode(word);
   for (let at = from; at < 500_000; at++) {
@@ -108,14 +108,14 @@ Deno.test({
 });
 
 /**
- * What llama.cpp finds wrong with a file that reads well: it can never be loaded, and the code says
- * so.
+ * Errors that only llama.cpp finds: the file can never be loaded, and the worker has an exit code
+ * for this.
  */
-const FINAL = new Set(["an architecture that nobody knows", "a tensor of another name"]);
+const FINAL = new Set(["an unknown architecture", "a tensor of another name"]);
 
-for (const [what, write] of Object.entries(broken)) {
-  const expected = FINAL.has(what) ? 3 : 1;
-  Deno.test(`llorch-candled with ${what} for a model says so in one line and exits with ${expected}`, async () => {
+for (const [problem, write] of Object.entries(broken)) {
+  const expected = FINAL.has(problem) ? 3 : 1;
+  Deno.test(`llorch-candled with ${problem} as its model says so in one line and exits with ${expected}`, async () => {
     const path = join(await Deno.makeTempDir(), "broken.gguf");
     write(path);
     const { code, signal, stderr } = await run(["--model", path, "--standalone"]);
@@ -124,7 +124,7 @@ for (const [what, write] of Object.entries(broken)) {
   });
 }
 
-Deno.test("llorch-candled without a GPU refuses one, and never takes the CPU instead", async () => {
+Deno.test("llorch-candled does not fall back to the CPU when it should use a missing GPU", async () => {
   const { code, stderr } = await run(["--model", DEMO_MODEL, "--standalone", "--gpu", "0"]);
   assert.equal(code, 1);
   assert.match(stderr, /^llorch-candled: Cannot use GPU 0: .*only the CPU backend.*$/);
@@ -148,7 +148,7 @@ Deno.test("llorch-candled with wrong flags exits with 2", async () => {
   });
 });
 
-Deno.test("llorch-candled does not serve the world without a token", async () => {
+Deno.test("llorch-candled does not listen on all addresses without a token", async () => {
   const args = ["--model", DEMO_MODEL, "--standalone", "--host", "0.0.0.0"];
   const { code, stderr } = await run(args, { [ENV.workerToken]: "" });
   assert.notEqual(code, 0);
@@ -172,7 +172,7 @@ Deno.test("llorch-candled lets a running stream end after SIGTERM and exits with
   await process.stderr.cancel();
 });
 
-Deno.test("llorch-candled tells a client what is wrong with its grammar, and its log nothing of it", async () => {
+Deno.test("llorch-candled tells a client what is wrong with its grammar, and logs nothing about it", async () => {
   const process = start(["--model", counterModel(), "--standalone"]);
   const errors = linesOf(process.stderr);
   const [watched, log] = process.stdout.tee();
@@ -187,8 +187,8 @@ Deno.test("llorch-candled tells a client what is wrong with its grammar, and its
   try {
     await whenReady(client);
     for (const [grammar, reason] of Object.entries(grammars)) {
-      const asked = client.stream(workerRoutes.execute, { body: request({ grammar }) });
-      await assert.rejects(asked, (error) => {
+      const reply = client.stream(workerRoutes.execute, { body: request({ grammar }) });
+      await assert.rejects(reply, (error) => {
         assert.ok(error instanceof LlorchError && error.code === "INVALID_REQUEST");
         assert.match(JSON.stringify(error.details), reason);
         return true;
@@ -204,7 +204,7 @@ Deno.test("llorch-candled tells a client what is wrong with its grammar, and its
   assert.ok(!events.some(({ event, component }) => event === "FORGED" || component === "x"));
 });
 
-/** Where a program says that it listens; the rest of what it says flows away. */
+/** URL of a program, from its log; the rest of its log is read and dropped. */
 async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
   const reader = stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -220,10 +220,10 @@ async function urlOf(stdout: ReadableStream<Uint8Array>): Promise<string> {
   }
 }
 
-Deno.test("llorch-candled with a draft model ends at once when told to, whatever was collected", async () => {
+Deno.test("llorch-candled with a draft model ends at once on SIGTERM, also after garbage collections", async () => {
   const draft = ["--speculative", "draft", "--draft-model", counterModel()];
   const process = start(["--model", counterModel(), "--standalone", "--slots", "2", ...draft], {
-    // A collection now and then, as in a long run.
+    // A small heap forces garbage collections, as in a long run.
     DENO_V8_FLAGS: "--min-semi-space-size=1,--max-semi-space-size=1",
   });
   const url = /"url":"([^"]+)"/.exec(await waitFor(process, "loaded"))?.[1] ?? "";
@@ -234,19 +234,19 @@ Deno.test("llorch-candled with a draft model ends at once when told to, whatever
     });
     assert.equal((await Array.fromAsync(events)).at(-1)?.event, "end");
   }
-  const told = performance.now();
+  const signalledAt = performance.now();
   process.kill("SIGTERM");
   assert.equal((await process.status).code, 0);
-  assert.ok(performance.now() - told < 10_000, "it waited");
+  assert.ok(performance.now() - signalledAt < 10_000, "it waited");
   await process.stderr.cancel();
 });
 
-Deno.test("llorch-candled is the library's binding test when the library forks it as that", async () => {
+Deno.test("llorch-candled runs the library's binding test when the library forks it for that", async () => {
   const { code, stdout } = await run(["--model", "none"], { TEST_BINDING_CP: "true" });
   assert.deepEqual([code, stdout], [0, ""]);
 });
 
-Deno.test("a worker that stands by loads the model that it is told, and ends without one", async () => {
+Deno.test("a standby worker loads the model that it is given, and ends without one", async () => {
   const standing = (orders: string) => {
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-q", "--no-prompt", "-P=llorch-candled", MAIN, "standby", "--gpu", "none"],
@@ -275,7 +275,7 @@ Deno.test("a worker that stands by loads the model that it is told, and ends wit
 });
 
 Deno.test({
-  name: "a worker that was given a small stack takes a large one, in the same process",
+  name: "a worker that starts with a small stack switches to a large one, in the same process",
   ignore: Deno.build.os !== "linux" || overcommits() === "2",
   async fn() {
     const deno = ["run", "--quiet", "--no-prompt", "-P=llorch-candled", MAIN];
@@ -287,8 +287,8 @@ Deno.test({
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    const said = await waitFor(worker, "loaded");
-    assert.match(said, /"stack_bytes":536870912,"uncut_characters":1046528/);
+    const loadedLine = await waitFor(worker, "loaded");
+    assert.match(loadedLine, /"stack_bytes":536870912,"uncut_characters":1046528/);
     const limits = await Deno.readTextFile(`/proc/${worker.pid}/limits`);
     assert.match(limits, /Max stack size\s+536870912/);
     worker.kill("SIGTERM");
@@ -296,7 +296,7 @@ Deno.test({
   },
 });
 
-/** How Linux counts address space; `2`: as memory. */
+/** Linux's overcommit mode; with `2`, reserved address space counts as memory. */
 function overcommits(): string | undefined {
   try {
     return Deno.readTextFileSync("/proc/sys/vm/overcommit_memory").trim();

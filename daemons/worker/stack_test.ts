@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { textStack } from "./stack.ts";
 
-Deno.test("textStack() says what a stack carries, with a reserve", () => {
+Deno.test("textStack() returns how much text a stack can hold, with a reserve", () => {
   const MIB = 1024 * 1024;
   assert.equal(textStack(8 * MIB).characters, 14_336);
   assert.equal(textStack(512 * MIB).characters, 1_046_528);
-  // Where nobody says, it is what the smallest has.
+  // An unknown limit counts as the smallest one.
   assert.deepEqual(textStack(undefined).characters > 0, true);
 });
 

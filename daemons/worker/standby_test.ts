@@ -7,17 +7,17 @@ function stream(text: string): ReadableStream<Uint8Array> {
   return new Blob([text]).stream();
 }
 
-Deno.test("standBy() goes on with the arguments and the environment that it is told", async () => {
+Deno.test("standBy() continues with the arguments and the environment that it gets", async () => {
   try {
     const orders = { args: ["--model", "/a b.gguf"], env: { [NAME]: "1" } };
-    const told = await standBy([], stream(JSON.stringify(orders) + "\n"));
-    assert.deepEqual(told, orders.args);
+    const received = await standBy([], stream(JSON.stringify(orders) + "\n"));
+    assert.deepEqual(received, orders.args);
     assert.equal(Deno.env.get(NAME), "1");
   } finally {
     Deno.env.delete(NAME);
   }
 });
 
-Deno.test("standBy() ends when nobody can give it orders any more", async () => {
+Deno.test("standBy() ends when its stdin is closed", async () => {
   assert.equal(await standBy([], stream("")), undefined);
 });

@@ -75,7 +75,7 @@ Deno.test("every route but /health needs the token", () =>
     );
   }));
 
-Deno.test("the ready callback is repeated, word for word, until it is heard", async () => {
+Deno.test("the ready callback is repeated unchanged until it is answered", async () => {
   const pool = fakePool([503, 503, 202]);
   await using({}, { callback_url: pool.url, worker_id: "w7" }, async ({ worker }) => {
     while (pool.bodies.length < 3) await delay(10);
@@ -101,7 +101,7 @@ for (const status of [403, 409]) {
   });
 }
 
-Deno.test("a ready callback that nobody hears in time ends the worker with exit code 1", async () => {
+Deno.test("a ready callback that is not answered in time ends the worker with exit code 1", async () => {
   const fields = { callback_url: "http://127.0.0.1:9", callback: { deadline_ms: 300 } };
   await using({}, fields, async ({ worker }) => assert.equal(await worker.ended, 1));
 });
@@ -177,7 +177,7 @@ Deno.test("a worker stopped while it loads ends quietly", async () => {
   await worker.close();
 });
 
-Deno.test("a worker stopped in a load that nothing ends does not wait for it", async () => {
+Deno.test("a worker stopped in a load that never ends does not wait for it", async () => {
   const { promise: loading, resolve } = Promise.withResolvers<void>();
   const { worker } = await openWorker(() => {
     resolve();
@@ -192,21 +192,21 @@ Deno.test("a worker stopped before its load begins does not wait for it either",
   await worker.close();
 });
 
-Deno.test("a worker with more threads than the machine has cores uses as many as those", async () => {
-  const asked: unknown[] = [];
+Deno.test("a worker with more threads than the machine has cores uses one per core", async () => {
+  const threadCounts: unknown[] = [];
   const engine = new FakeEngine();
   const cores = availableParallelism();
   for (const threads of [String(cores + 1), 1024, cores, "auto"]) {
     const { worker, client } = await openWorker((options) => {
-      asked.push(options.threads);
+      threadCounts.push(options.threads);
       return Promise.resolve(engine);
     }, { threads });
     await whenReady(client);
-    // What the engine says, not what was asked for: it may have measured.
+    // The engine's own number, as it may have measured the best one.
     assert.equal((await client.call(workerRoutes.health, {})).threads, engine.threads);
     await worker.close();
   }
-  assert.deepEqual(asked, [cores, cores, cores, "auto"]);
+  assert.deepEqual(threadCounts, [cores, cores, cores, "auto"]);
 });
 
 Deno.test("threads are 1 to 1024 or auto, whether a number or the text of a flag", () => {
@@ -218,7 +218,7 @@ Deno.test("threads are 1 to 1024 or auto, whether a number or the text of a flag
   }
 });
 
-Deno.test("an idle worker that nobody calls any more ends with exit code 0", async () => {
+Deno.test("an idle worker that is no longer called ends with exit code 0", async () => {
   const pool = fakePool([]);
   const fields = { callback_url: pool.url, orphan_timeout_ms: 1_000 };
   await using({}, fields, async ({ worker, client }) => {
@@ -227,7 +227,7 @@ Deno.test("an idle worker that nobody calls any more ends with exit code 0", asy
     worker.ended.then(() => ended = true);
     for (let polls = 0; polls < 12; polls++) {
       await delay(100);
-      // A poll of the open route counts when it carries the token.
+      // A call of the public route counts if it has the token.
       await client.call(workerRoutes.health, {});
     }
     assert.equal(ended, false);
@@ -236,12 +236,13 @@ Deno.test("an idle worker that nobody calls any more ends with exit code 0", asy
   await pool.server.shutdown();
 });
 
-Deno.test("strangers' calls do not keep an abandoned worker alive", async () => {
+Deno.test("calls without the token do not keep an abandoned worker alive", async () => {
   const pool = fakePool([]);
   await using({}, { callback_url: pool.url, orphan_timeout_ms: 150 }, async ({ worker }) => {
-    // The last one may come when nobody listens any more.
-    const look = () => fetch(`${worker.url}/health`).then((r) => r.body?.cancel()).catch(() => {});
-    const poll = setInterval(look, 20);
+    // The last call may come when the worker has already ended.
+    const callHealth = () =>
+      fetch(`${worker.url}/health`).then((r) => r.body?.cancel()).catch(() => {});
+    const poll = setInterval(callHealth, 20);
     assert.equal(await worker.ended, 0);
     clearInterval(poll);
   });

@@ -43,7 +43,7 @@ async function load(given: Given) {
   return loaded.config;
 }
 
-/** The message of the usage error that this ends with. */
+/** The message of the usage error that this configuration causes. */
 async function refusal(given: Given): Promise<string> {
   try {
     await loadConfig(spec, sources(given));
@@ -51,10 +51,10 @@ async function refusal(given: Given): Promise<string> {
     assert.ok(error instanceof UsageError);
     return error.message;
   }
-  assert.fail("nothing was refused");
+  assert.fail("The configuration was accepted");
 }
 
-Deno.test("config: a flag goes before a variable, that before the file, that before the default", async () => {
+Deno.test("config: a flag overrides a variable, that the file, and that the default", async () => {
   const file = "[queue]\ncapacity = 2";
   const env = { LLORCH_QUEUE_CAPACITY: "3" };
   const capacity = async (given: Given) => (await load(given)).queue.capacity;
@@ -80,7 +80,7 @@ Deno.test("config: flags and variables become numbers, booleans and lists", asyn
   assert.equal((await load({ args: ["--port", "0"] })).port, 0);
 });
 
-Deno.test("config: an unknown key names file and line, and what was meant", async () => {
+Deno.test("config: an unknown key is reported with file and line, and a similar key", async () => {
   assert.equal(
     await refusal({ file: "port = 1\n\n[queue]\n# more\ncapcity = 2" }),
     "/etc/thing.toml:5: queue.capcity is not a known field; did you mean queue.capacity?",
@@ -91,7 +91,7 @@ Deno.test("config: an unknown key names file and line, and what was meant", asyn
   );
 });
 
-Deno.test("config: an unknown section names its line", async () => {
+Deno.test("config: an unknown section is reported with its line", async () => {
   assert.equal(
     await refusal({ file: "port = 1\n[qeue]\ncapacity = 2" }),
     "/etc/thing.toml:2: qeue is not a known field; did you mean queue?",
@@ -109,7 +109,7 @@ Deno.test("config: every wrong key is listed", async () => {
   ]);
 });
 
-Deno.test("config: a wrong value names the flag or the variable that it came from", async () => {
+Deno.test("config: a wrong value is reported with its flag or variable", async () => {
   assert.match(await refusal({ args: ["--port", "70000"] }), /^--port: /);
   assert.match(await refusal({ env: { LLORCH_QUEUE_CAPACITY: "0" } }), /^LLORCH_QUEUE_CAPACITY: /);
   assert.equal(
@@ -134,7 +134,7 @@ Deno.test("config: a section given as a value is refused, not overwritten", asyn
   );
 });
 
-Deno.test("config: an unknown flag says what was meant, or where to look", async () => {
+Deno.test("config: an unknown flag is reported with a similar one, or with --help", async () => {
   assert.equal(
     await refusal({ args: ["--queue-capcity", "3"] }),
     "Unknown option --queue-capcity; did you mean --queue-capacity?",
@@ -145,16 +145,16 @@ Deno.test("config: an unknown flag says what was meant, or where to look", async
   );
 });
 
-Deno.test("config: a flag without its value and a stray word are refused", async () => {
+Deno.test("config: a flag without its value and a stray argument are refused", async () => {
   assert.match(await refusal({ args: ["--port"] }), /--port/);
   assert.match(await refusal({ args: ["start"] }), /start/);
 });
 
-Deno.test("config: broken TOML names file and line", async () => {
+Deno.test("config: invalid TOML is reported with file and line", async () => {
   assert.match(await refusal({ file: "port = 1\njson = = true" }), /^\/etc\/thing\.toml:2: /);
 });
 
-Deno.test("config: a file that was asked for must exist, the default one need not", async () => {
+Deno.test("config: a named file must exist, the default one need not", async () => {
   assert.equal((await load({})).port, 8080);
   assert.equal(
     await refusal({ args: ["--config=/no.toml"] }),
@@ -162,7 +162,7 @@ Deno.test("config: a file that was asked for must exist, the default one need no
   );
 });
 
-Deno.test("config: --check-config says that all is valid, or what is not", async () => {
+Deno.test("config: --check-config reports that all is valid, or what is not", async () => {
   const check = (file?: string) =>
     loadConfig(spec, sources({ args: ["--check-config"], ...(file ? { file } : {}) }));
   const valid = await check("port = 1");
@@ -171,7 +171,7 @@ Deno.test("config: --check-config says that all is valid, or what is not", async
   await assert.rejects(check("port = true"), UsageError);
 });
 
-Deno.test("config: --version goes before a file that is broken", async () => {
+Deno.test("config: --version works with a broken file", async () => {
   const loaded = await loadConfig(spec, sources({ args: ["-V"], file: "=" }));
   assert.equal(loaded.kind, "version");
 });
@@ -182,7 +182,7 @@ Deno.test("config: a program without a file has no --config", async () => {
   assert.equal((await loadConfig(bare, sources({ file: "=" }))).kind, "run");
 });
 
-Deno.test("config: flags that are no keys come back beside the configuration", async () => {
+Deno.test("config: flags that are not keys are returned beside the configuration", async () => {
   const loaded = await loadConfig(
     { ...spec, extraFlags: { once: { type: "boolean", help: "Stop after one" } } },
     sources({ args: ["--once"] }),
@@ -191,7 +191,7 @@ Deno.test("config: flags that are no keys come back beside the configuration", a
   assert.deepEqual(loaded.flags, { once: true });
 });
 
-Deno.test("config: a command's flags are for that command alone", async () => {
+Deno.test("config: a command's flags are only for that command", async () => {
   const flags = { role: { type: "string", help: "Of a key" } } as const;
   const commands = {
     keys: { words: "NAME", summary: "Keys", flags },
@@ -207,7 +207,7 @@ Deno.test("config: a command's flags are for that command alone", async () => {
   }
 });
 
-Deno.test("config: a command's help is of its own flags, and of the keys that it goes by", async () => {
+Deno.test("config: a command's help lists its own flags, and the keys that it uses", async () => {
   const flags = { role: { type: "string", help: "Of a key" } } as const;
   const commands = {
     keys: { words: "NAME", summary: "Keys", flags, uses: ["token_file"] },
@@ -254,7 +254,7 @@ Every key can also be set in the environment: --port is LLORCH_PORT.`,
 });
 
 Deno.test({
-  name: "sourcesAgain() reads files, and no pipe, which nobody may write to",
+  name: "sourcesAgain() reads files, but no pipe, which might never be written to",
   ignore: Deno.build.os === "windows",
   async fn() {
     const dir = await Deno.makeTempDir();

@@ -3,7 +3,7 @@ import { planReload } from "./reload.ts";
 
 const CURRENT = { port: 1, log_level: "info", queue: { capacity: 5, timeout_ms: 9 }, names: ["a"] };
 
-Deno.test("planReload() takes what may change and names it", () => {
+Deno.test("planReload() applies keys that may change and lists them", () => {
   const next = { ...CURRENT, log_level: "debug", queue: { capacity: 6, timeout_ms: 9 } };
   assert.deepEqual(planReload(CURRENT, next, ["port"]), {
     config: next,
@@ -12,7 +12,7 @@ Deno.test("planReload() takes what may change and names it", () => {
   });
 });
 
-Deno.test("planReload() keeps what needs a restart, key or section, set or unset", () => {
+Deno.test("planReload() keeps keys and sections that need a restart, set or unset", () => {
   const fixed = ["port", "queue", "names", "state_dir"];
   const next = { port: 2, log_level: "info", queue: { capacity: 6 }, state_dir: "/x" };
   const reload = planReload<object>(CURRENT, next, fixed);

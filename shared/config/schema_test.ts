@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { configKeys, envName, flagName } from "./schema.ts";
 
-Deno.test("configKeys() walks sections in order and sees through defaults and optionals", () => {
+Deno.test("configKeys() lists keys in order, also below defaults and optionals", () => {
   const keys = configKeys(z.strictObject({
     level: z.enum(["a", "b"]).default("a").describe("Level"),
     queue: z.strictObject({
@@ -25,7 +25,7 @@ Deno.test("configKeys() walks sections in order and sees through defaults and op
   assert.deepEqual(keys.slice(1, 2).map(envName), ["LLORCH_QUEUE_SIZE_BYTES"]);
 });
 
-Deno.test("configKeys() leaves out tables of named things, and refuses what no flag can say", () => {
+Deno.test("configKeys() leaves out tables of named entries, and refuses types that no flag can express", () => {
   const table = z.record(z.string(), z.strictObject({ size: z.number() })).default({});
   assert.deepEqual(configKeys(z.strictObject({ things: table })), []);
   assert.throws(

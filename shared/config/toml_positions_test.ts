@@ -32,7 +32,7 @@ Deno.test("lineOf() falls back to the table, then to the first line", () => {
   assert.equal(lineOf(MARKS, ["nowhere"]), 1);
 });
 
-Deno.test("lineOf() reads no keys out of strings, and knows a name by what it means", () => {
+Deno.test("lineOf() reads no keys in strings, and compares names after unescaping", () => {
   const marks = scanToml(
     'note = """\nport = 1\n"""\nport = 2\n"a\\u0062" = 3\n["x.y]".z] # ]\nb = 4\n',
   );
@@ -41,7 +41,7 @@ Deno.test("lineOf() reads no keys out of strings, and knows a name by what it me
   assert.equal(lineOf(marks, ["x.y]", "z", "b"]), 7);
 });
 
-Deno.test("scanToml() says where a value, its comments and its lines begin and end", () => {
+Deno.test("scanToml() returns where a value, its comments and its lines begin and end", () => {
   const text = "[a.b] # one\r\n  c.d = [ # two\r\n    0, # three \r\n  ] # four\r\n";
   const [table, key] = scanToml(text);
   assert.ok(table?.kind === "table" && key?.kind === "key");

@@ -32,7 +32,7 @@ Deno.test("taskRequest names every wrong field at once", () => {
   assert.deepEqual(wrong.sort(), ["logit_bias.x", "max_tokens", "seed", "stop.0", "top_p"]);
 });
 
-Deno.test("a seed of -1 is none, to the service and to a worker", () => {
+Deno.test("a seed of -1 counts as none, for the service and for a worker", () => {
   const given = { model: "m", prompt: "p", seed: -1 };
   assert.equal(taskRequest.parse(given).seed, undefined);
   assert.equal(executeRequest.parse({ ...given, job_id: "j", attempt: 1 }).seed, undefined);
@@ -54,7 +54,7 @@ Deno.test("taskRequest refuses fields that it does not know", () => {
   assert.equal(taskRequest.safeParse({ model: "m", prompt: "p", maxTokens: 1 }).success, false);
 });
 
-Deno.test("inferencePart gives what a worker takes", () => {
+Deno.test("inferencePart has the fields that a worker accepts", () => {
   const task = taskRequest.parse({ model: "m", prompt: "p", session_id: "s", detached: true });
   const request = { ...inferencePart(task), job_id: "j", attempt: 1 };
   assert.deepEqual(executeRequest.parse(request), {

@@ -176,7 +176,7 @@ Deno.test("app: a body of another type is 415, one that is too large 413", async
   assert.equal((await errorOf(large)).code, "PAYLOAD_TOO_LARGE");
 });
 
-Deno.test("app: a body is bounded even if nobody says how long it is", async () => {
+Deno.test("app: the size of a body is limited even without a content-length", async () => {
   const { app } = testApp();
   let sent = 0;
   const endless = new ReadableStream<Uint8Array>({
@@ -213,7 +213,7 @@ Deno.test("app: a body that does not arrive in time is refused, and may be sent 
   assert.equal(retriable, true);
 });
 
-Deno.test("app: a body that breaks off is the caller's fault", async () => {
+Deno.test("app: a truncated body is the caller's fault", async () => {
   const { app } = testApp();
   const body = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
   const headers = { "content-type": "application/json" };
@@ -251,7 +251,7 @@ Deno.test("app: a parameter with a line break is still a parameter", async () =>
   await response.body?.cancel();
 });
 
-Deno.test("app: a path that is not well encoded is answered, not a crash", async () => {
+Deno.test("app: a badly encoded path gets a reply and is no crash", async () => {
   const { app } = testApp();
   const response = await get(app, "/v2/things/%zz");
   assert.ok(response.status < 500);
@@ -272,14 +272,14 @@ Deno.test("app: a harmless correlation id is kept, any other replaced", async ()
   }
 });
 
-Deno.test("app: the correlation id of an error stands in its body too", async () => {
+Deno.test("app: the body of an error has its correlation id too", async () => {
   const { app } = testApp({ fail: new LlorchError("CONFLICT", "There is one already") });
   const response = await get(app, "/v2/things/a", { "x-correlation-id": "abc" });
   assert.equal(response.status, 409);
   assert.equal((await errorOf(response)).correlation_id, "abc");
 });
 
-Deno.test("app: what nobody expected is INTERNAL; its message goes to the log alone", async () => {
+Deno.test("app: an unexpected error is INTERNAL; only the log has its message", async () => {
   const fail = new Error("password is hunter2");
   const { app, lines } = testApp({ fail });
   const response = await get(app, "/v2/things/a", { "x-correlation-id": "abc" });
@@ -321,7 +321,7 @@ Deno.test("app: under /v1 errors come in OpenAI's envelope, with Retry-After in 
 const ROLES: readonly Role[] = ["client", "operator", "pool", "worker"];
 
 for (const role of ROLES) {
-  Deno.test(`app: a route for ${role}s needs the token, before anything else is looked at`, async () => {
+  Deno.test(`app: a route for ${role}s needs the token, which is checked before anything else`, async () => {
     const app = createApp({
       title: "test",
       log: recordingLog([]),
@@ -344,7 +344,7 @@ for (const role of ROLES) {
   });
 }
 
-Deno.test("bearerAuth() takes a second token for the same", () => {
+Deno.test("bearerAuth() accepts a second token for the same role", () => {
   const authorize = bearerAuth("one", "two");
   const call = (token: string) =>
     authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), "pool");
@@ -359,7 +359,7 @@ Deno.test("app: a route without a role is open, token or not", async () => {
   assert.equal((await get(app, "/v2/things/a")).status, 200);
 });
 
-Deno.test("app: no reply may be taken for something else than it says", async () => {
+Deno.test("app: no reply's content type may be guessed", async () => {
   const { app } = testApp();
   const replies = [
     await get(app, "/v2/things/a"),
@@ -371,7 +371,7 @@ Deno.test("app: no reply may be taken for something else than it says", async ()
   for (const { headers } of replies) assert.equal(headers.get("x-content-type-options"), "nosniff");
 });
 
-Deno.test("app: a handler may answer with a whole response", async () => {
+Deno.test("app: a handler may return a complete response", async () => {
   const app = createApp({ title: "test", log: recordingLog([]), authorize: () => undefined });
   app.mount(read, () => new Response("text", { status: 203 }));
   const response = await get(app, "/v2/things/a");

@@ -37,7 +37,7 @@ const page = defineRoute({ ...base, method: "GET", path: "/text", summary: "Text
 
 const input = { params: { id: "a" }, body: { name: "x" } };
 
-/** Runs against a server that answers like this. */
+/** Runs a test with a server that replies like this. */
 async function against(
   handler: (request: Request) => Response | Promise<Response>,
   use: (client: Client) => Promise<void>,
@@ -51,16 +51,16 @@ async function against(
   }
 }
 
-/** Never answers; ends with the request, so that the server can close. */
+/** A handler that never replies; it ends with the request, so that the server can close. */
 const silence = (request: Request) =>
   new Promise<Response>((resolve) =>
     request.signal.addEventListener("abort", () => resolve(new Response()))
   );
 
 Deno.test("client: path, query, headers, token and body arrive as they were given", async () => {
-  let seen: unknown;
+  let received: unknown;
   await against(async (request) => {
-    seen = [
+    received = [
       request.method,
       request.url.replace(/^http:\/\/[^/]+/, ""),
       request.headers.get("idempotency-key"),
@@ -79,7 +79,7 @@ Deno.test("client: path, query, headers, token and body arrive as they were give
     }, { correlationId: "abc" });
     assert.deepEqual(reply, { id: "a" });
   }, "secret");
-  assert.deepEqual(seen, [
+  assert.deepEqual(received, [
     "POST",
     "/things/hf%3Aa%2Fb%20c?limit=5",
     "k",
@@ -90,7 +90,7 @@ Deno.test("client: path, query, headers, token and body arrive as they were give
   ]);
 });
 
-Deno.test("client: text routes give text", () =>
+Deno.test("client: text routes return text", () =>
   against(() => new Response("a\nb"), async (client) => {
     assert.equal(await client.text(page, {}), "a\nb");
   }));
@@ -157,7 +157,7 @@ Deno.test("client: a redirect is not followed", () =>
     await assert.rejects(client.call(thing, input), TransportError);
   }));
 
-Deno.test("client: nobody listens is a transport error that names the address", async () => {
+Deno.test("client: a refused connection is a transport error that names the address", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -183,7 +183,7 @@ Deno.test("client: no reply in time is a transport error, before and after the h
   });
 });
 
-Deno.test("client: the caller's own abort comes back as it was given", () =>
+Deno.test("client: the caller's own abort reason is thrown unchanged", () =>
   against(silence, async (client) => {
     const reason = new Error("not needed any more");
     const controller = new AbortController();
@@ -233,7 +233,7 @@ Deno.test("client: a stream that is answered 204 has no events", () =>
     assert.deepEqual(await Array.fromAsync(batches), []);
   }));
 
-Deno.test("client: aborting a stream that runs ends it here and there", async () => {
+Deno.test("client: aborting a running stream ends it on both sides", async () => {
   const left = Promise.withResolvers<void>();
   await against(oneEvent(left.resolve), async (client) => {
     const controller = new AbortController();
@@ -246,7 +246,7 @@ Deno.test("client: aborting a stream that runs ends it here and there", async ()
   });
 });
 
-Deno.test("client: leaving the loop of a stream hangs up", async () => {
+Deno.test("client: leaving the loop of a stream closes the connection", async () => {
   const left = Promise.withResolvers<void>();
   await against(oneEvent(left.resolve), async (client) => {
     const stream = await client.stream(events, {});
@@ -275,7 +275,7 @@ Deno.test("client: a stream that the server cuts off throws instead of ending", 
   server.close();
 });
 
-Deno.test("client: an abort ends a stream whose response was collected", async () => {
+Deno.test("client: an abort ends a stream whose response was garbage-collected", async () => {
   const script = fileURLToPath(new URL("./testdata/collected_response.ts", import.meta.url));
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-A", "--v8-flags=--expose-gc", script],
@@ -284,22 +284,25 @@ Deno.test("client: an abort ends a stream whose response was collected", async (
   assert.equal(decoder.decode(stdout), "noticed\n", decoder.decode(stderr));
 });
 
-Deno.test("cannotReach() says what to do about a certificate that is refused", () => {
-  const said = (reason: string) => cannotReach("https://h:1/x", new Error(reason)).message;
+Deno.test("cannotReach() says what to do about a refused certificate", () => {
+  const messageFor = (reason: string) => cannotReach("https://h:1/x", new Error(reason)).message;
   const refused = "invalid peer certificate: ";
-  assert.match(said(refused + "UnknownIssuer"), /; name the authority that signed it in tls\.ca/);
-  assert.match(said(refused + "Expired"), /; renew its certificate, or set the clocks$/);
   assert.match(
-    said(refused + "NotValidYet"),
+    messageFor(refused + "UnknownIssuer"),
+    /; name the authority that signed it in tls\.ca/,
+  );
+  assert.match(messageFor(refused + "Expired"), /; renew its certificate, or set the clocks$/);
+  assert.match(
+    messageFor(refused + "NotValidYet"),
     /; set the clocks: its certificate is of the future$/,
   );
   assert.match(
-    said(refused + "NotValidForNameContext { … }"),
+    messageFor(refused + "NotValidForNameContext { … }"),
     /; its certificate must name the host/,
   );
   assert.match(
-    said(refused + "Other(OtherError(CaUsedAsEndEntity))"),
+    messageFor(refused + "Other(OtherError(CaUsedAsEndEntity))"),
     /; it serves with an authority's/,
   );
-  assert.equal(said("Connection refused"), "Cannot reach https://h:1: Connection refused");
+  assert.equal(messageFor("Connection refused"), "Cannot reach https://h:1: Connection refused");
 });

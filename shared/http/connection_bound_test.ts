@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ConnectionBound } from "./connection_bound.ts";
 
-/** A system on which so many descriptors are free before any connection is open. */
+/** A system with this many free descriptors before any connection is open. */
 function system(descriptors: number) {
   const known: number[] = [];
   let tried = 0;
@@ -12,7 +12,7 @@ function system(descriptors: number) {
   return { free, known, tried: () => tried, onKnown: (max: number) => void known.push(max) };
 }
 
-Deno.test("a start tries out few descriptors, and more are tried once as many connections are open", () => {
+Deno.test("a start tests few descriptors, and more are tested once that many connections are open", () => {
   const { free, known, tried, onKnown } = system(100_000);
   const bound = new ConnectionBound(4096, onKnown, free);
   assert.deepEqual([bound.max, tried(), known], [4096, 2 * 256 + 64, []]);
@@ -25,7 +25,7 @@ Deno.test("a start tries out few descriptors, and more are tried once as many co
   assert.deepEqual(known, [4096]);
 });
 
-Deno.test("where the system allows fewer connections, it is known before they are open", () => {
+Deno.test("a lower limit of the system is known before that many connections are open", () => {
   const few = system(230);
   assert.equal(new ConnectionBound(4096, few.onKnown, few.free).max, 86);
   assert.deepEqual(few.known, [86]);
@@ -37,7 +37,7 @@ Deno.test("where the system allows fewer connections, it is known before they ar
   assert.deepEqual([open, bound.max, known], [468, 468, [468]]);
 });
 
-Deno.test("a bound that is configured small is known at once", () => {
+Deno.test("a small configured limit is known at once", () => {
   const { free, known, onKnown } = system(1000);
   const bound = new ConnectionBound(2, onKnown, free);
   assert.deepEqual([bound.allows(1), bound.allows(2), known], [true, false, [2]]);

@@ -26,7 +26,7 @@ function limited(limit: number, code = "EMFILE") {
 const ignore = Deno.build.os === "windows";
 
 Deno.test({
-  name: "freeDescriptors() counts up to the limit, never beyond what is asked, and closes all",
+  name: "freeDescriptors() counts up to the limit, never more than requested, and closes all",
   ignore,
   fn() {
     const few = limited(30);
@@ -38,6 +38,6 @@ Deno.test({
   },
 });
 
-Deno.test("freeDescriptors() takes an error that says nothing about the limit for none", () => {
+Deno.test("freeDescriptors() ignores errors that are not about the limit", () => {
   assert.equal(freeDescriptors(100, limited(3, "ENOENT").open), 100);
 });

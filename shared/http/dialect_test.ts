@@ -119,7 +119,7 @@ Deno.test("a dialect has its own errors: of the handler, of the body, of method 
   });
 });
 
-Deno.test("what the server refuses itself comes in the dialect of the path", async () => {
+Deno.test("errors of the server itself use the dialect of the path", async () => {
   await withToy(async (url) => {
     const { hostname, port } = new URL(url);
     for (const [path, expected] of [["/toy/count", /"oops":/], ["/v2/own", /"code":/]] as const) {
@@ -132,7 +132,7 @@ Deno.test("what the server refuses itself comes in the dialect of the path", asy
   });
 });
 
-Deno.test("a stream of a dialect has no keep-alive of another, and its own last words", async () => {
+Deno.test("a stream of a dialect has no other dialect's keep-alive, and its own last frame", async () => {
   const slow = Promise.withResolvers<void>();
   async function* silent() {
     yield line({ n: 1 });
@@ -189,7 +189,7 @@ Deno.test("OpenAPI describes a dialect's errors and its stream", () => {
   });
 });
 
-Deno.test("a path that no route answers has the dialect of what is nearest to it", () => {
+Deno.test("an unknown path has the dialect of the nearest route", () => {
   const route = (path: string, dialect?: Dialect) => ({
     ...own,
     path,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readLines } from "../lines.ts";
 
-/** The server of `testdata/few_descriptors.ts` with so many descriptors. */
+/** Starts the server of `testdata/few_descriptors.ts` with this many descriptors. */
 function start(descriptors: number) {
   const script = new URL("testdata/few_descriptors.ts", import.meta.url).pathname;
   const child = new Deno.Command("sh", {
@@ -69,7 +69,7 @@ Deno.test({
     const waiting = await Deno.connect({ hostname: "127.0.0.1", port });
     await server.write("give back\n");
     assert.equal(await server.line(), "given back");
-    // Whether the listener tried to take it meanwhile or only now is the system's affair.
+    // It depends on the system whether the listener has already tried to accept it.
     waiting.close();
     for (;;) {
       const answer = await ask(port).catch(() => undefined);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { watchListener } from "./listener_watch.ts";
 
-/** Watches a real port; `counts` says whether what arrives there counts as accepted. */
+/** Watches a real port; `counts` says whether connections count as accepted. */
 function watched(counts: boolean) {
   let accepted = 0;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -46,7 +46,7 @@ Deno.test("a listener that takes nothing, though it can be connected to, is open
   assert.ok(await deaf.close() >= 1);
 });
 
-Deno.test("a listener that takes what comes is left alone", async () => {
+Deno.test("a listener that accepts connections is left alone", async () => {
   const well = watched(true);
   await well.arrived;
   assert.equal(await well.close(), 0);

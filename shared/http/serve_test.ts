@@ -6,7 +6,7 @@ import { listen, type Server } from "./serve.ts";
 
 const here = { hostname: "127.0.0.1", port: 0 };
 
-/** A server whose every reply is a stream that goes on until someone ends it. */
+/** A server whose replies are streams that run until `end` is called. */
 async function endlessServer(): Promise<{ server: Server; end: () => void }> {
   const ended = new AbortController();
   const server = await listen(here, () => {
@@ -21,14 +21,14 @@ async function endlessServer(): Promise<{ server: Server; end: () => void }> {
   return { server, end: () => ended.abort() };
 }
 
-Deno.test("listen() says where it listens, also for port 0", async () => {
+Deno.test("listen() returns its URL, also for port 0", async () => {
   const server = await listen(here, () => new Response("hi"));
   assert.equal(server.url, `http://127.0.0.1:${server.port}`);
   assert.equal(await (await fetch(server.url)).text(), "hi");
   await server.close();
 });
 
-Deno.test("listen() says that a port is taken and what to do", async () => {
+Deno.test("listen() reports that a port is in use and what to do", async () => {
   const server = await listen(here, () => new Response());
   await assert.rejects(
     listen({ ...here, port: server.port }, () => new Response()),
@@ -37,7 +37,7 @@ Deno.test("listen() says that a port is taken and what to do", async () => {
   await server.close();
 });
 
-Deno.test("close() waits for a reply that runs", async () => {
+Deno.test("close() waits for a running reply", async () => {
   const { server, end } = await endlessServer();
   const text = (await fetch(server.url)).text();
   const closed = server.close(5000);
@@ -46,7 +46,7 @@ Deno.test("close() waits for a reply that runs", async () => {
   await closed;
 });
 
-Deno.test("close() cuts a reply that runs longer than the deadline", async () => {
+Deno.test("close() cuts off a reply that runs longer than the deadline", async () => {
   const { server, end } = await endlessServer();
   const response = await fetch(server.url);
   const began = performance.now();
@@ -57,19 +57,19 @@ Deno.test("close() cuts a reply that runs longer than the deadline", async () =>
   end();
 });
 
-Deno.test("close() with no time at all cuts at once, also a handler that has not answered", async () => {
-  const asked = Promise.withResolvers<void>();
+Deno.test("close() with a deadline of 0 cuts off at once, also a handler that has not replied", async () => {
+  const arrivedAt = Promise.withResolvers<void>();
   const server = await listen(here, () => {
-    asked.resolve();
+    arrivedAt.resolve();
     return new Promise(() => {});
   });
   const cut = assert.rejects(fetch(server.url));
-  await asked.promise;
+  await arrivedAt.promise;
   await server.close(0);
   await cut;
 });
 
-Deno.test("close() refuses what comes while it waits", async () => {
+Deno.test("close() refuses new requests while it waits", async () => {
   const { server, end } = await endlessServer();
   const text = (await fetch(server.url)).text();
   const closed = server.close(5000);
@@ -82,7 +82,7 @@ Deno.test("close() refuses what comes while it waits", async () => {
   await closed;
 });
 
-Deno.test("close() does not wait for a connection that is kept alive and silent", async () => {
+Deno.test("close() does not wait for an idle connection that is kept alive", async () => {
   const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -98,7 +98,7 @@ Deno.test("close() may be called twice", async () => {
   await Promise.all([server.close(), server.close()]);
 });
 
-Deno.test("a handler hears of a client that leaves before it is answered, however the request came", async () => {
+Deno.test("a handler notices a client that leaves before the reply, however the request arrived", async () => {
   const left: string[] = [];
   let isReading = () => {};
   const server = await listen(here, async (request) => {
@@ -111,12 +111,12 @@ Deno.test("a handler hears of a client that leaves before it is answered, howeve
     return new Response();
   });
   const encoder = new TextEncoder();
-  // In one packet, longer than one read, and in two packets.
+  // The request arrives in one packet, in more than one read, and in two packets.
   for (
     const [length, splits] of [[10, false], [2000, false], [100_000, false], [10, true]] as const
   ) {
-    const heard = Promise.withResolvers<void>();
-    isReading = heard.resolve;
+    const noticed = Promise.withResolvers<void>();
+    isReading = noticed.resolve;
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
     const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
     const writer = connection.writable.getWriter();
@@ -125,11 +125,11 @@ Deno.test("a handler hears of a client that leaves before it is answered, howeve
       await delay(20);
       await writer.write(encoder.encode("x".repeat(length)));
     } else await writer.write(encoder.encode(head + "x".repeat(length)));
-    await heard.promise;
+    await noticed.promise;
     await writer.close();
     const before = left.length;
     for (let tries = 0; left.length === before; tries++) {
-      assert.ok(tries < 500, `nobody heard that the client of ${length} bytes left`);
+      assert.ok(tries < 500, `the handler did not notice that the client of ${length} bytes left`);
       await delay(10);
     }
   }
@@ -137,7 +137,7 @@ Deno.test("a handler hears of a client that leaves before it is answered, howeve
   await server.close();
 });
 
-Deno.test("a request that cannot be understood is answered 400 in the contract's form", async () => {
+Deno.test("a request that cannot be parsed is answered 400 in the contract's form", async () => {
   const server = await listen(here, () => new Response("hi"));
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   const request = "GET / HTTP/1.1\r\nHost: [::\r\nConnection: close\r\n\r\n";
@@ -149,7 +149,7 @@ Deno.test("a request that cannot be understood is answered 400 in the contract's
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("heads that do not come are answered 408", async () => {
+Deno.test("request heads that do not arrive are answered 408", async () => {
   const limits = { maxConnections: 2, headerTimeoutMs: 50 };
   const server = await listen({ ...here, limits }, () => new Response());
   for (let i = 0; i < 2; i++) {
@@ -162,7 +162,7 @@ Deno.test("heads that do not come are answered 408", async () => {
   await server.close();
 });
 
-Deno.test("beyond the limit the longest idle connection makes room, else the new one is closed", async () => {
+Deno.test("beyond the limit the longest idle connection is closed, or the new one if none is idle", async () => {
   let arrived = () => {};
   const end = Promise.withResolvers<void>();
   const limits = { maxConnections: 2, headerTimeoutMs: 60_000 };
@@ -199,9 +199,9 @@ Deno.test("beyond the limit the longest idle connection makes room, else the new
 });
 
 Deno.test("beyond the limit a request that is slow to arrive makes room, and a log line tells", async () => {
-  const told: string[] = [];
-  const tell = (event: string) => void told.push(event);
-  const log = { error: tell, info: tell, warn: tell };
+  const events: string[] = [];
+  const record = (event: string) => void events.push(event);
+  const log = { error: record, info: record, warn: record };
   const limits = { maxConnections: 2, headerTimeoutMs: 60_000, arrivalMs: 200 };
   const arrived = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
@@ -220,15 +220,15 @@ Deno.test("beyond the limit a request that is slow to arrive makes room, and a l
   const waiting = fetch(`${server.url}/waits`).then((reply) => reply.text());
   await arrived.promise;
   try {
-    // Refused until the one has been slow for long enough.
+    // New connections are refused until the slow one has exceeded its time.
     await until("there is room", async () => {
       const reply = await fetch(server.url, { method: "POST", body: "x" }).catch(() => undefined);
       return await reply?.text() === "whole";
     });
     assert.equal(await slow.read(new Uint8Array(1)), null);
-    assert.equal(told.filter((event) => event === "connections_full").length, 1);
+    assert.equal(events.filter((event) => event === "connections_full").length, 1);
     answered.resolve();
-    assert.equal(await waiting, "whole", "one that has arrived is not cut");
+    assert.equal(await waiting, "whole", "a request that has arrived is not cut off");
   } finally {
     answered.resolve();
     slow.close();
@@ -236,8 +236,8 @@ Deno.test("beyond the limit a request that is slow to arrive makes room, and a l
   }
 });
 
-Deno.test("a connection stays open for as long as is set, and 75 s where nothing is", async () => {
-  for (const [keepAliveMs, told] of [[undefined, 75], [7_000, 7]] as const) {
+Deno.test("a connection stays open for the configured time, by default 75 s", async () => {
+  for (const [keepAliveMs, seconds] of [[undefined, 75], [7_000, 7]] as const) {
     const limits = {
       maxConnections: 2,
       headerTimeoutMs: 60_000,
@@ -246,12 +246,12 @@ Deno.test("a connection stays open for as long as is set, and 75 s where nothing
     const server = await listen({ ...here, limits }, () => new Response("hi"));
     const reply = await fetch(server.url);
     await reply.text();
-    assert.equal(reply.headers.get("keep-alive"), `timeout=${told}`);
+    assert.equal(reply.headers.get("keep-alive"), `timeout=${seconds}`);
     await server.close();
   }
 });
 
-Deno.test("two Host headers are answered 400, and no header is dropped in silence", async () => {
+Deno.test("two Host headers are answered 400, and no header is dropped silently", async () => {
   const server = await listen(here, ({ headers }) => new Response(`${[...headers].length}`));
   const ask = async (headers: string) => {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });

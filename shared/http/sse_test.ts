@@ -21,7 +21,7 @@ Deno.test("readSse() reads what encodeSse() writes, one byte at a time", async (
   assert.deepEqual(JSON.parse(message?.data ?? ""), data);
 });
 
-Deno.test("readSse() passes comments over and names nameless events message", async () => {
+Deno.test("readSse() skips comments and names nameless events message", async () => {
   assert.deepEqual(await read(SSE.keepAlive!, encodeSseData("[DONE]"), SSE.keepAlive!), [
     { event: "message", data: "[DONE]" },
   ]);
@@ -33,7 +33,7 @@ Deno.test("readSse() reads carriage returns, fields in any order and several dat
   ]);
 });
 
-Deno.test("readSse() does not give a message that was cut off", async () => {
+Deno.test("readSse() does not return a message that was cut off", async () => {
   assert.deepEqual(await read("event: end\ndata: {}\n"), []);
 });
 

@@ -7,7 +7,7 @@ import { type StreamOptions, StreamResponse } from "./stream_response.ts";
 const text = new TextDecoder();
 const bytes = new TextEncoder();
 
-/** Asks a server for a stream of these frames. */
+/** Requests a stream of these frames from a server. */
 async function ask(
   frames: AsyncGenerator<Uint8Array>,
   options: StreamOptions,
@@ -24,7 +24,7 @@ async function ask(
   }
 }
 
-Deno.test("an StreamResponse has status, headers and every frame, then an end", async () => {
+Deno.test("a StreamResponse has status, headers and every frame, then an end", async () => {
   async function* frames() {
     yield bytes.encode("a");
     yield bytes.encode("b");
@@ -38,7 +38,7 @@ Deno.test("an StreamResponse has status, headers and every frame, then an end", 
   });
 });
 
-Deno.test("an StreamResponse sends a comment after silence, and loses no frame by it", async () => {
+Deno.test("a StreamResponse sends a comment after silence, and loses no frame by it", async () => {
   async function* frames() {
     await delay(50);
     yield bytes.encode("frame");
@@ -48,20 +48,20 @@ Deno.test("an StreamResponse sends a comment after silence, and loses no frame b
   });
 });
 
-Deno.test("the head of an StreamResponse does not wait for its first frame", async () => {
-  const asked = Promise.withResolvers<void>();
+Deno.test("the head of a StreamResponse does not wait for its first frame", async () => {
+  const allowed = Promise.withResolvers<void>();
   async function* frames() {
-    await asked.promise;
+    await allowed.promise;
     yield bytes.encode("a");
   }
   await ask(frames(), { format: SSE, keepAliveMs: 60_000 }, async (response) => {
     assert.equal(response.status, 200);
-    asked.resolve();
+    allowed.resolve();
     assert.equal(await response.text(), "a");
   });
 });
 
-Deno.test("an StreamResponse breaks off when its frames do", async () => {
+Deno.test("a StreamResponse breaks off when its frames do", async () => {
   const read = Promise.withResolvers<void>();
   async function* frames() {
     yield bytes.encode("a");
@@ -76,7 +76,7 @@ Deno.test("an StreamResponse breaks off when its frames do", async () => {
   });
 });
 
-/** Frames of 64 KiB without end; says how many were made and whether they were returned. */
+/** Endless frames of 64 KiB; counts them, and notes whether the iterator was closed. */
 function endless() {
   const state = { made: 0, returned: Promise.withResolvers<void>() };
   async function* frames() {
@@ -93,7 +93,7 @@ function endless() {
   return { state, frames: frames() };
 }
 
-Deno.test("a client that reads slowly holds the frames up; when it leaves they are returned", async () => {
+Deno.test("a slow client slows the frames down; when it leaves, their iterator is closed", async () => {
   const { state, frames } = endless();
   const server = await listen(
     { hostname: "127.0.0.1", port: 0 },
@@ -108,7 +108,7 @@ Deno.test("a client that reads slowly holds the frames up; when it leaves they a
     before = state.made;
     await delay(100);
   }
-  // What the two kernels' socket buffers hold, and no more.
+  // The socket buffers of both sides are full, and no more frames are made.
   assert.equal(state.made, before);
   assert.ok(state.made * 64 < 32 * 1024, `${state.made} frames were made for a client that sleeps`);
 
@@ -117,7 +117,7 @@ Deno.test("a client that reads slowly holds the frames up; when it leaves they a
   await server.close(0);
 });
 
-Deno.test("a client that leaves a silent stream is noticed, and its frames returned", async () => {
+Deno.test("a client that leaves a silent stream is noticed, and the iterator of its frames is closed", async () => {
   const left = Promise.withResolvers<void>();
   const server = await listen({ hostname: "127.0.0.1", port: 0 }, (request) => {
     async function* frames() {
@@ -140,7 +140,7 @@ Deno.test("a client that leaves a silent stream is noticed, and its frames retur
   await server.close(0);
 });
 
-Deno.test("a client that reads nothing for too long is cut off, and finds the last words", async () => {
+Deno.test("a client that reads nothing for too long is cut off, and can read the last frame", async () => {
   const { state, frames } = endless();
   const closed = Promise.withResolvers<void>();
   const server = await listen({ hostname: "127.0.0.1", port: 0 }, () =>
@@ -158,7 +158,7 @@ Deno.test("a client that reads nothing for too long is cut off, and finds the la
   const chunk = new Uint8Array(1024 * 1024);
   while (!end.endsWith("0\r\n\r\n")) {
     const count = await socket.read(chunk);
-    assert.ok(count !== null, "The stream ended without its last words");
+    assert.ok(count !== null, "The stream ended without its last frame");
     end = (end + text.decode(chunk.subarray(0, count))).slice(-100);
   }
   assert.match(end, /LAST WORDS/);
@@ -166,7 +166,7 @@ Deno.test("a client that reads nothing for too long is cut off, and finds the la
   await server.close(0);
 });
 
-Deno.test("a client that reads now and then, or waits for what is not there, is not cut off", async () => {
+Deno.test("a client that reads now and then, or waits for data, is not cut off", async () => {
   async function* frames() {
     for (let i = 0; i < 5; i++) {
       await delay(60);

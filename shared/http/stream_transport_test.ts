@@ -15,7 +15,7 @@ const input = { params: { id: "job-1" }, headers: {}, query: {} };
 const LOCAL: ListenOptions = { hostname: "127.0.0.1", port: 0 };
 const encoder = new TextEncoder();
 
-/** Runs a test with a client whose streams come over connections of this kind. */
+/** Runs a test with a client whose streams use this transport. */
 async function against(
   serve: (request: Request) => Response | Promise<Response>,
   test: (client: Client) => Promise<void>,
@@ -36,7 +36,10 @@ async function withClient(
   await test(createClient({ baseUrl, openEvents: streamTransport(ca) }));
 }
 
-/** A server that answers each connection's first request with these bytes, in one write. */
+/**
+ * Runs a test with a server that answers each connection's first request with these bytes, in one
+ * write.
+ */
 async function withBytes(
   bytes: string,
   test: (client: Client, closeAll: () => void) => Promise<void>,
@@ -70,7 +73,7 @@ function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`;
 }
 
-Deno.test("events that came together are handed on together, however many chunks they were", () => {
+Deno.test("events that arrive together are passed on together, whatever the number of chunks", () => {
   const chunks = Array.from({ length: 50 }, (_, n) => chunk(`data: ${n}\n\n`));
   return withBytes(HEAD + chunks.join("") + "0\r\n\r\n", async (client) => {
     const { batches } = await client.stream(route, input);
@@ -80,7 +83,7 @@ Deno.test("events that came together are handed on together, however many chunks
   });
 });
 
-Deno.test("a request that is given up at any moment leaves no connection behind", async () => {
+Deno.test("a request that is aborted at any moment leaves no connection behind", async () => {
   const open = new Set<symbol>();
   let answered = 0;
   await against((request) => {
@@ -103,7 +106,7 @@ Deno.test("a request that is given up at any moment leaves no connection behind"
         await assert.rejects(waiting, { name: "AbortError" });
       }),
     );
-    // However slow the machine is, one of them gets there.
+    // The wait doubles until one request succeeds, however slow the machine is.
     for (let ms = 40; answered === 0; ms *= 2) {
       const signal = AbortSignal.timeout(ms);
       await assert.rejects(client.stream(route, input, { signal }), { name: "TimeoutError" });
@@ -115,7 +118,7 @@ Deno.test("a request that is given up at any moment leaves no connection behind"
   });
 });
 
-Deno.test("a stream that is cut off throws after what came of it", () =>
+Deno.test("a stream that is cut off throws after the events that arrived", () =>
   withBytes(HEAD + chunk("data: whole\n\n") + "ff\r\ndata: half", async (client, closeAll) => {
     const { events } = await client.stream(route, input);
     assert.equal((await events.next()).value?.data, "whole");
@@ -123,14 +126,14 @@ Deno.test("a stream that is cut off throws after what came of it", () =>
     await assert.rejects(events.next());
   }));
 
-Deno.test("an abort ends a request that is not answered, and a stream that runs", async () => {
+Deno.test("an abort ends an unanswered request, and a running stream", async () => {
   const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  let asked = Promise.withResolvers<void>();
+  let arrived = Promise.withResolvers<void>();
   let requests = 0;
   await against((request) => {
     const gone = left[requests++]!;
     request.signal.addEventListener("abort", () => gone.resolve());
-    asked.resolve();
+    arrived.resolve();
     if (requests === 1) return new Promise(() => {});
     async function* frames() {
       yield encodeSse("token", {});
@@ -140,12 +143,12 @@ Deno.test("an abort ends a request that is not answered, and a stream that runs"
   }, async (client) => {
     const first = new AbortController();
     const waiting = client.stream(route, input, { signal: first.signal });
-    await asked.promise;
+    await arrived.promise;
     first.abort();
     await assert.rejects(waiting, { name: "AbortError" });
     await left[0]!.promise;
 
-    asked = Promise.withResolvers();
+    arrived = Promise.withResolvers();
     const second = new AbortController();
     const { events } = await client.stream(route, input, { signal: second.signal });
     assert.equal((await events.next()).value?.event, "token");
@@ -155,7 +158,7 @@ Deno.test("an abort ends a request that is not answered, and a stream that runs"
   });
 });
 
-Deno.test("leaving the loop hangs up", async () => {
+Deno.test("leaving the loop closes the connection", async () => {
   const left = Promise.withResolvers<void>();
   await against((request) => {
     request.signal.addEventListener("abort", () => left.resolve());
@@ -171,7 +174,7 @@ Deno.test("leaving the loop hangs up", async () => {
   });
 });
 
-Deno.test("a reader that is slow holds the peer up", async () => {
+Deno.test("a slow reader slows the peer down", async () => {
   let made = 0;
   const frame = encodeSse("token", { t: "x".repeat(64 * 1024) });
   await against(() => {
@@ -195,7 +198,7 @@ Deno.test("a reader that is slow holds the peer up", async () => {
   });
 });
 
-Deno.test("an error reply and a peer that is not there are errors of the client's kinds", async () => {
+Deno.test("an error reply and an unreachable peer throw the client's error types", async () => {
   const gone = new LlorchError("NOT_FOUND", "gone");
   await against(
     () => errorReply(gone, "id"),
@@ -210,7 +213,7 @@ Deno.test("an error reply and a peer that is not there are errors of the client'
 });
 
 Deno.test({
-  name: "streams come over TLS from a peer whose authority is named" +
+  name: "streams work over TLS with a peer whose authority is configured" +
     (HAS_OPENSSL ? "" : " (skipped: no openssl)"),
   ignore: !HAS_OPENSSL,
   fn: () =>

@@ -30,8 +30,7 @@ Deno.test("readServerTls() reads nothing when neither certificate nor key is set
 const skipped = HAS_OPENSSL ? "" : " (skipped: no openssl)";
 
 Deno.test({
-  name:
-    "readServerTls() reads a certificate and its key, and names both where they are not a pair" +
+  name: "readServerTls() reads a certificate and its key, and names both if they are not a pair" +
     skipped,
   ignore: !HAS_OPENSSL,
   fn: () =>
@@ -54,7 +53,7 @@ Deno.test({
     }),
 });
 
-Deno.test("readServerTls() refuses half of it, a key that others may read, and what is no PEM", async () => {
+Deno.test("readServerTls() refuses one without the other, a key that others may read, and files that are not PEM", async () => {
   await withFiles((write) => {
     const cert = write("cert", CERT, 0o644);
     const key = write("key", KEY, 0o600);

@@ -25,7 +25,7 @@ const job: JobView = {
   stop_reason: "EOS",
 };
 
-Deno.test("timeline() tells attempts with their reasons, and the end with its usage", () => {
+Deno.test("timeline() lists attempts with their reasons, and the end with its usage", () => {
   assert.deepEqual(timeline(job), [
     ["+0 ms", "created", at(0)],
     ["+0 ms", "queued", "for 2 s"],
@@ -37,7 +37,7 @@ Deno.test("timeline() tells attempts with their reasons, and the end with its us
   ]);
 });
 
-Deno.test("timeline() of a job that waits ends with now", () => {
+Deno.test("timeline() of a waiting job ends with the current time", () => {
   const { ended_at: _ended, first_token_at: _first, usage: _usage, ...waiting } = job;
   assert.deepEqual(timeline({ ...waiting, status: "queued", attempts: [] }).slice(1), [
     ["+0 ms", "queued", ""],
@@ -45,9 +45,9 @@ Deno.test("timeline() of a job that waits ends with now", () => {
   ]);
 });
 
-Deno.test("timeline() says of an attempt that it may be why its worker ended", () => {
+Deno.test("timeline() marks an attempt that may have ended its worker", () => {
   const [first, second] = job.attempts;
   const suspect = { ...job, attempts: [{ ...first!, suspect: true }, second!] };
-  const [, told] = timeline(suspect).filter(([, what]) => what === "attempt 1");
-  assert.equal(told?.[2], "given up: WORKER_LOST (this job is the likeliest cause)");
+  const [, row] = timeline(suspect).filter(([, event]) => event === "attempt 1");
+  assert.equal(row?.[2], "given up: WORKER_LOST (this job is the likeliest cause)");
 });

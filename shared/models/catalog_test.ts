@@ -33,7 +33,7 @@ Deno.test("the shipped catalog has the demo model and at least 20 others from 0.
   assert.deepEqual(sizes, sizes.toSorted((a, b) => a - b), "smallest first");
 });
 
-Deno.test("no two models of the catalog claim the same hash or file", () => {
+Deno.test("no two models of the catalog have the same hash or file", () => {
   for (const key of ["sha256", "source"] as const) {
     const values = shipped().map((model) => model[key]).filter((value) => value !== undefined);
     assert.equal(new Set(values).size, values.length, key);
@@ -46,7 +46,7 @@ Deno.test("a model of the catalog needs more memory than its file is long", () =
   }
 });
 
-Deno.test("what the catalog says of a model that ships is true", async () => {
+Deno.test("the catalog's entry of the shipped model is right", async () => {
   for (const model of shipped()) {
     if (model.file === undefined) continue;
     const path = join("catalog", model.file);
@@ -60,7 +60,7 @@ Deno.test("what the catalog says of a model that ships is true", async () => {
   }
 });
 
-Deno.test("the demo's card says the size and digest of the file that ships", async () => {
+Deno.test("the demo's model card has the size and digest of the shipped file", async () => {
   const card = (await Deno.readTextFile("catalog/demo/README.md")).replaceAll(
     /(?<=\d) (?=\d{3}\b)/g,
     "",

@@ -16,7 +16,7 @@ Deno.test("estimateMemory() rounds a slot's context up as llama.cpp does", () =>
   assert.equal(of(257), of(512));
 });
 
-Deno.test("estimateMemory() starts from what a load really took", () => {
+Deno.test("estimateMemory() starts from a measured load", () => {
   const memory = {
     weight_bytes: 1000,
     kv_bytes_per_token: 10,
@@ -28,7 +28,7 @@ Deno.test("estimateMemory() starts from what a load really took", () => {
   assert.equal(estimateMemory(memory, { context: 512, slots: 2 }), 2_000_000 + 5120 + MASK);
 });
 
-Deno.test("estimateMemory() counts the cache in its own type", () => {
+Deno.test("estimateMemory() counts the KV cache in its configured type", () => {
   const memory = { weight_bytes: 0, kv_bytes_per_token: 64, compute_bytes: 0 };
   const of = (cacheType: "f32" | "f16" | "q8_0" | "q4_0") =>
     estimateMemory(memory, { context: 256, slots: 1, cacheType }) - MASK;
@@ -38,7 +38,7 @@ Deno.test("estimateMemory() counts the cache in its own type", () => {
   );
 });
 
-Deno.test("a window and a state do not grow with the context", () => {
+Deno.test("a sliding window and a recurrent state do not grow with the context", () => {
   const memory = {
     weight_bytes: 0,
     kv_bytes_per_token: 0,
@@ -49,13 +49,13 @@ Deno.test("a window and a state do not grow with the context", () => {
   };
   const slots = (context: number) =>
     estimateMemory(memory, { context, slots: 3 }) - MASK * Math.ceil(context / 256);
-  // 1024 + 512 + 1 tokens, in cells of 256.
+  // 1024 + 512 + 1 tokens, rounded up to cells of 256.
   assert.equal(slots(65_536), 3 * (1792 * 2 + 7));
   assert.equal(slots(131_072), slots(65_536));
   assert.equal(slots(512), 3 * (512 * 2 + 7));
 });
 
-Deno.test("of some layers on the device their share is counted there, and the rest in the machine", () => {
+Deno.test("with some layers on the device, their share counts there, and the rest in the machine's memory", () => {
   const memory = {
     weight_bytes: 1000,
     kv_bytes_per_token: 10,

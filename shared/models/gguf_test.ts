@@ -20,14 +20,14 @@ function inTempDir(body: (dir: string) => Promise<void>): () => Promise<void> {
   };
 }
 
-/** A small whole model, as bytes. */
+/** The bytes of a small complete model. */
 async function smallModel(dir: string): Promise<Uint8Array<ArrayBuffer>> {
   const path = join(dir, "small.gguf");
   writeRandomModel(path, { layers: 1, width: 32, heads: 2, feedForward: 32, vocabulary: 272 });
   return await Deno.readFile(path);
 }
 
-/** Asserts that a file cannot be read; gives the reason. */
+/** Asserts that a file cannot be read; returns the reason. */
 async function refusal(path: string, code = "INVALID_REQUEST"): Promise<string> {
   let reason = "";
   await assert.rejects(readGguf(path), (error) => {
@@ -46,14 +46,14 @@ async function refusalOf(dir: string, bytes: Uint8Array): Promise<string> {
   return await refusal(path);
 }
 
-/** The bytes with a little-endian 64-bit number put at an offset. */
+/** A copy of the bytes with a little-endian 64-bit number at an offset. */
 function with64(bytes: Uint8Array<ArrayBuffer>, offset: number, value: bigint) {
   const changed = bytes.slice();
   new DataView(changed.buffer).setBigUint64(offset, value, true);
   return changed;
 }
 
-Deno.test("the demo model is read as its card says", async () => {
+Deno.test("the demo model has the figures of its model card", async () => {
   const { fingerprint: _, ...info } = await readGguf(DEMO);
   assert.deepEqual(info, {
     architecture: "llama",
@@ -83,7 +83,7 @@ Deno.test({
 });
 
 Deno.test(
-  "the fingerprint covers header and size, and no tensor data",
+  "the fingerprint depends on header and size, not on tensor data",
   inTempDir(async (dir) => {
     const model = await smallModel(dir);
     const path = join(dir, "small.gguf");
@@ -96,7 +96,7 @@ Deno.test(
     const other = model.slice();
     other[other.length - 1] = (other.at(-1) ?? 0) ^ 1;
     await Deno.writeFile(path, other);
-    assert.equal(await fingerprint(path), original, "data do not count");
+    assert.equal(await fingerprint(path), original, "tensor data do not count");
 
     await Deno.writeFile(path, new Uint8Array([...model, 0]));
     assert.notEqual(await fingerprint(path), original, "size counts");
@@ -110,7 +110,7 @@ Deno.test(
 );
 
 Deno.test(
-  "figures that differ by layer are read as lists",
+  "figures that differ between layers are read as lists",
   inTempDir(async (dir) => {
     const path = join(dir, "x.gguf");
     const base = {
@@ -145,7 +145,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a split model is read as one, and misses a part by name",
+  "a split model is read as one, and a missing part is named",
   inTempDir(async (dir) => {
     const model = await smallModel(dir);
     const part = (number: number) => join(dir, `x-0000${number}-of-00002.gguf`);
@@ -166,7 +166,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a large vocabulary is passed in bounded memory",
+  "a large vocabulary is skipped in bounded memory",
   inTempDir(async (dir) => {
     const path = join(dir, "large.gguf");
     const tokens = Array.from({ length: 130_000 }, (_, id) => `token ${id}`);
@@ -188,7 +188,7 @@ Deno.test(
 );
 
 Deno.test(
-  "what is not a model file is refused with the reason",
+  "a file that is not a model is refused with the reason",
   inTempDir(async (dir) => {
     assert.match(
       await refusal(join(dir, "none.gguf"), "MODEL_NOT_FOUND"),
@@ -291,7 +291,7 @@ Deno.test(
 );
 
 Deno.test(
-  "whatever bytes a file has, it is read or refused with one line",
+  "any file is either read or refused with one line",
   inTempDir(async (dir) => {
     const model = await smallModel(dir);
     const { headerBytes } = await readGguf(join(dir, "small.gguf"));

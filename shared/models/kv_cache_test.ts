@@ -27,7 +27,7 @@ const windowed = [
 ] as const;
 
 for (const [name, info, perLayer, fullLayers, windowLayers, tokens] of windowed) {
-  Deno.test(`kvCache() tells windowed layers apart: ${name}`, () => {
+  Deno.test(`kvCache() distinguishes layers with a sliding window: ${name}`, () => {
     assert.deepEqual(kvCache(info), {
       perToken: fullLayers * perLayer,
       window: { tokens, perToken: windowLayers * perLayer },
@@ -36,13 +36,13 @@ for (const [name, info, perLayer, fullLayers, windowLayers, tokens] of windowed)
   });
 }
 
-Deno.test("kvCache() takes each layer's own heads and lengths", () => {
+Deno.test("kvCache() uses each layer's own heads and lengths", () => {
   const info = { ...known.LLAMA_31_8B, blockCount: 2, headCount: 4, headCountKv: [2, 0] };
   const { perToken } = kvCache({ ...info, keyLength: 10, valueLength: 6 });
   assert.equal(perToken, 2 * (10 + 6));
 });
 
-Deno.test("kvCache() takes a file's own pattern of windows, and its lengths of windowed layers", () => {
+Deno.test("kvCache() uses a file's own pattern of windows, and its lengths for windowed layers", () => {
   const info = { ...known.GEMMA3_4B, architecture: "gemma4", blockCount: 4 };
   const cache = {
     window: 512,
@@ -63,7 +63,7 @@ Deno.test("kvCache() counts a state for each slot of a model without attention: 
   assert.deepEqual(kvCache(known.MAMBA_2_8B), { perToken: 0, window: undefined, perSlot });
 });
 
-Deno.test("kvCache() counts both in a hybrid: Qwen3-Next and Jamba", () => {
+Deno.test("kvCache() counts tokens and state in a hybrid: Qwen3-Next and Jamba", () => {
   assert.deepEqual(kvCache(known.QWEN3_NEXT_80B), {
     perToken: 12 * 2 * 512,
     window: undefined,

@@ -68,7 +68,7 @@ Deno.test("a broken manifest is refused with file and field", async () => {
   assert.match(await refusal(" ".repeat(70_000)), /larger than 65536 bytes/);
 });
 
-Deno.test("the reference of a manifest has what the manifest has", () => {
+Deno.test("the reference of a manifest has all fields of the manifest", () => {
   assert.equal(manifestReference(complete), "hf:org/tiny-gguf@main::file=q4/tiny.gguf");
   assert.equal(manifestReference({ repo: "org/tiny" }), "hf:org/tiny");
 });

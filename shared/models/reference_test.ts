@@ -33,13 +33,13 @@ const reference: fc.Arbitrary<ModelReference> = fc.oneof(
     .filter(({ name }) => !name.startsWith("hf:") && !name.startsWith("file:")),
 );
 
-Deno.test("every reference that is written is read back as the same", () => {
+Deno.test("every formatted reference is parsed as the same reference", () => {
   fc.assert(fc.property(reference, (value) => {
     assert.deepEqual(parseReference(formatReference(value)), value);
   }));
 });
 
-Deno.test("any text is either refused as an invalid request or read and written unchanged", () => {
+Deno.test("any text is either refused as an invalid request or parsed and formatted unchanged", () => {
   const text = fc.tuple(
     fc.constantFrom("", "hf:", "file:/", "hf:a/b@", "hf:a/b::file="),
     fc.string(),
@@ -67,7 +67,7 @@ Deno.test("a Hugging Face reference has organisation, repository, revision and f
   });
 });
 
-Deno.test("a file reference has an absolute path, with spaces and other letters as they are", () => {
+Deno.test("a file reference has an absolute path, with spaces and non-ASCII letters unchanged", () => {
   assert.deepEqual(parseReference("file:/srv/my models/é.gguf"), {
     kind: "file",
     path: "/srv/my models/é.gguf",
@@ -80,7 +80,7 @@ Deno.test("anything else is a name", () => {
   }
 });
 
-Deno.test("a wrong reference is refused with the part that is wrong", () => {
+Deno.test("an invalid reference is refused with the wrong part", () => {
   const wrong: [string, RegExp][] = [
     ["", /^Cannot read the model reference "": a name has 1 to 255 letters/],
     ["../etc/passwd", /a name has/],
@@ -115,7 +115,7 @@ Deno.test("a wrong reference is refused with the part that is wrong", () => {
   }
 });
 
-Deno.test("the path of a file is refused with the reference that means it", () => {
+Deno.test("a plain path is refused with the reference to write instead", () => {
   const refuses = (text: string, reason: RegExp) =>
     assert.throws(() => parseReference(text), reason);
   refuses("/srv/x.gguf", /: to name a file, write file:\/srv\/x\.gguf$/);

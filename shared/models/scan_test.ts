@@ -41,7 +41,7 @@ Deno.test("scanModels() takes names and reference from a manifest", async () => 
   });
 });
 
-Deno.test("scanModels() reports broken files and goes on", async () => {
+Deno.test("scanModels() reports broken files and continues", async () => {
   await withFolder(async (dir) => {
     await Deno.writeTextFile(join(dir, "broken.gguf"), "not a model");
     await Deno.writeTextFile(join(dir, "part.gguf.incomplete"), "x");
@@ -52,7 +52,7 @@ Deno.test("scanModels() reports broken files and goes on", async () => {
   });
 });
 
-Deno.test("scanModels() does not believe a manifest of another file", async () => {
+Deno.test("scanModels() ignores a manifest of another file", async () => {
   await withFolder(async (dir) => {
     const path = join(dir, "x.gguf");
     writeCounterModel(path, { numbers: 10 });
@@ -78,7 +78,7 @@ Deno.test("scanModels() finds files by links, as in the cache of Hugging Face, b
   });
 });
 
-Deno.test("scanModels() reports links that lead nowhere or round, and follows none to a folder", async () => {
+Deno.test("scanModels() reports broken links and loops, and follows no link to a folder", async () => {
   await withFolder(async (dir) => {
     writeCounterModel(join(dir, "real.gguf"), { numbers: 10 });
     await Deno.symlink("real.gguf", join(dir, "also.gguf"));
@@ -143,7 +143,7 @@ Deno.test("scanModels() gives each file a short name, made where its own is none
   });
 });
 
-Deno.test("two files of one name in two folders can both be asked for", async () => {
+Deno.test("two files with the same name in two folders can both be named", async () => {
   await withFolder(async (dir) => {
     for (const [index, folder] of ["a", "b"].entries()) {
       await Deno.mkdir(join(dir, folder));
@@ -156,7 +156,7 @@ Deno.test("two files of one name in two folders can both be asked for", async ()
   });
 });
 
-Deno.test("scanModels() reports files without weights, empty ones, and paths that are too long to be asked for", async () => {
+Deno.test("scanModels() reports files without weights, empty ones, and paths that are too long for a reference", async () => {
   await withFolder(async (dir) => {
     const path = join(dir, "counter.gguf");
     writeCounterModel(path, { numbers: 10 });
@@ -184,7 +184,7 @@ Deno.test("scanModels() says of a name that is not UTF-8 that it must be renamed
   await withFolder(async (dir) => {
     const path = join(dir, "good.gguf");
     writeCounterModel(path, { numbers: 10 });
-    // Only another program can give such a name.
+    // Deno cannot create such a name, but another program can.
     const script = `mv "$1" "$2/bad$(printf '\\377').gguf"`;
     const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", path, dir] })
       .output();

@@ -10,7 +10,7 @@ interface Manager {
   readonly env: Record<string, string>;
 }
 
-/** Plays systemd: a socket that takes what a service says. */
+/** A fake systemd: a socket that receives the messages of a service. */
 async function withManager(address: string, test: (manager: Manager) => Promise<void>) {
   const socket = Deno.listenDatagram({
     transport: "unixpacket",
@@ -45,7 +45,7 @@ function start(
 }
 
 for (const kind of ["a path", "an abstract address"]) {
-  Deno.test(`startService() tells that the daemon is ready, over ${kind}`, linux, async () => {
+  Deno.test(`startService() reports that the daemon is ready, over ${kind}`, linux, async () => {
     const dir = await Deno.makeTempDir();
     const address = kind === "a path" ? join(dir, "notify") : `@llorch-test-${crypto.randomUUID()}`;
     await withManager(address, async ({ next, env }) => {
@@ -59,7 +59,7 @@ for (const kind of ["a path", "an abstract address"]) {
   });
 }
 
-Deno.test("the watchdog is fed only while the probe is answered", linux, async () => {
+Deno.test("the watchdog is fed only while the probe succeeds", linux, async () => {
   const dir = await Deno.makeTempDir();
   await withManager(join(dir, "notify"), async ({ next, env }) => {
     let isAlive = true;
@@ -74,7 +74,7 @@ Deno.test("the watchdog is fed only while the probe is answered", linux, async (
     assert.equal(await next(), "READY=1\nSTATUS=alive\n");
     assert.equal(await next(), "WATCHDOG=1\n");
     isAlive = false;
-    // Status goes on, the watchdog does not.
+    // The status is still sent, the watchdog is not fed.
     const until = probes + 3;
     for (let fed = 0; probes < until;) {
       const message = await next();
@@ -88,7 +88,7 @@ Deno.test("the watchdog is fed only while the probe is answered", linux, async (
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("a reload is told at its begin and its end, a failed one too", linux, async () => {
+Deno.test("the start and the end of a reload are reported, also if it fails", linux, async () => {
   const dir = await Deno.makeTempDir();
   await withManager(join(dir, "notify"), async ({ next, env }) => {
     const service = await start(env);
@@ -101,7 +101,7 @@ Deno.test("a reload is told at its begin and its end, a failed one too", linux, 
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("nothing is told where systemd did not start us, and work is done all the same", async () => {
+Deno.test("without systemd nothing is reported, and the work is done all the same", async () => {
   const service = await start({});
   let done = false;
   await service.reload(() => {
@@ -112,7 +112,7 @@ Deno.test("nothing is told where systemd did not start us, and work is done all 
   await service.close();
 });
 
-Deno.test("watchdogIntervalMs() is half of what systemd waits, for this process alone", () => {
+Deno.test("watchdogIntervalMs() is half of systemd's timeout, only for this process", () => {
   const of = (env: Record<string, string>) => watchdogIntervalMs((name) => env[name], 7);
   assert.equal(of({ WATCHDOG_USEC: "30000000" }), 15_000);
   assert.equal(of({ WATCHDOG_USEC: "30000000", WATCHDOG_PID: "7" }), 15_000);

@@ -48,7 +48,7 @@ export const durableAccepts: Bench = {
   },
 };
 
-/** Submits all jobs; returns how long each took, and all together. */
+/** Submits all jobs; returns the time of each in ms, and of all together in seconds. */
 async function submit(url: string): Promise<{ seconds: number; times: number[] }> {
   const body = { model: "counter", prompt: "w7 and some words more", max_tokens: 100 };
   const times: number[] = [];
@@ -58,10 +58,10 @@ async function submit(url: string): Promise<{ seconds: number; times: number[] }
     const client = await RawClient.connect(url);
     try {
       while (left-- > 0) {
-        const asked = performance.now();
+        const sentAt = performance.now();
         const status = await client.post("/v2/tasks", body);
         if (status !== 202) throw new Error(`A job was answered with ${status}`);
-        times.push(performance.now() - asked);
+        times.push(performance.now() - sentAt);
       }
     } finally {
       client.close();

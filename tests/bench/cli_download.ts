@@ -11,7 +11,7 @@ const SIZE = 400 * MIB;
 /** Rounds; in each, every way of fetching runs once, so that a slow moment hits them all. */
 const ROUNDS = 3;
 
-/** Fetching over loopback, beside curl that only hashes and keeps nothing. */
+/** Download over loopback, compared with curl, which only hashes the data and stores nothing. */
 export const cliDownload: Bench = {
   title: `download of ${SIZE / MIB} MiB over loopback: medians of ${ROUNDS} rounds`,
   async measure() {
@@ -90,14 +90,14 @@ function content(): Uint8Array<ArrayBuffer> {
 
 /** Serves the file from memory as the hub does: all of it, or the requested part. */
 function serve(request: Request, whole: Uint8Array<ArrayBuffer>, sha256: string): Response {
-  const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
-  const start = Number(asked?.[1] ?? 0);
-  const end = Number(asked?.[2] ?? SIZE - 1);
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
+  const start = Number(range?.[1] ?? 0);
+  const end = Number(range?.[2] ?? SIZE - 1);
   const headers = {
     etag: `"${sha256}"`,
     "content-length": String(end + 1 - start),
-    ...(asked ? { "content-range": `bytes ${start}-${end}/${SIZE}` } : {}),
+    ...(range ? { "content-range": `bytes ${start}-${end}/${SIZE}` } : {}),
   };
   const body = request.method === "HEAD" ? null : whole.subarray(start, end + 1);
-  return new Response(body, { status: asked ? 206 : 200, headers });
+  return new Response(body, { status: range ? 206 : 200, headers });
 }

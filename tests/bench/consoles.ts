@@ -21,7 +21,9 @@ const JOBS_PAGE_MS = 2_000;
 /** Share of a core that the open consoles may cost. */
 const TARGET = 0.05;
 
-/** What open consoles cost orchestratord while it streams: measured without and with them, in turns. */
+/**
+ * CPU time that open consoles cost orchestratord while it streams: without and with them, in turn.
+ */
 export const openConsoles: Bench = {
   title: `${CONSOLES} open consoles at ${STREAMS * 1000 / INTERVAL_MS} tokens/s; ` +
     `medians of ${ROUNDS} rounds of ${MEASURED_MS / 1000} s`,
@@ -56,7 +58,7 @@ export const openConsoles: Bench = {
       void streams;
       return [
         { name: "tokens/s that the consoles were sent", value: String(median(reported)) },
-        { name: "rates that each console was sent in a second", value: perSecond(reported) },
+        { name: "`rates` events per second for each console", value: perSecond(reported) },
         ...figures(shares),
       ];
     } finally {

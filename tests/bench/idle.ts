@@ -16,7 +16,7 @@ const TARGET = 0.01;
 /** Ticks of the kernel's accounting in a second. */
 const TICKS = 100;
 
-/** What an idle host costs: the daemons with default settings, a few workers, and no work. */
+/** CPU time of an idle host: the daemons with default settings, a few workers, and no jobs. */
 export const idleHost: Bench = {
   title: `an idle host with ${WORKERS} workers over ${MEASURED_MS / 1000} s, default settings`,
   async measure() {

@@ -7,7 +7,7 @@ import { withService } from "../support/service.ts";
 import { run } from "../support/stack.ts";
 import { type Bench, type Figure, median } from "./bench.ts";
 
-/** Swaps there and back. */
+/** Number of swaps to the other model and back. */
 const ROUNDS = 5;
 /** Pause before each swap, in which the pool prepares a process for it, however long the last answer took. */
 const REST_MS = 5_000;

@@ -9,13 +9,13 @@ import { freePort, listens } from "./relay/proxies.ts";
 
 const MODELS = ["alpha", "beta"] as const;
 
-/** Swaps that are measured for each of both, in turns. */
+/** Swaps that are measured of each service, in turn. */
 const SWAPS = 8;
 
 /** Pause before each swap, in which the pool prepares a process for it. */
 const REST_MS = 5_000;
 
-/** The same for both. */
+/** Context of both services, in tokens. */
 const CONTEXT = 4096;
 const SLOTS = 4;
 const THREADS = 1;
@@ -130,7 +130,7 @@ function figuresOf(how: string, took: ReadonlyMap<string, readonly number[]>): F
   }));
 }
 
-/** The median of the first, compared with that of the second. */
+/** The ratio of two medians, as a figure. */
 function ratioOf(
   how: string,
   took: ReadonlyMap<string, readonly number[]>,

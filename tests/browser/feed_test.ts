@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { browserTest, setHidden, signIn, withBrowser } from "../support/browser.ts";
 
-/** Waits until a page has its feed, or has it no longer. */
+/** Waits until a page shows this state of its feed. */
 function feedIs(page: Page, state: "live" | "reconnecting…"): Promise<void> {
   return page.getByText(state, { exact: true }).waitFor();
 }
@@ -54,10 +54,10 @@ browserTest("a feed that is refused is asked for again, and tables are fetched a
         { status: 503, json: { error: { code: "NOT_READY", message: "", retry_after_ms: 800 } } },
         { status: 503, headers: { "retry-after": "1" }, body: "" },
       ];
-      const asked: number[] = [];
+      const requestedAt: number[] = [];
       let lastId: string | undefined;
       await page.route("**/v2/events", async (route) => {
-        asked.push(performance.now());
+        requestedAt.push(performance.now());
         const refusal = refusals.shift();
         if (refusal) return await route.fulfill(refusal);
         lastId = route.request().headers()["last-event-id"];
@@ -65,10 +65,13 @@ browserTest("a feed that is refused is asked for again, and tables are fetched a
       });
       await setHidden(page, false);
       await feedIs(page, "live");
-      assert.equal(asked.length, 4);
-      assert.ok(asked[2]! - asked[1]! >= 800, "waits as long as it was asked to");
-      assert.ok(asked[3]! - asked[2]! >= 1_000, "waits as long as the header says");
-      assert.match(lastId ?? "", /^\d+$/, "goes on after what it has");
+      assert.equal(requestedAt.length, 4);
+      assert.ok(
+        requestedAt[2]! - requestedAt[1]! >= 800,
+        "it waits as long as the reply's body says",
+      );
+      assert.ok(requestedAt[3]! - requestedAt[2]! >= 1_000, "it waits as long as Retry-After says");
+      assert.match(lastId ?? "", /^\d+$/, "it continues after the last event that it has");
       await page.getByRole("row", { name: "made meanwhile" }).waitFor();
     });
   });
@@ -81,7 +84,7 @@ browserTest("tabs that nobody sees let go of their feeds, and take them up again
       const first = await browser.open(url);
       await signIn(first, TOKEN);
       const tabs = [first];
-      // As many as a browser has connections for one service.
+      // As many as the connections that a browser opens to one host.
       while (tabs.length < 6) {
         const tab = await first.context().newPage();
         tabs.push(tab);

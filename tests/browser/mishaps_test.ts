@@ -4,7 +4,7 @@ import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/
 import { until } from "../support/stack.ts";
 import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 
-browserTest("an address that means nothing is told to, and the console stays", async () => {
+browserTest("an unknown address shows an error, and the console stays usable", async () => {
   await withGuarded({}, async ({ url, key }) => {
     const client = await key({ name: "laptop" });
     await withBrowser(async (browser) => {
@@ -25,7 +25,7 @@ browserTest("an address that means nothing is told to, and the console stays", a
   });
 });
 
-browserTest("a page that cannot be drawn leaves the others as they are", async () => {
+browserTest("a page that cannot be rendered does not affect the others", async () => {
   await withGuarded({}, async ({ url, pool }) => {
     await pool();
     await withBrowser(async (browser) => {
@@ -45,7 +45,7 @@ browserTest("a page that cannot be drawn leaves the others as they are", async (
   });
 });
 
-browserTest("a job is asked for while it runs, and no longer once it has ended", async () => {
+browserTest("a job is fetched while it runs, and no longer once it has ended", async () => {
   await withGuarded({}, async ({ url, root, pool: open }) => {
     const pool = await open();
     pool.holdLoads = true;
@@ -55,21 +55,21 @@ browserTest("a job is asked for while it runs, and no longer once it has ended",
       const page = await browser.open(url);
       await signIn(page, TOKEN);
       await page.clock.install();
-      let asked = 0;
+      let fetches = 0;
       page.on("request", (request) => {
-        if (request.url().endsWith(`/v2/tasks/${id}`)) asked++;
+        if (request.url().endsWith(`/v2/tasks/${id}`)) fetches++;
       });
       await page.goto(`${url}/#/jobs/${id}`);
       await page.getByRole("button", { name: `Cancel ${id}` }).waitFor();
       await page.clock.runFor(5_000);
-      await until("it was asked for again and again", () => asked >= 4);
+      await until("the job was fetched several times", () => fetches >= 4);
       await root.call(routes.cancelTask, { params: { id } });
       await page.clock.runFor(1_000);
       await page.getByRole("cell", { name: /^CANCELLED/ }).waitFor();
       await page.clock.runFor(1_000);
-      asked = 0;
+      fetches = 0;
       await page.clock.runFor(5_000);
-      assert.equal(asked, 0);
+      assert.equal(fetches, 0);
     });
   });
 });

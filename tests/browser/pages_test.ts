@@ -7,10 +7,10 @@ import { llorch } from "../support/llorch.ts";
 import { writeCounterModel, writeUtf8Model } from "../support/models.ts";
 import { ROOT, run, type Stack, until, withStack } from "../support/stack.ts";
 
-/** Tokens of a slot: so many that a job of the slow model outlasts what a page does to it. */
+/** Tokens of a slot: enough that a job of the slow model runs until the page cancels it. */
 const CONTEXT = 32_768;
 
-/** A folder with the demo model, one that counts slowly, and one that says markup. */
+/** A folder with the demo model, one that counts slowly, and one that generates markup. */
 async function modelsFolder(): Promise<string> {
   const folder = await Deno.makeTempDir();
   await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(folder, "demo.gguf"));
@@ -19,19 +19,19 @@ async function modelsFolder(): Promise<string> {
   return folder;
 }
 
-/** Goes to a page by its link. */
+/** Opens a page of the console by its link. */
 async function visit(page: Page, name: string): Promise<void> {
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
   await page.getByRole("heading", { name, level: 1 }).waitFor();
 }
 
-/** Gives the slow model a job that runs for about a minute, if nobody cancels it. */
+/** Submits a job to the slow model that runs for about a minute unless it is cancelled. */
 async function longJob({ client }: Stack): Promise<string> {
   const body = { model: "slow", prompt: "w1", max_tokens: CONTEXT - 100, detached: true };
   return (await client.call(routes.submit, { body })).job_id;
 }
 
-/** Waits until a table has so many rows. */
+/** Waits until a table has this many rows. */
 function rowsShown(table: Page | Locator, count: number): Promise<void> {
   const rows = table.locator("tbody tr");
   return until(`there are ${count} rows`, async () => await rows.count() === count);
@@ -45,7 +45,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await page.getByText("live", { exact: true }).waitFor();
 
       await t.step(
-        "overview: figures, charts, memory and workers are there, and move",
+        "overview: figures, charts, memory and workers are shown and change",
         async () => {
           await run(stack.client, { model: "demo", prompt: "Once", max_tokens: 200, seed: 1 });
           const tile = page.locator(".tile", { hasText: "Time to first token" });
@@ -60,7 +60,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         },
       );
 
-      await t.step("playground: an answer streams, and can be had as code", async () => {
+      await t.step("playground: an answer streams, and its request is shown as code", async () => {
         await visit(page, "Playground");
         await page.getByLabel("Model").selectOption("demo");
         await page.getByLabel("Seed").fill("7");
@@ -73,7 +73,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         const code = page.locator(".code pre");
         const command = await code.innerText();
         assert.match(command, /^curl -N http.*\/v1\/chat\/completions \\\n/);
-        // It asks for what the page asked for.
+        // The code sends the same request as the page.
         const { stdout } = await new Deno.Command("bash", {
           args: ["-c", command.replace('"stream": true', '"stream": false')],
           env: { LLORCH_API_KEY: "none" },
@@ -87,7 +87,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await accessible(page);
       });
 
-      await t.step("playground: an answer is stopped, and its slot is free", async () => {
+      await t.step("playground: an answer can be stopped, and its slot becomes free", async () => {
         await page.getByRole("button", { name: "New chat" }).click();
         await page.getByLabel("Model").selectOption("slow");
         await page.getByLabel("Tokens at most").fill(String(CONTEXT - 100));
@@ -101,76 +101,85 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await until("its slot is free", isFree);
       });
 
-      await t.step("what a model says, and a person asks, is text and never runs", async () => {
-        await page.getByRole("button", { name: "New chat" }).click();
-        await page.getByLabel("Model").selectOption("markup");
-        await page.getByLabel("Tokens at most").fill("40");
-        const hostile = `"><img src=x onerror="window.pwned=1"></pre><script>pwned=1</script>`;
-        await page.getByLabel("Message").fill(hostile);
-        await page.keyboard.press("Enter");
-        await page.locator(".turn.assistant p").getByText(/<script><script>/).waitFor();
-        assert.equal(await page.locator(".turn.user p").innerText(), hostile);
-        for (const language of ["JavaScript", "Python", "curl"]) {
-          await page.getByLabel(language, { exact: true }).check();
-          assert.ok((await page.locator(".code pre").innerText()).includes("onerror="));
-        }
-        assert.equal(await page.locator("main img, main script").count(), 0);
-        assert.equal(await page.evaluate("window.pwned"), undefined);
-        await page.getByText(/^\d+ tokens in /).waitFor();
-      });
+      await t.step(
+        "what a model says, and a person asks, is text and never runs",
+        async () => {
+          await page.getByRole("button", { name: "New chat" }).click();
+          await page.getByLabel("Model").selectOption("markup");
+          await page.getByLabel("Tokens at most").fill("40");
+          const hostile = `"><img src=x onerror="window.pwned=1"></pre><script>pwned=1</script>`;
+          await page.getByLabel("Message").fill(hostile);
+          await page.keyboard.press("Enter");
+          await page.locator(".turn.assistant p").getByText(/<script><script>/).waitFor();
+          assert.equal(await page.locator(".turn.user p").innerText(), hostile);
+          for (const language of ["JavaScript", "Python", "curl"]) {
+            await page.getByLabel(language, { exact: true }).check();
+            assert.ok((await page.locator(".code pre").innerText()).includes("onerror="));
+          }
+          assert.equal(await page.locator("main img, main script").count(), 0);
+          assert.equal(await page.evaluate("window.pwned"), undefined);
+          await page.getByText(/^\d+ tokens in /).waitFor();
+        },
+      );
 
-      await t.step("jobs: filter, pages, a timeline, and a cancel that asks first", async () => {
-        const first = await longJob(stack);
-        await stack.client.call(routes.cancelTask, { params: { id: first } });
-        const short = { model: "demo", prompt: "a", max_tokens: 1 };
-        await Promise.all(Array.from({ length: 30 }, () => run(stack.client, short)));
-        await visit(page, "Jobs");
-        const table = page.getByRole("region", { name: "Jobs" });
-        await rowsShown(table, 25);
-        await page.getByRole("button", { name: "Older" }).click();
-        await page.getByText("Page 2").waitFor();
-        await table.getByRole("link", { name: first }).waitFor();
-        await keep(page, "jobs");
-        await page.getByLabel("Status").selectOption("cancelled");
-        await page.getByText("Page 1").waitFor();
-        await rowsShown(table, 1);
-        await page.getByLabel("Status").selectOption("running");
-        const id = await longJob(stack);
-        await table.getByRole("link", { name: id }).click();
-        await page.getByRole("cell", { name: "first token" }).waitFor();
-        await page.getByText(/w2 w3 w4/).waitFor();
-        await page.getByRole("button", { name: `Cancel ${id}` }).click();
-        await accessible(page);
-        await page.keyboard.press("Escape");
-        await page.getByRole("dialog").waitFor({ state: "detached" });
-        const focused = "document.activeElement.getAttribute('aria-label')";
-        assert.equal(await page.evaluate(focused), `Cancel ${id}`);
-        await page.keyboard.press("Enter");
-        await page.getByRole("button", { name: "Cancel the job" }).click();
-        await page.getByRole("cell", { name: /^CANCELLED: / }).waitFor();
-        await keep(page, "job");
-        await accessible(page);
-      });
+      await t.step(
+        "jobs: filter, pages, a timeline, and a cancel that asks for confirmation",
+        async () => {
+          const first = await longJob(stack);
+          await stack.client.call(routes.cancelTask, { params: { id: first } });
+          const short = { model: "demo", prompt: "a", max_tokens: 1 };
+          await Promise.all(Array.from({ length: 30 }, () => run(stack.client, short)));
+          await visit(page, "Jobs");
+          const table = page.getByRole("region", { name: "Jobs" });
+          await rowsShown(table, 25);
+          await page.getByRole("button", { name: "Older" }).click();
+          await page.getByText("Page 2").waitFor();
+          await table.getByRole("link", { name: first }).waitFor();
+          await keep(page, "jobs");
+          await page.getByLabel("Status").selectOption("cancelled");
+          await page.getByText("Page 1").waitFor();
+          await rowsShown(table, 1);
+          await page.getByLabel("Status").selectOption("running");
+          const id = await longJob(stack);
+          await table.getByRole("link", { name: id }).click();
+          await page.getByRole("cell", { name: "first token" }).waitFor();
+          await page.getByText(/w2 w3 w4/).waitFor();
+          await page.getByRole("button", { name: `Cancel ${id}` }).click();
+          await accessible(page);
+          await page.keyboard.press("Escape");
+          await page.getByRole("dialog").waitFor({ state: "detached" });
+          const focused = "document.activeElement.getAttribute('aria-label')";
+          assert.equal(await page.evaluate(focused), `Cancel ${id}`);
+          await page.keyboard.press("Enter");
+          await page.getByRole("button", { name: "Cancel the job" }).click();
+          await page.getByRole("cell", { name: /^CANCELLED: / }).waitFor();
+          await keep(page, "job");
+          await accessible(page);
+        },
+      );
 
-      await t.step("jobs: a call of /v1 is there while it runs, and can be cancelled", async () => {
-        const reply = fetch(`${stack.url}/v1/completions`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ model: "slow", prompt: "w1", max_tokens: CONTEXT - 100 }),
-        });
-        await visit(page, "Jobs");
-        const region = page.getByRole("region", { name: "Running" });
-        await region.getByRole("cell", { name: /^[1-9][\d,]*$/ }).last().waitFor();
-        await keep(page, "running");
-        await accessible(page);
-        await region.getByRole("button", { name: /^Cancel / }).click();
-        await page.getByRole("button", { name: "Cancel the job" }).click();
-        await region.waitFor({ state: "detached" });
-        assert.equal((await reply).ok, false);
-        await (await reply).body?.cancel();
-      });
+      await t.step(
+        "jobs: a call of /v1 is listed while it runs, and can be cancelled",
+        async () => {
+          const reply = fetch(`${stack.url}/v1/completions`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({ model: "slow", prompt: "w1", max_tokens: CONTEXT - 100 }),
+          });
+          await visit(page, "Jobs");
+          const region = page.getByRole("region", { name: "Running" });
+          await region.getByRole("cell", { name: /^[1-9][\d,]*$/ }).last().waitFor();
+          await keep(page, "running");
+          await accessible(page);
+          await region.getByRole("button", { name: /^Cancel / }).click();
+          await page.getByRole("button", { name: "Cancel the job" }).click();
+          await region.waitFor({ state: "detached" });
+          assert.equal((await reply).ok, false);
+          await (await reply).body?.cancel();
+        },
+      );
 
-      await t.step("jobs: what waits, and why", async () => {
+      await t.step("jobs: a waiting job shows why it waits", async () => {
         const ids = [await longJob(stack), await longJob(stack), await longJob(stack)];
         await visit(page, "Jobs");
         const row = page.getByRole("region", { name: "Waiting" }).getByRole("row", {
@@ -190,11 +199,11 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         const table = page.getByRole("region", { name: "Timeline" });
         const rows = await table.locator("tbody tr").allInnerTexts();
         const { out } = await llorch(["orchestrator", "jobs", "show", id, "--url", stack.url]);
-        const words = (text: string) => text.trim().replaceAll(/\s+/g, " ");
-        const printed = words(out);
+        const normalised = (text: string) => text.trim().replaceAll(/\s+/g, " ");
+        const printed = normalised(out);
         assert.ok(rows.length >= 4);
         for (const row of rows) {
-          assert.ok(printed.includes(words(row)), `${row} is not in ${out}`);
+          assert.ok(printed.includes(normalised(row)), `${row} is not in ${out}`);
         }
       });
 
@@ -216,7 +225,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await accessible(page);
       });
 
-      await t.step("a pool is drained, once that was said twice, and taken back", async () => {
+      await t.step("a pool is drained after a confirmation, and returned to service", async () => {
         const pools = page.getByRole("region", { name: "Pools" });
         await page.getByRole("button", { name: "Drain local" }).click();
         await page.getByRole("button", { name: "Keep" }).click();
@@ -240,13 +249,14 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         Deno.kill(worker.pid, "SIGKILL");
         const killedAt = performance.now();
         await cell.waitFor({ state: "detached", timeout: 2_000 });
-        const words = `Worker ${worker.worker_id} with demo of pool local has ended: it was killed`;
-        await page.getByText(words).waitFor({ timeout: 2_000 });
-        console.log(`seen after ${Math.round(performance.now() - killedAt)} ms`);
+        const message =
+          `Worker ${worker.worker_id} with demo of pool local has ended: it was killed`;
+        await page.getByText(message).waitFor({ timeout: 2_000 });
+        console.log(`shown after ${Math.round(performance.now() - killedAt)} ms`);
         await keep(page, "overview");
       });
 
-      await t.step("events: newest first, filtered by kind and words", async () => {
+      await t.step("events: newest first, filtered by kind and text", async () => {
         await visit(page, "Events");
         const rows = page.getByRole("region", { name: "Events" }).locator("tbody tr");
         await page.getByLabel("Kind").selectOption("exit");
@@ -259,7 +269,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         await accessible(page);
       });
 
-      await t.step("keys: one is made, shown once, and revoked", async () => {
+      await t.step("keys: a key is created, shown once, and revoked", async () => {
         await visit(page, "Keys and limits");
         await page.getByLabel("Name").fill("<b>laptop</b>");
         await page.getByLabel("Tokens per day").fill("1000");
@@ -279,7 +289,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       });
 
       await t.step(
-        "who has only a keyboard gets to the content, and hears where they are",
+        "keyboard users can skip to the content, and screen readers announce the page",
         async () => {
           await page.goto("about:blank");
           await page.goto(stack.url);
@@ -295,7 +305,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         },
       );
 
-      await t.step("on a phone and in the dark, nothing is wider than the screen", async () => {
+      await t.step("on a phone in dark mode, nothing is wider than the screen", async () => {
         const phone = await browser.open(stack.url, { width: 390, height: 800, scheme: "dark" });
         await phone.getByText("live", { exact: true }).waitFor();
         for (const name of ["Overview", "Jobs", "Models", "Playground", "Events", "Keys"]) {
@@ -308,7 +318,7 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         }
       });
 
-      await t.step("no page wrote an error, or broke its policy", () => {
+      await t.step("no page logged an error or violated the content security policy", () => {
         assert.deepEqual(browser.errors, []);
       });
     });

@@ -9,7 +9,7 @@ async function visit(page: Page, name: string): Promise<void> {
   await page.getByRole("heading", { name, level: 1 }).waitFor();
 }
 
-browserTest("models of one name are told apart by their references", async () => {
+browserTest("models with the same name are distinguished by their references", async () => {
   await withGuarded({}, async ({ url, pool: open }) => {
     const pool = await open();
     const state = pool.state();
@@ -42,34 +42,37 @@ browserTest("models of one name are told apart by their references", async () =>
   });
 });
 
-browserTest("the playground minds its form's bounds, and says when nobody answers", async () => {
-  await withGuarded({}, async ({ url, pool }) => {
-    await pool();
-    await withBrowser(async (browser) => {
-      const page = await browser.open(url);
-      await signIn(page, TOKEN);
-      await visit(page, "Playground");
-      await page.route("**/v1/chat/completions", (route) => route.abort("connectionrefused"));
-      const message = page.getByLabel("Message");
-      await page.getByLabel("Temperature").fill("5");
-      await message.fill("Hello");
-      await page.keyboard.press("Enter");
-      // What is wrong has the focus, and a message of the browser beside it.
-      assert.equal(await page.evaluate("document.activeElement.matches(':invalid')"), true);
-      assert.equal(await message.inputValue(), "Hello");
-      assert.equal(await page.locator(".turn").count(), 0);
-      await page.getByLabel("Temperature").fill("0.75");
-      await message.focus();
-      const sent = page.waitForRequest("**/v1/chat/completions");
-      await page.keyboard.press("Enter");
-      assert.equal((await sent).postDataJSON().temperature, 0.75);
-      await page.getByRole("alert").getByText("orchestratord does not answer").waitFor();
-      await accessible(page);
+browserTest(
+  "the playground enforces its form's bounds, and says when the service does not answer",
+  async () => {
+    await withGuarded({}, async ({ url, pool }) => {
+      await pool();
+      await withBrowser(async (browser) => {
+        const page = await browser.open(url);
+        await signIn(page, TOKEN);
+        await visit(page, "Playground");
+        await page.route("**/v1/chat/completions", (route) => route.abort("connectionrefused"));
+        const message = page.getByLabel("Message");
+        await page.getByLabel("Temperature").fill("5");
+        await message.fill("Hello");
+        await page.keyboard.press("Enter");
+        // The invalid field has the focus, and the browser shows a message beside it.
+        assert.equal(await page.evaluate("document.activeElement.matches(':invalid')"), true);
+        assert.equal(await message.inputValue(), "Hello");
+        assert.equal(await page.locator(".turn").count(), 0);
+        await page.getByLabel("Temperature").fill("0.75");
+        await message.focus();
+        const sent = page.waitForRequest("**/v1/chat/completions");
+        await page.keyboard.press("Enter");
+        assert.equal((await sent).postDataJSON().temperature, 0.75);
+        await page.getByRole("alert").getByText("orchestratord does not answer").waitFor();
+        await accessible(page);
+      });
     });
-  });
-});
+  },
+);
 
-browserTest("a chat is there after a look at another page, and gone after a sign-out", async () => {
+browserTest("a chat survives a visit to another page, and is gone after a sign-out", async () => {
   await withGuarded({}, async ({ url, pool: open, key }) => {
     const pool = await open();
     pool.holdLoads = true;
@@ -83,10 +86,10 @@ browserTest("a chat is there after a look at another page, and gone after a sign
       await page.keyboard.press("Enter");
       await page.locator(".turn.user").getByText("w7", { exact: true }).waitFor();
       await visit(page, "Jobs");
-      // It goes on while nobody looks.
+      // The answer continues while the page is not shown.
       await until("the model is loading", () => pool.workers.size > 0);
       await pool.ready();
-      await until("it is answered", () => pool.only().executions.length > 0);
+      await until("the chat is answered", () => pool.only().executions.length > 0);
       await visit(page, "Playground");
       await page.locator(".turn.assistant p").getByText("w1 w2 w3").waitFor();
       await page.getByText(/^3 tokens in .*, first after .*, length$/).waitFor();

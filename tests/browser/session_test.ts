@@ -3,7 +3,7 @@ import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
 import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 
-/** Names that would do harm in a page that took them for markup. */
+/** Names that would do harm in a page that treated them as markup. */
 const HOSTILE = [
   `<img src=x onerror="window.pwned=1">`,
   `"><script>window.pwned=1</script>`,
@@ -11,7 +11,7 @@ const HOSTILE = [
   `{{constructor.constructor('window.pwned=1')()}}`,
 ];
 
-browserTest("a key signs in, and what its role may not do is not offered", async () => {
+browserTest("a key signs in, and the page offers only what its role may do", async () => {
   await withGuarded({}, async ({ url, key, pool }) => {
     await pool();
     const client = await key({ name: "laptop" });
@@ -29,7 +29,7 @@ browserTest("a key signs in, and what its role may not do is not offered", async
       await page.getByRole("link", { name: "Models" }).click();
       await page.getByRole("article", { name: "Model counter" }).waitFor();
       assert.equal(await page.getByRole("button", { name: /Load|Pin|Drain/ }).count(), 0);
-      // The session is out of scripts' reach, and outlasts a reload.
+      // Scripts cannot read the session's cookie, and the session survives a reload.
       assert.equal(await page.evaluate("document.cookie"), "");
       assert.equal(await page.evaluate("localStorage.length + sessionStorage.length"), 0);
       await page.reload();
@@ -45,45 +45,48 @@ browserTest("a key signs in, and what its role may not do is not offered", async
   });
 });
 
-browserTest("hostile names of models, devices and keys are shown and do nothing", async () => {
-  await withGuarded({}, async ({ url, key, pool: open }) => {
-    const pool = await open();
-    const state = pool.state();
-    const models = HOSTILE.map((name, index) => ({
-      ...state.models[0]!,
-      model_ref: name,
-      aliases: [name],
-      fingerprint: String(index).repeat(64),
-    }));
-    const devices = [{ ...state.devices[0]!, name: HOSTILE[0]! }];
-    pool.state = () => ({ ...state, models_revision: 2, models, devices });
-    await pool.register();
-    for (const name of HOSTILE) await key({ name });
-    const operator = await key({ name: "op", role: "operator" });
-    await withBrowser(async (browser) => {
-      const page = await browser.open(url);
-      await signIn(page, operator.secret);
-      const pages = page.getByRole("navigation", { name: "Pages" });
-      for (const name of ["Models", "Playground", "Keys", "Jobs", "Events", "Overview"]) {
-        await pages.getByRole("link", { name }).click();
-        await page.getByRole("heading", { level: 1, name }).waitFor();
-        if (name === "Models" || name === "Keys") {
-          for (const hostile of HOSTILE) await page.getByText(hostile).first().waitFor();
+browserTest(
+  "hostile names of models, devices and keys are shown and do nothing",
+  async () => {
+    await withGuarded({}, async ({ url, key, pool: open }) => {
+      const pool = await open();
+      const state = pool.state();
+      const models = HOSTILE.map((name, index) => ({
+        ...state.models[0]!,
+        model_ref: name,
+        aliases: [name],
+        fingerprint: String(index).repeat(64),
+      }));
+      const devices = [{ ...state.devices[0]!, name: HOSTILE[0]! }];
+      pool.state = () => ({ ...state, models_revision: 2, models, devices });
+      await pool.register();
+      for (const name of HOSTILE) await key({ name });
+      const operator = await key({ name: "op", role: "operator" });
+      await withBrowser(async (browser) => {
+        const page = await browser.open(url);
+        await signIn(page, operator.secret);
+        const pages = page.getByRole("navigation", { name: "Pages" });
+        for (const name of ["Models", "Playground", "Keys", "Jobs", "Events", "Overview"]) {
+          await pages.getByRole("link", { name }).click();
+          await page.getByRole("heading", { level: 1, name }).waitFor();
+          if (name === "Models" || name === "Keys") {
+            for (const hostile of HOSTILE) await page.getByText(hostile).first().waitFor();
+          }
+          if (name === "Models") {
+            await page.getByRole("article").first().getByRole("button", { name: /^Pin/ }).click();
+            await page.getByRole("status").getByText(/is pinned/).waitFor();
+          }
+          const bad = page.locator("main img, main script, main a[href^=javascript]");
+          assert.equal(await bad.count(), 0);
+          assert.equal(await page.evaluate("window.pwned"), undefined);
         }
-        if (name === "Models") {
-          await page.getByRole("article").first().getByRole("button", { name: /^Pin/ }).click();
-          await page.getByRole("status").getByText(/is pinned/).waitFor();
-        }
-        const bad = page.locator("main img, main script, main a[href^=javascript]");
-        assert.equal(await bad.count(), 0);
+        await page.goto(`${url}/#/jobs/${encodeURIComponent(HOSTILE[0]!)}`);
+        await page.getByRole("alert").waitFor();
         assert.equal(await page.evaluate("window.pwned"), undefined);
-      }
-      await page.goto(`${url}/#/jobs/${encodeURIComponent(HOSTILE[0]!)}`);
-      await page.getByRole("alert").waitFor();
-      assert.equal(await page.evaluate("window.pwned"), undefined);
+      });
     });
-  });
-});
+  },
+);
 
 browserTest("names that turn text round or begin lines change nothing around them", async () => {
   await withGuarded({}, async ({ url, root, pool: open }) => {
@@ -144,14 +147,14 @@ browserTest("a page of another site can neither read nor change anything", async
       await withBrowser(async (browser) => {
         const page = await browser.open(url);
         await signIn(page, operator.secret);
-        // Another site for the browser, which has the session's cookie.
+        // For the browser, which has the session's cookie, this is another site.
         await page.goto(`http://localhost:${other.addr.port}/`);
         const ask = (method: string, path: string, mode: string) =>
           page.evaluate(`fetch("${url}${path}", { method: "${method}", mode: "${mode}",
             credentials: "include" }).then((reply) => reply.text(), () => "refused")`);
         assert.equal(await ask("GET", "/v2/keys", "cors"), "refused");
         assert.equal(await ask("DELETE", `/v2/keys/${operator.key_id}`, "cors"), "refused");
-        // What it may send, and not read.
+        // This request may be sent, but its reply may not be read.
         assert.equal(await ask("POST", "/v2/pools/p1/drain", "no-cors"), "");
         await page.evaluate(`new Promise((done) => {
           const frame = Object.assign(document.createElement("iframe"), { name: "away", onload: done });

@@ -5,7 +5,7 @@ import { LLORCH, llorch } from "../support/llorch.ts";
 import { isAlive, until } from "../support/stack.ts";
 import { SHOW_ARGUMENTS, withTinyCheckout } from "../support/tiny_checkout.ts";
 
-Deno.test("build hands its words to the task of the checkout around the folder", async () => {
+Deno.test("build passes its arguments to the task of the enclosing checkout", async () => {
   await withTinyCheckout(["build"], async ({ dir, env, write }) => {
     await write("build.ts", SHOW_ARGUMENTS);
     await write("deep/down/x", "");
@@ -27,7 +27,7 @@ Deno.test("build hands its words to the task of the checkout around the folder",
   });
 });
 
-Deno.test("build shows output as it comes, on both streams, and keeps the exit code", async () => {
+Deno.test("build passes output on as it arrives, on both streams, and keeps the exit code", async () => {
   await withTinyCheckout(["build"], async ({ dir, env, write }) => {
     await write(
       "build.ts",
@@ -52,7 +52,7 @@ Deno.test("build shows output as it comes, on both streams, and keeps the exit c
     const errors = readLines(process.stderr);
     assert.equal((await lines.next()).value, "one");
     assert.equal((await errors.next()).value, "complaint");
-    // It runs still: nothing was kept back until its end.
+    // The task still runs: its output was not held back until its end.
     await write("go", "");
     assert.equal((await lines.next()).value, "two");
     assert.equal((await process.status).code, 37);
@@ -87,7 +87,7 @@ Deno.test("build passes a signal on and leaves nothing behind", {
   });
 });
 
-Deno.test("build says in one sentence what is missing or wrong", async () => {
+Deno.test("build reports in one sentence what is missing or wrong", async () => {
   await withTinyCheckout([], async ({ dir, env }) => {
     const noTask = await llorch(["build", "cli"], { cwd: dir, env });
     assert.deepEqual([noTask.code, noTask.out], [1, ""]);

@@ -5,7 +5,7 @@ import { completionFacts } from "../../cli/completions/facts.ts";
 import { LLORCH, llorch, withHome } from "../support/llorch.ts";
 import { onPath } from "../support/sshd.ts";
 
-/** A home with two hosts, and a folder for the PATH in which `llorch` is the real one. */
+/** Runs a test in a home with two hosts and with the real `llorch` on the PATH. */
 async function withCompletions(
   shell: string,
   test: (script: string, env: Record<string, string>) => Promise<void>,
@@ -40,14 +40,17 @@ async function output(command: string, args: string[], env: Record<string, strin
   return text(ran.stdout);
 }
 
-/** A pseudo-terminal may lose a key that comes while its shell redraws: then nothing comes any more. */
+/**
+ * Output of a shell on a pseudo-terminal. A key that arrives while the shell redraws may be lost,
+ * so this tries up to three times.
+ */
 async function terminalOutput(command: string, args: string[], env: Record<string, string>) {
   for (let tries = 3; tries > 0; tries--) {
     const process = new Deno.Command(command, {
       args,
       env: { ...env, PATH: `${join(env["HOME"]!, "bin")}:/usr/local/bin:/usr/bin:/bin` },
       cwd: env["HOME"]!,
-      // Whatever else is set around a test run, npm's own variables too, is not for this shell.
+      // The shell must not inherit other variables of the test run, such as those that npm sets.
       clearEnv: true,
       stdin: "null",
       stdout: "piped",
@@ -61,7 +64,7 @@ async function terminalOutput(command: string, args: string[], env: Record<strin
   throw new Error(`${command} hung three times`);
 }
 
-/** Command lines up to the cursor, and what each shell offers there. */
+/** Command lines up to the cursor, and the completions that each shell offers there. */
 const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ["llorch conf", ["config"]],
   ["llorch config ", ["get", "list", "path", "set", "unset", "validate"]],
@@ -85,7 +88,7 @@ Deno.test({
   ignore: has("bash").ignore,
   async fn() {
     await withCompletions("bash", async (script, env) => {
-      // The words that bash makes of a line: it parts --option=value at the sign.
+      // bash splits --option=value at the equals sign.
       const cases = [...CASES, ["llorch --remote = gp", ["gpu1", "gpu2"]]] as const;
       const lines = cases.map(([line]) => {
         const words = line.split(" ").map((word) => `'${word}'`);
@@ -123,7 +126,7 @@ Deno.test({
   ignore: has("zsh").ignore,
   async fn() {
     await withCompletions("zsh", async (script, env) => {
-      // One answer each, so that Tab writes it into the line.
+      // Each line has one completion, so that Tab inserts it.
       const cases: readonly (readonly [line: string, completed: string])[] = [
         ...CASES.filter(([, offered]) => offered.length === 1).map(([line, [word = ""]]) =>
           [line, line.replace(/\S*$/, word)] as const
@@ -168,7 +171,7 @@ Deno.test({
   },
 });
 
-Deno.test("completions: every command is in every script", async () => {
+Deno.test("completions: every script has every command", async () => {
   const facts = completionFacts(commands);
   for (const shell of ["bash", "zsh", "fish", "powershell"]) {
     const { out } = await llorch(["completions", shell]);
@@ -179,7 +182,7 @@ Deno.test("completions: every command is in every script", async () => {
   }
 });
 
-Deno.test("completions answer a script with names or with nothing, never with an error", async () => {
+Deno.test("completions print names or nothing to a script, never an error", async () => {
   await withHome(async (home, env) => {
     const ask = (kind: string) => llorch(["completions", "--values", kind], { env });
     assert.match((await ask("catalog")).out, /^tinyllama$/m);
@@ -191,7 +194,7 @@ Deno.test("completions answer a script with names or with nothing, never with an
   });
 });
 
-Deno.test("completions say which shells there are", async () => {
+Deno.test("completions names the supported shells", async () => {
   const { code, err } = await llorch(["completions", "bsh"]);
   assert.deepEqual([code, err], [2, "llorch: Unknown shell bsh; did you mean bash?\n"]);
   const none = await llorch(["completions"]);

@@ -11,7 +11,7 @@ url = "http://127.0.0.1:8080" # the small one
 address = "10.0.0.4"
 `;
 
-/** Runs a test with a config file that says this. */
+/** Runs a test with a config file of this content. */
 async function withConfig(
   text: string,
   test: (file: string, run: (...args: string[]) => ReturnType<typeof llorch>) => Promise<void>,
@@ -48,7 +48,7 @@ Deno.test("config set, get, list and unset work on the file and keep its comment
   });
 });
 
-Deno.test("config set makes the file where there is none, and path says where", async () => {
+Deno.test("config set creates a missing file, and config path prints where it is", async () => {
   await withHome(async (home, env) => {
     const config = join(home, "elsewhere");
     const run = (...args: string[]) =>
@@ -66,7 +66,7 @@ Deno.test("config set makes the file where there is none, and path says where", 
   });
 });
 
-Deno.test("config says in one sentence what is wrong, and changes nothing", async () => {
+Deno.test("config reports an error in one sentence, and changes nothing", async () => {
   await withConfig(WRITTEN, async (file, run) => {
     const cases: [string[], number, RegExp][] = [
       [["set", "pool.ulr", "x"], 2, /^llorch: Unknown key pool\.ulr; did you mean pool\.url\?\n$/],
@@ -113,7 +113,7 @@ Deno.test("config validate names file and line of every error", async () => {
   });
 });
 
-Deno.test("config prefers LLORCH_* to the file and says so", async () => {
+Deno.test("config prefers LLORCH_* variables to the file and says so", async () => {
   await withHome(async (_, env) => {
     const own = { ...env, LLORCH_POOL_URL: "http://b:2" };
     const { out } = await llorch(["config", "list"], { env: own });
@@ -121,13 +121,13 @@ Deno.test("config prefers LLORCH_* to the file and says so", async () => {
     const { err } = await llorch(["config", "set", "pool.url", "http://c:3"], { env: own });
     assert.match(err, /LLORCH_POOL_URL is set too and overrides the file\n$/);
     const wrong = { ...env, LLORCH_POOL_URL: "b" };
-    const { code, err: said } = await llorch(["config", "validate"], { env: wrong });
+    const { code, err: message } = await llorch(["config", "validate"], { env: wrong });
     assert.equal(code, 2);
-    assert.match(said, /^llorch: LLORCH_POOL_URL must be an http or https URL/);
+    assert.match(message, /^llorch: LLORCH_POOL_URL must be an http or https URL/);
   });
 });
 
-Deno.test("config takes no file of the current folder for the person's own", async () => {
+Deno.test("config does not take a file in the current folder for the user's own", async () => {
   await withHome(async (home, env) => {
     await Deno.mkdir(join(home, ".config/llorch"), { recursive: true });
     await Deno.writeTextFile(join(home, ".config/llorch/config.toml"), `pool.url = "http://x"\n`);
@@ -144,7 +144,7 @@ Deno.test("config takes no file of the current folder for the person's own", asy
   });
 });
 
-Deno.test("config validate warns of a variable whose name is nearly that of a setting", async () => {
+Deno.test("config validate warns of a variable whose name is almost that of a setting", async () => {
   await withHome(async (_, env) => {
     const own = { ...env, LLORCH_POOLURL: "bad", LLORCH_MODELS_DIRS: "/m", LLORCH_QUEUE: "3" };
     const { code, err } = await llorch(["config", "validate"], { env: own });

@@ -12,7 +12,7 @@ Deno.test("dev check runs the gate and keeps its exit code", async () => {
   });
 });
 
-Deno.test("dev up hands its words to the stack's script", async () => {
+Deno.test("dev up passes its arguments to the stack's script", async () => {
   await withTinyCheckout([], async ({ dir, env, write }) => {
     await write("deploy/local/up.ts", SHOW_ARGUMENTS);
     const up = (...args: string[]) => llorch(["dev", "up", ...args], { cwd: dir, env });
@@ -53,7 +53,7 @@ Deno.test("dev up passes Ctrl-C on, waits, and ends with the stack's exit code",
   });
 });
 
-Deno.test("dev setup fetches what is missing, once", async () => {
+Deno.test("dev setup fetches missing packages, and only once", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.write("work", "deno.json", "{}");
@@ -87,7 +87,7 @@ Deno.test("dev setup fetches what is missing, once", async () => {
   });
 });
 
-Deno.test("dev doctor --json names each finding, and a fix for what is not well", async () => {
+Deno.test("dev doctor --json lists each finding, with a fix for each problem", async () => {
   const { code, out } = await llorch(["dev", "doctor", "--json"]);
   const { ok, findings } = JSON.parse(out);
   assert.equal(code, ok ? 0 : 1);

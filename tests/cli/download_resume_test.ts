@@ -15,7 +15,7 @@ import {
   WHOLE,
 } from "./download_stage.ts";
 
-Deno.test("models download goes on after drops, stalls, 503 and 429", () =>
+Deno.test("models download continues after drops, stalls, 503 and 429", () =>
   stage({
     trouble({ server, start, before }) {
       if (server === "hub") {
@@ -36,7 +36,7 @@ Deno.test("models download goes on after drops, stalls, 503 and 429", () =>
     assert.ok(starts.includes(3 * MIB) && starts.includes(10 * MIB), "nothing is fetched twice");
   }, { HF_HUB_DOWNLOAD_TIMEOUT: "3" }));
 
-Deno.test("models download reads from a server that cannot send parts, also after a drop", () =>
+Deno.test("models download reads from a server without range support, also after a drop", () =>
   stage({
     trouble: ({ server, before }) =>
       server === "hub" ? {} : { noRanges: true, ...(before === 0 ? { dropAfter: 9 * MIB } : {}) },
@@ -66,7 +66,7 @@ async function interrupted({ env, models }: Stage): Promise<void> {
       return 0;
     }
   };
-  await until("the first part is there", () => size() >= 8 * MIB);
+  await until("the first part is on disk", () => size() >= 8 * MIB);
   const second = await llorch(["models", "download", REF], { env });
   assert.equal(second.code, 1);
   assert.match(second.err, /^llorch: Another llorch is downloading tiny\.gguf\S*: wait/m);
@@ -77,7 +77,7 @@ async function interrupted({ env, models }: Stage): Promise<void> {
   assert.ok(size() >= 8 * MIB);
 }
 
-Deno.test("models download goes on where Ctrl-C stopped it", async () => {
+Deno.test("models download continues where Ctrl-C stopped it", async () => {
   let isSlow = true;
   await stage({
     trouble: ({ server, start }) =>
@@ -114,7 +114,7 @@ Deno.test(`models download draws a bar on a terminal${hasTerminal ? "" : " (no p
     assert.ok(text.includes("\r\u001b[KInterrupted: run the same command again"), text);
   }));
 
-Deno.test("models download begins again when the hub has another file since", async () => {
+Deno.test("models download starts again if the hub's file has changed since", async () => {
   let isSlow = true;
   await stage({
     files: { [NAME]: WHOLE },
@@ -132,7 +132,7 @@ Deno.test("models download begins again when the hub has another file since", as
   });
 });
 
-Deno.test("models download begins again when the file changes meanwhile", async () => {
+Deno.test("models download starts again if the file changes during the download", async () => {
   const other = content(3);
   let hub: FakeHub | undefined;
   await stage({

@@ -13,14 +13,14 @@ export const MIB = 1024 * 1024;
 export const NAME = "org/tiny/tiny.gguf";
 export const REF = "hf:org/tiny::file=tiny.gguf";
 
-/** Begins as a model does; three requests' worth and a bit. */
+/** Random bytes with a model's header; a little more than three requests fetch. */
 export function content(seed = 1, length = 20 * MIB + 7): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  const words = new Uint32Array(bytes.buffer, 0, length >> 2);
+  const values = new Uint32Array(bytes.buffer, 0, length >> 2);
   let state = seed;
-  for (let at = 0; at < words.length; at++) {
+  for (let at = 0; at < values.length; at++) {
     state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
-    words[at] = state;
+    values[at] = state;
   }
   bytes.set(new TextEncoder().encode("GGUF"));
   return bytes;
@@ -34,11 +34,11 @@ export interface Stage {
   readonly models: string;
   readonly env: Record<string, string>;
   readonly run: (...args: string[]) => ReturnType<typeof llorch>;
-  /** Names in the models folder. */
+  /** File names in the models folder. */
   readonly files: () => string[];
 }
 
-/** A hub, a home and a models folder for one test. */
+/** Runs a test with a fake hub, a home and a models folder. */
 export async function stage(
   options: Partial<FakeHubOptions>,
   test: (stage: Stage) => Promise<void>,

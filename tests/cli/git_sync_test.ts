@@ -52,7 +52,7 @@ Deno.test("git sync keeps an ignored file that a submodule's next commit would o
   });
 });
 
-Deno.test("git sync --force names everything that it throws away", async () => {
+Deno.test("git sync --force lists everything that it throws away", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     const mine = await repos.commit("work", "e.txt", "mine");
@@ -85,7 +85,7 @@ Deno.test("git sync --force names everything that it throws away", async () => {
   });
 });
 
-Deno.test("git sync --force looks into submodules first, whatever submodule.recurse says", async () => {
+Deno.test("git sync --force checks submodules first, whatever submodule.recurse is", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.git("work", "config", "submodule.recurse", "true");
@@ -102,7 +102,7 @@ Deno.test("git sync --force looks into submodules first, whatever submodule.recu
   });
 });
 
-/** In `top`, ordinary files take the place of the submodule. */
+/** Replaces the submodule in `top` with ordinary files. */
 async function replaceLib(repos: Repos) {
   await repos.git("top", "rm", "-qf", "lib");
   await Deno.mkdir(join(repos.dir, "top/lib"));
@@ -111,7 +111,7 @@ async function replaceLib(repos: Repos) {
   await repos.git("top", "commit", "-qm", "files for lib");
 }
 
-Deno.test("git sync --force names the work in a submodule that files replace", async () => {
+Deno.test("git sync --force lists the changes in a submodule that is replaced by files", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.write("work/.git/modules/lib/info", "exclude", "out/\n");
@@ -147,7 +147,7 @@ Deno.test("git sync --force names the work in a submodule that files replace", a
   });
 });
 
-Deno.test("git sync follows where files replace a submodule without work, and keeps a removed one", async () => {
+Deno.test("git sync replaces an unchanged submodule with files, and keeps a removed one", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await replaceLib(repos);
@@ -167,7 +167,7 @@ Deno.test("git sync follows where files replace a submodule without work, and ke
   });
 });
 
-Deno.test("git sync says how to end what is unfinished", async () => {
+Deno.test("git sync says how to finish or abort an unfinished operation", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.commit("top", "a.txt", "theirs");
@@ -189,7 +189,7 @@ Deno.test("git sync says how to end what is unfinished", async () => {
   });
 });
 
-Deno.test("git sync takes nothing that git was told to overlook", async () => {
+Deno.test("git sync does not overwrite changes that git ignores by assume-unchanged", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.git("work", "update-index", "--assume-unchanged", "a.txt");

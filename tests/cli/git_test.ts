@@ -10,13 +10,13 @@ import {
   withRepos,
 } from "../support/git_repos.ts";
 
-/** How the submodule of the clone stands. */
+/** State of the clone's submodule. */
 async function submodule(repos: Repos) {
   const { out } = await repos.llorch("work", "submodules", "status", "--json");
   return JSON.parse(out).submodules[0];
 }
 
-/** A server that lets nobody in, or that has something else than repositories. */
+/** A server that requires a password (401), or that serves no repository (200). */
 function serve(status: 200 | 401): { readonly url: string } & Disposable {
   const answer = () =>
     new Response("<html>\n<p>hello</p>\n", { status, headers: { "www-authenticate": "Basic" } });
@@ -27,7 +27,7 @@ function serve(status: 200 | 401): { readonly url: string } & Disposable {
   };
 }
 
-Deno.test("git clone brings the submodules along and names its folder", async () => {
+Deno.test("git clone fetches the submodules too and prints its folder", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     const cloned = await repos.llorch(".", "clone", `file://${repos.dir}/top/.git`);
@@ -77,7 +77,7 @@ Deno.test("git status counts what is staged, changed, untracked and conflicting"
   });
 });
 
-Deno.test("git submodules tells behind, ahead, dirty and missing ones apart", async () => {
+Deno.test("git submodules distinguishes behind, ahead, dirty and missing ones", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     const list = await repos.llorch("work", "submodules", "list");
@@ -95,7 +95,7 @@ Deno.test("git submodules tells behind, ahead, dirty and missing ones apart", as
     await repos.git("work", "pull", "-q", "--no-recurse-submodules");
     await repos.write("work/lib", "b.txt", "untracked");
     let state = await submodule(repos);
-    // The recorded commit was never fetched: by how much it is behind nobody can tell.
+    // The recorded commit was never fetched, so the distance to it is unknown.
     assert.deepEqual([state.behind, state.ahead, state.dirty], [null, null, 1]);
     await repos.git("work/lib", "fetch", "-q");
     await repos.git("work/lib", "switch", "-qc", "mine");
@@ -114,7 +114,7 @@ Deno.test("git submodules tells behind, ahead, dirty and missing ones apart", as
   });
 });
 
-Deno.test("git submodules shows one whose versions conflict and touches nothing of it", async () => {
+Deno.test("git submodules shows a submodule with conflicting versions and does not change it", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await moveLib(repos, "theirs");
@@ -157,7 +157,7 @@ Deno.test("git pull refuses local changes and branches that have diverged", asyn
     const changed = await repos.llorch("work", "pull");
     assert.equal(changed.code, 1);
     assert.match(changed.err, /^llorch: There are local changes \(a\.txt\): commit or stash .*\n$/);
-    // Sync goes as far as it can without losing anything: here not at all.
+    // Sync stops before it would lose anything: here it can do nothing.
     const blocked = await repos.llorch("work", "sync");
     assert.equal(blocked.code, 1);
     assert.equal(
@@ -194,7 +194,7 @@ Deno.test("git keeps going around a submodule whose repository is damaged, and n
   });
 });
 
-Deno.test("git says what a submodule's remote does not have", async () => {
+Deno.test("git names a commit that a submodule's remote does not have", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     const ahead = await repos.commit("top/lib", "x.txt", "never pushed");
@@ -210,7 +210,7 @@ Deno.test("git says what a submodule's remote does not have", async () => {
   });
 });
 
-Deno.test("git submodules reset needs --force where something would be lost", async () => {
+Deno.test("git submodules reset needs --force if changes would be lost", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     await repos.write("work/lib", "new.txt", "mine");
@@ -226,7 +226,7 @@ Deno.test("git submodules reset needs --force where something would be lost", as
   });
 });
 
-Deno.test("git submodules branch makes a branch, or takes the one that is there", async () => {
+Deno.test("git submodules branch creates a branch, or uses an existing one", async () => {
   await withRepos(async (repos) => {
     await makeClone(repos);
     const made = await repos.llorch("work", "submodules", "branch", "mine");
@@ -260,14 +260,14 @@ Deno.test("git clone that is interrupted ends at once and leaves nothing", {
     using connection = await silent.accept();
     process.kill("SIGINT");
     assert.equal((await process.status).code, 130);
-    // Git's helper is gone too: it has hung up.
+    // Git's helper process has ended too: it has closed its connection.
     const rest = new Uint8Array(65_536);
     while (await connection.read(rest).catch(() => null) !== null);
     await assert.rejects(Deno.stat(join(dir, "new")), Deno.errors.NotFound);
   });
 });
 
-Deno.test("git says in one sentence what went wrong", async () => {
+Deno.test("git reports each failure in one sentence", async () => {
   await withRepos(async (repos) => {
     await makeOrigin(repos, "work");
     const refused = Deno.listen({ hostname: "127.0.0.1", port: 0 });

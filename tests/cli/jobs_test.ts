@@ -15,12 +15,12 @@ import {
 const MODEL = ["--model", "slow-counter", "--temperature", "0"];
 const numbers = (text: string) => (text.match(/\d+/g) ?? []).map(Number);
 
-/** Starts `llorch orchestrator jobs …`, to be ended by the test. */
+/** Starts `llorch orchestrator jobs …`; the test must end it. */
 function start(args: string[], env: Record<string, string>): Program {
   return startProgram("cli/main.ts", "llorch", ["orchestrator", "jobs", ...args], env);
 }
 
-/** Reads events until one of a kind has come. */
+/** Reads events until one of this kind arrives; returns its line. */
 async function untilEvent(program: Program, kind: string): Promise<string> {
   for (let next = await program.lines.next(); !next.done; next = await program.lines.next()) {
     const { event, data } = JSON.parse(next.value);
@@ -40,7 +40,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
         const statusOf = async (id: string) =>
           (await stack.client.call(routes.getTask, { params: { id } })).status;
 
-        await t.step("submit writes the text alone to stdout, and figures to stderr", async () => {
+        await t.step("submit writes only the text to stdout, and figures to stderr", async () => {
           const ran = await run("submit", ...MODEL, "--max-tokens", "60", "--seed", "7", "w7");
           assert.equal(ran.code, 0, ran.err);
           assert.equal(ran.out, range(8, 60).map((n) => ` w${n}`).join(""));
@@ -52,7 +52,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           assert.deepEqual([quiet.code, quiet.err], [0, ""]);
         });
 
-        await t.step("submit shows tokens as they come", async () => {
+        await t.step("submit prints tokens as they arrive", async () => {
           const [command, ...args] = LLORCH;
           const process = new Deno.Command(command!, {
             args: [...args, "orchestrator", "jobs", "submit", ...MODEL, "-n", "400", "w7"],
@@ -69,7 +69,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           }
           assert.equal((await process.status).code, 0);
           assert.deepEqual(numbers(text), range(8, 400));
-          assert.ok(chunks > 10, `the text came in ${chunks} pieces`);
+          assert.ok(chunks > 10, `the text arrived in ${chunks} pieces`);
         });
 
         await t.step("the prompt comes from stdin, and stop texts end the answer", async () => {
@@ -89,7 +89,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           assert.equal(new TextDecoder().decode(stdout), " w8 w9 w10 w11");
         });
 
-        await t.step("--json is one document, --raw every event", async () => {
+        await t.step("--json prints one document, --raw prints every event", async () => {
           const json = JSON.parse((await run("submit", ...MODEL, "-n", "5", "w7", "--json")).out);
           assert.deepEqual([json.status, json.text], ["completed", " w8 w9 w10 w11 w12"]);
           assert.deepEqual([json.tokens_out, json.stop_reason], [5, "MAX_TOKENS"]);
@@ -102,7 +102,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           assert.deepEqual(events.map(({ event }) => event), kinds);
         });
 
-        await t.step("--detach gives the id; watch, show and list tell the rest", async () => {
+        await t.step("--detach prints the id; watch, show and list print the rest", async () => {
           const submit = ["submit", ...MODEL, "-n", "30", "w100", "--detach"];
           const key = ["--idempotency-key", "once"];
           const [one, two] = [await run(...submit, ...key), await run(...submit, ...key)];
@@ -138,13 +138,16 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           await until("its slot is free", async () => (await stack.workers())[0]?.active === 0);
         });
 
-        await t.step("who reads only the first lines cancels the job too", async () => {
-          const program = start(["submit", ...MODEL, "--raw", "w1"], env);
-          const id = await untilEvent(program, "started");
-          await program.lines.return(undefined);
-          assert.equal((await program.status).code, 0);
-          assert.equal(await statusOf(id), "cancelled");
-        });
+        await t.step(
+          "a reader that closes stdout after the first lines cancels the job too",
+          async () => {
+            const program = start(["submit", ...MODEL, "--raw", "w1"], env);
+            const id = await untilEvent(program, "started");
+            await program.lines.return(undefined);
+            assert.equal((await program.status).code, 0);
+            assert.equal(await statusOf(id), "cancelled");
+          },
+        );
 
         await t.step("cancel says how each job ended", async () => {
           const done = (await run("submit", ...MODEL, "-n", "1", "w1", "--detach")).out.trim();
@@ -175,7 +178,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
           },
         );
 
-        await t.step("what is wrong is said in one sentence", async () => {
+        await t.step("every error is one sentence", async () => {
           const cases: [string[], number, RegExp][] = [
             [["submit", "hello"], 2, /^llorch: --model is required/],
             [["submit", ...MODEL, ""], 2, /^llorch: The prompt is empty/],
@@ -206,7 +209,7 @@ Deno.test("jobs go through the real stack, and every number comes once", async (
   );
 });
 
-Deno.test("a busy or closed service is told with its hint", async () => {
+Deno.test("an error of a busy or closed service is shown with its hint", async () => {
   const replies: Record<string, [number, string, number | undefined]> = {
     "/v2/tasks": [429, "QUEUE_FULL", 2400],
     "/v2/tasks/x": [401, "UNAUTHORIZED", undefined],
@@ -228,7 +231,7 @@ Deno.test("a busy or closed service is told with its hint", async () => {
   });
 });
 
-/** A proxy that breaks a connection after some bytes, so many times. */
+/** Runs a test with a proxy that breaks the first `times` connections after 3000 bytes each. */
 async function withBreakingProxy(
   { url }: Stack,
   times: number,
@@ -246,7 +249,7 @@ async function withBreakingProxy(
           try {
             connection.close();
           } catch {
-            // The other direction has closed it.
+            // The other direction has closed it already.
           }
         }
       };

@@ -9,7 +9,7 @@ import { onPath } from "../support/sshd.ts";
 import { ROOT } from "../support/stack.ts";
 import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
 
-/** Every group and command, with the words that lead to it. */
+/** Every group and command, with its path. */
 function everything(
   member: Group | Command = commands,
   path: readonly string[] = [],
@@ -21,7 +21,7 @@ function everything(
   ];
 }
 
-Deno.test("llorch -h: every level shows its help with examples that begin with its own words", async () => {
+Deno.test("llorch -h: every level shows its help, with examples that begin with its own path", async () => {
   for (const { member, path } of everything()) {
     const name = ["llorch", ...path].join(" ");
     const context = fakeContext();
@@ -39,10 +39,10 @@ Deno.test("llorch -h: every level shows its help with examples that begin with i
   }
 });
 
-Deno.test("llorch: every example is a command line that llorch takes", () => {
+Deno.test("llorch: every example is a valid command line", () => {
   for (const { member } of everything()) {
     for (const { line } of member.examples ?? []) {
-      // The words up to the first that is no name lead to a command.
+      // The leading words name a command.
       const words = line.replace(/^--remote \S+ /, "").split(" ");
       let at: Group | Command | undefined = commands;
       for (const word of words) {
@@ -54,7 +54,7 @@ Deno.test("llorch: every example is a command line that llorch takes", () => {
   }
 });
 
-Deno.test("llorch: summaries are phrases without a period, and names are told once", () => {
+Deno.test("llorch: summaries are phrases without a period, and names are unique", () => {
   for (const { member, path } of everything()) {
     const name = path.join(" ");
     assert.match(member.summary, /^[A-Z].*[^.]$/, name);
@@ -108,7 +108,7 @@ Deno.test("llorch writes no colours into a pipe", async () => {
   assert.ok(!(out + err).includes("\u001b"));
 });
 
-Deno.test("llorch shows control characters of the words it was given", async () => {
+Deno.test("llorch escapes control characters of its arguments in messages", async () => {
   const red = await llorch(["\u001b[31mred"]);
   assert.match(red.err, /^llorch: unknown command '\\x1b\[31mred'; /);
   const key = await llorch(["config", "get", "a\u001b[2J"]);
@@ -118,10 +118,10 @@ Deno.test("llorch shows control characters of the words it was given", async () 
 Deno.test(`llorch says in one line that its output cannot be written${full.suffix}`, {
   ignore: full.ignore,
 }, async () => {
-  const words = LLORCH.map((word) => `'${word}'`).join(" ");
+  const quoted = LLORCH.map((arg) => `'${arg}'`).join(" ");
   for (const args of ["--version", "models catalog", "models catalog --json", "--help"]) {
     const { code, stderr } = await new Deno.Command("sh", {
-      args: ["-c", `${words} ${args} >/dev/full`],
+      args: ["-c", `${quoted} ${args} >/dev/full`],
     }).output();
     assert.equal(code, 1, args);
     assert.equal(
@@ -146,13 +146,13 @@ Deno.test("a reader that has seen enough is no failure, for llorch and every oth
     source("llorch-candled", "daemons/worker/main.ts"),
     source("local", "deploy/local/up.ts"),
     source("local", "deploy/local/demo.ts"),
-  ].flatMap((words) => [[...words, "--help"], [...words, "--version"]]);
-  for (const words of [...commandLines, ...programs]) {
-    assert.deepEqual(await unread(words), { code: 0, err: "" }, words.join(" "));
+  ].flatMap((command) => [[...command, "--help"], [...command, "--version"]]);
+  for (const line of [...commandLines, ...programs]) {
+    assert.deepEqual(await unread(line), { code: 0, err: "" }, line.join(" "));
   }
 });
 
-Deno.test("tables and help heed the terminal's width", { ignore: !hasTerminal }, async () => {
+Deno.test("tables and help fit the terminal's width", { ignore: !hasTerminal }, async () => {
   const env = { COLUMNS: "80", NO_COLOR: "1" };
   const daemon = ["orchestratord", "pool-managerd"].map((name) => [
     ...[Deno.execPath(), "run", "-q", "--no-prompt", `-P=${name}`, `daemons/${name}/main.ts`],
@@ -161,8 +161,8 @@ Deno.test("tables and help heed the terminal's width", { ignore: !hasTerminal },
   const llorchs = ["models catalog", "models --help"].map((
     args,
   ) => [...LLORCH, ...args.split(" ")]);
-  for (const words of [...llorchs, ...daemon]) {
-    const { code, text } = await commandOnTerminal(words, { when: "\n" }, env, ROOT);
+  for (const command of [...llorchs, ...daemon]) {
+    const { code, text } = await commandOnTerminal(command, { when: "\n" }, env, ROOT);
     assert.equal(code, 0);
     const lines = text.split(/\r?\n/);
     assert.ok(lines.length > 5);
@@ -170,7 +170,7 @@ Deno.test("tables and help heed the terminal's width", { ignore: !hasTerminal },
   }
 });
 
-Deno.test("llorch says which folders are closed to it", {
+Deno.test("llorch names the folders that it may not read", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
   const { code, err } = await llorch(["config", "validate", "/proc/self/environ"]);

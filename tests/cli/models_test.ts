@@ -53,9 +53,9 @@ Deno.test("models list, info, verify and delete know what was downloaded", async
     assert.equal(broken.code, 1);
     assert.match(broken.out, /^broken +tiny +SHA-256 is .* --force fetches it again$/m);
     assert.ok(!(await Deno.readTextFile(`${file}.json`)).includes("verified_at"));
-    const asked = await at.run("delete", "tiny");
-    assert.equal(asked.code, 2);
-    assert.match(asked.err, /add --yes/);
+    const unasked = await at.run("delete", "tiny");
+    assert.equal(unasked.code, 2);
+    assert.match(unasked.err, /add --yes/);
     assert.equal((await at.run("delete", "tiny", "--yes")).code, 0);
     assert.deepEqual(at.files(), []);
   });
@@ -74,7 +74,7 @@ Deno.test("models download removes what does not have the announced hash", () =>
     assert.deepEqual(at.files(), []);
   }));
 
-Deno.test("models download calls nothing verified that nobody announced a hash for", () =>
+Deno.test("models download does not call a file verified if the hub announced no hash", () =>
   stage({ hashes: { [NAME]: null }, isStoreless: true }, async (at) => {
     const { code, out, err } = await at.run("download", REF, "--json");
     assert.equal(code, 0, err);
@@ -88,7 +88,7 @@ Deno.test("models download --quiet says only where the model is", () =>
     assert.deepEqual([out, err], [join(at.models, "tiny.gguf") + "\n", ""]);
   }));
 
-const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegExp])[] = [
+const REFUSALS: readonly (readonly [problem: string, Partial<FakeHubOptions>, RegExp])[] = [
   [
     "401",
     { trouble: () => ({ status: 401 }) },
@@ -113,8 +113,8 @@ const REFUSALS: readonly (readonly [what: string, Partial<FakeHubOptions>, RegEx
   ["a page", { files: { [NAME]: new TextEncoder().encode("<html>") } }, /is not a GGUF file/],
 ];
 
-for (const [what, options, message] of REFUSALS) {
-  Deno.test(`models download says what ${what} means, and keeps nothing under the name`, () =>
+for (const [problem, options, message] of REFUSALS) {
+  Deno.test(`models download explains ${problem}, and leaves no file with the model's name`, () =>
     stage(options, async (at) => {
       const { code, err } = await at.run("download", REF);
       assert.equal(code, 1);
@@ -147,7 +147,7 @@ Deno.test("models download fetches all parts of a split model", async () => {
   });
 });
 
-/** A model as `gguf-split` leaves it, as far as a scan can tell: two parts with headers. */
+/** A model that looks to a scan as if `gguf-split` had written it: two parts with headers. */
 async function splitModel(): Promise<Record<string, Uint8Array<ArrayBuffer>>> {
   const path = await Deno.makeTempFile({ suffix: ".gguf" });
   writeCounterModel(path, { numbers: 10, context: 64 });
@@ -156,7 +156,7 @@ async function splitModel(): Promise<Record<string, Uint8Array<ArrayBuffer>>> {
   return Object.fromEntries([1, 2].map((n) => [`org/tiny/tiny-0000${n}-of-00002.gguf`, bytes]));
 }
 
-Deno.test("models download takes any part for the whole, and a missing part can be mended or removed", async () => {
+Deno.test("models download accepts any part's name for the whole, and an incomplete model can be repaired or removed", async () => {
   await stage({ files: await splitModel() }, async (at) => {
     const second = "hf:org/tiny::file=tiny-00002-of-00002.gguf";
     assert.equal((await at.run("download", second)).code, 0);
@@ -178,7 +178,7 @@ Deno.test("models download takes any part for the whole, and a missing part can 
   });
 });
 
-Deno.test("models download refuses a listing whose name leads out of the folder, before a byte comes", () =>
+Deno.test("models download refuses a file name that leads out of the folder, before it fetches anything", () =>
   stage({ files: { "org/tiny/../../../../escaped.gguf": WHOLE } }, async ({ hub, models, run }) => {
     const { code, err } = await run("download", "hf:org/tiny");
     assert.equal(code, 1);
@@ -190,7 +190,7 @@ Deno.test("models download refuses a listing whose name leads out of the folder,
     await assert.rejects(Deno.stat(models), Deno.errors.NotFound);
   }));
 
-Deno.test("models download gives up at once where redirects lead in circles", () =>
+Deno.test("models download gives up at once when redirects form a loop", () =>
   stage({
     trouble: ({ path }) => ({ status: 302, headers: { location: path } }),
   }, async ({ hub, run }) => {
@@ -200,7 +200,7 @@ Deno.test("models download gives up at once where redirects lead in circles", ()
     assert.equal(hub.requests.length, 9);
   }));
 
-Deno.test("models add refuses a name that is taken, and a second name comes beside the first", () =>
+Deno.test("models add refuses a name that is in use, and can give a file a second name", () =>
   stage({}, async (at) => {
     const home = at.env["HF_HOME"]!;
     await Deno.mkdir(home);
@@ -222,7 +222,7 @@ Deno.test("models add refuses a name that is taken, and a second name comes besi
     for (const name of ["one", "two"]) assert.equal((await at.run("info", name)).code, 0);
   }));
 
-Deno.test("models know a file by a link to it, and delete the link alone, also one that leads nowhere", () =>
+Deno.test("models finds a file through a link, and deletes only the link, even a broken one", () =>
   stage({}, async (at) => {
     await Deno.mkdir(at.models);
     const blob = join(at.env["HF_HOME"]!, "blob");
@@ -258,7 +258,7 @@ Deno.test("models download refuses another file in its place without --force", (
     await assertWhole(at);
   }));
 
-Deno.test("models download says what is wrong with a folder", () =>
+Deno.test("models download explains what is wrong with a folder", () =>
   stage({}, async ({ env, models, run }) => {
     await Deno.writeTextFile(models, "");
     const { code, err } = await run("download", REF, "--dir", join(models, "x"));
@@ -267,10 +267,7 @@ Deno.test("models download says what is wrong with a folder", () =>
     assert.ok(env["HF_HOME"]);
   }));
 
-/**
- * Starts a download whose later parts never come, and interrupts it when the first 8 MiB are there.
- */
-Deno.test("models add links a file of one's own, and one of the hub's cache", () =>
+Deno.test("models add links a local file, and one in the hub's cache", () =>
   stage({}, async (at) => {
     const own = join(at.env["HF_HOME"]!, "own.gguf");
     await Deno.mkdir(at.env["HF_HOME"]!);
@@ -298,7 +295,7 @@ Deno.test("models add links a file of one's own, and one of the hub's cache", ()
   }));
 
 Deno.test(
-  `models delete asks, and an interrupt is an answer${hasTerminal ? "" : " (no python3)"}`,
+  `models delete asks, and Ctrl-C means no${hasTerminal ? "" : " (no python3)"}`,
   {
     ignore: !hasTerminal,
   },
@@ -321,7 +318,7 @@ Deno.test(
   },
 );
 
-Deno.test("models catalog shows ids, and an unknown one is answered with a near one", async () => {
+Deno.test("models catalog shows ids, and for an unknown one a similar one is suggested", async () => {
   await withHome(async (_, env) => {
     const { out } = await llorch(["models", "catalog"], { env });
     assert.match(out, /^tinyllama +1\.1B +Q4_K_M +638 MiB/m);

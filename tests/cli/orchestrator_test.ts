@@ -6,7 +6,10 @@ import { isAlive, listeningUrl, startProgram, until } from "../support/stack.ts"
 const ORCHESTRATOR = "orchestrator";
 const STATE = ".local/state/llorch/orchestratord";
 
-/** Gives `llorch orchestrator …` in a home of its own; whatever it started is ended afterwards. */
+/**
+ * Runs a test with `llorch orchestrator …` in a new home; all processes it started are ended
+ * afterwards.
+ */
 async function withOrchestrator(
   test: (
     run: (...args: string[]) => ReturnType<typeof llorch>,
@@ -15,13 +18,13 @@ async function withOrchestrator(
   ) => Promise<void>,
 ): Promise<void> {
   await withHome(async (home, env) => {
-    // A unit that this machine may have is none of the tests' business.
+    // Hides systemd units that this machine may have.
     const own = { ...env, PATH: await pathWithSystemctl(home, "exit 1") };
     const pids: number[] = [];
     try {
       await test(
         async (...args) => {
-          // What started us is no launcher of what we start to outlive us.
+          // llorch has a launcher here, which the daemon that it starts must not follow.
           const env = { ...own, LLORCH_LAUNCHER: "parent" };
           const ran = await llorch([ORCHESTRATOR, ...args], { env });
           for (const [, pid] of ran.out.matchAll(/\bpid\W+(\d+)/g)) pids.push(Number(pid));
@@ -32,12 +35,12 @@ async function withOrchestrator(
       );
     } finally {
       for (const pid of pids.filter(isAlive)) Deno.kill(pid, "SIGKILL");
-      await until("what was started is gone", () => !pids.some(isAlive));
+      await until("all started processes have ended", () => !pids.some(isAlive));
     }
   });
 }
 
-/** A PATH that begins with a systemctl which writes down its words and then does this. */
+/** A PATH that starts with a fake systemctl, which records its arguments and then runs `then`. */
 async function pathWithSystemctl(home: string, then: string): Promise<string> {
   const bin = join(home, "bin");
   await Deno.mkdir(bin, { recursive: true });
@@ -46,7 +49,7 @@ async function pathWithSystemctl(home: string, then: string): Promise<string> {
   return `${bin}:${Deno.env.get("PATH")}`;
 }
 
-Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it", async () => {
+Deno.test("start leaves a daemon running, status finds it, and stop ends it", async () => {
   await withOrchestrator(async (run) => {
     const started = await run("start", "--json", "--", "--port=0");
     assert.equal(started.code, 0, started.err);
@@ -82,8 +85,8 @@ Deno.test("start leaves a daemon that outlives it, status sees it, stop ends it"
 });
 
 /**
- * Writes an executable as a portable one is: a script that hands over to deno, which runs what was
- * unpacked elsewhere, under its own name and the permissions of the daemon.
+ * Writes an executable that behaves like a portable one: a script that replaces itself with deno,
+ * under the script's name and with the daemon's permissions.
  */
 async function writePortable(home: string, name: string): Promise<void> {
   const app = join(home, `runtime/${name}-0.1.0-x86_64-unknown-linux-gnu-1a2b`);
@@ -118,7 +121,7 @@ Deno.test("stop ends a portable daemon that start has started", async () => {
   });
 });
 
-Deno.test("of two daemons stop asks which, and ends the one that is named", async () => {
+Deno.test("with two daemons stop asks which one, and ends the one that is named", async () => {
   await withOrchestrator(async (run, home) => {
     const start = async (name: string) => {
       const flags = ["--port=0", `--state-dir=${join(home, name)}`];
@@ -138,7 +141,7 @@ Deno.test("of two daemons stop asks which, and ends the one that is named", asyn
   });
 });
 
-Deno.test("a daemon that cannot start is heard in its own words, with its own exit code", async () => {
+Deno.test("the error and the exit code of a daemon that cannot start are passed on", async () => {
   await withOrchestrator(async (run, home) => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
@@ -163,7 +166,7 @@ Deno.test("a daemon that cannot start is heard in its own words, with its own ex
   });
 });
 
-Deno.test("status tells another program from none", async () => {
+Deno.test("status distinguishes another program from none", async () => {
   await withOrchestrator(async (run) => {
     await using server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
@@ -175,7 +178,7 @@ Deno.test("status tells another program from none", async () => {
   });
 });
 
-Deno.test("stop leaves alone what it has not started", async () => {
+Deno.test("stop leaves alone a daemon that start has not started", async () => {
   await withOrchestrator(async (run, home) => {
     const flags = ["--port=0", `--state-dir=${join(home, "state")}`];
     const daemon = startProgram("daemons/orchestratord/main.ts", "orchestratord", flags);
@@ -193,7 +196,7 @@ Deno.test("stop leaves alone what it has not started", async () => {
   });
 });
 
-Deno.test("stop does not take a process for a daemon whose pid it got", async () => {
+Deno.test("stop does not mistake a process for the daemon that had its pid before", async () => {
   await withOrchestrator(async (run, home) => {
     const other = new Deno.Command("sleep", { args: ["1000"] }).spawn();
     try {
@@ -221,7 +224,7 @@ Deno.test("Ctrl-C during a start leaves nothing behind", async () => {
       LLORCH_BIN_DIR: join(home, "bin"),
     });
     let pid = 0;
-    await until("it was started", async () => {
+    await until("the daemon was started", async () => {
       pid = Number(await Deno.readTextFile(pidFile).catch(() => "0"));
       return pid > 0;
     });
@@ -233,7 +236,7 @@ Deno.test("Ctrl-C during a start leaves nothing behind", async () => {
 });
 
 Deno.test({
-  name: "where a unit is installed, start and stop hand over to systemctl (Linux only)",
+  name: "if a unit is installed, start and stop call systemctl (Linux only)",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await withOrchestrator(async (run, home) => {
@@ -250,8 +253,8 @@ echo "systemctl says $*"; exit 5`;
       assert.equal((await run("stop", "--url", "http://127.0.0.1:9")).code, 5);
       const status = await run("status", "--url", "http://127.0.0.1:9");
       assert.match(status.out, /^service +inactive$/m);
-      const asked = (await Deno.readTextFile(join(home, "asked"))).trim().split("\n");
-      assert.deepEqual(asked.filter((line) => !/^(cat|is-active) /.test(line)), [
+      const calls = (await Deno.readTextFile(join(home, "asked"))).trim().split("\n");
+      assert.deepEqual(calls.filter((line) => !/^(cat|is-active) /.test(line)), [
         "start orchestratord",
         "stop orchestratord",
       ]);

@@ -49,12 +49,12 @@ Deno.test("a started pool manager joins its orchestrator; stop ends its workers 
       assert.ok(!isAlive(orchestrator.pid));
     } finally {
       for (const pid of pids.filter(isAlive)) Deno.kill(pid, "SIGKILL");
-      await until("what was started is gone", () => !pids.some(isAlive));
+      await until("all started processes have ended", () => !pids.some(isAlive));
     }
   });
 });
 
-Deno.test("a started pool manager finds what models list shows", async () => {
+Deno.test("a started pool manager finds the models that models list shows", async () => {
   await withHome(async (_home, env) => {
     const { code, out, err } = await llorch(
       ["pool-manager", "start", "--json", "--", "--port=0", "--worker-port-base=0"],
@@ -76,7 +76,7 @@ Deno.test("a started pool manager finds what models list shows", async () => {
   });
 });
 
-Deno.test("a second pool manager on the same state says why it cannot start", async () => {
+Deno.test("a second pool manager with the same state folder says why it cannot start", async () => {
   await withHome(async (_home, env) => {
     const run = (...args: string[]) => llorch(["pool-manager", ...args], { env });
     const { out } = await run("start", "--json", "--", "--port=0");

@@ -5,7 +5,7 @@ import { writeCounterModel } from "../support/models.ts";
 import { withService } from "../support/service.ts";
 import { numbersOf, range, run, until } from "../support/stack.ts";
 
-Deno.test("hosts are listed, drained and taken back, and a model is replaced on one", async (t) => {
+Deno.test("hosts are listed, drained and returned to service, and a model is replaced on one", async (t) => {
   const models = await Deno.makeTempDir({ prefix: "llorch-models-" });
   try {
     writeCounterModel(join(models, "old.gguf"), { numbers: 400 });
@@ -21,7 +21,7 @@ Deno.test("hosts are listed, drained and taken back, and a model is replaced on 
       const [pool] = (await client.call(routes.pools, {})).pools;
       const id = pool!.pool_id;
 
-      await t.step("list says what each host has and how it is", async () => {
+      await t.step("list shows the hardware and the state of each host", async () => {
         const { code, out } = await pools("list");
         assert.equal(code, 0);
         assert.match(out, /^POOL +STATUS +WORKERS +MODELS +FREE +SEEN +ENDPOINT$/m);
@@ -29,14 +29,14 @@ Deno.test("hosts are listed, drained and taken back, and a model is replaced on 
         assert.deepEqual(JSON.parse((await pools("list", "--json")).out).pools[0].pool_id, id);
       });
 
-      await t.step("reload loads the new model, and the old one goes", async () => {
+      await t.step("reload loads the new model, then stops the old one", async () => {
         await run(client, task);
         const ran = await pools("reload", id, "old", "new", "--deadline", "5");
         assert.deepEqual([ran.code, ran.err], [0, `"new" serves on ${id} now\n`]);
         assert.deepEqual(await names(), ["new"]);
       });
 
-      await t.step("reload says why it cannot be, and the model that serves stays", async () => {
+      await t.step("a reload that fails says why, and the old model keeps serving", async () => {
         const none = await pools("reload", id, "old", "new");
         assert.deepEqual([none.code, none.out], [1, ""]);
         assert.match(none.err, /no worker holds "old"/);
@@ -45,29 +45,32 @@ Deno.test("hosts are listed, drained and taken back, and a model is replaced on 
         assert.deepEqual(await names(), ["new"]);
       });
 
-      await t.step("drain waits until the workers are gone, undrain takes it back", async () => {
-        const pid = (await workers())[0]!.pid;
-        const ran = await pools("drain", id, "--deadline", "1");
-        assert.equal(ran.code, 0, ran.err);
-        assert.match(
-          ran.err,
-          new RegExp(`^Drained ${id}; llorch orchestrator pools undrain ${id}`),
-        );
-        assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
-        assert.match((await pools("list")).out, new RegExp(`^${id} +drained +0`, "m"));
-        const asked = await llorch("orchestrator", "models", "load", "old");
-        assert.equal(asked.code, 0);
-        assert.match(
-          asked.err,
-          /^Loading old: it is waiting, every pool that has the model is drained/,
-        );
-        const { job_id } = await client.call(routes.submit, { body: task });
-        assert.equal((await pools("undrain", id, "--quiet")).err, "");
-        assert.deepEqual(numbersOf(await run(client, job_id)), range(8, 5));
-        await until("it serves", async () => (await names()).includes("old"));
-      });
+      await t.step(
+        "drain waits until the workers have stopped, undrain returns the host to service",
+        async () => {
+          const pid = (await workers())[0]!.pid;
+          const ran = await pools("drain", id, "--deadline", "1");
+          assert.equal(ran.code, 0, ran.err);
+          assert.match(
+            ran.err,
+            new RegExp(`^Drained ${id}; llorch orchestrator pools undrain ${id}`),
+          );
+          assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+          assert.match((await pools("list")).out, new RegExp(`^${id} +drained +0`, "m"));
+          const load = await llorch("orchestrator", "models", "load", "old");
+          assert.equal(load.code, 0);
+          assert.match(
+            load.err,
+            /^Loading old: it is waiting, every pool that has the model is drained/,
+          );
+          const { job_id } = await client.call(routes.submit, { body: task });
+          assert.equal((await pools("undrain", id, "--quiet")).err, "");
+          assert.deepEqual(numbersOf(await run(client, job_id)), range(8, 5));
+          await until("it serves", async () => (await names()).includes("old"));
+        },
+      );
 
-      await t.step("an unknown host is named", async () => {
+      await t.step("an error names an unknown host", async () => {
         const ran = await pools("drain", "nowhere");
         assert.equal(ran.code, 1);
         assert.match(ran.err, /Cannot find pool "nowhere"/);

@@ -8,7 +8,7 @@ import { isAlive, until, within } from "../support/stack.ts";
 const isWindows = Deno.build.os === "windows";
 const missing = sshdMissing();
 
-/** What hostile words look like. */
+/** Arguments that a shell would misread. */
 const NASTY = [
   "",
   " ",
@@ -27,7 +27,7 @@ const NASTY = [
   "ü",
 ];
 
-/** A home whose config names `there`, a real sshd, and whose `llorch` there is the real one. */
+/** Runs a test in a home whose config has the host `there`: a real sshd, with the real `llorch`. */
 async function withRemote(
   test: (home: string, env: Record<string, string>, sshd: Sshd) => Promise<void>,
 ): Promise<void> {
@@ -47,7 +47,7 @@ async function withRemote(
   });
 }
 
-/** Starts a command line; its lines come as they are written. */
+/** Starts a command line; its output lines can be read as they are written. */
 function start(args: readonly string[], env: Record<string, string>) {
   const [command, ...own] = LLORCH;
   const child = new Deno.Command(command!, {
@@ -72,17 +72,17 @@ Deno.test({
     await withRemote(async (home, env) => {
       const run = (...args: string[]): Promise<Ran> => llorch(args, { env });
 
-      // The same words, output and exit codes as here.
+      // Remote commands have the same output and exit codes as local ones.
       for (
         const args of [["config", "path"], ["config", "get", "nothing"], ["--version"], ["--help"]]
       ) {
         assert.deepEqual(await run(...args, "--remote", "there"), await run(...args));
       }
 
-      // Words arrive as they are, stdout and stderr apart, the exit code kept.
-      const words = await run("remote", "exec", "there", "--", "printf", "%s\\0", ...NASTY);
-      assert.deepEqual(words.out.split("\0").slice(0, -1), NASTY);
-      assert.equal(words.err, "");
+      // Arguments arrive unchanged, stdout and stderr stay separate, and the exit code is kept.
+      const printed = await run("remote", "exec", "there", "--", "printf", "%s\\0", ...NASTY);
+      assert.deepEqual(printed.out.split("\0").slice(0, -1), NASTY);
+      assert.equal(printed.err, "");
       const script = "echo out; echo err >&2; exit 7";
       assert.deepEqual(await run("remote", "exec", "there", "--", "sh", "-c", script), {
         code: 7,
@@ -90,12 +90,12 @@ Deno.test({
         err: "err\n",
       });
 
-      // What is not there is said in one sentence.
+      // A missing program is reported in one sentence.
       const gone = await run("remote", "exec", "there", "--", "no-such-program");
       assert.equal(gone.code, 127);
       assert.equal(gone.err, "llorch: there has no no-such-program; check its path\n");
 
-      // Who reads only the beginning is no failure.
+      // A reader that stops early is not an error.
       const quoted = LLORCH.map((word) => `'${word}'`).join(" ");
       const { stdout, stderr } = await new Deno.Command("sh", {
         args: ["-c", `${quoted} remote exec there -- seq 1 1000000 | head -1`],
@@ -117,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `--remote streams, and hands Ctrl-C on to the command there${realSshd.suffix}`,
+  name: `--remote streams output, and passes Ctrl-C on to the remote command${realSshd.suffix}`,
   ignore: realSshd.ignore,
   async fn() {
     await withRemote(async (home, env) => {
@@ -126,14 +126,14 @@ Deno.test({
         echo $$
         while :; do sleep 0.1; done`;
       const { child, lines } = start(["remote", "exec", "there", "--", "sh", "-c", script], env);
-      // The line comes while the command still runs.
+      // The line arrives while the command still runs.
       const pid = Number((await within(lines.next(), "the first line")).value);
       assert.ok(isAlive(pid));
       child.kill("SIGINT");
       assert.equal((await within(child.status, "llorch ends")).code, 130);
       await lines.return(undefined);
-      await until("the command there ends", () => !isAlive(pid), 15_000);
-      await until("what watched it ends", async () => {
+      await until("the remote command ends", () => !isAlive(pid), 15_000);
+      await until("the process that watched it ends", async () => {
         const { stdout } = await new Deno.Command("ps", { args: ["-A", "-o", "args="] }).output();
         return !new TextDecoder().decode(stdout).split("\n")
           .some((line) => line.includes(marks));
@@ -144,7 +144,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `--remote says in one sentence why ssh failed${realSshd.suffix}`,
+  name: `--remote explains in one sentence why ssh failed${realSshd.suffix}`,
   ignore: realSshd.ignore,
   async fn() {
     await withRemote(async (home, env, sshd) => {
@@ -162,7 +162,7 @@ Deno.test({
         /^llorch: Cannot reach there .*Could not resolve .*hosts add it\n$/,
       );
       await set("address", "127.0.0.1");
-      // Port 1 of loopback: nobody listens.
+      // Nothing listens on port 1.
       await set("port", "1");
       const refused = await path("--remote=there");
       assert.match(refused.err, /^llorch: Cannot reach there .*Connection refused; .* its port\n$/);
@@ -171,7 +171,7 @@ Deno.test({
   },
 });
 
-/** Runs a test with an `ssh` on the PATH that is this shell script. */
+/** Runs a test with this shell script as the `ssh` on the PATH. */
 async function withFakeSsh(
   script: string,
   test: (run: (...args: string[]) => Promise<Ran>, home: string) => Promise<void>,
@@ -183,11 +183,11 @@ async function withFakeSsh(
   });
 }
 
-/** An ssh that runs the line at once, as the login shell there would. */
+/** A fake ssh that runs the command line locally, as the remote login shell would. */
 const LOCAL_SSH = 'for line; do :; done\nexec sh -c "$line"';
 
 Deno.test({
-  name: "remote exec hands every word on as it is (fake ssh)",
+  name: "remote exec passes every argument on unchanged (fake ssh)",
   ignore: isWindows,
   async fn() {
     await withFakeSsh(LOCAL_SSH, async (run) => {
@@ -207,24 +207,24 @@ Deno.test({
 });
 
 Deno.test({
-  name: "--remote asks ssh for no prompts and a bounded wait, with the host's own settings",
+  name: "--remote runs ssh without prompts, with a timeout, and with the host's own settings",
   ignore: isWindows,
   async fn() {
     await withFakeSsh(`printf '%s\\n' "$@" | head -16`, async (run) => {
       await run("remote", "hosts", "add", "gpu1", "10.0.0.4", "-u", "ada", "-p", "2222");
       await run("config", "set", "hosts.gpu1.args", '["-J", "bastion"]');
       const { out } = await run("models", "list", "--remote", "gpu1");
-      const words = out.split("\n").filter((word) => !word.includes("llorch-ssh-"));
+      const args = out.split("\n").filter((word) => !word.includes("llorch-ssh-"));
       const expected = [
         ..."-T -E -o BatchMode=yes -o ConnectTimeout=10 -p 2222 -l ada -J bastion --".split(" "),
       ];
-      assert.deepEqual(words.slice(0, expected.length), expected);
+      assert.deepEqual(args.slice(0, expected.length), expected);
     });
   },
 });
 
 Deno.test({
-  name: "--remote keeps exit codes, and says it when ssh ends with 255",
+  name: "--remote keeps exit codes, and explains the code 255 of ssh",
   ignore: isWindows,
   async fn() {
     await withFakeSsh("exit 3", async (run) => {
@@ -246,7 +246,7 @@ Deno.test({
   },
 });
 
-Deno.test("--remote says what is wrong before it tries", async () => {
+Deno.test("--remote reports errors that it finds before it runs ssh", async () => {
   await withHome(async (home, env) => {
     const run = (...args: string[]) => llorch(args, { env: { ...env, PATH: home } });
     const none = await run("--remote", "x", "models");

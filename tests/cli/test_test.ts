@@ -24,7 +24,7 @@ Deno.test("test runs the checkout's own runner with folders, filter and watch", 
   });
 });
 
-Deno.test("test smoke finds a running stack well", async () => {
+Deno.test("test smoke succeeds with a running stack", async () => {
   await withStack({ models: dirname(counterModel()), model: "counter" }, async ({ url }) => {
     const smoke = (...args: string[]) => llorch(["test", "smoke", "--url", url, ...args]);
     const { code, out, err } = await smoke();
@@ -42,7 +42,7 @@ Deno.test("test smoke finds a running stack well", async () => {
   });
 });
 
-Deno.test("test smoke fails where nobody answers, and where the address is none", async () => {
+Deno.test("test smoke fails if nothing answers, and if the address is not valid", async () => {
   const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = server.addr as Deno.NetAddr;
   server.close();

@@ -6,10 +6,10 @@ import { isAlive, ROOT, startProgram, until, within, withStack } from "../suppor
 
 const models = dirname(counterModel());
 
-/** What a worker says until it serves. */
+/** Events that a worker logs until it serves. */
 const LIFE = ["listening", "loaded", "ready"];
 
-/** A port on which nothing listens. */
+/** A URL where nothing listens. */
 function deadUrl(): string {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
@@ -24,7 +24,7 @@ Deno.test("workers come and go through the pool manager", async (t) => {
       const run = (...args: string[]) => llorch(["worker", ...args], { env });
       let id = "";
 
-      await t.step("start waits until it is ready and says where", async () => {
+      await t.step("start waits until the worker is ready and prints its address", async () => {
         const args = ["cpu", "--model", "counter", "--slots", "2", "--context", "512"];
         const started = await run("start", ...args);
         assert.equal(started.code, 0, started.err);
@@ -36,7 +36,7 @@ Deno.test("workers come and go through the pool manager", async (t) => {
         id = worker!;
       });
 
-      await t.step("list shows it and never its token", async () => {
+      await t.step("list shows the worker and never its token", async () => {
         const { out } = await run("list");
         assert.match(out, new RegExp(`^${id} +counter +cpu +ready +0/2 +512 `, "m"));
         const { workers } = JSON.parse((await run("list", "--json")).out);
@@ -44,27 +44,30 @@ Deno.test("workers come and go through the pool manager", async (t) => {
         assert.ok(workers.every((worker: object) => !("token" in worker)));
       });
 
-      await t.step("logs show what it said; followed, each line once until it ends", async () => {
-        const { out } = await run("logs", id);
-        assert.deepEqual(eventsOf(out.trim().split("\n")), LIFE);
-        const follower = startProgram("cli/main.ts", "llorch", ["worker", "logs", id, "-f"], env);
-        const lines: string[] = [];
-        const read = async () => {
-          const { value, done } = await within(follower.lines.next(), "a line of the log");
-          if (done !== true) lines.push(value);
-          return done !== true;
-        };
-        await read();
-        const stopped = await run("stop", id);
-        assert.deepEqual([stopped.code, stopped.err], [0, `Stopped worker ${id}\n`]);
-        while (await read());
-        assert.equal((await follower.status).code, 0);
-        assert.match(follower.stderr(), new RegExp(`^Worker ${id} has ended`));
-        assert.deepEqual(eventsOf(lines).slice(0, LIFE.length), LIFE);
-        assert.equal(new Set(lines).size, lines.length);
-      });
+      await t.step(
+        "logs prints the worker's log; --follow prints each line once until the worker ends",
+        async () => {
+          const { out } = await run("logs", id);
+          assert.deepEqual(eventsOf(out.trim().split("\n")), LIFE);
+          const follower = startProgram("cli/main.ts", "llorch", ["worker", "logs", id, "-f"], env);
+          const lines: string[] = [];
+          const read = async () => {
+            const { value, done } = await within(follower.lines.next(), "a line of the log");
+            if (done !== true) lines.push(value);
+            return done !== true;
+          };
+          await read();
+          const stopped = await run("stop", id);
+          assert.deepEqual([stopped.code, stopped.err], [0, `Stopped worker ${id}\n`]);
+          while (await read());
+          assert.equal((await follower.status).code, 0);
+          assert.match(follower.stderr(), new RegExp(`^Worker ${id} has ended`));
+          assert.deepEqual(eventsOf(lines).slice(0, LIFE.length), LIFE);
+          assert.equal(new Set(lines).size, lines.length);
+        },
+      );
 
-      await t.step("what is not there is named, with what is", async () => {
+      await t.step("errors name what is missing, and what exists", async () => {
         const cases: [string[], number, RegExp][] = [
           [["start", "cpu", "-m", "conter"], 1, /model "conter": did you mean counter\?/],
           [["start", "cuda", "-m", "counter", "--gpu", "7"], 1, /device cuda7: there are cpu/],
@@ -91,7 +94,7 @@ Deno.test("workers come and go through the pool manager", async (t) => {
     }));
 });
 
-/** What a worker said, but for how much stack it has. */
+/** Events of a worker's log, without the one that reports its stack size. */
 function eventsOf(lines: readonly string[]): string[] {
   return lines.map((line) => JSON.parse(line).event).filter((event) => event !== "text_stack");
 }
@@ -109,12 +112,12 @@ Deno.test("without a pool manager list says so", async () => {
 });
 
 for (
-  const [what, signal] of [["Ctrl-C", "SIGINT"], ["Ctrl-\\", "SIGQUIT"], [
+  const [event, signal] of [["Ctrl-C", "SIGINT"], ["Ctrl-\\", "SIGQUIT"], [
     "its end",
     "SIGKILL",
   ]] as const
 ) {
-  Deno.test(`without a pool manager start runs a worker in the foreground until ${what}`, () =>
+  Deno.test(`without a pool manager start runs a worker in the foreground until ${event}`, () =>
     withHome(async (_home, own) => {
       const env = {
         ...own,
@@ -137,7 +140,7 @@ for (
         program.kill(signal);
         const { code } = await program.status;
         if (signal !== "SIGKILL") assert.equal(code, 0);
-        else await until("the worker has seen it", () => !isAlive(worker.pid));
+        else await until("the worker has ended", () => !isAlive(worker.pid));
         assert.ok(!isAlive(worker.pid));
         assert.match(
           program.stderr(),
@@ -151,7 +154,7 @@ for (
     }));
 }
 
-Deno.test("a worker in the foreground keeps its exit code, however it is ended", async () => {
+Deno.test("the exit code of a worker in the foreground is passed on, however the worker ends", async () => {
   await withHome(async (home, own) => {
     const env = { ...own, LLORCH_POOL_URL: deadUrl(), LLORCH_BIN_DIR: home };
     const script = '#!/bin/sh\necho "$@"\nexit 41\n';
@@ -161,7 +164,7 @@ Deno.test("a worker in the foreground keeps its exit code, however it is ended",
     assert.equal(code, 41);
     assert.equal(out, `--standalone --model=${join(home, "x.gguf")} --gpu=1 --slots=3\n`);
 
-    // A build that has no GPU backend is to refuse, not to compute on the CPU.
+    // A build without a GPU backend must refuse, not compute on the CPU.
     const first = await llorch(["worker", "start", "cuda", "-m", "demo"], { env, cwd: home });
     assert.equal(
       first.out,

@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ROOT } from "../support/stack.ts";
 
-/** Programs of `clients/`: other projects' packages, kept out of our own install. */
+/**
+ * Programs in `clients/`. They use other projects' packages, which our own install does not have.
+ */
 export const CLIENTS = ["openai", "ai_sdk", "langchain"] as const;
 
 /**
- * Runs the tests of one client against a stack, as a process with its own configuration and lock;
- * fails with what they said.
+ * Runs the tests of one client against a stack, as a process with its own configuration and lock
+ * file.
+ *
+ * @throws {AssertionError} with the output, if a test fails
  */
 export async function runClient(name: typeof CLIENTS[number], url: string): Promise<void> {
   const folder = join(ROOT, "tests/conformance/clients");
@@ -26,7 +30,7 @@ export async function runClient(name: typeof CLIENTS[number], url: string): Prom
     ],
     env: { LLORCH_URL: url, NO_COLOR: "1" },
   }).output();
-  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
-  assert.equal(code, 0, said);
-  assert.match(said, /^ok \| [1-9]\d* passed/m, said);
+  const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+  assert.equal(code, 0, output);
+  assert.match(output, /^ok \| [1-9]\d* passed/m, output);
 }

@@ -3,7 +3,7 @@ import { writeEncoderModel } from "../support/encoder_model.ts";
 import { writeCallerModel, writeCounterModel } from "../support/models.ts";
 import { ROOT, withStack } from "../support/stack.ts";
 
-/** Runs a stack with every model that the clients ask for: counter, caller, demo, embedder, ranker. */
+/** Runs a test with a stack that has all models that the clients use. */
 export async function withModels(test: (url: string) => Promise<void>): Promise<void> {
   const models = await Deno.makeTempDir({ prefix: "llorch-conformance-" });
   try {

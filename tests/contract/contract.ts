@@ -1,5 +1,5 @@
 /**
- * Calls routes as a stranger would, with plain `fetch`, and holds every reply against the contract.
+ * Calls routes with plain `fetch`, without our client, and checks every reply against the contract.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { errorBody, openaiErrorBody, type Route } from "#shared/contracts/mod.ts
 import { ERROR_CODES, type ErrorCode } from "#shared/errors.ts";
 import { openApiDocument } from "#shared/http/openapi.ts";
 
-/** A task that works. */
+/** A valid task. */
 export const TASK = { model: "counter", prompt: "w7", max_tokens: 5, temperature: 0 };
 
-/** A call, and what must come of it. */
+/** A call, with its expected result. */
 export interface Case {
   readonly route: Route;
   readonly params?: Record<string, string>;
   readonly query?: string;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
-  /** The code that must be answered; absent: success. */
+  /** Expected error code; absent: success. */
   readonly error?: ErrorCode;
-  /** Fields that must be named in `details.errors`. */
+  /** Fields that `details.errors` must name. */
   readonly fields?: readonly string[];
 }
 
-/** Codes that any route may answer, whatever its descriptor lists. */
+/** Error codes that any route may return, in addition to those of its descriptor. */
 const ANY_ROUTE: readonly ErrorCode[] = [
   "INVALID_REQUEST",
   "UNAUTHORIZED",
@@ -35,7 +35,7 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   "UNSUPPORTED_MEDIA_TYPE",
 ];
 
-/** Sends a call; `token` goes along as a bearer. */
+/** Sends a call, with `token` as bearer token. */
 export async function send(base: string, call: Case, token?: string): Promise<Response> {
   const path = call.route.path.replace(
     /\{(\w+)\}/g,
@@ -81,10 +81,10 @@ export async function check(base: string, call: Case, token?: string): Promise<u
   return parsed.data;
 }
 
-/** What a route's part of the OpenAPI document says of its replies, by their status. */
+/** Replies of a route in the OpenAPI document, by status. */
 type Documented = Record<string, { headers?: object; content?: Record<string, unknown> }>;
 
-/** The OpenAPI document must know a reply's status, its type, and when to try again. */
+/** Checks that the OpenAPI document has a reply's status, its content type and its Retry-After. */
 export function assertDocumented(route: Route, reply: Response): void {
   const { paths } = openApiDocument("contract", [route]) as {
     paths: Record<string, Record<string, { responses: Documented }>>;

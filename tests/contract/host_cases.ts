@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { poolRoutes, type PoolState, workerRoutes } from "#shared/contracts/mod.ts";
 import { type Case, TASK as task } from "./contract.ts";
 
-/** Asks a pool for a worker of its first model. */
+/** Spawns a worker with a pool's first model. */
 export function spawnCase({ models: [model] }: PoolState, requestId: string): Case {
   const { model_ref, fingerprint } = model!;
   const body = { request_id: requestId, model_ref, fingerprint };
@@ -10,15 +10,15 @@ export function spawnCase({ models: [model] }: PoolState, requestId: string): Ca
 }
 
 /**
- * Calls of pool-managerd's routes, and what is wrong with some of them.
+ * Calls of pool-managerd's routes, with the expected errors.
  *
- * @param state With a worker that is drained, which ends it.
- * @param other A second worker, which is told to stop.
+ * @param state A state with a worker; the calls drain it, which ends it.
+ * @param other Id of a second worker, which the calls stop.
  */
 export function poolCases(state: PoolState, other: string): Case[] {
   const r = poolRoutes;
-  const asked = spawnCase(state, "contract-1");
-  const spawn = asked.body as Record<string, unknown>;
+  const spawned = spawnCase(state, "contract-1");
+  const spawn = spawned.body as Record<string, unknown>;
   const ready = {
     worker_id: "nope",
     spawn_token: "x",
@@ -34,8 +34,8 @@ export function poolCases(state: PoolState, other: string): Case[] {
   };
   const worker = state.workers[0]!;
   return [
-    asked,
-    asked,
+    spawned,
+    spawned,
     { route: r.spawn, params: { id: "else" }, body: spawn, error: "NOT_FOUND" },
     {
       route: r.spawn,
@@ -79,9 +79,9 @@ export function poolCases(state: PoolState, other: string): Case[] {
 }
 
 /**
- * The same of a worker's.
+ * Calls of a worker's routes, with the expected errors.
  *
- * @param slots The folder in which it may save slots.
+ * @param slots Folder in which the worker may save slots.
  */
 export function workerCases(slots: string): Case[] {
   const r = workerRoutes;

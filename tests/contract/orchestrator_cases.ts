@@ -4,7 +4,7 @@ import { type Case, check, TASK as task } from "./contract.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
 
-/** Calls of orchestratord's routes, and what is wrong with some of them. */
+/** Calls of orchestratord's routes, with the expected errors. */
 export async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]> {
   const r = orchestratorRoutes;
   const submitted = await check(stack.url, { route: r.submit, body: task }) as { job_id: string };

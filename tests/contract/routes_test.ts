@@ -15,7 +15,9 @@ import { type Case, check, send } from "./contract.ts";
 import { poolCases, spawnCase, workerCases } from "./host_cases.ts";
 import { orchestratorCases } from "./orchestrator_cases.ts";
 
-/** Every route of a table must have been called with success and, where it takes input, with errors. */
+/**
+ * Checks that every route of a table is called with success and, if it takes input, with errors.
+ */
 function assertCovered(table: Record<string, Route>, cases: readonly Case[]): void {
   for (const [name, route] of Object.entries(table)) {
     const own = cases.filter((each) => each.route === route);
@@ -26,7 +28,7 @@ function assertCovered(table: Record<string, Route>, cases: readonly Case[]): vo
   }
 }
 
-/** Comes last: it ends a worker. */
+/** Must be the last case: it ends a worker. */
 const reload = (id: string): Case => ({
   route: orchestratorRoutes.reloadPool,
   params: { id },
@@ -69,7 +71,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
         }
       });
 
-      await t.step("no token of a worker is shown to clients", async () => {
+      await t.step("clients never see the token of a worker", async () => {
         for (const path of ["/v2/workers", "/v2/pools", "/v2/models", "/metrics"]) {
           const text = await (await fetch(stack.url + path)).text();
           assert.ok(!text.includes(worker.token), path);
@@ -133,7 +135,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
         const isNew = ({ fingerprint, pid }: PoolState["workers"][number]) =>
           fingerprint === worker.fingerprint && pid !== worker.pid;
         await check(stack.url, reload(state.pool_id));
-        await until("a worker is there again", async () => {
+        await until("a worker runs again", async () => {
           await check(stack.url, {
             route: orchestratorRoutes.loadModel,
             params: { ref: "counter" },

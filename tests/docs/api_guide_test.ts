@@ -10,12 +10,12 @@ const BASE = "http://127.0.0.1:8080";
 
 const BLOCKS = [...GUIDE.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, block = ""]) => block);
 
-/** Method and path of each curl in the guide. */
+/** Method and path of each curl command in the guide. */
 function calls(): { method: string; path: string }[] {
-  return BLOCKS.flatMap((block) => block.split(/\bcurl /).slice(1)).flatMap((words) => {
-    const path = words.split(BASE)[1]?.match(/^[^\s?'|)]*/)?.[0];
+  return BLOCKS.flatMap((block) => block.split(/\bcurl /).slice(1)).flatMap((command) => {
+    const path = command.split(BASE)[1]?.match(/^[^\s?'|)]*/)?.[0];
     if (path === undefined) return [];
-    const method = /-X (\w+)/.exec(words)?.[1] ?? (words.includes(" -d ") ? "POST" : "GET");
+    const method = /-X (\w+)/.exec(command)?.[1] ?? (command.includes(" -d ") ? "POST" : "GET");
     return [{ method, path }];
   });
 }
@@ -30,7 +30,7 @@ Deno.test("the guide has a command for each route of clients and operators", () 
   assert.deepEqual(missing.map(({ method, path }) => `${method} ${path}`), []);
 });
 
-Deno.test("every command of the guide works as it stands", async () => {
+Deno.test("every command of the guide works unchanged", async () => {
   const models = await Deno.makeTempDir({ prefix: "llorch-docs-" });
   try {
     await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(models, "demo.gguf"));

@@ -16,7 +16,7 @@ async function run(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ran> {
-  // A checkout has deno on PATH.
+  // The examples expect deno on PATH.
   const path = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
   const { code, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
@@ -40,7 +40,7 @@ function script(
   );
 }
 
-Deno.test("the examples do what they say", async (t) => {
+Deno.test("the examples do what they describe", async (t) => {
   await withService(join(ROOT, "catalog/demo"), async ({ orchestratord: { url }, client, dir }) => {
     await t.step("OpenAI's client", async () => {
       const config = `--config=${join(EXAMPLES, "openai-client/deno.json")}`;
@@ -60,19 +60,22 @@ Deno.test("the examples do what they say", async (t) => {
       assert.match(out, /3 4 5 6 7 8/);
     });
 
-    await t.step("curl says a word of any kind, and why a job was not taken", async () => {
-      const env = { LLORCH_URL: url };
-      const { code, err } = await run(join(EXAMPLES, "follow.sh"), ['Say "a\\b"\nnow'], env);
-      assert.equal(code, 0, err);
-      const refused = await run(join(EXAMPLES, "follow.sh"), [], {
-        ...env,
-        LLORCH_MODEL: "nobody",
-      });
-      assert.equal(refused.code, 1);
-      assert.match(refused.err, /MODEL_NOT_FOUND/);
-    });
+    await t.step(
+      "the curl example takes any prompt, and prints why a job was refused",
+      async () => {
+        const env = { LLORCH_URL: url };
+        const { code, err } = await run(join(EXAMPLES, "follow.sh"), ['Say "a\\b"\nnow'], env);
+        assert.equal(code, 0, err);
+        const refused = await run(join(EXAMPLES, "follow.sh"), [], {
+          ...env,
+          LLORCH_MODEL: "nobody",
+        });
+        assert.equal(refused.code, 1);
+        assert.match(refused.err, /MODEL_NOT_FOUND/);
+      },
+    );
 
-    await t.step("a batch that is run twice does nothing twice", async () => {
+    await t.step("a batch that is run twice submits no job twice", async () => {
       const file = join(dir, "prompts.txt");
       await Deno.writeTextFile(file, "Count from 1 to 4.\n\nWho are you?\nCount from 5 to 8.\n");
       const batch = async () => {
@@ -90,7 +93,7 @@ Deno.test("the examples do what they say", async (t) => {
     assert.equal(client.baseUrl, url);
   });
 
-  await t.step("three hosts on one machine, one of which is stopped", async () => {
+  await t.step("three hosts run on one machine, and one of them is stopped", async () => {
     const { code, out, err } = await run(join(EXAMPLES, "three-hosts.sh"), []);
     assert.equal(code, 0, out + err);
     for (let n = 1; n <= 6; n++) assert.match(out, new RegExp(`^${n}: +\\d \\d \\d`, "m"));

@@ -20,7 +20,7 @@ Deno.test({
         assert.match(orchestratord.url, /^https:/);
         assert.deepEqual(numbersOf(await run(client, task)), range(8, 20));
 
-        // Who does not know the authority does not talk to the service.
+        // A client that does not trust the certificate authority cannot talk to the service.
         const stranger = createClient({ baseUrl: orchestratord.url });
         await assert.rejects(stranger.call(routes.health, {}), (error: Error) => {
           assert.ok(error instanceof TransportError);

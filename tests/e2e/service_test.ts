@@ -9,7 +9,7 @@ import { isAlive, numbersOf, range, run, textOf, until, within } from "../suppor
 
 const task = { model: "slow-counter", prompt: "w7", max_tokens: 300, temperature: 0 };
 
-Deno.test("every executable says its version, its help and what a wrong flag is", async () => {
+Deno.test("every executable prints its version and its help, and names a wrong flag", async () => {
   for (const name of ["llorch", "orchestratord", "pool-managerd", "llorch-candled"] as const) {
     const ran = (...args: string[]) => runExecutable(name, args);
     const version = await ran("--version");
@@ -32,7 +32,7 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       assert.equal(received.at(-1)?.event, "end");
     });
 
-    await t.step("llorch submits a job and prints what it says", async () => {
+    await t.step("llorch submits a job and prints its output", async () => {
       const { code, out, err } = await service.llorch(
         ...["orchestrator", "jobs", "submit", "--model", "slow-counter"],
         ...["--max-tokens", "5", "--temperature", "0", "w7"],
@@ -46,7 +46,7 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       await job.saysMore(20);
       Deno.kill((await service.workers())[0]!.pid, "SIGKILL");
       const params = { id: await job.id() };
-      await until("another has it", async () => {
+      await until("another worker has the job", async () => {
         return (await client.call(routes.getTask, { params })).attempts.length === 2;
       });
       await job.saysMore(20);
@@ -91,13 +91,13 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
         const file = join(dir, "orchestrator.toml");
         const before = await Deno.readTextFile(file);
         const reload = async (text: string, event: string) => {
-          const seen = orchestratord.log.length;
+          const linesBefore = orchestratord.log.length;
           await Deno.writeTextFile(file, text);
           orchestratord.program.kill("SIGHUP");
-          const said = () =>
-            orchestratord.log.slice(seen).find((entry) => entry["event"] === event);
-          await until(`it says ${event}`, () => said() !== undefined);
-          return said()!;
+          const logged = () =>
+            orchestratord.log.slice(linesBefore).find((entry) => entry["event"] === event);
+          await until(`it logs ${event}`, () => logged() !== undefined);
+          return logged()!;
         };
         const capacity = async () => (await client.call(routes.queue, {})).capacity;
         const taken = await reload(
@@ -114,7 +114,7 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
       },
     );
 
-    await t.step("SIGTERM to orchestratord and a new start: accepted jobs are there", async () => {
+    await t.step("accepted jobs survive a SIGTERM to orchestratord and a new start", async () => {
       const ids = [];
       for (const n of range(0, 6)) {
         const body = { ...task, prompt: `w${n * 1000}`, max_tokens: 100, detached: true };
@@ -131,7 +131,7 @@ Deno.test("a service made of executables serves, survives and is restarted", asy
   }, { poolManagerd: `worker.default_context = ${ENDLESS_CONTEXT}` });
 });
 
-Deno.test("a stop of both daemons leaves no worker", async () => {
+Deno.test("no worker is left after both daemons have stopped", async () => {
   let pid = 0;
   await withService(dirname(slowCounterModel()), async (service) => {
     await run(service.client, { ...task, max_tokens: 3 });

@@ -1,5 +1,5 @@
 /**
- * Built workers on a GPU of this machine, and without one. `LLORCH_BIN_DIR` says where they are.
+ * Built workers with and without a GPU of this machine. `LLORCH_BIN_DIR` is their folder.
  *
  * @module
  */
@@ -17,18 +17,18 @@ const built = gpuBuilds();
 const lonely = built.find(({ backend }) => !hasDevice(backend, GPU));
 const cuda = built.find(({ backend }) => backend === "cuda");
 
-/** What the counter says after 1. */
+/** Text that the counter generates after 1. */
 const COUNTED = range(2, 40).map((n) => ` w${n}`).join("");
 
-/** A test that needs something, or says in its name why it is skipped. */
+/** Registers a test that needs something; without it, the test is skipped and its name says why. */
 function testWith<T extends object>(
-  what: string,
+  name: string,
   needed: T | string,
   work: (needed: T) => Promise<void>,
 ): void {
   const isThere = typeof needed !== "string";
   Deno.test({
-    name: isThere ? what : `${what} (skipped: ${needed})`,
+    name: isThere ? name : `${name} (skipped: ${needed})`,
     ignore: !isThere,
     fn: () => work(needed as T),
   });
@@ -39,7 +39,7 @@ function start({ path }: GpuBuild, flags: readonly string[]) {
   return startCommand(path, [...args, ...flags]);
 }
 
-/** Runs a worker until it is loaded, and lets it count. */
+/** Starts a worker, waits until it has loaded, and lets it count. */
 async function countOn(build: GpuBuild, gpu: string): Promise<{ backend: string; text: string }> {
   const program = start(build, ["--gpu", gpu]);
   try {
@@ -74,13 +74,13 @@ async function loadedAt(lines: AsyncIterable<string>): Promise<string> {
   throw new Error("The worker has ended");
 }
 
-testWith("a worker computes on the GPU, and says so", found, async (build) => {
+testWith("a worker computes on the GPU, and logs it", found, async (build) => {
   const { backend, text } = await countOn(build, GPU);
   assert.equal(backend, build.backend);
   assert.equal(text, COUNTED);
 });
 
-testWith("a GPU that is not there is no reason to take the CPU", found, async (build) => {
+testWith("a worker for a missing GPU does not fall back to the CPU", found, async (build) => {
   const program = start(build, ["--gpu", "99"]);
   const { code } = await within(program.status, "the worker has ended", 120_000);
   assert.equal(code, 1);
@@ -88,8 +88,8 @@ testWith("a GPU that is not there is no reason to take the CPU", found, async (b
 });
 
 testWith(
-  "a GPU build without its driver says what is missing in one line, and exits with 1",
-  lonely ?? (built.length === 0 ? String(found) : "every GPU build here has a device"),
+  "a GPU build without its driver names what is missing in one line, and exits with 1",
+  lonely ?? (built.length === 0 ? String(found) : "every GPU build on this machine has a device"),
   async (build) => {
     const program = start(build, []);
     const { code } = await within(program.status, "the worker has ended", 120_000);
@@ -102,7 +102,7 @@ testWith(
 );
 
 testWith(
-  "the CUDA build computes on the CPU where it is told to, with a GPU and without one",
+  "the CUDA build computes on the CPU if asked to, with and without a GPU",
   cuda ?? (built.length === 0 ? String(found) : "there is no llorch-candled-cuda"),
   async (build) => {
     const { backend, text } = await countOn(build, "none");

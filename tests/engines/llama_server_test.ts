@@ -1,5 +1,5 @@
 /**
- * A real llama-server behind the worker contract, through the whole service.
+ * A real llama-server behind the worker's API, tested through the whole service.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const COMMAND = [
   "--no-ui",
 ];
 
-/** A service whose models are all served by llama-server. */
+/** Runs a test with a service whose models are all served by llama-server. */
 function withLlamaServer(
   models: string,
   test: (service: Service) => Promise<void>,
@@ -89,14 +89,14 @@ Deno.test({
       const { models } = await client.call(routes.models, {});
       assert.equal(models.length, 1);
 
-      // More at a time than there are slots: each counts for itself.
+      // More streams than slots: each must count on its own.
       const side = Array.from({ length: 6 }, (_, index) => index * 100);
       const answers = await Promise.all(
         side.map((from) => all(follow(client, { ...task(60), prompt: ` w${from}` }))),
       );
       assert.deepEqual(answers.map(numbersOf), side.map((from) => range(from + 1, 60)));
 
-      // Cancelled: the slot is free for the next.
+      // After a cancel, the slot is free for the next job.
       for await (const { event, data } of follow(client, task(2000))) {
         if (event === "started") {
           await client.call(routes.cancelTask, { params: { id: data.job_id } });
@@ -105,7 +105,7 @@ Deno.test({
       }
       await until("the slot is free", async () => (await workers())[0]?.active === 0);
 
-      // kill -9 in mid-answer: another worker goes on, and no token is lost or doubled.
+      // kill -9 in mid-answer: another worker continues, and no token is lost or doubled.
       server = await serverOf(first.pid);
       let isKilled = false;
       const received: Received[] = [];
@@ -122,30 +122,30 @@ Deno.test({
       assert.ok(received.some(({ event, data }) => event === "metrics" && data.attempt === 2));
       assert.equal(isAlive(first.pid), false);
 
-      // kill -9 of the worker takes its server along.
+      // kill -9 of the worker ends its server too.
       const second = (await workers()).find(({ state }) => state === "ready")!;
       server = await serverOf(second.pid);
       Deno.kill(second.pid, "SIGKILL");
-      await until("the server has gone with its worker", () => !isAlive(server));
+      await until("the server has ended with its worker", () => !isAlive(server));
 
       assert.equal(numbersOf(await all(follow(client, task(5)))).length, 5);
       const third = (await workers()).find(({ state }) => state === "ready")!;
       server = await serverOf(third.pid);
     });
-    assert.equal(isAlive(server), false, "an orderly stop ends the server, too");
+    assert.equal(isAlive(server), false, "a clean stop ends the server too");
   },
 });
 
 Deno.test({
-  name: title("llama-server: characters of several tokens keep the ids of all of them"),
+  name: title("llama-server: a character of several tokens keeps all their ids"),
   ignore: reason !== undefined,
   async fn() {
     const models = await Deno.makeTempDir({ prefix: "llorch-models-" });
     writeUtf8Model(join(models, "utf8.gguf"));
     try {
       await withLlamaServer(models, async ({ client }) => {
-        const asked = { model: "utf8", prompt: "a", max_tokens: 20, temperature: 0 };
-        const { job_id } = await client.call(routes.submit, { body: asked });
+        const body = { model: "utf8", prompt: "a", max_tokens: 20, temperature: 0 };
+        const { job_id } = await client.call(routes.submit, { body });
         const { events } = await client.stream(routes.taskEvents, {
           params: { id: job_id },
           query: { ids: "true" },
@@ -164,7 +164,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: title("llama-server that hangs is noticed behind its worker, and another goes on"),
+  name: title("a llama-server that hangs is noticed behind its worker, and another continues"),
   ignore: reason !== undefined,
   async fn() {
     let hung = 0;
@@ -177,13 +177,13 @@ Deno.test({
         Deno.kill(hung, "SIGSTOP");
       }
       assert.deepEqual(numbersOf(received), range(8, 300));
-      await until("the one that hung is gone", () => !isAlive(hung));
+      await until("the server that hung has ended", () => !isAlive(hung));
     }, { orchestratord: "failover.stall_ms = 2000" });
   },
 });
 
 Deno.test({
-  name: title("llama-server that makes embeddings is found out, and makes them for /v1"),
+  name: title("a llama-server with embeddings is recognised, and serves them on /v1"),
   ignore: reason !== undefined,
   async fn() {
     const flags = ["--embeddings", "--pooling", "mean"];

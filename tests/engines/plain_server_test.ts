@@ -1,5 +1,6 @@
 /**
- * A model without a GGUF file, of a server that knows text alone, through the whole service.
+ * A model without a GGUF file, on a server that only exchanges text, tested through the whole
+ * service.
  *
  * @module
  */

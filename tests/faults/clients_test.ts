@@ -19,7 +19,7 @@ import {
 
 const SLOTS = 2;
 
-Deno.test("clients that go and come back: streams are whole, slots are freed, nothing is left", async (t) => {
+Deno.test("clients that leave and return: streams are complete, slots are freed, nothing is left", async (t) => {
   await withService(dirname(slowCounterModel()), async (service) => {
     const { client } = service;
     await run(client, countTask(0, 3));
@@ -44,13 +44,13 @@ Deno.test("clients that go and come back: streams are whole, slots are freed, no
 
       await inRounds(t, "a /v1 client leaves in the queue", async () => {
         const leave = fill(service);
-        await until("the slots are taken", () => isActive(service, SLOTS));
+        await until("all slots are in use", () => isActive(service, SLOTS));
         const waiting = new AbortController();
         const reply = chat(service, waiting.signal);
         await until("it waits", async () => await queued(service) === 1);
         waiting.abort();
         await assert.rejects(reply);
-        await until("it waits no more", async () => await queued(service) === 0);
+        await until("it has left the queue", async () => await queued(service) === 0);
         leave();
         await checkSettled(service);
       });
@@ -88,14 +88,14 @@ Deno.test("clients that go and come back: streams are whole, slots are freed, no
     });
   }, {
     ...SETTINGS,
-    // With room for jobs that end only when their client leaves.
+    // The context has room for jobs that end only when their client leaves.
     poolManagerd: `${SETTINGS.poolManagerd}
       worker.default_slots = ${SLOTS}
       worker.default_context = ${ENDLESS_CONTEXT}`,
   });
 });
 
-/** Takes every slot; the returned function gives them back. */
+/** Occupies every slot; the returned function frees them. */
 function fill({ client }: Service): () => void {
   const leave = new AbortController();
   for (const n of range(0, SLOTS)) {

@@ -12,7 +12,8 @@ const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.s
 const hasFaketime = Deno.build.os === "linux" && exists(FAKETIME);
 
 Deno.test({
-  name: "a disk that fills up and is freed: nothing is acknowledged meanwhile, streams are whole" +
+  name:
+    "a disk that is full for a while: nothing is acknowledged meanwhile, and streams are complete" +
     (isRoot ? "" : " (skipped: a file system of a stated size needs root)"),
   ignore: !isRoot,
   async fn(t) {
@@ -47,7 +48,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a clock that jumps by an hour, on and back: streams go on, nobody is given up" +
+  name:
+    "a clock that jumps forward and back by an hour: streams continue, and no worker is given up" +
     (hasFaketime ? "" : " (skipped: libfaketime is not installed)"),
   ignore: !hasFaketime,
   async fn(t) {
@@ -57,8 +59,8 @@ Deno.test({
     try {
       await withService(dirname(slowCounterModel()), async (service) => {
         await run(service.client, countTask(0, 3));
-        const seen = new Set((await service.workers()).map(({ pid }) => pid));
-        await checkNoLeak(service, seen, () =>
+        const known = new Set((await service.workers()).map(({ pid }) => pid));
+        await checkNoLeak(service, known, () =>
           inRounds(t, "the clock jumps", async (n) => {
             const froms = range(0, 6).map((k) => 1000 * k + n);
             const some = Promise.withResolvers<void>();
@@ -69,10 +71,11 @@ Deno.test({
             await some.promise;
             await Deno.writeTextFile(clock, n % 2 === 0 ? "+3600" : "+0");
             for (const [k, received] of (await all).entries()) checkWhole(received, froms[k]!);
-            // Both daemons have seen the jump, and looked at their timeouts several times.
+            // Long enough for both daemons to notice the jump and to check their timeouts several
+            // times.
             await delay(1500);
             const now = (await service.workers()).map(({ pid }) => pid);
-            assert.deepEqual(now, [...seen], "the worker is the one that it was");
+            assert.deepEqual(now, [...known], "the worker was not replaced");
             const { tasks } = await service.client.call(routes.listTasks, { query: { limit: 6 } });
             assert.deepEqual(tasks.map(({ attempts }) => attempts.length), Array(6).fill(1));
           }));
@@ -96,7 +99,7 @@ async function command(name: string, ...args: string[]): Promise<void> {
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-/** Takes every byte that is left. */
+/** Writes until the disk is full. */
 function fillUp(file: string): void {
   using open = Deno.openSync(file, { create: true, append: true });
   for (const size of [65_536, 4096, 1]) {
@@ -104,7 +107,7 @@ function fillUp(file: string): void {
     try {
       while (open.writeSync(bytes) > 0);
     } catch {
-      // Full for this size.
+      // There is no room for a block of this size.
     }
   }
 }

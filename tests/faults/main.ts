@@ -1,5 +1,5 @@
 /**
- * `deno task test:faults [--rounds N]`: every fault a hundred times, or as often as it is said.
+ * `deno task test:faults [--rounds N]`: runs every fault N times, by default a hundred times.
  *
  * @module
  */

@@ -14,13 +14,13 @@ import {
   SLOW_ROUNDS,
 } from "./rounds.ts";
 
-/** All streams beside a poison are whole within this, in milliseconds, on a machine of their own. */
+/** Time in which all streams beside a poison are complete on an idle machine, in ms. */
 const WHOLE_MS = 15_000;
 
-/** Long enough to be there when the poison comes. */
+/** Tokens of each stream: enough that it still runs when the poison arrives. */
 const TOKENS = 600;
 
-/** How long three such streams take together on a machine of their own, in milliseconds. */
+/** Time that three such streams take together on an idle machine, in ms. */
 const CALM_MS = 1_800;
 
 const SETTINGS = {
@@ -53,14 +53,14 @@ Deno.test("a poison among streams costs them one attempt, and ends as unsafe", a
   }
 });
 
-/** How much slower than a machine of its own this one is now. */
+/** How many times slower this machine is now than an idle one; at least 1. */
 async function slowness({ client }: Service, round: number): Promise<number> {
   const began = performance.now();
   await Promise.all([1, 2, 3].map((n) => followThrough(client, countTask(n + round, TOKENS))));
   return Math.max(1, (performance.now() - began) / CALM_MS);
 }
 
-async function poisoned(service: Service, round: number, words: string): Promise<void> {
+async function poisoned(service: Service, round: number, prompt: string): Promise<void> {
   const { client } = service;
   const wholeMs = WHOLE_MS * await slowness(service, round);
   const began = performance.now();
@@ -78,7 +78,7 @@ async function poisoned(service: Service, round: number, words: string): Promise
   await follow(1_000 + round);
   await follow(2_000 + round);
   const headers = { "idempotency-key": crypto.randomUUID() };
-  const body = { model: "slow-counter", prompt: words, max_tokens: 3, detached: true };
+  const body = { model: "slow-counter", prompt, max_tokens: 3, detached: true };
   const { job_id } = await client.call(routes.submit, { body, headers });
   const view = () => client.call(routes.getTask, { params: { id: job_id } });
   await until("the poison is on a worker", async () => (await view()).attempts.length > 0);
@@ -86,8 +86,8 @@ async function poisoned(service: Service, round: number, words: string): Promise
 
   const ends = await Promise.all(whole);
   const took = Math.max(...ends) - began;
-  const told = `whole after ${Math.round(took)} ms of ${Math.round(wholeMs)}`;
-  assert.ok(took < wholeMs, `the streams beside it were ${told}`);
+  const timing = `complete after ${Math.round(took)} ms of ${Math.round(wholeMs)}`;
+  assert.ok(took < wholeMs, `the streams beside it were ${timing}`);
   await until("the poison has ended", async () => (await view()).ended_at !== undefined);
   const { error, attempts } = await view();
   assert.equal(error?.code, "REQUEST_UNSAFE");
@@ -97,7 +97,10 @@ async function poisoned(service: Service, round: number, words: string): Promise
   const { tasks } = await client.call(routes.listTasks, { query: { limit: 4 } });
   const others = tasks.filter((each) => each.job_id !== job_id);
   for (const { attempts } of others) {
-    assert.ok(attempts.length <= 2, `a neighbour lost one attempt: ${JSON.stringify(attempts)}`);
+    assert.ok(
+      attempts.length <= 2,
+      `a neighbour lost more than one attempt: ${JSON.stringify(attempts)}`,
+    );
   }
   await checkSettled(service);
 }

@@ -7,10 +7,10 @@ import { isAlive, range, until } from "../support/stack.ts";
 import { LonePool } from "./pool_rounds.ts";
 import { ROUNDS } from "./rounds.ts";
 
-/** Two for each of another fault, and some in any case. */
+/** Number of rounds: twice that of other faults, and at least 12. */
 const POOL_ROUNDS = Math.max(12, 2 * ROUNDS);
 const MAX_WORKERS = 3;
-/** Ports that workers may take. */
+/** Number of ports that workers may use. */
 const PORTS = 20;
 const SEED = Number(Deno.env.get("LLORCH_FAULT_SEED") ?? Date.now() % 2 ** 31);
 
@@ -80,10 +80,10 @@ Deno.test({
       }
       const { workers } = await pool.state;
       for (const { worker_id } of workers) await pool.stop(worker_id, 5000);
-      await until("its workers have ended", async () => (await pool.state).workers.length === 0);
-      await until("descriptors are given back", () => pool.descriptors() <= before + 5);
+      await until("all workers have ended", async () => (await pool.state).workers.length === 0);
+      await until("file descriptors are released", () => pool.descriptors() <= before + 5);
       await pool.close();
-      assert.deepEqual(pool.processes(), [], "no process is left, and so no port is held");
+      assert.deepEqual(pool.processes(), [], "no process, and so no used port, is left");
       assert.deepEqual([...Deno.readDirSync(pool.temporary)], [], "no temporary file is left");
       const state = [...Deno.readDirSync(join(dir, "state"))].map(({ name }) => name).sort();
       assert.deepEqual(state.filter((name) => !/^(lock|logs|pool\.db)$/.test(name)), []);
@@ -99,10 +99,10 @@ Deno.test({
 
 async function killed(pid: number): Promise<void> {
   Deno.kill(pid, "SIGKILL");
-  await until("it is gone", () => !isAlive(pid));
+  await until("the pool manager is gone", () => !isAlive(pid));
 }
 
-/** A model whose header is right, and which llama.cpp does not know. */
+/** Writes a model with a valid header whose architecture llama.cpp does not know. */
 async function writeUnloadable(path: string, like: string): Promise<void> {
   const text = (await readFile(like)).toString("latin1");
   const changed = text.replaceAll("llama.", "lxama.").replace(
@@ -112,7 +112,7 @@ async function writeUnloadable(path: string, like: string): Promise<void> {
   await writeFile(path, changed, "latin1");
 }
 
-/** A port that is free now, with room above it. */
+/** A port that is free now, and low enough that the ports above it exist. */
 function freePort(): number {
   while (true) {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,5 +1,5 @@
 /**
- * One pool manager with real workers, and what it says of them held against what the machine says.
+ * One pool manager with real workers; its reports are compared with the machine's processes.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { createClient } from "#shared/http/client.ts";
 import { type RunningDaemon, startDaemon } from "../support/service.ts";
 import { isAlive, until, within } from "../support/stack.ts";
 
-/** Workers' own figures are a look old. */
+/** Relative tolerance: the memory that a pool manager reports is as old as its last measurement. */
 const MEMORY_TOLERANCE = 0.25;
 
-/** A pool manager that is started again and again in one folder. */
+/** A pool manager that can be restarted in the same folder. */
 export class LonePool {
   readonly dir: string;
   readonly #models: string;
   readonly portBase: number;
-  /** Ids of all workers that it promised. */
+  /** Ids of all workers whose spawn it accepted. */
   readonly promised = new Set<string>();
   #daemon: RunningDaemon | undefined;
   #requests = 0;
@@ -29,7 +29,7 @@ export class LonePool {
     this.portBase = portBase;
   }
 
-  /** For temporary files of everything that runs here. */
+  /** Folder for the temporary files of the pool manager and its workers. */
   get temporary(): string {
     return join(this.dir, "tmp");
   }
@@ -44,7 +44,7 @@ export class LonePool {
 
   async start(): Promise<void> {
     await Deno.mkdir(this.temporary, { recursive: true });
-    // Workers that start while it is killed call back where it was.
+    // Workers that are starting when it is killed still call its previous address.
     const port = this.#daemon ? new URL(this.#daemon.url).port : "0";
     this.#daemon = await startDaemon("pool-managerd", [
       `--port=${port}`,
@@ -56,7 +56,7 @@ export class LonePool {
     ], { TMPDIR: this.temporary });
   }
 
-  /** Asks for a worker; undefined where there was no room for it. */
+  /** Spawns a worker and returns its id. */
   async spawn(model: string): Promise<string> {
     const { models } = await this.state;
     const found = models.find(({ aliases }) => aliases.includes(model));
@@ -87,30 +87,30 @@ export class LonePool {
   }
 
   /**
-   * Waits until nothing is under way, and checks that what it says is so: its workers are the
-   * machine's, each holds the memory that it is counted with, and every other one that was promised
-   * is an exit, once.
+   * Waits until no worker starts or stops, then checks the pool manager's report: its workers are
+   * the processes of the machine, each uses the memory that is reported for it, and every other
+   * accepted worker is listed once as an exit.
    */
   async check(): Promise<void> {
-    let said = await this.state;
-    await until("nothing is under way", async () => {
-      said = await this.state;
-      return said.workers.every(({ state, pid }) => state === "ready" && isAlive(pid)) &&
-        said.workers.length + said.exits.length === this.promised.size;
+    let report = await this.state;
+    await until("no worker starts or stops", async () => {
+      report = await this.state;
+      return report.workers.every(({ state, pid }) => state === "ready" && isAlive(pid)) &&
+        report.workers.length + report.exits.length === this.promised.size;
     });
-    const pids = said.workers.map(({ pid }) => pid).sort((a, b) => a - b);
-    // One that was killed as it forked leaves a child for a moment.
+    const pids = report.workers.map(({ pid }) => pid).sort((a, b) => a - b);
+    // A process that was killed while it forked leaves a child for a moment.
     let alive: number[] = [];
-    await until("its workers are those that live", () => {
+    await until("the reported workers are the running ones", () => {
       alive = this.processes();
       return alive.join() === pids.join();
-    }).catch(() => assert.deepEqual(alive, pids, "its workers are those that live"));
-    const ids = [...said.workers, ...said.exits].map(({ worker_id }) => worker_id).sort();
-    assert.deepEqual(ids, [...this.promised].sort(), "every worker lives, or has ended once");
-    const ports = said.workers.map(({ uri }) => Number(new URL(uri!).port));
+    }).catch(() => assert.deepEqual(alive, pids, "the reported workers are the running ones"));
+    const ids = [...report.workers, ...report.exits].map(({ worker_id }) => worker_id).sort();
+    assert.deepEqual(ids, [...this.promised].sort(), "every worker runs or has ended, once");
+    const ports = report.workers.map(({ uri }) => Number(new URL(uri!).port));
     assert.equal(new Set(ports).size, ports.length, "no port is used twice");
     let off = "";
-    await until("workers hold what they are counted with", async () => {
+    await until("workers use the memory that is reported for them", async () => {
       off = (await this.state).workers
         .map(({ worker_id, pid, memory_bytes }) => ({ worker_id, memory_bytes, held: held(pid) }))
         .filter(({ memory_bytes: counted, held }) =>
@@ -121,7 +121,7 @@ export class LonePool {
     }).catch((error) => assert.fail(`${error.message}: ${off}`));
   }
 
-  /** Workers of this pool by the machine's word, whoever their parent is now. */
+  /** Process ids of this pool's workers from `/proc`, whatever their parent is now. */
   processes(): number[] {
     return [...Deno.readDirSync("/proc")]
       .map(({ name }) => Number(name))
@@ -129,20 +129,20 @@ export class LonePool {
       .sort((a, b) => a - b);
   }
 
-  /** Descriptors that the pool manager holds. */
+  /** Number of file descriptors that the pool manager has open. */
   descriptors(): number {
     return [...Deno.readDirSync(`/proc/${this.pid}/fd`)].length;
   }
 
   #isOurs(pid: number): boolean {
     try {
-      const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+      const args = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
       const environment = Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0");
-      return words.includes("--worker-id") || words.some((word) => word.startsWith("--worker-id="))
+      return args.includes("--worker-id") || args.some((arg) => arg.startsWith("--worker-id="))
         ? isAlive(pid) && environment.includes(`TMPDIR=${this.temporary}`)
         : false;
     } catch {
-      return false; // It has ended.
+      return false; // The process has ended.
     }
   }
 
@@ -156,7 +156,7 @@ export class LonePool {
   }
 }
 
-/** Memory of a process that is in the machine's memory, in bytes. */
+/** Resident memory of a process, in bytes. */
 function held(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);

@@ -20,16 +20,16 @@ const STREAMS = 6;
 
 Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is left", async (t) => {
   await withService(dirname(slowCounterModel()), async (service) => {
-    const seen = new Set<number>();
+    const known = new Set<number>();
     const harmed = new Set<number>();
     const harm = async (signal: Deno.Signal) => {
-      const pid = await workerPid(service, seen, harmed);
+      const pid = await workerPid(service, known, harmed);
       harmed.add(pid);
       Deno.kill(pid, signal);
     };
     await run(service.client, countTask(0, 3));
 
-    await checkNoLeak(service, seen, async () => {
+    await checkNoLeak(service, known, async () => {
       await inRounds(
         t,
         "kill -9 of the worker",
@@ -43,7 +43,7 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
     });
 
     await inRounds(t, "kill -9 of pool-managerd", async (n) => {
-      const pid = await workerPid(service, seen, harmed);
+      const pid = await workerPid(service, known, harmed);
       await streamsThrough(service, n, async () => {
         service.poolManagerd.program.kill("SIGKILL");
         await service.poolManagerd.program.status;
@@ -60,7 +60,7 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
         Array(STREAMS).fill(1),
         "no stream broke",
       );
-      // One that hung in a round before may still be on its way out.
+      // A worker that hung in an earlier round may still be stopping.
       await until("it is the only worker", async () => {
         const pids = (await service.workers()).map((each) => each.pid);
         return pids.length === 1 && pids[0] === pid;
@@ -68,23 +68,23 @@ Deno.test("kill -9 and SIGSTOP: every stream is whole, nothing hangs, nothing is
     });
     await inRounds(t, "kill -9 of orchestratord", (n) =>
       streamsThrough(service, n, async () => {
-        await workerPid(service, seen, harmed);
+        await workerPid(service, known, harmed);
         service.orchestratord.program.kill("SIGKILL");
         await service.orchestratord.program.status;
         await service.restart("orchestratord");
       }));
-    await checkNoLeak(service, seen, async () => {});
+    await checkNoLeak(service, known, async () => {});
   }, SETTINGS);
 });
 
-/** Runs streams, does something while they run, and checks that each is whole. */
+/** Runs streams, causes a fault while they run, and checks that each stream is complete. */
 async function streamsThrough(
   { client }: Service,
   round: number,
   fault: () => Promise<void>,
 ): Promise<void> {
   const froms = range(0, STREAMS).map((n) => 1000 * n + round);
-  // Early, in the middle and late, over the rounds.
+  // The moment moves from early to late over the rounds.
   const when = 1 + Math.floor(120 * (round + 0.5) / ROUNDS);
   let tokens = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -98,10 +98,10 @@ async function streamsThrough(
   for (const [n, received] of (await all).entries()) checkWhole(received, froms[n]!);
 }
 
-/** The process of a ready worker. One that hangs is reported as ready for a while. */
+/** Process id of a ready worker. A worker that hangs is still reported as ready for a while. */
 async function workerPid(
   { workers }: Service,
-  seen: Set<number>,
+  known: Set<number>,
   harmed: ReadonlySet<number>,
 ): Promise<number> {
   let pid: number | undefined;
@@ -110,6 +110,6 @@ async function workerPid(
     pid = ready?.pid;
     return pid !== undefined;
   });
-  seen.add(pid!);
+  known.add(pid!);
   return pid!;
 }

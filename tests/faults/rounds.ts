@@ -1,6 +1,6 @@
 /**
- * What every fault test shares: rounds, streams that are followed through breaks, and the checks that
- * hold whatever happened.
+ * Shared by all fault tests: rounds, clients that resume broken streams, and checks that must pass
+ * after every fault.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { delay } from "#shared/lifecycle.ts";
 import type { RunningDaemon, Service } from "../support/service.ts";
 import { follow, isAlive, numbersOf, range, type Received, until } from "../support/stack.ts";
 
-/** How often each fault happens; `deno task test:faults` asks for more. */
+/** Rounds of each fault; `deno task test:faults` runs more. */
 export const ROUNDS: number = Number(Deno.env.get("LLORCH_FAULT_ROUNDS") ?? 2);
 
-/** The same for faults that take a quarter of a minute each. */
+/** Rounds of faults that take a quarter of a minute each. */
 export const SLOW_ROUNDS: number = Number(Deno.env.get("LLORCH_FAULT_ROUNDS") ?? 1);
 
-/** Runs a fault round after round. */
+/** Runs a fault in {@linkcode ROUNDS} test steps, or in `rounds`. */
 export async function inRounds(
   t: Deno.TestContext,
   name: string,
@@ -33,12 +33,12 @@ export async function inRounds(
   for (let n = 0; n < rounds; n++) await t.step(`${name}, round ${n + 1}`, () => round(n));
 }
 
-/** About 2 ms a token when alone: long enough to act while it runs. */
+/** A task that takes about 2 ms per token when it runs alone: long enough to act while it runs. */
 export function countTask(from: number, count = 150): TaskRequestInput {
   return { model: "slow-counter", prompt: `w${from}`, max_tokens: count, temperature: 0 };
 }
 
-/** Settings under which faults are noticed within seconds. */
+/** Settings that let the daemons notice faults within seconds. */
 export const SETTINGS = {
   orchestratord: `tick_ms = 50
     failover = { stall_ms = 1500, backoff_first_ms = 100, backoff_max_ms = 1000, max_attempts = 20 }
@@ -48,8 +48,8 @@ export const SETTINGS = {
 } as const;
 
 /**
- * Follows a task as a client does that means to have all of it: whenever its stream breaks, it asks
- * again with the id of the last event.
+ * Submits a task and returns all its events. Whenever the stream breaks, it resumes with the id of
+ * the last event.
  */
 export async function followThrough(
   client: Client,
@@ -74,7 +74,7 @@ export async function followThrough(
   return received;
 }
 
-/** Submits a task under a key of its own, again and again until it was heard. */
+/** Submits a task with a new idempotency key, and retries until orchestratord replies. */
 async function submitThrough(client: Client, task: TaskRequestInput): Promise<{ job_id: string }> {
   const headers = { "idempotency-key": crypto.randomUUID() };
   while (true) {
@@ -87,13 +87,13 @@ async function submitThrough(client: Client, task: TaskRequestInput): Promise<{ 
   }
 }
 
-/** Whether a daemon was away, which is the fault and no failure. */
+/** Whether an error means that a daemon was unreachable: an expected effect of the fault. */
 function isBreak(error: unknown): boolean {
   return error instanceof TransportError || error instanceof TypeError ||
     (error instanceof LlorchError && error.code === "NOT_READY");
 }
 
-/** Checks that a stream said every number once and in order, and had one end. */
+/** Checks that a stream has every number once and in order, and exactly one end. */
 export function checkWhole(received: readonly Received[], from: number, count = 150): void {
   assert.equal(runsOf(numbersOf(received)), runsOf(range(from + 1, count)));
   const ids = received.flatMap(({ id }) => id === undefined ? [] : [id]);
@@ -102,7 +102,7 @@ export function checkWhole(received: readonly Received[], from: number, count = 
   assert.equal(received.at(-1)?.event, "end");
 }
 
-/** Numbers as runs that count up by one, for people to read: `8–20, 30–41`. */
+/** Formats numbers as ranges, for error messages: `8–20, 30–41`. */
 function runsOf(numbers: readonly number[]): string {
   const runs: [number, number][] = [];
   for (const each of numbers) {
@@ -113,7 +113,7 @@ function runsOf(numbers: readonly number[]): string {
   return runs.map(([first, last]) => `${first}–${last}`).join(", ");
 }
 
-/** Checks that nothing waits or runs, and that every job that was taken has ended. */
+/** Checks that no job waits or runs: every accepted job has ended. */
 export async function checkSettled({ client, workers }: Service): Promise<void> {
   await until("no slot is in use", async () => {
     return (await workers()).every(({ active }) => active === 0);
@@ -124,34 +124,34 @@ export async function checkSettled({ client, workers }: Service): Promise<void> 
   }
 }
 
-/** Descriptors that a process holds. */
+/** Number of file descriptors that a daemon has open. */
 export function descriptors({ program }: RunningDaemon): number {
   return [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
 }
 
 /**
- * Runs something and checks that afterwards both daemons hold about the descriptors that they held
- * before, and that no worker lives but those that are known.
+ * Runs `work`, then checks that both daemons have about as many file descriptors open as before,
+ * and that all workers that were replaced have ended.
  *
- * @param seen Process ids of all workers that the test came to know.
+ * @param known Process ids of all workers that the test has seen.
  */
 export async function checkNoLeak(
   service: Service,
-  seen: ReadonlySet<number>,
+  known: ReadonlySet<number>,
   work: () => Promise<void>,
 ): Promise<void> {
   const daemons = [service.orchestratord, service.poolManagerd];
   const before = daemons.map(descriptors);
   await work();
   await checkSettled(service);
-  // A connection kept for the next call is no leak.
+  // A connection that is kept open for the next call is not a leak.
   const isBack = () =>
     [service.orchestratord, service.poolManagerd].every((daemon, n) =>
       descriptors(daemon) <= before[n]! + 10
     );
-  await until("the descriptors are given back", isBack, 30_000);
+  await until("the file descriptors are released", isBack, 30_000);
   await until("the workers that were replaced are gone", async () => {
-    const known = new Set((await service.workers()).map(({ pid }) => pid));
-    return [...seen].every((pid) => known.has(pid) || !isAlive(pid));
+    const running = new Set((await service.workers()).map(({ pid }) => pid));
+    return [...known].every((pid) => running.has(pid) || !isAlive(pid));
   }, 30_000);
 }

@@ -15,13 +15,15 @@ import {
   SLOW_ROUNDS,
 } from "./rounds.ts";
 
-/** For how long everything stands still: three times what any silence may last. */
+/**
+ * How long all processes are suspended, in ms: three times the longest silence that is tolerated.
+ */
 const ASLEEP_MS = 5_000;
 
-/** Long enough that all of them are there when everything stops. */
+/** Tokens of each stream: enough that all streams still run when the processes are suspended. */
 const TOKENS = 1_000;
 
-Deno.test("everything stands still for a while, as on a laptop that is closed: nobody is given up", async (t) => {
+Deno.test("all processes are suspended for a while, as on a closed laptop: no worker or stream is given up", async (t) => {
   await withService(dirname(slowCounterModel()), async (service) => {
     const { client, orchestratord, poolManagerd } = service;
     await run(client, countTask(0, 3));
@@ -29,7 +31,7 @@ Deno.test("everything stands still for a while, as on a laptop that is closed: n
     assert.ok(worker);
     const stopAll = (signal: Deno.Signal, pids: number[]) =>
       pids.forEach((pid) => Deno.kill(pid, signal));
-    await inRounds(t, "all are stopped", async (n) => {
+    await inRounds(t, "all processes are suspended", async (n) => {
       const froms = range(0, 3).map((k) => 10_000 * k + n);
       const some = Promise.withResolvers<void>();
       const onEvent = ({ event }: Received) => event === "token" && some.resolve();
@@ -39,16 +41,16 @@ Deno.test("everything stands still for a while, as on a laptop that is closed: n
       const pids = [orchestratord.program.pid, poolManagerd.program.pid, worker.pid];
       stopAll("SIGSTOP", pids);
       await delay(ASLEEP_MS);
-      // Who judges the others is the first to be back.
+      // orchestratord, which watches the others, resumes first.
       stopAll("SIGCONT", pids);
       for (const [k, received] of (await all).entries()) checkWhole(received, froms[k]!, TOKENS);
       await checkSettled(service);
       const now = (await service.workers()).map(({ pid }) => pid);
-      assert.deepEqual(now, [worker.pid], "the worker is the one that it was");
+      assert.deepEqual(now, [worker.pid], "the worker was not replaced");
       const { tasks } = await client.call(routes.listTasks, { query: { limit: 3 } });
       assert.deepEqual(tasks.map(({ attempts }) => attempts.length), [1, 1, 1]);
-      const told = orchestratord.log.filter(({ event }) => event === "stood_still");
-      assert.ok(told.length > n, "the log says so");
+      const logged = orchestratord.log.filter(({ event }) => event === "stood_still");
+      assert.ok(logged.length > n, "each suspension is logged");
     }, SLOW_ROUNDS);
   }, {
     orchestratord: `${SETTINGS.orchestratord}

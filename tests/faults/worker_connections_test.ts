@@ -7,9 +7,9 @@ import { slowCounterModel } from "../support/slow_counter.ts";
 import { range, type Received, run } from "../support/stack.ts";
 import { checkNoLeak, checkWhole, countTask, followThrough, inRounds, SETTINGS } from "./rounds.ts";
 
-/** Workers are reached at this address, and listen at the usual one. */
+/** Workers listen on the usual address and are reached, through a proxy, at this one. */
 const BEHIND = "127.0.0.2";
-/** Ports that workers may take. */
+/** Number of ports that workers may use. */
 const PORTS = 10;
 const STREAMS = 6;
 
@@ -26,11 +26,11 @@ Deno.test({
       await withService(dirname(slowCounterModel()), async (service) => {
         const { client } = service;
         await run(client, countTask(0, 3));
-        const seen = new Set((await service.workers()).map(({ pid }) => pid));
+        const known = new Set((await service.workers()).map(({ pid }) => pid));
         let cuts = 0;
         await checkNoLeak(
           service,
-          seen,
+          known,
           () =>
             inRounds(t, "connections to the worker are cut", async (n) => {
               const froms = range(0, STREAMS).map((k) => 1000 * k + n);
@@ -48,9 +48,9 @@ Deno.test({
         );
         const { tasks } = await client.call(routes.listTasks, { query: { limit: 500 } });
         const again = tasks.filter(({ attempts }) => attempts.length > 1);
-        assert.ok(again.length >= cuts / 2, `${cuts} cuts, ${again.length} jobs tried again`);
+        assert.ok(again.length >= cuts / 2, `${cuts} cuts, ${again.length} retried jobs`);
         const now = (await service.workers()).map(({ pid }) => pid);
-        assert.deepEqual(now, [...seen], "no worker was given up for it");
+        assert.deepEqual(now, [...known], "no worker was replaced because of a cut");
       }, {
         ...SETTINGS,
         poolManagerd: `${SETTINGS.poolManagerd}\nworker.advertise_host = "${BEHIND}"`,
@@ -62,7 +62,7 @@ Deno.test({
   },
 });
 
-/** A port that is free now, with room above it. */
+/** A port that is free now, and low enough that the ports above it exist. */
 function freePort(): number {
   while (true) {
     using listener = Deno.listen({ hostname: BEHIND, port: 0 });

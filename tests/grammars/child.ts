@@ -1,7 +1,7 @@
 /**
- * Lets llama.cpp generate by one grammar after another, without any check of ours before it, and
- * says on stdout where it is: `[index]` before each, `[index, outcome]` after it. Grammars come as
- * one JSON array on stdin, the model's path as the argument.
+ * Lets llama.cpp generate with one grammar after another, without our check, and prints its
+ * progress: `[index]` before each grammar, `[index, outcome]` after it. Grammars come as one JSON
+ * array on stdin, the model's path as the argument.
  *
  * @module
  */

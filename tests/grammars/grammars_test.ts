@@ -1,6 +1,6 @@
 /**
- * Random grammars of few rules that meet themselves and each other: llama.cpp comes to an end with
- * each that is let through. `deno task test:grammars` tries many more.
+ * Random grammars of few rules that refer to themselves and to each other: llama.cpp must terminate
+ * with each one that our check accepts. `deno task test:grammars` tries many more.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const RUNS = Number(Deno.env.get("LLORCH_GRAMMAR_RUNS") ?? 100);
 const SEED = Number(Deno.env.get("LLORCH_SEED") ?? 1);
 const skip = Deno.build.os !== "linux";
 
-/** Words of one character repeated, or of two that are no letters, as large vocabularies have them. */
+/** Tokens of one repeated character, or of repeated whitespace, as large vocabularies have them. */
 const RUNS_OF = ["x".repeat(32), " \t".repeat(16), " ".repeat(32), "x", "y", " ", "\t"];
 
 async function using(work: (model: string) => Promise<void>): Promise<void> {
@@ -30,7 +30,7 @@ async function using(work: (model: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Why a grammar is refused; undefined where it is not. */
+/** Why a grammar is refused; undefined if it is accepted. */
 function refusal(grammar: string): string | undefined {
   try {
     checkGrammar(grammar, "grammar");
@@ -53,14 +53,14 @@ Deno.test({
       const outcomes = await tryGrammars(model, passed);
       const isFine = (outcome: Outcome) => outcome === "ended" || outcome === "no token";
       const wrong = passed.filter((_, index) => !isFine(outcomes[index]!));
-      // Not everything that grows can be found; what is missed meets the deadline of a token's choice.
+      // The check cannot find every explosion; the deadline for choosing a token stops the rest.
       const missed = Math.floor(RUNS / 1000);
       assert.ok(wrong.length <= missed, `seed ${SEED}: ${JSON.stringify(wrong)}`);
     }),
 });
 
 Deno.test({
-  name: "grammars that the check refuses as loops really are some for llama.cpp",
+  name: "grammars that the check refuses as loops really do loop in llama.cpp",
   ignore: skip,
   fn: () =>
     using(async (model) => {

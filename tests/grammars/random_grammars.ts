@@ -1,6 +1,6 @@
 import { seededRandom } from "../support/random.ts";
 
-/** Small grammars of few characters, so that rules meet themselves, and each other, often. */
+/** Small grammars of few characters, so that rules often refer to themselves and to each other. */
 export function* randomGrammars(seed: number): Generator<string> {
   const random = seededRandom(seed);
   const below = (count: number) => Math.floor(random() * count);

@@ -1,23 +1,26 @@
 import { readLines } from "#shared/lines.ts";
 
-/** What became of a grammar in llama.cpp; `stuck`: it did not come to an end, or took all memory. */
+/** Result of a grammar in llama.cpp; `stuck`: it did not end in time, or used too much memory. */
 export type Outcome = "refused" | "ended" | "no token" | "stuck" | "died";
 
-/** Time that llama.cpp gets for a grammar, in seconds of its process's own. */
+/** CPU time that llama.cpp may use for a grammar, in seconds. */
 const CPU_SECONDS = 4;
-/** Memory that a grammar may take, in KiB. */
+/** Memory that a grammar may use, in KiB. */
 const MEMORY_KIB = 700_000;
 const LOOK_MS = 100;
 const CLOCK_TICKS = 100;
 
-/** Gives grammars to llama.cpp, in a process that is ended where one of them does not end. */
+/** Tries grammars in llama.cpp, in a process that is killed if one of them does not end. */
 export async function tryGrammars(model: string, grammars: readonly string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   while (outcomes.length < grammars.length) await tryFrom(model, grammars, outcomes);
   return outcomes;
 }
 
-/** Goes on after the outcomes that are known, until all are or the process has ended. */
+/**
+ * Tries the grammars after those with a known outcome, until all are tried or the process has
+ * ended.
+ */
 async function tryFrom(
   model: string,
   grammars: readonly string[],
@@ -45,7 +48,7 @@ async function tryFrom(
   }, LOOK_MS);
   try {
     for await (const line of readLines(child.stdout)) {
-      // Whoever aborts may print where it did.
+      // A process that aborts may print where it did.
       if (!/^\[\d+[,\]]/.test(line)) continue;
       const [, outcome] = JSON.parse(line) as [number, Outcome?];
       isTrying = outcome === undefined;
@@ -59,15 +62,15 @@ async function tryFrom(
   }
   if (outcomes.length === grammars.length) return;
   if (!isTrying) {
-    throw new Error(`The process that tries grammars ended by itself at ${outcomes.length}`);
+    throw new Error(`The process that tries grammars exited at grammar ${outcomes.length}`);
   }
   outcomes.push(isStuck ? "stuck" : "died");
 }
 
 interface Figures {
-  /** Seconds. */
+  /** CPU time, in seconds. */
   readonly cpu: number;
-  /** Memory that it holds. */
+  /** Resident memory, in KiB. */
   readonly kib: number;
 }
 

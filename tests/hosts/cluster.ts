@@ -1,6 +1,5 @@
 /**
- * One orchestratord and three pool managers, each on a host of its own, with intervals of
- * milliseconds.
+ * One orchestratord and three pool managers, each on its own host, with short intervals.
  *
  * @module
  */
@@ -17,7 +16,7 @@ import { type RunningDaemon, startDaemon } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { isAlive, until, within } from "../support/stack.ts";
 
-/** How often each host is cut off; `deno task test:hosts` asks for more. */
+/** How often each host is cut off; `deno task test:hosts` does it more often. */
 export const ROUNDS: number = Number(Deno.env.get("LLORCH_HOST_ROUNDS") ?? 2);
 
 /** Time between two reports of a pool, in milliseconds. */
@@ -49,7 +48,7 @@ const POOL = `orchestrator.timeout_ms = 500
   worker.port_base = 0
 `;
 
-/** A running cluster; the test's process is beside its hosts and is never cut off. */
+/** A running cluster. The test's process is not on one of its hosts and is never cut off. */
 export class Cluster {
   readonly network: Network;
   readonly client: Client;
@@ -66,7 +65,7 @@ export class Cluster {
     });
   }
 
-  /** Runs a test with hosts on which nothing runs yet, and ends everything on them afterwards. */
+  /** Runs a test with hosts on which nothing runs yet, and kills everything on them afterwards. */
   static async with(test: (cluster: Cluster) => Promise<void>): Promise<void> {
     const dir = await Deno.makeTempDir({ prefix: "llorch-hosts-" });
     const network = await Network.open([FRONT, ...POOLS]);
@@ -87,12 +86,12 @@ export class Cluster {
     }
   }
 
-  /** Starts orchestratord, again on what an earlier one left. */
+  /** Starts orchestratord, with the state of an earlier one if there was one. */
   startFront(): Promise<void> {
     return this.#start("orchestratord", FRONT, ORCHESTRATORD, 8080);
   }
 
-  /** Starts a pool manager, again on what an earlier one left. */
+  /** Starts a pool manager, with the state of an earlier one if there was one. */
   startPool(name: string): Promise<void> {
     const toml = `pool_id = "${name}"
       models_dirs = ["${dirname(slowCounterModel())}"]
@@ -102,7 +101,7 @@ export class Cluster {
     return this.#start("pool-managerd", name, toml, 9200);
   }
 
-  /** Starts all, and waits until every pool is known. */
+  /** Starts all daemons, and waits until orchestratord knows every pool. */
   async start(): Promise<void> {
     await this.startFront();
     await Promise.all(POOLS.map((name) => this.startPool(name)));
@@ -115,7 +114,7 @@ export class Cluster {
     return daemon;
   }
 
-  /** Stops what runs on a host in good order. */
+  /** Shuts down the daemon on a host with SIGTERM. */
   async stop(name: string): Promise<void> {
     const { program } = this.#daemons.get(name) ?? {};
     program?.kill("SIGTERM");
@@ -125,7 +124,7 @@ export class Cluster {
     this.#daemons.delete(name);
   }
 
-  /** `kill -9` for what runs on a host. */
+  /** Kills the daemon on a host with SIGKILL. */
   async kill(name: string): Promise<void> {
     const { program } = this.daemon(name);
     program.kill("SIGKILL");
@@ -152,7 +151,7 @@ export class Cluster {
     }, 20_000);
   }
 
-  /** Cuts a host off from all others, both ways. */
+  /** Cuts a host off from all others, in both directions. */
   cutOff(name: string): Promise<void> {
     return this.network.lose(name, { from: 100, to: 100 });
   }
@@ -161,7 +160,7 @@ export class Cluster {
     return this.network.lose(name, { from: 0, to: 0 });
   }
 
-  /** The worker that a job was given to last, and its host. */
+  /** The worker of a job's last attempt, and its host. */
   async workerOf(jobId: string): Promise<WorkerView> {
     let found: WorkerView | undefined;
     await until("the job's worker is known", async () => {
@@ -174,8 +173,8 @@ export class Cluster {
   }
 
   /**
-   * Waits until one worker is left of all that this test came to know, by the word of every pool and
-   * by the machine's table of processes.
+   * Waits until only one worker is left of all that this test has seen, according to every pool and
+   * to the machine's processes.
    */
   async untilOneWorker(known: ReadonlySet<number>): Promise<void> {
     let found = "";
@@ -191,15 +190,15 @@ export class Cluster {
   }
 
   /**
-   * How long after the last report of a pool it was marked unavailable, in ms by orchestratord's own
-   * clock; waits until it is.
+   * Waits until a pool is marked unavailable; returns how long after its last report that was, in
+   * ms of orchestratord's clock.
    */
   async silenceOf(name: string): Promise<number> {
     await this.untilStatus([name], "unavailable");
     const { last_seen_at } = (await this.pools()).find(({ pool_id }) => pool_id === name)!;
     const lost = this.daemon(FRONT).log
       .findLast(({ event, pool_id }) => event === "pool_lost" && pool_id === name);
-    assert.ok(lost, "orchestratord says so in its log");
+    assert.ok(lost, "orchestratord has logged it");
     return Date.parse(String(lost["ts"])) - Date.parse(last_seen_at);
   }
 

@@ -1,6 +1,6 @@
 /**
- * `deno task test:hosts [--rounds N]`: hosts are cut off and healed fifty times, or as often as it is
- * said.
+ * `deno task test:hosts [--rounds N]`: cuts hosts off and reconnects them N times, by default fifty
+ * times.
  *
  * @module
  */

@@ -9,7 +9,7 @@ const whyNot = await whyNoNetwork();
 const noDelay = await whyNoDelay();
 const skipped = (why: string | undefined) => why === undefined ? "" : ` (skipped: ${why})`;
 
-/** A tick of orchestratord, and what a busy machine adds. */
+/** A tick of orchestratord plus the delays of a busy machine, in ms. */
 const SLACK_MS = 250;
 const TOKENS = 250;
 const STREAMS = 4;
@@ -26,7 +26,7 @@ Deno.test({
 
       for (const round of range(0, ROUNDS)) {
         await t.step(
-          `the host of the streams is cut off and healed, round ${round + 1}`,
+          `the host of the streams is cut off and reconnected, round ${round + 1}`,
           async () => {
             let host = "";
             await streamsThrough(cluster, round, known, async (on) => {
@@ -43,12 +43,12 @@ Deno.test({
       }
 
       for (
-        const [what, loss] of [
-          ["what the host sends is lost", { from: 100, to: 0 }],
-          ["what the host is sent is lost", { from: 0, to: 100 }],
+        const [fault, loss] of [
+          ["packets from the host are lost", { from: 100, to: 0 }],
+          ["packets to the host are lost", { from: 0, to: 100 }],
         ] as const
       ) {
-        await t.step(what, async () => {
+        await t.step(fault, async () => {
           let host = "";
           await streamsThrough(cluster, 0, known, async (on) => {
             host = on;
@@ -70,7 +70,7 @@ Deno.test({
       });
 
       await t.step({
-        name: "packets are late, and come in another order" + skipped(noDelay),
+        name: "packets are delayed and reordered" + skipped(noDelay),
         ignore: noDelay !== undefined,
         async fn() {
           for (const name of POOLS) await network.delay(name, 40);
@@ -80,13 +80,13 @@ Deno.test({
       });
 
       await t.step(
-        "a host that vanishes in mid-stream is forgotten, and taken back later",
+        "a host that vanishes in mid-stream is forgotten, and accepted again later",
         async () => {
           let host = "";
           await streamsThrough(cluster, 0, known, async (on) => {
             host = on;
             const gone = (await cluster.workers()).filter(({ pool_id }) => pool_id === on);
-            // Nobody hears how it ends.
+            // The host is cut off, so the end of its workers cannot be reported.
             await cluster.cutOff(on);
             await cluster.kill(on);
             for (const { pid } of gone) Deno.kill(pid, "SIGKILL");
@@ -121,17 +121,20 @@ Deno.test({
         },
       );
 
-      await t.step("kill -9 of orchestratord: all pools are back, streams are whole", async () => {
-        const known = new Set<number>();
-        await streamsThrough(cluster, 0, known, async () => {
-          await cluster.kill("front");
-          await cluster.startFront();
-        });
-        await cluster.untilStatus([...POOLS], "available");
-        await cluster.untilOneWorker(known);
-      });
+      await t.step(
+        "kill -9 of orchestratord: all pools come back, and streams are complete",
+        async () => {
+          const known = new Set<number>();
+          await streamsThrough(cluster, 0, known, async () => {
+            await cluster.kill("front");
+            await cluster.startFront();
+          });
+          await cluster.untilStatus([...POOLS], "available");
+          await cluster.untilOneWorker(known);
+        },
+      );
 
-      await t.step("a pool that stops in good order says so", async () => {
+      await t.step("a pool that shuts down cleanly reports it", async () => {
         await cluster.stop("b");
         assert.equal(await cluster.statusOf("b"), undefined);
       });
@@ -139,7 +142,7 @@ Deno.test({
 });
 
 /**
- * Runs streams, does something to the host of their worker in the middle, and checks that each
+ * Runs streams, does something to the host of their worker while they run, and checks that each
  * number came once.
  */
 async function streamsThrough(

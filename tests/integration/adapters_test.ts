@@ -1,4 +1,4 @@
-/** What `[worker.llama]` and `[worker.models.NAME]` of a pool manager do to an answer. */
+/** Effects of `[worker.llama]` and `[worker.models.NAME]` of a pool manager on answers. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { counterModel, writeCounterAdapter } from "../support/models.ts";

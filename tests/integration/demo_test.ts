@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startProgram, within } from "../support/stack.ts";
 
-Deno.test("the demo tells a story about whom it was asked for, and exits", async () => {
+Deno.test("the demo tells the story that was asked for, and exits", async () => {
   const program = startProgram("deploy/local/demo.ts", "local", [
     "--port=0",
     "--pool-port=0",

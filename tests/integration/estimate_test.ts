@@ -8,12 +8,14 @@ import { type RandomModelOptions, writeRandomModel } from "../support/models.ts"
 import { startExecutable } from "../support/service.ts";
 import { until } from "../support/stack.ts";
 
-/** How far an estimate may be from what a worker really holds: this share of it, … */
+/** Largest error of an estimate, as a share of the memory that the worker really uses … */
 const SHARE = 0.1;
-/** … and this much, for what of a process no metadata tell. */
+/** … plus this constant, for memory of a process that the model's metadata do not show. */
 const SLACK_BYTES = 48 * 1024 * 1024;
 
-/** Heads share keys and values, and the model is wide enough that no part is lost in the process. */
+/**
+ * Heads share keys and values, and each part is large enough to show in the memory of the process.
+ */
 const SHAPE: RandomModelOptions = {
   layers: 8,
   width: 512,
@@ -37,9 +39,9 @@ async function heldBytes(model: string, { context, slots, cacheType }: Load): Pr
   try {
     let url: string | undefined;
     for await (const line of worker.lines) {
-      const said = JSON.parse(line);
-      if (said.event === "listening") url = said.url;
-      if (said.event === "loaded") break;
+      const entry = JSON.parse(line);
+      if (entry.event === "listening") url = entry.url;
+      if (entry.event === "loaded") break;
     }
     const client = createClient({ baseUrl: url! });
     await until("the worker is ready", async () => {
@@ -54,7 +56,7 @@ async function heldBytes(model: string, { context, slots, cacheType }: Load): Pr
 }
 
 Deno.test({
-  name: "a load takes what was estimated before, within a tenth and 48 MiB",
+  name: "the estimate of a load is right within a tenth plus 48 MiB",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
@@ -79,8 +81,14 @@ Deno.test({
           `${load.slots} × ${load.context}: estimated ${estimate}, held ${real}`,
         );
       }
-      assert.ok(held[2]! - held[0]! > 400 * 2 ** 20, `the cache is held: ${held.join(", ")}`);
-      assert.ok(held[2]! - held[3]! > 150 * 2 ** 20, `a smaller type is less: ${held.join(", ")}`);
+      assert.ok(
+        held[2]! - held[0]! > 400 * 2 ** 20,
+        `the KV cache uses memory: ${held.join(", ")}`,
+      );
+      assert.ok(
+        held[2]! - held[3]! > 150 * 2 ** 20,
+        `a smaller cache type uses less: ${held.join(", ")}`,
+      );
     } finally {
       await Deno.remove(dir, { recursive: true });
     }

@@ -15,7 +15,7 @@ import {
 
 const task = { model: "slow-counter", prompt: "w7", max_tokens: 150, temperature: 0 };
 
-/** Checks that a job that began after `from` said every number once and in order. */
+/** Checks that a job that counts from `from` generated every number once and in order. */
 function checkWhole(received: readonly Received[], from: number): void {
   const numbers = numbersOf(received);
   assert.deepEqual(numbers, range(from + 1, numbers.length));
@@ -36,11 +36,11 @@ Deno.test("a stream outlives what happens to its worker", async (t) => {
       return (await client.call(routes.getTask, { params: { id } })).attempts;
     };
 
-    await t.step("kill -9 of the worker: another goes on at the next token", async () => {
+    await t.step("kill -9 of the worker: another continues at the next token", async () => {
       const job = new CountingJob(client, 7);
       await job.saysMore(20);
       Deno.kill((await stack.workers())[0]!.pid, "SIGKILL");
-      await until("another has it", async () => (await attemptsOf(job)).length >= 2);
+      await until("another worker has the job", async () => (await attemptsOf(job)).length >= 2);
       await job.saysMore(20);
       checkWhole(await job.end(), 7);
       const attempts = await attemptsOf(job);
@@ -48,25 +48,25 @@ Deno.test("a stream outlives what happens to its worker", async (t) => {
       assert.ok(attempts[0]?.reason);
     });
 
-    await t.step("four streams at once go on as well", async () => {
+    await t.step("four streams at once are continued too", async () => {
       const froms = range(0, 4).map((n) => n * 1000);
       const jobs = froms.map((from) => new CountingJob(client, from));
       await Promise.all(jobs.map((job) => job.saysMore(1)));
       Deno.kill((await stack.workers())[0]!.pid, "SIGKILL");
       for (const job of jobs) {
-        await until("another has it", async () => (await attemptsOf(job)).length >= 2);
+        await until("another worker has the job", async () => (await attemptsOf(job)).length >= 2);
         await job.saysMore(20);
       }
       for (const [n, job] of jobs.entries()) checkWhole(await job.end(), froms[n]!);
     });
 
     await t.step(
-      "a grammar without end fails its own job alone, once, and others go on",
+      "a grammar that explodes fails only its own job, once, and others continue",
       async () => {
         const froms = range(0, 2).map((n) => n * 1000);
         const others = froms.map((from) => new CountingJob(client, from));
         await Promise.all(others.map((job) => job.saysMore(1)));
-        // Each character doubles the ways in which it can go on.
+        // Each character doubles the number of ways to continue.
         const grammar = 'root ::= a\na ::= [ -~] a "b" | [ -~] a "c" | [ -~] "."';
         const wrong = (await run(client, { ...task, grammar })).at(-1);
         assert.ok(wrong?.event === "error");
@@ -107,10 +107,10 @@ Deno.test("a stream outlives what happens to its worker", async (t) => {
       const job = new CountingJob(client, 7);
       await job.saysMore(1);
       const { pid } = (await stack.workers())[0]!;
-      // `up` ends everything when a daemon of its own dies; frozen, it cannot.
+      // `up` ends everything when one of its daemons dies; while it is suspended, it cannot.
       stack.program.kill("SIGSTOP");
       Deno.kill(stack.pids["pool-managerd"], "SIGKILL");
-      await until("it has ended", () => !isAlive(stack.pids["pool-managerd"]));
+      await until("the pool manager has ended", () => !isAlive(stack.pids["pool-managerd"]));
       await job.saysMore(100);
       assert.equal((await attemptsOf(job)).length, 1);
       checkWhole(await job.end(), 7);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { counterModel } from "../support/models.ts";
 import { ROOT, withStack } from "../support/stack.ts";
 
-/** Where the transcript stands; `LLORCH_UPDATE_GOLDEN=1` writes it anew. */
+/** Path of the transcript; `LLORCH_UPDATE_GOLDEN=1` writes it again. */
 const GOLDEN = join(ROOT, "tests/integration/testdata/stream.sse");
 
 Deno.test("the bytes of a stream are those of the golden transcript", async () => {
@@ -30,7 +30,10 @@ Deno.test("the bytes of a stream are those of the golden transcript", async () =
   });
 });
 
-/** Replaces what differs from run to run; drops metrics, whose number depends on speed. */
+/**
+ * Replaces values that differ between runs; drops `metrics` events, as their number depends on
+ * speed.
+ */
 function normalise(text: string): string {
   return text
     .replace(/event: metrics\ndata: .*\n\n/g, "")

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { listeningUrl, ROOT, startProgram, within } from "../support/stack.ts";
 import { commandOnTerminal, hasTerminal } from "../support/terminal.ts";
 
-/** A test with a folder for state. */
+/** Runs a test with a temporary folder for state. */
 const withState = (test: (stateDir: string) => Promise<void>) => async () => {
   const dir = await Deno.makeTempDir();
   try {
@@ -16,7 +16,7 @@ for (const daemon of ["orchestratord", "pool-managerd"] as const) {
   const script = `daemons/${daemon}/main.ts`;
 
   Deno.test(
-    `${daemon} goes on when nobody reads its log any more`,
+    `${daemon} keeps running when its log has no reader any more`,
     withState(async (dir) => {
       const program = startProgram(script, daemon, ["--port=0", `--state-dir=${dir}/state`]);
       const url = await listeningUrl(program);
@@ -25,14 +25,14 @@ for (const daemon of ["orchestratord", "pool-managerd"] as const) {
       const reply = await fetch(`${url}/health`);
       assert.equal(reply.status, 200, await reply.text());
       program.kill("SIGTERM");
-      // Its words on the stop had no reader either.
+      // The log lines about the stop have no reader either.
       const { code } = await within(program.status, "it stops");
       assert.equal(code, 0, program.stderr());
     }),
   );
 
   Deno.test({
-    name: `${daemon} ends with the terminal that it was started in`,
+    name: `${daemon} ends when the terminal that it was started in closes`,
     ignore: !hasTerminal,
     fn: withState(async (dir) => {
       const { code } = await commandOnTerminal(

@@ -19,7 +19,7 @@ import {
 const models = dirname(counterModel());
 const task = { model: "counter", prompt: "w7", max_tokens: 20, temperature: 0 };
 
-// SIGALRM and SIGKILL end it before it can do anything: its daemons notice that it has gone.
+// SIGALRM and SIGKILL end `up` before it can react: its daemons notice that it has gone.
 for (
   const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGKILL"] as const
 ) {
@@ -67,13 +67,13 @@ Deno.test("up ends everything when one of its daemons dies", async () => {
 });
 
 for (
-  const [what, gesture] of [
+  const [event, gesture] of [
     ["a terminal that closes", { hangsUp: true }],
     ["Ctrl-\\ in its terminal", { keys: "\x1c" }],
   ] as const
 ) {
   Deno.test({
-    name: `${what} ends up and everything that it started`,
+    name: `${event} ends up and everything that it started`,
     ignore: !hasTerminal,
     async fn() {
       const { text } = await commandOnTerminal(
@@ -87,9 +87,9 @@ for (
         ROOT,
       );
       const pids = [...text.matchAll(/pid[":=]+(\d+)/g)].map(([, pid]) => Number(pid));
-      // orchestratord, pool-managerd and the worker each said theirs when it listened.
+      // orchestratord, pool-managerd and the worker each logged their process id.
       assert.ok(pids.length >= 3, text);
-      await until("all are gone", () => !pids.some(isAlive));
+      await until("all processes are gone", () => !pids.some(isAlive));
     },
   });
 }

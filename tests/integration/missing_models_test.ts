@@ -6,7 +6,7 @@ import { follow, run, until, withStack } from "../support/stack.ts";
 
 const task = { prompt: "w7", max_tokens: 3, temperature: 0 };
 
-/** A model of an architecture that llama.cpp does not know, and one whose first tensor has a format of the future. */
+/** Writes a model of an unknown architecture, and one whose first tensor has an unknown format. */
 async function writeUnloadable(dir: string): Promise<void> {
   const path = join(dir, "counter.gguf");
   const bytes = await Deno.readFile(path);
@@ -33,7 +33,7 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
   try {
     await withStack({ models, model: "counter", slots: 1 }, async ({ client, pids }) => {
       for (const model of ["strange", "future"]) {
-        await t.step(`${model}: fails once, with the reason`, async () => {
+        await t.step(`${model}: its job fails after one load, with the reason`, async () => {
           const events = await run(client, { ...task, model });
           const last = events.at(-1);
           assert.ok(last?.event === "error", JSON.stringify(last));
@@ -45,14 +45,18 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
         });
       }
 
-      await t.step("a file that is cut off is shown with the reason", async () => {
-        const { unusable } = await client.call(routes.models, { query: {} });
-        assert.deepEqual(unusable.map(({ name }) => name), ["cut off"]);
-        assert.match(unusable[0]!.reason, /it is truncated/);
-      });
+      await t.step(
+        "a truncated file is listed with the reason why it cannot be loaded",
+        async () => {
+          const { unusable } = await client.call(routes.models, { query: {} });
+          assert.deepEqual(unusable.map(({ name }) => name), ["cut off"]);
+          assert.match(unusable[0]!.reason, /it is truncated/);
+        },
+      );
 
-      await t.step("a job whose model goes away while it waits ends within seconds", async () => {
-        // The pool is silent until the file has gone: nothing is loaded for the job before.
+      await t.step("a waiting job whose model file is truncated ends within seconds", async () => {
+        // The pool manager is suspended until the file is truncated, so that it loads nothing for
+        // the job.
         Deno.kill(pids["pool-managerd"], "SIGSTOP");
         let ended: Awaited<ReturnType<typeof run>> | undefined;
         const second = join(models, "second.gguf");
@@ -61,7 +65,7 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
         } finally {
           Deno.kill(pids["pool-managerd"], "SIGCONT");
         }
-        await until("it is known", async () => {
+        await until("the change is known", async () => {
           const { models } = await client.call(routes.models, { query: {} });
           return models.some(({ aliases }) => aliases.includes("second"));
         });
@@ -86,11 +90,11 @@ Deno.test("models that cannot be loaded, and models that go away", async (t) => 
       });
 
       await t.step(
-        "a stream whose model is written over in place ends, and does not go on",
+        "a stream whose model file is overwritten in place ends, and is not continued",
         async () => {
           const third = join(models, "third.gguf");
           writeCounterModel(third, { numbers: 4000, layers: 8, width: 512 });
-          await until("it is known", async () => {
+          await until("the change is known", async () => {
             const { models } = await client.call(routes.models, { query: {} });
             return models.some(({ aliases }) => aliases.includes("third"));
           });

@@ -34,11 +34,11 @@ Deno.test("promtool finds nothing wrong with rules and scrape configuration", de
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("each alert fires in trouble, and none where all is well", debian, async () => {
+Deno.test("each alert fires when it should, and none in normal operation", debian, async () => {
   await promtool("test", "rules", "alerts_test.yml");
 });
 
-/** Every query of rules and dashboards. */
+/** All queries of the rules and dashboards. */
 async function queries(): Promise<string[]> {
   const rules = await Promise.all(
     ["alerts.yml", "recording.yml"].map((file) => Deno.readTextFile(join(FILES, file))),
@@ -52,7 +52,7 @@ async function queries(): Promise<string[]> {
   return [...expressions, ...lines.map((line) => line.replaceAll("$__rate_interval", "1m"))];
 }
 
-Deno.test("every query names metrics that a running service has", debian, async () => {
+Deno.test("every query uses metrics that a running service exports", debian, async () => {
   await withStack({ models: dirname(slowCounterModel()), model: "slow-counter" }, async (stack) => {
     await run(stack.client, { model: "slow-counter", prompt: "w1", max_tokens: 50 });
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
@@ -88,7 +88,7 @@ Deno.test("every query names metrics that a running service has", debian, async 
         const answer = await ask(query);
         assert.equal(answer.status, "success", `${query}: ${answer.error}`);
         for (const [name] of query.matchAll(/\b(orchd|pool_mgr|worker|process)_\w+/g)) {
-          assert.ok(known.has(name), `${name} in ${query} is no metric of a running service`);
+          assert.ok(known.has(name), `${name} in ${query} is not a metric of a running service`);
         }
       }
     } finally {
@@ -100,7 +100,7 @@ Deno.test("every query names metrics that a running service has", debian, async 
   });
 });
 
-/** A port that was free a moment ago; Prometheus does not say which one it took. */
+/** A port that is free now; with port 0, Prometheus would not say which one it uses. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

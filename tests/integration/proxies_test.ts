@@ -7,11 +7,11 @@ import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { follow, numbersOf, range, ROOT, run, startCommand, until } from "../support/stack.ts";
 
-/** A proxy: where it is, what it is started with, and its example in the documents. */
+/** A reverse proxy: its executable, its arguments, and its example in the documentation. */
 interface Proxy {
   readonly name: string;
   readonly path: string;
-  /** The whole configuration around the example; `dir` is a folder of its own. */
+  /** The complete configuration around the example; `dir` is a folder for the proxy's files. */
   readonly config: (example: string, dir: string) => string;
   readonly args: (config: string) => string[];
 }
@@ -48,7 +48,7 @@ const PROXIES: readonly Proxy[] = [
   },
 ];
 
-/** The example of a proxy in the documents, with the ports of this test. */
+/** The example of a proxy from the documentation, with the ports of this test. */
 async function exampleOf(name: string, port: number, upstream: string): Promise<string> {
   const page = await Deno.readTextFile(join(ROOT, "docs/reverse-proxy.md"));
   const example = new RegExp(`\`\`\`${name}\n([^]*?)\`\`\``).exec(page)?.[1];
@@ -97,7 +97,7 @@ async function behind(
   }
 }
 
-/** A port that nobody has now: proxies cannot be told to take any. */
+/** A port that is free now: the proxies cannot choose one themselves. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -118,7 +118,7 @@ for (const proxy of PROXIES) {
         assert.deepEqual(numbersOf(await run(client, TASK)), range(8, 200));
         assert.deepEqual(await completion(url), range(8, 200));
 
-        // The first token is there while a job goes on that nothing but this test ends.
+        // The first token arrives although the job still runs: only this test ends it.
         const endless = { ...TASK, max_tokens: 30_000, detached: true };
         const accepted = await client.call(routes.submit, { body: endless });
         assert.match(accepted.events_url, /^\/llm\/v2\/tasks\/job-/);
@@ -130,7 +130,7 @@ for (const proxy of PROXIES) {
         assert.match(await events.text(), /event: token[^]*"code":"CANCELLED"/);
 
         const page = await fetch(url);
-        assert.equal(page.url, `${url}/`, "the slash at the end is added");
+        assert.equal(page.url, `${url}/`, "the trailing slash is added");
         const html = await page.text();
         const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
         assert.equal(files.length, 3);
@@ -162,7 +162,7 @@ if (first) {
   });
 }
 
-/** Numbers of a completion that was streamed by `/v1`. */
+/** The numbers of a completion that `/v1` streamed. */
 async function completion(url: string): Promise<number[]> {
   const reply = await fetch(`${url}/v1/completions`, {
     method: "POST",

@@ -15,7 +15,9 @@ const task = {
 };
 const ON = "saved_slots.max_bytes = 100000000";
 
-/** The answer, how much of the prompt was not read again, and the worker's pid. */
+/**
+ * Runs the task; returns its answer, the number of prompt tokens from the cache, and the worker.
+ */
 async function answer(service: Service) {
   const events = await run(service.client, task);
   const end = events.at(-1)!;
@@ -55,7 +57,7 @@ Deno.test("a long prompt is not read again by the next worker, after restarts of
     assert.equal(cold.cached, 0);
     assert.notEqual(cold.text, "");
     await stop(service, cold.worker);
-    await until("it is saved", () => files(service).some((name) => name.endsWith(".slot")));
+    await until("the slot is saved", () => files(service).some((name) => name.endsWith(".slot")));
     const [name] = files(service);
     assert.equal(await modeOf(slotsDir(service)), 0o700);
     assert.equal(await modeOf(join(slotsDir(service), name!)), 0o600);
@@ -63,13 +65,14 @@ Deno.test("a long prompt is not read again by the next worker, after restarts of
     const warm = await answer(service);
     assert.notEqual(warm.worker.pid, cold.worker.pid);
     assert.deepEqual([warm.text, warm.cached], [cold.text, task.prompt_tokens.length - 1]);
-    assert.deepEqual(files(service), [], "what was restored is not kept");
+    assert.deepEqual(files(service), [], "a restored file is deleted");
 
-    // Unloaded by the operator, as an eviction and an idle time are; then the pool manager is killed.
+    // The operator unloads the model, which saves as an eviction does; then the pool manager is
+    // killed.
     const ref = { params: { ref: task.model } };
     await service.client.call(orchestratorRoutes.unloadModel, ref);
     await until("the worker has ended", () => !isAlive(warm.worker.pid));
-    await until("it is saved", () => files(service).some((name) => name.endsWith(".slot")));
+    await until("the slot is saved", () => files(service).some((name) => name.endsWith(".slot")));
     await Deno.writeTextFile(join(slotsDir(service), "w-crashed-0.part"), "half");
     service.poolManagerd.program.kill("SIGKILL");
     await service.poolManagerd.program.status;
@@ -78,7 +81,7 @@ Deno.test("a long prompt is not read again by the next worker, after restarts of
     const after = await answer(service);
     assert.deepEqual([after.text, after.cached], [cold.text, task.prompt_tokens.length - 1]);
 
-    // A pool manager that stops in good order saves, too.
+    // A pool manager that shuts down cleanly saves too.
     service.poolManagerd.program.kill("SIGTERM");
     await service.poolManagerd.program.status;
     assert.equal(files(service).length, 1);
@@ -96,7 +99,7 @@ Deno.test("a saved slot is erased with the content of jobs, and is not restored 
     async (service) => {
       const cold = await answer(service);
       await stop(service, cold.worker);
-      await until("it is erased", () => files(service).length === 0);
+      await until("the slot is erased", () => files(service).length === 0);
       const again = await answer(service);
       assert.deepEqual([again.text, again.cached], [cold.text, 0]);
     },

@@ -24,8 +24,8 @@ Deno.test("a small worker that is started by hand, of a linked file, leaves long
       );
       assert.equal(ran.code, 0, ran.err);
       const small = JSON.parse(ran.out);
-      await until("both serve", async () => (await workers()).length === 2);
-      // Idle for longer than a second worker may be: each of the two looks like one too many.
+      await until("both workers run", async () => (await workers()).length === 2);
+      // Both are idle for longer than `replica_idle_ms`, after which a surplus worker is stopped.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       const left = (await workers()).filter(({ state }) => state === "ready")
         .map(({ worker_id }) => worker_id);

@@ -27,12 +27,12 @@ Deno.test({
         const pool = () => createClient({ baseUrl: service.poolManagerd.url });
         const state = () => pool().call(poolRoutes.state, {});
         const isStaged = async () => (await state()).models[0]?.staged === true;
-        const onCopy = async () => {
+        const runTask = async () => {
           assert.deepEqual(numbersOf(await run(service.client, task)), range(8, 20));
-          // An adopted one that has ended is listed until it is looked at.
+          // An adopted worker that has ended stays listed until the pool manager checks it.
           const worker = (await service.workers()).find(({ state }) => state === "ready");
-          const words = await Deno.readTextFile(`/proc/${worker!.pid}/cmdline`);
-          return { pid: worker!.pid, isOnCopy: words.includes(`\0${dir}/`) };
+          const cmdline = await Deno.readTextFile(`/proc/${worker!.pid}/cmdline`);
+          return { pid: worker!.pid, isOnCopy: cmdline.includes(`\0${dir}/`) };
         };
         const stop = async (pid: number) => {
           const [worker] = (await state()).workers;
@@ -42,11 +42,11 @@ Deno.test({
           });
           await until("the worker has ended", () => !isAlive(pid));
         };
-        const first = await onCopy();
+        const first = await runTask();
         assert.equal(first.isOnCopy, false);
         await until("the model is staged", isStaged);
         await stop(first.pid);
-        const second = await onCopy();
+        const second = await runTask();
         assert.equal(second.isOnCopy, true);
 
         service.poolManagerd.program.kill("SIGKILL");
@@ -57,7 +57,7 @@ Deno.test({
         const names = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
         assert.equal(names.length, 2, names.join(" "));
         await stop(second.pid);
-        assert.equal((await onCopy()).isOnCopy, true);
+        assert.equal((await runTask()).isOnCopy, true);
       }, {
         poolManagerd: `staging.max_bytes = 100000000\nstaging.dir = ${JSON.stringify(dir)}`,
       });

@@ -101,7 +101,8 @@ Deno.test("the first token arrives before the worker has made the tenth", async 
     const tokensMade = await tokenCounter(stack.poolUrl);
     const body = { ...task(7, 200), model: "slow-counter" };
     await run(stack.client, { ...body, max_tokens: 2 });
-    // How late we look is the machine's affair; what holds tokens back does so every time.
+    // A busy machine delays some of these measurements; a buffer in between would spoil all of
+    // them.
     let fewest = Infinity;
     for (let tries = 0; fewest >= 10 && tries < 20; tries++) {
       const before = await tokensMade();
@@ -119,7 +120,9 @@ Deno.test("the first token arrives before the worker has made the tenth", async 
   });
 });
 
-/** Reads how many tokens the only worker has made, from its own metrics. */
+/**
+ * Returns a function that reads from the only worker's metrics how many tokens it has generated.
+ */
 async function tokenCounter(poolUrl: string): Promise<() => Promise<number>> {
   const { workers } = await (await fetch(`${poolUrl}/v2/state`)).json();
   const { uri, token } = workers[0];

@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { withService } from "../support/service.ts";
 import { ROOT, until } from "../support/stack.ts";
 
-/** What a span says of a request. */
+/** One span of a request. */
 interface Span {
   readonly service: string;
   readonly traceId: string;
-  /** 2: a request that was answered, 3: one that was sent. */
+  /**
+   * OpenTelemetry's span kind; 2: server (a request that was answered), 3: client (one that was
+   * sent).
+   */
   readonly kind: number;
   readonly path: string;
 }
@@ -17,7 +20,7 @@ interface Attribute {
   readonly value: { readonly stringValue?: string };
 }
 
-/** Takes traces as an OpenTelemetry collector does, as JSON over HTTP. */
+/** Collects traces as an OpenTelemetry collector does: JSON over HTTP. */
 function collector(): { readonly spans: Span[]; readonly server: Deno.HttpServer<Deno.NetAddr> } {
   const spans: Span[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
@@ -63,9 +66,9 @@ Deno.test("a request is one trace and one correlation id, through queue and load
       const { orchestratord, poolManagerd } = service;
       const says = (log: readonly Record<string, unknown>[], event: string) =>
         log.some((line) => line["event"] === event && line["correlation_id"] === "asked-1");
-      // One slot: the second waits until the first has ended, and is begun by that end.
+      // There is one slot: the second request waits until the first ends, and that end starts it.
       const first = ask(orchestratord.url, "1", 100);
-      await until("the first was taken", () => says(orchestratord.log, "job_accepted"));
+      await until("the first request is accepted", () => says(orchestratord.log, "job_accepted"));
       await Promise.all([first, ask(orchestratord.url, "2", 3)]);
       for (const trace of ["1", "2"]) {
         const has = (service: string, path: string) =>
@@ -74,20 +77,20 @@ Deno.test("a request is one trace and one correlation id, through queue and load
             span.service === service
           );
         await until(
-          `trace ${trace} is there`,
+          `trace ${trace} has arrived`,
           () => has("daemon", "/v1/completions") && has("llorch-candled", "/execute"),
         );
       }
       const spawn = (span: Span) => /^\/pools\/[^/]+\/workers\/spawn$/.test(span.path);
       await until(
-        "the load is a part of the first trace",
+        "the load is part of the first trace",
         () =>
           spans.some((span) => spawn(span) && span.kind === 2 && span.traceId === "1".repeat(32)),
       );
 
       assert.ok(says(orchestratord.log, "job_accepted") && says(orchestratord.log, "job_ended"));
       await until(
-        "the pool manager has named the request",
+        "the pool manager has logged the request's correlation id",
         () => says(poolManagerd.log, "spawn_accepted"),
       );
       const [worker] = await service.workers();

@@ -8,21 +8,21 @@ import { startExecutable } from "../support/service.ts";
 import { until, within } from "../support/stack.ts";
 import { type Malformed, malformedRequest } from "./requests.ts";
 
-/** How many requests; `deno task test:malformed` sends 20 000. */
+/** Number of requests; `deno task test:malformed` sends 20 000. */
 const RUNS = Number(Deno.env.get("LLORCH_MALFORMED_RUNS") ?? 3000);
 
-/** Sent at the same time. */
+/** Requests that are sent at the same time. */
 const PARALLEL = 16;
 
-/** A request that is not whole is not waited for longer than this, in milliseconds. */
+/** How long the server waits for the rest of an incomplete request, in ms. */
 const WAIT_MS = 400;
 
-/** What V8 may keep beyond what it had after the first part, in bytes. */
+/** Memory that V8 may keep beyond what it had after the first part, in bytes. */
 const SLACK_BYTES = 64 * 1024 * 1024;
 
 const TOKEN = "the-token-of-the-test";
 
-/** The status of the first reply, or undefined when there was none. */
+/** Sends a request; returns the status of the first reply, or undefined without one. */
 async function send(port: number, request: Malformed): Promise<number | undefined> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const { bytes, pieces, share } = request;
@@ -38,7 +38,7 @@ async function send(port: number, request: Malformed): Promise<number | undefine
   } catch {
     // The server has answered and closed already.
   }
-  // Somebody who breaks off does not wait.
+  // A client that breaks off does not wait for a reply.
   if (share < 1) return undefined;
   return await Promise.race([reply, delay(WAIT_MS).then(() => undefined)]);
 }
@@ -65,7 +65,7 @@ async function openFilesOf(pid: number): Promise<number> {
   return entries.length;
 }
 
-/** Sends them, {@linkcode PARALLEL} at a time, and counts the replies by status. */
+/** Sends requests, {@linkcode PARALLEL} at a time, and counts the replies by status. */
 async function sendAll(port: number, requests: readonly Malformed[], seed: number) {
   const statuses = new Map<number | undefined, number>();
   let next = 0;
@@ -125,7 +125,7 @@ Deno.test({
       const first = await sendAll(port, requests.slice(0, warm), seed);
       const rss = await rssOf(program.pid);
       const rest = await sendAll(port, requests.slice(warm), seed);
-      // The generator reaches the code that it is for.
+      // The requests reach the code that they are meant to test.
       const count = (status: number) => (first.get(status) ?? 0) + (rest.get(status) ?? 0);
       const seldom = RUNS < 10_000 ? [] : [413];
       for (const status of [400, 404, 405, 415, 431, ...seldom]) {
@@ -137,7 +137,10 @@ Deno.test({
       await until("no connection is left open", async () => {
         return await openFilesOf(program.pid) <= files;
       });
-      await until("memory is back", async () => await rssOf(program.pid) < rss + SLACK_BYTES);
+      await until(
+        "the memory is released",
+        async () => await rssOf(program.pid) < rss + SLACK_BYTES,
+      );
     } finally {
       program.kill("SIGTERM");
       assert.equal((await within(program.status, "it stops")).code, 0, program.stderr());

@@ -1,24 +1,24 @@
 /**
- * Requests that no client should send, as bytes on the wire.
+ * Generators of malformed requests, as bytes on the wire.
  *
  * @module
  */
 import fc from "fast-check";
 import { orchestratorRoutes, type Route } from "#shared/contracts/mod.ts";
 
-/** A request, and how it is put on the wire. */
+/** A request, and how it is sent. */
 export interface Malformed {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Written in so many pieces, with a pause between them. */
+  /** Number of pieces in which it is written, with a pause between them. */
   readonly pieces: number;
-  /** How much is written before the connection is closed, 0 to 1. */
+  /** Share of the request that is written before the connection is closed, 0 to 1. */
   readonly share: number;
 }
 
 const routes: readonly Route[] = Object.values<Route>(orchestratorRoutes);
 const encoder = new TextEncoder();
 
-/** A model that no pool has: nothing that is generated becomes a job. */
+/** A model that no pool has, so that no request becomes a job. */
 const MODEL = "no-such-model";
 
 const text = fc.oneof(
@@ -53,7 +53,7 @@ const value = fc.oneof(
   fc.array(text, { maxLength: 5 }),
 );
 
-/** Names that schemas know, so that values get past the first check. */
+/** Field names of the schemas, so that values get past the first check. */
 const field = fc.oneof(
   fc.constantFrom(
     ..."model prompt messages prompt_tokens max_tokens temperature top_p top_k min_p seed stop"
@@ -70,7 +70,7 @@ const field = fc.oneof(
   text,
 );
 
-/** Something like a task: right but for one thing or more. */
+/** An almost valid task, with one or more wrong fields. */
 const almostTask = fc.dictionary(field, value, { maxKeys: 6 }).map((fields) => ({
   prompt: "w7",
   messages: undefined,
@@ -89,7 +89,7 @@ const json = fc.oneof(
 
 const body = fc.oneof(
   { weight: 4, arbitrary: json.map((text) => encoder.encode(text)) },
-  // Broken off, or with something in its middle.
+  // Truncated, or with junk in the middle.
   fc.tuple(json, fc.double({ min: 0, max: 1, noNaN: true }), text).map(([json, at, junk]) => {
     const cut = Math.floor(json.length * at);
     return encoder.encode(json.slice(0, cut) + junk);
@@ -175,7 +175,7 @@ const http = fc.record({
   body: fc.option(body, { nil: undefined }),
 });
 
-/** Whatever somebody may send who carries this secret. */
+/** Any request of a client that has this secret. */
 export function malformedRequest(secret: string): fc.Arbitrary<Malformed> {
   const whole = http.map(({ method, target: [route, target], version, headers, body }) => {
     const content = body ?? (route.body ? encoder.encode("{") : new Uint8Array());

@@ -19,7 +19,7 @@ async function obstacle(): Promise<string | undefined> {
 const reason = await obstacle();
 if (reason !== undefined) console.log(`offline_test: skipped, ${reason}`);
 
-/** What README.txt in the archive says, as it stands there; the namespace's ports are all free. */
+/** The steps of README.txt in the archive, unchanged; all ports of the namespace are free. */
 const STEPS = `
   cd "$HOME" && tar xzf /bundle.tar.gz && cd llorch-offline-*
   sha256sum --quiet -c SHA256SUMS
@@ -29,14 +29,14 @@ const STEPS = `
   kill $(tail -n 1 pids); wait $(tail -n 1 pids); kill $(head -n 1 pids); wait $(head -n 1 pids)
 `;
 
-/** The first lines of README.txt that are to be typed. */
+/** The first lines of README.txt that a person types. */
 async function typedLines(): Promise<string> {
   const readme = await Deno.readTextFile(join(ROOT, "tools/offline/README.txt"));
   return /^ {4}[^]*?(?=\n\n)/m.exec(readme)![0];
 }
 
 Deno.test({
-  name: "the offline archive brings a bare account without a network to a streaming answer",
+  name: "with the offline archive, a new account without a network gets a streaming answer",
   ignore: reason !== undefined,
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
@@ -54,13 +54,13 @@ Deno.test({
       await output("chown", ["65534:65534", join(dir, "home")]);
       const steps = STEPS.replace("/bundle.tar.gz", bundle)
         .replace("@README@", () => lines);
-      const said = await output("unshare", [
+      const printed = await output("unshare", [
         ...["--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"],
         ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
         ...["env", "-i", `HOME=${join(dir, "home")}`, "PATH=/usr/bin:/bin"],
         ...["timeout", "120", "sh", "-euc", steps],
       ]);
-      const story = said.split("\n").filter((line) => !line.startsWith("{")).join("\n");
+      const story = printed.split("\n").filter((line) => !line.startsWith("{")).join("\n");
       assert.match(story, /Ada/);
     } finally {
       await Deno.remove(dir, { recursive: true });

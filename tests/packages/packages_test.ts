@@ -15,7 +15,7 @@ import { range, ROOT, until } from "../support/stack.ts";
 const PACKAGES = ["llorch", "llorch-worker-cpu", "llorch-orchestratord", "llorch-pool-managerd"];
 const DAEMONS = ["llorch-orchestratord", "llorch-pool-managerd"];
 
-/** The packages of this version and of one before, with a model, in a folder. */
+/** Builds the packages of this version and of an earlier one, and a model, in a folder. */
 async function furnish(dir: string): Promise<void> {
   const target = findTarget(Deno.build.target);
   const dist = join(dir, "dist");
@@ -38,7 +38,7 @@ function llorch(machine: Machine, line: string): Promise<string> {
   return machine.sh(`LLORCH_API_TOKEN=$(cat /etc/llorch/token) llorch ${line}`);
 }
 
-/** One of systemd's own figures of a unit. */
+/** A property of a unit, from systemd. */
 async function property(machine: Machine, unit: string, name: string): Promise<string> {
   return (await machine.run("systemctl", "show", unit, `--property=${name}`, "--value")).out;
 }
@@ -75,8 +75,8 @@ Deno.test({
         ignore: await debianObstacle("lintian") !== undefined,
         async fn() {
           const debs = PACKAGES.map((name) => join(dir, "new", `${name}_${VERSION}_amd64.deb`));
-          const said = await output("lintian", ["--allow-root", "--fail-on=error", ...debs]);
-          assert.doesNotMatch(said, /^E:/m);
+          const report = await output("lintian", ["--allow-root", "--fail-on=error", ...debs]);
+          assert.doesNotMatch(report, /^E:/m);
         },
       });
       const root = await debianRoot();
@@ -88,7 +88,7 @@ Deno.test({
   },
 });
 
-/** A host's life with the packages, from the first installation to the purge. */
+/** Steps on a host with the packages, from the first installation to the purge. */
 async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
   const { sh } = machine;
 
@@ -164,13 +164,13 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     }
   });
 
-  await t.step("a service that cannot start is tried until it can", async () => {
+  await t.step("a service that cannot start is retried until it can", async () => {
     const unit = "llorch-orchestratord";
     const drop = `/run/systemd/system/${unit}.service.d`;
     await sh(`mkdir -p ${drop}; printf '[Service]\nRestartSec=50ms\n' > ${drop}/restart.conf`);
     await sh("mv /etc/llorch/token /etc/llorch/token.away; systemctl daemon-reload");
     await machine.run("systemctl", "restart", unit);
-    await until("it was tried often", async () => {
+    await until("systemd has tried several times", async () => {
       return Number(await property(machine, unit, "NRestarts")) > 25;
     });
     await sh("mv /etc/llorch/token.away /etc/llorch/token");
@@ -178,19 +178,22 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     await sh(`rm ${drop}/restart.conf; systemctl daemon-reload`);
   });
 
-  await t.step("a wrong config file is said once, and not tried again", async () => {
-    await sh("echo 'colour = 1' >> /etc/llorch/orchestrator.toml");
-    await machine.run("systemctl", "restart", "llorch-orchestratord");
-    await until("it has failed", async () => {
-      return await property(machine, "llorch-orchestratord", "ActiveState") === "failed";
-    });
-    assert.match(
-      await sh("journalctl -u llorch-orchestratord --no-pager"),
-      /orchestrator\.toml:\d+: .*colour is not a known field/,
-    );
-    await sh("sed -i '$d' /etc/llorch/orchestrator.toml; systemctl start llorch-orchestratord");
-    await untilActive(machine, "llorch-orchestratord");
-  });
+  await t.step(
+    "an error in a config file is reported once, and the start is not retried",
+    async () => {
+      await sh("echo 'colour = 1' >> /etc/llorch/orchestrator.toml");
+      await machine.run("systemctl", "restart", "llorch-orchestratord");
+      await until("it has failed", async () => {
+        return await property(machine, "llorch-orchestratord", "ActiveState") === "failed";
+      });
+      assert.match(
+        await sh("journalctl -u llorch-orchestratord --no-pager"),
+        /orchestrator\.toml:\d+: .*colour is not a known field/,
+      );
+      await sh("sed -i '$d' /etc/llorch/orchestrator.toml; systemctl start llorch-orchestratord");
+      await untilActive(machine, "llorch-orchestratord");
+    },
+  );
 
   await t.step("a backup is restored", async () => {
     const operations = await Deno.readTextFile(join(ROOT, "docs/operations.md"));
@@ -198,7 +201,7 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     const [backup, restore] = [...section.matchAll(/```sh\n([^]*?)```/g)].map(([, lines]) =>
       lines!
     );
-    // As an operator who cannot enter the daemon's folder, and has a file of the same name at home.
+    // The operator cannot enter the daemon's folder, and has a file of the same name at home.
     await sh("useradd --create-home ann; touch /home/ann/orchestrator.db-wal /home/ann/sudo");
     await sh(
       `printf '#!/bin/sh\nexec "$@"\n' > /usr/bin/sudo; chmod 755 /usr/bin/sudo`,
@@ -215,7 +218,7 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
     assert.equal(JSON.parse(known).status, "completed");
   });
 
-  await t.step("a new token is taken at the next start, and the old one refused", async () => {
+  await t.step("a new token is used after the next start, and the old one is refused", async () => {
     const before = await sh("cat /etc/llorch/token");
     await sh("(umask 077; echo 0123456789abcdef0123456789abcdef > /etc/llorch/token)");
     await sh(`systemctl restart ${DAEMONS.join(" ")}`);
@@ -258,7 +261,7 @@ async function live(t: Deno.TestContext, machine: Machine): Promise<void> {
   });
 }
 
-/** A host's life with the archive, without packages. */
+/** Steps on a host with the archive, without packages. */
 async function liveTarball(t: Deno.TestContext, machine: Machine): Promise<void> {
   const { sh } = machine;
   const archive = `llorch-${VERSION}-${Deno.build.target}`;

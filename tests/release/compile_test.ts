@@ -6,8 +6,8 @@ import { installBackend } from "../../tools/build/install.ts";
 import { copySources, readCommit } from "../../tools/build/source.ts";
 import { TARGETS } from "../../tools/build/targets.ts";
 
-// With deno itself as the base the outcome is no executable of ours, but what would be inside is
-// said all the same.
+// With deno itself as the base the result is not one of our executables, but deno still lists the
+// files that it would embed.
 Deno.test("compile embeds each program, and the worker's native libraries", async () => {
   const target = TARGETS[0]!;
   const work = await Deno.makeTempDir({ prefix: "llorch-test-" });
@@ -32,10 +32,10 @@ Deno.test("compile embeds each program, and the worker's native libraries", asyn
     const worker = join(work, "llorch-candled");
     await bundleApp("llorch-candled", source, worker);
     await addBackend(await installBackend("cpu", target, join(work, "cpu")), "cpu", target, worker);
-    const said = await embedded("llorch-candled", worker);
-    const [, megabytes] = /node_modules\/\* \(([\d.]+)MB/.exec(said) ?? [];
-    assert.ok(Number(megabytes) > 25 && Number(megabytes) < 60, said);
-    assert.match(said, /── daemon-\w+\.js/);
+    const listing = await embedded("llorch-candled", worker);
+    const [, megabytes] = /node_modules\/\* \(([\d.]+)MB/.exec(listing) ?? [];
+    assert.ok(Number(megabytes) > 25 && Number(megabytes) < 60, listing);
+    assert.match(listing, /── daemon-\w+\.js/);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

@@ -13,7 +13,7 @@ const NEEDS_OF: Readonly<Record<string, Needs>> = {
   "llorch-candled-vulkan": { ...NEEDS, "libc.so.6": ["GLIBC_2.34"], "libvulkan.so.1": [] },
 };
 
-/** Packs scripts that stand for executables; what lies in packages does not depend on more. */
+/** Packs scripts in place of executables, which is enough to check the contents of packages. */
 async function withPackages(
   names: readonly string[],
   kinds: readonly string[],
@@ -43,7 +43,7 @@ const hasDpkg = (await new Deno.Command("sh", {
 }).output()).success;
 
 Deno.test({
-  name: `each Debian package depends on what its program needs${
+  name: `each Debian package declares the dependencies of its program${
     hasDpkg ? "" : " (needs dpkg-deb)"
   }`,
   ignore: !hasDpkg,
@@ -75,7 +75,7 @@ Deno.test({
   },
 });
 
-Deno.test("each archive has the default worker, and another GPU's only where its name says so", async () => {
+Deno.test("each archive has the default worker, and another GPU's worker only if its name says so", async () => {
   const names = ["cli", "worker", "cpu", "worker", "vulkan"];
   await withPackages(names, ["tarball"], async (files) => {
     const programs = await Promise.all([...files.values()].map(async (path) => {
@@ -88,7 +88,7 @@ Deno.test("each archive has the default worker, and another GPU's only where its
   });
 });
 
-Deno.test("packaging refuses an executable that is not what was built", async () => {
+Deno.test("packaging refuses an executable that is not the one that was built", async () => {
   await withPackages(["cli"], ["tarball"], async (_, dist) => {
     await Deno.writeTextFile(join(dist, "llorch"), "#!/bin/sh\necho lLorch\n");
     const { target } = planBuild(["--target=x86_64-unknown-linux-gnu"], "", ROOT);

@@ -14,11 +14,11 @@ const PLIST = `<string>/usr/local/bin/x</string>
 <string>/usr/local/bin:/usr/bin:/bin</string>
 `;
 
-/** Services are installed for root alone: nobody reads them elsewhere. */
+/** Services are installed only for root. */
 const isRoot = Deno.build.os !== "windows" && Deno.uid() === 0;
 const SERVICES = isRoot ? ["lib/systemd/system/x.service"] : [];
 
-/** An archive as it is unpacked, with a program that says its version. */
+/** Writes an unpacked archive, with a program that prints its version. */
 async function unpacked(root: string, version: string, files: string[]): Promise<void> {
   await Deno.remove(root, { recursive: true }).catch(() => {});
   await writeFiles(root, [
@@ -84,7 +84,7 @@ async function withArchive(
 const unix = { ignore: Deno.build.os === "windows" };
 
 Deno.test(
-  "install.sh installs, brings up to date, keeps what was changed, and uninstalls",
+  "install.sh installs, updates, keeps changed files, and uninstalls",
   unix,
   async () => {
     await withArchive(async ({ archive, prefix, install }) => {
@@ -112,8 +112,8 @@ Deno.test(
         "share/llorch/shipped-settings",
         "share/llorch/x.plist",
       ]);
-      const said = await new Deno.Command(join(prefix, "bin/llorch")).output();
-      assert.equal(new TextDecoder().decode(said.stdout), "2\n");
+      const printed = await new Deno.Command(join(prefix, "bin/llorch")).output();
+      assert.equal(new TextDecoder().decode(printed.stdout), "2\n");
 
       assert.equal((await install("--uninstall")).code, 0);
       assert.deepEqual(treeOf(prefix), ["etc/llorch/orchestrator.toml"]);
@@ -124,7 +124,7 @@ Deno.test(
   },
 );
 
-Deno.test("install.sh --dry-run changes nothing and says what it would do", unix, async () => {
+Deno.test("install.sh --dry-run changes nothing and prints what it would do", unix, async () => {
   await withArchive(async ({ prefix, install }) => {
     const { code, out } = await install("--dry-run");
     assert.equal(code, 0);
@@ -133,7 +133,7 @@ Deno.test("install.sh --dry-run changes nothing and says what it would do", unix
   });
 });
 
-Deno.test("install.sh refuses a damaged archive and unknown words", unix, async () => {
+Deno.test("install.sh refuses a damaged archive and unknown arguments", unix, async () => {
   await withArchive(async ({ archive, prefix, install }) => {
     const unknown = await install("--fast");
     assert.equal(unknown.code, 2);
@@ -146,7 +146,7 @@ Deno.test("install.sh refuses a damaged archive and unknown words", unix, async 
   });
 });
 
-/** What a prefix in a unit and a property list becomes. */
+/** The unit and the property list that are installed for a prefix. */
 async function fitted(prefix: string): Promise<{ unit: string; plist: string }> {
   return {
     unit: isRoot ? await Deno.readTextFile(join(prefix, SERVICES[0]!)) : "",
@@ -155,7 +155,7 @@ async function fitted(prefix: string): Promise<{ unit: string; plist: string }> 
 }
 
 for (const name of ["a b", "usr/local", "x&y|z", "etc/llorch/usr/bin"]) {
-  Deno.test(`services name what lies below a prefix like ${name}`, unix, async () => {
+  Deno.test(`services have correct paths below a prefix like ${name}`, unix, async () => {
     await withArchive(async ({ prefix, install }) => {
       assert.equal((await install()).code, 0);
       const { unit, plist } = await fitted(prefix);
@@ -177,7 +177,7 @@ for (const name of ["a b", "usr/local", "x&y|z", "etc/llorch/usr/bin"]) {
 }
 
 Deno.test(
-  "install.sh refuses a prefix that no service can name, and an empty one",
+  "install.sh refuses a prefix that cannot be written in a service file, and an empty one",
   unix,
   async () => {
     await withArchive(async ({ dir, install }) => {
@@ -196,7 +196,7 @@ Deno.test(
   },
 );
 
-Deno.test("install.sh brings a setting up to date that nobody has changed", unix, async () => {
+Deno.test("install.sh updates a settings file that nobody has changed", unix, async () => {
   await withArchive(async ({ archive, prefix, install }) => {
     await install();
     await unpacked(archive, "2", ["bin/llorch"]);
@@ -208,7 +208,7 @@ Deno.test("install.sh brings a setting up to date that nobody has changed", unix
 });
 
 Deno.test(
-  "install.sh --uninstall leaves folders that were there, and says only what it did",
+  "install.sh --uninstall leaves folders that existed before, and reports only what it did",
   unix,
   async () => {
     await withArchive(async ({ prefix, install }) => {
@@ -228,11 +228,11 @@ Deno.test(
 );
 
 Deno.test(
-  "install.sh installs for everybody whatever the umask, and without HOME",
+  "install.sh installs for all users whatever the umask, and without HOME",
   unix,
   async () => {
     await withArchive(async ({ archive, dir, prefix }) => {
-      // As somebody whose own prefix is below HOME; root's is not.
+      // As a user whose default prefix is below HOME; root's is not.
       await Deno.chmod(dir, 0o777);
       const somebody = isRoot ? "setpriv --reuid=65534 --regid=65534 --clear-groups" : "env";
       const [command, ...options] = somebody.split(" ");

@@ -5,15 +5,15 @@ import { namesIn, type Sandbox, withPortable, writeExecutable } from "../support
 import { until } from "../support/stack.ts";
 
 const unix = { ignore: Deno.build.os === "windows" };
-/** Only root may act for another account. */
+/** Only root can run a process as another user. */
 const asRoot = { ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 };
 
-/** What a start unpacked, by the beginning of its name. */
+/** Path that a start unpacked, found by the prefix of its name. */
 function unpacked({ cache }: Sandbox, kind: "deno" | "orchestratord"): string {
   return join(cache, namesIn(cache).find((name) => name.startsWith(`${kind}-`))!);
 }
 
-/** Runs the executable as nobody, who may read and start everything there. */
+/** Runs the executable as the user `nobody`, who may read and execute everything there. */
 async function runAsNobody({ dir, exe, cache }: Sandbox, arg: string) {
   await Deno.chmod(dir, 0o755);
   const { code, stderr } = await new Deno.Command("setpriv", {
@@ -25,7 +25,7 @@ async function runAsNobody({ dir, exe, cache }: Sandbox, arg: string) {
 }
 
 Deno.test(
-  "--verify-runtime finds a file that was changed, and one that lost its mode",
+  "--verify-runtime finds a file that was changed, and one with a wrong mode",
   unix,
   async () => {
     await withPortable(async (sandbox) => {
@@ -49,7 +49,7 @@ Deno.test(
 );
 
 Deno.test(
-  "--verify-runtime only reads: another account may, and leaves nothing",
+  "--verify-runtime only reads: another user may run it, and it leaves nothing",
   asRoot,
   async () => {
     await withPortable(async (sandbox) => {
@@ -62,7 +62,7 @@ Deno.test(
   },
 );
 
-Deno.test("--clean-runtime fails where it may not remove", asRoot, async () => {
+Deno.test("--clean-runtime fails without permission to remove", asRoot, async () => {
   await withPortable(async (sandbox) => {
     await sandbox.run();
     await Deno.mkdir(join(sandbox.cache, "deno-1.0.0-x"));
@@ -85,9 +85,9 @@ Deno.test("the launcher's own options take no arguments", unix, async () => {
   });
 });
 
-Deno.test("a first start says nothing of its own, as a service either", unix, async () => {
+Deno.test("a first start prints nothing of its own, also as a service", unix, async () => {
   await withPortable(async ({ dir, exe, run }) => {
-    // More behind the runtime than a pipe holds.
+    // The data after the runtime is larger than the buffer of a pipe.
     const much = randomBytes(500_000).toString("hex");
     await Deno.mkdir(join(dir, "work2"));
     await writeExecutable(join(dir, "work2"), exe, `// ${much}`);
@@ -100,30 +100,34 @@ Deno.test("a first start says nothing of its own, as a service either", unix, as
   });
 });
 
-Deno.test("a start leaves alone what a start of the same process id unpacks", asRoot, async () => {
-  await withPortable(async (sandbox) => {
-    const { cache, exe, run } = sandbox;
-    await run();
-    const deno = unpacked(sandbox, "deno");
-    await Deno.remove(deno, { recursive: true });
-    // In another container that shares the folder, another process is number 1 as well.
-    const others = ["1", "1.0"].map((id) => join(cache, `.${basename(deno)}.${id}`));
-    for (const other of others) {
-      await Deno.mkdir(other);
-      await Deno.writeTextFile(join(other, "theirs"), "");
-    }
-    const { code } = await new Deno.Command("unshare", {
-      args: ["--pid", "--fork", exe],
-      env: { LLORCH_RUNTIME_DIR: cache },
-      stdout: "null",
-    }).output();
-    assert.equal(code, 42);
-    for (const other of others) assert.deepEqual(namesIn(other), ["theirs"]);
-    assert.equal((await run(["--verify-runtime"])).code, 0);
-  });
-});
+Deno.test(
+  "a start does not touch what another start with the same process id unpacks",
+  asRoot,
+  async () => {
+    await withPortable(async (sandbox) => {
+      const { cache, exe, run } = sandbox;
+      await run();
+      const deno = unpacked(sandbox, "deno");
+      await Deno.remove(deno, { recursive: true });
+      // Another container that shares the folder can have a process 1 too.
+      const others = ["1", "1.0"].map((id) => join(cache, `.${basename(deno)}.${id}`));
+      for (const other of others) {
+        await Deno.mkdir(other);
+        await Deno.writeTextFile(join(other, "theirs"), "");
+      }
+      const { code } = await new Deno.Command("unshare", {
+        args: ["--pid", "--fork", exe],
+        env: { LLORCH_RUNTIME_DIR: cache },
+        stdout: "null",
+      }).output();
+      assert.equal(code, 42);
+      for (const other of others) assert.deepEqual(namesIn(other), ["theirs"]);
+      assert.equal((await run(["--verify-runtime"])).code, 0);
+    });
+  },
+);
 
-Deno.test("a runtime that lost its program is unpacked anew", unix, async () => {
+Deno.test("a runtime without its program is unpacked again", unix, async () => {
   await withPortable(async (sandbox) => {
     const { cache, run } = sandbox;
     await run();
@@ -136,7 +140,7 @@ Deno.test("a runtime that lost its program is unpacked anew", unix, async () => 
   });
 });
 
-Deno.test("a runtime that may not be executed is said, with what to do", unix, async () => {
+Deno.test("a runtime that may not be executed is reported, with what to do", unix, async () => {
   await withPortable(async (sandbox) => {
     await sandbox.run();
     await Deno.chmod(join(unpacked(sandbox, "deno"), "deno"), 0o644);
@@ -149,7 +153,7 @@ Deno.test("a runtime that may not be executed is said, with what to do", unix, a
   });
 });
 
-Deno.test("a tool that is missing is named", unix, async () => {
+Deno.test("a missing tool is named", unix, async () => {
   await withPortable(async ({ dir, run }) => {
     await Deno.mkdir(join(dir, "tools"));
     for (const tool of ["mkdir", "mv", "rm", "tail", "head", "cut", "tar", "sha256sum"]) {
@@ -162,30 +166,34 @@ Deno.test("a tool that is missing is named", unix, async () => {
   });
 });
 
-Deno.test("a signal while it unpacks ends the start, and what it has unpacked", unix, async () => {
-  await withPortable(async ({ dir, exe, cache }) => {
-    await Deno.mkdir(join(dir, "tools"));
-    // Unpacks until it is told to go on.
-    const slow =
-      `#!/bin/sh\necho > ${dir}/began\nread line < ${dir}/go\nexec /usr/bin/env PATH=/usr/bin:/bin gzip "$@"\n`;
-    await Deno.writeTextFile(join(dir, "tools/gzip"), slow, { mode: 0o755 });
-    await new Deno.Command("mkfifo", { args: [join(dir, "go")] }).output();
-    const child = new Deno.Command(exe, {
-      env: { PATH: `${join(dir, "tools")}:/usr/bin:/bin`, HOME: join(dir, "home") },
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    const exists = (path: string) => {
-      try {
-        return Deno.statSync(path).isFile;
-      } catch {
-        return false;
-      }
-    };
-    await until("it unpacks", () => exists(join(dir, "began")));
-    child.kill("SIGTERM");
-    await Deno.writeTextFile(join(dir, "go"), "\n");
-    assert.equal((await child.status).code, 143);
-    assert.deepEqual(namesIn(cache), []);
-  });
-});
+Deno.test(
+  "a signal while it unpacks ends the start and removes what was unpacked",
+  unix,
+  async () => {
+    await withPortable(async ({ dir, exe, cache }) => {
+      await Deno.mkdir(join(dir, "tools"));
+      // Stops unpacking until a line is written to the pipe.
+      const slow =
+        `#!/bin/sh\necho > ${dir}/began\nread line < ${dir}/go\nexec /usr/bin/env PATH=/usr/bin:/bin gzip "$@"\n`;
+      await Deno.writeTextFile(join(dir, "tools/gzip"), slow, { mode: 0o755 });
+      await new Deno.Command("mkfifo", { args: [join(dir, "go")] }).output();
+      const child = new Deno.Command(exe, {
+        env: { PATH: `${join(dir, "tools")}:/usr/bin:/bin`, HOME: join(dir, "home") },
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const exists = (path: string) => {
+        try {
+          return Deno.statSync(path).isFile;
+        } catch {
+          return false;
+        }
+      };
+      await until("it unpacks", () => exists(join(dir, "began")));
+      child.kill("SIGTERM");
+      await Deno.writeTextFile(join(dir, "go"), "\n");
+      assert.equal((await child.status).code, 143);
+      assert.deepEqual(namesIn(cache), []);
+    });
+  },
+);

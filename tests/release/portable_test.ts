@@ -6,7 +6,7 @@ import { isAlive, until } from "../support/stack.ts";
 
 const unix = { ignore: Deno.build.os === "windows" };
 
-Deno.test("a portable executable hands on arguments, path and exit code", unix, async () => {
+Deno.test("a portable executable passes on arguments, path and exit code", unix, async () => {
   await withPortable(async ({ dir, exe, run }) => {
     const cache = join(dir, "home/.cache/llorch/runtime");
     const { code, out, err } = await run(["--a b", "", "$(x)"]);
@@ -15,7 +15,7 @@ Deno.test("a portable executable hands on arguments, path and exit code", unix, 
     assert.equal(lines[0], `exe=${exe} dir=${cache}/cache`);
     assert.deepEqual(lines.slice(-3), ["[--a b]", "[]", "[$(x)]"]);
     assert.ok(lines.includes("[-P=orchestratord]") && lines.includes("[--no-prompt]"), out);
-    // Through a link, it is the file itself: its siblings stand beside that one.
+    // Through a link, the path is that of the file itself: its siblings are in that folder.
     await Deno.symlink(exe, join(dir, "link"));
     assert.ok((await run([], {}, join(dir, "link"))).out.startsWith(`exe=${exe} `));
   });
@@ -35,12 +35,12 @@ Deno.test(
       child.kill("SIGTERM");
       assert.equal((await child.status).code, 7);
       await lines.return(undefined);
-      await until("it is gone", () => !isAlive(child.pid));
+      await until("the process has ended", () => !isAlive(child.pid));
     });
   },
 );
 
-Deno.test("many first starts at once leave one whole runtime", unix, async () => {
+Deno.test("many first starts at once leave one complete runtime", unix, async () => {
   await withPortable(async ({ dir, run }) => {
     const runs = await Promise.all(Array.from({ length: 12 }, () => run()));
     for (const { code, err } of runs) assert.equal(code, 42, err);
@@ -54,7 +54,7 @@ Deno.test("many first starts at once leave one whole runtime", unix, async () =>
 });
 
 Deno.test(
-  "a portable executable unpacks where it is told, and from a read-only folder",
+  "a portable executable unpacks into the configured folder, and runs from a read-only one",
   unix,
   async () => {
     await withPortable(async ({ dir, run }) => {
@@ -89,7 +89,7 @@ Deno.test("a damaged executable unpacks nothing and says so", unix, async () => 
 });
 
 Deno.test(
-  "--clean-runtime removes other versions and what killed starts left, not its own",
+  "--clean-runtime removes other versions and the remains of killed starts, not its own runtime",
   unix,
   async () => {
     await withPortable(async ({ dir, exe, run }) => {
@@ -97,7 +97,7 @@ Deno.test(
       const cache = join(dir, "home/.cache/llorch/runtime");
       const names = () => namesIn(cache);
       const before = names();
-      // Another build of the same program, what a start left that was killed, and another program.
+      // Another build of the same program, the remains of a killed start, and another program.
       await Deno.mkdir(join(dir, "work2"));
       await writeExecutable(join(dir, "work2"), exe, "console.log(2)");
       await run();
@@ -105,7 +105,7 @@ Deno.test(
       const killed = join(cache, ".deno-2.9.6-x.4194305.0");
       await Deno.mkdir(killed);
       await Deno.utime(killed, 1_790_000_000, 1_790_000_000);
-      // One that unpacks right now, in a container where its process id is another's.
+      // A start that is unpacking right now, in a container with its own process ids.
       const underWay = ".deno-2.9.6-x.4194306.0";
       await Deno.mkdir(join(cache, underWay));
       await Deno.mkdir(join(cache, "llorch-0.1.0-x86_64-unknown-linux-gnu-x"));

@@ -6,7 +6,7 @@ import { planBuild } from "../../tools/build/plan.ts";
 import { makePackages } from "../../tools/package/main.ts";
 import { ROOT } from "../support/stack.ts";
 
-/** Builds and packs below a folder; gives each file's hash by its name. */
+/** Builds and packs below a folder; returns the hash of each file by name. */
 async function make(dir: string, umask: number): Promise<Record<string, string>> {
   const before = Deno.umask(umask);
   try {
@@ -21,7 +21,7 @@ async function makeAll(dir: string): Promise<Record<string, string>> {
   const plan = planBuild(args, Deno.build.target, ROOT);
   const steps: string[] = [];
   const entries = await build(plan, (line) => {
-    // Every line of a step comes before any executable is in its place.
+    // The lines of all steps come before the first executable is in its place.
     if (!/ MB, portable$/.test(line)) {
       steps.push(line);
       assert.deepEqual(visible(plan.out), [], line);
@@ -39,13 +39,13 @@ async function makeAll(dir: string): Promise<Record<string, string>> {
   };
 }
 
-/** What a person sees in a folder. */
+/** Names in a folder, without hidden ones. */
 function visible(folder: string): string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name)
     .filter((name) => !name.startsWith("."));
 }
 
-Deno.test("a build says in one sentence that its folder cannot be written to", async () => {
+Deno.test("a build reports in one sentence that its folder is not writable", async () => {
   const file = await Deno.makeTempFile();
   try {
     const plan = planBuild(["cli", "--out", join(file, "dist")], Deno.build.target, ROOT);
@@ -69,7 +69,7 @@ Deno.test({
         first = await make(join(dir, "a"), 0o022);
         assert.equal(Object.keys(first).length, 3);
       });
-      await t.step("built again elsewhere, by somebody with another umask", async () => {
+      await t.step("built again in another folder, with another umask", async () => {
         assert.deepEqual(await make(join(dir, "another", "place"), 0o077), first);
       });
     } finally {

@@ -34,7 +34,7 @@ export function checkState(state: Readonly<State>): void {
   );
   for (const id of state.held) {
     const isStored = state.queued.get(id)?.isStored;
-    assert.ok(isStored && !state.isStorageWritable, `${id} is held back for nothing`);
+    assert.ok(isStored && !state.isStorageWritable, `${id} is held back without a reason`);
   }
   for (const id of state.suspects) {
     assert.ok(state.queued.has(id) && !state.paused.has(id), `suspect ${id} does not wait`);
@@ -108,7 +108,7 @@ export class Ledger {
     const others = [...this.#comeBack].filter(([name, until]) => name !== tenant && until >= now);
     assert.ok(
       others.length > 0,
-      `a free place is refused although it is kept for nobody: ${message}`,
+      `a free place is refused although no refused tenant has a claim to it: ${message}`,
     );
   }
 
@@ -173,9 +173,12 @@ export class Ledger {
         if (state.reloads.get(poolId)?.requestId === requestId) return;
         for (const worker of state.holders.get(fingerprint) ?? []) {
           if (!isUsable(state, worker) || this.#isOnTrial(worker)) continue;
-          // An operator wants it at another place, too.
+          // An operator requested it at another place too.
           if (this.#isWished(effect.spawn)) return;
-          assert.ok(state.lines.has(fingerprint), `${requestId} loads what nobody waits for`);
+          assert.ok(
+            state.lines.has(fingerprint),
+            `${requestId} loads a model that no job waits for`,
+          );
           const next = nextJob(state, fingerprint, now);
           assert.equal(freeSeat(state, fingerprint, now, next), undefined, "a slot is free");
           const isSame = worker.poolId === poolId && worker.report.device === device;
@@ -238,7 +241,7 @@ export class Ledger {
 
   #of(jobId: string) {
     const job = this.#jobs.get(jobId);
-    assert.ok(job, `an effect for job ${jobId}, which nobody submitted`);
+    assert.ok(job, `an effect for job ${jobId}, which was not submitted`);
     return job;
   }
 }

@@ -33,7 +33,7 @@ function parse(args: readonly string[]) {
 function wholeNumber(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} must be a whole number: it is ${text}`);
+  throw new UsageError(`--${name} must be a whole number: current value is ${text}`);
 }
 
 function main(): number {

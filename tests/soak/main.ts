@@ -1,6 +1,6 @@
 /**
- * `deno task soak [--minutes N]`: loads a whole service for ten minutes, or as long as it is said, and
- * checks that memory and descriptors are back afterwards.
+ * `deno task soak [--minutes N]`: loads a whole service for N minutes (default 10), then checks
+ * that it has released memory and file descriptors.
  *
  * @module
  */

@@ -13,45 +13,45 @@ import { type RunningDaemon, type Service, withService } from "../support/servic
 import { slowCounterModel } from "../support/slow_counter.ts";
 import { range, run } from "../support/stack.ts";
 
-/** What the daemons hold. */
+/** Resources that the daemons and the worker use. */
 export interface Held {
   readonly orchestratord: HeldByDaemon;
   readonly poolManagerd: HeldByDaemon;
-  /** The worker's memory. */
+  /** Resident memory of the worker, in MiB. */
   readonly workerMiB: number;
 }
 
-/** What one daemon holds. */
+/** Resources that one daemon uses. */
 export interface HeldByDaemon {
   readonly rssMiB: number;
   readonly descriptors: number;
-  /** Timers that wait. */
+  /** Number of pending timers. */
   readonly timers: number;
 }
 
-/** Held before the load, which had run for a while already, and after it. */
+/** Resources in use before the load, after a warm-up, and after it. */
 export interface Soaked {
   readonly before: Held;
   readonly after: Held;
-  /** Streams that were followed to their end, and clients that left. */
+  /** Number of streams that were read to their end, and of clients that left. */
   readonly streams: number;
   readonly left: number;
 }
 
-/** A daemon may keep this many more descriptors: connections for the next call. */
+/** Further file descriptors that a daemon may keep: connections for the next call. */
 const DESCRIPTORS_MORE = 10;
-/** A timer or two may wait for the end of something that has just gone. */
+/** Further timers that may be pending, as some clean-up may not have ended yet. */
 const TIMERS_MORE = 3;
-/** Memory that a daemon or worker may hold more than before, in MiB, and as a share. */
+/** Additional memory that a daemon or worker may use, in MiB, and as a share. */
 const MIB_MORE = 48;
 const SHARE_MORE = 0.25;
 
-/** Loads a service for a time and tells what it held before and after. */
+/** Loads a service for this many seconds and returns its resources before and after. */
 export async function soak(seconds: number): Promise<Soaked> {
   let soaked: Soaked | undefined;
   await withService(dirname(slowCounterModel()), async (service) => {
     await run(service.client, countTask(0, 3));
-    // What is made once is made now: code is compiled, pools are filled, the heap finds its size.
+    // Warms up: code is compiled, pools are filled, and the heap reaches its size.
     await load(service, Math.max(5, seconds / 5));
     const before = await held(service);
     const counts = await load(service, seconds);
@@ -60,7 +60,7 @@ export async function soak(seconds: number): Promise<Soaked> {
   return soaked!;
 }
 
-/** Fails when more is held after the load than may be. */
+/** Checks that the service uses no more resources after the load than it may. */
 export function checkSoaked({ before, after }: Soaked): void {
   const most = (mib: number) => mib * (1 + SHARE_MORE) + MIB_MORE;
   for (const daemon of ["orchestratord", "poolManagerd"] as const) {
@@ -82,7 +82,7 @@ export function checkSoaked({ before, after }: Soaked): void {
   );
 }
 
-/** Six clients that read to the end, and two that leave in the middle, over and over. */
+/** Six clients that read to the end, and two that leave in the middle, again and again. */
 async function load(
   service: Service,
   seconds: number,
@@ -131,7 +131,7 @@ async function held(service: Service): Promise<Held> {
   };
 }
 
-/** Timers of a daemon, as its own metrics count them. */
+/** Number of pending timers of a daemon, from its metrics. */
 async function timers(daemon: RunningDaemon): Promise<number> {
   const metrics = await (await fetch(`${daemon.url}/metrics`)).text();
   const line = /^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(metrics);

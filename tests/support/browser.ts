@@ -9,10 +9,10 @@ import axe, { type AxeResults } from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { ROOT } from "./stack.ts";
 
-/** Where Chromium is, in the order in which it is looked for. */
+/** Paths where Chromium may be installed, in search order. */
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Where a Chromium is; undefined where there is none. */
+/** Path of the installed Chromium; undefined without one. */
 export function chromiumPath(): string | undefined {
   return PATHS.find((path) => {
     try {
@@ -23,7 +23,7 @@ export function chromiumPath(): string | undefined {
   });
 }
 
-/** A test with a browser; it is skipped where there is none. */
+/** Registers a test that needs a browser; it is skipped if none is installed. */
 export function browserTest(name: string, test: (t: Deno.TestContext) => Promise<void>): void {
   const isThere = chromiumPath() !== undefined;
   const reason = isThere ? "" : " (skipped: needs Debian's package chromium)";
@@ -37,7 +37,10 @@ export async function signIn(page: Page, key: string): Promise<void> {
   await page.getByText("live", { exact: true }).waitFor();
 }
 
-/** Tells a page that people look at another tab, or again at this one: nobody does without a screen. */
+/**
+ * Makes a page believe that its tab was hidden or shown again: a headless browser never does that
+ * itself.
+ */
 export async function setHidden(page: Page, isHidden: boolean): Promise<void> {
   await page.evaluate((value) => {
     const { document, Event } = globalThis as unknown as PageGlobals;
@@ -46,54 +49,54 @@ export async function setHidden(page: Page, isHidden: boolean): Promise<void> {
   }, isHidden);
 }
 
-/** What runs in the page, where there is a document. */
+/** Globals of the page, for code that runs inside it. */
 interface PageGlobals {
   readonly document: EventTarget;
   readonly Event: typeof Event;
 }
 
-/** Where pictures of pages are kept. */
+/** Folder of the screenshots. */
 const PICTURES = Deno.env.get("LLORCH_SCREENSHOTS") ?? join(ROOT, "dist/screenshots");
 
-/** Keeps a picture of a page, for people to look at. */
+/** Saves a screenshot of a page, for people to look at. */
 export async function keep(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
-/** Has axe-core look at a page: nothing that keeps people out may be found. */
+/** Checks a page with axe-core: it must have no serious or critical accessibility violation. */
 export async function accessible(page: Page): Promise<void> {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate("axe.run()") as AxeResults;
   const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  const words = serious.map(({ id, help, nodes }) =>
+  const found = serious.map(({ id, help, nodes }) =>
     `${id}: ${help}: ${nodes.map(({ html }) => html).join(" | ")}`
   );
-  assert.deepEqual(words, [], page.url());
+  assert.deepEqual(found, [], page.url());
 }
 
-/** The longest wait for anything on a page, in milliseconds: machines may be busy. */
+/** Longest wait for anything on a page, in milliseconds; generous, as machines may be busy. */
 const TIMEOUT_MS = 20_000;
 
-/** How a page is opened. */
+/** Options of {@linkcode TestBrowser.open}. */
 export interface PageOptions {
   readonly width?: number;
   readonly height?: number;
   readonly scheme?: "light" | "dark";
 }
 
-/** A browser whose pages say when something is wrong with them. */
+/** A browser that collects the errors of its pages. */
 export interface TestBrowser {
-  /** Opens a page of its own: without cookies of others. */
+  /** Opens a page in a new context: it shares no cookies with other pages. */
   open(url: string, options?: PageOptions): Promise<Page>;
-  /** What pages wrote to their consoles as errors, policies that were broken among them. */
+  /** Errors on the consoles of all pages, including violations of the content security policy. */
   readonly errors: readonly string[];
 }
 
-/** Runs a test with a browser, and ends it afterwards. */
+/** Runs a test with a browser and closes the browser afterwards. */
 export async function withBrowser(test: (browser: TestBrowser) => Promise<void>): Promise<void> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error("There is no Chromium");
-  // Root, as in a container, has no sandbox to give.
+  // Chromium's sandbox does not work as root, as in a container.
   const args = ["--no-sandbox", "--disable-dev-shm-usage"];
   const browser: Browser = await chromium.launch({ executablePath, args });
   const errors: string[] = [];

@@ -3,10 +3,13 @@ import { join } from "node:path";
 /** Paths of PEM files. */
 export type Certificates = Readonly<Record<"cert" | "key" | "ca", string>>;
 
-/** Whether there is an openssl to make certificates with. */
+/** Whether openssl is installed, which makes the certificates. */
 export const HAS_OPENSSL: boolean = hasOpenssl();
 
-/** Runs a test with a new authority and a certificate of it for 127.0.0.1 and localhost. */
+/**
+ * Runs a test with a new certificate authority and a certificate that it signed for 127.0.0.1 and
+ * localhost.
+ */
 export async function withCertificates(
   test: (certificates: Certificates) => Promise<void>,
 ): Promise<void> {

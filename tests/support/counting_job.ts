@@ -7,8 +7,8 @@ import type { Client } from "#shared/http/client.ts";
 import { follow, numbersOf, type Received, within } from "./stack.ts";
 
 /**
- * The context that a worker needs for jobs that only end when their test says so: a
- * `slow-counter` takes a minute at the least to fill it.
+ * Context of a worker, in tokens, for jobs that must run until their test ends them: `slow-counter`
+ * takes at least a minute to fill it.
  */
 export const ENDLESS_CONTEXT = 32_768;
 
@@ -16,8 +16,8 @@ export const ENDLESS_CONTEXT = 32_768;
 const ENDLESS_TOKENS = 32_000;
 
 /**
- * A job that counts until its test ends it, with facts about it that stay: what it has said only
- * grows. Its model is `slow-counter`, with {@linkcode ENDLESS_CONTEXT}.
+ * A job that counts until its test ends it. Its output only grows, so a test can wait for it. Its
+ * model is `slow-counter`, with {@linkcode ENDLESS_CONTEXT}.
  */
 export class CountingJob {
   readonly received: Received[] = [];
@@ -36,35 +36,35 @@ export class CountingJob {
       temperature: 0,
       ...more,
     });
-    // Whoever waits for it hears of its failure; nobody else has to.
+    // A failure reaches those who await it; otherwise it must not count as an unhandled rejection.
     this.#done.catch(() => {});
   }
 
-  /** The numbers that it has said so far. */
+  /** The numbers generated so far. */
   get numbers(): number[] {
     return numbersOf(this.received);
   }
 
-  /** The job's id; rejects when it was not taken. */
+  /** The job's id; rejects if the job was not accepted. */
   async id(): Promise<string> {
     await this.#until("has an id", () => this.#jobId() !== undefined);
     return this.#jobId()!;
   }
 
   /**
-   * Waits until it has said so many numbers more than now.
+   * Waits until the job has generated `count` more numbers.
    *
-   * @throws {Error} when it ends before
+   * @throws {Error} if it ends before
    */
   async saysMore(count: number): Promise<void> {
     const enough = this.numbers.length + count;
-    await this.#until(`has said ${enough} numbers`, () => this.numbers.length >= enough);
+    await this.#until(`has generated ${enough} numbers`, () => this.numbers.length >= enough);
   }
 
   /**
-   * Ends it and gives all its events, the end included.
+   * Cancels the job and returns all its events, including the end.
    *
-   * @throws {Error} when it has ended before, by itself
+   * @throws {Error} if it has already ended by itself
    */
   async end(): Promise<Received[]> {
     const id = await this.id();

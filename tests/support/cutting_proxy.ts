@@ -1,4 +1,4 @@
-/** A TCP proxy that a test can cut: what stands between two processes that lose each other. */
+/** A TCP proxy between two processes that breaks their connections when a test says so. */
 export class CuttingProxy {
   readonly hostname: string;
   readonly port: number;
@@ -7,8 +7,8 @@ export class CuttingProxy {
   readonly #open = new Set<Deno.TcpConn>();
 
   /**
-   * @param target Where connections lead, e.g. `http://127.0.0.1:8080`.
-   * @param at Where it listens; by default any free port.
+   * @param target URL that connections are forwarded to, e.g. `http://127.0.0.1:8080`.
+   * @param at Address to listen on; by default any free port.
    */
   constructor(target: string, at: { hostname?: string; port?: number } = {}) {
     const { hostname, port } = new URL(target);
@@ -23,7 +23,7 @@ export class CuttingProxy {
     return `http://${this.hostname}:${this.port}`;
   }
 
-  /** Breaks every connection that is open now; later ones are let through. */
+  /** Breaks every open connection; new ones are forwarded as before. */
   cut(): void {
     for (const connection of this.#open) close(connection);
     this.#open.clear();
@@ -62,6 +62,6 @@ function close(resource: { close(): void }): void {
   try {
     resource.close();
   } catch {
-    // The peer's end has closed it.
+    // The other side has closed it already.
   }
 }

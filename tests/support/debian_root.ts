@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import { output } from "../../tools/build/process.ts";
 
-/** Packages of the root, beside the smallest ones: an init, and what our packages depend on. */
+/**
+ * Packages to install on top of the minimal system: an init, and the dependencies of our packages.
+ */
 const INCLUDED = [
   ...["systemd", "systemd-sysv", "dbus", "init-system-helpers", "procps"],
   ...["libgomp1", "libstdc++6", "ca-certificates"],
 ];
 
-/** Why a Debian root cannot be had here, or nothing. */
+/** Why no Debian root can be made on this machine; undefined if it can. */
 export async function debianObstacle(...tools: readonly string[]): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "needs Linux";
   if (Deno.uid() !== 0) return "needs root";
@@ -21,8 +23,8 @@ export async function debianObstacle(...tools: readonly string[]): Promise<strin
 }
 
 /**
- * A Debian 12 as it is installed, in a folder outside the repository; made once (about a minute, from
- * Debian's mirror) and never changed.
+ * A freshly installed Debian 12, in a folder outside the repository. It is made once, from Debian's
+ * mirror (about a minute), and never changed.
  */
 export async function debianRoot(): Promise<string> {
   const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/root", ".cache");

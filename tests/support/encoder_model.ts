@@ -2,12 +2,12 @@ import { type GgufTensor, writeGguf } from "./gguf_writer.ts";
 import { seededRandom } from "./random.ts";
 import { wordVocabulary } from "./vocabulary.ts";
 
-/** How GGUF numbers what an encoder gives. */
+/** GGUF's numbers of the pooling types. */
 const POOLING = { embed: 1, rank: 4 } as const;
 
 /**
- * Writes a BERT-shaped encoder with seeded random weights, which does not generate: one for
- * embeddings (the mean of all tokens), or one with a ranking head.
+ * Writes a BERT-shaped encoder with seeded random weights: one for embeddings (the mean of all
+ * tokens), or one with a ranking head. It cannot generate text.
  */
 export function writeEncoderModel(
   path: string,

@@ -9,7 +9,7 @@ export class FakeClock implements Clock {
     this.#now = now;
   }
 
-  /** How many timers wait. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.length;
   }
@@ -30,7 +30,7 @@ export class FakeClock implements Clock {
     };
   }
 
-  /** Moves on, calling what falls due in its order. */
+  /** Advances the time and calls the timers that become due, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;
     while (true) {

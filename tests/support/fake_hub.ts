@@ -1,6 +1,6 @@
 /**
- * A server that plays the hub of models, and another that plays where it redirects to, for downloads
- * in tests. What goes wrong is up to the test.
+ * A fake model hub, and a fake file store that it redirects downloads to. A test can make any reply
+ * go wrong.
  *
  * @module
  */
@@ -12,51 +12,51 @@ export interface HubRequest {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | null;
-  /** Of the range asked for; 0 without one. */
+  /** First byte of the requested range; 0 without one. */
   readonly start: number;
-  /** How many such requests (server, method, path) came before. */
+  /** Number of earlier requests with the same server, method and path. */
   readonly before: number;
 }
 
-/** What goes wrong with one reply; nothing: all is well. */
+/** What goes wrong with one reply; empty: nothing does. */
 export interface Trouble {
-  /** Another status; `body` and `headers` with it. */
+  /** Replies with this status, and with `body` and `headers`. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Breaks the connection after so many bytes of the body. */
+  /** Breaks the connection after this many bytes of the body. */
   readonly dropAfter?: number;
-  /** Says no more after so many bytes of the body. */
+  /** Sends nothing more after this many bytes of the body, but keeps the connection open. */
   readonly stallAfter?: number;
   /** Sends other bytes, of the same length. */
   readonly corrupt?: boolean;
-  /** Sends the whole file whatever was asked for. */
+  /** Ignores ranges and sends the whole file. */
   readonly noRanges?: boolean;
-  /** Has so many bytes only, and says so. */
+  /** Serves only this many bytes of the file, with a matching `content-length`. */
   readonly length?: number;
-  /** Says no length and sends so many bytes more. */
+  /** Sends no `content-length`, and this many bytes more than the file has. */
   readonly surplus?: number;
 }
 
-/** How a hub plays. */
+/** Options of {@linkcode withFakeHub}. */
 export interface FakeHubOptions {
   /** Contents by `org/repo/path`. */
   readonly files: Record<string, Uint8Array<ArrayBuffer>>;
-  /** What the hub announces as hash, by the same key; else the right one, `null` none. */
+  /** Hashes that the hub announces, by the same key; the right one by default, `null` for none. */
   readonly hashes?: Record<string, string | null>;
   readonly trouble?: (request: HubRequest) => Trouble | undefined;
   /** Serves the files itself instead of redirecting. */
   readonly isStoreless?: boolean;
 }
 
-/** A playing hub. */
+/** A running fake hub. */
 export interface FakeHub {
   readonly url: string;
   readonly requests: HubRequest[];
-  /** May be changed while it plays. */
+  /** May be changed while the hub runs. */
   readonly files: Record<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** Plays the hub for the time of a test, on free ports. */
+/** Runs a test with a fake hub and its store, on free ports. */
 export async function withFakeHub(
   options: FakeHubOptions,
   test: (hub: FakeHub) => Promise<void>,
@@ -165,7 +165,7 @@ class Play {
   }
 }
 
-/** Serves a content, or a part of it. */
+/** Serves a file, or the requested range of it. */
 function serve(
   request: Request,
   whole: Uint8Array<ArrayBuffer>,
@@ -174,11 +174,11 @@ function serve(
 ): Response {
   const content = trouble.length === undefined ? whole : whole.slice(0, trouble.length);
   const etag = `"${sha256(whole).slice(0, 32)}"`;
-  const asked = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
   const condition = request.headers.get("if-range");
-  const isPart = asked !== null && !trouble.noRanges && (condition === null || condition === etag);
-  const start = isPart ? Number(asked[1]) : 0;
-  const last = isPart && asked[2] ? Number(asked[2]) : content.length - 1;
+  const isPart = range !== null && !trouble.noRanges && (condition === null || condition === etag);
+  const start = isPart ? Number(range[1]) : 0;
+  const last = isPart && range[2] ? Number(range[2]) : content.length - 1;
   if (start >= content.length) return new Response(null, { status: 416 });
   const bytes = content.slice(start, Math.min(last, content.length - 1) + 1);
   if (trouble.corrupt) bytes[bytes.length - 1] = bytes[bytes.length - 1]! ^ 1;
@@ -205,7 +205,7 @@ function bodyOf(
         const count = dropAfter ?? stallAfter;
         if (count !== 0) controller.enqueue(bytes.subarray(0, count));
         if (surplus !== undefined) controller.enqueue(new Uint8Array(surplus));
-        // Less than what the length promised: the server breaks the connection.
+        // Fewer bytes than `content-length` says: the server breaks the connection.
       } else if (surplus !== undefined || dropAfter !== undefined) controller.close();
       else await new Promise(() => {});
     },

@@ -1,5 +1,5 @@
 /**
- * A minimal GGUF v3 writer, for models that tests make themselves.
+ * A minimal GGUF v3 writer, for models that tests generate.
  *
  * @module
  */
@@ -22,15 +22,15 @@ export type GgufValue =
 /** How a tensor's values are stored. */
 export type TensorType = "F32" | "F16" | "Q8_0" | "Q4_0";
 
-/** A tensor whose values are made row by row, so that a large model needs little memory. */
+/** A tensor whose values are generated row by row, so that a large model needs little memory. */
 export interface GgufTensor {
   readonly name: string;
-  /** Values of a row; of Q8_0 and Q4_0 a multiple of 32. */
+  /** Values per row; a multiple of 32 for Q8_0 and Q4_0. */
   readonly columns: number;
   /** 0 writes a one-dimensional tensor of one row. */
   readonly rows: number;
   readonly type: TensorType;
-  /** Fills a row that is all zeros. Called for each row once, in order. */
+  /** Fills one row, which starts as zeros. Called once for each row, in order. */
   fill(row: number, values: Float32Array): void;
 }
 
@@ -161,7 +161,7 @@ function encodeQ8(values: Float32Array, out: DataView): void {
 function encodeQ4(values: Float32Array, out: DataView): void {
   for (let block = 0; block < blocks(values.length); block++) {
     const from = values.subarray(block * BLOCK, (block + 1) * BLOCK);
-    // The value furthest from zero becomes -8, the end of the range that has one step more.
+    // The value furthest from zero becomes -8: the range is -8 to 7.
     const furthest = from.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
     const scale = furthest / -8;
     out.setFloat16(18 * block, scale, true);
@@ -197,7 +197,7 @@ function writeAll(file: Deno.FsFile, data: Uint8Array<ArrayBuffer>): void {
   for (let at = 0; at < data.length;) at += file.writeSync(data.subarray(at));
 }
 
-/** Little-endian bytes that grow. */
+/** A growing buffer of little-endian values. */
 class Bytes {
   #view = new DataView(new ArrayBuffer(64 * 1024));
   #length = 0;

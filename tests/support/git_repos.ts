@@ -1,5 +1,5 @@
 /**
- * Real git repositories for tests: origins, a clone, submodules, in a home folder of their own.
+ * Real git repositories for tests: origins, a clone and submodules, in a separate home folder.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { llorch, type Ran, withHome } from "./llorch.ts";
 
-/** Nobody's settings but the test's; submodules may come from files here. */
+/** Ignores the user's and the system's git settings, and allows submodules from local paths. */
 const GIT_ENV: Record<string, string> = {
   LC_ALL: "C",
   GIT_CONFIG_NOSYSTEM: "1",
@@ -24,12 +24,12 @@ const GIT_ENV: Record<string, string> = {
 
 /** A folder with repositories. */
 export interface Repos {
-  /** The folder, its links resolved, as git names it. */
+  /** The folder's real path (symbolic links resolved), as git prints it. */
   readonly dir: string;
   readonly env: Record<string, string>;
-  /** Runs git in a repository and gives what it wrote, without the line's end. */
+  /** Runs git in a repository and returns its output, without the final newline. */
   git(repository: string, ...args: string[]): Promise<string>;
-  /** Writes a file, commits it and gives the commit's hash. */
+  /** Writes a file, commits it and returns the commit's hash. */
   commit(repository: string, file: string, text: string): Promise<string>;
   write(repository: string, file: string, text: string): Promise<void>;
   read(repository: string, file: string): Promise<string>;
@@ -72,14 +72,17 @@ export async function withRepos(test: (repos: Repos) => Promise<void>): Promise<
   });
 }
 
-/** Makes a repository with one commit, to be cloned from. */
+/** Makes a repository with one commit, for others to clone. */
 export async function makeOrigin(repos: Repos, name: string): Promise<void> {
   await Deno.mkdir(join(repos.dir, name));
   await repos.git(name, "init", "-q");
   await repos.commit(name, "a.txt", "one");
 }
 
-/** Makes the origins `lib` and `top`, where `top` holds `lib`, and `work`, a clone of `top`. */
+/**
+ * Makes the origins `lib` and `top`, with `lib` as a submodule of `top`, and `work`, a clone of
+ * `top`.
+ */
 export async function makeClone(repos: Repos): Promise<void> {
   await makeOrigin(repos, "lib");
   await makeOrigin(repos, "top");
@@ -88,7 +91,7 @@ export async function makeClone(repos: Repos): Promise<void> {
   await repos.git(".", "clone", "-q", "--recurse-submodules", `file://${repos.dir}/top`, "work");
 }
 
-/** Records the newest commit of `lib` in `top`, after one was added to it. */
+/** Adds a commit to `lib` and records it in `top`; returns its hash. */
 export async function moveLib(repos: Repos, text: string): Promise<string> {
   const commit = await repos.commit("lib", "a.txt", text);
   await repos.git("top/lib", "fetch", "-q");
@@ -97,7 +100,7 @@ export async function moveLib(repos: Repos, text: string): Promise<string> {
   return commit;
 }
 
-/** What `llorch git status --json` says of the clone. */
+/** The output of `llorch git status --json` in the clone. */
 export async function status(repos: Repos) {
   const { code, out } = await repos.llorch("work", "status", "--json");
   assert.equal(code, 0);

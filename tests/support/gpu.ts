@@ -1,5 +1,6 @@
 /**
- * Which built worker can use a GPU of this machine. From source there is the CPU alone.
+ * Finds a built worker that can use a GPU of this machine. A worker that runs from source uses the
+ * CPU.
  *
  * @module
  */
@@ -11,7 +12,7 @@ export interface GpuBuild {
   readonly path: string;
 }
 
-/** What is looked at. */
+/** Dependencies of the search for GPU builds. */
 export interface GpuSearch {
   /** Folder of built executables: `LLORCH_BIN_DIR`. */
   readonly binDir: string | undefined;
@@ -19,7 +20,7 @@ export interface GpuSearch {
 }
 
 const BACKENDS = ["cuda", "metal", "vulkan"] as const;
-/** What is there where a backend's devices are; `%` is the number of one. */
+/** Paths that exist if a backend has devices; `%` is the number of the device. */
 const DEVICES: Readonly<Record<GpuBuild["backend"], readonly string[]>> = {
   cuda: ["/dev/nvidia%", "/dev/dxg"],
   vulkan: ["/dev/dri/renderD128", "/dev/dxg"],
@@ -27,7 +28,7 @@ const DEVICES: Readonly<Record<GpuBuild["backend"], readonly string[]>> = {
 };
 const MAKE_ONE = "make one with `llorch build worker cuda --out DIR` and set LLORCH_BIN_DIR=DIR";
 
-/** Every GPU build that is there. */
+/** All GPU builds in the folder of executables. */
 export function gpuBuilds({ binDir, exists }: GpuSearch = machine()): GpuBuild[] {
   if (binDir === undefined) return [];
   return BACKENDS.map((backend) => ({ backend, path: join(binDir, `llorch-candled-${backend}`) }))
@@ -40,10 +41,10 @@ export function hasDevice(backend: GpuBuild["backend"], gpu: string, search = ma
 }
 
 /**
- * A worker for a GPU of this machine.
+ * Finds a worker for a GPU of this machine.
  *
- * @param gpu Its number.
- * @returns why there is none: what is missing and what to do
+ * @param gpu Number of the GPU.
+ * @returns the build, or why there is none: what is missing and what to do
  */
 export function findGpu(gpu: string, search = machine()): GpuBuild | string {
   const builds = gpuBuilds(search);

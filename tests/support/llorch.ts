@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { ROOT } from "./stack.ts";
 
-/** What a whole command line left. */
+/** Result of a command that has ended. */
 export interface Ran {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Where a command line runs. */
+/** Environment and working directory of a command. */
 export interface Surroundings {
   readonly env?: Record<string, string>;
   readonly cwd?: string;
 }
 
-/** How the real `llorch` is started: append its arguments. */
+/** Command line of the real `llorch`; append its arguments. */
 export const LLORCH: readonly string[] = [
   Deno.execPath(),
   "run",
@@ -26,7 +26,9 @@ export const LLORCH: readonly string[] = [
   join(ROOT, "cli/main.ts"),
 ];
 
-/** Runs a command whose reader leaves before it has written a word, as `head` does after some. */
+/**
+ * Runs a command whose stdout is closed before it writes anything, as `head` does after some lines.
+ */
 export async function unread([command, ...args]: readonly string[]): Promise<Omit<Ran, "out">> {
   const child = new Deno.Command(command!, {
     args: [...args],
@@ -40,7 +42,7 @@ export async function unread([command, ...args]: readonly string[]): Promise<Omi
   return { code, err };
 }
 
-/** Runs the real `llorch` to its end, as a process without a terminal. */
+/** Runs the real `llorch` until it ends, as a process without a terminal. */
 export async function llorch(args: readonly string[], where: Surroundings = {}): Promise<Ran> {
   const [command, ...own] = LLORCH;
   const { code, stdout, stderr } = await new Deno.Command(command!, {
@@ -52,13 +54,13 @@ export async function llorch(args: readonly string[], where: Surroundings = {}):
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-/** Runs a test in a home folder of its own, without any `XDG_*` or `LLORCH_*` of the machine. */
+/** Runs a test in a new home folder, without the machine's `XDG_*` and `LLORCH_*` variables. */
 export async function withHome(
   test: (home: string, env: Record<string, string>) => Promise<void>,
 ): Promise<void> {
   const home = await Deno.makeTempDir({ prefix: "llorch-test-" });
   const ours = Object.keys(Deno.env.toObject()).filter((name) => /^(XDG|LLORCH)_/.test(name));
-  // Deno keeps its cache where it is; an empty variable counts as none.
+  // Deno keeps using its cache. An empty variable counts as unset.
   const env = {
     ...Object.fromEntries(ours.map((name) => [name, ""])),
     HOME: home,

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { readLines } from "#shared/lines.ts";
 
-/** Runs in another process: says that it is there, and goes when its input ends. */
+/**
+ * Runs in another process: prints a line once the transaction is open, and exits when its stdin
+ * ends.
+ */
 const PROGRAM = `
   import { DatabaseSync } from "node:sqlite";
   const [path, ...statements] = Deno.args;
@@ -12,10 +15,10 @@ const PROGRAM = `
   db.close();
 `;
 
-/** Holds the lock that writers take. */
+/** Takes the write lock. */
 export const WRITES: readonly string[] = ["BEGIN IMMEDIATE"];
 
-/** Stays in a transaction that has read, and so keeps the log from being started over. */
+/** Stays in a read transaction, which keeps SQLite from restarting the write-ahead log. */
 export const READS: readonly string[] = ["BEGIN", "SELECT count(*) FROM sqlite_master"];
 
 /** Another program that has a transaction open on a database. */
@@ -56,20 +59,20 @@ export async function holdDatabase(path: string, statements: readonly string[]):
   };
 }
 
-/** Measures how long the event loop does not turn while something runs: the longest time, in ms. */
+/** Runs `work` and returns the longest time for which it blocked the event loop, in ms. */
 export async function longestStall(work: () => Promise<void>): Promise<number> {
   let last = performance.now();
   let longest = 0;
-  const look = () => {
+  const measure = () => {
     const now = performance.now();
     longest = Math.max(longest, now - last);
     last = now;
   };
-  const timer = setInterval(look, 5);
+  const timer = setInterval(measure, 5);
   try {
     await work();
   } finally {
-    look();
+    measure();
     clearInterval(timer);
   }
   return longest;

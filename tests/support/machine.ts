@@ -1,7 +1,7 @@
 import { until, within } from "./stack.ts";
 
-/** What a command in a machine left. */
-export interface Said {
+/** Result of a command that has ended. */
+export interface CommandResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
@@ -9,16 +9,16 @@ export interface Said {
 
 /** A booted Debian with its own systemd and no network but loopback; changes are thrown away. */
 export interface Machine {
-  /** Runs a command to its end. */
-  run(command: string, ...args: string[]): Promise<Said>;
-  /** Like {@linkcode run}, for a line of sh; throws when it fails. */
+  /** Runs a command until it ends. */
+  run(command: string, ...args: string[]): Promise<CommandResult>;
+  /** Runs a line of sh and returns its output; throws if it fails. */
   sh(line: string): Promise<string>;
 }
 
 /**
- * Boots a root folder with systemd-nspawn, runs a test in it, and ends it.
+ * Boots a root folder with systemd-nspawn, runs a test in the machine, and ends it.
  *
- * @param binds Folders of this machine that are seen there, read-only: `/from:/to`.
+ * @param binds Folders of this machine to mount there, read-only: `/from:/to`.
  */
 export async function withMachine(
   root: string,
@@ -48,7 +48,7 @@ export async function withMachine(
   let leader: number | undefined;
   try {
     leader = await leaderOf(nspawn.pid);
-    const run = async (command: string, ...args: string[]): Promise<Said> => {
+    const run = async (command: string, ...args: string[]): Promise<CommandResult> => {
       const { code, stdout, stderr } = await within(
         new Deno.Command("nsenter", {
           args: [`--target=${leader}`, "--all", "--", command, ...args],
@@ -78,15 +78,15 @@ export async function withMachine(
     globalThis.console.error(`${console()}\n${errors()}`.split("\n").slice(-20).join("\n"));
     throw error;
   } finally {
-    // The machine's first process takes all of its others with it; nspawn then ends by itself.
+    // When the machine's first process dies, the kernel ends all others; then nspawn exits.
     Deno.kill(leader ?? nspawn.pid, "SIGKILL");
     await nspawn.status;
   }
 }
 
 /**
- * The machine's first process: the child of nspawn that is number 1 of its own. Nspawn has another
- * child while it makes the machine.
+ * Process id of the machine's init: the child of nspawn that is process 1 in its own namespace.
+ * While nspawn sets the machine up, it has another child too.
  */
 async function leaderOf(pid: number): Promise<number> {
   let leader: number | undefined;
@@ -102,7 +102,7 @@ function isFirstOfItsNamespace(pid: number): boolean {
   try {
     return /^NSpid:\t\d+\t1$/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
   } catch {
-    return false; // It has ended.
+    return false; // The process has ended.
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Models that tests make themselves, because nothing is downloaded.
+ * Models that tests generate, so that they need no downloads.
  *
  * @module
  */
@@ -20,9 +20,11 @@ export interface RandomModelOptions {
   readonly kvHeads?: number;
   /** A multiple of 32. @default 256 */
   readonly feedForward?: number;
-  /** Tokens, at least 272: the bytes and pieces, then words ` w0`, ` w1`, …. @default 1024 */
+  /**
+   * Number of tokens, at least 272: bytes, pieces, then the words ` w0`, ` w1`, …. @default 1024
+   */
   readonly vocabulary?: number;
-  /** Pieces of text that are tokens, too, after the words and beyond `vocabulary`. */
+  /** Further tokens, in addition to `vocabulary` and after the words. */
   readonly extra?: readonly string[];
   /** Tokens. @default 2048 */
   readonly context?: number;
@@ -48,7 +50,8 @@ interface Shape {
 type Fill = GgufTensor["fill"];
 
 /**
- * Writes a model that counts: after ` w7` it always says ` w8`, and after the last number it ends.
+ * Writes a model that counts: after ` w7` it always generates ` w8`, and after the last number it
+ * ends.
  *
  * Embeddings are random ±1 codes, the output row of each token is the code of the token before it,
  * attention and feed-forward are zero. So the right token's logit is `width` (256), any other's
@@ -77,7 +80,8 @@ export interface CounterModelOptions extends
 }
 
 /**
- * Writes an adapter for a counter model of so many numbers: with it, ` w{to}` comes after ` w{from}`.
+ * Writes an adapter for a counter model with `numbers` numbers: it makes ` w{to}` follow
+ * ` w{from}`.
  */
 export function writeCounterAdapter(
   path: string,
@@ -105,7 +109,7 @@ export function writeCounterAdapter(
         columns: 1,
         rows: vocabulary.size,
         type: "F32",
-        // Twice the logit of what would come without it.
+        // Twice the logit of the token that would follow without the adapter.
         fill: (row, values) => values[0] = row === vocabulary.number(to) ? 2 : 0,
       },
     ],
@@ -113,11 +117,11 @@ export function writeCounterAdapter(
 }
 
 /**
- * Writes a model that says the bytes of `text` over and over, one byte a token: the characters
+ * Writes a model that repeats the bytes of `text` for ever, one byte per token: the characters
  * arrive in pieces that are not valid UTF-8 by themselves. An empty prompt starts at the first byte;
  * a prompt that ends in one of the text's characters goes on after it.
  *
- * @param options.text text in which no byte stands twice
+ * @param options.text A text whose bytes all differ.
  */
 export function writeUtf8Model(
   path: string,
@@ -135,7 +139,7 @@ export function writeUtf8Model(
   writeSuccessorModel(path, { name: "utf8", follows, vocabulary, context });
 }
 
-/** Says tools, calls and results as Hermes and Qwen do. */
+/** Writes tools, calls and results as Hermes and Qwen do. */
 const TOOL_TEMPLATE =
   "{% if tools %}{% for tool in tools %}{{ tool | tojson }}{% endfor %}{% endif %}" +
   "{% for message in messages %}{{ message.content }}" +
@@ -144,9 +148,9 @@ const TOOL_TEMPLATE =
   "\n</tool_call>{% endfor %}{% endfor %}";
 
 /**
- * Writes a model that calls a function: after `?` it says `<tool_call>`, calls `count` from 7, and
- * ends. What a result says it continues as the counter does: after "w7" comes " w8". Its chat
- * template knows tools.
+ * Writes a model that calls a function: after `?` it generates a `<tool_call>` of `count` from 7,
+ * and ends. It continues the result of a call as the counter does: after "w7" comes " w8". Its chat
+ * template supports tools.
  */
 export function writeCallerModel(path: string, { context = 4096 } = {}): void {
   const numbers = 100;
@@ -170,8 +174,8 @@ export function writeCallerModel(path: string, { context = 4096 } = {}): void {
 /**
  * Writes a Llama-shaped model with real attention and seeded random weights, of any size.
  *
- * Control and byte tokens have an output row of zeros, so that greedy decoding says words and does
- * not end by itself.
+ * Control and byte tokens have an output row of zeros, so that greedy decoding generates words and
+ * does not end by itself.
  */
 export function writeRandomModel(path: string, options: RandomModelOptions = {}): void {
   const { vocabulary: size = 1024, extra = [], seed = 1, ...rest } = options;
@@ -212,8 +216,8 @@ export function writeRandomModel(path: string, options: RandomModelOptions = {})
 let counterPath: string | undefined;
 
 /**
- * Path of a `counter.gguf` with 2 000 numbers, written once by each test file that asks, in a
- * folder of its own (so the folder can serve as a models folder), removed when the file's tests end.
+ * Path of a `counter.gguf` with 2 000 numbers. Each test file that calls this writes it once, alone
+ * in a folder that can serve as a models folder, and removes it when its tests end.
  */
 export function counterModel(): string {
   if (counterPath === undefined) {
@@ -228,7 +232,7 @@ export function counterModel(): string {
 /** Numbers in the code of a token. */
 const CODE_WIDTH = 256;
 
-/** A code of ±1 for each token, the same each time. */
+/** A code for each token: `width` values of ±1, the same in every call. */
 function tokenCodes(vocabulary: Vocabulary, width: number): Float32Array[] {
   const random = seededRandom(0x6c6c);
   return Array.from(
@@ -237,14 +241,17 @@ function tokenCodes(vocabulary: Vocabulary, width: number): Float32Array[] {
   );
 }
 
-/** A token id and the one that is said after it. */
+/** A token id and the one that follows it. */
 type Follows = readonly [token: number, next: number];
 
 function inOrder(tokens: readonly number[]): Follows[] {
   return tokens.slice(1).map((next, index) => [tokens[index] ?? next, next]);
 }
 
-/** Writes a model that says what follows a token: an output row is the sum of the codes before it. */
+/**
+ * Writes a model that generates the successor of each token: a token's output row is the sum of the
+ * codes of the tokens that it follows.
+ */
 function writeSuccessorModel(
   path: string,
   { follows, vocabulary, ...changes }: Partial<Shape> & {

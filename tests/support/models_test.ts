@@ -17,7 +17,7 @@ async function withModel(path: string, body: (model: LlamaModel) => Promise<void
     try {
       await body(model);
     } finally {
-      // With several models left to it, llama.dispose() often never returns.
+      // If several models are still loaded, llama.dispose() often never returns.
       await model.dispose();
     }
   } finally {
@@ -25,9 +25,9 @@ async function withModel(path: string, body: (model: LlamaModel) => Promise<void
   }
 }
 
-/** Up to `count` greedily chosen token ids; fewer when the model ends by itself. */
+/** Up to `count` greedily chosen token ids; fewer if the model ends by itself. */
 async function decode(model: LlamaModel, prompt: Token[], count: number): Promise<Token[]> {
-  // Left to itself the binding takes at least four threads, which spin on a small machine.
+  // By default the binding uses at least four threads, which spin on a small machine.
   const context = await model.createContext({ contextSize: 512, sequences: 1, threads: 1 });
   try {
     const tokens: Token[] = [];
@@ -41,7 +41,7 @@ async function decode(model: LlamaModel, prompt: Token[], count: number): Promis
   }
 }
 
-/** The prompt as llorch's worker reads it: with the token for the start of a text. */
+/** Tokenizes a prompt as the worker does: with the token for the start of a text. */
 function tokenize(model: LlamaModel, text: string): Token[] {
   const bos = model.tokens.bos;
   assert(bos !== null);
@@ -95,7 +95,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the UTF-8 model says each byte of its text as a token, over and over",
+  "the UTF-8 model generates each byte of its text as a token, over and over",
   inTempDir(async (dir) => {
     const path = join(dir, "utf8.gguf");
     writeUtf8Model(path);
@@ -113,7 +113,7 @@ Deno.test(
 
 for (const type of ["F32", "F16", "Q8_0", "Q4_0"] as const) {
   Deno.test(
-    `a random model in ${type} says the same words again after the same prompt`,
+    `a random model in ${type} generates the same words again after the same prompt`,
     inTempDir(async (dir) => {
       const path = join(dir, "random.gguf");
       writeRandomModel(path, { type });

@@ -1,20 +1,23 @@
 /**
- * Hosts as network namespaces: each has an address of its own on one switch, and what passes between
- * it and the others can be lost or delayed. Needs root on Linux.
+ * Hosts as network namespaces on one switch, each with its own address. Packets between a host and
+ * the others can be dropped or delayed. Needs root on Linux.
  *
  * @module
  */
 import assert from "node:assert/strict";
 
-/** Share of the packets that are lost, in per cent: those of the host, and those to it. */
+/**
+ * Share of a host's packets that are dropped, in per cent: those that it sends, and those sent to
+ * it.
+ */
 export interface Loss {
   readonly from: number;
   readonly to: number;
 }
 
-/** Why there can be no {@linkcode Network} here; undefined where there can. */
+/** Why a {@linkcode Network} is not possible on this machine; undefined if it is. */
 export async function whyNoNetwork(): Promise<string | undefined> {
-  if (Deno.build.os !== "linux") return "network namespaces are Linux'";
+  if (Deno.build.os !== "linux") return "network namespaces need Linux";
   if (Deno.uid() !== 0) return "network namespaces need root";
   try {
     const network = await Network.open(["probe"]);
@@ -28,7 +31,7 @@ export async function whyNoNetwork(): Promise<string | undefined> {
   }
 }
 
-/** Why packets cannot be delayed; undefined where they can. */
+/** Why packets cannot be delayed on this machine; undefined if they can. */
 export async function whyNoDelay(): Promise<string | undefined> {
   const why = await whyNoNetwork();
   if (why !== undefined) return why;
@@ -42,7 +45,7 @@ export async function whyNoDelay(): Promise<string | undefined> {
   }
 }
 
-/** A switch with hosts, and this process beside them. */
+/** A switch that connects the hosts and this process. */
 export class Network {
   readonly #id: string;
   readonly #subnet: string;
@@ -51,14 +54,14 @@ export class Network {
   private constructor(names: readonly string[]) {
     this.#names = names;
     this.#id = `ll${Deno.pid}`;
-    // Addresses that are set aside for measuring networks.
+    // A range that is reserved for network benchmarks.
     this.#subnet = `198.18.${Deno.pid % 256}`;
   }
 
   /**
-   * Makes the namespaces.
+   * Creates the namespaces.
    *
-   * @param names At most 200, of a few letters each.
+   * @param names Names of at most 200 hosts, of a few letters each.
    */
   static async open(names: readonly string[]): Promise<Network> {
     const network = new Network(names);
@@ -75,24 +78,24 @@ export class Network {
     return `${this.#subnet}.${2 + this.#indexOf(name)}`;
   }
 
-  /** Words to put before a command that is to run on a host. */
+  /** Arguments to put in front of a command so that it runs on a host. */
   on(name: string): readonly string[] {
     return ["ip", "netns", "exec", this.#namespace(name)];
   }
 
-  /** From now on loses that much of what a host sends and is sent; 0 and 0 heals it. */
+  /** From now on drops these shares of a host's packets; 0 and 0 ends the loss. */
   async lose(name: string, { from, to }: Loss): Promise<void> {
     await Promise.all([this.#drop(name, "ingress", from), this.#drop(name, "egress", to)]);
   }
 
-  /** Delays what a host is sent; 0 ends it. */
+  /** Delays packets to a host; 0 ends the delay. */
   async delay(name: string, ms: number): Promise<void> {
     const device = ["dev", this.#port(name), "root"];
     if (ms === 0) await this.#tc("qdisc", "del", ...device);
     else await this.#tc("qdisc", "replace", ...device, "netem", "delay", `${ms}ms`, `${ms / 2}ms`);
   }
 
-  /** Ends every process on the hosts, and removes them. */
+  /** Kills every process on the hosts, then removes the hosts. */
   async close(): Promise<void> {
     await run("ip", "link", "del", `${this.#id}me`).catch(() => {});
     for (const name of [...this.#names, "net"]) {
@@ -102,7 +105,7 @@ export class Network {
         try {
           Deno.kill(Number(pid), "SIGKILL");
         } catch {
-          // It has ended.
+          // The process has ended already.
         }
       }
       await run("ip", "netns", "del", namespace).catch(() => {});
@@ -132,7 +135,9 @@ export class Network {
     }
   }
 
-  /** A filter in the kernel's packet language: it compares a random number with a bound. */
+  /**
+   * Drops a share of the packets with a BPF filter, which compares a random number with a bound.
+   */
   async #drop(name: string, side: "ingress" | "egress", percent: number): Promise<void> {
     const at = ["dev", this.#port(name), side, "pref", "1"];
     await this.#tc("filter", "del", ...at).catch(() => {});
@@ -145,8 +150,8 @@ export class Network {
     await this.#tc("filter", "add", ...at, "bpf", "da", "bytecode", program);
   }
 
-  async #tc(...words: string[]): Promise<void> {
-    await run("tc", "-n", this.#namespace("net"), ...words);
+  async #tc(...args: string[]): Promise<void> {
+    await run("tc", "-n", this.#namespace("net"), ...args);
   }
 
   #namespace(name: string): string {

@@ -5,7 +5,7 @@ import { within } from "./stack.ts";
 const why = await whyNoNetwork();
 
 Deno.test({
-  name: "hosts reach each other, until what they send is lost" +
+  name: "hosts reach each other, until their packets are dropped" +
     (why === undefined ? "" : ` (skipped: ${why})`),
   ignore: why !== undefined,
   async fn() {

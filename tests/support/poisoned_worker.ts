@@ -1,6 +1,6 @@
 /**
- * A real worker that some prompts harm as a fault in native code would: after {@linkcode HANGS} its one
- * thread never comes back, after {@linkcode DIES} it is gone.
+ * A real worker that some prompts break, as a fault in native code would: {@linkcode HANGS} blocks
+ * its only thread for ever, {@linkcode DIES} ends its process.
  *
  * @module
  */
@@ -17,17 +17,17 @@ export const HANGS = "w6 w6 w6";
 /** A prompt with these words ends its worker. */
 export const DIES = "w7 w7 w7";
 
-/** A folder for `LLORCH_BIN_DIR` whose worker is this one. */
+/** Makes a folder for `LLORCH_BIN_DIR` with this worker. */
 export async function poisonedWorkers(dir: string): Promise<string> {
   const path = join(dir, "llorch-candled");
-  const words = [
+  const command = [
     Deno.execPath(),
     "run",
     "-q",
     "--no-prompt",
     `--config=${join(ROOT, "deno.json")}`,
   ];
-  const own = [...words, "-P=llorch-candled", join(ROOT, "tests/support/poisoned_worker.ts")];
+  const own = [...command, "-P=llorch-candled", join(ROOT, "tests/support/poisoned_worker.ts")];
   await Deno.writeTextFile(
     path,
     `#!/bin/sh\nexec ${own.map((word) => `'${word}'`).join(" ")} "$@"\n`,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { packDeno, writePortable } from "../../tools/build/portable.ts";
 import { TARGETS } from "../../tools/build/targets.ts";
 
-/** Stands in for deno, so that the launcher's own work shows: says how it was called. */
+/** Stands in for deno: prints how the launcher called it. */
 const FAKE_DENO = `#!/bin/sh
 case \${SLEEP:-} in '') ;; *) trap 'exit 7' TERM; echo $$; while :; do sleep 0.05; done ;; esac
 echo "exe=$LLORCH_EXECUTABLE dir=$DENO_DIR"
@@ -12,11 +12,11 @@ exit 42
 
 const artifact = { executable: "orchestratord", file: "orchestratord" } as const;
 
-/** A portable executable in a folder of its own. */
+/** A portable executable in a new folder. */
 export interface Sandbox {
   readonly dir: string;
   readonly exe: string;
-  /** Where it unpacks. */
+  /** Folder that it unpacks into. */
   readonly cache: string;
   run(
     args?: readonly string[],

@@ -1,4 +1,4 @@
-/** A seeded generator (mulberry32): numbers from 0 up to but not including 1, the same on every machine. */
+/** A seeded random number generator (mulberry32): numbers in [0, 1), the same on every machine. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

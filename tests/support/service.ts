@@ -1,7 +1,7 @@
 /**
  * orchestratord and pool-managerd as an operator runs them: executables with configuration files, on
- * free ports, with state of their own. `LLORCH_BIN_DIR` takes built ones; without it they run from
- * source.
+ * free ports, with their own state. With `LLORCH_BIN_DIR` they are the executables in that folder;
+ * without it they run from source.
  *
  * @module
  */
@@ -18,28 +18,28 @@ import { type Program, startCommand, until, within } from "./stack.ts";
 export interface RunningDaemon {
   readonly program: Program;
   readonly url: string;
-  /** What its log said, as it comes. */
+  /** Lines of its log so far; the list grows. */
   readonly log: readonly Record<string, unknown>[];
 }
 
-/** Both daemons, and what a client needs. */
+/** Both daemons, with a client for them. */
 export interface Service {
   orchestratord: RunningDaemon;
   poolManagerd: RunningDaemon;
   readonly client: Client;
-  /** A folder of the test's own. */
+  /** Temporary folder of the test. */
   readonly dir: string;
-  /** Runs `llorch`, told where both daemons are. */
+  /** Runs `llorch` with the addresses of both daemons. */
   llorch(...args: string[]): Promise<Ran>;
   workers(): Promise<WorkerView[]>;
-  /** Starts a daemon again, on the port that it had. */
+  /** Starts a daemon again, on its previous port. */
   restart(daemon: "orchestratord" | "poolManagerd"): Promise<void>;
 }
 
 /**
  * Starts an executable, built or from source.
  *
- * @param before Words before its command, such as those of another host.
+ * @param before Arguments in front of its command, such as those that run it on another host.
  */
 export function startExecutable(
   name: ExecutableName,
@@ -52,7 +52,7 @@ export function startExecutable(
   return startCommand(first, rest, env);
 }
 
-/** Runs an executable to its end. */
+/** Runs an executable until it ends. */
 export async function runExecutable(
   name: ExecutableName,
   args: readonly string[],
@@ -68,19 +68,20 @@ export async function runExecutable(
 /** The token that the daemons of a secured service share. */
 export const SERVICE_TOKEN = "the-token-of-the-service";
 
-/** How a service differs from one without settings. */
+/** Options of {@linkcode withService}. */
 export interface ServiceOptions {
   /**
-   * Secures the service: both daemons serve HTTPS, orchestratord has a token, and the pool manager an
-   * API key of its own.
+   * Secures the service: both daemons serve HTTPS, orchestratord requires a token, and the pool
+   * manager
+   * has its own API key.
    */
   readonly tls?: Certificates;
-  /** Lines of TOML for a daemon's file. */
+  /** Lines of TOML for the daemon's configuration file. */
   readonly orchestratord?: string;
   readonly poolManagerd?: string;
-  /** orchestratord's state folder; else one that is removed afterwards. */
+  /** orchestratord's state folder; by default a temporary one. */
   readonly stateDir?: string;
-  /** First port of workers; by default they take any. */
+  /** First port of workers; by default they use any free port. */
   readonly workerPortBase?: number;
   /** Variables for both daemons. */
   readonly env?: Record<string, string>;
@@ -125,8 +126,8 @@ export async function withService(
   );
   const orchestratord = await start.orchestratord("0");
   if (tls) {
-    const words = ["keys", "create", "the pool", "--role=pool", `--state-dir=${stateDir}`];
-    poolEnv = { LLORCH_API_TOKEN: (await runExecutable("orchestratord", words, env)).out.trim() };
+    const args = ["keys", "create", "the pool", "--role=pool", `--state-dir=${stateDir}`];
+    poolEnv = { LLORCH_API_TOKEN: (await runExecutable("orchestratord", args, env)).out.trim() };
   }
   await Deno.writeTextFile(
     files.poolManagerd,
@@ -169,7 +170,7 @@ export async function withService(
     }
     throw error;
   } finally {
-    // The pool manager first: it stops its workers.
+    // The pool manager goes first, because it stops its workers.
     for (const { program } of [service.poolManagerd, service.orchestratord]) {
       program.kill("SIGTERM");
       await within(program.status, "a daemon has stopped").catch(() => program.kill("SIGKILL"));

@@ -5,9 +5,9 @@ import { writeCounterModel } from "./models.ts";
 let path: string | undefined;
 
 /**
- * Path of `slow-counter.gguf`, a counter with so many numbers that a step takes about two milliseconds:
- * slow enough for a test to act between two tokens, with a context for a job that counts until its
- * test ends it. Written once for each test process.
+ * Path of `slow-counter.gguf`, a counter that is large enough for a step to take about two
+ * milliseconds: a test can act between two tokens. Its context has room for a job that counts until
+ * its test ends it. Written once for each test process.
  */
 export function slowCounterModel(): string {
   if (path === undefined) {

@@ -2,23 +2,25 @@ import { join } from "node:path";
 import { readLines } from "#shared/lines.ts";
 import { within } from "./stack.ts";
 
-/** A real sshd on loopback, with keys of its own, and a folder for ssh's side of it. */
+/** A real sshd on loopback with its own keys, and the settings for ssh to reach it. */
 export interface Sshd {
   readonly port: number;
-  /** Arguments for ssh that make it use the test's key and known hosts and nothing of the person. */
+  /**
+   * Arguments that make ssh use the test's key and known hosts, and nothing of the user's settings.
+   */
   readonly sshArgs: readonly string[];
 }
 
-/** Where Debian and others put it; not on everybody's PATH. */
+/** Usual paths of sshd, which is often not on PATH. */
 const PLACES = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"];
 
-/** Why no test can have an sshd on this machine; undefined when it can. */
+/** Why no sshd can run on this machine; undefined if one can. */
 export function sshdMissing(): string | undefined {
   if (!PLACES.some(exists)) return "no sshd";
   return onPath("ssh") && onPath("ssh-keygen") ? undefined : "no ssh";
 }
 
-/** Runs a test with an sshd that lets this user in; it is ended afterwards. */
+/** Runs a test with an sshd that accepts this user, and ends it afterwards. */
 export async function withSshd(
   folder: string,
   env: Readonly<Record<string, string>>,
@@ -48,7 +50,7 @@ export async function withSshd(
     join(folder, "known_hosts"),
     `[127.0.0.1]:${port} ${hostKey.join(" ")}\n`,
   );
-  // Root's sshd wants its folder for privilege separation, which Debian's service makes.
+  // As root, sshd needs the folder for privilege separation that Debian's service creates.
   if (Deno.uid() === 0) await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
   const sshd = new Deno.Command(PLACES.find(exists)!, {
     args: ["-D", "-e", "-f", join(folder, "sshd_config")],
@@ -80,12 +82,12 @@ export async function withSshd(
 }
 
 async function listening(lines: AsyncGenerator<string>): Promise<void> {
-  const said: string[] = [];
+  const log: string[] = [];
   while (true) {
     const { done, value } = await lines.next();
-    if (done) throw new Error(`sshd ended:\n${said.join("\n")}`);
+    if (done) throw new Error(`sshd ended:\n${log.join("\n")}`);
     if (value.includes("Server listening")) return;
-    said.push(value);
+    log.push(value);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The real stack for tests: `up` with its daemons and workers as processes, on free ports, with
- * models that the tests made and state of its own.
+ * generated models and its own state.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { type Client, createClient } from "#shared/http/client.ts";
 import { followUs } from "#shared/launcher.ts";
 import { readLines } from "#shared/lines.ts";
 
-/** The checkout's root. */
+/** Root folder of the repository. */
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Longest wait for anything in a test, in milliseconds. */
@@ -35,7 +35,7 @@ export interface Program {
   kill(signal: Deno.Signal): void;
 }
 
-/** Starts a script of the checkout with one of its permission sets. */
+/** Starts a script of the repository with one of its permission sets. */
 export function startProgram(
   script: string,
   permissions: string,
@@ -49,7 +49,7 @@ export function startProgram(
   );
 }
 
-/** Starts a command in the checkout's root. */
+/** Starts a command in the root folder of the repository. */
 export function startCommand(
   command: string,
   args: readonly string[],
@@ -79,13 +79,13 @@ export function startCommand(
       try {
         process.kill(signal);
       } catch {
-        // It has ended.
+        // The process has ended already.
       }
     },
   };
 }
 
-/** Address of a daemon that a test has started, once its log says that it listens. */
+/** URL of a daemon that a test has started; waits until its log says that it listens. */
 export async function listeningUrl({ lines }: Program): Promise<string> {
   return await within(read(), "it listens");
   async function read(): Promise<string> {
@@ -93,7 +93,7 @@ export async function listeningUrl({ lines }: Program): Promise<string> {
       const { event, url } = JSON.parse(next.value);
       if (event === "listening") return url;
     }
-    throw new Error("It ended before it listened");
+    throw new Error("The daemon ended before it listened");
   }
 }
 
@@ -107,7 +107,7 @@ export interface Stack {
   workers(): Promise<WorkerView[]>;
 }
 
-/** How a stack is started. */
+/** Options of {@linkcode withStack}. */
 export interface StackOptions {
   readonly models: string;
   readonly model: string;
@@ -117,7 +117,7 @@ export interface StackOptions {
   readonly env?: Record<string, string>;
 }
 
-/** Runs a test with a stack and stops it, and every process of it, afterwards. */
+/** Runs a test with a stack, and stops all its processes afterwards. */
 export async function withStack(
   options: StackOptions,
   test: (stack: Stack) => Promise<void>,
@@ -133,7 +133,7 @@ export async function withStack(
     `--model=${options.model}`,
     ...(options.slots === undefined ? [] : [`--slots=${options.slots}`]),
     ...(options.context === undefined ? [] : [`--context=${options.context}`]),
-    // A test run that is killed leaves no stack behind.
+    // If the test run is killed, the stack ends with it.
   ], { ...followUs(), ...options.env });
   try {
     const line = await within(program.lines.next(), "up is ready");
@@ -162,7 +162,10 @@ export async function withStack(
 /** An event with its SSE id. */
 export type Received = JobEvent & { readonly id: number | undefined };
 
-/** Follows a new task, or a job by its id; each event is checked against the contract. */
+/**
+ * Submits and follows a task, or follows a job by its id; each event is checked against the
+ * contract.
+ */
 export async function* follow(
   client: Client,
   task: TaskRequestInput | string,
@@ -178,34 +181,39 @@ export async function* follow(
   for await (const { event, data, id } of events) {
     const sent = { event, data: JSON.parse(data) };
     const parsed = jobEvent.parse(sent);
-    assert.deepEqual(parsed, sent, "The contract does not know all that was sent");
+    assert.deepEqual(parsed, sent, "An event has fields that the contract does not have");
     yield { ...parsed, id: id === undefined ? undefined : Number(id) };
   }
 }
 
-/** Every event of a task to its end. */
+/** Runs a task, or follows a job by its id, and returns all its events. */
 export async function run(client: Client, task: TaskRequestInput | string): Promise<Received[]> {
   const received: Received[] = [];
   for await (const event of follow(client, task)) received.push(event);
   return received;
 }
 
-/** The text of some token events. */
+/** The joined text of token events. */
 export function textOf(events: readonly JobEvent[]): string {
   return events.map((each) => each.event === "token" ? each.data.t : "").join("");
 }
 
-/** The numbers that the counter model said. */
+/** The numbers that the counter model generated. */
 export function numbersOf(events: readonly JobEvent[]): number[] {
   return (textOf(events).match(/\d+/g) ?? []).map(Number);
 }
 
-/** From, from + 1, … */
+/** `length` numbers: from, from + 1, … */
 export function range(from: number, length: number): number[] {
   return Array.from({ length }, (_, index) => from + index);
 }
 
-/** The value, or an error when it does not come in time. */
+/**
+ * The value of a promise.
+ *
+ * @param what What is awaited, as a sentence for the error.
+ * @throws {Error} if the promise is still pending after `ms`
+ */
 export async function within<T>(
   value: Promise<T>,
   what: string,
@@ -213,7 +221,7 @@ export async function within<T>(
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Not within ${ms} ms: ${what}`)), ms);
+    timer = setTimeout(() => reject(new Error(`Timed out after ${ms} ms: ${what}`)), ms);
   });
   try {
     return await Promise.race([value, late]);
@@ -222,7 +230,12 @@ export async function within<T>(
   }
 }
 
-/** Looks again and again until something that another process brings about is so. */
+/**
+ * Polls every 10 ms until a condition holds that another process brings about.
+ *
+ * @param what The condition, as a sentence for the error.
+ * @throws {Error} if it does not hold after `ms`
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
@@ -230,12 +243,12 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + ms;
   while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Timed out after ${ms} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Whether a process is there (and not a zombie). */
+/** Whether a process runs (a zombie does not). */
 export function isAlive(pid: number): boolean {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);

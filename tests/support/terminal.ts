@@ -1,20 +1,20 @@
 /**
- * A terminal for tests: Python makes one, as nothing that Deno has can.
+ * A terminal for tests. Python opens it, as Deno has no API for that.
  *
  * @module
  */
 import { LLORCH } from "./llorch.ts";
 
 /**
- * Runs a program on a terminal of its own; when it has written what is waited for, sends it keys or a
- * signal, then prints its exit code and, in JSON, what it wrote.
+ * Runs a program on a new terminal. Once the program has written the expected text, sends it keys
+ * or a signal. Prints the program's exit code and output as JSON.
  */
 const SCRIPT = `
 import json, os, pty, select, signal, sys, time
 wait, keys, name, hangs_up, argv = *sys.argv[1:5], sys.argv[5:]
 pid, fd = pty.fork()
 if pid == 0:
-    # The test itself may run under nohup.
+    # Python may have inherited an ignored SIGHUP: the tests may run under nohup.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.execvp(argv[0], argv)
 text, sent, deadline = "", False, time.monotonic() + 30
@@ -46,17 +46,17 @@ if not done:
 print(json.dumps({"code": os.waitstatus_to_exitcode(status), "text": text}))
 `;
 
-/** What a person does, once a text is on the screen. */
+/** What a person does once the text `when` is on the screen. */
 export interface Gesture {
   readonly when: string;
   /** Keys, e.g. `y\\r` or `\\x03`, which is Ctrl-C. */
   readonly keys?: string;
   readonly signal?: "SIGTERM" | "SIGHUP";
-  /** The terminal is closed. */
+  /** Closes the terminal. */
   readonly hangsUp?: boolean;
 }
 
-/** Whether there is a Python that can make a terminal. */
+/** Whether Python is installed and can open a terminal. */
 export const hasTerminal: boolean = (() => {
   try {
     const args = ["-c", "import pty, os; os.waitstatus_to_exitcode"];
@@ -67,14 +67,14 @@ export const hasTerminal: boolean = (() => {
   }
 })();
 
-/** What a program left on its terminal. */
+/** Exit code and output of a program on a terminal. */
 interface Shown {
-  /** A minus before it is a signal's. */
+  /** The exit code; `-N` if signal N ended the program. */
   readonly code: number;
   readonly text: string;
 }
 
-/** Runs the real `llorch` on a terminal to its end. */
+/** Runs the real `llorch` on a terminal until it ends. */
 export function onTerminal(
   args: readonly string[],
   gesture: Gesture,
@@ -83,15 +83,15 @@ export function onTerminal(
   return commandOnTerminal([...LLORCH, ...args], gesture, env);
 }
 
-/** Runs any command on a terminal to its end. */
+/** Runs any command on a terminal until it ends. */
 export async function commandOnTerminal(
-  words: readonly string[],
+  command: readonly string[],
   { when, keys = "", signal, hangsUp = false }: Gesture,
   env: Record<string, string>,
   cwd?: string,
 ): Promise<Shown> {
   const { stdout } = await new Deno.Command("python3", {
-    args: ["-c", SCRIPT, when, keys, signal ?? "", hangsUp ? "yes" : "", ...words],
+    args: ["-c", SCRIPT, when, keys, signal ?? "", hangsUp ? "yes" : "", ...command],
     env,
     ...(cwd === undefined ? {} : { cwd }),
     stdin: "null",

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { withHome } from "./llorch.ts";
 
-/** A Deno project that looks like a checkout of llorch and does only what a test wants to see. */
+/** A Deno project that looks like a checkout of llorch, with only the tasks that a test defines. */
 export interface TinyCheckout {
   readonly dir: string;
   readonly env: Record<string, string>;
@@ -32,5 +32,5 @@ export async function withTinyCheckout(
   });
 }
 
-/** A script that shows its arguments. */
+/** A script that prints its arguments. */
 export const SHOW_ARGUMENTS = "console.log(JSON.stringify(Deno.args));\n";

@@ -1,6 +1,6 @@
 import type { GgufValue } from "./gguf_writer.ts";
 
-/** Kinds of tokens as GGUF numbers them. */
+/** GGUF's numbers of the kinds of tokens. */
 const KIND = { normal: 1, unknown: 2, control: 3, user: 4, byte: 6 } as const;
 
 /** A SentencePiece vocabulary. */
@@ -14,21 +14,21 @@ export interface Vocabulary {
   byte(value: number): number;
   /** Id of `▁wN`, which reads as " wN". */
   number(value: number): number;
-  /** Id of an extra token, by its place. */
+  /** Id of an extra token, by its index. */
   extra(index: number): number;
   /** The `tokenizer.ggml.*` keys. */
   readonly metadata: Readonly<Record<string, GgufValue>>;
 }
 
-/** Ids 0, 1 and 2, then the bytes, then the pieces that words are merged from. */
+/** Tokens 0, 1 and 2; the bytes and the pieces that words are merged from follow. */
 const SPECIAL = ["<unk>", "<s>", "</s>"] as const;
 const BYTES = 256;
 const PIECES = ["▁", "w", ..."0123456789", "▁w"] as const;
 
-/** What a chat says is continued as it stands: a user's "w7" is answered with " w8". */
+/** A chat template that only joins the messages, so that a user's "w7" is answered with " w8". */
 const ECHO = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
 
-/** Fewest tokens that a vocabulary has. */
+/** Number of tokens of the smallest vocabulary. */
 export const MIN_VOCABULARY = SPECIAL.length + BYTES + PIECES.length;
 
 /**
@@ -37,7 +37,7 @@ export const MIN_VOCABULARY = SPECIAL.length + BYTES + PIECES.length;
  * SentencePiece begins with single characters and joins the pair with the best score until no pair
  * is a token: `▁ w 1 2` → `▁w 1 2` → `▁w1 2` → `▁w12`. Each prefix of a number is a smaller number
  * and so a token too, and no other pair is one, hence every number ends as one token. A character
- * that is no token (any but those of the words) becomes its bytes.
+ * that is not a token (any but those of the words) becomes its bytes.
  */
 export function wordVocabulary(
   numbers: number,
@@ -90,12 +90,12 @@ const BYTE_LETTERS: readonly string[] = (() => {
   );
 })();
 
-/** Characters whose runs are tokens: of two, four, … of them. */
+/** Characters whose runs of two, four, … up to `longest` are tokens. */
 const RUN_LETTERS: readonly [character: string, longest: number][] = [
   ...[[" ", 128], ["=", 64], ["\n", 16], ["\t", 16], ["a", 8], ["7", 4]] as const,
 ].map(([character, longest]) => [character, longest]);
 
-/** Letters that are joined, in this order. */
+/** Merges of letters, in order of priority. */
 const PAIRS = ["th", "he", "in", "er", "an", "on", " t", " th", " the", " a", " w", "ing", " in"];
 
 /**
@@ -119,7 +119,7 @@ export function bytePairVocabulary(pre: string): Readonly<Record<string, GgufVal
     }
   }
   for (const pair of PAIRS) join(pair.slice(0, -1), pair.slice(-1));
-  // The bytes of 好, which are no characters by themselves.
+  // The bytes of 好, which are not characters by themselves.
   const [first, second, third] = Array.from(
     new TextEncoder().encode("好"),
     (byte) => BYTE_LETTERS[byte]!,

@@ -25,7 +25,7 @@ Deno.test("systemd finds nothing wrong with the units", systemd, async () => {
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   try {
     for (const unit of Object.keys(UNITS)) {
-      // The executables need not be installed where the units are looked at.
+      // The executables need not be installed on this machine.
       const text = (await Deno.readTextFile(join(ROOT, unit))).replace("/usr/bin/", "/bin/true #");
       const copy = join(dir, basename(unit));
       await Deno.writeTextFile(copy, text);
@@ -39,7 +39,7 @@ Deno.test("systemd finds nothing wrong with the units", systemd, async () => {
   }
 });
 
-Deno.test("the units expose little", systemd, async () => {
+Deno.test("systemd rates the exposure of the units as low", systemd, async () => {
   for (const [unit, most] of Object.entries(UNITS)) {
     const { text } = await run(
       ...["systemd-analyze", "security", "--offline=true", "--no-pager"] as const,
@@ -51,7 +51,7 @@ Deno.test("the units expose little", systemd, async () => {
 });
 
 Deno.test({
-  name: "each daemon tells a service manager that it is ready, lives, and stops",
+  name: "each daemon notifies a service manager when it is ready, alive and stopping",
   ignore: Deno.build.os !== "linux",
   async fn() {
     for (const name of ["orchestratord", "pool-managerd"] as const) {
@@ -73,13 +73,13 @@ Deno.test({
         program.kill("SIGHUP");
         const reloading: string[] = [];
         while (!reloading.includes("READY=1\n")) reloading.push(await next());
-        assert.deepEqual(reloading.filter((said) => said !== "WATCHDOG=1\n"), [
+        assert.deepEqual(reloading.filter((state) => state !== "WATCHDOG=1\n"), [
           "RELOADING=1\n",
           "READY=1\n",
         ]);
         program.kill("SIGTERM");
-        for (let said = await next(); said !== "STOPPING=1\n"; said = await next()) {
-          assert.equal(said, "WATCHDOG=1\n");
+        for (let state = await next(); state !== "STOPPING=1\n"; state = await next()) {
+          assert.equal(state, "WATCHDOG=1\n");
         }
         assert.equal((await within(program.status, `${name} has stopped`)).code, 0);
       } finally {
@@ -93,18 +93,22 @@ Deno.test({
   },
 });
 
-const python = { ignore: !await has("python3") }; // It reads property lists as Apple wants them.
+const python = { ignore: !await has("python3") }; // Its plistlib parses property lists.
 
-Deno.test("launchd's property lists say what launchd reads", python, async () => {
-  for (const name of ["orchestratord", "pool-managerd"]) {
-    const file = join(ROOT, `deploy/launchd/org.llorch.${name}.plist`);
-    const program =
-      "import json,plistlib,sys;print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
-    const { code, text } = await run("python3", "-c", program, file);
-    assert.equal(code, 0, text);
-    const list = JSON.parse(text);
-    assert.equal(list.Label, `org.llorch.${name}`);
-    assert.equal(list.ProgramArguments[0], `/usr/local/bin/${name}`);
-    assert.deepEqual(list.KeepAlive, { SuccessfulExit: false });
-  }
-});
+Deno.test(
+  "launchd's property lists are valid and have the keys that launchd reads",
+  python,
+  async () => {
+    for (const name of ["orchestratord", "pool-managerd"]) {
+      const file = join(ROOT, `deploy/launchd/org.llorch.${name}.plist`);
+      const program =
+        "import json,plistlib,sys;print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
+      const { code, text } = await run("python3", "-c", program, file);
+      assert.equal(code, 0, text);
+      const list = JSON.parse(text);
+      assert.equal(list.Label, `org.llorch.${name}`);
+      assert.equal(list.ProgramArguments[0], `/usr/local/bin/${name}`);
+      assert.deepEqual(list.KeepAlive, { SuccessfulExit: false });
+    }
+  },
+);

@@ -1,7 +1,7 @@
 /**
- * Tokenizes long runs of characters with one pre-tokenizer after another, as a worker does. It says
- * `"pre character"` on stdout before each run, and `done` at the end. Where `compare` is told, ids must be
- * those of the whole text at once, which needs a large stack.
+ * Tokenizes long runs of characters with one pre-tokenizer after another, as a worker does. Prints
+ * `"pre character"` on stdout before each run, and `done` at the end. With `compare`, the ids must
+ * equal those of the whole text tokenized at once, which needs a large stack.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const llama = await getLlama({
   ...{ gpu: false, build: "never", skipDownload: true, progressLogs: false } as const,
   ...{ maxThreads: 1, logger() {} },
 });
-/** Enough of a context; more is refused before it is read. */
+/** Context size of the largest prompts; longer ones are refused before they are tokenized. */
 const MOST_TOKENS = 131_072;
 
 class TooLong extends Error {}
@@ -37,7 +37,7 @@ for (const pre of pres) {
       });
       if (mode === "compare") assert.deepEqual(tokens, loaded.tokenize(text, false));
     } catch (error) {
-      // A text that these bytes are no tokens of cannot be cut, which is said.
+      // A vocabulary without tokens for these bytes cannot tokenize in pieces: a refusal is right.
       const isRefusal = error instanceof LlorchError && error.code === "INVALID_REQUEST";
       if (!(error instanceof TooLong || isRefusal && mode === "survive")) throw error;
     }

@@ -1,6 +1,7 @@
 /**
- * Runs of one character in every pre-tokenizer of llama.cpp: its regular expressions recurse for each
- * character, and none may end a worker. `deno task test:tokenizers` goes up to the largest body.
+ * Long runs of one character in every pre-tokenizer of llama.cpp. Its regular expressions recurse
+ * for each character, but must not crash a worker. `deno task test:tokenizers` goes up to the
+ * largest request body.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { MAX_BODY_BYTES } from "#shared/defaults.ts";
 import { writeGguf } from "../support/gguf_writer.ts";
 import { bytePairVocabulary } from "../support/vocabulary.ts";
 
-/** One of each that has regular expressions of its own. */
+/** One pre-tokenizer for each set of regular expressions. */
 const PRES = [
   ...["default", "minicpm5", "llama3", "jais-2", "dbrx", "deepseek-llm", "deepseek-v3", "youtu"],
   ...["deepseek-coder", "falcon", "starcoder", "gpt-2", "qwen2", "qwen35", "bloom", "glm4"],
@@ -22,7 +23,7 @@ const CHARACTERS = ["a", " ", "\n", "=", "7", "好"];
 const isLong = Deno.env.get("LLORCH_LONG_TEXT") !== undefined;
 const ignore = Deno.build.os === "windows";
 
-/** Runs the child under a limit of the stack; fails with what it said last where it dies. */
+/** Runs the child with a stack limit; if it dies, fails with its last line of output. */
 async function run(limit: string, length: number, mode: string, pres = PRES): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -60,7 +61,7 @@ Deno.test({
 Deno.test({
   name: "a run of one character has the same tokens in pieces as at once",
   ignore,
-  // Without pieces, digits take one of them a quarter of a minute, and another one ends the process.
+  // All at once, digits take one pre-tokenizer a quarter of a minute, and crash another one.
   fn: () =>
     run(
       "ulimit -S -s 524288 2>/dev/null",
@@ -70,7 +71,7 @@ Deno.test({
     ),
 });
 
-/** The limit of a shell that nobody has changed, and what a worker gives itself. */
+/** A shell's default stack limit, and the one that a worker sets for itself. */
 const LIMITS = { "8 MiB": "ulimit -s 8192", "512 MiB": "ulimit -S -s 524288 2>/dev/null" } as const;
 
 for (const length of [200_000, 1_000_000, MAX_BODY_BYTES - 1_000]) {
@@ -79,7 +80,7 @@ for (const length of [200_000, 1_000_000, MAX_BODY_BYTES - 1_000]) {
     ignore: ignore || !isLong,
     async fn(t) {
       for (const [stack, limit] of Object.entries(LIMITS)) {
-        // Each says that it has ended: a slow machine is not taken for one that hangs.
+        // One process each, so that progress shows and a slow machine is not taken for a hang.
         for (const pre of PRES) {
           await t.step(`${stack}: ${pre}`, () => run(limit, length, "survive", [pre]));
         }

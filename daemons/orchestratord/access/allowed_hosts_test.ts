@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { checkAddresses, HostSet } from "./allowed_hosts.ts";
 
-/** The fields that are refused. */
+/** Names of the fields that are refused. */
 function refused(endpoint: string, allowed?: readonly string[], uris: readonly string[] = []) {
   try {
     const set = allowed && new HostSet(allowed);
@@ -14,7 +14,7 @@ function refused(endpoint: string, allowed?: readonly string[], uris: readonly s
   }
 }
 
-Deno.test("addresses of pools in a private network and on loopback are called", () => {
+Deno.test("pool addresses in a private network and on loopback are allowed", () => {
   const usual = [
     "http://127.0.0.1:9200",
     "https://gpu1:9200",
@@ -55,7 +55,7 @@ Deno.test("addresses where a machine keeps secrets are not, in any spelling", ()
   }
 });
 
-Deno.test("with a list only what it names is called", () => {
+Deno.test("with a list only the hosts on it are allowed", () => {
   const list = ["gpu1", "*.gpu.example.org", "10.2.0.0/16", "fd01::/16", "192.168.7.7"];
   const allowed = [
     "http://gpu1:9200",
@@ -80,7 +80,7 @@ Deno.test("with a list only what it names is called", () => {
   assert.deepEqual(refused("http://169.254.1.1", ["169.254.0.0/16"]), []);
 });
 
-Deno.test("HostSet refuses what is no host", () => {
+Deno.test("HostSet refuses entries that are not hosts", () => {
   for (
     const entry of ["", "a b", "10.0.0.0/33", "10.0.0.0/x", "fe80::/129", "http://x", "*", "*."]
   ) {

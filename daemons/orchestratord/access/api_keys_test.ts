@@ -10,7 +10,7 @@ import { ROOT, withGuarded } from "../testing/guarded.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
 
-/** The code with which a call is refused. */
+/** The error with which a call is refused. */
 async function refusal(call: Promise<unknown>): Promise<LlorchError> {
   try {
     await call;
@@ -47,7 +47,7 @@ Deno.test("a key opens what its role may, is listed without its secret, and not 
   });
 });
 
-Deno.test("a revoked and an expired key are refused and told why; a stranger learns nothing", async () => {
+Deno.test("a revoked and an expired key are refused with the reason; an unknown key learns nothing", async () => {
   await withGuarded({}, async ({ root, client, key }) => {
     const made = await key({ name: "short" });
     const params = { id: made.key_id };
@@ -81,7 +81,7 @@ Deno.test("a revoked and an expired key are refused and told why; a stranger lea
   });
 });
 
-Deno.test("names that would garble a list are refused", async () => {
+Deno.test("key names with characters that would garble a list are refused", async () => {
   await withGuarded({}, async ({ key }) => {
     for (const name of ["", " ", "a\nb", "\u001b[31m", "a\u202eb", "\u0000", "x".repeat(101)]) {
       assert.equal((await refusal(key({ name }))).code, "INVALID_REQUEST", JSON.stringify(name));
@@ -98,8 +98,8 @@ Deno.test("clients see and cancel their own jobs only; operators all", async () 
     const ann = client((await key({ name: "ann" })).secret);
     const bob = client((await key({ name: "bob" })).secret);
     const operator = client((await key({ name: "op", role: "operator" })).secret);
-    const { id, numbers: said } = await run(ann);
-    assert.deepEqual(said, range(8, 5));
+    const { id, numbers: generated } = await run(ann);
+    assert.deepEqual(generated, range(8, 5));
 
     const params = { id };
     for (
@@ -141,7 +141,7 @@ Deno.test("a running job cannot be cancelled by another client, and its idempote
   });
 });
 
-Deno.test("a pool with a key of its own serves, and after a restart too; revoked, it is out", async () => {
+Deno.test("a pool with its own key serves, also after a restart, until the key is revoked", async () => {
   await withGuarded({}, async (guarded) => {
     const { key, pool } = guarded;
     const made = await key({ name: "host", role: "pool" });
@@ -150,7 +150,8 @@ Deno.test("a pool with a key of its own serves, and after a restart too; revoked
     const listed = (await guarded.root.call(routes.listKeys, {})).keys[0];
     assert.ok(listed?.last_used_at);
     await guarded.restart();
-    // Nothing was reported since: the pool was asked for its state with what follows from its key.
+    // The pool has not reported since: orchestratord read its state with the token derived from its
+    // key.
     assert.equal((await guarded.root.call(routes.pools, {})).pools.length, 1);
     assert.deepEqual((await run(guarded.root)).numbers, range(8, 5));
     await guarded.root.call(routes.revokeKey, { params: { id: made.key_id } });
@@ -200,20 +201,20 @@ Deno.test("the queue lists a client's own jobs, and counts all", async () => {
 Deno.test("keys made and revoked on the command line count at the next call", async () => {
   await withGuarded({}, async ({ stateDir, client }) => {
     const config = configSchema.parse({ state_dir: stateDir });
-    const said: string[] = [];
+    const printed: string[] = [];
     const [log, error] = [console.log, console.error];
-    console.log = (text: string) => void said.push(text);
+    console.log = (text: string) => void printed.push(text);
     console.error = () => {};
     try {
       await keysCommand(["create", "from a shell"], config, { role: "operator" });
-      const secret = said[0] ?? "";
+      const secret = printed[0] ?? "";
       const { keys } = await client(secret).call(routes.listKeys, {});
       assert.equal(keys[0]?.name, "from a shell");
       await keysCommand(["revoke", keys[0]!.key_id], config, {});
       assert.equal((await refusal(client(secret).call(routes.listKeys, {}))).code, "UNAUTHORIZED");
       await keysCommand(["list"], config, {});
-      assert.match(said.at(-1) ?? "", /operator {2}revoked .*from a shell$/);
-      assert.ok(!said.slice(1).join().includes(secret.slice(-64)));
+      assert.match(printed.at(-1) ?? "", /operator {2}revoked .*from a shell$/);
+      assert.ok(!printed.slice(1).join().includes(secret.slice(-64)));
     } finally {
       console.log = log;
       console.error = error;
@@ -232,7 +233,7 @@ Deno.test("keys made and revoked on the command line count at the next call", as
   });
 });
 
-Deno.test("without a token all is open, but a key is still somebody", async () => {
+Deno.test("without a token all is open, but a key still identifies its owner", async () => {
   await withGuarded({ token_file: undefined }, async ({ client, key, pool }) => {
     await pool(null);
     const ann = await key({ name: "ann" });

@@ -49,7 +49,7 @@ Deno.test("in any minute RequestRate lets at most twice the limit through", () =
   assert.equal(taken.filter((at) => at >= 120_000).length, 90);
 });
 
-Deno.test("a clock that was set back shuts nobody out of RequestRate for more than a minute", () => {
+Deno.test("RequestRate blocks no key for more than a minute after the clock was set back", () => {
   const rate = new RequestRate();
   for (let i = 0; i < 10; i++) rate.take("a", 10, 10_000_000);
   assert.ok(rate.take("a", 10, 0) <= 60_000);
@@ -61,7 +61,7 @@ Deno.test("RequestRate forgets keys that were quiet", () => {
   assert.ok(rate.size <= 1001, String(rate.size));
 });
 
-/** What checkJobLimits() refuses with; undefined when it does not. */
+/** The error of checkJobLimits(); undefined if it allows the job. */
 function refused(...call: Parameters<typeof checkJobLimits>): LlorchError | undefined {
   try {
     checkJobLimits(...call);
@@ -101,7 +101,7 @@ Deno.test("checkJobLimits() expects a job without tokens to take as long as its 
   assert.equal(after({ ...measured, firstTokenAt: 0, tokensOut: 3, maxTokens: undefined }), 2_500);
 });
 
-Deno.test("checkJobLimits() counts the day's tokens, those of running jobs too, until midnight", () => {
+Deno.test("checkJobLimits() counts the day's tokens, including those of running jobs, until midnight", () => {
   const now = Date.UTC(2027, 0, 31, 23, 59, 50);
   assert.equal(dayOf(now) + 1, dayOf(now + untilNextDay(now)));
   const running: Progress = { ...waiting, firstTokenAt: 0, tokensIn: 1, tokensOut: 3 };
@@ -112,7 +112,7 @@ Deno.test("checkJobLimits() counts the day's tokens, those of running jobs too, 
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
 
-Deno.test("a key's own bounds go before the configured ones; 429 says when to come back", async () => {
+Deno.test("a key's own limits override the configured ones; a 429 says when to retry", async () => {
   await withGuarded({ keys: { requests_per_minute: 1 } }, async ({ url, key }) => {
     const get = (secret: string) =>
       fetch(`${url}/v2/queue`, { headers: { authorization: `Bearer ${secret}` } });
@@ -149,7 +149,7 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
       const error = await refusal(call);
       assert.equal(error.code, "RATE_LIMITED");
     }
-    // The job before took much less than a second.
+    // The earlier job took much less than a second.
     assert.equal((await refusal(ann().call(routes.submit, { body }))).retryAfterMs, 1000);
     pool.only().allow(Infinity);
     await Array.fromAsync(follow(ann(), job_id));
@@ -159,12 +159,12 @@ Deno.test("concurrent jobs of a key are bounded, on /v1 too; tokens per day outl
     assert.equal(error.details.limit, "tokens_per_day");
     assert.ok(Math.abs(error.retryAfterMs - untilNextDay(Date.now())) < 60_000);
     assert.equal((await guarded.root.call(routes.listKeys, {})).keys[0]?.key_id, key_id);
-    // Others are not held up.
+    // Other keys are not delayed.
     await Array.fromAsync(follow(guarded.root, task));
   });
 });
 
-Deno.test("a job that is cancelled or fails costs what was read of its prompt, as far as that is known", async () => {
+Deno.test("a cancelled or failed job costs the prompt tokens that were read, as far as that is known", async () => {
   await withGuarded({ failover: { backoff_first_ms: 1 } }, async (guarded) => {
     const pool = await guarded.pool();
     const client = guarded.client((await guarded.key({ name: "a" })).secret);
@@ -173,14 +173,17 @@ Deno.test("a job that is cancelled or fails costs what was read of its prompt, a
     const worker = pool.only();
     const before = await today() ?? 0;
 
-    /** Cancels a job once so many tokens came; what is told of it, and what its key was charged. */
+    /**
+     * Cancels a job after this many events; returns its usage and the tokens that its key was
+     * charged.
+     */
     const cancelledAfter = async (tokens: number, until: string) => {
       const charged = await today() ?? 0;
       worker.allow(tokens);
       const { job_id } = await client.call(routes.submit, { body: { ...task, detached: true } });
-      let seen = 0;
+      let count = 0;
       for await (const { event } of follow(client, job_id)) {
-        if (event === until && ++seen === Math.max(1, tokens)) {
+        if (event === until && ++count === Math.max(1, tokens)) {
           await client.call(routes.cancelTask, { params: { id: job_id } });
         }
       }
@@ -193,7 +196,7 @@ Deno.test("a job that is cancelled or fails costs what was read of its prompt, a
       usage: { tokens_in: 30, tokens_cached: 0, tokens_out: 0 },
       charged: 30,
     });
-    // What was generated shows that all was read.
+    // Generated tokens show that all of the prompt was read.
     assert.deepEqual(await cancelledAfter(2, "token"), {
       usage: { tokens_in: 40, tokens_cached: 0, tokens_out: 2 },
       charged: 42,

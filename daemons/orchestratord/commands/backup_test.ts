@@ -25,7 +25,7 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       pool.only().allow(Infinity);
       assert.deepEqual(numbers(await events(job_id)), range(8, 5));
 
-      // The copy knows the job as it was then, and the pool to ask for its state.
+      // The copy has the job as it was then, and the pool, whose state can be read.
       const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: other });
       const again = await Orchestratord.open(config, { log: createLogger("test") });
       await again.close();

@@ -11,7 +11,7 @@ const model = {
   pools: ["p1"],
 };
 
-Deno.test("a model is asked for by its shortest name", () => {
+Deno.test("a model is requested by its shortest name", () => {
   assert.equal(nameOf(model), "alpha");
   assert.equal(labelOf(model), "alpha");
 });
@@ -62,7 +62,7 @@ Deno.test("code has no characters that change its direction, and sends the reque
   const request = { model: "m\u2066", messages: [{ role: "user", content } as const] };
   for (const language of ["curl", "JavaScript", "Python"] as const) {
     const code = snippet(language, request, "http://127.0.0.1:8080");
-    // deno-lint-ignore no-control-regex -- what must not stand in it
+    // deno-lint-ignore no-control-regex -- the characters that must not occur
     assert.doesNotMatch(code, /[\u202a-\u202e\u2066-\u2069\u0000-\u0009]/);
     assert.ok(code.includes("a\\u202e"));
   }

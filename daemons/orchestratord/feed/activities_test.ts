@@ -15,7 +15,7 @@ function activitiesOf(...inputs: readonly Input[]): string[][] {
   });
 }
 
-Deno.test("a new pool is reported, with what it holds; a heartbeat is not", () => {
+Deno.test("a new pool is reported with its workers and models; a heartbeat is not", () => {
   assert.deepEqual(activitiesOf(pool([worker("w1", A)]), pool([worker("w1", A)])), [
     ["pool_seen: Pool p1 has registered: 1 worker, 2 models on disk"],
     [],

@@ -51,7 +51,7 @@ class Reader {
   }
 }
 
-Deno.test("a reader gets the kept activities, the last hour, the fleet and the rates; then what is new", async () => {
+Deno.test("a reader gets the stored activities, the last hour, the fleet and the rates; then new events", async () => {
   const { feed, read, fleet } = open();
   feed.add({ kind: "spawn", message: "one" });
   const reader = read();

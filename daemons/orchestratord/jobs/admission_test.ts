@@ -7,7 +7,7 @@ import { A, pool, Run, worker } from "../testing/scheduler.ts";
 const how = { timeoutMs: 5_000, http: undefined };
 const task = taskRequest.parse({ model: "a", prompt: "w ".repeat(60) });
 
-Deno.test("a prompt whose worker is lost while it counts tokens is a suspect from the beginning", async () => {
+Deno.test("a prompt is a suspect from the start if its worker is lost while it counts the tokens", async () => {
   const counting = await FakeWorker.open();
   const run = new Run();
   run.at(0, pool([worker("w1", A, { uri: counting.url, token: counting.token })]));
@@ -18,5 +18,5 @@ Deno.test("a prompt whose worker is lost while it counts tokens is a suspect fro
     await counting.close();
   }
   assert.equal(await check(120), true);
-  assert.equal(await check(99), false, "so few need no counting");
+  assert.equal(await check(99), false, "a short prompt needs no counting");
 });

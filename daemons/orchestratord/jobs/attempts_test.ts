@@ -30,7 +30,7 @@ import type { RelayOutcome, RunAttempt } from "./relay.ts";
 const LOST: RelayOutcome = { kind: "lost", message: "connection reset", brokeOff: true };
 const DAY = 24 * 3_600_000;
 
-/** Attempts with a scheduler that only listens. */
+/** Attempts with a scheduler that only records its inputs. */
 function open({ clock = new FakeClock(), addTokens = () => Promise.resolve() }: {
   clock?: FakeClock;
   addTokens?: KeyStore["addTokens"];
@@ -53,14 +53,14 @@ function open({ clock = new FakeClock(), addTokens = () => Promise.resolve() }: 
   return { attempts, scheduler, config, clock, sent, failed, ended, log, metrics };
 }
 
-/** The scheduler gives a job a slot of a worker. */
+/** The effect that gives a job a slot of a worker. */
 function dispatch(attempt = 1): Extract<Effect, { kind: "dispatch" }> {
   const { worker_id } = attemptOn(`w${attempt}`);
   return { kind: "dispatch", jobId: "j1", attempt, poolId: "p1", worker: worker(worker_id, A) };
 }
 
-/** A worker that says this, each event once the one before is taken. */
-function says(
+/** A worker that sends these events, each once the one before is taken. */
+function workerSending(
   events: readonly Exclude<WorkerEvent, { event: "error" }>[],
   outcome: RelayOutcome = { kind: "done" },
 ): RunAttempt {
@@ -70,16 +70,16 @@ function says(
   };
 }
 
-/** Workers that answer one attempt after the other. */
+/** Runs the n-th attempt with the n-th of `runs`. */
 function inTurn(...runs: readonly RunAttempt[]): RunAttempt {
   const left = [...runs];
   return (options) => left.shift()!(options);
 }
 
-Deno.test("a lost attempt puts its job back, and the scheduler is told what it delivered and why it ended", () =>
+Deno.test("a lost attempt puts its job back, and reports to the scheduler what it delivered and why it ended", () =>
   withStore(async (store) => {
     const { attempts, sent, failed, ended, clock } = open();
-    const lost = says([started(), token(0, [5, 6]), token(1)], LOST);
+    const lost = workerSending([started(), token(0, [5, 6]), token(1)], LOST);
     const job = await acceptedJob({ store, runAttempt: lost });
     await attempts.run(job, dispatch());
     assert.deepEqual(sent.at(-1), {
@@ -103,7 +103,7 @@ Deno.test("a lost attempt puts its job back, and the scheduler is told what it d
     );
   }));
 
-Deno.test("the next attempt gets what was delivered, and what it delivers is counted as its own", async () => {
+Deno.test("the next attempt resumes from the delivered tokens, and counts only its own", async () => {
   const { attempts, sent } = open();
   const requests: unknown[] = [];
   const noted = (run: RunAttempt): RunAttempt => (options) => {
@@ -113,10 +113,10 @@ Deno.test("the next attempt gets what was delivered, and what it delivers is cou
   };
   const job = await acceptedJob({
     runAttempt: inTurn(
-      says([started(), token(0, [5, 6])], LOST),
-      noted(says([started(), token(1, [7])], LOST)),
-      // What becomes of a stream after its end does not matter.
-      noted(says([started(), token(2, [8]), end(4, { seed: 1 })], LOST)),
+      workerSending([started(), token(0, [5, 6])], LOST),
+      noted(workerSending([started(), token(1, [7])], LOST)),
+      // The outcome of a stream after its end does not matter.
+      noted(workerSending([started(), token(2, [8]), end(4, { seed: 1 })], LOST)),
     ),
   });
   await attempts.run(job, dispatch(1));
@@ -142,20 +142,20 @@ Deno.test("the next attempt gets what was delivered, and what it delivers is cou
   assert.equal(last?.event === "end" && last.data.seed, 7, "the seed is the job's");
 });
 
-Deno.test("a fenced attempt says nothing more, whatever its worker does", async () => {
+Deno.test("a fenced attempt reports nothing more, whatever its worker does", async () => {
   const error = new LlorchError("INTERNAL", "no");
   const cases = [
-    { said: [token(0), figures(1)], outcome: LOST },
-    { said: [], outcome: { kind: "failed", error } },
-    { said: [token(0), end(1)], outcome: { kind: "done" } },
+    { workerEvents: [token(0), figures(1)], outcome: LOST },
+    { workerEvents: [], outcome: { kind: "failed", error } },
+    { workerEvents: [token(0), end(1)], outcome: { kind: "done" } },
   ] as const;
-  for (const { said, outcome } of cases) {
+  for (const { workerEvents, outcome } of cases) {
     const { attempts, sent, failed, ended } = open();
     const job: LiveJob = await acceptedJob({
       runAttempt: async (options) => {
-        await says([started()])(options);
+        await workerSending([started()])(options);
         job.fence(T0, "its worker is taken out of service");
-        return await says(said, outcome)(options);
+        return await workerSending(workerEvents, outcome)(options);
       },
     });
     await attempts.run(job, dispatch());
@@ -166,26 +166,26 @@ Deno.test("a fenced attempt says nothing more, whatever its worker does", async 
   }
 });
 
-Deno.test("an end is told to the scheduler before it is written", () =>
+Deno.test("an end is reported to the scheduler before it is written", () =>
   withStore(async (store) => {
     const { attempts, sent, ended } = open();
     const held = holdAppends(store);
-    const told = Promise.withResolvers<void>();
-    // As many events as may wait to be written, so that the worker is made to wait for the last.
+    const endSent = Promise.withResolvers<void>();
+    // Fills the write buffer, so that the worker must wait for the last event.
     const tokens = Array.from({ length: 255 }, (_, i) => token(i));
     const job = await acceptedJob({
       store: held,
       runAttempt: async (options) => {
-        await says([started(), ...tokens])(options);
+        await workerSending([started(), ...tokens])(options);
         const written = options.onEvent(end(255));
-        told.resolve();
+        endSent.resolve();
         assert.ok(written);
         await written;
         return { kind: "done" };
       },
     });
     const run = attempts.run(job, dispatch());
-    await told.promise;
+    await endSent.promise;
     const outcome = { kind: "done" } as const;
     const last = {
       kind: "attempt_ended",
@@ -213,7 +213,10 @@ Deno.test("a job that its worker refuses for good ends with that error, which is
     const { attempts, sent, failed, ended, metrics, clock, config } = open();
     const details = { tokens: 9 };
     const error = new LlorchError("CONTEXT_LENGTH_EXCEEDED", "too long", { details });
-    const job = await acceptedJob({ store, runAttempt: says([], { kind: "failed", error }) });
+    const job = await acceptedJob({
+      store,
+      runAttempt: workerSending([], { kind: "failed", error }),
+    });
     await attempts.run(job, dispatch());
     const data = { code: error.code, message: "too long", retriable: false, details };
     assert.deepEqual(failed, [data]);
@@ -234,7 +237,7 @@ Deno.test("a job that its worker refuses for good ends with that error, which is
     assert.equal((await store.expire(expires, 0)).erased, 1);
   }));
 
-Deno.test("a cancelled job is no failure; an unsafe one is counted, and as retriable as the scheduler says", async () => {
+Deno.test("a cancelled job is not a failure; an unsafe one is counted, and as retriable as the scheduler says", async () => {
   const { attempts, failed, metrics } = open();
   const cancelled = await acceptedJob();
   attempts.fail(cancelled, { code: "CANCELLED", message: "The client went away" });
@@ -252,9 +255,9 @@ Deno.test("a cancelled job is no failure; an unsafe one is counted, and as retri
   assert.equal(await valueOf(metrics.unsafe), 1);
 });
 
-Deno.test("an answer that broke off without its tokens ends, and no attempt is begun that would need them", async () => {
+Deno.test("an interrupted answer without token ids ends, and no other attempt is started", async () => {
   const { attempts, sent, failed } = open();
-  const broken = await acceptedJob({ runAttempt: says([started(), token(0, [])], LOST) });
+  const broken = await acceptedJob({ runAttempt: workerSending([started(), token(0, [])], LOST) });
   await attempts.run(broken, dispatch());
   const error = errorOf(await readAll(broken.stream));
   assert.deepEqual([error?.code, error?.retriable], ["WORKER_LOST", true]);
@@ -273,12 +276,12 @@ Deno.test("an answer that broke off without its tokens ends, and no attempt is b
   ]);
 });
 
-Deno.test("the scheduler hears of an attempt's first token, and of the others with its worker's figures", async () => {
+Deno.test("an attempt's first token is reported to the scheduler, later ones with the worker's figures", async () => {
   const { attempts, scheduler, sent } = open();
   scheduler.at(0, submit("another", 0));
   const tokens = [token(0), token(1), token(2)];
   const job = await acceptedJob({
-    runAttempt: says([started(), figures(0), ...tokens, figures(3, { attempt: 9 })], LOST),
+    runAttempt: workerSending([started(), figures(0), ...tokens, figures(3, { attempt: 9 })], LOST),
   });
   await attempts.run(job, dispatch());
   assert.deepEqual(
@@ -331,7 +334,7 @@ Deno.test("times and tokens are measured: over all attempts, and between tokens 
   assert.equal(await valueOf(metrics.tokens), 5, "an event without ids counts as one");
 });
 
-Deno.test("a key is charged for what was read and delivered, whatever the end", async () => {
+Deno.test("a key is charged for the tokens that were read and delivered, however the job ends", async () => {
   const charged: unknown[] = [];
   const { attempts, log, clock } = open({
     clock: new FakeClock(3 * DAY + 5),
@@ -345,12 +348,12 @@ Deno.test("a key is charged for what was read and delivered, whatever the end", 
     figures(0, { prompt_done: 10, prompt_total: 10 }),
     token(0, [1, 2, 3]),
   ];
-  const completed = says([...answer, end(2, { tokens_in: 20 })]);
+  const completed = workerSending([...answer, end(2, { tokens_in: 20 })]);
   await attempts.run(await acceptedJob({ tenant: "k1", runAttempt: completed }), dispatch());
   assert.deepEqual(charged.splice(0), [["k1", 3, 23]]);
 
   const error = new LlorchError("INVALID_REQUEST", "no");
-  const refused = says(answer, { kind: "failed", error });
+  const refused = workerSending(answer, { kind: "failed", error });
   clock.advance(DAY);
   await attempts.run(await acceptedJob({ tenant: "k1", runAttempt: refused }), dispatch());
   assert.deepEqual(charged.splice(0), [["k1", 4, 13]]);
@@ -358,20 +361,20 @@ Deno.test("a key is charged for what was read and delivered, whatever the end", 
 
   await attempts.run(await acceptedJob({ runAttempt: completed }), dispatch());
   attempts.fail(await acceptedJob({ tenant: "k1" }), { code: "CANCELLED", message: "x" });
-  assert.deepEqual(charged, [], "nobody's, and nothing");
+  assert.deepEqual(charged, [], "jobs without a key or without tokens are not charged");
 });
 
-Deno.test("a job gives its slot back once no more of it may wait for a database that takes no writes", () =>
+Deno.test("a job frees its slot once its write buffer is full and the database takes no writes", () =>
   withStore(async (store) => {
     const tokens = (ids?: readonly number[]) =>
       Array.from({ length: 256 }, (_, i) => token(i, ids));
     const cases = [
-      { isWritable: false, said: [started(), ...tokens()], unwritten: 1 },
-      { isWritable: false, said: tokens(), unwritten: 0 },
-      { isWritable: true, said: [started(), ...tokens()], unwritten: 0 },
-      { isWritable: false, said: [started(), ...tokens([])], unwritten: 0 },
+      { isWritable: false, workerEvents: [started(), ...tokens()], unwritten: 1 },
+      { isWritable: false, workerEvents: tokens(), unwritten: 0 },
+      { isWritable: true, workerEvents: [started(), ...tokens()], unwritten: 0 },
+      { isWritable: false, workerEvents: [started(), ...tokens([])], unwritten: 0 },
     ];
-    for (const [n, { isWritable, said, unwritten }] of cases.entries()) {
+    for (const [n, { isWritable, workerEvents, unwritten }] of cases.entries()) {
       const { attempts, scheduler, sent } = open();
       const id = `j${n}`;
       scheduler.at(0, pool([worker("w1", A)]), submit(id, 0), { kind: "storage", isWritable });
@@ -381,7 +384,7 @@ Deno.test("a job gives its slot back once no more of it may wait for a database 
         id,
         store: held,
         runAttempt: async ({ onEvent }) => {
-          const waits = said.map((event) => onEvent(event));
+          const waits = workerEvents.map((event) => onEvent(event));
           taken.resolve();
           await Promise.all(waits);
           return LOST;

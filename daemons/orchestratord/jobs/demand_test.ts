@@ -5,7 +5,7 @@ import { demandOf } from "./demand.ts";
 const demand = (task: Partial<TaskRequestInput>, fingerprint = "f", tenant = "t") =>
   demandOf(taskRequest.parse({ model: "m", ...task }), fingerprint, tenant);
 
-Deno.test("demandOf() gives chats that begin alike a key in common, and others none", () => {
+Deno.test("demandOf() gives chats with the same beginning a common key, and others none", () => {
   const system = { role: "system" as const, content: "be brief ".repeat(200) };
   const ask = (content: string) => demand({ messages: [system, { role: "user", content }] });
   const [one, other] = [ask("one"), ask("other")];
@@ -24,7 +24,7 @@ Deno.test("demandOf() knows a session by its tenant and model, before any prefix
   assert.equal(demand(task, "f", "somebody").affinity[1], prefix);
 });
 
-Deno.test("demandOf() counts given tokens exactly and guesses those of a text", () => {
+Deno.test("demandOf() counts given tokens exactly and estimates those of a text", () => {
   assert.equal(demand({ prompt_tokens: [1, 2, 3] }).tokensIn, 3);
   assert.equal(demand({ prompt: "x".repeat(41) }).tokensIn, 11);
   assert.equal(demand({ prompt: "x", max_tokens: 7 }).maxTokens, 7);

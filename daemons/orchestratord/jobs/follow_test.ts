@@ -11,7 +11,7 @@ import type { LiveJob } from "./live_job.ts";
 
 const GRACE_MS = 50;
 
-/** Those who follow jobs, and what comes of it. */
+/** Readers of jobs, with recorded cancels and read marks. */
 function open(store: FollowDeps["store"] = { events: () => Promise.resolve([]) }) {
   const clock = new FakeClock();
   const streams = createMetrics("orchd").gauge({ name: "streams_open", help: "x" });
@@ -39,7 +39,7 @@ function open(store: FollowDeps["store"] = { events: () => Promise.resolve([]) }
 const idsOf = (pages: readonly (readonly StreamItem[])[]) =>
   pages.flat().map((item) => item.kind === "event" ? item.id : item.kind);
 
-Deno.test("a job whose last listener leaves is cancelled after its grace, and not before", async () => {
+Deno.test("a job whose last reader leaves is cancelled after its grace, and not before", async () => {
   const { clock, cancelled, follow, openStreams } = open();
   const job = await acceptedJob();
   const [one, other] = [follow(job), follow(job)];
@@ -56,7 +56,7 @@ Deno.test("a job whose last listener leaves is cancelled after its grace, and no
   assert.deepEqual(cancelled, ["j1: The client went away"]);
 });
 
-Deno.test("a listener that comes back within the grace keeps the job, until it leaves in its turn", async () => {
+Deno.test("a reader that comes back within the grace keeps the job, until it leaves again", async () => {
   const { clock, cancelled, follow } = open();
   const job = await acceptedJob();
   const first = follow(job);
@@ -72,7 +72,7 @@ Deno.test("a listener that comes back within the grace keeps the job, until it l
   assert.equal(cancelled.length, 1);
 });
 
-Deno.test("without a grace a job is cancelled as soon as its client's signal says that it left", async () => {
+Deno.test("without a grace a job is cancelled as soon as its client's signal aborts", async () => {
   const { leave, cancelled, follow } = open();
   const stream = follow(await acceptedJob(), 0, 0);
   await stream.next();
@@ -82,7 +82,7 @@ Deno.test("without a grace a job is cancelled as soon as its client's signal say
   assert.deepEqual(cancelled, ["j1: The client went away"]);
 });
 
-Deno.test("a job that is detached, over or suspended is not cancelled for want of listeners", () =>
+Deno.test("a job that is detached, over or suspended is not cancelled without readers", () =>
   withStore(async (store) => {
     const { cancelled, read, clock, follow } = open();
     const detached = follow(await acceptedJob({ request: taskOf({ detached: true }) }), 0, 0);
@@ -104,7 +104,7 @@ Deno.test("a job that is detached, over or suspended is not cancelled for want o
     assert.deepEqual([cancelled, read, clock.pending], [[], [], 0]);
   }));
 
-Deno.test("a kept job is marked as read once a client has read it to its end", () =>
+Deno.test("a stored job is marked as read once a client has read it to its end", () =>
   withStore(async (store) => {
     const { read, cancelled, follow, openStreams } = open();
     const [kept, passing] = [await acceptedJob({ id: "j2", store }), await acceptedJob()];
@@ -119,44 +119,44 @@ Deno.test("a kept job is marked as read once a client has read it to its end", (
     assert.deepEqual(idsOf(await Array.fromAsync(follow(kept, 1))), [2, 3]);
     assert.deepEqual(read, ["j2"]);
     assert.deepEqual(idsOf(await Array.fromAsync(follow(passing))), [1, 2, 3]);
-    assert.deepEqual(read, ["j2"], "what is not kept needs no mark");
+    assert.deepEqual(read, ["j2"], "a job that is not stored needs no mark");
     assert.deepEqual(cancelled, []);
     assert.equal(await openStreams(), 0);
   }));
 
-/** So many events in a row. */
+/** `count` token events with consecutive ids. */
 function tokens(first: number, count: number): NumberedEvent[] {
   return Array.from({ length: count }, (_, n) => ({ id: first + n, event: token(n) }));
 }
 
-Deno.test("the kept events of a job come page by page, each read when it is wanted", () =>
+Deno.test("the stored events of a job come page by page, each read only when it is needed", () =>
   withStore(async (store) => {
     await acceptedJob({ store });
     const ending = { id: 602, event: end(600) };
     await store.append("j1", () => ({ events: [...tokens(2, 600), ending] }));
-    const asked: number[] = [];
+    const readAfter: number[] = [];
     const { kept, read } = open({
       events(jobId, after, limit) {
-        asked.push(after);
+        readAfter.push(after);
         return store.events(jobId, after, limit);
       },
     });
     const stream = kept(0);
     const pages = [(await stream.next()).value ?? []];
-    assert.deepEqual(asked, [0]);
+    assert.deepEqual(readAfter, [0]);
     pages.push(...await Array.fromAsync(stream));
     assert.deepEqual(pages.map(({ length }) => length), [256, 256, 90]);
     assert.deepEqual(idsOf(pages), Array.from({ length: 602 }, (_, n) => n + 1));
-    assert.deepEqual(asked, [0, 256, 512]);
+    assert.deepEqual(readAfter, [0, 256, 512]);
     assert.deepEqual(read, ["j1"]);
     assert.deepEqual(idsOf(await Array.fromAsync(kept(600))), [601, 602]);
     assert.deepEqual(read, ["j1", "j1"]);
   }));
 
-Deno.test("the kept events of a job that has none left, or has not ended, end without a mark", () =>
+Deno.test("stored events that were erased, or have no end, finish without a read mark", () =>
   withStore(async (store) => {
     const { kept, read } = open(store);
-    assert.deepEqual(await Array.fromAsync(kept(0)), [], "nobody knows it, or it was erased");
+    assert.deepEqual(await Array.fromAsync(kept(0)), [], "the job is unknown or was erased");
     await acceptedJob({ store });
     assert.deepEqual(idsOf(await Array.fromAsync(kept(0))), [1]);
     await store.append("j1", () => ({ events: tokens(2, 255) }));

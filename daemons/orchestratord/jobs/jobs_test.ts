@@ -39,7 +39,7 @@ Deno.test("a job lives from its submission to its end", () =>
       prompt: "w0",
       max_tokens: 2,
     });
-    assert.ok(!("session_id" in stream.request), "when to run what is no business of workers");
+    assert.ok(!("session_id" in stream.request), "scheduling fields are not sent to workers");
     stream.say(started(job.id), token(0), metrics(1), end(1));
     assert.deepEqual(names(await readAll(job.stream)), ["queued", "started", "token", "end"]);
     assert.equal(stage.jobs.live(job.id), undefined);
@@ -61,11 +61,11 @@ Deno.test("a job can be cancelled while it runs and while it waits, and only whi
       assert.equal((await store.get(job.id))?.status, "cancelled");
     }
     await stream.closed;
-    assert.equal(streams.opened.length, 1, "what waited was not begun");
+    assert.equal(streams.opened.length, 1, "the waiting job was not started");
     assert.deepEqual(stage.failed, []);
   }));
 
-Deno.test("an attempt belongs to the request that its job came with, whoever makes room for it", () =>
+Deno.test("an attempt belongs to the trace of its job's request, whichever request freed the slot", () =>
   withStore(async (store) => {
     const trace = new AsyncLocalStorage<string>();
     const stage = openStage(store);
@@ -99,14 +99,14 @@ Deno.test("refuseWaiting() ends what a tenant has waiting, and nothing that runs
     for (const job of [delivered, silent]) assert.ok(isRunning(stage, job));
     assert.ok(isWaiting(stage, others));
 
-    // Those that run go back into the queue.
+    // The running jobs go back into the queue.
     loop.send({ kind: "drain_pool", poolId: "p1", until: clock.now() });
     jobs.refuseWaiting("k1", refusal);
     assert.equal(errorOf(await readAll(silent.stream))?.code, "RATE_LIMITED");
     for (const job of [delivered, others]) assert.ok(isWaiting(stage, job));
   }));
 
-Deno.test("drain() starts nothing more, and refuses what waits and is not kept", () =>
+Deno.test("drain() starts no more jobs, and refuses waiting jobs that are not stored", () =>
   withStore(async (store) => {
     const stage = openStage(store);
     const running = await stage.start({}, PASSING);
@@ -117,11 +117,11 @@ Deno.test("drain() starts nothing more, and refuses what waits and is not kept",
     assert.deepEqual({ code, retriable }, { code: "NOT_READY", retriable: true });
     stream.say(started(), token(0), end(1));
     assert.equal(names(await readAll(running.stream)).at(-1), "end");
-    assert.ok(isWaiting(stage, kept), "the next start takes it up");
+    assert.ok(isWaiting(stage, kept), "the next start restores it");
     assert.equal(stage.streams.opened.length, 1);
   }));
 
-Deno.test("close() stops every attempt: kept jobs do not end, the others do", () =>
+Deno.test("close() stops every attempt: stored jobs do not end, the others do", () =>
   withStore(async (store) => {
     const stage = openStage(store, { slots: 2 });
     const [kept, passing] = [await stage.start(), await stage.start({}, PASSING)];
@@ -137,9 +137,9 @@ Deno.test("close() stops every attempt: kept jobs do not end, the others do", ()
     assert.deepEqual(unfinished.map(({ jobId }) => jobId), [kept.id, waiting.id]);
   }));
 
-Deno.test("restore() goes on with what an earlier process left, from every token that it kept", () =>
+Deno.test("restore() continues the jobs of an earlier process after every token that it stored", () =>
   withStore(async (store) => {
-    // More than are read from the store at once.
+    // More jobs than are read from the store at once.
     const ids = Array.from({ length: 1_500 }, (_, i) => i + 1);
     const left = await acceptedJob({ store, tenant: "k1", request: taskOf({ max_tokens: 2_000 }) });
     left.beginAttempt(attemptOn("w0"));
@@ -151,7 +151,10 @@ Deno.test("restore() goes on with what an earlier process left, from every token
     const stage = openStage(store);
     for (const row of await store.unfinished()) await stage.jobs.restore(row);
     const job = stage.jobs.live("j1")!;
-    assert.ok(isWaiting(stage, stage.jobs.live("j2")!), "one slot, and the order is the old one");
+    assert.ok(
+      isWaiting(stage, stage.jobs.live("j2")!),
+      "there is one slot, and the order is unchanged",
+    );
     const stream = await stage.streams.next();
     const { attempt, resume_tokens, resume_index, max_tokens } = stream.request;
     assert.deepEqual({ attempt, resume_index, max_tokens }, {
@@ -175,7 +178,7 @@ Deno.test("restore() goes on with what an earlier process left, from every token
     assert.equal(stage.loop.state.running.get("j2")?.tenant, "k1");
   }));
 
-Deno.test("restore() tells the scheduler what it knew of a job: its time, its deadline and its deaths", () =>
+Deno.test("restore() gives a job's time, deadline and deaths to the scheduler again", () =>
   withStore(async (store) => {
     const before = openStage(store, { slots: 0 });
     const { id } = await before.start({ deadline_ms: 5_000, priority: "batch" });
@@ -199,7 +202,7 @@ Deno.test("restore() tells the scheduler what it knew of a job: its time, its de
     });
   }));
 
-Deno.test("a job whose events can no longer be kept ends, and gives its slot to the next", () =>
+Deno.test("a job whose events can no longer be stored ends, and frees its slot for the next", () =>
   withStore(async (store) => {
     const kept = breakable(store);
     const stage = openStage(kept);
@@ -215,7 +218,7 @@ Deno.test("a job whose events can no longer be kept ends, and gives its slot to 
     assert.deepEqual(stage.log.of("job_write_failed").map(({ job_id }) => job_id), [broken.id]);
   }));
 
-Deno.test("while the database takes no writes, jobs that are kept wait and the others run", () =>
+Deno.test("while the database takes no writes, stored jobs wait and the others run", () =>
   withStore(async (store) => {
     const { jobs, streams, ...stage } = openStage(store);
     jobs.storage(false);
@@ -230,7 +233,7 @@ Deno.test("while the database takes no writes, jobs that are kept wait and the o
     assert.equal((await streams.next()).request.job_id, kept.id);
   }));
 
-Deno.test("a job of which no more may wait to be written leaves its slot once the database takes no writes", () =>
+Deno.test("a job with a full write buffer leaves its slot once the database takes no writes", () =>
   withStore(async (store) => {
     const held = holdAppends(store);
     const stage = openStage(held);

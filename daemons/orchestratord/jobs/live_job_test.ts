@@ -20,7 +20,7 @@ import { LiveJob } from "./live_job.ts";
 
 const COMPLETED = { status: "completed" } as const;
 
-Deno.test("a job's events are numbered from 1, and kept as they are shown", () =>
+Deno.test("a job's events are numbered from 1, and stored as they are shown", () =>
   withStore(async (store) => {
     const job = await acceptedJob({ store });
     job.start(started().data, T0 + 5);
@@ -54,7 +54,7 @@ Deno.test("nothing is added after a terminal event", () =>
     assert.equal((await store.get("j1"))?.status, "cancelled");
   }));
 
-Deno.test("a token out of order is refused, and nothing of it is taken", async () => {
+Deno.test("a token out of order is refused and changes nothing", async () => {
   const job = await acceptedJob();
   assert.throws(() => job.takeToken(token(1).data, T0), RangeError);
   job.takeToken(token(0).data, T0);
@@ -87,7 +87,7 @@ Deno.test("an attempt resumes from every token that was delivered", async () => 
   ]);
 });
 
-Deno.test("a job that a later process takes up goes on after its kept events", () =>
+Deno.test("a job that a later process restores continues after its stored events", () =>
   withStore(async (store) => {
     const before = await acceptedJob({ store });
     before.beginAttempt(attemptOn("w1"));
@@ -119,7 +119,7 @@ Deno.test("a job that a later process takes up goes on after its kept events", (
     assert.equal(attempts.length, 2);
   }));
 
-Deno.test("a job whose worker does not tell its tokens cannot be resumed, and counts an event as one", async () => {
+Deno.test("a job without token ids cannot be resumed, and counts each event as one token", async () => {
   const job = await acceptedJob();
   assert.equal(job.isUnresumable, false);
   job.takeToken(token(0, []).data, T0);
@@ -128,7 +128,7 @@ Deno.test("a job whose worker does not tell its tokens cannot be resumed, and co
   assert.equal(job.tokensOut, 2);
 });
 
-Deno.test("workers that died with a job as the likeliest cause are counted in a row, until it delivers", () =>
+Deno.test("deaths of workers that a job probably caused are counted, until it delivers", () =>
   withStore(async (store) => {
     const job = await acceptedJob({ store });
     const loseOn = (workerId: string) => {
@@ -144,7 +144,7 @@ Deno.test("workers that died with a job as the likeliest cause are counted in a 
     job.suspect("w2");
     assert.equal(job.deaths, 2);
     job.beginAttempt(attemptOn("w3"));
-    assert.equal(job.deaths, 2, "the running attempt says nothing yet");
+    assert.equal(job.deaths, 2, "the running attempt does not count yet");
     const suspects = async () => (await store.get("j1"))!.attempts.map(({ suspect }) => suspect);
     assert.deepEqual(await suspects(), [true, true, undefined]);
 
@@ -153,7 +153,7 @@ Deno.test("workers that died with a job as the likeliest cause are counted in a 
     assert.deepEqual(await suspects(), [undefined, undefined, undefined]);
   }));
 
-Deno.test("a job that nobody listens to is cancelled after its grace, unless it is kept", async () => {
+Deno.test("a job without readers is cancelled after its grace, unless keep() is called", async () => {
   const clock = new FakeClock();
   const job = await acceptedJob();
   let cancels = 0;
@@ -195,7 +195,7 @@ Deno.test("a suspended job stops its attempt, and lets its readers go without an
     const clock = new FakeClock();
     const job = await acceptedJob({ store });
     const { signal } = job.beginAttempt(attemptOn("w1"));
-    job.cancelAfter(clock, 50, () => assert.fail("It goes on after a restart"));
+    job.cancelAfter(clock, 50, () => assert.fail("A suspended job must not be cancelled"));
     const read = readAll(job.stream);
     job.suspend();
     assert.deepEqual(names(await read), ["queued"]);
@@ -223,7 +223,7 @@ Deno.test("when its store fails, a job's readers get one error and an end", () =
     assert.deepEqual(broken, [failure]);
     assert.ok(job.ended);
     job.finish(CANCELLED, T0, {});
-    assert.deepEqual(await readAll(job.stream), events, "whoever asks again is told the same");
+    assert.deepEqual(await readAll(job.stream), events, "a later reader gets the same events");
   }));
 
 Deno.test("a job with more than 256 events to write makes its worker wait, and writes them at once", () =>
@@ -235,7 +235,7 @@ Deno.test("a job with more than 256 events to write makes its worker wait, and w
     const written = job.emit(token(256), { firstTokenAt: T0 + 1 });
     assert.ok(written);
     assert.equal(job.isFull, true);
-    assert.equal(job.stream.lastId, 1, "nothing is shown before it is kept");
+    assert.equal(job.stream.lastId, 1, "nothing is shown before it is stored");
     held.release();
     await written;
     assert.equal(job.isFull, false);
@@ -245,13 +245,13 @@ Deno.test("a job with more than 256 events to write makes its worker wait, and w
     assert.equal((await store.get("j1"))?.firstTokenAt, T0 + 1);
   }));
 
-Deno.test("what was read of a prompt is counted without what the attempt resumed from", async () => {
+Deno.test("prompt tokens are counted without the tokens that the attempt resumed from", async () => {
   const job = await acceptedJob();
   assert.equal(job.usage, undefined);
   job.sawPrompt({ prompt_done: 30, prompt_total: 45 }, 5);
   assert.equal(job.promptRead, 30);
   job.takeToken(token(0).data, T0);
-  assert.equal(job.promptRead, 40, "a token means that all of it was read");
+  assert.equal(job.promptRead, 40, "the first token means that all of the prompt was read");
   job.sawPrompt({ prompt_done: 45, prompt_total: 45 }, 5);
   assert.deepEqual(job.usage, { tokens_in: 40, tokens_cached: 0, tokens_out: 1 });
 });

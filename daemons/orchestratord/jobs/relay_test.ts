@@ -10,7 +10,7 @@ import { relay, type RelayOptions } from "./relay.ts";
 
 const STALL_MS = 1_000;
 
-/** Begins an attempt on a worker that says what the test wants. */
+/** Starts an attempt on a worker whose events the test sends. */
 function begin(streams = new FakeStreams(), onEvent: RelayOptions["onEvent"] = () => {}) {
   const clock = new FakeClock();
   const fence = new AbortController();
@@ -29,7 +29,7 @@ function begin(streams = new FakeStreams(), onEvent: RelayOptions["onEvent"] = (
     clock,
     onEvent(event) {
       events.push(event);
-      for (const look of waiting) look();
+      for (const check of waiting) check();
       return onEvent(event);
     },
   });
@@ -38,19 +38,19 @@ function begin(streams = new FakeStreams(), onEvent: RelayOptions["onEvent"] = (
     fence,
     outcome,
     stream: streams.opened[0]!,
-    /** What was handed on. */
+    /** Events that were passed on. */
     events,
-    /** Resolves once so many events were handed on. */
-    heard: (count: number) =>
+    /** Resolves once this many events were passed on. */
+    received: (count: number) =>
       new Promise<void>((resolve) => {
-        const look = () => void (events.length >= count && resolve());
-        waiting.push(look);
-        look();
+        const check = () => void (events.length >= count && resolve());
+        waiting.push(check);
+        check();
       }),
   };
 }
 
-/** A token event, with other data than a token's. */
+/** A token event with changed data. */
 const tokenLike = (data: Record<string, unknown>) => ({
   event: "token",
   data: { ...token(0).data, ...data },
@@ -58,26 +58,26 @@ const tokenLike = (data: Record<string, unknown>) => ({
 
 const logprobs = [{ id: 1, t: "a", logprob: -1, top: [] }];
 
-Deno.test("relay() hands on the answer and what the model thinks, without fields that it does not know", async () => {
+Deno.test("relay() passes on the answer and the reasoning, without unknown fields", async () => {
   const { stream, events, outcome } = begin();
   const thought = tokenLike({ channel: "reasoning" });
-  const told = tokenLike({ logprobs });
+  const withLogprobs = tokenLike({ logprobs });
   const more = { of: "a newer worker" };
-  for (const { event, data } of [started(), thought, token(1), told, metrics(2)]) {
+  for (const { event, data } of [started(), thought, token(1), withLogprobs, metrics(2)]) {
     stream.say({ event, data: { ...data, ...more } });
   }
   stream.say(end(2));
   assert.deepEqual(await outcome, { kind: "done" });
-  assert.deepEqual(events, [started(), thought, token(1), told, metrics(2), end(2)]);
+  assert.deepEqual(events, [started(), thought, token(1), withLogprobs, metrics(2), end(2)]);
 });
 
-Deno.test("relay() refuses what is not an event of a worker, and closes the connection", async () => {
+Deno.test("relay() refuses anything that is not a worker's event, and closes the connection", async () => {
   const bad: readonly (Partial<SseMessage> & { readonly what: string })[] = [
     { what: "another channel", data: JSON.stringify(tokenLike({ channel: "other" }).data) },
     { what: "no ids", data: JSON.stringify(tokenLike({ ids: undefined }).data) },
     { what: "ids in another shape", data: JSON.stringify(tokenLike({ ids: 1 }).data) },
     { what: "a broken index", data: JSON.stringify(tokenLike({ i: 0.5 }).data) },
-    { what: "text that is none", data: JSON.stringify(tokenLike({ t: 1 }).data) },
+    { what: "text that is not a string", data: JSON.stringify(tokenLike({ t: 1 }).data) },
     {
       what: "another channel, with logprobs",
       data: JSON.stringify(tokenLike({ channel: "other", logprobs }).data),
@@ -86,8 +86,8 @@ Deno.test("relay() refuses what is not an event of a worker, and closes the conn
       what: "no ids, with logprobs",
       data: JSON.stringify(tokenLike({ ids: undefined, logprobs }).data),
     },
-    { what: "nothing", data: "null" },
-    { what: "no JSON", data: "{" },
+    { what: "null", data: "null" },
+    { what: "invalid JSON", data: "{" },
     { what: "an unknown event", event: "surprise", data: "{}" },
     { what: "an end without figures", event: "end", data: "{}" },
   ];
@@ -101,14 +101,14 @@ Deno.test("relay() refuses what is not an event of a worker, and closes the conn
   }
 });
 
-Deno.test("a worker that says nothing for the stall time is lost", async () => {
-  const { clock, stream, outcome, heard } = begin();
+Deno.test("a worker that is silent for the stall time is lost", async () => {
+  const { clock, stream, outcome, received } = begin();
   clock.advance(STALL_MS - 1);
   stream.say(started());
-  await heard(1);
+  await received(1);
   clock.advance(STALL_MS - 1);
   stream.say(metrics(0));
-  await heard(2);
+  await received(2);
   clock.advance(STALL_MS);
   assert.deepEqual(await outcome, {
     kind: "lost",
@@ -119,25 +119,25 @@ Deno.test("a worker that says nothing for the stall time is lost", async () => {
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("while an event waits to be taken, the next one waits and the silence is not the worker's", async () => {
+Deno.test("while an event waits to be taken, the next one waits, and the worker does not count as silent", async () => {
   const taken = Promise.withResolvers<void>();
-  const { clock, stream, events, outcome, heard } = begin(
+  const { clock, stream, events, outcome, received } = begin(
     new FakeStreams(),
     ({ event }) => event === "started" ? taken.promise : undefined,
   );
   stream.say(started(), token(0));
-  await heard(1);
+  await received(1);
   clock.advance(10 * STALL_MS);
   assert.equal(stream.isClosed, false);
   assert.deepEqual(events, [started()]);
   taken.resolve();
-  await heard(2);
+  await received(2);
   assert.deepEqual(events, [started(), token(0)]);
   clock.advance(STALL_MS);
-  assert.equal((await outcome).kind, "lost", "from then on it is the worker's again");
+  assert.equal((await outcome).kind, "lost", "from then on the silence counts again");
 });
 
-Deno.test("an error of a worker ends the job where another try would end the same way", async () => {
+Deno.test("an error of a worker ends the job if another try would end the same way", async () => {
   const meanings = {
     NOT_READY: "lost",
     QUEUE_FULL: "lost",
@@ -170,7 +170,7 @@ Deno.test("an error of a worker ends the job where another try would end the sam
   }
 });
 
-Deno.test("an answer that its engine cannot go on with ends the job, and the client may ask again", async () => {
+Deno.test("an answer that its engine cannot continue ends the job, and the client may retry", async () => {
   const { stream, outcome } = begin();
   const data = { code: "WORKER_LOST", message: "no way on", retriable: false } as const;
   stream.say({ event: "error", data });
@@ -193,7 +193,7 @@ Deno.test("a stream that ends without an end, or breaks, is lost, and its worker
 
   const broken = begin();
   broken.stream.say(started());
-  await broken.heard(1);
+  await broken.received(1);
   broken.stream.breakOff("connection reset");
   assert.deepEqual(await broken.outcome, {
     kind: "lost",
@@ -202,10 +202,10 @@ Deno.test("a stream that ends without an end, or breaks, is lost, and its worker
   });
 });
 
-Deno.test("a fenced attempt closes its connection; one that is done leaves it to the worker", async () => {
+Deno.test("a fenced attempt closes its connection; a finished one lets the worker close it", async () => {
   const fenced = begin();
   fenced.stream.say(started());
-  await fenced.heard(1);
+  await fenced.received(1);
   fenced.fence.abort();
   await fenced.stream.closed;
   assert.equal((await fenced.outcome).kind, "lost");

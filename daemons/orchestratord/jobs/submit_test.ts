@@ -9,7 +9,7 @@ import { steadyTime } from "./submit.ts";
 
 const KEYED = { idempotencyKey: "key" } as const;
 
-/** Nothing of any job is left: nobody waits, nobody runs, and no start would take one up. */
+/** Checks that no job waits or runs, and that a restart would restore none. */
 async function assertNothingLeft({ loop, jobs, store }: Stage): Promise<void> {
   assert.equal(loop.state.queued.size + loop.state.running.size, 0);
   assert.deepEqual(jobs.progressOf(""), []);
@@ -23,7 +23,7 @@ const submitted = async ({ metrics }: Stage) =>
     )),
   );
 
-Deno.test("a durable task is on disk when it is accepted, and one that is not is nowhere", () =>
+Deno.test("a durable task is on disk when it is accepted, and a task that is not durable never is", () =>
   withStore(async (store) => {
     const steps: string[] = [];
     const stage = openStage({
@@ -55,12 +55,16 @@ Deno.test("a durable task is on disk when it is accepted, and one that is not is
     const passing = await stage.submit({}, { durable: false, tenant: "k1" });
     assert.equal(await store.get(passing.accepted.job_id), undefined);
     assert.equal(passing.job?.facts.tenant, "k1");
-    assert.equal(passing.job?.facts.request.seed, passing.accepted.seed, "chosen, and reported");
+    assert.equal(
+      passing.job?.facts.request.seed,
+      passing.accepted.seed,
+      "the seed is chosen and reported",
+    );
     const { queued, running } = stage.loop.state;
     assert.equal(running.get(job_id)?.isStored, true);
     assert.equal(queued.get(passing.accepted.job_id)?.isStored, false);
     assert.equal(passing.accepted.queue_position, 0);
-    assert.equal((await stage.submit()).accepted.queue_position, 1, "behind the one before");
+    assert.equal((await stage.submit()).accepted.queue_position, 1, "it is behind the job before");
     assert.equal(steps.length, 4);
   }));
 
@@ -83,7 +87,7 @@ Deno.test("a task that is submitted again with its key is the same job, while it
     assert.equal((await submitted(stage))["repeated"], 2);
   }));
 
-Deno.test("a key that was used with another body is a conflict", () =>
+Deno.test("an idempotency key that was used with another body is a conflict", () =>
   withStore(async (store) => {
     const stage = openStage(store);
     const { accepted: { job_id } } = await stage.submit({ max_tokens: 1 }, KEYED);
@@ -118,7 +122,7 @@ Deno.test("a key that is used by several at once makes one job, or another where
     assert.equal(taken.status === "fulfilled" && taken.value.isRepeat, undefined);
   }));
 
-Deno.test("a stopping orchestrator takes nothing, and one that restores knows only what its pools said", () =>
+Deno.test("a stopping orchestrator accepts no task, and one that restores knows only what its pools reported", () =>
   withStore(async (store) => {
     const stage = openStage(store);
     const retry = { code: "NOT_READY", retryAfterMs: 2_000 };
@@ -133,7 +137,7 @@ Deno.test("a stopping orchestrator takes nothing, and one that restores knows on
     assert.equal((await submitted(stage))["refused"], 3);
   }));
 
-Deno.test("a task that cannot be written is refused, and nothing of it is left", () =>
+Deno.test("a task that cannot be written is refused and leaves nothing behind", () =>
   withStore(async (store) => {
     const failure = new LlorchError("NOT_READY", "no", { cause: new Error("the disk is full") });
     let accept: Store["accept"] = () => Promise.reject(failure);
@@ -156,13 +160,13 @@ Deno.test("a task that cannot be written is refused, and nothing of it is left",
 
     accept = store.accept;
     const { job, isRepeat } = await stage.submit({}, KEYED);
-    assert.equal(isRepeat, undefined, "its key is free");
+    assert.equal(isRepeat, undefined, "its key can be used again");
     (await stage.streams.next()).say(started(), end(0));
     assert.deepEqual(names(await readAll(job!.stream)), ["queued", "started", "end"]);
-    assert.deepEqual(stage.log.of("job_write_failed"), [], "nobody tried to add to it");
+    assert.deepEqual(stage.log.of("job_write_failed"), [], "no event was added to the job");
   }));
 
-Deno.test("a task that is committed and cannot be synced is refused, and no start takes it up", () =>
+Deno.test("a task that is committed but cannot be synced is refused, and a restart does not restore it", () =>
   withStore(async (store) => {
     let isBroken = true;
     const stage = openStage({
@@ -176,7 +180,7 @@ Deno.test("a task that is committed and cannot be synced is refused, and no star
     assert.deepEqual([isRepeat, accepted.status], [undefined, "queued"]);
   }));
 
-Deno.test("nothing waits between the check of an owner's bounds and the job", () =>
+Deno.test("an owner's limits are checked without an await before the job is added", () =>
   withStore(async (store) => {
     const stage = openStage(store);
     const options = {
@@ -190,7 +194,7 @@ Deno.test("nothing waits between the check of an owner's bounds and the job", ()
     assert.equal((await store.unfinished()).length, 1);
   }));
 
-Deno.test("a full queue refuses a task, which is counted as that, and nothing of it is left", () =>
+Deno.test("a task that a full queue refuses is counted and leaves nothing behind", () =>
   withStore(async (store) => {
     const stage = openStage(store, { slots: 0, policy: { queueCapacity: 1 } });
     const { accepted } = await stage.submit();
@@ -206,9 +210,9 @@ Deno.test("a full queue refuses a task, which is counted as that, and nothing of
     });
   }));
 
-Deno.test("a job whose prompt may have ended a worker that counted it begins as a suspect", () =>
+Deno.test("a job starts as a suspect if its prompt may have ended the worker that counted its tokens", () =>
   withStore(async (store) => {
-    // Nobody listens where the worker should be, and the prompt is too long not to be counted.
+    // Nothing listens at the worker's address, and the prompt is long enough to be counted.
     const stage = openStage(store, { slots: 0 });
     const { accepted } = await stage.submit({ prompt: "w ".repeat(500) });
     assert.equal(stage.loop.state.queued.get(accepted.job_id)?.deaths, 1);

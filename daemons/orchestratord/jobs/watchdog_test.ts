@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 
-Deno.test("Watchdog calls back once after silence, but not while something happens or while it is paused", () => {
+Deno.test("Watchdog calls back once after silence, but not while it is touched or paused", () => {
   const clock = new FakeClock();
   let calls = 0;
   const watchdog = new Watchdog(clock, 60, () => calls++);
@@ -22,7 +22,7 @@ Deno.test("Watchdog calls back once after silence, but not while something happe
   assert.equal(calls, 1);
 });
 
-Deno.test("a stopped Watchdog says nothing", () => {
+Deno.test("a stopped Watchdog does not call back", () => {
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock, 5, () => assert.fail("It was stopped"));
   watchdog.stop();

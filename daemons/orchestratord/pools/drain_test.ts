@@ -12,7 +12,7 @@ Deno.test("a drained pool is drained over a restart of orchestratord, until it i
     const status = async () => (await harness.client.call(routes.pools, {})).pools[0]?.status;
     await harness.events(task);
     await harness.client.call(routes.drainPool, { params, body: { deadline_ms: 1000 } });
-    await until("its worker has gone", async () => await status() === "drained");
+    await until("its worker has ended", async () => await status() === "drained");
     await assert.rejects(harness.client.call(routes.ready, {}), { code: "NOT_READY" });
     const { job_id } = await harness.client.call(routes.submit, { body: task });
 

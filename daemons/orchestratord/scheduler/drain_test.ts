@@ -25,13 +25,13 @@ Deno.test("a drained pool gets no new work, lets its streams end, and then stops
   assert.deepEqual(effects.map((e) => e.kind === "stop_worker" && [e.workerId, e.reason]), [
     ["w2", "drain"],
   ]);
-  assert.deepEqual(run.at(3, submit("j2", 3)), [], "a slot is free, and not for it");
+  assert.deepEqual(run.at(3, submit("j2", 3)), [], "a slot is free, but not for this job");
   assert.equal(poolViews(run.state)[0]?.status, "draining");
   const ended = run.at(4, done("j1"));
   assert.deepEqual(ended.map((e) => e.kind === "stop_worker" && e.workerId), ["w1"]);
   run.at(5, pool([]));
   assert.equal(poolViews(run.state)[0]?.status, "drained");
-  assert.deepEqual(kinds(run.at(6, undrain)), ["spawn"], "what waited is served");
+  assert.deepEqual(kinds(run.at(6, undrain)), ["spawn"], "the waiting job is served");
 });
 
 Deno.test("a stream on a drained pool goes on elsewhere once its time is up", () => {
@@ -45,7 +45,7 @@ Deno.test("a stream on a drained pool goes on elsewhere once its time is up", ()
   assert.deepEqual(dispatched(effects), ["j1 w2"]);
 });
 
-Deno.test("a worker that was asked for before the drain is stopped when it comes", () => {
+Deno.test("a worker that was spawned before the drain is stopped when it is ready", () => {
   const run = new Run();
   run.at(0, pool([]));
   const [spawn] = run.at(1, submit("j1", 1));

@@ -22,7 +22,7 @@ Deno.test("fits() says where a model is, where it fits now, and where it never w
   assert.match(never?.reason ?? "", /needs about 401 MiB and the largest device, cpu/);
 });
 
-Deno.test("fits() names the idle workers that would go, and says when busy ones are in the way", () => {
+Deno.test("fits() names the idle workers that would be stopped, and says when busy ones are in the way", () => {
   const models = { models: [model(A), model(B, 250 * MIB)] };
   const evicting = fitOf(B, [worker("w1", A)], models);
   assert.deepEqual([evicting?.fits, evicting?.reason], [
@@ -54,8 +54,8 @@ Deno.test("fits() names the idle workers that would go, and says when busy ones 
   assert.equal(fits(state, B, 1_000)[0]?.fits, "later");
 });
 
-/** A model of 100 MiB of which its pool says that a load takes another memory. */
-function told(deviceMib: number, hostMib = 0) {
+/** A model of 100 MiB whose pool reports a different memory for a load. */
+function withDefaultLoad(deviceMib: number, hostMib = 0) {
   const device_bytes = { cpu: deviceMib * MIB, cuda: deviceMib * MIB };
   return {
     ...model(B),
@@ -64,22 +64,22 @@ function told(deviceMib: number, hostMib = 0) {
 }
 
 Deno.test("the memory that a pool's own defaults take decides, be it more or less than usual", () => {
-  const models = (mib: number) => ({ models: [model(A), told(mib)] });
+  const models = (mib: number) => ({ models: [model(A), withDefaultLoad(mib)] });
   const evicting = fitOf(B, [worker("w1", A)], models(250));
   assert.deepEqual([evicting?.fits, evicting?.needed_bytes], ["evicting", 250 * MIB]);
   const [small] = [fitOf(B, [worker("w1", A, { memory_bytes: 250 * MIB })], models(50))];
   assert.deepEqual([small?.fits, small?.needed_bytes], ["now", 50 * MIB]);
 });
 
-Deno.test("layers that a GPU does not take need room in the machine", () => {
+Deno.test("layers that are not on the GPU need room in the machine's memory", () => {
   const [workers, { devices } = {}] = gpuHost();
   const fitWith = (hostMib: number) =>
-    fitOf(B, workers, { ...{ devices: devices! }, models: [told(50, hostMib)] })?.fits;
+    fitOf(B, workers, { ...{ devices: devices! }, models: [withDefaultLoad(50, hostMib)] })?.fits;
   assert.equal(fitWith(200), "now");
   assert.equal(fitWith(400), "never");
 });
 
-/** A pool with a GPU beside its CPU; both have room for a model of 50 MiB, unless told otherwise. */
+/** A pool with a CPU and a GPU; by default both have room for a model of 50 MiB. */
 function gpuHost(gpu: Partial<Device> = {}): Parameters<typeof pool> {
   const memory = { total_bytes: 300 * MIB, free_bytes: 300 * MIB };
   const devices: Device[] = [
@@ -92,7 +92,7 @@ function gpuHost(gpu: Partial<Device> = {}): Parameters<typeof pool> {
 const UNUSABLE = { free_bytes: 0, unavailable: "the driver is gone" };
 
 for (
-  const [what, gpu, expected] of [
+  const [problem, gpu, expected] of [
     ["is full", { free_bytes: 0 }, "wait: memory is held by busy workers or other programs"],
     ["does not work", UNUSABLE, "wait: cuda0 of pool p1 cannot be used: the driver is gone"],
     [
@@ -103,7 +103,7 @@ for (
     ["has room", {}, "spawn: cuda0"],
   ] as const
 ) {
-  Deno.test(`a model does not go to the CPU by itself where a GPU ${what}, and does when told to`, () => {
+  Deno.test(`a model is not loaded on the CPU because a GPU ${problem}, but is when a person asks for it`, () => {
     const state = initialState(POLICY);
     step(state, pool(...gpuHost(gpu)), 0);
     const anywhere = { fingerprint: A, poolId: undefined, device: undefined };

@@ -14,16 +14,16 @@ Deno.test("a model of which some layers are on the GPU takes their share there, 
   assert.equal(defaultLoadBytes({ ...half, measured }, "cpu"), all, "it was measured on a GPU");
 });
 
-Deno.test("what a pool says of its own loads goes before any estimate of ours", () => {
+Deno.test("a pool's own figures for its loads override our estimate", () => {
   const default_load = {
     context: 8192,
     slots: 2,
     device_bytes: { cpu: 300, cuda: 200 },
     host_bytes: 7,
   };
-  const told = { ...model(A), default_load };
-  assert.deepEqual([defaultLoadBytes(told, "cpu"), defaultLoadBytes(told, "cuda")], [300, 200]);
-  assert.deepEqual([defaultHostBytes(told, "cpu"), defaultHostBytes(told, "cuda")], [0, 7]);
-  assert.equal(defaultSlots(told), 2);
-  assert.equal(defaultSlots(model(A)), 4, "of a pool that does not say");
+  const ofPool = { ...model(A), default_load };
+  assert.deepEqual([defaultLoadBytes(ofPool, "cpu"), defaultLoadBytes(ofPool, "cuda")], [300, 200]);
+  assert.deepEqual([defaultHostBytes(ofPool, "cpu"), defaultHostBytes(ofPool, "cuda")], [0, 7]);
+  assert.equal(defaultSlots(ofPool), 2);
+  assert.equal(defaultSlots(model(A)), 4, "the default for a pool that does not report it");
 });

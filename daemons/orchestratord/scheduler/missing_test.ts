@@ -48,7 +48,7 @@ Deno.test("jobs whose model no pool has any more end within seconds, with the re
   }
 });
 
-Deno.test("a model that comes back, stands on another pool, or is in memory is not given up", () => {
+Deno.test("a model that comes back, is on another pool, or is in memory is not given up", () => {
   const back = waiting();
   back.at(2_000, pool([], { ...FULL, models: [] }));
   back.at(3_000, pool([], FULL));
@@ -65,7 +65,7 @@ Deno.test("a model that comes back, stands on another pool, or is in memory is n
   assert.deepEqual(failures(inMemory.at(6_000, TICK)), []);
 });
 
-Deno.test("a pool that leaves says nothing of its models: it may be back with them", () => {
+Deno.test("a pool that leaves does not end jobs for its models: it may come back with them", () => {
   const run = waiting();
   run.at(1_000, { kind: "pool_left", poolId: "p1" });
   assert.deepEqual(failures(run.at(9_000, TICK)), []);
@@ -84,8 +84,8 @@ Deno.test("a worker that could never load its model is not tried again, and its 
   ]);
   assert.ok(!kinds(after).includes("spawn"));
   const failed = after.find((effect) => effect.kind === "fail");
-  assert.equal(failed?.kind === "fail" && failed.error.retriable, false, "no use in asking again");
-  const told = after.find((effect) => effect.kind === "load_failed");
-  assert.equal(told?.kind === "load_failed" && told.failures, 1, "as often as it was tried");
+  assert.equal(failed?.kind === "fail" && failed.error.retriable, false, "a retry would not help");
+  const failure = after.find((effect) => effect.kind === "load_failed");
+  assert.equal(failure?.kind === "load_failed" && failure.failures, 1, "as often as it was tried");
   assert.deepEqual(dispatched(after), []);
 });

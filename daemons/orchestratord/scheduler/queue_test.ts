@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { A, B, lost, pool, Run, submit, worker } from "../testing/scheduler.ts";
 import { countAhead, countAheadOfQueued } from "./queue.ts";
 
-/** Jobs of tenants `a` and `b` behind one that runs, and what is ahead of each that waits. */
+/** One worker with one slot, which a running job holds. */
 function full(): Run {
   const run = new Run({ queueCapacity: 100 });
   run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "a" }));
@@ -15,18 +15,18 @@ function ahead(run: Run, id: string): number {
 
 Deno.test("a waiting job has as many jobs ahead of it as was reported when it was submitted", () => {
   const run = full();
-  const told = new Map<string, number>();
+  const atSubmission = new Map<string, number>();
   for (const [at, tenant] of ["a", "a", "a"].entries()) {
     const id = `${tenant}${at}`;
     const { jobs } = countAhead(run.state, { fingerprint: A, priority: "interactive", tenant });
-    told.set(id, jobs);
+    atSubmission.set(id, jobs);
     run.at(at + 1, submit(id, at + 1, { tenant }));
   }
-  assert.deepEqual([...told.values()], [0, 1, 2]);
-  for (const [id, count] of told) assert.equal(ahead(run, id), count, id);
+  assert.deepEqual([...atSubmission.values()], [0, 1, 2]);
+  for (const [id, count] of atSubmission) assert.equal(ahead(run, id), count, id);
 });
 
-Deno.test("what came later, waits for another model or is of a lower class is not ahead of a job", () => {
+Deno.test("jobs that came later, wait for another model or have a lower priority are not ahead of a job", () => {
   const run = full();
   run.at(1, submit("first", 1, { tenant: "a" }), submit("later", 1, { tenant: "a" }));
   run.at(2, submit("other model", 2, { tenant: "a", fingerprint: B }));
@@ -34,7 +34,7 @@ Deno.test("what came later, waits for another model or is of a lower class is no
   assert.equal(ahead(run, "first"), 0);
   assert.equal(ahead(run, "later"), 1);
   assert.equal(ahead(run, "batch"), 2);
-  // Another tenant's two: one may be served before the first, both before the second.
+  // Two jobs of another tenant: one may be served before the first, both before the second.
   run.at(4, submit("b1", 4, { tenant: "b" }), submit("b2", 4, { tenant: "b" }));
   assert.equal(ahead(run, "first"), 1);
   assert.equal(ahead(run, "later"), 3);

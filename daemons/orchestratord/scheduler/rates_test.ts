@@ -4,7 +4,7 @@ import { A, B, done, pool, Run, submit, worker } from "../testing/scheduler.ts";
 import type { Ahead } from "./state.ts";
 import { measure, predictStart, retryAfter } from "./rates.ts";
 
-/** So many jobs without a bound. */
+/** This many jobs ahead, without known tokens. */
 const jobs = (jobs: number): Ahead => ({ jobs, tokens: 0 });
 
 Deno.test("predictStart() counts the slots that become free before a job's turn", () => {
@@ -17,10 +17,10 @@ Deno.test("predictStart() counts the slots that become free before a job's turn"
   assert.equal(predictStart(run.state, A, jobs(3), 0), 2000);
 });
 
-Deno.test("predictStart() counts what is left of a load", () => {
+Deno.test("predictStart() counts the rest of a load", () => {
   const run = new Run();
   run.at(0, pool([]));
-  assert.equal(predictStart(run.state, A, jobs(0), 0), 605, "guessed from 100 MiB");
+  assert.equal(predictStart(run.state, A, jobs(0), 0), 605, "estimated from 100 MiB");
   measure(run.state, A, "loadMs", 900);
   assert.equal(predictStart(run.state, A, jobs(0), 0), 900);
   run.at(100, submit("j1", 100));
@@ -29,7 +29,7 @@ Deno.test("predictStart() counts what is left of a load", () => {
   assert.equal(predictStart(run.state, "no model of any pool", jobs(0), 400), 0);
 });
 
-Deno.test("predictStart() goes by what the jobs may generate", () => {
+Deno.test("predictStart() depends on the tokens that the jobs may generate", () => {
   const run = new Run({ queueCapacity: 100 });
   run.at(0, pool([worker("w1", A, { slots: 2 })]));
   measure(run.state, A, "serviceMs", 21_000);
@@ -57,7 +57,7 @@ Deno.test("retryAfter() says when a place should be free, a second at least", ()
   for (let n = 0; n < 3; n++) run.at(0, submit(`j${n}`, 0));
   assert.equal(retryAfter(run.state), 1000);
   run.at(10_000, done("j0"));
-  assert.equal(retryAfter(run.state), 1000, "nobody waits");
+  assert.equal(retryAfter(run.state), 1000, "no job waits");
   run.at(10_000, submit("j3", 10_000));
   assert.equal(retryAfter(run.state), 5000);
 });

@@ -20,7 +20,7 @@ const tick = { kind: "tick" as const };
 const reload = { poolId: "p1", from: A, to: B, fromRef: "a", toRef: "b", streamsMs: 1_000 };
 const begin: Input = { kind: "reload_pool", reload };
 
-/** A pool with so much room beside its workers. */
+/** A pool with this much free memory in addition to its workers. */
 const withRoom = (workers: PoolWorker[], freeMib: number): Input => {
   const device = { id: "cpu", kind: "cpu" as const, name: "cpu", total_bytes: 300 * MIB };
   return pool(workers, { devices: [{ ...device, free_bytes: freeMib * MIB }] });
@@ -28,7 +28,7 @@ const withRoom = (workers: PoolWorker[], freeMib: number): Input => {
 
 function spawnOf(effects: readonly Effect[]) {
   const [spawn] = effects.flatMap((effect) => effect.kind === "spawn" ? [effect.spawn] : []);
-  assert.ok(spawn, "a worker is asked for");
+  assert.ok(spawn, "a worker is spawned");
   return spawn;
 }
 
@@ -44,7 +44,7 @@ Deno.test("the old model serves until the new one does, and its streams end", ()
   const fresh = worker("w2", B, { request_id: requestId });
   run.at(5, withRoom([old, fresh], 100));
   assert.equal(run.state.reloads.get("p1")?.stage, "retiring");
-  assert.deepEqual(dispatched(run.at(6, submit("j3", 6))), [], "it takes nothing new");
+  assert.deepEqual(dispatched(run.at(6, submit("j3", 6))), [], "it gets no new job");
   assert.deepEqual(
     kinds(run.at(7, { kind: "cancel", jobId: "j3", error: { code: "CANCELLED", message: "" } })),
     ["fail"],
@@ -72,17 +72,17 @@ Deno.test("where both do not fit the old one goes first, and comes back when the
   const old = worker("w1", A);
   run.at(0, withRoom([old], 50));
   run.at(1, submit("j1", 1));
-  assert.deepEqual(run.at(2, begin), [], "its stream runs on");
-  assert.deepEqual(run.at(3, submit("j2", 3)), [], "and nothing new comes to it");
+  assert.deepEqual(run.at(2, begin), [], "its stream continues");
+  assert.deepEqual(run.at(3, submit("j2", 3)), [], "and it gets no new job");
   assert.deepEqual(kinds(run.at(4, done("j1"))), ["stop_worker"]);
-  assert.deepEqual(run.at(5, withRoom([], 50)), [], "its memory is not back yet");
+  assert.deepEqual(run.at(5, withRoom([], 50)), [], "its memory is not free yet");
   const { requestId, fingerprint } = spawnOf(run.at(6, withRoom([], 150)));
   assert.equal(fingerprint, B);
   const effects = run.at(7, { kind: "spawn_failed", requestId, message: "broken" });
   assert.equal(spawnOf(effects).fingerprint, A, "the old one is loaded again");
 });
 
-Deno.test("streams of the old model go on elsewhere once their time is up", () => {
+Deno.test("streams of the old model continue elsewhere after the deadline", () => {
   const run = new Run();
   run.at(0, withRoom([worker("w1", A)], 50));
   run.at(0, pool([worker("w2", A)], { id: "p2", instanceId: "i2" }));
@@ -92,7 +92,7 @@ Deno.test("streams of the old model go on elsewhere once their time is up", () =
   assert.deepEqual(dispatched(effects), ["j1 w2"]);
 });
 
-Deno.test("a reload ends in any case: nothing that never comes is waited for", () => {
+Deno.test("a reload always ends: it does not wait for ever", () => {
   const run = new Run({ spawnTimeoutMs: 5_000, poolTimeoutMs: Infinity, poolForgetMs: Infinity });
   run.at(0, withRoom([worker("w1", A)], 50));
   run.at(1, begin);
@@ -104,7 +104,7 @@ Deno.test("a reload ends in any case: nothing that never comes is waited for", (
   assert.deepEqual([...run.state.wishes.values()].map((wish) => wish.fingerprint), [A]);
 });
 
-Deno.test("checkReload() refuses what cannot begin", () => {
+Deno.test("checkReload() refuses a reload that cannot start", () => {
   const run = new Run();
   const code = (wanted: string, more: Partial<typeof reload> = {}) =>
     assert.throws(() => checkReload(run.state, { ...reload, ...more }), { code: wanted });

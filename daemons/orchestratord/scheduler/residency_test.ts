@@ -34,12 +34,12 @@ function stops(effects: readonly Effect[]): string[] {
   );
 }
 
-Deno.test("an evicted worker and the one that takes its memory are asked for together", () => {
+Deno.test("an eviction and the load that uses its memory are ordered together", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)], SMALL));
   const effects = run.at(600, submit("j1", 600, { fingerprint: B, model: "b" }));
   assert.deepEqual(kinds(effects), ["stop_worker", "spawn"]);
-  assert.deepEqual(kinds(run.at(601, TICK)), [], "the memory is promised once");
+  assert.deepEqual(kinds(run.at(601, TICK)), [], "the memory is given only once");
 });
 
 Deno.test("memory that only seems free does not keep a worker from being evicted", () => {
@@ -61,7 +61,7 @@ Deno.test("a swap is reported with its duration when the new worker is ready", (
   assert.deepEqual([loaded?.tookMs, loaded?.spawn.isSwap], [300, true]);
 });
 
-Deno.test("unload lets a busy worker end its job, gives it no other, and stops it", () => {
+Deno.test("unload lets a busy worker finish its job, gives it no other, and stops it", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0));
   assert.deepEqual(kinds(run.at(1, { kind: "unload", place: anywhere(A) })), []);
@@ -70,14 +70,14 @@ Deno.test("unload lets a busy worker end its job, gives it no other, and stops i
   assert.deepEqual(stops(run.at(4, TICK)), ["w1 unload"]);
 });
 
-Deno.test("unload stops an idle worker at once, and only where it was asked for", () => {
+Deno.test("unload stops an idle worker at once, and only on the requested pool", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { device: "cuda0" }), worker("w2", A), worker("w3", B)]));
   const place = { fingerprint: A, poolId: "p1", device: "cpu" };
   assert.deepEqual(stops(run.at(1, { kind: "unload", place })), ["w2 unload"]);
 });
 
-Deno.test("unload of a model that loads stops its worker, and that is no failed start", () => {
+Deno.test("unload of a loading model stops its worker, which does not count as a failed start", () => {
   const run = new Run();
   run.at(0, pool([]), { kind: "load", place: anywhere(A) });
   const [spawn] = run.state.spawns.values();
@@ -89,7 +89,7 @@ Deno.test("unload of a model that loads stops its worker, and that is no failed 
   assert.equal(run.state.spawns.size + run.state.breakers.size + run.state.wishes.size, 0);
 });
 
-Deno.test("a load at a place happens there though another place holds the model", () => {
+Deno.test("a load on a requested device happens even if another device has the model", () => {
   const run = new Run();
   const devices = ["cuda0", "cuda1"].map((id) => ({
     ...{ id, kind: "cuda" as const, name: id, total_bytes: 300 * MIB, free_bytes: 300 * MIB },
@@ -128,14 +128,14 @@ Deno.test("a worker without a job is stopped after its model's time, a busy or p
   const C = "c".repeat(64);
   const workers = [worker("w1", A), worker("w2", B), worker("w3", C)];
   const models = [model(A), model(B), model(C)];
-  const seen = () => pool(workers, { models });
-  run.at(0, seen(), { kind: "pin", pin: { ...anywhere(C), model: "c" } }, submit("j1", 0));
-  assert.deepEqual(stops(run.at(1_500, seen(), TICK)), [], "w1 has a job, w2 more time");
+  const report = () => pool(workers, { models });
+  run.at(0, report(), { kind: "pin", pin: { ...anywhere(C), model: "c" } }, submit("j1", 0));
+  assert.deepEqual(stops(run.at(1_500, report(), TICK)), [], "w1 has a job, w2 more time");
   run.at(1_500, done("j1"));
-  assert.deepEqual(stops(run.at(2_499, seen(), TICK)), []);
-  assert.deepEqual(stops(run.at(2_500, seen(), TICK)), ["w1 idle"]);
-  assert.deepEqual(stops(run.at(3_000, seen(), TICK)), ["w2 idle"]);
-  assert.deepEqual(stops(run.at(9_000, seen(), TICK)), []);
+  assert.deepEqual(stops(run.at(2_499, report(), TICK)), []);
+  assert.deepEqual(stops(run.at(2_500, report(), TICK)), ["w1 idle"]);
+  assert.deepEqual(stops(run.at(3_000, report(), TICK)), ["w2 idle"]);
+  assert.deepEqual(stops(run.at(9_000, report(), TICK)), []);
 });
 
 Deno.test("a model to preload is loaded when a pool comes with it, and again when it crashed", () => {
@@ -161,7 +161,7 @@ Deno.test("a model to preload that an operator unloaded stays away, and evicts n
   assert.deepEqual(kinds(full.at(60_001, pool([], room))), ["spawn"], "once there is room");
 });
 
-Deno.test("a model to preload is tried within the breaker's rules, and again after its pause", () => {
+Deno.test("a model to preload obeys the circuit breaker, and is tried again after its pause", () => {
   const run = new Run({ preload: ["a"], breakerFailures: 2, breakerOpenMs: 1_000 });
   run.at(0, pool([]));
   const fail = (now: number) => {

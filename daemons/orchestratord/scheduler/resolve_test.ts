@@ -27,10 +27,10 @@ function refusalOf({ state }: Run, name: string): string {
   throw new Error("it was found");
 }
 
-Deno.test("a name that nothing can have is answered with what the file is called, not with a download", () => {
+Deno.test("for an impossible name the error gives the file's real name, and suggests no download", () => {
   for (const name of ["with space", "with space.gguf"]) {
     const message = refusal(name);
-    // Not that of the other file, which looks the same in short.
+    // Not the name of the other file, whose short name looks the same.
     assert.match(message, /the model of that file is called "with-space-bbbbbbbb"/);
     assert.doesNotMatch(message, /download/);
   }
@@ -47,7 +47,7 @@ Deno.test("the name of a file that cannot be used is answered with the reason", 
   }
 });
 
-Deno.test("only what could be downloaded is said to be", () => {
+Deno.test("a download is only suggested for models that can be downloaded", () => {
   assert.match(refusal("hf:org/repo"), /pool: run "llorch models download hf:org\/repo" on a host/);
   assert.match(
     refusal("nope"),

@@ -45,7 +45,7 @@ Deno.test("step() prefers the worker with the most free slots", () => {
   assert.equal(effects[0]?.kind === "dispatch" && effects[0].worker.worker_id, "w2");
 });
 
-Deno.test("step() lets waiters for one model share one load", () => {
+Deno.test("step() lets jobs that wait for one model share one load", () => {
   const run = new Run();
   assert.deepEqual(kinds(run.at(0, pool([]), submit("j1", 0))), ["spawn"]);
   assert.deepEqual(kinds(run.at(1, submit("j2", 1))), []);
@@ -77,7 +77,7 @@ Deno.test("step() evicts the least recently used idle worker, and only once", ()
   run.at(2, done("j1"));
   const effects = run.at(600, submit("j2", 600, { fingerprint: "c".repeat(64), model: "c" }));
   assert.deepEqual(stopped(effects), ["w2"], "w1 was used later");
-  assert.deepEqual(kinds(run.at(601, { kind: "tick" })), [], "w2 is already on its way out");
+  assert.deepEqual(kinds(run.at(601, { kind: "tick" })), [], "w2 is already stopping");
 });
 
 Deno.test("step() never evicts a busy worker: the other model waits", () => {
@@ -261,7 +261,7 @@ Deno.test("the queue refuses a job when the queue is full, loaded model or not",
   assert.throws(() => takePlace(run.state, "", 0), { code: "QUEUE_FULL" });
 });
 
-Deno.test("the queue keeps the next place for a tenant that found none, for a while", () => {
+Deno.test("the queue keeps the next free place for a refused tenant, for a while", () => {
   const run = new Run({ queueCapacity: 4 });
   run.at(0, pool([worker("w1", A)]), submit("running", 0, { tenant: "many" }));
   for (let n = 0; n < 4; n++) run.at(0, submit(`many-${n}`, 0, { tenant: "many" }));
@@ -279,7 +279,7 @@ Deno.test("the queue keeps the next place for a tenant that found none, for a wh
   takePlace(run.state, "many", 60_000);
 });
 
-Deno.test("step() takes a worker for alive that another job still hears of", () => {
+Deno.test("step() counts a worker as alive while another of its jobs gets events", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { slots: 2 })]), submit("j1", 0), submit("j2", 0));
   run.at(800, progress("j2"));
@@ -366,7 +366,7 @@ Deno.test("step() keeps a model that was just loaded until its own job has come"
   run.at(0, pool([worker("w1", A)], FULL));
   assert.deepEqual(kinds(run.at(10, submit("b1", 10, { fingerprint: B, model: "b" }))), []);
   assert.deepEqual(dispatched(run.at(20, submit("a1", 20))), ["a1 w1"]);
-  assert.deepEqual(kinds(run.at(30, done("a1"))), ["stop_worker", "spawn"], "it has served");
+  assert.deepEqual(kinds(run.at(30, done("a1"))), ["stop_worker", "spawn"], "its own job has run");
 });
 
 Deno.test("step() loads a model once more where there is room, when its jobs have waited", () => {
@@ -393,7 +393,7 @@ Deno.test("step() loads a model once more where there is room, when its jobs hav
   assert.deepEqual(kinds(run.at(4_800, { kind: "tick" })), [], "never on another kind of device");
 });
 
-Deno.test("step() makes nobody yield to batch jobs", () => {
+Deno.test("step() makes no model yield to batch jobs", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)], FULL), submit("a1", 0));
   run.at(10, submit("b1", 10, { fingerprint: B, model: "b", priority: "batch" }));
@@ -440,7 +440,7 @@ Deno.test("step() wastes no work on a job that could not begin to answer in time
   ]);
 });
 
-Deno.test("step() starts nothing while the daemon stops, and lets what runs end", () => {
+Deno.test("step() starts nothing while the daemon stops, and lets running jobs end", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]), submit("j1", 0), submit("j2", 0));
   run.at(1, submit("j3", 1, { fingerprint: B, model: "b" }), { kind: "drain" });

@@ -16,7 +16,7 @@ const storage = (isWritable: boolean): Input => ({ kind: "storage", isWritable }
 const unwritten = (jobId: string, attempt = 1): Input => ({ kind: "unwritten", jobId, attempt });
 const notStored = { isStored: false };
 
-/** One worker with one slot, which a stored job has. */
+/** One worker whose only slot is held by a stored job. */
 function busy(): Run {
   const run = new Run({ queueCapacity: 100, queueTimeoutMs: 1000, poolTimeoutMs: 60_000 });
   run.at(0, pool([worker("w1", A, { slots: 1 })]), submit("s1", 0));
@@ -33,13 +33,13 @@ Deno.test("while the database takes no writes, a job that is not stored passes s
   assert.deepEqual(dispatched(run.at(50, done("s2"))), ["s3 w1"]);
 });
 
-Deno.test("a job that can be written no further gives its slot back, and goes on when it can", () => {
+Deno.test("a job with a full write buffer frees its slot, and continues once writes work again", () => {
   const run = busy();
   run.at(10, storage(false), submit("call", 11, notStored));
   const effects = run.at(20, unwritten("s1"));
   assert.deepEqual(kinds(effects), ["abort", "dispatch"]);
   assert.deepEqual(dispatched(effects), ["call w1"]);
-  // It waits for the database, not for a worker.
+  // The job waits for the database, not for a worker.
   assert.deepEqual(kinds(run.at(5000, { kind: "tick" })), []);
   run.at(5010, done("call"));
   const again = run.at(5020, storage(true));
@@ -47,7 +47,7 @@ Deno.test("a job that can be written no further gives its slot back, and goes on
   assert.equal(run.state.running.get("s1")?.failures, 0);
 });
 
-Deno.test("a job keeps its slot where the database takes writes, and an earlier attempt says nothing", () => {
+Deno.test("a job keeps its slot while the database takes writes, and reports of earlier attempts are ignored", () => {
   const run = busy();
   assert.deepEqual(kinds(run.at(10, unwritten("s1"))), []);
   run.at(20, storage(false));

@@ -33,7 +33,7 @@ Deno.test("a pool that comes back with a worker that was replaced: one of the tw
     ["w1", "surplus"],
   ]);
   run.at(5_700, pool([]), pool([replacement], second));
-  assert.deepEqual(run.at(6_500, tick), [], "the last stays");
+  assert.deepEqual(run.at(6_500, tick), [], "the last worker stays");
 });
 
 Deno.test("a second worker stays while jobs wait for its model, or when a person started it", () => {
@@ -57,11 +57,23 @@ Deno.test("of workers of one model, a smaller one that a person started does not
     return stopped(run.at(1_000, { kind: "tick" }));
   };
   assert.deepEqual(gone(worker("byhand", A, small)), []);
-  assert.deepEqual(gone(worker("byhand", A, { ...small, context: 200 })), [], "fewer at once");
-  assert.deepEqual(gone(worker("byhand", A, { ...small, slots: 8 })), [], "shorter prompts");
+  assert.deepEqual(
+    gone(worker("byhand", A, { ...small, context: 200 })),
+    [],
+    "it has fewer slots",
+  );
+  assert.deepEqual(
+    gone(worker("byhand", A, { ...small, slots: 8 })),
+    [],
+    "it takes only shorter prompts",
+  );
   assert.deepEqual(gone(worker("byhand", A, { context: 100, slots: 4 })), ["full"]);
   const smallOurs = worker("small", A, { request_id: "spawn-1-2", ...small });
-  assert.deepEqual(gone(smallOurs), ["small"], "of ours the smaller one goes, whichever is older");
+  assert.deepEqual(
+    gone(smallOurs),
+    ["small"],
+    "of the workers that no person started the smaller one is stopped, whichever is older",
+  );
 });
 
 Deno.test("a worker on the CPU does not take the place of one on a GPU", () => {

@@ -17,27 +17,30 @@ import {
 
 const four = (id: string, more = {}) => worker(id, A, { slots: 4, ...more });
 
-/** A stream was silent for so long that it is given up. */
+/** The input of a stream that was silent for the stall time. */
 function silent(jobId: string, attempt = 1, tokensOut = 0): Input {
   const outcome = { kind: "lost" as const, message: "silent", silentMs: 900 };
   return { kind: "attempt_ended", jobId, attempt, tokensOut, outcome };
 }
 
-/** The connection to a worker broke. */
+/** The input of a broken connection to a worker. */
 function brokeOff(jobId: string, attempt = 1, tokensOut = 0): Input {
   const outcome = { kind: "lost" as const, message: "reset", brokeOff: true as const };
   return { kind: "attempt_ended", jobId, attempt, tokensOut, outcome };
 }
 
-/** The pool without a worker, which has crashed. */
+/** The report of a pool after a worker has crashed. */
 function crashed(id: string, workers: Parameters<typeof pool>[0] = []): Input {
   return pool(workers, { exits: [{ worker_id: id, category: "crash" }] });
 }
 
-/** The worker that was asked for, other than to try a job alone or to do just that. */
-function asked(run: Run, id: string, trialOf?: string, more = {}) {
+/**
+ * A ready worker in place of the one that is being spawned: for the trial of a job, or for all
+ * jobs.
+ */
+function spawnedWorker(run: Run, id: string, trialOf?: string, more = {}) {
   const spawn = [...run.state.spawns.values()].find((each) => each.trialOf === trialOf);
-  assert.ok(spawn, `a worker is asked for ${trialOf ?? "all"}`);
+  assert.ok(spawn, `a worker is spawned for ${trialOf ?? "all"}`);
   return four(id, { request_id: spawn.requestId, ...more });
 }
 
@@ -51,7 +54,7 @@ function failed(effects: readonly Effect[]): string[] {
   );
 }
 
-/** Three streams, two of which have delivered, and a poison that came before the third. */
+/** Three streams, two of which have delivered tokens, and a poison that came before the third. */
 function poisoned(more: Parameters<typeof four>[1] = {}): Run {
   const run = new Run({ queueCapacity: 100 });
   run.at(0, pool([four("w1", more)]), submit("s1", 0), submit("s2", 1));
@@ -66,9 +69,13 @@ Deno.test("a worker that hangs is stopped at once with the first silence, and al
   assert.deepEqual(stopped(effects), ["w1"]);
   const aborted = effects.flatMap((each) => each.kind === "abort" ? [each.jobId] : []);
   assert.deepEqual(aborted, ["s2", "poison", "s3"], "the attempt of s1 has ended already");
-  assert.deepEqual(suspected(effects), ["poison"], "it delivered nothing, and came first of those");
+  assert.deepEqual(
+    suspected(effects),
+    ["poison"],
+    "it is the first of the jobs that delivered nothing",
+  );
   for (const id of ["s1", "s2", "s3", "poison"]) {
-    assert.equal(run.state.queued.get(id)?.failures, 0, `that is no failure of ${id}`);
+    assert.equal(run.state.queued.get(id)?.failures, 0, `this is not a failure of ${id}`);
   }
   assert.deepEqual([...run.state.breakers.keys()], []);
 });
@@ -81,7 +88,7 @@ Deno.test("a job that comes to a worker that is already silent is not suspected"
   assert.deepEqual(suspected(run.at(2_000, silent("s1", 1, 1))), ["poison"]);
 });
 
-Deno.test("one stream that is silent while its neighbours speak loses its attempt alone", () => {
+Deno.test("one stream that is silent while its neighbours get tokens loses its attempt alone", () => {
   const run = poisoned();
   run.at(800, progress("s2", 2));
   const effects = run.at(1_000, silent("s1", 1, 2));
@@ -96,7 +103,7 @@ Deno.test("no job is seated on a worker that has fallen silent, whoever came the
   assert.deepEqual(
     dispatched(run.at(1_500, submit("s2", 1_500))),
     ["s2 w1"],
-    "a moment is nothing",
+    "a short silence does not count",
   );
   assert.deepEqual(dispatched(run.at(1_700, submit("s3", 1_700))), []);
   assert.deepEqual(dispatched(run.at(1_800, { kind: "heard", jobId: "s1", attempt: 1 })), [
@@ -110,15 +117,15 @@ Deno.test("a worker that computes one answer for long takes other jobs meanwhile
   assert.deepEqual(dispatched(run.at(60_000, pool([four("w1")]), submit("s1", 60_000))), ["s1 w1"]);
 });
 
-Deno.test("after a death the others go on at once, one shaken job after the other, and cost one attempt", () => {
+Deno.test("after a death the other jobs continue at once, one after the other, and lose one attempt", () => {
   const run = poisoned();
   run.at(1_000, silent("s1", 1, 2));
   const ready = run.at(2_000, crashed("w1", [four("w2")]));
   assert.deepEqual(dispatched(ready), ["s1 w2"]);
   assert.deepEqual(dispatched(run.at(2_010, progress("s1", 1, 2))), ["s2 w2"]);
   assert.deepEqual(dispatched(run.at(2_020, progress("s2", 1, 2))), ["s3 w2"]);
-  const told = run.at(2_030, progress("s3", 1, 2));
-  assert.deepEqual(dispatched(told), [], "the suspect does not sit beside them");
+  const effectsAfter = run.at(2_030, progress("s3", 1, 2));
+  assert.deepEqual(dispatched(effectsAfter), [], "the suspect does not run beside them");
   for (const id of ["s1", "s2", "s3"]) assert.equal(run.state.running.get(id)?.attempt, 2);
 });
 
@@ -126,16 +133,19 @@ Deno.test("a suspect is tried alone on a worker of its own, three times at most,
   const run = poisoned();
   run.at(1_000, silent("s1", 1, 2));
   // The load for the others comes first; then there is room for one more.
-  const w2 = asked(run, "w2");
+  const w2 = spawnedWorker(run, "w2");
   run.at(2_000, crashed("w1", [w2]));
   for (const [n, id] of ["s1", "s2", "s3"].entries()) run.at(2_010 + n, progress(id, 1, 2));
   for (const [attempt, at] of [[2, 3_000], [3, 5_000]] as const) {
-    const own = asked(run, `own${attempt}`, "poison");
+    const own = spawnedWorker(run, `own${attempt}`, "poison");
     run.at(at - 1, progress("s1", 2, 2));
     const effects = run.at(at, pool([w2, own]));
     assert.ok(dispatched(effects).includes(`poison own${attempt}`));
     const newcomer = run.at(at + 10, submit(`new${at}`, at + 10));
-    assert.ok(!dispatched(newcomer).includes(`new${at} own${attempt}`), "nobody sits beside it");
+    assert.ok(
+      !dispatched(newcomer).includes(`new${at} own${attempt}`),
+      "no other job runs beside it",
+    );
     const loss = run.at(at + 1_000, silent("poison", attempt));
     assert.deepEqual(stopped(loss), [`own${attempt}`]);
     assert.deepEqual(suspected(loss), ["poison"]);
@@ -145,22 +155,22 @@ Deno.test("a suspect is tried alone on a worker of its own, three times at most,
   }
 });
 
-Deno.test("without room a suspect stands in line once more, beside none that has delivered nothing, and then ends", () => {
+Deno.test("without room for a trial a suspect runs once more, beside no job without tokens, and then ends", () => {
   const full = { memory_bytes: 250 * MIB };
   const run = poisoned(full);
   run.at(1_000, silent("s1", 1, 2));
-  const w2 = asked(run, "w2", undefined, full);
+  const w2 = spawnedWorker(run, "w2", undefined, full);
   run.at(2_000, crashed("w1", [w2]));
   run.at(2_010, progress("s1", 1, 2));
   run.at(2_020, progress("s2", 1, 2));
   run.at(2_030, progress("s3", 1, 2));
-  // Memory of a worker that has gone may show as used for a while.
+  // Memory of an ended worker may show as used for a while.
   assert.ok(run.state.suspects.has("poison"));
   run.at(8_000, pool([w2]), ...["s1", "s2", "s3"].map((id) => progress(id, 2, 2)));
   assert.equal(run.state.running.get("poison")?.lease?.workerId, "w2");
   const second = run.at(9_000, silent("s1", 2, 2));
   assert.deepEqual(suspected(second), ["poison"]);
-  const w3 = asked(run, "w3", undefined, full);
+  const w3 = spawnedWorker(run, "w3", undefined, full);
   run.at(10_000, crashed("w2", [w3]));
   for (const [n, id] of ["s1", "s2", "s3"].entries()) run.at(10_010 + n, progress(id, 1, 3));
   const ended = run.at(15_000, pool([w3]));
@@ -183,21 +193,21 @@ Deno.test("a job that delivers is no suspect any more", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("j1", 0));
   run.at(1_000, silent("j1"));
-  run.at(2_000, crashed("w1", [asked(run, "w2", "j1")]));
+  run.at(2_000, crashed("w1", [spawnedWorker(run, "w2", "j1")]));
   assert.equal(run.state.running.get("j1")?.deaths, 1);
   run.at(2_010, progress("j1", 1, 2));
   assert.equal(run.state.running.get("j1")?.deaths, 0);
   assert.deepEqual(dispatched(run.at(2_020, submit("j2", 2_020))), ["j2 w2"]);
 });
 
-Deno.test("one that is alone when its worker dies a third time ends; a restart goes on counting", () => {
+Deno.test("a job that was alone in the third death of a worker ends; the count survives a restart", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("j1", 0, { deaths: 2, attempt: 2 }));
   assert.equal(run.state.running.get("j1")?.attempt, 3);
   assert.deepEqual(failed(run.at(100, crashed("w1"))), ["j1 REQUEST_UNSAFE"]);
 });
 
-Deno.test("a connection that broke waits for word of the worker; one that had delivered goes on at once", () => {
+Deno.test("a job with a broken connection waits for the pool's report; one that had delivered continues at once", () => {
   const run = new Run({ queueCapacity: 100 });
   run.at(0, pool([four("w1"), four("w2")]), submit("s1", 0), submit("s2", 0), submit("s3", 0));
   const on = (id: string) => run.state.running.get(id)?.lease?.workerId;
@@ -207,13 +217,13 @@ Deno.test("a connection that broke waits for word of the worker; one that had de
   const left = dead === "w1" ? "w2" : "w1";
   run.at(10, progress(first));
   assert.deepEqual(dispatched(run.at(20, brokeOff(first, 1, 1))), [`${first} ${left}`]);
-  assert.deepEqual(dispatched(run.at(21, brokeOff(second))), [], "it may have been the cause");
+  assert.deepEqual(dispatched(run.at(21, brokeOff(second))), [], "it may be the cause");
   const word = run.at(30, crashed(dead, [four(left)]));
   assert.deepEqual(suspected(word), [second]);
   assert.ok(run.state.suspects.has(second) || run.state.running.has(second));
 });
 
-Deno.test("a connection that broke though its worker lives is tried again after a moment, as a failure", () => {
+Deno.test("a job whose connection broke although its worker lives is retried after a pause, as a failure", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("j1", 0));
   assert.deepEqual(kinds(run.at(10, brokeOff("j1"))), []);

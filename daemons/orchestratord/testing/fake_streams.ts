@@ -4,15 +4,15 @@ import type { EventsReply, EventsRequest } from "#shared/http/client.ts";
 import { errorReply } from "#shared/http/error_reply.ts";
 import type { SseMessage } from "#shared/http/sse.ts";
 
-/** An event that says what it likes, also what the contract does not know. */
+/** An event with any name and data, also ones that the contract does not have. */
 export interface AnyEvent {
   readonly event: string;
   readonly data: unknown;
 }
 
-/** One `/execute` stream, in which the test says what the worker sends. */
+/** One `/execute` stream whose events the test sends. */
 export class FakeStream {
-  /** Where the worker was called. */
+  /** URL that was called. */
   readonly url: string;
   readonly request: ExecuteRequest;
   readonly #messages: ReadableStream<readonly SseMessage[]>;
@@ -45,22 +45,22 @@ export class FakeStream {
     if (events.some(({ event }) => event === "end" || event === "error")) this.end();
   }
 
-  /** Sends messages as they are. */
+  /** Sends messages unchanged. */
   sayText(...messages: readonly SseMessage[]): void {
     if (!this.#isClosed) this.#controller.enqueue(messages);
   }
 
-  /** Ends the stream, whatever was sent. */
+  /** Ends the stream, also without an end event. */
   end(): void {
     if (!this.#isClosed) this.#controller.close();
   }
 
-  /** Breaks the connection, as the end of a process does. */
+  /** Breaks the connection, as when the worker's process ends. */
   breakOff(reason = "connection reset"): void {
     this.#controller.error(new Error(reason));
   }
 
-  /** The stream as its reader gets it. */
+  /** The reader's side of the stream. */
   async *batches(signal: AbortSignal | undefined): AsyncGenerator<readonly SseMessage[]> {
     const close = () => this.#close(signal?.reason);
     signal?.addEventListener("abort", close);
@@ -80,7 +80,7 @@ export class FakeStream {
 
 /** Workers without a network: {@linkcode open} takes the place of the transport of their streams. */
 export class FakeStreams {
-  /** Every stream that was asked for, in order. */
+  /** All streams that were opened, in order. */
   readonly opened: FakeStream[] = [];
   /** Workers answer the next streams with this error instead of events. */
   refuseWith: LlorchError | undefined;
@@ -100,7 +100,7 @@ export class FakeStreams {
     });
   };
 
-  /** The next stream that nobody has taken yet, once it is asked for. */
+  /** Waits for the next stream that a caller of this has not yet got. */
   async next(): Promise<FakeStream> {
     while (this.opened.length === this.#taken) {
       await new Promise<void>((resolve) => this.#waiting = resolve);

@@ -7,29 +7,32 @@ import { encodeSse, SSE } from "#shared/http/sse.ts";
 import { StreamResponse } from "#shared/http/stream_response.ts";
 import { createLogger } from "#shared/logging.ts";
 
-/** Token ids stand for numbers: the prompt `w7` is answered with 8, 9, 10 … as the counter model does. */
+/**
+ * A worker without an engine. It counts like the counter model: the prompt `w7` is answered with 8,
+ * 9, 10 …; token ids are the numbers.
+ */
 export class FakeWorker {
   readonly token = "worker-token";
-  /** Every execution asked for, in order. */
+  /** Requests of all executions, in order. */
   readonly executions: ExecuteRequest[] = [];
   /** Called when an execution begins. */
   onExecute: () => void = () => {};
-  /** Calls for embeddings. */
+  /** Number of calls for embeddings. */
   calls = 0;
-  /** Executions whose client closed the stream. */
+  /** Number of executions whose client closed the stream. */
   cancelled = 0;
-  /** What its token events have beside the usual. */
+  /** Additional fields of its token events. */
   tokenFields: Readonly<Record<string, unknown>> = {};
   /** Answers the next executions with this error event instead of tokens. */
   failWith: LlorchError | undefined;
-  /** What it says of its way through prompts before the first token; undefined: nothing. */
+  /** Prompt progress that it reports before the first token, in tokens; undefined: none. */
   prompt: { readonly done: number; readonly total: number } | undefined;
   #allowed = Infinity;
   #waiting: (() => void)[] = [];
   #server!: Server;
   #cut = new AbortController();
 
-  /** A worker that listens. */
+  /** Opens a worker on a free port. */
   static async open(): Promise<FakeWorker> {
     const worker = new FakeWorker();
     worker.#server = await listen({ hostname: "127.0.0.1", port: 0 }, worker.#app().fetch);

@@ -13,7 +13,7 @@ import { FakePool } from "./harness.ts";
 /** The token that the daemons of a test share. */
 export const ROOT = "the-token-that-the-daemons-share";
 
-/** An orchestrator with a token, and how to talk to it as somebody. */
+/** An orchestrator with a token, and clients for it with different keys. */
 export interface Guarded {
   readonly url: string;
   readonly stateDir: string;
@@ -21,9 +21,9 @@ export interface Guarded {
   readonly root: Client;
   client(token: string | undefined): Client;
   key(wanted: Partial<NewKey> & { name: string }): Promise<CreatedKey>;
-  /** A pool that registered with this secret; null: without any. */
+  /** Opens a pool that registers with this secret; null: without one. */
   pool(token?: string | null): Promise<FakePool>;
-  /** Starts the orchestrator again, at the same address. */
+  /** Restarts the orchestrator at the same address. */
   restart(): Promise<void>;
 }
 

@@ -20,16 +20,16 @@ import { configSchema } from "../config.ts";
 import { Orchestratord } from "../daemon.ts";
 import { FakeWorker } from "./fake_worker.ts";
 
-/** Fingerprint of the one model that a fake pool has. */
+/** Fingerprint of the only model of a fake pool. */
 export const FINGERPRINT = "f".repeat(64);
 
 /** A pool manager without processes: its workers are {@linkcode FakeWorker}s. */
 export class FakePool {
   readonly workers = new Map<string, { worker: FakeWorker; requestId: string }>();
-  /** Spawns asked for. */
+  /** Number of spawn requests. */
   spawns = 0;
   slots = 2;
-  /** Tokens that each new worker may make at first; see {@linkcode FakeWorker.allow}. */
+  /** Tokens that each new worker may send at first; see {@linkcode FakeWorker.allow}. */
   tokens = Infinity;
   /** Called with each new worker. */
   onSpawn: (id: string, worker: FakeWorker) => void = () => {};
@@ -47,7 +47,7 @@ export class FakePool {
   }
 
   /**
-   * A pool that listens.
+   * Opens a pool on a free port.
    *
    * @param token The token for calls to orchestratord; calls to the pool need the token derived from it.
    */
@@ -102,7 +102,7 @@ export class FakePool {
     await this.report();
   }
 
-  /** A worker's process ends: its streams break and it is no longer reported. */
+  /** Ends a worker's process: its streams break and it is no longer reported. */
   async kill(id: string): Promise<void> {
     const found = this.workers.get(id);
     this.workers.delete(id);
@@ -110,7 +110,7 @@ export class FakePool {
     await this.report();
   }
 
-  /** The same, and the report says that it was not stopped on purpose. */
+  /** Like {@linkcode kill}, and the pool reports a crash. */
   async crash(id: string): Promise<void> {
     const at = new Date().toISOString();
     const how = { exit_code: null, signal: "SIGSEGV", category: "crash" as const };
@@ -180,7 +180,7 @@ export interface Harness {
   url: string;
   /** Closes the orchestrator and opens another on the same state. */
   restart(): Promise<void>;
-  /** The events of a job or of a new task, to their end. */
+  /** All events of a job or of a new task. */
   events(task: TaskRequestInput | string, lastEventId?: number): Promise<Received[]>;
 }
 
@@ -238,7 +238,7 @@ export async function* follow(
   for await (const { event, data, id } of events) {
     const sent = { event, data: JSON.parse(data) };
     const parsed = jobEvent.parse(sent);
-    assert.deepEqual(parsed, sent, "The contract does not know all that was sent");
+    assert.deepEqual(parsed, sent, "An event has fields that the contract does not have");
     yield { ...parsed, id: id === undefined ? undefined : Number(id) };
   }
 }
@@ -250,7 +250,7 @@ export function numbers(events: readonly JobEvent[]): number[] {
   );
 }
 
-/** From, from + 1, … */
+/** `length` numbers: from, from + 1, … */
 export function range(from: number, length: number): number[] {
   return Array.from({ length }, (_, index) => from + index);
 }

@@ -15,17 +15,19 @@ import { taskOf } from "./live_jobs.ts";
 import { type RecordingLog, recordingLog } from "./recording_log.ts";
 import { A, POLICY, pool, worker } from "./scheduler.ts";
 
-/** How a stage differs from the usual one. */
+/** Options of {@linkcode openStage}. */
 export interface StageOptions {
-  /** Slots of the one worker, which holds the model "a". */
+  /** Slots of the only worker, which has the model "a". */
   readonly slots?: number;
   readonly policy?: Partial<Policy>;
   readonly clock?: FakeClock;
-  /** Hears of each job that fails, beside {@linkcode Stage.failed}. */
+  /** Called for each job that fails, in addition to {@linkcode Stage.failed}. */
   readonly onFailed?: (job: LiveJob, error: ErrorData) => void;
 }
 
-/** Jobs with a real scheduler and a real store; what workers say, and what time it is, says the test. */
+/**
+ * Jobs with a real scheduler and a real store; the test controls the clock and the workers' events.
+ */
 export interface Stage {
   readonly jobs: Jobs;
   readonly loop: Loop;
@@ -36,16 +38,16 @@ export interface Stage {
   readonly log: RecordingLog;
   /** Jobs that ended without their output, and were not cancelled. */
   readonly failed: { readonly id: string; readonly code: string }[];
-  /** What pools were asked for. */
+  /** Effects for the pools, in order. */
   readonly orders: Effect[];
   phase: Phase;
-  /** Submits a task for the model "a": a durable one, unless told otherwise. */
+  /** Submits a task for the model "a", by default a durable one. */
   submit(task?: Partial<TaskRequestInput>, options?: Partial<SubmitOptions>): Promise<Submitted>;
-  /** The same, of a task that is taken and lives. */
+  /** Submits a task and returns its live job. */
   start(task?: Partial<TaskRequestInput>, options?: Partial<SubmitOptions>): Promise<LiveJob>;
 }
 
-/** Sets the stage: one pool with one ready worker. */
+/** Opens a stage with one pool and one ready worker. */
 export function openStage(store: Store, options: StageOptions = {}): Stage {
   const { slots = 1, policy, clock = new FakeClock(), onFailed } = options;
   const [streams, log] = [new FakeStreams(), recordingLog()];
@@ -74,7 +76,7 @@ export function openStage(store: Store, options: StageOptions = {}): Stage {
       jobs.submit(taskOf(task), { durable: true, correlationId: "c1", ...more }),
     async start(task, more) {
       const { job } = await stage.submit(task, more);
-      if (!job) throw new Error("The job does not live");
+      if (!job) throw new Error("The submission has no live job");
       return job;
     },
   };

@@ -11,7 +11,9 @@ import { LiveJob, type LiveJobFacts } from "../jobs/live_job.ts";
 import type { NumberedEvent } from "../store/job_store.ts";
 import { A } from "./scheduler.ts";
 
-/** When the jobs of tests were accepted: the start of the fake clock, in ms since the epoch. */
+/**
+ * Time at which the jobs of tests are accepted: the start of the fake clock, in ms since the epoch.
+ */
 export const T0 = 1_000_000;
 
 /** A task for the model "a". */
@@ -19,7 +21,7 @@ export function taskOf(more: Partial<TaskRequestInput> = {}): TaskRequest {
   return taskRequest.parse({ model: "a", prompt: "w0", ...more });
 }
 
-/** Facts of a job that is not kept, and that nobody runs. */
+/** Facts of a job that is not stored, and that no worker runs. */
 export function factsOf(more: Partial<LiveJobFacts> = {}): LiveJobFacts {
   return {
     id: "j1",
@@ -34,13 +36,13 @@ export function factsOf(more: Partial<LiveJobFacts> = {}): LiveJobFacts {
     },
     correlationId: "c1",
     inTrace: (work) => work(),
-    runAttempt: () => Promise.reject(new Error("Nobody runs this job")),
+    runAttempt: () => Promise.reject(new Error("No worker runs this job")),
     tenant: "",
     ...more,
   };
 }
 
-/** A live job that was accepted: its `queued` event is there, and in its store where it has one. */
+/** An accepted live job: it has its `queued` event, also in its store if it has one. */
 export async function acceptedJob(more: Partial<LiveJobFacts> = {}): Promise<LiveJob> {
   const job = new LiveJob(factsOf(more));
   const { id: jobId, facts: { store, request, fingerprint, seed, createdAt, tenant } } = job;
@@ -63,30 +65,33 @@ export function attemptOn(worker_id: string): Attempt {
 }
 
 /** An event of a worker's stream. */
-type Said<Name extends WorkerEvent["event"]> = Extract<WorkerEvent, { event: Name }>;
+type EventOf<Name extends WorkerEvent["event"]> = Extract<WorkerEvent, { event: Name }>;
 
 /** The start of a job on a worker. */
-export function started(job_id = "j1"): Said<"started"> {
+export function started(job_id = "j1"): EventOf<"started"> {
   const started_at = new Date(T0).toISOString();
   return { event: "started", data: { job_id, worker_id: "w1", model: "m", started_at } };
 }
 
-/** A token event: of one token, unless told otherwise. */
-export function token(i: number, ids: readonly number[] = [i + 1]): Said<"token"> {
+/** A token event, by default of one token. */
+export function token(i: number, ids: readonly number[] = [i + 1]): EventOf<"token"> {
   return { event: "token", data: { t: ` w${i + 1}`, i, ids: [...ids] } };
 }
 
-/** How far a worker is. */
+/** A metrics event. */
 export function metrics(
   tokens_out: number,
-  more: Partial<Said<"metrics">["data"]> = {},
-): Said<"metrics"> {
+  more: Partial<EventOf<"metrics">["data"]> = {},
+): EventOf<"metrics"> {
   const data = { tokens_out, decode_time_ms: 1, tokens_per_second: 1, attempt: 1, ...more };
   return { event: "metrics", data };
 }
 
 /** The end of an answer to a prompt of one token. */
-export function end(tokens_out: number, more: Partial<Said<"end">["data"]> = {}): Said<"end"> {
+export function end(
+  tokens_out: number,
+  more: Partial<EventOf<"end">["data"]> = {},
+): EventOf<"end"> {
   return {
     event: "end",
     data: {
@@ -108,7 +113,7 @@ export const CANCELLED = {
   data: { code: "CANCELLED", message: "no more", retriable: false },
 } as const;
 
-/** The events of a stream after an id, until it ends or lets its readers go. */
+/** The events of a stream after an id, until it ends or releases its readers. */
 export async function readAll(stream: JobStream, after = 0): Promise<NumberedEvent[]> {
   const events: NumberedEvent[] = [];
   for await (const items of stream.read(after, new AbortController().signal)) {
@@ -136,7 +141,7 @@ export function names(events: readonly NumberedEvent[]): string[] {
   return events.map(({ event }) => event.event);
 }
 
-/** The error that a job ended with; undefined where its last event is none. */
+/** The error that a job ended with; undefined if its last event is not an error. */
 export function errorOf(events: readonly NumberedEvent[]): ErrorData | undefined {
   const last = events.at(-1)?.event;
   return last?.event === "error" ? last.data : undefined;

@@ -1,4 +1,4 @@
-/** A metric as prom-client lets it be read. */
+/** A metric of prom-client that can be read. */
 interface Readable {
   get(): Promise<{
     readonly values: readonly {
@@ -9,7 +9,10 @@ interface Readable {
   }>;
 }
 
-/** The value of a counter or gauge, of this outcome where it has several; of a histogram the sum. */
+/**
+ * The value of a counter or gauge (with this outcome, if it has several), or the sum of a
+ * histogram.
+ */
 export async function valueOf(metric: Readable, outcome?: string): Promise<number | undefined> {
   const { values } = await metric.get();
   return values.find(({ labels, metricName }) =>

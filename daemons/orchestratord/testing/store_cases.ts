@@ -1,5 +1,5 @@
 /**
- * What every store must do, however it keeps its rows. The tests of each store run these cases.
+ * The behaviour that every store must have. The tests of each store run these cases.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import { taskRequest } from "#shared/contracts/mod.ts";
 import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 
-/** A place for one store, initially empty. */
+/** Location of one store, initially empty. */
 export interface StoreHome {
-  /** Opens the store with the content that it had when it was closed. */
+  /** Opens the store with the content from its last close. */
   open(): Store | Promise<Store>;
-  /** Removes the place, once its store is closed. */
+  /** Removes the location; its store must be closed. */
   remove(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }
 type Case = (store: Store, reopen: () => Promise<Store>) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
-  async "gives back what was written, in order"(store) {
+  async "returns what was written, in order"(store) {
     await accept(store, "j1");
     await store.append("j1", () => ({
       events: [token(2), token(3)],
@@ -78,7 +78,7 @@ const CASES: Readonly<Record<string, Case>> = {
     await store.sync();
   },
 
-  async "a read sees earlier writes, even if nobody waited for them"(store) {
+  async "a read sees earlier writes, even if they were not awaited"(store) {
     const writes = [accept(store, "j1"), store.append("j1", () => ({ events: [token(2)] }))];
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2]);
     await Promise.all(writes);
@@ -86,14 +86,14 @@ const CASES: Readonly<Record<string, Case>> = {
 
   async "append() calls take() when it writes, in the order of the calls"(store) {
     await accept(store, "j1");
-    const asked: number[] = [];
+    const taken: number[] = [];
     const append = (id: number) =>
       store.append("j1", () => {
-        asked.push(id);
+        taken.push(id);
         return { events: [token(id)] };
       });
     await Promise.all([append(2), append(3), append(4)]);
-    assert.deepEqual(asked, [2, 3, 4]);
+    assert.deepEqual(taken, [2, 3, 4]);
     assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2, 3, 4]);
   },
 
@@ -109,7 +109,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await page(5, 2), []);
   },
 
-  async "every event is given back as it was written, whatever channel its text is of"(store) {
+  async "every event is returned as it was written, whatever its channel"(store) {
     await accept(store, "j1");
     const thought: NumberedEvent = {
       id: 2,
@@ -119,7 +119,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await store.events("j1", 1, 10), [thought]);
   },
 
-  async "a job's end is kept with all that belongs to it"(store, reopen) {
+  async "a job's end is stored with all its figures"(store, reopen) {
     await accept(store, "j1");
     const end = {
       status: "failed",
@@ -137,7 +137,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(kept, end);
   },
 
-  async "everything is there after a close"(store, reopen) {
+  async "everything is still there after a close and a new open"(store, reopen) {
     await accept(store, "j1", { key: "key" });
     await store.savePool({ poolId: "p", endpoint: "http://h:1", keyId: undefined });
     await store.savePool({ poolId: "q", endpoint: "http://h:2", keyId: "k" });
@@ -162,7 +162,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await next.pins(), []);
   },
 
-  async "a write that fails fails alone in its turn"(store) {
+  async "a failed write does not fail the others of its turn"(store) {
     await accept(store, "j1", { key: "key" });
     const [first, second] = await Promise.allSettled([
       accept(store, "j2", { key: "key" }),
@@ -174,7 +174,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal((await store.get("j3"))?.jobId, "j3");
   },
 
-  async "remove() takes a job away with its events and its key, and no other"(store, reopen) {
+  async "remove() removes a job with its events and its key, and no other"(store, reopen) {
     await accept(store, "j1", { key: "key" });
     await accept(store, "j2");
     await store.append("j1", () => ({ events: [token(2)] }));
@@ -199,7 +199,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(ids(await store.page({ limit: 9, model: "none" })), []);
   },
 
-  async "completed() gives the jobs that were completed last, oldest first"(store) {
+  async "completed() returns the jobs that were completed last, oldest first"(store) {
     for (const [id, endedAt] of [["j1", 30], ["j2", 10], ["j3", 20]] as const) {
       await accept(store, id);
       await store.update(id, { status: "completed", endedAt });
@@ -209,7 +209,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(ids(await store.unfinished()), ["j4"]);
   },
 
-  async "unsafeSince() gives the ends that were unsafe, oldest first"(store) {
+  async "unsafeSince() returns the ends that were unsafe, oldest first"(store) {
     for (
       const [id, endedAt, code] of [
         ["j1", 30, "REQUEST_UNSAFE"],
@@ -244,7 +244,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal((await store.get("j2"))?.request?.prompt, "secret words");
   },
 
-  async "keys are kept, ended and counted"({ keys }) {
+  async "keys are stored, ended and counted"({ keys }) {
     await keys.add(apiKey("a", 1));
     await keys.add(apiKey("b", 2));
     assert.deepEqual(await keys.get("a"), apiKey("a", 1));
@@ -274,8 +274,8 @@ const CASES: Readonly<Record<string, Case>> = {
 
 /** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
-  for (const [what, run] of Object.entries(CASES)) {
-    Deno.test(`${name}: ${what}`, async () => {
+  for (const [behaviour, run] of Object.entries(CASES)) {
+    Deno.test(`${name}: ${behaviour}`, async () => {
       const home = await makeHome();
       let store = await home.open();
       try {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store } from "../store/job_store.ts";
 
-/** Runs a test with a database of its own, in a folder that goes afterwards. */
+/** Runs a test with a new database, in a folder that is removed afterwards. */
 export async function withStore(test: (store: Store) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   const store = openSqliteStore(join(dir, "orchestrator.db"));
@@ -14,15 +14,15 @@ export async function withStore(test: (store: Store) => Promise<void>): Promise<
   }
 }
 
-/** A store whose additions wait for the test. */
+/** A store whose appends wait until the test releases them. */
 export interface HeldStore extends Store {
-  /** Additions that were asked for. */
+  /** Number of append() calls. */
   readonly appends: number;
-  /** Lets the additions go on, those that wait and those that come. */
+  /** Lets the waiting and all later appends through. */
   release(): void;
 }
 
-/** A store that keeps what is added to jobs waiting until it is released. */
+/** Wraps a store so that appends wait until it is released. */
 export function holdAppends(store: Store): HeldStore {
   const released = Promise.withResolvers<void>();
   let appends = 0;
@@ -40,9 +40,9 @@ export function holdAppends(store: Store): HeldStore {
   };
 }
 
-/** A store that may fail. */
+/** A store whose appends can be made to fail. */
 export interface BreakableStore extends Store {
-  /** From now on nothing can be added to a job. */
+  /** From now on every append fails with this error. */
   break(error: Error): void;
 }
 

@@ -27,7 +27,7 @@ Deno.test("parseAmdSmi() reads a recorded machine, whose MB are MiB, and older l
   assert.deepEqual(parseAmdSmi(JSON.stringify(JSON.parse(text).gpu_data)), devices);
 });
 
-Deno.test("a GPU that tells no memory is unavailable; garbage is an error", () => {
+Deno.test("a GPU that reports no memory is unavailable; garbage is an error", () => {
   const [card] = parseRocmSmi('WARNING: low power\n{"card0": {"Card Series": "X"}}');
   assert.match(card?.unavailable ?? "", /"nothing" and "nothing" of its memory/);
   const unknown =
@@ -39,7 +39,7 @@ Deno.test("a GPU that tells no memory is unavailable; garbage is an error", () =
   assert.throws(() => parseRocmSmi("[1]"), /Cannot read the output of rocm-smi/);
 });
 
-Deno.test("the driver's files come first, and others' cards are passed over", async () => {
+Deno.test("the driver's files are read first, and cards of other vendors are ignored", async () => {
   const files: Record<string, string> = {
     "/sys/class/drm/card0/device/vendor": "0x10de\n",
     "/sys/class/drm/card1/device/vendor": "0x1002\n",
@@ -48,7 +48,7 @@ Deno.test("the driver's files come first, and others' cards are passed over", as
     "/sys/class/drm/card1/device/mem_info_vram_used": "301604864\n",
     "/sys/class/drm/card3/device/vendor": "0x1002\n",
   };
-  const noTools = () => Promise.reject(new Error("not asked for"));
+  const noTools = () => Promise.reject(new Error("not expected"));
   const devices = await amdSource(noTools, (path) => Promise.resolve(files[path]), true).query();
   assert.deepEqual(devices.map(({ id, name, free_bytes }) => [id, name, free_bytes]), [
     ["rocm0", "Radeon PRO W7900", 48_000_000_000],
@@ -57,7 +57,7 @@ Deno.test("the driver's files come first, and others' cards are passed over", as
   assert.ok(devices[1]?.unavailable);
 });
 
-Deno.test("without the files amd-smi is asked, then rocm-smi, then there is none", async () => {
+Deno.test("without the files amd-smi is run, then rocm-smi; without both there is no GPU", async () => {
   const outputs: Record<string, string> = {
     "amd-smi": recorded("amd_smi_mi300x.json"),
     "rocm-smi": recorded("rocm_smi_7900xt.json"),
@@ -73,5 +73,9 @@ Deno.test("without the files amd-smi is asked, then rocm-smi, then there is none
   assert.equal((await query("rocm-smi"))[0]?.name, "Radeon RX 7900 XT");
   assert.deepEqual(await query(), []);
   outputs["rocm-smi"] = recorded("rocm_smi_rembrandt.json");
-  assert.deepEqual(await query("rocm-smi"), [], "an integrated GPU with 512 MiB set aside");
+  assert.deepEqual(
+    await query("rocm-smi"),
+    [],
+    "an integrated GPU with 512 MiB of its own is ignored",
+  );
 });

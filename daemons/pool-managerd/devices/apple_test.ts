@@ -5,20 +5,20 @@ const GIB = 1024 ** 3;
 const PAGES = Deno.readTextFileSync(new URL("./testdata/vm_stat_m4_max.txt", import.meta.url));
 const SETTINGS = "hw.memsize: 137438953472\nmachdep.cpu.brand_string: Apple M4 Max\n";
 
-Deno.test("parseApple() gives what Metal may use, and of that what could be made available", () => {
+Deno.test("parseApple() returns the memory that Metal may use, and the part that could be made available", () => {
   assert.deepEqual(parseApple(SETTINGS, PAGES), {
     id: "metal0",
     kind: "metal",
     name: "Apple M4 Max",
     total_bytes: 96 * GIB,
-    // All that is free, purgeable and cached: 97.4 GiB, more than Metal may use.
+    // Free, purgeable and cached memory is 97.4 GiB, more than Metal may use.
     free_bytes: 96 * GIB,
   });
   const busy = PAGES.replace("3174400.", "10.").replace("3197112.", "20.");
   assert.equal(parseApple(SETTINGS, busy).free_bytes, (10 + 20 + 9322) * 16_384);
 });
 
-Deno.test("parseApple() takes an operator's own limit, and less of a small machine", () => {
+Deno.test("parseApple() uses an operator's own limit, and a smaller share of a small machine", () => {
   const limit = (mb: number) => parseApple(`${SETTINGS}iogpu.wired_limit_mb: ${mb}\n`, PAGES);
   assert.equal(limit(120_000).total_bytes, 120_000 * 1024 * 1024);
   assert.equal(limit(0).total_bytes, 96 * GIB);
@@ -26,20 +26,20 @@ Deno.test("parseApple() takes an operator's own limit, and less of a small machi
   assert.equal(parseApple(small, PAGES).total_bytes, 16 * GIB);
 });
 
-Deno.test("what cannot be read is an error that names it", () => {
+Deno.test("an output that cannot be read is an error that names it", () => {
   assert.throws(() => parseApple("", PAGES), /Cannot read hw\.memsize/);
   assert.throws(() => parseApple(SETTINGS, ""), /Cannot read the size of a page/);
   const cut = PAGES.replace("File-backed", "File");
   assert.throws(() => parseApple(SETTINGS, cut), /Cannot read File-backed pages/);
 });
 
-Deno.test("a machine that is not Apple silicon is not asked", async () => {
-  const run = () => Promise.reject(new Error("not asked for"));
+Deno.test("no tool is run on a machine that is not Apple silicon", async () => {
+  const run = () => Promise.reject(new Error("not expected"));
   assert.deepEqual(await appleSource(run, false).query(), []);
-  const told: Record<string, string> = { sysctl: SETTINGS, vm_stat: PAGES };
-  const source = appleSource((name) => Promise.resolve({ code: 1, output: told[name]! }), true);
+  const outputs: Record<string, string> = { sysctl: SETTINGS, vm_stat: PAGES };
+  const source = appleSource((name) => Promise.resolve({ code: 1, output: outputs[name]! }), true);
   await assert.rejects(source.query(), /vm_stat ended with code 1/);
   const settings = (name: string) =>
-    Promise.resolve({ code: name === "sysctl" ? 1 : 0, output: told[name]! });
+    Promise.resolve({ code: name === "sysctl" ? 1 : 0, output: outputs[name]! });
   assert.equal((await appleSource(settings, true).query())[0]?.name, "Apple M4 Max");
 });

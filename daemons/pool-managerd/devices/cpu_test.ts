@@ -4,14 +4,14 @@ import { cpuDevice } from "./cpu.ts";
 const KIB = 1024;
 const MEMINFO = "MemTotal:       1000 kB\nMemFree:        100 kB\nMemAvailable:   800 kB\n";
 const noSystem = () => {
-  throw new Error("not asked for");
+  throw new Error("not expected");
 };
 
 function files(entries: Record<string, string>) {
   return (path: string) => Promise.resolve(entries[path]);
 }
 
-Deno.test("cpuDevice() gives what the machine has available", async () => {
+Deno.test("cpuDevice() returns the machine's available memory", async () => {
   assert.deepEqual(await cpuDevice(files({ "/proc/meminfo": MEMINFO }), noSystem), {
     id: "cpu",
     kind: "cpu",
@@ -21,7 +21,7 @@ Deno.test("cpuDevice() gives what the machine has available", async () => {
   });
 });
 
-Deno.test("cpuDevice() gives what the control group allows, if that is less", async () => {
+Deno.test("cpuDevice() returns what the control group allows, if that is less", async () => {
   const device = await cpuDevice(
     files({
       "/proc/meminfo": MEMINFO,
@@ -37,7 +37,7 @@ Deno.test("cpuDevice() gives what the control group allows, if that is less", as
   assert.equal(device.free_bytes, 150 * KIB);
 });
 
-Deno.test("cpuDevice() reads the root of the container and the older control groups", async () => {
+Deno.test("cpuDevice() reads a container's root group and older control groups", async () => {
   const v1 = await cpuDevice(
     files({
       "/proc/meminfo": MEMINFO,
@@ -51,7 +51,7 @@ Deno.test("cpuDevice() reads the root of the container and the older control gro
   assert.equal(v1.free_bytes, 500 * KIB);
 });
 
-Deno.test("cpuDevice() asks the runtime where there is no /proc", async () => {
+Deno.test("cpuDevice() asks the runtime if there is no /proc", async () => {
   const device = await cpuDevice(files({}), () => ({ total: 10, available: 7 }));
   assert.deepEqual([device.total_bytes, device.free_bytes], [10, 7]);
 });

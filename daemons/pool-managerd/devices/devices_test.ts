@@ -17,7 +17,7 @@ function opened() {
   return { clock, log, gpus, devices, look };
 }
 
-Deno.test("looks within a second share one, and looks at the same time too", async () => {
+Deno.test("measurements within a second, or at the same time, are shared", async () => {
   const { clock, devices, gpus } = opened();
   await Promise.all([devices.current(), devices.current()]);
   clock.advance(999);
@@ -29,7 +29,7 @@ Deno.test("looks within a second share one, and looks at the same time too", asy
   assert.equal(devices.last[0]?.free_bytes, 7);
 });
 
-Deno.test("invalidate() makes the next look a real one, even while one runs", async () => {
+Deno.test("invalidate() makes the next call measure again, even while a measurement runs", async () => {
   const { devices, gpus } = opened();
   const first = devices.current();
   devices.invalidate();
@@ -38,7 +38,7 @@ Deno.test("invalidate() makes the next look a real one, even while one runs", as
   assert.equal(gpus.looks, 2);
 });
 
-Deno.test("a device that disappears is unavailable, and comes back when it is there again", async () => {
+Deno.test("a device that disappears is unavailable until it is listed again", async () => {
   const { gpus, look, log } = opened();
   await look();
   const all = gpus.devices;
@@ -53,11 +53,11 @@ Deno.test("a device that disappears is unavailable, and comes back when it is th
   }
   gpus.devices = all;
   assert.deepEqual((await look()).slice(0, 2), all);
-  const told = log.lines.map(({ event, fields }) => [event, fields["device"]]);
-  assert.deepEqual(told, [["device_unavailable", "cuda1"], ["device_available", "cuda1"]]);
+  const logged = log.lines.map(({ event, fields }) => [event, fields["device"]]);
+  assert.deepEqual(logged, [["device_unavailable", "cuda1"], ["device_available", "cuda1"]]);
 });
 
-Deno.test("devices that cannot be asked are unavailable; the others are as they were", async () => {
+Deno.test("devices of a source that fails are unavailable; the others are unchanged", async () => {
   const { gpus, look } = opened();
   await look();
   gpus.error = new Error("The driver is gone");
@@ -70,7 +70,7 @@ Deno.test("devices that cannot be asked are unavailable; the others are as they 
   assert.equal(cpu?.free_bytes, 50);
 });
 
-Deno.test("a source that fails at the first look has a device that cannot be used", async () => {
+Deno.test("a source that fails at the first measurement has one device that cannot be used", async () => {
   const { gpus, look } = opened();
   gpus.error = new Error("The driver is gone");
   const [first] = await look();
@@ -78,7 +78,7 @@ Deno.test("a source that fails at the first look has a device that cannot be use
   assert.equal(first?.unavailable, "The driver is gone");
 });
 
-Deno.test("held() tells what a process holds on a device, and nothing of what is not told", async () => {
+Deno.test("held() returns a process's memory on a device, and undefined if it is not reported", async () => {
   const { gpus, look, devices } = opened();
   await look();
   gpus.processes.set(42, 7);
@@ -89,12 +89,12 @@ Deno.test("held() tells what a process holds on a device, and nothing of what is
   assert.equal(await devices.held("cuda0", 42), undefined);
 });
 
-Deno.test("models go to a CPU beside GPUs only when it is named, also when no GPU works", async () => {
+Deno.test("on a machine with GPUs models use the CPU only if it is named, also when no GPU works", async () => {
   const { gpus, look, clock, log } = opened();
-  const asked = async () => (await look()).map(({ asked_only }) => asked_only);
-  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  const askedOnly = async () => (await look()).map(({ asked_only }) => asked_only);
+  assert.deepEqual(await askedOnly(), [undefined, undefined, true]);
   gpus.error = new Error("The driver is gone");
-  assert.deepEqual(await asked(), [undefined, undefined, true]);
+  assert.deepEqual(await askedOnly(), [undefined, undefined, true]);
   for (const [cpu, others] of [["always", [gpus]], ["auto", []]] as const) {
     const sources = [...others, fakeSource([device("cpu", "cpu", 50)])];
     const all = await createDevices(sources, { cpu, clock, log }).current();
@@ -102,7 +102,7 @@ Deno.test("models go to a CPU beside GPUs only when it is named, also when no GP
   }
 });
 
-Deno.test("capped() leaves of a device what workers may take and do not hold yet", () => {
+Deno.test("capped() limits a device's free memory to what workers may still take", () => {
   const cpu = device("cpu", "cpu", 100, 80);
   const free = (maxBytes: number | undefined, held: number) =>
     capped(cpu, { maxBytes, heldBytes: () => held }).free_bytes;

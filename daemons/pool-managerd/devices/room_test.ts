@@ -9,11 +9,11 @@ const GPU = {
   free_bytes: 600,
 };
 
-Deno.test("an empty device has the room that it says is free", () => {
+Deno.test("an empty device has the room that it reports as free", () => {
   assert.equal(roomOn(GPU, []), 600);
 });
 
-Deno.test("a worker that still loads has its memory kept for it", () => {
+Deno.test("memory is reserved for a worker that still loads", () => {
   assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 500, held: 100 }]), 200);
 });
 
@@ -21,14 +21,14 @@ Deno.test("a loaded worker is not counted twice", () => {
   assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 400, held: 400 }]), 600);
 });
 
-Deno.test("memory that shows as free although workers need it is not given away", () => {
+Deno.test("memory that shows as free although workers need it is not given to others", () => {
   assert.equal(
     roomOn({ ...GPU, free_bytes: 990 }, [{ device: "cuda0", committed: 700, held: 700 }]),
     300,
   );
 });
 
-Deno.test("workers of other devices do not count, and room is never negative", () => {
+Deno.test("workers on other devices do not count, and room is never negative", () => {
   assert.equal(roomOn(GPU, [{ device: "cpu", committed: 500, held: 0 }]), 600);
   assert.equal(roomOn(GPU, [{ device: "cuda0", committed: 5000, held: 0 }]), 0);
 });

@@ -5,12 +5,12 @@ import { createRunTool } from "./run_tool.ts";
 
 const TIMEOUT_MS = 1_000;
 
-Deno.test("a tool that hangs and ignores signals is given up, killed, and left alone for a while", async () => {
+Deno.test("a tool that hangs and ignores signals is given up, killed, and not run again for a while", async () => {
   const dir = await Deno.makeTempDir();
   const tool = join(dir, "hanging-tool");
   const calls = join(dir, "calls");
   const hold = join(dir, "hold");
-  // What it starts holds its output open and outlives it, until the test takes the file away.
+  // Its child keeps its output open and outlives it, until the test removes the file.
   const holds = `sh -c 'while [ -e ${hold} ]; do sleep 0.05; done'`;
   const script = `#!/bin/sh\ntrap '' TERM\necho $$ >> ${calls}\n` +
     `case "$1" in hang) ${holds};; leave) ${holds} & exit;; esac\necho fine\n`;
@@ -25,7 +25,7 @@ Deno.test("a tool that hangs and ignores signals is given up, killed, and left a
       await assert.rejects(run(tool, ["answer"]), /did not answer within 1000 ms/);
       assert.equal((await Deno.readTextFile(calls)).trim().split("\n").length, 1);
       await Deno.remove(hold);
-      await until(`it is run again once what could ${how} is gone`, async () => {
+      await until(`it is run again once the process that could ${how} has ended`, async () => {
         const result = await run(tool, ["answer"]).catch(() => undefined);
         return result?.output === "fine";
       });
@@ -35,6 +35,6 @@ Deno.test("a tool that hangs and ignores signals is given up, killed, and left a
   }
 });
 
-Deno.test("a tool that is not there is none", async () => {
+Deno.test("the result of a missing tool is undefined", async () => {
   assert.equal(await createRunTool()("llorch-no-such-tool", []), undefined);
 });

@@ -6,13 +6,13 @@ import { createClient } from "#shared/http/client.ts";
 import { newSecret } from "#shared/secrets.ts";
 import { poolConfig } from "../config.ts";
 import { createInstruments } from "../instruments.ts";
-import { fakeOrchestrator, type Told } from "../testdata/fake_orchestrator.ts";
+import { fakeOrchestrator, type PoolCall } from "../testdata/fake_orchestrator.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { poolModel } from "../testdata/records.ts";
 import { Link } from "./link.ts";
 
-const registered = (told: Told) => told.kind === "register";
-const beat = (told: Told) => told.kind === "heartbeat";
+const isRegistration = (call: PoolCall) => call.kind === "register";
+const isHeartbeat = (call: PoolCall) => call.kind === "heartbeat";
 const EXIT: WorkerExit = {
   worker_id: "w-1",
   exit_code: 1,
@@ -60,47 +60,47 @@ function setup(url: string, deregister_timeout_ms = 10_000) {
   return { link, pool, log, twin: twins.promise };
 }
 
-Deno.test("a pool registers, then reports at the interval that the orchestrator names", async () => {
+Deno.test("a pool registers, then reports at the interval that the orchestrator sets", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
-  await orchestrator.next(registered);
-  const beats = [await orchestrator.next(beat), await orchestrator.next(beat)];
-  assert.deepEqual(beats.map((told) => "sequence" in told.body && told.body.sequence), [2, 3]);
+  await orchestrator.next(isRegistration);
+  const beats = [await orchestrator.next(isHeartbeat), await orchestrator.next(isHeartbeat)];
+  assert.deepEqual(beats.map((call) => "sequence" in call.body && call.body.sequence), [2, 3]);
   assert.ok(link.isRegistered);
   await link.close(true);
-  assert.equal(orchestrator.told.at(-1)?.kind, "deregister");
+  assert.equal(orchestrator.calls.at(-1)?.kind, "deregister");
   await orchestrator.close();
 });
 
-Deno.test("models travel only when their revision has changed", async () => {
+Deno.test("models are sent only when their revision has changed", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link, pool } = setup(orchestrator.url);
   link.start();
-  const first = await orchestrator.next(beat);
+  const first = await orchestrator.next(isHeartbeat);
   assert.ok(!("models" in first.body));
   pool.models_revision = 2;
-  const changed = await orchestrator.next((told) => "models" in told.body);
+  const changed = await orchestrator.next((call) => "models" in call.body);
   assert.equal("models_revision" in changed.body && changed.body.models_revision, 2);
-  const after = await orchestrator.next(beat);
+  const after = await orchestrator.next(isHeartbeat);
   assert.ok(!("models" in after.body));
   await link.close(false);
-  assert.notEqual(orchestrator.told.at(-1)?.kind, "deregister");
+  assert.notEqual(orchestrator.calls.at(-1)?.kind, "deregister");
   await orchestrator.close();
 });
 
-Deno.test("a change is told at once, and changes together make one heartbeat", async () => {
+Deno.test("a change is reported at once, and simultaneous changes make one heartbeat", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.intervalMs = 60_000;
   const { link, pool } = setup(orchestrator.url);
   link.start();
-  await orchestrator.next(registered);
+  await orchestrator.next(isRegistration);
   pool.exits = [EXIT];
   for (let n = 0; n < 10; n++) link.changed();
-  const told = await orchestrator.next(beat);
-  assert.deepEqual("exits" in told.body && told.body.exits, [EXIT]);
+  const call = await orchestrator.next(isHeartbeat);
+  assert.deepEqual("exits" in call.body && call.body.exits, [EXIT]);
   await link.close(true);
-  const kinds = orchestrator.told.map((each) => each.kind);
+  const kinds = orchestrator.calls.map((each) => each.kind);
   assert.deepEqual(kinds, ["register", "heartbeat", "heartbeat", "deregister"]);
   await orchestrator.close();
 });
@@ -111,45 +111,45 @@ Deno.test("an exit is repeated until it is acknowledged", async () => {
   const { link, pool } = setup(orchestrator.url);
   pool.exits = [EXIT];
   link.start();
-  const exitsOf = (told: Told) => "exits" in told.body ? told.body.exits.length : -1;
-  assert.equal(exitsOf(await orchestrator.next(registered)), 1);
-  assert.equal(exitsOf(await orchestrator.next(beat)), 1);
+  const exitsOf = (call: PoolCall) => "exits" in call.body ? call.body.exits.length : -1;
+  assert.equal(exitsOf(await orchestrator.next(isRegistration)), 1);
+  assert.equal(exitsOf(await orchestrator.next(isHeartbeat)), 1);
   orchestrator.answers.acknowledge = true;
-  await orchestrator.next((told) => beat(told) && exitsOf(told) === 0);
+  await orchestrator.next((call) => isHeartbeat(call) && exitsOf(call) === 0);
   await link.close(false);
   await orchestrator.close();
 });
 
-Deno.test("an orchestrator that has forgotten the pool is told all again", async () => {
+Deno.test("a pool reports everything again to an orchestrator that has forgotten it", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link } = setup(orchestrator.url);
   link.start();
-  await orchestrator.next(beat);
+  await orchestrator.next(isHeartbeat);
   orchestrator.answers.refuse.heartbeat = new LlorchError("NOT_FOUND", "Cannot find the pool");
-  await orchestrator.next(beat);
+  await orchestrator.next(isHeartbeat);
   orchestrator.answers.refuse.heartbeat = undefined;
-  await orchestrator.next(registered);
-  await orchestrator.next(beat);
+  await orchestrator.next(isRegistration);
+  await orchestrator.next(isHeartbeat);
   await link.close(false);
   await orchestrator.close();
 });
 
-Deno.test("a twin is an error in the log, and the pool keeps trying", async () => {
+Deno.test("another pool with the same id is logged as an error, and the pool keeps trying", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
   const { link, log } = setup(orchestrator.url);
   link.start();
-  await orchestrator.next(registered);
-  await orchestrator.next(registered);
+  await orchestrator.next(isRegistration);
+  await orchestrator.next(isRegistration);
   assert.equal(log.lines[0]?.event, "twin_pool");
   assert.equal(log.lines[0]?.level, "error");
   orchestrator.answers.refuse.register = undefined;
-  await orchestrator.next(beat);
+  await orchestrator.next(isHeartbeat);
   await link.close(true);
   await orchestrator.close();
 });
 
-Deno.test("a twin that stays one says so in the end", async () => {
+Deno.test("if another pool keeps the id, the link finally fails with that reason", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.refuse.register = new LlorchError("CONFLICT", "Cannot register: a twin");
   const { link, twin } = setup(orchestrator.url);
@@ -171,22 +171,22 @@ Deno.test("a pool that starts first finds its orchestrator later", async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const orchestrator = await fakeOrchestrator({ port });
-  await orchestrator.next(registered);
-  await orchestrator.next(beat);
+  await orchestrator.next(isRegistration);
+  await orchestrator.next(isHeartbeat);
   await link.close(true);
   await orchestrator.close();
-  // Only the first failure in a row is worth a warning.
+  // Only the first failure in a row is logged as a warning.
   assert.equal(log.lines.filter((line) => line.level === "warn").length, 1);
 });
 
-Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => {
+Deno.test("deregistration at an orchestrator that hangs ends after a short time", async () => {
   const orchestrator = await fakeOrchestrator();
   const { link, log } = setup(orchestrator.url, 50);
   orchestrator.answers.intervalMs = 60_000;
   link.start();
-  await orchestrator.next(registered);
+  await orchestrator.next(isRegistration);
   link.changed();
-  await orchestrator.next(beat);
+  await orchestrator.next(isHeartbeat);
   orchestrator.answers.hangs = true;
   await link.close(true);
   assert.equal(log.lines.at(-1)?.event, "deregister_failed");
@@ -194,7 +194,7 @@ Deno.test("the goodbye to an orchestrator that hangs is cut short", async () => 
   await orchestrator.close();
 });
 
-Deno.test("of a worker that the orchestrator knows only what changes is told, until all is asked for", async () => {
+Deno.test("of a known worker only changes are reported, until the orchestrator requests everything", async () => {
   const orchestrator = await fakeOrchestrator();
   orchestrator.answers.remembers = true;
   const { link, pool } = setup(orchestrator.url);
@@ -202,26 +202,30 @@ Deno.test("of a worker that the orchestrator knows only what changes is told, un
   pool.workers = [first];
   link.start();
   try {
-    const workersOf = async (of: (told: Told) => boolean) => {
+    const workersOf = async (of: (call: PoolCall) => boolean) => {
       const { body } = await orchestrator.next(of);
       return "workers" in body ? body.workers : [];
     };
     const short = ({ worker_id, state, active, memory_bytes }: PoolWorker) => ({
       ...{ worker_id, state, active, memory_bytes },
     });
-    assert.deepEqual(await workersOf(registered), [first]);
-    assert.deepEqual(await workersOf(beat), [short(first)]);
+    assert.deepEqual(await workersOf(isRegistration), [first]);
+    assert.deepEqual(await workersOf(isHeartbeat), [short(first)]);
     const ready = poolWorker(2);
     const { uri: _, ...second } = ready;
     pool.workers = [first, second];
-    assert.deepEqual(await workersOf(beat), [short(first), second]);
+    assert.deepEqual(await workersOf(isHeartbeat), [short(first), second]);
     pool.workers = [first, ready];
-    assert.deepEqual(await workersOf(beat), [short(first), ready], "it has an address now");
-    assert.deepEqual(await workersOf(beat), [short(first), short(ready)]);
+    assert.deepEqual(
+      await workersOf(isHeartbeat),
+      [short(first), ready],
+      "the worker has an address now",
+    );
+    assert.deepEqual(await workersOf(isHeartbeat), [short(first), short(ready)]);
     orchestrator.answers.refuse.heartbeat = new LlorchError("NOT_FOUND", "register");
-    await orchestrator.next(beat);
+    await orchestrator.next(isHeartbeat);
     orchestrator.answers.refuse.heartbeat = undefined;
-    assert.deepEqual(await workersOf(registered), [first, ready]);
+    assert.deepEqual(await workersOf(isRegistration), [first, ready]);
   } finally {
     await link.close(false);
     await orchestrator.close();
@@ -243,8 +247,8 @@ Deno.test("a heartbeat of 8 devices and 32 workers has less than 10 KB", async (
   pool.workers = Array.from({ length: 32 }, (_, n) => poolWorker(n));
   link.start();
   try {
-    await orchestrator.next(registered);
-    const { body } = await orchestrator.next(beat);
+    await orchestrator.next(isRegistration);
+    const { body } = await orchestrator.next(isHeartbeat);
     assert.equal("workers" in body && body.workers.length, 32);
     const bytes = new TextEncoder().encode(JSON.stringify(body)).length;
     assert.ok(bytes < 10_000, `${bytes} bytes`);
@@ -254,7 +258,7 @@ Deno.test("a heartbeat of 8 devices and 32 workers has less than 10 KB", async (
   }
 });
 
-/** A worker as long as real ones are. */
+/** A worker whose fields are as long as real ones. */
 function poolWorker(n: number): PoolWorker {
   return {
     worker_id: `w-${newSecret().slice(0, 12)}`,
@@ -279,7 +283,7 @@ Deno.test("a pool that stops does not warn that its orchestrator stops at the sa
   const orchestrator = await fakeOrchestrator();
   const { link, log } = setup(orchestrator.url);
   link.start();
-  await orchestrator.next(beat);
+  await orchestrator.next(isHeartbeat);
   await orchestrator.close();
   link.stopping();
   link.changed();

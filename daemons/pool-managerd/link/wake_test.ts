@@ -20,7 +20,7 @@ Deno.test("wait() ends after its time or at a call, and leaves no timer", async 
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a call while nobody waits ends the next wait, unless it was cleared", async () => {
+Deno.test("a call without a waiter ends the next wait, unless it was cleared", async () => {
   const clock = new FakeClock();
   const wake = new Wake(clock);
   wake.call();
@@ -32,7 +32,7 @@ Deno.test("a call while nobody waits ends the next wait, unless it was cleared",
   await waiting;
 });
 
-Deno.test("sleep() hears no call but ends at the signal", async () => {
+Deno.test("sleep() ignores calls but ends at the signal", async () => {
   const clock = new FakeClock();
   const wake = new Wake(clock);
   const stop = new AbortController();

@@ -42,7 +42,7 @@ function setup() {
   return { clock, log, measurements, disk, catalog, changes: () => changes };
 }
 
-Deno.test("the first look gives revision 1, and a look that finds the same changes nothing", async () => {
+Deno.test("the first scan gives revision 1, and a scan that finds the same changes nothing", async () => {
   const { catalog, changes } = setup();
   assert.equal(catalog.revision, 0);
   await catalog.rescan();
@@ -53,7 +53,7 @@ Deno.test("the first look gives revision 1, and a look that finds the same chang
   await catalog.close();
 });
 
-Deno.test("a new file shows at the next look in time", async () => {
+Deno.test("a new file is found by the next regular scan", async () => {
   const { catalog, clock, disk } = setup();
   await catalog.rescan();
   disk.models.push(found({ model_ref: "new", fingerprint: "0".repeat(64) }));
@@ -65,7 +65,7 @@ Deno.test("a new file shows at the next look in time", async () => {
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a measurement is a change of the model", async () => {
+Deno.test("a measurement counts as a change of the model", async () => {
   const { catalog, disk, measurements } = setup();
   await catalog.rescan();
   const measured = { context: 8, slots: 1, memory_bytes: 9 };
@@ -77,11 +77,15 @@ Deno.test("a measurement is a change of the model", async () => {
   assert.deepEqual(catalog.models[0]?.measured, measured);
   disk.models = [found({ gpu_layers: 3 })];
   await catalog.rescan();
-  assert.equal(catalog.models[0]?.measured?.memory_bytes, 4, "as many layers as it is loaded with");
+  assert.equal(
+    catalog.models[0]?.measured?.memory_bytes,
+    4,
+    "the measurement with the same layers counts",
+  );
   await catalog.close();
 });
 
-Deno.test("a folder that cannot be read is logged, and what was known stays", async () => {
+Deno.test("a folder that cannot be read is logged, and the known models stay", async () => {
   const { catalog, disk, log } = setup();
   await catalog.rescan();
   disk.error = new Error("the disk is gone");
@@ -91,7 +95,7 @@ Deno.test("a folder that cannot be read is logged, and what was known stays", as
   await catalog.close();
 });
 
-Deno.test("a broken file is logged once, not at every look", async () => {
+Deno.test("a broken file is logged once, not at every scan", async () => {
   const { catalog, disk, log } = setup();
   disk.problems.push({ path: "/models/x.gguf", message: "it is cut off" });
   await catalog.rescan();

@@ -13,7 +13,7 @@ function model(changes: Partial<FoundModel> = {}): FoundModel {
 const config = (worker: Record<string, unknown>, engines = {}) =>
   poolConfig.parse({ worker, engines });
 
-Deno.test("what a model's own workers are told goes over what all are told", () => {
+Deno.test("settings of a model's workers override those of all workers", () => {
   const { worker } = config({
     llama: { cache_type_k: "q8_0", mlock: true },
     models: { small: { cache_type_k: "q4_0" } },
@@ -23,19 +23,19 @@ Deno.test("what a model's own workers are told goes over what all are told", () 
   assert.equal(settingsOf(["other"], worker).cache_type_k, "q8_0");
 });
 
-Deno.test("a cache of smaller types is told as small as it will be", async () => {
-  const told = async (llama: Record<string, unknown>) => {
+Deno.test("a KV cache of smaller types is reported with its real size", async () => {
+  const described = async (llama: Record<string, unknown>) => {
     const found = { models: [model({ window_bytes_per_token: 64 })], problems: [] };
     return (await withSettings(found, config({ llama }))).models[0]!;
   };
-  assert.equal((await told({})).kv_bytes_per_token, 100);
-  // 34 bytes for 32 values, where F16 takes 64.
-  const small = await told({ cache_type_k: "q8_0", cache_type_v: "q8_0" });
+  assert.equal((await described({})).kv_bytes_per_token, 100);
+  // Q8_0 takes 34 bytes for 32 values, F16 takes 64.
+  const small = await described({ cache_type_k: "q8_0", cache_type_v: "q8_0" });
   assert.deepEqual([small.kv_bytes_per_token, small.window_bytes_per_token], [54, 34]);
-  assert.equal((await told({ cache_type_k: "q8_0" })).kv_bytes_per_token, 77);
+  assert.equal((await described({ cache_type_k: "q8_0" })).kv_bytes_per_token, 77);
 });
 
-Deno.test("loads are remembered apart where the configuration makes them take another memory", () => {
+Deno.test("loads are remembered separately if their configuration changes their memory", () => {
   const key = (llama: Record<string, unknown>, engines = {}) =>
     measurementKey(model(), config({ llama }).worker, config({}, engines).engines);
   assert.equal(key({ flash_attention: "on" }), FINGERPRINT);
@@ -47,7 +47,7 @@ Deno.test("loads are remembered apart where the configuration makes them take an
   assert.notEqual(key({}, { x: { command: "x", models: ["demo"] } }), FINGERPRINT);
 });
 
-Deno.test("the layers that a GPU is to hold are told with the model, its own before those of all", async () => {
+Deno.test("the configured GPU layers are reported with the model; its own override the common ones", async () => {
   const layers = async (worker: Record<string, unknown>, engines = {}) => {
     const found = { models: [model()], problems: [] };
     return (await withSettings(found, config(worker, engines))).models[0]?.gpu_layers;
@@ -56,7 +56,11 @@ Deno.test("the layers that a GPU is to hold are told with the model, its own bef
   assert.equal(await layers({ llama: { gpu_layers: 20 } }), 20);
   assert.equal(await layers({ llama: { gpu_layers: 20 }, models: { demo: { gpu_layers: 0 } } }), 0);
   const engines = { x: { command: "x", models: ["demo"] } };
-  assert.equal(await layers({ llama: { gpu_layers: 20 } }, engines), undefined, "not our own");
+  assert.equal(
+    await layers({ llama: { gpu_layers: 20 } }, engines),
+    undefined,
+    "not for another engine",
+  );
 });
 
 Deno.test("adapters, a draft model and the tokens of a batch are part of what a load takes", async () => {
@@ -74,7 +78,7 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
   assert.equal(await needs({ batch_size: 1024 }) - plain, 512 * 6 * 256, "the mask");
 });
 
-Deno.test("a model whose adapter or draft model has gone is a problem, not a load that fails", async () => {
+Deno.test("a model whose adapter or draft model is missing is reported as a problem before any load", async () => {
   const found = { models: [model()], problems: [] };
   for (
     const own of [

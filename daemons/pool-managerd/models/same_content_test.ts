@@ -22,17 +22,17 @@ Deno.test("a second file with the same content gives the first its names, and do
   assert.equal(model?.path, "/models/demo.gguf");
   assert.deepEqual(model?.aliases, ["demo", "file:/models/a-copy.gguf", "a-copy"]);
   const engine = engineSection.parse({ command: "serve", models: ["demo"] });
-  assert.equal(engineOf(model!, { engine }), engine, "an engine holds by any of the names");
+  assert.equal(engineOf(model!, { engine }), engine, "an engine is found by any of the names");
   const settings = { llama: {}, models: { "a-copy": { mlock: true, lora: {} } } };
   assert.equal(settingsOf([model!.model_ref, ...model!.aliases], settings).mlock, true);
 });
 
-Deno.test("a copy goes by its own name once the first file has gone, and other contents are other models", async () => {
+Deno.test("a copy has its own name once the first file is deleted, and other contents are other models", async () => {
   const known = new Map<string, string>();
   const sha256 = "a".repeat(64);
   const other = file("other", { fingerprint: "0".repeat(64) });
   const [first, second] = await one(known, file("demo"), other, file("z-copy", { sha256 }));
-  assert.equal(first?.sha256, sha256, "what one file's manifest says holds for the other");
+  assert.equal(first?.sha256, sha256, "one file's manifest also counts for the other");
   assert.equal(second?.model_ref, "file:/models/other.gguf");
   assert.equal((await one(known, file("z-copy")))[0]?.model_ref, "file:/models/z-copy.gguf");
   assert.deepEqual([...known.values()], ["/models/z-copy.gguf"]);

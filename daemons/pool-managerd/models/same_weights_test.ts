@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { weightsComparer } from "./same_weights.ts";
 
-Deno.test("files are alike by their weights, and looked at again once they have changed", async () => {
+Deno.test("files are compared by their weights, and compared again once they have changed", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const [first, copy, other, link] = ["a", "b", "c", "d"].map((name) =>
@@ -20,7 +20,11 @@ Deno.test("files are alike by their weights, and looked at again once they have 
     await Deno.writeFile(copy!, bytes.fill(8, 2_999_000));
     await Deno.utime(copy!, 1, 1);
     assert.equal(await isAlike(first!, copy!), false);
-    assert.equal(await isAlike(first!, join(dir, "gone.gguf")), true, "which the scan tells of");
+    assert.equal(
+      await isAlike(first!, join(dir, "gone.gguf")),
+      true,
+      "a missing file is reported by the scan",
+    );
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

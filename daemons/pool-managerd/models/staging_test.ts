@@ -18,7 +18,7 @@ const reason = (() => {
 const until = async (condition: () => boolean) => {
   const giveUp = performance.now() + 30_000;
   while (!condition()) {
-    assert.ok(performance.now() < giveUp, "it did not come true within half a minute");
+    assert.ok(performance.now() < giveUp, "the condition did not hold within half a minute");
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 };
@@ -29,10 +29,10 @@ interface Setup {
   readonly alive: Set<string>;
   readonly machine: { room: number };
   readonly log: ReturnType<typeof recordingLogger>;
-  /** A model of that many bytes. */
+  /** A model of this many bytes. */
   model(name: string, bytes: number, sha256?: string): ReturnType<typeof poolModel>;
   stage(model: ReturnType<typeof poolModel>): Promise<void>;
-  /** The same folder again, as after a crash. */
+  /** Opens the same folder again, as after a crash. */
   reopen(): Promise<Staging>;
   names(): string[];
 }
@@ -110,7 +110,7 @@ test("a loaded model is copied, and the next worker starts from the copy", async
   assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
 });
 
-test("the least recently used copy makes way, and none that a living worker was started from", async (setup) => {
+test("the least recently used copy is removed, but none that a running worker was started from", async (setup) => {
   const { staging, model, stage, alive } = setup;
   const [a, b, c] = [model("a", 40), model("b", 40), model("c", 40)];
   await stage(a);
@@ -141,7 +141,7 @@ test("a load that is short of memory gets that of copies, and they count as free
   assert.equal(staging.credit([cpu])[0]?.free_bytes, 100);
 });
 
-test("without room on the machine nothing is copied", async (setup) => {
+test("without free memory on the machine nothing is copied", async (setup) => {
   const { staging, model, machine, names } = setup;
   machine.room = 39;
   staging.offer(model("a", 40));
@@ -149,14 +149,14 @@ test("without room on the machine nothing is copied", async (setup) => {
   assert.deepEqual(names(), []);
 });
 
-test("a file that is not what its manifest says is not staged", async (setup) => {
+test("a file that differs from its manifest is not staged", async (setup) => {
   const { staging, model, log, names } = setup;
   staging.offer(model("a", 40, "0".repeat(64)));
   await until(() => log.lines.some(({ event }) => event === "model_not_staged"));
   assert.deepEqual(names(), []);
 });
 
-test("a copy whose source has changed is given up", async (setup) => {
+test("a copy whose source has changed is removed", async (setup) => {
   const { staging, model, stage, names } = setup;
   const a = model("a", 40);
   await stage(a);
@@ -166,7 +166,7 @@ test("a copy whose source has changed is given up", async (setup) => {
   assert.deepEqual(names(), []);
 });
 
-test("after a crash whole copies are used again, and everything else is removed", async (setup) => {
+test("after a crash complete copies are used again, and everything else is removed", async (setup) => {
   const { model, stage, dir, reopen, names } = setup;
   const [a, b] = [model("a", 40), model("b", 40)];
   await stage(a);
@@ -196,7 +196,7 @@ Deno.test({
   },
 });
 
-test("where staging is switched off, the copies of before are removed, and nothing else", async (setup) => {
+test("if staging is switched off, earlier copies are removed, and nothing else", async (setup) => {
   const { dir, log, model, stage } = setup;
   const [a, b] = [model("a", 40), model("b", 40)];
   await stage(a);
@@ -209,11 +209,11 @@ test("where staging is switched off, the copies of before are removed, and nothi
   await Deno.remove(mine);
   open();
   assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
-  assert.equal(open(), undefined, "a folder that is not there is none");
+  assert.equal(open(), undefined, "a missing folder means no staging");
   await Deno.mkdir(dir);
 });
 
-test("a link where the folder of copies should stand is left alone", async (setup) => {
+test("a link in place of the folder of copies is left alone", async (setup) => {
   const { dir, log, model, stage } = setup;
   await stage(model("a", 40));
   const link = `${dir}-link`;

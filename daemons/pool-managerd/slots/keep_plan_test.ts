@@ -11,14 +11,14 @@ Deno.test("saved slots within the quota stay until they expire", () => {
   assert.deepEqual(erased(slot(900), slot(1000)), [900]);
 });
 
-Deno.test("over the quota the least recently used slots go", () => {
+Deno.test("over the quota the least recently used slots are removed", () => {
   assert.deepEqual(erased(slot(990), slot(970), slot(980)), [970]);
 });
 
-Deno.test("a slot larger than the quota goes alone", () => {
+Deno.test("a slot larger than the quota is removed, and no other", () => {
   assert.deepEqual(erased(slot(990), slot(980), slot(1000, 26)), [1000]);
 });
 
-Deno.test("a slot from the future goes, because the clock was set back", () => {
+Deno.test("a slot from the future is removed, because the clock was set back", () => {
   assert.deepEqual(erased(slot(1101)), [1101]);
 });

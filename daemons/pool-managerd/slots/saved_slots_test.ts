@@ -7,7 +7,7 @@ import { openSavedSlots } from "./saved_slots.ts";
 
 const KEY = "a".repeat(64);
 
-/** A worker that writes as many bytes as its slot is told to hold; it was last used now. */
+/** A worker whose slots have the given sizes in bytes; all were last used now. */
 function fakeWorker(clock: FakeClock, slots: readonly (number | "busy" | "hangs")[]) {
   const restored: string[] = [];
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
@@ -65,7 +65,7 @@ function open(dir: string, clock: FakeClock, settings: Record<string, number> = 
 const modeOf = async (path: string) => (await Deno.stat(path)).mode! & 0o777;
 const names = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
 
-Deno.test("what idle slots hold is saved once whole, and given to one worker of the same key", () =>
+Deno.test("idle slots are saved once, completely, and given to one worker with the same key", () =>
   withDir(async (dir) => {
     const clock = new FakeClock();
     const worker = fakeWorker(clock, [3, "busy", 0, 4]);
@@ -97,7 +97,7 @@ Deno.test("saved slots are the user's alone, keep to the quota and go when they 
       await slots!.close();
       clock.advance(1_000);
     }
-    // Closed is closed: it erases no more, and the next start does.
+    // After a close nothing more is erased; the next start erases it.
     const next = open(dir, clock).slots!;
     assert.deepEqual(names(dir), [`${KEY}-w-2-0.slot`, `${KEY}-w-3-0.slot`]);
     assert.equal(next.bytes, 800);
@@ -108,14 +108,14 @@ Deno.test("saved slots are the user's alone, keep to the quota and go when they 
     next.limit(4_100);
     assert.equal(names(dir).length, 1);
     clock.advance(100);
-    assert.deepEqual(names(dir), [], "what the orchestrator keeps is not kept longer here");
+    assert.deepEqual(names(dir), [], "slots are not kept longer than the orchestrator keeps jobs");
     assert.equal(clock.pending, 0);
     assert.equal(log.lines.filter(({ level }) => level !== "info").length, 0);
     await next.close();
     await worker.close();
   }));
 
-Deno.test("a worker that does not save in time is not waited for, and leaves no half file", () =>
+Deno.test("a worker that does not save in time is not waited for, and leaves no partial file", () =>
   withDir(async (dir) => {
     const clock = new FakeClock();
     const worker = fakeWorker(clock, [5, "hangs", 5]);

@@ -32,7 +32,7 @@ function exit(worker_id: string): WorkerExit {
 }
 
 Deno.test(
-  "a worker comes back as it was written, after a restart too",
+  "a worker is read as it was written, after a restart too",
   withStore(async (store, reopen) => {
     const record = workerRecord({ pid: null, start_time: null });
     await store.addWorker(record, 1);
@@ -49,7 +49,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an exit takes the worker's place, once, until it is acknowledged",
+  "an exit replaces the worker, once, until it is acknowledged",
   withStore(async (store, reopen) => {
     await store.addWorker(workerRecord(), 1);
     store.recordExit(exit("w-1"));
@@ -83,7 +83,7 @@ Deno.test(
 );
 
 Deno.test(
-  "exits and requests are bounded; the oldest go first",
+  "exits and requests are bounded; the oldest are removed first",
   withStore(async (store) => {
     for (let n = 0; n < 1010; n++) {
       await store.addWorker(workerRecord({ worker_id: `w-${n}`, request_id: `r-${n}` }), n);
@@ -97,7 +97,7 @@ Deno.test(
 );
 
 Deno.test(
-  "what loads took is remembered for each of their settings, newest first",
+  "the memory of loads is remembered for each of their settings, newest first",
   withStore(async (store, reopen) => {
     const load = { device_kind: "cuda", context: 1, slots: 1, gpu_layers: null } as const;
     store.measure("f", { ...load, memory_bytes: 1 });
@@ -115,7 +115,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a write that was torn off by a crash is gone whole, and what came before it is there",
+  "a write that a crash interrupted is lost completely, and earlier writes are kept",
   async () => {
     const dir = await Deno.makeTempDir();
     try {
@@ -128,7 +128,8 @@ Deno.test(
       }
       const wal = await Deno.readFile(path + "-wal");
       const main = await Deno.readFile(path);
-      // Cut within each of the last writes, at their very start, and with garbage in place of the rest.
+      // Cuts the log within each of the last writes, at their start, and with garbage in place of
+      // the rest.
       for (let end = sizes[0]!; end < wal.length; end += 1_500) {
         for (const tail of [new Uint8Array(), crypto.getRandomValues(new Uint8Array(900))]) {
           const copy = join(dir, `copy-${end}-${tail.length}.db`);
@@ -149,7 +150,7 @@ Deno.test(
   },
 );
 
-Deno.test("a file that is no database is refused with what to do, which asks for no backup", () => {
+Deno.test("a file that is not a database is refused with what to do, which needs no backup", () => {
   const dir = Deno.makeTempDirSync();
   try {
     const path = join(dir, "pool.db");
@@ -184,7 +185,7 @@ Deno.test("while another program locks the file, what is written is known, and i
     await delay(1);
     assert.deepEqual(store.exits(), [exit("w-1")]);
     assert.equal(store.workerOfRequest("r-2"), "w-2");
-    // Its process is started only once the file knows it.
+    // The worker's process is started only once the file has the worker.
     assert.equal(isAdded, false);
     lock.exec("ROLLBACK");
     await added;

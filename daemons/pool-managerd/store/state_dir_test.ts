@@ -19,7 +19,7 @@ function withDir(test: (dir: string) => void | Promise<void>): () => Promise<voi
 }
 
 Deno.test(
-  "the state folder and what is in it are for its owner alone",
+  "only its owner can read the state folder and its files",
   withDir(async (dir) => {
     const state = openPoolStateDir(join(dir, "a", "b"));
     const db = openPoolStore(state.databasePath);
@@ -47,7 +47,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a folder that cannot be made is named",
+  "a folder that cannot be created is named",
   withDir((dir) => {
     Deno.writeTextFileSync(join(dir, "file"), "");
     assert.throws(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LogReader } from "./log_reader.ts";
 
-Deno.test("a reader gets what there is, then what comes, until the end", async () => {
+Deno.test("a reader gets the existing lines, then new ones, until the end", async () => {
   const reader = new LogReader(["a"]);
   const read = Array.fromAsync(reader);
   await Promise.resolve();
@@ -13,7 +13,7 @@ Deno.test("a reader gets what there is, then what comes, until the end", async (
   await reader.closed;
 });
 
-Deno.test("a reader that is too slow is told how many lines it lost, and gets the newest", async () => {
+Deno.test("a slow reader gets the number of lines that it lost, and the newest lines", async () => {
   const reader = new LogReader([]);
   for (let line = 0; line < 1005; line++) reader.add(String(line));
   reader.end();
@@ -21,7 +21,7 @@ Deno.test("a reader that is too slow is told how many lines it lost, and gets th
   assert.deepEqual([lines[0], lines[1], lines.length], ["… 5 lines left out", "5", 1001]);
 });
 
-Deno.test("a reader that leaves, even while it waits, is let go", async () => {
+Deno.test("a reader that leaves, even while it waits, is released", async () => {
   const reader = new LogReader(["a"]);
   for await (const _ of reader) break;
   await reader.closed;

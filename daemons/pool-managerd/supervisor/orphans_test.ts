@@ -4,7 +4,7 @@ import { FakeClock } from "../../../tests/support/fake_clock.ts";
 import { recordingLogger } from "../testdata/log.ts";
 import { reapOrphans, type Zombie, zombieOfStat } from "./orphans.ts";
 
-Deno.test("only an ended child that is there at two looks in a row is reaped, once", () => {
+Deno.test("an ended child is reaped only if two checks in a row find it, and only once", () => {
   const clock = new FakeClock();
   let there: Zombie[] = [];
   const reaped: number[] = [];
@@ -16,16 +16,16 @@ Deno.test("only an ended child that is there at two looks in a row is reaped, on
     return reaped.splice(0);
   };
   const orphan = { pid: 7, startTime: "1" };
-  // A child of the runtime that has just ended: the runtime takes its status.
+  // A child of the runtime has just ended: the runtime will reap it itself.
   assert.deepEqual(look({ pid: 5, startTime: "1" }), []);
   assert.deepEqual(look(orphan), []);
   assert.deepEqual(look(orphan, { pid: 5, startTime: "2" }), [7]);
-  assert.deepEqual(look({ pid: 7, startTime: "3" }), [], "the pid is another's now");
+  assert.deepEqual(look({ pid: 7, startTime: "3" }), [], "the pid belongs to another process now");
   stop();
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("zombieOfStat() knows ended children of one process, whatever their names", () => {
+Deno.test("zombieOfStat() recognises ended children of one process, whatever their names", () => {
   const rest = "1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
   const stat = (state: string, ppid: number) => `42 (a ) Z b) ${state} ${ppid} ${rest}`;
   assert.deepEqual(zombieOfStat(stat("Z", 1), 1), { pid: 42, startTime: "4711" });

@@ -3,16 +3,16 @@ import { memoryKills, startTimeOfStat, systemProcessTable } from "./process_tabl
 
 const REST = Array.from({ length: 30 }, (_, index) => String(index + 4)).join(" ");
 
-Deno.test("startTimeOfStat() reads field 22 whatever the program is called", () => {
+Deno.test("startTimeOfStat() reads field 22 whatever the program's name is", () => {
   assert.equal(startTimeOfStat(`12 (a) b) R) S ${REST}`), "22");
 });
 
-Deno.test("startTimeOfStat() takes a zombie and a missing process for dead", () => {
+Deno.test("startTimeOfStat() treats a zombie and a missing process as dead", () => {
   assert.equal(startTimeOfStat(`12 (worker) Z ${REST}`), undefined);
   assert.equal(startTimeOfStat(""), undefined);
 });
 
-Deno.test("kills for memory are those of our control group, else of the machine", () => {
+Deno.test("out-of-memory kills are read from our control group, otherwise from the machine", () => {
   const files: Record<string, string> = {
     "/proc/vmstat": "nr_free_pages 7\noom_kill 5\n",
     "/proc/self/cgroup": "0::/system.slice/pool.service\n",
@@ -24,7 +24,7 @@ Deno.test("kills for memory are those of our control group, else of the machine"
   assert.equal(memoryKills(() => undefined), 0);
 });
 
-Deno.test("the process table knows this process, always by the same start", () => {
+Deno.test("the process table has this process, always with the same start time", () => {
   const table = systemProcessTable();
   const start = table.startTime(Deno.pid);
   assert.ok(start);

@@ -25,7 +25,7 @@ const HOST = "127.0.0.1";
 const is = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
-Deno.test("a callback as commanded is new", () => {
+Deno.test("the first expected callback is new", () => {
   assert.equal(checkReady(workerRecord(), callback(), HOST), "new");
 });
 
@@ -46,11 +46,11 @@ Deno.test("the same callback again is a repeat, in any order of its fields; anot
   assert.throws(() => checkReady(record, callback({ pid: 1 }), HOST), is("FORBIDDEN"));
 });
 
-Deno.test("what is kept of a callback does not hold the token", () => {
+Deno.test("the stored form of a callback does not have the token", () => {
   assert.ok(!callbackKey(callback()).includes("spawn-token"));
 });
 
-Deno.test("another model than the one commanded is a conflict", () => {
+Deno.test("another model than the requested one is a conflict", () => {
   assert.throws(
     () => checkReady(workerRecord(), callback({ model_ref: "x" }), HOST),
     is("CONFLICT"),
@@ -73,13 +73,13 @@ for (
   });
 }
 
-Deno.test("a worker that chose its port, on every address, is believed", () => {
+Deno.test("a worker that chose its own port, on all addresses, is accepted", () => {
   const record = workerRecord({ port: 0 });
   assert.equal(checkReady(record, callback({ uri: "http://127.0.0.1:4000" }), "0.0.0.0"), "new");
   assert.equal(checkReady(record, callback({ uri: "http://[::1]:4000" }), "::1"), "new");
 });
 
-Deno.test("a worker that was told to stop does not become ready", () => {
+Deno.test("a worker that is stopping does not become ready", () => {
   const life = { state: "stopping", deadline: 1, cause: "stop", killed: false } as const;
   assert.throws(() => checkReady(workerRecord({ life }), callback(), HOST), is("CONFLICT"));
 });

@@ -29,7 +29,7 @@ function facts(changes: Partial<SpawnFacts> = {}): SpawnFacts {
 const fails = (code: string, text: RegExp) => (error: unknown) =>
   error instanceof LlorchError && error.code === code && text.test(error.message);
 
-Deno.test("a spawn that names nothing gets the first GPU, the model's context and the default slots", () => {
+Deno.test("a spawn without settings gets the first GPU, the model's context and the default slots", () => {
   const plan = planSpawn(spawnRequest(), facts());
   assert.equal(plan.device.id, "cuda0");
   assert.deepEqual([plan.context, plan.slots], [256, 4]);
@@ -37,7 +37,7 @@ Deno.test("a spawn that names nothing gets the first GPU, the model's context an
   assert.equal(plan.modelPath, "/models/demo.gguf");
 });
 
-Deno.test("without a GPU it gets the CPU, and a big model the default context", () => {
+Deno.test("without a GPU a spawn gets the CPU, and a big model the default context", () => {
   const plan = planSpawn(
     spawnRequest(),
     facts({
@@ -49,18 +49,18 @@ Deno.test("without a GPU it gets the CPU, and a big model the default context", 
   assert.equal(plan.context, 4096);
 });
 
-Deno.test("a spawn gets what it names", () => {
+Deno.test("a spawn gets the settings that it names", () => {
   const request = spawnRequest({ device: "cpu", context: 64, slots: 1 });
   const plan = planSpawn(request, facts());
   assert.deepEqual([plan.device.id, plan.context, plan.slots], ["cpu", 64, 1]);
 });
 
-Deno.test("the fingerprint finds a model whatever it is called here", () => {
+Deno.test("the fingerprint finds a model whatever its name is on this host", () => {
   const plan = planSpawn(spawnRequest({ model_ref: "called-otherwise" }), facts());
   assert.equal(plan.request.model_ref, "called-otherwise");
 });
 
-Deno.test("a name that leads to another file is not what was meant", () => {
+Deno.test("a name of another file does not match the fingerprint", () => {
   const fingerprint = "0".repeat(64);
   for (const model_ref of ["demo", "small"]) {
     assert.throws(
@@ -70,7 +70,7 @@ Deno.test("a name that leads to another file is not what was meant", () => {
   }
 });
 
-Deno.test("a model that is not here is named with the command that fetches it", () => {
+Deno.test("a missing model is refused with the command that downloads it", () => {
   assert.throws(
     () => planSpawn(spawnRequest({ model_ref: "org/big" }), facts({ models: [] })),
     fails("MODEL_NOT_FOUND", /"org\/big" on this pool; run llorch models download org\/big/),
@@ -81,7 +81,7 @@ Deno.test("a model that is not here is named with the command that fetches it", 
   );
 });
 
-Deno.test("a device that is not here is refused with those that are; the CPU never stands in", () => {
+Deno.test("a missing device is refused with the list of devices; the CPU never replaces it", () => {
   assert.throws(
     () => planSpawn(spawnRequest({ device: "cuda1" }), facts()),
     fails("NOT_FOUND", /"cuda1": this pool has cuda0, cpu/),
@@ -101,7 +101,7 @@ Deno.test("a GPU that cannot be used is passed over for another one, but not for
   assert.equal(plan([broken, cpu], spawnRequest({ device: "cpu" })).device.id, "cpu");
 });
 
-Deno.test("too little memory is refused with the figures", () => {
+Deno.test("a spawn without enough memory is refused with the figures", () => {
   assert.throws(
     () => planSpawn(spawnRequest({ slots: 256 }), facts()),
     (error) =>
@@ -111,7 +111,7 @@ Deno.test("too little memory is refused with the figures", () => {
   );
 });
 
-Deno.test("what an earlier load took on such a device counts before the estimate", () => {
+Deno.test("memory measured in an earlier load on the same kind of device overrides the estimate", () => {
   const settings = { context: 256, slots: 4, gpu_layers: null, memory_bytes: 6_000_000 } as const;
   const measured = [{ ...settings, device_kind: "cuda" as const }];
   const estimate: SpawnFacts["estimate"] = (model) => model.measured?.memory_bytes ?? 1000;
@@ -132,7 +132,7 @@ Deno.test("what an earlier load took on such a device counts before the estimate
   assert.deepEqual([some.estimateBytes, some.gpuLayers], [1000, 3]);
 });
 
-Deno.test("layers that are not on the device must fit in the machine", () => {
+Deno.test("layers that are not on the device must fit in the machine's memory", () => {
   const models = [poolModel({ block_count: 9, weight_bytes: 9_900_000 })];
   const request = spawnRequest({ gpu_layers: 0 });
   const estimate = () => 1000;
@@ -143,19 +143,19 @@ Deno.test("layers that are not on the device must fit in the machine", () => {
   assert.equal(planSpawn({ ...request, gpu_layers: 5 }, facts({ models, estimate })).gpuLayers, 5);
 });
 
-Deno.test("the layers that are configured for a model count where the spawn says none, and not on the CPU", () => {
+Deno.test("a model's configured layers are used if the spawn names none, but not on the CPU", () => {
   const models = [poolModel({ block_count: 9, gpu_layers: 5 })];
   const layers = (request = {}) => planSpawn(spawnRequest(request), facts({ models })).gpuLayers;
   assert.equal(layers(), 5);
   assert.equal(layers({ gpu_layers: 7 }), 7);
   assert.equal(layers({ device: "cpu" }), null);
   let load: unknown;
-  const estimate: SpawnFacts["estimate"] = (_model, asked) => ((load = asked), 1000);
+  const estimate: SpawnFacts["estimate"] = (_model, requested) => ((load = requested), 1000);
   planSpawn(spawnRequest(), facts({ models, estimate }));
   assert.deepEqual(load, { context: 256, slots: 4, gpuLayers: 5 });
 });
 
-Deno.test("memory that a loading worker has yet to take is not given twice", () => {
+Deno.test("memory that a loading worker has not used yet is not given twice", () => {
   const workers = [{ device: "cuda0", committed: 4_000_000, held: 0 }];
   assert.throws(
     () => planSpawn(spawnRequest(), facts({ workers })),

@@ -29,7 +29,7 @@ const SETTINGS = {
   savedSlotsDir: undefined,
 };
 
-Deno.test("workerArgs() tells a worker all but its secrets", () => {
+Deno.test("workerArgs() has all settings of a worker except its secrets", () => {
   const args = workerArgs(plan(), workerRecord(), SETTINGS).join(" ");
   assert.equal(
     args,
@@ -39,7 +39,7 @@ Deno.test("workerArgs() tells a worker all but its secrets", () => {
   );
 });
 
-Deno.test("workerArgs() names the GPU by its number, and threads and layers when they are given", () => {
+Deno.test("workerArgs() has the GPU's number, and threads and layers if they are set", () => {
   const args = workerArgs(
     plan({
       device: { id: "cuda3", kind: "cuda" },
@@ -52,7 +52,7 @@ Deno.test("workerArgs() names the GPU by its number, and threads and layers when
   assert.match(args, /--threads 6 --gpu-layers 0$/);
 });
 
-Deno.test("workerArgs() says the layers on a GPU once, as the spawn was decided", () => {
+Deno.test("workerArgs() has the layers on a GPU once, as the spawn plan decided", () => {
   const settings = { ...SETTINGS, llama: { llama: { gpu_layers: 5 }, models: {} } };
   const args = (gpuLayers: number | null) =>
     workerArgs(plan({ gpuLayers }), workerRecord(), settings);
@@ -63,7 +63,7 @@ Deno.test("workerArgs() says the layers on a GPU once, as the spawn was decided"
   assert.equal(args(null).includes("--gpu-layers"), false);
 });
 
-Deno.test("workerArgs() passes on settings of llama.cpp: those of all, and over them the model's own", () => {
+Deno.test("workerArgs() passes on settings of llama.cpp: the model's own override the common ones", () => {
   const llama = {
     llama: { flash_attention: "on", cache_type_k: "q8_0", mlock: true, no_mmap: false } as const,
     models: {
@@ -90,7 +90,7 @@ const ENGINE = engineSection.parse({
   env: { HF_HOME: "/models" },
 });
 
-Deno.test("a worker before another server is told its command, and who the model is", () => {
+Deno.test("a worker in front of another server gets its command and the model's identity", () => {
   const device = { id: "cuda3", kind: "cuda" } as const;
   const engine = { device, modelPath: "org/name", engine: ENGINE };
   const args = workerArgs(plan(engine), workerRecord(), SETTINGS).join(" ");
@@ -101,7 +101,7 @@ Deno.test("a worker before another server is told its command, and who the model
   assert.doesNotMatch(file, /--fingerprint/);
 });
 
-Deno.test("an engine sees the one device that it may use, and on the CPU none", () => {
+Deno.test("an engine sees only the device that it may use, and none on the CPU", () => {
   const visible = (id: string, kind: "cuda" | "cpu") =>
     workerEnv({}, workerRecord(), "info", { engine: ENGINE, device: { id, kind } });
   assert.equal(visible("cuda3", "cuda")["CUDA_VISIBLE_DEVICES"], "3");
@@ -109,7 +109,7 @@ Deno.test("an engine sees the one device that it may use, and on the CPU none", 
   assert.equal(visible("cpu", "cpu")["HF_HOME"], "/models");
 });
 
-Deno.test("workerEnv() keeps the worker from our configuration and our token", () => {
+Deno.test("workerEnv() hides our configuration and our token from the worker", () => {
   const env = workerEnv(
     {
       PATH: "/bin",

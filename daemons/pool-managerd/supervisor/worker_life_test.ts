@@ -5,7 +5,7 @@ import { exitCategory, type LifeEvent, newLife, step, type WorkerLife } from "./
 const STARTED = newLife(0, 1_000);
 const READY = step(STARTED, { type: "ready" }, 10).life;
 
-Deno.test("a worker starts, loads and becomes ready, and then nothing falls due", () => {
+Deno.test("a worker starts, loads and becomes ready, and then has no deadline", () => {
   const loading = step(STARTED, { type: "loading" }, 5).life;
   assert.equal(loading.state, "loading");
   assert.equal(loading.deadline, 1_000);
@@ -14,7 +14,7 @@ Deno.test("a worker starts, loads and becomes ready, and then nothing falls due"
   });
 });
 
-Deno.test("a start whose deadline is over is killed as a timeout, and not before", () => {
+Deno.test("a start is killed as a timeout after its deadline, and not before", () => {
   assert.deepEqual(step(STARTED, { type: "tick", stopDeadlineMs: 50 }, 999), { life: STARTED });
   const { life, signal } = step(STARTED, { type: "tick", stopDeadlineMs: 50 }, 1_000);
   assert.equal(signal, "SIGKILL");
@@ -36,7 +36,7 @@ Deno.test("a drain waits for the last stream, then stops", () => {
   });
 });
 
-Deno.test("a drain whose deadline is over stops whatever runs", () => {
+Deno.test("a drain stops a busy worker after its deadline", () => {
   const draining = step(READY, { type: "drain", deadlineMs: 500, stopDeadlineMs: 50 }, 100).life;
   const { life, signal } = step(draining, { type: "tick", stopDeadlineMs: 50 }, 600);
   assert.equal(signal, "SIGTERM");
@@ -61,7 +61,7 @@ Deno.test("a drain before ready stops at once", () => {
   assert.equal(life.state, "stopping");
 });
 
-Deno.test("a stop that SIGTERM does not achieve is achieved by SIGKILL, once", () => {
+Deno.test("a worker that SIGTERM does not stop is killed with SIGKILL, once", () => {
   const stopping = step(READY, { type: "stop", deadlineMs: 100 }, 0).life;
   const tick = { type: "tick", stopDeadlineMs: 50 } as const;
   assert.equal(step(stopping, tick, 99).signal, undefined);
@@ -103,7 +103,7 @@ Deno.test("whatever happens, a worker never comes back from stopping and is kill
       if (life.state === "stopping") assert.equal(result.life.state, "stopping");
       if (result.signal) signals.push(result.signal);
       life = result.life;
-      // Unless it is ready or dead already, something falls due: no worker is forgotten.
+      // A worker that is neither ready nor killed has a deadline, so that none is forgotten.
       assert.equal(life.deadline === null, life.state === "ready" || life.killed);
     }
     assert.ok(["", "SIGTERM", "SIGKILL", "SIGTERM,SIGKILL"].includes(signals.join()));
@@ -112,18 +112,18 @@ Deno.test("whatever happens, a worker never comes back from stopping and is kill
 
 const ended = (exit_code: number | null, signal: string | null = null) => ({ exit_code, signal });
 
-Deno.test("an exit that we asked for is a stop, however it was achieved", () => {
+Deno.test("a requested exit is a stop, however the worker ended", () => {
   const stopping = step(READY, { type: "stop", deadlineMs: 100 }, 0).life;
   assert.equal(exitCategory(stopping, ended(null, "SIGKILL"), true, []), "stop");
   assert.equal(exitCategory(stopping, ended(1), false, ["out of memory"]), "stop");
 });
 
-Deno.test("an exit in good order of a ready worker is a stop, of a starting one a crash", () => {
+Deno.test("a clean exit of a ready worker is a stop, of a starting one a crash", () => {
   assert.equal(exitCategory(READY, ended(0), false, []), "stop");
   assert.equal(exitCategory(STARTED, ended(0), false, []), "crash");
 });
 
-Deno.test("a kill is out of memory only when the kernel counted one", () => {
+Deno.test("a kill counts as out of memory only if the kernel counted one", () => {
   assert.equal(exitCategory(READY, ended(null, "SIGKILL"), false, []), "crash");
   assert.equal(exitCategory(READY, ended(null, "SIGKILL"), true, []), "oom");
   assert.equal(exitCategory(READY, ended(null), true, []), "oom");
@@ -132,7 +132,7 @@ Deno.test("a kill is out of memory only when the kernel counted one", () => {
   assert.equal(exitCategory(READY, ended(null, "SIGSEGV"), true, []), "crash");
 });
 
-Deno.test("a worker that says that memory was short ended for memory", () => {
+Deno.test("a worker whose last log lines report a lack of memory ended out of memory", () => {
   const line = "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory";
   assert.equal(exitCategory(STARTED, ended(1), false, [line, "Error: no worker"]), "oom");
   assert.equal(
@@ -142,7 +142,7 @@ Deno.test("a worker that says that memory was short ended for memory", () => {
   assert.equal(exitCategory(STARTED, ended(1), false, ["Cannot read the file"]), "crash");
 });
 
-Deno.test("what a worker said of memory long before its end does not count", () => {
+Deno.test("log lines about memory long before the end do not count", () => {
   const lines = ["out of memory", ...Array.from({ length: 20 }, () => "served a request")];
   assert.equal(exitCategory(READY, ended(1), false, lines), "crash");
 });

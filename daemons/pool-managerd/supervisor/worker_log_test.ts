@@ -15,7 +15,7 @@ function withFile(test: (path: string, write: (text: string) => void) => void): 
 }
 
 Deno.test(
-  "a log passes new lines on whole, across looks and characters cut in two",
+  "a log passes on complete lines, also when a read cuts a line or a character in two",
   withFile((path, write) => {
     const passed: string[] = [];
     const log = new WorkerLog(path, (line) => passed.push(line), true);
@@ -34,7 +34,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a log keeps what was written before it was opened, without passing it on",
+  "a log keeps lines from before it was opened, without passing them on",
   withFile((path, write) => {
     write("old\n");
     const passed: string[] = [];
@@ -47,7 +47,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a log passes on what its worker wrote before anybody looked",
+  "a log passes on lines that its worker wrote before the first read",
   withFile((path, write) => {
     write("first\nlast");
     const passed: string[] = [];
@@ -72,7 +72,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a log of a worker that writes too fast says what it left out",
+  "a log of a worker that writes too fast says how much it left out",
   withFile((path, write) => {
     const log = new WorkerLog(path, () => {}, true);
     write("y".repeat(99) + "\n");
@@ -88,7 +88,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a file that has grown large is emptied, and goes on from its start",
+  "a file that has grown large is emptied, and reading continues at its start",
   withFile((path, write) => {
     const log = new WorkerLog(path, () => {}, true);
     write(("z".repeat(1023) + "\n").repeat(9 * 1024));
@@ -101,14 +101,14 @@ Deno.test(
 );
 
 Deno.test(
-  "what has been passed on is not kept a second time once the worker is quiet",
+  "lines that were passed on are removed from the file once the worker is quiet",
   withFile((path, write) => {
     const passed: string[] = [];
     const log = new WorkerLog(path, (line) => passed.push(line), true);
     write(("z".repeat(1023) + "\n").repeat(100));
     log.look();
     assert.equal(passed.length, 100);
-    assert.ok(Deno.statSync(path).size > 0, "it may be writing still");
+    assert.ok(Deno.statSync(path).size > 0, "the worker may still be writing");
     log.look();
     assert.equal(Deno.statSync(path).size, 0);
     write("after\n");

@@ -35,7 +35,7 @@ Deno.test({
     }),
 });
 
-Deno.test("a program that is missing or may not be run is said at once", () =>
+Deno.test("a program that is missing or not executable is reported at once", () =>
   using(async (log) => {
     await Deno.writeTextFile(log, "no program", { mode: 0o600 });
     for (const command of ["/no/such/llorch-candled", log]) {

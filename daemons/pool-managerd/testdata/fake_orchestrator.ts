@@ -6,28 +6,28 @@ import { bearerAuth } from "#shared/http/auth.ts";
 import { listen } from "#shared/http/serve.ts";
 import { recordingLogger } from "./log.ts";
 
-/** What a pool told. */
-export type Told =
+/** A call of a pool. */
+export type PoolCall =
   | { readonly kind: "register"; readonly body: PoolState }
   | { readonly kind: "heartbeat"; readonly body: Heartbeat }
   | { readonly kind: "deregister"; readonly body: { readonly instance_id: string } };
 
-/** What the fake orchestrator answers; a test changes it as it goes. */
+/** Replies of the fake orchestrator; a test may change them at any time. */
 export interface FakeAnswers {
   intervalMs: number;
-  /** Thrown at a registration or heartbeat, while it is set. */
+  /** Errors for registrations and heartbeats, while set. */
   refuse: { register?: LlorchError | undefined; heartbeat?: LlorchError | undefined };
   acknowledge: boolean;
-  /** Workers that it was told of may be told in short. */
+  /** Whether it knows the reported workers, so that later reports may leave out fields. */
   remembers: boolean;
   /** Heartbeats get no reply while the caller waits. */
   hangs: boolean;
 }
 
-/** The orchestrator's side of the contract, which keeps all that it is told. */
+/** The orchestrator's side of the contract, which records all calls. */
 export async function fakeOrchestrator(options: { port?: number; token?: string } = {}) {
-  const told: Told[] = [];
-  let seen = 0;
+  const calls: PoolCall[] = [];
+  let consumed = 0;
   let notify = () => {};
   const answers: FakeAnswers = {
     intervalMs: 20,
@@ -36,8 +36,8 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
     remembers: false,
     hangs: false,
   };
-  const take = (each: Told) => {
-    told.push(each);
+  const record = (each: PoolCall) => {
+    calls.push(each);
     notify();
   };
   const reply = (body: Pick<Heartbeat, "exits" | "workers">) => ({
@@ -52,12 +52,12 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
     authorize: bearerAuth(options.token),
   });
   app.mount(orchestratorRoutes.registerPool, ({ body }) => {
-    take({ kind: "register", body });
+    record({ kind: "register", body });
     if (answers.refuse.register) throw answers.refuse.register;
     return reply(body);
   });
   app.mount(orchestratorRoutes.heartbeat, async ({ body, signal }) => {
-    take({ kind: "heartbeat", body });
+    record({ kind: "heartbeat", body });
     if (answers.hangs) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     }
@@ -65,31 +65,31 @@ export async function fakeOrchestrator(options: { port?: number; token?: string 
     return reply(body);
   });
   app.mount(orchestratorRoutes.deregisterPool, ({ body }) => {
-    take({ kind: "deregister", body });
+    record({ kind: "deregister", body });
     return { status: "accepted" as const };
   });
   const server = await listen({ hostname: "127.0.0.1", port: options.port ?? 0 }, app.fetch);
 
   return {
-    told,
+    calls,
     answers,
     url: server.url,
     port: server.port,
     close: () => server.close(100),
-    /** The next thing told, since the last call, that a test waits for. */
-    async next(matches: (told: Told) => boolean, timeoutMs = 10_000): Promise<Told> {
+    /** Waits for the next matching call, after the one that was returned last. */
+    async next(matches: (call: PoolCall) => boolean, timeoutMs = 10_000): Promise<PoolCall> {
       const timeout = AbortSignal.timeout(timeoutMs);
       while (true) {
-        for (; seen < told.length; seen++) {
-          const each = told[seen];
+        for (; consumed < calls.length; consumed++) {
+          const each = calls[consumed];
           if (each && matches(each)) {
-            seen++;
+            consumed++;
             return each;
           }
         }
         await new Promise<void>((resolve, reject) => {
           notify = resolve;
-          timeout.onabort = () => reject(new Error(`Nothing like it was told in ${timeoutMs} ms`));
+          timeout.onabort = () => reject(new Error(`No matching call within ${timeoutMs} ms`));
         });
         timeout.onabort = null;
       }

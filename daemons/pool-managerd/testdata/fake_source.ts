@@ -1,18 +1,18 @@
 import type { Device } from "#shared/contracts/pool.ts";
 import type { DeviceSource } from "../devices/device_source.ts";
 
-/** A source of devices that a test changes as it goes. */
+/** A source of devices that a test may change at any time. */
 export interface FakeSource extends DeviceSource {
   devices: readonly Device[];
-  /** Thrown at a look while it is set. */
+  /** Thrown by queries while set. */
   error: Error | undefined;
-  /** Bytes that processes hold, by pid. */
+  /** Memory of processes in bytes, by pid. */
   readonly processes: Map<number, number>;
-  /** How often it was asked. */
+  /** Number of queries. */
   readonly looks: number;
 }
 
-/** A source of one kind that tells what the test says. */
+/** A source of one kind whose devices the test sets. */
 export function fakeSource(devices: readonly Device[], kind = devices[0]!.kind): FakeSource {
   let looks = 0;
   const processes = new Map<number, number>();

@@ -9,13 +9,13 @@ import { parseArgs } from "node:util";
 
 const args = Deno.args[0] === "standby" ? await orders() : Deno.args;
 
-/** Arguments from stdin, and the environment that comes with them. */
+/** Reads arguments from stdin, and sets the environment that comes with them. */
 async function orders(): Promise<readonly string[]> {
   const text = await new Response(Deno.stdin.readable).text();
   if (text === "") Deno.exit(0);
-  const told = JSON.parse(text);
-  for (const [name, value] of Object.entries(told.env)) Deno.env.set(name, String(value));
-  return told.args;
+  const received = JSON.parse(text);
+  for (const [name, value] of Object.entries(received.env)) Deno.env.set(name, String(value));
+  return received.args;
 }
 
 const options = [
@@ -44,7 +44,7 @@ let active = 0;
 let isReady = false;
 let isDeaf = false;
 
-// A test that fails must not leave it behind for ever.
+// Ends at last by itself if a failed test leaves it behind.
 Deno.unrefTimer(setTimeout(() => Deno.exit(99), 120_000));
 
 console.log(`started with ${args.join(" ")}`);

@@ -1,6 +1,6 @@
 /**
- * Process 1 of a namespace of its own: makes orphans, reaps them while children of its own end, and says
- * what it saw.
+ * Process 1 of a new namespace: makes orphans, reaps them while its own children end, and prints
+ * what it observed.
  *
  * @module
  */
@@ -22,7 +22,7 @@ function zombies(): number {
 
 const clock = new FakeClock();
 const stop = reapOrphans(clock, recordingLogger());
-// They end after the shell that has started them: nobody waits for them then but process 1.
+// They end after the shell that started them, so only process 1 can reap them.
 await new Deno.Command("sh", {
   args: ["-c", "for n in 1 2 3; do sleep 0.2 >/dev/null 2>&1 & done"],
 }).output();

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const DEMO = join(ROOT, "catalog/demo");
 const DEADLINE_MS = 20_000;
 
-/** `pool-managerd` as a process of its own, with fake workers and the demo model. */
+/** `pool-managerd` as a separate process, with fake workers and the demo model. */
 export interface PoolProcess {
   readonly pid: number;
   readonly client: Client;
@@ -50,7 +50,7 @@ export async function startPool(dir: string, args: readonly string[] = []): Prom
   };
 }
 
-/** Runs `pool-managerd` to its end; for starts that fail. */
+/** Runs `pool-managerd` until it ends; for starts that fail. */
 export async function runPool(dir: string, args: readonly string[]) {
   const child = await spawnPool(dir, args);
   const { code, stderr } = await child.output();
@@ -79,7 +79,7 @@ async function spawnPool(dir: string, args: readonly string[]): Promise<Deno.Chi
   }).spawn();
 }
 
-/** Where it listens, from its log, which is then read to its end so that its pipe never fills. */
+/** Its URL, from its log, which is then read to the end so that the pipe never fills. */
 async function listeningUrl(stdout: ReadableStream<Uint8Array>): Promise<string> {
   const lines = readLines(stdout);
   for (let line = await lines.next(); !line.done; line = await lines.next()) {

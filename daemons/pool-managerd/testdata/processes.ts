@@ -1,7 +1,7 @@
 import { systemProcessTable } from "../supervisor/process_table.ts";
 import { readSystemFileSync } from "../system_files.ts";
 
-/** Whether a process is there and is more than a zombie. */
+/** Whether a process runs (a zombie does not). */
 export function isAlive(pid: number): boolean {
   return systemProcessTable().startTime(pid) !== undefined;
 }

@@ -17,11 +17,11 @@ const DEVICE_BYTES = 1_000_000_000;
 
 type DeepPartial<T> = T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
-/** Workers that are told with all that is known of them. */
+/** Workers that are reported with all fields. */
 const whole = (workers: readonly (PoolWorker | WorkerUpdate)[]) =>
   workers.filter((worker) => "pid" in worker);
 
-/** A pool manager with fake workers and a fake orchestrator that hears all it does. */
+/** A pool manager with fake workers and a fake orchestrator that records its calls. */
 export async function openTestPool(
   mode = "",
   config: DeepPartial<Omit<PoolConfig, "limits">> = {},
@@ -68,35 +68,35 @@ export async function openTestPool(
       const { worker_id } = await pool.client.call(poolRoutes.spawn, call);
       return worker_id;
     },
-    /** Waits until the orchestrator has heard of a worker like this. */
+    /** Waits until a worker that matches is reported to the orchestrator. */
     async worker(matches: (worker: PoolWorker) => boolean): Promise<PoolWorker> {
       const find = (workers: readonly PoolWorker[]) => {
         workers.forEach((worker) => pids.add(worker.pid));
         return workers.find(matches);
       };
-      const told = await orchestrator.next((each) =>
+      const call = await orchestrator.next((each) =>
         "workers" in each.body && find(whole(each.body.workers)) !== undefined
       );
-      return find("workers" in told.body ? whole(told.body.workers) : [])!;
+      return find("workers" in call.body ? whole(call.body.workers) : [])!;
     },
     /** Spawns a worker and waits until it is ready. */
     async ready(): Promise<PoolWorker> {
       const id = await pool.spawn();
       return await pool.worker((each) => each.worker_id === id && each.state === "ready");
     },
-    /** Waits until the orchestrator has heard of a worker's end. */
+    /** Waits until a worker's exit is reported to the orchestrator. */
     async exit(workerId: string): Promise<WorkerExit> {
       const find = (exits: readonly WorkerExit[]) =>
         exits.find((each) => each.worker_id === workerId);
-      const told = await orchestrator.next((each) =>
+      const call = await orchestrator.next((each) =>
         "exits" in each.body && find(each.body.exits) !== undefined
       );
-      return find("exits" in told.body ? told.body.exits : [])!;
+      return find("exits" in call.body ? call.body.exits : [])!;
     },
-    /** What stands in the folder of the workers' logs. */
+    /** Files in the folder of the workers' logs. */
     logFiles: () => Array.fromAsync(Deno.readDir(join(dir, "state", "logs"))),
     close: () => manager.close(),
-    /** Opens a pool manager on the same state folder; the one before must be closed. */
+    /** Opens a pool manager with the same state folder; the earlier one must be closed. */
     async reopen(changes: typeof config = {}): Promise<void> {
       manager = await open(changes);
     },
@@ -110,7 +110,7 @@ export async function openTestPool(
   return pool;
 }
 
-/** A pool for the length of a test. */
+/** Runs a test with a pool. */
 export function withPool(
   test: (pool: Awaited<ReturnType<typeof openTestPool>>) => Promise<void>,
   ...options: Parameters<typeof openTestPool>

@@ -9,9 +9,9 @@ import { Answer, type AnswerContext, type AnswerSpec, type TokenCounts } from ".
 
 const NONE: TokenCounts = { tokensIn: 0, tokensCached: 0, tokensOut: 0, resumed: 0 };
 
-/** An answer with what its observer, its log and its source were told. */
+/** An answer with recorded calls of its observer, its log and its source. */
 function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = {}) {
-  const told: unknown[][] = [];
+  const observed: unknown[][] = [];
   const lines: string[] = [];
   const source = { counts: NONE, rooms: 0, ends: 0, onEnded: () => {} };
   const answer = new Answer(
@@ -26,9 +26,9 @@ function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = 
     },
     answerContext({
       observer: {
-        started: (queueMs) => told.push(["started", queueMs]),
-        token: (ms, first) => told.push(["token", ms, first]),
-        ended: (figures, outcome) => told.push(["ended", figures, outcome]),
+        started: (queueMs) => observed.push(["started", queueMs]),
+        token: (ms, first) => observed.push(["token", ms, first]),
+        ended: (figures, outcome) => observed.push(["ended", figures, outcome]),
       },
       log: { ...createLogger("test"), info: (event) => lines.push(event) },
       ...context,
@@ -42,8 +42,8 @@ function open(spec: Partial<AnswerSpec> = {}, context: Partial<AnswerContext> = 
       },
     },
   );
-  const outcomes = () => told.filter(([what]) => what === "ended").map((each) => each[2]);
-  return { answer, told, lines, source, outcomes };
+  const outcomes = () => observed.filter(([what]) => what === "ended").map((each) => each[2]);
+  return { answer, observed, lines, source, outcomes };
 }
 
 const internal = () => new LlorchError("INTERNAL", "It broke");
@@ -106,9 +106,9 @@ Deno.test("the events of an answer come in their order, with the figures of sour
   ]);
 });
 
-Deno.test("the observer hears of the wait, of each token once, and of the end", async () => {
+Deno.test("the observer is called for the start, for each token once, and for the end", async () => {
   using clock = new StoppedClock();
-  const { answer, told, source } = open();
+  const { answer, observed, source } = open();
   clock.pass(5);
   answer.start();
   clock.pass(20);
@@ -119,7 +119,7 @@ Deno.test("the observer hears of the wait, of each token once, and of the end", 
   source.counts = { tokensIn: 5, tokensCached: 3, tokensOut: 5, resumed: 0 };
   answer.end("MAX_TOKENS", []);
   await readEvents(answer.stream.body);
-  assert.deepEqual(told, [
+  assert.deepEqual(observed, [
     ["started", 5],
     ["token", 10, true],
     ["token", 10, false],
@@ -130,9 +130,9 @@ Deno.test("the observer hears of the wait, of each token once, and of the end", 
   ]);
 });
 
-Deno.test("a token that is not counted sets the times, and the observer hears nothing of it", async () => {
+Deno.test("a token that is not counted sets the times, and the observer is not called", async () => {
   using clock = new StoppedClock();
-  const { answer, told } = open();
+  const { answer, observed } = open();
   answer.start();
   clock.pass(20);
   assert.equal(answer.hasTokens, false);
@@ -146,7 +146,7 @@ Deno.test("a token that is not counted sets the times, and the observer hears no
   const end = (await readEvents(answer.stream.body)).at(-1);
   assert.ok(end?.event === "end");
   assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 15]);
-  assert.deepEqual(told.slice(1, -1), [["token", 5, true]], "the first that is counted");
+  assert.deepEqual(observed.slice(1, -1), [["token", 5, true]], "the first token that is counted");
 });
 
 const ways: readonly (readonly [how: string, last: string, (answer: Answer) => void])[] = [
@@ -188,7 +188,7 @@ Deno.test("a reader that goes away cancels an answer, but none that has ended", 
   assert.deepEqual([ended.source.ends, ended.outcomes()], [1, ["completed"]]);
 });
 
-Deno.test("a reader that takes nothing for too long is given up, and no sooner", async () => {
+Deno.test("a reader that takes nothing for the stall time is given up, and not before", async () => {
   using clock = new StoppedClock();
   const { answer, outcomes } = open({}, { streamBuffer: 2, slowReaderMs: 1000 });
   answer.start();
@@ -205,7 +205,7 @@ Deno.test("a reader that takes nothing for too long is given up, and no sooner",
   assert.deepEqual([error.data.code, error.data.retriable], ["TIMEOUT", false]);
 });
 
-Deno.test("a reader that is behind loses figures, never tokens, and its taking makes room", async () => {
+Deno.test("a slow reader loses metrics, never tokens, and makes room when it reads", async () => {
   const { answer, source } = open({}, { streamBuffer: 2 });
   answer.start();
   answer.report();
@@ -230,7 +230,7 @@ Deno.test("a reader that is behind loses figures, never tokens, and its taking m
   ]);
 });
 
-Deno.test("an error goes out with all that its reader can use", async () => {
+Deno.test("an error is sent with all fields that its reader can use", async () => {
   const { answer } = open();
   const details = { prompt_tokens: 9 };
   answer.fail(new LlorchError("QUEUE_FULL", "Too many", { retryAfterMs: 50, details }));

@@ -10,21 +10,21 @@ const last: WorkerEvent = {
 };
 
 function open(options: { limit?: number; lingerMs?: number } = {}) {
-  const seen = { room: 0, gone: 0 };
+  const calls = { room: 0, gone: 0 };
   const stream = new EventStream({
     limit: options.limit ?? 4,
     lingerMs: options.lingerMs ?? 1000,
-    onRoom: () => seen.room++,
-    onGone: () => seen.gone++,
+    onRoom: () => calls.room++,
+    onGone: () => calls.gone++,
   });
-  return { stream, seen };
+  return { stream, calls };
 }
 
 async function text(chunk: Promise<ReadableStreamReadResult<Uint8Array>>): Promise<string> {
   return new TextDecoder().decode((await chunk).value);
 }
 
-Deno.test("EventStream hands an event to a reader that waits for one", async () => {
+Deno.test("EventStream passes an event to a waiting reader", async () => {
   const { stream } = open();
   const reader = stream.body.getReader();
   const read = reader.read();
@@ -34,7 +34,7 @@ Deno.test("EventStream hands an event to a reader that waits for one", async () 
 });
 
 Deno.test("EventStream is full at its limit and has room again once the reader takes", async () => {
-  const { stream, seen } = open({ limit: 2 });
+  const { stream, calls } = open({ limit: 2 });
   stream.push(token(0));
   assert.equal(stream.full, false);
   stream.push(token(1));
@@ -43,7 +43,7 @@ Deno.test("EventStream is full at its limit and has room again once the reader t
   assert.ok(stream.fullForMs >= 4);
   const reader = stream.body.getReader();
   assert.equal((await text(reader.read())).match(/event: token/g)?.length, 2);
-  assert.deepEqual([stream.full, stream.fullForMs, seen.room], [false, 0, 1]);
+  assert.deepEqual([stream.full, stream.fullForMs, calls.room], [false, 0, 1]);
   await reader.cancel();
 });
 
@@ -65,15 +65,15 @@ Deno.test("EventStream that ends while its reader waits closes at once", async (
   assert.equal((await all).match(/^event: \w+/gm)?.length, 1);
 });
 
-Deno.test("EventStream tells when its reader goes away", async () => {
-  const { stream, seen } = open();
+Deno.test("EventStream reports when its reader leaves", async () => {
+  const { stream, calls } = open();
   await stream.body.cancel();
-  assert.equal(seen.gone, 1);
+  assert.equal(calls.gone, 1);
   stream.push(token(0));
   stream.end(last);
 });
 
-Deno.test("EventStream is torn down when nobody takes its end", async () => {
+Deno.test("EventStream closes itself when its end is not read", async () => {
   const { stream } = open({ lingerMs: 10 });
   stream.end(last);
   await delay(30);

@@ -4,10 +4,10 @@ import { delay } from "#shared/lifecycle.ts";
 import { until } from "../testing/generator.ts";
 import { RunTable, type TableRun } from "./run_table.ts";
 
-/** A run that leaves its table when it ends, as real ones do. */
+/** A run that leaves its table when it ends, as a real one does. */
 class FakeRun implements TableRun {
   readonly errors: LlorchError[] = [];
-  /** How often its reader was looked for. */
+  /** Number of checks whether its reader is still there. */
   looks = 0;
   reports = 0;
   readonly answer: TableRun["answer"];
@@ -24,13 +24,13 @@ class FakeRun implements TableRun {
     };
   }
 
-  /** The codes of the errors that it was ended with. */
+  /** Codes of the errors that ended it. */
   get codes(): string[] {
     return this.errors.map(({ code }) => code);
   }
 }
 
-/** A table of at most two that wait, whose reports never come unless told otherwise. */
+/** A table with room for two waiting runs; by default it never reports. */
 async function using(
   work: (
     table: RunTable<FakeRun>,
@@ -90,7 +90,7 @@ Deno.test("a higher attempt of a job replaces the one that is here, though the q
     const next = add("a", 3);
     assert.deepEqual([old.codes, other.codes, next.codes], [["CANCELLED"], [], []]);
     assert.equal(table.waiting, 2);
-    // One that was replaced may tell late that it has ended.
+    // A replaced run may report its end late.
     table.remove(old);
     assert.deepEqual(table.all(), [other, next]);
   }));
@@ -119,7 +119,7 @@ Deno.test("a cancel ends the current attempt of its job, waiting or not, and no 
     assert.deepEqual([table.size, table.takeNext()], [0, undefined]);
   }));
 
-Deno.test("failAll() ends every run so that it can go on elsewhere", () =>
+Deno.test("failAll() ends every run so that it can continue elsewhere", () =>
   using((table, add) => {
     const runs = [add("a"), add("b")];
     table.takeNext();
@@ -132,7 +132,7 @@ Deno.test("failAll() ends every run so that it can go on elsewhere", () =>
   }));
 
 Deno.test({
-  name: "drain() ends once the last run has, cuts none, and leaves no timer behind",
+  name: "drain() ends with the last run, cuts none off, and leaves no timer",
   sanitizeOps: true,
   fn: () =>
     using(async (table, add) => {
@@ -162,7 +162,7 @@ Deno.test("drain() cuts what has not ended at its deadline", () =>
     assert.deepEqual([run.codes, table.size], [["WORKER_LOST"], 0]);
   }));
 
-Deno.test("readers are looked for all the time, reports are sent only while something computes", () => {
+Deno.test("readers are always checked, reports are sent only while a run computes", () => {
   let isComputing = false;
   return using(async (_table, add) => {
     const run = add("a");

@@ -5,7 +5,7 @@ Deno.test("matchStops() finds the stop string that begins first", () => {
   assert.deepEqual(matchStops("one two", ["two", "ne"]), { stopAt: 1, safeUntil: 7 });
 });
 
-Deno.test("matchStops() holds back what may be the beginning of a stop string", () => {
+Deno.test("matchStops() holds back text that may be the beginning of a stop string", () => {
   assert.deepEqual(matchStops("hello\nUs", ["\nUser:"]), { stopAt: undefined, safeUntil: 5 });
   assert.deepEqual(matchStops("aaa", ["aab"]), { stopAt: undefined, safeUntil: 1 });
 });

@@ -4,14 +4,14 @@ import { FakeEngine } from "../testing/fake_engine.ts";
 import { type Release, TextGate } from "./text_gate.ts";
 
 const bytes = new FakeEngine();
-const words = (list: readonly string[]) =>
+const pieceEngine = (list: readonly string[]) =>
   new FakeEngine({ bytes: (token) => [...new TextEncoder().encode(list[token])] });
 
 function gateOf(engine: FakeEngine, stops: readonly string[] = []): TextGate {
   return new TextGate((ids) => engine.detokenize(ids), stops);
 }
 
-/** Everything that a gate lets through for these ids, until a stop or the end. */
+/** All releases of a gate for these ids, until a stop or the end. */
 function runAll(gate: TextGate, ids: readonly number[]): { out: Release[]; stopped: boolean } {
   const out: Release[] = [];
   for (const id of ids) {
@@ -31,7 +31,7 @@ Deno.test("TextGate lets whole characters through, with all of their tokens", ()
   assert.deepEqual(out, [{ text: "a", ids: fox.slice(0, 1) }, { text: "🦊", ids: fox.slice(1) }]);
 });
 
-Deno.test("TextGate shows a replacement character only for bytes that never become one", () => {
+Deno.test("TextGate shows a replacement character only for bytes that never become a character", () => {
   const gate = gateOf(bytes);
   assert.equal(gate.push(0xf0).release, undefined);
   assert.deepEqual(gate.push(0x41).release, { text: "\ufffdA", ids: [0xf0, 0x41] });
@@ -46,49 +46,49 @@ Deno.test("TextGate sends no half of a character where it is cut, nor its tokens
   for (const byte of [f0!, f1!, f2!]) assert.equal(gate.push(byte).release, undefined);
   assert.equal(gate.flush(true), undefined);
 
-  // A token that ends in the middle of a character.
+  // The first token ends in the middle of a character.
   const pieces: readonly (readonly number[])[] = [[0x61, 0x62, f0!], [f1!], [f2!]];
   const engine = new FakeEngine({ bytes: (token) => pieces[token]! });
   const mixed = gateOf(engine);
   for (const token of [0, 1, 2]) assert.equal(mixed.push(token).release, undefined);
   assert.deepEqual(mixed.flush(true), { text: "ab", ids: [0] });
 
-  // An attempt that replays what another has sent says nothing again.
+  // An attempt that replays the tokens of an earlier one sends none of them again.
   const resumed = gateOf(engine);
   resumed.replay(0);
   assert.equal(resumed.flush(true), undefined);
 });
 
-Deno.test("TextGate holds whole tokens back that may begin a stop string", () => {
-  const gate = gateOf(words(["see\nUs", "er", "er: no"]), ["\nUser: "]);
+Deno.test("TextGate holds back whole tokens that may begin a stop string", () => {
+  const gate = gateOf(pieceEngine(["see\nUs", "er", "er: no"]), ["\nUser: "]);
   assert.equal(gate.push(0).release, undefined);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
-  const two = gateOf(words(["see\nUs", "er: no"]), ["\nUser: "]);
+  const two = gateOf(pieceEngine(["see\nUs", "er: no"]), ["\nUser: "]);
   two.push(0);
   assert.deepEqual(two.push(1), { release: { text: "see", ids: [0, 1] }, stopped: true });
 });
 
 Deno.test("TextGate sends no text after a stop, nor an empty event for it", () => {
-  const gate = gateOf(words(["a", "STOP", "b"]), ["STOP"]);
+  const gate = gateOf(pieceEngine(["a", "STOP", "b"]), ["STOP"]);
   assert.deepEqual(gate.push(0).release, { text: "a", ids: [0] });
   assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
 });
 
-Deno.test("TextGate does not say again what an earlier attempt has said", () => {
-  const gate = gateOf(words(["a", "ab", "c"]), ["abc"]);
+Deno.test("TextGate does not send text again that an earlier attempt has sent", () => {
+  const gate = gateOf(pieceEngine(["a", "ab", "c"]), ["abc"]);
   assert.equal(gate.replay(0), false);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
   assert.deepEqual(gate.push(0).release, { text: "ab", ids: [1] });
 });
 
-Deno.test("TextGate finds a stop string that began in what an earlier attempt has said", () => {
-  const gate = gateOf(words(["a", "bc"]), ["abc"]);
+Deno.test("TextGate finds a stop string that began in the text of an earlier attempt", () => {
+  const gate = gateOf(pieceEngine(["a", "bc"]), ["abc"]);
   gate.replay(0);
   assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
 });
 
-Deno.test("TextGate gathers tokens without text and sends them with the next text", () => {
-  const gate = gateOf(words(["", "x"]));
+Deno.test("TextGate collects tokens without text and sends them with the next text", () => {
+  const gate = gateOf(pieceEngine(["", "x"]));
   assert.equal(gate.push(0).release, undefined);
   assert.deepEqual(gate.push(1).release, { text: "x", ids: [0, 1] });
 });
@@ -106,12 +106,12 @@ Deno.test("TextGate lets exactly the text before the first stop through, whateve
     const whole = bytes.detokenize(ids);
     assert.ok(whole.startsWith(text));
     if (!stopped) assert.equal(text, whole);
-    const told = out.flatMap((release) => release.ids);
-    assert.deepEqual(told, ids.slice(0, told.length));
+    const released = out.flatMap((release) => release.ids);
+    assert.deepEqual(released, ids.slice(0, released.length));
   }));
 });
 
-Deno.test("TextGate goes on from any event as if it had not been interrupted", () => {
+Deno.test("TextGate continues after any event as if it had not been interrupted", () => {
   fc.assert(
     fc.property(tokenText, stopList, fc.nat(), (ids, stops, where) => {
       const whole = runAll(gateOf(bytes, stops), ids);

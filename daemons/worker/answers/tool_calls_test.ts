@@ -14,8 +14,11 @@ const ADD = '{"name": "add", "arguments": {"a": 1}}';
 const GET = '{"name": "get", "arguments": {}}';
 const CALL = `<tool_call>\n${ADD}\n</tool_call>`;
 
-/** What a gate lets through of a text whose every byte is a token, and the calls that it saw. */
-function said(text: string, given: CallWatch, { stops = [] as string[], cut = false } = {}) {
+/**
+ * Passes a text through a gate, one byte per token; returns the text shown, the calls, and the text
+ * after a stop.
+ */
+function watched(text: string, given: CallWatch, { stops = [] as string[], cut = false } = {}) {
   const engine = new FakeEngine();
   const gate = new TextGate((ids) => engine.detokenize(ids), stops, given);
   let shown = "";
@@ -34,76 +37,77 @@ function said(text: string, given: CallWatch, { stops = [] as string[], cut = fa
   return { shown, calls: gate.calls.map((call) => call.name), rest };
 }
 
-Deno.test("a call between tags is no text; what stands before it is", () => {
-  assert.deepEqual(said(`ok <tool_call>${ADD}</tool_call>`, watch("tagged")), {
+Deno.test("a call between tags is not shown; the text before it is", () => {
+  assert.deepEqual(watched(`ok <tool_call>${ADD}</tool_call>`, watch("tagged")), {
     shown: "ok ",
     calls: ["add"],
     rest: "",
   });
 });
 
-Deno.test("several calls follow one another, and the first other word ends them", () => {
+Deno.test("several calls may follow each other, and any other text ends them", () => {
   const two = `${CALL}\n<tool_call>${GET}</tool_call>`;
-  assert.deepEqual(said(two, watch("tagged")).calls, ["add", "get"]);
-  assert.deepEqual(said(`${two}\nso`, watch("tagged")), {
+  assert.deepEqual(watched(two, watch("tagged")).calls, ["add", "get"]);
+  assert.deepEqual(watched(`${two}\nso`, watch("tagged")), {
     shown: "",
     calls: ["add", "get"],
     rest: "o",
   });
-  assert.deepEqual(said(two, watch("tagged", true)).calls, ["add"]);
+  assert.deepEqual(watched(two, watch("tagged", true)).calls, ["add"]);
 });
 
-Deno.test("what stands between tags but is no call of a function there is, is text", () => {
+Deno.test("text between tags that does not call a known function is shown as text", () => {
   for (const body of ["nonsense", '{"name": "other", "arguments": {}}', '{"name": "add"', "{}"]) {
     const text = `a <tool_call>${body}</tool_call> b`;
-    assert.deepEqual(said(text, watch("tagged")), { shown: text, calls: [], rest: "" });
+    assert.deepEqual(watched(text, watch("tagged")), { shown: text, calls: [], rest: "" });
   }
   const mixed = `<tool_call>no</tool_call>${CALL}`;
-  assert.deepEqual(said(mixed, watch("tagged")), {
+  assert.deepEqual(watched(mixed, watch("tagged")), {
     shown: "<tool_call>no</tool_call>",
     calls: ["add"],
     rest: "",
   });
 });
 
-Deno.test("a call whose closing tag the model leaves out counts, half a call does not", () => {
-  assert.deepEqual(said(`<tool_call>${ADD}`, watch("tagged")).calls, ["add"]);
+Deno.test("a call without its closing tag counts, half a call does not", () => {
+  assert.deepEqual(watched(`<tool_call>${ADD}`, watch("tagged")).calls, ["add"]);
   const half = `so <tool_call>${ADD.slice(0, 20)}`;
-  // The model ended so: then it is what it said. Cut off, it would have become a call.
-  assert.equal(said(half, watch("tagged")).shown, half);
-  assert.deepEqual(said(half, watch("tagged"), { cut: true }), {
+  // If the model ended here, this is its text. If it was cut off, it would have become a call.
+  assert.equal(watched(half, watch("tagged")).shown, half);
+  assert.deepEqual(watched(half, watch("tagged"), { cut: true }), {
     shown: "so ",
     calls: [],
     rest: "",
   });
 });
 
-Deno.test("bare JSON with a function's name is a call, at the start alone", () => {
-  assert.deepEqual(said(`\n${ADD}x`, watch("bare")), { shown: "\n", calls: ["add"], rest: "x" });
-  assert.deepEqual(said('{"name":"get","parameters":{"q":"}"}}', watch("bare")).calls, ["get"]);
+Deno.test("bare JSON with a function's name is a call, but only at the start", () => {
+  assert.deepEqual(watched(`\n${ADD}x`, watch("bare")), { shown: "\n", calls: ["add"], rest: "x" });
+  assert.deepEqual(watched('{"name":"get","parameters":{"q":"}"}}', watch("bare")).calls, ["get"]);
   for (const text of [`see ${ADD}`, '{"other": 1} and more', '{"name": "nobody"}', "{", "{}"]) {
-    assert.deepEqual(said(text, watch("bare")), { shown: text, calls: [], rest: "" });
+    assert.deepEqual(watched(text, watch("bare")), { shown: text, calls: [], rest: "" });
   }
 });
 
-Deno.test("JSON that cannot become a call is shown as it comes", () => {
+Deno.test("JSON that cannot become a call is shown as it arrives", () => {
   const match = matchCalls('{"answer": "lo', watch("bare"), true);
   assert.equal(match.holdFrom, 14);
 });
 
-Deno.test("arguments may be written as a text of JSON, but not as anything else", () => {
-  const named = (given: string) => said(`{"name":"add","arguments":${given}}`, watch("bare")).calls;
+Deno.test("arguments may be an object or a string of JSON, but nothing else", () => {
+  const named = (given: string) =>
+    watched(`{"name":"add","arguments":${given}}`, watch("bare")).calls;
   assert.deepEqual(named('"{\\"a\\":1}"'), ["add"]);
   assert.deepEqual(named('"a"'), []);
   assert.deepEqual(named("[1]"), []);
 });
 
-Deno.test("stop strings end the text before a call and are part of it inside", () => {
-  assert.deepEqual(said(`a;${CALL}`, watch("tagged"), { stops: [";"] }).calls, []);
-  assert.deepEqual(said(`a${CALL}`, watch("tagged"), { stops: ["}"] }).calls, ["add"]);
+Deno.test("stop strings end the text before a call, but are part of it inside a call", () => {
+  assert.deepEqual(watched(`a;${CALL}`, watch("tagged"), { stops: [";"] }).calls, []);
+  assert.deepEqual(watched(`a${CALL}`, watch("tagged"), { stops: ["}"] }).calls, ["add"]);
 });
 
-Deno.test("a gate that looks for calls goes on from any event as if never interrupted", () => {
+Deno.test("a gate that looks for calls continues after any event as if it had not been interrupted", () => {
   const pieces = fc.constantFrom("<tool", "_call>", ADD, "</tool_call>", "\n", "x", "<", "{");
   const syntaxes = fc.constantFrom<CallSyntax>("tagged", "bare");
   fc.assert(

@@ -27,7 +27,7 @@ Deno.test("rerank() scores each document, in the order given", async () => {
   assert.deepEqual(reply.scores, [0.1, 0.9, 0.9]);
 });
 
-Deno.test("what the model is not made for is refused with the reason", async () => {
+Deno.test("a call that the model does not support is refused with the reason", async () => {
   const engine = new FakeEngine();
   const ranked = new VectorCalls(1).rerank(engine, { query: "a", documents: ["b"] }, stays);
   await assert.rejects(ranked, /has no rank pooling/);
@@ -35,7 +35,7 @@ Deno.test("what the model is not made for is refused with the reason", async () 
   assert.throws(() => requireCapability(encoder, "generate"), /does not generate/);
 });
 
-Deno.test("token ids outside the vocabulary are refused by their place", async () => {
+Deno.test("token ids outside the vocabulary are refused with their index", async () => {
   const calls = new VectorCalls(1);
   await assert.rejects(
     calls.embed(new FakeEngine(), { input: ["a", [1, 999]] }, stays),
@@ -43,7 +43,7 @@ Deno.test("token ids outside the vocabulary are refused by their place", async (
   );
 });
 
-Deno.test("more calls than the bound are refused, and a client that leaves ends its own", async () => {
+Deno.test("calls beyond the limit are refused, and a client that leaves ends its own call", async () => {
   const calls = new VectorCalls(1);
   const engine = new FakeEngine({ stepMs: 5 });
   const leave = new AbortController();

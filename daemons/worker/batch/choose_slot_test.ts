@@ -9,6 +9,6 @@ Deno.test("chooseSlot() among equals takes the one unused for longest", () => {
   assert.equal(chooseSlot([{ shared: 1, usedAt: 7 }, { shared: 1, usedAt: 2 }]), 1);
 });
 
-Deno.test("chooseSlot() of nothing is nothing", () => {
+Deno.test("chooseSlot() of no slots is undefined", () => {
   assert.equal(chooseSlot([]), undefined);
 });

@@ -15,8 +15,8 @@ import {
 
 type Opened = ReturnType<typeof openGenerator> & { engine: FakeEngine };
 
-/** Says `text` after whatever prompt of three bytes, then ends. */
-const saying = (text: string): FakeEngineOptions => {
+/** Options of an engine that generates `text` after any prompt of three bytes, then ends. */
+const replying = (text: string): FakeEngineOptions => {
   const bytes = [...new TextEncoder().encode(text), FAKE_END];
   return { next: (tokens) => bytes[tokens.length - 3] ?? FAKE_END };
 };
@@ -41,8 +41,8 @@ async function using(
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
-Deno.test("a run starts, tells its tokens and ends once", () =>
-  using(saying("hi"), async ({ generator, outcomes }) => {
+Deno.test("a run starts, sends its tokens and ends once", () =>
+  using(replying("hi"), async ({ generator, outcomes }) => {
     const run = await generator.execute(request({ seed: 7 }));
     const events = await readEvents(run.stream.body);
     assert.deepEqual(outline(events), ["started", "token", "token", "end EOS"]);
@@ -54,7 +54,7 @@ Deno.test("a run starts, tells its tokens and ends once", () =>
     assert.deepEqual(outcomes, ["completed"]);
   }));
 
-Deno.test("the first token goes out while the generation goes on", () =>
+Deno.test("the first token is sent while the generation continues", () =>
   using(endless, async ({ generator }) => {
     const run = await generator.execute(request());
     const reader = run.stream.body.getReader();
@@ -66,7 +66,7 @@ Deno.test("the first token goes out while the generation goes on", () =>
     await reader.cancel();
   }));
 
-Deno.test("a run without a limit ends where the context is full", () =>
+Deno.test("a run without a limit ends when the context is full", () =>
   using({ ...endless, context: 10, stepMs: 0 }, async ({ generator, engine }) => {
     const run = await generator.execute(request());
     const events = await readEvents(run.stream.body);
@@ -76,7 +76,7 @@ Deno.test("a run without a limit ends where the context is full", () =>
   }));
 
 Deno.test("max_tokens never cuts a character in two: its first half is not sent", () =>
-  using(saying("aé"), async ({ generator }) => {
+  using(replying("aé"), async ({ generator }) => {
     const run = await generator.execute(request({ max_tokens: 2 }));
     const events = await readEvents(run.stream.body);
     assert.equal(textOf(events), "a");
@@ -86,15 +86,15 @@ Deno.test("max_tokens never cuts a character in two: its first half is not sent"
   }));
 
 Deno.test("a stop string ends the run and is not shown", () =>
-  using(saying("one two three"), async ({ generator }) => {
+  using(replying("one two three"), async ({ generator }) => {
     const run = await generator.execute(request({ stop: ["two", "three"] }));
     const events = await readEvents(run.stream.body);
     assert.equal(outline(events).at(-1), "end STOP_SEQUENCE");
     assert.equal(textOf(events), "one ");
   }));
 
-Deno.test("a resumed run goes on at the next index as if never broken, from every event", () =>
-  using(saying("one é two"), async ({ generator }) => {
+Deno.test("a resumed run continues at the next index as if never interrupted, after every event", () =>
+  using(replying("one é two"), async ({ generator }) => {
     const whole = await readEvents((await generator.execute(request())).stream.body);
     const tokens = whole.filter((event) => event.event === "token");
     for (let at = 0; at <= tokens.length; at++) {
@@ -103,8 +103,8 @@ Deno.test("a resumed run goes on at the next index as if never broken, from ever
         resume_index: at,
       }));
       const rest = await readEvents(run.stream.body);
-      const told = rest.filter((event) => event.event === "token");
-      assert.deepEqual(told, tokens.slice(at));
+      const resumedTokens = rest.filter((event) => event.event === "token");
+      assert.deepEqual(resumedTokens, tokens.slice(at));
       const end = rest.at(-1);
       assert.ok(end?.event === "end" && end.data.tokens_out === 10);
     }
@@ -114,7 +114,7 @@ Deno.test("a run with tools that is resumed in the middle of a call makes the ca
   const tools = [{ type: "function", function: { name: "f" } }];
   const messages = [{ role: "user", content: "abc" }];
   const text = 'ok <tool_call>{"name":"f"}</tool_call>';
-  return using(saying(text), async ({ generator }) => {
+  return using(replying(text), async ({ generator }) => {
     const run = await generator.execute(request({ messages, tools }));
     const events = await readEvents(run.stream.body);
     assert.equal(textOf(events), "ok ");
@@ -139,7 +139,7 @@ Deno.test("a run with tools that is resumed in the middle of a call makes the ca
 });
 
 Deno.test("resumed tokens count in max_tokens, and a run that has nothing left ends at once", () =>
-  using(saying("abcdef"), async ({ generator }) => {
+  using(replying("abcdef"), async ({ generator }) => {
     const ids = [0x61, 0x62];
     const two = await generator.execute(
       request({ max_tokens: 3, resume_tokens: ids, resume_index: 2 }),
@@ -177,7 +177,7 @@ Deno.test("a long prompt is evaluated in chunks beside a run that generates", ()
     first.leave();
   }));
 
-Deno.test("a prompt that a slot holds already is not evaluated again, but for its last token", () =>
+Deno.test("a prompt that a slot already has is not evaluated again, except for its last token", () =>
   using({ ...endless, slots: 2 }, async ({ generator, engine }) => {
     const prompt = "the same beginning";
     await readEvents((await generator.execute(request({ prompt, max_tokens: 1 }))).stream.body);
@@ -243,14 +243,14 @@ Deno.test("a higher attempt replaces a lower one; a lower one is refused; an old
     assert.equal(outline(await readEvents(second.stream.body)).at(-1), "end MAX_TOKENS");
   }));
 
-Deno.test("a reader that does not read stalls its own slot only, and is cut in the end", () =>
+Deno.test("a reader that does not read stalls only its own slot, and is finally cut off", () =>
   using({ ...endless, stepMs: 0, slots: 2 }, async ({ generator, engine, outcomes }) => {
     const slow = await generator.execute(request());
     await until(() => slow.stream.full);
     const stalledAt = engine.sequences[0]!.tokens.length;
     const quick = await generator.execute(request({ max_tokens: 20 }));
     assert.equal(textOf(await readEvents(quick.stream.body)).length, 20);
-    // A step that had begun when the buffer was full may have ended since.
+    // A step that was running when the buffer became full may have ended since.
     const { length } = engine.sequences[0]!.tokens;
     assert.ok(length <= stalledAt + 1, `${length} tokens instead of ${stalledAt}`);
     await until(() => generator.active === 0);
@@ -259,7 +259,7 @@ Deno.test("a reader that does not read stalls its own slot only, and is cut in t
     assert.equal(outline(events).at(-1), "error TIMEOUT");
   }, { streamBuffer: 8, slowReaderMs: 1_000, metricsIntervalMs: 5 }));
 
-Deno.test("a reader that reads again lets its slot go on", () =>
+Deno.test("a reader that reads again lets its slot continue", () =>
   using({ ...endless, stepMs: 0 }, async ({ generator }) => {
     const run = await generator.execute(request({ max_tokens: 50 }));
     for (let tries = 0; !run.stream.full; tries++) {
@@ -269,7 +269,7 @@ Deno.test("a reader that reads again lets its slot go on", () =>
     assert.equal(textOf(await readEvents(run.stream.body)).length, 50);
   }, { streamBuffer: 8 }));
 
-Deno.test("metrics go out while a run waits, in prefill and while it generates", () =>
+Deno.test("metrics are sent while a run waits, in prefill and while it generates", () =>
   using({ ...endless, stepMs: 4 }, async ({ generator }) => {
     const first = await generator.execute(request({ prompt: "x".repeat(320), max_tokens: 10 }));
     const second = await generator.execute(request({ max_tokens: 1 }));
@@ -283,7 +283,7 @@ Deno.test("metrics go out while a run waits, in prefill and while it generates",
     assert.equal(two![0]!.event, "metrics");
   }, { metricsIntervalMs: 5 }));
 
-Deno.test("a run says how much of the prompt was read before its first token, however short it is", () =>
+Deno.test("a run reports its prompt progress before its first token, however short the prompt is", () =>
   using({ ...endless }, async ({ generator }) => {
     const run = await generator.execute(request({ prompt: "xyz", max_tokens: 2 }));
     const events = await readEvents(run.stream.body);
@@ -332,7 +332,7 @@ Deno.test("a text that is far too long is refused after a piece of it, whole cha
     assert.ok(engine.read < 20_000, `${engine.read} tokens were read`);
   }));
 
-Deno.test("ids outside the vocabulary are refused, each by name", () =>
+Deno.test("ids outside the vocabulary are refused, each with its field", () =>
   using({}, async ({ generator }) => {
     const wrong = request({
       prompt_tokens: [1, 999],
@@ -347,7 +347,7 @@ Deno.test("ids outside the vocabulary are refused, each by name", () =>
     });
   }));
 
-Deno.test("drain() lets runs end, and cuts those that take too long so that they can move", () =>
+Deno.test("drain() lets runs end, and cuts off those that take too long so that they can continue elsewhere", () =>
   using(endless, async ({ generator }) => {
     const run = await generator.execute(request());
     const events = readEvents(run.stream.body);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { PrefillPace } from "./prefill_pace.ts";
 
-/** A machine on which a step takes `base` and what each sequence and each prompt token adds. */
+/**
+ * Teaches a pace the steps of a machine: `step` ms, plus `token` ms for each prompt token; returns
+ * its limit.
+ */
 function learn(pace: PrefillPace, generating: number, ms: { step: number; token: number }): number {
   for (let step = 0; step < 50; step++) pace.observe({ generating, prefilled: 0, ms: ms.step });
   let chunk = 0;
@@ -12,21 +15,21 @@ function learn(pace: PrefillPace, generating: number, ms: { step: number; token:
   return chunk;
 }
 
-Deno.test("PrefillPace stretches steps by as much as it may, on slow and on fast machines", () => {
+Deno.test("PrefillPace lengthens steps by the allowed factor, on slow and on fast machines", () => {
   assert.equal(learn(new PrefillPace(3), 4, { step: 20, token: 2 }), 20);
   assert.equal(learn(new PrefillPace(3), 4, { step: 8, token: 0.03125 }), 512);
-  // Whole tiles: 41 tokens take as long as 44.
+  // Steps are computed in whole tiles: 41 tokens take as long as 44.
   assert.equal(learn(new PrefillPace(2), 1, { step: 40, token: 1 }), 43);
 });
 
-Deno.test("PrefillPace always lets a prompt go on, and begins carefully", () => {
+Deno.test("PrefillPace always lets a prompt advance, and starts with few tokens", () => {
   assert.equal(new PrefillPace(3).chunk(1), 32);
   assert.equal(learn(new PrefillPace(1.5), 1, { step: 1, token: 100 }), 7);
   assert.equal(learn(new PrefillPace(2), 4, { step: 5, token: 1 }), 12);
   assert.equal(learn(new PrefillPace(1.5), 20, { step: 1, token: 100 }), 4);
 });
 
-Deno.test("PrefillPace goes by the steps of as many sequences as generate, or nearly as many", () => {
+Deno.test("PrefillPace uses the steps with the same number of sequences, or nearly the same", () => {
   const pace = new PrefillPace(2);
   learn(pace, 8, { step: 80, token: 1 });
   learn(pace, 1, { step: 31, token: 1 });
@@ -35,7 +38,7 @@ Deno.test("PrefillPace goes by the steps of as many sequences as generate, or ne
   assert.equal(pace.chunk(16), 80);
 });
 
-Deno.test("PrefillPace learns from prompts that were read while nobody generated", () => {
+Deno.test("PrefillPace learns from prompts that were read while no sequence generated", () => {
   const pace = new PrefillPace(3);
   pace.observe({ generating: 0, prefilled: 100, ms: 200 });
   pace.observe({ generating: 1, prefilled: 0, ms: 31 });

@@ -6,7 +6,7 @@ import { StoppedClock } from "../testing/stopped_clock.ts";
 import type { CallWatch } from "../answers/tool_calls.ts";
 import type { Run } from "./run.ts";
 
-/** Starts a run, hands it the tokens of a text until it ends, and reads what came of it. */
+/** Starts a run, gives it the tokens of a text until it ends, and reads its events. */
 async function say(run: Run, text: string, { end = true } = {}) {
   run.start();
   for (const token of [...tokensOf(text), ...end ? [FAKE_END] : []]) run.accept({ token });
@@ -24,30 +24,30 @@ async function say(run: Run, text: string, { end = true } = {}) {
 const watch: CallWatch = { syntax: "tagged", names: new Set(["f"]), single: false };
 const CALL = '<tool_call>{"name":"f"}</tool_call>';
 
-Deno.test("a run sends each token and ends with the model; its end is no token", async () => {
-  const said = await say(testRun(), "hi");
-  assert.deepEqual(said.outline, ["started", "token", "token", "end EOS"]);
-  assert.deepEqual([said.text, idsOf(said.events)], ["hi", tokensOf("hi")]);
-  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [3, 2]);
+Deno.test("a run sends each token and ends with the model, whose end token is not sent", async () => {
+  const reply = await say(testRun(), "hi");
+  assert.deepEqual(reply.outline, ["started", "token", "token", "end EOS"]);
+  assert.deepEqual([reply.text, idsOf(reply.events)], ["hi", tokensOf("hi")]);
+  assert.deepEqual([reply.end?.tokens_in, reply.end?.tokens_out], [3, 2]);
 });
 
-Deno.test("a resumed run shows its sampling what there is already, and goes on after it", async () => {
-  const told: unknown[] = [];
+Deno.test("a resumed run shows its sampling the earlier tokens, and continues after them", async () => {
+  const calls: unknown[] = [];
   const sampling = {
-    see: (prompt: readonly number[]) => told.push(["see", ...prompt]),
-    replay: (token: number) => told.push(["replay", token]),
+    see: (prompt: readonly number[]) => calls.push(["see", ...prompt]),
+    replay: (token: number) => calls.push(["replay", token]),
   };
   const run = testRun({ prompt: [1, 2], resume: tokensOf("ab"), resumeIndex: 1, sampling });
   assert.deepEqual([...run.tokens], [1, 2, ...tokensOf("ab")]);
-  const said = await say(run, "c");
-  assert.deepEqual(told, [["see", 1, 2], ["replay", 0x61], ["replay", 0x62]]);
-  assert.deepEqual(said.events.filter(({ event }) => event === "token"), [
+  const reply = await say(run, "c");
+  assert.deepEqual(calls, [["see", 1, 2], ["replay", 0x61], ["replay", 0x62]]);
+  assert.deepEqual(reply.events.filter(({ event }) => event === "token"), [
     { event: "token", data: { t: "c", i: 1, ids: tokensOf("c") } },
   ]);
-  assert.deepEqual([said.end?.tokens_in, said.end?.tokens_out], [2, 3]);
+  assert.deepEqual([reply.end?.tokens_in, reply.end?.tokens_out], [2, 3]);
 });
 
-Deno.test("a resumed run that was over already ends at once, as it would have", async () => {
+Deno.test("a resumed run that was already complete ends at once, as it would have", async () => {
   for (
     const [last, spec] of [
       ["end EOS", { resume: [0x61, FAKE_END, 0x62] }],
@@ -56,26 +56,26 @@ Deno.test("a resumed run that was over already ends at once, as it would have", 
       ["end TOOL_CALLS", { resume: tokensOf(CALL), watch: { ...watch, single: true } }],
     ] as const
   ) {
-    const said = await say(testRun(spec), "more");
-    assert.deepEqual(said.outline, ["started", last]);
-    assert.equal(said.end?.tool_calls?.length, last === "end TOOL_CALLS" ? 1 : undefined);
+    const reply = await say(testRun(spec), "more");
+    assert.deepEqual(reply.outline, ["started", last]);
+    assert.equal(reply.end?.tool_calls?.length, last === "end TOOL_CALLS" ? 1 : undefined);
   }
 });
 
-Deno.test("a stop string that began in what is resumed ends a run", async () => {
-  const said = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
-  assert.deepEqual([said.text, said.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
+Deno.test("a stop string that began in the resumed text ends a run", async () => {
+  const reply = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
+  assert.deepEqual([reply.text, reply.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
 });
 
-Deno.test("a stop string ends a run and is not shown; what only looked like one is", async () => {
-  const said = await say(testRun({ stops: ["##"] }), "a#b##c");
-  assert.equal(said.text, "a#b");
-  assert.equal(said.outline.at(-1), "end STOP_SEQUENCE");
-  assert.equal(said.end?.tokens_out, 5);
+Deno.test("a stop string ends a run and is not shown; text that only looked like one is shown", async () => {
+  const reply = await say(testRun({ stops: ["##"] }), "a#b##c");
+  assert.equal(reply.text, "a#b");
+  assert.equal(reply.outline.at(-1), "end STOP_SEQUENCE");
+  assert.equal(reply.end?.tokens_out, 5);
   assert.equal((await say(testRun({ stops: ["##"] }), "a#")).text, "a#");
 });
 
-Deno.test("a run ends after its most tokens, those resumed included, or with the context", async () => {
+Deno.test("a run ends after max_tokens, including resumed ones, or when the context is full", async () => {
   const some = await say(testRun({ resume: tokensOf("ab"), maxTokens: 4 }), "cdef");
   assert.deepEqual([some.text, some.outline.at(-1)], ["cd", "end MAX_TOKENS"]);
   const engine = new FakeEngine({ context: 6 });
@@ -102,29 +102,30 @@ Deno.test("a run ends with the calls that were made, and half a call is neither 
   assert.deepEqual([text.text, text.outline.at(-1)], ["ok <tool", "end EOS"]);
 });
 
-Deno.test("logprobs go out with the text of their tokens, in order, however long that is held", async () => {
+Deno.test("logprobs are sent with the text of their tokens, in order, however long that is held back", async () => {
   const run = testRun({ stops: ["aab"] });
   const odds = (token: number, logprob: number) => ({
     token,
     odds: { logprob, top: [{ token: 0x7a, logprob: -9 }] },
   });
-  const told = (id: number, t: string, logprob: number) => ({
+  const logprobOf = (id: number, t: string, logprob: number) => ({
     id,
     t,
     logprob,
     top: [{ id: 0x7a, t: "z", logprob: -9 }],
   });
   run.start();
-  // Two bytes of one character, then what may become a stop string: of three, the first cannot.
+  // Two bytes of one character, then three that may be a stop string: the first of them turns out
+  // not to.
   [0xc3, 0xa9, 0x61, 0x61, 0x61].forEach((token, index) => run.accept(odds(token, -1 - index)));
   run.complete("EOS");
   const events = await readEvents(run.answer.stream.body);
   assert.deepEqual(
     events.flatMap((event) => event.event === "token" ? [[event.data.t, event.data.logprobs]] : []),
     [
-      ["é", [told(0xc3, "\ufffd", -1), told(0xa9, "\ufffd", -2)]],
-      ["a", [told(0x61, "a", -3)]],
-      ["aa", [told(0x61, "a", -4), told(0x61, "a", -5)]],
+      ["é", [logprobOf(0xc3, "\ufffd", -1), logprobOf(0xa9, "\ufffd", -2)]],
+      ["a", [logprobOf(0x61, "a", -3)]],
+      ["aa", [logprobOf(0x61, "a", -4), logprobOf(0x61, "a", -5)]],
     ],
   );
 });
@@ -147,7 +148,7 @@ Deno.test("tokens before the start and after the end are ignored", async () => {
   assert.equal(counted, 1);
 });
 
-Deno.test("a run tells how much of its prompt is read until its first token, then that all is", async () => {
+Deno.test("a run reports how much of its prompt is read until its first token, then that all of it is", async () => {
   const run = testRun({ resume: tokensOf("d") });
   run.answer.report();
   run.start();
@@ -172,7 +173,7 @@ Deno.test("a run tells how much of its prompt is read until its first token, the
   assert.equal(end.data.tokens_cached, 2);
 });
 
-Deno.test("how fast a resumed run is depends on its own tokens only", async () => {
+Deno.test("the speed of a resumed run counts only its own tokens", async () => {
   using clock = new StoppedClock();
   const run = testRun({ resume: tokensOf("abc") });
   run.start();
@@ -187,7 +188,7 @@ Deno.test("how fast a resumed run is depends on its own tokens only", async () =
   assert.deepEqual([metrics.data.tokens_out, metrics.data.tokens_per_second], [6, 100]);
 });
 
-Deno.test("tokens of a prompt that were cached never are more than it has", async () => {
+Deno.test("the number of cached prompt tokens never exceeds the prompt", async () => {
   const run = testRun({ resume: tokensOf("defg") });
   run.start();
   run.evaluated(6, 6);
@@ -196,15 +197,15 @@ Deno.test("tokens of a prompt that were cached never are more than it has", asyn
   assert.ok(end?.event === "end" && end.data.tokens_cached === 3);
 });
 
-Deno.test("a run wakes the loop when its reader takes something, and after its owner when it ends", async () => {
-  const told: string[] = [];
-  const run = testRun({}, { wake: () => told.push("wake"), onEnded: () => told.push("ended") });
+Deno.test("a run wakes the loop when its reader reads, and when it ends, after its owner is called", async () => {
+  const calls: string[] = [];
+  const run = testRun({}, { wake: () => calls.push("wake"), onEnded: () => calls.push("ended") });
   run.start();
-  assert.deepEqual(told, []);
+  assert.deepEqual(calls, []);
   const reader = run.answer.stream.body.getReader();
   await reader.read();
-  assert.deepEqual(told, ["wake"]);
+  assert.deepEqual(calls, ["wake"]);
   await reader.cancel();
   run.complete("EOS");
-  assert.deepEqual(told, ["wake", "ended", "wake"]);
+  assert.deepEqual(calls, ["wake", "ended", "wake"]);
 });

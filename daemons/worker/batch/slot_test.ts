@@ -9,10 +9,10 @@ import { Slot } from "./slot.ts";
 
 const MARK = new Uint32Array([1, 2]);
 
-/** A sequence whose generations count how often they are closed. */
+/** A sequence that counts how often its generations are closed. */
 class WatchedSequence extends FakeSequence {
   closed = 0;
-  /** What each step chooses, in place of the engine's own next token. */
+  /** Tokens that each step chooses, in place of the engine's own. */
   chosen: Chosen[][] | undefined;
 
   override generate(...given: Parameters<FakeSequence["generate"]>): Generation {
@@ -24,7 +24,7 @@ class WatchedSequence extends FakeSequence {
   }
 }
 
-/** A slot whose sequence holds the tokens of a text evaluated. */
+/** A slot whose sequence has evaluated the tokens of a text. */
 function open(held = "") {
   const engine = new FakeEngine({ next: () => 0x78 });
   const sequence = new WatchedSequence(engine, 0);
@@ -42,13 +42,13 @@ async function endOf(run: Run) {
 
 const isConflict = (error: unknown) => error instanceof LlorchError && error.code === "CONFLICT";
 
-Deno.test("a slot shares the beginning of a run, never its last token", () => {
+Deno.test("a slot shares a prefix of a run, never its last token", () => {
   const { slot } = open("abc");
   const shared = ["abcd", "abc", "ab", "abX", "Xbc", "X"].map((text) => slot.shared(asking(text)));
   assert.deepEqual(shared, [3, 2, 1, 2, 0, 0]);
 });
 
-Deno.test("a run that gets a slot starts, with what is shared taken as evaluated", async () => {
+Deno.test("a run that gets a slot starts with the shared prefix already evaluated", async () => {
   const { slot, sequence } = open("abXYZ");
   const run = asking("abcd");
   slot.assign(run);
@@ -63,7 +63,7 @@ Deno.test("a run that gets a slot starts, with what is shared taken as evaluated
   assert.equal(end.data.tokens_cached, 2);
 });
 
-Deno.test("what a model that cannot be cut forgets is evaluated again", async () => {
+Deno.test("a model that cannot drop tokens evaluates the prompt again", async () => {
   const { slot, sequence } = open("abc");
   sequence.trim = () => 1;
   const run = asking("abcd");
@@ -89,7 +89,7 @@ Deno.test("a slot evaluates the prompt in pieces, and the last one yields the fi
   assert.equal((await endOf(run)).tokens_out, 2);
 });
 
-Deno.test("a run is told how much of its prompt is evaluated after each piece", async () => {
+Deno.test("a run gets the number of evaluated prompt tokens after each piece", async () => {
   const { slot } = open("a");
   const run = asking("abcdef");
   slot.assign(run);
@@ -114,7 +114,7 @@ Deno.test("a run gets all tokens of a step, and none after its end", async () =>
   assert.equal(outline(events).at(-1), "end EOS");
 });
 
-Deno.test("a slot that is released ends the generation and keeps what it holds for the next run", async () => {
+Deno.test("a slot that is released ends the generation and keeps its tokens for the next run", async () => {
   const { slot, sequence } = open();
   assert.equal(slot.usedAt, 0);
   const run = asking("abc");
@@ -134,7 +134,7 @@ Deno.test("a slot that is released ends the generation and keeps what it holds f
   assert.deepEqual(sequence.tokens, tokensOf("abcd"));
 });
 
-Deno.test("a slot in use is neither saved nor restored, and its run goes on", async () => {
+Deno.test("a slot in use is neither saved nor restored, and its run continues", async () => {
   const { slot, sequence } = open("ab");
   let calls = 0;
   sequence.save = sequence.restore = () => Promise.resolve(++calls);
@@ -145,7 +145,7 @@ Deno.test("a slot in use is neither saved nor restored, and its run goes on", as
   assert.deepEqual([calls, slot.run, sequence.tokens], [0, run, tokensOf("ab")]);
 });
 
-Deno.test("a free slot is saved and restored, as old as what comes back is", async () => {
+Deno.test("a free slot is saved, and restored with the time of its last use", async () => {
   const path = await Deno.makeTempFile();
   try {
     assert.equal(await open("abc").slot.save(path, MARK), 3);

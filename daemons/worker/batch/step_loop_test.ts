@@ -9,7 +9,7 @@ import { testRun, tokensOf } from "../testing/run.ts";
 import type { Run, RunContext, RunSpec } from "./run.ts";
 import { StepLoop, type StepLoopOptions } from "./step_loop.ts";
 
-/** A loop over a fake engine, and what happened to its runs. */
+/** A loop with a fake engine, and records of its runs. */
 class Opened {
   readonly engine: FakeEngine;
   readonly loop: StepLoop;
@@ -19,7 +19,7 @@ class Opened {
   readonly started: string[] = [];
   /** Errors that were logged. */
   readonly logged: unknown[] = [];
-  /** What broke the loop. */
+  /** Errors that broke the loop. */
   readonly fatal: unknown[] = [];
   readonly #held: (() => void)[] = [];
   /** Steps that were held. */
@@ -38,7 +38,7 @@ class Opened {
     });
   }
 
-  /** Lets a run wait for a slot. */
+  /** Puts a run into the queue for a slot. */
   add(jobId: string, spec: Partial<RunSpec> = {}, context: Partial<RunContext> = {}): Run {
     const run = testRun({ jobId, ...spec }, {
       engine: this.engine,
@@ -55,7 +55,7 @@ class Opened {
     return run;
   }
 
-  /** Lets the steps of a sequence wait until they are let go. */
+  /** Holds the steps of a sequence until `letGo` is called. */
   hold(index: number): { begun: Promise<void>; letGo: () => void } {
     const sequence = this.engine.sequences[index]!;
     const prefill = sequence.prefill.bind(sequence);
@@ -74,7 +74,7 @@ class Opened {
   async close(): Promise<void> {
     for (const letGo of this.#held) letGo();
     await this.loop.close();
-    // A loop that broke waits for none.
+    // A broken loop waits for no step.
     await Promise.all(this.#steps);
   }
 }
@@ -92,12 +92,12 @@ async function using(
   }
 }
 
-/** Everything that came of a run, without the figures. */
+/** The kinds of a run's events, without their figures. */
 const outlineOf = async (run: Run) => outline(await readEvents(run.answer.stream.body));
 const codeIs = (code: string) => (error: unknown) =>
   error instanceof LlorchError && error.code === code;
 
-/** What breaks where a prompt begins with `!`, after its first token. */
+/** Options of an engine that throws, for prompts that start with `!`, after the first token. */
 const breaking = (error: Error): FakeEngineOptions => ({
   slots: 2,
   next: ([first]) => {
@@ -121,7 +121,7 @@ Deno.test("slots are given first come first served, and no run is taken without 
     assert.deepEqual(opened.started, ["a", "b", "c", "d"]);
   }));
 
-Deno.test("a run gets the free slot that shares its longest prefix, the first that came choosing first", () =>
+Deno.test("a run gets the free slot that shares its longest prefix, and the first run chooses first", () =>
   using({ slots: 3 }, async (opened) => {
     const { sequences, steps } = opened.engine;
     ["abX", "abcX", "X"].forEach((text, index) => sequences[index]!.tokens = tokensOf(text));
@@ -139,7 +139,7 @@ Deno.test("a run gets the free slot that shares its longest prefix, the first th
 Deno.test("a run whose reader is behind is not stepped until the reader takes something", () =>
   using({ slots: 2 }, async (opened) => {
     const ofSlow = () => opened.engine.steps.filter(([index]) => index === 0).length;
-    // Its start, its figures and its first token.
+    // The buffer has room for the start, the metrics and the first token.
     const slow = opened.add("slow", { maxTokens: 5 }, { streamBuffer: 3 });
     const quick = opened.add("quick", { maxTokens: 20 });
     assert.equal(textOf(await readEvents(quick.answer.stream.body)).length, 20);
@@ -156,7 +156,7 @@ Deno.test("a step that throws ends its own run, and its slot is emptied once all
     const [bad, good] = [opened.add("bad", BAD), opened.add("good", { maxTokens: 3 })];
     assert.deepEqual(await outlineOf(bad), ["started", "error INTERNAL"]);
     assert.deepEqual(opened.logged, [error]);
-    // Others still compute: the engine must not be touched.
+    // Other steps still run: the engine must not be touched.
     await other.begun;
     assert.equal(broken!.tokens.length, 3);
     other.letGo();
@@ -166,7 +166,7 @@ Deno.test("a step that throws ends its own run, and its slot is emptied once all
   });
 });
 
-Deno.test("an error that is made for the client reaches it and is not logged", () =>
+Deno.test("an error for the client reaches it and is not logged", () =>
   using(breaking(new LlorchError("INVALID_REQUEST", "It cannot be")), async (opened) => {
     assert.deepEqual(await outlineOf(opened.add("bad", BAD)), ["started", "error INVALID_REQUEST"]);
     assert.deepEqual(opened.logged, []);
@@ -204,7 +204,7 @@ Deno.test("an engine that is stuck breaks the loop, though other steps never end
   });
 });
 
-Deno.test("what waits for a slot is refused when the loop breaks", () => {
+Deno.test("runs that wait for a slot are refused when the loop breaks", () => {
   const stuck = new EngineStuck("The grammar takes too long");
   return using(breaking(stuck), async (opened) => {
     const other = opened.hold(1);
@@ -216,7 +216,7 @@ Deno.test("what waits for a slot is refused when the loop breaks", () => {
   });
 });
 
-Deno.test("whatever else breaks the loop is told, too", () => {
+Deno.test("any other error that breaks the loop is reported too", () => {
   const error = new Error("It broke");
   const takeNext = () => {
     throw error;
@@ -237,7 +237,7 @@ Deno.test("withSlot() waits for the running step, and the next step waits for it
     const done = loop.withSlot(1, async (slot) => {
       order.push("work");
       const before = engine.steps.length;
-      // Several steps would be done in these turns of the event loop.
+      // Without the hold, several steps would run in these turns of the event loop.
       for (let turns = 0; turns < 5; turns++) await delay(0);
       return { slot, steps: engine.steps.length - before };
     });
@@ -249,7 +249,7 @@ Deno.test("withSlot() waits for the running step, and the next step waits for it
     assert.deepEqual([slot.sequence, steps], [engine.sequences[1], 0]);
   }));
 
-Deno.test("withSlot() hands on what its work throws, refuses a slot that is not there, and steps go on", () =>
+Deno.test("withSlot() rethrows errors of its work, refuses an unknown slot, and steps continue", () =>
   using({}, async (opened) => {
     const error = new Error("The disk is full");
     await assert.rejects(opened.loop.withSlot(0, () => Promise.reject(error)), error);
@@ -257,7 +257,7 @@ Deno.test("withSlot() hands on what its work throws, refuses a slot that is not 
     assert.equal((await outlineOf(opened.add("a", { maxTokens: 1 }))).at(-1), "end MAX_TOKENS");
   }));
 
-Deno.test("close() waits for the running step and for what was to be done after it, and then takes nothing", () =>
+Deno.test("close() waits for the running step and the work queued after it, and then accepts nothing", () =>
   using({}, async (opened) => {
     const { loop, engine } = opened;
     const order: string[] = [];

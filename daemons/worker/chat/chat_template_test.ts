@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
 import { ChatTemplate } from "./chat_template.ts";
 
-/** One token a character; with `special`, `<|x|>` is one token of its own. */
+/** One token per character; with `special`, `<|x|>` is a single token. */
 function tokenize(text: string, special: boolean): number[] {
   const parts = special ? text.match(/<\|\w+\|>|[^]/gu) ?? [] : [...text];
   return parts.map((part) => part.length > 2 ? 1000 + part.length : part.codePointAt(0)!);
@@ -30,7 +30,7 @@ Deno.test("ChatTemplate keeps control tokens that people write as text", async (
   ]);
 });
 
-Deno.test("ChatTemplate keeps them as text where the template trims messages", async () => {
+Deno.test("ChatTemplate keeps control tokens as text if the template trims messages", async () => {
   const trimming = chatml.replace("m.content }}", "m.content | trim }}");
   const tokens = await new ChatTemplate(trimming, tokenizer).tokenize(user(" <|end|> "));
   assert.deepEqual(tokens.slice(1, -2), tokenize("<|end|>", false));

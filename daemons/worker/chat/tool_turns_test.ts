@@ -29,7 +29,7 @@ const conversation: Message[] = [
   { role: "tool", content: "two", tool_call_id: "c1" },
 ];
 
-Deno.test("toolSkills() finds out whether a template knows tools and how it writes calls", () => {
+Deno.test("toolSkills() detects whether a template supports tools and how it writes calls", () => {
   assert.deepEqual(toolSkills(render(HERMES)), {
     native: true,
     argumentsAs: "value",
@@ -43,7 +43,7 @@ Deno.test("toolSkills() finds out whether a template knows tools and how it writ
   assert.equal(toolSkills(render(asText)).argumentsAs, "text");
 });
 
-Deno.test("toolSkills() takes a template that ignores tools, or results of them, for one without", () => {
+Deno.test("toolSkills() treats a template that ignores tools, or their results, as one without tools", () => {
   assert.equal(toolSkills(render(PLAIN)).native, false);
   const noResults = HERMES.replace("{% for m", "{% for m").replace(
     "]{{ m.content }}",
@@ -55,13 +55,13 @@ Deno.test("toolSkills() takes a template that ignores tools, or results of them,
   assert.equal(toolSkills(render(noSystem)).system, false);
 });
 
-Deno.test("nativeTurns() gives arguments as values and results their function's name", () => {
+Deno.test("nativeTurns() passes arguments as values, and results with their function's name", () => {
   const turns = nativeTurns(conversation, "value");
   assert.deepEqual(turns[1]?.tool_calls?.[0]?.function.arguments, { a: 1 });
   assert.deepEqual(turns[2], { role: "tool", content: "2", tool_call_id: "c1", name: "add" });
 });
 
-Deno.test("plainTurns() describes tools in the system turn, and writes calls and results out", () => {
+Deno.test("plainTurns() describes tools in the system turn, and writes calls and results as text", () => {
   const turns = plainTurns(conversation, [tool], true);
   assert.deepEqual(turns.map((turn) => turn.role), ["system", "user", "assistant", "user"]);
   assert.match(turns[0]!.content, /"name":"add","description":"adds"/);
@@ -75,7 +75,7 @@ Deno.test("plainTurns() describes tools in the system turn, and writes calls and
   );
 });
 
-Deno.test("plainTurns() adds to a system turn there is, or to the first where none is shown", () => {
+Deno.test("plainTurns() extends the system turn, or the first turn if the template shows no system turn", () => {
   const withSystem = plainTurns([{ role: "system", content: "brief" }], [tool], true);
   assert.match(withSystem[0]!.content, /^brief\n\nYou may call/);
   const without = plainTurns([{ role: "user", content: "hi" }], [tool], false);

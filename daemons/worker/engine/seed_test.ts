@@ -4,7 +4,7 @@ import { randomSeed, seedAt } from "./seed.ts";
 
 const seed = fc.integer({ min: 0, max: 0xffffffff });
 
-Deno.test("seedAt() depends on seed and position alone and is a seed that llama.cpp keeps", () => {
+Deno.test("seedAt() depends only on seed and position, and is a seed that llama.cpp does not change", () => {
   fc.assert(fc.property(seed, fc.nat(), (given, position) => {
     const value = seedAt(given, position);
     assert.equal(value, seedAt(given, position));

@@ -3,19 +3,19 @@ import { checkGrammar } from "./check_grammar.ts";
 
 const nested = (depth: number) => `root ::= ${"(".repeat(depth)}"a"${")".repeat(depth)}`;
 
-Deno.test("checkGrammar() takes what llama.cpp can work with", () => {
+Deno.test("checkGrammar() accepts grammars that llama.cpp can use", () => {
   checkGrammar('root ::= "a" b{2,5}\nb ::= [a-z]+ | "\\n"', "grammar");
   checkGrammar(nested(100), "grammar");
 });
 
 for (
-  const [what, grammar, expected] of [
+  const [problem, grammar, expected] of [
     ["is nested too deep", nested(20_000), /grammar: is nested 20000 deep: at most 100/],
     ["is too large", `root ::= "${"a".repeat(600_000)}"`, /grammar: is too large: 600000 char/],
     ["names no rule", "root ::= nope", /grammar: root: .*nope.* \(line 1, column 10\)/],
   ] as const
 ) {
-  Deno.test(`checkGrammar() refuses a grammar that ${what}, naming the field`, () => {
+  Deno.test(`checkGrammar() refuses a grammar that ${problem}, naming the field`, () => {
     assert.throws(() => checkGrammar(grammar, "grammar"), expected);
   });
 }

@@ -5,7 +5,7 @@ import { plainRules } from "./gbnf_rules.ts";
 
 const cost = (grammar: string) => costOf(plainRules(readGbnf(grammar)));
 
-Deno.test("costOf() counts the ways to go on from the place that has most", () => {
+Deno.test("costOf() counts the ways to continue from the position that has most", () => {
   for (
     const [grammar, ways] of [
       ['root ::= "a" "b" | "c"', 2],
@@ -14,13 +14,13 @@ Deno.test("costOf() counts the ways to go on from the place that has most", () =
       ['root ::= ("a"?){0,20}', 20],
       ['root ::= (("a"?){0,20}){0,30}', 600],
       ['root ::= c{0,100}\nc ::= b{0,100}\nb ::= "x"?', 10_000],
-      // A round that leaves nothing behind does not multiply.
+      // A repetition that leaves nothing behind does not multiply.
       ['root ::= ((("a" | "b")*)*)', 4],
     ] as const
   ) assert.equal(cost(grammar).ways.count, ways, grammar);
 });
 
-Deno.test("costOf() counts what llama.cpp's search for loops goes through", () => {
+Deno.test("costOf() counts the steps of llama.cpp's search for loops", () => {
   const doubled = (count: number) =>
     `root ::= r0\n${
       Array.from({ length: count }, (_, at) => `r${at} ::= r${at + 1} | r${at + 1}`).join("\n")

@@ -6,7 +6,7 @@ import { plainRules } from "./gbnf_rules.ts";
 
 const growth = (grammar: string) => findGrowth(plainRules(readGbnf(grammar)))?.of;
 
-Deno.test("a character whose repetitions can be read in ever more ways is found", () => {
+Deno.test("a character whose repetitions can be parsed in ever more ways is found", () => {
   for (
     const grammar of [
       'root ::= ("a"+)+',
@@ -22,7 +22,7 @@ Deno.test("a character whose repetitions can be read in ever more ways is found"
   ) assert.equal(growth(grammar), "readings", grammar);
 });
 
-Deno.test("a text that can go on in ever more ways is found", () => {
+Deno.test("a text that can continue in ever more ways is found", () => {
   for (
     const grammar of [
       'root ::= "a" root "b" | "a" root "c" | "a"',
@@ -41,7 +41,7 @@ Deno.test("grammars as people write them do not grow", () => {
       'term ::= ident | num | "(" ws expr ")" ws\nident ::= [a-z] [a-z0-9_]* ws\n' +
       "num ::= [0-9]+ ws\nws ::= [ \\t\\n]*",
       'root ::= ws ws ws "a"\nws ::= [ \\t]*',
-      // What is never come to harms nobody.
+      // A rule that is never reached does no harm.
       'root ::= "a"\nother ::= ("a"+)+',
       jsonGrammar({}, "json_schema"),
       jsonGrammar({ enum: Array.from({ length: 5_000 }, (_, at) => `v${at}`) }, "json_schema"),

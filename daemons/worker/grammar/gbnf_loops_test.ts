@@ -21,7 +21,7 @@ const loops: readonly (readonly [grammar: string, message: string])[] = [
     'root ::= expr\nexpr ::= ws expr ws "+" ws expr | [0-9]+\nws ::= [ \\t]*',
     `expr: ${BEGINS}${READ_FIRST} (line 2, column 1)`,
   ],
-  // Several rules away, and in a group.
+  // Through several rules, and in a group.
   [
     'root ::= "x"\na ::= ("y" | b "z")\nb ::= "q"? a',
     `a: ${BEGINS}, by way of b${READ_FIRST} (line 2, column 1)`,
@@ -31,7 +31,7 @@ const loops: readonly (readonly [grammar: string, message: string])[] = [
     `a: ${BEGINS}, by way of b, c${READ_FIRST} (line 2, column 1)`,
   ],
   ['root ::= ("a" | (root)* "b")', `root: ${BEGINS}${READ_FIRST} (line 1, column 1)`],
-  // What llama.cpp refuses by itself.
+  // Grammars that llama.cpp refuses itself.
   ['root ::= "a"**', `root: ${REPEATS} (line 1, column 1)`],
   ['root ::= "a"? "b"{0,3}+', `root: ${REPEATS} (line 1, column 1)`],
   ['root ::= "x"? root | "b"', `root: ${BEGINS}${READ_FIRST} (line 1, column 1)`],
@@ -43,7 +43,7 @@ for (const [grammar, message] of loops) {
   });
 }
 
-Deno.test("rules that read something before they come round again are no loop", () => {
+Deno.test("rules that read something before they repeat are not a loop", () => {
   for (
     const grammar of [
       'root ::= "(" root ")" | "x"',
@@ -55,7 +55,7 @@ Deno.test("rules that read something before they come round again are no loop", 
   ) assert.equal(loopIn(grammar, { all: true }), undefined, grammar);
 });
 
-Deno.test("a round after which nothing is left to be read is a loop only to other llama.cpps", () => {
+Deno.test("a repetition after which nothing is left to read is a loop only in other versions of llama.cpp", () => {
   for (
     const grammar of [
       'root ::= ("a"*)*',

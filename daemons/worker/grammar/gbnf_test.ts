@@ -3,8 +3,8 @@ import { getLlama } from "node-llama-cpp";
 import { GbnfError, readGbnf } from "./gbnf.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
-/** What may be written, and its size. */
-const taken: readonly (readonly [what: string, grammar: string, size: number])[] = [
+/** Valid grammars, and their sizes. */
+const accepted: readonly (readonly [name: string, grammar: string, size: number])[] = [
   ["a literal", 'root ::= "abc"', 3],
   ["an empty literal", 'root ::= ""', 0],
   ["escapes in a literal", String.raw`root ::= "\x41\u00e9\U0001F600\t\r\n\\\"\[\]\-"`, 11],
@@ -24,14 +24,14 @@ const taken: readonly (readonly [what: string, grammar: string, size: number])[]
   ["none or one", 'root ::= "a"?', 1],
   ["any number", 'root ::= "ab"* [a-z]*', 4],
   ["one or more", "root ::= .+", 1],
-  ["exactly so many", 'root ::= "ab"{3}', 6],
-  ["at least so many", 'root ::= "a"{3,}', 3],
-  ["from and to", 'root ::= "a"{2,5}', 5],
-  ["none to some", 'root ::= ("a"{10}){0,10}', 100],
+  ["exactly N", 'root ::= "ab"{3}', 6],
+  ["at least N", 'root ::= "a"{3,}', 3],
+  ["from N to M", 'root ::= "a"{2,5}', 5],
+  ["from none to N", 'root ::= ("a"{10}){0,10}', 100],
   ["none at all", 'root ::= "a"{0} "b"', 1],
   ["spaces in a repetition", 'root ::= "a" { 2 , 5 }', 5],
   ["lines in a repetition of a group's item", 'root ::= ("a"{\n2\n,\n5\n})', 5],
-  ["more than llama.cpp counts, which is any number", 'root ::= "a"{1,5000}', 1],
+  ["more than llama.cpp counts, which means any number", 'root ::= "a"{1,5000}', 1],
   ["repeated repetitions", 'root ::= "a"{3}{4}', 12],
   ["a space before a repetition", 'root ::= "a" *', 1],
   ["several rules", 'root ::= a b-2\na ::= "a"\n\nb-2 ::= [0-9]\n', 5],
@@ -44,17 +44,17 @@ const taken: readonly (readonly [what: string, grammar: string, size: number])[]
   ["tokens by number", "root ::= <[12]> !<[7]>*", 2],
 ];
 
-Deno.test("a grammar's size is what llama.cpp makes of it, and llama.cpp takes it too", async (t) => {
+Deno.test("a grammar has the size that it has in llama.cpp, and llama.cpp accepts it", async (t) => {
   const llama = await getLlama({
     ...{ gpu: false, build: "never", skipDownload: true, progressLogs: false } as const,
   });
-  for (const [what, grammar, size] of taken) {
-    await t.step(what, async () => {
+  for (const [name, grammar, size] of accepted) {
+    await t.step(name, async () => {
       assert.equal(readGbnf(grammar).size, size);
       await llama.createGrammar({ grammar });
     });
   }
-  await t.step("one that is made of a schema", async () => {
+  await t.step("a grammar that is made from a schema", async () => {
     const grammar = jsonGrammar({
       properties: { a: { type: "string", maxLength: 9 }, b: { items: { enum: ["x", 1, null] } } },
     }, "json_schema");
@@ -64,9 +64,9 @@ Deno.test("a grammar's size is what llama.cpp makes of it, and llama.cpp takes i
   await llama.dispose();
 });
 
-const refused: readonly (readonly [what: string, grammar: string, message: string])[] = [
+const refused: readonly (readonly [problem: string, grammar: string, message: string])[] = [
   [
-    "a rule that is not there",
+    "an undefined rule",
     'root ::= "a" (nope)\nx ::= [\n]',
     "root: rule nope is not defined (line 1, column 15)",
   ],
@@ -151,8 +151,8 @@ const refused: readonly (readonly [what: string, grammar: string, message: strin
   ["a NUL", 'root ::= "a\0b"', "a NUL would end the grammar (line 1, column 12)"],
 ];
 
-for (const [what, grammar, message] of refused) {
-  Deno.test(`a grammar is refused with the rule and the place: ${what}`, () => {
+for (const [problem, grammar, message] of refused) {
+  Deno.test(`a grammar is refused with the rule and the position: ${problem}`, () => {
     assert.throws(() => readGbnf(grammar), (error) => {
       assert.ok(error instanceof GbnfError);
       assert.equal(error.message, message);
@@ -161,7 +161,7 @@ for (const [what, grammar, message] of refused) {
   });
 }
 
-Deno.test("a rule says what it is made of, where it stands and what it needs", () => {
+Deno.test("a rule has its parts, its position and the rules that it uses", () => {
   const { rules, depth } = readGbnf('root ::= a (a? | "x"{2,3})\na ::= [0-9]');
   assert.equal(depth, 1);
   const [root, a] = rules;
@@ -189,7 +189,7 @@ Deno.test("a rule says what it is made of, where it stands and what it needs", (
   assert.deepEqual([a!.name, a!.line, a!.depth, a!.references], ["a", 2, 0, []]);
 });
 
-Deno.test("a rule says what its texts read: code points, and ranges of them", () => {
+Deno.test("a rule has the code points, and ranges of them, that it reads", () => {
   const reads = (text: string) =>
     readGbnf(`root ::= ${text}`).rules[0]!.choices[0]!.flatMap((item) => item.reads);
   assert.deepEqual(reads(String.raw`"a\x42\u00e9\n\"😀"`), [97, 0x42, 0xe9, 10, 34, 0x1f600]);
@@ -201,7 +201,7 @@ Deno.test("a rule says what its texts read: code points, and ranges of them", ()
   assert.deepEqual(reads('"" [] [^] <[5]>'), ["token"]);
 });
 
-Deno.test("a repetition of a repetition is nested, too", () => {
+Deno.test("a repetition of a repetition counts as nested", () => {
   const { rules: [root], depth } = readGbnf('root ::= ("a"*)+ "b"{2}?{3}');
   assert.equal(depth, 2);
   const b = { kind: "text", reads: [0x62], min: 2, max: 2, size: 2 };

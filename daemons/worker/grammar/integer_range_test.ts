@@ -4,7 +4,9 @@ import { integerRange } from "./integer_range.ts";
 
 const LARGEST = 999_999_999_999_999;
 
-/** The grammar has nothing that a regular expression has not, but for quotes and spaces. */
+/**
+ * Checks a text against the grammar as a regular expression: they differ only in quotes and spaces.
+ */
 function taker(min: number, max: number): (text: string) => boolean {
   const grammar = integerRange(min, max);
   assert.ok(grammar, `${min} to ${max}`);
@@ -12,12 +14,12 @@ function taker(min: number, max: number): (text: string) => boolean {
   return (text) => pattern.test(text);
 }
 
-/** Integers of every length alike. */
+/** Integers, with all lengths equally likely. */
 const integer = fc.tuple(fc.integer({ min: 0, max: 15 }), fc.maxSafeInteger()).map(
   ([digits, value]) => value % 10 ** digits,
 );
 
-Deno.test("integerRange() takes exactly the integers between its bounds", () => {
+Deno.test("integerRange() accepts exactly the integers between its bounds", () => {
   const property = fc.property(integer, integer, fc.array(integer), (a, b, others) => {
     const [min, max] = a < b ? [a, b] : [b, a];
     const takes = taker(min, max);
@@ -30,7 +32,7 @@ Deno.test("integerRange() takes exactly the integers between its bounds", () => 
   fc.assert(property, { numRuns: 2000 });
 });
 
-Deno.test("integerRange() takes each integer of small ranges once", () => {
+Deno.test("integerRange() accepts each integer of small ranges in one way", () => {
   for (let min = -130; min <= 130; min += 7) {
     for (let max = min; max <= 130; max += 3) {
       const takes = taker(min, max);
@@ -41,7 +43,7 @@ Deno.test("integerRange() takes each integer of small ranges once", () => {
   }
 });
 
-Deno.test("integerRange() rounds bounds inwards and draws far ones in", () => {
+Deno.test("integerRange() rounds bounds inwards and limits very large ones", () => {
   const takes = taker(0.5, 2.5);
   assert.deepEqual(["0", "1", "2", "3"].map(takes), [false, true, true, false]);
   const any = taker(-Infinity, Infinity);

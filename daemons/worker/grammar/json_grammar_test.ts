@@ -3,7 +3,7 @@ import { getLlama, type Llama } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
-/** Asks llama.cpp itself which texts the grammar takes. */
+/** Returns a function that asks llama.cpp whether the grammar accepts a text. */
 function tester(llama: Llama, schema: Record<string, unknown>, isStrict?: boolean) {
   const grammar = jsonGrammar(schema, "json_schema", isStrict);
   const compiled = llama.createGrammar({ grammar });
@@ -50,7 +50,7 @@ const cases: readonly Case[] = [
   },
   { what: "true and {} as anything", schema: {}, yes: ["1", '"a"', "[{}]", "null"], no: ["x"] },
   {
-    what: "integers that are exact, whose bounds some libraries write out",
+    what: "the range of exact integers, which some libraries write as bounds",
     schema: {
       type: "integer",
       minimum: Number.MIN_SAFE_INTEGER,
@@ -78,13 +78,13 @@ const cases: readonly Case[] = [
     no: ["0", "-1", "01"],
   },
   {
-    what: "lengths as great as llama.cpp takes",
+    what: "the greatest lengths that llama.cpp accepts",
     schema: { items: { type: "string", minLength: 1999, maxLength: 1999 }, maxItems: 1999 },
     yes: ["[]", `["${"x".repeat(1999)}"]`],
     no: ['["x"]', `["${"x".repeat(2000)}"]`],
   },
   {
-    what: "what a grammar can hold of a schema that is not strict",
+    what: "the part of a non-strict schema that a grammar can express",
     isStrict: false,
     schema: {
       type: "object",
@@ -144,19 +144,19 @@ const cases: readonly Case[] = [
   },
 ];
 
-Deno.test("jsonGrammar() takes what the schema allows and nothing else", async (test) => {
+Deno.test("jsonGrammar() accepts what the schema allows and nothing else", async (test) => {
   const llama = await getLlama({ gpu: false, build: "never", progressLogs: false, maxThreads: 1 });
   for (const { what, schema, isStrict, yes, no } of cases) {
     await test.step(what, async () => {
       const takes = tester(llama, schema, isStrict);
-      for (const text of yes) assert.equal(await takes(text), true, `should take ${text}`);
+      for (const text of yes) assert.equal(await takes(text), true, `should accept ${text}`);
       for (const text of no) assert.equal(await takes(text), false, `should refuse ${text}`);
     });
   }
   await llama.dispose();
 });
 
-Deno.test("jsonGrammar() refuses by name everything that a grammar could not honour", () => {
+Deno.test("jsonGrammar() names everything that a grammar cannot express, and refuses it", () => {
   const schema = {
     type: "object",
     properties: {
@@ -197,7 +197,7 @@ Deno.test("jsonGrammar() refuses by name everything that a grammar could not hon
   });
 });
 
-Deno.test("jsonGrammar() refuses a schema that is none, strict or not", () => {
+Deno.test("jsonGrammar() refuses an invalid schema, strict or not", () => {
   for (const schema of [{ type: "text" }, { minItems: -1 }, { $ref: "#/none" }, { items: 3 }]) {
     assert.throws(() => jsonGrammar(schema, "json_schema", false), { code: "INVALID_REQUEST" });
   }

@@ -21,7 +21,7 @@ const text = fc.string({
   maxLength: 6,
 });
 
-Deno.test("literalChoice() takes each of its texts and nothing else", () => {
+Deno.test("literalChoice() accepts each of its texts and nothing else", () => {
   fc.assert(
     fc.property(fc.array(text, { minLength: 33, maxLength: 80 }), text, (texts, other) => {
       const pattern = asPattern(literalChoice(texts));
@@ -31,7 +31,7 @@ Deno.test("literalChoice() takes each of its texts and nothing else", () => {
   );
 });
 
-Deno.test("literalChoice() of long texts with ever longer beginnings is not nested without end", () => {
+Deno.test("literalChoice() of long texts with ever longer common prefixes has bounded nesting", () => {
   const texts = Array.from({ length: 200 }, (_, length) => "a".repeat(length + 1));
   const pattern = asPattern(literalChoice(texts));
   for (const each of texts) assert.match(each, pattern);

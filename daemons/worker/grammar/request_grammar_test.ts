@@ -12,7 +12,7 @@ const tool = (name: string, parameters: Record<string, unknown> = {}): Tool => (
 const tools = [tool("a"), tool("b")];
 const named = (name: string) => ({ type: "function", function: { name } }) as const;
 
-/** The fields that a request is refused for, and why. */
+/** The fields for which a request is refused, with the reasons. */
 function refusal(request: GrammarFields): { field: string; message: string }[] {
   try {
     requestGrammar(request);
@@ -21,17 +21,17 @@ function refusal(request: GrammarFields): { field: string; message: string }[] {
     assert.equal(error.code, "INVALID_REQUEST");
     return error.details?.["errors"] as { field: string; message: string }[];
   }
-  return assert.fail("The request was taken");
+  return assert.fail("The request was accepted");
 }
 
-Deno.test("a request that may say anything has no grammar, with tools that need not be called too", () => {
+Deno.test("a request without constraints has no grammar, also with optional tools", () => {
   assert.equal(requestGrammar({}), undefined);
   assert.equal(requestGrammar({ tools }), undefined);
   assert.equal(requestGrammar({ tools, tool_choice: "auto" }), undefined);
   assert.equal(requestGrammar({ tools, tool_choice: "none" }), undefined);
 });
 
-Deno.test("a grammar of one's own is taken to the byte", () => {
+Deno.test("a request's own grammar is used byte for byte", () => {
   const grammar = '# mine\nroot   ::= "a" | [b-z]\n';
   assert.deepEqual(requestGrammar({ grammar }), { field: "grammar", text: grammar });
 });
@@ -43,7 +43,7 @@ Deno.test("a JSON schema becomes a grammar, an empty one too", () => {
   }
 });
 
-Deno.test("what a grammar cannot hold of a JSON schema is refused, or left out where told so", () => {
+Deno.test("parts of a JSON schema that a grammar cannot express are refused, or left out if not strict", () => {
   const json_schema = { type: "string", pattern: "^a" };
   for (const strict of [{}, { json_schema_strict: true }]) {
     const [error, ...more] = refusal({ json_schema, ...strict });
@@ -67,15 +67,15 @@ Deno.test("a call that must be made has a grammar, of one function where one is 
   }
 });
 
-/** A value that is itself or a number: nothing is read before it comes back to itself. */
+/** A value that is itself or a number: the schema repeats without reading anything. */
 const endless = { anyOf: [{ $ref: "#" }, { type: "integer" }] };
 const endlessTool = tool("a", { properties: { x: { $ref: "#/properties/x" } } });
-/** More levels than a grammar's parser can go down. */
+/** More levels than a grammar may be nested. */
 const deep = `root ::= ${"(".repeat(200)}"a"${")".repeat(200)}`;
 
 for (
-  const [what, request, field, message] of [
-    ["is no grammar", { grammar: "root ::= nope" }, "grammar", /nope/],
+  const [problem, request, field, message] of [
+    ["is not valid", { grammar: "root ::= nope" }, "grammar", /nope/],
     ["is too deep", { grammar: deep }, "grammar", /nested 200 deep/],
     ["never ends", { grammar: 'root ::= root "a" | "b"' }, "grammar", /begins with itself/],
     ["never ends, of a schema,", { json_schema: endless }, "json_schema", /begins with itself/],
@@ -87,7 +87,7 @@ for (
     ],
   ] satisfies [string, GrammarFields, string, RegExp][]
 ) {
-  Deno.test(`a grammar that ${what} is refused, naming the field`, () => {
+  Deno.test(`a grammar that ${problem} is refused, naming the field`, () => {
     const [error, ...more] = refusal(request);
     assert.deepEqual([error?.field, more], [field, []]);
     assert.match(error?.message ?? "", message);

@@ -23,7 +23,7 @@ Deno.test("toolGrammar() allows a call of each demanded function, with rules of 
   assert.doesNotMatch(toolGrammar(tools, [tools[1]!]), /\\"a\\"/);
 });
 
-Deno.test("toolGrammar() names what it cannot honour of a strict function by its place", () => {
+Deno.test("toolGrammar() names the parts of a strict function that it cannot express", () => {
   const schema = { type: "object", properties: { x: { minimum: 3 } } };
   const tools = [tool("a", schema), tool("b", schema, true)];
   assert.match(toolGrammar(tools, tools.slice(0, 1)), /\\"x\\"/);

@@ -6,7 +6,7 @@ import { startEngine } from "./process.ts";
 
 const ENV = { PATH: Deno.env.get("PATH") ?? "" };
 
-/** Resolves once the group has so many processes. */
+/** Waits until the group has this many processes. */
 async function whenCount(group: number, count: number): Promise<void> {
   const giveUp = performance.now() + 30_000;
   for (; (await groupMemory(group)).pids.length !== count; await delay(10)) {
@@ -14,9 +14,9 @@ async function whenCount(group: number, count: number): Promise<void> {
   }
 }
 
-Deno.test("SIGTERM ends a server that heeds it, and its children", async () => {
+Deno.test("SIGTERM ends a server that does not ignore it, and its children", async () => {
   const engine = startEngine(["/bin/sh", "-c", "sleep 1000 & sleep 1001"], ENV);
-  // The guard, its watcher, the shell, and both sleeps.
+  // The processes: the guard, its watcher, the shell, and both sleeps.
   await whenCount(engine.group, 5);
   await engine.stop(10_000);
   assert.match((await engine.ended).how, /signal 15|SIGTERM/);
@@ -35,8 +35,8 @@ Deno.test({
     "a server that ignores SIGTERM is killed after the deadline, whatever became of its watcher",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const words = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
-    const engine = startEngine(words, ENV);
+    const stubborn = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+    const engine = startEngine(stubborn, ENV);
     await whenCount(engine.group, 4);
     const command = (pid: number) => Deno.readTextFileSync(`/proc/${pid}/cmdline`);
     const guard = command(engine.group);
@@ -48,13 +48,13 @@ Deno.test({
   },
 });
 
-Deno.test("children that a server leaves behind go with it", async () => {
+Deno.test("children that a server leaves behind are ended too", async () => {
   const engine = startEngine(["/bin/sh", "-c", "sleep 1000 & exit 3"], ENV);
   assert.deepEqual(await engine.ended, { how: "it ended with exit code 3", wasKilled: false });
   await whenCount(engine.group, 0);
 });
 
-Deno.test("a program that is not there says so", async () => {
+Deno.test("a missing program is reported", async () => {
   const { how } = await startEngine(["no-such-program"], ENV).ended;
   assert.equal(how, "its program was not found");
 });
@@ -80,7 +80,7 @@ Deno.test("memory of a process: its own and mapped pages, and shared ones apart"
   assert.deepEqual(readStatus(status), { own: 120 * 1024, shared: 3 * 1024 });
 });
 
-Deno.test("memory of a group as ps tells it", () => {
+Deno.test("memory of a group, from the output of ps", () => {
   const text = "  10   7  100\n   8   7    1\n   9   9   50\n";
   assert.deepEqual(readPs(text, 7).map(({ pid, memory }) => [pid, memory.own]), [
     [10, 102_400],

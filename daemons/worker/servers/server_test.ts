@@ -3,7 +3,7 @@ import { readChunk } from "./openai_text.ts";
 import { readCompletion } from "./llama_server.ts";
 import { serverError } from "./server.ts";
 
-Deno.test("serverError() puts what servers say into the closed table", () => {
+Deno.test("serverError() maps the errors of servers to our error codes", () => {
   const code = (status: number, body: unknown) => serverError(status, body).code;
   const llama = { type: "exceed_context_size_error", message: "request (9 tokens) exceeds" };
   assert.equal(code(400, { error: llama }), "CONTEXT_LENGTH_EXCEEDED");
@@ -21,13 +21,13 @@ Deno.test("serverError() puts what servers say into the closed table", () => {
   assert.equal(code(404, undefined), "INTERNAL");
 });
 
-Deno.test("serverError() names the field, and tells nothing of the server's inside", () => {
+Deno.test("serverError() names the field, and hides the server's internals", () => {
   const refused = serverError(400, { error: { message: "unknown field", param: "min_p" } });
   assert.match(refused.message, /min_p: the engine refuses the request: unknown field/);
   assert.doesNotMatch(serverError(500, "secret").message, /secret/);
 });
 
-Deno.test("readChunk() puts a call together that comes in pieces", () => {
+Deno.test("readChunk() joins a call that arrives in pieces", () => {
   const calls: Parameters<typeof readChunk>[1] = [];
   const delta = (tool_calls: unknown[]) => ({ choices: [{ delta: { tool_calls } }] });
   const begun = { index: 0, id: "c", function: { name: "f", arguments: '{"a"' } };
@@ -38,12 +38,12 @@ Deno.test("readChunk() puts a call together that comes in pieces", () => {
   assert.equal(last?.toolCalls?.[0]?.function.arguments, '{"a":1}');
 });
 
-Deno.test("readChunk() refuses an end that is none", () => {
+Deno.test("readChunk() refuses an unknown finish reason", () => {
   const chunk = { choices: [{ text: "", finish_reason: "abort" }] };
   assert.throws(() => readChunk(chunk), /ended the answer: "abort"/);
 });
 
-Deno.test("readCompletion() tells logprobs, and what is impossible as -9999", () => {
+Deno.test("readCompletion() returns logprobs, and -9999 for impossible tokens", () => {
   const other = { id: 2, token: " b", logprob: -3.4e38 };
   const odds = { id: 1, token: " a", logprob: -0.5, top_logprobs: [other] };
   const chunk = { content: " a", tokens: [1], stop: false, completion_probabilities: [odds] };

@@ -16,9 +16,9 @@ const SERVER = new URL("../testing/fake_openai.ts", import.meta.url).pathname;
 interface Opened {
   readonly worker: Worker;
   readonly client: Client;
-  /** Health once it was ready. */
+  /** The worker's health once it was ready. */
   readonly health: WorkerHealth;
-  /** What the server was sent to that path. */
+  /** Bodies of the requests that the server got on this path. */
   seen(pathname: string): Promise<Record<string, unknown>[]>;
   readonly port: () => number;
 }
@@ -134,7 +134,7 @@ for (const kind of ["llama-server", "vllm"]) {
     }));
 }
 
-Deno.test("a plain server: text without ids, which nothing can go on from", () =>
+Deno.test("a plain server: text without ids, which cannot be resumed", () =>
   using(["--kind=openai"], async ({ client, health, seen }) => {
     assert.equal(health.backend, "openai");
     assert.deepEqual(health.capabilities, ["generate", "embed", "rerank"]);
@@ -161,7 +161,7 @@ Deno.test("a plain server: text without ids, which nothing can go on from", () =
     assert.match(last.data.message, /top_k.*grammar.*lora/);
   }));
 
-Deno.test("calls of tools come from the server, which knows how its model writes them", () =>
+Deno.test("tool calls come from the server, which parses its model's syntax", () =>
   using(["--kind=llama-server"], async ({ client }) => {
     const events = await run(client, {
       messages: [{ role: "user", content: " w7" }],
@@ -201,7 +201,7 @@ Deno.test("a cancel closes the server's stream and frees the slot", () =>
     while ((await client.call(workerRoutes.health, {})).active > 0) await delay(5);
   }));
 
-Deno.test("the server is killed: streams end with WORKER_LOST, and the worker ends as it did", () =>
+Deno.test("when the server is killed, streams end with WORKER_LOST and the worker ends too", () =>
   using(["--kind=vllm", "--interval=20"], async ({ client, worker }) => {
     const { events } = await client.stream(workerRoutes.execute, {
       body: request({ prompt: " w1" }),
@@ -218,13 +218,13 @@ Deno.test("the server is killed: streams end with WORKER_LOST, and the worker en
     assert.equal(await worker.ended, 137);
   }));
 
-Deno.test("a server whose health is silent for too long ends the worker", () =>
+Deno.test("a server that does not answer health checks for too long ends the worker", () =>
   using([], async ({ worker, port }) => {
     await (await fetch(`http://127.0.0.1:${port()}/hang`)).text();
     assert.equal(await worker.ended, 1);
   }, { openai: { poll_interval_ms: 50, unresponsive_ms: 200 } }));
 
-Deno.test("what the server refuses is refused by name", () =>
+Deno.test("a refusal of the server names the field", () =>
   using(["--kind=llama-server"], async ({ client, port }) => {
     await (await fetch(`http://127.0.0.1:${port()}/refuse`)).text();
     const last = (await run(client, { prompt: " w7", grammar: 'root ::= "a"' })).at(-1);
@@ -248,7 +248,7 @@ Deno.test("a grammar that llama-server would never come out of is refused before
     assert.equal((await seen("/completion"))[0]!["grammar"], 'root ::= " w4"');
   }));
 
-Deno.test("a command that is not there ends the worker with code 1", async () => {
+Deno.test("a missing command ends the worker with code 1", async () => {
   const worker = await Worker.open(
     testConfig({
       fingerprint: "f".repeat(64),

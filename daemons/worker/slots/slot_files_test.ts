@@ -43,7 +43,7 @@ async function withDir(work: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** What a prompt is answered with, and how much of it was not read again. */
+/** The answer to a prompt, and the number of prompt tokens from the cache. */
 async function answer(client: Client, prompt: readonly number[]) {
   const body = request({ prompt_tokens: prompt, max_tokens: 12, logprobs: 1 });
   const { events } = await client.stream(workerRoutes.execute, { body });
@@ -60,7 +60,7 @@ async function answer(client: Client, prompt: readonly number[]) {
 const call = (n: number, path: string) => ({ params: { n }, body: { path } });
 const PROMPT = Array.from({ length: 300 }, (_, at) => 300 + (at * 37) % 150);
 
-Deno.test("what a slot holds is saved, restored by another worker like it, and not read again", () =>
+Deno.test("a slot is saved, restored by another worker with the same settings, and its prompt is not read again", () =>
   withDir(async (dir) => {
     const model = join(dir, "random.gguf");
     writeRandomModel(model, { vocabulary: 512 });
@@ -75,11 +75,11 @@ Deno.test("what a slot holds is saved, restored by another worker like it, and n
       cold = first.ids;
       const before = Date.now();
       const saved = await client.call(workerRoutes.saveSlot, call(0, path));
-      assert.equal(saved.tokens, PROMPT.length + 11, "the last token was not evaluated");
+      assert.equal(saved.tokens, PROMPT.length + 11, "all tokens but the last one were evaluated");
       const { size, mode, mtime } = await Deno.stat(path);
       assert.equal(size, saved.bytes);
       assert.equal(mode! & 0o777, 0o600);
-      assert.ok(mtime!.getTime() <= before, "the time is that of the last use");
+      assert.ok(mtime!.getTime() <= before, "the file has the time of the slot's last use");
 
       const empty = await client.call(workerRoutes.saveSlot, call(1, join(slots, "b")));
       assert.deepEqual([empty.tokens, empty.bytes], [0, 0]);
@@ -151,7 +151,7 @@ Deno.test("a slot saved with another model or other settings is refused", () =>
     }
   }));
 
-Deno.test("a slot in use is not saved, and a worker without a folder saves none", () =>
+Deno.test("a slot in use is not saved, and a worker without a folder saves no slot", () =>
   withDir(async (dir) => {
     const engine = (stepMs: number) => () => Promise.resolve(new FakeEngine({ stepMs }));
     await using(dir, {}, async (client) => {

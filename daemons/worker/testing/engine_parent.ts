@@ -1,6 +1,6 @@
 /**
- * Starts a server that sleeps, prints its process group, and waits to be killed: for a test of what
- * becomes of the server then.
+ * Starts a server that sleeps, prints its process group, and waits to be killed. A test then checks
+ * that the server ends too.
  *
  * @module
  */

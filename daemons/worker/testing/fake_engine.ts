@@ -4,13 +4,13 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
-/** How a {@linkcode FakeEngine} behaves. */
+/** Options of a {@linkcode FakeEngine}. */
 export interface FakeEngineOptions {
   readonly slots?: number;
   readonly context?: number;
   /** By default all but `rerank`. */
   readonly capabilities?: readonly Capability[];
-  /** How long one step takes, in milliseconds. */
+  /** Duration of one step, in milliseconds. */
   readonly stepMs?: number;
   /** The token after these; by default the number of tokens so far, modulo 256. */
   readonly next?: (tokens: readonly number[]) => number;
@@ -21,7 +21,7 @@ export interface FakeEngineOptions {
 /** The token that ends a fake generation. */
 export const FAKE_END = 256;
 
-/** An engine for tests: tokens are bytes, 256 ends, and every step is written down. */
+/** An engine for tests: tokens are bytes, 256 is the end, and every step is recorded. */
 export class FakeEngine implements Engine {
   readonly backend = "cpu";
   readonly threads = 1;
@@ -29,7 +29,7 @@ export class FakeEngine implements Engine {
   readonly vocabularySize = 257;
   readonly callSyntax = "tagged" as const;
   readonly sequences: readonly FakeSequence[];
-  /** What each sequence evaluated, in order: `[sequence, tokens]`. */
+  /** All steps in order: `[sequence, number of tokens]`. */
   readonly steps: [number, number][] = [];
   disposed = false;
   readonly options: FakeEngineOptions;
@@ -44,7 +44,7 @@ export class FakeEngine implements Engine {
     );
   }
 
-  /** Reads in pieces, as a real one does. */
+  /** Tokenizes in pieces, as a real engine does. */
   async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
     const tokens: number[] = [];
     for (let at = 0; at < text.length || at === 0; at += PIECE) {
@@ -58,7 +58,7 @@ export class FakeEngine implements Engine {
     return tokens;
   }
 
-  /** Most tokens that a text was read to. */
+  /** Most tokens that any text was tokenized to. */
   read = 0;
 
   tokenizeChat(
@@ -84,7 +84,7 @@ export class FakeEngine implements Engine {
 
   readonly capabilities: readonly Capability[];
 
-  /** One number for each byte value's share. */
+  /** A vector with the share of each byte value. */
   async embed(input: string | readonly number[]) {
     await delay(this.options.stepMs ?? 0);
     const tokens = typeof input === "string" ? bytesOf(input) : input;
@@ -166,7 +166,7 @@ export class FakeSequence implements EngineSequence {
   }
 }
 
-/** Characters of a text that are read at once. */
+/** Characters per piece of a text. */
 const PIECE = 8_192;
 
 function bytesOf(text: string): number[] {

@@ -1,10 +1,10 @@
 /**
  * A server with OpenAI's API for tests, started as an engine's command. It counts: the tokens of
- * ` w7 w8` are 7 and 8, and after 7 it always says ` w8`, up to ` w50`, which ends. As `vllm` and
- * `llama-server` it takes and tells token ids, as `openai` it does not.
+ * ` w7 w8` are 7 and 8, and after 7 it always generates ` w8`, up to ` w50`, which is the last. As
+ * `vllm` and `llama-server` it accepts and returns token ids, as `openai` it does not.
  *
- * `--interval=10` pauses before each token. `GET /seen` lists the
- * bodies that it was sent; `/refuse` lets it answer every later generation with 400, and `/hang` lets every later request wait.
+ * `--interval=10` pauses for 10 ms before each token. `GET /seen` lists the request bodies so far.
+ * After `/refuse` it answers every generation with 400; after `/hang` it answers no request.
  *
  * @module
  */

@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.ts";
 import { Generator, type GeneratorOptions } from "../batch/generator.ts";
 import type { Outcome } from "../answers/answer.ts";
 
-/** A generator for tests, with what it told its observer. */
+/** A generator for tests, with the recorded calls of its observer. */
 export function openGenerator(engine: Engine, options: Partial<GeneratorOptions> = {}) {
   const outcomes: Outcome[] = [];
   const fatal: unknown[] = [];
@@ -34,7 +34,7 @@ export function openGenerator(engine: Engine, options: Partial<GeneratorOptions>
 
 let jobs = 0;
 
-/** A valid request; greedy unless told otherwise. */
+/** A valid request; greedy by default. */
 export function request(fields: Record<string, unknown> = {}): ExecuteRequest {
   const prompt = fields["messages"] || fields["prompt_tokens"] ? {} : { prompt: "abc" };
   return executeRequest.parse({
@@ -53,7 +53,7 @@ export async function readEvents(body: ReadableStream<Uint8Array>): Promise<Work
   for await (const { event, data } of readSse(body)) {
     const sent = { event, data: JSON.parse(data) };
     events.push(workerEvent.parse(sent));
-    assert.deepEqual(events.at(-1), sent, "The contract does not know all that was sent");
+    assert.deepEqual(events.at(-1), sent, "An event has fields that the contract does not have");
   }
   return events;
 }
@@ -68,14 +68,20 @@ export function idsOf(events: readonly WorkerEvent[]): number[] {
   return events.flatMap((event) => event.event === "token" ? event.data.ids : []);
 }
 
-/** Waits until something is true, at most half a minute. */
+/**
+ * Waits until a condition holds.
+ *
+ * @throws {Error} if it does not within half a minute
+ */
 export async function until(condition: () => boolean): Promise<void> {
   for (const giveUp = performance.now() + 30_000; !condition(); await delay(2)) {
-    if (performance.now() > giveUp) throw new Error("It did not come true within half a minute");
+    if (performance.now() > giveUp) {
+      throw new Error("The condition did not hold within half a minute");
+    }
   }
 }
 
-/** Everything that happened, without the figures. */
+/** The kinds of events, without their figures. */
 export function outline(events: readonly WorkerEvent[]): string[] {
   return events.filter((event) => event.event !== "metrics").map((event) =>
     event.event === "end"

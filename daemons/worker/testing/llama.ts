@@ -9,17 +9,17 @@ import { openGenerator, readEvents, request } from "./generator.ts";
 /** A real model in llama.cpp. */
 export interface Opened {
   readonly engine: Engine;
-  /** Runs a request to its end. */
+  /** Runs a request and returns its events. */
   readonly generate: (fields?: Record<string, unknown>) => Promise<WorkerEvent[]>;
 }
 
-/** How it is loaded. */
+/** Options of {@linkcode using}. */
 export interface Options {
   readonly slots?: number;
   readonly context?: number;
   readonly threads?: number | "auto";
   readonly settings?: LlamaSettings;
-  /** Paths by name. */
+  /** Paths of adapters by name. */
   readonly adapters?: Record<string, string>;
 }
 
@@ -58,10 +58,10 @@ export async function using(
   }
 }
 
-/** ` w{from} … w{to}`. */
+/** The text ` w{from} … w{to}`. */
 export const count = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => ` w${from + index}`).join("");
-/** What the end of a stream tells. */
+/** Data of a stream's `end` event. */
 export const endOf = (events: readonly WorkerEvent[]) => {
   const end = events.at(-1);
   assert.ok(end?.event === "end", JSON.stringify(end));
@@ -74,6 +74,6 @@ export const fieldIs = (field: string) => (error: unknown) =>
 /** A chat. */
 export const story = [{ role: "user", content: "Tell me a story about a fox named Ada." }];
 
-/** What all token events tell of probabilities. */
+/** The logprobs of all token events. */
 export const logprobsOf = (events: readonly WorkerEvent[]) =>
   events.flatMap((event) => event.event === "token" ? event.data.logprobs ?? [] : []);

@@ -3,7 +3,7 @@ import type { AnswerContext } from "../answers/answer.ts";
 import { Run, type RunContext, type RunSpec } from "../batch/run.ts";
 import { FakeEngine } from "./fake_engine.ts";
 
-/** Dependencies of an answer for tests: nobody counts, and nobody waits. */
+/** Dependencies of an answer for tests: no metrics, and an empty queue. */
 export function answerContext(options: Partial<AnswerContext> = {}): AnswerContext {
   return {
     observer: { started() {}, token() {}, ended() {} },
@@ -15,7 +15,10 @@ export function answerContext(options: Partial<AnswerContext> = {}): AnswerConte
   };
 }
 
-/** A run for tests whose prompt is `abc`, by default without a limit and of a {@linkcode FakeEngine}. */
+/**
+ * A run for tests with the prompt `abc`, by default without a token limit and on a
+ * {@linkcode FakeEngine}.
+ */
 export function testRun(spec: Partial<RunSpec> = {}, context: Partial<RunContext> = {}): Run {
   return new Run({
     jobId: "j",

@@ -1,4 +1,4 @@
-/** Stops `performance.now()`, which then goes on by hand until this is disposed of. */
+/** Stops `performance.now()`, which a test then moves by hand, until this is disposed of. */
 export class StoppedClock implements Disposable {
   readonly #real = performance.now;
   #at = Math.ceil(performance.now());
@@ -7,7 +7,7 @@ export class StoppedClock implements Disposable {
     performance.now = () => this.#at;
   }
 
-  /** Lets so many milliseconds pass. */
+  /** Moves the clock on. */
   pass(ms: number): void {
     this.#at += ms;
   }

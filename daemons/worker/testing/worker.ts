@@ -23,7 +23,7 @@ export function testConfig(fields: Record<string, unknown> = {}): WorkerConfig {
   });
 }
 
-/** A worker and a client that has its token. */
+/** Opens a worker, and a client that has its token. */
 export async function openWorker(
   loadEngine: LoadEngine,
   fields: Record<string, unknown> = {},

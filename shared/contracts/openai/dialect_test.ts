@@ -48,7 +48,7 @@ Deno.test("each code has the type that OpenAI's clients expect", () => {
   });
 });
 
-Deno.test("an error that is written in OpenAI's form is read again, and nothing else is", () => {
+Deno.test("only errors in OpenAI's form are read back", () => {
   for (const code of CODES) {
     const { body, headers } = openaiDialect.writeError(new LlorchError(code, "No"), "id");
     assert.equal(headers?.["x-should-retry"], String(ERROR_CODES[code].retriable));

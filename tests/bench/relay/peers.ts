@@ -3,7 +3,7 @@ import { type Program, ROOT, startCommand, until } from "../../support/stack.ts"
 import { chatTarget, type Target } from "./measure.ts";
 import { freePort, hasCommand, listens, type Proxy } from "./proxies.ts";
 
-/** Another router, and what it stands in front of, to be measured directly. */
+/** Another router, and the server behind it, which is also measured directly. */
 export interface Peer {
   readonly name: string;
   readonly direct: Target;
@@ -62,7 +62,7 @@ export async function llamaServerRouter(dir: string): Promise<PeerOrReason> {
   })[0];
   if (child === undefined) {
     program.kill("SIGTERM");
-    return "its router does not say where its child listens";
+    return "its router does not report the address of its child";
   }
   const direct = target("llama-server", `http://127.0.0.1:${child}`);
   return { name: "llama-server's router", direct, through, programs: [program] };

@@ -37,7 +37,7 @@ export class RawClient {
       const head = reply.indexOf("\r\n\r\n");
       if (head < 0) continue;
       const length = Number(/content-length: *(\d+)/i.exec(reply)?.[1] ?? NaN);
-      if (Number.isNaN(length)) throw new Error(`${this.#host} did not say a length: ${reply}`);
+      if (Number.isNaN(length)) throw new Error(`${this.#host} sent no length: ${reply}`);
       if (reply.length >= head + 4 + length) return Number(reply.split(" ", 2)[1]);
     }
   }

@@ -15,14 +15,14 @@ export interface WorkerBenchOptions {
   readonly ownFlags: readonly string[];
 }
 
-/** What may be written. */
+/** The usage line. */
 export const USAGE = "deno task bench worker [--vs llama-server] [--model random:0.17B-q4] " +
   "[--rounds 5] [--threads N] [--gpu N] [-- FLAGS OF THE WORKER]";
 
 /**
  * Reads the arguments of the worker's bench.
  *
- * @throws {UsageError} that says what is wrong, in a line.
+ * @throws {UsageError} with one line about the wrong argument
  */
 export function readWorkerBench(args: readonly string[]): WorkerBenchOptions {
   const { values, positionals } = parse(args);

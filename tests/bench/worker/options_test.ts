@@ -4,14 +4,14 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { ROOT } from "../../support/stack.ts";
 import { readWorkerBench } from "./options.ts";
 
-Deno.test("the worker's bench takes its arguments, and has a value for each that is left out", () => {
+Deno.test("the worker's bench reads its arguments, with a default for each", () => {
   const { threads, ...rest } = readWorkerBench([]);
   assert.ok(threads >= 1);
   assert.deepEqual(rest, {
     ...{ isCompared: false, model: "random:0.17B-q4", rounds: 5, gpu: undefined, ownFlags: [] },
   });
-  const words = "--vs llama-server --model counter:1.1B-q8 --rounds 2 --threads 3 -- --mlock";
-  assert.deepEqual(readWorkerBench(words.split(" ")), {
+  const line = "--vs llama-server --model counter:1.1B-q8 --rounds 2 --threads 3 -- --mlock";
+  assert.deepEqual(readWorkerBench(line.split(" ")), {
     ...{ isCompared: true, model: "counter:1.1B-q8", rounds: 2, threads: 3, gpu: undefined },
     ownFlags: ["--mlock"],
   });
@@ -34,7 +34,7 @@ const wrong: readonly (readonly [args: string, message: RegExp])[] = [
 ];
 
 for (const [args, message] of wrong) {
-  Deno.test(`the worker's bench says in a line what is wrong: ${args}`, () => {
+  Deno.test(`the worker's bench reports wrong arguments in one line: ${args}`, () => {
     assert.throws(() => readWorkerBench(args.split(" ")), (error) => {
       assert.ok(error instanceof UsageError);
       assert.match(error.message, message);
@@ -53,7 +53,7 @@ async function bench(...args: string[]) {
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-Deno.test("a bench with wrong words ends with 2, and one without its GPU is skipped", async () => {
+Deno.test("a bench with wrong arguments exits with 2, and one without its GPU is skipped", async () => {
   const wrong = await bench("worker", "--rounds", "abc");
   assert.deepEqual([wrong.code, wrong.out], [2, ""]);
   assert.match(wrong.err, /^bench: --rounds: must be .*\n$/);

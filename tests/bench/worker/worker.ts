@@ -212,12 +212,12 @@ function table(
     const other = median(of(theirs, key));
     const ratio = median(of(ours, key).map((value, n) => value / of(theirs, key)[n]!));
     const value = `${show(own, unit)}, llama-server ${show(other, unit)}`;
-    const said = `${ratio.toFixed(2)} ×`;
-    if (!target) return { name, value, target: said };
+    const shown = `${ratio.toFixed(2)} ×`;
+    if (!target) return { name, value, target: shown };
     return {
       name,
       value,
-      target: `${said}, ${target.text}`,
+      target: `${shown}, ${target.text}`,
       isMet: target.isMet(ratio, own, other),
     };
   });

@@ -49,7 +49,7 @@ const call = {
   stopWhen: isStepCount(3),
 };
 
-Deno.test("AI SDK: a tool is called and its result answered, at once and streamed", async () => {
+Deno.test("AI SDK: a tool is called and its result answered, whole and streamed", async () => {
   const whole = await generateText(call);
   assert.equal(whole.text, " w8 w9");
   assert.deepEqual(whole.steps[0]?.toolCalls.map(({ input }) => input), [{ from: 7 }]);
@@ -73,7 +73,7 @@ Deno.test("AI SDK: a tool that must be called is called", async () => {
   assert.equal(toolCalls[0]?.toolName, "count");
 });
 
-Deno.test("AI SDK: a structured object keeps to its schema", async () => {
+Deno.test("AI SDK: a structured object conforms to its schema", async () => {
   const schema = z.object({
     mood: z.enum(["calm", "merry"]),
     tags: z.array(z.boolean()).length(2),
@@ -98,7 +98,7 @@ Deno.test("AI SDK: embeddings", async () => {
   assert.ok(usage.tokens >= 3);
 });
 
-Deno.test("AI SDK: an error says its status, its code and whether to try again", async () => {
+Deno.test("AI SDK: an error has its status, its code and whether to retry", async () => {
   await assert.rejects(generateText({ ...count, model: llorch("nope") }), (error: unknown) => {
     assert.ok(APICallError.isInstance(error));
     assert.equal(error.statusCode, 404);

@@ -30,12 +30,12 @@ Deno.test("LangChain: a tool is called, and its result answered", async () => {
   };
   const model = chat("caller", { maxTokens: 3 }).bindTools([count]);
   const question = new HumanMessage("w1?");
-  const asked = await chat("caller").bindTools([count]).invoke([question]);
-  assert.deepEqual(asked.tool_calls?.map(({ name, args }) => ({ name, args })), [
+  const call = await chat("caller").bindTools([count]).invoke([question]);
+  assert.deepEqual(call.tool_calls?.map(({ name, args }) => ({ name, args })), [
     { name: "count", args: { from: 7 } },
   ]);
-  const result = new ToolMessage({ content: "w7", tool_call_id: asked.tool_calls![0]!.id! });
-  const answer = await model.invoke([question, asked, result]);
+  const result = new ToolMessage({ content: "w7", tool_call_id: call.tool_calls![0]!.id! });
+  const answer = await model.invoke([question, call, result]);
   assert.equal(answer.content, " w8 w9 w10");
 });
 

@@ -108,8 +108,8 @@ Deno.test("openai: logprobs of chats and completions", async () => {
 
 for (const stream of [false, true]) {
   const kind = stream ? "streamed" : "whole";
-  Deno.test(`openai: the tool runner calls a function and goes on with its result, ${kind}`, async () => {
-    const asked: unknown[] = [];
+  Deno.test(`openai: the tool runner calls a function and continues with its result, ${kind}`, async () => {
+    const calls: unknown[] = [];
     const body = {
       model: "caller",
       messages: [{ role: "user" as const, content: "w1?" }],
@@ -124,7 +124,7 @@ for (const stream of [false, true]) {
           parameters: { type: "object" as const, properties: { from: { type: "integer" } } },
           parse: JSON.parse,
           function(given: { from: number }) {
-            asked.push(given);
+            calls.push(given);
             return `w${given.from}`;
           },
         },
@@ -134,11 +134,11 @@ for (const stream of [false, true]) {
       ? openai.chat.completions.runTools({ ...body, stream })
       : openai.chat.completions.runTools(body);
     assert.equal(await runner.finalContent(), " w8 w9");
-    assert.deepEqual(asked, [{ from: 7 }]);
+    assert.deepEqual(calls, [{ from: 7 }]);
   });
 }
 
-Deno.test("openai: a parsed answer keeps to its schema", async () => {
+Deno.test("openai: a parsed answer conforms to its schema", async () => {
   const Mood = z.object({ mood: z.enum(["calm", "merry"]), sure: z.boolean(), n: z.int() });
   const answer = await openai.chat.completions.parse({
     model: "demo",
@@ -150,7 +150,7 @@ Deno.test("openai: a parsed answer keeps to its schema", async () => {
   assert.ok(Mood.parse(answer.choices[0]?.message.parsed));
 });
 
-Deno.test("openai: embeddings of texts and token ids, as the client asks for them", async () => {
+Deno.test("openai: embeddings of texts and token ids, as the client requests them", async () => {
   const { data, usage } = await openai.embeddings.create({
     model: "embedder",
     input: ["w1 w2", "w3"],
@@ -172,7 +172,7 @@ Deno.test("openai: embeddings of texts and token ids, as the client asks for the
   await openai.embeddings.create({ model: "counter", input: [[1, 2], [3]] });
 });
 
-Deno.test("openai: errors are the client's own types", async () => {
+Deno.test("openai: errors have the client's own types", async () => {
   const fails = async (
     more: Record<string, unknown>,
     type: new (...args: never[]) => Error,
@@ -201,7 +201,7 @@ Deno.test("openai: errors are the client's own types", async () => {
   });
 });
 
-Deno.test("openai: a full queue is a rate limit, which the client tries again by itself", async () => {
+Deno.test("openai: a full queue is a rate limit, and the client retries by itself", async () => {
   let tries = 0;
   const patient = new OpenAI({
     baseURL: URL_V1,
@@ -215,7 +215,8 @@ Deno.test("openai: a full queue is a rate limit, which the client tries again by
     },
   });
   const body = { model: "counter", max_tokens: 1900, temperature: 0 };
-  // By hand, so that each connection can be hung up; streams, for whoever writes notices at once.
+  // Plain requests, so that each connection can be closed; streamed, as the server then notices
+  // that at once.
   const crowd = [64, 36].map((prompts) => {
     const call = request(`${URL_V1}/completions`, {
       method: "POST",
@@ -233,7 +234,7 @@ Deno.test("openai: a full queue is a rate limit, which the client tries again by
   await idle();
 });
 
-Deno.test("openai: what would fail again is not tried again", async () => {
+Deno.test("openai: a request that would fail again is not retried", async () => {
   let tries = 0;
   const client = new OpenAI({
     baseURL: URL_V1,

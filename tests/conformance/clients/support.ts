@@ -1,25 +1,25 @@
-/** What the programs of this folder share; `../run_clients.ts` starts them. */
+/** Shared code of the programs in this folder; `../run_clients.ts` starts them. */
 
-/** Where the stack listens. */
+/** Base URL of the stack's `/v1`. */
 export const URL_V1 = `${env("LLORCH_URL")}/v1`;
 
 function env(name: string): string {
   const value = Deno.env.get(name);
-  if (value === undefined) throw new Error(`${name} is not set: start me by run_clients.ts`);
+  if (value === undefined) throw new Error(`${name} is not set: start this with run_clients.ts`);
   return value;
 }
 
-/** The numbers that a model's words say. */
+/** The numbers in a model's text. */
 export function numbers(text: string): number[] {
   return (text.match(/\d+/g) ?? []).map(Number);
 }
 
-/** From, from + 1, … */
+/** `length` numbers: from, from + 1, … */
 export function range(from: number, length: number): number[] {
   return Array.from({ length }, (_, index) => from + index);
 }
 
-/** Waits until no job waits or runs. */
+/** Waits until no job is queued or running. */
 export async function idle(): Promise<void> {
   for (const giveUp = performance.now() + 20_000;;) {
     const [{ depth }, { workers }] = await Promise.all(

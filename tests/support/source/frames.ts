@@ -1,19 +1,19 @@
 /**
- * The bytes that a paced source sends: made once for each index, then only written.
+ * The bytes that a paced source sends. They are encoded once for each index, then only written.
  *
  * @module
  */
 
-/** What a source speaks: the worker's `/execute`, or OpenAI's chat chunks. */
+/** Protocol of a stream: the worker's `/execute`, or OpenAI's chat chunks. */
 export type Dialect = "execute" | "openai";
 
-/** A `metrics` event goes out with every so many tokens, as a worker sends about two a second. */
+/** Tokens per `metrics` event: a worker sends about two such events a second. */
 const METRICS_EVERY = 16;
 
 const encoder = new TextEncoder();
 const caches: Record<Dialect, Uint8Array<ArrayBuffer>[]> = { execute: [], openai: [] };
 
-/** What comes before the first token. */
+/** Everything before the first token: the response head and the first events. */
 export function beginning(dialect: Dialect, jobId: string, model: string): Uint8Array<ArrayBuffer> {
   if (dialect === "openai") return chunk(openai({ role: "assistant", content: "" }, null));
   const started_at = new Date().toISOString();
@@ -25,7 +25,7 @@ export function token(dialect: Dialect, index: number): Uint8Array<ArrayBuffer> 
   return caches[dialect][index] ??= makeToken(dialect, index);
 }
 
-/** What comes after the last token. */
+/** Everything after the last token: the last events and the end of the body. */
 export function ending(dialect: Dialect, tokens: number): Uint8Array<ArrayBuffer> {
   if (dialect === "openai") return chunk(openai({}, "length") + "data: [DONE]\n\n");
   return chunk(event("end", {
@@ -58,7 +58,7 @@ function openai(delta: unknown, finish_reason: string | null): string {
   return `data: ${JSON.stringify({ ...head, object: "chat.completion.chunk", choices })}\n\n`;
 }
 
-/** Text as a chunk of an HTTP/1.1 body. */
+/** Encodes text as a chunk of an HTTP/1.1 body. */
 function chunk(text: string): Uint8Array<ArrayBuffer> {
   const bytes = encoder.encode(text).length;
   return encoder.encode(`${bytes.toString(16)}\r\n${text}\r\n`);

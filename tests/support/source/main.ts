@@ -1,10 +1,10 @@
 /**
- * A source of tokens at a given pace, for many streams at little cost: it speaks the worker's
- * `/execute` and OpenAI's `/v1/chat/completions`, in HTTP/1.1 written by hand, each token a write of
- * its own. `max_tokens` of a request says how many; `prompt` ` w7` means nothing to it.
+ * A cheap source of tokens at a given pace, for many streams. It serves the worker's `/execute` and
+ * OpenAI's `/v1/chat/completions` over hand-written HTTP/1.1, with one write for each token. It
+ * sends `max_tokens` tokens and ignores the prompt.
  *
- * `--interval-ms=50` is 20 tokens a second of each stream, evenly apart in time; 0: as fast as they
- * are taken. It prints `{"url"}` and runs until it is ended.
+ * `--interval-ms=50` sends 20 evenly spaced tokens a second on each stream; 0 sends them as fast as
+ * they are read. Prints `{"url"}` and runs until it is killed.
  *
  * @module
  */
@@ -36,12 +36,12 @@ for await (const connection of listener) {
     try {
       connection.close();
     } catch {
-      // The peer has closed it.
+      // The peer has closed it already.
     }
   });
 }
 
-/** Answers one request after the other. */
+/** Answers the requests of one connection, one after the other. */
 async function serve(connection: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(65_536);
   let text = "";
@@ -60,7 +60,7 @@ async function serve(connection: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** What is asked of every OpenAI server before it is used. */
+/** Answers the requests that every OpenAI server gets before it is used. */
 async function answer(connection: Deno.TcpConn, path: string): Promise<void> {
   const isModels = path === "/v1/models";
   const body = JSON.stringify(
@@ -95,7 +95,7 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array<ArrayBuffer>
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-/** The first whole request of a text, which is ASCII; undefined where it is not whole yet. */
+/** The first request in a text, which is ASCII; undefined if it is still incomplete. */
 function parse(text: string): { path: string; body: string; length: number } | undefined {
   const end = text.indexOf("\r\n\r\n");
   if (end < 0) return undefined;

@@ -1,7 +1,7 @@
-/** Timers are looked at this often, in ms: a thousand streams share one. */
+/** Interval of the one timer that all streams share, in ms. */
 const TICK_MS = 2;
 
-/** Wakes whoever waits for a time, all with one timer. */
+/** Lets many callers wait for a time with one timer. */
 export class Pace {
   readonly #due = new Map<number, (() => void)[]>();
   #last = Math.floor(performance.now() / TICK_MS);
@@ -10,7 +10,7 @@ export class Pace {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** @param time of `performance.now()`; one that is past resolves at the next tick */
+  /** @param time A time of `performance.now()`; a past time resolves at the next tick. */
   until(time: number): Promise<void> {
     const tick = Math.max(this.#last + 1, Math.ceil(time / TICK_MS));
     return new Promise((resolve) => {

@@ -9,7 +9,9 @@ export interface Source {
   readonly program: Program;
 }
 
-/** Starts a source; `intervalMs` between two tokens of a stream, 0: as fast as they are taken. */
+/**
+ * Starts a source with `intervalMs` between two tokens of a stream; 0: as fast as they are read.
+ */
 export async function startSource(intervalMs: number): Promise<Source> {
   const args = [`--interval-ms=${intervalMs}`];
   const program = startProgram("tests/support/source/main.ts", "tools", args);
@@ -19,8 +21,8 @@ export async function startSource(intervalMs: number): Promise<Source> {
 }
 
 /**
- * Tells an orchestrator of a pool whose one worker is a source, with the model `counter` loaded. It
- * reports this once: `pools.heartbeat_interval_ms` of the orchestrator must be long.
+ * Registers a pool at an orchestrator. Its only worker is a source, with the model `counter`
+ * loaded. It reports only once, so `pools.heartbeat_interval_ms` of the orchestrator must be long.
  */
 export async function registerSource(
   orchestratorUrl: string,

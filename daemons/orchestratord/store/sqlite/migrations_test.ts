@@ -6,7 +6,7 @@ import { MIGRATIONS, openSqliteStore } from "./store.ts";
 
 const TESTDATA = join(dirname(fileURLToPath(import.meta.url)), "testdata");
 
-/** A database as a program of that version left it. */
+/** Writes a database as a program with this schema version left it. */
 function writeVersion(version: number, path: string): void {
   const db = new DatabaseSync(path);
   for (const sql of MIGRATIONS.slice(0, version)) db.exec(sql);

@@ -21,7 +21,7 @@ async function withStore(
   }
 }
 
-/** A job that has ended, with its output, whose contents expire at 2000. */
+/** Stores an ended job with its output; its contents expire at 2000. */
 async function keepJob(store: Store, jobId: string, tokens: number, text: string): Promise<void> {
   await store.accept({
     jobId,
@@ -59,10 +59,10 @@ Deno.test("what retention erases goes back to the file system, step by step", ()
       assert.ok(before.freeBytes > 10_000_000);
       await store.tidy();
       const given = before.freeBytes - store.size().freeBytes;
-      assert.ok(given > 0 && given <= 5_000_000, `one look gave ${given} bytes back`);
+      assert.ok(given > 0 && given <= 5_000_000, `one step released ${given} bytes`);
       while (store.size().freeBytes > 1024 * 1024) await store.tidy();
     });
-    assert.ok(stall < 1_000, `the loop stood still for ${stall} ms`);
+    assert.ok(stall < 1_000, `the event loop was blocked for ${stall} ms`);
     assert.equal(await sizeOf(path), store.size().bytes);
     assert.ok(store.size().bytes < 2_000_000);
     assert.equal(store.size().logBytes, 0);
@@ -77,14 +77,14 @@ Deno.test("retention lets others work while it erases much", () =>
     const over = swept.finally(() => isOver = true);
     while (!isOver) {
       await new Promise((done) => setTimeout(done, 0));
-      // It can be read no more before the first of its events goes.
+      // A job can no longer be read once its first event is erased.
       const row = await store.get("job-39");
       const events = await store.events("job-39", 0, 2000);
       if (events.length < 1001) assert.equal(row?.request, undefined);
       reads++;
     }
     assert.deepEqual(await over, { erased: 40, forgotten: 40 });
-    // 40 000 events are more than 80 transactions; in one, nobody would have had a turn.
+    // 40 000 events take more than 80 transactions; a single one would have let no read through.
     assert.ok(reads >= 10, `${reads}`);
     assert.deepEqual(await store.page({ limit: 10 }), []);
   }));
@@ -101,12 +101,12 @@ Deno.test("a log that a reader keeps from being cut is reported with its size, a
       }
       assert.ok(grown[0]! >= 64 * 1024 * 1024 && grown[1]! >= 2 * grown[0]!, `${grown}`);
       assert.equal(store.size().logBytes, await sizeOf(`${path}-wal`));
-      // Erased text is cut out of the log as soon as that can be done.
+      // The log with the erased text is truncated as soon as possible.
       await store.expire(3000, 0);
     } finally {
       await reader.release();
     }
-    await until("the log is cut", async () => {
+    await until("the log is truncated", async () => {
       await store.tidy();
       return await sizeOf(`${path}-wal`) < 16 * 1024 * 1024;
     });

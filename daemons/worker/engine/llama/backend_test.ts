@@ -16,7 +16,7 @@ Deno.test("chooseGpu() takes the CPU when asked, or when there is nothing else",
   assert.equal(chooseGpu(undefined, []), false);
 });
 
-Deno.test("builtGpuBackends() does not take an empty package for a backend", () => {
+Deno.test("builtGpuBackends() does not count an empty package as a backend", () => {
   // package.json points the GPU packages at an empty one.
   if (Deno.build.os === "linux") assert.deepEqual(builtGpuBackends(), []);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Batcher, type Part } from "./batcher.ts";
 import type { NativeContext } from "./native.ts";
 
-/** A context that writes down what it is asked for; `fails` says which batches cannot be computed. */
+/** A context that records its batches; `fails` says which batches cannot be computed. */
 function fakeContext(fails: (batch: readonly Added[]) => boolean = () => false) {
   const decoded: Added[][] = [];
   const removed: number[] = [];
@@ -56,13 +56,13 @@ function open(context: { native: NativeContext }, batchSize = 8) {
   return { batcher, run };
 }
 
-Deno.test("Batcher computes what is asked for in one turn at once, and the next when all is chosen", async () => {
+Deno.test("Batcher computes the requests of one turn together, and the next batch once all tokens are chosen", async () => {
   const context = fakeContext();
   const { run } = open(context);
   const rows = await Promise.all([run(0, [1, 2]), run(1, [3]), run(2, [4, 5, 6])]);
   assert.deepEqual(rows, [1, 2, 5]);
   assert.equal(context.decoded.length, 1);
-  // The first is alone; the others wait for it, and then go side by side.
+  // The first request runs alone; the others wait for it, and then run side by side.
   assert.equal(context.mostAtOnce(), 2);
   await Promise.all([run(0, [7]), run(1, [8])]);
   assert.equal(context.decoded.length, 2);
@@ -80,7 +80,7 @@ Deno.test("Batcher evaluates a part that is larger than a batch piece by piece",
   ]);
 });
 
-Deno.test("Batcher: only the part that there is no memory for fails, and the rest goes on", async () => {
+Deno.test("Batcher: only the part without memory fails, and the rest continues", async () => {
   const context = fakeContext((batch) => batch.some(({ tokens }) => tokens.includes(666)));
   const { run } = open(context);
   const [one, bad, other] = await Promise.allSettled([run(0, [1]), run(1, [666]), run(2, [2])]);
@@ -96,7 +96,7 @@ Deno.test("Batcher: only the part that there is no memory for fails, and the res
   assert.equal(await run(1, [3]), 0);
 });
 
-Deno.test("Batcher runs other work between two batches, and a failure of it holds up nobody", async () => {
+Deno.test("Batcher runs other work between two batches, and its failure delays no batch", async () => {
   const context = fakeContext();
   const { batcher, run } = open(context);
   const order: string[] = [];

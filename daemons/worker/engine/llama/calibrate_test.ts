@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { calibrate, threadCandidates } from "./calibrate.ts";
 
-/** A machine on which a step takes so long with so many threads. */
+/** A machine on which a step takes `msOf(threads)` ms. */
 function machine(msOf: (threads: number) => number) {
   let at = 0;
   const steps: number[] = [];
@@ -22,14 +22,14 @@ function machine(msOf: (threads: number) => number) {
   };
 }
 
-Deno.test("calibrate() takes the number of threads with which a step is quickest", async () => {
+Deno.test("calibrate() chooses the number of threads with the fastest step", async () => {
   assert.equal(await machine((threads) => 100 / threads).run([3, 4, 2]), 4);
-  // Threads that wait for each other in vain.
+  // More than two threads get in each other's way.
   const crowded = machine((threads) => threads > 2 ? 300 : 20 / threads);
   assert.equal(await crowded.run([3, 4, 2]), 2);
 });
 
-Deno.test("calibrate() asks a hopeless number once, and begins nothing after its time", async () => {
+Deno.test("calibrate() tries a slow number of threads only once, and starts no step after its deadline", async () => {
   const { run, steps } = machine((threads) => threads === 1 ? 5 : 100);
   assert.equal(await run([1, 2]), 1);
   assert.deepEqual(steps, [1, 2, 1, 1, 1]);
@@ -38,7 +38,7 @@ Deno.test("calibrate() asks a hopeless number once, and begins nothing after its
   assert.ok(slow.elapsed() <= 2000 + 700);
 });
 
-Deno.test("threadCandidates() begins with the default", () => {
+Deno.test("threadCandidates() starts with the default", () => {
   assert.deepEqual(threadCandidates(1), [1]);
   assert.deepEqual(threadCandidates(2), [1, 2]);
   assert.deepEqual(threadCandidates(16), [15, 16, 8, 12]);

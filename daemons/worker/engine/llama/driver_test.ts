@@ -4,7 +4,7 @@ import { driverSentence, systemLibraries } from "./driver.ts";
 
 const BUILD = "this build of llorch-candled computes with";
 
-Deno.test("a driver that is missing is named, with the build's backend and what to do", () => {
+Deno.test("a missing driver is named, with the build's backend and what to do", () => {
   assert.equal(
     driverSentence({ backend: "cuda", asked: undefined, libraries: ["libcudart.so.12"] }),
     `Cannot use a GPU: ${BUILD} CUDA, and NVIDIA's driver (libcuda.so) is not installed; ` +
@@ -22,7 +22,7 @@ Deno.test("a driver that is missing is named, with the build's backend and what 
   );
 });
 
-Deno.test("a device that is missing is told from a driver that is", () => {
+Deno.test("a missing device is distinguished from a missing driver", () => {
   assert.equal(
     driverSentence({ backend: "vulkan", asked: "0", libraries: ["libvulkan.so.1"] }),
     `Cannot use GPU 0: ${BUILD} Vulkan, and no GPU answers; check the device and its driver ` +
@@ -30,7 +30,7 @@ Deno.test("a device that is missing is told from a driver that is", () => {
   );
 });
 
-Deno.test("a build that cannot do without a GPU says so where none is to be used", () => {
+Deno.test("a build that needs a GPU says so when it should use the CPU", () => {
   assert.equal(
     driverSentence({ backend: "metal", asked: "none", libraries: [] }),
     `Cannot use the CPU: ${BUILD} Metal and nothing else; leave --gpu out, ` +
@@ -38,7 +38,7 @@ Deno.test("a build that cannot do without a GPU says so where none is to be used
   );
 });
 
-Deno.test("libraries are looked for where the system says, too", async () => {
+Deno.test("libraries are also searched for in the system's configured folders", async () => {
   const folder = await Deno.makeTempDir();
   const before = Deno.env.get("LD_LIBRARY_PATH");
   try {

@@ -4,7 +4,7 @@ import { counterModel, writeRandomModel } from "../../../../tests/support/models
 import { textOf } from "../../testing/generator.ts";
 import { count, endOf, logprobsOf, using } from "../../testing/llama.ts";
 
-Deno.test("llama.cpp reuses what a slot holds, and says the same with it as without", () =>
+Deno.test("llama.cpp reuses the tokens of a slot, and generates the same as without", () =>
   using(counterModel(), { context: 512 }, async ({ generate, engine }) => {
     const prompt = count(0, 99);
     const fresh = await generate({ prompt, max_tokens: 5 });
@@ -17,7 +17,7 @@ Deno.test("llama.cpp reuses what a slot holds, and says the same with it as with
     assert.equal(endOf(branch).tokens_cached, (await engine.tokenize(count(0, 49))).length);
   }));
 
-/** Logarithms of probability are the same but for rounding where they differ by less than this. */
+/** Log probabilities that differ by less than this are equal except for rounding. */
 const EPSILON = 0.01;
 
 Deno.test("llama.cpp with real weights says the same with a cache hit as without, of short and long prompts", async () => {
@@ -27,21 +27,21 @@ Deno.test("llama.cpp with real weights says the same with a cache hit as without
     writeRandomModel(path, { type: "Q8_0" });
     await using(path, { context: 1024 }, async ({ generate }) => {
       for (const length of [40, 120, 900]) {
-        const words = Array.from({ length }, (_, n) => 300 + (n * 37 + length) % 700);
+        const ids = Array.from({ length }, (_, n) => 300 + (n * 37 + length) % 700);
         for (const how of [{ temperature: 0 }, { temperature: 1, seed: 7, top_p: 1, min_p: 0 }]) {
-          const fields = { prompt_tokens: [1, ...words], max_tokens: 60, logprobs: 2, ...how };
+          const fields = { prompt_tokens: [1, ...ids], max_tokens: 60, logprobs: 2, ...how };
           await generate({ prompt_tokens: [1, 2, 3], max_tokens: 1 });
           const fresh = await generate(fields);
           const again = await generate(fields);
           assert.equal(endOf(fresh).tokens_cached, 1);
           assert.equal(endOf(again).tokens_cached, length);
-          const [told, others] = [logprobsOf(fresh), logprobsOf(again)];
-          for (const [at, { id, logprob }] of told.entries()) {
-            // Only rounding may differ, and it may decide between two tokens.
+          const [chosen, others] = [logprobsOf(fresh), logprobsOf(again)];
+          for (const [at, { id, logprob }] of chosen.entries()) {
+            // Rounding may decide between two tokens; from there on the texts may differ.
             if (others[at]?.id !== id) break;
             assert.ok(Math.abs(others[at].logprob - logprob) < EPSILON, `${length}: token ${at}`);
           }
-          assert.equal(others[0]?.id, told[0]?.id);
+          assert.equal(others[0]?.id, chosen[0]?.id);
         }
       }
     });

@@ -35,7 +35,7 @@ const callsOf = (events: readonly WorkerEvent[]) => {
   return (end.data.tool_calls ?? []).map((call) => call.function);
 };
 
-Deno.test("llama.cpp: a call that the model makes of itself is not text, and its result goes on", () =>
+Deno.test("llama.cpp: a call that the model makes itself is not text, and it continues with the result", () =>
   withCaller(async ({ generate }) => {
     const messages = [{ role: "user", content: "w1?" }];
     const events = await generate({ messages, tools: [COUNT] });
@@ -58,7 +58,7 @@ Deno.test("llama.cpp: a call that the model makes of itself is not text, and its
     assert.equal(textOf(answer), " w8 w9");
   }));
 
-Deno.test("llama.cpp: tool_choice none tells the model of no tools and takes no call for one", () =>
+Deno.test("llama.cpp: tool_choice none shows the model no tools and treats calls as text", () =>
   withCaller(async ({ generate }) => {
     const messages = [{ role: "user", content: "w1?" }];
     const events = await generate({ messages, tools: [COUNT], tool_choice: "none" });
@@ -66,7 +66,7 @@ Deno.test("llama.cpp: tool_choice none tells the model of no tools and takes no 
     assert.deepEqual(callsOf(events), []);
   }));
 
-Deno.test("llama.cpp: a call that is demanded is made, its arguments by the schema", () =>
+Deno.test("llama.cpp: a required call is made, with arguments that conform to the schema", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const other = { type: "function", function: { name: "other" } };
     for (

@@ -28,8 +28,8 @@ Deno.test("llama.cpp counts exactly, side by side, with long prompts among the s
     });
   }));
 
-Deno.test("llama.cpp gives no sequence another's token, whenever others begin and end", async () => {
-  // Rows of many numbers take long to put in order: long enough for another thread to read them.
+Deno.test("llama.cpp never gives a sequence another's token, whenever others start and end", async () => {
+  // Sorting the logits of a large vocabulary takes long: another thread could read them meanwhile.
   await using(slowCounterModel(), { slots: 4, context: 64 }, async ({ generate }) => {
     const jobs = Array.from(
       { length: 200 },
@@ -48,7 +48,7 @@ Deno.test("llama.cpp gives no sequence another's token, whenever others begin an
   });
 });
 
-Deno.test("llama.cpp stops at the model's own end, at a stop string, and where the context is full", () =>
+Deno.test("llama.cpp stops at the model's own end, at a stop string, and when the context is full", () =>
   using(counterModel(), { context: 64 }, async ({ generate, engine }) => {
     assert.equal(engine.context, 64);
     const ended = await generate({ prompt: " w1995" });
@@ -64,7 +64,7 @@ Deno.test("llama.cpp stops at the model's own end, at a stop string, and where t
     await assert.rejects(generate({ prompt_tokens: Array(64).fill(300) }), /CONTEXT|context/);
   }));
 
-Deno.test("llama.cpp says whole characters, each event with exactly its own tokens", async () => {
+Deno.test("llama.cpp sends whole characters, each event with exactly its own tokens", async () => {
   const path = join(await Deno.makeTempDir(), "utf8.gguf");
   writeUtf8Model(path);
   await using(path, { context: 128 }, async ({ generate, engine }) => {
@@ -84,7 +84,7 @@ Deno.test("llama.cpp says whole characters, each event with exactly its own toke
   });
 });
 
-Deno.test("llama.cpp with the same seed says the same, with another something else", () =>
+Deno.test("llama.cpp generates the same with the same seed, and something else with another", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const ask = (seed?: number) =>
       generate({ messages: story, max_tokens: 25, temperature: 1, ...seed ? { seed } : {} });
@@ -95,7 +95,7 @@ Deno.test("llama.cpp with the same seed says the same, with another something el
     assert.equal(textOf(await ask(endOf(chosen).seed)), textOf(chosen));
   }));
 
-Deno.test("llama.cpp goes on from any event as it would have, sampled tokens and penalties too", () =>
+Deno.test("llama.cpp continues after any event as without a break, with sampling and penalties too", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const fields = {
       messages: story,
@@ -113,7 +113,7 @@ Deno.test("llama.cpp goes on from any event as it would have, sampled tokens and
     }
   }));
 
-Deno.test("llama.cpp keeps to a grammar, resumed too", () =>
+Deno.test("llama.cpp obeys a grammar, also in a resumed run", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const fields = { messages: story, grammar: 'root ::= "yes, " [a-c]{3} "."', temperature: 1 };
     const whole = await generate({ ...fields, seed: 3 });
@@ -126,7 +126,7 @@ Deno.test("llama.cpp keeps to a grammar, resumed too", () =>
     assert.deepEqual(outline(wrong), ["started", "error INVALID_REQUEST"]);
   }));
 
-Deno.test("llama.cpp keeps to a JSON schema", () =>
+Deno.test("llama.cpp obeys a JSON schema", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const json_schema = {
       type: "object",
@@ -149,7 +149,7 @@ Deno.test("llama.cpp keeps to a JSON schema", () =>
     assert.ok([2, 3, 4].includes(value.legs));
   }));
 
-/** So many rules that each begin with the next one twice. */
+/** `count` rules that each use the next rule twice. */
 const doubled = (rest: string, count: number) =>
   Array.from({ length: count }, (_, at) => `r${at} ::= r${at + 1}${rest} | r${at + 1}${rest}`)
     .concat(`r${count} ::= "x"`).join("\n");
@@ -160,7 +160,7 @@ Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and li
       "not a grammar(((": /not: expected ::=/,
       "root ::= missing": /root: rule missing is not defined/,
       'root ::= root "a"': /root: it begins with itself/,
-      // Each of these takes llama.cpp for good, or all memory.
+      // With each of these llama.cpp never ends, or uses all memory.
       'root ::= e root "a"\ne ::= "x"?': /root: it begins with itself, with nothing read: let it/,
       'root ::= ("x")? root "a" | "b"': /root: it begins with itself/,
       'root ::= expr\nexpr ::= ws expr ws "+" ws expr | [0-9]+\nws ::= [ \\t]*':
@@ -186,7 +186,7 @@ Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and li
     assert.equal(textOf(await generate({ prompt: " w1", max_tokens: 1 })), " w2");
   }));
 
-Deno.test("llama.cpp honours biases, also of the token that ends a reply", () =>
+Deno.test("llama.cpp applies biases, also to the token that ends a reply", () =>
   using(counterModel(), { context: 64 }, async ({ generate, engine }) => {
     const w9 = (await engine.tokenize(" w9")).at(-1)!;
     const banned = await generate({ prompt: " w8", max_tokens: 1, logit_bias: { [w9]: -100 } });
@@ -230,7 +230,7 @@ Deno.test("what a model of damaged weights computes is not the request's fault",
   }
 });
 
-Deno.test("llama.cpp gives no token that is forbidden, not even where all are", () =>
+Deno.test("llama.cpp never chooses a forbidden token, not even if all are forbidden", () =>
   using(counterModel(), { context: 256, slots: 2 }, async ({ generate, engine }) => {
     const tokens = Array.from({ length: engine.vocabularySize }, (_, token) => token);
     const all = Object.fromEntries(tokens.map((token) => [token, -100]));
@@ -249,7 +249,7 @@ Deno.test("llama.cpp gives no token that is forbidden, not even where all are", 
     }
   }));
 
-Deno.test("llama.cpp looks back on what was said for the penalties", () =>
+Deno.test("llama.cpp applies the penalties to earlier tokens", () =>
   using(DEMO_MODEL, {}, async ({ generate }) => {
     const fields = { messages: story, max_tokens: 40 };
     const free = textOf(await generate(fields));
@@ -257,10 +257,10 @@ Deno.test("llama.cpp looks back on what was said for the penalties", () =>
     assert.notEqual(penalized, free);
   }));
 
-Deno.test("llama.cpp tells a chat without a template what to send instead", async () => {
+Deno.test("llama.cpp refuses a chat for a model without a template, and says what to send instead", async () => {
   const path = join(await Deno.makeTempDir(), "plain.gguf");
   const bytes = await Deno.readFile(counterModel());
-  // The same file with the template under a name that nobody looks for.
+  // The same file, with the template under an unknown key.
   const key = new TextEncoder().encode("tokenizer.chat_template");
   const at = bytes.findIndex((_, start) =>
     key.every((byte, index) => bytes[start + index] === byte)
@@ -281,7 +281,7 @@ Deno.test("llama.cpp keeps control tokens in a user's message as text", () =>
     return Promise.resolve();
   }));
 
-Deno.test("llama.cpp gives a model its default context, at most what it was made for", async () => {
+Deno.test("llama.cpp gives a model the default context, at most the model's own", async () => {
   const path = join(await Deno.makeTempDir(), "small.gguf");
   writeCounterModel(path, { numbers: 10, context: 300 });
   await using(path, {}, ({ engine }) => {
@@ -302,7 +302,7 @@ Deno.test("llama.cpp uses the adapter that a request names, beside requests that
       const [skipped, plain] = await Promise.all([ask("skip"), ask()]);
       assert.equal(textOf(skipped), " w6 w7 w100 w101");
       assert.equal(textOf(plain), count(6, 9));
-      // What was computed with an adapter is no prefix of what is computed without, or the reverse.
+      // A prefix that was computed with an adapter cannot be reused without it, or the reverse.
       for (const lora of ["skip", undefined, "skip", undefined]) {
         assert.equal(textOf(await ask(lora)), lora ? " w6 w7 w100 w101" : count(6, 9));
       }
@@ -333,7 +333,7 @@ Deno.test("llama.cpp counts exactly with every setting of the cache, attention, 
   }
 });
 
-Deno.test("llama.cpp refuses settings that do not go together, in words", async () => {
+Deno.test("llama.cpp refuses incompatible settings with a clear message", async () => {
   const settings: LlamaSettings = { flash_attention: "off", cache_type_v: "q8_0" };
   await assert.rejects(
     using(counterModel(), { settings }, () => Promise.resolve()),
@@ -341,26 +341,26 @@ Deno.test("llama.cpp refuses settings that do not go together, in words", async 
   );
 });
 
-Deno.test("llama.cpp says the same whether it guesses tokens from the text or by a draft model", async () => {
+Deno.test("llama.cpp generates the same with guesses from the text or from a draft model as without", async () => {
   const ask = [
     { prompt: "Once upon a time", max_tokens: 60 },
     { messages: story, max_tokens: 60, temperature: 0.9, seed: 5, frequency_penalty: 0.5 },
     { prompt: "one two one two one", max_tokens: 40, temperature: 0.5, seed: 1, logprobs: 2 },
     { messages: story, grammar: 'root ::= ("ab" | "abc ")+', max_tokens: 30, seed: 2 },
   ];
-  const told = async (settings: LlamaSettings) => {
+  const replyWith = async (settings: LlamaSettings) => {
     const all: WorkerEvent[][] = [];
     await using(DEMO_MODEL, { settings, slots: 2 }, async ({ generate }) => {
       for (const fields of ask) all.push(await generate(fields));
     });
     return all.map((events) => [textOf(events), idsOf(events), endOf(events).stop_reason]);
   };
-  const plain = await told({});
-  assert.deepEqual(await told({ speculative: "lookup" }), plain);
-  assert.deepEqual(await told({ speculative: "draft", draft_model: DEMO_MODEL }), plain);
+  const plain = await replyWith({});
+  assert.deepEqual(await replyWith({ speculative: "lookup" }), plain);
+  assert.deepEqual(await replyWith({ speculative: "draft", draft_model: DEMO_MODEL }), plain);
 });
 
-Deno.test("llama.cpp refuses a draft model of another vocabulary", () =>
+Deno.test("llama.cpp refuses a draft model with another vocabulary", () =>
   assert.rejects(
     using(
       DEMO_MODEL,

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { GuessLength } from "./guess_length.ts";
 import { lookUp } from "./lookup.ts";
 
-Deno.test("lookUp() goes on as the text did after the same ending", () => {
+Deno.test("lookUp() continues as the text did after an earlier place with the same ending", () => {
   assert.deepEqual(lookUp([1, 2, 3, 4, 5, 9, 2, 3], 2), [4, 5]);
-  // The longest ending that is there counts, the latest place of it.
+  // The longest ending that occurs earlier counts, at its latest place.
   assert.deepEqual(lookUp([1, 2, 3, 7, 5, 2, 3, 8, 1, 2, 3], 1), [7]);
   assert.deepEqual(lookUp([2, 3, 7, 2, 3, 8, 2, 3], 1), [8]);
 });
 
-Deno.test("lookUp() guesses nothing after what is new, and goes on repeating what repeats", () => {
+Deno.test("lookUp() guesses nothing after new text, and continues a repetition", () => {
   assert.deepEqual(lookUp([1, 2, 3, 4], 4), []);
   assert.deepEqual(lookUp([], 4), []);
   assert.deepEqual(lookUp([1, 2, 3, 1, 2, 3], 7), [1, 2, 3, 1, 2, 3, 1]);
@@ -24,7 +24,7 @@ Deno.test("GuessLength grows while guesses come true, and shrinks when they do n
     return now;
   });
   assert.deepEqual(lengths, [4, 8, 16, 16, 8, 4, 2]);
-  // A guess that was cut short says nothing about longer ones.
+  // A guess that was cut short gives no information about longer ones.
   const short = new GuessLength(16);
   short.learn(2, 2);
   assert.equal(short.length, 4);

@@ -5,7 +5,7 @@ const part = (length: number, adapter?: string) => ({ tokens: { length }, adapte
 const sizes = (batches: { tokens: { length: number } }[][]) =>
   batches.map((batch) => batch.map(({ tokens }) => tokens.length));
 
-Deno.test("pack() puts what fits together, in order", () => {
+Deno.test("pack() fills batches in order", () => {
   assert.deepEqual(sizes(pack([part(1), part(1), part(6), part(1)], 8)), [[1, 1, 6], [1]]);
   assert.deepEqual(sizes(pack([part(9), part(1)], 8)), [[9], [1]]);
   assert.deepEqual(pack([], 8), []);

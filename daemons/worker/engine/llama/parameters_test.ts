@@ -1,4 +1,4 @@
-/** What each parameter of a request does to what a real model says. */
+/** Effects of each parameter of a request on the output of a real model. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { WorkerEvent } from "#shared/contracts/events.ts";
@@ -35,7 +35,7 @@ async function using(model: string, work: (ask: Ask, engine: Engine) => Promise<
   }
 }
 
-/** A model that is sure of nothing: many tokens are nearly as probable as the best. */
+/** Runs `work` with a model for which many tokens are almost as probable as the best one. */
 async function usingUnsure(work: (say: Say, ask: Ask) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -52,7 +52,9 @@ async function usingUnsure(work: (say: Say, ask: Ask) => Promise<void>): Promise
 
 type Say = (fields: Record<string, unknown>) => Promise<string>;
 
-/** So hot that every token is nearly as probable as any other; nothing else holds the choice back. */
+/**
+ * A temperature at which all tokens are almost equally probable, with no other limit on the choice.
+ */
 const HOT = {
   prompt: " w1 w2 w3",
   max_tokens: 30,
@@ -63,17 +65,17 @@ const HOT = {
   seed: 1,
 };
 
-/** What is said when always the most probable token is taken. */
+/** Always chooses the most probable token. */
 const COLD = { temperature: 0 };
 
-Deno.test("temperature: 0 always says the most probable, more says other things", () =>
+Deno.test("temperature: 0 always chooses the most probable token, higher ones also choose others", () =>
   usingUnsure(async (say) => {
     assert.equal(await say({ ...COLD, seed: 1 }), await say({ ...COLD, seed: 2 }));
     assert.notEqual(await say({ temperature: 1 }), await say(COLD));
     assert.notEqual(await say({ temperature: 5 }), await say({ temperature: 1 }));
   }));
 
-Deno.test("top_k, top_p and min_p: each alone leaves only the most probable token where it is strict", () =>
+Deno.test("top_k, top_p and min_p: each leaves only the most probable token if it is strict", () =>
   usingUnsure(async (say) => {
     const cold = await say(COLD);
     assert.notEqual(await say({}), cold);
@@ -86,10 +88,10 @@ Deno.test("top_k, top_p and min_p: each alone leaves only the most probable toke
       await say({ top_p: 0.5 }),
       await say({ min_p: 0.5 }),
     ]);
-    assert.ok(some.size > 2, "less strict ones choose among others");
+    assert.ok(some.size > 2, "less strict ones choose among more tokens");
   }));
 
-Deno.test("seed: the same says the same, another something else, and one is told that was not given", () =>
+Deno.test("seed: the same seed gives the same text, another a different one, and a chosen seed is reported", () =>
   usingUnsure(async (say, ask) => {
     assert.equal(await say({ seed: 7 }), await say({ seed: 7 }));
     assert.notEqual(await say({ seed: 7 }), await say({ seed: 8 }));
@@ -102,7 +104,7 @@ Deno.test("seed: the same says the same, another something else, and one is told
 Deno.test("repetition_penalty, frequency_penalty and presence_penalty: each makes a model repeat itself less", () =>
   usingUnsure(async (say) => {
     const different = async (fields: Record<string, unknown>) => {
-      // Nearly as sure of a few as of the best of them.
+      // A few tokens are almost as probable as the best one.
       const text = await say({ temperature: 1, top_k: 4, max_tokens: 60, ...fields });
       return new Set(text.split(" w")).size;
     };
@@ -119,7 +121,7 @@ Deno.test("repetition_penalty, frequency_penalty and presence_penalty: each make
     }
   }));
 
-Deno.test("max_tokens: so many and no more; stop: up to any of the texts, across tokens", () =>
+Deno.test("max_tokens: exactly this many; stop: up to any of the texts, across tokens", () =>
   using(counterModel(), async (ask) => {
     const end = async (fields: Record<string, unknown>) => {
       const events = await ask({ prompt: " w1", ...fields });
@@ -132,7 +134,7 @@ Deno.test("max_tokens: so many and no more; stop: up to any of the texts, across
     assert.deepEqual(await end({ stop: ["3 w"] }), [" w2 w", "STOP_SEQUENCE", 3]);
   }));
 
-Deno.test("logit_bias: a token is made to come, or never comes", () =>
+Deno.test("logit_bias: a token is forced or forbidden", () =>
   usingUnsure(async (say, ask) => {
     const events = await ask({ ...HOT, ...COLD, max_tokens: 1 });
     const token = events.flatMap((event) => event.event === "token" ? event.data.ids : [])[0]!;

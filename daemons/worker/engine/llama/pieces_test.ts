@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type RawTokenizer, tokensInPieces } from "./pieces.ts";
 
-/** Tokens of three digits each from the left, or of one other character. */
+/** Tokenizes into groups of three digits from the left, and single other characters. */
 const triples: RawTokenizer = {
   tokenize: (text) =>
     [...text.matchAll(/\p{Nd}{1,3}|[^]/gu)].map(([token]) =>
@@ -16,7 +16,7 @@ function inPieces(text: string): number[] {
   return tokens;
 }
 
-Deno.test("a number of millions of digits is cut without looking at all of it for each piece", () => {
+Deno.test("a number of millions of digits is cut without reading all of it for each piece", () => {
   const text = "x" + "7".repeat(8_000_000) + "y";
   let characters = 0;
   const counting: RawTokenizer = {
@@ -31,11 +31,11 @@ Deno.test("a number of millions of digits is cut without looking at all of it fo
     assert.ok(piece.length > 0);
     if (++pieces === 2_000) break;
   }
-  // The digits of each piece, twice at most and once more for each place that is tried.
+  // The digits of each piece are read twice at most, and once more for each cut that is tried.
   assert.ok(characters < 2_000 * 4_000, `${characters} characters`);
 });
 
-Deno.test("numbers in pieces have the tokens that they have at once", () => {
+Deno.test("numbers in pieces have the same tokens as when tokenized at once", () => {
   for (const length of [1_023, 1_024, 1_025, 9_000, 20_001]) {
     const text = "z".repeat(8_100) + "123456789".repeat(length / 9) + "y" + "7".repeat(length) +
       "!";
