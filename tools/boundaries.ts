@@ -6,7 +6,9 @@
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Import, violations } from "./boundary_rules.ts";
+import { isTestCode } from "./parts.ts";
 import { report, ROOT, sourceFiles } from "./repo.ts";
+import { roomProblems } from "./rooms.ts";
 
 /** The used parts of `deno info --json`. */
 interface Graph {
@@ -53,6 +55,7 @@ function importsOf(graph: Graph): { imports: Import[]; broken: string[] } {
     if (from === undefined) continue;
     if (error !== undefined) broken.push(`${from}: ${error}`);
     for (const { specifier: written, code, type } of dependencies) {
+      if (written.startsWith("node:")) imports.push({ from, to: written });
       for (const target of [code, type]) {
         if (target?.error) broken.push(`${from}: cannot resolve ${written}: ${target.error}`);
         const to = target?.specifier && (repoPath(target.specifier) ?? packageOf(target.specifier));
@@ -62,6 +65,9 @@ function importsOf(graph: Graph): { imports: Import[]; broken: string[] } {
   }
   return { imports, broken };
 }
+
+/** The console's pages, which have a configuration of their own. */
+const CONSOLE = "daemons/orchestratord/console/web";
 
 const fileUrl = (path: string) => pathToFileURL(join(ROOT, path)).href;
 
@@ -80,6 +86,8 @@ function packageOf(specifier: string): string | undefined {
 }
 
 if (import.meta.main) {
-  const { imports, broken } = importsOf(await moduleGraph(sourceFiles()));
-  report([...broken, ...violations(imports)], `${imports.length} imports`);
+  const files = [...sourceFiles(), ...sourceFiles(CONSOLE)];
+  const { imports, broken } = importsOf(await moduleGraph(files));
+  const problems = roomProblems(files.filter((file) => !isTestCode(file)));
+  report([...broken, ...problems, ...violations(imports)], `${imports.length} imports`);
 }

@@ -1,7 +1,7 @@
 import { isTestCode, mayImport, partOf } from "./parts.ts";
 import { roomReason } from "./rooms.ts";
 
-/** An import by a file of the repository, of another file of it or of a package (`npm:zod`). */
+/** An import by a file of the repository, of another file of it, of a package (`npm:zod`) or of `node:…`. */
 export interface Import {
   /** Path from the root of the repository. */
   readonly from: string;
@@ -12,9 +12,10 @@ export interface Import {
 const ENGINE_PACKAGE = "npm:node-llama-cpp";
 const ENGINE_FILES = /^daemons\/worker\/(engine\/|main\.ts$)/;
 
-/** Files with the scheduler's decisions, and imports that would make them impure. */
+/** Files with the scheduler's decisions, and the only imports from elsewhere that keep them pure. */
 const DECISION = /^daemons\/orchestratord\/scheduler\/(?!loop\.ts$)/;
-const IMPURE = /^(daemons\/orchestratord\/scheduler\/loop|shared\/clock)\.ts$/;
+const PURE =
+  /^(daemons\/orchestratord\/scheduler\/(?!loop\.ts$)|shared\/(contracts|models)\/|shared\/(backoff|errors|json)\.ts$)/;
 
 /**
  * Returns a line for each import that breaks a rule.
@@ -25,7 +26,7 @@ const IMPURE = /^(daemons\/orchestratord\/scheduler\/loop|shared\/clock)\.ts$/;
  * 4. Only the worker's engine imports the engine's package.
  * 5. The tests of a daemon do not import another daemon; those under `tests/` may.
  * 6. Within a daemon, a room imports the rooms that it may (`tools/rooms.ts`).
- * 7. The scheduler's decisions are pure: none imports its loop or a clock.
+ * 7. The scheduler's decisions are pure: they import neither its loop, nor a clock, a store or a package.
  * 8. No production files import each other in a circle, types included.
  */
 export function violations(imports: readonly Import[]): string[] {
@@ -43,6 +44,8 @@ export function violations(imports: readonly Import[]): string[] {
 function productionReason({ from, to }: Import): string | undefined {
   const part = partOf(from);
   if (part === undefined) return "its folder is not known as a part (tools/parts.ts)"; // 1
+  if (DECISION.test(from) && !PURE.test(to)) return "a decision of the scheduler is pure"; // 7
+  if (to.startsWith("node:")) return undefined;
   if (to.startsWith("npm:")) {
     const isRefused = to === ENGINE_PACKAGE && !ENGINE_FILES.test(from);
     return isRefused ? "only daemons/worker/engine/ may" : undefined; // 4
@@ -50,7 +53,6 @@ function productionReason({ from, to }: Import): string | undefined {
   if (isTestCode(to)) return "production code may not import test code"; // 3
   const other = partOf(to);
   const isRootFile = !to.includes("/");
-  if (DECISION.test(from) && IMPURE.test(to)) return "a decision of the scheduler is pure"; // 7
   const isSource = /\.tsx?$/.test(to);
   if (part === other) return isSource ? roomReason(part, from, to) : undefined; // 6
   if (isRootFile || (other !== undefined && mayImport(part, other))) return undefined; // 2
@@ -68,7 +70,7 @@ function testReason({ from, to }: Import): string | undefined {
 function circles(imports: readonly Import[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to } of imports) {
-    if (isTestCode(from) || to.startsWith("npm:") || from === to) continue;
+    if (isTestCode(from) || /^(npm|node):/.test(to) || from === to) continue;
     targets.set(from, [...targets.get(from) ?? [], to]);
   }
   const found: string[][] = [];

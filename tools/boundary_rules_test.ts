@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { violations } from "./boundary_rules.ts";
-import { ROOMS } from "./rooms.ts";
+import { roomProblems } from "./rooms.ts";
 
-const refused: readonly [from: string, to: string, reason: string][] = [
+const refused: readonly (readonly [from: string, to: string, reason: string])[] = [
   ["shared/a.ts", "cli/b.ts", "shared/ may not import cli/"],
   ["shared/a.ts", "daemons/worker/b.ts", "shared/ may not import daemons/worker/"],
   ["cli/a.ts", "daemons/worker/b.ts", "cli/ may not import daemons/worker/"],
@@ -47,6 +47,19 @@ const refused: readonly [from: string, to: string, reason: string][] = [
     "shared/clock.ts",
     "a decision of the scheduler is pure",
   ],
+  ...[
+    "daemons/orchestratord/store/job_store.ts",
+    "shared/deadline.ts",
+    "shared/sqlite.ts",
+    "node:timers/promises",
+    "npm:zod",
+  ].map((to) =>
+    [
+      "daemons/orchestratord/scheduler/step.ts",
+      to,
+      "a decision of the scheduler is pure",
+    ] as const
+  ),
   [
     "daemons/worker/a_test.ts",
     "daemons/pool-managerd/b.ts",
@@ -96,12 +109,21 @@ Deno.test("boundaries: files that import each other in a circle are reported onc
   ]);
 });
 
-Deno.test("rooms: each names only rooms that are listed before it", () => {
-  for (const [part, rooms] of Object.entries(ROOMS)) {
-    const before = new Set<string>();
-    for (const [room, allowed] of Object.entries(rooms)) {
-      for (const other of allowed) assert.ok(before.has(other), `${part}: ${room} before ${other}`);
-      before.add(room);
-    }
-  }
+const ROOMS_OF_TWO = { "daemons/worker": { "a": [], "b/": ["a"], "main.ts": ["b/"] } };
+
+Deno.test("rooms: a file without a room, a room without a file and a room out of order are problems", () => {
+  const files = ["a/x.ts", "b/x.ts", "b/deep/x.ts", "main.ts"].map((file) =>
+    `daemons/worker/${file}`
+  );
+  assert.deepEqual(roomProblems(files, ROOMS_OF_TWO), []);
+  assert.deepEqual(roomProblems([...files, "daemons/worker/c/x.ts"], ROOMS_OF_TWO), [
+    "daemons/worker has no room c: list it in tools/rooms.ts",
+  ]);
+  assert.deepEqual(roomProblems(files.slice(0, 3), ROOMS_OF_TWO), [
+    "daemons/worker: the room main.ts of tools/rooms.ts has no file",
+  ]);
+  const late = { "daemons/worker": { ...ROOMS_OF_TWO["daemons/worker"], "a": ["b/"] } };
+  assert.deepEqual(roomProblems(files, late), [
+    "daemons/worker: a names b/, which is not listed before it",
+  ]);
 });

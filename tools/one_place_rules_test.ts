@@ -16,3 +16,9 @@ Deno.test("the place itself may do it, and types may be imported", () => {
   const types = 'import type { ChildProcess } from "node:child_process";';
   assert.deepEqual(secondPlaces("daemons/worker/a.ts", types), []);
 });
+
+Deno.test("one place: the scheduler's decisions read no clock", () => {
+  const line = "const now = Date.now();";
+  assert.equal(secondPlaces("daemons/orchestratord/scheduler/step.ts", line).length, 1);
+  assert.deepEqual(secondPlaces("daemons/orchestratord/jobs/jobs.ts", line), []);
+});

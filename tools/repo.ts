@@ -8,11 +8,14 @@ export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
 export const SKIPPED: ReadonlySet<string> = new Set(["node_modules", "dist", "coverage"]);
 
 /**
- * Every TypeScript file of the repository, as sorted paths from its root, without programs that
- * have a configuration and packages of their own.
+ * Every TypeScript file of the repository, or of a folder of it, as sorted paths from its root, without
+ * programs in it that have a configuration of their own.
+ *
+ * @param folder From the root of the repository.
  */
-export function sourceFiles(): string[] {
-  return [...walk(ROOT)].map((path) => relative(ROOT, path).replaceAll("\\", "/")).sort();
+export function sourceFiles(folder = ""): string[] {
+  return [...walk(join(ROOT, folder))].map((path) => relative(ROOT, path).replaceAll("\\", "/"))
+    .sort();
 }
 
 function* walk(dir: string): Generator<string> {

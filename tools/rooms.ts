@@ -1,13 +1,13 @@
 /**
  * The rooms of each daemon: its folders, and each file at its root. A room may import the rooms named here and
  * nothing else of its daemon. Listed from the ground up: a room names only rooms listed before it, so that
- * there is no circle.
+ * there is no circle. A name that ends with `/` is one room with all folders in it.
  */
 export type Rooms = Readonly<Record<string, readonly string[]>>;
 
 const orchestratord: Rooms = {
   "console": [],
-  "console/web": [],
+  "console/web/": [],
   "scheduler": [],
   "store": ["scheduler"],
   "metrics.ts": ["scheduler", "store"],
@@ -136,10 +136,39 @@ export const ROOMS: Readonly<Record<string, Rooms>> = {
 };
 
 /** The room of a file of a part: its folder, or the file itself at the part's root. */
-export function roomOf(part: string, path: string): string {
+export function roomOf(part: string, path: string, rooms: Rooms = ROOMS[part] ?? {}): string {
   const inside = path.slice(part.length + 1);
+  const whole = Object.keys(rooms).find((room) => room.endsWith("/") && inside.startsWith(room));
+  if (whole !== undefined) return whole;
   const end = inside.lastIndexOf("/");
   return end === -1 ? inside : inside.slice(0, end);
+}
+
+/**
+ * What is wrong with the list of rooms: a file without a room, a room without a file, or a room that names
+ * one that is not listed before it.
+ *
+ * @param files Production files of the repository.
+ * @param all The list of rooms.
+ */
+export function roomProblems(files: readonly string[], all = ROOMS): string[] {
+  return Object.entries(all).flatMap(([part, rooms]) => {
+    const found = new Set(
+      files.filter((file) => file.startsWith(`${part}/`)).map((file) => roomOf(part, file, rooms)),
+    );
+    const names = Object.keys(rooms);
+    const late = names.flatMap((room, index) =>
+      rooms[room]!.filter((other) => !names.slice(0, index).includes(other))
+        .map((other) => `${part}: ${room} names ${other}, which is not listed before it`)
+    );
+    return [
+      ...[...found].filter((room) => !Object.hasOwn(rooms, room))
+        .map((room) => `${part} has no room ${room}: list it in tools/rooms.ts`),
+      ...names.filter((room) => !found.has(room))
+        .map((room) => `${part}: the room ${room} of tools/rooms.ts has no file`),
+      ...late,
+    ];
+  });
 }
 
 /** Why a file of a part may not import another of it; undefined when it may. */
