@@ -32,7 +32,7 @@ export const activityKind = z.enum([
 export type ActivityKind = z.output<typeof activityKind>;
 
 /** Data of an event of one of {@linkcode activityKind}: what happened, and why. */
-export const activityData = z.strictObject({
+export const activityData = z.object({
   at: timestamp,
   message: z.string().meta({ description: "What happened and why, for people to read" }),
   pool_id: identifier.optional(),
@@ -54,7 +54,7 @@ export interface Activity extends Omit<ActivityData, "at"> {
 const count = z.number().int().min(0);
 
 /** Load and throughput of the service over the last second. */
-export const ratesData = z.strictObject({
+export const ratesData = z.object({
   at: timestamp,
   tokens_per_second: z.number().min(0),
   ttft_ms: z.number().min(0).nullable().meta({
@@ -74,7 +74,7 @@ export const ratesData = z.strictObject({
 export type RatesData = z.output<typeof ratesData>;
 
 /** All pools and workers. */
-export const fleetData = z.strictObject({
+export const fleetData = z.object({
   pools: z.array(poolView),
   workers: z.array(workerView),
 }).meta({ id: "Fleet" });
@@ -85,7 +85,7 @@ export type FleetData = z.output<typeof fleetData>;
 const column = z.array(z.number().nullable());
 
 /** The last hour as columns of the same length, oldest point first. */
-export const historyData = z.strictObject({
+export const historyData = z.object({
   interval_ms: count.meta({ description: "Length of time that each point covers" }),
   at: z.array(z.number()).meta({ description: "End of each point, ms since the epoch" }),
   tokens_per_second: column,
@@ -99,7 +99,7 @@ export const historyData = z.strictObject({
 export type HistoryData = z.output<typeof historyData>;
 
 const activityEvents = activityKind.options.map((kind) =>
-  z.strictObject({ event: z.literal(kind), data: activityData })
+  z.object({ event: z.literal(kind), data: activityData })
 );
 
 /**
@@ -107,9 +107,9 @@ const activityEvents = activityKind.options.map((kind) =>
  * while. `history` is sent once at the beginning, `fleet` when it has changed, `rates` each second.
  */
 export const serviceEvent = z.discriminatedUnion("event", [
-  z.strictObject({ event: z.literal("rates"), data: ratesData }),
-  z.strictObject({ event: z.literal("fleet"), data: fleetData }),
-  z.strictObject({ event: z.literal("history"), data: historyData }),
+  z.object({ event: z.literal("rates"), data: ratesData }),
+  z.object({ event: z.literal("fleet"), data: fleetData }),
+  z.object({ event: z.literal("history"), data: historyData }),
   ...activityEvents,
 ]).meta({ id: "ServiceEvent" });
 

@@ -28,8 +28,8 @@ const codes = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];
 export const errorCode = z.enum(codes);
 
 /** The body of every error reply outside `/v1`. */
-export const errorBody = z.strictObject({
-  error: z.strictObject({
+export const errorBody = z.object({
+  error: z.object({
     code: errorCode,
     message: z.string(),
     details: z.record(z.string(), z.unknown()).optional(),
@@ -54,7 +54,7 @@ export const health = z.object({
 export const ready = z.object({ status: z.literal("ready") }).meta({ id: "Ready" });
 
 /** A reply that says only that the request was accepted. */
-export const accepted = z.strictObject({ status: z.literal("accepted") }).meta({ id: "Accepted" });
+export const accepted = z.object({ status: z.literal("accepted") }).meta({ id: "Accepted" });
 
 /** The only value of {@linkcode accepted}. */
 export const ACCEPTED = { status: "accepted" } as const;

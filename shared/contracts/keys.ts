@@ -51,18 +51,18 @@ const keyFields = {
   expires_at: timestamp.optional(),
   revoked_at: timestamp.optional(),
   last_used_at: timestamp.optional().meta({ description: "Accurate to ten minutes" }),
-  limits: keyLimits,
+  limits: z.object(keyLimits.shape).meta({ id: "KeyLimitsView" }),
   tokens_today: z.number().int().min(0),
 };
 
 /** An API key in a list, without its secret. */
-export const keyView = z.strictObject(keyFields).meta({ id: "Key" });
+export const keyView = z.object(keyFields).meta({ id: "Key" });
 
 /** A listed API key. */
 export type KeyView = z.output<typeof keyView>;
 
 /** Reply to `POST /v2/keys`, the only one with the secret. */
-export const createdKey = z.strictObject({
+export const createdKey = z.object({
   ...keyFields,
   secret: z.string().meta({ description: "To be sent as a bearer token; shown only here" }),
 }).meta({ id: "CreatedKey" });
@@ -71,4 +71,4 @@ export const createdKey = z.strictObject({
 export type CreatedKey = z.output<typeof createdKey>;
 
 /** Reply to `GET /v2/keys`, newest key first. */
-export const keyList = z.strictObject({ keys: z.array(keyView) }).meta({ id: "Keys" });
+export const keyList = z.object({ keys: z.array(keyView) }).meta({ id: "Keys" });

@@ -6,7 +6,7 @@ export const signIn = z.strictObject({
 }).meta({ id: "SignIn" });
 
 /** Name and role of the caller. */
-export const sessionView = z.strictObject({
+export const sessionView = z.object({
   role: z.enum(["client", "operator"]),
   name: z.string().optional().meta({
     description: "The API key's name; absent for the daemons' token",
