@@ -102,11 +102,12 @@ export function selectTests(all: readonly string[], paths: readonly string[]): s
 /** Folder of tests that have a name. */
 const NAMED = "tests";
 
-/** Names for `deno task test`: the folders of `tests/` with tests. */
+/** Names for `deno task test`: the folders in `tests/` with tests, at any depth. */
 export function testNames(all: readonly string[]): string[] {
-  const folders = all.filter((file) => file.startsWith(`${NAMED}/`)).map((file) =>
-    file.split("/")[1]!
-  );
+  const folders = all.filter((file) => file.startsWith(`${NAMED}/`)).flatMap((file) => {
+    const path = file.split("/").slice(1, -1);
+    return path.map((_, at) => path.slice(0, at + 1).join("/"));
+  });
   return [...new Set(folders)].sort();
 }
 
@@ -120,6 +121,7 @@ export function pathOf(all: readonly string[], argument: string): string {
   const has = (path: string) => selectTests(all, [path]).length > 0;
   const named = `${NAMED}/${argument}`;
   const isWord = /^[\w-]+$/.test(argument);
+  if (argument === "") throw new RangeError("The name of a test or path is empty");
   const path = [...(isWord ? [named, argument] : [argument, named])].find(has);
   if (path !== undefined) return path;
   const names = testNames(all).join(", ");

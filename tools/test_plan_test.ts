@@ -56,10 +56,10 @@ Deno.test("test plan: a word is the name of a folder in tests/, and paths stay p
   assert.equal(pathOf(all, "shared"), "shared");
   assert.equal(pathOf(all, "slow/d"), "tests/slow/d");
   assert.equal(pathOf(all, "tests/cli/c_test.ts"), "tests/cli/c_test.ts");
-  assert.deepEqual(testNames(all), ["cli", "slow"]);
+  assert.deepEqual(testNames(all), ["cli", "slow", "slow/d"]);
   assert.throws(
     () => pathOf(all, "clii"),
-    /^RangeError: No test is named 'clii', and none is at that path; names: cli, slow$/,
+    /^RangeError: No test is named 'clii', and none is at that path; names: cli, slow, slow\/d$/,
   );
 });
 

@@ -51,6 +51,17 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
         for (const each of cases) await check(stack.url, each);
       });
 
+      await t.step("every route that is served is in the table", async () => {
+        const { paths } = await (await fetch(`${stack.url}/openapi.json`)).json();
+        const served = Object.entries(paths as Record<string, object>).flatMap(([path, each]) =>
+          Object.keys(each).map((method) => `${method.toUpperCase()} ${path}`)
+        );
+        const listed = Object.values(orchestratorRoutes).map(({ method, path }) =>
+          `${method} ${path}`
+        );
+        assert.deepEqual(served.sort(), listed.sort());
+      });
+
       await t.step("wrong paths and methods", async () => {
         const nowhere = await fetch(`${stack.url}/v2/nowhere`);
         assert.equal(nowhere.status, 404);
