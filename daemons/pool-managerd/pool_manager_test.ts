@@ -138,7 +138,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker that fails to start is reported with its exit code and exit line until acknowledged",
+  "a worker that fails to start is reported with its exit code and reason until acknowledged",
   withPool(async (pool) => {
     pool.orchestrator.answers.acknowledge = false;
     const id = await pool.spawn();

@@ -7,7 +7,7 @@
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
 import type { Happened, Watch } from "../scheduler/watch.ts";
-import { lastWords } from "./exit_words.ts";
+import { exitReason } from "./exit_reason.ts";
 import { stopWords } from "./stop_words.ts";
 
 /** The {@linkcode Watch} that reports activities. */
@@ -126,7 +126,7 @@ function describeExit(exit: Partial<WorkerExit> | undefined): string {
     timeout: `it was killed${by} because it did not become ready in time`,
     crash: exit.signal ? `it was killed${by}` : `it crashed${by}`,
   }[exit.category ?? "crash"];
-  const detail = lastWords(exit.detail);
+  const detail = exitReason(exit.detail);
   return detail === undefined ? words : `${words}: ${detail}`;
 }
 
@@ -186,7 +186,7 @@ function ofEffect(
     }
     case "load_failed": {
       const { spawn: { poolId, device, fingerprint }, failures } = effect;
-      const reason = lastWords(effect.message) ?? "the worker ended before it was ready";
+      const reason = exitReason(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
       const message = `Pool ${poolId} could not load ${model} on ${device} ` +
         `(${count(failures, "failure")} in a row): ${reason}`;
