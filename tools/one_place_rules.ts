@@ -23,6 +23,22 @@ const ONE_PLACE: readonly OnePlace[] = [
     instead: "startProcess (shared/process.ts)",
   },
   {
+    pattern: /\bnew Deno\.Command\(/,
+    places: [
+      "shared/run_program.ts",
+      // Synchronous.
+      "shared/signals.ts",
+      "daemons/pool-managerd/supervisor/process_table.ts",
+      "deploy/local/leftovers.ts",
+      // Their output is read while they run, or a deadline ends them.
+      "cli/git/git.ts",
+      "cli/remote/run_there.ts",
+      "daemons/pool-managerd/devices/run_tool.ts",
+      "deploy/local/child.ts",
+    ],
+    instead: "runProgram or runInForeground (shared/run_program.ts)",
+  },
+  {
     pattern: /function isRecord\(/,
     places: ["shared/json.ts"],
     instead: "isRecord (shared/json.ts)",

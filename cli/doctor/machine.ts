@@ -11,15 +11,9 @@ import {
 import { scanModels } from "#shared/models/scan.ts";
 import { trusting } from "#shared/http/tls.ts";
 import type { Env } from "#shared/paths.ts";
+import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
-
-/** Exit code and output of a program. */
-export interface RunResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** The models in some folders. */
 export interface FoundModels {
@@ -119,12 +113,7 @@ async function findModels(dirs: readonly string[]): Promise<FoundModels> {
 
 async function run(command: string, args: readonly string[]): Promise<RunResult | undefined> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(command, {
-      args: [...args],
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    return await runProgram({ command, args });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
