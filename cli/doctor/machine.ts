@@ -10,6 +10,7 @@ import {
 } from "#shared/executables.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import { trusting } from "#shared/http/tls.ts";
+import { defined } from "#shared/json.ts";
 import type { Env } from "#shared/paths.ts";
 import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { settings } from "../config/settings.ts";
@@ -135,7 +136,7 @@ async function daemonAt(url: string, caFile?: string): Promise<string | undefine
     const response = await fetch(`${url.replace(/\/+$/, "")}/health`, {
       signal: AbortSignal.timeout(DAEMON_TIMEOUT_MS),
       redirect: "error",
-      ...(client ? { client } : {}),
+      ...defined({ client }),
     });
     const { component, version } = health.parse(await response.json());
     return `${component} ${version}`;

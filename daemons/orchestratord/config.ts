@@ -10,7 +10,7 @@ import {
   tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec, FlagFacts } from "#shared/config/load.ts";
 import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
@@ -144,6 +144,16 @@ export const configSchema = z.strictObject({
 /** A validated configuration. */
 export type Config = z.output<typeof configSchema>;
 
+/** Flags of `orchestratord keys`. */
+export const KEY_FLAGS = {
+  role: { type: "string", help: "keys create: client, operator or pool (default client)" },
+  expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
+  "requests-per-minute": { type: "string", help: "keys create: a bound of this key" },
+  "concurrent-jobs": { type: "string", help: "keys create: a bound of this key" },
+  "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
+  "unsafe-requests-per-hour": { type: "string", help: "keys create: a bound of this key" },
+} as const satisfies FlagFacts;
+
 /** The configuration sources of orchestratord. */
 export const configSpec: ConfigSpec<typeof configSchema> = {
   program: "orchestratord",
@@ -155,14 +165,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
       words: "list|create NAME|revoke ID",
       summary: "API keys, while orchestratord runs or not",
       uses: ["state_dir"],
-      flags: {
-        role: { type: "string", help: "keys create: client, operator or pool (default client)" },
-        expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
-        "requests-per-minute": { type: "string", help: "keys create: a bound of this key" },
-        "concurrent-jobs": { type: "string", help: "keys create: a bound of this key" },
-        "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
-        "unsafe-requests-per-hour": { type: "string", help: "keys create: a bound of this key" },
-      },
+      flags: KEY_FLAGS,
     },
     backup: {
       words: "FILE",

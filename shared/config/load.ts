@@ -29,7 +29,7 @@ export interface ConfigSpec<S extends z.ZodObject> {
 }
 
 /** Flags that are not config keys. */
-type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
+export type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
 
 /** A command of a daemon's executable. */
 export interface CommandFacts {

@@ -238,9 +238,7 @@ async function reach(
       method,
       headers,
       redirect: "error",
-      ...defined({ body }),
-      ...(signal ? { signal } : {}),
-      ...(client ? { client } : {}),
+      ...defined({ body, signal, client }),
     });
   } catch (error) {
     if (signal?.aborted) throw error;

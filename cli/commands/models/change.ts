@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { EXIT } from "#shared/defaults.ts";
+import { defined } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { isReference, parseReference } from "#shared/models/reference.ts";
 import type { Invocation } from "../../command.ts";
@@ -97,7 +98,7 @@ export async function add(
     dir,
     dirs,
     isQuiet,
-    ...(name === undefined ? {} : { name }),
+    ...defined({ name }),
   }, context);
   if (isJson) context.stdout.write(JSON.stringify(added) + "\n");
   else context.stdout.write(added.path + "\n");

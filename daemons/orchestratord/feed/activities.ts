@@ -5,6 +5,7 @@
  * @module
  */
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
 import type { Happened, Watch } from "../scheduler/watch.ts";
 import { exitReason } from "./exit_reason.ts";
@@ -159,7 +160,7 @@ function ofOperator(state: Readonly<State>, input: Input): Happened[] {
         pin: `is pinned${where}: its workers stay loaded`,
         unpin: `is no longer pinned${where}`,
       }[input.kind];
-      const place = { ...(poolId ? { pool_id: poolId } : {}), ...(device ? { device } : {}) };
+      const place = defined({ pool_id: poolId, device });
       return [{
         activity: { kind: input.kind, message: `Model ${model} ${what}`, model, ...place },
       }];
@@ -210,7 +211,7 @@ function ofEffect(
           reason: words,
           pool_id: poolId,
           worker_id: workerId,
-          ...(model ? { model } : {}),
+          ...defined({ model }),
         },
       };
     }
