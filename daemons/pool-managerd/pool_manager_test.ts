@@ -38,7 +38,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the orchestrator is told what a load that names nothing takes here, and that is what is checked",
+  "the pool reports the memory of a load with its own defaults, and checks loads by the same figure",
   withPool(
     async (pool) => {
       const load = async () =>

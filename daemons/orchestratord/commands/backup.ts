@@ -6,7 +6,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "../config.ts";
 
-/** More than a database can have. */
+/** More pages than an SQLite database can have: one step copies all of them. */
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
