@@ -59,7 +59,11 @@ function report(
   stderr.write(`${done.id} ${what}, ${formatBytes(done.size_bytes)}, ${how}\n`);
 }
 
-/** `llorch models delete` */
+/**
+ * `llorch models delete`
+ *
+ * @throws {UsageError} if it must ask and there is no terminal
+ */
 export async function deleteModel(
   { args: [word = ""], options }: Invocation<{ quiet: boolean; yes: boolean }>,
   context: Context,
@@ -80,7 +84,11 @@ export async function deleteModel(
   return EXIT.ok;
 }
 
-/** `llorch models add` */
+/**
+ * `llorch models add`
+ *
+ * @throws {UsageError} if the name is not one
+ */
 export async function add(
   { args, options }: Invocation<{ json: boolean; name: string | undefined; quiet: boolean }>,
   context: Context,

@@ -1,3 +1,9 @@
+/**
+ * The state of the scheduler, its inputs and its effects. Every time here, and every `now` of a function in
+ * this folder, is in milliseconds of the steady clock (`Clock.steady()` in `shared/clock.ts`); `…Ms` is a duration.
+ *
+ * @module
+ */
 import type {
   Device,
   PoolModel,
