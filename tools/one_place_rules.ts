@@ -39,8 +39,8 @@ const ONE_PLACE: readonly OnePlace[] = [
     instead: "runProgram or runInForeground (shared/run_program.ts)",
   },
   {
-    pattern: /function isRecord\(/,
-    places: ["shared/json.ts"],
+    pattern: /function isRecord\(|=== "object" && (\w+) !== null && !Array\.isArray\(\1\)/,
+    places: ["shared/json.ts", "daemons/worker/grammar/json_grammar.ts"],
     instead: "isRecord (shared/json.ts)",
   },
 ];

@@ -18,6 +18,12 @@ Deno.test("a program that is started by hand is reported, with node's API and wi
   ) assert.equal(secondPlaces("cli/a.ts", line).length, 1, line);
 });
 
+Deno.test("a copy of isRecord() is reported under any name", () => {
+  const copy = 'return typeof tree === "object" && tree !== null && !Array.isArray(tree);';
+  assert.equal(secondPlaces("cli/a.ts", copy).length, 1);
+  assert.deepEqual(secondPlaces("cli/a.ts", 'typeof a === "object" && b !== null'), []);
+});
+
 Deno.test("the place itself may do it, and types may be imported", () => {
   const source = 'signal.addEventListener("abort", stop);';
   assert.deepEqual(secondPlaces("shared/aborts.ts", source), []);

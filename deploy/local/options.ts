@@ -19,7 +19,9 @@ export const upOptions = z.strictObject({
     .describe("Folder with GGUF files; the demo model is always available as well"),
   model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
   slots: count(4, "Requests that a worker answers at the same time"),
-  context: z.number().int().min(8).optional().describe("Tokens per slot; default: up to 4096"),
+  context: z.number().int().min(8).optional().describe(
+    "Tokens per slot; default: 4096, or the model's own context if smaller",
+  ),
   json: z.boolean().default(false).describe(
     "Print one line of JSON on stdout once everything is ready",
   ),

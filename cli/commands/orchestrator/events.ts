@@ -19,7 +19,8 @@ const PAUSE_MS = 500;
 /**
  * `llorch orchestrator events`
  *
- * @throws {LlorchError} `NOT_READY` if the stream broke off and, with `--follow`, cannot be opened again in time
+ * @throws {LlorchError} `NOT_READY` if the stream broke off; with `--follow`, if it cannot be opened again
+ * in time
  */
 export async function events(
   { options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
