@@ -1,5 +1,6 @@
 import { BUILD_INFO, type BuildInfo } from "#shared/build_info.ts";
 import { checkoutRoot } from "#shared/executables.ts";
+import { runProgram } from "#shared/run_program.ts";
 import { versionLine } from "#shared/version.ts";
 
 /** The output of `llorch --version`; in a checkout the commit comes from git. */
@@ -12,13 +13,10 @@ async function checkedOut(): Promise<Omit<BuildInfo, "runtime"> | undefined> {
   const root = checkoutRoot();
   if (root === undefined) return undefined;
   try {
-    const { success, stdout } = await new Deno.Command("git", {
-      args: ["-C", root, "log", "-1", "--format=%h %cs"],
-      stdin: "null",
-      stderr: "null",
-    }).output();
-    const [commit, date] = new TextDecoder().decode(stdout).trim().split(" ");
-    return success && commit && date ? { commit, date } : undefined;
+    const args = ["-C", root, "log", "-1", "--format=%h %cs"];
+    const { code, stdout } = await runProgram({ command: "git", args });
+    const [commit, date] = stdout.trim().split(" ");
+    return code === 0 && commit && date ? { commit, date } : undefined;
   } catch {
     return undefined; // No git: the version alone.
   }

@@ -1,3 +1,4 @@
+import { signalChild } from "#shared/process.ts";
 import { endSignals, onSignals } from "#shared/signals.ts";
 
 import { descendants, type ProcessId, terminate } from "./process_tree.ts";
@@ -37,13 +38,7 @@ export async function runDeno(args: readonly string[], options: RunOptions = {})
     clearEnv: options.clearEnv ?? false,
   }).spawn();
   let killer: ReturnType<typeof setTimeout> | undefined;
-  const kill = (signal: "SIGINT" | "SIGKILL") => {
-    try {
-      child.kill(signal);
-    } catch {
-      // It has ended; only its output is still being read.
-    }
-  };
+  const kill = (signal: "SIGINT" | "SIGKILL") => signalChild(child, signal);
   let below: readonly ProcessId[] = [];
   const stop = () => {
     // Before it ends, since its children have another parent afterwards.

@@ -144,7 +144,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         },
       },
       {
-        title: "Memory of devices, used by anybody",
+        title: "Device memory in use by all programs",
         unit: "bytes",
         lines: {
           "{{instance}} {{device}}":
@@ -153,7 +153,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         },
       },
       {
-        title: "Memory of devices, free",
+        title: "Free device memory",
         unit: "bytes",
         lines: { "{{instance}} {{device}}": 'pool_mgr_device_memory_bytes{kind="free"}' },
       },

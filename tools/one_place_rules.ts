@@ -35,9 +35,24 @@ const ONE_PLACE: readonly OnePlace[] = [
     in: /^daemons\/orchestratord\/scheduler\//,
     instead: "the time is an argument of the scheduler's decisions",
   },
+    pattern: /\bnew Deno\.Command\(/,
+    places: [
+      "shared/run_program.ts",
+      // Synchronous.
+      "shared/signals.ts",
+      "daemons/pool-managerd/supervisor/process_table.ts",
+      "deploy/local/leftovers.ts",
+      // Their output is read while they run, or a deadline ends them.
+      "cli/git/git.ts",
+      "cli/remote/run_there.ts",
+      "daemons/pool-managerd/devices/run_tool.ts",
+      "deploy/local/child.ts",
+    ],
+    instead: "runProgram or runInForeground (shared/run_program.ts)",
+  },
   {
-    pattern: /function isRecord\(/,
-    places: ["shared/json.ts"],
+    pattern: /function isRecord\(|=== "object" && (\w+) !== null && !Array\.isArray\(\1\)/,
+    places: ["shared/json.ts", "daemons/worker/grammar/json_grammar.ts"],
     instead: "isRecord (shared/json.ts)",
   },
 ];

@@ -9,6 +9,21 @@ Deno.test("what has one place is reported elsewhere, with its line and what to u
   ]);
 });
 
+Deno.test("a program that is started by hand is reported, with node's API and with Deno's", () => {
+  for (
+    const line of [
+      'import { spawn } from "node:child_process";',
+      'const child = new Deno.Command("ls").spawn();',
+    ]
+  ) assert.equal(secondPlaces("cli/a.ts", line).length, 1, line);
+});
+
+Deno.test("a copy of isRecord() is reported under any name", () => {
+  const copy = 'return typeof tree === "object" && tree !== null && !Array.isArray(tree);';
+  assert.equal(secondPlaces("cli/a.ts", copy).length, 1);
+  assert.deepEqual(secondPlaces("cli/a.ts", 'typeof a === "object" && b !== null'), []);
+});
+
 Deno.test("the place itself may do it, and types may be imported", () => {
   const source = 'signal.addEventListener("abort", stop);';
   assert.deepEqual(secondPlaces("shared/aborts.ts", source), []);

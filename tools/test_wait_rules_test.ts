@@ -17,7 +17,7 @@ Deno.test("passingWaits() finds waits for a state that may be over before the fi
 Deno.test("passingWaits() lets facts that stay alone", () => {
   const source = [
     `await until("it is idle", async () => (await workers())[0]?.active === 0);`,
-    `await until("it was told", () => worker.executions.length === 2);`,
+    `await until("it was called", () => worker.executions.length === 2);`,
     `await until("it is cancelled", async () => (await view()).status === "cancelled");`,
     `assert.equal(worker.active === 1, true);`,
   ].join("\n");

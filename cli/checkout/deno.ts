@@ -2,7 +2,8 @@ import { BUILD_INFO, type RuntimeKind } from "#shared/build_info.ts";
 import { DENO_VERSION } from "#shared/version.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { checkoutRoot } from "#shared/executables.ts";
-import { attach } from "./attach.ts";
+import { runInForeground } from "#shared/run_program.ts";
+import { endSignals, onSignals } from "#shared/signals.ts";
 import { findCheckout, requireTask } from "./checkout.ts";
 
 /** The deno that runs this program; a compiled executable uses the one on `PATH`. */
@@ -16,7 +17,7 @@ export function denoCommand(
 /**
  * Runs deno in the foreground until it ends.
  *
- * @returns its exit code
+ * @returns its exit code; 128 and the signal's number when a signal ended it
  * @throws {LlorchError} when there is no deno
  */
 export async function runDeno(
@@ -29,7 +30,12 @@ export async function runDeno(
   } = {},
 ): Promise<number> {
   try {
-    return await attach(command, args, cwd, env);
+    // A signal that reaches only us is passed on, so that no process is left behind.
+    return await runInForeground(
+      { command, args },
+      { cwd, env },
+      (send) => onSignals(endSignals(), send),
+    );
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new LlorchError(

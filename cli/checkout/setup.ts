@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { errorMessage } from "#shared/errors.ts";
 import { DENO_VERSION } from "#shared/version.ts";
-import type { RunResult } from "../doctor/machine.ts";
+import type { RunResult } from "#shared/run_program.ts";
 import type { Git } from "../git/git.ts";
 import { inspectSubmodules } from "../git/submodules.ts";
 import { updateSubmodules } from "../git/update.ts";

@@ -1,6 +1,7 @@
 import { parse, stringify } from "@std/toml";
 import { isDeepStrictEqual } from "node:util";
 import { type KeyMark, type Mark, scanToml } from "#shared/config/toml_positions.ts";
+import { isRecord } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 
 /** A table of TOML. */
@@ -96,15 +97,11 @@ function proven(edited: string, expected: Tree, key: readonly string[]): string 
 /** Without empty tables: whether their headers stay makes no difference. */
 function withoutEmpty(tree: Tree): Tree {
   const entries = Object.entries(tree).map(([name, value]) =>
-    [name, isTree(value) ? withoutEmpty(value) : value] as const
+    [name, isRecord(value) ? withoutEmpty(value) : value] as const
   );
   return Object.fromEntries(
-    entries.filter(([, value]) => !isTree(value) || Object.keys(value).length > 0),
+    entries.filter(([, value]) => !isRecord(value) || Object.keys(value).length > 0),
   );
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function setPath(tree: Tree, [name = "", ...rest]: readonly string[], value: unknown): void {
@@ -114,7 +111,7 @@ function setPath(tree: Tree, [name = "", ...rest]: readonly string[], value: unk
 
 function deletePath(tree: Tree, [name = "", ...rest]: readonly string[]): void {
   if (rest.length === 0) delete tree[name];
-  else if (isTree(tree[name])) deletePath(tree[name], rest);
+  else if (isRecord(tree[name])) deletePath(tree[name], rest);
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

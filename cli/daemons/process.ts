@@ -1,4 +1,5 @@
 import { delay } from "#shared/lifecycle.ts";
+import { runProgram } from "#shared/run_program.ts";
 
 /** Interval between checks of a process, in milliseconds. */
 const POLL_MS = 25;
@@ -9,17 +10,13 @@ const POLL_MS = 25;
  * On Linux `cat` reads it: Deno itself reads `/proc` only with every permission.
  */
 export async function commandLine(pid: number): Promise<string | undefined> {
-  const [command, ...args] = Deno.build.os === "linux"
-    ? ["cat", `/proc/${pid}/cmdline`]
-    : ["ps", "-ww", "-o", "args=", "-p", String(pid)];
-  const { success, stdout } = await new Deno.Command(command!, {
-    args,
-    stdin: "null",
-    stderr: "null",
-  }).output();
+  const [command, args] = Deno.build.os === "linux"
+    ? ["cat", [`/proc/${pid}/cmdline`]]
+    : ["ps", ["-ww", "-o", "args=", "-p", String(pid)]];
+  const { code, stdout } = await runProgram({ command, args });
   // A process that has ended and was not reaped yet has none.
-  const line = new TextDecoder().decode(stdout).replaceAll("\0", " ").trim();
-  return success && line !== "" ? line : undefined;
+  const line = stdout.replaceAll("\0", " ").trim();
+  return code === 0 && line !== "" ? line : undefined;
 }
 
 /**

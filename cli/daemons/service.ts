@@ -1,3 +1,4 @@
+import { runInForeground, runProgram } from "#shared/run_program.ts";
 import type { DaemonKind } from "./kind.ts";
 
 /** The service manager that runs the daemons in production. */
@@ -57,7 +58,10 @@ export async function findService(
   if (!(await ask(serviceCommand(kind, "find", manager))).success) return undefined;
   return {
     manager,
-    ask: (verb) => passOn(serviceCommand(kind, verb, manager)),
+    ask(verb) {
+      const [command = "", ...args] = serviceCommand(kind, verb, manager);
+      return runInForeground({ command, args });
+    },
     async state() {
       const { success, stdout } = await ask(serviceCommand(kind, "state", manager));
       if (manager === "systemd") return stdout || "unknown";
@@ -67,28 +71,14 @@ export async function findService(
 }
 
 async function ask(
-  [command, ...args]: readonly string[],
+  [command = "", ...args]: readonly string[],
 ): Promise<{ success: boolean; stdout: string }> {
   try {
-    const { success, stdout } = await new Deno.Command(command!, {
-      args,
-      stdin: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-    }).output();
-    return { success, stdout: new TextDecoder().decode(stdout).trim() };
+    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const { code, stdout } = await runProgram({ command, args }, { signal });
+    return { success: code === 0, stdout: stdout.trim() };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { success: false, stdout: "" };
     throw error;
   }
-}
-
-async function passOn([command, ...args]: readonly string[]): Promise<number> {
-  const child = new Deno.Command(command!, {
-    args,
-    stdin: "inherit",
-    stdout: "inherit",
-    stderr: "inherit",
-  }).spawn();
-  return (await child.status).code;
 }

@@ -1,4 +1,3 @@
-import { signalChild } from "#shared/process.ts";
 import { onAbort } from "#shared/aborts.ts";
 import { isAbsolute, join } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
@@ -6,6 +5,7 @@ import { type Executable, findExecutable } from "#shared/executables.ts";
 import { followUs } from "#shared/launcher.ts";
 import { withLargeStack } from "#shared/large_stack.ts";
 import { scanModels } from "#shared/models/scan.ts";
+import { runInForeground } from "#shared/run_program.ts";
 import type { Context } from "../context.ts";
 import { searchDirs } from "../models/installed.ts";
 import { modelAdvice } from "./model_advice.ts";
@@ -52,21 +52,16 @@ async function modelPath(name: string, context: Context): Promise<string> {
   throw modelMissing(models, name, await modelAdvice(name, context));
 }
 
-async function foreground({ command, args }: Executable, { signal }: Context): Promise<number> {
-  let child: Deno.ChildProcess;
+async function foreground(worker: Executable, { signal }: Context): Promise<number> {
   try {
-    child = new Deno.Command(command, {
-      args: [...args],
-      env: followUs(),
-      stdin: "inherit",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn();
+    return await runInForeground(
+      worker,
+      { env: followUs() },
+      (send) => onAbort(signal, () => send("SIGINT")),
+    );
   } catch (error) {
-    throw new LlorchError("WORKER_START_FAILED", `Cannot start ${command}`, { cause: error });
+    throw new LlorchError("WORKER_START_FAILED", `Cannot start ${worker.command}`, {
+      cause: error,
+    });
   }
-  const forget = onAbort(signal, () => signalChild(child, "SIGINT"));
-  const { code } = await child.status;
-  forget();
-  return code;
 }

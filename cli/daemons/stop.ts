@@ -18,6 +18,7 @@ const STOP_DEADLINE_MS = 60_000;
  * the installed service.
  *
  * @returns 0 also when none runs, so that the command can be repeated
+ * @throws {LlorchError} `CONFLICT` if a daemon runs that `start` has not started
  */
 export function stopDaemon(
   kind: DaemonKind,

@@ -10,16 +10,11 @@ import {
 } from "#shared/executables.ts";
 import { scanModels } from "#shared/models/scan.ts";
 import { trusting } from "#shared/http/tls.ts";
+import { defined } from "#shared/json.ts";
 import type { Env } from "#shared/paths.ts";
+import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
-
-/** Exit code and output of a program. */
-export interface RunResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** The models in some folders. */
 export interface FoundModels {
@@ -119,12 +114,7 @@ async function findModels(dirs: readonly string[]): Promise<FoundModels> {
 
 async function run(command: string, args: readonly string[]): Promise<RunResult | undefined> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(command, {
-      args: [...args],
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    return await runProgram({ command, args });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -146,7 +136,7 @@ async function daemonAt(url: string, caFile?: string): Promise<string | undefine
     const response = await fetch(`${url.replace(/\/+$/, "")}/health`, {
       signal: AbortSignal.timeout(DAEMON_TIMEOUT_MS),
       redirect: "error",
-      ...(client ? { client } : {}),
+      ...defined({ client }),
     });
     const { component, version } = health.parse(await response.json());
     return `${component} ${version}`;

@@ -58,6 +58,8 @@ export type GitContext = Pick<Context, "env" | "stderr" | "signal">;
  * The system's git.
  *
  * @param showProgress Gets what git prints while it talks to another host.
+ * @throws {LlorchError} from its methods, see {@linkcode Git}: `NOT_FOUND` without git, `TIMEOUT` if git
+ * hangs
  */
 export function systemGit(
   context: GitContext,

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { LlorchError } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
 import { type ModelReference, parseReference } from "#shared/models/reference.ts";
 import { homeDir } from "#shared/paths.ts";
 import type { Context } from "../context.ts";
@@ -59,7 +60,7 @@ async function inHubCache(
   return {
     path,
     fileName: lastPart(file),
-    hub: { repo: `${org}/${repo}`, ...(revision === undefined ? {} : { revision }), file },
+    hub: { repo: `${org}/${repo}`, ...defined({ revision }), file },
     ...(/^[0-9a-f]{64}$/.test(blob) ? { sha256: blob } : {}),
   };
 }

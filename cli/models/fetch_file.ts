@@ -31,6 +31,7 @@ export interface FetchOptions {
  * announced. Until then the received part is kept beside it, and the next try continues from there.
  *
  * @returns SHA-256 of the file
+ * @throws {LlorchError} `CONFLICT` if the hash is another; an error of the hub or the disk otherwise
  */
 export async function fetchFile(options: FetchOptions): Promise<string> {
   const { remote, path, progress } = options;

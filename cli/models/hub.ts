@@ -49,7 +49,7 @@ async function readToken(env: Env): Promise<string | undefined> {
   const given = env("HF_TOKEN")?.trim();
   if (given) return checkToken(given, "HF_TOKEN");
   const path = env("HF_TOKEN_PATH") || join(hubHome(env), "token");
-  // Without a login there is no such file; the hub's reply to a missing token is clear.
+  // Without a login there is no such file. No token is then sent; if one is required, the hub's reply says so.
   const text = await Deno.readTextFile(path).catch(() => "");
   return text.trim() === "" ? undefined : checkToken(text.trim(), path);
 }

@@ -57,7 +57,11 @@ export async function askHub(hub: Hub, url: string, request: HubRequest): Promis
   throw astray(new URL(url), "in circles");
 }
 
-/** One request without the token, and without following redirects. */
+/**
+ * One request without the token, and without following redirects.
+ *
+ * @throws {LlorchError} if there is no reply; the reason of `signal` once it has aborted
+ */
 export function send(url: URL, signal: AbortSignal, init: RequestInit): Promise<Response> {
   return fetch(url, { ...init, signal, redirect: "manual" }).catch((error) => {
     if (signal.aborted) throw signal.reason;

@@ -11,7 +11,11 @@ const MAX_PAGES = 20;
 /** Most names shown when there are several files to choose from. */
 const MAX_NAMES = 12;
 
-/** The GGUF files of a repository, without the later parts of split ones. */
+/**
+ * The GGUF files of a repository, without the later parts of split ones.
+ *
+ * @throws {LlorchError} the hub's error; `NOT_READY` if the reply is not a list
+ */
 export async function listModelFiles(
   hub: Hub,
   repo: string,

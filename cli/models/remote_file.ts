@@ -31,7 +31,11 @@ export function fileUrl(hub: Hub, { repo, revision, file }: FileAddress): string
   return `${hub.endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${path}`;
 }
 
-/** Asks the hub for size and content hash of a file. */
+/**
+ * Asks the hub for size and content hash of a file.
+ *
+ * @throws {LlorchError} the hub's error; `NOT_READY` if the reply does not say the size
+ */
 export async function probeFile(
   hub: Hub,
   address: FileAddress,

@@ -40,7 +40,11 @@ export function retryDelay(
 /** Called before each retry. */
 export type OnRetry = (error: LlorchError, waitMs: number) => void;
 
-/** Runs something until it succeeds or fails in a way that retrying does not help. */
+/**
+ * Runs something until it succeeds or fails in a way that retrying does not help.
+ *
+ * @throws the last error; the reason of `signal` once it has aborted
+ */
 export async function withRetries<T>(
   work: () => Promise<T>,
   options: {

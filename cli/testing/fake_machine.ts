@@ -1,6 +1,7 @@
 import { PORTS } from "#shared/defaults.ts";
 import { DENO_VERSION } from "#shared/version.ts";
-import type { Machine, RunResult } from "../doctor/machine.ts";
+import type { RunResult } from "#shared/run_program.ts";
+import type { Machine } from "../doctor/machine.ts";
 
 const GIB = 2 ** 30;
 

@@ -10,7 +10,7 @@ import {
   tlsSection,
   tokenFileKey,
 } from "#shared/config/common.ts";
-import type { ConfigSpec } from "#shared/config/load.ts";
+import type { ConfigSpec, FlagFacts } from "#shared/config/load.ts";
 import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
@@ -116,8 +116,14 @@ export const configSchema = z.strictObject({
       30_000,
       "A worker still reported this long after a stop request is used again",
     ),
-    breaker_failures: count(5, "Failed starts in a row after which a model is not tried again"),
-    breaker_open_ms: millis(300_000, "How long it is not tried then"),
+    breaker_failures: count(
+      5,
+      "Failed starts in a row of a model on a pool after which its starts there pause",
+    ),
+    breaker_open_ms: millis(
+      300_000,
+      "How long starts pause after breaker_failures before one more is tried",
+    ),
   }).prefault({}),
   retention: z.strictObject({
     content_ms: millis(300_000, "Output is erased this long after it was read completely"),
@@ -135,7 +141,7 @@ export const configSchema = z.strictObject({
     tokens_per_day: count(0, "Tokens per day (UTC) for an API key; 0 is unlimited", 0),
     unsafe_requests_per_hour: count(
       3,
-      "Requests per hour of an API key that may end workers; 0 is unlimited",
+      "Requests of an API key per hour that may end with REQUEST_UNSAFE; 0 is unlimited",
       0,
     ),
   }).prefault({}),
@@ -143,6 +149,16 @@ export const configSchema = z.strictObject({
 
 /** A validated configuration. */
 export type Config = z.output<typeof configSchema>;
+
+/** Flags of `orchestratord keys`. */
+export const KEY_FLAGS = {
+  role: { type: "string", help: "keys create: client, operator or pool (default client)" },
+  expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
+  "requests-per-minute": { type: "string", help: "keys create: a limit of this key" },
+  "concurrent-jobs": { type: "string", help: "keys create: a limit of this key" },
+  "tokens-per-day": { type: "string", help: "keys create: a limit of this key" },
+  "unsafe-requests-per-hour": { type: "string", help: "keys create: a limit of this key" },
+} as const satisfies FlagFacts;
 
 /** The configuration sources of orchestratord. */
 export const configSpec: ConfigSpec<typeof configSchema> = {
@@ -155,14 +171,7 @@ export const configSpec: ConfigSpec<typeof configSchema> = {
       words: "list|create NAME|revoke ID",
       summary: "API keys, while orchestratord runs or not",
       uses: ["state_dir"],
-      flags: {
-        role: { type: "string", help: "keys create: client, operator or pool (default client)" },
-        expires: { type: "string", help: "keys create: when the key ends, such as 2027-01-31" },
-        "requests-per-minute": { type: "string", help: "keys create: a bound of this key" },
-        "concurrent-jobs": { type: "string", help: "keys create: a bound of this key" },
-        "tokens-per-day": { type: "string", help: "keys create: a bound of this key" },
-        "unsafe-requests-per-hour": { type: "string", help: "keys create: a bound of this key" },
-      },
+      flags: KEY_FLAGS,
     },
     backup: {
       words: "FILE",

@@ -12,7 +12,7 @@ const READS = [
   "/v2/events?follow=false",
 ];
 
-Deno.test("where a host keeps its models is told to operators, not to API keys of clients", async () => {
+Deno.test("operators see where a host keeps its models, API keys of clients do not", async () => {
   await withGuarded({}, async ({ url, key, pool, root: _ }) => {
     const { secret: client } = await key({ name: "c", role: "client" });
     const { secret: operator } = await key({ name: "o", role: "operator" });

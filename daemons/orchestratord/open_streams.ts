@@ -111,11 +111,11 @@ export class OpenStreams {
     { format, errorFrame }: StreamWriter = ownStream,
   ): Response {
     const { keep_alive_ms: keepAliveMs, slow_reader_ms: afterMs } = this.#config.streams;
-    const lastWords = () => errorFrame(this.#tooSlow());
+    const lastFrame = () => errorFrame(this.#tooSlow());
     return new StreamResponse(frames, {
       format,
       keepAliveMs,
-      slowReader: { afterMs, lastWords },
+      slowReader: { afterMs, lastFrame },
       onClose: close,
     });
   }

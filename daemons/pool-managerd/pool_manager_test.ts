@@ -38,7 +38,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the orchestrator is told what a load that names nothing takes here, and that is what is checked",
+  "the pool reports the memory of a load with its own defaults, and checks loads by the same figure",
   withPool(
     async (pool) => {
       const load = async () =>
@@ -138,7 +138,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a worker that fails to start is reported with its exit code and exit line until acknowledged",
+  "a worker that fails to start is reported with its exit code and reason until acknowledged",
   withPool(async (pool) => {
     pool.orchestrator.answers.acknowledge = false;
     const id = await pool.spawn();

@@ -7,6 +7,7 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { App } from "#shared/http/app.ts";
 import { listen, type Server } from "#shared/http/serve.ts";
+import { defined } from "#shared/json.ts";
 import type { Daemon } from "#shared/lifecycle.ts";
 import type { Logger } from "#shared/logging.ts";
 import { VERSION } from "#shared/version.ts";
@@ -105,14 +106,14 @@ export class Worker implements Daemon {
       worker_id,
       pid: Deno.pid,
       model_ref: modelRef(this.#config),
-      ...(this.#model ? { fingerprint: this.#model.fingerprint } : {}),
+      ...defined({ fingerprint: this.#model?.fingerprint }),
       state: this.#state,
       load_progress: this.#progress,
       backend: this.#model?.backend ?? "none",
       capabilities: [...this.#model?.capabilities ?? []],
       context: this.#model?.context ?? context ?? 0,
       slots,
-      ...(this.#model?.threads === undefined ? {} : { threads: this.#model.threads }),
+      ...defined({ threads: this.#model?.threads }),
       active: this.#model?.active ?? 0,
       waiting: this.#model?.waiting ?? 0,
       memory_bytes: this.#memoryBytes(),

@@ -12,13 +12,19 @@ export const upOptions = z.strictObject({
   pool_port: portKey(PORTS.poolManagerd).describe("Port of pool-managerd; 0 takes any free one"),
   worker_port_base: portKey(PORTS.workerBase).describe("First port of workers; 0 for any free one"),
   state_dir: z.string().min(1).optional()
-    .describe("Folder for state; by default one per --port, and a temporary one for --port 0"),
+    .describe(
+      "Folder for state; default: a folder for each --port, and a temporary folder for --port 0",
+    ),
   models_dir: z.string().min(1).optional()
-    .describe("Folder with GGUF files; the demo model is there in any case"),
+    .describe("Folder with GGUF files; the demo model is always available as well"),
   model: z.string().min(1).default("demo").describe("Model that is loaded at the start"),
   slots: count(4, "Requests that a worker answers at the same time"),
-  context: z.number().int().min(8).optional().describe("Tokens per slot; default: up to 4096"),
-  json: z.boolean().default(false).describe("One JSON line on stdout when all is ready"),
+  context: z.number().int().min(8).optional().describe(
+    "Tokens per slot; default: 4096, or the model's own context if smaller",
+  ),
+  json: z.boolean().default(false).describe(
+    "Print one line of JSON on stdout once everything is ready",
+  ),
 });
 
 /** Validated options. */

@@ -29,7 +29,7 @@ export interface ConfigSpec<S extends z.ZodObject> {
 }
 
 /** Flags that are not config keys. */
-type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
+export type FlagFacts = Readonly<Record<string, { type: "string" | "boolean"; help: string }>>;
 
 /** A command of a daemon's executable. */
 export interface CommandFacts {
@@ -71,7 +71,11 @@ export interface ConfigSources {
   readonly width?: number | undefined;
 }
 
-/** The arguments, environment and files of this process. */
+/**
+ * The arguments, environment and files of this process.
+ *
+ * @throws {UsageError} from `readFile`, if a file exists and cannot be read
+ */
 export function processSources(args: readonly string[]): ConfigSources {
   return {
     args,
@@ -91,6 +95,8 @@ export function processSources(args: readonly string[]): ConfigSources {
 /**
  * The same for a running daemon that reloads. It refuses to read a pipe, since all its work would
  * have to wait until something is written to the pipe.
+ *
+ * @throws {UsageError} from `readFile`, also for a pipe
  */
 export function sourcesAgain(args: readonly string[]): ConfigSources {
   const sources = processSources(args);

@@ -1,3 +1,5 @@
+import { isRecord } from "../json.ts";
+
 type Tree = Record<string, unknown>;
 
 /** Result of {@linkcode planReload}. */
@@ -35,24 +37,20 @@ function changedKeys(before: Tree, after: Tree, above = ""): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => {
     const [a, b] = [before[name], after[name]];
-    if (isTree(a) && isTree(b)) return changedKeys(a, b, `${above}${name}.`);
+    if (isRecord(a) && isRecord(b)) return changedKeys(a, b, `${above}${name}.`);
     return JSON.stringify(a) === JSON.stringify(b) ? [] : [`${above}${name}`];
   }).sort();
 }
 
 function getPath(tree: unknown, [name, ...rest]: readonly string[]): unknown {
   if (name === undefined) return tree;
-  return isTree(tree) ? getPath(tree[name], rest) : undefined;
+  return isRecord(tree) ? getPath(tree[name], rest) : undefined;
 }
 
 function setPath(tree: Tree, [name, ...rest]: readonly string[], value: unknown): void {
   if (name === undefined) return;
   const below = tree[name];
-  if (rest.length > 0 && isTree(below)) setPath(below, rest, value);
+  if (rest.length > 0 && isRecord(below)) setPath(below, rest, value);
   else if (value === undefined) delete tree[name];
   else tree[name] = value;
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 /**
- * Positions of tables and keys in a TOML text; the parser that reads the values keeps no positions.
- * This one is needed to report a line and to edit a file, but never to start: load this
- * module by `import()`, or from a command that is loaded so.
+ * Positions of tables and keys in a TOML text, which the parser of the values does not keep. They are
+ * needed to report a line and to edit a file, but not to start a program. Load this module with
+ * `import()`, or from a command that is itself loaded with `import()`: its parser would slow every
+ * start.
  *
  * @module
  */

@@ -16,6 +16,7 @@ export function secretsEqual(a: string, b: string): boolean {
  * {@linkcode requireTokenOffLoopback} allows only on loopback.
  *
  * @param alsoToken Another token that is accepted too.
+ * @throws {LlorchError} from the returned function: `UNAUTHORIZED`
  */
 export function bearerAuth(
   token: string | undefined,

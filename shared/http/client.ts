@@ -110,6 +110,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /**
  * A client whose calls are typed by the route descriptors.
  *
+ * @throws {LlorchError} from its calls: the peer's own error
+ * @throws {TransportError} from its calls: no reply, or none that the contract allows
  * @example
  * ```ts ignore
  * const client = createClient({ baseUrl: "http://127.0.0.1:8080" });
@@ -238,9 +240,7 @@ async function reach(
       method,
       headers,
       redirect: "error",
-      ...defined({ body }),
-      ...(signal ? { signal } : {}),
-      ...(client ? { client } : {}),
+      ...defined({ body, signal, client }),
     });
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -150,7 +150,7 @@ Deno.test("a stream of a dialect has no other dialect's keep-alive, and its own 
         : new StreamResponse(endless(), {
           format: NDJSON,
           keepAliveMs: 60_000,
-          slowReader: { afterMs: 100, lastWords: () => line({ oops: "too slow" }) },
+          slowReader: { afterMs: 100, lastFrame: () => line({ oops: "too slow" }) },
           onClose: closed.resolve,
         }),
   );

@@ -2,6 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { ownDialect } from "../contracts/dialect.ts";
 import type { Route } from "../contracts/route.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { defined } from "../json.ts";
 import { VERSION } from "../version.ts";
 
 /** Error codes of every route. */
@@ -30,9 +31,7 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
       tags: [route.tag],
       security: route.role === "none" ? [] : [{ bearer: [] }],
       request: {
-        ...(route.params ? { params: route.params } : {}),
-        ...(route.query ? { query: route.query } : {}),
-        ...(route.headers ? { headers: route.headers } : {}),
+        ...defined({ params: route.params, query: route.query, headers: route.headers }),
         ...(route.body
           ? {
             body: {

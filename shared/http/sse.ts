@@ -1,5 +1,6 @@
 import { onAbort } from "../aborts.ts";
 import { createParser } from "eventsource-parser";
+import { defined } from "../json.ts";
 import type { StreamFormat } from "./stream_response.ts";
 
 /** One message of a `text/event-stream`. */
@@ -96,7 +97,7 @@ export class SseParser {
   readonly #parser = createParser({
     maxBufferSize: MAX_MESSAGE_CHARS,
     onEvent: ({ event = "message", data, id }) =>
-      this.#messages.push({ event, data, ...(id === undefined ? {} : { id }) }),
+      this.#messages.push({ event, data, ...defined({ id }) }),
     onError(error) {
       if (error.type === "max-buffer-size-exceeded") throw error;
     },

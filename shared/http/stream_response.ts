@@ -25,7 +25,7 @@ export interface SlowReader {
   /** A client that reads nothing for this long is cut off, in milliseconds. */
   readonly afterMs: number;
   /** Makes the last frame, which the client gets if it reads on later. */
-  readonly lastWords: () => Uint8Array;
+  readonly lastFrame: () => Uint8Array;
 }
 
 /**
@@ -87,7 +87,7 @@ export async function writeStream(
       outgoing.write(keepAlive);
     } else if (slowReader && elapsed >= slowReader.afterMs) {
       end();
-      outgoing.end(slowReader.lastWords());
+      outgoing.end(slowReader.lastFrame());
       giveBack();
     }
   };

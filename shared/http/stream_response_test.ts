@@ -147,7 +147,7 @@ Deno.test("a client that reads nothing for too long is cut off, and can read the
     new StreamResponse(frames, {
       format: SSE,
       keepAliveMs: 1000,
-      slowReader: { afterMs: 200, lastWords: () => bytes.encode("LAST WORDS") },
+      slowReader: { afterMs: 200, lastFrame: () => bytes.encode("LAST FRAME") },
       onClose: closed.resolve,
     }));
   const socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
@@ -161,7 +161,7 @@ Deno.test("a client that reads nothing for too long is cut off, and can read the
     assert.ok(count !== null, "The stream ended without its last frame");
     end = (end + text.decode(chunk.subarray(0, count))).slice(-100);
   }
-  assert.match(end, /LAST WORDS/);
+  assert.match(end, /LAST FRAME/);
   socket.close();
   await server.close(0);
 });
@@ -177,7 +177,7 @@ Deno.test("a client that reads now and then, or waits for data, is not cut off",
   await ask(frames(), {
     format: SSE,
     keepAliveMs: 1000,
-    slowReader: { afterMs: 40, lastWords: () => bytes.encode("LAST WORDS") },
+    slowReader: { afterMs: 40, lastFrame: () => bytes.encode("LAST FRAME") },
     onClose: () => closes++,
   }, async (response) => assert.equal(await response.text(), "01234"));
   assert.equal(closes, 1);

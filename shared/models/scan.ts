@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { defined } from "../json.ts";
 import type { PoolModel } from "../contracts/pool.ts";
 import { MODEL_REF_LIMIT } from "../contracts/request.ts";
 import { errorMessage, LlorchError } from "../errors.ts";
@@ -189,7 +190,7 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
     model_ref,
     aliases: [...new Set(aliases)].filter((alias) => alias !== model_ref && isReference(alias)),
     fingerprint: info.fingerprint,
-    ...(manifest?.sha256 === undefined ? {} : { sha256: manifest.sha256 }),
+    ...defined({ sha256: manifest?.sha256 }),
     path,
     size_bytes: info.sizeBytes,
     architecture: info.architecture,

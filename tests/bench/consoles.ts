@@ -57,7 +57,7 @@ export const openConsoles: Bench = {
       }
       void streams;
       return [
-        { name: "tokens/s that the consoles were sent", value: String(median(reported)) },
+        { name: "tokens/s reported to the consoles", value: String(median(reported)) },
         { name: "`rates` events per second for each console", value: perSecond(reported) },
         ...figures(shares),
       ];

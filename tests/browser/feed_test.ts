@@ -40,42 +40,48 @@ browserTest(
   },
 );
 
-browserTest("a feed that is refused is asked for again, and tables are fetched anew", async () => {
-  await withGuarded({}, async ({ url, key }) => {
-    await withBrowser(async (browser) => {
-      const page = await browser.open(url);
-      await signIn(page, TOKEN);
-      await visit(page, "Keys");
-      await setHidden(page, true);
-      await feedIs(page, "reconnecting…");
-      await key({ name: "made meanwhile" });
-      const refusals = [
-        { status: 502, body: "Bad gateway" },
-        { status: 503, json: { error: { code: "NOT_READY", message: "", retry_after_ms: 800 } } },
-        { status: 503, headers: { "retry-after": "1" }, body: "" },
-      ];
-      const requestedAt: number[] = [];
-      let lastId: string | undefined;
-      await page.route("**/v2/events", async (route) => {
-        requestedAt.push(performance.now());
-        const refusal = refusals.shift();
-        if (refusal) return await route.fulfill(refusal);
-        lastId = route.request().headers()["last-event-id"];
-        await route.continue();
+browserTest(
+  "a feed that was refused is requested again, and tables are fetched again",
+  async () => {
+    await withGuarded({}, async ({ url, key }) => {
+      await withBrowser(async (browser) => {
+        const page = await browser.open(url);
+        await signIn(page, TOKEN);
+        await visit(page, "Keys");
+        await setHidden(page, true);
+        await feedIs(page, "reconnecting…");
+        await key({ name: "made meanwhile" });
+        const refusals = [
+          { status: 502, body: "Bad gateway" },
+          { status: 503, json: { error: { code: "NOT_READY", message: "", retry_after_ms: 800 } } },
+          { status: 503, headers: { "retry-after": "1" }, body: "" },
+        ];
+        const requestedAt: number[] = [];
+        let lastId: string | undefined;
+        await page.route("**/v2/events", async (route) => {
+          requestedAt.push(performance.now());
+          const refusal = refusals.shift();
+          if (refusal) return await route.fulfill(refusal);
+          lastId = route.request().headers()["last-event-id"];
+          await route.continue();
+        });
+        await setHidden(page, false);
+        await feedIs(page, "live");
+        assert.equal(requestedAt.length, 4);
+        assert.ok(
+          requestedAt[2]! - requestedAt[1]! >= 800,
+          "it waits as long as the reply's body says",
+        );
+        assert.ok(
+          requestedAt[3]! - requestedAt[2]! >= 1_000,
+          "it waits as long as Retry-After says",
+        );
+        assert.match(lastId ?? "", /^\d+$/, "it continues after the last event that it has");
+        await page.getByRole("row", { name: "made meanwhile" }).waitFor();
       });
-      await setHidden(page, false);
-      await feedIs(page, "live");
-      assert.equal(requestedAt.length, 4);
-      assert.ok(
-        requestedAt[2]! - requestedAt[1]! >= 800,
-        "it waits as long as the reply's body says",
-      );
-      assert.ok(requestedAt[3]! - requestedAt[2]! >= 1_000, "it waits as long as Retry-After says");
-      assert.match(lastId ?? "", /^\d+$/, "it continues after the last event that it has");
-      await page.getByRole("row", { name: "made meanwhile" }).waitFor();
     });
-  });
-});
+  },
+);
 
 browserTest("tabs that nobody sees let go of their feeds, and take them up again", async () => {
   await withGuarded({}, async ({ url, client, pool }) => {

@@ -94,7 +94,7 @@ for (
   });
 }
 
-Deno.test("who finds a state folder held is told by which process", async () => {
+Deno.test("the error about a state folder in use names the process that holds it", async () => {
   const stateDir = await Deno.makeTempDir();
   try {
     await withStack({ models, model: "counter", stateDir }, async ({ pids }) => {

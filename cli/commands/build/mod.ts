@@ -5,13 +5,12 @@ import { type Command, command, type CommandFacts, type Group } from "../../comm
 function target(
   name: string,
   summary: string,
-  more: Pick<CommandFacts, "arguments" | "examples"> = {},
+  more: Pick<CommandFacts, "arguments" | "examples">,
 ): Command {
   return command({
     name,
     summary,
     options: BUILD_OPTIONS,
-    examples: [{ line: `build ${name}`, summary: "For this machine" }],
     ...more,
     load: async () => (await import("../../build/run_build.ts")).buildOf(name),
   });
@@ -28,13 +27,24 @@ export const build: Group = {
         { name: "<backend>", summary: BACKENDS.join(", "), values: BACKENDS },
       ],
       examples: [
-        { line: "build worker cpu", summary: "For this machine's processor" },
-        { line: "build worker cuda --out dist", summary: "For NVIDIA GPUs, into ./dist" },
+        { line: "build worker cpu", summary: "llorch-candled for the processor of this machine" },
+        {
+          line: "build worker cuda --out dist",
+          summary: "llorch-candled for NVIDIA GPUs, into ./dist",
+        },
       ],
     }),
-    target("orchestrator", "Build orchestratord"),
-    target("pool-manager", "Build pool-managerd"),
-    target("cli", "Build llorch"),
-    target("all", "Build every executable"),
+    target("orchestrator", "Build orchestratord", {
+      examples: [{ line: "build orchestrator", summary: "orchestratord for this machine" }],
+    }),
+    target("pool-manager", "Build pool-managerd", {
+      examples: [{ line: "build pool-manager", summary: "pool-managerd for this machine" }],
+    }),
+    target("cli", "Build llorch", {
+      examples: [{ line: "build cli", summary: "llorch for this machine" }],
+    }),
+    target("all", "Build every executable", {
+      examples: [{ line: "build all", summary: "Every executable for this machine" }],
+    }),
   ],
 };

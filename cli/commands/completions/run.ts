@@ -7,7 +7,11 @@ import { SHELLS, VALUE_KINDS } from "../../completions/shells.ts";
 import { namesOf } from "../../completions/values.ts";
 import type { Context } from "../../context.ts";
 
-/** `llorch completions` */
+/**
+ * `llorch completions`
+ *
+ * @throws {UsageError} without the name of a shell, or with an unknown one
+ */
 export async function completions(
   { args, options, root }: Invocation<{ values: string | undefined }>,
   context: Context,

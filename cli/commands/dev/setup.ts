@@ -3,12 +3,12 @@ import { EXIT } from "#shared/defaults.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { checkoutRoot } from "#shared/executables.ts";
 import { UsageError } from "#shared/lifecycle.ts";
+import { runProgram, type RunResult } from "#shared/run_program.ts";
 import { findCheckout } from "../../checkout/checkout.ts";
 import { denoCommand } from "../../checkout/deno.ts";
 import { setUp, type SetupStep } from "../../checkout/setup.ts";
 import type { Invocation } from "../../command.ts";
 import type { Context } from "../../context.ts";
-import type { RunResult } from "../../doctor/machine.ts";
 import { talkingGit } from "../../git/git.ts";
 import { ask } from "../../output/ask.ts";
 import { type Colour, painter } from "../../output/paint.ts";
@@ -68,16 +68,10 @@ async function runDeno(
   signal: AbortSignal,
 ): Promise<RunResult> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(denoCommand(), {
-      args: [...args],
-      cwd,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      signal,
-    }).output();
+    const env = { NO_COLOR: "1" };
+    const result = await runProgram({ command: denoCommand(), args }, { cwd, env, signal });
     signal.throwIfAborted();
-    const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+    return result;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new LlorchError("NOT_FOUND", "Cannot find deno: install it, or put it on PATH", {

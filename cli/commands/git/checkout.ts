@@ -66,6 +66,7 @@ export async function sync(
  * `llorch git clone`
  *
  * @returns 1 when a submodule could not be fetched; the clone stays then
+ * @throws {UsageError} if no folder is given and the URL does not end in a name
  */
 export async function clone(
   { args, options }: Invocation<{ json: boolean; quiet: boolean }>,

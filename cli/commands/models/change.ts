@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { EXIT } from "#shared/defaults.ts";
+import { defined } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { isReference, parseReference } from "#shared/models/reference.ts";
 import type { Invocation } from "../../command.ts";
@@ -58,7 +59,11 @@ function report(
   stderr.write(`${done.id} ${what}, ${formatBytes(done.size_bytes)}, ${how}\n`);
 }
 
-/** `llorch models delete` */
+/**
+ * `llorch models delete`
+ *
+ * @throws {UsageError} if it must ask and there is no terminal
+ */
 export async function deleteModel(
   { args: [word = ""], options }: Invocation<{ quiet: boolean; yes: boolean }>,
   context: Context,
@@ -79,7 +84,11 @@ export async function deleteModel(
   return EXIT.ok;
 }
 
-/** `llorch models add` */
+/**
+ * `llorch models add`
+ *
+ * @throws {UsageError} if the name is not one
+ */
 export async function add(
   { args, options }: Invocation<{ json: boolean; name: string | undefined; quiet: boolean }>,
   context: Context,
@@ -97,7 +106,7 @@ export async function add(
     dir,
     dirs,
     isQuiet,
-    ...(name === undefined ? {} : { name }),
+    ...defined({ name }),
   }, context);
   if (isJson) context.stdout.write(JSON.stringify(added) + "\n");
   else context.stdout.write(added.path + "\n");

@@ -67,7 +67,11 @@ function describe(model: InstalledModel): Record<string, unknown> {
   };
 }
 
-/** `llorch models info` */
+/**
+ * `llorch models info`
+ *
+ * @throws {LlorchError} if there is no such model, here or in the catalog
+ */
 export async function info(
   { args, options }: Invocation<
     { context: number | undefined; json: boolean; slots: number | undefined }

@@ -20,7 +20,11 @@ const COLOURS: Readonly<Record<Verdict["status"], Colour>> = {
   broken: "red",
 };
 
-/** `llorch models verify` */
+/**
+ * `llorch models verify`
+ *
+ * @throws {UsageError} unless there is one model, or `--all`
+ */
 export async function verify(
   { args, options }: Invocation<{ all: boolean; json: boolean; quiet: boolean }>,
   context: Context,

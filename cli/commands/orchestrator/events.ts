@@ -16,7 +16,12 @@ import { OutputClosed } from "../../output/process_output.ts";
 const RECONNECT_FOR_MS = 60_000;
 const PAUSE_MS = 500;
 
-/** `llorch orchestrator events` */
+/**
+ * `llorch orchestrator events`
+ *
+ * @throws {LlorchError} `NOT_READY` if the stream broke off; with `--follow`, if it cannot be opened again
+ * in time
+ */
 export async function events(
   { options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
   context: Context,

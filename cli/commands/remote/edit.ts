@@ -18,7 +18,11 @@ interface HostOptions {
   readonly quiet: boolean;
 }
 
-/** `llorch remote hosts add` */
+/**
+ * `llorch remote hosts add`
+ *
+ * @throws {UsageError} if the name is not valid, or exists
+ */
 export async function addHost(
   { args, options }: Invocation<HostOptions>,
   context: Context,
@@ -51,7 +55,11 @@ export async function addHost(
   return EXIT.ok;
 }
 
-/** `llorch remote hosts remove` */
+/**
+ * `llorch remote hosts remove`
+ *
+ * @throws {UsageError} if there is no such host
+ */
 export async function removeHost(
   { args, options }: Invocation<{ quiet: boolean }>,
   context: Context,

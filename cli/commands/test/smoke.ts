@@ -14,6 +14,7 @@ import { smokeTest } from "../../smoke/smoke.ts";
  * `llorch test smoke`
  *
  * @returns 1 when something fails
+ * @throws {UsageError} if the URL is not http or https
  */
 export async function smoke(
   { options }: Invocation<{ json: boolean; model: string | undefined; url: string | undefined }>,

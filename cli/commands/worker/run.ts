@@ -58,7 +58,11 @@ function render(
   return table(head, rows, { width }).join("\n") + "\n";
 }
 
-/** `llorch worker logs` */
+/**
+ * `llorch worker logs`
+ *
+ * @throws {UsageError} for both `--json` and `--follow`
+ */
 export async function logs(
   { args, options }: Invocation<{ follow: boolean; json: boolean; url: string | undefined }>,
   context: Context,

@@ -17,7 +17,7 @@ Deno.test("RequestRate lets a minute's worth through at once, then at an even pa
   assert.equal(rate.take("a", 60, 1000), 1000);
 });
 
-Deno.test("whoever waits as long as RequestRate says gets through, and not before", () => {
+Deno.test("a request succeeds after the wait that RequestRate returns, and not before", () => {
   fc.assert(fc.property(
     fc.integer({ min: 1, max: 5000 }),
     fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 200 }),

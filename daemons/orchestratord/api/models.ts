@@ -1,6 +1,7 @@
 import { ACCEPTED, orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App } from "#shared/http/app.ts";
+import { defined } from "#shared/json.ts";
 import type { Orchestrator } from "../service.ts";
 import { planLoad } from "../scheduler/placement.ts";
 import { isComingAt } from "../scheduler/residency.ts";
@@ -31,7 +32,7 @@ export function mountModels(app: App, { loop, store, clock }: Orchestrator): voi
       if (plan.kind === "wait") waits = plan.reason;
     }
     loop.send({ kind: "load", place });
-    return { ...ACCEPTED, ...(waits === undefined ? {} : { waits }) };
+    return { ...ACCEPTED, ...defined({ waits }) };
   });
   app.mount(routes.unloadModel, ({ params, body }) => {
     const place = placeOf(params.ref, body);

@@ -1,5 +1,6 @@
 import { ACCEPTED, orchestratorRoutes as routes, type SessionView } from "#shared/contracts/mod.ts";
 import type { App, Caller } from "#shared/http/app.ts";
+import { defined } from "#shared/json.ts";
 import { sessionCookie, sessionSecretOf } from "../access/browser.ts";
 import type { Orchestrator } from "../service.ts";
 
@@ -7,7 +8,7 @@ import type { Orchestrator } from "../service.ts";
 export function mountSession(app: App, { access, config }: Orchestrator): void {
   const view = (caller: Caller | undefined): SessionView => ({
     role: caller?.role === "client" ? "client" : "operator",
-    ...(caller ? { name: caller.name } : {}),
+    ...defined({ name: caller?.name }),
     is_open: access.isOpen,
   });
   const reply = (body: unknown, cookie: string) =>

@@ -6,7 +6,7 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
 import { type Config, databasePath } from "../config.ts";
 
-/** More than a database can have. */
+/** More pages than an SQLite database can have: one step copies all of them. */
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
@@ -27,7 +27,13 @@ export async function backup(words: readonly string[], config: Config): Promise<
   return EXIT.ok;
 }
 
-/** Copies a database that others may be writing; the copy appears whole or not at all. */
+/**
+ * Copies a database that others may be writing; the copy appears whole or not at all.
+ *
+ * @returns the number of jobs in the copy, and its size
+ * @throws {UsageError} if `to` exists
+ * @throws {LlorchError} `NOT_FOUND` if there is no database, `INTERNAL` if the copy cannot be written
+ */
 export async function copyDatabase(
   from: string,
   to: string,

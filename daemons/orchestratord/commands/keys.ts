@@ -4,14 +4,29 @@ import { fieldErrors } from "#shared/config/field_errors.ts";
 import { type KeyView, newKey } from "#shared/contracts/mod.ts";
 import { EXIT } from "#shared/defaults.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import { defaultStateDir } from "#shared/paths.ts";
-import { type Config, databasePath } from "../config.ts";
+import { type Config, databasePath, type KEY_FLAGS } from "../config.ts";
 import { Keys } from "../access/api_keys.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 
 /** Strict, because a Date takes the 31st of February as the 3rd of March. */
 const whenFlag = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
+const figure = z.string().transform(Number).optional();
+
+/** Values of {@linkcode KEY_FLAGS}; `newKey` checks them. */
+const createFlags = z.object(
+  {
+    role: z.string().optional(),
+    expires: z.string().transform(toTimestamp).optional(),
+    "requests-per-minute": figure,
+    "concurrent-jobs": figure,
+    "tokens-per-day": figure,
+    "unsafe-requests-per-hour": figure,
+  } satisfies Record<keyof typeof KEY_FLAGS, z.ZodType>,
+);
 
 const USAGE = "orchestratord keys list, keys create NAME, or keys revoke ID";
 
@@ -31,7 +46,9 @@ export async function keys(
   if (!isWhole || !["list", "create", "revoke"].includes(action ?? "")) {
     throw new UsageError(`The command is missing: ${USAGE}`);
   }
-  const wanted = action === "create" ? askedKey(subject ?? "", flags) : undefined;
+  const wanted = action === "create"
+    ? askedKey(subject ?? "", createFlags.parse(flags))
+    : undefined;
   const store = openStore(config);
   try {
     const keys = new Keys(store.keys, systemClock);
@@ -64,26 +81,23 @@ function openStore(config: Config) {
   return openSqliteStore(path);
 }
 
-function askedKey(name: string, flags: Readonly<Record<string, string | boolean | undefined>>) {
-  const limit = (flag: string, field: string) =>
-    flags[flag] === undefined ? {} : { [field]: Number(flags[flag]) };
+function askedKey(name: string, flags: z.output<typeof createFlags>) {
   const parsed = newKey.safeParse({
     name,
-    ...(flags["role"] === undefined ? {} : { role: flags["role"] }),
-    ...(flags["expires"] === undefined ? {} : { expires_at: toTimestamp(flags["expires"]) }),
-    limits: {
-      ...limit("requests-per-minute", "requests_per_minute"),
-      ...limit("concurrent-jobs", "concurrent_jobs"),
-      ...limit("tokens-per-day", "tokens_per_day"),
-      ...limit("unsafe-requests-per-hour", "unsafe_requests_per_hour"),
-    },
+    ...defined({ role: flags.role, expires_at: flags.expires }),
+    limits: defined({
+      requests_per_minute: flags["requests-per-minute"],
+      concurrent_jobs: flags["concurrent-jobs"],
+      tokens_per_day: flags["tokens-per-day"],
+      unsafe_requests_per_hour: flags["unsafe-requests-per-hour"],
+    }),
   });
   if (parsed.success) return parsed.data;
   throw new UsageError(invalidRequest(fieldErrors(parsed.error)).message);
 }
 
 /** Converts a date or time to ISO 8601; a date is its first moment (UTC). */
-function toTimestamp(text: string | boolean): string {
+function toTimestamp(text: string): string {
   const parsed = whenFlag.safeParse(text);
   if (parsed.success) return new Date(parsed.data).toISOString();
   throw new UsageError(`--expires: must be a date such as 2027-01-31: current value is "${text}"`);

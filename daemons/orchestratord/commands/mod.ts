@@ -14,7 +14,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   keys: async () => (await import("./keys.ts")).keys,
 };
 
-/** Runs a command by its name. */
+/**
+ * Runs a command by its name.
+ *
+ * @throws {UsageError} if there is no such command
+ */
 export async function runCommand(
   name: string,
   words: readonly string[],

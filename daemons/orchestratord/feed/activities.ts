@@ -5,9 +5,10 @@
  * @module
  */
 import type { Activity, WorkerExit } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import type { Effect, Input, Pool, PoolReport, Spawn, State } from "../scheduler/state.ts";
 import type { Happened, Watch } from "../scheduler/watch.ts";
-import { lastWords } from "./exit_words.ts";
+import { exitReason } from "./exit_reason.ts";
 import { stopWords } from "./stop_words.ts";
 
 /** The {@linkcode Watch} that reports activities. */
@@ -126,7 +127,7 @@ function describeExit(exit: Partial<WorkerExit> | undefined): string {
     timeout: `it was killed${by} because it did not become ready in time`,
     crash: exit.signal ? `it was killed${by}` : `it crashed${by}`,
   }[exit.category ?? "crash"];
-  const detail = lastWords(exit.detail);
+  const detail = exitReason(exit.detail);
   return detail === undefined ? words : `${words}: ${detail}`;
 }
 
@@ -159,7 +160,7 @@ function ofOperator(state: Readonly<State>, input: Input): Happened[] {
         pin: `is pinned${where}: its workers stay loaded`,
         unpin: `is no longer pinned${where}`,
       }[input.kind];
-      const place = { ...(poolId ? { pool_id: poolId } : {}), ...(device ? { device } : {}) };
+      const place = defined({ pool_id: poolId, device });
       return [{
         activity: { kind: input.kind, message: `Model ${model} ${what}`, model, ...place },
       }];
@@ -186,7 +187,7 @@ function ofEffect(
     }
     case "load_failed": {
       const { spawn: { poolId, device, fingerprint }, failures } = effect;
-      const reason = lastWords(effect.message) ?? "the worker ended before it was ready";
+      const reason = exitReason(effect.message) ?? "the worker ended before it was ready";
       const model = modelName(state, fingerprint);
       const message = `Pool ${poolId} could not load ${model} on ${device} ` +
         `(${count(failures, "failure")} in a row): ${reason}`;
@@ -210,7 +211,7 @@ function ofEffect(
           reason: words,
           pool_id: poolId,
           worker_id: workerId,
-          ...(model ? { model } : {}),
+          ...defined({ model }),
         },
       };
     }

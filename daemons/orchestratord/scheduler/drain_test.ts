@@ -64,7 +64,7 @@ Deno.test("a drain outlives the pool manager's restart, and even its leaving", (
   assert.equal(poolViews(run.state)[0]?.status, "drained");
 });
 
-Deno.test("a worker whose pool could not be told to stop it is stopped at the pool's next report", () => {
+Deno.test("a worker whose stop request did not reach its pool is stopped at the pool's next report", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A)]));
   assert.deepEqual(kinds(run.at(1, drain(10))), ["stop_worker"]);

@@ -9,7 +9,7 @@ export interface Job {
   readonly priority: Priority;
   /** Owner of the job; see `fairness.ts`. */
   readonly tenant: string;
-  /** All times of the scheduler are milliseconds of a steady clock. */
+  /** When it was queued; for the unit of times, see `state.ts`. */
   readonly queuedAt: number;
   /** When the job ends, done or not; undefined for no deadline. */
   readonly deadlineAt: number | undefined;

@@ -1,3 +1,11 @@
+/**
+ * The state of the scheduler, its inputs and its effects.
+ *
+ * Every time here, and every `now` of a function in this folder, is in ms of the steady clock
+ * (`Clock.steady()` in `shared/clock.ts`). Names that end in `Ms` are durations in ms.
+ *
+ * @module
+ */
 import type {
   Device,
   PoolModel,

@@ -96,7 +96,7 @@ Deno.test("one stream that is silent while its neighbours get tokens loses its a
   assert.equal(run.state.workers.get("w1")?.jobs.size, 3);
 });
 
-Deno.test("no job is seated on a worker that has fallen silent, whoever came there meanwhile", () => {
+Deno.test("no job starts on a worker that has fallen silent, even if other jobs have started there since", () => {
   const run = new Run();
   run.at(0, pool([four("w1")]), submit("s1", 0));
   run.at(100, progress("s1"));

@@ -7,6 +7,7 @@ import type {
   WorkerState,
   WorkerView,
 } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import { defaultLoadBytes } from "./load_size.ts";
 import { planLoad } from "./placement.ts";
 import { queueOrder } from "./queue.ts";
@@ -127,7 +128,7 @@ function reloadOf(state: Readonly<State>, poolId: string): Pick<PoolView, "reloa
   const reload = state.reloads.get(poolId);
   if (!reload) return {};
   const { fromRef: from, toRef: to, stage, error } = reload;
-  return { reload: { from, to, stage, ...(error === undefined ? {} : { error }) } };
+  return { reload: { from, to, stage, ...defined({ error }) } };
 }
 
 /** The waiting jobs, in the order in which they are served, each with the reason why it waits. */

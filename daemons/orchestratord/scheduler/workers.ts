@@ -131,15 +131,15 @@ export function hasSeat(
   return worker.jobs.size < worker.report.slots && worker.suspectUntil <= now &&
     isUsable(state, worker) && !isYielding(state, worker) &&
     !isQuiet(state, worker, now) && !isForTrial(state, worker, job) &&
-    (job === undefined || mayBeToldApart(state, worker, job));
+    (job === undefined || hasClearCause(state, worker, job));
 }
 
 /**
- * Whether the cause would be clear if a worker died with this job on it: a shaken job never runs beside
- * another shaken one that has delivered nothing yet, a suspect beside no other job that has delivered
- * nothing yet.
+ * Whether the cause would be clear if a worker died with this job on it. Only jobs that have delivered
+ * nothing yet count as possible causes. So a shaken job does not start beside another shaken one of them, and a
+ * suspect (a job with deaths) does not start beside any of them.
  */
-function mayBeToldApart(state: Readonly<State>, worker: Worker, job: Job): boolean {
+function hasClearCause(state: Readonly<State>, worker: Worker, job: Job): boolean {
   if (!job.isShaken && job.deaths === 0) return true;
   for (const id of worker.jobs) {
     const other = state.running.get(id);

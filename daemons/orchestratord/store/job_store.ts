@@ -39,7 +39,7 @@ export interface JobRow {
   readonly endedAt: number | undefined;
   readonly attempts: readonly Attempt[];
   readonly usage: Usage | undefined;
-  /** Why generation stopped; undefined for jobs that ended before version 7 of the database. */
+  /** Why generation stopped; undefined for jobs that ended before stores kept it. */
   readonly stopReason: StopReason | undefined;
   readonly error: ErrorData | undefined;
 }
@@ -111,15 +111,15 @@ export interface DrainRow {
   readonly endsAt: number;
 }
 
-/** What a database takes on disk, in bytes. */
+/** What a store takes on disk, in bytes. */
 export interface StoreSize {
-  /** The database, including what its log holds. */
+  /** The data, including what is still only in the log. */
   readonly bytes: number;
   /** The free part of these; it is reused, or returned to the file system step by step. */
   readonly freeBytes: number;
-  /** The file of the write-ahead log. */
+  /** The log of writes, which takes its own space; 0 for a store without one. */
   readonly logBytes: number;
-  /** False for a file of an earlier version that the start did not rewrite. */
+  /** False if free space is reused, but never returned to the file system. */
   readonly canShrink: boolean;
 }
 
@@ -127,8 +127,8 @@ export interface StoreSize {
  * What orchestratord stores. The promise of a write resolves when it is committed: it then survives
  * `kill -9`. Writes of one caller are committed in the order in which they were made.
  *
- * While the database cannot be written (a full disk), new jobs are refused, and writes of accepted jobs
- * wait until it can.
+ * While the store cannot be written (a full disk), new jobs are refused with `NOT_READY`, and writes of
+ * accepted jobs wait until it can. Reads go on, without the writes that wait.
  */
 export interface JobStore {
   /** Stores a new job and its first event; rejects if that cannot be written. */
@@ -156,7 +156,7 @@ export interface JobStore {
   unsafeSince(
     time: number,
   ): Promise<readonly { readonly tenant: string; readonly endedAt: number }[]>;
-  /** Jobs that have not ended, oldest first. */
+  /** Jobs that have not ended, in the order in which they were accepted. */
   unfinished(): Promise<readonly JobRow[]>;
   savePool(pool: PoolRow): Promise<void>;
   removePool(poolId: string): Promise<void>;

@@ -16,7 +16,7 @@ export interface KeyRow {
 
 /**
  * The API keys. Reads see what other processes have committed, because `orchestratord keys` works on the
- * database of a running orchestratord.
+ * store of a running orchestratord.
  */
 export interface KeyStore {
   add(key: KeyRow): Promise<void>;

@@ -7,11 +7,18 @@ import assert from "node:assert/strict";
 import { taskRequest } from "#shared/contracts/mod.ts";
 import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
+import { until } from "../../../tests/support/stack.ts";
 
 /** Location of one store, initially empty. */
 export interface StoreHome {
   /** Opens the store with the content from its last close. */
   open(): Store | Promise<Store>;
+  /**
+   * Makes the store's writes fail as on a full disk: each write of events fails after it has begun.
+   *
+   * @returns a function that makes them work again
+   */
+  failWrites(): Promise<() => void>;
   /** Removes the location; its store must be closed. */
   remove(): Promise<void>;
 }
@@ -58,8 +65,14 @@ const apiKey = (keyId: string, createdAt: number): KeyRow => ({
 
 const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
-/** Each case gets an open store, and a function that closes it and opens it again. */
-type Case = (store: Store, reopen: () => Promise<Store>) => Promise<void>;
+/** What a case can do with the location of its store. */
+interface CaseTools {
+  /** Closes the store and opens it again. */
+  readonly reopen: () => Promise<Store>;
+  readonly failWrites: StoreHome["failWrites"];
+}
+
+type Case = (store: Store, tools: CaseTools) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
   async "returns what was written, in order"(store) {
@@ -119,7 +132,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await store.events("j1", 1, 10), [thought]);
   },
 
-  async "a job's end is stored with all its figures"(store, reopen) {
+  async "a job's end is stored with all its figures"(store, { reopen }) {
     await accept(store, "j1");
     const end = {
       status: "failed",
@@ -137,7 +150,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(kept, end);
   },
 
-  async "everything is still there after a close and a new open"(store, reopen) {
+  async "everything is still there after a close and a new open"(store, { reopen }) {
     await accept(store, "j1", { key: "key" });
     await store.savePool({ poolId: "p", endpoint: "http://h:1", keyId: undefined });
     await store.savePool({ poolId: "q", endpoint: "http://h:2", keyId: "k" });
@@ -162,6 +175,52 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(await next.pins(), []);
   },
 
+  async "while writes fail, new jobs are refused and changes of accepted ones wait, in order"(
+    store,
+    { failWrites },
+  ) {
+    await accept(store, "j1");
+    const repair = await failWrites();
+    try {
+      const waiting = [
+        store.append("j1", () => ({ events: [token(2)], patch: { status: "running" } })),
+        store.update("j1", { status: "completed", endedAt: 3000 }),
+      ];
+      await until("the failure is seen", () => store.failure() !== undefined);
+      await assert.rejects(accept(store, "j2"), { code: "NOT_READY" });
+      assert.equal((await store.get("j1"))?.status, "queued");
+      assert.equal((await store.events("j1", 0, 10)).length, 1);
+      repair();
+      await Promise.all(waiting);
+    } finally {
+      repair();
+    }
+    assert.equal(store.failure(), undefined);
+    assert.equal((await store.get("j1"))?.status, "completed");
+    assert.equal((await store.events("j1", 0, 10)).length, 2);
+    await accept(store, "j2");
+    assert.deepEqual(ids(await store.unfinished()), ["j2"]);
+  },
+
+  async "append() calls take() again after a failure, and stores only what it returned last"(
+    store,
+    { failWrites },
+  ) {
+    await accept(store, "j1");
+    const repair = await failWrites();
+    try {
+      const made = [token(2)];
+      const waiting = store.append("j1", () => ({ events: [...made] }));
+      await until("the failure is seen", () => store.failure() !== undefined);
+      made.push(token(3));
+      repair();
+      await waiting;
+    } finally {
+      repair();
+    }
+    assert.deepEqual((await store.events("j1", 0, 10)).map((each) => each.id), [1, 2, 3]);
+  },
+
   async "a failed write does not fail the others of its turn"(store) {
     await accept(store, "j1", { key: "key" });
     const [first, second] = await Promise.allSettled([
@@ -174,7 +233,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal((await store.get("j3"))?.jobId, "j3");
   },
 
-  async "remove() removes a job with its events and its key, and no other"(store, reopen) {
+  async "remove() removes a job with its events and its key, and no other"(store, { reopen }) {
     await accept(store, "j1", { key: "key" });
     await accept(store, "j2");
     await store.append("j1", () => ({ events: [token(2)] }));
@@ -197,6 +256,20 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual(ids(await store.page({ limit: 9, status: "completed" })), ["j2"]);
     assert.deepEqual(ids(await store.page({ limit: 9, tenant: "t" })), ["j2"]);
     assert.deepEqual(ids(await store.page({ limit: 9, model: "none" })), []);
+  },
+
+  async "unfinished() returns the jobs that have not ended, in the order of their acceptance"(
+    store,
+    { reopen },
+  ) {
+    // It is neither the order of their ids nor that of their times.
+    for (const [id, createdAt] of [["j2", 3000], ["j3", 2000], ["j1", 1000]] as const) {
+      await accept(store, id, { createdAt });
+    }
+    await store.update("j3", { status: "completed", endedAt: 5 });
+    await store.update("j2", { status: "running" });
+    assert.deepEqual(ids(await store.unfinished()), ["j2", "j1"]);
+    assert.deepEqual(ids(await (await reopen()).unfinished()), ["j2", "j1"]);
   },
 
   async "completed() returns the jobs that were completed last, oldest first"(store) {
@@ -264,7 +337,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await keys.tokensOn("none", 100), 0);
   },
 
-  async "size() and failure() report the state of the database"(store) {
+  async "size() and failure() report the state of the store"(store) {
     await accept(store, "j1");
     await store.tidy();
     assert.ok(store.size().bytes > 0);
@@ -279,9 +352,12 @@ export function storeCases(name: string, makeHome: () => Promise<StoreHome>): vo
       const home = await makeHome();
       let store = await home.open();
       try {
-        await run(store, async () => {
-          await store.close();
-          return store = await home.open();
+        await run(store, {
+          failWrites: () => home.failWrites(),
+          async reopen() {
+            await store.close();
+            return store = await home.open();
+          },
         });
       } finally {
         await store.close();

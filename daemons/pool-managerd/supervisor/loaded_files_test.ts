@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LoadedFiles } from "./loaded_files.ts";
 
-Deno.test("only a file that is written over in place is told, not one that is deleted or replaced", async () => {
+Deno.test("only a file that is overwritten in place is reported, not one that is deleted or replaced", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const path = join(dir, "x.gguf");

@@ -1,4 +1,4 @@
-import { lastWords } from "./last_words.ts";
+import { readLogEnd } from "./log_end.ts";
 
 /**
  * Whether a worker's last log lines say that another program took its port, after we had found it
@@ -7,5 +7,5 @@ import { lastWords } from "./last_words.ts";
  * @param lines Oldest first.
  */
 export function portWasTaken(lines: readonly string[]): boolean {
-  return /port is in use|address already in use|EADDRINUSE/i.test(lastWords(lines).reason ?? "");
+  return /port is in use|address already in use|EADDRINUSE/i.test(readLogEnd(lines).reason ?? "");
 }

@@ -11,7 +11,7 @@ import type { LogFiles } from "./log_files.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { committedBytes, heldBytes, type WorkerRecord } from "./record.ts";
 import { Worker } from "./worker.ts";
-import { lastWords } from "./last_words.ts";
+import { readLogEnd } from "./log_end.ts";
 import { portWasTaken } from "./port_taken.ts";
 import type { ExitStatus } from "#shared/process.ts";
 import { exitCategory } from "./worker_life.ts";
@@ -145,7 +145,7 @@ export class Roster {
     const { store, logs, clock, log, instruments, onChange } = this.#options;
     const { worker_id, life } = record;
     const lines = logs.lines(worker_id);
-    const { reason, exitCode = null } = lastWords(lines);
+    const { reason, exitCode = null } = readLogEnd(lines);
     // Only its parent gets its exit status; its log has it if it ended in an orderly way.
     const isUnknown = seen.exit_code === null && seen.signal === null;
     const status = isUnknown ? { ...seen, exit_code: exitCode } : seen;

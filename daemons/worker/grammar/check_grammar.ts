@@ -60,7 +60,12 @@ function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
     const loop = findLoop(rules, { all: reader === "any" });
     if (loop) return loop.message;
     const { ways, visits, dead, depth: beginnings, search } = costOf(rules);
-    if (dead) return at({ rule: dead }, "nothing can be read by it: let it read something, or end");
+    if (dead) {
+      return at(
+        { rule: dead },
+        "it matches no text, not even an empty one: add an alternative that matches",
+      );
+    }
     for (const [{ count, rule }, most] of [[ways, MAX_WAYS], [visits, MAX_VISITS]] as const) {
       if (count <= most) continue;
       return at(

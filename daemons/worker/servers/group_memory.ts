@@ -1,3 +1,5 @@
+import { runProgram } from "#shared/run_program.ts";
+
 /** Memory of one process in bytes, as the kernel reports it. */
 interface Resident {
   /** Its own pages, and pages of mapped files. */
@@ -53,12 +55,8 @@ export function readStatus(text: string): Resident {
 }
 
 async function fromPs(group: number): Promise<Process[]> {
-  const { stdout } = await new Deno.Command("ps", {
-    args: ["-axo", "pid=,pgid=,rss="],
-    stdin: "null",
-    stderr: "null",
-  }).output();
-  return readPs(new TextDecoder().decode(stdout), group);
+  const { stdout } = await runProgram({ command: "ps", args: ["-axo", "pid=,pgid=,rss="] });
+  return readPs(stdout, group);
 }
 
 /** Reads the processes of a group from the output of `ps -axo pid=,pgid=,rss=`. */

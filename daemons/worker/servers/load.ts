@@ -72,11 +72,11 @@ export const loadOpenai: LoadModel = async (config, context) => {
     void engine.ended.then(({ how, wasKilled }) => {
       watch.close();
       if (isStopping) return;
-      model.failAll(`The engine is gone: ${how}; the job can continue elsewhere`);
+      model.failAll(`The engine has ended: ${how}; the job can continue elsewhere`);
       // The worker ends as its engine did, so that the pool manager can detect an out-of-memory
       // kill.
       const exitCode = wasKilled ? KILLED_CODE : undefined;
-      context.onFatal(new Error(`The engine ${words[0]} is gone: ${how}`), exitCode);
+      context.onFatal(new Error(`The engine ${words[0]} has ended: ${how}`), exitCode);
     });
     return model;
   } catch (error) {

@@ -20,7 +20,11 @@ export interface OpenaiServer {
   stream(path: string, body: unknown, signal: AbortSignal): AsyncGenerator<unknown>;
 }
 
-/** A client of the server at `baseUrl`. */
+/**
+ * A client of the server at `baseUrl`.
+ *
+ * @throws {LlorchError} from its methods, see {@linkcode OpenaiServer}
+ */
 export function openaiServer(baseUrl: string, apiKey: string): OpenaiServer {
   async function send(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
     let response: Response;

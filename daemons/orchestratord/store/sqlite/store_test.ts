@@ -1,16 +1,30 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { accept, storeCases, token } from "../../testing/store_cases.ts";
 import type { Store } from "../job_store.ts";
 import { openSqliteStore } from "./store.ts";
 
 storeCases("SQLite", async () => {
   const dir = await Deno.makeTempDir();
+  const path = join(dir, "orchestrator.db");
   return {
-    open: () => openSqliteStore(join(dir, "orchestrator.db")),
+    open: () => openSqliteStore(path),
+    failWrites: () => Promise.resolve(failWrites(path)),
     remove: () => Deno.remove(dir, { recursive: true }),
   };
 });
+
+/** Has another connection add a trigger by which each write of events fails. */
+function failWrites(path: string): () => void {
+  const run = (sql: string) => {
+    using db = new DatabaseSync(path);
+    db.exec(sql);
+  };
+  run(`CREATE TRIGGER no_room BEFORE INSERT ON events
+    BEGIN SELECT RAISE(ABORT, 'no room on the disk'); END`);
+  return () => run("DROP TRIGGER IF EXISTS no_room");
+}
 
 async function withStore(test: (store: Store, path: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir();

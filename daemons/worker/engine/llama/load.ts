@@ -19,7 +19,12 @@ import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
 import { LlamaTokenizer } from "./tokenizer.ts";
 
-/** Loads a model into llama.cpp and runs one step, so that a ready worker is known to work. */
+/**
+ * Loads a model into llama.cpp and runs one step, so that a ready worker is known to work.
+ *
+ * @throws {UnusableModelError} if the file is the cause
+ * @throws {LlorchError} `WORKER_START_FAILED` for any other cause; the reason of `signal` once it has aborted
+ */
 export async function loadLlama(options: EngineOptions): Promise<Engine> {
   const lines: string[] = [];
   const llama = await startLlama({

@@ -1,28 +1,29 @@
-/** The reason of a worker's end, from its log. */
-export interface LastWords {
-  /** The line that best explains the end, for people. */
+/** What the end of a worker's log says about its exit. */
+export interface LogEnd {
+  /** Why the worker ended, for people; undefined for a log that does not say it. */
   readonly reason: string | undefined;
   /** The exit code that it logged. */
   readonly exitCode: number | undefined;
 }
 
-/** Events that every worker logs at its end; they do not say why it ended. */
-const OF_EVERY_END = new Set(["stopping", "stopped"]);
+/** Events that every worker logs when it ends, whatever the reason. */
+const AT_EVERY_END = new Set(["stopping", "stopped"]);
 
 /**
- * Reads the end of a worker's log, which has its own lines of JSON and text of native libraries. It
- * chooses the last error or line of text, otherwise the last line that is not one of every end.
+ * Reads the end of a worker's log. The log has lines of JSON by the worker and lines of text by native
+ * libraries. The reason is the last error or line of text; without one, the last line that not every
+ * worker logs when it ends.
  *
  * @param lines Oldest first.
  */
-export function lastWords(lines: readonly string[]): LastWords {
-  const said = lines.filter(saysSomething).map((line) => ({ line, ...readEvent(line) }));
-  const telling = said.filter(({ event }) => !OF_EVERY_END.has(event ?? ""));
+export function readLogEnd(lines: readonly string[]): LogEnd {
+  const read = lines.filter(saysSomething).map((line) => ({ line, ...readEvent(line) }));
+  const telling = read.filter(({ event }) => !AT_EVERY_END.has(event ?? ""));
   const best = telling.findLast(({ event, isError }) => event === undefined || isError) ??
     telling.at(-1);
   return {
     reason: best?.reason ?? best?.line,
-    exitCode: said.findLast(({ event }) => event === "stopped")?.exitCode,
+    exitCode: read.findLast(({ event }) => event === "stopped")?.exitCode,
   };
 }
 
