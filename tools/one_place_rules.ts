@@ -35,6 +35,7 @@ const ONE_PLACE: readonly OnePlace[] = [
     in: /^daemons\/orchestratord\/scheduler\//,
     instead: "the time is an argument of the scheduler's decisions",
   },
+  {
     pattern: /\bnew Deno\.Command\(/,
     places: [
       "shared/run_program.ts",
