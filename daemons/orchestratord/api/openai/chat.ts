@@ -8,7 +8,9 @@ import {
   openaiRoutes as routes,
   type StopReason,
   type TaskRequest,
+  type ToolCall,
 } from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { toTasks } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -32,25 +34,49 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
     tools: body.tools,
     tool_choice: body.tool_choice,
     parallel_tool_calls: body.parallel_tool_calls,
+    reasoning_effort: body.reasoning_effort,
+    reasoning_format: body.reasoning_format === "deepseek" ? "auto" : body.reasoning_format,
+    reasoning_budget_tokens: body.reasoning_budget_tokens ?? body.thinking_budget_tokens,
+    chat_template_kwargs: kwargsOf(body),
+    continue_final_message: body.continue_final_message,
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
   });
 }
 
 function toMessage(message: ChatRequest["messages"][number]): Message {
   const parts = message.content ?? "";
-  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("");
+  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("\n");
   switch (message.role) {
-    case "assistant":
+    case "assistant": {
+      const thoughts = message.reasoning_content ?? message.reasoning;
       return {
         role: message.role,
         content,
-        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+        ...(thoughts ? { reasoning_content: thoughts } : {}),
+        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toCall) } : {}),
       };
-    case "tool":
-      return { role: message.role, content, tool_call_id: message.tool_call_id };
+    }
+    case "tool": {
+      const id = message.tool_call_id ?? undefined;
+      return { role: message.role, content, ...defined({ tool_call_id: id }) };
+    }
     default:
       return { role: message.role === "developer" ? "system" : message.role, content };
   }
+}
+
+type PastCall = NonNullable<
+  Extract<ChatRequest["messages"][number], { role: "assistant" }>["tool_calls"]
+>[number];
+
+function toCall({ id, type, function: { name, arguments: given } }: PastCall): ToolCall {
+  const text = typeof given === "string" ? given : JSON.stringify(given);
+  return { id, type, function: { name, arguments: text } };
+}
+
+function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
+  if (typeof enable_thinking !== "boolean") return kwargs;
+  return { enable_thinking, ...kwargs };
 }
 
 function jsonSchemaOf(
