@@ -80,7 +80,7 @@ export const chatShape = {
 };
 
 /** A chat template comes from the model or its operator, never from a request. */
-export const noTemplate = z.never({
+export const noTemplate = z.unknown().refine((value) => value === undefined, {
   error: "cannot be given in a request: the operator sets a model's template with " +
     "chat_template_file, and chat_template_kwargs sets its variables",
 }).optional().meta({ description: "Refused" });
