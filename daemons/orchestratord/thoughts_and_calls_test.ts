@@ -271,3 +271,22 @@ Deno.test("numbers reach the worker in the client's digits, also after a restart
     await harness.events(job_id);
     check(bodies.pop()!);
   }));
+
+Deno.test("the tokens of a long prompt are counted with all that they depend on", () =>
+  withHarness({}, async ({ events, pool }) => {
+    await events({ ...task, max_tokens: 1 });
+    const long = "w1 ".repeat(500);
+    const prompt = { prompt: long, suffix: "w2", special: true };
+    await events({ model: "counter", max_tokens: 1, ...prompt });
+    const chat = {
+      messages: [{ role: "user" as const, content: long }, {
+        role: "assistant" as const,
+        content: "a",
+      }],
+      reasoning_effort: "low" as const,
+      chat_template_kwargs: { enable_thinking: true },
+      continue_final_message: false,
+    };
+    await events({ model: "counter", max_tokens: 1, ...chat });
+    assert.deepEqual(pool.only().counted, [prompt, { ...chat, tools: [] }]);
+  }));
