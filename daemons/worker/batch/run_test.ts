@@ -111,6 +111,7 @@ Deno.test("logprobs go out with the text of their tokens, in order, however long
   const told = (id: number, t: string, logprob: number) => ({
     id,
     t,
+    ...(t === "\ufffd" ? { bytes: [id] } : {}),
     logprob,
     top: [{ id: 0x7a, t: "z", logprob: -9 }],
   });

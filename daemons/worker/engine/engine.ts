@@ -77,6 +77,8 @@ export interface Engine {
   readonly callSyntax: CallSyntax;
   /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
   detokenize(tokens: readonly number[]): string;
+  /** The bytes of a token that is only a part of a character; undefined if they are unknown. */
+  partBytes(token: number): readonly number[] | undefined;
   /** Whether the token ends a generation. */
   endsGeneration(token: number): boolean;
   /**
@@ -121,6 +123,7 @@ export type SamplingRequest = Pick<
   | "tools"
   | "tool_choice"
   | "logprobs"
+  | "post_sampling_probs"
   | "lora"
 >;
 
@@ -175,15 +178,24 @@ export interface EngineSequence {
 /** A token and how probable it was. */
 export interface TokenOdds {
   readonly token: number;
-  /** Natural logarithm of its probability among the candidates that sampling left. */
+  /** Natural logarithm of its probability; -9999 if that is 0. */
   readonly logprob: number;
+}
+
+/**
+ * How probable a chosen token and the most probable ones were: as the model says, or among the
+ * candidates that sampling left if the request asks for that.
+ */
+export interface Odds {
+  readonly logprob: number;
+  readonly top: readonly TokenOdds[];
 }
 
 /** A chosen token. */
 export interface Chosen {
   readonly token: number;
   /** Only if the request asks for logprobs. */
-  readonly odds?: { readonly logprob: number; readonly top: readonly TokenOdds[] };
+  readonly odds?: Odds;
 }
 
 /** A running generation; each call of `next` is one step. */

@@ -74,6 +74,10 @@ export class FakeEngine implements Engine {
     return new TextDecoder().decode(new Uint8Array(tokens.flatMap((token) => [...bytes(token)])));
   }
 
+  partBytes(token: number): readonly number[] {
+    return this.options.bytes?.(token) ?? [token];
+  }
+
   endsGeneration(token: number): boolean {
     return token === FAKE_END;
   }

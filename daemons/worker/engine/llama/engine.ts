@@ -10,6 +10,7 @@ import type { Group } from "./group.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
+import { partBytes } from "./token_bytes.ts";
 
 /** The parts of a {@linkcode LlamaEngine}, which {@linkcode loadLlama} creates. */
 export interface LlamaParts {
@@ -91,6 +92,13 @@ export class LlamaEngine implements Engine {
 
   detokenize(tokens: readonly number[]): string {
     return this.#parts.models[0].detokenize([...this.#anchor, ...tokens as Token[]]);
+  }
+
+  partBytes(token: number): readonly number[] | undefined {
+    const [model] = this.#parts.models;
+    const piece = model.fileInfo.metadata.tokenizer?.ggml?.tokens?.[token];
+    if (piece === undefined) return undefined;
+    return partBytes({ piece, isBytePair: model.vocabularyType === "bpe" });
   }
 
   endsGeneration(token: number): boolean {
