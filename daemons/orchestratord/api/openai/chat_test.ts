@@ -5,6 +5,7 @@ import {
   chatRequest,
   type EndData,
   type StoredJobEvent,
+  type TokenData,
 } from "#shared/contracts/mod.ts";
 import { chatTasks, ChatTranslator } from "./chat.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -244,4 +245,37 @@ Deno.test("ChatTranslator puts calls into deltas and into the whole answer, whos
   assert.equal(finish_reason, "tool_calls");
   assert.equal(message.content, null);
   assert.deepEqual(message.tool_calls, [call]);
+});
+
+Deno.test("ChatTranslator gives a call that max_tokens cut as far as it came", () => {
+  const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
+  const cut = { ...call, function: { name: "f", arguments: '{"a":12' } };
+  const part = { channel: "call" as const, call: { index: 0, id: call.id, name: "f" } };
+  const end = { ...END, stop_reason: "MAX_TOKENS" as const, tool_calls: [cut] };
+  const chunks = [
+    ...translator.take(0, item({ event: "token", data: { t: '{"a":12', i: 0, ...part } })),
+    ...translator.take(0, item({ event: "end", data: end })),
+  ].map((chunk) => chatChunk.parse(chunk));
+  assert.deepEqual(chunks.slice(1).map((chunk) => chunk.choices[0]?.delta), [
+    { tool_calls: [{ index: 0, ...cut }] },
+    {},
+  ]);
+  const { message, finish_reason } = chatCompletion.parse(translator.whole()).choices[0]!;
+  assert.equal(finish_reason, "length");
+  assert.deepEqual(message.tool_calls, [cut]);
+  assert.equal(message.content, null);
+});
+
+Deno.test("ChatTranslator gives log probabilities of the answer's text, not of thoughts", () => {
+  const translator = new ChatTranslator("j", 0, request({ logprobs: true }));
+  const logprobs = (t: string) => [{ id: 1, t, logprob: -1, top: [] }];
+  const token = (t: string, more: Partial<TokenData> = {}) =>
+    translator.take(0, item({ event: "token", data: { t, i: 0, logprobs: logprobs(t), ...more } }))
+      .at(-1)!.choices[0]!.logprobs?.content.map(({ token }) => token);
+  assert.equal(token("hm", { channel: "reasoning" }), undefined);
+  assert.deepEqual(token("yes"), ["yes"]);
+  translator.take(0, item({ event: "end", data: END }));
+  const [choice] = translator.whole().choices;
+  assert.deepEqual(choice?.logprobs?.content.map(({ token }) => token), ["yes"]);
+  assert.equal(choice?.message.reasoning_content, "hm");
 });
