@@ -1,7 +1,16 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
+import type {
+  Engine,
+  EngineSequence,
+  Gap,
+  Generation,
+  Sampling,
+  StateMark,
+  TokenizeOptions,
+} from "../engine/engine.ts";
+import { defined } from "#shared/json.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
 /** How a {@linkcode FakeEngine} behaves. */
@@ -45,7 +54,7 @@ export class FakeEngine implements Engine {
   }
 
   /** Reads in pieces, as a real one does. */
-  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
+  async tokenize(text: string, { seen }: TokenizeOptions = {}): Promise<number[]> {
     const tokens: number[] = [];
     for (let at = 0; at < text.length || at === 0; at += PIECE) {
       if (at > 0) {
@@ -58,6 +67,11 @@ export class FakeEngine implements Engine {
     return tokens;
   }
 
+  /** The suffix, then the prefix. */
+  tokenizeGap({ prefix, suffix }: Gap, seen?: TokensSeen): Promise<number[]> {
+    return this.tokenize(suffix + prefix, defined({ seen }));
+  }
+
   /** Most tokens that a text was read to. */
   read = 0;
 
@@ -66,7 +80,8 @@ export class FakeEngine implements Engine {
     _tools?: readonly unknown[],
     seen?: TokensSeen,
   ): Promise<number[]> {
-    return this.tokenize(messages.map((message) => message.content).join("|"), seen);
+    const text = messages.map((message) => message.content).join("|");
+    return this.tokenize(text, defined({ seen }));
   }
 
   detokenize(tokens: readonly number[]): string {
