@@ -109,6 +109,17 @@ export function createOrchestratorMetrics(
       help: "Attempts that failed and were followed by another",
     }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
+    reasoningTokens: counter({
+      name: "reasoning_tokens_total",
+      help: "Tokens of thinking in completed answers, which tokens_out_total counts too",
+    }),
+    calls: counter({
+      name: "tool_calls_total",
+      help: "Calls of completed answers: complete, or cut by max_tokens; none: answers that had " +
+        "tools and called none",
+      labels: ["outcome"],
+      zeros: outcomes("complete", "cut", "none"),
+    }),
     spawns: counter({
       name: "spawns_total",
       help: "Workers requested from pools",

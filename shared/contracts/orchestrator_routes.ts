@@ -23,7 +23,7 @@ import {
   poolState,
   reloadRequest,
 } from "./pool.ts";
-import { modelName, taskRequest } from "./request.ts";
+import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { sessionView, signIn } from "./session.ts";
 
@@ -57,6 +57,7 @@ export const orchestratorRoutes = {
     role: "client",
     headers: z.object({ "idempotency-key": idempotencyKey.optional() }),
     body: taskRequest,
+    exact: EXACT_FIELDS,
     status: 202,
     reply: taskAccepted,
     kind: "maybe-stream",

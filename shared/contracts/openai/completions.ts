@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
 import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./common.ts";
-import { ALWAYS, modelName } from "../request.ts";
+import { ALWAYS, modelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
@@ -12,7 +12,6 @@ const tokens = z.array(tokenId).min(1);
 
 const UNSUPPORTED: Unsupported = {
   echo: (value) => value === false,
-  suffix: (value) => value === "",
   best_of: (value) => value === 1,
 };
 
@@ -28,8 +27,20 @@ export const completionRequest = z.looseObject({
     error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either, none empty`,
   }),
   ...openaiShape,
+  suffix: requestShape.suffix.nullable()
+    .meta({ description: "Text behind the completion, for models trained to fill in between" }),
+  special: requestShape.special.nullable().meta({
+    description: "false: the text of control tokens in a prompt stays text; default: true",
+  }),
   logprobs: z.number().int().min(0).max(5).nullish(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
+  if (body.suffix && typeof promptsOf(body.prompt)[0] !== "string") {
+    context.addIssue({ code: "custom", path: ["suffix"], message: "needs a prompt of text" });
+  }
+  if (body.post_sampling_probs && typeof body.logprobs !== "number") {
+    const message = "needs logprobs";
+    context.addIssue({ code: "custom", path: ["post_sampling_probs"], message });
+  }
   if (promptsOf(body.prompt).length * (body.n ?? 1) <= MAX_CHOICES) return;
   const message = `asks for more than ${MAX_CHOICES} choices over all prompts`;
   context.addIssue({ code: "custom", path: ["n"], message });

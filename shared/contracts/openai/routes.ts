@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { openaiModel, openaiModelList } from "./common.ts";
-import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
 import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
 import { openaiDialect } from "./dialect.ts";
@@ -57,6 +57,7 @@ export const openaiRoutes = {
     ...openai,
     role: "client",
     body: chatRequest,
+    exact: CHAT_EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",

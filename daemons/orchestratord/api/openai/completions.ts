@@ -32,11 +32,17 @@ const FINISH_REASONS = {
 export function completionTasks(body: CompletionRequest): TaskRequest[] {
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {
-      ...(typeof prompt === "string" ? { prompt } : { prompt_tokens: prompt }),
+      ...promptFields(prompt, body),
       max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
       logprobs: body.logprobs,
     })
   );
+}
+
+/** As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. */
+function promptFields(prompt: string | number[], { suffix, special }: CompletionRequest) {
+  if (typeof prompt !== "string") return { prompt_tokens: prompt };
+  return { prompt, special: special ?? true, ...(suffix ? { suffix } : {}) };
 }
 
 /** Makes chunks and the whole answer of a completion. */
