@@ -15,8 +15,8 @@ export const COLUMNS = [
 ] as const;
 export type Column = typeof COLUMNS[number];
 
-/** A family's row: what is wrong in each column; `-` where the family has nothing there. */
-export type Row = { [column in Column]: "" | "-" | (string & Record<never, never>) };
+/** A family's row: what is wrong in each column, `""` if nothing is; `-` where the family has nothing there. */
+export type Row = { readonly [column in Column]: string };
 
 /** Sends a request to a worker; all events to its end. */
 export type Execute = (fields: Record<string, unknown>) => Promise<RawEvent[]>;
@@ -176,27 +176,39 @@ function checked(answer: Answer | string, check: (answer: Answer) => string): st
   return typeof answer === "string" ? answer : check(answer);
 }
 
-/** The rows as text: families under each other, then what is wrong. */
-export function drawTable(rows: ReadonlyMap<string, Row>): string {
-  const width = Math.max(...[...rows.keys()].map((name) => name.length));
-  const lines = [...rows].map(([name, row]) =>
-    [
-      name.padEnd(width),
-      ...COLUMNS.map((column) =>
-        (row[column] || "yes").slice(0, 1) === "y" && !row[column]
-          ? "yes".padEnd(column.length)
-          : (row[column] === "-" ? "-" : "no").padEnd(column.length)
-      ),
-    ].join("  ")
-  );
-  const counts = COLUMNS.map((column) => {
-    const asked = [...rows.values()].filter((row) => row[column] !== "-");
-    const good = asked.filter((row) => isGood(row[column])).length;
-    return `${good}/${asked.length}`.padEnd(column.length);
-  });
-  return [
-    ["".padEnd(width), ...COLUMNS].join("  "),
-    ...lines,
-    ["".padEnd(width), ...counts].join("  "),
-  ].join("\n");
+/** Lines of the table: one each of its head, a row, and how many cells of each column are good. */
+export class TableLines {
+  readonly #width: number;
+  readonly #rows: Row[] = [];
+
+  constructor(names: readonly string[]) {
+    this.#width = Math.max(...names.map((name) => name.length));
+  }
+
+  get head(): string {
+    return this.#line("", COLUMNS);
+  }
+
+  row(name: string, row: Row): string {
+    this.#rows.push(row);
+    return this.#line(
+      name,
+      COLUMNS.map((column) => row[column] === "-" ? "-" : row[column] ? "no" : "yes"),
+    );
+  }
+
+  get sums(): string {
+    return this.#line(
+      "",
+      COLUMNS.map((column) => {
+        const asked = this.#rows.filter((row) => row[column] !== "-");
+        return `${asked.filter((row) => row[column] === "").length}/${asked.length}`;
+      }),
+    );
+  }
+
+  #line(name: string, cells: readonly string[]): string {
+    const padded = cells.map((cell, index) => cell.padEnd(COLUMNS[index]!.length));
+    return [name.padEnd(this.#width), ...padded].join("  ").trimEnd();
+  }
 }

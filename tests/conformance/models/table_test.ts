@@ -1,6 +1,6 @@
 /**
  * Every family's template, marks and output in a real worker, over HTTP: the answer's thought, text and
- * calls, whole, streamed and resumed. Prints the table.
+ * calls, whole, streamed and resumed. The names of its steps are the table.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { llamaSource } from "../../support/llama_source.ts";
 import { writeScriptModel } from "../../support/script_model.ts";
 import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
 import { KNOWN_FAILURES } from "./known_failures.ts";
-import { COLUMNS, drawTable, type Execute, isGood, type Row, rowOf } from "./table.ts";
+import { COLUMNS, type Execute, isGood, type Row, rowOf, TableLines } from "./table.ts";
 
 const source = await llamaSource();
 const why = "why" in source ? ` (skipped: ${source.why})` : "";
@@ -22,21 +22,20 @@ Deno.test({
   name: `every family's thoughts and calls are understood${why}`,
   ignore: "why" in source,
   async fn(t) {
-    const rows = new Map<string, Row>();
+    const lines = new TableLines(FAMILIES.map(({ name }) => name));
     const folder = await Deno.makeTempDir({ prefix: "llorch-families-" });
     try {
+      // The names of the steps are the table.
+      await t.step(lines.head, () => {});
       for (const family of FAMILIES) {
-        await t.step(family.name, async () => {
-          const path = join(folder, "family.gguf");
-          await writeFamily(path, family);
-          const row = await withWorker(path, (execute) => rowOf(family, execute));
-          rows.set(family.name, row);
-          checkRow(family.name, row);
-        });
+        const path = join(folder, "family.gguf");
+        await writeFamily(path, family);
+        const row = await withWorker(path, (execute) => rowOf(family, execute));
+        await t.step(lines.row(family.name, row), () => checkRow(family.name, row));
       }
+      await t.step(lines.sums, () => {});
     } finally {
       await Deno.remove(folder, { recursive: true });
-      console.log(`\n${drawTable(rows)}\n`);
     }
   },
 });
