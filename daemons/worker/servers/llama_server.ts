@@ -5,7 +5,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
 import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readIds, samplingFields } from "./openai_text.ts";
+import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -76,10 +76,12 @@ function llamaTokens(server: OpenaiServer): TokenServer {
 
   return {
     async tokenize(fields: PromptFields, signal) {
-      const { prompt, prompt_tokens, messages } = fields;
+      const { prompt, prompt_tokens, messages, special = false } = fields;
+      refuseGap(fields);
       if (prompt_tokens) return [...prompt_tokens];
       if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: false }, signal);
+        const options = { add_special: true, parse_special: special };
+        return await tokenizeText(prompt, options, signal);
       }
       const tools = offeredTools(fields);
       const reply = await server.post("/apply-template", {
