@@ -28,7 +28,11 @@ export const startedData = z.object({
 
 const tokenLogprob = z.object({
   id: tokenId,
-  t: z.string().meta({ description: "The token's text; may be only a part of a character" }),
+  t: z.string().meta({
+    description: "The token's text, with U+FFFD for a part of a character",
+  }),
+  bytes: z.array(z.number().int().min(0).max(255)).optional()
+    .meta({ description: "The token's bytes, only if they are not those of t" }),
   logprob: z.number()
     .meta({ description: "Natural logarithm of the probability; -9999 if it is 0" }),
 });

@@ -13,6 +13,7 @@ import {
 } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
+import { llamaRoutes } from "./llamacpp/infill.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import {
@@ -360,6 +361,7 @@ export const orchestratorRoutes = {
     ],
   }),
   ...openaiRoutes,
+  ...llamaRoutes,
   listKeys: defineRoute({
     method: "GET",
     path: "/v2/keys",

@@ -58,10 +58,15 @@ export const samplingShape = {
 
 const stopString = z.string().min(1).max(256);
 
+const contextFile = z.strictObject({
+  filename: z.string().max(4096),
+  text: z.string(),
+}).meta({ id: "ContextFile" });
+
 /** What to generate; shared by `/v2/tasks` and `/execute`. */
 export const requestShape = {
   model: modelName,
-  prompt: z.string().min(1).optional(),
+  prompt: z.string().optional().meta({ description: "Empty only with a suffix" }),
   prompt_tokens: z.array(tokenId).min(1).optional(),
   messages: z.array(message).min(1).max(4096).optional(),
   max_tokens: z.number().int().min(1).max(1_000_000).optional()
@@ -73,6 +78,11 @@ export const requestShape = {
   suffix: z.string().optional().meta({
     description: "Text behind what is generated: the model fills in between prompt and suffix, " +
       "if it was trained to",
+  }),
+  context_files: z.array(contextFile).max(1024).optional().meta({
+    description:
+      "Other files of the project, the most relevant last, for a prompt with a suffix; " +
+      "cut from their beginning if they do not fit",
   }),
   special: z.boolean().optional().meta({
     description: "true: the text of control tokens in the prompt becomes those tokens; default: " +
@@ -115,6 +125,14 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
       path: [given[0] ?? "prompt"],
       message: `exactly one of prompt, prompt_tokens and messages is needed: found ${found}`,
     });
+  }
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if (request["prompt"] === "" && request["suffix"] === undefined) {
+    refuse("prompt", "must not be empty without a suffix");
+  }
+  if (request["context_files"] !== undefined && request["suffix"] === undefined) {
+    refuse("context_files", "needs a suffix");
   }
   if (request["json_schema"] !== undefined && request["grammar"] !== undefined) {
     context.addIssue({

@@ -57,6 +57,7 @@ export const tokenizeRequest = z.strictObject({
   messages: z.array(message).min(1).optional(),
   tools: z.array(tool).optional(),
   suffix: requestShape.suffix,
+  context_files: requestShape.context_files,
   special: requestShape.special,
   reasoning_effort: chatShape.reasoning_effort,
   chat_template_kwargs: chatShape.chat_template_kwargs,

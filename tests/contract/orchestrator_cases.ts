@@ -6,6 +6,8 @@ const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], ma
 
 const ask = { model: "counter", messages: chat.messages, max_tokens: 5 };
 
+const gap = { model: "counter", input_prefix: "w7", input_suffix: "w9", n_predict: 3 };
+
 /** How a model thinks, and what its template gets. */
 const SWITCHES = {
   reasoning_effort: "low",
@@ -348,6 +350,30 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       body: { ...task, prompt: "", echo: true },
       error: "INVALID_REQUEST",
       fields: ["prompt"],
+    },
+    // The counter has no tokens for a gap.
+    {
+      route: r.completions,
+      body: { ...task, suffix: "w9" },
+      error: "INVALID_REQUEST",
+      fields: ["suffix"],
+    },
+    {
+      route: r.infill,
+      body: { ...gap, input_extra: [{ text: "w1" }], stream: true },
+      error: "INVALID_REQUEST",
+    },
+    {
+      route: r.infill,
+      body: { model: "counter", input_prefix: "a", n_probs: 2, logit_bias: [[1, 2]] },
+      error: "INVALID_REQUEST",
+    },
+    { route: r.completions, body: { model: "gap", prompt: "", suffix: "w9" } },
+    { route: r.infill, body: { ...gap, model: "gap" } },
+    { route: r.infill, body: { ...gap, model: "gap", n_predict: 0, stream: true } },
+    {
+      route: r.infill,
+      body: { ...gap, model: "gap", input_extra: [{ text: "w1" }], stream: true },
     },
     { route: r.embeddings, body: { model: "counter", input: "w7" } },
     {

@@ -8,6 +8,7 @@ export function tokensAtMost(task: TaskRequest): number {
   if (task.prompt_tokens !== undefined) return task.prompt_tokens.length;
   const encoder = new TextEncoder();
   if (task.prompt !== undefined) {
+    // Files are cut to fit.
     return encoder.encode(task.prompt + (task.suffix ?? "")).length + TEMPLATE_SLACK;
   }
   // Templates may write tools and calls with more white space than JSON.stringify() does.

@@ -1,5 +1,6 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -8,10 +9,22 @@ export interface PromptFields extends ToolFields {
   readonly prompt?: string | undefined;
   readonly prompt_tokens?: readonly number[] | undefined;
   readonly messages?: readonly Message[] | undefined;
+  /** Whether the text of control tokens in the prompt becomes those tokens. */
+  readonly special?: boolean | undefined;
+  /** Text behind the gap that the model is to fill, and other files around it. */
+  readonly suffix?: string | undefined;
+  readonly context_files?: ExecuteRequest["context_files"];
+  readonly max_tokens?: number | undefined;
 }
 
+/** Tokens kept free behind a gap whose request says no number. */
+const GAP_ROOM = 256;
+
 /** The part of an engine that turns prompts into tokens. */
-type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
+type Tokenizer = Pick<
+  Engine,
+  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context"
+>;
 
 /** Cutting a text may change its number of tokens by at most this. */
 const CUT_MARGIN = 64;
@@ -22,12 +35,16 @@ const CUT_MARGIN = 64;
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` if a text or chat is far too long for the context
  */
 export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
-  const { prompt, messages, prompt_tokens } = fields;
+  const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
     if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
   };
-  if (prompt !== undefined) return await engine.tokenize(prompt, seen);
+  if (prompt !== undefined && suffix !== undefined) {
+    const { context_files: files, max_tokens: room = GAP_ROOM } = fields;
+    return await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen);
+  }
+  if (prompt !== undefined) return await engine.tokenize(prompt, { ...defined({ special }), seen });
   if (messages !== undefined) {
     return await engine.tokenizeChat(messages, offeredTools(fields), seen);
   }

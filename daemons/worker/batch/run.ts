@@ -9,6 +9,8 @@ import { type Release, TextGate } from "../answers/text_gate.ts";
 import { type CallWatch, toolCalls } from "../answers/tool_calls.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
 
+const REPLACEMENT = "\ufffd";
+
 /** An accepted attempt of a job. */
 export interface RunSpec extends AnswerSpec {
   readonly prompt: readonly number[];
@@ -26,7 +28,7 @@ export interface RunSpec extends AnswerSpec {
 
 /** Dependencies of a {@linkcode Run}. */
 export interface RunContext extends AnswerContext {
-  readonly engine: Pick<Engine, "context" | "detokenize" | "endsGeneration">;
+  readonly engine: Pick<Engine, "context" | "detokenize" | "partBytes" | "endsGeneration">;
   /** Wakes the step loop: the reader has read, or the run has ended. */
   readonly wake: () => void;
   /** Called once when the run has ended. */
@@ -147,12 +149,14 @@ export class Run {
   }
 
   #describe(id: number, { logprob, top }: NonNullable<Chosen["odds"]>): ChosenLogprob {
-    const text = (token: number) => this.#engine.detokenize([token]);
+    const one = (token: number, logprob: number) => {
+      const t = this.#engine.detokenize([token]);
+      const bytes = t.includes(REPLACEMENT) ? this.#engine.partBytes(token) : undefined;
+      return { id: token, t, ...(bytes ? { bytes: [...bytes] } : {}), logprob };
+    };
     return {
-      id,
-      t: text(id),
-      logprob,
-      top: top.map(({ token, logprob }) => ({ id: token, t: text(token), logprob })),
+      ...one(id, logprob),
+      top: top.map(({ token, logprob }) => one(token, logprob)),
     };
   }
 }

@@ -111,6 +111,7 @@ Deno.test("logprobs are sent with the text of their tokens, in order, however lo
   const logprobOf = (id: number, t: string, logprob: number) => ({
     id,
     t,
+    ...(t === "\ufffd" ? { bytes: [id] } : {}),
     logprob,
     top: [{ id: 0x7a, t: "z", logprob: -9 }],
   });

@@ -6,6 +6,23 @@ import { LlorchError } from "#shared/errors.ts";
 import type { CallSyntax } from "../chat/call_syntax.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
+/** How a plain prompt is tokenized. */
+export interface TokenizeOptions {
+  /** Whether the text of control tokens becomes those tokens; by default it stays text. */
+  readonly special?: boolean;
+  readonly seen?: TokensSeen;
+}
+
+/** A gap in a text. What people wrote around it stays text, also where it looks like a token. */
+export interface Gap {
+  readonly prefix: string;
+  readonly suffix: string;
+  /** Other files of the project, the most relevant last; undefined: the text stands alone. */
+  readonly files?: readonly { readonly filename: string; readonly text: string }[] | undefined;
+  /** Tokens for which there should be room after the prompt: the files are cut for it. */
+  readonly room: number;
+}
+
 /** Most tokens in one step, unless configured otherwise. */
 export const DEFAULT_BATCH = 512;
 
@@ -58,11 +75,14 @@ export interface Engine {
   readonly vocabularySize: number;
   /** One per slot; none for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
+  /** Tokenizes a plain prompt. It yields to the event loop while it reads a long one. */
+  tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
   /**
-   * Tokenizes a plain prompt; text that looks like a control token stays text. It yields to the
-   * event loop while it reads a long prompt.
+   * Tokenizes what surrounds a gap that the model is to fill.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` if the model has no tokens for that
    */
-  tokenize(text: string, seen?: TokensSeen): Promise<number[]>;
+  tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]>;
   /**
    * Tokenizes a chat with the model's own template, including descriptions of the tools.
    *
@@ -77,6 +97,8 @@ export interface Engine {
   readonly callSyntax: CallSyntax;
   /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
   detokenize(tokens: readonly number[]): string;
+  /** The bytes of a token that is only a part of a character; undefined if they are unknown. */
+  partBytes(token: number): readonly number[] | undefined;
   /** Whether the token ends a generation. */
   endsGeneration(token: number): boolean;
   /**
@@ -121,6 +143,7 @@ export type SamplingRequest = Pick<
   | "tools"
   | "tool_choice"
   | "logprobs"
+  | "post_sampling_probs"
   | "lora"
 >;
 
@@ -175,15 +198,24 @@ export interface EngineSequence {
 /** A token and how probable it was. */
 export interface TokenOdds {
   readonly token: number;
-  /** Natural logarithm of its probability among the candidates that sampling left. */
+  /** Natural logarithm of its probability; -9999 if that is 0. */
   readonly logprob: number;
+}
+
+/**
+ * How probable a chosen token and the most probable ones were: as the model says, or among the
+ * candidates that sampling left if the request asks for that.
+ */
+export interface Odds {
+  readonly logprob: number;
+  readonly top: readonly TokenOdds[];
 }
 
 /** A chosen token. */
 export interface Chosen {
   readonly token: number;
   /** Only if the request asks for logprobs. */
-  readonly odds?: { readonly logprob: number; readonly top: readonly TokenOdds[] };
+  readonly odds?: Odds;
 }
 
 /** A running generation; each call of `next` is one step. */

@@ -5,7 +5,7 @@ import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
 import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readIds, samplingFields } from "./openai_text.ts";
+import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -76,10 +76,12 @@ function llamaTokens(server: OpenaiServer): TokenServer {
 
   return {
     async tokenize(fields: PromptFields, signal) {
-      const { prompt, prompt_tokens, messages } = fields;
+      const { prompt, prompt_tokens, messages, special = false } = fields;
+      refuseGap(fields);
       if (prompt_tokens) return [...prompt_tokens];
       if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: false }, signal);
+        const options = { add_special: true, parse_special: special };
+        return await tokenizeText(prompt, options, signal);
       }
       const tools = offeredTools(fields);
       const reply = await server.post("/apply-template", {
@@ -91,7 +93,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
     },
     detokenize,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
-      const { logprobs, json_schema, ...rest } = request;
+      const { logprobs, post_sampling_probs, json_schema, ...rest } = request;
       const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {
@@ -100,7 +102,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
         ...(logit_bias
           ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
           : {}),
-        ...defined({ json_schema }),
+        ...defined({ json_schema, post_sampling_probs }),
         n_predict: limit,
         ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
         seed,
@@ -146,15 +148,22 @@ export function readCompletion(
 /** The contract's logarithm of probability 0, since JSON has no minus infinity. */
 const IMPOSSIBLE = -9999;
 
+/** Probabilities after sampling are `prob` and `top_probs`, not logarithms. */
 function readOdds(value: unknown, top: number): ChosenLogprob[] {
   const list = Array.isArray(value) ? value.filter(isRecord) : [];
-  const one = (odds: Record<string, unknown>) => ({
-    id: Number(odds["id"]),
-    t: String(odds["token"] ?? ""),
-    logprob: Math.max(IMPOSSIBLE, Number(odds["logprob"] ?? IMPOSSIBLE)),
-  });
+  const one = (odds: Record<string, unknown>) => {
+    const t = String(odds["token"] ?? "");
+    const logprob = odds["logprob"] ?? Math.log(Number(odds["prob"] ?? 0));
+    return {
+      id: Number(odds["id"]),
+      t,
+      ...(t.includes("\ufffd") ? { bytes: readIds(odds["bytes"]) } : {}),
+      logprob: Math.max(IMPOSSIBLE, Number(logprob)),
+    };
+  };
   return list.map((odds) => {
-    const others = Array.isArray(odds["top_logprobs"]) ? odds["top_logprobs"].filter(isRecord) : [];
+    const tops = odds["top_logprobs"] ?? odds["top_probs"];
+    const others = Array.isArray(tops) ? tops.filter(isRecord) : [];
     return { ...one(odds), top: others.slice(0, top).map(one) };
   });
 }

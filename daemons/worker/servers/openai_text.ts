@@ -59,6 +59,17 @@ export function samplingFields(
   return body;
 }
 
+/**
+ * Refuses a gap for a server that computes with tokens: only it knows which of them mark a gap.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` if the request has a suffix
+ */
+export function refuseGap({ suffix }: { readonly suffix?: string | undefined }): void {
+  if (suffix === undefined) return;
+  const message = "is not known to the engine that serves this model";
+  throw invalidRequest([{ field: "suffix", message }]);
+}
+
 /** Generates text without token ids by `/v1/chat/completions` or `/v1/completions`. */
 export async function* generateText(
   server: OpenaiServer,
@@ -67,7 +78,7 @@ export async function* generateText(
   sampling: Readonly<Record<string, unknown>>,
   { limit, seed, signal }: TextOrder,
 ): AsyncGenerator<Piece> {
-  const { prompt, prompt_tokens, messages } = request;
+  const { prompt, prompt_tokens, messages, suffix } = request;
   const body = {
     model,
     ...sampling,
@@ -85,7 +96,11 @@ export async function* generateText(
       { ...body, messages, ...Object.fromEntries(offered) },
       signal,
     )
-    : server.stream("/v1/completions", { ...body, prompt: prompt ?? prompt_tokens }, signal);
+    : server.stream("/v1/completions", {
+      ...body,
+      prompt: prompt ?? prompt_tokens,
+      ...defined({ suffix }),
+    }, signal);
   const calls: CallParts[] = [];
   for await (const chunk of chunks) {
     const piece = readChunk(chunk, calls);

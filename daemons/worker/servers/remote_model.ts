@@ -236,6 +236,9 @@ const NO_TOKENIZER = {
   tokenize(): never {
     throw new TypeError("The tokenizer is the engine's own");
   },
+  tokenizeGap(): never {
+    throw new TypeError("The tokenizer is the engine's own");
+  },
   tokenizeChat(): never {
     throw new TypeError("The tokenizer is the engine's own");
   },

@@ -54,4 +54,9 @@ Deno.test("readCompletion() returns logprobs, and -9999 for impossible tokens", 
     top: [{ id: 2, t: " b", logprob: -9999 }],
   }]);
   assert.equal(readCompletion(chunk, undefined).logprobs, undefined);
+  const half = { id: 3, token: "\ufffd", bytes: [0xc3], prob: 1, top_probs: [] };
+  const sampled = { ...chunk, completion_probabilities: [half] };
+  assert.deepEqual(readCompletion(sampled, 1).logprobs, [
+    { id: 3, t: "\ufffd", bytes: [0xc3], logprob: 0, top: [] },
+  ]);
 });

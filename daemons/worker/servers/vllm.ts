@@ -1,6 +1,6 @@
 import { offeredTools } from "#shared/contracts/tools.ts";
 import type { ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
+import { generateText, readChunk, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -32,6 +32,7 @@ function vllmTokens(server: OpenaiServer, model: string): TokenServer {
   return {
     async tokenize(fields, signal) {
       const { prompt, prompt_tokens, messages } = fields;
+      refuseGap(fields);
       if (prompt_tokens) return [...prompt_tokens];
       const tools = offeredTools(fields);
       const body = prompt === undefined

@@ -1,7 +1,16 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
+import type {
+  Engine,
+  EngineSequence,
+  Gap,
+  Generation,
+  Sampling,
+  StateMark,
+  TokenizeOptions,
+} from "../engine/engine.ts";
+import { defined } from "#shared/json.ts";
 import type { TokensSeen } from "../chat/chat_template.ts";
 
 /** Options of a {@linkcode FakeEngine}. */
@@ -45,7 +54,7 @@ export class FakeEngine implements Engine {
   }
 
   /** Tokenizes in pieces, as a real engine does. */
-  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
+  async tokenize(text: string, { seen }: TokenizeOptions = {}): Promise<number[]> {
     const tokens: number[] = [];
     for (let at = 0; at < text.length || at === 0; at += PIECE) {
       if (at > 0) {
@@ -58,6 +67,11 @@ export class FakeEngine implements Engine {
     return tokens;
   }
 
+  /** The suffix, then the prefix. */
+  tokenizeGap({ prefix, suffix }: Gap, seen?: TokensSeen): Promise<number[]> {
+    return this.tokenize(suffix + prefix, defined({ seen }));
+  }
+
   /** Most tokens that any text was tokenized to. */
   read = 0;
 
@@ -66,12 +80,17 @@ export class FakeEngine implements Engine {
     _tools?: readonly unknown[],
     seen?: TokensSeen,
   ): Promise<number[]> {
-    return this.tokenize(messages.map((message) => message.content).join("|"), seen);
+    const text = messages.map((message) => message.content).join("|");
+    return this.tokenize(text, defined({ seen }));
   }
 
   detokenize(tokens: readonly number[]): string {
     const bytes = this.options.bytes ?? ((token) => [token]);
     return new TextDecoder().decode(new Uint8Array(tokens.flatMap((token) => [...bytes(token)])));
+  }
+
+  partBytes(token: number): readonly number[] {
+    return this.options.bytes?.(token) ?? [token];
   }
 
   endsGeneration(token: number): boolean {

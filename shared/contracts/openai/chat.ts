@@ -138,7 +138,9 @@ const tokenLogprob = z.object({
   token: z.string(),
   logprob: z.number(),
   bytes: z.array(z.number().int()).nullable()
-    .meta({ description: "null if the token is only a part of a character" }),
+    .meta({
+      description: "The token's UTF-8, which may be a part of a character; null if that is unknown",
+    }),
 });
 
 const chatLogprobs = z.object({

@@ -14,7 +14,7 @@ import { ALWAYS, modelName, requestShape } from "../request.ts";
 const MAX_PROMPTS = 64;
 const MAX_CHOICES = 64;
 
-const text = z.string().min(1);
+const text = z.string();
 const tokens = z.array(tokenId).min(1);
 
 const UNSUPPORTED: Unsupported = {
@@ -35,7 +35,7 @@ export const completionRequest = z.looseObject({
     z.array(text).min(1).max(MAX_PROMPTS),
     z.array(tokens).min(1).max(MAX_PROMPTS),
   ], {
-    error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either, none empty`,
+    error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either`,
   }),
   ...openaiShape,
   suffix: requestShape.suffix.nullable()
@@ -44,6 +44,10 @@ export const completionRequest = z.looseObject({
     description: "false: the text of control tokens in a prompt stays text; default: true",
   }),
   logprobs: z.number().int().min(0).max(5).nullish(),
+}).superRefine(({ prompt, suffix }, context) => {
+  if (suffix || !promptsOf(prompt).includes("")) return;
+  const message = "must not be empty without a suffix";
+  context.addIssue({ code: "custom", path: ["prompt"], message });
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
   if (body.suffix && typeof promptsOf(body.prompt)[0] !== "string") {
     context.addIssue({ code: "custom", path: ["suffix"], message: "needs a prompt of text" });

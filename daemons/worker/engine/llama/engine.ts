@@ -5,11 +5,20 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import type { CallSyntax } from "../../chat/call_syntax.ts";
 import type { ChatTemplate, TokensSeen } from "../../chat/chat_template.ts";
-import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import type {
+  Engine,
+  EngineSequence,
+  Gap,
+  Sampling,
+  SamplingRequest,
+  TokenizeOptions,
+} from "../engine.ts";
+import { findGapTokens, gapPrompt, type GapTokens } from "./gap.ts";
 import type { Group } from "./group.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
+import { partBytes } from "./token_bytes.ts";
 
 /** The parts of a {@linkcode LlamaEngine}, which {@linkcode loadLlama} creates. */
 export interface LlamaParts {
@@ -41,6 +50,7 @@ export class LlamaEngine implements Engine {
   readonly capabilities: readonly Capability[];
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
+  #gapTokens: GapTokens | undefined;
   /** A token without text; put first, it keeps the leading space of a text. */
   readonly #anchor: readonly Token[];
 
@@ -66,8 +76,19 @@ export class LlamaEngine implements Engine {
     return this.#parts.threads();
   }
 
-  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
-    return this.#withStart(await this.#parts.tokenizer.tokenize(text, false, seen));
+  async tokenize(text: string, { special = false, seen }: TokenizeOptions = {}): Promise<number[]> {
+    return this.#withStart(await this.#parts.tokenizer.tokenize(text, special, seen));
+  }
+
+  async tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]> {
+    const { tokenizer, models: [model], contextPerSlot } = this.#parts;
+    this.#gapTokens ??= findGapTokens(model.fileInfo.metadata.tokenizer?.ggml ?? {});
+    const tokens = await gapPrompt(gap, {
+      marks: this.#gapTokens,
+      tokenize: (text) => tokenizer.tokenize(text, false, seen),
+      most: contextPerSlot - 1,
+    });
+    return this.#withStart(tokens);
   }
 
   get callSyntax(): CallSyntax {
@@ -91,6 +112,13 @@ export class LlamaEngine implements Engine {
 
   detokenize(tokens: readonly number[]): string {
     return this.#parts.models[0].detokenize([...this.#anchor, ...tokens as Token[]]);
+  }
+
+  partBytes(token: number): readonly number[] | undefined {
+    const [model] = this.#parts.models;
+    const piece = model.fileInfo.metadata.tokenizer?.ggml?.tokens?.[token];
+    if (piece === undefined) return undefined;
+    return partBytes({ piece, isBytePair: model.vocabularyType === "bpe" });
   }
 
   endsGeneration(token: number): boolean {

@@ -268,5 +268,6 @@ const GREEDY = {
   tools: undefined,
   tool_choice: undefined,
   logprobs: undefined,
+  post_sampling_probs: undefined,
   lora: undefined,
 } as const;

@@ -5,9 +5,9 @@ import { seedAt } from "../seed.ts";
 import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
 import { requestGrammar } from "../../grammar/request_grammar.ts";
 import type { Sample } from "./batcher.ts";
+import { type ModelOdds, sampledOdds } from "./model_odds.ts";
 import {
   acceptToken,
-  type NativeChoice,
   nativeGrammar,
   type NativeSampler,
   NO_TOKEN,
@@ -20,8 +20,6 @@ const PENALTY_WINDOW = 64;
 const FORBIDDEN = -100;
 /** Longest time to choose a token with a grammar; usually it takes some milliseconds. */
 const CHOICE_DEADLINE_MS = 5_000;
-/** Reported logarithm of probability 0, as in OpenAI's API: JSON has no infinity. */
-const IMPOSSIBLE = -9999;
 
 /** Options of {@linkcode LlamaSampling}. */
 export interface LlamaSamplingParts {
@@ -104,22 +102,26 @@ export class LlamaSampling implements Sampling {
    * Chooses a token after each row, until one differs from the guess: so it returns one token more
    * than the right guesses. Each token is chosen as if nothing had been guessed.
    *
+   * @param odds Reads probabilities before sampling, if the request asks for them.
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar or the biases leave no token to choose,
    * `WORKER_LOST` if the model itself gives none
    * @throws {EngineStuck} if the grammar takes too long
    */
   async choose(
     sampler: NativeSampler,
+    odds: ModelOdds,
     rows: Uint32Array,
     guessed: readonly number[],
     sample: Sample,
   ): Promise<readonly Chosen[]> {
-    const { logprobs } = this.#parts.request;
-    const odds = { all: (logprobs ?? 0) > 0, own: logprobs !== undefined };
+    const { logprobs, post_sampling_probs: isPostSampling = false } = this.#parts.request;
+    const wanted = logprobs !== undefined && isPostSampling
+      ? { all: logprobs > 0, own: true }
+      : { all: false, own: false };
     const chosen: Chosen[] = [];
     for (const [index, row] of rows.entries()) {
       sampler.applyConfig(this.#config());
-      const choice = await this.#inTime(sample(row, sampler, odds))
+      const choice = await this.#inTime(sample(row, sampler, wanted))
         .then((choice) => choice[0] === NO_TOKEN ? Promise.reject(new NoToken()) : choice)
         .catch(async (error) => {
           if (!(error instanceof EngineStuck)) await checkLogits(row, sampler, sample, error);
@@ -130,7 +132,14 @@ export class LlamaSampling implements Sampling {
         await checkLogits(row, sampler, sample, undefined);
         this.#refuseForbidden(token);
       }
-      chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
+      chosen.push({
+        token,
+        ...(logprobs === undefined ? {} : {
+          odds: isPostSampling
+            ? sampledOdds(choice, logprobs)
+            : await odds.read(row, token, logprobs, sample),
+        }),
+      });
       this.#remember(token);
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
     }
@@ -213,24 +222,6 @@ async function checkLogits(
     "The model computes no numbers to choose a token by: its file is damaged or was written over",
     { cause },
   );
-}
-
-function withOdds([token, all = [], own = 0]: NativeChoice, count: number): Chosen {
-  const length = Math.min(count, all.length / 2);
-  return {
-    token,
-    odds: {
-      logprob: logarithm(own),
-      top: Array.from(
-        { length },
-        (_, n) => ({ token: all[2 * n]!, logprob: logarithm(all[2 * n + 1]!) }),
-      ),
-    },
-  };
-}
-
-function logarithm(probability: number): number {
-  return Math.max(Math.log(probability), IMPOSSIBLE);
 }
 
 /**
