@@ -1,4 +1,4 @@
-import type { Budget } from "./budget.ts";
+import { Budget, DEFAULT_LIMITS } from "./budget.ts";
 import { TemplateError } from "./errors.ts";
 import { floatText } from "./text.ts";
 import { Dict, ExactFloat, plain, PyObject, Tuple, typeName, type Value } from "./values.ts";
@@ -135,9 +135,7 @@ function decimal(text: string): string {
  */
 export function fromJs(value: unknown, level = 0): Value {
   if (level > MOST_LEVELS) throw new TemplateError(`A value has more than ${MOST_LEVELS} levels`);
-  if (value instanceof Dict) {
-    return new Dict([...value.entries()].map(([key, item]) => [key, fromJs(item, level + 1)]));
-  }
+  if (value instanceof Dict) return copied(value, level);
   if (value === null || value instanceof PyObject) return value;
   switch (typeof value) {
     case "boolean":
@@ -154,6 +152,14 @@ export function fromJs(value: unknown, level = 0): Value {
       );
   }
   throw new TemplateError(`A template gets no ${typeof value}`);
+}
+
+/** A copy of a template's value. Its numbers are what they are: `1.0` is no integer. */
+function copied(value: Value, level: number): Value {
+  if (level > MOST_LEVELS) throw new TemplateError(`A value has more than ${MOST_LEVELS} levels`);
+  if (Array.isArray(value)) return value.map((item) => copied(item, level + 1));
+  if (!(value instanceof Dict)) return value;
+  return new Dict([...value.entries()].map(([key, item]) => [key, copied(item, level + 1)]));
 }
 
 /** How JSON is written. */
@@ -235,4 +241,16 @@ function jsonString(text: string, ascii: boolean): string {
     /[\x7f-\uffff]/g,
     (unit) => unit === "\x7f" ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** Writes a value of JavaScript in one line, template's values in it exactly as they are. */
+export function toPlainJson(value: unknown): string {
+  return toJson(fromJs(value), {
+    ascii: false,
+    indent: undefined,
+    between: ",",
+    colon: ":",
+    sorted: false,
+    compare: () => 0,
+  }, new Budget(DEFAULT_LIMITS));
 }
