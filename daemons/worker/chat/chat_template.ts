@@ -96,7 +96,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders turns in the form that this template wants.
+   * Renders turns in the form that this template wants. Tools are left out where it describes none:
+   * the turns say what they are.
    * @throws {TemplateError} what the template raises, and when a limit is reached
    */
   render(
@@ -106,7 +107,8 @@ export class ChatTemplate {
   ): string {
     const { template, skills } = this.#variant(tools);
     const { toolsAs = skills.toolsAs } = options;
-    return this.#render(template, turns, tools, { ...options, toolsAs });
+    const offered = toolsAs === undefined ? [] : tools;
+    return this.#render(template, turns, offered, { ...options, toolsAs });
   }
 
   /** The messages as turns in the form that this template wants. */
