@@ -38,6 +38,10 @@ export const llamaShape = {
     ),
   draft_model: z.string().min(1).optional()
     .describe("Path of a small GGUF file with the same vocabulary, for --speculative draft"),
+  chat_template_file: z.string().min(1).optional()
+    .describe(
+      "Path of a Jinja chat template, at most 1 MiB, in place of the one in the model's file",
+    ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe("Most tokens to guess at once; default: 16"),
 };

@@ -95,7 +95,10 @@ export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
-  const { lora = {}, draft_model, batch_size } = settings;
+  const { lora = {}, draft_model, chat_template_file, batch_size } = settings;
+  if (chat_template_file !== undefined) {
+    await read("chat template", chat_template_file, files.sizeOf(chat_template_file));
+  }
   let adapterBytes = 0;
   for (const [name, path] of Object.entries(lora)) {
     adapterBytes += await read(`adapter "${name}"`, path, files.sizeOf(path));
