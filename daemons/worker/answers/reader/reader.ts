@@ -1,0 +1,353 @@
+import type { CallSyntax, Syntax } from "../../chat/syntax.ts";
+import { CallReader } from "./call_reader.ts";
+import { MarkScanner, readUntil } from "./mark_scanner.ts";
+import { readMessages } from "./message_reader.ts";
+import { type Part, Parts } from "./parts.ts";
+import type { Offered } from "./schema_type.ts";
+import { more, nextMark, type Reading, skipSpace, Source, type Steps, takeMark } from "./source.ts";
+import { TextFlow } from "./text_flow.ts";
+import { ThoughtCalls } from "./thought_calls.ts";
+
+export type { Part } from "./parts.ts";
+
+/** Options of {@linkcode AnswerReader}. */
+export interface ReaderOptions {
+  /** JSON schemas of the offered functions' parameters, by name; without functions nothing is a call. */
+  readonly tools: Offered;
+  /**
+   * The prompt from the beginning of the answer's turn on. A thought may be open at its end, and text
+   * of a turn that is continued may stand in it.
+   */
+  readonly promptEnd: string;
+  /** Whether the answer ends after the first call. */
+  readonly isSingle: boolean;
+  /** Whether thoughts are split from text; otherwise they are text, with their marks. */
+  readonly splitsThoughts: boolean;
+}
+
+/** How a call that is the whole answer is written, whatever the model's marks are. */
+const BARE: CallSyntax = {
+  ...{ opens: ["{", "[", "```"], closes: [], before: "" },
+  form: { kind: "json", names: [], arguments: [] },
+};
+
+/**
+ * Reads what a model writes as text, thoughts and calls. The result is the same however the text is
+ * cut. Only what may still become a mark is held back.
+ *
+ * - A mark in a code fence of the text or in a thought is text, and so is one that no call of an
+ *   offered function follows. JSON strings and values of arguments may contain any mark but the one
+ *   that ends them.
+ * - A call in a thought counts if nothing follows it: some models end their answer without closing
+ *   the thought. What is only mentioned is followed by more of the thought.
+ * - A control token that is no mark where it stands is left out of the text.
+ */
+export class AnswerReader {
+  readonly #syntax: Syntax;
+  readonly #options: ReaderOptions;
+  readonly #source = new Source();
+  readonly #parts = new Parts();
+  readonly #reading: Reading;
+  readonly #callOpens: readonly string[];
+  /** Where control tokens stand in the text that was not read yet: offsets of begin and end. */
+  #controls: [number, number][] = [];
+  #arrived = 0;
+  #isCut = false;
+  #isOver = false;
+  #state: "reasoning" | "text" | "call" = "text";
+
+  constructor(syntax: Syntax, options: ReaderOptions) {
+    this.#syntax = syntax;
+    this.#options = options;
+    const { calls } = syntax;
+    this.#callOpens = calls && options.tools.size > 0 ? [...calls.opens, calls.before] : [];
+    const context = { source: this.#source, parts: this.#parts, options, syntax };
+    this.#reading = syntax.messages
+      ? readMessages({
+        ...context,
+        messages: syntax.messages,
+        enter: (state) => this.#state = state,
+        isCut: () => this.#isCut,
+      })
+      : this.#answer();
+    if (this.#reading.next().done) this.#isOver = true;
+  }
+
+  /** What the reader is in. */
+  get state(): "reasoning" | "text" | "call" {
+    return this.#state;
+  }
+
+  /** Whether the answer is complete: no call can follow. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** How much was looked at, so that a test can tell that work is linear. */
+  get steps(): Steps {
+    return this.#source.steps;
+  }
+
+  /**
+   * Adds text of whole characters.
+   *
+   * @param isControl Whether it is the text of a control token, which no client sees.
+   */
+  push(piece: string, isControl = false): Part[] {
+    if (this.#isOver || piece === "") return [];
+    if (isControl) {
+      if (!this.#syntax.marks.some((mark) => mark.includes(piece))) return [];
+      this.#controls.push([this.#arrived, this.#arrived + piece.length]);
+    }
+    this.#arrived += piece.length;
+    this.#source.push(piece);
+    return this.#go();
+  }
+
+  /**
+   * Ends the answer.
+   *
+   * @param isCut Whether it was cut off: what may be half a mark is then left out.
+   */
+  end(isCut: boolean): Part[] {
+    if (this.#isOver) return [];
+    this.#isCut = isCut;
+    this.#source.end();
+    const parts = this.#go();
+    this.#isOver = true;
+    return parts;
+  }
+
+  #go(): Part[] {
+    if (this.#reading.next().done) this.#isOver = true;
+    return this.#parts.takeAll();
+  }
+
+  *#answer(): Reading {
+    const { thought, content } = this.#syntax;
+    const { promptEnd, splitsThoughts } = this.#options;
+    const opened = lastOf(promptEnd, thought?.opens ?? []);
+    const closed = lastOf(promptEnd, [...(thought?.closes ?? []), content?.open ?? ""]);
+    let inContent = content !== undefined && lastOf(promptEnd, [content.open])?.at === closed?.at &&
+      closed !== undefined;
+    if (opened && opened.at > (closed?.at ?? -1)) {
+      const mark = promptEnd.slice(opened.at);
+      if (!splitsThoughts) this.#parts.text("text", mark);
+      const isContinued = mark.slice(opened.mark.length).trim() !== "";
+      inContent = yield* this.#thought(!isContinued);
+      for (;;) {
+        if (!(yield* this.#text(inContent, true))) return;
+        inContent = yield* this.#thought(true);
+      }
+    }
+    let follows = false;
+    while (yield* this.#text(inContent, follows)) {
+      inContent = yield* this.#thought(true);
+      follows = true;
+    }
+  }
+
+  /** Reads text; true if a thought begins. */
+  *#text(inContent: boolean, followsThought: boolean): Reading<boolean> {
+    const { thought, content, ends } = this.#syntax;
+    const { splitsThoughts, tools, promptEnd } = this.#options;
+    this.#state = "text";
+    const flow = new TextFlow(
+      (text) => this.#parts.text("text", text),
+      followsThought && splitsThoughts,
+    );
+    const opens = thought?.opens ?? [];
+    const closes = thought?.closes ?? [];
+    const wraps = content ? [content.open, content.close] : [];
+    const scanner = new MarkScanner([...opens, ...closes, ...wraps, ...ends, ...this.#callOpens]);
+    const isContinued = !followsThought && !inContent && isContinuedText(promptEnd, this.#syntax);
+    if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow))) return false;
+    let isWrapped = inContent;
+    let isControl = false;
+    const atStart = () => !flow.hasText && !isContinued;
+    for (;;) {
+      const mark = yield* readUntil(
+        this.#source,
+        scanner,
+        (text, offset) => flow.push(this.#visible(text, offset)),
+      );
+      if (mark === undefined) {
+        if (!this.#isCut) flow.push(this.#source.takeAll());
+        flow.flush();
+        return false;
+      }
+      isControl = this.#isControl(this.#source.offset - mark.length);
+      if (flow.inFence && !isControl) flow.push(mark);
+      else if (this.#callOpens.includes(mark)) {
+        const rest = yield* this.#calls(mark, flow);
+        if (rest === undefined) return false;
+        flow.push(rest);
+      } else if (opens.includes(mark) && (atStart() || isControl)) {
+        if (splitsThoughts) flow.drop();
+        else {
+          flow.push(mark);
+          flow.flush();
+        }
+        return true;
+      } else if (mark === content?.open && (atStart() || isControl)) {
+        flow.dropAround();
+        isWrapped = true;
+      } else if (mark === content?.close && (isWrapped || isControl)) {
+        flow.dropAround();
+        isWrapped = false;
+      } else if (ends.includes(mark)) {
+        flow.drop();
+        return false;
+      } else if (closes.includes(mark) && (atStart() || isControl) && splitsThoughts) {
+        flow.dropAround();
+      } else flow.push(isControl ? "" : mark);
+    }
+  }
+
+  /** Reads a thought up to its end; true if the mark before the answering text was read. */
+  *#thought(isFresh: boolean): Reading<boolean> {
+    const { thought, content, calls } = this.#syntax;
+    const { splitsThoughts } = this.#options;
+    const { opens, closes } = thought!;
+    this.#state = "reasoning";
+    const kind = splitsThoughts ? "reasoning" : "text";
+    const flow = new TextFlow((text) => this.#parts.text(kind, text), splitsThoughts && isFresh);
+    if (isFresh && splitsThoughts) {
+      yield* skipSpace(this.#source);
+      yield* takeMark(this.#source, opens);
+      yield* skipSpace(this.#source);
+      if (content && (yield* takeMark(this.#source, [content.open]))) return true;
+    }
+    const found = calls && this.#callOpens.length > 0
+      ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
+      : undefined;
+    const scanner = new MarkScanner([...closes, ...this.#callOpens]);
+    const push = (text: string) => found ? found.push(text) : flow.push(text);
+    for (;;) {
+      const mark = yield* readUntil(this.#source, scanner, push);
+      if (mark === undefined) {
+        const held = this.#source.takeAll();
+        if (!this.#isCut) push(held);
+        const parts = found?.end(this.#isCut) ?? [];
+        if (parts.length === 0 || !splitsThoughts) flow.flush();
+        if (parts.length > 0) this.#state = "call";
+        this.#parts.add(parts);
+        return false;
+      }
+      if (!closes.includes(mark)) {
+        found?.open(mark);
+        continue;
+      }
+      found?.drop();
+      if (!splitsThoughts) {
+        flow.push(mark);
+        flow.flush();
+      }
+      return false;
+    }
+  }
+
+  /** Reads calls after a mark; returns the text if they are none, undefined after the last call. */
+  *#calls(mark: string, flow: TextFlow): Reading<string | undefined> {
+    return yield* this.#readCalls(mark, this.#syntax.calls!, flow);
+  }
+
+  /** Reads calls that are the whole answer; false if it is none. */
+  *#bareCalls(flow: TextFlow): Reading<boolean> {
+    let space = "";
+    while (yield* more(this.#source)) {
+      if (!/\s/.test(this.#source.char)) break;
+      space += this.#source.take();
+    }
+    flow.push(space);
+    const { calls } = this.#syntax;
+    const own = calls?.opens.find((mark) => BARE.opens.some((bare) => mark.startsWith(bare)));
+    const mark = yield* nextMark(this.#source, [...BARE.opens, ...(own ? calls!.opens : [])]);
+    if (mark === undefined || !BARE.opens.includes(mark)) return false;
+    const form = calls?.form.kind === "json" ? calls.form : BARE.form;
+    const rest = yield* this.#readCalls("", { ...BARE, form }, flow);
+    if (rest === undefined) return true;
+    flow.push(rest);
+    return false;
+  }
+
+  *#readCalls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<string | undefined> {
+    const start = this.#source.offset - mark.length;
+    const reader = new CallReader(syntax, {
+      ...this.#callOptions(),
+      sink: {
+        begin: (name) => {
+          flow.drop();
+          this.#state = "call";
+          this.#parts.begin(name);
+        },
+        arguments: (text) => this.#parts.arguments(text),
+      },
+    });
+    let read = "";
+    const push = (text: string) => {
+      if (reader.state === "undecided") read += text;
+      reader.push(text);
+    };
+    if (mark !== "") push(mark);
+    while (reader.state !== "failed" && reader.state !== "over") {
+      if (yield* more(this.#source)) push(this.#source.takeAll());
+      else {
+        reader.end();
+        break;
+      }
+    }
+    if (reader.state !== "failed") return undefined;
+    const rest = reader.takeRest();
+    this.#source.unread(rest);
+    // Half a call is no text.
+    if (this.#isCut && mark !== "" && this.#source.isEmpty) return "";
+    return this.#visible(read.slice(0, read.length - rest.length), start);
+  }
+
+  #callOptions() {
+    return {
+      offered: this.#options.tools,
+      isSingle: this.#options.isSingle,
+      steps: this.#source.steps,
+    };
+  }
+
+  #isControl(offset: number): boolean {
+    return this.#controls.some(([from, to]) => from <= offset && offset < to);
+  }
+
+  /** Text without the control tokens in it. */
+  #visible(text: string, offset: number): string {
+    this.#controls = this.#controls.filter(([, to]) => to > offset);
+    if (this.#controls.length === 0) return text;
+    const end = offset + text.length;
+    let visible = "";
+    let at = offset;
+    for (const [from, to] of this.#controls) {
+      if (from >= end) break;
+      visible += text.slice(at - offset, Math.max(at, from) - offset);
+      at = Math.max(at, Math.min(to, end));
+    }
+    return visible + text.slice(at - offset);
+  }
+}
+
+/** The last of some marks in a text. */
+function lastOf(
+  text: string,
+  marks: readonly string[],
+): { readonly at: number; readonly mark: string } | undefined {
+  let last: { at: number; mark: string } | undefined;
+  for (const mark of marks) {
+    const at = mark === "" ? -1 : text.lastIndexOf(mark);
+    if (at >= 0 && at > (last?.at ?? -1)) last = { at, mark };
+  }
+  return last;
+}
+
+/** Whether a turn is continued after some of its text. */
+function isContinuedText(promptEnd: string, { thought, content }: Syntax): boolean {
+  const last = lastOf(promptEnd, [...(thought?.closes ?? []), content?.open ?? ""]);
+  return last !== undefined && promptEnd.slice(last.at + last.mark.length).trim() !== "";
+}
