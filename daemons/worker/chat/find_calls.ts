@@ -44,23 +44,27 @@ function writtenCalls(
   const results: ProbeTurn[] = [{
     ...{ role: "tool", content: "Result7Text", name: TEXTS.first, tool_call_id: TEXTS.firstId },
   }];
+  let fallback: Written | undefined;
   for (const content of [TEXTS.content, "", null]) {
     for (const asText of [false, true]) {
       for (const after of [[], results]) {
         const shows = (calls: readonly (typeof FIRST)[]) => {
           const text = prober.answer([callTurn(calls, asText, content), ...after], TOOLS);
           return text?.includes(TEXTS.string) && isTold(text)
-            ? region(text, plain, marks, surroundings, messages)
+            ? { text, calls: region(text, plain, marks, surroundings, messages) }
             : undefined;
         };
         const one = shows([FIRST]);
         if (one === undefined) continue;
-        const two = messages ? undefined : shows([FIRST, SECOND]);
-        return { one, two: two?.includes(TEXTS.second) ? two : undefined };
+        const two = messages ? undefined : shows([FIRST, SECOND])?.calls;
+        const written = { one: one.calls, two: two?.includes(TEXTS.second) ? two : undefined };
+        // Text after calls says less of where they end.
+        if (one.text.indexOf(TEXTS.content, one.text.indexOf(TEXTS.string)) < 0) return written;
+        fallback ??= written;
       }
     }
   }
-  return undefined;
+  return fallback;
 }
 
 /** Whether the call is written, with name or id, and as data. */
@@ -106,16 +110,22 @@ function marksAround(
   before: string,
   between: string | undefined,
   after: string,
+  isList = false,
 ): Pick<CallSyntax, "opens" | "closes"> & { readonly last: string } {
-  const bare = (text: string) => text.replace(/^[\s,;\]]+(?!\[)/, "").replace(/[\s,;[]+$/, "");
-  const [first, middle, last] = [bare(before), between && bare(between), bare(after)];
+  const [first, middle, last] = isList
+    ? [
+      before.replace(/[\s[]+$/, ""),
+      between?.replace(/^[\s,;\]]+/, "").replace(/[\s,;[]+$/, ""),
+      after.replace(/^[\s\]]+/, ""),
+    ]
+    : [before, between, after];
   const own = middle === undefined ? first : marks.commonEnd(first, middle);
   const close = middle === undefined ? "" : middle.slice(0, middle.length - own.length).trim();
   const rest = last.startsWith(close) ? last.slice(close.length) : last;
   const ownLines = linesOf(own);
   return {
     opens: [...new Set([...linesOf(first.slice(0, first.length - own.length)), ...ownLines])],
-    closes: [...new Set([...linesOf(close), ...linesOf(rest)])],
+    closes: [...new Set([...marks.split(close), ...marks.split(rest)])],
     last: ownLines.at(-1) ?? "",
   };
 }
@@ -129,7 +139,7 @@ function jsonCalls({ one, two }: Written, marks: MarkText): CallSyntax | undefin
   const next = two && jsonPlace(two, place.to, two.indexOf(TEXTS.second));
   const between = next ? two.slice(place.to, next.from) : undefined;
   const { opens, closes } = marksAround(
-    ...[marks, one.slice(0, place.from), between, one.slice(place.to)] as const,
+    ...[marks, one.slice(0, place.from), between, one.slice(place.to), true] as const,
   );
   return { opens, closes, before: "", form };
 }
@@ -222,6 +232,7 @@ function literalCalls({ one, two }: Written, marks: MarkText): CallSyntax | unde
     one.slice(0, nameAt),
     two && nextAt >= 0 ? two.slice(end, nextAt) : undefined,
     one.slice(end),
+    true,
   );
   return {
     ...around,

@@ -25,19 +25,26 @@ const USUAL: ThoughtSyntax = { opens: ["<think>"], closes: ["</think>"] };
 export function findThought(prober: Prober, marks: MarkText): Surroundings {
   const prompts = [{}, ...THINKING].map((kwargs) => prober.prompt(kwargs))
     .filter((prompt) => prompt !== undefined);
-  const plain = prober.answer([{ role: "assistant", content: TEXTS.content }]);
-  const header = [...prompts, ...(plain === undefined ? [] : [plain])]
-    .reduce((a, b) => a === b ? a : marks.commonStart(a, b), prompts[0] ?? plain ?? "");
-  const tails = [...new Set(prompts.map((prompt) => prompt.slice(header.length).trim()))]
+  const said = { role: "assistant", content: TEXTS.content };
+  const plain = prober.answer([said]);
+  // Thoughts of the past are left out by most templates.
+  const past = prober.past([said]);
+  const [usual = plain ?? ""] = prompts;
+  const header = [...prompts, plain, past].reduce<string>((common, text) => {
+    const shorter = text === undefined ? "" : marks.commonStart(common, text);
+    return shorter === "" || common === text ? common : shorter;
+  }, usual);
+  const afterHeader = (text: string) => text.slice(text.lastIndexOf(header) + header.length).trim();
+  const tails = [...new Set(prompts.filter((text) => text.includes(header)).map(afterHeader))]
     .filter((tail) => tail !== "");
 
-  const said = sayingOf(prober);
+  const told = tellingOf(prober);
   const history = thoughtInHistory(prober);
   const content = history?.content ?? (plain === undefined ? undefined : contentMarks(plain)) ??
-    said?.content;
+    told?.content;
   const ends = endMarks(plain, content?.close ?? "", marks);
 
-  let open = history ? history.before.slice(header.length).trim() : "";
+  let open = history ? afterHeader(history.before) : "";
   let close = history?.after ?? "";
   if (content && close.endsWith(content.open)) close = close.slice(0, -content.open.length).trim();
   const inPrompt = thoughtInPrompt(tails, marks);
@@ -45,9 +52,12 @@ export function findThought(prober: Prober, marks: MarkText): Surroundings {
     // The thought is followed by calls, whose marks are not known here.
     close = inPrompt && close.startsWith(inPrompt.close) ? inPrompt.close : marks.split(close)[0] ?? "";
   }
-  if (close === "") ({ open, close } = inPrompt ?? said?.thought ?? { open: "", close: "" });
+  if (close === "") ({ open, close } = inPrompt ?? told?.thought ?? { open: "", close: "" });
   if (close === "") return { thought: USUAL, ends, header, ...(content ? { content } : {}) };
-  if (open === "") open = tails[0] ?? "";
+  if (open === "") {
+    const last = marks.split(header).at(-1);
+    open = last !== undefined && mirrors(last).includes(close) ? last : tails[0] ?? "";
+  }
   const opens = open === "" ? [] : [open];
   return { thought: { opens, closes: [close] }, ends, header, ...(content ? { content } : {}) };
 }
@@ -92,7 +102,8 @@ function around(text: string): ThoughtInHistory | undefined {
   const contentAt = text.indexOf(content);
   if (at < 0 || contentAt < at) return undefined;
   const after = text.slice(at + thought.length, contentAt).trim();
-  if (after === "") return undefined;
+  // A template that knows no such part writes it as data.
+  if (after === "" || /["']type["']/.test(text)) return undefined;
   return { before: text.slice(0, at), after, isWhole: true, content: contentMarks(text) };
 }
 
@@ -137,7 +148,7 @@ function thoughtInPrompt(
 }
 
 /** Marks that a template tells the model to use where thinking is on: `<think></think>`. */
-function sayingOf(
+function tellingOf(
   prober: Prober,
 ): { thought: { open: string; close: string }; content: Syntax["content"] } | undefined {
   const [on, off] = THINKING.map((kwargs) =>

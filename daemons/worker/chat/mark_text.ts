@@ -12,7 +12,7 @@ export class MarkText {
     let count = 0;
     while (count < Math.min(a.length, b.length) && a.at(-1 - count) === b.at(-1 - count)) count++;
     for (let at = a.length - count; at < a.length; at++) {
-      if (this.#mayBegin(a, at)) return a.slice(at);
+      if (this.#mayBegin(a, at) && !/[>\]"]/.test(a[at]!)) return a.slice(at);
     }
     return "";
   }
@@ -21,6 +21,7 @@ export class MarkText {
   commonStart(a: string, b: string): string {
     let count = 0;
     while (count < Math.min(a.length, b.length) && a[count] === b[count]) count++;
+    if (this.#mayBegin(a, count) || this.#mayBegin(b, count)) return a.slice(0, count);
     for (let at = count; at > 0; at--) {
       if (this.#mayBegin(a, at) && this.#mayBegin(b, at)) return a.slice(0, at);
     }

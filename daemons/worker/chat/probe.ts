@@ -121,6 +121,13 @@ export class Prober {
     return text === undefined || at < 0 ? undefined : text.slice(at + TEXTS.user.length);
   }
 
+  /** What is rendered between the user's text and another turn of the user. */
+  past(turns: readonly ProbeTurn[]): string | undefined {
+    const text = this.whole([USER, ...turns, { role: "user", content: "Next7Turn" }]);
+    const at = text?.indexOf(TEXTS.user) ?? -1;
+    return at < 0 ? undefined : text!.slice(at + TEXTS.user.length);
+  }
+
   /** What a template adds so that the model answers. */
   prompt(kwargs: Readonly<Record<string, unknown>> = {}): string | undefined {
     return this.answer([], [], { addGenerationPrompt: true, kwargs });

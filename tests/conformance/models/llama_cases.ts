@@ -13,13 +13,20 @@ export interface Meaning {
   calls: readonly ExpectedCall[];
 }
 
+/** A function that a case offers. */
+export interface CaseTool {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: unknown;
+}
+
 /** A case of llama.cpp's tests: a model's text and its meaning. */
 export interface LlamaCase {
   /** File name of the template. */
   readonly template: string;
   readonly input: string;
   readonly expected: Meaning;
-  readonly tools: readonly { readonly name: string; readonly parameters: unknown }[];
+  readonly tools: readonly CaseTool[];
   readonly splitsThoughts: boolean;
   readonly enableThinking: boolean;
   readonly isParallel: boolean;
@@ -160,9 +167,9 @@ function readCase(reader: CppReader, template: string): LlamaCase {
   };
 }
 
-function toolOf(value: CppValue): { name: string; parameters: unknown } {
-  const [name, , parameters] = value as readonly string[];
-  return { name: name!, parameters: JSON.parse(parameters!) };
+function toolOf(value: CppValue): CaseTool {
+  const [name, description, parameters] = value as readonly string[];
+  return { name: name!, description: description!, parameters: JSON.parse(parameters!) };
 }
 
 function callsOf(value: CppValue): ExpectedCall[] {

@@ -52,7 +52,7 @@ class JsonCall {
       if (!source.nextIs('"')) return false;
       source.take();
       let key = "";
-      yield* readString(source, '"', (text) => key += text);
+      if (!(yield* readString(source, '"', (text) => key += text))) return false;
       yield* skipSpace(source);
       if (!source.nextIs(":")) return false;
       source.take();
@@ -75,7 +75,7 @@ class JsonCall {
       if (!source.nextIs('"')) return false;
       source.take();
       let name = "";
-      yield* readString(source, '"', (text) => name += text);
+      if (!(yield* readString(source, '"', (text) => name += text))) return false;
       if (!offered.has(name)) return false;
       this.#begin(name);
       return true;

@@ -49,9 +49,12 @@ const DIGITS: Readonly<Record<string, number>> = { u: 4, x: 2, U: 8 };
 /**
  * Reads a quoted string after its first quote, up to and with its last, and emits what it means.
  * Half of a pair of code units is kept back until the other comes.
+ *
+ * @returns whether the last quote came
  */
-export function* readString(source: Source, quote: string, emit: Emit): Reading {
+export function* readString(source: Source, quote: string, emit: Emit): Reading<boolean> {
   let half = "";
+  let isWhole = false;
   const give = (text: string) => {
     const whole = half + text;
     half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : "";
@@ -65,7 +68,10 @@ export function* readString(source: Source, quote: string, emit: Emit): Reading 
     if (at > 0) give(text.slice(0, at));
     if (at === text.length) continue;
     source.unread(text.slice(at + 1));
-    if (text[at] === quote) break;
+    if (text[at] === quote) {
+      isWhole = true;
+      break;
+    }
     if (!(yield* more(source))) break;
     const char = source.take();
     const digits = DIGITS[char];
@@ -83,4 +89,5 @@ export function* readString(source: Source, quote: string, emit: Emit): Reading 
     else give(digits === 4 ? String.fromCharCode(point) : String.fromCodePoint(point));
   }
   if (half !== "") emit(half);
+  return isWhole;
 }

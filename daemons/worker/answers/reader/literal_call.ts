@@ -65,8 +65,9 @@ class LiteralReader {
         this.#needsComma = true;
         if (this.#open.length === 0) return;
       } else {
-        if (this.#needsComma) this.#emit(", ");
-        if (json === "{}" && !(yield* this.#readKey())) return;
+        if (json === "{}") {
+          if (!(yield* this.#readKey())) return;
+        } else this.#separate();
         yield* this.#readValue();
       }
     }
@@ -78,16 +79,21 @@ class LiteralReader {
     const quote = yield* takeMark(this.#source, this.#quotes);
     if (quote !== undefined) yield* this.#string(quote, (text) => key += text);
     const separators = [this.#form.separator, ":", "="];
-    while (yield* more(this.#source)) {
-      const mark = yield* takeMark(this.#source, separators);
-      if (mark !== undefined) break;
+    while (!(yield* takeMark(this.#source, separators))) {
+      if (!(yield* more(this.#source))) return false;
       const char = this.#source.take();
       if (quote === undefined) key += char;
     }
     this.#key = key.trim();
+    this.#separate();
     this.#emit(`${JSON.stringify(this.#key)}: `);
     yield* skipSpace(this.#source);
     return yield* more(this.#source);
+  }
+
+  #separate(): void {
+    if (this.#needsComma) this.#emit(", ");
+    this.#needsComma = false;
   }
 
   *#readValue(): Reading {
@@ -135,8 +141,7 @@ class LiteralReader {
   /** Reads a string after its first quote; false if it does not come to its end. */
   *#string(quote: string, emit: Emit): Reading<boolean> {
     if (quote !== this.#form.quote) {
-      yield* readString(this.#source, quote, emit);
-      return !this.#source.hasEnded || !this.#source.isEmpty;
+      return yield* readString(this.#source, quote, emit);
     }
     const mark = yield* readUntil(this.#source, new MarkScanner([quote]), emit);
     return mark !== undefined;

@@ -63,6 +63,8 @@ function* readHeader(
   const isLine = messages.body === "\n";
   if (!isLine) {
     const begins = (yield* nextMark(source, [...marks, messages.body])) !== undefined;
+    const rest = source.peek(MAX_HEADER);
+    if (!begins && isCut() && marks.some((mark) => mark.startsWith(rest))) return undefined;
     if (!begins) return { isHeader: false, text: "" };
   }
   let text = "";

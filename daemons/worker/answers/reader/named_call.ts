@@ -20,6 +20,6 @@ export function* readNamedCall(context: CallContext<NamedForm>): Reading<boolean
   yield* skipSpace(source);
   if (!(yield* more(source))) return true;
   if (/["{[]/.test(source.char)) yield* readArguments(source, (text) => sink.arguments(text));
-  else sink.arguments("{}");
+  else if (!source.hasEnded) sink.arguments("{}");
   return true;
 }

@@ -131,10 +131,9 @@ export class AnswerReader {
     let inContent = content !== undefined && lastOf(promptEnd, [content.open])?.at === closed?.at &&
       closed !== undefined;
     if (opened && opened.at > (closed?.at ?? -1)) {
-      const mark = promptEnd.slice(opened.at);
-      if (!splitsThoughts) this.#parts.text("text", mark);
-      const isContinued = mark.slice(opened.mark.length).trim() !== "";
-      inContent = yield* this.#thought(!isContinued);
+      const begun = promptEnd.slice(opened.at);
+      const isContinued = begun.slice(opened.mark.length).trim() !== "";
+      inContent = yield* this.#thought(!isContinued, begun);
       for (;;) {
         if (!(yield* this.#text(inContent, true))) return;
         inContent = yield* this.#thought(true);
@@ -205,7 +204,7 @@ export class AnswerReader {
   }
 
   /** Reads a thought up to its end; true if the mark before the answering text was read. */
-  *#thought(isFresh: boolean): Reading<boolean> {
+  *#thought(isFresh: boolean, begun = ""): Reading<boolean> {
     const { thought, content, calls } = this.#syntax;
     const { splitsThoughts } = this.#options;
     const { opens, closes } = thought!;
@@ -216,8 +215,10 @@ export class AnswerReader {
       yield* skipSpace(this.#source);
       yield* takeMark(this.#source, opens);
       yield* skipSpace(this.#source);
-      if (content && (yield* takeMark(this.#source, [content.open]))) return true;
     }
+    if (isFresh && content && (yield* takeMark(this.#source, [content.open]))) return true;
+    // Where thoughts are text, the mark in the prompt is a part of it.
+    if (!splitsThoughts && (yield* more(this.#source))) this.#parts.text("text", begun);
     const found = calls && this.#callOpens.length > 0
       ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
       : undefined;
@@ -264,6 +265,9 @@ export class AnswerReader {
     const own = calls?.opens.find((mark) => BARE.opens.some((bare) => mark.startsWith(bare)));
     const mark = yield* nextMark(this.#source, [...BARE.opens, ...(own ? calls!.opens : [])]);
     if (mark === undefined || !BARE.opens.includes(mark)) return false;
+    const isHalf = this.#source.hasEnded &&
+      this.#callOpens.some((open) => open.startsWith(this.#source.peek(open.length)));
+    if (isHalf) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
     const rest = yield* this.#readCalls("", { ...BARE, form }, flow);
     if (rest === undefined) return true;
@@ -285,6 +289,7 @@ export class AnswerReader {
       },
     });
     let read = "";
+    let isHalf = false;
     const push = (text: string) => {
       if (reader.state === "undecided") read += text;
       reader.push(text);
@@ -293,15 +298,16 @@ export class AnswerReader {
     while (reader.state !== "failed" && reader.state !== "over") {
       if (yield* more(this.#source)) push(this.#source.takeAll());
       else {
+        isHalf = reader.state === "undecided";
         reader.end();
         break;
       }
     }
     if (reader.state !== "failed") return undefined;
     const rest = reader.takeRest();
-    this.#source.unread(rest);
     // Half a call is no text.
-    if (this.#isCut && mark !== "" && this.#source.isEmpty) return "";
+    if (isHalf && this.#isCut && mark !== "") return "";
+    this.#source.unread(rest);
     return this.#visible(read.slice(0, read.length - rest.length), start);
   }
 

@@ -95,7 +95,7 @@ class TaggedArguments {
     if (yield* nextMark(source, [CDATA.open])) {
       source.take(CDATA.open.length);
       closes[0] = CDATA.close;
-    }
+    } else if (source.hasEnded && CDATA.open.startsWith(source.peek(CDATA.open.length))) return false;
     const mark = yield* readUntil(source, new MarkScanner(closes), (text) => writer.push(text));
     if (mark === undefined) {
       writer.cut();
