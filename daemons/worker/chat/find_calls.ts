@@ -40,16 +40,20 @@ function writtenCalls(
   surroundings: Surroundings,
   messages: MessageSyntax | undefined,
 ): Written | undefined {
-  const plain = prober.answer([{ role: "assistant", content: TEXTS.content }], TOOLS) ?? "";
+  const said = [{ role: "assistant", content: TEXTS.content }];
+  const plain = prober.answer(said, TOOLS) ?? prober.answer(said) ?? "";
   const results: ProbeTurn[] = [{
     ...{ role: "tool", content: "Result7Text", name: TEXTS.first, tool_call_id: TEXTS.firstId },
   }];
   let fallback: Written | undefined;
-  for (const content of [TEXTS.content, "", null]) {
+  const variants = [TEXTS.content, "", null].flatMap((content) =>
+    [TOOLS, []].map((tools) => ({ content, tools }))
+  );
+  for (const { content, tools } of variants) {
     for (const asText of [false, true]) {
       for (const after of [[], results]) {
         const shows = (calls: readonly (typeof FIRST)[]) => {
-          const text = prober.answer([callTurn(calls, asText, content), ...after], TOOLS);
+          const text = prober.answer([callTurn(calls, asText, content), ...after], tools);
           return text?.includes(TEXTS.string) && isTold(text)
             ? { text, calls: region(text, plain, marks, surroundings, messages) }
             : undefined;
@@ -269,9 +273,12 @@ function taggedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undef
     two && nextAt >= 0 ? two.slice(end, nextAt) : undefined,
     one.slice(end),
   );
+  const nameEnd = toKey.slice(0, toKey.length - key.length);
+  // What differs from call to call, such as a number, is no mark.
+  const nextNameEnd = two && nextAt >= 0 ? two.slice(nextAt + second.length) : nameEnd;
   const form: TaggedForm = {
     kind: "tagged",
-    nameEnd: toKey.slice(0, toKey.length - key.length).trim(),
+    nameEnd: nameEnd.slice(0, sameStart(nameEnd, nextNameEnd)).trim(),
     key: key.trim(),
     ...keyEnds(toValue, toNumber),
     close,

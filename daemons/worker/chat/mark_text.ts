@@ -11,10 +11,12 @@ export class MarkText {
   commonEnd(a: string, b: string): string {
     let count = 0;
     while (count < Math.min(a.length, b.length) && a.at(-1 - count) === b.at(-1 - count)) count++;
-    for (let at = a.length - count; at < a.length; at++) {
-      if (this.#mayBegin(a, at) && !/[>\]"]/.test(a[at]!)) return a.slice(at);
-    }
-    return "";
+    // What is equal before the first mark that stands alone may be the end of another mark.
+    const from = a.length - count;
+    const places = Array.from({ length: count }, (_, index) => from + index);
+    const at = places.find((place) => this.#isMark(a, place)) ??
+      places.find((place) => this.#mayBegin(a, place));
+    return at === undefined ? "" : a.slice(at);
   }
 
   /** The longest common beginning of two texts that ends before a mark. */
@@ -33,9 +35,7 @@ export class MarkText {
     const marks: string[] = [];
     let from = 0;
     for (let at = 1; at <= text.length; at++) {
-      const isEnd = at === text.length || /\s/.test(text[at - 1]!) ||
-        /[<[]/.test(text[at]!) && /[>\]]/.test(text[at - 1]!) && !this.#isInside(text, at);
-      if (!isEnd) continue;
+      if (at < text.length && !this.#isMark(text, at)) continue;
       const mark = text.slice(from, at).trim();
       if (mark !== "") marks.push(mark);
       from = at;
@@ -43,12 +43,23 @@ export class MarkText {
     return marks;
   }
 
+  /** Whether a mark begins at this index: after white space or a bracket that closes. */
+  #isMark(text: string, at: number): boolean {
+    if (/[>"]/.test(text[at]!)) return false;
+    if (at === 0 || /\s/.test(text[at - 1]!)) return true;
+    if (!/[>\]]/.test(text[at - 1]!) || this.#isInside(text, at)) return false;
+    return /[<[]/.test(text[at]!) || this.#startsSpecial(text, at);
+  }
+
   /** Whether a mark may begin at this index. */
   #mayBegin(text: string, at: number): boolean {
     if (at === 0 || at >= text.length || /\s/.test(text[at - 1]!)) return true;
     if (this.#isInside(text, at)) return false;
-    if (this.#specials.some((special) => text.startsWith(special, at))) return true;
-    return /[<[]/.test(text[at]!);
+    return /[<[]/.test(text[at]!) || this.#startsSpecial(text, at);
+  }
+
+  #startsSpecial(text: string, at: number): boolean {
+    return this.#specials.some((special) => text.startsWith(special, at));
   }
 
   /** Whether a special token's text goes on over this index. */
@@ -65,14 +76,14 @@ export function linesOf(text: string): string[] {
   return text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
 }
 
-const MIRRORS: readonly [string, string][] = [
-  ...[["START", "END"], ["start", "end"], ["BEGIN", "END"], ["begin", "end"]] as const,
-  ...[["open", "close"], ["<", "</"], ["[", "[/"]] as const,
-].map(([open, close]) => [open, close]);
+const MIRRORS: readonly (readonly [RegExp, string])[] = [
+  ...[[/START/, "END"], [/start/, "end"], [/BEGIN/, "END"], [/begin/, "end"]] as const,
+  ...[[/open/, "close"], [/<(?=\w)/, "</"], [/\[(?=\w)/, "[/"]] as const,
+];
 
 /** What may close a mark, as most are written: another word, or a slash before its name. */
 export function mirrors(open: string): string[] {
-  return MIRRORS.filter(([word]) => open.includes(word)).map(([word, other]) =>
+  return MIRRORS.filter(([word]) => word.test(open)).map(([word, other]) =>
     open.replace(word, other)
   );
 }

@@ -82,7 +82,15 @@ function promptEnd(test: LlamaCase, { render, syntax }: Family): string {
   const user = { role: "user", content: "Hey there!" };
   const tools = test.tools.map((tool) => ({ type: "function", function: tool }));
   const kwargs = { enable_thinking: test.enableThinking, thinking: test.enableThinking };
-  const whole = render([user], tools, { kwargs, addGenerationPrompt: true });
+  const rendered = (offered: readonly unknown[]) =>
+    render([user], offered, { kwargs, addGenerationPrompt: true });
+  let whole: string;
+  try {
+    whole = rendered(tools);
+  } catch {
+    // Some templates write no tools.
+    whole = rendered([]);
+  }
   const prompt = whole.slice(whole.lastIndexOf(user.content) + user.content.length);
   if (!test.continues) return prompt;
   const { reasoning, content } = test.continues;

@@ -29,14 +29,14 @@ class JsonCall {
   }
 
   *read(): Reading<boolean> {
-    const isWhole = yield* this.#object();
+    const isWhole = yield* this.#object(0);
     if (!this.#isNamed) return false;
     if (isWhole && !this.#hasArguments) this.#context.sink.arguments("{}");
     return true;
   }
 
   /** Reads an object; false if it does not come to its end or is no call. */
-  *#object(): Reading<boolean> {
+  *#object(depth: number): Reading<boolean> {
     const { source } = this.#context;
     source.take();
     for (;;) {
@@ -58,11 +58,11 @@ class JsonCall {
       source.take();
       yield* skipSpace(source);
       if (!(yield* more(source))) return false;
-      if (!(yield* this.#field(key))) return false;
+      if (!(yield* this.#field(key, depth))) return false;
     }
   }
 
-  *#field(key: string): Reading<boolean> {
+  *#field(key: string, depth: number): Reading<boolean> {
     const { source, offered, form } = this.#context;
     if (!this.#isNamed && form.names.length === 0 && offered.has(key)) {
       this.#begin(key);
@@ -71,7 +71,7 @@ class JsonCall {
     }
     if (!this.#isNamed && this.#names.includes(key)) {
       // {"type": "function", "function": {"name": …, "arguments": …}}
-      if (source.nextIs("{")) return yield* this.#object();
+      if (source.nextIs("{")) return depth === 0 && (yield* this.#object(1));
       if (!source.nextIs('"')) return false;
       source.take();
       let name = "";

@@ -68,7 +68,7 @@ class LiteralReader {
         if (json === "{}") {
           if (!(yield* this.#readKey())) return;
         } else this.#separate();
-        yield* this.#readValue();
+        if (!(yield* this.#readValue())) return;
       }
     }
   }
@@ -96,14 +96,15 @@ class LiteralReader {
     this.#needsComma = false;
   }
 
-  *#readValue(): Reading {
+  /** Reads a value or the bracket that begins one; false if it does not come to its end. */
+  *#readValue(): Reading<boolean> {
     const quote = yield* takeMark(this.#source, this.#quotes);
     if (quote !== undefined) {
       this.#emit('"');
       const isWhole = yield* this.#string(quote, (text) => this.#emit(escaped(text)));
       if (isWhole) this.#emit('"');
       this.#needsComma = true;
-      return;
+      return isWhole;
     }
     const bracket = BRACKETS[this.#source.char];
     if (bracket !== undefined) {
@@ -111,10 +112,11 @@ class LiteralReader {
       this.#open.push(bracket);
       this.#emit(bracket.json.charAt(0));
       this.#needsComma = false;
-      return;
+      return true;
     }
     yield* this.#word();
     this.#needsComma = true;
+    return true;
   }
 
   /** Reads a value without quotes. */

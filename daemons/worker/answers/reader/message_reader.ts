@@ -4,7 +4,7 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readArguments } from "./json_call.ts";
 import type { Parts } from "./parts.ts";
 import type { ReaderOptions } from "./reader.ts";
-import { more, nextMark, type Reading, skipSpace, type Source, takeMark } from "./source.ts";
+import { endsInMark, more, nextMark, type Reading, skipSpace, type Source, takeMark } from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
 import { resolveName } from "./header.ts";
 
@@ -63,8 +63,7 @@ function* readHeader(
   const isLine = messages.body === "\n";
   if (!isLine) {
     const begins = (yield* nextMark(source, [...marks, messages.body])) !== undefined;
-    const rest = source.peek(MAX_HEADER);
-    if (!begins && isCut() && marks.some((mark) => mark.startsWith(rest))) return undefined;
+    if (!begins && isCut() && endsInMark(source, marks)) return undefined;
     if (!begins) return { isHeader: false, text: "" };
   }
   let text = "";

@@ -4,7 +4,7 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
 import { type Part, Parts } from "./parts.ts";
 import type { Offered } from "./schema_type.ts";
-import { more, nextMark, type Reading, skipSpace, Source, type Steps, takeMark } from "./source.ts";
+import { endsInMark, more, nextMark, type Reading, skipSpace, Source, type Steps, takeMark } from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
 import { ThoughtCalls } from "./thought_calls.ts";
 
@@ -19,6 +19,8 @@ export interface ReaderOptions {
    * of a turn that is continued may stand in it.
    */
   readonly promptEnd: string;
+  /** Whether text of the answer stands at its end; by default what follows the last mark tells. */
+  readonly continuesText?: boolean;
   /** Whether the answer ends after the first call. */
   readonly isSingle: boolean;
   /** Whether thoughts are split from text; otherwise they are text, with their marks. */
@@ -158,9 +160,11 @@ export class AnswerReader {
     const opens = thought?.opens ?? [];
     const closes = thought?.closes ?? [];
     const wraps = content ? [content.open, content.close] : [];
-    const scanner = new MarkScanner([...opens, ...closes, ...wraps, ...ends, ...this.#callOpens]);
-    const isContinued = !followsThought && !inContent && isContinuedText(promptEnd, this.#syntax);
-    if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow))) return false;
+    const isContinued = !followsThought &&
+      (this.#options.continuesText ?? isContinuedText(promptEnd, this.#syntax));
+    const marks = [...opens, ...closes, ...wraps, ...ends, ...this.#callOpens];
+    if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow, marks))) return false;
+    const scanner = new MarkScanner(marks);
     let isWrapped = inContent;
     let isControl = false;
     const atStart = () => !flow.hasText && !isContinued;
@@ -176,7 +180,8 @@ export class AnswerReader {
         return false;
       }
       isControl = this.#isControl(this.#source.offset - mark.length);
-      if (flow.inFence && !isControl) flow.push(mark);
+      const isEnd = ends.includes(mark) || mark === content?.close;
+      if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
       else if (this.#callOpens.includes(mark)) {
         const rest = yield* this.#calls(mark, flow);
         if (rest === undefined) return false;
@@ -210,15 +215,21 @@ export class AnswerReader {
     const { opens, closes } = thought!;
     this.#state = "reasoning";
     const kind = splitsThoughts ? "reasoning" : "text";
-    const flow = new TextFlow((text) => this.#parts.text(kind, text), splitsThoughts && isFresh);
+    // Where thoughts are text, the mark in the prompt is a part of it.
+    let before = splitsThoughts ? "" : begun;
+    const flow = new TextFlow((text) => {
+      this.#parts.text(kind, before + text);
+      before = "";
+    }, splitsThoughts && isFresh);
     if (isFresh && splitsThoughts) {
       yield* skipSpace(this.#source);
       yield* takeMark(this.#source, opens);
       yield* skipSpace(this.#source);
     }
-    if (isFresh && content && (yield* takeMark(this.#source, [content.open]))) return true;
-    // Where thoughts are text, the mark in the prompt is a part of it.
-    if (!splitsThoughts && (yield* more(this.#source))) this.#parts.text("text", begun);
+    if (isFresh && content) {
+      if (yield* takeMark(this.#source, [content.open])) return true;
+      if (this.#isCut && endsInMark(this.#source, [content.open])) return false;
+    }
     const found = calls && this.#callOpens.length > 0
       ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
       : undefined;
@@ -254,7 +265,7 @@ export class AnswerReader {
   }
 
   /** Reads calls that are the whole answer; false if it is none. */
-  *#bareCalls(flow: TextFlow): Reading<boolean> {
+  *#bareCalls(flow: TextFlow, marks: readonly string[]): Reading<boolean> {
     let space = "";
     while (yield* more(this.#source)) {
       if (!/\s/.test(this.#source.char)) break;
@@ -262,12 +273,9 @@ export class AnswerReader {
     }
     flow.push(space);
     const { calls } = this.#syntax;
-    const own = calls?.opens.find((mark) => BARE.opens.some((bare) => mark.startsWith(bare)));
-    const mark = yield* nextMark(this.#source, [...BARE.opens, ...(own ? calls!.opens : [])]);
-    if (mark === undefined || !BARE.opens.includes(mark)) return false;
-    const isHalf = this.#source.hasEnded &&
-      this.#callOpens.some((open) => open.startsWith(this.#source.peek(open.length)));
-    if (isHalf) return false;
+    const mark = yield* nextMark(this.#source, [...BARE.opens, ...marks]);
+    if (mark === undefined || marks.includes(mark)) return false;
+    if (endsInMark(this.#source, marks)) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
     const rest = yield* this.#readCalls("", { ...BARE, form }, flow);
     if (rest === undefined) return true;
@@ -320,6 +328,7 @@ export class AnswerReader {
   }
 
   #isControl(offset: number): boolean {
+    this.#controls = this.#controls.filter(([, to]) => to > offset);
     return this.#controls.some(([from, to]) => from <= offset && offset < to);
   }
 

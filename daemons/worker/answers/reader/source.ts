@@ -117,6 +117,15 @@ export function* nextMark(
   }
 }
 
+/** Whether the text ended with what may be half of one of some marks. */
+export function endsInMark(source: Source, marks: readonly string[]): boolean {
+  if (!source.hasEnded || source.isEmpty) return false;
+  return marks.some((mark) => {
+    const rest = source.peek(mark.length);
+    return rest.length < mark.length && mark.startsWith(rest);
+  });
+}
+
 /** Reads one of some marks, if it comes next. */
 export function* takeMark(source: Source, marks: readonly string[]): Reading<string | undefined> {
   const mark = yield* nextMark(source, marks);

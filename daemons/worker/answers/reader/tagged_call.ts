@@ -5,7 +5,7 @@ import { readHeader } from "./header.ts";
 import { nestedJson } from "./nested_tags.ts";
 import { jsonOf, propertySchema, valueTypes } from "./schema_type.ts";
 import { isString } from "./schema_type.ts";
-import { more, nextMark, type Reading, skipSpace, takeMark } from "./source.ts";
+import { endsInMark, more, nextMark, type Reading, skipSpace, takeMark } from "./source.ts";
 import { HeldValue, StringValue, type ValueWriter } from "./tagged_value.ts";
 
 const CDATA = { open: "<![CDATA[", close: "]]>" };
@@ -95,7 +95,7 @@ class TaggedArguments {
     if (yield* nextMark(source, [CDATA.open])) {
       source.take(CDATA.open.length);
       closes[0] = CDATA.close;
-    } else if (source.hasEnded && CDATA.open.startsWith(source.peek(CDATA.open.length))) return false;
+    } else if (endsInMark(source, [CDATA.open])) return false;
     const mark = yield* readUntil(source, new MarkScanner(closes), (text) => writer.push(text));
     if (mark === undefined) {
       writer.cut();

@@ -28,7 +28,11 @@ export class ThoughtCalls {
   open(mark: string): void {
     if (!this.#reader) {
       this.#parts = new Parts();
-      this.#reader = new CallReader(this.#syntax, { ...this.#options, sink: this.#parts });
+      this.#reader = new CallReader(this.#syntax, {
+        ...this.#options,
+        isSingle: false,
+        sink: this.#parts,
+      });
     }
     this.push(mark);
   }
@@ -54,7 +58,11 @@ export class ThoughtCalls {
 
   /** Ends the thought; returns the calls that it ended with. */
   end(isCut: boolean): Part[] {
-    if (this.#reader?.state === "between" && !isCut) return this.#parts.takeAll();
+    if (this.#reader?.state === "between" && !isCut) {
+      const parts = this.#parts.takeAll();
+      if (!this.#options.isSingle) return parts;
+      return parts.filter((part) => "index" in part && part.index === 0);
+    }
     this.drop();
     return [];
   }
