@@ -167,7 +167,7 @@ function namedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undefi
   if (!named) return undefined;
   const next = two && headerOf(two, TEXTS.second, TEXTS.secondId, named.json.to);
   const between = next ? two.slice(named.json.to, next.from) : undefined;
-  const around = marksAround(
+  const { opens, closes, last } = marksAround(
     ...[marks, one.slice(0, named.from), between, one.slice(named.json.to)] as const,
   );
   let { end } = named;
@@ -182,7 +182,7 @@ function namedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undefi
     ...(id ? { id } : {}),
     ...(named.nameMark ? { nameMark: named.nameMark } : {}),
   };
-  return { ...around, before: around.last, form };
+  return { opens, closes, before: last, form };
 }
 
 interface Header {
@@ -231,7 +231,7 @@ function literalCalls({ one, two }: Written, marks: MarkText): CallSyntax | unde
   const close = open === "(" ? ")" : "}";
   const end = one.indexOf(close, one.indexOf(String(TEXTS.number))) + 1;
   const nextAt = two ? two.indexOf(TEXTS.second) : -1;
-  const around = marksAround(
+  const { opens, closes, last } = marksAround(
     marks,
     one.slice(0, nameAt),
     two && nextAt >= 0 ? two.slice(end, nextAt) : undefined,
@@ -239,8 +239,7 @@ function literalCalls({ one, two }: Written, marks: MarkText): CallSyntax | unde
     true,
   );
   return {
-    ...around,
-    before: around.last,
+    ...{ opens, closes, before: last },
     form: {
       ...{ kind: "literal", open, separator },
       quote: quote === '"' || quote === "'" ? "" : quote,
@@ -267,7 +266,7 @@ function taggedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undef
   const written = (name: string) => closing.trim().replace("\0", name);
   const end = one.indexOf(written(numberKey), numberAt) + written(numberKey).length;
   const nextAt = two ? two.indexOf(second, end) : -1;
-  const around = marksAround(
+  const { opens, closes, last } = marksAround(
     marks,
     one.slice(0, nameAt),
     two && nextAt >= 0 ? two.slice(end, nextAt) : undefined,
@@ -285,7 +284,7 @@ function taggedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undef
     ...(keyInClose === undefined ? {} : { keyInClose }),
     lines: toValue.endsWith("\n") && closing.startsWith("\n"),
   };
-  return { ...around, before: around.last, form };
+  return { opens, closes, before: last, form };
 }
 
 /** What stands between a key and its value, and how that says that the value is a string. */

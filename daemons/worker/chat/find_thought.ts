@@ -23,23 +23,24 @@ const USUAL: ThoughtSyntax = { opens: ["<think>"], closes: ["</think>"] };
 
 /** Finds the marks around thoughts and text. */
 export function findThought(prober: Prober, marks: MarkText): Surroundings {
-  const prompts = [{}, ...THINKING].map((kwargs) => prober.prompt(kwargs))
-    .filter((prompt) => prompt !== undefined);
+  const switched = THINKING.map((kwargs) => prober.prompt(kwargs));
+  const prompts = [prober.prompt(), ...switched].filter((prompt) => prompt !== undefined);
   const said = { role: "assistant", content: TEXTS.content };
   const plain = prober.answer([said]);
   // Thoughts of the past are left out by most templates.
   const past = prober.past([said]);
   const [usual = plain ?? ""] = prompts;
-  const header = [...prompts, plain, past].reduce<string>((common, text) => {
-    const shorter = text === undefined ? "" : marks.commonStart(common, text);
-    return shorter === "" || common === text ? common : shorter;
+  const history = thoughtInHistory(prober);
+  const common = [...prompts, plain, past, history?.before].reduce<string>((start, text) => {
+    const shorter = text === undefined ? "" : marks.commonStart(start, text);
+    return shorter === "" || start === text ? start : shorter;
   }, usual);
+  const header = withoutThought(common, prompts, switched, marks);
   const afterHeader = (text: string) => text.slice(text.lastIndexOf(header) + header.length).trim();
   const tails = [...new Set(prompts.filter((text) => text.includes(header)).map(afterHeader))]
     .filter((tail) => tail !== "");
 
   const told = tellingOf(prober);
-  const history = thoughtInHistory(prober);
   const content = history?.content ?? (plain === undefined ? undefined : contentMarks(plain)) ??
     told?.content;
   const ends = endMarks(plain, content?.close ?? "", marks);
@@ -56,10 +57,29 @@ export function findThought(prober: Prober, marks: MarkText): Surroundings {
   if (close === "") return { thought: USUAL, ends, header, ...(content ? { content } : {}) };
   if (open === "") {
     const last = marks.split(header).at(-1);
-    open = last !== undefined && mirrors(last).includes(close) ? last : tails[0] ?? "";
+    const isOpen = last !== undefined &&
+      (mirrors(last).includes(close) || tails.some((tail) => tail.startsWith(close)));
+    open = isOpen ? last : tails[0] ?? "";
   }
   const opens = open === "" ? [] : [open];
   return { thought: { opens, closes: [close] }, ends, header, ...(content ? { content } : {}) };
+}
+
+/** What is common to all answers, without the mark of a thought that each of them begins with. */
+function withoutThought(
+  common: string,
+  prompts: readonly string[],
+  [on, off]: readonly (string | undefined)[],
+  marks: MarkText,
+): string {
+  const open = marks.split(common).at(-1) ?? "";
+  const rests = prompts.filter((prompt) => prompt.startsWith(common))
+    .map((prompt) => marks.split(prompt.slice(common.length)));
+  // Where thinking is turned off, one mark more closes what the prompt opened.
+  const isClosed = on === common && off !== undefined && off.startsWith(on) &&
+    marks.split(off.slice(on.length)).length === 1;
+  const isMirrored = rests.some(([mark = ""]) => mirrors(open).includes(mark));
+  return isClosed || isMirrored ? common.slice(0, common.lastIndexOf(open)) : common;
 }
 
 interface ThoughtInHistory {
