@@ -46,7 +46,7 @@ function writtenCalls(
     ...{ role: "tool", content: "Result7Text", name: TEXTS.first, tool_call_id: TEXTS.firstId },
   }];
   let fallback: Written | undefined;
-  const variants = [TEXTS.content, "", null].flatMap((content) =>
+  const variants = ["", null, TEXTS.content].flatMap((content) =>
     [TOOLS, []].map((tools) => ({ content, tools }))
   );
   for (const { content, tools } of variants) {
@@ -129,7 +129,9 @@ function marksAround(
   const ownLines = linesOf(own);
   return {
     opens: [...new Set([...linesOf(first.slice(0, first.length - own.length)), ...ownLines])],
-    closes: [...new Set([...marks.split(close), ...marks.split(rest)])],
+    closes: [
+      ...new Set([close, rest].flatMap((text) => marks.split(text.replace(/```(?=\S)/, "```\n")))),
+    ],
     last: ownLines.at(-1) ?? "",
   };
 }

@@ -22,8 +22,9 @@ export function findSyntax(render: Render, specials: readonly string[] = []): Sy
   const written = [
     prober.whole([USER, { role: "assistant", content: TEXTS.content }]) ?? "",
     prober.whole([USER], TOOLS, { addGenerationPrompt: true }) ?? "",
+    ...specials,
   ].join("\n");
-  const known = KNOWN_SYNTAXES.find(({ mark }) => written.includes(mark));
+  const known = KNOWN_SYNTAXES.find((each) => each.marks.some((mark) => written.includes(mark)));
   const messages = known?.messages;
   const calls = known?.calls ?? findCalls(prober, marks, surroundings, messages);
   if (messages) {

@@ -51,7 +51,9 @@ export function findThought(prober: Prober, marks: MarkText): Surroundings {
   const inPrompt = thoughtInPrompt(tails, marks);
   if (history && !history.isWhole) {
     // The thought is followed by calls, whose marks are not known here.
-    close = inPrompt && close.startsWith(inPrompt.close) ? inPrompt.close : marks.split(close)[0] ?? "";
+    close = inPrompt && close.startsWith(inPrompt.close)
+      ? inPrompt.close
+      : marks.split(close)[0] ?? "";
   }
   if (close === "") ({ open, close } = inPrompt ?? told?.thought ?? { open: "", close: "" });
   if (close === "") return { thought: USUAL, ends, header, ...(content ? { content } : {}) };

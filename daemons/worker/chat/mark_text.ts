@@ -23,7 +23,10 @@ export class MarkText {
   commonStart(a: string, b: string): string {
     let count = 0;
     while (count < Math.min(a.length, b.length) && a[count] === b[count]) count++;
-    if (this.#mayBegin(a, count) || this.#mayBegin(b, count)) return a.slice(0, count);
+    const isBracketed = /[>\]]$/.test(a.slice(0, count));
+    if (isBracketed || this.#mayBegin(a, count) || this.#mayBegin(b, count)) {
+      return a.slice(0, count);
+    }
     for (let at = count; at > 0; at--) {
       if (this.#mayBegin(a, at) && this.#mayBegin(b, at)) return a.slice(0, at);
     }

@@ -116,5 +116,8 @@ export function withMarks(syntax: Omit<Syntax, "marks">): Syntax {
     ...(form?.kind === "literal" ? [form.quote] : []),
     ...ends,
   ];
-  return { ...syntax, marks: [...new Set(marks.filter((mark) => /[^\s\w"'=>:[\]{}(]/.test(mark)))] };
+  return {
+    ...syntax,
+    marks: [...new Set(marks.filter((mark) => /[^\s\w"'=>:[\]{}(]/.test(mark)))],
+  };
 }

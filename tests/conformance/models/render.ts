@@ -25,6 +25,8 @@ export function renderer(source: string): Render {
 
 /** What a template's vocabulary has as control tokens, as far as its own text shows them. */
 export function controlTokens(source: string): string[] {
-  const found = source.match(/<\|[^|<>\s'"{}]+\|?>|<[^|<>\s'"{}/]+\|>|<｜[^｜<>\s'"{}]+｜>|\]<\]\w+\[>\[/g);
+  const found = source.match(
+    /<\|[^|<>\s'"{}]+\|?>|<[^|<>\s'"{}/]+\|>|<｜[^｜<>\s'"{}]+｜>|\]<\]\w+\[>\[/g,
+  );
   return [...new Set(found)].filter((text) => !text.includes("DSML"));
 }

@@ -50,7 +50,11 @@ export function characters(pieces: readonly Piece[]): Piece[] {
 
 /** What parts say together. */
 export function meaningOf(parts: readonly Part[]): Meaning {
-  const meaning = { content: "", reasoning: "", calls: [] as { name: string; arguments: string }[] };
+  const meaning = {
+    content: "",
+    reasoning: "",
+    calls: [] as { name: string; arguments: string }[],
+  };
   for (const part of parts) {
     if (part.kind === "text") meaning.content += part.text;
     else if (part.kind === "reasoning") meaning.reasoning += part.text;

@@ -84,6 +84,7 @@ export function* readString(source: Source, quote: string, emit: Emit): Reading<
     while (code.length < digits && (yield* more(source)) && /[0-9a-fA-F]/.test(source.char)) {
       code += source.take();
     }
+    if (code.length < digits && source.isEmpty) break;
     const point = Number.parseInt(code, 16);
     if (code.length < digits || point > 0x10ffff) give(`\\${char}${code}`);
     else give(digits === 4 ? String.fromCharCode(point) : String.fromCodePoint(point));

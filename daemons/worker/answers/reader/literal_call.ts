@@ -149,4 +149,3 @@ class LiteralReader {
     return mark !== undefined;
   }
 }
-

@@ -4,7 +4,15 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readArguments } from "./json_call.ts";
 import type { Parts } from "./parts.ts";
 import type { ReaderOptions } from "./reader.ts";
-import { endsInMark, more, nextMark, type Reading, skipSpace, type Source, takeMark } from "./source.ts";
+import {
+  endsInMark,
+  more,
+  nextMark,
+  type Reading,
+  skipSpace,
+  type Source,
+  takeMark,
+} from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
 import { resolveName } from "./header.ts";
 

@@ -4,7 +4,16 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
 import { type Part, Parts } from "./parts.ts";
 import type { Offered } from "./schema_type.ts";
-import { endsInMark, more, nextMark, type Reading, skipSpace, Source, type Steps, takeMark } from "./source.ts";
+import {
+  endsInMark,
+  more,
+  nextMark,
+  type Reading,
+  skipSpace,
+  Source,
+  type Steps,
+  takeMark,
+} from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
 import { ThoughtCalls } from "./thought_calls.ts";
 
@@ -27,10 +36,12 @@ export interface ReaderOptions {
   readonly splitsThoughts: boolean;
 }
 
-/** How a call that is the whole answer is written, whatever the model's marks are. */
+/** What a call that is the whole answer begins with. */
+const BARE_OPENS: readonly string[] = ["{", "[", "```"];
+/** How such a call is written, whatever the model's marks are. */
 const BARE: CallSyntax = {
-  ...{ opens: ["{", "[", "```"], closes: [], before: "" },
-  form: { kind: "json", names: [], arguments: [] },
+  ...{ opens: [], closes: [], before: "" },
+  form: { kind: "json", names: ["name"], arguments: ["arguments"] },
 };
 
 /**
@@ -202,9 +213,8 @@ export class AnswerReader {
       } else if (ends.includes(mark)) {
         flow.drop();
         return false;
-      } else if (closes.includes(mark) && (atStart() || isControl) && splitsThoughts) {
-        flow.dropAround();
-      } else flow.push(isControl ? "" : mark);
+      } else if (closes.includes(mark) && atStart() && splitsThoughts) flow.dropAround();
+      else flow.push(isControl ? "" : mark);
     }
   }
 
@@ -273,7 +283,7 @@ export class AnswerReader {
     }
     flow.push(space);
     const { calls } = this.#syntax;
-    const mark = yield* nextMark(this.#source, [...BARE.opens, ...marks]);
+    const mark = yield* nextMark(this.#source, [...BARE_OPENS, ...marks]);
     if (mark === undefined || marks.includes(mark)) return false;
     if (endsInMark(this.#source, marks)) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
