@@ -1,8 +1,10 @@
-import type { CallSyntax, Syntax } from "../../chat/syntax.ts";
+import type { CallSyntax, Syntax, ThoughtSyntax } from "../../chat/syntax.ts";
 import { CallReader } from "./call_reader.ts";
+import { ControlSpans } from "./control_spans.ts";
 import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
 import { type Part, Parts } from "./parts.ts";
+import { type PromptState, promptState } from "./prompt_state.ts";
 import type { Offered } from "./schema_type.ts";
 import {
   endsInMark,
@@ -62,8 +64,9 @@ export class AnswerReader {
   readonly #parts = new Parts();
   readonly #reading: Reading;
   readonly #callOpens: readonly string[];
-  /** Where control tokens stand in the text that was not read yet: offsets of begin and end. */
-  #controls: [number, number][] = [];
+  readonly #controls = new ControlSpans();
+  readonly #prompt: PromptState;
+  readonly #thoughtMarks: ThoughtSyntax;
   #arrived = 0;
   #isCut = false;
   #isOver = false;
@@ -72,7 +75,9 @@ export class AnswerReader {
   constructor(syntax: Syntax, options: ReaderOptions) {
     this.#syntax = syntax;
     this.#options = options;
-    const { calls } = syntax;
+    const { calls, thought = { opens: [], closes: [] } } = syntax;
+    this.#thoughtMarks = thought;
+    this.#prompt = promptState(options.promptEnd, syntax);
     this.#callOpens = calls && options.tools.size > 0 ? [...calls.opens, calls.before] : [];
     const context = { source: this.#source, parts: this.#parts, options, syntax };
     this.#reading = syntax.messages
@@ -110,7 +115,7 @@ export class AnswerReader {
     if (this.#isOver || piece === "") return [];
     if (isControl) {
       if (!this.#syntax.marks.some((mark) => mark.includes(piece))) return [];
-      this.#controls.push([this.#arrived, this.#arrived + piece.length]);
+      this.#controls.add(this.#arrived, this.#arrived + piece.length);
     }
     this.#arrived += piece.length;
     this.#source.push(piece);
@@ -137,74 +142,65 @@ export class AnswerReader {
   }
 
   *#answer(): Reading {
-    const { thought, content } = this.#syntax;
-    const { promptEnd, splitsThoughts } = this.#options;
-    const opened = lastOf(promptEnd, thought?.opens ?? []);
-    const closed = lastOf(promptEnd, [...(thought?.closes ?? []), content?.open ?? ""]);
-    let inContent = content !== undefined && lastOf(promptEnd, [content.open])?.at === closed?.at &&
-      closed !== undefined;
-    if (opened && opened.at > (closed?.at ?? -1)) {
-      const begun = promptEnd.slice(opened.at);
-      const isContinued = begun.slice(opened.mark.length).trim() !== "";
-      inContent = yield* this.#thought(!isContinued, begun);
-      for (;;) {
-        if (!(yield* this.#text(inContent, true))) return;
-        inContent = yield* this.#thought(true);
-      }
+    const { thought, inContent } = this.#prompt;
+    let isWrapped = inContent;
+    let isFirst = true;
+    if (thought) {
+      isWrapped = yield* this.#thought(thought);
+      isFirst = false;
     }
-    let follows = false;
-    while (yield* this.#text(inContent, follows)) {
-      inContent = yield* this.#thought(true);
-      follows = true;
+    while (yield* this.#text(isWrapped, isFirst)) {
+      isWrapped = yield* this.#thought({ text: "", isContinued: false });
+      isFirst = false;
     }
   }
 
-  /** Reads text; true if a thought begins. */
-  *#text(inContent: boolean, followsThought: boolean): Reading<boolean> {
-    const { thought, content, ends } = this.#syntax;
-    const { splitsThoughts, tools, promptEnd } = this.#options;
+  /**
+   * Reads text; true if a thought begins.
+   *
+   * @param inContent whether the mark before the text was read
+   * @param isFirst whether no thought came before
+   */
+  *#text(inContent: boolean, isFirst: boolean): Reading<boolean> {
+    const { content, ends } = this.#syntax;
+    const { splitsThoughts, tools } = this.#options;
+    const { opens, closes } = this.#thoughtMarks;
     this.#state = "text";
     const flow = new TextFlow(
       (text) => this.#parts.text("text", text),
-      followsThought && splitsThoughts,
+      !isFirst && splitsThoughts,
     );
-    const opens = thought?.opens ?? [];
-    const closes = thought?.closes ?? [];
     const wraps = content ? [content.open, content.close] : [];
-    const isContinued = !followsThought &&
-      (this.#options.continuesText ?? isContinuedText(promptEnd, this.#syntax));
     const marks = [...opens, ...closes, ...wraps, ...ends, ...this.#callOpens];
+    const isContinued = isFirst && (this.#options.continuesText ?? this.#prompt.continuesText);
     if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow, marks))) return false;
     const scanner = new MarkScanner(marks);
     let isWrapped = inContent;
-    let isControl = false;
-    const atStart = () => !flow.hasText && !isContinued;
     for (;;) {
       const mark = yield* readUntil(
         this.#source,
         scanner,
-        (text, offset) => flow.push(this.#visible(text, offset)),
+        (text, offset) => flow.push(this.#controls.without(text, offset)),
       );
       if (mark === undefined) {
         if (!this.#isCut) flow.push(this.#source.takeAll());
         flow.flush();
         return false;
       }
-      isControl = this.#isControl(this.#source.offset - mark.length);
+      const isControl = this.#controls.has(this.#source.offset - mark.length);
       const isEnd = ends.includes(mark) || mark === content?.close;
+      const mayBegin = isControl || !flow.hasText && !isContinued;
       if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
       else if (this.#callOpens.includes(mark)) {
-        const rest = yield* this.#calls(mark, flow);
-        if (rest === undefined) return false;
-        flow.push(rest);
-      } else if (opens.includes(mark) && (atStart() || isControl)) {
-        if (splitsThoughts) flow.drop();
-        else {
-          flow.push(mark);
-          flow.flush();
-        }
+        const text = yield* this.#calls(mark, this.#syntax.calls!, flow);
+        if (text === undefined) return false;
+        flow.push(text);
+      } else if (opens.includes(mark) && mayBegin) {
+        if (!splitsThoughts) flow.push(mark);
+        else flow.drop();
+        flow.flush();
         return true;
-      } else if (mark === content?.open && (atStart() || isControl)) {
+      } else if (mark === content?.open && mayBegin) {
         flow.dropAround();
         isWrapped = true;
       } else if (mark === content?.close && (isWrapped || isControl)) {
@@ -213,65 +209,66 @@ export class AnswerReader {
       } else if (ends.includes(mark)) {
         flow.drop();
         return false;
-      } else if (closes.includes(mark) && atStart() && splitsThoughts) flow.dropAround();
-      else flow.push(isControl ? "" : mark);
+      } else if (closes.includes(mark) && mayBegin && !flow.hasText && splitsThoughts) {
+        flow.dropAround();
+      } else if (!isControl) flow.push(mark);
     }
   }
 
-  /** Reads a thought up to its end; true if the mark before the answering text was read. */
-  *#thought(isFresh: boolean, begun = ""): Reading<boolean> {
-    const { thought, content, calls } = this.#syntax;
+  /**
+   * Reads a thought up to its end; true if the mark before the answering text was read.
+   *
+   * @param begun what the prompt has of it
+   */
+  *#thought(begun: { readonly text: string; readonly isContinued: boolean }): Reading<boolean> {
+    const { content, calls } = this.#syntax;
     const { splitsThoughts } = this.#options;
-    const { opens, closes } = thought!;
+    const { opens, closes } = this.#thoughtMarks;
     this.#state = "reasoning";
     const kind = splitsThoughts ? "reasoning" : "text";
     // Where thoughts are text, the mark in the prompt is a part of it.
-    let before = splitsThoughts ? "" : begun;
+    let before = splitsThoughts ? "" : begun.text;
     const flow = new TextFlow((text) => {
       this.#parts.text(kind, before + text);
       before = "";
-    }, splitsThoughts && isFresh);
-    if (isFresh && splitsThoughts) {
-      yield* skipSpace(this.#source);
-      yield* takeMark(this.#source, opens);
-      yield* skipSpace(this.#source);
-    }
-    if (isFresh && content) {
-      if (yield* takeMark(this.#source, [content.open])) return true;
-      if (this.#isCut && endsInMark(this.#source, [content.open])) return false;
+    }, splitsThoughts && !begun.isContinued);
+    if (!begun.isContinued) {
+      if (splitsThoughts) {
+        yield* skipSpace(this.#source);
+        yield* takeMark(this.#source, opens);
+        yield* skipSpace(this.#source);
+      }
+      const wraps = content ? [content.open] : [];
+      if (yield* takeMark(this.#source, wraps)) return true;
+      if (this.#isCut && endsInMark(this.#source, wraps)) return false;
     }
     const found = calls && this.#callOpens.length > 0
       ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
       : undefined;
-    const scanner = new MarkScanner([...closes, ...this.#callOpens]);
     const push = (text: string) => found ? found.push(text) : flow.push(text);
+    const scanner = new MarkScanner([...closes, ...this.#callOpens]);
     for (;;) {
       const mark = yield* readUntil(this.#source, scanner, push);
-      if (mark === undefined) {
-        const held = this.#source.takeAll();
-        if (!this.#isCut) push(held);
-        const parts = found?.end(this.#isCut) ?? [];
-        if (parts.length === 0 || !splitsThoughts) flow.flush();
-        if (parts.length > 0) this.#state = "call";
-        this.#parts.add(parts);
+      if (mark === undefined) break;
+      if (closes.includes(mark)) {
+        found?.drop();
+        if (!splitsThoughts) flow.push(mark);
+        else flow.drop();
+        flow.flush();
         return false;
       }
-      if (!closes.includes(mark)) {
-        found?.open(mark);
-        continue;
-      }
-      found?.drop();
-      if (!splitsThoughts) {
-        flow.push(mark);
-        flow.flush();
-      }
-      return false;
+      found?.open(mark);
     }
-  }
-
-  /** Reads calls after a mark; returns the text if they are none, undefined after the last call. */
-  *#calls(mark: string, flow: TextFlow): Reading<string | undefined> {
-    return yield* this.#readCalls(mark, this.#syntax.calls!, flow);
+    const held = this.#source.takeAll();
+    if (!this.#isCut) push(held);
+    const parts = found?.end(this.#isCut) ?? [];
+    if (parts.length > 0) {
+      this.#state = "call";
+      if (splitsThoughts) flow.drop();
+    }
+    flow.flush();
+    this.#parts.add(parts);
+    return false;
   }
 
   /** Reads calls that are the whole answer; false if it is none. */
@@ -287,13 +284,14 @@ export class AnswerReader {
     if (mark === undefined || marks.includes(mark)) return false;
     if (endsInMark(this.#source, marks)) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
-    const rest = yield* this.#readCalls("", { ...BARE, form }, flow);
-    if (rest === undefined) return true;
-    flow.push(rest);
+    const text = yield* this.#calls("", { ...BARE, form }, flow);
+    if (text === undefined) return true;
+    flow.push(text);
     return false;
   }
 
-  *#readCalls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<string | undefined> {
+  /** Reads calls after a mark; returns the text if they are none, undefined after the last call. */
+  *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<string | undefined> {
     const start = this.#source.offset - mark.length;
     const reader = new CallReader(syntax, {
       ...this.#callOptions(),
@@ -326,7 +324,7 @@ export class AnswerReader {
     // Half a call is no text.
     if (isHalf && this.#isCut && mark !== "") return "";
     this.#source.unread(rest);
-    return this.#visible(read.slice(0, read.length - rest.length), start);
+    return this.#controls.without(read.slice(0, read.length - rest.length), start);
   }
 
   #callOptions() {
@@ -336,43 +334,4 @@ export class AnswerReader {
       steps: this.#source.steps,
     };
   }
-
-  #isControl(offset: number): boolean {
-    this.#controls = this.#controls.filter(([, to]) => to > offset);
-    return this.#controls.some(([from, to]) => from <= offset && offset < to);
-  }
-
-  /** Text without the control tokens in it. */
-  #visible(text: string, offset: number): string {
-    this.#controls = this.#controls.filter(([, to]) => to > offset);
-    if (this.#controls.length === 0) return text;
-    const end = offset + text.length;
-    let visible = "";
-    let at = offset;
-    for (const [from, to] of this.#controls) {
-      if (from >= end) break;
-      visible += text.slice(at - offset, Math.max(at, from) - offset);
-      at = Math.max(at, Math.min(to, end));
-    }
-    return visible + text.slice(at - offset);
-  }
-}
-
-/** The last of some marks in a text. */
-function lastOf(
-  text: string,
-  marks: readonly string[],
-): { readonly at: number; readonly mark: string } | undefined {
-  let last: { at: number; mark: string } | undefined;
-  for (const mark of marks) {
-    const at = mark === "" ? -1 : text.lastIndexOf(mark);
-    if (at >= 0 && at > (last?.at ?? -1)) last = { at, mark };
-  }
-  return last;
-}
-
-/** Whether a turn is continued after some of its text. */
-function isContinuedText(promptEnd: string, { thought, content }: Syntax): boolean {
-  const last = lastOf(promptEnd, [...(thought?.closes ?? []), content?.open ?? ""]);
-  return last !== undefined && promptEnd.slice(last.at + last.mark.length).trim() !== "";
 }
