@@ -104,7 +104,7 @@ function region(
   }
   const whole = text.slice(from, end);
   const plainEnd = plain.slice(plain.indexOf(TEXTS.content) + TEXTS.content.length);
-  const trailer = marks.commonEnd(whole, plainEnd);
+  const trailer = whole.endsWith(plainEnd) ? plainEnd : marks.commonEnd(whole, plainEnd);
   return whole.slice(0, whole.length - trailer.length);
 }
 

@@ -1,3 +1,5 @@
+import { TEXTS } from "./probe.ts";
+
 /** Texts of marks: where they begin and end in what a template renders. */
 export class MarkText {
   readonly #specials: readonly string[];
@@ -23,8 +25,8 @@ export class MarkText {
   commonStart(a: string, b: string): string {
     let count = 0;
     while (count < Math.min(a.length, b.length) && a[count] === b[count]) count++;
-    const isBracketed = /[>\]]$/.test(a.slice(0, count));
-    if (isBracketed || this.#mayBegin(a, count) || this.#mayBegin(b, count)) {
+    const isText = [a, b].some((text) => text.startsWith(TEXTS.content, count));
+    if (isText || this.#mayBegin(a, count) || this.#mayBegin(b, count)) {
       return a.slice(0, count);
     }
     for (let at = count; at > 0; at--) {

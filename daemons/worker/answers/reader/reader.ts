@@ -84,6 +84,7 @@ export class AnswerReader {
       ? readMessages({
         ...context,
         messages: syntax.messages,
+        controls: this.#controls,
         enter: (state) => this.#state = state,
         isCut: () => this.#isCut,
       })
