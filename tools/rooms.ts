@@ -95,7 +95,8 @@ const poolManagerd: Rooms = {
 
 const worker: Rooms = {
   "callback.ts": [],
-  "chat": [],
+  "chat/jinja": [],
+  "chat": ["chat/jinja"],
   "cores.ts": [],
   "grammar": [],
   "orphan_watch.ts": [],

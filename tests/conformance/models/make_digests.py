@@ -1,6 +1,6 @@
 """Renders every template with every case by Jinja2, set up as transformers does.
 
-Prints JSON: for each template and case the SHA-256 of the text, or why Jinja2 refuses.
+Prints JSON: for each template the SHA-256 of the texts, or which error refuses them, with the cases.
 
     python3 make_digests.py FOLDER_OF_TEMPLATES [TEMPLATE CASE]
 
@@ -58,40 +58,52 @@ def environment(kind):
     return made
 
 
-def render(source, variables):
-    """The text, and whether it took lists that may be changed."""
-    try:
-        return environment(ImmutableSandboxedEnvironment).from_string(source).render(variables), False
-    except SecurityError:
-        # Some templates keep lists of their own, which transformers' sandbox refuses to change.
-        return environment(SandboxedEnvironment).from_string(source).render(variables), True
+class Template:
+    """A template in transformers' sandbox, and in one where it may change lists."""
+
+    def __init__(self, source):
+        self.strict = environment(ImmutableSandboxedEnvironment).from_string(source)
+        self.lenient = environment(SandboxedEnvironment).from_string(source)
+
+    def render(self, variables):
+        """The text, and whether it took lists that may be changed."""
+        # Each rendering has values of its own, since a template may change them.
+        try:
+            return self.strict.render(json.loads(variables)), False
+        except SecurityError:
+            # Some templates queue ids in a list, which transformers' sandbox refuses.
+            return self.lenient.render(json.loads(variables)), True
+
+    def outcome(self, variables):
+        try:
+            text, changes = self.render(variables)
+        except Exception as error:
+            return f"refused: {type(error).__name__}"
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        return f"changes lists: {sha256}" if changes else sha256
 
 
-def digest(source, variables):
-    try:
-        text, changes = render(source, variables)
-    except Exception as error:
-        return {"refused": f"{type(error).__name__}: {error}"[:100]}
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return {"sha256": sha256, "changes lists": True} if changes else sha256
+def outcomes(template, cases):
+    """Cases by their outcome, since many of a template's texts are the same."""
+    found = {}
+    for name, variables in cases:
+        found.setdefault(template.outcome(variables), []).append(name)
+    return found
 
 
 def main(folder, template=None, case=None):
     if jinja2.__version__ != JINJA:
         sys.exit(f"Expected Jinja2 {JINJA}, found {jinja2.__version__}")
     inputs = pathlib.Path(__file__).with_name("cases.json").read_text(encoding="utf-8")
-    # Each rendering has values of its own, since a template may change them.
     cases = [(case["name"], json.dumps(case["variables"])) for case in json.loads(inputs)]
     paths = sorted(pathlib.Path(folder).glob("*.jinja"), key=lambda path: path.name)
     sources = {path.stem: path.read_text(encoding="utf-8") for path in paths}
     if template is not None:
-        print(render(sources[template], json.loads(dict(cases)[case]))[0], end="")
+        print(Template(sources[template]).render(dict(cases)[case])[0], end="")
         return
-    digests = {
-        name: {case: digest(source, json.loads(variables)) for case, variables in cases}
-        for name, source in sources.items()
-    }
-    print(json.dumps(digests, indent=1, ensure_ascii=False))
+    digests = {name: outcomes(Template(source), cases) for name, source in sources.items()}
+    lines = [f"{json.dumps(name)}: {json.dumps(found)}" for name, found in digests.items()]
+    print("{\n" + ",\n".join(lines) + "\n}")
 
 
 main(*sys.argv[1:])
