@@ -1,7 +1,8 @@
 import { isRecord, parseJson } from "#shared/json.ts";
 import { linesOf, type MarkText } from "./mark_text.ts";
 import type { Surroundings } from "./find_thought.ts";
-import { callTurn, FIRST, type Prober, type ProbeTurn, SECOND, TEXTS, TOOLS } from "./probe.ts";
+import { callTurn, FIRST, type Prober, SECOND, TEXTS, TOOLS } from "./probe.ts";
+import type { Turn } from "./render.ts";
 import type { CallForm, CallSyntax, JsonForm, MessageSyntax, TaggedForm } from "./syntax.ts";
 
 /** Calls as a template writes them, without what stands around the turn. */
@@ -42,7 +43,7 @@ function writtenCalls(
 ): Written | undefined {
   const said = [{ role: "assistant", content: TEXTS.content }];
   const plain = prober.answer(said, TOOLS) ?? prober.answer(said) ?? "";
-  const results: ProbeTurn[] = [{
+  const results: Turn[] = [{
     ...{ role: "tool", content: "Result7Text", name: TEXTS.first, tool_call_id: TEXTS.firstId },
   }];
   let fallback: Written | undefined;

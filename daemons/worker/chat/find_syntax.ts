@@ -2,10 +2,9 @@ import { findCalls } from "./find_calls.ts";
 import { findThought } from "./find_thought.ts";
 import { KNOWN_SYNTAXES, USUAL_CALLS } from "./known_syntaxes.ts";
 import { MarkText } from "./mark_text.ts";
-import { Prober, type Render, TEXTS, TOOLS, USER } from "./probe.ts";
+import { Prober, TEXTS, TOOLS, USER } from "./probe.ts";
+import type { Render } from "./render.ts";
 import { type Syntax, withMarks } from "./syntax.ts";
-
-export type { Render } from "./probe.ts";
 
 /**
  * Finds how a model writes thoughts and calls: it renders the model's template with and without

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { findSyntax, type Render } from "./find_syntax.ts";
-import type { ProbeTurn } from "./probe.ts";
+import { findSyntax } from "./find_syntax.ts";
+import type { Render, Turn } from "./render.ts";
 import type { CallSyntax, Syntax } from "./syntax.ts";
 
 /** A call as templates get it. */
@@ -11,13 +11,13 @@ interface Call {
 
 /** How a made-up template writes a turn of the assistant, and begins one. */
 interface Writer {
-  readonly answer: (turn: ProbeTurn, isLast: boolean) => string;
+  readonly answer: (turn: Turn, isLast: boolean) => string;
   readonly prompt?: (thinks: boolean) => string;
 }
 
 /** A made-up template. */
 function template({ answer, prompt = () => "" }: Writer): Render {
-  return (turns, tools, { addGenerationPrompt = false, kwargs = {} } = {}) => {
+  return (turns, tools, { addGenerationPrompt = true, kwargs = {} } = {}) => {
     const written = turns.map((turn, index) => {
       const isLast = index === turns.length - 1;
       const text = turn.role === "assistant" ? answer(turn, isLast) : String(turn.content ?? "");
@@ -30,11 +30,11 @@ function template({ answer, prompt = () => "" }: Writer): Render {
   };
 }
 
-function callsOf(turn: ProbeTurn): readonly Call[] {
-  return (turn["tool_calls"] ?? []) as readonly Call[];
+function callsOf(turn: Turn): readonly Call[] {
+  return (turn.tool_calls ?? []) as readonly Call[];
 }
 
-function textOf(turn: ProbeTurn): string {
+function textOf(turn: Turn): string {
   return typeof turn.content === "string" ? turn.content : "";
 }
 
@@ -42,7 +42,7 @@ const json = (value: unknown) => JSON.stringify(value);
 
 /** Finds the calls of a template that writes them after its text. */
 function callsIn(write: (calls: readonly Call[]) => string): CallSyntax | undefined {
-  const answer = (turn: ProbeTurn) => {
+  const answer = (turn: Turn) => {
     const calls = callsOf(turn);
     return textOf(turn) + (calls.length > 0 ? write(calls) : "");
   };
@@ -243,12 +243,12 @@ for (const [name, write, expected] of CALLS) {
 const THOUGHTS: readonly [string, Writer, Pick<Syntax, "thought" | "content">][] = [
   ["in a turn of the past", {
     answer: (turn) =>
-      (turn["reasoning_content"] ? `<muse>\n${turn["reasoning_content"]}\n</muse>\n\n` : "") +
+      (turn.reasoning_content ? `<muse>\n${turn.reasoning_content}\n</muse>\n\n` : "") +
       textOf(turn),
   }, { thought: { opens: ["<muse>"], closes: ["</muse>"] } }],
   ["in the last turn, after a prompt that opens them", {
     answer: (turn, isLast) =>
-      (isLast ? `(muse)\n${turn["reasoning_content"] ?? ""}\n(done)\n\n` : "") + textOf(turn),
+      (isLast ? `(muse)\n${turn.reasoning_content ?? ""}\n(done)\n\n` : "") + textOf(turn),
     prompt: (thinks) => thinks ? "(muse)\n" : "(muse)\n\n(done)\n\n",
   }, { thought: { opens: ["(muse)"], closes: ["(done)"] } }],
   ["as a part of the content", {
@@ -268,12 +268,12 @@ const THOUGHTS: readonly [string, Writer, Pick<Syntax, "thought" | "content">][]
   }, { thought: { opens: ["<muse>"], closes: ["</muse>"] } }],
   ["ended by a mark alone", {
     answer: (turn) =>
-      (turn["reasoning_content"] ? `${turn["reasoning_content"]}\n[ANSWER]\n` : "") + textOf(turn),
+      (turn.reasoning_content ? `${turn.reasoning_content}\n[ANSWER]\n` : "") + textOf(turn),
     prompt: () => "My thoughts:\n",
   }, { thought: { opens: ["My thoughts:"], closes: ["[ANSWER]"] } }],
   ["before text in marks", {
     answer: (turn) =>
-      (turn["reasoning_content"] ? `<|START_M|>${turn["reasoning_content"]}<|END_M|>` : "") +
+      (turn.reasoning_content ? `<|START_M|>${turn.reasoning_content}<|END_M|>` : "") +
       `<|START_A|>${textOf(turn)}<|END_A|>`,
   }, {
     thought: { opens: ["<|START_M|>"], closes: ["<|END_M|>"] },
@@ -291,7 +291,7 @@ for (const [name, writer, expected] of THOUGHTS) {
 
 Deno.test("texts of tokens tell where a mark begins", () => {
   const mark = "]~[";
-  const answer = (turn: ProbeTurn) =>
+  const answer = (turn: Turn) =>
     textOf(turn) +
     callsOf(turn).map(({ function: call }) =>
       `${mark}<do name="${call.name}">${

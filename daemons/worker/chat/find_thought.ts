@@ -1,15 +1,7 @@
 import type { MarkText } from "./mark_text.ts";
 import { mirrors } from "./mark_text.ts";
-import {
-  callTurn,
-  FIRST,
-  type Prober,
-  type ProbeTurn,
-  TEXTS,
-  THINKING,
-  TOOLS,
-  USER,
-} from "./probe.ts";
+import { callTurn, FIRST, type Prober, TEXTS, THINKING, TOOLS, USER } from "./probe.ts";
+import type { Turn } from "./render.ts";
 import type { Syntax, ThoughtSyntax } from "./syntax.ts";
 
 /** What an answer's text and thoughts stand between. */
@@ -95,7 +87,7 @@ interface ThoughtInHistory {
 /** A thought in a turn of the past, where a template writes one. */
 function thoughtInHistory(prober: Prober): ThoughtInHistory | undefined {
   const { thought, content } = TEXTS;
-  const fields: readonly Partial<ProbeTurn>[] = [
+  const fields: readonly Partial<Turn>[] = [
     { reasoning_content: thought },
     { thinking: thought },
     { content: [{ type: "thinking", thinking: thought }, { type: "text", text: content }] },

@@ -1,23 +1,4 @@
-/** A turn of a probe, in the form that chat templates expect. */
-export interface ProbeTurn {
-  readonly role: string;
-  readonly content?: unknown;
-  readonly [field: string]: unknown;
-}
-
-/** What a template is rendered with beside its turns. */
-export interface ProbeOptions {
-  readonly addGenerationPrompt?: boolean;
-  /** Variables of the template, such as `enable_thinking`. */
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-}
-
-/** Renders a template; throws its errors. */
-export type Render = (
-  turns: readonly ProbeTurn[],
-  tools: readonly unknown[],
-  options?: ProbeOptions,
-) => string;
+import type { Render, RenderOptions, Turn } from "./render.ts";
 
 /** Texts of probes, which no template contains. */
 export const TEXTS = {
@@ -27,7 +8,7 @@ export const TEXTS = {
   ...{ firstId: "a1b2c3d4e", secondId: "z9y8x7w6v" },
 } as const;
 
-export const USER: ProbeTurn = { role: "user", content: TEXTS.user };
+export const USER: Turn = { role: "user", content: TEXTS.user };
 
 /** Switches of thinking that templates know, on and off. */
 export const THINKING = [
@@ -70,11 +51,12 @@ export const SECOND: ProbeCall = {
 export function callTurn(
   calls: readonly ProbeCall[],
   asText: boolean,
-  content: unknown,
-): ProbeTurn {
+  content: string | null,
+): Turn {
   return {
     role: "assistant",
-    content,
+    // Some templates tell calls from text by a content of none.
+    content: content as string,
     tool_calls: calls.map(({ id, name, values }) => ({
       id,
       type: "function",
@@ -98,13 +80,13 @@ export class Prober {
   }
 
   whole(
-    turns: readonly ProbeTurn[],
+    turns: readonly Turn[],
     tools: readonly unknown[] = [],
-    options: ProbeOptions = {},
+    options: RenderOptions = {},
   ): string | undefined {
     this.#count++;
     try {
-      return this.#render(turns, tools, options);
+      return this.#render(turns, tools, { addGenerationPrompt: false, ...options });
     } catch {
       return undefined;
     }
@@ -112,9 +94,9 @@ export class Prober {
 
   /** What is rendered after the last text of the user. */
   answer(
-    turns: readonly ProbeTurn[],
+    turns: readonly Turn[],
     tools: readonly unknown[] = [],
-    options: ProbeOptions = {},
+    options: RenderOptions = {},
   ): string | undefined {
     const text = this.whole([USER, ...turns], tools, options);
     const at = text?.lastIndexOf(TEXTS.user) ?? -1;
@@ -122,7 +104,7 @@ export class Prober {
   }
 
   /** What is rendered between the user's text and another turn of the user. */
-  past(turns: readonly ProbeTurn[]): string | undefined {
+  past(turns: readonly Turn[]): string | undefined {
     const text = this.whole([USER, ...turns, { role: "user", content: "Next7Turn" }]);
     const at = text?.indexOf(TEXTS.user) ?? -1;
     return at < 0 ? undefined : text!.slice(at + TEXTS.user.length);

@@ -1,13 +1,13 @@
 import { Template } from "../../../daemons/worker/chat/jinja/template.ts";
 import { fromJs } from "../../../daemons/worker/chat/jinja/json.ts";
-import type { Render } from "../../../daemons/worker/chat/find_syntax.ts";
+import type { Render } from "../../../daemons/worker/chat/render.ts";
 
 const NOW = new Date("2026-01-02T03:04:05Z");
 
 /** Renders a real template, without tokens of begin and end, as llama.cpp's tests do. */
 export function renderer(source: string): Render {
   const template = new Template(source, { now: () => NOW });
-  return (turns, tools, { addGenerationPrompt = false, kwargs = {} } = {}) =>
+  return (turns, tools, { addGenerationPrompt = true, kwargs = {} } = {}) =>
     template.render(
       Object.entries({
         messages: turns,
