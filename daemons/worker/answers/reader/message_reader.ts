@@ -4,7 +4,7 @@ import type { ControlSpans } from "./control_spans.ts";
 import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readArguments } from "./json_call.ts";
 import type { Parts } from "./parts.ts";
-import type { ReaderOptions } from "./reader.ts";
+import type { ReaderOptions } from "./reader_options.ts";
 import {
   endsInMark,
   more,

@@ -5,7 +5,7 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
 import { type Part, Parts } from "./parts.ts";
 import { type PromptState, promptState } from "./prompt_state.ts";
-import type { Offered } from "./schema_type.ts";
+import type { ReaderOptions } from "./reader_options.ts";
 import {
   endsInMark,
   more,
@@ -20,23 +20,7 @@ import { TextFlow } from "./text_flow.ts";
 import { ThoughtCalls } from "./thought_calls.ts";
 
 export type { Part } from "./parts.ts";
-
-/** Options of {@linkcode AnswerReader}. */
-export interface ReaderOptions {
-  /** JSON schemas of the offered functions' parameters, by name; without functions nothing is a call. */
-  readonly tools: Offered;
-  /**
-   * The prompt from the beginning of the answer's turn on. A thought may be open at its end, and text
-   * of a turn that is continued may stand in it.
-   */
-  readonly promptEnd: string;
-  /** Whether text of the answer stands at its end; by default what follows the last mark tells. */
-  readonly continuesText?: boolean;
-  /** Whether the answer ends after the first call. */
-  readonly isSingle: boolean;
-  /** Whether thoughts are split from text; otherwise they are text, with their marks. */
-  readonly splitsThoughts: boolean;
-}
+export type { ReaderOptions } from "./reader_options.ts";
 
 /** What a call that is the whole answer begins with. */
 const BARE_OPENS: readonly string[] = ["{", "[", "```"];
