@@ -4,6 +4,16 @@ import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
+import {
+  asIs,
+  type ChatSwitches,
+  continuing,
+  endsWithAnswer,
+  findThinking,
+  refuseSwitch,
+  switchFields,
+  type SwitchNames,
+} from "./chat_switches.ts";
 import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
@@ -22,12 +32,13 @@ const NAMES = {
  *
  * @param props Its reply to `GET /props`.
  */
-export function llamaServer(
+export async function llamaServer(
   server: OpenaiServer,
   model: string,
   props: Record<string, unknown>,
   vocabularySize: number,
-): ServerKind {
+  signal: AbortSignal,
+): Promise<ServerKind> {
   const settings = props["default_generation_settings"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
   return {
@@ -35,12 +46,50 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     // A grammar that would end our llama.cpp would end that one, too.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
     generateText: (request, order) =>
-      generateText(server, model, request, samplingFields(request, NAMES), order),
+      generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
   };
+}
+
+/** Switches of a prompt that its template makes. */
+const TEMPLATE_SWITCHES: SwitchNames = {
+  reasoning_effort: asIs("reasoning_effort"),
+  // Without the chat route the text comes as the model writes it.
+  reasoning_format: () => ({}),
+  chat_template_kwargs: asIs("chat_template_kwargs"),
+  // It continues an answer in any case.
+  continue_final_message: ({ continue_final_message, messages }) =>
+    continue_final_message ? continuing : endsWithAnswer(messages) ? undefined : {},
+};
+
+/** Switches of the chat route. */
+const CHAT_SWITCHES: SwitchNames = {
+  ...TEMPLATE_SWITCHES,
+  reasoning_format: asIs("reasoning_format"),
+  // Older versions know the second.
+  reasoning_budget_tokens: ({ reasoning_budget_tokens }) => ({
+    reasoning_budget_tokens,
+    thinking_budget_tokens: reasoning_budget_tokens,
+  }),
+};
+
+/** The prompt that the model's template makes of a chat; undefined if it refuses the chat. */
+async function applyTemplate(
+  server: OpenaiServer,
+  body: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const reply = await server.post("/apply-template", body, signal);
+    return isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+  } catch (error) {
+    if (error instanceof LlorchError && error.code !== "WORKER_LOST") return undefined;
+    throw error;
+  }
 }
 
 function llamaTokens(server: OpenaiServer): TokenServer {
@@ -75,23 +124,25 @@ function llamaTokens(server: OpenaiServer): TokenServer {
   }
 
   return {
-    async tokenize(fields: PromptFields, signal) {
-      const { prompt, prompt_tokens, messages } = fields;
+    async tokenize(fields: PromptFields & ChatSwitches, signal) {
+      const { prompt, prompt_tokens, messages, special = false } = fields;
+      if (fields.suffix !== undefined) refuseSwitch("suffix");
       if (prompt_tokens) return [...prompt_tokens];
       if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: false }, signal);
+        return await tokenizeText(prompt, { add_special: true, parse_special: special }, signal);
       }
       const tools = offeredTools(fields);
       const reply = await server.post("/apply-template", {
         messages,
         ...(tools.length > 0 ? { tools } : {}),
+        ...switchFields(fields, TEMPLATE_SWITCHES),
       }, signal);
       const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
       return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
     },
     detokenize,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
-      const { logprobs, json_schema, ...rest } = request;
+      const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
       const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {
@@ -103,6 +154,7 @@ function llamaTokens(server: OpenaiServer): TokenServer {
         ...defined({ json_schema }),
         n_predict: limit,
         ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
+        ...(post_sampling_probs === true ? { post_sampling_probs } : {}),
         seed,
         stream: true,
         return_tokens: true,
@@ -148,13 +200,17 @@ const IMPOSSIBLE = -9999;
 
 function readOdds(value: unknown, top: number): ChosenLogprob[] {
   const list = Array.isArray(value) ? value.filter(isRecord) : [];
+  // After sampling it sends probabilities, under other names.
+  const logprobOf = ({ prob, logprob }: Record<string, unknown>) =>
+    prob === undefined ? Number(logprob ?? IMPOSSIBLE) : Math.log(Number(prob));
   const one = (odds: Record<string, unknown>) => ({
     id: Number(odds["id"]),
     t: String(odds["token"] ?? ""),
-    logprob: Math.max(IMPOSSIBLE, Number(odds["logprob"] ?? IMPOSSIBLE)),
+    logprob: Math.max(IMPOSSIBLE, logprobOf(odds)),
   });
   return list.map((odds) => {
-    const others = Array.isArray(odds["top_logprobs"]) ? odds["top_logprobs"].filter(isRecord) : [];
+    const nearest = odds["top_logprobs"] ?? odds["top_probs"];
+    const others = Array.isArray(nearest) ? nearest.filter(isRecord) : [];
     return { ...one(odds), top: others.slice(0, top).map(one) };
   });
 }
