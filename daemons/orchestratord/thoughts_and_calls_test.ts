@@ -94,7 +94,7 @@ Deno.test("a worker that dies in a thought or a call leaves no trace in its job'
   withScript(async (harness) => {
     const { client, pool, events } = harness;
     const expected = lasting(await events(task));
-    for (let said = 1; said <= SCRIPT.length; said++) {
+    for (let said = 1; said < SCRIPT.length; said++) {
       pool.only().allow(said);
       const received: Received[] = [];
       let tokens = 0;
@@ -270,4 +270,23 @@ Deno.test("numbers reach the worker in the client's digits, also after a restart
     await pool.ready();
     await harness.events(job_id);
     check(bodies.pop()!);
+  }));
+
+Deno.test("the tokens of a long prompt are counted with all that they depend on", () =>
+  withHarness({}, async ({ events, pool }) => {
+    await events({ ...task, max_tokens: 1 });
+    const long = "w1 ".repeat(500);
+    const prompt = { prompt: long, suffix: "w2", special: true };
+    await events({ model: "counter", max_tokens: 1, ...prompt });
+    const chat = {
+      messages: [{ role: "user" as const, content: long }, {
+        role: "assistant" as const,
+        content: "a",
+      }],
+      reasoning_effort: "low" as const,
+      chat_template_kwargs: { enable_thinking: true },
+      continue_final_message: false,
+    };
+    await events({ model: "counter", max_tokens: 1, ...chat });
+    assert.deepEqual(pool.only().counted, [prompt, { ...chat, tools: [] }]);
   }));

@@ -80,7 +80,7 @@ export const chatShape = {
 };
 
 /** A chat template comes from the model or its operator, never from a request. */
-export const noTemplate = z.never({
+export const noTemplate = z.unknown().refine((value) => value === undefined, {
   error: "cannot be given in a request: the operator sets a model's template with " +
     "chat_template_file, and chat_template_kwargs sets its variables",
 }).optional().meta({ description: "Refused" });
@@ -91,8 +91,8 @@ export function checkChatFields(request: Record<string, unknown>, context: z.Ref
     context.addIssue({ code: "custom", path: [path], message });
   const { messages, continue_final_message: continues } = request;
   if (messages === undefined) {
-    for (const field of ["reasoning_effort", "chat_template_kwargs", "continue_final_message"]) {
-      if (request[field] === undefined || request[field] === null) continue;
+    for (const field of Object.keys(chatShape)) {
+      if (request[field] === undefined) continue;
       refuse(field, "needs messages: a prompt has no chat template");
     }
     return;

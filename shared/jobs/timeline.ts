@@ -52,7 +52,9 @@ function waitOf({ created_at, attempts: [first] }: JobView): string {
 function endOf({ error, usage, stop_reason }: JobView): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
   if (usage === undefined) return "";
-  const { tokens_in, tokens_cached, tokens_out } = usage;
+  const { tokens_in, tokens_cached, tokens_out, reasoning_tokens } = usage;
   const why = stop_reason === undefined ? "" : `${stop_reason}: `;
-  return `${why}${tokens_out} tokens out, ${tokens_in} in (${tokens_cached} of them from the cache)`;
+  const thinking = reasoning_tokens ? ` (${reasoning_tokens} of them thinking)` : "";
+  return `${why}${tokens_out} tokens out${thinking}, ` +
+    `${tokens_in} in (${tokens_cached} of them from the cache)`;
 }

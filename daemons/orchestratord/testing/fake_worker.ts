@@ -2,6 +2,7 @@ import {
   ACCEPTED,
   type EndData,
   type ExecuteRequest,
+  type RouteInput,
   type TokenData,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
@@ -22,6 +23,8 @@ export class FakeWorker {
   onExecute: () => void = () => {};
   /** Called with the text of each execution's body. */
   onBody: ((text: string) => void) | undefined;
+  /** Prompts whose tokens were to be counted. */
+  readonly counted: RouteInput<typeof workerRoutes.tokenize>["body"][] = [];
   /** Calls for embeddings. */
   calls = 0;
   /** Executions whose client closed the stream. */
@@ -108,6 +111,7 @@ export class FakeWorker {
       tokens: 1,
     }));
     app.mount(workerRoutes.tokenize, ({ body }) => {
+      this.counted.push(body);
       const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
       return { tokens, count: tokens.length };
     });

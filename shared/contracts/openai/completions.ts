@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./common.ts";
+import {
+  always,
+  openaiHead,
+  openaiShape,
+  openaiUsage,
+  refuse,
+  type Unsupported,
+} from "./common.ts";
 import { ALWAYS, modelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
@@ -12,6 +19,10 @@ const tokens = z.array(tokenId).min(1);
 
 const UNSUPPORTED: Unsupported = {
   echo: (value) => value === false,
+  reasoning_effort: always,
+  reasoning_budget_tokens: always,
+  thinking_budget_tokens: always,
+  chat_template_kwargs: always,
   best_of: (value) => value === 1,
 };
 

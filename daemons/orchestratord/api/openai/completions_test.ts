@@ -71,7 +71,7 @@ Deno.test("completionTasks() reads special tokens in texts unless the request sa
 
 Deno.test("completionRequest refuses by name what would change the answer", () => {
   assert.ok(request({ echo: false, best_of: 1, suffix: null, user: "u" }));
-  for (const extra of [{ echo: true }, { best_of: 2 }]) {
+  for (const extra of [{ echo: true }, { best_of: 2 }, { reasoning_effort: "low" }]) {
     assert.throws(() => request(extra), /is not supported/);
   }
   assert.throws(() => request({ chat_template: "x" }), /cannot be given in a request/);
