@@ -59,12 +59,15 @@ export async function vllm(
   };
 }
 
+/** The names that templates have for the switch. */
+const NO_THINKING = { enable_thinking: false, thinking: false } as const;
+
 /** Switches of a prompt that its template makes; effort is a variable of the template, as in its chats. */
 const TEMPLATE_SWITCHES: SwitchNames = {
   reasoning_effort: ({ reasoning_effort, chat_template_kwargs }) => ({
     chat_template_kwargs: {
       ...chat_template_kwargs,
-      ...(reasoning_effort === "none" ? { enable_thinking: false } : { reasoning_effort }),
+      ...(reasoning_effort === "none" ? NO_THINKING : { reasoning_effort }),
     },
   }),
   // Without the chat route the text comes as the model writes it.
@@ -78,6 +81,13 @@ const TEMPLATE_SWITCHES: SwitchNames = {
 function chatSwitches(fields: ReadonlySet<string>): SwitchNames {
   return {
     ...TEMPLATE_SWITCHES,
+    // gpt-oss's prompt is not made by a template, and has the effort of this field.
+    reasoning_effort: (request) => ({
+      ...TEMPLATE_SWITCHES.reasoning_effort?.(request),
+      ...(fields.has("reasoning_effort") && request.reasoning_effort !== "none"
+        ? { reasoning_effort: request.reasoning_effort }
+        : {}),
+    }),
     // Without a reasoning parser the text is as the model writes it; with one it always splits.
     reasoning_format: ({ reasoning_format }) => reasoning_format === "auto" ? {} : undefined,
     reasoning_budget_tokens: ({ reasoning_budget_tokens }) =>
