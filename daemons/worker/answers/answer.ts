@@ -2,6 +2,7 @@ import {
   type ChosenLogprob,
   type StopReason,
   toErrorData,
+  type TokenData,
   type WorkerEvent,
 } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
@@ -32,6 +33,8 @@ export interface TokenCounts {
   readonly tokensOut: number;
   /** Tokens that earlier attempts generated. */
   readonly resumed: number;
+  /** Tokens of thinking, which `tokensOut` counts too. */
+  readonly reasoning?: number | undefined;
   /** Evaluated tokens of the prompt and the resumed tokens; undefined once tokens are generated. */
   readonly prompt?: { readonly done: number; readonly total: number } | undefined;
 }
@@ -145,8 +148,17 @@ export class Answer {
     this.#lastTokenAt = now;
   }
 
-  /** Sends text with the ids of its tokens. */
-  text(t: string, ids: readonly number[], logprobs: readonly ChosenLogprob[]): void {
+  /**
+   * Sends text with the ids of its tokens.
+   *
+   * @param part The channel of a thought or call; absent: the answer.
+   */
+  text(
+    t: string,
+    ids: readonly number[],
+    logprobs: readonly ChosenLogprob[],
+    part: Pick<TokenData, "channel" | "call"> = {},
+  ): void {
     this.#send({
       event: "token",
       data: {
@@ -154,6 +166,7 @@ export class Answer {
         i: this.#index++,
         ids: [...ids],
         ...(logprobs.length > 0 ? { logprobs: [...logprobs] } : {}),
+        ...part,
       },
     });
   }
@@ -188,7 +201,7 @@ export class Answer {
 
   /** Ends with an `end` event. */
   end(reason: StopReason, calls: readonly ToolCall[]): void {
-    const { tokensIn, tokensCached, tokensOut } = this.#source.counts();
+    const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
       event: "end",
       data: {
@@ -199,6 +212,7 @@ export class Answer {
         decode_time_ms: Math.round(this.#decodeMs * 1000) / 1000,
         stop_reason: reason,
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
+        ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
         seed: this.spec.seed,
       },
     });

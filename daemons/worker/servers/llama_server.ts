@@ -4,6 +4,16 @@ import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
+import {
+  asIs,
+  type ChatSwitches,
+  continuing,
+  endsWithAnswer,
+  findThinking,
+  refuseSwitch,
+  switchFields,
+  type SwitchNames,
+} from "./chat_switches.ts";
 import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
@@ -22,12 +32,13 @@ const NAMES = {
  *
  * @param props Its reply to `GET /props`.
  */
-export function llamaServer(
+export async function llamaServer(
   server: OpenaiServer,
   model: string,
   props: Record<string, unknown>,
   vocabularySize: number,
-): ServerKind {
+  signal: AbortSignal,
+): Promise<ServerKind> {
   const settings = props["default_generation_settings"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
   return {
@@ -35,12 +46,50 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
     generateText: (request, order) =>
-      generateText(server, model, request, samplingFields(request, NAMES), order),
+      generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
   };
+}
+
+/** Switches of a prompt that its template makes. */
+const TEMPLATE_SWITCHES: SwitchNames = {
+  reasoning_effort: asIs("reasoning_effort"),
+  // Without the chat route the text comes as the model writes it.
+  reasoning_format: () => ({}),
+  chat_template_kwargs: asIs("chat_template_kwargs"),
+  // It continues an answer in any case.
+  continue_final_message: ({ continue_final_message, messages }) =>
+    continue_final_message ? continuing : endsWithAnswer(messages) ? undefined : {},
+};
+
+/** Switches of the chat route. */
+const CHAT_SWITCHES: SwitchNames = {
+  ...TEMPLATE_SWITCHES,
+  reasoning_format: asIs("reasoning_format"),
+  // Older versions know the second.
+  reasoning_budget_tokens: ({ reasoning_budget_tokens }) => ({
+    reasoning_budget_tokens,
+    thinking_budget_tokens: reasoning_budget_tokens,
+  }),
+};
+
+/** The prompt that the model's template makes of a chat; undefined if it refuses the chat. */
+async function applyTemplate(
+  server: OpenaiServer,
+  body: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const reply = await server.post("/apply-template", body, signal);
+    return isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+  } catch (error) {
+    if (error instanceof LlorchError && error.code !== "WORKER_LOST") return undefined;
+    throw error;
+  }
 }
 
 function llamaTokens(server: OpenaiServer): TokenServer {
@@ -75,25 +124,25 @@ function llamaTokens(server: OpenaiServer): TokenServer {
   }
 
   return {
-    async tokenize(fields: PromptFields, signal) {
+    async tokenize(fields: PromptFields & ChatSwitches, signal) {
       const { prompt, prompt_tokens, messages, special = false } = fields;
       refuseGap(fields);
       if (prompt_tokens) return [...prompt_tokens];
       if (prompt !== undefined) {
-        const options = { add_special: true, parse_special: special };
-        return await tokenizeText(prompt, options, signal);
+        return await tokenizeText(prompt, { add_special: true, parse_special: special }, signal);
       }
       const tools = offeredTools(fields);
       const reply = await server.post("/apply-template", {
         messages,
         ...(tools.length > 0 ? { tools } : {}),
+        ...switchFields(fields, TEMPLATE_SWITCHES),
       }, signal);
       const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
       return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
     },
     detokenize,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
-      const { logprobs, post_sampling_probs, json_schema, ...rest } = request;
+      const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
       const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {

@@ -165,8 +165,7 @@ export class RemoteModel implements Model {
       seed,
     };
     const { tokens } = kind;
-    // Only the server knows how its model writes calls.
-    if (!tokens || offeredTools(request).length > 0) {
+    if (!tokens || needsChatRoute(request, kind)) {
       requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
@@ -229,6 +228,19 @@ export class RemoteModel implements Model {
       this.#calls--;
     }
   }
+}
+
+/**
+ * Whether only the server can tell the parts of an answer apart: it knows how its model writes calls
+ * and thoughts. With `reasoning_format: "none"` thoughts are not told apart, and the answer can be
+ * resumed.
+ */
+function needsChatRoute(request: ExecuteRequest, { thinks }: ServerKind): boolean {
+  if (request.messages === undefined) return false;
+  if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
+    return true;
+  }
+  return thinks && request.reasoning_format !== "none";
 }
 
 /** The methods of a tokenizer that the checks of a request do not call. */

@@ -47,6 +47,7 @@ export class RemoteRun {
   /** Tokens whose text comes with a later token. */
   #silent: { ids: number[]; logprobs: ChosenLogprob[] } = { ids: [], logprobs: [] };
   #fresh = 0;
+  #reasoning = 0;
   #usage: Usage = {};
   #onRoom = () => {};
 
@@ -86,6 +87,7 @@ export class RemoteRun {
     let calls: readonly ToolCall[] = [];
     for await (const piece of this.#spec.generate(signal)) {
       this.#usage = { ...this.#usage, ...piece.usage };
+      this.#sendParts(piece);
       const isOver = this.#accept(piece);
       if (this.answer.ended) return;
       if (isOver) return this.answer.end("STOP_SEQUENCE", []);
@@ -99,6 +101,25 @@ export class RemoteRun {
     }
     this.#sendText(this.#gate.flush(stop === "MAX_TOKENS"));
     this.answer.end(stop, calls);
+  }
+
+  /** Sends thoughts and calls, in which stop strings are not looked for. */
+  #sendParts({ reasoning, callParts = [] }: Piece): void {
+    if (this.answer.ended || reasoning === undefined && callParts.length === 0) return;
+    const isFirst = !this.answer.hasTokens;
+    this.#fresh++;
+    this.answer.sawTokens(1);
+    if (isFirst) this.answer.report();
+    if (reasoning !== undefined) {
+      this.#reasoning++;
+      this.answer.text(reasoning, [], [], { channel: "reasoning" });
+    }
+    if (callParts.length === 0) return;
+    // Text that might have become a stop string stands before the call.
+    this.#sendText(this.#gate.flush(false));
+    for (const { arguments: text, ...call } of callParts) {
+      this.answer.text(text, [], [], { channel: "call", call });
+    }
   }
 
   /** @returns whether a stop string is complete */
@@ -148,6 +169,7 @@ export class RemoteRun {
       tokensIn,
       tokensCached: Math.min(this.#usage.tokensCached ?? 0, tokensIn),
       tokensOut: resumed + this.#fresh,
+      reasoning: this.#usage.reasoning ?? this.#reasoning,
       resumed,
       prompt: this.#promptRead(),
     };

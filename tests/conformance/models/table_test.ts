@@ -10,8 +10,8 @@ import { readSse } from "#shared/http/sse.ts";
 import { loadLlama } from "../../../daemons/worker/engine/llama/load.ts";
 import { openWorker, TOKEN, whenReady } from "../../../daemons/worker/testing/worker.ts";
 import { llamaSource } from "../../support/llama_source.ts";
-import { writeScriptModel } from "../../support/script_model.ts";
-import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
+import { FAMILIES } from "./families.ts";
+import { writeFamily } from "./family_file.ts";
 import { KNOWN_FAILURES } from "./known_failures.ts";
 import { COLUMNS, type Execute, isGood, type Row, rowOf, TableLines } from "./table.ts";
 
@@ -22,6 +22,7 @@ Deno.test({
   name: `every family's thoughts and calls are understood${why}`,
   ignore: "why" in source,
   async fn(t) {
+    assert.ok("folder" in source);
     const lines = new TableLines(FAMILIES.map(({ name }) => name));
     const folder = await Deno.makeTempDir({ prefix: "llorch-families-" });
     try {
@@ -29,7 +30,7 @@ Deno.test({
       await t.step(lines.head, () => {});
       for (const family of FAMILIES) {
         const path = join(folder, "family.gguf");
-        await writeFamily(path, family);
+        await writeFamily(path, family, source.folder);
         const row = await withWorker(path, (execute) => rowOf(family, execute));
         await t.step(lines.row(family.name, row), () => checkRow(family.name, row));
       }
@@ -39,18 +40,6 @@ Deno.test({
     }
   },
 });
-
-async function writeFamily(path: string, family: Family): Promise<void> {
-  assert.ok("folder" in source);
-  const name = `${family.template}.jinja`;
-  const template = await Deno.readTextFile(join(source.folder, "models/templates", name));
-  const scripts = scriptsOf(family);
-  writeScriptModel(path, {
-    ...family,
-    template,
-    scripts: SCRIPTS.map((script) => scripts[script]),
-  });
-}
 
 /** Runs a worker of this process with a model. */
 async function withWorker<T>(model: string, work: (execute: Execute) => Promise<T>): Promise<T> {
