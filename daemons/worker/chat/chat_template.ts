@@ -1,14 +1,17 @@
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "./call_syntax.ts";
+import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
 import { TemplateError } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
-import { type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
+import { type Render, type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
+import type { Syntax } from "./syntax.ts";
+import { splitThought } from "./split_thought.ts";
 import { type ChatMessage, textOf, turnsOf } from "./turns.ts";
 
 /**
@@ -23,6 +26,22 @@ export interface ChatTokenizer {
   tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
   readonly bosText: string;
   readonly eosText: string;
+  /** Control and user-defined tokens by their ids. */
+  readonly specials: ReadonlyMap<number, SpecialToken>;
+}
+
+/** A token that is not an ordinary piece of text. */
+export interface SpecialToken {
+  readonly text: string;
+  /** A control token; otherwise the vocabulary's author has defined it, which may be plain text. */
+  readonly isControl: boolean;
+}
+
+/** A chat as tokens. */
+export interface ChatPrompt {
+  readonly tokens: number[];
+  /** The end of its text, from the beginning of the answer's turn on; empty if nothing can be open there. */
+  readonly answerStart: string;
 }
 
 /** Options of {@linkcode ChatTemplate}. */
@@ -57,10 +76,33 @@ export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): strin
   return Object.keys(kwargs).filter((name) => RESERVED.has(name));
 }
 
+/**
+ * Finds control tokens, and those user-defined tokens with which the model marks thoughts and calls:
+ * others, such as runs of spaces, are text.
+ */
+function markFinder(tokenizer: ChatTokenizer, { marks }: Syntax): MarkFinder {
+  const texts = new Map<number, string>();
+  for (const [id, { text, isControl }] of tokenizer.specials) {
+    if (isControl || marks.some((mark) => mark.includes(text.trim()) && text.trim().length > 1)) {
+      texts.set(id, text);
+    }
+  }
+  const beginnings = new Set(
+    [...texts.values()].map((text) => text.slice(0, 2).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
+  );
+  return {
+    tokenize: (text) => tokenizer.tokenize(text, true),
+    markText: (token) => texts.get(token),
+    beginnings: beginnings.size === 0 ? /(?!)/ : new RegExp([...beginnings].join("|"), "u"),
+  };
+}
+
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
   readonly skills: Skills;
+  readonly syntax: Syntax;
+  readonly finder: MarkFinder;
 }
 
 /**
@@ -82,17 +124,23 @@ export class ChatTemplate {
     this.#now = now;
     const variant = (source: string): Variant => {
       const template = new Template(source, { limits, now });
-      const skills = findSkills((...args) => this.#render(template, ...args));
-      return { template, skills };
+      const render = (...args: Parameters<Render>) => this.#render(template, ...args);
+      const skills = findSkills(render);
+      const specials = [...tokenizer.specials.values()];
+      const syntax = findSyntax(
+        (turns, tools, options) => render(turns, tools, { toolsAs: skills.toolsAs, ...options }),
+        specials.map(({ text }) => text),
+      );
+      return { template, skills, syntax, finder: markFinder(tokenizer, syntax) };
     };
     this.#plain = variant(source);
     this.#toolUse = toolUse === undefined ? this.#plain : variant(toolUse);
     this.warning = this.#problem();
   }
 
-  /** How the model writes tool calls. */
-  get callSyntax(): CallSyntax {
-    return this.#toolUse.skills.syntax;
+  /** How the model writes thoughts and calls. */
+  get syntax(): Syntax {
+    return this.#toolUse.syntax;
   }
 
   /**
@@ -125,27 +173,51 @@ export class ChatTemplate {
     tools: readonly Tool[] = [],
     seen?: TokensSeen,
     options: RenderOptions = {},
-  ): Promise<number[]> {
-    const { skills } = this.#variant(tools);
-    const turns = this.turns(messages, tools);
+  ): Promise<ChatPrompt> {
+    const { skills, syntax, finder } = this.#variant(tools);
+    const own = messages.map((message) => splitThought(message, syntax));
+    const turns = this.turns(own, tools);
     const last = turns.at(-1);
     const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
     const given = { ...options, continueFinal };
     const offered = skills.toolsAs === undefined ? [] : tools;
     const text = this.#renderOrRefuse(turns, offered, given);
-    // The template itself writes tools, calls and thoughts, so their text cannot be separated from
-    // its markup.
-    const calls = turns.flatMap((turn) => turn.tool_calls ?? []);
-    const isDisguised = (text: string) => this.#hasControlTokens(text, seen);
-    if (offered.length > 0 && await isDisguised(toPlainJson(offered))) refuse("tools");
-    if (calls.length > 0 && await isDisguised(toPlainJson(calls))) refuse("messages");
-    for (const turn of turns) {
-      if (await isDisguised(turn.thinking ?? "")) refuse("messages");
-      if (await isDisguised(textOf(turn))) {
-        return await this.#tokenizeApart(turns, offered, text, given);
-      }
+    const answerStart = this.#answerStart(syntax, text, turns, offered, given);
+    const changed = await breakMarks({ turns, offered }, finder);
+    if (changed === undefined) {
+      return { tokens: await this.#tokenizer.tokenize(text, true, seen), answerStart };
     }
-    return await this.#tokenizer.tokenize(text, true, seen);
+    const { value, cut } = changed;
+    const tokens: number[][] = [];
+    for (const part of partsAt(this.#renderOrRefuse(value.turns, value.offered, given), cut)) {
+      if (part !== "") tokens.push(await this.#tokenizer.tokenize(part, true, seen));
+    }
+    return { tokens: tokens.flat(), answerStart };
+  }
+
+  /** What a prompt has of the answer's turn: what it has more than the turns before alone. */
+  #answerStart(
+    { thought, content, messages }: Syntax,
+    text: string,
+    turns: readonly Turn[],
+    tools: readonly Tool[],
+    options: RenderOptions,
+  ): string {
+    if (!thought && !content && !messages) return "";
+    const before = options.continueFinal ? turns.slice(0, -1) : turns;
+    try {
+      const other = this.render(before, tools, {
+        ...options,
+        continueFinal: false,
+        addGenerationPrompt: false,
+      });
+      let shared = 0;
+      while (shared < other.length && other[shared] === text[shared]) shared++;
+      return text.slice(shared);
+    } catch {
+      // Some templates render no turns without an answer.
+      return text.slice(text.lastIndexOf("\n", text.length - 64) + 1);
+    }
   }
 
   #variant(tools: readonly unknown[]): Variant {
@@ -213,61 +285,6 @@ export class ChatTemplate {
       }]);
     }
   }
-
-  async #hasControlTokens(text: string, seen: TokensSeen | undefined): Promise<boolean> {
-    const { tokenize } = this.#tokenizer;
-    const plain = await tokenize(text, false, seen);
-    const special = await tokenize(text, true, seen);
-    return plain.length !== special.length || plain.some((token, at) => token !== special[at]);
-  }
-
-  /**
-   * Renders the template with placeholders for the messages' text, then tokenizes markup and text
-   * separately. Throws if the template changes a message's text in other ways than trimming it.
-   */
-  async #tokenizeApart(
-    turns: readonly Turn[],
-    tools: readonly Tool[],
-    expected: string,
-    options: RenderOptions,
-  ): Promise<number[]> {
-    // Random in each request, so that nobody can write such a placeholder on purpose.
-    const mark = crypto.randomUUID();
-    const marked = this.#renderOrRefuse(
-      turns.map((turn, index) => ({
-        ...turn,
-        // A template may leave out empty messages.
-        content: withText(turn, `\ue000${mark}:${index}\ue001`),
-      })),
-      tools,
-      options,
-    );
-    const parts = marked.split(new RegExp(`\ue000${mark}:(\\d+)\ue001`));
-    const pieces = parts.map((part, index) =>
-      index % 2 === 0
-        ? { text: part, markup: true }
-        : { text: textOf(turns[Number(part)]!), markup: false }
-    );
-    for (const trim of [(text: string) => text, (text: string) => text.trim()]) {
-      const trimmed = pieces.map((piece) =>
-        piece.markup ? piece : { ...piece, text: trim(piece.text) }
-      );
-      if (trimmed.map((piece) => piece.text).join("") !== expected) continue;
-      const tokens: number[][] = [];
-      for (const { text, markup } of trimmed) {
-        tokens.push(await this.#tokenizer.tokenize(text, markup));
-      }
-      return tokens.flat();
-    }
-    refuse("messages");
-  }
-}
-
-/** The content of a turn with another text; an empty one stays empty. */
-function withText(turn: Turn, text: string): Turn["content"] {
-  if (typeof turn.content === "string") return turn.content === "" ? "" : text;
-  const thoughts = turn.content.filter((part) => part.type === "thinking");
-  return textOf(turn) === "" ? thoughts : [...thoughts, { type: "text", text }];
 }
 
 /** The turn, a mark at the end of its text. */
@@ -275,14 +292,4 @@ function marked(turn: Turn, mark: string): Turn {
   if (typeof turn.content === "string") return { ...turn, content: turn.content + mark };
   const thoughts = turn.content.filter((part) => part.type === "thinking");
   return { ...turn, content: [...thoughts, { type: "text", text: textOf(turn) + mark }] };
-}
-
-/** @throws {LlorchError} always */
-function refuse(field: "messages" | "tools"): never {
-  throw new LlorchError(
-    "INVALID_REQUEST",
-    `Cannot accept the request: ${field}: they contain the model's control tokens as text, ` +
-      "which its chat template cannot keep apart from its own",
-    { details: { errors: [{ field, message: "contain control tokens" }] } },
-  );
 }

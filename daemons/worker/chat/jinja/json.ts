@@ -1,3 +1,4 @@
+import { isExactNumber } from "#shared/exact_json.ts";
 import { Budget, DEFAULT_LIMITS } from "./budget.ts";
 import { TemplateError } from "./errors.ts";
 import { floatText } from "./text.ts";
@@ -146,6 +147,7 @@ export function fromJs(value: unknown, level = 0): Value {
       return Number.isInteger(value) ? BigInt(value) : value;
     case "object":
       if (Array.isArray(value)) return value.map((item) => fromJs(item, level + 1));
+      if (isExactNumber(value)) return parseExact(value.rawJSON) ?? value.rawJSON;
       return new Dict(
         Object.entries(value).filter(([, item]) => item !== undefined)
           .map(([key, item]) => [key, fromJs(item, level + 1)]),
