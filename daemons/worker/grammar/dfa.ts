@@ -106,7 +106,7 @@ export function bothOf(one: Dfa, other: Dfa, work: Work): Dfa {
     const edges: Edge[] = [];
     for (const first of one[a]!.edges) {
       for (const second of other[b]!.edges) {
-        work.spend(first.set.length + second.set.length);
+        work.spend(1);
         const set = inBoth(first.set, second.set);
         if (set.length > 0) edges.push({ set, to: known(first.to, second.to) });
       }

@@ -1,4 +1,5 @@
 import type { Reading } from "./gbnf.ts";
+import { atOnce } from "./in_turns.ts";
 import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
 
 /** A repeating text, such as tokens have, and how much of it llama.cpp can check for each token. */
@@ -53,12 +54,17 @@ export interface Growth {
  * @param rules Without loops, `root` first.
  */
 export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
+  return atOnce(growthIn(rules));
+}
+
+/** The same as {@linkcode findGrowth}, in steps of some milliseconds. */
+export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth | undefined> {
   const machine = new StackMachine(rules);
   const reached = [...reachedFrom(0, rules)];
-  const find = (
+  function* find(
     of: Growth["of"],
     grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
-  ): Growth | undefined => {
+  ): Generator<void, Growth | undefined> {
     for (let left = BUDGET[of], at = 0; left > 0 && at < reached.length; at++) {
       const index = reached[at]!;
       const places = of === "stacks" ? [machine.start(index)] : machine.places(index);
@@ -66,11 +72,12 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
         machine.budget = BUDGET_OF_ONE[of];
         if (grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
         left -= BUDGET_OF_ONE[of] - machine.budget;
+        yield;
       }
     }
     return undefined;
-  };
-  return find("readings", growsInReadings) ?? find("stacks", growsInStacks);
+  }
+  return (yield* find("readings", growsInReadings)) ?? (yield* find("stacks", growsInStacks));
 }
 
 function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {

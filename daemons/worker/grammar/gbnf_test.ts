@@ -55,7 +55,7 @@ Deno.test("a grammar's size is what llama.cpp makes of it, and llama.cpp takes i
     });
   }
   await t.step("one that is made of a schema", async () => {
-    const grammar = jsonGrammar({
+    const { grammar } = jsonGrammar({
       properties: { a: { type: "string", maxLength: 9 }, b: { items: { enum: ["x", 1, null] } } },
     }, "json_schema");
     assert.ok(readGbnf(grammar).size > 100);

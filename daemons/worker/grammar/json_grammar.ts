@@ -41,7 +41,10 @@ const BASE: Readonly<Record<string, string>> = {
 
 /** Limits of nesting and of rules; larger grammars are slow. */
 const MAX_DEPTH = 64;
-const MAX_RULES = 20_000;
+const MAX_RULES = 5_000;
+/** Most values within a schema, its lists included, and most characters of its listed values. */
+const MAX_VALUES = 40_000;
+const MAX_LISTED = 300_000;
 /** llama.cpp refuses more repetitions of a rule. */
 const MAX_REPEATS = 1_999;
 /** Most repetitions in a grammar of less detail. */
@@ -49,7 +52,7 @@ const FEW_REPEATS = 20;
 /** Most overlapping `patternProperties` whose combinations are written out. */
 const MAX_NAME_PATTERNS = 3;
 /** Steps for all patterns and lists of one schema. */
-const MAX_WORK = 150_000;
+const MAX_WORK = 40_000;
 /** Numbers from 0 may have an exponent, as it does not change their sign. */
 const FROM_ZERO = "^(0|[1-9][0-9]{0,18})(\\.[0-9]{1,16})?([eE][-+]?[0-9]{1,3})?$";
 
@@ -103,6 +106,11 @@ export function grammarText(root: string, own: Readonly<Record<string, string>>)
   return Object.entries(rules).map(([name, rule]) => `${name} ::= ${rule}\n`).join("");
 }
 
+/** A schema whose grammar would have more rules than one should. */
+export class TooManyRules extends Error {
+  override readonly name = "TooManyRules";
+}
+
 /** Options of a {@linkcode GrammarWriter}. */
 export interface GrammarOptions {
   /** Prefix of the rules' names, if several schemas share a grammar. @default "" */
@@ -117,7 +125,11 @@ interface Entry {
   expression?: string | undefined;
 }
 
-/** Makes and collects the rules of one schema. */
+/**
+ * Makes and collects the rules of one schema.
+ *
+ * @throws {TooManyRules} from {@linkcode GrammarWriter.expression}, with less detail less likely
+ */
 export class GrammarWriter {
   readonly rules: Record<string, string> = {};
   readonly errors: FieldError[] = [];
@@ -158,10 +170,13 @@ export class GrammarWriter {
   /** Converts the whole schema to an expression for any position in a rule. */
   expression(): string {
     if (this.#detail === "type") return this.#typeOnly();
+    if (countValues(this.#root, MAX_VALUES) > MAX_VALUES) throw new TooManyRules();
     const nodes = this.#reader.nodesOf(this.#root, this.#field) ?? [];
     const value = this.#value(nodes, 0);
     if (value !== undefined) return value;
-    this.#refuse(this.#empty ?? this.#field, "allows no value");
+    if (this.errors.length === 0) {
+      this.#refuse(this.#empty ?? this.#field, "allows no value");
+    }
     return "value";
   }
 
@@ -215,9 +230,17 @@ export class GrammarWriter {
         if (expression !== undefined) choices.add(expression);
       }
     }
-    if (texts.size > 0) choices.add(literalChoice([...texts]));
+    if (texts.size > 0) choices.add(this.#literals([...texts], nodes));
     if (choices.size < 2) return [...choices][0];
     return `(${[...choices].join(" | ")})`;
+  }
+
+  #literals(texts: readonly string[], nodes: readonly Node[]): string {
+    if (texts.reduce((sum, text) => sum + text.length, 0) <= MAX_LISTED) {
+      return literalChoice(texts);
+    }
+    for (const { at } of nodes) this.#unheld.add(at);
+    return texts.every((text) => text.startsWith('"')) ? "string" : "value";
   }
 
   /** The values that an alternative lists and that satisfy all else; undefined if it lists none. */
@@ -314,7 +337,7 @@ export class GrammarWriter {
         continue;
       }
       pairs.push({
-        pair: this.#rule(`${literal(JSON.stringify(name))} ":" ws ${value}`),
+        pair: `${literal(JSON.stringify(name))} ":" ws ${value}`,
         isRequired: required.has(name),
       });
     }
@@ -711,8 +734,8 @@ export class GrammarWriter {
   }
 
   #addRule(name: string, expression: string): void {
-    if (this.#count > MAX_RULES) this.#refuse(this.#field, "is too large");
-    else this.rules[name] = expression;
+    if (this.#count > MAX_RULES) throw new TooManyRules();
+    this.rules[name] = expression;
   }
 
   /** Records an error; the walk goes on to find all of them. */
@@ -725,6 +748,19 @@ type Type = typeof TYPES[number];
 
 /** Keywords that do not restrict values. */
 const ANNOTATIONS = ["title", "description", "default", "examples", "$defs", "definitions", "type"];
+
+/** Counts the values within a value, up to a bit more than `most`. */
+function countValues(value: unknown, most: number): number {
+  let count = 0;
+  const left = [value];
+  while (left.length > 0 && count <= most) {
+    const next = left.pop();
+    count++;
+    if (typeof next !== "object" || next === null) continue;
+    for (const each of Object.values(next)) left.push(each);
+  }
+  return count;
+}
 
 function anchored(pattern: string | undefined): string | undefined {
   return pattern === undefined ? undefined : `^${pattern}$`;

@@ -1,3 +1,4 @@
+import { charSet } from "./char_set.ts";
 import type { Dfa, Edge } from "./dfa.ts";
 import { integerRange } from "./integer_range.ts";
 
@@ -166,11 +167,14 @@ export function multiplesOf(step: number): Dfa | undefined {
   const isWhole = (remainder: number, count: number) => remainder * scale(count) % modulus === 0;
   const digit = (value: number): Edge["set"] => [[0x30 + value, 0x30 + value]];
   const point: Edge["set"] = [[0x2e, 0x2e]];
-  const digits = (from: number, to: (value: number) => number | undefined): Edge[] =>
-    Array.from({ length: 10 - from }, (_, at) => at + from).flatMap((value) => {
-      const target = to(value);
-      return target === undefined ? [] : [{ set: digit(value), to: target }];
-    });
+  const digits = (from: number, to: (value: number) => number): Edge[] => {
+    const values = Array.from({ length: 10 - from }, (_, at) => at + from);
+    // Digits that lead to the same remainder are one edge.
+    return [...Map.groupBy(values, to)].map(([target, same]) => ({
+      set: charSet(same.flatMap(digit)),
+      to: target,
+    }));
+  };
   const first = [{ set: digit(0), to: 2 }, ...digits(1, (value) => before(value % modulus))];
   const states: Dfa[number][] = [
     { accepts: false, edges: [{ set: [[0x2d, 0x2d]], to: 1 }, ...first] },

@@ -41,9 +41,14 @@ export function objectRule(
     after.set(count, othersAfter(count, more, min - count, max - count));
   }
   for (let index = pairs.length - 1; index >= 0; index--) {
-    const { pair, isRequired } = pairs[index]!;
+    const { isRequired } = pairs[index]!;
+    // What is written once needs no rule.
+    const isOnce = counts[index]!.size === 1;
+    const pair = isOnce ? pairs[index]!.pair : addRule(pairs[index]!.pair);
     const next = new Map<number, string>();
-    for (const [count, rest] of after) if (rest !== undefined) next.set(count, addRule(rest));
+    for (const [count, rest] of after) {
+      if (rest !== undefined) next.set(count, isOnce && isRequired ? rest : addRule(rest));
+    }
     after = new Map();
     for (const count of counts[index]!) {
       const rest = count < max ? next.get(Math.min(count + 1, most)) : undefined;

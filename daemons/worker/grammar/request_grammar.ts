@@ -1,8 +1,15 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { checkGrammar } from "./check_grammar.ts";
-import { type Detail, type JsonGrammar, jsonGrammar, type Place } from "./json_grammar.ts";
+import { checking } from "./check_grammar.ts";
+import { inTurns } from "./in_turns.ts";
+import {
+  type Detail,
+  type JsonGrammar,
+  jsonGrammar,
+  type Place,
+  TooManyRules,
+} from "./json_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 /** The fields of a request from which its grammar is made. */
@@ -30,35 +37,52 @@ const DETAILS: readonly Detail[] = ["all", "shape", "type"];
  * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar of the request's
  * own that would never end
  */
-export function requestGrammar(request: GrammarFields): RequestGrammar | undefined {
+export async function requestGrammar(request: GrammarFields): Promise<RequestGrammar | undefined> {
+  return await inTurns(making(request));
+}
+
+function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {
   const { grammar, json_schema, tools = [] } = request;
   const demanded = demandedTools(request);
   if (demanded) {
-    return usable("tools", (detail) => toolGrammar(tools, demanded, detail));
+    return yield* usable("tools", (detail) => toolGrammar(tools, demanded, detail));
   }
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return usable(field, (detail) => jsonGrammar(json_schema, field, detail));
+    return yield* usable(field, (detail) => jsonGrammar(json_schema, field, detail));
   }
   if (grammar === undefined) return undefined;
-  checkGrammar(grammar, "grammar");
+  yield* checking(grammar, "grammar");
   return { field: "grammar", text: grammar, unheld: [] };
 }
 
 /** The most detailed grammar that llama.cpp can handle. */
-function usable(
+function* usable(
   field: RequestGrammar["field"],
   make: (detail: Detail) => JsonGrammar,
-): RequestGrammar {
+): Generator<void, RequestGrammar> {
   for (const detail of DETAILS) {
-    const { grammar: text, unheld } = make(detail);
+    const isLast = detail === DETAILS.at(-1);
+    const made = madeOf(() => make(detail));
+    if (!made) continue;
+    const { grammar: text, unheld } = made;
+    yield;
     try {
-      checkGrammar(text, field);
+      yield* checking(text, field);
       return { field, text, unheld };
     } catch (error) {
-      const isLast = detail === DETAILS.at(-1);
       if (isLast || !(error instanceof LlorchError)) throw error;
     }
   }
-  throw new Error("There is a last detail");
+  throw new Error("The last detail has few rules");
+}
+
+/** Makes a grammar; undefined if it would have too many rules. */
+function madeOf(make: () => JsonGrammar): JsonGrammar | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
 }
