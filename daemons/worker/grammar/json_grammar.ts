@@ -7,7 +7,13 @@ import { formatPattern } from "./formats.ts";
 import { integerRange } from "./integer_range.ts";
 import { literal, literalChoice } from "./literal_choice.ts";
 import { TooMuchWork, Work } from "./nfa.ts";
-import { type Bounds, integerPattern, multiplesOf, numberPattern } from "./number_texts.ts";
+import {
+  type Bounds,
+  integerPattern,
+  multiplesOf,
+  numberExpression,
+  numberPattern,
+} from "./number_texts.ts";
 import { objectRule, type Pair } from "./object_rule.ts";
 import {
   boundsOf,
@@ -41,7 +47,7 @@ const BASE: Readonly<Record<string, string>> = {
 
 /** Limits of nesting and of rules; larger grammars are slow. */
 const MAX_DEPTH = 64;
-const MAX_RULES = 5_000;
+const MAX_RULES = 8_000;
 /** Most values within a schema, its lists included, and most characters of its listed values. */
 const MAX_VALUES = 40_000;
 const MAX_LISTED = 300_000;
@@ -52,9 +58,11 @@ const FEW_REPEATS = 20;
 /** Most overlapping `patternProperties` whose combinations are written out. */
 const MAX_NAME_PATTERNS = 3;
 /** Steps for all patterns and lists of one schema. */
-const MAX_WORK = 40_000;
+const MAX_WORK = 60_000;
+/** Multiples are written with 15 digits where no bound says more: their remainders are many rules. */
+const MOST_DIGITS = 999_999_999_999_999;
 /** Numbers from 0 may have an exponent, as it does not change their sign. */
-const FROM_ZERO = "^(0|[1-9][0-9]{0,18})(\\.[0-9]{1,16})?([eE][-+]?[0-9]{1,3})?$";
+const FROM_ZERO = 'whole ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?';
 
 /** A keyword's place in a request, as `json_schema.properties.a.pattern`. */
 export type Place = string;
@@ -210,7 +218,7 @@ export class GrammarWriter {
   #again(entry: Entry): string | undefined {
     if ("expression" in entry && entry.name === undefined) {
       const { expression } = entry;
-      if (expression === undefined || /^[\w-]+$/.test(expression)) return expression;
+      if (expression === undefined || isShort(expression)) return expression;
       entry.name = this.#rule(expression);
     }
     return entry.name ??= this.#newName();
@@ -640,11 +648,13 @@ export class GrammarWriter {
     }
     const isFromZero = !isInteger && bounds.min === 0 && !bounds.isMinOpen &&
       bounds.max === Infinity && steps.length === 0;
-    const pattern = isFromZero
-      ? FROM_ZERO
-      : isInteger
-      ? anchored(integerPattern(low, high))
+    if (isFromZero) return this.#shared(FROM_ZERO);
+    const pattern = isInteger
+      ? anchored(integerPattern(Math.max(low, -MOST_DIGITS), Math.min(high, MOST_DIGITS)))
       : numberPattern(bounds);
+    if (pattern !== undefined && steps.length === 0 && excluded.length === 0) {
+      return this.#shared(numberExpression(pattern));
+    }
     const dfa = pattern === undefined ? undefined : patternLanguage(pattern, this.#work);
     if (!dfa) {
       this.#leaveBounds(alternative);
@@ -716,14 +726,14 @@ export class GrammarWriter {
 
   /** A rule for an expression that many places may have, such as a range of integers. */
   #shared(expression: string): string {
-    if (/^[\w-]+$/.test(expression)) return expression;
+    if (isShort(expression)) return expression;
     const name = this.#ranges.get(expression) ?? this.#rule(expression);
     this.#ranges.set(expression, name);
     return name;
   }
 
   #rule(expression: string): string {
-    if (/^[\w-]+$/.test(expression)) return expression;
+    if (isShort(expression)) return expression;
     const name = this.#newName();
     this.#addRule(name, expression);
     return name;
@@ -748,6 +758,11 @@ type Type = typeof TYPES[number];
 
 /** Keywords that do not restrict values. */
 const ANNOTATIONS = ["title", "description", "default", "examples", "$defs", "definitions", "type"];
+
+/** Whether an expression is a rule's name or reads nothing. */
+function isShort(expression: string): boolean {
+  return expression.length <= 20 && /^([\w-]+|"")$/.test(expression);
+}
 
 /** Counts the values within a value, up to a bit more than `most`. */
 function countValues(value: unknown, most: number): number {

@@ -86,6 +86,32 @@ export function integerPattern(min: number, max: number): string | undefined {
   return integerRange(min, max)?.replace(/[" ]/g, "");
 }
 
+/**
+ * A regular expression of this module as an expression for any position in a rule. It may be read
+ * in a few ways at a time, and is far shorter than an automaton's rules.
+ */
+export function numberExpression(pattern: string): string {
+  return pattern.replace(/\[[^\]]*\]|\{[^}]*\}|\\\.|[0-9-]|\((?=\|)|[\^$|]/g, (found) => {
+    switch (found[0]) {
+      case "[":
+        return ` ${found}`;
+      case "{":
+        return found;
+      case "\\":
+        return ' "."';
+      case "(":
+        return '("" ';
+      case "^":
+      case "$":
+        return "";
+      case "|":
+        return " | ";
+      default:
+        return ` "${found}"`;
+    }
+  });
+}
+
 /** What may follow the whole number: nothing, or a point and digits; undefined if nothing fits. */
 function decimalsBetween(low: Bound | undefined, high: Bound | undefined): string | undefined {
   const choices: string[] = [];
