@@ -29,7 +29,8 @@ export function dfaOf(nfa: Nfa, work: Work): Dfa {
     const key = set.join();
     return found.get(key) ?? (found.set(key, sets.length), sets.push(set) - 1);
   };
-  known(nfa.closure([nfa.start], { isStart: true, isEnd: false }, work));
+  // Only the start is at the beginning, also where a later state has the same set.
+  sets.push([...nfa.closure([nfa.start], { isStart: true, isEnd: false }, work)]);
   const states: DfaState[] = [];
   for (let index = 0; index < sets.length; index++) {
     const set = sets[index]!;

@@ -109,16 +109,17 @@ class PatternReader {
   #sequence(): Pattern {
     const parts: Pattern[] = [];
     while (this.#at < this.#chars.length && !this.#takes("|") && !this.#takes(")")) {
-      parts.push(this.#repeated(this.#atom()));
+      const isAnchor = this.#takes("^") || this.#takes("$");
+      parts.push(this.#repeated(this.#atom(), isAnchor));
     }
     return parts.length === 1 ? parts[0]! : { kind: "sequence", parts };
   }
 
-  #repeated(of: Pattern): Pattern {
+  #repeated(of: Pattern, isAnchor: boolean): Pattern {
     const times = this.#times();
     if (!times) return of;
     this.#take("?");
-    if (of.kind === "start" || of.kind === "end") throw new BrokenPattern("nothing to repeat");
+    if (isAnchor) throw new BrokenPattern("nothing to repeat");
     const [min, max] = times;
     if (min > max) throw new BrokenPattern("a repetition whose least is more than its most");
     if (this.#times()) throw new BrokenPattern("a repetition that is repeated");
