@@ -20,8 +20,10 @@ function exactly(_key: string, value: unknown, context?: { readonly source?: str
 /** Whether two values of JSON are the same; the order of properties does not matter. */
 export function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
-  // A bigint equals a number of the same value.
-  if (isNumber(one) && isNumber(other)) return one == other;
+  // A number that is no bigint has been rounded, as those of a schema are.
+  if (isNumber(one) && isNumber(other)) {
+    return typeof one !== typeof other && Number(one) === Number(other);
+  }
   if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false;
   if (Array.isArray(one) || Array.isArray(other)) {
     return Array.isArray(one) && Array.isArray(other) && one.length === other.length &&
