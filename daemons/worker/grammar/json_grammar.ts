@@ -26,7 +26,7 @@ import {
   TYPES,
 } from "./schema.ts";
 import { SchemaCheck } from "./schema_check.ts";
-import { type Alternative, type Node, SchemaReader } from "./schema_reader.ts";
+import { type Alternative, type Node, restricts, SchemaReader } from "./schema_reader.ts";
 import { formatLanguage, patternLanguage, withinBounds } from "./text_language.ts";
 
 /** Rules that every grammar may refer to. */
@@ -47,10 +47,16 @@ const BASE: Readonly<Record<string, string>> = {
 
 /** Limits of nesting and of rules; larger grammars are slow. */
 const MAX_DEPTH = 64;
+/** From this depth on, a definition is made after all else. */
+const FAR_DEPTH = 16;
+/** A rule that no text follows, as none has a NUL. */
+const NOTHING = '"\\x00"';
 const MAX_RULES = 8_000;
-/** Most values within a schema, its lists included, and most characters of its listed values. */
-const MAX_VALUES = 40_000;
-const MAX_LISTED = 300_000;
+/** Most objects within a schema, and most characters of the values that it lists in one place. */
+const MAX_OBJECTS = 3_000;
+const MAX_LISTED = 150_000;
+/** Most repetitions in all, each of which is a rule for llama.cpp. */
+const MAX_ALL_REPEATS = 8_000;
 /** llama.cpp refuses more repetitions of a rule. */
 const MAX_REPEATS = 1_999;
 /** Most repetitions in a grammar of less detail. */
@@ -151,10 +157,12 @@ export class GrammarWriter {
   readonly #unheld = new Set<Place>();
   /** Values by the nodes that they satisfy, so that a schema may contain itself. */
   readonly #values = new Map<string, Entry>();
+  readonly #later: (() => void)[] = [];
   readonly #ranges = new Map<string, string>();
   /** The first place that allows nothing. */
   #empty: Place | undefined;
   #count = 0;
+  #repeats = 0;
 
   constructor(root: Schema, field: string, options: GrammarOptions = {}) {
     this.#root = root;
@@ -178,9 +186,10 @@ export class GrammarWriter {
   /** Converts the whole schema to an expression for any position in a rule. */
   expression(): string {
     if (this.#detail === "type") return this.#typeOnly();
-    if (countValues(this.#root, MAX_VALUES) > MAX_VALUES) throw new TooManyRules();
+    if (countObjects(this.#root, MAX_OBJECTS) > MAX_OBJECTS) throw new TooManyRules();
     const nodes = this.#reader.nodesOf(this.#root, this.#field) ?? [];
     const value = this.#value(nodes, 0);
+    for (let make = this.#later.pop(); make; make = this.#later.pop()) make();
     if (value !== undefined) return value;
     if (this.errors.length === 0) {
       this.#refuse(this.#empty ?? this.#field, "allows no value");
@@ -201,16 +210,41 @@ export class GrammarWriter {
       this.#refuse(nodes[0]!.at, `is nested deeper than ${MAX_DEPTH}`);
       return "value";
     }
-    const key = nodes.map(({ id }) => id).sort((one, other) => one - other).join();
+    const make = (depth: number) => () => {
+      const expression = this.#choices(nodes, depth);
+      if (expression === undefined) this.#empty ??= nodes[0]!.at;
+      return expression;
+    };
+    const isFar = depth > FAR_DEPTH && nodes.every((node) => this.#reader.isTarget(node));
+    return isFar ? this.#laterOnce(nodes, make(0)) : this.#once("value", nodes, make(depth));
+  }
+
+  /** Definitions that refer to each other in a long row are not nested: each is made by itself. */
+  #laterOnce(nodes: readonly Node[], make: () => string | undefined): string | undefined {
+    const key = keyOf("value", nodes);
+    const known = this.#values.get(key);
+    if (known) return this.#again(known);
+    const name = this.#newName();
+    this.#values.set(key, { name });
+    this.#later.push(() => this.#addRule(name, make() ?? NOTHING));
+    return name;
+  }
+
+  /** Makes what nodes mean once; a schema that contains itself gets a rule. */
+  #once(
+    what: string,
+    nodes: readonly Node[],
+    make: () => string | undefined,
+  ): string | undefined {
+    const key = keyOf(what, nodes);
     const known = this.#values.get(key);
     if (known) return this.#again(known);
     const entry: Entry = {};
     this.#values.set(key, entry);
-    const expression = this.#choices(nodes, depth);
-    if (expression === undefined) this.#empty ??= nodes[0]!.at;
+    const expression = make();
     entry.expression = expression;
     if (entry.name === undefined) return expression;
-    this.#addRule(entry.name, expression ?? '"" "\\u0000"');
+    this.#addRule(entry.name, expression ?? NOTHING);
     return expression === undefined ? undefined : entry.name;
   }
 
@@ -234,7 +268,9 @@ export class GrammarWriter {
         continue;
       }
       for (const type of this.#types(alternative) ?? ["value"]) {
-        const expression = this.#typed(type, alternative, depth);
+        // Schemas that only led here say nothing themselves.
+        const own = alternative.filter(restricts);
+        const expression = this.#once(type, own, () => this.#typed(type, own, depth));
         if (expression !== undefined) choices.add(expression);
       }
     }
@@ -545,9 +581,14 @@ export class GrammarWriter {
     const isOver = alternative.some(({ schema }) => schema["unevaluatedItems"] === false) &&
       !items.some(({ others }) => others !== undefined);
     const isCut = first.length < count;
-    const max = this.#least(alternative, "maxItems") ?? Infinity;
+    let max = this.#least(alternative, "maxItems") ?? Infinity;
     const least = this.#most(alternative, "minItems");
-    const min = least ?? Math.min(isCut ? 0 : count, max);
+    let min = least ?? Math.min(isCut ? 0 : count, max);
+    const times = Math.max(min, max === Infinity ? 0 : max) - count;
+    if (isOpen && times > 0 && !this.#mayRepeat(times)) {
+      this.#leave(alternative, "minItems", "maxItems");
+      [min, max] = [Math.min(min, count), Infinity];
+    }
     const rest = isOpen && !isOver && !isCut && max > count ? valueAt(count) : undefined;
     for (const { schema, at } of alternative) {
       for (const key of ["contains", "unevaluatedItems"]) {
@@ -571,6 +612,10 @@ export class GrammarWriter {
     const dfa = this.#language(alternative);
     if (dfa) return dfa.length === 0 ? undefined : this.#rule(this.#automaton(dfa, "string"));
     if (min === 0 && max === Infinity) return "string";
+    if (!this.#mayRepeat(max === Infinity ? min : max)) {
+      this.#leave(alternative, "minLength", "maxLength");
+      return "string";
+    }
     return this.#shared(`"\\"" char{${min},${max === Infinity ? "" : max}} "\\""`);
   }
 
@@ -657,8 +702,10 @@ export class GrammarWriter {
     }
     const dfa = pattern === undefined ? undefined : patternLanguage(pattern, this.#work);
     if (!dfa) {
-      this.#leaveBounds(alternative);
       for (const { at } of steps) this.#unheld.add(at);
+      if (excluded.length > 0) this.#leave(alternative, "not");
+      if (pattern !== undefined) return this.#shared(numberExpression(pattern));
+      this.#leaveBounds(alternative);
       return type;
     }
     let all: Dfa = dfa;
@@ -700,6 +747,13 @@ export class GrammarWriter {
     if (least <= this.#maxRepeats) return least;
     this.#leave(alternative, key);
     return undefined;
+  }
+
+  /** Counts repetitions that are written; false if there are too many by now. */
+  #mayRepeat(times: number): boolean {
+    if (this.#repeats + times > MAX_ALL_REPEATS) return false;
+    this.#repeats += times;
+    return true;
   }
 
   get #maxRepeats(): number {
@@ -764,17 +818,21 @@ function isShort(expression: string): boolean {
   return expression.length <= 20 && /^([\w-]+|"")$/.test(expression);
 }
 
-/** Counts the values within a value, up to a bit more than `most`. */
-function countValues(value: unknown, most: number): number {
+/** Counts the objects and lists within a value, up to a bit more than `most`. */
+function countObjects(value: unknown, most: number): number {
   let count = 0;
   const left = [value];
   while (left.length > 0 && count <= most) {
-    const next = left.pop();
     count++;
-    if (typeof next !== "object" || next === null) continue;
-    for (const each of Object.values(next)) left.push(each);
+    for (const each of Object.values(left.pop() as object)) {
+      if (typeof each === "object" && each !== null) left.push(each);
+    }
   }
   return count;
+}
+
+function keyOf(what: string, nodes: readonly Node[]): string {
+  return `${what} ${nodes.map(({ id }) => id).sort((one, other) => one - other).join()}`;
 }
 
 function anchored(pattern: string | undefined): string | undefined {

@@ -473,6 +473,19 @@ Deno.test("jsonGrammar() refuses a schema that nothing satisfies, naming the pla
   }
 });
 
+Deno.test("jsonGrammar() takes definitions that refer to each other in a long row", () => {
+  const definition = (at: number) => ({
+    type: "object",
+    properties: { next: { $ref: `#/$defs/d${(at + 1) % 300}` }, [`v${at}`]: true },
+  });
+  const $defs = Object.fromEntries(
+    Array.from({ length: 300 }, (_, at) => [`d${at}`, definition(at)]),
+  );
+  const { grammar, unheld } = jsonGrammar({ $ref: "#/$defs/d0", $defs }, "json_schema");
+  assert.match(grammar, /v299/);
+  assert.deepEqual(unheld, []);
+});
+
 Deno.test("jsonGrammar() refuses a schema that is nested too deep", () => {
   let schema: Record<string, unknown> = { type: "string" };
   for (let depth = 0; depth < 100; depth++) schema = { items: schema };

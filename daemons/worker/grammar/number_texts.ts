@@ -143,7 +143,11 @@ function digitsBetween(
   left: number,
 ): string | undefined {
   if (left === 0) return undefined;
+  // Zeros are followed by anything that is no less, and by nothing that is no more.
+  if (low?.digits === "" && !low.isOpen) return digitsBetween(undefined, high, left);
+  if (high?.digits === "") return low || high.isOpen ? undefined : `0{1,${left}}`;
   if (!low && !high) return `[0-9]{1,${left}}`;
+  if (low?.digits === "" && !high) return `0{0,${left - 1}}[1-9][0-9]{0,${left - 1}}`;
   const from = low ? Number(low.digits[0] ?? 0) : 0;
   const to = high ? Number(high.digits[0] ?? 0) : 9;
   const choices: string[] = [];

@@ -64,9 +64,9 @@ function* usable(
   for (const detail of DETAILS) {
     const isLast = detail === DETAILS.at(-1);
     const made = madeOf(() => make(detail));
+    yield;
     if (!made) continue;
     const { grammar: text, unheld } = made;
-    yield;
     try {
       yield* checking(text, field);
       return { field, text, unheld };

@@ -65,14 +65,14 @@ Deno.test("a schema whose whole grammar llama.cpp could not handle is held as fa
     properties: Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, value(at)])),
   });
   const long = (at: number) => ({ items: { const: at }, maxItems: 1999 });
-  const all = (await requestGrammar({ json_schema: object(100, long) }))!;
+  const all = (await requestGrammar({ json_schema: object(4, long) }))!;
   assert.deepEqual(all.unheld, []);
   // With all repetitions it would be too large.
-  const shape = (await requestGrammar({ json_schema: object(300, long) }))!;
-  assert.equal(shape.unheld[299], "json_schema.properties.p299.maxItems");
-  assert.match(shape.text, /p299/);
+  const some = (await requestGrammar({ json_schema: object(6, long) }))!;
+  assert.deepEqual(some.unheld, [4, 5].map((at) => `json_schema.properties.p${at}.maxItems`));
+  assert.match(some.text, /p5/);
   // From its beginning there would be too many ways to go on.
-  const type = (await requestGrammar({ json_schema: object(5_500, () => true) }))!;
+  const type = (await requestGrammar({ json_schema: object(2_000, () => true) }))!;
   assert.deepEqual(type.unheld, ["json_schema"]);
   assert.match(type.text, /^root ::= \(object\)$/m);
 });

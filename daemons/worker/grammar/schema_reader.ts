@@ -52,6 +52,7 @@ export class SchemaReader {
   readonly #negated = new Map<Schema, readonly Alternative[] | undefined>();
   /** Nodes that are being expanded: one that leads to itself would never end. */
   readonly #open = new Set<Node>();
+  readonly #targets = new Set<Node>();
   #count = 0;
 
   constructor(root: Schema, field: string, report: SchemaReport) {
@@ -68,7 +69,33 @@ export class SchemaReader {
       this.#report.refuse(at, "must be a schema: an object, true or false");
       return [];
     }
+    if (isPureReference(value)) return this.#referredNodes(value, at, isCondition);
     return [this.#node(value, at, { isCondition, excludes: false })];
+  }
+
+  /** The nodes of what a schema refers to that says nothing else: the same wherever it is named. */
+  #referredNodes(schema: Schema, at: string, isCondition: boolean): readonly Node[] | undefined {
+    const seen = new Set<unknown>();
+    let [value, place]: [unknown, string] = [schema, at];
+    while (isPureReference(value)) {
+      if (seen.has(value)) {
+        this.#report.refuse(at, BEGINS_WITH_ITSELF);
+        return [];
+      }
+      seen.add(value);
+      const { key, ref } = referenceOf(value)!;
+      const target = this.#target(ref, `${place}.${key}`);
+      if (!target) return [];
+      [value, place] = [target.schema, target.at];
+    }
+    const nodes = this.nodesOf(value, place, isCondition);
+    for (const node of nodes ?? []) this.#targets.add(node);
+    return nodes;
+  }
+
+  /** Whether a schema is referred to, as definitions are. */
+  isTarget(node: Node): boolean {
+    return this.#targets.has(node);
   }
 
   /** Alternatives of which a value must satisfy one, to satisfy all of the nodes. */
@@ -93,7 +120,7 @@ export class SchemaReader {
     const known = this.#expanded.get(node);
     if (known) return known;
     if (this.#open.has(node)) {
-      this.#report.refuse(node.at, "begins with itself: let it be within a property or an item");
+      this.#report.refuse(node.at, BEGINS_WITH_ITSELF);
       return [[node]];
     }
     this.#open.add(node);
@@ -310,6 +337,26 @@ const RESTRICTING: ReadonlySet<string> = new Set([
   ...["prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"],
   ...["unevaluatedItems", "unevaluatedProperties", "nullable"],
 ]);
+
+const BEGINS_WITH_ITSELF = "begins with itself: let it be within a property or an item";
+
+/** Keywords that lead to other schemas in the same place, and say nothing themselves. */
+const LEADING: ReadonlySet<string> = new Set([
+  ...["$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if"],
+]);
+
+/** Whether a node restricts values by keywords of its own. */
+export function restricts({ schema, excludes }: Node): boolean {
+  return excludes ||
+    Object.keys(schema).some((key) => RESTRICTING.has(key) && !LEADING.has(key));
+}
+
+function isPureReference(value: unknown): value is Schema {
+  return isSchema(value) && referenceOf(value) !== undefined &&
+    Object.keys(value).every((key) => !RESTRICTING.has(key) || REFERENCES.has(key));
+}
+
+const REFERENCES: ReadonlySet<string> = new Set(["$ref", "$dynamicRef", "$recursiveRef"]);
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];

@@ -20,6 +20,7 @@ const MAX_KNOWN = 64;
 export function patternLanguage(source: string, work: Work): Dfa | undefined {
   const found = known.get(source);
   if (found) return found;
+  if (work.left <= 0) return undefined;
   const own = new Work(Math.min(MAX_WORK, work.left));
   const before = own.left;
   try {
