@@ -41,7 +41,8 @@ export function allBut(set: CharSet): CharSet {
 /** The characters that are in both sets. */
 export function inBoth(one: CharSet, other: CharSet): CharSet {
   const both: CharRange[] = [];
-  for (let a = 0, b = 0; a < one.length && b < other.length;) {
+  let [a, b] = [0, 0];
+  while (a < one.length && b < other.length) {
     const from = Math.max(one[a]![0], other[b]![0]);
     const to = Math.min(one[a]![1], other[b]![1]);
     if (from <= to) both.push([from, to]);

@@ -22,7 +22,8 @@ export function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   // A number that is no bigint has been rounded, as those of a schema are.
   if (isNumber(one) && isNumber(other)) {
-    return typeof one !== typeof other && Number(one) === Number(other);
+    const isRounded = typeof one === "number" || typeof other === "number";
+    return isRounded && Number(one) === Number(other);
   }
   if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false;
   if (Array.isArray(one) || Array.isArray(other)) {

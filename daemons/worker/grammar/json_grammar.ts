@@ -1,6 +1,6 @@
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
 import { arrayRule } from "./array_rule.ts";
-import { bothOf, type Dfa, lengthsOf, othersThan, takes, textsOf } from "./dfa.ts";
+import { bothOf, type Dfa, lengthsOf, othersThan, textsOf } from "./dfa.ts";
 import { dfaRules, type Writing } from "./dfa_rules.ts";
 import { identityOf } from "./exact_json.ts";
 import { formatPattern } from "./formats.ts";
@@ -818,13 +818,14 @@ function isShort(expression: string): boolean {
   return expression.length <= 20 && /^([\w-]+|"")$/.test(expression);
 }
 
-/** Counts the objects and lists within a value, up to a bit more than `most`. */
+/** Counts objects and lists, and a tenth of what they hold, up to a bit more than `most`. */
 function countObjects(value: unknown, most: number): number {
   let count = 0;
   const left = [value];
   while (left.length > 0 && count <= most) {
-    count++;
-    for (const each of Object.values(left.pop() as object)) {
+    const values: readonly unknown[] = Object.values(left.pop() as object);
+    count += 1 + values.length / 10;
+    for (const each of values) {
       if (typeof each === "object" && each !== null) left.push(each);
     }
   }

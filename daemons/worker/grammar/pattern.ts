@@ -37,6 +37,8 @@ export class UnsupportedPattern extends Error {
   override readonly name = "UnsupportedPattern";
 }
 
+/** Longest pattern that is read, in UTF-16 units. */
+const MAX_LENGTH = 4_096;
 /** Deepest nesting of groups. */
 const MAX_DEPTH = 100;
 const DIGIT: CharSet = [[0x30, 0x39]];
@@ -58,6 +60,7 @@ const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, 
  * @throws {UnsupportedPattern}
  */
 export function readPattern(source: string): readonly Condition[] {
+  if (source.length > MAX_LENGTH) throw new UnsupportedPattern("a very long pattern");
   return new PatternReader(source).read();
 }
 

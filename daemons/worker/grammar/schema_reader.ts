@@ -35,8 +35,8 @@ export interface SchemaReport {
 
 /** Most alternatives that come from combining choices with each other. */
 const MAX_COMBINED = 64;
-/** Most choices of a `oneOf` that are compared with each other. */
-const MAX_COMPARED = 64;
+/** Most alternatives of a `oneOf` that are compared with each other. */
+const MAX_COMPARED = 200;
 
 /**
  * Takes a schema apart: `$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if` and dependencies become
@@ -364,14 +364,14 @@ function listOf(value: unknown): readonly unknown[] {
 
 /** Whether no value can satisfy two of several choices, as far as types and constants tell. */
 function areExclusive(choices: readonly (readonly Alternative[])[]): boolean {
-  if (choices.length > MAX_COMPARED) return false;
-  const traits = choices.map((alternatives) => alternatives.slice(0, MAX_COMPARED).map(traitsOf));
-  return choices.every((each) => each.length <= MAX_COMPARED) &&
-    traits.every((some, index) =>
-      traits.slice(index + 1).every((others) =>
-        some.every((one) => others.every((other) => areApart(one, other)))
-      )
-    );
+  const count = choices.reduce((sum, alternatives) => sum + alternatives.length, 0);
+  if (count > MAX_COMPARED) return false;
+  const traits = choices.map((alternatives) => alternatives.map(traitsOf));
+  return traits.every((some, index) =>
+    traits.slice(index + 1).every((others) =>
+      some.every((one) => others.every((other) => areApart(one, other)))
+    )
+  );
 }
 
 /** What tells alternatives apart. */
