@@ -65,8 +65,9 @@ export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth |
     of: Growth["of"],
     grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
   ): Generator<void, Growth | undefined> {
-    for (let left = BUDGET[of], at = 0; left > 0 && at < reached.length; at++) {
-      const index = reached[at]!;
+    let left: number = BUDGET[of];
+    for (const index of reached) {
+      if (left <= 0) break;
       const places = of === "stacks" ? [machine.start(index)] : machine.places(index);
       for (const place of places) {
         machine.budget = BUDGET_OF_ONE[of];

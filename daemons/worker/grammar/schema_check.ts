@@ -316,8 +316,10 @@ function isOfType(value: unknown, type: string): boolean {
       return isNumber(value);
     case "null":
       return value === null;
+    case "string":
+      return typeof value === "string";
     default:
-      return typeof value === type;
+      return type === "boolean" && typeof value === "boolean";
   }
 }
 
