@@ -175,7 +175,7 @@ export class GrammarWriter {
     this.#reader = new SchemaReader(root, field, {
       refuse: (at, message) => this.#refuse(at, message),
       leave: (at) => this.#unheld.add(at),
-    });
+    }, this.#detail !== "all");
   }
 
   /** Keywords that the rules do not hold, or not wholly. */

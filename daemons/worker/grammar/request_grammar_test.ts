@@ -77,6 +77,17 @@ Deno.test("a schema whose whole grammar llama.cpp could not handle is held as fa
   assert.match(type.text, /^root ::= \(object\)$/m);
 });
 
+Deno.test("choices that would be told apart only behind what repeats them are left out", async () => {
+  const json_schema = {
+    type: "object",
+    properties: { left: { $ref: "#" }, a: {}, b: {} },
+    anyOf: [{ required: ["a"] }, { required: ["b"] }],
+  };
+  const made = (await requestGrammar({ json_schema }))!;
+  assert.deepEqual(made.unheld, ["json_schema.anyOf"]);
+  assert.match(made.text, /left/);
+});
+
 Deno.test("a call that must be made has a grammar, of one function where one is named", async () => {
   for (
     const [tool_choice, demanded] of [

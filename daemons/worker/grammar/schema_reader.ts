@@ -53,9 +53,12 @@ export class SchemaReader {
   /** Nodes that are being expanded: one that leads to itself would never end. */
   readonly #open = new Set<Node>();
   readonly #targets = new Set<Node>();
+  readonly #isCoarse: boolean;
   #count = 0;
 
-  constructor(root: Schema, field: string, report: SchemaReport) {
+  /** @param isCoarse Leaves choices beside a schema's own keywords, which would repeat these. */
+  constructor(root: Schema, field: string, report: SchemaReport, isCoarse = false) {
+    this.#isCoarse = isCoarse;
     this.#root = root;
     this.#field = field;
     this.#report = report;
@@ -134,7 +137,8 @@ export class SchemaReader {
     const { schema, at } = node;
     let all: readonly Alternative[] = [[node]];
     const and = (others: readonly Alternative[] | undefined, key: string) => {
-      if (others) all = this.#combined(all, others, `${at}.${key}`);
+      const isRepeated = this.#isCoarse && others && others.length > 1 && restricts(node);
+      if (others && !isRepeated) all = this.#combined(all, others, `${at}.${key}`);
       else this.#report.leave(`${at}.${key}`);
     };
     const reference = referenceOf(schema);
