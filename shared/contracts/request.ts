@@ -91,8 +91,8 @@ export const requestShape = {
   json_schema: z.record(z.string(), z.unknown()).optional(),
   json_schema_strict: z.boolean().optional().meta({
     description:
-      "false: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
-      "ignored instead of refused; default: true",
+      "A grammar holds what it can of the schema either way. true: what it cannot hold " +
+      "(uniqueItems, contains, …) is checked on the finished answer; default: true",
   }),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,

@@ -17,8 +17,8 @@ export const tool = z.object({
       .meta({ description: "JSON schema of the arguments; absent or null: no arguments" }),
     strict: z.boolean().nullish().meta({
       description:
-        "true: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
-        "refused; otherwise they are ignored",
+        "A grammar holds what it can of the schema either way. true: what it cannot hold " +
+        "(uniqueItems, contains, …) is checked on the finished call",
     }),
   }),
 }).meta({ id: "Tool" });

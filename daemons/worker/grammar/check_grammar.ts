@@ -1,9 +1,10 @@
 import { invalidRequest } from "#shared/errors.ts";
 import { GbnfError, readGbnf } from "./gbnf.ts";
 import { costOf, type Most } from "./gbnf_cost.ts";
-import { findGrowth } from "./gbnf_growth.ts";
+import { growthIn } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
 import { plainRules } from "./gbnf_rules.ts";
+import { atOnce } from "./in_turns.ts";
 
 /** Deeper nesting would overflow the stack of llama.cpp's parser and end the process. */
 const MAX_DEPTH = 100;
@@ -31,12 +32,21 @@ export type GrammarReader = "own" | "any";
  * @throws {LlorchError} `INVALID_REQUEST` with the rule, the position and what is wrong
  */
 export function checkGrammar(text: string, field: string, reader: GrammarReader = "own"): void {
+  atOnce(checking(text, field, reader));
+}
+
+/** The same as {@linkcode checkGrammar}, in steps of some milliseconds. */
+export function* checking(
+  text: string,
+  field: string,
+  reader: GrammarReader = "own",
+): Generator<void, void> {
   const key = `${reader} ${text}`;
   if (known.delete(key)) {
     known.add(key);
     return;
   }
-  const message = whatIsWrong(text, reader);
+  const message = yield* whatIsWrong(text, reader);
   if (message !== undefined) throw invalidRequest([{ field, message }]);
   if (text.length > MAX_KNOWN_LENGTH) return;
   known.add(key);
@@ -48,7 +58,7 @@ const known = new Set<string>();
 const MAX_KNOWN = 64;
 const MAX_KNOWN_LENGTH = 100_000;
 
-function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
+function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, string | undefined> {
   try {
     const grammar = readGbnf(text);
     const { depth, size } = grammar;
@@ -56,9 +66,12 @@ function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
     if (size > MAX_SIZE) {
       return `is too large: ${size} characters and choices with all repetitions, at most ${MAX_SIZE}`;
     }
+    yield;
     const rules = plainRules(grammar);
+    yield;
     const loop = findLoop(rules, { all: reader === "any" });
     if (loop) return loop.message;
+    yield;
     const { ways, visits, dead, depth: beginnings, search } = costOf(rules);
     if (dead) return at({ rule: dead }, "nothing can be read by it: let it read something, or end");
     for (const [{ count, rule }, most] of [[ways, MAX_WAYS], [visits, MAX_VISITS]] as const) {
@@ -79,7 +92,8 @@ function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
       return `there are ${figure(search)} ways to begin its rules, at most ${MAX_SEARCH} are ` +
         "possible: let fewer choices begin with the same rule";
     }
-    const growth = findGrowth(rules);
+    yield;
+    const growth = yield* growthIn(rules);
     if (!growth) return undefined;
     return at(
       growth,

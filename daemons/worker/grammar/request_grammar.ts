@@ -1,13 +1,21 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools } from "#shared/contracts/tools.ts";
-import { checkGrammar } from "./check_grammar.ts";
-import { jsonGrammar } from "./json_grammar.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { checking } from "./check_grammar.ts";
+import { inTurns } from "./in_turns.ts";
+import {
+  type Detail,
+  type JsonGrammar,
+  jsonGrammar,
+  type Place,
+  TooManyRules,
+} from "./json_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 /** The fields of a request from which its grammar is made. */
 export type GrammarFields = Pick<
   ExecuteRequest,
-  "grammar" | "json_schema" | "json_schema_strict" | "tools" | "tool_choice"
+  "grammar" | "json_schema" | "tools" | "tool_choice"
 >;
 
 /** A checked grammar, and the field that it is made from. */
@@ -15,27 +23,66 @@ export interface RequestGrammar {
   readonly field: "grammar" | "json_schema" | "tools";
   /** GBNF. */
   readonly text: string;
+  /** Keywords of the schemas that it does not hold, or not wholly. */
+  readonly unheld: readonly Place[];
 }
+
+/** How much of a schema its grammar holds, most first. */
+const DETAILS: readonly Detail[] = ["all", "shape", "type"];
 
 /**
- * Makes the grammar of a request; undefined if it needs none.
+ * Makes the grammar of a request; undefined if it needs none. Where llama.cpp could not handle all
+ * that a schema says, the grammar holds less of it.
  *
- * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar that would never
- * end
+ * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar of the request's
+ * own that would never end
  */
-export function requestGrammar(request: GrammarFields): RequestGrammar | undefined {
-  const made = grammarOf(request);
-  if (made) checkGrammar(made.text, made.field);
-  return made;
+export async function requestGrammar(request: GrammarFields): Promise<RequestGrammar | undefined> {
+  return await inTurns(making(request));
 }
 
-function grammarOf(request: GrammarFields): RequestGrammar | undefined {
-  const { grammar, json_schema, json_schema_strict, tools = [] } = request;
+function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {
+  const { grammar, json_schema, tools = [] } = request;
   const demanded = demandedTools(request);
-  if (demanded) return { field: "tools", text: toolGrammar(tools, demanded) };
+  if (demanded) {
+    return yield* usable("tools", (detail) => toolGrammar(tools, demanded, detail));
+  }
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return { field, text: jsonGrammar(json_schema, field, json_schema_strict) };
+    return yield* usable(field, (detail) => jsonGrammar(json_schema, field, detail));
   }
-  return grammar === undefined ? undefined : { field: "grammar", text: grammar };
+  if (grammar === undefined) return undefined;
+  yield* checking(grammar, "grammar");
+  return { field: "grammar", text: grammar, unheld: [] };
+}
+
+/** The most detailed grammar that llama.cpp can handle. */
+function* usable(
+  field: RequestGrammar["field"],
+  make: (detail: Detail) => JsonGrammar,
+): Generator<void, RequestGrammar> {
+  for (const detail of DETAILS) {
+    const isLast = detail === DETAILS.at(-1);
+    const made = madeOf(() => make(detail));
+    yield;
+    if (!made) continue;
+    const { grammar: text, unheld } = made;
+    try {
+      yield* checking(text, field);
+      return { field, text, unheld };
+    } catch (error) {
+      if (isLast || !(error instanceof LlorchError)) throw error;
+    }
+  }
+  throw new Error("The last detail has few rules");
+}
+
+/** Makes a grammar; undefined if it would have too many rules. */
+function madeOf(make: () => JsonGrammar): JsonGrammar | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
 }

@@ -146,7 +146,7 @@ Deno.test("llama.cpp obeys a JSON schema", () =>
     });
     const value = JSON.parse(textOf(events));
     assert.ok(["fox", "owl"].includes(value.animal));
-    assert.ok([2, 3, 4].includes(value.legs));
+    assert.ok([2, 4].includes(value.legs));
   }));
 
 /** `count` rules that each use the next rule twice. */
@@ -179,9 +179,9 @@ Deno.test("llama.cpp refuses a wrong grammar or schema, naming the field, and li
         return fieldIs("grammar")(error);
       });
     }
-    const schema = { json_schema: { type: "string", pattern: "x" } };
-    await assert.rejects(generate(schema), fieldIs("json_schema.pattern"));
-    const strict = { ...schema, json_schema_strict: true };
+    const schema = { json_schema: { type: "strin" } };
+    await assert.rejects(generate(schema), fieldIs("json_schema.type"));
+    const strict = { json_schema: { type: "string", pattern: "(" }, json_schema_strict: true };
     await assert.rejects(generate(strict), fieldIs("json_schema.pattern"));
     assert.equal(textOf(await generate({ prompt: " w1", max_tokens: 1 })), " w2");
   }));

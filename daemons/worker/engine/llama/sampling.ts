@@ -234,7 +234,7 @@ export async function createGrammar(
   model: LlamaModel,
   request: SamplingRequest,
 ): Promise<LlamaGrammarEvaluationState | undefined> {
-  const made = requestGrammar(request);
+  const made = await requestGrammar(request);
   if (!made) return undefined;
   const { field, text } = made;
   try {

@@ -1,0 +1,50 @@
+import { parseExactly } from "./exact_json.ts";
+import { TooMuchWork, Work } from "./nfa.ts";
+import type { Schema } from "./schema.ts";
+import { SchemaCheck } from "./schema_check.ts";
+
+/** What became of the check of a finished answer. */
+export interface AnswerCheck {
+  /** Whether nothing was found that is wrong. */
+  readonly valid: boolean;
+  /** What is wrong, each with the JSON pointer of the place in the answer; the first few. */
+  readonly errors: string[];
+  /** What could not be checked within the bound, and why. */
+  readonly unchecked: string[];
+}
+
+/** Steps of a check: it takes some tens of milliseconds at most. */
+const MAX_WORK = 300_000;
+
+/**
+ * Checks a finished answer against its schema, for what its grammar could not hold. Integers are
+ * compared to the last digit.
+ *
+ * @param text JSON.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const schema = { type: "array", uniqueItems: true };
+ * assert.deepEqual(checkAnswer(schema, "[1, 1]").errors, ["/: must have no item twice"]);
+ * assert.ok(checkAnswer(schema, "[9007199254740993, 9007199254740992]").valid);
+ * ```
+ */
+export function checkAnswer(schema: Schema, text: string): AnswerCheck {
+  let value: unknown;
+  try {
+    value = parseExactly(text);
+  } catch (error) {
+    const message = error instanceof RangeError ? "is nested too deep" : "is not JSON";
+    return { valid: false, errors: [`/: ${message}`], unchecked: [] };
+  }
+  const check = new SchemaCheck(schema, new Work(MAX_WORK));
+  try {
+    const errors = [...check.errors(schema, value)];
+    return { valid: errors.length === 0, errors, unchecked: [...check.unchecked] };
+  } catch (error) {
+    if (!(error instanceof TooMuchWork)) throw error;
+    const unchecked = [...check.unchecked, "the answer is too large for its schema to be checked"];
+    return { valid: false, errors: [], unchecked };
+  }
+}
