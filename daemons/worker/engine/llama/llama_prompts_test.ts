@@ -10,8 +10,7 @@ import { findGapTokens } from "./gap.ts";
 
 Deno.test("llama.cpp reads control tokens in a prompt only if the request says so", () =>
   using(counterModel(), {}, async ({ engine, generate }) => {
-    const tokens = (prompt: string, special?: boolean) =>
-      promptTokens({ prompt, special }, engine);
+    const tokens = (prompt: string, special?: boolean) => promptTokens({ prompt, special }, engine);
     const plain = await tokens("<s> w7</s>");
     assert.equal(plain[0], 1);
     assert.ok(plain.length > 8 && !plain.slice(1).some((id) => id <= 2), `${plain}`);
