@@ -308,8 +308,9 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     {
       route: r.chat,
-      body: { ...chat, ...SWITCHES, thinking_budget_tokens: 9, enable_thinking: true },
+      body: { ...chat, ...SWITCHES, thinking_budget_tokens: 9 },
     },
+    { route: r.chat, body: { ...chat, enable_thinking: true } },
     { route: r.chat, body: { ...chat, messages: TURNS, tools: TOOLS, stream: true } },
     {
       route: r.chat,

@@ -332,11 +332,12 @@ export class LiveJob {
     return { count, isFirst, isFirstOfAttempt: last === undefined, sinceLastMs };
   }
 
-  #count({ t, i, ids = [] }: TokenData): void {
+  #count({ t, i, ids = [], call }: TokenData): void {
     this.#nextIndex = i + 1;
     this.#ids.push(...ids);
     // One token may be the text of several events, so that later ones may have no id.
-    if (t !== "" && this.#ids.length === 0) this.#isUnresumable = true;
+    const saysSomething = t !== "" || call !== undefined;
+    if (saysSomething && this.#ids.length === 0) this.#isUnresumable = true;
   }
 
   /** Clears its attempts of suspicion, because it has delivered a token. */

@@ -1,3 +1,4 @@
+import { isRecord } from "../../json.ts";
 import { z } from "zod";
 import {
   always,
@@ -84,6 +85,11 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     const message = "is another name of reasoning_budget_tokens: give one of them";
     context.addIssue({ code: "custom", path: ["thinking_budget_tokens"], message });
   }
+  const { enable_thinking: thinks, chat_template_kwargs: kwargs } = body;
+  if (typeof thinks === "boolean" && isRecord(kwargs)) {
+    const message = "belongs into chat_template_kwargs, which is given, too";
+    context.addIssue({ code: "custom", path: ["enable_thinking"], message });
+  }
   if (body["continue_final_message"] !== true) refuse(noNewTurn)(body, context);
   checkTools({ ...body, messages: [] }, context);
   checkChatFields({ ...body, messages: body["messages"] ?? [] }, context);
@@ -115,7 +121,7 @@ export const chatRequest = z.looseObject({
     .meta({ description: "The same as reasoning_budget_tokens" }),
   chat_template_kwargs: chat_template_kwargs.nullable(),
   enable_thinking: z.boolean().nullish()
-    .meta({ description: "The same as enable_thinking in chat_template_kwargs" }),
+    .meta({ description: "Short for chat_template_kwargs with only enable_thinking" }),
   continue_final_message: continue_final_message.nullable(),
   logprobs: z.boolean().nullish(),
   top_logprobs: requestShape.logprobs.nullable(),

@@ -78,8 +78,7 @@ function toCall({ id, type, function: { name, arguments: given } }: PastCall): T
 }
 
 function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
-  if (typeof enable_thinking !== "boolean") return kwargs;
-  return { enable_thinking, ...kwargs };
+  return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
 }
 
 function jsonSchemaOf(

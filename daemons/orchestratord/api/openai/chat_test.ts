@@ -191,21 +191,19 @@ Deno.test("chatTasks() hands on the switches of thinking and of the template", (
     reasoning_format: "deepseek",
     thinking_budget_tokens: 0,
     chat_template_kwargs: { custom: [1] },
-    enable_thinking: false,
     continue_final_message: true,
     add_generation_prompt: false,
   }));
   assert.equal(task.reasoning_effort, "low");
   assert.equal(task.reasoning_format, "auto");
   assert.equal(task.reasoning_budget_tokens, 0);
-  assert.deepEqual(task.chat_template_kwargs, { enable_thinking: false, custom: [1] });
+  assert.deepEqual(task.chat_template_kwargs, { custom: [1] });
   assert.equal(task.continue_final_message, true);
   const plain = toTask(request({ reasoning_effort: null, chat_template_kwargs: null }));
   assert.equal("reasoning_effort" in plain || "chat_template_kwargs" in plain, false);
-  const both = request({ enable_thinking: false, chat_template_kwargs: { enable_thinking: true } });
-  assert.deepEqual(toTask(both).chat_template_kwargs, { enable_thinking: true });
+  const short = toTask(request({ enable_thinking: false }));
+  assert.deepEqual(short.chat_template_kwargs, { enable_thinking: false });
 });
-
 Deno.test("chatRequest refuses switches that contradict one another, by name", () => {
   assert.throws(() => request({ chat_template: "{{ x }}" }), /cannot be given in a request/);
   assert.throws(() => request({ add_generation_prompt: false }), /is not supported/);
@@ -213,6 +211,8 @@ Deno.test("chatRequest refuses switches that contradict one another, by name", (
   assert.throws(() => request({ reasoning_format: "deepseek-legacy" }), /reasoning_format/);
   assert.throws(() => request({ post_sampling_probs: true }), /needs logprobs/);
   assert.throws(() => request({ continue_final_message: true }), /needs a last message/);
+  const both = { enable_thinking: false, chat_template_kwargs: {} };
+  assert.throws(() => request(both), /belongs into chat_template_kwargs/);
   const budgets = { reasoning_budget_tokens: 1, thinking_budget_tokens: 2 };
   assert.throws(() => request(budgets), /give one of them/);
 });
