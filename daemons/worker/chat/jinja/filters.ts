@@ -288,7 +288,8 @@ function* slices(
   budget: Budget,
 ): Generator<Value> {
   const [each, more] = [Math.floor(items.length / count), items.length % count];
-  for (let index = 0, at = 0; index < count; index++) {
+  let at = 0;
+  for (let index = 0; index < count; index++) {
     budget.step();
     const length = each + (index < more ? 1 : 0);
     const slice = items.slice(at, at += length);
