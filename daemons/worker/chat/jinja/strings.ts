@@ -117,7 +117,8 @@ function splitRight(value: string, separator: Value | undefined, most: number, b
   return [value.slice(0, end), ...parts];
 }
 
-const LINE = new RegExp("(.*?)(\\r\\n|[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]|$)", "suy");
+const BREAKS = "\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029";
+const LINE = new RegExp(`(.*?)(\\r\\n|[${BREAKS}]|$)`, "suy");
 
 /** Lines of a text; one that ends in a line break has none after it. */
 export function lines(value: string, keepEnds: boolean, budget: Budget): string[] {
