@@ -8,7 +8,7 @@ const PROBE = "probe_effort";
 
 /** Words for an effort, the best first. */
 const WORDS: Readonly<Record<Effort, readonly string[]>> = {
-  none: ["none", "no_think", "low"],
+  none: ["none", "no_think", "minimal", "low"],
   minimal: ["minimal", "low"],
   low: ["low"],
   medium: ["medium", "high"],
@@ -31,7 +31,11 @@ const LEARNT: Readonly<Record<Effort, string>> = {
  */
 export function effortKwargs(render: Render, effort: Effort): Record<string, unknown> {
   const isOn = effort !== "none";
-  let kwargs: Record<string, unknown> = { enable_thinking: isOn, thinking: isOn };
+  let kwargs: Record<string, unknown> = {
+    enable_thinking: isOn,
+    thinking: isOn,
+    ...(isOn ? {} : { thinking_budget: 0 }),
+  };
   const text = (more: Record<string, unknown>): string | undefined => {
     try {
       return render(HELLO, [], { kwargs: { ...kwargs, ...more } });
@@ -41,7 +45,11 @@ export function effortKwargs(render: Render, effort: Effort): Record<string, unk
   };
   const choose = (name: string, words: readonly string[]) => {
     const isWritten = text({ [name]: PROBE })?.includes(PROBE);
-    const word = (isWritten ? [LEARNT[effort]] : words).find((word) => text({ [name]: word }));
+    const taken = (isWritten ? [LEARNT[effort]] : words)
+      .filter((word) => text({ [name]: word }) !== undefined);
+    // A word that changes nothing is one that the template does not know.
+    const usual = text({ [name]: "high" });
+    const word = taken.find((word) => isOn || text({ [name]: word }) !== usual) ?? taken[0];
     if (word !== undefined) kwargs = { ...kwargs, [name]: word };
   };
   choose("reasoning_effort", WORDS[effort]);

@@ -29,6 +29,12 @@ Deno.test("effortKwargs() takes the nearest word that a template does not refuse
   assert.equal(written(none, "high"), "x");
 });
 
+Deno.test("effortKwargs() takes a word that the template knows to turn thinking off", () => {
+  const source = "{{ 'short' if reasoning_effort in ['low', 'minimal'] else 'long' }}";
+  assert.deepEqual([written(source, "none"), written(source, "high")], ["short", "long"]);
+  assert.equal(written("{{ thinking_budget }}", "none"), "0");
+});
+
 Deno.test("effortKwargs() gives a template that writes the word only words that models know", () => {
   const efforts = ["none", "minimal", "medium", "xhigh"] as const;
   assert.deepEqual(efforts.map((effort) => written("Reasoning: {{ reasoning_effort }}", effort)), [
