@@ -13,6 +13,9 @@ const CACHE_TYPES = [
   "q4_0",
 ] as const;
 
+/** Largest file of a chat template, in bytes. */
+export const MAX_TEMPLATE_BYTES = 1024 * 1024;
+
 /**
  * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
  * each of its workers with them. For absent settings llama.cpp's own defaults apply.

@@ -2,6 +2,7 @@ import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest } from "#shared/errors.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
 import { TemplateError } from "./jinja/errors.ts";
@@ -116,6 +117,7 @@ export class ChatTemplate {
   readonly #now: () => Date;
   readonly #plain: Variant;
   readonly #toolUse: Variant;
+  readonly #efforts = new Map<Effort, Readonly<Record<string, unknown>>>();
 
   /** @throws {TemplateError} if a template cannot be parsed */
   constructor(source: string, tokenizer: ChatTokenizer, options: ChatTemplateOptions = {}) {
@@ -157,6 +159,15 @@ export class ChatTemplate {
     const { toolsAs = skills.toolsAs } = options;
     const offered = toolsAs === undefined ? [] : tools;
     return this.#render(template, turns, offered, { ...options, toolsAs });
+  }
+
+  /** The variables that make this template think more or less. */
+  effort(effort: Effort): Readonly<Record<string, unknown>> {
+    const known = this.#efforts.get(effort);
+    if (known) return known;
+    const kwargs = effortKwargs((...args) => this.render(...args), effort);
+    this.#efforts.set(effort, kwargs);
+    return kwargs;
   }
 
   /** The messages as turns in the form that this template wants. */

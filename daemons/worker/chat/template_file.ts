@@ -1,7 +1,5 @@
+import { MAX_TEMPLATE_BYTES } from "#shared/config/llama.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-
-/** Largest file of a chat template, in bytes. */
-export const MOST_TEMPLATE_BYTES = 1024 * 1024;
 
 /**
  * Reads a chat template that an operator gives in place of the model's own.
@@ -17,14 +15,14 @@ export async function readTemplateFile(path: string): Promise<string> {
   try {
     using file = await Deno.open(path);
     // The size of what is read is bounded, whatever kind of file it is.
-    const bytes = new Uint8Array(MOST_TEMPLATE_BYTES + 1);
+    const bytes = new Uint8Array(MAX_TEMPLATE_BYTES + 1);
     let length = 0;
     for (;;) {
       const read = await file.read(bytes.subarray(length));
       if (read === null || read === 0) break;
       length += read;
     }
-    if (length <= MOST_TEMPLATE_BYTES) {
+    if (length <= MAX_TEMPLATE_BYTES) {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
     }
   } catch (error) {
@@ -35,5 +33,5 @@ export async function readTemplateFile(path: string): Promise<string> {
       : errorMessage(error);
     return fail(reason, error);
   }
-  return fail(`it is larger than ${MOST_TEMPLATE_BYTES} bytes`);
+  return fail(`it is larger than ${MAX_TEMPLATE_BYTES} bytes`);
 }

@@ -176,6 +176,13 @@ Deno.test({
           assert.ok(history.includes(part), `${part}: ${history}`);
         }
 
+        for (const effort of ["none", "minimal", "low", "medium", "high", "xhigh"] as const) {
+          const text = template.render(template.turns([question]), [], {
+            kwargs: template.effort(effort),
+          });
+          assert.match(text, /Which bird\?/);
+        }
+
         const begun = [question, { role: "assistant", content: "It is a gr" }];
         const continued = template.render(template.turns(begun), [], { continueFinal: true });
         assert.ok(continued.endsWith("It is a gr"), continued);
