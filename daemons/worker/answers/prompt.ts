@@ -2,6 +2,7 @@ import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts"
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
 import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
+import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** A prompt as text, as token ids, or as a chat with tools. */
@@ -15,6 +16,9 @@ export interface PromptFields extends ToolFields {
   readonly suffix?: string | undefined;
   readonly context_files?: ExecuteRequest["context_files"];
   readonly max_tokens?: number | undefined;
+  readonly reasoning_effort?: ExecuteRequest["reasoning_effort"];
+  readonly chat_template_kwargs?: ExecuteRequest["chat_template_kwargs"];
+  readonly continue_final_message?: boolean | undefined;
 }
 
 /** Tokens kept free behind a gap whose request says no number. */
@@ -29,12 +33,15 @@ type Tokenizer = Pick<
 /** Cutting a text may change its number of tokens by at most this. */
 const CUT_MARGIN = 64;
 
+/** A prompt as tokens, and how its answer is read if it is a chat. */
+export type Prompt = Pick<ChatPrompt, "tokens"> & Partial<ChatPrompt>;
+
 /**
  * Converts a prompt to tokens.
  *
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` if a text or chat is far too long for the context
  */
-export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
+export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promise<Prompt> {
   const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
@@ -42,13 +49,18 @@ export async function promptTokens(fields: PromptFields, engine: Tokenizer): Pro
   };
   if (prompt !== undefined && suffix !== undefined) {
     const { context_files: files, max_tokens: room = GAP_ROOM } = fields;
-    return await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen);
+    return { tokens: await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen) };
   }
-  if (prompt !== undefined) return await engine.tokenize(prompt, { ...defined({ special }), seen });
+  if (prompt !== undefined) {
+    return { tokens: await engine.tokenize(prompt, { ...defined({ special }), seen }) };
+  }
   if (messages !== undefined) {
-    return await engine.tokenizeChat(messages, offeredTools(fields), seen);
+    const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
+    const continueFinal = fields.continue_final_message;
+    const tools = offeredTools(fields);
+    return await engine.tokenizeChat({ messages, tools, effort, kwargs, continueFinal }, seen);
   }
-  return [...prompt_tokens ?? []];
+  return { tokens: [...prompt_tokens ?? []] };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
-import { promptTokens } from "../answers/prompt.ts";
+import { readPrompt } from "../answers/prompt.ts";
 import { readTemplateFile } from "../chat/template_file.ts";
 import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
@@ -133,7 +133,7 @@ function serve(
       return await generator.execute(request, log);
     },
     cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
-    tokenize: (fields) => promptTokens(fields, engine),
+    tokenize: async (fields) => (await readPrompt(fields, engine)).tokens,
     embed: (request, signal) => vectors.embed(engine, request, signal),
     rerank: (request, signal) => vectors.rerank(engine, request, signal),
     memoryBytes: () => engine.memoryBytes(),

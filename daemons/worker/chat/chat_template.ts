@@ -43,6 +43,8 @@ export interface ChatPrompt {
   readonly tokens: number[];
   /** The end of its text, from the beginning of the answer's turn on; empty if nothing can be open there. */
   readonly answerStart: string;
+  /** How the model writes thoughts and calls. */
+  readonly syntax: Syntax;
 }
 
 /** Options of {@linkcode ChatTemplate}. */
@@ -140,11 +142,6 @@ export class ChatTemplate {
     this.warning = this.#problem();
   }
 
-  /** How the model writes thoughts and calls. */
-  get syntax(): Syntax {
-    return this.#toolUse.syntax;
-  }
-
   /**
    * Renders turns in the form that this template wants. Tools are left out where it describes none:
    * the turns say what they are.
@@ -196,14 +193,14 @@ export class ChatTemplate {
     const answerStart = this.#answerStart(syntax, text, turns, offered, given);
     const changed = await breakMarks({ turns, offered }, finder);
     if (changed === undefined) {
-      return { tokens: await this.#tokenizer.tokenize(text, true, seen), answerStart };
+      return { tokens: await this.#tokenizer.tokenize(text, true, seen), answerStart, syntax };
     }
     const { value, cut } = changed;
     const tokens: number[][] = [];
     for (const part of partsAt(this.#renderOrRefuse(value.turns, value.offered, given), cut)) {
       if (part !== "") tokens.push(await this.#tokenizer.tokenize(part, true, seen));
     }
-    return { tokens: tokens.flat(), answerStart };
+    return { tokens: tokens.flat(), answerStart, syntax };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */

@@ -3,14 +3,25 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "../chat/call_syntax.ts";
-import type { TokensSeen } from "../chat/chat_template.ts";
+import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
 
 /** How a plain prompt is tokenized. */
 export interface TokenizeOptions {
   /** Whether the text of control tokens becomes those tokens; by default it stays text. */
   readonly special?: boolean;
   readonly seen?: TokensSeen;
+}
+
+/** A chat as a request has it. */
+export interface Chat {
+  readonly messages: readonly Message[];
+  /** The tools that the model may call. */
+  readonly tools: readonly Tool[];
+  readonly effort?: ExecuteRequest["reasoning_effort"];
+  /** Variables of the template; they override those that `effort` sets. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the last message is continued; default: if it is the assistant's. */
+  readonly continueFinal?: boolean | undefined;
 }
 
 /** A gap in a text. What people wrote around it stays text, also where it looks like a token. */
@@ -86,17 +97,16 @@ export interface Engine {
    */
   tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]>;
   /**
-   * Tokenizes a chat with the model's own template, including descriptions of the tools.
+   * Tokenizes a chat with the model's own template, including descriptions of the tools. What people
+   * and tools wrote never becomes a control token.
    *
    * @throws {LlorchError} `INVALID_REQUEST` if the model has no template or it refuses the messages
    */
-  tokenizeChat(
-    messages: readonly Message[],
-    tools: readonly Tool[],
-    seen?: TokensSeen,
-  ): Promise<number[]>;
-  /** How the model writes tool calls. */
-  readonly callSyntax: CallSyntax;
+  tokenizeChat(chat: Chat, seen?: TokensSeen): Promise<ChatPrompt>;
+  /** Tokenizes marks of the model's own syntax, without a beginning token. */
+  tokenizeMarks(text: string): Promise<number[]>;
+  /** The text of a control token, which {@linkcode detokenize} leaves out; undefined for others. */
+  controlText(token: number): string | undefined;
   /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
   detokenize(tokens: readonly number[]): string;
   /** The bytes of a token that is only a part of a character; undefined if they are unknown. */

@@ -1,11 +1,10 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
-import type { Message } from "#shared/contracts/request.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
-import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
-import type { CallSyntax } from "../../chat/call_syntax.ts";
-import type { ChatTemplate, TokensSeen } from "../../chat/chat_template.ts";
+import { defined } from "#shared/json.ts";
+import type { ChatPrompt, ChatTemplate, SpecialToken, TokensSeen } from "../../chat/chat_template.ts";
 import type {
+  Chat,
   Engine,
   EngineSequence,
   Gap,
@@ -38,6 +37,7 @@ export interface LlamaParts {
   readonly contextPerSlot: number;
   readonly threads: () => number;
   readonly vocabularySize: number;
+  readonly specials: ReadonlyMap<number, SpecialToken>;
   /** Undefined if the model's cannot be read. */
   readonly chatTemplate: ChatTemplate | undefined;
   /** What is wrong with it. */
@@ -97,15 +97,10 @@ export class LlamaEngine implements Engine {
     return this.#parts.warning;
   }
 
-  get callSyntax(): CallSyntax {
-    return this.#parts.chatTemplate?.callSyntax ?? "tagged";
-  }
-
   async tokenizeChat(
-    messages: readonly Message[],
-    tools: readonly Tool[],
+    { messages, tools, effort, kwargs, continueFinal }: Chat,
     seen?: TokensSeen,
-  ): Promise<number[]> {
+  ): Promise<ChatPrompt> {
     const { chatTemplate } = this.#parts;
     if (!chatTemplate) {
       throw invalidRequest([{
@@ -115,7 +110,19 @@ export class LlamaEngine implements Engine {
         }; send prompt or prompt_tokens`,
       }]);
     }
-    return this.#withStart(await chatTemplate.tokenize(messages, tools, seen));
+    const variables = { ...effort && chatTemplate.effort(effort), ...kwargs };
+    const options = { kwargs: variables, ...defined({ continueFinal }) };
+    const prompt = await chatTemplate.tokenize(messages, tools, seen, options);
+    return { ...prompt, tokens: this.#withStart(prompt.tokens) };
+  }
+
+  tokenizeMarks(text: string): Promise<number[]> {
+    return this.#parts.tokenizer.tokenize(text, true);
+  }
+
+  controlText(token: number): string | undefined {
+    const special = this.#parts.specials.get(token);
+    return special?.isControl ? special.text : undefined;
   }
 
   detokenize(tokens: readonly number[]): string {

@@ -2,7 +2,7 @@ import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isRecord } from "#shared/json.ts";
-import type { ChatTemplate } from "../../chat/chat_template.ts";
+import type { ChatTemplate, SpecialToken } from "../../chat/chat_template.ts";
 import { openChatTemplate } from "../../chat/open_template.ts";
 import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
@@ -111,6 +111,7 @@ async function openEngine(
     adapters.set(name, await openAdapter(model, name, path));
   }
   const tokenizer = new LlamaTokenizer(model, textStack().characters);
+  const specials = specialTokens(model);
   const engine = new LlamaEngine({
     llama,
     models: [model, ...draft ? [draft] : []],
@@ -128,7 +129,8 @@ async function openEngine(
     contextPerSlot,
     threads: () => threads,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
-    ...chatTemplate(model, tokenizer, options),
+    specials,
+    ...chatTemplate(model, tokenizer, specials, options),
   });
   if (!group) await trialVector(engine);
   else {
@@ -218,6 +220,7 @@ const DRAFT_TOKENS = 16;
 function chatTemplate(
   model: LlamaModel,
   tokenizer: LlamaTokenizer,
+  specials: ReadonlyMap<number, SpecialToken>,
   { chatTemplate: given, onWarning }: EngineOptions,
 ): { readonly chatTemplate: ChatTemplate | undefined; readonly warning: string | undefined } {
   const own = model.fileInfo.metadata.tokenizer;
@@ -229,11 +232,28 @@ function chatTemplate(
     tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
     bosText: model.tokens.bosString ?? text(model.tokens.bos),
     eosText: model.tokens.eosString ?? text(model.tokens.eos),
+    specials,
   });
   // A model that does not generate needs no template.
   const warning = generates(model) ? found.warning : undefined;
   if (warning !== undefined) onWarning(warning);
   return { chatTemplate: found.template, warning };
+}
+
+/** GGUF's numbers of the kinds of tokens that are not ordinary pieces of text. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+/** Control and user-defined tokens of a model's vocabulary. */
+function specialTokens(model: LlamaModel): Map<number, SpecialToken> {
+  const { tokens = [], token_type: types = [] } = model.fileInfo.metadata.tokenizer?.ggml ?? {};
+  const found = new Map<number, SpecialToken>();
+  for (const [id, type] of types.entries()) {
+    const text = tokens[id];
+    if (text === undefined || text === "" || type !== CONTROL && type !== USER_DEFINED) continue;
+    found.set(id, { text, isControl: type === CONTROL });
+  }
+  return found;
 }
 
 /** The template for requests that offer tools, which some files carry apart. */
