@@ -58,6 +58,9 @@ export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): strin
   return Object.keys(kwargs).filter((name) => RESERVED.has(name));
 }
 
+/** Most steps of each small chat that finds out how a template wants its turns. */
+const PROBE_STEPS = 200_000;
+
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
@@ -84,7 +87,8 @@ export class ChatTemplate {
     this.#now = now;
     const variant = (source: string): Variant => {
       const template = new Template(source, { limits, now });
-      const skills = findSkills((...args) => this.#render(template, ...args));
+      const probe = new Template(source, { limits: { ...limits, steps: PROBE_STEPS }, now });
+      const skills = findSkills((...args) => this.#render(probe, ...args));
       return { template, skills };
     };
     this.#plain = variant(source);
