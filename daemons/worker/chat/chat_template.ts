@@ -100,6 +100,9 @@ function markFinder(tokenizer: ChatTokenizer, { marks }: Syntax): MarkFinder {
   };
 }
 
+/** Most steps of each small chat that finds out how a template wants its turns. */
+const PROBE_STEPS = 200_000;
+
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
@@ -128,7 +131,8 @@ export class ChatTemplate {
     this.#now = now;
     const variant = (source: string): Variant => {
       const template = new Template(source, { limits, now });
-      const render = (...args: Parameters<Render>) => this.#render(template, ...args);
+      const probe = new Template(source, { limits: { ...limits, steps: PROBE_STEPS }, now });
+      const render = (...args: Parameters<Render>) => this.#render(probe, ...args);
       const skills = findSkills(render);
       const specials = [...tokenizer.specials.values()];
       const syntax = findSyntax(

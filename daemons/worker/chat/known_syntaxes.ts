@@ -45,6 +45,6 @@ export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
 
 /** Calls as the description of tools asks for that stands in for a template's own. */
 export const USUAL_CALLS: CallSyntax = {
-  ...{ opens: ["<tool_call>"], closes: ["</tool_call>"], before: "" },
+  ...{ opens: [CALL_TAGS.open], closes: [CALL_TAGS.close], before: "" },
   form: { kind: "json", names: ["name"], arguments: ["arguments"] },
 };

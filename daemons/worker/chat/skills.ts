@@ -1,4 +1,3 @@
-import { CALL_TAGS, type CallSyntax } from "./call_syntax.ts";
 import { type Render, TOOL_NAMES, type ToolName, type Turn, type TurnPart } from "./render.ts";
 
 /** How a chat template wants its turns: found by rendering small conversations with it. */
@@ -23,7 +22,6 @@ export interface Skills {
   readonly thoughtsAs: "fields" | "parts";
   /** Whether it refuses a call beside both thoughts and text. */
   readonly eitherThoughtsOrText: boolean;
-  readonly syntax: CallSyntax;
 }
 
 const HELLO: Turn = { role: "user", content: "probe_hello" };
@@ -118,7 +116,6 @@ export function findSkills(render: Render): Skills {
     thoughtsAs: !thoughtsInFields && thoughtsInParts ? "parts" : "fields",
     eitherThoughtsOrText: calls && text(bothText, tools) === undefined &&
       text(eitherText, tools) !== undefined,
-    syntax: rendering !== undefined && !rendering.includes(CALL_TAGS.open) ? "bare" : "tagged",
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { defined } from "#shared/json.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { CALL_TAGS } from "./call_syntax.ts";
+import { CALL_TAGS } from "./call_tags.ts";
 import { parseExact, toPlainJson } from "./jinja/json.ts";
 import type { Turn, TurnPart } from "./render.ts";
 import type { Skills } from "./skills.ts";
