@@ -76,6 +76,11 @@ export class Output {
     return this.#options.reader?.state === "reasoning";
   }
 
+  /** Whether a stop string came. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Whether a stop string came or no call can follow. */
   get isOver(): boolean {
     return this.#isStopped || (this.#options.reader?.isOver ?? false);

@@ -59,7 +59,22 @@ export class Slot {
       return;
     }
     this.#generation ??= this.sequence.generate(run.tokens.slice(this.#done), run.sampling);
-    for (const chosen of await this.#generation.next()) run.accept(chosen);
+    let last = 0;
+    for (const chosen of await this.#generation.next()) {
+      run.accept(chosen);
+      last = chosen.token;
+      if (run.forced.length > 0) break;
+    }
+    this.#force(run, last);
+  }
+
+  /** Goes on after tokens that the model does not choose. */
+  #force(run: Run, last: number): void {
+    const forced = run.forced;
+    if (forced.length === 0) return;
+    this.#generation?.close();
+    for (const token of forced) run.force(token);
+    if (!run.ended) this.#generation = this.sequence.generate([last, ...forced], run.sampling);
   }
 
   /** Frees the slot; its evaluated tokens stay for later runs to share. */
