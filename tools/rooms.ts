@@ -95,7 +95,8 @@ const poolManagerd: Rooms = {
 
 const worker: Rooms = {
   "callback.ts": [],
-  "chat": [],
+  "chat/jinja": [],
+  "chat": ["chat/jinja"],
   "cores.ts": [],
   "grammar": [],
   "orphan_watch.ts": [],
@@ -104,7 +105,8 @@ const worker: Rooms = {
   "tiny_model.ts": [],
   "config.ts": ["cores.ts"],
   "engine": ["chat"],
-  "answers": ["chat", "engine"],
+  "answers/reader": ["chat"],
+  "answers": ["answers/reader", "chat", "engine"],
   "instruments.ts": ["answers"],
   "model.ts": ["answers", "config.ts", "instruments.ts"],
   "app.ts": ["answers", "model.ts"],
