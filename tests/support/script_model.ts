@@ -32,7 +32,7 @@ export interface ScriptModelOptions {
 }
 
 /** Numbers of a code: enough that no two of some thousand tokens look alike. */
-const CODE = 256;
+const CODE = 128;
 /** Places in the residual stream. */
 const AT = {
   /** Code of the token; later of the next one. */
@@ -54,12 +54,12 @@ const WIDTH = 2 * CODE + 64;
 /** Most own steps of a script are 2 to this. */
 const DIGITS = 10;
 
-/** Rotary frequency of the pair of dimensions i of a head is 10^(-i/8) a token: */
+/** Rotary frequency of the pair of dimensions i of a head is 10^(-i/4) a token: */
 const ROPE_BASE = 1e16;
 /** this one falls with the distance up to 4 900 tokens, */
-const SLOPE_PAIR = 28;
+const SLOPE_PAIR = 14;
 /** and those from here on do not turn within any context. */
-const STILL_PAIR = 80;
+const STILL_PAIR = 40;
 
 /** The character that makes the model say its script of this index (0 to 19), wherever it stands. */
 export function scriptWord(index: number): string {
@@ -80,7 +80,7 @@ export function scriptWord(index: number): string {
  *   win over words, and later steps over earlier ones, by the digits of their place. Of words the
  *   nearest wins, by a slow rotary frequency.
  * - The feed-forward is a table: a unit for each pair of anchor and token adds the code of the next.
- * - Output rows are the codes: the right logit is near 384, others below 150.
+ * - Output rows are the codes: the right logit is near 190, others below 100.
  *
  * @throws {RangeError} for scripts in which two marks in a row do not tell what follows
  */

@@ -118,7 +118,11 @@ export interface Engine {
    *
    * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
-  createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
+  createSampling(
+    request: SamplingRequest,
+    seed: number,
+    options?: SamplingOptions,
+  ): Promise<Sampling>;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
   /** What the model can do. */
@@ -161,6 +165,12 @@ export type SamplingRequest = Pick<
   | "lora"
 >;
 
+/** Options of the sampling of one request. */
+export interface SamplingOptions {
+  /** Whether its grammar holds only from {@linkcode Sampling.endThought} on. */
+  readonly grammarWaits?: boolean;
+}
+
 /** The sampling of one request, with its state. */
 export interface Sampling {
   /** Adds the tokens of the prompt, for the penalties. */
@@ -171,6 +181,8 @@ export interface Sampling {
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar does not allow it
    */
   replay(token: number): void;
+  /** The answer is not inside a thought: a grammar that waited for that holds from the next token on. */
+  endThought?(): void;
 }
 
 /**

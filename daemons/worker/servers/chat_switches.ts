@@ -38,7 +38,7 @@ export function switchFields(request: ChatSwitches, names: SwitchNames): Record<
 }
 
 /** @throws {LlorchError} `INVALID_REQUEST` that names the field */
-export function refuseSwitch(field: keyof ChatSwitches | "post_sampling_probs"): never {
+export function refuseSwitch(field: keyof ChatSwitches | "logprobs"): never {
   throw invalidRequest([{ field, message: UNKNOWN }]);
 }
 

@@ -14,7 +14,7 @@ import {
   switchFields,
   type SwitchNames,
 } from "./chat_switches.ts";
-import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
+import type { Piece, ServerKind, TextOrder, TokenServer } from "./server_kind.ts";
 import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
@@ -50,6 +50,7 @@ export async function llamaServer(
     // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
+    infill: (request, order) => infill(server, request, order),
     generateText: (request, order) =>
       generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
   };
@@ -90,6 +91,43 @@ async function applyTemplate(
     if (error instanceof LlorchError && error.code !== "WORKER_LOST") return undefined;
     throw error;
   }
+}
+
+/** `/infill` puts the model's tokens for the middle around the texts; it takes no ids to go on from. */
+async function* infill(
+  server: OpenaiServer,
+  request: ExecuteRequest,
+  { limit, seed, signal }: TextOrder,
+): AsyncGenerator<Piece> {
+  if (request.logprobs !== undefined) refuseSwitch("logprobs");
+  const chunks = server.stream("/infill", {
+    input_prefix: request.prompt,
+    input_suffix: request.suffix,
+    ...completionFields(request),
+    ...defined({ n_predict: limit }),
+    seed,
+  }, signal);
+  for await (const chunk of chunks) {
+    if (isRecord(chunk)) yield { ...readCompletion(chunk, undefined), ids: [] };
+  }
+}
+
+/** Fields of `/completion` and `/infill`. */
+function completionFields(request: ExecuteRequest): Record<string, unknown> {
+  const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
+  const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+  return {
+    ...sampling,
+    ...(logit_bias
+      ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
+      : {}),
+    ...defined({ json_schema }),
+    ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
+    ...(post_sampling_probs === true ? { post_sampling_probs } : {}),
+    stream: true,
+    return_tokens: true,
+    cache_prompt: true,
+  };
 }
 
 function llamaTokens(server: OpenaiServer): TokenServer {
@@ -142,22 +180,13 @@ function llamaTokens(server: OpenaiServer): TokenServer {
     },
     detokenize,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
-      const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
-      const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+      const { logprobs } = request;
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {
         prompt: tokens,
-        ...sampling,
-        ...(logit_bias
-          ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
-          : {}),
-        ...defined({ json_schema, post_sampling_probs }),
+        ...completionFields(request),
         n_predict: limit,
-        ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
         seed,
-        stream: true,
-        return_tokens: true,
-        cache_prompt: true,
       }, signal);
       for await (const chunk of chunks) {
         if (!isRecord(chunk)) continue;

@@ -165,14 +165,14 @@ export class RemoteModel implements Model {
       seed,
     };
     const { tokens } = kind;
-    if (!tokens || needsChatRoute(request, kind)) {
+    const generate = request.suffix !== undefined && kind.infill || kind.generateText;
+    if (generate === kind.infill || !tokens || needsChatRoute(request, kind)) {
       requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
         tokensIn: undefined,
         alreadyOver: undefined,
-        generate: (signal) =>
-          kind.generateText(request, { limit: this.#textLimit(request), seed, signal }),
+        generate: (signal) => generate(request, { limit: this.#textLimit(request), seed, signal }),
       };
     }
     const isHeld = request.grammar !== undefined || request.json_schema !== undefined;

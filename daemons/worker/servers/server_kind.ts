@@ -49,6 +49,8 @@ export interface ServerKind {
    * @throws {LlorchError} `INVALID_REQUEST` that names the field
    */
   check?(request: ExecuteRequest): void;
+  /** Fills in between prompt and suffix, without token ids; absent if the server cannot. */
+  infill?(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
   /** Generates by the server's chat or completions route; stop strings are not sent to it. */
   generateText(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
 }

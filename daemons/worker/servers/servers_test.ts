@@ -226,6 +226,10 @@ Deno.test("llama-server is told of thinking in its own words", () =>
     assert.equal((await seen("/apply-template")).at(-1)!["add_generation_prompt"], false);
     await run(client, { prompt: "w1", special: true, max_tokens: 1 });
     assert.equal((await seen("/tokenize")).at(-1)!["parse_special"], true);
+    const filled = await run(client, { prompt: " w7", suffix: " w9", max_tokens: 1 });
+    assert.equal(textOf(filled), " w8");
+    const { input_prefix, input_suffix } = (await seen("/infill")).at(-1)!;
+    assert.deepEqual([input_prefix, input_suffix], [" w7", " w9"]);
     const odds = await run(client, {
       ...{ prompt: "w1", max_tokens: 1, logprobs: 0, post_sampling_probs: true },
     });
@@ -249,7 +253,6 @@ Deno.test("a switch that a server does not know is refused by name", async () =>
       suffix: { ...prompt, suffix: "x" },
     },
     "llama-server": {
-      suffix: { ...prompt, suffix: "x" },
       continue_final_message: {
         messages: [...chat.messages, { role: "assistant", content: " w8" }],
         continue_final_message: false,

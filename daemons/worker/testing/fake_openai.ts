@@ -86,6 +86,7 @@ interface Body {
   readonly stream?: boolean;
   readonly tools?: readonly unknown[];
   readonly n_probs?: number;
+  readonly input_prefix?: string;
 }
 
 function post(pathname: string, body: Body, signal: AbortSignal): Response | Promise<Response> {
@@ -109,6 +110,7 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
         results: body.documents!.map((text, index) => ({ index, relevance_score: text.length })),
         usage: { prompt_tokens: 3 },
       });
+    case "/infill":
     case "/completion":
     case "/v1/completions":
     case "/v1/chat/completions":
@@ -123,7 +125,9 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
 }
 
 function generate(pathname: string, body: Body, said: string, signal: AbortSignal): Response {
-  const prompt = typeof body.prompt === "object" ? body.prompt : tokensOf(body.prompt ?? said);
+  const prompt = typeof body.prompt === "object"
+    ? body.prompt
+    : tokensOf(body.prompt ?? body.input_prefix ?? said);
   const first = prompt.at(-1)! + 1;
   const limit = body.max_tokens ?? body.n_predict ?? Infinity;
   const count = Math.max(0, Math.min(limit, LAST + 1 - first));
@@ -134,8 +138,9 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
     const choice = { text: textOf(ids), token_ids: ids, finish_reason: reason };
     return Response.json({ choices: [choice], usage });
   }
+  const isOwn = pathname === "/completion" || pathname === "/infill";
   const chunk = (id: number, index: number) =>
-    pathname === "/completion"
+    isOwn
       ? {
         ...{ content: textOf([id]), tokens: [id], stop: false, tokens_predicted: index + 1 },
         ...(body.n_probs === undefined ? {} : { completion_probabilities: [{ id, prob: 0.5 }] }),
@@ -155,7 +160,7 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
           choices: [{ delta: { [field]: " hm" }, finish_reason: null }],
         }))
       );
-  const ending = pathname === "/completion"
+  const ending = isOwn
     ? [{
       content: "",
       tokens: [],

@@ -524,6 +524,7 @@ export const FAMILIES: readonly Family[] = [
     template: "upstage-Solar-Open-100B",
     control: [
       ...[
+        "<|flush|>",
         "<|begin|>",
         "<|content|>",
         "<|think|>",

@@ -2,18 +2,25 @@ import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
-import type { ChatPrompt, ChatTemplate, SpecialToken, TokensSeen } from "../../chat/chat_template.ts";
+import type {
+  ChatPrompt,
+  ChatTemplate,
+  SpecialToken,
+  TokensSeen,
+} from "../../chat/chat_template.ts";
 import type {
   Chat,
   Engine,
   EngineSequence,
   Gap,
   Sampling,
+  SamplingOptions,
   SamplingRequest,
   TokenizeOptions,
 } from "../engine.ts";
 import { findGapTokens, gapPrompt, type GapTokens } from "./gap.ts";
 import type { Group } from "./group.ts";
+import { endsGeneration } from "./native.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
 import { createGrammar, LlamaSampling } from "./sampling.ts";
@@ -137,10 +144,14 @@ export class LlamaEngine implements Engine {
   }
 
   endsGeneration(token: number): boolean {
-    return this.#parts.models[0].isEogToken(token as Token);
+    return endsGeneration(this.#parts.models[0], token);
   }
 
-  async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
+  async createSampling(
+    request: SamplingRequest,
+    seed: number,
+    { grammarWaits = false }: SamplingOptions = {},
+  ): Promise<Sampling> {
     const { llama, models: [model], adapters } = this.#parts;
     const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
     if (request.lora !== undefined && !adapter) {
@@ -153,6 +164,7 @@ export class LlamaEngine implements Engine {
       request,
       seed,
       grammar: await createGrammar(llama, model, request),
+      grammarWaits,
       adapter,
       endsGeneration: (token) => this.endsGeneration(token),
     });

@@ -27,6 +27,8 @@ export interface LlamaSamplingParts {
   readonly request: SamplingRequest;
   readonly seed: number;
   readonly grammar: LlamaGrammarEvaluationState | undefined;
+  /** Whether the grammar holds only after a thought. */
+  readonly grammarWaits?: boolean;
   /** The adapter that the request names, loaded. */
   readonly adapter: object | undefined;
   /** Whether a token ends a generation. */
@@ -40,7 +42,8 @@ export class LlamaSampling implements Sampling {
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
-  readonly #grammar: object | undefined;
+  readonly #ownGrammar: object | undefined;
+  #waits: boolean;
   /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
@@ -51,7 +54,8 @@ export class LlamaSampling implements Sampling {
     const { request, grammar } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
-    this.#grammar = grammar && nativeGrammar(grammar);
+    this.#ownGrammar = grammar && nativeGrammar(grammar);
+    this.#waits = parts.grammarWaits === true;
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
@@ -64,9 +68,17 @@ export class LlamaSampling implements Sampling {
       repeatPenaltyMaxTokens: PENALTY_WINDOW,
       repeatPenaltyFrequencyPenalty: request.frequency_penalty,
       repeatPenaltyPresencePenalty: request.presence_penalty,
-      ...(this.#grammar ? { grammarEvaluationState: this.#grammar } : {}),
       ...(request.logit_bias ? biases(request.logit_bias) : {}),
     };
+  }
+
+  /** The grammar that holds now. */
+  get #grammar(): object | undefined {
+    return this.#waits ? undefined : this.#ownGrammar;
+  }
+
+  endThought(): void {
+    this.#waits = false;
   }
 
   see(prompt: readonly number[]): void {
@@ -153,6 +165,7 @@ export class LlamaSampling implements Sampling {
   #config(): SamplerConfig {
     return {
       ...this.#fixed,
+      ...(this.#grammar ? { grammarEvaluationState: this.#grammar } : {}),
       seed: this.#nextSeed,
       ...(this.#penalizes ? { repeatPenaltyTokens: Uint32Array.from(this.#recent) } : {}),
     };
