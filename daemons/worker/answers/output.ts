@@ -161,16 +161,15 @@ export class Output {
       }
       // What may have been the beginning of a stop string is none.
       pieces.text(this.#stops.flush());
-      if (part.kind === "reasoning") pieces.reasoning(part.text);
-      else if (part.kind === "call") {
+      if (part.kind === "call") {
         const { index, name } = part;
         const id = callId(this.#options.jobId, index);
         this.#calls[index] = { id, name, arguments: "" };
         pieces.call(index, "", { id, name });
-      } else {
+      } else if (part.kind === "arguments") {
         this.#calls[part.index]!.arguments += part.text;
         pieces.call(part.index, part.text);
-      }
+      } else pieces.reasoning(part.text);
     }
   }
 }
