@@ -138,6 +138,9 @@ export const modelView = z.object({
   workers: z.array(identifier),
   load_error: z.string().optional()
     .meta({ description: "Why the last attempt to load it failed; absent once a load succeeds" }),
+  warning: z.string().optional().meta({
+    description: "What a worker says of it: its chat template fails, or it has none",
+  }),
   ambiguous_aliases: z.array(z.string())
     .meta({ description: "Aliases that another model has too, and that therefore name neither" }),
   fit: z.array(modelFit).optional().meta({

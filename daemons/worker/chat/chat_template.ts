@@ -2,6 +2,7 @@ import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { CallSyntax } from "./call_syntax.ts";
+import { type Effort, effortKwargs } from "./effort.ts";
 import type { Limits } from "./jinja/budget.ts";
 import { TemplateError } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
@@ -57,6 +58,9 @@ export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): strin
   return Object.keys(kwargs).filter((name) => RESERVED.has(name));
 }
 
+/** Most steps of each small chat that finds out how a template wants its turns. */
+const PROBE_STEPS = 200_000;
+
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
@@ -74,6 +78,7 @@ export class ChatTemplate {
   readonly #now: () => Date;
   readonly #plain: Variant;
   readonly #toolUse: Variant;
+  readonly #efforts = new Map<Effort, Readonly<Record<string, unknown>>>();
 
   /** @throws {TemplateError} if a template cannot be parsed */
   constructor(source: string, tokenizer: ChatTokenizer, options: ChatTemplateOptions = {}) {
@@ -82,7 +87,8 @@ export class ChatTemplate {
     this.#now = now;
     const variant = (source: string): Variant => {
       const template = new Template(source, { limits, now });
-      const skills = findSkills((...args) => this.#render(template, ...args));
+      const probe = new Template(source, { limits: { ...limits, steps: PROBE_STEPS }, now });
+      const skills = findSkills((...args) => this.#render(probe, ...args));
       return { template, skills };
     };
     this.#plain = variant(source);
@@ -96,7 +102,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders turns in the form that this template wants.
+   * Renders turns in the form that this template wants. Tools are left out where it describes none:
+   * the turns say what they are.
    * @throws {TemplateError} what the template raises, and when a limit is reached
    */
   render(
@@ -106,7 +113,17 @@ export class ChatTemplate {
   ): string {
     const { template, skills } = this.#variant(tools);
     const { toolsAs = skills.toolsAs } = options;
-    return this.#render(template, turns, tools, { ...options, toolsAs });
+    const offered = toolsAs === undefined ? [] : tools;
+    return this.#render(template, turns, offered, { ...options, toolsAs });
+  }
+
+  /** The variables that make this template think more or less. */
+  effort(effort: Effort): Readonly<Record<string, unknown>> {
+    const known = this.#efforts.get(effort);
+    if (known) return known;
+    const kwargs = effortKwargs((...args) => this.render(...args), effort);
+    this.#efforts.set(effort, kwargs);
+    return kwargs;
   }
 
   /** The messages as turns in the form that this template wants. */

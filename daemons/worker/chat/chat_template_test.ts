@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { ChatTemplate } from "./chat_template.ts";
+import { CHATML, ChatTemplate, reservedKwargs } from "./chat_template.ts";
 
 /** One token a character; with `special`, `<|x|>` is one token of its own. */
 function tokenize(text: string, special: boolean): number[] {
@@ -51,4 +51,54 @@ Deno.test("ChatTemplate reports a template that refuses the messages", async () 
       error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
       error.message.includes("roles must alternate"),
   );
+});
+
+const source = (body: string) => `{% for m in messages %}${body}{% endfor %}`;
+const turns = [{ role: "user", content: "hi" }];
+
+Deno.test("ChatTemplate continues a last turn of the assistant", async () => {
+  const template = new ChatTemplate(chatml, tokenizer);
+  const begun = [...user("hi"), { role: "assistant" as const, content: "Once " }];
+  const expected = tokenize("<|user|>hi<|end|><|assistant|>Once ", true);
+  assert.deepEqual(await template.tokenize(begun), expected);
+  const whole = await template.tokenize(begun, [], undefined, { continueFinal: false });
+  assert.deepEqual(whole, [...expected, ...tokenize("<|end|><|assistant|>", true)]);
+});
+
+Deno.test("ChatTemplate gives requests' arguments to the template, but not in place of its own", () => {
+  const template = new ChatTemplate(source("{{ m.content }}{{ mood }}{{ bos_token }}"), tokenizer);
+  const kwargs = { mood: "merry", messages: [], bos_token: "x", tools: [1] };
+  assert.equal(template.render(turns, [], { kwargs }), "himerry<s>");
+  assert.deepEqual(reservedKwargs(kwargs), ["messages", "bos_token", "tools"]);
+});
+
+Deno.test("ChatTemplate writes today's date", () => {
+  const now = () => new Date(2026, 4, 6);
+  const dated = source("{{ m.content }} {{ date_string }} {{ strftime_now('%Y-%m-%d') }}");
+  const template = new ChatTemplate(dated, tokenizer, { now });
+  assert.equal(template.render(turns), "hi 06 May 2026 2026-05-06");
+  const kwargs = { date_string: "1 Jan 2000" };
+  assert.equal(template.render(turns, [], { kwargs }), "hi 1 Jan 2000 2026-05-06");
+});
+
+Deno.test("ChatTemplate takes the model's other template where tools are offered", () => {
+  const toolUse = source("{{ m.content }}") + "{{ tools | tojson }}";
+  const template = new ChatTemplate(source("{{ m.content }}"), tokenizer, { toolUse });
+  assert.equal(template.render(turns), "hi");
+  assert.equal(template.render(turns, [{ name: "add" }]), 'hi[{"name": "add"}]');
+});
+
+Deno.test("ChatTemplate says why a plain chat cannot be rendered", () => {
+  assert.equal(new ChatTemplate(chatml, tokenizer).warning, undefined);
+  assert.equal(new ChatTemplate(CHATML, tokenizer).warning, undefined);
+  const failing = new ChatTemplate("{{ raise_exception('never') }}", tokenizer);
+  assert.match(failing.warning!, /fails on a plain chat: never/);
+  assert.match(new ChatTemplate("x", tokenizer).warning!, /leaves out what the user says/);
+});
+
+Deno.test("ChatTemplate ends a template without an end", () => {
+  const limits = { steps: 1_000 };
+  const endless = source("{{ m.content }}{% for i in range(99999) %}{% endfor %}");
+  const template = new ChatTemplate(endless, tokenizer, { limits });
+  assert.throws(() => template.render(turns), /more than 1000 steps/);
 });

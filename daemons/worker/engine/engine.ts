@@ -22,6 +22,8 @@ export interface EngineOptions {
   /** CPU threads; `auto` measures some numbers. */
   readonly threads: number | "auto";
   readonly settings: LlamaSettings;
+  /** A chat template in place of the model's own. */
+  readonly chatTemplate: string | undefined;
   /** Paths of the adapters that requests may name. */
   readonly adapters: ReadonlyMap<string, string>;
   /** Called with 0 to 1 while the weights are read. */
@@ -85,6 +87,8 @@ export interface Engine {
    * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
   createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
+  /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
+  readonly warning?: string | undefined;
   /** What the model can do. */
   readonly capabilities: readonly Capability[];
   /**

@@ -11,6 +11,7 @@ import {
   Group,
   hashed,
   integer,
+  isBasic,
   isIterable,
   isTrue,
   iterate,
@@ -103,7 +104,10 @@ const fallbackTo: Native<Value> = native(
 );
 
 const length: Native<Value> = native("", (value, _, { budget }) => {
-  if (typeof value === "string") budget.read(value.length);
+  if (typeof value === "string") {
+    budget.read(value.length);
+    if (!isBasic(value)) budget.step(value.length);
+  }
   const found = size(value);
   if (found === undefined) {
     throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
@@ -288,7 +292,8 @@ function* slices(
   budget: Budget,
 ): Generator<Value> {
   const [each, more] = [Math.floor(items.length / count), items.length % count];
-  for (let index = 0, at = 0; index < count; index++) {
+  let at = 0;
+  for (let index = 0; index < count; index++) {
     budget.step();
     const length = each + (index < more ? 1 : 0);
     const slice = items.slice(at, at += length);
@@ -491,8 +496,9 @@ export const FILTERS: ReadonlyMap<string, Native<Value>> = new Map(Object.entrie
   tojson: native<Value>("ensure_ascii indent separators sort_keys", json),
   trim: native<Value>("chars", (value, [chars], { budget }) => {
     const whole = str(value, budget);
-    budget.read(whole.length);
-    return strip(whole, chars, "both");
+    const rest = strip(whole, chars, "both");
+    budget.step(whole.length - rest.length);
+    return rest;
   }),
   truncate: native<Value>(
     "length killwords end leeway",

@@ -46,11 +46,8 @@ class Scope {
   }
 
   get(name: string): Value | undefined {
-    for (let scope: Scope | undefined = this; scope; scope = scope.#outer) {
-      const value = scope.variables.get(name);
-      if (value !== undefined) return value;
-    }
-    return undefined;
+    const own = this.variables.get(name);
+    return own === undefined ? this.#outer?.get(name) : own;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Budget } from "./budget.ts";
 import { TemplateError } from "./errors.ts";
 import { braceFormat } from "./format.ts";
 import { bound, type Machine, type Native, native } from "./machine.ts";
@@ -31,6 +32,12 @@ function count(items: readonly Value[], value: Value, machine: Machine): bigint 
   return BigInt(items.filter((item) => equals(item, value, machine.budget)).length);
 }
 
+/** Counts that items change their places. */
+function moving(items: Value[], budget: Budget): Value[] {
+  budget.step(1 + (items.length >> 3));
+  return items;
+}
+
 // Lists and dicts may be changed: all are the rendering's own, and some models' templates (Kimi-K2)
 // queue ids in a list. Jinja2's immutable sandbox refuses it.
 const LIST_METHODS: ReadonlyMap<string, Native<Value[]>> = new Map(Object.entries({
@@ -43,20 +50,20 @@ const LIST_METHODS: ReadonlyMap<string, Native<Value[]>> = new Map(Object.entrie
     return null;
   }),
   index: native("value!", (items, [value], machine) => BigInt(indexOf(items, value!, machine))),
-  insert: native("index! object!", (items, [index, item]) => (
-    items.splice(integer(index!), 0, item!), null
-  )),
-  pop: native("index", (items, [index]) => {
-    const at = index === undefined ? items.length - 1 : integer(index);
-    const [item] = items.splice(at < 0 ? at + items.length : at, 1);
-    if (item === undefined || at < -items.length - 1) {
-      throw new TemplateError("pop index out of range");
-    }
-    return item;
+  insert: native("index! object!", (items, [index, item], { budget }) => {
+    moving(items, budget).splice(integer(index!), 0, item!);
+    return null;
   }),
-  remove: native("value!", (items, [value], machine) => (
-    items.splice(indexOf(items, value!, machine), 1), null
-  )),
+  pop: native("index", (items, [index], { budget }) => {
+    const at = index === undefined ? items.length - 1 : integer(index);
+    if (at < -items.length || at >= items.length) throw new TemplateError("pop index out of range");
+    if (at === items.length - 1) return items.pop()!;
+    return moving(items, budget).splice(at < 0 ? at + items.length : at, 1)[0]!;
+  }),
+  remove: native("value!", (items, [value], machine) => {
+    moving(items, machine.budget).splice(indexOf(items, value!, machine), 1);
+    return null;
+  }),
   reverse: native("", (items, _, { budget }) => (budget.step(items.length), items.reverse(), null)),
   sort: native("reverse", (items, [reverse], { budget }) => {
     const sign = reverse === true ? -1 : 1;

@@ -117,7 +117,8 @@ function splitRight(value: string, separator: Value | undefined, most: number, b
   return [value.slice(0, end), ...parts];
 }
 
-const LINE = /(.*?)(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|$)/suy;
+const BREAKS = "\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029";
+const LINE = new RegExp(`(.*?)(\\r\\n|[${BREAKS}]|$)`, "suy");
 
 /** Lines of a text; one that ends in a line break has none after it. */
 export function lines(value: string, keepEnds: boolean, budget: Budget): string[] {
@@ -215,6 +216,13 @@ function partition(value: string, separator: string, index: number): Tuple | und
   return new Tuple([value.slice(0, index), separator, value.slice(index + separator.length)]);
 }
 
+const stripping = (ends: "both" | "left" | "right") =>
+  native<string>("chars", (value, [chars], { budget }) => {
+    const rest = strip(value, chars, ends);
+    budget.step(value.length - rest.length);
+    return rest;
+  });
+
 /** Methods of texts; `format` is not among them since it reads members of its arguments. */
 export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Object.entries({
   capitalize: native<string>("", (value) => capitalize(value)),
@@ -296,7 +304,7 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     (value, [width, fill], { budget }) => pad(value, width!, fill, "right", budget),
   ),
   lower: native("", (value) => value.toLowerCase()),
-  lstrip: native("chars", (value, [chars]) => strip(value, chars, "left")),
+  lstrip: stripping("left"),
   partition: native(
     "sep!",
     (value, [sep]) =>
@@ -338,7 +346,7 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     "sep maxsplit",
     (value, [sep, most], { budget }) => splitRight(value, sep, limit(most), budget),
   ),
-  rstrip: native("chars", (value, [chars]) => strip(value, chars, "right")),
+  rstrip: stripping("right"),
   split: native(
     "sep maxsplit",
     (value, [sep, most], { budget }) => split(value, sep, limit(most), budget),
@@ -351,7 +359,7 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     const inner = part(value, start, end);
     return hasAffix(prefix!, (affix) => inner.startsWith(affix));
   }),
-  strip: native("chars", (value, [chars]) => strip(value, chars, "both")),
+  strip: stripping("both"),
   swapcase: native(
     "",
     (value) =>

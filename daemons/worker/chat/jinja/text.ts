@@ -125,8 +125,7 @@ const HTML: ReadonlyMap<string, string> = new Map([
 export function escaped(value: Value, budget: Budget): Markup {
   if (value instanceof Markup) return value;
   const source = str(value, budget);
-  // Each character may become five.
-  budget.step(source.length >> 2);
+  budget.step(source.length);
   const text = source.replace(/[&<>'"]/g, (character) => HTML.get(character)!);
   budget.write(text.length);
   return new Markup(text);

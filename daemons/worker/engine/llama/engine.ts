@@ -29,8 +29,10 @@ export interface LlamaParts {
   readonly contextPerSlot: number;
   readonly threads: () => number;
   readonly vocabularySize: number;
-  /** Undefined if the model has none. */
+  /** Undefined if the model's cannot be read. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** What is wrong with it. */
+  readonly warning: string | undefined;
 }
 
 /** A model loaded in llama.cpp. */
@@ -70,6 +72,10 @@ export class LlamaEngine implements Engine {
     return this.#withStart(await this.#parts.tokenizer.tokenize(text, false, seen));
   }
 
+  get warning(): string | undefined {
+    return this.#parts.warning;
+  }
+
   get callSyntax(): CallSyntax {
     return this.#parts.chatTemplate?.callSyntax ?? "tagged";
   }
@@ -83,7 +89,9 @@ export class LlamaEngine implements Engine {
     if (!chatTemplate) {
       throw invalidRequest([{
         field: "messages",
-        message: "this model has no chat template; send prompt or prompt_tokens",
+        message: `${
+          this.#parts.warning ?? "this model has no chat template"
+        }; send prompt or prompt_tokens`,
       }]);
     }
     return this.#withStart(await chatTemplate.tokenize(messages, tools, seen));

@@ -257,7 +257,7 @@ Deno.test("llama.cpp looks back on what was said for the penalties", () =>
     assert.notEqual(penalized, free);
   }));
 
-Deno.test("llama.cpp tells a chat without a template what to send instead", async () => {
+Deno.test("llama.cpp gives a model without a chat template ChatML, and says so", async () => {
   const path = join(await Deno.makeTempDir(), "plain.gguf");
   const bytes = await Deno.readFile(counterModel());
   // The same file with the template under a name that nobody looks for.
@@ -267,8 +267,13 @@ Deno.test("llama.cpp tells a chat without a template what to send instead", asyn
   );
   bytes[at] = 0x54;
   await Deno.writeFile(path, bytes);
-  await using(path, { context: 64 }, async ({ generate }) => {
-    await assert.rejects(generate({ messages: story }), /no chat template; send prompt/);
+  await using(path, { context: 256 }, async ({ engine }) => {
+    assert.match(engine.warning!, /no chat template; chats are written as ChatML/);
+    const tokens = await engine.tokenizeChat([{ role: "user", content: "hi" }], []);
+    const expected = await engine.tokenize(
+      "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n",
+    );
+    assert.deepEqual(tokens, expected);
   });
 });
 

@@ -1,7 +1,9 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import { ChatTemplate } from "../../chat/chat_template.ts";
+import { isRecord } from "#shared/json.ts";
+import type { ChatTemplate } from "../../chat/chat_template.ts";
+import { openChatTemplate } from "../../chat/open_template.ts";
 import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
@@ -126,7 +128,7 @@ async function openEngine(
     contextPerSlot,
     threads: () => threads,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
-    chatTemplate: chatTemplate(model, tokenizer, options.onWarning),
+    ...chatTemplate(model, tokenizer, options),
   });
   if (!group) await trialVector(engine);
   else {
@@ -209,25 +211,39 @@ async function openPredictor(
 /** Most tokens to guess at once, unless configured otherwise. */
 const DRAFT_TOKENS = 16;
 
-/** Reads the model's chat template. A bad one only disables chat; the model still loads. */
+/**
+ * Reads the model's chat template, or the one that is given. A bad one only disables chat, and the
+ * model still loads; a model without one gets ChatML.
+ */
 function chatTemplate(
   model: LlamaModel,
   tokenizer: LlamaTokenizer,
-  onWarning: (message: string) => void,
-): ChatTemplate | undefined {
-  const source = model.fileInfo.metadata.tokenizer?.chat_template;
-  if (!source) return undefined;
+  { chatTemplate: given, onWarning }: EngineOptions,
+): { readonly chatTemplate: ChatTemplate | undefined; readonly warning: string | undefined } {
+  const own = model.fileInfo.metadata.tokenizer;
+  const plain: unknown = own?.chat_template;
+  const source = given ?? (typeof plain === "string" ? plain : undefined);
+  const toolUse = given === undefined ? toolUseTemplate(own) : undefined;
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
-  try {
-    return new ChatTemplate(source, {
-      tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
-      bosText: model.tokens.bosString ?? text(model.tokens.bos),
-      eosText: model.tokens.eosString ?? text(model.tokens.eos),
-    });
-  } catch (error) {
-    onWarning(`Cannot read the model's chat template: ${errorMessage(error)}`);
-    return undefined;
-  }
+  const found = openChatTemplate({ plain: source, toolUse }, {
+    tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
+    bosText: model.tokens.bosString ?? text(model.tokens.bos),
+    eosText: model.tokens.eosString ?? text(model.tokens.eos),
+  });
+  // A model that does not generate needs no template.
+  const warning = generates(model) ? found.warning : undefined;
+  if (warning !== undefined) onWarning(warning);
+  return { chatTemplate: found.template, warning };
+}
+
+/** The template for requests that offer tools, which some files carry apart. */
+function toolUseTemplate(metadata: object | undefined): string | undefined {
+  // Keys become nested objects, but for one whose beginning is a key with a value.
+  const fields = new Map<string, unknown>(Object.entries(metadata ?? {}));
+  const only = fields.get("chat_template");
+  const found = fields.get("chat_template.tool_use") ??
+    (isRecord(only) ? only["tool_use"] : undefined);
+  return typeof found === "string" ? found : undefined;
 }
 
 /** Whether a model generates: bidirectional encoders and models with a ranking head do not. */
