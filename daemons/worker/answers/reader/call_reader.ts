@@ -71,7 +71,10 @@ export class CallReader {
 
   *#read(): Reading {
     for (let count = 0; yield* this.#nextCall(); count++) {
-      if (!(yield* this.#call())) break;
+      if (!(yield* this.#call())) {
+        this.#state = count === 0 ? "failed" : "over";
+        return;
+      }
       if (this.#source.hasEnded && this.#source.isEmpty) return;
       this.#state = "between";
       if (!this.#options.isSingle) continue;

@@ -57,7 +57,8 @@ class LiteralReader {
       if (!(yield* more(this.#source))) return;
       const { char } = this.#source;
       const { closing, json } = this.#open.at(-1)!;
-      if (char === ",") this.#source.take();
+      // A bracket that closes nothing is left out.
+      if (char !== closing && /[,)}\]]/.test(char)) this.#source.take();
       else if (char === closing) {
         this.#source.take();
         this.#open.pop();

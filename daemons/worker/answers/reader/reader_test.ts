@@ -134,9 +134,11 @@ function read(
     return collected([...parts, ...reader.end(isCut)]);
   };
   const whole = readPieces([text]);
-  assert.deepEqual(readPieces(text.split("")), whole, "one by one");
-  for (let at = 1; at < text.length && cutsAll; at++) {
-    assert.deepEqual(readPieces([text.slice(0, at), text.slice(at)]), whole, `cut at ${at}`);
+  const characters = [...text];
+  assert.deepEqual(readPieces(characters), whole, "one by one");
+  for (let at = 1; at < characters.length && cutsAll; at++) {
+    const pieces = [characters.slice(0, at).join(""), characters.slice(at).join("")];
+    assert.deepEqual(readPieces(pieces), whole, `cut at ${at}`);
   }
   return whole;
 }
@@ -615,6 +617,68 @@ Deno.test("a control token that is no mark where it stands is left out", () => {
   assert.deepEqual(collected([...parts, ...reader.end(false)]), {
     reasoning: "Hm.",
     text: "Yes or <|out|> no so",
+  });
+});
+
+/** Numbers below a bound, the same in each run. */
+function numbers(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    return (state >> 8) % bound;
+  };
+}
+
+/** Syntaxes of the tests above, each once. */
+const SYNTAXES = [...new Set(WRITTEN.map(([, calls]) => calls))].map((calls) => syntaxOf(calls));
+
+Deno.test("any text comes to its end and is read alike however it is cut", () => {
+  const number = numbers(7);
+  for (const syntax of [...SYNTAXES, CHANNELS]) {
+    const examples = WRITTEN.filter(([, calls]) => calls === syntax.calls).map(([, , text]) =>
+      text
+    );
+    const bits = [
+      ...syntax.marks,
+      ...[
+        "weather",
+        "bare",
+        "other",
+        "a",
+        "=",
+        ":",
+        ",",
+        ";",
+        '"',
+        "'",
+        "\\",
+        "\n",
+        " ",
+        "1",
+        "é",
+        "😀",
+      ],
+      ...["{", "}", "[", "]", "(", ")", "<", ">", "```", '{"name": "bare", "arguments": {"a": 1}}'],
+    ];
+    const pick = <T>(values: readonly T[]) => values[number(values.length)]!;
+    for (let run = 0; run < 60; run++) {
+      const example = examples.length > 0 && number(2) > 0 ? pick(examples) : "";
+      const begun = example.slice(0, number(example.length + 1));
+      const text = begun + Array.from({ length: 1 + number(10) }, () => pick(bits)).join("");
+      const options = {
+        isCut: number(2) > 0,
+        isSingle: number(3) === 0,
+        splitsThoughts: number(4) > 0,
+        cutsAll: run < 10,
+      };
+      read(syntax, text, options);
+    }
+  }
+});
+
+Deno.test("a bracket that closes nothing is left out", () => {
+  assert.deepEqual(read(syntaxOf(PYTHON), "<|calls|>[bare(a=[1)}, 2])]<|/calls|>"), {
+    calls: [["bare", '{"a": [1, 2]}']],
   });
 });
 

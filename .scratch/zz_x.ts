@@ -1,0 +1,12 @@
+import { findSyntax } from "../daemons/worker/chat/find_syntax.ts";
+import { Prober } from "../daemons/worker/chat/probe.ts";
+import { controlTokens, renderer } from "../tests/conformance/models/render.ts";
+import { exchanged } from "../tests/conformance/models/exchange.ts";
+const raw = Deno.readTextFileSync("/work/wt/llama.cpp/models/templates/" + Deno.args[0]);
+const source = Deno.args[1] ? exchanged(raw) : raw;
+const render = renderer(source);
+const p = new Prober(render);
+console.log([{}, { enable_thinking: true, thinking: true }, { enable_thinking: false, thinking: false }].map((k) => p.prompt(k)));
+console.log(p.answer([{ role: "assistant", content: "Say7It" }]), p.past([{ role: "assistant", content: "Say7It" }]));
+console.log(p.answer([{ role: "assistant", content: "Say7It", reasoning_content: "Muse7On" }]));
+console.log(findSyntax(render, controlTokens(source)));
