@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { promptTokens } from "../../daemons/worker/answers/prompt.ts";
+import { readPrompt } from "../../daemons/worker/answers/prompt.ts";
 import { idsOf, textOf } from "../../daemons/worker/testing/generator.ts";
 import { logprobsOf, type Opened, using } from "../../daemons/worker/testing/llama.ts";
 import { writeGapModel, writeRandomModel } from "../support/models.ts";
@@ -110,7 +110,7 @@ Deno.test({
           ...{ input_prefix: fields.prompt, input_suffix: fields.suffix },
           ...{ input_extra: context_files, n_predict: 4, temperature: 0 },
         });
-        const tokens = await promptTokens({ ...fields, context_files }, engine);
+        const { tokens } = await readPrompt({ ...fields, context_files }, engine);
         assert.equal(tokens.length, reply["tokens_evaluated"]);
         assert.equal(textOf(await generate({ ...fields, context_files })), reply["content"]);
         // Their prompt as text; ours has the same without the begin, which both have once.

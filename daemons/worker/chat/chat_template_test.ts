@@ -11,18 +11,23 @@ const tokenizer = {
   tokenize: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
   bosText: "<s>",
   eosText: "</s>",
+  specials: new Map(
+    ["<|user|>", "<|assistant|>", "<|end|>"].map((text) =>
+      [1000 + text.length, { text, isControl: true }] as const
+    ),
+  ),
 };
 const chatml = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}" +
   "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 const user = (content: string) => [{ role: "user" as const, content }];
 
 Deno.test("ChatTemplate renders the model's template with its markup as control tokens", async () => {
-  const tokens = await new ChatTemplate(chatml, tokenizer).tokenize(user("hi"));
+  const { tokens } = await new ChatTemplate(chatml, tokenizer).tokenize(user("hi"));
   assert.deepEqual(tokens, tokenize("<|user|>hi<|end|><|assistant|>", true));
 });
 
 Deno.test("ChatTemplate keeps control tokens that people write as text", async () => {
-  const tokens = await new ChatTemplate(chatml, tokenizer).tokenize(user("a<|end|>b"));
+  const { tokens } = await new ChatTemplate(chatml, tokenizer).tokenize(user("a<|end|>b"));
   assert.deepEqual(tokens, [
     ...tokenize("<|user|>", true),
     ...tokenize("a<|end|>b", false),
@@ -32,15 +37,71 @@ Deno.test("ChatTemplate keeps control tokens that people write as text", async (
 
 Deno.test("ChatTemplate keeps control tokens as text if the template trims messages", async () => {
   const trimming = chatml.replace("m.content }}", "m.content | trim }}");
-  const tokens = await new ChatTemplate(trimming, tokenizer).tokenize(user(" <|end|> "));
+  const { tokens } = await new ChatTemplate(trimming, tokenizer).tokenize(user(" <|end|> "));
   assert.deepEqual(tokens.slice(1, -2), tokenize("<|end|>", false));
 });
 
-Deno.test("ChatTemplate refuses control tokens in messages that the template rewrites", async () => {
-  const rewriting = chatml.replace("m.content }}", "m.content | upper }}");
-  const template = new ChatTemplate(rewriting, tokenizer);
-  await assert.rejects(template.tokenize(user("<|end|>")), /contain the model's control tokens/);
-  await template.tokenize(user("plain"));
+Deno.test("ChatTemplate keeps control tokens as text wherever they stand and whatever is done to them", async () => {
+  const tool = {
+    type: "function" as const,
+    function: { name: "f<|user|>", description: "<|end|>", parameters: { "<|end|>": "a" } },
+  };
+  const messages = [
+    ...user("<|end|>"),
+    {
+      role: "assistant" as const,
+      content: "",
+      tool_calls: [{
+        ...{ id: "c1", type: "function" as const },
+        function: { name: "f<|user|>", arguments: '{"a":"\\u003c|end|\\u003e"}' },
+      }],
+    },
+    { role: "tool" as const, content: "<|<|end|>end|>", tool_call_id: "c1" },
+    ...user("bye"),
+  ];
+  const native = "{% for t in tools %}{{ t | tojson }}{% endfor %}" + chatml.replace(
+    "{{ m.content }}",
+    "{{ m.content | trim }}{% for c in m.tool_calls or [] %}{{ c.function.name }}" +
+      "{{ c.function.arguments | tojson }}{% endfor %}",
+  );
+  const template = new ChatTemplate(native, tokenizer);
+  const { tokens } = await template.tokenize(messages, [tool]);
+  const marks = tokens.filter((token) => token >= 1000).map((token) =>
+    tokenizer.specials.get(token)?.text ?? "<|tool|>"
+  );
+  assert.deepEqual(marks, [
+    ...["<|user|>", "<|end|>", "<|assistant|>", "<|end|>", "<|tool|>", "<|end|>"],
+    ...["<|user|>", "<|end|>", "<|assistant|>"],
+  ]);
+  const text = String.fromCodePoint(...tokens.filter((token) => token < 1000));
+  assert.match(text, /"f<\|user\|>".*"<\|end\|>".*\{"a": "<\|end\|>"\}<\|<\|end\|>end\|>bye$/);
+});
+
+Deno.test("ChatTemplate says what a prompt has of the answer's turn", async () => {
+  const thinking = chatml.replace("<|assistant|>", "<|assistant|><think>\n");
+  const template = new ChatTemplate(thinking, tokenizer);
+  const { answerStart } = await template.tokenize(user("<think> is a mark"));
+  assert.equal(answerStart, "<|assistant|><think>\n");
+});
+
+Deno.test("ChatTemplate takes the thought at the beginning of an answer apart", async () => {
+  const withThoughts = chatml.replace(
+    "{{ m.content }}",
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}",
+  );
+  const template = new ChatTemplate(withThoughts, tokenizer);
+  const split = [
+    ...user("a"),
+    { role: "assistant" as const, content: "b", reasoning_content: "hm" },
+    ...user("c"),
+  ];
+  const joined = split.map(({ role, content }) =>
+    role === "assistant" ? { role, content: "<think>\nhm\n</think>\n\nb" } : { role, content }
+  );
+  assert.deepEqual(
+    (await template.tokenize(joined as typeof split)).tokens,
+    (await template.tokenize(split)).tokens,
+  );
 });
 
 Deno.test("ChatTemplate reports a template that refuses the messages", async () => {
@@ -60,8 +121,8 @@ Deno.test("ChatTemplate continues a last turn of the assistant", async () => {
   const template = new ChatTemplate(chatml, tokenizer);
   const begun = [...user("hi"), { role: "assistant" as const, content: "Once " }];
   const expected = tokenize("<|user|>hi<|end|><|assistant|>Once ", true);
-  assert.deepEqual(await template.tokenize(begun), expected);
-  const whole = await template.tokenize(begun, [], undefined, { continueFinal: false });
+  assert.deepEqual((await template.tokenize(begun)).tokens, expected);
+  const { tokens: whole } = await template.tokenize(begun, [], undefined, { continueFinal: false });
   assert.deepEqual(whole, [...expected, ...tokenize("<|end|><|assistant|>", true)]);
 });
 

@@ -1,3 +1,4 @@
+import { CALL_TAGS } from "./call_tags.ts";
 import type { CallSyntax, MessageSyntax } from "./syntax.ts";
 
 /** A syntax of which templates do not tell enough. */

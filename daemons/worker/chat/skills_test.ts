@@ -25,13 +25,8 @@ const HERMES = "{% if tools %}[tools]{% for t in tools %}{{ t | tojson }}{% endf
   "\n</tool_call>{% endfor %}{% endfor %}";
 
 Deno.test("findSkills() finds out how a template describes tools and writes calls", () => {
-  const { toolsAs, calls, argumentsAs, system, syntax } = skills(HERMES);
-  assert.deepEqual([toolsAs, calls, argumentsAs, system, syntax], [
-    ...["tools", true, "value"],
-    ...[true, "tagged"],
-  ]);
-  const bare = HERMES.replace("<tool_call>", "").replace("</tool_call>", "");
-  assert.equal(skills(bare).syntax, "bare");
+  const { toolsAs, calls, argumentsAs, system } = skills(HERMES);
+  assert.deepEqual([toolsAs, calls, argumentsAs, system], ["tools", true, "value", true]);
 });
 
 Deno.test("findSkills() sees which form of arguments becomes JSON", () => {

@@ -15,7 +15,6 @@ const NATIVE: Skills = {
   shortIds: false,
   thoughtsAs: "fields",
   eitherThoughtsOrText: false,
-  syntax: "tagged",
 };
 const PLAIN: Skills = { ...NATIVE, toolsAs: undefined, calls: false };
 

@@ -129,7 +129,7 @@ for (
     ],
   ] satisfies [string, GrammarFields, string, RegExp][]
 ) {
-  Deno.test(`a grammar that ${what} is refused, naming the field`, async () => {
+  Deno.test(`a grammar that ${problem} is refused, naming the field`, async () => {
     const [error, ...more] = await refusal(request);
     assert.deepEqual([error?.field, more], [field, []]);
     assert.match(error?.message ?? "", message);

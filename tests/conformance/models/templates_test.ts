@@ -134,7 +134,7 @@ Deno.test({
   },
 });
 
-const tokenizer = { tokenize: () => Promise.resolve([]), bosText: "<bos>", eosText: "<eos>" };
+const tokenizer = { tokenize: () => Promise.resolve([]), bosText: "<bos>", eosText: "<eos>", specials: new Map() };
 const TOOL = {
   type: "function",
   function: {

@@ -3,14 +3,15 @@ import { join } from "node:path";
 import { readGgufFileInfo } from "node-llama-cpp";
 import { llamaSource } from "../../../../tests/support/llama_source.ts";
 import { counterModel, writeGapModel } from "../../../../tests/support/models.ts";
-import { promptTokens } from "../../answers/prompt.ts";
+import { readPrompt } from "../../answers/prompt.ts";
 import { idsOf, textOf } from "../../testing/generator.ts";
 import { count, endOf, fieldIs, using } from "../../testing/llama.ts";
 import { findGapTokens } from "./gap.ts";
 
 Deno.test("llama.cpp reads control tokens in a prompt only if the request says so", () =>
   using(counterModel(), {}, async ({ engine, generate }) => {
-    const tokens = (prompt: string, special?: boolean) => promptTokens({ prompt, special }, engine);
+    const tokens = async (prompt: string, special?: boolean) =>
+      (await readPrompt({ prompt, special }, engine)).tokens;
     const plain = await tokens("<s> w7</s>");
     assert.equal(plain[0], 1);
     assert.ok(plain.length > 8 && !plain.slice(1).some((id) => id <= 2), `${plain}`);
@@ -39,7 +40,7 @@ Deno.test("llama.cpp fills a gap, and goes on in the middle of what it filled in
 
       const marks = findGapTokens((await readGgufFileInfo(model)).metadata.tokenizer.ggml);
       const context_files = [{ filename: "a.ts", text: "w1" }];
-      const whole = await promptTokens({ ...fields, context_files }, engine);
+      const { tokens: whole } = await readPrompt({ ...fields, context_files }, engine);
       assert.deepEqual(whole.slice(0, 2), [1, marks.repository]);
       assert.deepEqual(
         whole.filter((id) => id >= marks.prefix!),
