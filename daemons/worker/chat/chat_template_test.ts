@@ -67,10 +67,11 @@ Deno.test("ChatTemplate keeps control tokens as text wherever they stand and wha
   const template = new ChatTemplate(native, tokenizer);
   const { tokens } = await template.tokenize(messages, [tool]);
   const marks = tokens.filter((token) => token >= 1000).map((token) =>
-    tokenizer.specials.get(token)?.text ?? "<|tool|>"
+    // "<|tool|>" and "<|user|>" are one token here.
+    tokenizer.specials.get(token)?.text
   );
   assert.deepEqual(marks, [
-    ...["<|user|>", "<|end|>", "<|assistant|>", "<|end|>", "<|tool|>", "<|end|>"],
+    ...["<|user|>", "<|end|>", "<|assistant|>", "<|end|>", "<|user|>", "<|end|>"],
     ...["<|user|>", "<|end|>", "<|assistant|>"],
   ]);
   const text = String.fromCodePoint(...tokens.filter((token) => token < 1000));

@@ -192,9 +192,11 @@ for (const kind of ["llama-server", "vllm"]) {
       const chat = { messages: [{ role: "user", content: " w7" }], max_tokens: 2 };
       const events = await run(client, chat);
       const of = (channel: string | undefined) =>
-        events.filter((each) => each.event === "token" && each.data.channel === channel);
-      assert.equal(textOf(of("reasoning")), " hm hm");
-      assert.equal(textOf(of(undefined)), " w8 w9");
+        events.map((each) =>
+          each.event === "token" && each.data.channel === channel ? each.data.t : ""
+        ).join("");
+      assert.equal(of("reasoning"), " hm hm");
+      assert.equal(of(undefined), " w8 w9");
       const end = events.at(-1);
       assert.ok(end?.event === "end");
       assert.equal(end.data.reasoning_tokens, 2);
@@ -245,7 +247,6 @@ Deno.test("a switch that a server does not know is refused by name", async () =>
       chat_template_kwargs: { ...chat, chat_template_kwargs: { a: 1 } },
       reasoning_budget_tokens: { ...chat, reasoning_budget_tokens: 5 },
       reasoning_format: { ...chat, reasoning_format: "none" },
-      suffix: { ...prompt, suffix: "x" },
     },
     "vllm": {
       reasoning_budget_tokens: { ...chat, reasoning_budget_tokens: 5 },

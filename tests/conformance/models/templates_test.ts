@@ -134,7 +134,12 @@ Deno.test({
   },
 });
 
-const tokenizer = { tokenize: () => Promise.resolve([]), bosText: "<bos>", eosText: "<eos>", specials: new Map() };
+const tokenizer = {
+  tokenize: () => Promise.resolve([]),
+  bosText: "<bos>",
+  eosText: "<eos>",
+  specials: new Map(),
+};
 const TOOL = {
   type: "function",
   function: {
