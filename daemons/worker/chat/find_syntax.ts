@@ -30,9 +30,21 @@ export function findSyntax(render: Render, specials: readonly string[] = []): Sy
     return withMarks({ messages, ends: [], ...(calls?.before ? { calls } : {}) });
   }
   return withMarks({
-    ...(thought ? { thought } : {}),
+    ...(thought ? { thought: { ...thought, closes: withShorter(thought.closes, specials) } } : {}),
     ...(content ? { content } : {}),
     calls: calls ?? USUAL_CALLS,
     ends,
   });
+}
+
+/**
+ * Ends of thoughts, and what is left of them where a call follows and not the text: without the control
+ * token that begins the text.
+ */
+function withShorter(closes: readonly string[], specials: readonly string[]): string[] {
+  const shorter = closes.flatMap((close) => {
+    const last = specials.find((text) => close.endsWith(text) && close.length > text.length);
+    return last === undefined ? [] : [close.slice(0, -last.length)];
+  });
+  return [...closes, ...shorter.filter((close) => specials.some((text) => close.includes(text)))];
 }

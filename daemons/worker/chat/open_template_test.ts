@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { openChatTemplate } from "./open_template.ts";
 
-const tokenizer = { tokenize: () => Promise.resolve([]), bosText: "<s>", eosText: "</s>", specials: new Map() };
+const tokenizer = {
+  tokenize: () => Promise.resolve([]),
+  bosText: "<s>",
+  eosText: "</s>",
+  specials: new Map(),
+};
 const turns = [{ role: "user", content: "hi" }];
 const open = (plain?: string, toolUse?: string) => openChatTemplate({ plain, toolUse }, tokenizer);
 

@@ -118,6 +118,11 @@ export function withMarks(syntax: Omit<Syntax, "marks">): Syntax {
   ];
   return {
     ...syntax,
-    marks: [...new Set(marks.filter((mark) => /[^\s\w"'=>:[\]{}(]/.test(mark)))],
+    marks: [...new Set(marks.filter((mark) => isDistinct(mark)))],
   };
+}
+
+/** Whether a mark is more than words and the punctuation of JSON: `[ARGS]` is, `{"name": ` is not. */
+function isDistinct(mark: string): boolean {
+  return /[^\s\w"'=>:[\]{}(]/.test(mark) || /^\[\/?[A-Z_]+\]$/.test(mark.trim());
 }
