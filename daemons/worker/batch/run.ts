@@ -5,8 +5,7 @@ import {
   type AnswerSpec,
   type TokenCounts,
 } from "../answers/answer.ts";
-import { type Emission, Output } from "../answers/output.ts";
-import type { AnswerReader } from "../answers/reader/reader.ts";
+import { type Emission, Output, type OutputOptions } from "../answers/output.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
 
 const REPLACEMENT = "\ufffd";
@@ -22,7 +21,7 @@ export interface RunSpec extends AnswerSpec {
   readonly maxTokens: number | undefined;
   readonly stops: readonly string[];
   /** Reads thoughts and calls; undefined: everything is text. */
-  readonly reader?: AnswerReader | undefined;
+  readonly reader?: OutputOptions["reader"];
   /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
   readonly thinking?: ThinkingLimit | undefined;
   readonly sampling: Sampling;
