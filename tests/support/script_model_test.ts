@@ -40,7 +40,10 @@ Deno.test("a script model says its scripts, whatever stands before", () =>
     await using(path, { context: 2048 }, async ({ generate }) => {
       const ask = async (content: string, fields = {}) => {
         const messages = [{ role: "user", content }];
-        const events = await generate({ messages, temperature: 0, ...fields });
+        const events = await generate({
+          ...{ messages, temperature: 0, reasoning_format: "none" },
+          ...fields,
+        });
         assert.equal(
           endOf(events).stop_reason,
           "EOS",
