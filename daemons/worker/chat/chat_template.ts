@@ -25,6 +25,11 @@ export type TokensSeen = (count: number) => void;
 export interface ChatTokenizer {
   /** Tokenizes a text; with `special`, the text of control tokens becomes those tokens. */
   tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
+  /**
+   * Tokenizes text that follows other text, with control tokens as such. Some vocabularies would put a
+   * space before it otherwise.
+   */
+  tokenizeNext(text: string, seen?: TokensSeen): Promise<number[]>;
   readonly bosText: string;
   readonly eosText: string;
   /** Control and user-defined tokens by their ids. */
@@ -200,10 +205,12 @@ export class ChatTemplate {
       return { tokens: await this.#tokenizer.tokenize(text, true, seen), answerStart, syntax };
     }
     const { value, cut } = changed;
-    const tokens: number[][] = [];
-    for (const part of partsAt(this.#renderOrRefuse(value.turns, value.offered, given), cut)) {
-      if (part !== "") tokens.push(await this.#tokenizer.tokenize(part, true, seen));
-    }
+    const [first = "", ...rest] = partsAt(
+      this.#renderOrRefuse(value.turns, value.offered, given),
+      cut,
+    );
+    const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
+    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, seen));
     return { tokens: tokens.flat(), answerStart, syntax };
   }
 

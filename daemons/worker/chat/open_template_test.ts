@@ -3,6 +3,7 @@ import { openChatTemplate } from "./open_template.ts";
 
 const tokenizer = {
   tokenize: () => Promise.resolve([]),
+  tokenizeNext: () => Promise.resolve([]),
   bosText: "<s>",
   eosText: "</s>",
   specials: new Map(),

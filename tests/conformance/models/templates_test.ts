@@ -136,6 +136,7 @@ Deno.test({
 
 const tokenizer = {
   tokenize: () => Promise.resolve([]),
+  tokenizeNext: () => Promise.resolve([]),
   bosText: "<bos>",
   eosText: "<eos>",
   specials: new Map(),

@@ -230,6 +230,7 @@ function chatTemplate(
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
   const found = openChatTemplate({ plain: source, toolUse }, {
     tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
+    tokenizeNext: (part, seen) => tokenizer.tokenizeNext(part, seen),
     bosText: model.tokens.bosString ?? text(model.tokens.bos),
     eosText: model.tokens.eosString ?? text(model.tokens.eos),
     specials,
