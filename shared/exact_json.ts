@@ -17,6 +17,11 @@ export function isExactNumber(value: unknown): value is ExactNumber {
   return isRawJSON(value);
 }
 
+/** A number that is written in these digits. */
+export function exactNumber(digits: string): ExactNumber {
+  return rawJSON(digits);
+}
+
 /** Matches each text with a number that JavaScript would write in another way, and some others. */
 const UNUSUAL_NUMBER = /\d[.eE]|\d{16}|-0/;
 
@@ -110,7 +115,7 @@ function endOfString(text: string, at: number): number {
 function scalar(text: string, isExact: boolean): unknown {
   const value: unknown = JSON.parse(text);
   const isKept = isExact && typeof value === "number" && String(value) !== text;
-  return isKept ? rawJSON(text) : value;
+  return isKept ? exactNumber(text) : value;
 }
 
 /** As `JSON.parse()` does, to which `__proto__` is a key like any other. */

@@ -1,4 +1,4 @@
-import { parseExactly } from "./exact_json.ts";
+import { exactly, parseExactly } from "./exact_json.ts";
 import { TooMuchWork, Work } from "./nfa.ts";
 import type { Schema } from "./schema.ts";
 import { SchemaCheck } from "./schema_check.ts";
@@ -30,7 +30,8 @@ const MAX_WORK = 300_000;
  * assert.ok(checkAnswer(schema, "[9007199254740993, 9007199254740992]").valid);
  * ```
  */
-export function checkAnswer(schema: Schema, text: string): AnswerCheck {
+export function checkAnswer(given: Schema, text: string): AnswerCheck {
+  const schema = exactly(given);
   let value: unknown;
   try {
     value = parseExactly(text);
