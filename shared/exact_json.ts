@@ -40,11 +40,6 @@ export function parseExactJson(text: string, fields?: readonly string[]): unknow
   return readExact(text, fields && new Set(fields));
 }
 
-/** The same value with JavaScript's own numbers, for code that computes with them. */
-export function plainNumbers(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
-}
-
 /** An object or a list that is being read. */
 interface Open {
   readonly value: Record<string, unknown> | unknown[];

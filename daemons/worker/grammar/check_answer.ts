@@ -30,8 +30,7 @@ const MAX_WORK = 300_000;
  * assert.ok(checkAnswer(schema, "[9007199254740993, 9007199254740992]").valid);
  * ```
  */
-export function checkAnswer(given: Schema, text: string): AnswerCheck {
-  const schema = exactly(given);
+export function checkAnswer(schema: Schema, text: string): AnswerCheck {
   let value: unknown;
   try {
     value = parseExactly(text);
@@ -39,9 +38,16 @@ export function checkAnswer(given: Schema, text: string): AnswerCheck {
     const message = error instanceof RangeError ? "is nested too deep" : "is not JSON";
     return { valid: false, errors: [`/: ${message}`], unchecked: [] };
   }
-  const check = new SchemaCheck(schema, new Work(MAX_WORK));
+  let root: Schema;
   try {
-    const errors = [...check.errors(schema, value)];
+    root = exactly(schema);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { valid: false, errors: [], unchecked: ["the schema is nested too deep"] };
+  }
+  const check = new SchemaCheck(root, new Work(MAX_WORK));
+  try {
+    const errors = [...check.errors(root, value)];
     return { valid: errors.length === 0, errors, unchecked: [...check.unchecked] };
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;

@@ -148,6 +148,7 @@ export class GrammarWriter {
   readonly rules: Record<string, string> = {};
   readonly errors: FieldError[] = [];
   readonly #root: Schema;
+  readonly #isLarge: boolean;
   readonly #field: string;
   readonly #prefix: string;
   readonly #detail: Detail;
@@ -165,7 +166,9 @@ export class GrammarWriter {
   #repeats = 0;
 
   constructor(schema: Schema, field: string, options: GrammarOptions = {}) {
-    const root = exactly(schema);
+    // A schema that is too large is not walked through: it may be nested too deep for that, too.
+    this.#isLarge = countObjects(schema, MAX_OBJECTS) > MAX_OBJECTS;
+    const root = this.#isLarge ? schema : exactly(schema);
     this.#root = root;
     this.#field = field;
     this.#prefix = options.prefix ?? "";
@@ -187,7 +190,7 @@ export class GrammarWriter {
   /** Converts the whole schema to an expression for any position in a rule. */
   expression(): string {
     if (this.#detail === "type") return this.#typeOnly();
-    if (countObjects(this.#root, MAX_OBJECTS) > MAX_OBJECTS) throw new TooManyRules();
+    if (this.#isLarge) throw new TooManyRules();
     const nodes = this.#reader.nodesOf(this.#root, this.#field) ?? [];
     const value = this.#value(nodes, 0);
     for (let make = this.#later.pop(); make; make = this.#later.pop()) make();

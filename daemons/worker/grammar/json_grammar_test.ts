@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getLlama, type Llama } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
+import { parseExactJson } from "#shared/exact_json.ts";
 import { checkGrammar } from "./check_grammar.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
@@ -59,6 +60,15 @@ const cases: readonly Case[] = [
     },
     yes: ["0", "-7", "9007199254740991", "-9007199254740991"],
     no: ["9007199254740992", "01", "1.5"],
+  },
+  {
+    what: "numbers in the digits of the request",
+    schema: parseExactJson(
+      '{"prefixItems":[{"enum":[12345678901234567891,1.0]},' +
+        '{"type":"integer","minimum":9007199254740993,"maximum":9007199254740995}]}',
+    ) as Record<string, unknown>,
+    yes: ["[12345678901234567891, 9007199254740993]", "[1, 9007199254740995]"],
+    no: ["[12345678901234567890, 9007199254740993]", "[1, 9007199254740992]"],
   },
   {
     what: "integers between bounds",
