@@ -14,7 +14,9 @@ export interface AnswerCheck {
 }
 
 /** Steps of a check: it takes some tens of milliseconds at most. */
-const MAX_WORK = 300_000;
+const MAX_WORK = 150_000;
+/** Characters that are parsed in the time of a step. */
+const CHARACTERS = 16;
 
 /**
  * Checks a finished answer against its schema, for what its grammar could not hold. Integers are
@@ -45,7 +47,7 @@ export function checkAnswer(schema: Schema, text: string): AnswerCheck {
     if (!(error instanceof RangeError)) throw error;
     return { valid: false, errors: [], unchecked: ["the schema is nested too deep"] };
   }
-  const check = new SchemaCheck(root, new Work(MAX_WORK));
+  const check = new SchemaCheck(root, new Work(MAX_WORK - text.length / CHARACTERS));
   try {
     const errors = [...check.errors(root, value)];
     return { valid: errors.length === 0, errors, unchecked: [...check.unchecked] };

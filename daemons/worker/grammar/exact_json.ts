@@ -13,7 +13,7 @@ export type JsonNumber = number | bigint;
  * @throws {RangeError} If it is nested too deep
  */
 export function parseExactly(text: string): unknown {
-  return exactly(parseExactJson(text));
+  return /\d{16}/.test(text) ? exactly(parseExactJson(text)) : JSON.parse(text);
 }
 
 /**

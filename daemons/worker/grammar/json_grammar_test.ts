@@ -501,3 +501,16 @@ Deno.test("jsonGrammar() refuses a schema that is nested too deep", () => {
   for (let depth = 0; depth < 100; depth++) schema = { items: schema };
   assert.throws(() => jsonGrammar(schema, "json_schema"), /nested deeper than 64/);
 });
+
+Deno.test("a schema has the same grammar in each worker, whatever patterns it has met before", () => {
+  const properties = Object.fromEntries(
+    Array.from({ length: 50 }, (_, at) => [`p${at}`, {
+      ...{ type: "string", pattern: `^[a-z]{1,${at + 1}}(-[0-9]+)*$`, maxLength: 40 },
+    }]),
+  );
+  const first = jsonGrammar({ properties }, "json_schema");
+  assert.ok(first.unheld.length > 0, "not all patterns fit into the bound of work");
+  for (let again = 0; again < 3; again++) {
+    assert.deepEqual(jsonGrammar({ properties }, "json_schema"), first);
+  }
+});

@@ -18,6 +18,8 @@ import {
 const MAX_DEPTH = 500;
 /** Most errors that are told. */
 const MAX_ERRORS = 20;
+/** Work to find out whether a number is a multiple. */
+const MULTIPLE_WORK = 4;
 /** Work for one pattern on one text. */
 const MAX_NFA = 50_000;
 
@@ -123,7 +125,10 @@ export class SchemaCheck {
       if (!listed.some((each) => isSame(each, value))) say("is none of the listed values");
     }
     if (typeof value === "string") this.#checkText(schema, value, say);
-    if (isNumber(value)) checkNumber(schema, value, say);
+    if (isNumber(value)) {
+      if (schema["multipleOf"] !== undefined) this.#work.spend(MULTIPLE_WORK);
+      checkNumber(schema, value, say);
+    }
     if (Array.isArray(value)) this.#checkArray(schema, value, { at, depth, say, fail, seen });
     else if (isSchema(value)) {
       for (const { name, needs } of dependenciesOf(schema)) {

@@ -1,73 +1,93 @@
 import { checkAnswer } from "../../../daemons/worker/grammar/check_answer.ts";
 import { requestGrammar } from "../../../daemons/worker/grammar/request_grammar.ts";
+import { ROUNDS } from "./pause.ts";
 import type { Schema } from "../../../daemons/worker/grammar/schema.ts";
 
-type Named = readonly [name: string, work: () => unknown];
+type Named = readonly [name: string, work: (round: number) => unknown];
 
 const list = <T>(length: number, make: (index: number) => T): T[] =>
   Array.from({ length }, (_, index) => make(index));
 const object = (length: number, make: (index: number) => unknown, name = "p") =>
   Object.fromEntries(list(length, (index) => [`${name}${index}`, make(index)]));
 
-/** Schemas about as large as can be held wholly, and larger ones. */
-const SCHEMAS: readonly (readonly [name: string, schema: Schema])[] = [
-  ["1 000 optional properties", { properties: object(1_000, () => ({ type: "string" })) }],
-  ["2 900 properties of objects", {
-    properties: object(1_400, () => ({ type: "object", required: ["a"] })),
-    required: list(1_400, (index) => `p${index}`),
-  }],
-  ["an enum of 10 000 texts", { enum: list(10_000, (index) => `value ${index * 7919}`) }],
-  ["300 definitions in a row", {
+/**
+ * Schemas about as large as a grammar can hold wholly, and larger ones. Names have the number of the
+ * round in them, since a grammar that was checked before is not checked again.
+ */
+const SCHEMAS: Readonly<Record<string, (round: number) => Schema>> = {
+  "1 000 optional properties": (round) => ({
+    properties: object(1_000, () => ({ type: "string" }), `p${round}_`),
+  }),
+  "900 properties with bounds": (round) => ({
+    properties: object(900, (at) => ({ type: "integer", minimum: at }), `p${round}_`),
+    required: list(900, (at) => `p${round}_${at}`),
+  }),
+  "an enum of 8 000 texts": (round) => ({ enum: list(8_000, (at) => `${round} ${at * 7919}`) }),
+  "300 definitions in a row": (round) => ({
     $ref: "#/$defs/d0",
     $defs: object(300, (at) => ({
       type: "object",
-      properties: { next: { $ref: `#/$defs/d${(at + 1) % 300}` }, [`v${at}`]: true },
+      properties: { next: { $ref: `#/$defs/d${(at + 1) % 300}` }, [`v${round}_${at}`]: true },
     }), "d"),
-  }],
-  ["200 choices of objects", {
-    oneOf: list(200, (index) => ({
-      properties: { kind: { const: `kind ${index}` }, value: { type: "integer", minimum: index } },
+  }),
+  "200 choices of objects": (round) => ({
+    oneOf: list(200, (at) => ({
+      properties: {
+        kind: { const: `kind ${round} ${at}` },
+        value: { type: "integer", minimum: at },
+      },
       required: ["kind", "value"],
     })),
-  }],
-  ["50 patterns with lengths", {
-    properties: object(50, (index) => ({
+  }),
+  "50 patterns with lengths": (round) => ({
+    properties: object(50, (at) => ({
       type: "string",
-      pattern: `^[a-z]{1,${index + 1}}(-[0-9]+)*$`,
+      pattern: `^[a-z]{1,${at + 1}}(-[0-9]+)*${round}$`,
       maxLength: 40,
     })),
-  }],
-  ["lists of up to 1 900", {
-    items: { type: "integer", minimum: -12345, maximum: 98765 },
+  }),
+  "lists of up to 1 900": (round) => ({
+    items: { type: "integer", minimum: -12345, maximum: 98765 + round },
     minItems: 5,
     maxItems: 1_900,
-  }],
-  ["all formats and multiples", {
-    properties: object(60, (index) => index % 2 ? { format: "uri" } : { multipleOf: 0.01 * index }),
-  }],
-  ["8 MB of schema", {
+  }),
+  "formats and multiples": (round) => ({
+    properties: object(
+      60,
+      (at) => at % 2 ? { format: "uri" } : { multipleOf: 0.01 * (at + 1) },
+      `p${round}_`,
+    ),
+  }),
+  "8 MB of schema": (round) => ({
     properties: object(
       60_000,
-      (index) => ({ type: "string", description: "x".repeat(90), title: `${index}` }),
+      () => ({ type: "string", description: "x".repeat(90) }),
+      `p${round}_`,
     ),
-  }],
-];
+  }),
+};
 
 /** Makes the grammars of the largest schemas. */
 export function grammarWorks(): readonly Named[] {
   return [
-    ...SCHEMAS.map(([name, json_schema]): Named => [
-      name,
-      () => requestGrammar({ json_schema }).catch(() => {}),
-    ]),
-    ["a call of one of 1 024 functions", () =>
-      requestGrammar({
-        tool_choice: "required",
-        tools: list(1_024, (index) => ({
-          type: "function",
-          function: { name: `f${index}`, parameters: { properties: { a: {}, b: { minimum: 1 } } } },
-        })),
-      }).catch(() => {})],
+    ...Object.entries(SCHEMAS).map(([name, schema]): Named => {
+      const schemas = list(ROUNDS, schema);
+      return [name, (round) => requestGrammar({ json_schema: schemas[round]! })];
+    }),
+    [
+      "a call of one of 1 024 functions",
+      (round) =>
+        requestGrammar({
+          tool_choice: "required",
+          tools: list(1_024, (at) => ({
+            type: "function",
+            function: {
+              name: `f${round}_${at}`,
+              parameters: { properties: { a: {}, b: { minimum: 1 } } },
+            },
+          })),
+        }),
+    ],
   ];
 }
 
