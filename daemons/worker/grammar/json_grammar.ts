@@ -64,7 +64,7 @@ const FEW_REPEATS = 20;
 /** Most overlapping `patternProperties` whose combinations are written out. */
 const MAX_NAME_PATTERNS = 3;
 /** Steps for all patterns and lists of one schema. */
-const MAX_WORK = 60_000;
+const MAX_WORK = 40_000;
 /** Multiples are written with 15 digits where no bound says more: their remainders are many rules. */
 const MOST_DIGITS = 999_999_999_999_999;
 /** Numbers from 0 may have an exponent, as it does not change their sign. */

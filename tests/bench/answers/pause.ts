@@ -47,7 +47,6 @@ export async function worstOf(
       const held = await heldBy(() => work(round));
       if (held.longestPauseMs < best.longestPauseMs) best = held;
     }
-    if (Deno.env.get("BENCH_DETAILS")) console.log(name, best);
     if (best.longestPauseMs > worst.longestPauseMs) worst = { name, ...best };
   }
   return worst;
