@@ -6,6 +6,8 @@ export class CollectedAnswer {
   text = "";
   /** The model's thinking. */
   reasoning = "";
+  /** Whether it satisfies its schemas; undefined if it has not ended, or was not checked. */
+  validated: boolean | undefined;
   /** Calls as they grow, by their index. */
   readonly #growing = new Map<number, { id: string; name: string; arguments: string }>();
   /** Calls as the answer's end gives them. */
@@ -13,7 +15,10 @@ export class CollectedAnswer {
 
   /** Adds an event. */
   take(event: JobEvent): void {
-    if (event.event === "end") this.#ended = event.data.tool_calls;
+    if (event.event === "end") {
+      this.#ended = event.data.tool_calls;
+      this.validated = event.data.validated;
+    }
     if (event.event !== "token") return;
     const { t, channel, call } = event.data;
     if (channel === undefined) this.text += t;

@@ -17,6 +17,11 @@ export function isExactNumber(value: unknown): value is ExactNumber {
   return isRawJSON(value);
 }
 
+/** A number that is written in these digits. */
+export function exactNumber(digits: string): ExactNumber {
+  return rawJSON(digits);
+}
+
 /** Matches each text with a number that JavaScript would write in another way, and some others. */
 const UNUSUAL_NUMBER = /\d[.eE]|\d{16}|-0/;
 
@@ -33,11 +38,6 @@ export function parseExactJson(text: string, fields?: readonly string[]): unknow
   const isMeant = fields?.some((name) => text.includes(`"${name}"`)) ?? true;
   if (!isMeant || !UNUSUAL_NUMBER.test(text)) return value;
   return readExact(text, fields && new Set(fields));
-}
-
-/** The same value with JavaScript's own numbers, for code that computes with them. */
-export function plainNumbers(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
 }
 
 /** An object or a list that is being read. */
@@ -110,7 +110,7 @@ function endOfString(text: string, at: number): number {
 function scalar(text: string, isExact: boolean): unknown {
   const value: unknown = JSON.parse(text);
   const isKept = isExact && typeof value === "number" && String(value) !== text;
-  return isKept ? rawJSON(text) : value;
+  return isKept ? exactNumber(text) : value;
 }
 
 /** As `JSON.parse()` does, to which `__proto__` is a key like any other. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { isExactNumber, parseExactJson, plainNumbers } from "./exact_json.ts";
+import { isExactNumber, parseExactJson } from "./exact_json.ts";
 
 const sameText = (text: string, fields?: readonly string[]) =>
   assert.equal(JSON.stringify(parseExactJson(text, fields)), text);
@@ -38,8 +38,9 @@ Deno.test("parseExactJson() reads strings, keys and nesting as JSON.parse() does
 Deno.test("parseExactJson() reads any JSON as JSON.parse() does, but for the digits of numbers", () => {
   fc.assert(fc.property(fc.json(), fc.nat(3), (json, indent) => {
     const text = JSON.stringify([JSON.parse(json), 0.5], null, indent);
-    assert.deepEqual(plainNumbers(parseExactJson(text)), JSON.parse(text));
-    assert.equal(JSON.stringify(parseExactJson(text)), JSON.stringify(JSON.parse(text)));
+    const value = JSON.stringify(parseExactJson(text));
+    assert.deepEqual(JSON.parse(value), JSON.parse(text));
+    assert.equal(value, JSON.stringify(JSON.parse(text)));
   }));
 });
 

@@ -115,7 +115,7 @@ const worker: Rooms = {
   "engine/llama": ["chat", "cores.ts", "engine", "grammar", "model.ts", "stack.ts"],
   "servers": ["answers", "config.ts", "engine", "grammar", "model.ts"],
   "slots": ["engine", "model.ts"],
-  "batch": ["answers", "chat", "config.ts", "cores.ts", "engine", "model.ts", "slots"],
+  "batch": ["answers", "chat", "config.ts", "cores.ts", "engine", "grammar", "model.ts", "slots"],
   "worker.ts": [
     "answers",
     "app.ts",

@@ -174,6 +174,7 @@ export function figures(end: EndData, waitMs: number, jobId: string): string {
     `${rate(end)} tokens/s`,
     `first token after ${formatDuration(waitMs + end.ttft_ms)}`,
     end.stop_reason,
+    ...(end.validated === false ? ["the answer does not satisfy its schema"] : []),
     `seed ${end.seed}`,
     `job ${jobId}`,
   ].join(", ");

@@ -71,6 +71,11 @@ Deno.test("calls that only the end has are shown there", () => {
   assert.equal(err, `Call of find: {"id":1.0}\n${FIGURES}`);
 });
 
+Deno.test("an answer that does not satisfy its schema is said to", () => {
+  const { err } = print([token("a"), { event: "end", data: { ...END, validated: false } }]);
+  assert.match(err, /, the answer does not satisfy its schema, seed /);
+});
+
 Deno.test("--json has the answer's text, thoughts and calls apart", () => {
   const { out, err } = print(EVENTS, { json: true });
   const { text, reasoning, tool_calls, reasoning_tokens } = JSON.parse(out);

@@ -120,6 +120,12 @@ export function createOrchestratorMetrics(
       labels: ["outcome"],
       zeros: outcomes("complete", "cut", "none"),
     }),
+    validated: counter({
+      name: "validated_answers_total",
+      help: "Finished answers that were checked against a schema that their grammar did not hold",
+      labels: ["outcome"],
+      zeros: outcomes("valid", "invalid"),
+    }),
     spawns: counter({
       name: "spawns_total",
       help: "Workers requested from pools",

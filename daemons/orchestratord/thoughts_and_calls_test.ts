@@ -231,6 +231,24 @@ Deno.test("tokens of thinking are counted, and calls by what became of them", ()
     assert.equal(value('orchd_tool_calls_total\\{outcome="none"\\}'), 1);
   }));
 
+Deno.test("a job shows whether its answer satisfies its schema, and such answers are counted", () =>
+  withScript(async ({ client, url, events, pool }) => {
+    for (const validated of [false, true]) {
+      pool.only().endFields = { stop_reason: "EOS", validated };
+      const ended = (await events(task)).at(-1);
+      assert.ok(ended?.event === "end");
+      assert.equal(ended.data.validated, validated);
+    }
+    const { tasks } = await client.call(routes.listTasks, { query: {} });
+    const jobs = await Promise.all(
+      tasks.map(({ job_id: id }) => client.call(routes.getTask, { params: { id } })),
+    );
+    assert.deepEqual(jobs.map((job) => job.validated), [true, false, undefined]);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    assert.match(text, /orchd_validated_answers_total\{outcome="valid"\} 1\n/);
+    assert.match(text, /orchd_validated_answers_total\{outcome="invalid"\} 1\n/);
+  }));
+
 Deno.test("numbers reach the worker in the client's digits, also after a restart", () =>
   withHarness({}, async (harness) => {
     const { pool } = harness;

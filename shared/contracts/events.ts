@@ -98,6 +98,10 @@ export const endData = z.object({
   }),
   reasoning_tokens: z.number().int().min(0).optional()
     .meta({ description: "Tokens of thinking, which tokens_out counts too" }),
+  validated: z.boolean().optional().meta({
+    description: "Whether the finished answer satisfies its schemas. Absent if the grammar held " +
+      "all of them, if it was cut off, or if it could not be checked wholly",
+  }),
   seed: z.number().int().min(0),
 }).meta({ id: "EndEvent" });
 

@@ -80,6 +80,9 @@ export const jobView = z.object({
   tool_calls: z.array(toolCall).optional().meta({
     description: "The answer's calls; unless the job is completed, the last one may be cut",
   }),
+  validated: z.boolean().optional().meta({
+    description: "Whether the finished answer satisfies its schemas, if that was checked",
+  }),
   usage: usage.optional(),
   stop_reason: stopReason.optional().meta({
     description: "Why generation ended; only of a completed job",
@@ -91,7 +94,9 @@ export const jobView = z.object({
 export type JobView = z.output<typeof jobView>;
 
 export const jobPage = z.object({
-  tasks: z.array(jobView.omit({ output: true, reasoning: true, tool_calls: true })),
+  tasks: z.array(
+    jobView.omit({ output: true, reasoning: true, tool_calls: true, validated: true }),
+  ),
   next_cursor: z.string().optional(),
 }).meta({ id: "JobPage" });
 

@@ -92,7 +92,8 @@ export const requestShape = {
   json_schema_strict: z.boolean().optional().meta({
     description:
       "A grammar holds what it can of the schema either way. true: what it cannot hold " +
-      "(uniqueItems, contains, …) is checked on the finished answer; default: true",
+      "(uniqueItems, contains, …) is checked on the finished answer, see validated of its end " +
+      "event; default: true",
   }),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,

@@ -17,8 +17,8 @@ export const tool = z.object({
       .meta({ description: "JSON schema of the arguments; absent or null: no arguments" }),
     strict: z.boolean().nullish().meta({
       description:
-        "A grammar holds what it can of the schema either way. true: what it cannot hold " +
-        "(uniqueItems, contains, …) is checked on the finished call",
+        "A grammar holds a call that must be made to what it can of the schema. true: a call that " +
+        "no grammar holds is checked when the answer is finished, see validated of its end event",
     }),
   }),
 }).meta({ id: "Tool" });

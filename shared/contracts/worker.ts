@@ -4,7 +4,7 @@ import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.t
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
-import { executeRequest, message, modelName, requestShape } from "./request.ts";
+import { EXACT_FIELDS, executeRequest, message, modelName, requestShape } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 
@@ -129,6 +129,7 @@ export const workerRoutes = {
     tag,
     role: "worker",
     body: executeRequest,
+    exact: EXACT_FIELDS,
     status: 200,
     kind: "stream",
     event: workerEvent,
@@ -153,6 +154,7 @@ export const workerRoutes = {
     tag,
     role: "worker",
     body: tokenizeRequest,
+    exact: EXACT_FIELDS,
     status: 200,
     reply: tokenizeReply,
     kind: "json",

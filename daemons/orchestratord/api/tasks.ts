@@ -131,7 +131,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
   /** What a job has delivered: no output while there is nothing of it. */
   async function readAnswer(
     jobId: string,
-  ): Promise<Pick<JobView, "output" | "reasoning" | "tool_calls">> {
+  ): Promise<Pick<JobView, "output" | "reasoning" | "tool_calls" | "validated">> {
     const answer = new CollectedAnswer();
     let hasTokens = false;
     for (let after = 0;;) {
@@ -142,11 +142,12 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
         after = id;
       }
       if (page.length === OUTPUT_PAGE) continue;
-      const { text, reasoning, calls } = answer;
+      const { text, reasoning, calls, validated } = answer;
       return {
         ...(hasTokens ? { output: text } : {}),
         ...(reasoning === "" ? {} : { reasoning }),
         ...(calls.length === 0 ? {} : { tool_calls: [...calls] }),
+        ...defined({ validated }),
       };
     }
   }

@@ -170,11 +170,14 @@ export class Attempts {
   }
 
   #complete(job: LiveJob, data: EndData): Promise<void> | undefined {
-    const { tokens_in, tokens_cached, tokens_out, reasoning_tokens } = data;
+    const { tokens_in, tokens_cached, tokens_out, reasoning_tokens, validated } = data;
     const { metrics } = this.#deps;
     metrics.ended.inc({ outcome: "completed" });
     metrics.reasoningTokens.inc(reasoning_tokens ?? 0);
     for (const outcome of callOutcomes(job.facts.request, data)) metrics.calls.inc({ outcome });
+    if (validated !== undefined) {
+      metrics.validated.inc({ outcome: validated ? "valid" : "invalid" });
+    }
     return this.#end(job, { event: "end", data: { ...data, seed: job.facts.seed } }, {
       status: "completed",
       usage: { tokens_in, tokens_cached, tokens_out, ...defined({ reasoning_tokens }) },

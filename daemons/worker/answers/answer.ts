@@ -22,6 +22,17 @@ export interface AnswerSpec {
   /** Index of the first token event: the number of events that earlier attempts sent. */
   readonly resumeIndex: number;
   readonly seed: number;
+  /**
+   * Checks the finished answer against its schemas; true, false, or undefined if it could not be
+   * checked. Absent: nothing is to be checked.
+   */
+  readonly validate?: ((answer: FinishedAnswer) => boolean | undefined) | undefined;
+}
+
+/** A finished answer: its text without thoughts and calls, and its calls. */
+export interface FinishedAnswer {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
 }
 
 /** Token counts of an answer so far. */
@@ -199,8 +210,11 @@ export class Answer {
     this.fail(new LlorchError("TIMEOUT", message, { retriable: false }));
   }
 
-  /** Ends with an `end` event. */
-  end(reason: StopReason, calls: readonly ToolCall[]): void {
+  /** Ends with an `end` event. An answer that was cut off is not checked against its schemas. */
+  end(reason: StopReason, finished: FinishedAnswer): void {
+    if (this.#ended) return;
+    const { calls } = finished;
+    const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
     const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
       event: "end",
@@ -213,6 +227,7 @@ export class Answer {
         stop_reason: reason,
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
         ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
+        ...(validated === undefined ? {} : { validated }),
         seed: this.spec.seed,
       },
     });

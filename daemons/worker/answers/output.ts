@@ -55,10 +55,16 @@ export class Output {
   #unsent: number[] = [];
   #isStopped = false;
   #reasoningTokens = 0;
+  #text = "";
 
   constructor(options: OutputOptions) {
     this.#options = options;
     this.#stops = new StopGate(options.stops);
+  }
+
+  /** Text so far, without thoughts and calls. */
+  get text(): string {
+    return this.#text;
   }
 
   /** Calls so far; the arguments of the last may be incomplete. */
@@ -116,6 +122,7 @@ export class Output {
 
   #emit({ all }: Pieces): Emission | undefined {
     if (all.length === 0) return undefined;
+    for (const { text, channel } of all) if (channel === undefined) this.#text += text;
     const ids = this.#unsent;
     this.#unsent = [];
     return { pieces: all, ids };

@@ -5,6 +5,7 @@ import { readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
 import { Run, type ThinkingLimit } from "./run.ts";
 import { RunTable } from "../answers/run_table.ts";
+import { validationOf } from "../grammar/validation.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
 import { StepLoop } from "./step_loop.ts";
@@ -95,6 +96,7 @@ export class Generator {
       thinking,
       seed,
       sampling,
+      validate: validationOf(request, sampling.unheld, log),
     }, {
       ...this.#options,
       log,

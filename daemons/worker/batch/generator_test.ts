@@ -139,6 +139,33 @@ Deno.test("a run with tools that is resumed in the middle of a call makes the ca
   });
 });
 
+Deno.test("an answer is checked whole, also if earlier attempts delivered a part of it", () => {
+  const json_schema = { type: "array", uniqueItems: true };
+  const messages = [{ role: "user", content: "abc" }];
+  return using(replying("[1, 1]"), async ({ generator }) => {
+    const validated = async (fields: Record<string, unknown>) => {
+      const run = await generator.execute(request({ messages, ...fields }));
+      const events = await readEvents(run.stream.body);
+      const end = events.at(-1);
+      assert.ok(end?.event === "end");
+      return { validated: end.data.validated, events };
+    };
+    const whole = await validated({ json_schema });
+    assert.equal(whole.validated, false);
+    const ids = idsOf(whole.events).slice(0, -3);
+    const tokens = whole.events.filter(({ event }) => event === "token");
+    assert.equal(
+      (await validated({
+        ...{ json_schema, resume_tokens: ids, attempt: 2 },
+        resume_index: tokens.length - 3,
+      })).validated,
+      false,
+    );
+    assert.equal((await validated({ json_schema: { items: true } })).validated, true);
+    assert.equal((await validated({})).validated, undefined);
+  });
+});
+
 Deno.test("resumed tokens count in max_tokens, and a run that has nothing left ends at once", () =>
   using(replying("abcdef"), async ({ generator }) => {
     const ids = [0x61, 0x62];

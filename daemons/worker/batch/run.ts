@@ -158,15 +158,15 @@ export class Run {
   complete(reason: "EOS" | "MAX_TOKENS"): void {
     if (this.ended) return;
     this.#send(this.#output.end(reason === "MAX_TOKENS"));
-    const { calls } = this.#output;
-    this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, calls);
+    const { calls, text } = this.#output;
+    this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, { text, calls });
   }
 
   /** Ends because of a stop string or complete tool calls. */
   #stopped(): void {
-    const { calls, isStopped } = this.#output;
-    if (isStopped) return this.answer.end("STOP_SEQUENCE", calls);
-    this.answer.end(calls.length > 0 ? "TOOL_CALLS" : "EOS", calls);
+    const { calls, text, isStopped } = this.#output;
+    const reason = isStopped ? "STOP_SEQUENCE" : calls.length > 0 ? "TOOL_CALLS" : "EOS";
+    this.answer.end(reason, { text, calls });
   }
 
   #push(token: number): Emission | undefined {

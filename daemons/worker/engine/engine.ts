@@ -183,6 +183,8 @@ export interface Sampling {
   replay(token: number): void;
   /** The answer is not inside a thought: a grammar that waited for that holds from the next token on. */
   endThought?(): void;
+  /** Places of schemas that the grammar does not hold; absent without a grammar. */
+  readonly unheld?: readonly string[];
 }
 
 /**

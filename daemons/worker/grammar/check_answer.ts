@@ -1,4 +1,4 @@
-import { parseExactly } from "./exact_json.ts";
+import { exactly, parseExactly } from "./exact_json.ts";
 import { TooMuchWork, Work } from "./nfa.ts";
 import type { Schema } from "./schema.ts";
 import { SchemaCheck } from "./schema_check.ts";
@@ -14,7 +14,9 @@ export interface AnswerCheck {
 }
 
 /** Steps of a check: it takes some tens of milliseconds at most. */
-const MAX_WORK = 300_000;
+const MAX_WORK = 150_000;
+/** Characters that are parsed in the time of a step. */
+const CHARACTERS = 16;
 
 /**
  * Checks a finished answer against its schema, for what its grammar could not hold. Integers are
@@ -38,9 +40,16 @@ export function checkAnswer(schema: Schema, text: string): AnswerCheck {
     const message = error instanceof RangeError ? "is nested too deep" : "is not JSON";
     return { valid: false, errors: [`/: ${message}`], unchecked: [] };
   }
-  const check = new SchemaCheck(schema, new Work(MAX_WORK));
+  let root: Schema;
   try {
-    const errors = [...check.errors(schema, value)];
+    root = exactly(schema);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { valid: false, errors: [], unchecked: ["the schema is nested too deep"] };
+  }
+  const check = new SchemaCheck(root, new Work(MAX_WORK - text.length / CHARACTERS));
+  try {
+    const errors = [...check.errors(root, value)];
     return { valid: errors.length === 0, errors, unchecked: [...check.unchecked] };
   } catch (error) {
     if (!(error instanceof TooMuchWork)) throw error;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { parseExactJson } from "#shared/exact_json.ts";
 import { checkAnswer } from "./check_answer.ts";
+import type { Schema } from "./schema.ts";
 
 interface Case {
   readonly what: string;
@@ -160,4 +162,19 @@ Deno.test("checkAnswer() gives up what would take too long", () => {
   assert.match(endless.unchecked[0]!, /too large/);
   const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
   assert.equal(checkAnswer({ items: { $ref: "#" } }, deep).valid, false);
+  let nested: Schema = { minimum: 1 };
+  for (let level = 0; level < 100_000; level++) nested = { not: nested };
+  assert.match(checkAnswer(nested, "1").unchecked[0]!, /schema is nested too deep/);
+});
+
+Deno.test("checkAnswer() compares with a schema's own digits", () => {
+  const schema = parseExactJson(
+    '{"properties":{"id":{"enum":[12345678901234567890,7.0]},"n":{"minimum":9007199254740993}}}',
+  ) as Schema;
+  for (const text of ['{"id":12345678901234567890}', '{"id":7}', '{"n":9007199254740993}']) {
+    assert.deepEqual(checkAnswer(schema, text).errors, [], text);
+  }
+  for (const text of ['{"id":12345678901234567891}', '{"id":8}', '{"n":9007199254740992}']) {
+    assert.equal(checkAnswer(schema, text).valid, false, text);
+  }
 });

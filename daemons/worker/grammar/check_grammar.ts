@@ -1,9 +1,10 @@
 import { invalidRequest } from "#shared/errors.ts";
-import { GbnfError, readGbnf } from "./gbnf.ts";
-import { costOf, type Most } from "./gbnf_cost.ts";
+import { GbnfError, readingGbnf } from "./gbnf.ts";
+import { costing, type Most } from "./gbnf_cost.ts";
 import { growthIn } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
-import { plainRules } from "./gbnf_rules.ts";
+import { leftGraph, shallowLeftGraph } from "./gbnf_left.ts";
+import { makingPlainRules } from "./gbnf_rules.ts";
 import { atOnce } from "./in_turns.ts";
 
 /** Deeper nesting would overflow the stack of llama.cpp's parser and end the process. */
@@ -60,19 +61,23 @@ const MAX_KNOWN_LENGTH = 100_000;
 
 function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, string | undefined> {
   try {
-    const grammar = readGbnf(text);
+    const grammar = yield* readingGbnf(text);
     const { depth, size } = grammar;
     if (depth > MAX_DEPTH) return `is nested ${depth} deep: at most ${MAX_DEPTH} is possible`;
     if (size > MAX_SIZE) {
       return `is too large: ${size} characters and choices with all repetitions, at most ${MAX_SIZE}`;
     }
     yield;
-    const rules = plainRules(grammar);
+    const rules = yield* makingPlainRules(grammar);
     yield;
-    const loop = findLoop(rules, { all: reader === "any" });
+    const exact = leftGraph(rules);
+    yield;
+    const graphs = { exact, shallow: shallowLeftGraph(rules) };
+    yield;
+    const loop = findLoop(rules, { all: reader === "any" }, graphs);
     if (loop) return loop.message;
     yield;
-    const { ways, visits, dead, depth: beginnings, search } = costOf(rules);
+    const { ways, visits, dead, depth: beginnings, search } = yield* costing(rules, graphs);
     if (dead) return at({ rule: dead }, "nothing can be read by it: let it read something, or end");
     for (const [{ count, rule }, most] of [[ways, MAX_WAYS], [visits, MAX_VISITS]] as const) {
       if (count <= most) continue;

@@ -1,26 +1,58 @@
+import { exactNumber, isExactNumber, parseExactJson } from "#shared/exact_json.ts";
+
 /** Digits beyond which an integer is not kept to the last one. */
 const MAX_DIGITS = 400;
 
+/** A number of JSON to compute with. A bigint is an integer that a double may not hold. */
+export type JsonNumber = number | bigint;
+
 /**
- * Parses JSON; integers that a double cannot hold become bigints, so that none is changed.
+ * Parses JSON; integers that a double may not hold become bigints, so that none is changed.
  *
  * @throws {SyntaxError}
  * @throws {RangeError} If it is nested too deep
  */
 export function parseExactly(text: string): unknown {
-  return JSON.parse(text, exactly);
+  return /\d{16}/.test(text) ? exactly(parseExactJson(text)) : JSON.parse(text);
 }
 
-function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-  const source = context?.source ?? "";
-  return source.length <= MAX_DIGITS && /^-?\d+$/.test(source) ? BigInt(source) : value;
+/**
+ * The same value of JSON with numbers to compute with instead of those that `parseExactJson()` kept
+ * as they were written. Values without such numbers are not copied.
+ *
+ * @throws {RangeError} If it is nested too deep
+ */
+export function exactly<T>(value: T): T;
+export function exactly(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (isExactNumber(value)) return numberOf(value.rawJSON);
+  if (Array.isArray(value)) {
+    const items = value.map((each) => exactly(each));
+    return items.some((each, index) => each !== value[index]) ? items : value;
+  }
+  const pairs = Object.entries(value).map(([key, each]) => [key, each, exactly(each)] as const);
+  if (pairs.every(([, before, after]) => before === after)) return value;
+  return Object.fromEntries(pairs.map(([key, , after]) => [key, after]));
+}
+
+function numberOf(text: string): JsonNumber {
+  const value = Number(text);
+  const isKept = !Number.isSafeInteger(value) && text.length <= MAX_DIGITS && /^-?\d+$/.test(text);
+  return isKept ? BigInt(text) : value;
+}
+
+/** JSON of a value with numbers of {@linkcode exactly}. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, each) => typeof each === "bigint" ? exactNumber(String(each)) : each,
+  );
 }
 
 /** Whether two values of JSON are the same; the order of properties does not matter. */
 export function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
-  // A number that is no bigint has been rounded, as those of a schema are.
+  // A number that is no bigint may have been rounded.
   if (isNumber(one) && isNumber(other)) {
     const isRounded = typeof one === "number" || typeof other === "number";
     return isRounded && Number(one) === Number(other);
@@ -37,7 +69,7 @@ export function isSame(one: unknown, other: unknown): boolean {
   );
 }
 
-export function isNumber(value: unknown): value is number | bigint {
+export function isNumber(value: unknown): value is JsonNumber {
   return typeof value === "number" || typeof value === "bigint";
 }
 
@@ -45,7 +77,9 @@ export function isNumber(value: unknown): value is number | bigint {
 export function identityOf(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "number") {
-    return Number.isInteger(value) ? String(BigInt(value)) : String(value);
+    // JavaScript writes integers of up to 21 digits as their JSON had them.
+    const isLarge = Number.isInteger(value) && Math.abs(value) >= 1e21;
+    return isLarge ? String(BigInt(value)) : String(value);
   }
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
   if (Array.isArray(value)) return `[${value.map(identityOf).join()}]`;

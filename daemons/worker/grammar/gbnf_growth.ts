@@ -68,7 +68,7 @@ export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth |
   const reached = [...reachedFrom(0, rules)];
   function* find(
     of: Growth["of"],
-    grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
+    grows: (machine: StackMachine, stacks: readonly Stack[]) => Generator<void, boolean>,
   ): Generator<void, Growth | undefined> {
     let left: number = BUDGET[of];
     for (const index of reached) {
@@ -76,7 +76,7 @@ export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth |
       const places = of === "stacks" ? [machine.start(index)] : machine.places(index);
       for (const place of places) {
         machine.budget = BUDGET_OF_ONE[of];
-        if (grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
+        if (yield* grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
         left -= BUDGET_OF_ONE[of] - machine.budget;
         yield;
       }
@@ -99,7 +99,7 @@ function* findNested(
     const isChoice = choices.filter(([first]) => typeof first === "number").length > 1;
     if (!isChoice || left <= 0) continue;
     machine.budget = NESTED_BUDGET_OF_ONE;
-    if (growsNested(machine, machine.beginnings(machine.start(index)))) {
+    if (yield* growsNested(machine, machine.beginnings(machine.start(index)))) {
       return { rule: rules[index]!, of: "stacks" };
     }
     left -= NESTED_BUDGET_OF_ONE - machine.budget;
@@ -109,13 +109,19 @@ function* findNested(
 }
 
 /** Whether the text up to where a rule comes again, repeated, leaves ever more ways to go on. */
-function growsNested(machine: StackMachine, stacks: readonly Stack[]): boolean {
+function* growsNested(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
   const text = textToSelf(machine, stacks);
   if (!text) return false;
   machine.budget = Math.max(machine.budget, NESTED_BUDGET_OF_ONE);
   let ways = eachOnce(stacks);
   for (let time = 0; time < NESTED_TIMES; time++) {
-    for (const character of text) ways = machine.read(ways, character);
+    for (const character of text) {
+      ways = machine.read(ways, character);
+      yield;
+    }
   }
   return ways.size >= stacks.length * 2 ** (NESTED_TIMES - 1);
 }
@@ -143,19 +149,23 @@ function textToSelf(machine: StackMachine, stacks: readonly Stack[]): number[] |
   return undefined;
 }
 
-function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {
+function* growsInReadings(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
   for (const character of charactersOf(stacks)) {
-    if (growsAlong(machine, stacks, [character], RUN)) return true;
+    if (yield* growsAlong(machine, stacks, [character], RUN)) return true;
     if (isLetterOrDigit(character)) continue;
     for (const other of charactersOf(readAgain(machine, stacks, character, 1))) {
       if (other === character || isLetterOrDigit(other)) continue;
-      if (growsAlong(machine, stacks, [character, other], PAIRS)) return true;
+      if (yield* growsAlong(machine, stacks, [character, other], PAIRS)) return true;
     }
   }
   for (const character of charactersOf(stacks)) {
     const opened = readAgain(machine, stacks, character, OPENED);
+    yield;
     for (const other of charactersOf(opened)) {
-      if (other !== character && growsAlong(machine, opened, [other], RUN)) return true;
+      if (other !== character && (yield* growsAlong(machine, opened, [other], RUN))) return true;
     }
   }
   return false;
@@ -178,18 +188,19 @@ function readAgain(
 }
 
 /** Whether a repeated series of characters can be read in too many ways. */
-function growsAlong(
+function* growsAlong(
   machine: StackMachine,
   stacks: readonly Stack[],
   characters: readonly number[],
   { length, maxWays }: Pattern,
-): boolean {
+): Generator<void, boolean> {
   let ways = eachOnce(stacks);
   for (let step = 0; step < length && ways.size > 0; step++) {
     const sum = sumOf(ways);
     if (sum > maxWays) return true;
     if (step === FIRST_STEPS && sum <= stacks.length || machine.budget <= 0) return false;
     ways = machine.read(ways, characters[step % characters.length]!);
+    yield;
   }
   return false;
 }
@@ -203,7 +214,10 @@ function isLetterOrDigit(character: number): boolean {
 }
 
 /** Whether stacks grow: repeatedly reads the characters that leave most stacks, for some texts. */
-function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
+function* growsInStacks(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
   let texts: readonly Ways[] = [eachOnce(stacks)];
   const before = stacks.length;
   let last = before;
@@ -217,11 +231,16 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
       if (most < 2 * last) return false;
       last = most;
     }
-    const longer = texts.flatMap((ways) => {
-      const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
+    const longer: Ways[] = [];
+    for (const ways of texts) {
+      const next: Ways[] = [];
+      for (const character of charactersOf(ways.keys())) {
+        next.push(machine.read(ways, character));
+        yield;
+      }
       // Keeps several, since a continuation that is worse now may be better later.
-      return next.sort((one, other) => other.size - one.size).slice(0, BRANCHES);
-    });
+      longer.push(...next.sort((one, other) => other.size - one.size).slice(0, BRANCHES));
+    }
     texts = longer.sort((one, other) => other.size - one.size)
       .filter(({ size }, at) => at === 0 || size !== longer[at - 1]!.size).slice(0, TEXTS);
   }

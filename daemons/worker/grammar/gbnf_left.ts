@@ -18,6 +18,17 @@ export interface LeftGraph {
   readonly rounds: readonly (readonly number[])[];
 }
 
+/** Both graphs of a grammar. */
+export interface LeftGraphs {
+  readonly exact: LeftGraph;
+  readonly shallow: LeftGraph;
+}
+
+/** Builds both graphs. */
+export function leftGraphs(rules: readonly PlainRule[]): LeftGraphs {
+  return { exact: leftGraph(rules), shallow: shallowLeftGraph(rules) };
+}
+
 /** Builds the graph with exact knowledge of which rules may be empty. */
 export function leftGraph(rules: readonly PlainRule[]): LeftGraph {
   return graphOf(rules, emptyRules(rules));
@@ -32,37 +43,44 @@ export function shallowLeftGraph(rules: readonly PlainRule[]): LeftGraph {
 }
 
 function graphOf(rules: readonly PlainRule[], mayBeEmpty: readonly boolean[]): LeftGraph {
-  const steps = rules.map(({ choices }) =>
-    choices.flatMap((elements) => [...stepsOf(elements, mayBeEmpty)])
-  );
+  const steps = rules.map(({ choices }) => {
+    const all: LeftStep[] = [];
+    for (const elements of choices) addSteps(elements, mayBeEmpty, all);
+    return all;
+  });
   return { mayBeEmpty, steps, rounds: roundsIn(steps) };
 }
 
-function* stepsOf(
+function addSteps(
   elements: readonly Element[],
   mayBeEmpty: readonly boolean[],
-): Generator<LeftStep> {
-  for (const [index, to] of elements.entries()) {
+  steps: LeftStep[],
+): void {
+  for (let index = 0; index < elements.length; index++) {
+    const to = elements[index]!;
     if (typeof to !== "number") return;
-    yield { to, grows: index + 1 < elements.length };
+    steps.push({ to, grows: index + 1 < elements.length });
     if (!mayBeEmpty[to]) return;
   }
 }
 
 function emptyRules(rules: readonly PlainRule[]): boolean[] {
-  const users = rules.map((): number[] => []);
-  for (const [index, { choices }] of rules.entries()) {
-    for (const element of choices.flat()) {
-      if (typeof element === "number") users[element]!.push(index);
+  /** Choices of nothing but rules, each with the number of those that are not known to be empty. */
+  const users = rules.map((): { readonly rule: number; unknown: number }[] => []);
+  const empty = rules.map(() => false);
+  const left: number[] = [];
+  for (let rule = 0; rule < rules.length; rule++) {
+    for (const elements of rules[rule]!.choices) {
+      if (elements.length === 0) left.push(rule);
+      if (!elements.every((element) => typeof element === "number")) continue;
+      const choice = { rule, unknown: elements.length };
+      for (const element of elements) users[element]!.push(choice);
     }
   }
-  const empty = rules.map(() => false);
-  const left = [...rules.keys()];
-  for (let index = left.pop(); index !== undefined; index = left.pop()) {
-    const isEmpty = (element: Element) => typeof element === "number" && empty[element]!;
-    if (empty[index] || !rules[index]!.choices.some((each) => each.every(isEmpty))) continue;
-    empty[index] = true;
-    left.push(...users[index]!);
+  for (let rule = left.pop(); rule !== undefined; rule = left.pop()) {
+    if (empty[rule]) continue;
+    empty[rule] = true;
+    for (const choice of users[rule]!) if (--choice.unknown === 0) left.push(choice.rule);
   }
   return empty;
 }

@@ -1,3 +1,5 @@
+import type { JsonNumber } from "./exact_json.ts";
+
 /** The smallest and the largest integer of 64 bits, the latter without a sign. */
 const SMALLEST = -(2n ** 63n);
 const LARGEST = 2n ** 64n - 1n;
@@ -16,10 +18,10 @@ const LARGEST_SIGNED = 2n ** 63n - 1n;
  * assert.equal(integerRange(-1, 120), '("-" "1" | "0" | [1-9] [0-9]{0,1} | "1" ([0-1] [0-9] | "2" "0"))');
  * ```
  */
-export function integerRange(min: number, max: number): string | undefined {
-  const low = larger(toInteger(Math.ceil(min)), SMALLEST);
+export function integerRange(min: JsonNumber, max: JsonNumber): string | undefined {
+  const low = larger(toInteger(leastInteger(min)), SMALLEST);
   const unbounded = low > LARGEST_SIGNED ? LARGEST : LARGEST_SIGNED;
-  const high = max === Infinity ? unbounded : highest(Math.floor(max));
+  const high = max === Infinity ? unbounded : highest(mostInteger(max));
   const choices = [
     ...positive(larger(1n, -high), -low).map((choice) => `"-" ${choice}`),
     ...(low <= 0n && high >= 0n ? ['"0"'] : []),
@@ -28,13 +30,26 @@ export function integerRange(min: number, max: number): string | undefined {
   return choices.length === 0 ? undefined : `(${choices.join(" | ")})`;
 }
 
+/** The least integer that is at least a bound, or above it if the bound is open. */
+export function leastInteger(bound: JsonNumber, isOpen = false): JsonNumber {
+  if (typeof bound === "bigint") return isOpen ? bound + 1n : bound;
+  return isOpen ? Math.floor(bound) + 1 : Math.ceil(bound);
+}
+
+/** The most that an integer can be by a bound. */
+export function mostInteger(bound: JsonNumber, isOpen = false): JsonNumber {
+  if (typeof bound === "bigint") return isOpen ? bound - 1n : bound;
+  return isOpen ? Math.ceil(bound) - 1 : Math.floor(bound);
+}
+
 /** A bound as an integer; far ones become one that lies beyond 64 bits. */
-function toInteger(bound: number): bigint {
+function toInteger(bound: JsonNumber): bigint {
+  if (typeof bound === "bigint") return bound;
   return Number.isFinite(bound) ? BigInt(bound) : bound < 0 ? SMALLEST : LARGEST + 1n;
 }
 
 /** The upper bound: 2^63 and 2^64 are what JSON makes of the largest integers of 64 bits. */
-function highest(bound: number): bigint {
+function highest(bound: JsonNumber): bigint {
   if (bound === 2 ** 63) return LARGEST_SIGNED;
   return smaller(toInteger(bound), LARGEST);
 }

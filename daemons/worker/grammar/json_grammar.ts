@@ -2,9 +2,9 @@ import { type FieldError, invalidRequest } from "#shared/errors.ts";
 import { arrayRule } from "./array_rule.ts";
 import { bothOf, type Dfa, lengthsOf, othersThan, textsOf } from "./dfa.ts";
 import { dfaRules, type Writing } from "./dfa_rules.ts";
-import { identityOf } from "./exact_json.ts";
+import { exactly, identityOf, isNumber, type JsonNumber, jsonText } from "./exact_json.ts";
 import { formatPattern } from "./formats.ts";
-import { integerRange } from "./integer_range.ts";
+import { integerRange, leastInteger, mostInteger } from "./integer_range.ts";
 import { literal, literalChoice } from "./literal_choice.ts";
 import { TooMuchWork, Work } from "./nfa.ts";
 import {
@@ -64,7 +64,7 @@ const FEW_REPEATS = 20;
 /** Most overlapping `patternProperties` whose combinations are written out. */
 const MAX_NAME_PATTERNS = 3;
 /** Steps for all patterns and lists of one schema. */
-const MAX_WORK = 60_000;
+const MAX_WORK = 40_000;
 /** Multiples are written with 15 digits where no bound says more: their remainders are many rules. */
 const MOST_DIGITS = 999_999_999_999_999;
 /** Numbers from 0 may have an exponent, as it does not change their sign. */
@@ -148,6 +148,7 @@ export class GrammarWriter {
   readonly rules: Record<string, string> = {};
   readonly errors: FieldError[] = [];
   readonly #root: Schema;
+  readonly #isLarge: boolean;
   readonly #field: string;
   readonly #prefix: string;
   readonly #detail: Detail;
@@ -164,7 +165,10 @@ export class GrammarWriter {
   #count = 0;
   #repeats = 0;
 
-  constructor(root: Schema, field: string, options: GrammarOptions = {}) {
+  constructor(schema: Schema, field: string, options: GrammarOptions = {}) {
+    // A schema that is too large is not walked through: it may be nested too deep for that, too.
+    this.#isLarge = countObjects(schema, MAX_OBJECTS) > MAX_OBJECTS;
+    const root = this.#isLarge ? schema : exactly(schema);
     this.#root = root;
     this.#field = field;
     this.#prefix = options.prefix ?? "";
@@ -186,7 +190,7 @@ export class GrammarWriter {
   /** Converts the whole schema to an expression for any position in a rule. */
   expression(): string {
     if (this.#detail === "type") return this.#typeOnly();
-    if (countObjects(this.#root, MAX_OBJECTS) > MAX_OBJECTS) throw new TooManyRules();
+    if (this.#isLarge) throw new TooManyRules();
     const nodes = this.#reader.nodesOf(this.#root, this.#field) ?? [];
     const value = this.#value(nodes, 0);
     for (let make = this.#later.pop(); make; make = this.#later.pop()) make();
@@ -264,7 +268,7 @@ export class GrammarWriter {
     for (const alternative of this.#reader.alternatives(nodes)) {
       const values = this.#listed(alternative);
       if (values) {
-        for (const value of values) texts.add(JSON.stringify(value));
+        for (const value of values) texts.add(jsonText(value));
         continue;
       }
       for (const type of this.#types(alternative) ?? ["value"]) {
@@ -673,17 +677,15 @@ export class GrammarWriter {
   #number(type: "integer" | "number", alternative: Alternative): string | undefined {
     const bounds = tightest(alternative);
     const steps = alternative.flatMap(({ schema, at }) =>
-      typeof schema["multipleOf"] === "number"
-        ? [{ step: schema["multipleOf"], at: `${at}.multipleOf` }]
-        : []
+      isNumber(schema["multipleOf"]) ? [{ step: schema["multipleOf"], at: `${at}.multipleOf` }] : []
     );
-    const excluded = excludedOf(alternative).filter((each) => typeof each === "number");
+    const excluded = excludedOf(alternative).filter(isNumber);
     if (excluded.length > 0 && type === "number") this.#leave(alternative, "not");
     const isInteger = type === "integer";
     const isFree = bounds.min === -Infinity && bounds.max === Infinity;
     if (isFree && steps.length === 0 && (excluded.length === 0 || !isInteger)) return type;
-    const low = bounds.isMinOpen ? Math.floor(bounds.min) + 1 : Math.ceil(bounds.min);
-    const high = bounds.isMaxOpen ? Math.ceil(bounds.max) - 1 : Math.floor(bounds.max);
+    const low = leastInteger(bounds.min, bounds.isMinOpen);
+    const high = mostInteger(bounds.max, bounds.isMaxOpen);
     if (bounds.min > bounds.max || isInteger && low > high) return undefined;
     if (isInteger && steps.length === 0 && excluded.length === 0) {
       const range = integerRange(low, high);
@@ -691,11 +693,14 @@ export class GrammarWriter {
       this.#leaveBounds(alternative);
       return "integer";
     }
-    const isFromZero = !isInteger && bounds.min === 0 && !bounds.isMinOpen &&
+    const isFromZero = !isInteger && bounds.min == 0 && !bounds.isMinOpen &&
       bounds.max === Infinity && steps.length === 0;
     if (isFromZero) return this.#shared(FROM_ZERO);
     const pattern = isInteger
-      ? anchored(integerPattern(Math.max(low, -MOST_DIGITS), Math.min(high, MOST_DIGITS)))
+      ? anchored(integerPattern(
+        low < -MOST_DIGITS ? -MOST_DIGITS : low,
+        high > MOST_DIGITS ? MOST_DIGITS : high,
+      ))
       : numberPattern(bounds);
     if (pattern !== undefined && steps.length === 0 && excluded.length === 0) {
       return this.#shared(numberExpression(pattern));
@@ -880,13 +885,15 @@ function excludedOf(alternative: Alternative): readonly unknown[] {
 
 /** The tightest bounds of several schemas. */
 function tightest(alternative: Alternative): Bounds {
-  let [min, isMinOpen, max, isMaxOpen] = [-Infinity, false, Infinity, false];
+  let min: JsonNumber = -Infinity;
+  let max: JsonNumber = Infinity;
+  let [isMinOpen, isMaxOpen] = [false, false];
   for (const { schema } of alternative) {
     const own = boundsOf(schema);
-    if (own.min && (own.min.value > min || own.min.value === min && own.min.isOpen)) {
+    if (own.min && (own.min.value > min || own.min.value == min && own.min.isOpen)) {
       [min, isMinOpen] = [own.min.value, own.min.isOpen];
     }
-    if (own.max && (own.max.value < max || own.max.value === max && own.max.isOpen)) {
+    if (own.max && (own.max.value < max || own.max.value == max && own.max.isOpen)) {
       [max, isMaxOpen] = [own.max.value, own.max.isOpen];
     }
   }

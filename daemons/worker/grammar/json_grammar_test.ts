@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getLlama, type Llama } from "node-llama-cpp";
 import { LlorchError } from "#shared/errors.ts";
+import { parseExactJson } from "#shared/exact_json.ts";
 import { checkGrammar } from "./check_grammar.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 
@@ -59,6 +60,15 @@ const cases: readonly Case[] = [
     },
     yes: ["0", "-7", "9007199254740991", "-9007199254740991"],
     no: ["9007199254740992", "01", "1.5"],
+  },
+  {
+    what: "numbers in the digits of the request",
+    schema: parseExactJson(
+      '{"prefixItems":[{"enum":[12345678901234567891,1.0]},' +
+        '{"type":"integer","minimum":9007199254740993,"maximum":9007199254740995}]}',
+    ) as Record<string, unknown>,
+    yes: ["[12345678901234567891, 9007199254740993]", "[1, 9007199254740995]"],
+    no: ["[12345678901234567890, 9007199254740993]", "[1, 9007199254740992]"],
   },
   {
     what: "integers between bounds",
@@ -490,4 +500,17 @@ Deno.test("jsonGrammar() refuses a schema that is nested too deep", () => {
   let schema: Record<string, unknown> = { type: "string" };
   for (let depth = 0; depth < 100; depth++) schema = { items: schema };
   assert.throws(() => jsonGrammar(schema, "json_schema"), /nested deeper than 64/);
+});
+
+Deno.test("a schema has the same grammar in each worker, whatever patterns it has met before", () => {
+  const properties = Object.fromEntries(
+    Array.from({ length: 50 }, (_, at) => [`p${at}`, {
+      ...{ type: "string", pattern: `^[a-z]{1,${at + 1}}(-[0-9]+)*$`, maxLength: 40 },
+    }]),
+  );
+  const first = jsonGrammar({ properties }, "json_schema");
+  assert.ok(first.unheld.length > 0, "not all patterns fit into the bound of work");
+  for (let again = 0; again < 3; again++) {
+    assert.deepEqual(jsonGrammar({ properties }, "json_schema"), first);
+  }
 });

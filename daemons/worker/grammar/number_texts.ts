@@ -1,12 +1,13 @@
 import { charSet } from "./char_set.ts";
 import type { Dfa, Edge } from "./dfa.ts";
+import type { JsonNumber } from "./exact_json.ts";
 import { integerRange } from "./integer_range.ts";
 
 /** Bounds of a number; undefined means none. */
 export interface Bounds {
-  readonly min: number;
+  readonly min: JsonNumber;
   readonly isMinOpen: boolean;
-  readonly max: number;
+  readonly max: JsonNumber;
   readonly isMaxOpen: boolean;
 }
 
@@ -23,11 +24,11 @@ const FAR = 1e18;
  */
 export function numberPattern({ min, isMinOpen, max, isMaxOpen }: Bounds): string | undefined {
   const isOpen = { min: isMinOpen && min > -FAR, max: isMaxOpen && max < FAR };
-  const low = decimalOf(Math.max(min, -FAR));
-  const high = decimalOf(Math.min(max, FAR));
+  const low = decimalOf(min < -FAR ? -FAR : min);
+  const high = decimalOf(max > FAR ? FAR : max);
   if (!low || !high) return undefined;
   const choices: string[] = [];
-  if (max > 0 || max === 0 && !isOpen.max) {
+  if (max > 0 || max == 0 && !isOpen.max) {
     const from = min < 0 ? { ...ZERO, isOpen: false } : { ...low, isOpen: isOpen.min };
     choices.push(...between(from, { ...high, isOpen: isOpen.max }));
   }
@@ -49,10 +50,9 @@ interface Bound extends Decimal {
 }
 const ZERO: Decimal = { whole: 0n, decimals: "" };
 
-function decimalOf(value: number): Decimal | undefined {
-  const text = Math.abs(value) >= 1e16
-    ? String(BigInt(Math.trunc(Math.abs(value))))
-    : String(Math.abs(value));
+function decimalOf(signed: JsonNumber): Decimal | undefined {
+  const value = signed < 0 ? -signed : signed;
+  const text = value >= 1e16 ? String(BigInt(value)) : String(value);
   const small = /^(\d)(?:\.(\d+))?e-(\d+)$/.exec(text);
   const plain = small ? `0.${"0".repeat(Number(small[3]) - 1)}${small[1]}${small[2] ?? ""}` : text;
   const [whole = "", decimals = ""] = plain.split(".");
@@ -77,11 +77,11 @@ function between(low: Bound, high: Bound): string[] {
 }
 
 function wholeNumbers(low: bigint, high: bigint): string | undefined {
-  return low > high ? undefined : integerPattern(Number(low), Number(high));
+  return low > high ? undefined : integerPattern(low, high);
 }
 
 /** A regular expression of the integers between bounds. */
-export function integerPattern(min: number, max: number): string | undefined {
+export function integerPattern(min: JsonNumber, max: JsonNumber): string | undefined {
   // The grammar has nothing that a regular expression has not, but for quotes and spaces.
   return integerRange(min, max)?.replace(/[" ]/g, "");
 }
@@ -181,7 +181,7 @@ const MAX_REMAINDERS = 2_000;
  * An automaton of the multiples of a number, written without exponent; undefined if it would be too
  * large.
  */
-export function multiplesOf(step: number): Dfa | undefined {
+export function multiplesOf(step: JsonNumber): Dfa | undefined {
   const decimal = step > 0 ? decimalOf(step) : undefined;
   if (!decimal) return undefined;
   const { whole, decimals } = decimal;

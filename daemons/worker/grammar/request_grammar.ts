@@ -49,7 +49,9 @@ function* making(request: GrammarFields): Generator<void, RequestGrammar | undef
   }
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return yield* usable(field, (detail) => jsonGrammar(json_schema, field, detail));
+    return yield* usable(field, function* (detail) {
+      return jsonGrammar(json_schema, field, detail);
+    });
   }
   if (grammar === undefined) return undefined;
   yield* checking(grammar, "grammar");
@@ -59,11 +61,11 @@ function* making(request: GrammarFields): Generator<void, RequestGrammar | undef
 /** The most detailed grammar that llama.cpp can handle. */
 function* usable(
   field: RequestGrammar["field"],
-  make: (detail: Detail) => JsonGrammar,
+  make: (detail: Detail) => Generator<void, JsonGrammar>,
 ): Generator<void, RequestGrammar> {
   for (const detail of DETAILS) {
     const isLast = detail === DETAILS.at(-1);
-    const made = madeOf(() => make(detail));
+    const made = yield* madeOf(make(detail));
     yield;
     if (!made) continue;
     const { grammar: text, unheld } = made;
@@ -78,9 +80,11 @@ function* usable(
 }
 
 /** Makes a grammar; undefined if it would have too many rules. */
-function madeOf(make: () => JsonGrammar): JsonGrammar | undefined {
+function* madeOf(
+  making: Generator<void, JsonGrammar>,
+): Generator<void, JsonGrammar | undefined> {
   try {
-    return make();
+    return yield* making;
   } catch (error) {
     if (error instanceof TooManyRules) return undefined;
     throw error;

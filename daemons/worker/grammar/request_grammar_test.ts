@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 import { type GrammarFields, requestGrammar } from "./request_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
@@ -95,7 +96,7 @@ Deno.test("a call that must be made has a grammar, of one function where one is 
       [named("b"), tools.slice(1)],
     ] as const
   ) {
-    const { grammar: text, unheld } = toolGrammar(tools, demanded);
+    const { grammar: text, unheld } = atOnce(toolGrammar(tools, demanded));
     assert.deepEqual(await requestGrammar({ tools, tool_choice }), {
       field: "tools",
       text,

@@ -1,3 +1,5 @@
+import { isNumber, type JsonNumber } from "./exact_json.ts";
+
 /** A JSON schema that is an object; `true` and `false` are schemas, too. */
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -75,19 +77,23 @@ export function itemsOf({ items, prefixItems, additionalItems }: Schema): Items 
 
 /** A bound of a number, and whether the number itself lies outside. */
 export interface Bound {
-  readonly value: number;
+  readonly value: JsonNumber;
   readonly isOpen: boolean;
   readonly key: string;
 }
 
 /** Bounds of numbers, of every draft: `exclusiveMinimum` was once a boolean. */
 export function boundsOf(schema: Schema): { readonly min?: Bound; readonly max?: Bound } {
-  const bound = (key: string, openKey: string, isTighter: (a: number, b: number) => boolean) => {
+  const bound = (
+    key: string,
+    openKey: string,
+    isTighter: (a: JsonNumber, b: JsonNumber) => boolean,
+  ) => {
     const [value, open] = [schema[key], schema[openKey]];
-    if (typeof open === "number" && !(typeof value === "number" && isTighter(value, open))) {
+    if (isNumber(open) && !(isNumber(value) && isTighter(value, open))) {
       return { value: open, isOpen: true, key: openKey };
     }
-    return typeof value === "number" ? { value, isOpen: open === true, key } : undefined;
+    return isNumber(value) ? { value, isOpen: open === true, key } : undefined;
   };
   const min = bound("minimum", "exclusiveMinimum", (value, open) => value > open);
   const max = bound("maximum", "exclusiveMaximum", (value, open) => value < open);

@@ -1,4 +1,4 @@
-import { identityOf, isNumber, isSame } from "./exact_json.ts";
+import { identityOf, isNumber, isSame, type JsonNumber, jsonText } from "./exact_json.ts";
 import { formatPattern } from "./formats.ts";
 import { Nfa, TooMuchWork, Work } from "./nfa.ts";
 import { BrokenPattern, readPattern, UnsupportedPattern } from "./pattern.ts";
@@ -18,6 +18,8 @@ import {
 const MAX_DEPTH = 500;
 /** Most errors that are told. */
 const MAX_ERRORS = 20;
+/** Work to find out whether a number is a multiple. */
+const MULTIPLE_WORK = 4;
 /** Work for one pattern on one text. */
 const MAX_NFA = 50_000;
 
@@ -123,7 +125,10 @@ export class SchemaCheck {
       if (!listed.some((each) => isSame(each, value))) say("is none of the listed values");
     }
     if (typeof value === "string") this.#checkText(schema, value, say);
-    if (isNumber(value)) checkNumber(schema, value, say);
+    if (isNumber(value)) {
+      if (schema["multipleOf"] !== undefined) this.#work.spend(MULTIPLE_WORK);
+      checkNumber(schema, value, say);
+    }
     if (Array.isArray(value)) this.#checkArray(schema, value, { at, depth, say, fail, seen });
     else if (isSchema(value)) {
       for (const { name, needs } of dependenciesOf(schema)) {
@@ -204,9 +209,7 @@ export class SchemaCheck {
       seen.items = Math.max(seen.items, index + 1);
     }
     if (schema["uniqueItems"] === true) {
-      this.#work.spend(
-        JSON.stringify(value, (_, each) => typeof each === "bigint" ? 0 : each).length,
-      );
+      this.#work.spend(jsonText(value).length);
       if (new Set(value.map(identityOf)).size < count) say("must have no item twice");
     }
     if (schema["contains"] !== undefined) {
@@ -269,7 +272,7 @@ interface Parts {
   readonly seen: Seen;
 }
 
-function checkNumber(schema: Schema, value: number | bigint, say: (message: string) => void): void {
+function checkNumber(schema: Schema, value: JsonNumber, say: (message: string) => void): void {
   const { min, max } = boundsOf(schema);
   if (min && (value < min.value || min.isOpen && value == min.value)) {
     say(`must be ${min.isOpen ? "more than" : "at least"} ${min.value}`);
@@ -278,13 +281,13 @@ function checkNumber(schema: Schema, value: number | bigint, say: (message: stri
     say(`must be ${max.isOpen ? "less than" : "at most"} ${max.value}`);
   }
   const step = schema["multipleOf"];
-  if (typeof step === "number" && step > 0 && !isMultiple(value, step)) {
+  if (isNumber(step) && step > 0 && !isMultiple(value, step)) {
     say(`must be a multiple of ${step}`);
   }
 }
 
 /** Compares decimal digits, as 0.3 is no multiple of 0.1 in binary ones. */
-function isMultiple(value: number | bigint, step: number): boolean {
+function isMultiple(value: JsonNumber, step: JsonNumber): boolean {
   const [one, other] = [decimalOf(value), decimalOf(step)];
   const places = Math.max(one.places, other.places);
   const scaled = ({ digits, places: own }: Decimal) => digits * 10n ** BigInt(places - own);
@@ -296,7 +299,7 @@ interface Decimal {
   readonly places: number;
 }
 
-function decimalOf(value: number | bigint): Decimal {
+function decimalOf(value: JsonNumber): Decimal {
   const [, sign, whole, decimals = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/.exec(String(value)) ?? ["", "", "0"];
   const digits = BigInt(`${sign}${whole}${decimals}`);

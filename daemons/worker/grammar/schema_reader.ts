@@ -1,3 +1,4 @@
+import { isNumber, jsonText } from "./exact_json.ts";
 import {
   dependenciesOf,
   findTarget,
@@ -301,7 +302,7 @@ export class SchemaReader {
       case "maximum":
       case "exclusiveMinimum":
       case "exclusiveMaximum":
-        if (typeof value !== "number" || Object.values(schema).some((each) => each === true)) {
+        if (!isNumber(value) || Object.values(schema).some((each) => each === true)) {
           return undefined;
         }
         return one({ type: "number", [OPPOSITE[key]!]: value });
@@ -392,13 +393,13 @@ function traitsOf(alternative: Alternative): Traits {
     const own = namedTypes(schema);
     if (own) types = types?.filter((type) => own.includes(type)) ?? own;
     const listed = listedValues(schema);
-    if (listed) values.set("", new Set(listed.map((each) => JSON.stringify(each))));
+    if (listed) values.set("", new Set(listed.map((each) => jsonText(each))));
     if (!isSchema(schema["properties"])) continue;
     for (const name of listOf(schema["required"])) {
       const property = schema["properties"][String(name)];
       const constants = isSchema(property) ? listedValues(property) : undefined;
       if (!constants) continue;
-      values.set(`.${name}`, new Set(constants.map((each) => JSON.stringify(each))));
+      values.set(`.${name}`, new Set(constants.map((each) => jsonText(each))));
     }
   }
   // Properties tell objects apart only where nothing but an object is possible.
@@ -411,10 +412,10 @@ function traitsOf(alternative: Alternative): Traits {
 
 function areApart(one: Traits, other: Traits): boolean {
   const [some, others] = [one.types, other.types];
-  const isNumber = (type: string) => type === "number" || type === "integer";
+  const isNumeric = (type: string) => type === "number" || type === "integer";
   if (
     some && others &&
-    !some.some((type) => others.includes(type) || isNumber(type) && others.some(isNumber))
+    !some.some((type) => others.includes(type) || isNumeric(type) && others.some(isNumeric))
   ) return true;
   for (const [name, values] of one.values) {
     const theirs = other.values.get(name);

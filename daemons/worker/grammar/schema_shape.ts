@@ -1,4 +1,6 @@
 import { BrokenPattern, readPattern, UnsupportedPattern } from "./pattern.ts";
+import { isNumber } from "./exact_json.ts";
+import { leastInteger, mostInteger } from "./integer_range.ts";
 import { boundsOf, isSchema, namedTypes, type Schema, TYPES } from "./schema.ts";
 
 /** Keywords whose value is a list of schemas, a map of schemas, and a count. */
@@ -64,7 +66,8 @@ export function* brokenKeywords(schema: Schema): Generator<Broken> {
 function* brokenFigures(schema: Schema): Generator<Broken> {
   for (const key of COUNTS) {
     const value = schema[key];
-    if (value === undefined || Number.isInteger(value) && Number(value) >= 0) continue;
+    const isWhole = typeof value === "bigint" || Number.isInteger(value);
+    if (value === undefined || isWhole && Number(value) >= 0) continue;
     yield { key, message: "must be a whole number from 0" };
   }
   for (const [least, most] of PAIRS) {
@@ -76,20 +79,19 @@ function* brokenFigures(schema: Schema): Generator<Broken> {
     const isOld = typeof value === "boolean" &&
       (key === "exclusiveMinimum" && schema["minimum"] !== undefined ||
         key === "exclusiveMaximum" && schema["maximum"] !== undefined);
-    if (value !== undefined && !isOld && typeof value !== "number") {
+    if (value !== undefined && !isOld && !isNumber(value)) {
       yield { key, message: "must be a number" };
     }
   }
-  if (typeof schema["multipleOf"] === "number" && schema["multipleOf"] <= 0) {
+  if (isNumber(schema["multipleOf"]) && schema["multipleOf"] <= 0) {
     yield { key: "multipleOf", message: "must be more than 0" };
   }
   const { min, max } = boundsOf(schema);
   if (!min || !max) return;
-  if (min.value > max.value || min.value === max.value && (min.isOpen || max.isOpen)) {
+  if (min.value > max.value || min.value == max.value && (min.isOpen || max.isOpen)) {
     yield { key: min.key, message: `leaves no number below ${max.key}` };
   } else if (namedTypes(schema)?.every((type) => type === "integer")) {
-    const low = min.isOpen ? Math.floor(min.value) + 1 : Math.ceil(min.value);
-    const high = max.isOpen ? Math.ceil(max.value) - 1 : Math.floor(max.value);
+    const [low, high] = [leastInteger(min.value, min.isOpen), mostInteger(max.value, max.isOpen)];
     if (low > high) yield { key: min.key, message: `leaves no integer below ${max.key}` };
   }
 }

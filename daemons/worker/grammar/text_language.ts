@@ -7,8 +7,11 @@ import { BrokenPattern, readPattern, UnsupportedPattern } from "./pattern.ts";
 export const MAX_STATES = 1_500;
 /** Work for one pattern. */
 const MAX_WORK = 100_000;
-/** Automata of patterns that were used last: most come again with the next request. */
-const known = new Map<string, Dfa>();
+/**
+ * Automata of patterns that were used last: most come again with the next request. One counts as
+ * much work as when it was made, so that a request has the same grammar in every worker.
+ */
+const known = new Map<string, { readonly dfa: Dfa; readonly cost: number }>();
 const MAX_KNOWN = 64;
 
 /**
@@ -19,8 +22,11 @@ const MAX_KNOWN = 64;
  */
 export function patternLanguage(source: string, work: Work): Dfa | undefined {
   const found = known.get(source);
-  if (found) return found;
   if (work.left <= 0) return undefined;
+  if (found) {
+    work.left -= found.cost;
+    return work.left < 0 ? undefined : found.dfa;
+  }
   const own = new Work(Math.min(MAX_WORK, work.left));
   const before = own.left;
   try {
@@ -30,7 +36,7 @@ export function patternLanguage(source: string, work: Work): Dfa | undefined {
     });
     const dfa = others.reduce((one, other) => bothOf(one, other, own), first!);
     if (dfa.length > MAX_STATES) return undefined;
-    known.set(source, dfa);
+    known.set(source, { dfa, cost: before - own.left });
     if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!);
     return dfa;
   } catch (error) {

@@ -11,23 +11,26 @@ import { literal } from "./literal_choice.ts";
 
 /**
  * Makes a GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions. The
- * arguments follow its schema as far as a grammar can hold it.
+ * arguments follow its schema as far as a grammar can hold it. It may be interrupted after each
+ * function.
  *
  * @param all All functions of the request; their indexes are in error messages.
  * @param demanded The functions that may be called.
  * @throws {LlorchError} `INVALID_REQUEST` that lists all keywords that cannot mean anything
  */
-export function toolGrammar(
+export function* toolGrammar(
   all: readonly Tool[],
   demanded: readonly Tool[],
   detail: Detail = "all",
-): JsonGrammar {
+): Generator<void, JsonGrammar> {
   const errors: FieldError[] = [];
   const rules: Record<string, string> = {};
   const unheld: Place[] = [];
-  const calls = demanded.map((tool) => {
+  const calls: string[] = [];
+  const indexes = new Map(all.map((tool, index) => [tool, index]));
+  for (const tool of demanded) {
     const { name } = tool.function;
-    const index = all.indexOf(tool);
+    const index = indexes.get(tool)!;
     const field = `tools.${index}.function.parameters`;
     const writer = new GrammarWriter(argumentsSchema(tool), field, { prefix: `t${index}`, detail });
     const values = writer.expression();
@@ -35,8 +38,11 @@ export function toolGrammar(
     unheld.push(...writer.unheld);
     Object.assign(rules, writer.rules);
     const value = literal(JSON.stringify(name));
-    return `"{" ws "\\"name\\"" ":" ws ${value} ws "," ws "\\"arguments\\"" ":" ws ${values} ws "}"`;
-  });
+    calls.push(
+      `"{" ws "\\"name\\"" ":" ws ${value} ws "," ws "\\"arguments\\"" ":" ws ${values} ws "}"`,
+    );
+    yield;
+  }
   if (errors.length > 0) throw invalidRequest(errors);
   return { grammar: grammarText(calls.join(" | "), rules), unheld };
 }

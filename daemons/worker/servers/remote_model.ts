@@ -7,6 +7,7 @@ import { checkLength, checkTokenIds } from "../answers/prompt.ts";
 import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
 import { matchStops } from "../answers/stop_match.ts";
+import { validationOf } from "../grammar/validation.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
 import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
@@ -83,7 +84,8 @@ export class RemoteModel implements Model {
     requireCapability(this, "generate");
     this.#table.check(request.job_id, request.attempt, this.#free);
     const { context: { observer }, config } = this.#parts;
-    const run: RemoteRun = new RemoteRun(await this.#prepare(request), {
+    const validate = validationOf(request, undefined, log);
+    const run: RemoteRun = new RemoteRun({ ...await this.#prepare(request), validate }, {
       observer,
       log,
       streamBuffer: config.stream_buffer,

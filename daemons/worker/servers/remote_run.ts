@@ -47,6 +47,7 @@ export class RemoteRun {
   /** Tokens whose text comes with a later token. */
   #silent: { ids: number[]; logprobs: ChosenLogprob[] } = { ids: [], logprobs: [] };
   #fresh = 0;
+  #text = "";
   #reasoning = 0;
   #usage: Usage = {};
   #onRoom = () => {};
@@ -73,7 +74,7 @@ export class RemoteRun {
     if (this.answer.ended) return;
     const { alreadyOver } = this.#spec;
     this.answer.start();
-    if (alreadyOver !== undefined) return this.answer.end(alreadyOver, []);
+    if (alreadyOver !== undefined) return this.answer.end(alreadyOver, { text: "", calls: [] });
     try {
       await this.#read();
     } catch (error) {
@@ -90,7 +91,7 @@ export class RemoteRun {
       this.#sendParts(piece);
       const isOver = this.#accept(piece);
       if (this.answer.ended) return;
-      if (isOver) return this.answer.end("STOP_SEQUENCE", []);
+      if (isOver) return this.answer.end("STOP_SEQUENCE", { text: this.#text, calls: [] });
       stop ??= piece.stop;
       if (piece.toolCalls) calls = piece.toolCalls;
       while (this.answer.stream.full && !this.answer.ended) await this.#room();
@@ -100,7 +101,7 @@ export class RemoteRun {
       throw new LlorchError("WORKER_LOST", "The engine ended the stream before its end");
     }
     this.#sendText(this.#gate.flush(stop === "MAX_TOKENS"));
-    this.answer.end(stop, calls);
+    this.answer.end(stop, { text: this.#text, calls });
   }
 
   /** Sends thoughts and calls, in which stop strings are not looked for. */
@@ -159,6 +160,7 @@ export class RemoteRun {
     const pieces = release.ids.flatMap((number) => this.#held.get(number) ?? []);
     for (const number of release.ids) this.#held.delete(number);
     const ids = pieces.flatMap((piece) => piece.ids);
+    this.#text += release.text;
     this.answer.text(release.text, ids, pieces.flatMap((piece) => piece.logprobs));
   }
 

@@ -1,3 +1,4 @@
+import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord, parseJson } from "#shared/json.ts";
 
 /** JSON schemas of the offered functions' parameters, by name. */
@@ -25,7 +26,7 @@ export function valueTypes(schema: unknown, root: unknown, depth = 0): ReadonlyS
     for (const each of Array.isArray(type) ? type : [type]) types.add(String(each));
   } else if (Array.isArray(values) || constant !== undefined) {
     for (const each of Array.isArray(values) ? values : [constant]) {
-      types.add(each === null ? "null" : typeof each);
+      types.add(each === null ? "null" : isExactNumber(each) ? "number" : typeof each);
     }
   } else {
     const alternatives = rest["anyOf"] ?? rest["oneOf"] ?? rest["allOf"];

@@ -21,12 +21,19 @@ const FORBIDDEN = -100;
 /** Longest time to choose a token with a grammar; usually it takes some milliseconds. */
 const CHOICE_DEADLINE_MS = 5_000;
 
+/** The state of a request's grammar. */
+export interface CompiledGrammar {
+  readonly state: LlamaGrammarEvaluationState;
+  /** Places of schemas that it does not hold. */
+  readonly unheld: readonly string[];
+}
+
 /** Options of {@linkcode LlamaSampling}. */
 export interface LlamaSamplingParts {
   readonly llama: Llama;
   readonly request: SamplingRequest;
   readonly seed: number;
-  readonly grammar: LlamaGrammarEvaluationState | undefined;
+  readonly grammar: CompiledGrammar | undefined;
   /** Whether the grammar holds only after a thought. */
   readonly grammarWaits?: boolean;
   /** The adapter that the request names, loaded. */
@@ -39,6 +46,7 @@ export interface LlamaSamplingParts {
 export class LlamaSampling implements Sampling {
   /** The adapter with which the request's tokens are computed. */
   readonly adapter: object | undefined;
+  readonly unheld: readonly string[];
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
@@ -54,7 +62,8 @@ export class LlamaSampling implements Sampling {
     const { request, grammar } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
-    this.#ownGrammar = grammar && nativeGrammar(grammar);
+    this.#ownGrammar = grammar && nativeGrammar(grammar.state);
+    this.unheld = grammar?.unheld ?? [];
     this.#waits = parts.grammarWaits === true;
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
@@ -246,13 +255,13 @@ export async function createGrammar(
   llama: Llama,
   model: LlamaModel,
   request: SamplingRequest,
-): Promise<LlamaGrammarEvaluationState | undefined> {
+): Promise<CompiledGrammar | undefined> {
   const made = await requestGrammar(request);
   if (!made) return undefined;
-  const { field, text } = made;
+  const { field, text, unheld } = made;
   try {
     const compiled = await llama.createGrammar({ grammar: text });
-    return new LlamaGrammarEvaluationState({ model, grammar: compiled });
+    return { state: new LlamaGrammarEvaluationState({ model, grammar: compiled }), unheld };
   } catch (error) {
     // Not expected: requestGrammar has checked for all known reasons.
     throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
