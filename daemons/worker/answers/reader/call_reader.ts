@@ -3,7 +3,7 @@ import type { CallContext, CallSink } from "./call_sink.ts";
 import { readJsonCall } from "./json_call.ts";
 import { readLiteralCall } from "./literal_call.ts";
 import { readNamedCall } from "./named_call.ts";
-import type { Offered } from "./schema_type.ts";
+import type { Offered } from "../../chat/value_types.ts";
 import { isSpace, more, nextMark, type Reading, Source, type Steps } from "./source.ts";
 import { readTaggedCall } from "./tagged_call.ts";
 

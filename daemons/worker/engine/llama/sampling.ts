@@ -1,14 +1,20 @@
 import { deadline, LATE } from "#shared/deadline.ts";
-import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
+import type { Llama } from "node-llama-cpp";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
-import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
-import { requestGrammar } from "../../grammar/request_grammar.ts";
-import type { Sample } from "./batcher.ts";
+import {
+  type AnswerWatch,
+  type Chosen,
+  EngineStuck,
+  type Sampling,
+  type SamplingRequest,
+} from "../engine.ts";
+import type { Sample, Wanted } from "./batcher.ts";
+import type { Grammars } from "./grammars.ts";
 import { type ModelOdds, sampledOdds } from "./model_odds.ts";
 import {
   acceptToken,
-  nativeGrammar,
+  type NativeChoice,
   type NativeSampler,
   NO_TOKEN,
   type SamplerConfig,
@@ -26,9 +32,9 @@ export interface LlamaSamplingParts {
   readonly llama: Llama;
   readonly request: SamplingRequest;
   readonly seed: number;
-  readonly grammar: LlamaGrammarEvaluationState | undefined;
-  /** Whether the grammar holds only after a thought. */
-  readonly grammarWaits?: boolean;
+  readonly grammars: Grammars;
+  /** Tells which of them holds; undefined: always the first. */
+  readonly watch: AnswerWatch | undefined;
   /** The adapter that the request names, loaded. */
   readonly adapter: object | undefined;
   /** Whether a token ends a generation. */
@@ -42,8 +48,12 @@ export class LlamaSampling implements Sampling {
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
-  readonly #ownGrammar: object | undefined;
-  #waits: boolean;
+  /** The grammar that holds now. */
+  #grammar: object | undefined;
+  /** Whether it holds calls that the model need not have begun: it is given up where it cannot hold. */
+  #isLazy = false;
+  /** Whether calls are being written, held or not. */
+  #isInCalls = false;
   /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
@@ -51,11 +61,10 @@ export class LlamaSampling implements Sampling {
   #position = 0;
 
   constructor(parts: LlamaSamplingParts) {
-    const { request, grammar } = parts;
+    const { request, grammars, watch } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
-    this.#ownGrammar = grammar && nativeGrammar(grammar);
-    this.#waits = parts.grammarWaits === true;
+    this.#grammar = watch?.isThinking ? undefined : grammars.first?.();
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
@@ -72,15 +81,6 @@ export class LlamaSampling implements Sampling {
     };
   }
 
-  /** The grammar that holds now. */
-  get #grammar(): object | undefined {
-    return this.#waits ? undefined : this.#ownGrammar;
-  }
-
-  endThought(): void {
-    this.#waits = false;
-  }
-
   see(prompt: readonly number[]): void {
     this.#recent = prompt.slice(-PENALTY_WINDOW);
   }
@@ -90,7 +90,8 @@ export class LlamaSampling implements Sampling {
       try {
         acceptToken(this.#parts.llama, this.#grammar, token);
       } catch (error) {
-        throw invalidRequest([{
+        if (this.#isLazy) this.#giveUp();
+        else throw invalidRequest([{
           field: "resume_tokens",
           message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
         }]);
@@ -132,18 +133,8 @@ export class LlamaSampling implements Sampling {
       : { all: false, own: false };
     const chosen: Chosen[] = [];
     for (const [index, row] of rows.entries()) {
-      sampler.applyConfig(this.#config());
-      const choice = await this.#inTime(sample(row, sampler, wanted))
-        .then((choice) => choice[0] === NO_TOKEN ? Promise.reject(new NoToken()) : choice)
-        .catch(async (error) => {
-          if (!(error instanceof EngineStuck)) await checkLogits(row, sampler, sample, error);
-          return this.#refuse(error);
-        });
+      const choice = await this.#sample(row, sampler, sample, wanted);
       const [token] = choice;
-      if (this.#forbidden.has(token)) {
-        await checkLogits(row, sampler, sample, undefined);
-        this.#refuseForbidden(token);
-      }
       chosen.push({
         token,
         ...(logprobs === undefined ? {} : {
@@ -156,6 +147,74 @@ export class LlamaSampling implements Sampling {
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
     }
     return chosen;
+  }
+
+  /** Chooses a token after a row. */
+  async #sample(
+    row: number,
+    sampler: NativeSampler,
+    sample: Sample,
+    wanted: Wanted,
+  ): Promise<NativeChoice> {
+    sampler.applyConfig(this.#config());
+    try {
+      const choice = await this.#inTime(sample(row, sampler, wanted));
+      if (choice[0] === NO_TOKEN) throw new NoToken();
+      if (!this.#forbidden.has(choice[0])) return choice;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, undefined);
+        this.#refuseForbidden(choice[0]);
+      }
+    } catch (error) {
+      if (error instanceof EngineStuck || error instanceof LlorchError) throw error;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, error);
+        this.#refuse(error);
+      }
+    }
+    this.#giveUp();
+    return await this.#sample(row, sampler, sample, wanted);
+  }
+
+  /** Lets go of calls that their grammar cannot hold. */
+  #giveUp(): void {
+    this.#grammar = undefined;
+    this.#isLazy = false;
+  }
+
+  /** Changes the grammar where a thought or calls begin or end. */
+  #follow(token: number): void {
+    const { watch, grammars } = this.#parts;
+    if (!watch) return;
+    const wasThinking = watch.isThinking;
+    watch.push(token);
+    if (watch.isThinking) this.#giveUp();
+    else if (wasThinking) this.#grammar = grammars.answer?.();
+    if (!this.#grammar || this.#isLazy) this.#followCalls(watch);
+  }
+
+  #followCalls({ callTokens }: AnswerWatch): void {
+    if (!callTokens) {
+      if (this.#isLazy) this.#giveUp();
+      this.#isInCalls = false;
+    } else if (!this.#isInCalls) {
+      this.#isInCalls = true;
+      this.#grammar = this.#heldCalls(callTokens);
+      this.#isLazy = this.#grammar !== undefined;
+    }
+  }
+
+  /** The grammar of calls after their first tokens; undefined if they do not fit it. */
+  #heldCalls(tokens: readonly number[]): object | undefined {
+    const { llama, grammars } = this.#parts;
+    const grammar = grammars.calls?.();
+    if (!grammar) return undefined;
+    try {
+      for (const token of tokens) acceptToken(llama, grammar, token);
+      return grammar;
+    } catch {
+      return undefined;
+    }
   }
 
   get #nextSeed(): number {
@@ -184,7 +243,7 @@ export class LlamaSampling implements Sampling {
 
   /** Throws a sampler's error; with a grammar, it means that no token is left to choose. */
   #refuse(error: unknown): never {
-    if (!this.#grammar || error instanceof EngineStuck) throw error;
+    if (!this.#grammar) throw error;
     throw new LlorchError(
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
@@ -205,6 +264,7 @@ export class LlamaSampling implements Sampling {
 
   #remember(token: number): void {
     this.#position++;
+    this.#follow(token);
     if (!this.#penalizes) return;
     this.#recent.push(token);
     if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
@@ -235,28 +295,6 @@ async function checkLogits(
     "The model computes no numbers to choose a token by: its file is damaged or was written over",
     { cause },
   );
-}
-
-/**
- * Creates the state of a request's grammar; undefined if it needs none.
- *
- * @throws {LlorchError} `INVALID_REQUEST` that names the field
- */
-export async function createGrammar(
-  llama: Llama,
-  model: LlamaModel,
-  request: SamplingRequest,
-): Promise<LlamaGrammarEvaluationState | undefined> {
-  const made = await requestGrammar(request);
-  if (!made) return undefined;
-  const { field, text } = made;
-  try {
-    const compiled = await llama.createGrammar({ grammar: text });
-    return new LlamaGrammarEvaluationState({ model, grammar: compiled });
-  } catch (error) {
-    // Not expected: requestGrammar has checked for all known reasons.
-    throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
-  }
 }
 
 function forbiddenBy(biases: Readonly<Record<string, number>>): ReadonlySet<number> {
