@@ -19,9 +19,13 @@ export class ReaderWatch implements AnswerWatch {
     return this.#reader.state === "reasoning";
   }
 
-  get callTokens(): readonly number[] | undefined {
+  get callStart(): number | undefined {
+    return this.#reader.callStart;
+  }
+
+  callTokens(): readonly number[] {
     const { callStart } = this.#reader;
-    if (callStart === undefined) return undefined;
+    if (callStart === undefined) return [];
     return this.#tokens.slice(this.#starts.findLastIndex((start) => start <= callStart));
   }
 

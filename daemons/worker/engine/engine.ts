@@ -163,7 +163,6 @@ export type SamplingRequest = Pick<
   | "json_schema_strict"
   | "tools"
   | "tool_choice"
-  | "parallel_tool_calls"
   | "logprobs"
   | "post_sampling_probs"
   | "lora"
@@ -175,8 +174,10 @@ export interface AnswerWatch {
   push(token: number): void;
   /** Whether the answer is inside a thought. */
   readonly isThinking: boolean;
-  /** The tokens of the calls that are being written, from that with their first mark on. */
-  readonly callTokens: readonly number[] | undefined;
+  /** How many characters came before the call that is being written; undefined outside of calls. */
+  readonly callStart: number | undefined;
+  /** Its tokens, from that with its first mark on. */
+  callTokens(): readonly number[];
 }
 
 /** How the grammars of a request follow its answer, which may have thoughts and calls. */

@@ -7,13 +7,13 @@ import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
 import { taggedCall } from "./tagged_call_rules.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 
-/** What a {@linkcode callGrammar} allows beside one call. */
+/** What stands around the call of a {@linkcode callGrammar}. */
 export interface CallGrammarOptions {
   readonly detail?: Detail;
-  /** Whether there is one call at most. */
-  readonly isSingle?: boolean;
-  /** Whether text may stand before the first mark, as in the token that has it. */
+  /** Whether text may stand before its first mark, as in the token that has it. */
   readonly afterText?: boolean;
+  /** Whether anything may follow it; otherwise its last marks may. */
+  readonly beforeText?: boolean;
 }
 
 /** Rules of a grammar by their names. */
@@ -21,6 +21,7 @@ export type Rules = Record<string, string>;
 
 /** White space around marks, with which models are free. */
 const GAP = "[ \\t\\r\\n]{0,8}";
+const ANYTHING = "[^\\x00]*";
 /** Fields of a call beside its name and arguments. */
 const EXTRA = '"\\"" ("id" | "type" | "tool_call_id" | "call_id") "\\":" ws (string | number)';
 const NAMESPACE = "functions.";
@@ -28,9 +29,9 @@ const NAMESPACE = "functions.";
 const UNSAFE_NAME = /[{[<>\n"|]/;
 
 /**
- * Makes a GBNF grammar of calls as a model's own syntax writes them: names of the functions, and
- * arguments that follow their schemas as far as a grammar can hold them. Marks around calls may be
- * left out and white space may differ, as for the reader.
+ * Makes a GBNF grammar of one call as a model's own syntax writes it: the name of a function, and
+ * arguments that follow its schema as far as a grammar can hold it. Marks around it may be left out
+ * and white space may differ, as for the reader.
  *
  * @returns undefined for a form that cannot be held
  */
@@ -39,7 +40,7 @@ export function callGrammar(
   syntax: CallSyntax,
   options: CallGrammarOptions = {},
 ): string | undefined {
-  const { detail = "all", isSingle = false, afterText = false } = options;
+  const { detail = "all", afterText = false, beforeText = false } = options;
   const { form, before, closes } = syntax;
   const isJson = form.kind === "json";
   if (form.kind === "literal" || !isJson && before === "") return undefined;
@@ -50,15 +51,10 @@ export function callGrammar(
   const lead = isJson
     ? `${optional(opens)} ("[" gap)?`
     : `${optional(opens)} ${literal(before)}${isTag(before) ? " gap" : ""}`;
-  const bracket = isJson ? '("]" gap)? ' : "";
   const own = form.kind === "tagged" ? closes.slice(1) : closes;
-  const more = isSingle ? "" : ` (${isJson ? "([,;] gap)? " : ""}${lead} call rest)?`;
-  Object.assign(rules, {
-    call,
-    rest: `gap ${bracket}${optional(own)}${more}`,
-  });
+  const end = beforeText ? ANYTHING : `gap ${isJson ? '("]" gap)? ' : ""}${optional(own)}`;
   const start = afterText ? `${textBefore(syntax)}*` : "gap";
-  return grammarText(`${start} ${lead} call rest`, rules);
+  return grammarText(`${start} ${lead} (${call}) ${end}`, rules);
 }
 
 function callRule(

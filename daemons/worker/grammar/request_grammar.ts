@@ -20,7 +20,7 @@ import { toolGrammar } from "./tool_grammar.ts";
 /** The fields of a request from which its grammar is made. */
 export type GrammarFields = Pick<
   ExecuteRequest,
-  "grammar" | "json_schema" | "tools" | "tool_choice" | "parallel_tool_calls"
+  "grammar" | "json_schema" | "tools" | "tool_choice"
 >;
 
 /** A checked grammar, and the field that it is made from. */
@@ -45,7 +45,7 @@ export interface RequestGrammars {
   readonly answer: RequestGrammar | undefined;
   /** The same for an answer that may begin with a thought: it holds up to the thought's mark. */
   readonly first: string | undefined;
-  /** The grammar of calls that the model need not make, from their first mark on. */
+  /** The grammar of a call that the model need not make, from its first mark on. */
   readonly calls: string | undefined;
 }
 
@@ -87,21 +87,27 @@ function* makingAll(
   const held = yield* making(request);
   const demanded = demandedTools(request);
   const tools = demanded ?? offeredTools(request);
-  const options = {
-    isSingle: demanded !== undefined || request.parallel_tool_calls === false,
-    afterText: !held,
+  const callsWith = function* (options: CallGrammarOptions) {
+    if (!syntax || tools.length === 0) return undefined;
+    return yield* usableCalls(tools, syntax, options);
   };
-  const calls = syntax && tools.length > 0
-    ? yield* usableCalls(tools, syntax, options)
-    : undefined;
-  if (!held) return { answer: undefined, first: undefined, calls };
-  const answer = calls === undefined
-    ? held
-    : { ...held, text: demanded ? calls : yield* orElse(held.text, calls) };
+  if (!held) {
+    const calls = yield* callsWith({ afterText: true, beforeText: true });
+    return { answer: undefined, first: undefined, calls };
+  }
+  let { text } = held;
+  let calls: string | undefined;
+  if (demanded) text = (yield* callsWith({})) ?? text;
+  else {
+    const call = yield* callsWith({ beforeText: true });
+    if (call !== undefined) text = yield* orElse(text, call);
+    calls = yield* callsWith({ afterText: true, beforeText: true });
+  }
+  const answer = { ...held, text };
   const { thoughts } = beginnings;
-  if (thoughts.length === 0) return { answer, first: undefined, calls: undefined };
+  if (thoughts.length === 0) return { answer, first: undefined, calls };
   const thought = `root ::= ${literalChoice(thoughts)} [^\\x00]*\n`;
-  return { answer, first: yield* orElse(answer.text, thought), calls: undefined };
+  return { answer, first: yield* orElse(text, thought), calls };
 }
 
 /** What either grammar says; only the first where llama.cpp could not handle both. */

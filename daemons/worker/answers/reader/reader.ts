@@ -88,8 +88,8 @@ export class AnswerReader {
   }
 
   /**
-   * How many characters came before the calls that are being written: from their first mark on if
-   * that cannot be meant otherwise, or once the first names a function. Undefined outside of calls.
+   * How many characters came before the call that is being written: from its first mark on if that
+   * cannot be meant otherwise, or once it names a function. Undefined outside of calls.
    */
   get callStart(): number | undefined {
     return this.#callStart;
@@ -312,8 +312,8 @@ export class AnswerReader {
     const push = (text: string) => {
       if (reader.state === "undecided") read += text;
       reader.push(text);
-      const isCall = reader.state === "undecided" ? isSure : reader.state !== "failed";
-      this.#callStart = isCall ? start : undefined;
+      const isCall = isSure || reader.state === "call";
+      this.#callStart = isCall && reader.start !== undefined ? start + reader.start : undefined;
     };
     if (mark !== "") push(mark);
     while (reader.state !== "failed" && reader.state !== "over") {

@@ -13,7 +13,7 @@ export interface Grammars {
   readonly first: NewState | undefined;
   /** Holds from the end of a thought on. */
   readonly answer: NewState | undefined;
-  /** Holds calls from their first mark on. */
+  /** Holds a call from its first mark on. */
   readonly calls: NewState | undefined;
 }
 

@@ -41,7 +41,7 @@ Deno.test("llama.cpp: a call that the model makes itself is not text, and it con
     const events = await generate({ messages, tools: [COUNT] });
     assert.equal(outline(events).at(-1), "end TOOL_CALLS");
     assert.equal(textOf(events), "");
-    assert.deepEqual(callsOf(events), [{ name: "count", arguments: '{"from":7}' }]);
+    assert.deepEqual(callsOf(events), [{ name: "count", arguments: '{"from": 7}' }]);
     const [call] = callsOf(events);
     const answer = await generate({
       messages: [

@@ -10,7 +10,7 @@ import {
   type SamplingRequest,
 } from "../engine.ts";
 import type { Sample, Wanted } from "./batcher.ts";
-import type { Grammars } from "./grammars.ts";
+import type { Grammars, NewState } from "./grammars.ts";
 import { type ModelOdds, sampledOdds } from "./model_odds.ts";
 import {
   acceptToken,
@@ -50,10 +50,10 @@ export class LlamaSampling implements Sampling {
   readonly #fixed: SamplerConfig;
   /** The grammar that holds now. */
   #grammar: object | undefined;
-  /** Whether it holds calls that the model need not have begun: it is given up where it cannot hold. */
+  /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
   #isLazy = false;
-  /** Whether calls are being written, held or not. */
-  #isInCalls = false;
+  /** Where the call begins that is being written, held or not. */
+  #callStart: number | undefined;
   /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
@@ -176,13 +176,13 @@ export class LlamaSampling implements Sampling {
     return await this.#sample(row, sampler, sample, wanted);
   }
 
-  /** Lets go of calls that their grammar cannot hold. */
+  /** Nothing holds what follows. */
   #giveUp(): void {
     this.#grammar = undefined;
     this.#isLazy = false;
   }
 
-  /** Changes the grammar where a thought or calls begin or end. */
+  /** Changes the grammar where a thought or a call begins or ends. */
   #follow(token: number): void {
     const { watch, grammars } = this.#parts;
     if (!watch) return;
@@ -190,30 +190,21 @@ export class LlamaSampling implements Sampling {
     watch.push(token);
     if (watch.isThinking) this.#giveUp();
     else if (wasThinking) this.#grammar = grammars.answer?.();
-    if (!this.#grammar || this.#isLazy) this.#followCalls(watch);
+    if (grammars.calls) this.#followCall(watch, grammars.calls);
   }
 
-  #followCalls({ callTokens }: AnswerWatch): void {
-    if (!callTokens) {
-      if (this.#isLazy) this.#giveUp();
-      this.#isInCalls = false;
-    } else if (!this.#isInCalls) {
-      this.#isInCalls = true;
-      this.#grammar = this.#heldCalls(callTokens);
-      this.#isLazy = this.#grammar !== undefined;
-    }
-  }
-
-  /** The grammar of calls after their first tokens; undefined if they do not fit it. */
-  #heldCalls(tokens: readonly number[]): object | undefined {
-    const { llama, grammars } = this.#parts;
-    const grammar = grammars.calls?.();
-    if (!grammar) return undefined;
+  #followCall(watch: AnswerWatch, newState: NewState): void {
+    if (watch.callStart === this.#callStart) return;
+    this.#callStart = watch.callStart;
+    if (watch.callStart === undefined) return this.#giveUp();
+    const grammar = newState();
     try {
-      for (const token of tokens) acceptToken(llama, grammar, token);
-      return grammar;
+      for (const token of watch.callTokens()) acceptToken(this.#parts.llama, grammar, token);
+      this.#grammar = grammar;
+      this.#isLazy = true;
     } catch {
-      return undefined;
+      // It is written in a way that is not held.
+      this.#giveUp();
     }
   }
 
