@@ -100,7 +100,7 @@ const worker: Rooms = {
   "chat/jinja": [],
   "chat": ["chat/jinja"],
   "cores.ts": [],
-  "grammar": [],
+  "grammar": ["chat"],
   "orphan_watch.ts": [],
   "own_stack.ts": [],
   "stack.ts": [],

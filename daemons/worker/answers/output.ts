@@ -3,6 +3,7 @@ import type { ToolCall } from "#shared/contracts/tools.ts";
 import { callId } from "./call_id.ts";
 import type { AnswerReader, Part } from "./reader/reader.ts";
 import { StopGate } from "./stop_gate.ts";
+import { type Decoder, TokenTexts } from "./token_texts.ts";
 
 /** Text of one channel that may be sent, as one event. */
 export interface Piece extends Pick<TokenData, "channel" | "call"> {
@@ -15,14 +16,6 @@ export interface Emission {
   readonly ids: readonly number[];
 }
 
-/** The part of an engine that turns tokens into text. */
-export interface Decoder {
-  /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
-  detokenize(ids: readonly number[]): string;
-  /** The text of a control token; undefined for all others. */
-  controlText(id: number): string | undefined;
-}
-
 /** Options of {@linkcode Output}. */
 export interface OutputOptions {
   readonly decoder: Decoder;
@@ -33,11 +26,8 @@ export interface OutputOptions {
   readonly jobId: string;
 }
 
-/** A character has at most four bytes; after this many tokens the bytes are invalid UTF-8. */
-const MAX_PARTIAL_TOKENS = 16;
 /** Tokens without text are sent with an empty text once this many are held. */
 const MAX_SILENT_TOKENS = 64;
-const REPLACEMENT = "\ufffd";
 const HALF = /\ufffd+$/;
 
 /**
@@ -51,7 +41,7 @@ export class Output {
   readonly #options: OutputOptions;
   readonly #stops: StopGate;
   readonly #calls: { id: string; name: string; arguments: string }[] = [];
-  #partial: number[] = [];
+  readonly #texts: TokenTexts;
   #unsent: number[] = [];
   #isStopped = false;
   #reasoningTokens = 0;
@@ -60,6 +50,7 @@ export class Output {
   constructor(options: OutputOptions) {
     this.#options = options;
     this.#stops = new StopGate(options.stops);
+    this.#texts = new TokenTexts(options.decoder);
   }
 
   /** Text so far, without thoughts and calls. */
@@ -97,7 +88,7 @@ export class Output {
     this.#unsent.push(id);
     const wasThinking = this.isThinking;
     const pieces = new Pieces();
-    for (const { text, isControl } of this.#decode(id)) this.#read(text, isControl, pieces);
+    for (const { text, isControl } of this.#texts.push(id)) this.#read(text, isControl, pieces);
     if (wasThinking || this.isThinking) this.#reasoningTokens++;
     if (this.isOver && !this.#isStopped) pieces.text(this.#stops.flush());
     if (pieces.all.length === 0 && this.#unsent.length >= MAX_SILENT_TOKENS) pieces.silence();
@@ -112,7 +103,7 @@ export class Output {
   end(isCut: boolean): Emission | undefined {
     if (this.#isStopped) return undefined;
     const pieces = new Pieces();
-    const rest = this.#takePartial();
+    const rest = this.#texts.end();
     this.#read(isCut ? rest.replace(HALF, "") : rest, false, pieces);
     const parts = this.#options.reader?.end(isCut) ?? [];
     this.#take(parts, pieces);
@@ -126,28 +117,6 @@ export class Output {
     const ids = this.#unsent;
     this.#unsent = [];
     return { pieces: all, ids };
-  }
-
-  /** Whole characters that a token completes. */
-  #decode(id: number): { text: string; isControl: boolean }[] {
-    const control = this.#options.decoder.controlText(id);
-    if (control !== undefined) {
-      return [
-        { text: this.#takePartial(), isControl: false },
-        { text: control, isControl: true },
-      ];
-    }
-    this.#partial.push(id);
-    const text = this.#options.decoder.detokenize(this.#partial);
-    if (text.endsWith(REPLACEMENT) && this.#partial.length < MAX_PARTIAL_TOKENS) return [];
-    this.#partial = [];
-    return [{ text, isControl: false }];
-  }
-
-  #takePartial(): string {
-    const ids = this.#partial;
-    this.#partial = [];
-    return ids.length === 0 ? "" : this.#options.decoder.detokenize(ids);
   }
 
   #read(text: string, isControl: boolean, pieces: Pieces): void {

@@ -1,17 +1,21 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
+import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
 import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
-import { type Syntax, withMarks } from "../chat/syntax.ts";
+import { type CallSyntax, type Syntax, withMarks } from "../chat/syntax.ts";
+import type { AnswerHold } from "../engine/engine.ts";
+import { ReaderWatch } from "./answer_watch.ts";
 import type { Prompt } from "./prompt.ts";
 import { promptState } from "./reader/prompt_state.ts";
-import { AnswerReader } from "./reader/reader.ts";
+import { AnswerReader, type ReaderOptions } from "./reader/reader.ts";
+import type { Decoder } from "./token_texts.ts";
 
 /** How the answer to a request is read. */
 export interface Reading {
   /** Undefined: everything is text. */
   readonly reader: AnswerReader | undefined;
-  /** Whether the grammar of the request waits until the thought that the prompt has begun is over. */
-  readonly grammarWaits: boolean;
+  /** How grammars follow the answer; undefined: they hold from the first token on. */
+  readonly hold: AnswerHold | undefined;
   /** Text that ends a thought; undefined if the model writes none that can be ended. */
   readonly closing: string | undefined;
 }
@@ -20,23 +24,58 @@ export interface Reading {
 const HELD: Syntax = withMarks({ calls: USUAL_CALLS, ends: [] });
 
 /** Decides how the answer to a request is read. A prompt that is no chat has only text. */
-export function readingOf(request: ExecuteRequest, { answerStart, syntax }: Prompt): Reading {
+export function readingOf(
+  request: ExecuteRequest,
+  { answerStart, syntax }: Prompt,
+  decoder: Decoder,
+): Reading {
   if (syntax === undefined || answerStart === undefined) {
-    return { reader: undefined, grammarWaits: false, closing: undefined };
+    return { reader: undefined, hold: undefined, closing: undefined };
   }
-  const tools = demandedTools(request) ?? offeredTools(request);
+  const demanded = demandedTools(request);
+  const tools = demanded ?? offeredTools(request);
   const splitsThoughts = request.reasoning_format !== "none";
-  const isThinking = promptState(answerStart, syntax).thought !== undefined;
-  const isHeld = demandedTools(request) !== undefined || request.json_schema !== undefined;
-  const grammarWaits = isHeld && isThinking && splitsThoughts;
-  const isPlain = isHeld && !grammarWaits;
-  const reader = new AnswerReader(isPlain ? HELD : syntax, {
+  const isHeld = demanded !== undefined || request.json_schema !== undefined;
+  const prompt = promptState(answerStart, syntax);
+  const isThinking = prompt.thought !== undefined && splitsThoughts;
+  const beginnings = isHeld && !isThinking && splitsThoughts && !prompt.continuesText
+    ? beginningsOf(request, answerStart, syntax)
+    : NO_BEGINNINGS;
+  const calls = tools.length > 0 ? callsOf(syntax) : undefined;
+  const mayThink = isThinking || beginnings.thoughts.length > 0;
+  // Nothing but JSON can come.
+  const isPlain = isHeld && !mayThink && calls === undefined;
+  const options: ReaderOptions = {
     tools: new Map(tools.map(({ function: { name, parameters } }) => [name, parameters])),
     promptEnd: isPlain ? "" : answerStart,
+    ...(demanded ? { continuesText: false } : {}),
+    isHeld: isHeld && demanded === undefined,
     isSingle: request.parallel_tool_calls === false,
     splitsThoughts,
-  });
-  return { reader, grammarWaits, closing: isPlain ? undefined : closingOf(syntax) };
+  };
+  const newReader = () => new AnswerReader(isPlain ? HELD : syntax, options);
+  const watch = new ReaderWatch(newReader(), decoder);
+  return {
+    reader: newReader(),
+    hold: isPlain ? undefined : { watch, beginnings, calls },
+    closing: isPlain ? undefined : closingOf(syntax),
+  };
+}
+
+/** How an answer may begin before what a schema or a forced call says. */
+function beginningsOf(
+  { reasoning_effort }: ExecuteRequest,
+  answerStart: string,
+  { thought, messages }: Syntax,
+): Beginnings {
+  if (messages || !thought || thought.isGuess || reasoning_effort === "none") return NO_BEGINNINGS;
+  const isClosed = thought.closes.some((close) => answerStart.includes(close));
+  return isClosed ? NO_BEGINNINGS : { thoughts: thought.opens, headers: [] };
+}
+
+/** How calls stand in the text of an answer; undefined where each is a message. */
+function callsOf({ messages, calls }: Syntax): CallSyntax | undefined {
+  return messages ? undefined : calls;
 }
 
 function closingOf({ thought, messages }: Syntax): string | undefined {

@@ -78,10 +78,10 @@ export class Generator {
     checkTokenIds(request, engine);
     const prompt = await readPrompt(request, engine);
     checkLength(prompt.tokens, engine);
-    const { reader, grammarWaits, closing } = readingOf(request, prompt);
+    const { reader, hold, closing } = readingOf(request, prompt, engine);
     const thinking = await this.#thinkingLimit(request, closing);
     const seed = request.seed ?? randomSeed();
-    const sampling = await engine.createSampling(request, seed, { grammarWaits });
+    const sampling = await engine.createSampling(request, seed, hold);
     const run: Run = new Run({
       jobId: request.job_id,
       attempt: request.attempt,

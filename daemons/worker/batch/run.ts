@@ -175,7 +175,6 @@ export class Run {
     if (thinking && this.#output.isThinking && this.#output.reasoningTokens >= thinking.most) {
       this.#closedFrom ??= this.#tokensOut;
     }
-    if (!this.#output.isThinking) this.sampling.endThought?.();
     return emission;
   }
 

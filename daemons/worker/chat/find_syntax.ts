@@ -4,7 +4,7 @@ import { KNOWN_SYNTAXES, USUAL_CALLS } from "./known_syntaxes.ts";
 import { MarkText } from "./mark_text.ts";
 import { Prober, TEXTS, TOOLS, USER } from "./probe.ts";
 import type { Render } from "./render.ts";
-import { type Syntax, withMarks } from "./syntax.ts";
+import { type Syntax, type ThoughtSyntax, withMarks } from "./syntax.ts";
 
 /**
  * Finds how a model writes thoughts and calls: it renders the model's template with and without
@@ -30,11 +30,21 @@ export function findSyntax(render: Render, specials: readonly string[] = []): Sy
     return withMarks({ messages, ends: [], ...(calls?.before ? { calls } : {}) });
   }
   return withMarks({
-    ...(thought ? { thought: { ...thought, closes: withShorter(thought.closes, specials) } } : {}),
+    ...(thought ? { thought: knownThought(thought, specials) } : {}),
     ...(content ? { content } : {}),
     calls: calls ?? USUAL_CALLS,
     ends,
   });
+}
+
+function knownThought(thought: ThoughtSyntax, specials: readonly string[]): ThoughtSyntax {
+  const { opens, closes, isGuess } = thought;
+  const isUnknown = isGuess && !opens.some((open) => specials.includes(open));
+  return {
+    opens,
+    closes: withShorter(closes, specials),
+    ...(isUnknown ? { isGuess } : {}),
+  };
 }
 
 /**

@@ -279,7 +279,9 @@ const THOUGHTS: readonly [string, Writer, Pick<Syntax, "thought" | "content">][]
     thought: { opens: ["<|START_M|>"], closes: ["<|END_M|>"] },
     content: { open: "<|START_A|>", close: "<|END_A|>" },
   }],
-  ["nowhere", { answer: textOf }, { thought: { opens: ["<think>"], closes: ["</think>"] } }],
+  ["nowhere", { answer: textOf }, {
+    thought: { opens: ["<think>"], closes: ["</think>"], isGuess: true },
+  }],
 ];
 
 for (const [name, writer, expected] of THOUGHTS) {
@@ -314,7 +316,7 @@ Deno.test("a template that throws, or writes no calls, has the usual syntax", ()
   const usual = findSyntax(() => {
     throw new Error("no");
   });
-  assert.deepEqual(usual.thought, { opens: ["<think>"], closes: ["</think>"] });
+  assert.deepEqual(usual.thought, { opens: ["<think>"], closes: ["</think>"], isGuess: true });
   assert.deepEqual(usual.calls?.opens, ["<tool_call>"]);
   assert.deepEqual(findSyntax(template({ answer: textOf })).calls, usual.calls);
   assert.deepEqual(usual.marks, ["<think>", "</think>", "<tool_call>", "</tool_call>"]);

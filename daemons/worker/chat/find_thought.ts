@@ -11,7 +11,7 @@ export type Surroundings = Pick<Syntax, "thought" | "content" | "ends"> & {
 };
 
 /** What most models write that their template tells nothing of. */
-const USUAL: ThoughtSyntax = { opens: ["<think>"], closes: ["</think>"] };
+const USUAL: ThoughtSyntax = { opens: ["<think>"], closes: ["</think>"], isGuess: true };
 
 /** Finds the marks around thoughts and text. */
 export function findThought(prober: Prober, marks: MarkText): Surroundings {

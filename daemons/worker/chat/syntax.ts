@@ -19,6 +19,8 @@ export interface Syntax {
 export interface ThoughtSyntax {
   readonly opens: readonly string[];
   readonly closes: readonly string[];
+  /** Whether neither template nor vocabulary tell that the model thinks: then it may not know the marks. */
+  readonly isGuess?: true;
 }
 
 /**

@@ -3,7 +3,9 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
+import type { Beginnings } from "../chat/beginnings.ts";
 import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import type { CallSyntax } from "../chat/syntax.ts";
 
 /** How a plain prompt is tokenized. */
 export interface TokenizeOptions {
@@ -116,12 +118,13 @@ export interface Engine {
   /**
    * Prepares the sampling of one request.
    *
+   * @param hold Undefined: its grammar holds from the first token on, and it makes no calls.
    * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
   createSampling(
     request: SamplingRequest,
     seed: number,
-    options?: SamplingOptions,
+    hold?: AnswerHold,
   ): Promise<Sampling>;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
@@ -165,10 +168,25 @@ export type SamplingRequest = Pick<
   | "lora"
 >;
 
-/** Options of the sampling of one request. */
-export interface SamplingOptions {
-  /** Whether its grammar holds only from {@linkcode Sampling.endThought} on. */
-  readonly grammarWaits?: boolean;
+/** Watches an answer grow, token by token. */
+export interface AnswerWatch {
+  /** Adds a token of the answer. */
+  push(token: number): void;
+  /** Whether the answer is inside a thought. */
+  readonly isThinking: boolean;
+  /** How many characters came before the call that is being written; undefined outside of calls. */
+  readonly callStart: number | undefined;
+  /** Its tokens, from that with its first mark on. */
+  callTokens(): readonly number[];
+}
+
+/** How the grammars of a request follow its answer, which may have thoughts and calls. */
+export interface AnswerHold {
+  readonly watch: AnswerWatch;
+  /** How the answer may begin beside what the request's grammar says. */
+  readonly beginnings: Beginnings;
+  /** How the model writes calls; undefined: nothing holds them. */
+  readonly calls: CallSyntax | undefined;
 }
 
 /** The sampling of one request, with its state. */
@@ -181,8 +199,6 @@ export interface Sampling {
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar does not allow it
    */
   replay(token: number): void;
-  /** The answer is not inside a thought: a grammar that waited for that holds from the next token on. */
-  endThought?(): void;
   /** Places of schemas that the grammar does not hold; absent without a grammar. */
   readonly unheld?: readonly string[];
 }

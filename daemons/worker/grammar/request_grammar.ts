@@ -1,7 +1,11 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { demandedTools } from "#shared/contracts/tools.ts";
+import { demandedTools, offeredTools, type Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
+import type { CallSyntax } from "../chat/syntax.ts";
+import { callGrammar, type CallGrammarOptions } from "./call_grammar.ts";
 import { checking } from "./check_grammar.ts";
+import { eitherGrammar } from "./either_grammar.ts";
 import { inTurns } from "./in_turns.ts";
 import {
   type Detail,
@@ -10,6 +14,7 @@ import {
   type Place,
   TooManyRules,
 } from "./json_grammar.ts";
+import { literalChoice } from "./literal_choice.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 /** The fields of a request from which its grammar is made. */
@@ -27,8 +32,29 @@ export interface RequestGrammar {
   readonly unheld: readonly Place[];
 }
 
+/** How the answer of a request is written. */
+export interface AnswerStyle {
+  readonly beginnings: Beginnings;
+  /** How the model writes calls; undefined: nothing but a forced one is held. */
+  readonly calls: CallSyntax | undefined;
+}
+
+/** All grammars of a request, each undefined where nothing is to be held. */
+export interface RequestGrammars {
+  /** The grammar of the answer, after a thought. */
+  readonly answer: RequestGrammar | undefined;
+  /** The same for an answer that may begin with a thought: it holds up to the thought's mark. */
+  readonly first: string | undefined;
+  /** The grammar of a call that the model need not make, from its first mark on. */
+  readonly calls: string | undefined;
+}
+
+const NO_STYLE: AnswerStyle = { beginnings: NO_BEGINNINGS, calls: undefined };
+
 /** How much of a schema its grammar holds, most first. */
 const DETAILS: readonly Detail[] = ["all", "shape", "type"];
+/** Longer grammars of calls take long to make for what they are. */
+const MAX_CALLS_LENGTH = 400_000;
 
 /**
  * Makes the grammar of a request; undefined if it needs none. Where llama.cpp could not handle all
@@ -39,6 +65,80 @@ const DETAILS: readonly Detail[] = ["all", "shape", "type"];
  */
 export async function requestGrammar(request: GrammarFields): Promise<RequestGrammar | undefined> {
   return await inTurns(making(request));
+}
+
+/**
+ * Makes all grammars of a request. What could not be held is left out, but for what the request
+ * itself demands.
+ *
+ * @throws {LlorchError} as {@linkcode requestGrammar}
+ */
+export async function requestGrammars(
+  request: GrammarFields,
+  style: AnswerStyle = NO_STYLE,
+): Promise<RequestGrammars> {
+  return await inTurns(makingAll(request, style));
+}
+
+function* makingAll(
+  request: GrammarFields,
+  { beginnings, calls: syntax }: AnswerStyle,
+): Generator<void, RequestGrammars> {
+  const held = yield* making(request);
+  const demanded = demandedTools(request);
+  const tools = demanded ?? offeredTools(request);
+  const callsWith = function* (options: CallGrammarOptions) {
+    if (!syntax || tools.length === 0) return undefined;
+    return yield* usableCalls(tools, syntax, options);
+  };
+  if (!held) {
+    const calls = yield* callsWith({ afterText: true, beforeText: true });
+    return { answer: undefined, first: undefined, calls };
+  }
+  let { text } = held;
+  let calls: string | undefined;
+  if (demanded) text = (yield* callsWith({})) ?? text;
+  else {
+    const call = yield* callsWith({ beforeText: true });
+    if (call !== undefined) text = yield* orElse(text, call);
+    calls = yield* callsWith({ afterText: true, beforeText: true });
+  }
+  const answer = { ...held, text };
+  const { thoughts } = beginnings;
+  if (thoughts.length === 0) return { answer, first: undefined, calls };
+  const thought = `root ::= ${literalChoice(thoughts)} [^\\x00]*\n`;
+  return { answer, first: yield* orElse(text, thought), calls };
+}
+
+/** What either grammar says; only the first where llama.cpp could not handle both. */
+function* orElse(first: string, second: string): Generator<void, string> {
+  const either = eitherGrammar(first, second);
+  return (yield* isUsable(either)) ? either : first;
+}
+
+/** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
+function* usableCalls(
+  tools: readonly Tool[],
+  syntax: CallSyntax,
+  options: CallGrammarOptions,
+): Generator<void, string | undefined> {
+  for (const detail of DETAILS) {
+    const text = callGrammar(tools, syntax, { ...options, detail });
+    yield;
+    if (text === undefined) return undefined;
+    if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;
+  }
+  return undefined;
+}
+
+function* isUsable(text: string): Generator<void, boolean> {
+  try {
+    yield* checking(text, "tools");
+    return true;
+  } catch (error) {
+    if (error instanceof LlorchError) return false;
+    throw error;
+  }
 }
 
 function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {

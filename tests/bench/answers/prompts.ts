@@ -38,6 +38,7 @@ function chatOf(characters: number): Message[] {
 export async function slowestTemplate(folder: string, characters: number): Promise<Worst> {
   const tokenizer = {
     tokenize: () => Promise.resolve([1]),
+    tokenizeNext: () => Promise.resolve([1]),
     bosText: "<s>",
     eosText: "</s>",
     specials: new Map(),

@@ -3,7 +3,7 @@ import type { CallContext, CallSink } from "./call_sink.ts";
 import { readJsonCall } from "./json_call.ts";
 import { readLiteralCall } from "./literal_call.ts";
 import { readNamedCall } from "./named_call.ts";
-import type { Offered } from "./schema_type.ts";
+import type { Offered } from "../../chat/value_types.ts";
 import { isSpace, more, nextMark, type Reading, Source, type Steps } from "./source.ts";
 import { readTaggedCall } from "./tagged_call.ts";
 
@@ -31,6 +31,8 @@ export class CallReader {
   /** Marks that may stand before, between and after calls. */
   readonly #between: readonly string[];
   #state: "undecided" | "call" | "between" | "over" | "failed" = "undecided";
+  /** Where the call begins that is read; undefined between calls. */
+  #start: number | undefined = 0;
 
   constructor(syntax: CallSyntax, options: CallReaderOptions) {
     this.#syntax = syntax;
@@ -52,6 +54,14 @@ export class CallReader {
    */
   get state(): "undecided" | "call" | "between" | "over" | "failed" {
     return this.#state;
+  }
+
+  /**
+   * How many characters came before the call that is read, or before the first mark of the next one.
+   * Undefined between calls.
+   */
+  get start(): number | undefined {
+    return this.#state === "over" || this.#state === "failed" ? undefined : this.#start;
   }
 
   push(text: string): void {
@@ -77,6 +87,7 @@ export class CallReader {
       }
       if (this.#source.hasEnded && this.#source.isEmpty) return;
       this.#state = "between";
+      this.#start = undefined;
       if (!this.#options.isSingle) continue;
       this.#state = "over";
       return;
@@ -87,7 +98,7 @@ export class CallReader {
 
   /** Goes to the beginning of the next call; false if something else follows. */
   *#nextCall(): Reading<boolean> {
-    const { before, form } = this.#syntax;
+    const { before, form, opens } = this.#syntax;
     const marks = before === "" ? this.#between : [...this.#between, before];
     while (yield* more(this.#source)) {
       if (isSpace(this.#source.char)) {
@@ -95,10 +106,14 @@ export class CallReader {
         continue;
       }
       const mark = yield* nextMark(this.#source, marks);
+      const isObject = mark === undefined && form.kind === "json" && this.#source.nextIs("{");
+      if (isObject || mark === before || opens.includes(mark ?? "")) {
+        this.#start ??= this.#source.offset;
+      }
       if (mark !== undefined) this.#source.take(mark.length);
       if (mark === before && before !== "") return true;
       if (mark !== undefined) continue;
-      return form.kind === "json" ? this.#source.char === "{" : before === "";
+      return form.kind === "json" ? isObject : before === "";
     }
     return false;
   }

@@ -1,5 +1,5 @@
 import type { CallForm } from "../../chat/syntax.ts";
-import type { Offered } from "./schema_type.ts";
+import type { Offered } from "../../chat/value_types.ts";
 import type { Source } from "./source.ts";
 
 /** Takes calls as they are read. */

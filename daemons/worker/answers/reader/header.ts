@@ -1,4 +1,4 @@
-import type { Offered } from "./schema_type.ts";
+import type { Offered } from "../../chat/value_types.ts";
 import { more, nextMark, type Reading, type Source } from "./source.ts";
 
 /** No name with what may stand around it is longer. */

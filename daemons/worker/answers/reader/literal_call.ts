@@ -3,7 +3,7 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import type { CallContext } from "./call_sink.ts";
 import { readHeader } from "./header.ts";
 import { type Emit, escaped, readString } from "./json_text.ts";
-import { jsonOf, propertySchema, valueTypes } from "./schema_type.ts";
+import { jsonOf, propertySchema, valueTypes } from "../../chat/value_types.ts";
 import { more, type Reading, skipSpace, type Source, takeMark } from "./source.ts";
 
 /** Brackets: what closes each, and how JSON writes it. A tuple is an array. */

@@ -1,5 +1,5 @@
 import type { TaggedForm } from "../../chat/syntax.ts";
-import { itemSchema, jsonOf, propertySchema, valueTypes } from "./schema_type.ts";
+import { itemSchema, jsonOf, propertySchema, valueTypes } from "../../chat/value_types.ts";
 
 /** What an element is called that is an array's item. */
 const ITEM = "item";

@@ -55,6 +55,7 @@ export class AnswerReader {
   #isCut = false;
   #isOver = false;
   #state: "reasoning" | "text" | "call" = "text";
+  #callStart: number | undefined;
 
   constructor(syntax: Syntax, options: ReaderOptions) {
     this.#syntax = syntax;
@@ -79,6 +80,19 @@ export class AnswerReader {
   /** What the reader is in. */
   get state(): "reasoning" | "text" | "call" {
     return this.#state;
+  }
+
+  /** How many characters it was given, without those of control tokens that are no marks. */
+  get length(): number {
+    return this.#arrived;
+  }
+
+  /**
+   * How many characters came before the call that is being written: from its first mark on if that
+   * cannot be meant otherwise, or once it names a function. Undefined outside of calls.
+   */
+  get callStart(): number | undefined {
+    return this.#callStart;
   }
 
   /** Whether the answer is complete: no call can follow. */
@@ -158,6 +172,7 @@ export class AnswerReader {
     const wraps = content ? [content.open, content.close] : [];
     const marks = [...opens, ...closes, ...wraps, ...ends, ...this.#callOpens];
     const isContinued = isFirst && (this.#options.continuesText ?? this.#prompt.continuesText);
+    const { isHeld = false } = this.#options;
     if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow, marks))) return false;
     const scanner = new MarkScanner(marks);
     let isWrapped = inContent;
@@ -175,7 +190,9 @@ export class AnswerReader {
       const isControl = this.#controls.has(this.#source.offset - mark.length);
       const isEnd = ends.includes(mark) || mark === content?.close;
       const mayBegin = isControl || !flow.hasText && !isContinued;
-      if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
+      if (isHeld && flow.hasText) {
+        if (!isControl) flow.push(mark);
+      } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
       else if (this.#callOpens.includes(mark)) {
         const text = yield* this.#calls(mark, this.#syntax.calls!, flow);
         if (text === undefined) return false;
@@ -291,9 +308,12 @@ export class AnswerReader {
     });
     let read = "";
     let isHalf = false;
+    const isSure = this.#controls.has(start) || isTag(mark) && flow.atLineStart;
     const push = (text: string) => {
       if (reader.state === "undecided") read += text;
       reader.push(text);
+      const isCall = isSure || reader.state === "call";
+      this.#callStart = isCall && reader.start !== undefined ? start + reader.start : undefined;
     };
     if (mark !== "") push(mark);
     while (reader.state !== "failed" && reader.state !== "over") {
@@ -305,6 +325,7 @@ export class AnswerReader {
       }
     }
     if (reader.state !== "failed") return undefined;
+    this.#callStart = undefined;
     const rest = reader.takeRest();
     // Half a call is no text.
     if (isHalf && this.#isCut && mark !== "") return "";
@@ -319,4 +340,9 @@ export class AnswerReader {
       steps: this.#source.steps,
     };
   }
+}
+
+/** Whether a mark is more than words that people write, too. */
+function isTag(mark: string): boolean {
+  return /^<[^\s<>]+>$|^\[[A-Z_]+\]$|[|｜]/.test(mark.trim());
 }

@@ -1,4 +1,4 @@
-import type { Offered } from "./schema_type.ts";
+import type { Offered } from "../../chat/value_types.ts";
 
 /** Options of a reader of answers. */
 export interface ReaderOptions {
@@ -13,6 +13,11 @@ export interface ReaderOptions {
   readonly continuesText?: boolean;
   /** Whether the answer ends after the first call. */
   readonly isSingle: boolean;
+  /**
+   * Whether a grammar holds the answering text: then a mark in it is text. Only what stands before it
+   * is a thought or a call.
+   */
+  readonly isHeld?: boolean;
   /** Whether thoughts are split from text; otherwise they are text, with their marks. */
   readonly splitsThoughts: boolean;
 }

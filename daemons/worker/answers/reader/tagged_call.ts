@@ -3,8 +3,8 @@ import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import type { CallContext } from "./call_sink.ts";
 import { readHeader } from "./header.ts";
 import { nestedJson } from "./nested_tags.ts";
-import { jsonOf, propertySchema, valueTypes } from "./schema_type.ts";
-import { isString } from "./schema_type.ts";
+import { jsonOf, propertySchema, valueTypes } from "../../chat/value_types.ts";
+import { isString } from "../../chat/value_types.ts";
 import { endsInMark, more, nextMark, type Reading, skipSpace, takeMark } from "./source.ts";
 import { HeldValue, StringValue, type ValueWriter } from "./tagged_value.ts";
 

@@ -28,6 +28,11 @@ export class TextFlow {
     return this.#inFence;
   }
 
+  /** Whether only white space stands before the next text in its line. */
+  get atLineStart(): boolean {
+    return this.#isLineStart && this.#backticks === 0;
+  }
+
   push(text: string): void {
     if (text === "") return;
     this.#watch(text);

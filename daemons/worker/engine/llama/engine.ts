@@ -9,12 +9,12 @@ import type {
   TokensSeen,
 } from "../../chat/chat_template.ts";
 import type {
+  AnswerHold,
   Chat,
   Engine,
   EngineSequence,
   Gap,
   Sampling,
-  SamplingOptions,
   SamplingRequest,
   TokenizeOptions,
 } from "../engine.ts";
@@ -23,7 +23,8 @@ import type { Group } from "./group.ts";
 import { endsGeneration } from "./native.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
-import { createGrammar, LlamaSampling } from "./sampling.ts";
+import { createGrammars } from "./grammars.ts";
+import { LlamaSampling } from "./sampling.ts";
 import { partBytes } from "./token_bytes.ts";
 
 /** The parts of a {@linkcode LlamaEngine}, which {@linkcode loadLlama} creates. */
@@ -150,7 +151,7 @@ export class LlamaEngine implements Engine {
   async createSampling(
     request: SamplingRequest,
     seed: number,
-    { grammarWaits = false }: SamplingOptions = {},
+    hold?: AnswerHold,
   ): Promise<Sampling> {
     const { llama, models: [model], adapters } = this.#parts;
     const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
@@ -163,8 +164,8 @@ export class LlamaEngine implements Engine {
       llama,
       request,
       seed,
-      grammar: await createGrammar(llama, model, request),
-      grammarWaits,
+      grammars: await createGrammars(llama, model, request, hold),
+      watch: hold?.watch,
       adapter,
       endsGeneration: (token) => this.endsGeneration(token),
     });

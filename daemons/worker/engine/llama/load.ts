@@ -17,6 +17,7 @@ import { DraftPredictor } from "./draft.ts";
 import { type Group, type GroupOptions, openGroup } from "./group.ts";
 import { LookupPredictor } from "./lookup.ts";
 import { nativeLora } from "./native.ts";
+import { NO_GRAMMARS } from "./grammars.ts";
 import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
 import { LlamaTokenizer } from "./tokenizer.ts";
@@ -201,7 +202,8 @@ async function openPredictor(
         llama,
         request: GREEDY,
         seed: 0,
-        grammar: undefined,
+        grammars: NO_GRAMMARS,
+        watch: undefined,
         adapter: undefined,
         endsGeneration: () => false,
       });

@@ -1,14 +1,20 @@
 import { deadline, LATE } from "#shared/deadline.ts";
-import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
+import type { Llama } from "node-llama-cpp";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
-import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
-import { requestGrammar } from "../../grammar/request_grammar.ts";
-import type { Sample } from "./batcher.ts";
+import {
+  type AnswerWatch,
+  type Chosen,
+  EngineStuck,
+  type Sampling,
+  type SamplingRequest,
+} from "../engine.ts";
+import type { Sample, Wanted } from "./batcher.ts";
+import type { Grammars, NewState } from "./grammars.ts";
 import { type ModelOdds, sampledOdds } from "./model_odds.ts";
 import {
   acceptToken,
-  nativeGrammar,
+  type NativeChoice,
   type NativeSampler,
   NO_TOKEN,
   type SamplerConfig,
@@ -21,21 +27,14 @@ const FORBIDDEN = -100;
 /** Longest time to choose a token with a grammar; usually it takes some milliseconds. */
 const CHOICE_DEADLINE_MS = 5_000;
 
-/** The state of a request's grammar. */
-export interface CompiledGrammar {
-  readonly state: LlamaGrammarEvaluationState;
-  /** Places of schemas that it does not hold. */
-  readonly unheld: readonly string[];
-}
-
 /** Options of {@linkcode LlamaSampling}. */
 export interface LlamaSamplingParts {
   readonly llama: Llama;
   readonly request: SamplingRequest;
   readonly seed: number;
-  readonly grammar: CompiledGrammar | undefined;
-  /** Whether the grammar holds only after a thought. */
-  readonly grammarWaits?: boolean;
+  readonly grammars: Grammars;
+  /** Tells which of them holds; undefined: always the first. */
+  readonly watch: AnswerWatch | undefined;
   /** The adapter that the request names, loaded. */
   readonly adapter: object | undefined;
   /** Whether a token ends a generation. */
@@ -50,8 +49,12 @@ export class LlamaSampling implements Sampling {
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
-  readonly #ownGrammar: object | undefined;
-  #waits: boolean;
+  /** The grammar that holds now. */
+  #grammar: object | undefined;
+  /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
+  #isLazy = false;
+  /** Where the call begins that is being written, held or not. */
+  #callStart: number | undefined;
   /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
@@ -59,12 +62,11 @@ export class LlamaSampling implements Sampling {
   #position = 0;
 
   constructor(parts: LlamaSamplingParts) {
-    const { request, grammar } = parts;
+    const { request, grammars, watch } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
-    this.#ownGrammar = grammar && nativeGrammar(grammar.state);
-    this.unheld = grammar?.unheld ?? [];
-    this.#waits = parts.grammarWaits === true;
+    this.unheld = grammars.unheld;
+    this.#grammar = watch?.isThinking ? undefined : grammars.first?.();
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
@@ -81,15 +83,6 @@ export class LlamaSampling implements Sampling {
     };
   }
 
-  /** The grammar that holds now. */
-  get #grammar(): object | undefined {
-    return this.#waits ? undefined : this.#ownGrammar;
-  }
-
-  endThought(): void {
-    this.#waits = false;
-  }
-
   see(prompt: readonly number[]): void {
     this.#recent = prompt.slice(-PENALTY_WINDOW);
   }
@@ -99,10 +92,11 @@ export class LlamaSampling implements Sampling {
       try {
         acceptToken(this.#parts.llama, this.#grammar, token);
       } catch (error) {
-        throw invalidRequest([{
-          field: "resume_tokens",
-          message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
-        }]);
+        if (this.#isLazy) this.#giveUp();
+        else {throw invalidRequest([{
+            field: "resume_tokens",
+            message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
+          }]);}
       }
     }
     this.#remember(token);
@@ -141,18 +135,8 @@ export class LlamaSampling implements Sampling {
       : { all: false, own: false };
     const chosen: Chosen[] = [];
     for (const [index, row] of rows.entries()) {
-      sampler.applyConfig(this.#config());
-      const choice = await this.#inTime(sample(row, sampler, wanted))
-        .then((choice) => choice[0] === NO_TOKEN ? Promise.reject(new NoToken()) : choice)
-        .catch(async (error) => {
-          if (!(error instanceof EngineStuck)) await checkLogits(row, sampler, sample, error);
-          return this.#refuse(error);
-        });
+      const choice = await this.#sample(row, sampler, sample, wanted);
       const [token] = choice;
-      if (this.#forbidden.has(token)) {
-        await checkLogits(row, sampler, sample, undefined);
-        this.#refuseForbidden(token);
-      }
       chosen.push({
         token,
         ...(logprobs === undefined ? {} : {
@@ -165,6 +149,65 @@ export class LlamaSampling implements Sampling {
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
     }
     return chosen;
+  }
+
+  /** Chooses a token after a row. */
+  async #sample(
+    row: number,
+    sampler: NativeSampler,
+    sample: Sample,
+    wanted: Wanted,
+  ): Promise<NativeChoice> {
+    sampler.applyConfig(this.#config());
+    try {
+      const choice = await this.#inTime(sample(row, sampler, wanted));
+      if (choice[0] === NO_TOKEN) throw new NoToken();
+      if (!this.#forbidden.has(choice[0])) return choice;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, undefined);
+        this.#refuseForbidden(choice[0]);
+      }
+    } catch (error) {
+      if (error instanceof EngineStuck || error instanceof LlorchError) throw error;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, error);
+        this.#refuse(error);
+      }
+    }
+    this.#giveUp();
+    return await this.#sample(row, sampler, sample, wanted);
+  }
+
+  /** Nothing holds what follows. */
+  #giveUp(): void {
+    this.#grammar = undefined;
+    this.#isLazy = false;
+  }
+
+  /** Changes the grammar where a thought or a call begins or ends. */
+  #follow(token: number): void {
+    const { watch, grammars } = this.#parts;
+    if (!watch) return;
+    const wasThinking = watch.isThinking;
+    watch.push(token);
+    if (watch.isThinking) this.#giveUp();
+    else if (wasThinking) this.#grammar = grammars.answer?.();
+    if (grammars.calls) this.#followCall(watch, grammars.calls);
+  }
+
+  #followCall(watch: AnswerWatch, newState: NewState): void {
+    if (watch.callStart === this.#callStart) return;
+    this.#callStart = watch.callStart;
+    if (watch.callStart === undefined) return this.#giveUp();
+    const grammar = newState();
+    try {
+      for (const token of watch.callTokens()) acceptToken(this.#parts.llama, grammar, token);
+      this.#grammar = grammar;
+      this.#isLazy = true;
+    } catch {
+      // It is written in a way that is not held.
+      this.#giveUp();
+    }
   }
 
   get #nextSeed(): number {
@@ -193,7 +236,7 @@ export class LlamaSampling implements Sampling {
 
   /** Throws a sampler's error; with a grammar, it means that no token is left to choose. */
   #refuse(error: unknown): never {
-    if (!this.#grammar || error instanceof EngineStuck) throw error;
+    if (!this.#grammar) throw error;
     throw new LlorchError(
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
@@ -214,6 +257,7 @@ export class LlamaSampling implements Sampling {
 
   #remember(token: number): void {
     this.#position++;
+    this.#follow(token);
     if (!this.#penalizes) return;
     this.#recent.push(token);
     if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
@@ -244,28 +288,6 @@ async function checkLogits(
     "The model computes no numbers to choose a token by: its file is damaged or was written over",
     { cause },
   );
-}
-
-/**
- * Creates the state of a request's grammar; undefined if it needs none.
- *
- * @throws {LlorchError} `INVALID_REQUEST` that names the field
- */
-export async function createGrammar(
-  llama: Llama,
-  model: LlamaModel,
-  request: SamplingRequest,
-): Promise<CompiledGrammar | undefined> {
-  const made = await requestGrammar(request);
-  if (!made) return undefined;
-  const { field, text, unheld } = made;
-  try {
-    const compiled = await llama.createGrammar({ grammar: text });
-    return { state: new LlamaGrammarEvaluationState({ model, grammar: compiled }), unheld };
-  } catch (error) {
-    // Not expected: requestGrammar has checked for all known reasons.
-    throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
-  }
 }
 
 function forbiddenBy(biases: Readonly<Record<string, number>>): ReadonlySet<number> {

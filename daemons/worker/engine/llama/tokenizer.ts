@@ -78,7 +78,9 @@ export class LlamaTokenizer {
     if (this.#model.vocabularyType !== "spm") return alone;
     const before = this.#model.tokenize(BREAK, true);
     const both = this.#model.tokenize(BREAK + text, true);
-    return before.every((token, index) => token === both[index]) ? both.slice(before.length) : alone;
+    return before.every((token, index) => token === both[index])
+      ? both.slice(before.length)
+      : alone;
   }
 
   /** Tokenizes beginnings of a text first, since all of a text that is too long would take long. */
