@@ -95,6 +95,7 @@ export class Run {
     this.#isStarted = true;
     this.answer.start();
     this.sampling.see(prompt);
+    this.#limitThought();
     let events = 0;
     let last: Emission["pieces"] = [];
     for (const token of resume) {
@@ -171,11 +172,23 @@ export class Run {
 
   #push(token: number): Emission | undefined {
     const emission = this.#output.push(token);
-    const { thinking } = this.#spec;
-    if (thinking && this.#output.isThinking && this.#output.reasoningTokens >= thinking.most) {
-      this.#closedFrom ??= this.#tokensOut;
-    }
+    this.#limitThought();
     return emission;
+  }
+
+  /** Finds out whether a thought has had all its tokens, as a function of the tokens so far. */
+  #limitThought(): void {
+    const { thinking } = this.#spec;
+    if (!thinking) return;
+    const { isThinking, reasoningTokens } = this.#output;
+    const from = this.#closedFrom;
+    if (from !== undefined && this.#tokensOut - from < thinking.closing.length) return;
+    this.#closedFrom = isThinking && reasoningTokens >= thinking.most ? this.#tokensOut : undefined;
+  }
+
+  /** Tokens of the prompt and of the answer so far. */
+  get length(): number {
+    return this.#spec.prompt.length + this.#tokensOut;
   }
 
   #counts(): TokenCounts {

@@ -276,3 +276,28 @@ Deno.test("a thought that has had its tokens is closed, once, and wherever the r
   assert.deepEqual(again.forced, closing.slice(3));
   again.answer.leave();
 });
+
+Deno.test("a thought that is opened again is closed at once, and one in the prompt that may have no tokens", () => {
+  const closing = tokensOf("</think>");
+  const run = testRun({ reader: reader(), thinking: { most: 2, closing } });
+  run.start();
+  const open = () => {
+    for (const token of tokensOf("<think>hm")) {
+      run.accept({ token });
+      if (run.forced.length > 0) break;
+    }
+    assert.deepEqual(run.forced, closing);
+    for (const token of run.forced) run.force(token);
+    assert.deepEqual(run.forced, []);
+  };
+  open();
+  open();
+  run.answer.leave();
+  const none = testRun({
+    reader: reader({ promptEnd: "<think>" }),
+    thinking: { most: 0, closing },
+  });
+  none.start();
+  assert.deepEqual(none.forced, closing);
+  none.answer.leave();
+});

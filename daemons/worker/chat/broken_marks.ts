@@ -77,7 +77,11 @@ function broken(text: string, marks: ReadonlySet<string>, cut: string): string {
 function unusedCharacter(texts: readonly string[]): string {
   for (let code = 0xe000; code <= 0xf8ff; code++) {
     const character = String.fromCharCode(code);
-    if (!texts.some((text) => text.includes(character))) return character;
+    const escaped = `\\u${code.toString(16)}`;
+    const isUsed = texts.some((text) =>
+      text.includes(character) || text.toLowerCase().includes(escaped)
+    );
+    if (!isUsed) return character;
   }
   throw new RangeError("A text has all characters of the private use area");
 }

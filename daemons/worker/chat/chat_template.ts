@@ -1,6 +1,8 @@
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { isExactNumber } from "#shared/exact_json.ts";
+import { isRecord } from "#shared/json.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
@@ -198,17 +200,13 @@ export class ChatTemplate {
     const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
     const given = { ...options, continueFinal };
     const offered = skills.toolsAs === undefined ? [] : tools;
-    const text = this.#renderOrRefuse(turns, offered, given);
-    const answerStart = this.#answerStart(syntax, text, turns, offered, given);
-    const changed = await breakMarks({ turns, offered }, finder);
-    if (changed === undefined) {
-      return { tokens: await this.#tokenizer.tokenize(text, true, seen), answerStart, syntax };
-    }
-    const { value, cut } = changed;
-    const [first = "", ...rest] = partsAt(
-      this.#renderOrRefuse(value.turns, value.offered, given),
-      cut,
-    );
+    const written = { turns, offered, kwargs: given.kwargs };
+    const { value, cut } = await breakMarks(written, finder) ?? { value: written, cut: undefined };
+    const broken = { ...given, kwargs: value.kwargs };
+    const text = this.#renderOrRefuse(value.turns, value.offered, broken);
+    // Marks that people wrote are broken in it, too: nothing begins with them.
+    const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
+    const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
     const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
     for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, seen));
     return { tokens: tokens.flat(), answerStart, syntax };
@@ -292,12 +290,17 @@ export class ChatTemplate {
 
   #renderOrRefuse(
     turns: readonly Turn[],
-    tools: readonly Tool[],
+    tools: readonly unknown[],
     options: RenderOptions,
   ): string {
     try {
       return this.render(turns, tools, options);
     } catch (error) {
+      try {
+        if (tools.length > 0) return this.render(turns, tools.map(completed), options);
+      } catch {
+        // The first error says more.
+      }
       throw invalidRequest([{
         field: "messages",
         message: `the model's chat template refuses them: ${errorMessage(error)}`,
@@ -311,4 +314,32 @@ function marked(turn: Turn, mark: string): Turn {
   if (typeof turn.content === "string") return { ...turn, content: turn.content + mark };
   const thoughts = turn.content.filter((part) => part.type === "thinking");
   return { ...turn, content: [...thoughts, { type: "text", text: textOf(turn) + mark }] };
+}
+
+/** A tool with all that templates read, as some do without looking: texts are empty, objects have no fields. */
+function completed(tool: unknown): unknown {
+  if (!isRecord(tool) || !isRecord(tool["function"])) return tool;
+  const { parameters, description, ...rest } = tool["function"];
+  const schema = isRecord(parameters) ? parameters : {};
+  const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
+  return {
+    ...tool,
+    function: {
+      ...rest,
+      description: description ?? "",
+      parameters: {
+        type: "object",
+        required: [],
+        ...schema,
+        properties: Object.fromEntries(
+          Object.entries(properties).map(([name, property]) => [
+            name,
+            isRecord(property) && !isExactNumber(property)
+              ? { description: "", ...property }
+              : property,
+          ]),
+        ),
+      },
+    },
+  };
 }

@@ -78,15 +78,36 @@ export function nativeTurns(messages: readonly ChatMessage[], skills: Skills): T
   return skills.singleCalls ? withResults(turns) : turns;
 }
 
-/** Puts each result after its call. */
+/**
+ * Puts each result after its call, by its id or else in the order of the calls. Results belong to the
+ * calls before them; those without a call stay behind.
+ */
 function withResults(turns: readonly Turn[]): Turn[] {
-  const results = turns.filter((turn) => turn.role === "tool");
-  return turns.flatMap((turn) => {
-    if (turn.role === "tool") return [];
-    const id = turn.tool_calls?.[0]?.id;
-    const result = id === undefined ? undefined : results.find((each) => each.tool_call_id === id);
-    return result ? [turn, result] : [turn];
-  });
+  const sorted: Turn[] = [];
+  let calls: Turn[] = [];
+  let results: Turn[] = [];
+  const flush = () => {
+    for (const call of calls) {
+      sorted.push(call);
+      const id = call.tool_calls?.[0]?.id;
+      const own = results.find((each) => each.tool_call_id === id);
+      if (!own) continue;
+      sorted.push(own);
+      results = results.filter((each) => each !== own);
+    }
+    sorted.push(...results);
+    [calls, results] = [[], []];
+  };
+  for (const turn of turns) {
+    if (turn.role === "tool") results.push(turn);
+    else {
+      if (results.length > 0 || !turn.tool_calls) flush();
+      if (turn.tool_calls) calls.push(turn);
+      else sorted.push(turn);
+    }
+  }
+  flush();
+  return sorted;
 }
 
 /** Ids of nine letters and digits for templates that want them; the same id for the same text. */
@@ -97,7 +118,8 @@ function idOf(id: string, { shortIds }: Skills): string {
 
 /** The value of a call's arguments, its numbers exact; text that is not JSON stays text. */
 function argumentsOf(text: string): unknown {
-  const value = parseExact(text);
+  // Some clients write no arguments as an empty text.
+  const value = parseExact(text.trim() === "" ? "{}" : text);
   return value === undefined ? text : value;
 }
 
