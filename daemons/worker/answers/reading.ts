@@ -57,7 +57,7 @@ export function readingOf(
   const watch = new ReaderWatch(newReader(), decoder);
   return {
     reader: newReader(),
-    hold: isPlain ? undefined : { watch, beginnings, calls },
+    hold: isPlain ? undefined : { watch, waits: mayThink && isHeld, beginnings, calls },
     closing: isPlain ? undefined : closingOf(syntax),
   };
 }

@@ -183,6 +183,8 @@ export interface AnswerWatch {
 /** How the grammars of a request follow its answer, which may have thoughts and calls. */
 export interface AnswerHold {
   readonly watch: AnswerWatch;
+  /** Whether the request's grammar holds outside of thoughts only. */
+  readonly waits: boolean;
   /** How the answer may begin beside what the request's grammar says. */
   readonly beginnings: Beginnings;
   /** How the model writes calls; undefined: nothing holds them. */

@@ -2,8 +2,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax, JsonForm, NamedForm } from "../chat/syntax.ts";
 import { allBut, charsOf } from "./char_set.ts";
 import { classOf } from "./char_rules.ts";
-import { type Detail, grammarText, GrammarWriter, TooManyRules } from "./json_grammar.ts";
+import { type Detail, grammarText } from "./json_grammar.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
+import { type Rules, schemaRule } from "./schema_rule.ts";
 import { taggedCall } from "./tagged_call_rules.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 
@@ -15,9 +16,6 @@ export interface CallGrammarOptions {
   /** Whether anything may follow it; otherwise its last marks may. */
   readonly beforeText?: boolean;
 }
-
-/** Rules of a grammar by their names. */
-export type Rules = Record<string, string>;
 
 /** White space around marks, with which models are free. */
 const GAP = "[ \\t\\r\\n]{0,8}";
@@ -121,25 +119,6 @@ function argumentsRule(tool: Tool, index: number, detail: Detail, rules: Rules):
   const name = `arguments-${index}`;
   rules[name] = schemaRule(argumentsSchema(tool), `t${index}x`, detail, rules) ?? "object";
   return name;
-}
-
-/** The expression of a schema, whose rules are added; undefined where it cannot be held. */
-export function schemaRule(
-  schema: Record<string, unknown>,
-  prefix: string,
-  detail: Detail,
-  rules: Rules,
-): string | undefined {
-  try {
-    const writer = new GrammarWriter(schema, "parameters", { prefix, detail });
-    const expression = writer.expression();
-    if (writer.errors.length > 0) return undefined;
-    Object.assign(rules, writer.rules);
-    return expression;
-  } catch (error) {
-    if (error instanceof TooManyRules) return undefined;
-    throw error;
-  }
 }
 
 /** Marks in their order, each there or not. */

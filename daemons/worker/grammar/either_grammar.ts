@@ -15,3 +15,10 @@ export function eitherGrammar(first: string, second: string): string {
     renameRules(second, (name) => prefix + name),
   ].join("");
 }
+
+/** A grammar of what another says, with some white space before it. */
+export function afterSpace(text: string): string {
+  const root = unusedWord(text, "first-root");
+  const renamed = renameRules(text, (name) => name === "root" ? root : name);
+  return `root ::= [ \\t\\r\\n]{0,8} ${root}\n${renamed}`;
+}

@@ -5,7 +5,7 @@ import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { callGrammar, type CallGrammarOptions } from "./call_grammar.ts";
 import { checking } from "./check_grammar.ts";
-import { eitherGrammar } from "./either_grammar.ts";
+import { afterSpace, eitherGrammar } from "./either_grammar.ts";
 import { inTurns } from "./in_turns.ts";
 import {
   type Detail,
@@ -34,6 +34,8 @@ export interface RequestGrammar {
 
 /** How the answer of a request is written. */
 export interface AnswerStyle {
+  /** Whether a thought may stand before what the request's grammar says. */
+  readonly waits: boolean;
   readonly beginnings: Beginnings;
   /** How the model writes calls; undefined: nothing but a forced one is held. */
   readonly calls: CallSyntax | undefined;
@@ -41,15 +43,15 @@ export interface AnswerStyle {
 
 /** All grammars of a request, each undefined where nothing is to be held. */
 export interface RequestGrammars {
-  /** The grammar of the answer, after a thought. */
-  readonly answer: RequestGrammar | undefined;
-  /** The same for an answer that may begin with a thought: it holds up to the thought's mark. */
-  readonly first: string | undefined;
+  /** Holds from the first token on, up to the mark of a thought if one may come. */
+  readonly first: RequestGrammar | undefined;
+  /** Holds from the end of a thought on. */
+  readonly afterThought: string | undefined;
   /** The grammar of a call that the model need not make, from its first mark on. */
   readonly calls: string | undefined;
 }
 
-const NO_STYLE: AnswerStyle = { beginnings: NO_BEGINNINGS, calls: undefined };
+const NO_STYLE: AnswerStyle = { waits: false, beginnings: NO_BEGINNINGS, calls: undefined };
 
 /** How much of a schema its grammar holds, most first. */
 const DETAILS: readonly Detail[] = ["all", "shape", "type"];
@@ -82,7 +84,7 @@ export async function requestGrammars(
 
 function* makingAll(
   request: GrammarFields,
-  { beginnings, calls: syntax }: AnswerStyle,
+  { waits, beginnings, calls: syntax }: AnswerStyle,
 ): Generator<void, RequestGrammars> {
   const held = yield* making(request);
   const demanded = demandedTools(request);
@@ -93,7 +95,7 @@ function* makingAll(
   };
   if (!held) {
     const calls = yield* callsWith({ afterText: true, beforeText: true });
-    return { answer: undefined, first: undefined, calls };
+    return { first: undefined, afterThought: undefined, calls };
   }
   let { text } = held;
   let calls: string | undefined;
@@ -103,11 +105,17 @@ function* makingAll(
     if (call !== undefined) text = yield* orElse(text, call);
     calls = yield* callsWith({ afterText: true, beforeText: true });
   }
-  const answer = { ...held, text };
-  const { thoughts } = beginnings;
-  if (thoughts.length === 0) return { answer, first: undefined, calls };
-  const thought = `root ::= ${literalChoice(thoughts)} [^\\x00]*\n`;
-  return { answer, first: yield* orElse(text, thought), calls };
+  const afterThought = waits ? yield* withSpace(text) : undefined;
+  if (beginnings.thoughts.length > 0) {
+    text = yield* orElse(text, `root ::= ${literalChoice(beginnings.thoughts)} [^\\x00]*\n`);
+  }
+  return { first: { ...held, text }, afterThought, calls };
+}
+
+/** White space before what a grammar says; without it where llama.cpp could not handle both. */
+function* withSpace(text: string): Generator<void, string> {
+  const spaced = afterSpace(text);
+  return (yield* isUsable(spaced)) ? spaced : text;
 }
 
 /** What either grammar says; only the first where llama.cpp could not handle both. */

@@ -2,9 +2,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { isRecord } from "#shared/json.ts";
 import { isString, valueTypes } from "../chat/value_types.ts";
 import type { TaggedForm } from "../chat/syntax.ts";
-import { type Rules, schemaRule } from "./call_grammar.ts";
 import type { Detail } from "./json_grammar.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
+import { type Rules, schemaRule } from "./schema_rule.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 import { untilRules } from "./until_rules.ts";
 

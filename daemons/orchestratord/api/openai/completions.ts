@@ -39,10 +39,20 @@ export function completionTasks(body: CompletionRequest): TaskRequest[] {
   );
 }
 
-/** As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. */
+/** What every text of a special token has. */
+const SPECIAL = /[<[|｜]/;
+
+/**
+ * As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. Workers
+ * that are older than the field serve texts without special tokens.
+ */
 function promptFields(prompt: string | number[], { suffix, special }: CompletionRequest) {
   if (typeof prompt !== "string") return { prompt_tokens: prompt };
-  return { prompt, special: special ?? true, ...(suffix ? { suffix } : {}) };
+  return {
+    prompt,
+    special: special ?? (SPECIAL.test(prompt) || undefined),
+    ...(suffix ? { suffix } : {}),
+  };
 }
 
 /** Makes chunks and the whole answer of a completion. */

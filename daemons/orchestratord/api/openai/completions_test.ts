@@ -54,7 +54,8 @@ Deno.test("completionTasks() reads special tokens in texts unless the request sa
     return { prompt, prompt_tokens, special, suffix };
   };
   const none = { prompt: undefined, prompt_tokens: undefined, suffix: undefined };
-  assert.deepEqual(fields({ prompt: "a" }), { ...none, prompt: "a", special: true });
+  assert.deepEqual(fields({ prompt: "<s>a" }), { ...none, prompt: "<s>a", special: true });
+  assert.deepEqual(fields({ prompt: "a" }), { ...none, prompt: "a", special: undefined });
   assert.deepEqual(fields({ prompt: "a", special: false, suffix: "" }), {
     ...none,
     prompt: "a",
@@ -63,7 +64,7 @@ Deno.test("completionTasks() reads special tokens in texts unless the request sa
   assert.deepEqual(fields({ prompt: "a", suffix: "b" }), {
     ...none,
     prompt: "a",
-    special: true,
+    special: undefined,
     suffix: "b",
   });
   assert.deepEqual(fields({ prompt: [1] }), { ...none, prompt_tokens: [1], special: undefined });

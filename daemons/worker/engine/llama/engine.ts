@@ -165,7 +165,7 @@ export class LlamaEngine implements Engine {
       request,
       seed,
       grammars: await createGrammars(llama, model, request, hold),
-      watch: hold?.watch,
+      hold,
       adapter,
       endsGeneration: (token) => this.endsGeneration(token),
     });

@@ -12,7 +12,7 @@ export interface Grammars {
   /** Holds from the first token on. */
   readonly first: NewState | undefined;
   /** Holds from the end of a thought on. */
-  readonly answer: NewState | undefined;
+  readonly afterThought: NewState | undefined;
   /** Holds a call from its first mark on. */
   readonly calls: NewState | undefined;
   /** Places of schemas that the answer's grammar does not hold. */
@@ -30,8 +30,9 @@ export async function createGrammars(
   request: SamplingRequest,
   hold: AnswerHold | undefined,
 ): Promise<Grammars> {
-  const { answer, first, calls } = await requestGrammars(request, hold);
-  const compile = async (text: string) => {
+  const texts = await requestGrammars(request, hold);
+  const compile = async (text: string | undefined) => {
+    if (text === undefined) return undefined;
     const grammar = await llama.createGrammar({ grammar: text });
     let known: LlamaGrammarEvaluationState | undefined;
     return () => {
@@ -40,16 +41,15 @@ export async function createGrammars(
     };
   };
   try {
-    const states = answer && await compile(answer.text);
     return {
-      answer: states,
-      first: first === undefined ? states : await compile(first),
-      calls: calls === undefined ? undefined : await compile(calls),
-      unheld: answer?.unheld ?? [],
+      first: await compile(texts.first?.text),
+      afterThought: await compile(texts.afterThought),
+      calls: await compile(texts.calls),
+      unheld: texts.first?.unheld ?? [],
     };
   } catch (error) {
     // Not expected: requestGrammars has checked for all known reasons.
-    const field = answer?.field ?? "tools";
+    const field = texts.first?.field ?? "tools";
     throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
   }
 }
@@ -57,7 +57,7 @@ export async function createGrammars(
 /** Nothing holds the answer. */
 export const NO_GRAMMARS: Grammars = {
   first: undefined,
-  answer: undefined,
+  afterThought: undefined,
   calls: undefined,
   unheld: [],
 };

@@ -203,7 +203,7 @@ async function openPredictor(
         request: GREEDY,
         seed: 0,
         grammars: NO_GRAMMARS,
-        watch: undefined,
+        hold: undefined,
         adapter: undefined,
         endsGeneration: () => false,
       });

@@ -3,6 +3,7 @@ import type { Llama } from "node-llama-cpp";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
 import {
+  type AnswerHold,
   type AnswerWatch,
   type Chosen,
   EngineStuck,
@@ -34,7 +35,7 @@ export interface LlamaSamplingParts {
   readonly seed: number;
   readonly grammars: Grammars;
   /** Tells which of them holds; undefined: always the first. */
-  readonly watch: AnswerWatch | undefined;
+  readonly hold: Pick<AnswerHold, "watch" | "waits"> | undefined;
   /** The adapter that the request names, loaded. */
   readonly adapter: object | undefined;
   /** Whether a token ends a generation. */
@@ -62,11 +63,11 @@ export class LlamaSampling implements Sampling {
   #position = 0;
 
   constructor(parts: LlamaSamplingParts) {
-    const { request, grammars, watch } = parts;
+    const { request, grammars, hold } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
     this.unheld = grammars.unheld;
-    this.#grammar = watch?.isThinking ? undefined : grammars.first?.();
+    this.#grammar = hold?.waits && hold.watch.isThinking ? undefined : grammars.first?.();
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
@@ -186,12 +187,13 @@ export class LlamaSampling implements Sampling {
 
   /** Changes the grammar where a thought or a call begins or ends. */
   #follow(token: number): void {
-    const { watch, grammars } = this.#parts;
-    if (!watch) return;
+    const { hold, grammars } = this.#parts;
+    if (!hold) return;
+    const { watch, waits } = hold;
     const wasThinking = watch.isThinking;
     watch.push(token);
-    if (watch.isThinking) this.#giveUp();
-    else if (wasThinking) this.#grammar = grammars.answer?.();
+    if (waits && watch.isThinking) this.#giveUp();
+    else if (waits && wasThinking) this.#grammar = grammars.afterThought?.();
     if (grammars.calls) this.#followCall(watch, grammars.calls);
   }
 
