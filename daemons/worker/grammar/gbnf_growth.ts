@@ -89,7 +89,7 @@ export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth |
     (yield* findNested(machine, reached, rules));
 }
 
-/** Finds a rule of several choices that comes again within itself before they are told apart. */
+/** Finds a rule of several choices that contains itself before the text shows which choice it is. */
 function* findNested(
   machine: StackMachine,
   reached: readonly RuleIndex[],
