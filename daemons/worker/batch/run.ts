@@ -140,7 +140,7 @@ export class Run {
   }
 
   /**
-   * Tokens that must follow, since the thought has had all its tokens. They are added by
+   * Tokens that must follow because the thought has reached its limit. They are added by
    * {@linkcode force}.
    */
   get forced(): readonly number[] {

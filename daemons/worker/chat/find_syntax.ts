@@ -10,7 +10,7 @@ import { type Syntax, type ThoughtSyntax, withMarks } from "./syntax.ts";
  * Finds how a model writes thoughts and calls: it renders the model's template with and without
  * them and compares the texts.
  *
- * @param specials texts of the vocabulary's control and user-defined tokens; they help to tell where
+ * @param specials texts of the vocabulary's control and user-defined tokens; they show where
  *   a mark begins
  */
 export function findSyntax(render: Render, specials: readonly string[] = []): Syntax {

@@ -10,7 +10,7 @@ export type Surroundings = Pick<Syntax, "thought" | "content" | "ends"> & {
   readonly header: string;
 };
 
-/** What most models write that their template tells nothing of. */
+/** The marks of most models whose template does not show them. */
 const USUAL: ThoughtSyntax = { opens: ["<think>"], closes: ["</think>"], isGuess: true };
 
 /** Finds the marks around thoughts and text. */
@@ -161,7 +161,7 @@ function thoughtInPrompt(
   return undefined;
 }
 
-/** Marks that a template tells the model to use where thinking is on: `<think></think>`. */
+/** Marks that a template's instructions name where thinking is on: `<think></think>`. */
 function tellingOf(
   prober: Prober,
 ): { thought: { open: string; close: string }; content: Syntax["content"] } | undefined {

@@ -1,7 +1,7 @@
 import { CALL_TAGS } from "./call_tags.ts";
 import type { CallSyntax, MessageSyntax } from "./syntax.ts";
 
-/** A syntax of which templates do not tell enough. */
+/** A syntax that rendering a template does not show, or not wholly. */
 export interface KnownSyntax {
   /** Texts of which a template of such a model writes one, or its vocabulary has one. */
   readonly marks: readonly string[];
@@ -11,7 +11,7 @@ export interface KnownSyntax {
 
 /** Syntaxes that rendering a template does not show. */
 export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
-  // Channels and recipients: a template shows some of them only.
+  // Channels and recipients: a template shows only some of them.
   {
     marks: ["<|message|>"],
     messages: {

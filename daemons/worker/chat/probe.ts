@@ -55,7 +55,7 @@ export function callTurn(
 ): Turn {
   return {
     role: "assistant",
-    // Some templates tell calls from text by a content of none.
+    // Some templates recognize a turn of calls by its content: none.
     content: content as string,
     tool_calls: calls.map(({ id, name, values }) => ({
       id,

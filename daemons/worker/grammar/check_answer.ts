@@ -3,13 +3,13 @@ import { TooMuchWork, Work } from "./nfa.ts";
 import type { Schema } from "./schema.ts";
 import { SchemaCheck } from "./schema_check.ts";
 
-/** What became of the check of a finished answer. */
+/** Result of the check of a finished answer. */
 export interface AnswerCheck {
-  /** Whether nothing was found that is wrong. */
+  /** Whether no error was found. */
   readonly valid: boolean;
-  /** What is wrong, each with the JSON pointer of the place in the answer; the first few. */
+  /** The first errors, each with the JSON pointer of its place in the answer. */
   readonly errors: string[];
-  /** What could not be checked within the bound, and why. */
+  /** Parts that could not be checked within the bound, and why. */
   readonly unchecked: string[];
 }
 
@@ -19,7 +19,7 @@ const MAX_WORK = 150_000;
 const CHARACTERS = 16;
 
 /**
- * Checks a finished answer against its schema, for what its grammar could not hold. Integers are
+ * Checks a finished answer against its schema. Integers are
  * compared to the last digit.
  *
  * @param text JSON.

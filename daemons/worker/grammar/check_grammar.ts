@@ -3,7 +3,7 @@ import { GbnfError, readingGbnf } from "./gbnf.ts";
 import { costing, type Most } from "./gbnf_cost.ts";
 import { growthIn } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
-import { leftGraph, shallowLeftGraph } from "./gbnf_left.ts";
+import { makingLeftGraphs } from "./gbnf_left.ts";
 import { makingPlainRules } from "./gbnf_rules.ts";
 import { atOnce } from "./in_turns.ts";
 
@@ -70,9 +70,7 @@ function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, stri
     yield;
     const rules = yield* makingPlainRules(grammar);
     yield;
-    const exact = leftGraph(rules);
-    yield;
-    const graphs = { exact, shallow: shallowLeftGraph(rules) };
+    const graphs = yield* makingLeftGraphs(rules);
     yield;
     const loop = findLoop(rules, { all: reader === "any" }, graphs);
     if (loop) return loop.message;

@@ -157,7 +157,7 @@ export function textsOf(texts: Iterable<string>, work: Work): Dfa {
   return reduced(states, work);
 }
 
-/** The texts of so many characters. */
+/** The texts with a number of characters between two bounds. */
 export function lengthsOf(min: number, max: number, work: Work): Dfa {
   const last = max === Infinity ? min : max;
   work.spend(last);

@@ -65,7 +65,9 @@ export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
 /** The same as {@linkcode findGrowth}, in steps of some milliseconds. */
 export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth | undefined> {
   const machine = new StackMachine(rules);
+  yield;
   const reached = [...reachedFrom(0, rules)];
+  yield;
   function* find(
     of: Growth["of"],
     grows: (machine: StackMachine, stacks: readonly Stack[]) => Generator<void, boolean>,
@@ -87,7 +89,7 @@ export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth |
     (yield* findNested(machine, reached, rules));
 }
 
-/** Finds a rule of several choices that comes again within itself before they are told apart. */
+/** Finds a rule of several choices that contains itself before the text shows which choice it is. */
 function* findNested(
   machine: StackMachine,
   reached: readonly RuleIndex[],
@@ -359,8 +361,8 @@ class StackMachine {
 function reachedFrom(first: RuleIndex, rules: readonly PlainRule[]): Iterable<RuleIndex> {
   const reached = new Set([first]);
   for (const index of reached) {
-    for (const element of rules[index]!.choices.flat()) {
-      if (typeof element === "number") reached.add(element);
+    for (const elements of rules[index]!.choices) {
+      for (const element of elements) if (typeof element === "number") reached.add(element);
     }
   }
   return reached;

@@ -1,3 +1,4 @@
+import { atOnce } from "./in_turns.ts";
 import type { Element, PlainRule } from "./gbnf_rules.ts";
 
 /** A step from a rule to a rule that may come in it before anything is read. */
@@ -20,34 +21,41 @@ export interface LeftGraph {
 
 /** Both graphs of a grammar. */
 export interface LeftGraphs {
+  /** With exact knowledge of which rules may be empty. */
   readonly exact: LeftGraph;
+  /** That of llama.cpp's search for loops, where only rules with an empty choice are empty. */
   readonly shallow: LeftGraph;
 }
 
 /** Builds both graphs. */
 export function leftGraphs(rules: readonly PlainRule[]): LeftGraphs {
-  return { exact: leftGraph(rules), shallow: shallowLeftGraph(rules) };
+  return atOnce(makingLeftGraphs(rules));
 }
 
-/** Builds the graph with exact knowledge of which rules may be empty. */
-export function leftGraph(rules: readonly PlainRule[]): LeftGraph {
-  return graphOf(rules, emptyRules(rules));
+/** The same as {@linkcode leftGraphs}, in a few steps. */
+export function* makingLeftGraphs(rules: readonly PlainRule[]): Generator<void, LeftGraphs> {
+  const mayBeEmpty = emptyRules(rules);
+  yield;
+  const exact = yield* graphOf(rules, mayBeEmpty);
+  yield;
+  const shallow = yield* graphOf(rules, rules.map(hasEmptyChoice));
+  return { exact, shallow };
 }
 
-/**
- * Builds the graph of llama.cpp's search for loops, where only rules with an empty choice are
- * empty.
- */
-export function shallowLeftGraph(rules: readonly PlainRule[]): LeftGraph {
-  return graphOf(rules, rules.map(({ choices }) => choices.some(({ length }) => length === 0)));
+function hasEmptyChoice({ choices }: PlainRule): boolean {
+  return choices.some(({ length }) => length === 0);
 }
 
-function graphOf(rules: readonly PlainRule[], mayBeEmpty: readonly boolean[]): LeftGraph {
+function* graphOf(
+  rules: readonly PlainRule[],
+  mayBeEmpty: readonly boolean[],
+): Generator<void, LeftGraph> {
   const steps = rules.map(({ choices }) => {
     const all: LeftStep[] = [];
     for (const elements of choices) addSteps(elements, mayBeEmpty, all);
     return all;
   });
+  yield;
   return { mayBeEmpty, steps, rounds: roundsIn(steps) };
 }
 

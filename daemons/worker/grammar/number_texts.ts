@@ -3,7 +3,7 @@ import type { Dfa, Edge } from "./dfa.ts";
 import type { JsonNumber } from "./exact_json.ts";
 import { integerRange } from "./integer_range.ts";
 
-/** Bounds of a number; undefined means none. */
+/** Bounds of a number; -Infinity and Infinity mean none. */
 export interface Bounds {
   readonly min: JsonNumber;
   readonly isMinOpen: boolean;
@@ -13,7 +13,7 @@ export interface Bounds {
 
 /** Most digits after the point. */
 const MAX_DECIMALS = 16;
-/** Numbers are written with so many digits before the point at most. */
+/** Bounds beyond this are treated as this: numbers are written without exponent. */
 const FAR = 1e18;
 
 /**
@@ -174,7 +174,7 @@ function rest({ digits, isOpen }: Digits): Digits {
   return { digits: digits.slice(1), isOpen };
 }
 
-/** Most remainders that an automaton tells apart. */
+/** Most remainders that an automaton has states for. */
 const MAX_REMAINDERS = 2_000;
 
 /**

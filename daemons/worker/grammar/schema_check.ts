@@ -16,7 +16,7 @@ import {
 
 /** Deepest nesting of schemas on the way to a value. */
 const MAX_DEPTH = 500;
-/** Most errors that are told. */
+/** Most errors that are reported. */
 const MAX_ERRORS = 20;
 /** Work to find out whether a number is a multiple. */
 const MULTIPLE_WORK = 4;
@@ -25,7 +25,7 @@ const MAX_NFA = 50_000;
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What of an object or array has been looked at, for `unevaluatedProperties` and `…Items`. */
+/** Properties and items that a keyword has evaluated, for `unevaluatedProperties` and `…Items`. */
 interface Seen {
   readonly names: Set<string>;
   items: number;
@@ -57,7 +57,7 @@ export class SchemaCheck {
   }
 
   /**
-   * What is wrong with a value, at most so many; each begins with the JSON pointer of the place.
+   * The errors of a value, at most `most`; each begins with the JSON pointer of the place.
    *
    * @throws {TooMuchWork}
    */
@@ -69,7 +69,7 @@ export class SchemaCheck {
     return errors;
   }
 
-  /** @returns what it has looked at */
+  /** @returns the properties and items that were evaluated */
   #check(
     schema: unknown,
     value: unknown,
@@ -263,7 +263,7 @@ export class SchemaCheck {
   }
 }
 
-/** What the checks of one value share. */
+/** Parameters that the checks of one value share. */
 interface Parts {
   readonly at: string;
   readonly depth: number;

@@ -77,7 +77,7 @@ export class SchemaReader {
     return [this.#node(value, at, { isCondition, excludes: false })];
   }
 
-  /** The nodes of what a schema refers to that says nothing else: the same wherever it is named. */
+  /** The nodes of a schema that is only a reference: the same for each reference to one place. */
   #referredNodes(schema: Schema, at: string, isCondition: boolean): readonly Node[] | undefined {
     const seen = new Set<unknown>();
     let [value, place]: [unknown, string] = [schema, at];
@@ -367,7 +367,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Whether no value can satisfy two of several choices, as far as types and constants tell. */
+/** Whether no value can satisfy two of several choices, judged by types and constants alone. */
 function areExclusive(choices: readonly (readonly Alternative[])[]): boolean {
   const count = choices.reduce((sum, alternatives) => sum + alternatives.length, 0);
   if (count > MAX_COMPARED) return false;
@@ -379,7 +379,7 @@ function areExclusive(choices: readonly (readonly Alternative[])[]): boolean {
   );
 }
 
-/** What tells alternatives apart. */
+/** Properties by which alternatives are known to exclude each other. */
 interface Traits {
   readonly types: readonly string[] | undefined;
   /** Values that are possible, as JSON, by the name of a property that must be there; "" for all. */
@@ -402,7 +402,7 @@ function traitsOf(alternative: Alternative): Traits {
       values.set(`.${name}`, new Set(constants.map((each) => jsonText(each))));
     }
   }
-  // Properties tell objects apart only where nothing but an object is possible.
+  // Properties distinguish objects only where nothing but an object is possible.
   if (types?.length !== 1 || types[0] !== "object") {
     const all = values.get("");
     return { types, values: new Map(all ? [["", all]] : []) };

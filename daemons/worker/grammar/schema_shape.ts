@@ -24,13 +24,13 @@ const PAIRS: readonly (readonly [string, string])[] = [
 ];
 const NUMBERS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
 
-/** A keyword that cannot mean anything, and why. */
+/** A keyword without a meaning, and why. */
 export interface Broken {
   readonly key: string;
   readonly message: string;
 }
 
-/** Finds what is broken in a schema's own keywords, whatever they are worth to a grammar. */
+/** Finds errors in a schema's own keywords, whether or not a grammar can hold them. */
 export function* brokenKeywords(schema: Schema): Generator<Broken> {
   for (const type of namedTypes(schema) ?? []) {
     if ((TYPES as readonly string[]).includes(type)) continue;

@@ -100,7 +100,7 @@ export class AnswerReader {
     return this.#isOver;
   }
 
-  /** How much was looked at, so that a test can tell that work is linear. */
+  /** Number of characters looked at, so that a test can check that work is linear. */
   get steps(): Steps {
     return this.#source.steps;
   }

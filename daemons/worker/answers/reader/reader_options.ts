@@ -9,7 +9,7 @@ export interface ReaderOptions {
    * of a turn that is continued may stand in it.
    */
   readonly promptEnd: string;
-  /** Whether text of the answer stands at its end; by default what follows the last mark tells. */
+  /** Whether text of the answer stands at its end. Default: whether text follows the last mark. */
   readonly continuesText?: boolean;
   /** Whether the answer ends after the first call. */
   readonly isSingle: boolean;

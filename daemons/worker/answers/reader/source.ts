@@ -1,7 +1,7 @@
 /** A reader of text that arrives in pieces: it yields wherever it needs more. */
 export type Reading<T = void> = Generator<undefined, T, undefined>;
 
-/** Counts what readers look at, so that a test can tell that work is linear. */
+/** Counts the characters that readers look at, so that a test can check that work is linear. */
 export interface Steps {
   count: number;
 }

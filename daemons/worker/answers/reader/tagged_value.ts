@@ -14,7 +14,7 @@ export class StringValue implements ValueWriter {
   readonly #lines: boolean;
   readonly #emit: Emit;
   #isStarted = false;
-  /** A line's end or half of a pair of code units, which the next text tells more about. */
+  /** A line's end or half of a surrogate pair, kept until the next text comes. */
   #held = "";
 
   constructor(lines: boolean, emit: Emit) {
@@ -47,7 +47,7 @@ export class StringValue implements ValueWriter {
   }
 }
 
-/** A value whose text tells what it is only when it is whole. */
+/** A value whose type is known only when its text is whole. */
 export class HeldValue implements ValueWriter {
   readonly #lines: boolean;
   readonly #give: Emit;
