@@ -53,7 +53,7 @@ const ONE_PLACE: readonly OnePlace[] = [
   },
   {
     pattern: /function isRecord\(|=== "object" && (\w+) !== null && !Array\.isArray\(\1\)/,
-    places: ["shared/json.ts", "daemons/worker/grammar/json_grammar.ts"],
+    places: ["shared/json.ts"],
     instead: "isRecord (shared/json.ts)",
   },
 ];

@@ -1,3 +1,4 @@
+import { reasoningEffort } from "#shared/contracts/chat_fields.ts";
 import { ORCHESTRATORD, urlOption } from "../daemons/kind.ts";
 import {
   flag,
@@ -55,6 +56,15 @@ export const SUBMIT_OPTIONS = {
   maxTokens: number("-n, --max-tokens <count>", "Generate at most this many tokens"),
   temperature: number("-t, --temperature <number>", "0 always takes the most probable token"),
   seed: number("--seed <number>", "The same seed gives the same answer"),
+  reasoningEffort: oneOf(
+    "--reasoning-effort <effort>",
+    "How hard to think before the answer, with --chat: none, minimal, low, medium, high or xhigh",
+    reasoningEffort.options,
+  ),
+  reasoningBudget: number(
+    "--reasoning-budget <count>",
+    "Think for at most this many tokens, with --chat",
+  ),
   stop: texts(
     "--stop <text...>",
     "Stop before any of these texts; give this option after the prompt",

@@ -10,6 +10,18 @@ export interface Submission {
   readonly headers: { readonly "idempotency-key"?: string };
 }
 
+/** Options that only a chat has. */
+const CHAT_FLAGS = [
+  { option: "reasoningEffort", name: "--reasoning-effort" },
+  { option: "reasoningBudget", name: "--reasoning-budget" },
+] as const;
+
+/** The option that sets a field of a task. */
+function flagOf(field: string): string {
+  if (field === "reasoning_budget_tokens") return "--reasoning-budget";
+  return `--${field.replaceAll("_", "-")}`;
+}
+
 /**
  * The task that the options of a command line describe.
  *
@@ -17,12 +29,18 @@ export interface Submission {
  */
 export function submissionOf(prompt: string, options: SubmitOptions): Submission {
   if (prompt === "") throw new UsageError("The prompt is empty: give some text, or - for stdin");
+  for (const flag of CHAT_FLAGS) {
+    if (options[flag.option] === undefined || options.chat) continue;
+    throw new UsageError(`${flag.name} needs --chat: a prompt alone has no chat template`);
+  }
   const candidate = {
     model: options.model,
     ...(options.chat ? { messages: [{ role: "user", content: prompt }] } : { prompt }),
     max_tokens: options.maxTokens,
     temperature: options.temperature,
     seed: options.seed,
+    reasoning_effort: options.reasoningEffort,
+    reasoning_budget_tokens: options.reasoningBudget,
     stop: options.stop,
     priority: options.priority,
     detached: options.detach,
@@ -33,7 +51,7 @@ export function submissionOf(prompt: string, options: SubmitOptions): Submission
   const parsed = taskRequest.safeParse(body);
   if (!parsed.success) {
     const reasons = fieldErrors(parsed.error).map(({ field, message }) =>
-      `--${field.split(".")[0]!.replaceAll("_", "-")} ${message}`
+      `${flagOf(field.split(".")[0]!)} ${message}`
     );
     throw new UsageError(reasons.join("; "));
   }

@@ -35,3 +35,15 @@ Deno.test("submissionOf() names every option that is wrong", () => {
     return true;
   });
 });
+
+Deno.test("submissionOf() sends how hard to think, which needs --chat", () => {
+  const options = { model: "demo", reasoningEffort: "low", reasoningBudget: "100" };
+  const { body } = submissionOf("hi", { ...options, chat: true });
+  assert.equal(body.reasoning_effort, "low");
+  assert.equal(body.reasoning_budget_tokens, 100);
+  assert.throws(() => submissionOf("hi", options), /--reasoning-effort needs --chat/);
+  assert.throws(
+    () => submissionOf("hi", { model: "demo", chat: true, reasoningBudget: "-1" }),
+    /--reasoning-budget /,
+  );
+});

@@ -16,6 +16,7 @@ import { mountCommon } from "./api/common.ts";
 import { mountEvents } from "./api/events.ts";
 import { OpenStreams } from "./open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
+import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountModels } from "./api/models.ts";
@@ -264,6 +265,7 @@ async function openParts(
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
+  mountLlamaServer(app, orchestrator);
 
   const { host: hostname, port } = config;
   const limits = listenLimits(config.limits);

@@ -109,6 +109,23 @@ export function createOrchestratorMetrics(
       help: "Attempts that failed and were followed by another",
     }),
     tokens: counter({ name: "tokens_out_total", help: "Tokens delivered" }),
+    reasoningTokens: counter({
+      name: "reasoning_tokens_total",
+      help: "Tokens of thinking in completed answers, which tokens_out_total counts too",
+    }),
+    calls: counter({
+      name: "tool_calls_total",
+      help: "Calls of completed answers: complete, or cut by max_tokens; none: answers that had " +
+        "tools and called none",
+      labels: ["outcome"],
+      zeros: outcomes("complete", "cut", "none"),
+    }),
+    validated: counter({
+      name: "validated_answers_total",
+      help: "Finished answers that were checked against a schema that their grammar did not hold",
+      labels: ["outcome"],
+      zeros: outcomes("valid", "invalid"),
+    }),
     spawns: counter({
       name: "spawns_total",
       help: "Workers requested from pools",

@@ -19,8 +19,8 @@ import { UsageError } from "#shared/lifecycle.ts";
 import { engineSection, namedTwice } from "./engines.ts";
 import { isWildcard } from "./address.ts";
 
-/** A draft model fits only one model. */
-const { draft_model: _draft, ...everyWorker } = llamaShape;
+/** A draft model and a chat template fit only one model. */
+const { draft_model: _draft, chat_template_file: _template, ...everyWorker } = llamaShape;
 
 /** Settings of the workers of one model, in addition to those of all workers. */
 const modelSettings = z.strictObject({

@@ -88,3 +88,19 @@ Deno.test("--check-config refuses keys that contradict each other", async () => 
     /serves m: x and y name it/,
   );
 });
+
+Deno.test("--check-config takes a chat template for one model, and refuses one for all", async () => {
+  const check = (text: string) =>
+    loadConfig(configSpec, {
+      args: ["--config", "/x.toml", "--check-config"],
+      env: () => undefined,
+      readFile: () => text,
+    });
+  const given = 'chat_template_file = "/t.jinja"\n';
+  assert.match(JSON.stringify(await check(`[worker.models.demo]\n${given}`)), /valid|ok/i);
+  await assert.rejects(check(`[worker.llama]\n${given}`), /chat_template_file/);
+  await assert.rejects(
+    check('[worker.models.demo]\nchat_template_file = ""\n'),
+    /chat_template_file/,
+  );
+});

@@ -45,6 +45,8 @@ export interface Model {
   /** CPU threads that compute; undefined if another program computes. */
   readonly threads?: number;
   readonly capabilities: readonly Capability[];
+  /** What an operator should know of the model. */
+  readonly warning?: string | undefined;
   /** Other processes that hold the model's memory. */
   readonly pids: readonly number[];
   /** Slots in use. */

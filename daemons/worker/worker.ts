@@ -229,7 +229,7 @@ export class Worker implements Daemon {
 
   async #callBack(): Promise<void> {
     const { callback_url, callback, worker_id, slots } = this.#config;
-    const { fingerprint, context, capabilities, backend, pids, savedSlots } = this.#model!;
+    const { fingerprint, context, capabilities, backend, pids, savedSlots, warning } = this.#model!;
     const body: WorkerReady = {
       worker_id,
       spawn_token: this.#parts.spawnToken ?? "none",
@@ -243,6 +243,7 @@ export class Worker implements Daemon {
       backend,
       pid: Deno.pid,
       ...(savedSlots ? { slots_key: savedSlots.key } : {}),
+      ...(warning === undefined ? {} : { warning: warning.slice(0, 1_000) }),
       ...(pids.length > 0 ? { engine_pids: [...pids] } : {}),
     };
     await sayReady(body, {

@@ -146,6 +146,37 @@ Deno.test("/tokenize gives the tokens that /execute would use", () =>
     assert.equal((await client.call(workerRoutes.tokenize, { body: { messages } })).count, 1);
   }));
 
+Deno.test("numbers of schemas and template variables keep their digits in /tokenize and /execute", () =>
+  using({}, {}, async ({ worker, client, engine }) => {
+    await whenReady(client);
+    const seen: string[] = [];
+    const { tokenizeChat } = engine;
+    engine.tokenizeChat = (chat, count) => {
+      seen.push(JSON.stringify([chat.tools[0]?.function.parameters, chat.kwargs]));
+      return tokenizeChat.call(engine, chat, count);
+    };
+    const schema = '{"enum":[1.0,12345678901234567890],"minimum":1e400}';
+    const kwargs = '{"limit":[0.10,-0]}';
+    const fields = '"messages":[{"role":"user","content":"a"}],' +
+      `"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}],` +
+      `"chat_template_kwargs":${kwargs}`;
+    for (
+      const [path, more] of [
+        ["tokenize", ""],
+        ["execute", ',"model":"m","job_id":"j","attempt":1,"max_tokens":1'],
+      ]
+    ) {
+      const reply = await fetch(`${worker.url}/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
+        body: `{${fields}${more}}`,
+      });
+      assert.equal(reply.status, 200, await reply.text());
+    }
+    const expected = `[${schema},${kwargs}]`;
+    assert.deepEqual(seen, [expected, expected]);
+  }));
+
 Deno.test("/shutdown refuses new work, lets streams end, and ends with exit code 0", () =>
   using({ next: () => 0x61, stepMs: 1 }, { stop_deadline_ms: 5000 }, async ({ worker, client }) => {
     await whenReady(client);

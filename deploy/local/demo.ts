@@ -38,6 +38,7 @@ async function ask(
     const event = jobEvent.parse({ event: message.event, data: JSON.parse(message.data) });
     if (event.event === "token") {
       ttftMs ||= performance.now() - began;
+      if (event.data.channel !== undefined) continue;
       text += event.data.t;
       show(event.data.t);
     } else if (event.event === "end") return { text, end: event.data, ttftMs };

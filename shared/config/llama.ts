@@ -13,6 +13,9 @@ const CACHE_TYPES = [
   "q4_0",
 ] as const;
 
+/** Largest file of a chat template, in bytes. */
+export const MAX_TEMPLATE_BYTES = 1024 * 1024;
+
 /**
  * Settings of llama.cpp: flags of a worker, and `[worker.llama]` of a pool manager, which starts
  * each of its workers with them. For absent settings llama.cpp's own defaults apply.
@@ -38,6 +41,10 @@ export const llamaShape = {
     ),
   draft_model: z.string().min(1).optional()
     .describe("Path of a small GGUF file with the same vocabulary, for --speculative draft"),
+  chat_template_file: z.string().min(1).optional()
+    .describe(
+      "Path of a Jinja chat template, at most 1 MiB, in place of the one in the model's file",
+    ),
   draft_tokens: z.number().int().min(1).max(256).optional()
     .describe("Most tokens to guess at once; default: 16"),
 };

@@ -28,12 +28,16 @@ export const startedData = z.object({
 
 const tokenLogprob = z.object({
   id: tokenId,
-  t: z.string().meta({ description: "The token's text; may be only a part of a character" }),
+  t: z.string().meta({
+    description: "The token's text, with U+FFFD for a part of a character",
+  }),
+  bytes: z.array(z.number().int().min(0).max(255)).optional()
+    .meta({ description: "The token's bytes, only if they are not those of t" }),
   logprob: z.number()
     .meta({ description: "Natural logarithm of the probability; -9999 if it is 0" }),
 });
 
-/** A chosen token's probability among the candidates that the request's sampling left. */
+/** A chosen token's probability, before sampling unless the request asks for it afterwards. */
 export const chosenLogprob = tokenLogprob.extend({
   top: z.array(tokenLogprob)
     .meta({ description: "The most probable candidates, most probable first" }),
@@ -42,15 +46,33 @@ export const chosenLogprob = tokenLogprob.extend({
 /** A chosen token with its probability. */
 export type ChosenLogprob = z.output<typeof chosenLogprob>;
 
+/** A call to which the text of a token event belongs. */
+export const callPart = z.object({
+  index: z.number().int().min(0).meta({ description: "Which call of the answer, from 0" }),
+  id: z.string().optional().meta({ description: "Only in the first event of a call" }),
+  name: z.string().optional().meta({ description: "Only in the first event of a call" }),
+}).meta({ id: "CallPart" });
+
+/** A call to which the text of a token event belongs. */
+export type CallPart = z.output<typeof callPart>;
+
 export const tokenData = z.object({
-  t: z.string().meta({ description: "Text; whole UTF-8 characters only" }),
+  t: z.string().meta({
+    description: "Text of the channel; whole UTF-8 characters only. It may be empty",
+  }),
   i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
   ids: z.array(tokenId).optional().meta({ description: "Token ids; only with ?ids=true" }),
   logprobs: z.array(chosenLogprob).optional()
     .meta({ description: "One for each token of the event; only if the request asks for them" }),
-  channel: z.enum(["reasoning"]).optional()
-    .meta({ description: "reasoning: the model's thinking before its answer; absent: the answer" }),
+  channel: z.enum(["reasoning", "call"]).optional().meta({
+    description: "reasoning: the model's thinking before its answer; call: the arguments of a " +
+      "call, as the model writes them; absent: the answer",
+  }),
+  call: callPart.optional().meta({ description: "Only with channel call, and always then" }),
 }).meta({ id: "TokenEvent" });
+
+/** Data of the `token` event. */
+export type TokenData = z.output<typeof tokenData>;
 
 export const metricsData = z.object({
   tokens_out: z.number().int().min(0),
@@ -71,7 +93,15 @@ export const endData = z.object({
   }),
   decode_time_ms: z.number().min(0),
   stop_reason: stopReason,
-  tool_calls: z.array(toolCall).optional(),
+  tool_calls: z.array(toolCall).optional().meta({
+    description: "All calls; with stop_reason MAX_TOKENS, the last one's arguments may be cut",
+  }),
+  reasoning_tokens: z.number().int().min(0).optional()
+    .meta({ description: "Tokens of thinking, which tokens_out counts too" }),
+  validated: z.boolean().optional().meta({
+    description: "Whether the finished answer satisfies its schemas. Absent if the grammar held " +
+      "all of them, if it was cut off, or if it could not be checked wholly",
+  }),
   seed: z.number().int().min(0),
 }).meta({ id: "EndEvent" });
 

@@ -3,6 +3,7 @@ import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
 import { device, unusableModel, workerState } from "./pool.ts";
 import { modelName } from "./request.ts";
+import { toolCall } from "./tools.ts";
 
 /** States of a job, from submission to its end. */
 export const jobStatus = z.enum([
@@ -54,6 +55,8 @@ export const usage = z.object({
   tokens_in: z.number().int().min(0),
   tokens_cached: z.number().int().min(0),
   tokens_out: z.number().int().min(0),
+  reasoning_tokens: z.number().int().min(0).optional()
+    .meta({ description: "Tokens of thinking, which tokens_out counts too" }),
 }).meta({
   id: "Usage",
   description: "Tokens of an ended job. For a cancelled or failed job, tokens_in is the part of " +
@@ -70,7 +73,16 @@ export const jobView = z.object({
   first_token_at: timestamp.optional(),
   ended_at: timestamp.optional(),
   attempts: z.array(attempt),
-  output: z.string().optional(),
+  output: z.string().optional().meta({
+    description: "The answer's text, without thoughts and calls, as far as it was delivered",
+  }),
+  reasoning: z.string().optional().meta({ description: "The model's thinking" }),
+  tool_calls: z.array(toolCall).optional().meta({
+    description: "The answer's calls; unless the job is completed, the last one may be cut",
+  }),
+  validated: z.boolean().optional().meta({
+    description: "Whether the finished answer satisfies its schemas, if that was checked",
+  }),
   usage: usage.optional(),
   stop_reason: stopReason.optional().meta({
     description: "Why generation ended; only of a completed job",
@@ -82,7 +94,9 @@ export const jobView = z.object({
 export type JobView = z.output<typeof jobView>;
 
 export const jobPage = z.object({
-  tasks: z.array(jobView.omit({ output: true })),
+  tasks: z.array(
+    jobView.omit({ output: true, reasoning: true, tool_calls: true, validated: true }),
+  ),
   next_cursor: z.string().optional(),
 }).meta({ id: "JobPage" });
 
@@ -138,6 +152,9 @@ export const modelView = z.object({
   workers: z.array(identifier),
   load_error: z.string().optional()
     .meta({ description: "Why the last attempt to load it failed; absent once a load succeeds" }),
+  warning: z.string().optional().meta({
+    description: "What a worker says of it: its chat template fails, or it has none",
+  }),
   ambiguous_aliases: z.array(z.string())
     .meta({ description: "Aliases that another model has too, and that therefore name neither" }),
   fit: z.array(modelFit).optional().meta({

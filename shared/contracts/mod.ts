@@ -10,6 +10,8 @@ export * from "./dialect.ts";
 export * from "./events.ts";
 export * from "./job.ts";
 export * from "./keys.ts";
+export * from "./llamacpp/dialect.ts";
+export * from "./llamacpp/infill.ts";
 export * from "./openai/chat.ts";
 export * from "./openai/common.ts";
 export * from "./openai/completions.ts";

@@ -13,6 +13,7 @@ import {
 } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
+import { llamaRoutes } from "./llamacpp/infill.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import {
@@ -23,7 +24,7 @@ import {
   poolState,
   reloadRequest,
 } from "./pool.ts";
-import { modelName, taskRequest } from "./request.ts";
+import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { sessionView, signIn } from "./session.ts";
 
@@ -57,6 +58,7 @@ export const orchestratorRoutes = {
     role: "client",
     headers: z.object({ "idempotency-key": idempotencyKey.optional() }),
     body: taskRequest,
+    exact: EXACT_FIELDS,
     status: 202,
     reply: taskAccepted,
     kind: "maybe-stream",
@@ -359,6 +361,7 @@ export const orchestratorRoutes = {
     ],
   }),
   ...openaiRoutes,
+  ...llamaRoutes,
   listKeys: defineRoute({
     method: "GET",
     path: "/v2/keys",

@@ -107,6 +107,9 @@ export const poolWorker = z.object({
   slots: z.number().int().min(1),
   active: z.number().int().min(0),
   memory_bytes: bytes,
+  warning: z.string().max(1_000).optional().meta({
+    description: "What an operator should know of its model: chats fail, or are written as ChatML",
+  }),
   heir_of: z.array(identifier).max(256).optional().meta({
     description: "Ended workers whose saved slots it was given",
   }),
@@ -234,6 +237,9 @@ export const workerReady = z.strictObject({
   pid: z.number().int().min(1),
   slots_key: sha256.optional().meta({
     description: "Key of the saved slots that it can restore; absent if it cannot restore any",
+  }),
+  warning: z.string().max(1_000).optional().meta({
+    description: "What an operator should know of its model",
   }),
   engine_pids: z.array(z.number().int().min(1)).max(1024).optional().meta({
     description: "Other processes that hold the model's memory for the worker",

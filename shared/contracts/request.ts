@@ -1,5 +1,6 @@
 import { isRecord } from "../json.ts";
 import { z } from "zod";
+import { chatShape, checkChatFields, noTemplate } from "./chat_fields.ts";
 import { identifier, milliseconds, tokenId } from "./common.ts";
 import { checkTools, toolCall, toolShape } from "./tools.ts";
 
@@ -15,7 +16,11 @@ export const message = z.discriminatedUnion("role", [
   z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
   z.strictObject({
     role: z.literal("assistant"),
-    content: z.string(),
+    content: z.string().nullish().transform((text) => text ?? "")
+      .meta({ description: "null, absent or empty: it has only calls, or only thoughts" }),
+    reasoning_content: z.string().optional().meta({
+      description: "Its thoughts; most chat templates leave out those of earlier turns",
+    }),
     tool_calls: z.array(toolCall).min(1).max(128).optional(),
   }),
   z.strictObject({
@@ -53,10 +58,15 @@ export const samplingShape = {
 
 const stopString = z.string().min(1).max(256);
 
+const contextFile = z.strictObject({
+  filename: z.string().max(4096),
+  text: z.string(),
+}).meta({ id: "ContextFile" });
+
 /** What to generate; shared by `/v2/tasks` and `/execute`. */
 export const requestShape = {
   model: modelName,
-  prompt: z.string().min(1).optional(),
+  prompt: z.string().optional().meta({ description: "Empty only with a suffix" }),
   prompt_tokens: z.array(tokenId).min(1).optional(),
   messages: z.array(message).min(1).max(4096).optional(),
   max_tokens: z.number().int().min(1).max(1_000_000).optional()
@@ -65,18 +75,37 @@ export const requestShape = {
     }),
   ...samplingShape,
   stop: z.array(stopString).max(4).default([]),
+  suffix: z.string().optional().meta({
+    description: "Text behind what is generated: the model fills in between prompt and suffix, " +
+      "if it was trained to",
+  }),
+  context_files: z.array(contextFile).max(1024).optional().meta({
+    description:
+      "Other files of the project, the most relevant last, for a prompt with a suffix; " +
+      "cut from their beginning if they do not fit",
+  }),
+  special: z.boolean().optional().meta({
+    description: "true: the text of control tokens in the prompt becomes those tokens; default: " +
+      "it stays text",
+  }),
   json_schema: z.record(z.string(), z.unknown()).optional(),
   json_schema_strict: z.boolean().optional().meta({
     description:
-      "false: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
-      "ignored instead of refused; default: true",
+      "A grammar holds what it can of the schema either way. true: what it cannot hold " +
+      "(uniqueItems, contains, …) is checked on the finished answer, see validated of its end " +
+      "event; default: true",
   }),
   grammar: z.string().min(1).max(65_536).optional().meta({ description: "GBNF" }),
   ...toolShape,
+  ...chatShape,
   logprobs: z.number().int().min(0).max(20).optional().meta({
     description:
-      "Send each token's logprob and those of this many most probable candidates, after the " +
-      "request's own sampling parameters",
+      "Send each token's logprob and those of this many most probable candidates, as the model " +
+      "gives them, before sampling",
+  }),
+  post_sampling_probs: z.boolean().optional().meta({
+    description: "true: logprobs are those after the request's own sampling parameters, of the " +
+      "candidates that these left",
   }),
   lora: z.string().min(1).max(128).optional()
     .meta({ description: "Name of an adapter that the worker was started with" }),
@@ -98,6 +127,14 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
       message: `exactly one of prompt, prompt_tokens and messages is needed: found ${found}`,
     });
   }
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if (request["prompt"] === "" && request["suffix"] === undefined) {
+    refuse("prompt", "must not be empty without a suffix");
+  }
+  if (request["context_files"] !== undefined && request["suffix"] === undefined) {
+    refuse("context_files", "needs a suffix");
+  }
   if (request["json_schema"] !== undefined && request["grammar"] !== undefined) {
     context.addIssue({
       code: "custom",
@@ -105,12 +142,29 @@ function checkRequest(request: Record<string, unknown>, context: z.RefinementCtx
       message: "give either grammar or json_schema, not both",
     });
   }
+  for (const field of ["suffix", "special"]) {
+    if (request[field] === undefined || request["prompt"] !== undefined) continue;
+    context.addIssue({ code: "custom", path: [field], message: "needs a prompt, given as text" });
+  }
+  if (request["post_sampling_probs"] === true && request["logprobs"] === undefined) {
+    const message = "needs logprobs";
+    context.addIssue({ code: "custom", path: ["post_sampling_probs"], message });
+  }
   checkTools(request, context);
+  checkChatFields(request, context);
 }
+
+/** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
+export const EXACT_FIELDS: readonly string[] = [
+  "json_schema",
+  "parameters",
+  "chat_template_kwargs",
+];
 
 /** Body of `POST /v2/tasks`. */
 export const taskRequest = z.strictObject({
   ...requestShape,
+  chat_template: noTemplate,
   session_id: identifier.optional(),
   priority: z.enum(["interactive", "batch"]).default("interactive"),
   deadline_ms: milliseconds.min(1).optional()

@@ -20,6 +20,11 @@ export interface Route {
   readonly headers?: z.ZodObject;
   /** If it accepts undefined, callers may leave out the body and its content type. */
   readonly body?: z.ZodType;
+  /**
+   * Names of fields of the body that hold the caller's own JSON: in their objects and lists, numbers
+   * keep their digits (`shared/exact_json.ts`).
+   */
+  readonly exact?: readonly string[];
   /** Status of success. */
   readonly status: 200 | 202;
   /** When success is 204 without a body, as text for OpenAPI; absent: never. */

@@ -1,12 +1,10 @@
 import { z } from "zod";
 
 /** Most functions of one request. */
-const MAX_TOOLS = 128;
+const MAX_TOOLS = 1024;
 
-const functionName = z.string().regex(
-  /^[A-Za-z0-9_.-]{1,64}$/,
-  "must be 1 to 64 letters, digits, underscores, dots or dashes",
-);
+/** Any text: agents call tools `server/tool`, `a:b` or with spaces. */
+const functionName = z.string().min(1).max(256);
 
 /** A function that the model may call, in OpenAI's shape. */
 export const tool = z.object({
@@ -14,12 +12,13 @@ export const tool = z.object({
   function: z.object({
     name: functionName,
     description: z.string().optional(),
-    parameters: z.record(z.string(), z.unknown()).optional()
-      .meta({ description: "JSON schema of the arguments; absent: no arguments" }),
+    parameters: z.record(z.string(), z.unknown()).nullable()
+      .transform((schema) => schema ?? undefined).optional()
+      .meta({ description: "JSON schema of the arguments; absent or null: no arguments" }),
     strict: z.boolean().nullish().meta({
       description:
-        "true: keywords of the schema that a grammar cannot express (pattern, allOf, …) are " +
-        "refused; otherwise they are ignored",
+        "A grammar holds a call that must be made to what it can of the schema. true: a call that " +
+        "no grammar holds is checked when the answer is finished, see validated of its end event",
     }),
   }),
 }).meta({ id: "Tool" });
@@ -46,7 +45,7 @@ export const toolChoice = z.union([
   z.object({ type: z.literal("function"), function: z.object({ name: functionName }) }),
 ], { error: 'must be "none", "auto", "required", or name a function' });
 
-/** Fields of a request about tools. */
+/** Fields of a request about tools. Beside a schema or grammar, an answer is calls or fits it. */
 export const toolShape = {
   tools: z.array(tool).max(MAX_TOOLS).optional(),
   tool_choice: toolChoice.optional().meta({ description: "Default: auto" }),
@@ -86,14 +85,12 @@ export function checkTools(request: Record<string, unknown>, context: z.Refineme
     ...(choice.success ? { tool_choice: choice.data } : {}),
   };
   const names = (tools.data ?? []).map((each) => each.function.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) refuse("tools", `name the function "${twice}" twice`);
   if (demandedTools(fields)?.length === 0) {
     refuse("tool_choice", "asks for a tool that is not there");
   }
   if (offeredTools(fields).length === 0) return;
   if (request["messages"] === undefined) refuse("tools", "need messages");
-  if (request["json_schema"] !== undefined || request["grammar"] !== undefined) {
-    refuse("tools", "cannot be given beside a grammar or a JSON schema of the answer");
-  }
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { chatShape } from "./chat_fields.ts";
 import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.ts";
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
-import { executeRequest, message, modelName } from "./request.ts";
+import { EXACT_FIELDS, executeRequest, message, modelName, requestShape } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 
@@ -55,6 +56,12 @@ export const tokenizeRequest = z.strictObject({
   prompt: z.string().optional(),
   messages: z.array(message).min(1).optional(),
   tools: z.array(tool).optional(),
+  suffix: requestShape.suffix,
+  context_files: requestShape.context_files,
+  special: requestShape.special,
+  reasoning_effort: chatShape.reasoning_effort,
+  chat_template_kwargs: chatShape.chat_template_kwargs,
+  continue_final_message: chatShape.continue_final_message,
 }).refine(
   (body) => (body.prompt === undefined) !== (body.messages === undefined),
   { message: "exactly one of prompt and messages is needed", path: ["prompt"] },
@@ -122,6 +129,7 @@ export const workerRoutes = {
     tag,
     role: "worker",
     body: executeRequest,
+    exact: EXACT_FIELDS,
     status: 200,
     kind: "stream",
     event: workerEvent,
@@ -146,6 +154,7 @@ export const workerRoutes = {
     tag,
     role: "worker",
     body: tokenizeRequest,
+    exact: EXACT_FIELDS,
     status: 200,
     reply: tokenizeReply,
     kind: "json",

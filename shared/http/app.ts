@@ -218,9 +218,9 @@ async function validate(
   const params = check(route.params, context.req.param());
   const query = check(route.query, context.req.query());
   const headers = check(route.headers, context.req.header());
-  const body = route.body
-    ? check(route.body, isLeftOut(route, request) ? undefined : await readJsonBody(request, limits))
-    : undefined;
+  const readBody = async () =>
+    isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route.exact);
+  const body = route.body ? check(route.body, await readBody()) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
   return { params, query, headers, body } as unknown as RouteInput<Route>;
 }

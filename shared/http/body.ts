@@ -1,6 +1,7 @@
 import { systemClock } from "../clock.ts";
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
+import { parseExactJson } from "../exact_json.ts";
 
 /** Limits of a request body. */
 export interface BodyLimits {
@@ -13,9 +14,14 @@ export interface BodyLimits {
 /**
  * Reads a JSON body within its limits.
  *
+ * @param exact Names of the fields in which numbers keep their digits.
  * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST`.
  */
-export async function readJsonBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
+export async function readJsonBody(
+  request: Request,
+  limits: BodyLimits = {},
+  exact: readonly string[] = [],
+): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new LlorchError(
@@ -34,7 +40,7 @@ export async function readJsonBody(request: Request, limits: BodyLimits = {}): P
     });
   }
   try {
-    return JSON.parse(decoded);
+    return parseExactJson(decoded, exact);
   } catch (error) {
     const reason = decoded.trim() === "" ? "it is empty" : (error as Error).message;
     throw invalidRequest([{ field: "", message: `the body is not JSON: ${reason}` }]);

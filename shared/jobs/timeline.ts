@@ -49,10 +49,13 @@ function waitOf({ created_at, attempts: [first] }: JobView): string {
   return `for ${formatDuration(waitMs)}`;
 }
 
-function endOf({ error, usage, stop_reason }: JobView): string {
+function endOf({ error, usage, stop_reason, validated }: JobView): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
   if (usage === undefined) return "";
-  const { tokens_in, tokens_cached, tokens_out } = usage;
+  const { tokens_in, tokens_cached, tokens_out, reasoning_tokens } = usage;
   const why = stop_reason === undefined ? "" : `${stop_reason}: `;
-  return `${why}${tokens_out} tokens out, ${tokens_in} in (${tokens_cached} of them from the cache)`;
+  const thinking = reasoning_tokens ? ` (${reasoning_tokens} of them thinking)` : "";
+  const invalid = validated === false ? "; the answer does not satisfy its schema" : "";
+  return `${why}${tokens_out} tokens out${thinking}, ` +
+    `${tokens_in} in (${tokens_cached} of them from the cache)${invalid}`;
 }

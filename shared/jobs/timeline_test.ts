@@ -37,6 +37,12 @@ Deno.test("timeline() lists attempts with their reasons, and the end with its us
   ]);
 });
 
+Deno.test("timeline() says that an answer does not satisfy its schema", () => {
+  const last = (validated: boolean) => timeline({ ...job, validated }).at(-1)?.[2] ?? "";
+  assert.match(last(false), /; the answer does not satisfy its schema$/);
+  assert.equal(last(true), timeline(job).at(-1)?.[2]);
+});
+
 Deno.test("timeline() of a waiting job ends with the current time", () => {
   const { ended_at: _ended, first_token_at: _first, usage: _usage, ...waiting } = job;
   assert.deepEqual(timeline({ ...waiting, status: "queued", attempts: [] }).slice(1), [

@@ -6,6 +6,7 @@
 import { runMain, UsageError } from "#shared/lifecycle.ts";
 import { columns } from "#shared/columns.ts";
 import { durableAccepts } from "./accept.ts";
+import { answerCosts } from "./answers/answers.ts";
 import type { Bench } from "./bench.ts";
 import { cliDownload } from "./cli_download.ts";
 import { cliStart } from "./cli_start.ts";
@@ -25,6 +26,7 @@ const BENCHES: Readonly<
   Record<string, readonly Bench[] | ((args: readonly string[]) => readonly Bench[])>
 > = {
   accept: [durableAccepts],
+  answers: [answerCosts],
   cli: [cliStart, cliDownload],
   consoles: [openConsoles],
   idle: [idleHost],

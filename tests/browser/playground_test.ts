@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { ROOT as TOKEN, withGuarded } from "../../daemons/orchestratord/testing/guarded.ts";
-import { accessible, browserTest, signIn, withBrowser } from "../support/browser.ts";
+import { accessible, browserTest, keep, signIn, withBrowser } from "../support/browser.ts";
 import { until } from "../support/stack.ts";
 
 async function visit(page: Page, name: string): Promise<void> {
@@ -102,6 +102,74 @@ browserTest("a chat survives a visit to another page, and is gone after a sign-o
       await page.getByText("Ask something.").waitFor();
       assert.equal(await page.getByLabel("Message").inputValue(), "");
       assert.equal(await page.locator(".turn").count(), 0);
+    });
+  });
+});
+
+browserTest("thoughts are folded, calls grow, and their results go back to the model", async () => {
+  await withGuarded({}, async ({ url, pool: open }) => {
+    const pool = await open();
+    const part = (t: string, name?: string) => ({
+      ...{ t, ids: [1], channel: "call" as const },
+      call: { index: 0, ...(name ? { id: "abcdefgh1", name } : {}) },
+    });
+    pool.tokens = 4;
+    pool.onSpawn = (_, worker) => {
+      worker.script = [
+        { t: "The weather is not known to me.", ids: [1], channel: "reasoning" },
+        { t: "I look.", ids: [1] },
+        part("", "weather"),
+        part('{"city": '),
+        part('"Bern"}'),
+      ];
+      worker.endFields = { stop_reason: "TOOL_CALLS", reasoning_tokens: 1 };
+    };
+    await withBrowser(async (browser) => {
+      const page = await browser.open(url);
+      await signIn(page, TOKEN);
+      await visit(page, "Playground");
+      const tools = page.getByLabel("Tools");
+      await tools.fill("{");
+      await page.getByRole("alert").getByText(/^Tools are not JSON: /).waitFor();
+      await page.getByLabel("Message").fill("How is the weather in Bern?");
+      assert.equal(await page.getByRole("button", { name: "Send" }).isDisabled(), true);
+      const tool = { type: "function", function: { name: "weather" } };
+      await tools.fill(JSON.stringify([tool]));
+      await page.getByLabel("Thinking").selectOption("low");
+      const asked = page.waitForRequest("**/v1/chat/completions");
+      await page.getByRole("button", { name: "Send" }).click();
+      const body = (await asked).postDataJSON();
+      assert.deepEqual([body.reasoning_effort, body.tools], ["low", [tool]]);
+
+      await page.locator(".call code").getByText('{"city":', { exact: true }).waitFor();
+      pool.only().allow(Infinity);
+      await page.locator(".call code").getByText('{"city": "Bern"}', { exact: true }).waitFor();
+      const thoughts = page.getByText("The weather is not known to me.");
+      assert.equal(await thoughts.isVisible(), false);
+      await page.getByText("Thoughts", { exact: true }).click();
+      await thoughts.waitFor();
+      await page.getByText(/, 1 of them thinking, .*, tool_calls$/).waitFor();
+      await accessible(page);
+
+      pool.only().script = [{ t: "It rains.", ids: [1] }];
+      pool.only().endFields = { stop_reason: "EOS" };
+      await page.getByLabel("Result of weather").fill("rain");
+      const answered = page.waitForRequest("**/v1/chat/completions");
+      await page.keyboard.press("Enter");
+      assert.deepEqual((await answered).postDataJSON().messages.slice(1), [
+        {
+          role: "assistant",
+          content: "I look.",
+          reasoning_content: "The weather is not known to me.",
+          tool_calls: [{
+            ...{ id: "abcdefgh1", type: "function" },
+            function: { name: "weather", arguments: '{"city": "Bern"}' },
+          }],
+        },
+        { role: "tool", content: "rain", tool_call_id: "abcdefgh1" },
+      ]);
+      await page.locator(".turn.assistant p").getByText("It rains.").waitFor();
+      await keep(page, "playground_calls");
     });
   });
 });

@@ -109,6 +109,11 @@ function checkError(name: string, call: Case, body: unknown): unknown {
     if (call.fields) assert.equal(error.param, call.fields[0], name);
     return error;
   }
+  const { dialect } = call.route;
+  if (dialect) {
+    assert.equal(dialect.readError(body)?.code, call.error, name);
+    return;
+  }
   const { error } = errorBody.parse(body);
   assert.equal(error.code, call.error, name);
   assert.equal(error.retriable, ERROR_CODES[error.code].retriable, name);

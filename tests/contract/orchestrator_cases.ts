@@ -4,6 +4,34 @@ import { type Case, check, TASK as task } from "./contract.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
 
+const ask = { model: "counter", messages: chat.messages, max_tokens: 5 };
+
+const gap = { model: "counter", input_prefix: "w7", input_suffix: "w9", n_predict: 3 };
+
+/** How a model thinks, and what its template gets. */
+const SWITCHES = {
+  reasoning_effort: "low",
+  reasoning_budget_tokens: 9,
+  chat_template_kwargs: { enable_thinking: false },
+  continue_final_message: false,
+};
+
+/** A conversation as lenient clients write it. */
+const TURNS = [
+  { role: "user", content: [{ type: "text", text: "w1" }, { type: "text", text: "w7" }] },
+  {
+    role: "assistant",
+    content: null,
+    reasoning_content: "hm",
+    tool_calls: [{
+      ...{ id: "c", type: "function" },
+      function: { name: "server/list: all", arguments: { at: 1 } },
+    }],
+  },
+  { role: "tool", content: "w7" },
+];
+const TOOLS = [{ type: "function", function: { name: "server/list: all", parameters: null } }];
+
 /** Calls of orchestratord's routes, with the expected errors. */
 export async function orchestratorCases(stack: Stack, state: PoolState): Promise<Case[]> {
   const r = orchestratorRoutes;
@@ -50,6 +78,32 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       body: { ...task, tool_choice: "required", lora: 1 },
       error: "INVALID_REQUEST",
       fields: ["tool_choice", "lora"],
+    },
+    { route: r.submit, body: { ...ask, ...SWITCHES, reasoning_format: "none" } },
+    {
+      route: r.submit,
+      body: {
+        ...ask,
+        reasoning_effort: "most",
+        reasoning_budget_tokens: -1,
+        chat_template_kwargs: { messages: [] },
+        chat_template: "x",
+        suffix: "x",
+        special: true,
+        continue_final_message: true,
+        post_sampling_probs: true,
+      },
+      error: "INVALID_REQUEST",
+      fields: [
+        "reasoning_effort",
+        "reasoning_budget_tokens",
+        "chat_template_kwargs.messages",
+        "chat_template",
+        "suffix",
+        "special",
+        "post_sampling_probs",
+        "continue_final_message",
+      ],
     },
     { route: r.submit, body: "{", error: "INVALID_REQUEST" },
     { route: r.submit, body: "[]", error: "INVALID_REQUEST" },
@@ -252,18 +306,74 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       error: "INVALID_REQUEST",
       fields: ["top_logprobs"],
     },
+    {
+      route: r.chat,
+      body: { ...chat, ...SWITCHES, thinking_budget_tokens: 9 },
+    },
+    { route: r.chat, body: { ...chat, enable_thinking: true } },
+    { route: r.chat, body: { ...chat, messages: TURNS, tools: TOOLS, stream: true } },
+    {
+      route: r.chat,
+      body: {
+        ...chat,
+        reasoning_effort: "most",
+        reasoning_format: "x",
+        chat_template_kwargs: { a: "x".repeat(20_000) },
+        chat_template: "x",
+        add_generation_prompt: false,
+      },
+      error: "INVALID_REQUEST",
+      fields: [
+        "chat_template",
+        "reasoning_effort",
+        "reasoning_format",
+        "chat_template_kwargs",
+        "add_generation_prompt",
+      ],
+    },
     { route: r.chat, body: { ...chat, n: 17 }, error: "INVALID_REQUEST", fields: ["n"] },
     { route: r.chat, body: { ...chat, best_of: 2 }, error: "INVALID_REQUEST", fields: ["best_of"] },
     { route: r.chat, body: { model: "counter" }, error: "INVALID_REQUEST", fields: ["messages"] },
     { route: r.completions, body: task },
     { route: r.completions, body: { ...task, stream: true, logprobs: 1 } },
     { route: r.completions, body: { ...task, prompt: ["w1", "w7"], n: 2 } },
+    { route: r.completions, body: { ...task, special: false, suffix: null } },
+    {
+      route: r.completions,
+      body: { ...task, prompt: [1], suffix: "x", post_sampling_probs: true, chat_template: "x" },
+      error: "INVALID_REQUEST",
+      fields: ["chat_template", "suffix", "post_sampling_probs"],
+    },
     { route: r.completions, body: { ...task, model: "nope" }, error: "MODEL_NOT_FOUND" },
     {
       route: r.completions,
       body: { ...task, prompt: "", echo: true },
       error: "INVALID_REQUEST",
       fields: ["prompt"],
+    },
+    // The counter has no tokens for a gap.
+    {
+      route: r.completions,
+      body: { ...task, suffix: "w9" },
+      error: "INVALID_REQUEST",
+      fields: ["suffix"],
+    },
+    {
+      route: r.infill,
+      body: { ...gap, input_extra: [{ text: "w1" }], stream: true },
+      error: "INVALID_REQUEST",
+    },
+    {
+      route: r.infill,
+      body: { model: "counter", input_prefix: "a", n_probs: 2, logit_bias: [[1, 2]] },
+      error: "INVALID_REQUEST",
+    },
+    { route: r.completions, body: { model: "gap", prompt: "", suffix: "w9" } },
+    { route: r.infill, body: { ...gap, model: "gap" } },
+    { route: r.infill, body: { ...gap, model: "gap", n_predict: 0, stream: true } },
+    {
+      route: r.infill,
+      body: { ...gap, model: "gap", input_extra: [{ text: "w1" }], stream: true },
     },
     { route: r.embeddings, body: { model: "counter", input: "w7" } },
     {

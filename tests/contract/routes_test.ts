@@ -9,7 +9,7 @@ import {
   workerRoutes,
 } from "#shared/contracts/mod.ts";
 import { writeEncoderModel } from "../support/encoder_model.ts";
-import { counterModel } from "../support/models.ts";
+import { counterModel, writeGapModel } from "../support/models.ts";
 import { until, withStack } from "../support/stack.ts";
 import { type Case, check, send } from "./contract.ts";
 import { poolCases, spawnCase, workerCases } from "./host_cases.ts";
@@ -39,6 +39,7 @@ Deno.test("every route keeps its contract, on error paths too", async (t) => {
   const stateDir = await Deno.makeTempDir({ prefix: "llorch-test-" });
   try {
     const models = dirname(counterModel());
+    writeGapModel(join(models, "gap.gguf"));
     writeEncoderModel(join(models, "ranker.gguf"), { purpose: "rank" });
     const env = { LLORCH_SAVED_SLOTS_MAX_BYTES: "100000000" };
     await withStack({ models, model: "counter", stateDir, env }, async (stack) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes } from "#shared/contracts/mod.ts";
 import { writeEncoderModel } from "../support/encoder_model.ts";
+import { writeGapModel } from "../support/models.ts";
 import { withService } from "../support/service.ts";
 import { ROOT } from "../support/stack.ts";
 
@@ -35,6 +36,7 @@ Deno.test("every command of the guide works unchanged", async () => {
   try {
     await Deno.copyFile(join(ROOT, "catalog/demo/demo.gguf"), join(models, "demo.gguf"));
     writeEncoderModel(join(models, "rank.gguf"), { purpose: "rank" });
+    writeGapModel(join(models, "code.gguf"));
     await withService(models, async ({ orchestratord }) => {
       const script = BLOCKS.join("\n").replaceAll(BASE, orchestratord.url);
       const { code, stdout, stderr } = await new Deno.Command("bash", {

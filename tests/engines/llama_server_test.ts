@@ -6,6 +6,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
+import { readSse } from "#shared/http/sse.ts";
+import { fromEvents, type RawEvent } from "../conformance/models/answers.ts";
+import { ANSWER, CALLS, SCRIPTS, THOUGHT } from "../conformance/models/families.ts";
+import { familyOf, writeFamily } from "../conformance/models/family_file.ts";
+import { ask } from "../conformance/models/table.ts";
+import { llamaSource } from "../support/llama_source.ts";
 import { PEER_TOOL, whyNoPeer } from "../support/peer.ts";
 import { type Service, withService } from "../support/service.ts";
 import { slowCounterModel } from "../support/slow_counter.ts";
@@ -133,6 +139,45 @@ Deno.test({
       server = await serverOf(third.pid);
     });
     assert.equal(isAlive(server), false, "a clean stop ends the server too");
+  },
+});
+
+Deno.test({
+  name: title("llama-server: thoughts come apart, and a call's arguments as they grow"),
+  ignore: reason !== undefined,
+  async fn() {
+    const source = await llamaSource();
+    assert.ok("folder" in source);
+    const models = await Deno.makeTempDir({ prefix: "llorch-models-" });
+    const family = familyOf("Qwen 3");
+    await writeFamily(join(models, "qwen.gguf"), family, source.folder);
+    try {
+      await withLlamaServer(models, async ({ orchestratord }) => {
+        for (const script of SCRIPTS) {
+          const request = { model: "qwen", ...ask(family, script) };
+          const response = await fetch(`${orchestratord.url}/v2/tasks`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(request),
+          });
+          const { job_id } = await response.json();
+          const events: RawEvent[] = [];
+          const stream = await fetch(`${orchestratord.url}/v2/tasks/${job_id}/events`);
+          for await (const { event, data } of readSse(stream.body!)) {
+            events.push({ event, data: JSON.parse(data) });
+          }
+          const answer = fromEvents(events);
+          assert.equal(answer.reasoning.trim(), THOUGHT, script);
+          assert.equal(answer.content.trim(), script === "text" ? ANSWER : "", script);
+          const calls = script === "text" ? [] : script === "single" ? CALLS.slice(0, 1) : CALLS;
+          assert.deepEqual(answer.calls.map(({ name }) => name), calls.map(({ name }) => name));
+          assert.ok(answer.pieces.reasoning > 3);
+          if (calls.length > 0) assert.ok(answer.pieces.calls[0]! > 3, "it grows");
+        }
+      });
+    } finally {
+      await Deno.remove(models, { recursive: true });
+    }
   },
 });
 

@@ -172,6 +172,21 @@ export function writeCallerModel(path: string, { context = 4096 } = {}): void {
 }
 
 /**
+ * Writes a model that fills gaps: after the mark of a gap it counts from ` w1` to ` w9`, and ends. It
+ * has all marks that Qwen has.
+ */
+export function writeGapModel(path: string, { context = 4096 } = {}): void {
+  const extra = [
+    ...["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"],
+    ...["<|repo_name|>", "<|file_sep|>"],
+  ];
+  const vocabulary = wordVocabulary(10, { extra });
+  const words = Array.from({ length: 9 }, (_, index) => vocabulary.number(index + 1));
+  const follows = inOrder([vocabulary.extra(2), ...words, vocabulary.eos]);
+  writeSuccessorModel(path, { name: "gap", follows, vocabulary, context });
+}
+
+/**
  * Writes a Llama-shaped model with real attention and seeded random weights, of any size.
  *
  * Control and byte tokens have an output row of zeros, so that greedy decoding generates words and

@@ -193,9 +193,11 @@ export async function run(client: Client, task: TaskRequestInput | string): Prom
   return received;
 }
 
-/** The joined text of token events. */
+/** The joined text of the answer in token events, without thoughts and calls. */
 export function textOf(events: readonly JobEvent[]): string {
-  return events.map((each) => each.event === "token" ? each.data.t : "").join("");
+  return events.map((each) =>
+    each.event === "token" && each.data.channel === undefined ? each.data.t : ""
+  ).join("");
 }
 
 /** The numbers that the counter model generated. */

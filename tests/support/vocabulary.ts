@@ -1,7 +1,7 @@
 import type { GgufValue } from "./gguf_writer.ts";
 
 /** GGUF's numbers of the kinds of tokens. */
-const KIND = { normal: 1, unknown: 2, control: 3, user: 4, byte: 6 } as const;
+export const KIND = { normal: 1, unknown: 2, control: 3, user: 4, byte: 6 } as const;
 
 /** A SentencePiece vocabulary. */
 export interface Vocabulary {
@@ -80,7 +80,7 @@ export function wordVocabulary(
 }
 
 /** Characters that stand for bytes in a byte-pair vocabulary, as GPT-2 writes them. */
-const BYTE_LETTERS: readonly string[] = (() => {
+export const BYTE_LETTERS: readonly string[] = (() => {
   const isPlain = (byte: number) =>
     byte > 0x20 && byte < 0x7f || byte > 0xa0 && byte < 0xad || byte > 0xad;
   let others = 0;

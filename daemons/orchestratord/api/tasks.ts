@@ -6,6 +6,7 @@ import {
   type JobView,
   orchestratorRoutes as routes,
 } from "#shared/contracts/mod.ts";
+import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { encodeSseComment, formatSse } from "#shared/http/sse.ts";
@@ -103,8 +104,7 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.getTask, async ({ params, caller }) => {
     const row = await store.get(params.id);
     if (!row || !mayTouch(caller, row.tenant)) throw jobNotFound(params.id);
-    const output = await readOutput(params.id);
-    return { ...toView(row), ...(row.request && output !== undefined ? { output } : {}) };
+    return { ...toView(row), ...row.request ? await readAnswer(params.id) : {} };
   });
 
   app.mount(routes.listTasks, async ({ query, caller }) => {
@@ -128,15 +128,27 @@ export function mountTasks(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.cancelTask, ({ params, caller }) => cancel(params.id, caller));
   app.mount(routes.deleteTask, ({ params, caller }) => cancel(params.id, caller));
 
-  async function readOutput(jobId: string): Promise<string | undefined> {
-    let text: string | undefined;
+  /** What a job has delivered: no output while there is nothing of it. */
+  async function readAnswer(
+    jobId: string,
+  ): Promise<Pick<JobView, "output" | "reasoning" | "tool_calls" | "validated">> {
+    const answer = new CollectedAnswer();
+    let hasTokens = false;
     for (let after = 0;;) {
       const page = await store.events(jobId, after, OUTPUT_PAGE);
       for (const { id, event } of page) {
-        if (event.event === "token") text = (text ?? "") + event.data.t;
+        answer.take(event);
+        hasTokens ||= event.event === "token";
         after = id;
       }
-      if (page.length < OUTPUT_PAGE) return text;
+      if (page.length === OUTPUT_PAGE) continue;
+      const { text, reasoning, calls, validated } = answer;
+      return {
+        ...(hasTokens ? { output: text } : {}),
+        ...(reasoning === "" ? {} : { reasoning }),
+        ...(calls.length === 0 ? {} : { tool_calls: [...calls] }),
+        ...defined({ validated }),
+      };
     }
   }
 }

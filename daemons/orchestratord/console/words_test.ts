@@ -46,6 +46,8 @@ Deno.test("an answer's figures have a rate only if it took long enough to measur
   assert.equal(wordsOf(short), "15 tokens in 51 ms, first after 50 ms, stop");
   const one = { ...figures, tokens: 1 };
   assert.equal(wordsOf(one), "1 token in 2 s, first after 50 ms, stop");
+  const thoughtful = { ...one, thinking: 1 };
+  assert.equal(wordsOf(thoughtful), "1 token in 2 s, 1 of them thinking, first after 50 ms, stop");
 });
 
 Deno.test("formatThings() uses the singular only for one", () => {
@@ -69,4 +71,15 @@ Deno.test("code has no characters that change its direction, and sends the reque
   const code = snippet("JavaScript", request, "http://127.0.0.1:8080");
   const body = /create\((\{[^]*\})\)/.exec(code)![1]!;
   assert.deepEqual(JSON.parse(body), { ...request, stream: true });
+});
+
+Deno.test("Python code writes values of tools as Python does", () => {
+  const parameters = { type: "object", additionalProperties: false, default: null };
+  const code = snippet("Python", {
+    model: "m",
+    messages: [{ role: "tool", content: "a", tool_call_id: "c" }],
+    tools: [{ type: "function", function: { name: "f", parameters } }],
+  }, "http://127.0.0.1:8080");
+  assert.ok(code.includes('        {"role": "tool", "content": "a", "tool_call_id": "c"},\n'));
+  assert.ok(code.includes('"additionalProperties": False, "default": None}}}],\n'));
 });

@@ -1,4 +1,10 @@
-import { offeredTools, type TaskRequest, workerRoutes } from "#shared/contracts/mod.ts";
+import {
+  offeredTools,
+  type RouteCall,
+  type TaskRequest,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
+import { defined } from "#shared/json.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type ClientOptions, createClient, TransportError } from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
@@ -49,11 +55,7 @@ async function countTokens(
   try {
     const { count } = await createClient({ baseUrl, token, ...how }).call(
       workerRoutes.tokenize,
-      {
-        body: task.messages
-          ? { messages: task.messages, tools: [...offeredTools(task)] }
-          : { prompt: task.prompt },
-      },
+      { body: promptOf(task) },
     );
     return count;
   } catch (error) {
@@ -63,4 +65,16 @@ async function countTokens(
     if (error instanceof LlorchError) return 0;
     throw error;
   }
+}
+
+/** All of a task that its prompt's tokens depend on. */
+function promptOf(task: TaskRequest): RouteCall<typeof workerRoutes.tokenize>["body"] {
+  const { prompt, suffix, special, messages } = task;
+  if (!messages) return defined({ prompt, suffix, special });
+  const { reasoning_effort, chat_template_kwargs, continue_final_message } = task;
+  return {
+    messages,
+    tools: [...offeredTools(task)],
+    ...defined({ reasoning_effort, chat_template_kwargs, continue_final_message }),
+  };
 }

@@ -18,6 +18,7 @@ import type { Loop } from "../scheduler/loop.ts";
 import type { Effect, JobError } from "../scheduler/state.ts";
 import type { JobPatch } from "../store/job_store.ts";
 import type { KeyStore } from "../store/key_store.ts";
+import { callOutcomes } from "./call_outcomes.ts";
 import type { LiveJob } from "./live_job.ts";
 
 /** Dependencies of {@linkcode Attempts}. */
@@ -62,7 +63,7 @@ export class Attempts {
       });
       return;
     }
-    const { signal, resumedFrom, resume } = job.beginAttempt({
+    const { signal, resume } = job.beginAttempt({
       worker_id: worker.worker_id,
       pool_id: poolId,
       started_at: new Date(clock.now()).toISOString(),
@@ -89,7 +90,7 @@ export class Attempts {
       correlationId: job.facts.correlationId,
       onEvent: (event) => {
         if (event.event === "end") isComplete = true;
-        return this.#onEvent(job, attempt, resumedFrom, signal, event);
+        return this.#onEvent(job, attempt, signal, event);
       },
     });
     // Logged after the request was sent, to lose no time before it.
@@ -97,7 +98,7 @@ export class Attempts {
     const outcome = await attempted;
     // Nothing of a fenced attempt counts any more: the scheduler has already moved on.
     if (signal.aborted || isComplete || outcome.kind === "done") return;
-    const tokensOut = job.tokensOut - resumedFrom;
+    const tokensOut = job.tokensOfAttempt;
     const ended = { kind: "attempt_ended", jobId: job.id, attempt, tokensOut } as const;
     if (outcome.kind === "failed" || job.isUnresumable) {
       this.fail(job, outcome.kind === "failed" ? outcome.error : unresumable());
@@ -112,7 +113,6 @@ export class Attempts {
   #onEvent(
     job: LiveJob,
     attempt: number,
-    resumedFrom: number,
     fence: AbortSignal,
     event: Exclude<WorkerEvent, { event: "error" }>,
   ): Promise<void> | undefined {
@@ -126,19 +126,19 @@ export class Attempts {
         if (!job.hasStarted) metrics.queueWait.observe((now - job.facts.createdAt) / 1000);
         return job.start(event.data, now);
       case "token": {
-        const { isFirst, isFirstOfAttempt, sinceLastMs } = job.takeToken(event.data, now);
+        const { count, isFirst, isFirstOfAttempt, sinceLastMs } = job.takeToken(event.data, now);
         if (isFirst) metrics.ttft.observe((now - job.facts.createdAt) / 1000);
         else if (sinceLastMs !== undefined) metrics.interToken.observe(sinceLastMs / 1000);
-        metrics.tokens.inc(Math.max(1, event.data.ids.length));
-        if (isFirstOfAttempt) this.#progress(job, attempt, resumedFrom);
+        metrics.tokens.inc(count);
+        if (isFirstOfAttempt) this.#progress(job, attempt);
         const written = job.emit(event, isFirst ? { firstTokenAt: now } : undefined);
         if (written && !loop.state.isStorageWritable) this.yieldUnwritten(job);
         return written;
       }
       case "metrics":
-        job.sawPrompt(event.data, resumedFrom);
+        job.sawPrompt(event.data);
         // Metrics come often enough for fair shares, and far less often than tokens.
-        if (job.tokensOut > resumedFrom) this.#progress(job, attempt, resumedFrom);
+        if (job.tokensOfAttempt > 0) this.#progress(job, attempt);
         else loop.send({ kind: "heard", jobId, attempt });
         job.stream.setMetrics({
           ...event.data,
@@ -149,7 +149,7 @@ export class Attempts {
       case "end": {
         const written = this.#complete(job, event.data);
         // Not after the write: if the worker were lost meanwhile, the job would run again.
-        const tokensOut = job.tokensOut - resumedFrom;
+        const tokensOut = job.tokensOfAttempt;
         loop.send({ kind: "attempt_ended", jobId, attempt, tokensOut, outcome: { kind: "done" } });
         return written;
       }
@@ -164,17 +164,23 @@ export class Attempts {
     loop.send({ kind: "unwritten", jobId: job.id, attempt });
   }
 
-  #progress(job: LiveJob, attempt: number, resumedFrom: number): void {
-    const tokensOut = job.tokensOut - resumedFrom;
+  #progress(job: LiveJob, attempt: number): void {
+    const tokensOut = job.tokensOfAttempt;
     this.#deps.loop.send({ kind: "progress", jobId: job.id, attempt, tokensOut });
   }
 
   #complete(job: LiveJob, data: EndData): Promise<void> | undefined {
-    const { tokens_in, tokens_cached, tokens_out } = data;
-    this.#deps.metrics.ended.inc({ outcome: "completed" });
+    const { tokens_in, tokens_cached, tokens_out, reasoning_tokens, validated } = data;
+    const { metrics } = this.#deps;
+    metrics.ended.inc({ outcome: "completed" });
+    metrics.reasoningTokens.inc(reasoning_tokens ?? 0);
+    for (const outcome of callOutcomes(job.facts.request, data)) metrics.calls.inc({ outcome });
+    if (validated !== undefined) {
+      metrics.validated.inc({ outcome: validated ? "valid" : "invalid" });
+    }
     return this.#end(job, { event: "end", data: { ...data, seed: job.facts.seed } }, {
       status: "completed",
-      usage: { tokens_in, tokens_cached, tokens_out },
+      usage: { tokens_in, tokens_cached, tokens_out, ...defined({ reasoning_tokens }) },
       stopReason: data.stop_reason,
     });
   }

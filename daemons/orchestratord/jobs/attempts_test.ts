@@ -331,7 +331,16 @@ Deno.test("times and tokens are measured: over all attempts, and between tokens 
   assert.equal(await valueOf(metrics.queueWait), 0.5);
   assert.equal(await valueOf(metrics.ttft), 2);
   assert.equal(await valueOf(metrics.interToken), 0.1 + 0.3);
-  assert.equal(await valueOf(metrics.tokens), 5, "an event without ids counts as one");
+  assert.equal(await valueOf(metrics.tokens), 4, "further text of a token is no token");
+});
+
+Deno.test("of an engine that does not report ids, each event counts as a token", async () => {
+  const { attempts, metrics } = open();
+  const job = await acceptedJob({
+    runAttempt: workerSending([started(), token(0, []), token(1, [])], LOST),
+  });
+  await attempts.run(job, dispatch());
+  assert.equal(await valueOf(metrics.tokens), 2);
 });
 
 Deno.test("a key is charged for the tokens that were read and delivered, however the job ends", async () => {

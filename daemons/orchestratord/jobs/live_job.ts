@@ -6,6 +6,7 @@ import {
   type QueueView,
   type StoredJobEvent,
   type TaskRequest,
+  type TokenData,
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
@@ -43,14 +44,14 @@ export interface LiveJobFacts {
 export interface BegunAttempt {
   /** Aborts when the attempt is fenced: then none of its events count any more. */
   readonly signal: AbortSignal;
-  /** Number of tokens that earlier attempts delivered. */
-  readonly resumedFrom: number;
   /** The delivered token ids, and the index of the next event. */
   readonly resume: { readonly resume_tokens: number[]; readonly resume_index: number };
 }
 
 /** A token event's position in its job. */
 export interface TakenToken {
+  /** Tokens that it delivers; none if it is a further part of the text of an earlier one. */
+  readonly count: number;
   readonly isFirst: boolean;
   readonly isFirstOfAttempt: boolean;
   /** Time since the token before it in the same attempt, in ms; undefined for the first. */
@@ -71,6 +72,10 @@ export class LiveJob {
   readonly #ids: number[] = [];
   /** Index of the next `token` event. */
   #nextIndex = 0;
+  /** Whether text came before any token id: then the worker's engine does not report them. */
+  #isUnresumable = false;
+  /** What was delivered before the running attempt. */
+  #before = { ids: 0, events: 0 };
   /** Tokens of the prompt, once a worker has reported them. */
   #promptSize: number | undefined;
   #promptRead = 0;
@@ -99,9 +104,7 @@ export class LiveJob {
     this.#firstTokenAt = kept?.row.firstTokenAt;
     for (const { id, event } of kept?.events ?? []) {
       this.#nextId = id + 1;
-      if (event.event !== "token") continue;
-      this.#ids.push(...event.data.ids ?? []);
-      this.#nextIndex = event.data.i + 1;
+      if (event.event === "token") this.#count(event.data);
     }
     this.stream = new JobStream(
       store && ((after, limit) => store.events(id, after, limit)),
@@ -124,7 +127,14 @@ export class LiveJob {
 
   /** Tokens delivered so far; if the worker's engine does not report their ids, one per event. */
   get tokensOut(): number {
-    return Math.max(this.#ids.length, this.#nextIndex);
+    return this.#isUnresumable ? Math.max(this.#ids.length, this.#nextIndex) : this.#ids.length;
+  }
+
+  /** Tokens that the running attempt has delivered; at least one after its first token event. */
+  get tokensOfAttempt(): number {
+    const { ids, events } = this.#before;
+    if (this.#nextIndex === events) return 0;
+    return Math.max(1, this.tokensOut - ids);
   }
 
   /** Tokens of the prompt that a worker has read. */
@@ -168,7 +178,7 @@ export class LiveJob {
 
   /** Whether text was delivered without its token ids, so that no attempt can go on from there. */
   get isUnresumable(): boolean {
-    return this.#nextIndex > this.#ids.length;
+    return this.#isUnresumable;
   }
 
   /** Whether its unwritten events have reached their bound. */
@@ -235,14 +245,13 @@ export class LiveJob {
   }
 
   /**
-   * Takes a worker's progress through the prompt and the tokens that it resumes from.
-   *
-   * @param resumed Number of tokens to resume from; they come after the prompt.
+   * Takes a worker's progress through the prompt and the tokens that it resumes from, which come after
+   * the prompt.
    */
-  sawPrompt(data: Pick<MetricsData, "prompt_done" | "prompt_total">, resumed: number): void {
+  sawPrompt(data: Pick<MetricsData, "prompt_done" | "prompt_total">): void {
     const { prompt_done: done = 0, prompt_total: total } = data;
     if (total === undefined) return;
-    this.#promptSize = Math.max(0, total - resumed);
+    this.#promptSize = Math.max(0, total - this.#before.ids);
     this.#promptRead = Math.max(this.#promptRead, Math.min(done, this.#promptSize));
   }
 
@@ -272,11 +281,11 @@ export class LiveJob {
   beginAttempt(attempt: Pick<Attempt, "worker_id" | "pool_id" | "started_at">): BegunAttempt {
     this.#abort = new AbortController();
     this.#lastTokenAt = undefined;
+    this.#before = { ids: this.#ids.length, events: this.#nextIndex };
     this.#attempts.push(attempt);
     this.patch({ status: "dispatched", attempts: this.#attempts });
     return {
       signal: this.#abort.signal,
-      resumedFrom: this.tokensOut,
       resume: { resume_tokens: [...this.#ids], resume_index: this.#nextIndex },
     };
   }
@@ -305,24 +314,30 @@ export class LiveJob {
    *
    * @throws {RangeError} when it is not the next one
    */
-  takeToken(
-    { i, ids }: { readonly i: number; readonly ids: readonly number[] },
-    now: number,
-  ): TakenToken {
-    if (i !== this.#nextIndex) {
-      throw new RangeError(`The worker sent token ${i} instead of ${this.#nextIndex}`);
+  takeToken(data: TokenData, now: number): TakenToken {
+    if (data.i !== this.#nextIndex) {
+      throw new RangeError(`The worker sent token ${data.i} instead of ${this.#nextIndex}`);
     }
     const isFirst = this.#firstTokenAt === undefined;
     const last = this.#lastTokenAt;
     if (last === undefined) this.#clear();
     this.#firstTokenAt ??= now;
     this.#lastTokenAt = now;
-    this.#nextIndex++;
-    this.#ids.push(...ids);
+    const before = this.tokensOut;
+    this.#count(data);
     // Generation begins only after the whole prompt was read.
     this.#promptRead = this.#promptSize ?? this.#promptRead;
     const sinceLastMs = last === undefined ? undefined : now - last;
-    return { isFirst, isFirstOfAttempt: last === undefined, sinceLastMs };
+    const count = this.tokensOut - before;
+    return { count, isFirst, isFirstOfAttempt: last === undefined, sinceLastMs };
+  }
+
+  #count({ t, i, ids = [], call }: TokenData): void {
+    this.#nextIndex = i + 1;
+    this.#ids.push(...ids);
+    // One token may be the text of several events, so that later ones may have no id.
+    const saysSomething = t !== "" || call !== undefined;
+    if (saysSomething && this.#ids.length === 0) this.#isUnresumable = true;
   }
 
   /** Clears its attempts of suspicion, because it has delivered a token. */

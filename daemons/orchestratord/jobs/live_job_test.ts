@@ -67,6 +67,7 @@ Deno.test("an attempt resumes from every token that was delivered", async () => 
   const first = job.beginAttempt(attemptOn("w1"));
   assert.deepEqual(first.resume, { resume_tokens: [], resume_index: 0 });
   assert.deepEqual(job.takeToken(token(0, [5]).data, T0), {
+    count: 1,
     isFirst: true,
     isFirstOfAttempt: true,
     sinceLastMs: undefined,
@@ -74,9 +75,11 @@ Deno.test("an attempt resumes from every token that was delivered", async () => 
   assert.equal(job.takeToken(token(1, [6, 7]).data, T0 + 30).sinceLastMs, 30);
   job.loseAttempt(T0 + 40, "gone");
   const second = job.beginAttempt(attemptOn("w2"));
-  assert.equal(second.resumedFrom, 3);
+  assert.equal(job.tokensOut, 3);
+  assert.equal(job.tokensOfAttempt, 0);
   assert.deepEqual(second.resume, { resume_tokens: [5, 6, 7], resume_index: 2 });
   assert.deepEqual(job.takeToken(token(2).data, T0 + 50), {
+    count: 1,
     isFirst: false,
     isFirstOfAttempt: true,
     sinceLastMs: undefined,
@@ -126,6 +129,23 @@ Deno.test("a job without token ids cannot be resumed, and counts each event as o
   job.takeToken(token(1, []).data, T0);
   assert.equal(job.isUnresumable, true);
   assert.equal(job.tokensOut, 2);
+});
+
+Deno.test("a token whose text is that of several events is resumed and counted once", async () => {
+  const job = await acceptedJob();
+  job.beginAttempt(attemptOn("w1"));
+  const call = (index: number) => ({ channel: "call", call: { index } }) as const;
+  assert.equal(job.takeToken({ ...token(0, [5]).data, channel: "reasoning" }, T0).count, 1);
+  assert.equal(job.takeToken({ ...token(1, []).data, t: "", ...call(0) }, T0).count, 0);
+  assert.equal(job.takeToken({ ...token(2, []).data, ...call(0) }, T0).count, 0);
+  assert.equal(job.tokensOut, 1);
+  assert.equal(job.isUnresumable, false);
+  job.loseAttempt(T0, "gone");
+  const { resume } = job.beginAttempt(attemptOn("w2"));
+  assert.deepEqual(resume, { resume_tokens: [5], resume_index: 3 });
+  assert.equal(job.tokensOfAttempt, 0);
+  job.takeToken({ ...token(3, []).data, ...call(0) }, T0);
+  assert.equal(job.tokensOfAttempt, 1, "the scheduler must know that something was delivered");
 });
 
 Deno.test("deaths of workers that a job probably caused are counted, until it delivers", () =>
@@ -248,10 +268,12 @@ Deno.test("a job with more than 256 events to write makes its worker wait, and w
 Deno.test("prompt tokens are counted without the tokens that the attempt resumed from", async () => {
   const job = await acceptedJob();
   assert.equal(job.usage, undefined);
-  job.sawPrompt({ prompt_done: 30, prompt_total: 45 }, 5);
+  job.takeToken(token(0, [5, 6, 7, 8, 9]).data, T0);
+  job.beginAttempt(attemptOn("w2"));
+  job.sawPrompt({ prompt_done: 30, prompt_total: 45 });
   assert.equal(job.promptRead, 30);
-  job.takeToken(token(0).data, T0);
+  job.takeToken(token(1).data, T0);
   assert.equal(job.promptRead, 40, "the first token means that all of the prompt was read");
-  job.sawPrompt({ prompt_done: 45, prompt_total: 45 }, 5);
-  assert.deepEqual(job.usage, { tokens_in: 40, tokens_cached: 0, tokens_out: 1 });
+  job.sawPrompt({ prompt_done: 45, prompt_total: 45 });
+  assert.deepEqual(job.usage, { tokens_in: 40, tokens_cached: 0, tokens_out: 6 });
 });

@@ -7,13 +7,20 @@ const TEMPLATE_SLACK = 256;
 export function tokensAtMost(task: TaskRequest): number {
   if (task.prompt_tokens !== undefined) return task.prompt_tokens.length;
   const encoder = new TextEncoder();
-  if (task.prompt !== undefined) return encoder.encode(task.prompt).length + TEMPLATE_SLACK;
+  if (task.prompt !== undefined) {
+    // Files are cut to fit.
+    return encoder.encode(task.prompt + (task.suffix ?? "")).length + TEMPLATE_SLACK;
+  }
   // Templates may write tools and calls with more white space than JSON.stringify() does.
   const tools = offeredTools(task);
   const described = tools.length > 0 ? 512 + 2 * encoder.encode(JSON.stringify(tools)).length : 0;
+  // Templates write variables such as documents into the prompt.
+  const kwargs = task.chat_template_kwargs;
+  const extra = kwargs === undefined ? 0 : 2 * encoder.encode(JSON.stringify(kwargs)).length;
   return (task.messages ?? []).reduce((sum, message) => {
-    const calls = message.role === "assistant" ? message.tool_calls ?? [] : [];
+    const { tool_calls: calls = [], reasoning_content: thoughts = "" } =
+      message.role === "assistant" ? message : {};
     const written = 2 * encoder.encode(calls.length > 0 ? JSON.stringify(calls) : "").length;
-    return sum + encoder.encode(message.content).length + written + 16;
-  }, TEMPLATE_SLACK + described);
+    return sum + encoder.encode(thoughts + message.content).length + written + 16;
+  }, TEMPLATE_SLACK + described + extra);
 }

@@ -145,11 +145,14 @@ export function ended(error: LlorchError): RelayOutcome {
  */
 function parseEvent(message: SseMessage): WorkerEvent {
   const data = JSON.parse(message.data);
-  if (message.event === "token" && data?.logprobs === undefined) {
+  const isToken = message.event === "token";
+  // An event's text belongs to a call exactly if the event says to which.
+  if (isToken && (data?.channel === "call") !== (data?.call !== undefined)) throw notToken();
+  if (isToken && data?.logprobs === undefined && data?.call === undefined) {
     const { t, i, ids, channel } = data ?? {};
-    const isToken = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
+    const isWhole = typeof t === "string" && Number.isSafeInteger(i) && Array.isArray(ids) &&
       (channel === undefined || channel === "reasoning");
-    if (!isToken) throw new TypeError("The worker sent an invalid token event");
+    if (!isWhole) throw notToken();
     return { event: "token", data: channel ? { t, i, ids, channel } : { t, i, ids } };
   }
   const parsed = workerEvent.safeParse({ event: message.event, data });
@@ -157,4 +160,8 @@ function parseEvent(message: SseMessage): WorkerEvent {
   throw new TypeError(`The worker sent an unknown event "${message.event.slice(0, 40)}"`, {
     cause: parsed.error,
   });
+}
+
+function notToken(): TypeError {
+  return new TypeError("The worker sent an invalid token event");
 }

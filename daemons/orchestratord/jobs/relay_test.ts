@@ -58,22 +58,37 @@ const tokenLike = (data: Record<string, unknown>) => ({
 
 const logprobs = [{ id: 1, t: "a", logprob: -1, top: [] }];
 
-Deno.test("relay() passes on the answer and the reasoning, without unknown fields", async () => {
+Deno.test("relay() passes on the answer, thoughts and calls, without unknown fields", async () => {
   const { stream, events, outcome } = begin();
   const thought = tokenLike({ channel: "reasoning" });
   const withLogprobs = tokenLike({ logprobs });
+  const called = tokenLike({ channel: "call", call: { index: 0, id: "abcdefgh1", name: "f" } });
+  const argued = tokenLike({ ids: [], channel: "call", call: { index: 0 }, logprobs });
   const more = { of: "a newer worker" };
-  for (const { event, data } of [started(), thought, token(1), withLogprobs, metrics(2)]) {
+  const all = [started(), thought, token(1), withLogprobs, called, argued, metrics(2)];
+  for (const { event, data } of all) {
     stream.say({ event, data: { ...data, ...more } });
   }
   stream.say(end(2));
   assert.deepEqual(await outcome, { kind: "done" });
-  assert.deepEqual(events, [started(), thought, token(1), withLogprobs, metrics(2), end(2)]);
+  assert.deepEqual(events, [...all, end(2)]);
 });
 
 Deno.test("relay() refuses anything that is not a worker's event, and closes the connection", async () => {
   const bad: readonly (Partial<SseMessage> & { readonly what: string })[] = [
     { what: "another channel", data: JSON.stringify(tokenLike({ channel: "other" }).data) },
+    {
+      what: "a call of which nothing is said",
+      data: JSON.stringify(tokenLike({ channel: "call" }).data),
+    },
+    {
+      what: "a call on no channel, with logprobs",
+      data: JSON.stringify(tokenLike({ call: { index: 0 }, logprobs }).data),
+    },
+    {
+      what: "a call without its index",
+      data: JSON.stringify(tokenLike({ channel: "call", call: { name: "f" } }).data),
+    },
     { what: "no ids", data: JSON.stringify(tokenLike({ ids: undefined }).data) },
     { what: "ids in another shape", data: JSON.stringify(tokenLike({ ids: 1 }).data) },
     { what: "a broken index", data: JSON.stringify(tokenLike({ i: 0.5 }).data) },

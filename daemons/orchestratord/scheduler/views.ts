@@ -27,10 +27,11 @@ export function modelViews(state: Readonly<State>): ModelView[] {
   const pinned = new Set([...state.pins.values()].map(({ fingerprint }) => fingerprint));
   for (const pool of state.pools.values()) {
     for (const model of pool.models) {
-      const workers = pool.workers
-        .filter((w) => w.fingerprint === model.fingerprint && w.state === "ready")
-        .map((w) => w.worker_id);
+      const ready = pool.workers
+        .filter((w) => w.fingerprint === model.fingerprint && w.state === "ready");
+      const workers = ready.map((w) => w.worker_id);
       const known = views.get(model.fingerprint);
+      const warning = ready.find((w) => w.warning !== undefined)?.warning ?? known?.warning;
       const loadError = state.breakers.get(breakerKey(pool.id, model.fingerprint))?.lastError ??
         known?.load_error;
       const aliases = [...new Set([...known?.aliases ?? [], ...namesOf(model)])];
@@ -49,6 +50,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         pinned: pinned.has(model.fingerprint),
         workers: [...new Set([...known?.workers ?? [], ...workers])],
         ...(loadError === undefined || workers.length > 0 ? {} : { load_error: loadError }),
+        ...(warning === undefined ? {} : { warning }),
         ambiguous_aliases: aliases.filter((name) => (names.get(name)?.size ?? 0) > 1),
       });
     }

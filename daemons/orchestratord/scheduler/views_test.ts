@@ -13,6 +13,15 @@ Deno.test("a model with two files in one pool is listed once, and so are its poo
   assert.deepEqual(view?.aliases, ["file:/models/a.gguf", "a", "file:/models/copy.gguf", "copy"]);
 });
 
+Deno.test("a model shows what a ready worker says of it", () => {
+  const run = new Run();
+  const warning = "The model has no chat template";
+  run.at(0, pool([worker("w1", A), worker("w2", A, { warning })]));
+  assert.equal(modelViews(run.state)[0]?.warning, warning);
+  run.at(1, pool([worker("w1", A)]));
+  assert.equal("warning" in modelViews(run.state)[0]!, false);
+});
+
 Deno.test("a worker is as busy as the jobs seated there say, not as its pool said at last", () => {
   const run = new Run();
   run.at(0, pool([worker("w1", A, { slots: 2, active: 2 })]));

@@ -52,6 +52,7 @@ export interface Usage {
   readonly tokens_in: number;
   readonly tokens_cached: number;
   readonly tokens_out: number;
+  readonly reasoning_tokens?: number;
 }
 
 /** A job that is being accepted. */

@@ -1,4 +1,11 @@
-import { ACCEPTED, type ExecuteRequest, workerRoutes } from "#shared/contracts/mod.ts";
+import {
+  ACCEPTED,
+  type EndData,
+  type ExecuteRequest,
+  type RouteInput,
+  type TokenData,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type App, createApp } from "#shared/http/app.ts";
 import { bearerAuth } from "#shared/http/auth.ts";
@@ -17,6 +24,10 @@ export class FakeWorker {
   readonly executions: ExecuteRequest[] = [];
   /** Called when an execution begins. */
   onExecute: () => void = () => {};
+  /** Called with the text of each execution's body. */
+  onBody: ((text: string) => void) | undefined;
+  /** Requests to count a prompt's tokens. */
+  readonly counted: RouteInput<typeof workerRoutes.tokenize>["body"][] = [];
   /** Number of calls for embeddings. */
   calls = 0;
   /** Number of executions whose client closed the stream. */
@@ -25,6 +36,10 @@ export class FakeWorker {
   tokenFields: Readonly<Record<string, unknown>> = {};
   /** Answers the next executions with this error event instead of tokens. */
   failWith: LlorchError | undefined;
+  /** Its answer to every prompt, event by event; undefined: it counts. */
+  script: readonly Omit<TokenData, "i">[] | undefined;
+  /** Additional fields of its `end` events. */
+  endFields: Readonly<Partial<EndData>> = {};
   /** Prompt progress that it reports before the first token, in tokens; undefined: none. */
   prompt: { readonly done: number; readonly total: number } | undefined;
   #allowed = Infinity;
@@ -35,7 +50,13 @@ export class FakeWorker {
   /** Opens a worker on a free port. */
   static async open(): Promise<FakeWorker> {
     const worker = new FakeWorker();
-    worker.#server = await listen({ hostname: "127.0.0.1", port: 0 }, worker.#app().fetch);
+    const app = worker.#app();
+    worker.#server = await listen({ hostname: "127.0.0.1", port: 0 }, async (request) => {
+      if (worker.onBody && request.url.endsWith(workerRoutes.execute.path)) {
+        worker.onBody(await request.clone().text());
+      }
+      return await app.fetch(request);
+    });
     return worker;
   }
 
@@ -93,6 +114,7 @@ export class FakeWorker {
       tokens: 1,
     }));
     app.mount(workerRoutes.tokenize, ({ body }) => {
+      this.counted.push(body);
       const tokens = (body.prompt ?? "").split(" ").map((_, index) => index);
       return { tokens, count: tokens.length };
     });
@@ -129,18 +151,21 @@ export class FakeWorker {
     }
     const first = Number(/(\d+)\s*$/.exec(request.prompt ?? "w0")?.[1] ?? 0) + 1;
     let made = request.resume_tokens.length;
-    for (let index = request.resume_index; made < (request.max_tokens ?? 10); index++, made++) {
+    const { script } = this;
+    const length = script?.length ?? Infinity;
+    for (
+      let index = request.resume_index;
+      made < (request.max_tokens ?? 10) && index < length;
+      index++
+    ) {
       await this.#turn(signal);
       if (cut.aborted) throw new Error("crash");
       if (signal.aborted) return;
-      yield encodeSse("token", {
-        t: ` w${first + made}`,
-        i: index,
-        ids: [first + made],
-        ...this.tokenFields,
-      });
+      const token = script?.[index] ?? { t: ` w${first + made}`, ids: [first + made] };
+      yield encodeSse("token", { i: index, ...token, ...this.tokenFields });
+      made += token.ids?.length ?? 0;
       yield encodeSse("metrics", {
-        tokens_out: made + 1,
+        tokens_out: made,
         decode_time_ms: 1,
         tokens_per_second: 1,
         attempt,
@@ -154,6 +179,7 @@ export class FakeWorker {
       decode_time_ms: 1,
       stop_reason: "MAX_TOKENS",
       seed: request.seed ?? 0,
+      ...this.endFields,
     });
   }
 

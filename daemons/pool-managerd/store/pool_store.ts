@@ -8,6 +8,7 @@ import type { WorkerRecord } from "../supervisor/record.ts";
 import type { Measurement } from "../models/measurement.ts";
 import first from "./migrations/0001.sql" with { type: "text" };
 import second from "./migrations/0002.sql" with { type: "text" };
+import third from "./migrations/0003.sql" with { type: "text" };
 
 /** Most unacknowledged exits that are kept; the oldest are removed first. */
 const MAX_EXITS = 200;
@@ -43,6 +44,7 @@ const COLUMNS = [
   "callback",
   "backend",
   "capabilities",
+  "warning",
   "memory_bytes",
   "device_bytes",
   "life",
@@ -55,7 +57,7 @@ const UPDATE_WORKER = `UPDATE workers SET ${
   COLUMNS.map((name) => `${name} = :${name}`).join(", ")
 } WHERE worker_id = :worker_id`;
 
-const MIGRATIONS = [first, second];
+const MIGRATIONS = [first, second, third];
 const TABLES = ["workers", "requests", "exits", "measurements"];
 
 /**

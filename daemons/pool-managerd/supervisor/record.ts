@@ -29,6 +29,8 @@ export interface WorkerRecord {
   readonly callback: string | null;
   readonly backend: string;
   readonly capabilities: readonly Capability[];
+  /** What it says of its model; null: nothing. */
+  readonly warning: string | null;
   /** Memory that it reports, in bytes; 0 before. */
   readonly memory_bytes: number;
   /** Memory that its device reports for it, in bytes; null if it does not. */

@@ -302,6 +302,7 @@ export class Starter {
       callback: null,
       backend: plan.device.kind,
       capabilities: [],
+      warning: null,
       memory_bytes: 0,
       device_bytes: null,
       life: newLife(clock.steady(), startTimeoutMs),

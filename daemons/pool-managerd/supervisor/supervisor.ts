@@ -187,6 +187,7 @@ export class Supervisor {
   ): void {
     const { store, catalog, instruments, log } = this.#options;
     const { memory_bytes, context, slots, capabilities, backend, fingerprint } = callback;
+    const { warning = null } = callback;
     worker.update({
       uri,
       callback: callbackKey(callback),
@@ -195,6 +196,7 @@ export class Supervisor {
       context,
       slots,
       capabilities,
+      warning,
       backend,
     });
     worker.answered();

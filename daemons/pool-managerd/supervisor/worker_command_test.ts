@@ -71,6 +71,7 @@ Deno.test("workerArgs() passes on settings of llama.cpp: the model's own overrid
         cache_type_k: "f16",
         speculative: "draft",
         draft_model: "/models/small.gguf",
+        chat_template_file: "/t/demo.jinja",
         lora: { pirate: "/lora/pirate.gguf" },
       } as const,
       other: { lora: { polite: "/lora/polite.gguf" } },
@@ -79,7 +80,7 @@ Deno.test("workerArgs() passes on settings of llama.cpp: the model's own overrid
   const args = workerArgs(plan(), workerRecord(), { ...SETTINGS, llama }).join(" ");
   assert.match(
     args,
-    /25000 --flash-attention on --cache-type-k f16 --mlock --speculative draft --draft-model \/models\/small.gguf --lora pirate=\/lora\/pirate.gguf$/,
+    /25000 --flash-attention on --cache-type-k f16 --mlock --speculative draft --draft-model \/models\/small.gguf --chat-template-file \/t\/demo.jinja --lora pirate=\/lora\/pirate.gguf$/,
   );
 });
 

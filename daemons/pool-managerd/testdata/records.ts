@@ -26,6 +26,7 @@ export function workerRecord(changes: Partial<WorkerRecord> = {}): WorkerRecord 
     callback: null,
     backend: "cpu",
     capabilities: [],
+    warning: null,
     memory_bytes: 0,
     device_bytes: null,
     life: newLife(0, 1000),

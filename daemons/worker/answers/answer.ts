@@ -2,6 +2,7 @@ import {
   type ChosenLogprob,
   type StopReason,
   toErrorData,
+  type TokenData,
   type WorkerEvent,
 } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
@@ -21,6 +22,17 @@ export interface AnswerSpec {
   /** Index of the first token event: the number of events that earlier attempts sent. */
   readonly resumeIndex: number;
   readonly seed: number;
+  /**
+   * Checks the finished answer against its schemas; true, false, or undefined if it could not be
+   * checked. Absent: nothing is to be checked.
+   */
+  readonly validate?: ((answer: FinishedAnswer) => boolean | undefined) | undefined;
+}
+
+/** A finished answer: its text without thoughts and calls, and its calls. */
+export interface FinishedAnswer {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
 }
 
 /** Token counts of an answer so far. */
@@ -32,6 +44,8 @@ export interface TokenCounts {
   readonly tokensOut: number;
   /** Tokens that earlier attempts generated. */
   readonly resumed: number;
+  /** Tokens of thinking, which `tokensOut` counts too. */
+  readonly reasoning?: number | undefined;
   /** Evaluated tokens of the prompt and the resumed tokens; undefined once tokens are generated. */
   readonly prompt?: { readonly done: number; readonly total: number } | undefined;
 }
@@ -145,8 +159,17 @@ export class Answer {
     this.#lastTokenAt = now;
   }
 
-  /** Sends text with the ids of its tokens. */
-  text(t: string, ids: readonly number[], logprobs: readonly ChosenLogprob[]): void {
+  /**
+   * Sends text with the ids of its tokens.
+   *
+   * @param part The channel of a thought or call; absent: the answer.
+   */
+  text(
+    t: string,
+    ids: readonly number[],
+    logprobs: readonly ChosenLogprob[],
+    part: Pick<TokenData, "channel" | "call"> = {},
+  ): void {
     this.#send({
       event: "token",
       data: {
@@ -154,6 +177,7 @@ export class Answer {
         i: this.#index++,
         ids: [...ids],
         ...(logprobs.length > 0 ? { logprobs: [...logprobs] } : {}),
+        ...part,
       },
     });
   }
@@ -186,9 +210,12 @@ export class Answer {
     this.fail(new LlorchError("TIMEOUT", message, { retriable: false }));
   }
 
-  /** Ends with an `end` event. */
-  end(reason: StopReason, calls: readonly ToolCall[]): void {
-    const { tokensIn, tokensCached, tokensOut } = this.#source.counts();
+  /** Ends with an `end` event. An answer that was cut off is not checked against its schemas. */
+  end(reason: StopReason, finished: FinishedAnswer): void {
+    if (this.#ended) return;
+    const { calls } = finished;
+    const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
+    const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
       event: "end",
       data: {
@@ -199,6 +226,8 @@ export class Answer {
         decode_time_ms: Math.round(this.#decodeMs * 1000) / 1000,
         stop_reason: reason,
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
+        ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
+        ...(validated === undefined ? {} : { validated }),
         seed: this.spec.seed,
       },
     });

@@ -7,6 +7,7 @@ import { answerContext } from "../testing/run.ts";
 import { StoppedClock } from "../testing/stopped_clock.ts";
 import { Answer, type AnswerContext, type AnswerSpec, type TokenCounts } from "./answer.ts";
 
+const NOTHING = { text: "", calls: [] };
 const NONE: TokenCounts = { tokensIn: 0, tokensCached: 0, tokensOut: 0, resumed: 0 };
 
 /** An answer with recorded calls of its observer, its log and its source. */
@@ -65,7 +66,7 @@ Deno.test("the events of an answer come in their order, with the figures of sour
   source.counts = { tokensIn: 5, tokensCached: 3, tokensOut: 5, resumed: 2 };
   answer.report();
   clock.pass(7);
-  answer.end("EOS", []);
+  answer.end("EOS", NOTHING);
 
   const [started, ...rest] = await readEvents(answer.stream.body);
   assert.ok(started?.event === "started");
@@ -117,7 +118,7 @@ Deno.test("the observer is called for the start, for each token once, and for th
   answer.sawTokens(3);
   clock.pass(100);
   source.counts = { tokensIn: 5, tokensCached: 3, tokensOut: 5, resumed: 0 };
-  answer.end("MAX_TOKENS", []);
+  answer.end("MAX_TOKENS", NOTHING);
   await readEvents(answer.stream.body);
   assert.deepEqual(observed, [
     ["started", 5],
@@ -142,7 +143,7 @@ Deno.test("a token that is not counted sets the times, and the observer is not c
   answer.sawTokens(0);
   clock.pass(5);
   answer.sawTokens(1);
-  answer.end("EOS", []);
+  answer.end("EOS", NOTHING);
   const end = (await readEvents(answer.stream.body)).at(-1);
   assert.ok(end?.event === "end");
   assert.deepEqual([end.data.ttft_ms, end.data.decode_time_ms], [20, 15]);
@@ -150,7 +151,7 @@ Deno.test("a token that is not counted sets the times, and the observer is not c
 });
 
 const ways: readonly (readonly [how: string, last: string, (answer: Answer) => void])[] = [
-  ["completed", "end EOS", (answer) => answer.end("EOS", [])],
+  ["completed", "end EOS", (answer) => answer.end("EOS", NOTHING)],
   ["failed", "error INTERNAL", (answer) => answer.fail(internal())],
   ["cancelled", "error CANCELLED", (answer) => answer.leave()],
 ];
@@ -179,11 +180,11 @@ Deno.test("a reader that goes away cancels an answer, but none that has ended", 
   left.answer.start();
   await left.answer.stream.body.cancel();
   assert.equal(left.answer.ended, true);
-  left.answer.end("EOS", []);
+  left.answer.end("EOS", NOTHING);
   assert.deepEqual([left.source.ends, left.outcomes()], [1, ["cancelled"]]);
 
   const ended = open();
-  ended.answer.end("EOS", []);
+  ended.answer.end("EOS", NOTHING);
   await ended.answer.stream.body.cancel();
   assert.deepEqual([ended.source.ends, ended.outcomes()], [1, ["completed"]]);
 });
@@ -217,7 +218,7 @@ Deno.test("a slow reader loses metrics, never tokens, and makes room when it rea
   await other.getReader().read();
   assert.equal(source.rooms, 1);
   answer.report();
-  answer.end("EOS", []);
+  answer.end("EOS", NOTHING);
   const events = await readEvents(mine);
   assert.equal(textOf(events), "ab");
   assert.deepEqual(events.map(({ event }) => event), [
@@ -249,8 +250,28 @@ Deno.test("an error is sent with all fields that its reader can use", async () =
 Deno.test("an answer ends with the calls that were made", async () => {
   const { answer } = open();
   const call = { id: "c1", type: "function", function: { name: "f", arguments: "{}" } } as const;
-  answer.end("TOOL_CALLS", [call]);
+  answer.end("TOOL_CALLS", { text: "", calls: [call] });
   const [end] = await readEvents(answer.stream.body);
   assert.ok(end?.event === "end");
   assert.deepEqual([end.data.stop_reason, end.data.tool_calls], ["TOOL_CALLS", [call]]);
+});
+
+Deno.test("the end says whether the answer satisfies its schemas, unless it was cut off", async () => {
+  const endOf = async (reason: "EOS" | "MAX_TOKENS", validated: boolean | undefined) => {
+    const seen: unknown[] = [];
+    const validate = (answer: unknown) => {
+      seen.push(answer);
+      return validated;
+    };
+    const { answer } = open({ validate });
+    answer.end(reason, { text: "[]", calls: [] });
+    const [end] = await readEvents(answer.stream.body);
+    assert.ok(end?.event === "end");
+    return { seen, validated: end.data.validated };
+  };
+  const seen = [{ text: "[]", calls: [] }];
+  assert.deepEqual(await endOf("EOS", true), { seen, validated: true });
+  assert.deepEqual(await endOf("EOS", false), { seen, validated: false });
+  assert.deepEqual(await endOf("EOS", undefined), { seen, validated: undefined });
+  assert.deepEqual(await endOf("MAX_TOKENS", false), { seen: [], validated: undefined });
 });

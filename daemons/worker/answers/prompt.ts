@@ -1,6 +1,8 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
+import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** A prompt as text, as token ids, or as a chat with tools. */
@@ -8,30 +10,57 @@ export interface PromptFields extends ToolFields {
   readonly prompt?: string | undefined;
   readonly prompt_tokens?: readonly number[] | undefined;
   readonly messages?: readonly Message[] | undefined;
+  /** Whether the text of control tokens in the prompt becomes those tokens. */
+  readonly special?: boolean | undefined;
+  /** Text behind the gap that the model is to fill, and other files around it. */
+  readonly suffix?: string | undefined;
+  readonly context_files?: ExecuteRequest["context_files"];
+  readonly max_tokens?: number | undefined;
+  readonly reasoning_effort?: ExecuteRequest["reasoning_effort"];
+  readonly chat_template_kwargs?: ExecuteRequest["chat_template_kwargs"];
+  readonly continue_final_message?: boolean | undefined;
 }
 
+/** Tokens kept free behind a gap whose request says no number. */
+const GAP_ROOM = 256;
+
 /** The part of an engine that turns prompts into tokens. */
-type Tokenizer = Pick<Engine, "tokenize" | "tokenizeChat" | "vocabularySize" | "context">;
+type Tokenizer = Pick<
+  Engine,
+  "tokenize" | "tokenizeGap" | "tokenizeChat" | "vocabularySize" | "context"
+>;
 
 /** Cutting a text may change its number of tokens by at most this. */
 const CUT_MARGIN = 64;
+
+/** A prompt as tokens, and how its answer is read if it is a chat. */
+export type Prompt = Pick<ChatPrompt, "tokens"> & Partial<ChatPrompt>;
 
 /**
  * Converts a prompt to tokens.
  *
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED` if a text or chat is far too long for the context
  */
-export async function promptTokens(fields: PromptFields, engine: Tokenizer): Promise<number[]> {
-  const { prompt, messages, prompt_tokens } = fields;
+export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promise<Prompt> {
+  const { prompt, messages, prompt_tokens, suffix, special } = fields;
   // Refuses a text that cannot fit before all of it is tokenized.
   const seen = (count: number) => {
     if (count > engine.context + CUT_MARGIN) throw tooLong(`more than ${count}`, count, engine);
   };
-  if (prompt !== undefined) return await engine.tokenize(prompt, seen);
-  if (messages !== undefined) {
-    return await engine.tokenizeChat(messages, offeredTools(fields), seen);
+  if (prompt !== undefined && suffix !== undefined) {
+    const { context_files: files, max_tokens: room = GAP_ROOM } = fields;
+    return { tokens: await engine.tokenizeGap({ prefix: prompt, suffix, files, room }, seen) };
   }
-  return [...prompt_tokens ?? []];
+  if (prompt !== undefined) {
+    return { tokens: await engine.tokenize(prompt, { ...defined({ special }), seen }) };
+  }
+  if (messages !== undefined) {
+    const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
+    const continueFinal = fields.continue_final_message;
+    const tools = offeredTools(fields);
+    return await engine.tokenizeChat({ messages, tools, effort, kwargs, continueFinal }, seen);
+  }
+  return { tokens: [...prompt_tokens ?? []] };
 }
 
 /**

@@ -1,5 +1,4 @@
 import { matchStops } from "./stop_match.ts";
-import { type CallWatch, matchCalls, type ParsedCall } from "./tool_calls.ts";
 
 /** Text that may be sent, with its tokens. */
 export interface Release {
@@ -11,7 +10,7 @@ export interface Release {
 export interface GateResult {
   /** Text that may be sent now; undefined if everything is held back. */
   readonly release: Release | undefined;
-  /** Whether the generation is over: a stop string or the tool calls are complete. */
+  /** Whether the generation is over: a stop string is complete. */
   readonly stopped: boolean;
 }
 
@@ -32,36 +31,23 @@ const HALF = /\ufffd+$/;
 
 /**
  * Decides when generated tokens may be sent. It holds back whole tokens: those whose last character
- * is not complete, those that may be the beginning of a stop string, and tool calls, which are not
- * text. So the released ids are always exactly the tokens of the released text, which makes it
+ * is not complete, and those that may be the beginning of a stop string. So the released ids are always exactly the tokens of the released text, which makes it
  * possible to resume on another worker.
  */
 export class TextGate {
   readonly #detokenize: (ids: readonly number[]) => string;
   readonly #stops: readonly string[];
-  readonly #watch: CallWatch | undefined;
-  #calls: readonly ParsedCall[] = [];
-  /** Whether only white space was released so far. */
-  #atStart = true;
   #units: Unit[] = [];
   #partial: number[] = [];
   /** How many tokens of {@linkcode #partial} were sent before. */
   #partialSent = 0;
 
-  /** @param watch Calls to look for; undefined without tools. */
   constructor(
     detokenize: (ids: readonly number[]) => string,
     stops: readonly string[],
-    watch?: CallWatch,
   ) {
     this.#detokenize = detokenize;
     this.#stops = stops;
-    this.#watch = watch;
-  }
-
-  /** Tool calls at the end of the generation; empty before its end. */
-  get calls(): readonly ParsedCall[] {
-    return this.#calls;
   }
 
   /** Adds a generated token. */
@@ -81,16 +67,11 @@ export class TextGate {
   /**
    * Releases all text that is held back, since no tokens follow.
    *
-   * @param cut The generation was cut off: half a call or half a character is then not released.
+   * @param cut The generation was cut off: half a character is then not released.
    */
   flush(cut = false): Release | undefined {
     if (cut) this.#dropHalf();
     if (this.#partial.length > 0) this.#closeUnit();
-    if (this.#watch) {
-      const match = matchCalls(this.#held(), this.#watch, this.#atStart, true);
-      this.#calls = match.calls;
-      if (match.calls.length > 0 || cut && match.open) return this.#releaseBefore(match.holdFrom);
-    }
     return this.#release(this.#units.length);
   }
 
@@ -103,15 +84,8 @@ export class TextGate {
     }
     this.#closeUnit(text);
 
-    const held = this.#held();
-    const match = this.#watch && matchCalls(held, this.#watch, this.#atStart);
-    // Stop strings end text; inside a call they are a part of the call.
-    const { stopAt, safeUntil } = matchStops(held.slice(0, match?.holdFrom), this.#stops);
+    const { stopAt, safeUntil } = matchStops(this.#held(), this.#stops);
     if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stopped: true };
-    if (match?.over) {
-      this.#calls = match.calls;
-      return { release: this.#releaseBefore(match.holdFrom), stopped: true };
-    }
     return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
   }
 
@@ -158,8 +132,7 @@ export class TextGate {
     const unsent = this.#units.slice(0, count).filter((unit) => !unit.sent);
     const text = unsent.map((unit) => unit.text).join("");
     if (text === "" && unsent.length > 0 && unsent.length < MAX_SILENT_UNITS) return undefined;
-    const released = this.#units.splice(0, count);
-    if (released.some((unit) => unit.text.trim() !== "")) this.#atStart = false;
+    this.#units.splice(0, count);
     return unsent.length === 0 ? undefined : { text, ids: unsent.flatMap((unit) => unit.ids) };
   }
 

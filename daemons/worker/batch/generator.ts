@@ -1,15 +1,14 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
 import type { Logger } from "#shared/logging.ts";
-import { checkLength, checkTokenIds, promptTokens } from "../answers/prompt.ts";
+import { checkLength, checkTokenIds, readPrompt } from "../answers/prompt.ts";
+import { readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
-import { Run } from "./run.ts";
+import { Run, type ThinkingLimit } from "./run.ts";
 import { RunTable } from "../answers/run_table.ts";
+import { validationOf } from "../grammar/validation.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
 import { StepLoop } from "./step_loop.ts";
-import type { CallSyntax } from "../chat/call_syntax.ts";
-import type { CallWatch } from "../answers/tool_calls.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** Dependencies of a {@linkcode Generator}. */
@@ -28,19 +27,6 @@ export interface GeneratorOptions {
   readonly log: Logger;
   /** Called when the engine fails, after which nothing can be generated. */
   readonly onFatal: (error: unknown) => void;
-}
-
-/** The tool calls to look for in the answer to a request; undefined without tools. */
-function watchFor(request: ExecuteRequest, syntax: CallSyntax): CallWatch | undefined {
-  const tools = offeredTools(request);
-  if (tools.length === 0) return undefined;
-  const demanded = demandedTools(request);
-  return {
-    // The grammar for a required call produces bare JSON.
-    syntax: demanded ? "bare" : syntax,
-    names: new Set((demanded ?? tools).map((tool) => tool.function.name)),
-    single: request.parallel_tool_calls === false,
-  };
 }
 
 /** Accepts and runs requests for a loaded model. */
@@ -90,23 +76,27 @@ export class Generator {
     const { engine, workerId, modelRef } = this.#options;
     this.#table.check(request.job_id, request.attempt, this.#loop.free);
     checkTokenIds(request, engine);
-    const prompt = await promptTokens(request, engine);
-    checkLength(prompt, engine);
+    const prompt = await readPrompt(request, engine);
+    checkLength(prompt.tokens, engine);
+    const { reader, hold, closing } = readingOf(request, prompt, engine);
+    const thinking = await this.#thinkingLimit(request, closing);
     const seed = request.seed ?? randomSeed();
-    const sampling = await engine.createSampling(request, seed);
+    const sampling = await engine.createSampling(request, seed, hold);
     const run: Run = new Run({
       jobId: request.job_id,
       attempt: request.attempt,
       workerId,
       modelRef,
-      prompt,
+      prompt: prompt.tokens,
       resume: request.resume_tokens,
       resumeIndex: request.resume_index,
       maxTokens: request.max_tokens,
       stops: request.stop,
-      watch: watchFor(request, engine.callSyntax),
+      reader,
+      thinking,
       seed,
       sampling,
+      validate: validationOf(request, sampling.unheld, log),
     }, {
       ...this.#options,
       log,
@@ -117,6 +107,16 @@ export class Generator {
     this.#table.add(run, this.#loop.free);
     this.#loop.wake();
     return run.answer;
+  }
+
+  async #thinkingLimit(
+    { reasoning_budget_tokens, reasoning_effort }: ExecuteRequest,
+    closing: string | undefined,
+  ): Promise<ThinkingLimit | undefined> {
+    // Some templates have no switch, and their prompts begin a thought.
+    const most = reasoning_effort === "none" ? 0 : reasoning_budget_tokens;
+    if (most === undefined || closing === undefined) return undefined;
+    return { most, closing: await this.#options.engine.tokenizeMarks(closing) };
   }
 
   /** See {@linkcode RunTable.cancel}. */

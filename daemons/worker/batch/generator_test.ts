@@ -113,28 +113,56 @@ Deno.test("a resumed run continues at the next index as if never interrupted, af
 Deno.test("a run with tools that is resumed in the middle of a call makes the call once", () => {
   const tools = [{ type: "function", function: { name: "f" } }];
   const messages = [{ role: "user", content: "abc" }];
-  const text = 'ok <tool_call>{"name":"f"}</tool_call>';
+  const text = 'ok <tool_call>{"name":"f","arguments":{"a":1}}</tool_call>';
   return using(replying(text), async ({ generator }) => {
-    const run = await generator.execute(request({ messages, tools }));
-    const events = await readEvents(run.stream.body);
-    assert.equal(textOf(events), "ok ");
-    assert.deepEqual(outline(events).at(-1), "end TOOL_CALLS");
-    const ids = idsOf(events);
-    for (let done = 0; done <= ids.length; done++) {
+    const run = await generator.execute(request({ job_id: "j", messages, tools }));
+    const tokens = (await readEvents(run.stream.body)).flatMap((event) =>
+      event.event === "token" ? [event.data] : []
+    );
+    for (let done = 0; done <= tokens.length; done++) {
       const resumed = await generator.execute(request({
-        messages,
-        tools,
-        resume_tokens: ids.slice(0, done),
+        ...{ job_id: "j", attempt: done + 2, messages, tools },
+        resume_tokens: tokens.slice(0, done).flatMap(({ ids }) => ids),
         resume_index: done,
       }));
       const rest = await readEvents(resumed.stream.body);
-      assert.equal("ok ".slice(0, done) + textOf(rest), "ok ");
+      assert.deepEqual(
+        rest.flatMap((event) => event.event === "token" ? [event.data] : []),
+        tokens.slice(done),
+      );
       const end = rest.at(-1);
       assert.ok(end?.event === "end");
       assert.deepEqual(end.data.tool_calls?.map((call) => call.function), [
-        { name: "f", arguments: "{}" },
+        { name: "f", arguments: '{"a":1}' },
       ]);
     }
+  });
+});
+
+Deno.test("an answer is checked whole, also if earlier attempts delivered a part of it", () => {
+  const json_schema = { type: "array", uniqueItems: true };
+  const messages = [{ role: "user", content: "abc" }];
+  return using(replying("[1, 1]"), async ({ generator }) => {
+    const validated = async (fields: Record<string, unknown>) => {
+      const run = await generator.execute(request({ messages, ...fields }));
+      const events = await readEvents(run.stream.body);
+      const end = events.at(-1);
+      assert.ok(end?.event === "end");
+      return { validated: end.data.validated, events };
+    };
+    const whole = await validated({ json_schema });
+    assert.equal(whole.validated, false);
+    const ids = idsOf(whole.events).slice(0, -3);
+    const tokens = whole.events.filter(({ event }) => event === "token");
+    assert.equal(
+      (await validated({
+        ...{ json_schema, resume_tokens: ids, attempt: 2 },
+        resume_index: tokens.length - 3,
+      })).validated,
+      false,
+    );
+    assert.equal((await validated({ json_schema: { items: true } })).validated, true);
+    assert.equal((await validated({})).validated, undefined);
   });
 });
 

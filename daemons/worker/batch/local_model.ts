@@ -1,7 +1,8 @@
 import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
-import { promptTokens } from "../answers/prompt.ts";
+import { readPrompt } from "../answers/prompt.ts";
+import { readTemplateFile } from "../chat/template_file.ts";
 import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
 import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "../engine/engine.ts";
@@ -22,6 +23,10 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       asked,
       (cores) => log.warn("threads_beyond_cores", { threads: asked, cores, used: cores }),
     );
+    const { chat_template_file: templateFile } = config;
+    const chatTemplate = templateFile === undefined
+      ? undefined
+      : await readTemplateFile(templateFile);
     const loading = loadEngine({
       model: config.model,
       gpu: config.gpu,
@@ -30,6 +35,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
       slots: config.slots,
       threads,
       settings: config,
+      chatTemplate,
       adapters: new Map((config.lora ?? []).map((each) => {
         const at = each.indexOf("=");
         return [each.slice(0, at), each.slice(at + 1)];
@@ -62,7 +68,14 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     const { saved_slots_dir: dir } = config;
     const savedSlots = dir === undefined || engine.sequences.length === 0
       ? undefined
-      : new SlotFiles({ dir, fingerprint, engine, settings: config, slots: generator });
+      : new SlotFiles({
+        dir,
+        fingerprint,
+        engine,
+        settings: config,
+        chatTemplate,
+        slots: generator,
+      });
     return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {
       await generator.close();
       if (!isStuck) return await engine.dispose();
@@ -103,6 +116,7 @@ function serve(
     context: engine.context,
     threads: engine.threads,
     capabilities: engine.capabilities,
+    warning: engine.warning,
     pids: [],
     savedSlots,
     get active() {
@@ -119,7 +133,7 @@ function serve(
       return await generator.execute(request, log);
     },
     cancel: (jobId, attempt) => generator.cancel(jobId, attempt),
-    tokenize: (fields) => promptTokens(fields, engine),
+    tokenize: async (fields) => (await readPrompt(fields, engine)).tokens,
     embed: (request, signal) => vectors.embed(engine, request, signal),
     rerank: (request, signal) => vectors.rerank(engine, request, signal),
     memoryBytes: () => engine.memoryBytes(),

@@ -5,9 +5,10 @@ import {
   type AnswerSpec,
   type TokenCounts,
 } from "../answers/answer.ts";
-import { type Release, TextGate } from "../answers/text_gate.ts";
-import { type CallWatch, toolCalls } from "../answers/tool_calls.ts";
+import { type Emission, Output, type OutputOptions } from "../answers/output.ts";
 import type { Chosen, Engine, Sampling } from "../engine/engine.ts";
+
+const REPLACEMENT = "\ufffd";
 
 /** An accepted attempt of a job. */
 export interface RunSpec extends AnswerSpec {
@@ -19,14 +20,26 @@ export interface RunSpec extends AnswerSpec {
    */
   readonly maxTokens: number | undefined;
   readonly stops: readonly string[];
-  /** Calls to look for in the text; undefined without tools. */
-  readonly watch: CallWatch | undefined;
+  /** Reads thoughts and calls; undefined: everything is text. */
+  readonly reader?: OutputOptions["reader"];
+  /** Most tokens of thoughts, and the tokens that end one; undefined: no limit. */
+  readonly thinking?: ThinkingLimit | undefined;
   readonly sampling: Sampling;
+}
+
+/** A limit of thoughts. */
+export interface ThinkingLimit {
+  readonly most: number;
+  /** Tokens that close a thought. */
+  readonly closing: readonly number[];
 }
 
 /** Dependencies of a {@linkcode Run}. */
 export interface RunContext extends AnswerContext {
-  readonly engine: Pick<Engine, "context" | "detokenize" | "endsGeneration">;
+  readonly engine: Pick<
+    Engine,
+    "context" | "detokenize" | "controlText" | "partBytes" | "endsGeneration"
+  >;
   /** Wakes the step loop: the reader has read, or the run has ended. */
   readonly wake: () => void;
   /** Called once when the run has ended. */
@@ -41,14 +54,16 @@ export class Run {
   readonly tokens: readonly number[];
   readonly #spec: RunSpec;
   readonly #engine: RunContext["engine"];
-  readonly #gate: TextGate;
+  readonly #output: Output;
   readonly #limit: number;
-  /** Logprobs of the tokens that the gate holds, in their order. */
+  /** Logprobs of the tokens that were not sent yet, in their order. */
   readonly #logprobs: ChosenLogprob[] = [];
   #tokensOut = 0;
   #cached = 0;
   #evaluated = 0;
   #isStarted = false;
+  /** Tokens that had been generated when the thought had to end; undefined before. */
+  #closedFrom: number | undefined;
 
   constructor(spec: RunSpec, context: RunContext) {
     const { engine } = context;
@@ -57,7 +72,8 @@ export class Run {
     this.sampling = spec.sampling;
     this.tokens = [...spec.prompt, ...spec.resume];
     this.#limit = Math.min(spec.maxTokens ?? Infinity, engine.context - spec.prompt.length);
-    this.#gate = new TextGate((ids) => engine.detokenize(ids), spec.stops, spec.watch);
+    const { jobId, stops, reader } = spec;
+    this.#output = new Output({ decoder: engine, stops, reader, jobId });
     this.answer = new Answer(spec, context, {
       counts: () => this.#counts(),
       onRoom: context.wake,
@@ -75,16 +91,27 @@ export class Run {
 
   /** Begins in a slot. Replays the tokens of earlier attempts, which may already end the run. */
   start(): void {
-    const { resume, prompt } = this.#spec;
+    const { resume, resumeIndex, prompt } = this.#spec;
     this.#isStarted = true;
     this.answer.start();
     this.sampling.see(prompt);
+    this.#limitThought();
+    let events = 0;
+    let last: Emission["pieces"] = [];
     for (const token of resume) {
       if (this.#engine.endsGeneration(token)) return this.complete("EOS");
       this.sampling.replay(token);
       this.#tokensOut++;
-      if (this.#gate.replay(token)) return this.#stopped();
+      last = this.#push(token)?.pieces ?? [];
+      events += last.length;
+      if (this.#output.isOver) break;
     }
+    // Of the pieces of one token, the first were sent and the worker was lost before the others.
+    const missing = events - resumeIndex;
+    if (missing > 0 && missing < last.length) {
+      this.#send({ pieces: last.slice(-missing), ids: [] });
+    }
+    if (this.#output.isOver) return this.#stopped();
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
 
@@ -107,24 +134,61 @@ export class Run {
 
     this.#tokensOut++;
     if (odds) this.#logprobs.push(this.#describe(token, odds));
-    const { release, stopped } = this.#gate.push(token);
-    this.#sendText(release);
-    if (stopped) return this.#stopped();
+    this.#send(this.#push(token));
+    if (this.#output.isOver) return this.#stopped();
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
+  }
+
+  /**
+   * Tokens that must follow because the thought has reached its limit. They are added by
+   * {@linkcode force}.
+   */
+  get forced(): readonly number[] {
+    const { thinking } = this.#spec;
+    if (this.ended || !thinking || this.#closedFrom === undefined) return [];
+    return thinking.closing.slice(this.#tokensOut - this.#closedFrom);
+  }
+
+  /** Adds a token of {@linkcode forced}. */
+  force(token: number): void {
+    this.sampling.replay(token);
+    this.accept({ token });
   }
 
   /** Ends because the model ended, or because the limit is reached. */
   complete(reason: "EOS" | "MAX_TOKENS"): void {
     if (this.ended) return;
-    this.#sendText(this.#gate.flush(reason === "MAX_TOKENS"));
-    const { calls } = this.#gate;
-    this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, toolCalls(calls));
+    this.#send(this.#output.end(reason === "MAX_TOKENS"));
+    const { calls, text } = this.#output;
+    this.answer.end(reason === "EOS" && calls.length > 0 ? "TOOL_CALLS" : reason, { text, calls });
   }
 
   /** Ends because of a stop string or complete tool calls. */
   #stopped(): void {
-    const { calls } = this.#gate;
-    this.answer.end(calls.length > 0 ? "TOOL_CALLS" : "STOP_SEQUENCE", toolCalls(calls));
+    const { calls, text, isStopped } = this.#output;
+    const reason = isStopped ? "STOP_SEQUENCE" : calls.length > 0 ? "TOOL_CALLS" : "EOS";
+    this.answer.end(reason, { text, calls });
+  }
+
+  #push(token: number): Emission | undefined {
+    const emission = this.#output.push(token);
+    this.#limitThought();
+    return emission;
+  }
+
+  /** Finds out whether a thought has had all its tokens, as a function of the tokens so far. */
+  #limitThought(): void {
+    const { thinking } = this.#spec;
+    if (!thinking) return;
+    const { isThinking, reasoningTokens } = this.#output;
+    const from = this.#closedFrom;
+    if (from !== undefined && this.#tokensOut - from < thinking.closing.length) return;
+    this.#closedFrom = isThinking && reasoningTokens >= thinking.most ? this.#tokensOut : undefined;
+  }
+
+  /** Tokens of the prompt and of the answer so far. */
+  get length(): number {
+    return this.#spec.prompt.length + this.#tokensOut;
   }
 
   #counts(): TokenCounts {
@@ -133,6 +197,7 @@ export class Run {
       tokensIn: prompt.length,
       tokensCached: Math.min(this.#cached, prompt.length),
       tokensOut: this.#tokensOut,
+      reasoning: this.#output.reasoningTokens,
       resumed: resume.length,
       prompt: this.answer.hasTokens
         ? undefined
@@ -140,19 +205,25 @@ export class Run {
     };
   }
 
-  #sendText(release: Release | undefined): void {
-    if (!release) return;
-    const logprobs = this.#logprobs.splice(0, release.ids.length);
-    this.answer.text(release.text, release.ids, logprobs);
+  #send(emission: Emission | undefined): void {
+    if (!emission) return;
+    const { pieces, ids } = emission;
+    const logprobs = this.#logprobs.splice(0, ids.length);
+    for (const [index, { text, ...part }] of pieces.entries()) {
+      const isFirst = index === 0;
+      this.answer.text(text, isFirst ? ids : [], isFirst ? logprobs : [], part);
+    }
   }
 
   #describe(id: number, { logprob, top }: NonNullable<Chosen["odds"]>): ChosenLogprob {
-    const text = (token: number) => this.#engine.detokenize([token]);
+    const one = (token: number, logprob: number) => {
+      const t = this.#engine.detokenize([token]);
+      const bytes = t.includes(REPLACEMENT) ? this.#engine.partBytes(token) : undefined;
+      return { id: token, t, ...(bytes ? { bytes: [...bytes] } : {}), logprob };
+    };
     return {
-      id,
-      t: text(id),
-      logprob,
-      top: top.map(({ token, logprob }) => ({ id: token, t: text(token), logprob })),
+      ...one(id, logprob),
+      top: top.map(({ token, logprob }) => one(token, logprob)),
     };
   }
 }

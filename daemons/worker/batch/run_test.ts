@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { FAKE_END, FakeEngine } from "../testing/fake_engine.ts";
+import { AnswerReader, type ReaderOptions } from "../answers/reader/reader.ts";
+import { FAKE_END, FAKE_SYNTAX, FakeEngine } from "../testing/fake_engine.ts";
 import { idsOf, outline, readEvents, textOf } from "../testing/generator.ts";
 import { testRun, tokensOf } from "../testing/run.ts";
 import { StoppedClock } from "../testing/stopped_clock.ts";
-import type { CallWatch } from "../answers/tool_calls.ts";
 import type { Run } from "./run.ts";
 
 /** Starts a run, gives it the tokens of a text until it ends, and reads its events. */
@@ -21,8 +21,16 @@ async function say(run: Run, text: string, { end = true } = {}) {
   };
 }
 
-const watch: CallWatch = { syntax: "tagged", names: new Set(["f"]), single: false };
-const CALL = '<tool_call>{"name":"f"}</tool_call>';
+/** A reader that knows a function `f`. */
+const reader = (options: Partial<ReaderOptions> = {}) =>
+  new AnswerReader(FAKE_SYNTAX, {
+    tools: new Map([["f", {}]]),
+    promptEnd: "",
+    isSingle: false,
+    splitsThoughts: true,
+    ...options,
+  });
+const CALL = '<tool_call>{"name":"f","arguments":{"a":1.0}}</tool_call>';
 
 Deno.test("a run sends each token and ends with the model, whose end token is not sent", async () => {
   const reply = await say(testRun(), "hi");
@@ -53,7 +61,7 @@ Deno.test("a resumed run that was already complete ends at once, as it would hav
       ["end EOS", { resume: [0x61, FAKE_END, 0x62] }],
       ["end STOP_SEQUENCE", { resume: tokensOf("a."), stops: ["."] }],
       ["end MAX_TOKENS", { resume: tokensOf("ab"), maxTokens: 2 }],
-      ["end TOOL_CALLS", { resume: tokensOf(CALL), watch: { ...watch, single: true } }],
+      ["end TOOL_CALLS", { resume: tokensOf(CALL), reader: reader({ isSingle: true }) }],
     ] as const
   ) {
     const reply = await say(testRun(spec), "more");
@@ -86,19 +94,23 @@ Deno.test("a run ends after max_tokens, including resumed ones, or when the cont
 });
 
 Deno.test("a run ends with the calls that were made, and half a call is neither call nor text", async () => {
-  const made = await say(testRun({ watch }), `ok ${CALL}`);
-  assert.deepEqual([made.text, made.outline.at(-1)], ["ok ", "end TOOL_CALLS"]);
+  const made = await say(testRun({ reader: reader() }), `ok ${CALL}`);
+  assert.deepEqual([made.text, made.outline.at(-1)], ["ok", "end TOOL_CALLS"]);
   const functions = made.end?.tool_calls?.map((call) => call.function);
-  assert.deepEqual(functions, [{ name: "f", arguments: "{}" }]);
+  assert.deepEqual(functions, [{ name: "f", arguments: '{"a":1.0}' }]);
 
-  const single = await say(testRun({ watch: { ...watch, single: true } }), CALL, { end: false });
+  const single = await say(testRun({ reader: reader({ isSingle: true }) }), CALL, { end: false });
   assert.equal(single.outline.at(-1), "end TOOL_CALLS");
 
-  const cut = await say(testRun({ watch, maxTokens: 20 }), `ok ${CALL}`);
+  const cut = await say(testRun({ reader: reader(), maxTokens: 20 }), `ok ${CALL}`);
   assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok ", "end MAX_TOKENS"]);
   assert.equal(cut.end?.tool_calls, undefined);
 
-  const text = await say(testRun({ watch }), "ok <tool");
+  const half = await say(testRun({ reader: reader(), maxTokens: 44 }), `ok ${CALL}`);
+  assert.deepEqual([half.text, half.outline.at(-1)], ["ok", "end MAX_TOKENS"]);
+  assert.equal(half.end?.tool_calls?.[0]?.function.arguments, '{"a":1');
+
+  const text = await say(testRun({ reader: reader() }), "ok <tool");
   assert.deepEqual([text.text, text.outline.at(-1)], ["ok <tool", "end EOS"]);
 });
 
@@ -111,6 +123,7 @@ Deno.test("logprobs are sent with the text of their tokens, in order, however lo
   const logprobOf = (id: number, t: string, logprob: number) => ({
     id,
     t,
+    ...(t === "\ufffd" ? { bytes: [id] } : {}),
     logprob,
     top: [{ id: 0x7a, t: "z", logprob: -9 }],
   });
@@ -120,14 +133,12 @@ Deno.test("logprobs are sent with the text of their tokens, in order, however lo
   [0xc3, 0xa9, 0x61, 0x61, 0x61].forEach((token, index) => run.accept(odds(token, -1 - index)));
   run.complete("EOS");
   const events = await readEvents(run.answer.stream.body);
-  assert.deepEqual(
-    events.flatMap((event) => event.event === "token" ? [[event.data.t, event.data.logprobs]] : []),
-    [
-      ["é", [logprobOf(0xc3, "\ufffd", -1), logprobOf(0xa9, "\ufffd", -2)]],
-      ["a", [logprobOf(0x61, "a", -3)]],
-      ["aa", [logprobOf(0x61, "a", -4), logprobOf(0x61, "a", -5)]],
-    ],
-  );
+  const sent = events.flatMap((event) => event.event === "token" ? [event.data] : []);
+  assert.deepEqual(sent.map(({ t }) => t), ["é", "a", "aa"]);
+  assert.deepEqual(sent.flatMap(({ logprobs = [] }) => logprobs), [
+    ...[logprobOf(0xc3, "\ufffd", -1), logprobOf(0xa9, "\ufffd", -2)],
+    ...[logprobOf(0x61, "a", -3), logprobOf(0x61, "a", -4), logprobOf(0x61, "a", -5)],
+  ]);
 });
 
 Deno.test("tokens before the start and after the end are ignored", async () => {
@@ -208,4 +219,85 @@ Deno.test("a run wakes the loop when its reader reads, and when it ends, after i
   await reader.cancel();
   run.complete("EOS");
   assert.deepEqual(calls, ["wake", "ended", "wake"]);
+});
+
+/** Token events of a run that is given a text, with the channel and call of each. */
+async function pieces(run: Run, text: string) {
+  const { events } = await say(run, text);
+  return events.flatMap((event) => event.event === "token" ? [event.data] : []);
+}
+
+const THOUGHT = `<think>hm</think>\n\nso ${CALL}`;
+
+Deno.test("a run sends thoughts, text and growing calls apart, and counts tokens of thoughts", async () => {
+  const { events, end } = await say(testRun({ reader: reader() }), THOUGHT);
+  const sent = events.flatMap((event) => event.event === "token" ? [event.data] : []);
+  const of = (channel?: string) => sent.filter((each) => each.channel === channel);
+  assert.equal(of("reasoning").map(({ t }) => t).join(""), "hm");
+  assert.equal(of().map(({ t }) => t).join(""), "so");
+  assert.equal(of("call").map(({ t }) => t).join(""), '{"a":1.0}');
+  assert.deepEqual(of("call")[0]?.call, { index: 0, id: end?.tool_calls?.[0]?.id, name: "f" });
+  assert.ok(of("call").length > 3, "it grows");
+  assert.equal(end?.reasoning_tokens, ">hm</think>".length);
+  assert.match(end?.tool_calls?.[0]?.id ?? "", /^[A-Za-z0-9]{9}$/);
+});
+
+Deno.test("a run that resumes anywhere goes on with the same events", async () => {
+  const whole = await pieces(testRun({ reader: reader() }), THOUGHT);
+  for (let count = 1; count < whole.length; count++) {
+    const resume = whole.slice(0, count).flatMap(({ ids = [] }) => ids);
+    const rest = THOUGHT.slice(resume.length);
+    const run = testRun({ reader: reader(), resume, resumeIndex: count });
+    assert.deepEqual(await pieces(run, rest), whole.slice(count), `after ${count} events`);
+  }
+});
+
+Deno.test("a thought that has had its tokens is closed, once, and wherever the run resumes", async () => {
+  const closing = tokensOf("</think>");
+  const thinking = { most: 2, closing };
+  const run = testRun({ reader: reader(), thinking });
+  run.start();
+  const said: number[] = [];
+  for (const token of tokensOf("<think>hmmm")) {
+    run.accept({ token });
+    said.push(token);
+    if (run.forced.length > 0) break;
+  }
+  assert.deepEqual(run.forced, closing);
+  assert.equal(said.length, "<think>h".length);
+  for (const token of run.forced) run.force(token);
+  assert.deepEqual(run.forced, []);
+  for (const token of [...tokensOf("ok"), FAKE_END]) run.accept({ token });
+  const events = await readEvents(run.answer.stream.body);
+  assert.equal(textOf(events), "ok");
+  const resume = [...said, ...closing.slice(0, 3)];
+  const again = testRun({ reader: reader(), thinking, resume });
+  again.start();
+  assert.deepEqual(again.forced, closing.slice(3));
+  again.answer.leave();
+});
+
+Deno.test("a thought that is opened again is closed at once, and one in the prompt that may have no tokens", () => {
+  const closing = tokensOf("</think>");
+  const run = testRun({ reader: reader(), thinking: { most: 2, closing } });
+  run.start();
+  const open = () => {
+    for (const token of tokensOf("<think>hm")) {
+      run.accept({ token });
+      if (run.forced.length > 0) break;
+    }
+    assert.deepEqual(run.forced, closing);
+    for (const token of run.forced) run.force(token);
+    assert.deepEqual(run.forced, []);
+  };
+  open();
+  open();
+  run.answer.leave();
+  const none = testRun({
+    reader: reader({ promptEnd: "<think>" }),
+    thinking: { most: 0, closing },
+  });
+  none.start();
+  assert.deepEqual(none.forced, closing);
+  none.answer.leave();
 });

@@ -58,8 +58,36 @@ export class Slot {
       run.evaluated(end);
       return;
     }
-    this.#generation ??= this.sequence.generate(run.tokens.slice(this.#done), run.sampling);
-    for (const chosen of await this.#generation.next()) run.accept(chosen);
+    if (!this.#generation) {
+      const rest = run.tokens.slice(this.#done);
+      this.#generate(rest);
+      // A prompt may begin a thought that may have no tokens.
+      if (this.#force(rest)) return;
+    }
+    const all = await this.#generation!.next();
+    for (const [index, chosen] of all.entries()) {
+      run.accept(chosen);
+      if (run.forced.length === 0) continue;
+      // The tokens after it, which were guessed, are not wanted.
+      if (index < all.length - 1) this.sequence.trim(run.length - 1);
+      this.#force([chosen.token]);
+      return;
+    }
+  }
+
+  #generate(tokens: readonly number[]): void {
+    this.#generation?.close();
+    this.#generation = this.sequence.generate(tokens, this.#run!.sampling);
+  }
+
+  /** Goes on after tokens that the model does not choose, behind those not evaluated yet. */
+  #force(before: readonly number[]): boolean {
+    const run = this.#run!;
+    const forced = run.forced;
+    if (forced.length === 0) return false;
+    for (const token of forced) run.force(token);
+    if (!run.ended) this.#generate([...before, ...forced]);
+    return true;
   }
 
   /** Frees the slot; its evaluated tokens stay for later runs to share. */

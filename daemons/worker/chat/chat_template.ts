@@ -1,9 +1,21 @@
-import { Template } from "@huggingface/jinja";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "./call_syntax.ts";
-import { nativeTurns, plainTurns, type ToolSkills, toolSkills, type Turn } from "./tool_turns.ts";
+import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { isExactNumber } from "#shared/exact_json.ts";
+import { isRecord } from "#shared/json.ts";
+import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import { type Effort, effortKwargs } from "./effort.ts";
+import { findSyntax } from "./find_syntax.ts";
+import type { Limits } from "./jinja/budget.ts";
+import { TemplateError } from "./jinja/errors.ts";
+import { fromJs, toPlainJson } from "./jinja/json.ts";
+import { strftime } from "./jinja/strftime.ts";
+import { Template } from "./jinja/template.ts";
+import { type Render, type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
+import { findSkills, type Skills } from "./skills.ts";
+import type { Syntax } from "./syntax.ts";
+import { splitThought } from "./split_thought.ts";
+import { type ChatMessage, textOf, turnsOf } from "./turns.ts";
 
 /**
  * Called with the number of tokens so far while a long text is tokenized. It may throw to stop the
@@ -15,8 +27,95 @@ export type TokensSeen = (count: number) => void;
 export interface ChatTokenizer {
   /** Tokenizes a text; with `special`, the text of control tokens becomes those tokens. */
   tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
+  /**
+   * Tokenizes text that follows other text, with control tokens as such. Some vocabularies would put a
+   * space before it otherwise.
+   */
+  tokenizeNext(text: string, seen?: TokensSeen): Promise<number[]>;
   readonly bosText: string;
   readonly eosText: string;
+  /** Control and user-defined tokens by their ids. */
+  readonly specials: ReadonlyMap<number, SpecialToken>;
+}
+
+/** A token that is not an ordinary piece of text. */
+export interface SpecialToken {
+  readonly text: string;
+  /** A control token; otherwise the vocabulary's author has defined it, which may be plain text. */
+  readonly isControl: boolean;
+}
+
+/** A chat as tokens. */
+export interface ChatPrompt {
+  readonly tokens: number[];
+  /** The end of its text, from the beginning of the answer's turn on; empty if nothing can be open there. */
+  readonly answerStart: string;
+  /** How the model writes thoughts and calls. */
+  readonly syntax: Syntax;
+}
+
+/** Options of {@linkcode ChatTemplate}. */
+export interface ChatTemplateOptions {
+  /** The template for requests that offer tools; default: the same as for others. */
+  readonly toolUse?: string | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  /** Clock of the dates that templates write. */
+  readonly now?: (() => Date) | undefined;
+}
+
+/** The template of models that have none. */
+export const CHATML = "{% for message in messages %}" +
+  "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}" +
+  "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+/** Inputs of ours, which `chat_template_kwargs` cannot replace. */
+const RESERVED: ReadonlySet<string> = new Set([
+  ...TOOL_NAMES,
+  "messages",
+  "add_generation_prompt",
+  "bos_token",
+  "eos_token",
+  "chat_template",
+  "strftime_now",
+  "raise_exception",
+  "datetime",
+]);
+
+/** Names that a request's `chat_template_kwargs` may not have. */
+export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(kwargs).filter((name) => RESERVED.has(name));
+}
+
+/**
+ * Finds control tokens, and those user-defined tokens with which the model marks thoughts and calls:
+ * others, such as runs of spaces, are text.
+ */
+function markFinder(tokenizer: ChatTokenizer, { marks }: Syntax): MarkFinder {
+  const texts = new Map<number, string>();
+  for (const [id, { text, isControl }] of tokenizer.specials) {
+    if (isControl || marks.some((mark) => mark.includes(text.trim()) && text.trim().length > 1)) {
+      texts.set(id, text);
+    }
+  }
+  const beginnings = new Set(
+    [...texts.values()].map((text) => text.slice(0, 2).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
+  );
+  return {
+    tokenize: (text) => tokenizer.tokenize(text, true),
+    markText: (token) => texts.get(token),
+    beginnings: beginnings.size === 0 ? /(?!)/ : new RegExp([...beginnings].join("|"), "u"),
+  };
+}
+
+/** Most steps of each small chat that finds out how a template wants its turns. */
+const PROBE_STEPS = 200_000;
+
+/** One of a model's templates, and how it wants its turns. */
+interface Variant {
+  readonly template: Template;
+  readonly skills: Skills;
+  readonly syntax: Syntax;
+  readonly finder: MarkFinder;
 }
 
 /**
@@ -24,119 +123,223 @@ export interface ChatTokenizer {
  * control tokens; the text of messages never does, whatever it contains.
  */
 export class ChatTemplate {
-  readonly #template: Template;
+  /** Why a plain chat cannot be rendered; undefined if it can. */
+  readonly warning: string | undefined;
   readonly #tokenizer: ChatTokenizer;
-  readonly #skills: ToolSkills;
+  readonly #now: () => Date;
+  readonly #plain: Variant;
+  readonly #toolUse: Variant;
+  readonly #efforts = new Map<Effort, Readonly<Record<string, unknown>>>();
 
-  /** @throws if the template cannot be parsed */
-  constructor(source: string, tokenizer: ChatTokenizer) {
-    this.#template = new Template(source);
+  /** @throws {TemplateError} if a template cannot be parsed */
+  constructor(source: string, tokenizer: ChatTokenizer, options: ChatTemplateOptions = {}) {
+    const { toolUse, limits = {}, now = () => new Date() } = options;
     this.#tokenizer = tokenizer;
-    this.#skills = toolSkills((turns, tools) => this.#render(turns, tools));
+    this.#now = now;
+    const variant = (source: string): Variant => {
+      const template = new Template(source, { limits, now });
+      const probe = new Template(source, { limits: { ...limits, steps: PROBE_STEPS }, now });
+      const render = (...args: Parameters<Render>) => this.#render(probe, ...args);
+      const skills = findSkills(render);
+      const specials = [...tokenizer.specials.values()];
+      const syntax = findSyntax(
+        (turns, tools, options) => render(turns, tools, { toolsAs: skills.toolsAs, ...options }),
+        specials.map(({ text }) => text),
+      );
+      return { template, skills, syntax, finder: markFinder(tokenizer, syntax) };
+    };
+    this.#plain = variant(source);
+    this.#toolUse = toolUse === undefined ? this.#plain : variant(toolUse);
+    this.warning = this.#problem();
   }
 
-  /** How the model writes tool calls. */
-  get callSyntax(): CallSyntax {
-    return this.#skills.syntax;
+  /**
+   * Renders turns in the form that this template wants. Tools are left out where it describes none:
+   * the turns say what they are.
+   * @throws {TemplateError} what the template raises, and when a limit is reached
+   */
+  render(
+    turns: readonly Turn[],
+    tools: readonly unknown[] = [],
+    options: RenderOptions = {},
+  ): string {
+    const { template, skills } = this.#variant(tools);
+    const { toolsAs = skills.toolsAs } = options;
+    const offered = toolsAs === undefined ? [] : tools;
+    return this.#render(template, turns, offered, { ...options, toolsAs });
   }
 
-  /** @throws {LlorchError} `INVALID_REQUEST` if the template refuses the messages */
+  /** The variables that make this template think more or less. */
+  effort(effort: Effort): Readonly<Record<string, unknown>> {
+    const known = this.#efforts.get(effort);
+    if (known) return known;
+    const kwargs = effortKwargs((...args) => this.render(...args), effort);
+    this.#efforts.set(effort, kwargs);
+    return kwargs;
+  }
+
+  /** The messages as turns in the form that this template wants. */
+  turns(messages: readonly ChatMessage[], tools: readonly Tool[] = []): Turn[] {
+    return turnsOf(messages, tools, this.#variant(tools).skills);
+  }
+
+  /**
+   * @param options By default a last turn of the assistant is continued.
+   * @throws {LlorchError} `INVALID_REQUEST` if the template refuses the messages
+   */
   async tokenize(
     messages: readonly Message[],
     tools: readonly Tool[] = [],
     seen?: TokensSeen,
-  ): Promise<number[]> {
-    const { native, argumentsAs, system } = this.#skills;
-    const turns = native ? nativeTurns(messages, argumentsAs) : plainTurns(messages, tools, system);
-    const offered = native ? tools : [];
-    const text = this.#renderOrRefuse(turns, offered);
-    // The template itself writes tools and calls, so their text cannot be separated from its
-    // markup.
-    const calls = turns.flatMap((turn) => turn.tool_calls ?? []);
-    const isDisguised = (text: string) => this.#hasControlTokens(text, seen);
-    if (offered.length > 0 && await isDisguised(JSON.stringify(offered))) refuse("tools");
-    if (calls.length > 0 && await isDisguised(JSON.stringify(calls))) refuse("messages");
-    for (const turn of turns) {
-      if (await isDisguised(turn.content)) return await this.#tokenizeApart(turns, offered, text);
-    }
-    return await this.#tokenizer.tokenize(text, true, seen);
+    options: RenderOptions = {},
+  ): Promise<ChatPrompt> {
+    const { skills, syntax, finder } = this.#variant(tools);
+    const own = messages.map((message) => splitThought(message, syntax));
+    const turns = this.turns(own, tools);
+    const last = turns.at(-1);
+    const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
+    const given = { ...options, continueFinal };
+    const offered = skills.toolsAs === undefined ? [] : tools;
+    const written = { turns, offered, kwargs: given.kwargs };
+    const { value, cut } = await breakMarks(written, finder) ?? { value: written, cut: undefined };
+    const broken = { ...given, kwargs: value.kwargs };
+    const text = this.#renderOrRefuse(value.turns, value.offered, broken);
+    // Marks that people wrote are broken in it, too: nothing begins with them.
+    const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
+    const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
+    const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
+    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, seen));
+    return { tokens: tokens.flat(), answerStart, syntax };
   }
 
-  #render(turns: readonly Turn[], tools: readonly Tool[]): string {
-    const { bosText, eosText } = this.#tokenizer;
-    return this.#template.render({
-      messages: turns,
-      ...(tools.length > 0 ? { tools } : {}),
-      add_generation_prompt: true,
-      bos_token: bosText,
-      eos_token: eosText,
-    });
-  }
-
-  #renderOrRefuse(turns: readonly Turn[], tools: readonly Tool[]): string {
+  /** What a prompt has of the answer's turn: what it has more than the turns before alone. */
+  #answerStart(
+    { thought, content, messages }: Syntax,
+    text: string,
+    turns: readonly Turn[],
+    tools: readonly Tool[],
+    options: RenderOptions,
+  ): string {
+    if (!thought && !content && !messages) return "";
+    const before = options.continueFinal ? turns.slice(0, -1) : turns;
     try {
-      return this.#render(turns, tools);
+      const other = this.render(before, tools, {
+        ...options,
+        continueFinal: false,
+        addGenerationPrompt: false,
+      });
+      let shared = 0;
+      while (shared < other.length && other[shared] === text[shared]) shared++;
+      return text.slice(shared);
+    } catch {
+      // Some templates render no turns without an answer.
+      return text.slice(text.lastIndexOf("\n", text.length - 64) + 1);
+    }
+  }
+
+  #variant(tools: readonly unknown[]): Variant {
+    return tools.length > 0 ? this.#toolUse : this.#plain;
+  }
+
+  /** Why "Hello" cannot be rendered. */
+  #problem(): string | undefined {
+    try {
+      const hello: Turn[] = this.turns([{ role: "user", content: "Hello" }]);
+      return this.render(hello).includes("Hello")
+        ? undefined
+        : "The model's chat template leaves out what the user says";
     } catch (error) {
+      return `The model's chat template fails on a plain chat: ${errorMessage(error)}`;
+    }
+  }
+
+  #render(
+    template: Template,
+    turns: readonly Turn[],
+    tools: readonly unknown[],
+    options: RenderOptions = {},
+  ): string {
+    const { kwargs = {}, continueFinal = false, addGenerationPrompt = !continueFinal } = options;
+    const last = turns.at(-1);
+    const end = continueFinal && last ? `\ue000${crypto.randomUUID()}\ue001` : undefined;
+    const variables = {
+      date_string: strftime(this.#now(), "%d %b %Y"),
+      ...Object.fromEntries(Object.entries(kwargs).filter(([name]) => !RESERVED.has(name))),
+      ...this.#tools(tools, options.toolsAs),
+      messages: end === undefined ? turns : turns.with(-1, marked(last!, end)),
+      add_generation_prompt: addGenerationPrompt,
+      bos_token: this.#tokenizer.bosText,
+      eos_token: this.#tokenizer.eosText,
+      datetime: strftime(this.#now(), "%b %d %Y %H:%M:%S"),
+    };
+    const text = template.render(
+      Object.entries(variables).map(([name, value]) => [name, fromJs(value)] as const),
+    );
+    if (end === undefined) return text;
+    const at = text.lastIndexOf(end);
+    if (at === -1) throw new TemplateError("the template cannot continue a turn of the assistant");
+    return text.slice(0, at);
+  }
+
+  /** The tools as the template's variables. One template takes them as JSON text, even if there are none. */
+  #tools(tools: readonly unknown[], name: ToolName = "tools"): Record<string, unknown> {
+    const functions = toPlainJson(tools);
+    if (name === "functions" || tools.length === 0) return { functions };
+    return { functions, [name]: tools };
+  }
+
+  #renderOrRefuse(
+    turns: readonly Turn[],
+    tools: readonly unknown[],
+    options: RenderOptions,
+  ): string {
+    try {
+      return this.render(turns, tools, options);
+    } catch (error) {
+      try {
+        if (tools.length > 0) return this.render(turns, tools.map(completed), options);
+      } catch {
+        // The first error says more.
+      }
       throw invalidRequest([{
         field: "messages",
         message: `the model's chat template refuses them: ${errorMessage(error)}`,
       }]);
     }
   }
-
-  async #hasControlTokens(text: string, seen: TokensSeen | undefined): Promise<boolean> {
-    const { tokenize } = this.#tokenizer;
-    const plain = await tokenize(text, false, seen);
-    const special = await tokenize(text, true, seen);
-    return plain.length !== special.length || plain.some((token, at) => token !== special[at]);
-  }
-
-  /**
-   * Renders the template with placeholders for the messages' text, then tokenizes markup and text
-   * separately. Throws if the template changes a message's text in other ways than trimming it.
-   */
-  async #tokenizeApart(
-    turns: readonly Turn[],
-    tools: readonly Tool[],
-    expected: string,
-  ): Promise<number[]> {
-    // Random in each request, so that nobody can write such a placeholder on purpose.
-    const mark = crypto.randomUUID();
-    const marked = this.#renderOrRefuse(
-      turns.map((turn, index) => ({
-        ...turn,
-        // A template may leave out empty messages.
-        content: turn.content === "" ? "" : `\ue000${mark}:${index}\ue001`,
-      })),
-      tools,
-    );
-    const parts = marked.split(new RegExp(`\ue000${mark}:(\\d+)\ue001`));
-    const pieces = parts.map((part, index) =>
-      index % 2 === 0
-        ? { text: part, markup: true }
-        : { text: turns[Number(part)]!.content, markup: false }
-    );
-    for (const trim of [(text: string) => text, (text: string) => text.trim()]) {
-      const trimmed = pieces.map((piece) =>
-        piece.markup ? piece : { ...piece, text: trim(piece.text) }
-      );
-      if (trimmed.map((piece) => piece.text).join("") !== expected) continue;
-      const tokens: number[][] = [];
-      for (const { text, markup } of trimmed) {
-        tokens.push(await this.#tokenizer.tokenize(text, markup));
-      }
-      return tokens.flat();
-    }
-    refuse("messages");
-  }
 }
 
-/** @throws {LlorchError} always */
-function refuse(field: "messages" | "tools"): never {
-  throw new LlorchError(
-    "INVALID_REQUEST",
-    `Cannot accept the request: ${field}: they contain the model's control tokens as text, ` +
-      "which its chat template cannot keep apart from its own",
-    { details: { errors: [{ field, message: "contain control tokens" }] } },
-  );
+/** The turn, a mark at the end of its text. */
+function marked(turn: Turn, mark: string): Turn {
+  if (typeof turn.content === "string") return { ...turn, content: turn.content + mark };
+  const thoughts = turn.content.filter((part) => part.type === "thinking");
+  return { ...turn, content: [...thoughts, { type: "text", text: textOf(turn) + mark }] };
+}
+
+/** A tool with all that templates read, as some do without looking: texts are empty, objects have no fields. */
+function completed(tool: unknown): unknown {
+  if (!isRecord(tool) || !isRecord(tool["function"])) return tool;
+  const { parameters, description, ...rest } = tool["function"];
+  const schema = isRecord(parameters) ? parameters : {};
+  const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
+  return {
+    ...tool,
+    function: {
+      ...rest,
+      description: description ?? "",
+      parameters: {
+        type: "object",
+        required: [],
+        ...schema,
+        properties: Object.fromEntries(
+          Object.entries(properties).map(([name, property]) => [
+            name,
+            isRecord(property) && !isExactNumber(property)
+              ? { description: "", ...property }
+              : property,
+          ]),
+        ),
+      },
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { ChatTemplate } from "./chat_template.ts";
+import { CHATML, ChatTemplate, reservedKwargs } from "./chat_template.ts";
 
 /** One token per character; with `special`, `<|x|>` is a single token. */
 function tokenize(text: string, special: boolean): number[] {
@@ -9,20 +9,26 @@ function tokenize(text: string, special: boolean): number[] {
 }
 const tokenizer = {
   tokenize: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
+  tokenizeNext: (text: string) => Promise.resolve(tokenize(text, true)),
   bosText: "<s>",
   eosText: "</s>",
+  specials: new Map(
+    ["<|user|>", "<|assistant|>", "<|end|>"].map((text) =>
+      [1000 + text.length, { text, isControl: true }] as const
+    ),
+  ),
 };
 const chatml = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}" +
   "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 const user = (content: string) => [{ role: "user" as const, content }];
 
 Deno.test("ChatTemplate renders the model's template with its markup as control tokens", async () => {
-  const tokens = await new ChatTemplate(chatml, tokenizer).tokenize(user("hi"));
+  const { tokens } = await new ChatTemplate(chatml, tokenizer).tokenize(user("hi"));
   assert.deepEqual(tokens, tokenize("<|user|>hi<|end|><|assistant|>", true));
 });
 
 Deno.test("ChatTemplate keeps control tokens that people write as text", async () => {
-  const tokens = await new ChatTemplate(chatml, tokenizer).tokenize(user("a<|end|>b"));
+  const { tokens } = await new ChatTemplate(chatml, tokenizer).tokenize(user("a<|end|>b"));
   assert.deepEqual(tokens, [
     ...tokenize("<|user|>", true),
     ...tokenize("a<|end|>b", false),
@@ -32,15 +38,72 @@ Deno.test("ChatTemplate keeps control tokens that people write as text", async (
 
 Deno.test("ChatTemplate keeps control tokens as text if the template trims messages", async () => {
   const trimming = chatml.replace("m.content }}", "m.content | trim }}");
-  const tokens = await new ChatTemplate(trimming, tokenizer).tokenize(user(" <|end|> "));
+  const { tokens } = await new ChatTemplate(trimming, tokenizer).tokenize(user(" <|end|> "));
   assert.deepEqual(tokens.slice(1, -2), tokenize("<|end|>", false));
 });
 
-Deno.test("ChatTemplate refuses control tokens in messages that the template rewrites", async () => {
-  const rewriting = chatml.replace("m.content }}", "m.content | upper }}");
-  const template = new ChatTemplate(rewriting, tokenizer);
-  await assert.rejects(template.tokenize(user("<|end|>")), /contain the model's control tokens/);
-  await template.tokenize(user("plain"));
+Deno.test("ChatTemplate keeps control tokens as text wherever they stand and whatever is done to them", async () => {
+  const tool = {
+    type: "function" as const,
+    function: { name: "f<|user|>", description: "<|end|>", parameters: { "<|end|>": "a" } },
+  };
+  const messages = [
+    ...user("<|end|>"),
+    {
+      role: "assistant" as const,
+      content: "",
+      tool_calls: [{
+        ...{ id: "c1", type: "function" as const },
+        function: { name: "f<|user|>", arguments: '{"a":"\\u003c|end|\\u003e"}' },
+      }],
+    },
+    { role: "tool" as const, content: "<|<|end|>end|>", tool_call_id: "c1" },
+    ...user("bye"),
+  ];
+  const native = "{% for t in tools %}{{ t | tojson }}{% endfor %}" + chatml.replace(
+    "{{ m.content }}",
+    "{{ m.content | trim }}{% for c in m.tool_calls or [] %}{{ c.function.name }}" +
+      "{{ c.function.arguments | tojson }}{% endfor %}",
+  );
+  const template = new ChatTemplate(native, tokenizer);
+  const { tokens } = await template.tokenize(messages, [tool]);
+  const marks = tokens.filter((token) => token >= 1000).map((token) =>
+    // "<|tool|>" and "<|user|>" are one token here.
+    tokenizer.specials.get(token)?.text
+  );
+  assert.deepEqual(marks, [
+    ...["<|user|>", "<|end|>", "<|assistant|>", "<|end|>", "<|user|>", "<|end|>"],
+    ...["<|user|>", "<|end|>", "<|assistant|>"],
+  ]);
+  const text = String.fromCodePoint(...tokens.filter((token) => token < 1000));
+  assert.match(text, /"f<\|user\|>".*"<\|end\|>".*\{"a": "<\|end\|>"\}<\|<\|end\|>end\|>bye$/);
+});
+
+Deno.test("ChatTemplate says what a prompt has of the answer's turn", async () => {
+  const thinking = chatml.replace("<|assistant|>", "<|assistant|><think>\n");
+  const template = new ChatTemplate(thinking, tokenizer);
+  const { answerStart } = await template.tokenize(user("<think> is a mark"));
+  assert.equal(answerStart, "<|assistant|><think>\n");
+});
+
+Deno.test("ChatTemplate takes the thought at the beginning of an answer apart", async () => {
+  const withThoughts = chatml.replace(
+    "{{ m.content }}",
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}",
+  );
+  const template = new ChatTemplate(withThoughts, tokenizer);
+  const split = [
+    ...user("a"),
+    { role: "assistant" as const, content: "b", reasoning_content: "hm" },
+    ...user("c"),
+  ];
+  const joined = split.map(({ role, content }) =>
+    role === "assistant" ? { role, content: "<think>\nhm\n</think>\n\nb" } : { role, content }
+  );
+  assert.deepEqual(
+    (await template.tokenize(joined as typeof split)).tokens,
+    (await template.tokenize(split)).tokens,
+  );
 });
 
 Deno.test("ChatTemplate reports a template that refuses the messages", async () => {
@@ -51,4 +114,54 @@ Deno.test("ChatTemplate reports a template that refuses the messages", async () 
       error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
       error.message.includes("roles must alternate"),
   );
+});
+
+const source = (body: string) => `{% for m in messages %}${body}{% endfor %}`;
+const turns = [{ role: "user", content: "hi" }];
+
+Deno.test("ChatTemplate continues a last turn of the assistant", async () => {
+  const template = new ChatTemplate(chatml, tokenizer);
+  const begun = [...user("hi"), { role: "assistant" as const, content: "Once " }];
+  const expected = tokenize("<|user|>hi<|end|><|assistant|>Once ", true);
+  assert.deepEqual((await template.tokenize(begun)).tokens, expected);
+  const { tokens: whole } = await template.tokenize(begun, [], undefined, { continueFinal: false });
+  assert.deepEqual(whole, [...expected, ...tokenize("<|end|><|assistant|>", true)]);
+});
+
+Deno.test("ChatTemplate gives requests' arguments to the template, but not in place of its own", () => {
+  const template = new ChatTemplate(source("{{ m.content }}{{ mood }}{{ bos_token }}"), tokenizer);
+  const kwargs = { mood: "merry", messages: [], bos_token: "x", tools: [1] };
+  assert.equal(template.render(turns, [], { kwargs }), "himerry<s>");
+  assert.deepEqual(reservedKwargs(kwargs), ["messages", "bos_token", "tools"]);
+});
+
+Deno.test("ChatTemplate writes today's date", () => {
+  const now = () => new Date(2026, 4, 6);
+  const dated = source("{{ m.content }} {{ date_string }} {{ strftime_now('%Y-%m-%d') }}");
+  const template = new ChatTemplate(dated, tokenizer, { now });
+  assert.equal(template.render(turns), "hi 06 May 2026 2026-05-06");
+  const kwargs = { date_string: "1 Jan 2000" };
+  assert.equal(template.render(turns, [], { kwargs }), "hi 1 Jan 2000 2026-05-06");
+});
+
+Deno.test("ChatTemplate takes the model's other template where tools are offered", () => {
+  const toolUse = source("{{ m.content }}") + "{{ tools | tojson }}";
+  const template = new ChatTemplate(source("{{ m.content }}"), tokenizer, { toolUse });
+  assert.equal(template.render(turns), "hi");
+  assert.equal(template.render(turns, [{ name: "add" }]), 'hi[{"name": "add"}]');
+});
+
+Deno.test("ChatTemplate says why a plain chat cannot be rendered", () => {
+  assert.equal(new ChatTemplate(chatml, tokenizer).warning, undefined);
+  assert.equal(new ChatTemplate(CHATML, tokenizer).warning, undefined);
+  const failing = new ChatTemplate("{{ raise_exception('never') }}", tokenizer);
+  assert.match(failing.warning!, /fails on a plain chat: never/);
+  assert.match(new ChatTemplate("x", tokenizer).warning!, /leaves out what the user says/);
+});
+
+Deno.test("ChatTemplate ends a template without an end", () => {
+  const limits = { steps: 1_000 };
+  const endless = source("{{ m.content }}{% for i in range(99999) %}{% endfor %}");
+  const template = new ChatTemplate(endless, tokenizer, { limits });
+  assert.throws(() => template.render(turns), /more than 1000 steps/);
 });

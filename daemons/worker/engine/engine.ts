@@ -3,8 +3,38 @@ import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { CallSyntax } from "../chat/call_syntax.ts";
-import type { TokensSeen } from "../chat/chat_template.ts";
+import type { Beginnings } from "../chat/beginnings.ts";
+import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import type { CallSyntax } from "../chat/syntax.ts";
+
+/** How a plain prompt is tokenized. */
+export interface TokenizeOptions {
+  /** Whether the text of control tokens becomes those tokens; by default it stays text. */
+  readonly special?: boolean;
+  readonly seen?: TokensSeen;
+}
+
+/** A chat as a request has it. */
+export interface Chat {
+  readonly messages: readonly Message[];
+  /** The tools that the model may call. */
+  readonly tools: readonly Tool[];
+  readonly effort?: ExecuteRequest["reasoning_effort"];
+  /** Variables of the template; they override those that `effort` sets. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the last message is continued; default: if it is the assistant's. */
+  readonly continueFinal?: boolean | undefined;
+}
+
+/** A gap in a text. What people wrote around it stays text, also where it looks like a token. */
+export interface Gap {
+  readonly prefix: string;
+  readonly suffix: string;
+  /** Other files of the project, the most relevant last; undefined: the text stands alone. */
+  readonly files?: readonly { readonly filename: string; readonly text: string }[] | undefined;
+  /** Tokens for which there should be room after the prompt: the files are cut for it. */
+  readonly room: number;
+}
 
 /** Most tokens in one step, unless configured otherwise. */
 export const DEFAULT_BATCH = 512;
@@ -22,6 +52,8 @@ export interface EngineOptions {
   /** CPU threads; `auto` measures some numbers. */
   readonly threads: number | "auto";
   readonly settings: LlamaSettings;
+  /** A chat template in place of the model's own. */
+  readonly chatTemplate: string | undefined;
   /** Paths of the adapters that requests may name. */
   readonly adapters: ReadonlyMap<string, string>;
   /** Called with 0 to 1 while the weights are read. */
@@ -58,33 +90,44 @@ export interface Engine {
   readonly vocabularySize: number;
   /** One per slot; none for a model that does not generate. */
   readonly sequences: readonly EngineSequence[];
+  /** Tokenizes a plain prompt. It yields to the event loop while it reads a long one. */
+  tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
   /**
-   * Tokenizes a plain prompt; text that looks like a control token stays text. It yields to the
-   * event loop while it reads a long prompt.
+   * Tokenizes what surrounds a gap that the model is to fill.
+   *
+   * @throws {LlorchError} `INVALID_REQUEST` if the model has no tokens for that
    */
-  tokenize(text: string, seen?: TokensSeen): Promise<number[]>;
+  tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]>;
   /**
-   * Tokenizes a chat with the model's own template, including descriptions of the tools.
+   * Tokenizes a chat with the model's own template, including descriptions of the tools. What people
+   * and tools wrote never becomes a control token.
    *
    * @throws {LlorchError} `INVALID_REQUEST` if the model has no template or it refuses the messages
    */
-  tokenizeChat(
-    messages: readonly Message[],
-    tools: readonly Tool[],
-    seen?: TokensSeen,
-  ): Promise<number[]>;
-  /** How the model writes tool calls. */
-  readonly callSyntax: CallSyntax;
+  tokenizeChat(chat: Chat, seen?: TokensSeen): Promise<ChatPrompt>;
+  /** Tokenizes marks of the model's own syntax, without a beginning token. */
+  tokenizeMarks(text: string): Promise<number[]>;
+  /** The text of a control token, which {@linkcode detokenize} leaves out; undefined for others. */
+  controlText(token: number): string | undefined;
   /** The text of tokens; U+FFFD at its end may be a character that is not complete yet. */
   detokenize(tokens: readonly number[]): string;
+  /** The bytes of a token that is only a part of a character; undefined if they are unknown. */
+  partBytes(token: number): readonly number[] | undefined;
   /** Whether the token ends a generation. */
   endsGeneration(token: number): boolean;
   /**
    * Prepares the sampling of one request.
    *
+   * @param hold Undefined: its grammar holds from the first token on, and it makes no calls.
    * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
-  createSampling(request: SamplingRequest, seed: number): Promise<Sampling>;
+  createSampling(
+    request: SamplingRequest,
+    seed: number,
+    hold?: AnswerHold,
+  ): Promise<Sampling>;
+  /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
+  readonly warning?: string | undefined;
   /** What the model can do. */
   readonly capabilities: readonly Capability[];
   /**
@@ -121,8 +164,32 @@ export type SamplingRequest = Pick<
   | "tools"
   | "tool_choice"
   | "logprobs"
+  | "post_sampling_probs"
   | "lora"
 >;
+
+/** Watches an answer grow, token by token. */
+export interface AnswerWatch {
+  /** Adds a token of the answer. */
+  push(token: number): void;
+  /** Whether the answer is inside a thought. */
+  readonly isThinking: boolean;
+  /** How many characters came before the call that is being written; undefined outside of calls. */
+  readonly callStart: number | undefined;
+  /** Its tokens, from that with its first mark on. */
+  callTokens(): readonly number[];
+}
+
+/** How the grammars of a request follow its answer, which may have thoughts and calls. */
+export interface AnswerHold {
+  readonly watch: AnswerWatch;
+  /** Whether the request's grammar holds outside of thoughts only. */
+  readonly waits: boolean;
+  /** How the answer may begin beside what the request's grammar says. */
+  readonly beginnings: Beginnings;
+  /** How the model writes calls; undefined: nothing holds them. */
+  readonly calls: CallSyntax | undefined;
+}
 
 /** The sampling of one request, with its state. */
 export interface Sampling {
@@ -134,6 +201,8 @@ export interface Sampling {
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar does not allow it
    */
   replay(token: number): void;
+  /** Places of schemas that the grammar does not hold; absent without a grammar. */
+  readonly unheld?: readonly string[];
 }
 
 /**
@@ -175,15 +244,24 @@ export interface EngineSequence {
 /** A token and how probable it was. */
 export interface TokenOdds {
   readonly token: number;
-  /** Natural logarithm of its probability among the candidates that sampling left. */
+  /** Natural logarithm of its probability; -9999 if that is 0. */
   readonly logprob: number;
+}
+
+/**
+ * How probable a chosen token and the most probable ones were: as the model says, or among the
+ * candidates that sampling left if the request asks for that.
+ */
+export interface Odds {
+  readonly logprob: number;
+  readonly top: readonly TokenOdds[];
 }
 
 /** A chosen token. */
 export interface Chosen {
   readonly token: number;
   /** Only if the request asks for logprobs. */
-  readonly odds?: { readonly logprob: number; readonly top: readonly TokenOdds[] };
+  readonly odds?: Odds;
 }
 
 /** A running generation; each call of `next` is one step. */

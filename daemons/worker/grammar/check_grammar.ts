@@ -1,9 +1,11 @@
 import { invalidRequest } from "#shared/errors.ts";
-import { GbnfError, readGbnf } from "./gbnf.ts";
-import { costOf, type Most } from "./gbnf_cost.ts";
-import { findGrowth } from "./gbnf_growth.ts";
+import { GbnfError, readingGbnf } from "./gbnf.ts";
+import { costing, type Most } from "./gbnf_cost.ts";
+import { growthIn } from "./gbnf_growth.ts";
 import { findLoop } from "./gbnf_loops.ts";
-import { plainRules } from "./gbnf_rules.ts";
+import { makingLeftGraphs } from "./gbnf_left.ts";
+import { makingPlainRules } from "./gbnf_rules.ts";
+import { atOnce } from "./in_turns.ts";
 
 /** Deeper nesting would overflow the stack of llama.cpp's parser and end the process. */
 const MAX_DEPTH = 100;
@@ -31,12 +33,21 @@ export type GrammarReader = "own" | "any";
  * @throws {LlorchError} `INVALID_REQUEST` with the rule, the position and what is wrong
  */
 export function checkGrammar(text: string, field: string, reader: GrammarReader = "own"): void {
+  atOnce(checking(text, field, reader));
+}
+
+/** The same as {@linkcode checkGrammar}, in steps of some milliseconds. */
+export function* checking(
+  text: string,
+  field: string,
+  reader: GrammarReader = "own",
+): Generator<void, void> {
   const key = `${reader} ${text}`;
   if (known.delete(key)) {
     known.add(key);
     return;
   }
-  const message = whatIsWrong(text, reader);
+  const message = yield* whatIsWrong(text, reader);
   if (message !== undefined) throw invalidRequest([{ field, message }]);
   if (text.length > MAX_KNOWN_LENGTH) return;
   known.add(key);
@@ -48,18 +59,23 @@ const known = new Set<string>();
 const MAX_KNOWN = 64;
 const MAX_KNOWN_LENGTH = 100_000;
 
-function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
+function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, string | undefined> {
   try {
-    const grammar = readGbnf(text);
+    const grammar = yield* readingGbnf(text);
     const { depth, size } = grammar;
     if (depth > MAX_DEPTH) return `is nested ${depth} deep: at most ${MAX_DEPTH} is possible`;
     if (size > MAX_SIZE) {
       return `is too large: ${size} characters and choices with all repetitions, at most ${MAX_SIZE}`;
     }
-    const rules = plainRules(grammar);
-    const loop = findLoop(rules, { all: reader === "any" });
+    yield;
+    const rules = yield* makingPlainRules(grammar);
+    yield;
+    const graphs = yield* makingLeftGraphs(rules);
+    yield;
+    const loop = findLoop(rules, { all: reader === "any" }, graphs);
     if (loop) return loop.message;
-    const { ways, visits, dead, depth: beginnings, search } = costOf(rules);
+    yield;
+    const { ways, visits, dead, depth: beginnings, search } = yield* costing(rules, graphs);
     if (dead) {
       return at(
         { rule: dead },
@@ -84,7 +100,8 @@ function whatIsWrong(text: string, reader: GrammarReader): string | undefined {
       return `there are ${figure(search)} ways to begin its rules, at most ${MAX_SEARCH} are ` +
         "possible: let fewer choices begin with the same rule";
     }
-    const growth = findGrowth(rules);
+    yield;
+    const growth = yield* growthIn(rules);
     if (!growth) return undefined;
     return at(
       growth,

@@ -1,3 +1,5 @@
+import { atOnce } from "./in_turns.ts";
+
 /**
  * Parses GBNF as llama.cpp does, to check a grammar before llama.cpp gets it: if llama.cpp's parser
  * cannot read a grammar, it prints to stderr and returns no reason.
@@ -98,7 +100,12 @@ export class GbnfError extends Error {
  * ```
  */
 export function readGbnf(text: string): Gbnf {
-  const rules = new GbnfReader(text).read();
+  return atOnce(readingGbnf(text));
+}
+
+/** The same as {@linkcode readGbnf}; it may be interrupted after each rule. */
+export function* readingGbnf(text: string): Generator<void, Gbnf> {
+  const rules = yield* new GbnfReader(text).read();
   const names = new Set(rules.map(({ name }) => name));
   for (const { name, references } of rules) {
     const missing = references.find((reference) => !names.has(reference.name));
@@ -155,12 +162,15 @@ class GbnfReader {
     this.#lines = [0, ...text.matchAll(/\n/g).map(({ index }) => index + 1)];
   }
 
-  read(): GbnfRule[] {
+  *read(): Generator<void, GbnfRule[]> {
     const nul = this.#text.indexOf("\0");
     if (nul >= 0) this.#fail("a NUL would end the grammar", nul);
     const rules: GbnfRule[] = [];
     this.#space(true);
-    while (this.#at < this.#text.length) rules.push(this.#definition());
+    while (this.#at < this.#text.length) {
+      rules.push(this.#definition());
+      yield;
+    }
     return rules;
   }
 

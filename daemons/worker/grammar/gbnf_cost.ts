@@ -1,4 +1,5 @@
-import { type LeftGraph, leftGraph, shallowLeftGraph } from "./gbnf_left.ts";
+import { type LeftGraph, type LeftGraphs, leftGraphs } from "./gbnf_left.ts";
+import { atOnce } from "./in_turns.ts";
 import type { Element, PlainRule } from "./gbnf_rules.ts";
 
 /** The largest value of a figure, and the rule that has it. */
@@ -28,11 +29,20 @@ export interface GbnfCost {
 
 /** @param rules At least one, without loops. */
 export function costOf(rules: readonly PlainRule[]): GbnfCost {
-  const graph = leftGraph(rules);
-  const shallow = shallowLeftGraph(rules);
+  return atOnce(costing(rules, leftGraphs(rules)));
+}
+
+/** The same as {@linkcode costOf}, in a few steps. */
+export function* costing(
+  rules: readonly PlainRule[],
+  { exact: graph, shallow }: LeftGraphs,
+): Generator<void, GbnfCost> {
   const search = sumsOf(rules, shallow, (rule) => rule.size, (sum, each) => sum + each);
+  yield;
   const depth = sumsOf(rules, shallow, () => 1, (most, each) => Math.max(most, 1 + each));
+  yield;
   const ways = waysOf(rules, graph, 0);
+  yield;
   return {
     ways: most(rules, ways),
     visits: most(rules, waysOf(rules, graph, 1)),

@@ -1,4 +1,5 @@
 import type { Reading } from "./gbnf.ts";
+import { atOnce } from "./in_turns.ts";
 import type { Element, PlainRule, RuleIndex } from "./gbnf_rules.ts";
 
 /** A repeating text, such as tokens have, and how much of it llama.cpp can check for each token. */
@@ -32,6 +33,11 @@ const SUSPICIOUS = 8;
 const BUDGET = { readings: 100_000, stacks: 200_000 } as const;
 /** Stacks that are checked from one beginning, so that some are left for the others. */
 const BUDGET_OF_ONE = { readings: 30_000, stacks: 100_000 } as const;
+/** Stacks that are checked for rules that come again within themselves, in all and for each. */
+const NESTED_BUDGET = 60_000;
+const NESTED_BUDGET_OF_ONE = 6_000;
+/** How often such a rule's text is repeated. */
+const NESTED_TIMES = 6;
 /** Most characters that are tried from each beginning. */
 const MAX_CHARACTERS = 16;
 
@@ -53,39 +59,115 @@ export interface Growth {
  * @param rules Without loops, `root` first.
  */
 export function findGrowth(rules: readonly PlainRule[]): Growth | undefined {
+  return atOnce(growthIn(rules));
+}
+
+/** The same as {@linkcode findGrowth}, in steps of some milliseconds. */
+export function* growthIn(rules: readonly PlainRule[]): Generator<void, Growth | undefined> {
   const machine = new StackMachine(rules);
+  yield;
   const reached = [...reachedFrom(0, rules)];
-  const find = (
+  yield;
+  function* find(
     of: Growth["of"],
-    grows: (machine: StackMachine, stacks: readonly Stack[]) => boolean,
-  ): Growth | undefined => {
-    for (let left = BUDGET[of], at = 0; left > 0 && at < reached.length; at++) {
-      const index = reached[at]!;
+    grows: (machine: StackMachine, stacks: readonly Stack[]) => Generator<void, boolean>,
+  ): Generator<void, Growth | undefined> {
+    let left: number = BUDGET[of];
+    for (const index of reached) {
+      if (left <= 0) break;
       const places = of === "stacks" ? [machine.start(index)] : machine.places(index);
       for (const place of places) {
         machine.budget = BUDGET_OF_ONE[of];
-        if (grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
+        if (yield* grows(machine, machine.beginnings(place))) return { rule: rules[index]!, of };
         left -= BUDGET_OF_ONE[of] - machine.budget;
+        yield;
       }
     }
     return undefined;
-  };
-  return find("readings", growsInReadings) ?? find("stacks", growsInStacks);
+  }
+  return (yield* find("readings", growsInReadings)) ?? (yield* find("stacks", growsInStacks)) ??
+    (yield* findNested(machine, reached, rules));
 }
 
-function growsInReadings(machine: StackMachine, stacks: readonly Stack[]): boolean {
+/** Finds a rule of several choices that contains itself before the text shows which choice it is. */
+function* findNested(
+  machine: StackMachine,
+  reached: readonly RuleIndex[],
+  rules: readonly PlainRule[],
+): Generator<void, Growth | undefined> {
+  let left = NESTED_BUDGET;
+  for (const index of reached) {
+    const { choices } = rules[index]!;
+    const isChoice = choices.filter(([first]) => typeof first === "number").length > 1;
+    if (!isChoice || left <= 0) continue;
+    machine.budget = NESTED_BUDGET_OF_ONE;
+    if (yield* growsNested(machine, machine.beginnings(machine.start(index)))) {
+      return { rule: rules[index]!, of: "stacks" };
+    }
+    left -= NESTED_BUDGET_OF_ONE - machine.budget;
+    yield;
+  }
+  return undefined;
+}
+
+/** Whether the text up to where a rule comes again, repeated, leaves ever more ways to go on. */
+function* growsNested(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
+  const text = textToSelf(machine, stacks);
+  if (!text) return false;
+  machine.budget = Math.max(machine.budget, NESTED_BUDGET_OF_ONE);
+  let ways = eachOnce(stacks);
+  for (let time = 0; time < NESTED_TIMES; time++) {
+    for (const character of text) {
+      ways = machine.read(ways, character);
+      yield;
+    }
+  }
+  return ways.size >= stacks.length * 2 ** (NESTED_TIMES - 1);
+}
+
+/** A shortest text from a rule's beginning to where it begins again within itself. */
+function textToSelf(machine: StackMachine, stacks: readonly Stack[]): number[] | undefined {
+  const places = new Set(stacks.map(({ place }) => place));
+  const from = new Map<Stack, { readonly before?: Stack; readonly character: number }>();
+  for (const stack of stacks) from.set(stack, { character: 0 });
+  for (const stack of from.keys()) {
+    if (machine.budget <= 0) return undefined;
+    if (from.get(stack)!.before && places.has(stack.place) && stack.below) {
+      const text: number[] = [];
+      for (let step = from.get(stack)!; step.before; step = from.get(step.before)!) {
+        text.unshift(step.character);
+      }
+      return text;
+    }
+    const [character] = charactersOf([stack]);
+    if (character === undefined) continue;
+    for (const next of machine.read(eachOnce([stack]), character).keys()) {
+      if (!from.has(next)) from.set(next, { before: stack, character });
+    }
+  }
+  return undefined;
+}
+
+function* growsInReadings(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
   for (const character of charactersOf(stacks)) {
-    if (growsAlong(machine, stacks, [character], RUN)) return true;
+    if (yield* growsAlong(machine, stacks, [character], RUN)) return true;
     if (isLetterOrDigit(character)) continue;
     for (const other of charactersOf(readAgain(machine, stacks, character, 1))) {
       if (other === character || isLetterOrDigit(other)) continue;
-      if (growsAlong(machine, stacks, [character, other], PAIRS)) return true;
+      if (yield* growsAlong(machine, stacks, [character, other], PAIRS)) return true;
     }
   }
   for (const character of charactersOf(stacks)) {
     const opened = readAgain(machine, stacks, character, OPENED);
+    yield;
     for (const other of charactersOf(opened)) {
-      if (other !== character && growsAlong(machine, opened, [other], RUN)) return true;
+      if (other !== character && (yield* growsAlong(machine, opened, [other], RUN))) return true;
     }
   }
   return false;
@@ -108,18 +190,19 @@ function readAgain(
 }
 
 /** Whether a repeated series of characters can be read in too many ways. */
-function growsAlong(
+function* growsAlong(
   machine: StackMachine,
   stacks: readonly Stack[],
   characters: readonly number[],
   { length, maxWays }: Pattern,
-): boolean {
+): Generator<void, boolean> {
   let ways = eachOnce(stacks);
   for (let step = 0; step < length && ways.size > 0; step++) {
     const sum = sumOf(ways);
     if (sum > maxWays) return true;
     if (step === FIRST_STEPS && sum <= stacks.length || machine.budget <= 0) return false;
     ways = machine.read(ways, characters[step % characters.length]!);
+    yield;
   }
   return false;
 }
@@ -133,7 +216,10 @@ function isLetterOrDigit(character: number): boolean {
 }
 
 /** Whether stacks grow: repeatedly reads the characters that leave most stacks, for some texts. */
-function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean {
+function* growsInStacks(
+  machine: StackMachine,
+  stacks: readonly Stack[],
+): Generator<void, boolean> {
   let texts: readonly Ways[] = [eachOnce(stacks)];
   const before = stacks.length;
   let last = before;
@@ -147,11 +233,16 @@ function growsInStacks(machine: StackMachine, stacks: readonly Stack[]): boolean
       if (most < 2 * last) return false;
       last = most;
     }
-    const longer = texts.flatMap((ways) => {
-      const next = [...charactersOf(ways.keys())].map((character) => machine.read(ways, character));
+    const longer: Ways[] = [];
+    for (const ways of texts) {
+      const next: Ways[] = [];
+      for (const character of charactersOf(ways.keys())) {
+        next.push(machine.read(ways, character));
+        yield;
+      }
       // Keeps several, since a continuation that is worse now may be better later.
-      return next.sort((one, other) => other.size - one.size).slice(0, BRANCHES);
-    });
+      longer.push(...next.sort((one, other) => other.size - one.size).slice(0, BRANCHES));
+    }
     texts = longer.sort((one, other) => other.size - one.size)
       .filter(({ size }, at) => at === 0 || size !== longer[at - 1]!.size).slice(0, TEXTS);
   }
@@ -270,8 +361,8 @@ class StackMachine {
 function reachedFrom(first: RuleIndex, rules: readonly PlainRule[]): Iterable<RuleIndex> {
   const reached = new Set([first]);
   for (const index of reached) {
-    for (const element of rules[index]!.choices.flat()) {
-      if (typeof element === "number") reached.add(element);
+    for (const elements of rules[index]!.choices) {
+      for (const element of elements) if (typeof element === "number") reached.add(element);
     }
   }
   return reached;

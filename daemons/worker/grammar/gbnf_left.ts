@@ -1,3 +1,4 @@
+import { atOnce } from "./in_turns.ts";
 import type { Element, PlainRule } from "./gbnf_rules.ts";
 
 /** A step from a rule to a rule that may come in it before anything is read. */
@@ -18,51 +19,76 @@ export interface LeftGraph {
   readonly rounds: readonly (readonly number[])[];
 }
 
-/** Builds the graph with exact knowledge of which rules may be empty. */
-export function leftGraph(rules: readonly PlainRule[]): LeftGraph {
-  return graphOf(rules, emptyRules(rules));
+/** Both graphs of a grammar. */
+export interface LeftGraphs {
+  /** With exact knowledge of which rules may be empty. */
+  readonly exact: LeftGraph;
+  /** That of llama.cpp's search for loops, where only rules with an empty choice are empty. */
+  readonly shallow: LeftGraph;
 }
 
-/**
- * Builds the graph of llama.cpp's search for loops, where only rules with an empty choice are
- * empty.
- */
-export function shallowLeftGraph(rules: readonly PlainRule[]): LeftGraph {
-  return graphOf(rules, rules.map(({ choices }) => choices.some(({ length }) => length === 0)));
+/** Builds both graphs. */
+export function leftGraphs(rules: readonly PlainRule[]): LeftGraphs {
+  return atOnce(makingLeftGraphs(rules));
 }
 
-function graphOf(rules: readonly PlainRule[], mayBeEmpty: readonly boolean[]): LeftGraph {
-  const steps = rules.map(({ choices }) =>
-    choices.flatMap((elements) => [...stepsOf(elements, mayBeEmpty)])
-  );
+/** The same as {@linkcode leftGraphs}, in a few steps. */
+export function* makingLeftGraphs(rules: readonly PlainRule[]): Generator<void, LeftGraphs> {
+  const mayBeEmpty = emptyRules(rules);
+  yield;
+  const exact = yield* graphOf(rules, mayBeEmpty);
+  yield;
+  const shallow = yield* graphOf(rules, rules.map(hasEmptyChoice));
+  return { exact, shallow };
+}
+
+function hasEmptyChoice({ choices }: PlainRule): boolean {
+  return choices.some(({ length }) => length === 0);
+}
+
+function* graphOf(
+  rules: readonly PlainRule[],
+  mayBeEmpty: readonly boolean[],
+): Generator<void, LeftGraph> {
+  const steps = rules.map(({ choices }) => {
+    const all: LeftStep[] = [];
+    for (const elements of choices) addSteps(elements, mayBeEmpty, all);
+    return all;
+  });
+  yield;
   return { mayBeEmpty, steps, rounds: roundsIn(steps) };
 }
 
-function* stepsOf(
+function addSteps(
   elements: readonly Element[],
   mayBeEmpty: readonly boolean[],
-): Generator<LeftStep> {
-  for (const [index, to] of elements.entries()) {
+  steps: LeftStep[],
+): void {
+  for (let index = 0; index < elements.length; index++) {
+    const to = elements[index]!;
     if (typeof to !== "number") return;
-    yield { to, grows: index + 1 < elements.length };
+    steps.push({ to, grows: index + 1 < elements.length });
     if (!mayBeEmpty[to]) return;
   }
 }
 
 function emptyRules(rules: readonly PlainRule[]): boolean[] {
-  const users = rules.map((): number[] => []);
-  for (const [index, { choices }] of rules.entries()) {
-    for (const element of choices.flat()) {
-      if (typeof element === "number") users[element]!.push(index);
+  /** Choices of nothing but rules, each with the number of those that are not known to be empty. */
+  const users = rules.map((): { readonly rule: number; unknown: number }[] => []);
+  const empty = rules.map(() => false);
+  const left: number[] = [];
+  for (let rule = 0; rule < rules.length; rule++) {
+    for (const elements of rules[rule]!.choices) {
+      if (elements.length === 0) left.push(rule);
+      if (!elements.every((element) => typeof element === "number")) continue;
+      const choice = { rule, unknown: elements.length };
+      for (const element of elements) users[element]!.push(choice);
     }
   }
-  const empty = rules.map(() => false);
-  const left = [...rules.keys()];
-  for (let index = left.pop(); index !== undefined; index = left.pop()) {
-    const isEmpty = (element: Element) => typeof element === "number" && empty[element]!;
-    if (empty[index] || !rules[index]!.choices.some((each) => each.every(isEmpty))) continue;
-    empty[index] = true;
-    left.push(...users[index]!);
+  for (let rule = left.pop(); rule !== undefined; rule = left.pop()) {
+    if (empty[rule]) continue;
+    empty[rule] = true;
+    for (const choice of users[rule]!) if (--choice.unknown === 0) left.push(choice.rule);
   }
   return empty;
 }

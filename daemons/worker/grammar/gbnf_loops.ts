@@ -1,5 +1,5 @@
 import { GbnfError } from "./gbnf.ts";
-import { type LeftGraph, leftGraph, type LeftStep, shallowLeftGraph } from "./gbnf_left.ts";
+import { type LeftGraph, type LeftGraphs, leftGraphs, type LeftStep } from "./gbnf_left.ts";
 import type { PlainRule } from "./gbnf_rules.ts";
 
 /** Options of {@linkcode findLoop}. */
@@ -29,10 +29,10 @@ export interface LoopOptions {
 export function findLoop(
   rules: readonly PlainRule[],
   { all = false }: LoopOptions = {},
+  { exact, shallow }: LeftGraphs = leftGraphs(rules),
 ): GbnfError | undefined {
-  const graph = leftGraph(rules);
-  const found = findRound(graph, all ? () => true : ({ grows }) => grows) ??
-    findRound(shallowLeftGraph(rules), () => true);
+  const found = findRound(exact, all ? () => true : ({ grows }) => grows) ??
+    findRound(shallow, () => true);
   return found && loopError(found.map((index) => rules[index]!));
 }
 

@@ -1,4 +1,5 @@
 import { type Gbnf, type GbnfItem, type GbnfRule, type Reading, sizeOfReading } from "./gbnf.ts";
+import { atOnce } from "./in_turns.ts";
 
 /** An element of a sequence: the index of a rule, or something to read. */
 export type Element = RuleIndex | Reads;
@@ -26,11 +27,19 @@ export interface PlainRule {
  *
  * @returns the rules, `root` first
  */
-export function plainRules({ rules }: Gbnf): readonly PlainRule[] {
+export function plainRules(grammar: Gbnf): readonly PlainRule[] {
+  return atOnce(makingPlainRules(grammar));
+}
+
+/** The same as {@linkcode plainRules}; it may be interrupted after each rule. */
+export function* makingPlainRules({ rules }: Gbnf): Generator<void, readonly PlainRule[]> {
   const writer = new PlainWriter();
   const root = rules.findLast(({ name }) => name === "root");
   if (root) writer.named("root", root);
-  for (const rule of rules) writer.add(rule);
+  for (const rule of rules) {
+    writer.add(rule);
+    yield;
+  }
   return writer.rules;
 }
 

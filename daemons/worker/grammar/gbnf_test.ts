@@ -54,8 +54,8 @@ Deno.test("a grammar has the size that it has in llama.cpp, and llama.cpp accept
       await llama.createGrammar({ grammar });
     });
   }
-  await t.step("a grammar that is made from a schema", async () => {
-    const grammar = jsonGrammar({
+  await t.step("one that is made of a schema", async () => {
+    const { grammar } = jsonGrammar({
       properties: { a: { type: "string", maxLength: 9 }, b: { items: { enum: ["x", 1, null] } } },
     }, "json_schema");
     assert.ok(readGbnf(grammar).size > 100);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { integerRange } from "./integer_range.ts";
 
-const LARGEST = 999_999_999_999_999;
+const LARGEST = Number.MAX_SAFE_INTEGER - 1;
 
 /**
  * Checks a text against the grammar as a regular expression: they differ only in quotes and spaces.
@@ -43,13 +43,26 @@ Deno.test("integerRange() accepts each integer of small ranges in one way", () =
   }
 });
 
-Deno.test("integerRange() rounds bounds inwards and limits very large ones", () => {
+Deno.test("integerRange() rounds bounds inwards and draws far ones in to 64 bits", () => {
   const takes = taker(0.5, 2.5);
   assert.deepEqual(["0", "1", "2", "3"].map(takes), [false, true, true, false]);
   const any = taker(-Infinity, Infinity);
-  for (const text of [`-${LARGEST}`, "0", `${LARGEST}`]) assert.ok(any(text), text);
-  assert.ok(!any("1000000000000000"));
+  const [smallest, largest] = [-(2n ** 63n), 2n ** 63n - 1n];
+  for (const value of [smallest, smallest + 1n, 0n, largest - 1n, largest]) {
+    assert.ok(any(String(value)), String(value));
+  }
+  for (const value of [smallest - 1n, largest + 1n, -(2n ** 64n), 2n ** 64n]) {
+    assert.ok(!any(String(value)), String(value));
+  }
   assert.equal(integerRange(2, 1), undefined);
   assert.equal(integerRange(1.2, 1.8), undefined);
-  assert.equal(integerRange(1e16, Infinity), undefined);
+  assert.equal(integerRange(1e20, Infinity), undefined);
+});
+
+Deno.test("integerRange() takes integers of 64 bits without a sign where a bound says so", () => {
+  // JSON.parse makes 2^63 and 2^64 of the largest ones.
+  const signed = taker(0, Number("9223372036854775807"));
+  assert.deepEqual(["9223372036854775807", "9223372036854775808"].map(signed), [true, false]);
+  const unsigned = taker(0, Number("18446744073709551615"));
+  assert.deepEqual(["18446744073709551615", "18446744073709551616"].map(unsigned), [true, false]);
 });

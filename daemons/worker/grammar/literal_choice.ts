@@ -3,11 +3,17 @@ const FEW = 32;
 
 /** A text as a GBNF literal. */
 export function literal(text: string): string {
-  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+  return `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"`;
 }
 
 /** Deepest nesting of groups; deeper levels are plain lists. */
 const MAX_LEVEL = 40;
+
+/** A text, as a list of characters, and an expression that follows it. */
+interface Choice {
+  readonly text: readonly string[];
+  readonly after: string;
+}
 
 /**
  * A GBNF expression for one of several texts. Many texts become a tree of their common beginnings:
@@ -20,28 +26,49 @@ const MAX_LEVEL = 40;
  * ```
  */
 export function literalChoice(texts: readonly string[]): string {
-  if (texts.length <= FEW) return `(${texts.map(literal).join(" | ")})`;
-  return tree([...new Set(texts)].map((text) => [...text]), 0);
+  return choiceOf([...new Set(texts)].map((text) => ({ text: [...text], after: "" })));
 }
 
-/** @param texts Different texts, as lists of characters. */
-function tree(texts: readonly (readonly string[])[], level: number): string {
-  if (texts.length === 1) return literal(texts[0]!.join(""));
-  if (level > MAX_LEVEL) return `(${texts.map((text) => literal(text.join(""))).join(" | ")})`;
-  const shared = sharedLength(texts);
-  const byNext = Map.groupBy(texts.map((text) => text.slice(shared)), ([next]) => next);
-  const mayEnd = byNext.delete(undefined);
-  const choices = [...byNext.values()].map((group) => tree(group, level + 1));
-  const rest = `(${choices.join(" | ")})${mayEnd ? "?" : ""}`;
-  return shared === 0 ? rest : `${literal(texts[0]!.slice(0, shared).join(""))} ${rest}`;
+/** The same, with an expression after each text; the texts are the keys. */
+export function literalChoiceWith(texts: ReadonlyMap<string, string>): string {
+  return choiceOf([...texts].map(([text, after]) => ({ text: [...text], after })));
+}
+
+function choiceOf(choices: readonly Choice[]): string {
+  return choices.length <= FEW ? list(choices) : tree(choices, 0);
+}
+
+function list(choices: readonly Choice[]): string {
+  return `(${choices.map(written).join(" | ")})`;
+}
+
+function written({ text, after }: Choice): string {
+  return after === "" ? literal(text.join("")) : `${literal(text.join(""))} ${after}`;
+}
+
+/** @param choices With different texts. */
+function tree(choices: readonly Choice[], level: number): string {
+  const [first] = choices;
+  if (choices.length === 1) return written(first!);
+  if (level > MAX_LEVEL) return list(choices);
+  const shared = sharedLength(choices);
+  const rests = choices.map(({ text, after }) => ({ text: text.slice(shared), after }));
+  const byNext = Map.groupBy(rests, ({ text: [next] }) => next);
+  const [ended] = byNext.get(undefined) ?? [];
+  byNext.delete(undefined);
+  const more = [...byNext.values()].map((group) => tree(group, level + 1));
+  const rest = ended === undefined || ended.after === ""
+    ? `(${more.join(" | ")})${ended ? "?" : ""}`
+    : `(${[...more, ended.after].join(" | ")})`;
+  return shared === 0 ? rest : `${literal(first!.text.slice(0, shared).join(""))} ${rest}`;
 }
 
 /** Length of the common beginning of all texts. */
-function sharedLength([first = [], ...others]: readonly (readonly string[])[]): number {
-  let length = first.length;
-  for (const other of others) {
+function sharedLength([first, ...others]: readonly Choice[]): number {
+  let length = first?.text.length ?? 0;
+  for (const { text } of others) {
     let same = 0;
-    while (same < length && same < other.length && other[same] === first[same]) same++;
+    while (same < length && same < text.length && text[same] === first!.text[same]) same++;
     length = same;
   }
   return length;

@@ -1,13 +1,26 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
-import { demandedTools } from "#shared/contracts/tools.ts";
-import { checkGrammar } from "./check_grammar.ts";
-import { jsonGrammar } from "./json_grammar.ts";
+import { demandedTools, offeredTools, type Tool } from "#shared/contracts/tools.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
+import type { CallSyntax } from "../chat/syntax.ts";
+import { callGrammar, type CallGrammarOptions } from "./call_grammar.ts";
+import { checking } from "./check_grammar.ts";
+import { afterSpace, eitherGrammar } from "./either_grammar.ts";
+import { inTurns } from "./in_turns.ts";
+import {
+  type Detail,
+  type JsonGrammar,
+  jsonGrammar,
+  type Place,
+  TooManyRules,
+} from "./json_grammar.ts";
+import { literalChoice } from "./literal_choice.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 /** The fields of a request from which its grammar is made. */
 export type GrammarFields = Pick<
   ExecuteRequest,
-  "grammar" | "json_schema" | "json_schema_strict" | "tools" | "tool_choice"
+  "grammar" | "json_schema" | "tools" | "tool_choice"
 >;
 
 /** A checked grammar, and the field that it is made from. */
@@ -15,27 +28,173 @@ export interface RequestGrammar {
   readonly field: "grammar" | "json_schema" | "tools";
   /** GBNF. */
   readonly text: string;
+  /** Keywords of the schemas that it does not hold, or not wholly. */
+  readonly unheld: readonly Place[];
+}
+
+/** How the answer of a request is written. */
+export interface AnswerStyle {
+  /** Whether a thought may stand before what the request's grammar says. */
+  readonly waits: boolean;
+  readonly beginnings: Beginnings;
+  /** How the model writes calls; undefined: nothing but a forced one is held. */
+  readonly calls: CallSyntax | undefined;
+}
+
+/** All grammars of a request, each undefined where nothing is to be held. */
+export interface RequestGrammars {
+  /** Holds from the first token on, up to the mark of a thought if one may come. */
+  readonly first: RequestGrammar | undefined;
+  /** Holds from the end of a thought on. */
+  readonly afterThought: string | undefined;
+  /** The grammar of a call that the model need not make, from its first mark on. */
+  readonly calls: string | undefined;
+}
+
+const NO_STYLE: AnswerStyle = { waits: false, beginnings: NO_BEGINNINGS, calls: undefined };
+
+/** How much of a schema its grammar holds, most first. */
+const DETAILS: readonly Detail[] = ["all", "shape", "type"];
+/** Longer grammars of calls take long to make for what they are. */
+const MAX_CALLS_LENGTH = 400_000;
+
+/**
+ * Makes the grammar of a request; undefined if it needs none. Where llama.cpp could not handle all
+ * that a schema says, the grammar holds less of it.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar of the request's
+ * own that would never end
+ */
+export async function requestGrammar(request: GrammarFields): Promise<RequestGrammar | undefined> {
+  return await inTurns(making(request));
 }
 
 /**
- * Makes the grammar of a request; undefined if it needs none.
+ * Makes all grammars of a request. What could not be held is left out, but for what the request
+ * itself demands.
  *
- * @throws {LlorchError} `INVALID_REQUEST` that names the field, also for a grammar that would never
- * end
+ * @throws {LlorchError} as {@linkcode requestGrammar}
  */
-export function requestGrammar(request: GrammarFields): RequestGrammar | undefined {
-  const made = grammarOf(request);
-  if (made) checkGrammar(made.text, made.field);
-  return made;
+export async function requestGrammars(
+  request: GrammarFields,
+  style: AnswerStyle = NO_STYLE,
+): Promise<RequestGrammars> {
+  return await inTurns(makingAll(request, style));
 }
 
-function grammarOf(request: GrammarFields): RequestGrammar | undefined {
-  const { grammar, json_schema, json_schema_strict, tools = [] } = request;
+function* makingAll(
+  request: GrammarFields,
+  { waits, beginnings, calls: syntax }: AnswerStyle,
+): Generator<void, RequestGrammars> {
+  const held = yield* making(request);
   const demanded = demandedTools(request);
-  if (demanded) return { field: "tools", text: toolGrammar(tools, demanded) };
+  const tools = demanded ?? offeredTools(request);
+  const callsWith = function* (options: CallGrammarOptions) {
+    if (!syntax || tools.length === 0) return undefined;
+    return yield* usableCalls(tools, syntax, options);
+  };
+  if (!held) {
+    const calls = yield* callsWith({ afterText: true, beforeText: true });
+    return { first: undefined, afterThought: undefined, calls };
+  }
+  let { text } = held;
+  let calls: string | undefined;
+  if (demanded) text = (yield* callsWith({})) ?? text;
+  else {
+    const call = yield* callsWith({ beforeText: true });
+    if (call !== undefined) text = yield* orElse(text, call);
+    calls = yield* callsWith({ afterText: true, beforeText: true });
+  }
+  const afterThought = waits ? yield* withSpace(text) : undefined;
+  if (beginnings.thoughts.length > 0) {
+    text = yield* orElse(text, `root ::= ${literalChoice(beginnings.thoughts)} [^\\x00]*\n`);
+  }
+  return { first: { ...held, text }, afterThought, calls };
+}
+
+/** White space before what a grammar says; without it where llama.cpp could not handle both. */
+function* withSpace(text: string): Generator<void, string> {
+  const spaced = afterSpace(text);
+  return (yield* isUsable(spaced)) ? spaced : text;
+}
+
+/** What either grammar says; only the first where llama.cpp could not handle both. */
+function* orElse(first: string, second: string): Generator<void, string> {
+  const either = eitherGrammar(first, second);
+  return (yield* isUsable(either)) ? either : first;
+}
+
+/** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
+function* usableCalls(
+  tools: readonly Tool[],
+  syntax: CallSyntax,
+  options: CallGrammarOptions,
+): Generator<void, string | undefined> {
+  for (const detail of DETAILS) {
+    const text = callGrammar(tools, syntax, { ...options, detail });
+    yield;
+    if (text === undefined) return undefined;
+    if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;
+  }
+  return undefined;
+}
+
+function* isUsable(text: string): Generator<void, boolean> {
+  try {
+    yield* checking(text, "tools");
+    return true;
+  } catch (error) {
+    if (error instanceof LlorchError) return false;
+    throw error;
+  }
+}
+
+function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {
+  const { grammar, json_schema, tools = [] } = request;
+  const demanded = demandedTools(request);
+  if (demanded) {
+    return yield* usable("tools", (detail) => toolGrammar(tools, demanded, detail));
+  }
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return { field, text: jsonGrammar(json_schema, field, json_schema_strict) };
+    return yield* usable(field, function* (detail) {
+      return jsonGrammar(json_schema, field, detail);
+    });
   }
-  return grammar === undefined ? undefined : { field: "grammar", text: grammar };
+  if (grammar === undefined) return undefined;
+  yield* checking(grammar, "grammar");
+  return { field: "grammar", text: grammar, unheld: [] };
+}
+
+/** The most detailed grammar that llama.cpp can handle. */
+function* usable(
+  field: RequestGrammar["field"],
+  make: (detail: Detail) => Generator<void, JsonGrammar>,
+): Generator<void, RequestGrammar> {
+  for (const detail of DETAILS) {
+    const isLast = detail === DETAILS.at(-1);
+    const made = yield* madeOf(make(detail));
+    yield;
+    if (!made) continue;
+    const { grammar: text, unheld } = made;
+    try {
+      yield* checking(text, field);
+      return { field, text, unheld };
+    } catch (error) {
+      if (isLast || !(error instanceof LlorchError)) throw error;
+    }
+  }
+  throw new Error("The last detail has few rules");
+}
+
+/** Makes a grammar; undefined if it would have too many rules. */
+function* madeOf(
+  making: Generator<void, JsonGrammar>,
+): Generator<void, JsonGrammar | undefined> {
+  try {
+    return yield* making;
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
 }

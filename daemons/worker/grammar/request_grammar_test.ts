@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 import { type GrammarFields, requestGrammar } from "./request_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
@@ -12,10 +13,10 @@ const tool = (name: string, parameters: Record<string, unknown> = {}): Tool => (
 const tools = [tool("a"), tool("b")];
 const named = (name: string) => ({ type: "function", function: { name } }) as const;
 
-/** The fields for which a request is refused, with the reasons. */
-function refusal(request: GrammarFields): { field: string; message: string }[] {
+/** The fields that a request is refused for, and why. */
+async function refusal(request: GrammarFields): Promise<{ field: string; message: string }[]> {
   try {
-    requestGrammar(request);
+    await requestGrammar(request);
   } catch (error) {
     assert.ok(error instanceof LlorchError);
     assert.equal(error.code, "INVALID_REQUEST");
@@ -24,46 +25,83 @@ function refusal(request: GrammarFields): { field: string; message: string }[] {
   return assert.fail("The request was accepted");
 }
 
-Deno.test("a request without constraints has no grammar, also with optional tools", () => {
-  assert.equal(requestGrammar({}), undefined);
-  assert.equal(requestGrammar({ tools }), undefined);
-  assert.equal(requestGrammar({ tools, tool_choice: "auto" }), undefined);
-  assert.equal(requestGrammar({ tools, tool_choice: "none" }), undefined);
+Deno.test("a request that may say anything has no grammar, with tools that need not be called too", async () => {
+  assert.equal(await requestGrammar({}), undefined);
+  assert.equal(await requestGrammar({ tools }), undefined);
+  assert.equal(await requestGrammar({ tools, tool_choice: "auto" }), undefined);
+  assert.equal(await requestGrammar({ tools, tool_choice: "none" }), undefined);
 });
 
-Deno.test("a request's own grammar is used byte for byte", () => {
+Deno.test("a grammar of one's own is taken to the byte", async () => {
   const grammar = '# mine\nroot   ::= "a" | [b-z]\n';
-  assert.deepEqual(requestGrammar({ grammar }), { field: "grammar", text: grammar });
-});
-
-Deno.test("a JSON schema becomes a grammar, an empty one too", () => {
-  for (const json_schema of [{ type: "integer" }, {}]) {
-    const text = jsonGrammar(json_schema, "json_schema");
-    assert.deepEqual(requestGrammar({ json_schema }), { field: "json_schema", text });
-  }
-});
-
-Deno.test("parts of a JSON schema that a grammar cannot express are refused, or left out if not strict", () => {
-  const json_schema = { type: "string", pattern: "^a" };
-  for (const strict of [{}, { json_schema_strict: true }]) {
-    const [error, ...more] = refusal({ json_schema, ...strict });
-    assert.deepEqual([error?.field, more], ["json_schema.pattern", []]);
-  }
-  assert.deepEqual(requestGrammar({ json_schema, json_schema_strict: false }), {
-    field: "json_schema",
-    text: jsonGrammar({ type: "string" }, "json_schema"),
+  assert.deepEqual(await requestGrammar({ grammar }), {
+    field: "grammar",
+    text: grammar,
+    unheld: [],
   });
 });
 
-Deno.test("a call that must be made has a grammar, of one function where one is named", () => {
+Deno.test("a JSON schema becomes a grammar, an empty one too", async () => {
+  for (const json_schema of [{ type: "integer" }, {}]) {
+    const { grammar: text, unheld } = jsonGrammar(json_schema, "json_schema");
+    assert.deepEqual(await requestGrammar({ json_schema }), { field: "json_schema", text, unheld });
+  }
+});
+
+Deno.test("what a grammar cannot hold of a schema is named, strict or not", async () => {
+  const json_schema = { type: "array", items: { type: "integer" }, uniqueItems: true };
+  const plain = jsonGrammar({ type: "array", items: { type: "integer" } }, "json_schema");
+  for (const strict of [{}, { json_schema_strict: true }, { json_schema_strict: false }]) {
+    assert.deepEqual(await requestGrammar({ json_schema, ...strict }), {
+      field: "json_schema",
+      text: plain.grammar,
+      unheld: ["json_schema.uniqueItems"],
+    });
+  }
+});
+
+Deno.test("a schema whose whole grammar llama.cpp could not handle is held as far as it can", async () => {
+  const object = (count: number, value: (at: number) => unknown) => ({
+    type: "object",
+    properties: Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, value(at)])),
+  });
+  const long = (at: number) => ({ items: { const: at }, maxItems: 1999 });
+  const all = (await requestGrammar({ json_schema: object(4, long) }))!;
+  assert.deepEqual(all.unheld, []);
+  // With all repetitions it would be too large.
+  const some = (await requestGrammar({ json_schema: object(6, long) }))!;
+  assert.deepEqual(some.unheld, [4, 5].map((at) => `json_schema.properties.p${at}.maxItems`));
+  assert.match(some.text, /p5/);
+  // From its beginning there would be too many ways to go on.
+  const type = (await requestGrammar({ json_schema: object(2_000, () => true) }))!;
+  assert.deepEqual(type.unheld, ["json_schema"]);
+  assert.match(type.text, /^root ::= \(object\)$/m);
+});
+
+Deno.test("choices that would be told apart only behind what repeats them are left out", async () => {
+  const json_schema = {
+    type: "object",
+    properties: { left: { $ref: "#" }, a: {}, b: {} },
+    anyOf: [{ required: ["a"] }, { required: ["b"] }],
+  };
+  const made = (await requestGrammar({ json_schema }))!;
+  assert.deepEqual(made.unheld, ["json_schema.anyOf"]);
+  assert.match(made.text, /left/);
+});
+
+Deno.test("a call that must be made has a grammar, of one function where one is named", async () => {
   for (
     const [tool_choice, demanded] of [
       ["required", tools],
       [named("b"), tools.slice(1)],
     ] as const
   ) {
-    const text = toolGrammar(tools, demanded);
-    assert.deepEqual(requestGrammar({ tools, tool_choice }), { field: "tools", text });
+    const { grammar: text, unheld } = atOnce(toolGrammar(tools, demanded));
+    assert.deepEqual(await requestGrammar({ tools, tool_choice }), {
+      field: "tools",
+      text,
+      unheld,
+    });
   }
 });
 
@@ -78,17 +116,22 @@ for (
     ["is not valid", { grammar: "root ::= nope" }, "grammar", /nope/],
     ["is too deep", { grammar: deep }, "grammar", /nested 200 deep/],
     ["never ends", { grammar: 'root ::= root "a" | "b"' }, "grammar", /begins with itself/],
-    ["never ends, of a schema,", { json_schema: endless }, "json_schema", /begins with itself/],
+    [
+      "never ends, of a schema,",
+      { json_schema: endless },
+      "json_schema",
+      /begins with itself/,
+    ],
     [
       "never ends, of a tool,",
       { tools: [tools[0]!, endlessTool], tool_choice: "required" },
-      "tools",
+      "tools.1.function.parameters.properties.x",
       /begins with itself/,
     ],
   ] satisfies [string, GrammarFields, string, RegExp][]
 ) {
-  Deno.test(`a grammar that ${problem} is refused, naming the field`, () => {
-    const [error, ...more] = refusal(request);
+  Deno.test(`a grammar that ${problem} is refused, naming the field`, async () => {
+    const [error, ...more] = await refusal(request);
     assert.deepEqual([error?.field, more], [field, []]);
     assert.match(error?.message ?? "", message);
   });

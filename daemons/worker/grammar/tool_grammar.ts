@@ -1,37 +1,56 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
-import { grammarText, GrammarWriter } from "./json_grammar.ts";
+import {
+  type Detail,
+  grammarText,
+  GrammarWriter,
+  type JsonGrammar,
+  type Place,
+} from "./json_grammar.ts";
 import { literal } from "./literal_choice.ts";
 
 /**
  * Makes a GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions. The
- * arguments follow its schema; if it is not strict, keywords that a grammar cannot express are
- * ignored.
+ * arguments follow its schema as far as a grammar can hold it. It may be interrupted after each
+ * function.
  *
  * @param all All functions of the request; their indexes are in error messages.
  * @param demanded The functions that may be called.
- * @throws {LlorchError} `INVALID_REQUEST` that lists every unsupported keyword
+ * @throws {LlorchError} `INVALID_REQUEST` that lists all keywords that cannot mean anything
  */
-export function toolGrammar(all: readonly Tool[], demanded: readonly Tool[]): string {
+export function* toolGrammar(
+  all: readonly Tool[],
+  demanded: readonly Tool[],
+  detail: Detail = "all",
+): Generator<void, JsonGrammar> {
   const errors: FieldError[] = [];
   const rules: Record<string, string> = {};
-  const calls = demanded.map((tool) => {
-    const { name, parameters = {} } = tool.function;
-    const index = all.indexOf(tool);
+  const unheld: Place[] = [];
+  const calls: string[] = [];
+  const indexes = new Map(all.map((tool, index) => [tool, index]));
+  for (const tool of demanded) {
+    const { name } = tool.function;
+    const index = indexes.get(tool)!;
     const field = `tools.${index}.function.parameters`;
-    const schema = parameters["type"] === undefined && parameters["$ref"] === undefined
-      ? { type: "object", properties: {}, ...parameters }
-      : parameters;
-    const writer = new GrammarWriter(schema, field, {
-      prefix: `t${index}`,
-      isStrict: tool.function.strict === true,
-    });
-    const values = writer.expression(schema, field, 0);
+    const writer = new GrammarWriter(argumentsSchema(tool), field, { prefix: `t${index}`, detail });
+    const values = writer.expression();
     errors.push(...writer.errors);
+    unheld.push(...writer.unheld);
     Object.assign(rules, writer.rules);
     const value = literal(JSON.stringify(name));
-    return `"{" ws "\\"name\\"" ":" ws ${value} ws "," ws "\\"arguments\\"" ":" ws ${values} ws "}"`;
-  });
+    calls.push(
+      `"{" ws "\\"name\\"" ":" ws ${value} ws "," ws "\\"arguments\\"" ":" ws ${values} ws "}"`,
+    );
+    yield;
+  }
   if (errors.length > 0) throw invalidRequest(errors);
-  return grammarText(calls.join(" | "), rules);
+  return { grammar: grammarText(calls.join(" | "), rules), unheld };
+}
+
+/** The schema of a function's arguments; without a type, of an object. */
+export function argumentsSchema({ function: { parameters = {} } }: Tool): Record<string, unknown> {
+  const isWhole = ["type", "$ref", "allOf", "anyOf", "oneOf"].some((key) =>
+    parameters[key] !== undefined
+  );
+  return isWhole ? parameters : { type: "object", properties: {}, ...parameters };
 }

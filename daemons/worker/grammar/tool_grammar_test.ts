@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { atOnce } from "./in_turns.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 const tool = (name: string, parameters?: Record<string, unknown>, strict?: boolean): Tool => ({
@@ -16,20 +17,29 @@ Deno.test("toolGrammar() allows a call of each demanded function, with rules of 
     $defs: { it: { type: "array", items: { type: "integer" } } },
   });
   const tools = [tool("a", schema("x")), tool("b", schema("y")), tool("c")];
-  const text = toolGrammar(tools, tools);
+  const text = atOnce(toolGrammar(tools, tools)).grammar;
   assert.match(text, /^root ::= .*\\"a\\".* \| .*\\"b\\".* \| .*\\"c\\"/);
   const rules = [...text.matchAll(/^(\S+) ::=/gm)].map((match) => match[1]);
   assert.equal(new Set(rules).size, rules.length);
-  assert.doesNotMatch(toolGrammar(tools, [tools[1]!]), /\\"a\\"/);
+  assert.doesNotMatch(atOnce(toolGrammar(tools, [tools[1]!])).grammar, /\\"a\\"/);
 });
 
-Deno.test("toolGrammar() names the parts of a strict function that it cannot express", () => {
-  const schema = { type: "object", properties: { x: { minimum: 3 } } };
-  const tools = [tool("a", schema), tool("b", schema, true)];
-  assert.match(toolGrammar(tools, tools.slice(0, 1)), /\\"x\\"/);
-  assert.throws(() => toolGrammar(tools, tools), (error: unknown) => {
-    assert.ok(error instanceof LlorchError);
-    assert.match(error.message, /tools\.1\.function\.parameters\.properties\.x\.minimum/);
-    return true;
+Deno.test("toolGrammar() names what its grammar does not hold, and what is broken, by its place", () => {
+  const schema = (keywords: Record<string, unknown>) => ({
+    type: "object",
+    properties: { x: keywords },
   });
+  const held = tool("a", schema({ minimum: 3 }), true);
+  const unheld = tool("b", schema({ uniqueItems: true }), true);
+  const { grammar, unheld: places } = atOnce(toolGrammar([held, unheld], [held, unheld]));
+  assert.match(grammar, /\\"x\\"/);
+  assert.deepEqual(places, ["tools.1.function.parameters.properties.x.uniqueItems"]);
+  for (const isStrict of [true, false]) {
+    const broken = tool("c", schema({ type: "text" }), isStrict);
+    assert.throws(() => atOnce(toolGrammar([held, broken], [broken])), (error: unknown) => {
+      assert.ok(error instanceof LlorchError);
+      assert.match(error.message, /tools\.1\.function\.parameters\.properties\.x\.type/);
+      return true;
+    });
+  }
 });

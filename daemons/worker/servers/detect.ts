@@ -1,5 +1,6 @@
 import { LlorchError } from "#shared/errors.ts";
 import type { ServerKind } from "./server_kind.ts";
+import { asIs, type SwitchNames } from "./chat_switches.ts";
 import { llamaServer } from "./llama_server.ts";
 import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
 import { isRecord } from "#shared/json.ts";
@@ -28,14 +29,15 @@ export async function detectServer(
   if (isRecord(props) && isRecord(props["default_generation_settings"])) {
     const meta = isRecord(listed["meta"]) ? listed["meta"] : {};
     const size = Number(meta["n_vocab"]) || Infinity;
-    return { name, kind: llamaServer(server, name, props, size) };
+    return { name, kind: await llamaServer(server, name, props, size, signal) };
   }
   // 2
   const version = await ask(server, "/version", signal);
   const longest = Number(listed["max_model_len"]) || undefined;
   if (isRecord(version) && typeof version["version"] === "string" && longest !== undefined) {
     const tellsIds = await isTellingIds(server, name, signal);
-    return { name, kind: vllm(server, name, longest, tellsIds) };
+    const fields = chatFields(await ask(server, "/openapi.json", signal));
+    return { name, kind: await vllm(server, name, { context: longest, tellsIds, fields }, signal) };
   }
   // 3
   return {
@@ -45,10 +47,25 @@ export async function detectServer(
       context: longest,
       vocabularySize: Infinity,
       tokens: undefined,
+      thinks: false,
       generateText: (request, order) =>
-        generateText(server, name, request, samplingFields(request, {}), order),
+        generateText(server, name, request, samplingFields(request, {}), OPENAI_SWITCHES, order),
     },
   };
+}
+
+/** What OpenAI's API knows; `auto` is how it is there. */
+const OPENAI_SWITCHES: SwitchNames = {
+  reasoning_effort: asIs("reasoning_effort"),
+  reasoning_format: ({ reasoning_format }) => reasoning_format === "auto" ? {} : undefined,
+};
+
+/** Fields of a chat request that a server's own description lists; none if it has no description. */
+function chatFields(description: unknown): ReadonlySet<string> {
+  const at = (value: unknown, key: string) => isRecord(value) ? value[key] : undefined;
+  const schemas = at(at(description, "components"), "schemas");
+  const properties = at(at(schemas, "ChatCompletionRequest"), "properties");
+  return new Set(isRecord(properties) ? Object.keys(properties) : []);
 }
 
 /** The reply; undefined if the server does not answer this route. */

@@ -4,8 +4,18 @@ import { offeredTools } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { PromptFields } from "../answers/prompt.ts";
 import { checkGrammar } from "../grammar/check_grammar.ts";
-import type { Piece, ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readIds, samplingFields } from "./openai_text.ts";
+import {
+  asIs,
+  type ChatSwitches,
+  continuing,
+  endsWithAnswer,
+  findThinking,
+  refuseSwitch,
+  switchFields,
+  type SwitchNames,
+} from "./chat_switches.ts";
+import type { Piece, ServerKind, TextOrder, TokenServer } from "./server_kind.ts";
+import { generateText, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { defined, isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -22,12 +32,13 @@ const NAMES = {
  *
  * @param props Its reply to `GET /props`.
  */
-export function llamaServer(
+export async function llamaServer(
   server: OpenaiServer,
   model: string,
   props: Record<string, unknown>,
   vocabularySize: number,
-): ServerKind {
+  signal: AbortSignal,
+): Promise<ServerKind> {
   const settings = props["default_generation_settings"];
   const context = isRecord(settings) ? Number(settings["n_ctx"]) || undefined : undefined;
   return {
@@ -35,11 +46,87 @@ export function llamaServer(
     context,
     vocabularySize,
     tokens: llamaTokens(server),
+    thinks: await findThinking((body) => applyTemplate(server, body, signal)),
     // A grammar that would crash our llama.cpp would also crash this one.
     check: ({ grammar }) =>
       grammar === undefined ? undefined : checkGrammar(grammar, "grammar", "any"),
+    infill: (request, order) => infill(server, request, order),
     generateText: (request, order) =>
-      generateText(server, model, request, samplingFields(request, NAMES), order),
+      generateText(server, model, request, samplingFields(request, NAMES), CHAT_SWITCHES, order),
+  };
+}
+
+/** Switches of a prompt that its template makes. */
+const TEMPLATE_SWITCHES: SwitchNames = {
+  reasoning_effort: asIs("reasoning_effort"),
+  // Without the chat route the text comes as the model writes it.
+  reasoning_format: () => ({}),
+  chat_template_kwargs: asIs("chat_template_kwargs"),
+  // It continues an answer in any case.
+  continue_final_message: ({ continue_final_message, messages }) =>
+    continue_final_message ? continuing : endsWithAnswer(messages) ? undefined : {},
+};
+
+/** Switches of the chat route. */
+const CHAT_SWITCHES: SwitchNames = {
+  ...TEMPLATE_SWITCHES,
+  reasoning_format: asIs("reasoning_format"),
+  // Older versions know the second.
+  reasoning_budget_tokens: ({ reasoning_budget_tokens }) => ({
+    reasoning_budget_tokens,
+    thinking_budget_tokens: reasoning_budget_tokens,
+  }),
+};
+
+/** The prompt that the model's template makes of a chat; undefined if it refuses the chat. */
+async function applyTemplate(
+  server: OpenaiServer,
+  body: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const reply = await server.post("/apply-template", body, signal);
+    return isRecord(reply) ? String(reply["prompt"] ?? "") : "";
+  } catch (error) {
+    if (error instanceof LlorchError && error.code !== "WORKER_LOST") return undefined;
+    throw error;
+  }
+}
+
+/** `/infill` puts the model's tokens for the middle around the texts; it takes no ids to go on from. */
+async function* infill(
+  server: OpenaiServer,
+  request: ExecuteRequest,
+  { limit, seed, signal }: TextOrder,
+): AsyncGenerator<Piece> {
+  if (request.logprobs !== undefined) refuseSwitch("logprobs");
+  const chunks = server.stream("/infill", {
+    input_prefix: request.prompt,
+    input_suffix: request.suffix,
+    ...completionFields(request),
+    ...defined({ n_predict: limit }),
+    seed,
+  }, signal);
+  for await (const chunk of chunks) {
+    if (isRecord(chunk)) yield { ...readCompletion(chunk, undefined), ids: [] };
+  }
+}
+
+/** Fields of `/completion` and `/infill`. */
+function completionFields(request: ExecuteRequest): Record<string, unknown> {
+  const { logprobs, json_schema, post_sampling_probs, ...rest } = request;
+  const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+  return {
+    ...sampling,
+    ...(logit_bias
+      ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
+      : {}),
+    ...defined({ json_schema }),
+    ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
+    ...(post_sampling_probs === true ? { post_sampling_probs } : {}),
+    stream: true,
+    return_tokens: true,
+    cache_prompt: true,
   };
 }
 
@@ -75,38 +162,31 @@ function llamaTokens(server: OpenaiServer): TokenServer {
   }
 
   return {
-    async tokenize(fields: PromptFields, signal) {
-      const { prompt, prompt_tokens, messages } = fields;
+    async tokenize(fields: PromptFields & ChatSwitches, signal) {
+      const { prompt, prompt_tokens, messages, special = false } = fields;
+      refuseGap(fields);
       if (prompt_tokens) return [...prompt_tokens];
       if (prompt !== undefined) {
-        return await tokenizeText(prompt, { add_special: true, parse_special: false }, signal);
+        return await tokenizeText(prompt, { add_special: true, parse_special: special }, signal);
       }
       const tools = offeredTools(fields);
       const reply = await server.post("/apply-template", {
         messages,
         ...(tools.length > 0 ? { tools } : {}),
+        ...switchFields(fields, TEMPLATE_SWITCHES),
       }, signal);
       const text = isRecord(reply) ? String(reply["prompt"] ?? "") : "";
       return await tokenizeText(text, { add_special: true, parse_special: true }, signal);
     },
     detokenize,
     async *generate(request: ExecuteRequest, { tokens, limit, seed, signal }) {
-      const { logprobs, json_schema, ...rest } = request;
-      const { logit_bias, ...sampling } = samplingFields(rest as ExecuteRequest, NAMES);
+      const { logprobs } = request;
       let predictedBefore = 0;
       const chunks = server.stream("/completion", {
         prompt: tokens,
-        ...sampling,
-        ...(logit_bias
-          ? { logit_bias: Object.entries(logit_bias).map(([id, bias]) => [Number(id), bias]) }
-          : {}),
-        ...defined({ json_schema }),
+        ...completionFields(request),
         n_predict: limit,
-        ...(logprobs === undefined ? {} : { n_probs: Math.max(1, logprobs) }),
         seed,
-        stream: true,
-        return_tokens: true,
-        cache_prompt: true,
       }, signal);
       for await (const chunk of chunks) {
         if (!isRecord(chunk)) continue;
@@ -146,15 +226,22 @@ export function readCompletion(
 /** The contract's logarithm of probability 0, since JSON has no minus infinity. */
 const IMPOSSIBLE = -9999;
 
+/** Probabilities after sampling are `prob` and `top_probs`, not logarithms. */
 function readOdds(value: unknown, top: number): ChosenLogprob[] {
   const list = Array.isArray(value) ? value.filter(isRecord) : [];
-  const one = (odds: Record<string, unknown>) => ({
-    id: Number(odds["id"]),
-    t: String(odds["token"] ?? ""),
-    logprob: Math.max(IMPOSSIBLE, Number(odds["logprob"] ?? IMPOSSIBLE)),
-  });
+  const one = (odds: Record<string, unknown>) => {
+    const t = String(odds["token"] ?? "");
+    const logprob = odds["logprob"] ?? Math.log(Number(odds["prob"] ?? 0));
+    return {
+      id: Number(odds["id"]),
+      t,
+      ...(t.includes("\ufffd") ? { bytes: readIds(odds["bytes"]) } : {}),
+      logprob: Math.max(IMPOSSIBLE, Number(logprob)),
+    };
+  };
   return list.map((odds) => {
-    const others = Array.isArray(odds["top_logprobs"]) ? odds["top_logprobs"].filter(isRecord) : [];
+    const tops = odds["top_logprobs"] ?? odds["top_probs"];
+    const others = Array.isArray(tops) ? tops.filter(isRecord) : [];
     return { ...one(odds), top: others.slice(0, top).map(one) };
   });
 }

@@ -4,6 +4,7 @@ import type { ToolCall } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { Piece, TextOrder, Usage } from "./server_kind.ts";
 import { defined, isRecord } from "#shared/json.ts";
+import { refuseSwitch, switchFields, type SwitchNames } from "./chat_switches.ts";
 import type { OpenaiServer } from "./server.ts";
 
 /** llorch's defaults of fields beyond OpenAI's API; not sent to servers without these fields. */
@@ -47,6 +48,7 @@ export function samplingFields(
     else refuse("grammar");
   }
   if (request.logprobs !== undefined) refuse("logprobs");
+  if (request.post_sampling_probs === true) refuse("post_sampling_probs");
   if (request.lora !== undefined) refuse("lora");
   if (errors.length > 0) throw invalidRequest(errors);
   if (request.json_schema !== undefined) {
@@ -59,15 +61,32 @@ export function samplingFields(
   return body;
 }
 
-/** Generates text without token ids by `/v1/chat/completions` or `/v1/completions`. */
+/**
+ * Refuses a gap for a server that computes with tokens: only it knows which of them mark a gap.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` if the request has a suffix
+ */
+export function refuseGap({ suffix }: { readonly suffix?: string | undefined }): void {
+  if (suffix === undefined) return;
+  const message = "is not known to the engine that serves this model";
+  throw invalidRequest([{ field: "suffix", message }]);
+}
+
+/**
+ * Generates text without token ids by `/v1/chat/completions` or `/v1/completions`.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` that names a switch which the server cannot honour
+ */
 export async function* generateText(
   server: OpenaiServer,
   model: string,
   request: ExecuteRequest,
   sampling: Readonly<Record<string, unknown>>,
+  switches: SwitchNames,
   { limit, seed, signal }: TextOrder,
 ): AsyncGenerator<Piece> {
-  const { prompt, prompt_tokens, messages } = request;
+  const { prompt, prompt_tokens, messages, suffix } = request;
+  if (request.special === true) refuseSwitch("special");
   const body = {
     model,
     ...sampling,
@@ -82,10 +101,14 @@ export async function* generateText(
   const chunks = messages
     ? server.stream(
       "/v1/chat/completions",
-      { ...body, messages, ...Object.fromEntries(offered) },
+      { ...body, messages, ...Object.fromEntries(offered), ...switchFields(request, switches) },
       signal,
     )
-    : server.stream("/v1/completions", { ...body, prompt: prompt ?? prompt_tokens }, signal);
+    : server.stream("/v1/completions", {
+      ...body,
+      prompt: prompt ?? prompt_tokens,
+      ...defined({ suffix }),
+    }, signal);
   const calls: CallParts[] = [];
   for await (const chunk of chunks) {
     const piece = readChunk(chunk, calls);
@@ -107,29 +130,41 @@ export function readChunk(chunk: unknown, calls: CallParts[] = []): Piece | unde
   const choices = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
   const choice = isRecord(choices[0]) ? choices[0] : {};
   const delta = isRecord(choice["delta"]) ? choice["delta"] : {};
-  for (const part of Array.isArray(delta["tool_calls"]) ? delta["tool_calls"] : []) {
-    addCall(calls, part);
-  }
+  const parts = Array.isArray(delta["tool_calls"]) ? delta["tool_calls"] : [];
+  const callParts = parts.flatMap((part) => addCall(calls, part));
+  // vLLM calls it reasoning, and called it reasoning_content before.
+  const reasoning = String(delta["reasoning_content"] ?? delta["reasoning"] ?? "");
   const text = String(delta["content"] ?? choice["text"] ?? "");
   const ids = readIds(choice["token_ids"] ?? delta["token_ids"]);
   const stop = readFinish(choice["finish_reason"], calls.length > 0);
-  if (text === "" && ids.length === 0 && !stop && !usage) return undefined;
+  const isEmpty = text === "" && reasoning === "" && ids.length + callParts.length === 0;
+  if (isEmpty && !stop && !usage) return undefined;
   return {
     text,
     ids,
+    ...(reasoning === "" ? {} : { reasoning }),
+    ...(callParts.length > 0 ? { callParts } : {}),
     ...(stop ? { stop } : {}),
     ...(usage ? { usage } : {}),
     ...(stop && calls.length > 0 ? { toolCalls: calls.map(wholeCall) } : {}),
   };
 }
 
-function addCall(calls: CallParts[], part: unknown): void {
-  if (!isRecord(part)) return;
-  const call = calls[Number(part["index"] ?? calls.length)] ??= { id: "", name: "", arguments: "" };
+/** Adds a part to its call; returns what is new of it once the name is known. */
+function addCall(calls: CallParts[], part: unknown): NonNullable<Piece["callParts"]> {
+  if (!isRecord(part)) return [];
+  const index = Number(part["index"] ?? calls.length);
+  const isNew = (calls[index]?.name ?? "") === "";
+  const call = calls[index] ??= { id: "", name: "", arguments: "" };
   if (typeof part["id"] === "string") call.id ||= part["id"];
   const piece = isRecord(part["function"]) ? part["function"] : {};
-  if (typeof piece["name"] === "string") call.name += piece["name"];
-  if (typeof piece["arguments"] === "string") call.arguments += piece["arguments"];
+  if (typeof piece["name"] === "string" && isNew) call.name = piece["name"];
+  const more = typeof piece["arguments"] === "string" ? piece["arguments"] : "";
+  call.arguments += more;
+  if (call.name === "") return [];
+  if (!isNew) return more === "" ? [] : [{ index, arguments: more }];
+  const { id, function: { name } } = wholeCall(call, index);
+  return [{ index, id, name, arguments: call.arguments }];
 }
 
 function wholeCall(call: CallParts, index: number): ToolCall {
@@ -139,7 +174,8 @@ function wholeCall(call: CallParts, index: number): ToolCall {
 
 function readFinish(reason: unknown, hasCalls: boolean): StopReason | undefined {
   if (reason === null || reason === undefined) return undefined;
-  if (hasCalls) return "TOOL_CALLS";
+  // A call that was cut is told as far as it came.
+  if (hasCalls && reason !== "length") return "TOOL_CALLS";
   if (reason === "stop" || reason === "tool_calls") return "EOS";
   if (reason === "length") return "MAX_TOKENS";
   throw new LlorchError("INTERNAL", `The engine ended the answer: "${String(reason)}"`);
@@ -148,10 +184,12 @@ function readFinish(reason: unknown, hasCalls: boolean): StopReason | undefined 
 function readUsage(usage: unknown): Usage | undefined {
   if (!isRecord(usage)) return undefined;
   const details = isRecord(usage["prompt_tokens_details"]) ? usage["prompt_tokens_details"] : {};
+  const made = usage["completion_tokens_details"];
   const figures = {
     tokensIn: usage["prompt_tokens"],
     tokensOut: usage["completion_tokens"],
     tokensCached: details["cached_tokens"],
+    reasoning: isRecord(made) ? made["reasoning_tokens"] : undefined,
   };
   return Object.fromEntries(
     Object.entries(figures).filter(([, value]) => Number.isSafeInteger(value)),

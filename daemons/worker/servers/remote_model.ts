@@ -7,6 +7,7 @@ import { checkLength, checkTokenIds } from "../answers/prompt.ts";
 import { RunTable } from "../answers/run_table.ts";
 import { randomSeed } from "../engine/seed.ts";
 import { matchStops } from "../answers/stop_match.ts";
+import { validationOf } from "../grammar/validation.ts";
 import { modelRef, queueLimit, type WorkerConfig } from "../config.ts";
 import type { Answer } from "../answers/answer.ts";
 import type { PromptFields } from "../answers/prompt.ts";
@@ -83,7 +84,8 @@ export class RemoteModel implements Model {
     requireCapability(this, "generate");
     this.#table.check(request.job_id, request.attempt, this.#free);
     const { context: { observer }, config } = this.#parts;
-    const run: RemoteRun = new RemoteRun(await this.#prepare(request), {
+    const validate = validationOf(request, undefined, log);
+    const run: RemoteRun = new RemoteRun({ ...await this.#prepare(request), validate }, {
       observer,
       log,
       streamBuffer: config.stream_buffer,
@@ -165,15 +167,14 @@ export class RemoteModel implements Model {
       seed,
     };
     const { tokens } = kind;
-    // Only the server knows how its model writes calls.
-    if (!tokens || offeredTools(request).length > 0) {
+    const generate = request.suffix !== undefined && kind.infill || kind.generateText;
+    if (generate === kind.infill || !tokens || needsChatRoute(request, kind)) {
       requireFirstAttempt(request, "its engine does not return the tokens of this answer");
       return {
         ...common,
         tokensIn: undefined,
         alreadyOver: undefined,
-        generate: (signal) =>
-          kind.generateText(request, { limit: this.#textLimit(request), seed, signal }),
+        generate: (signal) => generate(request, { limit: this.#textLimit(request), seed, signal }),
       };
     }
     const isHeld = request.grammar !== undefined || request.json_schema !== undefined;
@@ -231,9 +232,25 @@ export class RemoteModel implements Model {
   }
 }
 
+/**
+ * Whether only the server can tell the parts of an answer apart: it knows how its model writes calls
+ * and thoughts. With `reasoning_format: "none"` thoughts are not told apart, and the answer can be
+ * resumed.
+ */
+function needsChatRoute(request: ExecuteRequest, { thinks }: ServerKind): boolean {
+  if (request.messages === undefined) return false;
+  if (offeredTools(request).length > 0 || request.reasoning_budget_tokens !== undefined) {
+    return true;
+  }
+  return thinks && request.reasoning_format !== "none";
+}
+
 /** The methods of a tokenizer that the checks of a request do not call. */
 const NO_TOKENIZER = {
   tokenize(): never {
+    throw new TypeError("The tokenizer is the engine's own");
+  },
+  tokenizeGap(): never {
     throw new TypeError("The tokenizer is the engine's own");
   },
   tokenizeChat(): never {

@@ -47,6 +47,8 @@ export class RemoteRun {
   /** Tokens whose text comes with a later token. */
   #silent: { ids: number[]; logprobs: ChosenLogprob[] } = { ids: [], logprobs: [] };
   #fresh = 0;
+  #text = "";
+  #reasoning = 0;
   #usage: Usage = {};
   #onRoom = () => {};
 
@@ -72,7 +74,7 @@ export class RemoteRun {
     if (this.answer.ended) return;
     const { alreadyOver } = this.#spec;
     this.answer.start();
-    if (alreadyOver !== undefined) return this.answer.end(alreadyOver, []);
+    if (alreadyOver !== undefined) return this.answer.end(alreadyOver, { text: "", calls: [] });
     try {
       await this.#read();
     } catch (error) {
@@ -86,9 +88,10 @@ export class RemoteRun {
     let calls: readonly ToolCall[] = [];
     for await (const piece of this.#spec.generate(signal)) {
       this.#usage = { ...this.#usage, ...piece.usage };
+      this.#sendParts(piece);
       const isOver = this.#accept(piece);
       if (this.answer.ended) return;
-      if (isOver) return this.answer.end("STOP_SEQUENCE", []);
+      if (isOver) return this.answer.end("STOP_SEQUENCE", { text: this.#text, calls: [] });
       stop ??= piece.stop;
       if (piece.toolCalls) calls = piece.toolCalls;
       while (this.answer.stream.full && !this.answer.ended) await this.#room();
@@ -98,7 +101,26 @@ export class RemoteRun {
       throw new LlorchError("WORKER_LOST", "The engine ended the stream before its end");
     }
     this.#sendText(this.#gate.flush(stop === "MAX_TOKENS"));
-    this.answer.end(stop, calls);
+    this.answer.end(stop, { text: this.#text, calls });
+  }
+
+  /** Sends thoughts and calls, in which stop strings are not looked for. */
+  #sendParts({ reasoning, callParts = [] }: Piece): void {
+    if (this.answer.ended || reasoning === undefined && callParts.length === 0) return;
+    const isFirst = !this.answer.hasTokens;
+    this.#fresh++;
+    this.answer.sawTokens(1);
+    if (isFirst) this.answer.report();
+    if (reasoning !== undefined) {
+      this.#reasoning++;
+      this.answer.text(reasoning, [], [], { channel: "reasoning" });
+    }
+    if (callParts.length === 0) return;
+    // Text that might have become a stop string stands before the call.
+    this.#sendText(this.#gate.flush(false));
+    for (const { arguments: text, ...call } of callParts) {
+      this.answer.text(text, [], [], { channel: "call", call });
+    }
   }
 
   /** @returns whether a stop string is complete */
@@ -138,6 +160,7 @@ export class RemoteRun {
     const pieces = release.ids.flatMap((number) => this.#held.get(number) ?? []);
     for (const number of release.ids) this.#held.delete(number);
     const ids = pieces.flatMap((piece) => piece.ids);
+    this.#text += release.text;
     this.answer.text(release.text, ids, pieces.flatMap((piece) => piece.logprobs));
   }
 
@@ -148,6 +171,7 @@ export class RemoteRun {
       tokensIn,
       tokensCached: Math.min(this.#usage.tokensCached ?? 0, tokensIn),
       tokensOut: resumed + this.#fresh,
+      reasoning: this.#usage.reasoning ?? this.#reasoning,
       resumed,
       prompt: this.#promptRead(),
     };

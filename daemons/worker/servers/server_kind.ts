@@ -1,7 +1,8 @@
-import type { ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
+import type { CallPart, ChosenLogprob, StopReason } from "#shared/contracts/events.ts";
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import type { PromptFields } from "../answers/prompt.ts";
+import type { ChatSwitches } from "./chat_switches.ts";
 
 /** One part of a generation, as a server sends it. */
 export interface Piece {
@@ -9,6 +10,10 @@ export interface Piece {
   /** Tokens since the piece before; empty if the server does not return them. */
   readonly ids: readonly number[];
   readonly logprobs?: readonly ChosenLogprob[];
+  /** Thought, apart from the text. */
+  readonly reasoning?: string;
+  /** Calls that begin, and the next parts of their arguments. */
+  readonly callParts?: readonly (CallPart & { readonly arguments: string })[];
   /** Why the generation ended; only in its last piece. */
   readonly stop?: StopReason;
   readonly toolCalls?: readonly ToolCall[];
@@ -20,6 +25,7 @@ export interface Usage {
   readonly tokensIn?: number;
   readonly tokensCached?: number;
   readonly tokensOut?: number;
+  readonly reasoning?: number;
 }
 
 /** The part of a server's API in which servers differ. */
@@ -33,18 +39,26 @@ export interface ServerKind {
   /** Generates from token ids; undefined if the server supports only text. */
   readonly tokens: TokenServer | undefined;
   /**
+   * Whether the model may think before it answers. Only the server's chat route tells thoughts from
+   * the answer, and that route returns no token ids.
+   */
+  readonly thinks: boolean;
+  /**
    * Refuses requests that would make the server crash or hang.
    *
    * @throws {LlorchError} `INVALID_REQUEST` that names the field
    */
   check?(request: ExecuteRequest): void;
+  /** Fills in between prompt and suffix, without token ids; absent if the server cannot. */
+  infill?(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
   /** Generates by the server's chat or completions route; stop strings are not sent to it. */
   generateText(request: ExecuteRequest, order: TextOrder): AsyncGenerator<Piece>;
 }
 
 /** A server that accepts and returns token ids, so that answers can be resumed elsewhere. */
 export interface TokenServer {
-  tokenize(fields: PromptFields, signal: AbortSignal): Promise<number[]>;
+  /** @throws {LlorchError} `INVALID_REQUEST` that names a switch which the server does not know */
+  tokenize(fields: PromptFields & ChatSwitches, signal: AbortSignal): Promise<number[]>;
   detokenize(tokens: readonly number[], signal: AbortSignal): Promise<string>;
   /** Generates from tokens; stop strings are not sent to the server. */
   generate(request: ExecuteRequest, order: TokenOrder): AsyncGenerator<Piece>;

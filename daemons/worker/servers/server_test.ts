@@ -31,11 +31,24 @@ Deno.test("readChunk() joins a call that arrives in pieces", () => {
   const calls: Parameters<typeof readChunk>[1] = [];
   const delta = (tool_calls: unknown[]) => ({ choices: [{ delta: { tool_calls } }] });
   const begun = { index: 0, id: "c", function: { name: "f", arguments: '{"a"' } };
-  assert.equal(readChunk(delta([begun]), calls), undefined);
-  assert.equal(readChunk(delta([{ index: 0, function: { arguments: ":1}" } }]), calls), undefined);
+  assert.deepEqual(readChunk(delta([begun]), calls)?.callParts, [
+    { index: 0, id: "c", name: "f", arguments: '{"a"' },
+  ]);
+  const more = { index: 0, function: { arguments: ":1}" } };
+  assert.deepEqual(readChunk(delta([more]), calls)?.callParts, [{ index: 0, arguments: ":1}" }]);
   const last = readChunk({ choices: [{ delta: {}, finish_reason: "tool_calls" }] }, calls);
   assert.equal(last?.stop, "TOOL_CALLS");
   assert.equal(last?.toolCalls?.[0]?.function.arguments, '{"a":1}');
+  const cut = readChunk({ choices: [{ delta: {}, finish_reason: "length" }] }, calls);
+  assert.equal(cut?.stop, "MAX_TOKENS");
+  assert.equal(cut?.toolCalls?.length, 1, "as far as it came");
+});
+
+Deno.test("readChunk() tells thoughts apart, whatever a server calls them", () => {
+  for (const field of ["reasoning_content", "reasoning"]) {
+    const piece = readChunk({ choices: [{ delta: { [field]: "hm", content: null } }] });
+    assert.deepEqual([piece?.reasoning, piece?.text], ["hm", ""]);
+  }
 });
 
 Deno.test("readChunk() refuses an unknown finish reason", () => {
@@ -54,4 +67,9 @@ Deno.test("readCompletion() returns logprobs, and -9999 for impossible tokens", 
     top: [{ id: 2, t: " b", logprob: -9999 }],
   }]);
   assert.equal(readCompletion(chunk, undefined).logprobs, undefined);
+  const half = { id: 3, token: "\ufffd", bytes: [0xc3], prob: 1, top_probs: [] };
+  const sampled = { ...chunk, completion_probabilities: [half] };
+  assert.deepEqual(readCompletion(sampled, 1).logprobs, [
+    { id: 3, t: "\ufffd", bytes: [0xc3], logprob: 0, top: [] },
+  ]);
 });

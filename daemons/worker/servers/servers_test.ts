@@ -174,9 +174,111 @@ Deno.test("tool calls come from the server, which parses its model's syntax", ()
     assert.deepEqual(end.data.tool_calls, [{
       id: "c1",
       type: "function",
-      function: { name: "go", arguments: "{}" },
+      function: { name: "go", arguments: '{"n": 1}' },
     }]);
+    const parts = events.flatMap((each) =>
+      each.event === "token" && each.data.channel === "call" ? [each.data] : []
+    );
+    assert.deepEqual(parts.map(({ t, call }) => ({ t, call })), [
+      { t: "", call: { index: 0, id: "c1", name: "go" } },
+      { t: '{"n": ', call: { index: 0 } },
+      { t: "1}", call: { index: 0 } },
+    ]);
   }));
+
+for (const kind of ["llama-server", "vllm"]) {
+  Deno.test(`${kind}: thoughts come apart from the answer, and then nothing goes on from its middle`, () =>
+    using([`--kind=${kind}`, "--thinks"], async ({ client, seen }) => {
+      const chat = { messages: [{ role: "user", content: " w7" }], max_tokens: 2 };
+      const events = await run(client, chat);
+      const of = (channel: string | undefined) =>
+        events.map((each) =>
+          each.event === "token" && each.data.channel === channel ? each.data.t : ""
+        ).join("");
+      assert.equal(of("reasoning"), " hm hm");
+      assert.equal(of(undefined), " w8 w9");
+      const end = events.at(-1);
+      assert.ok(end?.event === "end");
+      assert.equal(end.data.reasoning_tokens, 2);
+      const later = { resume_tokens: [8], resume_index: 1, attempt: 2 };
+      await assert.rejects(run(client, { ...chat, ...later }), codeIs("WORKER_LOST"));
+      // As the model writes it, an answer has ids and can go on.
+      const plain = { ...chat, reasoning_format: "none" };
+      assert.deepEqual(idsOf(await run(client, plain)), [8, 9]);
+      assert.deepEqual(idsOf(await run(client, { ...plain, ...later })), [9]);
+      assert.equal((await seen("/v1/chat/completions")).length, 1);
+    }));
+}
+
+Deno.test("llama-server is told of thinking in its own words", () =>
+  using(["--kind=llama-server", "--thinks"], async ({ client, seen }) => {
+    const chat = { messages: [{ role: "user", content: " w7" }], max_tokens: 1 };
+    const kwargs = { chat_template_kwargs: { style: "short" }, reasoning_effort: "low" };
+    await run(client, { ...chat, ...kwargs, reasoning_budget_tokens: 5 });
+    const body = (await seen("/v1/chat/completions")).at(-1)!;
+    assert.deepEqual(body["chat_template_kwargs"], { style: "short" });
+    assert.equal(body["reasoning_effort"], "low");
+    assert.equal(body["reasoning_budget_tokens"], 5);
+    await run(client, { ...chat, ...kwargs, reasoning_format: "none" });
+    const rendered = (await seen("/apply-template")).at(-1)!;
+    assert.deepEqual(rendered["chat_template_kwargs"], { style: "short" });
+    const started = [...chat.messages, { role: "assistant", content: " w8" }];
+    const none = { reasoning_format: "none", continue_final_message: true };
+    await run(client, { ...chat, ...none, messages: started });
+    assert.equal((await seen("/apply-template")).at(-1)!["add_generation_prompt"], false);
+    await run(client, { prompt: "w1", special: true, max_tokens: 1 });
+    assert.equal((await seen("/tokenize")).at(-1)!["parse_special"], true);
+    const filled = await run(client, { prompt: " w7", suffix: " w9", max_tokens: 1 });
+    assert.equal(textOf(filled), " w8");
+    const { input_prefix, input_suffix } = (await seen("/infill")).at(-1)!;
+    assert.deepEqual([input_prefix, input_suffix], [" w7", " w9"]);
+    const odds = await run(client, {
+      ...{ prompt: "w1", max_tokens: 1, logprobs: 0, post_sampling_probs: true },
+    });
+    const [token] = odds.filter((each) => each.event === "token");
+    assert.deepEqual(token?.data.logprobs?.map(({ logprob }) => logprob), [Math.log(0.5)]);
+  }));
+
+Deno.test("a switch that a server does not know is refused by name", async () => {
+  const chat = { messages: [{ role: "user", content: " w7" }], max_tokens: 1 };
+  const prompt = { prompt: " w7", max_tokens: 1 };
+  const cases: Record<string, Record<string, Record<string, unknown>>> = {
+    "openai": {
+      chat_template_kwargs: { ...chat, chat_template_kwargs: { a: 1 } },
+      reasoning_budget_tokens: { ...chat, reasoning_budget_tokens: 5 },
+      reasoning_format: { ...chat, reasoning_format: "none" },
+    },
+    "vllm": {
+      reasoning_budget_tokens: { ...chat, reasoning_budget_tokens: 5 },
+      special: { ...prompt, special: false },
+      suffix: { ...prompt, suffix: "x" },
+    },
+    "llama-server": {
+      continue_final_message: {
+        messages: [...chat.messages, { role: "assistant", content: " w8" }],
+        continue_final_message: false,
+      },
+    },
+  };
+  for (const [kind, fields] of Object.entries(cases)) {
+    await using([`--kind=${kind}`], async ({ client }) => {
+      for (const [field, request] of Object.entries(fields)) {
+        assert.match(await refusalOf(client, request), new RegExp(field), `${kind}: ${field}`);
+      }
+    });
+  }
+});
+
+/** Why a request is refused, at once or by an event. */
+async function refusalOf(client: Client, fields: Record<string, unknown>): Promise<string> {
+  try {
+    const last = (await run(client, fields)).at(-1);
+    return last?.event === "error" ? last.data.message : "";
+  } catch (error) {
+    assert.ok(error instanceof LlorchError && error.code === "INVALID_REQUEST", String(error));
+    return error.message;
+  }
+}
 
 Deno.test("embeddings have length 1, and ranks are 0 to 1", () =>
   using([], async ({ client }) => {

@@ -1,6 +1,15 @@
 import { offeredTools } from "#shared/contracts/tools.ts";
+import { LlorchError } from "#shared/errors.ts";
+import {
+  continuing,
+  findThinking,
+  refuseSwitch,
+  type RenderChat,
+  switchFields,
+  type SwitchNames,
+} from "./chat_switches.ts";
 import type { ServerKind, TokenServer } from "./server_kind.ts";
-import { generateText, readChunk, readIds, samplingFields } from "./openai_text.ts";
+import { generateText, readChunk, readIds, refuseGap, samplingFields } from "./openai_text.ts";
 import { isRecord } from "#shared/json.ts";
 import type { OpenaiServer } from "./server.ts";
 
@@ -11,20 +20,80 @@ const NAMES = {
   grammar: (grammar: string) => ({ structured_outputs: { grammar } }),
 };
 
+/** What the server tells about itself. */
+interface VllmFacts {
+  readonly context: number | undefined;
+  /** Whether it returns token ids. */
+  readonly tellsIds: boolean;
+  /** Fields of chat requests that its description lists: others it would drop without a word. */
+  readonly fields: ReadonlySet<string>;
+}
+
 /** vLLM, whose completions accept token ids and, with `return_token_ids`, return them. */
-export function vllm(
+export async function vllm(
   server: OpenaiServer,
   model: string,
-  context: number | undefined,
-  tellsIds: boolean,
-): ServerKind {
+  { context, tellsIds, fields }: VllmFacts,
+  signal: AbortSignal,
+): Promise<ServerKind> {
+  const tokens = tellsIds ? vllmTokens(server, model) : undefined;
+  const render: RenderChat = async (body) => {
+    try {
+      const reply = await server.post("/tokenize", { model, ...body }, signal);
+      const ids = readIds(isRecord(reply) ? reply["tokens"] : undefined);
+      return await tokens?.detokenize(ids, signal);
+    } catch (error) {
+      if (error instanceof LlorchError && error.code !== "WORKER_LOST") return undefined;
+      throw error;
+    }
+  };
+  const switches = chatSwitches(fields);
   return {
     name: "vllm",
     context,
     vocabularySize: Infinity,
-    tokens: tellsIds ? vllmTokens(server, model) : undefined,
+    tokens,
+    thinks: tokens !== undefined && await findThinking(render),
     generateText: (request, order) =>
-      generateText(server, model, request, samplingFields(request, NAMES), order),
+      generateText(server, model, request, samplingFields(request, NAMES), switches, order),
+  };
+}
+
+/** The names that templates have for the switch. */
+const NO_THINKING = { enable_thinking: false, thinking: false } as const;
+
+/** Switches of a prompt that its template makes; effort is a variable of the template, as in its chats. */
+const TEMPLATE_SWITCHES: SwitchNames = {
+  reasoning_effort: ({ reasoning_effort, chat_template_kwargs }) => ({
+    chat_template_kwargs: {
+      ...chat_template_kwargs,
+      ...(reasoning_effort === "none" ? NO_THINKING : { reasoning_effort }),
+    },
+  }),
+  // Without the chat route the text comes as the model writes it.
+  reasoning_format: () => ({}),
+  chat_template_kwargs: ({ reasoning_effort, chat_template_kwargs }) =>
+    reasoning_effort === undefined ? { chat_template_kwargs } : {},
+  continue_final_message: ({ continue_final_message }) => continue_final_message ? continuing : {},
+};
+
+/** Switches of the chat route that this version knows. */
+function chatSwitches(fields: ReadonlySet<string>): SwitchNames {
+  return {
+    ...TEMPLATE_SWITCHES,
+    // gpt-oss's prompt is not made by a template, and has the effort of this field.
+    reasoning_effort: (request) => ({
+      ...TEMPLATE_SWITCHES.reasoning_effort?.(request),
+      ...(fields.has("reasoning_effort") && request.reasoning_effort !== "none"
+        ? { reasoning_effort: request.reasoning_effort }
+        : {}),
+    }),
+    // Without a reasoning parser the text is as the model writes it; with one it always splits.
+    reasoning_format: ({ reasoning_format }) => reasoning_format === "auto" ? {} : undefined,
+    reasoning_budget_tokens: ({ reasoning_budget_tokens }) =>
+      fields.has("thinking_token_budget")
+        ? { thinking_token_budget: reasoning_budget_tokens }
+        : undefined,
   };
 }
 
@@ -32,6 +101,9 @@ function vllmTokens(server: OpenaiServer, model: string): TokenServer {
   return {
     async tokenize(fields, signal) {
       const { prompt, prompt_tokens, messages } = fields;
+      refuseGap(fields);
+      // Its tokenizer always reads control tokens.
+      if (fields.special === false) refuseSwitch("special");
       if (prompt_tokens) return [...prompt_tokens];
       const tools = offeredTools(fields);
       const body = prompt === undefined
@@ -40,6 +112,7 @@ function vllmTokens(server: OpenaiServer, model: string): TokenServer {
           add_generation_prompt: true,
           add_special_tokens: false,
           ...(tools.length > 0 ? { tools } : {}),
+          ...switchFields(fields, TEMPLATE_SWITCHES),
         }
         : { prompt, add_special_tokens: true };
       const reply = await server.post("/tokenize", { model, ...body }, signal);

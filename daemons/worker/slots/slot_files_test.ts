@@ -141,7 +141,15 @@ Deno.test("a slot saved with another model or other settings is refused", () =>
       await answer(client, PROMPT);
       assert.ok((await client.call(workerRoutes.saveSlot, call(0, path))).tokens > 0);
     });
-    for (const change of [{ model: other }, { context: 500 }, { cache_type_k: "q8_0" }]) {
+    const template = join(dir, "t.jinja");
+    await Deno.writeTextFile(template, "{{ messages[0].content }}");
+    const changes = [
+      { model: other },
+      { context: 500 },
+      { cache_type_k: "q8_0" },
+      { chat_template_file: template },
+    ];
+    for (const change of changes) {
       await using(dir, { ...settings, ...change }, async (client) => {
         await assert.rejects(
           client.call(workerRoutes.restoreSlot, call(0, path)),

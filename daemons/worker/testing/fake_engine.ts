@@ -1,8 +1,20 @@
 import type { Capability } from "#shared/contracts/pool.ts";
 import { delay } from "#shared/lifecycle.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Engine, EngineSequence, Generation, Sampling, StateMark } from "../engine/engine.ts";
-import type { TokensSeen } from "../chat/chat_template.ts";
+import type {
+  Chat,
+  Engine,
+  EngineSequence,
+  Gap,
+  Generation,
+  Sampling,
+  StateMark,
+  TokenizeOptions,
+} from "../engine/engine.ts";
+import { defined } from "#shared/json.ts";
+import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
+import { type Syntax, withMarks } from "../chat/syntax.ts";
 
 /** Options of a {@linkcode FakeEngine}. */
 export interface FakeEngineOptions {
@@ -21,13 +33,19 @@ export interface FakeEngineOptions {
 /** The token that ends a fake generation. */
 export const FAKE_END = 256;
 
+/** How a fake engine writes thoughts and calls. */
+export const FAKE_SYNTAX: Syntax = withMarks({
+  thought: { opens: ["<think>"], closes: ["</think>"] },
+  calls: USUAL_CALLS,
+  ends: [],
+});
+
 /** An engine for tests: tokens are bytes, 256 is the end, and every step is recorded. */
 export class FakeEngine implements Engine {
   readonly backend = "cpu";
   readonly threads = 1;
   readonly context: number;
   readonly vocabularySize = 257;
-  readonly callSyntax = "tagged" as const;
   readonly sequences: readonly FakeSequence[];
   /** All steps in order: `[sequence, number of tokens]`. */
   readonly steps: [number, number][] = [];
@@ -45,7 +63,7 @@ export class FakeEngine implements Engine {
   }
 
   /** Tokenizes in pieces, as a real engine does. */
-  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
+  async tokenize(text: string, { seen }: TokenizeOptions = {}): Promise<number[]> {
     const tokens: number[] = [];
     for (let at = 0; at < text.length || at === 0; at += PIECE) {
       if (at > 0) {
@@ -58,20 +76,33 @@ export class FakeEngine implements Engine {
     return tokens;
   }
 
+  /** The suffix, then the prefix. */
+  tokenizeGap({ prefix, suffix }: Gap, seen?: TokensSeen): Promise<number[]> {
+    return this.tokenize(suffix + prefix, defined({ seen }));
+  }
+
   /** Most tokens that any text was tokenized to. */
   read = 0;
 
-  tokenizeChat(
-    messages: readonly { content: string }[],
-    _tools?: readonly unknown[],
-    seen?: TokensSeen,
-  ): Promise<number[]> {
-    return this.tokenize(messages.map((message) => message.content).join("|"), seen);
+  async tokenizeChat({ messages }: Chat, seen?: TokensSeen): Promise<ChatPrompt> {
+    const text = messages.map((message) => message.content).join("|");
+    const tokens = await this.tokenize(text, defined({ seen }));
+    return { tokens, answerStart: "", syntax: FAKE_SYNTAX };
   }
+
+  tokenizeMarks(text: string): Promise<number[]> {
+    return Promise.resolve(bytesOf(text));
+  }
+
+  controlText(): undefined {}
 
   detokenize(tokens: readonly number[]): string {
     const bytes = this.options.bytes ?? ((token) => [token]);
     return new TextDecoder().decode(new Uint8Array(tokens.flatMap((token) => [...bytes(token)])));
+  }
+
+  partBytes(token: number): readonly number[] {
+    return this.options.bytes?.(token) ?? [token];
   }
 
   endsGeneration(token: number): boolean {

@@ -3,7 +3,8 @@
  * ` w7 w8` are 7 and 8, and after 7 it always generates ` w8`, up to ` w50`, which is the last. As
  * `vllm` and `llama-server` it accepts and returns token ids, as `openai` it does not.
  *
- * `--interval=10` pauses for 10 ms before each token. `GET /seen` lists the request bodies so far.
+ * `--interval=10` pauses for 10 ms before each token. With `--thinks` its template ends in an
+ * open thought, and its chats think ` hm` twice. `GET /seen` lists the request bodies so far.
  * After `/refuse` it answers every generation with 400; after `/hang` it answers no request.
  *
  * @module
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     port: { type: "string", default: "0" },
     kind: { type: "string", default: "openai" },
     interval: { type: "string", default: "0" },
+    thinks: { type: "boolean", default: false },
   },
 });
 const { kind } = values;
@@ -59,6 +61,12 @@ function get(pathname: string): Response {
       return isOurs("llama-server")
         ? Response.json({ default_generation_settings: { n_ctx: 256 } })
         : missing();
+    case "/openapi.json":
+      return isOurs("vllm")
+        ? Response.json({
+          components: { schemas: { ChatCompletionRequest: { properties: { model: {} } } } },
+        })
+        : missing();
     case "/version":
       return isOurs("vllm") ? Response.json({ version: "0.11.0" }) : missing();
     default:
@@ -77,6 +85,8 @@ interface Body {
   readonly n_predict?: number;
   readonly stream?: boolean;
   readonly tools?: readonly unknown[];
+  readonly n_probs?: number;
+  readonly input_prefix?: string;
 }
 
 function post(pathname: string, body: Body, signal: AbortSignal): Response | Promise<Response> {
@@ -84,10 +94,12 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
   switch (pathname) {
     case "/tokenize":
       return Response.json({ tokens: tokensOf(body.content ?? String(body.prompt ?? said)) });
-    case "/detokenize":
-      return Response.json({ content: textOf(body.tokens!), prompt: textOf(body.tokens!) });
+    case "/detokenize": {
+      const text = textOf(body.tokens!) + (values.thinks ? "<think>" : "");
+      return Response.json({ content: text, prompt: text });
+    }
     case "/apply-template":
-      return Response.json({ prompt: said });
+      return Response.json({ prompt: values.thinks ? `${said}<think>` : said });
     case "/v1/embeddings": {
       const inputs = [body.input!].flat();
       const data = inputs.map((_, index) => ({ index, embedding: [3, 4] }));
@@ -98,6 +110,7 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
         results: body.documents!.map((text, index) => ({ index, relevance_score: text.length })),
         usage: { prompt_tokens: 3 },
       });
+    case "/infill":
     case "/completion":
     case "/v1/completions":
     case "/v1/chat/completions":
@@ -112,7 +125,9 @@ function post(pathname: string, body: Body, signal: AbortSignal): Response | Pro
 }
 
 function generate(pathname: string, body: Body, said: string, signal: AbortSignal): Response {
-  const prompt = typeof body.prompt === "object" ? body.prompt : tokensOf(body.prompt ?? said);
+  const prompt = typeof body.prompt === "object"
+    ? body.prompt
+    : tokensOf(body.prompt ?? body.input_prefix ?? said);
   const first = prompt.at(-1)! + 1;
   const limit = body.max_tokens ?? body.n_predict ?? Infinity;
   const count = Math.max(0, Math.min(limit, LAST + 1 - first));
@@ -123,14 +138,29 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
     const choice = { text: textOf(ids), token_ids: ids, finish_reason: reason };
     return Response.json({ choices: [choice], usage });
   }
+  const isOwn = pathname === "/completion" || pathname === "/infill";
   const chunk = (id: number, index: number) =>
-    pathname === "/completion"
-      ? { content: textOf([id]), tokens: [id], stop: false, tokens_predicted: index + 1 }
+    isOwn
+      ? {
+        ...{ content: textOf([id]), tokens: [id], stop: false, tokens_predicted: index + 1 },
+        ...(body.n_probs === undefined ? {} : { completion_probabilities: [{ id, prob: 0.5 }] }),
+      }
       : pathname === "/v1/chat/completions"
       ? { choices: [{ delta: { content: textOf([id]) }, finish_reason: null }] }
       : { choices: [{ text: textOf([id]), token_ids: [id], finish_reason: null }] };
-  const call = { index: 0, id: "c1", function: { name: "go", arguments: "{}" } };
-  const ending = pathname === "/completion"
+  const callDelta = (call: Record<string, unknown>) => ({
+    choices: [{ delta: { tool_calls: [{ index: 0, ...call }] }, finish_reason: null }],
+  });
+  const isChat = pathname === "/v1/chat/completions";
+  const thoughts = !values.thinks || !isChat
+    ? []
+    : [kind === "vllm" ? "reasoning" : "reasoning_content"]
+      .flatMap((field) =>
+        [1, 2].map(() => ({
+          choices: [{ delta: { [field]: " hm" }, finish_reason: null }],
+        }))
+      );
+  const ending = isOwn
     ? [{
       content: "",
       tokens: [],
@@ -140,7 +170,9 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
     }]
     : body.tools
     ? [
-      { choices: [{ delta: { tool_calls: [call] }, finish_reason: null }] },
+      callDelta({ id: "c1", type: "function", function: { name: "go", arguments: "" } }),
+      callDelta({ function: { arguments: '{"n": ' } }),
+      callDelta({ function: { arguments: "1}" } }),
       { choices: [{ delta: {}, finish_reason: "tool_calls" }] },
     ]
     : [{ choices: [{ text: "", delta: {}, finish_reason: reason }] }, { choices: [], usage }];
@@ -149,6 +181,7 @@ function generate(pathname: string, body: Body, said: string, signal: AbortSigna
       `data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`,
     );
   async function* chunks() {
+    for (const each of thoughts) yield encode(each);
     for (const [index, id] of ids.entries()) {
       await delay(Number(values.interval));
       if (signal.aborted) return;

@@ -60,7 +60,9 @@ export async function readEvents(body: ReadableStream<Uint8Array>): Promise<Work
 
 /** The text of all token events. */
 export function textOf(events: readonly WorkerEvent[]): string {
-  return events.map((event) => event.event === "token" ? event.data.t : "").join("");
+  return events.map((event) =>
+    event.event === "token" && event.data.channel === undefined ? event.data.t : ""
+  ).join("");
 }
 
 /** The ids of all token events. */

@@ -37,6 +37,7 @@ export async function using(
     slots: options.slots ?? 1,
     threads: options.threads ?? 1,
     settings: { batch_size: 64, ...options.settings },
+    chatTemplate: undefined,
     adapters: new Map(Object.entries(options.adapters ?? {})),
     onProgress() {},
     onWarning() {},

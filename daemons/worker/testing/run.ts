@@ -31,7 +31,6 @@ export function testRun(spec: Partial<RunSpec> = {}, context: Partial<RunContext
     resume: [],
     maxTokens: undefined,
     stops: [],
-    watch: undefined,
     sampling: { see() {}, replay() {} },
     ...spec,
   }, {

@@ -1,3 +1,4 @@
+import { isRecord } from "../../json.ts";
 import { z } from "zod";
 import {
   always,
@@ -7,7 +8,8 @@ import {
   refuse,
   type Unsupported,
 } from "./common.ts";
-import { ALWAYS, modelName, requestShape } from "../request.ts";
+import { chatShape, checkChatFields } from "../chat_fields.ts";
+import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
 import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
 
 /** A part of a message's content; only text is supported. */
@@ -17,14 +19,29 @@ const content = z.union([z.string(), z.array(textPart).min(1)], {
   error: "must be text, or a list of parts of type text",
 });
 
+/** A call in a conversation; some clients send its arguments as they are, not as JSON text. */
+const pastCall = toolCall.extend({
+  function: toolCall.shape.function.extend({
+    arguments: z.union([z.string(), z.record(z.string(), z.unknown())], {
+      error: "must be JSON text or an object",
+    }),
+  }),
+}).meta({ id: "PastToolCall" });
+
 const chatMessage = z.discriminatedUnion("role", [
   z.object({ role: z.enum(["system", "developer", "user"]), content }),
   z.object({
     role: z.literal("assistant"),
     content: content.nullish(),
-    tool_calls: z.array(toolCall).max(128).nullish(),
+    reasoning_content: z.string().nullish().meta({ description: "Its thoughts" }),
+    reasoning: z.string().nullish().meta({ description: "The same, as vLLM names it" }),
+    tool_calls: z.array(pastCall).max(128).nullish(),
   }),
-  z.object({ role: z.literal("tool"), content, tool_call_id: z.string().max(256) }),
+  z.object({
+    role: z.literal("tool"),
+    content: content.nullable(),
+    tool_call_id: z.string().max(256).nullish(),
+  }),
 ]);
 
 const UNSUPPORTED: Unsupported = {
@@ -36,6 +53,9 @@ const UNSUPPORTED: Unsupported = {
   web_search_options: always,
   best_of: (value) => value === 1,
 };
+
+/** vLLM's way to say that no new turn begins. */
+const noNewTurn = { add_generation_prompt: (value: unknown) => value === true };
 
 const responseFormat = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
@@ -52,14 +72,34 @@ const responseFormat = z.discriminatedUnion("type", [
 
 /** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
-  const format = responseFormat.safeParse(body["response_format"]);
-  const schema = format.success && format.data.type !== "text" ? {} : undefined;
   if (typeof body["top_logprobs"] === "number" && body["logprobs"] !== true) {
     const message = "needs logprobs: true";
     context.addIssue({ code: "custom", path: ["top_logprobs"], message });
   }
-  checkTools({ ...body, messages: [], ...(schema ? { json_schema: schema } : {}) }, context);
+  if (body["post_sampling_probs"] === true && body["logprobs"] !== true) {
+    const message = "needs logprobs: true";
+    context.addIssue({ code: "custom", path: ["post_sampling_probs"], message });
+  }
+  const [budget, other] = [body["reasoning_budget_tokens"], body["thinking_budget_tokens"]];
+  if (typeof budget === "number" && typeof other === "number" && budget !== other) {
+    const message = "is another name of reasoning_budget_tokens: give one of them";
+    context.addIssue({ code: "custom", path: ["thinking_budget_tokens"], message });
+  }
+  const { enable_thinking: thinks, chat_template_kwargs: kwargs } = body;
+  if (typeof thinks === "boolean" && isRecord(kwargs)) {
+    const message = "belongs into chat_template_kwargs, which is given, too";
+    context.addIssue({ code: "custom", path: ["enable_thinking"], message });
+  }
+  if (body["continue_final_message"] !== true) refuse(noNewTurn)(body, context);
+  checkTools({ ...body, messages: [] }, context);
+  checkChatFields({ ...body, messages: body["messages"] ?? [] }, context);
 }
+
+const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continue_final_message } =
+  chatShape;
+
+/** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
+export const CHAT_EXACT_FIELDS = [...EXACT_FIELDS, "arguments"];
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
@@ -71,6 +111,18 @@ export const chatRequest = z.looseObject({
   tools: toolShape.tools.nullable(),
   tool_choice: toolShape.tool_choice.nullable(),
   parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
+  reasoning_effort: reasoning_effort.nullable(),
+  reasoning_format: z.enum(["auto", "deepseek", "none"]).nullish().meta({
+    description: "auto (default) or deepseek: thoughts are in reasoning_content; none: they stay " +
+      "in content as the model writes them",
+  }),
+  reasoning_budget_tokens: reasoning_budget_tokens.nullable(),
+  thinking_budget_tokens: reasoning_budget_tokens.nullable()
+    .meta({ description: "The same as reasoning_budget_tokens" }),
+  chat_template_kwargs: chat_template_kwargs.nullable(),
+  enable_thinking: z.boolean().nullish()
+    .meta({ description: "Short for chat_template_kwargs with only enable_thinking" }),
+  continue_final_message: continue_final_message.nullable(),
   logprobs: z.boolean().nullish(),
   top_logprobs: requestShape.logprobs.nullable(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine(checkChat, ALWAYS).meta({
@@ -86,7 +138,9 @@ const tokenLogprob = z.object({
   token: z.string(),
   logprob: z.number(),
   bytes: z.array(z.number().int()).nullable()
-    .meta({ description: "null if the token is only a part of a character" }),
+    .meta({
+      description: "The token's UTF-8, which may be a part of a character; null if that is unknown",
+    }),
 });
 
 const chatLogprobs = z.object({
@@ -106,6 +160,8 @@ export const chatCompletion = z.object({
     message: z.object({
       role: z.literal("assistant"),
       content: z.string().nullable(),
+      reasoning_content: z.string().optional()
+        .meta({ description: "The model's thinking; absent if it did not think" }),
       refusal: z.null(),
       tool_calls: z.array(toolCall).optional(),
     }),
@@ -118,6 +174,14 @@ export const chatCompletion = z.object({
 /** A chat completion that is not streamed. */
 export type ChatCompletion = z.output<typeof chatCompletion>;
 
+/** A part of a call: id, type and name come first, then the arguments as they grow. */
+const callDelta = z.object({
+  index: z.number().int(),
+  id: z.string().optional(),
+  type: z.literal("function").optional(),
+  function: z.object({ name: z.string().optional(), arguments: z.string() }),
+}).meta({ id: "ToolCallDelta" });
+
 /** An event of a streamed chat completion. */
 export const chatChunk = z.object({
   ...openaiHead,
@@ -127,7 +191,8 @@ export const chatChunk = z.object({
     delta: z.object({
       role: z.literal("assistant").optional(),
       content: z.string().optional(),
-      tool_calls: z.array(toolCall.extend({ index: z.number().int() })).optional(),
+      reasoning_content: z.string().optional(),
+      tool_calls: z.array(callDelta).optional(),
     }),
     logprobs: chatLogprobs,
     finish_reason: finishReason.nullable(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { noTemplate } from "../chat_fields.ts";
 import { errorCode } from "../common.ts";
 import { requestShape, samplingShape } from "../request.ts";
 
@@ -26,6 +27,8 @@ export const openaiShape = {
   top_k: samplingShape.top_k.unwrap().nullish(),
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
+  post_sampling_probs: requestShape.post_sampling_probs.nullable(),
+  chat_template: noTemplate.nullable(),
 };
 
 /** Unsupported fields that would change the answer, each with a test for values that would not. */
@@ -58,6 +61,9 @@ export const openaiUsage = z.object({
   completion_tokens: z.number().int().meta({ description: "Of all choices" }),
   total_tokens: z.number().int(),
   prompt_tokens_details: z.object({ cached_tokens: z.number().int() }),
+  completion_tokens_details: z.object({
+    reasoning_tokens: z.number().int().meta({ description: "Tokens of thinking" }),
+  }),
 }).meta({ id: "OpenAIUsage" });
 
 /** Usage in OpenAI's shape. */

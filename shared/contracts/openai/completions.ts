@@ -1,18 +1,28 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { openaiHead, openaiShape, openaiUsage, refuse, type Unsupported } from "./common.ts";
-import { ALWAYS, modelName } from "../request.ts";
+import {
+  always,
+  openaiHead,
+  openaiShape,
+  openaiUsage,
+  refuse,
+  type Unsupported,
+} from "./common.ts";
+import { ALWAYS, modelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
 const MAX_CHOICES = 64;
 
-const text = z.string().min(1);
+const text = z.string();
 const tokens = z.array(tokenId).min(1);
 
 const UNSUPPORTED: Unsupported = {
   echo: (value) => value === false,
-  suffix: (value) => value === "",
+  reasoning_effort: always,
+  reasoning_budget_tokens: always,
+  thinking_budget_tokens: always,
+  chat_template_kwargs: always,
   best_of: (value) => value === 1,
 };
 
@@ -25,11 +35,27 @@ export const completionRequest = z.looseObject({
     z.array(text).min(1).max(MAX_PROMPTS),
     z.array(tokens).min(1).max(MAX_PROMPTS),
   ], {
-    error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either, none empty`,
+    error: `must be a text, token ids, or a list of at most ${MAX_PROMPTS} of either`,
   }),
   ...openaiShape,
+  suffix: requestShape.suffix.nullable()
+    .meta({ description: "Text behind the completion, for models trained to fill in between" }),
+  special: requestShape.special.nullable().meta({
+    description: "false: the text of control tokens in a prompt stays text; default: true",
+  }),
   logprobs: z.number().int().min(0).max(5).nullish(),
+}).superRefine(({ prompt, suffix }, context) => {
+  if (suffix || !promptsOf(prompt).includes("")) return;
+  const message = "must not be empty without a suffix";
+  context.addIssue({ code: "custom", path: ["prompt"], message });
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
+  if (body.suffix && typeof promptsOf(body.prompt)[0] !== "string") {
+    context.addIssue({ code: "custom", path: ["suffix"], message: "needs a prompt of text" });
+  }
+  if (body.post_sampling_probs && typeof body.logprobs !== "number") {
+    const message = "needs logprobs";
+    context.addIssue({ code: "custom", path: ["post_sampling_probs"], message });
+  }
   if (promptsOf(body.prompt).length * (body.n ?? 1) <= MAX_CHOICES) return;
   const message = `asks for more than ${MAX_CHOICES} choices over all prompts`;
   context.addIssue({ code: "custom", path: ["n"], message });

@@ -1,29 +1,14 @@
 import { z } from "zod";
 import { openaiModel, openaiModelList } from "./common.ts";
-import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
 import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
 import { openaiDialect } from "./dialect.ts";
+import { JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
 const openai = { tag: "openai", dialect: openaiDialect } as const;
-
-/** Codes with which a job may end before the first byte of its reply. */
-const JOB_ERRORS = [
-  "MODEL_NOT_FOUND",
-  "CONTEXT_LENGTH_EXCEEDED",
-  "QUEUE_FULL",
-  "POOL_UNAVAILABLE",
-  "INSUFFICIENT_MEMORY",
-  "WORKER_START_FAILED",
-  "WORKER_LOST",
-  "REQUEST_UNSAFE",
-  "QUEUE_TIMEOUT",
-  "DEADLINE_UNMET",
-  "NOT_READY",
-  "CANCELLED",
-] as const;
 
 /** The `/v1` routes, which OpenAI's clients call. */
 export const openaiRoutes = {
@@ -57,6 +42,7 @@ export const openaiRoutes = {
     ...openai,
     role: "client",
     body: chatRequest,
+    exact: CHAT_EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",

@@ -17,8 +17,8 @@ import type { ListOptions } from "../../../jobs/options.ts";
 /** Most jobs in one page of the service's list. */
 const PAGE = 500;
 
-/** A job in a list: without its output. */
-type ListedJob = Omit<JobView, "output">;
+/** A job in a list: without its answer. */
+type ListedJob = Omit<JobView, "output" | "reasoning" | "tool_calls">;
 
 /** `llorch orchestrator jobs list` */
 export async function list(
@@ -89,8 +89,14 @@ export async function show(
     width: stdout.width,
   });
   const events = columns(timeline(job), { width: stdout.width });
+  const thoughts = job.reasoning === undefined ? [] : ["", "Thoughts:", job.reasoning];
   const output = job.output === undefined ? [] : ["", job.output];
-  stdout.write([...head, "", ...events, ...output].join("\n") + "\n");
+  const calls = (job.tool_calls ?? []).flatMap(({ function: { name, arguments: given } }) => [
+    "",
+    `Call of ${name}:`,
+    given,
+  ]);
+  stdout.write([...head, "", ...events, ...thoughts, ...output, ...calls].join("\n") + "\n");
   return EXIT.ok;
 }
 

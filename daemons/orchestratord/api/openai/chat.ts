@@ -1,4 +1,5 @@
 import {
+  type CallPart,
   type ChatChunk,
   type ChatCompletion,
   type ChatRequest,
@@ -8,7 +9,11 @@ import {
   openaiRoutes as routes,
   type StopReason,
   type TaskRequest,
+  type TokenData,
+  type ToolCall,
 } from "#shared/contracts/mod.ts";
+import { CollectedAnswer } from "#shared/collected_answer.ts";
+import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
 import { toTasks } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -32,25 +37,48 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
     tools: body.tools,
     tool_choice: body.tool_choice,
     parallel_tool_calls: body.parallel_tool_calls,
+    reasoning_effort: body.reasoning_effort,
+    reasoning_format: body.reasoning_format === "deepseek" ? "auto" : body.reasoning_format,
+    reasoning_budget_tokens: body.reasoning_budget_tokens ?? body.thinking_budget_tokens,
+    chat_template_kwargs: kwargsOf(body),
+    continue_final_message: body.continue_final_message,
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
   });
 }
 
 function toMessage(message: ChatRequest["messages"][number]): Message {
   const parts = message.content ?? "";
-  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("");
+  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("\n");
   switch (message.role) {
-    case "assistant":
+    case "assistant": {
+      const thoughts = message.reasoning_content ?? message.reasoning;
       return {
         role: message.role,
         content,
-        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+        ...(thoughts ? { reasoning_content: thoughts } : {}),
+        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toCall) } : {}),
       };
-    case "tool":
-      return { role: message.role, content, tool_call_id: message.tool_call_id };
+    }
+    case "tool": {
+      const id = message.tool_call_id ?? undefined;
+      return { role: message.role, content, ...defined({ tool_call_id: id }) };
+    }
     default:
       return { role: message.role === "developer" ? "system" : message.role, content };
   }
+}
+
+type PastCall = NonNullable<
+  Extract<ChatRequest["messages"][number], { role: "assistant" }>["tool_calls"]
+>[number];
+
+function toCall({ id, type, function: { name, arguments: given } }: PastCall): ToolCall {
+  const text = typeof given === "string" ? given : JSON.stringify(given);
+  return { id, type, function: { name, arguments: text } };
+}
+
+function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
+  return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
 }
 
 function jsonSchemaOf(
@@ -65,37 +93,37 @@ function jsonSchemaOf(
 /** Makes chunks and the whole answer of a chat. */
 export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   readonly #reply: Reply;
-  readonly #texts: string[];
+  readonly #answers: readonly CollectedAnswer[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
     const choices = request.n ?? 1;
     this.#reply = new Reply(`chatcmpl-${jobId}`, createdAt, request, choices);
-    this.#texts = Array.from({ length: choices }, () => "");
+    this.#answers = Array.from({ length: choices }, () => new CollectedAnswer());
   }
 
   take(choice: number, item: StreamItem): ChatChunk[] {
     if (item.kind === "metrics") return [];
     const { event } = item;
+    const answer = this.#answers[choice]!;
+    answer.take(event);
     switch (event.event) {
       case "queued":
         return [];
       case "started":
         return this.#role(choice);
       case "token":
-        this.#texts[choice] += event.data.t;
-        if (event.data.logprobs) (this.#logprobs[choice] ??= []).push(...event.data.logprobs);
-        return [
-          ...this.#role(choice),
-          this.#chunk(choice, { content: event.data.t }, null, event.data.logprobs),
-        ];
+        return [...this.#role(choice), this.#token(choice, event.data)];
       case "end":
         this.#reply.end(choice, event.data);
         return [
           ...this.#role(choice),
-          ...(event.data.tool_calls ?? []).map((call, index) =>
-            this.#chunk(choice, { tool_calls: [{ index, ...call }] })
+          // Some workers give calls only at the end.
+          ...answer.calls.flatMap((call, index) =>
+            answer.hasStreamed(index)
+              ? []
+              : this.#chunk(choice, { tool_calls: [{ index, ...call }] })
           ),
           this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
           ...this.#usageChunk(),
@@ -105,21 +133,30 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     }
   }
 
+  #token(choice: number, { t, channel, call, logprobs }: TokenData): ChatChunk {
+    if (channel === "reasoning") return this.#chunk(choice, { reasoning_content: t });
+    if (call) return this.#chunk(choice, { tool_calls: [callDelta(call, t)] });
+    // As in OpenAI's, only those of the answer's text.
+    if (logprobs) (this.#logprobs[choice] ??= []).push(...logprobs);
+    return this.#chunk(choice, { content: t }, null, logprobs);
+  }
+
   whole(): ChatCompletion {
     return {
       ...this.#reply.head,
       object: "chat.completion",
-      choices: this.#texts.map((text, index) => {
-        const { stop_reason, tool_calls } = this.#reply.endOf(index);
+      choices: this.#answers.map(({ text, reasoning, calls }, index) => {
+        const { stop_reason } = this.#reply.endOf(index);
         // White space before calls is part of how models write them, and no answer.
-        const content = tool_calls && text.trim() === "" ? null : text;
+        const content = calls.length > 0 && text.trim() === "" ? null : text;
         return {
           index,
           message: {
             role: "assistant",
             content,
+            ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
             refusal: null,
-            ...(tool_calls ? { tool_calls } : {}),
+            ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
           },
           logprobs: toChatLogprobs(this.#logprobs[index]),
           finish_reason: FINISH_REASONS[stop_reason],
@@ -154,6 +191,14 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
       ...this.#reply.noUsage,
     };
   }
+}
+
+type CallDelta = NonNullable<ChatChunk["choices"][number]["delta"]["tool_calls"]>[number];
+
+/** A part of a call's arguments; its first part has the call's id and name, too. */
+function callDelta({ index, id, name }: CallPart, text: string): CallDelta {
+  if (name === undefined) return { index, function: { arguments: text } };
+  return { index, ...defined({ id }), type: "function", function: { name, arguments: text } };
 }
 
 /** `POST /v1/chat/completions`. */

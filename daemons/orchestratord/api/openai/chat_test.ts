@@ -5,6 +5,7 @@ import {
   chatRequest,
   type EndData,
   type StoredJobEvent,
+  type TokenData,
 } from "#shared/contracts/mod.ts";
 import { chatTasks, ChatTranslator } from "./chat.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -44,7 +45,7 @@ Deno.test("chatTasks() makes a schema strict only where the client says so", () 
   assert.deepEqual(strict, [true, false, false, false]);
 });
 
-Deno.test("chatTasks() joins text parts and reads developer as system", () => {
+Deno.test("chatTasks() joins text parts by a newline and reads developer as system", () => {
   const task = toTask(request({
     messages: [
       { role: "developer", content: "be brief" },
@@ -53,7 +54,7 @@ Deno.test("chatTasks() joins text parts and reads developer as system", () => {
   }));
   assert.deepEqual(task.messages, [
     { role: "system", content: "be brief" },
-    { role: "user", content: "ab" },
+    { role: "user", content: "a\nb" },
   ]);
 });
 
@@ -161,14 +162,72 @@ Deno.test("chatTasks() keeps tools, calls and results", () => {
   assert.equal(task.tools?.[0]?.function.name, "f");
 });
 
-Deno.test("chatRequest refuses tools that contradict themselves or the answer's form", () => {
+Deno.test("chatTasks() takes calls and results as lenient clients send them", () => {
+  const past = { ...call, function: { name: "a/b: c", arguments: { n: 1 } } };
+  const task = toTask(request({
+    messages: [
+      { role: "assistant", tool_calls: [past], reasoning_content: "hm" },
+      { role: "tool", content: null },
+      { role: "assistant", content: "x", reasoning: "so", reasoning_content: null, tool_calls: [] },
+    ],
+    tools: [{ type: "function", function: { name: "a/b: c", parameters: null } }],
+  }));
+  assert.deepEqual(task.messages, [
+    {
+      role: "assistant",
+      content: "",
+      reasoning_content: "hm",
+      tool_calls: [{ ...call, function: { name: "a/b: c", arguments: '{"n":1}' } }],
+    },
+    { role: "tool", content: "" },
+    { role: "assistant", content: "x", reasoning_content: "so" },
+  ]);
+});
+
+Deno.test("chatTasks() hands on the switches of thinking and of the template", () => {
+  const task = toTask(request({
+    messages: [{ role: "user", content: "a" }, { role: "assistant", content: "b" }],
+    reasoning_effort: "low",
+    reasoning_format: "deepseek",
+    thinking_budget_tokens: 0,
+    chat_template_kwargs: { custom: [1] },
+    continue_final_message: true,
+    add_generation_prompt: false,
+  }));
+  assert.equal(task.reasoning_effort, "low");
+  assert.equal(task.reasoning_format, "auto");
+  assert.equal(task.reasoning_budget_tokens, 0);
+  assert.deepEqual(task.chat_template_kwargs, { custom: [1] });
+  assert.equal(task.continue_final_message, true);
+  const plain = toTask(request({ reasoning_effort: null, chat_template_kwargs: null }));
+  assert.equal("reasoning_effort" in plain || "chat_template_kwargs" in plain, false);
+  const short = toTask(request({ enable_thinking: false }));
+  assert.deepEqual(short.chat_template_kwargs, { enable_thinking: false });
+});
+Deno.test("chatRequest refuses switches that contradict one another, by name", () => {
+  assert.throws(() => request({ chat_template: "{{ x }}" }), /cannot be given in a request/);
+  assert.throws(() => request({ add_generation_prompt: false }), /is not supported/);
+  assert.throws(() => request({ reasoning_effort: "most" }), /reasoning_effort/);
+  assert.throws(() => request({ reasoning_format: "deepseek-legacy" }), /reasoning_format/);
+  assert.throws(() => request({ post_sampling_probs: true }), /needs logprobs/);
+  assert.throws(() => request({ continue_final_message: true }), /needs a last message/);
+  const both = { enable_thinking: false, chat_template_kwargs: {} };
+  assert.throws(() => request(both), /belongs into chat_template_kwargs/);
+  const budgets = { reasoning_budget_tokens: 1, thinking_budget_tokens: 2 };
+  assert.throws(() => request(budgets), /give one of them/);
+});
+
+Deno.test("chatRequest refuses tools that contradict themselves", () => {
   const named = (name: string) => ({ type: "function", function: { name } });
   assert.throws(() => request({ tools: [tool, tool] }), /twice/);
   assert.throws(() => request({ tools: [tool], tool_choice: named("g") }), /is not there/);
   assert.throws(() => request({ tool_choice: "required" }), /is not there/);
-  const response_format = { type: "json_object" };
-  assert.throws(() => request({ tools: [tool], response_format }), /beside/);
-  assert.ok(request({ tools: [tool], tool_choice: "none", response_format }));
+});
+
+Deno.test("chatTasks() gives tools beside a schema of the answer", () => {
+  const task = toTask(request({ tools: [tool], response_format: { type: "json_object" } }));
+  assert.equal(task.tools?.length, 1);
+  assert.deepEqual(task.json_schema, { type: "object" });
 });
 
 Deno.test("ChatTranslator puts calls into deltas and into the whole answer, whose text is then null", () => {
@@ -186,4 +245,37 @@ Deno.test("ChatTranslator puts calls into deltas and into the whole answer, whos
   assert.equal(finish_reason, "tool_calls");
   assert.equal(message.content, null);
   assert.deepEqual(message.tool_calls, [call]);
+});
+
+Deno.test("ChatTranslator gives a call that max_tokens cut as far as it came", () => {
+  const translator = new ChatTranslator("j", 0, request({ tools: [tool] }));
+  const cut = { ...call, function: { name: "f", arguments: '{"a":12' } };
+  const part = { channel: "call" as const, call: { index: 0, id: call.id, name: "f" } };
+  const end = { ...END, stop_reason: "MAX_TOKENS" as const, tool_calls: [cut] };
+  const chunks = [
+    ...translator.take(0, item({ event: "token", data: { t: '{"a":12', i: 0, ...part } })),
+    ...translator.take(0, item({ event: "end", data: end })),
+  ].map((chunk) => chatChunk.parse(chunk));
+  assert.deepEqual(chunks.slice(1).map((chunk) => chunk.choices[0]?.delta), [
+    { tool_calls: [{ index: 0, ...cut }] },
+    {},
+  ]);
+  const { message, finish_reason } = chatCompletion.parse(translator.whole()).choices[0]!;
+  assert.equal(finish_reason, "length");
+  assert.deepEqual(message.tool_calls, [cut]);
+  assert.equal(message.content, null);
+});
+
+Deno.test("ChatTranslator gives log probabilities of the answer's text, not of thoughts", () => {
+  const translator = new ChatTranslator("j", 0, request({ logprobs: true }));
+  const logprobs = (t: string) => [{ id: 1, t, logprob: -1, top: [] }];
+  const token = (t: string, more: Partial<TokenData> = {}) =>
+    translator.take(0, item({ event: "token", data: { t, i: 0, logprobs: logprobs(t), ...more } }))
+      .at(-1)!.choices[0]!.logprobs?.content.map(({ token }) => token);
+  assert.equal(token("hm", { channel: "reasoning" }), undefined);
+  assert.deepEqual(token("yes"), ["yes"]);
+  translator.take(0, item({ event: "end", data: END }));
+  const [choice] = translator.whole().choices;
+  assert.deepEqual(choice?.logprobs?.content.map(({ token }) => token), ["yes"]);
+  assert.equal(choice?.message.reasoning_content, "hm");
 });

@@ -32,11 +32,27 @@ const FINISH_REASONS = {
 export function completionTasks(body: CompletionRequest): TaskRequest[] {
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {
-      ...(typeof prompt === "string" ? { prompt } : { prompt_tokens: prompt }),
+      ...promptFields(prompt, body),
       max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
       logprobs: body.logprobs,
     })
   );
+}
+
+/** What every text of a special token has. */
+const SPECIAL = /[<[|｜]/;
+
+/**
+ * As llama-server and vLLM, special tokens in a text are read as such; an empty suffix is none. Workers
+ * that are older than the field serve texts without special tokens.
+ */
+function promptFields(prompt: string | number[], { suffix, special }: CompletionRequest) {
+  if (typeof prompt !== "string") return { prompt_tokens: prompt };
+  return {
+    prompt,
+    special: special ?? (SPECIAL.test(prompt) || undefined),
+    ...(suffix ? { suffix } : {}),
+  };
 }
 
 /** Makes chunks and the whole answer of a completion. */

@@ -48,11 +48,36 @@ Deno.test("completionTasks() generates 16 tokens by default, as OpenAI does", ()
   assert.equal(completionTasks(request({ max_tokens: 3 }))[0]?.max_tokens, 3);
 });
 
+Deno.test("completionTasks() reads special tokens in texts unless the request says no", () => {
+  const fields = (more: Record<string, unknown>) => {
+    const { prompt, prompt_tokens, special, suffix } = completionTasks(request(more))[0]!;
+    return { prompt, prompt_tokens, special, suffix };
+  };
+  const none = { prompt: undefined, prompt_tokens: undefined, suffix: undefined };
+  assert.deepEqual(fields({ prompt: "<s>a" }), { ...none, prompt: "<s>a", special: true });
+  assert.deepEqual(fields({ prompt: "a" }), { ...none, prompt: "a", special: undefined });
+  assert.deepEqual(fields({ prompt: "a", special: false, suffix: "" }), {
+    ...none,
+    prompt: "a",
+    special: false,
+  });
+  assert.deepEqual(fields({ prompt: "a", suffix: "b" }), {
+    ...none,
+    prompt: "a",
+    special: undefined,
+    suffix: "b",
+  });
+  assert.deepEqual(fields({ prompt: [1] }), { ...none, prompt_tokens: [1], special: undefined });
+});
+
 Deno.test("completionRequest refuses by name what would change the answer", () => {
   assert.ok(request({ echo: false, best_of: 1, suffix: null, user: "u" }));
-  for (const extra of [{ echo: true }, { best_of: 2 }, { suffix: "x" }]) {
+  for (const extra of [{ echo: true }, { best_of: 2 }, { reasoning_effort: "low" }]) {
     assert.throws(() => request(extra), /is not supported/);
   }
+  assert.throws(() => request({ chat_template: "x" }), /cannot be given in a request/);
+  assert.throws(() => request({ prompt: [1], suffix: "x" }), /needs a prompt of text/);
+  assert.throws(() => request({ post_sampling_probs: true }), /needs logprobs/);
   assert.throws(() => request({ prompt: Array(33).fill("a"), n: 2 }), /more than 64 choices/);
 });
 
@@ -74,6 +99,7 @@ Deno.test("CompletionTranslator counts each prompt once and sends the usage last
     completion_tokens: 8,
     total_tokens: 14,
     prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 0 },
   });
   const whole = completion.parse(translator.whole());
   assert.deepEqual(whole.choices.map(({ text }) => text), ["t0", "t1", "t2", "t3"]);

@@ -7,8 +7,9 @@ export function toChatLogprobs(given: readonly ChosenLogprob[] | undefined): Cha
   return { content, refusal: null };
 }
 
-function toEntry({ t, logprob }: { readonly t: string; readonly logprob: number }) {
-  return { token: t, logprob, bytes: t.includes("\ufffd") ? null : [...encoder.encode(t)] };
+function toEntry({ t, bytes, logprob }: Omit<ChosenLogprob, "top">) {
+  const known = bytes ?? (t.includes("\ufffd") ? null : [...encoder.encode(t)]);
+  return { token: t, logprob, bytes: known };
 }
 
 const encoder = new TextEncoder();

@@ -7,7 +7,7 @@ const given: ChosenLogprob[] = [
   { id: 2, t: "\ufffd", logprob: -1, top: [{ id: 3, t: "x", logprob: -0.1 }] },
 ];
 
-Deno.test("toChatLogprobs() gives bytes only for whole characters", () => {
+Deno.test("toChatLogprobs() gives the bytes of whole characters, and of parts where the worker tells them", () => {
   assert.equal(toChatLogprobs(undefined), null);
   const { content } = toChatLogprobs(given)!;
   assert.deepEqual(content[0], {
@@ -17,6 +17,8 @@ Deno.test("toChatLogprobs() gives bytes only for whole characters", () => {
     top_logprobs: [{ token: "é", logprob: -0.5, bytes: [0xc3, 0xa9] }],
   });
   assert.equal(content[1]?.bytes, null);
+  const parts = [{ id: 2, t: "\ufffd", bytes: [0xc3], logprob: -1, top: [] }];
+  assert.deepEqual(toChatLogprobs(parts)?.content[0]?.bytes, [0xc3]);
 });
 
 Deno.test("toCompletionLogprobs() gives lists side by side, offsets from the whole text's start", () => {

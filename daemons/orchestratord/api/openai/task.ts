@@ -32,6 +32,7 @@ export function toTasks(
     presence_penalty: body.presence_penalty,
     logit_bias: body.logit_bias,
     stop: typeof body.stop === "string" ? [body.stop] : body.stop,
+    post_sampling_probs: body.post_sampling_probs,
     ...more,
   };
   const present = Object.entries(given).filter(([, v]) => v !== undefined && v !== null);
@@ -54,8 +55,10 @@ export function toTasks(
  */
 export function usageOf(ends: readonly EndData[], n: number): OpenAIUsage {
   const prompts = ends.filter((_, choice) => choice % n === 0);
-  const sum = (of: readonly EndData[], key: "tokens_in" | "tokens_out" | "tokens_cached") =>
-    of.reduce((total, end) => total + end[key], 0);
+  const sum = (
+    of: readonly EndData[],
+    key: "tokens_in" | "tokens_out" | "tokens_cached" | "reasoning_tokens",
+  ) => of.reduce((total, end) => total + (end[key] ?? 0), 0);
   const prompt_tokens = sum(prompts, "tokens_in");
   const completion_tokens = sum(ends, "tokens_out");
   return {
@@ -63,5 +66,6 @@ export function usageOf(ends: readonly EndData[], n: number): OpenAIUsage {
     completion_tokens,
     total_tokens: prompt_tokens + completion_tokens,
     prompt_tokens_details: { cached_tokens: sum(prompts, "tokens_cached") },
+    completion_tokens_details: { reasoning_tokens: sum(ends, "reasoning_tokens") },
   };
 }

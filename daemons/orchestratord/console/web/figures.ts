@@ -7,12 +7,13 @@ import { formatThings } from "./format.ts";
 const MEASURABLE_MS = 100;
 
 /** `120 tokens in 2.1 s, first after 90 ms, 59.2 tokens/s, stop`. */
-export function wordsOf({ tokens, firstMs, tookMs, reason }: Figures): string {
+export function wordsOf({ tokens, thinking, firstMs, tookMs, reason }: Figures): string {
   const decodeMs = tookMs - firstMs;
   const isMeasurable = tokens > 1 && decodeMs >= MEASURABLE_MS;
   const rate = Math.round(10_000 * (tokens - 1) / decodeMs) / 10;
   return [
     `${formatThings(tokens, "token")} in ${formatDuration(tookMs)}`,
+    ...(thinking ? [`${thinking} of them thinking`] : []),
     `first after ${formatDuration(firstMs)}`,
     ...(isMeasurable ? [`${rate} tokens/s`] : []),
     reason,

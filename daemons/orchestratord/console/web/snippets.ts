@@ -53,12 +53,19 @@ for await (const chunk of stream) {
 }`;
 }
 
+/** A value as Python writes it: JSON strings and numbers are valid Python. */
+function literal(value: unknown): string {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value !== "object") return json(value);
+  const fields = Object.entries(value as object);
+  return `{${fields.map(([name, each]) => `${json(name)}: ${literal(each)}`).join(", ")}}`;
+}
+
 function python({ model, messages, ...parameters }: ChatRequest, origin: string): string {
-  // JSON strings are valid Python strings.
-  const turns = messages.map(({ role, content }) =>
-    `        {"role": ${json(role)}, "content": ${json(content)}},`
-  );
-  const more = Object.entries(parameters).map(([name, value]) => `    ${name}=${json(value)},`);
+  const turns = messages.map((message) => `        ${literal(message)},`);
+  const more = Object.entries(parameters).map(([name, value]) => `    ${name}=${literal(value)},`);
   return [
     "import os",
     "from openai import OpenAI",

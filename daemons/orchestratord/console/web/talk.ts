@@ -1,5 +1,5 @@
 /** The playground's chat, kept in the memory of this tab: it stays while other pages are shown. */
-import { chat, type ChatRequest, type Figures, type Message } from "./chat.ts";
+import { chat, type ChatRequest, type Delta, type Figures, grown, type Message } from "./chat.ts";
 import { Store, useStore } from "./store.ts";
 
 /** A chat, and the form's fields. */
@@ -7,6 +7,10 @@ export interface Talk {
   readonly messages: readonly Message[];
   readonly draft: string;
   readonly system: string;
+  /** The functions that the model may call, as a JSON list; empty for none. */
+  readonly tools: string;
+  /** How hard the model thinks; empty for its default. */
+  readonly effort: string;
   /** Name of the chosen model; empty for none. */
   readonly picked: string;
   /** Texts of the form's fields; the service's default is used for empty ones. */
@@ -21,6 +25,8 @@ const NONE: Talk = {
   messages: [],
   draft: "",
   system: "",
+  tools: "",
+  effort: "",
   picked: "",
   parameters: { max_tokens: "256" },
   isBusy: false,
@@ -33,8 +39,15 @@ let answer: AbortController | undefined;
 export const useTalk = (): Talk => useStore(talk, (talk) => talk);
 
 /** Changes fields of the form. */
-export function edit(part: Partial<Pick<Talk, "draft" | "system" | "picked" | "parameters">>) {
+export function edit(
+  part: Partial<Pick<Talk, "draft" | "system" | "tools" | "effort" | "picked" | "parameters">>,
+) {
   talk.change(part);
+}
+
+/** Keeps the result of a call while others have none yet. */
+export function note(result: Message): void {
+  talk.change({ messages: [...talk.value.messages, result], draft: "" });
 }
 
 /** Sends a question and collects the answer, which goes on while another page is shown. */
@@ -44,7 +57,7 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
   talk.change({ messages, draft: "", isBusy: true, error: undefined, end: undefined });
   let outcome: Pick<Talk, "error" | "end">;
   try {
-    outcome = { end: await chat(request, (text) => signal.aborted || add(text), signal) };
+    outcome = { end: await chat(request, (delta) => signal.aborted || add(delta), signal) };
   } catch (error) {
     outcome = signal.aborted ? { end: "stopped" } : { error: (error as Error).message };
   }
@@ -52,13 +65,13 @@ export async function ask(question: Message, request: ChatRequest): Promise<void
   if (answer?.signal === signal) talk.change({ ...outcome, isBusy: false });
 }
 
-function add(text: string): void {
+function add(delta: Delta): void {
   const { messages } = talk.value;
   const last = messages.at(-1);
   talk.change({
     messages: last?.role === "assistant"
-      ? [...messages.slice(0, -1), { ...last, content: last.content + text }]
-      : [...messages, { role: "assistant", content: text }],
+      ? [...messages.slice(0, -1), grown(last, delta)]
+      : [...messages, grown({ role: "assistant", content: "" }, delta)],
   });
 }
 

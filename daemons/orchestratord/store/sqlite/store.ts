@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { taskRequest } from "#shared/contracts/mod.ts";
+import { EXACT_FIELDS, taskRequest } from "#shared/contracts/mod.ts";
+import { parseExactJson } from "#shared/exact_json.ts";
 import { openDatabase } from "#shared/sqlite.ts";
 import { Committer, type CommitterOptions } from "#shared/committer.ts";
 import type { JobFilter, JobPatch, JobRow, ListedRow, NumberedEvent, Store } from "../job_store.ts";
@@ -234,7 +235,8 @@ function toJob(row: Row | undefined): JobRow | undefined {
     return typeof text === "string" ? JSON.parse(text) : undefined;
   };
   const time = (name: string) => row[name] === null ? undefined : Number(row[name]);
-  const request = json("request");
+  const text = row["request"];
+  const request = typeof text === "string" ? parseExactJson(text, EXACT_FIELDS) : undefined;
   return {
     seq: Number(row["seq"]),
     jobId: String(row["job_id"]),

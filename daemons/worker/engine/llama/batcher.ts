@@ -14,10 +14,10 @@ export interface Part {
 }
 
 /** Chooses a token by a row of logits of the last batch. */
-export type Sample = (row: number, sampler: NativeSampler, odds: Odds) => Promise<NativeChoice>;
+export type Sample = (row: number, sampler: NativeSampler, wanted: Wanted) => Promise<NativeChoice>;
 
 /** Probabilities to return with a choice: those of all tokens, or only that of the chosen one. */
-export interface Odds {
+export interface Wanted {
   readonly all: boolean;
   readonly own: boolean;
 }

@@ -1,15 +1,31 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
-import type { Message } from "#shared/contracts/request.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
-import type { Tool } from "#shared/contracts/tools.ts";
 import { invalidRequest } from "#shared/errors.ts";
-import type { CallSyntax } from "../../chat/call_syntax.ts";
-import type { ChatTemplate, TokensSeen } from "../../chat/chat_template.ts";
-import type { Engine, EngineSequence, Sampling, SamplingRequest } from "../engine.ts";
+import { defined } from "#shared/json.ts";
+import type {
+  ChatPrompt,
+  ChatTemplate,
+  SpecialToken,
+  TokensSeen,
+} from "../../chat/chat_template.ts";
+import type {
+  AnswerHold,
+  Chat,
+  Engine,
+  EngineSequence,
+  Gap,
+  Sampling,
+  SamplingRequest,
+  TokenizeOptions,
+} from "../engine.ts";
+import { findGapTokens, gapPrompt, type GapTokens } from "./gap.ts";
 import type { Group } from "./group.ts";
+import { endsGeneration } from "./native.ts";
 import type { LlamaTokenizer } from "./tokenizer.ts";
 import type { LlamaVectors } from "./vectors.ts";
-import { createGrammar, LlamaSampling } from "./sampling.ts";
+import { createGrammars } from "./grammars.ts";
+import { LlamaSampling } from "./sampling.ts";
+import { partBytes } from "./token_bytes.ts";
 
 /** The parts of a {@linkcode LlamaEngine}, which {@linkcode loadLlama} creates. */
 export interface LlamaParts {
@@ -29,8 +45,11 @@ export interface LlamaParts {
   readonly contextPerSlot: number;
   readonly threads: () => number;
   readonly vocabularySize: number;
-  /** Undefined if the model has none. */
+  readonly specials: ReadonlyMap<number, SpecialToken>;
+  /** Undefined if the model's cannot be read. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** What is wrong with it. */
+  readonly warning: string | undefined;
 }
 
 /** A model loaded in llama.cpp. */
@@ -41,6 +60,7 @@ export class LlamaEngine implements Engine {
   readonly capabilities: readonly Capability[];
   readonly sequences: readonly EngineSequence[];
   readonly #parts: LlamaParts;
+  #gapTokens: GapTokens | undefined;
   /** A token without text; put first, it keeps the leading space of a text. */
   readonly #anchor: readonly Token[];
 
@@ -66,38 +86,73 @@ export class LlamaEngine implements Engine {
     return this.#parts.threads();
   }
 
-  async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
-    return this.#withStart(await this.#parts.tokenizer.tokenize(text, false, seen));
+  async tokenize(text: string, { special = false, seen }: TokenizeOptions = {}): Promise<number[]> {
+    return this.#withStart(await this.#parts.tokenizer.tokenize(text, special, seen));
   }
 
-  get callSyntax(): CallSyntax {
-    return this.#parts.chatTemplate?.callSyntax ?? "tagged";
+  async tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]> {
+    const { tokenizer, models: [model], contextPerSlot } = this.#parts;
+    this.#gapTokens ??= findGapTokens(model.fileInfo.metadata.tokenizer?.ggml ?? {});
+    const tokens = await gapPrompt(gap, {
+      marks: this.#gapTokens,
+      tokenize: (text) => tokenizer.tokenize(text, false, seen),
+      most: contextPerSlot - 1,
+    });
+    return this.#withStart(tokens);
+  }
+
+  get warning(): string | undefined {
+    return this.#parts.warning;
   }
 
   async tokenizeChat(
-    messages: readonly Message[],
-    tools: readonly Tool[],
+    { messages, tools, effort, kwargs, continueFinal }: Chat,
     seen?: TokensSeen,
-  ): Promise<number[]> {
+  ): Promise<ChatPrompt> {
     const { chatTemplate } = this.#parts;
     if (!chatTemplate) {
       throw invalidRequest([{
         field: "messages",
-        message: "this model has no chat template; send prompt or prompt_tokens",
+        message: `${
+          this.#parts.warning ?? "this model has no chat template"
+        }; send prompt or prompt_tokens`,
       }]);
     }
-    return this.#withStart(await chatTemplate.tokenize(messages, tools, seen));
+    const variables = { ...effort && chatTemplate.effort(effort), ...kwargs };
+    const options = { kwargs: variables, ...defined({ continueFinal }) };
+    const prompt = await chatTemplate.tokenize(messages, tools, seen, options);
+    return { ...prompt, tokens: this.#withStart(prompt.tokens) };
+  }
+
+  tokenizeMarks(text: string): Promise<number[]> {
+    return this.#parts.tokenizer.tokenize(text, true);
+  }
+
+  controlText(token: number): string | undefined {
+    const special = this.#parts.specials.get(token);
+    return special?.isControl ? special.text : undefined;
   }
 
   detokenize(tokens: readonly number[]): string {
     return this.#parts.models[0].detokenize([...this.#anchor, ...tokens as Token[]]);
   }
 
-  endsGeneration(token: number): boolean {
-    return this.#parts.models[0].isEogToken(token as Token);
+  partBytes(token: number): readonly number[] | undefined {
+    const [model] = this.#parts.models;
+    const piece = model.fileInfo.metadata.tokenizer?.ggml?.tokens?.[token];
+    if (piece === undefined) return undefined;
+    return partBytes({ piece, isBytePair: model.vocabularyType === "bpe" });
   }
 
-  async createSampling(request: SamplingRequest, seed: number): Promise<Sampling> {
+  endsGeneration(token: number): boolean {
+    return endsGeneration(this.#parts.models[0], token);
+  }
+
+  async createSampling(
+    request: SamplingRequest,
+    seed: number,
+    hold?: AnswerHold,
+  ): Promise<Sampling> {
     const { llama, models: [model], adapters } = this.#parts;
     const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
     if (request.lora !== undefined && !adapter) {
@@ -109,7 +164,8 @@ export class LlamaEngine implements Engine {
       llama,
       request,
       seed,
-      grammar: await createGrammar(llama, model, request),
+      grammars: await createGrammars(llama, model, request, hold),
+      hold,
       adapter,
       endsGeneration: (token) => this.endsGeneration(token),
     });

@@ -1,7 +1,9 @@
 import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
-import { ChatTemplate } from "../../chat/chat_template.ts";
+import { isRecord } from "#shared/json.ts";
+import type { ChatTemplate, SpecialToken } from "../../chat/chat_template.ts";
+import { openChatTemplate } from "../../chat/open_template.ts";
 import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
@@ -15,6 +17,7 @@ import { DraftPredictor } from "./draft.ts";
 import { type Group, type GroupOptions, openGroup } from "./group.ts";
 import { LookupPredictor } from "./lookup.ts";
 import { nativeLora } from "./native.ts";
+import { NO_GRAMMARS } from "./grammars.ts";
 import { LlamaSampling } from "./sampling.ts";
 import { startLlama } from "./start.ts";
 import { LlamaTokenizer } from "./tokenizer.ts";
@@ -114,6 +117,7 @@ async function openEngine(
     adapters.set(name, await openAdapter(model, name, path));
   }
   const tokenizer = new LlamaTokenizer(model, textStack().characters);
+  const specials = specialTokens(model);
   const engine = new LlamaEngine({
     llama,
     models: [model, ...draft ? [draft] : []],
@@ -131,7 +135,8 @@ async function openEngine(
     contextPerSlot,
     threads: () => threads,
     vocabularySize: model.fileInfo.metadata.tokenizer?.ggml?.tokens?.length ?? 0,
-    chatTemplate: chatTemplate(model, tokenizer, options.onWarning),
+    specials,
+    ...chatTemplate(model, tokenizer, specials, options),
   });
   if (!group) await trialVector(engine);
   else {
@@ -202,7 +207,8 @@ async function openPredictor(
         llama,
         request: GREEDY,
         seed: 0,
-        grammar: undefined,
+        grammars: NO_GRAMMARS,
+        hold: undefined,
         adapter: undefined,
         endsGeneration: () => false,
       });
@@ -214,25 +220,58 @@ async function openPredictor(
 /** Most tokens to guess at once, unless configured otherwise. */
 const DRAFT_TOKENS = 16;
 
-/** Reads the model's chat template. A bad one only disables chat; the model still loads. */
+/**
+ * Reads the model's chat template, or the one that is given. A bad one only disables chat, and the
+ * model still loads; a model without one gets ChatML.
+ */
 function chatTemplate(
   model: LlamaModel,
   tokenizer: LlamaTokenizer,
-  onWarning: (message: string) => void,
-): ChatTemplate | undefined {
-  const source = model.fileInfo.metadata.tokenizer?.chat_template;
-  if (!source) return undefined;
+  specials: ReadonlyMap<number, SpecialToken>,
+  { chatTemplate: given, onWarning }: EngineOptions,
+): { readonly chatTemplate: ChatTemplate | undefined; readonly warning: string | undefined } {
+  const own = model.fileInfo.metadata.tokenizer;
+  const plain: unknown = own?.chat_template;
+  const source = given ?? (typeof plain === "string" ? plain : undefined);
+  const toolUse = given === undefined ? toolUseTemplate(own) : undefined;
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
-  try {
-    return new ChatTemplate(source, {
-      tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
-      bosText: model.tokens.bosString ?? text(model.tokens.bos),
-      eosText: model.tokens.eosString ?? text(model.tokens.eos),
-    });
-  } catch (error) {
-    onWarning(`Cannot read the model's chat template: ${errorMessage(error)}`);
-    return undefined;
+  const found = openChatTemplate({ plain: source, toolUse }, {
+    tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
+    tokenizeNext: (part, seen) => tokenizer.tokenizeNext(part, seen),
+    bosText: model.tokens.bosString ?? text(model.tokens.bos),
+    eosText: model.tokens.eosString ?? text(model.tokens.eos),
+    specials,
+  });
+  // A model that does not generate needs no template.
+  const warning = generates(model) ? found.warning : undefined;
+  if (warning !== undefined) onWarning(warning);
+  return { chatTemplate: found.template, warning };
+}
+
+/** GGUF's numbers of the kinds of tokens that are not ordinary pieces of text. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+/** Control and user-defined tokens of a model's vocabulary. */
+function specialTokens(model: LlamaModel): Map<number, SpecialToken> {
+  const { tokens = [], token_type: types = [] } = model.fileInfo.metadata.tokenizer?.ggml ?? {};
+  const found = new Map<number, SpecialToken>();
+  for (const [id, type] of types.entries()) {
+    const text = tokens[id];
+    if (text === undefined || text === "" || type !== CONTROL && type !== USER_DEFINED) continue;
+    found.set(id, { text, isControl: type === CONTROL });
   }
+  return found;
+}
+
+/** The template for requests that offer tools, which some files carry apart. */
+function toolUseTemplate(metadata: object | undefined): string | undefined {
+  // Keys become nested objects, but for one whose beginning is a key with a value.
+  const fields = new Map<string, unknown>(Object.entries(metadata ?? {}));
+  const only = fields.get("chat_template");
+  const found = fields.get("chat_template.tool_use") ??
+    (isRecord(only) ? only["tool_use"] : undefined);
+  return typeof found === "string" ? found : undefined;
 }
 
 /** Whether a model generates: bidirectional encoders and models with a ranking head do not. */
@@ -273,5 +312,6 @@ const GREEDY = {
   tools: undefined,
   tool_choice: undefined,
   logprobs: undefined,
+  post_sampling_probs: undefined,
   lora: undefined,
 } as const;

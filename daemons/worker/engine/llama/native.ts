@@ -107,7 +107,7 @@ interface LlamaInternals {
 }
 
 interface ModelInternals {
-  readonly _model?: object;
+  readonly _model?: object & { isEogToken?(token: number): boolean };
   _getOrLoadLora?(path: string): Promise<object>;
 }
 
@@ -140,6 +140,16 @@ export function nativeContext(context: LlamaContext): NativeContext {
 export function nativeSampler(model: LlamaModel): NativeSampler {
   const { _model } = model as unknown as ModelInternals;
   return new (samplerClass(model.llama))(_model ?? missing("_model"));
+}
+
+/**
+ * Whether a token ends a generation. The library counts the vocabulary's end of a turn among those
+ * tokens, with which some models only end a thought.
+ */
+export function endsGeneration(model: LlamaModel, token: number): boolean {
+  const { _model } = model as unknown as ModelInternals;
+  if (typeof _model?.isEogToken !== "function") missing("isEogToken");
+  return token === model.tokens.eos || _model!.isEogToken!(token);
 }
 
 /** Loads an adapter for a model. */

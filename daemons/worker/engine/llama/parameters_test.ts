@@ -18,6 +18,7 @@ async function using(model: string, work: (ask: Ask, engine: Engine) => Promise<
     slots: 1,
     threads: 1,
     settings: {},
+    chatTemplate: undefined,
     adapters: new Map(),
     onProgress() {},
     onWarning() {},

@@ -1,14 +1,21 @@
 import { deadline, LATE } from "#shared/deadline.ts";
-import { type Llama, LlamaGrammarEvaluationState, type LlamaModel } from "node-llama-cpp";
+import type { Llama } from "node-llama-cpp";
 import { errorMessage, invalidRequest, LlorchError } from "#shared/errors.ts";
 import { seedAt } from "../seed.ts";
-import { type Chosen, EngineStuck, type Sampling, type SamplingRequest } from "../engine.ts";
-import { requestGrammar } from "../../grammar/request_grammar.ts";
-import type { Sample } from "./batcher.ts";
+import {
+  type AnswerHold,
+  type AnswerWatch,
+  type Chosen,
+  EngineStuck,
+  type Sampling,
+  type SamplingRequest,
+} from "../engine.ts";
+import type { Sample, Wanted } from "./batcher.ts";
+import type { Grammars, NewState } from "./grammars.ts";
+import { type ModelOdds, sampledOdds } from "./model_odds.ts";
 import {
   acceptToken,
   type NativeChoice,
-  nativeGrammar,
   type NativeSampler,
   NO_TOKEN,
   type SamplerConfig,
@@ -20,15 +27,15 @@ const PENALTY_WINDOW = 64;
 const FORBIDDEN = -100;
 /** Longest time to choose a token with a grammar; usually it takes some milliseconds. */
 const CHOICE_DEADLINE_MS = 5_000;
-/** Reported logarithm of probability 0, as in OpenAI's API: JSON has no infinity. */
-const IMPOSSIBLE = -9999;
 
 /** Options of {@linkcode LlamaSampling}. */
 export interface LlamaSamplingParts {
   readonly llama: Llama;
   readonly request: SamplingRequest;
   readonly seed: number;
-  readonly grammar: LlamaGrammarEvaluationState | undefined;
+  readonly grammars: Grammars;
+  /** Tells which of them holds; undefined: always the first. */
+  readonly hold: Pick<AnswerHold, "watch" | "waits"> | undefined;
   /** The adapter that the request names, loaded. */
   readonly adapter: object | undefined;
   /** Whether a token ends a generation. */
@@ -39,10 +46,16 @@ export interface LlamaSamplingParts {
 export class LlamaSampling implements Sampling {
   /** The adapter with which the request's tokens are computed. */
   readonly adapter: object | undefined;
+  readonly unheld: readonly string[];
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
   readonly #fixed: SamplerConfig;
-  readonly #grammar: object | undefined;
+  /** The grammar that holds now. */
+  #grammar: object | undefined;
+  /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
+  #isLazy = false;
+  /** Where the call begins that is being written, held or not. */
+  #callStart: number | undefined;
   /** Tokens that llama.cpp chooses only if it has no other. */
   readonly #forbidden: ReadonlySet<number>;
   readonly #penalizes: boolean;
@@ -50,10 +63,11 @@ export class LlamaSampling implements Sampling {
   #position = 0;
 
   constructor(parts: LlamaSamplingParts) {
-    const { request, grammar } = parts;
+    const { request, grammars, hold } = parts;
     this.#parts = parts;
     this.adapter = parts.adapter;
-    this.#grammar = grammar && nativeGrammar(grammar);
+    this.unheld = grammars.unheld;
+    this.#grammar = hold?.waits && hold.watch.isThinking ? undefined : grammars.first?.();
     this.#forbidden = forbiddenBy(request.logit_bias ?? {});
     this.#penalizes = request.repetition_penalty !== 1 || request.frequency_penalty !== 0 ||
       request.presence_penalty !== 0;
@@ -66,7 +80,6 @@ export class LlamaSampling implements Sampling {
       repeatPenaltyMaxTokens: PENALTY_WINDOW,
       repeatPenaltyFrequencyPenalty: request.frequency_penalty,
       repeatPenaltyPresencePenalty: request.presence_penalty,
-      ...(this.#grammar ? { grammarEvaluationState: this.#grammar } : {}),
       ...(request.logit_bias ? biases(request.logit_bias) : {}),
     };
   }
@@ -80,10 +93,11 @@ export class LlamaSampling implements Sampling {
       try {
         acceptToken(this.#parts.llama, this.#grammar, token);
       } catch (error) {
-        throw invalidRequest([{
-          field: "resume_tokens",
-          message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
-        }]);
+        if (this.#isLazy) this.#giveUp();
+        else {throw invalidRequest([{
+            field: "resume_tokens",
+            message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
+          }]);}
       }
     }
     this.#remember(token);
@@ -104,37 +118,98 @@ export class LlamaSampling implements Sampling {
    * Chooses a token after each row, until one differs from the guess: so it returns one token more
    * than the right guesses. Each token is chosen as if nothing had been guessed.
    *
+   * @param odds Reads probabilities before sampling, if the request asks for them.
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar or the biases leave no token to choose,
    * `WORKER_LOST` if the model itself gives none
    * @throws {EngineStuck} if the grammar takes too long
    */
   async choose(
     sampler: NativeSampler,
+    odds: ModelOdds,
     rows: Uint32Array,
     guessed: readonly number[],
     sample: Sample,
   ): Promise<readonly Chosen[]> {
-    const { logprobs } = this.#parts.request;
-    const odds = { all: (logprobs ?? 0) > 0, own: logprobs !== undefined };
+    const { logprobs, post_sampling_probs: isPostSampling = false } = this.#parts.request;
+    const wanted = logprobs !== undefined && isPostSampling
+      ? { all: logprobs > 0, own: true }
+      : { all: false, own: false };
     const chosen: Chosen[] = [];
     for (const [index, row] of rows.entries()) {
-      sampler.applyConfig(this.#config());
-      const choice = await this.#inTime(sample(row, sampler, odds))
-        .then((choice) => choice[0] === NO_TOKEN ? Promise.reject(new NoToken()) : choice)
-        .catch(async (error) => {
-          if (!(error instanceof EngineStuck)) await checkLogits(row, sampler, sample, error);
-          return this.#refuse(error);
-        });
+      const choice = await this.#sample(row, sampler, sample, wanted);
       const [token] = choice;
-      if (this.#forbidden.has(token)) {
-        await checkLogits(row, sampler, sample, undefined);
-        this.#refuseForbidden(token);
-      }
-      chosen.push(logprobs === undefined ? { token } : withOdds(choice, logprobs));
+      chosen.push({
+        token,
+        ...(logprobs === undefined ? {} : {
+          odds: isPostSampling
+            ? sampledOdds(choice, logprobs)
+            : await odds.read(row, token, logprobs, sample),
+        }),
+      });
       this.#remember(token);
       if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
     }
     return chosen;
+  }
+
+  /** Chooses a token after a row. */
+  async #sample(
+    row: number,
+    sampler: NativeSampler,
+    sample: Sample,
+    wanted: Wanted,
+  ): Promise<NativeChoice> {
+    sampler.applyConfig(this.#config());
+    try {
+      const choice = await this.#inTime(sample(row, sampler, wanted));
+      if (choice[0] === NO_TOKEN) throw new NoToken();
+      if (!this.#forbidden.has(choice[0])) return choice;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, undefined);
+        this.#refuseForbidden(choice[0]);
+      }
+    } catch (error) {
+      if (error instanceof EngineStuck || error instanceof LlorchError) throw error;
+      if (!this.#isLazy) {
+        await checkLogits(row, sampler, sample, error);
+        this.#refuse(error);
+      }
+    }
+    this.#giveUp();
+    return await this.#sample(row, sampler, sample, wanted);
+  }
+
+  /** Nothing holds what follows. */
+  #giveUp(): void {
+    this.#grammar = undefined;
+    this.#isLazy = false;
+  }
+
+  /** Changes the grammar where a thought or a call begins or ends. */
+  #follow(token: number): void {
+    const { hold, grammars } = this.#parts;
+    if (!hold) return;
+    const { watch, waits } = hold;
+    const wasThinking = watch.isThinking;
+    watch.push(token);
+    if (waits && watch.isThinking) this.#giveUp();
+    else if (waits && wasThinking) this.#grammar = grammars.afterThought?.();
+    if (grammars.calls) this.#followCall(watch, grammars.calls);
+  }
+
+  #followCall(watch: AnswerWatch, newState: NewState): void {
+    if (watch.callStart === this.#callStart) return;
+    this.#callStart = watch.callStart;
+    if (watch.callStart === undefined) return this.#giveUp();
+    const grammar = newState();
+    try {
+      for (const token of watch.callTokens()) acceptToken(this.#parts.llama, grammar, token);
+      this.#grammar = grammar;
+      this.#isLazy = true;
+    } catch {
+      // It is written in a way that is not held.
+      this.#giveUp();
+    }
   }
 
   get #nextSeed(): number {
@@ -144,6 +219,7 @@ export class LlamaSampling implements Sampling {
   #config(): SamplerConfig {
     return {
       ...this.#fixed,
+      ...(this.#grammar ? { grammarEvaluationState: this.#grammar } : {}),
       seed: this.#nextSeed,
       ...(this.#penalizes ? { repeatPenaltyTokens: Uint32Array.from(this.#recent) } : {}),
     };
@@ -162,7 +238,7 @@ export class LlamaSampling implements Sampling {
 
   /** Throws a sampler's error; with a grammar, it means that no token is left to choose. */
   #refuse(error: unknown): never {
-    if (!this.#grammar || error instanceof EngineStuck) throw error;
+    if (!this.#grammar) throw error;
     throw new LlorchError(
       "INVALID_REQUEST",
       "The grammar leaves no token to choose: logit_bias forbids it, or the model has none for it",
@@ -183,6 +259,7 @@ export class LlamaSampling implements Sampling {
 
   #remember(token: number): void {
     this.#position++;
+    this.#follow(token);
     if (!this.#penalizes) return;
     this.#recent.push(token);
     if (this.#recent.length > PENALTY_WINDOW) this.#recent.shift();
@@ -213,46 +290,6 @@ async function checkLogits(
     "The model computes no numbers to choose a token by: its file is damaged or was written over",
     { cause },
   );
-}
-
-function withOdds([token, all = [], own = 0]: NativeChoice, count: number): Chosen {
-  const length = Math.min(count, all.length / 2);
-  return {
-    token,
-    odds: {
-      logprob: logarithm(own),
-      top: Array.from(
-        { length },
-        (_, n) => ({ token: all[2 * n]!, logprob: logarithm(all[2 * n + 1]!) }),
-      ),
-    },
-  };
-}
-
-function logarithm(probability: number): number {
-  return Math.max(Math.log(probability), IMPOSSIBLE);
-}
-
-/**
- * Creates the state of a request's grammar; undefined if it needs none.
- *
- * @throws {LlorchError} `INVALID_REQUEST` that names the field
- */
-export async function createGrammar(
-  llama: Llama,
-  model: LlamaModel,
-  request: SamplingRequest,
-): Promise<LlamaGrammarEvaluationState | undefined> {
-  const made = requestGrammar(request);
-  if (!made) return undefined;
-  const { field, text } = made;
-  try {
-    const compiled = await llama.createGrammar({ grammar: text });
-    return new LlamaGrammarEvaluationState({ model, grammar: compiled });
-  } catch (error) {
-    // Not expected: requestGrammar has checked for all known reasons.
-    throw invalidRequest([{ field, message: `llama.cpp cannot use it: ${errorMessage(error)}` }]);
-  }
 }
 
 function forbiddenBy(biases: Readonly<Record<string, number>>): ReadonlySet<number> {

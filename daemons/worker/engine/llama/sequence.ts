@@ -3,6 +3,7 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { Chosen, EngineSequence, Generation, Sampling, StateMark } from "../engine.ts";
 import type { Batcher } from "./batcher.ts";
 import { type NativeContext, type NativeSampler, nativeSampler } from "./native.ts";
+import { ModelOdds } from "./model_odds.ts";
 import { LlamaSampling } from "./sampling.ts";
 import { bearsMark, withMark } from "./state_mark.ts";
 
@@ -35,6 +36,7 @@ export interface Predictor {
 export class LlamaSequence implements EngineSequence {
   readonly #options: LlamaSequenceOptions;
   readonly #sampler: NativeSampler;
+  readonly #odds: ModelOdds;
   /** The evaluated tokens. */
   #tokens: number[] = [];
   /** The adapter that they were evaluated with. */
@@ -43,6 +45,7 @@ export class LlamaSequence implements EngineSequence {
   constructor(options: LlamaSequenceOptions) {
     this.#options = options;
     this.#sampler = nativeSampler(options.model);
+    this.#odds = new ModelOdds(() => nativeSampler(options.model));
   }
 
   sharedPrefix(tokens: readonly number[], sampling: Sampling): number {
@@ -125,7 +128,7 @@ export class LlamaSequence implements EngineSequence {
     const part = this.#part([...input, ...guessed], 1 + guessed.length);
     return await batcher.run(part, async (rows, sample) => {
       this.#tokens.push(...input);
-      const chosen = await sampling.choose(this.#sampler, rows, guessed, sample);
+      const chosen = await sampling.choose(this.#sampler, this.#odds, rows, guessed, sample);
       const right = chosen.length - 1;
       this.#tokens.push(...guessed.slice(0, right));
       if (right < guessed.length) native.removeTokenCellsFromSequence(id, this.#tokens.length, -1);

@@ -3,6 +3,8 @@ import { delay } from "#shared/lifecycle.ts";
 import type { TokensSeen } from "../../chat/chat_template.ts";
 import { PIECE_LENGTH, tokensInPieces } from "./pieces.ts";
 
+/** A text whose tokens never join with those of the text that follows it. */
+const BREAK = "a\n";
 const TWO_SPACES = /\s\s/;
 const BETWEEN_SPACES = /(?<=\s)(?=\s)/;
 
@@ -64,6 +66,21 @@ export class LlamaTokenizer {
       }
     }
     return tokens;
+  }
+
+  /**
+   * Tokenizes text that follows other text, with control tokens as such: SentencePiece puts a space
+   * before a text, which must not be in its middle.
+   */
+  async tokenizeNext(text: string, seen?: TokensSeen): Promise<Token[]> {
+    if (text === "") return [];
+    const alone = await this.tokenize(text, true, seen);
+    if (this.#model.vocabularyType !== "spm") return alone;
+    const before = this.#model.tokenize(BREAK, true);
+    const both = this.#model.tokenize(BREAK + text, true);
+    return before.every((token, index) => token === both[index])
+      ? both.slice(before.length)
+      : alone;
   }
 
   /** Tokenizes beginnings of a text first, since all of a text that is too long would take long. */

@@ -15,6 +15,7 @@ async function using(model: string, work: (engine: Engine) => Promise<void>): Pr
     slots: 1,
     threads: 1,
     settings: { batch_size: 64 },
+    chatTemplate: undefined,
     adapters: new Map(),
     onProgress() {},
     onWarning() {},

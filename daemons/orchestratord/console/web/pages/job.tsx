@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { segment } from "../api.ts";
 import { useFetch, useNow } from "../hooks.ts";
 import { Badge } from "../parts/badge.tsx";
+import { CallView, Thoughts } from "../parts/answer.tsx";
 import { CancelButton } from "../parts/cancel_button.tsx";
 import { Missing } from "../parts/missing.tsx";
 import { Name } from "../parts/name.tsx";
@@ -48,9 +49,11 @@ export function JobPage({ id }: { id: string }) {
         ))}
       </Table>
       <h2>Output</h2>
+      {job.reasoning !== undefined && <Thoughts text={job.reasoning} />}
       {job.output === undefined
         ? <p class="empty">There is no output yet, or it was erased after its retention.</p>
         : <pre class="output" dir="auto" tabIndex={0} aria-label="Output">{job.output}</pre>}
+      {job.tool_calls?.map((call) => <CallView key={call.id} call={call} />)}
       <p>
         <a href="#/jobs">All jobs</a>
       </p>

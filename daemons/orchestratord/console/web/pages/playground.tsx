@@ -2,14 +2,16 @@ import type { ModelView } from "#shared/contracts/mod.ts";
 import { serviceUrl } from "../api.ts";
 import { oneLine } from "#shared/printable.ts";
 import { useState } from "preact/hooks";
-import type { ChatRequest, Message } from "../chat.ts";
+import { type ChatRequest, type Message, openCalls } from "../chat.ts";
 import { wordsOf } from "../figures.ts";
 import { useFetch } from "../hooks.ts";
 import { isAskable, labelOf, nameOf } from "../names.ts";
+import { CallView, Thoughts } from "../parts/answer.tsx";
 import { Code } from "../parts/copy.tsx";
 import { Name } from "../parts/name.tsx";
 import { LANGUAGES, snippet } from "../snippets.ts";
-import { ask, beginChat, edit, stop, useTalk } from "../talk.ts";
+import { ask, beginChat, edit, note, stop, useTalk } from "../talk.ts";
+import { parseTools } from "../tools.ts";
 
 /** Parameters with the bounds of the API; an empty field means the service's default. */
 const PARAMETERS = [
@@ -19,6 +21,9 @@ const PARAMETERS = [
   { name: "seed", label: "Seed", min: 0, max: 2 ** 31, step: 1 },
 ] as const;
 
+/** How hard a model may be told to think; of other values the service says what it takes. */
+const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"];
+
 /** Id of the form that sends. Fields outside of it name it, so that their bounds are checked as well. */
 const FORM = "ask";
 
@@ -26,7 +31,9 @@ const FORM = "ask";
 export function PlaygroundPage() {
   const { value, error } = useFetch<{ models: readonly ModelView[] }>("/v2/models");
   const talk = useTalk();
-  const { messages, draft, system, parameters } = talk;
+  const { messages, draft, system, effort, parameters } = talk;
+  const tools = parseTools(talk.tools);
+  const open = openCalls(messages);
   const models = value?.models ?? [];
   const first = models.find(({ loaded }) => loaded) ?? models[0];
   const picked = models.find((each) => nameOf(each) === talk.picked) ?? first;
@@ -38,20 +45,26 @@ export function PlaygroundPage() {
   const requestOf = (messages: readonly Message[]): ChatRequest => ({
     model,
     messages,
+    ...(tools.list.length > 0 ? { tools: tools.list } : {}),
+    ...(effort === "" ? {} : { reasoning_effort: effort }),
     ...Object.fromEntries(
       Object.entries(parameters).filter(([, text]) => text.trim() !== "")
         .map(([name, text]) => [name, Number(text)]),
     ),
   });
+  const canSend = draft.trim() !== "" && model !== "" && !talk.isBusy && !tools.error;
   const submit = (event: Event) => {
     event.preventDefault();
-    if (draft.trim() === "" || model === "" || talk.isBusy) return;
-    const question: Message = { role: "user", content: draft };
-    ask(question, requestOf([...turns, question]));
+    if (!canSend) return;
+    const question: Message = open.length > 0
+      ? { role: "tool", content: draft, tool_call_id: open[0]!.id }
+      : { role: "user", content: draft };
+    if (open.length > 1) note(question);
+    else ask(question, requestOf([...turns, question]));
   };
   const shown = draft.trim() === "" && messages.length > 0
     // The code sends the last question again, without its answer.
-    ? turns.slice(0, turns.findLastIndex(({ role }) => role === "user") + 1)
+    ? turns.slice(0, turns.findLastIndex(({ role }) => role !== "assistant") + 1)
     : [...turns, { role: "user" as const, content: draft || "Hello" }];
   return (
     <div class="playground">
@@ -68,16 +81,13 @@ export function PlaygroundPage() {
               Ask something. The chat stays in this tab until you sign out or close it.
             </p>
           )}
-          {messages.map(({ role, content }, index) => (
-            <div key={index} class={`turn ${role}`}>
-              <span class="role">{role === "user" ? "You" : <Name>{model}</Name>}</span>
-              <p dir="auto">
-                {role === "assistant" ? content.trimStart() : content}
-                {talk.isBusy && role === "assistant" && index === messages.length - 1 && (
-                  <span class="cursor" />
-                )}
-              </p>
-            </div>
+          {messages.map((message, index) => (
+            <Turn
+              key={index}
+              message={message}
+              model={model}
+              isGrowing={talk.isBusy && index === messages.length - 1}
+            />
           ))}
         </div>
         {(talk.error ?? error) && (
@@ -89,7 +99,15 @@ export function PlaygroundPage() {
           {talk.end && (talk.end === "stopped" ? "Stopped before the end" : wordsOf(talk.end))}
         </p>
         <form id={FORM} onSubmit={submit}>
-          <label class="sr" for="draft">Message</label>
+          <label class={open.length > 0 ? "small" : "sr"} for="draft">
+            {open.length > 0
+              ? (
+                <>
+                  Result of <Name>{open[0]!.function.name}</Name>
+                </>
+              )
+              : "Message"}
+          </label>
           <textarea
             id="draft"
             rows={3}
@@ -110,7 +128,7 @@ export function PlaygroundPage() {
                 <button
                   type="submit"
                   class="primary"
-                  disabled={draft.trim() === "" || model === ""}
+                  disabled={!canSend}
                 >
                   Send
                 </button>
@@ -150,6 +168,29 @@ export function PlaygroundPage() {
             onInput={(event) => edit({ system: event.currentTarget.value })}
           />
         </label>
+        <label>
+          Tools
+          <textarea
+            rows={2}
+            class="mono"
+            spellcheck={false}
+            value={talk.tools}
+            placeholder='[{"type": "function", "function": {"name": …}}]'
+            aria-invalid={tools.error !== undefined}
+            onInput={(event) => edit({ tools: event.currentTarget.value })}
+          />
+        </label>
+        {tools.error && <p class="bad-text small" role="alert">{tools.error}</p>}
+        <label>
+          Thinking
+          <select
+            value={effort}
+            onChange={(event) => edit({ effort: event.currentTarget.value })}
+          >
+            <option value="">default</option>
+            {EFFORTS.map((each) => <option key={each} value={each}>{each}</option>)}
+          </select>
+        </label>
         <div class="two">
           {PARAMETERS.map(({ name, label, ...bounds }) => (
             <label key={name}>
@@ -168,6 +209,39 @@ export function PlaygroundPage() {
         </div>
         <Snippets request={requestOf(shown)} />
       </section>
+    </div>
+  );
+}
+
+/** One turn of the chat. */
+function Turn({ message, model, isGrowing }: {
+  message: Message;
+  model: string;
+  isGrowing: boolean;
+}) {
+  const { role, content, reasoning_content: thoughts, tool_calls: calls } = message;
+  if (role !== "assistant") {
+    return (
+      <div class="turn user">
+        <span class="role">{role === "tool" ? "Result" : "You"}</span>
+        <p dir="auto">{content}</p>
+      </div>
+    );
+  }
+  const text = content.trimStart();
+  return (
+    <div class="turn assistant">
+      <span class="role">
+        <Name>{model}</Name>
+      </span>
+      {thoughts && (
+        <Thoughts text={thoughts} isGrowing={isGrowing && text === "" && calls === undefined} />
+      )}
+      <p dir="auto">
+        {text}
+        {isGrowing && !calls && <span class="cursor" />}
+      </p>
+      {calls?.map((call, index) => <CallView key={index} call={call} />)}
     </div>
   );
 }

@@ -1,0 +1,182 @@
+import type { TokenData } from "#shared/contracts/events.ts";
+import type { ToolCall } from "#shared/contracts/tools.ts";
+import { callId } from "./call_id.ts";
+import type { AnswerReader, Part } from "./reader/reader.ts";
+import { StopGate } from "./stop_gate.ts";
+import { type Decoder, TokenTexts } from "./token_texts.ts";
+
+/** Text of one channel that may be sent, as one event. */
+export interface Piece extends Pick<TokenData, "channel" | "call"> {
+  readonly text: string;
+}
+
+/** Pieces that one token completed, with all tokens since the last pieces. */
+export interface Emission {
+  readonly pieces: readonly Piece[];
+  readonly ids: readonly number[];
+}
+
+/** Options of {@linkcode Output}. */
+export interface OutputOptions {
+  readonly decoder: Decoder;
+  readonly stops: readonly string[];
+  /** Reads thoughts and calls; undefined: everything is text. */
+  readonly reader: AnswerReader | undefined;
+  /** The ids of the calls are made of it. */
+  readonly jobId: string;
+}
+
+/** Tokens without text are sent with an empty text once this many are held. */
+const MAX_SILENT_TOKENS = 64;
+const HALF = /\ufffd+$/;
+
+/**
+ * Turns generated tokens into the pieces of an answer: whole characters, without stop strings, with
+ * thoughts and calls apart.
+ *
+ * The pieces depend on nothing but the tokens. So another worker that is given the tokens sent so far
+ * comes to the same state, and goes on with the same pieces.
+ */
+export class Output {
+  readonly #options: OutputOptions;
+  readonly #stops: StopGate;
+  readonly #calls: { id: string; name: string; arguments: string }[] = [];
+  readonly #texts: TokenTexts;
+  #unsent: number[] = [];
+  #isStopped = false;
+  #reasoningTokens = 0;
+  #text = "";
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.#stops = new StopGate(options.stops);
+    this.#texts = new TokenTexts(options.decoder);
+  }
+
+  /** Text so far, without thoughts and calls. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Calls so far; the arguments of the last may be incomplete. */
+  get calls(): ToolCall[] {
+    return this.#calls.map(({ id, ...call }) => ({ id, type: "function", function: call }));
+  }
+
+  /** Tokens of thoughts so far, their marks included. */
+  get reasoningTokens(): number {
+    return this.#reasoningTokens;
+  }
+
+  /** Whether the answer is inside a thought. */
+  get isThinking(): boolean {
+    return this.#options.reader?.state === "reasoning";
+  }
+
+  /** Whether a stop string came. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Whether a stop string came or no call can follow. */
+  get isOver(): boolean {
+    return this.#isStopped || (this.#options.reader?.isOver ?? false);
+  }
+
+  /** Adds a generated token. */
+  push(id: number): Emission | undefined {
+    this.#unsent.push(id);
+    const wasThinking = this.isThinking;
+    const pieces = new Pieces();
+    for (const { text, isControl } of this.#texts.push(id)) this.#read(text, isControl, pieces);
+    if (wasThinking || this.isThinking) this.#reasoningTokens++;
+    if (this.isOver && !this.#isStopped) pieces.text(this.#stops.flush());
+    if (pieces.all.length === 0 && this.#unsent.length >= MAX_SILENT_TOKENS) pieces.silence();
+    return this.#emit(pieces);
+  }
+
+  /**
+   * Ends the answer.
+   *
+   * @param isCut It was cut off: half a character and half a mark are left out.
+   */
+  end(isCut: boolean): Emission | undefined {
+    if (this.#isStopped) return undefined;
+    const pieces = new Pieces();
+    const rest = this.#texts.end();
+    this.#read(isCut ? rest.replace(HALF, "") : rest, false, pieces);
+    const parts = this.#options.reader?.end(isCut) ?? [];
+    this.#take(parts, pieces);
+    if (!this.#isStopped) pieces.text(this.#stops.flush());
+    return this.#emit(pieces);
+  }
+
+  #emit({ all }: Pieces): Emission | undefined {
+    if (all.length === 0) return undefined;
+    for (const { text, channel } of all) if (channel === undefined) this.#text += text;
+    const ids = this.#unsent;
+    this.#unsent = [];
+    return { pieces: all, ids };
+  }
+
+  #read(text: string, isControl: boolean, pieces: Pieces): void {
+    if (text === "" || this.isOver) return;
+    const { reader } = this.#options;
+    if (reader) this.#take(reader.push(text, isControl), pieces);
+    else if (!isControl) this.#take([{ kind: "text", text }], pieces);
+  }
+
+  #take(parts: readonly Part[], pieces: Pieces): void {
+    for (const part of parts) {
+      if (this.#isStopped) return;
+      if (part.kind === "text") {
+        const { text, isStopped } = this.#stops.push(part.text);
+        pieces.text(text);
+        this.#isStopped = isStopped;
+        continue;
+      }
+      // What may have been the beginning of a stop string is none.
+      pieces.text(this.#stops.flush());
+      if (part.kind === "call") {
+        const { index, name } = part;
+        const id = callId(this.#options.jobId, index);
+        this.#calls[index] = { id, name, arguments: "" };
+        pieces.call(index, "", { id, name });
+      } else if (part.kind === "arguments") {
+        this.#calls[part.index]!.arguments += part.text;
+        pieces.call(part.index, part.text);
+      } else pieces.reasoning(part.text);
+    }
+  }
+}
+
+/** Pieces of one token; neighbours of one channel become one piece. */
+class Pieces {
+  readonly all: Piece[] = [];
+
+  text(text: string): void {
+    this.#add({ text }, (last) => last.channel === undefined);
+  }
+
+  reasoning(text: string): void {
+    this.#add({ channel: "reasoning", text }, (last) => last.channel === "reasoning");
+  }
+
+  call(index: number, text: string, begun?: { readonly id: string; readonly name: string }): void {
+    const piece = { channel: "call", call: { index, ...begun }, text } as const;
+    if (begun) this.all.push(piece);
+    else this.#add(piece, (last) => last.call?.index === index);
+  }
+
+  /** A piece without text, which only carries tokens. */
+  silence(): void {
+    this.all.push({ text: "" });
+  }
+
+  #add(piece: Piece, joins: (last: Piece) => boolean): void {
+    if (piece.text === "") return;
+    const last = this.all.at(-1);
+    if (last && joins(last)) this.all.splice(-1, 1, { ...last, text: last.text + piece.text });
+    else this.all.push(piece);
+  }
+}

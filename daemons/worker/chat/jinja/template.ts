@@ -1,0 +1,110 @@
+import type { Statement } from "./ast.ts";
+import { Budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
+import { TemplateError } from "./errors.ts";
+import { Interpreter } from "./interpreter.ts";
+import { bound, native } from "./machine.ts";
+import { parse } from "./parser.ts";
+import { strftime } from "./strftime.ts";
+import { str } from "./text.ts";
+import {
+  Callable,
+  Dict,
+  integer,
+  iterate,
+  Namespace,
+  numeric,
+  Range,
+  text,
+  type Value,
+} from "./values.ts";
+
+export interface TemplateOptions {
+  readonly limits?: Partial<Limits>;
+  /** Clock for `strftime_now`. */
+  now(): Date;
+}
+
+/** A chat template: Jinja2 as transformers sets it up, bounded in work, output and depth. */
+export class Template {
+  readonly #body: readonly Statement[];
+  readonly #limits: Limits;
+  readonly #now: () => Date;
+
+  /** @throws {TemplateError} if the text is not a template */
+  constructor(source: string, { limits, now }: TemplateOptions) {
+    this.#body = parse(source);
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#now = now;
+  }
+
+  /** @throws {TemplateError} what the template raises, and when a limit is reached */
+  render(variables: Iterable<readonly [string, Value]>): string {
+    const budget = new Budget(this.#limits);
+    const globals = globalsWith(budget, this.#now);
+    try {
+      return new Interpreter(budget, [...globals, ...variables]).render(this.#body);
+    } catch (error) {
+      // The depth is bounded, but not what each level takes of the stack.
+      if (error instanceof RangeError) throw new TemplateError("The template nests too deeply");
+      throw error;
+    }
+  }
+}
+
+function wholeNumber(value: Value): bigint {
+  const number = numeric(value);
+  return typeof number === "bigint" ? number : BigInt(integer(value));
+}
+
+const RANGE = native<null>("start! stop step", () => null);
+
+function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
+  const dict = (entries: Value | undefined, named: Iterable<readonly [Value, Value]>) => {
+    const pairs = entries instanceof Dict ? [...entries.entries()] : [];
+    return new Dict([...pairs, ...named]);
+  };
+  return new Map<string, Value>([
+    [
+      "range",
+      new Callable((args, named) => {
+        const [first, second, step] = bound("range()", RANGE, args, named).map((bound) =>
+          bound === undefined ? undefined : wholeNumber(bound)
+        );
+        return second === undefined
+          ? new Range(0n, first!, 1n)
+          : new Range(first!, second, step ?? 1n);
+      }),
+    ],
+    [
+      "namespace",
+      new Callable(([entries], named) => {
+        const namespace = new Namespace();
+        for (const [key, value] of dict(entries, named).entries()) {
+          namespace.members.set(text(key), value);
+        }
+        return namespace;
+      }),
+    ],
+    [
+      "dict",
+      new Callable(([entries], named) => {
+        if (entries === undefined || entries instanceof Dict) return dict(entries, named);
+        const pairs = [...iterate(entries, budget)].map((pair) => {
+          const [key, value] = iterate(pair, budget);
+          if (key === undefined || value === undefined) {
+            throw new TemplateError("dict() needs pairs");
+          }
+          return [key, value] as const;
+        });
+        return new Dict([...pairs, ...named]);
+      }),
+    ],
+    [
+      "raise_exception",
+      new Callable(([message = ""]) => {
+        throw new TemplateError(str(message, budget));
+      }),
+    ],
+    ["strftime_now", new Callable(([format]) => strftime(now(), text(format ?? null)))],
+  ]);
+}

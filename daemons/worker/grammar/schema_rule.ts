@@ -1,0 +1,23 @@
+import { type Detail, GrammarWriter, TooManyRules } from "./json_grammar.ts";
+
+/** Rules of a grammar by their names. */
+export type Rules = Record<string, string>;
+
+/** The expression of a schema, whose rules are added; undefined where it cannot be held. */
+export function schemaRule(
+  schema: Record<string, unknown>,
+  prefix: string,
+  detail: Detail,
+  rules: Rules,
+): string | undefined {
+  try {
+    const writer = new GrammarWriter(schema, "parameters", { prefix, detail });
+    const expression = writer.expression();
+    if (writer.errors.length > 0) return undefined;
+    Object.assign(rules, writer.rules);
+    return expression;
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
+}

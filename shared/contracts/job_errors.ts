@@ -1,0 +1,15 @@
+/** Codes with which a job may end before the first byte of its reply. */
+export const JOB_ERRORS = [
+  "MODEL_NOT_FOUND",
+  "CONTEXT_LENGTH_EXCEEDED",
+  "QUEUE_FULL",
+  "POOL_UNAVAILABLE",
+  "INSUFFICIENT_MEMORY",
+  "WORKER_START_FAILED",
+  "WORKER_LOST",
+  "REQUEST_UNSAFE",
+  "QUEUE_TIMEOUT",
+  "DEADLINE_UNMET",
+  "NOT_READY",
+  "CANCELLED",
+] as const;

@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import { writeScriptModel } from "../../support/script_model.ts";
+import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
+
+/**
+ * Writes a model of a family, with its real template.
+ *
+ * @param source Folder of llama.cpp's source.
+ * @param scripts What it says; default: {@linkcode scriptsOf} the family.
+ */
+export async function writeFamily(
+  path: string,
+  family: Family,
+  source: string,
+  scripts: readonly (string | readonly string[])[] = SCRIPTS.map((name) => scriptsOf(family)[name]),
+): Promise<void> {
+  const file = join(source, "models/templates", `${family.template}.jinja`);
+  writeScriptModel(path, { ...family, template: await Deno.readTextFile(file), scripts });
+}
+
+/** A family by its name. */
+export function familyOf(name: string): Family {
+  const family = FAMILIES.find((each) => each.name === name);
+  if (!family) throw new RangeError(`There is no family "${name}"`);
+  return family;
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { getLlama, LlamaLogLevel } from "node-llama-cpp";
+import { LlamaTokenizer } from "../../daemons/worker/engine/llama/tokenizer.ts";
+import { llamaSource } from "../support/llama_source.ts";
+
+const source = await llamaSource();
+
+Deno.test({
+  name: `text in parts has no spaces between them, whatever the vocabulary${
+    "why" in source ? ` (skipped: ${source.why})` : ""
+  }`,
+  ignore: "why" in source,
+  sanitizeResources: false,
+  async fn(t) {
+    const { folder } = source as { folder: string };
+    const llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.disabled });
+    const parts = ["say <", "s> now", " and <", "/s>", "\n<", "|im_end|>", "  two"];
+    for (const name of ["llama-spm", "phi-3", "gemma-4", "qwen2", "gpt-neox"]) {
+      await t.step(name, async () => {
+        const modelPath = join(folder, "models", `ggml-vocab-${name}.gguf`);
+        const model = await llama.loadModel({ modelPath, vocabOnly: true });
+        const tokenizer = new LlamaTokenizer(model, 8192);
+        const ids = await tokenizer.tokenize(parts[0]!, true);
+        for (const part of parts.slice(1)) ids.push(...await tokenizer.tokenizeNext(part));
+        assert.equal(model.detokenize(ids), parts.join(""));
+        await model.dispose();
+      });
+    }
+    await llama.dispose();
+  },
+});
