@@ -67,8 +67,8 @@ Deno.test({
 });
 
 /** A thought and a call that take a while to say. */
-const LONG_THOUGHT = Array.from({ length: 300 }, (_, index) => ` t${index}`);
-const LONG_NAME = Array.from({ length: 300 }, (_, index) => ` n${index}`);
+const LONG_THOUGHT = Array.from({ length: 450 }, (_, index) => ` t${index}`);
+const LONG_NAME = Array.from({ length: 450 }, (_, index) => ` n${index}`);
 
 Deno.test({
   name:
@@ -85,18 +85,23 @@ Deno.test({
         const whole = await eventsOf(service.orchestratord.url, request, () => {});
         for (const channel of ["reasoning", "call"]) {
           await step(t, `${family.name}: killed within ${channel}`, async () => {
-            let seen = 0;
-            let job = "";
-            const killed = await eventsOf(service.orchestratord.url, request, async (event) => {
-              const data = event.data as { readonly job_id?: string; readonly channel?: string };
-              job = data.job_id ?? job;
-              if (event.event !== "token" || data.channel !== channel || ++seen !== 30) return;
-              for (const { pid } of await service.workers()) Deno.kill(pid, "SIGKILL");
-            });
-            assert.deepEqual(shown(killed), shown(whole));
-            assert.deepEqual(fromEvents(killed), fromEvents(whole));
-            const reply = await fetch(`${service.orchestratord.url}/v2/tasks/${job}`);
-            assert.equal((await reply.json()).attempts.length, 2, "it was killed in time");
+            // A fast worker may be done before it is killed: then the job is run again.
+            let attempts = 0;
+            for (let tries = 0; tries < 10 && attempts !== 2; tries++) {
+              let seen = 0;
+              let job = "";
+              const killed = await eventsOf(service.orchestratord.url, request, async (event) => {
+                const data = event.data as { readonly job_id?: string; readonly channel?: string };
+                job = data.job_id ?? job;
+                if (event.event !== "token" || data.channel !== channel || ++seen !== 5) return;
+                for (const { pid } of await service.workers()) killIfAlive(pid);
+              });
+              assert.deepEqual(shown(killed), shown(whole));
+              assert.deepEqual(fromEvents(killed), fromEvents(whole));
+              const reply = await fetch(`${service.orchestratord.url}/v2/tasks/${job}`);
+              attempts = (await reply.json()).attempts.length;
+            }
+            assert.equal(attempts, 2, "it was killed in time");
           });
         }
       }
@@ -131,6 +136,14 @@ function longScript(family: Family): string[][] {
     ...LONG_NAME,
     ...cut(end!),
   ]];
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Events as a client sees them; ids of calls follow from the job. */
