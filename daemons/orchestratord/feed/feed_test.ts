@@ -116,7 +116,7 @@ Deno.test("a reader that was slow misses nothing", async () => {
   await slow.frames.return(undefined);
 });
 
-Deno.test("a reader gets a gap event if what it missed is no longer kept", async () => {
+Deno.test("a reader gets a gap event if events that it missed were deleted", async () => {
   const { feed, read } = open();
   feed.add({ kind: "spawn", message: "0" });
   const first = read({ follow: false });

@@ -3,9 +3,9 @@ import type { Device } from "#shared/contracts/pool.ts";
 /** Memory of a worker on its device, in bytes. */
 export interface Commitment {
   readonly device: string;
-  /** What it will use once it is loaded. */
+  /** Bytes that it will use once it is loaded. */
   readonly committed: number;
-  /** What it uses now, as far as is known. */
+  /** Bytes that it used at its last measurement. */
   readonly held: number;
 }
 

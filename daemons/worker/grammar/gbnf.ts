@@ -261,7 +261,7 @@ class GbnfReader {
     return true;
   }
 
-  /** @returns what it reads; undefined if there is no terminal */
+  /** @returns the terminal that it parses; undefined if there is none */
   #terminal(): readonly Reading[] | undefined {
     if (this.#take('"')) return this.#literal();
     if (this.#take("[")) return this.#class();
