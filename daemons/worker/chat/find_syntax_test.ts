@@ -279,7 +279,9 @@ const THOUGHTS: readonly [string, Writer, Pick<Syntax, "thought" | "content">][]
     thought: { opens: ["<|START_M|>"], closes: ["<|END_M|>"] },
     content: { open: "<|START_A|>", close: "<|END_A|>" },
   }],
-  ["nowhere", { answer: textOf }, { thought: { opens: ["<think>"], closes: ["</think>"], isGuess: true } }],
+  ["nowhere", { answer: textOf }, {
+    thought: { opens: ["<think>"], closes: ["</think>"], isGuess: true },
+  }],
 ];
 
 for (const [name, writer, expected] of THOUGHTS) {

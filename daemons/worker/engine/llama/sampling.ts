@@ -92,10 +92,10 @@ export class LlamaSampling implements Sampling {
         acceptToken(this.#parts.llama, this.#grammar, token);
       } catch (error) {
         if (this.#isLazy) this.#giveUp();
-        else throw invalidRequest([{
-          field: "resume_tokens",
-          message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
-        }]);
+        else {throw invalidRequest([{
+            field: "resume_tokens",
+            message: `the grammar does not allow token ${token}: ${errorMessage(error)}`,
+          }]);}
       }
     }
     this.#remember(token);
