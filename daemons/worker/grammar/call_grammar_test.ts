@@ -62,6 +62,15 @@ const ELEMENT_CALLS: CallSyntax = {
   },
 };
 
+const PYTHON_CALLS: CallSyntax = {
+  ...{ opens: ["<calls>"], closes: ["</calls>"], before: "" },
+  form: { kind: "literal", open: "(", separator: "=", quote: "" },
+};
+const QUOTED_CALLS: CallSyntax = {
+  ...{ opens: ["<call>call:"], closes: ["<call>"], before: "<call>call:" },
+  form: { kind: "literal", open: "{", separator: ":", quote: "<q>" },
+};
+
 interface Case {
   readonly what: string;
   readonly syntax: CallSyntax;
@@ -161,6 +170,49 @@ const cases: readonly Case[] = [
     no: ["<f=look><times>x</times></f>", "<f=look><at>1</where><times>2</times></f>"],
   },
   {
+    what: "literals as in Python",
+    syntax: PYTHON_CALLS,
+    yes: [
+      '<calls>[look(where="u\\"p", times=2)]</calls>',
+      '<calls>[look(where="up", times=2, how="far")]',
+      "<calls>[look_away()]</calls>",
+    ],
+    no: [
+      '<calls>[lurk(where="up", times=2)]</calls>',
+      '<calls>[look(where="up", times="2")]</calls>',
+      "<calls>[look(times=2)]</calls>",
+      '<calls>[look(where="up", times=2, how="so")]</calls>',
+      "[look_away()]",
+    ],
+  },
+  {
+    what: "another literal of a list",
+    syntax: PYTHON_CALLS,
+    options: { afterText: true, beforeText: true },
+    yes: [", look_away()]</calls>", "look_away(), look("],
+    no: [", lurk()", "look_away("],
+  },
+  {
+    what: "literals with quotes of their own, and values of any kind",
+    syntax: QUOTED_CALLS,
+    tools: [
+      tool("look", object({ at: { type: "string" }, in: { type: "array" }, on: {} }, ["at"])),
+      tool("ask", object({ sure: { type: "boolean" } })),
+    ],
+    yes: [
+      '<call>call:look{at:<q>"up", {<q>,in:[1,<q>x<q>,{a:True}],on:None}<call>',
+      "<call>call:look{at:<q><q>}",
+      "<call>call:ask{sure:true}",
+      "<call>call:ask{}",
+    ],
+    no: [
+      "<call>call:look{in:[]}",
+      '<call>call:look{at:"up"}',
+      "<call>call:ask{sure:<q>true<q>}",
+      "<call>call:ask{sure:None}",
+    ],
+  },
+  {
     what: "arguments of which a schema says nothing",
     syntax: TAGGED_CALLS,
     tools: [tool("look", { type: "object", additionalProperties: { type: "string" } })],
@@ -227,10 +279,7 @@ Deno.test("callGrammar() accepts calls of the offered functions and nothing else
 });
 
 Deno.test("a form that is not known well enough is not held", () => {
-  const literal: CallSyntax = {
-    ...{ opens: ["<call>"], closes: ["</call>"], before: "" },
-    form: { kind: "literal", open: "(", separator: "=", quote: "" },
-  };
+  const unmarked: CallSyntax = { ...PYTHON_CALLS, opens: [] };
   const numbered: CallSyntax = {
     ...TAGGED_CALLS,
     form: {
@@ -238,7 +287,7 @@ Deno.test("a form that is not known well enough is not held", () => {
       ...{ close: "</p>", lines: true },
     },
   };
-  for (const syntax of [literal, numbered, { ...NAMED_CALLS, before: "" }]) {
+  for (const syntax of [unmarked, numbered, { ...NAMED_CALLS, before: "" }]) {
     assert.equal(callGrammar(TOOLS, syntax), undefined);
   }
   assert.equal(callGrammar([tool("a{b")], NAMED_CALLS), undefined, "the reader ends it early");

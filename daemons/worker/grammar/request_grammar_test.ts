@@ -165,7 +165,7 @@ Deno.test("a forced call is written as the model writes calls, where that can be
   const { first, afterThought, calls } = await requestGrammars(request, style);
   assert.equal(first?.text, callGrammar(tools.slice(1), USUAL_CALLS));
   assert.deepEqual([afterThought, calls], [undefined, undefined]);
-  const form = { kind: "literal", open: "(", separator: "=", quote: "" } as const;
+  const form = { kind: "named", end: "" } as const;
   const other = await requestGrammars(request, { ...style, calls: { ...USUAL_CALLS, form } });
   assert.equal(other.first?.text, toolGrammar(tools, tools.slice(1)).grammar);
 });

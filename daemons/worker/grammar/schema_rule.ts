@@ -1,0 +1,39 @@
+import { type Detail, GrammarWriter, TooManyRules } from "./json_grammar.ts";
+
+/** Rules of a grammar by their names. */
+export type Rules = Record<string, string>;
+
+/** The expression of a schema, whose rules are added; undefined where it cannot be held. */
+export function schemaRule(
+  schema: Record<string, unknown>,
+  prefix: string,
+  detail: Detail,
+  rules: Rules,
+): string | undefined {
+  try {
+    const writer = new GrammarWriter(schema, "parameters", { prefix, detail });
+    const expression = writer.expression();
+    if (writer.errors.length > 0) return undefined;
+    Object.assign(rules, writer.rules);
+    return expression;
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
+}
+
+/** The same for a property of another schema, whose definitions it may refer to. */
+export function propertyRule(
+  schema: Record<string, unknown>,
+  { $defs, definitions }: Record<string, unknown>,
+  prefix: string,
+  detail: Detail,
+  rules: Rules,
+): string | undefined {
+  const whole = {
+    ...schema,
+    ...($defs === undefined ? {} : { $defs }),
+    ...(definitions === undefined ? {} : { definitions }),
+  };
+  return schemaRule(whole, prefix, detail, rules);
+}
