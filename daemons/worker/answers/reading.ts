@@ -70,7 +70,7 @@ function beginningsOf(
 ): Beginnings {
   if (messages || !thought || thought.isGuess || reasoning_effort === "none") return NO_BEGINNINGS;
   const isClosed = thought.closes.some((close) => answerStart.includes(close));
-  return isClosed ? NO_BEGINNINGS : { thoughts: thought.opens, headers: [] };
+  return isClosed ? NO_BEGINNINGS : { thoughts: thought.opens };
 }
 
 /** How calls stand in the text of an answer; undefined where each is a message. */

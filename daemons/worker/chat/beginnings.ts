@@ -2,9 +2,7 @@
 export interface Beginnings {
   /** Each opens a thought. What a grammar says then holds after it. */
   readonly thoughts: readonly string[];
-  /** Each may stand right before what a grammar says. */
-  readonly headers: readonly string[];
 }
 
 /** The grammar holds from the first token on. */
-export const NO_BEGINNINGS: Beginnings = { thoughts: [], headers: [] };
+export const NO_BEGINNINGS: Beginnings = { thoughts: [] };

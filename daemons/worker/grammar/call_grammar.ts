@@ -4,6 +4,7 @@ import { allBut, charsOf } from "./char_set.ts";
 import { classOf } from "./char_rules.ts";
 import { type Detail, grammarText } from "./json_grammar.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
+import { literalCall } from "./literal_call_rules.ts";
 import { type Rules, schemaRule } from "./schema_rule.ts";
 import { taggedCall } from "./tagged_call_rules.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
@@ -40,17 +41,21 @@ export function callGrammar(
 ): string | undefined {
   const { detail = "all", afterText = false, beforeText = false } = options;
   const { form, before, closes } = syntax;
-  const isJson = form.kind === "json";
-  if (form.kind === "literal" || !isJson && before === "") return undefined;
+  const isList = form.kind === "json" || form.kind === "literal" && before === "";
+  if (!isList && before === "") return undefined;
   const rules: Rules = { gap: GAP };
   const call = callRule(tools, syntax, detail, rules);
   if (call === undefined) return undefined;
   const opens = syntax.opens.filter((mark) => mark !== before);
-  const lead = isJson
-    ? `${optional(opens)} ("[" gap)?`
+  // Without any mark, only JSON is read as a call; another call of a list has none.
+  const isMarked = form.kind === "literal" && !afterText;
+  const marks = isMarked ? `${literal(opens[0] ?? "")} gap` : optional(opens);
+  if (isMarked && before === "" && !opens[0]) return undefined;
+  const lead = isList
+    ? `${marks} ("[" gap)?`
     : `${optional(opens)} ${literal(before)}${isTag(before) ? " gap" : ""}`;
   const own = form.kind === "tagged" ? closes.slice(1) : closes;
-  const end = beforeText ? ANYTHING : `gap ${isJson ? '("]" gap)? ' : ""}${optional(own)}`;
+  const end = beforeText ? ANYTHING : `gap ${isList ? '("]" gap)? ' : ""}${optional(own)}`;
   const start = afterText ? `${textBefore(syntax)}*` : "gap";
   return grammarText(`${start} ${lead} (${call}) ${end}`, rules);
 }
@@ -68,8 +73,9 @@ function callRule(
   }
   const namespace = before.endsWith(NAMESPACE) ? "" : `(${literal(NAMESPACE)})? `;
   if (form.kind === "named") return namespace + namedCall(tools, form, detail, rules);
-  if (form.kind === "literal") return undefined;
-  const named = taggedCall(tools, form, closes[0], detail, rules);
+  const named = form.kind === "literal"
+    ? literalCall(tools, form, detail, rules)
+    : taggedCall(tools, form, closes[0], detail, rules);
   return named === undefined ? undefined : namespace + named;
 }
 
@@ -129,6 +135,8 @@ function optional(marks: readonly string[]): string {
 
 /** A character that cannot begin calls. */
 function textBefore({ opens, before, form }: CallSyntax): string {
+  // A name may follow no mark.
+  if (form.kind === "literal" && before === "") return "[ \\t\\r\\n,;)}]";
   const bare = form.kind === "json" ? ["{", "["] : [];
   const first = [...opens, before, ...bare].map((mark) => [...mark][0] ?? "");
   return classOf(allBut(charsOf(first.join(""))));

@@ -124,8 +124,27 @@ function* orElse(first: string, second: string): Generator<void, string> {
   return (yield* isUsable(either)) ? either : first;
 }
 
-/** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
+/** Grammars of calls, least recently used first: an agent offers the same functions again and again. */
+const knownCalls = new Map<string, string | undefined>();
+const MAX_KNOWN_CALLS = 16;
+
+/** As {@linkcode makingCalls}; what was made before is not made again. */
 function* usableCalls(
+  tools: readonly Tool[],
+  syntax: CallSyntax,
+  options: CallGrammarOptions,
+): Generator<void, string | undefined> {
+  const key = JSON.stringify([tools, syntax, options]);
+  const isKnown = knownCalls.has(key);
+  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, syntax, options);
+  knownCalls.delete(key);
+  knownCalls.set(key, text);
+  if (knownCalls.size > MAX_KNOWN_CALLS) knownCalls.delete(knownCalls.keys().next().value!);
+  return text;
+}
+
+/** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
+function* makingCalls(
   tools: readonly Tool[],
   syntax: CallSyntax,
   options: CallGrammarOptions,

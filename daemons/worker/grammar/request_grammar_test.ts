@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { NO_BEGINNINGS } from "../chat/beginnings.ts";
+import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
+import type { CallSyntax } from "../chat/syntax.ts";
 import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
-import { type GrammarFields, requestGrammar } from "./request_grammar.ts";
+import { callGrammar } from "./call_grammar.ts";
+import { eitherGrammar } from "./either_grammar.ts";
+import {
+  type AnswerStyle,
+  type GrammarFields,
+  requestGrammar,
+  requestGrammars,
+} from "./request_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 const tool = (name: string, parameters: Record<string, unknown> = {}): Tool => ({
@@ -136,3 +146,68 @@ for (
     assert.match(error?.message ?? "", message);
   });
 }
+
+const style: AnswerStyle = { waits: false, beginnings: NO_BEGINNINGS, calls: USUAL_CALLS };
+const thinking: AnswerStyle = { ...style, waits: true, beginnings: { thoughts: ["<think>"] } };
+const json_schema = { type: "integer" };
+
+Deno.test("calls that need not be made are held from their first mark on", async () => {
+  const calls = callGrammar(tools, USUAL_CALLS, { afterText: true, beforeText: true });
+  const held = { first: undefined, afterThought: undefined, calls };
+  assert.deepEqual(await requestGrammars({ tools }, style), held);
+  assert.deepEqual(await requestGrammars({ tools }, style), held, "made before");
+  const nothing = { ...held, calls: undefined };
+  assert.deepEqual(await requestGrammars({ tools, tool_choice: "none" }, style), nothing);
+  assert.deepEqual(await requestGrammars({ tools }), nothing);
+});
+
+Deno.test("a forced call is written as the model writes calls, where that can be held", async () => {
+  const request = { tools, tool_choice: named("b") } satisfies GrammarFields;
+  const { first, afterThought, calls } = await requestGrammars(request, style);
+  assert.equal(first?.text, callGrammar(tools.slice(1), USUAL_CALLS));
+  assert.deepEqual([afterThought, calls], [undefined, undefined]);
+  const form = { kind: "named", end: "" } as const;
+  const other = await requestGrammars(request, { ...style, calls: { ...USUAL_CALLS, form } });
+  assert.equal(other.first?.text, atOnce(toolGrammar(tools, tools.slice(1))).grammar);
+});
+
+Deno.test("beside a schema or a grammar, the answer may be a call", async () => {
+  const call = callGrammar(tools, USUAL_CALLS, { beforeText: true })!;
+  const own = 'root ::= "yes" | root2\nroot2 ::= [root]';
+  for (
+    const [request, text] of [
+      [{ json_schema }, jsonGrammar(json_schema, "json_schema").grammar],
+      [{ grammar: own }, own],
+    ] as const
+  ) {
+    const { first, calls } = await requestGrammars({ ...request, tools }, style);
+    assert.equal(first?.text, eitherGrammar(text, call));
+    assert.match(calls ?? "", /tool_call/);
+  }
+});
+
+Deno.test("a thought may stand before what is held, and space after it", async () => {
+  const { first, afterThought } = await requestGrammars({ json_schema }, thinking);
+  assert.match(first?.text ?? "", /"<think>"/);
+  assert.doesNotMatch(afterThought ?? "", /think/);
+  assert.match(afterThought ?? "", /^root ::= \[ \\t\\r\\n\]\{0,8\} first-root$/m);
+});
+
+Deno.test("calls of functions whose grammar would be too large are left to the model", async () => {
+  const wide = (at: number) => ({ type: "string", enum: [`${at}`.repeat(2_000)] });
+  const many = Array.from({ length: 60 }, (_, index) =>
+    tool(`${"t".repeat(200)}${index}`, {
+      properties: Object.fromEntries(
+        Array.from({ length: 20 }, (_, at) => [`${"p".repeat(400)}${at}`, wide(at)]),
+      ),
+    }));
+  const calls: CallSyntax = {
+    ...{ opens: ["<f="], closes: ["</f>"], before: "<f=" },
+    form: {
+      ...{ kind: "tagged", nameEnd: ">", key: "<p=", keyEnds: [">"] },
+      ...{ close: "</p>", lines: true },
+    },
+  };
+  const made = await requestGrammars({ tools: many }, { ...style, calls });
+  assert.equal(made.calls, undefined);
+});

@@ -21,3 +21,19 @@ export function schemaRule(
     throw error;
   }
 }
+
+/** The same for a property of another schema, whose definitions it may refer to. */
+export function propertyRule(
+  schema: Record<string, unknown>,
+  { $defs, definitions }: Record<string, unknown>,
+  prefix: string,
+  detail: Detail,
+  rules: Rules,
+): string | undefined {
+  const whole = {
+    ...schema,
+    ...($defs === undefined ? {} : { $defs }),
+    ...(definitions === undefined ? {} : { definitions }),
+  };
+  return schemaRule(whole, prefix, detail, rules);
+}

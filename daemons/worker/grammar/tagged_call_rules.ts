@@ -4,7 +4,7 @@ import { isString, valueTypes } from "../chat/value_types.ts";
 import type { TaggedForm } from "../chat/syntax.ts";
 import type { Detail } from "./json_grammar.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
-import { type Rules, schemaRule } from "./schema_rule.ts";
+import { propertyRule, type Rules } from "./schema_rule.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 import { untilRules } from "./until_rules.ts";
 
@@ -123,13 +123,7 @@ class TaggedValues {
     const mayNest = this.#form.keyInClose !== undefined &&
       (types.has("object") || types.has("array"));
     if (mayNest || !isRecord(schema)) return this.#upTo(close);
-    const { $defs, definitions } = root;
-    const whole = {
-      ...schema,
-      ...($defs === undefined ? {} : { $defs }),
-      ...(definitions === undefined ? {} : { definitions }),
-    };
-    const value = schemaRule(whole, prefix, this.#detail, this.#rules) ?? "value";
+    const value = propertyRule(schema, root, prefix, this.#detail, this.#rules) ?? "value";
     return `gap (${value}) gap ${literal(close)}`;
   }
 

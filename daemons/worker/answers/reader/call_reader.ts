@@ -106,14 +106,15 @@ export class CallReader {
         continue;
       }
       const mark = yield* nextMark(this.#source, marks);
-      const isObject = mark === undefined && form.kind === "json" && this.#source.nextIs("{");
-      if (isObject || mark === before || opens.includes(mark ?? "")) {
+      const isCall = mark === undefined &&
+        (form.kind === "json" ? this.#source.nextIs("{") : before === "");
+      if (isCall || mark === before || opens.includes(mark ?? "")) {
         this.#start ??= this.#source.offset;
       }
       if (mark !== undefined) this.#source.take(mark.length);
       if (mark === before && before !== "") return true;
       if (mark !== undefined) continue;
-      return form.kind === "json" ? isObject : before === "";
+      return isCall;
     }
     return false;
   }

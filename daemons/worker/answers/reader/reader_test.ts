@@ -711,3 +711,62 @@ Deno.test("the work grows as the text does", () => {
     }
   }
 });
+
+/** Where the call begins after each character, as ranges of equal places. */
+function callPlaces(text: string, syntax: CallSyntax): string[] {
+  const reader = new AnswerReader(withMarks({ thought: THINK, calls: syntax, ends: [] }), {
+    tools: new Map([["f", {}], ["g", {}]]),
+    ...{ promptEnd: "", isSingle: false, splitsThoughts: true },
+  });
+  const places: string[] = [];
+  for (const [index, char] of text.split("").entries()) {
+    reader.push(char);
+    const place = reader.callStart;
+    const last = places.at(-1)?.split(" ")[1] ?? "none";
+    if (String(place ?? "none") !== last) places.push(`${index} ${place ?? "none"}`);
+  }
+  return places;
+}
+
+Deno.test("a call begins with its first mark in a line, or once it names a function", () => {
+  const call = '<tool_call>{"name": "f", "arguments": {}}';
+  // The mark is whole with its last character, the arguments end with theirs.
+  assert.deepEqual(callPlaces(`Hi\n${call}</tool_call>`, HERMES), ["13 3", "43 none"]);
+  assert.deepEqual(callPlaces(`Hi ${call}</tool_call>`, HERMES), ["25 3", "43 none"]);
+  assert.deepEqual(callPlaces('{"name": "f", "arguments": {}}', HERMES), ["11 0", "29 none"]);
+  assert.deepEqual(callPlaces("Hi, <tool_call> is a mark.", HERMES), []);
+  assert.deepEqual(callPlaces(`<think>${call}`, HERMES), []);
+  assert.deepEqual(callPlaces(`\`\`\`\n${call}`, HERMES), []);
+});
+
+Deno.test("each of several calls has its own beginning", () => {
+  const call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>';
+  assert.deepEqual(callPlaces(`${call}\n${call}`, HERMES), [
+    ...["10 0", "40 none"],
+    // Sure as the first one was.
+    ...["64 54", "94 none"],
+  ]);
+  const list = '[CALLS][{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]';
+  assert.deepEqual(callPlaces(list, LIST), ["6 0", "37 none", "40 40", "69 none"]);
+});
+
+Deno.test("in text that a grammar holds, no mark is one; before it, thoughts and calls are", () => {
+  const read = (text: string) => {
+    const reader = new AnswerReader(withMarks({ thought: THINK, calls: HERMES, ends: ["</s>"] }), {
+      tools: new Map([["f", {}]]),
+      ...{ promptEnd: "", isSingle: false, splitsThoughts: true, isHeld: true },
+    });
+    return [...reader.push(text), ...reader.end(false)];
+  };
+  const call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>';
+  const json = JSON.stringify({ a: `<think>${call}</s>` });
+  assert.deepEqual(read(json), [{ kind: "text", text: json }]);
+  assert.deepEqual(read(`<think>Hm.</think>${json}`), [
+    { kind: "reasoning", text: "Hm." },
+    { kind: "text", text: json },
+  ]);
+  assert.deepEqual(read(call), [
+    { kind: "call", index: 0, name: "f" },
+    { kind: "arguments", index: 0, text: "{}" },
+  ]);
+});

@@ -1,0 +1,74 @@
+/**
+ * The grammar of calls of every family takes what its models write, and no other name and no other
+ * type of an argument. The grammar is made from the template alone.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { getLlama } from "node-llama-cpp";
+import { findSyntax } from "../../../daemons/worker/chat/find_syntax.ts";
+import { callGrammar } from "../../../daemons/worker/grammar/call_grammar.ts";
+import { checkGrammar } from "../../../daemons/worker/grammar/check_grammar.ts";
+import { llamaSource } from "../../support/llama_source.ts";
+import { TOOLS } from "./expectations.ts";
+import { CALLS, FAMILIES, type Family } from "./families.ts";
+import { renderer } from "./render.ts";
+
+const source = await llamaSource();
+const why = "why" in source ? ` (skipped: ${source.why})` : "";
+
+/** Families whose calls nothing holds. */
+const UNHELD: readonly string[] = [
+  // Each call is a message of its own.
+  ...["gpt-oss", "functionary 3.2", "Muse Glimmer"],
+  // A number that differs from call to call stands behind the name.
+  "Kimi K3",
+];
+
+Deno.test({
+  name: `every family's calls are held by their grammar${why}`,
+  ignore: "why" in source,
+  async fn(t) {
+    assert.ok("folder" in source);
+    const llama = await getLlama({
+      ...{ gpu: false, build: "never", progressLogs: false, maxThreads: 1 },
+    });
+    const unheld: string[] = [];
+    for (const family of FAMILIES) {
+      if (!family.calls) continue;
+      const grammar = await grammarOf(family, source.folder);
+      if (grammar === undefined) {
+        unheld.push(family.name);
+        continue;
+      }
+      await t.step(family.name, async () => {
+        checkGrammar(grammar, "tools");
+        const compiled = await llama.createGrammar({ grammar });
+        const takes = (call: string) =>
+          (compiled as unknown as { _testText(text: string): boolean })._testText(call);
+        const call = firstCall(family);
+        assert.ok(takes(call), call);
+        assert.ok(!takes(call.replace("find_place", "find_plane")), "another name");
+        assert.ok(!takes(call.replace("9007199254740993", '"x"')), "another type");
+      });
+    }
+    assert.deepEqual(unheld.toSorted(), UNHELD.toSorted());
+    await llama.dispose();
+  },
+});
+
+async function grammarOf(family: Family, folder: string): Promise<string | undefined> {
+  const file = join(folder, "models/templates", `${family.template}.jinja`);
+  const specials = [...family.control ?? [], ...family.userDefined ?? []];
+  const { calls, messages } = findSyntax(renderer(await Deno.readTextFile(file)), specials);
+  if (!calls || messages) return undefined;
+  return callGrammar(TOOLS as never, calls, { afterText: true, beforeText: true });
+}
+
+/** What a family writes for its first call, from its first mark on. */
+function firstCall(family: Family): string {
+  const text = family.calls!([CALLS[0]]).trimStart();
+  // What begins the message with the calls.
+  return text.replace(/^<\|begin\|>assistant/, "");
+}
