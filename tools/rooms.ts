@@ -33,11 +33,13 @@ const orchestratord: Rooms = {
   ],
   "api": ["access", "jobs", "scheduler", "service.ts", "store"],
   "api/dialect": ["api", "jobs", "open_streams.ts", "service.ts"],
+  "api/anthropic": ["api/dialect", "jobs", "service.ts"],
   "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
   "api/openai": ["api", "api/dialect", "jobs", "service.ts"],
   "daemon.ts": [
     "access",
     "api",
+    "api/anthropic",
     "api/llamacpp",
     "api/openai",
     "config.ts",

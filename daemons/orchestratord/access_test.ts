@@ -14,13 +14,23 @@ const MAY: Readonly<Record<Role, readonly string[]>> = {
 /** Callers that are refused because they are unknown, not because of their role. */
 const UNKNOWN = ["nobody", "stranger", "revoked"];
 
-async function status(url: string, route: Route, secret: string | undefined): Promise<number> {
+/** The headers in which a caller may send its secret. */
+const WAYS: readonly ((secret: string) => Record<string, string>)[] = [
+  (secret) => ({ authorization: `Bearer ${secret}` }),
+  (secret) => ({ "x-api-key": secret }),
+];
+
+async function status(
+  url: string,
+  route: Route,
+  secret: Record<string, string>,
+): Promise<number> {
   const path = route.path.replace(/\{\w+\}/g, "x");
   const reply = await fetch(url + path, {
     method: route.method,
     headers: {
       "content-type": "application/json",
-      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+      ...secret,
     },
     // No route accepts this body: access must be checked before the body.
     ...(route.body ? { body: "[]" } : {}),
@@ -44,10 +54,12 @@ Deno.test("every route × every caller: 401 for the unknown, 403 for the wrong r
     };
     for (const [name, route] of Object.entries<Route>(orchestratorRoutes)) {
       for (const [who, secret] of Object.entries(callers)) {
-        const got = await status(url, route, secret);
-        const call = `${name} (${route.role}) as ${who}: ${got}`;
-        if (MAY[route.role].includes(who)) assert.ok(got !== 401 && got !== 403, call);
-        else assert.equal(got, UNKNOWN.includes(who) ? 401 : 403, call);
+        for (const way of WAYS) {
+          const got = await status(url, route, secret === undefined ? {} : way(secret));
+          const call = `${name} (${route.role}) as ${who}: ${got}`;
+          if (MAY[route.role].includes(who)) assert.ok(got !== 401 && got !== 403, call);
+          else assert.equal(got, UNKNOWN.includes(who) ? 401 : 403, call);
+        }
       }
     }
   });
@@ -56,6 +68,11 @@ Deno.test("every route × every caller: 401 for the unknown, 403 for the wrong r
 Deno.test("headers that are almost a key are refused", async () => {
   await withGuarded({}, async ({ url, key }) => {
     const { secret } = await key({ name: "a" });
+    for (const key of [`${secret}0`, `Bearer ${secret}`, secret.toUpperCase(), "x", ""]) {
+      const reply = await fetch(`${url}/v2/queue`, { headers: { "x-api-key": key } });
+      assert.equal(reply.status, 401, key);
+      await reply.body?.cancel();
+    }
     const hostile = [
       secret,
       `Basic ${secret}`,

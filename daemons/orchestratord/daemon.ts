@@ -16,6 +16,7 @@ import { mountCommon } from "./api/common.ts";
 import { mountEvents } from "./api/events.ts";
 import { OpenStreams } from "./open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
+import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
 import { mountPools } from "./api/pools.ts";
@@ -265,6 +266,7 @@ async function openParts(
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
+  mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
 
   const { host: hostname, port } = config;

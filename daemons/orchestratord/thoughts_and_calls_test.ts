@@ -3,45 +3,13 @@ import {
   type ChatChunk,
   chatChunk,
   chatCompletion,
-  type EndData,
   orchestratorRoutes as routes,
-  type TokenData,
-  type ToolCall,
 } from "#shared/contracts/mod.ts";
 import { readSse } from "#shared/http/sse.ts";
 import { follow, type Harness, type Received, withHarness } from "./testing/harness.ts";
 import type { FakeWorker } from "./testing/fake_worker.ts";
+import { CALLS, FIRST, SCRIPT, SCRIPT_END, SECOND, wholeCall } from "./testing/scripted_answer.ts";
 
-const thought = { channel: "reasoning" } as const;
-const part = (index: number, first?: { id: string; name: string }) =>
-  ({ channel: "call", call: { index, ...first } }) as const;
-const FIRST = { id: "abcdefgh1", name: "find" };
-const SECOND = { id: "abcdefgh2", name: "server/list: all" };
-
-/** A thought, text, and two calls; some tokens are the text of several events. */
-const SCRIPT: readonly Omit<TokenData, "i">[] = [
-  { t: "Let me", ids: [1], ...thought },
-  { t: " see.", ids: [2, 3], ...thought },
-  { t: "I look: ", ids: [4] },
-  { t: "", ids: [5, 6], ...part(0, FIRST) },
-  { t: '{"id": 12345678901', ids: [7], ...part(0) },
-  { t: '23456789, "x": 1.0, "1": 0}', ids: [8], ...part(0) },
-  { t: "", ids: [], ...part(1, SECOND) },
-  { t: "{}", ids: [9], ...part(1) },
-];
-const call = ({ id, name }: typeof FIRST, given: string): ToolCall => ({
-  ...{ id, type: "function" },
-  function: { name, arguments: given },
-});
-const CALLS = [
-  call(FIRST, '{"id": 1234567890123456789, "x": 1.0, "1": 0}'),
-  call(SECOND, "{}"),
-];
-const END: Partial<EndData> = {
-  stop_reason: "TOOL_CALLS",
-  tool_calls: CALLS,
-  reasoning_tokens: 3,
-};
 const messages = [{ role: "user" as const, content: "hi" }];
 const task = { model: "counter", messages, max_tokens: 100, seed: 1 };
 
@@ -50,7 +18,7 @@ function withScript(
   test: (harness: Harness) => Promise<void>,
   say = (worker: FakeWorker) => {
     worker.script = SCRIPT;
-    worker.endFields = END;
+    worker.endFields = SCRIPT_END;
   },
 ): Promise<void> {
   return withHarness({}, async (harness) => {
@@ -178,7 +146,7 @@ Deno.test("a job that was cancelled in a call shows the call as far as it came",
     }
     const job = await client.call(routes.getTask, { params: { id } });
     assert.equal(job.status, "cancelled");
-    assert.deepEqual(job.tool_calls, [call(FIRST, SCRIPT[4]!.t)]);
+    assert.deepEqual(job.tool_calls, [wholeCall(FIRST, SCRIPT[4]!.t)]);
   }));
 
 Deno.test("calls of a worker that gives them only at the end reach a chat's stream there", () =>
@@ -217,8 +185,8 @@ Deno.test("a whole chat has thoughts, calls and their tokens in its usage", () =
 Deno.test("tokens of thinking are counted, and calls by what became of them", () =>
   withScript(async ({ url, events, pool }) => {
     const tools = [{ type: "function" as const, function: { name: "find" } }];
-    const cut = [CALLS[0]!, call(SECOND, '{"a')];
-    pool.only().endFields = { ...END, stop_reason: "MAX_TOKENS", tool_calls: cut };
+    const cut = [CALLS[0]!, wholeCall(SECOND, '{"a')];
+    pool.only().endFields = { ...SCRIPT_END, stop_reason: "MAX_TOKENS", tool_calls: cut };
     await events({ ...task, tools });
     pool.only().endFields = { stop_reason: "EOS" };
     await events({ ...task, tools });

@@ -5,6 +5,9 @@
  * @module
  */
 export * from "./activity.ts";
+export * from "./anthropic/dialect.ts";
+export * from "./anthropic/messages.ts";
+export * from "./anthropic/routes.ts";
 export * from "./common.ts";
 export * from "./dialect.ts";
 export * from "./events.ts";

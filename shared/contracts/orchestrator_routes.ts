@@ -13,6 +13,7 @@ import {
 } from "./job.ts";
 import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
+import { anthropicRoutes } from "./anthropic/routes.ts";
 import { llamaRoutes } from "./llamacpp/infill.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
@@ -361,6 +362,7 @@ export const orchestratorRoutes = {
     ],
   }),
   ...openaiRoutes,
+  ...anthropicRoutes,
   ...llamaRoutes,
   listKeys: defineRoute({
     method: "GET",

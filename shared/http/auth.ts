@@ -12,7 +12,7 @@ export function secretsEqual(a: string, b: string): boolean {
 }
 
 /**
- * Requires the token as a bearer token. Without a token everything is open, which
+ * Requires the token as the request's secret. Without a token everything is open, which
  * {@linkcode requireTokenOffLoopback} allows only on loopback.
  *
  * @param alsoToken Another token that is accepted too.
@@ -24,7 +24,7 @@ export function bearerAuth(
 ): (request: Request, role: Role) => undefined {
   return (request, role) => {
     if (role === "none" || token === undefined) return;
-    const given = requireBearer(request);
+    const given = requireSecret(request);
     const isOther = alsoToken !== undefined && secretsEqual(given, alsoToken);
     if (!secretsEqual(given, token) && !isOther) {
       throw new LlorchError("UNAUTHORIZED", "The bearer token is not valid");
@@ -32,20 +32,24 @@ export function bearerAuth(
   };
 }
 
-/** The secret in the `Authorization: Bearer …` header of a request. */
-export function bearerOf(request: Request): string | undefined {
-  return /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+/** The secret of a request: in `Authorization: Bearer …`, or in `x-api-key` as Anthropic's clients send it. */
+export function secretOf({ headers }: Request): string | undefined {
+  const bearer = /^Bearer (.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  return bearer ?? (headers.get("x-api-key") || undefined);
 }
 
 /**
- * The secret in the `Authorization: Bearer …` header of a request that must have one.
+ * The secret of a request that must have one.
  *
  * @throws {LlorchError} `UNAUTHORIZED`
  */
-export function requireBearer(request: Request): string {
-  const given = bearerOf(request);
+export function requireSecret(request: Request): string {
+  const given = secretOf(request);
   if (given !== undefined) return given;
-  throw new LlorchError("UNAUTHORIZED", "This route needs a key: Authorization: Bearer …");
+  throw new LlorchError(
+    "UNAUTHORIZED",
+    "This route needs a key: Authorization: Bearer … or x-api-key: …",
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from "#shared/clock.ts";
 import type { KeyLimits, KeyRole, Role } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
-import { bearerOf, requireBearer, secretsEqual } from "#shared/http/auth.ts";
+import { requireSecret, secretOf, secretsEqual } from "#shared/http/auth.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
@@ -112,7 +112,7 @@ export class Access {
   /** The API key of a call; undefined for the shared token, or if no token is needed. */
   async #rowOf(request: Request): Promise<KeyRow | undefined> {
     const { token, keys, metrics } = this.#deps;
-    const secret = bearerOf(request);
+    const secret = secretOf(request);
     if (secret !== undefined) return await this.#rowOfSecret(secret);
     if (token === undefined) return undefined;
     const cookie = sessionSecretOf(request);
@@ -124,7 +124,7 @@ export class Access {
       if (row) return row;
     }
     metrics.authFailures.inc({ reason: "missing" });
-    requireBearer(request);
+    requireSecret(request);
   }
 
   async #rowOfSecret(secret: string): Promise<KeyRow | undefined> {

@@ -8,8 +8,10 @@ export interface WorkerCall<R extends Route> {
   readonly input: RouteCall<R>;
   /** A worker that has not answered after this time hangs, in milliseconds. */
   readonly timeoutMs: number;
+  /** Tokens that the call evaluated. */
+  readonly tokensOf: (reply: RouteResult<R>) => number;
   /** Takes the reply, once. */
-  readonly onReply: (reply: RouteResult<R> & { readonly tokens: number }) => void;
+  readonly onReply: (reply: RouteResult<R>) => void;
 }
 
 /**
@@ -23,17 +25,15 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
     const started_at = new Date().toISOString();
     await onEvent({ event: "started", data: { job_id, worker_id: workerId, model, started_at } });
     try {
-      const { route, input, timeoutMs, onReply } = call;
-      const reply = await client.call(route, input, { signal, timeoutMs, correlationId }) as
-        & RouteResult<R>
-        & { readonly tokens: number };
+      const { route, input, timeoutMs, tokensOf, onReply } = call;
+      const reply = await client.call(route, input, { signal, timeoutMs, correlationId });
       // The attempt was fenced while it waited for the reply: another attempt answers.
       if (signal.aborted) return { kind: "lost", message: "the attempt was aborted" };
       onReply(reply);
       await onEvent({
         event: "end",
         data: {
-          tokens_in: reply.tokens,
+          tokens_in: tokensOf(reply),
           tokens_cached: 0,
           tokens_out: 0,
           ttft_ms: performance.now() - began,

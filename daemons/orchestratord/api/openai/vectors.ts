@@ -1,31 +1,25 @@
 import {
-  eventError,
   inputsOf,
   orchestratorRoutes as routes,
-  type Route,
-  type RouteCall,
-  type RouteResult,
   type TaskRequest,
   taskRequest,
   workerRoutes,
 } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
-import type { App, Call } from "#shared/http/app.ts";
+import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
-import { callAttempt } from "../../jobs/call_attempt.ts";
-import { followAll, submitAll } from "../dialect/choices.ts";
+import { askWorker } from "../dialect/ask_worker.ts";
 
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
     const { model, input, encoding_format } = call.body;
     const inputs = inputsOf(input);
-    const { embeddings, tokens } = await callWorker(
-      call,
-      taskFor(model, inputs),
-      workerRoutes.embed,
-      { body: { input: inputs } },
-    );
+    const { embeddings, tokens } = await askWorker(orchestrator, call, {
+      task: taskFor(model, inputs),
+      route: workerRoutes.embed,
+      input: { body: { input: inputs } },
+      tokensOf,
+    });
     return {
       object: "list" as const,
       model,
@@ -43,12 +37,12 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
     const documents = call.body.documents.map((each) =>
       typeof each === "string" ? each : each.text
     );
-    const { scores, tokens } = await callWorker(
-      call,
-      taskFor(model, documents.map((document) => query + document)),
-      workerRoutes.rerank,
-      { body: { query, documents } },
-    );
+    const { scores, tokens } = await askWorker(orchestrator, call, {
+      task: taskFor(model, documents.map((document) => query + document)),
+      route: workerRoutes.rerank,
+      input: { body: { query, documents } },
+      tokensOf,
+    });
     const results = scores
       .map((relevance_score, index) => ({
         index,
@@ -59,40 +53,9 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       .slice(0, top_n ?? undefined);
     return { model, results, usage: { prompt_tokens: tokens, total_tokens: tokens } };
   });
-
-  function callWorker<R extends Route>(
-    ...call: Parameters<typeof askWorker<R>>
-  ): Promise<RouteResult<R>> {
-    return orchestrator.openStreams.wait(() => askWorker(...call));
-  }
-
-  async function askWorker<R extends Route>(
-    { signal, correlationId, caller }: Pick<
-      Call<typeof routes.embeddings>,
-      "signal" | "correlationId" | "caller"
-    >,
-    task: TaskRequest,
-    route: R,
-    input: RouteCall<R>,
-  ): Promise<RouteResult<R>> {
-    let reply: RouteResult<R> | undefined;
-    const runAttempt = callAttempt({
-      route,
-      input,
-      timeoutMs: orchestrator.config.failover.call_ms,
-      onReply: (given) => reply = given,
-    });
-    const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
-    for await (const { items } of followAll(orchestrator, jobs, signal)) {
-      for (const item of items) {
-        if (item.kind !== "event" || item.event.event !== "error") continue;
-        throw eventError(item.event.data);
-      }
-    }
-    if (reply === undefined) throw new LlorchError("CANCELLED", "The client went away");
-    return reply;
-  }
 }
+
+const tokensOf = ({ tokens }: { readonly tokens: number }) => tokens;
 
 /** A task that stands for a call at admission and in the queue: its longest input, with one token to generate. */
 function taskFor(model: string, inputs: readonly (string | number[])[]): TaskRequest {

@@ -1,0 +1,41 @@
+import {
+  anthropicRoutes as routes,
+  offeredTools,
+  type RouteCall,
+  type TaskRequest,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
+import type { App } from "#shared/http/app.ts";
+import { defined } from "#shared/json.ts";
+import type { Orchestrator } from "../../service.ts";
+import { askWorker } from "../dialect/ask_worker.ts";
+import { toTask } from "../dialect/task.ts";
+import { promptFields } from "./prompt.ts";
+
+/** `POST /v1/messages/count_tokens`: a worker makes the prompt and counts it. */
+export function mountCountTokens(app: App, orchestrator: Orchestrator): void {
+  app.mount(routes.countTokens, async (call) => {
+    const task = toTask({ ...promptFields(call.body), max_tokens: 1 });
+    const { count } = await askWorker(orchestrator, call, {
+      task,
+      route: workerRoutes.tokenize,
+      input: { body: promptOf(task) },
+      // Nothing is evaluated.
+      tokensOf: () => 0,
+    });
+    return { input_tokens: count };
+  });
+}
+
+/** The fields of a task from which a worker makes its prompt. */
+function promptOf(task: TaskRequest): RouteCall<typeof workerRoutes.tokenize>["body"] {
+  const { messages, reasoning_effort, chat_template_kwargs, continue_final_message } = task;
+  const tools = offeredTools(task);
+  return defined({
+    messages,
+    tools: tools.length > 0 ? [...tools] : undefined,
+    reasoning_effort,
+    chat_template_kwargs,
+    continue_final_message,
+  });
+}

@@ -1,0 +1,199 @@
+import {
+  anthropicError,
+  anthropicRoutes as routes,
+  type ContentBlock,
+  type EndData,
+  eventError,
+  type MessageReply,
+  type MessagesEvent,
+  type MessagesRequest,
+  type StopReason,
+  type TaskRequest,
+} from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import { parseExactJson } from "#shared/exact_json.ts";
+import { defined, isRecord } from "#shared/json.ts";
+import { encodeSse, formatSse, SSE } from "#shared/http/sse.ts";
+import type { StreamItem } from "../../jobs/job_stream.ts";
+import {
+  AnswerBlocks,
+  type Block,
+  type BlockStep,
+  type WholeBlock,
+} from "../dialect/answer_blocks.ts";
+import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
+import { toTask } from "../dialect/task.ts";
+import { promptFields } from "./prompt.ts";
+
+const STOP_REASONS = {
+  EOS: "end_turn",
+  STOP_SEQUENCE: "stop_sequence",
+  MAX_TOKENS: "max_tokens",
+  TOOL_CALLS: "tool_use",
+} as const satisfies Record<StopReason, string>;
+
+/** Converts a request to its task. */
+export function messagesTask(body: MessagesRequest): TaskRequest {
+  return toTask({
+    ...promptFields(body),
+    max_tokens: body.max_tokens,
+    ...defined({
+      temperature: body.temperature ?? undefined,
+      top_p: body.top_p ?? undefined,
+      top_k: body.top_k ?? undefined,
+      stop: body.stop_sequences ?? undefined,
+    }),
+  });
+}
+
+/** Makes the events and the whole answer of `POST /v1/messages`. */
+export class MessagesTranslator implements Translator<MessagesEvent, MessageReply> {
+  readonly #head: Pick<MessageReply, "id" | "type" | "role" | "model">;
+  readonly #blocks = new AnswerBlocks();
+  #hasBegun = false;
+  #end: EndData | undefined;
+
+  constructor(jobId: string, { model }: Pick<MessagesRequest, "model">) {
+    this.#head = { id: `msg_${jobId}`, type: "message", role: "assistant", model };
+  }
+
+  take(_choice: number, item: StreamItem): MessagesEvent[] {
+    if (item.kind === "metrics") return [];
+    const { event } = item;
+    switch (event.event) {
+      case "queued":
+        return [];
+      case "started":
+        return this.#begin();
+      case "token":
+        return [...this.#begin(), ...this.#blocks.take(event).flatMap(eventsOf)];
+      case "end":
+        this.#end = event.data;
+        return [
+          ...this.#begin(),
+          ...this.#blocks.take(event).flatMap(eventsOf),
+          { type: "message_delta", ...this.#ended(event.data) },
+          { type: "message_stop" },
+        ];
+      case "error":
+        throw eventError(event.data);
+    }
+  }
+
+  whole(): MessageReply {
+    if (!this.#end) throw new LlorchError("CANCELLED", "The client went away");
+    const { delta, usage } = this.#ended(this.#end);
+    return { ...this.#head, content: this.#blocks.blocks.map(wholeBlock), ...delta, usage };
+  }
+
+  /** The event that comes first; what was evaluated, and what was cached, is known at the end only. */
+  #begin(): MessagesEvent[] {
+    if (this.#hasBegun) return [];
+    this.#hasBegun = true;
+    const cache = { cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+    const message = {
+      ...this.#head,
+      content: [],
+      stop_reason: null,
+      stop_sequence: null,
+      usage: { input_tokens: 0, ...cache, output_tokens: 0 },
+    };
+    return [{ type: "message_start", message }];
+  }
+
+  #ended({ stop_reason, tokens_in, tokens_cached, tokens_out }: EndData) {
+    return {
+      delta: { stop_reason: STOP_REASONS[stop_reason], stop_sequence: null },
+      usage: {
+        input_tokens: tokens_in - tokens_cached,
+        cache_creation_input_tokens: 0,
+        cache_read_input_tokens: tokens_cached,
+        output_tokens: tokens_out,
+      },
+    };
+  }
+}
+
+function eventsOf(step: BlockStep): MessagesEvent[] {
+  const { block } = step;
+  const { index } = block;
+  switch (step.step) {
+    case "open": {
+      const begun: MessagesEvent = {
+        type: "content_block_start",
+        index,
+        content_block: emptyBlock(block),
+      };
+      return index === 0 ? [begun, { type: "ping" }] : [begun];
+    }
+    case "more":
+      return step.text === ""
+        ? []
+        : [{ type: "content_block_delta", index, delta: deltaOf(block, step.text) }];
+    case "close":
+      return [{ type: "content_block_stop", index }];
+  }
+}
+
+function emptyBlock(block: Block): ContentBlock {
+  switch (block.kind) {
+    case "text":
+      return { type: "text", text: "" };
+    case "reasoning":
+      return { type: "thinking", thinking: "", signature: "" };
+    case "call":
+      return { type: "tool_use", id: block.id, name: block.name, input: {} };
+  }
+}
+
+function deltaOf({ kind }: Block, text: string) {
+  switch (kind) {
+    case "text":
+      return { type: "text_delta" as const, text };
+    case "reasoning":
+      return { type: "thinking_delta" as const, thinking: text };
+    case "call":
+      return { type: "input_json_delta" as const, partial_json: text };
+  }
+}
+
+function wholeBlock(block: WholeBlock): ContentBlock {
+  const empty = emptyBlock(block);
+  switch (empty.type) {
+    case "text":
+      return { ...empty, text: block.text };
+    case "thinking":
+      return { ...empty, thinking: block.text };
+    case "tool_use":
+      return { ...empty, input: inputOf(block.text) };
+  }
+}
+
+/** The arguments of a call; empty for a call that was cut, which has no object yet. */
+function inputOf(text: string): Record<string, unknown> {
+  try {
+    const value = parseExactJson(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const PING = encodeSse("ping", { type: "ping" });
+
+/** Writes events under the name of their type. */
+const writer: ChunkWriter<MessagesEvent> = {
+  format: { ...SSE, keepAlive: PING },
+  frame: (events) =>
+    new TextEncoder().encode(events.map((event) => formatSse(event.type, event)).join("")),
+  errorFrame: (error) => encodeSse("error", anthropicError(error)),
+};
+
+/** `POST /v1/messages`. */
+export const messages: Operation<typeof routes.messages, MessagesEvent> = {
+  route: routes.messages,
+  tasks: (body) => [messagesTask(body)],
+  isStream: (body) => body.stream === true,
+  translator: ({ id }, body) => new MessagesTranslator(id, body),
+  writer,
+};

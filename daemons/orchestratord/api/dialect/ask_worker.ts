@@ -1,0 +1,57 @@
+import {
+  eventError,
+  type Route,
+  type RouteCall,
+  type RouteResult,
+  type TaskRequest,
+} from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { Caller } from "#shared/http/app.ts";
+import { callAttempt } from "../../jobs/call_attempt.ts";
+import type { Orchestrator } from "../../service.ts";
+import { followAll, submitAll } from "./choices.ts";
+
+/** A call of a worker that answers a whole request. */
+export interface WorkerQuestion<R extends Route> {
+  /** Stands for the call at admission and in the queue. */
+  readonly task: TaskRequest;
+  readonly route: R;
+  readonly input: RouteCall<R>;
+  /** Tokens that the call evaluated. */
+  readonly tokensOf: (reply: RouteResult<R>) => number;
+}
+
+/** What a request says of its client. */
+interface Asking {
+  readonly signal: AbortSignal;
+  readonly correlationId: string;
+  readonly caller: Caller | undefined;
+}
+
+/**
+ * Asks a worker of the task's model, as a job that is not stored and consists of one call.
+ *
+ * @throws {LlorchError} the job's error; `NOT_READY` if too many clients wait already
+ */
+export async function askWorker<R extends Route>(
+  orchestrator: Orchestrator,
+  { signal, correlationId, caller }: Asking,
+  { task, route, input, tokensOf }: WorkerQuestion<R>,
+): Promise<RouteResult<R>> {
+  const answer: RouteResult<R>[] = [];
+  const timeoutMs = orchestrator.config.failover.call_ms;
+  const onReply = (reply: RouteResult<R>) => answer.push(reply);
+  const runAttempt = callAttempt({ route, input, timeoutMs, tokensOf, onReply });
+  return await orchestrator.openStreams.wait(async () => {
+    const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
+    for await (const { items } of followAll(orchestrator, jobs, signal)) {
+      for (const item of items) {
+        if (item.kind !== "event" || item.event.event !== "error") continue;
+        throw eventError(item.event.data);
+      }
+    }
+    const [reply] = answer;
+    if (reply === undefined) throw new LlorchError("CANCELLED", "The client went away");
+    return reply;
+  });
+}

@@ -1,0 +1,254 @@
+/**
+ * All dialects give the same answer: text, thoughts, calls, how it ended, and usage; also when a
+ * worker dies in the middle.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { chatChunk, chatCompletion, messageReply, messagesEvent } from "#shared/contracts/mod.ts";
+import { readSse } from "#shared/http/sse.ts";
+import type { FakeWorker } from "./testing/fake_worker.ts";
+import { type Harness, withHarness } from "./testing/harness.ts";
+import { CALLS, FIRST, SCRIPT, SCRIPT_END, SECOND, wholeCall } from "./testing/scripted_answer.ts";
+
+/** What an answer says, in no dialect. */
+interface Answer {
+  text: string;
+  thoughts: string;
+  calls: { id: string; name: string; arguments: string }[];
+  end: string | null;
+  /** Tokens of the prompt, those of them that were cached, and those of the answer. */
+  usage: readonly [number, number, number];
+}
+
+/** How a dialect asks and answers. */
+interface DialectUnderTest {
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly ends: { readonly calls: string; readonly length: string; readonly stop: string };
+  whole(reply: unknown): Answer;
+  /** Adds the data of an event. */
+  add(answer: Answer, data: string): void;
+}
+
+const messages = [{ role: "user", content: "hi" }];
+const empty = (): Answer => ({ text: "", thoughts: "", calls: [], end: null, usage: [0, 0, 0] });
+
+/** Arguments as JSON writes them: some dialects give objects. */
+const plain = (text: string) => JSON.stringify(JSON.parse(text));
+
+const dialects: Record<string, DialectUnderTest> = {
+  chat: {
+    path: "/v1/chat/completions",
+    body: { messages, max_tokens: 100, stream_options: { include_usage: true } },
+    ends: { calls: "tool_calls", length: "length", stop: "stop" },
+    whole(reply) {
+      const { choices: [choice], usage } = chatCompletion.parse(reply);
+      const { content, reasoning_content, tool_calls } = choice!.message;
+      return {
+        text: content ?? "",
+        thoughts: reasoning_content ?? "",
+        calls: (tool_calls ?? []).map(({ id, function: call }) => ({ id, ...call })),
+        end: choice!.finish_reason,
+        usage: [
+          usage.prompt_tokens,
+          usage.prompt_tokens_details.cached_tokens,
+          usage.completion_tokens,
+        ],
+      };
+    },
+    add(answer, data) {
+      if (data === "[DONE]") return;
+      const { choices: [choice], usage } = chatChunk.parse(JSON.parse(data));
+      if (usage) {
+        answer.usage = [
+          usage.prompt_tokens,
+          usage.prompt_tokens_details.cached_tokens,
+          usage.completion_tokens,
+        ];
+      }
+      if (!choice) return;
+      answer.text += choice.delta.content ?? "";
+      answer.thoughts += choice.delta.reasoning_content ?? "";
+      for (const { index, id, function: part } of choice.delta.tool_calls ?? []) {
+        answer.calls[index] ??= { id: id!, name: part.name!, arguments: "" };
+        answer.calls[index].arguments += part.arguments;
+      }
+      answer.end = choice.finish_reason;
+    },
+  },
+  messages: {
+    path: "/v1/messages",
+    body: { messages, max_tokens: 100 },
+    ends: { calls: "tool_use", length: "max_tokens", stop: "end_turn" },
+    whole(reply) {
+      const { content, stop_reason, usage } = messageReply.parse(reply);
+      const answer = empty();
+      for (const block of content) {
+        if (block.type === "text") answer.text += block.text;
+        else if (block.type === "thinking") answer.thoughts += block.thinking;
+        else {
+          const { id, name, input } = block;
+          answer.calls.push({ id, name, arguments: JSON.stringify(input) });
+        }
+      }
+      const cached = usage.cache_read_input_tokens;
+      return {
+        ...answer,
+        end: stop_reason,
+        usage: [usage.input_tokens + cached, cached, usage.output_tokens],
+      };
+    },
+    add(answer, data) {
+      const event = messagesEvent.parse(JSON.parse(data));
+      if (event.type === "content_block_start" && event.content_block.type === "tool_use") {
+        const { id, name } = event.content_block;
+        answer.calls.push({ id, name, arguments: "" });
+      } else if (event.type === "content_block_delta") {
+        const { delta } = event;
+        if (delta.type === "text_delta") answer.text += delta.text;
+        else if (delta.type === "thinking_delta") answer.thoughts += delta.thinking;
+        else answer.calls.at(-1)!.arguments += delta.partial_json;
+      } else if (event.type === "message_delta") {
+        answer.end = event.delta.stop_reason;
+        const { input_tokens, cache_read_input_tokens: cached, output_tokens } = event.usage;
+        answer.usage = [input_tokens + cached, cached, output_tokens];
+      }
+    },
+  },
+};
+
+const ask = ({ url }: Harness, { path, body }: DialectUnderTest, more: object = {}) =>
+  fetch(url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "counter", ...body, ...more }),
+  });
+
+/** The data of all events of a streamed answer. */
+async function eventsOf(
+  harness: Harness,
+  dialect: DialectUnderTest,
+  onEvent: (data: string) => void = () => {},
+): Promise<string[]> {
+  const reply = await ask(harness, dialect, { stream: true });
+  const events: string[] = [];
+  for await (const { data } of readSse(reply.body!)) {
+    events.push(data);
+    onEvent(data);
+  }
+  return events;
+}
+
+async function streamed(harness: Harness, dialect: DialectUnderTest): Promise<Answer> {
+  const answer = empty();
+  for (const data of await eventsOf(harness, dialect)) dialect.add(answer, data);
+  return answer;
+}
+
+const withPlainCalls = (answer: Answer): Answer => ({
+  ...answer,
+  calls: answer.calls.map((call) => ({ ...call, arguments: plain(call.arguments) })),
+});
+
+/** Runs a test with workers that say what `say` sets. */
+const withWorkers = (
+  say: (worker: FakeWorker) => void,
+  test: (harness: Harness) => Promise<void>,
+) =>
+  withHarness({}, async (harness) => {
+    harness.pool.onSpawn = (_, worker) => say(worker);
+    await harness.events({ model: "counter", messages: [{ role: "user", content: "hi" }] });
+    await test(harness);
+  });
+
+/** How much an answer says. */
+const weightOf = ({ text, thoughts, calls }: Answer) =>
+  calls.reduce((sum, call) => sum + 1 + call.arguments.length, text.length + thoughts.length);
+
+/** How much the first events of {@linkcode SCRIPT} say. */
+const weight = (events: number) =>
+  SCRIPT.slice(0, events).reduce((sum, { t, call }) => sum + t.length + (call?.id ? 1 : 0), 0);
+
+const ENDS = { tokens_in: 9, tokens_cached: 4 };
+const saysScript = (worker: FakeWorker) => {
+  worker.script = SCRIPT;
+  worker.endFields = { ...SCRIPT_END, ...ENDS };
+};
+
+for (const [name, dialect] of Object.entries(dialects)) {
+  Deno.test(`${name}: thoughts, text, calls and usage, whole and streamed`, () =>
+    withWorkers(saysScript, async (harness) => {
+      const expected: Answer = {
+        text: "I look: ",
+        thoughts: "Let me see.",
+        calls: CALLS.map(({ id, function: call }) => ({ id, ...call })),
+        end: dialect.ends.calls,
+        usage: [9, 4, 9],
+      };
+      assert.deepEqual(await streamed(harness, dialect), expected);
+      const reply = await (await ask(harness, dialect)).json();
+      assert.deepEqual(withPlainCalls(dialect.whole(reply)), withPlainCalls(expected));
+    }));
+
+  Deno.test(`${name}: a plain answer ends as its model ended it`, () =>
+    withWorkers((worker) => {
+      worker.script = [{ t: "a", ids: [1] }, { t: "b", ids: [2] }];
+      worker.endFields = { ...ENDS, stop_reason: "EOS" };
+    }, async (harness) => {
+      const usage = [9, 4, 2] as const;
+      const expected = { ...empty(), text: "ab", end: dialect.ends.stop, usage };
+      assert.deepEqual(await streamed(harness, dialect), expected);
+      assert.deepEqual(dialect.whole(await (await ask(harness, dialect)).json()), expected);
+    }));
+
+  Deno.test(`${name}: a call that was cut is there as far as it came`, () =>
+    withWorkers((worker) => {
+      worker.script = SCRIPT.slice(0, 5);
+      const cut = wholeCall(FIRST, SCRIPT[4]!.t);
+      worker.endFields = { ...ENDS, stop_reason: "MAX_TOKENS", tool_calls: [cut] };
+    }, async (harness) => {
+      const { calls, end } = await streamed(harness, dialect);
+      assert.deepEqual([calls, end], [
+        [{ ...FIRST, arguments: SCRIPT[4]!.t }],
+        dialect.ends.length,
+      ]);
+      const whole = dialect.whole(await (await ask(harness, dialect)).json());
+      assert.deepEqual([whole.calls[0]?.name, whole.end], [FIRST.name, dialect.ends.length]);
+    }));
+
+  Deno.test(`${name}: calls that a worker gives only at the end are streamed there`, () =>
+    withWorkers((worker) => {
+      worker.script = [{ t: "\n", ids: [1] }];
+      worker.endFields = { ...SCRIPT_END, ...ENDS };
+    }, async (harness) => {
+      const { calls, text } = await streamed(harness, dialect);
+      assert.deepEqual(calls.map((call) => call.name), [FIRST.name, SECOND.name]);
+      assert.equal(text.trim(), "");
+      assert.equal(dialect.whole(await (await ask(harness, dialect)).json()).text, "");
+    }));
+
+  Deno.test(`${name}: a worker that dies in the middle changes no byte of the stream`, () =>
+    withWorkers(saysScript, async (harness) => {
+      // Ids and times are those of the job.
+      const lasting = (events: readonly string[]) =>
+        events.map((data) =>
+          data.replace(/"(?:id|item_id|created|created_at)":("[^"]*"|\d+)/g, "")
+        );
+      const expected = lasting(await eventsOf(harness, dialect));
+      for (const said of [1, 2, 4, 5, 7]) {
+        const { pool } = harness;
+        pool.only().allow(said);
+        const answer = empty();
+        let hasDied = false;
+        const events = await eventsOf(harness, dialect, (data) => {
+          dialect.add(answer, data);
+          if (hasDied || weightOf(answer) < weight(said)) return;
+          hasDied = true;
+          for (const id of pool.workers.keys()) void pool.crash(id);
+        });
+        assert.ok(hasDied);
+        assert.deepEqual(lasting(events), expected, `after ${said} events`);
+      }
+    }));
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { type ErrorCode, LlorchError } from "../../errors.ts";
+import { errorCode } from "../common.ts";
+import type { Dialect } from "../dialect.ts";
+
+/** The `type` that Anthropic's clients expect with a status; others are `api_error`. */
+const TYPES: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  405: "invalid_request_error",
+  409: "invalid_request_error",
+  410: "not_found_error",
+  413: "request_too_large",
+  415: "invalid_request_error",
+  422: "invalid_request_error",
+  429: "rate_limit_error",
+  431: "request_too_large",
+  499: "invalid_request_error",
+  503: "overloaded_error",
+  504: "timeout_error",
+};
+
+/** Error body of the routes of Anthropic's API, with llorch's code beside. */
+export const anthropicErrorBody = z.object({
+  type: z.literal("error"),
+  error: z.object({ type: z.string(), message: z.string(), code: errorCode }),
+  request_id: z.string().nullable(),
+}).meta({ id: "AnthropicError" });
+
+/** Anthropic's API: `/v1/messages`. */
+export const anthropicDialect: Dialect = {
+  name: "anthropic",
+  errorBody: anthropicErrorBody,
+  writeError(error, correlationId) {
+    return {
+      body: anthropicError(error, correlationId),
+      // Without it, Anthropic's clients would try again after any 409 or 5xx.
+      headers: { "x-should-retry": String(error.retriable), "request-id": correlationId },
+    };
+  },
+  readError(body) {
+    const parsed = anthropicErrorBody.safeParse(body);
+    if (!parsed.success) return undefined;
+    return new LlorchError(parsed.data.error.code, parsed.data.error.message);
+  },
+};
+
+/** An error's body, which is also the data of a stream's `error` event. */
+export function anthropicError(
+  { code, message, status }: Pick<LlorchError, "message" | "status"> & { code: ErrorCode },
+  correlationId: string | null = null,
+): z.output<typeof anthropicErrorBody> {
+  const type = TYPES[status] ?? "api_error";
+  return { type: "error", error: { type, message, code }, request_id: correlationId };
+}
