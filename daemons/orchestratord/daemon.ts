@@ -19,6 +19,7 @@ import { mountKeys } from "./api/keys.ts";
 import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
+import { mountResponses } from "./api/responses/mount.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountModels } from "./api/models.ts";
 import { mountSession } from "./api/session.ts";
@@ -266,6 +267,7 @@ async function openParts(
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
+  mountResponses(app, orchestrator);
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
 

@@ -5,7 +5,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { chatChunk, chatCompletion, messageReply, messagesEvent } from "#shared/contracts/mod.ts";
+import {
+  chatChunk,
+  chatCompletion,
+  messageReply,
+  messagesEvent,
+  response,
+  responseEvent,
+  type ResponseObject,
+} from "#shared/contracts/mod.ts";
 import { readSse } from "#shared/http/sse.ts";
 import type { FakeWorker } from "./testing/fake_worker.ts";
 import { type Harness, withHarness } from "./testing/harness.ts";
@@ -29,6 +37,28 @@ interface DialectUnderTest {
   whole(reply: unknown): Answer;
   /** Adds the data of an event. */
   add(answer: Answer, data: string): void;
+}
+
+/** What a response says. */
+function wholeResponse({ output, status, usage }: ResponseObject): Answer {
+  const answer = empty();
+  for (const item of output) {
+    if (item.type === "message") answer.text += item.content.map(({ text }) => text).join("");
+    else if (item.type === "reasoning") {
+      answer.thoughts += item.content.map(({ text }) => text).join("");
+    } else {
+      answer.calls.push({ id: item.call_id, name: item.name, arguments: item.arguments });
+    }
+  }
+  return {
+    ...answer,
+    end: status,
+    usage: [
+      usage!.input_tokens,
+      usage!.input_tokens_details.cached_tokens,
+      usage!.output_tokens,
+    ],
+  };
 }
 
 const messages = [{ role: "user", content: "hi" }];
@@ -113,6 +143,41 @@ const dialects: Record<string, DialectUnderTest> = {
         answer.end = event.delta.stop_reason;
         const { input_tokens, cache_read_input_tokens: cached, output_tokens } = event.usage;
         answer.usage = [input_tokens + cached, cached, output_tokens];
+      }
+    },
+  },
+  responses: {
+    path: "/v1/responses",
+    body: { input: "hi", max_output_tokens: 100 },
+    ends: { calls: "completed", length: "incomplete", stop: "completed" },
+    whole: (reply) => wholeResponse(response.parse(reply)),
+    add(answer, data) {
+      const event = responseEvent.parse(JSON.parse(data));
+      switch (event.type) {
+        case "response.output_item.added":
+          if (event.item.type !== "function_call") return;
+          answer.calls.push({ id: event.item.call_id, name: event.item.name, arguments: "" });
+          return;
+        case "response.output_text.delta":
+          answer.text += event.delta;
+          return;
+        case "response.reasoning_text.delta":
+          answer.thoughts += event.delta;
+          return;
+        case "response.function_call_arguments.delta":
+          answer.calls.at(-1)!.arguments += event.delta;
+          return;
+        case "response.completed":
+        case "response.incomplete": {
+          const { text, thoughts, calls, end, usage } = wholeResponse(event.response);
+          // The last event has all that came before.
+          assert.deepEqual({ text, thoughts, calls }, {
+            text: answer.text,
+            thoughts: answer.thoughts,
+            calls: answer.calls,
+          });
+          Object.assign(answer, { end, usage });
+        }
       }
     },
   },

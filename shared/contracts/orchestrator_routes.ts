@@ -25,6 +25,7 @@ import {
   poolState,
   reloadRequest,
 } from "./pool.ts";
+import { responsesRoutes } from "./responses/routes.ts";
 import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { sessionView, signIn } from "./session.ts";
@@ -362,6 +363,7 @@ export const orchestratorRoutes = {
     ],
   }),
   ...openaiRoutes,
+  ...responsesRoutes,
   ...anthropicRoutes,
   ...llamaRoutes,
   listKeys: defineRoute({

@@ -113,7 +113,11 @@ Deno.test("thinking, effort and the form of the answer are passed on", () => {
   assert.deepEqual(thinks(undefined), [undefined, undefined, undefined]);
   assert.deepEqual(thinks({ type: "disabled" }), ["none", undefined, undefined]);
   assert.deepEqual(thinks({ type: "enabled", budget_tokens: 2048 }), [undefined, 2048, on]);
-  assert.deepEqual(thinks({ type: "adaptive" }, { effort: "max" }), ["xhigh", undefined, undefined]);
+  assert.deepEqual(thinks({ type: "adaptive" }, { effort: "max" }), [
+    "xhigh",
+    undefined,
+    undefined,
+  ]);
   const schema = { type: "object" };
   const held = task({ output_config: { format: { type: "json_schema", schema } } });
   assert.deepEqual([held.json_schema, held.json_schema_strict], [schema, true]);

@@ -6,10 +6,10 @@ import {
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { Caller } from "#shared/http/app.ts";
 import { callAttempt } from "../../jobs/call_attempt.ts";
 import type { Orchestrator } from "../../service.ts";
 import { followAll, submitAll } from "./choices.ts";
+import type { Asking } from "./serve.ts";
 
 /** A call of a worker that answers a whole request. */
 export interface WorkerQuestion<R extends Route> {
@@ -19,13 +19,6 @@ export interface WorkerQuestion<R extends Route> {
   readonly input: RouteCall<R>;
   /** Tokens that the call evaluated. */
   readonly tokensOf: (reply: RouteResult<R>) => number;
-}
-
-/** What a request says of its client. */
-interface Asking {
-  readonly signal: AbortSignal;
-  readonly correlationId: string;
-  readonly caller: Caller | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Route, RouteInput, RouteReply, TaskRequest } from "#shared/contracts/mod.ts";
+import type { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { LiveJob } from "../../jobs/live_job.ts";
 import type { StreamWriter } from "../../open_streams.ts";
@@ -28,6 +29,10 @@ export interface Translator<Chunk, Whole> {
   take(choice: number, item: StreamItem): readonly Chunk[];
   /** The whole answer, once all jobs have ended. */
   whole(): Whole;
+  /** Does what must be done before the chunks of a job's end are sent. */
+  settle?(): Promise<void>;
+  /** The chunks that end a stream that failed; absent: the writer's error frame ends it. */
+  fail?(error: LlorchError): readonly Chunk[];
 }
 
 /** How a dialect writes the chunks of a stream. */

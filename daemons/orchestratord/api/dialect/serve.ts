@@ -1,10 +1,33 @@
-import type { Route, RouteReply } from "#shared/contracts/mod.ts";
+import {
+  isTerminal,
+  type Route,
+  type RouteReply,
+  type TaskRequest,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import type { App, Call } from "#shared/http/app.ts";
+import type { App, Caller } from "#shared/http/app.ts";
+import type { LiveJob } from "../../jobs/live_job.ts";
 import type { Orchestrator } from "../../service.ts";
 import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
 import type { ChunkWriter, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
+
+/** How one request is answered. */
+export interface Answering<Chunk, Whole> {
+  readonly tasks: readonly TaskRequest[];
+  /** Whether the reply is a stream of chunks instead of one body. */
+  readonly isStream: boolean;
+  translator(first: LiveJob): Translator<Chunk, Whole>;
+  readonly writer: ChunkWriter<Chunk>;
+}
+
+/** What is known of the client that asks. */
+export interface Asking {
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+  readonly correlationId: string;
+  readonly caller: Caller | undefined;
+}
 
 /** Mounts an operation. Its jobs are not stored, and are cancelled when the client leaves. */
 export function serve<R extends Route, Chunk>(
@@ -12,36 +35,54 @@ export function serve<R extends Route, Chunk>(
   orchestrator: Orchestrator,
   operation: Operation<R, Chunk>,
 ): void {
-  const { config, openStreams } = orchestrator;
-  const { route, writer } = operation;
-
-  app.mount<R>(route, async (call: Call<R>): Promise<RouteReply<R> | Response> => {
-    const { body, signal } = call;
-    const tasks = operation.tasks(body);
-    const begin = async () => {
-      const jobs = await submitAll(orchestrator, tasks, call);
-      const batches = followAll(orchestrator, jobs, signal);
-      return { translator: operation.translator(jobs[0]!, body), batches };
-    };
-    if (operation.isStream(body)) {
-      return await openStreams.place(signal, async (close) => {
-        const { translator, batches } = await begin();
-        // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
-        const started = await startOrTimeout(batches, config.streams.first_byte_ms);
-        return openStreams.reply(frames(started, translator, writer), close, writer);
-      });
-    }
-    return await openStreams.wait(async () => {
-      const { translator, batches } = await begin();
-      for await (const { choice, items } of batches) {
-        for (const item of items) translator.take(choice, item);
-      }
-      return translator.whole();
+  app.mount<R>(operation.route, async (call): Promise<RouteReply<R> | Response> => {
+    const { body } = call;
+    return await answer<Chunk, RouteReply<R>>(orchestrator, call, {
+      tasks: operation.tasks(body),
+      isStream: operation.isStream(body),
+      translator: (first) => operation.translator(first, body),
+      writer: operation.writer,
     });
   });
 }
 
-async function* frames<Chunk>(
+/**
+ * Answers a request by jobs that are not stored, and are cancelled when the client leaves.
+ *
+ * @throws {LlorchError} the error of a job, unless the stream has begun
+ */
+export async function answer<Chunk, Whole>(
+  orchestrator: Orchestrator,
+  asking: Asking,
+  { tasks, isStream, translator: make, writer }: Answering<Chunk, Whole>,
+): Promise<Whole | Response> {
+  const { config, openStreams } = orchestrator;
+  const { signal } = asking;
+  const begin = async () => {
+    const jobs = await submitAll(orchestrator, tasks, asking);
+    const batches = followAll(orchestrator, jobs, signal);
+    return { translator: make(jobs[0]!), batches };
+  };
+  if (isStream) {
+    return await openStreams.place(signal, async (close) => {
+      const { translator, batches } = await begin();
+      // A failure before the first byte can be an HTTP status. If loading takes longer, the stream opens first.
+      const started = await startOrTimeout(batches, config.streams.first_byte_ms);
+      return openStreams.reply(frames(started, translator, writer), close, writer);
+    });
+  }
+  return await openStreams.wait(async () => {
+    const { translator, batches } = await begin();
+    for await (const { choice, items } of batches) {
+      for (const item of items) translator.take(choice, item);
+    }
+    await translator.settle?.();
+    return translator.whole();
+  });
+}
+
+/** The frames of a stream of chunks. */
+export async function* frames<Chunk>(
   batches: AsyncGenerator<ChoiceItems>,
   translator: Translator<Chunk, unknown>,
   writer: ChunkWriter<Chunk>,
@@ -49,7 +90,10 @@ async function* frames<Chunk>(
   let chunks: Chunk[] = [];
   try {
     for await (const { choice, items } of batches) {
-      for (const item of items) chunks.push(...translator.take(choice, item));
+      for (const item of items) {
+        chunks.push(...translator.take(choice, item));
+        if (item.kind === "event" && isTerminal(item.event)) await translator.settle?.();
+      }
       if (chunks.length === 0) continue;
       yield writer.frame(chunks);
       chunks = [];
@@ -57,8 +101,10 @@ async function* frames<Chunk>(
     if (writer.endFrame) yield writer.endFrame;
   } catch (error) {
     if (!(error instanceof LlorchError)) throw error;
+    const failed = translator.fail?.(error);
     // Chunks that came together with the error are sent before it.
+    if (failed) chunks.push(...failed);
     if (chunks.length > 0) yield writer.frame(chunks);
-    yield writer.errorFrame(error);
+    if (!failed) yield writer.errorFrame(error);
   }
 }

@@ -1,0 +1,109 @@
+import type { InputItem, Message, TextPart } from "#shared/contracts/mod.ts";
+import { invalidRequest } from "#shared/errors.ts";
+
+/** An item of a conversation, of which none is only a reference. */
+export type Item = Exclude<InputItem, { type: "item_reference" }>;
+
+/** A turn of the assistant that is being put together: thoughts, text and calls are items of their own. */
+interface Draft {
+  thoughts: string[];
+  texts: string[];
+  calls: NonNullable<Extract<Message, { role: "assistant" }>["tool_calls"]>;
+}
+
+/** The messages of a conversation of items. */
+export function messagesOf(items: readonly Item[], instructions?: string | null): Message[] {
+  const messages: Message[] = instructions ? [{ role: "system", content: instructions }] : [];
+  let draft: Draft | undefined;
+  const flush = () => {
+    if (draft) messages.push(turnOf(draft));
+    draft = undefined;
+  };
+  /** The draft, a new one if what comes next cannot belong to the turn so far. */
+  const next = (startsTurn: boolean): Draft => {
+    if (startsTurn) flush();
+    return draft ??= { thoughts: [], texts: [], calls: [] };
+  };
+  for (const item of items) {
+    switch (item.type) {
+      case "reasoning":
+        next((draft?.calls.length ?? 0) > 0).thoughts.push(...thoughtsOf(item));
+        break;
+      case "function_call":
+        next(false).calls.push(call(item.call_id, item.name, item.arguments));
+        break;
+      case "custom_tool_call":
+        next(false).calls.push(
+          call(item.call_id, item.name, JSON.stringify({ input: item.input })),
+        );
+        break;
+      case "function_call_output":
+      case "custom_tool_call_output":
+        flush();
+        messages.push({
+          role: "tool",
+          content: textOf(item.output),
+          tool_call_id: item.call_id,
+        });
+        break;
+      case "message":
+        if (item.role === "assistant") {
+          next((draft?.calls.length ?? 0) > 0).texts.push(textOf(item.content));
+          break;
+        }
+        flush();
+        messages.push({
+          role: item.role === "developer" ? "system" : item.role,
+          content: textOf(item.content),
+        });
+    }
+  }
+  flush();
+  return messages;
+}
+
+/**
+ * The items of a request, references replaced by what they name.
+ *
+ * @param known Earlier items by their ids.
+ * @throws {LlorchError} `INVALID_REQUEST` for a reference to an item that is not known
+ */
+export function itemsOf(
+  input: string | readonly InputItem[],
+  known: ReadonlyMap<string, Item>,
+): Item[] {
+  if (typeof input === "string") return [{ type: "message", role: "user", content: input }];
+  return input.map((item, index) => {
+    if (item.type !== "item_reference") return item;
+    const named = known.get(item.id);
+    if (named) return named;
+    throw invalidRequest([{
+      field: `input.${index}.id`,
+      message: `there is no item "${item.id.slice(0, 64)}" in previous_response_id's conversation`,
+    }]);
+  });
+}
+
+function turnOf({ thoughts, texts, calls }: Draft): Message {
+  return {
+    role: "assistant",
+    content: texts.join("\n"),
+    ...(thoughts.length > 0 ? { reasoning_content: thoughts.join("\n") } : {}),
+    ...(calls.length > 0 ? { tool_calls: calls } : {}),
+  };
+}
+
+function call(id: string, name: string, text: string): Draft["calls"][number] {
+  return { id, type: "function", function: { name, arguments: text } };
+}
+
+/** The texts of a thought, or of its summary if its maker shows no more. */
+function thoughtsOf({ content, summary }: Extract<Item, { type: "reasoning" }>): string[] {
+  const parts = content?.length ? content : summary ?? [];
+  return parts.map(({ text }) => text);
+}
+
+function textOf(content: string | readonly TextPart[]): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => part.type === "refusal" ? part.refusal : part.text).join("\n");
+}

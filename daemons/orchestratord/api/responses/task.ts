@@ -1,0 +1,98 @@
+import {
+  flatFunction,
+  type Message,
+  type ResponsesRequest,
+  type TaskRequest,
+  type TaskRequestInput,
+  type Tool,
+} from "#shared/contracts/mod.ts";
+import { invalidRequest } from "#shared/errors.ts";
+import { defined } from "#shared/json.ts";
+import { toTask } from "../dialect/task.ts";
+
+/** `include` of a client that wants probabilities. */
+const LOGPROBS = "message.output_text.logprobs";
+
+/** Converts a request to its task. */
+export function responseTask(body: ResponsesRequest, messages: readonly Message[]): TaskRequest {
+  const given: Record<string, unknown> = {
+    model: body.model,
+    messages,
+    max_tokens: body.max_output_tokens,
+    ...toolFields(body),
+    parallel_tool_calls: body.parallel_tool_calls,
+    ...schemaFields(body.text?.format),
+    reasoning_effort: body.reasoning?.effort,
+    reasoning_budget_tokens: body.reasoning_budget_tokens,
+    chat_template_kwargs: body.chat_template_kwargs,
+    temperature: body.temperature,
+    top_p: body.top_p,
+    top_k: body.top_k,
+    min_p: body.min_p,
+    repetition_penalty: body.repetition_penalty,
+    frequency_penalty: body.frequency_penalty,
+    presence_penalty: body.presence_penalty,
+    stop: body.stop,
+    // OpenAI allows any integer; ours have 32 bits, unsigned.
+    seed: body.seed === -1 || body.seed == null
+      ? undefined
+      : Number(BigInt.asUintN(32, BigInt(body.seed))),
+    logprobs: wantsLogprobs(body) ? body.top_logprobs ?? 0 : undefined,
+  };
+  const present = Object.entries(given).filter(([, value]) =>
+    value !== undefined && value !== null
+  );
+  return toTask(Object.fromEntries(present) as Partial<TaskRequestInput>);
+}
+
+function wantsLogprobs({ include, top_logprobs }: ResponsesRequest): boolean {
+  return include?.includes(LOGPROBS) || (top_logprobs ?? 0) > 0;
+}
+
+/** The functions of a request; tools of other types run elsewhere, and are skipped. */
+export function functionsOf(body: Pick<ResponsesRequest, "tools">): Tool[] {
+  return (body.tools ?? []).flatMap((given) => {
+    if (given.type !== "function") return [];
+    const { name, description, parameters, strict } = flatFunction.parse(given);
+    return [{
+      type: "function",
+      function: {
+        name,
+        ...defined({
+          description: description ?? undefined,
+          parameters: parameters ?? undefined,
+          strict: strict ?? undefined,
+        }),
+      },
+    }];
+  });
+}
+
+function toolFields(body: ResponsesRequest): Partial<TaskRequestInput> {
+  const { tool_choice: choice } = body;
+  const functions = functionsOf(body);
+  if (typeof choice === "object" && choice?.type === "allowed_tools") {
+    const allowed = new Set(choice.tools.map(({ name }) => name));
+    const tools = functions.filter(({ function: { name } }) => allowed.has(name));
+    if (tools.length === 0) {
+      const message = "allows no function that is there";
+      throw invalidRequest([{ field: "tool_choice.tools", message }]);
+    }
+    return { tools, tool_choice: choice.mode };
+  }
+  const tools = functions.length > 0 ? { tools: functions } : {};
+  if (typeof choice !== "object" || choice === null) {
+    // Without functions, a model that may call some calls none.
+    const isIdle = functions.length === 0 && choice !== "required";
+    return { ...tools, ...(choice && !isIdle ? { tool_choice: choice } : {}) };
+  }
+  return { ...tools, tool_choice: { type: "function", function: { name: choice.name } } };
+}
+
+function schemaFields(
+  format: NonNullable<ResponsesRequest["text"]>["format"],
+): Partial<TaskRequestInput> {
+  if (format?.type === "json_object") return { json_schema: { type: "object" } };
+  if (format?.type !== "json_schema") return {};
+  return { json_schema: format.schema, json_schema_strict: format.strict === true };
+}
