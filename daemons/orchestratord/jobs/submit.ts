@@ -6,6 +6,7 @@ import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
+import type { ResolvedModel } from "../scheduler/resolve.ts";
 import type { Store } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
 import { demandOf } from "./demand.ts";
@@ -143,7 +144,7 @@ export class Submissions {
 
   async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
     const { loop, store, clock } = this.#deps;
-    const fingerprint = this.#resolve(task.model);
+    const { fingerprint, name } = this.#resolve(task.model);
     const tenant = options.tenant ?? task.session_id ?? "";
     const demand = demandOf(task, fingerprint, tenant);
     const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
@@ -156,7 +157,7 @@ export class Submissions {
     const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
     const now = clock.now();
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const request = { ...task, seed };
+    const request = { ...task, model: name, seed };
     const jobId = `job-${crypto.randomUUID()}`;
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
     const { durable, correlationId, idempotencyKey, runAttempt = relay } = options;
@@ -187,7 +188,7 @@ export class Submissions {
           tenant,
         }, queued),
     );
-    const { model, priority } = task;
+    const { model, priority } = request;
     loop.send({
       kind: "submit",
       job: {
@@ -232,11 +233,10 @@ export class Submissions {
   }
 
   /**
-   * @returns the model's fingerprint
    * @throws {LlorchError} as {@linkcode Loop.resolve}; `NOT_READY` during a stop, or while pools are still
    * being asked for their models after a start
    */
-  #resolve(model: string): string {
+  #resolve(model: string): ResolvedModel {
     const phase = this.#deps.phase();
     if (phase === "stopping") {
       throw new LlorchError("NOT_READY", "The orchestrator is stopping: try again in a moment", {
@@ -244,7 +244,7 @@ export class Submissions {
       });
     }
     try {
-      return this.#deps.loop.resolve(model).fingerprint;
+      return this.#deps.loop.resolve(model);
     } catch (error) {
       if (phase === "serving") throw error;
       const message =

@@ -2,6 +2,7 @@ import type { PoolModel } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { isReference } from "#shared/models/reference.ts";
 import { shortNameOf } from "#shared/models/short_name.ts";
+import { lenientName } from "./lenient_name.ts";
 import type { Pool, State } from "./state.ts";
 
 /** Names listed in an error, at most. */
@@ -9,6 +10,8 @@ const SHOWN_NAMES = 8;
 
 /** A model that a name means. */
 export interface ResolvedModel {
+  /** The name by which it is known, where a client may have used a similar one. */
+  readonly name: string;
   readonly fingerprint: string;
   readonly model: PoolModel;
 }
@@ -47,8 +50,11 @@ export function resolveModel(
   name: string,
   { pools, missing }: Pick<Readonly<State>, "pools" | "missing">,
 ): ResolvedModel {
-  const found = index.get(name);
-  if (found === undefined) {
+  const known = index.has(name)
+    ? name
+    : lenientName(name, (each) => index.has(each), () => index.keys());
+  const found = known === undefined ? undefined : index.get(known);
+  if (known === undefined || found === undefined) {
     if (pools.size === 0) {
       throw new LlorchError(
         "POOL_UNAVAILABLE",
@@ -70,7 +76,9 @@ export function resolveModel(
   }
   const candidates = [...found.values()];
   const [model] = candidates;
-  if (model && candidates.length === 1) return { fingerprint: model.fingerprint, model };
+  if (model && candidates.length === 1) {
+    return { name: known, fingerprint: model.fingerprint, model };
+  }
   throw new LlorchError(
     "INVALID_REQUEST",
     `Cannot tell which model "${name}" is: pools report it with different contents; use one of ${
