@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   HEADERS_TOO_LARGE: { status: 431, retriable: false },
   CANCELLED: { status: 499, retriable: false },
   INTERNAL: { status: 500, retriable: false },
+  NOT_IMPLEMENTED: { status: 501, retriable: false },
   POOL_UNAVAILABLE: { status: 503, retriable: true },
   INSUFFICIENT_MEMORY: { status: 503, retriable: true },
   WORKER_START_FAILED: { status: 503, retriable: true },

@@ -35,6 +35,7 @@ const orchestratord: Rooms = {
   "api/dialect": ["api", "jobs", "open_streams.ts", "service.ts"],
   "api/anthropic": ["api/dialect", "jobs", "service.ts"],
   "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
+  "api/ollama": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
   "api/openai": ["api", "api/dialect", "jobs", "service.ts"],
   "api/responses": ["api/dialect", "api/openai", "jobs", "service.ts"],
   "daemon.ts": [
@@ -42,6 +43,7 @@ const orchestratord: Rooms = {
     "api",
     "api/anthropic",
     "api/llamacpp",
+    "api/ollama",
     "api/openai",
     "api/responses",
     "config.ts",

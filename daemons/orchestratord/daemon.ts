@@ -18,6 +18,7 @@ import { OpenStreams } from "./open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
 import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
+import { mountOllama } from "./api/ollama/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
 import { mountResponses } from "./api/responses/mount.ts";
 import { mountPools } from "./api/pools.ts";
@@ -268,6 +269,7 @@ async function openParts(
   mountConsole(app);
   mountOpenAi(app, orchestrator);
   mountResponses(app, orchestrator);
+  mountOllama(app, orchestrator);
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
 

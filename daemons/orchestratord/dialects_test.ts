@@ -10,6 +10,8 @@ import {
   chatCompletion,
   messageReply,
   messagesEvent,
+  ollamaChatReply,
+  ollamaGenerateReply,
   response,
   responseEvent,
   type ResponseObject,
@@ -34,6 +36,8 @@ interface DialectUnderTest {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly ends: { readonly calls: string; readonly length: string; readonly stop: string };
+  /** It gives arguments as objects, and does not tell what was cached. */
+  readonly isOllama?: true;
   whole(reply: unknown): Answer;
   /** Adds the data of an event. */
   add(answer: Answer, data: string): void;
@@ -183,11 +187,61 @@ const dialects: Record<string, DialectUnderTest> = {
   },
 };
 
+for (
+  const [name, path, body] of [
+    ["ollama", "/api/chat", { messages }],
+    ["ollama's generate", "/api/generate", { prompt: "hi" }],
+  ] as const
+) {
+  dialects[name] = {
+    path,
+    body: { ...body, options: { num_predict: 100 } },
+    ends: { calls: "stop", length: "length", stop: "stop" },
+    isOllama: true,
+    whole(reply) {
+      const answer = empty();
+      addLine(answer, reply);
+      return answer;
+    },
+    add: (answer, data) => addLine(answer, JSON.parse(data)),
+  };
+}
+
+/** Adds a line of Ollama's, of which a whole answer has only one. */
+function addLine(answer: Answer, line: unknown): void {
+  const chat = ollamaChatReply.safeParse(line);
+  const { done, done_reason, prompt_eval_count, eval_count } = chat.data ??
+    ollamaGenerateReply.parse(line);
+  const { content = "", thinking = "", tool_calls = [] } = chat.data?.message ?? {};
+  const generated = ollamaGenerateReply.safeParse(line).data;
+  answer.text += content + (generated?.response ?? "");
+  answer.thoughts += thinking + (generated?.thinking ?? "");
+  for (const { id, function: { name, arguments: given } } of tool_calls) {
+    answer.calls.push({ id, name, arguments: JSON.stringify(given) });
+  }
+  if (!done) return;
+  answer.end = done_reason ?? null;
+  answer.usage = [prompt_eval_count!, 0, eval_count!];
+}
+
+/** What a dialect can tell of an answer. */
+function told({ isOllama, path }: DialectUnderTest, answer: Answer): Answer {
+  const { usage: [prompt, cached, generated], calls } = answer;
+  const hasCalls = path !== "/api/generate";
+  return {
+    ...answer,
+    calls: hasCalls
+      ? calls.map((call) => isOllama ? { ...call, arguments: plain(call.arguments) } : call)
+      : [],
+    usage: [prompt, isOllama ? 0 : cached, generated],
+  };
+}
+
 const ask = ({ url }: Harness, { path, body }: DialectUnderTest, more: object = {}) =>
   fetch(url + path, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model: "counter", ...body, ...more }),
+    body: JSON.stringify({ model: "counter", stream: false, ...body, ...more }),
   });
 
 /** The data of all events of a streamed answer. */
@@ -198,11 +252,24 @@ async function eventsOf(
 ): Promise<string[]> {
   const reply = await ask(harness, dialect, { stream: true });
   const events: string[] = [];
-  for await (const { data } of readSse(reply.body!)) {
+  const take = (data: string) => {
     events.push(data);
     onEvent(data);
-  }
+  };
+  if (dialect.isOllama) { for await (const line of linesOf(reply.body!)) take(line); }
+  else for await (const { data } of readSse(reply.body!)) take(data);
   return events;
+}
+
+/** Lines of a stream. */
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  assert.equal(rest, "");
 }
 
 async function streamed(harness: Harness, dialect: DialectUnderTest): Promise<Answer> {
@@ -244,13 +311,13 @@ const saysScript = (worker: FakeWorker) => {
 for (const [name, dialect] of Object.entries(dialects)) {
   Deno.test(`${name}: thoughts, text, calls and usage, whole and streamed`, () =>
     withWorkers(saysScript, async (harness) => {
-      const expected: Answer = {
+      const expected = told(dialect, {
         text: "I look: ",
         thoughts: "Let me see.",
         calls: CALLS.map(({ id, function: call }) => ({ id, ...call })),
         end: dialect.ends.calls,
         usage: [9, 4, 9],
-      };
+      });
       assert.deepEqual(await streamed(harness, dialect), expected);
       const reply = await (await ask(harness, dialect)).json();
       assert.deepEqual(withPlainCalls(dialect.whole(reply)), withPlainCalls(expected));
@@ -262,7 +329,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       worker.endFields = { ...ENDS, stop_reason: "EOS" };
     }, async (harness) => {
       const usage = [9, 4, 2] as const;
-      const expected = { ...empty(), text: "ab", end: dialect.ends.stop, usage };
+      const expected = told(dialect, { ...empty(), text: "ab", end: dialect.ends.stop, usage });
       assert.deepEqual(await streamed(harness, dialect), expected);
       assert.deepEqual(dialect.whole(await (await ask(harness, dialect)).json()), expected);
     }));
@@ -273,13 +340,15 @@ for (const [name, dialect] of Object.entries(dialects)) {
       const cut = wholeCall(FIRST, SCRIPT[4]!.t);
       worker.endFields = { ...ENDS, stop_reason: "MAX_TOKENS", tool_calls: [cut] };
     }, async (harness) => {
+      const cut = { ...FIRST, arguments: SCRIPT[4]!.t };
+      const named = (calls: Answer["calls"]) => calls.map((call) => call.name);
       const { calls, end } = await streamed(harness, dialect);
-      assert.deepEqual([calls, end], [
-        [{ ...FIRST, arguments: SCRIPT[4]!.t }],
-        dialect.ends.length,
-      ]);
-      const whole = dialect.whole(await (await ask(harness, dialect)).json());
-      assert.deepEqual([whole.calls[0]?.name, whole.end], [FIRST.name, dialect.ends.length]);
+      if (dialect.isOllama) {
+        assert.deepEqual(named(calls), named(dialect.path === "/api/chat" ? [cut] : []));
+      } else assert.deepEqual(calls, [cut]);
+      assert.equal(end, dialect.ends.length);
+      const answer = dialect.whole(await (await ask(harness, dialect)).json());
+      assert.deepEqual([named(answer.calls), answer.end], [named(calls), dialect.ends.length]);
     }));
 
   Deno.test(`${name}: calls that a worker gives only at the end are streamed there`, () =>
@@ -288,7 +357,8 @@ for (const [name, dialect] of Object.entries(dialects)) {
       worker.endFields = { ...SCRIPT_END, ...ENDS };
     }, async (harness) => {
       const { calls, text } = await streamed(harness, dialect);
-      assert.deepEqual(calls.map((call) => call.name), [FIRST.name, SECOND.name]);
+      const names = dialect.path === "/api/generate" ? [] : [FIRST.name, SECOND.name];
+      assert.deepEqual(calls.map((call) => call.name), names);
       assert.equal(text.trim(), "");
       assert.equal(dialect.whole(await (await ask(harness, dialect)).json()).text, "");
     }));
@@ -298,7 +368,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       // Ids and times are those of the job.
       const lasting = (events: readonly string[]) =>
         events.map((data) =>
-          data.replace(/"(?:id|item_id|created|created_at)":("[^"]*"|\d+)/g, "")
+          data.replace(/"(?:id|item_id|created|\w+_at|\w+_duration)":("[^"]*"|\d+)/g, "")
         );
       const expected = lasting(await eventsOf(harness, dialect));
       for (const said of [1, 2, 4, 5, 7]) {
@@ -308,7 +378,9 @@ for (const [name, dialect] of Object.entries(dialects)) {
         let hasDied = false;
         const events = await eventsOf(harness, dialect, (data) => {
           dialect.add(answer, data);
-          if (hasDied || weightOf(answer) < weight(said)) return;
+          // Ollama's calls come when they are whole.
+          const needed = dialect.isOllama ? Math.min(weight(said), weight(3)) : weight(said);
+          if (hasDied || weightOf(answer) < needed) return;
           hasDied = true;
           for (const id of pool.workers.keys()) void pool.crash(id);
         });

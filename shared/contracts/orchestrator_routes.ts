@@ -15,6 +15,7 @@ import { taskAccepted, workerView } from "./job.ts";
 import { jobEvent } from "./events.ts";
 import { anthropicRoutes } from "./anthropic/routes.ts";
 import { llamaRoutes } from "./llamacpp/infill.ts";
+import { ollamaRoutes } from "./ollama/routes.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import {
@@ -365,6 +366,7 @@ export const orchestratorRoutes = {
   ...openaiRoutes,
   ...responsesRoutes,
   ...anthropicRoutes,
+  ...ollamaRoutes,
   ...llamaRoutes,
   listKeys: defineRoute({
     method: "GET",

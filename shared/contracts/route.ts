@@ -20,6 +20,8 @@ export interface Route {
   readonly headers?: z.ZodObject;
   /** If it accepts undefined, callers may leave out the body and its content type. */
   readonly body?: z.ZodType;
+  /** The body is JSON whatever its content type says: clients such as `curl -d` send another one. */
+  readonly anyContentType?: true;
   /**
    * Names of fields of the body that hold the caller's own JSON: in their objects and lists, numbers
    * keep their digits (`shared/exact_json.ts`).

@@ -219,7 +219,7 @@ async function validate(
   const query = check(route.query, context.req.query());
   const headers = check(route.headers, context.req.header());
   const readBody = async () =>
-    isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route.exact);
+    isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route);
   const body = route.body ? check(route.body, await readBody()) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
   return { params, query, headers, body } as unknown as RouteInput<Route>;

@@ -11,19 +11,26 @@ export interface BodyLimits {
   readonly timeoutMs?: number;
 }
 
+/** How a body is read. */
+export interface BodyReading {
+  /** Names of the fields in which numbers keep their digits. */
+  readonly exact?: readonly string[];
+  /** Whether its content type does not matter. */
+  readonly anyContentType?: boolean;
+}
+
 /**
  * Reads a JSON body within its limits.
  *
- * @param exact Names of the fields in which numbers keep their digits.
  * @throws {LlorchError} `PAYLOAD_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE` or `INVALID_REQUEST`.
  */
 export async function readJsonBody(
   request: Request,
   limits: BodyLimits = {},
-  exact: readonly string[] = [],
+  { exact = [], anyContentType = false }: BodyReading = {},
 ): Promise<unknown> {
   const type = request.headers.get("content-type") ?? "";
-  if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+  if (!anyContentType && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new LlorchError(
       "UNSUPPORTED_MEDIA_TYPE",
       `Cannot read a body of type "${type.slice(0, 100)}": send Content-Type: application/json`,

@@ -40,6 +40,7 @@ function file(text: string, type: string): File {
       "cross-origin-resource-policy": "same-origin",
       "cache-control": "no-cache",
       etag: `"${tag}"`,
+      vary: "accept",
     },
   };
 }
@@ -52,9 +53,15 @@ const FILES: ReadonlyMap<string, File> = new Map([
   ["icon.svg", file(icon, "image/svg+xml")],
 ]);
 
+/** What Ollama says there: its clients ask for it to see whether it runs. */
+const RUNNING = "Ollama is running";
+
 /** Mounts the console: a page at `/` and its files. They need no token; people sign in on the page. */
 export function mountConsole(app: App): void {
-  app.mount(routes.consolePage, ({ request }) => reply(PAGE, request));
+  app.mount(routes.consolePage, ({ request }) => {
+    const isBrowser = (request.headers.get("accept") ?? "").includes("text/html");
+    return isBrowser ? reply(PAGE, request) : new Response(RUNNING, { headers: { vary: "accept" } });
+  });
   app.mount(routes.consoleFile, ({ params, request }) => {
     const found = FILES.get(params.file);
     if (found) return reply(found, request);

@@ -36,6 +36,7 @@ Deno.test("each code has the type that OpenAI's clients expect", () => {
     cancelled: ["CANCELLED"],
     server_error: [
       "INTERNAL",
+      "NOT_IMPLEMENTED",
       "POOL_UNAVAILABLE",
       "INSUFFICIENT_MEMORY",
       "WORKER_START_FAILED",

@@ -1,0 +1,118 @@
+import { type ModelView, ollamaRoutes as routes } from "#shared/contracts/mod.ts";
+import { invalidRequest, LlorchError } from "#shared/errors.ts";
+import type { App, Caller } from "#shared/http/app.ts";
+import { workerViews } from "../../scheduler/views.ts";
+import type { Orchestrator } from "../../service.ts";
+import { checkModelName } from "../hide_paths.ts";
+import { shownModels } from "../shown_models.ts";
+import { lineWriter } from "./answer.ts";
+
+/** The version of Ollama whose API is served, as far as it is: clients ask for a minimum. */
+const API_VERSION = "0.12.6";
+
+/** When a model that stays loaded would end, as Ollama says "never". */
+const NEVER = "2318-01-01T00:00:00.000Z";
+
+/** Models in Ollama's shape. */
+export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
+  const { loop, clock } = orchestrator;
+  const since = new Date(clock.now()).toISOString();
+
+  const viewOf = (name: string, caller: Caller | undefined): ModelView => {
+    checkModelName(caller, name);
+    const { fingerprint } = loop.resolve(name);
+    const shown = shownModels(loop.state, caller).find(({ view }) =>
+      view.fingerprint === fingerprint
+    );
+    if (shown) return shown.view;
+    throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
+  };
+
+  app.mount(routes.ollamaVersion, () => ({ version: API_VERSION }));
+  app.mount(routes.ollamaTags, ({ caller }) => ({
+    models: shownModels(loop.state, caller).map(({ name, view }) => ({
+      ...entryOf(name, view),
+      modified_at: since,
+    })),
+  }));
+  app.mount(routes.ollamaRunning, ({ caller }) => {
+    const workers = workerViews(loop.state);
+    return {
+      models: shownModels(loop.state, caller).flatMap(({ name, view }) =>
+        workers.filter(({ worker_id }) => view.workers.includes(worker_id)).map((worker) => ({
+          ...entryOf(name, view),
+          expires_at: NEVER,
+          size_vram: worker.device === "cpu" ? 0 : worker.memory_bytes,
+          context_length: worker.context,
+        }))
+      ),
+    };
+  });
+  app.mount(routes.ollamaShow, ({ body, caller }) => {
+    const view = viewOf(nameIn(body), caller);
+    return {
+      modelfile: "",
+      parameters: "",
+      template: "",
+      details: detailsOf(view),
+      model_info: {
+        "general.architecture": view.architecture,
+        [`${view.architecture}.context_length`]: view.context_length,
+      },
+      capabilities: ["completion", "tools"],
+      modified_at: since,
+    };
+  });
+  app.mount(routes.ollamaPull, ({ body, caller }) => {
+    const name = nameIn(body);
+    checkModelName(caller, name);
+    loop.resolve(name);
+    const lines = ["pulling manifest", "success"].map((status) => ({ status }));
+    if (body.stream === false) return lines[1]!;
+    return new Response(new Uint8Array(lineWriter.frame(lines)), {
+      headers: { "content-type": lineWriter.format.contentType },
+    });
+  });
+  for (
+    const [route, remedy] of [
+      [routes.ollamaCopy, "give a model another name on its host"],
+      [routes.ollamaCreate, "put its file into a models folder of a host"],
+      [routes.ollamaPush, "copy its file"],
+      [routes.ollamaDelete, 'run "llorch models delete" on its host'],
+    ] as const
+  ) {
+    app.mount(route, () => {
+      throw new LlorchError(
+        "NOT_IMPLEMENTED",
+        `Cannot change files of models over the API: ${remedy}`,
+      );
+    });
+  }
+}
+
+function nameIn({ model, name }: { model?: string | undefined; name?: string | undefined }) {
+  const given = model ?? name;
+  if (given !== undefined) return given;
+  throw invalidRequest([{ field: "model", message: "is needed" }]);
+}
+
+function entryOf(name: string, view: ModelView) {
+  return {
+    name,
+    model: name,
+    size: view.size_bytes,
+    digest: view.fingerprint,
+    details: detailsOf(view),
+  };
+}
+
+function detailsOf({ architecture }: ModelView) {
+  return {
+    parent_model: "",
+    format: "gguf" as const,
+    family: architecture,
+    families: [architecture],
+    parameter_size: "",
+    quantization_level: "",
+  };
+}

@@ -1,0 +1,60 @@
+import {
+  type OllamaChatReply,
+  type OllamaGenerateReply,
+  ollamaRoutes as routes,
+  type TaskRequest,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
+import type { App } from "#shared/http/app.ts";
+import type { Orchestrator } from "../../service.ts";
+import { askWorker } from "../dialect/ask_worker.ts";
+import { type Answering, answer, type Asking } from "../dialect/serve.ts";
+import { toTask } from "../dialect/task.ts";
+import { chatLine, generateLine, lineWriter, type MakeLine, OllamaTranslator } from "./answer.ts";
+import { mountOllamaEmbeddings } from "./embed.ts";
+import { mountOllamaModels } from "./models.ts";
+import { chatTask, generateTask } from "./request.ts";
+
+/** What both kinds of request say of their reply. */
+interface Asked {
+  readonly model: string;
+  readonly stream?: boolean | null | undefined;
+}
+
+/** `/api/…`: Ollama's API. */
+export function mountOllama(app: App, orchestrator: Orchestrator): void {
+  app.mount(routes.ollamaChat, async (call) =>
+    await reply<OllamaChatReply>(call, call.body, chatTask(call.body), chatLine));
+  app.mount(routes.ollamaGenerate, async (call) =>
+    await reply<OllamaGenerateReply>(call, call.body, generateTask(call.body), generateLine));
+  mountOllamaModels(app, orchestrator);
+  mountOllamaEmbeddings(app, orchestrator);
+
+  async function reply<Line>(
+    asking: Asking,
+    { model, stream }: Asked,
+    task: TaskRequest | undefined,
+    line: MakeLine<Line>,
+  ): Promise<Line | Response> {
+    if (!task) return await load(asking, model, line);
+    const answering: Answering<Line, Line> = {
+      tasks: [task],
+      isStream: stream !== false,
+      translator: () => new OllamaTranslator<Line>(model, line),
+      writer: lineWriter,
+    };
+    return await answer(orchestrator, asking, answering);
+  }
+
+  /** Waits until a worker has loaded the model. */
+  async function load<Line>(asking: Asking, model: string, line: MakeLine<Line>): Promise<Line> {
+    await askWorker(orchestrator, asking, {
+      task: toTask({ model, prompt: " ", max_tokens: 1 }),
+      route: workerRoutes.tokenize,
+      input: { body: { prompt: " " } },
+      tokensOf: () => 0,
+    });
+    const created_at = new Date().toISOString();
+    return line({ model, created_at, done: true, done_reason: "load" }, {});
+  }
+}
