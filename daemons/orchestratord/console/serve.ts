@@ -60,7 +60,9 @@ const RUNNING = "Ollama is running";
 export function mountConsole(app: App): void {
   app.mount(routes.consolePage, ({ request }) => {
     const isBrowser = (request.headers.get("accept") ?? "").includes("text/html");
-    return isBrowser ? reply(PAGE, request) : new Response(RUNNING, { headers: { vary: "accept" } });
+    return isBrowser
+      ? reply(PAGE, request)
+      : new Response(RUNNING, { headers: { vary: "accept" } });
   });
   app.mount(routes.consoleFile, ({ params, request }) => {
     const found = FILES.get(params.file);

@@ -115,7 +115,7 @@ const textLogprob = logprob.extend({ top_logprobs: z.array(logprob) });
 export const outputText = z.object({
   type: z.literal("output_text"),
   text: z.string(),
-  annotations: z.array(z.never()),
+  annotations: z.array(z.string()).length(0),
   logprobs: z.array(textLogprob),
 });
 
@@ -135,7 +135,7 @@ export const outputItem = z.discriminatedUnion("type", [
     type: z.literal("reasoning"),
     id: z.string(),
     status,
-    summary: z.array(z.never()),
+    summary: z.array(z.string()).length(0),
     content: z.array(reasoningText),
   }),
   z.object({

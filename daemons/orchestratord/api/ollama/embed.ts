@@ -33,7 +33,11 @@ export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): voi
   });
   app.mount(routes.ollamaEmbeddings, async (call) => {
     const { model, prompt } = call.body;
-    const { embeddings: [embedding = []] } = await embed(call, model, prompt === "" ? [] : [prompt]);
+    const { embeddings: [embedding = []] } = await embed(
+      call,
+      model,
+      prompt === "" ? [] : [prompt],
+    );
     return { embedding };
   });
 }

@@ -8,7 +8,7 @@ import {
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
-import { type Answering, answer, type Asking } from "../dialect/serve.ts";
+import { answer, type Answering, type Asking } from "../dialect/serve.ts";
 import { toTask } from "../dialect/task.ts";
 import { chatLine, generateLine, lineWriter, type MakeLine, OllamaTranslator } from "./answer.ts";
 import { mountOllamaEmbeddings } from "./embed.ts";
@@ -23,10 +23,15 @@ interface Asked {
 
 /** `/api/…`: Ollama's API. */
 export function mountOllama(app: App, orchestrator: Orchestrator): void {
-  app.mount(routes.ollamaChat, async (call) =>
-    await reply<OllamaChatReply>(call, call.body, chatTask(call.body), chatLine));
-  app.mount(routes.ollamaGenerate, async (call) =>
-    await reply<OllamaGenerateReply>(call, call.body, generateTask(call.body), generateLine));
+  app.mount(
+    routes.ollamaChat,
+    async (call) => await reply<OllamaChatReply>(call, call.body, chatTask(call.body), chatLine),
+  );
+  app.mount(
+    routes.ollamaGenerate,
+    async (call) =>
+      await reply<OllamaGenerateReply>(call, call.body, generateTask(call.body), generateLine),
+  );
   mountOllamaModels(app, orchestrator);
   mountOllamaEmbeddings(app, orchestrator);
 

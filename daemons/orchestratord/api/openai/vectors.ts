@@ -1,8 +1,4 @@
-import {
-  inputsOf,
-  orchestratorRoutes as routes,
-  workerRoutes,
-} from "#shared/contracts/mod.ts";
+import { inputsOf, orchestratorRoutes as routes, workerRoutes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
