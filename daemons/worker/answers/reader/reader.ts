@@ -184,6 +184,7 @@ export class AnswerReader {
       );
       if (mark === undefined) {
         if (!this.#isCut) flow.push(this.#source.takeAll());
+        else if (this.#options.isForced) flow.drop();
         flow.flush();
         return false;
       }
@@ -327,8 +328,8 @@ export class AnswerReader {
     if (reader.state !== "failed") return undefined;
     this.#callStart = undefined;
     const rest = reader.takeRest();
-    // Half a call is no text.
-    if (isHalf && this.#isCut && mark !== "") return "";
+    // Half a call is no text. Without a mark, it may be the beginning of other JSON.
+    if (isHalf && this.#isCut && (mark !== "" || this.#options.isForced)) return "";
     this.#source.unread(rest);
     return this.#controls.without(read.slice(0, read.length - rest.length), start);
   }
