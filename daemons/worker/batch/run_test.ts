@@ -141,6 +141,25 @@ Deno.test("logprobs are sent with the text of their tokens, in order, however lo
   ]);
 });
 
+Deno.test("text has the logprobs of its own tokens, and not those of marks around it", async () => {
+  const run = testRun({ reader: reader(), stops: ["\n\n\n"] });
+  run.start();
+  const said = `<think>Hm.</think>\n\nIt is\n${CALL}`;
+  for (const token of tokensOf(said)) run.accept({ token, odds: { logprob: -1, top: [] } });
+  run.complete("EOS");
+  const texts: Record<string, string> = {};
+  for (const event of await readEvents(run.answer.stream.body)) {
+    if (event.event !== "token") continue;
+    const { channel = "text", logprobs = [] } = event.data;
+    texts[channel] = (texts[channel] ?? "") + logprobs.map(({ t }) => t).join("");
+  }
+  assert.deepEqual(texts, {
+    reasoning: "<think>Hm.",
+    text: "It is",
+    call: `\n${CALL.slice(0, -1 - "</tool_call>".length)}`,
+  });
+});
+
 Deno.test("tokens before the start and after the end are ignored", async () => {
   let counted = 0;
   const observer = { started() {}, token: () => counted++, ended() {} };

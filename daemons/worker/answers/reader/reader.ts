@@ -3,7 +3,7 @@ import { CallReader } from "./call_reader.ts";
 import { ControlSpans } from "./control_spans.ts";
 import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
-import { type Part, Parts } from "./parts.ts";
+import { type Part, Parts, type Span } from "./parts.ts";
 import { type PromptState, promptState } from "./prompt_state.ts";
 import type { ReaderOptions } from "./reader_options.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Steps,
   takeMark,
 } from "./source.ts";
-import { TextFlow } from "./text_flow.ts";
+import { type EmitText, TextFlow } from "./text_flow.ts";
 import { ThoughtCalls } from "./thought_calls.ts";
 
 export type { Part } from "./parts.ts";
@@ -56,6 +56,7 @@ export class AnswerReader {
   #isOver = false;
   #state: "reasoning" | "text" | "call" = "text";
   #callStart: number | undefined;
+  #spans: readonly Span[] = [];
 
   constructor(syntax: Syntax, options: ReaderOptions) {
     this.#syntax = syntax;
@@ -95,6 +96,11 @@ export class AnswerReader {
     return this.#callStart;
   }
 
+  /** Where the text of the last parts stood in what it was given, in characters. */
+  get spans(): readonly Span[] {
+    return this.#spans;
+  }
+
   /** Whether the answer is complete: no call can follow. */
   get isOver(): boolean {
     return this.#isOver;
@@ -111,6 +117,7 @@ export class AnswerReader {
    * @param isControl Whether it is the text of a control token, which no client sees.
    */
   push(piece: string, isControl = false): Part[] {
+    this.#spans = [];
     if (this.#isOver || piece === "") return [];
     if (isControl) {
       if (!this.#syntax.marks.some((mark) => mark.includes(piece))) return [];
@@ -127,6 +134,7 @@ export class AnswerReader {
    * @param isCut Whether it was cut off: what may be half a mark is then left out.
    */
   end(isCut: boolean): Part[] {
+    this.#spans = [];
     if (this.#isOver) return [];
     this.#isCut = isCut;
     this.#source.end();
@@ -137,6 +145,7 @@ export class AnswerReader {
 
   #go(): Part[] {
     if (this.#reading.next().done) this.#isOver = true;
+    this.#spans = this.#parts.takeSpans();
     return this.#parts.takeAll();
   }
 
@@ -166,7 +175,7 @@ export class AnswerReader {
     const { opens, closes } = this.#thoughtMarks;
     this.#state = "text";
     const flow = new TextFlow(
-      (text) => this.#parts.text("text", text),
+      (text, at) => this.#parts.text("text", text, at),
       !isFirst && splitsThoughts,
     );
     const wraps = content ? [content.open, content.close] : [];
@@ -180,26 +189,25 @@ export class AnswerReader {
       const mark = yield* readUntil(
         this.#source,
         scanner,
-        (text, offset) => flow.push(this.#controls.without(text, offset)),
+        (text, offset) => this.#controls.split(text, offset, (part, at) => flow.push(part, at)),
       );
+      const at = this.#source.offset - (mark?.length ?? 0);
       if (mark === undefined) {
-        if (!this.#isCut) flow.push(this.#source.takeAll());
+        if (!this.#isCut) flow.push(this.#source.takeAll(), at);
         else if (this.#options.isForced) flow.drop();
         flow.flush();
         return false;
       }
-      const isControl = this.#controls.has(this.#source.offset - mark.length);
+      const isControl = this.#controls.has(at);
       const isEnd = ends.includes(mark) || mark === content?.close;
       const mayBegin = isControl || !flow.hasText && !isContinued;
       if (isHeld && flow.hasText) {
-        if (!isControl) flow.push(mark);
-      } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
+        if (!isControl) flow.push(mark, at);
+      } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark, at);
       else if (this.#callOpens.includes(mark)) {
-        const text = yield* this.#calls(mark, this.#syntax.calls!, flow);
-        if (text === undefined) return false;
-        flow.push(text);
+        if (yield* this.#calls(mark, this.#syntax.calls!, flow)) return false;
       } else if (opens.includes(mark) && mayBegin) {
-        if (!splitsThoughts) flow.push(mark);
+        if (!splitsThoughts) flow.push(mark, at);
         else flow.drop();
         flow.flush();
         return true;
@@ -214,7 +222,7 @@ export class AnswerReader {
         return false;
       } else if (closes.includes(mark) && mayBegin && !flow.hasText && splitsThoughts) {
         flow.dropAround();
-      } else if (!isControl) flow.push(mark);
+      } else if (!isControl) flow.push(mark, at);
     }
   }
 
@@ -231,8 +239,9 @@ export class AnswerReader {
     const kind = splitsThoughts ? "reasoning" : "text";
     // Where thoughts are text, the mark in the prompt is a part of it.
     let before = splitsThoughts ? "" : begun.text;
-    const flow = new TextFlow((text) => {
-      this.#parts.text(kind, before + text);
+    const flow = new TextFlow((text, at) => {
+      this.#parts.text(kind, before, -before.length);
+      this.#parts.text(kind, text, at);
       before = "";
     }, splitsThoughts && !begun.isContinued);
     if (!begun.isContinued) {
@@ -246,24 +255,26 @@ export class AnswerReader {
       if (this.#isCut && endsInMark(this.#source, wraps)) return false;
     }
     const found = calls && this.#callOpens.length > 0
-      ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
+      ? new ThoughtCalls(calls, this.#callOptions(), (text, at) => flow.push(text, at))
       : undefined;
-    const push = (text: string) => found ? found.push(text) : flow.push(text);
+    const push: EmitText = (text, at) => found ? found.push(text, at) : flow.push(text, at);
     const scanner = new MarkScanner([...closes, ...this.#callOpens]);
     for (;;) {
       const mark = yield* readUntil(this.#source, scanner, push);
       if (mark === undefined) break;
+      const at = this.#source.offset - mark.length;
       if (closes.includes(mark)) {
         found?.drop();
-        if (!splitsThoughts) flow.push(mark);
+        if (!splitsThoughts) flow.push(mark, at);
         else flow.drop();
         flow.flush();
         return false;
       }
-      found?.open(mark);
+      found?.open(mark, at);
     }
+    const at = this.#source.offset;
     const held = this.#source.takeAll();
-    if (!this.#isCut) push(held);
+    if (!this.#isCut) push(held, at);
     const parts = found?.end(this.#isCut) ?? [];
     if (parts.length > 0) {
       this.#state = "call";
@@ -277,24 +288,22 @@ export class AnswerReader {
   /** Reads calls that are the whole answer; false if it is none. */
   *#bareCalls(flow: TextFlow, marks: readonly string[]): Reading<boolean> {
     let space = "";
+    const at = this.#source.offset;
     while (yield* more(this.#source)) {
       if (!/\s/.test(this.#source.char)) break;
       space += this.#source.take();
     }
-    flow.push(space);
+    flow.push(space, at);
     const { calls } = this.#syntax;
     const mark = yield* nextMark(this.#source, [...BARE_OPENS, ...marks]);
     if (mark === undefined || marks.includes(mark)) return false;
     if (endsInMark(this.#source, marks)) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
-    const text = yield* this.#calls("", { ...BARE, form }, flow);
-    if (text === undefined) return true;
-    flow.push(text);
-    return false;
+    return yield* this.#calls("", { ...BARE, form }, flow);
   }
 
-  /** Reads calls after a mark; returns the text if they are none, undefined after the last call. */
-  *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<string | undefined> {
+  /** Reads calls after a mark; false if they are none, which is then text. */
+  *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<boolean> {
     const start = this.#source.offset - mark.length;
     const reader = new CallReader(syntax, {
       ...this.#callOptions(),
@@ -325,13 +334,15 @@ export class AnswerReader {
         break;
       }
     }
-    if (reader.state !== "failed") return undefined;
+    if (reader.state !== "failed") return true;
     this.#callStart = undefined;
     const rest = reader.takeRest();
     // Half a call is no text. Without a mark, it may be the beginning of other JSON.
-    if (isHalf && this.#isCut && (mark !== "" || this.#options.isForced)) return "";
+    if (isHalf && this.#isCut && (mark !== "" || this.#options.isForced)) return false;
     this.#source.unread(rest);
-    return this.#controls.without(read.slice(0, read.length - rest.length), start);
+    const text = read.slice(0, read.length - rest.length);
+    this.#controls.split(text, start, (part, at) => flow.push(part, at));
+    return false;
   }
 
   #callOptions() {

@@ -130,8 +130,19 @@ function read(
 ): Read {
   const readPieces = (pieces: readonly string[]) => {
     const reader = new AnswerReader(syntax, { ...OPTIONS, ...options });
-    const parts = pieces.flatMap((piece) => reader.push(piece));
-    return collected([...parts, ...reader.end(isCut)]);
+    const promptEnd = options.promptEnd ?? "";
+    let places = "";
+    const placed = (parts: Part[]) => {
+      for (const { from, to } of reader.spans) {
+        const start = promptEnd.length;
+        places += `${promptEnd}${text}`.slice(start + from, start + to);
+      }
+      return parts;
+    };
+    const parts = pieces.flatMap((piece) => placed(reader.push(piece)));
+    const result = collected([...parts, ...placed(reader.end(isCut))]);
+    assert.equal(places, result.text ?? "", "where the text stood");
+    return result;
   };
   const whole = readPieces([text]);
   const characters = [...text];
