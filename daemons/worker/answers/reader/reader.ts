@@ -47,7 +47,10 @@ export class AnswerReader {
   readonly #source = new Source();
   readonly #parts = new Parts();
   readonly #reading: Reading;
+  /** What begins calls in text and thoughts. */
   readonly #callOpens: readonly string[];
+  /** What begins calls in text alone: a brace, where the model writes calls without a mark. */
+  readonly #bareOpens: readonly string[];
   readonly #controls = new ControlSpans();
   readonly #prompt: PromptState;
   readonly #thoughtMarks: ThoughtSyntax;
@@ -65,6 +68,8 @@ export class AnswerReader {
     this.#thoughtMarks = thought;
     this.#prompt = promptState(options.promptEnd, syntax);
     this.#callOpens = calls && options.tools.size > 0 ? [...calls.opens, calls.before] : [];
+    const isBare = this.#callOpens.length > 0 && this.#callOpens.every((mark) => mark === "");
+    this.#bareOpens = isBare ? ["{"] : [];
     const context = { source: this.#source, parts: this.#parts, options, syntax };
     this.#reading = syntax.messages
       ? readMessages({
@@ -179,7 +184,8 @@ export class AnswerReader {
       !isFirst && splitsThoughts,
     );
     const wraps = content ? [content.open, content.close] : [];
-    const marks = [...opens, ...closes, ...wraps, ...ends, ...this.#callOpens];
+    const callOpens = [...this.#callOpens, ...this.#bareOpens];
+    const marks = [...opens, ...closes, ...wraps, ...ends, ...callOpens];
     const isContinued = isFirst && (this.#options.continuesText ?? this.#prompt.continuesText);
     const { isHeld = false } = this.#options;
     if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow, marks))) return false;
@@ -204,7 +210,7 @@ export class AnswerReader {
       if (isHeld && flow.hasText) {
         if (!isControl) flow.push(mark, at);
       } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark, at);
-      else if (this.#callOpens.includes(mark)) {
+      else if (callOpens.includes(mark)) {
         if (yield* this.#calls(mark, this.#syntax.calls!, flow)) return false;
       } else if (opens.includes(mark) && mayBegin) {
         if (!splitsThoughts) flow.push(mark, at);
@@ -337,8 +343,9 @@ export class AnswerReader {
     if (reader.state !== "failed") return true;
     this.#callStart = undefined;
     const rest = reader.takeRest();
-    // Half a call is no text. Without a mark, it may be the beginning of other JSON.
-    if (isHalf && this.#isCut && (mark !== "" || this.#options.isForced)) return false;
+    // Half a call is no text. Where models write calls in marks, half of one without may be other JSON.
+    const isCall = mark !== "" || this.#options.isForced || this.#bareOpens.length > 0;
+    if (isHalf && this.#isCut && isCall) return false;
     this.#source.unread(rest);
     const text = read.slice(0, read.length - rest.length);
     this.#controls.split(text, start, (part, at) => flow.push(part, at));

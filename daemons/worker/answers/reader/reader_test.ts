@@ -7,6 +7,10 @@ const JSON_FORM = { kind: "json", names: ["name"], arguments: ["arguments"] } as
 const HERMES: CallSyntax = {
   ...{ opens: ["<tool_call>"], closes: ["</tool_call>"], before: "", form: JSON_FORM },
 };
+const UNMARKED: CallSyntax = {
+  ...{ opens: [], closes: [], before: "" },
+  form: { kind: "json", names: ["name"], arguments: ["parameters"] },
+};
 const LIST: CallSyntax = {
   ...{ opens: ["[CALLS]"], closes: [], before: "", form: JSON_FORM },
 };
@@ -207,6 +211,12 @@ const WRITTEN: readonly [string, CallSyntax, string, [string, string][]][] = [
     [
       ["bare", "{}"],
     ],
+  ],
+  [
+    "JSON without a mark",
+    UNMARKED,
+    '{"name": "weather", "parameters": {"city": "Paris"}}; {"name": "bare", "parameters": {}}',
+    [PARIS, ["bare", "{}"]],
   ],
   [
     "a list",
@@ -541,6 +551,38 @@ const ANSWERS: readonly [
   ["JSON after text", syntaxOf(HERMES), 'So {"name": "bare", "arguments": {}}', {
     text: 'So {"name": "bare", "arguments": {}}',
   }],
+  [
+    "JSON after text, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'So {"a": 1}, f() { }, {{"name": "Ann"}} and {"name": "bare", "parameters": {}}',
+    {
+      text: 'So {"a": 1}, f() { }, {{"name": "Ann"}} and',
+      calls: [["bare", "{}"]],
+    },
+  ],
+  [
+    "JSON in a fence after text, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'So:\n```json\n{"name": "bare", "parameters": {}}\n```',
+    {
+      text: 'So:\n```json\n{"name": "bare", "parameters": {}}\n```',
+    },
+  ],
+  [
+    "JSON in a thought, where calls have no mark",
+    syntaxOf(UNMARKED),
+    '<think>So {"name": "bare", "parameters": {}}',
+    {
+      reasoning: 'So {"name": "bare", "parameters": {}}',
+    },
+  ],
+  [
+    "half of JSON, where calls have marks",
+    syntaxOf(HERMES),
+    '{"na',
+    { text: '{"na' },
+    { isCut: true },
+  ],
   [
     "text in marks",
     withMarks({ thought: THINK, content: { open: "<a>", close: "</a>" }, ends: [] }),
