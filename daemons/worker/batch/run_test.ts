@@ -103,7 +103,7 @@ Deno.test("a run ends with the calls that were made, and half a call is neither 
   assert.equal(single.outline.at(-1), "end TOOL_CALLS");
 
   const cut = await say(testRun({ reader: reader(), maxTokens: 20 }), `ok ${CALL}`);
-  assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok ", "end MAX_TOKENS"]);
+  assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok", "end MAX_TOKENS"]);
   assert.equal(cut.end?.tool_calls, undefined);
 
   const half = await say(testRun({ reader: reader(), maxTokens: 44 }), `ok ${CALL}`);

@@ -127,9 +127,11 @@ function* readBody(
     const at = source.offset;
     const held = source.takeAll();
     if (!isCut()) flow.push(held, at);
+    else if (held !== "") flow.drop();
   } else if (mark === start || mark === channel) source.unread(mark);
   else if (isShown) flow.push(mark, source.offset - mark.length);
-  if (isThought && !isShown && mark !== undefined) flow.drop();
+  // Also where the mark is missing: it may have been cut off.
+  if (isThought && !isShown) flow.drop();
   flow.flush();
   yield* skipSpace(source);
   return false;

@@ -199,8 +199,9 @@ export class AnswerReader {
       );
       const at = this.#source.offset - (mark?.length ?? 0);
       if (mark === undefined) {
-        if (!this.#isCut) flow.push(this.#source.takeAll(), at);
-        else if (this.#options.isForced) flow.drop();
+        const held = this.#source.takeAll();
+        if (!this.#isCut) flow.push(held, at);
+        else if (held !== "" || this.#options.isForced) flow.drop();
         flow.flush();
         return false;
       }
@@ -282,10 +283,9 @@ export class AnswerReader {
     const held = this.#source.takeAll();
     if (!this.#isCut) push(held, at);
     const parts = found?.end(this.#isCut) ?? [];
-    if (parts.length > 0) {
-      this.#state = "call";
-      if (splitsThoughts) flow.drop();
-    }
+    if (parts.length > 0) this.#state = "call";
+    // As before an end mark, which may have been cut off.
+    if (splitsThoughts) flow.drop();
     flow.flush();
     this.#parts.add(parts);
     return false;
@@ -345,7 +345,10 @@ export class AnswerReader {
     const rest = reader.takeRest();
     // Half a call is no text. Where models write calls in marks, half of one without may be other JSON.
     const isCall = mark !== "" || this.#options.isForced || this.#bareOpens.length > 0;
-    if (isHalf && this.#isCut && isCall) return false;
+    if (isHalf && this.#isCut && isCall) {
+      flow.drop();
+      return false;
+    }
     this.#source.unread(rest);
     const text = read.slice(0, read.length - rest.length);
     this.#controls.split(text, start, (part, at) => flow.push(part, at));

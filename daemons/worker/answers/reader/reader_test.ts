@@ -387,6 +387,29 @@ for (const [name, calls, text, expected] of WRITTEN) {
   });
 }
 
+Deno.test("white space before a mark is left out, also where the mark is cut off", () => {
+  const content = withMarks({ content: { open: "<a>", close: "</a>" }, ends: [] });
+  const cases: [Syntax, string, string, Read][] = [
+    [syntaxOf(), "<think>\nHm.\n\n", "</think>", { reasoning: "Hm." }],
+    [CHANNELS, "<|channel|>analysis<|message|>Hm.\n", "<|end|>", { reasoning: "Hm." }],
+    [syntaxOf(HERMES), "Yes\n", '<tool_call>\n{"name": "bare"', { text: "Yes" }],
+    [content, "<a>\nYes\n", "</a>", { text: "Yes" }],
+  ];
+  for (const [syntax, text, mark, expected] of cases) {
+    for (let end = 1; end < mark.length; end++) {
+      const cut = text + mark.slice(0, end);
+      assert.deepEqual(read(syntax, cut, { isCut: true }), expected, cut);
+    }
+  }
+  const thoughts = ["<think>Hm.\n", "<think>Hm.\n</think>"];
+  for (const isCut of [true, false]) {
+    for (const text of thoughts) {
+      assert.deepEqual(read(syntaxOf(), text, { isCut }), { reasoning: "Hm." });
+    }
+  }
+  assert.deepEqual(read(syntaxOf(HERMES), "Yes\n", { isCut: true }), { text: "Yes\n" });
+});
+
 Deno.test("arguments stream as they grow, to the letter", () => {
   const reader = new AnswerReader(syntaxOf(HERMES), OPTIONS);
   const seen = (piece: string) => reader.push(piece);
