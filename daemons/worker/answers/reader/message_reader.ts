@@ -15,7 +15,7 @@ import {
   takeMark,
 } from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
-import { resolveName } from "./header.ts";
+import { isWord, resolveName } from "./header.ts";
 
 /** Dependencies of {@linkcode readMessages}. */
 export interface MessageContext {
@@ -87,9 +87,19 @@ function* readHeader(context: MessageContext, begun: string): Reading<Beginning 
     if (text.length > MAX_HEADER) return plain(text);
     text += source.take();
   }
-  const found = purposeOf(begun + text, context);
+  const found = purposeOf(begun + text, context) ?? (yield* callOfOther(begun + text, context));
   const whole = text + messages.body;
   return found === undefined ? plain(whole) : { purpose: found, text: whole, at, isFresh: true };
+}
+
+/** Whether a line that names no function that was offered begins a call: JSON follows a word. */
+function* callOfOther(
+  line: string,
+  { source, messages, options }: MessageContext,
+): Reading<Purpose | undefined> {
+  const name = line.replace(messages.start, "").trim();
+  if (options.tools.size === 0 || !isWord(name) || !(yield* more(source))) return undefined;
+  return source.nextIs("{") ? { kind: "nothing" } : undefined;
 }
 
 /** Reads a message's text; true if the answer is over. */

@@ -34,8 +34,8 @@ const BARE: CallSyntax = {
  * Reads what a model writes as text, thoughts and calls. The result is the same however the text is
  * cut. Only what may still become a mark is held back.
  *
- * - A mark in a code fence of the text or in a thought is text, and so is one that no call of an
- *   offered function follows. JSON strings and values of arguments may contain any mark but the one
+ * - A mark in a code fence of the text or in a thought is text, and so is one that no call follows.
+ *   A call of a function that was not offered is left out, with its marks. JSON strings and values of arguments may contain any mark but the one
  *   that ends them.
  * - A call in a thought counts if nothing follows it: some models end their answer without closing
  *   the thought. What is only mentioned is followed by more of the thought.
@@ -308,7 +308,7 @@ export class AnswerReader {
     return yield* this.#calls("", { ...BARE, form }, flow);
   }
 
-  /** Reads calls after a mark; false if they are none, which is then text. */
+  /** Reads calls after a mark; false if text follows: there are none, or none that counts. */
   *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<boolean> {
     const start = this.#source.offset - mark.length;
     const reader = new CallReader(syntax, {
@@ -324,9 +324,10 @@ export class AnswerReader {
     });
     let read = "";
     let isHalf = false;
+    let isEnd = false;
     const isSure = this.#controls.has(start) || isTag(mark) && flow.atLineStart;
     const push = (text: string) => {
-      if (reader.state === "undecided") read += text;
+      if (!reader.hasCalls) read += text;
       reader.push(text);
       const isCall = isSure || reader.state === "call";
       this.#callStart = isCall && reader.start !== undefined ? start + reader.start : undefined;
@@ -335,20 +336,26 @@ export class AnswerReader {
     while (reader.state !== "failed" && reader.state !== "over") {
       if (yield* more(this.#source)) push(this.#source.takeAll());
       else {
+        isEnd = true;
         isHalf = reader.state === "undecided";
         reader.end();
         break;
       }
     }
-    if (reader.state !== "failed") return true;
+    if (reader.hasCalls) return true;
     this.#callStart = undefined;
-    const rest = reader.takeRest();
     // Half a call is no text. Where models write calls in marks, half of one without may be other JSON.
     const isCall = mark !== "" || this.#options.isForced || this.#bareOpens.length > 0;
     if (isHalf && this.#isCut && isCall) {
       flow.drop();
       return false;
     }
+    if (reader.state !== "failed") {
+      // After calls that were left out, text goes on. At a cut there is but half a mark.
+      if (!isEnd || !this.#isCut) this.#source.unread(read.slice(reader.length));
+      return false;
+    }
+    const rest = reader.takeRest();
     this.#source.unread(rest);
     const text = read.slice(0, read.length - rest.length);
     this.#controls.split(text, start, (part, at) => flow.push(part, at));

@@ -387,6 +387,71 @@ for (const [name, calls, text, expected] of WRITTEN) {
   });
 }
 
+/** Calls of a function that was not offered: syntax, text, half a call. */
+const OTHERS: readonly [Syntax, string][] = [
+  [syntaxOf(HERMES), '<tool_call>{"name": "other", "arguments": {"a": "</x>"}}</tool_call>'],
+  [syntaxOf(LIST), '[CALLS][{"name": "other", "arguments": {}}]'],
+  [syntaxOf(KEYED), '<|calls|>[{"other": {"name": "x"}}]<|/calls|>'],
+  [syntaxOf(NAMED), '[CALLS]other[ARGS]{"a": 1}'],
+  [syntaxOf(COUNTED), '<|calls|><|call|>functions.other:0<|args|>{"a": 1}<|/call|><|/calls|>'],
+  [syntaxOf(FENCED), '<calls><call>function<sep>other\n```json\n{"a": 1}\n```</call></calls>'],
+  [syntaxOf(IDENTIFIED), "<|call|>a7<|name|>other<|args|>{}<|/call|>"],
+  [
+    syntaxOf(TAGGED),
+    "<tool_call>\n<function=other>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>",
+  ],
+  [
+    syntaxOf(KEY_VALUE),
+    "<tool_call>other\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>",
+  ],
+  [syntaxOf(PYTHON), "<|calls|>[other(a=1)]<|/calls|>"],
+  [syntaxOf(QUOTED), '<|call>call:other{a:<|"|>x<|"|>}<call|>'],
+];
+
+Deno.test("a call of a function that was not offered is left out with its marks, whole or cut", () => {
+  for (const [syntax, text] of OTHERS) {
+    assert.deepEqual(read(syntax, text), {}, text);
+    assert.deepEqual(read(syntax, `So: ${text}\nYes`), { text: "So: Yes" }, text);
+    for (let end = 1; end < text.length; end++) {
+      const cut = `So: ${text.slice(0, end)}`;
+      const { text: shown = "", ...rest } = read(syntax, cut, { isCut: true, cutsAll: false });
+      assert.deepEqual([shown.trim(), rest], ["So:", {}], cut);
+      // A model that ends there has written no call, or one that is left out as far as it came.
+      const ended = read(syntax, cut, { cutsAll: false });
+      assert.ok(ended.text === cut || /^So:[^1{]*$/.test(ended.text ?? ""), ended.text);
+    }
+  }
+});
+
+Deno.test("calls of functions that were offered count beside others", () => {
+  const call = (name: string) => `<tool_call>{"name": "${name}", "arguments": {}}</tool_call>`;
+  const expected = { calls: [["bare", "{}"]] };
+  for (const isSingle of [true, false]) {
+    const options = { isSingle };
+    assert.deepEqual(read(syntaxOf(HERMES), call("other") + call("bare"), options), expected);
+    assert.deepEqual(read(syntaxOf(HERMES), call("bare") + call("other"), options), expected);
+  }
+  // In a thought, it is text.
+  assert.deepEqual(read(syntaxOf(HERMES), `<think>${call("other")}`), { reasoning: call("other") });
+});
+
+Deno.test("a line with a name and JSON after it is a call, also of a function that was not offered", () => {
+  const syntax = withMarks({
+    messages: {
+      ...{ start: ">>>", body: "\n", channel: "", recipient: "", ends: [] },
+      ...{ thoughts: [], texts: ["all"] },
+    },
+    ends: [],
+  });
+  const promptEnd = "assistant\n>>>";
+  assert.deepEqual(read(syntax, 'other\n{"a": 1}', { promptEnd }), {});
+  assert.deepEqual(read(syntax, 'all\nHi\n>>>other\n{"a": 1}>>>bare\n{}', { promptEnd }), {
+    text: "Hi\n",
+    calls: [["bare", "{}"]],
+  });
+  assert.deepEqual(read(syntax, "all\n>>> f(1)\n2", { promptEnd }), { text: ">>> f(1)\n2" });
+});
+
 Deno.test("white space before a mark is left out, also where the mark is cut off", () => {
   const content = withMarks({ content: { open: "<a>", close: "</a>" }, ends: [] });
   const cases: [Syntax, string, string, Read][] = [
@@ -536,17 +601,15 @@ const ANSWERS: readonly [
   ["a mark that no call follows", syntaxOf(HERMES), "The mark <tool_call> begins a call.", {
     text: "The mark <tool_call> begins a call.",
   }],
-  [
-    "a function that was not offered",
-    syntaxOf(HERMES),
-    'x <tool_call>{"name": "other", "arguments": {}}',
-    {
-      text: 'x <tool_call>{"name": "other", "arguments": {}}',
-    },
-  ],
-  ["a tagged function that was not offered", syntaxOf(TAGGED), "<function=others>\n<parameter=a>", {
-    text: "<function=others>\n<parameter=a>",
+  ["names in marks that no arguments follow", syntaxOf(HERMES), "<tool_call>other</tool_call>", {
+    text: "<tool_call>other</tool_call>",
   }],
+  [
+    "a function that was not offered, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'x {"name": "other", "parameters": {}}',
+    { text: 'x {"name": "other", "parameters": {}}' },
+  ],
   ["a link", syntaxOf(PYTHON), "[weather report](url) and [1]", {
     text: "[weather report](url) and [1]",
   }],

@@ -61,7 +61,7 @@ export class ThoughtCalls {
 
   /** Ends the thought; returns the calls that it ended with. */
   end(isCut: boolean): Part[] {
-    if (this.#reader?.state === "between" && !isCut) {
+    if (this.#reader?.state === "between" && this.#reader.hasCalls && !isCut) {
       const parts = this.#parts.takeAll();
       if (!this.#options.isSingle) return parts;
       return parts.filter((part) => "index" in part && part.index === 0);
