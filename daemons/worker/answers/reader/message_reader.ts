@@ -89,7 +89,10 @@ function* readHeader(context: MessageContext, begun: string): Reading<Beginning 
   }
   const found = purposeOf(begun + text, context) ?? (yield* callOfOther(begun + text, context));
   const whole = text + messages.body;
-  return found === undefined ? plain(whole) : { purpose: found, text: whole, at, isFresh: true };
+  if (found === undefined) return plain(whole);
+  // A thought that is shown begins with its channel, as llama-server shows it.
+  const from = Math.max(0, whole.indexOf(messages.channel));
+  return { purpose: found, text: whole.slice(from), at: at + from, isFresh: true };
 }
 
 /** Whether a line that names no function that was offered begins a call: JSON follows a word. */

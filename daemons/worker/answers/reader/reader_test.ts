@@ -735,6 +735,17 @@ const ANSWERS: readonly [
       splitsThoughts: false,
     },
   ],
+  [
+    "several thoughts that are text",
+    CHANNELS,
+    "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>commentary<|message|>B<|end|>" +
+    "<|start|>assistant<|channel|>analysis<|message|>C<|end|><|start|>assistant<|channel|>final" +
+    "<|message|>D",
+    {
+      text: "<|channel|>analysis<|message|>A<|end|>B<|channel|>analysis<|message|>C<|end|>D",
+    },
+    { splitsThoughts: false },
+  ],
   ["half a header", CHANNELS, "<|channel|>fin", {}, { isCut: true }],
 ];
 
