@@ -63,7 +63,11 @@ export const tokenData = z.object({
   i: z.number().int().min(0).meta({ description: "Index of the token event, from 0" }),
   ids: z.array(tokenId).optional().meta({ description: "Token ids; only with ?ids=true" }),
   logprobs: z.array(chosenLogprob).optional()
-    .meta({ description: "One for each token of the event; only if the request asks for them" }),
+    .meta({
+      description:
+        "Those of the tokens that t is part of; with a channel, those of the marks around " +
+        "it, too. Only if the request asks for them",
+    }),
   channel: z.enum(["reasoning", "call"]).optional().meta({
     description: "reasoning: the model's thinking before its answer; call: the arguments of a " +
       "call, as the model writes them; absent: the answer",

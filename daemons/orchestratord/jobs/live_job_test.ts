@@ -131,6 +131,12 @@ Deno.test("a job without token ids cannot be resumed, and counts each event as o
   assert.equal(job.tokensOut, 2);
 });
 
+Deno.test("a thought without token ids cannot go on", async () => {
+  const job = await acceptedJob();
+  job.takeToken({ ...token(0, []).data, channel: "reasoning" }, T0);
+  assert.equal(job.isUnresumable, true);
+});
+
 Deno.test("a token whose text is that of several events is resumed and counted once", async () => {
   const job = await acceptedJob();
   job.beginAttempt(attemptOn("w1"));

@@ -157,11 +157,14 @@ function parseEvent(message: SseMessage): WorkerEvent {
   }
   const parsed = workerEvent.safeParse({ event: message.event, data });
   if (parsed.success) return parsed.data;
-  throw new TypeError(`The worker sent an unknown event "${message.event.slice(0, 40)}"`, {
+  const name = message.event.slice(0, 40);
+  throw new TypeError(`The worker sent an unknown event "${name}": ${MAY_BE_NEWER}`, {
     cause: parsed.error,
   });
 }
 
+const MAY_BE_NEWER = "if it is newer than orchestratord, upgrade orchestratord first";
+
 function notToken(): TypeError {
-  return new TypeError("The worker sent an invalid token event");
+  return new TypeError(`The worker sent a token event that is not known: ${MAY_BE_NEWER}`);
 }

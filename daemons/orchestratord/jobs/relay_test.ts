@@ -109,8 +109,10 @@ Deno.test("relay() refuses anything that is not a worker's event, and closes the
   for (const { what, event = "token", data = "" } of bad) {
     const { stream, events, outcome } = begin();
     stream.sayText({ event, data });
-    const { kind, brokeOff } = { brokeOff: undefined, ...await outcome };
+    const { kind, brokeOff, message } = { brokeOff: undefined, message: "", ...await outcome };
     assert.deepEqual({ kind, brokeOff }, { kind: "lost", brokeOff: true }, what);
+    // What is no JSON comes from no version.
+    if (data !== "{") assert.match(message, /upgrade orchestratord first/, what);
     assert.deepEqual(events, [], what);
     assert.ok(stream.isClosed, what);
   }

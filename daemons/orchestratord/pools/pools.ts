@@ -12,6 +12,7 @@ import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { createClient } from "#shared/http/client.ts";
 import type { Logger } from "#shared/logging.ts";
 import { withoutHostPaths } from "#shared/models/host_paths.ts";
+import { isNewer, VERSION } from "#shared/version.ts";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
 import type { Access } from "../access/access.ts";
@@ -95,6 +96,12 @@ export class Pools {
     this.#keyIds.set(state.pool_id, keyId);
     const reply = this.#seen(state);
     log.info("pool_registered", { pool_id: state.pool_id, endpoint: state.endpoint });
+    if (isNewer(state.version)) {
+      const message = "Upgrade orchestratord first: it may not understand what newer workers send";
+      log.warn("pool_is_newer", {
+        ...{ pool_id: state.pool_id, version: state.version, own_version: VERSION, message },
+      });
+    }
     if (known?.endpoint !== state.endpoint || !isSameKey) {
       await store.savePool({ poolId: state.pool_id, endpoint: state.endpoint, keyId });
     }

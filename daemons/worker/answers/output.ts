@@ -1,13 +1,17 @@
-import type { TokenData } from "#shared/contracts/events.ts";
+import type { ChosenLogprob, TokenData } from "#shared/contracts/events.ts";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { callId } from "./call_id.ts";
+import { ContentLogprobs } from "./content_logprobs.ts";
+import type { Span } from "./reader/parts.ts";
 import type { AnswerReader, Part } from "./reader/reader.ts";
 import { StopGate } from "./stop_gate.ts";
-import { type Decoder, TokenTexts } from "./token_texts.ts";
+import { type Decoder, type TokenText, TokenTexts } from "./token_texts.ts";
 
 /** Text of one channel that may be sent, as one event. */
 export interface Piece extends Pick<TokenData, "channel" | "call"> {
   readonly text: string;
+  /** Those of the tokens that the text is made of; a thought or a call has those of marks, too. */
+  readonly logprobs: readonly ChosenLogprob[];
 }
 
 /** Pieces that one token completed, with all tokens since the last pieces. */
@@ -42,7 +46,11 @@ export class Output {
   readonly #stops: StopGate;
   readonly #calls: { id: string; name: string; arguments: string }[] = [];
   readonly #texts: TokenTexts;
+  readonly #logprobs = new ContentLogprobs();
   #unsent: number[] = [];
+  /** Logprobs of the tokens whose text is not complete; undefined for tokens without. */
+  #partial: (ChosenLogprob | undefined)[] = [];
+  #length = 0;
   #isStopped = false;
   #reasoningTokens = 0;
   #text = "";
@@ -84,11 +92,12 @@ export class Output {
   }
 
   /** Adds a generated token. */
-  push(id: number): Emission | undefined {
+  push(id: number, logprob?: ChosenLogprob): Emission | undefined {
     this.#unsent.push(id);
+    this.#partial.push(logprob);
     const wasThinking = this.isThinking;
-    const pieces = new Pieces();
-    for (const { text, isControl } of this.#texts.push(id)) this.#read(text, isControl, pieces);
+    const pieces = new Pieces(this.#logprobs);
+    for (const text of this.#texts.push(id)) this.#read(text, pieces);
     if (wasThinking || this.isThinking) this.#reasoningTokens++;
     if (this.isOver && !this.#isStopped) pieces.text(this.#stops.flush());
     if (pieces.all.length === 0 && this.#unsent.length >= MAX_SILENT_TOKENS) pieces.silence();
@@ -102,16 +111,17 @@ export class Output {
    */
   end(isCut: boolean): Emission | undefined {
     if (this.#isStopped) return undefined;
-    const pieces = new Pieces();
+    const pieces = new Pieces(this.#logprobs);
     const rest = this.#texts.end();
-    this.#read(isCut ? rest.replace(HALF, "") : rest, false, pieces);
-    const parts = this.#options.reader?.end(isCut) ?? [];
-    this.#take(parts, pieces);
+    this.#read(isCut ? { ...rest, text: rest.text.replace(HALF, "") } : rest, pieces);
+    const { reader } = this.#options;
+    if (reader) this.#take(reader.end(isCut), reader.spans, pieces);
     if (!this.#isStopped) pieces.text(this.#stops.flush());
     return this.#emit(pieces);
   }
 
-  #emit({ all }: Pieces): Emission | undefined {
+  #emit(pieces: Pieces): Emission | undefined {
+    const all = pieces.finish();
     if (all.length === 0) return undefined;
     for (const { text, channel } of all) if (channel === undefined) this.#text += text;
     const ids = this.#unsent;
@@ -119,14 +129,20 @@ export class Output {
     return { pieces: all, ids };
   }
 
-  #read(text: string, isControl: boolean, pieces: Pieces): void {
+  #read({ text, isControl, tokens }: TokenText, pieces: Pieces): void {
+    const logprobs = this.#partial.splice(0, tokens).filter((each) => each !== undefined);
     if (text === "" || this.isOver) return;
     const { reader } = this.#options;
-    if (reader) this.#take(reader.push(text, isControl), pieces);
-    else if (!isControl) this.#take([{ kind: "text", text }], pieces);
+    const from = this.#length;
+    const parts = reader?.push(text, isControl) ?? (isControl ? [] : [{ kind: "text", text }]);
+    this.#length = reader?.length ?? from + (isControl ? 0 : text.length);
+    const span = { from, to: this.#length };
+    this.#logprobs.add(logprobs, span);
+    this.#take(parts, reader?.spans ?? [span], pieces);
   }
 
-  #take(parts: readonly Part[], pieces: Pieces): void {
+  #take(parts: readonly Part[], spans: readonly Span[], pieces: Pieces): void {
+    this.#logprobs.read(spans);
     for (const part of parts) {
       if (this.#isStopped) return;
       if (part.kind === "text") {
@@ -153,30 +169,48 @@ export class Output {
 /** Pieces of one token; neighbours of one channel become one piece. */
 class Pieces {
   readonly all: Piece[] = [];
+  readonly #logprobs: ContentLogprobs;
+
+  constructor(logprobs: ContentLogprobs) {
+    this.#logprobs = logprobs;
+  }
 
   text(text: string): void {
-    this.#add({ text }, (last) => last.channel === undefined);
+    const logprobs = this.#logprobs.take(text.length);
+    this.#add({ text, logprobs }, (last) => last.channel === undefined);
   }
 
   reasoning(text: string): void {
-    this.#add({ channel: "reasoning", text }, (last) => last.channel === "reasoning");
+    const piece = { channel: "reasoning", text, logprobs: [] } as const;
+    this.#add(piece, (last) => last.channel === "reasoning");
   }
 
   call(index: number, text: string, begun?: { readonly id: string; readonly name: string }): void {
-    const piece = { channel: "call", call: { index, ...begun }, text } as const;
+    const piece = { channel: "call", call: { index, ...begun }, text, logprobs: [] } as const;
     if (begun) this.all.push(piece);
     else this.#add(piece, (last) => last.call?.index === index);
   }
 
   /** A piece without text, which only carries tokens. */
   silence(): void {
-    this.all.push({ text: "" });
+    this.all.push({ text: "", logprobs: [] });
+  }
+
+  /** All pieces; the first thought or call gets the logprobs that are not of the answer's text. */
+  finish(): readonly Piece[] {
+    const at = this.all.findIndex(({ channel }) => channel !== undefined);
+    const piece = this.all[at];
+    if (piece) this.all[at] = { ...piece, logprobs: this.#logprobs.takeRest() };
+    this.#logprobs.forget();
+    return this.all;
   }
 
   #add(piece: Piece, joins: (last: Piece) => boolean): void {
     if (piece.text === "") return;
     const last = this.all.at(-1);
-    if (last && joins(last)) this.all.splice(-1, 1, { ...last, text: last.text + piece.text });
-    else this.all.push(piece);
+    if (last && joins(last)) {
+      const logprobs = [...last.logprobs, ...piece.logprobs];
+      this.all.splice(-1, 1, { ...last, text: last.text + piece.text, logprobs });
+    } else this.all.push(piece);
   }
 }

@@ -45,10 +45,12 @@ export function readingOf(
   const mayThink = isThinking || beginnings.thoughts.length > 0;
   // Nothing but JSON can come.
   const isPlain = isHeld && !mayThink && calls === undefined;
+  // The grammar holds from the first token on, so a thought that the prompt opened does not go on.
+  const endsThought = isHeld && prompt.thought !== undefined && !isThinking;
   const options: ReaderOptions = {
     tools: new Map(tools.map(({ function: { name, parameters } }) => [name, parameters])),
-    promptEnd: isPlain ? "" : answerStart,
-    ...(demanded ? { continuesText: false } : {}),
+    promptEnd: isPlain || endsThought ? "" : answerStart,
+    ...(demanded ? { continuesText: false, isForced: true } : {}),
     isHeld: isHeld && demanded === undefined,
     isSingle: request.parallel_tool_calls === false,
     splitsThoughts,

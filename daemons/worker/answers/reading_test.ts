@@ -50,3 +50,35 @@ Deno.test("the watch of an answer tells thoughts and calls from its tokens", () 
   assert.equal(push('"f", "arguments": {}}'), "");
   assert.equal(watch.callStart, undefined);
 });
+
+/** What the reader of a request makes of an answer that is cut off. */
+function cutOff(text: string, ...args: Parameters<typeof reading>) {
+  const { reader } = reading(...args);
+  return [...reader!.push(text), ...reader!.end(true)];
+}
+
+Deno.test("half a call that must be made is never text", () => {
+  const call = '\n{"name": "f", "arguments": {"a": 1}}';
+  for (const tool_choice of ["required", { type: "function", function: { name: "f" } }]) {
+    for (const start of ["", "<think></think>", "<think>\n"]) {
+      for (let end = 0; end < call.length; end++) {
+        const fields = { tools, tool_choice, reasoning_format: "none" };
+        const parts = cutOff(call.slice(0, end), fields, start);
+        const isNamed = end > call.indexOf('"f"') + 2;
+        assert.deepEqual(parts.slice(0, 1), isNamed ? [{ kind: "call", index: 0, name: "f" }] : []);
+        assert.ok(parts.every(({ kind }) => kind !== "text"), call.slice(0, end));
+      }
+    }
+  }
+  const after = cutOff(
+    `Hm.</think>\n${call.slice(0, 5)}`,
+    { tools, tool_choice: "required" },
+    "<think>",
+  );
+  assert.deepEqual(after, [{ kind: "reasoning", text: "Hm." }]);
+});
+
+Deno.test("a thought that the prompt opened does not go on where a schema holds without thoughts", () => {
+  const fields = { json_schema, tools, reasoning_format: "none" };
+  assert.deepEqual(cutOff('{"a": 1}', fields, "<think>\n"), [{ kind: "text", text: '{"a": 1}' }]);
+});

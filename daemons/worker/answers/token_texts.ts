@@ -10,6 +10,8 @@ export interface Decoder {
 export interface TokenText {
   readonly text: string;
   readonly isControl: boolean;
+  /** How many tokens it is the text of; each token belongs to one text, in their order. */
+  readonly tokens: number;
 }
 
 /** A character has at most four bytes; after this many tokens the bytes are invalid UTF-8. */
@@ -28,22 +30,21 @@ export class TokenTexts {
   push(id: number): TokenText[] {
     const control = this.#decoder.controlText(id);
     if (control !== undefined) {
-      return [
-        { text: this.end(), isControl: false },
-        { text: control, isControl: true },
-      ];
+      return [this.end(), { text: control, isControl: true, tokens: 1 }];
     }
     this.#partial.push(id);
     const text = this.#decoder.detokenize(this.#partial);
     if (text.endsWith(REPLACEMENT) && this.#partial.length < MAX_PARTIAL_TOKENS) return [];
+    const tokens = this.#partial.length;
     this.#partial = [];
-    return [{ text, isControl: false }];
+    return [{ text, isControl: false, tokens }];
   }
 
   /** The text of what is left; half a character becomes U+FFFD. */
-  end(): string {
+  end(): TokenText {
     const ids = this.#partial;
     this.#partial = [];
-    return ids.length === 0 ? "" : this.#decoder.detokenize(ids);
+    const text = ids.length === 0 ? "" : this.#decoder.detokenize(ids);
+    return { text, isControl: false, tokens: ids.length };
   }
 }

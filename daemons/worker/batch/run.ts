@@ -56,8 +56,6 @@ export class Run {
   readonly #engine: RunContext["engine"];
   readonly #output: Output;
   readonly #limit: number;
-  /** Logprobs of the tokens that were not sent yet, in their order. */
-  readonly #logprobs: ChosenLogprob[] = [];
   #tokensOut = 0;
   #cached = 0;
   #evaluated = 0;
@@ -133,8 +131,7 @@ export class Run {
     if (this.#engine.endsGeneration(token)) return this.complete("EOS");
 
     this.#tokensOut++;
-    if (odds) this.#logprobs.push(this.#describe(token, odds));
-    this.#send(this.#push(token));
+    this.#send(this.#push(token, odds && this.#describe(token, odds)));
     if (this.#output.isOver) return this.#stopped();
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
@@ -170,8 +167,8 @@ export class Run {
     this.answer.end(reason, { text, calls });
   }
 
-  #push(token: number): Emission | undefined {
-    const emission = this.#output.push(token);
+  #push(token: number, logprob?: ChosenLogprob): Emission | undefined {
+    const emission = this.#output.push(token, logprob);
     this.#limitThought();
     return emission;
   }
@@ -208,10 +205,8 @@ export class Run {
   #send(emission: Emission | undefined): void {
     if (!emission) return;
     const { pieces, ids } = emission;
-    const logprobs = this.#logprobs.splice(0, ids.length);
-    for (const [index, { text, ...part }] of pieces.entries()) {
-      const isFirst = index === 0;
-      this.answer.text(text, isFirst ? ids : [], isFirst ? logprobs : [], part);
+    for (const [index, { text, logprobs, ...part }] of pieces.entries()) {
+      this.answer.text(text, index === 0 ? ids : [], logprobs, part);
     }
   }
 

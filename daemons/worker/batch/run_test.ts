@@ -103,7 +103,7 @@ Deno.test("a run ends with the calls that were made, and half a call is neither 
   assert.equal(single.outline.at(-1), "end TOOL_CALLS");
 
   const cut = await say(testRun({ reader: reader(), maxTokens: 20 }), `ok ${CALL}`);
-  assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok ", "end MAX_TOKENS"]);
+  assert.deepEqual([cut.text, cut.outline.at(-1)], ["ok", "end MAX_TOKENS"]);
   assert.equal(cut.end?.tool_calls, undefined);
 
   const half = await say(testRun({ reader: reader(), maxTokens: 44 }), `ok ${CALL}`);
@@ -139,6 +139,25 @@ Deno.test("logprobs are sent with the text of their tokens, in order, however lo
     ...[logprobOf(0xc3, "\ufffd", -1), logprobOf(0xa9, "\ufffd", -2)],
     ...[logprobOf(0x61, "a", -3), logprobOf(0x61, "a", -4), logprobOf(0x61, "a", -5)],
   ]);
+});
+
+Deno.test("text has the logprobs of its own tokens, and not those of marks around it", async () => {
+  const run = testRun({ reader: reader(), stops: ["\n\n\n"] });
+  run.start();
+  const said = `<think>Hm.</think>\n\nIt is\n${CALL}`;
+  for (const token of tokensOf(said)) run.accept({ token, odds: { logprob: -1, top: [] } });
+  run.complete("EOS");
+  const texts: Record<string, string> = {};
+  for (const event of await readEvents(run.answer.stream.body)) {
+    if (event.event !== "token") continue;
+    const { channel = "text", logprobs = [] } = event.data;
+    texts[channel] = (texts[channel] ?? "") + logprobs.map(({ t }) => t).join("");
+  }
+  assert.deepEqual(texts, {
+    reasoning: "<think>Hm.",
+    text: "It is",
+    call: `\n${CALL.slice(0, -1 - "</tool_call>".length)}`,
+  });
 });
 
 Deno.test("tokens before the start and after the end are ignored", async () => {

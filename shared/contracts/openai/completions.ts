@@ -43,7 +43,9 @@ export const completionRequest = z.looseObject({
   special: requestShape.special.nullable().meta({
     description: "false: the text of control tokens in a prompt stays text; default: true",
   }),
-  logprobs: z.number().int().min(0).max(5).nullish(),
+  logprobs: z.number().int().min(0).max(20).nullish().meta({
+    description: "Send each token's logprob and those of this many most probable candidates",
+  }),
 }).superRefine(({ prompt, suffix }, context) => {
   if (suffix || !promptsOf(prompt).includes("")) return;
   const message = "must not be empty without a suffix";

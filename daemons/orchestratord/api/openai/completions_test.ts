@@ -81,6 +81,11 @@ Deno.test("completionRequest refuses by name what would change the answer", () =
   assert.throws(() => request({ prompt: Array(33).fill("a"), n: 2 }), /more than 64 choices/);
 });
 
+Deno.test("completionTasks() takes as many logprobs as a chat", () => {
+  assert.equal(completionTasks(request({ logprobs: 20 }))[0]?.logprobs, 20);
+  assert.throws(() => request({ logprobs: 21 }), /logprobs/);
+});
+
 Deno.test("CompletionTranslator counts each prompt once and sends the usage last", () => {
   const body = request({
     prompt: ["a", "b"],

@@ -7,12 +7,25 @@ export function toChatLogprobs(given: readonly ChosenLogprob[] | undefined): Cha
   return { content, refusal: null };
 }
 
-function toEntry({ t, bytes, logprob }: Omit<ChosenLogprob, "top">) {
+type Entry = Omit<ChosenLogprob, "top">;
+
+function toEntry({ t, bytes, logprob }: Entry) {
   const known = bytes ?? (t.includes("\ufffd") ? null : [...encoder.encode(t)]);
   return { token: t, logprob, bytes: known };
 }
 
 const encoder = new TextEncoder();
+
+/** A token's text; that of a part of a character tells its bytes as OpenAI does: `bytes:\\xe2\\x96`. */
+function toText({ t, bytes }: Entry): string {
+  if (!bytes) return t;
+  const shown = bytes.map((byte) =>
+    byte >= 0x20 && byte < 0x7f
+      ? String.fromCharCode(byte)
+      : `\\x${byte.toString(16).padStart(2, "0")}`
+  );
+  return `bytes:${shown.join("")}`;
+}
 
 /**
  * Log probabilities in the format of completions; null where there are none.
@@ -25,15 +38,18 @@ export function toCompletionLogprobs(
 ): CompletionLogprobs {
   if (given === undefined) return null;
   let at = offset;
+  // A character that several tokens make up counts with the last of them.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   return {
-    tokens: given.map((each) => each.t),
+    tokens: given.map(toText),
     token_logprobs: given.map((each) => each.logprob),
     top_logprobs: given.some((each) => each.top.length > 0)
-      ? given.map((each) => Object.fromEntries(each.top.map(({ t, logprob }) => [t, logprob])))
+      ? given.map(({ top }) => Object.fromEntries(top.map((each) => [toText(each), each.logprob])))
       : null,
-    text_offset: given.map((each) => {
+    text_offset: given.map(({ t, bytes }) => {
       const start = at;
-      at += each.t.length;
+      const whole = bytes ? new Uint8Array(bytes) : encoder.encode(t);
+      at += decoder.decode(whole, { stream: true }).length;
       return start;
     }),
   };

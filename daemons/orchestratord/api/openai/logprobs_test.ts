@@ -29,6 +29,24 @@ Deno.test("toCompletionLogprobs() gives lists side by side, offsets from the who
     top_logprobs: [{ "é": -0.5 }, { x: -0.1 }],
     text_offset: [7, 8],
   });
+  const entry = (t: string, bytes?: number[]) => ({
+    id: 1,
+    t,
+    ...(bytes ? { bytes } : {}),
+    logprob: -1,
+  });
+  // " ▖a" in three tokens, of which the first two are parts.
+  const parts = [
+    { ...entry(" \ufffd", [0x20, 0xe2, 0x96]), top: [entry(" x"), entry("\ufffd", [0xe2, 0x96])] },
+    { ...entry("\ufffd", [0x96]), top: [] },
+    { ...entry("a"), top: [] },
+  ];
+  assert.deepEqual(toCompletionLogprobs(parts, 3), {
+    tokens: ["bytes: \\xe2\\x96", "bytes:\\x96", "a"],
+    token_logprobs: [-1, -1, -1],
+    top_logprobs: [{ " x": -1, "bytes:\\xe2\\x96": -1 }, {}, {}],
+    text_offset: [3, 4, 5],
+  });
   const bare = given.map((each) => ({ ...each, top: [] }));
   assert.equal(toCompletionLogprobs(bare, 0)?.top_logprobs, null);
 });

@@ -22,6 +22,9 @@ const BETWEEN: readonly string[] = ["[", "]", ",", ";", "```json", "```"];
 /**
  * Reads calls from the first mark on. As long as it is undecided, the text may turn out to be no
  * call; then nothing was given to the sink.
+ *
+ * A call of a function that was not offered is left out where a mark tells that it is one: no client
+ * could answer it.
  */
 export class CallReader {
   readonly #syntax: CallSyntax;
@@ -33,6 +36,10 @@ export class CallReader {
   #state: "undecided" | "call" | "between" | "over" | "failed" = "undecided";
   /** Where the call begins that is read; undefined between calls. */
   #start: number | undefined = 0;
+  /** Whether the call that is read is left out. */
+  #isLeftOut = false;
+  #hasCalls = false;
+  #length = 0;
 
   constructor(syntax: CallSyntax, options: CallReaderOptions) {
     this.#syntax = syntax;
@@ -61,7 +68,18 @@ export class CallReader {
    * Undefined between calls.
    */
   get start(): number | undefined {
-    return this.#state === "over" || this.#state === "failed" ? undefined : this.#start;
+    const isNone = this.#state === "over" || this.#state === "failed" || this.#isLeftOut;
+    return isNone ? undefined : this.#start;
+  }
+
+  /** Whether the sink was given a call. */
+  get hasCalls(): boolean {
+    return this.#hasCalls;
+  }
+
+  /** How many characters the calls take with their marks; what follows is none. */
+  get length(): number {
+    return this.#length;
   }
 
   push(text: string): void {
@@ -81,17 +99,22 @@ export class CallReader {
 
   *#read(): Reading {
     for (let count = 0; yield* this.#nextCall(); count++) {
+      this.#length = this.#source.offset;
       if (!(yield* this.#call())) {
         this.#state = count === 0 ? "failed" : "over";
         return;
       }
+      this.#length = this.#source.offset;
       if (this.#source.hasEnded && this.#source.isEmpty) return;
       this.#state = "between";
       this.#start = undefined;
-      if (!this.#options.isSingle) continue;
+      const wasLeftOut = this.#isLeftOut;
+      this.#isLeftOut = false;
+      if (wasLeftOut || !this.#options.isSingle) continue;
       this.#state = "over";
       return;
     }
+    this.#length = this.#source.offset;
     if (this.#state === "undecided") this.#state = "failed";
     else if (!this.#source.isEmpty) this.#state = "over";
   }
@@ -120,18 +143,24 @@ export class CallReader {
   }
 
   *#call(): Reading<boolean> {
-    const { form, opens, closes } = this.#syntax;
+    const { form, opens, closes, before } = this.#syntax;
     const { offered, sink } = this.#options;
     const context = {
       source: this.#source,
       offered,
+      takesOthers: before !== "" || opens.length > 0,
       closes: [...closes, ...opens],
       sink: {
         begin: (name: string) => {
           this.#state = "call";
+          this.#isLeftOut = !offered.has(name);
+          if (this.#isLeftOut) return;
+          this.#hasCalls = true;
           sink.begin(name);
         },
-        arguments: (text: string) => sink.arguments(text),
+        arguments: (text: string) => {
+          if (!this.#isLeftOut) sink.arguments(text);
+        },
       },
     };
     return yield* readCall(context, form);

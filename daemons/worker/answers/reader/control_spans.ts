@@ -13,17 +13,16 @@ export class ControlSpans {
     return first !== undefined && first.from <= offset;
   }
 
-  /** A text that begins at an offset, without the control tokens in it. */
-  without(text: string, offset: number): string {
+  /** Emits the parts of a text that begins at an offset, without the control tokens in it. */
+  split(text: string, offset: number, emit: (text: string, offset: number) => void): void {
     this.#forget(offset);
-    let rest = "";
     let at = 0;
     for (const { from, to } of this.#spans) {
       if (from >= offset + text.length) break;
-      rest += text.slice(at, Math.max(at, from - offset));
+      if (from > offset + at) emit(text.slice(at, from - offset), offset + at);
       at = Math.max(at, to - offset);
     }
-    return rest + text.slice(at);
+    if (at < text.length) emit(text.slice(at), offset + at);
   }
 
   #forget(offset: number): void {

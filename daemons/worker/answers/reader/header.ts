@@ -1,5 +1,6 @@
 import type { Offered } from "../../chat/value_types.ts";
-import { more, nextMark, type Reading, type Source } from "./source.ts";
+import type { CallContext } from "./call_sink.ts";
+import { more, nextMark, type Reading } from "./source.ts";
 
 /** No name with what may stand around it is longer. */
 const MAX_HEADER = 640;
@@ -16,22 +17,40 @@ export interface HeaderMarks {
   readonly nameMark?: string | undefined;
 }
 
-/** Reads the header of a call; returns the name of an offered function, undefined if there is none. */
+/**
+ * Reads the header of a call.
+ *
+ * @returns the name of an offered function; where others are taken, also another name that a mark
+ *   follows; undefined if there is none
+ */
 export function* readHeader(
-  source: Source,
+  { source, offered, takesOthers }: Pick<CallContext, "source" | "offered" | "takesOthers">,
   marks: HeaderMarks,
-  offered: Offered,
 ): Reading<string | undefined> {
   let header = "";
   while (header.length <= MAX_HEADER && (yield* more(source))) {
     const end = yield* nextMark(source, marks.ends);
     const name = end === undefined ? undefined : resolveName(header, marks, offered);
     if (name !== undefined) return name;
-    if (end !== undefined && end !== "\n") return undefined;
+    if (end !== undefined && end !== "\n") return takesOthers ? wordIn(header, marks) : undefined;
     header += source.take();
-    if (!mayName(header, marks, offered)) return undefined;
+    const mayGoOn = mayName(header, marks, offered) ||
+      takesOthers && wordIn(header, marks) !== undefined;
+    if (!mayGoOn) return undefined;
   }
   return undefined;
+}
+
+/** Whether a text looks like a function's name. */
+export function isWord(text: string): boolean {
+  return /^[\p{L}\p{N}_.:/-]{1,256}$/u.test(text);
+}
+
+/** The name in a header, if it looks like one. */
+function wordIn(header: string, { nameMark = "" }: HeaderMarks): string | undefined {
+  const at = nameMark === "" ? 0 : header.lastIndexOf(nameMark);
+  const word = at < 0 ? "" : header.slice(at + nameMark.length).trim();
+  return isWord(word) ? word : undefined;
 }
 
 /** The offered function that a header names. */

@@ -63,7 +63,7 @@ class JsonCall {
   }
 
   *#field(key: string, depth: number): Reading<boolean> {
-    const { source, offered, form } = this.#context;
+    const { source, offered, takesOthers, form } = this.#context;
     if (!this.#isNamed && form.names.length === 0 && offered.has(key)) {
       this.#begin(key);
       yield* this.#value();
@@ -76,7 +76,7 @@ class JsonCall {
       source.take();
       let name = "";
       if (!(yield* readString(source, '"', (text) => name += text))) return false;
-      if (!offered.has(name)) return false;
+      if (!offered.has(name) && !takesOthers) return false;
       this.#begin(name);
       return true;
     }
@@ -84,7 +84,12 @@ class JsonCall {
       yield* this.#value();
       return true;
     }
-    if (!this.#isNamed && !OTHERS.includes(key)) return false;
+    if (!this.#isNamed && !OTHERS.includes(key)) {
+      if (form.names.length > 0 || !takesOthers || !source.nextIs("{")) return false;
+      this.#begin(key);
+      yield* this.#value();
+      return true;
+    }
     yield* copyJson(source, () => {});
     return true;
   }

@@ -14,11 +14,11 @@ const BRACKETS: Readonly<Record<string, { readonly closing: string; readonly jso
 };
 const ANY: ReadonlySet<string> = new Set();
 
-/** Reads a call such as `f(a=1, b="x")`; false if no offered function is named. */
+/** Reads a call such as `f(a=1, b="x")`; false if no function is named. */
 export function* readLiteralCall(context: CallContext<LiteralForm>): Reading<boolean> {
   const { form, source, offered, sink, closes } = context;
   const ends = [form.open, ...closes];
-  const name = yield* readHeader(source, { ends }, offered);
+  const name = yield* readHeader(context, { ends });
   if (name === undefined) return false;
   sink.begin(name);
   if (!(yield* takeMark(source, [form.open]))) {

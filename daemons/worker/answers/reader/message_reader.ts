@@ -15,7 +15,7 @@ import {
   takeMark,
 } from "./source.ts";
 import { TextFlow } from "./text_flow.ts";
-import { resolveName } from "./header.ts";
+import { isWord, resolveName } from "./header.ts";
 
 /** Dependencies of {@linkcode readMessages}. */
 export interface MessageContext {
@@ -41,6 +41,8 @@ interface Beginning {
   readonly purpose: Purpose;
   /** What was read of it that is shown if the message is text as it stands. */
   readonly text: string;
+  /** Where that text begins. */
+  readonly at: number;
   /** Whether white space at its beginning may belong to the marks. */
   readonly isFresh: boolean;
 }
@@ -55,7 +57,7 @@ export function* readMessages(context: MessageContext): Reading {
   const body = header.indexOf(messages.body);
   if (body >= 0) {
     const purpose = purposeOf(header.slice(0, body), context) ?? { kind: "text" };
-    if (yield* readBody(context, { purpose, text: "", isFresh: false })) return;
+    if (yield* readBody(context, { purpose, text: "", at: 0, isFresh: false })) return;
     header = "";
   }
   while (yield* more(source)) {
@@ -68,7 +70,9 @@ export function* readMessages(context: MessageContext): Reading {
 /** Reads a header; what is none is text. Undefined if the answer is cut off in it. */
 function* readHeader(context: MessageContext, begun: string): Reading<Beginning | undefined> {
   const { source, messages, isCut } = context;
-  const plain = (text: string) => ({ purpose: { kind: "text" as const }, text, isFresh: false });
+  const at = source.offset;
+  const purpose = { kind: "text" } as const;
+  const plain = (text: string) => ({ purpose, text, at, isFresh: false });
   // Where a line's end ends a header, any line may be one.
   if (messages.body !== "\n") {
     const marks = [messages.start, messages.channel, ` ${messages.recipient}`, messages.body];
@@ -83,15 +87,28 @@ function* readHeader(context: MessageContext, begun: string): Reading<Beginning 
     if (text.length > MAX_HEADER) return plain(text);
     text += source.take();
   }
-  const purpose = purposeOf(begun + text, context);
+  const found = purposeOf(begun + text, context) ?? (yield* callOfOther(begun + text, context));
   const whole = text + messages.body;
-  return purpose === undefined ? plain(whole) : { purpose, text: whole, isFresh: true };
+  if (found === undefined) return plain(whole);
+  // A thought that is shown begins with its channel, as llama-server shows it.
+  const from = Math.max(0, whole.indexOf(messages.channel));
+  return { purpose: found, text: whole.slice(from), at: at + from, isFresh: true };
+}
+
+/** Whether a line that names no function that was offered begins a call: JSON follows a word. */
+function* callOfOther(
+  line: string,
+  { source, messages, options }: MessageContext,
+): Reading<Purpose | undefined> {
+  const name = line.replace(messages.start, "").trim();
+  if (options.tools.size === 0 || !isWord(name) || !(yield* more(source))) return undefined;
+  return source.nextIs("{") ? { kind: "nothing" } : undefined;
 }
 
 /** Reads a message's text; true if the answer is over. */
 function* readBody(
   context: MessageContext,
-  { purpose, text, isFresh }: Beginning,
+  { purpose, text, at, isFresh }: Beginning,
 ): Reading<boolean> {
   const { source, parts, messages, options, controls, isCut } = context;
   const isThought = purpose.kind === "reasoning";
@@ -104,26 +121,30 @@ function* readBody(
   const kind = isThought && !isShown ? "reasoning" : "text";
   const shows = isThought || purpose.kind === "text";
   const flow = new TextFlow(
-    (text) => shows && parts.text(kind, text),
+    (text, at) => shows && parts.text(kind, text, at),
     isThought && isFresh && !isShown,
   );
-  if (isShown && isFresh || purpose.kind === "text" && !isFresh) flow.push(text);
+  if (isShown && isFresh || purpose.kind === "text" && !isFresh) flow.push(text, at);
   const { start, body, channel, ends } = messages;
   const scanner = new MarkScanner([...ends, start, ...(channel === "" ? [] : [channel, body])]);
   let mark: string | undefined;
   for (;;) {
-    mark = yield* readUntil(source, scanner, (text) => flow.push(text));
+    mark = yield* readUntil(source, scanner, (text, at) => flow.push(text, at));
     if (mark !== channel && mark !== body) break;
     // As ordinary text these are no marks here.
-    if (!controls.has(source.offset - mark.length)) flow.push(mark);
+    const at = source.offset - mark.length;
+    if (!controls.has(at)) flow.push(mark, at);
     else if (mark === channel) break;
   }
   if (mark === undefined) {
+    const at = source.offset;
     const held = source.takeAll();
-    if (!isCut()) flow.push(held);
+    if (!isCut()) flow.push(held, at);
+    else if (held !== "") flow.drop();
   } else if (mark === start || mark === channel) source.unread(mark);
-  else if (isShown) flow.push(mark);
-  if (isThought && !isShown && mark !== undefined) flow.drop();
+  else if (isShown) flow.push(mark, source.offset - mark.length);
+  // Also where the mark is missing: it may have been cut off.
+  if (isThought && !isShown) flow.drop();
   flow.flush();
   yield* skipSpace(source);
   return false;

@@ -6,11 +6,11 @@ import { more, type Reading, skipSpace, takeMark } from "./source.ts";
 
 const FENCES = ["```json", "```"];
 
-/** Reads a name and the arguments after it; false if no offered function is named. */
+/** Reads a name and the arguments after it; false if no function is named. */
 export function* readNamedCall(context: CallContext<NamedForm>): Reading<boolean> {
-  const { form, source, offered, sink, closes } = context;
+  const { form, source, sink, closes } = context;
   const ends = [form.end, "{", "\n", ...closes].filter((end) => end !== "");
-  const name = yield* readHeader(source, { ends, ...form }, offered);
+  const name = yield* readHeader(context, { ...form, ends });
   if (name === undefined) return false;
   sink.begin(name);
   yield* skipSpace(source);

@@ -3,7 +3,7 @@ import { CallReader } from "./call_reader.ts";
 import { ControlSpans } from "./control_spans.ts";
 import { MarkScanner, readUntil } from "./mark_scanner.ts";
 import { readMessages } from "./message_reader.ts";
-import { type Part, Parts } from "./parts.ts";
+import { type Part, Parts, type Span } from "./parts.ts";
 import { type PromptState, promptState } from "./prompt_state.ts";
 import type { ReaderOptions } from "./reader_options.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Steps,
   takeMark,
 } from "./source.ts";
-import { TextFlow } from "./text_flow.ts";
+import { type EmitText, TextFlow } from "./text_flow.ts";
 import { ThoughtCalls } from "./thought_calls.ts";
 
 export type { Part } from "./parts.ts";
@@ -34,8 +34,8 @@ const BARE: CallSyntax = {
  * Reads what a model writes as text, thoughts and calls. The result is the same however the text is
  * cut. Only what may still become a mark is held back.
  *
- * - A mark in a code fence of the text or in a thought is text, and so is one that no call of an
- *   offered function follows. JSON strings and values of arguments may contain any mark but the one
+ * - A mark in a code fence of the text or in a thought is text, and so is one that no call follows.
+ *   A call of a function that was not offered is left out, with its marks. JSON strings and values of arguments may contain any mark but the one
  *   that ends them.
  * - A call in a thought counts if nothing follows it: some models end their answer without closing
  *   the thought. What is only mentioned is followed by more of the thought.
@@ -47,7 +47,10 @@ export class AnswerReader {
   readonly #source = new Source();
   readonly #parts = new Parts();
   readonly #reading: Reading;
+  /** What begins calls in text and thoughts. */
   readonly #callOpens: readonly string[];
+  /** What begins calls in text alone: a brace, where the model writes calls without a mark. */
+  readonly #bareOpens: readonly string[];
   readonly #controls = new ControlSpans();
   readonly #prompt: PromptState;
   readonly #thoughtMarks: ThoughtSyntax;
@@ -56,6 +59,7 @@ export class AnswerReader {
   #isOver = false;
   #state: "reasoning" | "text" | "call" = "text";
   #callStart: number | undefined;
+  #spans: readonly Span[] = [];
 
   constructor(syntax: Syntax, options: ReaderOptions) {
     this.#syntax = syntax;
@@ -64,6 +68,8 @@ export class AnswerReader {
     this.#thoughtMarks = thought;
     this.#prompt = promptState(options.promptEnd, syntax);
     this.#callOpens = calls && options.tools.size > 0 ? [...calls.opens, calls.before] : [];
+    const isBare = this.#callOpens.length > 0 && this.#callOpens.every((mark) => mark === "");
+    this.#bareOpens = isBare ? ["{"] : [];
     const context = { source: this.#source, parts: this.#parts, options, syntax };
     this.#reading = syntax.messages
       ? readMessages({
@@ -95,6 +101,11 @@ export class AnswerReader {
     return this.#callStart;
   }
 
+  /** Where the text of the last parts stood in what it was given, in characters. */
+  get spans(): readonly Span[] {
+    return this.#spans;
+  }
+
   /** Whether the answer is complete: no call can follow. */
   get isOver(): boolean {
     return this.#isOver;
@@ -111,6 +122,7 @@ export class AnswerReader {
    * @param isControl Whether it is the text of a control token, which no client sees.
    */
   push(piece: string, isControl = false): Part[] {
+    this.#spans = [];
     if (this.#isOver || piece === "") return [];
     if (isControl) {
       if (!this.#syntax.marks.some((mark) => mark.includes(piece))) return [];
@@ -127,6 +139,7 @@ export class AnswerReader {
    * @param isCut Whether it was cut off: what may be half a mark is then left out.
    */
   end(isCut: boolean): Part[] {
+    this.#spans = [];
     if (this.#isOver) return [];
     this.#isCut = isCut;
     this.#source.end();
@@ -137,6 +150,7 @@ export class AnswerReader {
 
   #go(): Part[] {
     if (this.#reading.next().done) this.#isOver = true;
+    this.#spans = this.#parts.takeSpans();
     return this.#parts.takeAll();
   }
 
@@ -166,11 +180,12 @@ export class AnswerReader {
     const { opens, closes } = this.#thoughtMarks;
     this.#state = "text";
     const flow = new TextFlow(
-      (text) => this.#parts.text("text", text),
+      (text, at) => this.#parts.text("text", text, at),
       !isFirst && splitsThoughts,
     );
     const wraps = content ? [content.open, content.close] : [];
-    const marks = [...opens, ...closes, ...wraps, ...ends, ...this.#callOpens];
+    const callOpens = [...this.#callOpens, ...this.#bareOpens];
+    const marks = [...opens, ...closes, ...wraps, ...ends, ...callOpens];
     const isContinued = isFirst && (this.#options.continuesText ?? this.#prompt.continuesText);
     const { isHeld = false } = this.#options;
     if (tools.size > 0 && !isContinued && (yield* this.#bareCalls(flow, marks))) return false;
@@ -180,25 +195,26 @@ export class AnswerReader {
       const mark = yield* readUntil(
         this.#source,
         scanner,
-        (text, offset) => flow.push(this.#controls.without(text, offset)),
+        (text, offset) => this.#controls.split(text, offset, (part, at) => flow.push(part, at)),
       );
+      const at = this.#source.offset - (mark?.length ?? 0);
       if (mark === undefined) {
-        if (!this.#isCut) flow.push(this.#source.takeAll());
+        const held = this.#source.takeAll();
+        if (!this.#isCut) flow.push(held, at);
+        else if (held !== "" || this.#options.isForced) flow.drop();
         flow.flush();
         return false;
       }
-      const isControl = this.#controls.has(this.#source.offset - mark.length);
+      const isControl = this.#controls.has(at);
       const isEnd = ends.includes(mark) || mark === content?.close;
       const mayBegin = isControl || !flow.hasText && !isContinued;
       if (isHeld && flow.hasText) {
-        if (!isControl) flow.push(mark);
-      } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark);
-      else if (this.#callOpens.includes(mark)) {
-        const text = yield* this.#calls(mark, this.#syntax.calls!, flow);
-        if (text === undefined) return false;
-        flow.push(text);
+        if (!isControl) flow.push(mark, at);
+      } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark, at);
+      else if (callOpens.includes(mark)) {
+        if (yield* this.#calls(mark, this.#syntax.calls!, flow)) return false;
       } else if (opens.includes(mark) && mayBegin) {
-        if (!splitsThoughts) flow.push(mark);
+        if (!splitsThoughts) flow.push(mark, at);
         else flow.drop();
         flow.flush();
         return true;
@@ -213,7 +229,7 @@ export class AnswerReader {
         return false;
       } else if (closes.includes(mark) && mayBegin && !flow.hasText && splitsThoughts) {
         flow.dropAround();
-      } else if (!isControl) flow.push(mark);
+      } else if (!isControl) flow.push(mark, at);
     }
   }
 
@@ -230,8 +246,9 @@ export class AnswerReader {
     const kind = splitsThoughts ? "reasoning" : "text";
     // Where thoughts are text, the mark in the prompt is a part of it.
     let before = splitsThoughts ? "" : begun.text;
-    const flow = new TextFlow((text) => {
-      this.#parts.text(kind, before + text);
+    const flow = new TextFlow((text, at) => {
+      this.#parts.text(kind, before, -before.length);
+      this.#parts.text(kind, text, at);
       before = "";
     }, splitsThoughts && !begun.isContinued);
     if (!begun.isContinued) {
@@ -245,29 +262,30 @@ export class AnswerReader {
       if (this.#isCut && endsInMark(this.#source, wraps)) return false;
     }
     const found = calls && this.#callOpens.length > 0
-      ? new ThoughtCalls(calls, this.#callOptions(), (text) => flow.push(text))
+      ? new ThoughtCalls(calls, this.#callOptions(), (text, at) => flow.push(text, at))
       : undefined;
-    const push = (text: string) => found ? found.push(text) : flow.push(text);
+    const push: EmitText = (text, at) => found ? found.push(text, at) : flow.push(text, at);
     const scanner = new MarkScanner([...closes, ...this.#callOpens]);
     for (;;) {
       const mark = yield* readUntil(this.#source, scanner, push);
       if (mark === undefined) break;
+      const at = this.#source.offset - mark.length;
       if (closes.includes(mark)) {
         found?.drop();
-        if (!splitsThoughts) flow.push(mark);
+        if (!splitsThoughts) flow.push(mark, at);
         else flow.drop();
         flow.flush();
         return false;
       }
-      found?.open(mark);
+      found?.open(mark, at);
     }
+    const at = this.#source.offset;
     const held = this.#source.takeAll();
-    if (!this.#isCut) push(held);
+    if (!this.#isCut) push(held, at);
     const parts = found?.end(this.#isCut) ?? [];
-    if (parts.length > 0) {
-      this.#state = "call";
-      if (splitsThoughts) flow.drop();
-    }
+    if (parts.length > 0) this.#state = "call";
+    // As before an end mark, which may have been cut off.
+    if (splitsThoughts) flow.drop();
     flow.flush();
     this.#parts.add(parts);
     return false;
@@ -276,24 +294,22 @@ export class AnswerReader {
   /** Reads calls that are the whole answer; false if it is none. */
   *#bareCalls(flow: TextFlow, marks: readonly string[]): Reading<boolean> {
     let space = "";
+    const at = this.#source.offset;
     while (yield* more(this.#source)) {
       if (!/\s/.test(this.#source.char)) break;
       space += this.#source.take();
     }
-    flow.push(space);
+    flow.push(space, at);
     const { calls } = this.#syntax;
     const mark = yield* nextMark(this.#source, [...BARE_OPENS, ...marks]);
     if (mark === undefined || marks.includes(mark)) return false;
     if (endsInMark(this.#source, marks)) return false;
     const form = calls?.form.kind === "json" ? calls.form : BARE.form;
-    const text = yield* this.#calls("", { ...BARE, form }, flow);
-    if (text === undefined) return true;
-    flow.push(text);
-    return false;
+    return yield* this.#calls("", { ...BARE, form }, flow);
   }
 
-  /** Reads calls after a mark; returns the text if they are none, undefined after the last call. */
-  *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<string | undefined> {
+  /** Reads calls after a mark; false if text follows: there are none, or none that counts. */
+  *#calls(mark: string, syntax: CallSyntax, flow: TextFlow): Reading<boolean> {
     const start = this.#source.offset - mark.length;
     const reader = new CallReader(syntax, {
       ...this.#callOptions(),
@@ -308,9 +324,10 @@ export class AnswerReader {
     });
     let read = "";
     let isHalf = false;
+    let isEnd = false;
     const isSure = this.#controls.has(start) || isTag(mark) && flow.atLineStart;
     const push = (text: string) => {
-      if (reader.state === "undecided") read += text;
+      if (!reader.hasCalls) read += text;
       reader.push(text);
       const isCall = isSure || reader.state === "call";
       this.#callStart = isCall && reader.start !== undefined ? start + reader.start : undefined;
@@ -319,18 +336,30 @@ export class AnswerReader {
     while (reader.state !== "failed" && reader.state !== "over") {
       if (yield* more(this.#source)) push(this.#source.takeAll());
       else {
+        isEnd = true;
         isHalf = reader.state === "undecided";
         reader.end();
         break;
       }
     }
-    if (reader.state !== "failed") return undefined;
+    if (reader.hasCalls) return true;
     this.#callStart = undefined;
+    // Half a call is no text. Where models write calls in marks, half of one without may be other JSON.
+    const isCall = mark !== "" || this.#options.isForced || this.#bareOpens.length > 0;
+    if (isHalf && this.#isCut && isCall) {
+      flow.drop();
+      return false;
+    }
+    if (reader.state !== "failed") {
+      // After calls that were left out, text goes on. At a cut there is but half a mark.
+      if (!isEnd || !this.#isCut) this.#source.unread(read.slice(reader.length));
+      return false;
+    }
     const rest = reader.takeRest();
-    // Half a call is no text.
-    if (isHalf && this.#isCut && mark !== "") return "";
     this.#source.unread(rest);
-    return this.#controls.without(read.slice(0, read.length - rest.length), start);
+    const text = read.slice(0, read.length - rest.length);
+    this.#controls.split(text, start, (part, at) => flow.push(part, at));
+    return false;
   }
 
   #callOptions() {

@@ -18,6 +18,8 @@ export interface ReaderOptions {
    * is a thought or a call.
    */
   readonly isHeld?: boolean;
+  /** Whether the answer is a call and nothing else: half of one is no text, whatever it begins with. */
+  readonly isForced?: boolean;
   /** Whether thoughts are split from text; otherwise they are text, with their marks. */
   readonly splitsThoughts: boolean;
 }

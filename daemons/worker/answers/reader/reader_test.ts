@@ -7,6 +7,10 @@ const JSON_FORM = { kind: "json", names: ["name"], arguments: ["arguments"] } as
 const HERMES: CallSyntax = {
   ...{ opens: ["<tool_call>"], closes: ["</tool_call>"], before: "", form: JSON_FORM },
 };
+const UNMARKED: CallSyntax = {
+  ...{ opens: [], closes: [], before: "" },
+  form: { kind: "json", names: ["name"], arguments: ["parameters"] },
+};
 const LIST: CallSyntax = {
   ...{ opens: ["[CALLS]"], closes: [], before: "", form: JSON_FORM },
 };
@@ -130,8 +134,19 @@ function read(
 ): Read {
   const readPieces = (pieces: readonly string[]) => {
     const reader = new AnswerReader(syntax, { ...OPTIONS, ...options });
-    const parts = pieces.flatMap((piece) => reader.push(piece));
-    return collected([...parts, ...reader.end(isCut)]);
+    const promptEnd = options.promptEnd ?? "";
+    let places = "";
+    const placed = (parts: Part[]) => {
+      for (const { from, to } of reader.spans) {
+        const start = promptEnd.length;
+        places += `${promptEnd}${text}`.slice(start + from, start + to);
+      }
+      return parts;
+    };
+    const parts = pieces.flatMap((piece) => placed(reader.push(piece)));
+    const result = collected([...parts, ...placed(reader.end(isCut))]);
+    assert.equal(places, result.text ?? "", "where the text stood");
+    return result;
   };
   const whole = readPieces([text]);
   const characters = [...text];
@@ -196,6 +211,12 @@ const WRITTEN: readonly [string, CallSyntax, string, [string, string][]][] = [
     [
       ["bare", "{}"],
     ],
+  ],
+  [
+    "JSON without a mark",
+    UNMARKED,
+    '{"name": "weather", "parameters": {"city": "Paris"}}; {"name": "bare", "parameters": {}}',
+    [PARIS, ["bare", "{}"]],
   ],
   [
     "a list",
@@ -366,6 +387,94 @@ for (const [name, calls, text, expected] of WRITTEN) {
   });
 }
 
+/** Calls of a function that was not offered: syntax, text, half a call. */
+const OTHERS: readonly [Syntax, string][] = [
+  [syntaxOf(HERMES), '<tool_call>{"name": "other", "arguments": {"a": "</x>"}}</tool_call>'],
+  [syntaxOf(LIST), '[CALLS][{"name": "other", "arguments": {}}]'],
+  [syntaxOf(KEYED), '<|calls|>[{"other": {"name": "x"}}]<|/calls|>'],
+  [syntaxOf(NAMED), '[CALLS]other[ARGS]{"a": 1}'],
+  [syntaxOf(COUNTED), '<|calls|><|call|>functions.other:0<|args|>{"a": 1}<|/call|><|/calls|>'],
+  [syntaxOf(FENCED), '<calls><call>function<sep>other\n```json\n{"a": 1}\n```</call></calls>'],
+  [syntaxOf(IDENTIFIED), "<|call|>a7<|name|>other<|args|>{}<|/call|>"],
+  [
+    syntaxOf(TAGGED),
+    "<tool_call>\n<function=other>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>",
+  ],
+  [
+    syntaxOf(KEY_VALUE),
+    "<tool_call>other\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n</tool_call>",
+  ],
+  [syntaxOf(PYTHON), "<|calls|>[other(a=1)]<|/calls|>"],
+  [syntaxOf(QUOTED), '<|call>call:other{a:<|"|>x<|"|>}<call|>'],
+];
+
+Deno.test("a call of a function that was not offered is left out with its marks, whole or cut", () => {
+  for (const [syntax, text] of OTHERS) {
+    assert.deepEqual(read(syntax, text), {}, text);
+    assert.deepEqual(read(syntax, `So: ${text}\nYes`), { text: "So: Yes" }, text);
+    for (let end = 1; end < text.length; end++) {
+      const cut = `So: ${text.slice(0, end)}`;
+      const { text: shown = "", ...rest } = read(syntax, cut, { isCut: true, cutsAll: false });
+      assert.deepEqual([shown.trim(), rest], ["So:", {}], cut);
+      // A model that ends there has written no call, or one that is left out as far as it came.
+      const ended = read(syntax, cut, { cutsAll: false });
+      assert.ok(ended.text === cut || /^So:[^1{]*$/.test(ended.text ?? ""), ended.text);
+    }
+  }
+});
+
+Deno.test("calls of functions that were offered count beside others", () => {
+  const call = (name: string) => `<tool_call>{"name": "${name}", "arguments": {}}</tool_call>`;
+  const expected = { calls: [["bare", "{}"]] };
+  for (const isSingle of [true, false]) {
+    const options = { isSingle };
+    assert.deepEqual(read(syntaxOf(HERMES), call("other") + call("bare"), options), expected);
+    assert.deepEqual(read(syntaxOf(HERMES), call("bare") + call("other"), options), expected);
+  }
+  // In a thought, it is text.
+  assert.deepEqual(read(syntaxOf(HERMES), `<think>${call("other")}`), { reasoning: call("other") });
+});
+
+Deno.test("a line with a name and JSON after it is a call, also of a function that was not offered", () => {
+  const syntax = withMarks({
+    messages: {
+      ...{ start: ">>>", body: "\n", channel: "", recipient: "", ends: [] },
+      ...{ thoughts: [], texts: ["all"] },
+    },
+    ends: [],
+  });
+  const promptEnd = "assistant\n>>>";
+  assert.deepEqual(read(syntax, 'other\n{"a": 1}', { promptEnd }), {});
+  assert.deepEqual(read(syntax, 'all\nHi\n>>>other\n{"a": 1}>>>bare\n{}', { promptEnd }), {
+    text: "Hi\n",
+    calls: [["bare", "{}"]],
+  });
+  assert.deepEqual(read(syntax, "all\n>>> f(1)\n2", { promptEnd }), { text: ">>> f(1)\n2" });
+});
+
+Deno.test("white space before a mark is left out, also where the mark is cut off", () => {
+  const content = withMarks({ content: { open: "<a>", close: "</a>" }, ends: [] });
+  const cases: [Syntax, string, string, Read][] = [
+    [syntaxOf(), "<think>\nHm.\n\n", "</think>", { reasoning: "Hm." }],
+    [CHANNELS, "<|channel|>analysis<|message|>Hm.\n", "<|end|>", { reasoning: "Hm." }],
+    [syntaxOf(HERMES), "Yes\n", '<tool_call>\n{"name": "bare"', { text: "Yes" }],
+    [content, "<a>\nYes\n", "</a>", { text: "Yes" }],
+  ];
+  for (const [syntax, text, mark, expected] of cases) {
+    for (let end = 1; end < mark.length; end++) {
+      const cut = text + mark.slice(0, end);
+      assert.deepEqual(read(syntax, cut, { isCut: true }), expected, cut);
+    }
+  }
+  const thoughts = ["<think>Hm.\n", "<think>Hm.\n</think>"];
+  for (const isCut of [true, false]) {
+    for (const text of thoughts) {
+      assert.deepEqual(read(syntaxOf(), text, { isCut }), { reasoning: "Hm." });
+    }
+  }
+  assert.deepEqual(read(syntaxOf(HERMES), "Yes\n", { isCut: true }), { text: "Yes\n" });
+});
+
 Deno.test("arguments stream as they grow, to the letter", () => {
   const reader = new AnswerReader(syntaxOf(HERMES), OPTIONS);
   const seen = (piece: string) => reader.push(piece);
@@ -492,17 +601,15 @@ const ANSWERS: readonly [
   ["a mark that no call follows", syntaxOf(HERMES), "The mark <tool_call> begins a call.", {
     text: "The mark <tool_call> begins a call.",
   }],
-  [
-    "a function that was not offered",
-    syntaxOf(HERMES),
-    'x <tool_call>{"name": "other", "arguments": {}}',
-    {
-      text: 'x <tool_call>{"name": "other", "arguments": {}}',
-    },
-  ],
-  ["a tagged function that was not offered", syntaxOf(TAGGED), "<function=others>\n<parameter=a>", {
-    text: "<function=others>\n<parameter=a>",
+  ["names in marks that no arguments follow", syntaxOf(HERMES), "<tool_call>other</tool_call>", {
+    text: "<tool_call>other</tool_call>",
   }],
+  [
+    "a function that was not offered, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'x {"name": "other", "parameters": {}}',
+    { text: 'x {"name": "other", "parameters": {}}' },
+  ],
   ["a link", syntaxOf(PYTHON), "[weather report](url) and [1]", {
     text: "[weather report](url) and [1]",
   }],
@@ -530,6 +637,38 @@ const ANSWERS: readonly [
   ["JSON after text", syntaxOf(HERMES), 'So {"name": "bare", "arguments": {}}', {
     text: 'So {"name": "bare", "arguments": {}}',
   }],
+  [
+    "JSON after text, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'So {"a": 1}, f() { }, {{"name": "Ann"}} and {"name": "bare", "parameters": {}}',
+    {
+      text: 'So {"a": 1}, f() { }, {{"name": "Ann"}} and',
+      calls: [["bare", "{}"]],
+    },
+  ],
+  [
+    "JSON in a fence after text, where calls have no mark",
+    syntaxOf(UNMARKED),
+    'So:\n```json\n{"name": "bare", "parameters": {}}\n```',
+    {
+      text: 'So:\n```json\n{"name": "bare", "parameters": {}}\n```',
+    },
+  ],
+  [
+    "JSON in a thought, where calls have no mark",
+    syntaxOf(UNMARKED),
+    '<think>So {"name": "bare", "parameters": {}}',
+    {
+      reasoning: 'So {"name": "bare", "parameters": {}}',
+    },
+  ],
+  [
+    "half of JSON, where calls have marks",
+    syntaxOf(HERMES),
+    '{"na',
+    { text: '{"na' },
+    { isCut: true },
+  ],
   [
     "text in marks",
     withMarks({ thought: THINK, content: { open: "<a>", close: "</a>" }, ends: [] }),
@@ -595,6 +734,17 @@ const ANSWERS: readonly [
     {
       splitsThoughts: false,
     },
+  ],
+  [
+    "several thoughts that are text",
+    CHANNELS,
+    "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>commentary<|message|>B<|end|>" +
+    "<|start|>assistant<|channel|>analysis<|message|>C<|end|><|start|>assistant<|channel|>final" +
+    "<|message|>D",
+    {
+      text: "<|channel|>analysis<|message|>A<|end|>B<|channel|>analysis<|message|>C<|end|>D",
+    },
+    { splitsThoughts: false },
   ],
   ["half a header", CHANNELS, "<|channel|>fin", {}, { isCut: true }],
 ];

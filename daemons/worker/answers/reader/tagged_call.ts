@@ -11,11 +11,11 @@ import { HeldValue, StringValue, type ValueWriter } from "./tagged_value.ts";
 const CDATA = { open: "<![CDATA[", close: "]]>" };
 const MAX_KEY = 1024;
 
-/** Reads a call whose arguments stand between marks; false if no offered function is named. */
+/** Reads a call whose arguments stand between marks; false if no function is named. */
 export function* readTaggedCall(context: CallContext<TaggedForm>): Reading<boolean> {
   const { form, source, offered, closes } = context;
   const ends = [form.nameEnd, form.key, "\n", ...closes].filter((end) => end !== "");
-  const name = yield* readHeader(source, { ends }, offered);
+  const name = yield* readHeader(context, { ends });
   if (name === undefined) return false;
   context.sink.begin(name);
   if (form.nameEnd !== "") yield* takeMark(source, [form.nameEnd]);

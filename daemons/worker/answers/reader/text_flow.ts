@@ -1,12 +1,15 @@
 const FENCE = "```";
 
+/** Takes text and where it stood in what the model wrote. */
+export type EmitText = (text: string, at: number) => void;
+
 /**
  * Text on its way out. White space is held back until other text follows, since it may belong to a
  * mark; a code fence is noticed, since marks in it are text.
  */
 export class TextFlow {
-  readonly #emit: (text: string) => void;
-  #space = "";
+  readonly #emit: EmitText;
+  #space: { readonly text: string; readonly at: number }[] = [];
   #dropsSpace: boolean;
   #hasText = false;
   #inFence = false;
@@ -14,7 +17,7 @@ export class TextFlow {
   #isLineStart = true;
 
   /** @param dropsSpace whether white space before the first other character is left out */
-  constructor(emit: (text: string) => void, dropsSpace: boolean) {
+  constructor(emit: EmitText, dropsSpace: boolean) {
     this.#emit = emit;
     this.#dropsSpace = dropsSpace;
   }
@@ -33,24 +36,25 @@ export class TextFlow {
     return this.#isLineStart && this.#backticks === 0;
   }
 
-  push(text: string): void {
+  push(text: string, at: number): void {
     if (text === "") return;
     this.#watch(text);
     const end = text.trimEnd().length;
     if (end === 0) {
-      if (this.#hasText || !this.#dropsSpace) this.#space += text;
+      if (this.#hasText || !this.#dropsSpace) this.#space.push({ text, at });
       return;
     }
-    const whole = !this.#hasText && this.#dropsSpace ? text.trimStart() : text;
-    const cut = whole.length - (text.length - end);
-    this.#emit(this.#space + whole.slice(0, cut));
-    this.#space = whole.slice(cut);
+    const isFirst = !this.#hasText && this.#dropsSpace;
+    const start = isFirst ? text.length - text.trimStart().length : 0;
+    this.flush();
+    this.#emit(text.slice(start, end), at + start);
+    if (end < text.length) this.#space.push({ text: text.slice(end), at: at + end });
     this.#hasText = true;
   }
 
   /** Leaves out the white space that is held back. */
   drop(): void {
-    this.#space = "";
+    this.#space = [];
   }
 
   /** Leaves out the white space up to the next other character. */
@@ -61,8 +65,8 @@ export class TextFlow {
   }
 
   flush(): void {
-    if (this.#space !== "") this.#emit(this.#space);
-    this.#space = "";
+    for (const { text, at } of this.#space) this.#emit(text, at);
+    this.#space = [];
   }
 
   /** Three backticks at a line's start begin a fence; the next three end it. */

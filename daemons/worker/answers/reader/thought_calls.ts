@@ -1,6 +1,7 @@
 import type { CallSyntax } from "../../chat/syntax.ts";
 import { CallReader, type CallReaderOptions } from "./call_reader.ts";
 import { type Part, Parts } from "./parts.ts";
+import type { EmitText } from "./text_flow.ts";
 
 /**
  * Calls in a thought. They are held back with their text, since they count only if nothing follows
@@ -9,15 +10,16 @@ import { type Part, Parts } from "./parts.ts";
 export class ThoughtCalls {
   readonly #syntax: CallSyntax;
   readonly #options: Omit<CallReaderOptions, "sink">;
-  readonly #emit: (text: string) => void;
+  readonly #emit: EmitText;
   #reader: CallReader | undefined;
   #parts = new Parts();
   #text: string[] = [];
+  #start = 0;
 
   constructor(
     syntax: CallSyntax,
     options: Omit<CallReaderOptions, "sink">,
-    emit: (text: string) => void,
+    emit: EmitText,
   ) {
     this.#syntax = syntax;
     this.#options = options;
@@ -25,8 +27,9 @@ export class ThoughtCalls {
   }
 
   /** Adds a mark that may begin a call. */
-  open(mark: string): void {
+  open(mark: string, at: number): void {
     if (!this.#reader) {
+      this.#start = at;
       this.#parts = new Parts();
       this.#reader = new CallReader(this.#syntax, {
         ...this.#options,
@@ -34,13 +37,13 @@ export class ThoughtCalls {
         sink: this.#parts,
       });
     }
-    this.push(mark);
+    this.push(mark, at);
   }
 
   /** Adds text of the thought. */
-  push(text: string): void {
+  push(text: string, at: number): void {
     if (!this.#reader) {
-      this.#emit(text);
+      this.#emit(text, at);
       return;
     }
     this.#text.push(text);
@@ -53,12 +56,12 @@ export class ThoughtCalls {
     const text = this.#text.join("");
     this.#text = [];
     this.#reader = undefined;
-    if (text !== "") this.#emit(text);
+    if (text !== "") this.#emit(text, this.#start);
   }
 
   /** Ends the thought; returns the calls that it ended with. */
   end(isCut: boolean): Part[] {
-    if (this.#reader?.state === "between" && !isCut) {
+    if (this.#reader?.state === "between" && this.#reader.hasCalls && !isCut) {
       const parts = this.#parts.takeAll();
       if (!this.#options.isSingle) return parts;
       return parts.filter((part) => "index" in part && part.index === 0);
