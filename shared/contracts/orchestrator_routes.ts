@@ -441,12 +441,12 @@ export const orchestratorRoutes = {
   consolePage: defineRoute({
     method: "GET",
     path: "/",
-    summary: "The console, for browsers",
+    summary: "The console for browsers; others are told that it runs, in Ollama's words",
     tag: "console",
     role: "none",
     status: 200,
     kind: "text",
-    types: ["text/html"],
+    types: ["text/html", "text/plain"],
     errors: [],
   }),
   consoleFile: defineRoute({

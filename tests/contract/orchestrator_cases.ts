@@ -285,6 +285,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     { route: r.signOut },
     { route: r.consolePage },
+    { route: r.consolePage, headers: { accept: "text/html" } },
     { route: r.consoleFile, params: { file: "app.js" } },
     { route: r.consoleFile, params: { file: "app.css" } },
     { route: r.consoleFile, params: { file: "icon.svg" } },
@@ -394,9 +395,91 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       error: "INVALID_REQUEST",
     },
     { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
+    ...responsesCases(),
+    ...anthropicCases(),
+    ...ollamaCases(),
     { route: r.health },
     { route: r.ready },
     { route: r.metrics },
     { route: r.openapi },
+  ];
+}
+
+const TURN = [{ role: "user", content: "w7" }];
+
+/** Calls of `/v1/responses`. */
+function responsesCases(): Case[] {
+  const { respond: route } = orchestratorRoutes;
+  const body = { model: "counter", input: "w7", max_output_tokens: 5 };
+  return [
+    { route, body },
+    { route, body: { ...body, stream: true, input: TURN, instructions: "w1" } },
+    { route, body: { ...body, top_logprobs: 2, temperature: 0, metadata: { a: "b" } } },
+    {
+      route,
+      body: { ...body, tools: [{ type: "web_search" }], text: {}, store: false, stream: true },
+    },
+    { route, body: { ...body, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route, body: { ...body, input: "w7 ".repeat(9000) }, error: "CONTEXT_LENGTH_EXCEEDED" },
+    {
+      route,
+      body: { ...body, input: [{ role: "user", content: [{ type: "input_image" }] }] },
+      error: "INVALID_REQUEST",
+      fields: ["input.0.content.0.type"],
+    },
+  ];
+}
+
+/** Calls of Anthropic's API. */
+function anthropicCases(): Case[] {
+  const { messages, countTokens } = orchestratorRoutes;
+  const prompt = { model: "counter", messages: TURN };
+  const body = { ...prompt, max_tokens: 5 };
+  return [
+    { route: messages, body },
+    { route: messages, body: { ...body, stream: true, system: [{ type: "text", text: "w1" }] } },
+    { route: messages, body: { ...body, tools: [{ name: "f", input_schema: {} }] } },
+    { route: messages, body: prompt, error: "INVALID_REQUEST" },
+    { route: messages, body: { ...body, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: countTokens, body: prompt },
+    { route: countTokens, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: countTokens, body: { ...prompt, model: "nope" }, error: "MODEL_NOT_FOUND" },
+  ];
+}
+
+/** Calls of Ollama's API. */
+function ollamaCases(): Case[] {
+  const r = orchestratorRoutes;
+  const options = { num_predict: 5 };
+  const chat = { model: "counter:latest", messages: TURN, options };
+  const text = { model: "counter", prompt: "w7", options };
+  const files = [r.ollamaCopy, r.ollamaCreate, r.ollamaPush, r.ollamaDelete];
+  return [
+    { route: r.ollamaVersion },
+    { route: r.ollamaTags },
+    { route: r.ollamaRunning },
+    { route: r.ollamaShow, body: { model: "counter" } },
+    { route: r.ollamaShow, body: { name: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaShow, body: {}, error: "INVALID_REQUEST" },
+    { route: r.ollamaChat, body: chat },
+    { route: r.ollamaChat, body: { ...chat, stream: false, think: true, format: "" } },
+    { route: r.ollamaChat, body: { model: "counter", messages: [], keep_alive: -1 } },
+    { route: r.ollamaChat, body: { ...chat, options: { mirostat: 1 } }, error: "INVALID_REQUEST" },
+    { route: r.ollamaChat, body: { ...chat, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaGenerate, body: text },
+    { route: r.ollamaGenerate, body: { ...text, stream: false, raw: true } },
+    { route: r.ollamaGenerate, body: { ...text, context: [1] }, error: "INVALID_REQUEST" },
+    { route: r.ollamaEmbed, body: { model: "counter", input: ["w7", "w8"] } },
+    { route: r.ollamaEmbed, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.ollamaEmbeddings, body: { model: "counter", prompt: "w7" } },
+    { route: r.ollamaEmbeddings, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.ollamaPull, body: { model: "counter" } },
+    { route: r.ollamaPull, body: { model: "counter", stream: false } },
+    { route: r.ollamaPull, body: { model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaPull, body: {}, error: "INVALID_REQUEST" },
+    ...files.flatMap((route): Case[] => [
+      { route, body: { model: "counter" }, error: "NOT_IMPLEMENTED" },
+      { route, body: [], error: "INVALID_REQUEST" },
+    ]),
   ];
 }

@@ -41,7 +41,7 @@ export async function checkPromptFits(
   throw new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
     `The prompt has ${count} tokens and the model's context holds ${worker.context}`,
-    { details: { tokens: count, context: worker.context } },
+    { details: { prompt_tokens: count, context: worker.context } },
   );
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { noTemplate } from "../chat_fields.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import { requestShape, samplingShape } from "../request.ts";
 
@@ -81,12 +82,31 @@ export const openaiModelList = z.object({
   data: z.array(openaiModel),
 }).meta({ id: "OpenAIModelList" });
 
+/** Codes that OpenAI's clients know under other words than ours in lower case. */
+const OPENAI_CODES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  UNAUTHORIZED: "invalid_api_key",
+  RATE_LIMITED: "rate_limit_exceeded",
+};
+
+/** An error code as OpenAI's clients look for it. */
+export function openaiCode(code: ErrorCode): string {
+  return OPENAI_CODES[code] ?? code.toLowerCase();
+}
+
+/** Our codes by OpenAI's. */
+export const OWN_CODES: ReadonlyMap<string, ErrorCode> = new Map(
+  errorCode.options.map((code) => [openaiCode(code), code]),
+);
+
 /** Error body of every `/v1` route. */
 export const openaiErrorBody = z.object({
   error: z.object({
     message: z.string(),
     type: z.string(),
     param: z.string().nullable(),
-    code: errorCode,
+    code: z.enum([...OWN_CODES.keys()]),
+    n_prompt_tokens: z.number().int().optional()
+      .meta({ description: "Of a prompt that the context cannot hold" }),
+    n_ctx: z.number().int().optional().meta({ description: "Tokens that the context holds" }),
   }),
 }).meta({ id: "OpenAIError" });

@@ -2,6 +2,7 @@ import {
   type ChosenLogprob,
   type EndData,
   eventError,
+  openaiError,
   type OutputItem,
   type ResponseEvent,
   type ResponseObject,
@@ -87,7 +88,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
     return {
       ...this.#head,
       status: this.#status,
-      error: error ? { code: error.code.toLowerCase(), message: error.message } : null,
+      error: error ? shownError(error) : null,
       incomplete_details: this.#status === "incomplete" ? { reason: "max_output_tokens" } : null,
       output: [...this.#output],
       usage: this.#end ? usageOf(this.#end) : null,
@@ -230,6 +231,11 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   #partPlace(block: Block) {
     return { ...this.#place(block), content_index: 0 as const };
   }
+}
+
+function shownError(error: LlorchError): NonNullable<ResponseObject["error"]> {
+  const { code, message } = openaiError(error).error;
+  return { code, message };
 }
 
 /** The fields of a response that do not change. */
