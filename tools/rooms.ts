@@ -36,7 +36,7 @@ const orchestratord: Rooms = {
   "api/anthropic": ["api/dialect", "jobs", "service.ts"],
   "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
   "api/ollama": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
-  "api/openai": ["api", "api/dialect", "jobs", "service.ts"],
+  "api/openai": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
   "api/responses": ["api/dialect", "api/openai", "jobs", "service.ts"],
   "daemon.ts": [
     "access",

@@ -21,6 +21,7 @@ import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOllama } from "./api/ollama/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
 import { mountResponses } from "./api/responses/mount.ts";
+import { meantPath } from "./api/paths.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountModels } from "./api/models.ts";
 import { mountSession } from "./api/session.ts";
@@ -256,6 +257,7 @@ async function openParts(
     authorize: (request, role) => access.authorize(request, role),
     limits: appLimits(config.limits),
     showError: errorFor,
+    meantPath,
     onReply: metrics.http.onReply,
   });
   mountCommon(app, orchestrator);

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "@hono/hono";
+import { getPath } from "@hono/hono/utils/url";
 import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Dialect } from "../contracts/dialect.ts";
@@ -57,6 +58,8 @@ export interface AppOptions {
   readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
   /** Removes from an error what a caller may not see; by default nothing. */
   readonly showError?: (error: LlorchError, caller: Caller | undefined) => LlorchError;
+  /** The path that a request means; by default its own. */
+  readonly meantPath?: (path: string) => string;
   /** Called for each reply, to count it by the route's pattern. */
   readonly onReply?: (route: Route, status: number, seconds: number) => void;
 }
@@ -77,7 +80,10 @@ export interface App {
 
 /** Builds an application that does correlation ids, authorisation, validation and errors. */
 export function createApp(options: AppOptions): App {
-  const hono = new Hono();
+  const { meantPath = (path) => path } = options;
+  /** The path of a request; empty if its URL is not valid. */
+  const pathOf = (request: Request) => meantPath(URL.parse(request.url)?.pathname ?? "");
+  const hono = new Hono({ getPath: (request) => meantPath(getPath(request)) });
   const routes: Route[] = [];
 
   /** Makes an error reply of anything thrown; logs the cause of an internal error. */
@@ -188,11 +194,6 @@ function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | unde
     "HEADERS_TOO_LARGE",
     `Cannot take a URL and headers of more than ${maxHeaderBytes} bytes together`,
   );
-}
-
-/** The path of a request; empty if its URL is not valid. */
-function pathOf(request: Request): string {
-  return URL.parse(request.url)?.pathname ?? "";
 }
 
 /** The caller's correlation id if it is safe to echo, otherwise a new one. */

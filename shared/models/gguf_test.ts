@@ -65,6 +65,8 @@ Deno.test("the demo model has the figures of its model card", async () => {
     headCount: 6,
     headCountKv: 2,
     tensorCount: 38,
+    parameters: 1_771_200,
+    skills: ["completion"],
     vocabSize: 1024,
     quantization: "Q8_0",
     chatTemplate: true,

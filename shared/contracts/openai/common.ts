@@ -73,14 +73,48 @@ export type OpenAIUsage = z.output<typeof openaiUsage>;
 export const openaiModel = z.object({
   id: z.string(),
   object: z.literal("model"),
-  created: z.number().int(),
+  created: z.number().int().meta({ description: "When its file was changed, in seconds; or 0" }),
   owned_by: z.string(),
+  max_model_len: z.number().int().optional()
+    .meta({ description: "Tokens that a request may have, as vLLM names it" }),
+  meta: z.object({
+    n_ctx: z.number().int().optional(),
+    n_ctx_train: z.number().int(),
+    n_params: z.number().int().optional(),
+    size: z.number().int(),
+  }).optional().meta({ description: "As llama-server names its figures" }),
+  capabilities: z.array(z.string()).optional()
+    .meta({ description: "completion, tools, thinking, insert, embedding, rerank" }),
+  loaded: z.boolean().optional(),
 }).meta({ id: "OpenAIModel" });
 
-export const openaiModelList = z.object({
+const openaiModelList = z.object({
   object: z.literal("list"),
   data: z.array(openaiModel),
 }).meta({ id: "OpenAIModelList" });
+
+const anthropicModel = z.object({
+  type: z.literal("model"),
+  id: z.string(),
+  display_name: z.string(),
+  created_at: z.iso.datetime(),
+}).meta({ id: "AnthropicModel" });
+
+const anthropicModelList = z.object({
+  data: z.array(anthropicModel),
+  has_more: z.boolean(),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+}).meta({ id: "AnthropicModelList" });
+
+/** A model, in the shape of the vendor whose client asks. */
+export const anyModel = z.union([openaiModel, anthropicModel]);
+
+/** A list of models, in the shape of the vendor whose client asks. */
+export const anyModelList = z.union([openaiModelList, anthropicModelList]);
+
+/** Sent by Anthropic's clients with each call. */
+export const anthropicVersion = z.object({ "anthropic-version": z.string().optional() });
 
 /** Codes that OpenAI's clients know under other words than ours in lower case. */
 const OPENAI_CODES: Partial<Readonly<Record<ErrorCode, string>>> = {

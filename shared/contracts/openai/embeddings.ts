@@ -40,17 +40,26 @@ export const embeddingsReply = z.object({
   usage,
 }).meta({ id: "Embeddings" });
 
-/** Body of `POST /v1/rerank`, in the shape of Jina and Cohere. */
+const { query, documents } = rerankRequest.shape;
+
+/** Body of `POST /v1/rerank`: `documents` in the shape of Jina and Cohere, `texts` in that of TEI. */
 export const rankRequest = z.looseObject({
   model: modelName,
-  query: rerankRequest.shape.query,
-  documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000),
+  query,
+  documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000)
+    .optional(),
+  texts: documents.optional(),
   top_n: z.number().int().min(1).nullish(),
   return_documents: z.boolean().nullish(),
-}).meta({ id: "RankRequest" });
+  return_text: z.boolean().nullish().meta({ description: "The same beside texts" }),
+}).refine(
+  (body) => (body.documents === undefined) !== (body.texts === undefined),
+  { error: "exactly one of documents and texts is needed", path: ["documents"], ...ALWAYS },
+).meta({ id: "RankRequest" });
 
-/** Documents, most relevant first. */
+/** Documents, most relevant first, in the shape of Jina and Cohere. */
 export const rankReply = z.object({
+  id: z.string(),
   model: z.string(),
   results: z.array(z.object({
     index: z.number().int().meta({ description: "Index of the document in the request, from 0" }),
@@ -59,3 +68,10 @@ export const rankReply = z.object({
   })),
   usage,
 }).meta({ id: "RankReply" });
+
+/** Texts, most relevant first, in the shape of TEI. */
+export const textRanks = z.array(z.object({
+  index: z.number().int(),
+  score: z.number(),
+  text: z.string().optional(),
+})).meta({ id: "TextRanks" });

@@ -1,8 +1,14 @@
 import { z } from "zod";
-import { openaiModel, openaiModelList } from "./common.ts";
+import { anthropicVersion, anyModel, anyModelList } from "./common.ts";
 import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
-import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
+import {
+  embeddingsReply,
+  embeddingsRequest,
+  rankReply,
+  rankRequest,
+  textRanks,
+} from "./embeddings.ts";
 import { openaiDialect } from "./dialect.ts";
 import { JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
@@ -15,23 +21,25 @@ export const openaiRoutes = {
   openaiModels: defineRoute({
     method: "GET",
     path: "/v1/models",
-    summary: "List models in OpenAI's shape",
+    summary: "List models in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    headers: anthropicVersion,
     status: 200,
-    reply: openaiModelList,
+    reply: anyModelList,
     kind: "json",
     errors: [],
   }),
   openaiModel: defineRoute({
     method: "GET",
     path: "/v1/models/{model}",
-    summary: "Get a model in OpenAI's shape",
+    summary: "Get a model in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    headers: anthropicVersion,
     params: z.object({ model: modelName }),
     status: 200,
-    reply: openaiModel,
+    reply: anyModel,
     kind: "json",
     errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "NOT_READY"],
   }),
@@ -77,12 +85,12 @@ export const openaiRoutes = {
   rank: defineRoute({
     method: "POST",
     path: "/v1/rerank",
-    summary: "Rank documents by how well they answer a query, in the shape of Jina and Cohere",
+    summary: "Rank documents by how well they answer a query, in the shape of Jina, Cohere or TEI",
     ...openai,
     role: "client",
     body: rankRequest,
     status: 200,
-    reply: rankReply,
+    reply: z.union([rankReply, textRanks]),
     kind: "json",
     errors: JOB_ERRORS,
   }),

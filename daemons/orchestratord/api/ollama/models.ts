@@ -15,8 +15,7 @@ const NEVER = "2318-01-01T00:00:00.000Z";
 
 /** Models in Ollama's shape. */
 export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
-  const { loop, clock } = orchestrator;
-  const since = new Date(clock.now()).toISOString();
+  const { loop } = orchestrator;
 
   const viewOf = (name: string, caller: Caller | undefined): ModelView => {
     checkModelName(caller, name);
@@ -32,7 +31,7 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.ollamaTags, ({ caller }) => ({
     models: shownModels(loop.state, caller).map(({ name, view }) => ({
       ...entryOf(name, view),
-      modified_at: since,
+      modified_at: changedAt(view),
     })),
   }));
   app.mount(routes.ollamaRunning, ({ caller }) => {
@@ -57,10 +56,11 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
       details: detailsOf(view),
       model_info: {
         "general.architecture": view.architecture,
+        ...(view.facts ? { "general.parameter_count": view.facts.parameters } : {}),
         [`${view.architecture}.context_length`]: view.context_length,
       },
-      capabilities: ["completion", "tools"],
-      modified_at: since,
+      capabilities: view.facts?.skills ?? ["completion"],
+      modified_at: changedAt(view),
     };
   });
   app.mount(routes.ollamaPull, ({ body, caller }) => {
@@ -106,13 +106,21 @@ function entryOf(name: string, view: ModelView) {
   };
 }
 
-function detailsOf({ architecture }: ModelView) {
+function detailsOf({ architecture, facts }: ModelView) {
   return {
     parent_model: "",
     format: "gguf" as const,
     family: architecture,
     families: [architecture],
-    parameter_size: "",
-    quantization_level: "",
+    parameter_size: facts ? shortCount(facts.parameters) : "",
+    quantization_level: facts?.quantization ?? "",
   };
 }
+
+/** A number of parameters as Ollama shows it: 134.5M, 8.0B. */
+function shortCount(count: number): string {
+  return count < 1e9 ? `${(count / 1e6).toFixed(1)}M` : `${(count / 1e9).toFixed(1)}B`;
+}
+
+/** When a model's file was changed; an engine's own model has none. */
+const changedAt = ({ facts }: ModelView) => facts?.modified_at ?? new Date(0).toISOString();

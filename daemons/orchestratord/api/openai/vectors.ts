@@ -28,8 +28,8 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
   });
 
   app.mount(routes.rank, async (call) => {
-    const { model, query, top_n, return_documents } = call.body;
-    const documents = call.body.documents.map((each) =>
+    const { model, query, texts, top_n, return_documents, return_text } = call.body;
+    const documents = texts ?? call.body.documents!.map((each) =>
       typeof each === "string" ? each : each.text
     );
     const { scores, tokens } = await askWorker(orchestrator, call, {
@@ -38,15 +38,23 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       input: { body: { query, documents } },
       tokensOf,
     });
-    const results = scores
-      .map((relevance_score, index) => ({
-        index,
-        relevance_score,
-        ...(return_documents ? { document: { text: documents[index]! } } : {}),
-      }))
-      .sort((a, b) => b.relevance_score - a.relevance_score)
+    const ranked = scores.map((score, index) => ({ score, index, text: documents[index]! }))
+      .sort((a, b) => b.score - a.score)
       .slice(0, top_n ?? undefined);
-    return { model, results, usage: { prompt_tokens: tokens, total_tokens: tokens } };
+    if (texts) {
+      return ranked.map(({ score, index, text }) => ({
+        index,
+        score,
+        ...(return_text ? { text } : {}),
+      }));
+    }
+    const results = ranked.map(({ score: relevance_score, index, text }) => ({
+      index,
+      relevance_score,
+      ...(return_documents ? { document: { text } } : {}),
+    }));
+    const usage = { prompt_tokens: tokens, total_tokens: tokens };
+    return { id: call.correlationId, model, results, usage };
   });
 }
 
