@@ -18,6 +18,8 @@ import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;
 
+const MIB = 1024 * 1024;
+
 const hostEntry = z.string().refine((entry) => {
   try {
     return Boolean(new HostSet([entry]));
@@ -132,7 +134,26 @@ export const configSchema = z.strictObject({
       "Output that was not read completely is erased this long after the job's end",
     ),
     metadata_ms: millis(7 * 24 * HOUR, "A job is forgotten this long after its end"),
+    stored_ms: millis(
+      7 * 24 * HOUR,
+      "A stored response is erased this long after it was last read or continued",
+    ),
     sweep_ms: millis(60_000, "Interval at which expired data is removed"),
+  }).prefault({}),
+  responses: z.strictObject({
+    store_default: z.boolean().default(true)
+      .describe("Whether a response is stored when its request does not say"),
+    max_count: count(
+      10_000,
+      "Most stored responses of an API key; beyond it, those used longest ago are erased",
+    ),
+    max_bytes: count(
+      256 * MIB,
+      "Most bytes of stored responses of an API key; beyond it, those used longest ago are erased",
+      1024,
+    ),
+    max_chain: count(256, "Most earlier responses that a response may continue"),
+    max_chain_bytes: count(8 * MIB, "Most bytes of the responses that a response continues", 1024),
   }).prefault({}),
   limits: limitsSection,
   keys: z.strictObject({

@@ -22,3 +22,44 @@ Deno.test("a certificate without its key, or the reverse, is refused, from a fil
   assert.equal((await check(whole)).kind, "checked");
   assert.equal((await check(file('[tls]\nca = "/ca.pem"'))).kind, "checked");
 });
+
+Deno.test("settings of stored responses: defaults, a flag and a variable, and values that are refused", async () => {
+  const load = (text: string, args: string[] = [], vars: Record<string, string> = {}) =>
+    loadConfig(configSpec, { args, env: (name) => vars[name], readFile: () => text });
+  const loaded = async (...given: Parameters<typeof load>) => {
+    const result = await load(...given);
+    assert.equal(result.kind, "run");
+    return result.config;
+  };
+  const { responses, retention } = await loaded("");
+  assert.deepEqual(responses, {
+    store_default: true,
+    max_count: 10_000,
+    max_bytes: 268_435_456,
+    max_chain: 256,
+    max_chain_bytes: 8_388_608,
+  });
+  assert.equal(retention.stored_ms, 604_800_000);
+
+  const vars = { LLORCH_RESPONSES_MAX_COUNT: "7", LLORCH_RETENTION_STORED_MS: "1" };
+  const changed = await loaded("", ["--responses-store-default=false"], vars);
+  assert.equal(changed.responses.store_default, false);
+  assert.equal(changed.responses.max_count, 7);
+  assert.equal(changed.retention.stored_ms, 1);
+
+  for (
+    const [text, message] of [
+      ["[retention]\nstored_ms = 0", /toml:2: retention\.stored_ms/],
+      ['[responses]\nstore_default = "yes"', /toml:2: responses\.store_default/],
+      ["[responses]\nmax_count = 0", /toml:2: responses\.max_count/],
+      ["[responses]\n\nmax_bytes = 1023", /toml:3: responses\.max_bytes/],
+      ["[responses]\nmax_chain = 1.5", /toml:2: responses\.max_chain/],
+      ["[responses]\nmax_chain_bytes = -1", /toml:2: responses\.max_chain_bytes/],
+      ["[responses]\nmax_age = 1", /toml:2: responses\.max_age/],
+    ] as const
+  ) {
+    await assert.rejects(load(text, ["--check-config"]), message);
+  }
+  const good = "[responses]\nstore_default = false\nmax_bytes = 1024";
+  assert.equal((await load(good, ["--check-config"])).kind, "checked");
+});

@@ -45,7 +45,6 @@ import type { Orchestrator } from "./service.ts";
 import { Pools } from "./pools/pools.ts";
 import { poolViews, workerViews } from "./scheduler/views.ts";
 import { isInService } from "./scheduler/workers.ts";
-import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 
 /** Earlier jobs from which a start learns how long jobs take, at most. */
@@ -266,7 +265,7 @@ async function openParts(
   mountModels(app, orchestrator);
   mountPools(app, orchestrator);
   mountEvents(app, orchestrator);
-  mountKeys(app, store, clock);
+  mountKeys(app, orchestrator);
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
@@ -306,7 +305,7 @@ async function openParts(
   parts.defer(() => clearInterval(measure));
   let sweeping: Promise<void> | undefined;
   const sweep = setInterval(() => {
-    sweeping ??= sweepOnce(store, config, clock, log).finally(() => sweeping = undefined);
+    sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
   }, config.retention.sweep_ms);
   parts.defer(() => clearInterval(sweep));
   const tidy = setInterval(() => {
@@ -325,15 +324,18 @@ async function openParts(
 
 /** Erases everything whose retention is over. */
 async function sweepOnce(
-  store: JobStore,
-  config: Config,
-  clock: Clock,
+  { store, config, clock, metrics }: Orchestrator,
   log: Logger,
 ): Promise<void> {
+  const { metadata_ms, stored_ms } = config.retention;
   const now = clock.now();
   try {
-    const { erased, forgotten } = await store.expire(now, now - config.retention.metadata_ms);
-    if (erased + forgotten > 0) log.info("retention_swept", { erased, forgotten });
+    const { erased, forgotten } = await store.expire(now, now - metadata_ms);
+    const responses = await store.responses.expire(now - stored_ms);
+    metrics.responsesRemoved.inc({ reason: "expired" }, responses);
+    if (erased + forgotten + responses > 0) {
+      log.info("retention_swept", { erased, forgotten, responses });
+    }
   } catch (error) {
     log.error("retention_sweep_failed", { error });
   }
