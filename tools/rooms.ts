@@ -37,7 +37,7 @@ const orchestratord: Rooms = {
   "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
   "api/ollama": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
   "api/openai": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
-  "api/responses": ["api/dialect", "api/openai", "jobs", "service.ts"],
+  "api/responses": ["api", "api/dialect", "api/openai", "jobs", "service.ts", "store"],
   "daemon.ts": [
     "access",
     "api",

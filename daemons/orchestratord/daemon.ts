@@ -20,6 +20,7 @@ import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOllama } from "./api/ollama/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
+import { ResponseKeeper } from "./api/responses/keeper.ts";
 import { mountResponses } from "./api/responses/mount.ts";
 import { meantPath } from "./api/paths.ts";
 import { mountPools } from "./api/pools.ts";
@@ -269,7 +270,8 @@ async function openParts(
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
-  mountResponses(app, orchestrator);
+  const keeper = new ResponseKeeper(orchestrator, log);
+  mountResponses(app, orchestrator, keeper);
   mountOllama(app, orchestrator);
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
@@ -281,6 +283,7 @@ async function openParts(
   metrics.http.observeServer(server);
   listening.server = server;
   parts.defer(() => server.close(LAST_FRAME_MS));
+  parts.defer(() => keeper.close());
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());
 
@@ -294,6 +297,7 @@ async function openParts(
     access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
   }
   for (const row of unfinished) await jobs.restore(row);
+  await keeper.resume();
   phase = "serving";
 
   const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);

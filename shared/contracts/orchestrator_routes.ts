@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { accepted, health, identifier } from "./common.ts";
+import { accepted, health, idempotencyKey, identifier } from "./common.ts";
 import { serviceEvent } from "./activity.ts";
 import { commonRoutes } from "./common_routes.ts";
 import {
@@ -33,12 +33,6 @@ import { sessionView, signIn } from "./session.ts";
 
 const tag = "orchestratord";
 const byId = z.object({ id: identifier });
-
-/** Value of the `Idempotency-Key` header: submissions with the same key make only one job. */
-export const idempotencyKey = z.string().regex(
-  /^[\x21-\x7e]{1,255}$/,
-  "must be 1 to 255 printable characters without spaces",
-);
 
 /**
  * A pool, a device, or both. Without either: wherever there is room (load), or everywhere (unload,

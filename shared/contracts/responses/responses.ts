@@ -167,6 +167,20 @@ export const response = z.object({
 /** A response. */
 export type ResponseObject = z.output<typeof response>;
 
+export const deletedResponse = z.object({
+  id: z.string(),
+  object: z.literal("response"),
+  deleted: z.literal(true),
+}).meta({ id: "DeletedResponse" });
+
+export const responseInput = z.object({
+  object: z.literal("list"),
+  data: z.array(z.record(z.string(), z.unknown())),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+}).meta({ id: "ResponseInput" });
+
 const place = { item_id: z.string(), output_index: count };
 const partPlace = { ...place, content_index: z.literal(0) };
 const part = z.discriminatedUnion("type", [outputText, reasoningText]);

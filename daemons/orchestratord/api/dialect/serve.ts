@@ -91,8 +91,10 @@ export async function* frames<Chunk>(
   try {
     for await (const { choice, items } of batches) {
       for (const item of items) {
-        chunks.push(...translator.take(choice, item));
+        const made = translator.take(choice, item);
+        // If that fails, the answer fails: its last chunks are not sent.
         if (item.kind === "event" && isTerminal(item.event)) await translator.settle?.();
+        chunks.push(...made);
       }
       if (chunks.length === 0) continue;
       yield writer.frame(chunks);

@@ -23,9 +23,6 @@ const PREFIXES = { text: "msg", reasoning: "rs", call: "fc" } as const;
 /** The id of the response that a job makes. */
 export const responseId = (jobId: string) => `resp_${jobId}`;
 
-/** The job that makes a response; undefined if no response has such an id. */
-export const jobIdOf = (id: string) => /^resp_(.+)$/.exec(id)?.[1];
-
 /** Makes the events and the whole of a response. */
 export class ResponseTranslator implements Translator<ResponseEvent, ResponseObject> {
   readonly #jobId: string;
@@ -93,6 +90,11 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
       output: [...this.#output],
       usage: this.#end ? usageOf(this.#end) : null,
     };
+  }
+
+  /** Whether nothing more will come. */
+  get hasEnded(): boolean {
+    return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
   async settle(): Promise<void> {
