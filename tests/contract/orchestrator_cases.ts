@@ -41,6 +41,10 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
   const key = await check(stack.url, { route: r.createKey, body: { name: "c" } }) as {
     key_id: string;
   };
+  const response = await check(stack.url, {
+    route: r.respond,
+    body: { model: "counter", input: "w7", max_output_tokens: 2, background: true },
+  }) as { id: string };
   const twin = { ...state, pool_id: "other", instance_id: "twin", workers: [], exits: [] };
   const beat = { ...twin, sequence: 1, models: undefined };
   return [
@@ -395,7 +399,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       error: "INVALID_REQUEST",
     },
     { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
-    ...responsesCases(),
+    ...responsesCases(response.id),
     ...anthropicCases(),
     ...ollamaCases(),
     { route: r.health },
@@ -407,9 +411,11 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
 
 const TURN = [{ role: "user", content: "w7" }];
 
-/** Calls of `/v1/responses`. */
-function responsesCases(): Case[] {
-  const { respond: route } = orchestratorRoutes;
+/** Calls of `/v1/responses`, of which one with this id is stored. */
+function responsesCases(id: string): Case[] {
+  const { respond: route, ...r } = orchestratorRoutes;
+  const params = { id };
+  const unknown = { id: "resp_none" };
   const body = { model: "counter", input: "w7", max_output_tokens: 5 };
   return [
     { route, body },
@@ -419,6 +425,19 @@ function responsesCases(): Case[] {
       route,
       body: { ...body, tools: [{ type: "web_search" }], text: {}, store: false, stream: true },
     },
+    { route: r.getResponse, params },
+    { route: r.getResponse, params, query: "?stream=true&starting_after=2" },
+    { route: r.responseInput, params, query: "?order=asc&limit=1" },
+    { route: r.cancelResponse, params },
+    {
+      route,
+      body: { ...body, previous_response_id: unknown.id },
+      error: "NOT_FOUND",
+    },
+    ...[r.getResponse, r.responseInput, r.cancelResponse, r.deleteResponse].map((
+      route,
+    ): Case => ({ route, params: unknown, error: "NOT_FOUND" })),
+    { route: r.deleteResponse, params },
     { route, body: { ...body, model: "nope" }, error: "MODEL_NOT_FOUND" },
     { route, body: { ...body, input: "w7 ".repeat(9000) }, error: "CONTEXT_LENGTH_EXCEEDED" },
     {

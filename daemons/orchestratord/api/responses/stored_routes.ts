@@ -24,6 +24,23 @@ export function mountStoredResponses(
     return row;
   };
 
+  // Before the route of one response: an id at the end of a path may have slashes.
+  app.mount(routes.responseInput, async ({ params: { id }, query, caller }) => {
+    const { items } = requestOf(await used(id, caller));
+    const ordered = query.order === "asc" ? [...items] : items.toReversed();
+    const start = query.after === undefined
+      ? 0
+      : ordered.findIndex((item) => item.id === query.after) + 1;
+    const data = ordered.slice(start, start + query.limit);
+    return {
+      object: "list" as const,
+      data: data as unknown as Record<string, unknown>[],
+      first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+      has_more: start + data.length < ordered.length,
+    };
+  });
+
   app.mount(routes.getResponse, async ({ params: { id }, query, caller, signal }) => {
     if (query.stream !== "true") return await keeper.current(await used(id, caller));
     const after = Number(query.starting_after ?? -1);
@@ -52,22 +69,6 @@ export function mountStoredResponses(
       await store.update(jobId, { contentExpiresAt: clock.now() });
     }
     return { id, object: "response" as const, deleted: true as const };
-  });
-
-  app.mount(routes.responseInput, async ({ params: { id }, query, caller }) => {
-    const { items } = requestOf(await used(id, caller));
-    const ordered = query.order === "asc" ? [...items] : items.toReversed();
-    const start = query.after === undefined
-      ? 0
-      : ordered.findIndex((item) => item.id === query.after) + 1;
-    const data = ordered.slice(start, start + query.limit);
-    return {
-      object: "list" as const,
-      data: data as unknown as Record<string, unknown>[],
-      first_id: data[0]?.id ?? null,
-      last_id: data.at(-1)?.id ?? null,
-      has_more: start + data.length < ordered.length,
-    };
   });
 
   /** The durable job of a response whose events are there. */
