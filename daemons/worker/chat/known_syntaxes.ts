@@ -32,6 +32,7 @@ export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
     marks: ["<|tool_call_start|>", "<|tool_list_start|>", "List of tools: ["],
     calls: {
       ...{ opens: ["<|tool_call_start|>"], closes: ["<|tool_call_end|>"], before: "" },
+      lead: "<|tool_call_start|>[",
       form: { kind: "literal", open: "(", separator: "=", quote: "" },
     },
   },
@@ -39,6 +40,7 @@ export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
     marks: ["<|tool_call|>"],
     calls: {
       ...{ opens: ["<|tool_call|>", "<tool_call>"], closes: ["</tool_call>"], before: "" },
+      lead: "<|tool_call|>[",
       form: { kind: "json", names: ["name"], arguments: ["arguments"] },
     },
   },
@@ -47,5 +49,6 @@ export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
 /** Calls as the description of tools asks for that stands in for a template's own. */
 export const USUAL_CALLS: CallSyntax = {
   ...{ opens: [CALL_TAGS.open], closes: [CALL_TAGS.close], before: "" },
+  lead: `${CALL_TAGS.open}\n`,
   form: { kind: "json", names: ["name"], arguments: ["arguments"] },
 };

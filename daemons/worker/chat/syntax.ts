@@ -51,6 +51,11 @@ export interface CallSyntax {
   readonly closes: readonly string[];
   /** Stands right before a name, or nothing where a call is a JSON object. */
   readonly before: string;
+  /**
+   * All text before the first call's name or object, as the template writes it. Undefined: not known
+   * to the letter; the marks stand for it.
+   */
+  readonly lead?: string;
   readonly form: CallForm;
 }
 
@@ -63,6 +68,8 @@ export interface JsonForm {
   /** Fields of the name; the name itself is the field of its arguments if empty. */
   readonly names: readonly string[];
   readonly arguments: readonly string[];
+  /** All fields in their order, where the template writes others, too. */
+  readonly fields?: readonly string[];
 }
 
 /** A name, a mark, the arguments as JSON: `f[ARGS]{…}`, `functions.f:0<|args|>{…}`. */

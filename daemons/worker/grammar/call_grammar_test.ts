@@ -97,7 +97,6 @@ const cases: readonly Case[] = [
       '<call>{"name": "look", "arguments": {"where": "up", "times": "2"}}</call>',
       '<call>{"name": "look_away", "arguments": {"where": "up"}}</call>',
       '<call>{"name": "look_away"}</call>',
-      '<call>{"name": "look_away", "arguments": {}} and more',
       'Look: <call>{"name": "look_away", "arguments": {}}</call>',
     ],
   },
@@ -188,7 +187,7 @@ const cases: readonly Case[] = [
   {
     what: "another literal of a list",
     syntax: PYTHON_CALLS,
-    options: { afterText: true, beforeText: true },
+    options: { afterText: true },
     yes: [", look_away()]</calls>", "look_away(), look("],
     no: [", lurk()", "look_away("],
   },
@@ -238,8 +237,9 @@ const cases: readonly Case[] = [
   {
     what: "text around a call",
     syntax: JSON_CALLS,
-    options: { afterText: true, beforeText: true },
+    options: { afterText: true },
     yes: [
+      '{"name": "look_away", "arguments": {}} and more',
       'Look:\n<call>{"name": "look_away", "arguments": {}}</call> and <call>so on',
       '}, {"name": "look_away", "arguments": {}}',
     ],

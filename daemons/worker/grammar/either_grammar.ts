@@ -16,9 +16,9 @@ export function eitherGrammar(first: string, second: string): string {
   ].join("");
 }
 
-/** A grammar of what another says, with some white space before it. */
-export function afterSpace(text: string): string {
+/** A grammar of what another says, with white space before it, at most so many characters. */
+export function afterSpace(text: string, most: number): string {
   const root = unusedWord(text, "first-root");
   const renamed = renameRules(text, (name) => name === "root" ? root : name);
-  return `root ::= [ \\t\\r\\n]{0,8} ${root}\n${renamed}`;
+  return `root ::= [ \\t\\r\\n]{0,${most}} ${root}\n${renamed}`;
 }

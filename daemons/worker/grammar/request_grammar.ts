@@ -3,9 +3,10 @@ import { demandedTools, offeredTools, type Tool } from "#shared/contracts/tools.
 import { LlorchError } from "#shared/errors.ts";
 import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
-import { callGrammar, type CallGrammarOptions } from "./call_grammar.ts";
+import { callGrammar } from "./call_grammar.ts";
 import { checking } from "./check_grammar.ts";
 import { afterSpace, eitherGrammar } from "./either_grammar.ts";
+import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import { inTurns } from "./in_turns.ts";
 import {
   type Detail,
@@ -57,6 +58,15 @@ const NO_STYLE: AnswerStyle = { waits: false, beginnings: NO_BEGINNINGS, calls: 
 const DETAILS: readonly Detail[] = ["all", "shape", "type"];
 /** Longer grammars of calls take long to make for what they are. */
 const MAX_CALLS_LENGTH = 400_000;
+/** Most characters of white space between a thought and what follows; fewer before a forced call. */
+const SPACES = 8;
+const FEW_SPACES = 2;
+
+/**
+ * What a grammar of calls holds: a call that must be made, one that may be the answer, or one whose
+ * first mark was written.
+ */
+type CallKind = "forced" | "possible" | "begun";
 
 /**
  * Makes the grammar of a request; undefined if it needs none. Where llama.cpp could not handle all
@@ -89,23 +99,22 @@ function* makingAll(
   const held = yield* making(request);
   const demanded = demandedTools(request);
   const tools = demanded ?? offeredTools(request);
-  const callsWith = function* (options: CallGrammarOptions) {
+  const callsAs = function* (kind: CallKind) {
     if (!syntax || tools.length === 0) return undefined;
-    return yield* usableCalls(tools, syntax, options);
+    return yield* usableCalls(tools, syntax, kind);
   };
   if (!held) {
-    const calls = yield* callsWith({ afterText: true, beforeText: true });
-    return { first: undefined, afterThought: undefined, calls };
+    return { first: undefined, afterThought: undefined, calls: yield* callsAs("begun") };
   }
   let { text } = held;
   let calls: string | undefined;
-  if (demanded) text = (yield* callsWith({})) ?? text;
+  if (demanded) text = (yield* callsAs("forced")) ?? text;
   else {
-    const call = yield* callsWith({ beforeText: true });
+    const call = yield* callsAs("possible");
     if (call !== undefined) text = yield* orElse(text, call);
-    calls = yield* callsWith({ afterText: true, beforeText: true });
+    calls = yield* callsAs("begun");
   }
-  const afterThought = waits ? yield* withSpace(text) : undefined;
+  const afterThought = waits ? yield* withSpace(text, demanded ? FEW_SPACES : SPACES) : undefined;
   if (beginnings.thoughts.length > 0) {
     text = yield* orElse(text, `root ::= ${literalChoice(beginnings.thoughts)} [^\\x00]*\n`);
   }
@@ -113,8 +122,8 @@ function* makingAll(
 }
 
 /** White space before what a grammar says; without it where llama.cpp could not handle both. */
-function* withSpace(text: string): Generator<void, string> {
-  const spaced = afterSpace(text);
+function* withSpace(text: string, most: number): Generator<void, string> {
+  const spaced = afterSpace(text, most);
   return (yield* isUsable(spaced)) ? spaced : text;
 }
 
@@ -132,11 +141,11 @@ const MAX_KNOWN_CALLS = 16;
 function* usableCalls(
   tools: readonly Tool[],
   syntax: CallSyntax,
-  options: CallGrammarOptions,
+  kind: CallKind,
 ): Generator<void, string | undefined> {
-  const key = JSON.stringify([tools, syntax, options]);
+  const key = JSON.stringify([tools, syntax, kind]);
   const isKnown = knownCalls.has(key);
-  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, syntax, options);
+  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, syntax, kind);
   knownCalls.delete(key);
   knownCalls.set(key, text);
   if (knownCalls.size > MAX_KNOWN_CALLS) knownCalls.delete(knownCalls.keys().next().value!);
@@ -147,10 +156,12 @@ function* usableCalls(
 function* makingCalls(
   tools: readonly Tool[],
   syntax: CallSyntax,
-  options: CallGrammarOptions,
+  kind: CallKind,
 ): Generator<void, string | undefined> {
   for (const detail of DETAILS) {
-    const text = callGrammar(tools, syntax, { ...options, detail });
+    const text = kind === "forced"
+      ? forcedCallGrammar(tools, syntax, detail)
+      : callGrammar(tools, syntax, { detail, afterText: kind === "begun" });
     yield;
     if (text === undefined) return undefined;
     if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;

@@ -8,6 +8,7 @@ import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 import { callGrammar } from "./call_grammar.ts";
 import { eitherGrammar } from "./either_grammar.ts";
+import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import {
   type AnswerStyle,
   type GrammarFields,
@@ -152,7 +153,7 @@ const thinking: AnswerStyle = { ...style, waits: true, beginnings: { thoughts: [
 const json_schema = { type: "integer" };
 
 Deno.test("calls that need not be made are held from their first mark on", async () => {
-  const calls = callGrammar(tools, USUAL_CALLS, { afterText: true, beforeText: true });
+  const calls = callGrammar(tools, USUAL_CALLS, { afterText: true });
   const held = { first: undefined, afterThought: undefined, calls };
   assert.deepEqual(await requestGrammars({ tools }, style), held);
   assert.deepEqual(await requestGrammars({ tools }, style), held, "made before");
@@ -164,7 +165,7 @@ Deno.test("calls that need not be made are held from their first mark on", async
 Deno.test("a forced call is written as the model writes calls, where that can be held", async () => {
   const request = { tools, tool_choice: named("b") } satisfies GrammarFields;
   const { first, afterThought, calls } = await requestGrammars(request, style);
-  assert.equal(first?.text, callGrammar(tools.slice(1), USUAL_CALLS));
+  assert.equal(first?.text, forcedCallGrammar(tools.slice(1), USUAL_CALLS));
   assert.deepEqual([afterThought, calls], [undefined, undefined]);
   const form = { kind: "named", end: "" } as const;
   const other = await requestGrammars(request, { ...style, calls: { ...USUAL_CALLS, form } });
@@ -172,7 +173,7 @@ Deno.test("a forced call is written as the model writes calls, where that can be
 });
 
 Deno.test("beside a schema or a grammar, the answer may be a call", async () => {
-  const call = callGrammar(tools, USUAL_CALLS, { beforeText: true })!;
+  const call = callGrammar(tools, USUAL_CALLS)!;
   const own = 'root ::= "yes" | root2\nroot2 ::= [root]';
   for (
     const [request, text] of [

@@ -1,4 +1,6 @@
+import type { Tool } from "#shared/contracts/tools.ts";
 import { type Detail, GrammarWriter, TooManyRules } from "./json_grammar.ts";
+import { argumentsSchema } from "./tool_grammar.ts";
 
 /** Rules of a grammar by their names. */
 export type Rules = Record<string, string>;
@@ -36,4 +38,11 @@ export function propertyRule(
     ...(definitions === undefined ? {} : { definitions }),
   };
   return schemaRule(whole, prefix, detail, rules);
+}
+
+/** Adds a rule of a function's arguments, any object where its schema cannot be held. */
+export function argumentsRule(tool: Tool, index: number, detail: Detail, rules: Rules): string {
+  const name = `arguments-${index}`;
+  rules[name] = schemaRule(argumentsSchema(tool), `t${index}x`, detail, rules) ?? "object";
+  return name;
 }
