@@ -9,15 +9,35 @@ export interface KnownSyntax {
   readonly calls?: CallSyntax;
 }
 
+/** Messages with a recipient, most with a channel. */
+const ADDRESSED: Omit<MessageSyntax, "ends" | "headers"> = {
+  ...{ start: "<|start|>", body: "<|message|>", channel: "<|channel|>", recipient: "to=" },
+  ...{ thoughts: ["analysis", "self"], texts: ["final", "commentary", "user", "all"] },
+};
+
 /** Syntaxes that rendering a template does not show. */
 export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
   // Channels and recipients: a template shows only some of them.
   {
+    marks: ["<|channel|>"],
+    messages: {
+      ...ADDRESSED,
+      ends: ["<|end|>", "<|call|>", "<|return|>", "<|eom|>", "<|eot|>"],
+      headers: {
+        ...{ role: "assistant", thought: "<|channel|>analysis", text: "<|channel|>final" },
+        call: ["<|channel|>commentary to=functions.", " <|constrain|>json"],
+      },
+    },
+  },
+  {
     marks: ["<|message|>"],
     messages: {
-      ...{ start: "<|start|>", body: "<|message|>", channel: "<|channel|>", recipient: "to=" },
-      ends: ["<|end|>", "<|call|>", "<|return|>", "<|eom|>", "<|eot|>"],
-      ...{ thoughts: ["analysis", "self"], texts: ["final", "commentary", "user", "all"] },
+      ...ADDRESSED,
+      ends: ["<|eom|>", "<|eot|>", "<|end|>", "<|call|>", "<|return|>"],
+      headers: {
+        ...{ role: "assistant", thought: " to=self", text: " to=user" },
+        call: [" to=", ""],
+      },
     },
   },
   {
@@ -25,6 +45,7 @@ export const KNOWN_SYNTAXES: readonly KnownSyntax[] = [
     messages: {
       ...{ start: ">>>", body: "\n", ends: [], channel: "", recipient: "" },
       ...{ thoughts: [], texts: ["all"] },
+      headers: { role: "", text: "all", call: ["", ""] },
     },
   },
   // Calls of the past are written as the client gave them, in the text.

@@ -32,6 +32,7 @@ export interface MessageSyntax {
   readonly start: string;
   /** Ends a header. */
   readonly body: string;
+  /** The first is what a model writes after a thought. */
   readonly ends: readonly string[];
   /** Stands before the name of a channel; the header's last word names it if this is empty. */
   readonly channel: string;
@@ -41,6 +42,17 @@ export interface MessageSyntax {
   readonly thoughts: readonly string[];
   /** Channels and recipients of text. */
   readonly texts: readonly string[];
+  readonly headers: MessageHeaders;
+}
+
+/** How a model itself writes headers: role, one of these, {@linkcode MessageSyntax.body}. */
+export interface MessageHeaders {
+  readonly role: string;
+  /** Undefined: it writes no thoughts. */
+  readonly thought?: string;
+  readonly text: string;
+  /** Before and after the name of a function. */
+  readonly call: readonly [before: string, after: string];
 }
 
 /** Where calls stand, and how each is written. */

@@ -16,7 +16,8 @@ export interface CallGrammarOptions {
 
 /** White space around marks, with which models are free. */
 const GAP = "[ \\t\\r\\n]{0,8}";
-const ANYTHING = "[^\\x00]*";
+/** Any text that may follow. */
+export const ANYTHING = "[^\\x00]*";
 
 /**
  * Makes a GBNF grammar of a call that need not be made, as a model's own syntax writes it: the name of
@@ -30,11 +31,22 @@ export function callGrammar(
   syntax: CallSyntax,
   options: CallGrammarOptions = {},
 ): string | undefined {
-  const { detail = "all", afterText = false } = options;
+  const rules: Rules = {};
+  const call = looseCall(tools, syntax, options, rules);
+  return call === undefined ? undefined : grammarText(`${call} ${ANYTHING}`, rules);
+}
+
+/** The same up to its end, as an expression whose rules are added. */
+export function looseCall(
+  tools: readonly Tool[],
+  syntax: CallSyntax,
+  { detail = "all", afterText = false }: CallGrammarOptions,
+  rules: Rules,
+): string | undefined {
   const { form, before } = syntax;
   const isList = form.kind === "json" || form.kind === "literal" && before === "";
   if (!isList && before === "") return undefined;
-  const rules: Rules = { gap: GAP };
+  rules["gap"] = GAP;
   const call = callRule(tools, syntax, { detail, isExact: false }, rules);
   if (call === undefined) return undefined;
   const opens = syntax.opens.filter((mark) => mark !== before);
@@ -46,7 +58,7 @@ export function callGrammar(
     ? `${marks} ("[" gap)?`
     : `${optional(opens)} ${literal(before)}${isTag(before) ? " gap" : ""}`;
   const start = afterText ? `${textBefore(syntax)}*` : "gap";
-  return grammarText(`${start} ${lead} (${call}) ${ANYTHING}`, rules);
+  return `${start} ${lead} (${call})`;
 }
 
 /** Marks in their order, each there or not. */

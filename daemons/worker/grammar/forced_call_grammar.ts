@@ -19,12 +19,12 @@ export function forcedCallGrammar(
   syntax: CallSyntax,
   detail: Detail = "all",
 ): string | undefined {
-  const rules: Rules = { gap: GAP };
+  const rules: Rules = {};
   const call = forcedCall(tools, syntax, detail, rules);
   return call === undefined ? undefined : grammarText(call, rules);
 }
 
-/** The same as an expression, with the rules that it needs. */
+/** The same as an expression whose rules are added. */
 export function forcedCall(
   tools: readonly Tool[],
   syntax: CallSyntax,
@@ -36,6 +36,7 @@ export function forcedCall(
   // Without any mark, only JSON is read as a call; only literals have none right before a name.
   const mark = form.kind === "literal" ? lead.trim() : before;
   if (form.kind !== "json" && mark === "") return undefined;
+  rules["gap"] = GAP;
   const call = callRule(tools, syntax, { detail, isExact: true }, rules);
   if (call === undefined) return undefined;
   const ends = [

@@ -2,10 +2,11 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools, type Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
-import type { CallSyntax } from "../chat/syntax.ts";
+import { messageStart, type MessageStyle } from "../chat/message_style.ts";
+import type { CallSyntax, MessageSyntax } from "../chat/syntax.ts";
 import { callGrammar } from "./call_grammar.ts";
 import { checking } from "./check_grammar.ts";
-import { afterSpace, eitherGrammar } from "./either_grammar.ts";
+import { afterLiteral, afterSpace, eitherGrammar } from "./either_grammar.ts";
 import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import { inTurns } from "./in_turns.ts";
 import {
@@ -16,6 +17,7 @@ import {
   TooManyRules,
 } from "./json_grammar.ts";
 import { literalChoice } from "./literal_choice.ts";
+import { begunMessage, forcedMessage } from "./message_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 /** The fields of a request from which its grammar is made. */
@@ -40,6 +42,8 @@ export interface AnswerStyle {
   readonly beginnings: Beginnings;
   /** How the model writes calls; undefined: nothing but a forced one is held. */
   readonly calls: CallSyntax | undefined;
+  /** How its messages go on from the prompt; undefined: the answer is one text. */
+  readonly messages?: MessageStyle | undefined;
 }
 
 /** All grammars of a request, each undefined where nothing is to be held. */
@@ -94,31 +98,43 @@ export async function requestGrammars(
 
 function* makingAll(
   request: GrammarFields,
-  { waits, beginnings, calls: syntax }: AnswerStyle,
+  style: AnswerStyle,
 ): Generator<void, RequestGrammars> {
+  const { waits, beginnings } = style;
   const held = yield* making(request);
   const demanded = demandedTools(request);
   const tools = demanded ?? offeredTools(request);
   const callsAs = function* (kind: CallKind) {
-    if (!syntax || tools.length === 0) return undefined;
-    return yield* usableCalls(tools, syntax, kind);
+    if (tools.length === 0) return undefined;
+    return yield* usableCalls(tools, style, kind);
   };
   if (!held) {
     return { first: undefined, afterThought: undefined, calls: yield* callsAs("begun") };
   }
+  // A grammar of the request's own holds the answer as it is, with its headers.
+  const messages = held.field === "grammar" ? undefined : style.messages;
   let { text } = held;
   let calls: string | undefined;
   if (demanded) text = (yield* callsAs("forced")) ?? text;
   else {
-    const call = yield* callsAs("possible");
+    if (messages) text = afterLiteral(textHeader(messages), text);
+    const call = style.messages && !messages ? undefined : yield* callsAs("possible");
     if (call !== undefined) text = yield* orElse(text, call);
     calls = yield* callsAs("begun");
   }
-  const afterThought = waits ? yield* withSpace(text, demanded ? FEW_SPACES : SPACES) : undefined;
+  let afterThought: string | undefined;
+  if (waits && messages) afterThought = afterLiteral(messageStart(messages.syntax), text);
+  else if (waits) afterThought = yield* withSpace(text, demanded ? FEW_SPACES : SPACES);
+  if (messages) text = afterLiteral(messages.lead, text);
   if (beginnings.thoughts.length > 0) {
     text = yield* orElse(text, `root ::= ${literalChoice(beginnings.thoughts)} [^\\x00]*\n`);
   }
   return { first: { ...held, text }, afterThought, calls };
+}
+
+/** The header of a message of text, behind its role. */
+function textHeader({ syntax: { headers, body } }: MessageStyle): string {
+  return headers.text + body;
 }
 
 /** White space before what a grammar says; without it where llama.cpp could not handle both. */
@@ -137,36 +153,57 @@ function* orElse(first: string, second: string): Generator<void, string> {
 const knownCalls = new Map<string, string | undefined>();
 const MAX_KNOWN_CALLS = 16;
 
-/** As {@linkcode makingCalls}; what was made before is not made again. */
+/** The grammar of calls; what was made before is not made again. */
 function* usableCalls(
   tools: readonly Tool[],
-  syntax: CallSyntax,
+  { calls, messages }: AnswerStyle,
   kind: CallKind,
 ): Generator<void, string | undefined> {
-  const key = JSON.stringify([tools, syntax, kind]);
+  const way = { calls, messages: messages?.syntax };
+  const key = JSON.stringify([tools, way, kind]);
   const isKnown = knownCalls.has(key);
-  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, syntax, kind);
+  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, way, kind);
   knownCalls.delete(key);
   knownCalls.set(key, text);
   if (knownCalls.size > MAX_KNOWN_CALLS) knownCalls.delete(knownCalls.keys().next().value!);
   return text;
 }
 
+/** How a model writes calls: in its text, or as messages. */
+interface CallWay {
+  readonly calls: CallSyntax | undefined;
+  readonly messages: MessageSyntax | undefined;
+}
+
 /** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
 function* makingCalls(
   tools: readonly Tool[],
-  syntax: CallSyntax,
+  way: CallWay,
   kind: CallKind,
 ): Generator<void, string | undefined> {
   for (const detail of DETAILS) {
-    const text = kind === "forced"
-      ? forcedCallGrammar(tools, syntax, detail)
-      : callGrammar(tools, syntax, { detail, afterText: kind === "begun" });
+    const text = callText(tools, way, kind, detail);
     yield;
     if (text === undefined) return undefined;
     if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;
   }
   return undefined;
+}
+
+function callText(
+  tools: readonly Tool[],
+  { calls, messages }: CallWay,
+  kind: CallKind,
+  detail: Detail,
+): string | undefined {
+  if (messages) {
+    const make = kind === "begun" ? begunMessage : forcedMessage;
+    return make(tools, { messages, calls }, detail);
+  }
+  if (!calls) return undefined;
+  return kind === "forced"
+    ? forcedCallGrammar(tools, calls, detail)
+    : callGrammar(tools, calls, { detail, afterText: kind === "begun" });
 }
 
 function* isUsable(text: string): Generator<void, boolean> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { NO_BEGINNINGS } from "../chat/beginnings.ts";
-import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
+import { KNOWN_SYNTAXES, type KnownSyntax, USUAL_CALLS } from "../chat/known_syntaxes.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
@@ -15,6 +15,7 @@ import {
   requestGrammar,
   requestGrammars,
 } from "./request_grammar.ts";
+import { begunMessage, forcedMessage } from "./message_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 const tool = (name: string, parameters: Record<string, unknown> = {}): Tool => ({
@@ -192,6 +193,34 @@ Deno.test("a thought may stand before what is held, and space after it", async (
   assert.match(first?.text ?? "", /"<think>"/);
   assert.doesNotMatch(afterThought ?? "", /think/);
   assert.match(afterThought ?? "", /^root ::= \[ \\t\\r\\n\]\{0,8\} first-root$/m);
+});
+
+Deno.test("messages have headers: of text before a schema, of calls, after a thought from their start on", async () => {
+  const [{ messages: syntax }] = KNOWN_SYNTAXES as readonly [Required<KnownSyntax>];
+  const lead = "<|start|>assistant";
+  const heads: AnswerStyle = {
+    ...{ ...thinking, calls: undefined, messages: { syntax, lead } },
+    beginnings: { thoughts: [`${lead}<|channel|>analysis<|message|>`] },
+  };
+  const way = { messages: syntax, calls: undefined };
+  const schema = await requestGrammars({ json_schema, tools }, heads);
+  for (const text of [schema.first?.text, schema.afterThought]) {
+    assert.match(text ?? "", /"<\|start\|>assistant"/);
+    assert.match(text ?? "", /"<\|channel\|>final<\|message\|>"/);
+    assert.match(text ?? "", /"<\|channel\|>commentary to=functions\."/);
+  }
+  assert.match(schema.first?.text ?? "", /analysis/);
+  assert.doesNotMatch(schema.afterThought ?? "", /analysis/);
+  assert.equal(schema.calls, begunMessage(tools, way, "all"));
+  const forced = await requestGrammars({ tools, tool_choice: "required" }, {
+    ...{ ...heads, waits: false, beginnings: NO_BEGINNINGS, messages: { syntax, lead: "" } },
+  });
+  assert.equal(forced.first?.text, forcedMessage(tools, way, "all"));
+  const own = { grammar: 'root ::= "yes"', tools };
+  assert.equal(
+    (await requestGrammars(own, { ...heads, waits: false })).first?.text.includes("final"),
+    false,
+  );
 });
 
 Deno.test("calls of functions whose grammar would be too large are left to the model", async () => {

@@ -74,6 +74,10 @@ const CHANNELS: Syntax = withMarks({
   messages: {
     ...{ start: "<|start|>", body: "<|message|>", channel: "<|channel|>", recipient: "to=" },
     ...{ ends: ["<|end|>", "<|call|>"], thoughts: ["analysis"], texts: ["final", "commentary"] },
+    headers: {
+      ...{ role: "assistant", thought: "<|channel|>analysis", text: "<|channel|>final" },
+      call: ["<|channel|>commentary to=functions.", ""],
+    },
   },
   ends: [],
 });
@@ -597,6 +601,13 @@ const ANSWERS: readonly [
     },
   ],
   ["half a header", CHANNELS, "<|channel|>fin", {}, { isCut: true }],
+  [
+    "marks in a message that a grammar holds",
+    CHANNELS,
+    '<|channel|>final<|message|>{"a": "<|end|><|start|>"}',
+    { text: '{"a": "<|end|><|start|>"}' },
+    { isHeld: true },
+  ],
 ];
 
 for (const [name, syntax, text, expected, options] of ANSWERS) {
