@@ -3,6 +3,7 @@ import type { CallSyntax } from "../chat/syntax.ts";
 import { callRule } from "./call_rule.ts";
 import { allBut, charsOf } from "./char_set.ts";
 import { classOf } from "./char_rules.ts";
+import type { Making } from "./in_turns.ts";
 import { type Detail, grammarText } from "./json_grammar.ts";
 import { literal } from "./literal_choice.ts";
 import type { Rules } from "./schema_rule.ts";
@@ -22,32 +23,32 @@ export const ANYTHING = "[^\\x00]*";
 /**
  * Makes a GBNF grammar of a call that need not be made, as a model's own syntax writes it: the name of
  * a function, and arguments that follow its schema as far as a grammar can hold it. Marks before it
- * may be left out and white space may differ, as for the reader. Anything may follow.
+ * may be left out and white space may differ, as for the reader. Anything may follow. It may be interrupted.
  *
  * @returns undefined for a form that cannot be held
  */
-export function callGrammar(
+export function* callGrammar(
   tools: readonly Tool[],
   syntax: CallSyntax,
   options: CallGrammarOptions = {},
-): string | undefined {
+): Making<string | undefined> {
   const rules: Rules = {};
-  const call = looseCall(tools, syntax, options, rules);
+  const call = yield* looseCall(tools, syntax, options, rules);
   return call === undefined ? undefined : grammarText(`${call} ${ANYTHING}`, rules);
 }
 
 /** The same up to its end, as an expression whose rules are added. */
-export function looseCall(
+export function* looseCall(
   tools: readonly Tool[],
   syntax: CallSyntax,
   { detail = "all", afterText = false }: CallGrammarOptions,
   rules: Rules,
-): string | undefined {
+): Making<string | undefined> {
   const { form, before } = syntax;
   const isList = form.kind === "json" || form.kind === "literal" && before === "";
   if (!isList && before === "") return undefined;
   rules["gap"] = GAP;
-  const call = callRule(tools, syntax, { detail, isExact: false }, rules);
+  const call = yield* callRule(tools, syntax, { detail, isExact: false }, rules);
   if (call === undefined) return undefined;
   const opens = syntax.opens.filter((mark) => mark !== before);
   // Without any mark, only JSON is read as a call; another call of a list has none.

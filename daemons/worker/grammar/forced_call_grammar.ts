@@ -1,6 +1,7 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { callRule } from "./call_rule.ts";
+import type { Making } from "./in_turns.ts";
 import { type Detail, grammarText } from "./json_grammar.ts";
 import { literal } from "./literal_choice.ts";
 import type { Rules } from "./schema_rule.ts";
@@ -10,34 +11,34 @@ const GAP = "[ \\n]?";
 
 /**
  * Makes a GBNF grammar of one call that must be made, as the model's own template writes it and in no
- * other way: a small model loses itself in what is only possible.
+ * other way: a small model loses itself in what is only possible. It may be interrupted.
  *
  * @returns undefined for a form that cannot be held
  */
-export function forcedCallGrammar(
+export function* forcedCallGrammar(
   tools: readonly Tool[],
   syntax: CallSyntax,
   detail: Detail = "all",
-): string | undefined {
+): Making<string | undefined> {
   const rules: Rules = {};
-  const call = forcedCall(tools, syntax, detail, rules);
+  const call = yield* forcedCall(tools, syntax, detail, rules);
   return call === undefined ? undefined : grammarText(call, rules);
 }
 
 /** The same as an expression whose rules are added. */
-export function forcedCall(
+export function* forcedCall(
   tools: readonly Tool[],
   syntax: CallSyntax,
   detail: Detail,
   rules: Rules,
-): string | undefined {
+): Making<string | undefined> {
   const { form, before, closes } = syntax;
   const lead = syntax.lead ?? leadOf(syntax);
   // Without any mark, only JSON is read as a call; only literals have none right before a name.
   const mark = form.kind === "literal" ? lead.trim() : before;
   if (form.kind !== "json" && mark === "") return undefined;
   rules["gap"] = GAP;
-  const call = callRule(tools, syntax, { detail, isExact: true }, rules);
+  const call = yield* callRule(tools, syntax, { detail, isExact: true }, rules);
   if (call === undefined) return undefined;
   const ends = [
     ...(lead.trimEnd().endsWith("[") ? ["]"] : []),

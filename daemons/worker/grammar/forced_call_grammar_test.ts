@@ -4,6 +4,7 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { checkGrammar } from "./check_grammar.ts";
 import { forcedCallGrammar } from "./forced_call_grammar.ts";
+import { atOnce } from "./in_turns.ts";
 
 const tool = (name: string, parameters?: Record<string, unknown>): Tool => ({
   type: "function",
@@ -158,7 +159,7 @@ Deno.test("forcedCallGrammar() accepts one call as the template writes it and no
   const llama = await getLlama({ gpu: false, build: "never", progressLogs: false, maxThreads: 1 });
   for (const { what, syntax, yes, no } of cases) {
     await test.step(what, async () => {
-      const text = forcedCallGrammar(TOOLS, syntax);
+      const text = atOnce(forcedCallGrammar(TOOLS, syntax));
       assert.ok(text !== undefined);
       checkGrammar(text, "tools");
       const compiled = await llama.createGrammar({ grammar: text });
@@ -173,5 +174,6 @@ Deno.test("forcedCallGrammar() accepts one call as the template writes it and no
 
 Deno.test("a forced call without a mark is held only if it is JSON", () => {
   const form = { kind: "named", end: "" } as const;
-  assert.equal(forcedCallGrammar(TOOLS, { opens: [], closes: [], before: "", form }), undefined);
+  const syntax = { opens: [], closes: [], before: "", form };
+  assert.equal(atOnce(forcedCallGrammar(TOOLS, syntax)), undefined);
 });

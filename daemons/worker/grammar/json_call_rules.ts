@@ -1,8 +1,9 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { JsonForm } from "../chat/syntax.ts";
 import type { CallWriting } from "./call_rule.ts";
+import type { Making } from "./in_turns.ts";
 import { literalChoice, literalChoiceWith } from "./literal_choice.ts";
-import { argumentsRule, type Rules } from "./schema_rule.ts";
+import { argumentsRules, type Rules } from "./schema_rule.ts";
 
 /** Fields of a call beside its name and arguments. */
 const EXTRA = '"\\"" ("id" | "type" | "tool_call_id" | "call_id") "\\":" ws (string | number)';
@@ -10,59 +11,52 @@ const EXTRA = '"\\"" ("id" | "type" | "tool_call_id" | "call_id") "\\":" ws (str
 const SPACE = '" "?';
 
 /** Writes a call that is a JSON object. */
-export function jsonCall(
+export function* jsonCall(
   tools: readonly Tool[],
   form: JsonForm,
-  writing: CallWriting,
+  { detail, isExact }: CallWriting,
   rules: Rules,
-): string {
-  return writing.isExact
-    ? exactCall(tools, form, writing, rules)
-    : anyCall(tools, form, writing, rules);
+): Making<string> {
+  const values = yield* argumentsRules(tools, detail, rules);
+  const named = tools.map((tool, index) =>
+    [JSON.stringify(tool.function.name), values[index]!] as const
+  );
+  return isExact ? exactCall(named, form, rules) : anyCall(named, form, rules);
 }
 
+/** Names of functions as JSON, each with the rule of its arguments. */
+type Named = readonly (readonly [name: string, values: string])[];
+
 /** With other fields or none, in the object that holds a function or alone. */
-function anyCall(
-  tools: readonly Tool[],
-  form: JsonForm,
-  { detail }: CallWriting,
-  rules: Rules,
-): string {
+function anyCall(named: Named, form: JsonForm, rules: Rules): string {
   rules["extra"] = EXTRA;
   const isKey = form.names.length === 0;
   const key = (keys: readonly string[]) =>
     `${literalChoice(keys.map((key) => JSON.stringify(key)))} ws ":" ws`;
-  const named = literalChoiceWith(
-    new Map(tools.map((tool, index) => {
-      const values = argumentsRule(tool, index, detail, rules);
-      const field = isKey ? '":"' : `"," ws (extra ws "," ws)? ${key(form.arguments)}`;
-      return [JSON.stringify(tool.function.name), `ws ${field} ws ${values}`];
-    })),
+  const field = isKey ? '":"' : `"," ws (extra ws "," ws)? ${key(form.arguments)}`;
+  const choice = literalChoiceWith(
+    new Map(named.map(([name, values]) => [name, `ws ${field} ws ${values}`])),
   );
   const name = isKey ? "" : `(extra ws "," ws)? ${key(form.names)} `;
-  rules["object-call"] = `"{" ws ${name}${named} ws ("," ws extra ws){0,2} "}"`;
+  rules["object-call"] = `"{" ws ${name}${choice} ws ("," ws extra ws){0,2} "}"`;
   return `object-call | "{" ws "\\"type\\"" ws ":" ws "\\"function\\"" ws "," ws ` +
     `"\\"function\\"" ws ":" ws object-call ws "}"`;
 }
 
 /** With the fields that the template writes. */
 function exactCall(
-  tools: readonly Tool[],
+  named: Named,
   { names: [name], arguments: [given], fields }: JsonForm,
-  { detail }: CallWriting,
   rules: Rules,
 ): string {
   const key = (text: string) => `${literalChoice([JSON.stringify(text)])} ":" space`;
   rules["space"] = SPACE;
   const comma = '"," space';
-  const named = (before: string, after: string) =>
+  const choice = (before: string, after: string) =>
     literalChoiceWith(
-      new Map(tools.map((tool, index) => {
-        const values = argumentsRule(tool, index, detail, rules);
-        return [JSON.stringify(tool.function.name), `${before} ${values} ${after}`];
-      })),
+      new Map(named.map(([name, values]) => [name, `${before} ${values} ${after}`])),
     );
-  if (name === undefined || given === undefined) return `"{" ${named('":" space', "")} "}"`;
+  if (name === undefined || given === undefined) return `"{" ${choice('":" space', "")} "}"`;
   const all = fields ?? [name, given];
   const extras = (keys: readonly string[]) =>
     keys.filter((each) => isExtra(each)).map((each) => `${key(each)} ${extraValue(each)}`);
@@ -73,7 +67,7 @@ function exactCall(
   const between = extras(all.slice(nameAt + 1, Math.max(nameAt + 1, givenAt)));
   const after = extras(all.slice(Math.max(nameAt, givenAt) + 1)).map((each) => `${comma} ${each}`);
   const toArguments = [...between, key(given)].map((field) => `${comma} ${field}`).join(" ");
-  return `"{" ${before.join("")}${key(name)} ${named(toArguments, after.join(" "))} "}"`;
+  return `"{" ${before.join("")}${key(name)} ${choice(toArguments, after.join(" "))} "}"`;
 }
 
 /** Whether the reader knows a field beside name and arguments. */

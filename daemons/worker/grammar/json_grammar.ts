@@ -5,6 +5,7 @@ import { dfaRules, type Writing } from "./dfa_rules.ts";
 import { exactly, identityOf, isNumber, type JsonNumber, jsonText } from "./exact_json.ts";
 import { formatPattern } from "./formats.ts";
 import { integerRange, leastInteger, mostInteger } from "./integer_range.ts";
+import { atOnce, type Making } from "./in_turns.ts";
 import { literal, literalChoice } from "./literal_choice.ts";
 import { TooMuchWork, Work } from "./nfa.ts";
 import {
@@ -108,8 +109,17 @@ export interface JsonGrammar {
  * ```
  */
 export function jsonGrammar(schema: Schema, field: string, detail: Detail = "all"): JsonGrammar {
+  return atOnce(makingJsonGrammar(schema, field, detail));
+}
+
+/** The same as {@linkcode jsonGrammar}; it may be interrupted after each property, item and choice. */
+export function* makingJsonGrammar(
+  schema: Schema,
+  field: string,
+  detail: Detail = "all",
+): Making<JsonGrammar> {
   const writer = new GrammarWriter(schema, field, { detail });
-  const root = writer.expression();
+  const root = yield* writer.expression();
   if (writer.errors.length > 0) throw invalidRequest(writer.errors);
   return { grammar: grammarText(root, writer.rules), unheld: writer.unheld };
 }
@@ -158,7 +168,7 @@ export class GrammarWriter {
   readonly #unheld = new Set<Place>();
   /** Values by the nodes that they satisfy, so that a schema may contain itself. */
   readonly #values = new Map<string, Entry>();
-  readonly #later: (() => void)[] = [];
+  readonly #later: { readonly name: string; readonly nodes: readonly Node[] }[] = [];
   readonly #ranges = new Map<string, string>();
   /** The first place that allows nothing. */
   #empty: Place | undefined;
@@ -187,13 +197,18 @@ export class GrammarWriter {
     return [...this.#unheld];
   }
 
-  /** Converts the whole schema to an expression for any position in a rule. */
-  expression(): string {
+  /**
+   * Converts the whole schema to an expression for any position in a rule. It may be interrupted after
+   * each property, item and choice.
+   */
+  *expression(): Making<string> {
     if (this.#detail === "type") return this.#typeOnly();
     if (this.#isLarge) throw new TooManyRules();
     const nodes = this.#reader.nodesOf(this.#root, this.#field) ?? [];
-    const value = this.#value(nodes, 0);
-    for (let make = this.#later.pop(); make; make = this.#later.pop()) make();
+    const value = yield* this.#value(nodes, 0);
+    for (let next = this.#later.pop(); next; next = this.#later.pop()) {
+      this.#addRule(next.name, (yield* this.#choicesOf(next.nodes, 0)) ?? NOTHING);
+    }
     if (value !== undefined) return value;
     if (this.errors.length === 0) {
       this.#refuse(this.#empty ?? this.#field, "allows no value");
@@ -208,44 +223,41 @@ export class GrammarWriter {
   }
 
   /** @returns an expression for any position; undefined if nothing satisfies all nodes */
-  #value(nodes: readonly Node[], depth: number): string | undefined {
+  *#value(nodes: readonly Node[], depth: number): Making<string | undefined> {
     if (nodes.length === 0) return "value";
     if (depth > MAX_DEPTH) {
       this.#refuse(nodes[0]!.at, `is nested deeper than ${MAX_DEPTH}`);
       return "value";
     }
-    const make = (depth: number) => () => {
-      const expression = this.#choices(nodes, depth);
-      if (expression === undefined) this.#empty ??= nodes[0]!.at;
-      return expression;
-    };
     const isFar = depth > FAR_DEPTH && nodes.every((node) => this.#reader.isTarget(node));
-    return isFar ? this.#laterOnce(nodes, make(0)) : this.#once("value", nodes, make(depth));
+    return isFar
+      ? this.#laterOnce(nodes)
+      : yield* this.#once("value", nodes, () => this.#choicesOf(nodes, depth));
   }
 
   /** Definitions that refer to each other in a long row are not nested: each is made by itself. */
-  #laterOnce(nodes: readonly Node[], make: () => string | undefined): string | undefined {
+  #laterOnce(nodes: readonly Node[]): string | undefined {
     const key = keyOf("value", nodes);
     const known = this.#values.get(key);
     if (known) return this.#again(known);
     const name = this.#newName();
     this.#values.set(key, { name });
-    this.#later.push(() => this.#addRule(name, make() ?? NOTHING));
+    this.#later.push({ name, nodes });
     return name;
   }
 
   /** Makes what nodes mean once; a schema that contains itself gets a rule. */
-  #once(
+  *#once(
     what: string,
     nodes: readonly Node[],
-    make: () => string | undefined,
-  ): string | undefined {
+    make: () => Making<string | undefined>,
+  ): Making<string | undefined> {
     const key = keyOf(what, nodes);
     const known = this.#values.get(key);
     if (known) return this.#again(known);
     const entry: Entry = {};
     this.#values.set(key, entry);
-    const expression = make();
+    const expression = yield* make();
     entry.expression = expression;
     if (entry.name === undefined) return expression;
     this.#addRule(entry.name, expression ?? NOTHING);
@@ -262,7 +274,13 @@ export class GrammarWriter {
     return entry.name ??= this.#newName();
   }
 
-  #choices(nodes: readonly Node[], depth: number): string | undefined {
+  *#choicesOf(nodes: readonly Node[], depth: number): Making<string | undefined> {
+    const expression = yield* this.#choices(nodes, depth);
+    if (expression === undefined) this.#empty ??= nodes[0]!.at;
+    return expression;
+  }
+
+  *#choices(nodes: readonly Node[], depth: number): Making<string | undefined> {
     const choices = new Set<string>();
     const texts = new Set<string>();
     for (const alternative of this.#reader.alternatives(nodes)) {
@@ -274,9 +292,10 @@ export class GrammarWriter {
       for (const type of this.#types(alternative) ?? ["value"]) {
         // Schemas that only led here say nothing themselves.
         const own = alternative.filter(restricts);
-        const expression = this.#once(type, own, () => this.#typed(type, own, depth));
+        const expression = yield* this.#once(type, own, () => this.#typed(type, own, depth));
         if (expression !== undefined) choices.add(expression);
       }
+      yield;
     }
     if (texts.size > 0) choices.add(this.#literals([...texts], nodes));
     if (choices.size < 2) return [...choices][0];
@@ -343,12 +362,12 @@ export class GrammarWriter {
     ];
   }
 
-  #typed(type: string, alternative: Alternative, depth: number): string | undefined {
+  *#typed(type: string, alternative: Alternative, depth: number): Making<string | undefined> {
     switch (type) {
       case "object":
-        return this.#object(alternative, depth);
+        return yield* this.#object(alternative, depth);
       case "array":
-        return this.#array(alternative, depth);
+        return yield* this.#array(alternative, depth);
       case "string":
         return this.#string(alternative);
       case "integer":
@@ -368,14 +387,15 @@ export class GrammarWriter {
     }
   }
 
-  #object(alternative: Alternative, depth: number): string | undefined {
+  *#object(alternative: Alternative, depth: number): Making<string | undefined> {
     if (excludedOf(alternative).some(isSchema)) this.#leave(alternative, "not");
     const names = namesOf(alternative);
     const required = new Set(alternative.flatMap(({ schema }) => namesIn(schema["required"])));
-    const more = this.#others(alternative, names, depth);
+    const more = yield* this.#others(alternative, names, depth);
     const pairs: Pair[] = [];
     for (const name of names) {
-      const value = this.#property(name, alternative, depth, required.has(name));
+      const value = yield* this.#property(name, alternative, depth, required.has(name));
+      yield;
       if (value === undefined) {
         if (required.has(name)) return undefined;
         continue;
@@ -406,12 +426,12 @@ export class GrammarWriter {
    * @returns undefined if no value satisfies it; "forbidden" if it is required but only one of
    * several schemas would have it
    */
-  #property(
+  *#property(
     name: string,
     alternative: Alternative,
     depth: number,
     isRequired: boolean,
-  ): string | undefined {
+  ): Making<string | undefined> {
     const nodes = new Set<Node>();
     let isDeclared = false;
     const closed: Node[] = [];
@@ -446,7 +466,7 @@ export class GrammarWriter {
       this.#leave(closed, isDeclared ? "additionalProperties" : "required");
       if (!isDeclared) return "forbidden";
     }
-    return this.#value([...nodes], depth + 1);
+    return yield* this.#value([...nodes], depth + 1);
   }
 
   #allowsName(schema: Schema, name: string): boolean {
@@ -459,11 +479,11 @@ export class GrammarWriter {
   }
 
   /** An expression for a pair of a name that is not declared; undefined if there is none. */
-  #others(
+  *#others(
     alternative: Alternative,
     names: readonly string[],
     depth: number,
-  ): string | undefined {
+  ): Making<string | undefined> {
     const patterns = alternative.flatMap(({ schema, at }) =>
       entriesOf(schema["patternProperties"]).map(([pattern, value]) => ({
         ...{ pattern, value, at: `${at}.patternProperties.${pattern}` },
@@ -480,7 +500,7 @@ export class GrammarWriter {
     if (isTooMany || languages.some((each) => !each)) {
       // Any of the names may then have any value.
       for (const { at } of patterns) this.#unheld.add(at);
-      return this.#otherPair(base, []);
+      return yield* this.#otherPair(base, []);
     }
     const pairs: string[] = [];
     for (let some = 0; some < 2 ** patterns.length; some++) {
@@ -492,7 +512,7 @@ export class GrammarWriter {
         const part = some >> index & 1 ? language! : othersThan(language!, this.#work);
         return all ? bothOf(all, part, this.#work) : part;
       }, base);
-      const pair = this.#otherPair(dfa, nodes, depth);
+      const pair = yield* this.#otherPair(dfa, nodes, depth);
       if (pair !== undefined) pairs.push(pair);
     }
     if (pairs.length < 2) return pairs[0];
@@ -519,9 +539,13 @@ export class GrammarWriter {
     return [...nodes];
   }
 
-  #otherPair(dfa: Dfa | undefined, nodes: readonly Node[], depth = 0): string | undefined {
+  *#otherPair(
+    dfa: Dfa | undefined,
+    nodes: readonly Node[],
+    depth = 0,
+  ): Making<string | undefined> {
     if (dfa?.length === 0) return undefined;
-    const value = this.#value(nodes, depth + 1);
+    const value = yield* this.#value(nodes, depth + 1);
     if (value === undefined) return undefined;
     return this.#rule(`${dfa ? this.#automaton(dfa, "string") : "string"} ":" ws ${value}`);
   }
@@ -556,11 +580,11 @@ export class GrammarWriter {
     return all;
   }
 
-  #array(alternative: Alternative, depth: number): string | undefined {
+  *#array(alternative: Alternative, depth: number): Making<string | undefined> {
     if (excludedOf(alternative).some(Array.isArray)) this.#leave(alternative, "not");
     const items = alternative.map((node) => ({ ...itemsOf(node.schema), node }));
     const count = Math.max(...items.map(({ first }) => first.length));
-    const valueAt = (index: number) => {
+    const nodesAt = (index: number) => {
       const nodes = new Set<Node>();
       for (const { first, others, node: { at } } of items) {
         const isFirst = index < first.length;
@@ -573,13 +597,15 @@ export class GrammarWriter {
         if (!found) return undefined;
         for (const each of found) nodes.add(each);
       }
-      return this.#value([...nodes], depth + 1);
+      return [...nodes];
     };
     const first: string[] = [];
     while (first.length < count) {
-      const value = valueAt(first.length);
+      const nodes = nodesAt(first.length);
+      const value = nodes && (yield* this.#value(nodes, depth + 1));
       if (value === undefined) break;
       first.push(this.#rule(value));
+      yield;
     }
     const isOpen = count === 0 || items.some(({ others }) => others !== undefined);
     const isOver = alternative.some(({ schema }) => schema["unevaluatedItems"] === false) &&
@@ -593,7 +619,8 @@ export class GrammarWriter {
       this.#leave(alternative, "minItems", "maxItems");
       [min, max] = [Math.min(min, count), Infinity];
     }
-    const rest = isOpen && !isOver && !isCut && max > count ? valueAt(count) : undefined;
+    const restNodes = isOpen && !isOver && !isCut && max > count ? nodesAt(count) : undefined;
+    const rest = restNodes && (yield* this.#value(restNodes, depth + 1));
     for (const { schema, at } of alternative) {
       for (const key of ["contains", "unevaluatedItems"]) {
         if (

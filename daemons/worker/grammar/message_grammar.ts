@@ -3,9 +3,10 @@ import { fitsHeader } from "../chat/message_style.ts";
 import type { CallSyntax, MessageSyntax } from "../chat/syntax.ts";
 import { ANYTHING, looseCall } from "./call_grammar.ts";
 import { forcedCall } from "./forced_call_grammar.ts";
+import type { Making } from "./in_turns.ts";
 import { type Detail, grammarText } from "./json_grammar.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
-import { argumentsRule, type Rules } from "./schema_rule.ts";
+import { argumentsRules, type Rules } from "./schema_rule.ts";
 import { untilRules } from "./until_rules.ts";
 
 /** How calls are written that are messages of their own. */
@@ -24,20 +25,20 @@ const NO_NAME = "[^0-9A-Za-z_>]";
  *
  * @returns undefined where that cannot be held
  */
-export function forcedMessage(
+export function* forcedMessage(
   tools: readonly Tool[],
   { messages: { headers, body }, calls }: MessageCalls,
   detail: Detail,
-): string | undefined {
+): Making<string | undefined> {
   const names = namesOf(tools);
   if (!names) return undefined;
   const [before, after] = headers.call;
   const rules: Rules = {};
   if (!calls) {
-    const named = argumentsAfter(tools, literal(after + body), detail, rules);
+    const named = yield* argumentsAfter(tools, literal(after + body), detail, rules);
     return grammarText(`${literal(before)} ${named}`, rules);
   }
-  const call = forcedCall(tools, calls, detail, rules);
+  const call = yield* forcedCall(tools, calls, detail, rules);
   if (call === undefined) return undefined;
   const header = `${literal(before)} ${literalChoice(names)} ${literal(after + body)}`;
   return grammarText(`${header} ${call}`, rules);
@@ -49,25 +50,25 @@ export function forcedMessage(
  *
  * @returns undefined where that cannot be held
  */
-export function begunMessage(
+export function* begunMessage(
   tools: readonly Tool[],
   { messages: { start, body, recipient }, calls }: MessageCalls,
   detail: Detail,
-): string | undefined {
+): Making<string | undefined> {
   if (!namesOf(tools)) return undefined;
   const rules: Rules = untilRules(body, "until-body");
   if (calls) {
-    const call = looseCall(tools, calls, { detail, afterText: true }, rules);
+    const call = yield* looseCall(tools, calls, { detail, afterText: true }, rules);
     return call === undefined ? undefined : grammarText(`until-body ${call} ${ANYTHING}`, rules);
   }
   if (recipient === "") {
-    const named = argumentsAfter(tools, `${literal(body)} ws`, detail, rules);
+    const named = yield* argumentsAfter(tools, `${literal(body)} ws`, detail, rules);
     return grammarText(`(${NO_NAME}* ${literal(start)})? ${named} ${ANYTHING}`, rules);
   }
   Object.assign(rules, untilRules(recipient, "until-recipient"));
   // A name ends with a space, or where a mark begins.
   const end = `(" " until-body | ${literal(body.charAt(0))} until-body-1) ws`;
-  const named = argumentsAfter(tools, end, detail, rules);
+  const named = yield* argumentsAfter(tools, end, detail, rules);
   return grammarText(`until-recipient ("functions.")? ${named} ${ANYTHING}`, rules);
 }
 
@@ -78,16 +79,14 @@ function namesOf(tools: readonly Tool[]): readonly string[] | undefined {
 }
 
 /** A name, what stands between, and arguments by its schema. */
-function argumentsAfter(
+function* argumentsAfter(
   tools: readonly Tool[],
   between: string,
   detail: Detail,
   rules: Rules,
-): string {
+): Making<string> {
+  const values = yield* argumentsRules(tools, detail, rules);
   return literalChoiceWith(
-    new Map(tools.map((tool, index) => {
-      const values = argumentsRule(tool, index, detail, rules);
-      return [tool.function.name, `${between} ${values}`];
-    })),
+    new Map(tools.map((tool, index) => [tool.function.name, `${between} ${values[index]}`])),
   );
 }

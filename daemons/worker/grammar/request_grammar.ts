@@ -8,11 +8,11 @@ import { callGrammar } from "./call_grammar.ts";
 import { checking } from "./check_grammar.ts";
 import { afterLiteral, afterSpace, eitherGrammar } from "./either_grammar.ts";
 import { forcedCallGrammar } from "./forced_call_grammar.ts";
-import { inTurns } from "./in_turns.ts";
+import { inTurns, type Making } from "./in_turns.ts";
 import {
   type Detail,
   type JsonGrammar,
-  jsonGrammar,
+  makingJsonGrammar,
   type Place,
   TooManyRules,
 } from "./json_grammar.ts";
@@ -99,7 +99,7 @@ export async function requestGrammars(
 function* makingAll(
   request: GrammarFields,
   style: AnswerStyle,
-): Generator<void, RequestGrammars> {
+): Making<RequestGrammars> {
   const { waits, beginnings } = style;
   const held = yield* making(request);
   const demanded = demandedTools(request);
@@ -138,13 +138,13 @@ function textHeader({ syntax: { headers, body } }: MessageStyle): string {
 }
 
 /** White space before what a grammar says; without it where llama.cpp could not handle both. */
-function* withSpace(text: string, most: number): Generator<void, string> {
+function* withSpace(text: string, most: number): Making<string> {
   const spaced = afterSpace(text, most);
   return (yield* isUsable(spaced)) ? spaced : text;
 }
 
 /** What either grammar says; only the first where llama.cpp could not handle both. */
-function* orElse(first: string, second: string): Generator<void, string> {
+function* orElse(first: string, second: string): Making<string> {
   const either = eitherGrammar(first, second);
   return (yield* isUsable(either)) ? either : first;
 }
@@ -158,7 +158,7 @@ function* usableCalls(
   tools: readonly Tool[],
   { calls, messages }: AnswerStyle,
   kind: CallKind,
-): Generator<void, string | undefined> {
+): Making<string | undefined> {
   const way = { calls, messages: messages?.syntax };
   const key = JSON.stringify([tools, way, kind]);
   const isKnown = knownCalls.has(key);
@@ -180,9 +180,9 @@ function* makingCalls(
   tools: readonly Tool[],
   way: CallWay,
   kind: CallKind,
-): Generator<void, string | undefined> {
+): Making<string | undefined> {
   for (const detail of DETAILS) {
-    const text = callText(tools, way, kind, detail);
+    const text = yield* callText(tools, way, kind, detail);
     yield;
     if (text === undefined) return undefined;
     if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;
@@ -190,23 +190,23 @@ function* makingCalls(
   return undefined;
 }
 
-function callText(
+function* callText(
   tools: readonly Tool[],
   { calls, messages }: CallWay,
   kind: CallKind,
   detail: Detail,
-): string | undefined {
+): Making<string | undefined> {
   if (messages) {
     const make = kind === "begun" ? begunMessage : forcedMessage;
-    return make(tools, { messages, calls }, detail);
+    return yield* make(tools, { messages, calls }, detail);
   }
   if (!calls) return undefined;
   return kind === "forced"
-    ? forcedCallGrammar(tools, calls, detail)
-    : callGrammar(tools, calls, { detail, afterText: kind === "begun" });
+    ? yield* forcedCallGrammar(tools, calls, detail)
+    : yield* callGrammar(tools, calls, { detail, afterText: kind === "begun" });
 }
 
-function* isUsable(text: string): Generator<void, boolean> {
+function* isUsable(text: string): Making<boolean> {
   try {
     yield* checking(text, "tools");
     return true;
@@ -216,7 +216,7 @@ function* isUsable(text: string): Generator<void, boolean> {
   }
 }
 
-function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {
+function* making(request: GrammarFields): Making<RequestGrammar | undefined> {
   const { grammar, json_schema, tools = [] } = request;
   const demanded = demandedTools(request);
   if (demanded) {
@@ -224,9 +224,7 @@ function* making(request: GrammarFields): Generator<void, RequestGrammar | undef
   }
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return yield* usable(field, function* (detail) {
-      return jsonGrammar(json_schema, field, detail);
-    });
+    return yield* usable(field, (detail) => makingJsonGrammar(json_schema, field, detail));
   }
   if (grammar === undefined) return undefined;
   yield* checking(grammar, "grammar");
@@ -236,8 +234,8 @@ function* making(request: GrammarFields): Generator<void, RequestGrammar | undef
 /** The most detailed grammar that llama.cpp can handle. */
 function* usable(
   field: RequestGrammar["field"],
-  make: (detail: Detail) => Generator<void, JsonGrammar>,
-): Generator<void, RequestGrammar> {
+  make: (detail: Detail) => Making<JsonGrammar>,
+): Making<RequestGrammar> {
   for (const detail of DETAILS) {
     const isLast = detail === DETAILS.at(-1);
     const made = yield* madeOf(make(detail));
@@ -256,8 +254,8 @@ function* usable(
 
 /** Makes a grammar; undefined if it would have too many rules. */
 function* madeOf(
-  making: Generator<void, JsonGrammar>,
-): Generator<void, JsonGrammar | undefined> {
+  making: Making<JsonGrammar>,
+): Making<JsonGrammar | undefined> {
   try {
     return yield* making;
   } catch (error) {

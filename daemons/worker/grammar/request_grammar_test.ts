@@ -154,7 +154,7 @@ const thinking: AnswerStyle = { ...style, waits: true, beginnings: { thoughts: [
 const json_schema = { type: "integer" };
 
 Deno.test("calls that need not be made are held from their first mark on", async () => {
-  const calls = callGrammar(tools, USUAL_CALLS, { afterText: true });
+  const calls = atOnce(callGrammar(tools, USUAL_CALLS, { afterText: true }));
   const held = { first: undefined, afterThought: undefined, calls };
   assert.deepEqual(await requestGrammars({ tools }, style), held);
   assert.deepEqual(await requestGrammars({ tools }, style), held, "made before");
@@ -166,7 +166,7 @@ Deno.test("calls that need not be made are held from their first mark on", async
 Deno.test("a forced call is written as the model writes calls, where that can be held", async () => {
   const request = { tools, tool_choice: named("b") } satisfies GrammarFields;
   const { first, afterThought, calls } = await requestGrammars(request, style);
-  assert.equal(first?.text, forcedCallGrammar(tools.slice(1), USUAL_CALLS));
+  assert.equal(first?.text, atOnce(forcedCallGrammar(tools.slice(1), USUAL_CALLS)));
   assert.deepEqual([afterThought, calls], [undefined, undefined]);
   const form = { kind: "named", end: "" } as const;
   const other = await requestGrammars(request, { ...style, calls: { ...USUAL_CALLS, form } });
@@ -174,7 +174,7 @@ Deno.test("a forced call is written as the model writes calls, where that can be
 });
 
 Deno.test("beside a schema or a grammar, the answer may be a call", async () => {
-  const call = callGrammar(tools, USUAL_CALLS)!;
+  const call = atOnce(callGrammar(tools, USUAL_CALLS))!;
   const own = 'root ::= "yes" | root2\nroot2 ::= [root]';
   for (
     const [request, text] of [
@@ -211,11 +211,11 @@ Deno.test("messages have headers: of text before a schema, of calls, after a tho
   }
   assert.match(schema.first?.text ?? "", /analysis/);
   assert.doesNotMatch(schema.afterThought ?? "", /analysis/);
-  assert.equal(schema.calls, begunMessage(tools, way, "all"));
+  assert.equal(schema.calls, atOnce(begunMessage(tools, way, "all")));
   const forced = await requestGrammars({ tools, tool_choice: "required" }, {
     ...{ ...heads, waits: false, beginnings: NO_BEGINNINGS, messages: { syntax, lead: "" } },
   });
-  assert.equal(forced.first?.text, forcedMessage(tools, way, "all"));
+  assert.equal(forced.first?.text, atOnce(forcedMessage(tools, way, "all")));
   const own = { grammar: 'root ::= "yes"', tools };
   assert.equal(
     (await requestGrammars(own, { ...heads, waits: false })).first?.text.includes("final"),

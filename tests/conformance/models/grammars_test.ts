@@ -11,6 +11,7 @@ import { findSyntax } from "../../../daemons/worker/chat/find_syntax.ts";
 import { callGrammar } from "../../../daemons/worker/grammar/call_grammar.ts";
 import { checkGrammar } from "../../../daemons/worker/grammar/check_grammar.ts";
 import { forcedCallGrammar } from "../../../daemons/worker/grammar/forced_call_grammar.ts";
+import { atOnce, type Making } from "../../../daemons/worker/grammar/in_turns.ts";
 import { begunMessage, forcedMessage } from "../../../daemons/worker/grammar/message_grammar.ts";
 import { llamaSource } from "../../support/llama_source.ts";
 import { TOOLS } from "./expectations.ts";
@@ -80,14 +81,15 @@ async function grammarsOf(
   const { calls, messages } = findSyntax(renderer(await Deno.readTextFile(file)), specials);
   const tools = TOOLS as never;
   if (messages) {
-    const forced = forcedMessage(tools, { messages, calls }, "all");
-    return both(begunMessage(tools, { messages, calls }, "all"), forced);
+    const way = { messages, calls };
+    return both(begunMessage(tools, way, "all"), forcedMessage(tools, way, "all"));
   }
   if (!calls) return undefined;
   return both(callGrammar(tools, calls, { afterText: true }), forcedCallGrammar(tools, calls));
 }
 
-function both(begun: string | undefined, forced: string | undefined) {
+function both(begunMaking: Making<string | undefined>, forcedMaking: Making<string | undefined>) {
+  const [begun, forced] = [atOnce(begunMaking), atOnce(forcedMaking)];
   return begun === undefined || forced === undefined ? undefined : { begun, forced };
 }
 
