@@ -58,8 +58,8 @@ export function* looseCall(
   const lead = isList
     ? `${marks} ("[" gap)?`
     : `${optional(opens)} ${literal(before)}${isTag(before) ? " gap" : ""}`;
-  const start = afterText ? `${textBefore(syntax)}*` : "gap";
-  return `${start} ${lead} (${call})`;
+  const start = afterText ? `${textBefore(syntax)}* ` : "";
+  return `${start}${lead} (${call})`;
 }
 
 /** Marks in their order, each there or not. */

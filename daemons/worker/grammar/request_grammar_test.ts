@@ -12,6 +12,7 @@ import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import {
   type AnswerStyle,
   type GrammarFields,
+  makingGrammars,
   requestGrammar,
   requestGrammars,
 } from "./request_grammar.ts";
@@ -221,6 +222,57 @@ Deno.test("messages have headers: of text before a schema, of calls, after a tho
     (await requestGrammars(own, { ...heads, waits: false })).first?.text.includes("final"),
     false,
   );
+});
+
+Deno.test("grammars that are asked for at once are made once, and again after they failed", async () => {
+  const request = { tools: [tool("once")], tool_choice: "required" } satisfies GrammarFields;
+  const [one, other] = await Promise.all([0, 1].map(() => requestGrammars(request, style)));
+  assert.equal(one, other);
+  const broken = { tools: [endlessTool], tool_choice: "required" } satisfies GrammarFields;
+  for (let time = 0; time < 2; time++) await assert.rejects(requestGrammars(broken, style));
+});
+
+/** Steps in which the grammars of some functions are made and checked. */
+function stepsOf(prefix: string, fields: GrammarFields, answer: AnswerStyle): number {
+  const properties = { path: { type: "string" }, limit: { type: "integer", minimum: 1 } };
+  const some = Array.from({ length: 50 }, (_, at) => tool(`${prefix}${at}`, { properties }));
+  let steps = 0;
+  const making = makingGrammars({ ...fields, tools: some }, answer);
+  while (!making.next().done) steps++;
+  return steps;
+}
+
+Deno.test("what may stand before or beside a call is checked with it, not once more", () => {
+  const forced = { tool_choice: "required" } satisfies GrammarFields;
+  const [once, alone, thought, beside] = [
+    stepsOf("a", {}, style),
+    stepsOf("b", forced, style),
+    stepsOf("c", forced, thinking),
+    stepsOf("d", { json_schema }, thinking),
+  ];
+  assert.ok(alone! < 1.5 * once!, `${alone} steps, ${once} for a call that need not be made`);
+  assert.ok(thought! < 1.2 * alone!, `${thought} steps, ${alone} without a thought`);
+  // Another grammar holds a call that was begun.
+  assert.ok(beside! < 2.5 * once!, `${beside} steps beside a schema`);
+});
+
+Deno.test("what no grammar of a forced call holds is left to the check of the answer", async () => {
+  const parameters = { properties: { a: { type: "string", minLength: 2 } } };
+  const request = {
+    tools: [...tools, tool("c", parameters)],
+    tool_choice: named("c"),
+  } satisfies GrammarFields;
+  const tagged: CallSyntax = {
+    ...{ opens: ["<f="], closes: ["</f>"], before: "<f=" },
+    form: {
+      ...{ kind: "tagged", nameEnd: ">", key: "<p=", keyEnds: [">"] },
+      ...{ close: "</p>", lines: true },
+    },
+  };
+  assert.deepEqual((await requestGrammars(request, style)).first?.unheld, []);
+  assert.deepEqual((await requestGrammars(request, { ...style, calls: tagged })).first?.unheld, [
+    "tools.2.function.parameters",
+  ]);
 });
 
 Deno.test("calls of functions whose grammar would be too large are left to the model", async () => {

@@ -1,0 +1,30 @@
+import { LlorchError } from "#shared/errors.ts";
+import { checking } from "./check_grammar.ts";
+import type { Making } from "./in_turns.ts";
+import { type Detail, type JsonGrammar, TooManyRules } from "./json_grammar.ts";
+
+/** How much of a schema its grammar holds, most first. */
+export const DETAILS: readonly Detail[] = ["all", "shape", "type"];
+
+/** Whether llama.cpp can handle a grammar. */
+export function* isUsable(text: string): Making<boolean> {
+  try {
+    yield* checking(text, "tools");
+    return true;
+  } catch (error) {
+    if (error instanceof LlorchError) return false;
+    throw error;
+  }
+}
+
+/** Makes a grammar; undefined if it would have too many rules. */
+export function* madeOf(making: Making<JsonGrammar>): Making<JsonGrammar | undefined> {
+  try {
+    const made = yield* making;
+    yield;
+    return made;
+  } catch (error) {
+    if (error instanceof TooManyRules) return undefined;
+    throw error;
+  }
+}
