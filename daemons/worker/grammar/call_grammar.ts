@@ -4,7 +4,8 @@ import { callRule } from "./call_rule.ts";
 import { allBut, charsOf } from "./char_set.ts";
 import { classOf } from "./char_rules.ts";
 import type { Making } from "./in_turns.ts";
-import { type Detail, grammarText } from "./json_grammar.ts";
+import { grammarText } from "./base_rules.ts";
+import type { Detail } from "./detail.ts";
 import { literal } from "./literal_choice.ts";
 import type { Rules } from "./schema_rule.ts";
 

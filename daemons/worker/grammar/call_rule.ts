@@ -2,7 +2,7 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax, NamedForm } from "../chat/syntax.ts";
 import type { Making } from "./in_turns.ts";
 import { jsonCall } from "./json_call_rules.ts";
-import type { Detail } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
 import { literal, literalChoiceWith } from "./literal_choice.ts";
 import { literalCall } from "./literal_call_rules.ts";
 import { argumentsRules, type Rules } from "./schema_rule.ts";

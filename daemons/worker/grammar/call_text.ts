@@ -3,7 +3,7 @@ import type { CallSyntax, MessageSyntax } from "../chat/syntax.ts";
 import { callGrammar } from "./call_grammar.ts";
 import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import type { Making } from "./in_turns.ts";
-import type { Detail } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
 import { begunMessage, forcedMessage } from "./message_grammar.ts";
 
 /**

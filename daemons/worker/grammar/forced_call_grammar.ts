@@ -2,7 +2,8 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { callRule } from "./call_rule.ts";
 import type { Making } from "./in_turns.ts";
-import { type Detail, grammarText } from "./json_grammar.ts";
+import { grammarText } from "./base_rules.ts";
+import type { Detail } from "./detail.ts";
 import { literal } from "./literal_choice.ts";
 import type { Rules } from "./schema_rule.ts";
 

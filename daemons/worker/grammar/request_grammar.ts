@@ -11,9 +11,10 @@ import {
 } from "./answer_style.ts";
 import { callText, holdsJson } from "./call_text.ts";
 import { checking } from "./check_grammar.ts";
-import { DETAILS, isUsable, madeOf } from "./checked_detail.ts";
+import { type Detail, DETAILS, type Place } from "./detail.ts";
+import { isUsable, madeOf } from "./usable.ts";
 import { inTurns, type Making } from "./in_turns.ts";
-import { type Detail, type JsonGrammar, makingJsonGrammar, type Place } from "./json_grammar.ts";
+import { type JsonGrammar, makingJsonGrammar } from "./json_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 export type { AnswerStyle } from "./answer_style.ts";
@@ -157,6 +158,7 @@ function* makingAnswer(
   // It holds the answer as it is, with the headers of messages.
   const beside = style.messages ? [] : tools;
   const make = function* () {
+    yield;
     return { grammar, unheld: [] };
   };
   return yield* makingHeld("grammar", make, beside, { ...style, messages: undefined });

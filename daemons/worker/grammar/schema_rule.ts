@@ -1,5 +1,7 @@
 import type { Tool } from "#shared/contracts/tools.ts";
-import { type Detail, GrammarWriter, TooManyRules } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
+import { GrammarWriter } from "./grammar_writer.ts";
+import { TooManyRules } from "./rule_book.ts";
 import type { Making } from "./in_turns.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 

@@ -2,7 +2,7 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { isRecord } from "#shared/json.ts";
 import { isString, valueTypes } from "../chat/value_types.ts";
 import type { TaggedForm } from "../chat/syntax.ts";
-import type { Detail } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
 import type { Making } from "./in_turns.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
 import { propertyRule, type Rules } from "./schema_rule.ts";

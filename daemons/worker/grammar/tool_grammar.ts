@@ -1,12 +1,9 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
-import {
-  type Detail,
-  grammarText,
-  GrammarWriter,
-  type JsonGrammar,
-  type Place,
-} from "./json_grammar.ts";
+import { grammarText } from "./base_rules.ts";
+import type { Detail, Place } from "./detail.ts";
+import { GrammarWriter } from "./grammar_writer.ts";
+import type { JsonGrammar } from "./json_grammar.ts";
 import type { Making } from "./in_turns.ts";
 import { literal } from "./literal_choice.ts";
 

@@ -1,10 +1,8 @@
 import { LlorchError } from "#shared/errors.ts";
 import { checking } from "./check_grammar.ts";
 import type { Making } from "./in_turns.ts";
-import { type Detail, type JsonGrammar, TooManyRules } from "./json_grammar.ts";
-
-/** How much of a schema its grammar holds, most first. */
-export const DETAILS: readonly Detail[] = ["all", "shape", "type"];
+import type { JsonGrammar } from "./json_grammar.ts";
+import { TooManyRules } from "./rule_book.ts";
 
 /** Whether llama.cpp can handle a grammar. */
 export function* isUsable(text: string): Making<boolean> {
