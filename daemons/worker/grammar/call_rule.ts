@@ -2,18 +2,11 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { CallSyntax, NamedForm } from "../chat/syntax.ts";
 import type { Making } from "./in_turns.ts";
 import { jsonCall } from "./json_call_rules.ts";
-import type { Detail } from "./detail.ts";
+import type { CallWriting } from "./call_writing.ts";
 import { literal, literalChoiceWith } from "./literal_choice.ts";
 import { literalCall } from "./literal_call_rules.ts";
 import { argumentsRules, type Rules } from "./schema_rule.ts";
 import { taggedCall } from "./tagged_call_rules.ts";
-
-/** How a call is held. */
-export interface CallWriting {
-  readonly detail: Detail;
-  /** Whether it has nothing but what the template writes; otherwise all that the reader knows. */
-  readonly isExact: boolean;
-}
 
 const NAMESPACE = "functions.";
 /** Characters that may end a name for the reader. */

@@ -1,6 +1,6 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { JsonForm } from "../chat/syntax.ts";
-import type { CallWriting } from "./call_rule.ts";
+import type { CallWriting } from "./call_writing.ts";
 import type { Making } from "./in_turns.ts";
 import { literalChoice, literalChoiceWith } from "./literal_choice.ts";
 import { argumentsRules, type Rules } from "./schema_rule.ts";
