@@ -17,12 +17,12 @@ export function* isUsable(text: string): Making<boolean> {
 
 /** Makes a grammar; undefined if it would have too many rules. */
 export function* madeOf(making: Making<JsonGrammar>): Making<JsonGrammar | undefined> {
+  let made: JsonGrammar | undefined;
   try {
-    const made = yield* making;
-    yield;
-    return made;
+    made = yield* making;
   } catch (error) {
-    if (error instanceof TooManyRules) return undefined;
-    throw error;
+    if (!(error instanceof TooManyRules)) throw error;
   }
+  yield;
+  return made;
 }
