@@ -97,6 +97,8 @@ export const endData = z.object({
   }),
   decode_time_ms: z.number().min(0),
   stop_reason: stopReason,
+  stop_sequence: z.string().optional()
+    .meta({ description: "The stop string that ended it; absent from older workers" }),
   tool_calls: z.array(toolCall).optional().meta({
     description: "All calls; with stop_reason MAX_TOKENS, the last one's arguments may be cut",
   }),

@@ -101,9 +101,12 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
     return [{ type: "message_start", message }];
   }
 
-  #ended({ stop_reason, tokens_in, tokens_cached, tokens_out }: EndData) {
+  #ended({ stop_reason, stop_sequence, tokens_in, tokens_cached, tokens_out }: EndData) {
     return {
-      delta: { stop_reason: STOP_REASONS[stop_reason], stop_sequence: null },
+      delta: {
+        stop_reason: STOP_REASONS[stop_reason],
+        stop_sequence: stop_sequence ?? null,
+      },
       usage: {
         input_tokens: tokens_in - tokens_cached,
         cache_creation_input_tokens: 0,
