@@ -11,39 +11,13 @@ import { TemplateError } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
+import { markFinder, marksIn } from "./raw_text.ts";
 import { type Render, type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
 import type { Syntax } from "./syntax.ts";
 import { splitThought } from "./split_thought.ts";
+import type { ChatTokenizer, TokensSeen } from "./tokenizer.ts";
 import { type ChatMessage, textOf, turnsOf } from "./turns.ts";
-
-/**
- * Called with the number of tokens so far while a long text is tokenized. It may throw to stop the
- * tokenizing of a text that is far too long.
- */
-export type TokensSeen = (count: number) => void;
-
-/** The tokenizer that {@linkcode ChatTemplate} uses. */
-export interface ChatTokenizer {
-  /** Tokenizes a text; with `special`, the text of control tokens becomes those tokens. */
-  tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
-  /**
-   * Tokenizes text that follows other text, with control tokens as such. Some vocabularies would put a
-   * space before it otherwise.
-   */
-  tokenizeNext(text: string, seen?: TokensSeen): Promise<number[]>;
-  readonly bosText: string;
-  readonly eosText: string;
-  /** Control and user-defined tokens by their ids. */
-  readonly specials: ReadonlyMap<number, SpecialToken>;
-}
-
-/** A token that is not an ordinary piece of text. */
-export interface SpecialToken {
-  readonly text: string;
-  /** A control token; otherwise the vocabulary's author has defined it, which may be plain text. */
-  readonly isControl: boolean;
-}
 
 /** A chat as tokens. */
 export interface ChatPrompt {
@@ -86,27 +60,6 @@ export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): strin
   return Object.keys(kwargs).filter((name) => RESERVED.has(name));
 }
 
-/**
- * Finds control tokens, and those user-defined tokens with which the model marks thoughts and calls:
- * others, such as runs of spaces, are text.
- */
-function markFinder(tokenizer: ChatTokenizer, { marks }: Syntax): MarkFinder {
-  const texts = new Map<number, string>();
-  for (const [id, { text, isControl }] of tokenizer.specials) {
-    if (isControl || marks.some((mark) => mark.includes(text.trim()) && text.trim().length > 1)) {
-      texts.set(id, text);
-    }
-  }
-  const beginnings = new Set(
-    [...texts.values()].map((text) => text.slice(0, 2).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
-  );
-  return {
-    tokenize: (text) => tokenizer.tokenize(text, true),
-    markText: (token) => texts.get(token),
-    beginnings: beginnings.size === 0 ? /(?!)/ : new RegExp([...beginnings].join("|"), "u"),
-  };
-}
-
 /** Most steps of each small chat that finds out how a template wants its turns. */
 const PROBE_STEPS = 200_000;
 
@@ -115,6 +68,8 @@ interface Variant {
   readonly template: Template;
   readonly skills: Skills;
   readonly syntax: Syntax;
+  /** Texts that its author, thoughts and calls have as marks. */
+  readonly marks: readonly string[];
   readonly finder: MarkFinder;
 }
 
@@ -146,7 +101,8 @@ export class ChatTemplate {
         (turns, tools, options) => render(turns, tools, { toolsAs: skills.toolsAs, ...options }),
         specials.map(({ text }) => text),
       );
-      return { template, skills, syntax, finder: markFinder(tokenizer, syntax) };
+      const marks = [...syntax.marks, ...marksIn(source, specials)];
+      return { template, skills, syntax, marks, finder: markFinder(tokenizer, marks, true) };
     };
     this.#plain = variant(source);
     this.#toolUse = toolUse === undefined ? this.#plain : variant(toolUse);
@@ -167,6 +123,11 @@ export class ChatTemplate {
     const { toolsAs = skills.toolsAs } = options;
     const offered = toolsAs === undefined ? [] : tools;
     return this.#render(template, turns, offered, { ...options, toolsAs });
+  }
+
+  /** Texts that the templates, thoughts and calls have as marks. */
+  get marks(): readonly string[] {
+    return [...this.#plain.marks, ...this.#toolUse.marks];
   }
 
   /** The variables that make this template think more or less. */
@@ -208,7 +169,7 @@ export class ChatTemplate {
     const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
     const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
     const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
-    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, seen));
+    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, true, seen));
     return { tokens: tokens.flat(), answerStart, syntax };
   }
 

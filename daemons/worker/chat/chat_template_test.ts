@@ -9,7 +9,7 @@ function tokenize(text: string, special: boolean): number[] {
 }
 const tokenizer = {
   tokenize: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
-  tokenizeNext: (text: string) => Promise.resolve(tokenize(text, true)),
+  tokenizeNext: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
   bosText: "<s>",
   eosText: "</s>",
   specials: new Map(
