@@ -182,6 +182,18 @@ Deno.test({
           assert.ok(history.includes(part), `${part}: ${history}`);
         }
 
+        for (const given of ['{"size": 1.0, "place": "by_the_ri', "by_the_ri", '["by_the_ri"]']) {
+          const cut = { id: "call_1234", function: { name: "find_bird", arguments: given } };
+          const text = render([
+            question,
+            { role: "assistant", content: "", tool_calls: [cut] },
+            { role: "tool", content: "A heron", tool_call_id: "call_5678", name: "find_bird" },
+            { role: "assistant", content: "It was cut." },
+            { role: "user", content: "And now?" },
+          ], [TOOL]);
+          assert.match(text, /by_the_ri[^]*A heron[^]*And now\?/, given);
+        }
+
         for (const effort of ["none", "minimal", "low", "medium", "high", "xhigh"] as const) {
           const text = template.render(template.turns([question]), [], {
             kwargs: template.effort(effort),
