@@ -4,6 +4,13 @@ import { errorMessage, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import {
+  endsInThought,
+  thoughtsOf,
+  withMarkInText,
+  withMarkInThought,
+  withThought,
+} from "./continued_turn.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
@@ -17,7 +24,7 @@ import { findSkills, type Skills } from "./skills.ts";
 import type { Syntax } from "./syntax.ts";
 import { splitThought } from "./split_thought.ts";
 import type { ChatTokenizer, TokensSeen } from "./tokenizer.ts";
-import { type ChatMessage, textOf, turnsOf } from "./turns.ts";
+import { type ChatMessage, turnsOf } from "./turns.ts";
 
 /** A chat as tokens. */
 export interface ChatPrompt {
@@ -156,10 +163,11 @@ export class ChatTemplate {
   ): Promise<ChatPrompt> {
     const { skills, syntax, finder } = this.#variant(tools);
     const own = messages.map((message) => splitThought(message, syntax));
-    const turns = this.turns(own, tools);
+    const turns = this.turns(own.map(({ message }) => message), tools);
     const last = turns.at(-1);
     const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
-    const given = { ...options, continueFinal };
+    const continuesThought = continueFinal && own.at(-1)?.isOpen === true;
+    const given = { ...options, continueFinal, continuesThought };
     const offered = skills.toolsAs === undefined ? [] : tools;
     const written = { turns, offered, kwargs: given.kwargs };
     const { value, cut } = await breakMarks(written, finder) ?? { value: written, cut: undefined };
@@ -182,6 +190,9 @@ export class ChatTemplate {
     options: RenderOptions,
   ): string {
     if (!thought && !content && !messages) return "";
+    // Some templates begin an answer whether they shall or not, so that the turns before have its mark.
+    const opens = options.continuesThought ? thought?.opens ?? [] : [];
+    const thoughtAt = Math.max(-1, ...opens.map((open) => text.lastIndexOf(open)));
     const before = options.continueFinal ? turns.slice(0, -1) : turns;
     try {
       const other = this.render(before, tools, {
@@ -191,7 +202,7 @@ export class ChatTemplate {
       });
       let shared = 0;
       while (shared < other.length && other[shared] === text[shared]) shared++;
-      return text.slice(shared);
+      return text.slice(thoughtAt < 0 ? shared : Math.min(shared, thoughtAt));
     } catch {
       // Some templates render no turns without an answer.
       return text.slice(text.lastIndexOf("\n", text.length - 64) + 1);
@@ -222,6 +233,7 @@ export class ChatTemplate {
   ): string {
     const { kwargs = {}, continueFinal = false, addGenerationPrompt = !continueFinal } = options;
     const last = turns.at(-1);
+    const marked = options.continuesThought ? withMarkInThought : withMarkInText;
     const end = continueFinal && last ? `\ue000${crypto.randomUUID()}\ue001` : undefined;
     const variables = {
       date_string: strftime(this.#now(), "%d %b %Y"),
@@ -249,16 +261,42 @@ export class ChatTemplate {
     return { functions, [name]: tools };
   }
 
+  /** Renders a chat that ends within the thought of its last turn, which many templates leave out. */
+  #renderThought(
+    turns: readonly Turn[],
+    tools: readonly unknown[],
+    options: RenderOptions,
+  ): string {
+    const { thought } = this.#variant(tools).syntax;
+    const thoughts = thoughtsOf(turns.at(-1)!);
+    try {
+      const text = this.render(turns, tools, options);
+      if (!thought || endsInThought(text, thoughts, thought)) return text;
+    } catch (error) {
+      if (!thought) throw error;
+    }
+    const prompt = this.render(turns.slice(0, -1), tools, {
+      ...options,
+      continueFinal: false,
+      continuesThought: false,
+    });
+    return withThought(prompt, thoughts, thought);
+  }
+
   #renderOrRefuse(
     turns: readonly Turn[],
     tools: readonly unknown[],
     options: RenderOptions,
   ): string {
+    const render = (tools: readonly unknown[]) =>
+      options.continuesThought
+        ? this.#renderThought(turns, tools, options)
+        : this.render(turns, tools, options);
     try {
-      return this.render(turns, tools, options);
+      return render(tools);
     } catch (error) {
       try {
-        if (tools.length > 0) return this.render(turns, tools.map(completed), options);
+        if (tools.length > 0) return render(tools.map(completed));
       } catch {
         // The first error says more.
       }
@@ -268,13 +306,6 @@ export class ChatTemplate {
       }]);
     }
   }
-}
-
-/** The turn, a mark at the end of its text. */
-function marked(turn: Turn, mark: string): Turn {
-  if (typeof turn.content === "string") return { ...turn, content: turn.content + mark };
-  const thoughts = turn.content.filter((part) => part.type === "thinking");
-  return { ...turn, content: [...thoughts, { type: "text", text: textOf(turn) + mark }] };
 }
 
 /** A tool with all that templates read, as some do without looking: texts are empty, objects have no fields. */

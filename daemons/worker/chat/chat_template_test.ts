@@ -106,6 +106,61 @@ Deno.test("ChatTemplate takes the thought at the beginning of an answer apart", 
   );
 });
 
+const THINKING =
+  "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and loop.last %}" +
+  "<think>\n{{ m.reasoning_content.strip('\n') }}\n</think>\n\n{% endif %}{{ m.content }}<|end|>" +
+  "{% endfor %}{% if add_generation_prompt %}<|assistant|>" +
+  "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
+/** Opens the thought itself, and leaves out all thoughts of the history. */
+const OPENING =
+  "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>" +
+  "{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}";
+
+Deno.test("ChatTemplate continues a thought that was begun", async () => {
+  const begun = {
+    thoughts: { content: "", reasoning_content: "Well, " },
+    marked: { content: "<think>\nWell, " },
+  };
+  const prompt = "<|user|>hi<|end|><|assistant|><think>\nWell, ";
+  for (const [name, source] of Object.entries({ THINKING, OPENING })) {
+    const template = new ChatTemplate(source, tokenizer);
+    for (const [form, fields] of Object.entries(begun)) {
+      const last = { role: "assistant" as const, ...fields };
+      for (const kwargs of [{}, { enable_thinking: false }]) {
+        const found = await template.tokenize([...user("hi"), last], [], undefined, { kwargs });
+        assert.deepEqual(found.tokens, tokenize(prompt, true), `${name} ${form}`);
+        assert.equal(found.answerStart, "<|assistant|><think>\nWell, ", `${name} ${form}`);
+      }
+    }
+  }
+});
+
+Deno.test("ChatTemplate ends a thought where text follows it, or its end does", async () => {
+  const template = new ChatTemplate(THINKING, tokenizer);
+  for (
+    const fields of [
+      { content: "Yes", reasoning_content: "Well" },
+      { content: "<think>Well</think>Yes" },
+      { content: "<think>Well</think>" },
+    ]
+  ) {
+    const last = { role: "assistant" as const, ...fields };
+    const { answerStart } = await template.tokenize([...user("hi"), last]);
+    assert.match(answerStart, /<think>\nWell\n<\/think>\n\n(Yes)?$/);
+  }
+  const last = { role: "assistant" as const, content: "", reasoning_content: "Well" };
+  const options = { continueFinal: false };
+  const { answerStart } = await template.tokenize([...user("hi"), last], [], undefined, options);
+  assert.equal(answerStart, "<|assistant|>");
+});
+
+Deno.test("ChatTemplate takes a mark of thoughts for text where the model has none", async () => {
+  const template = new ChatTemplate(chatml, tokenizer);
+  const last = { role: "assistant" as const, content: "<think>Well" };
+  const { tokens } = await template.tokenize([...user("hi"), last]);
+  assert.deepEqual(tokens, tokenize("<|user|>hi<|end|><|assistant|><think>Well", true));
+});
+
 Deno.test("ChatTemplate reports a template that refuses the messages", async () => {
   const strict = "{{ raise_exception('roles must alternate') }}";
   await assert.rejects(

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { AnswerReader } from "../../../daemons/worker/answers/reader/reader.ts";
 import { ChatTemplate } from "../../../daemons/worker/chat/chat_template.ts";
 import { TemplateError } from "../../../daemons/worker/chat/jinja/errors.ts";
 import { parseExact } from "../../../daemons/worker/chat/jinja/json.ts";
@@ -204,6 +205,24 @@ Deno.test({
         const begun = [question, { role: "assistant", content: "It is a gr" }];
         const continued = template.render(template.turns(begun), [], { continueFinal: true });
         assert.ok(continued.endsWith("It is a gr"), continued);
+
+        const thinking = {
+          role: "assistant" as const,
+          content: "",
+          reasoning_content: "Birds are ",
+        };
+        const { answerStart, syntax } = await template.tokenize([
+          { role: "user", content: "Which bird?" },
+          thinking,
+        ]);
+        const reader = new AnswerReader(syntax, {
+          ...{ tools: new Map(), promptEnd: answerStart, isSingle: false, splitsThoughts: true },
+        });
+        const isKnown = syntax.messages
+          ? syntax.messages.thoughts.length > 0
+          : syntax.thought !== undefined && !syntax.thought.isGuess;
+        assert.equal(answerStart.endsWith("Birds are "), isKnown, answerStart);
+        assert.equal(reader.state, isKnown ? "reasoning" : "text", answerStart);
       });
     }
   },
