@@ -1,6 +1,7 @@
+import { isReserved } from "#shared/contracts/chat_fields.ts";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
@@ -14,12 +15,13 @@ import {
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
-import { TemplateError } from "./jinja/errors.ts";
+import { TemplateError, TooManySteps } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
 import { markFinder, marksIn } from "./raw_text.ts";
-import { type Render, type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
+import { refusedField } from "./refused_field.ts";
+import type { Render, RenderOptions, ToolName, Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
 import type { Syntax } from "./syntax.ts";
 import { splitThought } from "./split_thought.ts";
@@ -49,30 +51,14 @@ export const CHATML = "{% for message in messages %}" +
   "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/** Inputs of ours, which `chat_template_kwargs` cannot replace. */
-const RESERVED: ReadonlySet<string> = new Set([
-  ...TOOL_NAMES,
-  "messages",
-  "add_generation_prompt",
-  "bos_token",
-  "eos_token",
-  "chat_template",
-  "strftime_now",
-  "raise_exception",
-  "datetime",
-]);
-
-/** Names that a request's `chat_template_kwargs` may not have. */
-export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(kwargs).filter((name) => RESERVED.has(name));
-}
-
 /** Most steps of each small chat that finds out how a template wants its turns. */
 const PROBE_STEPS = 200_000;
 
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
+  /** The same for small chats, which take few steps. */
+  readonly probe: Template;
   readonly skills: Skills;
   readonly syntax: Syntax;
   /** Texts that its author, thoughts and calls have as marks. */
@@ -109,7 +95,7 @@ export class ChatTemplate {
         specials.map(({ text }) => text),
       );
       const marks = [...syntax.marks, ...marksIn(source, specials)];
-      return { template, skills, syntax, marks, finder: markFinder(tokenizer, marks, true) };
+      return { template, probe, skills, syntax, marks, finder: markFinder(tokenizer, marks, true) };
     };
     this.#plain = variant(source);
     this.#toolUse = toolUse === undefined ? this.#plain : variant(toolUse);
@@ -237,7 +223,7 @@ export class ChatTemplate {
     const end = continueFinal && last ? `\ue000${crypto.randomUUID()}\ue001` : undefined;
     const variables = {
       date_string: strftime(this.#now(), "%d %b %Y"),
-      ...Object.fromEntries(Object.entries(kwargs).filter(([name]) => !RESERVED.has(name))),
+      ...Object.fromEntries(Object.entries(kwargs).filter(([name]) => !isReserved(name))),
       ...this.#tools(tools, options.toolsAs),
       messages: end === undefined ? turns : turns.with(-1, marked(last!, end)),
       add_generation_prompt: addGenerationPrompt,
@@ -300,11 +286,29 @@ export class ChatTemplate {
       } catch {
         // The first error says more.
       }
-      throw invalidRequest([{
-        field: "messages",
-        message: `the model's chat template refuses them: ${errorMessage(error)}`,
-      }]);
+      throw invalidRequest([this.#refusal(error, tools, options)]);
     }
+  }
+
+  /** Which field of a request its template refuses, and why. */
+  #refusal(error: unknown, tools: readonly unknown[], options: RenderOptions): FieldError {
+    const reason = errorMessage(error);
+    const { probe, skills } = this.#variant(tools);
+    const [hello] = this.turns([{ role: "user", content: "Hello" }]);
+    const field = error instanceof TooManySteps
+      ? undefined
+      : refusedField({ tools, kwargs: options.kwargs ?? {} }, ({ tools, kwargs }) => {
+        try {
+          this.#render(probe, [hello!], tools, { kwargs, toolsAs: skills.toolsAs });
+          return false;
+        } catch (error) {
+          // How long it would take says nothing of how it would end.
+          return !(error instanceof TooManySteps);
+        }
+      });
+    return field === undefined
+      ? { field: "messages", message: `the model's chat template refuses them: ${reason}` }
+      : { field, message: `the model's chat template cannot write it: ${reason}` };
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { CHATML, ChatTemplate, reservedKwargs } from "./chat_template.ts";
+import { CHATML, ChatTemplate } from "./chat_template.ts";
 
 /** One token per character; with `special`, `<|x|>` is a single token. */
 function tokenize(text: string, special: boolean): number[] {
@@ -171,6 +171,41 @@ Deno.test("ChatTemplate reports a template that refuses the messages", async () 
   );
 });
 
+Deno.test("ChatTemplate names the field that its template cannot write", async () => {
+  const types = "{% macro write(p) %}{% if p.type is string %}{{ p.type }}{% else %}" +
+    "{% for t in p.type %}{{ write({'type': p.type}) }}{% endfor %}{% endif %}{% endmacro %}";
+  const template = new ChatTemplate(
+    types + "{% for t in tools or [] %}{{ t.function.name.strip() }}" +
+      "{% for k, p in (t.function.parameters or {'properties': {}}).properties|items %}" +
+      "{{ write(p) }}{% endfor %}{% endfor %}" +
+      "{% for d in documents or [] %}{{ d.title + '' }}{% endfor %}" + chatml,
+    tokenizer,
+  );
+  const tool = (name: string, properties: Record<string, unknown>) => ({
+    type: "function" as const,
+    function: { name, parameters: { type: "object", properties } },
+  });
+  const one = { type: "string" };
+  const several = { type: ["string", "null"] };
+  const refusal = (tools: ReturnType<typeof tool>[], kwargs: Record<string, unknown> = {}) =>
+    template.tokenize(user("hi"), tools, undefined, { kwargs }).then(() => "", String);
+
+  assert.equal(await refusal([tool("f", { a: one }), tool("g", { b: one })]), "");
+  assert.match(
+    await refusal([tool("f", { a: one }), tool("g", { b: one, c: several })]),
+    /tools\.1\.function\.parameters\.properties\.c: the model's chat template cannot write it: .* nests/,
+  );
+  const kwargs = { title: "x", documents: [{ title: 1 }] };
+  assert.match(await refusal([], kwargs), /chat_template_kwargs\.documents: the model's .* cannot/);
+
+  const strict = chatml.replace("<|{{", "{{ raise_exception('no') if m.content == 'x' }}<|{{");
+  const strictly = new ChatTemplate(`{% if tools %}tools{% endif %}${strict}`, tokenizer);
+  await assert.rejects(
+    strictly.tokenize(user("x"), [tool("f", {})], undefined, { kwargs }),
+    /: messages: the model's chat template refuses them: no/,
+  );
+});
+
 const source = (body: string) => `{% for m in messages %}${body}{% endfor %}`;
 const turns = [{ role: "user", content: "hi" }];
 
@@ -187,7 +222,6 @@ Deno.test("ChatTemplate gives requests' arguments to the template, but not in pl
   const template = new ChatTemplate(source("{{ m.content }}{{ mood }}{{ bos_token }}"), tokenizer);
   const kwargs = { mood: "merry", messages: [], bos_token: "x", tools: [1] };
   assert.equal(template.render(turns, [], { kwargs }), "himerry<s>");
-  assert.deepEqual(reservedKwargs(kwargs), ["messages", "bos_token", "tools"]);
 });
 
 Deno.test("ChatTemplate writes today's date", () => {

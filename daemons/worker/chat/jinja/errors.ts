@@ -2,3 +2,6 @@
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
 }
+
+/** A template that takes more steps than one rendering may. */
+export class TooManySteps extends TemplateError {}
