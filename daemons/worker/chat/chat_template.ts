@@ -4,6 +4,7 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
+import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
 import {
   endsInThought,
@@ -15,7 +16,6 @@ import {
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
-import { TemplateError, TooManySteps } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";

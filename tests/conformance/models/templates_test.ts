@@ -7,9 +7,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import { AnswerReader } from "../../../daemons/worker/answers/reader/reader.ts";
 import { ChatTemplate } from "../../../daemons/worker/chat/chat_template.ts";
-import { TemplateError } from "../../../daemons/worker/chat/jinja/errors.ts";
 import { parseExact } from "../../../daemons/worker/chat/jinja/json.ts";
 import { Template } from "../../../daemons/worker/chat/jinja/template.ts";
 import { Dict, text, type Value } from "../../../daemons/worker/chat/jinja/values.ts";

@@ -1,4 +1,4 @@
-import { TemplateError, TooManySteps } from "./errors.ts";
+import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
 
 /** Limits of one rendering. */
 export interface Limits {

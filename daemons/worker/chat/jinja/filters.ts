@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { percentFormat } from "./format.ts";
 import { toJson } from "./json.ts";
 import { type Machine, type Native, native } from "./machine.ts";

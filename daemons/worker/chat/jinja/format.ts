@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { floatText, repr, str } from "./text.ts";
 import {
   Dict,

@@ -7,9 +7,9 @@ import type {
   MacroNode,
   Statement,
   Target,
-} from "./ast.ts";
+} from "#shared/jinja/ast.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { FILTERS, VARIADIC_FILTERS } from "./filters.ts";
 import { Loop } from "./loop.ts";
 import { bound, type Machine } from "./machine.ts";

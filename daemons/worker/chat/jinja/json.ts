@@ -1,6 +1,6 @@
 import { isExactNumber } from "#shared/exact_json.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import { Budget, DEFAULT_LIMITS } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { floatText } from "./text.ts";
 import { Dict, ExactFloat, plain, PyObject, Tuple, typeName, type Value } from "./values.ts";
 

@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { braceFormat } from "./format.ts";
 import { bound, type Machine, type Native, native } from "./machine.ts";
 import { compare, equals } from "./operators.ts";

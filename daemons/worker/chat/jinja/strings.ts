@@ -1,6 +1,6 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
+import { SPACE } from "#shared/jinja/lexer.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
-import { SPACE } from "./lexer.ts";
 import { type Native, native } from "./machine.ts";
 import {
   integer,

@@ -1,9 +1,9 @@
-import type { Statement } from "./ast.ts";
+import type { Statement } from "#shared/jinja/ast.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
+import { parse } from "#shared/jinja/parser.ts";
 import { Budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { Interpreter } from "./interpreter.ts";
 import { bound, native } from "./machine.ts";
-import { parse } from "./parser.ts";
 import { strftime } from "./strftime.ts";
 import { str } from "./text.ts";
 import {

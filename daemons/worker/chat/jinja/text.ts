@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import {
   Dict,
   ExactFloat,
