@@ -51,6 +51,9 @@ export class Template {
   }
 }
 
+/** Characters that a directive of `strftime` becomes, at most. */
+const LONGEST_DATE = 32;
+
 function wholeNumber(value: Value): bigint {
   const number = numeric(value);
   return typeof number === "bigint" ? number : BigInt(integer(value));
@@ -105,6 +108,13 @@ function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
         throw new TemplateError(str(message, budget));
       }),
     ],
-    ["strftime_now", new Callable(([format]) => strftime(now(), text(format ?? null)))],
+    [
+      "strftime_now",
+      new Callable(([given = null]) => {
+        const format = text(given);
+        budget.write(format.length + LONGEST_DATE * (format.split("%").length - 1));
+        return strftime(now(), format);
+      }),
+    ],
   ]);
 }
