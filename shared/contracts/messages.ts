@@ -20,9 +20,11 @@ const pastCall = z.object({
   type: z.literal("function").default("function"),
   function: z.object({
     name: functionName,
-    arguments: z.union([z.string(), z.record(z.string(), z.unknown()), z.null()], {
-      error: "must be JSON text or an object",
-    }).optional().meta({ description: "JSON text or an object; null, absent or empty: none" }),
+    // PHP writes an empty object as a list.
+    arguments: z.union(
+      [z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown()).max(0), z.null()],
+      { error: "must be JSON text or an object" },
+    ).optional().meta({ description: "JSON text or an object; null, absent or empty: none" }),
   }),
 }).meta({ id: "PastToolCall" });
 
@@ -123,7 +125,9 @@ function readCalls(
     type,
     function: {
       name,
-      arguments: typeof given === "string" ? given : JSON.stringify(given ?? {}),
+      arguments: typeof given === "string"
+        ? given
+        : JSON.stringify(Array.isArray(given) ? {} : given ?? {}),
     },
   }));
 }

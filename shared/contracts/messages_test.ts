@@ -51,6 +51,7 @@ Deno.test("arguments of a call in the history are text, an object, or nothing", 
   assert.equal(text({ arguments: { a: [1] } }), '{"a":[1]}');
   assert.equal(text({ arguments: null }), "{}");
   assert.equal(text({}), "{}");
+  assert.equal(text({ arguments: [] }), "{}");
   const body = '{"model":"m","messages":[{"role":"assistant","tool_calls":[{"function":' +
     '{"name":"f","arguments":{"id":12345678901234567890,"x":1.0}}}]}]}';
   const { messages } = taskRequest.parse(parseExactJson(body, EXACT_FIELDS));

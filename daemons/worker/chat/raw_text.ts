@@ -24,7 +24,9 @@ export function markFinder(
     ) => [id, text]),
   );
   const beginnings = new Set(
-    [...texts.values()].map((text) => text.slice(0, 2).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
+    [...texts.values()].map((text) =>
+      [...text].slice(0, 2).join("").replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
+    ),
   );
   return {
     tokenize: (text) => tokenizer.tokenize(text, special, seen),

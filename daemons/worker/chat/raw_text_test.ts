@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openChatTemplate } from "./open_template.ts";
 import type { SpecialToken } from "./tokenizer.ts";
 
-const USER_DEFINED = ["<think>", "</think>", "<tool_call>", "<|channel|>", "    "];
+const USER_DEFINED = ["<think>", "</think>", "<tool_call>", "<|channel|>", "    ", "[😀 end]"];
 const CONTROL = ["<|end|>"];
 const specials = new Map<number, SpecialToken>(
   [...USER_DEFINED, ...CONTROL].map((text, index) =>
@@ -47,6 +47,13 @@ Deno.test("text that people wrote has no marks of the model, whatever its templa
     const ids = await raw.tokenize(text);
     assert.deepEqual(ids, Array.from(text, (letter) => letter.charCodeAt(0)), name);
   }
+});
+
+Deno.test("text has no mark that begins with a character of two units", async () => {
+  const plain = "{% for m in messages %}{{ m.content }}[😀 end]{% endfor %}";
+  const { raw } = openChatTemplate({ plain, toolUse: undefined }, tokenizer);
+  const ids = await raw.tokenize("[😀 end]");
+  assert.ok(ids.length > 1 && ids.every((id) => !specials.has(id)), `${ids}`);
 });
 
 Deno.test("text keeps user-defined tokens that are no marks", async () => {
