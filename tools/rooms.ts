@@ -68,6 +68,7 @@ const poolManagerd: Rooms = {
   "instruments.ts": [],
   "system_files.ts": [],
   "config.ts": ["address.ts", "engines.ts"],
+  "check_files.ts": ["config.ts"],
   "devices": ["system_files.ts"],
   "link": ["config.ts", "instruments.ts"],
   "models": ["config.ts", "engines.ts"],
@@ -98,7 +99,7 @@ const poolManagerd: Rooms = {
     "store",
     "supervisor",
   ],
-  "main.ts": ["config.ts", "pool_manager.ts", "supervisor"],
+  "main.ts": ["check_files.ts", "config.ts", "pool_manager.ts", "supervisor"],
 };
 
 const worker: Rooms = {

@@ -341,7 +341,10 @@ for (const [name, dialect] of Object.entries(dialects)) {
     }, async (harness) => {
       const reply = await (await ask(harness, dialect)).json();
       const { end } = await streamed(harness, dialect);
-      assert.deepEqual([dialect.whole(reply).end, end], [dialect.ends.stopped, dialect.ends.stopped]);
+      assert.deepEqual([dialect.whole(reply).end, end], [
+        dialect.ends.stopped,
+        dialect.ends.stopped,
+      ]);
       if (name === "messages") assert.equal(reply.stop_sequence, "b");
     }));
 

@@ -6,8 +6,16 @@ Deno.test("matchStops() finds the stop string that begins first", () => {
 });
 
 Deno.test("matchStops() holds back text that may be the beginning of a stop string", () => {
-  assert.deepEqual(matchStops("hello\nUs", ["\nUser:"]), { stopAt: undefined, stop: undefined, safeUntil: 5 });
-  assert.deepEqual(matchStops("aaa", ["aab"]), { stopAt: undefined, stop: undefined, safeUntil: 1 });
+  assert.deepEqual(matchStops("hello\nUs", ["\nUser:"]), {
+    stopAt: undefined,
+    stop: undefined,
+    safeUntil: 5,
+  });
+  assert.deepEqual(matchStops("aaa", ["aab"]), {
+    stopAt: undefined,
+    stop: undefined,
+    safeUntil: 1,
+  });
 });
 
 Deno.test("matchStops() without stop strings holds nothing back", () => {

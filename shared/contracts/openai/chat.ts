@@ -9,39 +9,19 @@ import {
   type Unsupported,
 } from "./common.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
+import { assistantShape, messageText, resultShape } from "../messages.ts";
+import { ALWAYS, modelName, requestShape } from "../request.ts";
 import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
 
-/** A part of a message's content; only text is supported. */
-const textPart = z.object({ type: z.literal("text"), text: z.string() });
-
-const content = z.union([z.string(), z.array(textPart).min(1)], {
-  error: "must be text, or a list of parts of type text",
-});
-
-/** A call in a conversation; some clients send its arguments as they are, not as JSON text. */
-const pastCall = toolCall.extend({
-  function: toolCall.shape.function.extend({
-    arguments: z.union([z.string(), z.record(z.string(), z.unknown())], {
-      error: "must be JSON text or an object",
-    }),
-  }),
-}).meta({ id: "PastToolCall" });
-
 const chatMessage = z.discriminatedUnion("role", [
-  z.object({ role: z.enum(["system", "developer", "user"]), content }),
+  z.object({ role: z.enum(["system", "developer", "user"]), content: messageText }),
   z.object({
     role: z.literal("assistant"),
-    content: content.nullish(),
-    reasoning_content: z.string().nullish().meta({ description: "Its thoughts" }),
-    reasoning: z.string().nullish().meta({ description: "The same, as vLLM names it" }),
-    tool_calls: z.array(pastCall).max(128).nullish(),
+    ...assistantShape,
+    reasoning: z.string().nullish()
+      .meta({ description: "The same as reasoning_content, as vLLM names it" }),
   }),
-  z.object({
-    role: z.literal("tool"),
-    content: content.nullable(),
-    tool_call_id: z.string().max(256).nullish(),
-  }),
+  z.object({ role: z.literal("tool"), ...resultShape }),
 ]);
 
 const UNSUPPORTED: Unsupported = {
@@ -97,9 +77,6 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
 
 const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continue_final_message } =
   chatShape;
-
-/** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
-export const CHAT_EXACT_FIELDS = [...EXACT_FIELDS, "arguments"];
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({

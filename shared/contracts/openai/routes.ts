@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { anthropicVersion, anyModel, anyModelList } from "./common.ts";
-import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { EXACT_FIELDS } from "../request.ts";
+import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
 import {
   embeddingsReply,
@@ -50,7 +51,7 @@ export const openaiRoutes = {
     ...openai,
     role: "client",
     body: chatRequest,
-    exact: CHAT_EXACT_FIELDS,
+    exact: EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",

@@ -5,12 +5,11 @@ import {
   type ChatRequest,
   type ChosenLogprob,
   eventError,
-  type Message,
+  type GivenMessage,
   openaiRoutes as routes,
   type StopReason,
   type TaskRequest,
   type TokenData,
-  type ToolCall,
 } from "#shared/contracts/mod.ts";
 import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
@@ -46,35 +45,19 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
   });
 }
 
-function toMessage(message: ChatRequest["messages"][number]): Message {
-  const parts = message.content ?? "";
-  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("\n");
+/** A message as tasks have it: they read all other shapes. */
+function toMessage(message: ChatRequest["messages"][number]): GivenMessage {
   switch (message.role) {
     case "assistant": {
-      const thoughts = message.reasoning_content ?? message.reasoning;
-      return {
-        role: message.role,
-        content,
-        ...(thoughts ? { reasoning_content: thoughts } : {}),
-        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toCall) } : {}),
-      };
+      const { reasoning, ...rest } = message;
+      const thoughts = rest.reasoning_content ?? reasoning;
+      return { ...rest, ...(thoughts ? { reasoning_content: thoughts } : {}) };
     }
-    case "tool": {
-      const id = message.tool_call_id ?? undefined;
-      return { role: message.role, content, ...defined({ tool_call_id: id }) };
-    }
+    case "tool":
+      return message;
     default:
-      return { role: message.role === "developer" ? "system" : message.role, content };
+      return { ...message, role: message.role === "developer" ? "system" : message.role };
   }
-}
-
-type PastCall = NonNullable<
-  Extract<ChatRequest["messages"][number], { role: "assistant" }>["tool_calls"]
->[number];
-
-function toCall({ id, type, function: { name, arguments: given } }: PastCall): ToolCall {
-  const text = typeof given === "string" ? given : JSON.stringify(given);
-  return { id, type, function: { name, arguments: text } };
 }
 
 function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {

@@ -29,9 +29,8 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
 
   app.mount(routes.rank, async (call) => {
     const { model, query, texts, top_n, return_documents, return_text } = call.body;
-    const documents = texts ?? call.body.documents!.map((each) =>
-      typeof each === "string" ? each : each.text
-    );
+    const documents = texts ??
+      call.body.documents!.map((each) => typeof each === "string" ? each : each.text);
     const { scores, tokens } = await askWorker(orchestrator, call, {
       task: inputTask(model, documents.map((document) => query + document)),
       route: workerRoutes.rerank,
