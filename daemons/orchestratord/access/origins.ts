@@ -7,9 +7,9 @@ export const APP_ORIGINS: readonly string[] = ["app://", "tauri://", "vscode-web
  */
 export function isOriginEntry(entry: string): boolean {
   if (entry === "*" || entry === "null") return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\sA-Z/?#@*,]*$/.test(entry)) return false;
   // Browsers leave out the port that is the scheme's own, for example.
-  if (/^https?:/.test(entry)) return URL.parse(entry)?.origin === entry;
-  return /^[a-z][a-z0-9+.-]*:\/\/[^\sA-Z/?#@*,]*$/.test(entry);
+  return !/^https?:/.test(entry) || URL.parse(entry)?.origin === entry;
 }
 
 /**
