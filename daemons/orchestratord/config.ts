@@ -14,6 +14,7 @@ import type { ConfigSpec, FlagFacts } from "#shared/config/load.ts";
 import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
+import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
 import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;
@@ -27,6 +28,17 @@ const hostEntry = z.string().refine((entry) => {
     return false;
   }
 }, "must be a host name, *.suffix, address or CIDR range");
+
+const originEntry = z.string().refine(
+  isOriginEntry,
+  "must be an origin as browsers send it, such as https://chat.example or http://localhost:3000, a scheme " +
+    'such as app:// (but not http:// or https://), "null", or "*" for every page',
+);
+
+const ownName = z.string().regex(
+  /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/,
+  "must be a whole host name in lower case, without a port, such as host.docker.internal",
+);
 
 const idleTtl = z.string().regex(/^.+=\d{1,12}$/, "must be NAME=MILLISECONDS");
 
@@ -44,6 +56,18 @@ export const configSchema = z.strictObject({
   ),
   token_file: tokenFileKey,
   tls: tlsSection,
+  http: z.strictObject({
+    host_names: z.array(ownName).default([])
+      .describe(
+        "Names by which we may be called without a token, besides localhost and addresses",
+      ),
+  }).prefault({}),
+  cors: z.strictObject({
+    origins: z.array(originEntry).default([...APP_ORIGINS])
+      .describe(
+        "Pages that may call inference routes without a key of their own: origins or schemes",
+      ),
+  }).prefault({}),
   state_dir: z.string().min(1).optional()
     .describe(
       "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",

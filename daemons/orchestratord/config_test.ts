@@ -63,3 +63,44 @@ Deno.test("settings of stored responses: defaults, a flag and a variable, and va
   const good = "[responses]\nstore_default = false\nmax_bytes = 1024";
   assert.equal((await load(good, ["--check-config"])).kind, "checked");
 });
+
+Deno.test("pages and names: defaults, flags, and entries that are refused with file and line", async () => {
+  const load = (text: string, args: string[] = []) =>
+    loadConfig(configSpec, { args, env: () => undefined, readFile: () => text });
+  const loaded = async (...given: Parameters<typeof load>) => {
+    const result = await load(...given);
+    assert.equal(result.kind, "run");
+    return { origins: result.config.cors.origins, names: result.config.http.host_names };
+  };
+  assert.deepEqual(await loaded(""), {
+    origins: ["app://", "tauri://", "vscode-webview://"],
+    names: [],
+  });
+  const args = [
+    "--cors-origins=null,http://localhost:3000",
+    "--http-host-names=host.docker.internal",
+  ];
+  assert.deepEqual(await loaded("", args), {
+    origins: ["null", "http://localhost:3000"],
+    names: ["host.docker.internal"],
+  });
+
+  const origin = /toml:2: cors\.origins.* must be an origin as browsers send it, such as/;
+  const name = /toml:2: http\.host_names.* must be a whole host name in lower case, without a port/;
+  const wrong = [
+    ...["http://", "https://*.example", "http://localhost:80", "https://a.example/", "app", ""]
+      .map((entry) => [`[cors]\norigins = ["app://", "${entry}"]`, origin] as const),
+    ...["*", "*.internal", "a.example:8080", "http://a.example", "A.example", "a..b", ".a", ""]
+      .map((entry) => [`[http]\nhost_names = ["${entry}"]`, name] as const),
+    ['[cors]\norigins = "*"', /toml:2: cors\.origins/],
+    ["[cors]\nmax_age = 1", /toml:2: cors\.max_age/],
+    ["[http]\nhosts = []", /toml:2: http\.hosts/],
+  ] as const;
+  for (const [text, message] of wrong) {
+    await assert.rejects(load(text, ["--check-config"]), message, text);
+  }
+  const good = '[cors]\norigins = ["*", "null", "file://", "http://localhost"]\n' +
+    '[http]\nhost_names = ["nas", "my_box.lan", "xn--bcher-kva.example"]';
+  assert.equal((await load(good, ["--check-config"])).kind, "checked");
+  assert.equal((await load("[cors]\norigins = []", ["--check-config"])).kind, "checked");
+});

@@ -195,6 +195,8 @@ async function openParts(
     token,
     keys: store.keys,
     defaults: () => keyDefaults(config),
+    origins: () => config.cors.origins,
+    hostNames: () => config.http.host_names,
     clock,
     metrics,
   });
@@ -254,7 +256,8 @@ async function openParts(
   const app = createApp({
     title: "orchestratord",
     log,
-    authorize: (request, role) => access.authorize(request, role),
+    authorize: (request, route) => access.authorize(request, route),
+    mayRead: (request) => access.mayRead(request),
     limits: appLimits(config.limits),
     showError: errorFor,
     meantPath,

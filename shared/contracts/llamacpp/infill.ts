@@ -94,6 +94,7 @@ export const llamaRoutes = {
     tag: "llama-server",
     dialect: llamaDialect,
     role: "client",
+    pages: true,
     body: infillRequest,
     status: 200,
     reply: infill,
