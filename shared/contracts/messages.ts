@@ -5,7 +5,20 @@ import { functionName, type ToolCall } from "./tools.ts";
 /** Most messages of a chat, and most calls of one message. */
 const MAX_MESSAGES = 4096;
 
-const textPart = z.object({ type: z.literal("text"), text: z.string() });
+/** What clients look for to send the same without images. */
+const NO_IMAGES = "image input is not supported: send text only";
+
+const textPart = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+], {
+  error: ({ input }) => {
+    const { type } = Object(input) as { type?: unknown };
+    if (type === "image_url" || type === "input_image" || type === "image") return NO_IMAGES;
+    return typeof type === "string"
+      ? `parts of type ${type.slice(0, 64)} are not supported`
+      : "must be a part of type text";
+  },
+});
 
 /** Text, or parts of it; null is the same as empty. */
 export const messageText = z.union([z.string(), z.array(textPart), z.null()], {

@@ -15,7 +15,8 @@ export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
 const probability = z.number().min(0).max(1);
-const penalty = z.number().min(-2).max(2);
+/** OpenAI allows -2 to 2; llama.cpp takes any. */
+const penalty = z.number().min(-100).max(100);
 
 /** Sampling parameters; the defaults are llama.cpp's. */
 export const samplingShape = {
@@ -37,6 +38,8 @@ export const samplingShape = {
     .transform((seed) => seed === -1 ? undefined : seed),
 };
 
+/** Most stop strings of a request. */
+const MAX_STOPS = 64;
 const stopString = z.string().min(1).max(256);
 
 const contextFile = z.strictObject({
@@ -55,7 +58,7 @@ export const requestShape = {
       description: "Most tokens to generate; absent: until the model ends or its context is full",
     }),
   ...samplingShape,
-  stop: z.array(stopString).max(4).default([]),
+  stop: z.array(stopString).max(MAX_STOPS).default([]),
   suffix: z.string().optional().meta({
     description: "Text behind what is generated: the model fills in between prompt and suffix, " +
       "if it was trained to",

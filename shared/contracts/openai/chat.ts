@@ -2,12 +2,16 @@ import { isRecord } from "../../json.ts";
 import { z } from "zod";
 import {
   always,
+  checkHeld,
   openaiHead,
   openaiShape,
   openaiUsage,
   refuse,
+  timings,
   type Unsupported,
 } from "./common.ts";
+import { anyLimit, UNHELD } from "./lenient.ts";
+import { anyToolChoice, ownTools } from "./tool_choice.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
 import { assistantShape, messageText, resultShape } from "../messages.ts";
 import { ALWAYS, modelName, requestShape } from "../request.ts";
@@ -27,32 +31,18 @@ const chatMessage = z.discriminatedUnion("role", [
 const UNSUPPORTED: Unsupported = {
   functions: always,
   function_call: always,
+  ...UNHELD,
   audio: always,
   modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === "text",
-  prediction: always,
   web_search_options: always,
-  best_of: (value) => value === 1,
 };
 
 /** vLLM's way to say that no new turn begins. */
 const noNewTurn = { add_generation_prompt: (value: unknown) => value === true };
 
-const responseFormat = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("text") }),
-  z.object({ type: z.literal("json_object") }),
-  z.object({
-    type: z.literal("json_schema"),
-    json_schema: z.object({
-      name: z.string(),
-      schema: z.record(z.string(), z.unknown()),
-      strict: tool.shape.function.shape.strict,
-    }),
-  }),
-]);
-
 /** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
-  if (typeof body["top_logprobs"] === "number" && body["logprobs"] !== true) {
+  if (Number(body["top_logprobs"] ?? 0) > 0 && body["logprobs"] !== true) {
     const message = "needs logprobs: true";
     context.addIssue({ code: "custom", path: ["top_logprobs"], message });
   }
@@ -71,8 +61,15 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     context.addIssue({ code: "custom", path: ["enable_thinking"], message });
   }
   if (body["continue_final_message"] !== true) refuse(noNewTurn)(body, context);
-  checkTools({ ...body, messages: [] }, context);
+  checkHeld(body, context);
+  checkTools({ ...body, ...toolsOf(body), messages: [] }, context);
   checkChatFields({ ...body, messages: body["messages"] ?? [] }, context);
+}
+
+/** The tools of a request of which any part may be wrong. */
+function toolsOf({ tools, tool_choice }: Record<string, unknown>) {
+  const choice = anyToolChoice.safeParse(tool_choice);
+  return ownTools(Array.isArray(tools) ? tools : [], choice.data);
 }
 
 const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continue_final_message } =
@@ -83,10 +80,9 @@ export const chatRequest = z.looseObject({
   model: modelName,
   messages: z.array(chatMessage).min(1).max(4096),
   ...openaiShape,
-  max_completion_tokens: requestShape.max_tokens.nullable(),
-  response_format: responseFormat.nullish(),
+  max_completion_tokens: anyLimit,
   tools: toolShape.tools.nullable(),
-  tool_choice: toolShape.tool_choice.nullable(),
+  tool_choice: anyToolChoice.nullish(),
   parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
   reasoning_effort: reasoning_effort.nullable(),
   reasoning_format: z.enum(["auto", "deepseek", "none"]).nullish().meta({
@@ -146,6 +142,7 @@ export const chatCompletion = z.object({
     finish_reason: finishReason,
   })),
   usage: openaiUsage,
+  timings: timings.optional(),
 }).meta({ id: "ChatCompletion" });
 
 /** A chat completion that is not streamed. */
@@ -175,6 +172,7 @@ export const chatChunk = z.object({
     finish_reason: finishReason.nullable(),
   })),
   usage: openaiUsage.nullable().optional(),
+  timings: timings.optional(),
 }).meta({ id: "ChatChunk" });
 
 /** An event of a streamed chat completion. */

@@ -7,6 +7,7 @@ import {
   eventError,
   type GivenMessage,
   openaiRoutes as routes,
+  ownTools,
   type StopReason,
   type TaskRequest,
   type TokenData,
@@ -14,7 +15,7 @@ import {
 import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
-import { toTasks } from "./task.ts";
+import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
 import { Reply } from "./reply.ts";
@@ -31,10 +32,8 @@ const FINISH_REASONS = {
 export function chatTasks(body: ChatRequest): TaskRequest[] {
   return toTasks(body, {
     messages: body.messages.map(toMessage),
-    max_tokens: body.max_completion_tokens ?? body.max_tokens,
-    ...jsonSchemaOf(body.response_format),
-    tools: body.tools,
-    tool_choice: body.tool_choice,
+    ...limitOf(body.max_completion_tokens ?? body.max_tokens ?? body.n_predict),
+    ...ownTools(body.tools, body.tool_choice),
     parallel_tool_calls: body.parallel_tool_calls,
     reasoning_effort: body.reasoning_effort,
     reasoning_format: body.reasoning_format === "deepseek" ? "auto" : body.reasoning_format,
@@ -64,31 +63,25 @@ function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest
   return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
 }
 
-function jsonSchemaOf(
-  format: ChatRequest["response_format"],
-): Pick<TaskRequest, "json_schema" | "json_schema_strict"> {
-  if (format?.type === "json_object") return { json_schema: { type: "object" } };
-  if (format?.type !== "json_schema") return {};
-  const { schema, strict } = format.json_schema;
-  return { json_schema: schema, json_schema_strict: strict === true };
-}
-
 /** Makes chunks and the whole answer of a chat. */
 export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   readonly #reply: Reply;
   readonly #answers: readonly CollectedAnswer[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
+  readonly #isEvaluation: boolean;
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
     const choices = request.n ?? 1;
     this.#reply = new Reply(`chatcmpl-${jobId}`, createdAt, request, choices);
+    this.#isEvaluation = isEvaluation(request);
     this.#answers = Array.from({ length: choices }, () => new CollectedAnswer());
   }
 
   take(choice: number, item: StreamItem): ChatChunk[] {
     if (item.kind === "metrics") return [];
-    const { event } = item;
+    const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
+    if (!event) return [];
     const answer = this.#answers[choice]!;
     answer.take(event);
     switch (event.event) {
@@ -108,7 +101,10 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
               ? []
               : this.#chunk(choice, { tool_calls: [{ index, ...call }] })
           ),
-          this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+          {
+            ...this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+            timings: timingsOf(event.data),
+          },
           ...this.#usageChunk(),
         ];
       case "error":
@@ -146,6 +142,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
         };
       }),
       usage: this.#reply.usage(),
+      timings: timingsOf(this.#reply.endOf(0)),
     };
   }
 
