@@ -141,7 +141,7 @@ export function createApp(options: AppOptions): App {
         : error;
       response = fail(shown, request, correlationId, route.dialect);
     }
-    response.headers.set(HEADERS.correlationId, correlationId);
+    setIds(response.headers, correlationId);
     response.headers.set(...NOSNIFF);
     if (route.pages) markForPage(response, request, () => mayRead(request));
     options.onReply?.(route, response.status, (performance.now() - started) / 1000);
@@ -156,7 +156,7 @@ export function createApp(options: AppOptions): App {
     const forPages = allowed.filter((route) => route.pages);
     if (forPages.length > 0 && isPreflight(request)) {
       const reply = preflightReply(request, forPages);
-      reply.headers.set(HEADERS.correlationId, correlationId);
+      setIds(reply.headers, correlationId);
       return reply;
     }
     const error = allowed.length === 0
@@ -165,7 +165,7 @@ export function createApp(options: AppOptions): App {
     const dialect = allowed.length > 0 ? allowed[0]!.dialect : dialectAt(routes, path);
     const response = fail(error, request, correlationId, dialect);
     if (allowed.length > 0) response.headers.set("allow", allowed.map((r) => r.method).join(", "));
-    response.headers.set(HEADERS.correlationId, correlationId);
+    setIds(response.headers, correlationId);
     if (forPages.length > 0) markForPage(response, request, () => mayRead(request));
     return response;
   });
@@ -216,9 +216,15 @@ function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | unde
   );
 }
 
+function setIds(headers: Headers, correlationId: string): void {
+  headers.set(HEADERS.correlationId, correlationId);
+  headers.set(HEADERS.requestId, correlationId);
+}
+
 /** The caller's correlation id if it is safe to echo, otherwise a new one. */
 function correlationIdOf(request: Request): string {
-  const given = request.headers.get(HEADERS.correlationId);
+  const given = request.headers.get(HEADERS.correlationId) ??
+    request.headers.get(HEADERS.requestId);
   return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 

@@ -93,6 +93,7 @@ export const llamaRoutes = {
     summary: "Fill a gap in code, in llama-server's shape, streaming or not",
     tag: "llama-server",
     dialect: llamaDialect,
+    anyContentType: true,
     role: "client",
     pages: true,
     body: infillRequest,

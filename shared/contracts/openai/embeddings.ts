@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { always, refuse } from "./common.ts";
 import { ALWAYS, modelName } from "../request.ts";
 import { embedRequest, rerankRequest } from "../worker.ts";
 
@@ -14,7 +13,12 @@ export const embeddingsRequest = z.looseObject({
     error: "must be a text, token ids, or a list of at most 2048 of either, none empty",
   }),
   encoding_format: z.enum(["float", "base64"]).nullish(),
-}).superRefine(refuse({ dimensions: always }), ALWAYS).meta({ id: "EmbeddingsRequest" });
+  dimensions: z.number().int().min(1).nullish().meta({
+    description:
+      "First numbers of each vector, scaled to length 1 again: for models whose vectors " +
+      "may be cut",
+  }),
+}).meta({ id: "EmbeddingsRequest" });
 
 /** A validated request for embeddings. */
 export type EmbeddingsRequest = z.output<typeof embeddingsRequest>;

@@ -15,7 +15,12 @@ import { JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
-const openai = { tag: "openai", dialect: openaiDialect, pages: true } as const;
+const openai = {
+  tag: "openai",
+  dialect: openaiDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** The `/v1` routes, which OpenAI's clients call. */
 export const openaiRoutes = {

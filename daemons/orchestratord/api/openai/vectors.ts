@@ -2,12 +2,12 @@ import { inputsOf, orchestratorRoutes as routes, workerRoutes } from "#shared/co
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
-import { floats, inputTask } from "../dialect/vectors.ts";
+import { cut, floats, inputTask, toBase64 } from "../dialect/vectors.ts";
 
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
-    const { model, input, encoding_format } = call.body;
+    const { model, input, encoding_format, dimensions } = call.body;
     const inputs = inputsOf(input);
     const { embeddings, tokens } = await askWorker(orchestrator, call, {
       task: inputTask(model, inputs),
@@ -15,13 +15,18 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       input: { body: { input: inputs } },
       tokensOf,
     });
+    const written = (embedding: string) => {
+      if (!dimensions) return encoding_format === "base64" ? embedding : floats(embedding);
+      const shorter = cut(floats(embedding), dimensions);
+      return encoding_format === "base64" ? toBase64(shorter) : shorter;
+    };
     return {
       object: "list" as const,
       model,
       data: embeddings.map((embedding, index) => ({
         object: "embedding" as const,
         index,
-        embedding: encoding_format === "base64" ? embedding : floats(embedding),
+        embedding: written(embedding),
       })),
       usage: { prompt_tokens: tokens, total_tokens: tokens },
     };
