@@ -22,6 +22,10 @@ export const startedData = z.object({
   job_id: identifier,
   worker_id: identifier,
   model: z.string(),
+  fallback: z.literal(true).optional().meta({
+    description: "model is the fallback of the name that was asked for; the event comes again if " +
+      "a fallback takes over from a worker that had delivered nothing",
+  }),
   started_at: timestamp,
   queue_wait_ms: milliseconds,
 }).meta({ id: "StartedEvent" });

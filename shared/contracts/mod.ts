@@ -15,6 +15,7 @@ export * from "./job.ts";
 export * from "./keys.ts";
 export * from "./llamacpp/dialect.ts";
 export * from "./llamacpp/infill.ts";
+export * from "./names.ts";
 export * from "./ollama/dialect.ts";
 export * from "./ollama/generate.ts";
 export * from "./ollama/models.ts";
