@@ -30,6 +30,15 @@ export const startedData = z.object({
   queue_wait_ms: milliseconds,
 }).meta({ id: "StartedEvent" });
 
+/** The model that answers in place of the one that was asked for, if the event says so. */
+export function fallbackOf(
+  event: { readonly event: string; readonly data: unknown },
+): string | undefined {
+  if (event.event !== "started") return undefined;
+  const { fallback, model } = event.data as z.output<typeof startedData>;
+  return fallback ? model : undefined;
+}
+
 const tokenLogprob = z.object({
   id: tokenId,
   t: z.string().meta({

@@ -11,6 +11,11 @@ export const MODEL_REF_LIMIT = 1024;
 export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
+/** The same in requests of other vendors' APIs, which may leave it out; then it is empty. */
+export const optionalModelName = z.string().max(MODEL_REF_LIMIT).nullish()
+  .transform((name) => name ?? "")
+  .meta({ description: "Default: default_model of the configuration, or the only model there is" });
+
 /** One turn of a chat. The model's own template makes a prompt of all turns. */
 export const message = z.discriminatedUnion("role", [
   z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),

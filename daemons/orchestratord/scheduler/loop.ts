@@ -3,7 +3,14 @@ import type { Attempt } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
 import { isServed, startsAtOnce } from "./fallbacks.ts";
 import type { Choice, Meaning } from "./names.ts";
-import { meaningIn, nameIndex, resolveChoice, type ResolvedModel } from "./resolve.ts";
+import {
+  meaningIn,
+  nameIndex,
+  type NameWarning,
+  nameWarnings,
+  resolveChoice,
+  type ResolvedModel,
+} from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -113,6 +120,11 @@ export class Loop {
   /** See {@linkcode resolveChoice}. */
   resolveChoice(meaning: Meaning, choice: Choice, seesTarget: boolean): ResolvedModel {
     return resolveChoice(this.names(), meaning, choice, this.#state, seesTarget);
+  }
+
+  /** See {@linkcode nameWarnings}. */
+  nameWarnings(): NameWarning[] {
+    return nameWarnings(this.names(), this.#state.policy.names, this.#state);
   }
 
   /** See {@linkcode isServed}. */

@@ -1,5 +1,5 @@
 import type { PoolModel } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isReference } from "#shared/models/reference.ts";
 import { shortNameOf } from "#shared/models/short_name.ts";
 import { lenientName } from "./lenient_name.ts";
@@ -83,6 +83,44 @@ export function resolveChoice(
       details: { ...error.details, name, target: model },
     });
   }
+}
+
+/** A configured name that may not do what the operator expects. */
+export interface NameWarning {
+  readonly name: string;
+  readonly kind: "name_shadows_model" | "name_without_model";
+  readonly model: string;
+  readonly message: string;
+}
+
+/** Configured names that hide a model of the same name, or that stand for a model that no pool has. */
+export function nameWarnings(
+  index: ReturnType<typeof nameIndex>,
+  names: Names,
+  state: Pick<Readonly<State>, "pools" | "missing">,
+): NameWarning[] {
+  return [...names.keys()].flatMap((name): NameWarning[] => {
+    const shadows: NameWarning[] = index.has(name)
+      ? [{
+        name,
+        kind: "name_shadows_model",
+        model: name,
+        message:
+          "A model on a pool has the same name: requests get what the configured name stands for",
+      }]
+      : [];
+    const meaning = meaningOf(names, name);
+    const missing = meaning.choices.flatMap((choice): NameWarning[] => {
+      try {
+        resolveChoice(index, meaning, choice, state, true);
+        return [];
+      } catch (error) {
+        const { model } = choice;
+        return [{ name, kind: "name_without_model", model, message: errorMessage(error) }];
+      }
+    });
+    return [...shadows, ...missing];
+  });
 }
 
 function noPool(name: string): LlorchError {

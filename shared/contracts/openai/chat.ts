@@ -9,7 +9,7 @@ import {
   type Unsupported,
 } from "./common.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
+import { ALWAYS, EXACT_FIELDS, optionalModelName, requestShape } from "../request.ts";
 import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
 
 /** A part of a message's content; only text is supported. */
@@ -103,7 +103,7 @@ export const CHAT_EXACT_FIELDS = [...EXACT_FIELDS, "arguments"];
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   messages: z.array(chatMessage).min(1).max(4096),
   ...openaiShape,
   max_completion_tokens: requestShape.max_tokens.nullable(),

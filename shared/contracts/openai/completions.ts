@@ -8,7 +8,7 @@ import {
   refuse,
   type Unsupported,
 } from "./common.ts";
-import { ALWAYS, modelName, requestShape } from "../request.ts";
+import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
@@ -28,7 +28,7 @@ const UNSUPPORTED: Unsupported = {
 
 /** Body of `POST /v1/completions`. */
 export const completionRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   prompt: z.union([
     text,
     tokens,

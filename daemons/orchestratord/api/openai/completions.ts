@@ -14,6 +14,7 @@ import { toCompletionLogprobs } from "./logprobs.ts";
 import { toTasks } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
@@ -29,13 +30,17 @@ const FINISH_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts OpenAI's completion request into tasks: the choices of the first prompt, of the second, … */
-export function completionTasks(body: CompletionRequest): TaskRequest[] {
+export function completionTasks(
+  body: CompletionRequest,
+  { parameters, fixed }: NameSettings = NO_SETTINGS,
+): TaskRequest[] {
+  const settings = { parameters: { max_tokens: DEFAULT_MAX_TOKENS, ...parameters }, fixed };
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {
       ...promptFields(prompt, body),
-      max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
+      max_tokens: body.max_tokens,
       logprobs: body.logprobs,
-    })
+    }, settings)
   );
 }
 
@@ -70,6 +75,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   take(choice: number, item: StreamItem): CompletionChunk[] {
     if (item.kind === "metrics") return [];
     const { event } = item;
+    this.#reply.take(event);
     switch (event.event) {
       case "queued":
       case "started":
