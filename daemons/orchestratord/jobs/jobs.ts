@@ -125,7 +125,7 @@ export class Jobs {
 
   /** Goes on with the next model that the job's name allows; false if there is none. */
   #fallBack(job: LiveJob, { code, message }: JobError): boolean {
-    const { meaning, request } = job.facts;
+    const { meaning } = job.facts;
     if (!meaning || !job.hasFallback || !mayFallBack(code)) return false;
     const { loop, log, metrics } = this.#deps;
     for (let at = job.choice + 1; at < meaning.choices.length; at++) {
