@@ -65,7 +65,8 @@ const NAME = /^(?!file:|hf:)[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}$/;
 const namesSection = z.record(z.string(), nameSection).superRefine((names, context) => {
   for (const name of Object.keys(names)) {
     if (NAME.test(name)) continue;
-    const message = "cannot be a name: it needs 1 to 255 letters, digits and ._:/@+-, begins with " +
+    const message =
+      "cannot be a name: it needs 1 to 255 letters, digits and ._:/@+-, begins with " +
       "a letter or digit, and not with hf: or file:, which always mean a model";
     context.addIssue({ code: "custom", path: [name], message });
   }

@@ -104,7 +104,8 @@ export function createOrchestratorMetrics(
     }),
     nameFallbacks: counter({
       name: "name_fallbacks_total",
-      help: "Jobs under a name of the configuration that went to its fallback, once for each change",
+      help:
+        "Jobs under a name of the configuration that went to its fallback, once for each change",
       labels: ["name"],
     }),
     nameTokens: counter({

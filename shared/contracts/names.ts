@@ -4,8 +4,7 @@ import { modelName, requestShape } from "./request.ts";
 /** A field of a request without its default, so that it is known whether it was given. */
 const own = <T extends z.ZodType>(field: z.ZodDefault<T>) => field.unwrap().optional();
 
-/** What a configured name may set for requests, under the names of `/v2/tasks`. */
-export const nameParameters = z.strictObject({
+const parametersShape = {
   temperature: own(requestShape.temperature),
   top_p: own(requestShape.top_p),
   top_k: own(requestShape.top_k),
@@ -23,7 +22,10 @@ export const nameParameters = z.strictObject({
   reasoning_budget_tokens: requestShape.reasoning_budget_tokens,
   chat_template_kwargs: requestShape.chat_template_kwargs,
   lora: requestShape.lora,
-});
+};
+
+/** What a configured name may set for requests, under the names of `/v2/tasks`. */
+export const nameParameters = z.strictObject(parametersShape);
 
 /** Parameters of a configured name. */
 export type NameParameters = z.output<typeof nameParameters>;
@@ -38,7 +40,7 @@ export const nameView = z.object({
     .meta({ description: "What it stands for; clients see it only with show_target" }),
   fallback: modelName.optional()
     .meta({ description: "What answers if the target cannot; shown as target is" }),
-  parameters: nameParameters.optional().meta({ description: "Only for operators" }),
+  parameters: z.object(parametersShape).optional().meta({ description: "Only for operators" }),
   fixed: z.array(z.string()).optional()
     .meta({ description: "Parameters that clients cannot change; only for operators" }),
   context: z.number().int().optional()
