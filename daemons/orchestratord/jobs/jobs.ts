@@ -3,7 +3,7 @@ import type { TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Progress } from "../access/job_limits.ts";
 import { relay } from "./relay.ts";
-import { type Meaning, mayFallBack } from "../scheduler/names.ts";
+import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { Effect, JobError, NewJob } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
@@ -134,7 +134,13 @@ export class Jobs {
       if (fingerprint === undefined || !loop.isServed(fingerprint)) continue;
       job.fallBack(at, fingerprint);
       metrics.nameFallbacks.inc({ name: meaning.name });
-      log.warn("job_falls_back", { job_id: job.id, name: meaning.name, to: choice.as, code, message });
+      log.warn("job_falls_back", {
+        job_id: job.id,
+        name: meaning.name,
+        to: choice.as,
+        code,
+        message,
+      });
       loop.send({ kind: "submit", job: this.#again(job) });
       return true;
     }

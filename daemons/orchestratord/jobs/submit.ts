@@ -6,7 +6,7 @@ import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
-import { type Meaning, mayFallBack } from "../scheduler/names.ts";
+import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
 import type { Store } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
