@@ -16,6 +16,7 @@ export * from "./keys.ts";
 export type * from "./messages.ts";
 export * from "./llamacpp/dialect.ts";
 export * from "./llamacpp/infill.ts";
+export * from "./names.ts";
 export * from "./ollama/dialect.ts";
 export * from "./ollama/generate.ts";
 export * from "./ollama/models.ts";

@@ -14,6 +14,11 @@ export const MODEL_REF_LIMIT = 1024;
 export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
+/** The same in requests of other vendors' APIs, which may leave it out; then it is empty. */
+export const optionalModelName = z.string().max(MODEL_REF_LIMIT).nullish()
+  .transform((name) => name ?? "")
+  .meta({ description: "Default: default_model of the configuration, or the only model there is" });
+
 const probability = z.number().min(0).max(1);
 /** OpenAI allows -2 to 2; llama.cpp takes any. */
 const penalty = z.number().min(-100).max(100);

@@ -17,6 +17,8 @@ import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
 /** A validated call, as its handler gets it. */
 export interface Call<R extends Route> extends RouteInput<R> {
+  /** The body as the client wrote it, without defaults; undefined if there is none. */
+  readonly given: unknown;
   readonly request: Request;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
@@ -126,7 +128,7 @@ export function createApp(options: AppOptions): App {
       caller = await options.authorize(request, route);
       const input = await validate(route, context, options.limits);
       const call: Call<R> = {
-        ...(input as RouteInput<R>),
+        ...(input as Validated<R>),
         request,
         signal: request.signal,
         correlationId,
@@ -228,11 +230,14 @@ function correlationIdOf(request: Request): string {
   return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
+/** The validated input of a call, and its body as it was written. */
+type Validated<R extends Route> = RouteInput<R> & Pick<Call<R>, "given">;
+
 async function validate(
   route: Route,
   context: Context,
   limits: BodyLimits | undefined,
-): Promise<RouteInput<Route>> {
+): Promise<Validated<Route>> {
   const request = context.req.raw;
   const errors: FieldError[] = [];
   const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
@@ -247,9 +252,10 @@ async function validate(
   const headers = check(route.headers, context.req.header());
   const readBody = async () =>
     isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route);
-  const body = route.body ? check(route.body, await readBody()) : undefined;
+  const given = route.body ? await readBody() : undefined;
+  const body = route.body ? check(route.body, given) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
-  return { params, query, headers, body } as unknown as RouteInput<Route>;
+  return { params, query, headers, body, given } as unknown as Validated<Route>;
 }
 
 /** Whether the request has no body and the route does not need one. */

@@ -14,8 +14,8 @@ import { anyLimit, UNHELD } from "./lenient.ts";
 import { anyToolChoice, ownTools } from "./tool_choice.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
 import { assistantShape, messageText, resultShape } from "../messages.ts";
-import { ALWAYS, modelName, requestShape } from "../request.ts";
-import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
+import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
+import { checkTools, toolCall, toolShape } from "../tools.ts";
 
 const chatMessage = z.discriminatedUnion("role", [
   z.object({ role: z.enum(["system", "developer", "user"]), content: messageText }),
@@ -77,7 +77,7 @@ const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continu
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   messages: z.array(chatMessage).min(1).max(4096),
   ...openaiShape,
   max_completion_tokens: anyLimit,

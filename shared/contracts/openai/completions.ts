@@ -11,7 +11,7 @@ import {
   type Unsupported,
 } from "./common.ts";
 import { UNHELD } from "./lenient.ts";
-import { ALWAYS, modelName, requestShape } from "../request.ts";
+import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
@@ -30,7 +30,7 @@ const UNSUPPORTED: Unsupported = {
 
 /** Body of `POST /v1/completions`. */
 export const completionRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   prompt: z.union([
     text,
     tokens,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { ALWAYS, modelName } from "../request.ts";
+import { ALWAYS, optionalModelName } from "../request.ts";
 import { embedRequest, rerankRequest } from "../worker.ts";
 
 const text = z.string().min(1);
@@ -8,7 +8,7 @@ const tokens = z.array(tokenId).min(1);
 
 /** Body of `POST /v1/embeddings`. */
 export const embeddingsRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   input: z.union([text, tokens, embedRequest.shape.input], {
     error: "must be a text, token ids, or a list of at most 2048 of either, none empty",
   }),
@@ -48,7 +48,7 @@ const { query, documents } = rerankRequest.shape;
 
 /** Body of `POST /v1/rerank`: `documents` in the shape of Jina and Cohere, `texts` in that of TEI. */
 export const rankRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   query,
   documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000)
     .optional(),

@@ -18,6 +18,7 @@ import { toChatLogprobs } from "./logprobs.ts";
 import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import type { NameSettings } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
@@ -29,7 +30,7 @@ const FINISH_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts OpenAI's chat request into tasks, one for each choice. */
-export function chatTasks(body: ChatRequest): TaskRequest[] {
+export function chatTasks(body: ChatRequest, settings?: NameSettings): TaskRequest[] {
   return toTasks(body, {
     messages: body.messages.map(toMessage),
     ...limitOf(body.max_completion_tokens ?? body.max_tokens ?? body.n_predict),
@@ -41,7 +42,7 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
     chat_template_kwargs: kwargsOf(body),
     continue_final_message: body.continue_final_message,
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
-  });
+  }, settings);
 }
 
 /** A message as tasks have it: they read all other shapes. */
@@ -84,6 +85,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
     if (!event) return [];
     const answer = this.#answers[choice]!;
     answer.take(event);
+    this.#reply.take(event);
     switch (event.event) {
       case "queued":
         return [];

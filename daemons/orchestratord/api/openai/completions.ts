@@ -14,6 +14,7 @@ import { toCompletionLogprobs } from "./logprobs.ts";
 import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
@@ -29,13 +30,19 @@ const FINISH_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts OpenAI's completion request into tasks: the choices of the first prompt, of the second, … */
-export function completionTasks(body: CompletionRequest): TaskRequest[] {
+export function completionTasks(
+  body: CompletionRequest,
+  { parameters, fixed }: NameSettings = NO_SETTINGS,
+): TaskRequest[] {
+  const limit = body.max_tokens ?? body.n_predict;
+  const most = limit == null ? { max_tokens: DEFAULT_MAX_TOKENS } : {};
+  const settings = { parameters: { ...most, ...parameters }, fixed };
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {
       ...promptFields(prompt, body),
-      ...limitOf(body.max_tokens ?? body.n_predict ?? DEFAULT_MAX_TOKENS),
+      ...limitOf(limit),
       logprobs: body.logprobs,
-    })
+    }, settings)
   );
 }
 
@@ -80,6 +87,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
     if (item.kind === "metrics") return [];
     const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
     if (!event) return [];
+    this.#reply.take(event);
     switch (event.event) {
       case "queued":
         return [];

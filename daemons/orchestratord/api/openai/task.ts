@@ -8,7 +8,7 @@ import {
   type Timings,
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
-import { toTask } from "../dialect/task.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 
 /** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
@@ -18,10 +18,12 @@ export type GenerateRequest = ChatRequest | CompletionRequest;
  * counts up over the choices, so that they differ and each can be repeated; -1 means no seed.
  *
  * @param more Further fields of the task, which depend on the kind of request.
+ * @param settings What the name of the model sets.
  */
 export function toTasks(
   body: GenerateRequest,
   more: Readonly<Record<string, unknown>>,
+  settings?: NameSettings,
 ): TaskRequest[] {
   const given: Record<string, unknown> = {
     model: body.model,
@@ -37,17 +39,18 @@ export function toTasks(
     stop: body.stop,
     ...heldFields(body),
     post_sampling_probs: body.post_sampling_probs,
+    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
+    // a random seed, and so do we.
+    seed: typeof body.seed === "number" && body.seed !== -1
+      ? Number(BigInt.asUintN(32, BigInt(body.seed)))
+      : undefined,
     ...more,
   };
   const present = Object.entries(given).filter(([, v]) => v !== undefined && v !== null);
-  const task = toTask(Object.fromEntries(present) as Partial<TaskRequestInput>);
+  const task = toTask(Object.fromEntries(present) as Partial<TaskRequestInput>, settings);
   return Array.from({ length: body.n ?? 1 }, (_, choice) => ({
     ...task,
-    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
-    // a random seed, and so do we.
-    ...(typeof body.seed === "number" && body.seed !== -1
-      ? { seed: Number(BigInt.asUintN(32, BigInt(body.seed) + BigInt(choice))) }
-      : {}),
+    ...(task.seed === undefined ? {} : { seed: (task.seed + choice) >>> 0 }),
   }));
 }
 
