@@ -61,6 +61,8 @@ export interface SubmitOptions {
   readonly asWritten?: TaskRequest | undefined;
   /** Whether errors may name what a configured name stands for; default: true. */
   readonly seesTarget?: boolean;
+  /** How long its client wants its worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
 }
@@ -230,6 +232,7 @@ export class Submissions {
         speaks: options.runAttempt === undefined,
         isStored: durable,
         hasFallback: job.hasFallback,
+        ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),
         queuedAt: steadyTime(clock, now),
         deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
         ...demand,
