@@ -6,6 +6,7 @@ import { relay } from "./relay.ts";
 import type { Effect } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
+import { storedAttempt } from "./call_attempt.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 import {
@@ -99,7 +100,7 @@ export class Jobs {
       correlationId: row.jobId,
       tenant: row.tenant,
       isStored: true,
-      runAttempt: relay,
+      runAttempt: row.call ? storedAttempt(row.call, this.#deps.config.failover.call_ms) : relay,
     }, { row, events });
     job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
@@ -115,7 +116,7 @@ export class Jobs {
         deadlineAt: row.deadlineAt && steadyTime(clock, row.deadlineAt),
         attempt: job.attempts.length,
         deaths: job.deaths,
-        speaks: true,
+        speaks: row.call === undefined,
         isStored: true,
         ...demandOf(row.request, row.fingerprint, row.tenant),
       },

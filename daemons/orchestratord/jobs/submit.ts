@@ -7,8 +7,9 @@ import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
-import type { Store } from "../store/job_store.ts";
+import type { Store, StoredCall } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
+import { storedAttempt } from "./call_attempt.ts";
 import { demandOf } from "./demand.ts";
 import type { LiveJob, LiveJobFacts } from "./live_job.ts";
 import { relay, type RunAttempt } from "./relay.ts";
@@ -57,6 +58,8 @@ export interface SubmitOptions {
   readonly admit?: () => void;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
+  /** What a durable job asks of a worker in one call, for which its task stands in the queue. */
+  readonly call?: StoredCall | undefined;
 }
 
 /** An accepted task, or one that was submitted before with the same idempotency key. */
@@ -122,7 +125,7 @@ export class Submissions {
   async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
     const prior = await this.#deps.store.findByKey(key);
     if (!prior) return await this.#take(task, options);
-    if (prior.bodySha256 !== bodyHash(task)) {
+    if (prior.bodySha256 !== bodyHash(task, options.call)) {
       throw new LlorchError(
         "CONFLICT",
         `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
@@ -160,7 +163,10 @@ export class Submissions {
     const request = { ...task, model: name, seed };
     const jobId = `job-${crypto.randomUUID()}`;
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
-    const { durable, correlationId, idempotencyKey, runAttempt = relay } = options;
+    const { durable, correlationId, idempotencyKey, call } = options;
+    const runAttempt = call
+      ? storedAttempt(call, this.#deps.config.failover.call_ms)
+      : options.runAttempt ?? relay;
     const job = this.#jobs.open({
       id: jobId,
       request,
@@ -179,8 +185,9 @@ export class Submissions {
         store.accept({
           jobId,
           idempotencyKey,
-          bodySha256: bodyHash(task),
+          bodySha256: bodyHash(task, call),
           request,
+          call,
           fingerprint,
           seed,
           createdAt: now,
@@ -194,7 +201,7 @@ export class Submissions {
       job: {
         ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
         deaths: isSuspect ? 1 : 0,
-        speaks: options.runAttempt === undefined,
+        speaks: runAttempt === relay,
         isStored: durable,
         queuedAt: steadyTime(clock, now),
         deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
@@ -260,6 +267,7 @@ export function steadyTime(clock: Clock, time: number): number {
 }
 
 /** Hash of a task, to tell a repeated submission from a different one with the same key. */
-function bodyHash(task: TaskRequest): string {
-  return createHash("sha256").update(JSON.stringify(task)).digest("hex");
+function bodyHash(task: TaskRequest, call?: StoredCall): string {
+  const text = JSON.stringify(task) + (call === undefined ? "" : JSON.stringify(call));
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -12,6 +12,9 @@ import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import migration0008 from "./migrations/0008.sql" with { type: "text" };
+import migration0009 from "./migrations/0009.sql" with { type: "text" };
+import { sqliteBatches } from "./batches.ts";
+import { sqliteFiles } from "./files.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
@@ -29,6 +32,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0006,
   migration0007,
   migration0008,
+  migration0009,
 ];
 
 /**
@@ -72,8 +76,8 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
   );
   const insertJob = db.prepare(`
     INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
-      detached, seed, status, created_at, deadline_at, tenant)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`);
+      detached, seed, status, created_at, deadline_at, tenant, call)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)`);
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
@@ -100,6 +104,8 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
   };
 
   return {
+    batches: sqliteBatches(db, committer, space),
+    files: sqliteFiles(db, committer, space),
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),
@@ -118,6 +124,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
           job.createdAt,
           job.deadlineAt ?? null,
           job.tenant,
+          job.call === undefined ? null : JSON.stringify(job.call),
         );
         writeEvents(job.jobId, [queued]);
       }),
@@ -246,6 +253,7 @@ function toJob(row: Row | undefined): JobRow | undefined {
     jobId: String(row["job_id"]),
     bodySha256: String(row["body_sha256"]),
     request: request === undefined ? undefined : taskRequest.parse(request),
+    call: json("call"),
     model: String(row["model"]),
     fingerprint: String(row["fingerprint"]),
     priority: row["priority"] as JobRow["priority"],
