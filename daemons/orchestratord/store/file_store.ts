@@ -78,7 +78,11 @@ export interface FileStore {
    * @returns the number removed
    */
   removeOf(tenant: string): Promise<number>;
-  /** Removes the files that an earlier process was writing when it ended. */
+  /**
+   * Removes the files that are being written now: those of an earlier process, if none was begun since.
+   *
+   * @returns the number removed
+   */
   removeUnfinished(): Promise<number>;
   /**
    * Removes files whose time is over, and those last used before a time, but none that an unfinished batch

@@ -8,7 +8,6 @@ import { mountVectors } from "./vectors.ts";
 
 /** `/v1/…`: OpenAI's API. */
 export function mountOpenAi(app: App, orchestrator: Orchestrator): void {
-
   mountModelLists(app, orchestrator);
   serve(app, orchestrator, chat);
   serve(app, orchestrator, completions);

@@ -2,12 +2,13 @@ import { inputsOf, orchestratorRoutes as routes, workerRoutes } from "#shared/co
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
-import { floats, inputTask } from "../dialect/vectors.ts";
+import { inputTask } from "../dialect/vectors.ts";
+import { embeddingsOf } from "./embeddings.ts";
 
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
-    const { model, input, encoding_format } = call.body;
+    const { model, input } = call.body;
     const inputs = inputsOf(input);
     const { embeddings, tokens } = await askWorker(orchestrator, call, {
       task: inputTask(model, inputs),
@@ -15,23 +16,13 @@ export function mountVectors(app: App, orchestrator: Orchestrator): void {
       input: { body: { input: inputs } },
       tokensOf,
     });
-    return {
-      object: "list" as const,
-      model,
-      data: embeddings.map((embedding, index) => ({
-        object: "embedding" as const,
-        index,
-        embedding: encoding_format === "base64" ? embedding : floats(embedding),
-      })),
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-    };
+    return embeddingsOf(call.body, embeddings, tokens);
   });
 
   app.mount(routes.rank, async (call) => {
     const { model, query, texts, top_n, return_documents, return_text } = call.body;
-    const documents = texts ?? call.body.documents!.map((each) =>
-      typeof each === "string" ? each : each.text
-    );
+    const documents = texts ??
+      call.body.documents!.map((each) => typeof each === "string" ? each : each.text);
     const { scores, tokens } = await askWorker(orchestrator, call, {
       task: inputTask(model, documents.map((document) => query + document)),
       route: workerRoutes.rerank,

@@ -51,9 +51,7 @@ export function sqliteFiles(
   const markOf = db.prepare(`
     UPDATE files SET state = 'removed' WHERE seq IN (
       SELECT seq FROM files WHERE tenant = ? AND state <> 'removed' LIMIT ${SLICE_FILES})`);
-  const markUnfinished = db.prepare(`
-    UPDATE files SET state = 'removed' WHERE seq IN (
-      SELECT seq FROM files WHERE state = 'writing' LIMIT ${SLICE_FILES})`);
+  const markUnfinished = db.prepare("UPDATE files SET state = 'removed' WHERE state = 'writing'");
   const markExpired = db.prepare(`
     UPDATE files SET state = 'removed' WHERE seq IN (
       SELECT seq FROM files WHERE state = 'ready' AND (used_at < ?2 OR expires_at <= ?1)
@@ -145,7 +143,13 @@ export function sqliteFiles(
       if (count > 0) space.cutLog();
       return count;
     },
-    removeUnfinished: () => removeAll(() => markUnfinished.run().changes),
+    async removeUnfinished() {
+      let count = 0;
+      // In one step, so that no file is marked that is begun later.
+      await committer.keep(() => void (count = Number(markUnfinished.run().changes)));
+      if (count > 0) await deleteRemoved();
+      return count;
+    },
     async expire(now, usedBefore) {
       const count = await removeAll(() => markExpired.run(now, usedBefore).changes);
       // Also what another process could not erase, as in `responses.ts`.
