@@ -26,7 +26,7 @@ export interface ListedFile extends FileRow {
 }
 
 /** A file that is begun. */
-export type NewFile = Omit<FileRow, "bytes" | "parts" | "lines" | "usedAt">;
+export type NewFile = Omit<FileRow, "bytes" | "parts" | "lines" | "usedAt" | "expiresAt">;
 
 /** Which files a page shows. */
 export interface FileFilter {
@@ -60,7 +60,7 @@ export interface FileStore {
    *
    * @returns whether it was being written
    */
-  finish(id: string, facts: Pick<FileRow, "lines">): Promise<boolean>;
+  finish(id: string, facts: Pick<FileRow, "lines" | "expiresAt">): Promise<boolean>;
   get(id: string): Promise<ListedFile | undefined>;
   /** A part of a file, from 0; undefined if there is none. */
   read(id: string, part: number): Promise<Uint8Array | undefined>;

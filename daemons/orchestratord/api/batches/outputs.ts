@@ -70,15 +70,13 @@ class Output {
   }
 
   async write(line: string): Promise<void> {
-    const { tenant, id, outputMs } = this.#batch;
-    const createdAt = this.#deps.now();
+    const { tenant, id } = this.#batch;
     this.#writer ??= await FileWriter.begin(this.#deps.files, {
       id: this.id,
       tenant,
       name: `${id}_${this.#kind}.jsonl`,
       purpose: "batch_output",
-      createdAt,
-      expiresAt: outputMs === undefined ? undefined : createdAt + outputMs,
+      createdAt: this.#deps.now(),
     });
     await this.#writer.write(encoder.encode(`${line}\n`));
     this.#writer.countLines(1);
@@ -86,7 +84,8 @@ class Output {
 
   /** @returns its id; undefined if it has no line */
   async finish(): Promise<string | undefined> {
-    await this.#writer?.finish();
+    const { outputMs } = this.#batch;
+    await this.#writer?.finish(outputMs === undefined ? undefined : this.#deps.now() + outputMs);
     return this.#writer && this.id;
   }
 }

@@ -376,13 +376,13 @@ export class BatchRun {
       const row = await store.batches.get(id);
       // Removed with its key.
       if (!row) return;
+      await store.files.touch(row.inputFileId, clock.now());
       const status = isWhole ? "completed" : this.#why;
       const failed = row.total - row.completed;
       await store.batches.update(id, { status, failed, endedAt: clock.now(), ...outputs });
       metrics.batchLines.inc({ outcome: this.#why }, failed - row.failed);
       metrics.batchesEnded.inc({ outcome: status });
       log.info("batch_ended", { batch_id: id, status, completed: row.completed, failed });
-      await store.files.touch(row.inputFileId, clock.now());
       await store.batches.dropResults(id);
       return;
     }

@@ -53,13 +53,15 @@ export async function takeUpload(
         name: fileName(part.filename),
         purpose: "batch",
         createdAt: clock.now(),
-        expiresAt: expiryOf(fields, clock.now()),
       });
-      await copy(part, writer, bounds, async () => checkTotals(await files.totals(tenant), bounds));
+      await copy(part, writer, bounds, async (unwritten) => {
+        const { count, bytes } = await files.totals(tenant);
+        checkTotals({ count, bytes: bytes + unwritten }, bounds);
+      });
     }
     checkFields(fields, true);
     if (!writer) throw invalidRequest([{ field: "file", message: "is missing" }]);
-    return await writer.finish();
+    return await writer.finish(expiryOf(fields, clock.now()));
   } catch (error) {
     const isGone = writer?.abandon().catch(() => {});
     // On a full disk the removal waits, which its client need not.
@@ -72,7 +74,7 @@ async function copy(
   { content }: FormPart,
   writer: FileWriter,
   bounds: Bounds,
-  checkKey: () => Promise<void>,
+  checkKey: (unwritten: number) => Promise<void>,
 ): Promise<void> {
   const count = new LineCount();
   let bytes = 0;
@@ -85,7 +87,7 @@ async function copy(
       throw tooLarge("line", bounds.max_line_bytes, "bytes");
     }
     await writer.write(piece);
-    await checkKey();
+    await checkKey(writer.unwritten);
   }
   writer.countLines(count.lines);
 }

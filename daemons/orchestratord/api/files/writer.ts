@@ -39,15 +39,21 @@ export class FileWriter {
     this.#lines += lines;
   }
 
+  /** Bytes that are not in the store yet. */
+  get unwritten(): number {
+    return this.#filled;
+  }
+
   /**
    * Makes the file appear.
    *
+   * @param expiresAt When it is erased, however often it is used, in ms since the epoch.
    * @throws {LlorchError} `NOT_READY` if the store cannot be written; `NOT_FOUND` if the file was removed
    * while it was written
    */
-  async finish(): Promise<ListedFile> {
+  async finish(expiresAt?: number): Promise<ListedFile> {
     await this.#flush();
-    const isFinished = await this.#files.finish(this.#id, { lines: this.#lines });
+    const isFinished = await this.#files.finish(this.#id, { lines: this.#lines, expiresAt });
     const file = isFinished ? await this.#files.get(this.#id) : undefined;
     if (!file) throw new LlorchError("NOT_FOUND", "The file was removed while it was written");
     return file;

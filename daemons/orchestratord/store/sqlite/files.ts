@@ -23,8 +23,8 @@ export function sqliteFiles(
 ): FileStore {
   // A key is revoked before its files are removed: what its running requests write afterwards would stay.
   const insert = db.prepare(`
-    INSERT INTO files (file_id, tenant, name, purpose, state, created_at, used_at, expires_at)
-    SELECT ?1, ?2, ?3, ?4, 'writing', ?5, ?5, ?6
+    INSERT INTO files (file_id, tenant, name, purpose, state, created_at, used_at)
+    SELECT ?1, ?2, ?3, ?4, 'writing', ?5, ?5
     WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE key_id = ?2 AND revoked_at IS NOT NULL)`);
   const insertPart = db.prepare(`
     INSERT INTO file_parts (file_seq, part, data)
@@ -33,7 +33,8 @@ export function sqliteFiles(
     UPDATE files SET parts = parts + 1, bytes = bytes + ?2
     WHERE file_id = ?1 AND state = 'writing'`);
   const end = db.prepare(
-    "UPDATE files SET state = 'ready', lines = ?2 WHERE file_id = ?1 AND state = 'writing'",
+    "UPDATE files SET state = 'ready', lines = ?2, expires_at = ?3 " +
+      "WHERE file_id = ?1 AND state = 'writing'",
   );
   const use = db.prepare(
     "UPDATE files SET used_at = ?2 WHERE file_id = ?1 AND used_at < ?2",
@@ -96,18 +97,18 @@ export function sqliteFiles(
   return {
     begin: (file) =>
       committer.write(() => {
-        const { id, tenant, name, purpose, createdAt, expiresAt } = file;
-        insert.run(id, tenant, name, purpose, createdAt, expiresAt ?? null);
+        const { id, tenant, name, purpose, createdAt } = file;
+        insert.run(id, tenant, name, purpose, createdAt);
       }),
     append: (id, data) =>
       committer.write(() => {
         insertPart.run(id, data);
         grow.run(id, data.byteLength);
       }),
-    async finish(id, { lines }) {
+    async finish(id, { lines, expiresAt }) {
       let isFinished = false;
       await committer.write(() => {
-        isFinished = end.run(id, lines).changes > 0;
+        isFinished = end.run(id, lines, expiresAt ?? null).changes > 0;
       });
       return isFinished;
     },
