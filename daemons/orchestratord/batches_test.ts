@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { until } from "../../tests/support/stack.ts";
 import { begin, call, ended, type Fields, get, line, results } from "./testing/batches.ts";
 import { withGuarded } from "./testing/guarded.ts";
@@ -342,4 +343,39 @@ Deno.test("an embedding of a batch goes on after a restart", () =>
     assert.equal(worker.calls, 2);
     const { tasks } = await (await fetch(`${harness.url}/v2/tasks`)).json();
     assert.equal(tasks.length, 2);
+  }));
+
+Deno.test("what was done but not noted before a kill is not done again", () =>
+  withHarness({ stop_deadline_ms: 1 }, async (harness) => {
+    await load(harness);
+    const bodies = [chat("w1"), chat("w2"), "{"];
+    const first = await ended(harness, await begin(harness, CHAT, bodies));
+    const lines = await results(harness, first.output_file_id);
+    const count = harness.pool.only().executions.length;
+    // As if the process had been killed after the files were written, and before the jobs were noted.
+    await harness.restart((db) => {
+      db.exec(`UPDATE batches SET ended_at = NULL, status = 'finalizing', completed = 0, failed = 0,
+        output_file_id = NULL, error_file_id = NULL`);
+    });
+    await harness.pool.register();
+    const batch = await ended(harness, first);
+    assert.deepEqual(batch.request_counts, { total: 3, completed: 2, failed: 1 });
+    assert.deepEqual(await results(harness, batch.output_file_id), lines);
+    assert.equal((await results(harness, batch.error_file_id)).length, 1);
+    assert.equal(harness.pool.only().executions.length, count);
+    const { body } = await call(harness, "GET", "/files");
+    assert.equal((body["data"] as unknown[]).length, 3);
+  }));
+
+Deno.test("a batch waits while no pool is there, and its lines do not fail", () =>
+  withHarness({}, async (harness) => {
+    await harness.client.call(routes.deregisterPool, {
+      params: { id: "p1" },
+      body: { instance_id: "i1" },
+    });
+    const begun = await begin(harness, CHAT, [chat("w1")]);
+    await until("it is begun", async () => (await get(harness, begun.id)).status === "in_progress");
+    await harness.pool.register();
+    const batch = await ended(harness, begun);
+    assert.deepEqual(batch.request_counts, { total: 1, completed: 1, failed: 0 });
   }));
