@@ -35,10 +35,17 @@ const textOf = ({ output }: ResponseObject) =>
 
 /** The events of a stream, each with its number and type. */
 async function events(reply: Response, onEvent: (count: number) => void = () => {}) {
-  assert.equal(reply.status, 200, reply.headers.get("content-type")?.includes("json") ? await reply.text() : "");
+  assert.equal(
+    reply.status,
+    200,
+    reply.headers.get("content-type")?.includes("json") ? await reply.text() : "",
+  );
   const seen = [];
   for await (const { data } of readSse(reply.body!)) {
-    const event = responseEvent.parse(JSON.parse(data)) as { type: string; sequence_number: number };
+    const event = responseEvent.parse(JSON.parse(data)) as {
+      type: string;
+      sequence_number: number;
+    };
     seen.push(event);
     onEvent(seen.length);
   }
@@ -72,11 +79,14 @@ Deno.test("a response is stored by default, goes on, and is erased on demand", (
       previous_response_id: next.id,
       store: false,
     });
-    assert.deepEqual(asked(harness)?.slice(-3), [
-      { role: "assistant", content: textOf(next) },
-      { role: "assistant", content: textOf(first) },
-      user("w3"),
-    ].slice(-3));
+    assert.deepEqual(
+      asked(harness)?.slice(-3),
+      [
+        { role: "assistant", content: textOf(next) },
+        { role: "assistant", content: textOf(first) },
+        user("w3"),
+      ].slice(-3),
+    );
     assert.equal((await call(harness, "GET", `/${third.id}`)).status, 404);
     const items = (await call(harness, "GET", `/${first.id}/input_items`)).body;
     assert.deepEqual(items["data"], [{
@@ -150,7 +160,10 @@ Deno.test("a background response is made without its client, and streamed again 
     for (const after of [0, 3, all.length - 2]) {
       assert.deepEqual(await events(await stream(after)), all.slice(after + 1));
     }
-    await until("it is stored", async () => (await get(harness, begun.id))["status"] === "incomplete");
+    await until(
+      "it is stored",
+      async () => (await get(harness, begun.id))["status"] === "incomplete",
+    );
     const { response: last } = all.at(-1) as unknown as { response: ResponseObject };
     assert.deepEqual(await get(harness, begun.id), last);
     assert.deepEqual((await call(harness, "POST", `/${begun.id}/cancel`)).body, last);
@@ -179,7 +192,10 @@ Deno.test("a background response outlives a restart and its worker", () =>
     for (const id of [...harness.pool.workers.keys()]) void harness.pool.crash(id);
     await harness.restart();
     await harness.pool.register();
-    await until("it has ended", async () => (await get(harness, begun.id))["status"] === "incomplete");
+    await until(
+      "it has ended",
+      async () => (await get(harness, begun.id))["status"] === "incomplete",
+    );
     const made = response.parse(await get(harness, begun.id));
     assert.equal(made.usage?.output_tokens, 5);
     assert.equal(textOf(made).trim().split(" ").length, 5);
@@ -192,7 +208,10 @@ Deno.test("a background response can be cancelled, and erased while it runs", ()
     const begun = await create(harness, { input: "w1", background: true });
     const cancelled = (await call(harness, "POST", `/${begun.id}/cancel`)).body;
     assert.equal(cancelled["status"], "cancelled");
-    await until("it is stored", async () => (await get(harness, begun.id))["status"] === "cancelled");
+    await until(
+      "it is stored",
+      async () => (await get(harness, begun.id))["status"] === "cancelled",
+    );
     const other = await create(harness, { input: "w1", background: true });
     assert.equal((await call(harness, "DELETE", `/${other.id}`)).status, 200);
     assert.equal((await call(harness, "GET", `/${other.id}`)).status, 404);
@@ -216,7 +235,10 @@ Deno.test("an idempotency key makes one response, which the same request gets ag
     assert.deepEqual(last.response, first);
     const other = await call(harness, "POST", "", { ...body, input: "w2" }, headers);
     assert.equal(other.status, 409);
-    await until("it is stored", async () => (await get(harness, first.id))["status"] === "incomplete");
+    await until(
+      "it is stored",
+      async () => (await get(harness, first.id))["status"] === "incomplete",
+    );
   }));
 
 Deno.test("responses belong to their key: others find nothing, operators do", () =>
@@ -230,7 +252,9 @@ Deno.test("responses belong to their key: others find nothing, operators do", ()
     const [own, other, operator] = secrets.map((secret) => ({ "x-api-key": secret }));
     const made = await create(guarded, { input: "w1", max_output_tokens: 1 }, own);
     const path = `/${made.id}`;
-    for (const [method, at] of [["GET", path], ["DELETE", path], ["POST", `${path}/cancel`]] as const) {
+    for (
+      const [method, at] of [["GET", path], ["DELETE", path], ["POST", `${path}/cancel`]] as const
+    ) {
       const reply = await call(guarded, method, at, undefined, other);
       assert.deepEqual([reply.status, reply.body.error?.code], [404, "not_found"], method);
     }
