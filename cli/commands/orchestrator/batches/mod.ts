@@ -1,20 +1,5 @@
 import { command, type Group } from "../../../command.ts";
-import { ORCHESTRATORD, urlOption } from "../../../daemons/kind.ts";
-import { JSON_OPTION, type ValuesOf, wholeNumber } from "../../../options.ts";
-
-const COMMON = { url: urlOption(ORCHESTRATORD), json: JSON_OPTION };
-
-/** Options of the command that lists batches. */
-export const LIST_OPTIONS = {
-  limit: wholeNumber("-n, --limit <count>", "At most this many batches (default 20)", {
-    min: 1,
-    max: 100_000,
-  }),
-  ...COMMON,
-};
-
-/** Values of {@linkcode LIST_OPTIONS}. */
-export type ListOptions = ValuesOf<typeof LIST_OPTIONS>;
+import { COMMON_OPTIONS, LIST_OPTIONS } from "./options.ts";
 
 /** `llorch orchestrator batches` */
 export const batches: Group = {
@@ -26,7 +11,7 @@ export const batches: Group = {
       name: "cancel",
       summary: "Cancel batches: what has ended by then is in their files",
       arguments: [{ name: "<batches...>", summary: "Ids of the batches" }],
-      options: COMMON,
+      options: COMMON_OPTIONS,
       examples: [{ line: "orchestrator batches cancel BATCH", summary: "One of them" }],
       load: async () => (await import("./run.ts")).cancel,
     }),
@@ -41,7 +26,7 @@ export const batches: Group = {
       name: "show",
       summary: "Show how far a batch is, and the ids of its files",
       arguments: [{ name: "<batch>", summary: "Id of the batch" }],
-      options: COMMON,
+      options: COMMON_OPTIONS,
       examples: [{ line: "orchestrator batches show BATCH", summary: "Its times and files" }],
       load: async () => (await import("./run.ts")).show,
     }),

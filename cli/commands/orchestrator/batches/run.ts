@@ -10,19 +10,13 @@ import type { Context } from "../../../context.ts";
 import { connect } from "../../../daemons/connect.ts";
 import { idWord } from "../../../daemons/id_word.ts";
 import { ORCHESTRATORD } from "../../../daemons/kind.ts";
-import type { ListOptions } from "./mod.ts";
+import type { CommonOptions, ListOptions } from "./options.ts";
 
 /** Most batches in one page of the service's list. */
 const PAGE = 100;
 
 /** The command that lists ids. */
 const LIST = "llorch orchestrator batches list";
-
-/** Options of each command. */
-interface CommonOptions {
-  readonly json: boolean;
-  readonly url: string | undefined;
-}
 
 /** `llorch orchestrator batches list` */
 export async function list(
