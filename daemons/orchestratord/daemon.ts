@@ -88,11 +88,19 @@ export interface OrchestratordDeps {
 export class Orchestratord implements Daemon {
   readonly url: string;
   readonly #loop: Loop;
+  readonly #pools: Pools;
   readonly #parts: CloseStack;
   readonly #config: Config;
 
-  private constructor(server: Server, loop: Loop, config: Config, parts: CloseStack) {
+  private constructor(
+    server: Server,
+    loop: Loop,
+    pools: Pools,
+    config: Config,
+    parts: CloseStack,
+  ) {
     this.url = server.url;
+    this.#pools = pools;
     this.#config = config;
     this.#loop = loop;
     this.#parts = parts;
@@ -112,7 +120,7 @@ export class Orchestratord implements Daemon {
         own,
         deps,
         parts,
-        (server, loop) => new Orchestratord(server, loop, own, parts),
+        (server, loop, pools) => new Orchestratord(server, loop, pools, own, parts),
       );
     } catch (error) {
       await parts.close().catch(() => {});
@@ -132,6 +140,7 @@ export class Orchestratord implements Daemon {
     const reload = planReload(this.#config, next, NEEDS_RESTART);
     Object.assign(this.#config, reload.config);
     this.#loop.send({ kind: "policy", policy: policyOf(this.#config) });
+    if (this.#loop.state.pools.size > 0) this.#pools.warnOfModels();
     return reload;
   }
 
@@ -144,7 +153,7 @@ async function openParts(
   config: Config,
   { log, clock = systemClock }: OrchestratordDeps,
   parts: CloseStack,
-  make: (server: Server, loop: Loop) => Orchestratord,
+  make: (server: Server, loop: Loop, pools: Pools) => Orchestratord,
 ): Promise<Orchestratord> {
   const env = (name: string) => Deno.env.get(name);
   const token = readApiToken(config.token_file, env);
@@ -200,6 +209,8 @@ async function openParts(
     token,
     keys: store.keys,
     defaults: () => keyDefaults(config),
+    origins: () => config.cors.origins,
+    hostNames: () => config.http.host_names,
     clock,
     metrics,
   });
@@ -259,7 +270,8 @@ async function openParts(
   const app = createApp({
     title: "orchestratord",
     log,
-    authorize: (request, role) => access.authorize(request, role),
+    authorize: (request, route) => access.authorize(request, route),
+    mayRead: (request) => access.mayRead(request),
     limits: appLimits(config.limits),
     showError: errorFor,
     meantPath,
@@ -333,7 +345,7 @@ async function openParts(
     const deadline = performance.now() + config.stop_deadline_ms;
     while (jobs.running > 0 && performance.now() < deadline) await delay(20);
   });
-  return make(server, loop);
+  return make(server, loop, pools);
 }
 
 /** Erases everything whose retention is over. */

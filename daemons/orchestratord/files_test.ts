@@ -172,18 +172,21 @@ Deno.test("an upload that is cut, or stops, or outlives the daemon leaves nothin
     await isGone();
   }));
 
-Deno.test("what an earlier process left of an upload is removed at the start", () =>
-  withHarness({}, async (harness) => {
-    await harness.restart((db) => {
-      db.exec(`INSERT INTO files (file_id, tenant, name, purpose, state, created_at, used_at)
-        VALUES ('file-1', '', 'a', 'batch', 'writing', 1, 1);
-        INSERT INTO file_parts VALUES (1, 0, x'00')`);
+Deno.test("what an earlier process left of an upload is removed at the start", async () => {
+  const stateDir = await Deno.makeTempDir();
+  try {
+    await withHarness({ state_dir: stateDir }, async (harness) => {
+      await harness.restart((db) => {
+        db.exec(`INSERT INTO files (file_id, tenant, name, purpose, state, created_at, used_at)
+          VALUES ('file-1', '', 'a', 'batch', 'writing', 1, 1);
+          INSERT INTO file_parts VALUES (1, 0, x'00')`);
+      });
+      await until("nothing is left", () => rows(stateDir).every((count) => count === 0));
     });
-    await harness.restart((db) => {
-      assert.equal(db.prepare("SELECT count(*) AS n FROM files").get()?.["n"], 0);
-      assert.equal(db.prepare("SELECT count(*) AS n FROM file_parts").get()?.["n"], 0);
-    });
-  }));
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});
 
 Deno.test("while the disk is full, uploads are refused and leave nothing", () =>
   withGuarded({ files: { max_lines: 1e6 } }, async (guarded) => {

@@ -97,6 +97,22 @@ export function createOrchestratorMetrics(
       labels: ["outcome"],
       zeros: outcomes("accepted", "repeated", "queue_full", "refused"),
     }),
+    nameJobs: counter({
+      name: "name_jobs_total",
+      help: "Jobs accepted under a name of the configuration ([names.NAME])",
+      labels: ["name"],
+    }),
+    nameFallbacks: counter({
+      name: "name_fallbacks_total",
+      help:
+        "Jobs under a name of the configuration that went to its fallback, once for each change",
+      labels: ["name"],
+    }),
+    nameTokens: counter({
+      name: "name_tokens_total",
+      help: "Tokens read and delivered by ended jobs under a name of the configuration",
+      labels: ["name"],
+    }),
     ended: counter({
       name: "jobs_ended_total",
       help: "Jobs that ended",

@@ -28,6 +28,7 @@ import {
   poolState,
   reloadRequest,
 } from "./pool.ts";
+import { nameView } from "./names.ts";
 import { responsesRoutes } from "./responses/routes.ts";
 import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
@@ -146,7 +147,7 @@ export const orchestratorRoutes = {
   models: defineRoute({
     method: "GET",
     path: "/v2/models",
-    summary: "List the models that the pools have",
+    summary: "List the models that the pools have, and configured names",
     tag: "state",
     role: "client",
     query: z.object({
@@ -156,6 +157,8 @@ export const orchestratorRoutes = {
     status: 200,
     reply: z.object({
       models: z.array(modelView),
+      names: z.array(nameView).default([])
+        .meta({ description: "Names that the operator configured; absent from older servers" }),
       unusable: z.array(unusableModelView)
         .meta({ description: "Files in models folders that no worker can load, and why" }),
     }).meta({ id: "Models" }),

@@ -347,7 +347,9 @@ for (const role of ROLES) {
 Deno.test("bearerAuth() accepts a second token for the same role", () => {
   const authorize = bearerAuth("one", "two");
   const call = (token: string) =>
-    authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), "pool");
+    authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), {
+      role: "pool",
+    });
   call("one");
   call("two");
   assert.throws(() => call("three"), { code: "UNAUTHORIZED" });

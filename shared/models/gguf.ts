@@ -33,7 +33,7 @@ export interface GgufInfo {
   readonly vocabSize: number;
   /** Name of `general.file_type`, e.g. `Q4_K_M`. */
   readonly quantization?: string;
-  /** Whether the file has a chat template. */
+  /** Whether the file has a chat template that is not empty. */
   readonly chatTemplate: boolean;
   /** Other figures that change the size of its cache; absent: none. */
   readonly cache?: CacheFacts;
@@ -164,6 +164,7 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
     valueLength: figure(`${architecture}.attention.value_length`),
     quantization: QUANTIZATIONS.get(figure("general.file_type") ?? -1),
   };
+  const template = metadata.get(TEMPLATE_KEY);
   return {
     architecture,
     contextLength: figure(`${architecture}.context_length`) ?? 0,
@@ -172,7 +173,8 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
     headCount,
     headCountKv: heads("head_count_kv") ?? headCount,
     vocabSize,
-    chatTemplate: metadata.has(TEMPLATE_KEY),
+    chatTemplate: template !== undefined &&
+      !(typeof template === "string" && template.trim() === ""),
     skills: skillsOf(metadata, architecture),
     ...dropUndefined(optional),
   };

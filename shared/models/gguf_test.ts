@@ -135,6 +135,9 @@ Deno.test(
     assert.equal(info.feedForwardLength, 96);
     assert.deepEqual([info.keyLength, info.valueLength], [24, 12]);
     assert.deepEqual([info.vocabSize, info.contextLength, info.chatTemplate], [0, 0, false]);
+    const blank = { ...base, "tokenizer.chat_template": { string: " \n" } };
+    writeGguf(path, { metadata: blank, tensors: [] });
+    assert.equal((await readGguf(path)).chatTemplate, false);
 
     write([0, 2]);
     assert.match(

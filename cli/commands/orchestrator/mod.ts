@@ -5,6 +5,7 @@ import { daemonCommands } from "../daemon.ts";
 import { batches } from "./batches/mod.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
+import { names } from "./names/mod.ts";
 import { pools } from "./pools/mod.ts";
 
 /** `llorch orchestrator` */
@@ -12,7 +13,7 @@ export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
   summary:
-    "Manage jobs, loaded models and hosts; start, stop and inspect orchestratord for development",
+    "Manage jobs, loaded models, names and hosts; start, stop and inspect orchestratord for development",
   members: [
     command({
       name: "events",
@@ -35,6 +36,7 @@ export const orchestrator: Group = {
     batches,
     jobs,
     models,
+    names,
     pools,
     ...daemonCommands(ORCHESTRATORD, {
       start: [

@@ -16,6 +16,7 @@ export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
   if (job.deaths > 0) state.blamed.add(job.id);
   enqueue(state, {
+    hasFallback: false,
     ...job,
     waitingSince: now,
     failures: 0,

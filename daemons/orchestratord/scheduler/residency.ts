@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { meaningOf } from "./names.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
 import { anywhere, type Place, placeKey, type Pool, type State, type Worker } from "./state.ts";
 import { holdersOf, isAt, isPinned, isStaying, isUsable } from "./workers.ts";
@@ -92,7 +93,7 @@ function preloaded(state: Readonly<State>): Set<string> {
   if (state.policy.preload.length === 0) return found;
   const index = nameIndex(state.pools.values());
   for (const name of state.policy.preload) {
-    const fingerprints = [...index.get(name)?.keys() ?? []];
+    const fingerprints = [...index.get(targetOf(state, name))?.keys() ?? []];
     if (fingerprints.length === 1) found.add(fingerprints[0]!);
   }
   return found;
@@ -103,11 +104,16 @@ export function notPreloaded(state: Readonly<State>): Map<string, string> {
   const found = new Map<string, string>();
   const index = nameIndex(state.pools.values());
   for (const name of state.policy.preload) {
-    const count = index.get(name)?.size ?? 0;
+    const count = index.get(targetOf(state, name))?.size ?? 0;
     if (count === 0) found.set(name, "no known pool has it");
     if (count > 1) found.set(name, "pools report it with different contents");
   }
   return found;
+}
+
+/** The model that a name stands for; its own name if it is not configured. */
+function targetOf({ policy }: Readonly<State>, name: string): string {
+  return meaningOf(policy.names, name).choices[0].model;
 }
 
 function ttlOf(state: Readonly<State>, { poolId, report }: Worker): number {

@@ -84,6 +84,8 @@ export interface NewJobRow {
 /** Changes to a stored job. */
 export interface JobPatch {
   readonly status?: JobStatus;
+  /** Of the model that answers, once a fallback takes over. */
+  readonly fingerprint?: string;
   readonly startedAt?: number;
   readonly firstTokenAt?: number;
   readonly endedAt?: number;

@@ -4,8 +4,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Beginnings } from "../chat/beginnings.ts";
-import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import type { ChatPrompt } from "../chat/chat_template.ts";
 import type { MessageStyle } from "../chat/message_style.ts";
+import type { TokensSeen } from "../chat/tokenizer.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 
 /** How a plain prompt is tokenized. */

@@ -10,7 +10,12 @@ import {
   messagesRequest,
 } from "./messages.ts";
 
-const anthropic = { tag: "anthropic", dialect: anthropicDialect } as const;
+const anthropic = {
+  tag: "anthropic",
+  dialect: anthropicDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** The routes that Anthropic's clients call. */
 export const anthropicRoutes = {

@@ -24,7 +24,12 @@ import {
 } from "./models.ts";
 
 /** Ollama's examples call it with `curl -d`, which sends another content type. */
-const ollama = { tag: "ollama", dialect: ollamaDialect, anyContentType: true } as const;
+const ollama = {
+  tag: "ollama",
+  dialect: ollamaDialect,
+  anyContentType: true,
+  pages: true,
+} as const;
 const NDJSON = "application/x-ndjson";
 const stream = { kind: "maybe-stream", streamType: NDJSON } as const;
 

@@ -3,6 +3,7 @@ import { noTemplate } from "../chat_fields.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import { requestShape, samplingShape } from "../request.ts";
+import { heldBy, type HeldFields, heldShape, lenientShape } from "./lenient.ts";
 
 /** Largest `n`: answers to one prompt. */
 const MAX_CHOICES = 16;
@@ -10,27 +11,31 @@ const MAX_CHOICES = 16;
 /** Fields that OpenAI's chats and completions share; null means the same as absent. */
 export const openaiShape = {
   stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().optional() }).nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   n: z.number().int().min(1).max(MAX_CHOICES).nullish()
     .meta({
       description: "Answers to make, each a job of its own; a given seed is raised by one for each",
     }),
-  max_tokens: requestShape.max_tokens.nullable(),
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_p: samplingShape.top_p.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
-  logit_bias: samplingShape.logit_bias.nullable(),
   seed: z.number().int().nullish(),
-  stop: z.union([z.string().min(1), requestShape.stop.unwrap()], {
-    error: "must be a text or a list of at most 4, none empty",
-  }).nullish(),
-  top_k: samplingShape.top_k.unwrap().nullish(),
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   post_sampling_probs: requestShape.post_sampling_probs.nullable(),
   chat_template: noTemplate.nullable(),
+  ...lenientShape,
+  ...heldShape,
 };
+
+/** Refuses a request that holds its answer in two ways. */
+export function checkHeld(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const [first, second] = heldBy(body as HeldFields);
+  if (!first || !second) return;
+  const message = `is given beside ${first.field}: give one of them`;
+  context.addIssue({ code: "custom", path: second.field.split("."), message });
+}
 
 /** Unsupported fields that would change the answer, each with a test for values that would not. */
 export type Unsupported = Readonly<Record<string, (value: unknown) => boolean>>;
@@ -66,6 +71,22 @@ export const openaiUsage = z.object({
     reasoning_tokens: z.number().int().meta({ description: "Tokens of thinking" }),
   }),
 }).meta({ id: "OpenAIUsage" });
+
+const count = z.number().int().min(0);
+
+/** What an answer took, as llama-server tells it; of the first choice. */
+export const timings = z.object({
+  cache_n: count.meta({ description: "Tokens of the prompt that were evaluated before" }),
+  prompt_n: count,
+  prompt_ms: z.number(),
+  prompt_per_second: z.number(),
+  predicted_n: count,
+  predicted_ms: z.number(),
+  predicted_per_second: z.number(),
+}).meta({ id: "Timings" });
+
+/** What an answer took. */
+export type Timings = z.output<typeof timings>;
 
 /** Usage in OpenAI's shape. */
 export type OpenAIUsage = z.output<typeof openaiUsage>;

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { always, refuse } from "./common.ts";
-import { ALWAYS, modelName } from "../request.ts";
+import { ALWAYS, optionalModelName } from "../request.ts";
 import { embedRequest, rerankRequest } from "../worker.ts";
 
 const text = z.string().min(1);
@@ -9,12 +8,17 @@ const tokens = z.array(tokenId).min(1);
 
 /** Body of `POST /v1/embeddings`. */
 export const embeddingsRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   input: z.union([text, tokens, embedRequest.shape.input], {
     error: "must be a text, token ids, or a list of at most 2048 of either, none empty",
   }),
   encoding_format: z.enum(["float", "base64"]).nullish(),
-}).superRefine(refuse({ dimensions: always }), ALWAYS).meta({ id: "EmbeddingsRequest" });
+  dimensions: z.number().int().min(1).nullish().meta({
+    description:
+      "First numbers of each vector, scaled to length 1 again: for models whose vectors " +
+      "may be cut",
+  }),
+}).meta({ id: "EmbeddingsRequest" });
 
 /** A validated request for embeddings. */
 export type EmbeddingsRequest = z.output<typeof embeddingsRequest>;
@@ -44,7 +48,7 @@ const { query, documents } = rerankRequest.shape;
 
 /** Body of `POST /v1/rerank`: `documents` in the shape of Jina and Cohere, `texts` in that of TEI. */
 export const rankRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   query,
   documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000)
     .optional(),

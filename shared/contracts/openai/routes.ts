@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { anthropicVersion, anyModel, anyModelList } from "./common.ts";
-import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { EXACT_FIELDS } from "../request.ts";
+import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
 import {
   embeddingsReply,
@@ -14,7 +15,12 @@ import { JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
-const openai = { tag: "openai", dialect: openaiDialect } as const;
+const openai = {
+  tag: "openai",
+  dialect: openaiDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** The `/v1` routes, which OpenAI's clients call. */
 export const openaiRoutes = {
@@ -50,7 +56,7 @@ export const openaiRoutes = {
     ...openai,
     role: "client",
     body: chatRequest,
-    exact: CHAT_EXACT_FIELDS,
+    exact: EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",

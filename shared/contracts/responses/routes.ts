@@ -13,7 +13,12 @@ import {
 } from "./responses.ts";
 
 const byId = z.object({ id: z.string().min(1).max(256) });
-const openai = { tag: "openai", dialect: openaiDialect } as const;
+const openai = {
+  tag: "openai",
+  dialect: openaiDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** OpenAI's newer API. */
 export const responsesRoutes = {

@@ -12,7 +12,7 @@ import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { BatchRow, LineResult } from "../../store/batch_store.ts";
 import { linesOf } from "../files/lines.ts";
-import { checkModelName } from "../hide_paths.ts";
+import { checkModelName, seesPaths } from "../hide_paths.ts";
 import type { Endpoint, LineWork } from "./endpoints.ts";
 import { checkLine, type LineValue, parseLine } from "./line.ts";
 import { writeOutputs } from "./outputs.ts";
@@ -29,6 +29,8 @@ const LONGEST_PAUSE_MS = 60_000;
 /** Events that are read from the store at a time. */
 const PAGE = 1000;
 
+const EXPIRED = "The output was erased before it was in the batch";
+
 /** Dependencies of {@linkcode BatchRun}. */
 export interface RunDeps {
   readonly orchestrator: Orchestrator;
@@ -43,6 +45,7 @@ export interface RunDeps {
 interface LineJob {
   readonly id: string;
   readonly createdAt: number;
+  readonly request: TaskRequest;
   readonly place: Place;
 }
 
@@ -196,13 +199,13 @@ export class BatchRun {
     // Without one of its jobs, the line was given up.
     if (!ended.every((each) => each !== undefined)) return;
     const [{ job: first }] = ended as [EndedJob];
-    const translator = line.work.translator(first.id, first.createdAt);
+    const translator = line.work.translator(first);
     for (const [choice, { items }] of ended.entries()) {
       for (const item of items) translator.take(choice, item);
     }
     const whole = translator.whole();
     const now = clock.now();
-    const kept = line.work.keep?.(first.id, whole, this.#batch.tenant, now);
+    const kept = line.work.keep?.(first, whole, this.#batch.tenant, now);
     if (kept && !await store.responses.get(kept.id)) await store.responses.add(kept);
     await this.#store(answered(line.name, whole));
     metrics.batchLines.inc({ outcome: "completed" });
@@ -256,7 +259,9 @@ export class BatchRun {
     const { orchestrator: { store }, places } = this.#deps;
     const row = await store.findByKey(this.#scoped(key));
     if (!row) return undefined;
-    return { id: row.jobId, createdAt: row.createdAt, place: places.adopt(this.#batch.tenant) };
+    const { jobId: id, createdAt, request } = row;
+    if (!request) throw new LlorchError("CONTENT_EXPIRED", EXPIRED);
+    return { id, createdAt, request, place: places.adopt(this.#batch.tenant) };
   }
 
   /**
@@ -266,25 +271,27 @@ export class BatchRun {
    * @throws {LlorchError} the error with which the line ends
    */
   async #submit(line: OpenLine, choice: number, key: string): Promise<LineJob | undefined> {
-    const { orchestrator: { access, jobs, clock, notReadyReason }, places } = this.#deps;
+    const { orchestrator: { access, jobs, notReadyReason }, places } = this.#deps;
     const { caller, work } = line;
     const { signal } = this.#end;
-    const task = (await work.tasks())[choice]!;
-    checkModelName(caller, task.model);
     while (true) {
       const place = await places.take(this.#batch.tenant, mostOpen(caller), signal);
       if (!place) return undefined;
       try {
-        const { accepted } = await jobs.submit(inBackground(task), {
+        const task = (await work.tasks())[choice]!;
+        checkModelName(caller, task.model);
+        const { job } = await jobs.submit(inBackground(task), {
           durable: true,
           idempotencyKey: this.#scoped(key),
           correlationId: requestIdOf(line.name),
           call: work.call,
+          seesTarget: seesPaths(caller),
           ...await access.terms(caller, jobs),
         });
+        if (!job) throw new LlorchError("INTERNAL", "A new job is not live");
         place.queued();
-        const createdAt = jobs.live(accepted.job_id)?.facts.createdAt ?? clock.now();
-        return { id: accepted.job_id, createdAt, place };
+        const { id, facts: { createdAt, request } } = job;
+        return { id, createdAt, request, place };
       } catch (cause) {
         place.ended();
         const error = toLlorchError(cause);
@@ -332,7 +339,7 @@ export class BatchRun {
       this.#isInterrupted = true;
       return undefined;
     }
-    throw new LlorchError("CONTENT_EXPIRED", "The output was erased before it was in the batch");
+    throw new LlorchError("CONTENT_EXPIRED", EXPIRED);
   }
 
   /** All events of a job, up to its end; reading them is no use of the job. */

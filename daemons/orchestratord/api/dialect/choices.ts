@@ -7,7 +7,7 @@ import type { Orchestrator } from "../../service.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { RunAttempt } from "../../jobs/relay.ts";
 import { followLive } from "../../jobs/follow.ts";
-import { checkModelName } from "../hide_paths.ts";
+import { checkModelName, seesPaths } from "../hide_paths.ts";
 
 /** Items that arrived together, of one of the jobs that answer a request. */
 export interface ChoiceItems {
@@ -39,6 +39,7 @@ export async function submitAll(
         durable: false,
         correlationId,
         runAttempt,
+        seesTarget: seesPaths(caller),
         ...terms,
       });
       if (!job) throw new LlorchError("INTERNAL", "A volatile job has no live job");

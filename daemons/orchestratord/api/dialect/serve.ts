@@ -1,15 +1,11 @@
-import {
-  isTerminal,
-  type Route,
-  type RouteReply,
-  type TaskRequest,
-} from "#shared/contracts/mod.ts";
+import { isTerminal, type RouteReply, type TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import type { LiveJob } from "../../jobs/live_job.ts";
 import type { Orchestrator } from "../../service.ts";
 import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
-import type { ChunkWriter, Operation, Translator } from "./dialect.ts";
+import { askedModel } from "../asked_model.ts";
+import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
 
 /** How one request is answered. */
@@ -30,15 +26,16 @@ export interface Asking {
 }
 
 /** Mounts an operation. Its jobs are not stored, and are cancelled when the client leaves. */
-export function serve<R extends Route, Chunk>(
+export function serve<R extends ModelRoute, Chunk>(
   app: App,
   orchestrator: Orchestrator,
   operation: Operation<R, Chunk>,
 ): void {
   app.mount<R>(operation.route, async (call): Promise<RouteReply<R> | Response> => {
-    const { body } = call;
+    const given = call.body as BodyOf<R> & { readonly model: string };
+    const body = { ...given, model: askedModel(orchestrator, given.model, call.caller) };
     return await answer<Chunk, RouteReply<R>>(orchestrator, call, {
-      tasks: operation.tasks(body),
+      tasks: operation.tasks(body, orchestrator.loop.meaning(body.model)),
       isStream: operation.isStream(body),
       translator: (first) => operation.translator(first, body),
       writer: operation.writer,

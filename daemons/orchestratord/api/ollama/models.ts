@@ -3,8 +3,7 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { checkModelName } from "../hide_paths.ts";
-import { shownModels } from "../shown_models.ts";
+import { shownModel, shownModels } from "../shown_models.ts";
 import { lineWriter } from "./answer.ts";
 
 /** The version of Ollama whose API is served, as far as it is: clients ask for a minimum. */
@@ -18,18 +17,14 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
   const { loop } = orchestrator;
 
   const viewOf = (name: string, caller: Caller | undefined): ModelView => {
-    checkModelName(caller, name);
-    const { fingerprint } = loop.resolve(name);
-    const shown = shownModels(loop.state, caller).find(({ view }) =>
-      view.fingerprint === fingerprint
-    );
+    const shown = shownModel(loop, name, caller);
     if (shown) return shown.view;
     throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
   };
 
   app.mount(routes.ollamaVersion, () => ({ version: API_VERSION }));
   app.mount(routes.ollamaTags, ({ caller }) => ({
-    models: shownModels(loop.state, caller).map(({ name, view }) => ({
+    models: shownModels(loop, caller).map(({ name, view }) => ({
       ...entryOf(name, view),
       modified_at: changedAt(view),
     })),
@@ -37,7 +32,9 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.ollamaRunning, ({ caller }) => {
     const workers = workerViews(loop.state);
     return {
-      models: shownModels(loop.state, caller).flatMap(({ name, view }) =>
+      models: shownModels(loop, caller).filter(({ meaning }) => !meaning).flatMap((
+        { name, view },
+      ) =>
         workers.filter(({ worker_id }) => view.workers.includes(worker_id)).map((worker) => ({
           ...entryOf(name, view),
           expires_at: NEVER,
@@ -64,9 +61,7 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
     };
   });
   app.mount(routes.ollamaPull, ({ body, caller }) => {
-    const name = nameIn(body);
-    checkModelName(caller, name);
-    loop.resolve(name);
+    viewOf(nameIn(body), caller);
     const lines = ["pulling manifest", "success"].map((status) => ({ status }));
     if (body.stream === false) return lines[1]!;
     return new Response(new Uint8Array(lineWriter.frame(lines)), {

@@ -23,14 +23,26 @@ interface Asked {
 
 /** `/api/…`: Ollama's API. */
 export function mountOllama(app: App, orchestrator: Orchestrator): void {
+  const { loop } = orchestrator;
   app.mount(
     routes.ollamaChat,
-    async (call) => await reply<OllamaChatReply>(call, call.body, chatTask(call.body), chatLine),
+    async (call) =>
+      await reply<OllamaChatReply>(
+        call,
+        call.body,
+        chatTask(call.body, loop.meaning(call.body.model)),
+        chatLine,
+      ),
   );
   app.mount(
     routes.ollamaGenerate,
     async (call) =>
-      await reply<OllamaGenerateReply>(call, call.body, generateTask(call.body), generateLine),
+      await reply<OllamaGenerateReply>(
+        call,
+        call.body,
+        generateTask(call.body, loop.meaning(call.body.model)),
+        generateLine,
+      ),
   );
   mountOllamaModels(app, orchestrator);
   mountOllamaEmbeddings(app, orchestrator);
@@ -53,13 +65,13 @@ export function mountOllama(app: App, orchestrator: Orchestrator): void {
 
   /** Waits until a worker has loaded the model. */
   async function load<Line>(asking: Asking, model: string, line: MakeLine<Line>): Promise<Line> {
-    await askWorker(orchestrator, asking, {
+    const { model: answers } = await askWorker(orchestrator, asking, {
       task: toTask({ model, prompt: " ", max_tokens: 1 }),
       route: workerRoutes.tokenize,
       input: { body: { prompt: " " } },
       tokensOf: () => 0,
     });
     const created_at = new Date().toISOString();
-    return line({ model, created_at, done: true, done_reason: "load" }, {});
+    return line({ model: answers, created_at, done: true, done_reason: "load" }, {});
   }
 }

@@ -3,17 +3,16 @@ import type { App } from "#shared/http/app.ts";
 import { defined } from "#shared/json.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { checkModelName } from "../hide_paths.ts";
-import { shownModels } from "../shown_models.ts";
+import { type ShownModel, shownModel, shownModels } from "../shown_models.ts";
 
 /** `/v1/models`, in OpenAI's shape, or in Anthropic's for its clients. */
 export function mountModelLists(app: App, { loop }: Orchestrator): void {
   app.mount(routes.openaiModels, ({ caller, headers }) => {
-    const models = shownModels(loop.state, caller);
+    const models = shownModels(loop, caller);
     if (headers["anthropic-version"] === undefined) {
       return {
         object: "list" as const,
-        data: models.map(({ name, view }) => openaiModel(name, view, contextOf(view))),
+        data: models.map((shown) => openaiModel(shown.name, shown.view, contextOf(shown))),
       };
     }
     const data = models.map(({ name, view }) => anthropicModel(name, view));
@@ -21,20 +20,16 @@ export function mountModelLists(app: App, { loop }: Orchestrator): void {
     return { data, has_more: false, first_id: first?.id ?? null, last_id: last?.id ?? null };
   });
   app.mount(routes.openaiModel, ({ params: { model: name }, caller, headers }) => {
-    checkModelName(caller, name);
-    const { fingerprint } = loop.resolve(name);
-    const shown = shownModels(loop.state, caller).find(({ view }) =>
-      view.fingerprint === fingerprint
-    );
-    const view = shown?.view;
-    if (headers["anthropic-version"] !== undefined) return anthropicModel(name, view);
-    return openaiModel(name, view, view && contextOf(view));
+    const shown = shownModel(loop, name, caller);
+    if (headers["anthropic-version"] !== undefined) return anthropicModel(name, shown?.view);
+    return openaiModel(name, shown?.view, shown && contextOf(shown));
   });
 
   /** Tokens that a request may have: those of its largest loaded worker, or as the model was trained. */
-  function contextOf({ workers, context_length }: ModelView): number {
+  function contextOf({ view: { workers, context_length }, meaning }: ShownModel): number {
     const loaded = workerViews(loop.state).filter(({ worker_id }) => workers.includes(worker_id));
-    return Math.max(0, ...loaded.map(({ context }) => context)) || context_length;
+    const context = Math.max(0, ...loaded.map(({ context }) => context)) || context_length;
+    return Math.min(context, meaning?.context ?? Infinity);
   }
 }
 

@@ -1,6 +1,7 @@
 import { inputsOf, orchestratorRoutes as routes, workerRoutes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
+import { askedModel } from "../asked_model.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
 import { inputTask } from "../dialect/vectors.ts";
 import { embeddingsOf } from "./embeddings.ts";
@@ -8,23 +9,24 @@ import { embeddingsOf } from "./embeddings.ts";
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
-    const { model, input } = call.body;
-    const inputs = inputsOf(input);
-    const { embeddings, tokens } = await askWorker(orchestrator, call, {
-      task: inputTask(model, inputs),
+    const asked = askedModel(orchestrator, call.body.model, call.caller);
+    const inputs = inputsOf(call.body.input);
+    const { reply: { embeddings, tokens }, model } = await askWorker(orchestrator, call, {
+      task: inputTask(asked, inputs),
       route: workerRoutes.embed,
       input: { body: { input: inputs } },
       tokensOf,
     });
-    return embeddingsOf(call.body, embeddings, tokens);
+    return embeddingsOf({ ...call.body, model }, embeddings, tokens);
   });
 
   app.mount(routes.rank, async (call) => {
-    const { model, query, texts, top_n, return_documents, return_text } = call.body;
+    const { query, texts, top_n, return_documents, return_text } = call.body;
+    const asked = askedModel(orchestrator, call.body.model, call.caller);
     const documents = texts ??
       call.body.documents!.map((each) => typeof each === "string" ? each : each.text);
-    const { scores, tokens } = await askWorker(orchestrator, call, {
-      task: inputTask(model, documents.map((document) => query + document)),
+    const { reply: { scores, tokens }, model } = await askWorker(orchestrator, call, {
+      task: inputTask(asked, documents.map((document) => query + document)),
       route: workerRoutes.rerank,
       input: { body: { query, documents } },
       tokensOf,

@@ -9,7 +9,8 @@ import { LlorchError } from "#shared/errors.ts";
 import type { Call } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import type { ResponseRow } from "../../store/response_store.ts";
-import { checkModelName } from "../hide_paths.ts";
+import { askedModel } from "../asked_model.ts";
+import { checkModelName, seesPaths } from "../hide_paths.ts";
 import { scopedKey } from "../own_jobs.ts";
 import { answer, frames } from "../dialect/serve.ts";
 import { startOrTimeout } from "../dialect/start.ts";
@@ -29,6 +30,8 @@ interface Asked {
   /** What this request adds to its conversation. */
   readonly items: readonly Item[];
   readonly task: TaskRequest;
+  /** The task without what the name of its model sets. */
+  readonly asWritten: TaskRequest;
   readonly isStored: boolean;
 }
 
@@ -74,18 +77,27 @@ export async function respond(
 }
 
 /** The conversation that a request goes on with, and its task. */
-async function askedBy(orchestrator: Orchestrator, { body, caller }: Asking): Promise<Asked> {
-  const { store, clock, config } = orchestrator;
+async function askedBy(
+  orchestrator: Orchestrator,
+  { body: given, caller }: Asking,
+): Promise<Asked> {
+  const { store, clock, config, loop } = orchestrator;
+  const body = { ...given, model: askedModel(orchestrator, given.model, caller) };
   const isStored = body.background || (body.store ?? config.responses.store_default);
   const earlier = body.previous_response_id
     ? await conversationOf(orchestrator, body.previous_response_id, caller)
     : { items: [], responses: [] };
   const items = itemsOf(body.input, byId(earlier.items));
-  const task = responseTask(body, messagesOf([...earlier.items, ...items], body.instructions));
+  const messages = messagesOf([...earlier.items, ...items], body.instructions);
+  const asWritten = responseTask(body, messages);
+  const task = responseTask(body, messages, loop.meaning(body.model));
   checkModelName(caller, task.model);
   const now = clock.now();
   await Promise.all(earlier.responses.map((id) => store.responses.touch(id, now)));
-  return { body, items, task, isStored };
+  const { temperature, top_p, max_tokens } = task;
+  // The response says what applies, which the name of its model may set.
+  const applied = { ...body, temperature, top_p, max_output_tokens: max_tokens };
+  return { body: applied, items, task, asWritten, isStored };
 }
 
 function rowOf(
@@ -125,6 +137,8 @@ async function respondDurably(
       durable: true,
       idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
       correlationId,
+      asWritten: { ...asked.asWritten, detached: true },
+      seesTarget: seesPaths(caller),
       ...terms,
     });
     const { job_id: jobId } = accepted;

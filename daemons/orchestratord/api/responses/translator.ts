@@ -2,6 +2,7 @@ import {
   type ChosenLogprob,
   type EndData,
   eventError,
+  fallbackOf,
   openaiError,
   type OutputItem,
   type ResponseEvent,
@@ -26,7 +27,7 @@ export const responseId = (jobId: string) => `resp_${jobId}`;
 /** Makes the events and the whole of a response. */
 export class ResponseTranslator implements Translator<ResponseEvent, ResponseObject> {
   readonly #jobId: string;
-  readonly #head: Omit<ResponseObject, "status" | "output" | "usage">;
+  #head: Omit<ResponseObject, "status" | "output" | "usage">;
   readonly #blocks = new AnswerBlocks();
   readonly #output: OutputItem[] = [];
   #logprobs: TextLogprobs = [];
@@ -59,6 +60,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
       case "queued":
         return this.#created();
       case "started":
+        this.#head = { ...this.#head, model: fallbackOf(event) ?? this.#head.model };
         return this.#begun();
       case "token":
         return [

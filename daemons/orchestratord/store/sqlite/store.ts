@@ -46,6 +46,7 @@ type Row = Record<string, SQLOutputValue>;
 /** Columns that a patch may set. */
 const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   status: "status",
+  fingerprint: "fingerprint",
   startedAt: "started_at",
   firstTokenAt: "first_token_at",
   endedAt: "ended_at",
