@@ -232,7 +232,7 @@ export async function withHarness(
     async restart(between) {
       await daemon.close();
       if (between) {
-        using db = new DatabaseSync(databasePath(dir));
+        using db = new DatabaseSync(databasePath(config.state_dir ?? dir));
         between(db);
       }
       daemon = await open();
