@@ -149,7 +149,7 @@ function beginUpload(url: string, headers: Record<string, string>, signal?: Abor
   return reply;
 }
 
-Deno.test("an upload that is cut, or stops, or outlives the daemon leaves nothing", () =>
+Deno.test("an upload that is cut, or stops, leaves nothing", () =>
   withGuarded({ files: { max_lines: 1e6 }, limits: { body_timeout_ms: 1000 } }, async (guarded) => {
     const { secret } = await guarded.key({ name: "a" });
     const headers = { "x-api-key": secret };
