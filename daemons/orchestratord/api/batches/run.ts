@@ -17,14 +17,11 @@ import type { Endpoint, LineWork } from "./endpoints.ts";
 import { checkLine, type LineValue, parseLine } from "./line.ts";
 import { writeOutputs } from "./outputs.ts";
 import type { Place, Places } from "./places.ts";
+import { Tries } from "./tries.ts";
 import { answered, type GivenUp, type LineName, refused, requestIdOf } from "./result.ts";
 
-/** Jobs that are tried for a request, if they end with errors after which a try may succeed. */
-const MAX_TRIES = 5;
-
-/** Pause before a try, in ms: at least, and at most. */
-const SHORTEST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 60_000;
+/** Pause before the files are written again, if they could not be, in ms. */
+const WRITE_PAUSE_MS = 10_000;
 
 /** Events that are read from the store at a time. */
 const PAGE = 1000;
@@ -239,8 +236,10 @@ export class BatchRun {
     choice: number,
     onAdmitted: () => void,
   ): Promise<EndedJob | undefined> {
-    for (let count = 1;; count++) {
-      const key = `${requestIdOf(line.name)}.${choice}.${count}`;
+    const { clock, notReadyReason } = this.#deps.orchestrator;
+    const tries = new Tries();
+    while (true) {
+      const key = `${requestIdOf(line.name)}.${choice}.${tries.next()}`;
       const job = await this.#existing(key) ?? await this.#submit(line, choice, key);
       onAdmitted();
       if (!job) return undefined;
@@ -249,8 +248,9 @@ export class BatchRun {
       const error = errorIn(items);
       if (!error) return { job, items };
       if (error.code === "CANCELLED" && this.#end.signal.aborted) return undefined;
-      if (!error.retriable || count === MAX_TRIES) throw error;
-      await this.#pause(error.retryAfterMs ?? SHORTEST_PAUSE_MS * 2 ** count);
+      const pauseMs = tries.pauseAfter(error, notReadyReason() === undefined);
+      if (pauseMs === undefined) throw error;
+      await pause(clock, pauseMs, this.#end.signal);
     }
   }
 
@@ -271,9 +271,10 @@ export class BatchRun {
    * @throws {LlorchError} the error with which the line ends
    */
   async #submit(line: OpenLine, choice: number, key: string): Promise<LineJob | undefined> {
-    const { orchestrator: { access, jobs, notReadyReason }, places } = this.#deps;
+    const { orchestrator: { access, clock, jobs, notReadyReason }, places } = this.#deps;
     const { caller, work } = line;
     const { signal } = this.#end;
+    const tries = new Tries();
     while (true) {
       const place = await places.take(this.#batch.tenant, mostOpen(caller), signal);
       if (!place) return undefined;
@@ -294,11 +295,10 @@ export class BatchRun {
         return { id, createdAt, request, place };
       } catch (cause) {
         place.ended();
-        const error = toLlorchError(cause);
-        // While no pool is there, nobody knows any model.
-        const isUnknown = error.code === "MODEL_NOT_FOUND" && notReadyReason() !== undefined;
-        if (!error.retriable && !isUnknown) throw cause;
-        await this.#pause(error.retryAfterMs ?? SHORTEST_PAUSE_MS);
+        tries.next();
+        const pauseMs = tries.pauseAfter(toLlorchError(cause), notReadyReason() === undefined);
+        if (pauseMs === undefined) throw cause;
+        await pause(clock, pauseMs, signal);
       }
     }
   }
@@ -356,12 +356,6 @@ export class BatchRun {
     }
   }
 
-  /** Waits, but not longer than lines are begun. */
-  #pause(ms: number): Promise<void> {
-    const bounded = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, ms));
-    return pause(this.#deps.orchestrator.clock, bounded, this.#end.signal);
-  }
-
   /** Writes the files, and ends the batch. */
   async #finish(): Promise<void> {
     const { orchestrator, stop, log } = this.#deps;
@@ -376,7 +370,7 @@ export class BatchRun {
         outputs = await writeOutputs(orchestrator, this.#batch, this.#why, stop);
       } catch (error) {
         if (!(error instanceof LlorchError) || error.code !== "NOT_READY") throw error;
-        await pause(clock, error.retryAfterMs ?? LONGEST_PAUSE_MS, stop);
+        await pause(clock, error.retryAfterMs ?? WRITE_PAUSE_MS, stop);
         continue;
       }
       if (!outputs) return;

@@ -42,7 +42,9 @@ export class BatchRunner {
   start(batch: BatchRow): void {
     if (this.#stop.signal.aborted || this.#runs.has(batch.id)) return;
     const run = new BatchRun(this.#deps, batch);
-    const ended = run.run().finally(() => this.#runs.delete(batch.id));
+    const ended = run.run()
+      .catch((error) => this.#deps.log.error("batch_lost", { batch_id: batch.id, error }))
+      .finally(() => this.#runs.delete(batch.id));
     this.#runs.set(batch.id, { run, ended });
   }
 
