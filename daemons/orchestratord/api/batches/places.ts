@@ -82,6 +82,7 @@ export class Places {
     const own: { readonly tenant: string; stage: Stage } = { tenant, stage: "granted" };
     this.#taken.add(own);
     const to = (stage: Stage) => {
+      if (own.stage === stage) return;
       own.stage = stage;
       this.#grant();
     };

@@ -1,62 +1,25 @@
 import { onAbort } from "#shared/aborts.ts";
-import {
-  type BatchEndpoint,
-  eventError,
-  isTerminal,
-  type TaskRequest,
-} from "#shared/contracts/mod.ts";
+import type { BatchEndpoint } from "#shared/contracts/mod.ts";
 import { invalidRequest, LlorchError, toLlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import type { Logger } from "#shared/logging.ts";
-import type { StreamItem } from "../../jobs/job_stream.ts";
-import type { Orchestrator } from "../../service.ts";
 import type { BatchRow, LineResult } from "../../store/batch_store.ts";
 import { linesOf } from "../files/lines.ts";
-import { checkModelName, seesPaths } from "../hide_paths.ts";
-import type { Endpoint, LineWork } from "./endpoints.ts";
+import type { ResponseRow } from "../../store/response_store.ts";
+import type { Endpoint } from "./endpoints.ts";
 import { checkLine, type LineValue, parseLine } from "./line.ts";
 import { writeOutputs } from "./outputs.ts";
-import type { Place, Places } from "./places.ts";
-import { Tries } from "./tries.ts";
-import { answered, type GivenUp, type LineName, refused, requestIdOf } from "./result.ts";
+import { type EndedJob, LineJobs, type LineJobsDeps, type OpenLine } from "./line_jobs.ts";
+import { pause } from "./pause.ts";
+import { answered, type GivenUp, type LineName, refused } from "./result.ts";
 
 /** Pause before the files are written again, if they could not be, in ms. */
 const WRITE_PAUSE_MS = 10_000;
 
-/** Events that are read from the store at a time. */
-const PAGE = 1000;
-
-const EXPIRED = "The output was erased before it was in the batch";
-
 /** Dependencies of {@linkcode BatchRun}. */
-export interface RunDeps {
-  readonly orchestrator: Orchestrator;
+export interface RunDeps extends LineJobsDeps {
   readonly endpoints: Readonly<Record<BatchEndpoint, Endpoint>>;
-  readonly places: Places;
   readonly log: Logger;
-  /** Aborts when the service stops: the next start goes on. */
-  readonly stop: AbortSignal;
-}
-
-/** A job of a line. */
-interface LineJob {
-  readonly id: string;
-  readonly createdAt: number;
-  readonly request: TaskRequest;
-  readonly place: Place;
-}
-
-/** A line that is being answered. */
-interface OpenLine {
-  readonly name: LineName;
-  readonly work: LineWork;
-  readonly caller: Caller | undefined;
-}
-
-/** A job that has ended, with its events. */
-interface EndedJob {
-  readonly job: LineJob;
-  readonly items: readonly StreamItem[];
 }
 
 /**
@@ -68,13 +31,12 @@ export class BatchRun {
   readonly #deps: RunDeps;
   readonly #batch: BatchRow;
   readonly #endpoint: Endpoint;
+  readonly #jobs: LineJobs;
   /** Aborts when no further line is begun. */
   readonly #end = new AbortController();
   #why: GivenUp = "cancelled";
   /** Lines that are being answered. */
   readonly #open = new Set<Promise<void>>();
-  /** Whether jobs were left running because the service stops. */
-  #isInterrupted = false;
   #isFinishing = false;
   #broken: { readonly error: unknown } | undefined;
 
@@ -82,6 +44,7 @@ export class BatchRun {
     this.#deps = deps;
     this.#batch = batch;
     this.#endpoint = deps.endpoints[batch.endpoint as BatchEndpoint];
+    this.#jobs = new LineJobs(deps, batch.tenant, this.#end);
   }
 
   /** Runs it to its end, or until the service stops. */
@@ -102,7 +65,7 @@ export class BatchRun {
       await Promise.all(this.#open);
       if (this.#broken) throw this.#broken.error;
       this.#isFinishing = true;
-      if (!stop.aborted && !this.#isInterrupted) await this.#finish();
+      if (!stop.aborted && !this.#jobs.isInterrupted) await this.#finish();
     } catch (error) {
       await this.#fail(error);
     } finally {
@@ -159,15 +122,14 @@ export class BatchRun {
   /** Begins a line; resolves when its jobs have places in the queue. */
   async #begin(name: LineName, value: unknown): Promise<void> {
     const { body } = checkLine(value, this.#batch.endpoint as BatchEndpoint);
-    const { access } = this.#deps.orchestrator;
-    const { tenant } = this.#batch;
-    const caller = tenant === "" ? undefined : await access.holderOf(tenant);
-    if (tenant !== "" && !caller) return this.#giveUp("cancelled");
-    const line: OpenLine = { name, caller, work: this.#endpoint.work(body, caller) };
+    const holder = await this.#jobs.holder();
+    if (!holder) return;
+    const { caller } = holder;
+    const line: OpenLine = { name, work: this.#endpoint.work(body, caller) };
     const choices: Promise<EndedJob | undefined>[] = [];
     for (let choice = 0; choice < line.work.choices; choice++) {
       const admitted = Promise.withResolvers<unknown>();
-      const ended = this.#choice(line, choice, () => admitted.resolve(undefined));
+      const ended = this.#jobs.choice(line, choice, () => admitted.resolve(undefined));
       // Its error is that of the line, which is awaited below.
       ended.then(admitted.resolve, admitted.resolve);
       choices.push(ended);
@@ -203,11 +165,34 @@ export class BatchRun {
     const whole = translator.whole();
     const now = clock.now();
     const kept = line.work.keep?.(first, whole, this.#batch.tenant, now);
-    if (kept && !await store.responses.get(kept.id)) await store.responses.add(kept);
+    if (kept && !await this.#keep(kept)) return;
     await this.#store(answered(line.name, whole));
     metrics.batchLines.inc({ outcome: "completed" });
     // The answer is stored with the batch now.
     for (const { job } of ended) await store.update(job.id, { contentExpiresAt: now });
+  }
+
+  /**
+   * Stores a response as its route would, however long the store cannot be written.
+   *
+   * @returns false if the service stops before that
+   */
+  async #keep(row: ResponseRow): Promise<boolean> {
+    const { orchestrator: { store, clock, config, metrics }, stop } = this.#deps;
+    while (!stop.aborted) {
+      try {
+        if (!await store.responses.get(row.id)) await store.responses.add(row);
+        const { max_count: count, max_bytes: bytes } = config.responses;
+        const removed = await store.responses.trim(row.tenant, { count, bytes });
+        metrics.responsesRemoved.inc({ reason: "trimmed" }, removed);
+        return true;
+      } catch (error) {
+        if (!(error instanceof LlorchError) || error.code !== "NOT_READY") throw error;
+        await pause(clock, error.retryAfterMs ?? WRITE_PAUSE_MS, stop);
+      }
+    }
+    this.#jobs.isInterrupted = true;
+    return false;
   }
 
   async #refuse(name: LineName, cause: unknown, caller: Caller | undefined): Promise<void> {
@@ -222,138 +207,6 @@ export class BatchRun {
 
   #store(result: LineResult): Promise<void> {
     return this.#deps.orchestrator.store.batches.addResult(this.#batch.id, result);
-  }
-
-  /**
-   * Makes a choice of a line by one job, or by several if they fail.
-   *
-   * @param onAdmitted Called when its first job is in the queue.
-   * @returns undefined if it was given up, or goes on after a restart
-   * @throws {LlorchError} the error with which the line ends
-   */
-  async #choice(
-    line: OpenLine,
-    choice: number,
-    onAdmitted: () => void,
-  ): Promise<EndedJob | undefined> {
-    const { clock, notReadyReason } = this.#deps.orchestrator;
-    const tries = new Tries();
-    while (true) {
-      const key = `${requestIdOf(line.name)}.${choice}.${tries.next()}`;
-      const job = await this.#existing(key) ?? await this.#submit(line, choice, key);
-      onAdmitted();
-      if (!job) return undefined;
-      const items = await this.#follow(job);
-      if (!items) return undefined;
-      const error = errorIn(items);
-      if (!error) return { job, items };
-      if (error.code === "CANCELLED" && this.#end.signal.aborted) return undefined;
-      const pauseMs = tries.pauseAfter(error, notReadyReason() === undefined);
-      if (pauseMs === undefined) throw error;
-      await pause(clock, pauseMs, this.#end.signal);
-    }
-  }
-
-  /** The job that has this idempotency key already. */
-  async #existing(key: string): Promise<LineJob | undefined> {
-    const { orchestrator: { store }, places } = this.#deps;
-    const row = await store.findByKey(this.#scoped(key));
-    if (!row) return undefined;
-    const { jobId: id, createdAt, request } = row;
-    if (!request) throw new LlorchError("CONTENT_EXPIRED", EXPIRED);
-    return { id, createdAt, request, place: places.adopt(this.#batch.tenant) };
-  }
-
-  /**
-   * Submits a job once there is a place for it.
-   *
-   * @returns undefined if no further line is begun
-   * @throws {LlorchError} the error with which the line ends
-   */
-  async #submit(line: OpenLine, choice: number, key: string): Promise<LineJob | undefined> {
-    const { orchestrator: { access, clock, jobs, notReadyReason }, places } = this.#deps;
-    const { caller, work } = line;
-    const { signal } = this.#end;
-    const tries = new Tries();
-    while (true) {
-      const place = await places.take(this.#batch.tenant, mostOpen(caller), signal);
-      if (!place) return undefined;
-      try {
-        const task = (await work.tasks())[choice]!;
-        checkModelName(caller, task.model);
-        const { job } = await jobs.submit(inBackground(task), {
-          durable: true,
-          idempotencyKey: this.#scoped(key),
-          correlationId: requestIdOf(line.name),
-          call: work.call,
-          seesTarget: seesPaths(caller),
-          ...await access.terms(caller, jobs),
-        });
-        if (!job) throw new LlorchError("INTERNAL", "A new job is not live");
-        place.queued();
-        const { id, facts: { createdAt, request } } = job;
-        return { id, createdAt, request, place };
-      } catch (cause) {
-        place.ended();
-        tries.next();
-        const pauseMs = tries.pauseAfter(toLlorchError(cause), notReadyReason() === undefined);
-        if (pauseMs === undefined) throw cause;
-        await pause(clock, pauseMs, signal);
-      }
-    }
-  }
-
-  /** Kept apart from the keys that clients choose, which have no space but the one behind a key's id. */
-  #scoped(key: string): string {
-    return `${this.#batch.tenant} batch ${key}`;
-  }
-
-  /**
-   * Reads a job to its end, and gives its place back.
-   *
-   * @returns undefined if the service stops before that
-   */
-  async #follow({ id, place }: LineJob): Promise<readonly StreamItem[] | undefined> {
-    const { jobs } = this.#deps.orchestrator;
-    const { stop } = this.#deps;
-    const forget = onAbort(this.#end.signal, () => {
-      if (!stop.aborted) jobs.cancel(id, "The batch of this job has ended");
-    });
-    const items: StreamItem[] = [];
-    try {
-      for await (const batch of this.#events(id)) {
-        for (const item of batch) {
-          if (item.kind !== "event") continue;
-          items.push(item);
-          if (item.event.event !== "queued") place.started();
-          if (isTerminal(item.event)) return items;
-        }
-      }
-    } finally {
-      forget();
-      place.ended();
-    }
-    const { store } = this.#deps.orchestrator;
-    const row = await store.get(id);
-    if (row && row.endedAt === undefined || stop.aborted) {
-      this.#isInterrupted = true;
-      return undefined;
-    }
-    throw new LlorchError("CONTENT_EXPIRED", EXPIRED);
-  }
-
-  /** All events of a job, up to its end; reading them is no use of the job. */
-  async *#events(jobId: string): AsyncGenerator<readonly StreamItem[]> {
-    const { orchestrator: { jobs, store }, stop } = this.#deps;
-    const job = jobs.live(jobId);
-    if (job) return yield* job.stream.read(0, stop);
-    if ((await store.get(jobId))?.request === undefined) return;
-    for (let after = 0;;) {
-      const page = await store.events(jobId, after, PAGE);
-      yield page.map(({ id, event }) => ({ kind: "event", id, event }));
-      if (page.length < PAGE) return;
-      after = page.at(-1)!.id;
-    }
   }
 
   /** Writes the files, and ends the batch. */
@@ -393,7 +246,9 @@ export class BatchRun {
   async #fail(cause: unknown): Promise<void> {
     const { orchestrator: { clock, store, metrics }, log, stop } = this.#deps;
     const { id } = this.#batch;
-    if (stop.aborted || !await store.batches.get(id)) return;
+    if (stop.aborted) return;
+    this.#end.abort();
+    if (!await store.batches.get(id)) return;
     const { code, message } = toLlorchError(cause);
     log.error("batch_failed", { batch_id: id, error: cause });
     const error = { code: code.toLowerCase(), message };
@@ -401,36 +256,4 @@ export class BatchRun {
     metrics.batchesEnded.inc({ outcome: "failed" });
     await store.batches.dropResults(id);
   }
-}
-
-/** The task of a line: it runs when there is room, whoever reads it. */
-function inBackground(task: TaskRequest): TaskRequest {
-  return { ...task, priority: "batch", detached: true };
-}
-
-/** The jobs that a key's batches may have at a time: one less than the key, for its other requests. */
-function mostOpen(caller: Caller | undefined): number {
-  const most = caller?.limits.concurrent_jobs;
-  return most === undefined ? Infinity : Math.max(1, most - 1);
-}
-
-function errorIn(items: readonly StreamItem[]): LlorchError | undefined {
-  const last = items.at(-1);
-  return last?.kind === "event" && last.event.event === "error"
-    ? eventError(last.event.data)
-    : undefined;
-}
-
-/** Waits until a time is over or the signal aborts. */
-function pause(clock: Orchestrator["clock"], ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const drop = clock.after(ms, () => {
-      forget();
-      resolve();
-    });
-    const forget = onAbort(signal, () => {
-      drop();
-      resolve();
-    });
-  });
 }
