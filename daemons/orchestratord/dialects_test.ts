@@ -237,10 +237,15 @@ function told({ isOllama, path }: DialectUnderTest, answer: Answer): Answer {
   };
 }
 
-const ask = ({ url }: Harness, { path, body }: DialectUnderTest, more: object = {}) =>
+const ask = (
+  { url }: Harness,
+  { path, body }: DialectUnderTest,
+  more: object = {},
+  headers: Record<string, string> = {},
+) =>
   fetch(url + path, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify({ model: "counter", stream: false, ...body, ...more }),
   });
 
@@ -249,8 +254,9 @@ async function eventsOf(
   harness: Harness,
   dialect: DialectUnderTest,
   onEvent: (data: string) => void = () => {},
+  headers: Record<string, string> = {},
 ): Promise<string[]> {
-  const reply = await ask(harness, dialect, { stream: true });
+  const reply = await ask(harness, dialect, { stream: true }, headers);
   const events: string[] = [];
   const take = (data: string) => {
     events.push(data);
@@ -375,6 +381,30 @@ for (const [name, dialect] of Object.entries(dialects)) {
       assert.deepEqual(calls.map((call) => call.name), names);
       assert.equal(text.trim(), "");
       assert.equal(dialect.whole(await (await ask(harness, dialect)).json()).text, "");
+    }));
+
+  Deno.test(`${name}: a request with the same Idempotency-Key gets the same answer`, () =>
+    withWorkers(saysScript, async (harness) => {
+      const headers = { "idempotency-key": "k1" };
+      const count = () => harness.pool.only().executions.length;
+      const first = dialect.whole(await (await ask(harness, dialect, {}, headers)).json());
+      const executions = count();
+      await harness.restart();
+      await harness.pool.register();
+      const again = await ask(harness, dialect, {}, headers);
+      assert.deepEqual(dialect.whole(await again.json()), first);
+      const answer = empty();
+      const events = await eventsOf(harness, dialect, () => {}, headers);
+      for (const data of events) dialect.add(answer, data);
+      assert.deepEqual(withPlainCalls(answer), withPlainCalls(first));
+      assert.equal(count(), executions);
+      const other = await ask(
+        harness,
+        dialect,
+        { temperature: 0.5, options: { seed: 1 } },
+        headers,
+      );
+      assert.equal(other.status, 409, await other.text());
     }));
 
   Deno.test(`${name}: a worker that dies in the middle changes no byte of the stream`, () =>

@@ -64,3 +64,6 @@ export const idempotencyKey = z.string().regex(
   /^[\x21-\x7e]{1,255}$/,
   "must be 1 to 255 printable characters without spaces",
 );
+
+/** Headers of routes that generate: an answer with a key is stored, and given again for the same request. */
+export const idempotent = z.object({ "idempotency-key": idempotencyKey.optional() });

@@ -1,4 +1,5 @@
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { defineRoute } from "../route.ts";
 import { anthropicDialect } from "./dialect.ts";
 import {
@@ -25,13 +26,14 @@ export const anthropicRoutes = {
     summary: "Chat in Anthropic's shape, streaming or not",
     ...anthropic,
     role: "client",
+    headers: idempotent,
     body: messagesRequest,
     exact: MESSAGES_EXACT_FIELDS,
     status: 200,
     reply: messageReply,
     kind: "maybe-stream",
     event: messagesEvent,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   countTokens: defineRoute({
     method: "POST",

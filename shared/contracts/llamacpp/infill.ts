@@ -2,7 +2,8 @@ import { z } from "zod";
 import { refuse, type Unsupported } from "../openai/common.ts";
 import { ALWAYS, optionalModelName, requestShape, samplingShape } from "../request.ts";
 import { defineRoute } from "../route.ts";
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { llamaDialect } from "./dialect.ts";
 
 const isEmpty = (value: unknown) =>
@@ -96,11 +97,12 @@ export const llamaRoutes = {
     anyContentType: true,
     role: "client",
     pages: true,
+    headers: idempotent,
     body: infillRequest,
     status: 200,
     reply: infill,
     kind: "maybe-stream",
     event: infillChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
 };

@@ -11,7 +11,8 @@ import {
   textRanks,
 } from "./embeddings.ts";
 import { openaiDialect } from "./dialect.ts";
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
@@ -55,13 +56,14 @@ export const openaiRoutes = {
     summary: "Chat in OpenAI's shape, streaming or not",
     ...openai,
     role: "client",
+    headers: idempotent,
     body: chatRequest,
     exact: EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",
     event: chatChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   completions: defineRoute({
     method: "POST",
@@ -69,12 +71,13 @@ export const openaiRoutes = {
     summary: "Completion of plain prompts in OpenAI's shape, streaming or not",
     ...openai,
     role: "client",
+    headers: idempotent,
     body: completionRequest,
     status: 200,
     reply: completion,
     kind: "maybe-stream",
     event: completionChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   embeddings: defineRoute({
     method: "POST",

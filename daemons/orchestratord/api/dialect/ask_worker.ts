@@ -46,7 +46,7 @@ export async function askWorker<R extends Route>(
   const runAttempt = callAttempt({ route, input, timeoutMs, tokensOf, onReply });
   return await orchestrator.openStreams.wait(async () => {
     const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
-    for await (const { items } of followAll(orchestrator, jobs, signal)) {
+    for await (const { items } of followAll(jobs, signal)) {
       for (const item of items) {
         if (item.kind !== "event") continue;
         model = fallbackOf(item.event) ?? model;

@@ -2,7 +2,7 @@ import type { Route, RouteInput, RouteReply, TaskRequest } from "#shared/contrac
 import type { z } from "zod";
 import type { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
-import type { LiveJob } from "../../jobs/live_job.ts";
+import type { ChoiceJob } from "./choices.ts";
 import type { StreamWriter } from "../../open_streams.ts";
 import type { NameSettings } from "./task.ts";
 
@@ -20,7 +20,7 @@ export interface Operation<R extends Route, Chunk> {
   /** Whether the reply is a stream of chunks instead of one body. */
   isStream(body: BodyOf<R>): boolean;
   /** Makes the translator for one request. */
-  translator(first: LiveJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
+  translator(first: ChoiceJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
   readonly writer: ChunkWriter<Chunk>;
 }
 

@@ -1,9 +1,9 @@
 import { isTerminal, type RouteReply, type TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { isRecord } from "#shared/json.ts";
 import type { App, Caller } from "#shared/http/app.ts";
-import type { LiveJob } from "../../jobs/live_job.ts";
 import type { Orchestrator } from "../../service.ts";
-import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
+import { type ChoiceItems, type ChoiceJob, followAll, submitAll } from "./choices.ts";
 import { askedModel } from "../asked_model.ts";
 import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
@@ -13,7 +13,7 @@ export interface Answering<Chunk, Whole> {
   readonly tasks: readonly TaskRequest[];
   /** Whether the reply is a stream of chunks instead of one body. */
   readonly isStream: boolean;
-  translator(first: LiveJob): Translator<Chunk, Whole>;
+  translator(first: ChoiceJob): Translator<Chunk, Whole>;
   readonly writer: ChunkWriter<Chunk>;
 }
 
@@ -23,9 +23,10 @@ export interface Asking {
   readonly signal: AbortSignal;
   readonly correlationId: string;
   readonly caller: Caller | undefined;
+  readonly headers?: unknown;
 }
 
-/** Mounts an operation. Its jobs are not stored, and are cancelled when the client leaves. */
+/** Mounts an operation. Without an idempotency key, its jobs end when the client leaves. */
 export function serve<R extends ModelRoute, Chunk>(
   app: App,
   orchestrator: Orchestrator,
@@ -43,8 +44,14 @@ export function serve<R extends ModelRoute, Chunk>(
   });
 }
 
+/** The idempotency key of a call, on routes that take one. */
+function keyOf({ headers }: Asking): string | undefined {
+  const key = isRecord(headers) ? headers["idempotency-key"] : undefined;
+  return typeof key === "string" ? key : undefined;
+}
+
 /**
- * Answers a request by jobs that are not stored, and are cancelled when the client leaves.
+ * Answers a request. Without an idempotency key, its jobs are not stored and end when the client leaves.
  *
  * @throws {LlorchError} the error of a job, unless the stream has begun
  */
@@ -55,9 +62,11 @@ export async function answer<Chunk, Whole>(
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
   const { signal } = asking;
+  const { correlationId, caller } = asking;
+  const submitting = { correlationId, caller, idempotencyKey: keyOf(asking) };
   const begin = async () => {
-    const jobs = await submitAll(orchestrator, tasks, asking);
-    const batches = followAll(orchestrator, jobs, signal);
+    const jobs = await submitAll(orchestrator, tasks, submitting);
+    const batches = followAll(jobs, signal);
     return { translator: make(jobs[0]!), batches };
   };
   if (isStream) {

@@ -188,6 +188,6 @@ export const chat: Operation<typeof routes.chat, ChatChunk> = {
   route: routes.chat,
   tasks: chatTasks,
   isStream: (body) => body.stream === true,
-  translator: ({ id, facts }, body) => new ChatTranslator(id, facts.createdAt, body),
+  translator: ({ id, createdAt }, body) => new ChatTranslator(id, createdAt, body),
   writer: openaiWriter,
 };

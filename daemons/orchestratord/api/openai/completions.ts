@@ -159,6 +159,6 @@ export const completions: Operation<typeof routes.completions, CompletionChunk> 
   route: routes.completions,
   tasks: completionTasks,
   isStream: (body) => body.stream === true,
-  translator: ({ id, facts }, body) => new CompletionTranslator(id, facts.createdAt, body),
+  translator: ({ id, createdAt }, body) => new CompletionTranslator(id, createdAt, body),
   writer: openaiWriter,
 };

@@ -50,8 +50,8 @@ export async function respond(
   return await answer<ResponseEvent, ResponseObject>(orchestrator, call, {
     tasks: [asked.task],
     isStream: body.stream === true,
-    translator: ({ id, facts }) => {
-      const row = rowOf(asked, id, facts.tenant, facts.createdAt);
+    translator: ({ id, createdAt, tenant }) => {
+      const row = rowOf(asked, id, tenant, createdAt);
       const keep = async (response: ResponseObject) => {
         const endedAt = orchestrator.clock.now();
         await keeper.add({
@@ -66,7 +66,7 @@ export async function respond(
       const isStored = asked.isStored;
       return new ResponseTranslator(
         id,
-        facts.createdAt,
+        createdAt,
         body,
         isStored,
         isStored ? keep : undefined,
