@@ -249,6 +249,11 @@ export const configSchema = z.strictObject({
     max_line_bytes: count(8 * MIB, "Longest line of a file of requests; beyond it, 413", 1024),
     max_count: count(1_000, "Most files of an API key; beyond it, 429"),
     max_total_bytes: count(1024 * MIB, "Most bytes of files of an API key; beyond it, 429", 1024),
+    min_free_bytes: count(
+      256 * MIB,
+      "Bytes of the disk that files leave free: with less, uploads get 503, and batches wait",
+      0,
+    ),
   }).prefault({}),
   batches: z.strictObject({
     max_open: count(100, "Most unfinished batches of an API key; beyond it, 429"),

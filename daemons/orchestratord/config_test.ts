@@ -164,6 +164,7 @@ Deno.test("settings of files and batches: defaults, a flag and a variable, and v
     max_line_bytes: 8_388_608,
     max_count: 1000,
     max_total_bytes: 1_073_741_824,
+    min_free_bytes: 268_435_456,
   });
   assert.deepEqual(batches, { max_open: 100, max_waiting: 8 });
 
@@ -177,6 +178,7 @@ Deno.test("settings of files and batches: defaults, a flag and a variable, and v
       ["[files]\nmax_line_bytes = 1", /toml:2: files\.max_line_bytes/],
       ["[files]\nmax_count = 1.5", /toml:2: files\.max_count/],
       ['[files]\n\nmax_total_bytes = "1 GiB"', /toml:3: files\.max_total_bytes/],
+      ["[files]\nmin_free_bytes = -1", /toml:2: files\.min_free_bytes/],
       ["[batches]\nmax_open = -1", /toml:2: batches\.max_open/],
       ["[batches]\nmax_waiting = 0", /toml:2: batches\.max_waiting/],
       ["[batches]\nwindow_ms = 1", /toml:2: batches\.window_ms/],

@@ -169,6 +169,7 @@ async function openParts(
   );
   parts.defer(() => dir.release());
   const store = openSqliteStore(databasePath(dir.path), {
+    minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
       else log.error("database_not_writable", { reason });

@@ -48,7 +48,8 @@ export interface FileTotals {
 /**
  * Files of clients, in parts. A file appears when it is finished: one that is still being written is only
  * counted. While the store cannot be written, {@linkcode begin}, {@linkcode append} and {@linkcode finish}
- * reject with `NOT_READY`; the other writes wait. Content that is removed leaves the database's files too.
+ * reject with `NOT_READY`; the other writes wait. {@linkcode append} also does while the disk is so full that
+ * the service might not be able to write any more. Content that is removed leaves the database's files too.
  */
 export interface FileStore {
   /** Begins a file; does nothing if the key that owns it is revoked. */

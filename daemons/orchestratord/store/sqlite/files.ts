@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type { FileFilter, FileRow, FileStore, ListedFile } from "../file_store.ts";
+import type { Room } from "./room.ts";
 import type { Space } from "./space.ts";
 
 /** Parts that one transaction deletes, at most: 1 MiB of uploads. */
@@ -20,6 +21,7 @@ export function sqliteFiles(
   db: DatabaseSync,
   committer: Committer,
   space: Pick<Space, "cutLog" | "cutLogSoon">,
+  room: Room,
 ): FileStore {
   // A key is revoked before its files are removed: what its running requests write afterwards would stay.
   const insert = db.prepare(`
@@ -100,11 +102,13 @@ export function sqliteFiles(
         const { id, tenant, name, purpose, createdAt } = file;
         insert.run(id, tenant, name, purpose, createdAt);
       }),
-    append: (id, data) =>
-      committer.write(() => {
+    async append(id, data) {
+      await room.check(data.byteLength);
+      await committer.write(() => {
         insertPart.run(id, data);
         grow.run(id, data.byteLength);
-      }),
+      });
+    },
     async finish(id, { lines, expiresAt }) {
       let isFinished = false;
       await committer.write(() => {

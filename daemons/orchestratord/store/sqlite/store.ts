@@ -18,6 +18,7 @@ import { sqliteFiles } from "./files.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
+import { Room } from "./room.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
@@ -57,15 +58,24 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   contentExpiresAt: "content_expires_at",
 };
 
-/** Callbacks of {@linkcode openSqliteStore}. */
-export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;
+/** Options of {@linkcode openSqliteStore}. */
+export type StoreOptions =
+  & Pick<CommitterOptions, "onFailure">
+  & Pick<SpaceOptions, "onLogGrows">
+  & {
+    /** Bytes of the disk that files leave free; absent: none. */
+    readonly minFreeBytes?: () => number;
+  };
 
 /**
  * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
  *
  * @param path The database file; created when absent.
  */
-export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEvents = {}): Store {
+export function openSqliteStore(
+  path: string,
+  { onFailure, onLogGrows, minFreeBytes = () => 0 }: StoreOptions = {},
+): Store {
   const db = openDatabase(path, MIGRATIONS);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   const committer = new Committer(db, { onFailure });
@@ -106,7 +116,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
 
   return {
     batches: sqliteBatches(db, committer, space),
-    files: sqliteFiles(db, committer, space),
+    files: sqliteFiles(db, committer, space, new Room(path, minFreeBytes)),
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),
