@@ -158,6 +158,14 @@ export const configSchema = z.strictObject({
     idle_ttl_ms: count(0, "A worker without a job for this long is stopped; 0 keeps it", 0),
     idle_ttl_of: z.array(idleTtl).default([])
       .describe("The same for one model: NAME=MILLISECONDS"),
+    keep_alive_min_ms: millis(
+      60_000,
+      "Shortest keep_alive of a client of Ollama's API; less counts as this",
+    ),
+    keep_alive_max_ms: millis(
+      HOUR,
+      "Longest keep_alive of a client of Ollama's API; more, and forever, count as this",
+    ),
   }).prefault({}),
   failover: z.strictObject({
     max_attempts: count(5, "Attempts in a row that may fail without delivering a token"),

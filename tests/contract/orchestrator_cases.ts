@@ -76,7 +76,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     {
       route: r.submit,
-      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -2 },
+      body: { ...task, stop: Array(65).fill("a"), seed: -2 },
       error: "INVALID_REQUEST",
       fields: ["stop", "seed"],
     },

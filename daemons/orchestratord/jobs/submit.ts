@@ -62,6 +62,8 @@ export interface SubmitOptions {
   readonly asWritten?: TaskRequest | undefined;
   /** Whether errors may name what a configured name stands for; default: true. */
   readonly seesTarget?: boolean;
+  /** How long its client wants its worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
   /** What a durable job asks of a worker in one call, for which its task stands in the queue. */
@@ -237,6 +239,7 @@ export class Submissions {
         speaks: runAttempt === relay,
         isStored: durable,
         hasFallback: job.hasFallback,
+        ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),
         queuedAt: steadyTime(clock, now),
         deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
         ...demand,

@@ -5,6 +5,7 @@
  * @module
  */
 import { meaningOf } from "./names.ts";
+import { isOurs } from "./orders.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
 import { anywhere, type Place, placeKey, type Pool, type State, type Worker } from "./state.ts";
 import { holdersOf, isAt, isPinned, isStaying, isUsable } from "./workers.ts";
@@ -41,14 +42,22 @@ export function unload(state: State, place: Place): void {
 
 /** Lets workers leave that have been idle for as long as their model may be. */
 export function endIdle(state: State, now: number): void {
-  const { idleTtlMs, idleTtlOf } = state.policy;
-  if (idleTtlMs === 0 && idleTtlOf.size === 0) return;
   for (const worker of state.workers.values()) {
     if (worker.jobs.size > 0 || !isUsable(state, worker) || isPinned(state, worker)) continue;
     if (state.lines.has(worker.report.fingerprint)) continue;
-    const ttlMs = ttlOf(state, worker);
-    if (ttlMs > 0 && now - worker.lastUsedAt >= ttlMs) worker.leaving = "idle";
+    if (now >= endOf(state, worker)) worker.leaving = "idle";
   }
+}
+
+/**
+ * When an idle worker may leave. A client's `keep_alive` lets only a worker leave earlier that nobody else
+ * has used, and that no person started.
+ */
+function endOf(state: Readonly<State>, worker: Worker): number {
+  const { keepUntil, lastUsedAt } = worker;
+  if (keepUntil !== undefined && !worker.isShared && isOurs(worker)) return keepUntil;
+  const ttlMs = ttlOf(state, worker);
+  return ttlMs === 0 ? Infinity : Math.max(lastUsedAt + ttlMs, keepUntil ?? 0);
 }
 
 /** Wishes for the models to preload that a pool newly has. */

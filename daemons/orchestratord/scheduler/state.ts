@@ -106,6 +106,10 @@ export interface Worker {
   lastUsedAt: number;
   /** Whether it ever had a job. */
   served: boolean;
+  /** Until when clients want it kept; undefined if none said so. */
+  keepUntil: number | undefined;
+  /** Whether anybody wants it who did not say how long: then the configuration counts, too. */
+  isShared: boolean;
   /** When its stop was requested: it gets no jobs, even if its pool still reports it as ready. */
   stoppingSince: number | undefined;
   /** The stop request did not reach its pool: at the next report, the stop is decided again from the start. */
@@ -324,7 +328,7 @@ export type NewReload = Omit<
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
   & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks" | "isStored">
-  & Partial<Pick<Job, "hasFallback">>
+  & Partial<Pick<Job, "hasFallback" | "keepMs">>
   /** From the attempts before a restart. */
   & Pick<Job, "attempt" | "deaths">;
 

@@ -36,7 +36,7 @@ export interface WorkerAnswer<R extends Route> {
  */
 export async function askWorker<R extends Route>(
   orchestrator: Orchestrator,
-  { signal, correlationId, caller }: Asking,
+  { signal, correlationId, caller, keepMs }: Asking,
   { task, route, input, tokensOf }: WorkerQuestion<R>,
 ): Promise<WorkerAnswer<R>> {
   let { model } = task;
@@ -45,7 +45,9 @@ export async function askWorker<R extends Route>(
   const onReply = (reply: RouteResult<R>) => answer.push(reply);
   const runAttempt = callAttempt({ route, input, timeoutMs, tokensOf, onReply });
   return await orchestrator.openStreams.wait(async () => {
-    const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
+    const jobs = await submitAll(orchestrator, [task], {
+      ...{ correlationId, caller, runAttempt, keepMs },
+    });
     for await (const { items } of followAll(jobs, signal)) {
       for (const item of items) {
         if (item.kind !== "event") continue;

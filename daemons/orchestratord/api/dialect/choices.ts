@@ -25,6 +25,8 @@ export interface Submitting {
   readonly correlationId: string;
   readonly caller: Caller | undefined;
   readonly runAttempt?: RunAttempt;
+  /** How long the client wants the worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
   /** Makes the jobs durable: the same request with the same key gets their answer again. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -44,7 +46,7 @@ export interface ChoiceItems {
 export async function submitAll(
   orchestrator: Orchestrator,
   tasks: readonly TaskRequest[],
-  { correlationId, caller, runAttempt, idempotencyKey: key }: Submitting,
+  { correlationId, caller, runAttempt, keepMs, idempotencyKey: key }: Submitting,
 ): Promise<ChoiceJob[]> {
   const { access, jobs } = orchestrator;
   const terms = await access.terms(caller, jobs);
@@ -52,7 +54,13 @@ export async function submitAll(
   try {
     for (const [choice, task] of tasks.entries()) {
       checkModelName(caller, task.model);
-      const options = { correlationId, runAttempt, seesTarget: seesPaths(caller), ...terms };
+      const options = {
+        correlationId,
+        runAttempt,
+        keepMs,
+        seesTarget: seesPaths(caller),
+        ...terms,
+      };
       if (key !== undefined) {
         // No client can send a key with a space.
         const own = scopedKey(caller, choice === 0 ? key : `${key} ${choice}`);

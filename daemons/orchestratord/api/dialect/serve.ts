@@ -24,6 +24,8 @@ export interface Asking {
   readonly correlationId: string;
   readonly caller: Caller | undefined;
   readonly headers?: unknown;
+  /** How long the client wants the worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
 }
 
 /** Mounts an operation. Without an idempotency key, its jobs end when the client leaves. */
@@ -62,8 +64,8 @@ export async function answer<Chunk, Whole>(
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
   const { signal } = asking;
-  const { correlationId, caller } = asking;
-  const submitting = { correlationId, caller, idempotencyKey: keyOf(asking) };
+  const { correlationId, caller, keepMs } = asking;
+  const submitting = { correlationId, caller, keepMs, idempotencyKey: keyOf(asking) };
   const begin = async () => {
     const jobs = await submitAll(orchestrator, tasks, submitting);
     const batches = followAll(jobs, signal);
