@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeScriptModel } from "../../support/script_model.ts";
+import { type ScriptModelOptions, writeScriptModel } from "../../support/script_model.ts";
 import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
 
 /**
@@ -13,9 +13,11 @@ export async function writeFamily(
   family: Family,
   source: string,
   scripts: readonly (string | readonly string[])[] = SCRIPTS.map((name) => scriptsOf(family)[name]),
+  more: Pick<ScriptModelOptions, "context"> = {},
 ): Promise<void> {
   const file = join(source, "models/templates", `${family.template}.jinja`);
-  writeScriptModel(path, { ...family, template: await Deno.readTextFile(file), scripts });
+  const template = await Deno.readTextFile(file);
+  writeScriptModel(path, { ...family, template, scripts, ...more });
 }
 
 /** A family by its name. */

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { llamaSource } from "../../support/llama_source.ts";
+import { ROOT, withStack } from "../../support/stack.ts";
+import { familyOf, writeFamily } from "../models/family_file.ts";
+import { commandOf, PACKAGES } from "./packages.ts";
+import { modelOf, type Program, PROGRAMS } from "./programs.ts";
+import { NOTE, type Ran, runProgram } from "./run_program.ts";
+
+const FAMILY = familyOf("Qwen 3");
+
+/** What the model says when the program has given it the note. */
+const ANSWER = "The note says that all is well.";
+
+const source = await llamaSource();
+/** Prompts have a token for each byte, and those of Claude Code have the most. */
+const CONTEXT = 200_000;
+
+for (const program of PROGRAMS) {
+  const { version } = PACKAGES[program.name];
+  const why = "why" in source ? source.why : isThere(commandOf(PACKAGES[program.name]))
+    ? undefined
+    : `not installed: deno run -P=tools tests/conformance/programs/install.ts ${program.name}`;
+  Deno.test({
+    name: `${program.name} ${version} calls a tool and ends${why ? ` (skipped: ${why})` : ""}`,
+    ignore: why !== undefined,
+    async fn() {
+      assert.ok("folder" in source);
+      const folder = await Deno.makeTempDir({ prefix: "llorch-program-" });
+      try {
+        const models = join(folder, "models");
+        await Deno.mkdir(models);
+        await writeModel(join(models, `${modelOf(program)}.gguf`), program, join(folder, "work"));
+        const options = { models, model: modelOf(program), context: CONTEXT, slots: 1 };
+        await withStack(options, async ({ url }) => {
+          const ran = await runProgram(program, folder, url);
+          try {
+            await check(ran, join(folder, "work"));
+          } catch (error) {
+            console.error(transcript(ran));
+            throw error;
+          }
+        });
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+/** A model that calls the program's tool, and answers when it has seen the note. */
+async function writeModel(path: string, program: Program, work: string): Promise<void> {
+  const [before, after] = FAMILY.thought!;
+  const call = FAMILY.calls!([program.call(work)]);
+  const scripts = ["Copying a note", `${before}I copy it.${after}${call}`, ANSWER];
+  assert.ok("folder" in source);
+  await writeFamily(path, FAMILY, source.folder, scripts, { context: CONTEXT });
+}
+
+/** What a program and the model said, for a test that fails. */
+function transcript({ exchanges, code, stdout, stderr }: Ran): string {
+  const lines = exchanges.map(({ method, path, body, status, reply }) =>
+    `${method} ${path} ${body.length} bytes -> ${status}${status === 200 ? "" : ` ${reply()}`}`
+  );
+  return [...lines, `exit code ${code}`, "--- stdout", stdout, "--- stderr", stderr].join("\n");
+}
+
+async function check(ran: Ran, work: string): Promise<void> {
+  const refused = ran.exchanges.filter(({ status }) => status !== 200);
+  assert.deepEqual(refused.map(({ method, path, status }) => [method, path, status]), []);
+  assert.equal(ran.code, 0);
+  assert.ok(ran.stdout.includes(ANSWER));
+  assert.equal(await Deno.readTextFile(join(work, "copy.txt")), NOTE);
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
