@@ -34,6 +34,7 @@ for (const program of PROGRAMS) {
         const options = { models, model: modelOf(program), context: CONTEXT, slots: 1 };
         await withStack(options, async ({ url }) => {
           const ran = await runProgram(program, folder, url);
+          await keep(program.name, ran);
           try {
             await check(ran, join(folder, "work"));
           } catch (error) {
@@ -63,6 +64,16 @@ function transcript({ exchanges, code, stdout, stderr }: Ran): string {
     `${method} ${path} ${body.length} bytes -> ${status}${status === 200 ? "" : ` ${reply()}`}`
   );
   return [...lines, `exit code ${code}`, "--- stdout", stdout, "--- stderr", stderr].join("\n");
+}
+
+/** Writes what was said into the folder `LLORCH_TRANSCRIPTS`, if there is one. */
+async function keep(name: string, ran: Ran): Promise<void> {
+  const folder = Deno.env.get("LLORCH_TRANSCRIPTS");
+  if (!folder) return;
+  const said = ran.exchanges.map((each) => ({ ...each, reply: each.reply() }));
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(join(folder, `${name}.txt`), transcript(ran));
+  await Deno.writeTextFile(join(folder, `${name}.json`), JSON.stringify(said, null, 1));
 }
 
 async function check(ran: Ran, work: string): Promise<void> {
