@@ -4,17 +4,12 @@ import { llamaSource } from "../../support/llama_source.ts";
 import { ROOT, withStack } from "../../support/stack.ts";
 import { familyOf, writeFamily } from "../models/family_file.ts";
 import { commandOf, PACKAGES } from "./packages.ts";
-import { modelOf, type Program, PROGRAMS } from "./programs.ts";
-import { NOTE, type Ran, runProgram } from "./run_program.ts";
+import { ANSWER, CONTEXT, modelOf, NOTE, type Program, PROGRAMS } from "./programs.ts";
+import { type Ran, runProgram } from "./run_program.ts";
 
 const FAMILY = familyOf("Qwen 3");
 
-/** What the model says when the program has given it the note. */
-const ANSWER = "The note says that all is well.";
-
 const source = await llamaSource();
-/** Prompts have a token for each byte, and those of Claude Code have the most. */
-const CONTEXT = 200_000;
 
 for (const program of PROGRAMS) {
   const { version } = PACKAGES[program.name];
@@ -30,8 +25,9 @@ for (const program of PROGRAMS) {
       try {
         const models = join(folder, "models");
         await Deno.mkdir(models);
-        await writeModel(join(models, `${modelOf(program)}.gguf`), program, join(folder, "work"));
-        const options = { models, model: modelOf(program), context: CONTEXT, slots: 1 };
+        const model = modelOf(program.name);
+        await writeModel(join(models, `${model}.gguf`), program);
+        const options = { models, model, context: CONTEXT, slots: 1 };
         await withStack(options, async ({ url }) => {
           const ran = await runProgram(program, folder, url);
           await keep(program.name, ran);
@@ -50,10 +46,10 @@ for (const program of PROGRAMS) {
 }
 
 /** A model that calls the program's tool, and answers when it has seen the note. */
-async function writeModel(path: string, program: Program, work: string): Promise<void> {
+async function writeModel(path: string, { says }: Program): Promise<void> {
   const [before, after] = FAMILY.thought!;
-  const call = FAMILY.calls!([program.call(work)]);
-  const scripts = ["Copying a note", `${before}I copy it.${after}${call}`, ANSWER];
+  const first = typeof says === "string" ? says : FAMILY.calls!([says]);
+  const scripts = ["Copying a note", `${before}I copy it.${after}${first}`, ANSWER];
   assert.ok("folder" in source);
   await writeFamily(path, FAMILY, source.folder, scripts, { context: CONTEXT });
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Exchange, RecordingProxy } from "../../support/recording_proxy.ts";
 import { commandOf, PACKAGES } from "./packages.ts";
-import type { Program } from "./programs.ts";
+import { NOTE, type Program } from "./programs.ts";
 
 /** How long a program may take, in milliseconds. */
 const DEADLINE_MS = 240_000;
@@ -37,7 +37,7 @@ export async function runProgram(program: Program, folder: string, url: string):
       await Deno.writeTextFile(file, text);
     }
     const process = new Deno.Command(commandOf(PACKAGES[program.name]), {
-      args: program.args(setting),
+      args: [...program.args(setting)],
       cwd: setting.work,
       clearEnv: true,
       env: {
@@ -70,9 +70,6 @@ export async function runProgram(program: Program, folder: string, url: string):
     await proxy.close();
   }
 }
-
-/** Content of `note.txt` in a program's folder; its word chooses what the model says next. */
-export const NOTE = "The note ③ says: all is well\n";
 
 function killGroup(pid: number): void {
   try {
