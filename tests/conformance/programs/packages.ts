@@ -30,6 +30,9 @@ export const PACKAGES = {
   },
   qwen: { registry: "npm", name: "@qwen-code/qwen-code", version: "0.24.4", command: "qwen" },
   cn: { registry: "npm", name: "@continuedev/cli", version: "1.5.47", command: "cn" },
+  cline: { registry: "npm", name: "cline", version: "3.0.65", command: "cline" },
+  copilot: { registry: "npm", name: "@github/copilot", version: "1.0.102", command: "copilot" },
+  kilo: { registry: "npm", name: "@kilocode/cli", version: "7.8.1", command: "kilo" },
   llm: {
     registry: "PyPI",
     name: "llm",
@@ -37,13 +40,20 @@ export const PACKAGES = {
     plugins: ["llm-ollama==0.19.1", "llm-anthropic==0.30"],
     command: "llm",
   },
-  sgpt: { registry: "PyPI", name: "shell-gpt", version: "1.5.1", command: "sgpt" },
+  sgpt: {
+    registry: "PyPI",
+    name: "shell-gpt",
+    version: "1.5.1",
+    // It imports it, and does not list it.
+    plugins: ["click==8.3.1"],
+    command: "sgpt",
+  },
   aider: { registry: "PyPI", name: "aider-chat", version: "0.86.2", command: "aider" },
   gptme: { registry: "PyPI", name: "gptme", version: "0.35.1", command: "gptme" },
 } as const satisfies Record<string, Package>;
 
-/** Name of a program. */
-export type ProgramName = keyof typeof PACKAGES;
+/** Name of a package's command. */
+export type Command = keyof typeof PACKAGES;
 
 /** The folder that a package is installed into: in the user's folder for what can be fetched again. */
 export function folderOf({ name, version }: Package): string {

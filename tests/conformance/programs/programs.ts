@@ -1,4 +1,4 @@
-import type { ProgramName } from "./packages.ts";
+import type { Command } from "./packages.ts";
 
 /** Where a program runs. */
 export interface Setting {
@@ -18,12 +18,16 @@ export interface ToolCall {
 
 /** How a program is run without a person, with one tool that it calls. */
 export interface Program {
-  readonly name: ProgramName;
+  readonly command: Command;
+  /** What it speaks, where a program speaks several dialects. */
+  readonly dialect?: string;
   /**
    * What the model says first: a call of one of the program's tools, or a text that the program acts
    * on. The next answer ends the task.
    */
   readonly says: ToolCall | string;
+  /** What it shows in the end, if that is not the model's answer. */
+  readonly shows?: string;
   /** Files in its home, by their paths. */
   readonly files?: (setting: Setting) => Readonly<Record<string, string>>;
   readonly args: (setting: Setting) => readonly string[];
@@ -31,7 +35,7 @@ export interface Program {
 }
 
 /** What every program is asked; its word chooses what the model says first. */
-const TASK = "Copy note.txt and say what it says ②";
+const TASK = "Copy the note and say what it says ②";
 
 /** Content of `note.txt`; its word chooses what the model says next. */
 export const NOTE = "The note ③ says: all is well\n";
@@ -45,18 +49,87 @@ const COPY = "tee copy.txt < note.txt";
 /** Tokens of the model's context. A prompt has a token for each byte; those of Claude Code have most. */
 export const CONTEXT = 200_000;
 
-/** Name of the model that a program asks. */
-export const modelOf = (name: ProgramName): string => `script-${name}`;
+/** Name of the model that all programs ask. */
+export const MODEL = "script";
+
+/** The name of a program, with its dialect if it speaks several. */
+export const nameOf = ({ command, dialect }: Program): string =>
+  dialect ? `${command}-${dialect}` : command;
 
 const json = (value: unknown) => JSON.stringify(value, null, 2);
+
+/** pi, which speaks three dialects. */
+const pi = (dialect: string, api: string, base: string): Program => ({
+  command: "pi",
+  dialect,
+  says: { name: "bash", args: { command: COPY } },
+  files: ({ url }) => ({
+    ".pi/agent/models.json": json({
+      providers: {
+        llorch: {
+          ...{ baseUrl: url + base, api, apiKey: "none" },
+          models: [{ id: MODEL, contextWindow: CONTEXT, maxTokens: 4096, reasoning: true }],
+        },
+      },
+    }),
+  }),
+  args: () => ["--provider", "llorch", "--model", MODEL, "-p", TASK],
+  env: () => ({ PI_OFFLINE: "1", PI_SKIP_VERSION_CHECK: "1" }),
+});
+
+/** opencode, with a provider of the AI SDK. */
+const opencode = (dialect: string, npm: string): Program => ({
+  command: "opencode",
+  dialect,
+  says: { name: "bash", args: { command: COPY } },
+  files: ({ url }) => ({
+    ".config/opencode/opencode.json": json({
+      ...{ model: `llorch/${MODEL}`, autoupdate: false, share: "disabled" },
+      provider: {
+        llorch: {
+          ...{ npm, name: "llorch", options: { baseURL: `${url}/v1`, apiKey: "none" } },
+          models: { [MODEL]: { limit: { context: CONTEXT, output: 4096 } } },
+        },
+      },
+    }),
+  }),
+  args: () => ["run", TASK],
+  env: () => ({
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_AUTOUPDATE: "1",
+    OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+  }),
+});
+
+/** `llm` with a function of our own. */
+const llm = (
+  dialect: string,
+  model: string,
+  own: Pick<Program, "files" | "env">,
+): Program => ({
+  command: "llm",
+  dialect,
+  says: { name: "copy_note", args: {} },
+  files: (setting) => ({
+    ...own.files?.(setting),
+    "tools.py": `def copy_note() -> str:
+    "Copies the note"
+    text = open("${setting.work}/note.txt").read()
+    open("${setting.work}/copy.txt", "w").write(text)
+    return text
+`,
+  }),
+  args: ({ home }) => ["-m", model, "--key=none", "--functions", `${home}/tools.py`, TASK],
+  env: (setting) => ({ LLM_USER_PATH: `${setting.home}/llm`, ...own.env?.(setting) }),
+});
 
 /** Every program that is run. */
 export const PROGRAMS: readonly Program[] = [
   {
-    name: "codex",
+    command: "codex",
     says: { name: "exec_command", args: { cmd: COPY } },
     files: ({ url }) => ({
-      ".codex/config.toml": `model = "${modelOf("codex")}"
+      ".codex/config.toml": `model = "${MODEL}"
 model_provider = "llorch"
 [model_providers.llorch]
 name = "llorch"
@@ -72,62 +145,25 @@ wire_api = "responses"
     ],
   },
   {
-    name: "claude",
+    command: "claude",
     says: { name: "Bash", args: { command: COPY, description: "Copies the note" } },
     args: () => ["-p", TASK, "--allowedTools", "Bash"],
     env: ({ url }) => ({
       ANTHROPIC_BASE_URL: url,
       ANTHROPIC_API_KEY: "none",
-      ANTHROPIC_MODEL: modelOf("claude"),
-      ANTHROPIC_DEFAULT_HAIKU_MODEL: modelOf("claude"),
+      ANTHROPIC_MODEL: MODEL,
+      ANTHROPIC_DEFAULT_HAIKU_MODEL: MODEL,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     }),
   },
+  opencode("chat", "@ai-sdk/openai-compatible"),
+  opencode("messages", "@ai-sdk/anthropic"),
+  opencode("responses", "@ai-sdk/openai"),
+  pi("chat", "openai-completions", "/v1"),
+  pi("messages", "anthropic-messages", ""),
+  pi("responses", "openai-responses", "/v1"),
   {
-    name: "opencode",
-    says: { name: "bash", args: { command: COPY, description: "Copies the note" } },
-    files: ({ url }) => ({
-      ".config/opencode/opencode.json": json({
-        model: `llorch/${modelOf("opencode")}`,
-        autoupdate: false,
-        share: "disabled",
-        provider: {
-          llorch: {
-            npm: "@ai-sdk/openai-compatible",
-            name: "llorch",
-            options: { baseURL: `${url}/v1` },
-            models: { [modelOf("opencode")]: { limit: { context: CONTEXT, output: 4096 } } },
-          },
-        },
-      }),
-    }),
-    args: () => ["run", TASK],
-    env: () => ({
-      OPENCODE_DISABLE_MODELS_FETCH: "1",
-      OPENCODE_DISABLE_AUTOUPDATE: "1",
-      OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
-    }),
-  },
-  {
-    name: "pi",
-    says: { name: "bash", args: { command: COPY } },
-    files: ({ url }) => ({
-      ".pi/agent/models.json": json({
-        providers: {
-          llorch: {
-            baseUrl: `${url}/v1`,
-            api: "openai-completions",
-            apiKey: "none",
-            models: [{ id: modelOf("pi"), contextWindow: CONTEXT, maxTokens: 4096 }],
-          },
-        },
-      }),
-    }),
-    args: () => ["--provider", "llorch", "--model", modelOf("pi"), "-p", TASK],
-    env: () => ({ PI_OFFLINE: "1", PI_SKIP_VERSION_CHECK: "1" }),
-  },
-  {
-    name: "qwen",
+    command: "qwen",
     says: { name: "run_shell_command", args: { command: COPY, description: "Copies the note" } },
     files: () => ({
       ".qwen/settings.json": json({
@@ -140,11 +176,11 @@ wire_api = "responses"
     env: ({ url }) => ({
       OPENAI_BASE_URL: `${url}/v1`,
       OPENAI_API_KEY: "none",
-      OPENAI_MODEL: modelOf("qwen"),
+      OPENAI_MODEL: MODEL,
     }),
   },
   {
-    name: "cn",
+    command: "cn",
     says: { name: "Bash", args: { command: COPY } },
     files: ({ url }) => ({
       ".continue/config.yaml": `name: llorch
@@ -153,7 +189,7 @@ schema: v1
 models:
   - name: llorch
     provider: openai
-    model: ${modelOf("cn")}
+    model: ${MODEL}
     apiBase: ${url}/v1
     apiKey: none
     roles: [chat]
@@ -166,30 +202,22 @@ models:
     ],
     env: () => ({ CONTINUE_CLI_ENABLE_TELEMETRY: "0", CONTINUE_TELEMETRY_ENABLED: "0" }),
   },
-  {
-    name: "llm",
-    says: { name: "copy_note", args: {} },
-    files: ({ url, work }) => ({
+  llm("chat", "llorch", {
+    files: ({ url }) => ({
       "llm/extra-openai-models.yaml": `- model_id: llorch
-  model_name: ${modelOf("llm")}
+  model_name: ${MODEL}
   api_base: ${url}/v1
   supports_tools: true
 `,
-      "tools.py": `def copy_note() -> str:
-    "Copies the note"
-    text = open("${work}/note.txt").read()
-    open("${work}/copy.txt", "w").write(text)
-    return text
-`,
     }),
-    args: ({ home }) => ["-m", "llorch", "--key=none", "--functions", `${home}/tools.py`, TASK],
-    env: ({ home }) => ({ LLM_USER_PATH: `${home}/llm` }),
-  },
+  }),
+  llm("ollama", MODEL, { env: ({ url }) => ({ OLLAMA_HOST: url }) }),
   {
-    name: "aider",
+    command: "aider",
+    shows: "Applied edit to copy.txt",
     says: `copy.txt\n\`\`\`\n${NOTE}\`\`\`\n`,
     args: () => [
-      ...["--model", `openai/${modelOf("aider")}`, "--edit-format", "whole", "--no-stream"],
+      ...["--model", `openai/${MODEL}`, "--edit-format", "whole", "--no-stream"],
       ...["--yes-always", "--no-git", "--no-check-update", "--no-show-model-warnings"],
       ...["--analytics-disable", "--no-show-release-notes", "--message", TASK, "copy.txt"],
     ],
@@ -198,5 +226,38 @@ models:
       OPENAI_API_KEY: "none",
       LITELLM_LOCAL_MODEL_COST_MAP: "True",
     }),
+  },
+  {
+    command: "sgpt",
+    says: { name: "copy_note", args: { place: "copy.txt" } },
+    files: ({ work }) => ({
+      ".config/shell_gpt/functions/copy_note.py": `import shutil
+from pydantic import BaseModel
+
+class Function(BaseModel):
+    place: str
+
+    @classmethod
+    def execute(cls, place):
+        shutil.copyfile("${work}/note.txt", "${work}/" + place)
+        return open("${work}/note.txt").read()
+
+    @classmethod
+    def openai_schema(cls):
+        function = {"name": "copy_note", "description": "Copies the note"}
+        return {"type": "function", "function": {**function, "parameters": cls.model_json_schema()}}
+`,
+    }),
+    args: () => ["--model", MODEL, "--no-md", "--no-cache", TASK],
+    env: ({ url }) => ({ API_BASE_URL: `${url}/v1`, OPENAI_API_KEY: "none" }),
+  },
+  {
+    command: "gptme",
+    says: { name: "shell", args: { command: COPY } },
+    args: () => [
+      ...["--non-interactive", "--no-confirm", "--tool-format", "tool", "--tools", "shell"],
+      ...["--model", `local/${MODEL}`, TASK],
+    ],
+    env: ({ url }) => ({ OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: "none" }),
   },
 ];

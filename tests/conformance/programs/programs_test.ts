@@ -4,7 +4,7 @@ import { llamaSource } from "../../support/llama_source.ts";
 import { ROOT, withStack } from "../../support/stack.ts";
 import { familyOf, writeFamily } from "../models/family_file.ts";
 import { commandOf, PACKAGES } from "./packages.ts";
-import { ANSWER, CONTEXT, modelOf, NOTE, type Program, PROGRAMS } from "./programs.ts";
+import { ANSWER, CONTEXT, MODEL, nameOf, NOTE, type Program, PROGRAMS } from "./programs.ts";
 import { type Ran, runProgram } from "./run_program.ts";
 
 const FAMILY = familyOf("Qwen 3");
@@ -12,12 +12,15 @@ const FAMILY = familyOf("Qwen 3");
 const source = await llamaSource();
 
 for (const program of PROGRAMS) {
-  const { version } = PACKAGES[program.name];
-  const why = "why" in source ? source.why : isThere(commandOf(PACKAGES[program.name]))
+  const { version } = PACKAGES[program.command];
+  const name = nameOf(program);
+  const why = "why" in source
+    ? source.why
+    : isThere(commandOf(PACKAGES[program.command]))
     ? undefined
-    : `not installed: deno run -P=tools tests/conformance/programs/install.ts ${program.name}`;
+    : `not installed: deno run -P=tools tests/conformance/programs/install.ts ${program.command}`;
   Deno.test({
-    name: `${program.name} ${version} calls a tool and ends${why ? ` (skipped: ${why})` : ""}`,
+    name: `${name} ${version} calls a tool and ends${why ? ` (skipped: ${why})` : ""}`,
     ignore: why !== undefined,
     async fn() {
       assert.ok("folder" in source);
@@ -25,14 +28,13 @@ for (const program of PROGRAMS) {
       try {
         const models = join(folder, "models");
         await Deno.mkdir(models);
-        const model = modelOf(program.name);
-        await writeModel(join(models, `${model}.gguf`), program);
-        const options = { models, model, context: CONTEXT, slots: 1 };
+        await writeModel(join(models, `${MODEL}.gguf`), program);
+        const options = { models, model: MODEL, context: CONTEXT, slots: 1 };
         await withStack(options, async ({ url }) => {
           const ran = await runProgram(program, folder, url);
-          await keep(program.name, ran);
+          await keep(name, ran);
           try {
-            await check(ran, join(folder, "work"));
+            await check(program, ran, join(folder, "work"));
           } catch (error) {
             console.error(transcript(ran));
             throw error;
@@ -72,11 +74,11 @@ async function keep(name: string, ran: Ran): Promise<void> {
   await Deno.writeTextFile(join(folder, `${name}.json`), JSON.stringify(said, null, 1));
 }
 
-async function check(ran: Ran, work: string): Promise<void> {
+async function check({ shows = ANSWER }: Program, ran: Ran, work: string): Promise<void> {
   const refused = ran.exchanges.filter(({ status }) => status !== 200);
   assert.deepEqual(refused.map(({ method, path, status }) => [method, path, status]), []);
   assert.equal(ran.code, 0);
-  assert.ok(ran.stdout.includes(ANSWER));
+  assert.ok(ran.stdout.includes(shows));
   assert.equal(await Deno.readTextFile(join(work, "copy.txt")), NOTE);
 }
 

@@ -4,7 +4,7 @@ import { commandOf, PACKAGES } from "./packages.ts";
 import { NOTE, type Program } from "./programs.ts";
 
 /** How long a program may take, in milliseconds. */
-const DEADLINE_MS = 240_000;
+const DEADLINE_MS = 180_000;
 
 /** How a program ran. */
 export interface Ran {
@@ -20,7 +20,7 @@ const NOWHERE = "http://127.0.0.1:9";
 
 /**
  * Runs a program in a folder of its own, which is its home, too, with nothing of our environment; it is
- * ended with all its children after four minutes.
+ * ended with all its children after three minutes.
  *
  * @param url Address of orchestratord.
  */
@@ -36,7 +36,7 @@ export async function runProgram(program: Program, folder: string, url: string):
       await Deno.mkdir(join(file, ".."), { recursive: true });
       await Deno.writeTextFile(file, text);
     }
-    const process = new Deno.Command(commandOf(PACKAGES[program.name]), {
+    const process = new Deno.Command(commandOf(PACKAGES[program.command]), {
       args: [...program.args(setting)],
       cwd: setting.work,
       clearEnv: true,
