@@ -32,7 +32,6 @@ export const PACKAGES = {
   cn: { registry: "npm", name: "@continuedev/cli", version: "1.5.47", command: "cn" },
   cline: { registry: "npm", name: "cline", version: "3.0.65", command: "cline" },
   copilot: { registry: "npm", name: "@github/copilot", version: "1.0.102", command: "copilot" },
-  kilo: { registry: "npm", name: "@kilocode/cli", version: "7.8.1", command: "kilo" },
   llm: {
     registry: "PyPI",
     name: "llm",

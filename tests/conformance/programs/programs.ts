@@ -101,6 +101,27 @@ const opencode = (dialect: string, npm: string): Program => ({
   }),
 });
 
+/** GitHub's Copilot with a provider of one's own. */
+const copilot = (
+  dialect: string,
+  env: Readonly<Record<string, string>>,
+  base: string,
+): Program => ({
+  command: "copilot",
+  dialect,
+  says: { name: "bash", args: { command: COPY, description: "Copies the note" } },
+  args: () => ["--allow-all-tools", "-p", TASK],
+  env: ({ url }) => ({
+    COPILOT_OFFLINE: "true",
+    COPILOT_PROVIDER_BASE_URL: url + base,
+    COPILOT_PROVIDER_API_KEY: "none",
+    COPILOT_MODEL: MODEL,
+    COPILOT_PROVIDER_MAX_PROMPT_TOKENS: String(CONTEXT - 4096),
+    COPILOT_PROVIDER_MAX_OUTPUT_TOKENS: "4096",
+    ...env,
+  }),
+});
+
 /** `llm` with a function of our own. */
 const llm = (
   dialect: string,
@@ -212,6 +233,19 @@ models:
     }),
   }),
   llm("ollama", MODEL, { env: ({ url }) => ({ OLLAMA_HOST: url }) }),
+  copilot("chat", {}, "/v1"),
+  copilot("messages", { COPILOT_PROVIDER_TYPE: "anthropic" }, ""),
+  copilot("responses", { COPILOT_PROVIDER_WIRE_API: "responses" }, "/v1"),
+  {
+    command: "cline",
+    says: { name: "run_commands", args: { command: COPY } },
+    files: ({ url }) => ({
+      ".cline/data/settings/providers.json": json({
+        providers: { "openai-compatible": { baseUrl: `${url}/v1`, apiKey: "none", model: MODEL } },
+      }),
+    }),
+    args: () => ["-P", "openai-compatible", "-k", "none", "-m", MODEL, "--json", TASK],
+  },
   {
     command: "aider",
     shows: "Applied edit to copy.txt",
