@@ -13,7 +13,7 @@ export interface Setting {
 /** A call that a model makes. */
 export interface ToolCall {
   readonly name: string;
-  readonly args: Readonly<Record<string, string>>;
+  readonly args: Readonly<Record<string, unknown>>;
 }
 
 /** How a program is run without a person, with one tool that it calls. */
@@ -232,19 +232,29 @@ models:
 `,
     }),
   }),
-  llm("ollama", MODEL, { env: ({ url }) => ({ OLLAMA_HOST: url }) }),
+  llm("ollama", `ollama/${MODEL}`, { env: ({ url }) => ({ OLLAMA_HOST: url }) }),
   copilot("chat", {}, "/v1"),
   copilot("messages", { COPILOT_PROVIDER_TYPE: "anthropic" }, ""),
   copilot("responses", { COPILOT_PROVIDER_WIRE_API: "responses" }, "/v1"),
   {
     command: "cline",
-    says: { name: "run_commands", args: { command: COPY } },
+    says: { name: "run_commands", args: { commands: [COPY] } },
     files: ({ url }) => ({
       ".cline/data/settings/providers.json": json({
-        providers: { "openai-compatible": { baseUrl: `${url}/v1`, apiKey: "none", model: MODEL } },
+        ...{ version: 1, lastUsedProvider: "openai-compatible", modes: {} },
+        providers: {
+          "openai-compatible": {
+            settings: {
+              ...{ provider: "openai-compatible", apiKey: "none", model: MODEL },
+              baseUrl: `${url}/v1`,
+            },
+            updatedAt: "2026-01-01T00:00:00.000Z",
+            tokenSource: "manual",
+          },
+        },
       }),
     }),
-    args: () => ["-P", "openai-compatible", "-k", "none", "-m", MODEL, "--json", TASK],
+    args: () => ["-P", "openai-compatible", "-m", MODEL, TASK],
   },
   {
     command: "aider",

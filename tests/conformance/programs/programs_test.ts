@@ -4,7 +4,16 @@ import { llamaSource } from "../../support/llama_source.ts";
 import { ROOT, withStack } from "../../support/stack.ts";
 import { familyOf, writeFamily } from "../models/family_file.ts";
 import { commandOf, PACKAGES } from "./packages.ts";
-import { ANSWER, CONTEXT, MODEL, nameOf, NOTE, type Program, PROGRAMS } from "./programs.ts";
+import {
+  ANSWER,
+  CONTEXT,
+  MODEL,
+  nameOf,
+  NOTE,
+  type Program,
+  PROGRAMS,
+  type ToolCall,
+} from "./programs.ts";
 import { type Ran, runProgram } from "./run_program.ts";
 
 const FAMILY = familyOf("Qwen 3");
@@ -50,10 +59,15 @@ for (const program of PROGRAMS) {
 /** A model that calls the program's tool, and answers when it has seen the note. */
 async function writeModel(path: string, { says }: Program): Promise<void> {
   const [before, after] = FAMILY.thought!;
-  const first = typeof says === "string" ? says : FAMILY.calls!([says]);
+  const first = typeof says === "string" ? says : callText(says);
   const scripts = ["Copying a note", `${before}I copy it.${after}${first}`, ANSWER];
   assert.ok("folder" in source);
   await writeFamily(path, FAMILY, source.folder, scripts, { context: CONTEXT });
+}
+
+/** A call as Qwen 3 writes it. */
+function callText({ name, args }: ToolCall): string {
+  return `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
 }
 
 /** What a program and the model said, for a test that fails. */
