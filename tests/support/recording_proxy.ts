@@ -3,7 +3,7 @@ export interface Exchange {
   readonly method: string;
   /** Path with query. */
   readonly path: string;
-  /** In the order they came; names in lower case. */
+  /** Sorted by name, in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
   readonly status: number;

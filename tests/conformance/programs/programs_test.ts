@@ -14,6 +14,7 @@ import {
   PROGRAMS,
   type ToolCall,
 } from "./programs.ts";
+import { type Recording, recordingOf, recordingPath, shapeOf } from "./recording.ts";
 import { type Ran, runProgram } from "./run_program.ts";
 
 const FAMILY = familyOf("Qwen 3");
@@ -44,6 +45,7 @@ for (const program of PROGRAMS) {
           await keep(name, ran);
           try {
             await check(program, ran, join(folder, "work"));
+            await compare(recordingOf(name, version, ran.exchanges));
           } catch (error) {
             console.error(transcript(ran));
             throw error;
@@ -94,6 +96,22 @@ async function check({ shows = ANSWER }: Program, ran: Ran, work: string): Promi
   assert.equal(ran.code, 0);
   assert.ok(ran.stdout.includes(shows));
   assert.equal(await Deno.readTextFile(join(work, "copy.txt")), NOTE);
+}
+
+/** Compares what was sent with the program's recording; `LLORCH_UPDATE_GOLDEN=1` writes it. */
+async function compare(recording: Recording): Promise<void> {
+  const path = recordingPath(recording.program);
+  if (Deno.env.get("LLORCH_UPDATE_GOLDEN") === "1") {
+    await Deno.writeTextFile(path, JSON.stringify(recording, null, 2) + "\n");
+  }
+  const kept: Recording = JSON.parse(await Deno.readTextFile(path));
+  assert.equal(recording.version, kept.version);
+  assert.deepEqual(shapesOf(recording), shapesOf(kept));
+}
+
+/** In any order: a program may send some of its requests side by side. */
+function shapesOf({ requests }: Recording): string[] {
+  return requests.map((each) => JSON.stringify(shapeOf(each), null, 1)).sort();
 }
 
 function isThere(path: string): boolean {
