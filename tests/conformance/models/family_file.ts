@@ -7,13 +7,14 @@ import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
  *
  * @param source Folder of llama.cpp's source.
  * @param scripts What it says; default: {@linkcode scriptsOf} the family.
+ * @param more Other properties of the model.
  */
 export async function writeFamily(
   path: string,
   family: Family,
   source: string,
   scripts: readonly (string | readonly string[])[] = SCRIPTS.map((name) => scriptsOf(family)[name]),
-  more: Pick<ScriptModelOptions, "context"> = {},
+  more: Pick<ScriptModelOptions, "context" | "runsOf"> = {},
 ): Promise<void> {
   const file = join(source, "models/templates", `${family.template}.jinja`);
   const template = await Deno.readTextFile(file);

@@ -143,8 +143,8 @@ function shapeOfValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shapeOfValue(each)]));
 }
 
-/** Characters of a word of {@linkcode filler}, with the space behind it. */
-export const FILLER_WORD = 65;
+/** What fillers consist of, in words of 64: a model with tokens for its runs has few for a long text. */
+export const FILLER = "x";
 
 /** A body as it is sent: fillers have their length again. */
 export function filled(value: unknown): unknown {
@@ -165,6 +165,6 @@ export function filled(value: unknown): unknown {
 
 /** A text of a length that says nothing. */
 function filler(length: number): string {
-  const word = `${"x".repeat(FILLER_WORD - 1)} `;
+  const word = `${FILLER.repeat(64)} `;
   return word.repeat(Math.ceil(length / word.length)).slice(0, length);
 }
