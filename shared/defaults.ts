@@ -13,6 +13,8 @@ export const LOOPBACK = "127.0.0.1";
 /** Names of HTTP headers. */
 export const HEADERS = {
   correlationId: "X-Correlation-Id",
+  /** The same, under the name by which OpenAI's clients send and look for it. */
+  requestId: "X-Request-Id",
   idempotencyKey: "Idempotency-Key",
   lastEventId: "Last-Event-ID",
   /** Sent by the console, to prove that a request comes from our own page. */

@@ -16,9 +16,9 @@ const INTRODUCTION = `# Configuration
 Every setting of every daemon, from the schemas that check them. A flag goes before a variable, which
 goes before the file; a key that is not on this page is an error with file and line. A key with dots
 stands in a table: \`queue.capacity\` is \`capacity\` below \`[queue]\`, \`--queue-capacity\` and
-\`LLORCH_QUEUE_CAPACITY\`. Tables that you name yourself, \`[engines.NAME]\` of pool-managerd, stand in the
-file alone, and the example explains their keys. Lists are given to a flag with commas. Times are whole milliseconds. A daemon's
-\`--check-config\` checks its file and exits; \`orchestratord\` reads it again at SIGHUP.
+\`LLORCH_QUEUE_CAPACITY\`. Tables that you name yourself, \`[names.NAME]\` of orchestratord and
+\`[engines.NAME]\` of pool-managerd, stand in the file alone, and the example explains their keys. Lists
+are given to a flag with commas. Times are whole milliseconds. A daemon's \`--check-config\` checks its file and exits; \`orchestratord\` reads it again at SIGHUP.
 `;
 
 /** The page in Markdown, not yet formatted. */

@@ -9,6 +9,7 @@ const LABELS: ReadonlySet<string> = new Set([
   "device",
   "kind",
   "method",
+  "name",
   "outcome",
   "priority",
   "reason",

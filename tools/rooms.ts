@@ -33,11 +33,11 @@ const orchestratord: Rooms = {
   ],
   "api": ["access", "jobs", "scheduler", "service.ts", "store"],
   "api/dialect": ["api", "jobs", "open_streams.ts", "service.ts"],
-  "api/anthropic": ["api/dialect", "jobs", "service.ts"],
+  "api/anthropic": ["api", "api/dialect", "jobs", "service.ts"],
   "api/llamacpp": ["api/dialect", "jobs", "service.ts"],
   "api/ollama": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
-  "api/openai": ["api", "api/dialect", "jobs", "service.ts"],
-  "api/responses": ["api/dialect", "api/openai", "jobs", "service.ts"],
+  "api/openai": ["api", "api/dialect", "jobs", "scheduler", "service.ts"],
+  "api/responses": ["api", "api/dialect", "api/openai", "jobs", "service.ts", "store"],
   "daemon.ts": [
     "access",
     "api",
@@ -68,6 +68,7 @@ const poolManagerd: Rooms = {
   "instruments.ts": [],
   "system_files.ts": [],
   "config.ts": ["address.ts", "engines.ts"],
+  "check_files.ts": ["config.ts"],
   "devices": ["system_files.ts"],
   "link": ["config.ts", "instruments.ts"],
   "models": ["config.ts", "engines.ts"],
@@ -98,7 +99,7 @@ const poolManagerd: Rooms = {
     "store",
     "supervisor",
   ],
-  "main.ts": ["config.ts", "pool_manager.ts", "supervisor"],
+  "main.ts": ["check_files.ts", "config.ts", "pool_manager.ts", "supervisor"],
 };
 
 const worker: Rooms = {

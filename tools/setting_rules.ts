@@ -53,7 +53,7 @@ function tomlKeys(text: string): string[] {
       const header = /^\s*\[([^\]]+)\]/.exec(line)?.[1];
       if (header !== undefined) table = header;
       const name = /^\s*([a-z_0-9]+)\s*=/.exec(line)?.[1];
-      if (name === undefined || /[A-Z]|^(?:engines|worker\.models)\./.test(table)) return [];
+      if (name === undefined || /[A-Z]|^(?:engines|names|worker\.models)\./.test(table)) return [];
       return [table === "" ? name : `${table}.${name}`];
     });
   });

@@ -1,5 +1,5 @@
 import { fieldErrors } from "#shared/config/field_errors.ts";
-import { idempotencyKey } from "#shared/contracts/orchestrator_routes.ts";
+import { idempotencyKey } from "#shared/contracts/common.ts";
 import { taskRequest, type TaskRequestInput } from "#shared/contracts/request.ts";
 import { UsageError } from "#shared/lifecycle.ts";
 import type { SubmitOptions } from "./options.ts";

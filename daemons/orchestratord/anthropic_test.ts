@@ -97,6 +97,22 @@ Deno.test("errors of Anthropic's paths have its form, whatever is wrong", () =>
     }
   }));
 
+Deno.test("models are listed in Anthropic's shape for who sends its version", () =>
+  withHarness({}, async ({ url }) => {
+    const headers = { "anthropic-version": "2023-06-01" };
+    const get = async (path: string) => await (await fetch(url + path, { headers })).json();
+    const list = await get("/v1/models?limit=1000");
+    const model = list.data.find(({ id }: { id: string }) => id === "counter");
+    assert.deepEqual(model, {
+      type: "model",
+      id: "counter",
+      display_name: "counter",
+      created_at: "1970-01-01T00:00:00.000Z",
+    });
+    assert.deepEqual([list.has_more, list.first_id], [false, list.data[0].id]);
+    assert.deepEqual(await get("/v1/models/counter"), model);
+  }));
+
 Deno.test("tokens of a prompt are counted as its answer would count them, and cost nothing", () =>
   withHarness({}, async ({ url, pool }) => {
     const tools = [{ name: "f", input_schema: { type: "object" } }];

@@ -11,12 +11,22 @@ import {
   tokenFileKey,
 } from "#shared/config/common.ts";
 import type { ConfigSpec, FlagFacts } from "#shared/config/load.ts";
-import { type KeyLimits, modelName } from "#shared/contracts/mod.ts";
+import {
+  type KeyLimits,
+  MODEL_REF_LIMIT,
+  modelName,
+  type NameParameter,
+  nameParameters,
+} from "#shared/contracts/mod.ts";
 import { PORTS, SSE_KEEP_ALIVE_MS } from "#shared/defaults.ts";
 import { HostSet } from "./access/allowed_hosts.ts";
+import { APP_ORIGINS, isOriginEntry } from "./access/origins.ts";
+import { circles, type Names } from "./scheduler/names.ts";
 import type { Policy } from "./scheduler/state.ts";
 
 const HOUR = 3_600_000;
+
+const MIB = 1024 * 1024;
 
 const hostEntry = z.string().refine((entry) => {
   try {
@@ -26,7 +36,70 @@ const hostEntry = z.string().refine((entry) => {
   }
 }, "must be a host name, *.suffix, address or CIDR range");
 
+const originEntry = z.string().refine(
+  isOriginEntry,
+  "must be an origin as browsers send it, such as https://chat.example or http://localhost:3000, a scheme " +
+    'such as app:// (but not http:// or https://), "null", or "*" for every page',
+);
+
+const ownName = z.string().regex(
+  /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/,
+  "must be a whole host name in lower case, without a port, such as host.docker.internal",
+);
+
 const idleTtl = z.string().regex(/^.+=\d{1,12}$/, "must be NAME=MILLISECONDS");
+
+/** A model, or another name. Clients see it in replies, so that it is no path of a host. */
+const nameTarget = modelName.refine(
+  (name) => !name.startsWith("file:"),
+  "must not be the path of a file: use the model's short name, as GET /v1/models lists it",
+);
+
+/** `[names.NAME]`: a name that stands for a model. */
+const nameSection = z.strictObject({
+  target: nameTarget,
+  fallback: nameTarget.optional(),
+  parameters: nameParameters.default({}),
+  fixed: z.array(nameParameters.keyof()).default([]),
+  context: z.number().int().min(8).max(10_000_000).optional(),
+  show_target: z.boolean().default(false),
+}).superRefine(({ parameters, fixed }, context) => {
+  for (const [index, field] of fixed.entries()) {
+    if (parameters[field] !== undefined) continue;
+    const message = `names ${field}, which parameters does not set`;
+    context.addIssue({ code: "custom", path: ["fixed", index], message });
+  }
+});
+
+const NAME = /^(?!file:|hf:)[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}$/;
+
+/** Every configured name by itself. */
+const namesSection = z.record(z.string(), nameSection).superRefine((names, context) => {
+  for (const name of Object.keys(names)) {
+    if (NAME.test(name)) continue;
+    const message =
+      "cannot be a name: it needs 1 to 255 letters, digits and ._:/@+-, begins with " +
+      "a letter or digit, and not with hf: or file:, which always mean a model";
+    context.addIssue({ code: "custom", path: [name], message });
+  }
+  for (const { name, field, message } of circles(toNames(names))) {
+    context.addIssue({ code: "custom", path: [name, field], message });
+  }
+});
+
+/** Converts the section to what decisions are made by. */
+function toNames(section: Readonly<Record<string, z.output<typeof nameSection>>>): Names {
+  return new Map(
+    Object.entries(section).map(([name, { show_target, ...settings }]) => [name, {
+      target: settings.target,
+      fallback: settings.fallback,
+      parameters: settings.parameters,
+      fixed: settings.fixed as NameParameter[],
+      context: settings.context,
+      showTarget: show_target,
+    }]),
+  );
+}
 
 /** Every configuration key of orchestratord. Defaults are set only here. */
 export const configSchema = z.strictObject({
@@ -42,6 +115,18 @@ export const configSchema = z.strictObject({
   ),
   token_file: tokenFileKey,
   tls: tlsSection,
+  http: z.strictObject({
+    host_names: z.array(ownName).default([])
+      .describe(
+        "Names by which we may be called without a token, besides localhost and addresses",
+      ),
+  }).prefault({}),
+  cors: z.strictObject({
+    origins: z.array(originEntry).default([...APP_ORIGINS])
+      .describe(
+        "Pages that may call inference routes without a key of their own: origins or schemes",
+      ),
+  }).prefault({}),
   state_dir: z.string().min(1).optional()
     .describe(
       "Folder of the database; default: $STATE_DIRECTORY or ~/.local/state/llorch/orchestratord",
@@ -63,12 +148,24 @@ export const configSchema = z.strictObject({
     ),
     min_resident_ms: millis(10_000, "A loaded model is not evicted for another before this time"),
   }).prefault({}),
+  default_model: z.string().max(MODEL_REF_LIMIT).default("").describe(
+    "Model or name of requests of other vendors' APIs that name none; empty: the only model there is",
+  ),
+  names: namesSection.default({}),
   models: z.strictObject({
     preload: z.array(modelName).default([])
       .describe("Models to load as soon as a pool has them, and again after a crash"),
     idle_ttl_ms: count(0, "A worker without a job for this long is stopped; 0 keeps it", 0),
     idle_ttl_of: z.array(idleTtl).default([])
       .describe("The same for one model: NAME=MILLISECONDS"),
+    keep_alive_min_ms: millis(
+      60_000,
+      "Shortest keep_alive of a client of Ollama's API; less counts as this",
+    ),
+    keep_alive_max_ms: millis(
+      HOUR,
+      "Longest keep_alive of a client of Ollama's API; more, and forever, count as this",
+    ),
   }).prefault({}),
   failover: z.strictObject({
     max_attempts: count(5, "Attempts in a row that may fail without delivering a token"),
@@ -132,7 +229,26 @@ export const configSchema = z.strictObject({
       "Output that was not read completely is erased this long after the job's end",
     ),
     metadata_ms: millis(7 * 24 * HOUR, "A job is forgotten this long after its end"),
+    stored_ms: millis(
+      7 * 24 * HOUR,
+      "A stored response is erased this long after it was last read or continued",
+    ),
     sweep_ms: millis(60_000, "Interval at which expired data is removed"),
+  }).prefault({}),
+  responses: z.strictObject({
+    store_default: z.boolean().default(true)
+      .describe("Whether a response is stored when its request does not say"),
+    max_count: count(
+      10_000,
+      "Most stored responses of an API key; beyond it, those used longest ago are erased",
+    ),
+    max_bytes: count(
+      256 * MIB,
+      "Most bytes of stored responses of an API key; beyond it, those used longest ago are erased",
+      1024,
+    ),
+    max_chain: count(256, "Most earlier responses that a response may continue"),
+    max_chain_bytes: count(8 * MIB, "Most bytes of the responses that a response continues", 1024),
   }).prefault({}),
   limits: limitsSection,
   keys: z.strictObject({
@@ -214,6 +330,7 @@ export function policyOf(config: Config): Policy {
     replicaIdleMs: config.workers.replica_idle_ms,
     breakerFailures: config.workers.breaker_failures,
     breakerOpenMs: config.workers.breaker_open_ms,
+    names: toNames(config.names),
     preload: config.models.preload,
     idleTtlMs: config.models.idle_ttl_ms,
     idleTtlOf: new Map(config.models.idle_ttl_of.map((entry) => {

@@ -20,7 +20,9 @@ import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOllama } from "./api/ollama/mount.ts";
 import { mountOpenAi } from "./api/openai/mount.ts";
+import { ResponseKeeper } from "./api/responses/keeper.ts";
 import { mountResponses } from "./api/responses/mount.ts";
+import { meantPath } from "./api/paths.ts";
 import { mountPools } from "./api/pools.ts";
 import { mountModels } from "./api/models.ts";
 import { mountSession } from "./api/session.ts";
@@ -44,7 +46,6 @@ import type { Orchestrator } from "./service.ts";
 import { Pools } from "./pools/pools.ts";
 import { poolViews, workerViews } from "./scheduler/views.ts";
 import { isInService } from "./scheduler/workers.ts";
-import type { JobStore } from "./store/job_store.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 
 /** Earlier jobs from which a start learns how long jobs take, at most. */
@@ -84,11 +85,19 @@ export interface OrchestratordDeps {
 export class Orchestratord implements Daemon {
   readonly url: string;
   readonly #loop: Loop;
+  readonly #pools: Pools;
   readonly #parts: CloseStack;
   readonly #config: Config;
 
-  private constructor(server: Server, loop: Loop, config: Config, parts: CloseStack) {
+  private constructor(
+    server: Server,
+    loop: Loop,
+    pools: Pools,
+    config: Config,
+    parts: CloseStack,
+  ) {
     this.url = server.url;
+    this.#pools = pools;
     this.#config = config;
     this.#loop = loop;
     this.#parts = parts;
@@ -108,7 +117,7 @@ export class Orchestratord implements Daemon {
         own,
         deps,
         parts,
-        (server, loop) => new Orchestratord(server, loop, own, parts),
+        (server, loop, pools) => new Orchestratord(server, loop, pools, own, parts),
       );
     } catch (error) {
       await parts.close().catch(() => {});
@@ -128,6 +137,7 @@ export class Orchestratord implements Daemon {
     const reload = planReload(this.#config, next, NEEDS_RESTART);
     Object.assign(this.#config, reload.config);
     this.#loop.send({ kind: "policy", policy: policyOf(this.#config) });
+    if (this.#loop.state.pools.size > 0) this.#pools.warnOfModels();
     return reload;
   }
 
@@ -140,7 +150,7 @@ async function openParts(
   config: Config,
   { log, clock = systemClock }: OrchestratordDeps,
   parts: CloseStack,
-  make: (server: Server, loop: Loop) => Orchestratord,
+  make: (server: Server, loop: Loop, pools: Pools) => Orchestratord,
 ): Promise<Orchestratord> {
   const env = (name: string) => Deno.env.get(name);
   const token = readApiToken(config.token_file, env);
@@ -194,6 +204,8 @@ async function openParts(
     token,
     keys: store.keys,
     defaults: () => keyDefaults(config),
+    origins: () => config.cors.origins,
+    hostNames: () => config.http.host_names,
     clock,
     metrics,
   });
@@ -253,9 +265,11 @@ async function openParts(
   const app = createApp({
     title: "orchestratord",
     log,
-    authorize: (request, role) => access.authorize(request, role),
+    authorize: (request, route) => access.authorize(request, route),
+    mayRead: (request) => access.mayRead(request),
     limits: appLimits(config.limits),
     showError: errorFor,
+    meantPath,
     onReply: metrics.http.onReply,
   });
   mountCommon(app, orchestrator);
@@ -264,11 +278,12 @@ async function openParts(
   mountModels(app, orchestrator);
   mountPools(app, orchestrator);
   mountEvents(app, orchestrator);
-  mountKeys(app, store, clock);
+  mountKeys(app, orchestrator);
   mountSession(app, orchestrator);
   mountConsole(app);
   mountOpenAi(app, orchestrator);
-  mountResponses(app, orchestrator);
+  const keeper = new ResponseKeeper(orchestrator, log);
+  mountResponses(app, orchestrator, keeper);
   mountOllama(app, orchestrator);
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
@@ -280,6 +295,7 @@ async function openParts(
   metrics.http.observeServer(server);
   listening.server = server;
   parts.defer(() => server.close(LAST_FRAME_MS));
+  parts.defer(() => keeper.close());
   parts.defer(() => jobs.close());
   parts.defer(() => feed.close());
 
@@ -293,6 +309,7 @@ async function openParts(
     access.recallUnsafe(tenant, Math.max(0, clock.now() - endedAt));
   }
   for (const row of unfinished) await jobs.restore(row);
+  await keeper.resume();
   phase = "serving";
 
   const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
@@ -304,7 +321,7 @@ async function openParts(
   parts.defer(() => clearInterval(measure));
   let sweeping: Promise<void> | undefined;
   const sweep = setInterval(() => {
-    sweeping ??= sweepOnce(store, config, clock, log).finally(() => sweeping = undefined);
+    sweeping ??= sweepOnce(orchestrator, log).finally(() => sweeping = undefined);
   }, config.retention.sweep_ms);
   parts.defer(() => clearInterval(sweep));
   const tidy = setInterval(() => {
@@ -318,20 +335,23 @@ async function openParts(
     const deadline = performance.now() + config.stop_deadline_ms;
     while (jobs.running > 0 && performance.now() < deadline) await delay(20);
   });
-  return make(server, loop);
+  return make(server, loop, pools);
 }
 
 /** Erases everything whose retention is over. */
 async function sweepOnce(
-  store: JobStore,
-  config: Config,
-  clock: Clock,
+  { store, config, clock, metrics }: Orchestrator,
   log: Logger,
 ): Promise<void> {
+  const { metadata_ms, stored_ms } = config.retention;
   const now = clock.now();
   try {
-    const { erased, forgotten } = await store.expire(now, now - config.retention.metadata_ms);
-    if (erased + forgotten > 0) log.info("retention_swept", { erased, forgotten });
+    const { erased, forgotten } = await store.expire(now, now - metadata_ms);
+    const responses = await store.responses.expire(now - stored_ms);
+    metrics.responsesRemoved.inc({ reason: "expired" }, responses);
+    if (erased + forgotten + responses > 0) {
+      log.info("retention_swept", { erased, forgotten, responses });
+    }
   } catch (error) {
     log.error("retention_sweep_failed", { error });
   }

@@ -35,7 +35,7 @@ interface Answer {
 interface DialectUnderTest {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
-  readonly ends: { readonly calls: string; readonly length: string; readonly stop: string };
+  readonly ends: Readonly<Record<"calls" | "length" | "stop" | "stopped", string>>;
   /** It gives arguments as objects, and does not tell what was cached. */
   readonly isOllama?: true;
   whole(reply: unknown): Answer;
@@ -75,7 +75,7 @@ const dialects: Record<string, DialectUnderTest> = {
   chat: {
     path: "/v1/chat/completions",
     body: { messages, max_tokens: 100, stream_options: { include_usage: true } },
-    ends: { calls: "tool_calls", length: "length", stop: "stop" },
+    ends: { calls: "tool_calls", length: "length", stop: "stop", stopped: "stop" },
     whole(reply) {
       const { choices: [choice], usage } = chatCompletion.parse(reply);
       const { content, reasoning_content, tool_calls } = choice!.message;
@@ -114,7 +114,7 @@ const dialects: Record<string, DialectUnderTest> = {
   messages: {
     path: "/v1/messages",
     body: { messages, max_tokens: 100 },
-    ends: { calls: "tool_use", length: "max_tokens", stop: "end_turn" },
+    ends: { calls: "tool_use", length: "max_tokens", stop: "end_turn", stopped: "stop_sequence" },
     whole(reply) {
       const { content, stop_reason, usage } = messageReply.parse(reply);
       const answer = empty();
@@ -153,7 +153,7 @@ const dialects: Record<string, DialectUnderTest> = {
   responses: {
     path: "/v1/responses",
     body: { input: "hi", max_output_tokens: 100 },
-    ends: { calls: "completed", length: "incomplete", stop: "completed" },
+    ends: { calls: "completed", length: "incomplete", stop: "completed", stopped: "completed" },
     whole: (reply) => wholeResponse(response.parse(reply)),
     add(answer, data) {
       const event = responseEvent.parse(JSON.parse(data));
@@ -196,7 +196,7 @@ for (
   dialects[name] = {
     path,
     body: { ...body, options: { num_predict: 100 } },
-    ends: { calls: "stop", length: "length", stop: "stop" },
+    ends: { calls: "stop", length: "length", stop: "stop", stopped: "stop" },
     isOllama: true,
     whole(reply) {
       const answer = empty();
@@ -237,10 +237,15 @@ function told({ isOllama, path }: DialectUnderTest, answer: Answer): Answer {
   };
 }
 
-const ask = ({ url }: Harness, { path, body }: DialectUnderTest, more: object = {}) =>
+const ask = (
+  { url }: Harness,
+  { path, body }: DialectUnderTest,
+  more: object = {},
+  headers: Record<string, string> = {},
+) =>
   fetch(url + path, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify({ model: "counter", stream: false, ...body, ...more }),
   });
 
@@ -249,8 +254,9 @@ async function eventsOf(
   harness: Harness,
   dialect: DialectUnderTest,
   onEvent: (data: string) => void = () => {},
+  headers: Record<string, string> = {},
 ): Promise<string[]> {
-  const reply = await ask(harness, dialect, { stream: true });
+  const reply = await ask(harness, dialect, { stream: true }, headers);
   const events: string[] = [];
   const take = (data: string) => {
     events.push(data);
@@ -334,6 +340,20 @@ for (const [name, dialect] of Object.entries(dialects)) {
       assert.deepEqual(dialect.whole(await (await ask(harness, dialect)).json()), expected);
     }));
 
+  Deno.test(`${name}: an answer that a stop string ended says so`, () =>
+    withWorkers((worker) => {
+      worker.script = [{ t: "a", ids: [1] }];
+      worker.endFields = { ...ENDS, stop_reason: "STOP_SEQUENCE", stop_sequence: "b" };
+    }, async (harness) => {
+      const reply = await (await ask(harness, dialect)).json();
+      const { end } = await streamed(harness, dialect);
+      assert.deepEqual([dialect.whole(reply).end, end], [
+        dialect.ends.stopped,
+        dialect.ends.stopped,
+      ]);
+      if (name === "messages") assert.equal(reply.stop_sequence, "b");
+    }));
+
   Deno.test(`${name}: a call that was cut is there as far as it came`, () =>
     withWorkers((worker) => {
       worker.script = SCRIPT.slice(0, 5);
@@ -361,6 +381,30 @@ for (const [name, dialect] of Object.entries(dialects)) {
       assert.deepEqual(calls.map((call) => call.name), names);
       assert.equal(text.trim(), "");
       assert.equal(dialect.whole(await (await ask(harness, dialect)).json()).text, "");
+    }));
+
+  Deno.test(`${name}: a request with the same Idempotency-Key gets the same answer`, () =>
+    withWorkers(saysScript, async (harness) => {
+      const headers = { "idempotency-key": "k1" };
+      const count = () => harness.pool.only().executions.length;
+      const first = dialect.whole(await (await ask(harness, dialect, {}, headers)).json());
+      const executions = count();
+      await harness.restart();
+      await harness.pool.register();
+      const again = await ask(harness, dialect, {}, headers);
+      assert.deepEqual(dialect.whole(await again.json()), first);
+      const answer = empty();
+      const events = await eventsOf(harness, dialect, () => {}, headers);
+      for (const data of events) dialect.add(answer, data);
+      assert.deepEqual(withPlainCalls(answer), withPlainCalls(first));
+      assert.equal(count(), executions);
+      const other = await ask(
+        harness,
+        dialect,
+        { temperature: 0.5, options: { seed: 1 } },
+        headers,
+      );
+      assert.equal(other.status, 409, await other.text());
     }));
 
   Deno.test(`${name}: a worker that dies in the middle changes no byte of the stream`, () =>

@@ -113,7 +113,12 @@ function open(store: Store, { unsafePerHour = 1, keys = store.keys }: {
   });
   const { clock, metrics, loop } = stage;
   const defaults = () => ({ unsafe_requests_per_hour: unsafePerHour });
-  const access = new Access({ ...{ keys, clock, metrics, defaults }, token: "shared" });
+  const access = new Access({
+    ...{ keys, clock, metrics, defaults },
+    token: "shared",
+    origins: () => [],
+    hostNames: () => [],
+  });
   return {
     ...stage,
     entries,

@@ -5,6 +5,7 @@ import { databasePath } from "./config.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 import { until } from "../../tests/support/stack.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
+import { runningResponse, storedResponse } from "./testing/response_cases.ts";
 
 const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
 
@@ -106,6 +107,40 @@ Deno.test({
           assert.equal(events.at(-1)?.event, "end");
         }
       });
+    });
+  },
+});
+
+Deno.test({
+  name: "on a full disk no new response is kept, and the end of one that runs waits for room",
+  ignore: !isRoot, // A file system of a stated size needs root.
+  async fn() {
+    await withSmallDisk(async (dir) => {
+      const store = openSqliteStore(databasePath(dir));
+      const { responses } = store;
+      const response = JSON.stringify("a".repeat(100_000));
+      try {
+        await responses.add(runningResponse("r1"));
+        await responses.add(storedResponse("r2"));
+        fill(join(dir, "filler"));
+        await assert.rejects(responses.add(storedResponse("r3", { response })), {
+          code: "NOT_READY",
+          message: /^The database cannot be written: .*full/,
+        });
+        const waiting = Promise.all([
+          responses.finish("r1", response, 2000),
+          responses.remove("r2"),
+        ]);
+        await assert.rejects(responses.add(storedResponse("r3")), { code: "NOT_READY" });
+        assert.equal((await responses.get("r1"))?.endedAt, undefined);
+        await Deno.remove(join(dir, "filler"));
+        await waiting;
+        assert.equal((await responses.get("r1"))?.response, response);
+        assert.deepEqual((await responses.page({ limit: 9 })).map(({ id }) => id), ["r1"]);
+        await responses.add(storedResponse("r3"));
+      } finally {
+        await store.close();
+      }
     });
   },
 });

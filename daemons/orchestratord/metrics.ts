@@ -5,6 +5,9 @@ import type { StoreSize } from "./store/job_store.ts";
 /** The `orchd_*` metrics. */
 export type OrchestratorMetrics = ReturnType<typeof createOrchestratorMetrics>;
 
+/** Why a stored response is removed. */
+const REMOVAL_REASONS = ["expired", "trimmed", "revoked", "deleted"];
+
 /** One set of labels for each value of `outcome`. */
 const outcomes = (...values: readonly string[]) => values.map((outcome) => ({ outcome }));
 
@@ -94,6 +97,22 @@ export function createOrchestratorMetrics(
       labels: ["outcome"],
       zeros: outcomes("accepted", "repeated", "queue_full", "refused"),
     }),
+    nameJobs: counter({
+      name: "name_jobs_total",
+      help: "Jobs accepted under a name of the configuration ([names.NAME])",
+      labels: ["name"],
+    }),
+    nameFallbacks: counter({
+      name: "name_fallbacks_total",
+      help:
+        "Jobs under a name of the configuration that went to its fallback, once for each change",
+      labels: ["name"],
+    }),
+    nameTokens: counter({
+      name: "name_tokens_total",
+      help: "Tokens read and delivered by ended jobs under a name of the configuration",
+      labels: ["name"],
+    }),
     ended: counter({
       name: "jobs_ended_total",
       help: "Jobs that ended",
@@ -155,6 +174,14 @@ export function createOrchestratorMetrics(
       zeros: ["missing", "unknown", "revoked", "expired", "role"].map((reason) => ({ reason })),
     }),
     rateLimited: counter({ name: "rate_limited_total", help: "Calls beyond a limit of their key" }),
+    responsesRemoved: counter({
+      name: "responses_removed_total",
+      help:
+        "Stored responses that were erased: not used for retention.stored_ms, beyond the bounds " +
+        "of their key, of a key that was revoked by HTTP, or deleted by a client",
+      labels: ["reason"],
+      zeros: REMOVAL_REASONS.map((reason) => ({ reason })),
+    }),
     streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
     queueWait: histogram({
       name: "queue_wait_seconds",

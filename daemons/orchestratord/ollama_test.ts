@@ -5,8 +5,10 @@ import {
   ollamaRunning,
   ollamaShow,
   ollamaTags,
+  orchestratorRoutes as routes,
 } from "#shared/contracts/mod.ts";
-import { withGuarded } from "./testing/guarded.ts";
+import { until } from "../../tests/support/stack.ts";
+import { ROOT, withGuarded } from "./testing/guarded.ts";
 import { withHarness } from "./testing/harness.ts";
 
 const post = ({ url }: { readonly url: string }, path: string, body: unknown, method = "POST") =>
@@ -206,4 +208,29 @@ Deno.test("a chat is streamed as lines of JSON unless the client says no", () =>
       ["a", false],
       ["", true],
     ]);
+  }));
+
+Deno.test("an operator's keep_alive unloads and pins; a client's does neither", () =>
+  withGuarded({}, async (guarded) => {
+    const pool = await guarded.pool();
+    await pool.register();
+    const { secret } = await guarded.key({ name: "c", role: "client" });
+    const load = async (keep_alive: number, key: string) => {
+      const reply = await fetch(`${guarded.url}/api/chat`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ model: "counter", messages: [], keep_alive }),
+      });
+      assert.equal(reply.status, 200);
+      return (await reply.json()).done_reason;
+    };
+    const isPinned = async () => (await guarded.root.call(routes.models, {})).models[0]?.pinned;
+    assert.equal(await load(-1, secret), "load");
+    assert.equal(await isPinned(), false);
+    assert.equal(await load(0, secret), "load");
+    assert.equal(await load(-1, ROOT), "load");
+    assert.equal(await isPinned(), true);
+    await guarded.root.call(routes.unpinModel, { params: { ref: "counter" }, body: {} });
+    assert.equal(await load(0, ROOT), "unload");
+    await until("its worker is gone", () => Promise.resolve(pool.workers.size === 0));
   }));

@@ -78,7 +78,7 @@ Deno.test("when the queue has no room for one choice, none runs", async () => {
     assert.equal(reply.status, 429);
     assert.ok(reply.headers.get("retry-after"));
     assert.equal(reply.headers.get("x-should-retry"), "true");
-    assert.equal(openaiErrorBody.parse(await reply.json()).error.code, "QUEUE_FULL");
+    assert.equal(openaiErrorBody.parse(await reply.json()).error.code, "queue_full");
     const queue = await (await fetch(`${harness.url}/v2/queue`)).json();
     assert.equal(queue.depth, 0);
   });

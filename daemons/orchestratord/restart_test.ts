@@ -68,7 +68,7 @@ Deno.test("a stop releases readers of a stored job without an end, and ends one 
     const [keptText, chatText] = await texts;
     assert.match(keptText, /: stopping: the job goes on/);
     assert.doesNotMatch(keptText, /event: (end|error)/);
-    assert.match(chatText, /"code":"NOT_READY"[^]*data: \[DONE\]/);
+    assert.match(chatText, /"code":"not_ready"[^]*data: \[DONE\]/);
     pool.only().allow(Infinity);
     assert.deepEqual(numbers(await harness.events(kept.job_id)), range(8, 5));
   });

@@ -7,14 +7,14 @@ import type { Access } from "./access/access.ts";
 import type { Loop } from "./scheduler/loop.ts";
 import type { OrchestratorMetrics } from "./metrics.ts";
 import type { Pools } from "./pools/pools.ts";
-import type { JobStore } from "./store/job_store.ts";
+import type { Store } from "./store/job_store.ts";
 
 /** The parts of orchestratord that its HTTP handlers use. */
 export interface Orchestrator {
   readonly config: Config;
   readonly clock: Clock;
   readonly loop: Loop;
-  readonly store: JobStore;
+  readonly store: Store;
   readonly jobs: Jobs;
   readonly pools: Pools;
   readonly access: Access;

@@ -55,7 +55,7 @@ Deno.test("a request that ends workers ends as unsafe: to its key, on /v1, and a
       });
       assert.equal(reply.status, 422);
       assert.equal(reply.headers.get("x-should-retry"), "false");
-      assert.equal((await reply.json()).error.code, "REQUEST_UNSAFE");
+      assert.equal((await reply.json()).error.code, "request_unsafe");
     },
   );
 });

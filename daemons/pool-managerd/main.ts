@@ -1,5 +1,6 @@
 import { systemClock } from "#shared/clock.ts";
 import { daemonMain } from "#shared/daemon.ts";
+import { checkFiles } from "./check_files.ts";
 import { configSpec, stopDeadlineMs } from "./config.ts";
 import { openPoolManager } from "./pool_manager.ts";
 import { reapOrphans } from "./supervisor/orphans.ts";
@@ -8,6 +9,7 @@ import { reapOrphans } from "./supervisor/orphans.ts";
 export function main(args: readonly string[]): Promise<number> {
   return daemonMain({
     ...configSpec,
+    checkFiles,
     open: (config, { log }) => openPoolManager(config, { log }),
     asInit: (log) => reapOrphans(systemClock, log),
     stopDeadlineMs,

@@ -28,6 +28,7 @@ import { Catalog, type CatalogOptions } from "./models/catalog.ts";
 import { withEngines } from "./engines.ts";
 import { describeDefaultLoad } from "./models/load_figure.ts";
 import { defaultsOf, extraFiles, measurementKey, withSettings } from "./models/load_memory.ts";
+import { withOwnTemplates } from "./models/own_templates.ts";
 import { withOneOfEach } from "./models/same_content.ts";
 import { weightsComparer } from "./models/same_weights.ts";
 import { openStagedFiles } from "./models/staged_files.ts";
@@ -157,7 +158,8 @@ async function open(
   const scan = context.scan ?? (() => scanModels(modelsDirs, scanned));
   const catalog = new Catalog({
     scan: async () => {
-      const found = await withOneOfEach(await scan(), pathsOfModels, isAlike);
+      const files = await withOwnTemplates(await scan(), config);
+      const found = await withOneOfEach(files, pathsOfModels, isAlike);
       return await withSettings(withEngines(found, config.engines), config, beside);
     },
     measurements: () => store.measurements(),

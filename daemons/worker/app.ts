@@ -43,9 +43,9 @@ export function createWorkerApp(options: WorkerAppOptions): App {
     log,
     limits: options.limits,
     onReply: metrics.onReply,
-    authorize(request, role) {
-      bearer(request, role);
-      if (role !== "none" || carriesToken(request)) options.onCall();
+    authorize(request, route) {
+      bearer(request, route);
+      if (route.role !== "none" || carriesToken(request)) options.onCall();
       return undefined;
     },
   });
@@ -53,7 +53,7 @@ export function createWorkerApp(options: WorkerAppOptions): App {
   /** Whether a request has the token: the pool manager also sends it to open routes. */
   function carriesToken(request: Request): boolean {
     try {
-      bearer(request, "worker");
+      bearer(request, { role: "worker" });
       return true;
     } catch {
       return false;

@@ -18,6 +18,11 @@ export interface ConfigSpec<S extends z.ZodObject> {
   readonly schema: S;
   /** Checks keys together; throws a `UsageError`. */
   readonly check?: (config: z.output<S>) => void;
+  /**
+   * What is wrong with the files that keys name; only `--check-config` asks for it. A daemon starts
+   * all the same: what needs such a file fails when it is used.
+   */
+  readonly checkFiles?: (config: z.output<S>) => Promise<readonly FileProblem[]>;
   /** Read when no `--config` is given and it exists. */
   readonly defaultFile?: string | undefined;
   /** Flags that are not config keys, and therefore exist only on the command line. */
@@ -26,6 +31,13 @@ export interface ConfigSpec<S extends z.ZodObject> {
   readonly hasFile?: boolean;
   /** Commands by name, e.g. `backup`: the program runs one instead of serving. */
   readonly commands?: Readonly<Record<string, CommandFacts>>;
+}
+
+/** What is wrong with a file that a key names. */
+export interface FileProblem {
+  /** Path of the key. */
+  readonly key: readonly string[];
+  readonly message: string;
 }
 
 /** Flags that are not config keys. */
@@ -166,6 +178,15 @@ export async function loadConfig<S extends z.ZodObject>(
   }
   spec.check?.(parsed.data);
   if (flags["check-config"]) {
+    const problems = await spec.checkFiles?.(parsed.data) ?? [];
+    if (problems.length > 0) {
+      const lineOf = file && await linesIn(file);
+      const lines = problems.map(({ key, message }) => {
+        const source = origin.get(key.join(".")) ?? (lineOf && `${lineOf(key)}: ${key.join(".")}`);
+        return `${source ?? key.join(".")}: ${message}`;
+      });
+      throw new UsageError(lines.join("\n"));
+    }
     return { kind: "checked", text: `${file?.path ?? "the defaults"}: the configuration is valid` };
   }
   const config = parsed.data;
@@ -262,10 +283,16 @@ function readConfigFile<S extends z.ZodObject>(
 }
 
 /** Gives the file and line of a field. */
-async function placesIn({ path, text }: ConfigFile): Promise<(field: string) => string> {
+async function placesIn(file: ConfigFile): Promise<(field: string) => string> {
+  const lineOf = await linesIn(file);
+  return (field) => lineOf(field.split("."));
+}
+
+/** The line of a key in a file, as `FILE:LINE`. */
+async function linesIn({ path, text }: ConfigFile): Promise<(key: readonly string[]) => string> {
   const { lineOf, scanToml } = await import("./toml_positions.ts");
   const marks = scanToml(text);
-  return (field) => `${path}:${lineOf(marks, field.split("."))}`;
+  return (key) => `${path}:${lineOf(marks, key)}`;
 }
 
 function coerce(key: ConfigKey, text: string | boolean, source: string): unknown {

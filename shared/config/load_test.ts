@@ -171,6 +171,18 @@ Deno.test("config: --check-config reports that all is valid, or what is not", as
   await assert.rejects(check("port = true"), UsageError);
 });
 
+Deno.test("config: --check-config also reports what is wrong with files that keys name", async () => {
+  const checkFiles = () => Promise.resolve([{ key: ["port"], message: "leads nowhere" }]);
+  const load = (...args: string[]) =>
+    loadConfig({ ...spec, checkFiles }, sources({ args, file: "\nport = 1" }));
+  await assert.rejects(load("--check-config"), (error: Error) => {
+    assert.equal(error.message, "/etc/thing.toml:2: port: leads nowhere");
+    return error instanceof UsageError;
+  });
+  await assert.rejects(load("--check-config", "--port=2"), /^UsageError: --port: leads nowhere$/);
+  assert.equal((await load()).kind, "run");
+});
+
 Deno.test("config: --version works with a broken file", async () => {
   const loaded = await loadConfig(spec, sources({ args: ["-V"], file: "=" }));
   assert.equal(loaded.kind, "version");

@@ -9,9 +9,12 @@ const MAX_KWARGS_BYTES = 16 * 1024;
 const MAX_KWARGS_DEPTH = 8;
 
 /** Inputs of a chat template that are made from other fields or from the model. */
-const OURS = new Set([
+const OURS: ReadonlySet<string> = new Set([
   "messages",
   "tools",
+  "xml_tools",
+  "available_tools",
+  "functions",
   "chat_template",
   "add_generation_prompt",
   "continue_final_message",
@@ -25,9 +28,25 @@ const OURS = new Set([
   "additional_special_tokens",
   "tokenize",
   "return_dict",
+  "datetime",
+]);
+
+/** Functions that chat templates call, of Jinja2 and of transformers. */
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  "range",
+  "dict",
+  "lipsum",
+  "cycler",
+  "joiner",
+  "namespace",
   "raise_exception",
   "strftime_now",
 ]);
+
+/** Whether a variable of this name would replace an input of ours, or a function of templates. */
+export function isReserved(name: string): boolean {
+  return OURS.has(name) || FUNCTIONS.has(name);
+}
 
 /** How hard a model thinks before it answers. */
 export const reasoningEffort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]);
@@ -38,6 +57,9 @@ export const templateKwargs = z.record(z.string(), z.unknown()).superRefine((kwa
     context.addIssue({ code: "custom", path, message });
   for (const name of Object.keys(kwargs)) {
     if (OURS.has(name)) issue("cannot be set: other fields or the model decide it", [name]);
+    if (FUNCTIONS.has(name)) {
+      issue("cannot be set: it is the name of a function that chat templates call", [name]);
+    }
   }
   if (isDeeper(kwargs, MAX_KWARGS_DEPTH)) {
     issue(`must have at most ${MAX_KWARGS_DEPTH} levels of objects and lists`);

@@ -58,3 +58,12 @@ export const accepted = z.object({ status: z.literal("accepted") }).meta({ id: "
 
 /** The only value of {@linkcode accepted}. */
 export const ACCEPTED = { status: "accepted" } as const;
+
+/** Value of the `Idempotency-Key` header: submissions with the same key make only one job. */
+export const idempotencyKey = z.string().regex(
+  /^[\x21-\x7e]{1,255}$/,
+  "must be 1 to 255 printable characters without spaces",
+);
+
+/** Headers of routes that generate: an answer with a key is stored, and given again for the same request. */
+export const idempotent = z.object({ "idempotency-key": idempotencyKey.optional() });

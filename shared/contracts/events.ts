@@ -22,9 +22,22 @@ export const startedData = z.object({
   job_id: identifier,
   worker_id: identifier,
   model: z.string(),
+  fallback: z.literal(true).optional().meta({
+    description: "model is the fallback of the name that was asked for; the event comes again if " +
+      "a fallback takes over from a worker that had delivered nothing",
+  }),
   started_at: timestamp,
   queue_wait_ms: milliseconds,
 }).meta({ id: "StartedEvent" });
+
+/** The model that answers in place of the one that was asked for, if the event says so. */
+export function fallbackOf(
+  event: { readonly event: string; readonly data: unknown },
+): string | undefined {
+  if (event.event !== "started") return undefined;
+  const { fallback, model } = event.data as z.output<typeof startedData>;
+  return fallback ? model : undefined;
+}
 
 const tokenLogprob = z.object({
   id: tokenId,
@@ -97,6 +110,8 @@ export const endData = z.object({
   }),
   decode_time_ms: z.number().min(0),
   stop_reason: stopReason,
+  stop_sequence: z.string().optional()
+    .meta({ description: "The stop string that ended it; absent from older workers" }),
   tool_calls: z.array(toolCall).optional().meta({
     description: "All calls; with stop_reason MAX_TOKENS, the last one's arguments may be cut",
   }),

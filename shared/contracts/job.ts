@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { identifier, milliseconds, sha256, timestamp } from "./common.ts";
 import { errorData, stopReason } from "./events.ts";
-import { device, unusableModel, workerState } from "./pool.ts";
+import { device, modelFacts, unusableModel, workerState } from "./pool.ts";
 import { modelName } from "./request.ts";
 import { toolCall } from "./tools.ts";
 
@@ -143,6 +143,7 @@ export const modelView = z.object({
   architecture: z.string(),
   context_length: z.number().int(),
   size_bytes: z.number().int(),
+  facts: modelFacts.optional(),
   estimated_bytes: z.number().int()
     .meta({ description: "Memory that a load with the pool's default settings would need" }),
   pools: z.array(identifier),

@@ -13,3 +13,6 @@ export const JOB_ERRORS = [
   "NOT_READY",
   "CANCELLED",
 ] as const;
+
+/** The same where an idempotency key may be given. */
+export const KEYED_JOB_ERRORS = [...JOB_ERRORS, "CONFLICT", "CONTENT_EXPIRED"] as const;

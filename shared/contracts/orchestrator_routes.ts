@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { accepted, health, identifier } from "./common.ts";
+import { accepted, health, idempotencyKey, identifier } from "./common.ts";
 import { serviceEvent } from "./activity.ts";
 import { commonRoutes } from "./common_routes.ts";
 import {
@@ -26,6 +26,7 @@ import {
   poolState,
   reloadRequest,
 } from "./pool.ts";
+import { nameView } from "./names.ts";
 import { responsesRoutes } from "./responses/routes.ts";
 import { EXACT_FIELDS, modelName, taskRequest } from "./request.ts";
 import { defineRoute } from "./route.ts";
@@ -33,12 +34,6 @@ import { sessionView, signIn } from "./session.ts";
 
 const tag = "orchestratord";
 const byId = z.object({ id: identifier });
-
-/** Value of the `Idempotency-Key` header: submissions with the same key make only one job. */
-export const idempotencyKey = z.string().regex(
-  /^[\x21-\x7e]{1,255}$/,
-  "must be 1 to 255 printable characters without spaces",
-);
 
 /**
  * A pool, a device, or both. Without either: wherever there is room (load), or everywhere (unload,
@@ -150,7 +145,7 @@ export const orchestratorRoutes = {
   models: defineRoute({
     method: "GET",
     path: "/v2/models",
-    summary: "List the models that the pools have",
+    summary: "List the models that the pools have, and configured names",
     tag: "state",
     role: "client",
     query: z.object({
@@ -160,6 +155,8 @@ export const orchestratorRoutes = {
     status: 200,
     reply: z.object({
       models: z.array(modelView),
+      names: z.array(nameView).default([])
+        .meta({ description: "Names that the operator configured; absent from older servers" }),
       unusable: z.array(unusableModelView)
         .meta({ description: "Files in models folders that no worker can load, and why" }),
     }).meta({ id: "Models" }),
@@ -441,12 +438,12 @@ export const orchestratorRoutes = {
   consolePage: defineRoute({
     method: "GET",
     path: "/",
-    summary: "The console, for browsers",
+    summary: "The console for browsers; others are told that it runs, in Ollama's words",
     tag: "console",
     role: "none",
     status: 200,
     kind: "text",
-    types: ["text/html"],
+    types: ["text/html", "text/plain"],
     errors: [],
   }),
   consoleFile: defineRoute({

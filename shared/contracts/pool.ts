@@ -39,6 +39,22 @@ export const defaultLoad = z.object({
 /** How a pool loads a model if the load names neither context nor slots. */
 export type DefaultLoad = z.output<typeof defaultLoad>;
 
+/** What a model can do, in Ollama's words. */
+const modelSkill = z.enum(["completion", "tools", "thinking", "insert", "embedding", "rerank"]);
+
+/** What a model's file says of it, beside the figures of its memory. */
+export const modelFacts = z.object({
+  modified_at: timestamp,
+  parameters: z.number().int().min(0),
+  quantization: z.string().max(64).optional().meta({ description: "Such as Q4_K_M" }),
+  skills: z.array(modelSkill).meta({
+    description: "What it can do, as far as its metadata and template tell",
+  }),
+}).meta({ id: "ModelFacts" });
+
+/** What a model's file says of it. */
+export type ModelFacts = z.output<typeof modelFacts>;
+
 export const poolModel = z.object({
   model_ref: modelName,
   aliases: z.array(modelName),
@@ -64,6 +80,9 @@ export const poolModel = z.object({
     .optional().meta({ description: "Memory that the last load actually took" }),
   default_load: defaultLoad.optional().meta({
     description: "Used if a load names neither context nor slots; absent from older pools",
+  }),
+  facts: modelFacts.optional().meta({
+    description: "Absent from older pools, and for models without a file",
   }),
   staged: z.boolean(),
 }).meta({ id: "PoolModel" });

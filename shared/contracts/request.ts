@@ -2,7 +2,10 @@ import { isRecord } from "../json.ts";
 import { z } from "zod";
 import { chatShape, checkChatFields, noTemplate } from "./chat_fields.ts";
 import { identifier, milliseconds, tokenId } from "./common.ts";
-import { checkTools, toolCall, toolShape } from "./tools.ts";
+import { messages } from "./messages.ts";
+import { checkTools, toolShape } from "./tools.ts";
+
+export type { Message } from "./messages.ts";
 
 /** Longest name of a model, in characters. */
 export const MODEL_REF_LIMIT = 1024;
@@ -11,30 +14,14 @@ export const MODEL_REF_LIMIT = 1024;
 export const modelName = z.string().min(1).max(MODEL_REF_LIMIT)
   .meta({ description: "Alias, catalog id, file name without its ending, hf:… or file:…" });
 
-/** One turn of a chat. The model's own template makes a prompt of all turns. */
-export const message = z.discriminatedUnion("role", [
-  z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
-  z.strictObject({
-    role: z.literal("assistant"),
-    content: z.string().nullish().transform((text) => text ?? "")
-      .meta({ description: "null, absent or empty: it has only calls, or only thoughts" }),
-    reasoning_content: z.string().optional().meta({
-      description: "Its thoughts; most chat templates leave out those of earlier turns",
-    }),
-    tool_calls: z.array(toolCall).min(1).max(128).optional(),
-  }),
-  z.strictObject({
-    role: z.literal("tool"),
-    content: z.string(),
-    tool_call_id: z.string().max(256).optional(),
-  }),
-]).meta({ id: "Message" });
-
-/** A turn of a chat. */
-export type Message = z.output<typeof message>;
+/** The same in requests of other vendors' APIs, which may leave it out; then it is empty. */
+export const optionalModelName = z.string().max(MODEL_REF_LIMIT).nullish()
+  .transform((name) => name ?? "")
+  .meta({ description: "Default: default_model of the configuration, or the only model there is" });
 
 const probability = z.number().min(0).max(1);
-const penalty = z.number().min(-2).max(2);
+/** OpenAI allows -2 to 2; llama.cpp takes any. */
+const penalty = z.number().min(-100).max(100);
 
 /** Sampling parameters; the defaults are llama.cpp's. */
 export const samplingShape = {
@@ -56,6 +43,8 @@ export const samplingShape = {
     .transform((seed) => seed === -1 ? undefined : seed),
 };
 
+/** Most stop strings of a request. */
+const MAX_STOPS = 64;
 const stopString = z.string().min(1).max(256);
 
 const contextFile = z.strictObject({
@@ -68,13 +57,13 @@ export const requestShape = {
   model: modelName,
   prompt: z.string().optional().meta({ description: "Empty only with a suffix" }),
   prompt_tokens: z.array(tokenId).min(1).optional(),
-  messages: z.array(message).min(1).max(4096).optional(),
+  messages: messages.optional(),
   max_tokens: z.number().int().min(1).max(1_000_000).optional()
     .meta({
       description: "Most tokens to generate; absent: until the model ends or its context is full",
     }),
   ...samplingShape,
-  stop: z.array(stopString).max(4).default([]),
+  stop: z.array(stopString).max(MAX_STOPS).default([]),
   suffix: z.string().optional().meta({
     description: "Text behind what is generated: the model fills in between prompt and suffix, " +
       "if it was trained to",
@@ -159,6 +148,7 @@ export const EXACT_FIELDS: readonly string[] = [
   "json_schema",
   "parameters",
   "chat_template_kwargs",
+  "arguments",
 ];
 
 /** Body of `POST /v2/tasks`. */

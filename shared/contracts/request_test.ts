@@ -131,6 +131,17 @@ Deno.test("chat_template_kwargs cannot replace what other fields or the model gi
   assert.match(found["chat_template_kwargs.tools"]!, /other fields or the model decide it/);
 });
 
+Deno.test("chat_template_kwargs cannot replace functions of chat templates", () => {
+  const names = [
+    ...["namespace", "range", "dict", "lipsum", "cycler", "joiner"],
+    ...["raise_exception", "strftime_now"],
+  ];
+  const given = Object.fromEntries(names.map((name) => [name, 1]));
+  const found = messagesOf(chat({ chat_template_kwargs: given }));
+  assert.deepEqual(Object.keys(found), names.map((name) => `chat_template_kwargs.${name}`));
+  assert.match(found["chat_template_kwargs.namespace"]!, /a function that chat templates call/);
+});
+
 Deno.test("a chat template in a request is refused by name, with what to do", () => {
   const message = messagesOf(chat({ chat_template: "{{ messages }}" }))["chat_template"];
   assert.match(message!, /the operator sets a model's template with chat_template_file/);

@@ -15,6 +15,12 @@ export interface Route {
   /** The API that the route belongs to. It decides the shape of errors. Absent: llorch's own. */
   readonly dialect?: Dialect;
   readonly role: Role;
+  /**
+   * Pages of other sites may call it, if they send a key or orchestratord's `cors.origins` lists them. Only
+   * for inference. A field, not derived from dialect and role, so that no new route is open to pages unless
+   * somebody says so.
+   */
+  readonly pages?: true;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;

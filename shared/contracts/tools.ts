@@ -4,14 +4,14 @@ import { z } from "zod";
 const MAX_TOOLS = 1024;
 
 /** Any text: agents call tools `server/tool`, `a:b` or with spaces. */
-const functionName = z.string().min(1).max(256);
+export const functionName = z.string().min(1).max(256);
 
 /** A function that the model may call, in OpenAI's shape. */
 export const tool = z.object({
   type: z.literal("function"),
   function: z.object({
     name: functionName,
-    description: z.string().optional(),
+    description: z.string().nullable().transform((text) => text ?? undefined).optional(),
     parameters: z.record(z.string(), z.unknown()).nullable()
       .transform((schema) => schema ?? undefined).optional()
       .meta({ description: "JSON schema of the arguments; absent or null: no arguments" }),

@@ -4,7 +4,7 @@ import { accepted, bytes, health, identifier, sha256, tokenId } from "./common.t
 import { commonRoutes } from "./common_routes.ts";
 import { workerEvent } from "./events.ts";
 import { capability } from "./pool.ts";
-import { EXACT_FIELDS, executeRequest, message, modelName, requestShape } from "./request.ts";
+import { EXACT_FIELDS, executeRequest, modelName, requestShape } from "./request.ts";
 import { defineRoute } from "./route.ts";
 import { tool } from "./tools.ts";
 
@@ -54,7 +54,7 @@ export const cancelRequest = z.strictObject({
 
 export const tokenizeRequest = z.strictObject({
   prompt: z.string().optional(),
-  messages: z.array(message).min(1).optional(),
+  messages: requestShape.messages,
   tools: z.array(tool).optional(),
   suffix: requestShape.suffix,
   context_files: requestShape.context_files,

@@ -1,8 +1,9 @@
 import { type Context, Hono } from "@hono/hono";
+import { getPath } from "@hono/hono/utils/url";
 import type { z } from "zod";
 import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Dialect } from "../contracts/dialect.ts";
-import type { Role, Route, RouteInput, RouteReply } from "../contracts/route.ts";
+import type { Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { fieldErrors } from "../config/field_errors.ts";
 import { HEADERS, MAX_HEADER_BYTES } from "../defaults.ts";
 import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../errors.ts";
@@ -12,9 +13,12 @@ import { type BodyLimits, readJsonBody } from "./body.ts";
 import { dialectAt, pathPattern } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
+import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
 /** A validated call, as its handler gets it. */
 export interface Call<R extends Route> extends RouteInput<R> {
+  /** The body as the client wrote it, without defaults; undefined if there is none. */
+  readonly given: unknown;
   readonly request: Request;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
@@ -39,13 +43,13 @@ export type Handler<R extends Route> = (
 ) => RouteReply<R> | Response | Promise<RouteReply<R> | Response>;
 
 /**
- * Returns the caller if it may use routes of this role; undefined if it has no API key of its own.
+ * Returns the caller if it may use the route; undefined if it has no API key of its own.
  *
  * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` or `RATE_LIMITED`
  */
 export type Authorize = (
   request: Request,
-  role: Role,
+  route: Route,
 ) => Caller | undefined | Promise<Caller | undefined>;
 
 /** Dependencies of {@linkcode createApp}. */
@@ -57,6 +61,13 @@ export interface AppOptions {
   readonly limits?: BodyLimits & { readonly maxHeaderBytes?: number };
   /** Removes from an error what a caller may not see; by default nothing. */
   readonly showError?: (error: LlorchError, caller: Caller | undefined) => LlorchError;
+  /**
+   * Whether the page that makes a call of a route for pages may read the answer, also if the call is
+   * refused. Asked after `authorize`; by default no page may.
+   */
+  readonly mayRead?: (request: Request) => boolean;
+  /** The path that a request means; by default its own. */
+  readonly meantPath?: (path: string) => string;
   /** Called for each reply, to count it by the route's pattern. */
   readonly onReply?: (route: Route, status: number, seconds: number) => void;
 }
@@ -77,8 +88,12 @@ export interface App {
 
 /** Builds an application that does correlation ids, authorisation, validation and errors. */
 export function createApp(options: AppOptions): App {
-  const hono = new Hono();
+  const { meantPath = (path) => path, mayRead = () => false } = options;
+  /** The path of a request; empty if its URL is not valid. */
+  const pathOf = (request: Request) => meantPath(URL.parse(request.url)?.pathname ?? "");
+  const hono = new Hono({ getPath: (request) => meantPath(getPath(request)) });
   const routes: Route[] = [];
+  const routesAt = (path: string) => routes.filter((route) => pathPattern(route.path).test(path));
 
   /** Makes an error reply of anything thrown; logs the cause of an internal error. */
   function fail(
@@ -110,10 +125,10 @@ export function createApp(options: AppOptions): App {
     let response: Response;
     let caller: Caller | undefined;
     try {
-      caller = await options.authorize(request, route.role);
+      caller = await options.authorize(request, route);
       const input = await validate(route, context, options.limits);
       const call: Call<R> = {
-        ...(input as RouteInput<R>),
+        ...(input as Validated<R>),
         request,
         signal: request.signal,
         correlationId,
@@ -128,8 +143,9 @@ export function createApp(options: AppOptions): App {
         : error;
       response = fail(shown, request, correlationId, route.dialect);
     }
-    response.headers.set(HEADERS.correlationId, correlationId);
+    setIds(response.headers, correlationId);
     response.headers.set(...NOSNIFF);
+    if (route.pages) markForPage(response, request, () => mayRead(request));
     options.onReply?.(route, response.status, (performance.now() - started) / 1000);
     return response;
   }
@@ -138,19 +154,31 @@ export function createApp(options: AppOptions): App {
     const request = context.req.raw;
     const correlationId = correlationIdOf(request);
     const path = pathOf(request);
-    const allowed = routes.filter((route) => pathPattern(route.path).test(path));
+    const allowed = routesAt(path);
+    const forPages = allowed.filter((route) => route.pages);
+    if (forPages.length > 0 && isPreflight(request)) {
+      const reply = preflightReply(request, forPages);
+      setIds(reply.headers, correlationId);
+      return reply;
+    }
     const error = allowed.length === 0
       ? new LlorchError("NOT_FOUND", `Cannot find ${path}: /openapi.json lists every route`)
       : new LlorchError("METHOD_NOT_ALLOWED", `Cannot ${request.method} ${path}`);
     const dialect = allowed.length > 0 ? allowed[0]!.dialect : dialectAt(routes, path);
     const response = fail(error, request, correlationId, dialect);
     if (allowed.length > 0) response.headers.set("allow", allowed.map((r) => r.method).join(", "));
-    response.headers.set(HEADERS.correlationId, correlationId);
+    setIds(response.headers, correlationId);
+    if (forPages.length > 0) markForPage(response, request, () => mayRead(request));
     return response;
   });
 
-  const refuseRequest = (request: Request, error: LlorchError) =>
-    fail(error, request, correlationIdOf(request), dialectAt(routes, pathOf(request)));
+  function refuseRequest(request: Request, error: LlorchError): Response {
+    const path = pathOf(request);
+    const response = fail(error, request, correlationIdOf(request), dialectAt(routes, path));
+    const isForPages = routesAt(path).some((route) => route.pages);
+    if (isForPages) markForPage(response, request, () => mayRead(request));
+    return response;
+  }
 
   return {
     routes,
@@ -190,22 +218,26 @@ function refusalOf(request: Request, maxHeaderBytes: number): LlorchError | unde
   );
 }
 
-/** The path of a request; empty if its URL is not valid. */
-function pathOf(request: Request): string {
-  return URL.parse(request.url)?.pathname ?? "";
+function setIds(headers: Headers, correlationId: string): void {
+  headers.set(HEADERS.correlationId, correlationId);
+  headers.set(HEADERS.requestId, correlationId);
 }
 
 /** The caller's correlation id if it is safe to echo, otherwise a new one. */
 function correlationIdOf(request: Request): string {
-  const given = request.headers.get(HEADERS.correlationId);
+  const given = request.headers.get(HEADERS.correlationId) ??
+    request.headers.get(HEADERS.requestId);
   return given !== null && /^[A-Za-z0-9-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
+
+/** The validated input of a call, and its body as it was written. */
+type Validated<R extends Route> = RouteInput<R> & Pick<Call<R>, "given">;
 
 async function validate(
   route: Route,
   context: Context,
   limits: BodyLimits | undefined,
-): Promise<RouteInput<Route>> {
+): Promise<Validated<Route>> {
   const request = context.req.raw;
   const errors: FieldError[] = [];
   const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
@@ -220,9 +252,10 @@ async function validate(
   const headers = check(route.headers, context.req.header());
   const readBody = async () =>
     isLeftOut(route, request) ? undefined : await readJsonBody(request, limits, route);
-  const body = route.body ? check(route.body, await readBody()) : undefined;
+  const given = route.body ? await readBody() : undefined;
+  const body = route.body ? check(route.body, given) : undefined;
   if (errors.length > 0) throw invalidRequest(errors);
-  return { params, query, headers, body } as unknown as RouteInput<Route>;
+  return { params, query, headers, body, given } as unknown as Validated<Route>;
 }
 
 /** Whether the request has no body and the route does not need one. */

@@ -306,16 +306,16 @@ Deno.test("app: under /v1 errors come in OpenAI's envelope, with Retry-After in 
   assert.equal(full.status, 429);
   assert.equal(full.headers.get("retry-after"), "2");
   const { error } = openaiErrorBody.parse(await full.json());
-  assert.equal(error.code, "QUEUE_FULL");
+  assert.equal(error.code, "queue_full");
   assert.equal(error.type, "rate_limit_error");
 
   const invalid = await post(app, "/v1/chat", { model: 1 });
   assert.equal(openaiErrorBody.parse(await invalid.json()).error.param, "model");
   const missing = await get(app, "/v1/nothing");
-  assert.equal(openaiErrorBody.parse(await missing.json()).error.code, "NOT_FOUND");
+  assert.equal(openaiErrorBody.parse(await missing.json()).error.code, "not_found");
   const wrong = await get(app, "/v1/chat");
   assert.equal(wrong.status, 405);
-  assert.equal(openaiErrorBody.parse(await wrong.json()).error.code, "METHOD_NOT_ALLOWED");
+  assert.equal(openaiErrorBody.parse(await wrong.json()).error.code, "method_not_allowed");
 });
 
 const ROLES: readonly Role[] = ["client", "operator", "pool", "worker"];
@@ -347,7 +347,9 @@ for (const role of ROLES) {
 Deno.test("bearerAuth() accepts a second token for the same role", () => {
   const authorize = bearerAuth("one", "two");
   const call = (token: string) =>
-    authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), "pool");
+    authorize(new Request(url("/"), { headers: { authorization: `Bearer ${token}` } }), {
+      role: "pool",
+    });
   call("one");
   call("two");
   assert.throws(() => call("three"), { code: "UNAUTHORIZED" });

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
-import type { Role } from "../contracts/route.ts";
+import type { Route } from "../contracts/route.ts";
 import { LlorchError } from "../errors.ts";
 import { UsageError } from "../lifecycle.ts";
 
@@ -21,8 +21,8 @@ export function secretsEqual(a: string, b: string): boolean {
 export function bearerAuth(
   token: string | undefined,
   alsoToken?: string,
-): (request: Request, role: Role) => undefined {
-  return (request, role) => {
+): (request: Request, route: Pick<Route, "role">) => undefined {
+  return (request, { role }) => {
     if (role === "none" || token === undefined) return;
     const given = requireSecret(request);
     const isOther = alsoToken !== undefined && secretsEqual(given, alsoToken);

@@ -122,7 +122,7 @@ Deno.test("client: an error of ours keeps its code, message, details and retry t
 Deno.test("client: an error in OpenAI's envelope keeps its code", () =>
   against(() =>
     Response.json({
-      error: { message: "No such model", type: "x", param: null, code: "MODEL_NOT_FOUND" },
+      error: { message: "No such model", type: "x", param: null, code: "model_not_found" },
     }, { status: 404 }), async (client) => {
     await assert.rejects(
       client.call({ ...thing, dialect: openaiDialect }, input),

@@ -15,7 +15,11 @@ export function errorReply(
   dialect: Dialect = ownDialect,
 ): Response {
   const { body, headers: more } = dialect.writeError(error, correlationId);
-  const headers = new Headers([[HEADERS.correlationId, correlationId], [...NOSNIFF]]);
+  const headers = new Headers([
+    [HEADERS.correlationId, correlationId],
+    [HEADERS.requestId, correlationId],
+    [...NOSNIFF],
+  ]);
   const retryAfterMs = error.retryAfterMs ?? (error.retriable ? RETRY_AFTER_MS : undefined);
   if (retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));

@@ -6,8 +6,10 @@ import {
   type GgufHeader,
   type MetadataValue,
   readGgufHeader,
+  TEMPLATE_KEY,
   unreadableModel,
 } from "./gguf_header.ts";
+import { type ModelSkill, skillsOf } from "./model_skills.ts";
 import { partPaths } from "./split.ts";
 
 /** The parts of a GGUF model's metadata that llorch uses. */
@@ -31,11 +33,15 @@ export interface GgufInfo {
   readonly vocabSize: number;
   /** Name of `general.file_type`, e.g. `Q4_K_M`. */
   readonly quantization?: string;
-  /** Whether the file has a chat template. */
+  /** Whether the file has a chat template that is not empty. */
   readonly chatTemplate: boolean;
   /** Other figures that change the size of its cache; absent: none. */
   readonly cache?: CacheFacts;
+  /** What the model can do, as far as its metadata says. */
+  readonly skills: readonly ModelSkill[];
   readonly tensorCount: number;
+  /** Numbers in all tensors. */
+  readonly parameters: number;
   /** Bytes of tensor data, of all parts. */
   readonly weightBytes: number;
   /** Bytes from the first file's start to the end of its tensor table. */
@@ -66,6 +72,7 @@ export async function readGguf(path: string): Promise<GgufInfo> {
   return {
     ...describe(path, first.metadata),
     tensorCount: sum((header) => header.tensorCount),
+    parameters: sum((header) => header.parameters),
     weightBytes: sum((header) => header.dataBytes),
     headerBytes: first.headerBytes,
     sizeBytes: sum((header) => header.sizeBytes),
@@ -108,7 +115,7 @@ async function readParts(path: string): Promise<Parts> {
 
 type Description = Omit<
   GgufInfo,
-  "tensorCount" | "weightBytes" | "headerBytes" | "sizeBytes" | "fingerprint"
+  "tensorCount" | "parameters" | "weightBytes" | "headerBytes" | "sizeBytes" | "fingerprint"
 >;
 
 function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): Description {
@@ -157,6 +164,7 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
     valueLength: figure(`${architecture}.attention.value_length`),
     quantization: QUANTIZATIONS.get(figure("general.file_type") ?? -1),
   };
+  const template = metadata.get(TEMPLATE_KEY);
   return {
     architecture,
     contextLength: figure(`${architecture}.context_length`) ?? 0,
@@ -165,7 +173,9 @@ function describe(path: string, metadata: ReadonlyMap<string, MetadataValue>): D
     headCount,
     headCountKv: heads("head_count_kv") ?? headCount,
     vocabSize,
-    chatTemplate: metadata.has("tokenizer.chat_template"),
+    chatTemplate: template !== undefined &&
+      !(typeof template === "string" && template.trim() === ""),
+    skills: skillsOf(metadata, architecture),
     ...dropUndefined(optional),
   };
 }

@@ -18,6 +18,8 @@ export type MetadataValue =
 export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, MetadataValue>;
   readonly tensorCount: number;
+  /** Numbers in all tensors. */
+  readonly parameters: number;
   /** From the file's first byte to the end of the tensor table. */
   readonly headerBytes: number;
   /** From the start of the tensor data to the file's end. */
@@ -33,6 +35,10 @@ const MAX_TENSORS = 1_000_000;
 const MAX_DIMENSIONS = 4;
 /** Of longer texts only the length is kept. */
 const MAX_TEXT_BYTES = 4096;
+/** The same for chat templates, of which some have 20 KB. */
+const MAX_TEMPLATE_BYTES = 64 * 1024;
+/** Key of a model's chat template. */
+export const TEMPLATE_KEY = "tokenizer.chat_template";
 /** Of longer arrays only the length is kept; figures for each layer are far shorter. */
 const MAX_NUMBERS = 4096;
 const DEFAULT_ALIGNMENT = 32;
@@ -132,8 +138,11 @@ async function parse(
     metadata.set(key, await readValue(reader, key, fail));
   }
   let dataNeeded = 0;
+  let parameters = 0;
   for (let index = 0; index < tensorCount; index++) {
-    dataNeeded = Math.max(dataNeeded, await readTensorEnd(reader, fail));
+    const { end, values } = await readTensor(reader, fail);
+    dataNeeded = Math.max(dataNeeded, end);
+    parameters += values;
   }
   reader.finish();
 
@@ -148,7 +157,7 @@ async function parse(
       `it is truncated: its tensors need ${dataNeeded} bytes of data, it has ${dataBytes}; download it again`,
     );
   }
-  return { metadata, tensorCount, headerBytes, dataBytes, sizeBytes: size };
+  return { metadata, tensorCount, parameters, headerBytes, dataBytes, sizeBytes: size };
 }
 
 async function readName(reader: ByteReader, fail: (reason: string) => never): Promise<string> {
@@ -165,7 +174,9 @@ async function readValue(
   const type = await reader.u32();
   const fixed = FIXED.get(type);
   if (fixed) return await fixed[1](reader);
-  if (type === STRING) return await readText(reader);
+  if (type === STRING) {
+    return await readText(reader, key === TEMPLATE_KEY ? MAX_TEMPLATE_BYTES : MAX_TEXT_BYTES);
+  }
   if (type !== ARRAY) return fail(`it is corrupt: ${JSON.stringify(key)} has type ${type}`);
 
   const elementType = await reader.u32();
@@ -189,20 +200,18 @@ async function readValue(
   return numbers;
 }
 
-async function readText(reader: ByteReader): Promise<MetadataValue> {
+async function readText(reader: ByteReader, maxBytes: number): Promise<MetadataValue> {
   const length = await reader.u64();
-  if (length <= MAX_TEXT_BYTES) return await reader.text(length);
+  if (length <= maxBytes) return await reader.text(length);
   await reader.skip(length);
   return { length };
 }
 
-/**
- * Reads a row of the tensor table; returns the end of its data, as an offset in the data section.
- */
-async function readTensorEnd(
+/** Reads a row of the tensor table: the end of its data, as an offset in the data section, and its numbers. */
+async function readTensor(
   reader: ByteReader,
   fail: (reason: string) => never,
-): Promise<number> {
+): Promise<{ end: number; values: number }> {
   const name = await readName(reader, fail);
   const dimensions = await reader.u32();
   if (dimensions > MAX_DIMENSIONS) {
@@ -213,5 +222,6 @@ async function readTensorEnd(
   const format = TENSOR_FORMATS.get(await reader.u32());
   const offset = await reader.u64();
   // For a format that is newer than this table, only the start of its data is known.
-  return offset + (format ? Math.ceil(values / format.values) * format.bytes : 0);
+  const bytes = format ? Math.ceil(values / format.values) * format.bytes : 0;
+  return { end: offset + bytes, values };
 }

@@ -65,6 +65,8 @@ Deno.test("the demo model has the figures of its model card", async () => {
     headCount: 6,
     headCountKv: 2,
     tensorCount: 38,
+    parameters: 1_771_200,
+    skills: ["completion"],
     vocabSize: 1024,
     quantization: "Q8_0",
     chatTemplate: true,
@@ -133,6 +135,9 @@ Deno.test(
     assert.equal(info.feedForwardLength, 96);
     assert.deepEqual([info.keyLength, info.valueLength], [24, 12]);
     assert.deepEqual([info.vocabSize, info.contextLength, info.chatTemplate], [0, 0, false]);
+    const blank = { ...base, "tokenizer.chat_template": { string: " \n" } };
+    writeGguf(path, { metadata: blank, tensors: [] });
+    assert.equal((await readGguf(path)).chatTemplate, false);
 
     write([0, 2]);
     assert.match(

@@ -166,6 +166,7 @@ export function stemOf(path: string): string {
 
 async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
   const info = await readCached(path, cache);
+  const { mtime } = await Deno.stat(path);
   if (info.tensorCount === 0) {
     throw unreadableModel(path, "it holds no weights, only a vocabulary or metadata");
   }
@@ -196,6 +197,12 @@ async function describe(path: string, cache: ScanCache): Promise<FoundModel> {
     architecture: info.architecture,
     context_length: info.contextLength,
     ...modelMemory(info),
+    facts: {
+      modified_at: (mtime ?? new Date(0)).toISOString(),
+      parameters: info.parameters,
+      ...defined({ quantization: info.quantization }),
+      skills: [...info.skills],
+    },
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { errorBody, openaiErrorBody, type Route } from "#shared/contracts/mod.ts";
+import { errorBody, openaiErrorBody, OWN_CODES, type Route } from "#shared/contracts/mod.ts";
 import { ERROR_CODES, type ErrorCode } from "#shared/errors.ts";
 import { openApiDocument } from "#shared/http/openapi.ts";
 
@@ -72,7 +72,8 @@ export async function check(base: string, call: Case, token?: string): Promise<u
     assert.ok(call.route.empty, `${name}: 204`);
     return assert.equal(text, "", name);
   }
-  const isStream = reply.headers.get("content-type")?.startsWith("text/event-stream");
+  const type = reply.headers.get("content-type") ?? "";
+  const isStream = type.startsWith(call.route.streamType ?? "text/event-stream");
   assert.equal(reply.status, isStream ? 200 : call.route.status, `${name}: ${text}`);
   if (isStream || call.route.kind === "text") return text;
   assert.ok(call.route.reply, name);
@@ -103,9 +104,9 @@ export function assertDocumented(route: Route, reply: Response): void {
 }
 
 function checkError(name: string, call: Case, body: unknown): unknown {
-  if (call.route.path.startsWith("/v1/")) {
+  if (call.route.dialect?.name === "openai") {
     const { error } = openaiErrorBody.parse(body);
-    assert.equal(error.code, call.error, name);
+    assert.equal(OWN_CODES.get(error.code), call.error, name);
     if (call.fields) assert.equal(error.param, call.fields[0], name);
     return error;
   }

@@ -41,6 +41,10 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
   const key = await check(stack.url, { route: r.createKey, body: { name: "c" } }) as {
     key_id: string;
   };
+  const response = await check(stack.url, {
+    route: r.respond,
+    body: { model: "counter", input: "w7", max_output_tokens: 2, background: true },
+  }) as { id: string };
   const twin = { ...state, pool_id: "other", instance_id: "twin", workers: [], exits: [] };
   const beat = { ...twin, sequence: 1, models: undefined };
   return [
@@ -285,6 +289,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     { route: r.signOut },
     { route: r.consolePage },
+    { route: r.consolePage, headers: { accept: "text/html" } },
     { route: r.consoleFile, params: { file: "app.js" } },
     { route: r.consoleFile, params: { file: "app.css" } },
     { route: r.consoleFile, params: { file: "icon.svg" } },
@@ -334,6 +339,20 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     { route: r.chat, body: { ...chat, n: 17 }, error: "INVALID_REQUEST", fields: ["n"] },
     { route: r.chat, body: { ...chat, best_of: 2 }, error: "INVALID_REQUEST", fields: ["best_of"] },
     { route: r.chat, body: { model: "counter" }, error: "INVALID_REQUEST", fields: ["messages"] },
+    ...[
+      { route: r.chat, body: chat },
+      { route: r.completions, body: task },
+      { route: r.respond, body: { input: "w7" } },
+      { route: r.messages, body: ask },
+      { route: r.infill, body: gap },
+      { route: r.embeddings, body: { input: "w7" } },
+      { route: r.rank, body: { query: "w1", documents: ["w2"] } },
+    ].map(({ route, body }): Case => ({
+      route,
+      body: { ...body, model: null },
+      error: "INVALID_REQUEST",
+      fields: ["model"],
+    })),
     { route: r.completions, body: task },
     { route: r.completions, body: { ...task, stream: true, logprobs: 1 } },
     { route: r.completions, body: { ...task, prompt: ["w1", "w7"], n: 2 } },
@@ -394,9 +413,106 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       error: "INVALID_REQUEST",
     },
     { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
+    ...responsesCases(response.id),
+    ...anthropicCases(),
+    ...ollamaCases(),
     { route: r.health },
     { route: r.ready },
     { route: r.metrics },
     { route: r.openapi },
+  ];
+}
+
+const TURN = [{ role: "user", content: "w7" }];
+
+/** Calls of `/v1/responses`, of which one with this id is stored. */
+function responsesCases(id: string): Case[] {
+  const { respond: route, ...r } = orchestratorRoutes;
+  const params = { id };
+  const unknown = { id: "resp_none" };
+  const body = { model: "counter", input: "w7", max_output_tokens: 5 };
+  return [
+    { route, body },
+    { route, body: { ...body, stream: true, input: TURN, instructions: "w1" } },
+    { route, body: { ...body, top_logprobs: 2, temperature: 0, metadata: { a: "b" } } },
+    {
+      route,
+      body: { ...body, tools: [{ type: "web_search" }], text: {}, store: false, stream: true },
+    },
+    { route: r.getResponse, params },
+    { route: r.getResponse, params, query: "?stream=true&starting_after=2" },
+    { route: r.responseInput, params, query: "?order=asc&limit=1" },
+    { route: r.cancelResponse, params },
+    {
+      route,
+      body: { ...body, previous_response_id: unknown.id },
+      error: "NOT_FOUND",
+    },
+    ...[r.getResponse, r.responseInput, r.cancelResponse, r.deleteResponse].map((
+      route,
+    ): Case => ({ route, params: unknown, error: "NOT_FOUND" })),
+    { route: r.deleteResponse, params },
+    { route, body: { ...body, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route, body: { ...body, input: "w7 ".repeat(9000) }, error: "CONTEXT_LENGTH_EXCEEDED" },
+    {
+      route,
+      body: { ...body, input: [{ role: "user", content: [{ type: "input_image" }] }] },
+      error: "INVALID_REQUEST",
+      fields: ["input.0.content.0.type"],
+    },
+  ];
+}
+
+/** Calls of Anthropic's API. */
+function anthropicCases(): Case[] {
+  const { messages, countTokens } = orchestratorRoutes;
+  const prompt = { model: "counter", messages: TURN };
+  const body = { ...prompt, max_tokens: 5 };
+  return [
+    { route: messages, body },
+    { route: messages, body: { ...body, stream: true, system: [{ type: "text", text: "w1" }] } },
+    { route: messages, body: { ...body, tools: [{ name: "f", input_schema: {} }] } },
+    { route: messages, body: prompt, error: "INVALID_REQUEST" },
+    { route: messages, body: { ...body, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: countTokens, body: prompt },
+    { route: countTokens, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: countTokens, body: { ...prompt, model: "nope" }, error: "MODEL_NOT_FOUND" },
+  ];
+}
+
+/** Calls of Ollama's API. */
+function ollamaCases(): Case[] {
+  const r = orchestratorRoutes;
+  const options = { num_predict: 5 };
+  const chat = { model: "counter:latest", messages: TURN, options };
+  const text = { model: "counter", prompt: "w7", options };
+  const files = [r.ollamaCopy, r.ollamaCreate, r.ollamaPush, r.ollamaDelete];
+  return [
+    { route: r.ollamaVersion },
+    { route: r.ollamaTags },
+    { route: r.ollamaRunning },
+    { route: r.ollamaShow, body: { model: "counter" } },
+    { route: r.ollamaShow, body: { name: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaShow, body: {}, error: "INVALID_REQUEST" },
+    { route: r.ollamaChat, body: chat },
+    { route: r.ollamaChat, body: { ...chat, stream: false, think: true, format: "" } },
+    { route: r.ollamaChat, body: { model: "counter", messages: [], keep_alive: -1 } },
+    { route: r.ollamaChat, body: { ...chat, options: { mirostat: 1 } }, error: "INVALID_REQUEST" },
+    { route: r.ollamaChat, body: { ...chat, model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaGenerate, body: text },
+    { route: r.ollamaGenerate, body: { ...text, stream: false, raw: true } },
+    { route: r.ollamaGenerate, body: { ...text, context: [1] }, error: "INVALID_REQUEST" },
+    { route: r.ollamaEmbed, body: { model: "counter", input: ["w7", "w8"] } },
+    { route: r.ollamaEmbed, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.ollamaEmbeddings, body: { model: "counter", prompt: "w7" } },
+    { route: r.ollamaEmbeddings, body: { model: "counter" }, error: "INVALID_REQUEST" },
+    { route: r.ollamaPull, body: { model: "counter" } },
+    { route: r.ollamaPull, body: { model: "counter", stream: false } },
+    { route: r.ollamaPull, body: { model: "nope" }, error: "MODEL_NOT_FOUND" },
+    { route: r.ollamaPull, body: {}, error: "INVALID_REQUEST" },
+    ...files.flatMap((route): Case[] => [
+      { route, body: { model: "counter" }, error: "NOT_IMPLEMENTED" },
+      { route, body: [], error: "INVALID_REQUEST" },
+    ]),
   ];
 }

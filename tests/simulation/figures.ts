@@ -49,6 +49,7 @@ export function policyOf({ policy }: Scenario): Policy {
     replicaIdleMs: 1500,
     breakerFailures: 3,
     breakerOpenMs: 2000,
+    names: new Map(),
     preload: policy.preload.map((index) => `model${index}`),
     idleTtlMs: policy.ttl,
     idleTtlOf: new Map([["model0", 0]]),

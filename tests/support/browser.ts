@@ -92,12 +92,24 @@ export interface TestBrowser {
   readonly errors: readonly string[];
 }
 
-/** Runs a test with a browser and closes the browser afterwards. */
-export async function withBrowser(test: (browser: TestBrowser) => Promise<void>): Promise<void> {
+/**
+ * Runs a test with a browser and closes the browser afterwards.
+ *
+ * @param names Host names that the browser takes for 127.0.0.1, as if DNS said so.
+ */
+export async function withBrowser(
+  test: (browser: TestBrowser) => Promise<void>,
+  names: readonly string[] = [],
+): Promise<void> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error("There is no Chromium");
-  // Chromium's sandbox does not work as root, as in a container.
-  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+  const rules = names.map((name) => `MAP ${name} 127.0.0.1`).join(", ");
+  const args = [
+    // Chromium's sandbox does not work as root, as in a container.
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    ...(names.length === 0 ? [] : [`--host-resolver-rules=${rules}`]),
+  ];
   const browser: Browser = await chromium.launch({ executablePath, args });
   const errors: string[] = [];
   const contexts: BrowserContext[] = [];

@@ -22,7 +22,7 @@ Deno.test({
         const model = await llama.loadModel({ modelPath, vocabOnly: true });
         const tokenizer = new LlamaTokenizer(model, 8192);
         const ids = await tokenizer.tokenize(parts[0]!, true);
-        for (const part of parts.slice(1)) ids.push(...await tokenizer.tokenizeNext(part));
+        for (const part of parts.slice(1)) ids.push(...await tokenizer.tokenizeNext(part, true));
         assert.equal(model.detokenize(ids), parts.join(""));
         await model.dispose();
       });

@@ -4,6 +4,7 @@ import { flag, JSON_OPTION } from "../../options.ts";
 import { daemonCommands } from "../daemon.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
+import { names } from "./names/mod.ts";
 import { pools } from "./pools/mod.ts";
 
 /** `llorch orchestrator` */
@@ -11,7 +12,7 @@ export const orchestrator: Group = {
   kind: "group",
   name: "orchestrator",
   summary:
-    "Manage jobs, loaded models and hosts; start, stop and inspect orchestratord for development",
+    "Manage jobs, loaded models, names and hosts; start, stop and inspect orchestratord for development",
   members: [
     command({
       name: "events",
@@ -33,6 +34,7 @@ export const orchestrator: Group = {
     }),
     jobs,
     models,
+    names,
     pools,
     ...daemonCommands(ORCHESTRATORD, {
       start: [

@@ -1,5 +1,5 @@
 import type { Clock } from "#shared/clock.ts";
-import type { KeyLimits, KeyRole, Role } from "#shared/contracts/mod.ts";
+import type { KeyLimits, KeyRole, Role, Route } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Caller } from "#shared/http/app.ts";
 import { requireSecret, secretOf, secretsEqual } from "#shared/http/auth.ts";
@@ -7,6 +7,7 @@ import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
 import { refuseOtherNames, refuseOtherSites, requireConsole, sessionSecretOf } from "./browser.ts";
+import { isListedOrigin } from "./origins.ts";
 import { checkJobLimits, dayOf, type Progress, rateLimited } from "./job_limits.ts";
 import { keyIdOf, keyStatus } from "./api_keys.ts";
 import { RequestRate } from "./request_rate.ts";
@@ -46,6 +47,10 @@ export interface AccessDeps {
   readonly keys: KeyStore;
   /** Default limits of API keys. */
   readonly defaults: () => KeyLimits;
+  /** Origins of pages that may call routes for pages without a key; see {@linkcode isListedOrigin}. */
+  readonly origins: () => readonly string[];
+  /** Names by which this service may be called without a token, besides localhost and addresses. */
+  readonly hostNames: () => readonly string[];
   readonly clock: Clock;
   readonly metrics: OrchestratorMetrics;
 }
@@ -56,6 +61,8 @@ export class Access {
   readonly #rate = new RequestRate();
   readonly #unsafe = new UnsafeRequests();
   readonly #sessions: Sessions;
+  /** Calls whose own key was right. */
+  readonly #proven = new WeakSet<Request>();
 
   constructor(deps: AccessDeps) {
     this.#deps = deps;
@@ -70,15 +77,52 @@ export class Access {
   /**
    * Checks that a call is allowed; see `Authorize`.
    *
+   * A page of another site can make the browser send a person's cookie, but not a key that it does not
+   * know. So a call with a key is not refused for its site, while one without is, before anything else.
+   *
    * @returns the caller; undefined for the shared token, or if no token is needed
    * @throws {LlorchError} `UNAUTHORIZED`, `FORBIDDEN` or `RATE_LIMITED`
    */
-  async authorize(request: Request, role: Role): Promise<Caller | undefined> {
-    refuseOtherSites(request);
-    if (role === "none") return undefined;
-    if (this.isOpen) refuseOtherNames(request);
-    const row = await this.#rowOf(request);
+  async authorize(
+    request: Request,
+    { role, pages }: Pick<Route, "role" | "pages">,
+  ): Promise<Caller | undefined> {
+    const hasKey = secretOf(request) !== undefined;
+    const isListed = pages && this.#isListed(request);
+    if (role === "none" || (!hasKey && !isListed)) refuseOtherSites(request, pages);
+    if (role === "none") {
+      // Nobody needs a key here, but a page with a right one may read the answer.
+      if (pages && hasKey) await this.#proveKey(request).catch(() => {});
+      return undefined;
+    }
+    if (this.isOpen) refuseOtherNames(request, this.#deps.hostNames());
+    const row = await this.#proveKey(request);
+    // Without a token any text is accepted as a key, so it proves nothing.
+    if (!row && this.isOpen && !isListed) refuseOtherSites(request, pages);
     return row && this.#admit(row, role);
+  }
+
+  /**
+   * Whether the page that made a call may read the answer: its origin is listed, or its key was right. Only
+   * for routes for pages.
+   */
+  mayRead(request: Request): boolean {
+    return this.#proven.has(request) || this.#isListed(request);
+  }
+
+  /** Whether a call is made by a page of a listed origin, and not with a session's cookie. */
+  #isListed(request: Request): boolean {
+    const origin = request.headers.get("origin");
+    return origin !== null && isListedOrigin(origin, this.#deps.origins()) &&
+      (this.isOpen || sessionSecretOf(request) === undefined);
+  }
+
+  /** As {@linkcode #rowOf}; remembers whether the call's own key was right. */
+  async #proveKey(request: Request): Promise<KeyRow | undefined> {
+    const row = await this.#rowOf(request);
+    const isRight = row ? keyStatus(row, this.#deps.clock.now()) === "active" : !this.isOpen;
+    if (isRight && secretOf(request) !== undefined) this.#proven.add(request);
+    return row;
   }
 
   /** Whether an allowed call would still be allowed: its key or its session may have ended. */

@@ -2,7 +2,9 @@ import type { Clock } from "#shared/clock.ts";
 import type { CreatedKey, KeyView, NewKey } from "#shared/contracts/mod.ts";
 import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import { newSecret, secretSha256 } from "#shared/secrets.ts";
+import type { Store } from "../store/job_store.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
+import type { ResponseStore } from "../store/response_store.ts";
 import { dayOf } from "./job_limits.ts";
 
 /** `llorch_<id>_<random>`: the prefix shows people and secret scanners what it is. */
@@ -11,10 +13,12 @@ const SECRET = /^llorch_([0-9a-f]{12})_[0-9a-f]{64}$/;
 /** Manages API keys, for HTTP and the command line alike. */
 export class Keys {
   readonly #store: KeyStore;
+  readonly #responses: ResponseStore;
   readonly #clock: Clock;
 
-  constructor(store: KeyStore, clock: Clock) {
-    this.#store = store;
+  constructor({ keys, responses }: Pick<Store, "keys" | "responses">, clock: Clock) {
+    this.#store = keys;
+    this.#responses = responses;
     this.#clock = clock;
   }
 
@@ -51,17 +55,20 @@ export class Keys {
   }
 
   /**
-   * Revokes a key, at once and for good.
+   * Revokes a key, at once and for good, and erases its stored responses. If the process ends before it
+   * returns, another call erases those that are left.
    *
+   * @returns the key, and the number of responses that were erased
    * @throws {LlorchError} `NOT_FOUND`
    */
-  async revoke(keyId: string): Promise<KeyView> {
+  async revoke(keyId: string): Promise<{ key: KeyView; responses: number }> {
     await this.#store.revoke(keyId, this.#clock.now());
     const row = await this.#store.get(keyId);
     if (!row) {
       throw new LlorchError("NOT_FOUND", `Cannot find an API key with the id "${keyId}"`);
     }
-    return await this.#view(row);
+    const responses = await this.#responses.removeOf(keyId);
+    return { key: await this.#view(row), responses };
   }
 
   async #view(row: KeyRow): Promise<KeyView> {

@@ -43,11 +43,12 @@ const isSafe = ({ method }: Request) => method === "GET" || method === "HEAD";
 
 /**
  * Refuses a change that a page of another site asks for. Without a token, every page opened on this machine
- * could otherwise make simple calls.
+ * could otherwise make calls.
  *
+ * @param isForPages Whether the route is for pages, and the error says how to let one in.
  * @throws {LlorchError} `FORBIDDEN`
  */
-export function refuseOtherSites(request: Request): void {
+export function refuseOtherSites(request: Request, isForPages = false): void {
   if (isSafe(request)) return;
   const site = request.headers.get("sec-fetch-site");
   const origin = request.headers.get("origin");
@@ -55,23 +56,28 @@ export function refuseOtherSites(request: Request): void {
     // Browsers send it only to https and to loopback.
     ? origin !== null && URL.parse(origin)?.host !== request.headers.get("host")
     : site !== "same-origin" && site !== "none";
-  if (isOther) throw new LlorchError("FORBIDDEN", "A page of another site may not change anything");
+  if (!isOther) return;
+  const remedy = isForPages
+    ? `: list its origin (${origin ?? "null"}) in cors.origins, or send an API key`
+    : "";
+  throw new LlorchError("FORBIDDEN", `A page of another site may not change anything${remedy}`);
 }
 
 /**
  * Refuses a call by host name, for a service without a token. Against DNS rebinding: an attacker can point
  * a page's host name to this machine, and the browser then takes both for the same site.
  *
+ * @param allowed Names that are ours, too, in lower case.
  * @throws {LlorchError} `FORBIDDEN`
  */
-export function refuseOtherNames(request: Request): void {
+export function refuseOtherNames(request: Request, allowed: readonly string[]): void {
   const { hostname } = new URL(request.url);
   const isOurs = /^(localhost|.+\.localhost|[\d.]+|\[.*\])$/.test(hostname);
-  if (isOurs) return;
+  if (isOurs || allowed.includes(hostname)) return;
   throw new LlorchError(
     "FORBIDDEN",
     `A service without a token cannot be called by the name "${hostname}": use its address or localhost, ` +
-      "or give it a token",
+      "give it a token, or list the name in http.host_names",
   );
 }
 

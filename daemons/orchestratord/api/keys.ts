@@ -1,12 +1,11 @@
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import { Keys } from "../access/api_keys.ts";
-import type { Store } from "../store/job_store.ts";
-import type { Clock } from "#shared/clock.ts";
+import type { Orchestrator } from "../service.ts";
 
 /** `/v2/keys`: API keys, for operators. */
-export function mountKeys(app: App, store: Store, clock: Clock): void {
-  const keys = new Keys(store.keys, clock);
+export function mountKeys(app: App, { store, clock, metrics }: Orchestrator): void {
+  const keys = new Keys(store, clock);
   app.mount(routes.listKeys, async () => ({ keys: await keys.list() }));
   app.mount(routes.createKey, async ({ body, log }) => {
     const created = await keys.create(body);
@@ -17,9 +16,10 @@ export function mountKeys(app: App, store: Store, clock: Clock): void {
     return Response.json(created, { headers: { "cache-control": "no-store" } });
   });
   app.mount(routes.revokeKey, async ({ params, log }) => {
-    const revoked = await keys.revoke(params.id);
+    const { key, responses } = await keys.revoke(params.id);
     await store.sync();
-    log.info("key_revoked", { key_id: revoked.key_id, name: revoked.name });
-    return revoked;
+    metrics.responsesRemoved.inc({ reason: "revoked" }, responses);
+    log.info("key_revoked", { key_id: key.key_id, name: key.name, responses });
+    return key;
   });
 }

@@ -3,6 +3,7 @@ import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../service.ts";
 import { forCaller, modelFor, unusableFor } from "./hide_paths.ts";
 import { mayTouch } from "./own_jobs.ts";
+import { nameViews } from "./shown_models.ts";
 import { fits } from "../scheduler/fits.ts";
 import {
   LISTED_JOBS,
@@ -18,13 +19,15 @@ export function mountState(app: App, { loop, clock, jobs }: Orchestrator): void 
   app.mount(routes.models, ({ query, caller }) => {
     const models = modelViews(loop.state).map((model) => modelFor(caller, model));
     const unusable = unusableViews(loop.state).map((file) => unusableFor(caller, file));
-    if (query.fit === "false") return { models, unusable };
+    const names = nameViews(loop, caller);
+    if (query.fit === "false") return { models, names, unusable };
     const fitOf = (fingerprint: string) => fits(loop.state, fingerprint, clock.steady());
     return {
       models: models.map((model) => ({
         ...model,
         fit: forCaller(caller, fitOf(model.fingerprint)),
       })),
+      names,
       unusable,
     };
   });

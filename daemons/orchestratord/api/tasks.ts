@@ -16,7 +16,8 @@ import type { StreamItem } from "../jobs/job_stream.ts";
 import type { ListedRow } from "../store/job_store.ts";
 import { followKept, followLive } from "../jobs/follow.ts";
 import { boundTo, mayTouch, scopedKey } from "./own_jobs.ts";
-import { checkModelName } from "./hide_paths.ts";
+import { checkModelName, seesPaths } from "./hide_paths.ts";
+import { named } from "./named_task.ts";
 
 /** Events that are read from the store at a time to put an output together. */
 const OUTPUT_PAGE = 2000;
@@ -30,14 +31,17 @@ interface Followed {
 
 /** `/v2/tasks…`: durable jobs. */
 export function mountTasks(app: App, orchestrator: Orchestrator): void {
-  const { access, config, jobs, openStreams, store } = orchestrator;
+  const { access, config, jobs, loop, openStreams, store } = orchestrator;
 
-  app.mount(routes.submit, async ({ body, headers, request, signal, correlationId, caller }) => {
+  app.mount(routes.submit, async (call) => {
+    const { body, given, headers, request, signal, correlationId, caller } = call;
     const wantsStream = (request.headers.get("accept") ?? "").includes("text/event-stream");
     checkModelName(caller, body.model);
     const submit = async () =>
-      await jobs.submit(body, {
+      await jobs.submit(named(body, given, loop.meaning(body.model)), {
         durable: true,
+        asWritten: body,
+        seesTarget: seesPaths(caller),
         idempotencyKey: scopedKey(caller, headers["idempotency-key"]),
         correlationId,
         ...await access.terms(caller, jobs),

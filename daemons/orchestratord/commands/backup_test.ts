@@ -6,6 +6,7 @@ import { configSchema, databasePath } from "../config.ts";
 import { Orchestratord } from "../daemon.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import { numbers, range, withHarness } from "../testing/harness.ts";
+import { storedResponse } from "../testing/response_cases.ts";
 import { backup, copyDatabase } from "./backup.ts";
 
 const task = { model: "counter", prompt: "w7", max_tokens: 5 };
@@ -18,6 +19,10 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       await events(task);
       pool.only().allow(2);
       const { job_id } = await client.call(routes.submit, { body: task });
+      const response = storedResponse("r1", { usedAt: Date.now() });
+      const inUse = openSqliteStore(databasePath(state));
+      await inUse.responses.add(response);
+      await inUse.close();
       const copy = databasePath(other);
       const { jobs } = await copyDatabase(databasePath(state), copy);
       assert.equal(jobs, 2);
@@ -25,13 +30,14 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       pool.only().allow(Infinity);
       assert.deepEqual(numbers(await events(job_id)), range(8, 5));
 
-      // The copy has the job as it was then, and the pool, whose state can be read.
+      // The copy has the job as it was then, the response, and the pool, whose state can be read.
       const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: other });
       const again = await Orchestratord.open(config, { log: createLogger("test") });
       await again.close();
       const store = openSqliteStore(copy);
       assert.ok((await store.unfinished()).every((row) => row.jobId === job_id));
       assert.equal((await store.pools()).length, 1);
+      assert.deepEqual(await store.responses.get("r1"), response);
       await store.close();
     });
   } finally {

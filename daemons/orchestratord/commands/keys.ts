@@ -51,13 +51,16 @@ export async function keys(
     : undefined;
   const store = openStore(config);
   try {
-    const keys = new Keys(store.keys, systemClock);
+    const keys = new Keys(store, systemClock);
     if (wanted) {
       const { secret, ...view } = await keys.create(wanted);
       console.error(`${describe(view)}\nThe key is a secret and is shown only this once:`);
       console.log(secret);
-    } else if (action === "revoke") console.log(describe(await keys.revoke(subject ?? "")));
-    else for (const view of await keys.list()) console.log(describe(view));
+    } else if (action === "revoke") {
+      const { key, responses } = await keys.revoke(subject ?? "");
+      console.log(describe(key));
+      if (responses > 0) console.error(`Its stored responses are erased: ${responses}`);
+    } else for (const view of await keys.list()) console.log(describe(view));
     await store.sync();
     return EXIT.ok;
   } finally {

@@ -6,7 +6,13 @@ import {
 } from "#shared/contracts/mod.ts";
 import { defined } from "#shared/json.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { type ClientOptions, createClient, TransportError } from "#shared/http/client.ts";
+import {
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  TransportError,
+} from "#shared/http/client.ts";
 import { holdersOf, isUsable } from "../scheduler/workers.ts";
 import type { State } from "../scheduler/state.ts";
 
@@ -18,6 +24,7 @@ import type { State } from "../scheduler/state.ts";
  * needs no counting, and most prompts cost nothing here.
  *
  * @param tokensAtMost Upper bound of the prompt's tokens.
+ * @param limit Most tokens that the request may have; undefined: as many as the worker's context.
  * @returns true if the worker was lost while it counted: the prompt may be the reason
  * @throws {LlorchError} `CONTEXT_LENGTH_EXCEEDED`
  */
@@ -27,6 +34,7 @@ export async function checkPromptFits(
   fingerprint: string,
   state: Readonly<State>,
   how: Pick<ClientOptions, "timeoutMs" | "http">,
+  limit = Infinity,
 ): Promise<boolean> {
   const [worker] = [...holdersOf(state, fingerprint)]
     .filter((each) => isUsable(state, each))
@@ -34,30 +42,52 @@ export async function checkPromptFits(
     .sort((a, b) => b.context - a.context);
   if (worker?.uri === undefined) return false;
 
-  const count = task.prompt_tokens?.length ?? (
-    tokensAtMost < worker.context ? 0 : await countTokens(task, worker.uri, worker.token, how)
-  );
-  if (count === undefined || count < worker.context) return count === undefined;
-  throw new LlorchError(
+  const context = Math.min(worker.context, limit);
+  if (tokensAtMost < context) return false;
+  const client = createClient({ baseUrl: worker.uri, token: worker.token, ...how });
+  const count = await countTokens(task, client);
+  if (count === undefined || count < context) return count === undefined;
+  throw overflow(count, context);
+}
+
+/** The error for a prompt that is too long. */
+export function overflow(tokens: number, context: number): LlorchError {
+  return new LlorchError(
     "CONTEXT_LENGTH_EXCEEDED",
-    `The prompt has ${count} tokens and the model's context holds ${worker.context}`,
-    { details: { tokens: count, context: worker.context } },
+    `The prompt has ${tokens} tokens and the model's context holds ${context}`,
+    { details: { prompt_tokens: tokens, context } },
   );
 }
 
-/** @returns the number of tokens; 0 if it is not known yet; undefined if the worker was lost meanwhile */
-async function countTokens(
-  task: TaskRequest,
-  baseUrl: string,
-  token: string,
-  how: Pick<ClientOptions, "timeoutMs" | "http">,
+/** The fields of a request that its prompt's tokens depend on. */
+type Prompt = Pick<
+  TaskRequest,
+  | "prompt"
+  | "prompt_tokens"
+  | "suffix"
+  | "special"
+  | "messages"
+  | "tools"
+  | "tool_choice"
+  | "reasoning_effort"
+  | "chat_template_kwargs"
+  | "continue_final_message"
+>;
+
+/**
+ * Counts a prompt's tokens on a worker.
+ *
+ * @returns the number of tokens; 0 if it is not known yet; undefined if the worker was lost meanwhile
+ */
+export async function countTokens(
+  request: Prompt,
+  worker: Pick<Client, "call">,
+  options?: CallOptions,
 ): Promise<number | undefined> {
+  if (request.prompt_tokens !== undefined) return request.prompt_tokens.length;
   try {
-    const { count } = await createClient({ baseUrl, token, ...how }).call(
-      workerRoutes.tokenize,
-      { body: promptOf(task) },
-    );
-    return count;
+    const body = promptOf(request);
+    return (await worker.call(workerRoutes.tokenize, { body }, options)).count;
   } catch (error) {
     if (error instanceof LlorchError && error.code === "CONTEXT_LENGTH_EXCEEDED") throw error;
     if (error instanceof TransportError) return undefined;
@@ -67,8 +97,7 @@ async function countTokens(
   }
 }
 
-/** All of a task that its prompt's tokens depend on. */
-function promptOf(task: TaskRequest): RouteCall<typeof workerRoutes.tokenize>["body"] {
+function promptOf(task: Prompt): RouteCall<typeof workerRoutes.tokenize>["body"] {
   const { prompt, suffix, special, messages } = task;
   if (!messages) return defined({ prompt, suffix, special });
   const { reasoning_effort, chat_template_kwargs, continue_final_message } = task;

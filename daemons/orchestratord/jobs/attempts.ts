@@ -208,6 +208,8 @@ export class Attempts {
   /** Counts a job's tokens for the API key that it belongs to, if any. */
   #charge(job: LiveJob, usage: JobPatch["usage"], now: number): void {
     const tokens = (usage?.tokens_in ?? 0) + Math.max(usage?.tokens_out ?? 0, job.tokensOut);
+    const { meaning } = job.facts;
+    if (meaning?.isConfigured) this.#deps.metrics.nameTokens.inc({ name: meaning.name }, tokens);
     if (tokens === 0 || job.facts.tenant === "") return;
     this.#deps.store.keys.addTokens(job.facts.tenant, dayOf(now), tokens)
       .catch((error) => this.#deps.log.error("tokens_write_failed", { job_id: job.id, error }));

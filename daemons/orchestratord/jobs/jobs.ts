@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { TaskRequest } from "#shared/contracts/mod.ts";
-import type { LlorchError } from "#shared/errors.ts";
+import { LlorchError } from "#shared/errors.ts";
 import type { Progress } from "../access/job_limits.ts";
 import { relay } from "./relay.ts";
-import type { Effect } from "../scheduler/state.ts";
+import { mayFallBack, type Meaning } from "../scheduler/names.ts";
+import type { Effect, JobError, NewJob } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
+import { bounded } from "./bounded.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 import {
@@ -48,7 +50,7 @@ export class Jobs {
       tokensIn: job.promptRead,
       tokensOut: job.tokensOut,
       maxTokens: job.facts.request.max_tokens,
-      serviceMs: this.#deps.loop.state.rates.get(job.facts.fingerprint)?.serviceMs,
+      serviceMs: this.#deps.loop.state.rates.get(job.fingerprint)?.serviceMs,
     }));
   }
 
@@ -89,37 +91,24 @@ export class Jobs {
       events.push(...page);
       after = page.at(-1)!.id;
     }
+    const meaning = loop.meaning(row.request.model);
     const job = this.#open({
       id: row.jobId,
       request: row.request,
       fingerprint: row.fingerprint,
+      meaning,
+      choice: this.#choiceOf(meaning, row.fingerprint),
       seed: row.seed,
       createdAt: row.createdAt,
       deadlineAt: row.deadlineAt,
       correlationId: row.jobId,
       tenant: row.tenant,
       isStored: true,
-      runAttempt: relay,
+      runAttempt: bounded(relay, meaning.context),
     }, { row, events });
     job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });
-    loop.send({
-      kind: "submit",
-      job: {
-        id: job.id,
-        model: row.model,
-        fingerprint: row.fingerprint,
-        priority: row.priority,
-        tenant: row.tenant,
-        queuedAt: steadyTime(clock, row.createdAt),
-        deadlineAt: row.deadlineAt && steadyTime(clock, row.deadlineAt),
-        attempt: job.attempts.length,
-        deaths: job.deaths,
-        speaks: true,
-        isStored: true,
-        ...demandOf(row.request, row.fingerprint, row.tenant),
-      },
-    });
+    loop.send({ kind: "submit", job: this.#again(job) });
   }
 
   /** Carries out the scheduler's decisions about jobs. */
@@ -131,7 +120,67 @@ export class Jobs {
     } else if (effect.kind === "abort") {
       job.fence(this.#deps.clock.now(), effect.reason);
     } else if (effect.kind === "suspect") job.suspect(effect.workerId);
-    else this.#attempts.fail(job, effect.error);
+    else if (!this.#fallBack(job, effect.error)) this.#attempts.fail(job, effect.error);
+  }
+
+  /** Goes on with the next model that the job's name allows; false if there is none. */
+  #fallBack(job: LiveJob, { code, message }: JobError): boolean {
+    const { meaning } = job.facts;
+    if (!meaning || !job.hasFallback || !mayFallBack(code)) return false;
+    const { loop, log, metrics } = this.#deps;
+    for (let at = job.choice + 1; at < meaning.choices.length; at++) {
+      const choice = meaning.choices[at]!;
+      const fingerprint = this.#fingerprintOf(meaning, at);
+      if (fingerprint === undefined || !loop.isServed(fingerprint)) continue;
+      job.fallBack(at, fingerprint);
+      metrics.nameFallbacks.inc({ name: meaning.name });
+      log.warn("job_falls_back", {
+        job_id: job.id,
+        name: meaning.name,
+        to: choice.as,
+        code,
+        message,
+      });
+      loop.send({ kind: "submit", job: this.#again(job) });
+      return true;
+    }
+    return false;
+  }
+
+  /** A live job as the scheduler takes it once more. */
+  #again(job: LiveJob): NewJob {
+    const { clock } = this.#deps;
+    const { id, request, tenant, createdAt, deadlineAt, store, isCall } = job.facts;
+    return {
+      ...{ id, tenant, model: request.model, priority: request.priority },
+      attempt: job.attempts.length,
+      fingerprint: job.fingerprint,
+      queuedAt: steadyTime(clock, createdAt),
+      deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
+      deaths: job.deaths,
+      speaks: !isCall,
+      isStored: store !== undefined,
+      hasFallback: job.hasFallback,
+      ...demandOf(request, job.fingerprint, tenant),
+    };
+  }
+
+  /** Which of a name's choices has a fingerprint; the first if none has, or none is known. */
+  #choiceOf(meaning: Meaning, fingerprint: string): number {
+    const at = meaning.choices.findIndex((_, index) =>
+      this.#fingerprintOf(meaning, index) === fingerprint
+    );
+    return Math.max(0, at);
+  }
+
+  /** Undefined where no pool has the model. */
+  #fingerprintOf(meaning: Meaning, at: number): string | undefined {
+    try {
+      return this.#deps.loop.resolveChoice(meaning, meaning.choices[at]!, true).fingerprint;
+    } catch (error) {
+      if (error instanceof LlorchError) return undefined;
+      throw error;
+    }
   }
 
   /** The job that a model is loaded for: the one that has waited longest for it. */

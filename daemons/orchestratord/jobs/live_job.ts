@@ -10,6 +10,7 @@ import {
   type WorkerEvent,
 } from "#shared/contracts/mod.ts";
 import type { Clock } from "#shared/clock.ts";
+import type { Meaning } from "../scheduler/names.ts";
 import type { RunAttempt } from "./relay.ts";
 import { JobStream } from "./job_stream.ts";
 import type { JobPatch, JobRow, JobStore, NumberedEvent, Usage } from "../store/job_store.ts";
@@ -21,7 +22,12 @@ const MAX_PENDING_EVENTS = 256;
 export interface LiveJobFacts {
   readonly id: string;
   readonly request: TaskRequest;
+  /** Of the model that answers, unless a fallback takes over. */
   readonly fingerprint: string;
+  /** What its model's name means; undefined: the model of that name, and nothing else. */
+  readonly meaning?: Meaning | undefined;
+  /** Which of the meaning's choices answers, unless a further one takes over; default: the first. */
+  readonly choice?: number | undefined;
   readonly seed: number;
   /** ms since the epoch. */
   readonly createdAt: number;
@@ -36,6 +42,8 @@ export interface LiveJobFacts {
   readonly inTrace: <T>(work: () => T) => T;
   /** Runs one attempt on a worker. */
   readonly runAttempt: RunAttempt;
+  /** Whether its attempts are calls, which are silent until they end. */
+  readonly isCall?: boolean;
   /** Owner of the job; see `JobRow`. */
   readonly tenant: string;
 }
@@ -80,6 +88,10 @@ export class LiveJob {
   #promptSize: number | undefined;
   #promptRead = 0;
   #startedAt: number | undefined;
+  /** The model that its last `started` event names, if that is a fallback. */
+  #startedAs: string | undefined;
+  #choice: number;
+  #fingerprint: string;
   #firstTokenAt: number | undefined;
   /** In the running attempt. */
   #lastTokenAt: number | undefined;
@@ -99,12 +111,17 @@ export class LiveJob {
   constructor(facts: LiveJobFacts, kept?: { row: JobRow; events: readonly NumberedEvent[] }) {
     this.facts = facts;
     const { store, id } = facts;
+    this.#choice = facts.choice ?? 0;
+    this.#fingerprint = facts.fingerprint;
     this.#attempts = [...kept?.row.attempts ?? []];
     this.#startedAt = kept?.row.startedAt;
     this.#firstTokenAt = kept?.row.firstTokenAt;
     for (const { id, event } of kept?.events ?? []) {
       this.#nextId = id + 1;
       if (event.event === "token") this.#count(event.data);
+      if (event.event === "started") {
+        this.#startedAs = event.data.fallback ? event.data.model : undefined;
+      }
     }
     this.stream = new JobStream(
       store && ((after, limit) => store.events(id, after, limit)),
@@ -118,6 +135,27 @@ export class LiveJob {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Of the model that answers now. */
+  get fingerprint(): string {
+    return this.#fingerprint;
+  }
+
+  /** Which of the choices of its name answers now. */
+  get choice(): number {
+    return this.#choice;
+  }
+
+  /** The name of the fallback that answers; undefined: the target does. */
+  get fallback(): string | undefined {
+    return this.#choice === 0 ? undefined : this.facts.meaning?.choices[this.#choice]?.as;
+  }
+
+  /** Whether a further choice of its name may still answer: before the first token, if there is one. */
+  get hasFallback(): boolean {
+    const choices = this.facts.meaning?.choices.length ?? 1;
+    return this.#choice + 1 < choices && this.#nextIndex === 0;
   }
 
   /** Every attempt, oldest first. */
@@ -290,22 +328,34 @@ export class LiveJob {
     };
   }
 
+  /** Lets another choice of its name answer. */
+  fallBack(choice: number, fingerprint: string): void {
+    this.#choice = choice;
+    this.#fingerprint = fingerprint;
+  }
+
   /**
-   * Notes that a worker has begun to compute it; only the first time is an event.
+   * Notes that a worker has begun to compute it; only the first time is an event, and again if a fallback
+   * has taken over.
    *
    * @returns as {@linkcode emit}
    */
   start(data: WorkerStarted, now: number): Promise<void> | undefined {
-    if (this.#startedAt !== undefined) {
+    const { fallback } = this;
+    if (this.#startedAt !== undefined && this.#startedAs === fallback) {
       this.patch({ status: "running" });
       return undefined;
     }
-    this.#startedAt = now;
-    const { request: { model }, createdAt } = this.facts;
+    this.#startedAt ??= now;
+    this.#startedAs = fallback;
+    const { request, createdAt } = this.facts;
     const queue_wait_ms = Math.max(0, now - createdAt);
+    const answers = fallback === undefined
+      ? { model: request.model }
+      : { model: fallback, fallback: true as const };
     return this.emit(
-      { event: "started", data: { ...data, model, queue_wait_ms } },
-      { status: "running", startedAt: now },
+      { event: "started", data: { ...data, ...answers, queue_wait_ms } },
+      { status: "running", startedAt: this.#startedAt, fingerprint: this.#fingerprint },
     );
   }
 

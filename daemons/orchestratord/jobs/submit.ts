@@ -6,9 +6,11 @@ import type { Logger } from "#shared/logging.ts";
 import type { Config } from "../config.ts";
 import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
+import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
 import type { Store } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
+import { bounded } from "./bounded.ts";
 import { demandOf } from "./demand.ts";
 import type { LiveJob, LiveJobFacts } from "./live_job.ts";
 import { relay, type RunAttempt } from "./relay.ts";
@@ -55,6 +57,12 @@ export interface SubmitOptions {
   readonly tenant?: string | undefined;
   /** Throws if the job's owner may not have one more; called in the same turn in which the job is added. */
   readonly admit?: () => void;
+  /** The task without what a configured name sets, where it sets something: it tells repetitions. */
+  readonly asWritten?: TaskRequest | undefined;
+  /** Whether errors may name what a configured name stands for; default: true. */
+  readonly seesTarget?: boolean;
+  /** How long its client wants its worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
 }
@@ -122,7 +130,7 @@ export class Submissions {
   async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
     const prior = await this.#deps.store.findByKey(key);
     if (!prior) return await this.#take(task, options);
-    if (prior.bodySha256 !== bodyHash(task)) {
+    if (prior.bodySha256 !== bodyHash(options.asWritten ?? task)) {
       throw new LlorchError(
         "CONFLICT",
         `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
@@ -142,19 +150,43 @@ export class Submissions {
     };
   }
 
+  /** Takes a task for its model, or for the first of its name's fallbacks that can run it. */
   async #take(task: TaskRequest, options: SubmitOptions): Promise<Submitted> {
-    const { loop, store, clock } = this.#deps;
-    const { fingerprint, name } = this.#resolve(task.model);
+    const meaning = this.#deps.loop.meaning(task.model);
+    let refusal: LlorchError | undefined;
+    for (const at of meaning.choices.keys()) {
+      try {
+        return await this.#takeAs(task, options, meaning, at);
+      } catch (error) {
+        if (!(error instanceof LlorchError) || !mayFallBack(error.code)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #takeAs(
+    task: TaskRequest,
+    options: SubmitOptions,
+    meaning: Meaning,
+    at: number,
+  ): Promise<Submitted> {
+    const { loop, store, clock, metrics } = this.#deps;
+    const { fingerprint, name } = this.#resolve(meaning, at, options.seesTarget ?? true);
     const tenant = options.tenant ?? task.session_id ?? "";
     const demand = demandOf(task, fingerprint, tenant);
     const isSuspect = await checkPromptFits(task, demand.tokensAtMost, fingerprint, loop.state, {
       timeoutMs: this.#deps.config.pools.call_timeout_ms,
       http: this.#deps.http,
-    });
+    }, meaning.context);
 
     // No `await` between the check of the bounds and the submission.
     options.admit?.();
-    const place = loop.place({ priority: task.priority, fingerprint, tenant }, task.deadline_ms);
+    const place = loop.place(
+      { priority: task.priority, fingerprint, tenant },
+      task.deadline_ms,
+      at > 0,
+    );
     const now = clock.now();
     const seed = task.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     const request = { ...task, model: name, seed };
@@ -165,13 +197,16 @@ export class Submissions {
       id: jobId,
       request,
       fingerprint,
+      meaning,
+      choice: at,
       seed,
       createdAt: now,
       deadlineAt,
       correlationId,
       tenant,
       isStored: durable,
-      runAttempt,
+      runAttempt: bounded(runAttempt, meaning.context),
+      isCall: options.runAttempt !== undefined,
     });
     const committed = job.accept(
       { event: "queued", data: { job_id: jobId, ...place } },
@@ -179,7 +214,7 @@ export class Submissions {
         store.accept({
           jobId,
           idempotencyKey,
-          bodySha256: bodyHash(task),
+          bodySha256: bodyHash(options.asWritten ?? task),
           request,
           fingerprint,
           seed,
@@ -196,6 +231,8 @@ export class Submissions {
         deaths: isSuspect ? 1 : 0,
         speaks: options.runAttempt === undefined,
         isStored: durable,
+        hasFallback: job.hasFallback,
+        ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),
         queuedAt: steadyTime(clock, now),
         deadlineAt: deadlineAt && steadyTime(clock, deadlineAt),
         ...demand,
@@ -216,6 +253,8 @@ export class Submissions {
         { cause: error, retryAfterMs: 10_000 },
       );
     }
+    if (meaning.isConfigured) metrics.nameJobs.inc({ name });
+    if (at > 0) metrics.nameFallbacks.inc({ name });
     this.#deps.log.info("job_accepted", {
       job_id: jobId,
       correlation_id: correlationId,
@@ -233,10 +272,12 @@ export class Submissions {
   }
 
   /**
-   * @throws {LlorchError} as {@linkcode Loop.resolve}; `NOT_READY` during a stop, or while pools are still
-   * being asked for their models after a start
+   * @throws {LlorchError} as {@linkcode Loop.resolveChoice}, and `POOL_UNAVAILABLE` where a further choice
+   * may answer instead; `NOT_READY` during a stop, or while pools are still being asked for their models
+   * after a start
    */
-  #resolve(model: string): ResolvedModel {
+  #resolve(meaning: Meaning, at: number, seesTarget: boolean): ResolvedModel {
+    const { loop } = this.#deps;
     const phase = this.#deps.phase();
     if (phase === "stopping") {
       throw new LlorchError("NOT_READY", "The orchestrator is stopping: try again in a moment", {
@@ -244,11 +285,14 @@ export class Submissions {
       });
     }
     try {
-      return this.#deps.loop.resolve(model);
+      const resolved = loop.resolveChoice(meaning, meaning.choices[at]!, seesTarget);
+      if (meaning.choices.length === 1 || loop.isServed(resolved.fingerprint)) return resolved;
+      const message = `Cannot run "${meaning.name}": every pool that has its model is unavailable`;
+      throw new LlorchError("POOL_UNAVAILABLE", message, { retryAfterMs: 5000 });
     } catch (error) {
       if (phase === "serving") throw error;
       const message =
-        `Cannot find model "${model}" yet: pools are still being asked for their models`;
+        `Cannot find model "${meaning.name}" yet: pools are still being asked for their models`;
       throw new LlorchError("NOT_READY", message, { cause: error, retryAfterMs: RESTART_MS });
     }
   }

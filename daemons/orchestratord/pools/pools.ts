@@ -54,7 +54,7 @@ export class Pools {
   /** Stop requests under way, by pool. */
   readonly #stops = new Map<string, Set<Promise<void>>>();
 
-  /** Models to preload for which a warning was logged. */
+  /** Models to preload and configured names for which a warning was logged. */
   readonly #warnedOf = new Set<string>();
 
   constructor(deps: PoolsDeps) {
@@ -289,7 +289,7 @@ export class Pools {
         ),
       },
     });
-    if (report.models) this.#warnOfPreload();
+    if (report.models) this.warnOfModels();
     return {
       ...terms,
       acknowledged: report.exits.map((exit) => exit.worker_id),
@@ -297,12 +297,18 @@ export class Pools {
     };
   }
 
-  /** Logs a warning, once for each model to preload that cannot be loaded. */
-  #warnOfPreload(): void {
+  /** Logs a warning, once for each model to preload that cannot be loaded, and each doubtful name. */
+  warnOfModels(): void {
     for (const [model, reason] of notPreloaded(this.#deps.loop.state)) {
       if (this.#warnedOf.has(model)) continue;
       this.#warnedOf.add(model);
       this.#deps.log.warn("model_not_preloaded", { model, reason });
+    }
+    for (const { kind, name, model, message } of this.#deps.loop.nameWarnings()) {
+      const warning = `${kind} ${name} ${model}`;
+      if (this.#warnedOf.has(warning)) continue;
+      this.#warnedOf.add(warning);
+      this.#deps.log.warn(kind, { name, model, message });
     }
   }
 

@@ -25,6 +25,10 @@ export interface Job {
   readonly speaks: boolean;
   /** Whether its events are kept in the database. */
   readonly isStored: boolean;
+  /** How long its client wants its worker kept afterwards, in ms; undefined: as configured. */
+  readonly keepMs: number | undefined;
+  /** Whether another model answers if its own cannot, so that it waits for no pool to come back. */
+  hasFallback: boolean;
   /** Since when it has been waiting for a worker, counted from its latest attempt. */
   waitingSince: number;
   /** Number of the latest attempt; 0 before the first. */

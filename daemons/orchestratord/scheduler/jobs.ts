@@ -10,12 +10,15 @@ import { dequeue, enqueue, putBack } from "./queue.ts";
 import { measure } from "./rates.ts";
 import type { Job } from "./job.ts";
 import type { Effect, JobError, NewJob, Outcome, State, Worker } from "./state.ts";
+import { isPinned } from "./workers.ts";
 
 /** Queues a new job, or one that the store still holds after a restart. */
 export function admit(state: State, job: NewJob, now: number): void {
   join(state, job.tenant);
   if (job.deaths > 0) state.blamed.add(job.id);
   enqueue(state, {
+    hasFallback: false,
+    keepMs: undefined,
     ...job,
     waitingSince: now,
     failures: 0,
@@ -41,6 +44,7 @@ export function dispatch(
   worker.jobs.add(job.id);
   worker.lastUsedAt = now;
   worker.served = true;
+  if (job.keepMs === undefined) worker.isShared = true;
   job.trialRequest = undefined;
   job.attempt++;
   job.lease = {
@@ -145,6 +149,10 @@ export function release(state: State, job: Job, now: number): void {
   if (worker) {
     worker.jobs.delete(job.id);
     worker.lastUsedAt = now;
+    if (job.keepMs !== undefined) {
+      worker.keepUntil = Math.max(worker.keepUntil ?? 0, now + job.keepMs);
+    }
+    if (job.keepMs === 0 && !isPinned(state, worker)) worker.leaving = "unload";
   }
   job.lease = undefined;
 }

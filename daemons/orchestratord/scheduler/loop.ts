@@ -1,7 +1,16 @@
 import type { Clock } from "#shared/clock.ts";
 import type { Attempt } from "#shared/contracts/mod.ts";
 import type { Happened, Watch } from "./watch.ts";
-import { nameIndex, type ResolvedModel, resolveModel } from "./resolve.ts";
+import { isServed, startsAtOnce } from "./fallbacks.ts";
+import type { Choice, Meaning } from "./names.ts";
+import {
+  meaningIn,
+  nameIndex,
+  type NameWarning,
+  nameWarnings,
+  resolveChoice,
+  type ResolvedModel,
+} from "./resolve.ts";
 import type { Job } from "./job.ts";
 import { type Effect, initialState, type Input, type Policy, type State } from "./state.ts";
 import { LlorchError } from "#shared/errors.ts";
@@ -93,10 +102,34 @@ export class Loop {
     this.send({ kind: "history", fingerprint, serviceMs, tokensOut: usage.tokens_out });
   }
 
-  /** See {@linkcode resolveModel}. */
-  resolve(name: string): ResolvedModel {
-    this.#names ??= nameIndex(this.#state.pools.values());
-    return resolveModel(this.#names, name, this.#state);
+  /** What a client means by a name; see {@linkcode meaningIn}. */
+  meaning(given: string): Meaning {
+    return meaningIn(this.names(), this.#state.policy.names, given);
+  }
+
+  /**
+   * The model that a name means, fallbacks left aside; see {@linkcode resolveChoice}.
+   *
+   * @param seesTarget Whether errors may name what a configured name stands for.
+   */
+  resolve(given: string, seesTarget = true): ResolvedModel {
+    const meaning = this.meaning(given);
+    return this.resolveChoice(meaning, meaning.choices[0], seesTarget);
+  }
+
+  /** See {@linkcode resolveChoice}. */
+  resolveChoice(meaning: Meaning, choice: Choice, seesTarget: boolean): ResolvedModel {
+    return resolveChoice(this.names(), meaning, choice, this.#state, seesTarget);
+  }
+
+  /** See {@linkcode nameWarnings}. */
+  nameWarnings(): NameWarning[] {
+    return nameWarnings(this.names(), this.#state.policy.names, this.#state);
+  }
+
+  /** See {@linkcode isServed}. */
+  isServed(fingerprint: string): boolean {
+    return isServed(this.#state, fingerprint);
   }
 
   /** See {@linkcode nameIndex}. */
@@ -108,14 +141,18 @@ export class Loop {
    * Checks the queue's bound and returns the place that a new job would have.
    *
    * @param deadlineMs In ms from now; undefined for none.
+   * @param isFallback It needs no place in a full queue if its model has a free slot.
    * @throws {LlorchError} `QUEUE_FULL`, or `DEADLINE_UNMET` for a job that cannot start in time
    */
   place(
     job: Pick<Job, "priority" | "fingerprint" | "tenant">,
     deadlineMs: number | undefined,
+    isFallback = false,
   ): Place {
     const now = this.#clock.steady();
-    const refusal = refusalOf(this.#state, job.tenant, now);
+    const refusal = isFallback && startsAtOnce(this.#state, job.fingerprint, now)
+      ? undefined
+      : refusalOf(this.#state, job.tenant, now);
     if (refusal) {
       this.send({ kind: "turned_away", tenant: job.tenant });
       throw refusal;

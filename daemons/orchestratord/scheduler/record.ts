@@ -108,6 +108,7 @@ function recordProgress(
   const { lease } = job;
   if (lease.tokensOut === 0) measure(state, job.fingerprint, "firstTokenMs", now - lease.since);
   lease.tokensOut = input.tokensOut;
+  job.hasFallback = false;
   hear(state, job, now);
   job.failures = 0;
   clear(state, job);

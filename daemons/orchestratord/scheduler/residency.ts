@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { meaningOf } from "./names.ts";
+import { isOurs } from "./orders.ts";
 import { nameIndex, namesOf } from "./resolve.ts";
 import { anywhere, type Place, placeKey, type Pool, type State, type Worker } from "./state.ts";
 import { holdersOf, isAt, isPinned, isStaying, isUsable } from "./workers.ts";
@@ -40,14 +42,22 @@ export function unload(state: State, place: Place): void {
 
 /** Lets workers leave that have been idle for as long as their model may be. */
 export function endIdle(state: State, now: number): void {
-  const { idleTtlMs, idleTtlOf } = state.policy;
-  if (idleTtlMs === 0 && idleTtlOf.size === 0) return;
   for (const worker of state.workers.values()) {
     if (worker.jobs.size > 0 || !isUsable(state, worker) || isPinned(state, worker)) continue;
     if (state.lines.has(worker.report.fingerprint)) continue;
-    const ttlMs = ttlOf(state, worker);
-    if (ttlMs > 0 && now - worker.lastUsedAt >= ttlMs) worker.leaving = "idle";
+    if (now >= endOf(state, worker)) worker.leaving = "idle";
   }
+}
+
+/**
+ * When an idle worker may leave. A client's `keep_alive` lets only a worker leave earlier that nobody else
+ * has used, and that no person started.
+ */
+function endOf(state: Readonly<State>, worker: Worker): number {
+  const { keepUntil, lastUsedAt } = worker;
+  if (keepUntil !== undefined && !worker.isShared && isOurs(worker)) return keepUntil;
+  const ttlMs = ttlOf(state, worker);
+  return ttlMs === 0 ? Infinity : Math.max(lastUsedAt + ttlMs, keepUntil ?? 0);
 }
 
 /** Wishes for the models to preload that a pool newly has. */
@@ -92,7 +102,7 @@ function preloaded(state: Readonly<State>): Set<string> {
   if (state.policy.preload.length === 0) return found;
   const index = nameIndex(state.pools.values());
   for (const name of state.policy.preload) {
-    const fingerprints = [...index.get(name)?.keys() ?? []];
+    const fingerprints = [...index.get(targetOf(state, name))?.keys() ?? []];
     if (fingerprints.length === 1) found.add(fingerprints[0]!);
   }
   return found;
@@ -103,11 +113,16 @@ export function notPreloaded(state: Readonly<State>): Map<string, string> {
   const found = new Map<string, string>();
   const index = nameIndex(state.pools.values());
   for (const name of state.policy.preload) {
-    const count = index.get(name)?.size ?? 0;
+    const count = index.get(targetOf(state, name))?.size ?? 0;
     if (count === 0) found.set(name, "no known pool has it");
     if (count > 1) found.set(name, "pools report it with different contents");
   }
   return found;
+}
+
+/** The model that a name stands for; its own name if it is not configured. */
+function targetOf({ policy }: Readonly<State>, name: string): string {
+  return meaningOf(policy.names, name).choices[0].model;
 }
 
 function ttlOf(state: Readonly<State>, { poolId, report }: Worker): number {

@@ -13,7 +13,7 @@ import {
   worker,
 } from "../testing/scheduler.ts";
 import { notPreloaded } from "./residency.ts";
-import { anywhere, type Effect, type Input } from "./state.ts";
+import { anywhere, type Effect, type Input, type Policy } from "./state.ts";
 
 const TICK: Input = { kind: "tick" };
 
@@ -136,6 +136,69 @@ Deno.test("a worker without a job is stopped after its model's time, a busy or p
   assert.deepEqual(stops(run.at(2_500, report(), TICK)), ["w1 idle"]);
   assert.deepEqual(stops(run.at(3_000, report(), TICK)), ["w2 idle"]);
   assert.deepEqual(stops(run.at(9_000, report(), TICK)), []);
+});
+
+/** A run with a worker that was started for a job, or because an operator wished for its model. */
+function loadedFor(wish: "job" | "operator", policy: Partial<Policy> = {}) {
+  const run = new Run(policy);
+  run.at(0, pool([]));
+  run.at(
+    0,
+    wish === "job" ? submit("first", 0, { keepMs: 100 }) : { kind: "load", place: anywhere(A) },
+  );
+  const [spawn] = run.state.spawns.values();
+  const report = () => pool([worker("w1", A, { request_id: spawn!.requestId })]);
+  run.at(1, report());
+  if (wish === "job") run.at(2, done("first"));
+  return { run, tick: (now: number) => stops(run.at(now, report(), TICK)) };
+}
+
+Deno.test("a worker leaves when its clients say, if nobody else wants it", () => {
+  const own = loadedFor("job");
+  own.run.at(10, submit("j1", 10, { keepMs: 1_000 }));
+  own.run.at(20, done("j1"));
+  own.run.at(30, submit("j2", 30, { keepMs: 100 }));
+  own.run.at(40, done("j2"));
+  assert.deepEqual(own.tick(1_019), [], "the shorter one does not shorten the longer one");
+  assert.deepEqual(own.tick(1_020), ["w1 idle"]);
+
+  const shared = loadedFor("job", { idleTtlMs: 5_000 });
+  shared.run.at(10, submit("plain", 10));
+  shared.run.at(20, done("plain"));
+  assert.deepEqual(shared.tick(5_019), []);
+  assert.deepEqual(shared.tick(5_020), ["w1 idle"]);
+
+  const forever = loadedFor("job");
+  forever.run.at(10, submit("plain", 10));
+  forever.run.at(20, done("plain"));
+  assert.deepEqual(
+    forever.tick(1e9),
+    [],
+    "a job that did not say how long wants what is configured",
+  );
+
+  const wished = loadedFor("operator");
+  wished.run.at(10, submit("j1", 10, { keepMs: 100 }));
+  wished.run.at(20, done("j1"));
+  assert.deepEqual(wished.tick(1e9), [], "an operator wanted it");
+
+  const longer = loadedFor("operator", { idleTtlMs: 100 });
+  longer.run.at(10, submit("j1", 10, { keepMs: 1_000 }));
+  longer.run.at(20, done("j1"));
+  assert.deepEqual(longer.tick(1_019), []);
+  assert.deepEqual(longer.tick(1_020), ["w1 idle"]);
+});
+
+Deno.test("a worker that its last client wants away leaves at once, unless it is pinned", () => {
+  const { run, tick } = loadedFor("operator");
+  run.at(10, submit("j1", 10, { keepMs: 0 }));
+  run.at(20, done("j1"));
+  assert.deepEqual(tick(21), ["w1 unload"]);
+  const pinned = loadedFor("operator");
+  pinned.run.at(5, { kind: "pin", pin: { ...anywhere(A), model: "a" } });
+  pinned.run.at(10, submit("j1", 10, { keepMs: 0 }));
+  pinned.run.at(20, done("j1"));
+  assert.deepEqual(pinned.tick(21), []);
 });
 
 Deno.test("a model to preload is loaded when a pool comes with it, and again when it crashed", () => {

@@ -1,8 +1,9 @@
 import type { PoolModel } from "#shared/contracts/mod.ts";
-import { LlorchError } from "#shared/errors.ts";
+import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isReference } from "#shared/models/reference.ts";
 import { shortNameOf } from "#shared/models/short_name.ts";
 import { lenientName } from "./lenient_name.ts";
+import { type Choice, type Meaning, meaningOf, type Names } from "./names.ts";
 import type { Pool, State } from "./state.ts";
 
 /** Names listed in an error, at most. */
@@ -39,6 +40,97 @@ export function nameIndex(pools: Iterable<Pool>): Map<string, Map<string, PoolMo
   return index;
 }
 
+/** What a client means by a name; similar spellings of configured names and models' own ones count. */
+export function meaningIn(
+  index: ReturnType<typeof nameIndex>,
+  names: Names,
+  given: string,
+): Meaning {
+  const has = (name: string) => names.has(name) || index.has(name);
+  const known = has(given)
+    ? given
+    : lenientName(given, has, () => new Set([...names.keys(), ...index.keys()]));
+  return meaningOf(names, known ?? given);
+}
+
+/**
+ * The model of one of a name's choices.
+ *
+ * @param seesTarget Whether the caller may see what a configured name stands for.
+ * @throws {LlorchError} as {@linkcode resolveModel}; for a configured name `MODEL_NOT_FOUND` or
+ * `POOL_UNAVAILABLE`
+ */
+export function resolveChoice(
+  index: ReturnType<typeof nameIndex>,
+  { name, isConfigured, showTarget }: Meaning,
+  { model }: Choice,
+  state: Pick<Readonly<State>, "pools" | "missing">,
+  seesTarget: boolean,
+): ResolvedModel {
+  if (!isConfigured) return resolveModel(index, model, state);
+  if (state.pools.size === 0) throw noPool(name);
+  try {
+    return { ...resolveModel(index, model, state), name };
+  } catch (error) {
+    if (!(error instanceof LlorchError)) throw error;
+    if (!seesTarget && !showTarget) {
+      const message = `Cannot run "${name}": no pool has the model that this name stands for`;
+      throw new LlorchError("MODEL_NOT_FOUND", message, { cause: error });
+    }
+    const message = `Cannot run "${name}", which stands for "${model}": ${error.message}`;
+    throw new LlorchError("MODEL_NOT_FOUND", message, {
+      cause: error,
+      details: { ...error.details, name, target: model },
+    });
+  }
+}
+
+/** A configured name that may not do what the operator expects. */
+export interface NameWarning {
+  readonly name: string;
+  readonly kind: "name_shadows_model" | "name_without_model";
+  readonly model: string;
+  readonly message: string;
+}
+
+/** Configured names that hide a model of the same name, or that stand for a model that no pool has. */
+export function nameWarnings(
+  index: ReturnType<typeof nameIndex>,
+  names: Names,
+  state: Pick<Readonly<State>, "pools" | "missing">,
+): NameWarning[] {
+  return [...names.keys()].flatMap((name): NameWarning[] => {
+    const shadows: NameWarning[] = index.has(name)
+      ? [{
+        name,
+        kind: "name_shadows_model",
+        model: name,
+        message:
+          "A model on a pool has the same name: requests get what the configured name stands for",
+      }]
+      : [];
+    const meaning = meaningOf(names, name);
+    const missing = meaning.choices.flatMap((choice): NameWarning[] => {
+      try {
+        resolveChoice(index, meaning, choice, state, true);
+        return [];
+      } catch (error) {
+        const { model } = choice;
+        return [{ name, kind: "name_without_model", model, message: errorMessage(error) }];
+      }
+    });
+    return [...shadows, ...missing];
+  });
+}
+
+function noPool(name: string): LlorchError {
+  return new LlorchError(
+    "POOL_UNAVAILABLE",
+    `Cannot run "${name}": no pool has registered yet; start pool-managerd on a host`,
+    { retryAfterMs: 5000 },
+  );
+}
+
 /**
  * The one model that a name means.
  *
@@ -55,13 +147,7 @@ export function resolveModel(
     : lenientName(name, (each) => index.has(each), () => index.keys());
   const found = known === undefined ? undefined : index.get(known);
   if (known === undefined || found === undefined) {
-    if (pools.size === 0) {
-      throw new LlorchError(
-        "POOL_UNAVAILABLE",
-        `Cannot run "${name}": no pool has registered yet; start pool-managerd on a host`,
-        { retryAfterMs: 5000 },
-      );
-    }
+    if (pools.size === 0) throw noPool(name);
     const unusable = unusableFile(pools.values(), name);
     if (unusable !== undefined) throw new LlorchError("MODEL_NOT_FOUND", unusable);
     const missed = whyMissing(missing, name);

@@ -16,6 +16,7 @@ import type {
 } from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 import type { Job } from "./job.ts";
+import type { Names } from "./names.ts";
 import type { OwnLine } from "./own_line.ts";
 
 /** Limits and intervals that decisions depend on, from the configuration; all times in ms. */
@@ -45,6 +46,8 @@ export interface Policy {
   readonly replicaIdleMs: number;
   readonly breakerFailures: number;
   readonly breakerOpenMs: number;
+  /** Names that the operator configured. */
+  readonly names: Names;
   /** Names of models that are loaded whenever a pool registers with them. */
   readonly preload: readonly string[];
   /** A worker that has had no job for this long is stopped; 0: never. */
@@ -103,6 +106,10 @@ export interface Worker {
   lastUsedAt: number;
   /** Whether it ever had a job. */
   served: boolean;
+  /** Until when clients want it kept; undefined if none said so. */
+  keepUntil: number | undefined;
+  /** Whether anybody wants it who did not say how long: then the configuration counts, too. */
+  isShared: boolean;
   /** When its stop was requested: it gets no jobs, even if its pool still reports it as ready. */
   stoppingSince: number | undefined;
   /** The stop request did not reach its pool: at the next report, the stop is decided again from the start. */
@@ -321,6 +328,7 @@ export type NewReload = Omit<
 export type NewJob =
   & Pick<Job, "id" | "model" | "fingerprint" | "priority" | "tenant" | "queuedAt" | "deadlineAt">
   & Pick<Job, "tokensIn" | "tokensAtMost" | "maxTokens" | "affinity" | "speaks" | "isStored">
+  & Partial<Pick<Job, "hasFallback" | "keepMs">>
   /** From the attempts before a restart. */
   & Pick<Job, "attempt" | "deaths">;
 

@@ -6,7 +6,7 @@
  *
  * 1. facts are written into the state (`record.ts`), and jobs whose pause is over return to their line;
  * 2. at a tick, jobs past their deadline or queue timeout end, and so do jobs whose model no pool has any
- *    more; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
+ *    more, or none in service while they have a fallback; workers that were idle for too long leave; workers that leave or hang are stopped once idle.
  *    While the daemon stops, nothing else is done;
  * 3. workers of drained pools and of replaced models are stopped (`drain.ts`, `reload.ts`);
  * 4. suspects take the workers that were loaded for them, and the waiting jobs of each model take its free
@@ -19,6 +19,7 @@
  * @module
  */
 import { carryOutDrains } from "./drain.ts";
+import { endUnserved } from "./fallbacks.ts";
 import { dispatch, endJob } from "./jobs.ts";
 import { startSpawn, stopWorker } from "./orders.ts";
 import { endMissing } from "./missing.ts";
@@ -45,6 +46,7 @@ export function step(
   if (input.kind === "tick") {
     endOverdue(state, now, effects);
     endMissing(state, now, effects);
+    endUnserved(state, now, effects);
     endIdle(state, now);
   }
   if (mayEndWorker(input)) stopIdle(state, now, effects);

@@ -42,6 +42,7 @@ export function modelViews(state: Readonly<State>): ModelView[] {
         architecture: model.architecture,
         context_length: model.context_length,
         size_bytes: model.size_bytes,
+        ...defined({ facts: model.facts ?? known?.facts }),
         estimated_bytes: known?.estimated_bytes ?? defaultLoadBytes(model, usualKind(pool)),
         pools: [...new Set([...known?.pools ?? [], pool.id])],
         loaded: (known?.loaded ?? false) || workers.length > 0,

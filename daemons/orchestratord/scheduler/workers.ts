@@ -25,6 +25,8 @@ export function seeWorker(state: State, poolId: string, report: PoolWorker, now:
       readySince: undefined,
       lastUsedAt: now,
       served: false,
+      keepUntil: undefined,
+      isShared: [...state.wishes.values()].some((wish) => wish.fingerprint === report.fingerprint),
       heardAt: -Infinity,
       hangs: false,
       leaving: undefined,

@@ -9,6 +9,7 @@ import type {
 } from "#shared/contracts/mod.ts";
 import type { Pin, Place } from "../scheduler/state.ts";
 import type { KeyStore } from "./key_store.ts";
+import type { ResponseStore } from "./response_store.ts";
 
 /** An event with its id on the wire: 1, 2, 3 … within its job. */
 export interface NumberedEvent {
@@ -71,6 +72,8 @@ export interface NewJobRow {
 /** Changes to a stored job. */
 export interface JobPatch {
   readonly status?: JobStatus;
+  /** Of the model that answers, once a fallback takes over. */
+  readonly fingerprint?: string;
   readonly startedAt?: number;
   readonly firstTokenAt?: number;
   readonly endedAt?: number;
@@ -183,7 +186,8 @@ export interface JobStore {
   close(): Promise<void>;
 }
 
-/** Jobs, pools and API keys in one place. */
+/** Jobs, pools, API keys and responses in one place. */
 export interface Store extends JobStore {
   readonly keys: KeyStore;
+  readonly responses: ResponseStore;
 }

@@ -16,16 +16,24 @@ import { listen, type Server } from "#shared/http/serve.ts";
 import { createLogger } from "#shared/logging.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import { ACCEPTED } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
 import { configSchema } from "../config.ts";
 import { Orchestratord } from "../daemon.ts";
 import { FakeWorker } from "./fake_worker.ts";
 
-/** Fingerprint of the only model of a fake pool. */
+/** Fingerprint of the model "counter" of a fake pool, which is its only one by default. */
 export const FINGERPRINT = "f".repeat(64);
 
 /** A pool manager without processes: its workers are {@linkcode FakeWorker}s. */
 export class FakePool {
-  readonly workers = new Map<string, { worker: FakeWorker; requestId: string }>();
+  readonly workers = new Map<
+    string,
+    { worker: FakeWorker; requestId: string; fingerprint: string }
+  >();
+  /** Names and fingerprints of its models. */
+  models = new Map([["counter", FINGERPRINT]]);
+  /** Fingerprints of models that it fails to load. */
+  readonly broken = new Set<string>();
   /** Number of spawn requests. */
   spawns = 0;
   slots = 2;
@@ -64,10 +72,17 @@ export class FakePool {
       authorize: bearerAuth(token && callbackToken(secretSha256(token))),
     });
     app.mount(poolRoutes.spawn, async ({ body }) => {
+      if (this.broken.has(body.fingerprint)) {
+        throw new LlorchError("WORKER_START_FAILED", "The model is broken");
+      }
       const id = `worker-${++this.spawns}`;
       const worker = await FakeWorker.open();
       worker.allow(this.tokens);
-      this.workers.set(id, { worker, requestId: body.request_id });
+      this.workers.set(id, {
+        worker,
+        requestId: body.request_id,
+        fingerprint: body.fingerprint,
+      });
       this.onSpawn(id, worker);
       queueMicrotask(() => void this.report());
       return { worker_id: id };
@@ -125,12 +140,16 @@ export class FakePool {
   }
 
   state(): PoolState {
-    const workers = [...this.workers].map(([id, { worker, requestId }]): PoolWorker => ({
+    const nameOf = (wanted: string) =>
+      [...this.models].find(([, fingerprint]) => fingerprint === wanted)?.[0];
+    const workers = [...this.workers].map((
+      [id, { worker, requestId, fingerprint }],
+    ): PoolWorker => ({
       worker_id: id,
       request_id: requestId,
       pid: 1,
-      model_ref: "file:/models/counter.gguf",
-      fingerprint: FINGERPRINT,
+      model_ref: `file:/models/${nameOf(fingerprint)}.gguf`,
+      fingerprint,
       device: "cpu",
       uri: worker.url,
       token: worker.token,
@@ -149,11 +168,11 @@ export class FakePool {
       version: "0",
       models_revision: 1,
       devices: [{ id: "cpu", kind: "cpu", name: "cpu", total_bytes: 1e10, free_bytes: 1e10 }],
-      models: [{
-        model_ref: "file:/models/counter.gguf",
-        aliases: ["counter"],
-        fingerprint: FINGERPRINT,
-        path: "/models/counter.gguf",
+      models: [...this.models].map(([name, fingerprint]) => ({
+        model_ref: `file:/models/${name}.gguf`,
+        aliases: [name],
+        fingerprint,
+        path: `/models/${name}.gguf`,
         size_bytes: 1,
         architecture: "llama",
         context_length: 1000,
@@ -161,7 +180,7 @@ export class FakePool {
         kv_bytes_per_token: 1,
         compute_bytes: 1,
         staged: false,
-      }],
+      })),
       workers,
       exits: this.#exits,
     };
@@ -180,6 +199,8 @@ export interface Harness {
   url: string;
   /** Closes the orchestrator and opens another on the same state. */
   restart(): Promise<void>;
+  /** Reads settings again, as after a SIGHUP; those of {@linkcode withHarness} that are not given stay. */
+  reload(settings: Record<string, unknown>): void;
   /** All events of a job or of a new task. */
   events(task: TaskRequestInput | string, lastEventId?: number): Promise<Received[]>;
 }
@@ -193,7 +214,9 @@ export async function withHarness(
   test: (harness: Harness) => Promise<void>,
 ): Promise<void> {
   const dir = await Deno.makeTempDir();
-  const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: dir, ...settings });
+  const parse = (given: Record<string, unknown>) =>
+    configSchema.parse({ port: 0, tick_ms: 20, state_dir: dir, ...given });
+  const config = parse(settings);
   const open = () => Orchestratord.open(config, { log: createLogger("test") });
   let daemon = await open();
   const pool = await FakePool.open(daemon.url);
@@ -207,6 +230,9 @@ export async function withHarness(
       harness.url = daemon.url;
       harness.client = createClient({ baseUrl: daemon.url });
       pool.follow(daemon.url);
+    },
+    reload(changed) {
+      daemon.reload(parse({ ...settings, ...changed }));
     },
     async events(task, lastEventId) {
       const received: Received[] = [];

@@ -33,6 +33,7 @@ export const POLICY: Policy = {
   replicaIdleMs: 10_000,
   breakerFailures: 3,
   breakerOpenMs: 30_000,
+  names: new Map(),
   preload: [],
   idleTtlMs: 0,
   idleTtlOf: new Map(),

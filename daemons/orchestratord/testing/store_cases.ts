@@ -8,13 +8,15 @@ import { taskRequest } from "#shared/contracts/mod.ts";
 import type { NumberedEvent, Store } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 import { until } from "../../../tests/support/stack.ts";
+import { RESPONSE_CASES, storedResponse } from "./response_cases.ts";
 
 /** Location of one store, initially empty. */
 export interface StoreHome {
   /** Opens the store with the content from its last close. */
   open(): Store | Promise<Store>;
   /**
-   * Makes the store's writes fail as on a full disk: each write of events fails after it has begun.
+   * Makes the store's writes fail as on a full disk: each write of events or responses fails after it has
+   * begun.
    *
    * @returns a function that makes them work again
    */
@@ -66,13 +68,14 @@ const apiKey = (keyId: string, createdAt: number): KeyRow => ({
 const ids = (rows: readonly { readonly jobId: string }[]) => rows.map(({ jobId }) => jobId);
 
 /** What a case can do with the location of its store. */
-interface CaseTools {
+export interface CaseTools {
   /** Closes the store and opens it again. */
   readonly reopen: () => Promise<Store>;
   readonly failWrites: StoreHome["failWrites"];
 }
 
-type Case = (store: Store, tools: CaseTools) => Promise<void>;
+/** A test of one behaviour, with an empty store. */
+export type Case = (store: Store, tools: CaseTools) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
   async "returns what was written, in order"(store) {
@@ -337,6 +340,16 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(await keys.tokensOn("none", 100), 0);
   },
 
+  async "a revoked key's requests store no more responses"({ keys, responses }) {
+    await keys.add(apiKey("a", 1));
+    await responses.add(storedResponse("r1", { tenant: "a" }));
+    await keys.revoke("a", 2);
+    assert.equal(await responses.removeOf("a"), 1);
+    await responses.add(storedResponse("r2", { tenant: "a" }));
+    await responses.add(storedResponse("r3", { tenant: "b" }));
+    assert.deepEqual((await responses.page({ limit: 9 })).map(({ id }) => id), ["r3"]);
+  },
+
   async "size() and failure() report the state of the store"(store) {
     await accept(store, "j1");
     await store.tidy();
@@ -347,7 +360,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
 /** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
-  for (const [behaviour, run] of Object.entries(CASES)) {
+  for (const [behaviour, run] of Object.entries({ ...CASES, ...RESPONSE_CASES })) {
     Deno.test(`${name}: ${behaviour}`, async () => {
       const home = await makeHome();
       let store = await home.open();

@@ -1,4 +1,3 @@
-import { MAX_TEMPLATE_BYTES } from "#shared/config/llama.ts";
 import type { PoolModel } from "#shared/contracts/pool.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import type { LoadDefaults } from "#shared/models/default_load.ts";
@@ -96,17 +95,7 @@ export function extraFiles(cache: ScanCache = new Map()): ExtraFiles {
 }
 
 async function extrasOf(settings: Settings, files: ExtraFiles): Promise<LoadExtras> {
-  const { lora = {}, draft_model, chat_template_file, batch_size } = settings;
-  if (chat_template_file !== undefined) {
-    const size = await read("chat template", chat_template_file, files.sizeOf(chat_template_file));
-    if (size > MAX_TEMPLATE_BYTES) {
-      throw new LlorchError(
-        "NOT_FOUND",
-        `Its chat template (${chat_template_file}) cannot be read: it is larger than ` +
-          `${MAX_TEMPLATE_BYTES} bytes`,
-      );
-    }
-  }
+  const { lora = {}, draft_model, batch_size } = settings;
   let adapterBytes = 0;
   for (const [name, path] of Object.entries(lora)) {
     adapterBytes += await read(`adapter "${name}"`, path, files.sizeOf(path));

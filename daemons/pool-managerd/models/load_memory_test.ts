@@ -78,25 +78,12 @@ Deno.test("adapters, a draft model and the tokens of a batch are part of what a 
   assert.equal(await needs({ batch_size: 1024 }) - plain, 512 * 6 * 256, "the mask");
 });
 
-Deno.test("a model whose chat template is too large is reported as a problem before any load", async () => {
-  const files = {
-    sizeOf: () => Promise.resolve(1024 * 1024 + 1),
-    memoryOf: () => Promise.reject(new Error("not a model")),
-  };
-  const found = { models: [model()], problems: [] };
-  const settings = config({ models: { demo: { chat_template_file: "/t.jinja" } } });
-  const { models, problems } = await withSettings(found, settings, files);
-  assert.deepEqual(models, []);
-  assert.match(problems[0]!.message, /chat template \(\/t\.jinja\).*larger than 1048576 bytes/);
-});
-
 Deno.test("a model whose adapter or draft model is missing is reported as a problem before any load", async () => {
   const found = { models: [model()], problems: [] };
   for (
     const own of [
       { lora: { a: "/nowhere/a.gguf" } },
       { speculative: "draft", draft_model: "/nowhere/a.gguf" },
-      { chat_template_file: "/nowhere/a.gguf" },
     ]
   ) {
     const { models, problems } = await withSettings(found, config({ models: { demo: own } }));

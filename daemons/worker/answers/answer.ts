@@ -33,6 +33,8 @@ export interface AnswerSpec {
 export interface FinishedAnswer {
   readonly text: string;
   readonly calls: readonly ToolCall[];
+  /** The stop string that ended it. */
+  readonly stop?: string | undefined;
 }
 
 /** Token counts of an answer so far. */
@@ -213,7 +215,7 @@ export class Answer {
   /** Ends with an `end` event. An answer that was cut off is not checked against its schemas. */
   end(reason: StopReason, finished: FinishedAnswer): void {
     if (this.#ended) return;
-    const { calls } = finished;
+    const { calls, stop } = finished;
     const validated = reason === "MAX_TOKENS" ? undefined : this.spec.validate?.(finished);
     const { tokensIn, tokensCached, tokensOut, reasoning = 0 } = this.#source.counts();
     this.#finish("completed", {
@@ -225,6 +227,7 @@ export class Answer {
         ttft_ms: Math.round((this.#ttftMs ?? 0) * 1000) / 1000,
         decode_time_ms: Math.round(this.#decodeMs * 1000) / 1000,
         stop_reason: reason,
+        ...(stop === undefined ? {} : { stop_sequence: stop }),
         ...(calls.length > 0 ? { tool_calls: [...calls] } : {}),
         ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
         ...(validated === undefined ? {} : { validated }),

@@ -51,7 +51,7 @@ export class Output {
   /** Logprobs of the tokens whose text is not complete; undefined for tokens without. */
   #partial: (ChosenLogprob | undefined)[] = [];
   #length = 0;
-  #isStopped = false;
+  #stop: string | undefined;
   #reasoningTokens = 0;
   #text = "";
 
@@ -83,12 +83,17 @@ export class Output {
 
   /** Whether a stop string came. */
   get isStopped(): boolean {
-    return this.#isStopped;
+    return this.#stop !== undefined;
+  }
+
+  /** The stop string that came. */
+  get stop(): string | undefined {
+    return this.#stop;
   }
 
   /** Whether a stop string came or no call can follow. */
   get isOver(): boolean {
-    return this.#isStopped || (this.#options.reader?.isOver ?? false);
+    return this.isStopped || (this.#options.reader?.isOver ?? false);
   }
 
   /** Adds a generated token. */
@@ -99,7 +104,7 @@ export class Output {
     const pieces = new Pieces(this.#logprobs);
     for (const text of this.#texts.push(id)) this.#read(text, pieces);
     if (wasThinking || this.isThinking) this.#reasoningTokens++;
-    if (this.isOver && !this.#isStopped) pieces.text(this.#stops.flush());
+    if (this.isOver && !this.isStopped) pieces.text(this.#stops.flush());
     if (pieces.all.length === 0 && this.#unsent.length >= MAX_SILENT_TOKENS) pieces.silence();
     return this.#emit(pieces);
   }
@@ -110,13 +115,13 @@ export class Output {
    * @param isCut It was cut off: half a character and half a mark are left out.
    */
   end(isCut: boolean): Emission | undefined {
-    if (this.#isStopped) return undefined;
+    if (this.isStopped) return undefined;
     const pieces = new Pieces(this.#logprobs);
     const rest = this.#texts.end();
     this.#read(isCut ? { ...rest, text: rest.text.replace(HALF, "") } : rest, pieces);
     const { reader } = this.#options;
     if (reader) this.#take(reader.end(isCut), reader.spans, pieces);
-    if (!this.#isStopped) pieces.text(this.#stops.flush());
+    if (!this.isStopped) pieces.text(this.#stops.flush());
     return this.#emit(pieces);
   }
 
@@ -144,11 +149,11 @@ export class Output {
   #take(parts: readonly Part[], spans: readonly Span[], pieces: Pieces): void {
     this.#logprobs.read(spans);
     for (const part of parts) {
-      if (this.#isStopped) return;
+      if (this.isStopped) return;
       if (part.kind === "text") {
-        const { text, isStopped } = this.#stops.push(part.text);
+        const { text, stop } = this.#stops.push(part.text);
         pieces.text(text);
-        this.#isStopped = isStopped;
+        this.#stop = stop;
         continue;
       }
       // What may have been the beginning of a stop string is none.

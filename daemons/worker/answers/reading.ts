@@ -2,10 +2,12 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools } from "#shared/contracts/tools.ts";
 import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
 import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
-import { type CallSyntax, type Syntax, withMarks } from "../chat/syntax.ts";
+import { fitsHeader, messageStart, type MessageStyle } from "../chat/message_style.ts";
+import { type Syntax, withMarks } from "../chat/syntax.ts";
 import type { AnswerHold } from "../engine/engine.ts";
 import { ReaderWatch } from "./answer_watch.ts";
 import type { Prompt } from "./prompt.ts";
+import { promptHeader } from "./reader/message_reader.ts";
 import { promptState } from "./reader/prompt_state.ts";
 import { AnswerReader, type ReaderOptions } from "./reader/reader.ts";
 import type { Decoder } from "./token_texts.ts";
@@ -36,55 +38,80 @@ export function readingOf(
   const tools = demanded ?? offeredTools(request);
   const splitsThoughts = request.reasoning_format !== "none";
   const isHeld = demanded !== undefined || request.json_schema !== undefined;
-  const prompt = promptState(answerStart, syntax);
-  const isThinking = prompt.thought !== undefined && splitsThoughts;
-  const beginnings = isHeld && !isThinking && splitsThoughts && !prompt.continuesText
-    ? beginningsOf(request, answerStart, syntax)
-    : NO_BEGINNINGS;
-  const calls = tools.length > 0 ? callsOf(syntax) : undefined;
-  const mayThink = isThinking || beginnings.thoughts.length > 0;
-  // Nothing but JSON can come.
-  const isPlain = isHeld && !mayThink && calls === undefined;
-  // The grammar holds from the first token on, so a thought that the prompt opened does not go on.
-  const endsThought = isHeld && prompt.thought !== undefined && !isThinking;
+  // A grammar holds from the first token on, so a thought that the prompt opened does not go on.
+  const endsThought = isHeld && !splitsThoughts &&
+    promptState(answerStart, syntax).thought !== undefined;
   const options: ReaderOptions = {
     tools: new Map(tools.map(({ function: { name, parameters } }) => [name, parameters])),
-    promptEnd: isPlain || endsThought ? "" : answerStart,
+    promptEnd: endsThought ? "" : answerStart,
     ...(demanded ? { continuesText: false, isForced: true } : {}),
     isHeld: isHeld && demanded === undefined,
     isSingle: request.parallel_tool_calls === false,
     splitsThoughts,
   };
-  const newReader = () => new AnswerReader(isPlain ? HELD : syntax, options);
-  const watch = new ReaderWatch(newReader(), decoder);
+  const reader = new AnswerReader(syntax, options);
+  const isThinking = reader.state === "reasoning" && splitsThoughts;
+  const messages = messagesOf(answerStart, syntax, isThinking || !isHeld);
+  const canHead = messages && (!demanded || tools.every((tool) => fitsHeader(tool.function.name)));
+  const style = canHead ? messages : undefined;
+  const mayBegin = isHeld && !isThinking && splitsThoughts && request.reasoning_effort !== "none";
+  const beginnings = mayBegin ? beginningsOf(answerStart, syntax, style) : NO_BEGINNINGS;
+  const calls = tools.length > 0 && (style || !syntax.messages) ? syntax.calls : undefined;
+  const mayThink = isThinking || beginnings.thoughts.length > 0;
+  // Nothing but JSON can come.
+  if (isHeld && !mayThink && calls === undefined && !style) {
+    const plain = new AnswerReader(HELD, { ...options, promptEnd: "" });
+    return { reader: plain, hold: undefined, closing: undefined };
+  }
+  const watch = new ReaderWatch(new AnswerReader(syntax, options), decoder);
   return {
-    reader: newReader(),
-    hold: isPlain ? undefined : { watch, waits: mayThink && isHeld, beginnings, calls },
-    closing: isPlain ? undefined : closingOf(syntax),
+    reader,
+    hold: { watch, waits: mayThink && isHeld, beginnings, calls, messages: style },
+    closing: closingOf(syntax, isHeld),
   };
 }
 
 /** How an answer may begin before what a schema or a forced call says. */
 function beginningsOf(
-  { reasoning_effort }: ExecuteRequest,
   answerStart: string,
-  { thought, messages }: Syntax,
+  syntax: Syntax,
+  messages: MessageStyle | undefined,
 ): Beginnings {
-  if (messages || !thought || thought.isGuess || reasoning_effort === "none") return NO_BEGINNINGS;
+  if (messages) {
+    const { lead, syntax: { headers: { thought }, body } } = messages;
+    return thought === undefined ? NO_BEGINNINGS : { thoughts: [lead + thought + body] };
+  }
+  const { thought } = syntax;
+  if (syntax.messages || !thought || thought.isGuess) return NO_BEGINNINGS;
+  if (promptState(answerStart, syntax).continuesText) return NO_BEGINNINGS;
   const isClosed = thought.closes.some((close) => answerStart.includes(close));
   return isClosed ? NO_BEGINNINGS : { thoughts: thought.opens };
 }
 
-/** How calls stand in the text of an answer; undefined where each is a message. */
-function callsOf({ messages, calls }: Syntax): CallSyntax | undefined {
-  return messages ? undefined : calls;
+/**
+ * How messages go on from a prompt; undefined if the answer has none.
+ *
+ * @param isFree Whether what follows the prompt may be any message.
+ */
+function messagesOf(
+  answerStart: string,
+  { messages: syntax }: Syntax,
+  isFree: boolean,
+): MessageStyle | undefined {
+  if (!syntax) return undefined;
+  if (isFree) return { syntax, lead: "" };
+  const { header, isWhole } = promptHeader(answerStart, syntax);
+  if (header === undefined) return { syntax, lead: messageStart(syntax) };
+  const { role } = syntax.headers;
+  if (isWhole || !role.startsWith(header.trim())) return undefined;
+  return { syntax, lead: role.slice(header.trim().length) };
 }
 
-function closingOf({ thought, messages }: Syntax): string | undefined {
-  if (messages && messages.channel !== "") {
-    const [end = ""] = messages.ends;
-    const [text = ""] = messages.texts;
-    return `${end}${messages.start}assistant${messages.channel}${text}${messages.body}`;
+/** @param isHeld Whether a grammar holds what follows a thought. */
+function closingOf({ thought, messages }: Syntax, isHeld: boolean): string | undefined {
+  if (messages?.headers.thought !== undefined) {
+    const { ends: [end = ""], headers, body } = messages;
+    return isHeld ? end : `${end}${messageStart(messages)}${headers.text}${body}`;
   }
   return thought?.closes[0];
 }

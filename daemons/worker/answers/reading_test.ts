@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { withMarks } from "../chat/syntax.ts";
-import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
+import { type Syntax, withMarks } from "../chat/syntax.ts";
+import { KNOWN_SYNTAXES, USUAL_CALLS } from "../chat/known_syntaxes.ts";
 import { request } from "../testing/generator.ts";
 import { FakeEngine } from "../testing/fake_engine.ts";
 import { readingOf } from "./reading.ts";
@@ -33,6 +33,70 @@ Deno.test("a thought may come before a schema or a forced call, if the model can
   }
   assert.deepEqual(before({ tools }, "<think>"), [false], "nothing waits");
   assert.deepEqual(before({ grammar: 'root ::= "a"', tools }, "<think>"), [false]);
+});
+
+/** Channels, recipients with a channel or none, and lines with a recipient. */
+const [HARMONY, ADDRESSED, LINES] = KNOWN_SYNTAXES.map(({ messages }) =>
+  withMarks({ ...(messages ? { messages } : {}), ends: [] })
+);
+
+function messageReading(syntax: Syntax, answerStart: string, fields: Record<string, unknown>) {
+  const prompt = { tokens: [], answerStart, syntax };
+  const { hold, closing } = readingOf(request({ messages, ...fields }), prompt, new FakeEngine());
+  const { waits = false, beginnings = { thoughts: [] } } = hold ?? {};
+  return { lead: hold?.messages?.lead, waits, thoughts: beginnings.thoughts, closing };
+}
+
+Deno.test("a message may be a thought before a schema or a forced call, in the model's own header", () => {
+  for (const fields of [{ json_schema }, { tools, tool_choice: "required" }]) {
+    const ask = (syntax: Syntax | undefined, start: string, more = {}) =>
+      messageReading(syntax!, start, { ...fields, ...more });
+    const harmony = { waits: true, closing: "<|end|>" };
+    const analysis = "<|channel|>analysis<|message|>";
+    assert.deepEqual(ask(HARMONY, "<|start|>assistant"), {
+      ...{ ...harmony, lead: "", thoughts: [analysis] },
+    });
+    assert.deepEqual(ask(HARMONY, ""), {
+      ...{ ...harmony, lead: "<|start|>assistant", thoughts: [`<|start|>assistant${analysis}`] },
+    });
+    assert.deepEqual(ask(HARMONY, `<|start|>assistant${analysis}So`), {
+      ...{ ...harmony, lead: "", thoughts: [] },
+    });
+    assert.deepEqual(ask(HARMONY, "<|start|>assistant", { reasoning_effort: "none" }), {
+      ...{ ...harmony, lead: "", waits: false, thoughts: [] },
+    });
+    assert.deepEqual(ask(ADDRESSED, "<|start|>assistant"), {
+      ...{ lead: "", waits: true, thoughts: [" to=self<|message|>"], closing: "<|eom|>" },
+    });
+    assert.deepEqual(ask(LINES, "<|a|>>>>"), {
+      ...{ lead: "", waits: false, thoughts: [], closing: undefined },
+    });
+    assert.equal(ask(HARMONY, "<|start|>assistant<|channel|>final<|message|>So").lead, undefined);
+  }
+  const odd = [{ type: "function", function: { name: "a b" } }];
+  const forced = { tools: odd, tool_choice: "required" };
+  assert.equal(messageReading(HARMONY!, "<|start|>assistant", forced).lead, undefined);
+  assert.equal(
+    messageReading(ADDRESSED!, "<|start|>assistant", { tools }).closing,
+    "<|eom|><|start|>assistant to=user<|message|>",
+  );
+});
+
+Deno.test("the watch of an answer of messages tells where a call's header begins", () => {
+  const prompt = { tokens: [], answerStart: "<|start|>assistant", syntax: HARMONY! };
+  const { hold } = readingOf(request({ messages, tools }), prompt, new FakeEngine());
+  const push = (text: string) => {
+    for (const byte of new TextEncoder().encode(text)) hold!.watch.push(byte);
+    return new TextDecoder().decode(new Uint8Array(hold!.watch.callTokens()));
+  };
+  assert.equal(push("<|channel|>analysis<|message|>Hm."), "");
+  assert.ok(hold!.watch.isThinking);
+  push("<|end|>");
+  assert.ok(!hold!.watch.isThinking, "the thought is over before the next header");
+  const header = "<|start|>assistant<|channel|>commentary to=functions.f<|message|>";
+  assert.equal(push(header), header);
+  assert.equal(push('{"a":'), `${header}{"a":`);
+  assert.equal(push(" 1}<|call|>"), "");
 });
 
 Deno.test("the watch of an answer tells thoughts and calls from its tokens", () => {

@@ -9,12 +9,12 @@ export class StopGate {
     this.#stops = stops;
   }
 
-  /** Adds text; the result is what may be sent, and whether a stop string came after it. */
-  push(text: string): { readonly text: string; readonly isStopped: boolean } {
+  /** Adds text; the result is what may be sent, and the stop string that came after it. */
+  push(text: string): { readonly text: string; readonly stop: string | undefined } {
     const whole = this.#held + text;
-    const { stopAt, safeUntil } = matchStops(whole, this.#stops);
+    const { stopAt, stop, safeUntil } = matchStops(whole, this.#stops);
     this.#held = stopAt === undefined ? whole.slice(safeUntil) : "";
-    return { text: whole.slice(0, stopAt ?? safeUntil), isStopped: stopAt !== undefined };
+    return { text: whole.slice(0, stopAt ?? safeUntil), stop };
   }
 
   /** The held text, which is no stop string since none of its text follows. */

@@ -2,6 +2,8 @@
 export interface StopMatch {
   /** Index of the first whole stop string; undefined if there is none. */
   readonly stopAt: number | undefined;
+  /** That stop string. */
+  readonly stop: string | undefined;
   /**
    * Index from which the rest may be the beginning of a stop string; otherwise the text's length.
    */
@@ -11,13 +13,14 @@ export interface StopMatch {
 /** Finds stop strings in `text`, and the beginning of one at its end. */
 export function matchStops(text: string, stops: readonly string[]): StopMatch {
   let stopAt: number | undefined;
+  let first: string | undefined;
   let safeUntil = text.length;
   for (const stop of stops) {
     const at = text.indexOf(stop);
-    if (at >= 0) stopAt = Math.min(stopAt ?? at, at);
+    if (at >= 0 && at < (stopAt ?? Infinity)) [stopAt, first] = [at, stop];
     safeUntil = Math.min(safeUntil, partialStart(text, stop));
   }
-  return { stopAt, safeUntil };
+  return { stopAt, stop: first, safeUntil };
 }
 
 /** The first index from which the rest of `text` is a proper beginning of `stop`. */

@@ -10,8 +10,8 @@ export interface Release {
 export interface GateResult {
   /** Text that may be sent now; undefined if everything is held back. */
   readonly release: Release | undefined;
-  /** Whether the generation is over: a stop string is complete. */
-  readonly stopped: boolean;
+  /** The stop string that is complete: the generation is over. */
+  readonly stop: string | undefined;
 }
 
 /** Tokens whose text ends with a whole character. */
@@ -61,7 +61,7 @@ export class TextGate {
    * @returns whether the generation is over
    */
   replay(id: number): boolean {
-    return this.#take(id, true).stopped;
+    return this.#take(id, true).stop !== undefined;
   }
 
   /**
@@ -80,13 +80,13 @@ export class TextGate {
     if (sent) this.#partialSent++;
     const text = this.#detokenize(this.#partial);
     if (text.endsWith(REPLACEMENT) && this.#partial.length < MAX_PARTIAL_TOKENS) {
-      return { release: undefined, stopped: false };
+      return { release: undefined, stop: undefined };
     }
     this.#closeUnit(text);
 
-    const { stopAt, safeUntil } = matchStops(this.#held(), this.#stops);
-    if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stopped: true };
-    return { release: this.#release(this.#unitsWithin(safeUntil)), stopped: false };
+    const { stopAt, stop, safeUntil } = matchStops(this.#held(), this.#stops);
+    if (stopAt !== undefined) return { release: this.#releaseBefore(stopAt), stop };
+    return { release: this.#release(this.#unitsWithin(safeUntil)), stop };
   }
 
   /** Makes a unit of the partial's tokens with whole characters, and drops the half character. */

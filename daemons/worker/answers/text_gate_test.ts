@@ -12,16 +12,16 @@ function gateOf(engine: FakeEngine, stops: readonly string[] = []): TextGate {
 }
 
 /** All releases of a gate for these ids, until a stop or the end. */
-function runAll(gate: TextGate, ids: readonly number[]): { out: Release[]; stopped: boolean } {
+function runAll(gate: TextGate, ids: readonly number[]): { out: Release[]; stop?: string } {
   const out: Release[] = [];
   for (const id of ids) {
-    const { release, stopped } = gate.push(id);
+    const { release, stop } = gate.push(id);
     if (release) out.push(release);
-    if (stopped) return { out, stopped };
+    if (stop !== undefined) return { out, stop };
   }
   const rest = gate.flush();
   if (rest) out.push(rest);
-  return { out, stopped: false };
+  return { out };
 }
 
 Deno.test("TextGate lets whole characters through, with all of their tokens", () => {
@@ -62,29 +62,29 @@ Deno.test("TextGate sends no half of a character where it is cut, nor its tokens
 Deno.test("TextGate holds back whole tokens that may begin a stop string", () => {
   const gate = gateOf(pieceEngine(["see\nUs", "er", "er: no"]), ["\nUser: "]);
   assert.equal(gate.push(0).release, undefined);
-  assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
+  assert.deepEqual(gate.push(1), { release: undefined, stop: undefined });
   const two = gateOf(pieceEngine(["see\nUs", "er: no"]), ["\nUser: "]);
   two.push(0);
-  assert.deepEqual(two.push(1), { release: { text: "see", ids: [0, 1] }, stopped: true });
+  assert.deepEqual(two.push(1), { release: { text: "see", ids: [0, 1] }, stop: "\nUser: " });
 });
 
 Deno.test("TextGate sends no text after a stop, nor an empty event for it", () => {
   const gate = gateOf(pieceEngine(["a", "STOP", "b"]), ["STOP"]);
   assert.deepEqual(gate.push(0).release, { text: "a", ids: [0] });
-  assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
+  assert.deepEqual(gate.push(1), { release: undefined, stop: "STOP" });
 });
 
 Deno.test("TextGate does not send text again that an earlier attempt has sent", () => {
   const gate = gateOf(pieceEngine(["a", "ab", "c"]), ["abc"]);
   assert.equal(gate.replay(0), false);
-  assert.deepEqual(gate.push(1), { release: undefined, stopped: false });
+  assert.deepEqual(gate.push(1), { release: undefined, stop: undefined });
   assert.deepEqual(gate.push(0).release, { text: "ab", ids: [1] });
 });
 
 Deno.test("TextGate finds a stop string that began in the text of an earlier attempt", () => {
   const gate = gateOf(pieceEngine(["a", "bc"]), ["abc"]);
   gate.replay(0);
-  assert.deepEqual(gate.push(1), { release: undefined, stopped: true });
+  assert.deepEqual(gate.push(1), { release: undefined, stop: "abc" });
 });
 
 Deno.test("TextGate collects tokens without text and sends them with the next text", () => {
@@ -100,12 +100,12 @@ const stopList = fc.array(fc.constantFrom("ab", "aab", "ba", "äb", "🦊"), { m
 
 Deno.test("TextGate lets exactly the text before the first stop through, whatever the tokens", () => {
   fc.assert(fc.property(tokenText, stopList, (ids, stops) => {
-    const { out, stopped } = runAll(gateOf(bytes, stops), ids);
+    const { out, stop: found } = runAll(gateOf(bytes, stops), ids);
     const text = out.map((release) => release.text).join("");
     for (const stop of stops) assert.equal(text.includes(stop), false);
     const whole = bytes.detokenize(ids);
     assert.ok(whole.startsWith(text));
-    if (!stopped) assert.equal(text, whole);
+    if (found === undefined) assert.equal(text, whole);
     const released = out.flatMap((release) => release.ids);
     assert.deepEqual(released, ids.slice(0, released.length));
   }));

@@ -1,8 +1,8 @@
 import { onAbort } from "#shared/aborts.ts";
 import { threadsOf } from "#shared/config/llama.ts";
 import { readGguf } from "#shared/models/gguf.ts";
+import { readTemplateFile, withTemplate } from "#shared/models/template_file.ts";
 import { readPrompt } from "../answers/prompt.ts";
-import { readTemplateFile } from "../chat/template_file.ts";
 import { usableThreads } from "../cores.ts";
 import { modelRef, queueLimit } from "../config.ts";
 import { DEFAULT_BATCH, type Engine, EngineStuck, type LoadEngine } from "../engine/engine.ts";
@@ -14,7 +14,7 @@ import { requireCapability, VectorCalls } from "../answers/vector_calls.ts";
 /** A {@linkcode LoadModel} that computes in this process, with an engine that runs in steps. */
 export function localModel(loadEngine: LoadEngine): LoadModel {
   return async (config, { log, observer, onProgress, onFatal, signal }) => {
-    const { fingerprint, contextLength } = await readGguf(config.model);
+    const { fingerprint: fileFingerprint, contextLength } = await readGguf(config.model);
     if (config.context !== undefined && contextLength > 0 && config.context > contextLength) {
       log.warn("context_beyond_training", { context: config.context, trained: contextLength });
     }
@@ -27,6 +27,7 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
     const chatTemplate = templateFile === undefined
       ? undefined
       : await readTemplateFile(templateFile);
+    const fingerprint = withTemplate(fileFingerprint, chatTemplate);
     const loading = loadEngine({
       model: config.model,
       gpu: config.gpu,
@@ -73,7 +74,6 @@ export function localModel(loadEngine: LoadEngine): LoadModel {
         fingerprint,
         engine,
         settings: config,
-        chatTemplate,
         slots: generator,
       });
     return serve(fingerprint, engine, generator, vectors, savedSlots, async () => {

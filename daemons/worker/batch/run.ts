@@ -162,9 +162,9 @@ export class Run {
 
   /** Ends because of a stop string or complete tool calls. */
   #stopped(): void {
-    const { calls, text, isStopped } = this.#output;
-    const reason = isStopped ? "STOP_SEQUENCE" : calls.length > 0 ? "TOOL_CALLS" : "EOS";
-    this.answer.end(reason, { text, calls });
+    const { calls, text, stop } = this.#output;
+    const reason = stop !== undefined ? "STOP_SEQUENCE" : calls.length > 0 ? "TOOL_CALLS" : "EOS";
+    this.answer.end(reason, { text, calls, stop });
   }
 
   #push(token: number, logprob?: ChosenLogprob): Emission | undefined {

@@ -73,12 +73,14 @@ Deno.test("a resumed run that was already complete ends at once, as it would hav
 Deno.test("a stop string that began in the resumed text ends a run", async () => {
   const reply = await say(testRun({ resume: tokensOf("one#"), stops: ["##"] }), "#two");
   assert.deepEqual([reply.text, reply.outline.at(-1)], ["", "end STOP_SEQUENCE"]);
+  assert.equal(reply.end?.stop_sequence, "##");
 });
 
 Deno.test("a stop string ends a run and is not shown; text that only looked like one is shown", async () => {
   const reply = await say(testRun({ stops: ["##"] }), "a#b##c");
   assert.equal(reply.text, "a#b");
   assert.equal(reply.outline.at(-1), "end STOP_SEQUENCE");
+  assert.equal(reply.end?.stop_sequence, "##");
   assert.equal(reply.end?.tokens_out, 5);
   assert.equal((await say(testRun({ stops: ["##"] }), "a#")).text, "a#");
 });

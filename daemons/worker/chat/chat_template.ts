@@ -1,49 +1,32 @@
+import { isReserved } from "#shared/contracts/chat_fields.ts";
 import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
-import { errorMessage, invalidRequest } from "#shared/errors.ts";
+import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
+import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import {
+  endsInThought,
+  thoughtsOf,
+  withMarkInText,
+  withMarkInThought,
+  withThought,
+} from "./continued_turn.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
 import { findSyntax } from "./find_syntax.ts";
 import type { Limits } from "./jinja/budget.ts";
-import { TemplateError } from "./jinja/errors.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
-import { type Render, type RenderOptions, TOOL_NAMES, type ToolName, type Turn } from "./render.ts";
+import { markFinder, marksIn } from "./raw_text.ts";
+import { refusedField } from "./refused_field.ts";
+import type { Render, RenderOptions, ToolName, Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
 import type { Syntax } from "./syntax.ts";
 import { splitThought } from "./split_thought.ts";
-import { type ChatMessage, textOf, turnsOf } from "./turns.ts";
-
-/**
- * Called with the number of tokens so far while a long text is tokenized. It may throw to stop the
- * tokenizing of a text that is far too long.
- */
-export type TokensSeen = (count: number) => void;
-
-/** The tokenizer that {@linkcode ChatTemplate} uses. */
-export interface ChatTokenizer {
-  /** Tokenizes a text; with `special`, the text of control tokens becomes those tokens. */
-  tokenize(text: string, special: boolean, seen?: TokensSeen): Promise<number[]>;
-  /**
-   * Tokenizes text that follows other text, with control tokens as such. Some vocabularies would put a
-   * space before it otherwise.
-   */
-  tokenizeNext(text: string, seen?: TokensSeen): Promise<number[]>;
-  readonly bosText: string;
-  readonly eosText: string;
-  /** Control and user-defined tokens by their ids. */
-  readonly specials: ReadonlyMap<number, SpecialToken>;
-}
-
-/** A token that is not an ordinary piece of text. */
-export interface SpecialToken {
-  readonly text: string;
-  /** A control token; otherwise the vocabulary's author has defined it, which may be plain text. */
-  readonly isControl: boolean;
-}
+import type { ChatTokenizer, TokensSeen } from "./tokenizer.ts";
+import { type ChatMessage, turnsOf } from "./turns.ts";
 
 /** A chat as tokens. */
 export interface ChatPrompt {
@@ -68,53 +51,18 @@ export const CHATML = "{% for message in messages %}" +
   "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/** Inputs of ours, which `chat_template_kwargs` cannot replace. */
-const RESERVED: ReadonlySet<string> = new Set([
-  ...TOOL_NAMES,
-  "messages",
-  "add_generation_prompt",
-  "bos_token",
-  "eos_token",
-  "chat_template",
-  "strftime_now",
-  "raise_exception",
-  "datetime",
-]);
-
-/** Names that a request's `chat_template_kwargs` may not have. */
-export function reservedKwargs(kwargs: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(kwargs).filter((name) => RESERVED.has(name));
-}
-
-/**
- * Finds control tokens, and those user-defined tokens with which the model marks thoughts and calls:
- * others, such as runs of spaces, are text.
- */
-function markFinder(tokenizer: ChatTokenizer, { marks }: Syntax): MarkFinder {
-  const texts = new Map<number, string>();
-  for (const [id, { text, isControl }] of tokenizer.specials) {
-    if (isControl || marks.some((mark) => mark.includes(text.trim()) && text.trim().length > 1)) {
-      texts.set(id, text);
-    }
-  }
-  const beginnings = new Set(
-    [...texts.values()].map((text) => text.slice(0, 2).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
-  );
-  return {
-    tokenize: (text) => tokenizer.tokenize(text, true),
-    markText: (token) => texts.get(token),
-    beginnings: beginnings.size === 0 ? /(?!)/ : new RegExp([...beginnings].join("|"), "u"),
-  };
-}
-
 /** Most steps of each small chat that finds out how a template wants its turns. */
 const PROBE_STEPS = 200_000;
 
 /** One of a model's templates, and how it wants its turns. */
 interface Variant {
   readonly template: Template;
+  /** The same for small chats, which take few steps. */
+  readonly probe: Template;
   readonly skills: Skills;
   readonly syntax: Syntax;
+  /** Texts that its author, thoughts and calls have as marks. */
+  readonly marks: readonly string[];
   readonly finder: MarkFinder;
 }
 
@@ -146,7 +94,8 @@ export class ChatTemplate {
         (turns, tools, options) => render(turns, tools, { toolsAs: skills.toolsAs, ...options }),
         specials.map(({ text }) => text),
       );
-      return { template, skills, syntax, finder: markFinder(tokenizer, syntax) };
+      const marks = [...syntax.marks, ...marksIn(source, specials)];
+      return { template, probe, skills, syntax, marks, finder: markFinder(tokenizer, marks, true) };
     };
     this.#plain = variant(source);
     this.#toolUse = toolUse === undefined ? this.#plain : variant(toolUse);
@@ -167,6 +116,11 @@ export class ChatTemplate {
     const { toolsAs = skills.toolsAs } = options;
     const offered = toolsAs === undefined ? [] : tools;
     return this.#render(template, turns, offered, { ...options, toolsAs });
+  }
+
+  /** Texts that the templates, thoughts and calls have as marks. */
+  get marks(): readonly string[] {
+    return [...this.#plain.marks, ...this.#toolUse.marks];
   }
 
   /** The variables that make this template think more or less. */
@@ -195,10 +149,11 @@ export class ChatTemplate {
   ): Promise<ChatPrompt> {
     const { skills, syntax, finder } = this.#variant(tools);
     const own = messages.map((message) => splitThought(message, syntax));
-    const turns = this.turns(own, tools);
+    const turns = this.turns(own.map(({ message }) => message), tools);
     const last = turns.at(-1);
     const { continueFinal = last?.role === "assistant" && last.tool_calls === undefined } = options;
-    const given = { ...options, continueFinal };
+    const continuesThought = continueFinal && own.at(-1)?.isOpen === true;
+    const given = { ...options, continueFinal, continuesThought };
     const offered = skills.toolsAs === undefined ? [] : tools;
     const written = { turns, offered, kwargs: given.kwargs };
     const { value, cut } = await breakMarks(written, finder) ?? { value: written, cut: undefined };
@@ -208,7 +163,7 @@ export class ChatTemplate {
     const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
     const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
     const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
-    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, seen));
+    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, true, seen));
     return { tokens: tokens.flat(), answerStart, syntax };
   }
 
@@ -221,6 +176,9 @@ export class ChatTemplate {
     options: RenderOptions,
   ): string {
     if (!thought && !content && !messages) return "";
+    // Some templates begin an answer whether they shall or not, so that the turns before have its mark.
+    const opens = options.continuesThought ? thought?.opens ?? [] : [];
+    const thoughtAt = Math.max(-1, ...opens.map((open) => text.lastIndexOf(open)));
     const before = options.continueFinal ? turns.slice(0, -1) : turns;
     try {
       const other = this.render(before, tools, {
@@ -230,7 +188,7 @@ export class ChatTemplate {
       });
       let shared = 0;
       while (shared < other.length && other[shared] === text[shared]) shared++;
-      return text.slice(shared);
+      return text.slice(thoughtAt < 0 ? shared : Math.min(shared, thoughtAt));
     } catch {
       // Some templates render no turns without an answer.
       return text.slice(text.lastIndexOf("\n", text.length - 64) + 1);
@@ -261,10 +219,11 @@ export class ChatTemplate {
   ): string {
     const { kwargs = {}, continueFinal = false, addGenerationPrompt = !continueFinal } = options;
     const last = turns.at(-1);
+    const marked = options.continuesThought ? withMarkInThought : withMarkInText;
     const end = continueFinal && last ? `\ue000${crypto.randomUUID()}\ue001` : undefined;
     const variables = {
       date_string: strftime(this.#now(), "%d %b %Y"),
-      ...Object.fromEntries(Object.entries(kwargs).filter(([name]) => !RESERVED.has(name))),
+      ...Object.fromEntries(Object.entries(kwargs).filter(([name]) => !isReserved(name))),
       ...this.#tools(tools, options.toolsAs),
       messages: end === undefined ? turns : turns.with(-1, marked(last!, end)),
       add_generation_prompt: addGenerationPrompt,
@@ -288,32 +247,69 @@ export class ChatTemplate {
     return { functions, [name]: tools };
   }
 
+  /** Renders a chat that ends within the thought of its last turn, which many templates leave out. */
+  #renderThought(
+    turns: readonly Turn[],
+    tools: readonly unknown[],
+    options: RenderOptions,
+  ): string {
+    const { thought } = this.#variant(tools).syntax;
+    const thoughts = thoughtsOf(turns.at(-1)!);
+    try {
+      const text = this.render(turns, tools, options);
+      if (!thought || endsInThought(text, thoughts, thought)) return text;
+    } catch (error) {
+      if (!thought) throw error;
+    }
+    const prompt = this.render(turns.slice(0, -1), tools, {
+      ...options,
+      continueFinal: false,
+      continuesThought: false,
+    });
+    return withThought(prompt, thoughts, thought);
+  }
+
   #renderOrRefuse(
     turns: readonly Turn[],
     tools: readonly unknown[],
     options: RenderOptions,
   ): string {
+    const render = (tools: readonly unknown[]) =>
+      options.continuesThought
+        ? this.#renderThought(turns, tools, options)
+        : this.render(turns, tools, options);
     try {
-      return this.render(turns, tools, options);
+      return render(tools);
     } catch (error) {
       try {
-        if (tools.length > 0) return this.render(turns, tools.map(completed), options);
+        if (tools.length > 0) return render(tools.map(completed));
       } catch {
         // The first error says more.
       }
-      throw invalidRequest([{
-        field: "messages",
-        message: `the model's chat template refuses them: ${errorMessage(error)}`,
-      }]);
+      throw invalidRequest([this.#refusal(error, tools, options)]);
     }
   }
-}
 
-/** The turn, a mark at the end of its text. */
-function marked(turn: Turn, mark: string): Turn {
-  if (typeof turn.content === "string") return { ...turn, content: turn.content + mark };
-  const thoughts = turn.content.filter((part) => part.type === "thinking");
-  return { ...turn, content: [...thoughts, { type: "text", text: textOf(turn) + mark }] };
+  /** Which field of a request its template refuses, and why. */
+  #refusal(error: unknown, tools: readonly unknown[], options: RenderOptions): FieldError {
+    const reason = errorMessage(error);
+    const { probe, skills } = this.#variant(tools);
+    const [hello] = this.turns([{ role: "user", content: "Hello" }]);
+    const field = error instanceof TooManySteps
+      ? undefined
+      : refusedField({ tools, kwargs: options.kwargs ?? {} }, ({ tools, kwargs }) => {
+        try {
+          this.#render(probe, [hello!], tools, { kwargs, toolsAs: skills.toolsAs });
+          return false;
+        } catch (error) {
+          // How long it would take says nothing of how it would end.
+          return !(error instanceof TooManySteps);
+        }
+      });
+    return field === undefined
+      ? { field: "messages", message: `the model's chat template refuses them: ${reason}` }
+      : { field, message: `the model's chat template cannot write it: ${reason}` };
+  }
 }
 
 /** A tool with all that templates read, as some do without looking: texts are empty, objects have no fields. */

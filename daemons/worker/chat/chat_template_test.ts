@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LlorchError } from "#shared/errors.ts";
-import { CHATML, ChatTemplate, reservedKwargs } from "./chat_template.ts";
+import { CHATML, ChatTemplate } from "./chat_template.ts";
 
 /** One token per character; with `special`, `<|x|>` is a single token. */
 function tokenize(text: string, special: boolean): number[] {
@@ -9,7 +9,7 @@ function tokenize(text: string, special: boolean): number[] {
 }
 const tokenizer = {
   tokenize: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
-  tokenizeNext: (text: string) => Promise.resolve(tokenize(text, true)),
+  tokenizeNext: (text: string, special: boolean) => Promise.resolve(tokenize(text, special)),
   bosText: "<s>",
   eosText: "</s>",
   specials: new Map(
@@ -106,6 +106,61 @@ Deno.test("ChatTemplate takes the thought at the beginning of an answer apart", 
   );
 });
 
+const THINKING =
+  "{% for m in messages %}<|{{ m.role }}|>{% if m.reasoning_content and loop.last %}" +
+  "<think>\n{{ m.reasoning_content.strip('\n') }}\n</think>\n\n{% endif %}{{ m.content }}<|end|>" +
+  "{% endfor %}{% if add_generation_prompt %}<|assistant|>" +
+  "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}";
+/** Opens the thought itself, and leaves out all thoughts of the history. */
+const OPENING =
+  "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>" +
+  "{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}";
+
+Deno.test("ChatTemplate continues a thought that was begun", async () => {
+  const begun = {
+    thoughts: { content: "", reasoning_content: "Well, " },
+    marked: { content: "<think>\nWell, " },
+  };
+  const prompt = "<|user|>hi<|end|><|assistant|><think>\nWell, ";
+  for (const [name, source] of Object.entries({ THINKING, OPENING })) {
+    const template = new ChatTemplate(source, tokenizer);
+    for (const [form, fields] of Object.entries(begun)) {
+      const last = { role: "assistant" as const, ...fields };
+      for (const kwargs of [{}, { enable_thinking: false }]) {
+        const found = await template.tokenize([...user("hi"), last], [], undefined, { kwargs });
+        assert.deepEqual(found.tokens, tokenize(prompt, true), `${name} ${form}`);
+        assert.equal(found.answerStart, "<|assistant|><think>\nWell, ", `${name} ${form}`);
+      }
+    }
+  }
+});
+
+Deno.test("ChatTemplate ends a thought where text follows it, or its end does", async () => {
+  const template = new ChatTemplate(THINKING, tokenizer);
+  for (
+    const fields of [
+      { content: "Yes", reasoning_content: "Well" },
+      { content: "<think>Well</think>Yes" },
+      { content: "<think>Well</think>" },
+    ]
+  ) {
+    const last = { role: "assistant" as const, ...fields };
+    const { answerStart } = await template.tokenize([...user("hi"), last]);
+    assert.match(answerStart, /<think>\nWell\n<\/think>\n\n(Yes)?$/);
+  }
+  const last = { role: "assistant" as const, content: "", reasoning_content: "Well" };
+  const options = { continueFinal: false };
+  const { answerStart } = await template.tokenize([...user("hi"), last], [], undefined, options);
+  assert.equal(answerStart, "<|assistant|>");
+});
+
+Deno.test("ChatTemplate takes a mark of thoughts for text where the model has none", async () => {
+  const template = new ChatTemplate(chatml, tokenizer);
+  const last = { role: "assistant" as const, content: "<think>Well" };
+  const { tokens } = await template.tokenize([...user("hi"), last]);
+  assert.deepEqual(tokens, tokenize("<|user|>hi<|end|><|assistant|><think>Well", true));
+});
+
 Deno.test("ChatTemplate reports a template that refuses the messages", async () => {
   const strict = "{{ raise_exception('roles must alternate') }}";
   await assert.rejects(
@@ -113,6 +168,41 @@ Deno.test("ChatTemplate reports a template that refuses the messages", async () 
     (error: unknown) =>
       error instanceof LlorchError && error.code === "INVALID_REQUEST" &&
       error.message.includes("roles must alternate"),
+  );
+});
+
+Deno.test("ChatTemplate names the field that its template cannot write", async () => {
+  const types = "{% macro write(p) %}{% if p.type is string %}{{ p.type }}{% else %}" +
+    "{% for t in p.type %}{{ write({'type': p.type}) }}{% endfor %}{% endif %}{% endmacro %}";
+  const template = new ChatTemplate(
+    types + "{% for t in tools or [] %}{{ t.function.name.strip() }}" +
+      "{% for k, p in (t.function.parameters or {'properties': {}}).properties|items %}" +
+      "{{ write(p) }}{% endfor %}{% endfor %}" +
+      "{% for d in documents or [] %}{{ d.title + '' }}{% endfor %}" + chatml,
+    tokenizer,
+  );
+  const tool = (name: string, properties: Record<string, unknown>) => ({
+    type: "function" as const,
+    function: { name, parameters: { type: "object", properties } },
+  });
+  const one = { type: "string" };
+  const several = { type: ["string", "null"] };
+  const refusal = (tools: ReturnType<typeof tool>[], kwargs: Record<string, unknown> = {}) =>
+    template.tokenize(user("hi"), tools, undefined, { kwargs }).then(() => "", String);
+
+  assert.equal(await refusal([tool("f", { a: one }), tool("g", { b: one })]), "");
+  assert.match(
+    await refusal([tool("f", { a: one }), tool("g", { b: one, c: several })]),
+    /tools\.1\.function\.parameters\.properties\.c: the model's chat template cannot write it: .* nests/,
+  );
+  const kwargs = { title: "x", documents: [{ title: 1 }] };
+  assert.match(await refusal([], kwargs), /chat_template_kwargs\.documents: the model's .* cannot/);
+
+  const strict = chatml.replace("<|{{", "{{ raise_exception('no') if m.content == 'x' }}<|{{");
+  const strictly = new ChatTemplate(`{% if tools %}tools{% endif %}${strict}`, tokenizer);
+  await assert.rejects(
+    strictly.tokenize(user("x"), [tool("f", {})], undefined, { kwargs }),
+    /: messages: the model's chat template refuses them: no/,
   );
 });
 
@@ -132,7 +222,6 @@ Deno.test("ChatTemplate gives requests' arguments to the template, but not in pl
   const template = new ChatTemplate(source("{{ m.content }}{{ mood }}{{ bos_token }}"), tokenizer);
   const kwargs = { mood: "merry", messages: [], bos_token: "x", tools: [1] };
   assert.equal(template.render(turns, [], { kwargs }), "himerry<s>");
-  assert.deepEqual(reservedKwargs(kwargs), ["messages", "bos_token", "tools"]);
 });
 
 Deno.test("ChatTemplate writes today's date", () => {

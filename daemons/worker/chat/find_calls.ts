@@ -148,7 +148,7 @@ function jsonCalls({ one, two }: Written, marks: MarkText): CallSyntax | undefin
   const { opens, closes } = marksAround(
     ...[marks, one.slice(0, place.from), between, one.slice(place.to), true] as const,
   );
-  return { opens, closes, before: "", form };
+  return { opens, closes, before: "", lead: one.slice(0, place.from), form };
 }
 
 function jsonForm(value: unknown): JsonForm | undefined {
@@ -158,7 +158,12 @@ function jsonForm(value: unknown): JsonForm | undefined {
   const given = entries.filter(([, field]) => holds(field));
   const names = entries.filter(([, field]) => field === TEXTS.first).map(([key]) => key);
   if (names.length > 0) {
-    return { kind: "json", names, arguments: given.map(([key]) => key) };
+    const fields = entries.map(([key]) => key);
+    const hasMore = fields.length > names.length + given.length;
+    return {
+      ...{ kind: "json", names, arguments: given.map(([key]) => key) },
+      ...(hasMore ? { fields } : {}),
+    };
   }
   if (given.some(([key]) => key === TEXTS.first)) return { kind: "json", names: [], arguments: [] };
   const inner = entries.map(([, field]) => jsonForm(field)).find((form) => form !== undefined);
@@ -185,7 +190,7 @@ function namedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undefi
     ...(id ? { id } : {}),
     ...(named.nameMark ? { nameMark: named.nameMark } : {}),
   };
-  return { opens, closes, before: last, form };
+  return { opens, closes, before: last, lead: one.slice(0, named.from), form };
 }
 
 interface Header {
@@ -242,7 +247,7 @@ function literalCalls({ one, two }: Written, marks: MarkText): CallSyntax | unde
     true,
   );
   return {
-    ...{ opens, closes, before: last },
+    ...{ opens, closes, before: last, lead: one.slice(0, nameAt) },
     form: {
       ...{ kind: "literal", open, separator },
       quote: quote === '"' || quote === "'" ? "" : quote,
@@ -287,7 +292,7 @@ function taggedCalls({ one, two }: Written, marks: MarkText): CallSyntax | undef
     ...(keyInClose === undefined ? {} : { keyInClose }),
     lines: toValue.endsWith("\n") && closing.startsWith("\n"),
   };
-  return { opens, closes, before: last, form };
+  return { opens, closes, before: last, lead: one.slice(0, nameAt), form };
 }
 
 /** What stands between a key and its value, and how that says that the value is a string. */

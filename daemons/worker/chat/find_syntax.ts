@@ -23,7 +23,9 @@ export function findSyntax(render: Render, specials: readonly string[] = []): Sy
     prober.whole([USER], TOOLS, { addGenerationPrompt: true }) ?? "",
     ...specials,
   ].join("\n");
-  const known = KNOWN_SYNTAXES.find((each) => each.marks.some((mark) => written.includes(mark)));
+  const known = KNOWN_SYNTAXES.find(({ marks, messages }) =>
+    marks.some((mark) => written.includes(mark)) && written.includes(messages?.body ?? "")
+  );
   const messages = known?.messages;
   const calls = known?.calls ?? findCalls(prober, marks, surroundings, messages);
   if (messages) {

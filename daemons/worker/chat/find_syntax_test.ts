@@ -60,6 +60,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
         .join(""),
     {
       ...{ opens: ["<deed>"], closes: ["</deed>"], before: "" },
+      lead: "\n<deed>\n",
       form: { kind: "json", names: ["name"], arguments: ["args"] },
     },
   ],
@@ -71,7 +72,11 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       }`,
     {
       ...{ opens: ["[DEEDS]"], closes: [], before: "" },
-      form: { kind: "json", names: ["tool"], arguments: ["with"] },
+      lead: "[DEEDS][",
+      form: {
+        ...{ kind: "json", names: ["tool"], arguments: ["with"] },
+        fields: ["tool", "with", "id"],
+      },
     },
   ],
   [
@@ -80,6 +85,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       `<|on|>${json(calls.map(({ function: call }) => ({ [call.name]: call.arguments })))}<|off|>`,
     {
       ...{ opens: ["<|on|>"], closes: ["<|off|>"], before: "" },
+      lead: "<|on|>[",
       form: { kind: "json", names: [], arguments: [] },
     },
   ],
@@ -92,6 +98,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
         .join(""),
     {
       ...{ opens: ["[DEED]"], closes: [], before: "[DEED]" },
+      lead: "[DEED]",
       form: { kind: "named", end: "[WITH]", id: "[ID]" },
     },
   ],
@@ -108,6 +115,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       opens: ["<|deeds|>", "<|deed|>f."],
       closes: ["<|/deed|>", "<|/deeds|>"],
       before: "<|deed|>f.",
+      lead: "<|deeds|><|deed|>f.",
       form: { kind: "named", end: "<|with|>", id: ":" },
     },
   ],
@@ -120,6 +128,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
         .join(""),
     {
       ...{ opens: ["<|deed|>"], closes: ["<|/deed|>"], before: "<|deed|>" },
+      lead: "<|deed|>",
       form: { kind: "named", end: "<|with|>", nameMark: "<|name|>" },
     },
   ],
@@ -136,6 +145,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       opens: ["<deed>", "<do="],
       closes: ["</do>", "</deed>"],
       before: "<do=",
+      lead: "\n<deed>\n<do=",
       form: {
         ...{ kind: "tagged", nameEnd: ">", key: "<slot=", keyEnds: [">"], close: "</slot>" },
         lines: true,
@@ -153,6 +163,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       ).join(""),
     {
       ...{ opens: ["<deed>"], closes: ["</deed>"], before: "<deed>" },
+      lead: "\n<deed>",
       form: {
         ...{ kind: "tagged", nameEnd: "", key: "<k>", keyEnds: ["</k>", "<v>"], close: "</v>" },
         lines: false,
@@ -177,6 +188,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       opens: ["<deeds>", '<do name="'],
       closes: ["</do>", "</deeds>"],
       before: '<do name="',
+      lead: '<deeds>\n<do name="',
       form: {
         ...{ kind: "tagged", nameEnd: '">', key: '<slot name="', keyEnds: ['" text="', '">'] },
         ...{ stringHint: "yes", close: "</slot>", lines: false },
@@ -195,6 +207,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       ).join(""),
     {
       ...{ opens: ['<do name="'], closes: ["</do>"], before: '<do name="' },
+      lead: '<do name="',
       form: {
         ...{ kind: "tagged", nameEnd: '">', key: "<:", keyEnds: [">"], close: "</:" },
         ...{ keyInClose: ">", lines: false },
@@ -213,6 +226,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       }]<|off|>`,
     {
       ...{ opens: ["<|on|>"], closes: ["<|off|>"], before: "" },
+      lead: "<|on|>[",
       form: { kind: "literal", open: "(", separator: "=", quote: "" },
     },
   ],
@@ -228,6 +242,7 @@ const CALLS: readonly [string, (calls: readonly Call[]) => string, CallSyntax][]
       ).join(""),
     {
       ...{ opens: ["<|deed>do:"], closes: ["<deed|>"], before: "<|deed>do:" },
+      lead: "<|deed>do:",
       form: { kind: "literal", open: "{", separator: ":", quote: "<'>" },
     },
   ],
@@ -305,6 +320,7 @@ Deno.test("texts of tokens tell where a mark begins", () => {
   const { calls } = findSyntax(template({ answer }), [mark]);
   assert.deepEqual(calls, {
     ...{ opens: [`${mark}<do name="`], closes: [`${mark}</do>`], before: `${mark}<do name="` },
+    lead: `${mark}<do name="`,
     form: {
       ...{ kind: "tagged", nameEnd: '">', key: `${mark}<`, keyEnds: [">"], close: `${mark}</` },
       ...{ keyInClose: ">", lines: false },

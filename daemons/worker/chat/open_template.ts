@@ -1,5 +1,7 @@
 import { errorMessage } from "#shared/errors.ts";
-import { CHATML, ChatTemplate, type ChatTokenizer } from "./chat_template.ts";
+import { CHATML, ChatTemplate } from "./chat_template.ts";
+import { RawText } from "./raw_text.ts";
+import type { ChatTokenizer } from "./tokenizer.ts";
 
 /** A model's templates as its file has them. */
 export interface TemplateSources {
@@ -13,27 +15,39 @@ export interface OpenedTemplate {
   /** Undefined if the model's template cannot be read: it takes prompts, but no chats. */
   readonly template: ChatTemplate | undefined;
   readonly warning: string | undefined;
+  /** Tokenizes texts outside of chats. */
+  readonly raw: RawText;
 }
 
-/** Opens a model's chat template: ChatML for a model that has none. */
+/**
+ * Opens a model's chat template: ChatML for a model that has none, or one of white space only. ChatML
+ * also tells how most models write thoughts and calls where a template cannot be read.
+ */
 export function openChatTemplate(
   { plain, toolUse }: TemplateSources,
   tokenizer: ChatTokenizer,
 ): OpenedTemplate {
-  const source = plain ?? toolUse;
+  const opened = (template: ChatTemplate | undefined, warning: string | undefined) => {
+    const { marks } = template ?? new ChatTemplate(CHATML, tokenizer);
+    return { template, warning, raw: new RawText(tokenizer, marks) };
+  };
+  const [ofTools] = [toolUse].filter(isWritten);
+  const [source] = [plain, ofTools].filter(isWritten);
   if (source === undefined) {
-    return {
-      template: new ChatTemplate(CHATML, tokenizer),
-      warning: "The model has no chat template; chats are written as ChatML",
-    };
+    const found = plain === undefined && toolUse === undefined ? "no" : "an empty";
+    return opened(
+      new ChatTemplate(CHATML, tokenizer),
+      `The model has ${found} chat template; chats are written as ChatML`,
+    );
   }
   try {
-    const template = new ChatTemplate(source, tokenizer, { toolUse });
-    return { template, warning: template.warning };
+    const template = new ChatTemplate(source, tokenizer, { toolUse: ofTools });
+    return opened(template, template.warning);
   } catch (error) {
-    return {
-      template: undefined,
-      warning: `Cannot read the model's chat template: ${errorMessage(error)}`,
-    };
+    return opened(undefined, `Cannot read the model's chat template: ${errorMessage(error)}`);
   }
+}
+
+function isWritten(source: string | undefined): source is string {
+  return source !== undefined && source.trim() !== "";
 }

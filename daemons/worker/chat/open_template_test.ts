@@ -20,6 +20,18 @@ Deno.test("openChatTemplate() gives a model without a template ChatML, and says 
   assert.match(warning!, /has no chat template/);
 });
 
+Deno.test("openChatTemplate() takes a template of white space for none", () => {
+  for (const [plain, toolUse] of [[""], [" \n\t"], ["", ""], [undefined, " "]] as const) {
+    const { template, warning } = open(plain, toolUse);
+    assert.match(template!.render(turns), /^<\|im_start\|>user\nhi/);
+    assert.match(warning!, /has an empty chat template; chats are written as ChatML/);
+  }
+  const { template, warning } = open(" ", "{{ messages[0].content }}!");
+  assert.equal(template?.render(turns), "hi!");
+  assert.equal(warning, undefined);
+  assert.equal(open("{{ messages[0].content }}", "").template?.render(turns, [{}]), "hi");
+});
+
 Deno.test("openChatTemplate() says what is wrong with a template", () => {
   const { template, warning } = open("{% if %}");
   assert.equal(template, undefined);

@@ -33,6 +33,8 @@ export interface RenderOptions {
   readonly addGenerationPrompt?: boolean | undefined;
   /** Whether the text ends within the last turn, so that the model continues it. */
   readonly continueFinal?: boolean | undefined;
+  /** Whether it ends within the thought of that turn, and not within its text. */
+  readonly continuesThought?: boolean | undefined;
   /** The name under which the template gets the tools. */
   readonly toolsAs?: ToolName | undefined;
 }

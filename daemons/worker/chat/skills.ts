@@ -16,6 +16,8 @@ export interface Skills {
   readonly singleCalls: boolean;
   /** Form of a call's arguments: most templates expect a value, which they write as JSON. */
   readonly argumentsAs: "value" | "text";
+  /** Whether it refuses arguments that are no object, such as a text that is not JSON. */
+  readonly mappings: boolean;
   /** Whether ids of calls must have nine letters and digits. */
   readonly shortIds: boolean;
   /** Where it reads thoughts of a turn. */
@@ -112,6 +114,7 @@ export function findSkills(render: Render): Skills {
     calls,
     singleCalls: calls && withCall({ args, count: 2 }) === undefined,
     argumentsAs,
+    mappings: calls && withCall({ args: "probe_text" }) === undefined,
     shortIds: calls && withCall({ args, id: "probe_call_0001" }) === undefined,
     thoughtsAs: !thoughtsInFields && thoughtsInParts ? "parts" : "fields",
     eitherThoughtsOrText: calls && text(bothText, tools) === undefined &&

@@ -36,6 +36,15 @@ Deno.test("findSkills() sees which form of arguments becomes JSON", () => {
   assert.equal(skills(joined).argumentsAs, "text");
 });
 
+Deno.test("findSkills() sees whether arguments must have names", () => {
+  assert.equal(skills(HERMES).mappings, false);
+  const named = HERMES.replace(
+    "{{ c.function.arguments | tojson }}",
+    "{% for k, v in c.function.arguments | items %}{{ k }}={{ v }}{% endfor %}",
+  );
+  assert.deepEqual([skills(named).mappings, skills(named).argumentsAs], [true, "value"]);
+});
+
 Deno.test("findSkills() finds the name under which a template looks for tools", () => {
   const other = HERMES.replaceAll("in tools", "in xml_tools").replace("if tools", "if xml_tools");
   assert.equal(skills(other).toolsAs, "xml_tools");

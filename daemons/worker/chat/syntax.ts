@@ -32,6 +32,7 @@ export interface MessageSyntax {
   readonly start: string;
   /** Ends a header. */
   readonly body: string;
+  /** The first is what a model writes after a thought. */
   readonly ends: readonly string[];
   /** Stands before the name of a channel; the header's last word names it if this is empty. */
   readonly channel: string;
@@ -41,6 +42,17 @@ export interface MessageSyntax {
   readonly thoughts: readonly string[];
   /** Channels and recipients of text. */
   readonly texts: readonly string[];
+  readonly headers: MessageHeaders;
+}
+
+/** How a model itself writes headers: role, one of these, {@linkcode MessageSyntax.body}. */
+export interface MessageHeaders {
+  readonly role: string;
+  /** Undefined: it writes no thoughts. */
+  readonly thought?: string;
+  readonly text: string;
+  /** Before and after the name of a function. */
+  readonly call: readonly [before: string, after: string];
 }
 
 /** Where calls stand, and how each is written. */
@@ -51,6 +63,11 @@ export interface CallSyntax {
   readonly closes: readonly string[];
   /** Stands right before a name, or nothing where a call is a JSON object. */
   readonly before: string;
+  /**
+   * All text before the first call's name or object, as the template writes it. Undefined: not known
+   * to the letter; the marks stand for it.
+   */
+  readonly lead?: string;
   readonly form: CallForm;
 }
 
@@ -63,6 +80,8 @@ export interface JsonForm {
   /** Fields of the name; the name itself is the field of its arguments if empty. */
   readonly names: readonly string[];
   readonly arguments: readonly string[];
+  /** All fields in their order, where the template writes others, too. */
+  readonly fields?: readonly string[];
 }
 
 /** A name, a mark, the arguments as JSON: `f[ARGS]{…}`, `functions.f:0<|args|>{…}`. */

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { defined } from "#shared/json.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { CALL_TAGS } from "./call_tags.ts";
+import { closedJson } from "./closed_json.ts";
 import { parseExact, toPlainJson } from "./jinja/json.ts";
+import { Dict, type Value } from "./jinja/values.ts";
 import type { Turn, TurnPart } from "./render.ts";
 import type { Skills } from "./skills.ts";
 
@@ -12,6 +14,8 @@ export interface ChatMessage {
   readonly content?: string | null | undefined;
   readonly reasoning_content?: string | null | undefined;
   readonly tool_call_id?: string | undefined;
+  /** The name of the function whose result it is. */
+  readonly name?: string | undefined;
   readonly tool_calls?:
     | readonly {
       readonly id: string;
@@ -52,14 +56,14 @@ export function nativeTurns(messages: readonly ChatMessage[], skills: Skills): T
         ? open.shift()
         : idOf(message.tool_call_id, skills);
       open = open.filter((other) => other !== id);
-      const name = names.get(id ?? "");
+      const name = names.get(id ?? "") ?? message.name;
       turns.push({ role: "tool", content, ...defined({ tool_call_id: id, name }) });
       continue;
     }
     const tool_calls = message.tool_calls?.map(({ id, function: { name, arguments: given } }) => {
       const itsId = idOf(id, skills);
       names.set(itsId, name);
-      const value = skills.argumentsAs === "text" ? given : argumentsOf(given);
+      const value = argumentsOf(given, skills);
       return { id: itsId, type: "function" as const, function: { name, arguments: value } };
     });
     if (tool_calls) open = tool_calls.map(({ id }) => id);
@@ -116,11 +120,26 @@ function idOf(id: string, { shortIds }: Skills): string {
   return createHash("sha256").update(id).digest("hex").slice(0, 9);
 }
 
-/** The value of a call's arguments, its numbers exact; text that is not JSON stays text. */
-function argumentsOf(text: string): unknown {
+/**
+ * A call's arguments in the form that the template wants. As a value, their numbers are exact. What is
+ * no object of JSON stays text, unless the template wants an object.
+ */
+function argumentsOf(given: string, { argumentsAs, mappings }: Skills): unknown {
+  const asText = argumentsAs === "text";
   // Some clients write no arguments as an empty text.
-  const value = parseExact(text.trim() === "" ? "{}" : text);
-  return value === undefined ? text : value;
+  const text = given.trim() === "" ? "{}" : given;
+  const value = parseExact(text);
+  if (value instanceof Dict) return asText ? text : value;
+  if (!mappings) return !asText && value === null ? new Dict() : text;
+  const mapping = mappingOf(text, value);
+  return asText ? toPlainJson(mapping) : mapping;
+}
+
+/** A cut object closed; what is no object at all has the name `arguments`. */
+function mappingOf(text: string, value: Value | undefined): Dict {
+  if (value === null) return new Dict();
+  const whole = value === undefined ? parseExact(closedJson(text)) : undefined;
+  return whole instanceof Dict ? whole : new Dict([["arguments", value ?? text]]);
 }
 
 /** The text and the thoughts of a message. */

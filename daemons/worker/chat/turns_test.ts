@@ -12,6 +12,7 @@ const NATIVE: Skills = {
   calls: true,
   singleCalls: false,
   argumentsAs: "value",
+  mappings: false,
   shortIds: false,
   thoughtsAs: "fields",
   eitherThoughtsOrText: false,
@@ -43,6 +44,48 @@ Deno.test("turnsOf() leaves arguments that are no JSON as text, and all where te
   assert.equal(turnsOf(cut, [], NATIVE)[0]?.tool_calls?.[0]?.function.arguments, '{"a":');
   const turns = turnsOf(conversation, [], { ...NATIVE, argumentsAs: "text" });
   assert.equal(turns[1]?.tool_calls?.[0]?.function.arguments, '{"a":1.0}');
+});
+
+Deno.test("turnsOf() gives templates that want arguments by name what there is of them", () => {
+  const given = (text: string) => {
+    const [turn] = turnsOf([{ role: "assistant", tool_calls: [call("c1", text)] }], [], {
+      ...NATIVE,
+      mappings: true,
+    });
+    return toPlainJson(turn!.tool_calls![0]!.function.arguments);
+  };
+  assert.equal(given('{"a":1.0}'), '{"a":1.0}');
+  assert.equal(given('{"a":"x","b":"y'), '{"a":"x","b":"y"}');
+  assert.equal(given("say it"), '{"arguments":"say it"}');
+  assert.equal(given("[1.0]"), '{"arguments":[1.0]}');
+  assert.equal(given('"x"'), '{"arguments":"x"}');
+  assert.equal(given("false"), '{"arguments":false}');
+  assert.equal(given("null"), "{}");
+  assert.equal(given(""), "{}");
+  const [turn] = turnsOf([{ role: "assistant", tool_calls: [call("c1", '{"a":1.0,"b":[2')] }], [], {
+    ...NATIVE,
+    argumentsAs: "text",
+    mappings: true,
+  });
+  assert.equal(turn!.tool_calls![0]!.function.arguments, '{"a":1.0,"b":[]}');
+});
+
+Deno.test("turnsOf() names a result by its call, or else as the client does", () => {
+  const [turn] = turnsOf(
+    [{ role: "tool", content: "2", tool_call_id: "x", name: "add" }],
+    [],
+    NATIVE,
+  );
+  assert.deepEqual(turn, { role: "tool", content: "2", tool_call_id: "x", name: "add" });
+  const known = turnsOf(
+    [
+      { role: "assistant", tool_calls: [call("c1")] },
+      { role: "tool", content: "2", tool_call_id: "c1", name: "other" },
+    ],
+    [],
+    NATIVE,
+  );
+  assert.equal(known[1]?.name, "add");
 });
 
 Deno.test("turnsOf() makes ids of nine characters, the same for a call and its result", () => {

@@ -4,7 +4,9 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Beginnings } from "../chat/beginnings.ts";
-import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import type { ChatPrompt } from "../chat/chat_template.ts";
+import type { MessageStyle } from "../chat/message_style.ts";
+import type { TokensSeen } from "../chat/tokenizer.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 
 /** How a plain prompt is tokenized. */
@@ -187,8 +189,10 @@ export interface AnswerHold {
   readonly waits: boolean;
   /** How the answer may begin beside what the request's grammar says. */
   readonly beginnings: Beginnings;
-  /** How the model writes calls; undefined: nothing holds them. */
+  /** How the model writes calls in text; undefined: nothing holds them. */
   readonly calls: CallSyntax | undefined;
+  /** How its messages go on from the prompt; undefined: the answer is one text. */
+  readonly messages: MessageStyle | undefined;
 }
 
 /** The sampling of one request, with its state. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { invalidRequest } from "#shared/errors.ts";
 import { GbnfError, readingGbnf } from "./gbnf.ts";
 import { costing, type Most } from "./gbnf_cost.ts";
@@ -42,22 +43,20 @@ export function* checking(
   field: string,
   reader: GrammarReader = "own",
 ): Generator<void, void> {
-  const key = `${reader} ${text}`;
+  const key = createHash("sha256").update(`${reader} ${text}`).digest("base64");
   if (known.delete(key)) {
     known.add(key);
     return;
   }
   const message = yield* whatIsWrong(text, reader);
   if (message !== undefined) throw invalidRequest([{ field, message }]);
-  if (text.length > MAX_KNOWN_LENGTH) return;
   known.add(key);
   if (known.size > MAX_KNOWN) known.delete(known.values().next().value!);
 }
 
-/** Grammars that passed, least recently used first: most come again with the next request. */
+/** Digests of grammars that passed, least recently used first: most come again with the next request. */
 const known = new Set<string>();
-const MAX_KNOWN = 64;
-const MAX_KNOWN_LENGTH = 100_000;
+const MAX_KNOWN = 256;
 
 function* whatIsWrong(text: string, reader: GrammarReader): Generator<void, string | undefined> {
   try {

@@ -1,3 +1,4 @@
+import { literal } from "./literal_choice.ts";
 import { renameRules, unusedWord } from "./rename_rules.ts";
 
 /**
@@ -16,9 +17,18 @@ export function eitherGrammar(first: string, second: string): string {
   ].join("");
 }
 
-/** A grammar of what another says, with some white space before it. */
-export function afterSpace(text: string): string {
+/** A grammar of what another says, with white space before it, at most so many characters. */
+export function afterSpace(text: string, most: number): string {
+  return after(`[ \\t\\r\\n]{0,${most}}`, text);
+}
+
+/** A grammar of a text, and of what another grammar says after it. */
+export function afterLiteral(first: string, text: string): string {
+  return first === "" ? text : after(literal(first), text);
+}
+
+function after(expression: string, text: string): string {
   const root = unusedWord(text, "first-root");
   const renamed = renameRules(text, (name) => name === "root" ? root : name);
-  return `root ::= [ \\t\\r\\n]{0,8} ${root}\n${renamed}`;
+  return `root ::= ${expression} ${root}\n${renamed}`;
 }

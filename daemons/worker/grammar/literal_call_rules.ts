@@ -2,7 +2,8 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { isRecord } from "#shared/json.ts";
 import { valueTypes } from "../chat/value_types.ts";
 import type { LiteralForm } from "../chat/syntax.ts";
-import type { Detail } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
+import type { Making } from "./in_turns.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
 import { propertyRule, type Rules } from "./schema_rule.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
@@ -19,12 +20,12 @@ const WORDS = `${TRUTH} | "None" | null`;
  *
  * @returns undefined where arguments cannot be held
  */
-export function literalCall(
+export function* literalCall(
   tools: readonly Tool[],
   form: LiteralForm,
   detail: Detail,
   rules: Rules,
-): string | undefined {
+): Making<string | undefined> {
   const closing = { "(": ")", "{": "}" }[form.open];
   if (closing === undefined) return undefined;
   Object.assign(rules, valueRules(form));
@@ -40,9 +41,10 @@ export function literalCall(
       .every((key) => schema[key] === undefined);
     const values = new LiteralValues(form, schema, detail, rules, `l${index}x`);
     const pairs = isPlain && (keys.length > 0 || !isRecord(schema["additionalProperties"]))
-      ? values.pairs(properties)
+      ? yield* values.pairs(properties)
       : "free-pairs?";
     named.set(name, `${literal(form.open)} gap ${pairs} gap ${literal(closing)}`);
+    yield;
   }
   return literalChoiceWith(named);
 }
@@ -86,7 +88,7 @@ class LiteralValues {
   }
 
   /** All pairs of a function in the order of its schema, with commas between. */
-  pairs(properties: Readonly<Record<string, unknown>>): string {
+  *pairs(properties: Readonly<Record<string, unknown>>): Making<string> {
     const { required } = this.#schema;
     const needed: readonly unknown[] = Array.isArray(required) ? required : [];
     // What follows if no pair came before, and if one did.
@@ -94,7 +96,7 @@ class LiteralValues {
     for (const [index, [key, schema]] of Object.entries(properties).entries().toArray().reverse()) {
       const pair = this.#rule(
         `p${index}`,
-        `${literal(key + this.#form.separator)} ws ${this.#value(schema, `v${index}x`)}`,
+        `${literal(key + this.#form.separator)} ws ${yield* this.#value(schema, `v${index}x`)}`,
       );
       const skip = (rest: string) => needed.includes(key) ? "" : ` | ${rest}`;
       const [next, after] = [first, later];
@@ -104,7 +106,7 @@ class LiteralValues {
     return first;
   }
 
-  #value(schema: unknown, prefix: string): string {
+  *#value(schema: unknown, prefix: string): Making<string> {
     const { quote } = this.#form;
     const types = valueTypes(schema, this.#schema);
     if (!isRecord(schema) || types.size === 0) return "free-value";
@@ -113,7 +115,7 @@ class LiteralValues {
     if (types.size === 1 && types.has("boolean") && schema["enum"] === undefined) return TRUTH;
     if (quote !== "" && types.has("string")) return this.#text(schema, types);
     const name = this.#prefix + prefix;
-    const value = propertyRule(schema, this.#schema, name, this.#detail, this.#rules);
+    const value = yield* propertyRule(schema, this.#schema, name, this.#detail, this.#rules);
     return value === undefined ? "free-value" : `(${value})`;
   }
 

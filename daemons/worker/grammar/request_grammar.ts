@@ -1,21 +1,23 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools, type Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { type Beginnings, NO_BEGINNINGS } from "../chat/beginnings.ts";
-import type { CallSyntax } from "../chat/syntax.ts";
-import { callGrammar, type CallGrammarOptions } from "./call_grammar.ts";
-import { checking } from "./check_grammar.ts";
-import { afterSpace, eitherGrammar } from "./either_grammar.ts";
-import { inTurns } from "./in_turns.ts";
 import {
-  type Detail,
-  type JsonGrammar,
-  jsonGrammar,
-  type Place,
-  TooManyRules,
-} from "./json_grammar.ts";
-import { literalChoice } from "./literal_choice.ts";
+  type AnswerGrammars,
+  answerGrammars,
+  type AnswerParts,
+  type AnswerStyle,
+  callWay,
+  NO_STYLE,
+} from "./answer_style.ts";
+import { callText, holdsJson } from "./call_text.ts";
+import { checking } from "./check_grammar.ts";
+import { type Detail, DETAILS, type Place } from "./detail.ts";
+import { isUsable, madeOf } from "./usable.ts";
+import { inTurns, type Making } from "./in_turns.ts";
+import { type JsonGrammar, makingJsonGrammar } from "./json_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
+
+export type { AnswerStyle } from "./answer_style.ts";
 
 /** The fields of a request from which its grammar is made. */
 export type GrammarFields = Pick<
@@ -32,15 +34,6 @@ export interface RequestGrammar {
   readonly unheld: readonly Place[];
 }
 
-/** How the answer of a request is written. */
-export interface AnswerStyle {
-  /** Whether a thought may stand before what the request's grammar says. */
-  readonly waits: boolean;
-  readonly beginnings: Beginnings;
-  /** How the model writes calls; undefined: nothing but a forced one is held. */
-  readonly calls: CallSyntax | undefined;
-}
-
 /** All grammars of a request, each undefined where nothing is to be held. */
 export interface RequestGrammars {
   /** Holds from the first token on, up to the mark of a thought if one may come. */
@@ -51,13 +44,6 @@ export interface RequestGrammars {
   readonly calls: string | undefined;
 }
 
-const NO_STYLE: AnswerStyle = { waits: false, beginnings: NO_BEGINNINGS, calls: undefined };
-
-/** How much of a schema its grammar holds, most first. */
-const DETAILS: readonly Detail[] = ["all", "shape", "type"];
-/** Longer grammars of calls take long to make for what they are. */
-const MAX_CALLS_LENGTH = 400_000;
-
 /**
  * Makes the grammar of a request; undefined if it needs none. Where llama.cpp could not handle all
  * that a schema says, the grammar holds less of it.
@@ -66,7 +52,7 @@ const MAX_CALLS_LENGTH = 400_000;
  * own that would never end
  */
 export async function requestGrammar(request: GrammarFields): Promise<RequestGrammar | undefined> {
-  return await inTurns(making(request));
+  return (await requestGrammars(request)).first;
 }
 
 /**
@@ -79,141 +65,147 @@ export async function requestGrammars(
   request: GrammarFields,
   style: AnswerStyle = NO_STYLE,
 ): Promise<RequestGrammars> {
-  return await inTurns(makingAll(request, style));
+  // Schemas may be large, and most differ from request to request.
+  if (!request.tools || request.json_schema !== undefined || request.grammar !== undefined) {
+    return await inTurns(makingGrammars(request, style));
+  }
+  const { tools, tool_choice } = request;
+  const { waits, beginnings, calls, messages } = style;
+  const key = JSON.stringify([tools, tool_choice, waits, beginnings, calls, messages]);
+  const made = known.get(key) ?? inTurns(makingGrammars(request, style));
+  known.delete(key);
+  known.set(key, made);
+  if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!);
+  try {
+    return await made;
+  } catch (error) {
+    if (known.get(key) === made) known.delete(key);
+    throw error;
+  }
 }
 
-function* makingAll(
+/**
+ * Grammars of functions that are made or were, least recently used first: an agent offers the same
+ * ones again and again, and several at once.
+ */
+const known = new Map<string, Promise<RequestGrammars>>();
+const MAX_KNOWN = 16;
+
+/** The same as {@linkcode requestGrammars}, in steps. */
+export function* makingGrammars(
   request: GrammarFields,
-  { waits, beginnings, calls: syntax }: AnswerStyle,
-): Generator<void, RequestGrammars> {
-  const held = yield* making(request);
+  style: AnswerStyle,
+): Making<RequestGrammars> {
   const demanded = demandedTools(request);
-  const tools = demanded ?? offeredTools(request);
-  const callsWith = function* (options: CallGrammarOptions) {
-    if (!syntax || tools.length === 0) return undefined;
-    return yield* usableCalls(tools, syntax, options);
-  };
-  if (!held) {
-    const calls = yield* callsWith({ afterText: true, beforeText: true });
-    return { first: undefined, afterThought: undefined, calls };
-  }
-  let { text } = held;
-  let calls: string | undefined;
-  if (demanded) text = (yield* callsWith({})) ?? text;
-  else {
-    const call = yield* callsWith({ beforeText: true });
-    if (call !== undefined) text = yield* orElse(text, call);
-    calls = yield* callsWith({ afterText: true, beforeText: true });
-  }
-  const afterThought = waits ? yield* withSpace(text) : undefined;
-  if (beginnings.thoughts.length > 0) {
-    text = yield* orElse(text, `root ::= ${literalChoice(beginnings.thoughts)} [^\\x00]*\n`);
-  }
-  return { first: { ...held, text }, afterThought, calls };
+  if (demanded) return yield* makingForced(request.tools ?? [], demanded, style);
+  const tools = offeredTools(request);
+  const answer = yield* makingAnswer(request, tools, style);
+  const calls = yield* makingBegun(tools, style);
+  return { ...answer ?? { first: undefined, afterThought: undefined }, calls };
 }
 
-/** White space before what a grammar says; without it where llama.cpp could not handle both. */
-function* withSpace(text: string): Generator<void, string> {
-  const spaced = afterSpace(text);
-  return (yield* isUsable(spaced)) ? spaced : text;
-}
-
-/** What either grammar says; only the first where llama.cpp could not handle both. */
-function* orElse(first: string, second: string): Generator<void, string> {
-  const either = eitherGrammar(first, second);
-  return (yield* isUsable(either)) ? either : first;
-}
-
-/** Grammars of calls, least recently used first: an agent offers the same functions again and again. */
-const knownCalls = new Map<string, string | undefined>();
-const MAX_KNOWN_CALLS = 16;
-
-/** As {@linkcode makingCalls}; what was made before is not made again. */
-function* usableCalls(
-  tools: readonly Tool[],
-  syntax: CallSyntax,
-  options: CallGrammarOptions,
-): Generator<void, string | undefined> {
-  const key = JSON.stringify([tools, syntax, options]);
-  const isKnown = knownCalls.has(key);
-  const text = isKnown ? knownCalls.get(key) : yield* makingCalls(tools, syntax, options);
-  knownCalls.delete(key);
-  knownCalls.set(key, text);
-  if (knownCalls.size > MAX_KNOWN_CALLS) knownCalls.delete(knownCalls.keys().next().value!);
-  return text;
-}
-
-/** The most detailed grammar of calls that llama.cpp can handle; undefined if it can handle none. */
-function* makingCalls(
-  tools: readonly Tool[],
-  syntax: CallSyntax,
-  options: CallGrammarOptions,
-): Generator<void, string | undefined> {
+/** The most detailed grammar of a call that was begun; undefined if none can be handled. */
+function* makingBegun(tools: readonly Tool[], style: AnswerStyle): Making<string | undefined> {
   for (const detail of DETAILS) {
-    const text = callGrammar(tools, syntax, { ...options, detail });
-    yield;
-    if (text === undefined) return undefined;
-    if (text.length <= MAX_CALLS_LENGTH && (yield* isUsable(text))) return text;
+    const text = yield* callText(tools, callWay(style), "begun", detail);
+    if (text !== undefined && (yield* isUsable(text))) return text;
   }
   return undefined;
 }
 
-function* isUsable(text: string): Generator<void, boolean> {
-  try {
-    yield* checking(text, "tools");
-    return true;
-  } catch (error) {
-    if (error instanceof LlorchError) return false;
-    throw error;
+/** The grammars of a call that must be made: as the model writes calls, or else as JSON. */
+function* makingForced(
+  all: readonly Tool[],
+  demanded: readonly Tool[],
+  style: AnswerStyle,
+): Making<RequestGrammars> {
+  const way = callWay(style);
+  for (const detail of way.calls || way.messages ? DETAILS : []) {
+    // Says what is wrong with schemas, and what grammars do not hold of them.
+    const json = yield* madeOf(toolGrammar(all, demanded, detail));
+    const text = json && (yield* callText(demanded, way, "forced", detail));
+    if (text === undefined) continue;
+    const { first, afterThought } = answerGrammars({ text, isCall: true }, style);
+    if (!(yield* isUsable(first))) continue;
+    const unheld = holdsJson(way) ? json!.unheld : demanded.map((tool) => parametersOf(tool, all));
+    return { first: { field: "tools", text: first, unheld }, afterThought, calls: undefined };
   }
+  const make = (detail: Detail) => toolGrammar(all, demanded, detail);
+  const answer = yield* makingHeld("tools", make, [], { ...style, messages: undefined });
+  return { ...answer, calls: undefined };
 }
 
-function* making(request: GrammarFields): Generator<void, RequestGrammar | undefined> {
-  const { grammar, json_schema, tools = [] } = request;
-  const demanded = demandedTools(request);
-  if (demanded) {
-    return yield* usable("tools", (detail) => toolGrammar(tools, demanded, detail));
-  }
+function parametersOf(tool: Tool, all: readonly Tool[]): Place {
+  return `tools.${all.indexOf(tool)}.function.parameters`;
+}
+
+/** An answer that is held. */
+type Held = Pick<RequestGrammars, "first" | "afterThought">;
+
+/** The grammars of what a request wants its text to be, and of calls beside it. */
+function* makingAnswer(
+  { grammar, json_schema }: GrammarFields,
+  tools: readonly Tool[],
+  style: AnswerStyle,
+): Making<Held | undefined> {
   if (json_schema !== undefined) {
     const field = "json_schema";
-    return yield* usable(field, function* (detail) {
-      return jsonGrammar(json_schema, field, detail);
-    });
+    const make = (detail: Detail) => makingJsonGrammar(json_schema, field, detail);
+    return yield* makingHeld(field, make, tools, style);
   }
   if (grammar === undefined) return undefined;
   yield* checking(grammar, "grammar");
-  return { field: "grammar", text: grammar, unheld: [] };
+  // It holds the answer as it is, with the headers of messages.
+  const beside = style.messages ? [] : tools;
+  const make = function* () {
+    yield;
+    return { grammar, unheld: [] };
+  };
+  return yield* makingHeld("grammar", make, beside, { ...style, messages: undefined });
 }
 
-/** The most detailed grammar that llama.cpp can handle. */
-function* usable(
+/** The most detailed grammars that llama.cpp can handle. */
+function* makingHeld(
   field: RequestGrammar["field"],
-  make: (detail: Detail) => Generator<void, JsonGrammar>,
-): Generator<void, RequestGrammar> {
+  make: (detail: Detail) => Making<JsonGrammar>,
+  tools: readonly Tool[],
+  style: AnswerStyle,
+): Making<Held> {
+  const isCall = field === "tools";
   for (const detail of DETAILS) {
-    const isLast = detail === DETAILS.at(-1);
     const made = yield* madeOf(make(detail));
-    yield;
     if (!made) continue;
     const { grammar: text, unheld } = made;
+    const parts = { text, isCall };
+    const held = ({ first, afterThought }: AnswerGrammars): Held => ({
+      ...{ first: { field, text: first, unheld }, afterThought },
+    });
+    const call = yield* callText(tools, callWay(style), "possible", DETAILS[0]!);
+    const whole = answerGrammars({ ...parts, call }, style);
+    if (whole.first !== text && (yield* isUsable(whole.first))) return held(whole);
     try {
       yield* checking(text, field);
-      return { field, text, unheld };
     } catch (error) {
-      if (isLast || !(error instanceof LlorchError)) throw error;
+      if (detail === DETAILS.at(-1) || !(error instanceof LlorchError)) throw error;
+      continue;
     }
+    return held(whole.first === text ? whole : yield* lessBeside(parts, tools, style));
   }
   throw new Error("The last detail has few rules");
 }
 
-/** Makes a grammar; undefined if it would have too many rules. */
-function* madeOf(
-  making: Generator<void, JsonGrammar>,
-): Generator<void, JsonGrammar | undefined> {
-  try {
-    return yield* making;
-  } catch (error) {
-    if (error instanceof TooManyRules) return undefined;
-    throw error;
+/** As much as llama.cpp can handle beside what a request wants, without all details of calls. */
+function* lessBeside(
+  parts: AnswerParts,
+  tools: readonly Tool[],
+  style: AnswerStyle,
+): Making<AnswerGrammars> {
+  for (const detail of DETAILS.slice(1)) {
+    const call = yield* callText(tools, callWay(style), "possible", detail);
+    if (call === undefined) break;
+    const some = answerGrammars({ ...parts, call }, style);
+    if (yield* isUsable(some.first)) return some;
   }
+  const alone = answerGrammars(parts, style);
+  return (yield* isUsable(alone.first)) ? alone : answerGrammars(parts, style, false);
 }

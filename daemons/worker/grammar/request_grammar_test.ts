@@ -2,18 +2,21 @@ import assert from "node:assert/strict";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { NO_BEGINNINGS } from "../chat/beginnings.ts";
-import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
+import { KNOWN_SYNTAXES, type KnownSyntax, USUAL_CALLS } from "../chat/known_syntaxes.ts";
 import type { CallSyntax } from "../chat/syntax.ts";
 import { atOnce } from "./in_turns.ts";
 import { jsonGrammar } from "./json_grammar.ts";
 import { callGrammar } from "./call_grammar.ts";
 import { eitherGrammar } from "./either_grammar.ts";
+import { forcedCallGrammar } from "./forced_call_grammar.ts";
 import {
   type AnswerStyle,
   type GrammarFields,
+  makingGrammars,
   requestGrammar,
   requestGrammars,
 } from "./request_grammar.ts";
+import { begunMessage, forcedMessage } from "./message_grammar.ts";
 import { toolGrammar } from "./tool_grammar.ts";
 
 const tool = (name: string, parameters: Record<string, unknown> = {}): Tool => ({
@@ -152,7 +155,7 @@ const thinking: AnswerStyle = { ...style, waits: true, beginnings: { thoughts: [
 const json_schema = { type: "integer" };
 
 Deno.test("calls that need not be made are held from their first mark on", async () => {
-  const calls = callGrammar(tools, USUAL_CALLS, { afterText: true, beforeText: true });
+  const calls = atOnce(callGrammar(tools, USUAL_CALLS, { afterText: true }));
   const held = { first: undefined, afterThought: undefined, calls };
   assert.deepEqual(await requestGrammars({ tools }, style), held);
   assert.deepEqual(await requestGrammars({ tools }, style), held, "made before");
@@ -164,7 +167,7 @@ Deno.test("calls that need not be made are held from their first mark on", async
 Deno.test("a forced call is written as the model writes calls, where that can be held", async () => {
   const request = { tools, tool_choice: named("b") } satisfies GrammarFields;
   const { first, afterThought, calls } = await requestGrammars(request, style);
-  assert.equal(first?.text, callGrammar(tools.slice(1), USUAL_CALLS));
+  assert.equal(first?.text, atOnce(forcedCallGrammar(tools.slice(1), USUAL_CALLS)));
   assert.deepEqual([afterThought, calls], [undefined, undefined]);
   const form = { kind: "named", end: "" } as const;
   const other = await requestGrammars(request, { ...style, calls: { ...USUAL_CALLS, form } });
@@ -172,7 +175,7 @@ Deno.test("a forced call is written as the model writes calls, where that can be
 });
 
 Deno.test("beside a schema or a grammar, the answer may be a call", async () => {
-  const call = callGrammar(tools, USUAL_CALLS, { beforeText: true })!;
+  const call = atOnce(callGrammar(tools, USUAL_CALLS))!;
   const own = 'root ::= "yes" | root2\nroot2 ::= [root]';
   for (
     const [request, text] of [
@@ -191,6 +194,85 @@ Deno.test("a thought may stand before what is held, and space after it", async (
   assert.match(first?.text ?? "", /"<think>"/);
   assert.doesNotMatch(afterThought ?? "", /think/);
   assert.match(afterThought ?? "", /^root ::= \[ \\t\\r\\n\]\{0,8\} first-root$/m);
+});
+
+Deno.test("messages have headers: of text before a schema, of calls, after a thought from their start on", async () => {
+  const [{ messages: syntax }] = KNOWN_SYNTAXES as readonly [Required<KnownSyntax>];
+  const lead = "<|start|>assistant";
+  const heads: AnswerStyle = {
+    ...{ ...thinking, calls: undefined, messages: { syntax, lead } },
+    beginnings: { thoughts: [`${lead}<|channel|>analysis<|message|>`] },
+  };
+  const way = { messages: syntax, calls: undefined };
+  const schema = await requestGrammars({ json_schema, tools }, heads);
+  for (const text of [schema.first?.text, schema.afterThought]) {
+    assert.match(text ?? "", /"<\|start\|>assistant"/);
+    assert.match(text ?? "", /"<\|channel\|>final<\|message\|>"/);
+    assert.match(text ?? "", /"<\|channel\|>commentary to=functions\."/);
+  }
+  assert.match(schema.first?.text ?? "", /analysis/);
+  assert.doesNotMatch(schema.afterThought ?? "", /analysis/);
+  assert.equal(schema.calls, atOnce(begunMessage(tools, way, "all")));
+  const forced = await requestGrammars({ tools, tool_choice: "required" }, {
+    ...{ ...heads, waits: false, beginnings: NO_BEGINNINGS, messages: { syntax, lead: "" } },
+  });
+  assert.equal(forced.first?.text, atOnce(forcedMessage(tools, way, "all")));
+  const own = { grammar: 'root ::= "yes"', tools };
+  assert.equal(
+    (await requestGrammars(own, { ...heads, waits: false })).first?.text.includes("final"),
+    false,
+  );
+});
+
+Deno.test("grammars that are asked for at once are made once, and again after they failed", async () => {
+  const request = { tools: [tool("once")], tool_choice: "required" } satisfies GrammarFields;
+  const [one, other] = await Promise.all([0, 1].map(() => requestGrammars(request, style)));
+  assert.equal(one, other);
+  const broken = { tools: [endlessTool], tool_choice: "required" } satisfies GrammarFields;
+  for (let time = 0; time < 2; time++) await assert.rejects(requestGrammars(broken, style));
+});
+
+/** Steps in which the grammars of some functions are made and checked. */
+function stepsOf(prefix: string, fields: GrammarFields, answer: AnswerStyle): number {
+  const properties = { path: { type: "string" }, limit: { type: "integer", minimum: 1 } };
+  const some = Array.from({ length: 50 }, (_, at) => tool(`${prefix}${at}`, { properties }));
+  let steps = 0;
+  const making = makingGrammars({ ...fields, tools: some }, answer);
+  while (!making.next().done) steps++;
+  return steps;
+}
+
+Deno.test("what may stand before or beside a call is checked with it, not once more", () => {
+  const forced = { tool_choice: "required" } satisfies GrammarFields;
+  const [once, alone, thought, beside] = [
+    stepsOf("a", {}, style),
+    stepsOf("b", forced, style),
+    stepsOf("c", forced, thinking),
+    stepsOf("d", { json_schema }, thinking),
+  ];
+  assert.ok(alone! < 1.5 * once!, `${alone} steps, ${once} for a call that need not be made`);
+  assert.ok(thought! < 1.2 * alone!, `${thought} steps, ${alone} without a thought`);
+  // Another grammar holds a call that was begun.
+  assert.ok(beside! < 2.5 * once!, `${beside} steps beside a schema`);
+});
+
+Deno.test("what no grammar of a forced call holds is left to the check of the answer", async () => {
+  const parameters = { properties: { a: { type: "string", minLength: 2 } } };
+  const request = {
+    tools: [...tools, tool("c", parameters)],
+    tool_choice: named("c"),
+  } satisfies GrammarFields;
+  const tagged: CallSyntax = {
+    ...{ opens: ["<f="], closes: ["</f>"], before: "<f=" },
+    form: {
+      ...{ kind: "tagged", nameEnd: ">", key: "<p=", keyEnds: [">"] },
+      ...{ close: "</p>", lines: true },
+    },
+  };
+  assert.deepEqual((await requestGrammars(request, style)).first?.unheld, []);
+  assert.deepEqual((await requestGrammars(request, { ...style, calls: tagged })).first?.unheld, [
+    "tools.2.function.parameters",
+  ]);
 });
 
 Deno.test("calls of functions whose grammar would be too large are left to the model", async () => {

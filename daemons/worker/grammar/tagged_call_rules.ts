@@ -2,7 +2,8 @@ import type { Tool } from "#shared/contracts/tools.ts";
 import { isRecord } from "#shared/json.ts";
 import { isString, valueTypes } from "../chat/value_types.ts";
 import type { TaggedForm } from "../chat/syntax.ts";
-import type { Detail } from "./json_grammar.ts";
+import type { Detail } from "./detail.ts";
+import type { Making } from "./in_turns.ts";
 import { literal, literalChoice, literalChoiceWith } from "./literal_choice.ts";
 import { propertyRule, type Rules } from "./schema_rule.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
@@ -20,13 +21,13 @@ const MAX_FREE = 64;
  * @param end The mark that ends the call.
  * @returns undefined where that is not known well enough
  */
-export function taggedCall(
+export function* taggedCall(
   tools: readonly Tool[],
   form: TaggedForm,
   end: string | undefined,
   detail: Detail,
   rules: Rules,
-): string | undefined {
+): Making<string | undefined> {
   const { nameEnd, stringHint } = form;
   // Behind such a mark something follows that differs from call to call.
   const isWhole = nameEnd === "" || /[>\]|]$/.test(nameEnd);
@@ -36,9 +37,10 @@ export function taggedCall(
   const begin = nameEnd === "" ? "gap" : `${literal(nameEnd)} gap`;
   const named = new Map<string, string>();
   for (const [index, tool] of tools.entries()) {
-    const args = values.arguments(argumentsSchema(tool), `p${index}x`);
+    const args = yield* values.arguments(argumentsSchema(tool), `p${index}x`);
     if (args === undefined) return undefined;
     named.set(tool.function.name, `${begin} ${args}`);
+    yield;
   }
   return `${literalChoiceWith(named)} ${literal(end)}`;
 }
@@ -57,7 +59,7 @@ class TaggedValues {
   }
 
   /** All arguments of a function, in the order of its schema; undefined if they cannot be held. */
-  arguments(schema: Record<string, unknown>, prefix: string): string | undefined {
+  *arguments(schema: Record<string, unknown>, prefix: string): Making<string | undefined> {
     const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
     const keys = Object.keys(properties);
     const isPlain = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"]
@@ -69,15 +71,21 @@ class TaggedValues {
       return this.#freeArguments();
     }
     const required = Array.isArray(schema["required"]) ? schema["required"] : [];
-    const pairs = keys.map((key, index) => {
+    const pairs: string[] = [];
+    for (const [index, key] of keys.entries()) {
       const pair = `${prefix}${index}`;
-      this.#rules[pair] = this.#pair(key, properties[key], schema, `${prefix}v${index}x`);
-      return required.includes(key) ? pair : `${pair}?`;
-    });
+      this.#rules[pair] = yield* this.#pair(key, properties[key], schema, `${prefix}v${index}x`);
+      pairs.push(required.includes(key) ? pair : `${pair}?`);
+    }
     return pairs.length === 0 ? '""' : pairs.join(" ");
   }
 
-  #pair(key: string, schema: unknown, root: Record<string, unknown>, prefix: string): string {
+  *#pair(
+    key: string,
+    schema: unknown,
+    root: Record<string, unknown>,
+    prefix: string,
+  ): Making<string> {
     const form = this.#form;
     const close = form.close + (form.keyInClose === undefined ? "" : key + form.keyInClose);
     const types = valueTypes(schema, root);
@@ -86,11 +94,11 @@ class TaggedValues {
     const json = () => this.#json(schema, root, types, close, prefix);
     if (form.stringHint === undefined) {
       const isText = types.size === 0 || types.has("string");
-      return `${start} ${this.#keyEnds()} ${isText ? text : json()} gap`;
+      return `${start} ${this.#keyEnds()} ${isText ? text : yield* json()} gap`;
     }
     const asText = `${this.#keyEnds(form.stringHint)} ${text}`;
     if (isString(types)) return `${start} ${asText} gap`;
-    const asJson = `${this.#keyEnds(NO_STRING)} ${json()}`;
+    const asJson = `${this.#keyEnds(NO_STRING)} ${yield* json()}`;
     const isEither = types.size === 0 || types.has("string");
     return `${start} ${isEither ? `(${asText} | ${asJson})` : asJson} gap`;
   }
@@ -112,19 +120,19 @@ class TaggedValues {
     return `${line}${literalChoice(values)} ${line}${literal(close)}`;
   }
 
-  #json(
+  *#json(
     schema: unknown,
     root: Record<string, unknown>,
     types: ReadonlySet<string>,
     close: string,
     prefix: string,
-  ): string {
+  ): Making<string> {
     // Such values may be elements, too.
     const mayNest = this.#form.keyInClose !== undefined &&
       (types.has("object") || types.has("array"));
     if (mayNest || !isRecord(schema)) return this.#upTo(close);
-    const value = propertyRule(schema, root, prefix, this.#detail, this.#rules) ?? "value";
-    return `gap (${value}) gap ${literal(close)}`;
+    const value = yield* propertyRule(schema, root, prefix, this.#detail, this.#rules);
+    return `gap (${value ?? "value"}) gap ${literal(close)}`;
   }
 
   #upTo(mark: string): string {

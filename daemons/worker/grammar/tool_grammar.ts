@@ -1,18 +1,15 @@
 import type { Tool } from "#shared/contracts/tools.ts";
 import { type FieldError, invalidRequest } from "#shared/errors.ts";
-import {
-  type Detail,
-  grammarText,
-  GrammarWriter,
-  type JsonGrammar,
-  type Place,
-} from "./json_grammar.ts";
+import { grammarText } from "./base_rules.ts";
+import type { Detail, Place } from "./detail.ts";
+import { GrammarWriter } from "./grammar_writer.ts";
+import type { JsonGrammar } from "./json_grammar.ts";
+import type { Making } from "./in_turns.ts";
 import { literal } from "./literal_choice.ts";
 
 /**
  * Makes a GBNF grammar of one call, `{"name": …, "arguments": {…}}`, of one of the functions. The
- * arguments follow its schema as far as a grammar can hold it. It may be interrupted after each
- * function.
+ * arguments follow its schema as far as a grammar can hold it. It may be interrupted.
  *
  * @param all All functions of the request; their indexes are in error messages.
  * @param demanded The functions that may be called.
@@ -22,7 +19,7 @@ export function* toolGrammar(
   all: readonly Tool[],
   demanded: readonly Tool[],
   detail: Detail = "all",
-): Generator<void, JsonGrammar> {
+): Making<JsonGrammar> {
   const errors: FieldError[] = [];
   const rules: Record<string, string> = {};
   const unheld: Place[] = [];
@@ -33,7 +30,7 @@ export function* toolGrammar(
     const index = indexes.get(tool)!;
     const field = `tools.${index}.function.parameters`;
     const writer = new GrammarWriter(argumentsSchema(tool), field, { prefix: `t${index}`, detail });
-    const values = writer.expression();
+    const values = yield* writer.expression();
     errors.push(...writer.errors);
     unheld.push(...writer.unheld);
     Object.assign(rules, writer.rules);

@@ -2,7 +2,7 @@ import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import { demandedTools, offeredTools, type ToolCall } from "#shared/contracts/tools.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkAnswer } from "./check_answer.ts";
-import type { Place } from "./json_grammar.ts";
+import type { Place } from "./detail.ts";
 import type { Schema } from "./schema.ts";
 import { argumentsSchema } from "./tool_grammar.ts";
 

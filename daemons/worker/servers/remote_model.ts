@@ -189,10 +189,11 @@ export class RemoteModel implements Model {
     const resumedText = stop.length > 0 && resume_tokens.length > 0
       ? await tokens.detokenize(resume_tokens, signal)
       : "";
-    const alreadyOver = matchStops(resumedText, stop).stopAt !== undefined
-      ? "STOP_SEQUENCE" as const
+    const found = matchStops(resumedText, stop).stop;
+    const alreadyOver = found !== undefined
+      ? { reason: "STOP_SEQUENCE" as const, stop: found }
       : limit <= 0
-      ? "MAX_TOKENS" as const
+      ? { reason: "MAX_TOKENS" as const }
       : undefined;
     return {
       ...common,

@@ -17,7 +17,7 @@ export interface RemoteSpec extends AnswerSpec {
   /** Number of tokens that earlier attempts delivered. */
   readonly resumed: number;
   /** Set if earlier attempts delivered everything, so that nothing is left to generate. */
-  readonly alreadyOver: StopReason | undefined;
+  readonly alreadyOver: { readonly reason: StopReason; readonly stop?: string } | undefined;
   readonly stops: readonly string[];
   readonly generate: (signal: AbortSignal) => AsyncGenerator<Piece>;
 }
@@ -74,7 +74,10 @@ export class RemoteRun {
     if (this.answer.ended) return;
     const { alreadyOver } = this.#spec;
     this.answer.start();
-    if (alreadyOver !== undefined) return this.answer.end(alreadyOver, { text: "", calls: [] });
+    if (alreadyOver) {
+      const { reason, stop } = alreadyOver;
+      return this.answer.end(reason, { text: "", calls: [], stop });
+    }
     try {
       await this.#read();
     } catch (error) {
@@ -89,9 +92,12 @@ export class RemoteRun {
     for await (const piece of this.#spec.generate(signal)) {
       this.#usage = { ...this.#usage, ...piece.usage };
       this.#sendParts(piece);
-      const isOver = this.#accept(piece);
+      const stopString = this.#accept(piece);
       if (this.answer.ended) return;
-      if (isOver) return this.answer.end("STOP_SEQUENCE", { text: this.#text, calls: [] });
+      if (stopString !== undefined) {
+        const finished = { text: this.#text, calls: [], stop: stopString };
+        return this.answer.end("STOP_SEQUENCE", finished);
+      }
       stop ??= piece.stop;
       if (piece.toolCalls) calls = piece.toolCalls;
       while (this.answer.stream.full && !this.answer.ended) await this.#room();
@@ -123,9 +129,9 @@ export class RemoteRun {
     }
   }
 
-  /** @returns whether a stop string is complete */
-  #accept({ text, ids, logprobs = [], stop }: Piece): boolean {
-    if (text === "" && ids.length === 0) return false;
+  /** @returns the stop string that is complete */
+  #accept({ text, ids, logprobs = [], stop }: Piece): string | undefined {
+    if (text === "" && ids.length === 0) return undefined;
     const isFirst = !this.answer.hasTokens;
     // The token that ends a generation has no text and is not counted.
     const count = text === "" ? 0 : Math.max(1, this.#silent.ids.length + ids.length);
@@ -137,7 +143,7 @@ export class RemoteRun {
         this.#silent.ids.push(...ids);
         this.#silent.logprobs.push(...logprobs);
       }
-      return false;
+      return undefined;
     }
     const number = this.#pieces++;
     this.#held.set(number, {
@@ -146,9 +152,9 @@ export class RemoteRun {
       logprobs: [...this.#silent.logprobs, ...logprobs],
     });
     this.#silent = { ids: [], logprobs: [] };
-    const { release, stopped } = this.#gate.push(number);
+    const { release, stop: stopString } = this.#gate.push(number);
     this.#sendText(release);
-    return stopped;
+    return stopString;
   }
 
   #room(): Promise<void> {

@@ -124,6 +124,11 @@ for (const kind of ["llama-server", "vllm"]) {
         resume_index: 1,
       });
       assert.deepEqual(outline(over), ["started", "end STOP_SEQUENCE"]);
+      for (const events of [stopped, over]) {
+        const end = events.at(-1);
+        assert.ok(end?.event === "end");
+        assert.match(end.data.stop_sequence ?? "", /^ ?w(9|11)$/);
+      }
       const held = { prompt: "w7", resume_tokens: [8], resume_index: 1, attempt: 2 };
       await assert.rejects(
         run(client, { ...held, grammar: "root ::= [a]" }),

@@ -31,11 +31,10 @@ export interface Slots {
 export interface SlotFilesOptions {
   /** Folder of the files; paths outside it are refused. */
   readonly dir: string;
+  /** Of the model and its chat template. */
   readonly fingerprint: string;
   readonly engine: Pick<Engine, "backend" | "context">;
   readonly settings: LlamaSettings;
-  /** A chat template in place of the model's own. */
-  readonly chatTemplate: string | undefined;
   readonly slots: Slots;
 }
 
@@ -96,11 +95,11 @@ export class SlotFiles implements SavedSlots {
 }
 
 /** SHA-256 of everything that determines whether a saved slot can be restored. */
-function digestOf({ fingerprint, engine, settings, chatTemplate }: SlotFilesOptions): Buffer {
+function digestOf({ fingerprint, engine, settings }: SlotFilesOptions): Buffer {
   const { cache_type_k = "f16", cache_type_v = "f16", flash_attention = "auto" } = settings;
   const facts = [VERSION, fingerprint, engine.backend, engine.context];
   return createHash("sha256")
-    .update(JSON.stringify([...facts, cache_type_k, cache_type_v, flash_attention, chatTemplate]))
+    .update(JSON.stringify([...facts, cache_type_k, cache_type_v, flash_attention]))
     .digest();
 }
 

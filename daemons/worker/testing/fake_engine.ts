@@ -12,7 +12,8 @@ import type {
   TokenizeOptions,
 } from "../engine/engine.ts";
 import { defined } from "#shared/json.ts";
-import type { ChatPrompt, TokensSeen } from "../chat/chat_template.ts";
+import type { ChatPrompt } from "../chat/chat_template.ts";
+import type { TokensSeen } from "../chat/tokenizer.ts";
 import { USUAL_CALLS } from "../chat/known_syntaxes.ts";
 import { type Syntax, withMarks } from "../chat/syntax.ts";
 

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { type ErrorCode, LlorchError } from "../../errors.ts";
+import { LlorchError } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import type { Dialect } from "../dialect.ts";
+import { overflowOf } from "../overflow.ts";
 
 /** The `type` that Anthropic's clients expect with a status; others are `api_error`. */
 const TYPES: Readonly<Record<number, string>> = {
@@ -49,9 +50,15 @@ export const anthropicDialect: Dialect = {
 
 /** An error's body, which is also the data of a stream's `error` event. */
 export function anthropicError(
-  { code, message, status }: Pick<LlorchError, "message" | "status"> & { code: ErrorCode },
+  error: LlorchError,
   correlationId: string | null = null,
 ): z.output<typeof anthropicErrorBody> {
+  const { code, status } = error;
+  const overflow = overflowOf(error);
+  // Claude Code shortens its conversation by these words.
+  const message = overflow
+    ? `prompt is too long: ${overflow.tokens} tokens > ${overflow.context} maximum`
+    : error.message;
   const type = TYPES[status] ?? "api_error";
   return { type: "error", error: { type, message, code }, request_id: correlationId };
 }

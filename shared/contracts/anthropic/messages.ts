@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { noTemplate, reasoningEffort } from "../chat_fields.ts";
 import { refuse, type Unsupported } from "../openai/common.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape, samplingShape } from "../request.ts";
+import {
+  ALWAYS,
+  EXACT_FIELDS,
+  optionalModelName,
+  requestShape,
+  samplingShape,
+} from "../request.ts";
 import { tool } from "../tools.ts";
 
 /** Most blocks of one message. */
@@ -95,7 +101,7 @@ const UNSUPPORTED: Unsupported = {
 
 /** Fields that make a prompt. */
 const promptShape = {
-  model: modelName,
+  model: optionalModelName,
   messages: z.array(inputMessage).min(1).max(4096),
   system: listOf(textBlock).nullish(),
   tools: z.array(clientTool).max(1024).nullish(),

@@ -1,4 +1,5 @@
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { defineRoute } from "../route.ts";
 import { anthropicDialect } from "./dialect.ts";
 import {
@@ -10,7 +11,12 @@ import {
   messagesRequest,
 } from "./messages.ts";
 
-const anthropic = { tag: "anthropic", dialect: anthropicDialect } as const;
+const anthropic = {
+  tag: "anthropic",
+  dialect: anthropicDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** The routes that Anthropic's clients call. */
 export const anthropicRoutes = {
@@ -20,13 +26,14 @@ export const anthropicRoutes = {
     summary: "Chat in Anthropic's shape, streaming or not",
     ...anthropic,
     role: "client",
+    headers: idempotent,
     body: messagesRequest,
     exact: MESSAGES_EXACT_FIELDS,
     status: 200,
     reply: messageReply,
     kind: "maybe-stream",
     event: messagesEvent,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   countTokens: defineRoute({
     method: "POST",

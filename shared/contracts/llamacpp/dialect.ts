@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LlorchError } from "../../errors.ts";
 import { errorCode } from "../common.ts";
+import { overflowOf } from "../overflow.ts";
 import type { Dialect } from "../dialect.ts";
 
 /** Error body of llama-server's routes, with llorch's code beside. */
@@ -10,6 +11,8 @@ export const llamaErrorBody = z.object({
     message: z.string(),
     type: z.string(),
     llorch_code: errorCode,
+    n_prompt_tokens: z.number().int().optional(),
+    n_ctx: z.number().int().optional(),
   }),
 }).meta({ id: "LlamaServerError" });
 
@@ -26,7 +29,17 @@ export const llamaDialect: Dialect = {
 };
 
 /** An error's body. */
-export function llamaError({ code, message, status }: LlorchError) {
+export function llamaError(error: LlorchError) {
+  const { code, message, status } = error;
+  const overflow = overflowOf(error);
+  if (overflow) {
+    const { tokens: n_prompt_tokens, context: n_ctx } = overflow;
+    const type = "exceed_context_size_error";
+    const words = `request (${n_prompt_tokens} tokens) exceeds the available context size ` +
+      `(${n_ctx} tokens), try increasing it`;
+    const base = { code: status, message: words, type, llorch_code: code };
+    return { error: { ...base, n_prompt_tokens, n_ctx } };
+  }
   const type = status < 500 ? "invalid_request_error" : "server_error";
   return { error: { code: status, message, type, llorch_code: code } };
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { refuse, type Unsupported } from "../openai/common.ts";
-import { ALWAYS, modelName, requestShape, samplingShape } from "../request.ts";
+import { ALWAYS, optionalModelName, requestShape, samplingShape } from "../request.ts";
 import { defineRoute } from "../route.ts";
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { llamaDialect } from "./dialect.ts";
 
 const isEmpty = (value: unknown) =>
@@ -17,7 +18,7 @@ const UNSUPPORTED: Unsupported = {
 
 /** Body of `POST /infill`, with llama-server's names. Its fields of other kinds are ignored. */
 export const infillRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   input_prefix: z.string().meta({ description: "Text before the gap" }),
   input_suffix: z.string().meta({ description: "Text behind the gap" }),
   input_extra: z.array(z.looseObject({ filename: z.string().default("tmp"), text: z.string() }))
@@ -33,15 +34,15 @@ export const infillRequest = z.looseObject({
       "Most tokens to generate; -1: until the model ends; 0: only evaluate the prompt, for a " +
       "request that follows",
   }),
-  temperature: samplingShape.temperature,
-  top_k: z.number().int().max(100_000).default(40).meta({ description: "0 and less is off" }),
-  top_p: samplingShape.top_p,
-  min_p: samplingShape.min_p,
-  repeat_penalty: samplingShape.repetition_penalty,
-  frequency_penalty: samplingShape.frequency_penalty,
-  presence_penalty: samplingShape.presence_penalty,
+  temperature: samplingShape.temperature.unwrap().optional(),
+  top_k: z.number().int().max(100_000).optional().meta({ description: "0 and less is off" }),
+  top_p: samplingShape.top_p.unwrap().optional(),
+  min_p: samplingShape.min_p.unwrap().optional(),
+  repeat_penalty: samplingShape.repetition_penalty.unwrap().optional(),
+  frequency_penalty: samplingShape.frequency_penalty.unwrap().optional(),
+  presence_penalty: samplingShape.presence_penalty.unwrap().optional(),
   seed: z.number().int().optional().meta({ description: "-1 is a random one" }),
-  stop: requestShape.stop,
+  stop: requestShape.stop.unwrap().optional(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).meta({ id: "InfillRequest" });
 
 /** A validated infill request. */
@@ -93,12 +94,15 @@ export const llamaRoutes = {
     summary: "Fill a gap in code, in llama-server's shape, streaming or not",
     tag: "llama-server",
     dialect: llamaDialect,
+    anyContentType: true,
     role: "client",
+    pages: true,
+    headers: idempotent,
     body: infillRequest,
     status: 200,
     reply: infill,
     kind: "maybe-stream",
     event: infillChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
 };

@@ -1,4 +1,5 @@
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { defineRoute } from "../route.ts";
 import { ollamaDialect } from "./dialect.ts";
 import {
@@ -24,7 +25,12 @@ import {
 } from "./models.ts";
 
 /** Ollama's examples call it with `curl -d`, which sends another content type. */
-const ollama = { tag: "ollama", dialect: ollamaDialect, anyContentType: true } as const;
+const ollama = {
+  tag: "ollama",
+  dialect: ollamaDialect,
+  anyContentType: true,
+  pages: true,
+} as const;
 const NDJSON = "application/x-ndjson";
 const stream = { kind: "maybe-stream", streamType: NDJSON } as const;
 
@@ -96,13 +102,14 @@ export const ollamaRoutes = {
     summary: "Chat in Ollama's shape, streaming by default",
     ...ollama,
     role: "client",
+    headers: idempotent,
     body: ollamaChatRequest,
     exact: OLLAMA_EXACT_FIELDS,
     status: 200,
     reply: ollamaChatReply,
     ...stream,
     event: ollamaChatReply,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   ollamaGenerate: defineRoute({
     method: "POST",
@@ -110,13 +117,14 @@ export const ollamaRoutes = {
     summary: "Generate in Ollama's shape, streaming by default",
     ...ollama,
     role: "client",
+    headers: idempotent,
     body: ollamaGenerateRequest,
     exact: OLLAMA_EXACT_FIELDS,
     status: 200,
     reply: ollamaGenerateReply,
     ...stream,
     event: ollamaGenerateReply,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   ollamaEmbed: defineRoute({
     method: "POST",

@@ -2,77 +2,47 @@ import { isRecord } from "../../json.ts";
 import { z } from "zod";
 import {
   always,
+  checkHeld,
   openaiHead,
   openaiShape,
   openaiUsage,
   refuse,
+  timings,
   type Unsupported,
 } from "./common.ts";
+import { anyLimit, UNHELD } from "./lenient.ts";
+import { anyToolChoice, ownTools } from "./tool_choice.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
-import { checkTools, tool, toolCall, toolShape } from "../tools.ts";
-
-/** A part of a message's content; only text is supported. */
-const textPart = z.object({ type: z.literal("text"), text: z.string() });
-
-const content = z.union([z.string(), z.array(textPart).min(1)], {
-  error: "must be text, or a list of parts of type text",
-});
-
-/** A call in a conversation; some clients send its arguments as they are, not as JSON text. */
-const pastCall = toolCall.extend({
-  function: toolCall.shape.function.extend({
-    arguments: z.union([z.string(), z.record(z.string(), z.unknown())], {
-      error: "must be JSON text or an object",
-    }),
-  }),
-}).meta({ id: "PastToolCall" });
+import { assistantShape, messageText, resultShape } from "../messages.ts";
+import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
+import { checkTools, toolCall, toolShape } from "../tools.ts";
 
 const chatMessage = z.discriminatedUnion("role", [
-  z.object({ role: z.enum(["system", "developer", "user"]), content }),
+  z.object({ role: z.enum(["system", "developer", "user"]), content: messageText }),
   z.object({
     role: z.literal("assistant"),
-    content: content.nullish(),
-    reasoning_content: z.string().nullish().meta({ description: "Its thoughts" }),
-    reasoning: z.string().nullish().meta({ description: "The same, as vLLM names it" }),
-    tool_calls: z.array(pastCall).max(128).nullish(),
+    ...assistantShape,
+    reasoning: z.string().nullish()
+      .meta({ description: "The same as reasoning_content, as vLLM names it" }),
   }),
-  z.object({
-    role: z.literal("tool"),
-    content: content.nullable(),
-    tool_call_id: z.string().max(256).nullish(),
-  }),
+  z.object({ role: z.literal("tool"), ...resultShape }),
 ]);
 
 const UNSUPPORTED: Unsupported = {
   functions: always,
   function_call: always,
+  ...UNHELD,
   audio: always,
   modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === "text",
-  prediction: always,
   web_search_options: always,
-  best_of: (value) => value === 1,
 };
 
 /** vLLM's way to say that no new turn begins. */
 const noNewTurn = { add_generation_prompt: (value: unknown) => value === true };
 
-const responseFormat = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("text") }),
-  z.object({ type: z.literal("json_object") }),
-  z.object({
-    type: z.literal("json_schema"),
-    json_schema: z.object({
-      name: z.string(),
-      schema: z.record(z.string(), z.unknown()),
-      strict: tool.shape.function.shape.strict,
-    }),
-  }),
-]);
-
 /** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
-  if (typeof body["top_logprobs"] === "number" && body["logprobs"] !== true) {
+  if (Number(body["top_logprobs"] ?? 0) > 0 && body["logprobs"] !== true) {
     const message = "needs logprobs: true";
     context.addIssue({ code: "custom", path: ["top_logprobs"], message });
   }
@@ -91,25 +61,28 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     context.addIssue({ code: "custom", path: ["enable_thinking"], message });
   }
   if (body["continue_final_message"] !== true) refuse(noNewTurn)(body, context);
-  checkTools({ ...body, messages: [] }, context);
+  checkHeld(body, context);
+  checkTools({ ...body, ...toolsOf(body), messages: [] }, context);
   checkChatFields({ ...body, messages: body["messages"] ?? [] }, context);
+}
+
+/** The tools of a request of which any part may be wrong. */
+function toolsOf({ tools, tool_choice }: Record<string, unknown>) {
+  const choice = anyToolChoice.safeParse(tool_choice);
+  return ownTools(Array.isArray(tools) ? tools : [], choice.data);
 }
 
 const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continue_final_message } =
   chatShape;
 
-/** Names of fields that hold JSON of the client's own, in which numbers keep their digits. */
-export const CHAT_EXACT_FIELDS = [...EXACT_FIELDS, "arguments"];
-
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   messages: z.array(chatMessage).min(1).max(4096),
   ...openaiShape,
-  max_completion_tokens: requestShape.max_tokens.nullable(),
-  response_format: responseFormat.nullish(),
+  max_completion_tokens: anyLimit,
   tools: toolShape.tools.nullable(),
-  tool_choice: toolShape.tool_choice.nullable(),
+  tool_choice: anyToolChoice.nullish(),
   parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
   reasoning_effort: reasoning_effort.nullable(),
   reasoning_format: z.enum(["auto", "deepseek", "none"]).nullish().meta({
@@ -169,6 +142,7 @@ export const chatCompletion = z.object({
     finish_reason: finishReason,
   })),
   usage: openaiUsage,
+  timings: timings.optional(),
 }).meta({ id: "ChatCompletion" });
 
 /** A chat completion that is not streamed. */
@@ -198,6 +172,7 @@ export const chatChunk = z.object({
     finish_reason: finishReason.nullable(),
   })),
   usage: openaiUsage.nullable().optional(),
+  timings: timings.optional(),
 }).meta({ id: "ChatChunk" });
 
 /** An event of a streamed chat completion. */

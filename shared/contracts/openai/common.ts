@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { noTemplate } from "../chat_fields.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { errorCode } from "../common.ts";
 import { requestShape, samplingShape } from "../request.ts";
+import { heldBy, type HeldFields, heldShape, lenientShape } from "./lenient.ts";
 
 /** Largest `n`: answers to one prompt. */
 const MAX_CHOICES = 16;
@@ -9,27 +11,31 @@ const MAX_CHOICES = 16;
 /** Fields that OpenAI's chats and completions share; null means the same as absent. */
 export const openaiShape = {
   stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().optional() }).nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   n: z.number().int().min(1).max(MAX_CHOICES).nullish()
     .meta({
       description: "Answers to make, each a job of its own; a given seed is raised by one for each",
     }),
-  max_tokens: requestShape.max_tokens.nullable(),
   temperature: samplingShape.temperature.unwrap().nullish(),
   top_p: samplingShape.top_p.unwrap().nullish(),
   frequency_penalty: samplingShape.frequency_penalty.unwrap().nullish(),
   presence_penalty: samplingShape.presence_penalty.unwrap().nullish(),
-  logit_bias: samplingShape.logit_bias.nullable(),
   seed: z.number().int().nullish(),
-  stop: z.union([z.string().min(1), requestShape.stop.unwrap()], {
-    error: "must be a text or a list of at most 4, none empty",
-  }).nullish(),
-  top_k: samplingShape.top_k.unwrap().nullish(),
   min_p: samplingShape.min_p.unwrap().nullish(),
   repetition_penalty: samplingShape.repetition_penalty.unwrap().nullish(),
   post_sampling_probs: requestShape.post_sampling_probs.nullable(),
   chat_template: noTemplate.nullable(),
+  ...lenientShape,
+  ...heldShape,
 };
+
+/** Refuses a request that holds its answer in two ways. */
+export function checkHeld(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const [first, second] = heldBy(body as HeldFields);
+  if (!first || !second) return;
+  const message = `is given beside ${first.field}: give one of them`;
+  context.addIssue({ code: "custom", path: second.field.split("."), message });
+}
 
 /** Unsupported fields that would change the answer, each with a test for values that would not. */
 export type Unsupported = Readonly<Record<string, (value: unknown) => boolean>>;
@@ -66,20 +72,86 @@ export const openaiUsage = z.object({
   }),
 }).meta({ id: "OpenAIUsage" });
 
+const count = z.number().int().min(0);
+
+/** What an answer took, as llama-server tells it; of the first choice. */
+export const timings = z.object({
+  cache_n: count.meta({ description: "Tokens of the prompt that were evaluated before" }),
+  prompt_n: count,
+  prompt_ms: z.number(),
+  prompt_per_second: z.number(),
+  predicted_n: count,
+  predicted_ms: z.number(),
+  predicted_per_second: z.number(),
+}).meta({ id: "Timings" });
+
+/** What an answer took. */
+export type Timings = z.output<typeof timings>;
+
 /** Usage in OpenAI's shape. */
 export type OpenAIUsage = z.output<typeof openaiUsage>;
 
 export const openaiModel = z.object({
   id: z.string(),
   object: z.literal("model"),
-  created: z.number().int(),
+  created: z.number().int().meta({ description: "When its file was changed, in seconds; or 0" }),
   owned_by: z.string(),
+  max_model_len: z.number().int().optional()
+    .meta({ description: "Tokens that a request may have, as vLLM names it" }),
+  meta: z.object({
+    n_ctx: z.number().int().optional(),
+    n_ctx_train: z.number().int(),
+    n_params: z.number().int().optional(),
+    size: z.number().int(),
+  }).optional().meta({ description: "As llama-server names its figures" }),
+  capabilities: z.array(z.string()).optional()
+    .meta({ description: "completion, tools, thinking, insert, embedding, rerank" }),
+  loaded: z.boolean().optional(),
 }).meta({ id: "OpenAIModel" });
 
-export const openaiModelList = z.object({
+const openaiModelList = z.object({
   object: z.literal("list"),
   data: z.array(openaiModel),
 }).meta({ id: "OpenAIModelList" });
+
+const anthropicModel = z.object({
+  type: z.literal("model"),
+  id: z.string(),
+  display_name: z.string(),
+  created_at: z.iso.datetime(),
+}).meta({ id: "AnthropicModel" });
+
+const anthropicModelList = z.object({
+  data: z.array(anthropicModel),
+  has_more: z.boolean(),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+}).meta({ id: "AnthropicModelList" });
+
+/** A model, in the shape of the vendor whose client asks. */
+export const anyModel = z.union([openaiModel, anthropicModel]);
+
+/** A list of models, in the shape of the vendor whose client asks. */
+export const anyModelList = z.union([openaiModelList, anthropicModelList]);
+
+/** Sent by Anthropic's clients with each call. */
+export const anthropicVersion = z.object({ "anthropic-version": z.string().optional() });
+
+/** Codes that OpenAI's clients know under other words than ours in lower case. */
+const OPENAI_CODES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  UNAUTHORIZED: "invalid_api_key",
+  RATE_LIMITED: "rate_limit_exceeded",
+};
+
+/** An error code as OpenAI's clients look for it. */
+export function openaiCode(code: ErrorCode): string {
+  return OPENAI_CODES[code] ?? code.toLowerCase();
+}
+
+/** Our codes by OpenAI's. */
+export const OWN_CODES: ReadonlyMap<string, ErrorCode> = new Map(
+  errorCode.options.map((code) => [openaiCode(code), code]),
+);
 
 /** Error body of every `/v1` route. */
 export const openaiErrorBody = z.object({
@@ -87,6 +159,9 @@ export const openaiErrorBody = z.object({
     message: z.string(),
     type: z.string(),
     param: z.string().nullable(),
-    code: errorCode,
+    code: z.enum([...OWN_CODES.keys()]),
+    n_prompt_tokens: z.number().int().optional()
+      .meta({ description: "Of a prompt that the context cannot hold" }),
+    n_ctx: z.number().int().optional().meta({ description: "Tokens that the context holds" }),
   }),
 }).meta({ id: "OpenAIError" });

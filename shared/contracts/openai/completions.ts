@@ -2,13 +2,16 @@ import { z } from "zod";
 import { tokenId } from "../common.ts";
 import {
   always,
+  checkHeld,
   openaiHead,
   openaiShape,
   openaiUsage,
   refuse,
+  timings,
   type Unsupported,
 } from "./common.ts";
-import { ALWAYS, modelName, requestShape } from "../request.ts";
+import { UNHELD } from "./lenient.ts";
+import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 
 /** Most prompts of one request, and most choices for all of them together. */
 const MAX_PROMPTS = 64;
@@ -18,17 +21,16 @@ const text = z.string();
 const tokens = z.array(tokenId).min(1);
 
 const UNSUPPORTED: Unsupported = {
-  echo: (value) => value === false,
+  ...UNHELD,
   reasoning_effort: always,
   reasoning_budget_tokens: always,
   thinking_budget_tokens: always,
   chat_template_kwargs: always,
-  best_of: (value) => value === 1,
 };
 
 /** Body of `POST /v1/completions`. */
 export const completionRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   prompt: z.union([
     text,
     tokens,
@@ -43,14 +45,22 @@ export const completionRequest = z.looseObject({
   special: requestShape.special.nullable().meta({
     description: "false: the text of control tokens in a prompt stays text; default: true",
   }),
-  logprobs: z.number().int().min(0).max(20).nullish().meta({
-    description: "Send each token's logprob and those of this many most probable candidates",
-  }),
+  echo: z.boolean().nullish()
+    .meta({ description: "true: the prompt's text comes before the completion" }),
+  logprobs: z.union([z.boolean(), z.number().int().min(0).max(20)]).nullish().meta({
+    description: "Send each token's logprob and those of this many most probable candidates; " +
+      "true: of none",
+  }).transform((given) => typeof given === "boolean" ? (given ? 0 : undefined) : given),
 }).superRefine(({ prompt, suffix }, context) => {
   if (suffix || !promptsOf(prompt).includes("")) return;
   const message = "must not be empty without a suffix";
   context.addIssue({ code: "custom", path: ["prompt"], message });
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine((body, context) => {
+  checkHeld(body, context);
+  if (body.echo && (typeof body.logprobs === "number" || !isText(promptsOf(body.prompt)))) {
+    const message = "needs prompts of text, without logprobs";
+    context.addIssue({ code: "custom", path: ["echo"], message });
+  }
   if (body.suffix && typeof promptsOf(body.prompt)[0] !== "string") {
     context.addIssue({ code: "custom", path: ["suffix"], message: "needs a prompt of text" });
   }
@@ -62,6 +72,10 @@ export const completionRequest = z.looseObject({
   const message = `asks for more than ${MAX_CHOICES} choices over all prompts`;
   context.addIssue({ code: "custom", path: ["n"], message });
 }).meta({ id: "CompletionRequest" });
+
+function isText(prompts: readonly (string | number[])[]): boolean {
+  return prompts.every((prompt) => typeof prompt === "string");
+}
 
 /** A validated completion request. */
 export type CompletionRequest = z.output<typeof completionRequest>;
@@ -91,6 +105,7 @@ export const completion = z.object({
   ...completionHead,
   choices: z.array(z.object({ ...choice, finish_reason: finishReason })),
   usage: openaiUsage,
+  timings: timings.optional(),
 }).meta({ id: "Completion" });
 
 /** A completion that is not streamed. */
@@ -101,6 +116,7 @@ export const completionChunk = z.object({
   ...completionHead,
   choices: z.array(z.object({ ...choice, finish_reason: finishReason.nullable() })),
   usage: openaiUsage.nullable().optional(),
+  timings: timings.optional(),
 }).meta({ id: "CompletionChunk" });
 
 /** An event of a streamed completion. */

@@ -1,6 +1,8 @@
 import { type ErrorCode, type FieldError, LlorchError } from "../../errors.ts";
 import type { Dialect } from "../dialect.ts";
-import { openaiErrorBody } from "./common.ts";
+import type { z } from "zod";
+import { overflowOf } from "../overflow.ts";
+import { openaiCode, openaiErrorBody, OWN_CODES } from "./common.ts";
 
 /** The `type` that OpenAI's clients expect with a code; for other codes it follows the status. */
 const TYPES: Partial<Readonly<Record<ErrorCode, string>>> = {
@@ -22,13 +24,35 @@ export const openaiDialect: Dialect = {
   readError(body) {
     const parsed = openaiErrorBody.safeParse(body);
     if (!parsed.success) return undefined;
-    return new LlorchError(parsed.data.error.code, parsed.data.error.message);
+    const { code, message } = parsed.data.error;
+    return new LlorchError(OWN_CODES.get(code)!, message);
   },
 };
 
-/** An error's body; `param` is the first wrong field, or null if none is named. */
-export function openaiError({ code, message, details, status }: LlorchError) {
+/**
+ * An error's body; `param` is the first wrong field, or null if none is named. Clients shorten their
+ * conversation when a prompt does not fit: they know that by the words of OpenAI and llama-server.
+ */
+export function openaiError(
+  error: LlorchError,
+): z.input<typeof openaiErrorBody> {
+  const { code, message, details, status } = error;
+  const overflow = overflowOf(error);
+  if (overflow) {
+    const { tokens, context } = overflow;
+    return {
+      error: {
+        message: `request (${tokens} tokens) exceeds the available context size (${context} ` +
+          `tokens): ${openaiCode(code)}`,
+        type: "exceed_context_size_error",
+        param: "messages",
+        code: openaiCode(code),
+        n_prompt_tokens: tokens,
+        n_ctx: context,
+      },
+    };
+  }
   const fields = details?.["errors"] as readonly FieldError[] | undefined;
   const type = TYPES[code] ?? (status < 500 ? "invalid_request_error" : "server_error");
-  return { error: { message, type, param: fields?.[0]?.field || null, code } };
+  return { error: { message, type, param: fields?.[0]?.field || null, code: openaiCode(code) } };
 }

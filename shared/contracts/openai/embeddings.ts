@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { tokenId } from "../common.ts";
-import { always, refuse } from "./common.ts";
-import { ALWAYS, modelName } from "../request.ts";
+import { ALWAYS, optionalModelName } from "../request.ts";
 import { embedRequest, rerankRequest } from "../worker.ts";
 
 const text = z.string().min(1);
@@ -9,12 +8,17 @@ const tokens = z.array(tokenId).min(1);
 
 /** Body of `POST /v1/embeddings`. */
 export const embeddingsRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   input: z.union([text, tokens, embedRequest.shape.input], {
     error: "must be a text, token ids, or a list of at most 2048 of either, none empty",
   }),
   encoding_format: z.enum(["float", "base64"]).nullish(),
-}).superRefine(refuse({ dimensions: always }), ALWAYS).meta({ id: "EmbeddingsRequest" });
+  dimensions: z.number().int().min(1).nullish().meta({
+    description:
+      "First numbers of each vector, scaled to length 1 again: for models whose vectors " +
+      "may be cut",
+  }),
+}).meta({ id: "EmbeddingsRequest" });
 
 /** A validated request for embeddings. */
 export type EmbeddingsRequest = z.output<typeof embeddingsRequest>;
@@ -40,17 +44,26 @@ export const embeddingsReply = z.object({
   usage,
 }).meta({ id: "Embeddings" });
 
-/** Body of `POST /v1/rerank`, in the shape of Jina and Cohere. */
+const { query, documents } = rerankRequest.shape;
+
+/** Body of `POST /v1/rerank`: `documents` in the shape of Jina and Cohere, `texts` in that of TEI. */
 export const rankRequest = z.looseObject({
-  model: modelName,
-  query: rerankRequest.shape.query,
-  documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000),
+  model: optionalModelName,
+  query,
+  documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1).max(1000)
+    .optional(),
+  texts: documents.optional(),
   top_n: z.number().int().min(1).nullish(),
   return_documents: z.boolean().nullish(),
-}).meta({ id: "RankRequest" });
+  return_text: z.boolean().nullish().meta({ description: "The same beside texts" }),
+}).refine(
+  (body) => (body.documents === undefined) !== (body.texts === undefined),
+  { error: "exactly one of documents and texts is needed", path: ["documents"], ...ALWAYS },
+).meta({ id: "RankRequest" });
 
-/** Documents, most relevant first. */
+/** Documents, most relevant first, in the shape of Jina and Cohere. */
 export const rankReply = z.object({
+  id: z.string(),
   model: z.string(),
   results: z.array(z.object({
     index: z.number().int().meta({ description: "Index of the document in the request, from 0" }),
@@ -59,3 +72,10 @@ export const rankReply = z.object({
   })),
   usage,
 }).meta({ id: "RankReply" });
+
+/** Texts, most relevant first, in the shape of TEI. */
+export const textRanks = z.array(z.object({
+  index: z.number().int(),
+  score: z.number(),
+  text: z.string().optional(),
+})).meta({ id: "TextRanks" });

@@ -1,37 +1,52 @@
 import { z } from "zod";
-import { openaiModel, openaiModelList } from "./common.ts";
-import { CHAT_EXACT_FIELDS, chatChunk, chatCompletion, chatRequest } from "./chat.ts";
+import { anthropicVersion, anyModel, anyModelList } from "./common.ts";
+import { EXACT_FIELDS } from "../request.ts";
+import { chatChunk, chatCompletion, chatRequest } from "./chat.ts";
 import { completion, completionChunk, completionRequest } from "./completions.ts";
-import { embeddingsReply, embeddingsRequest, rankReply, rankRequest } from "./embeddings.ts";
+import {
+  embeddingsReply,
+  embeddingsRequest,
+  rankReply,
+  rankRequest,
+  textRanks,
+} from "./embeddings.ts";
 import { openaiDialect } from "./dialect.ts";
-import { JOB_ERRORS } from "../job_errors.ts";
+import { idempotent } from "../common.ts";
+import { JOB_ERRORS, KEYED_JOB_ERRORS } from "../job_errors.ts";
 import { modelName } from "../request.ts";
 import { defineRoute } from "../route.ts";
 
-const openai = { tag: "openai", dialect: openaiDialect } as const;
+const openai = {
+  tag: "openai",
+  dialect: openaiDialect,
+  pages: true,
+  anyContentType: true,
+} as const;
 
 /** The `/v1` routes, which OpenAI's clients call. */
 export const openaiRoutes = {
   openaiModels: defineRoute({
     method: "GET",
     path: "/v1/models",
-    summary: "List models in OpenAI's shape",
+    summary: "List models in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    headers: anthropicVersion,
     status: 200,
-    reply: openaiModelList,
+    reply: anyModelList,
     kind: "json",
     errors: [],
   }),
   openaiModel: defineRoute({
     method: "GET",
     path: "/v1/models/{model}",
-    summary: "Get a model in OpenAI's shape",
+    summary: "Get a model in OpenAI's shape, or in Anthropic's for its clients",
     ...openai,
     role: "client",
+    headers: anthropicVersion,
     params: z.object({ model: modelName }),
     status: 200,
-    reply: openaiModel,
+    reply: anyModel,
     kind: "json",
     errors: ["MODEL_NOT_FOUND", "POOL_UNAVAILABLE", "NOT_READY"],
   }),
@@ -41,13 +56,14 @@ export const openaiRoutes = {
     summary: "Chat in OpenAI's shape, streaming or not",
     ...openai,
     role: "client",
+    headers: idempotent,
     body: chatRequest,
-    exact: CHAT_EXACT_FIELDS,
+    exact: EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,
     kind: "maybe-stream",
     event: chatChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   completions: defineRoute({
     method: "POST",
@@ -55,12 +71,13 @@ export const openaiRoutes = {
     summary: "Completion of plain prompts in OpenAI's shape, streaming or not",
     ...openai,
     role: "client",
+    headers: idempotent,
     body: completionRequest,
     status: 200,
     reply: completion,
     kind: "maybe-stream",
     event: completionChunk,
-    errors: JOB_ERRORS,
+    errors: KEYED_JOB_ERRORS,
   }),
   embeddings: defineRoute({
     method: "POST",
@@ -77,12 +94,12 @@ export const openaiRoutes = {
   rank: defineRoute({
     method: "POST",
     path: "/v1/rerank",
-    summary: "Rank documents by how well they answer a query, in the shape of Jina and Cohere",
+    summary: "Rank documents by how well they answer a query, in the shape of Jina, Cohere or TEI",
     ...openai,
     role: "client",
     body: rankRequest,
     status: 200,
-    reply: rankReply,
+    reply: z.union([rankReply, textRanks]),
     kind: "json",
     errors: JOB_ERRORS,
   }),

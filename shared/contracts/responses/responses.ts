@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { chatShape, noTemplate, reasoningEffort } from "../chat_fields.ts";
 import { always, refuse, type Unsupported } from "../openai/common.ts";
-import { ALWAYS, EXACT_FIELDS, modelName, requestShape, samplingShape } from "../request.ts";
+import {
+  ALWAYS,
+  EXACT_FIELDS,
+  optionalModelName,
+  requestShape,
+  samplingShape,
+} from "../request.ts";
 import { tool, toolShape } from "../tools.ts";
 import { outputItem, outputText, reasoningText, responsesInput } from "./items.ts";
 
@@ -66,7 +72,7 @@ export const RESPONSES_EXACT_FIELDS = [...EXACT_FIELDS, "schema"];
 
 /** Body of `POST /v1/responses`. */
 export const responsesRequest = z.looseObject({
-  model: modelName,
+  model: optionalModelName,
   input: responsesInput,
   instructions: z.string().nullish().meta({ description: "The system's text of this answer only" }),
   previous_response_id: z.string().min(1).max(256).nullish()
@@ -166,6 +172,20 @@ export const response = z.object({
 
 /** A response. */
 export type ResponseObject = z.output<typeof response>;
+
+export const deletedResponse = z.object({
+  id: z.string(),
+  object: z.literal("response"),
+  deleted: z.literal(true),
+}).meta({ id: "DeletedResponse" });
+
+export const responseInput = z.object({
+  object: z.literal("list"),
+  data: z.array(z.record(z.string(), z.unknown())),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+}).meta({ id: "ResponseInput" });
 
 const place = { item_id: z.string(), output_index: count };
 const partPlace = { ...place, content_index: z.literal(0) };

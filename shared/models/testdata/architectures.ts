@@ -12,6 +12,8 @@ function model(
   const cache: CacheFacts = cacheFacts(new Map(keys), architecture);
   return {
     tensorCount: 1,
+    parameters: 1,
+    skills: ["completion"],
     architecture,
     contextLength: 8192,
     headCount: 0,

@@ -103,7 +103,7 @@ Deno.test("AI SDK: an error has its status, its code and whether to retry", asyn
     assert.ok(APICallError.isInstance(error));
     assert.equal(error.statusCode, 404);
     assert.equal(error.isRetryable, false);
-    assert.match(error.responseBody ?? "", /MODEL_NOT_FOUND/);
+    assert.match(error.responseBody ?? "", /model_not_found/);
     return true;
   });
 });

@@ -191,13 +191,13 @@ Deno.test("openai: errors have the client's own types", async () => {
         return true;
       },
     );
-  await fails({ model: "nope" }, OpenAI.NotFoundError, { code: "MODEL_NOT_FOUND" });
+  await fails({ model: "nope" }, OpenAI.NotFoundError, { code: "model_not_found" });
   await fails({ temperature: 99 }, OpenAI.BadRequestError, { param: "temperature" });
   await fails({ best_of: 3 }, OpenAI.BadRequestError, { param: "best_of" });
-  await fails({ model: "embedder" }, OpenAI.BadRequestError, { code: "INVALID_REQUEST" });
+  await fails({ model: "embedder" }, OpenAI.BadRequestError, { code: "invalid_request" });
   const messages = [{ role: "user", content: "w1 ".repeat(6000) }];
   await fails({ messages, stream: true }, OpenAI.BadRequestError, {
-    code: "CONTEXT_LENGTH_EXCEEDED",
+    code: "context_length_exceeded",
   });
 });
 

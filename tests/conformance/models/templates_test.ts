@@ -7,8 +7,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { TemplateError } from "#shared/jinja/errors.ts";
+import { AnswerReader } from "../../../daemons/worker/answers/reader/reader.ts";
 import { ChatTemplate } from "../../../daemons/worker/chat/chat_template.ts";
-import { TemplateError } from "../../../daemons/worker/chat/jinja/errors.ts";
 import { parseExact } from "../../../daemons/worker/chat/jinja/json.ts";
 import { Template } from "../../../daemons/worker/chat/jinja/template.ts";
 import { Dict, text, type Value } from "../../../daemons/worker/chat/jinja/values.ts";
@@ -182,6 +183,18 @@ Deno.test({
           assert.ok(history.includes(part), `${part}: ${history}`);
         }
 
+        for (const given of ['{"size": 1.0, "place": "by_the_ri', "by_the_ri", '["by_the_ri"]']) {
+          const cut = { id: "call_1234", function: { name: "find_bird", arguments: given } };
+          const text = render([
+            question,
+            { role: "assistant", content: "", tool_calls: [cut] },
+            { role: "tool", content: "A heron", tool_call_id: "call_5678", name: "find_bird" },
+            { role: "assistant", content: "It was cut." },
+            { role: "user", content: "And now?" },
+          ], [TOOL]);
+          assert.match(text, /by_the_ri[^]*A heron[^]*And now\?/, given);
+        }
+
         for (const effort of ["none", "minimal", "low", "medium", "high", "xhigh"] as const) {
           const text = template.render(template.turns([question]), [], {
             kwargs: template.effort(effort),
@@ -192,6 +205,24 @@ Deno.test({
         const begun = [question, { role: "assistant", content: "It is a gr" }];
         const continued = template.render(template.turns(begun), [], { continueFinal: true });
         assert.ok(continued.endsWith("It is a gr"), continued);
+
+        const thinking = {
+          role: "assistant" as const,
+          content: "",
+          reasoning_content: "Birds are ",
+        };
+        const { answerStart, syntax } = await template.tokenize([
+          { role: "user", content: "Which bird?" },
+          thinking,
+        ]);
+        const reader = new AnswerReader(syntax, {
+          ...{ tools: new Map(), promptEnd: answerStart, isSingle: false, splitsThoughts: true },
+        });
+        const isKnown = syntax.messages
+          ? syntax.messages.thoughts.length > 0
+          : syntax.thought !== undefined && !syntax.thought.isGuess;
+        assert.equal(answerStart.endsWith("Birds are "), isKnown, answerStart);
+        assert.equal(reader.state, isKnown ? "reasoning" : "text", answerStart);
       });
     }
   },

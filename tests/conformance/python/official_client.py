@@ -34,4 +34,4 @@ try:
     client.chat.completions.create(model="nope", messages=messages)
     raise SystemExit("a model that nobody has was answered")
 except openai.NotFoundError as error:
-    assert error.code == "MODEL_NOT_FOUND", error
+    assert error.code == "model_not_found", error

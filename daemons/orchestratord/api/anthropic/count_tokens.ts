@@ -8,6 +8,7 @@ import {
 import type { App } from "#shared/http/app.ts";
 import { defined } from "#shared/json.ts";
 import type { Orchestrator } from "../../service.ts";
+import { askedModel } from "../asked_model.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
 import { toTask } from "../dialect/task.ts";
 import { promptFields } from "./prompt.ts";
@@ -15,8 +16,10 @@ import { promptFields } from "./prompt.ts";
 /** `POST /v1/messages/count_tokens`: a worker makes the prompt and counts it. */
 export function mountCountTokens(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.countTokens, async (call) => {
-    const task = toTask({ ...promptFields(call.body), max_tokens: 1 });
-    const { count } = await askWorker(orchestrator, call, {
+    const model = askedModel(orchestrator, call.body.model, call.caller);
+    const fields = { ...promptFields({ ...call.body, model }), max_tokens: 1 };
+    const task = toTask(fields, orchestrator.loop.meaning(model));
+    const { reply: { count } } = await askWorker(orchestrator, call, {
       task,
       route: workerRoutes.tokenize,
       input: { body: promptOf(task) },

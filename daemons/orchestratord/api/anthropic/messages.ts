@@ -4,6 +4,7 @@ import {
   type ContentBlock,
   type EndData,
   eventError,
+  fallbackOf,
   type MessageReply,
   type MessagesEvent,
   type MessagesRequest,
@@ -22,7 +23,7 @@ import {
   type WholeBlock,
 } from "../dialect/answer_blocks.ts";
 import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
-import { toTask } from "../dialect/task.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 import { promptFields } from "./prompt.ts";
 
 const STOP_REASONS = {
@@ -33,7 +34,7 @@ const STOP_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts a request to its task. */
-export function messagesTask(body: MessagesRequest): TaskRequest {
+export function messagesTask(body: MessagesRequest, settings?: NameSettings): TaskRequest {
   return toTask({
     ...promptFields(body),
     max_tokens: body.max_tokens,
@@ -43,12 +44,12 @@ export function messagesTask(body: MessagesRequest): TaskRequest {
       top_k: body.top_k ?? undefined,
       stop: body.stop_sequences ?? undefined,
     }),
-  });
+  }, settings);
 }
 
 /** Makes the events and the whole answer of `POST /v1/messages`. */
 export class MessagesTranslator implements Translator<MessagesEvent, MessageReply> {
-  readonly #head: Pick<MessageReply, "id" | "type" | "role" | "model">;
+  #head: Pick<MessageReply, "id" | "type" | "role" | "model">;
   readonly #blocks = new AnswerBlocks();
   #hasBegun = false;
   #end: EndData | undefined;
@@ -64,6 +65,7 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
       case "queued":
         return [];
       case "started":
+        this.#head = { ...this.#head, model: fallbackOf(event) ?? this.#head.model };
         return this.#begin();
       case "token":
         return [...this.#begin(), ...this.#blocks.take(event).flatMap(eventsOf)];
@@ -101,9 +103,12 @@ export class MessagesTranslator implements Translator<MessagesEvent, MessageRepl
     return [{ type: "message_start", message }];
   }
 
-  #ended({ stop_reason, tokens_in, tokens_cached, tokens_out }: EndData) {
+  #ended({ stop_reason, stop_sequence, tokens_in, tokens_cached, tokens_out }: EndData) {
     return {
-      delta: { stop_reason: STOP_REASONS[stop_reason], stop_sequence: null },
+      delta: {
+        stop_reason: STOP_REASONS[stop_reason],
+        stop_sequence: stop_sequence ?? null,
+      },
       usage: {
         input_tokens: tokens_in - tokens_cached,
         cache_creation_input_tokens: 0,
@@ -192,7 +197,7 @@ const writer: ChunkWriter<MessagesEvent> = {
 /** `POST /v1/messages`. */
 export const messages: Operation<typeof routes.messages, MessagesEvent> = {
   route: routes.messages,
-  tasks: (body) => [messagesTask(body)],
+  tasks: (body, settings) => [messagesTask(body, settings)],
   isStream: (body) => body.stream === true,
   translator: ({ id }, body) => new MessagesTranslator(id, body),
   writer,

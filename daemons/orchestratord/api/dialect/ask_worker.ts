@@ -1,5 +1,6 @@
 import {
   eventError,
+  fallbackOf,
   type Route,
   type RouteCall,
   type RouteResult,
@@ -21,6 +22,13 @@ export interface WorkerQuestion<R extends Route> {
   readonly tokensOf: (reply: RouteResult<R>) => number;
 }
 
+/** The reply of a worker. */
+export interface WorkerAnswer<R extends Route> {
+  readonly reply: RouteResult<R>;
+  /** The model that answered: the one that was asked for, or the fallback of its name. */
+  readonly model: string;
+}
+
 /**
  * Asks a worker of the task's model, as a job that is not stored and consists of one call.
  *
@@ -28,23 +36,27 @@ export interface WorkerQuestion<R extends Route> {
  */
 export async function askWorker<R extends Route>(
   orchestrator: Orchestrator,
-  { signal, correlationId, caller }: Asking,
+  { signal, correlationId, caller, keepMs }: Asking,
   { task, route, input, tokensOf }: WorkerQuestion<R>,
-): Promise<RouteResult<R>> {
+): Promise<WorkerAnswer<R>> {
+  let { model } = task;
   const answer: RouteResult<R>[] = [];
   const timeoutMs = orchestrator.config.failover.call_ms;
   const onReply = (reply: RouteResult<R>) => answer.push(reply);
   const runAttempt = callAttempt({ route, input, timeoutMs, tokensOf, onReply });
   return await orchestrator.openStreams.wait(async () => {
-    const jobs = await submitAll(orchestrator, [task], { correlationId, caller, runAttempt });
-    for await (const { items } of followAll(orchestrator, jobs, signal)) {
+    const jobs = await submitAll(orchestrator, [task], {
+      ...{ correlationId, caller, runAttempt, keepMs },
+    });
+    for await (const { items } of followAll(jobs, signal)) {
       for (const item of items) {
-        if (item.kind !== "event" || item.event.event !== "error") continue;
-        throw eventError(item.event.data);
+        if (item.kind !== "event") continue;
+        model = fallbackOf(item.event) ?? model;
+        if (item.event.event === "error") throw eventError(item.event.data);
       }
     }
     const [reply] = answer;
     if (reply === undefined) throw new LlorchError("CANCELLED", "The client went away");
-    return reply;
+    return { reply, model };
   });
 }

@@ -1,8 +1,13 @@
 import type { Route, RouteInput, RouteReply, TaskRequest } from "#shared/contracts/mod.ts";
+import type { z } from "zod";
 import type { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
-import type { LiveJob } from "../../jobs/live_job.ts";
+import type { ChoiceJob } from "./choices.ts";
 import type { StreamWriter } from "../../open_streams.ts";
+import type { NameSettings } from "./task.ts";
+
+/** A route whose body names a model, or leaves it empty. */
+export type ModelRoute = Route & { readonly body: z.ZodType<{ readonly model: string }> };
 
 /** The body of a route, parsed and validated. */
 export type BodyOf<R extends Route> = RouteInput<R>["body"];
@@ -10,12 +15,12 @@ export type BodyOf<R extends Route> = RouteInput<R>["body"];
 /** A generating route of another vendor's API: how its body becomes jobs, and their events become its reply. */
 export interface Operation<R extends Route, Chunk> {
   readonly route: R;
-  /** One task for each choice of a request, all for the same model. */
-  tasks(body: BodyOf<R>): readonly TaskRequest[];
+  /** One task for each choice of a request, all for the same model, with what its name sets. */
+  tasks(body: BodyOf<R>, settings: NameSettings): readonly TaskRequest[];
   /** Whether the reply is a stream of chunks instead of one body. */
   isStream(body: BodyOf<R>): boolean;
   /** Makes the translator for one request. */
-  translator(first: LiveJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
+  translator(first: ChoiceJob, body: BodyOf<R>): Translator<Chunk, RouteReply<R>>;
   readonly writer: ChunkWriter<Chunk>;
 }
 

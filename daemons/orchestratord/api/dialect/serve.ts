@@ -1,15 +1,11 @@
-import {
-  isTerminal,
-  type Route,
-  type RouteReply,
-  type TaskRequest,
-} from "#shared/contracts/mod.ts";
+import { isTerminal, type RouteReply, type TaskRequest } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
+import { isRecord } from "#shared/json.ts";
 import type { App, Caller } from "#shared/http/app.ts";
-import type { LiveJob } from "../../jobs/live_job.ts";
 import type { Orchestrator } from "../../service.ts";
-import { type ChoiceItems, followAll, submitAll } from "./choices.ts";
-import type { ChunkWriter, Operation, Translator } from "./dialect.ts";
+import { type ChoiceItems, type ChoiceJob, followAll, submitAll } from "./choices.ts";
+import { askedModel } from "../asked_model.ts";
+import type { BodyOf, ChunkWriter, ModelRoute, Operation, Translator } from "./dialect.ts";
 import { startOrTimeout } from "./start.ts";
 
 /** How one request is answered. */
@@ -17,7 +13,7 @@ export interface Answering<Chunk, Whole> {
   readonly tasks: readonly TaskRequest[];
   /** Whether the reply is a stream of chunks instead of one body. */
   readonly isStream: boolean;
-  translator(first: LiveJob): Translator<Chunk, Whole>;
+  translator(first: ChoiceJob): Translator<Chunk, Whole>;
   readonly writer: ChunkWriter<Chunk>;
 }
 
@@ -27,18 +23,22 @@ export interface Asking {
   readonly signal: AbortSignal;
   readonly correlationId: string;
   readonly caller: Caller | undefined;
+  readonly headers?: unknown;
+  /** How long the client wants the worker kept afterwards, in ms. */
+  readonly keepMs?: number | undefined;
 }
 
-/** Mounts an operation. Its jobs are not stored, and are cancelled when the client leaves. */
-export function serve<R extends Route, Chunk>(
+/** Mounts an operation. Without an idempotency key, its jobs end when the client leaves. */
+export function serve<R extends ModelRoute, Chunk>(
   app: App,
   orchestrator: Orchestrator,
   operation: Operation<R, Chunk>,
 ): void {
   app.mount<R>(operation.route, async (call): Promise<RouteReply<R> | Response> => {
-    const { body } = call;
+    const given = call.body as BodyOf<R> & { readonly model: string };
+    const body = { ...given, model: askedModel(orchestrator, given.model, call.caller) };
     return await answer<Chunk, RouteReply<R>>(orchestrator, call, {
-      tasks: operation.tasks(body),
+      tasks: operation.tasks(body, orchestrator.loop.meaning(body.model)),
       isStream: operation.isStream(body),
       translator: (first) => operation.translator(first, body),
       writer: operation.writer,
@@ -46,8 +46,14 @@ export function serve<R extends Route, Chunk>(
   });
 }
 
+/** The idempotency key of a call, on routes that take one. */
+function keyOf({ headers }: Asking): string | undefined {
+  const key = isRecord(headers) ? headers["idempotency-key"] : undefined;
+  return typeof key === "string" ? key : undefined;
+}
+
 /**
- * Answers a request by jobs that are not stored, and are cancelled when the client leaves.
+ * Answers a request. Without an idempotency key, its jobs are not stored and end when the client leaves.
  *
  * @throws {LlorchError} the error of a job, unless the stream has begun
  */
@@ -58,9 +64,11 @@ export async function answer<Chunk, Whole>(
 ): Promise<Whole | Response> {
   const { config, openStreams } = orchestrator;
   const { signal } = asking;
+  const { correlationId, caller, keepMs } = asking;
+  const submitting = { correlationId, caller, keepMs, idempotencyKey: keyOf(asking) };
   const begin = async () => {
-    const jobs = await submitAll(orchestrator, tasks, asking);
-    const batches = followAll(orchestrator, jobs, signal);
+    const jobs = await submitAll(orchestrator, tasks, submitting);
+    const batches = followAll(jobs, signal);
     return { translator: make(jobs[0]!), batches };
   };
   if (isStream) {
@@ -91,8 +99,10 @@ export async function* frames<Chunk>(
   try {
     for await (const { choice, items } of batches) {
       for (const item of items) {
-        chunks.push(...translator.take(choice, item));
+        const made = translator.take(choice, item);
+        // If that fails, the answer fails: its last chunks are not sent.
         if (item.kind === "event" && isTerminal(item.event)) await translator.settle?.();
+        chunks.push(...made);
       }
       if (chunks.length === 0) continue;
       yield writer.frame(chunks);

@@ -1,6 +1,7 @@
 import {
   type EndData,
   eventError,
+  fallbackOf,
   type Infill,
   type InfillChunk,
   type InfillRequest,
@@ -8,13 +9,13 @@ import {
   llamaRoutes as routes,
   type StopReason,
   type TaskRequest,
-  taskRequest,
 } from "#shared/contracts/mod.ts";
 import { defined } from "#shared/json.ts";
 import { encodeSseData, SSE } from "#shared/http/sse.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 
 const STOP_TYPES = {
   EOS: "eos",
@@ -24,38 +25,40 @@ const STOP_TYPES = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts a request to its task. */
-export function infillTask(body: InfillRequest): TaskRequest {
-  const { n_predict, seed } = body;
-  return taskRequest.parse({
+export function infillTask(body: InfillRequest, settings?: NameSettings): TaskRequest {
+  const { n_predict, seed, top_k } = body;
+  return toTask({
     model: body.model,
     prompt: body.input_prefix + body.prompt,
     suffix: body.input_suffix,
     context_files: body.input_extra.map(({ filename, text }) => ({ filename, text })),
-    temperature: body.temperature,
-    top_k: Math.max(0, body.top_k),
-    top_p: body.top_p,
-    min_p: body.min_p,
-    repetition_penalty: body.repeat_penalty,
-    frequency_penalty: body.frequency_penalty,
-    presence_penalty: body.presence_penalty,
-    stop: body.stop,
     ...defined({
+      temperature: body.temperature,
+      top_k: top_k === undefined ? undefined : Math.max(0, top_k),
+      top_p: body.top_p,
+      min_p: body.min_p,
+      repetition_penalty: body.repeat_penalty,
+      frequency_penalty: body.frequency_penalty,
+      presence_penalty: body.presence_penalty,
+      stop: body.stop,
       // A job generates a token at least; the reply to 0 leaves it out.
       max_tokens: n_predict < 0 ? undefined : Math.max(1, n_predict),
       seed: seed === undefined || seed < 0 ? undefined : seed >>> 0,
     }),
-  });
+  }, settings);
 }
 
 /** Makes the events and the whole reply of an infill. */
 export class InfillTranslator implements Translator<InfillChunk, Infill> {
   readonly #request: Pick<InfillRequest, "model" | "n_predict">;
+  #model: string;
   #content = "";
   #events = 0;
   #end: EndData | undefined;
 
   constructor(request: Pick<InfillRequest, "model" | "n_predict">) {
     this.#request = request;
+    this.#model = request.model;
   }
 
   take(_choice: number, item: StreamItem): InfillChunk[] {
@@ -63,7 +66,9 @@ export class InfillTranslator implements Translator<InfillChunk, Infill> {
     const { event } = item;
     switch (event.event) {
       case "queued":
+        return [];
       case "started":
+        this.#model = fallbackOf(event) ?? this.#model;
         return [];
       case "token": {
         if (this.#isEvaluation) return [];
@@ -89,7 +94,7 @@ export class InfillTranslator implements Translator<InfillChunk, Infill> {
       content: this.#content,
       tokens_predicted: predicted,
       stop: true,
-      model: this.#request.model,
+      model: this.#model,
       tokens_evaluated: end.tokens_in,
       tokens_cached: end.tokens_cached,
       truncated: false,
@@ -120,7 +125,7 @@ const writer: ChunkWriter<InfillChunk> = {
 /** `POST /infill`. */
 export const infill: Operation<typeof routes.infill, InfillChunk> = {
   route: routes.infill,
-  tasks: (body) => [infillTask(body)],
+  tasks: (body, settings) => [infillTask(body, settings)],
   isStream: (body) => body.stream,
   translator: (_first, body) => new InfillTranslator(body),
   writer,

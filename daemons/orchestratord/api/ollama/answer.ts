@@ -1,6 +1,7 @@
 import {
   type EndData,
   eventError,
+  fallbackOf,
   type OllamaChatReply,
   type OllamaEnded,
   ollamaError,
@@ -59,7 +60,7 @@ export const generateLine: MakeLine<OllamaGenerateReply> = (head, { text = "", t
 
 /** Makes the lines and the whole answer of a chat, or of a request to generate. */
 export class OllamaTranslator<Line> implements Translator<Line, Line> {
-  readonly #model: string;
+  #model: string;
   readonly #line: MakeLine<Line>;
   readonly #blocks = new AnswerBlocks();
   readonly #began = performance.now();
@@ -80,6 +81,7 @@ export class OllamaTranslator<Line> implements Translator<Line, Line> {
         return [];
       case "started":
         this.#waitMs = event.data.queue_wait_ms;
+        this.#model = fallbackOf(event) ?? this.#model;
         return [];
       case "token":
         return this.#lines(event);

@@ -9,20 +9,24 @@ import { nanoseconds } from "./answer.ts";
 export function mountOllamaEmbeddings(app: App, orchestrator: Orchestrator): void {
   type Asking = Pick<Call<typeof routes.ollamaEmbed>, "signal" | "correlationId" | "caller">;
   const embed = async (asking: Asking, model: string, inputs: readonly string[]) => {
-    if (inputs.length === 0) return { embeddings: [], tokens: 0 };
-    const { embeddings, tokens } = await askWorker(orchestrator, asking, {
-      task: inputTask(model, inputs),
-      route: workerRoutes.embed,
-      input: { body: { input: [...inputs] } },
-      tokensOf: (reply) => reply.tokens,
-    });
-    return { embeddings: embeddings.map(floats), tokens };
+    if (inputs.length === 0) return { model, embeddings: [], tokens: 0 };
+    const { reply: { embeddings, tokens }, model: answers } = await askWorker(
+      orchestrator,
+      asking,
+      {
+        task: inputTask(model, inputs),
+        route: workerRoutes.embed,
+        input: { body: { input: [...inputs] } },
+        tokensOf: (reply) => reply.tokens,
+      },
+    );
+    return { model: answers, embeddings: embeddings.map(floats), tokens };
   };
   app.mount(routes.ollamaEmbed, async (call) => {
     const began = performance.now();
-    const { model, input } = call.body;
+    const { input } = call.body;
     const inputs = (typeof input === "string" ? [input] : input).filter((text) => text !== "");
-    const { embeddings, tokens } = await embed(call, model, inputs);
+    const { model, embeddings, tokens } = await embed(call, call.body.model, inputs);
     return {
       model,
       embeddings,

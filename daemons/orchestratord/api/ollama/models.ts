@@ -3,8 +3,7 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import type { App, Caller } from "#shared/http/app.ts";
 import { workerViews } from "../../scheduler/views.ts";
 import type { Orchestrator } from "../../service.ts";
-import { checkModelName } from "../hide_paths.ts";
-import { shownModels } from "../shown_models.ts";
+import { shownModel, shownModels } from "../shown_models.ts";
 import { lineWriter } from "./answer.ts";
 
 /** The version of Ollama whose API is served, as far as it is: clients ask for a minimum. */
@@ -15,30 +14,27 @@ const NEVER = "2318-01-01T00:00:00.000Z";
 
 /** Models in Ollama's shape. */
 export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
-  const { loop, clock } = orchestrator;
-  const since = new Date(clock.now()).toISOString();
+  const { loop } = orchestrator;
 
   const viewOf = (name: string, caller: Caller | undefined): ModelView => {
-    checkModelName(caller, name);
-    const { fingerprint } = loop.resolve(name);
-    const shown = shownModels(loop.state, caller).find(({ view }) =>
-      view.fingerprint === fingerprint
-    );
+    const shown = shownModel(loop, name, caller);
     if (shown) return shown.view;
     throw new LlorchError("MODEL_NOT_FOUND", `Cannot find model "${name}"`);
   };
 
   app.mount(routes.ollamaVersion, () => ({ version: API_VERSION }));
   app.mount(routes.ollamaTags, ({ caller }) => ({
-    models: shownModels(loop.state, caller).map(({ name, view }) => ({
+    models: shownModels(loop, caller).map(({ name, view }) => ({
       ...entryOf(name, view),
-      modified_at: since,
+      modified_at: changedAt(view),
     })),
   }));
   app.mount(routes.ollamaRunning, ({ caller }) => {
     const workers = workerViews(loop.state);
     return {
-      models: shownModels(loop.state, caller).flatMap(({ name, view }) =>
+      models: shownModels(loop, caller).filter(({ meaning }) => !meaning).flatMap((
+        { name, view },
+      ) =>
         workers.filter(({ worker_id }) => view.workers.includes(worker_id)).map((worker) => ({
           ...entryOf(name, view),
           expires_at: NEVER,
@@ -57,16 +53,15 @@ export function mountOllamaModels(app: App, orchestrator: Orchestrator): void {
       details: detailsOf(view),
       model_info: {
         "general.architecture": view.architecture,
+        ...(view.facts ? { "general.parameter_count": view.facts.parameters } : {}),
         [`${view.architecture}.context_length`]: view.context_length,
       },
-      capabilities: ["completion", "tools"],
-      modified_at: since,
+      capabilities: view.facts?.skills ?? ["completion"],
+      modified_at: changedAt(view),
     };
   });
   app.mount(routes.ollamaPull, ({ body, caller }) => {
-    const name = nameIn(body);
-    checkModelName(caller, name);
-    loop.resolve(name);
+    viewOf(nameIn(body), caller);
     const lines = ["pulling manifest", "success"].map((status) => ({ status }));
     if (body.stream === false) return lines[1]!;
     return new Response(new Uint8Array(lineWriter.frame(lines)), {
@@ -106,13 +101,21 @@ function entryOf(name: string, view: ModelView) {
   };
 }
 
-function detailsOf({ architecture }: ModelView) {
+function detailsOf({ architecture, facts }: ModelView) {
   return {
     parent_model: "",
     format: "gguf" as const,
     family: architecture,
     families: [architecture],
-    parameter_size: "",
-    quantization_level: "",
+    parameter_size: facts ? shortCount(facts.parameters) : "",
+    quantization_level: facts?.quantization ?? "",
   };
 }
+
+/** A number of parameters as Ollama shows it: 134.5M, 8.0B. */
+function shortCount(count: number): string {
+  return count < 1e9 ? `${(count / 1e6).toFixed(1)}M` : `${(count / 1e9).toFixed(1)}B`;
+}
+
+/** When a model's file was changed; an engine's own model has none. */
+const changedAt = ({ facts }: ModelView) => facts?.modified_at ?? new Date(0).toISOString();

@@ -8,12 +8,15 @@ import {
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
 import { defined } from "#shared/json.ts";
-import { toTask } from "../dialect/task.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 
 type AnyRequest = OllamaChatRequest | OllamaGenerateRequest;
 
 /** Converts a chat to its task; undefined if it only loads the model. */
-export function chatTask(body: OllamaChatRequest): TaskRequest | undefined {
+export function chatTask(
+  body: OllamaChatRequest,
+  settings?: NameSettings,
+): TaskRequest | undefined {
   const { messages, tools } = body;
   if (!messages?.length) return undefined;
   return toTask({
@@ -21,21 +24,24 @@ export function chatTask(body: OllamaChatRequest): TaskRequest | undefined {
     ...thinkField(body.think),
     messages: toMessages(messages),
     ...(tools?.length ? { tools } : {}),
-  });
+  }, settings);
 }
 
 /** Converts a request to generate to its task; undefined if it only loads the model. */
-export function generateTask(body: OllamaGenerateRequest): TaskRequest | undefined {
+export function generateTask(
+  body: OllamaGenerateRequest,
+  settings?: NameSettings,
+): TaskRequest | undefined {
   const { prompt, suffix, raw, system } = body;
-  if (suffix) return toTask({ ...sharedFields(body), prompt: prompt ?? "", suffix });
+  if (suffix) return toTask({ ...sharedFields(body), prompt: prompt ?? "", suffix }, settings);
   if (!prompt) return undefined;
-  if (raw) return toTask({ ...sharedFields(body), prompt, special: true });
+  if (raw) return toTask({ ...sharedFields(body), prompt, special: true }, settings);
   const first: Message[] = system ? [{ role: "system", content: system }] : [];
   return toTask({
     ...sharedFields(body),
     ...thinkField(body.think),
     messages: [...first, { role: "user", content: prompt }],
-  });
+  }, settings);
 }
 
 function sharedFields(body: AnyRequest): Partial<TaskRequestInput> {

@@ -5,19 +5,20 @@ import {
   type ChatRequest,
   type ChosenLogprob,
   eventError,
-  type Message,
+  type GivenMessage,
   openaiRoutes as routes,
+  ownTools,
   type StopReason,
   type TaskRequest,
   type TokenData,
-  type ToolCall,
 } from "#shared/contracts/mod.ts";
 import { CollectedAnswer } from "#shared/collected_answer.ts";
 import { defined } from "#shared/json.ts";
 import { toChatLogprobs } from "./logprobs.ts";
-import { toTasks } from "./task.ts";
+import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import type { NameSettings } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
@@ -29,13 +30,11 @@ const FINISH_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts OpenAI's chat request into tasks, one for each choice. */
-export function chatTasks(body: ChatRequest): TaskRequest[] {
+export function chatTasks(body: ChatRequest, settings?: NameSettings): TaskRequest[] {
   return toTasks(body, {
     messages: body.messages.map(toMessage),
-    max_tokens: body.max_completion_tokens ?? body.max_tokens,
-    ...jsonSchemaOf(body.response_format),
-    tools: body.tools,
-    tool_choice: body.tool_choice,
+    ...limitOf(body.max_completion_tokens ?? body.max_tokens ?? body.n_predict),
+    ...ownTools(body.tools, body.tool_choice),
     parallel_tool_calls: body.parallel_tool_calls,
     reasoning_effort: body.reasoning_effort,
     reasoning_format: body.reasoning_format === "deepseek" ? "auto" : body.reasoning_format,
@@ -43,51 +42,26 @@ export function chatTasks(body: ChatRequest): TaskRequest[] {
     chat_template_kwargs: kwargsOf(body),
     continue_final_message: body.continue_final_message,
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
-  });
+  }, settings);
 }
 
-function toMessage(message: ChatRequest["messages"][number]): Message {
-  const parts = message.content ?? "";
-  const content = typeof parts === "string" ? parts : parts.map((part) => part.text).join("\n");
+/** A message as tasks have it: they read all other shapes. */
+function toMessage(message: ChatRequest["messages"][number]): GivenMessage {
   switch (message.role) {
     case "assistant": {
-      const thoughts = message.reasoning_content ?? message.reasoning;
-      return {
-        role: message.role,
-        content,
-        ...(thoughts ? { reasoning_content: thoughts } : {}),
-        ...(message.tool_calls?.length ? { tool_calls: message.tool_calls.map(toCall) } : {}),
-      };
+      const { reasoning, ...rest } = message;
+      const thoughts = rest.reasoning_content ?? reasoning;
+      return { ...rest, ...(thoughts ? { reasoning_content: thoughts } : {}) };
     }
-    case "tool": {
-      const id = message.tool_call_id ?? undefined;
-      return { role: message.role, content, ...defined({ tool_call_id: id }) };
-    }
+    case "tool":
+      return message;
     default:
-      return { role: message.role === "developer" ? "system" : message.role, content };
+      return { ...message, role: message.role === "developer" ? "system" : message.role };
   }
-}
-
-type PastCall = NonNullable<
-  Extract<ChatRequest["messages"][number], { role: "assistant" }>["tool_calls"]
->[number];
-
-function toCall({ id, type, function: { name, arguments: given } }: PastCall): ToolCall {
-  const text = typeof given === "string" ? given : JSON.stringify(given);
-  return { id, type, function: { name, arguments: text } };
 }
 
 function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
   return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
-}
-
-function jsonSchemaOf(
-  format: ChatRequest["response_format"],
-): Pick<TaskRequest, "json_schema" | "json_schema_strict"> {
-  if (format?.type === "json_object") return { json_schema: { type: "object" } };
-  if (format?.type !== "json_schema") return {};
-  const { schema, strict } = format.json_schema;
-  return { json_schema: schema, json_schema_strict: strict === true };
 }
 
 /** Makes chunks and the whole answer of a chat. */
@@ -96,18 +70,22 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
   readonly #answers: readonly CollectedAnswer[];
   readonly #logprobs: ChosenLogprob[][] = [];
   readonly #begun = new Set<number>();
+  readonly #isEvaluation: boolean;
 
   constructor(jobId: string, createdAt: number, request: ChatRequest) {
     const choices = request.n ?? 1;
     this.#reply = new Reply(`chatcmpl-${jobId}`, createdAt, request, choices);
+    this.#isEvaluation = isEvaluation(request);
     this.#answers = Array.from({ length: choices }, () => new CollectedAnswer());
   }
 
   take(choice: number, item: StreamItem): ChatChunk[] {
     if (item.kind === "metrics") return [];
-    const { event } = item;
+    const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
+    if (!event) return [];
     const answer = this.#answers[choice]!;
     answer.take(event);
+    this.#reply.take(event);
     switch (event.event) {
       case "queued":
         return [];
@@ -125,7 +103,10 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
               ? []
               : this.#chunk(choice, { tool_calls: [{ index, ...call }] })
           ),
-          this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+          {
+            ...this.#chunk(choice, {}, FINISH_REASONS[event.data.stop_reason]),
+            timings: timingsOf(event.data),
+          },
           ...this.#usageChunk(),
         ];
       case "error":
@@ -163,6 +144,7 @@ export class ChatTranslator implements Translator<ChatChunk, ChatCompletion> {
         };
       }),
       usage: this.#reply.usage(),
+      timings: timingsOf(this.#reply.endOf(0)),
     };
   }
 
@@ -206,6 +188,6 @@ export const chat: Operation<typeof routes.chat, ChatChunk> = {
   route: routes.chat,
   tasks: chatTasks,
   isStream: (body) => body.stream === true,
-  translator: ({ id, facts }, body) => new ChatTranslator(id, facts.createdAt, body),
+  translator: ({ id, createdAt }, body) => new ChatTranslator(id, createdAt, body),
   writer: openaiWriter,
 };

@@ -11,9 +11,10 @@ import {
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { toCompletionLogprobs } from "./logprobs.ts";
-import { toTasks } from "./task.ts";
+import { isEvaluation, limitOf, timingsOf, toTasks, withoutTokens } from "./task.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import type { Operation, Translator } from "../dialect/dialect.ts";
+import { type NameSettings, NO_SETTINGS } from "../dialect/task.ts";
 import { Reply } from "./reply.ts";
 import { openaiWriter } from "./stream.ts";
 
@@ -29,13 +30,19 @@ const FINISH_REASONS = {
 } as const satisfies Record<StopReason, string>;
 
 /** Converts OpenAI's completion request into tasks: the choices of the first prompt, of the second, … */
-export function completionTasks(body: CompletionRequest): TaskRequest[] {
+export function completionTasks(
+  body: CompletionRequest,
+  { parameters, fixed }: NameSettings = NO_SETTINGS,
+): TaskRequest[] {
+  const limit = body.max_tokens ?? body.n_predict;
+  const most = limit == null ? { max_tokens: DEFAULT_MAX_TOKENS } : {};
+  const settings = { parameters: { ...most, ...parameters }, fixed };
   return promptsOf(body.prompt).flatMap((prompt) =>
     toTasks(body, {
       ...promptFields(prompt, body),
-      max_tokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
+      ...limitOf(limit),
       logprobs: body.logprobs,
-    })
+    }, settings)
   );
 }
 
@@ -60,20 +67,32 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
   readonly #reply: Reply;
   readonly #texts: string[];
   readonly #logprobs: ChosenLogprob[][] = [];
+  readonly #isEvaluation: boolean;
+  /** Texts of the prompts that come before the choices. */
+  readonly #echoes: readonly string[];
 
   constructor(jobId: string, createdAt: number, request: CompletionRequest) {
-    const choices = promptsOf(request.prompt).length * (request.n ?? 1);
+    const prompts = promptsOf(request.prompt);
+    const { n } = request;
+    const choices = prompts.length * (n ?? 1);
     this.#reply = new Reply(`cmpl-${jobId}`, createdAt, request, choices);
     this.#texts = Array.from({ length: choices }, () => "");
+    this.#isEvaluation = isEvaluation(request);
+    this.#echoes = request.echo
+      ? this.#texts.map((_, choice) => String(prompts[Math.floor(choice / (n ?? 1))]))
+      : [];
   }
 
   take(choice: number, item: StreamItem): CompletionChunk[] {
     if (item.kind === "metrics") return [];
-    const { event } = item;
+    const event = this.#isEvaluation ? withoutTokens(item.event) : item.event;
+    if (!event) return [];
+    this.#reply.take(event);
     switch (event.event) {
       case "queued":
-      case "started":
         return [];
+      case "started":
+        return this.#echo(choice);
       case "token": {
         const { t, logprobs } = event.data;
         const offset = this.#texts[choice]!.length;
@@ -83,13 +102,24 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
       }
       case "end": {
         this.#reply.end(choice, event.data);
-        const chunk = this.#chunk(choice, "", FINISH_REASONS[event.data.stop_reason]);
+        const chunk = {
+          ...this.#chunk(choice, "", FINISH_REASONS[event.data.stop_reason]),
+          timings: timingsOf(event.data),
+        };
         const usage = this.#reply.lastUsage();
         return usage ? [chunk, { ...this.#head(), choices: [], usage }] : [chunk];
       }
       case "error":
         throw eventError(event.data);
     }
+  }
+
+  /** The prompt of a choice, if the client wants it; once, however often the choice is started. */
+  #echo(choice: number): CompletionChunk[] {
+    const echo = this.#echoes[choice];
+    if (echo === undefined || this.#texts[choice] !== "") return [];
+    this.#texts[choice] = echo;
+    return [this.#chunk(choice, echo, null)];
   }
 
   whole(): Completion {
@@ -102,6 +132,7 @@ export class CompletionTranslator implements Translator<CompletionChunk, Complet
         finish_reason: FINISH_REASONS[this.#reply.endOf(index).stop_reason],
       })),
       usage: this.#reply.usage(),
+      timings: timingsOf(this.#reply.endOf(0)),
     };
   }
 
@@ -128,6 +159,6 @@ export const completions: Operation<typeof routes.completions, CompletionChunk> 
   route: routes.completions,
   tasks: completionTasks,
   isStream: (body) => body.stream === true,
-  translator: ({ id, facts }, body) => new CompletionTranslator(id, facts.createdAt, body),
+  translator: ({ id, createdAt }, body) => new CompletionTranslator(id, createdAt, body),
   writer: openaiWriter,
 };

@@ -72,7 +72,11 @@ Deno.test("completionTasks() reads special tokens in texts unless the request sa
 
 Deno.test("completionRequest refuses by name what would change the answer", () => {
   assert.ok(request({ echo: false, best_of: 1, suffix: null, user: "u" }));
-  for (const extra of [{ echo: true }, { best_of: 2 }, { reasoning_effort: "low" }]) {
+  assert.throws(
+    () => request({ echo: true, logprobs: 1 }),
+    /needs prompts of text, without logprobs/,
+  );
+  for (const extra of [{ best_of: 2 }, { reasoning_effort: "low" }]) {
     assert.throws(() => request(extra), /is not supported/);
   }
   assert.throws(() => request({ chat_template: "x" }), /cannot be given in a request/);
@@ -84,6 +88,35 @@ Deno.test("completionRequest refuses by name what would change the answer", () =
 Deno.test("completionTasks() takes as many logprobs as a chat", () => {
   assert.equal(completionTasks(request({ logprobs: 20 }))[0]?.logprobs, 20);
   assert.throws(() => request({ logprobs: 21 }), /logprobs/);
+});
+
+Deno.test("CompletionTranslator gives the prompt before the text to who wants it, once", () => {
+  const body = request({ prompt: ["a", "b"], echo: true });
+  const translator = new CompletionTranslator("1", 0, body);
+  const started = item({
+    event: "started",
+    data: {
+      ...{ job_id: "1", worker_id: "w", model: "m", queue_wait_ms: 0 },
+      started_at: new Date(0).toISOString(),
+    },
+  });
+  const token = item({ event: "token", data: { t: "x", i: 0 } });
+  const texts = [started, started, token].flatMap((each) => translator.take(1, each))
+    .map(({ choices: [choice] }) => [choice?.index, choice?.text]);
+  assert.deepEqual(texts, [[1, "b"], [1, "x"]]);
+});
+
+Deno.test("CompletionTranslator leaves out the token of a request that only evaluates its prompt", () => {
+  const translator = new CompletionTranslator("1", 0, request({ max_tokens: 0 }));
+  const token = item({ event: "token", data: { t: "x", i: 0 } });
+  assert.deepEqual(translator.take(0, token), []);
+  translator.take(0, item({ event: "end", data: { ...END, tokens_out: 1 } }));
+  const { choices: [choice], usage } = translator.whole();
+  assert.deepEqual([choice?.text, choice?.finish_reason, usage.completion_tokens], [
+    "",
+    "length",
+    0,
+  ]);
 });
 
 Deno.test("CompletionTranslator counts each prompt once and sends the usage last", () => {

@@ -1,10 +1,15 @@
-import type { EndData, OpenAIUsage } from "#shared/contracts/mod.ts";
+import {
+  type EndData,
+  fallbackOf,
+  type JobEvent,
+  type OpenAIUsage,
+} from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
 import { type GenerateRequest, usageOf } from "./task.ts";
 
 /** Shared by the translators of chats and completions: the head of each chunk, the ends of choices, and usage. */
 export class Reply {
-  readonly head: { id: string; created: number; model: string; system_fingerprint: null };
+  #head: { id: string; created: number; model: string; system_fingerprint: null };
   readonly #n: number;
   readonly #choices: number;
   readonly #wantsUsage: boolean;
@@ -17,10 +22,21 @@ export class Reply {
    */
   constructor(id: string, createdAt: number, request: GenerateRequest, choices: number) {
     const created = Math.floor(createdAt / 1000);
-    this.head = { id, created, model: request.model, system_fingerprint: null };
+    this.#head = { id, created, model: request.model, system_fingerprint: null };
     this.#n = request.n ?? 1;
     this.#choices = choices;
     this.#wantsUsage = request.stream_options?.include_usage ?? false;
+  }
+
+  /** First fields of the answer and of each chunk. */
+  get head() {
+    return this.#head;
+  }
+
+  /** Notes which model answers. */
+  take(event: JobEvent): void {
+    const model = fallbackOf(event);
+    if (model !== undefined) this.#head = { ...this.#head, model };
   }
 
   /** Notes the end of a choice. */

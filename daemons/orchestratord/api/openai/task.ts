@@ -1,11 +1,14 @@
 import {
   type EndData,
+  heldBy,
   type OpenAIUsage,
+  type StoredJobEvent,
   type TaskRequest,
-  taskRequest,
   type TaskRequestInput,
+  type Timings,
 } from "#shared/contracts/mod.ts";
 import type { ChatRequest, CompletionRequest } from "#shared/contracts/mod.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 
 /** OpenAI's requests that generate text. */
 export type GenerateRequest = ChatRequest | CompletionRequest;
@@ -15,36 +18,88 @@ export type GenerateRequest = ChatRequest | CompletionRequest;
  * counts up over the choices, so that they differ and each can be repeated; -1 means no seed.
  *
  * @param more Further fields of the task, which depend on the kind of request.
+ * @param settings What the name of the model sets.
  */
 export function toTasks(
   body: GenerateRequest,
   more: Readonly<Record<string, unknown>>,
+  settings?: NameSettings,
 ): TaskRequest[] {
   const given: Record<string, unknown> = {
     model: body.model,
-    max_tokens: body.max_tokens,
+    ...limitOf(body.max_tokens ?? body.n_predict),
     temperature: body.temperature,
     top_p: body.top_p,
-    top_k: body.top_k,
+    top_k: body.top_k === -1 ? 0 : body.top_k,
     min_p: body.min_p,
-    repetition_penalty: body.repetition_penalty,
+    repetition_penalty: body.repetition_penalty ?? body.repeat_penalty,
     frequency_penalty: body.frequency_penalty,
     presence_penalty: body.presence_penalty,
     logit_bias: body.logit_bias,
-    stop: typeof body.stop === "string" ? [body.stop] : body.stop,
+    stop: body.stop,
+    ...heldFields(body),
     post_sampling_probs: body.post_sampling_probs,
+    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
+    // a random seed, and so do we.
+    seed: typeof body.seed === "number" && body.seed !== -1
+      ? Number(BigInt.asUintN(32, BigInt(body.seed)))
+      : undefined,
     ...more,
   };
   const present = Object.entries(given).filter(([, v]) => v !== undefined && v !== null);
-  const task = taskRequest.parse(Object.fromEntries(present) as TaskRequestInput);
+  const task = toTask(Object.fromEntries(present) as Partial<TaskRequestInput>, settings);
   return Array.from({ length: body.n ?? 1 }, (_, choice) => ({
     ...task,
-    // OpenAI allows any integer; ours have 32 bits, unsigned. For -1, llama.cpp, vLLM and Ollama choose
-    // a random seed, and so do we.
-    ...(typeof body.seed === "number" && body.seed !== -1
-      ? { seed: Number(BigInt.asUintN(32, BigInt(body.seed) + BigInt(choice))) }
-      : {}),
+    ...(task.seed === undefined ? {} : { seed: (task.seed + choice) >>> 0 }),
   }));
+}
+
+/** A limit of tokens as tasks have it: a job generates a token at least. */
+export function limitOf(limit: number | null | undefined): { max_tokens: number | undefined } {
+  return { max_tokens: limit == null || limit < 0 ? undefined : Math.max(1, limit) };
+}
+
+/** Whether a client wants the prompt evaluated and nothing generated. */
+export function isEvaluation(body: GenerateRequest): boolean {
+  const limits = [
+    "max_completion_tokens" in body ? body.max_completion_tokens : undefined,
+    body.max_tokens,
+    body.n_predict,
+  ];
+  return limits.find((limit) => limit != null) === 0;
+}
+
+/**
+ * An event of the job behind a request that only evaluates its prompt: the token that a job makes at least
+ * is left out.
+ */
+export function withoutTokens(event: StoredJobEvent): StoredJobEvent | undefined {
+  if (event.event === "token") return undefined;
+  if (event.event !== "end") return event;
+  const { tool_calls: _, reasoning_tokens: __, ...data } = event.data;
+  const none = { tokens_out: 0, decode_time_ms: 0, stop_reason: "MAX_TOKENS" as const };
+  return { event: "end", data: { ...data, ...none } };
+}
+
+/** What an answer took. */
+export function timingsOf(end: EndData): Timings {
+  const { tokens_in, tokens_cached, tokens_out, ttft_ms, decode_time_ms } = end;
+  const rate = (tokens: number, ms: number) => ms > 0 ? tokens / ms * 1000 : 0;
+  const evaluated = tokens_in - tokens_cached;
+  return {
+    cache_n: tokens_cached,
+    prompt_n: evaluated,
+    prompt_ms: ttft_ms,
+    prompt_per_second: rate(evaluated, ttft_ms),
+    predicted_n: tokens_out,
+    predicted_ms: decode_time_ms,
+    predicted_per_second: rate(tokens_out, decode_time_ms),
+  };
+}
+
+function heldFields(body: GenerateRequest): Partial<TaskRequestInput> {
+  const { field: _, ...held } = heldBy(body)[0] ?? {};
+  return held;
 }
 
 /**

@@ -1,52 +1,67 @@
 import { inputsOf, orchestratorRoutes as routes, workerRoutes } from "#shared/contracts/mod.ts";
 import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
+import { askedModel } from "../asked_model.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
-import { floats, inputTask } from "../dialect/vectors.ts";
+import { cut, floats, inputTask, toBase64 } from "../dialect/vectors.ts";
 
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
-    const { model, input, encoding_format } = call.body;
+    const { input, encoding_format, dimensions } = call.body;
+    const asked = askedModel(orchestrator, call.body.model, call.caller);
     const inputs = inputsOf(input);
-    const { embeddings, tokens } = await askWorker(orchestrator, call, {
-      task: inputTask(model, inputs),
+    const { reply: { embeddings, tokens }, model } = await askWorker(orchestrator, call, {
+      task: inputTask(asked, inputs),
       route: workerRoutes.embed,
       input: { body: { input: inputs } },
       tokensOf,
     });
+    const written = (embedding: string) => {
+      if (!dimensions) return encoding_format === "base64" ? embedding : floats(embedding);
+      const shorter = cut(floats(embedding), dimensions);
+      return encoding_format === "base64" ? toBase64(shorter) : shorter;
+    };
     return {
       object: "list" as const,
       model,
       data: embeddings.map((embedding, index) => ({
         object: "embedding" as const,
         index,
-        embedding: encoding_format === "base64" ? embedding : floats(embedding),
+        embedding: written(embedding),
       })),
       usage: { prompt_tokens: tokens, total_tokens: tokens },
     };
   });
 
   app.mount(routes.rank, async (call) => {
-    const { model, query, top_n, return_documents } = call.body;
-    const documents = call.body.documents.map((each) =>
-      typeof each === "string" ? each : each.text
-    );
-    const { scores, tokens } = await askWorker(orchestrator, call, {
-      task: inputTask(model, documents.map((document) => query + document)),
+    const { query, texts, top_n, return_documents, return_text } = call.body;
+    const asked = askedModel(orchestrator, call.body.model, call.caller);
+    const documents = texts ??
+      call.body.documents!.map((each) => typeof each === "string" ? each : each.text);
+    const { reply: { scores, tokens }, model } = await askWorker(orchestrator, call, {
+      task: inputTask(asked, documents.map((document) => query + document)),
       route: workerRoutes.rerank,
       input: { body: { query, documents } },
       tokensOf,
     });
-    const results = scores
-      .map((relevance_score, index) => ({
-        index,
-        relevance_score,
-        ...(return_documents ? { document: { text: documents[index]! } } : {}),
-      }))
-      .sort((a, b) => b.relevance_score - a.relevance_score)
+    const ranked = scores.map((score, index) => ({ score, index, text: documents[index]! }))
+      .sort((a, b) => b.score - a.score)
       .slice(0, top_n ?? undefined);
-    return { model, results, usage: { prompt_tokens: tokens, total_tokens: tokens } };
+    if (texts) {
+      return ranked.map(({ score, index, text }) => ({
+        index,
+        score,
+        ...(return_text ? { text } : {}),
+      }));
+    }
+    const results = ranked.map(({ score: relevance_score, index, text }) => ({
+      index,
+      relevance_score,
+      ...(return_documents ? { document: { text } } : {}),
+    }));
+    const usage = { prompt_tokens: tokens, total_tokens: tokens };
+    return { id: call.correlationId, model, results, usage };
   });
 }
 

@@ -48,7 +48,7 @@ export function messagesOf(items: readonly Item[], instructions?: string | null)
         break;
       case "message":
         if (item.role === "assistant") {
-          next((draft?.calls.length ?? 0) > 0).texts.push(textOf(item.content));
+          next(hasSpoken(draft)).texts.push(textOf(item.content));
           break;
         }
         flush();
@@ -82,6 +82,11 @@ export function itemsOf(
       message: `there is no item "${item.id.slice(0, 64)}" in previous_response_id's conversation`,
     }]);
   });
+}
+
+/** Whether a turn has text or calls: what a turn says after them is another turn. */
+function hasSpoken(draft: Draft | undefined): boolean {
+  return draft !== undefined && draft.texts.length + draft.calls.length > 0;
 }
 
 function turnOf({ thoughts, texts, calls }: Draft): Message {

@@ -8,13 +8,17 @@ import {
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
-import { toTask } from "../dialect/task.ts";
+import { type NameSettings, toTask } from "../dialect/task.ts";
 
 /** `include` of a client that wants probabilities. */
 const LOGPROBS = "message.output_text.logprobs";
 
 /** Converts a request to its task. */
-export function responseTask(body: ResponsesRequest, messages: readonly Message[]): TaskRequest {
+export function responseTask(
+  body: ResponsesRequest,
+  messages: readonly Message[],
+  settings?: NameSettings,
+): TaskRequest {
   const given: Record<string, unknown> = {
     model: body.model,
     messages,
@@ -42,7 +46,7 @@ export function responseTask(body: ResponsesRequest, messages: readonly Message[
   const present = Object.entries(given).filter(([, value]) =>
     value !== undefined && value !== null
   );
-  return toTask(Object.fromEntries(present) as Partial<TaskRequestInput>);
+  return toTask(Object.fromEntries(present) as Partial<TaskRequestInput>, settings);
 }
 
 function wantsLogprobs({ include, top_logprobs }: ResponsesRequest): boolean {

@@ -2,6 +2,8 @@ import {
   type ChosenLogprob,
   type EndData,
   eventError,
+  fallbackOf,
+  openaiError,
   type OutputItem,
   type ResponseEvent,
   type ResponseObject,
@@ -22,13 +24,10 @@ const PREFIXES = { text: "msg", reasoning: "rs", call: "fc" } as const;
 /** The id of the response that a job makes. */
 export const responseId = (jobId: string) => `resp_${jobId}`;
 
-/** The job that makes a response; undefined if no response has such an id. */
-export const jobIdOf = (id: string) => /^resp_(.+)$/.exec(id)?.[1];
-
 /** Makes the events and the whole of a response. */
 export class ResponseTranslator implements Translator<ResponseEvent, ResponseObject> {
   readonly #jobId: string;
-  readonly #head: Omit<ResponseObject, "status" | "output" | "usage">;
+  #head: Omit<ResponseObject, "status" | "output" | "usage">;
   readonly #blocks = new AnswerBlocks();
   readonly #output: OutputItem[] = [];
   #logprobs: TextLogprobs = [];
@@ -61,6 +60,7 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
       case "queued":
         return this.#created();
       case "started":
+        this.#head = { ...this.#head, model: fallbackOf(event) ?? this.#head.model };
         return this.#begun();
       case "token":
         return [
@@ -87,11 +87,16 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
     return {
       ...this.#head,
       status: this.#status,
-      error: error ? { code: error.code.toLowerCase(), message: error.message } : null,
+      error: error ? shownError(error) : null,
       incomplete_details: this.#status === "incomplete" ? { reason: "max_output_tokens" } : null,
       output: [...this.#output],
       usage: this.#end ? usageOf(this.#end) : null,
     };
+  }
+
+  /** Whether nothing more will come. */
+  get hasEnded(): boolean {
+    return this.#status !== "queued" && this.#status !== "in_progress";
   }
 
   async settle(): Promise<void> {
@@ -230,6 +235,11 @@ export class ResponseTranslator implements Translator<ResponseEvent, ResponseObj
   #partPlace(block: Block) {
     return { ...this.#place(block), content_index: 0 as const };
   }
+}
+
+function shownError(error: LlorchError): NonNullable<ResponseObject["error"]> {
+  const { code, message } = openaiError(error).error;
+  return { code, message };
 }
 
 /** The fields of a response that do not change. */

@@ -1,4 +1,4 @@
-import type { ResponseEvent } from "#shared/contracts/mod.ts";
+import { openaiError, type ResponseEvent } from "#shared/contracts/mod.ts";
 import { encodeSse, formatSse, SSE } from "#shared/http/sse.ts";
 import type { ChunkWriter } from "../dialect/dialect.ts";
 
@@ -8,6 +8,8 @@ const encoder = new TextEncoder();
 export const responseWriter: ChunkWriter<ResponseEvent> = {
   format: SSE,
   frame: (events) => encoder.encode(events.map((event) => formatSse(event.type, event)).join("")),
-  errorFrame: ({ code, message }) =>
-    encodeSse("error", { type: "error", code: code.toLowerCase(), message, param: null }),
+  errorFrame: (error) => {
+    const { code, message, param } = openaiError(error).error;
+    return encodeSse("error", { type: "error", code, message, param });
+  },
 };

@@ -49,6 +49,25 @@ for (const version of MIGRATIONS.keys()) {
           { fingerprint: "f1", poolId: "p", device: undefined, model: "m" },
         ]);
       }
+      const listed = await store.responses.page({ limit: 10 });
+      assert.deepEqual(
+        listed.map(({ id, bytes }) => [id, bytes]),
+        version < 7 ? [] : [["resp_2", 27]],
+      );
+      if (version >= 7) {
+        assert.deepEqual(await store.responses.get("resp_2"), {
+          id: "resp_2",
+          tenant: "0123456789ab",
+          jobId: undefined,
+          previousId: "resp_1",
+          model: "m",
+          createdAt: 1000,
+          endedAt: 1200,
+          usedAt: 1300,
+          request: '{"input":"hi"}',
+          response: '{"output":[]}',
+        });
+      }
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

@@ -77,6 +77,11 @@ export class Space {
     this.#mustCut = !this.#isLogCut();
   }
 
+  /** Truncates the log at the next {@linkcode look}. */
+  cutLogSoon(): void {
+    this.#mustCut = true;
+  }
+
   async #look(): Promise<void> {
     if (await this.#giveBack()) this.#mustCut = true;
     this.#logBytes = await sizeOf(this.#path);

@@ -11,8 +11,10 @@ import migration0004 from "./migrations/0004.sql" with { type: "text" };
 import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import migration0007 from "./migrations/0007.sql" with { type: "text" };
+import migration0008 from "./migrations/0008.sql" with { type: "text" };
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
+import { sqliteResponses } from "./responses.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
@@ -26,6 +28,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0005,
   migration0006,
   migration0007,
+  migration0008,
 ];
 
 /**
@@ -39,6 +42,7 @@ type Row = Record<string, SQLOutputValue>;
 /** Columns that a patch may set. */
 const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   status: "status",
+  fingerprint: "fingerprint",
   startedAt: "started_at",
   firstTokenAt: "first_token_at",
   endedAt: "ended_at",
@@ -98,6 +102,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
 
   return {
     keys: sqliteKeys(db, committer),
+    responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),
     accept: (job, queued) =>
       committer.write(() => {

@@ -15,15 +15,21 @@ storeCases("SQLite", async () => {
   };
 });
 
-/** Has another connection add a trigger by which each write of events fails. */
+/** Has another connection add triggers by which each write of events or responses fails. */
 function failWrites(path: string): () => void {
   const run = (sql: string) => {
     using db = new DatabaseSync(path);
     db.exec(sql);
   };
-  run(`CREATE TRIGGER no_room BEFORE INSERT ON events
-    BEGIN SELECT RAISE(ABORT, 'no room on the disk'); END`);
-  return () => run("DROP TRIGGER IF EXISTS no_room");
+  const writes = [
+    "INSERT ON events",
+    ...["INSERT", "UPDATE", "DELETE"].map((w) => `${w} ON responses`),
+  ];
+  for (const [n, write] of writes.entries()) {
+    run(`CREATE TRIGGER no_room_${n} BEFORE ${write}
+      BEGIN SELECT RAISE(ABORT, 'no room on the disk'); END`);
+  }
+  return () => writes.forEach((_, n) => run(`DROP TRIGGER IF EXISTS no_room_${n}`));
 }
 
 async function withStore(test: (store: Store, path: string) => Promise<void>): Promise<void> {

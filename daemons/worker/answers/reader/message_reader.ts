@@ -25,7 +25,8 @@ export interface MessageContext {
   readonly syntax: Syntax;
   readonly messages: MessageSyntax;
   readonly controls: ControlSpans;
-  readonly enter: (state: "reasoning" | "text" | "call") => void;
+  /** Called with what is read from here on; a call with where its header begins. */
+  readonly enter: (state: "reasoning" | "text" | "call", callStart?: number) => void;
   readonly isCut: () => boolean;
 }
 
@@ -45,6 +46,8 @@ interface Beginning {
   readonly at: number;
   /** Whether white space at its beginning may belong to the marks. */
   readonly isFresh: boolean;
+  /** Where its header begins. */
+  readonly start: number;
 }
 
 const MAX_HEADER = 640;
@@ -52,12 +55,11 @@ const MAX_HEADER = 640;
 /** Reads an answer of several messages. */
 export function* readMessages(context: MessageContext): Reading {
   const { messages, source, options } = context;
-  const at = options.promptEnd.lastIndexOf(messages.start);
-  let header = at < 0 ? "" : options.promptEnd.slice(at + messages.start.length);
-  const body = header.indexOf(messages.body);
-  if (body >= 0) {
-    const purpose = purposeOf(header.slice(0, body), context) ?? { kind: "text" };
-    if (yield* readBody(context, { purpose, text: "", at: 0, isFresh: false })) return;
+  const begun = promptHeader(options.promptEnd, messages);
+  let header = begun.header ?? "";
+  if (begun.isWhole) {
+    const purpose = purposeOf(header, context) ?? { kind: "text" };
+    if (yield* readBody(context, { purpose, text: "", at: 0, isFresh: false, start: 0 })) return;
     header = "";
   }
   while (yield* more(source)) {
@@ -70,9 +72,9 @@ export function* readMessages(context: MessageContext): Reading {
 /** Reads a header; what is none is text. Undefined if the answer is cut off in it. */
 function* readHeader(context: MessageContext, begun: string): Reading<Beginning | undefined> {
   const { source, messages, isCut } = context;
-  const at = source.offset;
+  const start = source.offset;
   const purpose = { kind: "text" } as const;
-  const plain = (text: string) => ({ purpose, text, at, isFresh: false });
+  const plain = (text: string) => ({ purpose, text, at: start, isFresh: false, start });
   // Where a line's end ends a header, any line may be one.
   if (messages.body !== "\n") {
     const marks = [messages.start, messages.channel, ` ${messages.recipient}`, messages.body];
@@ -92,7 +94,7 @@ function* readHeader(context: MessageContext, begun: string): Reading<Beginning 
   if (found === undefined) return plain(whole);
   // A thought that is shown begins with its channel, as llama-server shows it.
   const from = Math.max(0, whole.indexOf(messages.channel));
-  return { purpose: found, text: whole.slice(from), at: at + from, isFresh: true };
+  return { purpose: found, text: whole.slice(from), at: start + from, isFresh: true, start };
 }
 
 /** Whether a line that names no function that was offered begins a call: JSON follows a word. */
@@ -108,18 +110,20 @@ function* callOfOther(
 /** Reads a message's text; true if the answer is over. */
 function* readBody(
   context: MessageContext,
-  { purpose, text, at, isFresh }: Beginning,
+  { purpose, text, at, isFresh, start: from }: Beginning,
 ): Reading<boolean> {
   const { source, parts, messages, options, controls, isCut } = context;
   const isThought = purpose.kind === "reasoning";
   const isShown = isThought && !options.splitsThoughts;
-  context.enter(purpose.kind === "nothing" ? "text" : purpose.kind);
   if (purpose.kind === "call") {
+    context.enter("call", from);
     yield* readCallBody(context, purpose.name);
     if (options.isSingle) return true;
-  }
+    context.enter("call");
+  } else context.enter(purpose.kind === "nothing" ? "text" : purpose.kind);
   const kind = isThought && !isShown ? "reasoning" : "text";
   const shows = isThought || purpose.kind === "text";
+  const isHeld = options.isHeld === true && purpose.kind === "text";
   const flow = new TextFlow(
     (text, at) => shows && parts.text(kind, text, at),
     isThought && isFresh && !isShown,
@@ -130,11 +134,12 @@ function* readBody(
   let mark: string | undefined;
   for (;;) {
     mark = yield* readUntil(source, scanner, (text, at) => flow.push(text, at));
-    if (mark !== channel && mark !== body) break;
+    const isHeader = mark === channel || mark === body;
+    if (mark === undefined || !isHeader && !isHeld) break;
     // As ordinary text these are no marks here.
     const at = source.offset - mark.length;
     if (!controls.has(at)) flow.push(mark, at);
-    else if (mark === channel) break;
+    else if (mark !== body) break;
   }
   if (mark === undefined) {
     const at = source.offset;
@@ -146,8 +151,21 @@ function* readBody(
   // Also where the mark is missing: it may have been cut off.
   if (isThought && !isShown) flow.drop();
   flow.flush();
+  if (isThought && mark !== undefined) context.enter("text");
   yield* skipSpace(source);
   return false;
+}
+
+/** The header that a prompt ends in or after; undefined if it begins no message. */
+export function promptHeader(
+  promptEnd: string,
+  { start, body }: MessageSyntax,
+): { readonly header: string | undefined; readonly isWhole: boolean } {
+  const at = promptEnd.lastIndexOf(start);
+  if (at < 0) return { header: undefined, isWhole: false };
+  const rest = promptEnd.slice(at + start.length);
+  const end = rest.indexOf(body);
+  return end < 0 ? { header: rest, isWhole: false } : { header: rest.slice(0, end), isWhole: true };
 }
 
 /** Reads a call's arguments: JSON, or a call with marks where the model has such. */

@@ -76,7 +76,10 @@ export class AnswerReader {
         ...context,
         messages: syntax.messages,
         controls: this.#controls,
-        enter: (state) => this.#state = state,
+        enter: (state, callStart) => {
+          this.#state = state;
+          this.#callStart = callStart;
+        },
         isCut: () => this.#isCut,
       })
       : this.#answer();

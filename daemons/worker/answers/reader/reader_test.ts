@@ -78,6 +78,10 @@ const CHANNELS: Syntax = withMarks({
   messages: {
     ...{ start: "<|start|>", body: "<|message|>", channel: "<|channel|>", recipient: "to=" },
     ...{ ends: ["<|end|>", "<|call|>"], thoughts: ["analysis"], texts: ["final", "commentary"] },
+    headers: {
+      ...{ role: "assistant", thought: "<|channel|>analysis", text: "<|channel|>final" },
+      call: ["<|channel|>commentary to=functions.", ""],
+    },
   },
   ends: [],
 });
@@ -440,6 +444,7 @@ Deno.test("a line with a name and JSON after it is a call, also of a function th
     messages: {
       ...{ start: ">>>", body: "\n", channel: "", recipient: "", ends: [] },
       ...{ thoughts: [], texts: ["all"] },
+      headers: { role: "", text: "all", call: ["", ""] },
     },
     ends: [],
   });
@@ -747,6 +752,13 @@ const ANSWERS: readonly [
     { splitsThoughts: false },
   ],
   ["half a header", CHANNELS, "<|channel|>fin", {}, { isCut: true }],
+  [
+    "marks in a message that a grammar holds",
+    CHANNELS,
+    '<|channel|>final<|message|>{"a": "<|end|><|start|>"}',
+    { text: '{"a": "<|end|><|start|>"}' },
+    { isHeld: true },
+  ],
 ];
 
 for (const [name, syntax, text, expected, options] of ANSWERS) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TemplateError } from "./errors.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import { Template } from "./template.ts";
 
 const LIMITS = { steps: 200_000, characters: 100_000 };

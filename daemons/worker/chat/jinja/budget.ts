@@ -1,4 +1,4 @@
-import { TemplateError } from "./errors.ts";
+import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
 
 /** Limits of one rendering. */
 export interface Limits {
@@ -38,7 +38,7 @@ export class Budget {
   step(count = 1): void {
     this.#steps += count;
     if (this.#steps > this.#limits.steps) {
-      throw new TemplateError(`The template takes more than ${this.#limits.steps} steps`);
+      throw new TooManySteps(`The template takes more than ${this.#limits.steps} steps`);
     }
   }
 

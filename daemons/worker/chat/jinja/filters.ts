@@ -1,11 +1,11 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { percentFormat } from "./format.ts";
 import { toJson } from "./json.ts";
 import { type Machine, type Native, native } from "./machine.ts";
 import { arithmetic, compare, equals } from "./operators.ts";
-import { capitalize, join, lines, replace, STRING_METHODS, strip } from "./strings.ts";
-import { escaped, repr, str } from "./text.ts";
+import { capitalize, join, lines, replace, STRING_METHODS, strip, upperCase } from "./strings.ts";
+import { changed, escaped, repr, str } from "./text.ts";
 import {
   Dict,
   Group,
@@ -118,17 +118,18 @@ const length: Native<Value> = native("", (value, _, { budget }) => {
 const escape: Native<Value> = native("", (value, _, { budget }) => escaped(value, budget));
 
 function indent(value: Value, args: readonly (Value | undefined)[], { budget }: Machine): string {
-  const [width, first, blank] = args;
-  const indentation = typeof width === "string"
-    ? width
-    : " ".repeat(Math.min(width === undefined ? 4 : integer(width), 1_000));
-  const found = lines(`${text(value)}\n`, false, budget);
+  const [width = 4n, first, blank] = args;
   const isBlank = blank !== undefined && isTrue(blank);
-  budget.write(text(value).length + found.length * indentation.length);
-  const indented = found.map((line, index) =>
-    index > 0 && (line !== "" || isBlank) ? indentation + line : line
-  ).join("\n");
-  return first !== undefined && isTrue(first) ? indentation + indented : indented;
+  const isFirst = first !== undefined && isTrue(first);
+  const found = lines(`${text(value)}\n`, false, budget);
+  const isIndented = (line: string, index: number) =>
+    index === 0 ? isFirst : line !== "" || isBlank;
+  const count = found.filter(isIndented).length;
+  const size = typeof width === "string" ? width.length : Math.max(integer(width), 0);
+  budget.write(text(value).length + (count > 0 ? count * size : 0));
+  if (count === 0) return found.join("\n");
+  const indentation = typeof width === "string" ? width : " ".repeat(size);
+  return found.map((line, index) => isIndented(line, index) ? indentation + line : line).join("\n");
 }
 
 function toInteger(value: Value, fallback: Value, base: number, budget: Budget): Value {
@@ -281,7 +282,10 @@ function* batches(
     batch.push(item);
   }
   if (batch.length === 0) return;
-  for (; fill != null && batch.length < count; budget.step()) batch.push(fill);
+  if (fill != null && batch.length < count) {
+    budget.step(count - batch.length);
+    while (batch.length < count) batch.push(fill);
+  }
   yield batch;
 }
 
@@ -293,8 +297,8 @@ function* slices(
 ): Generator<Value> {
   const [each, more] = [Math.floor(items.length / count), items.length % count];
   let at = 0;
+  if (count > 0) budget.step(count);
   for (let index = 0; index < count; index++) {
-    budget.step();
     const length = each + (index < more ? 1 : 0);
     const slice = items.slice(at, at += length);
     if (fill != null && index >= more) slice.push(fill);
@@ -337,8 +341,8 @@ function json(value: Value, args: readonly (Value | undefined)[], { budget }: Ma
     indent: indent == null
       ? undefined
       : typeof indent === "string"
-      ? indent
-      : " ".repeat(Math.min(Math.max(integer(indent), 0), 1_000)),
+      ? { text: indent, times: 1 }
+      : { text: " ", times: Math.max(integer(indent), 0) },
     between: between ?? ", ",
     colon: colon ?? ": ",
     sorted: sortKeys !== undefined && isTrue(sortKeys),
@@ -510,7 +514,10 @@ export const FILTERS: ReadonlyMap<string, Native<Value>> = new Map(Object.entrie
     (value, [caseSensitive, attribute], machine) =>
       new Lazy(unique(value, keyOf(attribute, caseSensitive, machine), machine.budget)),
   ),
-  upper: native<Value>("", (value, _, { budget }) => str(value, budget).toUpperCase()),
+  upper: native<Value>(
+    "",
+    (value, _, { budget }) => changed(str(value, budget), upperCase, budget),
+  ),
   urlencode: native<Value>("", (value, _, machine) => urlencoded(value, machine)),
   wordcount: native<Value>(
     "",
@@ -521,17 +528,21 @@ export const FILTERS: ReadonlyMap<string, Native<Value>> = new Map(Object.entrie
 
 function urlencoded(value: Value, machine: Machine): string {
   const { budget } = machine;
-  const quote = (part: Value) =>
-    encodeURIComponent(str(part, budget)).replace(
+  const encode = (piece: string) =>
+    encodeURIComponent(piece.toWellFormed()).replace(
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
     );
+  const quote = (part: Value) => changed(str(part, budget), encode, budget);
   const isPlain = typeof value === "string" || !isIterable(value);
   if (isPlain) return quote(value).replaceAll("%2F", "/");
   const pairs = value instanceof Dict ? new View("dict_items", value) : value;
-  return all(pairs, machine).map((pair) =>
-    all(pair, machine).map((part) => quote(part).replaceAll("%20", "+")).join("=")
-  ).join("&");
+  const texts = function* () {
+    for (const pair of all(pairs, machine)) {
+      yield all(pair, machine).map((part) => quote(part).replaceAll("%20", "+")).join("=");
+    }
+  };
+  return join("&", texts(), budget);
 }
 
 type Variadic = (value: Value, args: readonly Value[], named: Named, machine: Machine) => Value;

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { floatText, repr, str } from "./text.ts";
 import {
   Dict,
@@ -263,7 +263,11 @@ function formatNumber(value: bigint | number, spec: Spec, budget: Budget): strin
     if (radix === undefined) {
       throw new TemplateError(`Unknown format code '${type}' for object of type 'int'`);
     }
-    digits = size.toString(radix).padStart(Math.min(precision ?? 0, 1_000), "0");
+    digits = size.toString(radix);
+    if (precision !== undefined && precision > digits.length) {
+      budget.write(precision);
+      digits = digits.padStart(precision, "0");
+    }
     if (type === "X") digits = digits.toUpperCase();
     if (alternate && radix !== 10) prefix = `0${type}`;
   }

@@ -7,9 +7,9 @@ import type {
   MacroNode,
   Statement,
   Target,
-} from "./ast.ts";
+} from "#shared/jinja/ast.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { FILTERS, VARIADIC_FILTERS } from "./filters.ts";
 import { Loop } from "./loop.ts";
 import { bound, type Machine } from "./machine.ts";
@@ -100,6 +100,12 @@ export class Interpreter implements Machine {
   }
 
   filter(name: string, value: Value, args: readonly Value[], named: Named): Value {
+    const result = this.#filter(name, value, args, named);
+    if (typeof result === "string") this.budget.fits(result.length);
+    return result;
+  }
+
+  #filter(name: string, value: Value, args: readonly Value[], named: Named): Value {
     if (typeof value === "string") this.budget.write(value.length);
     const variadic = VARIADIC_FILTERS.get(name);
     if (variadic) return variadic(plain(value), args, named, this);

@@ -1,7 +1,7 @@
 import { isExactNumber } from "#shared/exact_json.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import { Budget, DEFAULT_LIMITS } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
-import { floatText } from "./text.ts";
+import { changed, floatText } from "./text.ts";
 import { Dict, ExactFloat, plain, PyObject, Tuple, typeName, type Value } from "./values.ts";
 
 /** Most levels of a JSON value. */
@@ -167,8 +167,8 @@ function copied(value: Value, level: number): Value {
 /** How JSON is written. */
 export interface JsonStyle {
   readonly ascii: boolean;
-  /** Text of one level's indentation; undefined for one line. */
-  readonly indent: string | undefined;
+  /** One level's indentation, a text that is repeated; undefined for one line. */
+  readonly indent: { readonly text: string; readonly times: number } | undefined;
   readonly between: string;
   readonly colon: string;
   readonly sorted: boolean;
@@ -185,14 +185,21 @@ export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
     budget.write(part.length);
     parts.push(part);
   };
+  const newLine = (level: number): string => {
+    if (style.indent === undefined) return "";
+    const { text, times } = style.indent;
+    const count = times * level;
+    budget.fits(text.length * count);
+    return `\n${text.repeat(count)}`;
+  };
   const nested = (level: number, open: string, close: string, items: readonly (() => void)[]) => {
     write(open);
-    const line = style.indent === undefined ? "" : `\n${style.indent.repeat(level + 1)}`;
+    const line = items.length === 0 ? "" : newLine(level + 1);
     for (const [index, item] of items.entries()) {
       write((index > 0 ? style.between : "") + line);
       item();
     }
-    if (items.length > 0 && style.indent !== undefined) write(`\n${style.indent.repeat(level)}`);
+    if (items.length > 0) write(newLine(level));
     write(close);
   };
   const visit = (value: Value, level: number): void => {
@@ -201,7 +208,7 @@ export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
       throw new TemplateError(`The value has more than ${MOST_LEVELS} levels`);
     }
     value = plain(value);
-    if (typeof value === "string") write(jsonString(value, style.ascii));
+    if (typeof value === "string") write(jsonString(value, style.ascii, budget));
     else if (Array.isArray(value) || value instanceof Tuple) {
       const items = Array.isArray(value) ? value : value.items;
       nested(level, "[", "]", items.map((item) => () => visit(item, level + 1)));
@@ -209,7 +216,7 @@ export function toJson(value: Value, style: JsonStyle, budget: Budget): string {
       const entries = [...value.entries()];
       if (style.sorted) entries.sort(([left], [right]) => style.compare(left, right));
       const items = entries.map(([key, item]) => () => {
-        write(jsonString(typeof key === "string" ? key : scalar(key, "keys"), style.ascii));
+        write(jsonString(typeof key === "string" ? key : scalar(key, "keys"), style.ascii, budget));
         write(style.colon);
         visit(item, level + 1);
       });
@@ -236,13 +243,14 @@ function scalar(value: Value, place: "keys" | "values"): string {
   );
 }
 
-function jsonString(text: string, ascii: boolean): string {
-  const written = JSON.stringify(text);
-  if (!ascii) return written;
-  return written.replace(
-    /[\x7f-\uffff]/g,
-    (unit) => unit === "\x7f" ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+function jsonString(text: string, ascii: boolean, budget: Budget): string {
+  const written = (piece: string) => JSON.stringify(piece).slice(1, -1);
+  const inAscii = (piece: string) =>
+    written(piece).replace(
+      /[\x80-\uffff]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+  return `"${changed(text, ascii ? inAscii : written, budget)}"`;
 }
 
 /** Writes a value of JavaScript in one line, template's values in it exactly as they are. */

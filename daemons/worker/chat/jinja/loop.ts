@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { equals } from "./operators.ts";
 import { Callable, iterate, orElse, PyObject, Undefined, type Value } from "./values.ts";
 

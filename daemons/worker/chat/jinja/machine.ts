@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import type { Named, Value } from "./values.ts";
 
 /** What filters, tests and methods use of the one that runs a template. */

@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { braceFormat } from "./format.ts";
 import { bound, type Machine, type Native, native } from "./machine.ts";
 import { compare, equals } from "./operators.ts";
@@ -145,7 +145,9 @@ function method<T extends Value>(
   return new Callable((args, named) => {
     if (typeof object === "string") machine.budget.read(object.length);
     // A keyword of Python's own cannot be given by position.
-    return found.run(object, bound(`${name}()`, found, args, named), machine);
+    const result = found.run(object, bound(`${name}()`, found, args, named), machine);
+    if (typeof result === "string") machine.budget.fits(result.length);
+    return result;
   });
 }
 

@@ -1,6 +1,6 @@
-import type { ArithmeticOperator, Comparison } from "./ast.ts";
+import type { ArithmeticOperator, Comparison } from "#shared/jinja/ast.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { percentFormat } from "./format.ts";
 import { escaped } from "./text.ts";
 import {

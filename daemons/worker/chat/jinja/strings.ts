@@ -1,7 +1,8 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
+import { SPACE } from "#shared/jinja/lexer.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
-import { SPACE } from "./lexer.ts";
 import { type Native, native } from "./machine.ts";
+import { changed } from "./text.ts";
 import {
   integer,
   isBasic,
@@ -33,8 +34,9 @@ export function replace(value: string, old: string, by: string, count: number, b
   budget.read(value.length);
   if (count < 0) count = Infinity;
   if (old === "") {
+    budget.step(value.length);
+    budget.write(value.length + Math.min(count, characterCount(value) + 1) * by.length);
     const characters = ["", ...value];
-    budget.write(value.length + Math.min(count, characters.length + 1) * by.length);
     return characters.map((character, index) => character + (index < count ? by : "")).join("");
   }
   const pieces: string[] = [];
@@ -107,14 +109,16 @@ function splitRight(value: string, separator: Value | undefined, most: number, b
   const by = text(separator);
   if (by === "") throw new TemplateError("empty separator");
   let end = value.length;
+  // From the last part to the first.
   while (parts.length < most) {
     const found = end < by.length ? -1 : value.lastIndexOf(by, end - by.length);
     if (found === -1) break;
     budget.step();
-    parts.unshift(value.slice(found + by.length, end));
+    parts.push(value.slice(found + by.length, end));
     end = found;
   }
-  return [value.slice(0, end), ...parts];
+  parts.push(value.slice(0, end));
+  return parts.reverse();
 }
 
 const BREAKS = "\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029";
@@ -163,7 +167,9 @@ function find(
   const inner = part(value, start, end);
   const index = last ? inner.lastIndexOf(text(wanted)) : inner.indexOf(text(wanted));
   const offset = index === -1 || start == null ? 0 : integer(start);
-  const from = offset < 0 ? Math.max([...value].length + offset, 0) : offset;
+  const length = characterCount(value);
+  if (offset > length) return -1n;
+  const from = offset < 0 ? Math.max(length + offset, 0) : offset;
   return characterIndex(inner, index) + BigInt(from);
 }
 
@@ -180,9 +186,12 @@ function hasAffix(affix: Value, matches: (affix: string) => boolean): boolean {
 }
 
 function pad(value: string, width: Value, fill: Value | undefined, side: string, budget: Budget) {
-  const missing = integer(width) - [...value].length;
-  if (missing <= 0) return value;
+  const missing = integer(width) - characterCount(value);
   const filling = fill === undefined ? " " : text(fill);
+  if (filling.length > 2 || characterCount(filling) !== 1) {
+    throw new TemplateError("The fill character must be exactly one character long");
+  }
+  if (missing <= 0) return value;
   budget.write(missing * filling.length);
   const before = side === "left"
     ? missing
@@ -192,10 +201,24 @@ function pad(value: string, width: Value, fill: Value | undefined, side: string,
   return filling.repeat(before) + value + filling.repeat(missing - before);
 }
 
+/** Number of characters, where UTF-16 has two units for some. */
+function characterCount(value: string): number {
+  return value.length - (value.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+
 /** First character in upper case, the others in lower case. */
 export function capitalize(value: string): string {
-  const [first = "", ...rest] = value;
-  return first.toUpperCase() + rest.join("").toLowerCase();
+  const [first = ""] = value;
+  return first.toUpperCase() + value.slice(first.length).toLowerCase();
+}
+
+export const upperCase = (value: string): string => value.toUpperCase();
+
+function swapCase(value: string): string {
+  return value.replace(
+    /(\p{Uppercase}+)|\p{Lowercase}+/gu,
+    (run, isUpper) => isUpper ? run.toLowerCase() : run.toUpperCase(),
+  );
 }
 
 /** Whether all characters are of a kind; false for an empty text. */
@@ -226,7 +249,11 @@ const stripping = (ends: "both" | "left" | "right") =>
 /** Methods of texts; `format` is not among them since it reads members of its arguments. */
 export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Object.entries({
   capitalize: native<string>("", (value) => capitalize(value)),
-  casefold: native("", (value) => value.toLowerCase().replaceAll("ß", "ss")),
+  casefold: native(
+    "",
+    (value, _, { budget }) =>
+      changed(value.toLowerCase(), (piece) => piece.replaceAll("ß", "ss"), budget),
+  ),
   center: native(
     "width! fillchar",
     (value, [width, fill], { budget }) => pad(value, width!, fill, "both", budget),
@@ -251,7 +278,7 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     return hasAffix(suffix!, (affix) => inner.endsWith(affix));
   }),
   expandtabs: native("tabsize", (value, [size], { budget }) => {
-    const width = size === undefined ? 8 : integer(size);
+    const width = size === undefined ? 8 : Math.max(integer(size), 0);
     budget.write(value.length + width * (value.split("\t").length - 1));
     let column = 0;
     return value.replace(/[^]/gu, (character) => {
@@ -362,16 +389,13 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
   strip: stripping("both"),
   swapcase: native(
     "",
-    (value) =>
-      [...value].map((character) =>
-        character === character.toUpperCase() ? character.toLowerCase() : character.toUpperCase()
-      ).join(""),
+    (value, _, { budget }) => changed(value, swapCase, budget),
   ),
   title: native("", (value) => value.replace(/\p{L}+/gu, capitalize)),
-  upper: native("", (value) => value.toUpperCase()),
+  upper: native("", (value, _, { budget }) => changed(value, upperCase, budget)),
   zfill: native("width!", (value, [width], { budget }) => {
     const [, sign = "", digits = ""] = /^([+-]?)([^]*)$/.exec(value) ?? [];
-    const missing = integer(width!) - [...value].length;
+    const missing = integer(width!) - characterCount(value);
     if (missing <= 0) return value;
     budget.write(missing);
     return sign + "0".repeat(missing) + digits;

@@ -1,9 +1,9 @@
-import type { Statement } from "./ast.ts";
+import type { Statement } from "#shared/jinja/ast.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
+import { parse } from "#shared/jinja/parser.ts";
 import { Budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import { Interpreter } from "./interpreter.ts";
 import { bound, native } from "./machine.ts";
-import { parse } from "./parser.ts";
 import { strftime } from "./strftime.ts";
 import { str } from "./text.ts";
 import {
@@ -50,6 +50,9 @@ export class Template {
     }
   }
 }
+
+/** Characters that a directive of `strftime` becomes, at most. */
+const LONGEST_DATE = 32;
 
 function wholeNumber(value: Value): bigint {
   const number = numeric(value);
@@ -105,6 +108,13 @@ function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
         throw new TemplateError(str(message, budget));
       }),
     ],
-    ["strftime_now", new Callable(([format]) => strftime(now(), text(format ?? null)))],
+    [
+      "strftime_now",
+      new Callable(([given = null]) => {
+        const format = text(given);
+        budget.write(format.length + LONGEST_DATE * (format.split("%").length - 1));
+        return strftime(now(), format);
+      }),
+    ],
   ]);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TemplateError } from "./errors.ts";
+import { TemplateError } from "#shared/jinja/errors.ts";
 import { fromJs } from "./json.ts";
 import { Template } from "./template.ts";
 

@@ -1,3 +1,4 @@
+import type { Comparison } from "#shared/jinja/ast.ts";
 import { type Native, native } from "./machine.ts";
 import { compares, contains } from "./operators.ts";
 import { isLower, isUpper } from "./strings.ts";
@@ -14,7 +15,6 @@ import {
   type Value,
 } from "./values.ts";
 import { arithmetic } from "./operators.ts";
-import type { Comparison } from "./ast.ts";
 import type { Budget } from "./budget.ts";
 
 const is = (check: (value: Value, budget: Budget) => boolean) =>

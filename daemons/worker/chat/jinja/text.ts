@@ -1,5 +1,5 @@
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 import {
   Dict,
   ExactFloat,
@@ -15,6 +15,34 @@ import {
 
 /** Most levels of a value that is written out. */
 const MOST_LEVELS = 200;
+
+/** Characters that are changed at once. */
+const PIECE = 4_096;
+
+/**
+ * A text with each character changed for itself, piece by piece: a text that grows too long is noticed
+ * before all of it is made.
+ */
+export function changed(text: string, change: (piece: string) => string, budget: Budget): string {
+  if (text.length <= PIECE) {
+    const whole = change(text);
+    budget.write(whole.length);
+    return whole;
+  }
+  const pieces: string[] = [];
+  let length = 0;
+  for (let at = 0; at < text.length;) {
+    // Both halves of a character stay together.
+    const end = at + PIECE + (/[\ud800-\udbff]/.test(text.charAt(at + PIECE - 1)) ? 1 : 0);
+    const piece = change(text.slice(at, end));
+    length += piece.length;
+    budget.fits(length);
+    budget.write(piece.length);
+    pieces.push(piece);
+    at = end;
+  }
+  return pieces.join("");
+}
 
 /** A value as text, as Python's `str()` gives it. */
 export function str(value: Value, budget: Budget): string {
@@ -46,8 +74,7 @@ function represent(value: Value, budget: Budget, level: number): string {
     case "number":
       return floatText(value);
     case "string":
-      budget.write(value.length);
-      return quoted(value);
+      return quoted(value, budget);
   }
   if (value instanceof ExactFloat) return value.text;
   if (value instanceof Markup) return `Markup(${inner(value.text)})`;
@@ -126,9 +153,8 @@ export function escaped(value: Value, budget: Budget): Markup {
   if (value instanceof Markup) return value;
   const source = str(value, budget);
   budget.step(source.length);
-  const text = source.replace(/[&<>'"]/g, (character) => HTML.get(character)!);
-  budget.write(text.length);
-  return new Markup(text);
+  const escape = (piece: string) => piece.replace(/[&<>'"]/g, (each) => HTML.get(each)!);
+  return new Markup(changed(source, escape, budget));
 }
 
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -139,16 +165,17 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A text in quotes as Python writes it. */
-function quoted(text: string): string {
+function quoted(text: string, budget: Budget): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replace(/[\\'\p{C}\p{Z}]/gu, (character) => {
-    if (character === "'") return quote === "'" ? "\\'" : character;
-    if (character === " ") return character;
-    const short = SHORT_ESCAPES.get(character);
-    if (short) return short;
-    const code = character.codePointAt(0)!.toString(16);
-    if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
-    return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
-  });
-  return quote + escaped + quote;
+  const escape = (piece: string) =>
+    piece.replace(/[\\'\p{C}\p{Z}]/gu, (character) => {
+      if (character === "'") return quote === "'" ? "\\'" : character;
+      if (character === " ") return character;
+      const short = SHORT_ESCAPES.get(character);
+      if (short) return short;
+      const code = character.codePointAt(0)!.toString(16);
+      if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
+      return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
+    });
+  return quote + changed(text, escape, budget) + quote;
 }

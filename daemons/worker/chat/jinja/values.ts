@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
-import { TemplateError } from "./errors.ts";
 
 export type Value = null | boolean | bigint | number | string | Value[] | PyObject;
 

@@ -2,12 +2,9 @@ import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import type { Capability } from "#shared/contracts/pool.ts";
 import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
-import type {
-  ChatPrompt,
-  ChatTemplate,
-  SpecialToken,
-  TokensSeen,
-} from "../../chat/chat_template.ts";
+import type { ChatPrompt, ChatTemplate } from "../../chat/chat_template.ts";
+import type { RawText } from "../../chat/raw_text.ts";
+import type { SpecialToken, TokensSeen } from "../../chat/tokenizer.ts";
 import type {
   AnswerHold,
   Chat,
@@ -48,6 +45,8 @@ export interface LlamaParts {
   readonly specials: ReadonlyMap<number, SpecialToken>;
   /** Undefined if the model's cannot be read. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** Tokenizes texts outside of chats. */
+  readonly raw: RawText;
   /** What is wrong with it. */
   readonly warning: string | undefined;
 }
@@ -87,15 +86,18 @@ export class LlamaEngine implements Engine {
   }
 
   async tokenize(text: string, { special = false, seen }: TokenizeOptions = {}): Promise<number[]> {
-    return this.#withStart(await this.#parts.tokenizer.tokenize(text, special, seen));
+    const { tokenizer, raw } = this.#parts;
+    return this.#withStart(
+      special ? await tokenizer.tokenize(text, true, seen) : await raw.tokenize(text, seen),
+    );
   }
 
   async tokenizeGap(gap: Gap, seen?: TokensSeen): Promise<number[]> {
-    const { tokenizer, models: [model], contextPerSlot } = this.#parts;
+    const { raw, models: [model], contextPerSlot } = this.#parts;
     this.#gapTokens ??= findGapTokens(model.fileInfo.metadata.tokenizer?.ggml ?? {});
     const tokens = await gapPrompt(gap, {
       marks: this.#gapTokens,
-      tokenize: (text) => tokenizer.tokenize(text, false, seen),
+      tokenize: (text) => raw.tokenize(text, seen),
       most: contextPerSlot - 1,
     });
     return this.#withStart(tokens);

@@ -5,30 +5,17 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import type { WorkerEvent } from "#shared/contracts/events.ts";
-import { scriptWord, writeScriptModel } from "../../../../tests/support/script_model.ts";
-import { idsOf, outline, textOf } from "../../testing/generator.ts";
-import { endOf, type Opened, using } from "../../testing/llama.ts";
-
-const LOOK = {
-  type: "function",
-  function: {
-    name: "look",
-    parameters: {
-      type: "object",
-      properties: { where: { enum: ["near", "far"] }, times: { type: "integer" } },
-      required: ["where", "times"],
-    },
-  },
-};
-const STOP = { type: "function", function: { name: "stop_it" } };
-const TOOLS = [LOOK, STOP];
-const SCHEMA = {
-  type: "object",
-  properties: { size: { enum: ["small", "large"] } },
-  required: ["size"],
-};
+import { outline, textOf } from "../../testing/generator.ts";
+import {
+  type Ask,
+  assertOffered,
+  assertResumes,
+  callsOf,
+  SCHEMA,
+  thoughtOf,
+  TOOLS,
+  withScripts,
+} from "../../testing/held.ts";
 
 /** How a family writes calls: a part of its template, and a call of its own. */
 interface Family {
@@ -73,78 +60,19 @@ const templateOf = (calls: string) =>
   `{% for call in message.tool_calls or [] %}\n${calls}{% endfor %}<|end|>{% endfor %}` +
   "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}";
 
-/** Runs a model of a family; `ask` makes it say a script. */
-async function withScripts(
+/** Runs a model of a family. */
+const withFamily = (
   { template, marks }: Family,
   scripts: readonly string[],
-  test: (
-    ask: (script: number, fields?: Record<string, unknown>) => Promise<WorkerEvent[]>,
-    opened: Opened,
-  ) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "llorch-held-" });
-  try {
-    const path = join(folder, "script.gguf");
-    writeScriptModel(path, {
-      scripts,
-      template: templateOf(template),
-      control: ["<|turn|>"],
-      userDefined: ["<think>", "</think>", ...marks],
-      eos: "<|end|>",
-    });
-    await using(path, { context: 4096 }, (opened) =>
-      test((script, fields) =>
-        opened.generate({
-          messages: [{ role: "user", content: `Say ${scriptWord(script)}` }],
-          max_tokens: 300,
-          ...fields,
-        }), opened));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const callsOf = (events: readonly WorkerEvent[]) =>
-  (endOf(events).tool_calls ?? []).map(({ function: { name, arguments: text } }) => ({
-    name,
-    args: JSON.parse(text),
-  }));
-const thoughtOf = (events: readonly WorkerEvent[]) =>
-  events.map((each) =>
-    each.event === "token" && each.data.channel === "reasoning" ? each.data.t : ""
-  ).join("");
-
-/** Whether a call fits one of the offered functions. */
-function assertOffered({ name, args }: { readonly name: string; readonly args: unknown }): void {
-  if (name === "stop_it") return assert.deepEqual(args, {});
-  assert.equal(name, "look");
-  const { where, times, ...more } = args as Record<string, unknown>;
-  assert.ok(where === "near" || where === "far", `where is ${where}`);
-  assert.ok(Number.isInteger(times), `times is ${times}`);
-  assert.deepEqual(more, {});
-}
-
-/** Goes on after some counts of events as another worker does: the rest must be the same. */
-async function assertResumes(
-  ask: (fields: Record<string, unknown>) => Promise<WorkerEvent[]>,
-): Promise<void> {
-  const whole = await ask({ job_id: "job" });
-  const tokens = whole.filter((each) => each.event === "token");
-  const step = Math.max(1, Math.floor(tokens.length / 7));
-  for (let sent = 1; sent < tokens.length; sent += step) {
-    const rest = await ask({
-      job_id: "job",
-      resume_index: sent,
-      resume_tokens: idsOf(tokens.slice(0, sent)),
-    });
-    assert.deepEqual(
-      rest.filter((each) => each.event === "token").map((each) => each.data),
-      tokens.slice(sent).map((each) => each.data),
-      `after ${sent} events`,
-    );
-    assert.deepEqual(endOf(rest).tool_calls, endOf(whole).tool_calls);
-  }
-}
+  test: (ask: Ask) => Promise<void>,
+) =>
+  withScripts({
+    scripts,
+    template: templateOf(template),
+    control: ["<|turn|>"],
+    userDefined: ["<think>", "</think>", ...marks],
+    eos: "<|end|>",
+  }, test);
 
 for (const [form, family] of Object.entries(FAMILIES)) {
   const { call } = family;
@@ -160,7 +88,7 @@ for (const [form, family] of Object.entries(FAMILIES)) {
   ];
 
   Deno.test(`llama.cpp: calls as ${form} that the model need not make are as their schemas want`, () =>
-    withScripts(family, scripts, async (ask) => {
+    withFamily(family, scripts, async (ask) => {
       const said = async (script: number) => await ask(script, { tools: TOOLS });
       const one = await said(0);
       assert.equal(textOf(one), "Well.");
@@ -184,14 +112,14 @@ for (const [form, family] of Object.entries(FAMILIES)) {
     }));
 
   Deno.test(`llama.cpp: a held call as ${form} goes on in another worker`, () =>
-    withScripts(family, scripts, async (ask) => {
+    withFamily(family, scripts, async (ask) => {
       for (const script of [2, 3, 5]) {
         await assertResumes((fields) => ask(script, { tools: TOOLS, ...fields }));
       }
     }));
 
   Deno.test(`llama.cpp: a forced call as ${form} is made, after a thought or at once`, () =>
-    withScripts(
+    withFamily(
       family,
       [call("look", right), `<think>\nOne ${call("stop_it", {})} is not it.</think>`, "No."],
       async (ask) => {
@@ -211,7 +139,7 @@ for (const [form, family] of Object.entries(FAMILIES)) {
     ));
 
   Deno.test(`llama.cpp: beside a schema, the answer is calls as ${form} or fits it`, () =>
-    withScripts(
+    withFamily(
       family,
       [
         call("look", right),
@@ -240,7 +168,7 @@ for (const [form, family] of Object.entries(FAMILIES)) {
 }
 
 Deno.test("llama.cpp: a model may think before what a schema holds, and need not", () =>
-  withScripts(
+  withFamily(
     FAMILIES["JSON"]!,
     [
       '<think>\nIt is {"size": 3}.\n</think>\n\n{"size": "large"}',

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readGgufFileInfo } from "node-llama-cpp";
 import { llamaSource } from "../../../../tests/support/llama_source.ts";
 import { counterModel, writeGapModel } from "../../../../tests/support/models.ts";
+import { writeScriptModel } from "../../../../tests/support/script_model.ts";
 import { readPrompt } from "../../answers/prompt.ts";
 import { idsOf, textOf } from "../../testing/generator.ts";
 import { count, endOf, fieldIs, using } from "../../testing/llama.ts";
@@ -23,6 +24,32 @@ Deno.test("llama.cpp reads control tokens in a prompt only if the request says s
     const fields = { prompt: "</s><s>", special: true, max_tokens: 3 };
     assert.equal(textOf(await generate(fields)), count(0, 2));
   }));
+
+Deno.test("llama.cpp reads marks of thoughts in a prompt only if the request says so", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const model = join(folder, "script.gguf");
+    const template = "{% for m in messages %}{% if m.reasoning_content %}" +
+      "<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{% endfor %}";
+    const userDefined = ["<think>", "</think>", "   "];
+    writeScriptModel(model, { scripts: ["x"], template, userDefined });
+    await using(model, {}, async ({ engine }) => {
+      const tokens = async (prompt: string, special?: boolean) =>
+        (await readPrompt({ prompt, special }, engine)).tokens;
+      const [open, close, spaces] = await engine.tokenizeMarks("<think></think>   ");
+      const text = "a<think>b</think>   c";
+      const plain = await tokens(text);
+      assert.ok(!plain.includes(open!) && !plain.includes(close!), `${plain}`);
+      assert.ok(plain.includes(spaces!), `${plain}`);
+      assert.equal(engine.detokenize(plain), text);
+      assert.deepEqual((await tokens(text, true)).filter((id) => plain.includes(id) === false), [
+        ...[open, close],
+      ]);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("llama.cpp fills a gap, and goes on in the middle of what it filled in", async () => {
   const folder = await Deno.makeTempDir();

@@ -2,8 +2,10 @@ import type { Llama, LlamaModel, Token } from "node-llama-cpp";
 import { DEFAULT_CONTEXT } from "#shared/defaults.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
 import { isRecord } from "#shared/json.ts";
-import type { ChatTemplate, SpecialToken } from "../../chat/chat_template.ts";
+import type { ChatTemplate } from "../../chat/chat_template.ts";
 import { openChatTemplate } from "../../chat/open_template.ts";
+import type { RawText } from "../../chat/raw_text.ts";
+import type { SpecialToken } from "../../chat/tokenizer.ts";
 import { physicalCores } from "../../cores.ts";
 import { textStack } from "../../stack.ts";
 import { DEFAULT_BATCH, type Engine, type EngineOptions } from "../engine.ts";
@@ -229,7 +231,11 @@ function chatTemplate(
   tokenizer: LlamaTokenizer,
   specials: ReadonlyMap<number, SpecialToken>,
   { chatTemplate: given, onWarning }: EngineOptions,
-): { readonly chatTemplate: ChatTemplate | undefined; readonly warning: string | undefined } {
+): {
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly raw: RawText;
+  readonly warning: string | undefined;
+} {
   const own = model.fileInfo.metadata.tokenizer;
   const plain: unknown = own?.chat_template;
   const source = given ?? (typeof plain === "string" ? plain : undefined);
@@ -237,7 +243,7 @@ function chatTemplate(
   const text = (token: Token | null) => token === null ? "" : model.detokenize([token], true);
   const found = openChatTemplate({ plain: source, toolUse }, {
     tokenize: (part, special, seen) => tokenizer.tokenize(part, special, seen),
-    tokenizeNext: (part, seen) => tokenizer.tokenizeNext(part, seen),
+    tokenizeNext: (part, special, seen) => tokenizer.tokenizeNext(part, special, seen),
     bosText: model.tokens.bosString ?? text(model.tokens.bos),
     eosText: model.tokens.eosString ?? text(model.tokens.eos),
     specials,
@@ -245,7 +251,7 @@ function chatTemplate(
   // A model that does not generate needs no template.
   const warning = generates(model) ? found.warning : undefined;
   if (warning !== undefined) onWarning(warning);
-  return { chatTemplate: found.template, warning };
+  return { chatTemplate: found.template, raw: found.raw, warning };
 }
 
 /** GGUF's numbers of the kinds of tokens that are not ordinary pieces of text. */

@@ -1,6 +1,6 @@
 import type { LlamaModel, Token } from "node-llama-cpp";
 import { delay } from "#shared/lifecycle.ts";
-import type { TokensSeen } from "../../chat/chat_template.ts";
+import type { TokensSeen } from "../../chat/tokenizer.ts";
 import { PIECE_LENGTH, tokensInPieces } from "./pieces.ts";
 
 /** A text whose tokens never join with those of the text that follows it. */
@@ -69,15 +69,15 @@ export class LlamaTokenizer {
   }
 
   /**
-   * Tokenizes text that follows other text, with control tokens as such: SentencePiece puts a space
-   * before a text, which must not be in its middle.
+   * Tokenizes text that follows other text: SentencePiece puts a space before a text, which must not
+   * be in its middle.
    */
-  async tokenizeNext(text: string, seen?: TokensSeen): Promise<Token[]> {
+  async tokenizeNext(text: string, special: boolean, seen?: TokensSeen): Promise<Token[]> {
     if (text === "") return [];
-    const alone = await this.tokenize(text, true, seen);
+    const alone = await this.tokenize(text, special, seen);
     if (this.#model.vocabularyType !== "spm") return alone;
-    const before = this.#model.tokenize(BREAK, true);
-    const both = this.#model.tokenize(BREAK + text, true);
+    const before = this.#model.tokenize(BREAK, special);
+    const both = this.#model.tokenize(BREAK + text, special);
     return before.every((token, index) => token === both[index])
       ? both.slice(before.length)
       : alone;

@@ -1,4 +1,5 @@
-import type { Value } from "./values.ts";
+/** A value that a template writes out. */
+export type Constant = null | boolean | bigint | number | string;
 
 /** The arguments of a call, a filter or a test. */
 export interface Arguments {
@@ -30,7 +31,7 @@ export interface Call {
 }
 
 export type Expression =
-  | { readonly kind: "constant"; readonly value: Value }
+  | { readonly kind: "constant"; readonly value: Constant }
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "list" | "tuple"; readonly items: readonly Expression[] }
   | { readonly kind: "dict"; readonly pairs: readonly (readonly [Expression, Expression])[] }

@@ -1,0 +1,66 @@
+import { type ModelView, openaiRoutes as routes } from "#shared/contracts/mod.ts";
+import type { App } from "#shared/http/app.ts";
+import { defined } from "#shared/json.ts";
+import { workerViews } from "../../scheduler/views.ts";
+import type { Orchestrator } from "../../service.ts";
+import { type ShownModel, shownModel, shownModels } from "../shown_models.ts";
+
+/** `/v1/models`, in OpenAI's shape, or in Anthropic's for its clients. */
+export function mountModelLists(app: App, { loop }: Orchestrator): void {
+  app.mount(routes.openaiModels, ({ caller, headers }) => {
+    const models = shownModels(loop, caller);
+    if (headers["anthropic-version"] === undefined) {
+      return {
+        object: "list" as const,
+        data: models.map((shown) => openaiModel(shown.name, shown.view, contextOf(shown))),
+      };
+    }
+    const data = models.map(({ name, view }) => anthropicModel(name, view));
+    const [first, last] = [data[0], data.at(-1)];
+    return { data, has_more: false, first_id: first?.id ?? null, last_id: last?.id ?? null };
+  });
+  app.mount(routes.openaiModel, ({ params: { model: name }, caller, headers }) => {
+    const shown = shownModel(loop, name, caller);
+    if (headers["anthropic-version"] !== undefined) return anthropicModel(name, shown?.view);
+    return openaiModel(name, shown?.view, shown && contextOf(shown));
+  });
+
+  /** Tokens that a request may have: those of its largest loaded worker, or as the model was trained. */
+  function contextOf({ view: { workers, context_length }, meaning }: ShownModel): number {
+    const loaded = workerViews(loop.state).filter(({ worker_id }) => workers.includes(worker_id));
+    const context = Math.max(0, ...loaded.map(({ context }) => context)) || context_length;
+    return Math.min(context, meaning?.context ?? Infinity);
+  }
+}
+
+function openaiModel(id: string, view: ModelView | undefined, context: number | undefined) {
+  const { facts } = view ?? {};
+  return {
+    id,
+    object: "model" as const,
+    created: secondsOf(view),
+    owned_by: "llorch",
+    ...defined({ max_model_len: context }),
+    ...(view
+      ? {
+        meta: {
+          ...defined({ n_ctx: context, n_params: facts?.parameters }),
+          n_ctx_train: view.context_length,
+          size: view.size_bytes,
+        },
+        capabilities: facts?.skills ?? ["completion"],
+        loaded: view.loaded,
+      }
+      : {}),
+  };
+}
+
+function anthropicModel(id: string, view: ModelView | undefined) {
+  const created_at = new Date(secondsOf(view) * 1000).toISOString();
+  return { type: "model" as const, id, display_name: id, created_at };
+}
+
+/** When a model's file was changed, in seconds since the epoch; an engine's own model has no file. */
+function secondsOf(view: ModelView | undefined): number {
+  return Math.floor(Date.parse(view?.facts?.modified_at ?? "1970-01-01T00:00:00Z") / 1000);
+}

@@ -1,0 +1,104 @@
+import { type ResponseEvent, responsesRoutes as routes } from "#shared/contracts/mod.ts";
+import { LlorchError } from "#shared/errors.ts";
+import type { App, Caller } from "#shared/http/app.ts";
+import type { Orchestrator } from "../../service.ts";
+import type { ResponseRow } from "../../store/response_store.ts";
+import type { Translator } from "../dialect/dialect.ts";
+import { frames } from "../dialect/serve.ts";
+import { eventsOf, oneChoice } from "./job_events.ts";
+import { type ResponseKeeper, translatorOf } from "./keeper.ts";
+import { ownResponse, requestOf } from "./stored.ts";
+import { responseWriter } from "./writer.ts";
+
+/** `/v1/responses/{id}…`: responses that are stored. */
+export function mountStoredResponses(
+  app: App,
+  orchestrator: Orchestrator,
+  keeper: ResponseKeeper,
+): void {
+  const { clock, jobs, metrics, openStreams, store } = orchestrator;
+
+  const used = async (id: string, caller: Caller | undefined): Promise<ResponseRow> => {
+    const row = await ownResponse(orchestrator, id, caller);
+    await store.responses.touch(id, clock.now());
+    return row;
+  };
+
+  // Before the route of one response: an id at the end of a path may have slashes.
+  app.mount(routes.responseInput, async ({ params: { id }, query, caller }) => {
+    const { items } = requestOf(await used(id, caller));
+    const ordered = query.order === "asc" ? [...items] : items.toReversed();
+    const start = query.after === undefined
+      ? 0
+      : ordered.findIndex((item) => item.id === query.after) + 1;
+    const data = ordered.slice(start, start + query.limit);
+    return {
+      object: "list" as const,
+      data: data as unknown as Record<string, unknown>[],
+      first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+      has_more: start + data.length < ordered.length,
+    };
+  });
+
+  app.mount(routes.getResponse, async ({ params: { id }, query, caller, signal }) => {
+    if (query.stream !== "true") return await keeper.current(await used(id, caller));
+    const after = Number(query.starting_after ?? -1);
+    return await openStreams.place(signal, async (close) => {
+      const row = await used(id, caller);
+      const jobId = await jobOf(row);
+      const batches = oneChoice(eventsOf(orchestrator, jobId, signal));
+      const translator = later(translatorOf(row, true), after);
+      return openStreams.reply(frames(batches, translator, responseWriter), close, responseWriter);
+    });
+  });
+
+  app.mount(routes.cancelResponse, async ({ params: { id }, caller }) => {
+    const row = await used(id, caller);
+    if (row.response !== undefined) return await keeper.current(row);
+    jobs.cancel(row.jobId!, "The client cancelled the response");
+    return await keeper.ended(row);
+  });
+
+  app.mount(routes.deleteResponse, async ({ params: { id }, caller }) => {
+    const { jobId } = await ownResponse(orchestrator, id, caller);
+    await store.responses.remove(id);
+    metrics.responsesRemoved.inc({ reason: "deleted" });
+    if (jobId !== undefined) {
+      jobs.cancel(jobId, "The client deleted the response");
+      await store.update(jobId, { contentExpiresAt: clock.now() });
+    }
+    return { id, object: "response" as const, deleted: true as const };
+  });
+
+  /** The durable job of a response whose events are there. */
+  async function jobOf({ id, jobId }: ResponseRow): Promise<string> {
+    if (jobId === undefined) {
+      throw new LlorchError(
+        "CONFLICT",
+        `Cannot stream response "${id}" again: only those with background: true keep their events`,
+      );
+    }
+    if (!jobs.live(jobId) && (await store.get(jobId))?.request === undefined) {
+      throw new LlorchError(
+        "CONTENT_EXPIRED",
+        `The events of response "${id}" were erased after their retention: get it without stream`,
+      );
+    }
+    return jobId;
+  }
+}
+
+/** Leaves out the events that a client has. */
+function later<Whole>(
+  translator: Translator<ResponseEvent, Whole>,
+  after: number,
+): Translator<ResponseEvent, Whole> {
+  const newer = (events: readonly ResponseEvent[]) =>
+    events.filter(({ sequence_number }) => sequence_number > after);
+  return {
+    take: (choice, item) => newer(translator.take(choice, item)),
+    whole: () => translator.whole(),
+    fail: (error) => newer(translator.fail?.(error) ?? []),
+  };
+}

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { response, responseEvent, type ResponseObject } from "#shared/contracts/mod.ts";
+import { readSse } from "#shared/http/sse.ts";
+import { until } from "../../tests/support/stack.ts";
+import { withGuarded } from "./testing/guarded.ts";
+import { type Harness, withHarness } from "./testing/harness.ts";
+
+type At = { readonly url: string };
+type Fields = Record<string, unknown>;
+
+async function call(
+  { url }: At,
+  method: string,
+  path: string,
+  body?: Fields,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: Fields & { error?: { code: string; message: string } } }> {
+  const reply = await fetch(`${url}/v1/responses${path}`, {
+    method,
+    headers: { ...(body ? { "content-type": "application/json" } : {}), ...headers },
+    ...(body ? { body: JSON.stringify({ model: "counter", ...body }) } : {}),
+  });
+  return { status: reply.status, body: await reply.json() };
+}
+
+const create = async (at: At, body: Fields, headers = {}): Promise<ResponseObject> => {
+  const made = await call(at, "POST", "", body, headers);
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  return response.parse(made.body);
+};
+const get = async (at: At, id: string) => (await call(at, "GET", `/${id}`)).body;
+const textOf = ({ output }: ResponseObject) =>
+  output.flatMap((item) => item.type === "message" ? item.content : []).map(({ text }) => text)
+    .join("");
+
+/** The events of a stream, each with its number and type. */
+async function events(reply: Response, onEvent: (count: number) => void = () => {}) {
+  assert.equal(
+    reply.status,
+    200,
+    reply.headers.get("content-type")?.includes("json") ? await reply.text() : "",
+  );
+  const seen = [];
+  for await (const { data } of readSse(reply.body!)) {
+    const event = responseEvent.parse(JSON.parse(data)) as {
+      type: string;
+      sequence_number: number;
+    };
+    seen.push(event);
+    onEvent(seen.length);
+  }
+  return seen;
+}
+
+/** The last messages that the only worker was asked with. */
+const asked = ({ pool }: Harness) => pool.only().executions.at(-1)!.messages;
+
+Deno.test("a response is stored by default, goes on, and is erased on demand", () =>
+  withHarness({}, async (harness) => {
+    const first = await create(harness, { input: "w1", max_output_tokens: 2, instructions: "one" });
+    assert.equal(first.store, true);
+    assert.deepEqual(await get(harness, first.id), first);
+    const next = await create(harness, {
+      input: [{ role: "user", content: "w2" }],
+      previous_response_id: first.id,
+      instructions: "two",
+    });
+    assert.equal(next.previous_response_id, first.id);
+    const user = (content: string) => ({ role: "user", content });
+    assert.deepEqual(asked(harness), [
+      { role: "system", content: "two" },
+      user("w1"),
+      { role: "assistant", content: textOf(first) },
+      user("w2"),
+    ]);
+    const [message] = first.output;
+    const third = await create(harness, {
+      input: [{ type: "item_reference", id: message!.id }, { role: "user", content: "w3" }],
+      previous_response_id: next.id,
+      store: false,
+    });
+    assert.deepEqual(
+      asked(harness)?.slice(-3),
+      [
+        { role: "assistant", content: textOf(next) },
+        { role: "assistant", content: textOf(first) },
+        user("w3"),
+      ].slice(-3),
+    );
+    assert.equal((await call(harness, "GET", `/${third.id}`)).status, 404);
+    const items = (await call(harness, "GET", `/${first.id}/input_items`)).body;
+    assert.deepEqual(items["data"], [{
+      ...{ type: "message", role: "user", content: "w1" },
+      id: `in_${first.id.slice("resp_".length)}_0`,
+    }]);
+    assert.deepEqual((await call(harness, "DELETE", `/${first.id}`)).body, {
+      ...{ id: first.id, object: "response", deleted: true },
+    });
+    for (const path of [`/${first.id}`, `/${first.id}/input_items`]) {
+      assert.equal((await call(harness, "GET", path)).status, 404);
+    }
+    const broken = await call(harness, "POST", "", { input: "x", previous_response_id: next.id });
+    assert.deepEqual([broken.status, broken.body.error?.code], [404, "not_found"]);
+  }));
+
+Deno.test("responses.store_default decides where the client says nothing", () =>
+  withHarness({ responses: { store_default: false } }, async (harness) => {
+    const made = await create(harness, { input: "w1", max_output_tokens: 1 });
+    assert.equal(made.store, false);
+    assert.equal((await call(harness, "GET", `/${made.id}`)).status, 404);
+    const kept = await create(harness, { input: "w1", max_output_tokens: 1, store: true });
+    assert.deepEqual(await get(harness, kept.id), kept);
+  }));
+
+Deno.test("a response whose client left is not stored", () =>
+  withHarness({}, async (harness) => {
+    await create(harness, { input: "w1", max_output_tokens: 1 });
+    harness.pool.only().allow(2);
+    const leave = new AbortController();
+    const reply = await fetch(`${harness.url}/v1/responses`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "counter", input: "w1", stream: true }),
+      signal: leave.signal,
+    });
+    let id = "";
+    await events(reply, (count) => {
+      if (count === 6) leave.abort();
+    }).catch(() => {});
+    await until("the job is gone", async () => {
+      const queue = await (await fetch(`${harness.url}/v2/queue`)).json();
+      return queue.running.length === 0;
+    });
+    id = harness.pool.only().executions.at(-1)!.job_id;
+    assert.equal((await call(harness, "GET", `/resp_${id}`)).status, 404);
+  }));
+
+Deno.test("a background response is made without its client, and streamed again from any event", () =>
+  withHarness({}, async (harness) => {
+    await create(harness, { input: "w1", max_output_tokens: 1 });
+    harness.pool.only().allow(3);
+    const begun = await create(harness, { input: "w1", max_output_tokens: 5, background: true });
+    assert.ok(["queued", "in_progress"].includes(begun.status), begun.status);
+    assert.deepEqual([begun.background, begun.store], [true, true]);
+    const running = await call(harness, "POST", "", {
+      input: "x",
+      previous_response_id: begun.id,
+    });
+    assert.deepEqual([running.status, running.body.error?.code], [409, "conflict"]);
+    const stream = (after?: number) =>
+      fetch(
+        `${harness.url}/v1/responses/${begun.id}?stream=true` +
+          (after === undefined ? "" : `&starting_after=${after}`),
+      );
+    const whole = events(await stream());
+    harness.pool.only().allow(Infinity);
+    const all = await whole;
+    assert.deepEqual(all.map((event) => event.sequence_number), all.map((_, index) => index));
+    assert.deepEqual([all[0]?.type, all.at(-1)?.type], ["response.created", "response.incomplete"]);
+    for (const after of [0, 3, all.length - 2]) {
+      assert.deepEqual(await events(await stream(after)), all.slice(after + 1));
+    }
+    await until(
+      "it is stored",
+      async () => (await get(harness, begun.id))["status"] === "incomplete",
+    );
+    const { response: last } = all.at(-1) as unknown as { response: ResponseObject };
+    assert.deepEqual(await get(harness, begun.id), last);
+    assert.deepEqual((await call(harness, "POST", `/${begun.id}/cancel`)).body, last);
+    const volatile = await create(harness, { input: "w1", max_output_tokens: 1 });
+    const refused = await fetch(`${harness.url}/v1/responses/${volatile.id}?stream=true`);
+    assert.equal(refused.status, 409);
+    await refused.body?.cancel();
+  }));
+
+Deno.test("a background response outlives a restart and its worker", () =>
+  withHarness({}, async (harness) => {
+    await create(harness, { input: "w1", max_output_tokens: 1 });
+    harness.pool.only().allow(2);
+    const reply = await fetch(`${harness.url}/v1/responses`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        ...{ model: "counter", input: "w1", max_output_tokens: 5 },
+        ...{ background: true, stream: true },
+      }),
+    });
+    const reader = readSse(reply.body!);
+    const { value } = await reader.next();
+    const { response: begun } = JSON.parse(value!.data) as { response: ResponseObject };
+    await reader.return(undefined);
+    for (const id of [...harness.pool.workers.keys()]) void harness.pool.crash(id);
+    await harness.restart();
+    await harness.pool.register();
+    await until(
+      "it has ended",
+      async () => (await get(harness, begun.id))["status"] === "incomplete",
+    );
+    const made = response.parse(await get(harness, begun.id));
+    assert.equal(made.usage?.output_tokens, 5);
+    assert.equal(textOf(made).trim().split(" ").length, 5);
+  }));
+
+Deno.test("a background response can be cancelled, and erased while it runs", () =>
+  withHarness({}, async (harness) => {
+    await create(harness, { input: "w1", max_output_tokens: 1 });
+    harness.pool.only().allow(0);
+    const begun = await create(harness, { input: "w1", background: true });
+    const cancelled = (await call(harness, "POST", `/${begun.id}/cancel`)).body;
+    assert.equal(cancelled["status"], "cancelled");
+    await until(
+      "it is stored",
+      async () => (await get(harness, begun.id))["status"] === "cancelled",
+    );
+    const other = await create(harness, { input: "w1", background: true });
+    assert.equal((await call(harness, "DELETE", `/${other.id}`)).status, 200);
+    assert.equal((await call(harness, "GET", `/${other.id}`)).status, 404);
+  }));
+
+Deno.test("an idempotency key makes one response, which the same request gets again", () =>
+  withHarness({}, async (harness) => {
+    const headers = { "idempotency-key": "k1" };
+    const body = { input: "w1", max_output_tokens: 3 };
+    const first = await create(harness, body, headers);
+    const count = harness.pool.only().executions.length;
+    const { created_at, ...again } = await create(harness, body, headers);
+    assert.deepEqual({ created_at, ...again }, first);
+    assert.equal(harness.pool.only().executions.length, count);
+    const streamed = await fetch(`${harness.url}/v1/responses`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ model: "counter", ...body, stream: true }),
+    });
+    const last = (await events(streamed)).at(-1) as unknown as { response: ResponseObject };
+    assert.deepEqual(last.response, first);
+    const other = await call(harness, "POST", "", { ...body, input: "w2" }, headers);
+    assert.equal(other.status, 409);
+    await until(
+      "it is stored",
+      async () => (await get(harness, first.id))["status"] === "incomplete",
+    );
+  }));
+
+Deno.test("responses belong to their key: others find nothing, operators do", () =>
+  withGuarded({}, async (guarded) => {
+    const pool = await guarded.pool();
+    await pool.register();
+    const secrets = [];
+    for (const role of ["client", "client", "operator"] as const) {
+      secrets.push((await guarded.key({ name: `k${secrets.length}`, role })).secret);
+    }
+    const [own, other, operator] = secrets.map((secret) => ({ "x-api-key": secret }));
+    const made = await create(guarded, { input: "w1", max_output_tokens: 1 }, own);
+    const path = `/${made.id}`;
+    for (
+      const [method, at] of [["GET", path], ["DELETE", path], ["POST", `${path}/cancel`]] as const
+    ) {
+      const reply = await call(guarded, method, at, undefined, other);
+      assert.deepEqual([reply.status, reply.body.error?.code], [404, "not_found"], method);
+    }
+    const chained = { input: "x", previous_response_id: made.id };
+    assert.equal((await call(guarded, "POST", "", chained, other)).status, 404);
+    assert.equal((await call(guarded, "GET", path, undefined, operator)).status, 200);
+    assert.equal((await call(guarded, "GET", path, undefined, own)).status, 200);
+  }));
+
+Deno.test("a chain is bounded", () =>
+  withHarness({ responses: { max_chain: 2 } }, async (harness) => {
+    let previous_response_id: string | undefined;
+    for (let count = 0; count < 3; count++) {
+      const body = { input: "w1", max_output_tokens: 1, previous_response_id };
+      if (count < 3) previous_response_id = (await create(harness, body)).id;
+    }
+    const { status, body } = await call(harness, "POST", "", { input: "x", previous_response_id });
+    assert.equal(status, 400);
+    assert.match(body.error!.message, /previous_response_id: continues more than 2 responses/);
+  }));

@@ -1,0 +1,222 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { Committer } from "#shared/committer.ts";
+import { delay } from "#shared/lifecycle.ts";
+import type {
+  ListedResponse,
+  ResponseBounds,
+  ResponseFilter,
+  ResponseRow,
+  ResponseStore,
+} from "../response_store.ts";
+import type { Space } from "./space.ts";
+
+/** Responses that one transaction removes, at most. */
+const SLICE_ROWS = 100;
+
+/** Bytes of text that one transaction erases, at most, or one response if that is larger. */
+const SLICE_BYTES = 1024 * 1024;
+
+/** Pause between two transactions, in which the event loop can do other work, in ms. */
+const PAUSE_MS = 5;
+
+/** All columns but the texts, which may be long. */
+const LISTED = "seq, response_id, tenant, job_id, previous_id, model, created_at, ended_at, " +
+  "used_at, bytes";
+
+type Row = Record<string, SQLOutputValue>;
+
+/** A response that may be removed. */
+interface Candidate {
+  readonly seq: number;
+  readonly bytes: number;
+}
+
+/** The {@linkcode ResponseStore} in the file of the job store. */
+export function sqliteResponses(
+  db: DatabaseSync,
+  committer: Committer,
+  space: Pick<Space, "cutLog" | "cutLogSoon">,
+): ResponseStore {
+  // A key is revoked before its responses are removed: what its running requests store afterwards would stay.
+  const insert = db.prepare(`
+    INSERT INTO responses (response_id, tenant, job_id, previous_id, model, created_at, ended_at,
+      used_at, bytes, request, response)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, octet_length(?9) + coalesce(octet_length(?10), 0), ?9, ?10
+    WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE key_id = ?2 AND revoked_at IS NOT NULL)`);
+  const end = db.prepare(`
+    UPDATE responses SET response = ?2, ended_at = ?3, used_at = max(used_at, ?3),
+      bytes = bytes + octet_length(?2)
+    WHERE response_id = ?1 AND ended_at IS NULL`);
+  const use = db.prepare(
+    "UPDATE responses SET used_at = ?2 WHERE response_id = ?1 AND used_at < ?2",
+  );
+  const removeId = db.prepare("DELETE FROM responses WHERE response_id = ?");
+  const removeSeq = db.prepare("DELETE FROM responses WHERE seq = ?");
+  const select = db.prepare("SELECT * FROM responses WHERE response_id = ?");
+  const selectUnfinished = db.prepare(
+    "SELECT * FROM responses WHERE ended_at IS NULL ORDER BY seq",
+  );
+  const selectTotals = db.prepare(
+    "SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes FROM responses WHERE tenant = ?",
+  );
+  const selectOldestOf = db.prepare(`
+    SELECT seq, bytes FROM responses WHERE tenant = ? AND ended_at IS NOT NULL
+    ORDER BY used_at, seq LIMIT ${SLICE_ROWS}`);
+  const selectOf = db.prepare(
+    `SELECT seq, bytes FROM responses WHERE tenant = ? ORDER BY seq LIMIT ${SLICE_ROWS}`,
+  );
+  const selectUnused = db.prepare(`
+    SELECT seq, bytes FROM responses WHERE ended_at IS NOT NULL AND used_at < ?
+    ORDER BY used_at, seq LIMIT ${SLICE_ROWS}`);
+
+  // Reads must see what was written before them in the same turn.
+  const read = <T>(query: () => T): Promise<T> => {
+    committer.flush();
+    return Promise.resolve(query());
+  };
+
+  /** Removes what `choose` returns, in transactions of bounded size, until it returns nothing. */
+  const removeAll = async (choose: () => readonly Candidate[]): Promise<number> => {
+    for (let count = 0;; await delay(PAUSE_MS)) {
+      let removed = 0;
+      await committer.keep(() => {
+        const slice = sliceOf(choose());
+        for (const { seq } of slice) removeSeq.run(seq);
+        removed = slice.length;
+      });
+      if (removed === 0) return count;
+      count += removed;
+    }
+  };
+
+  return {
+    add: (row) =>
+      committer.write(() => {
+        insert.run(
+          row.id,
+          row.tenant,
+          row.jobId ?? null,
+          row.previousId ?? null,
+          row.model,
+          row.createdAt,
+          row.endedAt ?? null,
+          row.usedAt,
+          row.request,
+          row.response ?? null,
+        );
+      }),
+    finish: (id, response, endedAt) => committer.keep(() => void end.run(id, response, endedAt)),
+    get: (id) =>
+      read(() => {
+        const row = select.get(id);
+        return row && toResponse(row);
+      }),
+    touch: (id, at) => committer.keep(() => void use.run(id, at)),
+    async remove(id) {
+      let isRemoved = false;
+      await committer.keep(() => {
+        isRemoved = removeId.run(id).changes > 0;
+      });
+      if (isRemoved) space.cutLogSoon();
+      return isRemoved;
+    },
+    unfinished: () => read(() => selectUnfinished.all().map(toResponse)),
+    page: (filter) => read(() => selectPage(db, filter)),
+    async trim(tenant, most) {
+      const count = await removeAll(() =>
+        beyond(
+          toBounds(selectTotals.get(tenant)),
+          most,
+          selectOldestOf.all(tenant).map(toCandidate),
+        )
+      );
+      if (count > 0) space.cutLogSoon();
+      return count;
+    },
+    async removeOf(tenant) {
+      const count = await removeAll(() => selectOf.all(tenant).map(toCandidate));
+      if (count > 0) space.cutLog();
+      return count;
+    },
+    async expire(usedBefore) {
+      const count = await removeAll(() => selectUnused.all(usedBefore).map(toCandidate));
+      // Whether or not something has expired: `orchestratord keys revoke` may have ended before it could.
+      space.cutLog();
+      return count;
+    },
+  };
+}
+
+/** The first responses, as many as one transaction may remove. */
+function sliceOf(candidates: readonly Candidate[]): readonly Candidate[] {
+  let bytes = 0;
+  const end = candidates.findIndex((each, index) =>
+    (bytes += each.bytes) > SLICE_BYTES && index > 0
+  );
+  return end < 0 ? candidates : candidates.slice(0, end);
+}
+
+/** The first responses, as many as must go so that `total` keeps to `most`. */
+function beyond(
+  total: ResponseBounds,
+  most: ResponseBounds,
+  candidates: readonly Candidate[],
+): readonly Candidate[] {
+  let { count, bytes } = total;
+  return candidates.filter((each) => {
+    if (count <= most.count && bytes <= most.bytes) return false;
+    count -= 1;
+    bytes -= each.bytes;
+    return true;
+  });
+}
+
+function selectPage(db: DatabaseSync, { tenant, before, limit }: ResponseFilter): ListedResponse[] {
+  const conditions: string[] = ["1"];
+  const values: SQLInputValue[] = [];
+  const where = (condition: string, value: SQLInputValue | undefined) => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  where("tenant = ?", tenant);
+  where("seq < ?", before);
+  return db.prepare(
+    `SELECT ${LISTED} FROM responses WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
+  ).all(...values, limit).map((row) => ({
+    seq: Number(row["seq"]),
+    ...toFacts(row),
+    bytes: Number(row["bytes"]),
+  }));
+}
+
+function toFacts(row: Row): Omit<ResponseRow, "request" | "response"> {
+  const text = (name: string) => row[name] === null ? undefined : String(row[name]);
+  return {
+    id: String(row["response_id"]),
+    tenant: String(row["tenant"]),
+    jobId: text("job_id"),
+    previousId: text("previous_id"),
+    model: String(row["model"]),
+    createdAt: Number(row["created_at"]),
+    endedAt: row["ended_at"] === null ? undefined : Number(row["ended_at"]),
+    usedAt: Number(row["used_at"]),
+  };
+}
+
+function toResponse(row: Row): ResponseRow {
+  const response = row["response"];
+  return {
+    ...toFacts(row),
+    request: String(row["request"]),
+    response: response === null ? undefined : String(response),
+  };
+}
+
+function toCandidate(row: Row): Candidate {
+  return { seq: Number(row["seq"]), bytes: Number(row["bytes"]) };
+}
+
+function toBounds(row: Row | undefined): ResponseBounds {
+  return { count: Number(row?.["count"]), bytes: Number(row?.["bytes"]) };
+}

@@ -1,4 +1,0 @@
-/** A template that cannot be parsed, refuses its inputs or exceeds a limit. */
-export class TemplateError extends Error {
-  override readonly name = "TemplateError";
-}

@@ -1,0 +1,184 @@
+/**
+ * Fields that llama-server and vLLM take beside OpenAI's: those that our engine has are done, those that
+ * it has not are refused by name unless their value changes nothing. Others are ignored.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { requestShape, samplingShape } from "../request.ts";
+
+/** Most tokens of one answer. */
+const MAX_TOKENS = 1_000_000;
+
+/** Limits of tokens: -1 is none, and 0 only evaluates the prompt. */
+export const anyLimit = z.number().int().min(-1).max(MAX_TOKENS).nullish()
+  .meta({ description: "-1: until the model ends; 0: only evaluate the prompt" });
+
+/** Stop strings, of which empty ones do not count. */
+export const anyStop = z.union([z.string(), z.array(z.string())], {
+  error: "must be a text or a list of texts",
+}).nullish().transform((stop) => {
+  const texts = (typeof stop === "string" ? [stop] : stop ?? []).filter((text) => text !== "");
+  return texts.length === 0 ? undefined : texts;
+}).pipe(requestShape.stop.unwrap().optional()).optional();
+
+const bias = z.number();
+const tokenId = z.number().int().min(0);
+
+/** Biases by token, or as pairs; `false` forbids a token. */
+export const anyBias = z.union([
+  z.record(z.string(), bias),
+  z.array(z.tuple([tokenId, z.union([bias, z.literal(false)])])).max(10_000),
+], { error: "must map ids of tokens to biases, or list pairs of them" }).nullish()
+  .transform((given) => {
+    if (!Array.isArray(given)) return given ?? undefined;
+    return Object.fromEntries(given.map(([id, value]) => [String(id), value || -100]));
+  }).pipe(samplingShape.logit_bias.unwrap().optional()).optional();
+
+const schema = z.record(z.string(), z.unknown());
+const choices = z.array(z.string().min(1)).min(1).max(1024);
+
+/** The form of an answer, in OpenAI's words. */
+const responseFormat = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({
+    type: z.literal("json_object"),
+    schema: schema.nullish(),
+  }),
+  z.object({
+    type: z.literal("json_schema"),
+    json_schema: z.object({
+      name: z.string().nullish(),
+      schema: schema,
+      strict: z.boolean().nullish(),
+    }),
+  }),
+]);
+
+/** How an answer is held, in the words of OpenAI, llama-server and vLLM. */
+export const heldShape = {
+  response_format: responseFormat.nullish(),
+  grammar: requestShape.grammar.nullable(),
+  json_schema: schema.nullish(),
+  guided_json: schema.nullish(),
+  guided_grammar: requestShape.grammar.nullable(),
+  guided_choice: choices.nullish(),
+  structured_outputs: z.looseObject({
+    json: schema.nullish(),
+    grammar: requestShape.grammar.nullable(),
+    choice: choices.nullish(),
+  }).nullish().meta({ description: "As vLLM has it: json, grammar or choice" }),
+};
+
+/** Other names of fields, and those that only others have. */
+export const lenientShape = {
+  max_tokens: anyLimit,
+  n_predict: anyLimit,
+  stop: anyStop,
+  top_k: z.number().int().min(-1).max(100_000).nullish()
+    .meta({ description: "0 and -1 are off" }),
+  repeat_penalty: samplingShape.repetition_penalty.unwrap().nullish()
+    .meta({ description: "The same as repetition_penalty, as llama-server names it" }),
+  logit_bias: anyBias,
+};
+
+type Harmless = Readonly<Record<string, (value: unknown) => boolean>>;
+
+const is = (...values: readonly unknown[]) => (value: unknown) => values.includes(value);
+const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+const never = () => false;
+
+/** Fields that change the answer and that the engine does not have, with their harmless values. */
+export const UNHELD: Harmless = {
+  typical_p: is(1),
+  tfs_z: is(1),
+  top_n_sigma: is(-1, 0),
+  mirostat: is(0),
+  dynatemp_range: is(0),
+  dry_multiplier: is(0),
+  xtc_probability: is(0),
+  samplers: isEmpty,
+  repeat_last_n: is(64),
+  ignore_eos: is(false),
+  min_tokens: is(0),
+  stop_token_ids: isEmpty,
+  bad_words: isEmpty,
+  allowed_token_ids: isEmpty,
+  n_probs: is(0),
+  prompt_logprobs: is(0),
+  lora: isEmpty,
+  use_beam_search: is(false),
+  length_penalty: is(1),
+  truncate_prompt_tokens: never,
+  include_stop_str_in_output: is(false),
+  skip_special_tokens: is(true),
+  guided_regex: never,
+  best_of: is(1),
+};
+
+/** Ways to hold an answer. */
+export interface HeldFields {
+  readonly response_format?: z.output<typeof responseFormat> | null | undefined;
+  readonly grammar?: string | null | undefined;
+  readonly json_schema?: Record<string, unknown> | null | undefined;
+  readonly guided_json?: Record<string, unknown> | null | undefined;
+  readonly guided_grammar?: string | null | undefined;
+  readonly guided_choice?: readonly string[] | null | undefined;
+  readonly structured_outputs?:
+    | {
+      readonly json?: Record<string, unknown> | null | undefined;
+      readonly grammar?: string | null | undefined;
+      readonly choice?: readonly string[] | null | undefined;
+    }
+    | null
+    | undefined;
+}
+
+/** How an answer is held: by a schema or by a grammar. */
+export interface Held {
+  readonly field: string;
+  readonly json_schema?: Record<string, unknown>;
+  readonly json_schema_strict?: boolean;
+  readonly grammar?: string;
+}
+
+/** All ways in which a request holds its answer; more than one contradict each other. */
+export function heldBy(body: HeldFields): Held[] {
+  const outputs = body.structured_outputs;
+  const schemas = {
+    json_schema: body.json_schema,
+    guided_json: body.guided_json,
+    "structured_outputs.json": outputs?.json,
+  };
+  const grammars = {
+    grammar: body.grammar,
+    guided_grammar: body.guided_grammar,
+    "structured_outputs.grammar": outputs?.grammar,
+  };
+  const lists = { guided_choice: body.guided_choice, "structured_outputs.choice": outputs?.choice };
+  return [
+    ...formatHeld(body.response_format),
+    ...Object.entries(schemas).flatMap(([field, json_schema]) =>
+      json_schema ? [{ field, json_schema }] : []
+    ),
+    ...Object.entries(grammars).flatMap(([field, grammar]) => grammar ? [{ field, grammar }] : []),
+    ...Object.entries(lists).flatMap(([field, texts]) =>
+      texts ? [{ field, grammar: choiceGrammar(texts) }] : []
+    ),
+  ];
+}
+
+function formatHeld(format: HeldFields["response_format"]): Held[] {
+  const field = "response_format";
+  if (format?.type === "json_object") {
+    return [{ field, json_schema: format.schema ?? { type: "object" } }];
+  }
+  if (format?.type !== "json_schema") return [];
+  const { schema: json_schema, strict } = format.json_schema;
+  return [{ field, json_schema, json_schema_strict: strict === true }];
+}
+
+/** A grammar of these texts and nothing else. */
+function choiceGrammar(texts: readonly string[]): string {
+  return `root ::= ${texts.map((text) => JSON.stringify(text)).join(" | ")}\n`;
+}

@@ -1,0 +1,22 @@
+import type { LlorchError } from "../errors.ts";
+
+/** A prompt that is too long for a model's context. */
+export interface Overflow {
+  /** Tokens of the prompt. */
+  readonly tokens: number;
+  /** Tokens that the context holds. */
+  readonly context: number;
+}
+
+/**
+ * The figures of a `CONTEXT_LENGTH_EXCEEDED`, for dialects whose clients look for them; undefined for
+ * other errors, and where an engine did not tell them.
+ */
+export function overflowOf(
+  { code, details }: Pick<LlorchError, "code" | "details">,
+): Overflow | undefined {
+  if (code !== "CONTEXT_LENGTH_EXCEEDED") return undefined;
+  const { prompt_tokens: tokens, context } = details ?? {};
+  if (typeof tokens !== "number" || typeof context !== "number") return undefined;
+  return { tokens, context };
+}
