@@ -24,7 +24,9 @@ assert len(completion.choices[0].logprobs.tokens) == 5
 vectors = client.embeddings.create(model="embedder", input=["w1", "w2"])
 assert [len(each.embedding) for each in vectors.data] == [64, 64]
 
-tools = [{"type": "function", "function": {"name": "count", "description": "counts"}}]
+parameters = {"type": "object", "properties": {"from": {"type": "integer"}}}
+count = {"name": "count", "description": "counts", "parameters": parameters}
+tools = [{"type": "function", "function": count}]
 called = client.chat.completions.create(
     model="caller", messages=[{"role": "user", "content": "w1?"}], tools=tools
 )
