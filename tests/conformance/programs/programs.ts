@@ -58,6 +58,69 @@ export const nameOf = ({ command, dialect }: Program): string =>
 
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
+/** Codex, with a provider of its own or with Ollama's. */
+const codex = (dialect: string | undefined, more: readonly string[]): Program => ({
+  command: "codex",
+  ...(dialect ? { dialect } : {}),
+  says: { name: "exec_command", args: { cmd: COPY } },
+  files: ({ url }) => ({
+    ".codex/config.toml": `model = "${MODEL}"
+model_provider = "llorch"
+[model_providers.llorch]
+name = "llorch"
+base_url = "${url}/v1"
+wire_api = "responses"
+`,
+  }),
+  args: () => [
+    ...["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"],
+    ...[...more, TASK],
+  ],
+  env: ({ url }) => ({ CODEX_OSS_BASE_URL: `${url}/v1` }),
+});
+
+/** Continue's command, with one of its providers. */
+const cn = (dialect: string, provider: string, base: string): Program => ({
+  command: "cn",
+  dialect,
+  says: { name: "Bash", args: { command: COPY } },
+  files: ({ url }) => ({
+    ".continue/config.yaml": `name: llorch
+version: 1.0.0
+schema: v1
+models:
+  - name: llorch
+    provider: ${provider}
+    model: ${MODEL}
+    apiBase: ${url}${base}
+    apiKey: none
+    roles: [chat]
+    capabilities: [tool_use]
+`,
+  }),
+  args: ({ home }) => ["--config", `${home}/.continue/config.yaml`, "--auto", "-p", TASK],
+  env: () => ({ CONTINUE_CLI_ENABLE_TELEMETRY: "0", CONTINUE_TELEMETRY_ENABLED: "0" }),
+});
+
+/** aider, which calls no tools: it reads files from the text. */
+const aider = (dialect: string, provider: string): Program => ({
+  command: "aider",
+  dialect,
+  says: `copy.txt\n\`\`\`\n${NOTE}\`\`\`\n`,
+  shows: "Applied edit to copy.txt",
+  args: () => [
+    ...["--model", `${provider}/${MODEL}`, "--edit-format", "whole", "--no-stream"],
+    ...["--yes-always", "--no-git", "--no-check-update", "--no-show-model-warnings"],
+    ...["--analytics-disable", "--no-show-release-notes", "--message", TASK, "copy.txt"],
+  ],
+  env: ({ url }) => ({
+    OPENAI_API_BASE: `${url}/v1`,
+    OPENAI_API_KEY: "none",
+    OLLAMA_API_BASE: url,
+    LITELLM_LOCAL_MODEL_COST_MAP: "True",
+  }),
+});
+
 /** pi, which speaks three dialects. */
 const pi = (dialect: string, api: string, base: string): Program => ({
   command: "pi",
@@ -146,25 +209,8 @@ const llm = (
 
 /** Every program that is run. */
 export const PROGRAMS: readonly Program[] = [
-  {
-    command: "codex",
-    says: { name: "exec_command", args: { cmd: COPY } },
-    files: ({ url }) => ({
-      ".codex/config.toml": `model = "${MODEL}"
-model_provider = "llorch"
-[model_providers.llorch]
-name = "llorch"
-base_url = "${url}/v1"
-wire_api = "responses"
-`,
-    }),
-    args: () => [
-      "exec",
-      "--skip-git-repo-check",
-      "--dangerously-bypass-approvals-and-sandbox",
-      TASK,
-    ],
-  },
+  codex(undefined, []),
+  codex("oss", ["--oss", "--local-provider", "ollama", "-m", MODEL]),
   {
     command: "claude",
     says: { name: "Bash", args: { command: COPY, description: "Copies the note" } },
@@ -200,29 +246,9 @@ wire_api = "responses"
       OPENAI_MODEL: MODEL,
     }),
   },
-  {
-    command: "cn",
-    says: { name: "Bash", args: { command: COPY } },
-    files: ({ url }) => ({
-      ".continue/config.yaml": `name: llorch
-version: 1.0.0
-schema: v1
-models:
-  - name: llorch
-    provider: openai
-    model: ${MODEL}
-    apiBase: ${url}/v1
-    apiKey: none
-    roles: [chat]
-    capabilities: [tool_use]
-`,
-    }),
-    args: ({ home }) => [
-      ...["--config", `${home}/.continue/config.yaml`],
-      ...["--auto", "-p", TASK],
-    ],
-    env: () => ({ CONTINUE_CLI_ENABLE_TELEMETRY: "0", CONTINUE_TELEMETRY_ENABLED: "0" }),
-  },
+  cn("chat", "openai", "/v1"),
+  cn("messages", "anthropic", "/v1"),
+  cn("ollama", "ollama", ""),
   llm("chat", "llorch", {
     files: ({ url }) => ({
       "llm/extra-openai-models.yaml": `- model_id: llorch
@@ -256,21 +282,8 @@ models:
     }),
     args: () => ["-P", "openai-compatible", "-m", MODEL, TASK],
   },
-  {
-    command: "aider",
-    shows: "Applied edit to copy.txt",
-    says: `copy.txt\n\`\`\`\n${NOTE}\`\`\`\n`,
-    args: () => [
-      ...["--model", `openai/${MODEL}`, "--edit-format", "whole", "--no-stream"],
-      ...["--yes-always", "--no-git", "--no-check-update", "--no-show-model-warnings"],
-      ...["--analytics-disable", "--no-show-release-notes", "--message", TASK, "copy.txt"],
-    ],
-    env: ({ url }) => ({
-      OPENAI_API_BASE: `${url}/v1`,
-      OPENAI_API_KEY: "none",
-      LITELLM_LOCAL_MODEL_COST_MAP: "True",
-    }),
-  },
+  aider("chat", "openai"),
+  aider("ollama", "ollama_chat"),
   {
     command: "sgpt",
     says: { name: "copy_note", args: { place: "copy.txt" } },
