@@ -126,7 +126,10 @@ class Cleaner {
   }
 }
 
-/** What must be the same when a program is recorded again: names, fields, their order and types. */
+/**
+ * What must be the same when a program is recorded again: names of headers, fields and their types. Not
+ * their order: Codex writes some in any.
+ */
 export function shapeOf({ method, path, headers, body, status }: RecordedRequest): unknown {
   return { method, path, headers: Object.keys(headers), body: shapeOfValue(body), status };
 }
@@ -140,7 +143,8 @@ function shapeOfValue(value: unknown): unknown {
     return [...shapes.values()];
   }
   if (typeof value !== "object" || value === null) return typeof value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shapeOfValue(each)]));
+  const entries = Object.entries(value).map(([key, each]) => [key, shapeOfValue(each)] as const);
+  return Object.fromEntries(entries.toSorted(([a], [b]) => a < b ? -1 : 1));
 }
 
 /** What fillers consist of, in words of 64: a model with tokens for its runs has few for a long text. */

@@ -67,7 +67,21 @@ export async function runProgram(program: Program, folder: string, url: string):
     clearTimeout(timer);
     return { code, stdout, stderr, exchanges: proxy.exchanges };
   } finally {
+    await endRest(setting.home);
     await proxy.close();
+  }
+}
+
+/** Ends what a program has left running, such as a service of its own: all that has its home. */
+async function endRest(home: string): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const variables = (await Deno.readTextFile(`/proc/${name}/environ`)).split("\0");
+      if (variables.includes(`HOME=${home}`)) Deno.kill(Number(name), "SIGKILL");
+    } catch {
+      // The process has ended, or is another user's.
+    }
   }
 }
 
