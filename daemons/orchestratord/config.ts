@@ -231,7 +231,8 @@ export const configSchema = z.strictObject({
     metadata_ms: millis(7 * 24 * HOUR, "A job is forgotten this long after its end"),
     stored_ms: millis(
       7 * 24 * HOUR,
-      "A stored response is erased this long after it was last read or continued",
+      "A stored response is erased this long after it was last read or continued, a file after its " +
+        "last use, and a batch after its end",
     ),
     sweep_ms: millis(60_000, "Interval at which expired data is removed"),
   }).prefault({}),
@@ -249,6 +250,22 @@ export const configSchema = z.strictObject({
     ),
     max_chain: count(256, "Most earlier responses that a response may continue"),
     max_chain_bytes: count(8 * MIB, "Most bytes of the responses that a response continues", 1024),
+  }).prefault({}),
+  files: z.strictObject({
+    max_bytes: count(200 * MIB, "Largest file of requests, in bytes; beyond it, 413", 1024),
+    max_lines: count(50_000, "Most lines of a file of requests; beyond it, 413"),
+    max_line_bytes: count(8 * MIB, "Longest line of a file of requests; beyond it, 413", 1024),
+    max_count: count(1_000, "Most files of an API key; beyond it, 429"),
+    max_total_bytes: count(1024 * MIB, "Most bytes of files of an API key; beyond it, 429", 1024),
+    min_free_bytes: count(
+      256 * MIB,
+      "Bytes of the disk that files leave free: with less, uploads get 503, and batches wait",
+      0,
+    ),
+  }).prefault({}),
+  batches: z.strictObject({
+    max_open: count(100, "Most unfinished batches of an API key; beyond it, 429"),
+    max_waiting: count(8, "Most requests of an API key's batches that wait in the queue at a time"),
   }).prefault({}),
   limits: limitsSection,
   keys: z.strictObject({

@@ -148,3 +148,44 @@ show_target = true`);
     await assert.rejects(load(text, ["--check-config"]), message);
   }
 });
+
+Deno.test("settings of files and batches: defaults, a flag and a variable, and values that are refused", async () => {
+  const load = (text: string, args: string[] = [], vars: Record<string, string> = {}) =>
+    loadConfig(configSpec, { args, env: (name) => vars[name], readFile: () => text });
+  const loaded = async (...given: Parameters<typeof load>) => {
+    const result = await load(...given);
+    assert.equal(result.kind, "run");
+    return result.config;
+  };
+  const { files, batches } = await loaded("");
+  assert.deepEqual(files, {
+    max_bytes: 209_715_200,
+    max_lines: 50_000,
+    max_line_bytes: 8_388_608,
+    max_count: 1000,
+    max_total_bytes: 1_073_741_824,
+    min_free_bytes: 268_435_456,
+  });
+  assert.deepEqual(batches, { max_open: 100, max_waiting: 8 });
+
+  const changed = await loaded("", ["--files-max-lines=7"], { LLORCH_BATCHES_MAX_WAITING: "1" });
+  assert.deepEqual([changed.files.max_lines, changed.batches.max_waiting], [7, 1]);
+
+  for (
+    const [text, message] of [
+      ["[files]\nmax_bytes = 1023", /toml:2: files\.max_bytes/],
+      ["[files]\nmax_lines = 0", /toml:2: files\.max_lines/],
+      ["[files]\nmax_line_bytes = 1", /toml:2: files\.max_line_bytes/],
+      ["[files]\nmax_count = 1.5", /toml:2: files\.max_count/],
+      ['[files]\n\nmax_total_bytes = "1 GiB"', /toml:3: files\.max_total_bytes/],
+      ["[files]\nmin_free_bytes = -1", /toml:2: files\.min_free_bytes/],
+      ["[batches]\nmax_open = -1", /toml:2: batches\.max_open/],
+      ["[batches]\nmax_waiting = 0", /toml:2: batches\.max_waiting/],
+      ["[batches]\nwindow_ms = 1", /toml:2: batches\.window_ms/],
+    ] as const
+  ) {
+    await assert.rejects(load(text, ["--check-config"]), message);
+  }
+  const good = "[files]\nmax_bytes = 1024\n[batches]\nmax_open = 1";
+  assert.equal((await load(good, ["--check-config"])).kind, "checked");
+});

@@ -16,6 +16,9 @@ import { mountCommon } from "./api/common.ts";
 import { mountEvents } from "./api/events.ts";
 import { OpenStreams } from "./open_streams.ts";
 import { mountKeys } from "./api/keys.ts";
+import { mountBatches } from "./api/batches/mount.ts";
+import { BatchRunner } from "./api/batches/runner.ts";
+import { mountFiles } from "./api/files/mount.ts";
 import { mountAnthropic } from "./api/anthropic/mount.ts";
 import { mountLlamaServer } from "./api/llamacpp/mount.ts";
 import { mountOllama } from "./api/ollama/mount.ts";
@@ -166,6 +169,7 @@ async function openParts(
   );
   parts.defer(() => dir.release());
   const store = openSqliteStore(databasePath(dir.path), {
+    minFreeBytes: () => config.files.min_free_bytes,
     onFailure(reason) {
       if (reason === undefined) log.info("database_writable");
       else log.error("database_not_writable", { reason });
@@ -180,6 +184,8 @@ async function openParts(
       }),
   });
   parts.defer(() => store.close());
+  // Not awaited: on a full disk it waits.
+  store.files.removeUnfinished().catch((error) => log.error("uploads_not_removed", { error }));
   const { bytes, canShrink } = store.size();
   if (!canShrink) {
     log.warn("database_cannot_shrink", {
@@ -284,6 +290,9 @@ async function openParts(
   mountOpenAi(app, orchestrator);
   const keeper = new ResponseKeeper(orchestrator, log);
   mountResponses(app, orchestrator, keeper);
+  mountFiles(app, orchestrator);
+  const batches = new BatchRunner(orchestrator, log);
+  mountBatches(app, orchestrator, batches);
   mountOllama(app, orchestrator);
   mountAnthropic(app, orchestrator);
   mountLlamaServer(app, orchestrator);
@@ -297,6 +306,7 @@ async function openParts(
   parts.defer(() => server.close(LAST_FRAME_MS));
   parts.defer(() => keeper.close());
   parts.defer(() => jobs.close());
+  parts.defer(() => batches.close());
   parts.defer(() => feed.close());
 
   const unfinished = await store.unfinished();
@@ -311,6 +321,7 @@ async function openParts(
   for (const row of unfinished) await jobs.restore(row);
   await keeper.resume();
   phase = "serving";
+  await batches.resume();
 
   const tick = setInterval(() => loop.send({ kind: "tick" }), config.tick_ms);
   parts.defer(() => clearInterval(tick));
@@ -349,8 +360,10 @@ async function sweepOnce(
     const { erased, forgotten } = await store.expire(now, now - metadata_ms);
     const responses = await store.responses.expire(now - stored_ms);
     metrics.responsesRemoved.inc({ reason: "expired" }, responses);
-    if (erased + forgotten + responses > 0) {
-      log.info("retention_swept", { erased, forgotten, responses });
+    const batches = await store.batches.expire(now - stored_ms);
+    const files = await store.files.expire(now, now - stored_ms);
+    if (erased + forgotten + responses + batches + files > 0) {
+      log.info("retention_swept", { erased, forgotten, responses, batches, files });
     }
   } catch (error) {
     log.error("retention_sweep_failed", { error });

@@ -1,22 +1,27 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import { databasePath } from "./config.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 import { until } from "../../tests/support/stack.ts";
+import { begin, call, ended, form } from "./testing/batches.ts";
 import { follow, numbers, range, withHarness } from "./testing/harness.ts";
 import { runningResponse, storedResponse } from "./testing/response_cases.ts";
 
 const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
 
-/** Runs a test with a file system of one megabyte. */
-async function withSmallDisk(test: (dir: string) => Promise<void>): Promise<void> {
+/** Runs a test with a small file system. */
+async function withSmallDisk(
+  test: (dir: string) => Promise<void>,
+  size = "1m",
+): Promise<void> {
   const dir = await Deno.makeTempDir();
   const run = async (command: string, ...args: string[]) => {
     const { success, stderr } = await new Deno.Command(command, { args }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
   };
-  await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir);
+  await run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", dir);
   try {
     await test(dir);
   } finally {
@@ -73,6 +78,31 @@ Deno.test({
         assert.deepEqual(tasks.map(({ status }) => status), ["completed"]);
       });
     });
+  },
+});
+
+Deno.test({
+  name: "an upload that would fill the disk is refused, leaves nothing, and everything goes on",
+  ignore: !isRoot, // A file system of a stated size needs root.
+  async fn() {
+    await withSmallDisk(async (dir) => {
+      const files = { max_lines: 1e8, min_free_bytes: 24 * 1024 * 1024 };
+      await withHarness({ state_dir: dir, files }, async (harness) => {
+        const refused = await call(harness, "POST", "/files", form("{}\n".repeat(14_000_000)));
+        assert.equal(refused.status, 503);
+        assert.match(refused.body.error!.message, /^Cannot keep the file: \d+ bytes of the disk/);
+        assert.equal((await fetch(`${harness.url}/ready`)).status, 200);
+        await until("nothing of it is left", () => {
+          using db = new DatabaseSync(databasePath(dir), { readOnly: true });
+          return db.prepare("SELECT count(*) AS count FROM files").get()?.["count"] === 0;
+        });
+        const batch = await begin(harness, "/v1/completions", [{ prompt: "w1", max_tokens: 2 }]);
+        const { request_counts } = await ended(harness, batch);
+        assert.deepEqual(request_counts, { total: 1, completed: 1, failed: 0 });
+        const { body } = await call(harness, "GET", "/files");
+        assert.equal((body["data"] as unknown[]).length, 2);
+      });
+    }, "64m");
   },
 });
 

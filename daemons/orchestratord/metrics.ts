@@ -182,6 +182,20 @@ export function createOrchestratorMetrics(
       labels: ["reason"],
       zeros: REMOVAL_REASONS.map((reason) => ({ reason })),
     }),
+    batchesEnded: counter({
+      name: "batches_ended_total",
+      help: "Batches that ended",
+      labels: ["outcome"],
+      zeros: outcomes("completed", "failed", "expired", "cancelled"),
+    }),
+    batchLines: counter({
+      name: "batch_lines_total",
+      help:
+        "Requests of batches: answered, refused or failed, or given up when the batch expired " +
+        "or was cancelled",
+      labels: ["outcome"],
+      zeros: outcomes("completed", "failed", "expired", "cancelled"),
+    }),
     streams: gauge({ name: "streams_open", help: "Event streams that clients read" }),
     queueWait: histogram({
       name: "queue_wait_seconds",

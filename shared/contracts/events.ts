@@ -122,6 +122,10 @@ export const endData = z.object({
       "all of them, if it was cut off, or if it could not be checked wholly",
   }),
   seed: z.number().int().min(0),
+  embeddings: z.array(z.string()).optional().meta({
+    description: "Only of a batch's line that embeds: the vectors of its inputs, as 32-bit " +
+      "little-endian floats in base64",
+  }),
 }).meta({ id: "EndEvent" });
 
 export const errorData = z.object({

@@ -16,6 +16,8 @@ import { jobEvent } from "./events.ts";
 import { anthropicRoutes } from "./anthropic/routes.ts";
 import { llamaRoutes } from "./llamacpp/infill.ts";
 import { ollamaRoutes } from "./ollama/routes.ts";
+import { batchRoutes } from "./openai/batches.ts";
+import { fileRoutes } from "./openai/files.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { createdKey, keyList, keyView, newKey } from "./keys.ts";
 import {
@@ -362,6 +364,8 @@ export const orchestratorRoutes = {
   }),
   ...openaiRoutes,
   ...responsesRoutes,
+  ...fileRoutes,
+  ...batchRoutes,
   ...anthropicRoutes,
   ...ollamaRoutes,
   ...llamaRoutes,

@@ -26,6 +26,8 @@ export interface Route {
   readonly headers?: z.ZodObject;
   /** If it accepts undefined, callers may leave out the body and its content type. */
   readonly body?: z.ZodType;
+  /** Fields of a body of `multipart/form-data`, for OpenAPI: the handler reads and checks it itself. */
+  readonly form?: z.ZodObject;
   /** The body is JSON whatever its content type says: clients such as `curl -d` send another one. */
   readonly anyContentType?: true;
   /**

@@ -40,6 +40,9 @@ export function openApiDocument(title: string, routes: readonly Route[]): Record
             },
           }
           : {}),
+        ...(route.form
+          ? { body: { required: true, content: { "multipart/form-data": { schema: route.form } } } }
+          : {}),
       },
       responses: { ...successes(route), ...failures(route) },
     });
@@ -98,7 +101,7 @@ function failures(route: Route) {
   const codes = [...COMMON, ...route.errors];
   if (route.role !== "none") codes.push("UNAUTHORIZED", "FORBIDDEN");
   if (route.role === "client" || route.role === "operator") codes.push("RATE_LIMITED");
-  if (route.body) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
+  if (route.body || route.form) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
   const schema = (route.dialect ?? ownDialect).errorBody;
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {

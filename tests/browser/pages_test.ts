@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { begin, ended } from "../../daemons/orchestratord/testing/batches.ts";
 import { join } from "node:path";
 import { orchestratorRoutes as routes } from "#shared/contracts/mod.ts";
 import type { Locator, Page } from "playwright-core";
@@ -179,6 +180,29 @@ browserTest("the console, page by page, against the real stack", async (t) => {
         },
       );
 
+      await t.step(
+        "batches: how far they are, and a cancel that asks for confirmation",
+        async () => {
+          const endpoint = "/v1/completions";
+          const short = { model: "demo", prompt: "a", max_tokens: 1 };
+          const done = await ended(stack, await begin(stack, endpoint, [short, short]));
+          const long = { model: "slow", prompt: "w1", max_tokens: CONTEXT - 100 };
+          const { id } = await begin(stack, endpoint, [long]);
+          await visit(page, "Batches");
+          const table = page.getByRole("region", { name: "Batches" });
+          const first = table.getByRole("row", { name: done.id });
+          await first.getByText("2 of 2").waitFor();
+          await first.getByText(done.output_file_id!).waitFor();
+          assert.equal(await first.getByRole("button").count(), 0);
+          await table.getByRole("row", { name: id }).getByText("in_progress").waitFor();
+          await keep(page, "batches");
+          await accessible(page);
+          await page.getByRole("button", { name: `Cancel ${id}` }).click();
+          await page.getByRole("button", { name: "Cancel the batch" }).click();
+          await table.getByRole("row", { name: id }).getByText("cancelled").waitFor();
+        },
+      );
+
       await t.step("jobs: a waiting job shows why it waits", async () => {
         const ids = [await longJob(stack), await longJob(stack), await longJob(stack)];
         await visit(page, "Jobs");
@@ -308,7 +332,9 @@ browserTest("the console, page by page, against the real stack", async (t) => {
       await t.step("on a phone in dark mode, nothing is wider than the screen", async () => {
         const phone = await browser.open(stack.url, { width: 390, height: 800, scheme: "dark" });
         await phone.getByText("live", { exact: true }).waitFor();
-        for (const name of ["Overview", "Jobs", "Models", "Playground", "Events", "Keys"]) {
+        for (
+          const name of ["Overview", "Jobs", "Batches", "Models", "Playground", "Events", "Keys"]
+        ) {
           await visit(phone, name);
           await accessible(phone);
           const root = "document.documentElement";

@@ -1,5 +1,10 @@
-import { orchestratorRoutes, type PoolState } from "#shared/contracts/mod.ts";
-import type { Stack } from "../support/stack.ts";
+import {
+  type BatchObject,
+  type FileObject,
+  orchestratorRoutes,
+  type PoolState,
+} from "#shared/contracts/mod.ts";
+import { type Stack, until } from "../support/stack.ts";
 import { type Case, check, TASK as task } from "./contract.ts";
 
 const chat = { model: "counter", messages: [{ role: "user", content: "w7" }], max_tokens: 5 };
@@ -71,7 +76,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     {
       route: r.submit,
-      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -2 },
+      body: { ...task, stop: Array(65).fill("a"), seed: -2 },
       error: "INVALID_REQUEST",
       fields: ["stop", "seed"],
     },
@@ -414,6 +419,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     { route: r.chat, body: { ...chat, model: "ranker" }, error: "INVALID_REQUEST" },
     ...responsesCases(response.id),
+    ...await batchCases(stack),
     ...anthropicCases(),
     ...ollamaCases(),
     { route: r.health },
@@ -460,6 +466,83 @@ function responsesCases(id: string): Case[] {
       error: "INVALID_REQUEST",
       fields: ["input.0.content.0.type"],
     },
+  ];
+}
+
+/** A form with a file of requests, as `send` sends it. */
+function form(purpose = "batch", count = 1): Pick<Case, "body" | "headers"> {
+  const line = Array.from({ length: count }, (_, n) =>
+    JSON.stringify({
+      ...{ custom_id: `r${n}`, method: "POST", url: "/v1/embeddings" },
+      body: { model: "counter", input: "w7" },
+    })).join("\n");
+  const body = `--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\n${purpose}\r\n` +
+    `--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n${line}\r\n--x--`;
+  return { body, headers: { "content-type": "multipart/form-data; boundary=x" } };
+}
+
+/** Calls of `/v1/files` and `/v1/batches`. */
+async function batchCases({ url }: Stack): Promise<Case[]> {
+  const r = orchestratorRoutes;
+  const upload = { route: r.uploadFile, ...form() };
+  const input = await check(url, upload) as FileObject;
+  const other = await check(url, upload) as FileObject;
+  const create = {
+    input_file_id: input.id,
+    endpoint: "/v1/embeddings",
+    completion_window: "24h",
+    metadata: { a: "b" },
+  };
+  const route = r.createBatch;
+  const begun = await check(url, { route, body: create }) as BatchObject;
+  let batch = begun;
+  await until("the batch has ended", async () => {
+    batch = await check(url, { route: r.getBatch, params: { id: begun.id } }) as BatchObject;
+    return batch.status === "completed";
+  });
+  const output = { id: batch.output_file_id! };
+  const unknown = { id: "none" };
+  const many = await check(url, { ...upload, ...form("batch", 2000) }) as FileObject;
+  const waiting = await check(url, {
+    route,
+    body: { ...create, input_file_id: many.id },
+  }) as BatchObject;
+  const cancel = { route: r.cancelBatch, params: { id: waiting.id } };
+  await check(url, cancel);
+  return [
+    upload,
+    { route: r.uploadFile, ...form("vision"), error: "INVALID_REQUEST", fields: ["purpose"] },
+    { route: r.uploadFile, body: {}, error: "UNSUPPORTED_MEDIA_TYPE" },
+    { route: r.listFiles, query: `?limit=1&order=asc&after=${input.id}` },
+    { route: r.listFiles, query: "?limit=0", error: "INVALID_REQUEST", fields: ["limit"] },
+    { route: r.listFiles, query: "?after=none", error: "NOT_FOUND" },
+    { route: r.getFile, params: output },
+    { route: r.fileContent, params: output },
+    { route: r.deleteFile, params: { id: other.id } },
+    { route, body: { ...create, output_expires_after: { anchor: "created_at", seconds: 3600 } } },
+    {
+      route,
+      body: { ...create, endpoint: "/v1/models", completion_window: "1h" },
+      error: "INVALID_REQUEST",
+      fields: ["endpoint"],
+    },
+    {
+      route,
+      body: { ...create, input_file_id: output.id },
+      error: "INVALID_REQUEST",
+      fields: ["input_file_id"],
+    },
+    { route, body: { ...create, input_file_id: other.id }, error: "NOT_FOUND" },
+    { route: r.listBatches, query: `?limit=1&after=${waiting.id}` },
+    { route: r.listBatches, query: "?limit=0", error: "INVALID_REQUEST", fields: ["limit"] },
+    { route: r.getBatch, params: { id: batch.id } },
+    cancel,
+    { route: r.cancelBatch, params: { id: batch.id }, error: "CONFLICT" },
+    ...[r.getFile, r.fileContent, r.deleteFile, r.getBatch, r.cancelBatch].map((route): Case => ({
+      route,
+      params: unknown,
+      error: "NOT_FOUND",
+    })),
   ];
 }
 

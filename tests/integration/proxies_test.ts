@@ -129,7 +129,7 @@ for (const proxy of PROXIES) {
         const events = await fetch(new URL(accepted.events_url, url));
         assert.match(await events.text(), /event: token[^]*"code":"CANCELLED"/);
 
-        const page = await fetch(url);
+        const page = await fetch(url, { headers: { accept: "text/html" } });
         assert.equal(page.url, `${url}/`, "the trailing slash is added");
         const html = await page.text();
         const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);

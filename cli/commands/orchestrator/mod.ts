@@ -2,6 +2,7 @@ import { command, type Group } from "../../command.ts";
 import { ORCHESTRATORD, urlOption } from "../../daemons/kind.ts";
 import { flag, JSON_OPTION } from "../../options.ts";
 import { daemonCommands } from "../daemon.ts";
+import { batches } from "./batches/mod.ts";
 import { jobs } from "./jobs/mod.ts";
 import { models } from "./models/mod.ts";
 import { names } from "./names/mod.ts";
@@ -32,6 +33,7 @@ export const orchestrator: Group = {
       ],
       load: async () => (await import("./events.ts")).events,
     }),
+    batches,
     jobs,
     models,
     names,

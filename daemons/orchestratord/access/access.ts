@@ -195,6 +195,14 @@ export class Access {
     return { keyId, name, role: own, limits: { ...this.#deps.defaults(), ...limits } };
   }
 
+  /** The holder of a key that may have jobs; undefined if it is revoked, has expired or is not known. */
+  async holderOf(keyId: string): Promise<Caller | undefined> {
+    const { keys, clock, defaults } = this.#deps;
+    const row = await keys.get(keyId);
+    if (!row || keyStatus(row, clock.now()) !== "active") return undefined;
+    return { keyId, name: row.name, role: row.role, limits: { ...defaults(), ...row.limits } };
+  }
+
   #refusal(reason: "unknown" | "revoked" | "expired" | "role", message: string): LlorchError {
     this.#deps.metrics.authFailures.inc({ reason });
     return new LlorchError(reason === "role" ? "FORBIDDEN" : "UNAUTHORIZED", message);

@@ -4,21 +4,30 @@ import { invalidRequest, LlorchError } from "#shared/errors.ts";
 import { newSecret, secretSha256 } from "#shared/secrets.ts";
 import type { Store } from "../store/job_store.ts";
 import type { KeyRow, KeyStore } from "../store/key_store.ts";
-import type { ResponseStore } from "../store/response_store.ts";
 import { dayOf } from "./job_limits.ts";
 
 /** `llorch_<id>_<random>`: the prefix shows people and secret scanners what it is. */
 const SECRET = /^llorch_([0-9a-f]{12})_[0-9a-f]{64}$/;
 
+/** The keys, and what they own. */
+type KeyData = Pick<Store, "keys" | "responses" | "files" | "batches">;
+
+/** What was erased with a key. */
+export interface Erased {
+  readonly responses: number;
+  readonly files: number;
+  readonly batches: number;
+}
+
 /** Manages API keys, for HTTP and the command line alike. */
 export class Keys {
   readonly #store: KeyStore;
-  readonly #responses: ResponseStore;
+  readonly #owned: Omit<KeyData, "keys">;
   readonly #clock: Clock;
 
-  constructor({ keys, responses }: Pick<Store, "keys" | "responses">, clock: Clock) {
+  constructor({ keys, ...owned }: KeyData, clock: Clock) {
     this.#store = keys;
-    this.#responses = responses;
+    this.#owned = owned;
     this.#clock = clock;
   }
 
@@ -55,20 +64,25 @@ export class Keys {
   }
 
   /**
-   * Revokes a key, at once and for good, and erases its stored responses. If the process ends before it
-   * returns, another call erases those that are left.
+   * Revokes a key, at once and for good, and erases its stored responses, its files and its batches. If the
+   * process ends before it returns, another call erases those that are left.
    *
-   * @returns the key, and the number of responses that were erased
+   * @returns the key, and the numbers of what was erased
    * @throws {LlorchError} `NOT_FOUND`
    */
-  async revoke(keyId: string): Promise<{ key: KeyView; responses: number }> {
+  async revoke(keyId: string): Promise<{ key: KeyView; erased: Erased }> {
     await this.#store.revoke(keyId, this.#clock.now());
     const row = await this.#store.get(keyId);
     if (!row) {
       throw new LlorchError("NOT_FOUND", `Cannot find an API key with the id "${keyId}"`);
     }
-    const responses = await this.#responses.removeOf(keyId);
-    return { key: await this.#view(row), responses };
+    const { responses, files, batches } = this.#owned;
+    const erased = {
+      responses: await responses.removeOf(keyId),
+      batches: await batches.removeOf(keyId),
+      files: await files.removeOf(keyId),
+    };
+    return { key: await this.#view(row), erased };
   }
 
   async #view(row: KeyRow): Promise<KeyView> {

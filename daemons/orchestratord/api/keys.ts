@@ -16,10 +16,10 @@ export function mountKeys(app: App, { store, clock, metrics }: Orchestrator): vo
     return Response.json(created, { headers: { "cache-control": "no-store" } });
   });
   app.mount(routes.revokeKey, async ({ params, log }) => {
-    const { key, responses } = await keys.revoke(params.id);
+    const { key, erased } = await keys.revoke(params.id);
     await store.sync();
-    metrics.responsesRemoved.inc({ reason: "revoked" }, responses);
-    log.info("key_revoked", { key_id: key.key_id, name: key.name, responses });
+    metrics.responsesRemoved.inc({ reason: "revoked" }, erased.responses);
+    log.info("key_revoked", { key_id: key.key_id, name: key.name, ...erased });
     return key;
   });
 }

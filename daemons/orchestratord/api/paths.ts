@@ -12,6 +12,9 @@ const ALIASES: Readonly<Record<string, string>> = {
   "/v1/health": "/health",
 };
 
+/** Routes of which each is also there without `/v1`. */
+const UNVERSIONED = /^\/(?:batches|files)(?=\/|$)/;
+
 /** Other vendors' routes; in the name of a model, slashes stay as they are. */
 const THEIRS = /^\/+(?:v1|api)(?:\/|$)/;
 const NAMED = /^(\/v1\/models\/)(.+)$/;
@@ -26,5 +29,6 @@ export function meantPath(path: string): string {
   const short = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
   const once = short.replace(/^(?:\/v1){2,}(?=\/|$)/, "/v1");
   const alias = Object.hasOwn(ALIASES, once) ? ALIASES[once] : undefined;
+  if (UNVERSIONED.test(once)) return `/v1${once}`;
   return alias ?? (THEIRS.test(path) ? once : path);
 }

@@ -12,6 +12,8 @@ Deno.test("paths of other vendors are found as clients write them", () => {
       ["/chat/completions", "/v1/chat/completions"],
       ["/models/", "/v1/models"],
       ["/rerank", "/v1/rerank"],
+      ["/files/", "/v1/files"],
+      ["/batches/batch_1/cancel", "/v1/batches/batch_1/cancel"],
       ["/v2/rerank", "/v1/rerank"],
       ["/v1/reranking", "/v1/rerank"],
       ["/v1/health", "/health"],
@@ -27,7 +29,7 @@ Deno.test("our own paths, and unknown ones, are taken as they are", () => {
   for (
     const path of [
       ...["/", "//", "/v2/tasks/", "//v2/tasks", "/v2//pools", "/console//app.js", "/health/"],
-      ...["/v1x/models", "/constructor", "/v2/rerank/x", ""],
+      ...["/v1x/models", "/constructor", "/v2/rerank/x", "/filesystem", ""],
     ]
   ) assert.equal(meantPath(path), path);
 });

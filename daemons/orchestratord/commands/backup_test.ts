@@ -6,6 +6,8 @@ import { configSchema, databasePath } from "../config.ts";
 import { Orchestratord } from "../daemon.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import { numbers, range, withHarness } from "../testing/harness.ts";
+import { storedBatch } from "../testing/batch_cases.ts";
+import { addFile } from "../testing/file_cases.ts";
 import { storedResponse } from "../testing/response_cases.ts";
 import { backup, copyDatabase } from "./backup.ts";
 
@@ -22,6 +24,8 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       const response = storedResponse("r1", { usedAt: Date.now() });
       const inUse = openSqliteStore(databasePath(state));
       await inUse.responses.add(response);
+      await addFile(inUse.files, "f1", { createdAt: Date.now() });
+      await inUse.batches.add(storedBatch("b1", { endedAt: Date.now() }));
       await inUse.close();
       const copy = databasePath(other);
       const { jobs } = await copyDatabase(databasePath(state), copy);
@@ -30,7 +34,7 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       pool.only().allow(Infinity);
       assert.deepEqual(numbers(await events(job_id)), range(8, 5));
 
-      // The copy has the job as it was then, the response, and the pool, whose state can be read.
+      // The copy has the job as it was then, the response, the file, the batch, and the pool, whose state can be read.
       const config = configSchema.parse({ port: 0, tick_ms: 20, state_dir: other });
       const again = await Orchestratord.open(config, { log: createLogger("test") });
       await again.close();
@@ -38,6 +42,8 @@ Deno.test("backup copies a database in use, and the copy is what a start goes on
       assert.ok((await store.unfinished()).every((row) => row.jobId === job_id));
       assert.equal((await store.pools()).length, 1);
       assert.deepEqual(await store.responses.get("r1"), response);
+      assert.deepEqual(await store.files.read("f1", 1), Uint8Array.of(4, 5));
+      assert.equal((await store.batches.get("b1"))?.inputFileId, "f");
       await store.close();
     });
   } finally {

@@ -57,9 +57,12 @@ export async function keys(
       console.error(`${describe(view)}\nThe key is a secret and is shown only this once:`);
       console.log(secret);
     } else if (action === "revoke") {
-      const { key, responses } = await keys.revoke(subject ?? "");
+      const { key, erased } = await keys.revoke(subject ?? "");
       console.log(describe(key));
-      if (responses > 0) console.error(`Its stored responses are erased: ${responses}`);
+      const what = { "stored responses": erased.responses, files: erased.files };
+      for (const [name, count] of Object.entries({ ...what, batches: erased.batches })) {
+        if (count > 0) console.error(`Its ${name} are erased: ${count}`);
+      }
     } else for (const view of await keys.list()) console.log(describe(view));
     await store.sync();
     return EXIT.ok;

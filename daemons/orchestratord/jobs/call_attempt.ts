@@ -1,5 +1,12 @@
-import type { Route, RouteCall, RouteResult } from "#shared/contracts/mod.ts";
+import {
+  type EndData,
+  type Route,
+  type RouteCall,
+  type RouteResult,
+  workerRoutes,
+} from "#shared/contracts/mod.ts";
 import { errorMessage, LlorchError } from "#shared/errors.ts";
+import type { StoredCall } from "../store/job_store.ts";
 import { ended, type RunAttempt } from "./relay.ts";
 
 /** A call of a worker that makes up a whole attempt. */
@@ -11,7 +18,9 @@ export interface WorkerCall<R extends Route> {
   /** Tokens that the call evaluated. */
   readonly tokensOf: (reply: RouteResult<R>) => number;
   /** Takes the reply, once. */
-  readonly onReply: (reply: RouteResult<R>) => void;
+  readonly onReply?: (reply: RouteResult<R>) => void;
+  /** What of the reply is part of the job's last event, for a job that is stored. */
+  readonly resultOf?: (reply: RouteResult<R>) => Partial<EndData>;
 }
 
 /**
@@ -25,11 +34,11 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
     const started_at = new Date().toISOString();
     await onEvent({ event: "started", data: { job_id, worker_id: workerId, model, started_at } });
     try {
-      const { route, input, timeoutMs, tokensOf, onReply } = call;
+      const { route, input, timeoutMs, tokensOf, onReply, resultOf } = call;
       const reply = await client.call(route, input, { signal, timeoutMs, correlationId });
       // The attempt was fenced while it waited for the reply: another attempt answers.
       if (signal.aborted) return { kind: "lost", message: "the attempt was aborted" };
-      onReply(reply);
+      onReply?.(reply);
       await onEvent({
         event: "end",
         data: {
@@ -40,6 +49,7 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
           decode_time_ms: 0,
           stop_reason: "EOS",
           seed: 0,
+          ...resultOf?.(reply),
         },
       });
       return { kind: "done" };
@@ -48,4 +58,19 @@ export function callAttempt<R extends Route>(call: WorkerCall<R>): RunAttempt {
       return { kind: "lost", message: errorMessage(error), brokeOff: true };
     }
   };
+}
+
+/**
+ * The attempts of a job that is stored with its call, after a restart too.
+ *
+ * @param timeoutMs See {@linkcode WorkerCall.timeoutMs}.
+ */
+export function storedAttempt({ input }: StoredCall, timeoutMs: number): RunAttempt {
+  return callAttempt({
+    route: workerRoutes.embed,
+    input: { body: { input: input.map((each) => typeof each === "string" ? each : [...each]) } },
+    timeoutMs,
+    tokensOf: ({ tokens }) => tokens,
+    resultOf: ({ embeddings }) => ({ embeddings }),
+  });
 }

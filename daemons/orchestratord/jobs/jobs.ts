@@ -8,6 +8,7 @@ import type { Effect, JobError, NewJob } from "../scheduler/state.ts";
 import type { JobRow } from "../store/job_store.ts";
 import { Attempts, type AttemptsDeps } from "./attempts.ts";
 import { bounded } from "./bounded.ts";
+import { storedAttempt } from "./call_attempt.ts";
 import { demandOf } from "./demand.ts";
 import { LiveJob } from "./live_job.ts";
 import {
@@ -104,7 +105,11 @@ export class Jobs {
       correlationId: row.jobId,
       tenant: row.tenant,
       isStored: true,
-      runAttempt: bounded(relay, meaning.context),
+      runAttempt: bounded(
+        row.call ? storedAttempt(row.call, this.#deps.config.failover.call_ms) : relay,
+        meaning.context,
+      ),
+      isCall: row.call !== undefined,
     }, { row, events });
     job.endAttempt(clock.now(), "orchestratord was restarted");
     log.info("job_restored", { job_id: job.id, events: events.length });

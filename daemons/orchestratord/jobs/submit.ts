@@ -8,9 +8,10 @@ import type { OrchestratorMetrics } from "../metrics.ts";
 import type { Loop } from "../scheduler/loop.ts";
 import { mayFallBack, type Meaning } from "../scheduler/names.ts";
 import type { ResolvedModel } from "../scheduler/resolve.ts";
-import type { Store } from "../store/job_store.ts";
+import type { Store, StoredCall } from "../store/job_store.ts";
 import { checkPromptFits } from "./admission.ts";
 import { bounded } from "./bounded.ts";
+import { storedAttempt } from "./call_attempt.ts";
 import { demandOf } from "./demand.ts";
 import type { LiveJob, LiveJobFacts } from "./live_job.ts";
 import { relay, type RunAttempt } from "./relay.ts";
@@ -65,6 +66,8 @@ export interface SubmitOptions {
   readonly keepMs?: number | undefined;
   /** How an attempt is made; by default the task is generated. */
   readonly runAttempt?: RunAttempt | undefined;
+  /** What a durable job asks of a worker in one call, for which its task stands in the queue. */
+  readonly call?: StoredCall | undefined;
 }
 
 /** An accepted task, or one that was submitted before with the same idempotency key. */
@@ -130,7 +133,7 @@ export class Submissions {
   async #takeKeyed(task: TaskRequest, options: SubmitOptions, key: string): Promise<Submitted> {
     const prior = await this.#deps.store.findByKey(key);
     if (!prior) return await this.#take(task, options);
-    if (prior.bodySha256 !== bodyHash(options.asWritten ?? task)) {
+    if (prior.bodySha256 !== bodyHash(options.asWritten ?? task, options.call)) {
       throw new LlorchError(
         "CONFLICT",
         `Cannot use this Idempotency-Key again: it belongs to job "${prior.jobId}" with another body`,
@@ -192,7 +195,10 @@ export class Submissions {
     const request = { ...task, model: name, seed };
     const jobId = `job-${crypto.randomUUID()}`;
     const deadlineAt = task.deadline_ms === undefined ? undefined : now + task.deadline_ms;
-    const { durable, correlationId, idempotencyKey, runAttempt = relay } = options;
+    const { durable, correlationId, idempotencyKey, call } = options;
+    const runAttempt = call
+      ? storedAttempt(call, this.#deps.config.failover.call_ms)
+      : options.runAttempt ?? relay;
     const job = this.#jobs.open({
       id: jobId,
       request,
@@ -206,7 +212,7 @@ export class Submissions {
       tenant,
       isStored: durable,
       runAttempt: bounded(runAttempt, meaning.context),
-      isCall: options.runAttempt !== undefined,
+      isCall: runAttempt !== relay,
     });
     const committed = job.accept(
       { event: "queued", data: { job_id: jobId, ...place } },
@@ -214,8 +220,9 @@ export class Submissions {
         store.accept({
           jobId,
           idempotencyKey,
-          bodySha256: bodyHash(options.asWritten ?? task),
+          bodySha256: bodyHash(options.asWritten ?? task, call),
           request,
+          call,
           fingerprint,
           seed,
           createdAt: now,
@@ -229,7 +236,7 @@ export class Submissions {
       job: {
         ...{ id: jobId, model, fingerprint, priority, tenant, attempt: 0 },
         deaths: isSuspect ? 1 : 0,
-        speaks: options.runAttempt === undefined,
+        speaks: runAttempt === relay,
         isStored: durable,
         hasFallback: job.hasFallback,
         ...(options.keepMs === undefined ? {} : { keepMs: options.keepMs }),
@@ -304,6 +311,7 @@ export function steadyTime(clock: Clock, time: number): number {
 }
 
 /** Hash of a task, to tell a repeated submission from a different one with the same key. */
-function bodyHash(task: TaskRequest): string {
-  return createHash("sha256").update(JSON.stringify(task)).digest("hex");
+function bodyHash(task: TaskRequest, call?: StoredCall): string {
+  const text = JSON.stringify(task) + (call === undefined ? "" : JSON.stringify(call));
+  return createHash("sha256").update(text).digest("hex");
 }

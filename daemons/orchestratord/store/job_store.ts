@@ -8,6 +8,8 @@ import type {
   TaskRequest,
 } from "#shared/contracts/mod.ts";
 import type { Pin, Place } from "../scheduler/state.ts";
+import type { BatchStore } from "./batch_store.ts";
+import type { FileStore } from "./file_store.ts";
 import type { KeyStore } from "./key_store.ts";
 import type { ResponseStore } from "./response_store.ts";
 
@@ -17,6 +19,13 @@ export interface NumberedEvent {
   readonly event: StoredJobEvent;
 }
 
+/** What a job asks of a worker in one call, where it does not generate. */
+export interface StoredCall {
+  readonly kind: "embed";
+  /** Texts or token ids. */
+  readonly input: readonly (string | readonly number[])[];
+}
+
 /** A stored job. Times are ms since the epoch. */
 export interface JobRow {
   readonly seq: number;
@@ -24,6 +33,8 @@ export interface JobRow {
   readonly bodySha256: string;
   /** Undefined once erased. */
   readonly request: TaskRequest | undefined;
+  /** Undefined for a job that generates, and once erased. */
+  readonly call: StoredCall | undefined;
   readonly model: string;
   readonly fingerprint: string;
   readonly priority: Priority;
@@ -45,8 +56,8 @@ export interface JobRow {
   readonly error: ErrorData | undefined;
 }
 
-/** A job of a list, without its request. */
-export type ListedRow = Omit<JobRow, "request">;
+/** A job of a list, without what it asks. */
+export type ListedRow = Omit<JobRow, "request" | "call">;
 
 /** Tokens of an ended job. */
 export interface Usage {
@@ -62,6 +73,7 @@ export interface NewJobRow {
   readonly idempotencyKey: string | undefined;
   readonly bodySha256: string;
   readonly request: TaskRequest;
+  readonly call?: StoredCall | undefined;
   readonly fingerprint: string;
   readonly seed: number;
   readonly createdAt: number;
@@ -186,8 +198,10 @@ export interface JobStore {
   close(): Promise<void>;
 }
 
-/** Jobs, pools, API keys and responses in one place. */
+/** Jobs, pools, API keys, responses, files and batches in one place. */
 export interface Store extends JobStore {
+  readonly batches: BatchStore;
+  readonly files: FileStore;
   readonly keys: KeyStore;
   readonly responses: ResponseStore;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import {
   type JobEvent,
   jobEvent,
@@ -17,7 +18,7 @@ import { createLogger } from "#shared/logging.ts";
 import { callbackToken, secretSha256 } from "#shared/secrets.ts";
 import { ACCEPTED } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { configSchema } from "../config.ts";
+import { configSchema, databasePath } from "../config.ts";
 import { Orchestratord } from "../daemon.ts";
 import { FakeWorker } from "./fake_worker.ts";
 
@@ -197,8 +198,12 @@ export interface Harness {
   readonly pool: FakePool;
   client: Client;
   url: string;
-  /** Closes the orchestrator and opens another on the same state. */
-  restart(): Promise<void>;
+  /**
+   * Closes the orchestrator and opens another on the same state.
+   *
+   * @param between Called with the database between the two.
+   */
+  restart(between?: (db: DatabaseSync) => void): Promise<void>;
   /** Reads settings again, as after a SIGHUP; those of {@linkcode withHarness} that are not given stay. */
   reload(settings: Record<string, unknown>): void;
   /** All events of a job or of a new task. */
@@ -224,8 +229,12 @@ export async function withHarness(
     pool,
     client: createClient({ baseUrl: daemon.url }),
     url: daemon.url,
-    async restart() {
+    async restart(between) {
       await daemon.close();
+      if (between) {
+        using db = new DatabaseSync(databasePath(config.state_dir ?? dir));
+        between(db);
+      }
       daemon = await open();
       harness.url = daemon.url;
       harness.client = createClient({ baseUrl: daemon.url });

@@ -5,9 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { taskRequest } from "#shared/contracts/mod.ts";
-import type { NumberedEvent, Store } from "../store/job_store.ts";
+import type { NumberedEvent, Store, StoredCall } from "../store/job_store.ts";
 import type { KeyRow } from "../store/key_store.ts";
 import { until } from "../../../tests/support/stack.ts";
+import { BATCH_CASES } from "./batch_cases.ts";
+import { FILE_CASES } from "./file_cases.ts";
 import { RESPONSE_CASES, storedResponse } from "./response_cases.ts";
 
 /** Location of one store, initially empty. */
@@ -15,8 +17,8 @@ export interface StoreHome {
   /** Opens the store with the content from its last close. */
   open(): Store | Promise<Store>;
   /**
-   * Makes the store's writes fail as on a full disk: each write of events or responses fails after it has
-   * begun.
+   * Makes the store's writes fail as on a full disk: each write of events, responses, files, batches
+   * or results fails after it has begun.
    *
    * @returns a function that makes them work again
    */
@@ -34,14 +36,19 @@ export function token(id: number): NumberedEvent {
 export function accept(
   store: Store,
   jobId: string,
-  { key, tenant = "", createdAt = 1000 }: { key?: string; tenant?: string; createdAt?: number } =
-    {},
+  { key, tenant = "", createdAt = 1000, call }: {
+    key?: string;
+    tenant?: string;
+    createdAt?: number;
+    call?: StoredCall;
+  } = {},
 ): Promise<void> {
   return store.accept({
     jobId,
     idempotencyKey: key,
     bodySha256: "x",
     request: taskRequest.parse({ model: "m", prompt: "secret words" }),
+    call,
     fingerprint: "f",
     tenant,
     seed: 1,
@@ -350,6 +357,21 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.deepEqual((await responses.page({ limit: 9 })).map(({ id }) => id), ["r3"]);
   },
 
+  async "a job keeps what it asks in one call, until that is erased"(store, { reopen }) {
+    const call = { kind: "embed", input: ["secret words", [1, 2]] } as const;
+    await accept(store, "j1");
+    await accept(store, "j2", { call });
+    const again = await reopen();
+    assert.deepEqual((await again.unfinished()).map((row) => row.call), [undefined, call]);
+    await again.append("j2", () => ({
+      events: [],
+      patch: { status: "completed", endedAt: 3000, contentExpiresAt: 4000 },
+    }));
+    await again.expire(4000, 0);
+    const { request, call: erased } = (await again.get("j2"))!;
+    assert.deepEqual([request, erased], [undefined, undefined]);
+  },
+
   async "size() and failure() report the state of the store"(store) {
     await accept(store, "j1");
     await store.tidy();
@@ -358,9 +380,11 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
+const ALL_CASES = { ...CASES, ...RESPONSE_CASES, ...FILE_CASES, ...BATCH_CASES };
+
 /** Registers the tests of one kind of store. */
 export function storeCases(name: string, makeHome: () => Promise<StoreHome>): void {
-  for (const [behaviour, run] of Object.entries({ ...CASES, ...RESPONSE_CASES })) {
+  for (const [behaviour, run] of Object.entries(ALL_CASES)) {
     Deno.test(`${name}: ${behaviour}`, async () => {
       const home = await makeHome();
       let store = await home.open();

@@ -1,7 +1,7 @@
 /** The official `openai` package, unchanged. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { idle, numbers, range, URL_V1 } from "./support.ts";
@@ -247,6 +247,47 @@ Deno.test("openai: a request that would fail again is not retried", async () => 
   });
   await assert.rejects(client.chat.completions.create({ ...question, model: "nope" }));
   assert.equal(tries, 1);
+});
+
+Deno.test("openai: a file of requests is uploaded, answered as a batch, and read", async () => {
+  const url = "/v1/chat/completions";
+  const lines = [8, 9].map((n) =>
+    JSON.stringify({
+      ...{ custom_id: `w${n}`, method: "POST", url },
+      body: { ...question, messages: [{ role: "user", content: `w${n}` }] },
+    })
+  );
+  const input = await openai.files.create({
+    file: await toFile(new TextEncoder().encode(lines.join("\n")), "night.jsonl"),
+    purpose: "batch",
+    expires_after: { anchor: "created_at", seconds: 3600 },
+  });
+  assert.deepEqual([input.filename, input.status], ["night.jsonl", "processed"]);
+  let batch = await openai.batches.create({
+    input_file_id: input.id,
+    endpoint: url,
+    completion_window: "24h",
+    metadata: { of: "conformance" },
+  });
+  while (batch.completed_at === null || batch.completed_at === undefined) {
+    assert.notEqual(batch.status, "failed");
+    batch = await openai.batches.retrieve(batch.id);
+  }
+  assert.deepEqual(batch.request_counts, { total: 2, completed: 2, failed: 0 });
+  const text = await (await openai.files.content(batch.output_file_id!)).text();
+  const answers = text.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(answers.map(({ custom_id }) => custom_id), ["w8", "w9"]);
+  assert.deepEqual(numbers(answers[0].response.body.choices[0].message.content)[0], 9);
+
+  const files = [];
+  for await (const file of openai.files.list({ limit: 1 })) files.push(file.id);
+  assert.ok(files.includes(input.id) && files.includes(batch.output_file_id!));
+  const batches = [];
+  for await (const each of openai.batches.list({ limit: 1 })) batches.push(each.id);
+  assert.deepEqual(batches, [batch.id]);
+  await assert.rejects(openai.batches.cancel(batch.id), OpenAI.ConflictError);
+  assert.equal((await openai.files.delete(input.id)).deleted, true);
+  await assert.rejects(openai.files.retrieve(input.id), OpenAI.NotFoundError);
 });
 
 async function waitForQueue(): Promise<void> {

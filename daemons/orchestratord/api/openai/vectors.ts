@@ -3,35 +3,21 @@ import type { App } from "#shared/http/app.ts";
 import type { Orchestrator } from "../../service.ts";
 import { askedModel } from "../asked_model.ts";
 import { askWorker } from "../dialect/ask_worker.ts";
-import { cut, floats, inputTask, toBase64 } from "../dialect/vectors.ts";
+import { inputTask } from "../dialect/vectors.ts";
+import { embeddingsOf } from "./embeddings.ts";
 
 /** `/v1/embeddings` and `/v1/rerank`: jobs that consist of one call of a worker. */
 export function mountVectors(app: App, orchestrator: Orchestrator): void {
   app.mount(routes.embeddings, async (call) => {
-    const { input, encoding_format, dimensions } = call.body;
     const asked = askedModel(orchestrator, call.body.model, call.caller);
-    const inputs = inputsOf(input);
+    const inputs = inputsOf(call.body.input);
     const { reply: { embeddings, tokens }, model } = await askWorker(orchestrator, call, {
       task: inputTask(asked, inputs),
       route: workerRoutes.embed,
       input: { body: { input: inputs } },
       tokensOf,
     });
-    const written = (embedding: string) => {
-      if (!dimensions) return encoding_format === "base64" ? embedding : floats(embedding);
-      const shorter = cut(floats(embedding), dimensions);
-      return encoding_format === "base64" ? toBase64(shorter) : shorter;
-    };
-    return {
-      object: "list" as const,
-      model,
-      data: embeddings.map((embedding, index) => ({
-        object: "embedding" as const,
-        index,
-        embedding: written(embedding),
-      })),
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-    };
+    return embeddingsOf({ ...call.body, model }, embeddings, tokens);
   });
 
   app.mount(routes.rank, async (call) => {

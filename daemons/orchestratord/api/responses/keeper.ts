@@ -1,4 +1,5 @@
 import { eventError, isTerminal, type ResponseObject } from "#shared/contracts/mod.ts";
+import { deadline } from "#shared/deadline.ts";
 import { LlorchError } from "#shared/errors.ts";
 import type { Logger } from "#shared/logging.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
@@ -9,6 +10,8 @@ import { ResponseTranslator } from "./translator.ts";
 
 /** Events that are read from the store at a time. */
 const PAGE = 1000;
+/** How long a stop waits for writes, in ms. */
+const STOP_MS = 1_000;
 
 /** Stores responses: those that are complete in one write, and those of durable jobs when they end. */
 export class ResponseKeeper {
@@ -41,7 +44,8 @@ export class ResponseKeeper {
   /** Stops waiting for jobs: the next start goes on. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#watches);
+    // While the disk is full, writes wait; the next start goes on from the rows.
+    await deadline(Promise.all(this.#watches), STOP_MS);
   }
 
   /** A response as far as its job has come. */

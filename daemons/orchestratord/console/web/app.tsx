@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, call, whenSignedOut } from "./api.ts";
 import { useHash } from "./hooks.ts";
 import { follow, useLive } from "./live.ts";
+import { BatchesPage } from "./pages/batches.tsx";
 import { EventsPage } from "./pages/events.tsx";
 import { JobPage } from "./pages/job.tsx";
 import { JobsPage } from "./pages/jobs.tsx";
@@ -32,6 +33,7 @@ interface Page {
 const PAGES: readonly Page[] = [
   { path: "", title: "Overview", View: OverviewPage },
   { path: "jobs", title: "Jobs", View: JobsPage },
+  { path: "batches", title: "Batches", View: BatchesPage },
   { path: "models", title: "Models", View: ModelsPage },
   { path: "playground", title: "Playground", View: PlaygroundPage },
   { path: "events", title: "Events", View: EventsPage },

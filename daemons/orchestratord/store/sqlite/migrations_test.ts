@@ -68,6 +68,16 @@ for (const version of MIGRATIONS.keys()) {
           response: '{"output":[]}',
         });
       }
+      const file = await store.files.get("file-1");
+      const batch = await store.batches.get("batch_1");
+      if (version < 8) assert.deepEqual([file, batch], [undefined, undefined]);
+      else {
+        assert.deepEqual([file?.name, file?.bytes, file?.lines], ["in.jsonl", 3, 1]);
+        assert.deepEqual(await store.files.read("file-1", 0), new TextEncoder().encode("{}\n"));
+        assert.deepEqual([batch?.status, batch?.metadata], ["in_progress", { a: "b" }]);
+        assert.deepEqual(await store.batches.linesDone("batch_1"), [1]);
+        assert.deepEqual(unfinished[1]?.call, { kind: "embed", input: ["three"] });
+      }
       await store.close();
     } finally {
       await Deno.remove(dir, { recursive: true });

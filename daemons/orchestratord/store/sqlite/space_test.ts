@@ -4,10 +4,10 @@ import { taskRequest } from "#shared/contracts/mod.ts";
 import { holdDatabase, longestStall, READS } from "../../../../tests/support/locked_database.ts";
 import { until } from "../../../../tests/support/stack.ts";
 import type { NumberedEvent, Store } from "../job_store.ts";
-import { openSqliteStore, type StoreEvents } from "./store.ts";
+import { openSqliteStore, type StoreOptions } from "./store.ts";
 
 async function withStore(
-  events: StoreEvents,
+  events: StoreOptions,
   test: (store: Store, path: string) => Promise<void>,
 ): Promise<void> {
   const dir = await Deno.makeTempDir();

@@ -12,9 +12,13 @@ import migration0005 from "./migrations/0005.sql" with { type: "text" };
 import migration0006 from "./migrations/0006.sql" with { type: "text" };
 import migration0007 from "./migrations/0007.sql" with { type: "text" };
 import migration0008 from "./migrations/0008.sql" with { type: "text" };
+import migration0009 from "./migrations/0009.sql" with { type: "text" };
+import { sqliteBatches } from "./batches.ts";
+import { sqliteFiles } from "./files.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqlitePins } from "./pins.ts";
 import { sqliteResponses } from "./responses.ts";
+import { Room } from "./room.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
@@ -29,6 +33,7 @@ export const MIGRATIONS: readonly string[] = [
   migration0006,
   migration0007,
   migration0008,
+  migration0009,
 ];
 
 /**
@@ -53,15 +58,24 @@ const PATCH_COLUMNS: Readonly<Record<keyof JobPatch, string>> = {
   contentExpiresAt: "content_expires_at",
 };
 
-/** Callbacks of {@linkcode openSqliteStore}. */
-export type StoreEvents = Pick<CommitterOptions, "onFailure"> & Pick<SpaceOptions, "onLogGrows">;
+/** Options of {@linkcode openSqliteStore}. */
+export type StoreOptions =
+  & Pick<CommitterOptions, "onFailure">
+  & Pick<SpaceOptions, "onLogGrows">
+  & {
+    /** Bytes of the disk that files leave free; absent: none. */
+    readonly minFreeBytes?: () => number;
+  };
 
 /**
  * The {@linkcode Store} in one SQLite file (WAL, one connection, one transaction per turn).
  *
  * @param path The database file; created when absent.
  */
-export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEvents = {}): Store {
+export function openSqliteStore(
+  path: string,
+  { onFailure, onLogGrows, minFreeBytes = () => 0 }: StoreOptions = {},
+): Store {
   const db = openDatabase(path, MIGRATIONS);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   const committer = new Committer(db, { onFailure });
@@ -73,8 +87,8 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
   );
   const insertJob = db.prepare(`
     INSERT INTO jobs (job_id, idempotency_key, body_sha256, request, model, fingerprint, priority,
-      detached, seed, status, created_at, deadline_at, tenant)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`);
+      detached, seed, status, created_at, deadline_at, tenant, call)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)`);
   const selectJob = db.prepare("SELECT * FROM jobs WHERE job_id = ?");
   const selectKey = db.prepare("SELECT * FROM jobs WHERE idempotency_key = ?");
   const selectUnfinished = db.prepare("SELECT * FROM jobs WHERE ended_at IS NULL ORDER BY seq");
@@ -101,6 +115,8 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
   };
 
   return {
+    batches: sqliteBatches(db, committer, space),
+    files: sqliteFiles(db, committer, space, new Room(path, minFreeBytes)),
     keys: sqliteKeys(db, committer),
     responses: sqliteResponses(db, committer, space),
     ...sqlitePins(db, committer),
@@ -119,6 +135,7 @@ export function openSqliteStore(path: string, { onFailure, onLogGrows }: StoreEv
           job.createdAt,
           job.deadlineAt ?? null,
           job.tenant,
+          job.call === undefined ? null : JSON.stringify(job.call),
         );
         writeEvents(job.jobId, [queued]);
       }),
@@ -247,6 +264,7 @@ function toJob(row: Row | undefined): JobRow | undefined {
     jobId: String(row["job_id"]),
     bodySha256: String(row["body_sha256"]),
     request: request === undefined ? undefined : taskRequest.parse(request),
+    call: json("call"),
     model: String(row["model"]),
     fingerprint: String(row["fingerprint"]),
     priority: row["priority"] as JobRow["priority"],

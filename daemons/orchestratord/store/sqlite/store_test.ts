@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { storedBatch } from "../../testing/batch_cases.ts";
+import { newFile } from "../../testing/file_cases.ts";
 import { accept, storeCases, token } from "../../testing/store_cases.ts";
 import type { Store } from "../job_store.ts";
 import { openSqliteStore } from "./store.ts";
@@ -23,7 +25,9 @@ function failWrites(path: string): () => void {
   };
   const writes = [
     "INSERT ON events",
-    ...["INSERT", "UPDATE", "DELETE"].map((w) => `${w} ON responses`),
+    ...["responses", "files", "file_parts", "batches", "batch_results"].flatMap((table) =>
+      ["INSERT", "UPDATE", "DELETE"].map((write) => `${write} ON ${table}`)
+    ),
   ];
   for (const [n, write] of writes.entries()) {
     run(`CREATE TRIGGER no_room_${n} BEFORE ${write}
@@ -62,6 +66,24 @@ Deno.test("expire() leaves neither prompt nor output in the files", async () => 
     for (const file of [path, `${path}-wal`]) {
       const text = await Deno.readTextFile(file);
       assert.ok(!text.includes("secret words") && !text.includes("w2 "), file);
+    }
+  });
+});
+
+Deno.test("what is removed of files and batches leaves the database's files", async () => {
+  await withStore(async (store, path) => {
+    const secret = new TextEncoder().encode("secret words ".repeat(100));
+    await store.files.begin(newFile("f1"));
+    await store.files.append("f1", secret);
+    await store.files.finish("f1", { lines: 1, expiresAt: undefined });
+    await store.batches.add(storedBatch("b1"));
+    await store.batches.addResult("b1", { line: 1, isError: false, result: '"secret words"' });
+    assert.ok((await Deno.readTextFile(`${path}-wal`)).includes("secret words"));
+    await store.files.remove("f1");
+    await store.batches.dropResults("b1");
+    await store.tidy();
+    for (const file of [path, `${path}-wal`]) {
+      assert.ok(!(await Deno.readTextFile(file)).includes("secret words"), file);
     }
   });
 });

@@ -27,13 +27,15 @@ export async function sweep(
   const erase = new Slices(db, committer, {
     due: "content_expires_at <= ?",
     // Before the events are deleted, so that no request reads half an output.
-    first: "UPDATE jobs SET request = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
+    first:
+      "UPDATE jobs SET request = NULL, call = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
     last:
       "UPDATE jobs SET content_expires_at = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
   });
   const forget = new Slices(db, committer, {
     due: "ended_at < ?",
-    first: "UPDATE jobs SET request = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
+    first:
+      "UPDATE jobs SET request = NULL, call = NULL WHERE job_id IN (SELECT value FROM json_each(?))",
     last: "DELETE FROM jobs WHERE job_id IN (SELECT value FROM json_each(?))",
   });
   const erased = await erase.run(now);

@@ -76,8 +76,8 @@ export function JobsPage() {
         </label>
       </form>
       <p class="dim small">
-        Jobs of <code>/v2/tasks</code>, which are stored. Calls of <code>/v1</code>{" "}
-        are not stored; they are shown above while they run or wait.
+        Jobs of <code>/v2/tasks</code> and of batches, which are stored. Other calls of{" "}
+        <code>/v1</code> are not stored; they are shown above while they run or wait.
       </p>
       {error && <p class="bad-text" role="alert">{error}</p>}
       {value?.tasks.length === 0
