@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { llamaSource } from "../../support/llama_source.ts";
-import { ROOT, withStack } from "../../support/stack.ts";
+import { withStack } from "../../support/stack.ts";
 import { familyOf, writeFamily } from "../models/family_file.ts";
 import { commandOf, PACKAGES } from "./packages.ts";
 import {
