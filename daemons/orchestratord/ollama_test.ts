@@ -58,6 +58,8 @@ Deno.test("models are listed once, shown, and pulled if they are there", () =>
     assert.deepEqual(whole, { status: "success" });
     const version = await json(fetch(`${url}/api/version`));
     assert.match(version.version, /^\d+\.\d+\.\d+$/);
+    const [major, minor, patch] = version.version.split(".").map(Number);
+    assert.ok(major * 1e6 + minor * 1e3 + patch >= 13_004, "Codex asks for 0.13.4");
   }));
 
 Deno.test("a chat's messages, tools and options become a task", () =>

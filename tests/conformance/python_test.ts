@@ -5,6 +5,9 @@ import { withModels } from "./stack.ts";
 
 const FOLDER = join(ROOT, "tests/conformance/python");
 
+/** The official clients of each dialect, in `python/NAME_client.py`. */
+const CLIENTS = ["openai", "responses", "anthropic", "ollama"] as const;
+
 /** Runs a command until it ends; fails with its output unless it exits with 0. */
 async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
   const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd })
@@ -35,7 +38,7 @@ const CHECKS = [
 ];
 
 Deno.test({
-  name: `Python: the official client works, and every route conforms to the OpenAPI document${why}`,
+  name: `Python: the official clients work, and every route conforms to the OpenAPI document${why}`,
   ignore: !hasPython,
   async fn(t) {
     const venv = await Deno.makeTempDir({ prefix: "llorch-venv-" });
@@ -44,8 +47,10 @@ Deno.test({
       const requirements = join(FOLDER, "requirements.txt");
       await run(join(venv, "bin/pip"), ["install", "--quiet", "-r", requirements], venv);
       await withModels(async (url) => {
-        const script = join(FOLDER, "official_client.py");
-        await t.step("openai", () => run(join(venv, "bin/python"), [script, url], venv));
+        for (const name of CLIENTS) {
+          const script = join(FOLDER, `${name}_client.py`);
+          await t.step(name, () => run(join(venv, "bin/python"), [script, url], venv));
+        }
         await t.step("schemathesis", () =>
           run(join(venv, "bin/schemathesis"), [
             "run",

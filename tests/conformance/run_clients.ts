@@ -5,7 +5,14 @@ import { ROOT } from "../support/stack.ts";
 /**
  * Programs in `clients/`. They use other projects' packages, which our own install does not have.
  */
-export const CLIENTS = ["openai", "ai_sdk", "langchain"] as const;
+export const CLIENTS = [
+  "openai",
+  "responses",
+  "anthropic",
+  "ollama",
+  "ai_sdk",
+  "langchain",
+] as const;
 
 /**
  * Runs the tests of one client against a stack, as a process with its own configuration and lock

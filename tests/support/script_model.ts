@@ -27,6 +27,8 @@ export interface ScriptModelOptions {
   readonly eos?: string;
   /** Whether a prompt begins with `bos` even if the template does not write it. @default false */
   readonly addBos?: boolean;
+  /** An ASCII letter of which 2, 4, …, 64 in a row are one token: long texts of it have few tokens. */
+  readonly runsOf?: string;
   /** Tokens; a prompt has one for each byte. @default 16384 */
   readonly context?: number;
 }

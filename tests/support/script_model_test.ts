@@ -85,6 +85,18 @@ Deno.test("a script model goes on from any of its tokens", () =>
     });
   }));
 
+Deno.test("a script model has few tokens for long runs of its letter", () =>
+  inFolder(async (path) => {
+    const userDefined = ["<think>", "</think>"];
+    writeScriptModel(path, { scripts: ["Fine"], template: TEMPLATE, userDefined, runsOf: "x" });
+    await using(path, { context: 512 }, async ({ generate }) => {
+      const content = `${"x".repeat(64)} `.repeat(100);
+      const events = await generate({ messages: [{ role: "user", content }], temperature: 0 });
+      assert.equal(textOf(events), "Fine");
+      assert.ok(endOf(events).tokens_in < 300, `${endOf(events).tokens_in} tokens`);
+    });
+  }));
+
 Deno.test("a script is cut as tokenizers cut, and a mark is one piece", () => {
   assert.deepEqual(
     cutScript('Say <a>{"x": 12, "yellows": []}</a>\n\nend', ["<a>", "</a>"]),

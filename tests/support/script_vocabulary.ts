@@ -30,6 +30,8 @@ export interface ScriptVocabularyOptions {
   readonly bos: string;
   readonly eos: string;
   readonly addBos?: boolean;
+  /** An ASCII letter of which 2, 4, …, 64 in a row are one token: long texts of it have few tokens. */
+  readonly runsOf?: string;
 }
 
 /**
@@ -52,6 +54,10 @@ export function scriptVocabulary(options: ScriptVocabularyOptions): ScriptVocabu
   for (const text of new Set([bos, eos, ...control])) marks.set(text, add(text, KIND.control));
   for (const text of new Set(userDefined)) marks.set(text, add(text, KIND.user));
   const merges: string[] = [];
+  for (let run = options.runsOf ?? ""; run.length > 0 && run.length < 64; run += run) {
+    merges.push(`${run} ${run}`);
+    add(run + run, KIND.normal);
+  }
   const wordIds = words.map((word) => {
     const [first, second, third] = Array.from(letters(word)) as [string, string, string];
     const start = first + second;

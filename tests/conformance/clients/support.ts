@@ -1,7 +1,27 @@
 /** Shared code of the programs in this folder; `../run_clients.ts` starts them. */
 
+/** Address of the stack. */
+export const URL_ROOT = env("LLORCH_URL");
+
 /** Base URL of the stack's `/v1`. */
-export const URL_V1 = `${env("LLORCH_URL")}/v1`;
+export const URL_V1 = `${URL_ROOT}/v1`;
+
+/** What lets the script model call `get_hour`, and what lets it answer when it has the hour. */
+export const ASKS = { call: "What is the time in Oslo? ②", answer: "12:00 ①" } as const;
+
+/** What the script model says. */
+export const SAYS = {
+  answer: "It is noon in Oslo.",
+  thought: "I look at the clock.",
+  thoughtOfCall: "I ask for the hour.",
+} as const;
+
+/** The parameters of `get_hour`. */
+export const HOUR_SCHEMA = {
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+} as const;
 
 function env(name: string): string {
   const value = Deno.env.get(name);
@@ -24,7 +44,7 @@ export async function idle(): Promise<void> {
   for (const giveUp = performance.now() + 20_000;;) {
     const [{ depth }, { workers }] = await Promise.all(
       ["queue", "workers"].map(async (name) =>
-        await (await fetch(`${env("LLORCH_URL")}/v2/${name}`)).json()
+        await (await fetch(`${URL_ROOT}/v2/${name}`)).json()
       ),
     );
     if (depth === 0 && workers.every((each: { active: number }) => each.active === 0)) return;

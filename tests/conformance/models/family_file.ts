@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeScriptModel } from "../../support/script_model.ts";
+import { type ScriptModelOptions, writeScriptModel } from "../../support/script_model.ts";
 import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
 
 /**
@@ -7,15 +7,18 @@ import { FAMILIES, type Family, SCRIPTS, scriptsOf } from "./families.ts";
  *
  * @param source Folder of llama.cpp's source.
  * @param scripts What it says; default: {@linkcode scriptsOf} the family.
+ * @param more Other properties of the model.
  */
 export async function writeFamily(
   path: string,
   family: Family,
   source: string,
   scripts: readonly (string | readonly string[])[] = SCRIPTS.map((name) => scriptsOf(family)[name]),
+  more: Pick<ScriptModelOptions, "context" | "runsOf"> = {},
 ): Promise<void> {
   const file = join(source, "models/templates", `${family.template}.jinja`);
-  writeScriptModel(path, { ...family, template: await Deno.readTextFile(file), scripts });
+  const template = await Deno.readTextFile(file);
+  writeScriptModel(path, { ...family, template, scripts, ...more });
 }
 
 /** A family by its name. */

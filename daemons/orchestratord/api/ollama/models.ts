@@ -6,8 +6,11 @@ import type { Orchestrator } from "../../service.ts";
 import { shownModel, shownModels } from "../shown_models.ts";
 import { lineWriter } from "./answer.ts";
 
-/** The version of Ollama whose API is served, as far as it is: clients ask for a minimum. */
-const API_VERSION = "0.12.6";
+/**
+ * The version of Ollama whose API is served, as far as it is. Clients ask for a minimum: Codex for 0.13.4,
+ * since which Ollama has `/v1/responses`; 0.14 has `/v1/messages`, too.
+ */
+const API_VERSION = "0.14.0";
 
 /** When a model that stays loaded would end, as Ollama says "never". */
 const NEVER = "2318-01-01T00:00:00.000Z";

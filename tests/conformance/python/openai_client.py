@@ -1,5 +1,6 @@
 """The official Python client, unchanged, against the stack whose address is the first argument."""
 
+import json
 import sys
 
 import openai
@@ -23,12 +24,15 @@ assert len(completion.choices[0].logprobs.tokens) == 5
 vectors = client.embeddings.create(model="embedder", input=["w1", "w2"])
 assert [len(each.embedding) for each in vectors.data] == [64, 64]
 
-tools = [{"type": "function", "function": {"name": "count", "description": "counts"}}]
+parameters = {"type": "object", "properties": {"from": {"type": "integer"}}}
+count = {"name": "count", "description": "counts", "parameters": parameters}
+tools = [{"type": "function", "function": count}]
 called = client.chat.completions.create(
     model="caller", messages=[{"role": "user", "content": "w1?"}], tools=tools
 )
 assert called.choices[0].finish_reason == "tool_calls", called
-assert called.choices[0].message.tool_calls[0].function.arguments == '{"from":7}'
+given = called.choices[0].message.tool_calls[0].function.arguments
+assert json.loads(given) == {"from": 7}, given
 
 try:
     client.chat.completions.create(model="nope", messages=messages)
