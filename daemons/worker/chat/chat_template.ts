@@ -5,7 +5,7 @@ import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts
 import { isExactNumber } from "#shared/exact_json.ts";
 import { isRecord } from "#shared/json.ts";
 import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
-import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import { breakMarks, type MarkFinder } from "./broken_marks.ts";
 import {
   endsInThought,
   thoughtsOf,
@@ -19,7 +19,7 @@ import type { Limits } from "./jinja/budget.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
-import { markFinder, marksIn } from "./raw_text.ts";
+import { markFinder, marksIn, tokenizeBroken } from "./raw_text.ts";
 import { refusedField } from "./refused_field.ts";
 import type { Render, RenderOptions, ToolName, Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
@@ -161,10 +161,8 @@ export class ChatTemplate {
     const text = this.#renderOrRefuse(value.turns, value.offered, broken);
     // Marks that people wrote are broken in it, too: nothing begins with them.
     const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
-    const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
-    const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
-    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, true, seen));
-    return { tokens: tokens.flat(), answerStart, syntax };
+    const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
+    return { tokens, answerStart, syntax };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */
