@@ -8,6 +8,7 @@ import type {
   Statement,
   Target,
 } from "#shared/jinja/ast.ts";
+import type { Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 import { FILTERS, VARIADIC_FILTERS } from "./filters.ts";
@@ -84,10 +85,13 @@ export class Interpreter implements Machine {
     this.#variables = new Scope(undefined, new Map(variables));
   }
 
-  /** @throws {TemplateError} what the template raises, and when a limit is reached */
-  render(template: readonly Statement[]): string {
+  /**
+   * Renders the template. It can be interrupted wherever a node is evaluated.
+   * @throws {TemplateError} what the template raises, and when a limit is reached
+   */
+  *rendering(template: readonly Statement[]): Making<string> {
     const frame = { scope: new Scope(this.#variables), text: "" };
-    this.#body(template, frame);
+    yield* yield* this.#body(template, frame);
     return frame.text;
   }
 
@@ -135,46 +139,46 @@ export class Interpreter implements Machine {
     frame.text += text;
   }
 
-  #body(body: readonly Statement[], frame: Frame): End {
+  *#body(body: readonly Statement[], frame: Frame): Making<End> {
     for (const statement of body) {
-      this.budget.enter();
-      const end = this.#statement(statement, frame);
+      if (this.budget.enter()) yield;
+      const end = yield* this.#statement(statement, frame);
       this.budget.leave();
       if (end !== "done") return end;
     }
     return "done";
   }
 
-  #statement(statement: Statement, frame: Frame): End {
+  *#statement(statement: Statement, frame: Frame): Making<End> {
     switch (statement.kind) {
       case "text":
         this.#write(frame, statement.text);
         return "done";
       case "print":
-        this.#write(frame, str(this.#value(statement.value, frame), this.budget));
+        this.#write(frame, str(yield* this.#value(statement.value, frame), this.budget));
         return "done";
       case "if":
         for (const { test, body } of statement.branches) {
-          if (isTrue(this.#value(test, frame))) return this.#body(body, frame);
+          if (isTrue(yield* this.#value(test, frame))) return yield* this.#body(body, frame);
         }
-        return this.#body(statement.otherwise, frame);
+        return yield* this.#body(statement.otherwise, frame);
       case "for":
         this.#write(
           frame,
-          this.#loop(statement, this.#value(statement.items, frame), frame.scope, 0),
+          yield* this.#loop(statement, yield* this.#value(statement.items, frame), frame.scope, 0),
         );
         return "done";
       case "set":
-        this.#assign(statement.target, this.#value(statement.value, frame), frame.scope);
+        this.#assign(statement.target, yield* this.#value(statement.value, frame), frame.scope);
         return "done";
       case "set block": {
-        const text = this.#apart(statement.body, frame.scope);
-        this.#assign(statement.target, this.#filtered(text, statement.filters, frame), frame.scope);
+        const text = yield* this.#apart(statement.body, frame.scope);
+        this.#assign(statement.target, yield* this.#filtered(text, statement.filters, frame), frame.scope);
         return "done";
       }
       case "filter block": {
-        const text = this.#apart(statement.body, frame.scope);
-        this.#write(frame, str(this.#filtered(text, statement.filters, frame), this.budget));
+        const text = yield* this.#apart(statement.body, frame.scope);
+        this.#write(frame, str(yield* this.#filtered(text, statement.filters, frame), this.budget));
         return "done";
       }
       case "macro":
@@ -182,19 +186,19 @@ export class Interpreter implements Machine {
         return "done";
       case "call block": {
         const caller = this.#macro(statement.macro, frame.scope);
-        const value = this.#call(statement.call, frame, caller);
+        const value = yield* this.#call(statement.call, frame, caller);
         this.#write(frame, str(value, this.budget));
         return "done";
       }
       case "with": {
         const scope = new Scope(frame.scope);
         for (const [target, value] of statement.pairs) {
-          this.#assign(target, this.#value(value, frame), scope);
+          this.#assign(target, yield* this.#value(value, frame), scope);
         }
-        return this.#inside(statement.body, scope, frame);
+        return yield* this.#inside(statement.body, scope, frame);
       }
       case "scope":
-        return this.#inside(statement.body, new Scope(frame.scope), frame);
+        return yield* this.#inside(statement.body, new Scope(frame.scope), frame);
       case "break":
       case "continue":
         return statement.kind;
@@ -204,25 +208,25 @@ export class Interpreter implements Machine {
   }
 
   /** Runs a body with variables of its own that writes where the frame writes. */
-  #inside(body: readonly Statement[], scope: Scope, frame: Frame): End {
+  *#inside(body: readonly Statement[], scope: Scope, frame: Frame): Making<End> {
     const inner: Frame = { scope, text: frame.text };
-    const end = this.#body(body, inner);
+    const end = yield* this.#body(body, inner);
     frame.text = inner.text;
     return end;
   }
 
   /** The text of a body. */
-  #apart(body: readonly Statement[], scope: Scope): string {
+  *#apart(body: readonly Statement[], scope: Scope): Making<string> {
     const frame: Frame = { scope: new Scope(scope), text: "" };
-    this.#body(body, frame);
+    yield* this.#body(body, frame);
     return frame.text;
   }
 
-  #loop(node: ForNode, items: Value, outer: Scope, depth: number): string {
+  *#loop(node: ForNode, items: Value, outer: Scope, depth: number): Making<string> {
     const again = node.isRecursive
-      ? (items: Value) => this.#nested(() => this.#loop(node, items, outer, depth + 1))
+      ? (items: Value) => this.#nested(() => yield* this.#loop(node, items, outer, depth + 1))
       : undefined;
-    const chosen = node.test === undefined ? items : this.#chosen(node, items, outer);
+    const chosen = node.test === undefined ? items : yield* this.#chosen(node, items, outer);
     const loop = new Loop(chosen, this.budget, depth, again);
     let text = "";
     for (let item = loop.next(); item !== undefined; item = loop.next()) {
@@ -231,21 +235,21 @@ export class Interpreter implements Machine {
       // Where a target has the name, it is the target's.
       if (!scope.variables.has("loop")) scope.variables.set("loop", loop);
       const frame: Frame = { scope, text };
-      const end = this.#body(node.body, frame);
+      const end = yield* this.#body(node.body, frame);
       text = frame.text;
       if (end === "break") break;
     }
     if (loop.count > 0) return text;
-    return this.#apart(node.otherwise, outer);
+    return yield* this.#apart(node.otherwise, outer);
   }
 
   /** The items that pass the loop's own condition. */
-  #chosen(node: ForNode, items: Value, outer: Scope): Value[] {
+  *#chosen(node: ForNode, items: Value, outer: Scope): Making<Value[]> {
     const chosen: Value[] = [];
     for (const item of iterate(items, this.budget)) {
       const scope = new Scope(outer);
       this.#assign(node.target, item, scope);
-      if (isTrue(this.#value(node.test!, { scope, text: "" }))) chosen.push(item);
+      if (isTrue(yield* this.#value(node.test!, { scope, text: "" }))) chosen.push(item);
     }
     return chosen;
   }
@@ -271,9 +275,9 @@ export class Interpreter implements Machine {
     for (const [index, item] of target.items.entries()) this.#assign(item, values[index]!, scope);
   }
 
-  #filtered(text: Value, filters: readonly FilterCall[], frame: Frame): Value {
+  *#filtered(text: Value, filters: readonly FilterCall[], frame: Frame): Making<Value> {
     for (const { name, args } of filters) {
-      const { positional, named } = this.#arguments(args, frame);
+      const { positional, named } = yield* this.#arguments(args, frame);
       text = this.filter(name, text, positional, named);
     }
     return text;
@@ -285,7 +289,7 @@ export class Interpreter implements Machine {
     return new Macro(
       node.name ?? "caller",
       (args, named) =>
-        this.#nested(() => this.#apart(node.body, this.#parameters(node, scope, args, named))),
+        this.#nested(() => yield* this.#apart(node.body, yield* this.#parameters(node, scope, args, named))),
     );
   }
 
@@ -296,7 +300,12 @@ export class Interpreter implements Machine {
     return result;
   }
 
-  #parameters(node: MacroNode, outer: Scope, args: readonly Value[], given: Named): Scope {
+  *#parameters(
+    node: MacroNode,
+    outer: Scope,
+    args: readonly Value[],
+    given: Named,
+  ): Making<Scope> {
     const { parameters, reads } = node;
     const name = node.name ?? "caller";
     const scope = new Scope(outer);
@@ -311,7 +320,7 @@ export class Interpreter implements Machine {
           value,
           () =>
             parameter.fallback
-              ? this.#value(parameter.fallback, frame)
+              ? yield* this.#value(parameter.fallback, frame)
               : new Undefined(`parameter '${parameter.name}' was not provided`),
         ),
       );
@@ -341,14 +350,14 @@ export class Interpreter implements Machine {
 
   // Expressions
 
-  #value(node: Expression, frame: Frame): Value {
-    this.budget.enter();
-    const value = this.#evaluate(node, frame);
+  *#value(node: Expression, frame: Frame): Making<Value> {
+    if (this.budget.enter()) yield;
+    const value = yield* this.#evaluate(node, frame);
     this.budget.leave();
     return value;
   }
 
-  #evaluate(node: Expression, frame: Frame): Value {
+  *#evaluate(node: Expression, frame: Frame): Making<Value> {
     switch (node.kind) {
       case "constant":
         return node.value;
@@ -358,68 +367,68 @@ export class Interpreter implements Machine {
           () => new Undefined(`'${node.name}' is undefined`),
         );
       case "list":
-        return node.items.map((item) => this.#value(item, frame));
+        return node.items.map((item) => yield* this.#value(item, frame));
       case "tuple":
-        return new Tuple(node.items.map((item) => this.#value(item, frame)));
+        return new Tuple(node.items.map((item) => yield* this.#value(item, frame)));
       case "dict":
         return new Dict(
-          node.pairs.map(([key, value]) => [this.#value(key, frame), this.#value(value, frame)]),
+          node.pairs.map(([key, value]) => [yield* this.#value(key, frame), yield* this.#value(value, frame)]),
         );
       case "attribute":
-        return attributeOf(this.#value(node.object, frame), node.name, this);
+        return attributeOf(yield* this.#value(node.object, frame), node.name, this);
       case "item": {
-        const object = this.#value(node.object, frame);
-        if (node.key.kind !== "slice") return itemOf(object, this.#value(node.key, frame), this);
+        const object = yield* this.#value(node.object, frame);
+        if (node.key.kind !== "slice") return itemOf(object, yield* this.#value(node.key, frame), this);
         const { start, stop, step } = node.key;
-        const bounds = [start, stop, step].map((bound) => bound && this.#value(bound, frame));
+        const bounds = [start, stop, step].map((bound) => bound && yield* this.#value(bound, frame));
         return sliceOf(object, bounds, this);
       }
       case "call":
-        return this.#call(node, frame);
+        return yield* this.#call(node, frame);
       case "filter":
-        return this.#filtered(this.#value(node.value, frame), [node.filter], frame);
+        return yield* this.#filtered(yield* this.#value(node.value, frame), [node.filter], frame);
       case "test": {
-        const value = this.#value(node.value, frame);
-        const { positional, named } = this.#arguments(node.test.args, frame);
+        const value = yield* this.#value(node.value, frame);
+        const { positional, named } = yield* this.#arguments(node.test.args, frame);
         return this.test(node.test.name, value, positional, named);
       }
       case "not":
-        return !isTrue(this.#value(node.value, frame));
+        return !isTrue(yield* this.#value(node.value, frame));
       case "negative":
       case "positive":
-        return this.#signed(node.kind, this.#value(node.value, frame));
+        return this.#signed(node.kind, yield* this.#value(node.value, frame));
       case "and": {
-        const left = this.#value(node.left, frame);
-        return isTrue(left) ? this.#value(node.right, frame) : left;
+        const left = yield* this.#value(node.left, frame);
+        return isTrue(left) ? yield* this.#value(node.right, frame) : left;
       }
       case "or": {
-        const left = this.#value(node.left, frame);
-        return isTrue(left) ? left : this.#value(node.right, frame);
+        const left = yield* this.#value(node.left, frame);
+        return isTrue(left) ? left : yield* this.#value(node.right, frame);
       }
       case "arithmetic": {
-        const left = this.#value(node.left, frame);
-        return arithmetic(node.operator, left, this.#value(node.right, frame), this.budget);
+        const left = yield* this.#value(node.left, frame);
+        return arithmetic(node.operator, left, yield* this.#value(node.right, frame), this.budget);
       }
       case "concatenation": {
         let text = "";
         for (const part of node.parts) {
-          text += str(this.#value(part, frame), this.budget);
+          text += str(yield* this.#value(part, frame), this.budget);
           this.budget.fits(text.length);
         }
         return text;
       }
       case "comparison": {
-        let left = this.#value(node.left, frame);
+        let left = yield* this.#value(node.left, frame);
         for (const { operator, right } of node.rest) {
-          const value = this.#value(right, frame);
+          const value = yield* this.#value(right, frame);
           if (!compares(operator, left, value, this.budget)) return false;
           left = value;
         }
         return true;
       }
       case "choice":
-        if (isTrue(this.#value(node.test, frame))) return this.#value(node.then, frame);
-        if (node.otherwise) return this.#value(node.otherwise, frame);
+        if (isTrue(yield* this.#value(node.test, frame))) return yield* this.#value(node.then, frame);
+        if (node.otherwise) return yield* this.#value(node.otherwise, frame);
         return new Undefined("the inline if-expression evaluated to false and has no else");
     }
   }
@@ -434,9 +443,9 @@ export class Interpreter implements Machine {
     return value instanceof ExactFloat ? value : number;
   }
 
-  #call({ callee, args }: Call, frame: Frame, caller?: Callable): Value {
-    const called = this.#value(callee, frame);
-    const { positional, named } = this.#arguments(args, frame);
+  *#call({ callee, args }: Call, frame: Frame, caller?: Callable): Making<Value> {
+    const called = yield* this.#value(callee, frame);
+    const { positional, named } = yield* this.#arguments(args, frame);
     if (caller) named.set("caller", caller);
     if (called instanceof Undefined) called.fail();
     const call = called instanceof Callable || called instanceof Loop ? called.call : undefined;
@@ -444,13 +453,13 @@ export class Interpreter implements Machine {
     return call(positional, named);
   }
 
-  #arguments(args: Arguments, frame: Frame) {
-    const positional = args.positional.map((item) => this.#value(item, frame));
+  *#arguments(args: Arguments, frame: Frame): Making<GivenArguments> {
+    const positional = args.positional.map((item) => yield* this.#value(item, frame));
     const named = new Map<string, Value>();
-    for (const [name, value] of args.named) named.set(name, this.#value(value, frame));
-    if (args.list) positional.push(...iterate(this.#value(args.list, frame), this.budget));
+    for (const [name, value] of args.named) named.set(name, yield* this.#value(value, frame));
+    if (args.list) positional.push(...iterate(yield* this.#value(args.list, frame), this.budget));
     if (args.dict) {
-      const dict = this.#value(args.dict, frame);
+      const dict = yield* this.#value(args.dict, frame);
       if (!(dict instanceof Dict)) throw new TemplateError("argument after ** must be a mapping");
       for (const [name, value] of dict.entries()) named.set(str(name, this.budget), value);
     }
