@@ -8,7 +8,7 @@ import type {
   Statement,
   Target,
 } from "#shared/jinja/ast.ts";
-import type { Making } from "#shared/in_turns.ts";
+import { atOnce, type Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 import { FILTERS, VARIADIC_FILTERS } from "./filters.ts";
@@ -24,6 +24,7 @@ import {
   ExactFloat,
   isTrue,
   iterate,
+  Macro,
   Markup,
   type Named,
   Namespace,
@@ -58,6 +59,12 @@ interface Frame {
   text: string;
 }
 
+/** Arguments of a call. */
+interface GivenArguments {
+  readonly positional: Value[];
+  readonly named: Map<string, Value>;
+}
+
 /** How a body ends. */
 type End = "done" | "break" | "continue";
 
@@ -86,12 +93,12 @@ export class Interpreter implements Machine {
   }
 
   /**
-   * Renders the template. It can be interrupted wherever a node is evaluated.
+   * Renders the template. It can be interrupted between statements.
    * @throws {TemplateError} what the template raises, and when a limit is reached
    */
   *rendering(template: readonly Statement[]): Making<string> {
     const frame = { scope: new Scope(this.#variables), text: "" };
-    yield* yield* this.#body(template, frame);
+    yield* this.#body(template, frame);
     return frame.text;
   }
 
@@ -141,7 +148,8 @@ export class Interpreter implements Machine {
 
   *#body(body: readonly Statement[], frame: Frame): Making<End> {
     for (const statement of body) {
-      if (this.budget.enter()) yield;
+      this.budget.enter();
+      if (this.budget.isTurnOver()) yield;
       const end = yield* this.#statement(statement, frame);
       this.budget.leave();
       if (end !== "done") return end;
@@ -155,30 +163,34 @@ export class Interpreter implements Machine {
         this.#write(frame, statement.text);
         return "done";
       case "print":
-        this.#write(frame, str(yield* this.#value(statement.value, frame), this.budget));
+        this.#write(frame, str(yield* this.#making(statement.value, frame), this.budget));
         return "done";
       case "if":
         for (const { test, body } of statement.branches) {
-          if (isTrue(yield* this.#value(test, frame))) return yield* this.#body(body, frame);
+          if (isTrue(this.#value(test, frame))) return yield* this.#body(body, frame);
         }
         return yield* this.#body(statement.otherwise, frame);
       case "for":
         this.#write(
           frame,
-          yield* this.#loop(statement, yield* this.#value(statement.items, frame), frame.scope, 0),
+          yield* this.#loop(statement, yield* this.#making(statement.items, frame), frame.scope, 0),
         );
         return "done";
       case "set":
-        this.#assign(statement.target, yield* this.#value(statement.value, frame), frame.scope);
+        this.#assign(statement.target, yield* this.#making(statement.value, frame), frame.scope);
         return "done";
       case "set block": {
         const text = yield* this.#apart(statement.body, frame.scope);
-        this.#assign(statement.target, yield* this.#filtered(text, statement.filters, frame), frame.scope);
+        this.#assign(
+          statement.target,
+          this.#filtered(text, statement.filters, frame),
+          frame.scope,
+        );
         return "done";
       }
       case "filter block": {
         const text = yield* this.#apart(statement.body, frame.scope);
-        this.#write(frame, str(yield* this.#filtered(text, statement.filters, frame), this.budget));
+        this.#write(frame, str(this.#filtered(text, statement.filters, frame), this.budget));
         return "done";
       }
       case "macro":
@@ -193,7 +205,7 @@ export class Interpreter implements Machine {
       case "with": {
         const scope = new Scope(frame.scope);
         for (const [target, value] of statement.pairs) {
-          this.#assign(target, yield* this.#value(value, frame), scope);
+          this.#assign(target, yield* this.#making(value, frame), scope);
         }
         return yield* this.#inside(statement.body, scope, frame);
       }
@@ -224,7 +236,7 @@ export class Interpreter implements Machine {
 
   *#loop(node: ForNode, items: Value, outer: Scope, depth: number): Making<string> {
     const again = node.isRecursive
-      ? (items: Value) => this.#nested(() => yield* this.#loop(node, items, outer, depth + 1))
+      ? (items: Value) => this.#nested(this.#loop(node, items, outer, depth + 1))
       : undefined;
     const chosen = node.test === undefined ? items : yield* this.#chosen(node, items, outer);
     const loop = new Loop(chosen, this.budget, depth, again);
@@ -249,7 +261,7 @@ export class Interpreter implements Machine {
     for (const item of iterate(items, this.budget)) {
       const scope = new Scope(outer);
       this.#assign(node.target, item, scope);
-      if (isTrue(yield* this.#value(node.test!, { scope, text: "" }))) chosen.push(item);
+      if (isTrue(this.#value(node.test!, { scope, text: "" }))) chosen.push(item);
     }
     return chosen;
   }
@@ -275,9 +287,9 @@ export class Interpreter implements Machine {
     for (const [index, item] of target.items.entries()) this.#assign(item, values[index]!, scope);
   }
 
-  *#filtered(text: Value, filters: readonly FilterCall[], frame: Frame): Making<Value> {
+  #filtered(text: Value, filters: readonly FilterCall[], frame: Frame): Value {
     for (const { name, args } of filters) {
-      const { positional, named } = yield* this.#arguments(args, frame);
+      const { positional, named } = this.#arguments(args, frame);
       text = this.filter(name, text, positional, named);
     }
     return text;
@@ -285,27 +297,28 @@ export class Interpreter implements Machine {
 
   // Macros
 
-  #macro(node: MacroNode, scope: Scope): Callable {
+  #macro(node: MacroNode, scope: Scope): Macro {
     return new Macro(
       node.name ?? "caller",
       (args, named) =>
-        this.#nested(() => yield* this.#apart(node.body, yield* this.#parameters(node, scope, args, named))),
+        this.#nested(this.#apart(node.body, this.#parameters(node, scope, args, named))),
     );
   }
 
-  #nested<T>(work: () => T): T {
+  *#nested<T>(work: Making<T>): Making<T> {
     this.budget.enter();
-    const result = work();
+    if (this.budget.isTurnOver()) yield;
+    const result = yield* work;
     this.budget.leave();
     return result;
   }
 
-  *#parameters(
+  #parameters(
     node: MacroNode,
     outer: Scope,
     args: readonly Value[],
     given: Named,
-  ): Making<Scope> {
+  ): Scope {
     const { parameters, reads } = node;
     const name = node.name ?? "caller";
     const scope = new Scope(outer);
@@ -314,16 +327,11 @@ export class Interpreter implements Machine {
     for (const [index, parameter] of parameters.entries()) {
       const value = index < args.length ? args[index] : named.get(parameter.name);
       if (index >= args.length) named.delete(parameter.name);
-      scope.variables.set(
-        parameter.name,
-        orElse(
-          value,
-          () =>
-            parameter.fallback
-              ? yield* this.#value(parameter.fallback, frame)
-              : new Undefined(`parameter '${parameter.name}' was not provided`),
-        ),
-      );
+      const given = value === undefined && parameter.fallback
+        ? this.#value(parameter.fallback, frame)
+        : value;
+      const missing = () => new Undefined(`parameter '${parameter.name}' was not provided`);
+      scope.variables.set(parameter.name, orElse(given, missing));
     }
     if (reads.has("caller")) {
       scope.variables.set(
@@ -350,14 +358,45 @@ export class Interpreter implements Machine {
 
   // Expressions
 
-  *#value(node: Expression, frame: Frame): Making<Value> {
-    if (this.budget.enter()) yield;
-    const value = yield* this.#evaluate(node, frame);
+  /** The value of an expression that can be interrupted while it calls macros, where templates do so. */
+  *#making(node: Expression, frame: Frame): Making<Value> {
+    switch (node.kind) {
+      case "call": {
+        this.budget.enter();
+        const value = yield* this.#call(node, frame);
+        this.budget.leave();
+        return value;
+      }
+      case "filter":
+        return this.#filtered(yield* this.#making(node.value, frame), [node.filter], frame);
+      case "arithmetic": {
+        const left = yield* this.#making(node.left, frame);
+        const right = yield* this.#making(node.right, frame);
+        return arithmetic(node.operator, left, right, this.budget);
+      }
+      case "concatenation": {
+        const parts: Value[] = [];
+        for (const part of node.parts) parts.push(yield* this.#making(part, frame));
+        return this.#concatenated(parts);
+      }
+    }
+    return this.#value(node, frame);
+  }
+
+  #value(node: Expression, frame: Frame): Value {
+    this.budget.enter();
+    const value = this.#evaluate(node, frame);
     this.budget.leave();
     return value;
   }
 
-  *#evaluate(node: Expression, frame: Frame): Making<Value> {
+  #values(nodes: readonly Expression[], frame: Frame): Value[] {
+    const values: Value[] = [];
+    for (const node of nodes) values.push(this.#value(node, frame));
+    return values;
+  }
+
+  #evaluate(node: Expression, frame: Frame): Value {
     switch (node.kind) {
       case "constant":
         return node.value;
@@ -367,70 +406,82 @@ export class Interpreter implements Machine {
           () => new Undefined(`'${node.name}' is undefined`),
         );
       case "list":
-        return node.items.map((item) => yield* this.#value(item, frame));
+        return this.#values(node.items, frame);
       case "tuple":
-        return new Tuple(node.items.map((item) => yield* this.#value(item, frame)));
-      case "dict":
-        return new Dict(
-          node.pairs.map(([key, value]) => [yield* this.#value(key, frame), yield* this.#value(value, frame)]),
-        );
+        return new Tuple(this.#values(node.items, frame));
+      case "dict": {
+        const dict = new Dict();
+        for (const [key, value] of node.pairs) {
+          dict.set(this.#value(key, frame), this.#value(value, frame));
+        }
+        return dict;
+      }
       case "attribute":
-        return attributeOf(yield* this.#value(node.object, frame), node.name, this);
+        return attributeOf(this.#value(node.object, frame), node.name, this);
       case "item": {
-        const object = yield* this.#value(node.object, frame);
-        if (node.key.kind !== "slice") return itemOf(object, yield* this.#value(node.key, frame), this);
-        const { start, stop, step } = node.key;
-        const bounds = [start, stop, step].map((bound) => bound && yield* this.#value(bound, frame));
+        const object = this.#value(node.object, frame);
+        if (node.key.kind !== "slice") {
+          return itemOf(object, this.#value(node.key, frame), this);
+        }
+        const bounds: (Value | undefined)[] = [];
+        for (const bound of [node.key.start, node.key.stop, node.key.step]) {
+          bounds.push(bound && this.#value(bound, frame));
+        }
         return sliceOf(object, bounds, this);
       }
       case "call":
-        return yield* this.#call(node, frame);
+        return this.budget.held(() => atOnce(this.#call(node, frame)));
       case "filter":
-        return yield* this.#filtered(yield* this.#value(node.value, frame), [node.filter], frame);
+        return this.#filtered(this.#value(node.value, frame), [node.filter], frame);
       case "test": {
-        const value = yield* this.#value(node.value, frame);
-        const { positional, named } = yield* this.#arguments(node.test.args, frame);
+        const value = this.#value(node.value, frame);
+        const { positional, named } = this.#arguments(node.test.args, frame);
         return this.test(node.test.name, value, positional, named);
       }
       case "not":
-        return !isTrue(yield* this.#value(node.value, frame));
+        return !isTrue(this.#value(node.value, frame));
       case "negative":
       case "positive":
-        return this.#signed(node.kind, yield* this.#value(node.value, frame));
+        return this.#signed(node.kind, this.#value(node.value, frame));
       case "and": {
-        const left = yield* this.#value(node.left, frame);
-        return isTrue(left) ? yield* this.#value(node.right, frame) : left;
+        const left = this.#value(node.left, frame);
+        return isTrue(left) ? this.#value(node.right, frame) : left;
       }
       case "or": {
-        const left = yield* this.#value(node.left, frame);
-        return isTrue(left) ? left : yield* this.#value(node.right, frame);
+        const left = this.#value(node.left, frame);
+        return isTrue(left) ? left : this.#value(node.right, frame);
       }
       case "arithmetic": {
-        const left = yield* this.#value(node.left, frame);
-        return arithmetic(node.operator, left, yield* this.#value(node.right, frame), this.budget);
+        const left = this.#value(node.left, frame);
+        return arithmetic(node.operator, left, this.#value(node.right, frame), this.budget);
       }
-      case "concatenation": {
-        let text = "";
-        for (const part of node.parts) {
-          text += str(yield* this.#value(part, frame), this.budget);
-          this.budget.fits(text.length);
-        }
-        return text;
-      }
+      case "concatenation":
+        return this.#concatenated(this.#values(node.parts, frame));
       case "comparison": {
-        let left = yield* this.#value(node.left, frame);
+        let left = this.#value(node.left, frame);
         for (const { operator, right } of node.rest) {
-          const value = yield* this.#value(right, frame);
+          const value = this.#value(right, frame);
           if (!compares(operator, left, value, this.budget)) return false;
           left = value;
         }
         return true;
       }
       case "choice":
-        if (isTrue(yield* this.#value(node.test, frame))) return yield* this.#value(node.then, frame);
-        if (node.otherwise) return yield* this.#value(node.otherwise, frame);
+        if (isTrue(this.#value(node.test, frame))) {
+          return this.#value(node.then, frame);
+        }
+        if (node.otherwise) return this.#value(node.otherwise, frame);
         return new Undefined("the inline if-expression evaluated to false and has no else");
     }
+  }
+
+  #concatenated(parts: readonly Value[]): string {
+    let text = "";
+    for (const part of parts) {
+      text += str(part, this.budget);
+      this.budget.fits(text.length);
+    }
+    return text;
   }
 
   #signed(kind: "negative" | "positive", value: Value): Value {
@@ -443,41 +494,28 @@ export class Interpreter implements Machine {
     return value instanceof ExactFloat ? value : number;
   }
 
-  *#call({ callee, args }: Call, frame: Frame, caller?: Callable): Making<Value> {
-    const called = yield* this.#value(callee, frame);
-    const { positional, named } = yield* this.#arguments(args, frame);
+  *#call({ callee, args }: Call, frame: Frame, caller?: Macro): Making<Value> {
+    const called = this.#value(callee, frame);
+    const { positional, named } = this.#arguments(args, frame);
     if (caller) named.set("caller", caller);
     if (called instanceof Undefined) called.fail();
-    const call = called instanceof Callable || called instanceof Loop ? called.call : undefined;
-    if (!call) throw new TemplateError(`'${typeName(called)}' object is not callable`);
-    return call(positional, named);
+    if (called instanceof Macro || called instanceof Loop) {
+      return yield* called.calling(positional, named);
+    }
+    if (called instanceof Callable) return called.call(positional, named);
+    throw new TemplateError(`'${typeName(called)}' object is not callable`);
   }
 
-  *#arguments(args: Arguments, frame: Frame): Making<GivenArguments> {
-    const positional = args.positional.map((item) => yield* this.#value(item, frame));
+  #arguments(args: Arguments, frame: Frame): GivenArguments {
+    const positional = this.#values(args.positional, frame);
     const named = new Map<string, Value>();
-    for (const [name, value] of args.named) named.set(name, yield* this.#value(value, frame));
-    if (args.list) positional.push(...iterate(yield* this.#value(args.list, frame), this.budget));
+    for (const [name, value] of args.named) named.set(name, this.#value(value, frame));
+    if (args.list) positional.push(...iterate(this.#value(args.list, frame), this.budget));
     if (args.dict) {
-      const dict = yield* this.#value(args.dict, frame);
+      const dict = this.#value(args.dict, frame);
       if (!(dict instanceof Dict)) throw new TemplateError("argument after ** must be a mapping");
       for (const [name, value] of dict.entries()) named.set(str(name, this.budget), value);
     }
     return { positional, named };
-  }
-}
-
-/** A macro as a value. */
-class Macro extends Callable {
-  override readonly type: string = "Macro";
-  readonly #name: string;
-
-  constructor(name: string, call: Callable["call"]) {
-    super(call);
-    this.#name = name;
-  }
-
-  override attribute(name: string): Value | undefined {
-    return name === "name" ? this.#name : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { Statement } from "#shared/jinja/ast.ts";
+import { atOnce, type Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import { parse } from "#shared/jinja/parser.ts";
 import { Budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
@@ -39,10 +40,15 @@ export class Template {
 
   /** @throws {TemplateError} what the template raises, and when a limit is reached */
   render(variables: Iterable<readonly [string, Value]>): string {
+    return atOnce(this.rendering(variables));
+  }
+
+  /** The same as {@linkcode render}, which can be interrupted. */
+  *rendering(variables: Iterable<readonly [string, Value]>): Making<string> {
     const budget = new Budget(this.#limits);
     const globals = globalsWith(budget, this.#now);
     try {
-      return new Interpreter(budget, [...globals, ...variables]).render(this.#body);
+      return yield* new Interpreter(budget, [...globals, ...variables]).rendering(this.#body);
     } catch (error) {
       // The depth is bounded, but not what each level takes of the stack.
       if (error instanceof RangeError) throw new TemplateError("The template nests too deeply");

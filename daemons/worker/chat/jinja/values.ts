@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 
@@ -221,7 +222,7 @@ export class Namespace extends PyObject {
 
 export type Named = ReadonlyMap<string, Value>;
 
-/** A function, a method or a macro. */
+/** A function or a method. */
 export class Callable extends PyObject {
   readonly type: string = "function";
   readonly call: (args: readonly Value[], named: Named) => Value;
@@ -229,6 +230,26 @@ export class Callable extends PyObject {
   constructor(call: Callable["call"]) {
     super();
     this.call = call;
+  }
+}
+
+/** What calls a macro, in which it can be interrupted. */
+export type Calling = (args: readonly Value[], named: Named) => Making<Value>;
+
+/** A function that a template defines. */
+export class Macro extends PyObject {
+  readonly type = "Macro";
+  readonly calling: Calling;
+  readonly #name: string;
+
+  constructor(name: string, calling: Calling) {
+    super();
+    this.#name = name;
+    this.calling = calling;
+  }
+
+  override attribute(name: string): Value | undefined {
+    return name === "name" ? this.#name : undefined;
   }
 }
 
