@@ -117,6 +117,8 @@ export class Interpreter implements Machine {
   }
 
   #filter(name: string, value: Value, args: readonly Value[], named: Named): Value {
+    // Calls take more than a step.
+    this.budget.step(4);
     if (typeof value === "string") this.budget.write(value.length);
     const variadic = VARIADIC_FILTERS.get(name);
     if (variadic) return variadic(plain(value), args, named, this);
@@ -412,7 +414,9 @@ export class Interpreter implements Machine {
       case "dict": {
         const dict = new Dict();
         for (const [key, value] of node.pairs) {
-          dict.set(this.#value(key, frame), this.#value(value, frame));
+          const itsKey = this.#value(key, frame);
+          if (typeof itsKey === "string") this.budget.read(itsKey.length);
+          dict.set(itsKey, this.#value(value, frame));
         }
         return dict;
       }

@@ -70,6 +70,7 @@ const RANGE = native<null>("start! stop step", () => null);
 function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
   const dict = (entries: Value | undefined, named: Iterable<readonly [Value, Value]>) => {
     const pairs = entries instanceof Dict ? [...entries.entries()] : [];
+    budget.step(4 * pairs.length);
     return new Dict([...pairs, ...named]);
   };
   return new Map<string, Value>([
@@ -118,6 +119,7 @@ function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
       "strftime_now",
       new Callable(([given = null]) => {
         const format = text(given);
+        budget.step(16);
         budget.write(format.length + LONGEST_DATE * (format.split("%").length - 1));
         return strftime(now(), format);
       }),
