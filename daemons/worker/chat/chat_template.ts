@@ -12,6 +12,7 @@ import {
   thoughtsOf,
   withMarkInText,
   withMarkInThought,
+  withTextOf,
   withThought,
 } from "./continued_turn.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
@@ -175,9 +176,11 @@ export class ChatTemplate {
     const broken = { ...given, kwargs: value.kwargs };
     const text = await this.#renderOrRefuse(value.turns, value.offered, broken);
     // Marks that people wrote are broken in it, too: nothing begins with them.
-    const answerStart = await inTurns(
+    const start = await inTurns(
       this.#answerStart(syntax, text, value.turns, value.offered, broken),
     );
+    const continuesText = continueFinal && !continuesThought;
+    const answerStart = continuesText ? withTextOf(turns.at(-1)!, start, syntax.thought) : start;
     const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
     return { tokens, answerStart, syntax };
   }
