@@ -71,7 +71,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
     },
     {
       route: r.submit,
-      body: { ...task, stop: ["a", "b", "c", "d", "e"], seed: -2 },
+      body: { ...task, stop: Array(65).fill("a"), seed: -2 },
       error: "INVALID_REQUEST",
       fields: ["stop", "seed"],
     },
@@ -316,6 +316,14 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       body: { ...chat, ...SWITCHES, thinking_budget_tokens: 9 },
     },
     { route: r.chat, body: { ...chat, enable_thinking: true } },
+    { route: r.chat, body: { ...chat, reasoning: { effort: "none" } } },
+    { route: r.chat, body: { ...chat, reasoning_budget_tokens: -1 } },
+    {
+      route: r.chat,
+      body: { ...chat, include_reasoning: false, chat_template_kwargs: { thinking: "maybe" } },
+      error: "INVALID_REQUEST",
+      fields: ["include_reasoning", "chat_template_kwargs.thinking"],
+    },
     { route: r.chat, body: { ...chat, messages: TURNS, tools: TOOLS, stream: true } },
     {
       route: r.chat,

@@ -73,8 +73,9 @@ function budgetOf(body: ChatRequest): number | undefined {
   return budget == null || budget < 0 ? undefined : budget;
 }
 
-function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
-  return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
+function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking, reasoning }: ChatRequest) {
+  if (typeof enable_thinking === "boolean") return { enable_thinking };
+  return kwargs ?? (reasoning?.enabled === true ? { enable_thinking: true } : undefined);
 }
 
 /** Makes chunks and the whole answer of a chat. */
