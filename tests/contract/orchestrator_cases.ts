@@ -322,7 +322,7 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       route: r.chat,
       body: { ...chat, include_reasoning: false, chat_template_kwargs: { thinking: "maybe" } },
       error: "INVALID_REQUEST",
-      fields: ["include_reasoning", "chat_template_kwargs.thinking"],
+      fields: ["chat_template_kwargs.thinking", "include_reasoning"],
     },
     { route: r.chat, body: { ...chat, messages: TURNS, tools: TOOLS, stream: true } },
     {

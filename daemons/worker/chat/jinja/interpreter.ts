@@ -261,6 +261,7 @@ export class Interpreter implements Machine {
   *#chosen(node: ForNode, items: Value, outer: Scope): Making<Value[]> {
     const chosen: Value[] = [];
     for (const item of iterate(items, this.budget)) {
+      if (this.budget.isTurnOver()) yield;
       const scope = new Scope(outer);
       this.#assign(node.target, item, scope);
       if (isTrue(this.#value(node.test!, { scope, text: "" }))) chosen.push(item);

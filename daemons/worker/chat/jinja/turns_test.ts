@@ -26,6 +26,7 @@ Deno.test("a rendering can be interrupted wherever statements are run", () => {
     endless,
     `{% if true %}${endless}{% endif %}`,
     `{% set x %}${endless}{% endset %}`,
+    "{% for i in range(99999) if i is odd and i is even %}{% endfor %}".repeat(9),
     `{% filter trim %}${endless}{% endfilter %}`,
     `{% for x in [1] recursive %}{% if loop.depth < 3 %}{{ loop([1]) }}{% endif %}${endless}{% endfor %}`,
     ...["{{ f() }}", "{{ 'a' ~ f() }}", "{{ 'a' + f()|trim }}", "{% set x = f() %}"]
