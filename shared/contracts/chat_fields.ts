@@ -51,14 +51,35 @@ export function isReserved(name: string): boolean {
 /** How hard a model thinks before it answers. */
 export const reasoningEffort = z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]);
 
-/** Variables for the chat template, bounded, and none of those that are made from other fields. */
-export const templateKwargs = z.record(z.string(), z.unknown()).superRefine((kwargs, context) => {
+/** Variables by which chat templates switch thinking: true or false. */
+export const SWITCHES: readonly string[] = ["enable_thinking", "thinking"];
+
+/** Truth values as some clients write them. */
+const WRITTEN: ReadonlyMap<unknown, boolean> = new Map([["true", true], ["false", false]]);
+
+/**
+ * Variables for the chat template, bounded, and none of those that are made from other fields. Switches of
+ * thinking are booleans.
+ */
+export const templateKwargs = z.record(z.string(), z.unknown()).transform((kwargs) =>
+  Object.fromEntries(
+    Object.entries(kwargs).map(([name, value]) => [
+      name,
+      SWITCHES.includes(name) ? WRITTEN.get(value) ?? value : value,
+    ]),
+  )
+).superRefine((kwargs, context) => {
   const issue = (message: string, path: string[] = []) =>
     context.addIssue({ code: "custom", path, message });
   for (const name of Object.keys(kwargs)) {
     if (OURS.has(name)) issue("cannot be set: other fields or the model decide it", [name]);
     if (FUNCTIONS.has(name)) {
       issue("cannot be set: it is the name of a function that chat templates call", [name]);
+    }
+  }
+  for (const name of SWITCHES) {
+    if (Object.hasOwn(kwargs, name) && typeof kwargs[name] !== "boolean") {
+      issue("must be true or false", [name]);
     }
   }
   if (isDeeper(kwargs, MAX_KWARGS_DEPTH)) {

@@ -321,6 +321,14 @@ export async function orchestratorCases(stack: Stack, state: PoolState): Promise
       body: { ...chat, ...SWITCHES, thinking_budget_tokens: 9 },
     },
     { route: r.chat, body: { ...chat, enable_thinking: true } },
+    { route: r.chat, body: { ...chat, reasoning: { effort: "none" } } },
+    { route: r.chat, body: { ...chat, reasoning_budget_tokens: -1 } },
+    {
+      route: r.chat,
+      body: { ...chat, include_reasoning: false, chat_template_kwargs: { thinking: "maybe" } },
+      error: "INVALID_REQUEST",
+      fields: ["chat_template_kwargs.thinking", "include_reasoning"],
+    },
     { route: r.chat, body: { ...chat, messages: TURNS, tools: TOOLS, stream: true } },
     {
       route: r.chat,

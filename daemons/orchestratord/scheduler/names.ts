@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { chatShape } from "#shared/contracts/chat_fields.ts";
+import { chatShape, SWITCHES } from "#shared/contracts/chat_fields.ts";
 import type { NameParameter, NameParameters, TaskRequestInput } from "#shared/contracts/mod.ts";
 import type { ErrorCode } from "#shared/errors.ts";
 
@@ -177,9 +177,6 @@ export function withParameters(
   }
   return fields;
 }
-
-/** Variables by which chat templates switch thinking. */
-const SWITCHES = ["enable_thinking", "thinking"];
 
 /** Default variables, without those that the client's effort decides. */
 function unsaid({ reasoning_effort }: Fields, kwargs: NameParameters["chat_template_kwargs"] = {}) {

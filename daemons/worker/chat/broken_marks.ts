@@ -1,4 +1,5 @@
 import { isExactNumber } from "#shared/exact_json.ts";
+import { Turn } from "#shared/in_turns.ts";
 import { isRecord } from "#shared/json.ts";
 import { Dict, PyObject, type Value } from "./jinja/values.ts";
 
@@ -10,10 +11,15 @@ export interface MarkFinder {
   markText(token: number): string | undefined;
   /** Beginnings of marks: a text without any of them has no mark. */
   readonly beginnings: RegExp;
+  /** Characters of the longest mark. */
+  readonly longest: number;
 }
 
 /** Finding marks again after this many rounds of breaking them is given up: each round leaves less. */
 const MOST_ROUNDS = 16;
+
+/** Characters in which marks are looked for at once. */
+const PIECE_LENGTH = 8_192;
 
 /**
  * Breaks the marks in texts that people or tools wrote: a character that no text has stands after the
@@ -30,14 +36,7 @@ export async function breakMarks<T>(
   const texts = [...stringsOf(value)].filter((text) => finder.beginnings.test(text));
   if (texts.length === 0) return undefined;
   const cut = unusedCharacter(texts);
-  const found = new Set<string>();
-  let parts: readonly string[] = texts;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const marks = await marksIn(parts, finder);
-    if (marks.size === 0) break;
-    for (const mark of marks) found.add(mark);
-    parts = texts.flatMap((text) => broken(text, found, cut).split(cut));
-  }
+  const found = await marksIn(texts, finder, cut);
   if (found.size === 0) return undefined;
   return { value: mapStrings(value, (text) => broken(text, found, cut)) as T, cut };
 }
@@ -48,16 +47,39 @@ export function partsAt(text: string, cut: string): string[] {
   return text.split(new RegExp(`${cut}|${escaped}`, "i"));
 }
 
-async function marksIn(texts: readonly string[], finder: MarkFinder): Promise<Set<string>> {
-  const wanted = texts.filter((text) => finder.beginnings.test(text));
-  if (wanted.length === 0) return new Set();
-  const marks = new Set<string>();
-  // One call for all of them. No mark has a line's end in its middle.
-  for (const token of await finder.tokenize(wanted.join("\n"))) {
-    const mark = finder.markText(token);
-    if (mark !== undefined) marks.add(mark);
+/** The marks in some texts, also those that are left where others are broken. */
+async function marksIn(
+  texts: readonly string[],
+  finder: MarkFinder,
+  cut: string,
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  const turn = new Turn();
+  // No mark has a line's end in its middle.
+  for (const piece of piecesOf(texts.join("\n"), finder.longest)) {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      // What is known is broken first: a piece with nothing new costs no tokenizing.
+      const rest = broken(piece, found, cut).split(cut)
+        .filter((part) => finder.beginnings.test(part));
+      if (rest.length === 0) break;
+      const count = found.size;
+      for (const token of await finder.tokenize(rest.join("\n"))) {
+        const mark = finder.markText(token);
+        if (mark !== undefined) found.add(mark);
+      }
+      if (found.size === count) break;
+    }
+    await turn.pause();
   }
-  return marks;
+  return found;
+}
+
+/** Pieces of a text that overlap, so that each mark is whole in one of them. */
+function* piecesOf(text: string, longestMark: number): Generator<string> {
+  const stride = PIECE_LENGTH - Math.min(longestMark, PIECE_LENGTH / 2);
+  for (let at = 0; at === 0 || at + PIECE_LENGTH - stride < text.length; at += stride) {
+    yield text.slice(at, at + PIECE_LENGTH);
+  }
 }
 
 /** The text with `cut` after the first character of each mark. */
@@ -73,18 +95,21 @@ function broken(text: string, marks: ReadonlySet<string>, cut: string): string {
   return result;
 }
 
-/** A character of the private use area that is in no text. */
+/** A character of the private use area that is in no text, escaped or not. */
 function unusedCharacter(texts: readonly string[]): string {
+  const used = new Set<number>();
+  for (const text of texts) {
+    for (const [found, digits] of text.matchAll(PRIVATE)) {
+      used.add(digits === undefined ? found.charCodeAt(0) : parseInt(digits, 16));
+    }
+  }
   for (let code = 0xe000; code <= 0xf8ff; code++) {
-    const character = String.fromCharCode(code);
-    const escaped = `\\u${code.toString(16)}`;
-    const isUsed = texts.some((text) =>
-      text.includes(character) || text.toLowerCase().includes(escaped)
-    );
-    if (!isUsed) return character;
+    if (!used.has(code)) return String.fromCharCode(code);
   }
   throw new RangeError("A text has all characters of the private use area");
 }
+
+const PRIVATE = /[\ue000-\uf8ff]|\\u(e[\da-f]{3}|f[0-8][\da-f]{2})/gi;
 
 function* stringsOf(value: unknown): Generator<string> {
   if (typeof value === "string") yield value;

@@ -3,14 +3,16 @@ import type { Message } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
+import { atOnce, inTurns, type Making } from "#shared/in_turns.ts";
 import { isRecord } from "#shared/json.ts";
 import { TemplateError, TooManySteps } from "#shared/jinja/errors.ts";
-import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
+import { breakMarks, type MarkFinder } from "./broken_marks.ts";
 import {
   endsInThought,
   thoughtsOf,
   withMarkInText,
   withMarkInThought,
+  withTextOf,
   withThought,
 } from "./continued_turn.ts";
 import { type Effort, effortKwargs } from "./effort.ts";
@@ -19,7 +21,7 @@ import type { Limits } from "./jinja/budget.ts";
 import { fromJs, toPlainJson } from "./jinja/json.ts";
 import { strftime } from "./jinja/strftime.ts";
 import { Template } from "./jinja/template.ts";
-import { markFinder, marksIn } from "./raw_text.ts";
+import { markFinder, marksIn, tokenizeBroken } from "./raw_text.ts";
 import { refusedField } from "./refused_field.ts";
 import type { Render, RenderOptions, ToolName, Turn } from "./render.ts";
 import { findSkills, type Skills } from "./skills.ts";
@@ -87,7 +89,7 @@ export class ChatTemplate {
     const variant = (source: string): Variant => {
       const template = new Template(source, { limits, now });
       const probe = new Template(source, { limits: { ...limits, steps: PROBE_STEPS }, now });
-      const render = (...args: Parameters<Render>) => this.#render(probe, ...args);
+      const render = (...args: Parameters<Render>) => atOnce(this.#rendering(probe, ...args));
       const skills = findSkills(render);
       const specials = [...tokenizer.specials.values()];
       const syntax = findSyntax(
@@ -112,10 +114,19 @@ export class ChatTemplate {
     tools: readonly unknown[] = [],
     options: RenderOptions = {},
   ): string {
+    return atOnce(this.rendering(turns, tools, options));
+  }
+
+  /** The same as {@linkcode render}, which can be interrupted. */
+  *rendering(
+    turns: readonly Turn[],
+    tools: readonly unknown[] = [],
+    options: RenderOptions = {},
+  ): Making<string> {
     const { template, skills } = this.#variant(tools);
     const { toolsAs = skills.toolsAs } = options;
     const offered = toolsAs === undefined ? [] : tools;
-    return this.#render(template, turns, offered, { ...options, toolsAs });
+    return yield* this.#rendering(template, turns, offered, { ...options, toolsAs });
   }
 
   /** Texts that the templates, thoughts and calls have as marks. */
@@ -127,7 +138,12 @@ export class ChatTemplate {
   effort(effort: Effort): Readonly<Record<string, unknown>> {
     const known = this.#efforts.get(effort);
     if (known) return known;
-    const kwargs = effortKwargs((...args) => this.render(...args), effort);
+    const { probe, skills } = this.#plain;
+    const kwargs = effortKwargs(
+      (turns, tools, options) =>
+        atOnce(this.#rendering(probe, turns, tools, { toolsAs: skills.toolsAs, ...options })),
+      effort,
+    );
     this.#efforts.set(effort, kwargs);
     return kwargs;
   }
@@ -158,30 +174,32 @@ export class ChatTemplate {
     const written = { turns, offered, kwargs: given.kwargs };
     const { value, cut } = await breakMarks(written, finder) ?? { value: written, cut: undefined };
     const broken = { ...given, kwargs: value.kwargs };
-    const text = this.#renderOrRefuse(value.turns, value.offered, broken);
+    const text = await this.#renderOrRefuse(value.turns, value.offered, broken);
     // Marks that people wrote are broken in it, too: nothing begins with them.
-    const answerStart = this.#answerStart(syntax, text, value.turns, value.offered, broken);
-    const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
-    const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
-    for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, true, seen));
-    return { tokens: tokens.flat(), answerStart, syntax };
+    const start = await inTurns(
+      this.#answerStart(syntax, text, value.turns, value.offered, broken),
+    );
+    const continuesText = continueFinal && !continuesThought;
+    const answerStart = continuesText ? withTextOf(turns.at(-1)!, start, syntax.thought) : start;
+    const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
+    return { tokens, answerStart, syntax };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */
-  #answerStart(
+  *#answerStart(
     { thought, content, messages }: Syntax,
     text: string,
     turns: readonly Turn[],
     tools: readonly Tool[],
     options: RenderOptions,
-  ): string {
+  ): Making<string> {
     if (!thought && !content && !messages) return "";
     // Some templates begin an answer whether they shall or not, so that the turns before have its mark.
     const opens = options.continuesThought ? thought?.opens ?? [] : [];
     const thoughtAt = Math.max(-1, ...opens.map((open) => text.lastIndexOf(open)));
     const before = options.continueFinal ? turns.slice(0, -1) : turns;
     try {
-      const other = this.render(before, tools, {
+      const other = yield* this.rendering(before, tools, {
         ...options,
         continueFinal: false,
         addGenerationPrompt: false,
@@ -211,12 +229,12 @@ export class ChatTemplate {
     }
   }
 
-  #render(
+  *#rendering(
     template: Template,
     turns: readonly Turn[],
     tools: readonly unknown[],
     options: RenderOptions = {},
-  ): string {
+  ): Making<string> {
     const { kwargs = {}, continueFinal = false, addGenerationPrompt = !continueFinal } = options;
     const last = turns.at(-1);
     const marked = options.continuesThought ? withMarkInThought : withMarkInText;
@@ -231,7 +249,7 @@ export class ChatTemplate {
       eos_token: this.#tokenizer.eosText,
       datetime: strftime(this.#now(), "%b %d %Y %H:%M:%S"),
     };
-    const text = template.render(
+    const text = yield* template.rendering(
       Object.entries(variables).map(([name, value]) => [name, fromJs(value)] as const),
     );
     if (end === undefined) return text;
@@ -248,20 +266,20 @@ export class ChatTemplate {
   }
 
   /** Renders a chat that ends within the thought of its last turn, which many templates leave out. */
-  #renderThought(
+  *#renderingThought(
     turns: readonly Turn[],
     tools: readonly unknown[],
     options: RenderOptions,
-  ): string {
+  ): Making<string> {
     const { thought } = this.#variant(tools).syntax;
     const thoughts = thoughtsOf(turns.at(-1)!);
     try {
-      const text = this.render(turns, tools, options);
+      const text = yield* this.rendering(turns, tools, options);
       if (!thought || endsInThought(text, thoughts, thought)) return text;
     } catch (error) {
       if (!thought) throw error;
     }
-    const prompt = this.render(turns.slice(0, -1), tools, {
+    const prompt = yield* this.rendering(turns.slice(0, -1), tools, {
       ...options,
       continueFinal: false,
       continuesThought: false,
@@ -269,37 +287,44 @@ export class ChatTemplate {
     return withThought(prompt, thoughts, thought);
   }
 
-  #renderOrRefuse(
+  async #renderOrRefuse(
     turns: readonly Turn[],
     tools: readonly unknown[],
     options: RenderOptions,
-  ): string {
+  ): Promise<string> {
     const render = (tools: readonly unknown[]) =>
-      options.continuesThought
-        ? this.#renderThought(turns, tools, options)
-        : this.render(turns, tools, options);
+      inTurns(
+        options.continuesThought
+          ? this.#renderingThought(turns, tools, options)
+          : this.rendering(turns, tools, options),
+      );
     try {
-      return render(tools);
+      return await render(tools);
     } catch (error) {
       try {
-        if (tools.length > 0) return render(tools.map(completed));
+        if (tools.length > 0) return await render(tools.map(completed));
       } catch {
         // The first error says more.
       }
-      throw invalidRequest([this.#refusal(error, tools, options)]);
+      throw invalidRequest([await this.#refusal(error, tools, options)]);
     }
   }
 
   /** Which field of a request its template refuses, and why. */
-  #refusal(error: unknown, tools: readonly unknown[], options: RenderOptions): FieldError {
+  async #refusal(
+    error: unknown,
+    tools: readonly unknown[],
+    options: RenderOptions,
+  ): Promise<FieldError> {
     const reason = errorMessage(error);
     const { probe, skills } = this.#variant(tools);
     const [hello] = this.turns([{ role: "user", content: "Hello" }]);
     const field = error instanceof TooManySteps
       ? undefined
-      : refusedField({ tools, kwargs: options.kwargs ?? {} }, ({ tools, kwargs }) => {
+      : await refusedField({ tools, kwargs: options.kwargs ?? {} }, async ({ tools, kwargs }) => {
+        const given = { kwargs, toolsAs: skills.toolsAs };
         try {
-          this.#render(probe, [hello!], tools, { kwargs, toolsAs: skills.toolsAs });
+          await inTurns(this.#rendering(probe, [hello!], tools, given));
           return false;
         } catch (error) {
           // How long it would take says nothing of how it would end.

@@ -157,8 +157,17 @@ Deno.test("ChatTemplate ends a thought where text follows it, or its end does", 
 Deno.test("ChatTemplate takes a mark of thoughts for text where the model has none", async () => {
   const template = new ChatTemplate(chatml, tokenizer);
   const last = { role: "assistant" as const, content: "<think>Well" };
-  const { tokens } = await template.tokenize([...user("hi"), last]);
+  const { tokens, answerStart } = await template.tokenize([...user("hi"), last]);
   assert.deepEqual(tokens, tokenize("<|user|>hi<|end|><|assistant|><think>Well", true));
+  assert.doesNotMatch(answerStart, /<think>/, "no thought is open");
+});
+
+Deno.test("ChatTemplate takes a mark of thoughts for text within a text that is continued", async () => {
+  const template = new ChatTemplate(THINKING, tokenizer);
+  const last = { role: "assistant" as const, content: "The tag <think> is" };
+  const { tokens, answerStart } = await template.tokenize([...user("hi"), last]);
+  assert.deepEqual(tokens, tokenize(`<|user|>hi<|end|><|assistant|>${last.content}`, true));
+  assert.doesNotMatch(answerStart, /<think>/);
 });
 
 Deno.test("ChatTemplate reports a template that refuses the messages", async () => {

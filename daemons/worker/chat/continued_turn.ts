@@ -51,6 +51,22 @@ export function withThought(prompt: string, thoughts: string, syntax: ThoughtSyn
   return `${before}${open}\n${thoughts}`;
 }
 
+/**
+ * The beginning of an answer that continues this turn's text, in which a mark of thoughts is text: a
+ * character that no mark has stands in it.
+ */
+export function withTextOf(turn: Turn, start: string, thought: ThoughtSyntax | undefined): string {
+  const text = textOf(turn).trim();
+  const at = start.lastIndexOf(text);
+  if (text === "" || at < 0) return start;
+  const marks = [...thought?.opens ?? [], ...thought?.closes ?? []];
+  const broken = marks.reduce(
+    (said, mark) => said.replaceAll(mark, `${mark.slice(0, 1)}\ue000${mark.slice(1)}`),
+    start.slice(at),
+  );
+  return start.slice(0, at) + broken;
+}
+
 function endsInOpen(text: string, opens: readonly string[]): boolean {
   return opens.some((open) => text.trimEnd().endsWith(open.trimEnd()));
 }

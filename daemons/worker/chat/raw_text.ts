@@ -1,3 +1,4 @@
+import { Turn } from "#shared/in_turns.ts";
 import { breakMarks, type MarkFinder, partsAt } from "./broken_marks.ts";
 import type { ChatTokenizer, SpecialToken, TokensSeen } from "./tokenizer.ts";
 
@@ -12,7 +13,6 @@ export function markFinder(
   tokenizer: Pick<ChatTokenizer, "tokenize" | "specials">,
   marks: readonly string[],
   special: boolean,
-  seen?: TokensSeen,
 ): MarkFinder {
   const isMark = ({ text, isControl }: SpecialToken) =>
     isControl
@@ -29,10 +29,42 @@ export function markFinder(
     ),
   );
   return {
-    tokenize: (text) => tokenizer.tokenize(text, special, seen),
+    tokenize: (text) => tokenizer.tokenize(text, special),
     markText: (token) => texts.get(token),
     beginnings: beginnings.size === 0 ? /(?!)/ : new RegExp([...beginnings].join("|"), "u"),
+    longest: Math.max(0, ...[...texts.values()].map((text) => text.length)),
   };
+}
+
+/**
+ * Tokenizes a text whose marks are broken.
+ *
+ * @param cut The character of {@linkcode breakMarks}; undefined if there were no marks.
+ */
+export async function tokenizeBroken(
+  text: string,
+  cut: string | undefined,
+  tokenizer: Pick<ChatTokenizer, "tokenize" | "tokenizeNext">,
+  special: boolean,
+  seen?: TokensSeen,
+): Promise<number[]> {
+  if (cut === undefined) return await tokenizer.tokenize(text, special, seen);
+  const [first = "", ...rest] = partsAt(text, cut);
+  // Each part with a character that is no space has a token or more.
+  seen?.([first, ...rest].filter((part) => /\S/.test(part)).length);
+  const turn = new Turn();
+  const tokens = await tokenizer.tokenize(first, special, seen);
+  for (const part of rest) {
+    const own = await tokenizer.tokenizeNext(
+      part,
+      special,
+      (count) => seen?.(tokens.length + count),
+    );
+    for (const token of own) tokens.push(token);
+    seen?.(tokens.length);
+    await turn.pause();
+  }
+  return tokens;
 }
 
 /** Texts of user-defined tokens that a template writes as marks: in brackets, or with bars. */
@@ -55,11 +87,10 @@ export class RawText {
   async tokenize(text: string, seen?: TokensSeen): Promise<number[]> {
     const tokenizer = this.#tokenizer;
     // Tokenizers never read control tokens here, but user-defined ones always.
-    const broken = await breakMarks(text, markFinder(tokenizer, this.#marks, false, seen));
-    if (broken === undefined) return await tokenizer.tokenize(text, false, seen);
-    const [first = "", ...rest] = partsAt(broken.value, broken.cut);
-    const tokens = [await tokenizer.tokenize(first, false, seen)];
-    for (const part of rest) tokens.push(await tokenizer.tokenizeNext(part, false, seen));
-    return tokens.flat();
+    const finder = markFinder(tokenizer, this.#marks, false);
+    const tokens = await tokenizer.tokenize(text, false, seen);
+    if (!tokens.some((token) => finder.markText(token) !== undefined)) return tokens;
+    const { value, cut } = await breakMarks(text, finder) ?? { value: text, cut: undefined };
+    return await tokenizeBroken(value, cut, tokenizer, false, seen);
   }
 }

@@ -15,33 +15,41 @@ export interface Trial {
  *
  * @param fails whether the template fails on a small chat with these tools and variables
  */
-export function refusedField(
+export async function refusedField(
   { tools, kwargs }: Trial,
-  fails: (trial: Trial) => boolean,
-): string | undefined {
-  if (fails({ tools: [], kwargs: {} })) return undefined;
-  if (fails({ tools: [], kwargs })) {
-    const name = Object.keys(kwargs)
-      .find((name) => fails({ tools: [], kwargs: { [name]: kwargs[name] } }));
-    return name === undefined ? "chat_template_kwargs" : `chat_template_kwargs.${name}`;
+  fails: (trial: Trial) => Promise<boolean>,
+): Promise<string | undefined> {
+  if (await fails({ tools: [], kwargs: {} })) return undefined;
+  if (await fails({ tools: [], kwargs })) {
+    for (const name of Object.keys(kwargs)) {
+      const alone = { [name]: kwargs[name] };
+      if (await fails({ tools: [], kwargs: alone })) return `chat_template_kwargs.${name}`;
+    }
+    return "chat_template_kwargs";
   }
   const failsWith = (tool: unknown) => fails({ tools: [tool], kwargs });
-  const index = tools.findIndex(failsWith);
-  if (index === -1) return undefined;
-  return `tools.${index}.function${refusedPart(tools[index], failsWith)}`;
+  for (const [index, tool] of tools.entries()) {
+    if (!await failsWith(tool)) continue;
+    return `tools.${index}.function${await refusedPart(tool, failsWith)}`;
+  }
+  return undefined;
 }
 
 /** The part of a tool's function that cannot be written, as a path. */
-function refusedPart(tool: unknown, fails: (tool: unknown) => boolean): string {
+async function refusedPart(
+  tool: unknown,
+  fails: (tool: unknown) => Promise<boolean>,
+): Promise<string> {
   if (!isRecord(tool) || !isRecord(tool["function"])) return "";
   const { parameters, ...rest } = tool["function"];
   const withParameters = (parameters: unknown) => ({ ...tool, function: { ...rest, parameters } });
   const empty = { type: "object", properties: {}, required: [] };
-  if (!isRecord(parameters) || fails(withParameters(empty))) return "";
+  if (!isRecord(parameters) || await fails(withParameters(empty))) return "";
   const { properties } = parameters;
   if (!isRecord(properties)) return ".parameters";
-  const name = Object.keys(properties).slice(0, MOST_PROPERTIES).find((name) =>
-    fails(withParameters({ ...empty, properties: { [name]: properties[name] } }))
-  );
-  return name === undefined ? ".parameters" : `.parameters.properties.${name}`;
+  for (const name of Object.keys(properties).slice(0, MOST_PROPERTIES)) {
+    const alone = { ...empty, properties: { [name]: properties[name] } };
+    if (await fails(withParameters(alone))) return `.parameters.properties.${name}`;
+  }
+  return ".parameters";
 }

@@ -55,8 +55,10 @@ export function nativeTurns(messages: readonly ChatMessage[], skills: Skills): T
       const id = message.tool_call_id === undefined
         ? open.shift()
         : idOf(message.tool_call_id, skills);
+      // Some templates fail on a result without a name: one of no known call is that of the open call.
+      const only = open.length === 1 ? names.get(open[0]!) : undefined;
+      const name = names.get(id ?? "") ?? message.name ?? only ?? message.tool_call_id;
       open = open.filter((other) => other !== id);
-      const name = names.get(id ?? "") ?? message.name;
       turns.push({ role: "tool", content, ...defined({ tool_call_id: id, name }) });
       continue;
     }

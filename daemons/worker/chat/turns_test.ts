@@ -88,6 +88,24 @@ Deno.test("turnsOf() names a result by its call, or else as the client does", ()
   assert.equal(known[1]?.name, "add");
 });
 
+Deno.test("turnsOf() names a result of no known call after the one open call, or else after its id", () => {
+  const nameOf = (...calls: string[]) => {
+    const turns = turnsOf(
+      [
+        { role: "assistant", tool_calls: calls.map((id) => call(id)) },
+        { role: "tool", content: "2", tool_call_id: "lost" },
+      ],
+      [],
+      NATIVE,
+    );
+    return turns[1]?.name;
+  };
+  assert.equal(nameOf("c1"), "add");
+  assert.equal(nameOf("c1", "c2"), "lost");
+  const [alone] = turnsOf([{ role: "tool", content: "2", tool_call_id: "lost" }], [], NATIVE);
+  assert.equal(alone?.name, "lost");
+});
+
 Deno.test("turnsOf() makes ids of nine characters, the same for a call and its result", () => {
   const [, calls, result] = turnsOf(conversation, [], { ...NATIVE, shortIds: true });
   assert.match(calls!.tool_calls![0]!.id, /^[a-z0-9]{9}$/);

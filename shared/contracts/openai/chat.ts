@@ -35,10 +35,41 @@ const UNSUPPORTED: Unsupported = {
   audio: always,
   modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === "text",
   web_search_options: always,
+  include_reasoning: (value) => value === true,
+  reasoning_budget_message: (value) => value === "",
 };
 
-/** vLLM's way to say that no new turn begins. */
-const noNewTurn = { add_generation_prompt: (value: unknown) => value === true };
+/** Whether a request ends with a message that can be continued, and asks for no new turn instead. */
+function continues({ messages, continue_final_message: wanted }: Record<string, unknown>): boolean {
+  const last: unknown = Array.isArray(messages) ? messages.at(-1) : undefined;
+  if (!isRecord(last) || last["role"] !== "assistant" || wanted === false) return false;
+  return !Array.isArray(last["tool_calls"]) || last["tool_calls"].length === 0;
+}
+
+/** Refuses what llama-server says of the last message and that does not fit it. */
+function checkContinued(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const { add_generation_prompt: begins, continue_final_message: wanted, messages } = body;
+  const issue = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if (begins !== undefined && begins !== null && begins !== true) {
+    if (begins !== false) issue("add_generation_prompt", "must be true or false");
+    else if (!continues(body)) {
+      issue("add_generation_prompt", "false needs a last message of the assistant to continue");
+    }
+  }
+  const last: unknown = Array.isArray(messages) ? messages.at(-1) : undefined;
+  if (!isRecord(last)) return;
+  const isEmpty = last["content"] === undefined || last["content"] === null ||
+    last["content"] === "";
+  const thoughts = last["reasoning_content"] ?? last["reasoning"];
+  const field = "continue_final_message";
+  if (wanted === "content" && isEmpty && thoughts) {
+    issue(field, "content needs a last message with content: its thoughts would be continued");
+  }
+  if (wanted === "reasoning_content" && (!isEmpty || !thoughts)) {
+    issue(field, "reasoning_content needs a last message with reasoning_content and no content");
+  }
+}
 
 /** Checks fields under OpenAI's names, so that errors name what the client wrote. */
 function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): void {
@@ -60,10 +91,38 @@ function checkChat(body: Record<string, unknown>, context: z.RefinementCtx): voi
     const message = "belongs into chat_template_kwargs, which is given, too";
     context.addIssue({ code: "custom", path: ["enable_thinking"], message });
   }
-  if (body["continue_final_message"] !== true) refuse(noNewTurn)(body, context);
+  checkReasoning(body, context);
+  checkContinued(body, context);
   checkHeld(body, context);
   checkTools({ ...body, ...toolsOf(body), messages: [] }, context);
-  checkChatFields({ ...body, messages: body["messages"] ?? [] }, context);
+  checkChatFields({
+    ...body,
+    messages: body["messages"] ?? [],
+    continue_final_message: isContinued(body["continue_final_message"]),
+  }, context);
+}
+
+/** Refuses thinking that is set twice, in two ways. */
+function checkReasoning(body: Record<string, unknown>, context: z.RefinementCtx): void {
+  const { reasoning } = body;
+  if (!isRecord(reasoning)) return;
+  const issue = (path: string[], message: string) =>
+    context.addIssue({ code: "custom", path, message });
+  const others = {
+    effort: "reasoning_effort",
+    enabled: "reasoning_effort",
+    max_tokens: "reasoning_budget_tokens",
+  };
+  for (const [name, other] of Object.entries(others)) {
+    if (reasoning[name] == null || body[other] == null) continue;
+    issue(["reasoning", name], `is given beside ${other}: give one of them`);
+  }
+  if (reasoning["exclude"] === true) issue(["reasoning", "exclude"], "is not supported");
+}
+
+/** Whether the last message is continued, in any of the ways to say it. */
+export function isContinued<T>(value: T): T | true {
+  return value === "content" || value === "reasoning_content" ? true : value;
 }
 
 /** The tools of a request of which any part may be wrong. */
@@ -72,8 +131,10 @@ function toolsOf({ tools, tool_choice }: Record<string, unknown>) {
   return ownTools(Array.isArray(tools) ? tools : [], choice.data);
 }
 
-const { reasoning_effort, reasoning_budget_tokens, chat_template_kwargs, continue_final_message } =
-  chatShape;
+const { reasoning_effort, chat_template_kwargs } = chatShape;
+
+const budget = z.number().int().min(-1).max(1_000_000).nullish()
+  .meta({ description: "Most tokens of thinking; -1: no limit" });
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatRequest = z.looseObject({
@@ -85,17 +146,26 @@ export const chatRequest = z.looseObject({
   tool_choice: anyToolChoice.nullish(),
   parallel_tool_calls: toolShape.parallel_tool_calls.nullable(),
   reasoning_effort: reasoning_effort.nullable(),
-  reasoning_format: z.enum(["auto", "deepseek", "none"]).nullish().meta({
-    description: "auto (default) or deepseek: thoughts are in reasoning_content; none: they stay " +
-      "in content as the model writes them",
+  reasoning: z.looseObject({
+    effort: reasoning_effort.nullable(),
+    enabled: z.boolean().nullish(),
+    max_tokens: budget,
+  }).nullish().meta({ description: "As OpenRouter has it: effort, enabled or max_tokens" }),
+  reasoning_format: z.enum(["auto", "deepseek", "deepseek-legacy", "none"]).nullish().meta({
+    description: "auto (default), deepseek or deepseek-legacy: thoughts are in " +
+      "reasoning_content; none: they stay in content as the model writes them",
   }),
-  reasoning_budget_tokens: reasoning_budget_tokens.nullable(),
-  thinking_budget_tokens: reasoning_budget_tokens.nullable()
-    .meta({ description: "The same as reasoning_budget_tokens" }),
+  reasoning_budget_tokens: budget,
+  thinking_budget_tokens: budget.meta({ description: "The same as reasoning_budget_tokens" }),
   chat_template_kwargs: chat_template_kwargs.nullable(),
   enable_thinking: z.boolean().nullish()
     .meta({ description: "Short for chat_template_kwargs with only enable_thinking" }),
-  continue_final_message: continue_final_message.nullable(),
+  continue_final_message: z.union([z.boolean(), z.enum(["content", "reasoning_content"])], {
+    error: "must be true, false, content or reasoning_content",
+  }).nullish().meta({
+    description: "The last message, the assistant's, is continued: in its text or its thoughts, " +
+      "or with true in what it ends with. Default: true if the last message is the assistant's text",
+  }),
   logprobs: z.boolean().nullish(),
   top_logprobs: requestShape.logprobs.nullable(),
 }).superRefine(refuse(UNSUPPORTED), ALWAYS).superRefine(checkChat, ALWAYS).meta({

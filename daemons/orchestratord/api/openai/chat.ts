@@ -6,6 +6,7 @@ import {
   type ChosenLogprob,
   eventError,
   type GivenMessage,
+  isContinued,
   openaiRoutes as routes,
   ownTools,
   type StopReason,
@@ -36,11 +37,11 @@ export function chatTasks(body: ChatRequest, settings?: NameSettings): TaskReque
     ...limitOf(body.max_completion_tokens ?? body.max_tokens ?? body.n_predict),
     ...ownTools(body.tools, body.tool_choice),
     parallel_tool_calls: body.parallel_tool_calls,
-    reasoning_effort: body.reasoning_effort,
-    reasoning_format: body.reasoning_format === "deepseek" ? "auto" : body.reasoning_format,
-    reasoning_budget_tokens: body.reasoning_budget_tokens ?? body.thinking_budget_tokens,
+    reasoning_effort: body.reasoning_effort ?? effortOf(body),
+    reasoning_format: body.reasoning_format === "none" ? "none" : body.reasoning_format && "auto",
+    reasoning_budget_tokens: budgetOf(body),
     chat_template_kwargs: kwargsOf(body),
-    continue_final_message: body.continue_final_message,
+    continue_final_message: isContinued(body.continue_final_message),
     logprobs: body.logprobs ? body.top_logprobs ?? 0 : undefined,
   }, settings);
 }
@@ -60,8 +61,21 @@ function toMessage(message: ChatRequest["messages"][number]): GivenMessage {
   }
 }
 
-function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking }: ChatRequest) {
-  return typeof enable_thinking === "boolean" ? { enable_thinking } : kwargs;
+/** The effort in OpenRouter's words. */
+function effortOf({ reasoning }: ChatRequest) {
+  return reasoning?.enabled === false ? "none" : reasoning?.effort;
+}
+
+/** Most tokens of thinking; undefined if there is no limit. */
+function budgetOf(body: ChatRequest): number | undefined {
+  const { reasoning_budget_tokens, thinking_budget_tokens, reasoning } = body;
+  const budget = reasoning_budget_tokens ?? thinking_budget_tokens ?? reasoning?.max_tokens;
+  return budget == null || budget < 0 ? undefined : budget;
+}
+
+function kwargsOf({ chat_template_kwargs: kwargs, enable_thinking, reasoning }: ChatRequest) {
+  if (typeof enable_thinking === "boolean") return { enable_thinking };
+  return kwargs ?? (reasoning?.enabled === true ? { enable_thinking: true } : undefined);
 }
 
 /** Makes chunks and the whole answer of a chat. */

@@ -206,9 +206,9 @@ Deno.test("chatTasks() hands on the switches of thinking and of the template", (
 });
 Deno.test("chatRequest refuses switches that contradict one another, by name", () => {
   assert.throws(() => request({ chat_template: "{{ x }}" }), /cannot be given in a request/);
-  assert.throws(() => request({ add_generation_prompt: false }), /is not supported/);
+  assert.throws(() => request({ add_generation_prompt: false }), /needs a last message/);
   assert.throws(() => request({ reasoning_effort: "most" }), /reasoning_effort/);
-  assert.throws(() => request({ reasoning_format: "deepseek-legacy" }), /reasoning_format/);
+  assert.throws(() => request({ reasoning_format: "deepseek-old" }), /reasoning_format/);
   assert.throws(() => request({ post_sampling_probs: true }), /needs logprobs/);
   assert.throws(() => request({ continue_final_message: true }), /needs a last message/);
   const both = { enable_thinking: false, chat_template_kwargs: {} };

@@ -134,3 +134,76 @@ Deno.test("a part that is no text is refused by its place and in words that clie
     "messages.0.content.0.type: parts of type input_audio are not supported",
   ]);
 });
+
+Deno.test("thinking is set in the words of llama-server and OpenRouter, or refused by name", () => {
+  assert.equal(chat({ reasoning_budget_tokens: -1 }).reasoning_budget_tokens, undefined);
+  assert.equal(chat({ thinking_budget_tokens: 7 }).reasoning_budget_tokens, 7);
+  assert.equal(chat({ reasoning_format: "deepseek-legacy" }).reasoning_format, "auto");
+  assert.equal(chat({ reasoning_format: "none" }).reasoning_format, "none");
+  assert.equal(chat({ reasoning: { effort: "low" } }).reasoning_effort, "low");
+  assert.equal(chat({ reasoning: { enabled: false } }).reasoning_effort, "none");
+  assert.equal(chat({ reasoning: { max_tokens: 9 } }).reasoning_budget_tokens, 9);
+  const on = { enable_thinking: true };
+  assert.deepEqual(chat({ reasoning: { enabled: true } }).chat_template_kwargs, on);
+  for (const value of [true, "true"]) {
+    const given = chat({ chat_template_kwargs: { enable_thinking: value, mood: "true" } });
+    assert.deepEqual(given.chat_template_kwargs, { ...on, mood: "true" });
+  }
+  assert.ok(chat({ include_reasoning: true, reasoning_budget_message: "" }));
+  const refusals: [Record<string, unknown>, string][] = [
+    [{ include_reasoning: false }, "include_reasoning: is not supported"],
+    [{ reasoning_budget_message: "Enough" }, "reasoning_budget_message: is not supported"],
+    [{ reasoning: { exclude: true } }, "reasoning.exclude: is not supported"],
+    [
+      { reasoning: { effort: "low" }, reasoning_effort: "high" },
+      "reasoning.effort: is given beside reasoning_effort: give one of them",
+    ],
+    [
+      { chat_template_kwargs: { enable_thinking: "maybe" } },
+      "chat_template_kwargs.enable_thinking: must be true or false",
+    ],
+    [
+      { chat_template_kwargs: { thinking: null } },
+      "chat_template_kwargs.thinking: must be true or false",
+    ],
+  ];
+  for (const [more, message] of refusals) assert.deepEqual(refused(more), [message]);
+});
+
+Deno.test("a last message is continued in each of llama-server's ways", () => {
+  const hello = { role: "user", content: "Hello" };
+  const ending = (last: object) => ({ messages: [hello, { role: "assistant", ...last }] });
+  const text = ending({ content: "It" });
+  const thoughts = ending({ content: "", reasoning_content: "So" });
+  assert.equal(chat({ ...text, continue_final_message: "content" }).continue_final_message, true);
+  assert.ok(chat({ ...thoughts, continue_final_message: "reasoning_content" }));
+  assert.ok(chat({ ...text, add_generation_prompt: false }));
+  assert.ok(chat({ ...text, add_generation_prompt: false, continue_final_message: true }));
+  const refusals: [Record<string, unknown>, string][] = [
+    [
+      { add_generation_prompt: false },
+      "add_generation_prompt: false needs a last message of the assistant to continue",
+    ],
+    [
+      { ...text, add_generation_prompt: false, continue_final_message: false },
+      "add_generation_prompt: false needs a last message of the assistant to continue",
+    ],
+    [
+      { ...thoughts, continue_final_message: "content" },
+      "continue_final_message: content needs a last message with content: its thoughts would be continued",
+    ],
+    [
+      { ...text, continue_final_message: "reasoning_content" },
+      "continue_final_message: reasoning_content needs a last message with reasoning_content and no content",
+    ],
+    [
+      { ...text, continue_final_message: "thoughts" },
+      "continue_final_message: must be true, false, content or reasoning_content",
+    ],
+    [
+      { continue_final_message: "content" },
+      "continue_final_message: needs a last message of the assistant",
+    ],
+  ];
+  for (const [more, message] of refusals) assert.deepEqual(refused(more), [message]);
+});

@@ -16,6 +16,12 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 1_000,
 };
 
+/** Steps after which it is time to see whether others wait. */
+export const STEPS_OF_A_TURN = 4_096;
+
+/** Most steps that cannot be interrupted: one expression takes them in less than 0.1 s. */
+export const MOST_AT_ONCE = 1_000_000;
+
 /** Most bits of an integer. */
 const MOST_BITS = 4_096;
 const LARGEST = 1n << BigInt(MOST_BITS);
@@ -24,6 +30,10 @@ const LARGEST = 1n << BigInt(MOST_BITS);
 export class Budget {
   readonly #limits: Limits;
   #steps = 0;
+  /** Steps at the beginning of this turn. */
+  #turnBegan = 0;
+  /** Nested works that cannot be interrupted. */
+  #holds = 0;
   #depth = 0;
 
   constructor(limits: Limits) {
@@ -40,6 +50,24 @@ export class Budget {
     if (this.#steps > this.#limits.steps) {
       throw new TooManySteps(`The template takes more than ${this.#limits.steps} steps`);
     }
+    if (this.#steps - this.#turnBegan > MOST_AT_ONCE) {
+      throw new TooManySteps(`The template takes more than ${MOST_AT_ONCE} steps at once`);
+    }
+  }
+
+  /** Whether enough was done that others get their turn; then the next one begins. */
+  isTurnOver(): boolean {
+    if (this.#holds > 0 || this.#steps - this.#turnBegan < STEPS_OF_A_TURN) return false;
+    this.#turnBegan = this.#steps;
+    return true;
+  }
+
+  /** Does work that cannot be interrupted. */
+  held<T>(work: () => T): T {
+    this.#holds++;
+    const result = work();
+    this.#holds--;
+    return result;
   }
 
   /** Counts work on a text of this length that exists. */

@@ -70,6 +70,7 @@ function sorted<T>(
   budget: Budget,
 ): T[] {
   const sign = reverse !== undefined && isTrue(reverse) ? -1 : 1;
+  budget.step(4 * items.length);
   const keyed = items.map((item) => [key(item), item] as const);
   keyed.sort(([left], [right]) => sign * compare(left, right, budget));
   return keyed.map(([, item]) => item);
@@ -208,7 +209,7 @@ function round(value: Value, precision: number, method: string): Value {
 
 function reversed(value: Value, machine: Machine): Value {
   if (typeof value === "string") {
-    machine.budget.read(value.length);
+    machine.budget.step(value.length);
     return [...value].reverse().join("");
   }
   if (!isIterable(value)) throw new TemplateError("argument must be iterable");
@@ -260,6 +261,7 @@ interface Selection {
 function* unique(value: Value, key: Getter, budget: Budget): Generator<Value> {
   const seen = new Set<ReturnType<typeof hashed>>();
   for (const item of iterate(value, budget)) {
+    budget.step(2);
     const hash = hashed(key(item));
     if (seen.has(hash)) continue;
     seen.add(hash);
@@ -506,8 +508,8 @@ export const FILTERS: ReadonlyMap<string, Native<Value>> = new Map(Object.entrie
   }),
   truncate: native<Value>(
     "length killwords end leeway",
-    (value, [length = 255n, cuts = false, end = "...", leeway = 5n]) =>
-      truncate(text(value), integer(length), isTrue(cuts), text(end), integer(leeway)),
+    (value, [length = 255n, cuts = false, end = "...", leeway = 5n], { budget }) =>
+      truncate(wordwise(value, budget), integer(length), isTrue(cuts), text(end), integer(leeway)),
   ),
   unique: native<Value>(
     "case_sensitive attribute",
@@ -533,7 +535,7 @@ function urlencoded(value: Value, machine: Machine): string {
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
     );
-  const quote = (part: Value) => changed(str(part, budget), encode, budget);
+  const quote = (part: Value) => changed(wordwise(part, budget), encode, budget);
   const isPlain = typeof value === "string" || !isIterable(value);
   if (isPlain) return quote(value).replaceAll("%2F", "/");
   const pairs = value instanceof Dict ? new View("dict_items", value) : value;

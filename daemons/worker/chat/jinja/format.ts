@@ -35,6 +35,7 @@ export function percentFormat(template: string, value: Value, budget: Budget): s
     const number = (text: string | undefined) => text === "*" ? integer(next()) : Number(text ?? 0);
     const least = number(width);
     const digits = precision === undefined ? undefined : number(precision);
+    budget.step(8);
     const item = key === undefined ? next() : keyed(value, key);
     const written = percent(item, flags, least, digits, type, budget);
     length += written.length;

@@ -8,6 +8,7 @@ import type {
   Statement,
   Target,
 } from "#shared/jinja/ast.ts";
+import { atOnce, type Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 import { FILTERS, VARIADIC_FILTERS } from "./filters.ts";
@@ -23,6 +24,7 @@ import {
   ExactFloat,
   isTrue,
   iterate,
+  Macro,
   Markup,
   type Named,
   Namespace,
@@ -57,6 +59,12 @@ interface Frame {
   text: string;
 }
 
+/** Arguments of a call. */
+interface GivenArguments {
+  readonly positional: Value[];
+  readonly named: Map<string, Value>;
+}
+
 /** How a body ends. */
 type End = "done" | "break" | "continue";
 
@@ -84,10 +92,13 @@ export class Interpreter implements Machine {
     this.#variables = new Scope(undefined, new Map(variables));
   }
 
-  /** @throws {TemplateError} what the template raises, and when a limit is reached */
-  render(template: readonly Statement[]): string {
+  /**
+   * Renders the template. It can be interrupted between statements.
+   * @throws {TemplateError} what the template raises, and when a limit is reached
+   */
+  *rendering(template: readonly Statement[]): Making<string> {
     const frame = { scope: new Scope(this.#variables), text: "" };
-    this.#body(template, frame);
+    yield* this.#body(template, frame);
     return frame.text;
   }
 
@@ -106,6 +117,8 @@ export class Interpreter implements Machine {
   }
 
   #filter(name: string, value: Value, args: readonly Value[], named: Named): Value {
+    // Calls take more than a step.
+    this.budget.step(4);
     if (typeof value === "string") this.budget.write(value.length);
     const variadic = VARIADIC_FILTERS.get(name);
     if (variadic) return variadic(plain(value), args, named, this);
@@ -135,45 +148,50 @@ export class Interpreter implements Machine {
     frame.text += text;
   }
 
-  #body(body: readonly Statement[], frame: Frame): End {
+  *#body(body: readonly Statement[], frame: Frame): Making<End> {
     for (const statement of body) {
       this.budget.enter();
-      const end = this.#statement(statement, frame);
+      if (this.budget.isTurnOver()) yield;
+      const end = yield* this.#statement(statement, frame);
       this.budget.leave();
       if (end !== "done") return end;
     }
     return "done";
   }
 
-  #statement(statement: Statement, frame: Frame): End {
+  *#statement(statement: Statement, frame: Frame): Making<End> {
     switch (statement.kind) {
       case "text":
         this.#write(frame, statement.text);
         return "done";
       case "print":
-        this.#write(frame, str(this.#value(statement.value, frame), this.budget));
+        this.#write(frame, str(yield* this.#making(statement.value, frame), this.budget));
         return "done";
       case "if":
         for (const { test, body } of statement.branches) {
-          if (isTrue(this.#value(test, frame))) return this.#body(body, frame);
+          if (isTrue(this.#value(test, frame))) return yield* this.#body(body, frame);
         }
-        return this.#body(statement.otherwise, frame);
+        return yield* this.#body(statement.otherwise, frame);
       case "for":
         this.#write(
           frame,
-          this.#loop(statement, this.#value(statement.items, frame), frame.scope, 0),
+          yield* this.#loop(statement, yield* this.#making(statement.items, frame), frame.scope, 0),
         );
         return "done";
       case "set":
-        this.#assign(statement.target, this.#value(statement.value, frame), frame.scope);
+        this.#assign(statement.target, yield* this.#making(statement.value, frame), frame.scope);
         return "done";
       case "set block": {
-        const text = this.#apart(statement.body, frame.scope);
-        this.#assign(statement.target, this.#filtered(text, statement.filters, frame), frame.scope);
+        const text = yield* this.#apart(statement.body, frame.scope);
+        this.#assign(
+          statement.target,
+          this.#filtered(text, statement.filters, frame),
+          frame.scope,
+        );
         return "done";
       }
       case "filter block": {
-        const text = this.#apart(statement.body, frame.scope);
+        const text = yield* this.#apart(statement.body, frame.scope);
         this.#write(frame, str(this.#filtered(text, statement.filters, frame), this.budget));
         return "done";
       }
@@ -182,19 +200,19 @@ export class Interpreter implements Machine {
         return "done";
       case "call block": {
         const caller = this.#macro(statement.macro, frame.scope);
-        const value = this.#call(statement.call, frame, caller);
+        const value = yield* this.#call(statement.call, frame, caller);
         this.#write(frame, str(value, this.budget));
         return "done";
       }
       case "with": {
         const scope = new Scope(frame.scope);
         for (const [target, value] of statement.pairs) {
-          this.#assign(target, this.#value(value, frame), scope);
+          this.#assign(target, yield* this.#making(value, frame), scope);
         }
-        return this.#inside(statement.body, scope, frame);
+        return yield* this.#inside(statement.body, scope, frame);
       }
       case "scope":
-        return this.#inside(statement.body, new Scope(frame.scope), frame);
+        return yield* this.#inside(statement.body, new Scope(frame.scope), frame);
       case "break":
       case "continue":
         return statement.kind;
@@ -204,25 +222,25 @@ export class Interpreter implements Machine {
   }
 
   /** Runs a body with variables of its own that writes where the frame writes. */
-  #inside(body: readonly Statement[], scope: Scope, frame: Frame): End {
+  *#inside(body: readonly Statement[], scope: Scope, frame: Frame): Making<End> {
     const inner: Frame = { scope, text: frame.text };
-    const end = this.#body(body, inner);
+    const end = yield* this.#body(body, inner);
     frame.text = inner.text;
     return end;
   }
 
   /** The text of a body. */
-  #apart(body: readonly Statement[], scope: Scope): string {
+  *#apart(body: readonly Statement[], scope: Scope): Making<string> {
     const frame: Frame = { scope: new Scope(scope), text: "" };
-    this.#body(body, frame);
+    yield* this.#body(body, frame);
     return frame.text;
   }
 
-  #loop(node: ForNode, items: Value, outer: Scope, depth: number): string {
+  *#loop(node: ForNode, items: Value, outer: Scope, depth: number): Making<string> {
     const again = node.isRecursive
-      ? (items: Value) => this.#nested(() => this.#loop(node, items, outer, depth + 1))
+      ? (items: Value) => this.#nested(this.#loop(node, items, outer, depth + 1))
       : undefined;
-    const chosen = node.test === undefined ? items : this.#chosen(node, items, outer);
+    const chosen = node.test === undefined ? items : yield* this.#chosen(node, items, outer);
     const loop = new Loop(chosen, this.budget, depth, again);
     let text = "";
     for (let item = loop.next(); item !== undefined; item = loop.next()) {
@@ -231,18 +249,19 @@ export class Interpreter implements Machine {
       // Where a target has the name, it is the target's.
       if (!scope.variables.has("loop")) scope.variables.set("loop", loop);
       const frame: Frame = { scope, text };
-      const end = this.#body(node.body, frame);
+      const end = yield* this.#body(node.body, frame);
       text = frame.text;
       if (end === "break") break;
     }
     if (loop.count > 0) return text;
-    return this.#apart(node.otherwise, outer);
+    return yield* this.#apart(node.otherwise, outer);
   }
 
   /** The items that pass the loop's own condition. */
-  #chosen(node: ForNode, items: Value, outer: Scope): Value[] {
+  *#chosen(node: ForNode, items: Value, outer: Scope): Making<Value[]> {
     const chosen: Value[] = [];
     for (const item of iterate(items, this.budget)) {
+      if (this.budget.isTurnOver()) yield;
       const scope = new Scope(outer);
       this.#assign(node.target, item, scope);
       if (isTrue(this.#value(node.test!, { scope, text: "" }))) chosen.push(item);
@@ -281,22 +300,28 @@ export class Interpreter implements Machine {
 
   // Macros
 
-  #macro(node: MacroNode, scope: Scope): Callable {
+  #macro(node: MacroNode, scope: Scope): Macro {
     return new Macro(
       node.name ?? "caller",
       (args, named) =>
-        this.#nested(() => this.#apart(node.body, this.#parameters(node, scope, args, named))),
+        this.#nested(this.#apart(node.body, this.#parameters(node, scope, args, named))),
     );
   }
 
-  #nested<T>(work: () => T): T {
+  *#nested<T>(work: Making<T>): Making<T> {
     this.budget.enter();
-    const result = work();
+    if (this.budget.isTurnOver()) yield;
+    const result = yield* work;
     this.budget.leave();
     return result;
   }
 
-  #parameters(node: MacroNode, outer: Scope, args: readonly Value[], given: Named): Scope {
+  #parameters(
+    node: MacroNode,
+    outer: Scope,
+    args: readonly Value[],
+    given: Named,
+  ): Scope {
     const { parameters, reads } = node;
     const name = node.name ?? "caller";
     const scope = new Scope(outer);
@@ -305,16 +330,11 @@ export class Interpreter implements Machine {
     for (const [index, parameter] of parameters.entries()) {
       const value = index < args.length ? args[index] : named.get(parameter.name);
       if (index >= args.length) named.delete(parameter.name);
-      scope.variables.set(
-        parameter.name,
-        orElse(
-          value,
-          () =>
-            parameter.fallback
-              ? this.#value(parameter.fallback, frame)
-              : new Undefined(`parameter '${parameter.name}' was not provided`),
-        ),
-      );
+      const given = value === undefined && parameter.fallback
+        ? this.#value(parameter.fallback, frame)
+        : value;
+      const missing = () => new Undefined(`parameter '${parameter.name}' was not provided`);
+      scope.variables.set(parameter.name, orElse(given, missing));
     }
     if (reads.has("caller")) {
       scope.variables.set(
@@ -341,11 +361,42 @@ export class Interpreter implements Machine {
 
   // Expressions
 
+  /** The value of an expression that can be interrupted while it calls macros, where templates do so. */
+  *#making(node: Expression, frame: Frame): Making<Value> {
+    switch (node.kind) {
+      case "call": {
+        this.budget.enter();
+        const value = yield* this.#call(node, frame);
+        this.budget.leave();
+        return value;
+      }
+      case "filter":
+        return this.#filtered(yield* this.#making(node.value, frame), [node.filter], frame);
+      case "arithmetic": {
+        const left = yield* this.#making(node.left, frame);
+        const right = yield* this.#making(node.right, frame);
+        return arithmetic(node.operator, left, right, this.budget);
+      }
+      case "concatenation": {
+        const parts: Value[] = [];
+        for (const part of node.parts) parts.push(yield* this.#making(part, frame));
+        return this.#concatenated(parts);
+      }
+    }
+    return this.#value(node, frame);
+  }
+
   #value(node: Expression, frame: Frame): Value {
     this.budget.enter();
     const value = this.#evaluate(node, frame);
     this.budget.leave();
     return value;
+  }
+
+  #values(nodes: readonly Expression[], frame: Frame): Value[] {
+    const values: Value[] = [];
+    for (const node of nodes) values.push(this.#value(node, frame));
+    return values;
   }
 
   #evaluate(node: Expression, frame: Frame): Value {
@@ -358,24 +409,33 @@ export class Interpreter implements Machine {
           () => new Undefined(`'${node.name}' is undefined`),
         );
       case "list":
-        return node.items.map((item) => this.#value(item, frame));
+        return this.#values(node.items, frame);
       case "tuple":
-        return new Tuple(node.items.map((item) => this.#value(item, frame)));
-      case "dict":
-        return new Dict(
-          node.pairs.map(([key, value]) => [this.#value(key, frame), this.#value(value, frame)]),
-        );
+        return new Tuple(this.#values(node.items, frame));
+      case "dict": {
+        const dict = new Dict();
+        for (const [key, value] of node.pairs) {
+          const itsKey = this.#value(key, frame);
+          if (typeof itsKey === "string") this.budget.read(itsKey.length);
+          dict.set(itsKey, this.#value(value, frame));
+        }
+        return dict;
+      }
       case "attribute":
         return attributeOf(this.#value(node.object, frame), node.name, this);
       case "item": {
         const object = this.#value(node.object, frame);
-        if (node.key.kind !== "slice") return itemOf(object, this.#value(node.key, frame), this);
-        const { start, stop, step } = node.key;
-        const bounds = [start, stop, step].map((bound) => bound && this.#value(bound, frame));
+        if (node.key.kind !== "slice") {
+          return itemOf(object, this.#value(node.key, frame), this);
+        }
+        const bounds: (Value | undefined)[] = [];
+        for (const bound of [node.key.start, node.key.stop, node.key.step]) {
+          bounds.push(bound && this.#value(bound, frame));
+        }
         return sliceOf(object, bounds, this);
       }
       case "call":
-        return this.#call(node, frame);
+        return this.budget.held(() => atOnce(this.#call(node, frame)));
       case "filter":
         return this.#filtered(this.#value(node.value, frame), [node.filter], frame);
       case "test": {
@@ -400,14 +460,8 @@ export class Interpreter implements Machine {
         const left = this.#value(node.left, frame);
         return arithmetic(node.operator, left, this.#value(node.right, frame), this.budget);
       }
-      case "concatenation": {
-        let text = "";
-        for (const part of node.parts) {
-          text += str(this.#value(part, frame), this.budget);
-          this.budget.fits(text.length);
-        }
-        return text;
-      }
+      case "concatenation":
+        return this.#concatenated(this.#values(node.parts, frame));
       case "comparison": {
         let left = this.#value(node.left, frame);
         for (const { operator, right } of node.rest) {
@@ -418,10 +472,21 @@ export class Interpreter implements Machine {
         return true;
       }
       case "choice":
-        if (isTrue(this.#value(node.test, frame))) return this.#value(node.then, frame);
+        if (isTrue(this.#value(node.test, frame))) {
+          return this.#value(node.then, frame);
+        }
         if (node.otherwise) return this.#value(node.otherwise, frame);
         return new Undefined("the inline if-expression evaluated to false and has no else");
     }
+  }
+
+  #concatenated(parts: readonly Value[]): string {
+    let text = "";
+    for (const part of parts) {
+      text += str(part, this.budget);
+      this.budget.fits(text.length);
+    }
+    return text;
   }
 
   #signed(kind: "negative" | "positive", value: Value): Value {
@@ -434,18 +499,20 @@ export class Interpreter implements Machine {
     return value instanceof ExactFloat ? value : number;
   }
 
-  #call({ callee, args }: Call, frame: Frame, caller?: Callable): Value {
+  *#call({ callee, args }: Call, frame: Frame, caller?: Macro): Making<Value> {
     const called = this.#value(callee, frame);
     const { positional, named } = this.#arguments(args, frame);
     if (caller) named.set("caller", caller);
     if (called instanceof Undefined) called.fail();
-    const call = called instanceof Callable || called instanceof Loop ? called.call : undefined;
-    if (!call) throw new TemplateError(`'${typeName(called)}' object is not callable`);
-    return call(positional, named);
+    if (called instanceof Macro || called instanceof Loop) {
+      return yield* called.calling(positional, named);
+    }
+    if (called instanceof Callable) return called.call(positional, named);
+    throw new TemplateError(`'${typeName(called)}' object is not callable`);
   }
 
-  #arguments(args: Arguments, frame: Frame) {
-    const positional = args.positional.map((item) => this.#value(item, frame));
+  #arguments(args: Arguments, frame: Frame): GivenArguments {
+    const positional = this.#values(args.positional, frame);
     const named = new Map<string, Value>();
     for (const [name, value] of args.named) named.set(name, this.#value(value, frame));
     if (args.list) positional.push(...iterate(this.#value(args.list, frame), this.budget));
@@ -455,20 +522,5 @@ export class Interpreter implements Machine {
       for (const [name, value] of dict.entries()) named.set(str(name, this.budget), value);
     }
     return { positional, named };
-  }
-}
-
-/** A macro as a value. */
-class Macro extends Callable {
-  override readonly type: string = "Macro";
-  readonly #name: string;
-
-  constructor(name: string, call: Callable["call"]) {
-    super(call);
-    this.#name = name;
-  }
-
-  override attribute(name: string): Value | undefined {
-    return name === "name" ? this.#name : undefined;
   }
 }

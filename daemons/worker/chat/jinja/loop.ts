@@ -1,7 +1,16 @@
+import type { Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 import { equals } from "./operators.ts";
-import { Callable, iterate, orElse, PyObject, Undefined, type Value } from "./values.ts";
+import {
+  Callable,
+  type Calling,
+  iterate,
+  orElse,
+  PyObject,
+  Undefined,
+  type Value,
+} from "./values.ts";
 
 /** Steps of one iteration, which has variables of its own. */
 const ITERATION = 4;
@@ -10,7 +19,7 @@ const ITERATION = 4;
 export class Loop extends PyObject {
   readonly type = "LoopContext";
   /** What a recursive loop does when it is called with other items. */
-  readonly call: Callable["call"];
+  readonly calling: Calling;
   readonly #items: readonly Value[];
   readonly #budget: Budget;
   readonly #depth: number;
@@ -21,14 +30,14 @@ export class Loop extends PyObject {
     items: Value,
     budget: Budget,
     depth: number,
-    again: ((items: Value) => Value) | undefined,
+    again: ((items: Value) => Making<Value>) | undefined,
   ) {
     super();
     // A list is not copied, so that items that the loop adds to it are visited, too.
     this.#items = Array.isArray(items) ? items : [...iterate(items, budget)];
     this.#budget = budget;
     this.#depth = depth;
-    this.call = ([items]) => {
+    this.calling = ([items]) => {
       if (!again || items === undefined) {
         throw new TemplateError(
           "The loop must have the 'recursive' marker to be called recursively.",

@@ -78,8 +78,10 @@ const TUPLE_METHODS: ReadonlyMap<string, Native<Tuple>> = new Map(Object.entries
 }));
 
 function update(dict: Dict, more: Value, { budget }: Machine): null {
-  if (more instanceof Dict) { for (const [key, value] of more.entries()) dict.set(key, value); }
-  else {
+  if (more instanceof Dict) {
+    budget.step(2 * more.size);
+    for (const [key, value] of more.entries()) dict.set(key, value);
+  } else {
     for (const pair of iterate(more, budget)) {
       const [key, value] = [...iterate(pair, budget)];
       if (key === undefined || value === undefined) throw new TemplateError("update() needs pairs");
@@ -98,7 +100,7 @@ function taken(dict: Dict, key: Value, fallback: Value | undefined): Value {
 
 const DICT_METHODS: ReadonlyMap<string, Native<Dict>> = new Map(Object.entries({
   clear: native<Dict>("", (dict) => (dict.clear(), null)),
-  copy: native("", (dict, _, { budget }) => (budget.step(dict.size), new Dict(dict.entries()))),
+  copy: native("", (dict, _, { budget }) => (budget.step(2 * dict.size), new Dict(dict.entries()))),
   get: native(
     "key! default",
     (dict, [key, fallback]) => orElse(dict.get(key!), () => fallback ?? null),
@@ -106,7 +108,8 @@ const DICT_METHODS: ReadonlyMap<string, Native<Dict>> = new Map(Object.entries({
   items: native("", (dict) => new View("dict_items", dict)),
   keys: native("", (dict) => new View("dict_keys", dict)),
   pop: native("key! default", (dict, [key, fallback]) => taken(dict, key!, fallback)),
-  popitem: native("", (dict) => {
+  popitem: native("", (dict, _, { budget }) => {
+    budget.step(dict.size);
     const last = [...dict.entries()].at(-1);
     if (!last) throw new TemplateError("KeyError: the dict is empty");
     dict.delete(last[0]);
@@ -123,7 +126,6 @@ const DICT_METHODS: ReadonlyMap<string, Native<Dict>> = new Map(Object.entries({
 /** A method or another member of a value; undefined if it has none of that name. */
 function member(object: Value, name: string, machine: Machine): Value | undefined {
   if (typeof object === "string") {
-    machine.budget.read(object.length);
     if (name !== "format") return method(object, name, STRING_METHODS, machine);
     return new Callable((args, named) => braceFormat(object, args, named, machine, machine.budget));
   }
@@ -143,7 +145,10 @@ function method<T extends Value>(
   const found = methods.get(name);
   if (!found) return undefined;
   return new Callable((args, named) => {
+    // Calls take more than a step, and each argument may be read.
+    machine.budget.step(4);
     if (typeof object === "string") machine.budget.read(object.length);
+    for (const given of args) if (typeof given === "string") machine.budget.read(given.length);
     // A keyword of Python's own cannot be given by position.
     const result = found.run(object, bound(`${name}()`, found, args, named), machine);
     if (typeof result === "string") machine.budget.fits(result.length);
@@ -173,6 +178,7 @@ export function itemOf(object: Value, key: Value, machine: Machine): Value {
     budget.read(object.length);
     if (!isBasic(object)) budget.step(object.length);
   }
+  if (typeof key === "string") budget.read(key.length);
   const item = indexed(object, key);
   if (item !== undefined) return item;
   if (typeof key !== "string") return absent(object, key);
@@ -192,7 +198,7 @@ function indexed(object: Value, key: Value): Value | undefined {
 }
 
 function isHashable(key: Value): boolean {
-  if (key instanceof Tuple) return key.items.every(isHashable);
+  if (key instanceof Tuple) return true;
   return key === null || typeof key !== "object" || numeric(key) !== undefined;
 }
 

@@ -102,6 +102,7 @@ function calculate(
 }
 
 function integers(operator: ArithmeticOperator, a: bigint, b: bigint, budget: Budget) {
+  if (a > LONG || a < -LONG) budget.step(LONG_STEPS);
   switch (operator) {
     case "+":
       return budget.integer(a + b);
@@ -120,6 +121,10 @@ function integers(operator: ArithmeticOperator, a: bigint, b: bigint, budget: Bu
   if (operator === "%") return isOff ? remainder + b : remainder;
   return isOff ? a / b - 1n : a / b;
 }
+
+/** Integers beyond this take more steps. */
+const LONG = 1n << 256n;
+const LONG_STEPS = 32;
 
 function floats(operator: ArithmeticOperator, a: number, b: number): number {
   switch (operator) {
@@ -208,6 +213,7 @@ function sequence(value: Value): readonly Value[] | undefined {
 /** The order of two values: negative, zero or positive. */
 export function compare(left: Value, right: Value, budget: Budget, operator = "<"): number {
   budget.enter();
+  budget.step();
   try {
     return order(plain(left), plain(right), budget, operator);
   } finally {
@@ -262,8 +268,11 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
         `'in <string>' requires string as left operand, not ${typeName(item)}`,
       );
     }
-    budget.read(container.length);
+    budget.step(1 + (container.length >> 3));
     return container.includes(item);
+  }
+  if (typeof item === "string" && (container instanceof Dict || container instanceof View)) {
+    budget.read(item.length);
   }
   if (container instanceof Dict) return container.has(item);
   if (container instanceof View && container.type === "dict_keys") return container.dict.has(item);

@@ -143,8 +143,14 @@ function limit(value: Value | undefined): number {
 }
 
 /** Start and end of a part of the text, as slices have them. */
-function part(value: string, start: Value | undefined, end: Value | undefined): string {
+function part(
+  value: string,
+  start: Value | undefined,
+  end: Value | undefined,
+  budget: Budget,
+): string {
   if (start == null && end == null) return value;
+  budget.step(value.length);
   const characters = [...value];
   return characters.slice(
     start == null ? 0 : integer(start),
@@ -154,7 +160,7 @@ function part(value: string, start: Value | undefined, end: Value | undefined): 
 
 /** Index of a character, where UTF-16 has the index of a unit. */
 function characterIndex(value: string, index: number): bigint {
-  return BigInt(index <= 0 ? index : [...value.slice(0, index)].length);
+  return BigInt(index <= 0 ? index : characterCount(value.slice(0, index)));
 }
 
 function find(
@@ -163,8 +169,9 @@ function find(
   start: Value | undefined,
   end: Value | undefined,
   last: boolean,
+  { budget }: { readonly budget: Budget },
 ): bigint {
-  const inner = part(value, start, end);
+  const inner = part(value, start, end, budget);
   const index = last ? inner.lastIndexOf(text(wanted)) : inner.indexOf(text(wanted));
   const offset = index === -1 || start == null ? 0 : integer(start);
   const length = characterCount(value);
@@ -222,7 +229,11 @@ function swapCase(value: string): string {
 }
 
 /** Whether all characters are of a kind; false for an empty text. */
-const all = (pattern: RegExp) => native<string>("", (value) => pattern.test(value));
+const all = (pattern: RegExp) =>
+  native<string>("", (value, _, { budget }) => {
+    budget.step(value.length >> 2);
+    return pattern.test(value);
+  });
 const isCased = /[\p{Lu}\p{Ll}\p{Lt}]/u;
 
 export function isLower(value: string): boolean {
@@ -259,9 +270,10 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     (value, [width, fill], { budget }) => pad(value, width!, fill, "both", budget),
   ),
   count: native("sub! start end", (value, [sub, start, end], { budget }) => {
-    const inner = part(value, start, end);
+    const inner = part(value, start, end, budget);
     const wanted = text(sub!);
-    if (wanted === "") return BigInt([...inner].length + 1);
+    if (wanted === "") return BigInt(characterCount(inner) + 1);
+    budget.step(inner.length >> 3);
     let count = 0n;
     for (
       let at = inner.indexOf(wanted);
@@ -273,12 +285,13 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     }
     return count;
   }),
-  endswith: native("suffix! start end", (value, [suffix, start, end]) => {
-    const inner = part(value, start, end);
+  endswith: native("suffix! start end", (value, [suffix, start, end], { budget }) => {
+    const inner = part(value, start, end, budget);
     return hasAffix(suffix!, (affix) => inner.endsWith(affix));
   }),
   expandtabs: native("tabsize", (value, [size], { budget }) => {
     const width = size === undefined ? 8 : Math.max(integer(size), 0);
+    budget.step(value.length);
     budget.write(value.length + width * (value.split("\t").length - 1));
     let column = 0;
     return value.replace(/[^]/gu, (character) => {
@@ -294,11 +307,11 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
   }),
   find: native(
     "sub! start end",
-    (value, [sub, start, end]) => find(value, sub!, start, end, false),
+    (value, [sub, start, end], machine) => find(value, sub!, start, end, false, machine),
   ),
   index: native(
     "sub! start end",
-    (value, [sub, start, end]) => found(find(value, sub!, start, end, false)),
+    (value, [sub, start, end], machine) => found(find(value, sub!, start, end, false, machine)),
   ),
   isalnum: all(/^[\p{L}\p{N}]+$/u),
   isalpha: all(/^\p{L}+$/u),
@@ -354,11 +367,11 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
   ),
   rfind: native(
     "sub! start end",
-    (value, [sub, start, end]) => find(value, sub!, start, end, true),
+    (value, [sub, start, end], machine) => find(value, sub!, start, end, true, machine),
   ),
   rindex: native(
     "sub! start end",
-    (value, [sub, start, end]) => found(find(value, sub!, start, end, true)),
+    (value, [sub, start, end], machine) => found(find(value, sub!, start, end, true, machine)),
   ),
   rjust: native(
     "width! fillchar",
@@ -382,8 +395,8 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     "keepends",
     (value, [keep], { budget }) => lines(value, keep === true, budget),
   ),
-  startswith: native("prefix! start end", (value, [prefix, start, end]) => {
-    const inner = part(value, start, end);
+  startswith: native("prefix! start end", (value, [prefix, start, end], { budget }) => {
+    const inner = part(value, start, end, budget);
     return hasAffix(prefix!, (affix) => inner.startsWith(affix));
   }),
   strip: stripping("both"),
@@ -391,7 +404,10 @@ export const STRING_METHODS: ReadonlyMap<string, Native<string>> = new Map(Objec
     "",
     (value, _, { budget }) => changed(value, swapCase, budget),
   ),
-  title: native("", (value) => value.replace(/\p{L}+/gu, capitalize)),
+  title: native("", (value, _, { budget }) => {
+    budget.step(value.length);
+    return value.replace(/\p{L}+/gu, capitalize);
+  }),
   upper: native("", (value, _, { budget }) => changed(value, upperCase, budget)),
   zfill: native("width!", (value, [width], { budget }) => {
     const [, sign = "", digits = ""] = /^([+-]?)([^]*)$/.exec(value) ?? [];

@@ -1,4 +1,5 @@
 import type { Statement } from "#shared/jinja/ast.ts";
+import { atOnce, type Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import { parse } from "#shared/jinja/parser.ts";
 import { Budget, DEFAULT_LIMITS, type Limits } from "./budget.ts";
@@ -39,10 +40,15 @@ export class Template {
 
   /** @throws {TemplateError} what the template raises, and when a limit is reached */
   render(variables: Iterable<readonly [string, Value]>): string {
+    return atOnce(this.rendering(variables));
+  }
+
+  /** The same as {@linkcode render}, which can be interrupted. */
+  *rendering(variables: Iterable<readonly [string, Value]>): Making<string> {
     const budget = new Budget(this.#limits);
     const globals = globalsWith(budget, this.#now);
     try {
-      return new Interpreter(budget, [...globals, ...variables]).render(this.#body);
+      return yield* new Interpreter(budget, [...globals, ...variables]).rendering(this.#body);
     } catch (error) {
       // The depth is bounded, but not what each level takes of the stack.
       if (error instanceof RangeError) throw new TemplateError("The template nests too deeply");
@@ -64,6 +70,7 @@ const RANGE = native<null>("start! stop step", () => null);
 function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
   const dict = (entries: Value | undefined, named: Iterable<readonly [Value, Value]>) => {
     const pairs = entries instanceof Dict ? [...entries.entries()] : [];
+    budget.step(4 * pairs.length);
     return new Dict([...pairs, ...named]);
   };
   return new Map<string, Value>([
@@ -112,6 +119,7 @@ function globalsWith(budget: Budget, now: () => Date): Map<string, Value> {
       "strftime_now",
       new Callable(([given = null]) => {
         const format = text(given);
+        budget.step(16);
         budget.write(format.length + LONGEST_DATE * (format.split("%").length - 1));
         return strftime(now(), format);
       }),

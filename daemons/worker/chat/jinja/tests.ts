@@ -8,6 +8,7 @@ import {
   Dict,
   ExactFloat,
   isIterable,
+  Macro,
   numeric,
   Range,
   Tuple,
@@ -35,7 +36,7 @@ function isSequence(value: Value): boolean {
 /** Jinja2's tests: what stands after `is`. */
 export const TESTS: ReadonlyMap<string, Native<Value>> = new Map(Object.entries({
   boolean: is((value) => typeof value === "boolean"),
-  callable: is((value) => value instanceof Callable),
+  callable: is((value) => value instanceof Callable || value instanceof Macro),
   defined: is((value) => !(value instanceof Undefined)),
   divisibleby: native<Value>(
     "num!",

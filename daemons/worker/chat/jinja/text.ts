@@ -60,7 +60,7 @@ export function repr(value: Value, budget: Budget): string {
 }
 
 function represent(value: Value, budget: Budget, level: number): string {
-  budget.step();
+  budget.step(2);
   if (level > MOST_LEVELS) throw new TemplateError(`The value has more than ${MOST_LEVELS} levels`);
   const inner = (item: Value) => represent(item, budget, level + 1);
   const list = (items: Iterable<Value>) => joined(items, inner, budget);
@@ -70,7 +70,7 @@ function represent(value: Value, budget: Budget, level: number): string {
     case "boolean":
       return value ? "True" : "False";
     case "bigint":
-      return value.toString();
+      return digits(value, budget);
     case "number":
       return floatText(value);
     case "string":
@@ -92,6 +92,13 @@ function represent(value: Value, budget: Budget, level: number): string {
   }
   if (value instanceof Undefined) return "Undefined";
   return value instanceof Lazy ? "<generator object>" : `<${value.type}>`;
+}
+
+/** An integer's digits. Those of a long one take time. */
+export function digits(value: bigint, budget: Budget): string {
+  const text = value.toString();
+  budget.step(text.length >> 2);
+  return text;
 }
 
 function joined(items: Iterable<Value>, inner: (item: Value) => string, budget: Budget): string {
@@ -168,14 +175,15 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
 function quoted(text: string, budget: Budget): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escape = (piece: string) =>
-    piece.replace(/[\\'\p{C}\p{Z}]/gu, (character) => {
+    piece.replace(/[\\'\p{C}]|(?! )\p{Z}/gu, (character) => {
       if (character === "'") return quote === "'" ? "\\'" : character;
-      if (character === " ") return character;
       const short = SHORT_ESCAPES.get(character);
       if (short) return short;
       const code = character.codePointAt(0)!.toString(16);
       if (code.length <= 2) return `\\x${code.padStart(2, "0")}`;
       return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
     });
+  // The expression takes as long for each character as a step does for four.
+  budget.step(text.length >> 2);
   return quote + changed(text, escape, budget) + quote;
 }

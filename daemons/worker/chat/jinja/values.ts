@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Making } from "#shared/in_turns.ts";
 import { TemplateError } from "#shared/jinja/errors.ts";
 import type { Budget } from "./budget.ts";
 
@@ -133,21 +134,32 @@ export class Dict extends PyObject {
   }
 }
 
+/** Most parts of a tuple that is a key, those of the tuples in it included. */
+const MOST_PARTS = 1_000;
+
 /** Values that are equal in Python have the same key. */
 export function hashed(value: Value): Key {
+  return keyOf(value, { left: MOST_PARTS });
+}
+
+function keyOf(value: Value, parts: { left: number }): Key {
   if (typeof value === "boolean") return value ? 1n : 0n;
-  if (value instanceof ExactFloat) return hashed(value.value);
+  if (value instanceof ExactFloat) return keyOf(value.value, parts);
   if (value instanceof Markup) return value.text;
   if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
   if (value === null || typeof value !== "object") return value;
   if (value instanceof Tuple) {
-    const parts = value.items.map((item) => {
-      const key = hashed(item);
+    parts.left -= value.items.length;
+    if (parts.left < 0) {
+      throw new TemplateError(`A key of a dict has more than ${MOST_PARTS} parts`);
+    }
+    const texts = value.items.map((item) => {
+      const key = keyOf(item, parts);
       return typeof key === "symbol"
         ? key.description
         : `${typeof key} ${String(key).length} ${String(key)}`;
     });
-    return Symbol.for(`(${parts.join(",")})`);
+    return Symbol.for(`(${texts.join(",")})`);
   }
   throw new TemplateError(`unhashable type: '${typeName(value)}'`);
 }
@@ -221,7 +233,7 @@ export class Namespace extends PyObject {
 
 export type Named = ReadonlyMap<string, Value>;
 
-/** A function, a method or a macro. */
+/** A function or a method. */
 export class Callable extends PyObject {
   readonly type: string = "function";
   readonly call: (args: readonly Value[], named: Named) => Value;
@@ -229,6 +241,26 @@ export class Callable extends PyObject {
   constructor(call: Callable["call"]) {
     super();
     this.call = call;
+  }
+}
+
+/** What calls a macro, in which it can be interrupted. */
+export type Calling = (args: readonly Value[], named: Named) => Making<Value>;
+
+/** A function that a template defines. */
+export class Macro extends PyObject {
+  readonly type = "Macro";
+  readonly calling: Calling;
+  readonly #name: string;
+
+  constructor(name: string, calling: Calling) {
+    super();
+    this.#name = name;
+    this.calling = calling;
+  }
+
+  override attribute(name: string): Value | undefined {
+    return name === "name" ? this.#name : undefined;
   }
 }
 
