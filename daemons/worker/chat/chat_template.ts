@@ -35,6 +35,8 @@ export interface ChatPrompt {
   readonly answerStart: string;
   /** How the model writes thoughts and calls. */
   readonly syntax: Syntax;
+  /** Text of the answer that is in the prompt, where a last turn is continued. */
+  readonly begun?: string;
 }
 
 /** Options of {@linkcode ChatTemplate}. */
@@ -164,7 +166,8 @@ export class ChatTemplate {
     const [first = "", ...rest] = cut === undefined ? [text] : partsAt(text, cut);
     const tokens = [await this.#tokenizer.tokenize(first, true, seen)];
     for (const part of rest) tokens.push(await this.#tokenizer.tokenizeNext(part, true, seen));
-    return { tokens: tokens.flat(), answerStart, syntax };
+    const begun = continueFinal && !continuesThought ? own.at(-1)?.message.content : undefined;
+    return { tokens: tokens.flat(), answerStart, syntax, ...(begun ? { begun } : {}) };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */
