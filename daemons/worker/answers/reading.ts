@@ -135,5 +135,7 @@ function closingOf({ thought, messages }: Syntax, isHeld: boolean): string | und
     const { ends: [end = ""], headers, body } = messages;
     return isHeld ? end : `${end}${messageStart(messages)}${headers.text}${body}`;
   }
-  return thought?.closes[0];
+  const [whole, ...others] = thought?.closes ?? [];
+  // What a grammar holds begins where the reader sees the thought's end, so not after the text's mark.
+  return isHeld ? others.find((close) => whole!.startsWith(close)) ?? whole : whole;
 }
