@@ -52,7 +52,8 @@ export class Output {
   #partial: (ChosenLogprob | undefined)[] = [];
   #length = 0;
   #stop: string | undefined;
-  #reasoningTokens = 0;
+  /** Where each token of a thought begins in what the reader was given. */
+  #thoughtStarts: number[] = [];
   #text = "";
 
   constructor(options: OutputOptions) {
@@ -73,7 +74,7 @@ export class Output {
 
   /** Tokens of thoughts so far, their marks included. */
   get reasoningTokens(): number {
-    return this.#reasoningTokens;
+    return this.#thoughtStarts.length;
   }
 
   /** Whether the answer is inside a thought. */
@@ -101,9 +102,10 @@ export class Output {
     this.#unsent.push(id);
     this.#partial.push(logprob);
     const wasThinking = this.isThinking;
+    const start = this.#length;
     const pieces = new Pieces(this.#logprobs);
     for (const text of this.#texts.push(id)) this.#read(text, pieces);
-    if (wasThinking || this.isThinking) this.#reasoningTokens++;
+    if (wasThinking || this.isThinking) this.#thoughtStarts.push(start);
     if (this.isOver && !this.isStopped) pieces.text(this.#stops.flush());
     if (pieces.all.length === 0 && this.#unsent.length >= MAX_SILENT_TOKENS) pieces.silence();
     return this.#emit(pieces);
@@ -120,7 +122,13 @@ export class Output {
     const rest = this.#texts.end();
     this.#read(isCut ? { ...rest, text: rest.text.replace(HALF, "") } : rest, pieces);
     const { reader } = this.#options;
+    const wasThinking = this.isThinking;
     if (reader) this.#take(reader.end(isCut), reader.spans, pieces);
+    // A thought that was not closed may end with calls.
+    const callStart = wasThinking ? reader?.callStart : undefined;
+    if (callStart !== undefined) {
+      this.#thoughtStarts = this.#thoughtStarts.filter((start) => start < callStart);
+    }
     if (!this.isStopped) pieces.text(this.#stops.flush());
     return this.#emit(pieces);
   }

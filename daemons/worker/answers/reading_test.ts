@@ -142,6 +142,20 @@ Deno.test("half a call that must be made is never text", () => {
   assert.deepEqual(after, [{ kind: "reasoning", text: "Hm." }]);
 });
 
+Deno.test("a schema goes on after the text that the request begins, without a thought before", () => {
+  const syntax = withMarks({ thought: THINK, calls: USUAL_CALLS, ends: [] });
+  const prompt = { tokens: [], answerStart: '{"a', syntax, begun: ' {"a' };
+  const asked = (fields: Record<string, unknown>) =>
+    readingOf(request({ messages, ...fields }), prompt, new FakeEngine());
+  const { begun, hold, reader } = asked({ json_schema, tools });
+  assert.deepEqual(begun, { text: '{"a', field: "messages.0.content" });
+  assert.deepEqual([hold?.waits, hold?.beginnings.thoughts], [false, []]);
+  const text = '<think>":1}';
+  assert.deepEqual([...reader!.push(text), ...reader!.end(false)], [{ kind: "text", text }]);
+  assert.equal(asked({ tools }).begun, undefined);
+  assert.equal(asked({ json_schema, tools, tool_choice: "required" }).begun, undefined);
+});
+
 Deno.test("a thought that the prompt opened does not go on where a schema holds without thoughts", () => {
   const fields = { json_schema, tools, reasoning_format: "none" };
   assert.deepEqual(cutOff('{"a": 1}', fields, "<think>\n"), [{ kind: "text", text: '{"a": 1}' }]);

@@ -1,11 +1,11 @@
 import type { ExecuteRequest } from "#shared/contracts/request.ts";
 import type { Logger } from "#shared/logging.ts";
 import { checkLength, checkTokenIds, readPrompt } from "../answers/prompt.ts";
-import { readingOf } from "../answers/reading.ts";
+import { type Reading, readingOf } from "../answers/reading.ts";
 import type { Answer, AnswerObserver } from "../answers/answer.ts";
 import { Run, type ThinkingLimit } from "./run.ts";
 import { RunTable } from "../answers/run_table.ts";
-import { validationOf } from "../grammar/validation.ts";
+import { validationOf, validationOfWhole } from "../grammar/validation.ts";
 import { randomSeed } from "../engine/seed.ts";
 import type { Slot } from "./slot.ts";
 import { StepLoop } from "./step_loop.ts";
@@ -78,10 +78,11 @@ export class Generator {
     checkTokenIds(request, engine);
     const prompt = await readPrompt(request, engine);
     checkLength(prompt.tokens, engine);
-    const { reader, hold, closing } = readingOf(request, prompt, engine);
-    const thinking = await this.#thinkingLimit(request, closing);
+    const reading = readingOf(request, prompt, engine);
+    const { reader, hold, begun } = reading;
+    const thinking = await this.#thinkingLimit(request, reading);
     const seed = request.seed ?? randomSeed();
-    const sampling = await engine.createSampling(request, seed, hold);
+    const sampling = await engine.createSampling(request, seed, hold, begun);
     const run: Run = new Run({
       jobId: request.job_id,
       attempt: request.attempt,
@@ -96,7 +97,7 @@ export class Generator {
       thinking,
       seed,
       sampling,
-      validate: validationOf(request, sampling.unheld, log),
+      validate: validationOfWhole(begun?.text, validationOf(request, sampling.unheld, log)),
     }, {
       ...this.#options,
       log,
@@ -111,12 +112,22 @@ export class Generator {
 
   async #thinkingLimit(
     { reasoning_budget_tokens, reasoning_effort }: ExecuteRequest,
-    closing: string | undefined,
+    { closing, opens, hold }: Reading,
   ): Promise<ThinkingLimit | undefined> {
+    const { engine } = this.#options;
     // Some templates have no switch, and their prompts begin a thought.
     const most = reasoning_effort === "none" ? 0 : reasoning_budget_tokens;
-    if (most === undefined || closing === undefined) return undefined;
-    return { most, closing: await this.#options.engine.tokenizeMarks(closing) };
+    const mustGoOn = hold?.waits ?? false;
+    if (closing === undefined || most === undefined && !mustGoOn) return undefined;
+    const opening: number[] = [];
+    for (const open of opens) {
+      const tokens = await engine.tokenizeMarks(open);
+      if (tokens.length === 1) opening.push(...tokens);
+    }
+    return {
+      ...{ most: most ?? Infinity, mustGoOn, opening },
+      closing: await engine.tokenizeMarks(closing),
+    };
   }
 
   /** See {@linkcode RunTable.cancel}. */

@@ -27,12 +27,20 @@ export interface RunSpec extends AnswerSpec {
   readonly sampling: Sampling;
 }
 
-/** A limit of thoughts. */
+/** How thoughts are limited and ended. */
 export interface ThinkingLimit {
+  /** Most tokens of them; may be Infinity. */
   readonly most: number;
   /** Tokens that close a thought. */
   readonly closing: readonly number[];
+  /** Tokens of which each alone opens one: not to be chosen once a thought was closed. */
+  readonly opening: readonly number[];
+  /** Whether a thought may not end the answer, since a grammar holds what follows it. */
+  readonly mustGoOn: boolean;
 }
+
+/** A model that opens thoughts again after so many were closed for it has nothing else to say. */
+const MAX_CLOSINGS = 8;
 
 /** Dependencies of a {@linkcode Run}. */
 export interface RunContext extends AnswerContext {
@@ -62,6 +70,9 @@ export class Run {
   #isStarted = false;
   /** Tokens that had been generated when the thought had to end; undefined before. */
   #closedFrom: number | undefined;
+  #closings = 0;
+  /** Whether the model only thinks, though it may not. */
+  #isLost = false;
 
   constructor(spec: RunSpec, context: RunContext) {
     const { engine } = context;
@@ -89,10 +100,11 @@ export class Run {
 
   /** Begins in a slot. Replays the tokens of earlier attempts, which may already end the run. */
   start(): void {
-    const { resume, resumeIndex, prompt } = this.#spec;
+    const { resume, resumeIndex, prompt, thinking } = this.#spec;
     this.#isStarted = true;
     this.answer.start();
     this.sampling.see(prompt);
+    if (thinking?.most === 0) this.sampling.forbid(thinking.opening);
     this.#limitThought();
     let events = 0;
     let last: Emission["pieces"] = [];
@@ -109,8 +121,7 @@ export class Run {
     if (missing > 0 && missing < last.length) {
       this.#send({ pieces: last.slice(-missing), ids: [] });
     }
-    if (this.#output.isOver) return this.#stopped();
-    if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
+    this.#completeIfOver();
   }
 
   /** Records how many of {@linkcode tokens} the slot has evaluated. */
@@ -128,17 +139,24 @@ export class Run {
       this.answer.report();
     }
     this.answer.sawTokens(1);
-    if (this.#engine.endsGeneration(token)) return this.complete("EOS");
-
+    if (this.#engine.endsGeneration(token)) {
+      if (this.#spec.thinking?.mustGoOn && this.#output.isThinking) return this.#closeThought();
+      return this.complete("EOS");
+    }
     this.#tokensOut++;
     this.#send(this.#push(token, odds && this.#describe(token, odds)));
+    this.#completeIfOver();
+  }
+
+  #completeIfOver(): void {
     if (this.#output.isOver) return this.#stopped();
+    if (this.#isLost) return this.complete("EOS");
     if (this.#tokensOut >= this.#limit) this.complete("MAX_TOKENS");
   }
 
   /**
-   * Tokens that must follow because the thought has reached its limit. They are added by
-   * {@linkcode force}.
+   * Tokens that must follow because the thought has reached its limit, or the model ended in it. They
+   * are added by {@linkcode force}.
    */
   get forced(): readonly number[] {
     const { thinking } = this.#spec;
@@ -180,7 +198,19 @@ export class Run {
     const { isThinking, reasoningTokens } = this.#output;
     const from = this.#closedFrom;
     if (from !== undefined && this.#tokensOut - from < thinking.closing.length) return;
-    this.#closedFrom = isThinking && reasoningTokens >= thinking.most ? this.#tokensOut : undefined;
+    this.#closedFrom = undefined;
+    if (!isThinking || reasoningTokens < thinking.most) return;
+    this.#isLost = this.#closings === MAX_CLOSINGS;
+    if (!this.#isLost) this.#closeThought();
+  }
+
+  /** Lets the tokens follow that close the thought; the model cannot open another with one token. */
+  #closeThought(): void {
+    const { thinking, reader } = this.#spec;
+    this.#closings++;
+    this.#closedFrom = this.#tokensOut;
+    reader?.closeThought();
+    this.sampling.forbid(thinking?.opening ?? []);
   }
 
   /** Tokens of the prompt and of the answer so far. */

@@ -4,7 +4,7 @@ import { FAKE_END, FAKE_SYNTAX, FakeEngine } from "../testing/fake_engine.ts";
 import { idsOf, outline, readEvents, textOf } from "../testing/generator.ts";
 import { testRun, tokensOf } from "../testing/run.ts";
 import { StoppedClock } from "../testing/stopped_clock.ts";
-import type { Run } from "./run.ts";
+import type { Run, ThinkingLimit } from "./run.ts";
 
 /** Starts a run, gives it the tokens of a text until it ends, and reads its events. */
 async function say(run: Run, text: string, { end = true } = {}) {
@@ -44,6 +44,7 @@ Deno.test("a resumed run shows its sampling the earlier tokens, and continues af
   const sampling = {
     see: (prompt: readonly number[]) => calls.push(["see", ...prompt]),
     replay: (token: number) => calls.push(["replay", token]),
+    forbid() {},
   };
   const run = testRun({ prompt: [1, 2], resume: tokensOf("ab"), resumeIndex: 1, sampling });
   assert.deepEqual([...run.tokens], [1, 2, ...tokensOf("ab")]);
@@ -273,9 +274,15 @@ Deno.test("a run that resumes anywhere goes on with the same events", async () =
   }
 });
 
+/** A limit of thoughts: by default none. */
+const limit = (options: Partial<ThinkingLimit> = {}): ThinkingLimit => ({
+  ...{ most: Infinity, closing: tokensOf("</think>"), opening: [], mustGoOn: false },
+  ...options,
+});
+
 Deno.test("a thought that has had its tokens is closed, once, and wherever the run resumes", async () => {
-  const closing = tokensOf("</think>");
-  const thinking = { most: 2, closing };
+  const thinking = limit({ most: 2 });
+  const { closing } = thinking;
   const run = testRun({ reader: reader(), thinking });
   run.start();
   const said: number[] = [];
@@ -298,27 +305,88 @@ Deno.test("a thought that has had its tokens is closed, once, and wherever the r
   again.answer.leave();
 });
 
+/** Lets a run open a thought and adds the tokens that close it. */
+function openThought(run: Run, text: string): void {
+  for (const token of tokensOf(text)) {
+    run.accept({ token });
+    if (run.forced.length > 0) break;
+  }
+  assert.deepEqual(run.forced, limit().closing);
+  for (const token of run.forced) run.force(token);
+  assert.deepEqual(run.forced, []);
+}
+
 Deno.test("a thought that is opened again is closed at once, and one in the prompt that may have no tokens", () => {
-  const closing = tokensOf("</think>");
-  const run = testRun({ reader: reader(), thinking: { most: 2, closing } });
+  const run = testRun({ reader: reader(), thinking: limit({ most: 2 }) });
   run.start();
-  const open = () => {
-    for (const token of tokensOf("<think>hm")) {
-      run.accept({ token });
-      if (run.forced.length > 0) break;
-    }
-    assert.deepEqual(run.forced, closing);
-    for (const token of run.forced) run.force(token);
-    assert.deepEqual(run.forced, []);
-  };
-  open();
-  open();
+  openThought(run, "<think>hm");
+  openThought(run, "<think>");
   run.answer.leave();
   const none = testRun({
     reader: reader({ promptEnd: "<think>" }),
-    thinking: { most: 0, closing },
+    thinking: limit({ most: 0 }),
   });
   none.start();
-  assert.deepEqual(none.forced, closing);
+  assert.deepEqual(none.forced, limit().closing);
   none.answer.leave();
+});
+
+Deno.test("a model that only opens thoughts that may have no more tokens has ended", async () => {
+  const run = testRun({ reader: reader(), thinking: limit({ most: 0 }) });
+  run.start();
+  for (let times = 0; times < 8; times++) openThought(run, "<think>");
+  for (const token of tokensOf("<think>")) run.accept({ token });
+  assert.equal(run.ended, true);
+  const events = await readEvents(run.answer.stream.body);
+  assert.deepEqual([textOf(events), outline(events).at(-1)], ["", "end EOS"]);
+});
+
+Deno.test("the token that opens a thought is forbidden once the tokens of thoughts are spent", () => {
+  const forbidden: (readonly number[])[] = [];
+  const sampling = {
+    ...{ see() {}, replay() {} },
+    forbid: (tokens: readonly number[]) => forbidden.push(tokens),
+  };
+  const spec = { reader: reader(), sampling };
+  const run = testRun({ ...spec, thinking: limit({ most: 2, opening: [7] }) });
+  run.start();
+  assert.deepEqual(forbidden, []);
+  openThought(run, "<think>hm");
+  assert.deepEqual(forbidden, [[7]]);
+  run.answer.leave();
+  const none = testRun({ ...spec, thinking: limit({ most: 0, opening: [7] }) });
+  none.start();
+  assert.deepEqual(forbidden, [[7], [7]]);
+  none.answer.leave();
+});
+
+Deno.test("a model that ends within its thought goes on after it, where it must", async () => {
+  for (const mustGoOn of [false, true]) {
+    const run = testRun({ reader: reader(), thinking: limit({ mustGoOn }) });
+    run.start();
+    for (const token of [...tokensOf("<think>hm"), FAKE_END]) run.accept({ token });
+    assert.equal(run.ended, !mustGoOn);
+    if (mustGoOn) {
+      assert.deepEqual(run.forced, limit().closing);
+      for (const token of run.forced) run.force(token);
+      for (const token of [...tokensOf("so"), FAKE_END]) run.accept({ token });
+    }
+    const events = await readEvents(run.answer.stream.body);
+    const said = mustGoOn ? "<think>hm</think>so" : "<think>hm";
+    assert.deepEqual([textOf(events), idsOf(events)], [mustGoOn ? "so" : "", tokensOf(said)]);
+  }
+});
+
+Deno.test("a call that ends a thought without a mark is not counted as thinking", async () => {
+  const { end } = await say(testRun({ reader: reader() }), `<think>hm ${CALL}`);
+  assert.equal(end?.tool_calls?.[0]?.function.name, "f");
+  assert.equal(end?.reasoning_tokens, ">hm ".length);
+});
+
+Deno.test("the end mark of a thought that was closed for the model is left out, once", async () => {
+  const run = testRun({ reader: reader(), thinking: limit({ most: 2 }) });
+  run.start();
+  openThought(run, "<think>hm");
+  for (const token of [...tokensOf("mm.</think>So </think>."), FAKE_END]) run.accept({ token });
+  assert.equal(textOf(await readEvents(run.answer.stream.body)), "mm.So </think>.");
 });

@@ -66,11 +66,13 @@ export class Slot {
     }
     const all = await this.#generation!.next();
     for (const [index, chosen] of all.entries()) {
+      const before = run.length;
       run.accept(chosen);
       if (run.forced.length === 0) continue;
       // The tokens after it, which were guessed, are not wanted.
       if (index < all.length - 1) this.sequence.trim(run.length - 1);
-      this.#force([chosen.token]);
+      // An end token in a thought that must not end the answer is left out.
+      this.#force(run.length > before ? [chosen.token] : []);
       return;
     }
   }

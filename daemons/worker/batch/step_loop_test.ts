@@ -175,6 +175,7 @@ Deno.test("an error for the client reaches it and is not logged", () =>
 Deno.test("a run that cannot start ends alone, and its slot goes to the next", () =>
   using({}, async (opened) => {
     const sampling = {
+      forbid() {},
       see() {},
       replay() {
         throw new LlorchError("INVALID_REQUEST", "The grammar does not allow it");

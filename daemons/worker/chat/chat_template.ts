@@ -37,6 +37,8 @@ export interface ChatPrompt {
   readonly answerStart: string;
   /** How the model writes thoughts and calls. */
   readonly syntax: Syntax;
+  /** Text of the answer that is in the prompt, where a last turn is continued. */
+  readonly begun?: string;
 }
 
 /** Options of {@linkcode ChatTemplate}. */
@@ -182,7 +184,8 @@ export class ChatTemplate {
     const continuesText = continueFinal && !continuesThought;
     const answerStart = continuesText ? withTextOf(turns.at(-1)!, start, syntax.thought) : start;
     const tokens = await tokenizeBroken(text, cut, this.#tokenizer, true, seen);
-    return { tokens, answerStart, syntax };
+    const begun = continuesText ? own.at(-1)?.message.content : undefined;
+    return { tokens, answerStart, syntax, ...(begun ? { begun } : {}) };
   }
 
   /** What a prompt has of the answer's turn: what it has more than the turns before alone. */

@@ -40,11 +40,11 @@ export function findSyntax(render: Render, specials: readonly string[] = []): Sy
 }
 
 function knownThought(thought: ThoughtSyntax, specials: readonly string[]): ThoughtSyntax {
-  const { opens, closes, isGuess } = thought;
+  const { opens, isGuess } = thought;
   const isUnknown = isGuess && !opens.some((open) => specials.includes(open));
   return {
     opens,
-    closes: withShorter(closes, specials),
+    closes: withShorter(thought, specials),
     ...(isUnknown ? { isGuess } : {}),
   };
 }
@@ -53,10 +53,12 @@ function knownThought(thought: ThoughtSyntax, specials: readonly string[]): Thou
  * Ends of thoughts, and what is left of them where a call follows and not the text: without the control
  * token that begins the text.
  */
-function withShorter(closes: readonly string[], specials: readonly string[]): string[] {
+function withShorter({ opens, closes }: ThoughtSyntax, specials: readonly string[]): string[] {
   const shorter = closes.flatMap((close) => {
     const last = specials.find((text) => close.endsWith(text) && close.length > text.length);
-    return last === undefined ? [] : [close.slice(0, -last.length)];
+    // What ends the opening mark, too, does not begin the text.
+    const isWhole = last === undefined || opens.some((open) => open.endsWith(last));
+    return isWhole ? [] : [close.slice(0, -last.length)];
   });
   return [...closes, ...shorter.filter((close) => specials.some((text) => close.includes(text)))];
 }

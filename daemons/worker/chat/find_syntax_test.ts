@@ -328,6 +328,20 @@ Deno.test("texts of tokens tell where a mark begins", () => {
   });
 });
 
+Deno.test("a thought's end is shorter where no text follows, but not where a mark ends its name", () => {
+  const closesOf = (open: string, close: string, specials: readonly string[]) => {
+    const answer = (turn: Turn) =>
+      (turn.reasoning_content ? `${open}${turn.reasoning_content}${close}` : "") + textOf(turn);
+    return findSyntax(template({ answer }), specials).thought?.closes;
+  };
+  const text = ["<|muse|>", "<|end|>", "<|text|>"];
+  assert.deepEqual(closesOf("<|muse|>", "<|end|><|text|>", text), ["<|end|><|text|>", "<|end|>"]);
+  const named = ["<|open|>", "<|close|>", "<|sep|>"];
+  assert.deepEqual(closesOf("<|open|>muse<|sep|>", "<|close|>muse<|sep|>", named), [
+    "<|close|>muse<|sep|>",
+  ]);
+});
+
 Deno.test("a template that throws, or writes no calls, has the usual syntax", () => {
   const usual = findSyntax(() => {
     throw new Error("no");

@@ -121,12 +121,14 @@ export interface Engine {
    * Prepares the sampling of one request.
    *
    * @param hold Undefined: its grammar holds from the first token on, and it makes no calls.
+   * @param begun Undefined: the request's grammar holds the answer from its beginning on.
    * @throws {LlorchError} `INVALID_REQUEST` that names the wrong field
    */
   createSampling(
     request: SamplingRequest,
     seed: number,
     hold?: AnswerHold,
+    begun?: BegunAnswer,
   ): Promise<Sampling>;
   /** What an operator should know of the model: that chats fail, or are not as it learnt them. */
   readonly warning?: string | undefined;
@@ -195,6 +197,13 @@ export interface AnswerHold {
   readonly messages: MessageStyle | undefined;
 }
 
+/** The beginning of an answer that its request has: what a grammar says goes on after it. */
+export interface BegunAnswer {
+  readonly text: string;
+  /** Field of the request that it is from. */
+  readonly field: string;
+}
+
 /** The sampling of one request, with its state. */
 export interface Sampling {
   /** Adds the tokens of the prompt, for the penalties. */
@@ -205,6 +214,8 @@ export interface Sampling {
    * @throws {LlorchError} `INVALID_REQUEST` if the grammar does not allow it
    */
   replay(token: number): void;
+  /** From here on, these tokens are not chosen. */
+  forbid(tokens: readonly number[]): void;
   /** Places of schemas that the grammar does not hold; absent without a grammar. */
   readonly unheld?: readonly string[];
 }

@@ -45,13 +45,15 @@ export function* forcedCall(
     ...(lead.trimEnd().endsWith("[") ? ["]"] : []),
     ...(form.kind === "tagged" ? closes.slice(1) : closes),
   ];
-  return `${spaced(lead)} (${call}) ${afterCall(ends)}`;
+  return `${spaced(lead, [...syntax.opens, before])} (${call}) ${afterCall(ends)}`;
 }
 
-/** A text whose white space may be left out. */
-function spaced(text: string): string {
-  const parts = text.split(/(\s+)/).filter((part) => part !== "");
-  const written = parts.map((part) => /^\s/.test(part) ? `${literal(part)}?` : literal(part));
+/** A text whose white space may be left out, but for that within its marks. */
+function spaced(text: string, marks: readonly string[]): string {
+  const longest = marks.filter((mark) => mark !== "").sort((a, b) => b.length - a.length);
+  const parts = text.split(new RegExp(`(${[...longest.map(RegExp.escape), "\\s+"].join("|")})`));
+  const written = parts.filter((part) => part !== "")
+    .map((part) => part.trim() === "" ? `${literal(part)}?` : literal(part));
   return written.length === 0 ? '""' : written.join(" ");
 }
 

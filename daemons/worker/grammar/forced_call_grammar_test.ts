@@ -136,6 +136,19 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: "marks with white space in them",
+    syntax: {
+      ...{ opens: ["do this:", '<f name="'], closes: ["</f>"], before: '<f name="' },
+      lead: '\ndo this:\n <f name="',
+      form: {
+        ...{ kind: "tagged", nameEnd: '">', key: '<p name="', keyEnds: ['">'] },
+        ...{ close: "</p>", lines: false },
+      },
+    },
+    yes: ['\ndo this:\n <f name="look_away"></f>', 'do this:<f name="look_away"></f>'],
+    no: ['do this:<fname="look_away"></f>', 'dothis:<f name="look_away"></f>'],
+  },
+  {
     what: "literals in a list",
     syntax: {
       ...{ opens: ["<calls>"], closes: ["</calls>"], before: "", lead: "<calls>[" },

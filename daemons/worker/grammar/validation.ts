@@ -64,6 +64,15 @@ export function validationOf(
   };
 }
 
+/** The same check of an answer whose text the request began. */
+export function validationOfWhole(
+  begun: string | undefined,
+  validate: Validate | undefined,
+): Validate | undefined {
+  if (begun === undefined || validate === undefined) return validate;
+  return ({ text, calls }) => validate({ text: begun + text, calls });
+}
+
 /** Schemas of the calls that are to be checked, by the function's name. */
 function parametersToCheck(
   request: ValidationFields,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ToolCall } from "#shared/contracts/tools.ts";
 import { createLogger, type LogFields } from "#shared/logging.ts";
 import { requestGrammar } from "./request_grammar.ts";
-import { validationOf } from "./validation.ts";
+import { validationOf, validationOfWhole } from "./validation.ts";
 
 const log = createLogger("test");
 const unique = { type: "array", uniqueItems: true };
@@ -30,6 +30,12 @@ Deno.test("a schema that its grammar does not wholly hold is checked on the answ
   assert.equal(validate?.(saying("[1, 2]")), true);
   assert.equal(validate?.(saying("[1, 1.0]")), false);
   assert.equal(validate?.(calling(["f", "{}"])), undefined, "calls are no answer in the schema");
+});
+
+Deno.test("an answer that the request began is checked with its beginning", async () => {
+  const validate = validationOfWhole("[1, ", await check({ json_schema: unique }));
+  assert.equal(validate?.(saying("2]")), true);
+  assert.equal(validate?.(saying("1]")), false);
 });
 
 Deno.test("what a grammar holds wholly is not checked, nor a schema that is not strict", async () => {

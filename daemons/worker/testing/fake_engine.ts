@@ -111,7 +111,7 @@ export class FakeEngine implements Engine {
   }
 
   createSampling(): Promise<Sampling> {
-    return Promise.resolve({ see() {}, replay() {} });
+    return Promise.resolve({ see() {}, replay() {}, forbid() {} });
   }
 
   readonly capabilities: readonly Capability[];

@@ -6,14 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readSse } from "#shared/http/sse.ts";
-import { loadLlama } from "../../../daemons/worker/engine/llama/load.ts";
-import { openWorker, TOKEN, whenReady } from "../../../daemons/worker/testing/worker.ts";
 import { llamaSource } from "../../support/llama_source.ts";
 import { FAMILIES } from "./families.ts";
 import { writeFamily } from "./family_file.ts";
 import { KNOWN_FAILURES } from "./known_failures.ts";
-import { COLUMNS, type Execute, isGood, type Row, rowOf, TableLines } from "./table.ts";
+import { COLUMNS, isGood, type Row, rowOf, TableLines } from "./table.ts";
+import { withWorker } from "./with_worker.ts";
 
 const source = await llamaSource();
 const why = "why" in source ? ` (skipped: ${source.why})` : "";
@@ -40,29 +38,6 @@ Deno.test({
     }
   },
 });
-
-/** Runs a worker of this process with a model. */
-async function withWorker<T>(model: string, work: (execute: Execute) => Promise<T>): Promise<T> {
-  const { worker, client } = await openWorker(loadLlama, { model, context: 16_384 });
-  try {
-    await whenReady(client);
-    let jobs = 0;
-    return await work(async (fields) => {
-      const response = await fetch(`${worker.url}/execute`, {
-        method: "POST",
-        headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
-        // The same job each time: what follows from its id, such as the ids of calls, is the same.
-        body: JSON.stringify({ model: "family", job_id: "job", attempt: ++jobs, ...fields }),
-      });
-      if (!response.ok) throw new Error(await response.text());
-      const events = await Array.fromAsync(readSse(response.body!));
-      return events.map(({ event, data }) => ({ event, data: JSON.parse(data) }));
-    });
-  } finally {
-    worker.shutdown();
-    await worker.ended;
-  }
-}
 
 function checkRow(name: string, row: Row): void {
   const known = KNOWN_FAILURES[name] ?? [];

@@ -8,6 +8,8 @@ export interface PromptState {
   readonly inContent: boolean;
   /** Whether some of the answering text was written. */
   readonly continuesText: boolean;
+  /** Whether a thought was closed, and nothing was written after it. */
+  readonly isClosed: boolean;
 }
 
 /** Tells from the prompt's end what the answer begins in. */
@@ -20,12 +22,16 @@ export function promptState(promptEnd: string, { thought, content }: Syntax): Pr
   if (opened && openedAt! > Math.max(closedAt!, wrappedAt!)) {
     const isContinued = after(opened) !== "";
     const text = promptEnd.slice(opened.at);
-    return { thought: { text, isContinued }, inContent: false, continuesText: false };
+    return {
+      thought: { text, isContinued },
+      ...{ inContent: false, continuesText: false, isClosed: false },
+    };
   }
   const inContent = wrapped !== undefined && wrappedAt! > closedAt!;
   const last = inContent ? wrapped : closed;
   const continuesText = last !== undefined && after(last) !== "";
-  return { thought: undefined, inContent, continuesText };
+  const isClosed = closed !== undefined && !continuesText;
+  return { thought: undefined, inContent, continuesText, isClosed };
 }
 
 interface Last {

@@ -40,6 +40,8 @@ const BARE: CallSyntax = {
  * - A call in a thought counts if nothing follows it: some models end their answer without closing
  *   the thought. What is only mentioned is followed by more of the thought.
  * - A control token that is no mark where it stands is left out of the text.
+ * - Where a thought was closed for the model, its own end mark may come later: the first one is left
+ *   out of the text.
  */
 export class AnswerReader {
   readonly #syntax: Syntax;
@@ -60,6 +62,8 @@ export class AnswerReader {
   #state: "reasoning" | "text" | "call" = "text";
   #callStart: number | undefined;
   #spans: readonly Span[] = [];
+  /** Whether a thought was closed for the model, whose own end mark did not come yet. */
+  #mayCloseLate: boolean;
 
   constructor(syntax: Syntax, options: ReaderOptions) {
     this.#syntax = syntax;
@@ -67,6 +71,7 @@ export class AnswerReader {
     const { calls, thought = { opens: [], closes: [] } } = syntax;
     this.#thoughtMarks = thought;
     this.#prompt = promptState(options.promptEnd, syntax);
+    this.#mayCloseLate = this.#prompt.isClosed;
     this.#callOpens = calls && options.tools.size > 0 ? [...calls.opens, calls.before] : [];
     const isBare = this.#callOpens.length > 0 && this.#callOpens.every((mark) => mark === "");
     this.#bareOpens = isBare ? ["{"] : [];
@@ -112,6 +117,11 @@ export class AnswerReader {
   /** Whether the answer is complete: no call can follow. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Tells that the thought is closed for the model, which may not have come to its end. */
+  closeThought(): void {
+    this.#mayCloseLate = true;
   }
 
   /** Number of characters looked at, so that a test can check that work is linear. */
@@ -211,7 +221,7 @@ export class AnswerReader {
       const isControl = this.#controls.has(at);
       const isEnd = ends.includes(mark) || mark === content?.close;
       const mayBegin = isControl || !flow.hasText && !isContinued;
-      if (isHeld && flow.hasText) {
+      if (isHeld && (flow.hasText || isContinued)) {
         if (!isControl) flow.push(mark, at);
       } else if (flow.inFence && !(isEnd && isControl)) flow.push(mark, at);
       else if (callOpens.includes(mark)) {
@@ -232,6 +242,8 @@ export class AnswerReader {
         return false;
       } else if (closes.includes(mark) && mayBegin && !flow.hasText && splitsThoughts) {
         flow.dropAround();
+      } else if (closes.includes(mark) && this.#mayCloseLate && splitsThoughts) {
+        this.#mayCloseLate = false;
       } else if (!isControl) flow.push(mark, at);
     }
   }
@@ -286,7 +298,10 @@ export class AnswerReader {
     const held = this.#source.takeAll();
     if (!this.#isCut) push(held, at);
     const parts = found?.end(this.#isCut) ?? [];
-    if (parts.length > 0) this.#state = "call";
+    if (parts.length > 0) {
+      this.#state = "call";
+      this.#callStart = found?.start;
+    }
     // As before an end mark, which may have been cut off.
     if (splitsThoughts) flow.drop();
     flow.flush();

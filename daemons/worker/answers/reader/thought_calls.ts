@@ -26,6 +26,11 @@ export class ThoughtCalls {
     this.#emit = emit;
   }
 
+  /** Where the calls begin. */
+  get start(): number {
+    return this.#start;
+  }
+
   /** Adds a mark that may begin a call. */
   open(mark: string, at: number): void {
     if (!this.#reader) {

@@ -7,6 +7,7 @@ import type { RawText } from "../../chat/raw_text.ts";
 import type { SpecialToken, TokensSeen } from "../../chat/tokenizer.ts";
 import type {
   AnswerHold,
+  BegunAnswer,
   Chat,
   Engine,
   EngineSequence,
@@ -154,19 +155,22 @@ export class LlamaEngine implements Engine {
     request: SamplingRequest,
     seed: number,
     hold?: AnswerHold,
+    begun?: BegunAnswer,
   ): Promise<Sampling> {
-    const { llama, models: [model], adapters } = this.#parts;
+    const { llama, models: [model], adapters, tokenizer } = this.#parts;
     const adapter = request.lora === undefined ? undefined : adapters.get(request.lora);
     if (request.lora !== undefined && !adapter) {
       const known = adapters.size === 0 ? "none" : [...adapters.keys()].join(", ");
       const message = `"${request.lora}" is no adapter of this worker: it has ${known}`;
       throw invalidRequest([{ field: "lora", message }]);
     }
+    const start = begun &&
+      { field: begun.field, tokens: await tokenizer.tokenizeNext(begun.text, false) };
     return new LlamaSampling({
       llama,
       request,
       seed,
-      grammars: await createGrammars(llama, model, request, hold),
+      grammars: await createGrammars(llama, model, request, hold, start),
       hold,
       adapter,
       endsGeneration: (token) => this.endsGeneration(token),

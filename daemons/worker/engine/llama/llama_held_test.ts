@@ -5,7 +5,9 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { scriptWord } from "../../../../tests/support/script_model.ts";
 import { outline, textOf } from "../../testing/generator.ts";
+import { endOf, fieldIs } from "../../testing/llama.ts";
 import {
   type Ask,
   assertOffered,
@@ -197,3 +199,52 @@ Deno.test("llama.cpp: a model may think before what a schema holds, and need not
       }
     },
   ));
+
+Deno.test("llama.cpp: what is held comes also after a thought that the model does not end", () =>
+  withFamily(FAMILIES["JSON"]!, ["<think>\nHm."], async (ask) => {
+    const forced = { tools: TOOLS, tool_choice: "required" };
+    for (const temperature of [0, 1]) {
+      const called = await ask(0, { ...forced, temperature, seed: 5 });
+      assert.equal(outline(called).at(-1), "end TOOL_CALLS");
+      assert.equal(textOf(called), "");
+      assertOffered(callsOf(called)[0]!);
+    }
+    const said = await ask(0, { json_schema: SCHEMA });
+    assert.equal(thoughtOf(said), "Hm.");
+    assert.match(JSON.parse(textOf(said)).size, /^(small|large)$/);
+    for (const fields of [forced, { json_schema: SCHEMA, temperature: 1, seed: 5 }]) {
+      await assertResumes((more) => ask(0, { ...fields, ...more }));
+    }
+    assert.equal(textOf(await ask(0)), "", "nothing is due");
+  }));
+
+Deno.test("llama.cpp: a schema holds the whole of an answer that the request begins", () =>
+  withFamily(FAMILIES["JSON"]!, ['"small"}', "It is large."], async (ask) => {
+    const begun = (content: string, fields = {}) => ({
+      messages: [
+        { role: "user", content: `Say ${scriptWord(1)}` },
+        { role: "assistant", content },
+      ],
+      json_schema: SCHEMA,
+      ...fields,
+    });
+    for (const start of ['{"size": "sm', '{"size"', ' {"size": ', '{"size": "large"', "{"]) {
+      const events = await ask(1, begun(start));
+      assert.equal(thoughtOf(events), "");
+      assert.match(JSON.parse(start + textOf(events)).size, /^(small|large)$/, start);
+      await assertResumes((more) => ask(1, begun(start, more)));
+    }
+    const refused = fieldIs("messages.1.content");
+    for (const start of ["It is", '{"length"', '{"size": 3']) {
+      await assert.rejects(ask(1, begun(start)), refused, start);
+    }
+  }));
+
+Deno.test("llama.cpp: a model cannot open a thought again once it may think no more", () =>
+  withFamily(FAMILIES["JSON"]!, ["<think>\na b c d e f</think><think>g</think>Hi"], async (ask) => {
+    for (const reasoning_budget_tokens of [0, 2]) {
+      const events = await ask(0, { reasoning_budget_tokens, max_tokens: 60 });
+      assert.ok(!textOf(events).includes("<think>"));
+      assert.ok((endOf(events).reasoning_tokens ?? 0) <= reasoning_budget_tokens + 2);
+    }
+  }));

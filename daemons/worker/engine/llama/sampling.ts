@@ -49,7 +49,7 @@ export class LlamaSampling implements Sampling {
   readonly unheld: readonly string[];
   readonly #parts: LlamaSamplingParts;
   /** The sampler's configuration without the seed and the tokens to penalise. */
-  readonly #fixed: SamplerConfig;
+  #fixed: SamplerConfig;
   /** The grammar that holds now. */
   #grammar: object | undefined;
   /** Whether it holds a call that the model need not make: it is given up where it cannot hold. */
@@ -80,8 +80,14 @@ export class LlamaSampling implements Sampling {
       repeatPenaltyMaxTokens: PENALTY_WINDOW,
       repeatPenaltyFrequencyPenalty: request.frequency_penalty,
       repeatPenaltyPresencePenalty: request.presence_penalty,
-      ...(request.logit_bias ? biases(request.logit_bias) : {}),
+      ...biases(request.logit_bias ?? {}),
     };
+  }
+
+  forbid(tokens: readonly number[]): void {
+    const forbidden = Object.fromEntries(tokens.map((token) => [token, FORBIDDEN]));
+    const { logit_bias } = this.#parts.request;
+    this.#fixed = { ...this.#fixed, ...biases({ ...logit_bias, ...forbidden }) };
   }
 
   see(prompt: readonly number[]): void {
@@ -146,8 +152,10 @@ export class LlamaSampling implements Sampling {
             : await odds.read(row, token, logprobs, sample),
         }),
       });
+      // Where the answer must go on, its end is left out, as for a worker that goes on with it.
+      if (this.#parts.endsGeneration(token)) break;
       this.#remember(token);
-      if (token !== guessed[index] || this.#parts.endsGeneration(token)) break;
+      if (token !== guessed[index]) break;
     }
     return chosen;
   }
