@@ -64,9 +64,9 @@ Deno.test({
             "--no-color",
             "--warnings=off",
             "--continue-on-failure",
-            // Random pool reports would change which models exist, and schemathesis cannot generate
-            // values for the pattern of a key's name.
-            "--exclude-path-regex=^/v2/(pools/|keys$)",
+            // Random pool reports would change which models exist, schemathesis cannot generate
+            // values for the pattern of a key's name, and what answers 501 is a server error to it.
+            "--exclude-path-regex=^/(v2/(pools/|keys$)|api/(copy|create|push|delete)$)",
           ], venv));
       });
     } finally {

@@ -142,7 +142,10 @@ export interface Held {
   readonly grammar?: string;
 }
 
-/** All ways in which a request holds its answer; more than one contradict each other. */
+/**
+ * All ways in which a request holds its answer; more than one contradict each other. Fields that are not
+ * as their schema has them, which is another error, hold nothing.
+ */
 export function heldBy(body: HeldFields): Held[] {
   const outputs = body.structured_outputs;
   const schemas = {
@@ -163,7 +166,7 @@ export function heldBy(body: HeldFields): Held[] {
     ),
     ...Object.entries(grammars).flatMap(([field, grammar]) => grammar ? [{ field, grammar }] : []),
     ...Object.entries(lists).flatMap(([field, texts]) =>
-      texts ? [{ field, grammar: choiceGrammar(texts) }] : []
+      Array.isArray(texts) ? [{ field, grammar: choiceGrammar(texts) }] : []
     ),
   ];
 }
@@ -173,7 +176,7 @@ function formatHeld(format: HeldFields["response_format"]): Held[] {
   if (format?.type === "json_object") {
     return [{ field, json_schema: format.schema ?? { type: "object" } }];
   }
-  if (format?.type !== "json_schema") return [];
+  if (format?.type !== "json_schema" || !format.json_schema) return [];
   const { schema: json_schema, strict } = format.json_schema;
   return [{ field, json_schema, json_schema_strict: strict === true }];
 }

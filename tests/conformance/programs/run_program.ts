@@ -58,7 +58,11 @@ export async function runProgram(program: Program, folder: string, url: string):
     }).spawn();
     const end = () => killGroup(process.pid);
     const timer = setTimeout(end, DEADLINE_MS);
-    const status = process.status.finally(end);
+    // What it has left running may hold its output open.
+    const status = process.status.finally(async () => {
+      end();
+      await endRest(setting.home);
+    });
     const [stdout, stderr, { code }] = await Promise.all([
       new Response(process.stdout).text(),
       new Response(process.stderr).text(),
@@ -67,13 +71,13 @@ export async function runProgram(program: Program, folder: string, url: string):
     clearTimeout(timer);
     return { code, stdout, stderr, exchanges: proxy.exchanges };
   } finally {
-    await endRest(setting.home);
     await proxy.close();
   }
 }
 
 /** Ends what a program has left running, such as a service of its own: all that has its home. */
 async function endRest(home: string): Promise<void> {
+  if (Deno.build.os !== "linux") return;
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {

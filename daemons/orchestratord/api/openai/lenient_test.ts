@@ -74,6 +74,24 @@ Deno.test("an answer is held by whichever field its client knows", () => {
   );
 });
 
+Deno.test("a field that cannot hold an answer is an error of its own", () => {
+  const wrong: readonly (readonly [more: Fields, field: RegExp])[] = [
+    [{ structured_outputs: { choice: {} } }, /^structured_outputs\.choice: /],
+    [{ guided_choice: { a: 1 } }, /^guided_choice: /],
+    [{ guided_choice: "yes" }, /^guided_choice: /],
+    [{ structured_outputs: 1 }, /^structured_outputs: /],
+    [{ response_format: { type: "json_schema" } }, /^response_format\.json_schema: /],
+    [{ response_format: "json" }, /^response_format: /],
+  ];
+  for (const [more, field] of wrong) {
+    for (const schema of [chatRequest, completionRequest]) {
+      const [first, ...others] = refused(more, schema);
+      assert.match(first!, field, JSON.stringify(more));
+      assert.deepEqual(others, []);
+    }
+  }
+});
+
 Deno.test("what the engine has not is refused by name, unless it changes nothing", () => {
   const harmless = {
     ...{ typical_p: 1, mirostat: 0, top_n_sigma: -1, dry_multiplier: 0, xtc_probability: 0 },
