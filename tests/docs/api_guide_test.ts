@@ -16,7 +16,7 @@ function calls(): { method: string; path: string }[] {
   return BLOCKS.flatMap((block) => block.split(/\bcurl /).slice(1)).flatMap((command) => {
     const path = command.split(BASE)[1]?.match(/^[^\s?'|)]*/)?.[0];
     if (path === undefined) return [];
-    const method = /-X (\w+)/.exec(command)?.[1] ?? (command.includes(" -d ") ? "POST" : "GET");
+    const method = /-X (\w+)/.exec(command)?.[1] ?? (/ -[dF] /.test(command) ? "POST" : "GET");
     return [{ method, path }];
   });
 }
