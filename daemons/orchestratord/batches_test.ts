@@ -207,8 +207,15 @@ Deno.test("a batch leaves room in the queue for others", () =>
   withHarness({ queue: { capacity: 10 }, batches: { max_waiting: 100 } }, async (harness) => {
     await load(harness);
     harness.pool.only().allow(0);
+    harness.pool.slots = 1;
+    await harness.pool.report();
     const begun = await begin(harness, CHAT, Array.from({ length: 30 }, (_, n) => chat(`w${n}`)));
-    await until("it fills its part", async () => (await queueOf(harness)).queued === 5);
+    const lines = async () => {
+      const { tasks } = await harness.client.call(routes.listTasks, { query: { limit: "500" } });
+      return tasks.filter(({ priority }) => priority === "batch").length;
+    };
+    await until("a line has the slot and others wait", async () => await lines() >= 6);
+    assert.deepEqual(await queueOf(harness), { queued: 5, running: 1 });
     const others = await Promise.all(
       Array.from({ length: 5 }, () =>
         call(harness, "POST", "/responses", {

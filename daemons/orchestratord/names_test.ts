@@ -156,9 +156,11 @@ Deno.test("a fallback with a free slot answers when the queue is full", () =>
       await harness.events({ model: "other", prompt: "w0", max_tokens: 1 });
       pool.tokens = 0;
       const task = { model: "counter", prompt: "w0", detached: true };
-      await client.call(routes.submit, { body: task });
-      const queue = () => client.call(routes.queue, {});
-      await until("the first job runs", async () => (await queue()).running.length === 1);
+      const { job_id: id } = await client.call(routes.submit, { body: task });
+      await until("the first job has started", async () => {
+        const job = await client.call(routes.getTask, { params: { id } });
+        return job.started_at !== undefined;
+      });
       await client.call(routes.submit, { body: task });
       const ask = async (model: string) => {
         const reply = await post(url, "/v1/chat/completions", {

@@ -27,7 +27,7 @@ export interface FormReading {
 }
 
 /**
- * Reads a body of `multipart/form-data` part by part, of any length: whoever reads a part bounds it. A
+ * Reads a body of `multipart/form-data` part by part, of any length: the reader of a part bounds it. A
  * part that nobody reads is skipped.
  *
  * @throws {LlorchError} `UNSUPPORTED_MEDIA_TYPE`, or `INVALID_REQUEST` for a body that is badly framed,

@@ -19,7 +19,7 @@ export interface WorkerCall<R extends Route> {
   readonly tokensOf: (reply: RouteResult<R>) => number;
   /** Takes the reply, once. */
   readonly onReply?: (reply: RouteResult<R>) => void;
-  /** What of the reply is part of the job's last event, for a job that is stored. */
+  /** The fields of the `end` event that hold the reply, for a stored job. */
   readonly resultOf?: (reply: RouteResult<R>) => Partial<EndData>;
 }
 

@@ -96,7 +96,7 @@ Deno.test("variables of the chat template are taken one by one, and only by chat
     withParameters(fields, { parameters, fixed });
   assert.deepEqual(by({ prompt: "x" }), { prompt: "x" });
   assert.deepEqual(by({ messages }), { messages, ...parameters });
-  // Whoever switches thinking in one way gets no default of the other.
+  // A client that sets one of the thinking fields gets no default for the other.
   assert.deepEqual(by({ messages, chat_template_kwargs: { enable_thinking: false } }), {
     messages,
     chat_template_kwargs: { enable_thinking: false, style: "short" },

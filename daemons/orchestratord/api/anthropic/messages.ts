@@ -12,8 +12,7 @@ import {
   type TaskRequest,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { parseExactJson } from "#shared/exact_json.ts";
-import { defined, isRecord } from "#shared/json.ts";
+import { defined } from "#shared/json.ts";
 import { encodeSse, formatSse, SSE } from "#shared/http/sse.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import {
@@ -22,6 +21,7 @@ import {
   type BlockStep,
   type WholeBlock,
 } from "../dialect/answer_blocks.ts";
+import { callArguments } from "../dialect/call_arguments.ts";
 import type { ChunkWriter, Operation, Translator } from "../dialect/dialect.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
 import { promptFields } from "./prompt.ts";
@@ -170,17 +170,7 @@ function wholeBlock(block: WholeBlock): ContentBlock {
     case "thinking":
       return { ...empty, thinking: block.text };
     case "tool_use":
-      return { ...empty, input: inputOf(block.text) };
-  }
-}
-
-/** The arguments of a call; empty for a call that was cut, which has no object yet. */
-function inputOf(text: string): Record<string, unknown> {
-  try {
-    const value = parseExactJson(text);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
+      return { ...empty, input: callArguments(block.text) };
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { defined, isRecord } from "#shared/json.ts";
+import { functionTool } from "../dialect/function_tool.ts";
 
 type InputMessage = CountTokensRequest["messages"][number];
 type UserBlock = Exclude<Extract<InputMessage, { role: "user" }>["content"], string>[number];
@@ -107,17 +108,7 @@ function toTool(
   >[number],
 ): Tool[] {
   if (!isRecord(parameters) && type && type !== "custom") return [];
-  return [{
-    type: "function",
-    function: {
-      name,
-      ...defined({
-        description: description ?? undefined,
-        parameters: parameters ?? undefined,
-        strict: strict ?? undefined,
-      }),
-    },
-  }];
+  return [functionTool({ name, description, parameters, strict })];
 }
 
 function toToolChoice(

@@ -211,7 +211,7 @@ export class LineJobs {
   }
 }
 
-/** The task of a line: it runs when there is room, whoever reads it. */
+/** The task of a line: it runs when there is room, with or without a reader. */
 function inBackground(task: TaskRequest): TaskRequest {
   return { ...task, priority: "batch", detached: true };
 }

@@ -9,11 +9,10 @@ import {
   type StopReason,
 } from "#shared/contracts/mod.ts";
 import { LlorchError } from "#shared/errors.ts";
-import { parseExactJson } from "#shared/exact_json.ts";
-import { isRecord } from "#shared/json.ts";
 import type { StreamFormat } from "#shared/http/stream_response.ts";
 import type { StreamItem } from "../../jobs/job_stream.ts";
 import { AnswerBlocks, type WholeBlock } from "../dialect/answer_blocks.ts";
+import { callArguments } from "../dialect/call_arguments.ts";
 import type { ChunkWriter, Translator } from "../dialect/dialect.ts";
 
 const DONE_REASONS = {
@@ -154,17 +153,7 @@ export const nanoseconds = (ms: number) => Math.round(ms * 1e6);
 
 function toCall(block: Extract<WholeBlock, { kind: "call" }>, index: number): Call {
   const { id, name, text } = block;
-  return { id, function: { index, name, arguments: argumentsOf(text) } };
-}
-
-/** The arguments of a call; empty for a call that was cut, which has no object yet. */
-function argumentsOf(text: string): Record<string, unknown> {
-  try {
-    const value = parseExactJson(text);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
+  return { id, function: { index, name, arguments: callArguments(text) } };
 }
 
 const NDJSON: StreamFormat = { contentType: "application/x-ndjson" };

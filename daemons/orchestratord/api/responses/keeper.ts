@@ -26,7 +26,7 @@ export class ResponseKeeper {
   }
 
   /**
-   * Stores a response. One whose job runs is completed when the job ends, whoever reads it.
+   * Stores a response. One whose job runs is completed when the job ends, whether or not a client reads it.
    *
    * @throws {LlorchError} `NOT_READY` if it cannot be written
    */

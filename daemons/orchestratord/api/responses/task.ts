@@ -7,8 +7,8 @@ import {
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
-import { defined } from "#shared/json.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
+import { functionTool } from "../dialect/function_tool.ts";
 
 /** `include` of a client that wants probabilities. */
 const LOGPROBS = "message.output_text.logprobs";
@@ -55,21 +55,8 @@ function wantsLogprobs({ include, top_logprobs }: ResponsesRequest): boolean {
 
 /** The functions of a request; tools of other types run elsewhere, and are skipped. */
 export function functionsOf(body: Pick<ResponsesRequest, "tools">): Tool[] {
-  return (body.tools ?? []).flatMap((given) => {
-    if (given.type !== "function") return [];
-    const { name, description, parameters, strict } = flatFunction.parse(given);
-    return [{
-      type: "function",
-      function: {
-        name,
-        ...defined({
-          description: description ?? undefined,
-          parameters: parameters ?? undefined,
-          strict: strict ?? undefined,
-        }),
-      },
-    }];
-  });
+  return (body.tools ?? []).filter(({ type }) => type === "function")
+    .map((given) => functionTool(flatFunction.parse(given)));
 }
 
 function toolFields(body: ResponsesRequest): Partial<TaskRequestInput> {

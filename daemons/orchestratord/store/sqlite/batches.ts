@@ -10,6 +10,7 @@ import type {
   ListedBatch,
 } from "../batch_store.ts";
 import type { Space } from "./space.ts";
+import { Conditions } from "./conditions.ts";
 
 /** Results that one transaction deletes, at most. */
 const SLICE_RESULTS = 100;
@@ -171,18 +172,12 @@ function applyPatch(db: DatabaseSync, id: string, patch: BatchPatch): void {
 }
 
 function selectPage(db: DatabaseSync, { tenant, before, limit }: BatchFilter): ListedBatch[] {
-  const conditions: string[] = ["1"];
-  const values: SQLInputValue[] = [];
-  const where = (condition: string, value: SQLInputValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  where("tenant = ?", tenant);
-  where("seq < ?", before);
+  const where = new Conditions();
+  where.add("tenant = ?", tenant);
+  where.add("seq < ?", before);
   return db.prepare(
-    `SELECT * FROM batches WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
-  ).all(...values, limit).map(toBatch);
+    `SELECT * FROM batches WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
+  ).all(...where.values, limit).map(toBatch);
 }
 
 function toBatch(row: Row): ListedBatch {

@@ -4,6 +4,7 @@ import { delay } from "#shared/lifecycle.ts";
 import type { FileFilter, FileRow, FileStore, ListedFile } from "../file_store.ts";
 import type { Room } from "./room.ts";
 import type { Space } from "./space.ts";
+import { Conditions } from "./conditions.ts";
 
 /** Parts that one transaction deletes, at most: 1 MiB of uploads. */
 const SLICE_PARTS = 4;
@@ -168,20 +169,14 @@ function selectPage(
   db: DatabaseSync,
   { tenant, purpose, after, isOldestFirst = false, limit }: FileFilter,
 ): ListedFile[] {
-  const conditions: string[] = ["state = 'ready'"];
-  const values: SQLInputValue[] = [];
-  const where = (condition: string, value: SQLInputValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  where("tenant = ?", tenant);
-  where("purpose = ?", purpose);
-  where(isOldestFirst ? "seq > ?" : "seq < ?", after);
+  const where = new Conditions("state = 'ready'");
+  where.add("tenant = ?", tenant);
+  where.add("purpose = ?", purpose);
+  where.add(isOldestFirst ? "seq > ?" : "seq < ?", after);
   return db.prepare(
-    `SELECT * FROM files WHERE ${conditions.join(" AND ")}
+    `SELECT * FROM files WHERE ${where.sql}
       ORDER BY seq ${isOldestFirst ? "ASC" : "DESC"} LIMIT ?`,
-  ).all(...values, limit).map(toFile);
+  ).all(...where.values, limit).map(toFile);
 }
 
 function toFile(row: Row): ListedFile {

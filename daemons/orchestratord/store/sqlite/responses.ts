@@ -9,6 +9,7 @@ import type {
   ResponseStore,
 } from "../response_store.ts";
 import type { Space } from "./space.ts";
+import { Conditions } from "./conditions.ts";
 
 /** Responses that one transaction removes, at most. */
 const SLICE_ROWS = 100;
@@ -172,18 +173,12 @@ function beyond(
 }
 
 function selectPage(db: DatabaseSync, { tenant, before, limit }: ResponseFilter): ListedResponse[] {
-  const conditions: string[] = ["1"];
-  const values: SQLInputValue[] = [];
-  const where = (condition: string, value: SQLInputValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  where("tenant = ?", tenant);
-  where("seq < ?", before);
+  const where = new Conditions();
+  where.add("tenant = ?", tenant);
+  where.add("seq < ?", before);
   return db.prepare(
-    `SELECT ${LISTED} FROM responses WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
-  ).all(...values, limit).map((row) => ({
+    `SELECT ${LISTED} FROM responses WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
+  ).all(...where.values, limit).map((row) => ({
     seq: Number(row["seq"]),
     ...toFacts(row),
     bytes: Number(row["bytes"]),

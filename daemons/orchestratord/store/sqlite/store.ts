@@ -22,6 +22,7 @@ import { Room } from "./room.ts";
 import { Space, type SpaceOptions } from "./space.ts";
 import { sweep } from "./sweep.ts";
 import { WalSync } from "./wal_sync.ts";
+import { Conditions } from "./conditions.ts";
 
 /** SQL of each version of the database, oldest first. */
 export const MIGRATIONS: readonly string[] = [
@@ -234,20 +235,14 @@ const LISTED = "seq, job_id, body_sha256, model, fingerprint, priority, detached
   "ended_at, attempts, usage, stop_reason, error";
 
 function selectPage(db: DatabaseSync, filter: JobFilter): ListedRow[] {
-  const conditions: string[] = ["1"];
-  const values: SQLInputValue[] = [];
-  const where = (condition: string, value: SQLInputValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  where("status = ?", filter.status);
-  where("model = ?", filter.model);
-  where("tenant = ?", filter.tenant);
-  where("seq < ?", filter.before);
+  const where = new Conditions();
+  where.add("status = ?", filter.status);
+  where.add("model = ?", filter.model);
+  where.add("tenant = ?", filter.tenant);
+  where.add("seq < ?", filter.before);
   return db.prepare(
-    `SELECT ${LISTED} FROM jobs WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`,
-  ).all(...values, filter.limit).flatMap((row) => toJob(row) ?? []);
+    `SELECT ${LISTED} FROM jobs WHERE ${where.sql} ORDER BY seq DESC LIMIT ?`,
+  ).all(...where.values, filter.limit).flatMap((row) => toJob(row) ?? []);
 }
 
 function toJob(row: Row | undefined): JobRow | undefined {
