@@ -241,6 +241,18 @@ Deno.test("an idempotency key makes one response, which the same request gets ag
     );
   }));
 
+Deno.test("the same request with the same key at the same time makes one response", () =>
+  withHarness({}, async (harness) => {
+    await create(harness, { input: "w1", max_output_tokens: 1 });
+    const headers = { "idempotency-key": "k1" };
+    const body = { input: "w1", max_output_tokens: 3 };
+    const all = await Promise.all(
+      Array.from({ length: 8 }, () => create(harness, body, headers)),
+    );
+    assert.equal(new Set(all.map(({ id }) => id)).size, 1);
+    assert.equal(harness.pool.only().executions.length, 2);
+  }));
+
 Deno.test("responses belong to their key: others find nothing, operators do", () =>
   withGuarded({}, async (guarded) => {
     const pool = await guarded.pool();

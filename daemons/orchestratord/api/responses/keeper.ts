@@ -10,6 +10,8 @@ import { ResponseTranslator } from "./translator.ts";
 
 /** Events that are read from the store at a time. */
 const PAGE = 1000;
+/** How long a client waits for the end of a response that it cancelled, in ms. */
+const CANCEL_MS = 5_000;
 /** How long a stop waits for writes, in ms. */
 const STOP_MS = 1_000;
 
@@ -31,7 +33,14 @@ export class ResponseKeeper {
    * @throws {LlorchError} `NOT_READY` if it cannot be written
    */
   async add(row: ResponseRow): Promise<void> {
-    await this.#orchestrator.store.responses.add(row);
+    const { responses } = this.#orchestrator.store;
+    try {
+      await responses.add(row);
+    } catch (error) {
+      // The same request with the same idempotency key may have stored it in the meantime.
+      if (row.jobId !== undefined && await responses.get(row.id) !== undefined) return;
+      throw error;
+    }
     if (row.endedAt === undefined) this.#watch(row);
     else await this.#trim(row.tenant);
   }
@@ -56,11 +65,14 @@ export class ResponseKeeper {
     return translator.whole();
   }
 
-  /** Waits until a response has ended, and gives it; as far as it has come if the service stops. */
+  /** Waits until a response that was cancelled has ended; if that takes too long, gives what there is. */
   async ended(row: ResponseRow): Promise<ResponseObject> {
-    if (row.response !== undefined) return JSON.parse(row.response);
     const translator = translatorOf(row);
-    for await (const items of this.#events(row.jobId!)) takeAll(translator, items);
+    const read = async () => {
+      for await (const items of this.#events(row.jobId!)) takeAll(translator, items);
+    };
+    // While the disk is full, the end waits to be written.
+    await deadline(read(), CANCEL_MS);
     return translator.whole();
   }
 

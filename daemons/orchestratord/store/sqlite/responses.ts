@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Committer } from "#shared/committer.ts";
 import { delay } from "#shared/lifecycle.ts";
 import type {
