@@ -1,29 +1,35 @@
 import { z } from "zod";
 import { defined } from "../json.ts";
+import { type Content, contentOf, type ImagePart, imagePart } from "./images.ts";
 import { functionName, type ToolCall } from "./tools.ts";
 
 /** Most messages of a chat, and most calls of one message. */
 const MAX_MESSAGES = 4096;
 
-/** What clients look for to send the same without images. */
-const NO_IMAGES = "image input is not supported: send text only";
+const text = z.object({ type: z.literal("text"), text: z.string() });
 
-const textPart = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("text"), text: z.string() }),
-], {
-  error: ({ input }) => {
-    const { type } = Object(input) as { type?: unknown };
-    if (type === "image_url" || type === "input_image" || type === "image") return NO_IMAGES;
-    return typeof type === "string"
-      ? `parts of type ${type.slice(0, 64)} are not supported`
-      : "must be a part of type text";
-  },
-});
+/** Says which part it is that is not supported. */
+const unknownPart = ({ input }: { readonly input?: unknown }) => {
+  const { type } = Object(input) as { type?: unknown };
+  if (type === "image_url") return "an image can only be in a message of the user or of a tool";
+  if (type === "input_image" || type === "image") return "write images as parts of type image_url";
+  return typeof type === "string"
+    ? `parts of type ${type.slice(0, 64)} are not supported`
+    : "must be a part of type text";
+};
+
+const textPart = z.discriminatedUnion("type", [text], { error: unknownPart });
+const anyPart = z.discriminatedUnion("type", [text, imagePart], { error: unknownPart });
 
 /** Text, or parts of it; null is the same as empty. */
 export const messageText = z.union([z.string(), z.array(textPart), z.null()], {
   error: "must be text, or a list of parts of type text",
 }).meta({ description: "A text or its parts, each of which gets a line; null: empty" });
+
+/** Text and images; null is the same as empty. */
+export const messageContent = z.union([z.string(), z.array(anyPart), z.null()], {
+  error: "must be text, or a list of parts of type text or image_url",
+}).meta({ description: "A text, or texts and images, each of which gets a line; null: empty" });
 
 const id = z.string().max(256).nullish();
 
@@ -53,7 +59,7 @@ export const assistantShape = {
 
 /** Fields of a tool's result. */
 export const resultShape = {
-  content: messageText,
+  content: messageContent,
   tool_call_id: id.meta({ description: "Absent or empty: results are in the order of the calls" }),
   name: z.string().max(256).nullish()
     .meta({ description: "The function's name, for templates that write it" }),
@@ -61,7 +67,8 @@ export const resultShape = {
 
 /** One turn of a chat. The model's own template makes a prompt of all turns. */
 const givenMessage = z.discriminatedUnion("role", [
-  z.strictObject({ role: z.enum(["system", "user"]), content: messageText }),
+  z.strictObject({ role: z.literal("system"), content: messageText }),
+  z.strictObject({ role: z.literal("user"), content: messageContent }),
   z.strictObject({ role: z.literal("assistant"), ...assistantShape }),
   z.strictObject({ role: z.literal("tool"), ...resultShape }),
 ]).meta({ id: "Message" });
@@ -71,7 +78,8 @@ export type GivenMessage = z.output<typeof givenMessage>;
 
 /** A turn of a chat. */
 export type Message =
-  | { readonly role: "system" | "user"; readonly content: string }
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: Content }
   | {
     readonly role: "assistant";
     readonly content: string;
@@ -81,40 +89,50 @@ export type Message =
   }
   | {
     readonly role: "tool";
-    readonly content: string;
+    readonly content: Content;
     readonly tool_call_id?: string;
     readonly name?: string;
   };
 
+/** A turn of a chat without images. */
+export type TextMessage = Message & { readonly content: string };
+
 /** The turns of a chat, in any shape that clients write. */
 export const messages = z.array(givenMessage).min(1).max(MAX_MESSAGES).transform(readMessages);
 
-/** The turns in one shape: texts are joined, what says nothing is left out, and calls have ids. */
+/** The turns in one shape: texts without images are joined, what says nothing is left out, and calls have ids. */
 function readMessages(given: readonly GivenMessage[]): Message[] {
   return given.map((message, index): Message => {
-    const content = textOf(message.content);
     switch (message.role) {
+      case "system":
+        return { role: message.role, content: joined(message.content) };
+      case "user":
+        return { role: message.role, content: contentIn(message.content) };
       case "assistant": {
         const { reasoning_content, tool_calls } = message;
         return {
           role: message.role,
-          content,
+          content: joined(message.content),
           ...defined({ reasoning_content: reasoning_content ?? undefined }),
           ...(tool_calls?.length ? { tool_calls: readCalls(tool_calls, given, index) } : {}),
         };
       }
       case "tool": {
-        const { tool_call_id, name } = message;
+        const { content, tool_call_id, name } = message;
         const given = { tool_call_id: tool_call_id || undefined, name: name || undefined };
-        return { role: message.role, content, ...defined(given) };
+        return { role: message.role, content: contentIn(content), ...defined(given) };
       }
-      default:
-        return { role: message.role, content };
     }
   });
 }
 
-function textOf(content: z.output<typeof messageText> | undefined): string {
+type GivenContent = string | null | undefined | readonly (z.output<typeof text> | ImagePart)[];
+
+function contentIn(content: GivenContent): Content {
+  return typeof content === "string" ? content : contentOf(content ?? []);
+}
+
+function joined(content: z.output<typeof messageText> | undefined): string {
   return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("\n");
 }
 

@@ -58,6 +58,7 @@ export const orchestratorRoutes = {
     role: "client",
     headers: z.object({ "idempotency-key": idempotencyKey.optional() }),
     body: taskRequest,
+    images: true,
     exact: EXACT_FIELDS,
     status: 202,
     reply: taskAccepted,

@@ -5,7 +5,7 @@ import { identifier, milliseconds, tokenId } from "./common.ts";
 import { messages } from "./messages.ts";
 import { checkTools, toolShape } from "./tools.ts";
 
-export type { Message } from "./messages.ts";
+export type { Message, TextMessage } from "./messages.ts";
 
 /** Longest name of a model, in characters. */
 export const MODEL_REF_LIMIT = 1024;

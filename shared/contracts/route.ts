@@ -28,6 +28,8 @@ export interface Route {
   readonly body?: z.ZodType;
   /** Fields of a body of `multipart/form-data`, for OpenAPI: the handler reads and checks it itself. */
   readonly form?: z.ZodObject;
+  /** Its body may have images, which have a limit of their own. */
+  readonly images?: true;
   /** The body is JSON whatever its content type says: clients such as `curl -d` send another one. */
   readonly anyContentType?: true;
   /**

@@ -129,6 +129,7 @@ export const workerRoutes = {
     tag,
     role: "worker",
     body: executeRequest,
+    images: true,
     exact: EXACT_FIELDS,
     status: 200,
     kind: "stream",

@@ -5,7 +5,7 @@ import type { KeyLimits, KeyRole } from "../contracts/keys.ts";
 import type { Dialect } from "../contracts/dialect.ts";
 import type { Route, RouteInput, RouteReply } from "../contracts/route.ts";
 import { fieldErrors } from "../config/field_errors.ts";
-import { HEADERS, MAX_HEADER_BYTES } from "../defaults.ts";
+import { HEADERS, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../defaults.ts";
 import { type FieldError, invalidRequest, LlorchError, toLlorchError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { traced } from "../tracing.ts";
@@ -13,6 +13,7 @@ import { type BodyLimits, readJsonBody } from "./body.ts";
 import { dialectAt, pathPattern } from "./dialect_at.ts";
 import { errorReply, NOSNIFF } from "./error_reply.ts";
 import { openApiDocument } from "./openapi.ts";
+import { withEnd } from "./large_bodies.ts";
 import { isPreflight, markForPage, preflightReply } from "./pages.ts";
 
 /** A validated call, as its handler gets it. */
@@ -124,9 +125,12 @@ export function createApp(options: AppOptions): App {
     const correlationId = correlationIdOf(request);
     let response: Response;
     let caller: Caller | undefined;
+    let giveBack: (() => void) | undefined;
     try {
       caller = await options.authorize(request, route);
-      const input = await validate(route, context, options.limits);
+      const bodyLimits = limitsOf(route, request, options.limits);
+      giveBack = bodyLimits.giveBack;
+      const input = await validate(route, context, bodyLimits.limits);
       const call: Call<R> = {
         ...(input as Validated<R>),
         request,
@@ -143,6 +147,7 @@ export function createApp(options: AppOptions): App {
         : error;
       response = fail(shown, request, correlationId, route.dialect);
     }
+    if (giveBack) response = withEnd(response, giveBack);
     setIds(response.headers, correlationId);
     response.headers.set(...NOSNIFF);
     if (route.pages) markForPage(response, request, () => mayRead(request));
@@ -232,6 +237,21 @@ function correlationIdOf(request: Request): string {
 
 /** The validated input of a call, and its body as it was written. */
 type Validated<R extends Route> = RouteInput<R> & Pick<Call<R>, "given">;
+
+/**
+ * The limits of a request's body: a route with images also takes larger ones that say their length.
+ *
+ * @throws {LlorchError} as {@linkcode LargeBodies.take}
+ */
+function limitsOf(
+  { images }: Route,
+  { headers }: Request,
+  limits: BodyLimits = {},
+): { readonly limits: BodyLimits; readonly giveBack?: () => void } {
+  const bytes = Number(headers.get("content-length") ?? 0);
+  if (!images || !limits.large || bytes <= (limits.maxBytes ?? MAX_BODY_BYTES)) return { limits };
+  return { limits: { ...limits, maxBytes: bytes }, giveBack: limits.large.take(bytes) };
+}
 
 async function validate(
   route: Route,

@@ -2,6 +2,7 @@ import { systemClock } from "../clock.ts";
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from "../defaults.ts";
 import { invalidRequest, LlorchError } from "../errors.ts";
 import { parseExactJson } from "../exact_json.ts";
+import type { LargeBodies } from "./large_bodies.ts";
 
 /** Limits of a request body. */
 export interface BodyLimits {
@@ -9,6 +10,8 @@ export interface BodyLimits {
   readonly maxBytes?: number;
   /** @default 30 000 ms */
   readonly timeoutMs?: number;
+  /** For bodies with images; absent: they have the usual limit. */
+  readonly large?: LargeBodies;
 }
 
 /** How a body is read. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { TaskRequest } from "#shared/contracts/mod.ts";
+import { type Content, type TaskRequest } from "#shared/contracts/mod.ts";
 import type { NewJob } from "../scheduler/state.ts";
 import { tokensAtMost } from "./prompt_size.ts";
 
@@ -32,7 +32,13 @@ export function demandOf(
 function promptText(task: TaskRequest): string {
   if (task.prompt !== undefined) return task.prompt;
   return task.prompt_tokens?.join(" ") ??
-    (task.messages ?? []).map(({ role, content }) => `${role}\n${content}\n`).join("");
+    (task.messages ?? []).map(({ role, content }) => `${role}\n${linesOf(content)}\n`).join("");
+}
+
+/** Content as text, with an image's hash in its place. */
+function linesOf(content: Content): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => part.type === "text" ? part.text : part.image_url.url).join("\n");
 }
 
 /** A short hash in place of content that may be long and must not be kept. */

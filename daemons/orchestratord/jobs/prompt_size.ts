@@ -1,9 +1,9 @@
-import { offeredTools, type TaskRequest } from "#shared/contracts/mod.ts";
+import { offeredTools, type TaskRequest, textOf } from "#shared/contracts/mod.ts";
 
 /** Tokens that a chat template may add to its messages, at most. */
 const TEMPLATE_SLACK = 256;
 
-/** The most tokens that a task's prompt can have: a token is at least one byte of text. */
+/** The most tokens that a task's texts can have: a token is at least one byte. Images do not count. */
 export function tokensAtMost(task: TaskRequest): number {
   if (task.prompt_tokens !== undefined) return task.prompt_tokens.length;
   const encoder = new TextEncoder();
@@ -21,6 +21,6 @@ export function tokensAtMost(task: TaskRequest): number {
     const { tool_calls: calls = [], reasoning_content: thoughts = "" } =
       message.role === "assistant" ? message : {};
     const written = 2 * encoder.encode(calls.length > 0 ? JSON.stringify(calls) : "").length;
-    return sum + encoder.encode(thoughts + message.content).length + written + 16;
+    return sum + encoder.encode(thoughts + textOf(message.content)).length + written + 16;
   }, TEMPLATE_SLACK + described + extra);
 }

@@ -1,5 +1,6 @@
 import { type FieldError, invalidRequest, LlorchError } from "#shared/errors.ts";
-import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import type { ExecuteRequest, Message, TextMessage } from "#shared/contracts/request.ts";
+import { NO_IMAGES } from "#shared/contracts/images.ts";
 import { defined } from "#shared/json.ts";
 import { offeredTools, type ToolFields } from "#shared/contracts/tools.ts";
 import type { ChatPrompt } from "../chat/chat_template.ts";
@@ -58,9 +59,30 @@ export async function readPrompt(fields: PromptFields, engine: Tokenizer): Promi
     const { reasoning_effort: effort, chat_template_kwargs: kwargs } = fields;
     const continueFinal = fields.continue_final_message;
     const tools = offeredTools(fields);
-    return await engine.tokenizeChat({ messages, tools, effort, kwargs, continueFinal }, seen);
+    return await engine.tokenizeChat({
+      messages: textOnly(messages),
+      tools,
+      effort,
+      kwargs,
+      continueFinal,
+    }, seen);
   }
   return { tokens: [...prompt_tokens ?? []] };
+}
+
+/**
+ * The messages of a chat for an engine that reads only text.
+ *
+ * @throws {LlorchError} `INVALID_REQUEST` that names the first image
+ */
+function textOnly(messages: readonly Message[]): TextMessage[] {
+  return messages.map((message, index) => {
+    const { content } = message;
+    if (typeof content === "string") return { ...message, content };
+    const at = content.findIndex(({ type }) => type === "image_url");
+    const reason = `${NO_IMAGES}: this model reads only text`;
+    throw invalidRequest([{ field: `messages.${index}.content.${at}`, message: reason }]);
+  });
 }
 
 /**

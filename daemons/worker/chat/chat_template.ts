@@ -1,5 +1,5 @@
 import { isReserved } from "#shared/contracts/chat_fields.ts";
-import type { Message } from "#shared/contracts/request.ts";
+import type { TextMessage } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { errorMessage, type FieldError, invalidRequest } from "#shared/errors.ts";
 import { isExactNumber } from "#shared/exact_json.ts";
@@ -160,7 +160,7 @@ export class ChatTemplate {
    * @throws {LlorchError} `INVALID_REQUEST` if the template refuses the messages
    */
   async tokenize(
-    messages: readonly Message[],
+    messages: readonly TextMessage[],
     tools: readonly Tool[] = [],
     seen?: TokensSeen,
     options: RenderOptions = {},

@@ -1,9 +1,9 @@
-import type { Message } from "#shared/contracts/request.ts";
+import type { TextMessage } from "#shared/contracts/request.ts";
 import type { Syntax } from "./syntax.ts";
 
 /** A message, its thoughts apart from its text. */
 export interface SplitMessage {
-  readonly message: Message;
+  readonly message: TextMessage;
   /** Whether it is an answer that ends within its thought. */
   readonly isOpen: boolean;
 }
@@ -12,7 +12,7 @@ export interface SplitMessage {
  * Takes the thought at the beginning of a text apart, as clients send it back that got the model's own
  * text. A thought without its end, or without text behind it, was cut off.
  */
-export function splitThought(message: Message, { thought, messages }: Syntax): SplitMessage {
+export function splitThought(message: TextMessage, { thought, messages }: Syntax): SplitMessage {
   const whole = { message, isOpen: false };
   if (message.role !== "assistant") return whole;
   const isKnown = messages

@@ -1,4 +1,4 @@
-import type { ExecuteRequest, Message } from "#shared/contracts/request.ts";
+import type { ExecuteRequest, TextMessage } from "#shared/contracts/request.ts";
 import type { LlamaSettings } from "#shared/config/llama.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import type { Capability } from "#shared/contracts/pool.ts";
@@ -18,7 +18,7 @@ export interface TokenizeOptions {
 
 /** A chat as a request has it. */
 export interface Chat {
-  readonly messages: readonly Message[];
+  readonly messages: readonly TextMessage[];
   /** The tools that the model may call. */
   readonly tools: readonly Tool[];
   readonly effort?: ExecuteRequest["reasoning_effort"];

@@ -20,16 +20,26 @@ const textBlock = z.object({ type: z.literal("text"), text: z.string() });
 /** Kinds of content, as the error of an unknown one lists them. */
 const notSupported = (known: string) => (issue: { readonly input?: unknown }) => {
   const { type } = Object(issue.input) as { type?: unknown };
-  if (type === "image") return "image input is not supported: send text only";
+  if (type === "image") return "an image can only be in a message of the user or in a tool_result";
   return typeof type === "string"
     ? `blocks of type ${type.slice(0, 64)} are not supported here: use ${known}`
     : `must be a block with a type: ${known}`;
 };
 
+const imageBlock = z.object({
+  type: z.literal("image"),
+  source: z.discriminatedUnion("type", [
+    z.object({ type: z.literal("base64"), media_type: z.string().max(64), data: z.string() }),
+    z.object({ type: z.literal("url"), url: z.string() }),
+  ], { error: "must be of type base64 or url" }),
+});
+
 const listOf = <T extends z.ZodType>(block: T) =>
   z.union([z.string(), z.array(block).max(MAX_BLOCKS)]);
 
-const resultBlock = z.discriminatedUnion("type", [textBlock], { error: notSupported("text") });
+const resultBlock = z.discriminatedUnion("type", [textBlock, imageBlock], {
+  error: notSupported("text or image"),
+});
 
 const toolResult = z.object({
   type: z.literal("tool_result"),
@@ -38,8 +48,8 @@ const toolResult = z.object({
   is_error: z.boolean().nullish(),
 });
 
-const userBlock = z.discriminatedUnion("type", [textBlock, toolResult], {
-  error: notSupported("text or tool_result"),
+const userBlock = z.discriminatedUnion("type", [textBlock, imageBlock, toolResult], {
+  error: notSupported("text, image or tool_result"),
 });
 
 const assistantBlock = z.discriminatedUnion("type", [

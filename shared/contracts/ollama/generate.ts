@@ -5,8 +5,7 @@ import { ALWAYS, EXACT_FIELDS, modelName, requestShape } from "../request.ts";
 import { tool, toolShape } from "../tools.ts";
 import { keepAlive, ollamaFormat, ollamaOptions, think } from "./options.ts";
 
-const NO_IMAGES = "image input is not supported: send text only";
-const images = z.array(z.string()).max(0, NO_IMAGES).nullish();
+const images = z.array(z.string()).nullish().meta({ description: "Images in base64" });
 
 const functionName = tool.shape.function.shape.name;
 

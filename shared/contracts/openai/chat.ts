@@ -13,12 +13,13 @@ import {
 import { anyLimit, UNHELD } from "./lenient.ts";
 import { anyToolChoice, ownTools } from "./tool_choice.ts";
 import { chatShape, checkChatFields } from "../chat_fields.ts";
-import { assistantShape, messageText, resultShape } from "../messages.ts";
+import { assistantShape, messageContent, messageText, resultShape } from "../messages.ts";
 import { ALWAYS, optionalModelName, requestShape } from "../request.ts";
 import { checkTools, toolCall, toolShape } from "../tools.ts";
 
 const chatMessage = z.discriminatedUnion("role", [
-  z.object({ role: z.enum(["system", "developer", "user"]), content: messageText }),
+  z.object({ role: z.enum(["system", "developer"]), content: messageText }),
+  z.object({ role: z.literal("user"), content: messageContent }),
   z.object({
     role: z.literal("assistant"),
     ...assistantShape,

@@ -58,6 +58,7 @@ export const openaiRoutes = {
     role: "client",
     headers: idempotent,
     body: chatRequest,
+    images: true,
     exact: EXACT_FIELDS,
     status: 200,
     reply: chatCompletion,

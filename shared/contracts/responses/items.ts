@@ -7,12 +7,10 @@ const MAX_ITEMS = 4096;
 const functionName = tool.shape.function.shape.name;
 const callId = z.string().min(1).max(256);
 
-const NO_IMAGES = "image input is not supported: send text only";
-
 /** Says which part or item it is that is not supported. */
 const unknown = (what: string, known: string) => (issue: { readonly input?: unknown }) => {
   const { type } = Object(issue.input) as { type?: unknown };
-  if (type === "input_image") return NO_IMAGES;
+  if (type === "input_image") return "an image can only be in a message of the user or in a result";
   return typeof type === "string"
     ? `${what} of type ${type.slice(0, 64)} are not supported: use ${known}`
     : `must have a type: ${known}`;
@@ -23,18 +21,39 @@ const textPart = z.discriminatedUnion("type", [
   z.object({ type: z.literal("refusal"), refusal: z.string() }),
 ], { error: unknown("parts", "input_text or output_text") });
 
+/** An image; `detail` is a hint of OpenAI's prices, and is left out. */
+const inputImage = z.object({
+  type: z.literal("input_image"),
+  image_url: z.string({ error: "must be a URL: files cannot be images" }),
+});
+
+const shownPart = z.discriminatedUnion("type", [...textPart.options, inputImage], {
+  error: unknown("parts", "input_text, output_text or input_image"),
+});
+
 /** A text, or parts of one. */
 const content = z.union([z.string(), z.array(textPart).max(MAX_ITEMS)]);
 
-/** A part of the text of a message or a result. */
-export type TextPart = z.output<typeof textPart>;
+/** A text, or texts and images. */
+const shown = z.union([z.string(), z.array(shownPart).max(MAX_ITEMS)]);
 
-const message = z.object({
-  type: z.literal("message"),
-  id: z.string().nullish(),
-  role: z.enum(["user", "assistant", "system", "developer"]),
-  content,
-});
+/** A part of a message or a result. */
+export type ShownPart = z.output<typeof shownPart>;
+
+const message = z.discriminatedUnion("role", [
+  z.object({
+    type: z.literal("message"),
+    id: z.string().nullish(),
+    role: z.literal("user"),
+    content: shown,
+  }),
+  z.object({
+    type: z.literal("message"),
+    id: z.string().nullish(),
+    role: z.enum(["assistant", "system", "developer"]),
+    content,
+  }),
+]);
 
 const functionCall = z.object({
   type: z.literal("function_call"),
@@ -56,7 +75,7 @@ const result = z.object({
   type: z.enum(["function_call_output", "custom_tool_call_output"]),
   id: z.string().nullish(),
   call_id: callId,
-  output: content,
+  output: shown,
 });
 
 const reasoning = z.object({

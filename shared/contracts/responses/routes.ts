@@ -30,6 +30,7 @@ export const responsesRoutes = {
     role: "client",
     headers: z.object({ "idempotency-key": idempotencyKey.optional() }),
     body: responsesRequest,
+    images: true,
     exact: RESPONSES_EXACT_FIELDS,
     status: 200,
     reply: response,

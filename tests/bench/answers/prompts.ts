@@ -1,4 +1,4 @@
-import type { Message } from "#shared/contracts/request.ts";
+import type { TextMessage } from "#shared/contracts/request.ts";
 import type { Tool } from "#shared/contracts/tools.ts";
 import { ChatTemplate } from "../../../daemons/worker/chat/chat_template.ts";
 import { type Worst, worstOf } from "./pause.ts";
@@ -22,7 +22,7 @@ const TOOLS: readonly Tool[] = ["find_place", "get_hour", "write_file", "run"].m
 }));
 
 /** A chat of four turns, with this many characters in each. */
-function chatOf(characters: number): Message[] {
+function chatOf(characters: number): TextMessage[] {
   const content = "The quick brown fox jumps over the lazy dog.\n"
     .repeat(Math.ceil(characters / 45)).slice(0, characters);
   return [

@@ -1,7 +1,13 @@
 import {
+  type Content,
+  contentOf,
   type CountTokensRequest,
+  imageAt,
+  imageIn,
+  type ImagePart,
   type Message,
   type TaskRequestInput,
+  type TextPart,
   type Tool,
 } from "#shared/contracts/mod.ts";
 import { defined, isRecord } from "#shared/json.ts";
@@ -14,6 +20,7 @@ type AssistantBlock = Exclude<
   string
 >[number];
 type ToolResult = Extract<UserBlock, { type: "tool_result" }>;
+type Shown = Exclude<UserBlock, { type: "tool_result" }>;
 
 /** A line of Claude Code that differs from call to call: with it, no prefix of a prompt would be found again. */
 const BILLING = /^x-anthropic-billing-header:[^\n]*\n?/;
@@ -54,17 +61,17 @@ function toMessages(message: InputMessage): Message[] {
   }
 }
 
-/** Results of tools and texts, in their order; texts that follow each other are one message. */
+/** Results of tools, texts and images, in their order; those that follow each other are one message. */
 function userMessages(blocks: readonly UserBlock[]): Message[] {
   const messages: Message[] = [];
-  let texts: string[] = [];
+  let shown: Shown[] = [];
   const flush = () => {
-    if (texts.length > 0) messages.push({ role: "user", content: texts.join("\n") });
-    texts = [];
+    if (shown.length > 0) messages.push({ role: "user", content: shownIn(shown) });
+    shown = [];
   };
   for (const block of blocks) {
-    if (block.type === "text") {
-      texts.push(block.text);
+    if (block.type !== "tool_result") {
+      shown.push(block);
       continue;
     }
     flush();
@@ -75,7 +82,18 @@ function userMessages(blocks: readonly UserBlock[]): Message[] {
 }
 
 function resultMessage({ tool_use_id, content }: ToolResult): Message {
-  return { role: "tool", content: textOf(content ?? ""), tool_call_id: tool_use_id };
+  return { role: "tool", content: shownIn(content ?? ""), tool_call_id: tool_use_id };
+}
+
+/** Texts and images. */
+function shownIn(content: string | readonly Shown[]): Content {
+  return typeof content === "string" ? content : contentOf(content.map(toPart));
+}
+
+function toPart(block: Shown): TextPart | ImagePart {
+  if (block.type === "text") return block;
+  const { source } = block;
+  return source.type === "url" ? imageAt(source.url) : imageIn(source.data);
 }
 
 function assistantMessage(blocks: readonly AssistantBlock[]): Message {

@@ -1,4 +1,7 @@
 import {
+  type Content,
+  contentOf,
+  imageIn,
   type Message,
   type OllamaChatRequest,
   type OllamaGenerateRequest,
@@ -7,6 +10,7 @@ import {
   type TaskRequest,
   type TaskRequestInput,
 } from "#shared/contracts/mod.ts";
+import { invalidRequest } from "#shared/errors.ts";
 import { defined } from "#shared/json.ts";
 import { type NameSettings, toTask } from "../dialect/task.ts";
 
@@ -33,6 +37,10 @@ export function generateTask(
   settings?: NameSettings,
 ): TaskRequest | undefined {
   const { prompt, suffix, raw, system } = body;
+  if (body.images?.length && (suffix || raw)) {
+    const message = `cannot be given with ${suffix ? "a suffix" : "raw"}`;
+    throw invalidRequest([{ field: "images", message }]);
+  }
   if (suffix) return toTask({ ...sharedFields(body), prompt: prompt ?? "", suffix }, settings);
   if (!prompt) return undefined;
   if (raw) return toTask({ ...sharedFields(body), prompt, special: true }, settings);
@@ -40,7 +48,7 @@ export function generateTask(
   return toTask({
     ...sharedFields(body),
     ...thinkField(body.think),
-    messages: [...first, { role: "user", content: prompt }],
+    messages: [...first, { role: "user", content: shown(prompt, body.images) }],
   }, settings);
 }
 
@@ -92,13 +100,19 @@ function toMessages(given: readonly OllamaMessage[]): Message[] {
     const index = name == null ? 0 : open.findIndex((each) => each.name === name);
     return index === -1 ? undefined : open.splice(index, 1)[0]?.id;
   };
-  return given.map((message): Message => {
+  return given.map((message, index): Message => {
     const { role, thinking, tool_calls, tool_name, tool_call_id } = message;
-    const content = message.content ?? "";
+    const text = message.content ?? "";
+    const content = shown(text, message.images);
     if (role === "tool") {
       return { role, content, ...defined({ tool_call_id: tool_call_id || takeOpen(tool_name) }) };
     }
-    if (role !== "assistant") return { role, content };
+    if (role === "user") return { role, content };
+    if (message.images?.length) {
+      const message = "an image can only be in a message of the user or of a tool";
+      throw invalidRequest([{ field: `messages.${index}.images`, message }]);
+    }
+    if (role === "system") return { role, content: text };
     const made = (tool_calls ?? []).map(({ id: itsId, function: { name, arguments: args } }) => {
       const id = itsId || `call${calls++}`;
       open.push({ id, name });
@@ -107,9 +121,15 @@ function toMessages(given: readonly OllamaMessage[]): Message[] {
     });
     return {
       role,
-      content,
+      content: text,
       ...(thinking ? { reasoning_content: thinking } : {}),
       ...(made.length > 0 ? { tool_calls: made } : {}),
     };
   });
+}
+
+/** A text with its images before it, as Ollama shows them to the model. */
+function shown(text: string, given: OllamaMessage["images"]): Content {
+  const images = (given ?? []).map(imageIn);
+  return contentOf(text === "" ? images : [...images, { type: "text", text }]);
 }

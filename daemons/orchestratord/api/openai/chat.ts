@@ -55,9 +55,10 @@ function toMessage(message: ChatRequest["messages"][number]): GivenMessage {
       return { ...rest, ...(thoughts ? { reasoning_content: thoughts } : {}) };
     }
     case "tool":
+    case "user":
       return message;
     default:
-      return { ...message, role: message.role === "developer" ? "system" : message.role };
+      return { ...message, role: "system" };
   }
 }
 

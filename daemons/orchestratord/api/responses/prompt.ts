@@ -1,4 +1,12 @@
-import type { InputItem, Message, TextPart } from "#shared/contracts/mod.ts";
+import {
+  type Content,
+  contentOf,
+  imageAt,
+  type InputItem,
+  type Message,
+  type ShownPart,
+  textOf,
+} from "#shared/contracts/mod.ts";
 import { invalidRequest } from "#shared/errors.ts";
 
 /** An item of a conversation, of which none is only a reference. */
@@ -42,20 +50,21 @@ export function messagesOf(items: readonly Item[], instructions?: string | null)
         flush();
         messages.push({
           role: "tool",
-          content: textOf(item.output),
+          content: shownIn(item.output),
           tool_call_id: item.call_id,
         });
         break;
       case "message":
         if (item.role === "assistant") {
-          next(hasSpoken(draft)).texts.push(textOf(item.content));
+          next(hasSpoken(draft)).texts.push(textOf(shownIn(item.content)));
           break;
         }
         flush();
-        messages.push({
-          role: item.role === "developer" ? "system" : item.role,
-          content: textOf(item.content),
-        });
+        messages.push(
+          item.role === "user"
+            ? { role: item.role, content: shownIn(item.content) }
+            : { role: "system", content: textOf(shownIn(item.content)) },
+        );
     }
   }
   flush();
@@ -108,7 +117,11 @@ function thoughtsOf({ content, summary }: Extract<Item, { type: "reasoning" }>):
   return parts.map(({ text }) => text);
 }
 
-function textOf(content: string | readonly TextPart[]): string {
+/** Texts and images. */
+function shownIn(content: string | readonly ShownPart[]): Content {
   if (typeof content === "string") return content;
-  return content.map((part) => part.type === "refusal" ? part.refusal : part.text).join("\n");
+  return contentOf(content.map((part) => {
+    if (part.type === "input_image") return imageAt(part.image_url);
+    return { type: "text", text: part.type === "refusal" ? part.refusal : part.text };
+  }));
 }
